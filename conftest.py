@@ -1,4 +1,6 @@
-"""Where torch is not installed, the files about torch are not collected; where no GPU is, those about one are not."""
+"""Where torch is not installed, the files about torch are not collected; where no GPU
+is, those about one are not.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ if importlib.util.find_spec("torch") is None:
         "tests/test_zoo_trained.py",
     ]
 if importlib.util.find_spec("memelite") is None:
-    collect_ignore_glob += ["causalgia/attribution/layer_responses.py", "docs/howto/what_a_network_reads.md"]
+    collect_ignore_glob += [
+        "causalgia/attribution/layer_responses.py",
+        "docs/howto/what_a_network_reads.md",
+    ]
 if importlib.util.find_spec("modiscolite") is None:
     collect_ignore_glob.append("tests/test_modisco.py")
 if not Path("/dev/nvidiactl").exists():

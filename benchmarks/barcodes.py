@@ -1,8 +1,11 @@
-"""Barcodes that keep a Levenshtein distance: against words that keep none, and against measuring every pair.
+"""Barcodes that keep a Levenshtein distance: against words that keep none, and against
+measuring every pair.
 
-Run `python benchmarks/barcodes.py` (`--quick` for a smaller one). The peer is rapidfuzz, whose Levenshtein distance is
-C++ with early stopping: the same greedy choice among the same words, each measured against all that were kept before.
-It is not a dependency of the library: `pip install rapidfuzz`; where it is absent it is left out by name.
+Run `python benchmarks/barcodes.py` (`--quick` for a smaller one). The peer is
+rapidfuzz, whose Levenshtein distance is C++ with early stopping: the same greedy choice
+among the same words, each measured against all that were kept before. It is not a
+dependency of the library: `pip install rapidfuzz`; where it is absent it is left out by
+name.
 """
 
 from __future__ import annotations
@@ -33,32 +36,50 @@ def every_pair(words: list[str]) -> int:
 
     kept: list[str] = []
     for word in words:
-        if extractOne(word, kept, scorer=Levenshtein.distance, score_cutoff=LEAST - 1) is None:
+        if (
+            extractOne(word, kept, scorer=Levenshtein.distance, score_cutoff=LEAST - 1)
+            is None
+        ):
             kept.append(word)
     return len(kept)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 barcodes instead of 10,000 and 240,000")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="1,000 and 10,000 barcodes instead of 10,000 and 240,000",
+    )
     quick = parser.parse_args(argv).quick
     few, many = (1_000, 10_000) if quick else (10_000, 240_000)
     rules, none = (BarcodeRules(length=15, min_distance=least) for least in (LEAST, 1))
     contestants: dict[str, Contestant] = {
         f"{few:,} of 15 nt": lambda key: draw_barcodes(few, rules, rng=key),
-        f"{few:,} of 15 nt, all different": lambda key: draw_barcodes(few, none, rng=key),
-        f"{many:,} of 20 nt": lambda key: barcodes(many, length=20, min_distance=LEAST, rng=key),
+        f"{few:,} of 15 nt, all different": lambda key: draw_barcodes(
+            few, none, rng=key
+        ),
+        f"{many:,} of 20 nt": lambda key: barcodes(
+            many, length=20, min_distance=LEAST, rng=key
+        ),
     }
     if find_spec("rapidfuzz"):
         words = decode(np.random.default_rng(0).integers(0, 4, (few, 15), np.uint8))
-        contestants[f"{few:,} of 15 nt, every pair by rapidfuzz"] = lambda _: every_pair(words)
+        contestants[f"{few:,} of 15 nt, every pair by rapidfuzz"] = lambda _: (
+            every_pair(words)
+        )
     else:
         print("  rapidfuzz is absent: pip install rapidfuzz")
     times = interleaved(contestants, 1 if quick else 3)
     tell(times)
     first, different, second, *peer = times
-    ratios = {"distance 3 / all different": ratio(times, first, different), "many / few": ratio(times, second, first)}
+    ratios = {
+        "distance 3 / all different": ratio(times, first, different),
+        "many / few": ratio(times, second, first),
+    }
     if peer:
         ratios["rapidfuzz / ours"] = ratio(times, peer[0], first)
     tell_ratios(ratios)

@@ -1,17 +1,22 @@
-"""All 4,096 words of 6 letters on 1,000 backgrounds, kept as moments, against the bare forwards of the small network.
+"""All 4,096 words of 6 letters on 1,000 backgrounds, kept as moments, against the bare
+forwards of the small network.
 
-The floor is as many forwards of the network over one-hot float batches made beforehand (a pool that is gone through
-again and again: no embedding, no one-hot, no memory traffic of their own), at the batch size that turns out fastest.
-`cg.run(keep="moments")` draws the backgrounds, embeds every word in each, makes one-hot, and turns the answers into
-estimates with their covariance. The network is the first of the trained ``rbfox1_like`` ensemble (41 nt). Contenders
-take turns in one process, on a sixteenth of the words at a time; the sums of their processor seconds are compared.
+The floor is as many forwards of the network over one-hot float batches made beforehand
+(a pool that is gone through again and again: no embedding, no one-hot, no memory
+traffic of their own), at the batch size that turns out fastest.
+`cg.run(keep="moments")` draws the backgrounds, embeds every word in each, makes
+one-hot, and turns the answers into estimates with their covariance. The network is the
+first of the trained ``rbfox1_like`` ensemble (41 nt). Contenders take turns in one
+process, on a sixteenth of the words at a time; the sums of their processor seconds are
+compared.
 
     python benchmarks/catalogue.py [--quick] [--network residual|exponential] [--threads 1]
 
-`--pairs` makes the design of 22 x 22 oriented motifs x 150 distances (72,600 interactions on 1,000-bp backgrounds),
-runs a part of its units through a network that hardly computes, and says by proportion what a whole trial of 128
-units costs beside the forwards of the network that is asked. `--memory` prints the peak resident size of the screen
-with 200 and with 1,000 backgrounds, each in a process of its own.
+`--pairs` makes the design of 22 x 22 oriented motifs x 150 distances (72,600
+interactions on 1,000-bp backgrounds), runs a part of its units through a network that
+hardly computes, and says by proportion what a whole trial of 128 units costs beside the
+forwards of the network that is asked. `--memory` prints the peak resident size of the
+screen with 200 and with 1,000 backgrounds, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -45,12 +50,22 @@ def words(k: int) -> list[str]:
 
 def screen(chosen: list[str], n_units: int) -> cg.Design:
     """Return the screen of some words against untreated backgrounds."""
-    arms = {"untreated": cg.Untreated(), **{word: cg.Embed(word, at=17) for word in chosen}}
-    return cg.Design(null=cg.Uniform(length=LENGTH), arms=arms, n_units=n_units, contrasts="untreated")
+    arms = {
+        "untreated": cg.Untreated(),
+        **{word: cg.Embed(word, at=17) for word in chosen},
+    }
+    return cg.Design(
+        null=cg.Uniform(length=LENGTH),
+        arms=arms,
+        n_units=n_units,
+        contrasts="untreated",
+    )
 
 
 def forwards(net: nn.Module, pool: torch.Tensor, batch: int, rows: int) -> None:
-    """Run so many rows through the network, out of a pool that is gone through again and again."""
+    """Run so many rows through the network, out of a pool that is gone through again
+    and again.
+    """
     with torch.inference_mode():
         for batch_of in _batches(pool, batch, rows):
             net(batch_of)
@@ -63,7 +78,9 @@ def _batches(pool: torch.Tensor, batch: int, rows: int) -> Iterator[torch.Tensor
 
 
 def timed(job: Callable[[], object]) -> float:
-    """Return the processor time of one call, in seconds: other work on the machine is not ours."""
+    """Return the processor time of one call, in seconds: other work on the machine is
+    not ours.
+    """
     start = time.process_time()
     job()
     return time.process_time() - start
@@ -71,22 +88,44 @@ def timed(job: Callable[[], object]) -> float:
 
 def best_batch(net: nn.Module, pool: torch.Tensor) -> int:
     """Return the batch size of the fastest forwards, each timed three times in turn."""
-    times = {batch: [timed(lambda b=batch: forwards(net, pool, b, len(pool))) for _ in range(3)] for batch in BATCHES}
+    times = {
+        batch: [
+            timed(lambda b=batch: forwards(net, pool, b, len(pool))) for _ in range(3)
+        ]
+        for batch in BATCHES
+    }
     return min(times, key=lambda batch: min(times[batch]))
 
 
 def memory(n_units: int, network: str) -> str:
-    """Return the peak resident size of a whole screen in a process of its own, in words."""
-    code = f"import sys; sys.argv = ['']; import catalogue; catalogue.peak({n_units}, {network!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=sys.path[0])
+    """Return the peak resident size of a whole screen in a process of its own, in
+    words.
+    """
+    code = (
+        f"import sys; sys.argv = ['']; import catalogue; catalogue.peak({n_units}, "
+        f"{network!r})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=sys.path[0],
+    )
     return done.stdout.strip()
 
 
 def peak(n_units: int, network: str) -> None:
     """Run one whole screen and print the peak resident size of this process."""
     torch.set_num_threads(1)
-    estimates(screen(words(6), n_units), cg.zoo.load("rbfox1_like", member=0, architecture=network))
-    print(f"4,096 words x {n_units:,} units: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB")
+    estimates(
+        screen(words(6), n_units),
+        cg.zoo.load("rbfox1_like", member=0, architecture=network),
+    )
+    print(
+        f"4,096 words x {n_units:,} units: "
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB"
+    )
 
 
 def estimates(design: cg.Design, predictor: cg.Predictor) -> xr.Dataset:
@@ -95,7 +134,9 @@ def estimates(design: cg.Design, predictor: cg.Predictor) -> xr.Dataset:
 
 
 class Share(nn.Module):
-    """The square of the share of G and C: as little as a network can do, and motifs interact in it."""
+    """The square of the share of G and C: as little as a network can do, and motifs
+    interact in it.
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Answer one-hot (n, 4, length) with (n, 1)."""
@@ -103,7 +144,9 @@ class Share(nn.Module):
 
 
 def pairs(n_motifs: int, n_units: int) -> None:
-    """Make the design of all pairs of motifs, run some of its units, and say what the whole costs."""
+    """Make the design of all pairs of motifs, run some of its units, and say what the
+    whole costs.
+    """
     letters = np.random.default_rng(0).choice(list("ACGT"), (n_motifs, 9))
     made: list[cg.experiments.Experiment] = []
     words = {f"motif {i}": "".join(row) for i, row in enumerate(letters)}
@@ -114,10 +157,22 @@ def pairs(n_motifs: int, n_units: int) -> None:
     part = replace(made[0], n_units=n_units)
     took = timed(lambda: found.append(estimates(part, predictor)))
     rows = n_units * len(part.arms)
-    print(f"  {rows:,} sequences of {n_units} units run in {took:.1f} s: {took / rows * 1e6:.1f} us each")
-    print(f"  128 units, by proportion: {took * 128 / n_units:.0f} s beside the network's own forwards")
-    print(f"  the estimates, with the factor of their covariance, take {found[0].nbytes / 2**20:.0f} MiB")
-    print(f"  peak resident size {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB")
+    print(
+        f"  {rows:,} sequences of {n_units} units run in {took:.1f} s: "
+        f"{took / rows * 1e6:.1f} us each"
+    )
+    print(
+        f"  128 units, by proportion: {took * 128 / n_units:.0f} s beside the "
+        "network's own forwards"
+    )
+    print(
+        "  the estimates, with the factor of their covariance, take "
+        f"{found[0].nbytes / 2**20:.0f} MiB"
+    )
+    print(
+        "  peak resident size "
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB"
+    )
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
@@ -126,7 +181,9 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--pairs", action="store_true")
-    parser.add_argument("--network", choices=("residual", "exponential"), default="residual")
+    parser.add_argument(
+        "--network", choices=("residual", "exponential"), default="residual"
+    )
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
@@ -140,7 +197,9 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     predictor = cg.zoo.load("rbfox1_like", member=0, architecture=options.network)
     net = predictor.module.eval()
     n_pool = 1_024 if options.quick else POOL
-    pool = torch.from_numpy(one_hot(cg.Uniform(length=LENGTH).sample(n_pool, rng=0)["sequence"].values))
+    pool = torch.from_numpy(
+        one_hot(cg.Uniform(length=LENGTH).sample(n_pool, rng=0)["sequence"].values)
+    )
     n, k = (50, 3) if options.quick else (1_000, 6)
     chosen = words(k)
     estimates(screen(words(2), 50), predictor)  # settles compilers and allocators
@@ -153,10 +212,19 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         bare.append(timed(lambda r=rows: forwards(net, pool, batch, r)))
     ratio = sum(ours) / sum(bare)
     own = predictor.resolve_batch_size(LENGTH)
-    print(f"{len(chosen):,} words x {n:,} units, L = {LENGTH}, {options.threads} thread(s); ours finds batch {own}")
+    print(
+        f"{len(chosen):,} words x {n:,} units, L = {LENGTH}, {options.threads} "
+        f"thread(s); ours finds batch {own}"
+    )
     print(f"  bare forwards, batch {batch:5d}   {sum(bare):8.2f} s")
-    print(f"  run, moments, estimates     {sum(ours):8.2f} s   {ratio:5.3f} x the bare forwards")
-    print(f"  turn by turn: {', '.join(f'{a / b:.2f}' for a, b in zip(ours, bare, strict=True))}")
+    print(
+        f"  run, moments, estimates     {sum(ours):8.2f} s   {ratio:5.3f} x the bare "
+        "forwards"
+    )
+    print(
+        "  turn by turn: "
+        f"{', '.join(f'{a / b:.2f}' for a, b in zip(ours, bare, strict=True))}"
+    )
     return {"trial / bare forwards": ratio}
 
 

@@ -1,8 +1,10 @@
-"""The catalogue on oracles and trained networks, written to docs/catalogue.md: `python benchmarks/catalogue_page.py`.
+"""The catalogue on oracles and trained networks, written to docs/catalogue.md:
+`python benchmarks/catalogue_page.py`.
 
-Results are kept in `benchmarks/catalogued/results.json`, so that a part can be run again by itself (``--only``) and the
-page be written again from them (``--write``). ``--quick`` runs all of it with a fifth of the units, writes nothing and
-judges nothing: rare effects have no normal errors in so few.
+Results are kept in `benchmarks/catalogued/results.json`, so that a part can be run
+again by itself (``--only``) and the page be written again from them (``--write``).
+``--quick`` runs all of it with a fifth of the units, writes nothing and judges nothing:
+rare effects have no normal errors in so few.
 """
 
 from __future__ import annotations
@@ -71,21 +73,37 @@ def save_small(answer: Answer, path: Path, *, task: str) -> None:
     image = Image.open(io.BytesIO(path.read_bytes())).convert("RGB")
     for width in (1_000, 850, 700, 550):
         size = min(width, image.width)
-        small = image.resize((size, round(image.height * size / image.width)), Image.Resampling.LANCZOS)
+        small = image.resize(
+            (size, round(image.height * size / image.width)), Image.Resampling.LANCZOS
+        )
         small.quantize(256, method=Image.Quantize.FASTOCTREE).save(path, optimize=True)
         if path.stat().st_size < MOST_BYTES:
             return
-    raise SystemExit(f"{path.name} has {path.stat().st_size:,} bytes; {MOST_BYTES:,} are too many")
+    raise SystemExit(
+        f"{path.name} has {path.stat().st_size:,} bytes; {MOST_BYTES:,} are too many"
+    )
 
 
 def main(argv: list[str]) -> None:
     """Ask, keep the results, and write the page of all that are kept."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--quick", action="store_true", help="few units; writes and judges nothing")
-    asked.add_argument("--only", nargs="*", help="names of experiments, 'trained' or 'controls'")
-    asked.add_argument("--write", action="store_true", help="write the page from the kept results")
+    asked.add_argument(
+        "--quick", action="store_true", help="few units; writes and judges nothing"
+    )
+    asked.add_argument(
+        "--only", nargs="*", help="names of experiments, 'trained' or 'controls'"
+    )
+    asked.add_argument(
+        "--write", action="store_true", help="write the page from the kept results"
+    )
     said = asked.parse_args(argv)
-    wanted = [] if said.write else [*entries(), "trained", "controls"] if said.only is None else said.only
+    wanted = (
+        []
+        if said.write
+        else [*entries(), "trained", "controls"]
+        if said.only is None
+        else said.only
+    )
     results = kept()
     for name in wanted:
         _ask(name, results, quick=said.quick)
@@ -97,8 +115,12 @@ def main(argv: list[str]) -> None:
 
 
 def written(results: Results) -> str:
-    """Return the page, with the section about real networks where `catalogued/real_networks.md` has one."""
-    return writing.page(results, real=REAL.read_text(encoding="utf-8") if REAL.exists() else "")
+    """Return the page, with the section about real networks where
+    `catalogued/real_networks.md` has one.
+    """
+    return writing.page(
+        results, real=REAL.read_text(encoding="utf-8") if REAL.exists() else ""
+    )
 
 
 def _ask(name: str, results: Results, *, quick: bool) -> None:
@@ -110,7 +132,11 @@ def _ask(name: str, results: Results, *, quick: bool) -> None:
         answer, results["oracle"][name] = on_oracle(name, quick=quick)
         if not quick:
             FIGURES.mkdir(exist_ok=True)
-            save_small(answer, FIGURES / f"{name}.png", task=max(results["oracle"][name]["rows"], key=_size)["task"])
+            save_small(
+                answer,
+                FIGURES / f"{name}.png",
+                task=max(results["oracle"][name]["rows"], key=_size)["task"],
+            )
     _tell(name)
 
 
@@ -121,7 +147,11 @@ def kept() -> Results:
 
 def _failed(results: Results) -> str | int:
     """Return which experiments missed a truth or were wrong, in words; 0 where none."""
-    missed = [n for n, one in results["oracle"].items() if one["n_wrong"] or one["largest_z"] >= one["limit"]]
+    missed = [
+        n
+        for n, one in results["oracle"].items()
+        if one["n_wrong"] or one["largest_z"] >= one["limit"]
+    ]
     missed += [one["finding"] for one in trained.findings(results) if not one["holds"]]
     return f"not as promised: {', '.join(missed)}" if missed else 0
 

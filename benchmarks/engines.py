@@ -1,13 +1,17 @@
-"""Ways to carry out a forward pass: speed against eager, and how far outputs and contrasts deviate from float64.
+"""Ways to carry out a forward pass: speed against eager, and how far outputs and
+contrasts deviate from float64.
 
     python benchmarks/engines.py [--quick] [--compile] [--network DeepSTARR]
 
-One thread, processor time, contestants in turn, each at its automatic batch size. A deviation of the output is the
-largest, in standard deviations of the output over sequences. That of a contrast (a 10-letter word in the middle, minus
-untreated) is `causalgia.predict.contrast_deviation` against the network in float64: root mean square in standard
-deviations of the contrast, and the bias in standard errors at 1,000 units. The line "eager" is the numerical floor of
-float32. bfloat16, which is refused unless it is accepted by name, is there to show why. TF32 is a GPU's: its rounding
-(both factors of a product to 10 bits, sums in float32) is imitated here, so that line has a deviation and no speed.
+One thread, processor time, contestants in turn, each at its automatic batch size. A
+deviation of the output is the largest, in standard deviations of the output over
+sequences. That of a contrast (a 10-letter word in the middle, minus untreated) is
+`causalgia.predict.contrast_deviation` against the network in float64: root mean square
+in standard deviations of the contrast, and the bias in standard errors at 1,000 units.
+The line "eager" is the numerical floor of float32. bfloat16, which is refused unless it
+is accepted by name, is there to show why. TF32 is a GPU's: its rounding (both factors
+of a product to 10 bits, sums in float32) is imitated here, so that line has a deviation
+and no speed.
 """
 
 from __future__ import annotations
@@ -41,7 +45,9 @@ class Tf32Rounding(TorchFunctionMode):
     @staticmethod
     def rounded(x: torch.Tensor) -> torch.Tensor:
         """Return x rounded to the nearest TF32, halves away from zero."""
-        return ((x.contiguous().view(torch.int32) + (1 << 12)) & ~((1 << 13) - 1)).view(torch.float32)
+        return ((x.contiguous().view(torch.int32) + (1 << 12)) & ~((1 << 13) - 1)).view(
+            torch.float32
+        )
 
 
 class InTf32(torch.nn.Module):
@@ -65,7 +71,9 @@ def engines(size: Sized, folder: Path, *, compiled: bool) -> dict[str, Predictor
         "eager": cg.TorchPredictor(net, device="cpu"),
         "channels_last": cg.TorchPredictor(net, device="cpu", channels_last=True),
         "ONNX Runtime": cg.OnnxPredictor(folder / "net.onnx", n_threads=1),
-        "bfloat16": cg.TorchPredictor(size.load().bfloat16(), device="cpu", dtype="bfloat16"),
+        "bfloat16": cg.TorchPredictor(
+            size.load().bfloat16(), device="cpu", dtype="bfloat16"
+        ),
     }
     ways["TF32, imitated"] = cg.TorchPredictor(InTf32(net), device="cpu")
     if compiled:
@@ -73,20 +81,33 @@ def engines(size: Sized, folder: Path, *, compiled: bool) -> dict[str, Predictor
     return ways
 
 
-def measured(size: Sized, n_rows: int, repeats: int, *, compiled: bool) -> dict[str, tuple[float, ...]]:
-    """Return speed over eager's, output deviation, contrast rms and bias in standard errors, by way."""
-    control = np.random.default_rng(0).integers(0, 4, (n_rows, size.length), dtype=np.uint8)
+def measured(
+    size: Sized, n_rows: int, repeats: int, *, compiled: bool
+) -> dict[str, tuple[float, ...]]:
+    """Return speed over eager's, output deviation, contrast rms and bias in standard
+    errors, by way.
+    """
+    control = np.random.default_rng(0).integers(
+        0, 4, (n_rows, size.length), dtype=np.uint8
+    )
     treated = control.copy()
     treated[:, size.length // 2 - 5 : size.length // 2 + 5] = WORD
     with tempfile.TemporaryDirectory() as folder:
         ways = engines(size, Path(folder), compiled=compiled)
-        times = interleaved({name: lambda _, p=p: p.predict(control) for name, p in ways.items()}, repeats)
+        times = interleaved(
+            {name: lambda _, p=p: p.predict(control) for name, p in ways.items()},
+            repeats,
+        )
     exact = ways["eager"].reference()
     truth = exact.predict(control)
     found = {}
     for name, way in ways.items():
-        off = np.abs(way.predict(control) - truth).max(axis=0) / truth.std(axis=0, ddof=1)
-        deviation = contrast_deviation(way, exact, {"untreated": control, "word": treated})
+        off = np.abs(way.predict(control) - truth).max(axis=0) / truth.std(
+            axis=0, ddof=1
+        )
+        deviation = contrast_deviation(
+            way, exact, {"untreated": control, "word": treated}
+        )
         numbers = (off.max(), deviation.rms.max(), deviation.bias_in_se.max())
         speed = np.nan if name == "TF32, imitated" else ratio(times, "eager", name)
         found[name] = (speed, *map(float, numbers))
@@ -96,8 +117,14 @@ def measured(size: Sized, n_rows: int, repeats: int, *, compiled: bool) -> dict[
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, tuple[float, ...]]]:
     """Print and return what was measured, by network and way."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="few sequences, three repeats")
-    parser.add_argument("--compile", action="store_true", help="torch.compile too, which takes minutes to begin")
+    parser.add_argument(
+        "--quick", action="store_true", help="few sequences, three repeats"
+    )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="torch.compile too, which takes minutes to begin",
+    )
     parser.add_argument("--network", choices=SIZES, action="append")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
@@ -105,9 +132,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, tuple[float, 
     for name in options.network or SIZES:
         size = SIZES[name]
         n_rows = max(16, 2**17 // size.length // (16 if options.quick else 2))
-        found[name] = measured(size, n_rows, 3 if options.quick else 7, compiled=options.compile)
+        found[name] = measured(
+            size, n_rows, 3 if options.quick else 7, compiled=options.compile
+        )
         print(f"{name}-size, length {size.length:,}, {n_rows:,} sequences")
-        print(f"  {'':<16}{'speed':>8}{'output, sd':>13}{'contrast rms, sd':>18}{'bias in SE at 1,000':>21}")
+        print(
+            "  "
+            f"{'':<16}{'speed':>8}{'output, sd':>13}{'contrast rms, sd':>18}{'bias in SE at 1,000':>21}"
+        )
         for way, (speed, output, rms, bias) in found[name].items():
             told = "" if np.isnan(speed) else f"{speed:.2f}"
             print(f"  {way:<16}{told:>8}{output:>13.1e}{rms:>18.1e}{bias:>21.1e}")

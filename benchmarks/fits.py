@@ -1,8 +1,10 @@
-"""Closed forms and regressions of barcode counts: against one pass over the cells, and statsmodels; and their memory.
+"""Closed forms and regressions of barcode counts: against one pass over the cells, and
+statsmodels; and their memory.
 
-Run `python benchmarks/fits.py` (`--quick` for a smaller one) with OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1.
-10,000 elements x 2 arms x 50 barcodes x 4 replicates are 4 million cells. The pass is their log ratios and a sum of
-them over barcodes, which every estimator of them must make. Memory is what a fit allocates at its peak, in arrays of
+Run `python benchmarks/fits.py` (`--quick` for a smaller one) with OMP_NUM_THREADS=1 and
+OPENBLAS_NUM_THREADS=1. 10,000 elements x 2 arms x 50 barcodes x 4 replicates are 4
+million cells. The pass is their log ratios and a sum of them over barcodes, which every
+estimator of them must make. Memory is what a fit allocates at its peak, in arrays of
 one float64 a cell.
 """
 
@@ -31,7 +33,9 @@ METHODS = ("two_way", "precision", "nb")
 
 def one_pass(counts: xr.Dataset) -> Callable[[int], object]:
     """Return log ratios of every cell and their sums over the barcodes of an oligo."""
-    dna, rna, oligo = (counts[name].to_numpy() for name in ("dna", "rna", "oligo_index"))
+    dna, rna, oligo = (
+        counts[name].to_numpy() for name in ("dna", "rna", "oligo_index")
+    )
 
     def run(_: int) -> object:
         ratios = np.log2(rna + 0.5) - np.log2(dna + 0.5)
@@ -50,7 +54,9 @@ def peak_arrays(counts: xr.Dataset, method: str) -> float:
 
 
 def statsmodels_seconds(counts: xr.Dataset, n: int = 20) -> float:
-    """Return what the same regression of every element by statsmodels would take, from the first few."""
+    """Return what the same regression of every element by statsmodels would take, from
+    the first few.
+    """
     from statsmodels.discrete.discrete_model import NegativeBinomial
 
     element = counts["oligo_index"].to_numpy() // len(ARMS)
@@ -64,24 +70,39 @@ def statsmodels_seconds(counts: xr.Dataset, n: int = 20) -> float:
             treated = of_element["oligo_index"].to_numpy()[barcode] % len(ARMS)
             X = np.column_stack([np.eye(rna.shape[1])[replicate], treated])
             offset = np.log(dna[barcode, replicate])
-            NegativeBinomial(rna[barcode, replicate], X, offset=offset).fit(disp=False, maxiter=200)
+            NegativeBinomial(rna[barcode, replicate], X, offset=offset).fit(
+                disp=False, maxiter=200
+            )
     return (time.process_time() - start) * (element.max() + 1) / n
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="200 elements instead of 10,000")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="200 elements instead of 10,000"
+    )
     n_elements, repeats = (200, 1) if parser.parse_args(argv).quick else (10_000, 3)
     warnings.simplefilter("ignore", BarcodeNoiseWarning)
     counts = library(n_elements)
     contestants = {
-        method: lambda _, method=method: cg.mpra.fit(counts, control=ARMS[0], method=method) for method in METHODS
+        method: lambda _, method=method: cg.mpra.fit(
+            counts, control=ARMS[0], method=method
+        )
+        for method in METHODS
     }
     times = interleaved({"one pass": one_pass(counts)} | contestants, repeats)
-    found = {f"{method} / one pass": ratio(times, method, "one pass") for method in METHODS}
-    found["statsmodels, one element at a time / nb"] = statsmodels_seconds(counts) / float(np.median(times["nb"]))
-    found["arrays of one number a cell at the peak"] = max(peak_arrays(counts, method) for method in METHODS)
+    found = {
+        f"{method} / one pass": ratio(times, method, "one pass") for method in METHODS
+    }
+    found["statsmodels, one element at a time / nb"] = statsmodels_seconds(
+        counts
+    ) / float(np.median(times["nb"]))
+    found["arrays of one number a cell at the peak"] = max(
+        peak_arrays(counts, method) for method in METHODS
+    )
     print(f"effects of {n_elements:,} elements, {counts['rna'].size:,} cells")
     tell(times)
     tell_ratios(found)

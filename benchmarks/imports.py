@@ -1,4 +1,6 @@
-"""What `import causalgia` costs, in units of `import numpy`: user + system time of fresh interpreters, in turn."""
+"""What `import causalgia` costs, in units of `import numpy`: user + system time of
+fresh interpreters, in turn.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ def cost(code: str) -> float:
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
-    """Print both costs above an empty interpreter, and return the ratio of whole interpreters."""
+    """Print both costs above an empty interpreter, and return the ratio of whole
+    interpreters.
+    """
     repeats = 3 if "--quick" in (argv or []) else 15
     codes = ("pass", "import numpy", "import causalgia")
     times = {code: [] for code in codes}
@@ -25,7 +29,8 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
             times[code].append(cost(code))
     empty, numpy, ours = (min(times[code]) for code in codes)
     print(
-        f"import numpy {numpy - empty:.4f} s, import causalgia {ours - empty:.4f} s of CPU beyond an empty interpreter"
+        f"import numpy {numpy - empty:.4f} s, import causalgia {ours - empty:.4f} s of "
+        "CPU beyond an empty interpreter"
     )
     print(f"  causalgia / numpy, whole interpreters: {ours / numpy:.2f}; target <= 2")
     return {"import causalgia / import numpy": ours / numpy}

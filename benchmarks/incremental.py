@@ -1,13 +1,17 @@
-"""The trial of `marginalize.py` where of an edited sequence only what the edit reaches is recomputed.
+"""The trial of `marginalize.py` where of an edited sequence only what the edit reaches
+is recomputed.
 
-The same contestants: 11 bare forwards at the batch size that is fastest by hand, tangermeme's `marginalize` at its
-own, and `cg.run`, here with ``TorchPredictor(..., incremental=True)``. Every repeat has a new predictor: the network is
-read, each width of edits is verified against full passes and timed, the control pass is run and kept, all inside the
-time of `cg.run`. One thread, processor time, contestants in turn.
+The same contestants: 11 bare forwards at the batch size that is fastest by hand,
+tangermeme's `marginalize` at its own, and `cg.run`, here with
+``TorchPredictor(..., incremental=True)``. Every repeat has a new predictor: the network
+is read, each width of edits is verified against full passes and timed, the control pass
+is run and kept, all inside the time of `cg.run`. One thread, processor time,
+contestants in turn.
 
     python benchmarks/incremental.py [--quick] [--network DeepSTARR] [--units 256]
 
-tangermeme is a peer and no dependency of ours: `pip install tangermeme==1.6.0` beside causalgia to include it.
+tangermeme is a peer and no dependency of ours: `pip install tangermeme==1.6.0` beside
+causalgia to include it.
 """
 
 from __future__ import annotations
@@ -35,7 +39,9 @@ def incremental(net: nn.Module) -> cg.TorchPredictor:
 
 
 def deviation(net: nn.Module, design: cg.Design) -> float:
-    """Return the largest difference of the outcomes from those of full passes, in their sd."""
+    """Return the largest difference of the outcomes from those of full passes, in their
+    sd.
+    """
     part, full = (
         cg.run(design, predictor, rng=17, progress=False)["outcome"].values
         for predictor in (incremental(net), cg.TorchPredictor(net, device="cpu"))
@@ -49,16 +55,26 @@ def compared(name: str, *, quick: bool, n_units: int | None = None) -> dict[str,
     repeats, turns = (1, 1) if quick else (5, 3)
     n_units = n_units or (2 if quick else size.n_units)
     net, design = size.load(), trial(size, n_units)
-    x = torch.from_numpy(one_hot(design.null.sample(n_units, rng=0)["sequence"].values)).float()
+    x = torch.from_numpy(
+        one_hot(design.null.sample(n_units, rng=0)["sequence"].values)
+    ).float()
     some = x[: max(n_units // 4, size.batches[-1])]  # for batches to be compared on
     batch = fastest(lambda batch: forwards(net, some, batch), size.batches, turns)
     contestants = {
-        f"11 bare forwards, batch {batch}": lambda _: forwards(net, x, batch, 1 + len(MOTIFS)),
-        "causalgia.run, incremental": lambda key: cg.run(design, incremental(net), rng=key, progress=False),
+        f"11 bare forwards, batch {batch}": lambda _: forwards(
+            net, x, batch, 1 + len(MOTIFS)
+        ),
+        "causalgia.run, incremental": lambda key: cg.run(
+            design, incremental(net), rng=key, progress=False
+        ),
     }
     if importlib.util.find_spec("tangermeme"):
-        its = fastest(lambda batch: marginalize(net, some, batch, MOTIFS[:2]), size.batches, turns)
-        contestants[f"tangermeme marginalize, batch {its}"] = lambda _: marginalize(net, x, its)
+        its = fastest(
+            lambda batch: marginalize(net, some, batch, MOTIFS[:2]), size.batches, turns
+        )
+        contestants[f"tangermeme marginalize, batch {its}"] = lambda _: marginalize(
+            net, x, its
+        )
     times = interleaved(contestants, repeats)
     print(f"\n10 motifs x {n_units:,} units, {name} size, L = {size.length}")
     tell(times)
@@ -68,15 +84,22 @@ def compared(name: str, *, quick: bool, n_units: int | None = None) -> dict[str,
         found[f"tangermeme / incremental run, {name}"] = ratio(times, peer, ours)
     tell_ratios(found)
     if not quick or name == NAMES[0]:
-        print(f"  largest deviation from full passes: {deviation(net, trial(size, min(n_units, 64))):.1e} sd")
+        print(
+            "  largest deviation from full passes: "
+            f"{deviation(net, trial(size, min(n_units, 64))):.1e} sd"
+        )
     return found
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="two units, once")
-    parser.add_argument("--network", choices=NAMES, action="append", help="only this one")
+    parser.add_argument(
+        "--network", choices=NAMES, action="append", help="only this one"
+    )
     parser.add_argument("--units", type=int, help="so many units")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)

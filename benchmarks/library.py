@@ -1,8 +1,10 @@
-"""A library of 12,000 inserts x 20 barcodes, designed, checked and written: processor time and memory.
+"""A library of 12,000 inserts x 20 barcodes, designed, checked and written: processor
+time and memory.
 
-Run `python benchmarks/library.py` (`--quick` for a 200th). Each is a process of its own, libraries and compiled
-kernels included: 240,520 oligos of 230 nt with sites, runs, GC and repeats checked on every assembled oligo, and
-barcodes at Levenshtein distance 3. The bars are 60 s and 1 GiB; with 15 nt the barcodes are dense, which takes longer.
+Run `python benchmarks/library.py` (`--quick` for a 200th). Each is a process of its
+own, libraries and compiled kernels included: 240,520 oligos of 230 nt with sites, runs,
+GC and repeats checked on every assembled oligo, and barcodes at Levenshtein distance 3.
+The bars are 60 s and 1 GiB; with 15 nt the barcodes are dense, which takes longer.
 """
 
 from __future__ import annotations
@@ -38,25 +40,42 @@ print(json.dumps([library.sizes["row"], made, time.process_time(), peak]))
 
 
 def measured(n_units: int, letters: int) -> tuple[int, float, float, float]:
-    """Return the oligos, the seconds until they are made and until they are written, and the most memory in GiB."""
+    """Return the oligos, the seconds until they are made and until they are written,
+    and the most memory in GiB.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", PROGRAM, str(Path(folder) / "LIB"), str(n_units), str(letters)]
+        command = [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            str(Path(folder) / "LIB"),
+            str(n_units),
+            str(letters),
+        ]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     rows, made, written, peak = json.loads(done.stdout.splitlines()[-1])
     return rows, made, written, peak
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
-    """Run the benchmark, print it and return seconds and GiB by the barcodes' length, as shares of their bars."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run the benchmark, print it and return seconds and GiB by the barcodes' length,
+    as shares of their bars.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a 200th of the units")
     n_units = N_UNITS // (200 if parser.parse_args(argv).quick else 1)
     found = {}
     for letters in (20, 15):
         rows, made, written, peak = measured(n_units, letters)
-        found |= {f"seconds / {SECONDS}, {letters} nt": written / SECONDS, f"GiB, {letters} nt": peak / GIB}
+        found |= {
+            f"seconds / {SECONDS}, {letters} nt": written / SECONDS,
+            f"GiB, {letters} nt": peak / GIB,
+        }
         print(
-            f"  {rows:,} oligos, barcodes of {letters} nt: made {made:.1f} s, written {written:.1f} s, {peak:.2f} GiB"
+            f"  {rows:,} oligos, barcodes of {letters} nt: made {made:.1f} s, written "
+            f"{written:.1f} s, {peak:.2f} GiB"
         )
     return found
 

@@ -1,8 +1,10 @@
-"""The memory of ten million predictions against that of a hundred thousand, by what is kept.
+"""The memory of ten million predictions against that of a hundred thousand, by what is
+kept.
 
-Run `python benchmarks/memory.py` (`--quick` for a twentieth of the predictions). Every trial is a process of its own,
-stored, with ten arms on sequences of 41 bases, answered by a formula; what counts is the most memory that the process
-ever had, libraries included.
+Run `python benchmarks/memory.py` (`--quick` for a twentieth of the predictions). Every
+trial is a process of its own, stored, with ten arms on sequences of 41 bases, answered
+by a formula; what counts is the most memory that the process ever had, libraries
+included.
 """
 
 from __future__ import annotations
@@ -36,20 +38,36 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 def peak(keep: str, n: int) -> int:
     """Return the most memory of a stored trial of n predictions, in MiB."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", PROGRAM, keep, str(Path(folder) / "trial.zarr"), str(n)]
-        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        command = [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            keep,
+            str(Path(folder) / "trial.zarr"),
+            str(n),
+        ]
+        return int(
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratio for each that is kept."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the predictions")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a twentieth of the predictions"
+    )
     less = 20 if parser.parse_args(argv).quick else 1
     found = {}
     for keep in KEEPS:
         few, many = (peak(keep, n // less) for n in (FEW, MANY))
         found[keep] = many / few
-        print(f"  {keep:<9}{few:6,} MiB of {FEW // less:,}, {many:6,} MiB of {MANY // less:,}: {found[keep]:.2f} x")
+        print(
+            f"  {keep:<9}{few:6,} MiB of {FEW // less:,}, {many:6,} MiB of "
+            f"{MANY // less:,}: {found[keep]:.2f} x"
+        )
     return found
 
 

@@ -1,10 +1,12 @@
-"""All substitutions of sequences, and many words on many backgrounds, recomputed in part: beside full passes.
+"""All substitutions of sequences, and many words on many backgrounds, recomputed in
+part: beside full passes.
 
-A session of ``TorchPredictor(..., incremental=True)`` is asked for every single-base substitution of one sequence or of
-a few, control passes included; `cg.run` for the same as arms of a trial, and for 100 words on each background; and
+A session of ``TorchPredictor(..., incremental=True)`` is asked for every single-base
+substitution of one sequence or of a few, control passes included; `cg.run` for the same
+as arms of a trial, and for 100 words on each background; and
 `cg.attribution.interactions` for the 3 x 3 exchanges of all pairs of 60 positions. Full
-passes are timed on some sequences, in batches of the size that is fastest by hand. One thread, processor time,
-contestants in turn; every repeat has sequences of its own.
+passes are timed on some sequences, in batches of the size that is fastest by hand. One
+thread, processor time, contestants in turn; every repeat has sequences of its own.
 
     python benchmarks/mutagenesis.py [--quick] [--only DeepSTARR]
 """
@@ -37,7 +39,9 @@ class ResidualBind200(ResidualBindSize):
 
 
 def network(name: str) -> tuple[nn.Module, int, tuple[int, ...]]:
-    """Return a network in eval mode, the length that it reads, and batch sizes to try."""
+    """Return a network in eval mode, the length that it reads, and batch sizes to
+    try.
+    """
     if name == "ResidualBind, 200 bp":
         torch.manual_seed(0)
         return ResidualBind200().eval(), 200, (16, 32, 64)
@@ -50,7 +54,9 @@ def random_tokens(n: int, length: int, key: int) -> np.ndarray:
 
 
 def substitutions(base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return every substitution of sequences (n, length), (n * 3 * length, length), and the row of each."""
+    """Return every substitution of sequences (n, length), (n * 3 * length, length), and
+    the row of each.
+    """
     rows, places, steps = (index.reshape(-1) for index in np.indices((*base.shape, 3)))
     edited = base[rows]
     edited[np.arange(len(rows)), places] = (base[rows, places] + 1 + steps) % 4
@@ -58,7 +64,9 @@ def substitutions(base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def in_session(net: nn.Module, length: int, n: int) -> Callable[[int], object]:
-    """Return a contestant: every substitution of n sequences, by a predictor that has read the network."""
+    """Return a contestant: every substitution of n sequences, by a predictor that has
+    read the network.
+    """
     predictor = incremental(net)
 
     def run(key: int) -> object:
@@ -69,7 +77,9 @@ def in_session(net: nn.Module, length: int, n: int) -> Callable[[int], object]:
 
 
 def of_pairs(net: nn.Module, length: int, n_positions: int) -> Callable[[int], object]:
-    """Return a contestant: the interactions of all pairs of positions in the middle of a sequence."""
+    """Return a contestant: the interactions of all pairs of positions in the middle of
+    a sequence.
+    """
     predictor, first = incremental(net), (length - n_positions) // 2
     positions = range(first, first + n_positions)
     return lambda key: cg.attribution.interactions(
@@ -81,7 +91,11 @@ def mutated(n: int, length: int) -> cg.Design:
     """Return a trial of every letter at every position of n sequences."""
     of = ["".join(LETTERS[t] for t in row) for row in random_tokens(n, length, 1)]
     arms = {"untreated": cg.Untreated()}
-    arms |= {f"{letter}{at}": cg.Embed(letter, at=at) for at in range(length) for letter in LETTERS}
+    arms |= {
+        f"{letter}{at}": cg.Embed(letter, at=at)
+        for at in range(length)
+        for letter in LETTERS
+    }
     return cg.Design(null=cg.Genomic(of=of), arms=arms, n_units=n)
 
 
@@ -89,7 +103,9 @@ def screened(n_words: int, n: int, length: int) -> cg.Design:
     """Return a trial of words of ten letters in the middle of n backgrounds."""
     drawn = random_tokens(n_words, 10, 2)
     words = dict.fromkeys("".join(LETTERS[t] for t in row) for row in drawn)
-    arms = {"untreated": cg.Untreated()} | {word: cg.Embed(word, at=length // 2 - 5) for word in words}
+    arms = {"untreated": cg.Untreated()} | {
+        word: cg.Embed(word, at=length // 2 - 5) for word in words
+    }
     return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n)
 
 
@@ -98,7 +114,12 @@ def compared(name: str, *, quick: bool) -> dict[str, float]:
     net, length, batches = network(name)
     if quick:
         torch.manual_seed(0)
-        net, length = nn.Sequential(nn.Conv1d(4, 8, 5), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 1)).eval(), 40
+        net, length = (
+            nn.Sequential(
+                nn.Conv1d(4, 8, 5), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 1)
+            ).eval(),
+            40,
+        )
     repeats, turns = (1, 1) if quick else (7, 3)
     x = torch.from_numpy(one_hot(random_tokens(4 * max(batches), length, 0))).float()
     batch = fastest(lambda size: forwards(net, x, size), batches, turns)
@@ -109,19 +130,36 @@ def compared(name: str, *, quick: bool) -> dict[str, float]:
     full = f"full passes of {len(x)} sequences, batch {batch}"
     jobs: dict[str, tuple[int, Callable[[int], object]]] = {}
     for n in (1,) if name == "BPNet" else (1, 4, 16):
-        jobs[f"substitutions of {n}, session"] = 3 * length * n, in_session(net, length, n)
+        jobs[f"substitutions of {n}, session"] = (
+            3 * length * n,
+            in_session(net, length, n),
+        )
     if name == "DeepSTARR":
         n, n_units, n_words = (2, 4, 3) if quick else (16, 200, 100)
-        jobs["substitutions of 16, run"] = (3 * length + 1) * n, trial(mutated(n, length))
-        jobs["100 words x 200, run"] = (n_words + 1) * n_units, trial(screened(n_words, n_units, length))
+        jobs["substitutions of 16, run"] = (
+            (3 * length + 1) * n,
+            trial(mutated(n, length)),
+        )
+        jobs["100 words x 200, run"] = (
+            (n_words + 1) * n_units,
+            trial(screened(n_words, n_units, length)),
+        )
         m = 10 if quick else 60
-        jobs["pairs of 60 positions, interactions"] = 9 * m * (m - 1) // 2 + 3 * m + 1, of_pairs(net, length, m)
+        jobs["pairs of 60 positions, interactions"] = (
+            9 * m * (m - 1) // 2 + 3 * m + 1,
+            of_pairs(net, length, m),
+        )
     times = interleaved(
-        {full: lambda _: forwards(net, x, batch)} | {job: run for job, (_, run) in jobs.items()}, repeats
+        {full: lambda _: forwards(net, x, batch)}
+        | {job: run for job, (_, run) in jobs.items()},
+        repeats,
     )
     print(f"\n{name}, L = {length}")
     tell(times)
-    found = {f"{job} / full passes, {name}": ratio(times, job, full) * len(x) / n for job, (n, _) in jobs.items()}
+    found = {
+        f"{job} / full passes, {name}": ratio(times, job, full) * len(x) / n
+        for job, (n, _) in jobs.items()
+    }
     tell_ratios(found)
     return found
 
@@ -131,7 +169,9 @@ NAMES = ("DeepSTARR", "ResidualBind, 200 bp", "BPNet")
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a small network, once")
     parser.add_argument("--only", choices=NAMES, nargs="*", help="only these networks")
     options = parser.parse_args(argv)

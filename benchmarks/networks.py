@@ -1,4 +1,6 @@
-"""Networks of the sizes that benchmarks name, with random weights: their time does not depend on them."""
+"""Networks of the sizes that benchmarks name, with random weights: their time does not
+depend on them.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,28 @@ from torch import nn
 
 
 class ResidualBindSize(nn.Module):
-    """The shapes of ResidualBind (Koo et al. 2021, doi:10.1371/journal.pcbi.1008925) on 41 letters."""
+    """The shapes of ResidualBind (Koo et al. 2021, doi:10.1371/journal.pcbi.1008925) on
+    41 letters.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.Conv1d(4, 96, 11, padding=5), nn.BatchNorm1d(96), nn.ReLU())
+        self.first = nn.Sequential(
+            nn.Conv1d(4, 96, 11, padding=5), nn.BatchNorm1d(96), nn.ReLU()
+        )
         blocks: list[nn.Module] = []
         for dilation in (1, 2, 4, 8):
             conv = nn.Conv1d(96, 96, 3, padding=dilation, dilation=dilation)
-            blocks += [conv, nn.BatchNorm1d(96)] if dilation == 8 else [conv, nn.BatchNorm1d(96), nn.ReLU()]
+            blocks += (
+                [conv, nn.BatchNorm1d(96)]
+                if dilation == 8
+                else [conv, nn.BatchNorm1d(96), nn.ReLU()]
+            )
         self.residual = nn.Sequential(*blocks)
         self.pool = nn.AvgPool1d(10)
-        self.dense = nn.Sequential(nn.Flatten(), nn.Linear(96 * 4, 256), nn.BatchNorm1d(256), nn.ReLU())
+        self.dense = nn.Sequential(
+            nn.Flatten(), nn.Linear(96 * 4, 256), nn.BatchNorm1d(256), nn.ReLU()
+        )
         self.head = nn.Linear(256, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -30,16 +42,28 @@ class ResidualBindSize(nn.Module):
 
 
 class DeepSTARRSize(nn.Module):
-    """The shapes of DeepSTARR (de Almeida et al. 2022, doi:10.1038/s41588-022-01048-5)."""
+    """The shapes of DeepSTARR (de Almeida et al. 2022,
+    doi:10.1038/s41588-022-01048-5).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         for c_in, c_out, k in ((4, 256, 7), (256, 60, 3), (60, 60, 5), (60, 120, 3)):
-            blocks += [nn.Conv1d(c_in, c_out, k, padding=k // 2), nn.BatchNorm1d(c_out), nn.ReLU(), nn.MaxPool1d(2)]
+            blocks += [
+                nn.Conv1d(c_in, c_out, k, padding=k // 2),
+                nn.BatchNorm1d(c_out),
+                nn.ReLU(),
+                nn.MaxPool1d(2),
+            ]
         self.body = nn.Sequential(*blocks)
         self.dense = nn.Sequential(
-            nn.Flatten(), nn.Linear(1_800, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU()
+            nn.Flatten(),
+            nn.Linear(1_800, 256),
+            nn.BatchNorm1d(256),
+            nn.ReLU(),
+            nn.Linear(256, 256),
+            nn.ReLU(),
         )
         self.heads = nn.Linear(256, 2)
 
@@ -49,21 +73,29 @@ class DeepSTARRSize(nn.Module):
 
 
 class BPNetSize(nn.Module):
-    """The shapes of BPNet (Avsec et al. 2021, doi:10.1038/s41588-021-00782-6): eight dilated layers of 64 filters."""
+    """The shapes of BPNet (Avsec et al. 2021, doi:10.1038/s41588-021-00782-6): eight
+    dilated layers of 64 filters.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Conv1d(4, 64, 21, padding=10)
-        self.dilated = nn.ModuleList(nn.Conv1d(64, 64, 3, padding=2**i, dilation=2**i) for i in range(1, 9))
+        self.dilated = nn.ModuleList(
+            nn.Conv1d(64, 64, 3, padding=2**i, dilation=2**i) for i in range(1, 9)
+        )
         self.profile = nn.Conv1d(64, 1, 75, padding=37)
         self.count = nn.Linear(64, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Answer one-hot (n, 4, length) with (n, 2): log count, and mean of the profile's logits."""
+        """Answer one-hot (n, 4, length) with (n, 2): log count, and mean of the
+        profile's logits.
+        """
         x = torch.relu(self.first(x))
         for layer in self.dilated:
             x = x + torch.relu(layer(x))
-        return torch.cat([self.count(x.mean(dim=2)), self.profile(x).mean(dim=2)], dim=1)
+        return torch.cat(
+            [self.count(x.mean(dim=2)), self.profile(x).mean(dim=2)], dim=1
+        )
 
 
 @dataclass(frozen=True)

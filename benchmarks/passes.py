@@ -1,8 +1,10 @@
-"""Sequences that go through a network before a refusal and beside a trial's own, counted in its forward pass.
+"""Sequences that go through a network before a refusal and beside a trial's own,
+counted in its forward pass.
 
     python benchmarks/passes.py [--quick]
 
-A trial of 4 units in 2 arms on 196,608 bp, one convolution; copies of the network in float64 are counted too.
+A trial of 4 units in 2 arms on 196,608 bp, one convolution; copies of the network in
+float64 are counted too.
 """
 
 from __future__ import annotations
@@ -34,11 +36,17 @@ class Counted(torch.nn.Module):
 
 
 def rows(length: int, *, profile: bool) -> list[int]:
-    """Return the sequences of each pass of a trial, which is refused if the network answers a profile."""
+    """Return the sequences of each pass of a trial, which is refused if the network
+    answers a profile.
+    """
     arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=length // 2)}
-    design = cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=4, contrasts="none")
+    design = cg.Design(
+        null=cg.Uniform(length=length), arms=arms, n_units=4, contrasts="none"
+    )
     Counted.rows.clear()
-    made = cg.TorchPredictor(Counted(profile=profile), tasks=["y"], device="cpu", fingerprint="counted")
+    made = cg.TorchPredictor(
+        Counted(profile=profile), tasks=["y"], device="cpu", fingerprint="counted"
+    )
     try:
         cg.run(design, made, rng=0, progress=False)
     except cg.errors.PredictorError:
@@ -54,9 +62,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     torch.set_num_threads(1)
     refused, ran = rows(length, profile=True), rows(length, profile=False)
     print(
-        f"{length:,} bp: {sum(refused)} before a refusal; {sum(ran) - 8} beside the 8 of the trial; batches {set(ran)}"
+        f"{length:,} bp: {sum(refused)} before a refusal; {sum(ran) - 8} beside the 8 "
+        f"of the trial; batches {set(ran)}"
     )
-    return {"before a refusal": sum(refused), "beside the trial": sum(ran) - 8, "largest probe": max(ran)}
+    return {
+        "before a refusal": sum(refused),
+        "beside the trial": sum(ran) - 8,
+        "largest probe": max(ran),
+    }
 
 
 if __name__ == "__main__":

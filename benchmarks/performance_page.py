@@ -1,7 +1,9 @@
-"""Speed and size against what was promised, written to docs/performance.md: `python benchmarks/performance_page.py`.
+"""Speed and size against what was promised, written to docs/performance.md:
+`python benchmarks/performance_page.py`.
 
-Results are kept in `benchmarks/performed/results.json`, so that a part can be run again by itself (``--only NAME``) and
-the page be written again from them (``--write``). ``--quick`` runs small versions, writes nothing and judges nothing.
+Results are kept in `benchmarks/performed/results.json`, so that a part can be run again
+by itself (``--only NAME``) and the page be written again from them (``--write``).
+``--quick`` runs small versions, writes nothing and judges nothing.
 """
 
 from __future__ import annotations
@@ -41,10 +43,18 @@ def measure(name: str, *, quick: bool) -> dict[str, Any]:
 
 def main(argv: list[str]) -> None:
     """Measure, keep the results, and write the page of all that are kept."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--quick", action="store_true", help="small versions; writes and judges nothing")
-    asked.add_argument("--only", nargs="*", choices=tuple(PARTS), help="names of benchmarks")
-    asked.add_argument("--write", action="store_true", help="write the page from the kept results")
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    asked.add_argument(
+        "--quick", action="store_true", help="small versions; writes and judges nothing"
+    )
+    asked.add_argument(
+        "--only", nargs="*", choices=tuple(PARTS), help="names of benchmarks"
+    )
+    asked.add_argument(
+        "--write", action="store_true", help="write the page from the kept results"
+    )
     said = asked.parse_args(argv)
     results = kept()
     for name in [] if said.write else said.only or PARTS:

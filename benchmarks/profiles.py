@@ -1,8 +1,10 @@
-"""A trial on a network that answers a track: time against bare forward passes, and memory against the number of units.
+"""A trial on a network that answers a track: time against bare forward passes, and
+memory against the number of units.
 
-Run `python benchmarks/profiles.py` (`--quick` for a fortieth of the units). The network has the size of a small profile
-network (four convolutions of 32 channels, 500 bases in, 500 positions of 2 tasks out). Times are processor times of one
-thread; memory is that of a process of its own that keeps moments.
+Run `python benchmarks/profiles.py` (`--quick` for a fortieth of the units). The network
+has the size of a small profile network (four convolutions of 32 channels, 500 bases in,
+500 positions of 2 tasks out). Times are processor times of one thread; memory is that
+of a process of its own that keeps moments.
 """
 
 from __future__ import annotations
@@ -36,18 +38,29 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 def network() -> torch.nn.Module:
     """Return a profile network of the usual kind, with random weights."""
     torch.manual_seed(0)
-    layers: list[torch.nn.Module] = [torch.nn.Conv1d(4, 32, 21, padding=10), torch.nn.ReLU()]
+    layers: list[torch.nn.Module] = [
+        torch.nn.Conv1d(4, 32, 21, padding=10),
+        torch.nn.ReLU(),
+    ]
     for _ in range(3):
         layers += [torch.nn.Conv1d(32, 32, 9, padding=4), torch.nn.ReLU()]
-    return torch.nn.Sequential(*layers, torch.nn.Conv1d(32, 2, 1), torch.nn.Softplus()).eval()
+    return torch.nn.Sequential(
+        *layers, torch.nn.Conv1d(32, 2, 1), torch.nn.Softplus()
+    ).eval()
 
 
 def against_bare_forwards(n_units: int) -> float:
-    """Return the time of a trial that keeps outcomes over that of the forward passes alone, the median of five."""
+    """Return the time of a trial that keeps outcomes over that of the forward passes
+    alone, the median of five.
+    """
     net = network()
-    predictor = cg.TorchPredictor(net, track=cg.Track(origin=250), tasks=["a", "b"], device="cpu")
+    predictor = cg.TorchPredictor(
+        net, track=cg.Track(origin=250), tasks=["a", "b"], device="cpu"
+    )
     arms = {"control": cg.Untreated(), "word": cg.Embed("AGATAAG", at=240)}
-    design = cg.Design(null=cg.Uniform(length=LENGTH), arms=arms, n_units=n_units, contrasts="control")
+    design = cg.Design(
+        null=cg.Uniform(length=LENGTH), arms=arms, n_units=n_units, contrasts="control"
+    )
     batch = predictor.resolve_batch_size(LENGTH)
     n_batches = max(1, 2 * n_units // batch)
     x = torch.zeros((batch, 4, LENGTH))
@@ -66,14 +79,20 @@ def against_bare_forwards(n_units: int) -> float:
 
 
 def peak(n_units: int) -> int:
-    """Return the most memory of a trial that keeps moments of 500 positions, with its band, in MiB."""
+    """Return the most memory of a trial that keeps moments of 500 positions, with its
+    band, in MiB.
+    """
     command = [sys.executable, "-c", PROGRAM, str(n_units)]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return int(
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return its figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a fortieth of the units")
     less = 40 if parser.parse_args(argv).quick else 1
     torch.set_num_threads(1)
@@ -81,7 +100,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     few, many = (peak(n // less) for n in (FEW, MANY))
     found["memory, ten times the units"] = many / few
     print(f"  run / bare forwards {found['run / bare forwards']:.3f}")
-    print(f"  moments {few:,} MiB of {FEW // less:,} units, {many:,} MiB of {MANY // less:,}: {many / few:.2f} x")
+    print(
+        f"  moments {few:,} MiB of {FEW // less:,} units, {many:,} MiB of "
+        f"{MANY // less:,}: {many / few:.2f} x"
+    )
     return found
 
 

@@ -1,8 +1,10 @@
-"""A trial that is killed half-way and resumed, against one that is not: the time of both parts over that of the whole.
+"""A trial that is killed half-way and resumed, against one that is not: the time of
+both parts over that of the whole.
 
-Run `python benchmarks/resume.py` (`--quick` for a shorter one). Each part is a process of its own that counts the
-seconds from `cg.run` on; libraries are imported before. The first is killed (SIGKILL) when half of the whole's time is
-over. The predictor waits a fixed time for each batch, so that other work on the machine slows neither.
+Run `python benchmarks/resume.py` (`--quick` for a shorter one). Each part is a process
+of its own that counts the seconds from `cg.run` on; libraries are imported before. The
+first is killed (SIGKILL) when half of the whole's time is over. The predictor waits a
+fixed time for each batch, so that other work on the machine slows neither.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ def seconds(store: Path, n_units: int, *, kill_after: float | None = None) -> fl
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a thirtieth of the units")
     n_units = 150_000 // (30 if parser.parse_args(argv).quick else 1)
     with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +67,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         killed = seconds(Path(folder) / "killed.zarr", n_units, kill_after=whole / 2)
         resumed = seconds(Path(folder) / "killed.zarr", n_units)
     ratio = (killed + resumed) / whole
-    print(f"  uninterrupted {whole:.1f} s; killed after {killed:.1f} s and resumed in {resumed:.1f} s: {ratio:.3f} x")
+    print(
+        f"  uninterrupted {whole:.1f} s; killed after {killed:.1f} s and resumed in "
+        f"{resumed:.1f} s: {ratio:.3f} x"
+    )
     return {"killed and resumed / uninterrupted": ratio}
 
 

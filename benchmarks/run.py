@@ -1,4 +1,6 @@
-"""Benchmarks in turn: `python benchmarks/run.py [--quick] [NAME ...]`. Ratios within one run; nothing is judged."""
+"""Benchmarks in turn: `python benchmarks/run.py [--quick] [NAME ...]`. Ratios within
+one run; nothing is judged.
+"""
 
 from __future__ import annotations
 

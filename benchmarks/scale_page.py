@@ -1,7 +1,9 @@
-"""What trials of a million to 10^12 predictions take, written to docs/scale.md: `python benchmarks/scale_page.py`.
+"""What trials of a million to 10^12 predictions take, written to docs/scale.md:
+`python benchmarks/scale_page.py`.
 
-Figures are measured over the workers of a local cluster and kept in `benchmarks/performed/scale.json`; ``--write``
-writes the page again from them. ``--quick`` measures little, and writes nothing.
+Figures are measured over the workers of a local cluster and kept in
+`benchmarks/performed/scale.json`; ``--write`` writes the page again from them.
+``--quick`` measures little, and writes nothing.
 """
 
 from __future__ import annotations
@@ -30,22 +32,37 @@ _UNITS = 1_000_000
 
 
 def measured(*, quick: bool = False) -> dict[str, Any]:
-    """Return what a worker does in a second, and the bytes that move for each prediction."""
+    """Return what a worker does in a second, and the bytes that move for each
+    prediction.
+    """
     seconds, n_units = (1.0, 2_000) if quick else (8.0, 30_000)
     with workers.clusters(1) as (one,):
-        rates = {name: workers.rate_of_a_worker(one, name, seconds=seconds) for name in networks.SIZES}
-        spent = {keep: workers.a_prediction(one, keep, n_units=n_units) for keep in workers.KEEPS}
+        rates = {
+            name: workers.rate_of_a_worker(one, name, seconds=seconds)
+            for name in networks.SIZES
+        }
+        spent = {
+            keep: workers.a_prediction(one, keep, n_units=n_units)
+            for keep in workers.KEEPS
+        }
     found = {
         "rates": rates,
         "lengths": {name: networks.SIZES[name].length for name in rates},
         "moved": {keep: each.bytes_ for keep, each in spent.items()},
         "client": {keep: each.seconds for keep, each in spent.items()},
     }
-    return {**machine.described(), **found, "on_disk": on_disk(), "arms": 1 + len(workers.MOTIFS)}
+    return {
+        **machine.described(),
+        **found,
+        "on_disk": on_disk(),
+        "arms": 1 + len(workers.MOTIFS),
+    }
 
 
 def on_disk() -> dict[str, dict[str, float]]:
-    """Return the bytes of a store for each prediction, and those that it has however long the trial is."""
+    """Return the bytes of a store for each prediction, and those that it has however
+    long the trial is.
+    """
     found = {}
     few, many = (_disk(n) for n in (_UNITS, 2 * _UNITS))
     for keep in workers.KEEPS:
@@ -56,7 +73,9 @@ def on_disk() -> dict[str, dict[str, float]]:
 
 def _disk(n_units: int) -> dict[str, int]:
     predictor = cg.FunctionPredictor(lambda x: x[:, 1:3].sum(2), tasks=["C", "G"])
-    begun = set_up_trial(workers.design_of(41, n_units), predictor, rng=0, analysis=None)
+    begun = set_up_trial(
+        workers.design_of(41, n_units), predictor, rng=0, analysis=None
+    )
     begun.probe()
     return store_bytes(begun)
 
@@ -64,10 +83,16 @@ def _disk(n_units: int) -> dict[str, int]:
 def main(argv: list[str]) -> None:
     """Measure, keep the figures, and write the page."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--quick", action="store_true", help="measures little; writes nothing")
-    asked.add_argument("--write", action="store_true", help="write the page from the kept figures")
+    asked.add_argument(
+        "--quick", action="store_true", help="measures little; writes nothing"
+    )
+    asked.add_argument(
+        "--write", action="store_true", help="write the page from the kept figures"
+    )
     said = asked.parse_args(argv)
-    results = json.loads(RESULTS.read_text()) if said.write else measured(quick=said.quick)
+    results = (
+        json.loads(RESULTS.read_text()) if said.write else measured(quick=said.quick)
+    )
     if said.quick:
         print(scale.page(results))
         return

@@ -1,8 +1,10 @@
-"""What a command costs on a new user's first trial: least processor time of fresh processes, in turn.
+"""What a command costs on a new user's first trial: least processor time of fresh
+processes, in turn.
 
-Beside them stands what their libraries cost alone, below which no command can come: xarray that reads one file, and
-matplotlib that draws one figure. The first runs find an empty NUMBA_CACHE_DIR, as on a new machine. Python's own cache
-of compiled modules is warm.
+Beside them stands what their libraries cost alone, below which no command can come:
+xarray that reads one file, and matplotlib that draws one figure. The first runs find an
+empty NUMBA_CACHE_DIR, as on a new machine. Python's own cache of compiled modules is
+warm.
 """
 
 from __future__ import annotations
@@ -35,17 +37,30 @@ COMMANDS = {
     "analyze": ("analyze", "results"),
     "show": ("show", "results"),
 }
-SHUFFLED = {'kind = "uniform"': 'kind = "dinucleotide_shuffle"\nof = "peaks.fa"', "length = 200": ""}
+SHUFFLED = {
+    'kind = "uniform"': 'kind = "dinucleotide_shuffle"\nof = "peaks.fa"',
+    "length = 200": "",
+}
 
 
 def cost(code: str, *words: str, folder: Path) -> float:
-    """Return the processor time, user and system, of one interpreter with an empty cache of numba's."""
+    """Return the processor time, user and system, of one interpreter with an empty
+    cache of numba's.
+    """
     cache = folder / "cache"
     shutil.rmtree(cache, ignore_errors=True)
     cache.mkdir()
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"NUMBA_CACHE_DIR": str(cache)}
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {
+        "NUMBA_CACHE_DIR": str(cache)
+    }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code, *words], check=True, cwd=folder, stdout=subprocess.DEVNULL, env=env)
+    subprocess.run(
+        [sys.executable, "-c", code, *words],
+        check=True,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        env=env,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
 
@@ -57,17 +72,24 @@ def begin(folder: Path) -> None:
     for old, new in SHUFFLED.items():
         starter = starter.replace(old, new, 1)
     (folder / "shuffled.toml").write_text(starter)
-    (folder / "peaks.fa").write_text("".join(f">{i}\n{'ACGTTGCAAC' * 20}\n" for i in range(20)))
+    (folder / "peaks.fa").write_text(
+        "".join(f">{i}\n{'ACGTTGCAAC' * 20}\n" for i in range(20))
+    )
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
     """Print and return the seconds of each command and of each floor."""
     repeats = 1 if "--quick" in (argv or []) else 5
-    calls = {n: (PROGRAM, *words) for n, words in COMMANDS.items()} | {name: (code,) for name, code in FLOORS.items()}
+    calls = {n: (PROGRAM, *words) for n, words in COMMANDS.items()} | {
+        name: (code,) for name, code in FLOORS.items()
+    }
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         begin(folder)
-        times = [{name: cost(*call, folder=folder) for name, call in calls.items()} for _ in range(repeats)]
+        times = [
+            {name: cost(*call, folder=folder) for name, call in calls.items()}
+            for _ in range(repeats)
+        ]
     found = {name: min(of[name] for of in times) for name in calls}
     for name, seconds in found.items():
         print(f"  {seconds:5.2f} s  {name}")

@@ -1,8 +1,9 @@
 """One contrast in 919 and in 5,313 tasks, from outcomes to verdicts and their report.
 
-Run `python benchmarks/tasks.py` (`--quick` for fewer tasks) with OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1. Seconds
-are the processor's, the least of repeats, after a first analysis of two tasks that loads compiled code. Tests decide
-unless a posterior is asked for (`error="local"`). Memory is the peak of what is allocated while tests decide, in
+Run `python benchmarks/tasks.py` (`--quick` for fewer tasks) with OMP_NUM_THREADS=1 and
+OPENBLAS_NUM_THREADS=1. Seconds are the processor's, the least of repeats, after a first
+analysis of two tasks that loads compiled code. Tests decide unless a posterior is asked
+for (`error="local"`). Memory is the peak of what is allocated while tests decide, in
 arrays of the effects, (unit, contrast, task) in float64.
 """
 
@@ -31,13 +32,21 @@ PLANS = {
 
 
 def outcomes_of(n_tasks: int) -> xr.Dataset:
-    """Return outcomes of a placebo and a motif, whose effects differ between tasks, in float32."""
+    """Return outcomes of a placebo and a motif, whose effects differ between tasks, in
+    float32.
+    """
     rng = np.random.default_rng(n_tasks)
-    y = rng.normal(size=(N_UNITS, 1, n_tasks)) + 0.3 * rng.normal(size=(N_UNITS, 2, n_tasks))
+    y = rng.normal(size=(N_UNITS, 1, n_tasks)) + 0.3 * rng.normal(
+        size=(N_UNITS, 2, n_tasks)
+    )
     y[:, 1] += 0.2 * rng.normal(size=n_tasks)
     names = [f"{'DNASE' if t % 2 else 'CAGE'}:{t}" for t in range(n_tasks)]
     coords = {"unit": np.arange(N_UNITS), "arm": ["placebo", "GATA1"], "task": names}
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y.astype(np.float32))}, coords, {"scale": "log counts"})
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y.astype(np.float32))},
+        coords,
+        {"scale": "log counts"},
+    )
 
 
 def seconds(outcomes: xr.Dataset, plan: cg.Analysis, repeats: int) -> float:
@@ -61,8 +70,12 @@ def peak_arrays(outcomes: xr.Dataset) -> float:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return seconds and arrays."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="9 and 53 tasks, once each")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="9 and 53 tasks, once each"
+    )
     options = parser.parse_args(argv)
     warnings.simplefilter("ignore", cg.errors.ExploratoryWarning)
     found = {}
@@ -70,7 +83,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         outcomes = outcomes_of(n_tasks // 100 if options.quick else n_tasks)
         for name, plan in PLANS.items():
             seconds(outcomes.isel(task=slice(2)), plan, 1)
-            found[f"{name}, {n_tasks:,} tasks"] = seconds(outcomes, plan, 1 if options.quick else 3)
+            found[f"{name}, {n_tasks:,} tasks"] = seconds(
+                outcomes, plan, 1 if options.quick else 3
+            )
         found[f"arrays, {n_tasks:,} tasks"] = peak_arrays(outcomes)
     print(f"one contrast of {N_UNITS} units, analyzed and reported")
     tell_ratios(found)

@@ -1,7 +1,8 @@
-"""Times of contestants that take turns in one process, and their ratios: on a machine with other work, only these hold.
+"""Times of contestants that take turns in one process, and their ratios: on a machine
+with other work, only these hold.
 
-A repeat runs every contestant once. A ratio is the median over repeats of the ratio within a repeat, so that what slows
-one repeat slows both sides of it.
+A repeat runs every contestant once. A ratio is the median over repeats of the ratio
+within a repeat, so that what slows one repeat slows both sides of it.
 """
 
 from __future__ import annotations
@@ -22,19 +23,23 @@ Times = dict[str, "NDArray[np.float64]"]
 
 
 def interleaved(
-    contestants: Mapping[str, Contestant], repeats: int, *, clock: Callable[[], float] = time.process_time
+    contestants: Mapping[str, Contestant],
+    repeats: int,
+    *,
+    clock: Callable[[], float] = time.process_time,
 ) -> Times:
     """Return the seconds of each contestant in each repeat, after one warm-up.
 
     Parameters
     ----------
     contestants
-        Called with a key that is fresh in every repeat: a branch predictor learns a repeated draw.
+        Called with a key that is fresh in every repeat: a branch predictor learns a
+        repeated draw.
     repeats
         How often each is timed.
     clock
-        The processor's time by default (other work on the machine is not ours); `time.perf_counter` where threads or
-        disks are measured.
+        The processor's time by default (other work on the machine is not ours);
+        `time.perf_counter` where threads or disks are measured.
     """
     times = {name: np.empty(repeats) for name in contestants}
     for run in contestants.values():
@@ -55,7 +60,9 @@ def ratio(times: Times, over: str, under: str) -> float:
 def tell(times: Times) -> None:
     """Print the median and the least seconds of each contestant."""
     for name, seconds in times.items():
-        print(f"  {name:<40}{np.median(seconds):10.4f} s   (least {seconds.min():.4f} s)")
+        print(
+            f"  {name:<40}{np.median(seconds):10.4f} s   (least {seconds.min():.4f} s)"
+        )
 
 
 def tell_ratios(found: Mapping[str, float]) -> None:

@@ -1,7 +1,9 @@
-"""Every statistical promise over repeated trials, written to docs/validation.md: `python benchmarks/validate.py`.
+"""Every statistical promise over repeated trials, written to docs/validation.md:
+`python benchmarks/validate.py`.
 
-The tables of docs/howto/confirm_and_stop.md are written in the same run, from the same rows. The figures are kept in
-`benchmarks/validation/figures.json`, so that a part can be run again by itself (``--only``).
+The tables of docs/howto/confirm_and_stop.md are written in the same run, from the same
+rows. The figures are kept in `benchmarks/validation/figures.json`, so that a part can
+be run again by itself (``--only``).
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process for each core, and one thread in each
+# a process for each core, and one thread in each
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import xarray as xr
@@ -93,12 +96,16 @@ _CLAIMS = {
 
 
 def table(rows: list[Row]) -> xr.Dataset:
-    """Return all rows judged together: the error rate of the table is shared by its rows."""
+    """Return all rows judged together: the error rate of the table is shared by its
+    rows.
+    """
     return rate_table(rows, alpha=0.001)
 
 
 def _cell(name: str) -> str:
-    """Return what rows of the same trials have in common: their names up to what is counted."""
+    """Return what rows of the same trials have in common: their names up to what is
+    counted.
+    """
     return re.split(r", ROPE|:|, reported", name)[0]
 
 
@@ -109,7 +116,10 @@ def _some(job: tuple[list[int], bool]) -> list[tuple[int, Row]]:
     for number in numbers:
         check, start = CHECKS[number], time.perf_counter()
         row = check.row(check.quick if quick else check.full)
-        print(f"{time.perf_counter() - start:7.1f} s  {row.value:.4f}  {check.name}", flush=True)
+        print(
+            f"{time.perf_counter() - start:7.1f} s  {row.value:.4f}  {check.name}",
+            flush=True,
+        )
         found.append((number, row))
     return found
 
@@ -117,19 +127,35 @@ def _some(job: tuple[list[int], bool]) -> list[tuple[int, Row]]:
 def main(argv: list[str]) -> None:
     """Run the checks, keep their figures, and write the page of all that are kept."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--quick", action="store_true", help="the smaller number of trials, as in CI; writes nothing")
+    asked.add_argument(
+        "--quick",
+        action="store_true",
+        help="the smaller number of trials, as in CI; writes nothing",
+    )
     asked.add_argument("--workers", type=int, default=2)
-    asked.add_argument("--only", default="", help="checks whose section or name holds this text")
-    asked.add_argument("--missing", action="store_true", help="only checks whose figure is not kept yet")
+    asked.add_argument(
+        "--only", default="", help="checks whose section or name holds this text"
+    )
+    asked.add_argument(
+        "--missing",
+        action="store_true",
+        help="only checks whose figure is not kept yet",
+    )
     said = asked.parse_args(argv)
     have = json.loads(FIGURES.read_text()) if said.missing and FIGURES.exists() else {}
-    chosen = [i for i, c in enumerate(CHECKS) if said.only in f"{c.section}: {c.name}" and c.name not in have]
+    chosen = [
+        i
+        for i, c in enumerate(CHECKS)
+        if said.only in f"{c.section}: {c.name}" and c.name not in have
+    ]
     cells: dict[str, list[int]] = {}
     for i in chosen:
         cells.setdefault(_cell(CHECKS[i].name), []).append(i)
     numbered: dict[int, Row] = {}
     with ProcessPoolExecutor(said.workers) as pool:
-        for done in as_completed([pool.submit(_some, (numbers, said.quick)) for numbers in cells.values()]):
+        for done in as_completed(
+            [pool.submit(_some, (numbers, said.quick)) for numbers in cells.values()]
+        ):
             numbered |= dict(done.result())
             if not said.quick:
                 kept(list(numbered.values()))  # what was found stays found
@@ -138,23 +164,33 @@ def main(argv: list[str]) -> None:
         rows = kept(rows)
     judgment = table(rows)
     failed = judgment["row"].to_numpy()[~judgment["passes"].to_numpy()]
-    print(f"{len(rows)} rows, {len(failed)} outside their band: {', '.join(failed) or 'none'}")
+    print(
+        f"{len(rows)} rows, {len(failed)} outside their band: "
+        f"{', '.join(failed) or 'none'}"
+    )
     if not said.quick:
         sections = {check.name: check.section for check in CHECKS}
-        PAGE.write_text(page(judgment, [sections[row.name] for row in rows]), encoding="utf-8")
+        PAGE.write_text(
+            page(judgment, [sections[row.name] for row in rows]), encoding="utf-8"
+        )
         sequential.write_howto(rows)
     sys.exit(len(failed) > 0)
 
 
 def kept(rows: list[Row]) -> list[Row]:
-    """Keep new figures beside those of earlier runs; return all that the checks of today ask for, in their order."""
+    """Keep new figures beside those of earlier runs; return all that the checks of
+    today ask for, in their order.
+    """
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     figures |= {row.name: asdict(row) for row in rows}
-    figures = {check.name: figures[check.name] for check in CHECKS if check.name in figures}
+    figures = {
+        check.name: figures[check.name] for check in CHECKS if check.name in figures
+    }
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     claims = {check.name: (check.claim, check.nominal) for check in CHECKS}
     return [
-        Row(**figure | dict(zip(("claim", "nominal"), claims[name], strict=True))) for name, figure in figures.items()
+        Row(**figure | dict(zip(("claim", "nominal"), claims[name], strict=True)))
+        for name, figure in figures.items()
     ]
 
 
@@ -170,20 +206,37 @@ def page(judgment: xr.Dataset, sections: list[str]) -> str:
             "| | observed | stated | band | trials | as stated |",
             "|---|---|---|---|---|---|",
         ]
-        lines += [_line(judgment.isel(row=i)) for i, s in enumerate(sections) if s == section]
+        lines += [
+            _line(judgment.isel(row=i)) for i, s in enumerate(sections) if s == section
+        ]
     return "\n".join(lines) + "\n"
 
 
 def _line(row: xr.Dataset) -> str:
     claim, kind = str(row["claim"].item()), str(row["kind"].item())
-    digits = ".3f" if kind == "p" else ".2g" if 0 < float(row["nominal"]) < 1e-3 else ".4f"
-    value, low, high = (format(float(row[name]), digits) for name in ("value", "lower", "upper"))
+    digits = (
+        ".3f" if kind == "p" else ".2g" if 0 < float(row["nominal"]) < 1e-3 else ".4f"
+    )
+    value, low, high = (
+        format(float(row[name]), digits) for name in ("value", "lower", "upper")
+    )
     one_sided = {"at most": f"at most {high}", "at least": f"at least {low}"}
-    promise = "uniform" if kind == "p" else f"{_CLAIMS[claim]} {float(row['nominal']):.4g}"
-    promise = _CLAIMS["fails"] if claim == "fails" else _CLAIMS["reported"] if claim == "reported" else promise
+    promise = (
+        "uniform" if kind == "p" else f"{_CLAIMS[claim]} {float(row['nominal']):.4g}"
+    )
+    promise = (
+        _CLAIMS["fails"]
+        if claim == "fails"
+        else _CLAIMS["reported"]
+        if claim == "reported"
+        else promise
+    )
     band = "" if claim == "reported" else one_sided.get(claim, f"{low} to {high}")
     verdict = "" if claim == "reported" else "yes" if bool(row["passes"]) else "**NO**"
-    return f"| {row['row'].item()} | {value} | {promise} | {band} | {int(row['n_trials']):,} | {verdict} |"
+    return (
+        f"| {row['row'].item()} | {value} | {promise} | {band} | "
+        f"{int(row['n_trials']):,} | {verdict} |"
+    )
 
 
 _HEAD = """# Validation: are error rates and coverages as stated?

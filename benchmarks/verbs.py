@@ -1,15 +1,18 @@
-"""Verbs over two workers against the same work in two bare processes, half of it each, measured in one run.
+"""Verbs over two workers against the same work in two bare processes, half of it each,
+measured in one run.
 
-Run `python benchmarks/verbs.py` (`--quick` for a smaller one; needs two free cores and causalgia[dask]). The bare
-processes are the workers of the same cluster, each of which does half of the pieces by itself, with nothing sent or
-brought back: what they take is what two processes take on this machine, with other work on it and one memory for both.
-The two take turns. The share of linear is the smallest time of the bare processes over that of the workers, start of a
-call, sending, and bringing results back included.
+Run `python benchmarks/verbs.py` (`--quick` for a smaller one; needs two free cores and
+causalgia[dask]). The bare processes are the workers of the same cluster, each of which
+does half of the pieces by itself, with nothing sent or brought back: what they take is
+what two processes take on this machine, with other work on it and one memory for both.
+The two take turns. The share of linear is the smallest time of the bare processes over
+that of the workers, start of a call, sending, and bringing results back included.
 
-The hierarchical model of barcode counts stays below the others: what all elements share (the silent cells and barcodes,
-and the noise of barcodes and replicates) is learned from all of them at once by the process that asks. The rest, which
-workers do, is .52 of the processor time at 5 barcodes an oligo, .39 at 10, .31 at 20 and .24 at 50, where each bare
-process fits a model of its own to half of the elements.
+The hierarchical model of barcode counts stays below the others: what all elements share
+(the silent cells and barcodes, and the noise of barcodes and replicates) is learned
+from all of them at once by the process that asks. The rest, which workers do, is .52 of
+the processor time at 5 barcodes an oligo, .39 at 10, .31 at 20 and .24 at 50, where
+each bare process fits a model of its own to half of the elements.
 """
 
 from __future__ import annotations
@@ -46,7 +49,9 @@ def trials(n: int, seed: int, client: Client | None) -> object:
     """Calibrate over n trials."""
     arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=500)
-    share = cg.FunctionPredictor(_share, tasks=["GC"], scale="share", fingerprint="share")
+    share = cg.FunctionPredictor(
+        _share, tasks=["GC"], scale="share", fingerprint="share"
+    )
     return cg.calibrate(design, share, n_trials=n, rng=seed, client=client)
 
 
@@ -63,7 +68,13 @@ def effects(n: int) -> xr.Dataset:
         "task": np.tile([f"t{i}" for i in range(n)], 100),
     }
     return cg.from_effects(
-        pd.DataFrame({**columns, "effect": rng.normal(size=100 * n), "se": rng.uniform(0.1, 0.4, 100 * n)})
+        pd.DataFrame(
+            {
+                **columns,
+                "effect": rng.normal(size=100 * n),
+                "se": rng.uniform(0.1, 0.4, 100 * n),
+            }
+        )
     )
 
 
@@ -76,8 +87,14 @@ def tasks(n: int, seed: int, client: Client | None) -> object:
 def outcomes(n: int) -> dict[str, xr.Dataset]:
     """Return the outcomes of n predictors, each on 20,000 units of its own."""
     experiment = cg.experiments.composition_bias(n_units=20_000)
-    oracles = {f"RBP{k}": Oracle(Word("UGCAUG", 1.0), EndGC(-0.01 * k, last=8)) for k in range(n)}
-    return {name: cg.run(experiment, one, rng=k, progress=False) for k, (name, one) in enumerate(oracles.items())}
+    oracles = {
+        f"RBP{k}": Oracle(Word("UGCAUG", 1.0), EndGC(-0.01 * k, last=8))
+        for k in range(n)
+    }
+    return {
+        name: cg.run(experiment, one, rng=k, progress=False)
+        for k, (name, one) in enumerate(oracles.items())
+    }
 
 
 def predictors(n: int, seed: int, client: Client | None) -> object:
@@ -90,7 +107,11 @@ def predictors(n: int, seed: int, client: Client | None) -> object:
 def counts(n: int) -> xr.Dataset:
     """Return counts of n elements under two arms, 10 barcodes each, 4 replicates."""
     elements = [f"e{i}" for i in range(n)]
-    arms = {"element": np.repeat(elements, 2), "arm": ["scramble", "GATA1"] * n, "log2": [0.0, 1.0] * n}
+    arms = {
+        "element": np.repeat(elements, 2),
+        "arm": ["scramble", "GATA1"] * n,
+        "log2": [0.0, 1.0] * n,
+    }
     return mpra.simulate(pd.DataFrame(arms), n_barcodes=10, n_replicates=4, rng=1)
 
 
@@ -116,7 +137,9 @@ VERBS: dict[str, tuple[Verb, int]] = {
 
 
 def bare(client: Client, verb: Verb, n: int, seed: int) -> None:
-    """Have every worker do half of the pieces by itself, side by side, and send nothing back."""
+    """Have every worker do half of the pieces by itself, side by side, and send nothing
+    back.
+    """
     client.run(_alone, verb, n // 2, seed)
 
 
@@ -135,8 +158,12 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
             size = max(4, n // 40) if quick else n
             times = interleaved(
                 {
-                    f"{name}: 2 bare processes": lambda seed, verb=verb, n=size: bare(client, verb, n, seed),
-                    f"{name}: 2 workers": lambda seed, verb=verb, n=size: verb(n, seed, client),
+                    f"{name}: 2 bare processes": lambda seed, verb=verb, n=size: bare(
+                        client, verb, n, seed
+                    ),
+                    f"{name}: 2 workers": lambda seed, verb=verb, n=size: verb(
+                        n, seed, client
+                    ),
                 },
                 1 if quick else 5,
                 clock=time.perf_counter,

@@ -1,12 +1,15 @@
-"""Two workers against one on the same turns, predictions per second of a worker, and bytes that move for each.
+"""Two workers against one on the same turns, predictions per second of a worker, and
+bytes that move for each.
 
-Run `python benchmarks/workers.py` (`--quick` for a smaller one; needs two free cores and causalgia[dask,torch]). Both
-clusters stand all the while, a process and a thread for each worker, and take turns; a run includes sending the trial
-and loading it. Beside them the same processes run bare forwards: what two of them do on this machine, with other work
-on it and one memory for both, is what two workers can do. The network is DeepSTARR-sized, the turns are of 512
-sequences: a trial's own are longer, and lose less. Bytes are those that every process (client, scheduler and
-workers) writes to its connections, so that what passes through two of them counts twice; a share that does not grow
-with the trial is taken out by a second, longer run.
+Run `python benchmarks/workers.py` (`--quick` for a smaller one; needs two free cores
+and causalgia[dask,torch]). Both clusters stand all the while, a process and a thread
+for each worker, and take turns; a run includes sending the trial and loading it. Beside
+them the same processes run bare forwards: what two of them do on this machine, with
+other work on it and one memory for both, is what two workers can do. The network is
+DeepSTARR-sized, the turns are of 512 sequences: a trial's own are longer, and lose
+less. Bytes are those that every process (client, scheduler and workers) writes to its
+connections, so that what passes through two of them counts twice; a share that does not
+grow with the trial is taken out by a second, longer run.
 """
 
 from __future__ import annotations
@@ -40,14 +43,30 @@ if TYPE_CHECKING:
     from distributed import Client
 
 ROWS = 512
-MOTIFS = ["ATGACTCAT", "AGATAAGA", "TATCGATA", "CACGTG", "GGAATG", "TGACGTCA", "CCGGAAGT", "GATTA", "AACAATGG", "CACCC"]
+MOTIFS = [
+    "ATGACTCAT",
+    "AGATAAGA",
+    "TATCGATA",
+    "CACGTG",
+    "GGAATG",
+    "TGACGTCA",
+    "CCGGAAGT",
+    "GATTA",
+    "AACAATGG",
+    "CACCC",
+]
 KEEPS = ("outcomes", "effects", "moments")
 
 
 def design_of(length: int, n_units: int) -> cg.Design:
     """Return ten motifs embedded in the middle, and the control."""
-    arms = {"control": cg.Untreated(), **{motif: cg.Embed(motif, at=length // 2) for motif in MOTIFS}}
-    return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n_units, contrasts="control")
+    arms = {
+        "control": cg.Untreated(),
+        **{motif: cg.Embed(motif, at=length // 2) for motif in MOTIFS},
+    }
+    return cg.Design(
+        null=cg.Uniform(length=length), arms=arms, n_units=n_units, contrasts="control"
+    )
 
 
 def network(name: str) -> cg.TorchPredictor:
@@ -55,14 +74,27 @@ def network(name: str) -> cg.TorchPredictor:
     return cg.TorchPredictor(networks.SIZES[name].load(), device="cpu")
 
 
-def carried(client: Client, design: cg.Design, predictor: cg.predict.Predictor, seed: int, *, rows: int) -> int:
-    """Carry a trial out over workers, in turns of some rows; return how many outcomes it had."""
+def carried(
+    client: Client,
+    design: cg.Design,
+    predictor: cg.predict.Predictor,
+    seed: int,
+    *,
+    rows: int,
+) -> int:
+    """Carry a trial out over workers, in turns of some rows; return how many outcomes
+    it had.
+    """
     trial = Trial(design, predictor, root_key(seed))
     turn = max(1, rows // outcomes_per_unit(design))
     plan = TurnPlan(design.n_units, turn, 1)
     kept = AllOutcomes(outcome_dims(design, predictor))
-    done = run_on_cluster(client, trial, plan, ((i, None) for i in range(len(plan))), reduction=kept)
-    return sum(parts["outcome"].shape[0] * parts["outcome"].shape[1] for _, _, parts in done)
+    done = run_on_cluster(
+        client, trial, plan, ((i, None) for i in range(len(plan))), reduction=kept
+    )
+    return sum(
+        parts["outcome"].shape[0] * parts["outcome"].shape[1] for _, _, parts in done
+    )
 
 
 @contextmanager
@@ -79,7 +111,9 @@ def clusters(*sizes: int) -> Iterator[list[Client]]:
 
 
 def count_bytes(start: bool) -> int:
-    """Return the bytes that this process has written to connections since it was told to start counting them."""
+    """Return the bytes that this process has written to connections since it was told
+    to start counting them.
+    """
     from distributed.comm.tcp import TCP
 
     if start and not hasattr(TCP, "written"):
@@ -97,7 +131,9 @@ def count_bytes(start: bool) -> int:
 
 @dataclass(frozen=True)
 class Spent:
-    """What moves between the processes, and the processor's seconds of the client with its scheduler."""
+    """What moves between the processes, and the processor's seconds of the client with
+    its scheduler.
+    """
 
     bytes_: float
     seconds: float
@@ -110,17 +146,31 @@ def spent(client: Client, run: Callable[[], object]) -> Spent:
     start = time.process_time()
     run()
     seconds = time.process_time() - start
-    return Spent(sum(client.run(count_bytes, False).values()) + count_bytes(False), seconds)
+    return Spent(
+        sum(client.run(count_bytes, False).values()) + count_bytes(False), seconds
+    )
 
 
 def a_prediction(client: Client, keep: str, *, n_units: int) -> Spent:
-    """Return what a prediction more takes of a stored trial that keeps this; its predictor answers at once."""
-    predictor = cg.FunctionPredictor(lambda x: x[:, 1:3].sum(2) / x.shape[2], tasks=["C", "G"], scale="share")
+    """Return what a prediction more takes of a stored trial that keeps this; its
+    predictor answers at once.
+    """
+    predictor = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].sum(2) / x.shape[2], tasks=["C", "G"], scale="share"
+    )
 
     def run(n: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             store = f"{folder}/trial.zarr"
-            cg.run(design_of(41, n), predictor, rng=0, keep=keep, store=store, client=client, progress=False)
+            cg.run(
+                design_of(41, n),
+                predictor,
+                rng=0,
+                keep=keep,
+                store=store,
+                client=client,
+                progress=False,
+            )
 
     run(n_units)
     few, many = (spent(client, partial(run, n)) for n in (n_units, 3 * n_units))
@@ -129,13 +179,17 @@ def a_prediction(client: Client, keep: str, *, n_units: int) -> Spent:
 
 
 def rate_of_a_worker(client: Client, name: str, *, seconds: float) -> float:
-    """Return the predictions per second of a worker's processor, drawing and editing included."""
+    """Return the predictions per second of a worker's processor, drawing and editing
+    included.
+    """
     size, predictor = networks.SIZES[name], network(name)
     rows = 8 * max(predictor.resolve_batch_size(size.length), 16)
 
     def run(n_units: int) -> float:
         before = _processor_seconds(client)
-        n = carried(client, design_of(size.length, n_units), predictor, n_units, rows=rows)
+        n = carried(
+            client, design_of(size.length, n_units), predictor, n_units, rows=rows
+        )
         return n / (_processor_seconds(client) - before)
 
     run(rows // 11)
@@ -158,7 +212,9 @@ def bare(client: Client, n_rows: int, seed: int) -> None:
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
-    """Measure, print, and return the share of linear that two workers reach, and what moves for a prediction."""
+    """Measure, print, and return the share of linear that two workers reach, and what
+    moves for a prediction.
+    """
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true")
     quick = asked.parse_args(argv).quick
@@ -170,23 +226,38 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     with clusters(1, 2) as (one, two):
         times = interleaved(
             {
-                "1 worker": lambda seed: carried(one, design, predictor, seed, rows=rows),
-                "2 workers": lambda seed: carried(two, design, predictor, seed, rows=rows),
+                "1 worker": lambda seed: carried(
+                    one, design, predictor, seed, rows=rows
+                ),
+                "2 workers": lambda seed: carried(
+                    two, design, predictor, seed, rows=rows
+                ),
                 "1 bare process": lambda seed: bare(one, n, seed),
                 "2 bare processes": lambda seed: bare(two, n, seed),
             },
             repeats,
             clock=time.perf_counter,
         )
-        each = {keep: a_prediction(two, keep, n_units=50 if quick else 20_000) for keep in KEEPS}
+        each = {
+            keep: a_prediction(two, keep, n_units=50 if quick else 20_000)
+            for keep in KEEPS
+        }
     tell(times)
-    share, machine = ratio(times, "1 worker", "2 workers") / 2, ratio(times, "1 bare process", "2 bare processes") / 2
+    share, machine = (
+        ratio(times, "1 worker", "2 workers") / 2,
+        ratio(times, "1 bare process", "2 bare processes") / 2,
+    )
     found = {
         "2 workers / 1 worker, share of linear": share,
         "2 bare processes / 1, share of linear": machine,
         "share of what the machine gives to two processes": share / machine,
-        "predictions per second and worker": n / float(np.median(times["2 workers"])) / 2,
-        **{f"bytes moved for a prediction, {keep} kept": one.bytes_ for keep, one in each.items()},
+        "predictions per second and worker": n
+        / float(np.median(times["2 workers"]))
+        / 2,
+        **{
+            f"bytes moved for a prediction, {keep} kept": one.bytes_
+            for keep, one in each.items()
+        },
     }
     tell_ratios(found)
     return found

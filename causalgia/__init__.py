@@ -1,6 +1,8 @@
-"""causalgia: randomized experiments on sequence-to-activity networks, with standard errors.
+"""causalgia: randomized experiments on sequence-to-activity networks, with standard
+errors.
 
-The public names are loaded on first use, so that `import causalgia` is as light as the standard library.
+The public names are loaded on first use, so that `import causalgia` is as light as the
+standard library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Complete analysis in one call: outcomes -> effects -> estimates -> posterior -> decisions."""
+"""Complete analysis in one call: outcomes -> effects -> estimates -> posterior ->
+decisions.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,15 @@ from causalgia.types import Codes
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Steps", "analyze", "estimate_effects", "infer_and_decide", "steps", "steps_from"]
+__all__ = [
+    "Steps",
+    "analyze",
+    "estimate_effects",
+    "infer_and_decide",
+    "steps",
+    "steps_from",
+]
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -43,11 +53,11 @@ class Steps:
     Attributes
     ----------
     effects, estimates, decisions
-        Datasets, as `causalgia.contrast`, `causalgia.estimate` and `causalgia.decide` return them; effects are None if
-        the analysis started from estimates.
+        Datasets, as `causalgia.contrast`, `causalgia.estimate` and `causalgia.decide`
+        return them; effects are None if the analysis started from estimates.
     posterior
-        As `causalgia.infer` returns it, of the exchangeable contrasts, where it decides (``error="posterior"``); else
-        None.
+        As `causalgia.infer` returns it, of the exchangeable contrasts, where it decides
+        (``error="posterior"``); else None.
     """
 
     effects: xr.Dataset | None
@@ -57,44 +67,54 @@ class Steps:
 
 
 def analyze(
-    outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None
+    outcomes: xr.Dataset,
+    analysis: Analysis | None = None,
+    *,
+    rng: RNG,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Run an analysis from outcomes to decisions: contrast, estimate, infer, decide.
 
-    Use it for the whole analysis in one call: it carries out the plan that is stored with the outcomes, or another one,
-    and names every deviation from the plan.
+    Use it for the whole analysis in one call: it carries out the plan that is stored
+    with the outcomes, or another one, and names every deviation from the plan.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` (or the effects or moments that it kept of them) or `causalgia.from_frame`.
+        From `causalgia.run` (or the effects or moments that it kept of them) or
+        `causalgia.from_frame`.
     analysis
-        The analysis; None for the one stored with the outcomes. Fields that differ from the stored one (or the whole
-        analysis, if none was stored) are named in ``attrs["exploratory"]``: they were chosen after the outcomes were
-        seen.
+        The analysis; None for the one stored with the outcomes. Fields that differ from
+        the stored one (or the whole analysis, if none was stored) are named in
+        ``attrs["exploratory"]``: they were chosen after the outcomes were seen.
     rng
-        Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
+        Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior
+        and for resampling.
     client
-        A `distributed.Client` whose workers infer tasks in parallel, as in `causalgia.infer`; None: this process. The
-        results are the same.
+        A `distributed.Client` whose workers infer tasks in parallel, as in
+        `causalgia.infer`; None: this process. The results are the same.
 
     Returns
     -------
     Dataset
-        Decisions, as `causalgia.decide` returns them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
-        ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
-        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` returns every step. A contrast without spread
-        among the units (``exact``) is decided without shrinkage, and is undecided below ``3 / (1 - level)`` independent
-        units (`causalgia.decide`). If the trial was run with ``until=Decided(...)`` on the same effects, verdicts and
-        intervals are those of its confidence sequence, unless the analysis names an error rate other than ``"auto"``.
+        Decisions, as `causalgia.decide` returns them: ``verdict``,
+        ``ace, lower, upper``, ``lfsr``, ``p_rope``, ``local_error``, ``q`` (contrast,
+        task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
+        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` returns every
+        step. A contrast without spread among the units (``exact``) is decided without
+        shrinkage, and is undecided below ``3 / (1 - level)`` independent units
+        (`causalgia.decide`). If the trial was run with ``until=Decided(...)`` on the
+        same effects, verdicts and intervals are those of its confidence sequence,
+        unless the analysis names an error rate other than ``"auto"``.
 
     Raises
     ------
     OutcomesError
         If no analysis is given and none is stored with the outcomes.
     ContrastError
-        If the analysis has no control, contrasts or interaction, names an unknown arm, or needs other contrasts,
-        another scale or single units where only effects or moments were stored.
+        If the analysis has no control, contrasts or interaction, names an unknown arm,
+        or needs other contrasts, another scale or single units where only effects or
+        moments were stored.
     DecisionError
         If the analysis has no region of practical equivalence.
 
@@ -111,7 +131,9 @@ def analyze(
     ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
     ...     n_units=200,
     ... )
-    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> share = cg.FunctionPredictor(
+    ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
+    ... )
     >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), law="normal")
     >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
     >>> cg.analyze(outcomes, rng=0)["verdict"].item()
@@ -131,13 +153,19 @@ def steps(
 ) -> Steps:
     """Run an analysis as `analyze` does and return the result of each step.
 
-    Results are marked exploratory only for fields that differ from the stored analysis. `placebo_class`, a class for
-    each contrast, says which placebo words it is compared with; `shrinks`, whether hierarchical effect sizes stand beside.
+    Results are marked exploratory only for fields that differ from the stored analysis.
+    `placebo_class`, a class for each contrast, says which placebo words it is compared
+    with; `shrinks`, whether hierarchical effect sizes stand beside.
 
     Examples
     --------
     >>> outcomes = xr.Dataset(
-    ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]], [[2.0], [5.0]], [[2.0], [4.0]]])},
+    ...     {
+    ...         "outcome": (
+    ...             ("unit", "arm", "task"),
+    ...             [[[1.0], [3.0]], [[2.0], [5.0]], [[2.0], [4.0]]],
+    ...         )
+    ...     },
     ...     coords={"unit": [0, 1, 2], "arm": ["placebo", "GATA1"], "task": ["K562"]},
     ... )
     >>> ask = Analysis(control="placebo", rope=0)
@@ -152,15 +180,24 @@ def steps(
     effects, estimates = estimate_effects(outcomes, requested)
     check_has_errors(estimates)
     estimates = _with_placebo_class(estimates, placebo_class)
-    return infer_and_decide(outcomes, effects, estimates, requested, key, client=client, shrinks=shrinks)
+    return infer_and_decide(
+        outcomes, effects, estimates, requested, key, client=client, shrinks=shrinks
+    )
 
 
-def _with_placebo_class(estimates: xr.Dataset, classes: Mapping[str, int] | None) -> xr.Dataset:
-    """Return estimates with the class of placebo words that each contrast is compared with, if there are any."""
+def _with_placebo_class(
+    estimates: xr.Dataset, classes: Mapping[str, int] | None
+) -> xr.Dataset:
+    """Return estimates with the class of placebo words that each contrast is compared
+    with, if there are any.
+    """
     if classes is None:
         return estimates
     return estimates.assign_coords(
-        placebo_class=("contrast", [classes[str(name)] for name in estimates["contrast"].to_numpy()])
+        placebo_class=(
+            "contrast",
+            [classes[str(name)] for name in estimates["contrast"].to_numpy()],
+        )
     )
 
 
@@ -172,7 +209,8 @@ def steps_from(
     placebo_class: Mapping[str, int] | None = None,
     shrinks: bool = True,
 ) -> Steps:
-    """Run an analysis on estimates: decide; `placebo_class` and `shrinks` as for `steps`.
+    """Run an analysis on estimates: decide; `placebo_class` and `shrinks` as for
+    `steps`.
 
     Raises
     ------
@@ -185,16 +223,22 @@ def steps_from(
     --------
     >>> from causalgia.estimation import from_effects
     >>> given = from_effects([2.0, 0.01], [0.1, 0.1], names=["GATA1", "CTCF"])
-    >>> steps_from(given, Analysis(rope=(-0.5, 0.5)), rng=0).decisions["verdict"].values.ravel().tolist()
+    >>> steps_from(given, Analysis(rope=(-0.5, 0.5)), rng=0).decisions[
+    ...     "verdict"
+    ... ].values.ravel().tolist()
     ['increases', 'negligible']
     """
     check_rope(analysis)
     estimates = _with_placebo_class(estimates, placebo_class)
-    return infer_and_decide(estimates, None, estimates, analysis, root_key(rng), shrinks=shrinks)
+    return infer_and_decide(
+        estimates, None, estimates, analysis, root_key(rng), shrinks=shrinks
+    )
 
 
 def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
-    """Return the contrasts of the design stored with outcomes or effects; without a design, those of the effects."""
+    """Return the contrasts of the design stored with outcomes or effects; without a
+    design, those of the effects.
+    """
     if (question := design_question(effects)) or not keeps_effects(effects):
         return question
     if "control" in effects.attrs:
@@ -203,9 +247,15 @@ def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
     starts = W.indptr[1:-1]
     of_row = (
         {arms[j]: float(w) for j, w in zip(columns, values, strict=True)}
-        for columns, values in zip(np.split(W.indices, starts), np.split(W.data, starts), strict=True)
+        for columns, values in zip(
+            np.split(W.indices, starts), np.split(W.data, starts), strict=True
+        )
     )
-    return {"contrasts": dict(zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True))}
+    return {
+        "contrasts": dict(
+            zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True)
+        )
+    }
 
 
 def infer_and_decide(
@@ -244,7 +294,8 @@ def infer_and_decide(
     posterior, decisions = _posterior_and_decisions(
         stored, effects, estimates, tasks, requested, key, client, shrinks=shrinks
     )
-    attrs = analysis_attrs(stored, requested)  # may warn (exploratory), so after everything that may raise
+    # may warn (exploratory), so after everything that may raise
+    attrs = analysis_attrs(stored, requested)
     if note:
         warnings.warn(note, DegenerateWarning, stacklevel=caller_stacklevel())
     return Steps(
@@ -271,13 +322,32 @@ def _posterior_and_decisions(
     from causalgia.verdicts.rope import select_tasks
     from causalgia.verdicts.shrinkage import shrink_effects
 
-    effects, estimates = None if effects is None else select_tasks(effects, tasks), select_tasks(estimates, tasks)
-    how: dict[str, Any] = {"rope": requested.region, "ci_prob": requested.ci_prob, "rare": requested.rare}
+    effects, estimates = (
+        None if effects is None else select_tasks(effects, tasks),
+        select_tasks(estimates, tasks),
+    )
+    how: dict[str, Any] = {
+        "rope": requested.region,
+        "ci_prob": requested.ci_prob,
+        "rare": requested.rare,
+    }
     how |= {"family": requested.family, "largest": requested.largest, "shrink": None}
     if requested.error == "posterior":
-        return _decide_by_posterior(estimates, requested, how, derive(key, "infer"), client)
-    if requested.error == "fwer" and effects is not None and _resamples_units(requested):
-        decisions = decide(effects, **how, error="fwer", cluster=requested.cluster, rng=derive(key, "decide"))
+        return _decide_by_posterior(
+            estimates, requested, how, derive(key, "infer"), client
+        )
+    if (
+        requested.error == "fwer"
+        and effects is not None
+        and _resamples_units(requested)
+    ):
+        decisions = decide(
+            effects,
+            **how,
+            error="fwer",
+            cluster=requested.cluster,
+            rng=derive(key, "decide"),
+        )
     else:
         decisions = decide(estimates, **how, error=requested.error)
     if requested.error == "fdr" and is_monitored(stored, estimates):
@@ -285,7 +355,11 @@ def _posterior_and_decisions(
     if shrinks:
         shrink: Any = requested.shrink
         columns, why = shrink_effects(
-            estimates, shrink, ci_prob=requested.ci_prob, across=requested.across, client=client
+            estimates,
+            shrink,
+            ci_prob=requested.ci_prob,
+            across=requested.across,
+            client=client,
         )
         decisions = validate(annotate(decisions.assign(columns)), "decisions")
         decisions = with_notes(decisions, *([why] if why else []))
@@ -294,20 +368,33 @@ def _posterior_and_decisions(
 
 def _resamples_units(requested: Analysis) -> bool:
     """Return whether one simultaneous band of units holds for the target."""
-    return (requested.target, requested.weights) == ("population", "units") and requested.shrink.moderate is None  # type: ignore[union-attr]
+    return (requested.target, requested.weights) == (
+        "population",
+        "units",
+    ) and requested.shrink.moderate is None  # type: ignore[union-attr]
 
 
 def _decide_by_posterior(
-    estimates: xr.Dataset, requested: Analysis, how: dict[str, Any], rng: RNG, client: Client | None
+    estimates: xr.Dataset,
+    requested: Analysis,
+    how: dict[str, Any],
+    rng: RNG,
+    client: Client | None,
 ) -> tuple[Any, xr.Dataset]:
-    """Return the posterior of the exchangeable contrasts and decisions by it; other contrasts are decided by tests."""
+    """Return the posterior of the exchangeable contrasts and decisions by it; other
+    contrasts are decided by tests.
+    """
     from causalgia.verdicts import decide
     from causalgia.verdicts.shrinkage import COLUMNS, infer_exchangeable, spread_over
 
     shrink: Any = requested.shrink
-    found = infer_exchangeable(estimates, shrink, across=requested.across, client=client, rng=rng)
+    found = infer_exchangeable(
+        estimates, shrink, across=requested.across, client=client, rng=rng
+    )
     if isinstance(found, str):
-        why = found or f"there are fewer than {LEAST_TO_SHRINK} exchangeable contrasts that vary"
+        why = found or (
+            f"there are fewer than {LEAST_TO_SHRINK} exchangeable contrasts that vary"
+        )
         raise DecisionError(f"error='posterior': {why}; use error='fdr'")
     posterior, rows = found
     decisions = decide(estimates, **how, error="each")
@@ -316,11 +403,20 @@ def _decide_by_posterior(
         values = decisions[name].transpose("contrast", "task").to_numpy().copy()
         values[rows] = by_posterior[name].transpose("contrast", "task").to_numpy()
         decisions[name] = (("contrast", "task"), values)
-    shown = {name: by_posterior[name].transpose("contrast", "task").to_numpy() for name in COLUMNS}
+    shown = {
+        name: by_posterior[name].transpose("contrast", "task").to_numpy()
+        for name in COLUMNS
+    }
     others = ("law", "engine", "prior", "law_family")
-    attrs = {name: by_posterior.attrs[name] for name in others if name in by_posterior.attrs}
-    out = decisions.assign(spread_over(estimates, rows, shown)).assign_attrs(attrs, error="posterior")
-    return posterior, validate(annotate(with_notes(out, *notes_of(by_posterior))), "decisions")
+    attrs = {
+        name: by_posterior.attrs[name] for name in others if name in by_posterior.attrs
+    }
+    out = decisions.assign(spread_over(estimates, rows, shown)).assign_attrs(
+        attrs, error="posterior"
+    )
+    return posterior, validate(
+        annotate(with_notes(out, *notes_of(by_posterior))), "decisions"
+    )
 
 
 def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
@@ -336,27 +432,43 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
         analysis = stored
     if analysis is None:
         raise OutcomesError(
-            "these outcomes have no stored analysis; give one: cg.Analysis(control='...', rope=(lower, upper))"
+            "these outcomes have no stored analysis; give one: "
+            "cg.Analysis(control='...', rope=(lower, upper))"
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(
-            f"analysis={quoted(analysis)} is not a cg.Analysis; for example cg.Analysis(control='...', rope=0)"
+            f"analysis={quoted(analysis)} is not a cg.Analysis; for example "
+            "cg.Analysis(control='...', rope=0)"
         )
-    analysis = analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
+    analysis = (
+        analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
+    )
     if keeps_effects(outcomes):
-        of = stored if stored is not None and stored.asks else (stored or Analysis()).asking(_stored_question(outcomes))
+        of = (
+            stored
+            if stored is not None and stored.asks
+            else (stored or Analysis()).asking(_stored_question(outcomes))
+        )
         differ = [
-            name for name in ("control", "contrasts", "interaction", "scale", "tasks") if name in analysis.differs(of)
+            name
+            for name in ("control", "contrasts", "interaction", "scale", "tasks")
+            if name in analysis.differs(of)
         ]
         if differ:
             raise ContrastError(
-                f"these are effects already, and the analysis asks for another {' and '.join(differ)}; leave "
-                f"{' and '.join(differ)} as it was, or keep the outcomes: cg.run(..., keep='outcomes')"
+                "these are effects already, and the analysis asks for another "
+                f"{' and '.join(differ)}; leave {' and '.join(differ)} as it was, or "
+                "keep the outcomes: cg.run(..., keep='outcomes')"
             )
     if not analysis.asks:
-        arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
+        arms = (
+            ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist()))
+            if "arm" in outcomes.coords
+            else "none"
+        )
         raise ContrastError(
-            f"the analysis defines no contrasts: say control= (one of {arms}, ...), contrasts= or interaction="
+            f"the analysis defines no contrasts: say control= (one of {arms}, ...), "
+            "contrasts= or interaction="
         )
     return analysis
 
@@ -373,45 +485,72 @@ def check_rope(analysis: Analysis) -> None:
     """
     if is_matched_rope(analysis.rope):
         raise DecisionError(
-            "rope='matched' ranks each variant among matched null variants, which belong to the experiment, not "
-            "to its outcomes: use experiment.analyze(outcomes), with the cg.experiments.variants(...) that cg.run was "
-            "given (of a folder: the command that wrote it, again), or another rope="
+            "rope='matched' ranks each variant among matched null variants, which "
+            "belong to the experiment, not to its outcomes: use "
+            "experiment.analyze(outcomes), with the cg.experiments.variants(...) that "
+            "cg.run was given (of a folder: the command that wrote it, again), or "
+            "another rope="
         )
     if analysis.rope is None:
         raise DecisionError(
-            "the analysis has no rope: say rope=(lower, upper) on the scale of the effects, 'placebo' (with 40 placebo "
-            "words), sd of the control arm such as '0.2 sd', or 0 for direction alone"
+            "the analysis has no rope: say rope=(lower, upper) on the scale of the "
+            "effects, 'placebo' (with 40 placebo words), sd of the control arm such as "
+            "'0.2 sd', or 0 for direction alone"
         )
 
 
 def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
-    """Return the attrs of results: the analysis, its fingerprint, and fields changed after the outcomes were seen."""
-    attrs = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
-    attrs |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
+    """Return the attrs of results: the analysis, its fingerprint, and fields changed
+    after the outcomes were seen.
+    """
+    attrs = {
+        "analysis": analysis.to_json(),
+        "analysis_fingerprint": analysis.fingerprint,
+    }
+    attrs |= {
+        name: str(outcomes.attrs[name])
+        for name in ("design", "confirms", "stopped")
+        if name in outcomes.attrs
+    }
     stored = stored_analysis(outcomes)
     if stored is None:
-        return attrs | {"exploratory": "the whole analysis: none was kept with the outcomes"}
+        return attrs | {
+            "exploratory": "the whole analysis: none was kept with the outcomes"
+        }
     if fields := ", ".join(analysis.differs(stored)):
-        text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
+        text = (
+            f"the analysis differs from the one kept with the outcomes in {fields}: "
+            "its results are exploratory"
+        )
         warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
-    exploratory = ", ".join(filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields)))
+    exploratory = ", ".join(
+        filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields))
+    )
     return attrs | ({"exploratory": exploratory} if exploratory else {})
 
 
 def _with_analysis_attrs(result: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:
-    """Return a result with `analysis_attrs`, replacing the exploratory marks of the single verbs."""
+    """Return a result with `analysis_attrs`, replacing the exploratory marks of the
+    single verbs.
+    """
     own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
     return result.drop_attrs(deep=False).assign_attrs(own | attrs)
 
 
-def estimate_effects(outcomes: xr.Dataset, analysis: Analysis) -> tuple[xr.Dataset | None, xr.Dataset]:
+def estimate_effects(
+    outcomes: xr.Dataset, analysis: Analysis
+) -> tuple[xr.Dataset | None, xr.Dataset]:
     """Return the effects and estimates of an analysis.
 
     Stored effects are used as they are; stored moments give estimates only.
     """
     if keeps_effects(outcomes) and "ice" not in outcomes:
         return None, _estimate_from_moments(outcomes, analysis)
-    effects = outcomes if keeps_effects(outcomes) else contrast(outcomes, **analysis.contrasting)
+    effects = (
+        outcomes
+        if keeps_effects(outcomes)
+        else contrast(outcomes, **analysis.contrasting)
+    )
     effects = _with_families(effects, analysis)
     estimates = estimate(
         effects,
@@ -428,8 +567,15 @@ def estimate_effects(outcomes: xr.Dataset, analysis: Analysis) -> tuple[xr.Datas
 
 
 def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Dataset:
-    """Return estimates from moments; raise ContrastError for options that need single units."""
-    known = ("auto", "none" if moments.attrs.get("cluster") == "unit" else moments.attrs.get("cluster"))
+    """Return estimates from moments; raise ContrastError for options that need single
+    units.
+    """
+    known = (
+        "auto",
+        "none"
+        if moments.attrs.get("cluster") == "unit"
+        else moments.attrs.get("cluster"),
+    )
     needs = {
         "across": (analysis.across, analysis.across is None),
         "target": (analysis.target, analysis.target == "population"),
@@ -439,41 +585,70 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Datase
     for name, (value, had) in needs.items():
         if not had:
             raise ContrastError(
-                f"{name}={quoted(value)} takes every unit, and these are moments; keep outcomes or effects"
+                f"{name}={quoted(value)} takes every unit, and these are moments; keep "
+                "outcomes or effects"
             )
     return estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
 
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
-    """Return effects with a family coordinate by contrast, from the factor level of each treatment arm."""
+    """Return effects with a family coordinate by contrast, from the factor level of
+    each treatment arm.
+    """
     name = analysis.family
-    if name in (None, "task") or (name in effects.coords and effects[name].dims == ("contrast",)):
+    if name in (None, "task") or (
+        name in effects.coords and effects[name].dims == ("contrast",)
+    ):
         return effects
     if name not in effects.coords or effects[name].dims != ("arm",):
         own = {"do", "kind", "random"}  # of contrasts and arms both
-        on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",)) and c not in own]
+        on_arm = [
+            str(c)
+            for c in effects.coords
+            if effects[c].dims in (("arm",), ("contrast",)) and c not in own
+        ]
         raise ContrastError(
-            f"family={quoted(name)} is not a coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
+            f"family={quoted(name)} is not a coordinate of the contrasts or arms; "
+            f"there are {', '.join(on_arm)}"
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0
     levels_by_contrast = [
-        np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])
+        np.unique(levels[row].astype(str))
+        for row in np.split(positive.indices, positive.indptr[1:-1])
     ]
-    for contrast_name, found in zip(effects["contrast"].to_numpy(), levels_by_contrast, strict=True):
+    for contrast_name, found in zip(
+        effects["contrast"].to_numpy(), levels_by_contrast, strict=True
+    ):
         if len(found) != 1:
             raise ContrastError(
-                f"contrast {contrast_name!s} is of arms with several levels of {quoted(name)} ({', '.join(found)}); "
-                "give the family of each contrast as a coordinate, or leave family out"
+                f"contrast {contrast_name!s} is of arms with several levels of "
+                f"{quoted(name)} ({', '.join(found)}); give the family of each "
+                "contrast as a coordinate, or leave family out"
             )
     coords = {"contrast": effects["contrast"].to_numpy()}
     return effects.drop_vars(str(name)).assign_coords(
-        {name: xr.DataArray([found[0] for found in levels_by_contrast], dims="contrast", coords=coords)}
+        {
+            name: xr.DataArray(
+                [found[0] for found in levels_by_contrast],
+                dims="contrast",
+                coords=coords,
+            )
+        }
     )
 
 
 def _ends(decisions: xr.Dataset, rows: Codes) -> dict[str, tuple[float, float]] | Any:
-    """Return the region of decisions as `causalgia.decide` takes it: numbers by task."""
-    ends = (decisions[side].isel(contrast=int(rows[0])).to_numpy().tolist() for side in ("rope_lower", "rope_upper"))
-    by_task = dict(zip(map(str, decisions["task"].to_numpy()), zip(*ends, strict=True), strict=True))
+    """Return the region of decisions as `causalgia.decide` takes it: numbers by
+    task.
+    """
+    ends = (
+        decisions[side].isel(contrast=int(rows[0])).to_numpy().tolist()
+        for side in ("rope_lower", "rope_upper")
+    )
+    by_task = dict(
+        zip(
+            map(str, decisions["task"].to_numpy()), zip(*ends, strict=True), strict=True
+        )
+    )
     return 0 if all(low == high for low, high in by_task.values()) else by_task

@@ -12,7 +12,12 @@ import xarray as xr
 from causalgia._run import run
 from causalgia.analysis import Analysis, placebo_word_contrasts, stored_analysis
 from causalgia.checks import nearest
-from causalgia.choices import DIRECTIONS, LEAST_PLACEBO_WORDS, LEAST_TO_SHARE, is_placebo_rope
+from causalgia.choices import (
+    DIRECTIONS,
+    LEAST_PLACEBO_WORDS,
+    LEAST_TO_SHARE,
+    is_placebo_rope,
+)
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
@@ -25,7 +30,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
 RESERVED = "fresh units from parents reserved before the screen"
-SAME = "fresh units from the same parents as the screen's: a claim about these parents, not about new ones"
+SAME = (
+    "fresh units from the same parents as the screen's: a claim about these parents, "
+    "not about new ones"
+)
 INDEPENDENT = "fresh units, drawn independently"
 
 CONTROLS = ("untreated", "placebo")
@@ -43,23 +51,29 @@ def confirm(
     other_predictor: bool = False,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Rerun the selected arms of a screen, with its controls, on fresh units, and return the outcomes.
+    """Rerun the selected arms of a screen, with its controls, on fresh units, and
+    return the outcomes.
 
-    Estimates of selected arms are inflated, because they were selected for being large. Units come from parents
-    reserved before the screen (``Design(reserve=0.25)``); null models without parents draw independently.
+    Estimates of selected arms are inflated, because they were selected for being large.
+    Units come from parents reserved before the screen (``Design(reserve=0.25)``); null
+    models without parents draw independently.
 
     Parameters
     ----------
     screen
-        Outcomes of the screen, from `causalgia.run`; or its decisions, from `causalgia.analyze`.
+        Outcomes of the screen, from `causalgia.run`; or its decisions, from
+        `causalgia.analyze`.
     select
-        Names of arms or contrasts; or decisions, of which those called "increases" or "decreases" are taken.
+        Names of arms or contrasts; or decisions, of which those called "increases" or
+        "decreases" are taken.
     predictor
         The predictor of the screen.
     rng
-        Seed (0 is a seed), Generator or SeedSequence; the seed of the screen gives other units, too.
+        Seed (0 is a seed), Generator or SeedSequence; the seed of the screen gives
+        other units, too.
     n_units
-        Units of the confirmation; None: as many as in the screen, or as many as were reserved if fewer.
+        Units of the confirmation; None: as many as in the screen, or as many as were
+        reserved if fewer.
     design
         The design of the screen, if the Dataset does not contain it.
     other_predictor
@@ -70,13 +84,15 @@ def confirm(
     Returns
     -------
     Dataset
-        Outcomes, as `causalgia.run` returns them, with the screen's analysis of the selected contrasts and
-        ``attrs["confirms"]``: the origin of the units and the fingerprint of the screen's design.
+        Outcomes, as `causalgia.run` returns them, with the screen's analysis of the
+        selected contrasts and ``attrs["confirms"]``: the origin of the units and the
+        fingerprint of the screen's design.
 
     Raises
     ------
     DesignError
-        If a selected name is not an arm or contrast of the screen, or no sequences are left for confirmation.
+        If a selected name is not an arm or contrast of the screen, or no sequences are
+        left for confirmation.
     DecisionError
         If the decisions to select from have no directional verdict.
     PredictorError
@@ -88,23 +104,31 @@ def confirm(
 
     Notes
     -----
-    Fresh units do not remove the inflation if units share parents: new shuffles of the *same* parents "confirm" 27 to
-    81 % of nulls at 2.5 %. If no parents were reserved, the trial uses the same parents and says so: its analysis has
-    ``target="parents"``, a claim about these parents alone (if each has two units or more).
+    Fresh units do not remove the inflation if units share parents: new shuffles of the
+    *same* parents "confirm" 27 to 81 % of nulls at 2.5 %. If no parents were reserved,
+    the trial uses the same parents and says so: its analysis has ``target="parents"``,
+    a claim about these parents alone (if each has two units or more).
 
     References
     ----------
-    Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907: intervals of selected effects are too short.
+    Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907: intervals of selected
+    effects are too short.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> design = cg.Design(
     ...     null=cg.Uniform(length=30),
-    ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)},
+    ...     arms={
+    ...         "untreated": cg.Untreated(),
+    ...         "GC": cg.Embed("GCGCGC", at=12),
+    ...         "AT": cg.Embed("ATATAT", at=12),
+    ...     },
     ...     n_units=50,
     ... )
-    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
+    >>> share = cg.FunctionPredictor(
+    ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share"
+    ... )
     >>> screen = cg.run(design, share, rng=0)
     >>> fresh = cg.confirm(screen, select="GC", predictor=share, rng=0)
     >>> fresh["arm"].values.tolist(), fresh.attrs["confirms"]
@@ -113,24 +137,41 @@ def confirm(
     check_dataset(screen, "outcomes")
     whole = load_design(screen) if design is None else _check_screen(design, screen)
     if not isinstance(predictor, Predictor):
-        raise PredictorError(f"predictor={type(predictor).__name__} is not a predictor; give the one of the screen")
+        raise PredictorError(
+            f"predictor={type(predictor).__name__} is not a predictor; give the one of "
+            "the screen"
+        )
     expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
     if predictor.fingerprint != expected and not other_predictor:
         raise PredictorError(
-            f"the predictor {predictor.fingerprint} is not the one of the screen, {expected}; give that one, or say "
-            "other_predictor=True for a confirmation on another"
+            f"the predictor {predictor.fingerprint} is not the one of the screen, "
+            f"{expected}; give that one, or say other_predictor=True for a "
+            "confirmation on another"
         )
     analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
     names = _selected_names(select)
     arms = _arms_to_confirm(whole, analysis, names)
     null, units = _fresh_null_model(whole)
     if whole.blocks not in (None, "parent"):
-        raise DesignError("blocks= of the screen labels its own units; confirm a screen without blocks, or by 'parent'")
+        raise DesignError(
+            "blocks= of the screen labels its own units; confirm a screen without "
+            "blocks, or by 'parent'"
+        )
     if n_units is None:
-        n_units = min(null.available if isinstance(null, Genomic) else whole.n_units, whole.n_units)
+        n_units = min(
+            null.available if isinstance(null, Genomic) else whole.n_units,
+            whole.n_units,
+        )
     remaining = [arm for arm in whole.named_arms if arm.name in arms]
-    again = Design(null=null, arms=remaining, n_units=n_units, assignment=whole.assignment, blocks=whole.blocks)
-    # the selected names, and contrasts of single placebo words if these define the region
+    again = Design(
+        null=null,
+        arms=remaining,
+        n_units=n_units,
+        assignment=whole.assignment,
+        blocks=whole.blocks,
+    )
+    # the selected names, and contrasts of single placebo words if these define the
+    # region
     words = {arm.name for arm in remaining if arm.intervention.kind == "placebo_word"}
     rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(again.arm_names)}
@@ -141,56 +182,95 @@ def confirm(
         and isinstance(again.null, FromParents)
         and again.n_units >= 2 * len(again.null.parents_given),
     )
-    outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=planned, client=client)
-    confirms = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
+    outcomes = run(
+        again,
+        predictor,
+        rng=derive(root_key(rng), "confirm"),
+        analysis=planned,
+        client=client,
+    )
+    confirms = (
+        f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
+    )
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     return outcomes.assign_attrs(confirms=confirms, rng=seed)
 
 
 def _check_screen(design: object, screen: xr.Dataset) -> Design:
     if not isinstance(design, Design):
-        raise DesignError(f"design={quoted(design)} is not a cg.Design; give the one that the screen was run with")
+        raise DesignError(
+            f"design={quoted(design)} is not a cg.Design; give the one that the screen "
+            "was run with"
+        )
     if design.fingerprint != screen.attrs.get("design_fingerprint", design.fingerprint):
         raise DesignError(
-            f"design= has the fingerprint {design.fingerprint}, and the screen was run with "
-            f"{screen.attrs['design_fingerprint']}; give that one, or leave design= out"
+            f"design= has the fingerprint {design.fingerprint}, and the screen was run "
+            f"with {screen.attrs['design_fingerprint']}; give that one, or leave "
+            "design= out"
         )
     return design
 
 
 def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
-    """Return the unique selected names, or the contrasts of decisions that have a direction."""
+    """Return the unique selected names, or the contrasts of decisions that have a
+    direction.
+    """
     if isinstance(select, xr.Dataset):
         if "verdict" not in select:
-            raise DecisionError("select= is a Dataset without 'verdict'; give names, or decisions from cg.analyze")
+            raise DecisionError(
+                "select= is a Dataset without 'verdict'; give names, or decisions from "
+                "cg.analyze"
+            )
         verdicts = select["verdict"].transpose("contrast", ...).to_numpy().astype(str)
-        directional = np.isin(verdicts, DIRECTIONS).reshape(len(verdicts), -1).any(axis=1)
+        directional = (
+            np.isin(verdicts, DIRECTIONS).reshape(len(verdicts), -1).any(axis=1)
+        )
         if not directional.any():
-            raise DecisionError("select= has no verdict 'increases' or 'decreases', so nothing is left to confirm")
+            raise DecisionError(
+                "select= has no verdict 'increases' or 'decreases', so nothing is left "
+                "to confirm"
+            )
         return [str(name) for name in select["contrast"].to_numpy()[directional]]
-    names = [select] if isinstance(select, str) else list(dict.fromkeys(map(str, select)))
+    names = (
+        [select] if isinstance(select, str) else list(dict.fromkeys(map(str, select)))
+    )
     if not names:
-        raise DesignError("select= names nothing; give names of arms or contrasts, or decisions")
+        raise DesignError(
+            "select= names nothing; give names of arms or contrasts, or decisions"
+        )
     return names
 
 
 def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
-    """Return the arms of the selected contrasts and the controls of the screen, in the screen's order."""
+    """Return the arms of the selected contrasts and the controls of the screen, in the
+    screen's order.
+    """
     contrasts = analysis.weights_by_contrast
     known = [*design.arm_names, *contrasts]
     wanted: set[str] = set()
     for name in names:
         if name not in known:
             raise DesignError(
-                f"select= names {quoted(name)}, which is not an arm or contrast of the screen{nearest(name, known)}"
+                f"select= names {quoted(name)}, which is not an arm or contrast of the "
+                f"screen{nearest(name, known)}"
             )
-        wanted |= {arm for arm, weight in contrasts[name].items() if weight} if name in contrasts else {name}
+        wanted |= (
+            {arm for arm, weight in contrasts[name].items() if weight}
+            if name in contrasts
+            else {name}
+        )
     if not wanted - set(_controls(design, analysis)):
-        raise DesignError(f"select= names only controls of the screen ({', '.join(names)}); name arms to confirm")
-    # placebo words identical to a selected word must not be part of its reference distribution, where 40 remain
+        raise DesignError(
+            f"select= names only controls of the screen ({', '.join(names)}); name "
+            "arms to confirm"
+        )
+    # placebo words identical to a selected word must not be part of its reference
+    # distribution, where 40 remain
     does = {arm.name: str(arm.intervention) for arm in design.named_arms}
     selected = {does[name] for name in wanted}
-    words = [arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"]
+    words = [
+        arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"
+    ]
     twins = {name for name in words if does[name] in selected and name not in wanted}
     if len(words) - len(twins) < LEAST_PLACEBO_WORDS:
         twins = set()
@@ -199,14 +279,22 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
 
 
 def _controls(design: Design, analysis: Analysis) -> list[str]:
-    """Return the control of the analysis, else arms of kinds `CONTROLS`, else the first arm; and placebo words."""
+    """Return the control of the analysis, else arms of kinds `CONTROLS`, else the first
+    arm; and placebo words.
+    """
     kinds = {arm.name: arm.intervention.kind for arm in design.named_arms}
-    words = [name for name, kind in kinds.items() if kind == "placebo_word" and is_placebo_rope(analysis.rope)]
+    words = [
+        name
+        for name, kind in kinds.items()
+        if kind == "placebo_word" and is_placebo_rope(analysis.rope)
+    ]
     if analysis.control is not None:
         return [analysis.control, *words]
     if analysis.contrasts is not None:
         return words
-    return [name for name, kind in kinds.items() if kind in CONTROLS] + words or design.arm_names[:1]
+    return [
+        name for name, kind in kinds.items() if kind in CONTROLS
+    ] + words or design.arm_names[:1]
 
 
 def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
@@ -221,14 +309,20 @@ def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
     return design.null, SAME if isinstance(design.null, FromParents) else INDEPENDENT
 
 
-def _confirmation_analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:
-    """Return the screen's analysis restricted to the selected contrasts; None if it had none."""
+def _confirmation_analysis(
+    analysis: Analysis, names: list[str], *, of_parents: bool
+) -> Analysis | None:
+    """Return the screen's analysis restricted to the selected contrasts; None if it had
+    none.
+    """
     if analysis == Analysis():
         return None
     changes: dict[str, object] = {}
     if analysis.contrasts is not None:
         rows = analysis.weights_by_contrast
-        changes["contrasts"] = {name: rows[name] for name in names if name in rows} or None
+        changes["contrasts"] = {
+            name: rows[name] for name in names if name in rows
+        } or None
     if len(names) < LEAST_TO_SHARE:  # too few to learn from what tasks share
         changes["across"] = None
     if of_parents and analysis.target == "population":

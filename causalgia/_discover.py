@@ -1,4 +1,6 @@
-"""`discover`: words that a network reads, proposed on one part of the sequences and tested on the other."""
+"""`discover`: words that a network reads, proposed on one part of the sequences and
+tested on the other.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,13 @@ from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast
-from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError, StoreError, quoted
+from causalgia.errors import (
+    DegenerateWarning,
+    MissingExtraError,
+    SequenceError,
+    StoreError,
+    quoted,
+)
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.experiments._proposals import placebo_sentences
@@ -50,7 +58,19 @@ _SUM = 0.1
 _SAME_NAME = 0.1
 _DIRECTED = ("increases", "decreases")
 _COLUMNS = (
-    *("consensus", "name", "task", "ace", "lower", "upper", "q", "verdict", "members", "sequences", "methods"),
+    *(
+        "consensus",
+        "name",
+        "task",
+        "ace",
+        "lower",
+        "upper",
+        "q",
+        "verdict",
+        "members",
+        "sequences",
+        "methods",
+    ),
     "variant_of",
 )
 PROPOSALS, _OF_DISCOVERY = "proposals.nc", "discovery_"
@@ -62,29 +82,36 @@ _OF_SITES = ("sequence", "start", "stop", "word", "strand")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Discovery:
-    """The answer of `causalgia.discover`: which proposed words hold on fresh units, and which do not.
+    """The answer of `causalgia.discover`: which proposed words hold on fresh units, and
+    which do not.
 
     Attributes
     ----------
     table
-        A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the nearest motif, empty where none
-        is near), ``task``, ``ace, lower, upper`` on the predictor's scale, ``q``, ``verdict``, ``members``, the number
-        of predictors in which the word lies beyond placebo words in the direction that most of them have,
-        ``sequences``, the number of proposing sequences with a window that proposed it (a seqlet, an occurrence of the
-        word, a site of a filter; some filters have sites in all), ``methods``, which proposed it, and ``variant_of``,
-        the largest word of the same verdict and task from which it differs by one letter, empty where there is none.
+        A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the
+        nearest motif, empty where none is near), ``task``, ``ace, lower, upper`` on the
+        predictor's scale, ``q``, ``verdict``, ``members``, the number of predictors in
+        which the word lies beyond placebo words in the direction that most of them
+        have, ``sequences``, the number of proposing sequences with a window that
+        proposed it (a seqlet, an occurrence of the word, a site of a filter; some
+        filters have sites in all), ``methods``, which proposed it, and ``variant_of``,
+        the largest word of the same verdict and task from which it differs by one
+        letter, empty where there is none.
     pairs
-        A row a pair of words and a task in which both hold: ``first``, ``second``, ``interaction, lower, upper`` and
-        ``reads``: "sum", "AND" (more together than the sum), "OR" (less) or "undecided".
+        A row a pair of words and a task in which both hold: ``first``, ``second``,
+        ``interaction, lower, upper`` and ``reads``: "sum", "AND" (more together than
+        the sum), "OR" (less) or "undecided".
     sites
-        Where words that hold occur in the sequences given: ``sequence, start, stop, word, strand``, on the other strand
-        where the network reads both.
+        Where words that hold occur in the sequences given:
+        ``sequence, start, stop, word, strand``, on the other strand where the network
+        reads both.
     proposals
         From `causalgia.propose`.
     decisions
         Verdicts on every proposed word and placebo word; None without proposals.
     n_proposing, n_fresh
-        Sequences on which words were proposed, and sequences of whose shuffles the units of the trial are.
+        Sequences on which words were proposed, and sequences of whose shuffles the
+        units of the trial are.
     """
 
     table: pd.DataFrame
@@ -104,14 +131,24 @@ class Discovery:
     def __str__(self) -> str:
         parts = ["Which words does the network read?", "", *self.sentences]
         if len(self.confirmed):
-            shown = self.confirmed if self.confirmed["variant_of"].any() else self.confirmed.drop(columns="variant_of")
+            shown = (
+                self.confirmed
+                if self.confirmed["variant_of"].any()
+                else self.confirmed.drop(columns="variant_of")
+            )
             parts += ["", shown.to_string(index=False, float_format="{:.3g}".format)]
         if len(self.pairs):
-            parts += ["", self.pairs.to_string(index=False, float_format="{:.3g}".format)]
+            parts += [
+                "",
+                self.pairs.to_string(index=False, float_format="{:.3g}".format),
+            ]
         return "\n".join(parts)
 
     def __repr__(self) -> str:
-        held, n_words = self.confirmed["consensus"].nunique(), self.table["consensus"].nunique()
+        held, n_words = (
+            self.confirmed["consensus"].nunique(),
+            self.table["consensus"].nunique(),
+        )
         return f"<Discovery: {held:,} of {n_words:,} proposed words hold>"
 
 
@@ -125,46 +162,54 @@ def discover(
     store: str | PathLike[str] | None = None,
     rng: RNG,
 ) -> Discovery:
-    """Return the words that a network reads: proposed on half of the sequences, tested on the other half.
+    """Return the words that a network reads: proposed on half of the sequences, tested
+    on the other half.
 
-    Maps of one half propose words (`causalgia.propose`). Each word is embedded in dinucleotide shuffles of the other
-    half, and tested against placebo words (`causalgia.experiments.proposals`). Pairs of the (up to four) largest words
-    that hold are then embedded together, which distinguishes additive words from those that need or replace each
-    other. An empty result is valid: no word was proposed, or none holds.
+    Maps of one half propose words (`causalgia.propose`). Each word is embedded in
+    dinucleotide shuffles of the other half, and tested against placebo words
+    (`causalgia.experiments.proposals`). Pairs of the (up to four) largest words that
+    hold are then embedded together, which distinguishes additive words from those that
+    need or replace each other. An empty result is valid: no word was proposed, or none
+    holds.
 
     Parameters
     ----------
     predictor
-        The network. Of an `causalgia.Ensemble`, maps are averaged, and words are tested in each member: a word holds
-        if it does in more than half of them and the mean over them, its effect, has the same sign.
+        The network. Of an `causalgia.Ensemble`, maps are averaged, and words are tested
+        in each member: a word holds if it does in more than half of them and the mean
+        over them, its effect, has the same sign.
     sequences
-        Sequences to which the network responds, 40 or more: as for ``cg.Genomic(of=...)``, or a Dataset from
-        ``null.sample``. Copies, on either strand, count once.
+        Sequences to which the network responds, 40 or more: as for
+        ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``. Copies, on either
+        strand, count once.
     n_units
         Backgrounds of each trial.
     method
-        What proposes words, as in `causalgia.propose`: ``"seqlets"``, ``"kmer"``, ``"modisco"``, ``"filters"``, several
-        of them, or ``"all"`` that the predictor, the sequences and the installation allow. The answer names those left
-        out.
+        What proposes words, as in `causalgia.propose`: ``"seqlets"``, ``"kmer"``,
+        ``"modisco"``, ``"filters"``, several of them, or ``"all"`` that the predictor,
+        the sequences and the installation allow. The answer names those left out.
     motifs
-        Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``, the vertebrates' motifs of
-        pyjaspar, to name the words by: the nearest motif by Tomtom, if its q-value (Benjamini-Hochberg over words that
-        hold, or those that do not, and motifs) is at most 0.1.
+        Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``,
+        the vertebrates' motifs of pyjaspar, to name the words by: the nearest motif by
+        Tomtom, if its q-value (Benjamini-Hochberg over words that hold, or those that
+        do not, and motifs) is at most 0.1.
     store
-        Folder in which proposals and outcomes are kept as soon as they are there; the same call goes on from what it
-        has.
+        Folder in which proposals and outcomes are kept as soon as they are there; the
+        same call goes on from what it has.
     rng
         Seed of null sequences and backgrounds.
 
     Returns
     -------
     Discovery
-        With ``table``, ``pairs``, ``proposals`` and ``decisions``; printed, it is the confirmed part of it.
+        With ``table``, ``pairs``, ``proposals`` and ``decisions``; printed, it is the
+        confirmed part of it.
 
     Raises
     ------
     SequenceError
-        If there are fewer than 40 sequences that are not shuffles of one another, or motifs cannot be read.
+        If there are fewer than 40 sequences that are not shuffles of one another, or
+        motifs cannot be read.
     MissingExtraError
         If motifs are given and memelite is not installed.
     StoreError
@@ -172,32 +217,40 @@ def discover(
 
     Notes
     -----
-    Networks on the CPU recompute edits in part where they can, as ``cg.TorchPredictor(..., incremental=True)`` does:
-    500 sequences of 249 bp and DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
+    Networks on the CPU recompute edits in part where they can, as
+    ``cg.TorchPredictor(..., incremental=True)`` does: 500 sequences of 249 bp and
+    DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
     A word holds if its effect lies beyond the fences of placebo words of its width
-    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth over the words of a task. No
-    placebo word holds a proposed word of five bases or more.
+    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth
+    over the words of a task. No placebo word holds a proposed word of five bases or
+    more.
 
-    If the network distinguishes the other half from its shuffles (area under the ROC curve of untreated answers of
-    .95 or more, or .05 or less), the result says so: effects are then measured on sequences unlike those given.
+    If the network distinguishes the other half from its shuffles (area under the ROC
+    curve of untreated answers of .95 or more, or .05 or less), the result says so:
+    effects are then measured on sequences unlike those given.
 
-    With several members ``q`` is that of the member that completes the majority (the third smallest of five), and
-    the interval is over units and members. Words that hold and are shifted copies of a larger one (``GTGACTCA`` and
-    ``TGACTCAC``), or differ from it by one letter (``variant_of``), are left out of the pairs: a network that reads
-    a word usually also reads it, more weakly, with one letter changed. Pairs are at two positions, a third of the
-    sequence apart; `causalgia.experiments.motif_pair` estimates interactions at other distances. Their intervals
-    are Bonferroni's over the pairs, and "sum" means that the interval lies within a tenth of the smaller of the two
-    effects.
+    With several members ``q`` is that of the member that completes the majority (the
+    third smallest of five), and the interval is over units and members. Words that hold
+    and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ
+    from it by one letter (``variant_of``), are left out of the pairs: a network that
+    reads a word usually also reads it, more weakly, with one letter changed. Pairs are
+    at two positions, a third of the sequence apart; `causalgia.experiments.motif_pair`
+    estimates interactions at other distances. Their intervals are Bonferroni's over the
+    pairs, and "sum" means that the interval lies within a tenth of the smaller of the
+    two effects.
 
     References
     ----------
-    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925. Gupta et al. (2007), doi:10.1186/gb-2007-8-2-r24: Tomtom.
+    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925. Gupta et al. (2007),
+    doi:10.1186/gb-2007-8-2-r24: Tomtom.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> drawn = cg.sequences.decode(cg.Uniform(length=41).sample(120, rng=1)["sequence"].values)
+    >>> drawn = cg.sequences.decode(
+    ...     cg.Uniform(length=41).sample(120, rng=1)["sequence"].values
+    ... )
     >>> peaks = [row[:9] + "TGCATG" + row[15:25] + "AGAATG" + row[31:] for row in drawn]
     >>> found = cg.discover(cg.zoo.oracle("additive"), peaks, rng=0)
     >>> found.confirmed[["consensus", "verdict"]].values.tolist()[0]
@@ -209,10 +262,15 @@ def discover(
     n_units, key = as_count(n_units, "n_units"), root_key(rng)
     named = None if motifs is None else named_motifs(motifs)
     if named is not None and find_spec("memelite") is None:
-        raise MissingExtraError("motifs= needs memelite: pip install 'causalgia[attribution]'")
+        raise MissingExtraError(
+            "motifs= needs memelite: pip install 'causalgia[attribution]'"
+        )
     folder = None if store is None else place_of(store)
     if folder is not None and folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder}: is a file, and proposals and outcomes are kept in a folder; give another store=")
+        raise StoreError(
+            f"{folder}: is a file, and proposals and outcomes are kept in a folder; "
+            "give another store="
+        )
     given = as_explained(sequences)
     distinct = _without_copies(given)
     proposing, fresh = _split(distinct)
@@ -225,34 +283,58 @@ def discover(
 
     def proposing_words() -> xr.Dataset:
         of = proposing.parents_given
-        return propose(sequences=of, predictor=predictor, method=method, rng=derive(key, "propose"))
+        return propose(
+            sequences=of, predictor=predictor, method=method, rng=derive(key, "propose")
+        )
 
     proposed = _retained_proposals(folder, settings, proposing_words)
     n_proposing, n_fresh = len(proposing.parents_given), len(fresh.parents_given)
     n_copies = len(given) - len(distinct)
-    copies = [f"{n_copies:,} of {len(given):,} sequences are copies of others, on either strand, and are left out."]
+    copies = [
+        f"{n_copies:,} of {len(given):,} sequences are copies of others, on either "
+        "strand, and are left out."
+    ]
     copies = copies if n_copies else []
     without = proposed.attrs.get("left_out")
-    copies += [f"Words are proposed by {proposed.attrs['method']}; without {without}."] if without else []
+    copies += (
+        [f"Words are proposed by {proposed.attrs['method']}; without {without}."]
+        if without
+        else []
+    )
     if not proposed.sizes["pattern"]:
-        says = f"No word is proposed by the maps of {n_proposing:,} sequences, so that none was tested."
-        table, pairs, sites = (_empty(columns) for columns in (_COLUMNS, _OF_PAIRS, _OF_SITES))
-        return Discovery(table, pairs, sites, proposed, None, n_proposing, n_fresh, (says, *copies))
+        says = (
+            f"No word is proposed by the maps of {n_proposing:,} sequences, so that "
+            "none was tested."
+        )
+        table, pairs, sites = (
+            _empty(columns) for columns in (_COLUMNS, _OF_PAIRS, _OF_SITES)
+        )
+        return Discovery(
+            table, pairs, sites, proposed, None, n_proposing, n_fresh, (says, *copies)
+        )
     trial = proposals_trial(proposed, fresh, n_units=n_units)
-    outcomes = _run_in(folder, "trial", trial, predictor, derive(key, "trial"), real="parents")
+    outcomes = _run_in(
+        folder, "trial", trial, predictor, derive(key, "trial"), real="parents"
+    )
     answer = trial.analyze(outcomes, rng=derive(key, "analysis"))
     over = answer.findings.get("over predictors", answer.decisions)
     both_strands = bool(proposed.attrs["both_strands"])
     table = _table(answer.decisions, over, proposed, named)
     table["variant_of"] = _variants(table, both_strands=both_strands)
     largest, left_out = _largest(table, both_strands=both_strands)
-    pairs = _pairs(predictor, fresh, table, largest, n_units, derive(key, "pairs"), folder)
+    pairs = _pairs(
+        predictor, fresh, table, largest, n_units, derive(key, "pairs"), folder
+    )
     apart = overlap_notes(trial, predictor, "parents")
-    sites = _sites([proposing.parents_given, fresh.parents_given], table, both_strands=both_strands)
+    sites = _sites(
+        [proposing.parents_given, fresh.parents_given], table, both_strands=both_strands
+    )
     sentences = (
-        f"Maps of {n_proposing:,} sequences propose {_words_that_hold(table, proposed)} beyond placebo words in the "
-        f"middle of {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false discovery rate "
-        f"{1 - float(answer.decisions.attrs['level']):.2g} over the words).",
+        f"Maps of {n_proposing:,} sequences propose "
+        f"{_words_that_hold(table, proposed)} beyond placebo words in the middle of "
+        f"{n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
+        f"discovery rate {1 - float(answer.decisions.attrs['level']):.2g} over the "
+        "words).",
         *_member_sentences(predictor),
         *_other_words(table, answer.decisions),
         *placebo_sentences(answer.decisions),
@@ -260,19 +342,31 @@ def discover(
         *_variant_sentences(table),
         *left_out,
         *_pair_sentences(pairs, fresh.length, largest),
-        *(f"{one[0].upper()}{one[1:]}, of sequences that were not given here." for one in apart),
+        *(
+            f"{one[0].upper()}{one[1:]}, of sequences that were not given here."
+            for one in apart
+        ),
         *copies,
     )
-    return Discovery(table, pairs, sites, proposed, answer.decisions, n_proposing, n_fresh, sentences)
+    return Discovery(
+        table, pairs, sites, proposed, answer.decisions, n_proposing, n_fresh, sentences
+    )
 
 
 def _retained_proposals(
-    folder: Path | None, settings: Mapping[str, str | int], make: Callable[[], xr.Dataset]
+    folder: Path | None,
+    settings: Mapping[str, str | int],
+    make: Callable[[], xr.Dataset],
 ) -> xr.Dataset:
-    """Return the proposals that a folder holds, if their settings are these, else make them and keep them there."""
+    """Return the proposals that a folder holds, if their settings are these, else make
+    them and keep them there.
+    """
     if folder is None:
         return make()
-    path, marked = folder / PROPOSALS, {f"{_OF_DISCOVERY}{name}": value for name, value in settings.items()}
+    path, marked = (
+        folder / PROPOSALS,
+        {f"{_OF_DISCOVERY}{name}": value for name, value in settings.items()},
+    )
     if not path.exists():
         made = make()
         folder.mkdir(parents=True, exist_ok=True)
@@ -280,20 +374,29 @@ def _retained_proposals(
         return made
     held = load(path, "proposals")
     differ = [
-        f"{name} was {quoted(held.attrs.get(_OF_DISCOVERY + name, 'not kept'))} and is {quoted(value)}"
+        f"{name} was {quoted(held.attrs.get(_OF_DISCOVERY + name, 'not kept'))} and is "
+        f"{quoted(value)}"
         for name, value in settings.items()
         if held.attrs.get(_OF_DISCOVERY + name) != value
     ]
     if differ:
         raise StoreError(
-            f"{folder}: holds another discovery: {'; '.join(differ)}; give another folder, or these settings again"
+            f"{folder}: holds another discovery: {'; '.join(differ)}; give another "
+            "folder, or these settings again"
         )
-    held.attrs = {name: value for name, value in held.attrs.items() if name not in marked}
+    held.attrs = {
+        name: value for name, value in held.attrs.items() if name not in marked
+    }
     return held
 
 
 def _run_in(
-    folder: Path | None, name: str, design: Design, predictor: Predictor, key: int, real: Any = None
+    folder: Path | None,
+    name: str,
+    design: Design,
+    predictor: Predictor,
+    key: int,
+    real: Any = None,
 ) -> xr.Dataset:
     """Return the outcomes of a trial, which goes on from what a folder has of it."""
     store = None if folder is None else folder / f"{name}.zarr"
@@ -302,21 +405,36 @@ def _run_in(
 
 
 def _words_that_hold(table: pd.DataFrame, proposed: xr.Dataset) -> str:
-    """Return the number of words that were proposed, and of those that hold, in words."""
-    n, n_held = proposed.sizes["pattern"], table.loc[table["verdict"].isin(_DIRECTED), "consensus"].nunique()
-    return f"{n:,} word{'s' * (n != 1)}; {n_held:,} of them {'holds' if n_held == 1 else 'hold'}"
+    """Return the number of words that were proposed, and of those that hold, in
+    words.
+    """
+    n, n_held = (
+        proposed.sizes["pattern"],
+        table.loc[table["verdict"].isin(_DIRECTED), "consensus"].nunique(),
+    )
+    return (
+        f"{n:,} word{'s' * (n != 1)}; {n_held:,} of them "
+        f"{'holds' if n_held == 1 else 'hold'}"
+    )
 
 
 def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
-    """Return a sentence on words with the same effect in all units, of too few sequences for a verdict."""
+    """Return a sentence on words with the same effect in all units, of too few
+    sequences for a verdict.
+    """
     words = decisions.sel(contrast=~decisions["placebo_word"])
     beyond = (words["ace"] < words["rope_lower"]) | (words["ace"] > words["rope_upper"])
-    n = int((beyond & (words["se"] == 0) & (words["verdict"] == "undecided")).any([*words["ace"].dims[1:]]).sum())
+    n = int(
+        (beyond & (words["se"] == 0) & (words["verdict"] == "undecided"))
+        .any([*words["ace"].dims[1:]])
+        .sum()
+    )
     if not n:
         return []
     return [
-        f"{n:,} word{' has' if n == 1 else 's have'} the same effect in every unit, beyond placebo words, and no "
-        f"verdict: {n_fresh:,} sequences are too few to exclude that others answer differently."
+        f"{n:,} word{' has' if n == 1 else 's have'} the same effect in every unit, "
+        f"beyond placebo words, and no verdict: {n_fresh:,} sequences are too few to "
+        "exclude that others answer differently."
     ]
 
 
@@ -331,35 +449,52 @@ def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     near = int(inside.all([dim for dim in inside.dims if dim != "contrast"]).sum())
     n, near_to = len(held) + len(others), "within the range of random words"
     if len(others) == 1:
-        return [f"1 of {n:,} words does not hold" + f", and has an effect {near_to}" * near + "."]
-    return [f"{len(others):,} of {n:,} words do not hold; {near:,} of these have effects {near_to}."]
+        return [
+            f"1 of {n:,} words does not hold"
+            + f", and has an effect {near_to}" * near
+            + "."
+        ]
+    return [
+        f"{len(others):,} of {n:,} words do not hold; {near:,} of these have effects "
+        f"{near_to}."
+    ]
 
 
 def _without_copies(given: Sequences) -> Sequences:
-    """Return sequences of which no two are equal or reverse complements of each other: the first of each."""
+    """Return sequences of which no two are equal or reverse complements of each other:
+    the first of each.
+    """
     _, first = np.unique(sequence_fingerprints(given.tokens), return_index=True)
     if len(first) == len(given):
         return given
     retained = np.sort(first)
-    return Sequences(given.tokens[retained], tuple(str(given.names[row]) for row in retained))
+    return Sequences(
+        given.tokens[retained], tuple(str(given.names[row]) for row in retained)
+    )
 
 
 def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
-    """Return two null models: shuffles of half of the sequences each, shuffles of one another in one half."""
+    """Return two null models: shuffles of half of the sequences each, shuffles of one
+    another in one half.
+    """
     if len(of) < _FEWEST:
         raise SequenceError(
-            f"too few different sequences ({len(of):,}) to propose on one half and test on the other; give "
-            f"{_FEWEST} or more, or test given words: cg.experiments.word_screen(words=...)"
+            f"too few different sequences ({len(of):,}) to propose on one half and "
+            f"test on the other; give {_FEWEST} or more, or test given words: "
+            "cg.experiments.word_screen(words=...)"
         )
     whole = DinucleotideShuffle(of=of)
     n_parents = len(set(whole.parent_names))
     if n_parents < _FEWEST:
         raise SequenceError(
-            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves that are shuffles of one another "
-            f"are not independent; give {_FEWEST} or more unrelated ones"
+            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves that "
+            f"are shuffles of one another are not independent; give {_FEWEST} or more "
+            "unrelated ones"
         )
     one, other = whole.split(0.5)
-    if not isinstance(one, DinucleotideShuffle) or not isinstance(other, DinucleotideShuffle):
+    if not isinstance(one, DinucleotideShuffle) or not isinstance(
+        other, DinucleotideShuffle
+    ):
         raise TypeError("halves of shuffles are shuffles")  # unreachable: for mypy
     return one, other
 
@@ -370,55 +505,97 @@ def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(columns=list(columns))
 
 
-def _sites(parts: list[Sequences], table: pd.DataFrame, *, both_strands: bool) -> pd.DataFrame:
+def _sites(
+    parts: list[Sequences], table: pd.DataFrame, *, both_strands: bool
+) -> pd.DataFrame:
     """Return where words that hold occur in sequences, a row an occurrence."""
     import pandas as pd
 
     rows = []
     for word in dict.fromkeys(table[table["verdict"].isin(_DIRECTED)]["consensus"]):
-        strands = {"+": word, "-": reverse_complement_word(word)} if both_strands else {"+": word}
+        strands = (
+            {"+": word, "-": reverse_complement_word(word)}
+            if both_strands
+            else {"+": word}
+        )
         for strand, spelled in strands.items():
             if strand == "-" and spelled == word:
                 continue
             for of in parts:
                 starts = of.length - len(word) + 1
                 letters = encode([spelled])[0]
-                found = np.logical_and.reduce([of.tokens[:, k : k + starts] == one for k, one in enumerate(letters)])
-                places = ((str(of.names[row]), int(start)) for row, start in np.argwhere(found))
-                rows += [[name, start, start + len(word), word, strand] for name, start in places]
+                found = np.logical_and.reduce(
+                    [
+                        of.tokens[:, k : k + starts] == one
+                        for k, one in enumerate(letters)
+                    ]
+                )
+                places = (
+                    (str(of.names[row]), int(start))
+                    for row, start in np.argwhere(found)
+                )
+                rows += [
+                    [name, start, start + len(word), word, strand]
+                    for name, start in places
+                ]
     return pd.DataFrame(rows, columns=list(_OF_SITES))
 
 
 def _table(
-    decisions: xr.Dataset, over: xr.Dataset, proposed: xr.Dataset, motifs: Mapping[str, Motif] | None
+    decisions: xr.Dataset,
+    over: xr.Dataset,
+    proposed: xr.Dataset,
+    motifs: Mapping[str, Motif] | None,
 ) -> pd.DataFrame:
-    """Return a row for each word and task, with a verdict where more than half of the members agree."""
+    """Return a row for each word and task, with a verdict where more than half of the
+    members agree.
+    """
     import pandas as pd
 
     words, by = proposed["consensus"].to_numpy().tolist(), proposed["method"].to_numpy()
     counts = dict(zip(words, proposed["n_units"].to_numpy().tolist(), strict=True))
-    methods = {word: ", ".join(by[row]) for word, row in zip(words, proposed["proposed_by"].to_numpy(), strict=True)}
+    methods = {
+        word: ", ".join(by[row])
+        for word, row in zip(words, proposed["proposed_by"].to_numpy(), strict=True)
+    }
     verdicts, q = decisions["verdict"], decisions["q"]
     if "model" not in verdicts.dims:
-        verdicts, q = verdicts.expand_dims(model=1, axis=-1), q.expand_dims(model=1, axis=-1)
+        verdicts, q = (
+            verdicts.expand_dims(model=1, axis=-1),
+            q.expand_dims(model=1, axis=-1),
+        )
     majority = verdicts.sizes["model"] // 2 + 1
     rows = []
     for word in dict.fromkeys(words):
         for task in decisions["task"].to_numpy().tolist():
             labels = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
             verdict = next(
-                (one for one in ("increases", "decreases", "negligible") if labels.count(one) >= majority), ""
+                (
+                    one
+                    for one in ("increases", "decreases", "negligible")
+                    if labels.count(one) >= majority
+                ),
+                "",
             )
             row = over.sel(contrast=word, task=task)
-            if verdict in _DIRECTED and (float(row["ace"]) > 0) != (verdict == "increases"):
+            if verdict in _DIRECTED and (float(row["ace"]) > 0) != (
+                verdict == "increases"
+            ):
                 verdict = ""  # the mean over members has the sign of the others
             rows.append(
                 {
                     "consensus": word,
                     "name": "",
                     "task": task,
-                    **{column: float(row[column]) for column in ("ace", "lower", "upper")},
-                    "q": float(np.sort(q.sel(contrast=word, task=task).to_numpy())[majority - 1]),
+                    **{
+                        column: float(row[column])
+                        for column in ("ace", "lower", "upper")
+                    },
+                    "q": float(
+                        np.sort(q.sel(contrast=word, task=task).to_numpy())[
+                            majority - 1
+                        ]
+                    ),
                     "verdict": verdict or "undecided",
                     "members": max(labels.count(one) for one in _DIRECTED),
                     "sequences": counts[word],
@@ -433,12 +610,20 @@ def _table(
 
 
 def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
-    """Return, for each row, the largest word of its verdict and task from which its word differs by one letter."""
+    """Return, for each row, the largest word of its verdict and task from which its
+    word differs by one letter.
+    """
     larger: dict[tuple[str, str], list[str]] = {}
     found = []
-    for word, task, verdict in table[["consensus", "task", "verdict"]].itertuples(index=False):
+    for word, task, verdict in table[["consensus", "task", "verdict"]].itertuples(
+        index=False
+    ):
         others = larger.setdefault((task, verdict), [])
-        same = (one for one in others if verdict in _DIRECTED and is_variant(word, one, both_strands=both_strands))
+        same = (
+            one
+            for one in others
+            if verdict in _DIRECTED and is_variant(word, one, both_strands=both_strands)
+        )
         found.append(next(same, ""))
         others.append(word)
     return found
@@ -446,20 +631,39 @@ def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
 
 def _variant_sentences(table: pd.DataFrame) -> list[str]:
     n = table.loc[table["variant_of"] != "", "consensus"].nunique()
-    says = f"{n:,} of the words that hold {'differs' if n == 1 else 'differ'} by one letter from a larger one."
+    says = (
+        f"{n:,} of the words that hold {'differs' if n == 1 else 'differ'} by one "
+        "letter from a larger one."
+    )
     return [says] if n else []
 
 
 def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], list[str]]:
-    """Return the largest words that hold, no two of them near copies or variants, and sentences on those left out."""
+    """Return the largest words that hold, no two of them near copies or variants, and
+    sentences on those left out.
+    """
     largest: list[str] = []
     copies, variants = list[str](), list[str]()
     held = table[table["verdict"].isin(_DIRECTED)]
     for word in dict.fromkeys(held["consensus"]):
         if len(largest) == _MOST_IN_PAIRS:
             break
-        copied = next((one for one in largest if is_near_copy(word, one, both_strands=both_strands)), None)
-        of = next((one for one in held.loc[held["consensus"] == word, "variant_of"] if one in largest), None)
+        copied = next(
+            (
+                one
+                for one in largest
+                if is_near_copy(word, one, both_strands=both_strands)
+            ),
+            None,
+        )
+        of = next(
+            (
+                one
+                for one in held.loc[held["consensus"] == word, "variant_of"]
+                if one in largest
+            ),
+            None,
+        )
         if copied is not None:
             copies.append(f"{word} ({copied})")
         elif of is not None:
@@ -468,19 +672,23 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
             largest.append(word)
     kinds = ((copies, "a near copy of"), (variants, "one letter away from"))
     return largest, [
-        f"Pairs leave out {'this word' if len(words) == 1 else 'these words'}, {what} a larger one: {', '.join(words)}."
+        f"Pairs leave out {'this word' if len(words) == 1 else 'these words'}, {what} "
+        f"a larger one: {', '.join(words)}."
         for words, what in kinds
         if words
     ]
 
 
 def _member_sentences(predictor: Predictor) -> list[str]:
-    """Return a sentence on what q and the interval are of, where the predictor is an ensemble."""
+    """Return a sentence on what q and the interval are of, where the predictor is an
+    ensemble.
+    """
     if predictor.models is None:
         return []
     return [
-        f"A word holds if it does in more than half of the {len(predictor.models)} members; q is that of the member "
-        "that makes the majority, and the interval, over units and members, may reach beyond 0 where members differ."
+        f"A word holds if it does in more than half of the {len(predictor.models)} "
+        "members; q is that of the member that makes the majority, and the interval, "
+        "over units and members, may reach beyond 0 where members differ."
     ]
 
 
@@ -493,7 +701,9 @@ def _pairs(
     key: int,
     folder: Path | None,
 ) -> pd.DataFrame:
-    """Return the interaction of each pair of words, both embedded in the same backgrounds."""
+    """Return the interaction of each pair of words, both embedded in the same
+    backgrounds.
+    """
     import pandas as pd
 
     wide = max(map(len, words), default=0)
@@ -502,28 +712,47 @@ def _pairs(
     places = _pair_places(null.length, wide)
     arms, contrasts = [Arm("untreated", Untreated())], {}
     for word in words:
-        arms += [Arm(f"{word} {side}", Embed(word, at=at)) for side, at in zip(("left", "right"), places, strict=True)]
+        arms += [
+            Arm(f"{word} {side}", Embed(word, at=at))
+            for side, at in zip(("left", "right"), places, strict=True)
+        ]
     for first, second in combinations(words, 2):
         both, one, other = f"{first} and {second}", f"{first} left", f"{second} right"
         arms.append(Arm(both, Embed(first, at=places[0]) + Embed(second, at=places[1])))
         contrasts[both] = {both: 1.0, one: -1.0, other: -1.0, "untreated": 1.0}
-    contrasts |= {arm.name: {arm.name: 1.0, "untreated": -1.0} for arm in arms[1 : 1 + 2 * len(words)]}
-    outcomes = _run_in(folder, "pairs", Design(null=null, arms=arms, n_units=n_units), predictor, key)
+    contrasts |= {
+        arm.name: {arm.name: 1.0, "untreated": -1.0}
+        for arm in arms[1 : 1 + 2 * len(words)]
+    }
+    outcomes = _run_in(
+        folder, "pairs", Design(null=null, arms=arms, n_units=n_units), predictor, key
+    )
     effects = contrast(outcomes, contrasts=contrasts)
     n_pairs = len(words) * (len(words) - 1) // 2
     target: Any = "population x predictors" if predictor.models is not None else None
-    with warnings.catch_warnings():  # words that add up in every unit have an interaction that does not vary
+    with (
+        warnings.catch_warnings()
+    ):  # words that add up in every unit have an interaction that does not vary
         warnings.simplefilter("ignore", DegenerateWarning)
         found = estimate(effects, ci_prob=1 - 0.05 / n_pairs, target=target)
-    held = set(table.loc[table["verdict"].isin(_DIRECTED), ["consensus", "task"]].itertuples(index=False, name=None))
+    held = set(
+        table.loc[table["verdict"].isin(_DIRECTED), ["consensus", "task"]].itertuples(
+            index=False, name=None
+        )
+    )
     rows = []
     for first, second in combinations(words, 2):
         for task in dict.fromkeys(table["task"]):
             if not {(first, task), (second, task)} <= held:
                 continue
             row = found.sel(contrast=f"{first} and {second}", task=task)
-            alone = [float(found["ace"].sel(contrast=name, task=task)) for name in (f"{first} left", f"{second} right")]
-            ace, lower, upper = (float(row[column]) for column in ("ace", "lower", "upper"))
+            alone = [
+                float(found["ace"].sel(contrast=name, task=task))
+                for name in (f"{first} left", f"{second} right")
+            ]
+            ace, lower, upper = (
+                float(row[column]) for column in ("ace", "lower", "upper")
+            )
             reads = _reads(lower, upper, alone)
             rows.append([first, second, task, ace, lower, upper, reads])
     return pd.DataFrame(rows, columns=list(_OF_PAIRS))
@@ -534,7 +763,8 @@ def _pair_places(length: int, wide: int) -> tuple[int, int]:
 
 
 def _pair_sentences(pairs: pd.DataFrame, length: int, words: list[str]) -> list[str]:
-    """Return sentences on where pairs were tested, and on tasks where all read alike; none without pairs.
+    """Return sentences on where pairs were tested, and on tasks where all read alike;
+    none without pairs.
 
     Examples
     --------
@@ -547,25 +777,31 @@ def _pair_sentences(pairs: pd.DataFrame, length: int, words: list[str]) -> list[
         return []
     left, right = _pair_places(length, max(map(len, words)))
     sentences = [
-        f"Pairs are tested at one distance and in one order: the first word at {left:,}, the second at {right:,} "
-        "(from 0)."
+        "Pairs are tested at one distance and in one order: the first word at "
+        f"{left:,}, the second at {right:,} (from 0)."
     ]
     for task, reads in pairs.groupby("task", sort=False)["reads"]:
         way = reads.iloc[0]
         if len(reads) >= _PAIRS_ALIKE and way in ("AND", "OR") and (reads == way).all():
             sentences.append(
-                f"All {len(reads)} pairs read {way} in {task}: an answer that curves on its own scale, such as the "
-                "exponential of a sum or one that saturates, does that to any two words."
+                f"All {len(reads)} pairs read {way} in {task}: an answer that curves "
+                "on its own scale, such as the exponential of a sum or one that "
+                "saturates, does that to any two words."
             )
     return sentences
 
 
 def _reads(lower: float, upper: float, alone: list[float]) -> str:
-    """Return how two words read together, from the interval of their interaction and their effects alone.
+    """Return how two words read together, from the interval of their interaction and
+    their effects alone.
 
     Examples
     --------
-    >>> _reads(-2.1, -1.9, [2.0, 2.0]), _reads(-0.1, 0.1, [2.0, 2.0]), _reads(0.9, 1.2, [-2.0, 2.0])
+    >>> (
+    ...     _reads(-2.1, -1.9, [2.0, 2.0]),
+    ...     _reads(-0.1, 0.1, [2.0, 2.0]),
+    ...     _reads(0.9, 1.2, [-2.0, 2.0]),
+    ... )
     ('OR', 'sum', 'undecided')
     """
     bound = _SUM * min(map(abs, alone))
@@ -577,20 +813,34 @@ def _reads(lower: float, upper: float, alone: list[float]) -> str:
     return "undecided"
 
 
-def _names(proposed: xr.Dataset, motifs: Mapping[str, Motif] | None, held: Set[str]) -> dict[str, str]:
-    """Return the name of the nearest motif of each word by Tomtom, empty where its q-value is above 0.1.
+def _names(
+    proposed: xr.Dataset, motifs: Mapping[str, Motif] | None, held: Set[str]
+) -> dict[str, str]:
+    """Return the name of the nearest motif of each word by Tomtom, empty where its
+    q-value is above 0.1.
 
-    Words that hold are a family of their own: however many others are proposed, their q-values stay the same.
+    Words that hold are a family of their own: however many others are proposed, their
+    q-values stay the same.
     """
     words = proposed["consensus"].to_numpy().tolist()
     names = dict.fromkeys(words, "")
     if motifs is None:
         return names
-    tables = zip(words, proposed["motif"].to_numpy(), proposed["width"].to_numpy(), strict=True)
+    tables = zip(
+        words, proposed["motif"].to_numpy(), proposed["width"].to_numpy(), strict=True
+    )
     spelled = {word: motif(table[:width]) for word, table, width in tables}
-    for family in ([word for word in spelled if word in held], [word for word in spelled if word not in held]):
+    for family in (
+        [word for word in spelled if word in held],
+        [word for word in spelled if word not in held],
+    ):
         if family:
             found = match({word: spelled[word] for word in family}, motifs)
-            near = zip(family, found["nearest"].to_numpy(), found["nearest_q"].to_numpy(), strict=True)
+            near = zip(
+                family,
+                found["nearest"].to_numpy(),
+                found["nearest_q"].to_numpy(),
+                strict=True,
+            )
             names |= {word: str(name) for word, name, q in near if q <= _SAME_NAME}
     return names

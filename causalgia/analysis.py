@@ -31,7 +31,13 @@ from causalgia.choices import (
     is_placebo_rope,
 )
 from causalgia.errors import DesignError, quoted
-from causalgia.expressions import first_dependent, is_pattern, matched, two_kinds, without_patterns
+from causalgia.expressions import (
+    first_dependent,
+    is_pattern,
+    matched,
+    two_kinds,
+    without_patterns,
+)
 from causalgia.inputs import as_html, parse_json, parse_toml
 from causalgia.notes import design_question
 
@@ -43,54 +49,67 @@ __all__ = ["ANALYSIS", "Analysis", "Contrasts", "Rope"]
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """Analysis plan: contrasts, intervals, families, region of practical equivalence, error rate.
+    """Analysis plan: contrasts, intervals, families, region of practical equivalence,
+    error rate.
 
-    It is fixed before the outcomes are seen (in a ``trial.toml``, or ``cg.run(..., analysis=)``) and stored with them.
-    `causalgia.analyze` carries it out and marks deviations as exploratory.
+    It is fixed before the outcomes are seen (in a ``trial.toml``, or
+    ``cg.run(..., analysis=)``) and stored with them. `causalgia.analyze` carries it out
+    and marks deviations as exploratory.
 
     Parameters
     ----------
     control
         The arm subtracted from every other arm.
     contrasts
-        Instead: contrast -> arm -> weight, with weights that sum to 0; or text over names of arms, such as ``"GATA1 -
-        scrambled"``, alone, in a list or by name, as in `causalgia.contrast`.
+        Instead: contrast -> arm -> weight, with weights that sum to 0; or text over
+        names of arms, such as ``"GATA1 - scrambled"``, alone, in a list or by name, as
+        in `causalgia.contrast`.
     interaction
         Instead: two or more factors of the arms.
     tasks
-        Contrasts between tasks, ``"K562 - HepG2"`` or ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, as in
-        `causalgia.contrast`: verdicts are then on these, and no longer on each task. A region by task names them. A
-        pattern (``"DNASE:*"``) is each task that it matches, in a sum their mean; ``"*"`` is each task by itself.
+        Contrasts between tasks, ``"K562 - HepG2"`` or
+        ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, as in `causalgia.contrast`:
+        verdicts are then on these, and no longer on each task. A region by task names
+        them. A pattern (``"DNASE:*"``) is each task that it matches, in a sum their
+        mean; ``"*"`` is each task by itself.
     scale
-        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, applied to every outcome; or a function of means, as in
-        `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, applied to every outcome;
+        or a function of means, as in `causalgia.contrast` (except ``"bliss"``, which
+        needs further arguments).
     cluster, block, covariates, target, weights
         As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
     ci_prob
-        Probability of every interval, between 0.5 and 1; verdicts have the error rate ``1 - ci_prob``.
+        Probability of every interval, between 0.5 and 1; verdicts have the error rate
+        ``1 - ci_prob``.
     family
-        Rows among which an error rate holds. None: all rows of the table; ``"task"``: those of one task; or a
-        coordinate of the contrasts (for a factor of the arms, each contrast has the level of its treatment arm).
+        Rows among which an error rate holds. None: all rows of the table; ``"task"``:
+        those of one task; or a coordinate of the contrasts (for a factor of the arms,
+        each contrast has the level of its treatment arm).
     across
-        ``"task"``: tasks borrow strength in the hierarchical effect sizes, as in `causalgia.infer`; for 20 contrasts or
-        more in two tasks or more.
+        ``"task"``: tasks borrow strength in the hierarchical effect sizes, as in
+        `causalgia.infer`; for 20 contrasts or more in two tasks or more.
     rope
-        Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
-        ``"placebo"``; ``"placebo outliers"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
+        Region of practical equivalence: (lower, upper) on the scale of the contrast, or
+        task -> (lower, upper); ``"placebo"``; ``"placebo outliers"``; sd of the control
+        arm such as ``"0.2 sd"``; or 0 for direction alone.
     error
-        Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"``, ``"fwer"``, ``"each"``; or ``"posterior"``,
-        declared beforehand for a screen of 10 or more exchangeable effects.
+        Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"``, ``"fwer"``,
+        ``"each"``; or ``"posterior"``, declared beforehand for a screen of 10 or more
+        exchangeable effects.
     rare
-        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`.
+        Share of the backgrounds on which an effect must not be missed, as in
+        `causalgia.decide`.
     largest
         Bound on the effect on any background, as in `causalgia.decide`.
     shrink
-        Law and prior of the hierarchical effect sizes, and moderated variances: a `causalgia.Shrinkage`.
+        Law and prior of the hierarchical effect sizes, and moderated variances: a
+        `causalgia.Shrinkage`.
 
     Raises
     ------
     DesignError
-        If a value is invalid, or more than one of control, contrasts and interaction is given.
+        If a value is invalid, or more than one of control, contrasts and interaction is
+        given.
 
     Examples
     --------
@@ -122,20 +141,36 @@ class Analysis:
     shrink: Shrinkage | Mapping[str, Any] = Shrinkage()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
-        plain = {field.name: as_plain(field.name, getattr(self, field.name)) for field in fields(self)}
-        table = {f.name: plain[f.name] for f in fields(self) if plain[f.name] is not None or f.default is not None}
+        plain = {
+            field.name: as_plain(field.name, getattr(self, field.name))
+            for field in fields(self)
+        }
+        table = {
+            f.name: plain[f.name]
+            for f in fields(self)
+            if plain[f.name] is not None or f.default is not None
+        }
         check_renamed(table, "Analysis")
         check_table(table, "Analysis", ANALYSIS)
-        questions = [key for key in ("control", "contrasts", "interaction") if key in table]
+        questions = [
+            key for key in ("control", "contrasts", "interaction") if key in table
+        ]
         if len(questions) > 1:
-            raise DesignError(f"Analysis: {' and '.join(questions)} are two questions; keep one of them")
+            raise DesignError(
+                f"Analysis: {' and '.join(questions)} are two questions; keep one of "
+                "them"
+            )
         self._check_kinds(plain["contrasts"])
-        regions = plain["rope"].values() if isinstance(plain["rope"], dict) else [plain["rope"]]
+        regions = (
+            plain["rope"].values()
+            if isinstance(plain["rope"], dict)
+            else [plain["rope"]]
+        )
         for region in regions if self.scale == "ratio" else []:
             if isinstance(region, list) and not region[0] <= 1 <= region[1]:
                 raise DesignError(
-                    f"Analysis: rope = {shown(region)} does not contain 1, which is no effect on scale='ratio'; for "
-                    "example rope=(0.9, 1.1)"
+                    f"Analysis: rope = {shown(region)} does not contain 1, which is no "
+                    "effect on scale='ratio'; for example rope=(0.9, 1.1)"
                 )
         self._check_prediction()
         self._check_sharing()
@@ -143,33 +178,43 @@ class Analysis:
             object.__setattr__(self, name, as_frozen(name, value))
 
     def _check_kinds(self, contrasts: Any) -> None:
-        """Raise DesignError for a posterior that is to decide on too few contrasts, or on contrasts of several kinds."""
+        """Raise DesignError for a posterior that is to decide on too few contrasts, or
+        on contrasts of several kinds.
+        """
         if self.error != "posterior":
             return
         rows = contrasts if isinstance(contrasts, Mapping) else {}
         if rows and len(rows) < LEAST_TO_SHRINK:
             raise DesignError(
-                f"Analysis: error='posterior' takes {LEAST_TO_SHRINK} or more exchangeable contrasts, from which the "
-                f"law of effects is learned, and there {'is' if len(rows) == 1 else 'are'} {len(rows)}; use error='fdr'"
+                f"Analysis: error='posterior' takes {LEAST_TO_SHRINK} or more "
+                "exchangeable contrasts, from which the law of effects is learned, and "
+                f"there {'is' if len(rows) == 1 else 'are'} {len(rows)}; use "
+                "error='fdr'"
             )
         found = two_kinds((name, row.values()) for name, row in rows.items())
         if found is not None:
             raise DesignError(
-                "Analysis: error='posterior' treats the effects as draws from one law, and contrasts "
-                f"{quoted(found[0])} and {quoted(found[1])} differ in kind by their weights; use error='fdr'"
+                "Analysis: error='posterior' treats the effects as draws from one law, "
+                f"and contrasts {quoted(found[0])} and {quoted(found[1])} differ in "
+                "kind by their weights; use error='fdr'"
             )
 
     def _check_prediction(self) -> None:
-        """Raise DesignError if a method for the effect in a new network resamples units or needs a posterior."""
+        """Raise DesignError if a method for the effect in a new network resamples units
+        or needs a posterior.
+        """
         if self.target == "next predictor" and self.error in ("fwer", "posterior"):
             raise DesignError(
-                f"Analysis: error={quoted(self.error)} does not go with target='next predictor', whose interval is a "
-                "prediction from few networks; use error='fdr' or 'each', or target='population x predictors' for "
-                "their mean"
+                f"Analysis: error={quoted(self.error)} does not go with target='next "
+                "predictor', whose interval is a prediction from few networks; use "
+                "error='fdr' or 'each', or target='population x predictors' for their "
+                "mean"
             )
 
     def _check_sharing(self) -> None:
-        """Raise DesignError if tasks are to share strength, and a setting is of the law of one task."""
+        """Raise DesignError if tasks are to share strength, and a setting is of the law
+        of one task.
+        """
         if self.across is None:
             return
         others = {
@@ -180,8 +225,9 @@ class Analysis:
         }
         for name in (name for name, fits in others.items() if not fits):
             raise DesignError(
-                f"Analysis: {name}={quoted(getattr(self, name))} does not go with across='task', where one law "
-                f"holds for all contrasts in all tasks; leave {name}= or across= out"
+                f"Analysis: {name}={quoted(getattr(self, name))} does not go with "
+                "across='task', where one law holds for all contrasts in all tasks; "
+                f"leave {name}= or across= out"
             )
 
     def check(
@@ -202,7 +248,8 @@ class Analysis:
         factors
             Names of their factors.
         units
-            Names of the coordinates that its units have; None leaves cluster, block and covariates unchecked.
+            Names of the coordinates that its units have; None leaves cluster, block and
+            covariates unchecked.
         words
             Which arms are placebo words; None leaves their number unchecked.
         tasks
@@ -223,55 +270,83 @@ class Analysis:
         if self.family not in (None, "task", "arm"):
             _check_known(str(self.family), factors, "[analysis]: family =", "factor")
         self._check_units(units)
-        for name, weights in self.weights_by_task_contrast.items() if tasks is not None else ():
+        for name, weights in (
+            self.weights_by_task_contrast.items() if tasks is not None else ()
+        ):
             for task in weights:
                 if not matched(task, tasks or ()):
-                    _check_known(task, tasks or (), f"[analysis.tasks]: '{name}' names", "task")
+                    _check_known(
+                        task, tasks or (), f"[analysis.tasks]: '{name}' names", "task"
+                    )
         names = self._names_of_tasks(tasks)
         self._check_rope(words, names)
         if self.across is not None:
             self._check_number(arms, names, tasks)
 
-    def _check_number(self, arms: Sequence[str], tasks: Sequence[str] | None, known: Sequence[str] | None) -> None:
+    def _check_number(
+        self,
+        arms: Sequence[str],
+        tasks: Sequence[str] | None,
+        known: Sequence[str] | None,
+    ) -> None:
         """Raise DesignError where too little is planned for tasks to share strength."""
-        n = len(arms) - 1 if self.control is not None else len(self.weights_by_contrast) or 1
+        n = (
+            len(arms) - 1
+            if self.control is not None
+            else len(self.weights_by_contrast) or 1
+        )
         if tasks is not None and len(tasks) < 2:
             raise DesignError(
-                "[analysis]: across = 'task', and there is one task and nothing to share; leave across out"
+                "[analysis]: across = 'task', and there is one task and nothing to "
+                "share; leave across out"
             )
         rows = self.weights_by_task_contrast
         if known is not None:
             rows = without_patterns(rows, known)
         if dependent := first_dependent(rows):
             raise DesignError(
-                f"[analysis]: across = 'task', and the contrast of tasks {quoted(dependent)} is a sum of those before "
-                "it: its errors follow from theirs, and nothing is shared with it. Leave this contrast out, or leave "
-                "across out"
+                "[analysis]: across = 'task', and the contrast of tasks "
+                f"{quoted(dependent)} is a sum of those before it: its errors follow "
+                "from theirs, and nothing is shared with it. Leave this contrast out, "
+                "or leave across out"
             )
         if self.asks and n < LEAST_TO_SHARE:
             raise DesignError(
-                f"[analysis]: across = 'task' takes {LEAST_TO_SHARE} contrasts, from which it learns what tasks share, "
-                f"and there {'is' if n == 1 else 'are'} {n}; leave across out"
+                f"[analysis]: across = 'task' takes {LEAST_TO_SHARE} contrasts, from "
+                "which it learns what tasks share, and there "
+                f"{'is' if n == 1 else 'are'} {n}; leave across out"
             )
 
     def _names_of_tasks(self, tasks: Sequence[str] | None) -> Sequence[str] | None:
-        """Return the tasks that results will have; None where they are not known yet."""
+        """Return the tasks that results will have; None where they are not known
+        yet.
+        """
         if self.tasks is None:
             return tasks
         if tasks is None:
             named = list(self.weights_by_task_contrast)
-            patterns = any(is_pattern(task) for row in self.weights_by_task_contrast.values() for task in row)
+            patterns = any(
+                is_pattern(task)
+                for row in self.weights_by_task_contrast.values()
+                for task in row
+            )
             return None if patterns else named
         return list(without_patterns(self.weights_by_task_contrast, tasks))
 
     def _check_units(self, units: Sequence[str] | None) -> None:
         named = [("covariates names", name) for name in self.covariates or ()]
-        named += [] if self.cluster in ("auto", "none") else [("cluster =", self.cluster)]
+        named += (
+            [] if self.cluster in ("auto", "none") else [("cluster =", self.cluster)]
+        )
         named += [] if self.block is None else [("block =", self.block)]
         for place, name in named if units is not None else []:
-            _check_known(name, units or (), f"[analysis]: {place}", "coordinate of the units")
+            _check_known(
+                name, units or (), f"[analysis]: {place}", "coordinate of the units"
+            )
 
-    def _check_rope(self, words: Sequence[str] | None, tasks: Sequence[str] | None) -> None:
+    def _check_rope(
+        self, words: Sequence[str] | None, tasks: Sequence[str] | None
+    ) -> None:
         n = None  # the number of contrasts of a single placebo word
         if words is not None and self.contrasts is None and self.interaction is None:
             n = len(set(words) - {str(self.control)})
@@ -279,9 +354,10 @@ class Analysis:
             n = len(placebo_word_contrasts(self.weights_by_contrast, set(words)))
         if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
             raise DesignError(
-                f"[analysis]: rope = {quoted(self.rope)} needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo "
-                f"words, and there are {n}; add arms with cg.placebos(pattern, at=, n_words={LEAST_PLACEBO_WORDS}) or "
-                "[placebos]"
+                f"[analysis]: rope = {quoted(self.rope)} needs contrasts of "
+                f"{LEAST_PLACEBO_WORDS} or more placebo words, and there are {n}; add "
+                f"arms with cg.placebos(pattern, at=, n_words={LEAST_PLACEBO_WORDS}) "
+                "or [placebos]"
             )
         if tasks is None or not is_by_task(self.rope):
             return
@@ -290,28 +366,36 @@ class Analysis:
         for task in tasks:
             if task not in self.region:
                 raise DesignError(
-                    f"[analysis.rope]: there is no region for the task {quoted(task)}; give one for each task"
+                    f"[analysis.rope]: there is no region for the task {quoted(task)}; "
+                    "give one for each task"
                 )
 
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
-        """The contrasts as a mapping contrast -> arm -> weight; empty if there are none."""
+        """The contrasts as a mapping contrast -> arm -> weight; empty if there are
+        none.
+        """
         rows: Any = self.contrasts or ()  # pairs or mapping
         return {name: dict(weights) for name, weights in dict(rows).items()}
 
     @property
     def weights_by_task_contrast(self) -> dict[str, dict[str, float]]:
-        """The contrasts between tasks as a mapping name -> task -> weight; empty if there are none."""
+        """The contrasts between tasks as a mapping name -> task -> weight; empty if
+        there are none.
+        """
         rows: Any = self.tasks or ()  # pairs or mapping
         return {name: dict(weights) for name, weights in dict(rows).items()}
 
     @property
     def asks(self) -> bool:
         """Whether contrasts are defined: by a control, weights or an interaction."""
-        return not (self.control is None and self.contrasts is None and self.interaction is None)
+        return not (
+            self.control is None and self.contrasts is None and self.interaction is None
+        )
 
     def asking(self, question: Mapping[str, Any]) -> Analysis:
-        """Return the analysis, with a design's ``{"control": ...}`` or ``{"contrasts": ...}`` if it has none.
+        """Return the analysis, with a design's ``{"control": ...}`` or
+        ``{"contrasts": ...}`` if it has none.
 
         Examples
         --------
@@ -322,20 +406,26 @@ class Analysis:
 
     @property
     def contrasting(self) -> dict[str, Any]:
-        """Arguments of `causalgia.contrast`: control, contrasts or interaction, the scale, and contrasts of tasks.
+        """Arguments of `causalgia.contrast`: control, contrasts or interaction, the
+        scale, and contrasts of tasks.
 
         Examples
         --------
         >>> Analysis(control="placebo").contrasting
         {'control': 'placebo', 'contrasts': None, 'interaction': None, 'scale': 'identity', 'tasks': None}
         """
-        question: dict[str, Any] = {"control": self.control, "contrasts": self.weights_by_contrast or None}
+        question: dict[str, Any] = {
+            "control": self.control,
+            "contrasts": self.weights_by_contrast or None,
+        }
         question |= {"interaction": self.interaction, "scale": self.scale}
         return question | {"tasks": self.weights_by_task_contrast or None}
 
     @property
     def region(self) -> Any:
-        """The ROPE as argument of `causalgia.decide`; a mapping if it is given by task."""
+        """The ROPE as argument of `causalgia.decide`; a mapping if it is given by
+        task.
+        """
         return dict(self.rope) if is_by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, checked above
 
     @property
@@ -349,14 +439,23 @@ class Analysis:
 
         Examples
         --------
-        >>> Analysis(control="placebo").differs(Analysis(control="placebo", ci_prob=0.9))
+        >>> Analysis(control="placebo").differs(
+        ...     Analysis(control="placebo", ci_prob=0.9)
+        ... )
         ('ci_prob',)
         """
-        return tuple(f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name))
+        return tuple(
+            f.name
+            for f in fields(self)
+            if getattr(self, f.name) != getattr(other, f.name)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults as TOML-ready data."""
-        return {field.name: as_plain(field.name, value) for field, value in self._fields_set()}
+        return {
+            field.name: as_plain(field.name, value)
+            for field, value in self._fields_set()
+        }
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON, as stored with the outcomes."""
@@ -383,7 +482,9 @@ class Analysis:
         try:
             return cls(**table)
         except DesignError as error:
-            raise DesignError(str(error).replace("Analysis:", "[analysis]:", 1)) from error
+            raise DesignError(
+                str(error).replace("Analysis:", "[analysis]:", 1)
+            ) from error
 
     @classmethod
     def from_json(cls, text: str) -> Analysis:
@@ -406,10 +507,16 @@ class Analysis:
         """Return the settings that were chosen as a table, for notebooks."""
         left = "style='text-align: left'"
         rows = "\n".join(
-            f"<tr><th scope='row' {left}>{field.name}</th><td {left}>{as_html(quoted(value))}</td></tr>"
+            f"<tr><th scope='row' {left}>{field.name}</th><td "
+            f"{left}>{as_html(quoted(value))}</td></tr>"
             for field, value in self._fields_set()
         )
-        return f"<table><caption>Analysis plan; all other settings are the defaults</caption>\n{rows}\n</table>"
+        return (
+            "<table><caption>Analysis plan; all other settings are the "
+            "defaults</caption>\n"
+            f"{rows}\n"
+            "</table>"
+        )
 
 
 _RENAMED = {
@@ -437,23 +544,41 @@ def check_renamed(table: Mapping[str, Any], place: str) -> None:
         if key in _RENAMED:
             raise DesignError(f"{place}: there is no {quoted(key)}; {_RENAMED[key]}")
     if isinstance(error := table.get("error"), str) and error in RENAMED_ERRORS:
-        raise DesignError(f"{place}: error = {quoted(error)} has another name: {RENAMED_ERRORS[error]}")
+        raise DesignError(
+            f"{place}: error = {quoted(error)} has another name: "
+            f"{RENAMED_ERRORS[error]}"
+        )
     if isinstance(rope := table.get("rope"), str) and rope.strip() == "placebo tail":
-        raise DesignError(f"{place}: there is no rope = 'placebo tail'; use 'placebo outliers'")
+        raise DesignError(
+            f"{place}: there is no rope = 'placebo tail'; use 'placebo outliers'"
+        )
     if table.get("family") == "all":
-        raise DesignError(f"{place}: family = 'all' is the default, all rows of the table; leave it out")
+        raise DesignError(
+            f"{place}: family = 'all' is the default, all rows of the table; leave it "
+            "out"
+        )
 
 
-def placebo_word_contrasts(rows: Mapping[str, Mapping[str, float]], words: Collection[str]) -> list[str]:
+def placebo_word_contrasts(
+    rows: Mapping[str, Mapping[str, float]], words: Collection[str]
+) -> list[str]:
     """Return the contrasts whose only positive weight is on a placebo word.
 
     Examples
     --------
-    >>> placebo_word_contrasts({"a": {"GATAAGA": 1, "none": -1}, "b": {"GATA1": 1, "none": -1}}, {"GATAAGA"})
+    >>> placebo_word_contrasts(
+    ...     {"a": {"GATAAGA": 1, "none": -1}, "b": {"GATA1": 1, "none": -1}},
+    ...     {"GATAAGA"},
+    ... )
     ['a']
     """
-    positive = {name: [arm for arm, weight in row.items() if weight > 0] for name, row in rows.items()}
-    return [name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words]
+    positive = {
+        name: [arm for arm, weight in row.items() if weight > 0]
+        for name, row in rows.items()
+    }
+    return [
+        name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words
+    ]
 
 
 def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
@@ -461,7 +586,10 @@ def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
 
     Examples
     --------
-    >>> analysis_in_attrs({"analysis": Analysis(rope=0).to_json()}), analysis_in_attrs({})
+    >>> (
+    ...     analysis_in_attrs({"analysis": Analysis(rope=0).to_json()}),
+    ...     analysis_in_attrs({}),
+    ... )
     (Analysis(rope=0), Analysis())
     """
     text = str(attrs.get("analysis", "")).strip()
@@ -475,7 +603,10 @@ def stored_analysis(outcomes: xr.Dataset) -> Analysis | None:
     --------
     >>> import xarray as xr
     >>> ask = Analysis(control="placebo", rope=0)
-    >>> stored_analysis(xr.Dataset(attrs={"analysis": ask.to_json()})) == ask, stored_analysis(xr.Dataset())
+    >>> (
+    ...     stored_analysis(xr.Dataset(attrs={"analysis": ask.to_json()})) == ask,
+    ...     stored_analysis(xr.Dataset()),
+    ... )
     (True, None)
     """
     planned = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
@@ -485,7 +616,8 @@ def stored_analysis(outcomes: xr.Dataset) -> Analysis | None:
 
 
 def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]:
-    """Return the attribute ``exploratory`` of a result: arguments of a verb that differ from the stored analysis.
+    """Return the attribute ``exploratory`` of a result: arguments of a verb that differ
+    from the stored analysis.
 
     Parameters
     ----------
@@ -496,25 +628,45 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
 
     Examples
     --------
-    >>> exploratory_attrs({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
+    >>> exploratory_attrs(
+    ...     {"analysis": Analysis(control="placebo").to_json()},
+    ...     control="untreated",
+    ...     scale="identity",
+    ... )
     {'exploratory': 'control'}
     """
     planned = analysis_in_attrs(attrs)
-    if of_shrinkage := {name: fields.pop(name) for name in ("law", "prior", "moderate") if name in fields}:
+    if of_shrinkage := {
+        name: fields.pop(name)
+        for name in ("law", "prior", "moderate")
+        if name in fields
+    }:
         fields["shrink"] = replace(planned.shrink, **of_shrinkage)  # type: ignore[type-var]  # frozen above
     other = [
         name
         for name, value in fields.items()
         if as_comparable(name, getattr(planned, name)) != as_comparable(name, value)
     ]
-    known = [name for name in str(attrs.get("exploratory", attrs.get("protocol_deviations", ""))).split(", ") if name]
+    known = [
+        name
+        for name in str(
+            attrs.get("exploratory", attrs.get("protocol_deviations", ""))
+        ).split(", ")
+        if name
+    ]
     marked = dict.fromkeys([*known, *(other if planned != Analysis() else [])])
     return {"exploratory": ", ".join(marked)} if marked else {}
 
 
 def _check_known(name: str, known: Sequence[str], place: str, what: str) -> None:
     if name not in known:
-        listed = ", ".join(f"'{name}'" for name in known[:12]) + (", ..." if len(known) > 12 else "")
+        listed = ", ".join(f"'{name}'" for name in known[:12]) + (
+            ", ..." if len(known) > 12 else ""
+        )
         a, noun = "an" if what[0] in "aeiou" else "a", what.split()[0]
-        hint = nearest(name, known, then=f"the {noun}s are {listed}" if known else f"there are no {noun}s")
+        hint = nearest(
+            name,
+            known,
+            then=f"the {noun}s are {listed}" if known else f"there are no {noun}s",
+        )
         raise DesignError(f"{place} {quoted(name)}, which is not {a} {what}{hint}")

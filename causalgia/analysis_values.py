@@ -1,4 +1,6 @@
-"""Values of the fields of an analysis plan: the allowed ones, as TOML writes them, and frozen; prior and shrinkage among them."""
+"""Values of the fields of an analysis plan: the allowed ones, as TOML writes them, and
+frozen; prior and shrinkage among them.
+"""
 
 from __future__ import annotations
 
@@ -31,20 +33,22 @@ TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
-    """Prior of the hierarchical model ``delta_k = mu + tau z_k``: location and spread of the effects.
+    """Prior of the hierarchical model ``delta_k = mu + tau z_k``: location and spread
+    of the effects.
 
     Parameters
     ----------
     mu_sd
         Standard deviation of the normal prior of mu (center 0); ``inf`` is flat.
     tau
-        Prior of tau > 0: ``"half_t"`` (3 degrees of freedom), ``"half_normal"``, ``"half_cauchy"``, or ``"uniform"`` on
-        (0, tau_scale).
+        Prior of tau > 0: ``"half_t"`` (3 degrees of freedom), ``"half_normal"``,
+        ``"half_cauchy"``, or ``"uniform"`` on (0, tau_scale).
     tau_scale
         Its scale; for ``"uniform"`` the upper end, and ``inf`` is flat.
     standardized
-        Whether both scales are in sd of the control arm's outcomes (``control_sd`` of the estimates). If False, or for
-        a table of effects, they are in the unit of the effects.
+        Whether both scales are in sd of the control arm's outcomes (``control_sd`` of
+        the estimates). If False, or for a table of effects, they are in the unit of the
+        effects.
 
     Raises
     ------
@@ -73,18 +77,34 @@ class Prior:
     def __post_init__(self) -> None:
         for name in ("mu_sd", "tau_scale"):
             value = getattr(self, name)
-            if not is_real(value) or (isinstance(value, int) and value >= 2**63) or not float(value) > 0:
-                raise InferenceError(f"Prior: {name}={quoted(value)} must be a positive number; inf is flat")
+            if (
+                not is_real(value)
+                or (isinstance(value, int) and value >= 2**63)
+                or not float(value) > 0
+            ):
+                raise InferenceError(
+                    f"Prior: {name}={quoted(value)} must be a positive number; inf is "
+                    "flat"
+                )
             object.__setattr__(self, name, float(value))
         if self.tau not in TAUS:
-            raise InferenceError(f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}")
+            raise InferenceError(
+                f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}"
+            )
         if np.isinf(self.tau_scale) and self.tau != "uniform":
-            raise InferenceError(f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; tau='uniform' can be flat")
+            raise InferenceError(
+                f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; "
+                "tau='uniform' can be flat"
+            )
         check_flag(self.standardized, "Prior: standardized", error=InferenceError)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if getattr(self, f.name) != f.default
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Prior:
@@ -98,16 +118,19 @@ class Prior:
         known = list(asdict(cls()))
         for key in plain:
             if key not in known:
-                raise InferenceError(f"Prior: there is no {quoted(key)}; it takes {', '.join(known)}")
+                raise InferenceError(
+                    f"Prior: there is no {quoted(key)}; it takes {', '.join(known)}"
+                )
         return cls(**plain)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shrinkage:
-    """How a trial shrinks: effects toward each other, and the variances of few units toward each other.
+    """How a trial shrinks: effects toward each other, and the variances of few units
+    toward each other.
 
-    Hierarchical effect sizes stand beside the estimates of 10 or more exchangeable contrasts; with
-    ``Analysis(error="posterior")`` the same posterior decides.
+    Hierarchical effect sizes stand beside the estimates of 10 or more exchangeable
+    contrasts; with ``Analysis(error="posterior")`` the same posterior decides.
 
     Parameters
     ----------
@@ -116,7 +139,8 @@ class Shrinkage:
     prior
         Prior of the hierarchical model; None for the default `causalgia.Prior`.
     moderate
-        Whether the variances of contrasts are shrunken toward each other, as in `causalgia.estimate`.
+        Whether the variances of contrasts are shrunken toward each other, as in
+        `causalgia.estimate`.
 
     Raises
     ------
@@ -136,12 +160,15 @@ class Shrinkage:
     def __post_init__(self) -> None:
         if self.law not in LAWS:
             raise InferenceError(
-                f"Shrinkage: law={quoted(self.law)} is not one of {', '.join(LAWS)}{nearest(str(self.law), LAWS)}"
+                f"Shrinkage: law={quoted(self.law)} is not one of "
+                f"{', '.join(LAWS)}{nearest(str(self.law), LAWS)}"
             )
         if isinstance(self.prior, Mapping):
             object.__setattr__(self, "prior", Prior.from_dict(self.prior))
         if not isinstance(self.prior, Prior | None):
-            raise InferenceError(f"Shrinkage: prior={quoted(self.prior)} is not a cg.Prior")
+            raise InferenceError(
+                f"Shrinkage: prior={quoted(self.prior)} is not a cg.Prior"
+            )
         if self.prior == Prior():
             object.__setattr__(self, "prior", None)
         if self.moderate is not None:
@@ -150,7 +177,9 @@ class Shrinkage:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""
         plain: dict[str, Any] = {} if self.law == "auto" else {"law": self.law}
-        plain |= {} if not isinstance(self.prior, Prior) else {"prior": self.prior.to_dict()}
+        plain |= (
+            {} if not isinstance(self.prior, Prior) else {"prior": self.prior.to_dict()}
+        )
         return plain | ({} if self.moderate is None else {"moderate": self.moderate})
 
     @classmethod
@@ -165,33 +194,58 @@ class Shrinkage:
         known = [field.name for field in fields(cls)]
         for key in plain:
             if key not in known:
-                raise InferenceError(f"Shrinkage: there is no {quoted(key)}; it takes {', '.join(known)}")
+                raise InferenceError(
+                    f"Shrinkage: there is no {quoted(key)}; it takes {', '.join(known)}"
+                )
         return cls(**plain)
 
 
 Rope: TypeAlias = (
-    "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
+    "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | "
+    "tuple[tuple[str, tuple[float, float]], ...]"
 )
-Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
+Contrasts: TypeAlias = (
+    "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], "
+    "...]], ...]"
+)
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
 
 def _are_contrasts(value: object) -> bool:
     rows = weights_in_text(value)
-    named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
+    named = (
+        isinstance(rows, dict)
+        and bool(rows)
+        and all(str(name).strip() for name in rows)
+    )
     if not named or not all(map(_has_weight, rows.values())):
         return False
-    return all(abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values())) for row in rows.values())
+    return all(
+        abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values()))
+        for row in rows.values()
+    )
 
 
 def _are_task_contrasts(value: object) -> bool:
     rows = weights_in_text(value, of="task")
-    named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
-    return named and not set(rows) & set(KEYWORDS) and all(_has_weight(row) for row in rows.values())
+    named = (
+        isinstance(rows, dict)
+        and bool(rows)
+        and all(str(name).strip() for name in rows)
+    )
+    return (
+        named
+        and not set(rows) & set(KEYWORDS)
+        and all(_has_weight(row) for row in rows.values())
+    )
 
 
 def _has_weight(row: object) -> bool:
-    return isinstance(row, dict) and all(map(is_number, row.values())) and any(row.values())
+    return (
+        isinstance(row, dict)
+        and all(map(is_number, row.values()))
+        and any(row.values())
+    )
 
 
 def _is_rare(value: object) -> bool:
@@ -199,34 +253,54 @@ def _is_rare(value: object) -> bool:
 
 
 def _are_factors(value: object) -> bool:
-    return isinstance(value, list) and are_texts(value) and len(set(value)) == len(value) >= 2
+    return (
+        isinstance(value, list)
+        and are_texts(value)
+        and len(set(value)) == len(value) >= 2
+    )
 
 
 ANALYSIS: Keys = {
     "control": (is_text, 'text that is not empty: the name of an arm, such as "0"'),
     "contrasts": (
         _are_contrasts,
-        "tables of arm = weight, or text such as 'A - B', each with a name and finite weights that sum to 0",
+        "tables of arm = weight, or text such as 'A - B', each with a name and finite "
+        "weights that sum to 0",
     ),
     "interaction": (_are_factors, "a list of two or more different factors"),
     "tasks": (
         _are_task_contrasts,
-        "tables of task = weight, or text such as 'K562 - HepG2', each with a name (no keyword such as 'pairwise') and "
-        "finite weights that are not all 0",
+        "tables of task = weight, or text such as 'K562 - HepG2', each with a name (no "
+        "keyword such as 'pairwise') and finite weights that are not all 0",
     ),
     "scale": one_of(*SCALES),
-    "cluster": (is_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),
+    "cluster": (
+        is_text,
+        '"auto", "none", or the name of a coordinate of the units, such as "parent"',
+    ),
     "block": NAME,
     "covariates": (are_texts, 'a list of coordinates of the units, such as ["gc"]'),
     "target": one_of(*TARGETS),
-    "ci_prob": (lambda value: is_share(value) and value >= 0.5, "a number from 0.5 to below 1, such as 0.95"),
+    "ci_prob": (
+        lambda value: is_share(value) and value >= 0.5,
+        "a number from 0.5 to below 1, such as 0.95",
+    ),
     "weights": one_of("units", "clusters"),
-    "family": (is_text, '"task", or the name of a coordinate of the contrasts (a factor of the arms)'),
+    "family": (
+        is_text,
+        '"task", or the name of a coordinate of the contrasts (a factor of the arms)',
+    ),
     "across": one_of("task"),
     "rope": (is_rope, ROPE_IN_WORDS),
     "error": one_of(*ERRORS),
-    "rare": (_is_rare, 'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"'),
-    "largest": (lambda value: is_number(value) and value > 0, "a positive number, the largest effect on any background"),
+    "rare": (
+        _is_rare,
+        'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"',
+    ),
+    "largest": (
+        lambda value: is_number(value) and value > 0,
+        "a positive number, the largest effect on any background",
+    ),
     "shrink": SUBTABLE,
 }
 
@@ -262,13 +336,18 @@ def _plain_weights(name: str, value: Any) -> Any:
     value = weights_in_text(value, of=WEIGHTS[name])
     try:
         rows = {
-            str(of): {str(weighted): _as_python_number(w) for weighted, w in dict(row).items()}
+            str(of): {
+                str(weighted): _as_python_number(w) for weighted, w in dict(row).items()
+            }
             for of, row in dict(value).items()
         }
     except (TypeError, ValueError):
         return value
     if len(rows) < len(dict(value)):
-        raise DesignError(f"Analysis: two contrasts have one name once they are text: {shown(list(value))}")
+        raise DesignError(
+            "Analysis: two contrasts have one name once they are text: "
+            f"{shown(list(value))}"
+        )
     return rows
 
 
@@ -277,8 +356,13 @@ def as_frozen(name: str, value: Any) -> Any:
     if value is None:
         return None
     if name in WEIGHTS:
-        return tuple((k, tuple((arm, float(w)) for arm, w in row.items())) for k, row in value.items())
-    if name in ("largest", "ci_prob") or (name == "rare" and not isinstance(value, str)):
+        return tuple(
+            (k, tuple((arm, float(w)) for arm, w in row.items()))
+            for k, row in value.items()
+        )
+    if name in ("largest", "ci_prob") or (
+        name == "rare" and not isinstance(value, str)
+    ):
         return float(value)
     if name == "rope":
         return _frozen_rope(value)
@@ -291,17 +375,23 @@ def as_frozen(name: str, value: Any) -> Any:
 
 
 def as_comparable(name: str, value: Any) -> Any:
-    """Return the value of a field in a form for comparison: order of rows ignored, default shrinkage as None.
+    """Return the value of a field in a form for comparison: order of rows ignored,
+    default shrinkage as None.
 
     Examples
     --------
-    >>> as_comparable("interaction", ["A", "B"]) == as_comparable("interaction", ("B", "A"))
+    >>> as_comparable("interaction", ["A", "B"]) == as_comparable(
+    ...     "interaction", ("B", "A")
+    ... )
     True
     """
     plain = as_plain(name, value)
     frozen = as_frozen(name, plain)
     if name in WEIGHTS:
-        return {contrast: {weighted: w for weighted, w in row if w} for contrast, row in frozen or ()}
+        return {
+            contrast: {weighted: w for weighted, w in row if w}
+            for contrast, row in frozen or ()
+        }
     if name in ("interaction", "covariates"):
         return frozenset(frozen or ())
     if name == "rope" and isinstance(plain, dict):
@@ -311,7 +401,11 @@ def as_comparable(name: str, value: Any) -> Any:
 
 def is_by_task(rope: object) -> bool:
     """Return whether a frozen region is given by task."""
-    return isinstance(rope, tuple) and bool(rope) and all(isinstance(x, tuple) and len(x) == 2 for x in rope)
+    return (
+        isinstance(rope, tuple)
+        and bool(rope)
+        and all(isinstance(x, tuple) and len(x) == 2 for x in rope)
+    )
 
 
 def _frozen_rope(plain: Any) -> Any:

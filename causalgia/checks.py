@@ -1,4 +1,6 @@
-"""Argument checks: `is_x` returns a bool, `check_x` raises, `as_x` returns the cleaned value or raises."""
+"""Argument checks: `is_x` returns a bool, `check_x` raises, `as_x` returns the cleaned
+value or raises.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
 
-from causalgia.errors import CausalgiaError, DesignError, InferenceError, PredictorError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    DesignError,
+    InferenceError,
+    PredictorError,
+    quoted,
+)
 
 Table: TypeAlias = dict[str, Any]
 #: key -> (predicate for valid values, description of valid values)
@@ -46,7 +54,11 @@ def is_whole(value: object) -> TypeGuard[int]:
 
 def is_int64(value: object) -> bool:
     """Return whether a value is a whole number of 64 bits."""
-    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    return (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and -(2**63) <= value < 2**63
+    )
 
 
 def is_count(value: object) -> bool:
@@ -55,20 +67,26 @@ def is_count(value: object) -> bool:
 
 
 MOST_DRAWS = 10**8
-"""Largest number of draws of a distribution; their error is by then 1e-4 of its sd, and more seldom fit into memory."""
+"""Largest number of draws of a distribution; their error is by then 1e-4 of its sd, and
+more seldom fit into memory.
+"""
 
 
 def is_draws(value: object) -> TypeGuard[int]:
-    """Return whether a value is a number of draws: whole, at least 1 and at most 10^8."""
+    """Return whether a value is a number of draws: whole, at least 1 and at most
+    10^8.
+    """
     return is_whole(value) and 1 <= value <= MOST_DRAWS
 
 
 def check_draws(n_draws: object, *, usual: int) -> None:
-    """Raise InferenceError unless a value is a number of draws of a posterior; the message proposes the usual one."""
+    """Raise InferenceError unless a value is a number of draws of a posterior; the
+    message proposes the usual one.
+    """
     if not is_draws(n_draws):
         raise InferenceError(
-            f"n_draws={quoted(n_draws)} is not a positive whole number of at most {MOST_DRAWS:,}; for example "
-            f"n_draws={usual}"
+            f"n_draws={quoted(n_draws)} is not a positive whole number of at most "
+            f"{MOST_DRAWS:,}; for example n_draws={usual}"
         )
 
 
@@ -106,12 +124,14 @@ SUBTABLE: tuple[Callable[[Any], bool], str] = (is_table, "a table")
 
 
 def check_table(plain: object, place: str, keys: Keys) -> Table:
-    """Return a copy of a table after checking its keys and values; `place` names the table in messages.
+    """Return a copy of a table after checking its keys and values; `place` names the
+    table in messages.
 
     Raises
     ------
     DesignError
-        If it is not a table, has an unknown key (the message suggests the nearest), or a value of the wrong type.
+        If it is not a table, has an unknown key (the message suggests the nearest), or
+        a value of the wrong type.
 
     Examples
     --------
@@ -121,7 +141,10 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
     causalgia.errors.DesignError: [trial] has no key 'nam'; did you mean 'name'?
     """
     if not isinstance(plain, dict):
-        raise DesignError(f"{place}: {quoted(plain)} is not a table; write it as {place} followed by lines key = value")
+        raise DesignError(
+            f"{place}: {quoted(plain)} is not a table; write it as {place} followed by "
+            "lines key = value"
+        )
     check_keys(plain, place, keys)
     for key, value in plain.items():
         check_value(value, keys, key, label=f"{place}{': ' if place else ''}{key}")
@@ -129,60 +152,90 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
 
 
 def check_value(value: object, keys: Keys, key: str, *, label: str) -> None:
-    """Raise DesignError if a value is invalid for its key; `label` names the key in the message.
+    """Raise DesignError if a value is invalid for its key; `label` names the key in the
+    message.
 
     Examples
     --------
-    >>> check_value("holmes", {"adjust": one_of("bh", "holm")}, "adjust", label="adjust")
+    >>> check_value(
+    ...     "holmes", {"adjust": one_of("bh", "holm")}, "adjust", label="adjust"
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: adjust = 'holmes' must be one of "bh", "holm"; did you mean 'holm'?
     """
     is_valid, description = keys[key]
     if not is_valid(value):
-        hint = nearest(value, is_valid.names) if isinstance(is_valid, _IsOneOf) and isinstance(value, str) else ""
+        hint = (
+            nearest(value, is_valid.names)
+            if isinstance(is_valid, _IsOneOf) and isinstance(value, str)
+            else ""
+        )
         raise DesignError(f"{label} = {shown(value)} must be {description}{hint}")
 
 
 def check_key(table: Table, key: str, what: str) -> None:
     """Raise DesignError if a table lacks a key."""
     if key not in table:
-        raise DesignError(f"{what} needs {quoted(key)}; it has {', '.join(table) or 'nothing'}")
+        raise DesignError(
+            f"{what} needs {quoted(key)}; it has {', '.join(table) or 'nothing'}"
+        )
 
 
-def similar_names(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5) -> list[str]:
-    """Return the known names that are spelled most like a name, the nearest first; none if none reaches `cutoff`."""
+def similar_names(
+    name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5
+) -> list[str]:
+    """Return the known names that are spelled most like a name, the nearest first; none
+    if none reaches `cutoff`.
+    """
     names = list(known)
     same = [one for one in names if one.casefold() == name.casefold()]
     close = difflib.get_close_matches(name, names, n=most, cutoff=cutoff)
     return list(dict.fromkeys([*same, *close]))[:most]
 
 
-def nearest(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5, then: str = "") -> str:
-    """Return a hint with the nearest known names, or an empty text; `then` follows in either case.
+def nearest(
+    name: str,
+    known: Iterable[str],
+    *,
+    most: int = 1,
+    cutoff: float = 0.5,
+    then: str = "",
+) -> str:
+    """Return a hint with the nearest known names, or an empty text; `then` follows in
+    either case.
 
     Examples
     --------
     >>> nearest("GATA", ["GATA1", "SP1"])
     "; did you mean 'GATA1'?"
-    >>> nearest("GATA", ["GATA1", "SP1"], then="there are 2"), nearest("x", ["GATA1", "SP1"], then="there are 2")
+    >>> (
+    ...     nearest("GATA", ["GATA1", "SP1"], then="there are 2"),
+    ...     nearest("x", ["GATA1", "SP1"], then="there are 2"),
+    ... )
     ("; did you mean 'GATA1'? There are 2", '; there are 2')
     """
     near = similar_names(name, known, most=most, cutoff=cutoff)
     if not near:
         return f"; {then}" if then else ""
-    return f"; did you mean {', '.join(map(quoted, near))}?" + (f" {then[0].upper()}{then[1:]}" if then else "")
+    return f"; did you mean {', '.join(map(quoted, near))}?" + (
+        f" {then[0].upper()}{then[1:]}" if then else ""
+    )
 
 
 _KEYS_BY_OTHER_WORDS = {"seed": "rng", "alpha": "level", "n": "n_units"}
 
 
 def nearest_key(key: str, known: Iterable[str]) -> str:
-    """Return a hint with the known key that has the meaning of another word, else with the nearest, else an empty text.
+    """Return a hint with the known key that has the meaning of another word, else with
+    the nearest, else an empty text.
 
     Examples
     --------
-    >>> nearest_key("seed", ["rng", "reserve"]), nearest_key("reserv", ["rng", "reserve"])
+    >>> (
+    ...     nearest_key("seed", ["rng", "reserve"]),
+    ...     nearest_key("reserv", ["rng", "reserve"]),
+    ... )
     ("; did you mean 'rng'?", "; did you mean 'reserve'?")
     """
     names, meant = list(known), _KEYS_BY_OTHER_WORDS.get(key)
@@ -194,8 +247,14 @@ def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:
     names = list(known)
     for key in plain:
         if key not in names:
-            where = f"{place} has no key '{key}'" if place else f"there is no key '{key}' at the top"
-            raise DesignError(where + (nearest_key(key, names) or f"; it takes {', '.join(names)}"))
+            where = (
+                f"{place} has no key '{key}'"
+                if place
+                else f"there is no key '{key}' at the top"
+            )
+            raise DesignError(
+                where + (nearest_key(key, names) or f"; it takes {', '.join(names)}")
+            )
 
 
 def shown(value: object) -> str:
@@ -207,11 +266,17 @@ Span = tuple[int, int]
 
 
 def four_digits(value: float) -> str:
-    """Return a number as text with four significant digits, and without an exponent below 1e7.
+    """Return a number as text with four significant digits, and without an exponent
+    below 1e7.
 
     Examples
     --------
-    >>> four_digits(-0.1), four_digits(0.123456), four_digits(123456.0), four_digits(1.23456e7)
+    >>> (
+    ...     four_digits(-0.1),
+    ...     four_digits(0.123456),
+    ...     four_digits(123456.0),
+    ...     four_digits(1.23456e7),
+    ... )
     ('-0.1', '0.1235', '123500', '1.235e+07')
     """
     text = f"{value:.4g}"
@@ -219,21 +284,33 @@ def four_digits(value: float) -> str:
 
 
 def as_count(value: object, name: str) -> int:
-    """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is below 2^32."""
+    """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is
+    below 2^32.
+    """
     most = 32 if name == "length" else 48
     if not is_whole(value) or not 1 <= value < 2**most:
-        raise DesignError(f"{name}={quoted(value)} must be a whole number of at least 1 (and below 2^{most})")
+        raise DesignError(
+            f"{name}={quoted(value)} must be a whole number of at least 1 (and below "
+            f"2^{most})"
+        )
     return int(value)
 
 
 def as_position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
     if not is_whole(value):
-        raise DesignError(f"{name}={quoted(value)} must be a whole number: a 0-based position")
+        raise DesignError(
+            f"{name}={quoted(value)} must be a whole number: a 0-based position"
+        )
     if int(value) < 0:
-        raise DesignError(f"{name}={quoted(value)} is negative; positions are counted from 0 at the left end")
+        raise DesignError(
+            f"{name}={quoted(value)} is negative; positions are counted from 0 at the "
+            "left end"
+        )
     if int(value) >= 2**48:
-        raise DesignError(f"{name}={quoted(value)} is beyond any sequence; positions are below 2^48")
+        raise DesignError(
+            f"{name}={quoted(value)} is beyond any sequence; positions are below 2^48"
+        )
     return int(value)
 
 
@@ -243,14 +320,19 @@ def as_span(value: object) -> Span:
         raise DesignError(f"a span is (start, stop), not {quoted(value)}")
     start, stop = as_position(value[0], "start"), as_position(value[1], "stop")
     if stop <= start:
-        raise DesignError(f"span ({start}, {stop}) is empty; stop is excluded and must be greater than start")
+        raise DesignError(
+            f"span ({start}, {stop}) is empty; stop is excluded and must be greater "
+            "than start"
+        )
     return start, stop
 
 
 def as_share(value: object, name: str) -> float:
     """Return `value` as a number from 0 to below 1, or raise DesignError naming it."""
     if not is_real(value) or not 0 <= value < 1:
-        raise DesignError(f"{name}={quoted(value)} must be a share: a number of 0 or more and below 1")
+        raise DesignError(
+            f"{name}={quoted(value)} must be a share: a number of 0 or more and below 1"
+        )
     return float(value)
 
 
@@ -262,7 +344,8 @@ def as_number(
     most: float = math.inf,
     error: type[CausalgiaError] = PredictorError,
 ) -> float:
-    """Return a finite number from `least` to `most` as a float, or raise `error` naming it.
+    """Return a finite number from `least` to `most` as a float, or raise `error` naming
+    it.
 
     Examples
     --------
@@ -272,14 +355,20 @@ def as_number(
     causalgia.errors.PredictorError: recovery=1.5 must be a number between 0 and 1; 0.25 is 25 per cent
     """
     if not is_real(value) or not math.isfinite(value) or not least <= value <= most:
-        limits = f"of at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
+        limits = (
+            f"of at least {least:g}"
+            if most == math.inf
+            else f"between {least:g} and {most:g}"
+        )
         number = "finite number" if least == -math.inf else f"number {limits}"
         hint = "; 0.25 is 25 per cent" if (least, most) == (0, 1) else ""
         raise error(f"{name}={quoted(value)} must be a {number}{hint}")
     return float(value)
 
 
-def as_positive(value: object, name: str, *, error: type[CausalgiaError] = PredictorError) -> float:
+def as_positive(
+    value: object, name: str, *, error: type[CausalgiaError] = PredictorError
+) -> float:
     """Return a finite number above 0, or raise `error` naming it."""
     number = as_number(value, name, error=error)
     if number <= 0:
@@ -287,8 +376,15 @@ def as_positive(value: object, name: str, *, error: type[CausalgiaError] = Predi
     return number
 
 
-def as_int(value: object, name: str, *, least: int = 1, error: type[CausalgiaError] = PredictorError) -> int:
-    """Return a whole number of at least `least` (and below 2^48) as an int, or raise `error` naming it.
+def as_int(
+    value: object,
+    name: str,
+    *,
+    least: int = 1,
+    error: type[CausalgiaError] = PredictorError,
+) -> int:
+    """Return a whole number of at least `least` (and below 2^48) as an int, or raise
+    `error` naming it.
 
     Examples
     --------
@@ -298,30 +394,53 @@ def as_int(value: object, name: str, *, least: int = 1, error: type[CausalgiaErr
     causalgia.errors.PredictorError: n_replicates=2.5 must be a whole number of at least 1 (and below 2^48)
     """
     if not is_whole(value) or not least <= value < 2**48:
-        raise error(f"{name}={quoted(value)} must be a whole number of at least {least} (and below 2^48)")
+        raise error(
+            f"{name}={quoted(value)} must be a whole number of at least {least} (and "
+            "below 2^48)"
+        )
     return int(value)
 
 
-def as_texts(value: Any, name: str, what: str, *, error: type[CausalgiaError] = DesignError) -> tuple[str, ...]:
-    """Return one text or several as a tuple, or raise `error` naming what texts are expected.
+def as_texts(
+    value: Any, name: str, what: str, *, error: type[CausalgiaError] = DesignError
+) -> tuple[str, ...]:
+    """Return one text or several as a tuple, or raise `error` naming what texts are
+    expected.
 
     Examples
     --------
-    >>> as_texts("EcoRI", "avoid", "sites"), as_texts(["EcoRI", "SbfI"], "avoid", "sites")
+    >>> (
+    ...     as_texts("EcoRI", "avoid", "sites"),
+    ...     as_texts(["EcoRI", "SbfI"], "avoid", "sites"),
+    ... )
     (('EcoRI',), ('EcoRI', 'SbfI'))
     """
-    found = (value,) if isinstance(value, str) else None if value is None or isinstance(value, bytes) else value
+    found = (
+        (value,)
+        if isinstance(value, str)
+        else None
+        if value is None or isinstance(value, bytes)
+        else value
+    )
     if not isinstance(found, Iterable):
-        raise error(f"{name}={quoted(value)}: give {what} as text, or a list of such; () for none")
+        raise error(
+            f"{name}={quoted(value)}: give {what} as text, or a list of such; () for "
+            "none"
+        )
     found = tuple(found)
     for one in found:
         if not isinstance(one, str) or not one:
-            raise error(f"{name}= has {quoted(one)}, which is not text; give {what} as text, or a list of such")
+            raise error(
+                f"{name}= has {quoted(one)}, which is not text; give {what} as text, "
+                "or a list of such"
+            )
     return found
 
 
 def is_installed(module: str | None) -> bool:
-    """Return whether a module belongs to an installed package rather than to the user's code."""
+    """Return whether a module belongs to an installed package rather than to the user's
+    code.
+    """
     if module is None or module == "__main__":
         return False
     loaded = sys.modules.get(module) or sys.modules.get(module.partition(".")[0])
@@ -329,7 +448,9 @@ def is_installed(module: str | None) -> bool:
         return False
     source = getattr(loaded, "__file__", None)
     if source is None:
-        return module.partition(".")[0] in sys.stdlib_module_names or hasattr(loaded, "__path__")
+        return module.partition(".")[0] in sys.stdlib_module_names or hasattr(
+            loaded, "__path__"
+        )
     return _is_installed_file(source)
 
 
@@ -338,7 +459,9 @@ def _installed_folders() -> set[Path]:
     import sysconfig
 
     names = ("stdlib", "platstdlib", "purelib", "platlib")
-    return {Path(sysconfig.get_path(name)).resolve() for name in names} | {Path(__file__).resolve().parent}
+    return {Path(sysconfig.get_path(name)).resolve() for name in names} | {
+        Path(__file__).resolve().parent
+    }
 
 
 @cache

@@ -1,4 +1,6 @@
-"""Named options of the verbs: targets, scales, methods, laws, error rates and regions."""
+"""Named options of the verbs: targets, scales, methods, laws, error rates and
+regions.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +30,16 @@ class TargetMeaning(NamedTuple):
     over
         In a sentence; the report fills in the null model, the units and the predictors.
     levels
-        The second population in a methods section, with its number ``{n}``; empty if there is none.
+        The second population in a methods section, with its number ``{n}``; empty if
+        there is none.
     of_backgrounds
-        Whether the units are a sample of backgrounds, a few of which may have large effects.
+        Whether the units are a sample of backgrounds, a few of which may have large
+        effects.
     of_predictors
         Whether predictors are a sample, too.
     of_predictions, of_measurements
-        Whether it is a target for outcomes of a predictor, and for those of an experiment.
+        Whether it is a target for outcomes of a predictor, and for those of an
+        experiment.
     """
 
     over: str
@@ -49,8 +54,12 @@ TARGET_MEANINGS: dict[str, TargetMeaning] = {
     "population": TargetMeaning("over {null}", of_measurements=True),
     "parents": TargetMeaning("over new draws from these parents ({draws})"),
     "units": TargetMeaning("for exactly these {units}", of_backgrounds=False),
-    "population x predictors": TargetMeaning("over {null} and {members}", "on {n} predictors", of_predictors=True),
-    "next predictor": TargetMeaning("over {null}, in {next_member}", "on {n} predictors", of_predictors=True),
+    "population x predictors": TargetMeaning(
+        "over {null} and {members}", "on {n} predictors", of_predictors=True
+    ),
+    "next predictor": TargetMeaning(
+        "over {null}, in {next_member}", "on {n} predictors", of_predictors=True
+    ),
     "population x words": TargetMeaning(
         "over {null} and placebo words", "with {n} placebo words", of_measurements=True
     ),
@@ -65,7 +74,15 @@ TARGET_MEANINGS: dict[str, TargetMeaning] = {
 Pointwise = Literal["identity", "log", "log2", "logit"]
 """Scales that transform each outcome."""
 
-OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss", "sd"]
+OfMeans = Literal[
+    "log_of_means",
+    "ratio",
+    "excess_over_multiplicative",
+    "bpnet",
+    "cooperativity",
+    "bliss",
+    "sd",
+]
 """Scales that are functions of the arms' means (or of the sd of the control)."""
 
 Stepwise = Literal["bh", "by", "holm", "hochberg", "bonferroni"]
@@ -83,7 +100,9 @@ Method = Literal[
     "dunnett",
     "sign_flip",
 ]
-"""Multiplicity adjustments (`causalgia.adjust`, which also takes ``"hierarchical"``)."""
+"""Multiplicity adjustments (`causalgia.adjust`, which also takes
+``"hierarchical"``).
+"""
 
 METHOD_NAMES = {
     "bh": "Benjamini-Hochberg",
@@ -114,18 +133,34 @@ Scale: TypeAlias = Pointwise | OfMeans
 Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 """Columns of a file of variants (`causalgia.sequences.read_variants`)."""
 
-Verdict = Literal["increases", "decreases", "negligible", "undecided", "higher", "lower", "larger", "within"]
-"""Verdicts on an effect (`causalgia.decide`): of stated regions, of random sequences and of matched variants."""
+Verdict = Literal[
+    "increases",
+    "decreases",
+    "negligible",
+    "undecided",
+    "higher",
+    "lower",
+    "larger",
+    "within",
+]
+"""Verdicts on an effect (`causalgia.decide`): of stated regions, of random sequences
+and of matched variants.
+"""
 
 Align = Literal["left", "right", "read_out"]
-"""Side of an indel whose bases keep their place in its window; ``"read_out"``: the one with the window's middle."""
+"""Side of an indel whose bases keep their place in its window; ``"read_out"``: the one
+with the window's middle.
+"""
 
 LEAST_TO_SHARE = 20
-"""Contrasts from which the law of effects that tasks share is learned (`causalgia.infer`, ``across="task"``)."""
+"""Contrasts from which the law of effects that tasks share is learned
+(`causalgia.infer`, ``across="task"``).
+"""
 
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
-SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))  # "bliss" needs further arguments
+# "bliss" needs further arguments
+SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))
 STEPWISE = get_args(Stepwise)
 METHODS = get_args(Method)
 BANDS = get_args(Band)
@@ -145,7 +180,12 @@ RENAMED_ERRORS = {
 """Names that error rates had, with those that took their place."""
 DIRECTIONS = ("increases", "decreases", "higher", "lower", "larger")
 """Verdicts of effects beyond their region."""
-AGAINST_PLACEBOS = {"increases": "higher", "decreases": "lower", "negligible": "within", "undecided": "undecided"}
+AGAINST_PLACEBOS = {
+    "increases": "higher",
+    "decreases": "lower",
+    "negligible": "within",
+    "undecided": "undecided",
+}
 """Verdict of a stated region -> the same against random sequences."""
 
 LEAST_FOR_A_LAW = 30
@@ -153,27 +193,38 @@ LEAST_FOR_A_LAW = 30
 
 
 def too_few_for_a_law(n: int, law: str) -> str:
-    """Return the sentence on effects that are too few to estimate the law that they are draws of.
+    """Return the sentence on effects that are too few to estimate the law that they are
+    draws of.
 
     Examples
     --------
     >>> too_few_for_a_law(2, "two_scales")
     '2 effects are too few to estimate their distribution; a two scales law was assumed'
     """
-    few = f"{n} effects are too few to estimate their" if n != 1 else "one effect is too few to estimate a"
+    few = (
+        f"{n} effects are too few to estimate their"
+        if n != 1
+        else "one effect is too few to estimate a"
+    )
     return f"{few} distribution; a {law.replace('_', ' ')} law was assumed"
 
 
 LEAST_DF = 20
-"""Smallest degrees of freedom at which a posterior may treat the standard error as known."""
+"""Smallest degrees of freedom at which a posterior may treat the standard error as
+known.
+"""
 
 LEAST_TO_SHRINK = 10
-"""Exchangeable contrasts of a task from which hierarchical effect sizes stand beside the estimates."""
+"""Exchangeable contrasts of a task from which hierarchical effect sizes stand beside
+the estimates.
+"""
 
 LEAST_PLACEBO_WORDS = 40
 
 LEAST_MATCHED_NULLS = 39
-"""Fewest null variants of a stratum: with 39 the central 95 % lie between the least and the largest."""
+"""Fewest null variants of a stratum: with 39 the central 95 % lie between the least and
+the largest.
+"""
 
 PLACEBO_ROPES = ("placebo", "placebo tail", "placebo outliers")
 
@@ -181,11 +232,17 @@ _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
 
 def _is_interval(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(map(is_number, value))
+        and bool(value[0] < value[1])
+    )
 
 
 def is_placebo_rope(rope: object) -> bool:
-    """Return whether placebo words define the region: ``"placebo"``, ``"placebo tail"`` or ``"placebo outliers"``.
+    """Return whether placebo words define the region: ``"placebo"``, ``"placebo tail"``
+    or ``"placebo outliers"``.
 
     Examples
     --------
@@ -211,7 +268,10 @@ def is_rope(value: object) -> bool:
 
     Examples
     --------
-    >>> [is_rope(value) for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)]
+    >>> [
+    ...     is_rope(value)
+    ...     for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)
+    ... ]
     [True, True, True, True, True]
     >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", "1e400 sd", 0.1)]
     [False, False, False, False, False]
@@ -226,6 +286,6 @@ def is_rope(value: object) -> bool:
 
 
 ROPE_IN_WORDS = (
-    'two numbers, the lower first (or by task), "placebo", "placebo tail", "placebo outliers", sd of the control arm '
-    'such as "0.2 sd", or 0'
+    'two numbers, the lower first (or by task), "placebo", "placebo tail", "placebo '
+    'outliers", sd of the control arm such as "0.2 sd", or 0'
 )

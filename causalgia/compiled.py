@@ -1,4 +1,6 @@
-"""Numba functions compiled at the first call, with numba's disk cache if it is usable; and those of other packages."""
+"""Numba functions compiled at the first call, with numba's disk cache if it is usable;
+and those of other packages.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ _NO_CACHE = (OSError, EOFError, pickle.UnpicklingError)
 
 
 class Allowance:
-    """Budget of work that a process does in numpy because loading compiled code would cost more.
+    """Budget of work that a process does in numpy because loading compiled code would
+    cost more.
 
     Parameters
     ----------
@@ -34,21 +37,27 @@ class Allowance:
         self._left = nanoseconds
 
     def covers(self, nanoseconds: int) -> bool:
-        """Return whether the budget covers this much more work, and subtract it; once exceeded, always False."""
+        """Return whether the budget covers this much more work, and subtract it; once
+        exceeded, always False.
+        """
         self._left = max(self._left - nanoseconds, 0)
         return self._left > 0
 
 
 NUMPY_ALLOWANCE = Allowance(500_000_000)
-"""Budget for numpy versions with bit-identical results: half a second, the time to load numba and its cache."""
+"""Budget for numpy versions with bit-identical results: half a second, the time to load
+numba and its cache.
+"""
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator like `numba.njit` that imports numba and compiles at the first call, cached if possible.
+    """Return a decorator like `numba.njit` that imports numba and compiles at the first
+    call, cached if possible.
 
-    Numba caches machine code beside the source, in the user's cache folder or in ``NUMBA_CACHE_DIR``. It raises if none
-    of these is writable (a container, another user's installation), or if the disk is full, over quota or damaged; the
-    function is then compiled without a cache in each process.
+    Numba caches machine code beside the source, in the user's cache folder or in
+    ``NUMBA_CACHE_DIR``. It raises if none of these is writable (a container, another
+    user's installation), or if the disk is full, over quota or damaged; the function is
+    then compiled without a cache in each process.
 
     Parameters
     ----------
@@ -57,9 +66,10 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     Notes
     -----
-    A function with ``fastmath`` that compiled functions call has ``forceinline`` or ``inline="always"``. Its sums may
-    be reordered each time that it is optimized, with its caller once more; a process that compiles would otherwise run
-    its own copy, a process that reads the cache the caller's, and the two differ in the last bit.
+    A function with ``fastmath`` that compiled functions call has ``forceinline`` or
+    ``inline="always"``. Its sums may be reordered each time that it is optimized, with
+    its caller once more; a process that compiles would otherwise run its own copy, a
+    process that reads the cache the caller's, and the two differ in the last bit.
 
     Examples
     --------
@@ -73,7 +83,8 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 class Compiled:
-    """A function that numba compiles at its first call, together with the compiled functions it calls.
+    """A function that numba compiles at its first call, together with the compiled
+    functions it calls.
 
     Attributes
     ----------
@@ -95,7 +106,9 @@ class Compiled:
         return self.__qualname__  # pickled by name, as functions are
 
     def dispatcher(self) -> Callable[..., Any]:
-        """Return numba's dispatcher; names of other compiled functions in the source are replaced by theirs."""
+        """Return numba's dispatcher; names of other compiled functions in the source
+        are replaced by theirs.
+        """
         with _LOCK:
             if self._dispatcher is None:
                 import numba
@@ -105,15 +118,19 @@ class Compiled:
                     if isinstance(called := names.get(name), Compiled):
                         names[name] = called.dispatcher()
                 with caching_if_possible():
-                    self._dispatcher = numba.njit(cache=True, **self._options)(self.py_func)
+                    self._dispatcher = numba.njit(cache=True, **self._options)(
+                        self.py_func
+                    )
             return self._dispatcher
 
 
 @contextmanager
 def caching_if_possible() -> Iterator[None]:
-    """Let functions that numba decorates here go without a cache where none can be kept, instead of failing.
+    """Let functions that numba decorates here go without a cache where none can be
+    kept, instead of failing.
 
-    Around the import of a package whose functions are cached: numba raises at its first line on a read-only system.
+    Around the import of a package whose functions are cached: numba raises at its first
+    line on a read-only system.
     """
     from numba.core.dispatcher import Dispatcher
 
@@ -152,7 +169,9 @@ def _disable_cache_on_error(cache: Any) -> None:
             save(*arguments)
         except _NO_CACHE:
             cache.disable()
-            with suppress(OSError):  # numba writes the index first: it may name code of an older source
+            with suppress(
+                OSError
+            ):  # numba writes the index first: it may name code of an older source
                 Path(cache.cache_path, f"{cache._impl.filename_base}.nbi").unlink()
 
     cache.load_overload, cache.save_overload = load_overload, save_overload

@@ -1,7 +1,9 @@
-"""Datasets of effects, estimates and decisions whose ``to_dataframe`` has one row per effect, and curves of effects.
+"""Datasets of effects, estimates and decisions whose ``to_dataframe`` has one row per
+effect, and curves of effects.
 
-Estimators know units, contrasts and tasks. A verb that takes curves folds ``(..., position, task, ...)`` to ``(...,
-task, ...)`` at its front, one task for each position and task, and unfolds its result.
+Estimators know units, contrasts and tasks. A verb that takes curves folds
+``(..., position, task, ...)`` to ``(..., task, ...)`` at its front, one task for each
+position and task, and unfolds its result.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-#: variables with one value per effect, in order of preference; the dims of the first one present define the rows
+#: variables with one value per effect, in order of preference; the dims of the first
+#: one present define the rows
 _EFFECT_VARIABLES = ("ace", "ice", "ice_mean", "verdict", "outcome")
 _MARK = "positions"
 _MEASURED = ("outcome", "ice", "ice_mean", "ace")
@@ -31,8 +34,8 @@ _MEASURED = ("outcome", "ice", "ice_mean", "ace")
 class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __init_subclass__ has no types
     """A Dataset of effects whose `to_dataframe` has one row per effect.
 
-    It is an `xarray.Dataset` otherwise. `to_dataframe` omits variables with other dims (covariance, weights of arms),
-    for which a plain Dataset would repeat each effect.
+    It is an `xarray.Dataset` otherwise. `to_dataframe` omits variables with other dims
+    (covariance, weights of arms), for which a plain Dataset would repeat each effect.
 
     Examples
     --------
@@ -50,24 +53,33 @@ class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __in
     __slots__ = ()
 
     def to_dataframe(self, dim_order: Sequence[Hashable] | None = None) -> pd.DataFrame:
-        """Return a DataFrame with one row per effect and a column for each variable on the dims of an effect.
+        """Return a DataFrame with one row per effect and a column for each variable on
+        the dims of an effect.
 
         Parameters
         ----------
         dim_order
-            Order of the levels of the index, by default that of the effect's dims: contrast, task[, model].
+            Order of the levels of the index, by default that of the effect's dims:
+            contrast, task[, model].
 
         Returns
         -------
         DataFrame
-            One row per effect. Variables with other dims are read from the Dataset itself:
-            ``covariance (contrast, contrast_, task)``, ``weight (contrast, arm)``, ``kind (arm)``.
+            One row per effect. Variables with other dims are read from the Dataset
+            itself: ``covariance (contrast, contrast_, task)``,
+            ``weight (contrast, arm)``, ``kind (arm)``.
         """
-        effect = next((self[name] for name in _EFFECT_VARIABLES if name in self.variables), None)
+        effect = next(
+            (self[name] for name in _EFFECT_VARIABLES if name in self.variables), None
+        )
         if effect is None:
             return super().to_dataframe(dim_order)
-        table = xr.Dataset.drop_dims(self, [dim for dim in self.dims if dim not in effect.dims])
-        return xr.Dataset.to_dataframe(table, list(effect.dims) if dim_order is None else dim_order)
+        table = xr.Dataset.drop_dims(
+            self, [dim for dim in self.dims if dim not in effect.dims]
+        )
+        return xr.Dataset.to_dataframe(
+            table, list(effect.dims) if dim_order is None else dim_order
+        )
 
 
 def as_effect_table(dataset: xr.Dataset) -> EffectTable:
@@ -75,7 +87,9 @@ def as_effect_table(dataset: xr.Dataset) -> EffectTable:
 
     Examples
     --------
-    >>> as_effect_table(xr.Dataset({"ace": ("contrast", [1.0])}, attrs={"scale": "log"})).attrs
+    >>> as_effect_table(
+    ...     xr.Dataset({"ace": ("contrast", [1.0])}, attrs={"scale": "log"})
+    ... ).attrs
     {'scale': 'log'}
     """
     if isinstance(dataset, EffectTable):
@@ -103,12 +117,17 @@ def tasks_in_table(table: xr.Dataset) -> list[str]:
 
 
 def selected_tasks(
-    known: Sequence[str], task: str | Sequence[str], *, place: str = "", argument: str = "task"
+    known: Sequence[str],
+    task: str | Sequence[str],
+    *,
+    place: str = "",
+    argument: str = "task",
 ) -> list[str]:
-    """Return the tasks of a selection: a name, a pattern such as ``"DNASE:*"``, or several of them.
+    """Return the tasks of a selection: a name, a pattern such as ``"DNASE:*"``, or
+    several of them.
 
-    In a pattern, ``*`` is any text, ``?`` a letter and ``[ab]`` one of these letters; a name that is there is taken as
-    it stands.
+    In a pattern, ``*`` is any text, ``?`` a letter and ``[ab]`` one of these letters; a
+    name that is there is taken as it stands.
 
     Parameters
     ----------
@@ -126,46 +145,71 @@ def selected_tasks(
 
     Examples
     --------
-    >>> selected_tasks(["DNASE:K562", "DNASE:HepG2", "RNA:K562"], ["RNA:K562", "DNASE:*"])
+    >>> selected_tasks(
+    ...     ["DNASE:K562", "DNASE:HepG2", "RNA:K562"], ["RNA:K562", "DNASE:*"]
+    ... )
     ['RNA:K562', 'DNASE:K562', 'DNASE:HepG2']
     """
     patterns = [task] if isinstance(task, str) else task
-    if not isinstance(patterns, Sequence) or not patterns or not all(isinstance(one, str) for one in patterns):
+    if (
+        not isinstance(patterns, Sequence)
+        or not patterns
+        or not all(isinstance(one, str) for one in patterns)
+    ):
         raise ContrastError(
-            f'{place}{argument}={quoted(task)} is not a task; give a name, a pattern such as "DNASE:*", or a list of '
+            f"{place}{argument}={quoted(task)} is not a task; give a name, a pattern "
+            'such as "DNASE:*", or a list of '
             "them"
         )
     there, found = set(known), dict[str, None]()
     for pattern in patterns:
-        names = [pattern] if pattern in there else [name for name in known if fnmatchcase(name, pattern)]
+        names = (
+            [pattern]
+            if pattern in there
+            else [name for name in known if fnmatchcase(name, pattern)]
+        )
         if not names:
-            hint = nearest(pattern, known, then=f"say {argument}= one of {tasks_for_errors(known)}")
+            hint = nearest(
+                pattern, known, then=f"say {argument}= one of {tasks_for_errors(known)}"
+            )
             raise ContrastError(f"{place}task {quoted(pattern)} is not there{hint}")
         found |= dict.fromkeys(names)
     return list(found)
 
 
 def tasks_for_errors(known: Sequence[str]) -> str:
-    """Return the names of tasks for a message; of many the first, with what else can be said.
+    """Return the names of tasks for a message; of many the first, with what else can be
+    said.
 
     Examples
     --------
-    >>> tasks_for_errors(["K562", "HepG2"]), tasks_for_errors([f"DNASE:{i}" for i in range(919)]).partition("(")[2]
+    >>> (
+    ...     tasks_for_errors(["K562", "HepG2"]),
+    ...     tasks_for_errors([f"DNASE:{i}" for i in range(919)]).partition("(")[2],
+    ... )
     ("'K562', 'HepG2'", "919 tasks; a pattern such as 'DNASE:*' takes several)")
     """
     if len(known) <= _MOST_NAMED:
         return ", ".join(map(quoted, known))
     head = known[0].partition(":")[0] + ":*" if ":" in known[0] else known[0][:4] + "*"
     first = ", ".join(map(quoted, known[:4]))
-    return f"{first}, ... ({len(known):,} tasks; a pattern such as {quoted(head)} takes several)"
+    return (
+        f"{first}, ... ({len(known):,} tasks; a pattern such as {quoted(head)} takes "
+        "several)"
+    )
 
 
-def select_tasks(table: xr.Dataset, task: str | Sequence[str] | None, *, place: str = "") -> Any:
+def select_tasks(
+    table: xr.Dataset, task: str | Sequence[str] | None, *, place: str = ""
+) -> Any:
     """Return a table of the tasks of a selection, as `selected_tasks`; None: all.
 
     Examples
     --------
-    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.5, 0.2]])}, coords={"task": ["DNASE:K562", "RNA:K562"]})
+    >>> table = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.5, 0.2]])},
+    ...     coords={"task": ["DNASE:K562", "RNA:K562"]},
+    ... )
     >>> select_tasks(table, "DNASE:*")["task"].values.tolist()
     ['DNASE:K562']
     """
@@ -173,45 +217,68 @@ def select_tasks(table: xr.Dataset, task: str | Sequence[str] | None, *, place: 
         return table
     known = tasks_in_table(table)
     at = {name: i for i, name in enumerate(known)}
-    return table.isel(task=[at[name] for name in selected_tasks(known, task, place=place)])
+    return table.isel(
+        task=[at[name] for name in selected_tasks(known, task, place=place)]
+    )
 
 
 _SAMPLED = ("population", "parents")
-"""Targets whose error comes from the sampled units alone, so that the skewness of the estimates applies."""
+"""Targets whose error comes from the sampled units alone, so that the skewness of the
+estimates applies.
+"""
 
 
 def hall_coefficient(estimates: xr.Dataset) -> Array:
-    """Return ``skewness / sqrt(n)`` of each estimate, in the shape of ``ace``; 0 where it is not known.
+    """Return ``skewness / sqrt(n)`` of each estimate, in the shape of ``ace``; 0 where
+    it is not known.
 
-    n is the number of independent contributions (``n_clusters``, else ``n_units``). The coefficient is also 0 for
-    targets with another source of variance (words, predictors, replicates), for which the skewness of units says
-    little.
+    n is the number of independent contributions (``n_clusters``, else ``n_units``). The
+    coefficient is also 0 for targets with another source of variance (words,
+    predictors, replicates), for which the skewness of units says little.
 
     Examples
     --------
-    >>> one = {name: ("contrast", [x]) for name, x in {"ace": 1.0, "skewness": 2.0, "n_units": 100}.items()}
-    >>> hall_coefficient(xr.Dataset(one)), hall_coefficient(xr.Dataset({"ace": ("contrast", [1.0])}))
+    >>> one = {
+    ...     name: ("contrast", [x])
+    ...     for name, x in {"ace": 1.0, "skewness": 2.0, "n_units": 100}.items()
+    ... }
+    >>> (
+    ...     hall_coefficient(xr.Dataset(one)),
+    ...     hall_coefficient(xr.Dataset({"ace": ("contrast", [1.0])})),
+    ... )
     (array([0.2]), array([0.]))
     """
     ace = estimates["ace"]
     counts = [name for name in ("n_clusters", "n_units") if name in estimates]
-    if "skewness" not in estimates or not counts or estimates.attrs.get("target", "population") not in _SAMPLED:
+    if (
+        "skewness" not in estimates
+        or not counts
+        or estimates.attrs.get("target", "population") not in _SAMPLED
+    ):
         return np.zeros(ace.shape)
-    skewness, n = (estimates[name].broadcast_like(ace).transpose(*ace.dims) for name in ("skewness", counts[0]))
+    skewness, n = (
+        estimates[name].broadcast_like(ace).transpose(*ace.dims)
+        for name in ("skewness", counts[0])
+    )
     return np.asarray(skewness.to_numpy() / np.sqrt(np.maximum(n.to_numpy(), 1)))
 
 
 def has_positions(dataset: object) -> bool:
-    """Return whether a Dataset has outcomes, effects, moments or estimates with a dim position.
+    """Return whether a Dataset has outcomes, effects, moments or estimates with a dim
+    position.
 
     Examples
     --------
-    >>> has_positions(xr.Dataset({"ace": (("contrast", "position", "task"), np.zeros((1, 3, 1)))}))
+    >>> has_positions(
+    ...     xr.Dataset({"ace": (("contrast", "position", "task"), np.zeros((1, 3, 1)))})
+    ... )
     True
     """
     if not isinstance(dataset, xr.Dataset) or "position" not in dataset.dims:
         return False
-    return any(name in dataset and "position" in dataset[name].dims for name in _MEASURED)
+    return any(
+        name in dataset and "position" in dataset[name].dims for name in _MEASURED
+    )
 
 
 def positions_of(curves: xr.Dataset) -> NDArray[Any]:
@@ -228,37 +295,46 @@ def positions_of(curves: xr.Dataset) -> NDArray[Any]:
     [-1, 0, 1]
     """
     if "position" not in curves.coords:
-        raise OutcomesError("the dim 'position' has no coordinate; give it the positions in bp: .assign_coords()")
+        raise OutcomesError(
+            "the dim 'position' has no coordinate; give it the positions in bp: "
+            ".assign_coords()"
+        )
     at = curves["position"].to_numpy()
     if at.ndim and len(at) > 1 and not (at[1:] > at[:-1]).all():
         found, counts = np.unique(at, return_counts=True)
         if (counts > 1).any():
             raise OutcomesError(
-                f"position {found[counts > 1][0]} appears {counts.max()} times; give each bin its own place, "
-                ".assign_coords(position=...), or keep the first of each: .drop_duplicates('position')"
+                f"position {found[counts > 1][0]} appears {counts.max()} times; give "
+                "each bin its own place, .assign_coords(position=...), or keep the "
+                "first of each: .drop_duplicates('position')"
             )
     return at
 
 
 def folded(curves: xr.Dataset) -> xr.Dataset:
-    """Return curves as columns: a task ``"K562 at -50"`` for each position and task, position by position.
+    """Return curves as columns: a task ``"K562 at -50"`` for each position and task,
+    position by position.
 
     Raises
     ------
     OutcomesError
-        If there is no dim task, or a variable has a dim position that is not followed by task.
+        If there is no dim task, or a variable has a dim position that is not followed
+        by task.
 
     Examples
     --------
-    >>> y = xr.Dataset({"ace": (("contrast", "position", "task"), np.arange(4.0).reshape(1, 2, 2))})
+    >>> y = xr.Dataset(
+    ...     {"ace": (("contrast", "position", "task"), np.arange(4.0).reshape(1, 2, 2))}
+    ... )
     >>> columns = folded(y.assign_coords(position=[0, 8], task=["a", "b"]))
     >>> columns["task"].values.tolist(), columns["ace"].values
     (['a at 0', 'b at 0', 'a at 8', 'b at 8'], array([[0., 1., 2., 3.]]))
     """
     if "task" not in curves.dims:
         raise OutcomesError(
-            "no dim 'task' after 'position': .sel(task=[...]) keeps it where one task is selected, and "
-            ".expand_dims(task=['...'], axis=-1) adds it to effects of your own"
+            "no dim 'task' after 'position': .sel(task=[...]) keeps it where one task "
+            "is selected, and .expand_dims(task=['...'], axis=-1) adds it to effects "
+            "of your own"
         )
     positions, tasks = positions_of(curves), curves["task"].to_numpy()
     variables: dict[Any, Any] = {}
@@ -267,13 +343,24 @@ def folded(curves: xr.Dataset) -> xr.Dataset:
             continue
         if {"position", "task"} <= set(variable.dims):
             variables[name] = _folded(str(name), variable)
-        elif "task" in variable.dims and variable.ndim == 1:  # a label of tasks, the same at each position
-            variables[name] = xr.Variable(("task",), np.tile(variable.to_numpy(), len(positions)), variable.attrs)
+        elif (
+            "task" in variable.dims and variable.ndim == 1
+        ):  # a label of tasks, the same at each position
+            variables[name] = xr.Variable(
+                ("task",), np.tile(variable.to_numpy(), len(positions)), variable.attrs
+            )
         elif "position" not in variable.dims:
             variables[name] = variable
         elif variable.ndim > 1:
-            raise OutcomesError(f"{quoted(str(name))} has dims {variable.dims}; 'position' is followed by 'task'")
-    labels = [f"{task} at {position}" for position in positions.tolist() for task in tasks.tolist()]
+            raise OutcomesError(
+                f"{quoted(str(name))} has dims {variable.dims}; 'position' is followed "
+                "by 'task'"
+            )
+    labels = [
+        f"{task} at {position}"
+        for position in positions.tolist()
+        for task in tasks.tolist()
+    ]
     coords = {name: variables.pop(name) for name in curves.coords if name in variables}
     attrs = {**curves.attrs, _MARK: len(positions)}
     made = xr.Dataset(variables, {**coords, "task": np.asarray(labels)}, attrs)
@@ -284,19 +371,27 @@ def _folded(name: str, variable: xr.Variable) -> xr.Variable:
     at = variable.dims.index("position")
     if variable.dims[at + 1 : at + 2] != ("task",):
         raise OutcomesError(
-            f"{quoted(name)} has dims {variable.dims}; 'task' follows 'position': transpose(..., 'position', 'task')"
+            f"{quoted(name)} has dims {variable.dims}; 'task' follows 'position': "
+            "transpose(..., 'position', 'task')"
         )
     shape = variable.shape
-    data = variable.data.reshape(*shape[:at], shape[at] * shape[at + 1], *shape[at + 2 :])
-    return xr.Variable((*variable.dims[:at], *variable.dims[at + 1 :]), data, variable.attrs)
+    data = variable.data.reshape(
+        *shape[:at], shape[at] * shape[at + 1], *shape[at + 2 :]
+    )
+    return xr.Variable(
+        (*variable.dims[:at], *variable.dims[at + 1 :]), data, variable.attrs
+    )
 
 
 def unfolded(columns: xr.Dataset, like: xr.Dataset) -> xr.Dataset:
-    """Return a Dataset of columns that `folded` made of `like` (or a verb made of these) as curves again.
+    """Return a Dataset of columns that `folded` made of `like` (or a verb made of
+    these) as curves again.
 
     Examples
     --------
-    >>> y = xr.Dataset({"ace": (("contrast", "position", "task"), np.arange(4.0).reshape(1, 2, 2))})
+    >>> y = xr.Dataset(
+    ...     {"ace": (("contrast", "position", "task"), np.arange(4.0).reshape(1, 2, 2))}
+    ... )
     >>> y = y.assign_coords(position=[0, 8], task=["a", "b"])
     >>> unfolded(folded(y), y).equals(y)
     True
@@ -307,12 +402,20 @@ def unfolded(columns: xr.Dataset, like: xr.Dataset) -> xr.Dataset:
         if name == "task" or "task" not in variable.dims or name in like.coords:
             continue
         at = variable.dims.index("task")
-        data = variable.data.reshape(*variable.shape[:at], *inner, *variable.shape[at + 1 :])
+        data = variable.data.reshape(
+            *variable.shape[:at], *inner, *variable.shape[at + 1 :]
+        )
         dims = (*variable.dims[:at], "position", *variable.dims[at:])
         variables[name] = xr.Variable(dims, data, variable.attrs)
     rest = columns.drop_dims("task")
-    of_curves = {n: c.variable for n, c in like.coords.items() if {"position", "task"} & set(c.dims)}
-    made = rest.assign({n: v for n, v in variables.items() if n not in columns.coords}).assign_coords(
+    of_curves = {
+        n: c.variable
+        for n, c in like.coords.items()
+        if {"position", "task"} & set(c.dims)
+    }
+    made = rest.assign(
+        {n: v for n, v in variables.items() if n not in columns.coords}
+    ).assign_coords(
         {**{n: v for n, v in variables.items() if n in columns.coords}, **of_curves}
     )
     made.attrs = {name: value for name, value in columns.attrs.items() if name != _MARK}
@@ -320,7 +423,8 @@ def unfolded(columns: xr.Dataset, like: xr.Dataset) -> xr.Dataset:
 
 
 def is_folded(columns: object) -> bool:
-    """Return whether `folded` made a Dataset, so that its tasks are positions of curves.
+    """Return whether `folded` made a Dataset, so that its tasks are positions of
+    curves.
 
     Examples
     --------

@@ -95,13 +95,21 @@ if not TYPE_CHECKING:  # which would take any name
         import difflib
         import sys
 
-        near = [] if name.startswith("_") else difflib.get_close_matches(name, __all__, n=1)
+        near = (
+            []
+            if name.startswith("_")
+            else difflib.get_close_matches(name, __all__, n=1)
+        )
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", obj=sys.modules[__name__])
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}{hint}",
+            obj=sys.modules[__name__],
+        )
 
 
 def printable(text: str) -> str:
-    r"""Return a text safe for terminals: unprintable characters are escaped, except line ends and tabs.
+    r"""Return a text safe for terminals: unprintable characters are escaped, except
+    line ends and tabs.
 
     Examples
     --------
@@ -110,15 +118,22 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def reason_of(error: BaseException) -> object:
-    """Return why a file cannot be used: the system's words, without the number and the path, or the error itself.
+    """Return why a file cannot be used: the system's words, without the number and the
+    path, or the error itself.
 
     Examples
     --------
-    >>> reason_of(OSError(28, "No space left on device", "x.nc")), str(reason_of(ValueError("embedded null byte")))
+    >>> (
+    ...     reason_of(OSError(28, "No space left on device", "x.nc")),
+    ...     str(reason_of(ValueError("embedded null byte"))),
+    ... )
     ('No space left on device', 'embedded null byte')
     """
     return getattr(error, "strerror", None) or error
@@ -138,7 +153,8 @@ def shell_word(value: object) -> str:
 
 
 def quoted(value: object) -> str:
-    r"""Return the repr of a value for a message: escaped, at most 80 characters; numpy scalars as Python numbers.
+    r"""Return the repr of a value for a message: escaped, at most 80 characters; numpy
+    scalars as Python numbers.
 
     Examples
     --------
@@ -156,7 +172,9 @@ def quoted(value: object) -> str:
 
 
 def quoted_if_commas(names: Iterable[object]) -> list[str]:
-    """Return names for a list separated by commas: each in quotes if one of them has a comma itself."""
+    """Return names for a list separated by commas: each in quotes if one of them has a
+    comma itself.
+    """
     texts = [str(name) for name in names]
     return list(map(quoted, texts)) if any("," in text for text in texts) else texts
 
@@ -166,14 +184,19 @@ def comma_list(names: Iterable[object]) -> str:
 
     Examples
     --------
-    >>> print(comma_list(["GATA1", "CTCF"]), "|", comma_list(["GATA1", "GATA1, core broken"]))
+    >>> print(
+    ...     comma_list(["GATA1", "CTCF"]),
+    ...     "|",
+    ...     comma_list(["GATA1", "GATA1, core broken"]),
+    ... )
     GATA1, CTCF | 'GATA1', 'GATA1, core broken'
     """
     return ", ".join(quoted_if_commas(names))
 
 
 def quoted_apart(one: object, other: object) -> tuple[str, str]:
-    """Return the quoted reprs of two different values; long ones start just before the difference.
+    """Return the quoted reprs of two different values; long ones start just before the
+    difference.
 
     Examples
     --------
@@ -185,16 +208,22 @@ def quoted_apart(one: object, other: object) -> tuple[str, str]:
     texts = [printable(repr(value)) for value in (one, other)]
     if all(len(text) <= _QUOTED for text in texts):
         return quoted(one), quoted(other)
-    n_same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    n_same = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False))
+    )
     start = max(n_same - _BEFORE, 0)
     before, room = ("...", _QUOTED - 3) if start else ("", _QUOTED)
     parts = [text[start:] for text in texts]
-    first, second = (before + (part if len(part) <= room else f"{part[: room - 3]}...") for part in parts)
+    first, second = (
+        before + (part if len(part) <= room else f"{part[: room - 3]}...")
+        for part in parts
+    )
     return first, second
 
 
 def one_line(error: BaseException) -> str:
-    r"""Return an exception as one line: its type and at most 500 characters of its message.
+    r"""Return an exception as one line: its type and at most 500 characters of its
+    message.
 
     Examples
     --------
@@ -206,7 +235,9 @@ def one_line(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an exception as one short line: its type and the first line of its message."""
+    """Return an exception as one short line: its type and the first line of its
+    message.
+    """
     text = _text_of(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
 
@@ -220,10 +251,11 @@ def _text_of(error: BaseException) -> str:
 
 
 def as_message(text: object) -> str:
-    r"""Return the text of a message, safe for terminals, with words of at most 80 characters, 2,000 in all.
+    r"""Return the text of a message, safe for terminals, with words of at most 80
+    characters, 2,000 in all.
 
-    A long message is cut in the middle, because the cause is at the beginning and the cure at the end. Slashes separate
-    words, so that paths stay whole.
+    A long message is cut in the middle, because the cause is at the beginning and the
+    cure at the end. Slashes separate words, so that paths stay whole.
 
     Examples
     --------
@@ -243,7 +275,9 @@ def _cut(text: str, most: int) -> str:
 
 
 class CausalgiaError(Exception):
-    """Base class of all errors of this library; `as_message` escapes and shortens their messages."""
+    """Base class of all errors of this library; `as_message` escapes and shortens their
+    messages.
+    """
 
     def __init__(self, message: object = "", *more: object) -> None:
         super().__init__(as_message(message), *more)
@@ -258,7 +292,9 @@ class DesignError(CausalgiaError, ValueError):
 
 
 class RandomnessError(CausalgiaError, TypeError):
-    """An `rng=` that is not a valid seed or generator; randomness is always explicit."""
+    """An `rng=` that is not a valid seed or generator; randomness is always
+    explicit.
+    """
 
 
 class PredictorError(CausalgiaError, ValueError):
@@ -286,27 +322,39 @@ class InferenceError(CausalgiaError, ValueError):
 
 
 class ConvergenceError(CausalgiaError, RuntimeError):
-    """Draws that have not converged: divergences, R-hat above 1.01, or an effective sample size below 400."""
+    """Draws that have not converged: divergences, R-hat above 1.01, or an effective
+    sample size below 400.
+    """
 
 
 class DecisionError(CausalgiaError, ValueError):
-    """A verdict that cannot be given: no region of practical equivalence, or an impossible one."""
+    """A verdict that cannot be given: no region of practical equivalence, or an
+    impossible one.
+    """
 
 
 class LibraryError(CausalgiaError, ValueError):
-    """An oligo library that cannot be made, written or ordered as asked; the message names the rule, unit and cure."""
+    """An oligo library that cannot be made, written or ordered as asked; the message
+    names the rule, unit and cure.
+    """
 
 
 class CountsError(CausalgiaError, ValueError):
-    """Barcode counts that cannot be read, or do not belong to the library; the message names file, oligo and cure."""
+    """Barcode counts that cannot be read, or do not belong to the library; the message
+    names file, oligo and cure.
+    """
 
 
 class ProtocolError(CausalgiaError, ValueError):
-    """A lock of a protocol that is damaged, exists already or cannot be read, or a protocol that is not locked."""
+    """A lock of a protocol that is damaged, exists already or cannot be read, or a
+    protocol that is not locked.
+    """
 
 
 class StoreError(CausalgiaError, OSError):
-    """A trial on disk that cannot be begun, continued or read; the message names the path and the cure."""
+    """A trial on disk that cannot be begun, continued or read; the message names the
+    path and the cure.
+    """
 
 
 class ClusterError(CausalgiaError, RuntimeError):
@@ -314,38 +362,54 @@ class ClusterError(CausalgiaError, RuntimeError):
 
 
 class TrialInterruptedError(CausalgiaError, KeyboardInterrupt):
-    """Ctrl-C in a stored trial: finished outcomes are kept, and the message says how to resume."""
+    """Ctrl-C in a stored trial: finished outcomes are kept, and the message says how to
+    resume.
+    """
 
 
 class MissingExtraError(CausalgiaError, ImportError):
-    """An optional package is not installed; the message names the extra that brings it."""
+    """An optional package is not installed; the message names the extra that brings
+    it.
+    """
 
 
 class CausalgiaWarning(UserWarning):
-    """Base class of all warnings of this library; `as_message` escapes and shortens their messages."""
+    """Base class of all warnings of this library; `as_message` escapes and shortens
+    their messages.
+    """
 
     def __init__(self, message: object = "", *more: object) -> None:
         super().__init__(as_message(message), *more)
 
 
 class DegenerateWarning(CausalgiaWarning):
-    """The answer stands, but the input is degenerate: few distinct sequences, no spread, one unit."""
+    """The answer stands, but the input is degenerate: few distinct sequences, no
+    spread, one unit.
+    """
 
 
 class FewClustersWarning(CausalgiaWarning):
-    """Fewer than 20 clusters: intervals may cover less than their nominal level when clusters are skewed."""
+    """Fewer than 20 clusters: intervals may cover less than their nominal level when
+    clusters are skewed.
+    """
 
 
 class ClusterSizeWarning(CausalgiaWarning):
-    """Effects depend on the size of their cluster: the mean over units and the mean over clusters are two estimands."""
+    """Effects depend on the size of their cluster: the mean over units and the mean
+    over clusters are two estimands.
+    """
 
 
 class SkewnessWarning(CausalgiaWarning):
-    """Effects too skewed, for their number of units, for a test that assumes joint symmetry."""
+    """Effects too skewed, for their number of units, for a test that assumes joint
+    symmetry.
+    """
 
 
 class BarcodeNoiseWarning(CausalgiaWarning):
-    """Barcodes of an arm differ in activity, and the method supports no claim beyond these barcodes."""
+    """Barcodes of an arm differ in activity, and the method supports no claim beyond
+    these barcodes.
+    """
 
 
 class PriorConflictWarning(CausalgiaWarning):
@@ -357,11 +421,15 @@ class ConvergenceWarning(CausalgiaWarning):
 
 
 class NullModelWarning(CausalgiaWarning):
-    """The order of the contrasts depends on the null model, or such a dependence cannot be excluded."""
+    """The order of the contrasts depends on the null model, or such a dependence cannot
+    be excluded.
+    """
 
 
 class FallbackWarning(CausalgiaWarning):
-    """A faster method was requested but is not available; the exact, slower one is used."""
+    """A faster method was requested but is not available; the exact, slower one is
+    used.
+    """
 
 
 class DamageWarning(CausalgiaWarning):
@@ -369,4 +437,6 @@ class DamageWarning(CausalgiaWarning):
 
 
 class ExploratoryWarning(CausalgiaWarning):
-    """The analysis differs from the one fixed before the outcomes were seen: results are exploratory."""
+    """The analysis differs from the one fixed before the outcomes were seen: results
+    are exploratory.
+    """

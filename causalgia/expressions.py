@@ -1,4 +1,5 @@
-"""Parser of linear hypotheses such as ``"2*a - b = 0.5"`` over names of arms or contrasts.
+"""Parser of linear hypotheses such as ``"2*a - b = 0.5"`` over names of arms or
+contrasts.
 
 ::
 
@@ -7,9 +8,10 @@
     product    = factor {("*" | "/") factor}
     factor     = number | name | "(" sum ")" | ("+" | "-") factor
 
-A name is a word of letters, digits, dots and underscores that does not begin with a digit, such words joined by colons
-(``DNASE:K562``), or any text in backticks or quotes. ``b2`` is the second name, unless something else has that name.
-Expressions must be linear in the names.
+A name is a word of letters, digits, dots and underscores that does not begin with a
+digit, such words joined by colons (``DNASE:K562``), or any text in backticks or quotes.
+``b2`` is the second name, unless something else has that name. Expressions must be
+linear in the names.
 """
 
 from __future__ import annotations
@@ -61,12 +63,17 @@ class Linear:
     def plus(self, other: Linear, times: float = 1.0) -> Linear:
         """Return this sum plus `times` the other."""
         names = dict.fromkeys([*self.terms, *other.terms])
-        terms = {name: self.terms.get(name, 0.0) + times * other.terms.get(name, 0.0) for name in names}
+        terms = {
+            name: self.terms.get(name, 0.0) + times * other.terms.get(name, 0.0)
+            for name in names
+        }
         return Linear(terms, self.constant + times * other.constant)
 
     def scaled(self, by: float) -> Linear:
         """Return the sum times a number."""
-        return Linear({name: value * by for name, value in self.terms.items()}, self.constant * by)
+        return Linear(
+            {name: value * by for name, value in self.terms.items()}, self.constant * by
+        )
 
 
 def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") -> Linear:
@@ -75,7 +82,8 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     Parameters
     ----------
     text
-        For example ``"a - b = 0"``, ``"a = b"``, ``"(a + b)/2 = 0.5"``; without ``=`` the right side is 0.
+        For example ``"a - b = 0"``, ``"a = b"``, ``"(a + b)/2 = 0.5"``; without ``=``
+        the right side is 0.
     names
         Known names.
     of
@@ -89,8 +97,8 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     Raises
     ------
     ContrastError
-        If the text is not linear in known names, contains no name, or has a nonfinite number. The message gives the
-        position and the nearest name.
+        If the text is not linear in known names, contains no name, or has a nonfinite
+        number. The message gives the position and the nearest name.
 
     Examples
     --------
@@ -102,12 +110,18 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     found = _Parser(text, names, of).hypothesis()
     if not all(map(math.isfinite, [*found.terms.values(), found.constant])):
         raise ContrastError(
-            f"{_noun(of)} {quoted(text)} has a number that is not finite; weights of size 1 say the same"
+            f"{_noun(of)} {quoted(text)} has a number that is not finite; weights of "
+            "size 1 say the same"
         )
     if not any(found.terms.values()):
         what = f"every {of} in it cancels" if found.terms else f"it names no {of}"
-        raise ContrastError(f"{_noun(of)} {quoted(text)}: {what}; for example {quoted(_example(names, of))}")
-    return Linear({name: value for name, value in found.terms.items() if value}, found.constant)
+        raise ContrastError(
+            f"{_noun(of)} {quoted(text)}: {what}; for example "
+            f"{quoted(_example(names, of))}"
+        )
+    return Linear(
+        {name: value for name, value in found.terms.items() if value}, found.constant
+    )
 
 
 def names_in(text: str, *, of: str = "arm") -> list[str]:
@@ -119,13 +133,21 @@ def names_in(text: str, *, of: str = "arm") -> list[str]:
     ['GATA1 x TAL1', 'GATA1']
     """
     tokens = _Parser(text, ["a", "b"], of).tokens
-    return list(dict.fromkeys(value.strip("`\"'") for kind, value in tokens if kind in ("name", "quoted")))
+    return list(
+        dict.fromkeys(
+            value.strip("`\"'") for kind, value in tokens if kind in ("name", "quoted")
+        )
+    )
 
 
-def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> dict[str, Terms]:
-    """Return the pairwise hypotheses of a keyword, each a later name minus an earlier one.
+def differences(
+    which: str, names: Sequence[str], *, of: str = "contrast"
+) -> dict[str, Terms]:
+    """Return the pairwise hypotheses of a keyword, each a later name minus an earlier
+    one.
 
-    ``"pairwise"`` is all pairs, ``"reference"`` each name minus the first, ``"sequential"`` each minus the one before.
+    ``"pairwise"`` is all pairs, ``"reference"`` each name minus the first,
+    ``"sequential"`` each minus the one before.
 
     Raises
     ------
@@ -139,20 +161,26 @@ def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> di
     """
     if len(names) < 2:
         raise ContrastError(
-            f"{quoted(which)} compares {of}s, and there is one, {quoted(names[0])}; name a number: '{names[0]} = 0'"
+            f"{quoted(which)} compares {of}s, and there is one, {quoted(names[0])}; "
+            f"name a number: '{names[0]} = 0'"
         )
     if which == "pairwise" and len(names) > _MOST_PAIRED:
         raise ContrastError(
-            f"'pairwise' of {len(names):,} {of}s is {len(names) * (len(names) - 1) // 2:,} differences; up to "
-            f"{_MOST_PAIRED} {of}s are paired: name those that you compare, {quoted(_example(names, of))}, or say "
-            f"'reference' (each minus the first, {quoted(names[0])})"
+            f"'pairwise' of {len(names):,} {of}s is "
+            f"{len(names) * (len(names) - 1) // 2:,} differences; up to {_MOST_PAIRED} "
+            f"{of}s are paired: name those that you compare, "
+            f"{quoted(_example(names, of))}, or say 'reference' (each minus the first, "
+            f"{quoted(names[0])})"
         )
     pairs = {
         "pairwise": list(combinations(names, 2)),
         "reference": [(names[0], name) for name in names[1:]],
         "sequential": list(pairwise(names)),
     }[which]
-    return {f"{backticked(later)} - {backticked(earlier)}": {later: 1.0, earlier: -1.0} for earlier, later in pairs}
+    return {
+        f"{backticked(later)} - {backticked(earlier)}": {later: 1.0, earlier: -1.0}
+        for earlier, later in pairs
+    }
 
 
 def backticked(name: str) -> str:
@@ -181,14 +209,19 @@ def hypothesis_name(text: str) -> str:
 
 
 def name_alone(text: str) -> str:
-    """Return the name in a text that is one name in backticks; other texts as `hypothesis_name` gives them.
+    """Return the name in a text that is one name in backticks; other texts as
+    `hypothesis_name` gives them.
 
     Examples
     --------
     >>> name_alone("`Cortex - Brain`"), name_alone("`a b` - `c d`")
     ('Cortex - Brain', '`a b` - `c d`')
     """
-    return text.strip()[1:-1] if re.fullmatch(r"\s*`[^`]+`\s*", text) else hypothesis_name(text)
+    return (
+        text.strip()[1:-1]
+        if re.fullmatch(r"\s*`[^`]+`\s*", text)
+        else hypothesis_name(text)
+    )
 
 
 def unpacked_texts(value: Any) -> Any:
@@ -207,11 +240,15 @@ def unpacked_texts(value: Any) -> Any:
 
 
 def matched(pattern: str, known: Iterable[str]) -> list[str]:
-    """Return the names that a pattern stands for: itself if it is a name, else those that it matches.
+    """Return the names that a pattern stands for: itself if it is a name, else those
+    that it matches.
 
     Examples
     --------
-    >>> matched("DNASE:*", ["DNASE:K562", "RNA:K562", "DNASE:HepG2"]), matched("K5[6]2", ["K562", "K5[6]2"])
+    >>> (
+    ...     matched("DNASE:*", ["DNASE:K562", "RNA:K562", "DNASE:HepG2"]),
+    ...     matched("K5[6]2", ["K562", "K5[6]2"]),
+    ... )
     (['DNASE:K562', 'DNASE:HepG2'], ['K5[6]2'])
     """
     known = list(known)
@@ -222,11 +259,14 @@ def matched(pattern: str, known: Iterable[str]) -> list[str]:
     return [name for name in known if fnmatchcase(name, pattern)]
 
 
-def without_patterns(rows: Mapping[str, Mapping[str, float]], known: Sequence[str]) -> dict[str, Terms]:
+def without_patterns(
+    rows: Mapping[str, Mapping[str, float]], known: Sequence[str]
+) -> dict[str, Terms]:
     """Return weights of names in place of patterns of them.
 
-    A pattern by itself, of weight 1 and without another name, stands for each name that it matches; in a sum, or under
-    a name, for the mean of those that the sum does not name itself.
+    A pattern by itself, of weight 1 and without another name, stands for each name that
+    it matches; in a sum, or under a name, for the mean of those that the sum does not
+    name itself.
 
     Raises
     ------
@@ -253,29 +293,44 @@ def without_patterns(rows: Mapping[str, Mapping[str, float]], known: Sequence[st
         for pattern, names in by_pattern.items():
             if not names:
                 more = f" and {len(known) - 12} more" if len(known) > 12 else ""
-                hint = nearest(pattern, known, then=f"there are {', '.join(map(quoted, known[:12]))}{more}")
+                hint = nearest(
+                    pattern,
+                    known,
+                    then=f"there are {', '.join(map(quoted, known[:12]))}{more}",
+                )
                 raise ContrastError(
-                    f"contrast of tasks {quoted(name)}: {quoted(pattern)} is the name or pattern of no task{hint}"
+                    f"contrast of tasks {quoted(name)}: {quoted(pattern)} is the name "
+                    f"or pattern of no task{hint}"
                 )
         alone = next(iter(row))
-        if row == {alone: 1.0} and hypothesis_name(alone) == hypothesis_name(name.strip("`\"'")):
+        if row == {alone: 1.0} and hypothesis_name(alone) == hypothesis_name(
+            name.strip("`\"'")
+        ):
             found |= {one: {one: 1.0} for one in by_pattern[alone]}
             continue
         for pattern in [one for one in row if one not in there]:
             others = [name for name in by_pattern[pattern] if name not in row]
             if not others:
                 raise ContrastError(
-                    f"contrast of tasks {quoted(name)}: {quoted(pattern)} matches no other task than those that the "
-                    f"sum names itself; there are {', '.join(map(quoted, known[:12]))}"
+                    f"contrast of tasks {quoted(name)}: {quoted(pattern)} matches no "
+                    "other task than those that the sum names itself; there are "
+                    f"{', '.join(map(quoted, known[:12]))}"
                 )
             by_pattern[pattern] = others
         terms: Terms = {}
         for pattern, weight in row.items():
             for one in by_pattern[pattern]:
                 terms[one] = terms.get(one, 0.0) + weight / len(by_pattern[pattern])
-        left = {one: weight for one, weight in terms.items() if abs(weight) > 1e-12 * sum(map(abs, row.values()))}
+        left = {
+            one: weight
+            for one, weight in terms.items()
+            if abs(weight) > 1e-12 * sum(map(abs, row.values()))
+        }
         if not left:
-            raise ContrastError(f"contrast of tasks {quoted(name)}: its patterns match the same tasks, and all cancel")
+            raise ContrastError(
+                f"contrast of tasks {quoted(name)}: its patterns match the same tasks, "
+                "and all cancel"
+            )
         found[name] = left
     return found
 
@@ -285,7 +340,11 @@ def is_pattern(text: str) -> bool:
 
     Examples
     --------
-    >>> is_pattern("DNASE:cell 1*"), is_pattern("K562 * HepG2"), is_pattern("`DNASE:*` - K562")
+    >>> (
+    ...     is_pattern("DNASE:cell 1*"),
+    ...     is_pattern("K562 * HepG2"),
+    ...     is_pattern("`DNASE:*` - K562"),
+    ... )
     (True, False, False)
     """
     is_sum = "`" in text or _SPACED_SIGN.search(text) or _MULTIPLE.match(text)
@@ -293,7 +352,8 @@ def is_pattern(text: str) -> bool:
 
 
 def check_distinct(rows: dict[str, Linear]) -> None:
-    """Raise ContrastError if a hypothesis is a multiple of another, which would count twice in the family.
+    """Raise ContrastError if a hypothesis is a multiple of another, which would count
+    twice in the family.
 
     Raises
     ------
@@ -302,7 +362,9 @@ def check_distinct(rows: dict[str, Linear]) -> None:
 
     Examples
     --------
-    >>> check_distinct({"a": Linear({"a": 1, "b": -1}, 0), "b": Linear({"a": -1, "b": 1}, 0)})
+    >>> check_distinct(
+    ...     {"a": Linear({"a": 1, "b": -1}, 0), "b": Linear({"a": -1, "b": 1}, 0)}
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.ContrastError: hypotheses 'a' and 'b' are one: ...
@@ -311,31 +373,47 @@ def check_distinct(rows: dict[str, Linear]) -> None:
     for name, row in rows.items():
         terms = sorted((n, value) for n, value in row.terms.items() if value)
         first = terms[0][1]
-        key = tuple((n, f"{value / first + 0.0:.9g}") for n, value in [*terms, ("", row.constant or 0.0)])
+        key = tuple(
+            (n, f"{value / first + 0.0:.9g}")
+            for n, value in [*terms, ("", row.constant or 0.0)]
+        )
         if key in known:
             raise ContrastError(
-                f"hypotheses {quoted(known[key])} and {quoted(name)} are one: the second is a multiple of the first, "
-                "and would count twice in the family; leave one out"
+                f"hypotheses {quoted(known[key])} and {quoted(name)} are one: the "
+                "second is a multiple of the first, and would count twice in the "
+                "family; leave one out"
             )
         known[key] = name
 
 
 def first_dependent(rows: Mapping[str, Mapping[str, float]]) -> str | None:
-    """Return the first row of weights that is a weighted sum of rows before it; None if there is none.
+    """Return the first row of weights that is a weighted sum of rows before it; None if
+    there is none.
 
     Examples
     --------
-    >>> first_dependent({"A - B": {"A": 1, "B": -1}, "B - C": {"B": 1, "C": -1}, "A - C": {"A": 1, "C": -1}})
+    >>> first_dependent(
+    ...     {
+    ...         "A - B": {"A": 1, "B": -1},
+    ...         "B - C": {"B": 1, "C": -1},
+    ...         "A - C": {"A": 1, "C": -1},
+    ...     }
+    ... )
     'A - C'
     """
-    basis: dict[str, Terms] = {}  # a name -> a row with weight 1 there and 0 at the names before it
+    # a name -> a row with weight 1 there and 0 at the names before it
+    basis: dict[str, Terms] = {}
     for name, row in rows.items():
         left = dict(row)
         for pivot, known in basis.items():
             if times := left.get(pivot, 0.0):
                 for one, weight in known.items():
                     left[one] = left.get(one, 0.0) - times * weight
-        left = {one: weight for one, weight in left.items() if abs(weight) > 1e-9 * sum(map(abs, row.values()))}
+        left = {
+            one: weight
+            for one, weight in left.items()
+            if abs(weight) > 1e-9 * sum(map(abs, row.values()))
+        }
         if not left:
             return name
         pivot = max(left, key=lambda one: abs(left[one]))
@@ -363,7 +441,10 @@ class _Parser:
     def __init__(self, text: str, names: Sequence[str], of: str) -> None:
         self.text, self.names, self.known, self.of = text, names, frozenset(names), of
         if len(text) > _MOST_LETTERS:
-            raise ContrastError(f"a {_noun(of)} of {len(text):,} letters; give weights by name instead of text")
+            raise ContrastError(
+                f"a {_noun(of)} of {len(text):,} letters; give weights by name instead "
+                "of text"
+            )
         self.tokens, self.at, self.depth = self._tokens(), 0, 0
 
     def _tokens(self) -> list[tuple[str, str]]:
@@ -372,7 +453,8 @@ class _Parser:
             match = _TOKEN.match(text, at)
             if match is None:
                 raise self._error(
-                    f"{quoted(text[at:].strip()[:20])} is neither a number, a name nor one of + - * / ( ) ="
+                    f"{quoted(text[at:].strip()[:20])} is neither a number, a name nor "
+                    "one of + - * / ( ) ="
                 )
             kind = str(match.lastgroup)
             value = match[kind]
@@ -381,19 +463,27 @@ class _Parser:
         return [*found, ("end", "")]
 
     def _error(self, what: str) -> ContrastError:
-        if self.of == "task" and "`" not in self.text and _BARE_PATTERN.search(self.text):
+        if (
+            self.of == "task"
+            and "`" not in self.text
+            and _BARE_PATTERN.search(self.text)
+        ):
             marked = _BARE_PATTERN.sub(lambda found: f"`{found[0]}`", self.text)
             return ContrastError(
-                f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; in a sum a pattern must be in backticks, "
-                f"{quoted(marked[:200])}, and is the mean of the tasks that it matches"
+                f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; in a sum a "
+                f"pattern must be in backticks, {quoted(marked[:200])}, and is the "
+                "mean of the tasks that it matches"
             )
         return ContrastError(
             f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example "
-            f"{quoted(_example(self.names, self.of))}, names with spaces or signs in backticks"
+            f"{quoted(_example(self.names, self.of))}, names with spaces or signs in "
+            "backticks"
         )
 
     def _next(self, *values: str) -> str:
-        """Consume and return the next token if it is one of the signs, else return an empty text."""
+        """Consume and return the next token if it is one of the signs, else return an
+        empty text.
+        """
         kind, value = self.tokens[self.at]
         if kind != "sign" or value not in values:
             return ""
@@ -406,10 +496,21 @@ class _Parser:
             found = found.plus(self._sum(), -1.0)
         kind, value = self.tokens[self.at]
         if kind != "end":
-            if self.at and self.tokens[self.at - 1][0] == "number" and kind in ("name", "quoted"):
+            if (
+                self.at
+                and self.tokens[self.at - 1][0] == "number"
+                and kind in ("name", "quoted")
+            ):
                 number = self.tokens[self.at - 1][1]
-                raise self._error(f"{quoted(f'{number} {value}')} lacks a sign; write {number}*{value}")
-            raise self._error("it has two '='" if value == "=" else f"{quoted(value)} is not expected there")
+                raise self._error(
+                    f"{quoted(f'{number} {value}')} lacks a sign; write "
+                    f"{number}*{value}"
+                )
+            raise self._error(
+                "it has two '='"
+                if value == "="
+                else f"{quoted(value)} is not expected there"
+            )
         return found
 
     def _sum(self) -> Linear:
@@ -427,22 +528,31 @@ class _Parser:
             elif found.terms and other.terms:
                 raise self._error(f"a product of two {self.of}s is not linear")
             else:
-                found = found.scaled(other.constant) if found.terms else other.scaled(found.constant)
+                found = (
+                    found.scaled(other.constant)
+                    if found.terms
+                    else other.scaled(found.constant)
+                )
         return found
 
     def _divided(self, one: Linear, other: Linear) -> Linear:
         if other.terms:
-            raise self._error(f"a division by {quoted(next(iter(other.terms)))} is not linear")
+            raise self._error(
+                f"a division by {quoted(next(iter(other.terms)))} is not linear"
+            )
         if other.constant == 0:
             raise self._error("it divides by 0")
         return Linear(
-            {name: value / other.constant for name, value in one.terms.items()}, one.constant / other.constant
+            {name: value / other.constant for name, value in one.terms.items()},
+            one.constant / other.constant,
         )
 
     def _factor(self) -> Linear:
         self.depth += 1
         if self.depth > _MOST_BRACKETS:
-            raise self._error(f"more than {_MOST_BRACKETS} brackets or signs inside each other")
+            raise self._error(
+                f"more than {_MOST_BRACKETS} brackets or signs inside each other"
+            )
         found = self._one()
         self.depth -= 1
         return found
@@ -463,7 +573,9 @@ class _Parser:
             return Linear({self._name(value, kind): 1.0}, 0.0)
         if not self.text.strip():
             raise self._error("the text is empty")
-        raise self._error(f"{quoted(value)} is not expected there" if value else "it ends too early")
+        raise self._error(
+            f"{quoted(value)} is not expected there" if value else "it ends too early"
+        )
 
     def _name(self, value: str, kind: str) -> str:
         name = value[1:-1] if kind == "quoted" else value
@@ -476,34 +588,56 @@ class _Parser:
             return name
         if kind == "name" and (marked := self._with_backticks()):
             raise ContrastError(
-                f"{_noun(self.of)} {quoted(self.text[:200])}: names with spaces or signs, and patterns, must be in "
-                f"backticks: {quoted(marked)}"
+                f"{_noun(self.of)} {quoted(self.text[:200])}: names with spaces or "
+                f"signs, and patterns, must be in backticks: {quoted(marked)}"
             )
         listed = ", ".join(map(quoted, self.names[:20]))
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
         hint = nearest(name, self.names, most=3) or "."
         unknown = f"{quoted(name)} is not {'an' if self.of == 'arm' else 'a'} {self.of}"
-        raise ContrastError(f"{_noun(self.of)} {quoted(self.text[:200])}: {unknown}{hint} There are {listed}{more}")
+        raise ContrastError(
+            f"{_noun(self.of)} {quoted(self.text[:200])}: {unknown}{hint} There are "
+            f"{listed}{more}"
+        )
 
     def _with_backticks(self) -> str:
-        """Return the text with known names that are no words, and patterns of tasks, in backticks; empty if none is."""
-        if len(self.text) > 1_000 or any(mark in self.text for mark in "`\"'"):  # the search is quadratic
+        """Return the text with known names that are no words, and patterns of tasks, in
+        backticks; empty if none is.
+        """
+        if len(self.text) > 1_000 or any(
+            mark in self.text for mark in "`\"'"
+        ):  # the search is quadratic
             return ""
-        signed = sorted((name for name in self.names if not _WORD.fullmatch(name)), key=len, reverse=True)
-        either = "|".join([*map(re.escape, signed), *([_BARE_PATTERN.pattern] if self.of == "task" else [])])
+        signed = sorted(
+            (name for name in self.names if not _WORD.fullmatch(name)),
+            key=len,
+            reverse=True,
+        )
+        either = "|".join(
+            [
+                *map(re.escape, signed),
+                *([_BARE_PATTERN.pattern] if self.of == "task" else []),
+            ]
+        )
         found = re.findall(either, self.text) if either else []
         if not any(matched(one, self.names) for one in found):
             return ""
-        return re.sub(either, lambda one: f"`{one[0]}`" if matched(one[0], self.names) else one[0], self.text)
+        return re.sub(
+            either,
+            lambda one: f"`{one[0]}`" if matched(one[0], self.names) else one[0],
+            self.text,
+        )
 
 
 def weights_in_text(value: Any, *, of: str = "arm") -> Any:
-    """Return contrasts with text over arms (or tasks) parsed to weights by name; other values unchanged.
+    """Return contrasts with text over arms (or tasks) parsed to weights by name; other
+    values unchanged.
 
     Raises
     ------
     DesignError
-        If a text is not a weighted sum of names, or is a keyword, which needs the names of all arms.
+        If a text is not a weighted sum of names, or is a keyword, which needs the names
+        of all arms.
 
     Examples
     --------
@@ -514,24 +648,36 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
     """
     value = unpacked_texts(value)
     texts = [value] if isinstance(value, str) else value
-    if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
-        names = [name_alone(text) if of == "task" else hypothesis_name(text) for text in texts]
+    if (
+        isinstance(texts, list | tuple)
+        and texts
+        and all(isinstance(text, str) for text in texts)
+    ):
+        names = [
+            name_alone(text) if of == "task" else hypothesis_name(text)
+            for text in texts
+        ]
         twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
         if twice is not None:
             argument = "tasks" if of == "task" else "contrasts"
-            raise DesignError(f"Analysis: {argument} names {quoted(twice)} twice; leave one out")
+            raise DesignError(
+                f"Analysis: {argument} names {quoted(twice)} twice; leave one out"
+            )
         value = dict(zip(names, texts, strict=True))
     if not isinstance(value, Mapping):
         return value
-    return {name: _weights_in_hypothesis(row, of) if isinstance(row, str) else row for name, row in value.items()}
+    return {
+        name: _weights_in_hypothesis(row, of) if isinstance(row, str) else row
+        for name, row in value.items()
+    }
 
 
 def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
     if text in KEYWORDS and of == "arm":
         raise DesignError(
-            f"Analysis: contrasts={quoted(text)} takes all arms, which are not known to an analysis; name the "
-            f"contrasts, or "
-            f"give cg.contrast(outcomes, contrasts={quoted(text)})"
+            f"Analysis: contrasts={quoted(text)} takes all arms, which are not known "
+            "to an analysis; name the contrasts, or give cg.contrast(outcomes, "
+            f"contrasts={quoted(text)})"
         )
     try:
         found = read_hypothesis(text, names_in(text, of=of), of=of)
@@ -541,15 +687,20 @@ def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
         raise DesignError(f"Analysis: {error}") from error
     if found.constant:
         raise DesignError(
-            f"Analysis: {_noun(of)} {quoted(text)}: {of}s are compared with each other; its right side is to be 0"
+            f"Analysis: {_noun(of)} {quoted(text)}: {of}s are compared with each "
+            "other; its right side is to be 0"
         )
     return found.terms
 
 
-def two_kinds(contrasts: Iterable[tuple[str, Iterable[float]]]) -> tuple[str, str] | None:
-    """Return the names of two contrasts of different kinds, by their weights; None if all are of one kind.
+def two_kinds(
+    contrasts: Iterable[tuple[str, Iterable[float]]],
+) -> tuple[str, str] | None:
+    """Return the names of two contrasts of different kinds, by their weights; None if
+    all are of one kind.
 
-    A simple effect (``+1, -1``) differs in kind from an interaction (``+1, -1, -1, +1``) and from a mean of arms.
+    A simple effect (``+1, -1``) differs in kind from an interaction
+    (``+1, -1, -1, +1``) and from a mean of arms.
 
     Parameters
     ----------
@@ -564,7 +715,10 @@ def two_kinds(contrasts: Iterable[tuple[str, Iterable[float]]]) -> tuple[str, st
     """
     kinds: dict[tuple[float, ...], str] = {}
     for name, weights in contrasts:
-        kinds.setdefault(tuple(sorted(round(float(weight), 9) for weight in weights if weight)), str(name))
+        kinds.setdefault(
+            tuple(sorted(round(float(weight), 9) for weight in weights if weight)),
+            str(name),
+        )
         if len(kinds) > 1:
             first, second = kinds.values()
             return first, second

@@ -1,12 +1,15 @@
-r"""Bounded reading of untrusted input (files, gzip, TOML, JSON, whole numbers), and escaping of its texts in tables.
+r"""Bounded reading of untrusted input (files, gzip, TOML, JSON, whole numbers), and
+escaping of its texts in tables.
 
-Each reader takes the type of error to raise and the source named in its messages. Reading and recursion are bounded,
-and no other exception escapes.
+Each reader takes the type of error to raise and the source named in its messages.
+Reading and recursion are bounded, and no other exception escapes.
 
-A text that a spreadsheet would read as a formula gets an apostrophe. A spreadsheet whose list separator is a semicolon
-splits a comma-separated file there, so a semicolon before a formula is written as ``\x3b``. Unprintable characters
-(terminal escapes, changes of writing direction, line ends) are written as Python escapes, ``\x1b`` or ``\u202e``, and a
-backslash that would start such an escape as ``\x5c``. Reading a table with this library restores the original text.
+A text that a spreadsheet would read as a formula gets an apostrophe. A spreadsheet
+whose list separator is a semicolon splits a comma-separated file there, so a semicolon
+before a formula is written as ``\x3b``. Unprintable characters (terminal escapes,
+changes of writing direction, line ends) are written as Python escapes, ``\x1b`` or
+``\u202e``, and a backslash that would start such an escape as ``\x5c``. Reading a table
+with this library restores the original text.
 """
 
 from __future__ import annotations
@@ -46,15 +49,19 @@ _DIGITS = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _BRACKET_OR_STRING = re.compile(r'[][{}]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the latter at full width, which Japanese spreadsheets read alike
+# the latter at full width, which Japanese spreadsheets read alike
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 _BEFORE = "' "  # a spreadsheet may drop blanks before a formula
 _INNER_FORMULA = re.compile(rf";(?=[\s'\"]*[{re.escape(''.join(_FORMULA))}])")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 @contextmanager
-def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; raise for a pipe, device, folder or file of /proc, without blocking.
+def open_regular_file(
+    path: str | PathLike[str], error: type[CausalgiaError]
+) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; raise for a pipe, device, folder or file of
+    /proc, without blocking.
 
     Raises
     ------
@@ -62,11 +69,19 @@ def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) ->
         Of type `error`, if the file is absent, not a regular file, or unreadable.
     """
     try:
-        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        number = os.open(
+            path,
+            os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),
+        )
     except FileNotFoundError as reason:
-        raise error(f"{path}: no such file; check the path (the working folder is {Path.cwd()})") from reason
+        raise error(
+            f"{path}: no such file; check the path (the working folder is {Path.cwd()})"
+        ) from reason
     except (OSError, ValueError) as reason:
-        raise error(f"{path}: cannot be read ({reason_of(reason)}); check the path and its permissions") from reason
+        raise error(
+            f"{path}: cannot be read ({reason_of(reason)}); check the path and its "
+            "permissions"
+        ) from reason
     mode = os.fstat(number).st_mode
     if stat.S_ISDIR(mode):
         os.close(number)
@@ -74,11 +89,19 @@ def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) ->
     with os.fdopen(number, "rb") as file:
         try:
             # a file of size 0 that has content is one of /proc, some of which never end
-            if not stat.S_ISREG(mode) or (os.fstat(file.fileno()).st_size == 0 and file.read(1) != b""):
-                raise error(f"{path}: is a pipe or a device, not a file; write its contents into a file first")
+            if not stat.S_ISREG(mode) or (
+                os.fstat(file.fileno()).st_size == 0 and file.read(1) != b""
+            ):
+                raise error(
+                    f"{path}: is a pipe or a device, not a file; write its contents "
+                    "into a file first"
+                )
             yield file
         except OSError as reason:
-            raise error(f"{path}: cannot be read ({reason_of(reason)}); check the path and its permissions") from reason
+            raise error(
+                f"{path}: cannot be read ({reason_of(reason)}); check the path and its "
+                "permissions"
+            ) from reason
 
 
 def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> None:
@@ -94,38 +117,58 @@ def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> Non
     except (OSError, ValueError):  # absent or impossible path: the writer reports it
         return
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise error(f"{path}: is a pipe or a device, not a file; write into a file, and give that to what reads")
+        raise error(
+            f"{path}: is a pipe or a device, not a file; write into a file, and give "
+            "that to what reads"
+        )
 
 
 def is_file(path: str | PathLike[str]) -> bool:
-    """Return whether a text is the path of a file; one too long or too odd to be a path is not."""
+    """Return whether a text is the path of a file; one too long or too odd to be a path
+    is not.
+    """
     try:
         return Path(path).is_file()
     except (OSError, ValueError):
         return False
 
 
-def check_size(file: BinaryIO, path: str | PathLike[str], error: type[CausalgiaError], most: int = LARGEST) -> int:
-    """Return the size of an open file in bytes; raise `error` if it is larger than `most`."""
+def check_size(
+    file: BinaryIO,
+    path: str | PathLike[str],
+    error: type[CausalgiaError],
+    most: int = LARGEST,
+) -> int:
+    """Return the size of an open file in bytes; raise `error` if it is larger than
+    `most`.
+    """
     size = os.fstat(file.fileno()).st_size
     if size > most:
-        raise error(f"{path}: has {size:,} bytes, and at most {most:,} are read at once; split the file")
+        raise error(
+            f"{path}: has {size:,} bytes, and at most {most:,} are read at once; split "
+            "the file"
+        )
     return size
 
 
 def read_bytes(
-    path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST, unpack: bool = False
+    path: str | PathLike[str],
+    error: type[CausalgiaError],
+    *,
+    most: int = LARGEST,
+    unpack: bool = False,
 ) -> bytes:
-    """Return the bytes of a file of at most `most` bytes; with `unpack`, decompress a gzip file.
+    """Return the bytes of a file of at most `most` bytes; with `unpack`, decompress a
+    gzip file.
 
-    A gzip file is recognized by its first two bytes. One that unpacks to more than 128 MiB and more than twenty times
-    its size is refused as a decompression bomb.
+    A gzip file is recognized by its first two bytes. One that unpacks to more than 128
+    MiB and more than twenty times its size is refused as a decompression bomb.
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, as `open_regular_file`; or if the file is larger, changes while it is read, does not fit into
-        memory, or is a damaged gzip file.
+        Of type `error`, as `open_regular_file`; or if the file is larger, changes while
+        it is read, does not fit into memory, or is a damaged gzip file.
 
     Examples
     --------
@@ -141,13 +184,22 @@ def read_bytes(
             data = file.read(size)
             if len(data) != size or os.fstat(file.fileno()).st_size != size:
                 raise error(f"{path}: {CHANGED}")
-        return _gunzip(data, path, error, most) if unpack and data.startswith(_GZIP) else data
+        return (
+            _gunzip(data, path, error, most)
+            if unpack and data.startswith(_GZIP)
+            else data
+        )
     except MemoryError as reason:
-        raise error(f"{path}: does not fit into the memory that is free; split the file") from reason
+        raise error(
+            f"{path}: does not fit into the memory that is free; split the file"
+        ) from reason
 
 
-def read_text(path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST_TEXT) -> str:
-    """Return the text of a UTF-8 file, without a byte-order mark and with every line end as a newline.
+def read_text(
+    path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST_TEXT
+) -> str:
+    """Return the text of a UTF-8 file, without a byte-order mark and with every line
+    end as a newline.
 
     Raises
     ------
@@ -158,18 +210,23 @@ def read_text(path: str | PathLike[str], error: type[CausalgiaError], *, most: i
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as reason:
-        raise error(f"{path}: not a text file in UTF-8 (byte {reason.start}); save it as UTF-8") from reason
+        raise error(
+            f"{path}: not a text file in UTF-8 (byte {reason.start}); save it as UTF-8"
+        ) from reason
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> dict[str, Any]:
+def parse_toml(
+    text: str, error: type[CausalgiaError], *, source: str = ""
+) -> dict[str, Any]:
     """Return the table in a TOML text.
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, if it is not TOML (with the line), is nested deeper than 100 levels, or contains a whole number
-        beyond 64 bits, a control character or half a surrogate pair. The message begins with `source`.
+        Of type `error`, if it is not TOML (with the line), is nested deeper than 100
+        levels, or contains a whole number beyond 64 bits, a control character or half a
+        surrogate pair. The message begins with `source`.
 
     Examples
     --------
@@ -180,10 +237,15 @@ def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> d
     causalgia.errors.DesignError: trial.toml: rng = 10000000000000000000 is beyond 64 bits; whole numbers are below 2^63
     """
     place = f"{source}: " if source else ""
-    for found in _DOTTED.finditer(text):  # tomllib's time is at least quadratic in a key's parts
+    for found in _DOTTED.finditer(
+        text
+    ):  # tomllib's time is at least quadratic in a key's parts
         if len(re.findall(_PART, found[0])) >= _DEEPEST:
             line = text.count("\n", 0, found.start()) + 1
-            raise error(f"{place}line {line}: a dotted key is nested deeper than {_DEEPEST} levels; write it flat")
+            raise error(
+                f"{place}line {line}: a dotted key is nested deeper than {_DEEPEST} "
+                "levels; write it flat"
+            )
     try:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
@@ -196,7 +258,9 @@ def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> d
     return plain
 
 
-def parse_json(text: str | bytes, error: type[CausalgiaError], *, source: str = "") -> Any:
+def parse_json(
+    text: str | bytes, error: type[CausalgiaError], *, source: str = ""
+) -> Any:
     """Return the value in a JSON text.
 
     Raises
@@ -225,9 +289,11 @@ def parse_json(text: str | bytes, error: type[CausalgiaError], *, source: str = 
 
 
 def check_depth(text: str | bytes) -> None:
-    """Raise RecursionError for JSON of more than 100 open brackets, which `json` parses by recursion in C.
+    """Raise RecursionError for JSON of more than 100 open brackets, which `json` parses
+    by recursion in C.
 
-    Its own bound is the interpreter's limit of recursion, which other packages raise, and then the process dies.
+    Its own bound is the interpreter's limit of recursion, which other packages raise,
+    and then the process dies.
 
     Examples
     --------
@@ -269,7 +335,11 @@ def parse_int(text: str, error: type[CausalgiaError], *, source: str) -> int:
     found = text.strip()
     if _DIGITS.fullmatch(found) and -(2**63) <= int(found) < 2**63:
         return int(found)
-    what = "beyond 64 bits" if re.fullmatch(r"[+-]?[0-9]+", found, re.ASCII) else "not a whole number"
+    what = (
+        "beyond 64 bits"
+        if re.fullmatch(r"[+-]?[0-9]+", found, re.ASCII)
+        else "not a whole number"
+    )
     raise error(f"{source} {quoted(text)} is {what}; correct the line")
 
 
@@ -279,7 +349,8 @@ def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
     Raises
     ------
     CausalgiaError
-        Of type `error`, if the bytes are damaged, a bomb or not UTF-8; the message begins with `source`.
+        Of type `error`, if the bytes are damaged, a bomb or not UTF-8; the message
+        begins with `source`.
 
     Examples
     --------
@@ -294,11 +365,16 @@ def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
     except (zlib.error, UnicodeDecodeError) as reason:
         raise error(f"{source} is damaged ({reason}); make it anew") from reason
     if not packed.eof:
-        raise error(f"{source} is cut short, or unpacks to more than {limit:,} bytes; make it anew")
+        raise error(
+            f"{source} is cut short, or unpacks to more than {limit:,} bytes; make it "
+            "anew"
+        )
     return text
 
 
-def _gunzip(data: bytes, path: str | PathLike[str], error: type[CausalgiaError], most: int) -> bytes:
+def _gunzip(
+    data: bytes, path: str | PathLike[str], error: type[CausalgiaError], most: int
+) -> bytes:
     limit, size, blocks = min(most, max(_FREE, _RATIO * len(data))), 0, []
     try:
         with GzipFile(fileobj=BytesIO(data)) as file:
@@ -307,12 +383,14 @@ def _gunzip(data: bytes, path: str | PathLike[str], error: type[CausalgiaError],
                 size += len(block)
                 if size > limit:
                     raise error(
-                        f"{path}: {len(data):,} bytes of gzip unpack to more than {limit:,}; if that is meant, unpack "
-                        "the file with gunzip and give what comes out"
+                        f"{path}: {len(data):,} bytes of gzip unpack to more than "
+                        f"{limit:,}; if that is meant, unpack the file with gunzip and "
+                        "give what comes out"
                     )
     except (OSError, EOFError, zlib.error) as reason:
         raise error(
-            f"{path}: the gzip file is cut short or damaged ({reason}); fetch it again (gzip -t checks it)"
+            f"{path}: the gzip file is cut short or damaged ({reason}); fetch it again "
+            "(gzip -t checks it)"
         ) from reason
     return b"".join(blocks)
 
@@ -326,32 +404,45 @@ def _parse_failure(reason: Exception) -> str:
 
 
 def _check_plain(plain: object, error: type[CausalgiaError], place: str) -> None:
-    """Raise for deep nesting, whole numbers beyond 64 bits and control characters, without recursion."""
+    """Raise for deep nesting, whole numbers beyond 64 bits and control characters,
+    without recursion.
+    """
     left: list[tuple[object, str, int]] = [(plain, "", 0)]
     while left:
         value, name, depth = left.pop()
         if isinstance(value, str):
             if found := _CONTROL.search(value):
                 raise error(
-                    f"{place}{name}{quoted(value)} holds the control character {quoted(found[0])}; leave it out"
+                    f"{place}{name}{quoted(value)} holds the control character "
+                    f"{quoted(found[0])}; leave it out"
                 )
         elif isinstance(value, int):
             if not -(2**63) <= value < 2**63:
-                raise error(f"{place}{name}{quoted(value)} is beyond 64 bits; whole numbers are below 2^63")
+                raise error(
+                    f"{place}{name}{quoted(value)} is beyond 64 bits; whole numbers "
+                    "are below 2^63"
+                )
         elif isinstance(value, dict | list):
             if depth == _DEEPEST:
-                raise error(f"{place}{name.rstrip('= ')} is nested deeper than {_DEEPEST} levels; write it flat")
-            pairs = value.items() if isinstance(value, dict) else (("", x) for x in value)
+                raise error(
+                    f"{place}{name.rstrip('= ')} is nested deeper than {_DEEPEST} "
+                    "levels; write it flat"
+                )
+            pairs = (
+                value.items() if isinstance(value, dict) else (("", x) for x in value)
+            )
             for key, x in pairs:
                 if key and (found := _CONTROL.search(key)):
                     raise error(
-                        f"{place}key {quoted(key)} holds the control character {quoted(found[0])}; leave it out"
+                        f"{place}key {quoted(key)} holds the control character "
+                        f"{quoted(found[0])}; leave it out"
                     )
                 left.append((x, f"{key} = " if key else name, depth + 1))
 
 
 def as_cell(text: str) -> str:
-    r"""Return a text as a table cell: an apostrophe before formulas, escapes of unprintable characters and of ``;=``.
+    r"""Return a text as a table cell: an apostrophe before formulas, escapes of
+    unprintable characters and of ``;=``.
 
     `from_cell` restores any text.
 
@@ -376,12 +467,19 @@ def from_cell(text: str) -> str:
 
     Examples
     --------
-    >>> [from_cell(as_cell(text)) for text in ("=1+1", "GATA1", "'=1+1", "'quoted'", r"\x1b")]
+    >>> [
+    ...     from_cell(as_cell(text))
+    ...     for text in ("=1+1", "GATA1", "'=1+1", "'quoted'", r"\x1b")
+    ... ]
     ['=1+1', 'GATA1', "'=1+1", "'quoted'", '\\x1b']
     >>> from_cell(r"\u202e"), from_cell(r"C:\x41")
     ('\u202e', 'C:\\x41')
     """
-    plain = text[1:] if text.startswith("'") and text.lstrip(_BEFORE).startswith(_FORMULA) else text
+    plain = (
+        text[1:]
+        if text.startswith("'") and text.lstrip(_BEFORE).startswith(_FORMULA)
+        else text
+    )
     return _ESCAPE.sub(_unescaped_character, plain)
 
 
@@ -389,15 +487,28 @@ def from_column(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of a table with `from_cell` applied to its texts."""
     if column.dtype.kind in "biufc":
         return column
-    return column.map({cell: from_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
+    return column.map(
+        {
+            cell: from_cell(cell) if isinstance(cell, str) else cell
+            for cell in column.unique()
+        }
+    )
 
 
 def _escape(code: int) -> str:
-    return rf"\x{code:02x}" if code < 2**8 else rf"\u{code:04x}" if code < 2**16 else rf"\U{code:08x}"
+    return (
+        rf"\x{code:02x}"
+        if code < 2**8
+        else rf"\u{code:04x}"
+        if code < 2**16
+        else rf"\U{code:08x}"
+    )
 
 
 def _unescaped_character(found: re.Match[str]) -> str:
-    """Return the character of an escape, or the escape itself if `as_cell` never escapes the character."""
+    """Return the character of an escape, or the escape itself if `as_cell` never
+    escapes the character.
+    """
     code = int(found[0][2:], 16)
     letter = chr(code) if code < 0x110000 else " "
     return letter if letter in "\\;" or not letter.isprintable() else found[0]
@@ -417,16 +528,23 @@ def as_html(text: object) -> str:
 
 
 def to_csv(table: pd.DataFrame, *, index: bool = True, tabs: bool = False) -> str:
-    r"""Return a table as CSV (or tab-separated) text, with `as_cell` applied to texts in cells, index and header.
+    r"""Return a table as CSV (or tab-separated) text, with `as_cell` applied to texts
+    in cells, index and header.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> to_csv(pd.DataFrame({"arm": ["-GATA", "none"], "ace": [-1.5, 0.0]}), index=False)
+    >>> to_csv(
+    ...     pd.DataFrame({"arm": ["-GATA", "none"], "ace": [-1.5, 0.0]}), index=False
+    ... )
     "arm,ace\n'-GATA,-1.5\nnone,0.0\n"
     """
     flat = table.reset_index() if index else table
-    return flat.map(_as_cell_if_text).rename(columns=_as_cell_if_text).to_csv(index=False, sep="\t" if tabs else ",")
+    return (
+        flat.map(_as_cell_if_text)
+        .rename(columns=_as_cell_if_text)
+        .to_csv(index=False, sep="\t" if tabs else ",")
+    )
 
 
 def _as_cell_if_text(value: Any) -> Any:

@@ -11,8 +11,11 @@ from typing import Any
 _OTHER_WORDS = {"describe": "report"}
 
 
-def unknown_name(module: str, name: str, known: Iterable[str], rooms: Iterable[str] = ()) -> AttributeError:
-    """Return the error of a module without a name: with the room that has it, or else the nearest name of its own.
+def unknown_name(
+    module: str, name: str, known: Iterable[str], rooms: Iterable[str] = ()
+) -> AttributeError:
+    """Return the error of a module without a name: with the room that has it, or else
+    the nearest name of its own.
 
     Examples
     --------
@@ -27,18 +30,26 @@ def unknown_name(module: str, name: str, known: Iterable[str], rooms: Iterable[s
     if not name.startswith("_"):
         known = list(known)
         packages = [importlib.import_module(f"{module}.{room}") for room in rooms]
-        homes = [package.__name__ for package in packages if name in getattr(package, "__all__", ())]
+        homes = [
+            package.__name__
+            for package in packages
+            if name in getattr(package, "__all__", ())
+        ]
         other = _OTHER_WORDS.get(name, "")
         hint = nearest(name, known, cutoff=0.6)
         if homes and name.casefold() not in map(str.casefold, known):
             hint = f"; did you mean {', '.join(f'{home}.{name}' for home in homes)}?"
         hint = f"; did you mean {other!r}?" if other in known else hint
     # with the name given to the error, Python 3.12 would suggest it again
-    return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", obj=sys.modules[module])
+    return AttributeError(
+        f"module {module!r} has no attribute {name!r}{hint}", obj=sys.modules[module]
+    )
 
 
 def of_module(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__getattr__` and `__dir__` of a module: an error with the nearest name, and the names of ``__all__``."""
+    """Return `__getattr__` and `__dir__` of a module: an error with the nearest name,
+    and the names of ``__all__``.
+    """
 
     def names() -> list[str]:
         return sorted(sys.modules[module].__all__)
@@ -50,10 +61,12 @@ def of_module(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]
 
 
 def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__getattr__` and `__dir__` of a package that imports its names on first use.
+    """Return `__getattr__` and `__dir__` of a package that imports its names on first
+    use.
 
-    The imports are written once, under ``if TYPE_CHECKING:`` in the package's `__init__`. They are read from its source
-    and executed one by one, when a name is first used.
+    The imports are written once, under ``if TYPE_CHECKING:`` in the package's
+    `__init__`. They are read from its source and executed one by one, when a name is
+    first used.
 
     Parameters
     ----------
@@ -63,8 +76,9 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
     Returns
     -------
     tuple of callable
-        ``__getattr__`` (raises AttributeError for an unknown name, suggesting the nearest known one) and ``__dir__``
-        (the names of ``__all__``, and the subpackages of the root).
+        ``__getattr__`` (raises AttributeError for an unknown name, suggesting the
+        nearest known one) and ``__dir__`` (the names of ``__all__``, and the
+        subpackages of the root).
 
     Examples
     --------
@@ -82,21 +96,35 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
         import ast
 
         loader = sys.modules[package].__loader__
-        source = loader.get_source(package) if loader is not None and hasattr(loader, "get_source") else None
+        source = (
+            loader.get_source(package)
+            if loader is not None and hasattr(loader, "get_source")
+            else None
+        )
         if source is None:
-            raise ImportError(f"{package} is installed without its source; install causalgia with its .py files")
+            raise ImportError(
+                f"{package} is installed without its source; install causalgia with "
+                "its .py files"
+            )
         return {
             alias.asname or alias.name: node.module
             for block in ast.parse(source).body
             if isinstance(block, ast.If)
             for node in block.body
-            if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("causalgia")
+            if isinstance(node, ast.ImportFrom)
+            and node.module is not None
+            and node.module.startswith("causalgia")
             for alias in node.names
         }
 
     def get(name: str) -> Any:
         if name.startswith("__") or name not in homes():
-            raise unknown_name(package, name, names(), [room for room, home in homes().items() if home == package])
+            raise unknown_name(
+                package,
+                name,
+                names(),
+                [room for room, home in homes().items() if home == package],
+            )
         home = homes()[name]
         if home == package:
             return importlib.import_module(f"{package}.{name}")

@@ -1,7 +1,9 @@
-"""Texts in a Dataset: notes of a result in ``attrs["notes"]``, and long texts such as its design.
+"""Texts in a Dataset: notes of a result in ``attrs["notes"]``, and long texts such as
+its design.
 
-Controls may differ from their treatment in place, number or length of sites, or in composition; a note says so. A long
-text is an attribute if short, else compressed bytes in a variable.
+Controls may differ from their treatment in place, number or length of sites, or in
+composition; a note says so. A long text is an attribute if short, else compressed bytes
+in a variable.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 
 LONGEST_ATTRIBUTE = 30_000
-"""Most characters of a text stored as an attribute; netCDF-4 allows 64 KB of attributes."""
+"""Most characters of a text stored as an attribute; netCDF-4 allows 64 KB of
+attributes.
+"""
 Sites: TypeAlias = tuple[tuple[int, int], ...]
 
 _GC, _SINGLE, _SUBSTITUTED = 0.25, 0.4, 2
@@ -36,18 +40,21 @@ class Edit:
     Parameters
     ----------
     does
-        ``"word"``, ``"placebo"``, ``"placebo word"``, or kind and settings of another step. Two steps with the same
-        `does` and pattern differ only in place.
+        ``"word"``, ``"placebo"``, ``"placebo word"``, or kind and settings of another
+        step. Two steps with the same `does` and pattern differ only in place.
     sites
-        (start, width) of the edited sites, in coordinates of the background; None if they differ between sequences.
+        (start, width) of the edited sites, in coordinates of the background; None if
+        they differ between sequences.
     grows
         Bases by which the sequence becomes longer.
     pattern, label
         Identity and name of the pattern; empty if none is written.
     letters
-        The word on the + strand (A C G T and IUPAC); empty if units have different instances of a motif.
+        The word on the + strand (A C G T and IUPAC); empty if units have different
+        instances of a motif.
     bases
-        Counts of A, C, G, T: expected counts for IUPAC letters, those of the consensus for a motif.
+        Counts of A, C, G, T: expected counts for IUPAC letters, those of the consensus
+        for a motif.
     one_strand
         Whether it is RNA (written with U), without opposite strand.
     """
@@ -94,7 +101,9 @@ def edits_to_json(edits: Edits) -> str:
     >>> edits_to_json({"shorter": (Edit("delete", ((10, 5),), -5),)})
     '{"shorter": [["delete", [[10, 5]], -5, "", "", "", [], false]]}'
     """
-    return json.dumps({arm: [astuple(edit) for edit in done] for arm, done in edits.items()})
+    return json.dumps(
+        {arm: [astuple(edit) for edit in done] for arm, done in edits.items()}
+    )
 
 
 def edits_from_json(text: str) -> dict[str, tuple[Edit, ...]]:
@@ -125,26 +134,33 @@ def _edit_from_plain(plain: list[object]) -> Edit:
     return Edit(does, where, grows, pattern, label, letters, tuple(bases), one_strand)  # type: ignore[arg-type]
 
 
-def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> list[str]:
+def notes_of_controls(
+    contrasts: Mapping[str, Mapping[str, float]], edits: Edits
+) -> list[str]:
     """Return a sentence for each unintended difference between the arms of a contrast.
 
-    Two arms are compared by the edits that they do not share. If one has no such edit (as an untreated arm), or both
-    have the same edits at other places or in another number, the difference is the question and is not noted. Otherwise
-    noted are differences in number, place or length of sites or in length of the sequence; a placebo that rearranges
-    another word; and words of another composition.
+    Two arms are compared by the edits that they do not share. If one has no such edit
+    (as an untreated arm), or both have the same edits at other places or in another
+    number, the difference is the question and is not noted. Otherwise noted are
+    differences in number, place or length of sites or in length of the sequence; a
+    placebo that rearranges another word; and words of another composition.
 
-    Composition is compared in two ways. The share of G and C, equal on both strands of DNA, is noted if it differs by
-    more than a quarter. The shares of single bases are noted if more than two fifths of the bases differ (total
-    variation distance): AAAAAAA against ATATATA. For DNA this is up to the reverse complement: AAAAAAA and TTTTTTT are
-    one duplex in two orientations, so the note says that the contrast is of orientation alone. RNA (a word with U) is
-    compared as written. Words with one or two substituted bases are mutants, whose difference is the question, and are
-    not noted. Dinucleotides are not compared; a placebo does not preserve them either.
+    Composition is compared in two ways. The share of G and C, equal on both strands of
+    DNA, is noted if it differs by more than a quarter. The shares of single bases are
+    noted if more than two fifths of the bases differ (total variation distance):
+    AAAAAAA against ATATATA. For DNA this is up to the reverse complement: AAAAAAA and
+    TTTTTTT are one duplex in two orientations, so the note says that the contrast is of
+    orientation alone. RNA (a word with U) is compared as written. Words with one or two
+    substituted bases are mutants, whose difference is the question, and are not noted.
+    Dinucleotides are not compared; a placebo does not preserve them either.
 
-    Bases that one arm removes where the other has no edit are compared only if the arm has no other edit; otherwise
-    they belong to the background, as a tile that the other arm leaves in place.
+    Bases that one arm removes where the other has no edit are compared only if the arm
+    has no other edit; otherwise they belong to the background, as a tile that the other
+    arm leaves in place.
 
-    An arm is compared with each arm that it is contrasted with, such as two controls of equal weight, up to 500 pairs.
-    Contrasts with several arms of both signs, such as interactions and slopes, are skipped.
+    An arm is compared with each arm that it is contrasted with, such as two controls of
+    equal weight, up to 500 pairs. Contrasts with several arms of both signs, such as
+    interactions and slopes, are skipped.
 
     Parameters
     ----------
@@ -156,7 +172,15 @@ def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits
     Examples
     --------
     >>> edits = {
-    ...     "GATA": (Edit("word", ((20, 4),), pattern="GATA", letters="GATA", bases=(2, 0, 1, 1)),),
+    ...     "GATA": (
+    ...         Edit(
+    ...             "word",
+    ...             ((20, 4),),
+    ...             pattern="GATA",
+    ...             letters="GATA",
+    ...             bases=(2, 0, 1, 1),
+    ...         ),
+    ...     ),
     ...     "scrambled": (Edit("scramble 1", ((80, 4),)),),
     ... }
     >>> notes_of_controls({"GATA": {"GATA": 1.0, "scrambled": -1.0}}, edits)[0][:67]
@@ -175,7 +199,9 @@ def first_findings(found: list[str], things: str = "contrasts") -> str:
     return "; ".join(found[:_NAMED]) + more
 
 
-def _compared_arms(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> Iterator[tuple[str, str]]:
+def _compared_arms(
+    contrasts: Mapping[str, Mapping[str, float]], edits: Edits
+) -> Iterator[tuple[str, str]]:
     """Yield pairs (treated, control) from contrasts with a single arm of one sign."""
     left = _MOST_COMPARED
     for weights in contrasts.values():
@@ -193,15 +219,21 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
     """Return unintended differences between two arms: cure -> finding."""
     one = [edit for edit in edits[treated] if not _is_among(edit, edits[control])]
     other = [edit for edit in edits[control] if not _is_among(edit, edits[treated])]
-    if not (one and other) or {edit.question for edit in one} == {edit.question for edit in other}:
+    if not (one and other) or {edit.question for edit in one} == {
+        edit.question for edit in other
+    }:
         return {}
     who = f"'{treated}' and its control '{control}'"
     found = {
-        _SAME_BASES: f"{who} differ in {what}" if (what := _site_differences(one, other)) else "",
+        _SAME_BASES: f"{who} differ in {what}"
+        if (what := _site_differences(one, other))
+        else "",
         _OWN_WORD: f"the control '{control}' of '{treated}' {what}"
         if (what := _foreign_placebo_note(one, other))
         else "",
-        _OWN_BASES: f"{who} differ in composition ({what})" if (what := _composition_note(one, other)) else "",
+        _OWN_BASES: f"{who} differ in composition ({what})"
+        if (what := _composition_note(one, other))
+        else "",
         _ORIENTATION: f"{who} write reverse complements ({what})"
         if (what := _reverse_complement_note(one, other))
         else "",
@@ -210,7 +242,9 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
 
 
 def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
-    """Return whether an arm has the same edit at the same place, possibly as part of a longer word."""
+    """Return whether an arm has the same edit at the same place, possibly as part of a
+    longer word.
+    """
     if edit in others:
         return True
     if edit.does != "word" or edit.grows or not edit.sites or not edit.letters:
@@ -218,24 +252,43 @@ def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
     for longer in others:
         if longer.does == "word" and not longer.grows and longer.sites:
             offset = edit.sites[0][0] - longer.sites[0][0]
-            if offset >= 0 and longer.letters[offset : offset + len(edit.letters)] == edit.letters:
+            if (
+                offset >= 0
+                and longer.letters[offset : offset + len(edit.letters)] == edit.letters
+            ):
                 return True
     return False
 
 
-_SAME_BASES = "write both over the same bases, or part of the effect is of the place or the length and not of the word"
-_OWN_WORD = "a placebo of its own word keeps the composition: cg.Placebo of the same pattern at the same place"
-_OWN_BASES = "part of the effect may be of the composition; cg.Placebo keeps that of the word"
-_ORIENTATION = "on double-stranded DNA that is one word in two orientations, and the effect is of orientation alone"
+_SAME_BASES = (
+    "write both over the same bases, or part of the effect is of the place or the "
+    "length and not of the word"
+)
+_OWN_WORD = (
+    "a placebo of its own word keeps the composition: cg.Placebo of the same pattern "
+    "at the same place"
+)
+_OWN_BASES = (
+    "part of the effect may be of the composition; cg.Placebo keeps that of the word"
+)
+_ORIENTATION = (
+    "on double-stranded DNA that is one word in two orientations, and the effect is of "
+    "orientation alone"
+)
 _LOOKS = (_SAME_BASES, _OWN_WORD, _OWN_BASES, _ORIENTATION)
 
 
 def _site_differences(one: list[Edit], other: list[Edit]) -> str:
-    """Return differences in number, place and length of sites and in length of the sequence, as text."""
+    """Return differences in number, place and length of sites and in length of the
+    sequence, as text.
+    """
     grown = sum(edit.grows for edit in one) - sum(edit.grows for edit in other)
     if not grown and [edit.sites for edit in one] == [edit.sites for edit in other]:
         return ""
-    here, there = _merged_sites(_comparable_edits(one, other)), _merged_sites(_comparable_edits(other, one))
+    here, there = (
+        _merged_sites(_comparable_edits(one, other)),
+        _merged_sites(_comparable_edits(other, one)),
+    )
     if here is None or there is None:
         return ""
     (starts, widths), (starts_, widths_) = here, there
@@ -246,21 +299,33 @@ def _site_differences(one: list[Edit], other: list[Edit]) -> str:
     else:
         found["place"] = places if starts != starts_ else ""
         found["length"] = (
-            f"{_first_numbers(widths)} bases against {_first_numbers(widths_)}" if widths != widths_ else ""
+            f"{_first_numbers(widths)} bases against {_first_numbers(widths_)}"
+            if widths != widths_
+            else ""
         )
     if grown:
-        found["length of the sequence"] = f"{abs(grown)} bases {'longer' if grown > 0 else 'shorter'}"
+        found["length of the sequence"] = (
+            f"{abs(grown)} bases {'longer' if grown > 0 else 'shorter'}"
+        )
     found = {kind: what for kind, what in found.items() if what}
     return f"{' and '.join(found)} ({', '.join(found.values())})" if found else ""
 
 
 def _comparable_edits(one: list[Edit], other: list[Edit]) -> list[Edit]:
-    """Return the edits of an arm without removals at places that the other leaves unedited, if any remain."""
-    return [edit for edit in one if not edit.removes or any(_overlap(edit, there) for there in other)] or one
+    """Return the edits of an arm without removals at places that the other leaves
+    unedited, if any remain.
+    """
+    return [
+        edit
+        for edit in one
+        if not edit.removes or any(_overlap(edit, there) for there in other)
+    ] or one
 
 
 def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
-    """Return starts and widths of all sites, adjacent ones merged; None if they differ between sequences."""
+    """Return starts and widths of all sites, adjacent ones merged; None if they differ
+    between sequences.
+    """
     if any(edit.sites is None for edit in edits):
         return None
     starts: list[int] = []
@@ -277,18 +342,26 @@ def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
 def _first_numbers(numbers: list[int]) -> str:
     """Return numbers as text, at most the first three."""
     if len(numbers) > _PLACES:
-        return f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} more"
-    return " and ".join(filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1]))))
+        return (
+            f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} "
+            "more"
+        )
+    return " and ".join(
+        filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1])))
+    )
 
 
 def _foreign_placebo_note(one: list[Edit], other: list[Edit]) -> str:
-    """Return a note on the first placebo that rearranges a word other than those at its place (or anywhere)."""
+    """Return a note on the first placebo that rearranges a word other than those at its
+    place (or anywhere).
+    """
     words = [edit for edit in one if edit.label]
     for placebo in (edit for edit in other if edit.is_placebo):
         there = [edit for edit in words if _overlap(edit, placebo)] or words
         together = "".join(edit.pattern for edit in there)
         if there and not any(
-            _may_be_rearrangement(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]
+            _may_be_rearrangement(edit, placebo)
+            for edit in [*there, replace(there[0], pattern=together)]
         ):
             share = f"GC {placebo.gc:.2f} against {there[0].gc:.2f}"
             return f"rearranges {placebo.label}, not {there[0].label} ({share})"
@@ -318,13 +391,21 @@ def _is_fixed(edit: Edit) -> bool:
 
 
 def _composition_note(one: list[Edit], other: list[Edit]) -> str:
-    """Return the difference in composition as text, if more than two bases are substituted."""
+    """Return the difference in composition as text, if more than two bases are
+    substituted.
+    """
     if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
         return ""
     here, there = (
-        "".join(edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ())) for edits in (one, other)
+        "".join(
+            edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ())
+        )
+        for edits in (one, other)
     )
-    if len(here) == len(there) and sum(a != b for a, b in zip(here, there, strict=True)) <= _SUBSTITUTED:
+    if (
+        len(here) == len(there)
+        and sum(a != b for a, b in zip(here, there, strict=True)) <= _SUBSTITUTED
+    ):
         return ""
     shares, others = _base_shares(one), _base_shares(other)
     gc, gc_ = shares[1] + shares[2], others[1] + others[2]
@@ -335,14 +416,20 @@ def _composition_note(one: list[Edit], other: list[Edit]) -> str:
     if min(_distance(shares, others), _distance(shares, turned)) <= _SINGLE:
         return ""
     return " against ".join(
-        " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, found, strict=True) if share)
+        " ".join(
+            f"{base} {share:.2f}"
+            for base, share in zip(_BASES, found, strict=True)
+            if share
+        )
         for found in (shares, others)
     )
 
 
 def _base_shares(edits: list[Edit]) -> list[float]:
     """Return the shares of A, C, G and T in the words."""
-    counts = [sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)]
+    counts = [
+        sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)
+    ]
     return [count / sum(counts) for count in counts]
 
 
@@ -352,28 +439,45 @@ def _distance(one: list[float], other: list[float]) -> float:
 
 
 def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
-    """Return two words, one per arm, that are reverse complements of each other, as text."""
-    if len(one) != 1 or len(other) != 1 or one[0].one_strand or not (_is_fixed(one[0]) and _is_fixed(other[0])):
+    """Return two words, one per arm, that are reverse complements of each other, as
+    text.
+    """
+    if (
+        len(one) != 1
+        or len(other) != 1
+        or one[0].one_strand
+        or not (_is_fixed(one[0]) and _is_fixed(other[0]))
+    ):
         return ""
-    if one[0].is_placebo or other[0].is_placebo or one[0].letters != other[0].letters[::-1].translate(_OPPOSITE):
+    if (
+        one[0].is_placebo
+        or other[0].is_placebo
+        or one[0].letters != other[0].letters[::-1].translate(_OPPOSITE)
+    ):
         return ""
     return f"{one[0].letters} against {other[0].letters}"
 
 
 def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
-    """Return the Dataset with sentences added to ``attrs["notes"]``, each once, one a line.
+    """Return the Dataset with sentences added to ``attrs["notes"]``, each once, one a
+    line.
 
-    Verbs pass attrs on to their results, and `causalgia.report` prints each line as "Note: ...".
+    Verbs pass attrs on to their results, and `causalgia.report` prints each line as
+    "Note: ...".
 
     Examples
     --------
     >>> import xarray as xr
     >>> once = with_notes(xr.Dataset(), "control and treatment differ in length")
-    >>> with_notes(once, "control and treatment differ in length", "10 parents").attrs["notes"].splitlines()
+    >>> with_notes(once, "control and treatment differ in length", "10 parents").attrs[
+    ...     "notes"
+    ... ].splitlines()
     ['control and treatment differ in length', '10 parents']
     """
     known = notes_of(dataset)
-    lines = dict.fromkeys([*known, *(" ".join(sentence.split()) for sentence in sentences)])
+    lines = dict.fromkeys(
+        [*known, *(" ".join(sentence.split()) for sentence in sentences)]
+    )
     return dataset.assign_attrs(notes="\n".join(lines)) if lines else dataset
 
 
@@ -395,15 +499,22 @@ def without_notes(dataset: xr.Dataset, sentences: Iterable[str]) -> xr.Dataset:
     Examples
     --------
     >>> import xarray as xr
-    >>> notes_of(without_notes(xr.Dataset(attrs={"notes": "10 parents\none task"}), ["10 parents"]))
+    >>> notes_of(
+    ...     without_notes(
+    ...         xr.Dataset(attrs={"notes": "10 parents\none task"}), ["10 parents"]
+    ...     )
+    ... )
     ['one task']
     """
     left_out = {" ".join(sentence.split()) for sentence in sentences}
-    return dataset.assign_attrs(notes="\n".join(note for note in notes_of(dataset) if note not in left_out))
+    return dataset.assign_attrs(
+        notes="\n".join(note for note in notes_of(dataset) if note not in left_out)
+    )
 
 
 def pack_text(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
-    """Return the Dataset with a text as ``attrs[name]``, or zlib-compressed as variable ``name (byte)`` if it is long.
+    """Return the Dataset with a text as ``attrs[name]``, or zlib-compressed as variable
+    ``name (byte)`` if it is long.
 
     Examples
     --------
@@ -417,7 +528,11 @@ def pack_text(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
 
     if len(text) <= LONGEST_ATTRIBUTE:
         return dataset.assign_attrs({name: text})
-    return annotate(dataset.assign({name: ("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8))}))
+    return annotate(
+        dataset.assign(
+            {name: ("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8))}
+        )
+    )
 
 
 def unpack_text(dataset: xr.Dataset, name: str) -> str | None:
@@ -426,18 +541,22 @@ def unpack_text(dataset: xr.Dataset, name: str) -> str | None:
     Raises
     ------
     OutcomesError
-        If its bytes are damaged, or unpack to more than 128 MiB and twenty times their size.
+        If its bytes are damaged, or unpack to more than 128 MiB and twenty times their
+        size.
     """
     if name in dataset.variables:
         return inflate(
-            dataset[name].to_numpy().tobytes(), OutcomesError, source=f"the variable {quoted(name)}"
+            dataset[name].to_numpy().tobytes(),
+            OutcomesError,
+            source=f"the variable {quoted(name)}",
         ).decode()
     text = dataset.attrs.get(name)
     return None if text is None else str(text)
 
 
 def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
-    """Return the contrasts of the design stored with outcomes: ``{"control": ...}``, ``{"contrasts": ...}`` or {}.
+    """Return the contrasts of the design stored with outcomes: ``{"control": ...}``,
+    ``{"contrasts": ...}`` or {}.
 
     Raises
     ------
@@ -455,7 +574,8 @@ def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
         contrasts = parse_json(text or "{}", OutcomesError).get("contrasts")
     except (OutcomesError, AttributeError) as error:
         raise OutcomesError(
-            f"the design kept with the outcomes cannot be read ({error}); drop attrs['design']"
+            f"the design kept with the outcomes cannot be read ({error}); drop "
+            "attrs['design']"
         ) from error
     if contrasts is None:
         return {}

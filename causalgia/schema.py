@@ -1,7 +1,8 @@
 """Schema of all Datasets: their variables, dims, types and meanings.
 
-The same rows validate a Dataset (`validate`), annotate its variables (`annotate`) and generate the reference page. The
-schema is the only interface between trials, which write `outcomes`, and inference, which reads them.
+The same rows validate a Dataset (`validate`), annotate its variables (`annotate`) and
+generate the reference page. The schema is the only interface between trials, which
+write `outcomes`, and inference, which reads them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from causalgia.variables import SCHEMA, Kind, Variable
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SCHEMA", "Kind", "Variable", "annotate", "check_no_positions", "keeps_effects", "validate"]
+__all__ = [
+    "SCHEMA",
+    "Kind",
+    "Variable",
+    "annotate",
+    "check_no_positions",
+    "keeps_effects",
+    "validate",
+]
 
 
 if not TYPE_CHECKING:  # which would take any name
@@ -49,7 +58,8 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 
 
 def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.Dataset:
-    """Check a Dataset against the schema and return it; effects as `causalgia.effect_table.EffectTable`.
+    """Check a Dataset against the schema and return it; effects as
+    `causalgia.effect_table.EffectTable`.
 
     Lazy variables (dask) are read once, a few blocks at a time.
 
@@ -60,19 +70,21 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
     kind
         What it holds.
     positions
-        Whether outcomes, effects, moments and estimates may have a dim ``position`` before ``task``, as those of a
-        predictor with a `causalgia.Track` have.
+        Whether outcomes, effects, moments and estimates may have a dim ``position``
+        before ``task``, as those of a predictor with a `causalgia.Track` have.
 
     Returns
     -------
     Dataset
-        The same Dataset; effects, moments, estimates and decisions as `causalgia.effect_table.EffectTable`.
+        The same Dataset; effects, moments, estimates and decisions as
+        `causalgia.effect_table.EffectTable`.
 
     Raises
     ------
     OutcomesError
-        If the kind is unknown, it is not a Dataset, a variable or dim is absent or of another shape or dtype than in
-        the schema, names in a coordinate repeat, or a value is not finite. The message names the variable.
+        If the kind is unknown, it is not a Dataset, a variable or dim is absent or of
+        another shape or dtype than in the schema, names in a coordinate repeat, or a
+        value is not finite. The message names the variable.
 
     Examples
     --------
@@ -87,16 +99,36 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
         check_no_positions(dataset, kind)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
-            raise OutcomesError(f"{kind}: no dim {quoted(dim)}{_reason_and_cure(dataset, dim, kind)}")
-    for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate", "check"):
+            raise OutcomesError(
+                f"{kind}: no dim {quoted(dim)}{_reason_and_cure(dataset, dim, kind)}"
+            )
+    for name in (
+        "unit",
+        "arm",
+        "contrast",
+        "task",
+        "model",
+        "barcode",
+        "oligo",
+        "replicate",
+        "check",
+    ):
         _validate_names(dataset, name, kind)
     if kind == "counts":
         _validate_counts(dataset)
     if kind == "outcomes" and "outcome" not in dataset:
-        raise OutcomesError(f"outcomes: no variable 'outcome'{_reason_and_cure(dataset, 'outcome', kind)}")
-    if kind == "effects" and "ice" not in dataset and not {"outcome", "assigned"} <= set(dataset.variables):
         raise OutcomesError(
-            "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel); use cg.contrast"
+            "outcomes: no variable "
+            f"'outcome'{_reason_and_cure(dataset, 'outcome', kind)}"
+        )
+    if (
+        kind == "effects"
+        and "ice" not in dataset
+        and not {"outcome", "assigned"} <= set(dataset.variables)
+    ):
+        raise OutcomesError(
+            "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' "
+            "(parallel); use cg.contrast"
         )
     for row in SCHEMA:
         if kind not in row.datasets:
@@ -106,7 +138,8 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
             _validate_variable(array, row, kind)
         elif row.required:
             raise OutcomesError(
-                f"{kind}: no variable {quoted(row.name)} ({row.meaning}){_reason_and_cure(dataset, row.name, kind)}"
+                f"{kind}: no variable {quoted(row.name)} "
+                f"({row.meaning}){_reason_and_cure(dataset, row.name, kind)}"
             )
     if kind not in {"effects", "moments", "estimates", "decisions"}:
         return dataset
@@ -116,25 +149,31 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
 
 
 OF_MAPS = (
-    "these are maps of cg.attribute, and a position of a map has no estimate; average them over the instances of a "
-    "word, cg.attribution.average(maps, 'TGCATG'), or test the words that they suggest: cg.propose(maps, "
-    "predictor=..., rng=0) and cg.experiments.proposals"
+    "these are maps of cg.attribute, and a position of a map has no estimate; average "
+    "them over the instances of a word, cg.attribution.average(maps, 'TGCATG'), or "
+    "test the words that they suggest: cg.propose(maps, predictor=..., rng=0) and "
+    "cg.experiments.proposals"
 )
 
 
 def check_no_average_map(estimates: object, call: str) -> None:
-    """Raise OutcomesError for the average of maps at the positions of a motif, where rows would get probabilities."""
+    """Raise OutcomesError for the average of maps at the positions of a motif, where
+    rows would get probabilities.
+    """
     attrs = getattr(estimates, "attrs", {})
     if "map_method" in attrs and "motif_position" in getattr(estimates, "coords", {}):
         raise OutcomesError(
-            f"{call}: these are averages of maps, and a position of a motif has an interval and no probability "
-            "(docs/decisions/0022): read lower and upper, cg.simultaneous(average, method='dunnett') for all positions "
-            "together, or test the letters of a word by a trial, cg.experiments.word_mutagenesis(null, word=...)"
+            f"{call}: these are averages of maps, and a position of a motif has an "
+            "interval and no probability (docs/decisions/0022): read lower and upper, "
+            "cg.simultaneous(average, method='dunnett') for all positions together, or "
+            "test the letters of a word by a trial, "
+            "cg.experiments.word_mutagenesis(null, word=...)"
         )
 
 
 def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
-    """Raise OutcomesError for curves, with a dim position, where one number for each task is needed.
+    """Raise OutcomesError for curves, with a dim position, where one number for each
+    task is needed.
 
     Examples
     --------
@@ -148,28 +187,48 @@ def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
         raise OutcomesError(f"{kind}: {OF_MAPS}")
     if "position" in dataset.dims:
         raise OutcomesError(
-            f"{kind}: they have a dim 'position', and one number for each task is needed here; read windows of the "
-            "track out, cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)]), or take one position, "
-            ".isel(position=...). Curves have cg.contrast, cg.estimate, cg.simultaneous(over='position') and cg.report"
+            f"{kind}: they have a dim 'position', and one number for each task is "
+            "needed here; read windows of the track out, cg.TorchPredictor(..., "
+            "track=, reduce=[cg.Window('TSS', -50, 50)]), or take one position, "
+            ".isel(position=...). Curves have cg.contrast, cg.estimate, "
+            "cg.simultaneous(over='position') and cg.report"
         )
 
 
 def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
-    """Return why a Dataset lacks a dim or variable, and what to do: it is of another kind, or one name was selected."""
+    """Return why a Dataset lacks a dim or variable, and what to do: it is of another
+    kind, or one name was selected.
+    """
     if lacking in dataset.coords and not dataset[lacking].dims:
-        return f", because one was selected; a list keeps it: .sel({lacking}=[{quoted(dataset[lacking].item())}])"
-    contrasted = {"ice", "ice_mean"} & {*dataset.variables} or ("outcome" in dataset and "contrast" in dataset.dims)
+        return (
+            ", because one was selected; a list keeps it: "
+            f".sel({lacking}=[{quoted(dataset[lacking].item())}])"
+        )
+    contrasted = {"ice", "ice_mean"} & {*dataset.variables} or (
+        "outcome" in dataset and "contrast" in dataset.dims
+    )
     if kind in ("effects", "outcomes") and "ace" in dataset:
-        return "; these are estimates already: give them to cg.adjust, cg.infer or cg.decide"
+        return (
+            "; these are estimates already: give them to cg.adjust, cg.infer or "
+            "cg.decide"
+        )
     if kind == "outcomes" and contrasted:
         return (
-            "; these are effects already: give them to cg.estimate. Other contrasts of arms or tasks need the "
-            "outcomes: run the trial without keep=, or with an analysis that asks for them"
+            "; these are effects already: give them to cg.estimate. Other contrasts of "
+            "arms or tasks need the outcomes: run the trial without keep=, or with an "
+            "analysis that asks for them"
         )
     if kind == "effects" and "outcome" in dataset and not contrasted:
-        return "; these are outcomes: contrast them first, effects = cg.contrast(outcomes, control=...)"
+        return (
+            "; these are outcomes: contrast them first, effects = "
+            "cg.contrast(outcomes, control=...)"
+        )
     if kind == "estimates" and (contrasted or "outcome" in dataset):
-        kinds, given = ("effects", "effects") if contrasted else ("outcomes", "cg.contrast(outcomes, control=...)")
+        kinds, given = (
+            ("effects", "effects")
+            if contrasted
+            else ("outcomes", "cg.contrast(outcomes, control=...)")
+        )
         return f"; these are {kinds}: estimate first, estimates = cg.estimate({given})"
     return f"; a Dataset from {_MAKERS[kind]} has it"
 
@@ -180,11 +239,14 @@ def check_dataset(dataset: object, kind: Kind) -> None:
 
     if kind not in get_args(Kind):
         kinds = list(get_args(Kind))
-        near = nearest(str(kind), kinds) or f"; use one of {', '.join(map(quoted, kinds))}"
+        near = (
+            nearest(str(kind), kinds) or f"; use one of {', '.join(map(quoted, kinds))}"
+        )
         raise OutcomesError(f"kind={quoted(kind)} is not a kind of Dataset{near}")
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
-            f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one from {_MAKERS[kind]}"
+            f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one "
+            f"from {_MAKERS[kind]}"
         )
 
 
@@ -209,7 +271,8 @@ _MAKERS: dict[Kind, str] = {
 
 
 def keeps_effects(dataset: object) -> bool:
-    """Return whether a Dataset contains effects or their moments, with or without outcomes.
+    """Return whether a Dataset contains effects or their moments, with or without
+    outcomes.
 
     Examples
     --------
@@ -219,14 +282,22 @@ def keeps_effects(dataset: object) -> bool:
     """
     import xarray as xr
 
-    return isinstance(dataset, xr.Dataset) and ("ice" in dataset or "ice_mean" in dataset)
+    return isinstance(dataset, xr.Dataset) and (
+        "ice" in dataset or "ice_mean" in dataset
+    )
 
 
 def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable, with 0 for infinite limits that are marked in ``unbounded``."""
+    """Return a variable, with 0 for infinite limits that are marked in
+    ``unbounded``.
+    """
     side = name.removesuffix("_tost")
     array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(side)
-    if end is None or "unbounded" not in dataset or dataset["unbounded"].dims != array.dims:
+    if (
+        end is None
+        or "unbounded" not in dataset
+        or dataset["unbounded"].dims != array.dims
+    ):
         return array
     return array.where(~(dataset["unbounded"].astype(bool) & (array == end)), 0.0)
 
@@ -240,46 +311,83 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
         dims = tuple(dim for dim in dims if dim != "position")
     if dims not in row.dims:
         wrong = f"{array.dims}, not {' or '.join(map(str, row.dims))}"
-        raise OutcomesError(f"{kind}: {quoted(row.name)} has dims {wrong}; transpose or rename them")
-    if row.dtype != "*" and array.dtype.kind not in {"U": "UOT", "i": "iu"}.get(row.dtype, row.dtype):
+        raise OutcomesError(
+            f"{kind}: {quoted(row.name)} has dims {wrong}; transpose or rename them"
+        )
+    if row.dtype != "*" and array.dtype.kind not in {"U": "UOT", "i": "iu"}.get(
+        row.dtype, row.dtype
+    ):
         dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
-        raise OutcomesError(f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first")
+        raise OutcomesError(
+            f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first"
+        )
     if kind in ("library", "counts") and row.dtype == "U" and array.dtype.kind == "O":
-        odd = next((i for i, value in enumerate(array.to_numpy().flat) if not isinstance(value, str)), None)
+        odd = next(
+            (
+                i
+                for i, value in enumerate(array.to_numpy().flat)
+                if not isinstance(value, str)
+            ),
+            None,
+        )
         if odd is not None:
             value = array.to_numpy().flat[odd]
             raise OutcomesError(
-                f"{kind}: {quoted(row.name)} of {dims[0]} {odd} is {value!s}, and not text; fill it in, or leave the "
-                "row out"
+                f"{kind}: {quoted(row.name)} of {dims[0]} {odd} is {value!s}, and not "
+                "text; fill it in, or leave the row out"
             )
     if row.dtype == "f" and not is_finite(array.data):
         value, where = first_where(array.data, lambda block: ~np.isfinite(block))
         labels = ", ".join(
-            f"{dim} {array[dim].to_numpy()[i]!s}" if dim in array.coords else f"{dim} {i}"
+            f"{dim} {array[dim].to_numpy()[i]!s}"
+            if dim in array.coords
+            else f"{dim} {i}"
             for dim, i in zip(array.dims, where, strict=True)
         )
-        raise OutcomesError(f"{kind}: {quoted(row.name)} has {value!s} at {labels}; repair it where it arose")
+        raise OutcomesError(
+            f"{kind}: {quoted(row.name)} has {value!s} at {labels}; repair it where it "
+            "arose"
+        )
 
 
 def _validate_counts(counts: xr.Dataset) -> None:
-    """Raise OutcomesError for reads below 0, or barcodes of absent oligos, as after selecting oligos alone."""
+    """Raise OutcomesError for reads below 0, or barcodes of absent oligos, as after
+    selecting oligos alone.
+    """
     for name in ("dna", "rna", "dna_total", "rna_total"):
-        if name in counts and counts[name].dtype.kind == "i" and (counts[name].to_numpy() < 0).any():
+        if (
+            name in counts
+            and counts[name].dtype.kind == "i"
+            and (counts[name].to_numpy() < 0).any()
+        ):
             raise OutcomesError(
-                f"counts: {quoted(name)} has {counts[name].to_numpy().min()}, and reads are counted from 0; give the "
-                "counts as they were read"
+                f"counts: {quoted(name)} has {counts[name].to_numpy().min()}, and "
+                "reads are counted from 0; give the counts as they were read"
             )
     place = counts["oligo_index"].to_numpy() if "oligo_index" in counts else np.zeros(0)
     if place.size and not 0 <= place.min() <= place.max() < counts.sizes["oligo"]:
         raise OutcomesError(
-            f"counts: 'oligo_index' has {place.max() if place.min() >= 0 else place.min()}, and there are "
-            f"{counts.sizes['oligo']:,} oligos; select them with their barcodes: cg.mpra.filter, or arm_names="
+            "counts: 'oligo_index' has "
+            f"{place.max() if place.min() >= 0 else place.min()}, and there are "
+            f"{counts.sizes['oligo']:,} oligos; select them with their barcodes: "
+            "cg.mpra.filter, or arm_names="
         )
 
 
 def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
-    if dataset.sizes.get(name) == 0 and name in ("arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
-        raise OutcomesError(f"{kind}: no {name} at all; the selection before left none: select at least one")
+    if dataset.sizes.get(name) == 0 and name in (
+        "arm",
+        "contrast",
+        "task",
+        "model",
+        "barcode",
+        "oligo",
+        "replicate",
+    ):
+        raise OutcomesError(
+            f"{kind}: no {name} at all; the selection before left none: select at "
+            "least one"
+        )
     if name not in dataset.coords or dataset[name].dims != (name,):
         return
     values = dataset[name].to_numpy()
@@ -288,23 +396,38 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
     absent = pd.isna(values) if values.dtype.kind in "fO" else np.zeros(0, dtype=bool)
     if absent.any():
         raise OutcomesError(
-            f"{kind}: {name} {int(absent.argmax())} has no name, but {values[absent][0]!s}; give it one"
+            f"{kind}: {name} {int(absent.argmax())} has no name, but "
+            f"{values[absent][0]!s}; give it one"
         )
     if values.dtype.kind == "O":
-        odd = next((i for i, value in enumerate(values) if not isinstance(value, str | bytes | Number)), None)
+        odd = next(
+            (
+                i
+                for i, value in enumerate(values)
+                if not isinstance(value, str | bytes | Number)
+            ),
+            None,
+        )
         if odd is not None:
             raise OutcomesError(
-                f"{kind}: {name} {odd} is {quoted(values[odd])}, and names are text or numbers; rename it"
+                f"{kind}: {name} {odd} is {quoted(values[odd])}, and names are text or "
+                "numbers; rename it"
             )
     if values.dtype.kind in "iu" and (values[1:] > values[:-1]).all():
         return
-    if values.dtype.kind in "iuU" and name in dataset.indexes and dataset.indexes[name].is_unique:
+    if (
+        values.dtype.kind in "iuU"
+        and name in dataset.indexes
+        and dataset.indexes[name].is_unique
+    ):
         return
-    labels, counts = np.unique(values.astype(str) if values.dtype == object else values, return_counts=True)
+    labels, counts = np.unique(
+        values.astype(str) if values.dtype == object else values, return_counts=True
+    )
     if (counts > 1).any():
         raise OutcomesError(
-            f"{kind}: {name} {labels[counts > 1][0]!s} appears {counts.max()} times; make the names of "
-            f"{quoted(name)} unique"
+            f"{kind}: {name} {labels[counts > 1][0]!s} appears {counts.max()} times; "
+            f"make the names of {quoted(name)} unique"
         )
 
 
@@ -314,6 +437,9 @@ def annotate(dataset: xr.Dataset) -> xr.Dataset:
         if row.name not in dataset.variables:
             continue
         dims = tuple(map(str, dataset[row.name].dims))
-        if dims in row.dims or tuple(dim for dim in dims if dim != "position") in row.dims:
+        if (
+            dims in row.dims
+            or tuple(dim for dim in dims if dim != "position") in row.dims
+        ):
             dataset[row.name].attrs.setdefault("meaning", row.meaning)
     return dataset

@@ -1,4 +1,6 @@
-"""Datasets on disk, as netCDF files with a checksum; files of other programs are read under guard."""
+"""Datasets on disk, as netCDF files with a checksum; files of other programs are read
+under guard.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ _SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 12
 _FREE, _RATIO = 2**28, 1_100
 _ROOM = 2**30
 _REFUSED = 3
-_READING: dict[str, Any] = {"engine": "h5netcdf", "decode_times": False, "phony_dims": "access"}
+_READING: dict[str, Any] = {
+    "engine": "h5netcdf",
+    "decode_times": False,
+    "phony_dims": "access",
+}
 
 
 if not TYPE_CHECKING:  # which would take any name
@@ -42,7 +48,8 @@ if not TYPE_CHECKING:  # which would take any name
 
 
 def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
-    """Write a netCDF file with a checksum at its end, atomically (by a temporary file in the same folder).
+    """Write a netCDF file with a checksum at its end, atomically (by a temporary file
+    in the same folder).
 
     Parameters
     ----------
@@ -58,7 +65,10 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
     """
     check_no_pipe(path, OutcomesError)
     if not path.name or "\0" in path.name:
-        raise OutcomesError(f"{quoted(str(path))} is not a name of a file; give a path such as outcomes.nc")
+        raise OutcomesError(
+            f"{quoted(str(path))} is not a name of a file; give a path such as "
+            "outcomes.nc"
+        )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         fill(temporary)
@@ -68,7 +78,8 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
             file.write(_MARK + digest)
         temporary.replace(path)
     except OSError as error:
-        what = os.strerror(error.errno) if error.errno else str(error)  # HDF5's message names the temporary file
+        # HDF5's message names the temporary file
+        what = os.strerror(error.errno) if error.errno else str(error)
         msg = f"{path}: cannot be written ({what}); choose another folder"
         raise OutcomesError(msg) from error
     finally:
@@ -90,7 +101,11 @@ def read_netcdf(path: Path) -> xr.Dataset:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "x.nc"
     >>> dataset = xr.Dataset({"x": ("unit", [1.0, 2.0])})
-    >>> read_netcdf(write_netcdf(path, lambda place: dataset.to_netcdf(place, engine="h5netcdf"))).identical(dataset)
+    >>> read_netcdf(
+    ...     write_netcdf(
+    ...         path, lambda place: dataset.to_netcdf(place, engine="h5netcdf")
+    ...     )
+    ... ).identical(dataset)
     True
     >>> _ = path.write_bytes(path.read_bytes().replace(b"unit", b"Unit"))
     >>> read_netcdf(path)
@@ -113,24 +128,32 @@ def read_tree(path: Path) -> xr.DataTree:
 def check_file(path: Path) -> None:
     """Raise if a file is unsafe for HDF5.
 
-    A file from `write_netcdf` is verified by the checksum at its end (or before the padding of a copy). Any other is
-    first read by a child process, with ten seconds of processor time plus one for each 10 MB, and memory for the
-    declared arrays. These may have at most 256 MiB or 1,100 times the size of the file, more than any compression
-    achieves.
+    A file from `write_netcdf` is verified by the checksum at its end (or before the
+    padding of a copy). Any other is first read by a child process, with ten seconds of
+    processor time plus one for each 10 MB, and memory for the declared arrays. These
+    may have at most 256 MiB or 1,100 times the size of the file, more than any
+    compression achieves.
 
     Raises
     ------
     OutcomesError
-        If the file is absent, a pipe or a device, changed since it was written, contains links or arrays in other
-        files, or could not be read within these limits.
+        If the file is absent, a pipe or a device, changed since it was written,
+        contains links or arrays in other files, or could not be read within these
+        limits.
     """
     with open_regular_file(path, OutcomesError) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - SEAL - _PADDING, 0))
         end = file.read()
         at = _begin_of_seal(end)
-        if at is not None and _digest(file, size - len(end) + at) != end[at + len(_MARK) : at + SEAL]:
-            raise OutcomesError(f"{path}: damaged: its bytes are not those that were written; make it anew")
+        if (
+            at is not None
+            and _digest(file, size - len(end) + at) != end[at + len(_MARK) : at + SEAL]
+        ):
+            raise OutcomesError(
+                f"{path}: damaged: its bytes are not those that were written; make it "
+                "anew"
+            )
     if at is None:
         _read_in_child(path, size)
     with _as_damage_error(path):
@@ -138,14 +161,24 @@ def check_file(path: Path) -> None:
 
 
 def _begin_of_seal(end: bytes) -> int | None:
-    """Return where the checksum begins in the last bytes of a file, cut short or padded as it may be; else None."""
-    cut = next((n for n in range(len(_MARK) - 1, len(_MARK) // 2, -1) if end.endswith(_MARK[:n])), 0)
+    """Return where the checksum begins in the last bytes of a file, cut short or padded
+    as it may be; else None.
+    """
+    cut = next(
+        (
+            n
+            for n in range(len(_MARK) - 1, len(_MARK) // 2, -1)
+            if end.endswith(_MARK[:n])
+        ),
+        0,
+    )
     at = len(end) - cut if cut else end.rfind(_MARK)
     return at if at >= 0 and not end[at + SEAL :].strip(b"\0\r\n") else None
 
 
 def check_hdf5(path: Path) -> None:
-    """Raise if an HDF5 file of any program is unsafe, as `check_file` does: a child process reads all its arrays first.
+    """Raise if an HDF5 file of any program is unsafe, as `check_file` does: a child
+    process reads all its arrays first.
 
     Raises
     ------
@@ -169,7 +202,9 @@ def read_within_limits(path: Path, kind: str = "netCDF") -> None:
     else:
         import h5py
 
-        def read(_: str, found: Any) -> None:  # whatever else it returned would end the visit
+        def read(
+            _: str, found: Any
+        ) -> None:  # whatever else it returned would end the visit
             dict(found.attrs)
             if isinstance(found, h5py.Dataset):
                 found[()]
@@ -181,35 +216,66 @@ def read_within_limits(path: Path, kind: str = "netCDF") -> None:
 
 def _read_in_child(path: Path, size: int, kind: str = "netCDF") -> None:
     seconds = _time_limit(size)
-    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import store; store.report_damage(*sys.argv[2:])"
-    if "hdf5plugin" in sys.modules:  # whose filters this process has, and the child needs
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); from causalgia import store; "
+        "store.report_damage(*sys.argv[2:])"
+    )
+    if (
+        "hdf5plugin" in sys.modules
+    ):  # whose filters this process has, and the child needs
         code = f"import hdf5plugin; {code}"
-    command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path), kind]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        code,
+        str(Path(__file__).parents[1]),
+        os.fspath(path),
+        kind,
+    ]
     try:
         ended = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PATIENCE * seconds,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"},
+            env=os.environ
+            | {
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+                "HDF5_PLUGIN_PRELOAD": "::",
+            },
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         message = (
-            f"{path}: damaged, or on a disk that does not answer: not read in {_PATIENCE * seconds} s; make it anew"
+            f"{path}: damaged, or on a disk that does not answer: not read in "
+            f"{_PATIENCE * seconds} s; make it anew"
         )
         raise OutcomesError(message) from error
     if -ended.returncode == getattr(signal, "SIGXCPU", None):
-        raise OutcomesError(f"{path}: damaged: it was not read in {seconds} s of processor time; make it anew")
+        raise OutcomesError(
+            f"{path}: damaged: it was not read in {seconds} s of processor time; make "
+            "it anew"
+        )
     if ended.returncode == _REFUSED:
         raise OutcomesError(f"{path}: {ended.stdout.decode(errors='replace')}")
     if ended.returncode:
-        why = f"signal {-ended.returncode}" if ended.returncode < 0 else f"exit code {ended.returncode}"
-        raise OutcomesError(f"{path}: damaged or no {kind} file (reading it ended with {why}); make it anew")
+        why = (
+            f"signal {-ended.returncode}"
+            if ended.returncode < 0
+            else f"exit code {ended.returncode}"
+        )
+        raise OutcomesError(
+            f"{path}: damaged or no {kind} file (reading it ended with {why}); make it "
+            "anew"
+        )
 
 
 def report_damage(path: str, kind: str = "netCDF") -> None:
-    """Read a file in a child process; print the error, if any, and exit with code `_REFUSED`."""
+    """Read a file in a child process; print the error, if any, and exit with code
+    `_REFUSED`.
+    """
     try:
         with _as_damage_error(Path(path), kind):
             read_within_limits(Path(path), kind)
@@ -226,11 +292,15 @@ def _as_damage_error(path: Path, kind: str = "netCDF") -> Iterator[None]:
         raise
     except Exception as error:  # damaged files raise any exception
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OutcomesError(f"{path}: damaged or no {kind} file ({what}); make it anew") from error
+        raise OutcomesError(
+            f"{path}: damaged or no {kind} file ({what}); make it anew"
+        ) from error
 
 
 def _declared_bytes(path: Path) -> int:
-    """Return the declared bytes of all arrays of a file, without reading them or following links."""
+    """Return the declared bytes of all arrays of a file, without reading them or
+    following links.
+    """
     import h5py
 
     total, seen = 0, set()
@@ -240,7 +310,10 @@ def _declared_bytes(path: Path) -> int:
             group = left.pop()
             place = h5py.h5o.get_info(group.id).addr
             if place in seen:
-                raise OutcomesError(f"{path}: damaged: group {quoted(group.name)} contains itself; make it anew")
+                raise OutcomesError(
+                    f"{path}: damaged: group {quoted(group.name)} contains itself; "
+                    "make it anew"
+                )
             seen.add(place)
             for name in group:
                 _check_link(path, name, group.get(name, getlink=True))
@@ -253,8 +326,8 @@ def _declared_bytes(path: Path) -> int:
     size = path.stat().st_size
     if total > max(_FREE, _RATIO * size):
         raise OutcomesError(
-            f"{path}: declares arrays of {total:,} bytes and has {size:,}, less than any compression leaves; it is "
-            "damaged, so make it anew"
+            f"{path}: declares arrays of {total:,} bytes and has {size:,}, less than "
+            "any compression leaves; it is damaged, so make it anew"
         )
     return total
 
@@ -264,16 +337,16 @@ def _check_link(path: Path, name: str, link: object) -> None:
 
     if not isinstance(link, h5py.HardLink):
         raise OutcomesError(
-            f"{path}: {quoted(name)} is a link to another place; write the file anew with the values in it, "
-            "if you trust it"
+            f"{path}: {quoted(name)} is a link to another place; write the file anew "
+            "with the values in it, if you trust it"
         )
 
 
 def _check_stored_inside(path: Path, array: Any) -> None:
     if array.external or array.is_virtual:
         raise OutcomesError(
-            f"{path}: the values of {quoted(array.name)} are in other files; write the file anew with the values, "
-            "if you trust it"
+            f"{path}: the values of {quoted(array.name)} are in other files; write the "
+            "file anew with the values, if you trust it"
         )
 
 
@@ -283,7 +356,9 @@ def _time_limit(size: int) -> int:
 
 
 def _limit_time(more: int) -> None:
-    """Limit this process to so many more seconds of processor time, if the system supports it."""
+    """Limit this process to so many more seconds of processor time, if the system
+    supports it.
+    """
     try:
         import resource
     except ImportError:  # Windows
@@ -291,7 +366,10 @@ def _limit_time(more: int) -> None:
     used = math.ceil(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     limit = used + more
-    resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_CPU,
+        (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard),
+    )
 
 
 def _limit_memory(more: int) -> None:
@@ -300,10 +378,17 @@ def _limit_memory(more: int) -> None:
         import resource
     except ImportError:  # Windows
         return
-    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    pages = (
+        int(Path("/proc/self/statm").read_text().split()[0])
+        if Path("/proc/self/statm").exists()
+        else 0
+    )
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = pages * resource.getpagesize() + more
-    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_AS,
+        (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard),
+    )
 
 
 def _digest(file: BinaryIO, size: int) -> bytes:
@@ -318,7 +403,8 @@ def _digest(file: BinaryIO, size: int) -> bytes:
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a Dataset as netCDF-4, atomically.
 
-    An interrupted write leaves the previous file unchanged. The file ends in a checksum, which `load` verifies.
+    An interrupted write leaves the previous file unchanged. The file ends in a
+    checksum, which `load` verifies.
 
     Parameters
     ----------
@@ -330,25 +416,32 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     OutcomesError
-        If it is not a Dataset, an attribute or a name cannot be stored, or the file cannot be written.
+        If it is not a Dataset, an attribute or a name cannot be stored, or the file
+        cannot be written.
 
     Examples
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> dataset = xr.Dataset({"ace": (("contrast", "task"), [[1.5]])}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> dataset = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.5]])},
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
+    ... )
     >>> load(save(dataset, folder / "estimates.nc"), "estimates").identical(dataset)
     True
     """
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
-            f"save writes an xarray Dataset, and this is {type(dataset).__name__}; make one of a table with "
-            "cg.from_frame (outcomes) or cg.from_effects (effects with standard errors)"
+            f"save writes an xarray Dataset, and this is {type(dataset).__name__}; "
+            "make one of a table with cg.from_frame (outcomes) or cg.from_effects "
+            "(effects with standard errors)"
         )
     target = Path(path)
     _check_attrs(dataset, target)
     try:
-        plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
+        plain = dataset.rename(
+            {name: quote(str(name), safe="") for name in _all_names(dataset)}
+        )
         return write_netcdf(target, lambda place: _fill_netcdf(plain, place))
     except (OutcomesError, OSError, MemoryError):
         raise
@@ -357,11 +450,15 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
 
 
 def _fill_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write what ``to_netcdf`` does, without loading `distributed` for a lock that numbers in memory do not need."""
+    """Write what ``to_netcdf`` does, without loading `distributed` for a lock that
+    numbers in memory do not need.
+    """
     if any(is_lazy(variable) for variable in dataset.variables.values()):
         dataset.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
         return
-    target = xr.backends.H5NetCDFStore.open(path, mode="w", format="NETCDF4", lock=False)
+    target = xr.backends.H5NetCDFStore.open(
+        path, mode="w", format="NETCDF4", lock=False
+    )
     try:
         dataset.dump_to_store(target)
     finally:
@@ -369,27 +466,34 @@ def _fill_netcdf(dataset: xr.Dataset, path: Path) -> None:
 
 
 def _storage_error(path: str | Path, error: Exception) -> OutcomesError:
-    """Return the error for what HDF5 cannot store: a zero byte, half a surrogate pair, names that differ in a slash."""
-    return OutcomesError(f"{path}: HDF5 cannot store a name or a value of it ({first_line(error)}); rename or drop it")
+    """Return the error for what HDF5 cannot store: a zero byte, half a surrogate pair,
+    names that differ in a slash.
+    """
+    return OutcomesError(
+        f"{path}: HDF5 cannot store a name or a value of it ({first_line(error)}); "
+        "rename or drop it"
+    )
 
 
 def load(path: str | Path, kind: Kind) -> xr.Dataset:
     """Read a Dataset written by `save` into memory and check it against the schema.
 
-    Other netCDF files are first read by a child process with limits on time and memory; a file that refers to other
-    files raises an error.
+    Other netCDF files are first read by a child process with limits on time and memory;
+    a file that refers to other files raises an error.
 
     Parameters
     ----------
     path
         The file.
     kind
-        Expected kind: ``"sequences"``, ``"outcomes"``, ``"effects"`` or ``"estimates"``.
+        Expected kind: ``"sequences"``, ``"outcomes"``, ``"effects"`` or
+        ``"estimates"``.
 
     Raises
     ------
     OutcomesError
-        If the file is absent, damaged or not a Dataset of this kind; the message begins with the path.
+        If the file is absent, damaged or not a Dataset of this kind; the message begins
+        with the path.
     """
     source = Path(path)
     try:
@@ -397,15 +501,29 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     except OutcomesError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
-        msg = f"{source}: no such file; causalgia.store.save writes it, as does `causalgia run`"
+        msg = (
+            f"{source}: no such file; causalgia.store.save writes it, as does "
+            "`causalgia run`"
+        )
         raise OutcomesError(msg) from error
     names = {name: unquote(str(name)) for name in _all_names(read)}
     if twice := [name for name, count in Counter(names.values()).items() if count > 1]:
-        raise OutcomesError(f"{source}: two variables or dims are both named {quoted(min(twice))}; rename one")
+        raise OutcomesError(
+            f"{source}: two variables or dims are both named {quoted(min(twice))}; "
+            "rename one"
+        )
     read = read.rename(names)
-    read.attrs = {name: value.item() if isinstance(value, np.generic) else value for name, value in read.attrs.items()}
+    read.attrs = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in read.attrs.items()
+    }
     objects = [array for array in read.coords.values() if array.dtype.kind == "O"]
-    read = read.assign_coords({array.name: array.copy(data=array.to_numpy().astype(np.str_)) for array in objects})
+    read = read.assign_coords(
+        {
+            array.name: array.copy(data=array.to_numpy().astype(np.str_))
+            for array in objects
+        }
+    )
     try:
         return validate(read, kind, positions=True)
     except OutcomesError as error:
@@ -416,9 +534,11 @@ VERDICT_CODES = {"decreases": -1, "negligible": 0, "increases": 1, "undecided": 
 
 
 def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
-    """Write estimates or decisions as an AnnData file (h5ad), which scanpy and its relatives open.
+    """Write estimates or decisions as an AnnData file (h5ad), which scanpy and its
+    relatives open.
 
-    Contrasts are the observations, tasks the variables, and the ACE is ``X``. Needs no anndata.
+    Contrasts are the observations, tasks the variables, and the ACE is ``X``. Needs no
+    anndata.
 
     Parameters
     ----------
@@ -430,41 +550,59 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
     Returns
     -------
     Path
-        The file: every other number on (contrast, task) is a layer, coordinates of contrasts and tasks are columns of
-        ``obs`` and ``var``, the weights of the arms ``obsm["weight"]``, attrs ``uns``. Verdicts are a layer of whole
-        numbers, by ``uns["verdict_codes"]``: -1 decreases, 0 negligible, 1 increases, 2 undecided. A slash in a name
-        becomes a vertical bar. The covariance between contrasts is left to `save`.
+        The file: every other number on (contrast, task) is a layer, coordinates of
+        contrasts and tasks are columns of ``obs`` and ``var``, the weights of the arms
+        ``obsm["weight"]``, attrs ``uns``. Verdicts are a layer of whole numbers, by
+        ``uns["verdict_codes"]``: -1 decreases, 0 negligible, 1 increases, 2 undecided.
+        A slash in a name becomes a vertical bar. The covariance between contrasts is
+        left to `save`.
 
     Raises
     ------
     OutcomesError
-        If it is neither estimates nor decisions, has several predictors, or the file cannot be written.
+        If it is neither estimates nor decisions, has several predictors, or the file
+        cannot be written.
 
     References
     ----------
-    Virshup et al. (2024), doi:10.21105/joss.04371: AnnData. The layout is version 0.1.0 of its format on disk.
+    Virshup et al. (2024), doi:10.21105/joss.04371: AnnData. The layout is version 0.1.0
+    of its format on disk.
 
     Examples
     --------
     >>> import h5py, tempfile
     >>> import causalgia as cg
-    >>> estimates = cg.from_effects([1.38, -0.62], se=[0.03, 0.04], names=["GATA1", "TAL1"])
-    >>> path = save_h5ad(cg.decide(estimates, rope=(-0.1, 0.1)), Path(tempfile.mkdtemp()) / "screen.h5ad")
+    >>> estimates = cg.from_effects(
+    ...     [1.38, -0.62], se=[0.03, 0.04], names=["GATA1", "TAL1"]
+    ... )
+    >>> path = save_h5ad(
+    ...     cg.decide(estimates, rope=(-0.1, 0.1)),
+    ...     Path(tempfile.mkdtemp()) / "screen.h5ad",
+    ... )
     >>> with h5py.File(path) as file:
     ...     file["X"][:, 0], file["layers/verdict"][:, 0]
     (array([ 1.38, -0.62]), array([ 1, -1], dtype=int8))
     """
-    table = validate(table, "decisions" if isinstance(table, xr.Dataset) and "verdict" in table else "estimates")
+    table = validate(
+        table,
+        "decisions"
+        if isinstance(table, xr.Dataset) and "verdict" in table
+        else "estimates",
+    )
     if "model" in table.dims:
         raise OutcomesError(
-            f"{path}: several predictors, and AnnData has contrasts and tasks; select one, .sel(model=...)"
+            f"{path}: several predictors, and AnnData has contrasts and tasks; select "
+            "one, .sel(model=...)"
         )
     _check_attrs(table, Path(path))
     verdicts = np.unique(table["verdict"].astype(str)) if "verdict" in table else ()
     odd = [verdict for verdict in verdicts if verdict not in VERDICT_CODES]
     if odd:
         known = ", ".join(VERDICT_CODES)
-        raise OutcomesError(f"{path}: verdict {quoted(odd[0])} is not one of {known}; give what cg.decide returns")
+        raise OutcomesError(
+            f"{path}: verdict {quoted(odd[0])} is not one of {known}; give what "
+            "cg.decide returns"
+        )
     try:
         return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))
     except OutcomesError:
@@ -477,14 +615,28 @@ def _fill_h5ad(table: xr.Dataset, place: Path) -> None:
     import h5py
 
     dims = ("contrast", "task")
-    layers = {str(k): v.transpose(*dims).to_numpy() for k, v in table.variables.items() if set(v.dims) == {*dims}}
+    layers = {
+        str(k): v.transpose(*dims).to_numpy()
+        for k, v in table.variables.items()
+        if set(v.dims) == {*dims}
+    }
     ace, uns = layers.pop("ace"), dict(table.attrs)
     if "verdict" in layers:
-        layers["verdict"] = np.vectorize(VERDICT_CODES.get)(layers["verdict"]).astype(np.int8)
+        layers["verdict"] = np.vectorize(VERDICT_CODES.get)(layers["verdict"]).astype(
+            np.int8
+        )
         uns["verdict_codes"] = VERDICT_CODES
-    obsm = {"weight": table["weight"].transpose("contrast", "arm").to_numpy()} if "weight" in table else {}
+    obsm = (
+        {"weight": table["weight"].transpose("contrast", "arm").to_numpy()}
+        if "weight" in table
+        else {}
+    )
     if obsm:
-        uns["arms"] = table["arm"].to_numpy().astype(str) if "arm" in table.coords else np.arange(table.sizes["arm"])
+        uns["arms"] = (
+            table["arm"].to_numpy().astype(str)
+            if "arm" in table.coords
+            else np.arange(table.sizes["arm"])
+        )
     with h5py.File(place, "w") as file:
         file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         _write_h5ad(file, "X", ace)
@@ -498,17 +650,27 @@ def _fill_h5ad(table: xr.Dataset, place: Path) -> None:
 
 def _write_h5ad_frame(file: Any, name: str, table: xr.Dataset, dim: str) -> None:
     group = file.create_group(name)
-    columns = {str(k): c.to_numpy() for k, c in table.coords.items() if c.dims == (dim,) and k != dim}
-    index = table[dim].to_numpy() if dim in table.coords else np.arange(table.sizes[dim])
+    columns = {
+        str(k): c.to_numpy()
+        for k, c in table.coords.items()
+        if c.dims == (dim,) and k != dim
+    }
+    index = (
+        table[dim].to_numpy() if dim in table.coords else np.arange(table.sizes[dim])
+    )
     for key, values in {dim: index.astype(str), **columns}.items():
         _write_h5ad(group, key, values)
     order = np.array([key.replace("/", "|") for key in columns], dtype=object)
-    group.attrs.update({"encoding-type": "dataframe", "encoding-version": "0.2.0", "_index": dim})
+    group.attrs.update(
+        {"encoding-type": "dataframe", "encoding-version": "0.2.0", "_index": dim}
+    )
     group.attrs.create("column-order", order, dtype=_h5ad_text())
 
 
 def _write_h5ad(group: Any, name: str, value: Any) -> None:
-    """Write a table of items, an array or a scalar with the attributes by which anndata knows its kind."""
+    """Write a table of items, an array or a scalar with the attributes by which anndata
+    knows its kind.
+    """
     name = name.replace("/", "|")
     if isinstance(value, dict):
         inner = group.create_group(name)
@@ -519,8 +681,16 @@ def _write_h5ad(group: Any, name: str, value: Any) -> None:
     array = np.asarray(value)
     text = array.dtype.kind not in "fiub"
     data = np.asarray(array.astype(str), dtype=object) if text else array
-    made = group.create_dataset(name, data=data if array.ndim else data.item(), dtype=_h5ad_text() if text else None)
-    kind = ("string-array" if text else "array") if array.ndim else ("string" if text else "numeric-scalar")
+    made = group.create_dataset(
+        name,
+        data=data if array.ndim else data.item(),
+        dtype=_h5ad_text() if text else None,
+    )
+    kind = (
+        ("string-array" if text else "array")
+        if array.ndim
+        else ("string" if text else "numeric-scalar")
+    )
     made.attrs.update({"encoding-type": kind, "encoding-version": "0.2.0"})
 
 
@@ -537,13 +707,19 @@ def _all_names(dataset: xr.Dataset) -> list[Any]:
 def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
     for name, value in dataset.attrs.items():
         if "\0" in str(name):  # after which HDF5 would cut it
-            raise _storage_error(target, ValueError(f"a zero byte in attrs[{quoted(name)}]"))
-        if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
+            raise _storage_error(
+                target, ValueError(f"a zero byte in attrs[{quoted(name)}]")
+            )
+        if isinstance(value, bool | np.bool_) or not isinstance(
+            value, str | int | float | np.number
+        ):
             kind = type(value).__name__
             raise OutcomesError(
-                f"{target}: attrs[{quoted(name)}] is a {kind}; attributes are text or numbers: convert it"
+                f"{target}: attrs[{quoted(name)}] is a {kind}; attributes are text or "
+                "numbers: convert it"
             )
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise OutcomesError(
-                f"{target}: attrs[{quoted(name)}] = {quoted(value)} is beyond 64 bits, which no file holds; drop it"
+                f"{target}: attrs[{quoted(name)}] = {quoted(value)} is beyond 64 bits, "
+                "which no file holds; drop it"
             )

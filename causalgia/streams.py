@@ -1,8 +1,10 @@
-"""Keyed random streams: each unit's draws depend on the seed, the purpose and the unit alone.
+"""Keyed random streams: each unit's draws depend on the seed, the purpose and the unit
+alone.
 
-A draw is a function of (root key, purpose, unit id, counter). Results therefore do not depend on batch size, order,
-workers or the other arms, and the first 100 units of a 1,000-unit trial equal the 100-unit trial. The counter-based
-generator (SplitMix64) is in `sequences`.
+A draw is a function of (root key, purpose, unit id, counter). Results therefore do not
+depend on batch size, order, workers or the other arms, and the first 100 units of a
+1,000-unit trial equal the 100-unit trial. The counter-based generator (SplitMix64) is
+in `sequences`.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ RNG: TypeAlias = "int | np.integer | np.random.Generator | np.random.SeedSequenc
 def root_key(rng: RNG) -> int:
     """Return the 64-bit root key of all random draws of one call.
 
-    An integer (0 is a valid seed) or a `SeedSequence` always gives the same key. A `Generator` is advanced by one
-    draw, so two calls with the same Generator differ.
+    An integer (0 is a valid seed) or a `SeedSequence` always gives the same key. A
+    `Generator` is advanced by one draw, so two calls with the same Generator differ.
 
     Raises
     ------
@@ -40,13 +42,17 @@ def root_key(rng: RNG) -> int:
         return int(rng.generate_state(1, np.uint64)[0])
     if is_whole(rng) and 0 <= rng < 2**256:
         return int(np.random.SeedSequence(int(rng)).generate_state(1, np.uint64)[0])
-    msg = "rng= takes a non-negative int (below 2^256), a numpy Generator or a SeedSequence"
+    msg = (
+        "rng= takes a non-negative int (below 2^256), a numpy Generator or a "
+        "SeedSequence"
+    )
     msg = f"{msg}, not {quoted(rng)}; for example rng=0"
     raise RandomnessError(msg)
 
 
 def derive(key: int, *purpose: str | int) -> int:
-    """Return the 64-bit key of a purpose under `key`; different purposes have independent keys.
+    """Return the 64-bit key of a purpose under `key`; different purposes have
+    independent keys.
 
     Examples
     --------
@@ -54,4 +60,6 @@ def derive(key: int, *purpose: str | int) -> int:
     True
     """
     text = "\x1f".join([str(key), *map(str, purpose)])
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(
+        hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"
+    )

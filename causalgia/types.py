@@ -32,7 +32,9 @@ PosteriorGroups: TypeAlias = "xr.DataTree | HasGroups | Mapping[str, xr.Dataset]
 
 
 class HasGroups(Protocol):
-    """A posterior in groups of any kind, such as the InferenceData of ArviZ before 1.0."""
+    """A posterior in groups of any kind, such as the InferenceData of ArviZ before
+    1.0.
+    """
 
     def groups(self) -> Any:
         """Return the names of the groups."""

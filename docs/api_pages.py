@@ -1,4 +1,6 @@
-"""Pages of the reference: one for the root and one for each room, written from what they export."""
+"""Pages of the reference: one for the root and one for each room, written from what
+they export.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ once."""
 def pages() -> dict[str, str]:
     """Return the text of each page by its name.
 
-    Within a page, names are grouped by the file that defines them (on that of the root: the room), under the first line
-    of its docstring. An object that the root exports is listed there alone, and named on the page of its room.
+    Within a page, names are grouped by the file that defines them (on that of the root:
+    the room), under the first line of its docstring. An object that the root exports is
+    listed there alone, and named on the page of its room.
 
     Examples
     --------
@@ -39,14 +42,23 @@ def pages() -> dict[str, str]:
         names = {name: value for name, value in own.items() if name not in above}
         also = ", ".join(f":obj:`~causalgia.{name}`" for name in above)
         text = inspect.getdoc(module) or ""
-        found[room] = _page(room, f"{text}\n\nAt the root: {also}." if above else text, names, f"{room}.")
+        found[room] = _page(
+            room,
+            f"{text}\n\nAt the root: {also}." if above else text,
+            names,
+            f"{room}.",
+        )
     return found
 
 
 def exports(room: str) -> dict[str, object]:
-    """Return the classes and functions that a room exports; aliases of types are left out."""
+    """Return the classes and functions that a room exports; aliases of types are left
+    out.
+    """
     module = importlib.import_module(f"causalgia.{room}")
-    names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
+    names = getattr(module, "__all__", None) or [
+        name for name in vars(module) if not name.startswith("_")
+    ]
     home = "causalgia." if hasattr(module, "__all__") else module.__name__
     values = {}
     for name in names:
@@ -69,8 +81,16 @@ def _page(title: str, text: str, names: dict[str, object], prefix: str) -> str:
     parts += [_summary(single)] if single else []
     for home, listed in sorted(homes.items()):
         if len(listed) > 1:
-            line = (inspect.getdoc(sys.modules[home]) or "").partition("\n")[0].rstrip(".:")
-            parts += [_summary(listed)] if home == f"causalgia.{title}" else [f".. rubric:: {line}", _summary(listed)]
+            line = (
+                (inspect.getdoc(sys.modules[home]) or "")
+                .partition("\n")[0]
+                .rstrip(".:")
+            )
+            parts += (
+                [_summary(listed)]
+                if home == f"causalgia.{title}"
+                else [f".. rubric:: {line}", _summary(listed)]
+            )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

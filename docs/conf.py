@@ -17,8 +17,21 @@ for notebook in (HERE.parent / "notebooks").glob("*.py"):
 project = "causalgia"
 author = "The causalgia developers"
 release = version = causalgia.__version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc", "myst_nb"]
-exclude_patterns = ["_build", "_templates", "*.py", "_schema_table.md", "howto/_*.md", "decisions/*"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_nb",
+]
+exclude_patterns = [
+    "_build",
+    "_templates",
+    "*.py",
+    "_schema_table.md",
+    "howto/_*.md",
+    "decisions/*",
+]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
 
 templates_path = ["_templates"]
@@ -50,13 +63,17 @@ html_sidebars = {"index": []}
 
 
 def schema_table() -> str:
-    """Return the schema as a Markdown table: the page is printed from what validates."""
+    """Return the schema as a Markdown table: the page is printed from what
+    validates.
+    """
     from causalgia.schema import SCHEMA
 
     rows = ["| variable | in | dims | meaning |", "|---|---|---|---|"]
     for row in SCHEMA:
         dims = " or ".join(f"({', '.join(dims)})" for dims in row.dims)
-        rows.append(f"| `{row.name}` | {', '.join(row.datasets)} | {dims} | {row.meaning} |")
+        rows.append(
+            f"| `{row.name}` | {', '.join(row.datasets)} | {dims} | {row.meaning} |"
+        )
     return "\n".join(rows) + "\n"
 
 

@@ -1,4 +1,6 @@
-"""Tables of the page on trial files: null models, arms, targets and methods, written from the code that reads them."""
+"""Tables of the page on trial files: null models, arms, targets and methods, written
+from the code that reads them.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +21,38 @@ def tables() -> dict[str, str]:
 
     Examples
     --------
-    >>> [line for line in tables()["_null_models.md"].splitlines() if "`uniform`" in line]
+    >>> [
+    ...     line
+    ...     for line in tables()["_null_models.md"].splitlines()
+    ...     if "`uniform`" in line
+    ... ]
     ['| `uniform` | `length` | Every base drawn independently, A C G T with probability 1/4 each. |']
     """
-    nulls = [f"| `{kind}` | {_keys(model)} | {_first_sentences(model)} |" for kind, model in NULL_MODELS.items()]
+    nulls = [
+        f"| `{kind}` | {_keys(model)} | {_first_sentences(model)} |"
+        for kind, model in NULL_MODELS.items()
+    ]
     arms = []
     for verb, kind in INTERVENTIONS.items():
         options = _keys(kind, but=kind.main_field)
-        arms.append(f"| `{verb}` = {kind.main_field}{options and ', '}{options} | {_first_sentences(kind)} |")
-    methods = [f'`"{name}"`' + (f" ({METHOD_NAMES[name]})" if name in METHOD_NAMES else "") for name in METHODS]
-    values = {"target": ", ".join(f'`"{target}"`' for target in TARGETS), "adjust": ", ".join(methods)}
+        arms.append(
+            f"| `{verb}` = {kind.main_field}{options and ', '}{options} | "
+            f"{_first_sentences(kind)} |"
+        )
+    methods = [
+        f'`"{name}"`' + (f" ({METHOD_NAMES[name]})" if name in METHOD_NAMES else "")
+        for name in METHODS
+    ]
+    values = {
+        "target": ", ".join(f'`"{target}"`' for target in TARGETS),
+        "adjust": ", ".join(methods),
+    }
     return {
         "_null_models.md": _table("| `kind` | takes | units |", nulls),
         "_arms.md": _table("| keys | what is done |", arms),
         "_targets_and_methods.md": _table(
-            "| key | values |", [f"| `{key}` | {listed} |" for key, listed in values.items()]
+            "| key | values |",
+            [f"| `{key}` | {listed} |" for key, listed in values.items()],
         ),
     }
 
@@ -46,15 +65,22 @@ def _keys(kind: type, but: str = "") -> str:
     """Return the fields of a class as keys, with the default of each that has one."""
     taken = [field for field in fields(kind) if field.init and field.name != but]
     plain = [field.name for field in taken if field.default is MISSING]
-    usual = [(field.name, field.default) for field in taken if field.default is not MISSING]
+    usual = [
+        (field.name, field.default) for field in taken if field.default is not MISSING
+    ]
     words = [f"`{name}`" for name in plain]
-    words += [f"`{name}`" if value is None else f"`{name}` ({json.dumps(value)})" for name, value in usual]
+    words += [
+        f"`{name}`" if value is None else f"`{name}` ({json.dumps(value)})"
+        for name, value in usual
+    ]
     return ", ".join(words)
 
 
 def _first_sentences(kind: type) -> str:
     """Return the first paragraph of a docstring in Markdown."""
-    return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split()).replace("``", "`")
+    return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split()).replace(
+        "``", "`"
+    )
 
 
 def write() -> None:

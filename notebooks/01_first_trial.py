@@ -13,8 +13,9 @@
 # %% [markdown]
 # # A first trial: does the network know GATA1?
 #
-# A network that predicts activity from sequence makes a prediction for any sequence we write. So we can experiment on it as a
-# laboratory experiments on a cell: prepare many backgrounds, treat each, keep a control, and compare. This notebook does so with an
+# A network that predicts activity from sequence makes a prediction for any sequence we
+# write. So we can experiment on it as a laboratory experiments on a cell: prepare many
+# backgrounds, treat each, keep a control, and compare. This notebook does so with an
 # oracle, whose rules we know, and then with a published network, whose rules we do not.
 
 # %%
@@ -30,10 +31,11 @@ from causalgia.plot import forest
 # %% [markdown]
 # ## An oracle, whose rules are known
 #
-# `gata1_like` is a predictor with two tasks, which stand for two cell types. In both, `AGATAAG` raises activity, more in K562 than in
-# HepG2. The trial has five kinds of arms: untreated backgrounds; a *fresh* rearrangement of the motif for every unit (the placebo); the
-# motif; the motif with its core broken; and forty *fixed* rearrangements (placebo words), which show the effect of writing any seven
-# bases.
+# `gata1_like` is a predictor with two tasks, which stand for two cell types. In both,
+# `AGATAAG` raises activity, more in K562 than in HepG2. The trial has five kinds of
+# arms: untreated backgrounds; a *fresh* rearrangement of the motif for every unit (the
+# placebo); the motif; the motif with its core broken; and forty *fixed* rearrangements
+# (placebo words), which show the effect of writing any seven bases.
 
 # %%
 oracle = cg.zoo.oracle("gata1_like")
@@ -55,56 +57,87 @@ estimates = cg.estimate(effects)
 print(cg.report(estimates))
 
 # %% [markdown]
-# Every unit received every arm, so each has an individual effect, and the comparison is paired. How much precision did pairing gain? If the
-# same outcomes are treated as two independent samples, the standard error is larger:
+# Every unit received every arm, so each has an individual effect, and the comparison is
+# paired. How much precision did pairing gain? If the same outcomes are treated as two
+# independent samples, the standard error is larger:
 
 # %%
 y = outcomes["outcome"].sel(task="K562")
-unpaired = np.sqrt((y.sel(arm="GATA1").var(ddof=1) + y.sel(arm="untreated").var(ddof=1)) / y.sizes["unit"]).item()
+unpaired = np.sqrt(
+    (y.sel(arm="GATA1").var(ddof=1) + y.sel(arm="untreated").var(ddof=1))
+    / y.sizes["unit"]
+).item()
 paired = estimates["se"].sel(contrast="GATA1", task="K562").item()
-print(f"standard error unpaired {unpaired:.4f}, paired {paired:.4f}: {unpaired / paired:.1f} times smaller")
+print(
+    f"standard error unpaired {unpaired:.4f}, paired {paired:.4f}: "
+    f"{unpaired / paired:.1f} times smaller"
+)
 
 # %% [markdown]
-# The oracle adds up contributions of windows of the sequence, so its true effects can be computed exactly and drawn beside the estimates.
-# The gray band is the central 95 % of the forty placebo words; the lowest and the highest of them lie outside it.
+# The oracle adds up contributions of windows of the sequence, so its true effects can
+# be computed exactly and drawn beside the estimates. The gray band is the central 95 %
+# of the forty placebo words; the lowest and the highest of them lie outside it.
 
 # %%
 truth = oracle.true_ace(design, control="untreated")
-print("how the truth was computed:", sorted(set(truth["method"].values.ravel().tolist())))
+print(
+    "how the truth was computed:", sorted(set(truth["method"].values.ravel().tolist()))
+)
 z = (estimates["ace"] - truth) / estimates["se"]
 print(f"largest |estimate - truth| / se of {z.size} effects: {abs(z).max().item():.2f}")
 forest(estimates, task="K562", truth=truth).figure
 
 # %% [markdown]
-# In the table above, neither the broken core nor the fresh placebo differs significantly from zero: this oracle responds to a few words,
-# and seven other letters in random sequence have little effect on it. Single placebo words do have effects: some contain part of a word
-# that the oracle responds to, and others overwrite one that was there by chance.
+# In the table above, neither the broken core nor the fresh placebo differs
+# significantly from zero: this oracle responds to a few words, and seven other letters
+# in random sequence have little effect on it. Single placebo words do have effects:
+# some contain part of a word that the oracle responds to, and others overwrite one that
+# was there by chance.
 
 # %%
-words = [name for name in estimates["contrast"].values.tolist() if name.startswith("placebo ")]
+words = [
+    name
+    for name in estimates["contrast"].values.tolist()
+    if name.startswith("placebo ")
+]
 n_significant = (estimates["p"].sel(contrast=words) < 0.05).sum("contrast")
-print(f"placebo words with p < 0.05, of {len(words)}:", n_significant.to_pandas().to_dict())
+print(
+    f"placebo words with p < 0.05, of {len(words)}:",
+    n_significant.to_pandas().to_dict(),
+)
 
 # %% [markdown]
-# On the published network below, most placebo words have an effect. Writing any bases removes those that were there and adds
-# others that may have a function of their own. So the control for a motif is a placebo, which does both, and not the untreated arm:
+# On the published network below, most placebo words have an effect. Writing any bases
+# removes those that were there and adds others that may have a function of their own.
+# So the control for a motif is a placebo, which does both, and not the untreated arm:
 
 # %%
-against_placebo = cg.estimate(cg.contrast(outcomes, contrasts={"GATA1": {"GATA1": 1, "placebo": -1}}))
+against_placebo = cg.estimate(
+    cg.contrast(outcomes, contrasts={"GATA1": {"GATA1": 1, "placebo": -1}})
+)
 print(cg.report(against_placebo))
 
 # %% [markdown]
 # ## Two sites: an interaction
 #
-# Two interventions give a factorial design with four arms. The additive interaction is the difference of differences AB − A − B + 0,
-# computed within each unit. The oracle rewards GATA and an E-box together, most where they lie on the same face of the helix. Distances are
-# from start to start: GATA is 7 bp long, so at a distance of 10 there are 3 bp between the sites.
+# Two interventions give a factorial design with four arms. The additive interaction is
+# the difference of differences AB − A − B + 0, computed within each unit. The oracle
+# rewards GATA and an E-box together, most where they lie on the same face of the helix.
+# Distances are from start to start: GATA is 7 bp long, so at a distance of 10 there are
+# 3 bp between the sites.
 
 # %%
 pairs = []
 for gap in range(10, 62, 2):
-    arms = cg.factorial({"GATA": cg.Embed("AGATAAG", at=60), "E-box": cg.Embed("CAGCTG", at=60 + gap)})
-    trial = cg.run(cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=300), oracle, rng=0, progress=False)
+    arms = cg.factorial(
+        {"GATA": cg.Embed("AGATAAG", at=60), "E-box": cg.Embed("CAGCTG", at=60 + gap)}
+    )
+    trial = cg.run(
+        cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=300),
+        oracle,
+        rng=0,
+        progress=False,
+    )
     interaction = cg.contrast(trial, interaction=["GATA", "E-box"]).sel(task=["K562"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.DegenerateWarning)  # said once, below
@@ -113,9 +146,11 @@ exact = sum(pair["exact"].item() for pair in pairs)
 print(f"{exact} of {len(pairs)} interactions are exact")
 
 # %% [markdown]
-# *Exact* means that all 300 units have the same interaction: its standard error is 0 and its interval a point. That is a statement about
-# these units: if 300 units agree, up to 3/300, or 1 %, of the population may still differ (95 % confidence). Where the
-# interval has a width, a few backgrounds contain a site of their own where a word is written, or overlapping its edge.
+# *Exact* means that all 300 units have the same interaction: its standard error is 0
+# and its interval a point. That is a statement about these units: if 300 units agree,
+# up to 3/300, or 1 %, of the population may still differ (95 % confidence). Where the
+# interval has a width, a few backgrounds contain a site of their own where a word is
+# written, or overlapping its edge.
 
 # %%
 from matplotlib.figure import Figure
@@ -127,19 +162,32 @@ ace = np.array([pair["ace"].item() for pair in pairs])
 half = ace - np.array([pair["lower"].item() for pair in pairs])
 axes.errorbar(gaps, ace, yerr=half, fmt="o-", ms=3, lw=0.8, color="#1f4e79")
 axes.axhline(0, color="0.6", lw=0.8)
-axes.set(xlabel="distance from start to start (bp)", ylabel="interaction (log2 activity)", title="GATA x E-box, K562")
+axes.set(
+    xlabel="distance from start to start (bp)",
+    ylabel="interaction (log2 activity)",
+    title="GATA x E-box, K562",
+)
 figure
 
 # %% [markdown]
 # ## A published network
 #
-# DeepSTARR (de Almeida et al. 2022, [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts developmental
-# and housekeeping enhancer activity of 249 bp of fly DNA. Its weights are public (Zenodo 10.5281/zenodo.5502060). A copy as safetensors,
-# with the ten example enhancers of the paper, is read here from a folder beside the repository; it is not part of causalgia. If that
-# folder is absent, this part is skipped with a message.
+# DeepSTARR (de Almeida et al. 2022,
+# [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts
+# developmental and housekeeping enhancer activity of 249 bp of fly DNA. Its weights are
+# public (Zenodo 10.5281/zenodo.5502060). A copy as safetensors, with the ten example
+# enhancers of the paper, is read here from a folder beside the repository; it is not
+# part of causalgia. If that folder is absent, this part is skipped with a message.
 
 # %%
-folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
+folder = next(
+    (
+        p / "shared" / "data"
+        for p in Path.cwd().parents
+        if (p / "shared" / "data").is_dir()
+    ),
+    None,
+)
 print(
     "published network found"
     if folder
@@ -157,7 +205,9 @@ if folder:
         announce=None,
     )
     real = cg.Design(
-        null=cg.DinucleotideShuffle(of=str(folder / "sequences" / "fly_249" / "enhancers.fasta.gz")),
+        null=cg.DinucleotideShuffle(
+            of=str(folder / "sequences" / "fly_249" / "enhancers.fasta.gz")
+        ),
         arms={
             "untreated": cg.Untreated(),
             "AP-1": cg.Embed("ATGACTCAT", at=120),
@@ -176,11 +226,14 @@ if folder:
     print(cg.report(real_estimates))
 
 # %% [markdown]
-# Three things are worth noting. The motifs of the paper have effects far outside the range of the forty placebo words, each in its own
-# task: AP-1 and GATA in the developmental one, Dref in the housekeeping one. The effects of placebo words are neither zero nor alike: if
-# units are taken as independent, most random words are "significantly" different from zero (the second output below), so that test is
-# uninformative. And the units are shuffles of only ten enhancers: the standard error counts ten parents, not three hundred units, and is
-# larger accordingly (see the warning above and the ratios below).
+# Three things are worth noting. The motifs of the paper have effects far outside the
+# range of the forty placebo words, each in its own task: AP-1 and GATA in the
+# developmental one, Dref in the housekeeping one. The effects of placebo words are
+# neither zero nor alike: if units are taken as independent, most random words are
+# "significantly" different from zero (the second output below), so that test is
+# uninformative. And the units are shuffles of only ten enhancers: the standard error
+# counts ten parents, not three hundred units, and is larger accordingly (see the
+# warning above and the ratios below).
 
 # %%
 if folder:
@@ -188,9 +241,14 @@ if folder:
     ratio = (real_estimates["se"] / naive["se"]).sel(contrast=["AP-1", "GATA", "Dref"])
     print(ratio.to_pandas().round(2).to_string())
     t = abs(naive["ace"] / naive["se"])
-    placebo = [str(name) for name in t["contrast"].values if str(name).startswith("placebo")]
+    placebo = [
+        str(name) for name in t["contrast"].values if str(name).startswith("placebo")
+    ]
     share = (t.sel(contrast=placebo) > 1.96).mean("contrast")
-    print("share of placebo words with |t| > 1.96, units taken as independent:", share.to_pandas().round(2).to_dict())
+    print(
+        "share of placebo words with |t| > 1.96, units taken as independent:",
+        share.to_pandas().round(2).to_dict(),
+    )
 
 # %%
 forest(real_estimates, task="dev").figure if folder else None

@@ -13,8 +13,10 @@
 # %% [markdown]
 # # From a table of effects to verdicts
 #
-# This notebook is for statisticians who need the inference alone: no network, no sequence, no torch. The input is a table with two columns,
-# an effect and its standard error. The output is a verdict about the *size* of every effect, with a controlled error rate.
+# This notebook is for statisticians who need the inference alone: no network, no
+# sequence, no torch. The input is a table with two columns, an effect and its standard
+# error. The output is a verdict about the *size* of every effect, with a controlled
+# error rate.
 
 # %%
 # %matplotlib inline
@@ -32,12 +34,17 @@ from causalgia.plot import forest
 # %% [markdown]
 # ## Eight schools
 #
-# This is the textbook example of a hierarchical model (Rubin 1981). One call infers all effects together, by quadrature and independent
-# draws: there is no Markov chain that could fail to converge.
+# This is the textbook example of a hierarchical model (Rubin 1981). One call infers all
+# effects together, by quadrature and independent draws: there is no Markov chain that
+# could fail to converge.
 
 # %%
 schools = pd.DataFrame(
-    {"effect": [28.0, 8, -3, 7, -1, 1, 18, 12], "se": [15.0, 10, 16, 11, 9, 11, 10, 18]}, index=list("ABCDEFGH")
+    {
+        "effect": [28.0, 8, -3, 7, -1, 1, 18, 12],
+        "se": [15.0, 10, 16, 11, 9, 11, 10, 18],
+    },
+    index=list("ABCDEFGH"),
 )
 prior = cg.Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=5)
 posterior = cg.infer(schools, law="normal", prior=prior, rng=1)
@@ -47,38 +54,64 @@ with warnings.catch_warnings():
 summary.iloc[:, :2]
 
 # %% [markdown]
-# The result is a DataTree in ArviZ's format. NUTS on the same model gives the same posterior means within Monte Carlo error; here are the
-# differences, in units of that error:
+# The result is a DataTree in ArviZ's format. NUTS on the same model gives the same
+# posterior means within Monte Carlo error; here are the differences, in units of that
+# error:
 
 # %%
-sampled = cg.infer(schools, law="normal", prior=prior, engine="nuts", n_draws=8_000, rng=2, accept_unconverged=True)
-mcse = np.hypot(posterior["moments"]["sd"] / 4_000**0.5, sampled["moments"]["sd"] / 2_000**0.5)
-((posterior["moments"]["mean"] - sampled["moments"]["mean"]) / mcse).to_series().round(1)
+sampled = cg.infer(
+    schools,
+    law="normal",
+    prior=prior,
+    engine="nuts",
+    n_draws=8_000,
+    rng=2,
+    accept_unconverged=True,
+)
+mcse = np.hypot(
+    posterior["moments"]["sd"] / 4_000**0.5, sampled["moments"]["sd"] / 2_000**0.5
+)
+((posterior["moments"]["mean"] - sampled["moments"]["mean"]) / mcse).to_series().round(
+    1
+)
 
 # %% [markdown]
 # ## Two thousand effects, most of them zero
 #
-# Now a simulated screen: nineteen rows in twenty have no effect, the others have effects of all sizes, and standard errors differ by up to
-# a factor of four. Since the data are simulated, the true effects are known.
+# Now a simulated screen: nineteen rows in twenty have no effect, the others have
+# effects of all sizes, and standard errors differ by up to a factor of four. Since the
+# data are simulated, the true effects are known.
 
 # %%
 rng = np.random.default_rng(0)
 n = 2_000
 truth = np.where(rng.random(n) < 0.05, rng.normal(0, 1, n), 0.0)
 se = rng.uniform(0.1, 0.4, n)
-screen = pd.DataFrame({"effect": truth + se * rng.normal(size=n), "se": se}, index=[f"row {i}" for i in range(n)])
+screen = pd.DataFrame(
+    {"effect": truth + se * rng.normal(size=n), "se": se},
+    index=[f"row {i}" for i in range(n)],
+)
 
-by_p = cg.adjust(cg.from_effects(screen["effect"], screen["se"], names=screen.index), method="bh")
+by_p = cg.adjust(
+    cg.from_effects(screen["effect"], screen["se"], names=screen.index), method="bh"
+)
 mixture = cg.infer(screen, rng=1)
 lfsr = mixture["moments"]["lfsr"].values.ravel()
-found = {"BH, q < .05": by_p["p_adjusted"].values.ravel() < 0.05, "lfsr < .05": lfsr < 0.05}
+found = {
+    "BH, q < .05": by_p["p_adjusted"].values.ravel() < 0.05,
+    "lfsr < .05": lfsr < 0.05,
+}
 pd.DataFrame(
-    {name: {"found": which.sum(), "of which no effect": (truth[which] == 0).sum()} for name, which in found.items()}
+    {
+        name: {"found": which.sum(), "of which no effect": (truth[which] == 0).sum()}
+        for name, which in found.items()
+    }
 )
 
 # %% [markdown]
-# The largest raw effects are overestimates on average: they were selected for large errors as well as for large effects. Shrinkage corrects
-# for this, by an amount that is estimated from the table itself.
+# The largest raw effects are overestimates on average: they were selected for large
+# errors as well as for large effects. Shrinkage corrects for this, by an amount that is
+# estimated from the table itself.
 
 # %%
 top = np.argsort(-np.abs(screen["effect"].to_numpy()))[:20]
@@ -90,12 +123,16 @@ def rmse(guess: np.ndarray) -> float:
     return float(np.sqrt(((guess - truth)[top] ** 2).mean()))
 
 
-{"raw": round(rmse(screen["effect"].to_numpy()), 3), "shrunken": round(rmse(shrunken), 3)}
+{
+    "raw": round(rmse(screen["effect"].to_numpy()), 3),
+    "shrunken": round(rmse(shrunken), 3),
+}
 
 # %% [markdown]
-# If effects are no larger than their errors, shrinkage is stronger. With four thousand effects of sd 1, measured with a standard error of
-# 1, half of each estimate is error on average, in the largest forty as in all others; the intervals of these forty still cover the truth at
-# close to their nominal rate.
+# If effects are no larger than their errors, shrinkage is stronger. With four thousand
+# effects of sd 1, measured with a standard error of 1, half of each estimate is error
+# on average, in the largest forty as in all others; the intervals of these forty still
+# cover the truth at close to their nominal rate.
 
 # %%
 small = rng.normal(size=4_000)
@@ -103,11 +140,17 @@ noisy = small + rng.normal(size=4_000)
 learned = cg.infer(cg.from_effects(noisy, 1.0), law="normal", rng=2)
 forty = np.argsort(-np.abs(noisy))[:40]
 middle = learned["moments"]["mean"].values.ravel()
-low, high = np.quantile(learned["posterior"]["ace"].values.reshape(-1, 4_000)[:, forty], [0.05, 0.95], axis=0)
+low, high = np.quantile(
+    learned["posterior"]["ace"].values.reshape(-1, 4_000)[:, forty],
+    [0.05, 0.95],
+    axis=0,
+)
 {
     "RMSE raw": round(float(np.sqrt(((noisy - small)[forty] ** 2).mean())), 2),
     "RMSE shrunken": round(float(np.sqrt(((middle - small)[forty] ** 2).mean())), 2),
-    "90 % intervals that cover": float(((low <= small[forty]) & (small[forty] <= high)).mean()),
+    "90 % intervals that cover": float(
+        ((low <= small[forty]) & (small[forty] <= high)).mean()
+    ),
 }
 
 # %%
@@ -122,21 +165,26 @@ figure.tight_layout()
 # %% [markdown]
 # ## Verdicts about size
 #
-# A discovery says that an effect is not 0, which with enough data can be shown of nearly every effect. A verdict compares an effect with a
-# region of practical equivalence (ROPE) that *you* state: increases, decreases, negligible, or undecided. The error rate is controlled
-# separately for directions (increases and decreases) and for negligible effects, so that many easy negligible effects do not make up for
-# wrong directions.
+# A discovery says that an effect is not 0, which with enough data can be shown of
+# nearly every effect. A verdict compares an effect with a region of practical
+# equivalence (ROPE) that *you* state: increases, decreases, negligible, or undecided.
+# The error rate is controlled separately for directions (increases and decreases) and
+# for negligible effects, so that many easy negligible effects do not make up for wrong
+# directions.
 
 # %%
 decisions = cg.decide(mixture, rope=(-0.2, 0.2), error="bayes_fdr", level=0.95)
 verdict = decisions["verdict"].values.ravel()
-region = np.where(truth > 0.2, "increases", np.where(truth < -0.2, "decreases", "negligible"))
+region = np.where(
+    truth > 0.2, "increases", np.where(truth < -0.2, "decreases", "negligible")
+)
 pd.crosstab(pd.Series(verdict, name="verdict"), pd.Series(region, name="truth"))
 
 # %% [markdown]
-# Rows are verdicts, columns the truth. Wrong verdicts are the counts off the diagonal: on average at most 5 % of the directions, and at
-# most 5 % of the negligible effects. The remaining effects are undecided; if the table gives numbers of units, the result also states how
-# many more would decide each. The six largest effects:
+# Rows are verdicts, columns the truth. Wrong verdicts are the counts off the diagonal:
+# on average at most 5 % of the directions, and at most 5 % of the negligible effects.
+# The remaining effects are undecided; if the table gives numbers of units, the result
+# also states how many more would decide each. The six largest effects:
 
 # %%
 strongest = decisions.isel(contrast=top[:6])
@@ -147,9 +195,10 @@ forest(strongest)
 # %% [markdown]
 # ## Correlated errors
 #
-# Contrasts with the same control share its error. A covariance matrix that you give is taken as known and is used in full. Here two hundred
-# effects share a control whose error is as large as their own; with the covariance, the model does not mistake the common shift for an
-# effect in every row.
+# Contrasts with the same control share its error. A covariance matrix that you give is
+# taken as known and is used in full. Here two hundred effects share a control whose
+# error is as large as their own; with the covariance, the model does not mistake the
+# common shift for an effect in every row.
 
 # %%
 k = 200
@@ -160,17 +209,27 @@ together = cg.from_effects(effects, covariance=V)
 alone = cg.from_effects(effects, np.sqrt(np.diag(V)))
 prior = cg.Prior(mu_sd=1, tau="half_normal", tau_scale=1)
 {
-    name: int((cg.infer(table, law="normal", prior=prior, rng=3)["moments"]["lfsr"] < 0.05).sum())
-    for name, table in {"errors taken as independent": alone, "covariance known": together}.items()
+    name: int(
+        (
+            cg.infer(table, law="normal", prior=prior, rng=3)["moments"]["lfsr"] < 0.05
+        ).sum()
+    )
+    for name, table in {
+        "errors taken as independent": alone,
+        "covariance known": together,
+    }.items()
 }
 
 # %% [markdown]
-# Simultaneous bands use the covariance as well: their critical value is a quantile of the largest of two hundred correlated statistics,
-# which is smaller than for independent ones.
+# Simultaneous bands use the covariance as well: their critical value is a quantile of
+# the largest of two hundred correlated statistics, which is smaller than for
+# independent ones.
 
 # %%
 {
-    name: round(cg.multiplicity.simultaneous(table, method="dunnett")["critical"].item(0), 3)
+    name: round(
+        cg.multiplicity.simultaneous(table, method="dunnett")["critical"].item(0), 3
+    )
     for name, table in {"independent": alone, "one control": together}.items()
 }
 

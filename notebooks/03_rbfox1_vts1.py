@@ -13,12 +13,15 @@
 # %% [markdown]
 # # Two RNA-binding proteins, eleven questions
 #
-# Koo, Anand, Paul & Eddy ([2018](https://doi.org/10.1101/418459)) and Koo et al. ([2021](https://doi.org/10.1371/journal.pcbi.1008925))
-# trained networks on RNAcompete data, the binding of a protein to many thousands of RNAs of up to 41 bases, and then used experiments on
-# random sequences to find out what the networks had learned. This notebook repeats these experiments with two ensembles of the zoo. Each
-# consists of five small networks, trained from five seeds on an oracle's outputs with added noise: `rbfox1_like` (UGCAUG and weaker words,
-# crowding, a bias at the 3' end) and `vts1_like` (GCUGG, with the largest effect in the loop of a hairpin). So we know what there is to
-# find; and the five networks disagree somewhat, as retrained networks do.
+# Koo, Anand, Paul & Eddy ([2018](https://doi.org/10.1101/418459)) and Koo et al.
+# ([2021](https://doi.org/10.1371/journal.pcbi.1008925)) trained networks on RNAcompete
+# data, the binding of a protein to many thousands of RNAs of up to 41 bases, and then
+# used experiments on random sequences to find out what the networks had learned. This
+# notebook repeats these experiments with two ensembles of the zoo. Each consists of
+# five small networks, trained from five seeds on an oracle's outputs with added noise:
+# `rbfox1_like` (UGCAUG and weaker words, crowding, a bias at the 3' end) and
+# `vts1_like` (GCUGG, with the largest effect in the loop of a hairpin). So we know what
+# there is to find; and the five networks disagree somewhat, as retrained networks do.
 
 # %%
 # %matplotlib inline
@@ -29,7 +32,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import causalgia as cg
-from causalgia.experiments import across_predictors, agreement, null_models, share_of_predictors
+from causalgia.experiments import (
+    across_predictors,
+    agreement,
+    null_models,
+    share_of_predictors,
+)
 from causalgia.zoo import EndGC, Oracle, Word
 
 rbfox1, vts1 = cg.zoo.ensemble("rbfox1_like"), cg.zoo.ensemble("vts1_like")
@@ -38,13 +46,16 @@ print(cg.zoo.card("rbfox1_like"))
 
 
 # %% [markdown]
-# Every experiment has the same three steps: a function of the catalogue gives the design with its contrasts, `cg.run` computes the
-# predictions, and `analyze` answers the question with sentences, tables and a figure.
+# Every experiment has the same three steps: a function of the catalogue gives the
+# design with its contrasts, `cg.run` computes the predictions, and `analyze` answers
+# the question with sentences, tables and a figure.
 
 
 # %%
 def ask(experiment, predictor):
-    """Run and analyze an experiment, print the sentences of its answer, and return the answer."""
+    """Run and analyze an experiment, print the sentences of its answer, and return the
+    answer.
+    """
     outcomes = cg.run(experiment, predictor, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     print("\n".join(answer.sentences))
@@ -54,12 +65,15 @@ def ask(experiment, predictor):
 # %% [markdown]
 # ## Which words matter?
 #
-# All 4,096 words of six letters are written at base 17 of the same random backgrounds. Twenty backgrounds are deliberately few, because
-# this is a screen. Four hundred *placebo words*, drawn at random, show the effect of writing any six letters. A word is a hit if its effect
-# lies beyond theirs, at a bounded false discovery rate over all 4,096 words. Ranks among four hundred placebo words cannot give p-values
-# small enough for 4,096 tests, so beyond the most extreme placebo words p-values come from a Student t tail fitted to them. That is a
-# model assumption. If there are only a hundred placebo words and one of them contains most of the motif, the fitted tail can be so heavy
-# that no word is a hit.
+# All 4,096 words of six letters are written at base 17 of the same random backgrounds.
+# Twenty backgrounds are deliberately few, because this is a screen. Four hundred
+# *placebo words*, drawn at random, show the effect of writing any six letters. A word
+# is a hit if its effect lies beyond theirs, at a bounded false discovery rate over all
+# 4,096 words. Ranks among four hundred placebo words cannot give p-values small enough
+# for 4,096 tests, so beyond the most extreme placebo words p-values come from a Student
+# t tail fitted to them. That is a model assumption. If there are only a hundred placebo
+# words and one of them contains most of the motif, the fitted tail can be so heavy that
+# no word is a hit.
 
 # %%
 screening = cg.experiments.word_screen(n_units=20, n_placebos=400)
@@ -69,13 +83,15 @@ print(found.sentences[0])
 found.draw().figure
 
 # %% [markdown]
-# UGCAUG is first. The last sentence is a warning: tested against *zero*, hundreds of words "differ", and so do dozens of placebo words.
-# That test is uninformative, since overwriting six letters nearly always changes the network's prediction a little.
+# UGCAUG is first. The last sentence is a warning: tested against *zero*, hundreds of
+# words "differ", and so do dozens of placebo words. That test is uninformative, since
+# overwriting six letters nearly always changes the network's prediction a little.
 #
 # ### The winner's curse
 #
-# The largest of 4,096 estimates are large because their effects are large and because their errors are. Running the 400 best words again on
-# three hundred fresh backgrounds separates the two:
+# The largest of 4,096 estimates are large because their effects are large and because
+# their errors are. Running the 400 best words again on three hundred fresh backgrounds
+# separates the two:
 
 # %%
 estimates = found.estimates.isel(task=0)
@@ -84,62 +100,92 @@ best = raw.sortby(raw, ascending=False)[:400]
 words = best["contrast"].values.tolist()
 fresh = cg.confirm(screen, select=words, predictor=network, rng=0, n_units=300)
 against = {word: {word: 1.0, "untreated": -1.0} for word in words}
-again = cg.estimate(cg.contrast(fresh, contrasts=against))["ace"].isel(task=0).sel(contrast=words)
+again = (
+    cg.estimate(cg.contrast(fresh, contrasts=against))["ace"]
+    .isel(task=0)
+    .sel(contrast=words)
+)
 
 figure = Figure(figsize=(4.8, 4.2), layout="constrained")
 axes = figure.subplots()
 axes.axline((0, 0), slope=1, color="0.6", lw=0.8)
 axes.scatter(best, again, s=10, color="#1f5fa8", lw=0)
-axes.set(xlim=(0, 0.9), ylim=(-0.15, 1.4), xlabel="effect in the screen, 20 units", ylabel="effect on 300 fresh units")
-axes.set_title("the 400 best words (the very largest effects are outside these axes)", fontsize=9, loc="left")
+axes.set(
+    xlim=(0, 0.9),
+    ylim=(-0.15, 1.4),
+    xlabel="effect in the screen, 20 units",
+    ylabel="effect on 300 fresh units",
+)
+axes.set_title(
+    "the 400 best words (the very largest effects are outside these axes)",
+    fontsize=9,
+    loc="left",
+)
 figure
 
 # %%
 for first, last in ((0, 10), (10, 100), (100, 200), (200, 400)):
     rows = slice(first, last)
     print(
-        f"ranks {first + 1} to {last}: mean {best[rows].mean():.2f} in the screen, {again[rows].mean():.2f} on fresh units"
+        f"ranks {first + 1} to {last}: mean {best[rows].mean():.2f} in the screen, "
+        f"{again[rows].mean():.2f} on fresh units"
     )
 
 # %% [markdown]
-# The ten best words replicate. Those after the first hundred lose about a third of their estimated effect: many were selected because their
-# estimates on twenty backgrounds were too large by chance. Others, above the line, were underestimated. A screen on twenty backgrounds also
-# misses words: half of a UGCAUG has an effect only on backgrounds that happen to complete it. So a screen selects words, and a confirmation
-# estimates their effects. `cg.confirm` runs the selected words on fresh backgrounds and compares them with the same placebo words:
+# The ten best words replicate. Those after the first hundred lose about a third of
+# their estimated effect: many were selected because their estimates on twenty
+# backgrounds were too large by chance. Others, above the line, were underestimated. A
+# screen on twenty backgrounds also misses words: half of a UGCAUG has an effect only on
+# backgrounds that happen to complete it. So a screen selects words, and a confirmation
+# estimates their effects. `cg.confirm` runs the selected words on fresh backgrounds and
+# compares them with the same placebo words:
 
 # %%
-confirmed = cg.analyze(cg.confirm(screen, select=found.decisions, predictor=network, rng=0, n_units=300), rng=0)
-chosen = confirmed.sel(contrast=[name for name in words if name in confirmed["contrast"]]).isel(task=0)
+confirmed = cg.analyze(
+    cg.confirm(screen, select=found.decisions, predictor=network, rng=0, n_units=300),
+    rng=0,
+)
+chosen = confirmed.sel(
+    contrast=[name for name in words if name in confirmed["contrast"]]
+).isel(task=0)
 columns = ["ace", "lower", "upper", "verdict"]
 print(chosen[columns].to_dataframe()[columns].round(2).to_string())
 
 # %% [markdown]
 # ## Which letters of the word?
 #
-# The next experiment makes every single-base change of UGCAUG. In the logo, the heights are effects. Each changed word is compared with
-# UGCAUG on the same backgrounds.
+# The next experiment makes every single-base change of UGCAUG. In the logo, the heights
+# are effects. Each changed word is compared with UGCAUG on the same backgrounds.
 
 # %%
 answer = ask(cg.experiments.word_mutagenesis(n_units=300), network)
 answer.draw().figure
 
 # %% [markdown]
-# All changes weaken the word. At the first letter, A and C leave most of the effect (AGCAUG and CGCAUG), but G leaves none; elsewhere only
-# UGCACG keeps half of it, and UGUAUG and UGCAUA a tenth. These are the weaker words of the oracle.
+# All changes weaken the word. At the first letter, A and C leave most of the effect
+# (AGCAUG and CGCAUG), but G leaves none; elsewhere only UGCACG keeps half of it, and
+# UGUAUG and UGCAUA a tenth. These are the weaker words of the oracle.
 #
 # ## Does it matter where the word lies?
 #
-# From here on all five networks are used, and the claim is about the mean over networks trained in the same way: the intervals include the
-# disagreement of the five, which more backgrounds do not reduce. Effects within 0.2 log intensity, an eighteenth of the effect of one site,
-# count as negligible; this region was chosen before the outcomes were seen.
+# From here on all five networks are used, and the claim is about the mean over networks
+# trained in the same way: the intervals include the disagreement of the five, which
+# more backgrounds do not reduce. Effects within 0.2 log intensity, an eighteenth of the
+# effect of one site, count as negligible; this region was chosen before the outcomes
+# were seen.
 
 # %%
 SMALL = (-0.2, 0.2)
 
 
 def of_retrained(experiment):
-    """Return the same experiment with a claim that extends to networks trained from other seeds."""
-    return replace(experiment, analysis=replace(experiment.analysis, target="population x predictors"))
+    """Return the same experiment with a claim that extends to networks trained from
+    other seeds.
+    """
+    return replace(
+        experiment,
+        analysis=replace(experiment.analysis, target="population x predictors"),
+    )
 
 
 answer = ask(of_retrained(cg.experiments.position(n_units=300, rope=SMALL)), rbfox1)
@@ -154,38 +200,60 @@ answer = ask(of_retrained(copies), rbfox1)
 answer.draw().figure
 
 # %%
-each = cg.estimate(cg.contrast(cg.run(copies, rbfox1, rng=0, progress=False)))["ace"].isel(task=0)
-print(each.sel(contrast=["1 copy", "2 copies", "3 copies"]).to_pandas().round(2).to_string())
-beyond = answer.decisions.isel(task=0).sel(contrast=["excess over single sites", "3 copies"])["ace"].values
-print(f"excess over the sum of single sites: {100 * beyond[0] / beyond[1]:.1f} % of the effect of three copies")
+each = cg.estimate(cg.contrast(cg.run(copies, rbfox1, rng=0, progress=False)))[
+    "ace"
+].isel(task=0)
+print(
+    each.sel(contrast=["1 copy", "2 copies", "3 copies"])
+    .to_pandas()
+    .round(2)
+    .to_string()
+)
+beyond = (
+    answer.decisions.isel(task=0)
+    .sel(contrast=["excess over single sites", "3 copies"])["ace"]
+    .values
+)
+print(
+    f"excess over the sum of single sites: {100 * beyond[0] / beyond[1]:.1f} % of the "
+    "effect of three copies"
+)
 
 # %% [markdown]
-# In every network the outcome rises with every copy. The excess over the sum of the same sites alone is half a percent of the effect of
-# three copies. Its interval includes 0 but also values beyond 0.2, so it remains undecided whether copies are additive within the ROPE.
-# Judged by their number alone, copies would seem to saturate; but the nearer a site lies to the 3' end, the smaller its effect, as seen
-# above, and the arms with a single site at each position account for that. The published positions (`at="published"`) leave two bases
-# between sites. Where these are CA, they complete one more UGCAUG across the gap, which neither site creates alone. This happens at a gap
-# in one background of sixteen, and it looks like cooperation although the design itself creates it; by default there are four bases between
-# sites.
+# In every network the outcome rises with every copy. The excess over the sum of the
+# same sites alone is half a percent of the effect of three copies. Its interval
+# includes 0 but also values beyond 0.2, so it remains undecided whether copies are
+# additive within the ROPE. Judged by their number alone, copies would seem to saturate;
+# but the nearer a site lies to the 3' end, the smaller its effect, as seen above, and
+# the arms with a single site at each position account for that. The published positions
+# (`at="published"`) leave two bases between sites. Where these are CA, they complete
+# one more UGCAUG across the gap, which neither site creates alone. This happens at a
+# gap in one background of sixteen, and it looks like cooperation although the design
+# itself creates it; by default there are four bases between sites.
 #
 # ## Does the distance of two sites matter?
 #
-# Two sites lie symmetrically about a center, and for each of their positions there is an arm with one site alone. After these are
-# subtracted, what remains depends on the distance and not on the positions.
+# Two sites lie symmetrically about a center, and for each of their positions there is
+# an arm with one site alone. After these are subtracted, what remains depends on the
+# distance and not on the positions.
 
 # %%
 answer = ask(of_retrained(cg.experiments.spacing(n_units=300, rope=SMALL)), rbfox1)
 answer.draw().figure
 
 # %% [markdown]
-# Sites four and six bases apart are sub-additive; nine bases apart they are additive within the ROPE. How much did the shared backgrounds
-# help? The table compares the standard errors of one network, paired, with those that fresh backgrounds for every arm would give:
+# Sites four and six bases apart are sub-additive; nine bases apart they are additive
+# within the ROPE. How much did the shared backgrounds help? The table compares the
+# standard errors of one network, paired, with those that fresh backgrounds for every
+# arm would give:
 
 # %%
 spacing = cg.experiments.spacing(n_units=300, rope=SMALL)
 outcomes = cg.run(spacing, network, rng=0, progress=False)
 gain = cg.experiments.pairing_gain(outcomes, spacing)
-print(gain.isel(task=0).to_dataframe()[["se", "unpaired_se", "gain"]].round(3).to_string())
+print(
+    gain.isel(task=0).to_dataframe()[["se", "unpaired_se", "gain"]].round(3).to_string()
+)
 
 # %% [markdown]
 # ## Do effects track affinity?
@@ -198,49 +266,73 @@ answer = ask(cg.experiments.affinity(log10_kd_se=0.1, n_units=300), network)
 answer.draw().figure
 
 # %% [markdown]
-# They do. The words scatter about the line by more than the errors of effects and affinities explain, as expected: the network was not
-# trained on affinities, and there is no reason for the relation to be exactly linear.
+# They do. The words scatter about the line by more than the errors of effects and
+# affinities explain, as expected: the network was not trained on affinities, and there
+# is no reason for the relation to be exactly linear.
 #
-# An average may hide sequences on which the effect differs. In the next figure each line is the distribution of the effect of one of the
-# seven words over three hundred backgrounds.
+# An average may hide sequences on which the effect differs. In the next figure each
+# line is the distribution of the effect of one of the seven words over three hundred
+# backgrounds.
 
 # %%
-ice = cg.contrast(cg.run(cg.experiments.affinity(n_units=300), network, rng=0, progress=False))["ice"].isel(task=0)
+ice = cg.contrast(
+    cg.run(cg.experiments.affinity(n_units=300), network, rng=0, progress=False)
+)["ice"].isel(task=0)
 figure = Figure(figsize=(5.4, 3.2), layout="constrained")
 axes = figure.subplots()
 for word in ice["contrast"].values:
-    axes.plot(np.sort(ice.sel(contrast=word)), np.linspace(0, 1, ice.sizes["unit"]), label=word, lw=1.2)
+    axes.plot(
+        np.sort(ice.sel(contrast=word)),
+        np.linspace(0, 1, ice.sizes["unit"]),
+        label=word,
+        lw=1.2,
+    )
 axes.set(xlabel="effect on one sequence, log intensity", ylabel="share of sequences")
 axes.legend(frameon=False, fontsize=7)
 figure
 
 # %% [markdown]
-# Each word has nearly the same effect on nearly all sequences. In the tails are sequences in which the word completes, or destroys, a site
-# of the background.
+# Each word has nearly the same effect on nearly all sequences. In the tails are
+# sequences in which the word completes, or destroys, a site of the background.
 #
 # ## Is there a bias for GC?
 #
-# GCGCGC is written at the 3' end and at the 5' end, with and without the word. This shows whether either end has a bias, and whether the
-# bias changes the effect of the word.
+# GCGCGC is written at the 3' end and at the 5' end, with and without the word. This
+# shows whether either end has a bias, and whether the bias changes the effect of the
+# word.
 
 # %%
-answer = ask(of_retrained(cg.experiments.composition_bias(word="UGCAUG", at=[34, 2], n_units=300, rope=SMALL)), rbfox1)
+answer = ask(
+    of_retrained(
+        cg.experiments.composition_bias(
+            word="UGCAUG", at=[34, 2], n_units=300, rope=SMALL
+        )
+    ),
+    rbfox1,
+)
 answer.draw().figure
 
 # %% [markdown]
-# There is a bias at the 3' end; at the 5' end it is negligible, and so are both interactions with the word. Whether the bias at the 3' end
-# is larger than 0.2 on average over such networks remains undecided. The other protein was simulated without a bias, and in its networks
-# the bias is negligible:
+# There is a bias at the 3' end; at the 5' end it is negligible, and so are both
+# interactions with the word. Whether the bias at the 3' end is larger than 0.2 on
+# average over such networks remains undecided. The other protein was simulated without
+# a bias, and in its networks the bias is negligible:
 
 # %%
-answer = ask(of_retrained(cg.experiments.composition_bias(word="GCUGG", at=34, n_units=300, rope=SMALL)), vts1)
+answer = ask(
+    of_retrained(
+        cg.experiments.composition_bias(word="GCUGG", at=34, n_units=300, rope=SMALL)
+    ),
+    vts1,
+)
 
 # %% [markdown]
 # ### For how many proteins?
 #
-# The paper repeated this with 244 networks, one for each RNAcompete experiment. Here 244 factors are simulated, each with a word of its
-# own; in a third of them the outcome falls with the number of G and C in the last eight bases. A factor counts as biased if the effect of
-# GCGCGC is beyond 0.2.
+# The paper repeated this with 244 networks, one for each RNAcompete experiment. Here
+# 244 factors are simulated, each with a word of its own; in a third of them the outcome
+# falls with the number of G and C in the last eight bases. A factor counts as biased if
+# the effect of GCGCGC is beyond 0.2.
 
 # %%
 generator = np.random.default_rng(3)
@@ -250,15 +342,27 @@ for k in range(244):
     if generator.random() < 1 / 3:
         slope = generator.uniform(-2.4, -0.2)
         terms.append(EndGC(slope, last=8))
-        biased += 3 / 8 * slope < SMALL[0]  # on average GCGCGC has three of the eight bases more than what it replaces
+        # on average GCGCGC has three of the eight bases more than what it replaces
+        biased += 3 / 8 * slope < SMALL[0]
     factors[f"factor {k}"] = Oracle(*terms, scale="log intensity")
-warnings.simplefilter("ignore", cg.errors.DegenerateWarning)  # an oracle has no noise, and most factors no bias at all
+# an oracle has no noise, and most factors no bias at all
+warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
 ends = cg.experiments.composition_bias(n_units=200, rope=SMALL)
 by_factor = across_predictors(
-    {name: cg.run(ends, factor, rng=0, progress=False) for name, factor in factors.items()}, contrast="bias"
+    {
+        name: cg.run(ends, factor, rng=0, progress=False)
+        for name, factor in factors.items()
+    },
+    contrast="bias",
 )
 share = share_of_predictors(by_factor, rope=SMALL, rng=0).isel(task=0)
-print(share[["share", "lower", "upper", "claimed"]].to_dataframe().drop(columns="task").round(3).to_string())
+print(
+    share[["share", "lower", "upper", "claimed"]]
+    .to_dataframe()
+    .drop(columns="task")
+    .round(3)
+    .to_string()
+)
 print(f"in truth: {biased} of {len(factors)}, {biased / len(factors):.3f}")
 
 # %%
@@ -269,15 +373,19 @@ axes.axhspan(*SMALL, color="0.92", lw=0)
 ranks = np.arange(ordered.sizes["contrast"]) + 1
 axes.vlines(ranks, ordered["lower"], ordered["upper"], lw=0.8, color="#1f5fa8")
 axes.plot(ranks, ordered["ace"], ".", ms=2, color="#1f5fa8")
-axes.set(xlabel="244 simulated factors, ordered by their bias", ylabel="effect of GCGCGC at the 3' end,\nlog intensity")
+axes.set(
+    xlabel="244 simulated factors, ordered by their bias",
+    ylabel="effect of GCGCGC at the 3' end,\nlog intensity",
+)
 figure
 
 # %% [markdown]
 # ## Does the fold of the RNA matter?
 #
-# VTS1 binds GCUGG in a loop. The word is written into unstructured sequence ("in the open"), into the loop of a hairpin, and into its stem.
-# Because the stem lies at another position, the word is also written in the open at that position. Its effect in the fold is compared with
-# its effect at the *same* position without the fold.
+# VTS1 binds GCUGG in a loop. The word is written into unstructured sequence ("in the
+# open"), into the loop of a hairpin, and into its stem. Because the stem lies at
+# another position, the word is also written in the open at that position. Its effect in
+# the fold is compared with its effect at the *same* position without the fold.
 
 # %%
 answer = ask(of_retrained(cg.experiments.hairpin(n_units=300, rope=SMALL)), vts1)
@@ -286,11 +394,14 @@ answer.draw().figure
 # %% [markdown]
 # ## Would other backgrounds give the same order?
 #
-# Everything above is about uniform random RNA. Here the seven words are ordered by their effects under six null models, five of them made
-# from sequences rich in A and U; the profile and the mononucleotide shuffle are the null models of the paper:
+# Everything above is about uniform random RNA. Here the seven words are ordered by
+# their effects under six null models, five of them made from sequences rich in A and U;
+# the profile and the mononucleotide shuffle are the null models of the paper:
 
 # %%
-letters = np.random.default_rng(2).choice(list("ACGU"), p=[0.32, 0.18, 0.18, 0.32], size=(300, 41))
+letters = np.random.default_rng(2).choice(
+    list("ACGU"), p=[0.32, 0.18, 0.18, 0.32], size=(300, 41)
+)
 utrs = ["".join(row) for row in letters]
 nulls = {
     "uniform": cg.Uniform(length=41),
@@ -301,7 +412,10 @@ nulls = {
     "the sequences themselves": cg.Genomic(of=utrs),
 }
 under = null_models(cg.experiments.affinity(n_units=300), nulls=nulls)
-answers = {name: each.analyze(cg.run(each, network, rng=0, progress=False), rng=0) for name, each in under.items()}
+answers = {
+    name: each.analyze(cg.run(each, network, rng=0, progress=False), rng=0)
+    for name, each in under.items()
+}
 table = agreement(answers)
 print(table["tau"].isel(task=0).to_pandas().round(2).to_string())
 print(table.attrs["sentences"])
@@ -311,67 +425,106 @@ print(table.attrs["sentences"])
 #
 # ## Do the filters look like the words?
 #
-# Networks with an exponential activation after the first layer tend to learn whole motifs in single filters (Koo & Ploenzke 2021,
-# [doi:10.1038/s42256-020-00291-x](https://doi.org/10.1038/s42256-020-00291-x)). The figure shows, for one of five such networks, the logos
-# of the sites that activate the four filters with the most sites. (A logo of about thirty sites looks informative by chance alone; these
-# have more.)
+# Networks with an exponential activation after the first layer tend to learn whole
+# motifs in single filters (Koo & Ploenzke 2021,
+# [doi:10.1038/s42256-020-00291-x](https://doi.org/10.1038/s42256-020-00291-x)). The
+# figure shows, for one of five such networks, the logos of the sites that activate the
+# four filters with the most sites. (A logo of about thirty sites looks informative by
+# chance alone; these have more.)
 
 # %%
 exponential = cg.zoo.load("rbfox1_like", architecture="exponential", member=1)
-filters = cg.attribution.filters(exponential, "second", cg.Uniform(length=41).sample(5_000, rng=0), side="input")
+filters = cg.attribution.filters(
+    exponential, "second", cg.Uniform(length=41).sample(5_000, rng=0), side="input"
+)
 busiest = filters["n_sites"].argsort().values[::-1][:4]
 figure = Figure(figsize=(9, 3.6), layout="constrained")
 for axes, row in zip(figure.subplots(2, 2).ravel(), busiest, strict=True):
     one = filters.isel(channel=int(row))
-    bits = (one["frequency"] * one["information"]).rename(motif_position="position").rename("ace")
+    bits = (
+        (one["frequency"] * one["information"])
+        .rename(motif_position="position")
+        .rename("ace")
+    )
     cg.plot.logo(bits.to_dataset(), ax=axes)
-    axes.set_title(f"filter {int(one['channel'])}, {int(one['n_sites'])} sites", fontsize=9, loc="left")
+    axes.set_title(
+        f"filter {int(one['channel'])}, {int(one['n_sites'])} sites",
+        fontsize=9,
+        loc="left",
+    )
     axes.set(ylabel="bits", ylim=(0, 2))
 figure
 
 # %% [markdown]
-# Later layers could ignore a filter that looks like a word. How does the effect of UGCAUG change when each filter is removed in turn?
+# Later layers could ignore a filter that looks like a word. How does the effect of
+# UGCAUG change when each filter is removed in turn?
 
 # %%
 members = {"intact": exponential}
 for row in busiest:
     channel = int(filters["channel"][row])
-    members[f"without {channel}"] = cg.attribution.Nullified(exponential, "first.0", channel)
+    members[f"without {channel}"] = cg.attribution.Nullified(
+        exponential, "first.0", channel
+    )
 word = {"placebo": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
 removal = cg.Design(null=cg.Uniform(length=41), arms=word, n_units=300)
-outcomes = cg.run(removal, cg.Ensemble(members, differ_by="architectures"), rng=0, progress=False)
-lost = cg.contrast(outcomes, contrasts={"UGCAUG": "UGCAUG - placebo"}, over="model", control="intact")
+outcomes = cg.run(
+    removal, cg.Ensemble(members, differ_by="architectures"), rng=0, progress=False
+)
+lost = cg.contrast(
+    outcomes, contrasts={"UGCAUG": "UGCAUG - placebo"}, over="model", control="intact"
+)
 changes = cg.estimate(lost).isel(task=0)
 print(changes[columns[:3]].to_dataframe()[columns[:3]].round(2).to_string())
 
 # %% [markdown]
-# The network needs one filter for this word: without filter 24 the effect is lost. Filter 10 matches the same word, but the network hardly
-# depends on it.
+# The network needs one filter for this word: without filter 24 the effect is lost.
+# Filter 10 matches the same word, but the network hardly depends on it.
 #
 # ## Were the networks right?
 #
-# The networks were trained on oracles, whose effects are known exactly. For spacing and structure, the true effects of the oracle are
-# compared with those that the five networks learned:
+# The networks were trained on oracles, whose effects are known exactly. For spacing and
+# structure, the true effects of the oracle are compared with those that the five
+# networks learned:
 
 
 # %%
 def beside_truth(experiment, story, names):
-    """Return the effects in five networks for some contrasts, and those in the oracle that they were trained on."""
+    """Return the effects in five networks for some contrasts, and those in the oracle
+    that they were trained on.
+    """
     outcomes = cg.run(experiment, cg.zoo.ensemble(story), rng=0, progress=False)
-    learned = cg.estimate(cg.contrast(outcomes), target="population x predictors").isel(task=0).sel(contrast=names)
+    learned = (
+        cg.estimate(cg.contrast(outcomes), target="population x predictors")
+        .isel(task=0)
+        .sel(contrast=names)
+    )
     truth = cg.zoo.oracle(story).true_ace(experiment).isel(task=0).sel(contrast=names)
     rows = learned[["ace", "lower", "upper"]].to_dataframe()[["ace", "lower", "upper"]]
     return rows.assign(truth=truth.values).round(2).to_string()
 
 
-print(beside_truth(spacing, "rbfox1_like", ["one site", "interaction at 4", "interaction at 6", "interaction at 9"]))
 print(
-    beside_truth(cg.experiments.hairpin(n_units=300), "vts1_like", ["word in the open", "word x loop", "word x stem"])
+    beside_truth(
+        spacing,
+        "rbfox1_like",
+        ["one site", "interaction at 4", "interaction at 6", "interaction at 9"],
+    )
+)
+print(
+    beside_truth(
+        cg.experiments.hairpin(n_units=300),
+        "vts1_like",
+        ["word in the open", "word x loop", "word x stem"],
+    )
 )
 
 # %% [markdown]
-# The networks have these effects in the right order, and the effects of single words in nearly the right size (the site of VTS1 is a tenth
-# too large). The interactions of the oracle were learned with the right sign, and that of the stem with the right size; at nine bases the
-# interaction is negligible in both. The penalty for crowding is about a fifth too small, and only two fifths of the effect of a loop were
-# learned: there the intervals over five networks are far from the truth. Agreement between retrained networks is no evidence about the RNA:
-# it shows what this training procedure learns from these data.
+# The networks have these effects in the right order, and the effects of single words in
+# nearly the right size (the site of VTS1 is a tenth too large). The interactions of the
+# oracle were learned with the right sign, and that of the stem with the right size; at
+# nine bases the interaction is negligible in both. The penalty for crowding is about a
+# fifth too small, and only two fifths of the effect of a loop were learned: there the
+# intervals over five networks are far from the truth. Agreement between retrained
+# networks is no evidence about the RNA: it shows what this training procedure learns
+# from these data.

@@ -13,18 +13,25 @@
 # %% [markdown]
 # # Knock-in, occlusion and pair syntax in a published network, from raw FASTA
 #
-# DeepSTARR (de Almeida et al. 2022, [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts the
-# developmental (`dev`) and housekeeping (`hk`) enhancer activity of 249 bp of fly DNA, in log2. Its authors report that motifs add to
-# activity, that instances of one motif are not equivalent, and that the distance between two motifs matters. Here these three claims are
-# tested by experiments on the published network, and on two networks of the same architecture that others trained, because an effect in one
-# network may be an accident of its training.
+# DeepSTARR (de Almeida et al. 2022,
+# [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts
+# the developmental (`dev`) and housekeeping (`hk`) enhancer activity of 249 bp of fly
+# DNA, in log2. Its authors report that motifs add to activity, that instances of one
+# motif are not equivalent, and that the distance between two motifs matters. Here these
+# three claims are tested by experiments on the published network, and on two networks
+# of the same architecture that others trained, because an effect in one network may be
+# an accident of its training.
 #
-# None of the files is part of causalgia, and nothing is downloaded. The published weights are at
-# [doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060), the ten enhancers at
-# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR), the two other networks at
-# [github.com/aszymik/deep-starr](https://github.com/aszymik/deep-starr) (the channels of their one-hot input are A C T G). Copies as
-# safetensors are read from a folder `shared` beside the repository, where `SOURCE.md` files state the commit, the license and how each was
-# converted. If that folder is absent, the notebook runs and shows nothing.
+# None of the files is part of causalgia, and nothing is downloaded. The published
+# weights are at [doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060),
+# the ten enhancers at
+# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR),
+# the two other networks at
+# [github.com/aszymik/deep-starr](https://github.com/aszymik/deep-starr) (the channels
+# of their one-hot input are A C T G). Copies as safetensors are read from a folder
+# `shared` beside the repository, where `SOURCE.md` files state the commit, the license
+# and how each was converted. If that folder is absent, the notebook runs and shows
+# nothing.
 
 # %%
 # %matplotlib inline
@@ -37,20 +44,38 @@ from matplotlib.figure import Figure
 
 import causalgia as cg
 
-warnings.simplefilter("ignore", cg.errors.FewClustersWarning)  # ten parents, three networks: see the text below
-NETWORKS = {"published": "deepstarr", "retrained 1": "deepstarr_retrained_1", "retrained 2": "deepstarr_retrained_2"}
+# ten parents, three networks: see the text below
+warnings.simplefilter("ignore", cg.errors.FewClustersWarning)
+NETWORKS = {
+    "published": "deepstarr",
+    "retrained 1": "deepstarr_retrained_1",
+    "retrained 2": "deepstarr_retrained_2",
+}
 MOTIFS = {"AP-1": "ATGACTCAT", "GATA": "AGATAAGA", "Dref": "TATCGATA"}
 TASKS = ["dev", "hk"]
 COLORS = dict(zip(NETWORKS, ["#1f4e79", "#c55a11", "#548235"], strict=True))
 
-folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
-print("published networks found" if folder else "the folder 'shared' is absent: the notebook has nothing to show")
+folder = next(
+    (
+        p / "shared" / "data"
+        for p in Path.cwd().parents
+        if (p / "shared" / "data").is_dir()
+    ),
+    None,
+)
+print(
+    "published networks found"
+    if folder
+    else "the folder 'shared' is absent: the notebook has nothing to show"
+)
 
 # %% [markdown]
 # ## From raw FASTA
 #
-# `read_sequences` reads the files as they are. The backgrounds are 500 dinucleotide shuffles of ten enhancers; the name of each shuffle
-# contains the enhancer that it was made from. The standard error depends on this: fifty shuffles of one enhancer are not fifty enhancers.
+# `read_sequences` reads the files as they are. The backgrounds are 500 dinucleotide
+# shuffles of ten enhancers; the name of each shuffle contains the enhancer that it was
+# made from. The standard error depends on this: fifty shuffles of one enhancer are not
+# fifty enhancers.
 
 
 # %%
@@ -66,54 +91,95 @@ def network(name):
 
 
 if folder:
-    networks = cg.Ensemble([network(name) for name in NETWORKS.values()], names=list(NETWORKS))
-    enhancers = cg.read_sequences(folder / "sequences" / "fly_249" / "enhancers.fasta.gz")
-    shuffled = cg.read_sequences(folder / "sequences" / "fly_249" / "dinucleotide_shuffled.fasta.gz")
-    backgrounds = cg.Genomic(of=shuffled, parent=[str(name).split("_shuffle")[0] for name in shuffled.names])
-    print(f"{len(enhancers)} enhancers, {len(shuffled)} shuffles of {len(set(backgrounds.parent_names))} parents")
-    for name, tokens in (("enhancers", enhancers.tokens), ("shuffles", shuffled.tokens)):
+    networks = cg.Ensemble(
+        [network(name) for name in NETWORKS.values()], names=list(NETWORKS)
+    )
+    enhancers = cg.read_sequences(
+        folder / "sequences" / "fly_249" / "enhancers.fasta.gz"
+    )
+    shuffled = cg.read_sequences(
+        folder / "sequences" / "fly_249" / "dinucleotide_shuffled.fasta.gz"
+    )
+    backgrounds = cg.Genomic(
+        of=shuffled, parent=[str(name).split("_shuffle")[0] for name in shuffled.names]
+    )
+    print(
+        f"{len(enhancers)} enhancers, {len(shuffled)} shuffles of "
+        f"{len(set(backgrounds.parent_names))} parents"
+    )
+    for name, tokens in (
+        ("enhancers", enhancers.tokens),
+        ("shuffles", shuffled.tokens),
+    ):
         y = networks.predict(tokens).mean(axis=0)
-        print(name, pd.DataFrame(y, index=TASKS, columns=list(NETWORKS)).round(2).to_dict("index"))
+        print(
+            name,
+            pd.DataFrame(y, index=TASKS, columns=list(NETWORKS))
+            .round(2)
+            .to_dict("index"),
+        )
 
 # %% [markdown]
 # ## Knock-in
 #
-# Each motif is written at position 100 of every shuffle. Its placebo, a fresh rearrangement for every background that does not contain the
-# motif, is written at the same position. A placebo also overwrites what was there, so the estimand is motif minus placebo, on the same
-# background. First a check of the arms: does a written word create another site together with the bases beside it?
+# Each motif is written at position 100 of every shuffle. Its placebo, a fresh
+# rearrangement for every background that does not contain the motif, is written at the
+# same position. A placebo also overwrites what was there, so the estimand is motif
+# minus placebo, on the same background. First a check of the arms: does a written word
+# create another site together with the bases beside it?
 
 # %%
 if folder:
-    knock_ins = {name: cg.experiments.knock_in(backgrounds, motif=word, at=100) for name, word in MOTIFS.items()}
+    knock_ins = {
+        name: cg.experiments.knock_in(backgrounds, motif=word, at=100)
+        for name, word in MOTIFS.items()
+    }
     seams = [cg.experiments.junctions(one, MOTIFS, rng=0) for one in knock_ins.values()]
     made = pd.concat(
-        {k: s["made"].sel(arm=["motif", "placebo"]).to_pandas() for k, s in zip(MOTIFS, seams, strict=True)}
+        {
+            k: s["made"].sel(arm=["motif", "placebo"]).to_pandas()
+            for k, s in zip(MOTIFS, seams, strict=True)
+        }
     )
     print("share of backgrounds in which an arm creates an unintended site:")
     print(made.round(3).to_string())
 
 # %% [markdown]
-# Hardly ever. Now the effects. By default an experiment is analyzed for each network of an ensemble. With
-# `target="population x predictors"` the claim is about networks of this kind: each of the three counts as one draw, and the standard error
-# accounts for ten parents *and* three networks.
+# Hardly ever. Now the effects. By default an experiment is analyzed for each network of
+# an ensemble. With `target="population x predictors"` the claim is about networks of
+# this kind: each of the three counts as one draw, and the standard error accounts for
+# ten parents *and* three networks.
 
 
 # %%
 def over_networks(experiment):
     """Return the experiment with a claim about networks of this kind."""
-    return replace(experiment, analysis=replace(experiment.analysis, target="population x predictors"))
+    return replace(
+        experiment,
+        analysis=replace(experiment.analysis, target="population x predictors"),
+    )
 
 
 if folder:
     knock_ins = {name: over_networks(one) for name, one in knock_ins.items()}
-    knocked = {k: cg.run(one, networks, rng=0, progress=False) for k, one in knock_ins.items()}
+    knocked = {
+        k: cg.run(one, networks, rng=0, progress=False) for k, one in knock_ins.items()
+    }
     for (name, one), own in zip(knock_ins.items(), ["dev", "dev", "hk"], strict=True):
-        print(next(text for text in one.analyze(knocked[name], rng=0).sentences if text.startswith(f"Task {own}")))
+        print(
+            next(
+                text
+                for text in one.analyze(knocked[name], rng=0).sentences
+                if text.startswith(f"Task {own}")
+            )
+        )
 
 # %% [markdown]
-# The next table has the estimates of each network by itself, over the same population of shuffles. The standard deviation between the
-# networks (`between`) is 1.2 to 2.2 times the standard error of a single network (`se of one`), and 2.5 to 5 times the one that treats all
-# 500 shuffles as independent: the error bar of one network does not include the variation between retrainings.
+# The next table has the estimates of each network by itself, over the same population
+# of shuffles. The standard deviation between the networks (`between`) is 1.2 to 2.2
+# times the standard error of a single network (`se of one`), and 2.5 to 5 times the one
+# that treats all 500 shuffles as independent: the error bar of one network does not
+# include the variation between retrainings.
 
 # %%
 if folder:
@@ -121,13 +187,20 @@ if folder:
     for name, outcomes in knocked.items():
         effects = cg.contrast(outcomes).sel(contrast=["motif minus placebo"])
         each[name] = cg.estimate(effects).squeeze("contrast")
-        over[name] = cg.estimate(effects, target="population x predictors").squeeze("contrast")
+        over[name] = cg.estimate(effects, target="population x predictors").squeeze(
+            "contrast"
+        )
         units_alone = cg.estimate(effects, cluster="none").squeeze("contrast")
         for task in TASKS:
-            row = {model: each[name]["ace"].sel(task=task, model=model).item() for model in NETWORKS}
+            row = {
+                model: each[name]["ace"].sel(task=task, model=model).item()
+                for model in NETWORKS
+            }
             row["over networks"] = over[name]["ace"].sel(task=task).item()
             row["its se"] = over[name]["se"].sel(task=task).item()
-            row["between"] = each[name]["ace"].sel(task=task).std("model", ddof=1).item()
+            row["between"] = (
+                each[name]["ace"].sel(task=task).std("model", ddof=1).item()
+            )
             row["se of one"] = each[name]["se"].sel(task=task).mean().item()
             row["se, 500 independent"] = units_alone["se"].sel(task=task).mean().item()
             rows[name, task] = row
@@ -136,76 +209,139 @@ if folder:
 # %%
 if folder:
     figure = Figure(figsize=(7, 3.2), layout="constrained")
-    for axes, task in zip(figure.subplots(1, 2, sharex=True, sharey=True), TASKS, strict=True):
+    for axes, task in zip(
+        figure.subplots(1, 2, sharex=True, sharey=True), TASKS, strict=True
+    ):
         for y, name in enumerate(MOTIFS):
             for i, model in enumerate(NETWORKS):
                 one = each[name].sel(task=task, model=model)
                 half = one["ace"].item() - one["lower"].item()
                 label = model if y == 0 else None
                 axes.errorbar(
-                    one["ace"], y - 0.2 + 0.13 * i, xerr=half, fmt="o", ms=3, color=COLORS[model], label=label
+                    one["ace"],
+                    y - 0.2 + 0.13 * i,
+                    xerr=half,
+                    fmt="o",
+                    ms=3,
+                    color=COLORS[model],
+                    label=label,
                 )
             one = over[name].sel(task=task)
             half = one["ace"].item() - one["lower"].item()
             label = "over networks" if y == 0 else None
-            axes.errorbar(one["ace"], y + 0.22, xerr=half, fmt="D", ms=4, color="black", label=label)
+            axes.errorbar(
+                one["ace"],
+                y + 0.22,
+                xerr=half,
+                fmt="D",
+                ms=4,
+                color="black",
+                label=label,
+            )
         axes.axvline(0, color="0.6", lw=0.8)
-        axes.set(title=task, yticks=range(len(MOTIFS)), yticklabels=list(MOTIFS), xlabel="motif minus placebo (log2)")
+        axes.set(
+            title=task,
+            yticks=range(len(MOTIFS)),
+            yticklabels=list(MOTIFS),
+            xlabel="motif minus placebo (log2)",
+        )
     axes.invert_yaxis()
     figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small", frameon=False
+        *axes.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        fontsize="small",
+        frameon=False,
     )
 figure if folder else None
 
 # %% [markdown]
-# AP-1 and GATA raise developmental activity and Dref housekeeping activity, in every network. The intervals over networks are wide because
-# the variance between three networks has two degrees of freedom. They are intervals for the mean over all networks of this kind, not for
-# the effect in a fourth network (`target="next predictor"`).
+# AP-1 and GATA raise developmental activity and Dref housekeeping activity, in every
+# network. The intervals over networks are wide because the variance between three
+# networks has two degrees of freedom. They are intervals for the mean over all networks
+# of this kind, not for the effect in a fourth network (`target="next predictor"`).
 #
 # ## Occlusion
 #
-# The reverse experiment, in the enhancers themselves: how much activity is lost when each GATAA is overwritten with random bases? Each
-# instance is compared with placebo spans in the same enhancer, away from every instance and overwritten in the same way; every draw uses
-# another span, so that the comparison does not depend on one position. The instances of one enhancer form one cluster.
+# The reverse experiment, in the enhancers themselves: how much activity is lost when
+# each GATAA is overwritten with random bases? Each instance is compared with placebo
+# spans in the same enhancer, away from every instance and overwritten in the same way;
+# every draw uses another span, so that the comparison does not depend on one position.
+# The instances of one enhancer form one cluster.
 
 # %%
 if folder:
-    occlusion = cg.experiments.occlusion(enhancers, motif="GATAA", fills=["uniform"], n_draws=8, rope=(-0.1, 0.1))
+    occlusion = cg.experiments.occlusion(
+        enhancers, motif="GATAA", fills=["uniform"], n_draws=8, rope=(-0.1, 0.1)
+    )
     occluded = cg.run(over_networks(occlusion), networks, rng=0, progress=False)
     lost = over_networks(occlusion).analyze(occluded, rng=0)
     print(*lost.sentences, sep="\n")
     net = cg.estimate(cg.contrast(occluded)).sel(contrast="uniform minus placebo")
     print("\nmotif minus placebo, in each network:")
-    print(net[["ace", "lower", "upper"]].to_dataframe()[["ace", "lower", "upper"]].round(2).to_string())
+    print(
+        net[["ace", "lower", "upper"]]
+        .to_dataframe()[["ace", "lower", "upper"]]
+        .round(2)
+        .to_string()
+    )
 
 # %% [markdown]
-# Occluding a GATAA lowers developmental activity. So does overwriting five bases elsewhere, a third as much, since an enhancer has
-# functional sequence beyond its GATA sites. The effect of GATAA itself is the difference. Its estimate is negative in every network, and in
-# two of the three the interval excludes 0; over networks, with nine enhancers and three networks, the verdict is undecided. In about 2 % of
-# draws a random fill happened to be GATAA, or to create one in a placebo span; the output states how often. In the next figure the
-# instances differ in their effects, and the networks agree only in part on *which* of them matter most.
+# Occluding a GATAA lowers developmental activity. So does overwriting five bases
+# elsewhere, a third as much, since an enhancer has functional sequence beyond its GATA
+# sites. The effect of GATAA itself is the difference. Its estimate is negative in every
+# network, and in two of the three the interval excludes 0; over networks, with nine
+# enhancers and three networks, the verdict is undecided. In about 2 % of draws a random
+# fill happened to be GATAA, or to create one in a placebo span; the output states how
+# often. In the next figure the instances differ in their effects, and the networks
+# agree only in part on *which* of them matter most.
 
 # %%
 if folder:
     instances = lost.findings["instances"].sel(task="dev")
-    order = instances["effect"].sel(contrast="uniform").mean("model").argsort().to_numpy()
-    names = [str(name).replace("peak", "") for name in instances["instance"].to_numpy()[order]]
+    order = (
+        instances["effect"].sel(contrast="uniform").mean("model").argsort().to_numpy()
+    )
+    names = [
+        str(name).replace("peak", "")
+        for name in instances["instance"].to_numpy()[order]
+    ]
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axes = figure.subplots()
     for model in NETWORKS:
         for contrast, mark in (("uniform", "o"), ("uniform, placebo span", "x")):
-            effect = instances["effect"].sel(contrast=contrast, model=model).to_numpy()[order]
+            effect = (
+                instances["effect"]
+                .sel(contrast=contrast, model=model)
+                .to_numpy()[order]
+            )
             se = instances["se"].sel(contrast=contrast, model=model).to_numpy()[order]
             label = f"{model}{', placebo span' if mark == 'x' else ''}"
-            axes.errorbar(effect, range(len(order)), xerr=se, fmt=mark, ms=4, lw=0.8, color=COLORS[model], label=label)
+            axes.errorbar(
+                effect,
+                range(len(order)),
+                xerr=se,
+                fmt=mark,
+                ms=4,
+                lw=0.8,
+                color=COLORS[model],
+                label=label,
+            )
     axes.axvline(0, color="0.6", lw=0.8)
     axes.set(
-        yticks=range(len(order)), xlabel="occluded minus untreated, dev (log2; bars: one standard error over draws)"
+        yticks=range(len(order)),
+        xlabel="occluded minus untreated, dev (log2; bars: one standard error over draws)",
     )
     axes.set_yticklabels(names, fontsize="x-small")
-    figure.legend(loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
+    figure.legend(
+        loc="outside lower center", ncols=3, fontsize="x-small", frameon=False
+    )
     agreed = (
-        instances["effect"].sel(contrast="uniform").to_dataframe()["effect"].unstack("model").corr(method="spearman")
+        instances["effect"]
+        .sel(contrast="uniform")
+        .to_dataframe()["effect"]
+        .unstack("model")
+        .corr(method="spearman")
     )
     print("rank correlation between networks of the effects of instances:")
     print(agreed.round(2).to_string())
@@ -214,15 +350,19 @@ figure if folder else None
 # %% [markdown]
 # ## Pair syntax
 #
-# Two sites are written into the same backgrounds. Each distance has its own four arms: both sites, the first alone, the second alone *at
-# its own position*, and neither. The interaction both − first − second + neither is the effect of the pair beyond the sum of single
-# effects; on a log2 scale, 0 means that the effects on activity multiply. When the second site moves, its surroundings change; its own
-# control subtracts that, so distance is not confounded with position.
+# Two sites are written into the same backgrounds. Each distance has its own four arms:
+# both sites, the first alone, the second alone *at its own position*, and neither. The
+# interaction both − first − second + neither is the effect of the pair beyond the sum
+# of single effects; on a log2 scale, 0 means that the effects on activity multiply.
+# When the second site moves, its surroundings change; its own control subtracts that,
+# so distance is not confounded with position.
 
 
 # %%
 def pair_of(first, second, *, at, distances):
-    """Return the experiment with two motifs on these backgrounds, the second downstream of the first."""
+    """Return the experiment with two motifs on these backgrounds, the second downstream
+    of the first.
+    """
     return cg.experiments.motif_pair(
         backgrounds,
         first=MOTIFS[first],
@@ -245,8 +385,14 @@ if folder:
         gain = cg.experiments.pairing_gain(outcomes, pair)["gain"].median().item()
         effects = pair.label(cg.contrast(outcomes))
         effects = effects.isel(contrast=effects["asks"].values == "interaction")
-        curves[f"{first}, {second}"] = cg.estimate(effects), cg.estimate(effects, target="population x predictors")
-        print(f"{first}, {second}: fresh backgrounds for every arm would make the errors {gain:.1f} times as large")
+        curves[f"{first}, {second}"] = (
+            cg.estimate(effects),
+            cg.estimate(effects, target="population x predictors"),
+        )
+        print(
+            f"{first}, {second}: fresh backgrounds for every arm would make the errors "
+            f"{gain:.1f} times as large"
+        )
 
 # %%
 if folder:
@@ -258,31 +404,57 @@ if folder:
                 one = alone.sel(task=task, model=model)
                 half = (one["upper"] - one["lower"]) / 2
                 axes.errorbar(
-                    distances, one["ace"], yerr=half, fmt="o-", ms=3, lw=0.8, color=COLORS[model], label=model
+                    distances,
+                    one["ace"],
+                    yerr=half,
+                    fmt="o-",
+                    ms=3,
+                    lw=0.8,
+                    color=COLORS[model],
+                    label=model,
                 )
-            axes.plot(distances, together["ace"].sel(task=task), color="black", lw=1.5, label="over networks")
+            axes.plot(
+                distances,
+                together["ace"].sel(task=task),
+                color="black",
+                lw=1.5,
+                label="over networks",
+            )
             axes.axhline(0, color="0.6", lw=0.8)
             axes.set_title(f"{name}: {task}", fontsize="medium")
     figure.supxlabel("distance from start to start (bp)", fontsize="medium")
     figure.supylabel("interaction (log2)", fontsize="medium")
     figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize="small", frameon=False
+        *axes.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=4,
+        fontsize="small",
+        frameon=False,
     )
 figure if folder else None
 
 # %% [markdown]
 # ## What holds in every network
 #
-# The table has a row for each effect: the estimate over networks with its interval, and how many of the three intervals, one per network
-# and clustered by parent, lie above or below 0. That all three lie on one side is a statement about these networks and makes no claim about
-# a fourth.
+# The table has a row for each effect: the estimate over networks with its interval, and
+# how many of the three intervals, one per network and clustered by parent, lie above or
+# below 0. That all three lie on one side is a statement about these networks and makes
+# no claim about a fourth.
 
 
 # %%
 def line(alone, together):
-    """Return the effect over networks, its interval, and in how many networks it lies above or below 0."""
+    """Return the effect over networks, its interval, and in how many networks it lies
+    above or below 0.
+    """
     up, down = (alone["lower"] > 0).to_numpy(), (alone["upper"] < 0).to_numpy()
-    said = "up in all" if up.all() else "down in all" if down.all() else f"{up.sum()} up, {down.sum()} down"
+    said = (
+        "up in all"
+        if up.all()
+        else "down in all"
+        if down.all()
+        else f"{up.sum()} up, {down.sum()} down"
+    )
     ends = [together[name].item() for name in ("ace", "lower", "upper")]
     return {"effect": ends[0], "lower": ends[1], "upper": ends[2], "networks": said}
 
@@ -291,26 +463,38 @@ if folder:
     table = {}
     for name in MOTIFS:
         for task in TASKS:
-            table[f"{name} knocked in", task] = line(each[name].sel(task=task), over[name].sel(task=task))
+            table[f"{name} knocked in", task] = line(
+                each[name].sel(task=task), over[name].sel(task=task)
+            )
     for name, (alone, together) in curves.items():
         for distance in (10, 20, 45):
             for task in TASKS:
                 cell = {"contrast": f"++ downstream {distance}", "task": task}
-                table[f"{name} at {distance}", task] = line(alone.sel(cell), together.sel(cell))
+                table[f"{name} at {distance}", task] = line(
+                    alone.sel(cell), together.sel(cell)
+                )
     print(pd.DataFrame(table).T.infer_objects().to_string(float_format="{:.2f}".format))
 
 # %% [markdown]
-# Each motif raises the activity that it is known for. Two GATA sites are sub-additive ten bases apart. Twenty bases apart, the interaction
-# in developmental activity is still negative in two of three networks; at 45 bases it is slightly synergistic in housekeeping activity. Two
-# Dref sites are strongly synergistic, most at short distances, and this holds even for developmental activity, on which one Dref site has
-# hardly any effect. Does it hold elsewhere in the sequence? Here is the pair of Dref sites once more, with its first site at the center:
+# Each motif raises the activity that it is known for. Two GATA sites are sub-additive
+# ten bases apart. Twenty bases apart, the interaction in developmental activity is
+# still negative in two of three networks; at 45 bases it is slightly synergistic in
+# housekeeping activity. Two Dref sites are strongly synergistic, most at short
+# distances, and this holds even for developmental activity, on which one Dref site has
+# hardly any effect. Does it hold elsewhere in the sequence? Here is the pair of Dref
+# sites once more, with its first site at the center:
 
 # %%
 if folder:
     central = pair_of("Dref", "Dref", at=120, distances=[10, 20, 45])
-    effects = central.label(cg.contrast(cg.run(central, networks, rng=0, progress=False)))
+    effects = central.label(
+        cg.contrast(cg.run(central, networks, rng=0, progress=False))
+    )
     effects = effects.isel(contrast=effects["asks"].values == "interaction")
-    alone, together = cg.estimate(effects), cg.estimate(effects, target="population x predictors")
+    alone, together = (
+        cg.estimate(effects),
+        cg.estimate(effects, target="population x predictors"),
+    )
     rows = {}
     for contrast in effects["contrast"].values:
         for task in TASKS:
@@ -319,5 +503,6 @@ if folder:
     print(pd.DataFrame(rows).T.infer_objects().to_string(float_format="{:.2f}".format))
 
 # %% [markdown]
-# For developmental activity it does. For housekeeping activity the synergy is smaller there, and at 10 and 45 bases it is no longer seen in
-# every network. Over which positions and networks a rule holds is part of the claim.
+# For developmental activity it does. For housekeeping activity the synergy is smaller
+# there, and at 10 and 45 bases it is no longer seen in every network. Over which
+# positions and networks a rule holds is part of the claim.

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # A large trial: stored on disk, killed, resumed, and run on workers that die
 #
-# A trial of a million sequences takes hours on a slow network. In that time machines are rebooted, queue limits are reached, and disks
-# corrupt data. In this notebook a trial is killed, one of its files is damaged, and one of its workers dies; each time the results are the
-# same.
+# A trial of a million sequences takes hours on a slow network. In that time machines
+# are rebooted, queue limits are reached, and disks corrupt data. In this notebook a
+# trial is killed, one of its files is damaged, and one of its workers dies; each time
+# the results are the same.
 
 # %%
 import os
@@ -37,8 +38,9 @@ folder = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## The trial
 #
-# The predictor is a network that ships with the library. The design is an ordinary one: nothing in it depends on how the trial is
-# stored. Predictor and design are written to a script, so that other processes can run the same trial.
+# The predictor is a network that ships with the library. The design is an ordinary one:
+# nothing in it depends on how the trial is stored. Predictor and design are written to
+# a script, so that other processes can run the same trial.
 
 # %%
 script = folder / "trial.py"
@@ -69,8 +71,10 @@ sys.path.insert(0, str(folder))
 from trial import design, predictor
 
 # %% [markdown]
-# `causalgia check` (here `cg.check`) shows what to expect: whether the predictor's rounding error is small enough for each contrast, how
-# fast it is, and how much time and disk space the planned trial will take. Every line is explained in the guide to checking a predictor.
+# `causalgia check` (here `cg.check`) shows what to expect: whether the predictor's
+# rounding error is small enough for each contrast, how fast it is, and how much time
+# and disk space the planned trial will take. Every line is explained in the guide to
+# checking a predictor.
 
 # %%
 print(cg.check(design, predictor))
@@ -78,8 +82,9 @@ print(cg.check(design, predictor))
 # %% [markdown]
 # ## Stored on disk, and killed
 #
-# With `store=`, outcomes are written to a zarr store as they are predicted. The script is started, and after a while it is killed with
-# `kill -9`, which gives it no chance to clean up.
+# With `store=`, outcomes are written to a zarr store as they are predicted. The script
+# is started, and after a while it is killed with `kill -9`, which gives it no chance to
+# clean up.
 
 # %%
 store = folder / "trial.zarr"
@@ -95,7 +100,8 @@ except cg.errors.CausalgiaError as error:
     print(error)
 
 # %% [markdown]
-# The same call resumes the trial. Committed files are verified by their hashes and kept.
+# The same call resumes the trial. Committed files are verified by their hashes and
+# kept.
 
 # %%
 start = time.perf_counter()
@@ -104,7 +110,8 @@ print(f"the rest took {time.perf_counter() - start:.0f} s")
 outcomes
 
 # %% [markdown]
-# The result is lazy: values are read on first use. Every function of the library accepts it and gives bit-identical results.
+# The result is lazy: values are read on first use. Every function of the library
+# accepts it and gives bit-identical results.
 
 # %%
 in_memory = cg.run(design, predictor, rng=7)
@@ -128,11 +135,13 @@ except cg.errors.CausalgiaError as error:
 # %% [markdown]
 # ## A bit flips
 #
-# Disks rarely corrupt data, but they do. Here one bit of one file is flipped; the next run detects it by the hash of the file and computes
-# that part again.
+# Disks rarely corrupt data, but they do. Here one bit of one file is flipped; the next
+# run detects it by the hash of the file and computes that part again.
 
 # %%
-file = next(path for path in sorted((store / "outcome").glob("c/**/*")) if path.is_file())
+file = next(
+    path for path in sorted((store / "outcome").glob("c/**/*")) if path.is_file()
+)
 data = bytearray(file.read_bytes())
 data[1_000] ^= 1
 file.write_bytes(data)
@@ -146,8 +155,9 @@ xr.testing.assert_identical(mended.compute(), in_memory)
 # %% [markdown]
 # ## Moments alone
 #
-# A trial of 10^9 sequences has 4 GB of outcomes, which nobody reads one by one. `keep="moments"` keeps what the estimates need: means,
-# covariances, and quantiles of the individual effects. Memory does not grow with the number of units.
+# A trial of 10^9 sequences has 4 GB of outcomes, which nobody reads one by one.
+# `keep="moments"` keeps what the estimates need: means, covariances, and quantiles of
+# the individual effects. Memory does not grow with the number of units.
 
 # %%
 moments = cg.run(design, predictor, rng=7, keep="moments")
@@ -159,9 +169,10 @@ print(f"{moments.nbytes / 1e3:,.0f} kB instead of {outcomes.nbytes / 1e3:,.0f} k
 # %% [markdown]
 # ## On several workers, one of which dies
 #
-# Any Dask cluster works; this one consists of two processes on this machine. In the middle of the run one of them is killed. Dask passes
-# its turns (ranges of units) to the other and starts a new process. The outcomes are the same again, since the random draws of a unit do
-# not depend on the worker that computes it.
+# Any Dask cluster works; this one consists of two processes on this machine. In the
+# middle of the run one of them is killed. Dask passes its turns (ranges of units) to
+# the other and starts a new process. The outcomes are the same again, since the random
+# draws of a unit do not depend on the worker that computes it.
 
 # %%
 import logging
@@ -169,7 +180,12 @@ import threading
 
 from distributed import Client, LocalCluster
 
-here = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+here = {
+    "n_workers": 2,
+    "threads_per_worker": 1,
+    "dashboard_address": "127.0.0.1:0",
+    "silence_logs": logging.CRITICAL,
+}
 with LocalCluster(**here) as cluster, Client(cluster) as client:
     workers = client.run(os.getpid)
     victim = next(iter(workers.values()))

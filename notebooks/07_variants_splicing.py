@@ -13,13 +13,18 @@
 # %% [markdown]
 # # Variants and splice sites in five retrainings of one network
 #
-# OpenSpliceAI (Chao et al. 2025, [doi:10.7554/eLife.107454](https://doi.org/10.7554/eLife.107454)) predicts for each base whether an exon
-# ends or begins there. Which variants in a list have large effects on its predictions? The effect of a variant in its own sequence has no
-# sampling error, so it is compared with the effects of *matched null variants*: the same substitution between the same neighbors, elsewhere
-# in the genome. Five retrainings that differ only in their random seed show how much of a result is an accident of training.
+# OpenSpliceAI (Chao et al. 2025,
+# [doi:10.7554/eLife.107454](https://doi.org/10.7554/eLife.107454)) predicts for each
+# base whether an exon ends or begins there. Which variants in a list have large effects
+# on its predictions? The effect of a variant in its own sequence has no sampling error,
+# so it is compared with the effects of *matched null variants*: the same substitution
+# between the same neighbors, elsewhere in the genome. Five retrainings that differ only
+# in their random seed show how much of a result is an accident of training.
 #
-# The weights are at [github.com/Kuanhao-Chao/OpenSpliceAI](https://github.com/Kuanhao-Chao/OpenSpliceAI) under GPL-3.0 and are not part of
-# causalgia. Copies as safetensors are read from a folder `shared` beside the repository; if it is absent, the notebook runs and shows
+# The weights are at
+# [github.com/Kuanhao-Chao/OpenSpliceAI](https://github.com/Kuanhao-Chao/OpenSpliceAI)
+# under GPL-3.0 and are not part of causalgia. Copies as safetensors are read from a
+# folder `shared` beside the repository; if it is absent, the notebook runs and shows
 # nothing.
 
 # %%
@@ -35,15 +40,27 @@ from matplotlib.figure import Figure
 import causalgia as cg
 
 SEEDS = (10, 11, 12, 13, 14)
-shared = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
-print("published networks found" if shared else "the folder 'shared' is absent: the notebook has nothing to show")
+shared = next(
+    (
+        p / "shared" / "data"
+        for p in Path.cwd().parents
+        if (p / "shared" / "data").is_dir()
+    ),
+    None,
+)
+print(
+    "published networks found"
+    if shared
+    else "the folder 'shared' is absent: the notebook has nothing to show"
+)
 
 # %% [markdown]
 # ## A genome whose splice sites are known
 #
-# The simulated genome is random, with a splice site every 8,000 bases (about as often as in the human genome): a donor CAG|GTAAGT or an
-# acceptor, a stretch of pyrimidines before CAG|G. Of 300 variants, 45 change one of the two bases of a GT or AG; the others lie more than
-# 30 bases away from these.
+# The simulated genome is random, with a splice site every 8,000 bases (about as often
+# as in the human genome): a donor CAG|GTAAGT or an acceptor, a stretch of pyrimidines
+# before CAG|G. Of 300 variants, 45 change one of the two bases of a GT or AG; the
+# others lie more than 30 bases away from these.
 
 # %%
 DONOR, ACCEPTOR, APART, N = "CAGGTAAGT", "TTTTCTTTTCTTTCTTTTGCAGG", 8_000, 400_000
@@ -56,7 +73,9 @@ for at in range(APART // 2, N - 200, APART):
 (folder / "genome.fa").write_text(">g\n" + "".join(letters) + "\n")
 broken = rng.permutation(core)[:45].tolist()
 near = {at + d for at in core for d in range(-30, 31)}
-others = [at for at in rng.permutation(np.arange(300, N - 300)).tolist() if at not in near][:255]
+others = [
+    at for at in rng.permutation(np.arange(300, N - 300)).tolist() if at not in near
+][:255]
 rows = []
 for at in sorted(broken + others):
     alternate = rng.choice([base for base in "ACGT" if base != letters[at]])
@@ -67,9 +86,11 @@ is_broken = np.isin(sorted(broken + others), broken)
 # %% [markdown]
 # ## The readout and the five networks
 #
-# A window of 181 bases is centered on the variant. The network predicts a profile of log odds; the readout is the probability of the
-# strongest site, donor or acceptor, within 20 bases of the variant. On the log odds scale, a change from one in a million to one in a
-# thousand would be as large as the loss of a site, and the loss of a site would not stand out.
+# A window of 181 bases is centered on the variant. The network predicts a profile of
+# log odds; the readout is the probability of the strongest site, donor or acceptor,
+# within 20 bases of the variant. On the log odds scale, a change from one in a million
+# to one in a thousand would be as large as the loss of a site, and the loss of a site
+# would not stand out.
 
 
 # %%
@@ -80,7 +101,13 @@ def member(arch, at, seed):
         return odds[:, :, middle - 20 : middle + 21].amax((1, 2)).sigmoid()
 
     net = arch.load(at / f"member_{seed}.safetensors")
-    return cg.TorchPredictor(net, tasks=["strongest site"], scale="probability", reduce=strongest, device="cpu")
+    return cg.TorchPredictor(
+        net,
+        tasks=["strongest site"],
+        scale="probability",
+        reduce=strongest,
+        device="cpu",
+    )
 
 
 if shared:
@@ -88,14 +115,18 @@ if shared:
     spec = importlib.util.spec_from_file_location("openspliceai", at / "arch.py")
     arch = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(arch)
-    networks = cg.Ensemble([member(arch, at, seed) for seed in SEEDS], names=[f"seed {seed}" for seed in SEEDS])
+    networks = cg.Ensemble(
+        [member(arch, at, seed) for seed in SEEDS],
+        names=[f"seed {seed}" for seed in SEEDS],
+    )
 
 # %% [markdown]
 # ## Ranks among matched null variants
 #
-# Null variants lie at random loci of the same genome. Before the run, the experiment states which matching keys were dropped because there
-# were too few null variants, and how small its p-values can be. Since 15 % of these variants are real, 1,500 null variants are enough for
-# discoveries at a false discovery rate of 5 %.
+# Null variants lie at random loci of the same genome. Before the run, the experiment
+# states which matching keys were dropped because there were too few null variants, and
+# how small its p-values can be. Since 15 % of these variants are real, 1,500 null
+# variants are enough for discoveries at a false discovery rate of 5 %.
 
 # %%
 experiment = cg.experiments.variants(
@@ -116,34 +147,54 @@ if shared:
     print("\n\n".join(answer.sentences))
 
 # %% [markdown]
-# In the next table a site counts only for a seed that calls it (probability above .5 in the reference); a site that is not called cannot be
-# lost. Of the variants found, 5 to 8 % are elsewhere, at a nominal false discovery rate of 5 %. Random loci of this genome hit a splice
-# site now and then, so a few null variants have effects as large as a broken GT. Among 1,500 null variants their number varies by chance,
-# and one seed may find far fewer sites than the others. With 10,000 null variants and 1,000 variants, four seeds found .974, .971, .957 and
-# .950 of the sites that they call (`python benchmarks/validation/matched.py`).
+# In the next table a site counts only for a seed that calls it (probability above .5 in
+# the reference); a site that is not called cannot be lost. Of the variants found, 5 to
+# 8 % are elsewhere, at a nominal false discovery rate of 5 %. Random loci of this
+# genome hit a splice site now and then, so a few null variants have effects as large as
+# a broken GT. Among 1,500 null variants their number varies by chance, and one seed may
+# find far fewer sites than the others. With 10,000 null variants and 1,000 variants,
+# four seeds found .974, .971, .957 and .950 of the sites that they call
+# (`python benchmarks/validation/matched.py`).
 
 # %%
 if shared:
-    found = (answer.estimates["q_matched"] <= 0.05).squeeze("task").transpose("model", "contrast").to_numpy()
-    reference = effects["outcome"].sel(arm="reference").squeeze("task").transpose("model", "unit").to_numpy()
+    found = (
+        (answer.estimates["q_matched"] <= 0.05)
+        .squeeze("task")
+        .transpose("model", "contrast")
+        .to_numpy()
+    )
+    reference = (
+        effects["outcome"]
+        .sel(arm="reference")
+        .squeeze("task")
+        .transpose("model", "unit")
+        .to_numpy()
+    )
     called = (reference[:, : len(is_broken)] > 0.5) & is_broken
     table = pd.DataFrame(
         {
             "sites called": called.sum(1),
             "share of these found": (found & called).sum(1) / called.sum(1),
-            "share of found that is elsewhere": (found & ~is_broken).sum(1) / found.sum(1),
+            "share of found that is elsewhere": (found & ~is_broken).sum(1)
+            / found.sum(1),
         },
         index=[f"seed {seed}" for seed in SEEDS],
     )
     print(table.round(3))
 
 # %% [markdown]
-# The null distribution shows why a z-score would fail here: nearly all null variants have no effect, and a few, which hit or create a site
-# by chance, have large ones.
+# The null distribution shows why a z-score would fail here: nearly all null variants
+# have no effect, and a few, which hit or create a site by chance, have large ones.
 
 # %%
 if shared:
-    null = answer.findings["null variants"]["effect"].squeeze("task").isel(model=0).to_numpy()
+    null = (
+        answer.findings["null variants"]["effect"]
+        .squeeze("task")
+        .isel(model=0)
+        .to_numpy()
+    )
     mine = answer.estimates["ace"].squeeze("task").isel(model=0).to_numpy()
     figure = Figure(figsize=(7, 3), layout="constrained")
     ax = figure.subplots()
@@ -168,9 +219,10 @@ figure if shared else None
 # %% [markdown]
 # ## Would another retraining give the same result?
 #
-# On about half of the broken sites all five seeds agree; the others are found by some seeds and missed by others. The mean effect of the
-# broken sites has a predictive interval for one more retraining (`target="next predictor"`), which includes the variation between
-# retrainings.
+# On about half of the broken sites all five seeds agree; the others are found by some
+# seeds and missed by others. The mean effect of the broken sites has a predictive
+# interval for one more retraining (`target="next predictor"`), which includes the
+# variation between retrainings.
 
 # %%
 if shared:
@@ -184,17 +236,26 @@ if shared:
     following = cg.estimate(ice, cluster="none", target="next predictor").squeeze()
     print("mean effect of each seed:", each["ace"].to_numpy().round(3))
     print(
-        f"in one more retraining: {following['ace'].item():.3f} [{following['lower'].item():.3f}, {following['upper'].item():.3f}]"
+        f"in one more retraining: {following['ace'].item():.3f} "
+        f"[{following['lower'].item():.3f}, {following['upper'].item():.3f}]"
     )
 
 # %% [markdown]
 # ## Into files
 #
-# The result can be written as a tidy table, or as the VCF with the values in INFO fields that its header declares. From the shell,
-# `causalgia variants calls.vcf --genome genome.fa --predictor net.toml --length 181 --out scored` does all of this.
+# The result can be written as a tidy table, or as the VCF with the values in INFO
+# fields that its header declares. From the shell, `causalgia variants calls.vcf
+# --genome genome.fa --predictor net.toml --length 181 --out scored` does all of this.
 
 # %%
 if shared:
-    print(cg.experiments.variant_frame(answer).query("q_matched <= 0.05").head(5).to_string(index=False))
-    path = cg.experiments.write_variants(answer, folder / "scored.vcf", like=folder / "calls.vcf")
+    print(
+        cg.experiments.variant_frame(answer)
+        .query("q_matched <= 0.05")
+        .head(5)
+        .to_string(index=False)
+    )
+    path = cg.experiments.write_variants(
+        answer, folder / "scored.vcf", like=folder / "calls.vcf"
+    )
     print(path.read_text().splitlines()[1])

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Profiles and tissues
 #
-# Some predictors return more than one number per sequence: a profile along the sequence, or a prediction for each of many tissues. Then the
-# question is where along the sequence an effect lies, and in which tissue.
+# Some predictors return more than one number per sequence: a profile along the
+# sequence, or a prediction for each of many tissues. Then the question is where along
+# the sequence an effect lies, and in which tissue.
 
 # %%
 # %matplotlib inline
@@ -24,7 +25,14 @@ import numpy as np
 
 import causalgia as cg
 
-folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
+folder = next(
+    (
+        p / "shared" / "data"
+        for p in Path.cwd().parents
+        if (p / "shared" / "data").is_dir()
+    ),
+    None,
+)
 print(
     "published networks found"
     if folder
@@ -34,8 +42,9 @@ print(
 # %% [markdown]
 # ## A profile that is known
 #
-# The oracle predicts accessibility at each base. Its word leaves a footprint between two shoulders, whose depth depends on the bases
-# that follow the word. The true mean profile has a closed form.
+# The oracle predicts accessibility at each base. Its word leaves a footprint between
+# two shoulders, whose depth depends on the bases that follow the word. The true mean
+# profile has a closed form.
 
 # %%
 WORD = "AGATAAG"
@@ -54,8 +63,8 @@ outcomes = cg.run(design, oracle, rng=7)
 outcomes["outcome"].sizes
 
 # %% [markdown]
-# The effect has an estimate at every position. Of two hundred separate 95 % intervals, ten are expected to miss the true value; the 95 %
-# band covers the whole curve at once.
+# The effect has an estimate at every position. Of two hundred separate 95 % intervals,
+# ten are expected to miss the true value; the 95 % band covers the whole curve at once.
 
 # %%
 effects = cg.contrast(outcomes)
@@ -74,8 +83,9 @@ inside.all("position").to_series()
 # %% [markdown]
 # ## Windows of a profile
 #
-# A window summarizes a region as one number, to which every function of the library applies. Functions that need one number per task raise
-# an error when they are given a profile:
+# A window summarizes a region as one number, to which every function of the library
+# applies. Functions that need one number per task raise an error when they are given a
+# profile:
 
 # %%
 try:
@@ -87,32 +97,44 @@ except cg.errors.OutcomesError as error:
 read = cg.FunctionPredictor(
     lambda x: oracle.predict(x.argmax(1).astype(np.uint8))[..., 0],
     track=cg.Track(origin=100),
-    reduce=[cg.Window("footprint", -12, 12, "log sum"), cg.Window("all", -60, 60, "log sum")],
+    reduce=[
+        cg.Window("footprint", -12, 12, "log sum"),
+        cg.Window("all", -60, 60, "log sum"),
+    ],
     scale="counts",
     dtype="float64",
     fingerprint="footprint",
 )
-totals = cg.run(design, read, rng=7, analysis=cg.Analysis(control="placebo", rope=(-0.05, 0.05)))
+totals = cg.run(
+    design, read, rng=7, analysis=cg.Analysis(control="placebo", rope=(-0.05, 0.05))
+)
 print(cg.report(cg.analyze(totals, rng=7)))
 
 # %% [markdown]
 # ## Change of shape
 #
-# This statistic is the share of counts that lies at other positions than under the control, whatever happens to the total. It is never
-# negative, so it cannot be tested against 0 and is compared with placebo words: forty rearrangements of the same letters.
+# This statistic is the share of counts that lies at other positions than under the
+# control, whatever happens to the total. It is never negative, so it cannot be tested
+# against 0 and is compared with placebo words: forty rearrangements of the same
+# letters.
 
 # %%
 arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed(WORD, at=96)}
 arms |= cg.placebos(WORD, at=96, n_words=40, rng=7)
-words = cg.run(cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200), oracle, rng=7)
-shape = cg.multiplicity.placebo_rank(cg.estimation.shape_change(words, control="untreated"))
+words = cg.run(
+    cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200), oracle, rng=7
+)
+shape = cg.multiplicity.placebo_rank(
+    cg.estimation.shape_change(words, control="untreated")
+)
 shape[["ace", "lower", "upper", "p_placebo_above"]].sel(contrast="GATA1").to_dataframe()
 
 # %% [markdown]
 # ## Two strands
 #
-# Transcription starts belong to a strand. The promoter oracle predicts both strands; `opposite=` of its track states which task is the
-# other strand, so that averaging over strands reverses the profile and exchanges the two tasks.
+# Transcription starts belong to a strand. The promoter oracle predicts both strands;
+# `opposite=` of its track states which task is the other strand, so that averaging over
+# strands reverses the profile and exchanges the two tasks.
 
 # %%
 promoter = cg.zoo.promoter("TATAAA")
@@ -122,18 +144,28 @@ starts = cg.Design(
     n_units=300,
     contrasts="placebo",
 )
-print(cg.report(cg.simultaneous(cg.contrast(cg.run(starts, promoter, rng=7)), over="position", rng=7)))
+print(
+    cg.report(
+        cg.simultaneous(
+            cg.contrast(cg.run(starts, promoter, rng=7)), over="position", rng=7
+        )
+    )
+)
 
 # %% [markdown]
 # ## 56 tissues
 #
-# MTSplice (Cheng et al. 2021, [doi:10.1186/s13059-021-02273-7](https://doi.org/10.1186/s13059-021-02273-7)) predicts how the inclusion of
-# an exon in each of 56 tissues differs from the mean over tissues, in log odds. RBFOX proteins bind TGCATG; bound downstream of an exon,
-# they promote its inclusion where they are expressed: in brain, muscle and heart. Does the network predict this, and is the effect
-# *specific* to the brain?
+# MTSplice (Cheng et al. 2021,
+# [doi:10.1186/s13059-021-02273-7](https://doi.org/10.1186/s13059-021-02273-7)) predicts
+# how the inclusion of an exon in each of 56 tissues differs from the mean over tissues,
+# in log odds. RBFOX proteins bind TGCATG; bound downstream of an exon, they promote its
+# inclusion where they are expressed: in brain, muscle and heart. Does the network
+# predict this, and is the effect *specific* to the brain?
 #
-# The network is not part of causalgia, and nothing is downloaded: a copy is read from a folder `shared` beside the repository, whose
-# `SOURCE.md` states the commit, the license (MIT) and how it was converted. If that folder is absent, this section shows nothing.
+# The network is not part of causalgia, and nothing is downloaded: a copy is read from a
+# folder `shared` beside the repository, whose `SOURCE.md` states the commit, the
+# license (MIT) and how it was converted. If that folder is absent, this section shows
+# nothing.
 
 # %%
 if folder:
@@ -156,11 +188,13 @@ if folder:
     print(f"{len(tissues)} tissues, {len(brain)} of them in the brain")
 
 # %% [markdown]
-# Each background is a random sequence with the two splice sites of an exon of 200 bases, which all arms have. Two RBFOX sites are written
-# 30 bases downstream of the exon; the placebo is the same letters, in an order drawn anew for each background.
+# Each background is a random sequence with the two splice sites of an exon of 200
+# bases, which all arms have. Two RBFOX sites are written 30 bases downstream of the
+# exon; the placebo is the same letters, in an order drawn anew for each background.
 #
-# The analysis is fixed first: three contrasts between tissues, and a region of practical equivalence. "Brain" is the mean over the brain
-# tissues minus the mean over all others, given as one set of weights.
+# The analysis is fixed first: three contrasts between tissues, and a region of
+# practical equivalence. "Brain" is the mean over the brain tissues minus the mean over
+# all others, given as one set of weights.
 
 # %%
 if folder:
@@ -168,28 +202,39 @@ if folder:
     sites = "TGCATGTTTTGCATG"
     design = cg.Design(
         null=cg.Uniform(length=800),
-        arms={"placebo": exon + cg.Placebo(sites, at=530), "RBFOX": exon + cg.Embed(sites, at=530)},
+        arms={
+            "placebo": exon + cg.Placebo(sites, at=530),
+            "RBFOX": exon + cg.Embed(sites, at=530),
+        },
         n_units=200,
     )
     others = [t for t in tissues if t not in brain]
     tasks = {
-        "brain": {t: 1 / len(brain) if t in brain else -1 / len(others) for t in tissues},
+        "brain": {
+            t: 1 / len(brain) if t in brain else -1 / len(others) for t in tissues
+        },
         "muscle": "`Skeletal - Muscle` - `Liver`",
         "cerebellum in brain": "`Cerebellum - Brain` - `Hypothalamus - Brain`",
     }
     plan = cg.Analysis(
-        control="placebo", tasks=tasks, rope=(-0.02, 0.02), target="population x predictors", family="all"
+        control="placebo",
+        tasks=tasks,
+        rope=(-0.02, 0.02),
+        target="population x predictors",
+        family="all",
     )
     outcomes = cg.run(design, network, rng=0, analysis=plan, progress=False)
     print(cg.report(cg.analyze(outcomes, rng=0)))
 
 # %% [markdown]
-# Two sites promote inclusion in the brain more than elsewhere, and in muscle more than in liver. The standard error is that of the
-# *difference*: all tissues are predicted for the same backgrounds, and the four networks count as a sample of retrainings.
+# Two sites promote inclusion in the brain more than elsewhere, and in muscle more than
+# in liver. The standard error is that of the *difference*: all tissues are predicted
+# for the same backgrounds, and the four networks count as a sample of retrainings.
 #
-# The effect in each tissue by itself was not part of the plan, and the result is marked as exploratory. Of 56 tissues the report shows the
-# 20 with the largest effects. All are undecided: the intervals are wider than those of the three contrasts above, since four networks are
-# few and 56 effects are adjusted together instead of three.
+# The effect in each tissue by itself was not part of the plan, and the result is marked
+# as exploratory. Of 56 tissues the report shows the 20 with the largest effects. All
+# are undecided: the intervals are wider than those of the three contrasts above, since
+# four networks are few and 56 effects are adjusted together instead of three.
 
 # %%
 if folder:
@@ -202,22 +247,28 @@ if folder:
     print(cg.report(each).split("\n\n")[1])
 
 # %% [markdown]
-# A figure can be limited to a selection of tasks, here the brain tissues, by a pattern, and tissues in which RBFOX is known to act or to be
-# absent.
+# A figure can be limited to a selection of tasks, here the brain tissues, by a pattern,
+# and tissues in which RBFOX is known to act or to be absent.
 
 # %%
 if folder:
-    chosen = cg.plot.forest(each, task=["*Brain", "*Muscle", "*Heart", "Liver", "Testis", "*Skin"])
+    chosen = cg.plot.forest(
+        each, task=["*Brain", "*Muscle", "*Heart", "Liver", "Testis", "*Skin"]
+    )
 
 chosen.figure if folder else None
 
 # %% [markdown]
-# Is the effect specific to any one tissue? Each is compared with the mean of the 55 others. These 56 contrasts form one family, and with
-# four networks all are undecided. A claim about a single tissue would need a contrast planned beforehand, or a model in which similar
-# tissues borrow strength from each other.
+# Is the effect specific to any one tissue? Each is compared with the mean of the 55
+# others. These 56 contrasts form one family, and with four networks all are undecided.
+# A claim about a single tissue would need a contrast planned beforehand, or a model in
+# which similar tissues borrow strength from each other.
 
 # %%
 if folder:
-    alone = {f"{t}, alone": {s: 1 if s == t else -1 / (len(tissues) - 1) for s in tissues} for t in tissues}
+    alone = {
+        f"{t}, alone": {s: 1 if s == t else -1 / (len(tissues) - 1) for s in tissues}
+        for t in tissues
+    }
     specific = cg.analyze(outcomes, replace(plan, tasks=alone), rng=0)
     print(cg.report(specific).split("\n\n")[1])

@@ -14,13 +14,18 @@
 # # For the referee: one claim, from protocol to report
 #
 # The claim is that in the published DeepSTARR network (de Almeida et al. 2022,
-# [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) an AP-1 site raises developmental enhancer activity. The
-# question and its analysis are fixed beforehand, the result is tested by refutations, and everything is written to one page. Then the same
-# is done with a false claim, from a network that was loaded with its input channels in the wrong order; a refutation detects it.
+# [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) an AP-1
+# site raises developmental enhancer activity. The question and its analysis are fixed
+# beforehand, the result is tested by refutations, and everything is written to one
+# page. Then the same is done with a false claim, from a network that was loaded with
+# its input channels in the wrong order; a refutation detects it.
 #
-# The weights are at [doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060), the ten enhancers at
-# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR). Copies are read from a folder `shared`
-# beside the repository; if it is absent, the notebook runs and shows nothing.
+# The weights are at
+# [doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060), the ten
+# enhancers at
+# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR).
+# Copies are read from a folder `shared` beside the repository; if it is absent, the
+# notebook runs and shows nothing.
 
 # %%
 # %matplotlib inline
@@ -32,17 +37,31 @@ from IPython.display import HTML, display
 
 import causalgia as cg
 
-warnings.simplefilter("ignore", cg.errors.FewClustersWarning)  # ten parents: see the report
-folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
-print("published network found" if folder else "the folder 'shared' is absent: the notebook has nothing to show")
+# ten parents: see the report
+warnings.simplefilter("ignore", cg.errors.FewClustersWarning)
+folder = next(
+    (
+        p / "shared" / "data"
+        for p in Path.cwd().parents
+        if (p / "shared" / "data").is_dir()
+    ),
+    None,
+)
+print(
+    "published network found"
+    if folder
+    else "the folder 'shared' is absent: the notebook has nothing to show"
+)
 out = Path(tempfile.mkdtemp())
 
 # %% [markdown]
 # ## What is fixed beforehand
 #
-# The null model is dinucleotide shuffles of ten enhancers. In one arm the word is written into the middle of each shuffle; its control is a
-# placebo, a fresh rearrangement of the same letters at the same position. Effects between -.2 and .2 are too small to matter. The lock file
-# contains all of this with the fingerprint of the network and the time, under one SHA-256.
+# The null model is dinucleotide shuffles of ten enhancers. In one arm the word is
+# written into the middle of each shuffle; its control is a placebo, a fresh
+# rearrangement of the same letters at the same position. Effects between -.2 and .2 are
+# too small to matter. The lock file contains all of this with the fingerprint of the
+# network and the time, under one SHA-256.
 
 # %%
 WORD, AT = "TGACTCA", 120
@@ -50,7 +69,11 @@ WORD, AT = "TGACTCA", 120
 
 def design_of(word):
     """Return the trial of one word."""
-    arms = {"untreated": cg.Untreated(), "placebo": cg.Placebo(word, at=AT), word: cg.Embed(word, at=AT)}
+    arms = {
+        "untreated": cg.Untreated(),
+        "placebo": cg.Placebo(word, at=AT),
+        word: cg.Embed(word, at=AT),
+    }
     return cg.Design(null=cg.DinucleotideShuffle(of=enhancers), arms=arms, n_units=300)
 
 
@@ -63,16 +86,21 @@ if folder:
         scale="log2 enrichment",
         announce=None,
     )
-    enhancers = cg.read_sequences(folder / "sequences" / "fly_249" / "enhancers.fasta.gz")
+    enhancers = cg.read_sequences(
+        folder / "sequences" / "fly_249" / "enhancers.fasta.gz"
+    )
     design, analysis = design_of(WORD), cg.Analysis(control="placebo", rope=(-0.2, 0.2))
-    lock = cg.Protocol(design, analysis, predictor=network, rng=1).lock(out / "lock.toml")
+    lock = cg.Protocol(design, analysis, predictor=network, rng=1).lock(
+        out / "lock.toml"
+    )
     display(design)
     print(lock)
 
 # %% [markdown]
 # ## The trial
 #
-# The trial is run from the lock. `verify` compares the results with the protocol: nothing was changed, so nothing is exploratory.
+# The trial is run from the lock. `verify` compares the results with the protocol:
+# nothing was changed, so nothing is exploratory.
 
 # %%
 if folder:
@@ -83,22 +111,29 @@ if folder:
     display(cg.paper.View(decisions))
 
 # %% [markdown]
-# AP-1 raises both activities, the developmental one more. The verdict on the untreated arm is "undecided" although its interval is narrow:
-# with ten parents, effects that occur in fewer than 30 % of enhancers could be missed.
+# AP-1 raises both activities, the developmental one more. The verdict on the untreated
+# arm is "undecided" although its interval is narrow: with ten parents, effects that
+# occur in fewer than 30 % of enhancers could be missed.
 #
-# Deviations are listed. Here is the same trial, decided with another region of practical equivalence after the outcomes were seen:
+# Deviations are listed. Here is the same trial, decided with another region of
+# practical equivalence after the outcomes were seen:
 
 # %%
 if folder:
-    later = cg.decide(cg.adjust(cg.estimate(cg.contrast(outcomes, control="placebo"))), rope=(-0.5, 0.5))
+    later = cg.decide(
+        cg.adjust(cg.estimate(cg.contrast(outcomes, control="placebo"))),
+        rope=(-0.5, 0.5),
+    )
     print(cg.verify(out / "lock.toml", later))
 
 # %% [markdown]
 # ## How could it be wrong?
 #
-# `refute` runs every check that applies, with no more predictions than the trial itself. One check fails, and rightly: the predictions for
-# all shuffles are below those for real enhancers, so these effects were measured far from the activities of real enhancers. That does not
-# mean that the network ignores AP-1 sites; it limits the backgrounds for which the effect was shown.
+# `refute` runs every check that applies, with no more predictions than the trial
+# itself. One check fails, and rightly: the predictions for all shuffles are below those
+# for real enhancers, so these effects were measured far from the activities of real
+# enhancers. That does not mean that the network ignores AP-1 sites; it limits the
+# backgrounds for which the effect was shown.
 
 # %%
 if folder:
@@ -106,8 +141,8 @@ if folder:
     print(cg.report(refutation))
 
 # %% [markdown]
-# The suggested cure is another null model: the enhancers themselves instead of their shuffles. Ten sequences give ten units, and the effect
-# is found there as well:
+# The suggested cure is another null model: the enhancers themselves instead of their
+# shuffles. Ten sequences give ten units, and the effect is found there as well:
 
 # %%
 if folder:
@@ -119,20 +154,26 @@ if folder:
 # %% [markdown]
 # ## A claim that is false
 #
-# The channels of the one-hot input are A C G T in this network. Others were trained with A C T G, and nothing in a file of weights states
-# which. Loaded with the wrong order, the network reads every G as T and every T as G, and a trial finds, with an interval no wider than
-# that of AP-1, that GTACGCA raises developmental activity.
+# The channels of the one-hot input are A C G T in this network. Others were trained
+# with A C T G, and nothing in a file of weights states which. Loaded with the wrong
+# order, the network reads every G as T and every T as G, and a trial finds, with an
+# interval no wider than that of AP-1, that GTACGCA raises developmental activity.
 
 # %%
 if folder:
-    exchanged = cg.TorchPredictor(network.module, tasks=["dev", "hk"], scale="log2 enrichment", alphabet="ACTG")
-    false_outcomes = cg.run(design_of("GTACGCA"), exchanged, rng=1, analysis=analysis, progress=False)
+    exchanged = cg.TorchPredictor(
+        network.module, tasks=["dev", "hk"], scale="log2 enrichment", alphabet="ACTG"
+    )
+    false_outcomes = cg.run(
+        design_of("GTACGCA"), exchanged, rng=1, analysis=analysis, progress=False
+    )
     false_claim = cg.analyze(false_outcomes, rng=0)
     print(cg.methods(false_claim, task="dev").results)
 
 # %% [markdown]
-# The interval is correct for this predictor; the predictor is wrong. It does not respond to a word that every such network must know, and
-# the positive control detects that:
+# The interval is correct for this predictor; the predictor is wrong. It does not
+# respond to a word that every such network must know, and the positive control detects
+# that:
 
 # %%
 if folder:
@@ -145,8 +186,9 @@ if folder:
 # %% [markdown]
 # ## The page
 #
-# The page is one file that needs no internet connection: the finding, the question, the effects, the checks and the provenance. Sentences
-# for the paper are made from the same attributes, and the checklist lists what a referee would ask for.
+# The page is one file that needs no internet connection: the finding, the question, the
+# effects, the checks and the provenance. Sentences for the paper are made from the same
+# attributes, and the checklist lists what a referee would ask for.
 
 # %%
 if folder:

@@ -13,10 +13,13 @@
 # %% [markdown]
 # # Maps propose, trials test
 #
-# Which words does a trained network respond to? An attribution map shows which bases the prediction for one sequence depends on. It is not
-# an average effect over sequences, and it has no p-value: in a sequence with a site, scores rise even at bases away from it. So maps are a
-# source of hypotheses, and a trial on other sequences tests them. The network here is from the zoo, trained on an oracle's outputs with
-# added noise; the oracle responds to UGCAUG and weaker words, so we know what there is to find.
+# Which words does a trained network respond to? An attribution map shows which bases
+# the prediction for one sequence depends on. It is not an average effect over
+# sequences, and it has no p-value: in a sequence with a site, scores rise even at bases
+# away from it. So maps are a source of hypotheses, and a trial on other sequences tests
+# them. The network here is from the zoo, trained on an oracle's outputs with added
+# noise; the oracle responds to UGCAUG and weaker words, so we know what there is to
+# find.
 
 # %%
 # %matplotlib inline
@@ -27,31 +30,38 @@ from matplotlib.figure import Figure
 
 import causalgia as cg
 
-warnings.simplefilter("ignore", cg.errors.DegenerateWarning)  # an oracle has no noise: some of its effects do not vary
+# an oracle has no noise: some of its effects do not vary
+warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
 network = cg.zoo.load("rbfox1_like", member=0)
 generator = np.random.default_rng(1)
 tokens = generator.integers(0, 4, (300, 41)).astype(np.uint8)
-for row, word in zip(tokens, cg.sequences.encode(["TGCATG", "AGAATG"] * 150), strict=True):
+for row, word in zip(
+    tokens, cg.sequences.encode(["TGCATG", "AGAATG"] * 150), strict=True
+):
     at = generator.integers(0, 36)
     row[at : at + 6] = word
 proposing, testing = tokens[:100], tokens[100:]
 
 # %% [markdown]
-# The data are three hundred random RNAs, half with UGCAUG and half with AGAAUG at random positions. They are split first: on the sequences
-# from which a word was proposed, the test of that word would be circular.
+# The data are three hundred random RNAs, half with UGCAUG and half with AGAAUG at
+# random positions. They are split first: on the sequences from which a word was
+# proposed, the test of that word would be circular.
 #
 # ## A map of one sequence
 #
-# In silico mutagenesis predicts every single-base change: 124 predictions for 41 bases (123 changes and the sequence itself). Each score is
-# exactly an individual causal effect. The logo shows the contribution of each observed base, relative to the mean of the other three.
+# In silico mutagenesis predicts every single-base change: 124 predictions for 41 bases
+# (123 changes and the sequence itself). Each score is exactly an individual causal
+# effect. The logo shows the contribution of each observed base, relative to the mean of
+# the other three.
 
 # %%
 maps = cg.attribute(proposing, network, method="ism")
 cg.plot.map_logo(maps, unit=0).figure
 
 # %% [markdown]
-# Many bases outside the site have scores as well. How large are scores where nothing was planted? The figure compares the largest score of
-# each sequence among those with UGCAUG, those with AGAAUG, and random ones, some of which contain a word by chance:
+# Many bases outside the site have scores as well. How large are scores where nothing
+# was planted? The figure compares the largest score of each sequence among those with
+# UGCAUG, those with AGAAUG, and random ones, some of which contain a word by chance:
 
 # %%
 plain = cg.attribute(cg.Uniform(length=41).sample(100, rng=2), network, method="ism")
@@ -63,16 +73,24 @@ largest = {
 figure = Figure(figsize=(4.8, 3.0), layout="constrained")
 axes = figure.subplots()
 for name, each in largest.items():
-    axes.plot(np.sort(abs(each.isel(task=0)).max("position")), np.linspace(0, 1, each.sizes["unit"]), label=name)
-axes.set(xlabel="largest absolute score of a sequence", ylabel="cumulative share of sequences")
+    axes.plot(
+        np.sort(abs(each.isel(task=0)).max("position")),
+        np.linspace(0, 1, each.sizes["unit"]),
+        label=name,
+    )
+axes.set(
+    xlabel="largest absolute score of a sequence",
+    ylabel="cumulative share of sequences",
+)
 axes.legend(frameon=False)
 figure
 
 # %% [markdown]
 # ## From maps to words
 #
-# Windows whose scores are larger than those in maps of null sequences become proposals; they are trimmed to the bases with large scores and
-# merged. `level` sets how many windows are proposed; it is not an error rate.
+# Windows whose scores are larger than those in maps of null sequences become proposals;
+# they are trimmed to the bases with large scores and merged. `level` sets how many
+# windows are proposed; it is not an error rate.
 
 # %%
 proposed = cg.propose(maps, predictor=network, rng=0)
@@ -82,12 +100,15 @@ print(f"{len(words)} words:", *words)
 # %% [markdown]
 # ## The trial
 #
-# Each word is written into dinucleotide shuffles of the two hundred other sequences and compared with placebo words of the same width on
-# the same backgrounds. The placebo words show the effect of writing any letters at this position; a word is confirmed only if its effect
-# lies beyond theirs.
+# Each word is written into dinucleotide shuffles of the two hundred other sequences and
+# compared with placebo words of the same width on the same backgrounds. The placebo
+# words show the effect of writing any letters at this position; a word is confirmed
+# only if its effect lies beyond theirs.
 
 # %%
-trial = cg.experiments.proposals(proposed, cg.DinucleotideShuffle(of=testing), n_units=200)
+trial = cg.experiments.proposals(
+    proposed, cg.DinucleotideShuffle(of=testing), n_units=200
+)
 answer = trial.analyze(cg.run(trial, network, rng=1, progress=False), rng=0)
 print("\n".join(answer.sentences))
 answer.draw().figure
@@ -99,46 +120,75 @@ columns = ["ace", "lower", "upper", "q", "verdict"]
 print(holding[columns].to_dataframe()[columns].sort_values("ace").round(3).to_string())
 
 # %% [markdown]
-# Both planted words are confirmed, and so are two words that differ from UGCAUG in one letter, to which the oracle responds as well. Two
-# placebo words also lie beyond the fences: CATGTATG contains UGUAUG, a weak word of the oracle, and becomes AGCAUG, CGCAUG or UGCAUG where
-# the background before it ends in AG, CG or UG; TAGCAT becomes AGCAUG where the next base of the background is G. They were drawn at
-# random, and the network does respond to them. The other 27 of 31 proposals are not confirmed, although each had a window with large scores
-# on some map. That is why the trial is needed. `cg.discover(network, tokens)` does all of this in one call, and combines the maps if there
-# are several networks.
+# Both planted words are confirmed, and so are two words that differ from UGCAUG in one
+# letter, to which the oracle responds as well. Two placebo words also lie beyond the
+# fences: CATGTATG contains UGUAUG, a weak word of the oracle, and becomes AGCAUG,
+# CGCAUG or UGCAUG where the background before it ends in AG, CG or UG; TAGCAT becomes
+# AGCAUG where the next base of the background is G. They were drawn at random, and the
+# network does respond to them. The other 27 of 31 proposals are not confirmed, although
+# each had a window with large scores on some map. That is why the trial is needed.
+# `cg.discover(network, tokens)` does all of this in one call, and combines the maps if
+# there are several networks.
 #
 # ## What no map of single edits can show
 #
-# The oracle `gated` has three tasks: either of two words is enough (OR), both are needed (AND), or they add up. In a sequence with both
-# words, single substitutions detect both sites for AND and for the sum, and nothing for OR: whichever base is changed, the other word is
-# still there.
+# The oracle `gated` has three tasks: either of two words is enough (OR), both are
+# needed (AND), or they add up. In a sequence with both words, single substitutions
+# detect both sites for AND and for the sum, and nothing for OR: whichever base is
+# changed, the other word is still there.
 
 # %%
 gate = cg.zoo.oracle("gated")
 both = "TCTCTTTC" + "AGATAAGG" + "TCTCTTTCTCTC" + "CCACACCC" + "TCTTTCTC"
 single_edits = cg.attribute([both], gate, method="ism")
 baselines = cg.Uniform(length=len(both))
-paths = cg.attribute([both], gate, method="shapley", baselines=baselines, n_baselines=64, rng=0)
+paths = cg.attribute(
+    [both], gate, method="shapley", baselines=baselines, n_baselines=64, rng=0
+)
 sites = {"GATA": slice(8, 16), "CACCC": slice(28, 36)}
 for name, place in sites.items():
     for method, map_ in (("mutagenesis", single_edits), ("Shapley", paths)):
-        score = cg.attribution.contributions(map_).isel(unit=0, position=place).mean("position")
-        print(f"{name:6} {method:12}", *(f"{task} {value:5.2f}  " for task, value in score.to_series().items()))
+        score = (
+            cg.attribution.contributions(map_)
+            .isel(unit=0, position=place)
+            .mean("position")
+        )
+        print(
+            f"{name:6} {method:12}",
+            *(f"{task} {value:5.2f}  " for task, value in score.to_series().items()),
+        )
 
 # %% [markdown]
-# Shapley values, which average over many combined edits, detect the sites in every task, but their sizes do not distinguish OR from AND or
-# the sum. Four arms do: neither word, each alone, and both, on the same hundred backgrounds. The interaction, the effect of both beyond the
-# sum of each alone, is about 2 if both are needed, -2 if one is enough, and 0 if they add up.
+# Shapley values, which average over many combined edits, detect the sites in every
+# task, but their sizes do not distinguish OR from AND or the sum. Four arms do: neither
+# word, each alone, and both, on the same hundred backgrounds. The interaction, the
+# effect of both beyond the sum of each alone, is about 2 if both are needed, -2 if one
+# is enough, and 0 if they add up.
 
 # %%
-arms = cg.factorial({"GATA": cg.Embed("AGATAAGG", at=8), "CACCC": cg.Embed("CCACACCC", at=28)})
-outcomes = cg.run(cg.Design(null=baselines, arms=arms, n_units=100), gate, rng=0, progress=False)
+arms = cg.factorial(
+    {"GATA": cg.Embed("AGATAAGG", at=8), "CACCC": cg.Embed("CCACACCC", at=28)}
+)
+outcomes = cg.run(
+    cg.Design(null=baselines, arms=arms, n_units=100), gate, rng=0, progress=False
+)
 means = outcomes["outcome"].mean("unit")
 figure = Figure(figsize=(6.6, 2.6), layout="constrained")
-for axes, task in zip(figure.subplots(1, 3, sharey=True), means["task"].values, strict=True):
+for axes, task in zip(
+    figure.subplots(1, 3, sharey=True), means["task"].values, strict=True
+):
     each = means.sel(task=task)
-    for k, (without, with_) in enumerate((("untreated", "GATA"), ("CACCC", "GATA + CACCC"))):
+    for k, (without, with_) in enumerate(
+        (("untreated", "GATA"), ("CACCC", "GATA + CACCC"))
+    ):
         pair = [float(each.sel(arm=without)), float(each.sel(arm=with_))]
-        axes.plot([0, 1], pair, marker="o", color=f"C{k}", label=("without CACCC", "with CACCC")[k])
+        axes.plot(
+            [0, 1],
+            pair,
+            marker="o",
+            color=f"C{k}",
+            label=("without CACCC", "with CACCC")[k],
+        )
     axes.set(title=task, xticks=[0, 1], xlim=(-0.3, 1.3))
     axes.set_xticklabels(["no GATA", "GATA"])
 figure.axes[0].set_ylabel("outcome")
@@ -148,12 +198,15 @@ figure
 # %%
 interaction = cg.estimate(cg.contrast(outcomes, interaction=["GATA", "CACCC"]))
 columns = ["ace", "lower", "upper"]
-print(interaction[columns].isel(contrast=0).to_dataframe()[columns].round(2).to_string())
+print(
+    interaction[columns].isel(contrast=0).to_dataframe()[columns].round(2).to_string()
+)
 
 # %% [markdown]
-# The comparison of a map with a trial shows where the map is blind. `against_trial` compares the effect of single substitutions with the
-# average effect of the word alone: a site is "redundant" if the former is below 5 % of the latter, "saturated" if below 25 %. For AND, the
-# word alone has no effect to compare with.
+# The comparison of a map with a trial shows where the map is blind. `against_trial`
+# compares the effect of single substitutions with the average effect of the word alone:
+# a site is "redundant" if the former is below 5 % of the latter, "saturated" if below
+# 25 %. For AND, the word alone has no effect to compare with.
 
 # %%
 alone = cg.estimate(cg.contrast(outcomes, contrasts=["GATA - untreated"]))

@@ -1,6 +1,8 @@
-"""A trial that answers by arithmetic, for the tests of its store; run as a program, it is killed again and again.
+"""A trial that answers by arithmetic, for the tests of its store; run as a program, it
+is killed again and again.
 
-It has 11 units in three turns and two chunks, two arms, one task, two models, text and numbers for each unit.
+It has 11 units in three turns and two chunks, two arms, one task, two models, text and
+numbers for each unit.
 """
 
 from __future__ import annotations
@@ -34,7 +36,11 @@ FIELDS = (
 def in_memory() -> xr.Dataset:
     """Return the outcomes as a run in memory would."""
     unit = np.arange(N)
-    outcome = np.sin(1 + np.arange(N * 2 * N_MODELS)).astype(np.float32).reshape(N, 2, 1, N_MODELS)
+    outcome = (
+        np.sin(1 + np.arange(N * 2 * N_MODELS))
+        .astype(np.float32)
+        .reshape(N, 2, 1, N_MODELS)
+    )
     made = xr.Dataset(
         {
             "outcome": (("unit", "arm", "task", "model"), outcome),
@@ -58,19 +64,31 @@ def in_memory() -> xr.Dataset:
 WHOLE = in_memory()
 """Made once: what a process does until it is killed is the store's work, not this."""
 FRAME = WHOLE.drop_dims("unit")
-CALL = {"identity": IDENTITY, "fields": FIELDS, "turn_ends": ENDS, "turns_a_chunk": TURNS_A_CHUNK, "frame": FRAME}
+CALL = {
+    "identity": IDENTITY,
+    "fields": FIELDS,
+    "turn_ends": ENDS,
+    "turns_a_chunk": TURNS_A_CHUNK,
+    "frame": FRAME,
+}
 
 
 def values(turn: int, model: int | None = None) -> dict[str, np.ndarray]:
     """Return what a turn gives, of one model or of all."""
     rows = slice((0, *ENDS)[turn], ENDS[turn])
     parts = {field.name: WHOLE[field.name].to_numpy()[rows].copy() for field in FIELDS}
-    return parts if model is None else {**parts, "outcome": parts["outcome"][..., model]}
+    return (
+        parts if model is None else {**parts, "outcome": parts["outcome"][..., model]}
+    )
 
 
 def begun(path: Path, *, seconds: float = 0.0) -> Archive:
     """Return the store at a path, new or resumed."""
-    archive = Archive.resume(path, identity=IDENTITY) if Archive.exists(path) else Archive.create(path, **CALL)
+    archive = (
+        Archive.resume(path, identity=IDENTITY)
+        if Archive.exists(path)
+        else Archive.create(path, **CALL)
+    )
     archive.seconds = seconds
     return archive
 
@@ -80,7 +98,12 @@ def tell(pipe: int, line: str) -> None:
     os.write(pipe, f"{line}\n".encode())
 
 
-def carry_out(path: Path, *, seconds: float = 0.0, told: Callable[[str], object] = lambda line: None) -> None:
+def carry_out(
+    path: Path,
+    *,
+    seconds: float = 0.0,
+    told: Callable[[str], object] = lambda line: None,
+) -> None:
     """Carry out what a store lacks; even turns model by model."""
     with begun(path, seconds=seconds) as archive:
         told(f"missing {' '.join(map(str, archive.missing))}")
@@ -92,22 +115,45 @@ def carry_out(path: Path, *, seconds: float = 0.0, told: Callable[[str], object]
 
 @contextmanager
 def quick_folder(otherwise: Path) -> Iterator[Path]:
-    """Give a folder in memory where the system has one: a process that ends leaves there what it leaves on a disk."""
+    """Give a folder in memory where the system has one: a process that ends leaves
+    there what it leaves on a disk.
+    """
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else otherwise) as name:
+    with tempfile.TemporaryDirectory(
+        dir=memory if os.access(memory, os.W_OK) else otherwise
+    ) as name:
         yield Path(name)
 
 
 def files(path: Path) -> dict[str, bytes]:
     """Return the bytes of every file of a store."""
-    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+    }
 
 
 @contextmanager
-def at_call(stop: int, act: Callable[[Callable[..., object], tuple[object, ...]], object]) -> Iterator[list[str]]:
-    """Do something else in place of the stop-th call that changes the disk; yields the names of those before."""
-    places = [(os, "write"), (os, "fsync"), (os, "open"), (Path, "replace"), (Path, "mkdir"), (Path, "unlink")]
-    real, seen, one = [getattr(where, name) for where, name in places], list[str](), threading.Lock()
+def at_call(
+    stop: int, act: Callable[[Callable[..., object], tuple[object, ...]], object]
+) -> Iterator[list[str]]:
+    """Do something else in place of the stop-th call that changes the disk; yields the
+    names of those before.
+    """
+    places = [
+        (os, "write"),
+        (os, "fsync"),
+        (os, "open"),
+        (Path, "replace"),
+        (Path, "mkdir"),
+        (Path, "unlink"),
+    ]
+    real, seen, one = (
+        [getattr(where, name) for where, name in places],
+        list[str](),
+        threading.Lock(),
+    )
 
     def watched(name: str, do: Callable[..., object]) -> Callable[..., object]:
         def call(*args: object, **options: object) -> object:
@@ -137,9 +183,11 @@ def torn(do: Callable[..., object], args: tuple[object, ...]) -> None:
 
 
 class Unsynced:
-    """The files that are written, and how much of each the disk has: what a power cut leaves of them.
+    """The files that are written, and how much of each the disk has: what a power cut
+    leaves of them.
 
-    Folders are taken to be on the disk; a file that was written and not synced since is cut to what was synced.
+    Folders are taken to be on the disk; a file that was written and not synced since is
+    cut to what was synced.
     """
 
     def __init__(self) -> None:
@@ -172,19 +220,27 @@ class Unsynced:
             if there.st_ino in self._kept:
                 self._kept[there.st_ino] = there.st_size
 
-    def cut(self, folder: Path, do: Callable[..., object], args: tuple[object, ...]) -> None:
+    def cut(
+        self, folder: Path, do: Callable[..., object], args: tuple[object, ...]
+    ) -> None:
         """Lose what is not on the disk, and die; other threads wait, and die too."""
         with self._one:
             for path in folder.rglob("*"):
-                with suppress(FileNotFoundError):  # moved by another thread, which synced it before
+                with suppress(
+                    FileNotFoundError
+                ):  # moved by another thread, which synced it before
                     there = path.stat()
-                    if path.is_file() and there.st_size > self._kept.get(there.st_ino, there.st_size):
+                    if path.is_file() and there.st_size > self._kept.get(
+                        there.st_ino, there.st_size
+                    ):
                         os.truncate(path, self._kept[there.st_ino])
             os._exit(9)
 
 
 def child(work: Callable[[int], None]) -> tuple[int, int]:
-    """Fork; the child works, and tells lines into a pipe. Returns its number and the end to read."""
+    """Fork; the child works, and tells lines into a pipe. Returns its number and the
+    end to read.
+    """
     read, write = os.pipe()
     pid = os.fork()
     if pid:
@@ -211,7 +267,9 @@ def ended(pid: int, read: int) -> tuple[int, list[str]]:
 
 @contextmanager
 def killed_at_step(stop: int) -> Iterator[list[int]]:
-    """Die as with `kill -9` at a step of this thread: the call or return of a function; yields how many were taken."""
+    """Die as with `kill -9` at a step of this thread: the call or return of a function;
+    yields how many were taken.
+    """
     taken = [0]
 
     def step(frame: object, event: str, argument: object) -> None:
@@ -227,7 +285,9 @@ def killed_at_step(stop: int) -> Iterator[list[int]]:
 
 
 def undisturbed(folder: Path) -> int:
-    """Carry out two trials, which loads what a child needs; return the steps that the second takes."""
+    """Carry out two trials, which loads what a child needs; return the steps that the
+    second takes.
+    """
     carry_out(folder / "first.zarr")
     with killed_at_step(0) as taken:
         carry_out(folder / "second.zarr")
@@ -235,7 +295,9 @@ def undisturbed(folder: Path) -> int:
 
 
 def kill_at_random(folder: Path, n_kills: int, seed: int) -> None:
-    """Kill a run at random steps, and go on with it, store after store; what was committed is never missing again."""
+    """Kill a run at random steps, and go on with it, store after store; what was
+    committed is never missing again.
+    """
     rng, kills, number, committed = np.random.default_rng(seed), 0, 0, set[str]()
     usual = undisturbed(folder)
     while kills < n_kills:
@@ -244,7 +306,9 @@ def kill_at_random(folder: Path, n_kills: int, seed: int) -> None:
 
         stop = int(rng.integers(1, 1.5 * usual))
 
-        def work(pipe: int, path: Path = path, seconds: float = seconds, stop: int = stop) -> None:
+        def work(
+            pipe: int, path: Path = path, seconds: float = seconds, stop: int = stop
+        ) -> None:
             with killed_at_step(stop):
                 carry_out(path, seconds=seconds, told=partial(tell, pipe))
 
@@ -253,7 +317,9 @@ def kill_at_random(folder: Path, n_kills: int, seed: int) -> None:
             what, *turns = line.split(" ")
             lost = committed & set(turns) if what == "missing" else set()
             if lost:
-                raise SystemExit(f"{path}: turns {lost} were committed, and are missing")
+                raise SystemExit(
+                    f"{path}: turns {lost} were committed, and are missing"
+                )
             committed |= set(turns) if what == "put" and seconds == 0.0 else set()
         kills += status == -signal.SIGKILL
         if status == 0:
@@ -263,9 +329,11 @@ def kill_at_random(folder: Path, n_kills: int, seed: int) -> None:
 
 
 def die_at_every_call(folder: Path) -> None:
-    """Die in every single call that changes the disk, before it or in the midst of it, and go on.
+    """Die in every single call that changes the disk, before it or in the midst of it,
+    and go on.
 
-    Of the calls that begin a store, most of which are one like the other, it is every fourth.
+    Of the calls that begin a store, most of which are one like the other, it is every
+    fourth.
     """
     warnings.simplefilter("error")
     undisturbed(folder)
@@ -288,9 +356,11 @@ def die_at_every_call(folder: Path) -> None:
 
 
 def lose_power_at_every_call(folder: Path) -> None:
-    """Cut the power in every call that changes the disk, once the store is begun, and go on.
+    """Cut the power in every call that changes the disk, once the store is begun, and
+    go on.
 
-    Where every turn is committed, and so on the disk, none that was put is missing again. Nothing is ever damaged.
+    Where every turn is committed, and so on the disk, none that was put is missing
+    again. Nothing is ever damaged.
     """
     undisturbed(folder)
     stores = 0
@@ -300,19 +370,27 @@ def lose_power_at_every_call(folder: Path) -> None:
             path = folder / f"{seconds:.0f} {stop}.zarr"
             begun(path).close()
 
-            def work(pipe: int, path: Path = path, stop: int = stop, seconds: float = seconds) -> None:
+            def work(
+                pipe: int, path: Path = path, stop: int = stop, seconds: float = seconds
+            ) -> None:
                 with Unsynced() as unsynced, at_call(stop, partial(unsynced.cut, path)):
                     carry_out(path, seconds=seconds, told=partial(tell, pipe))
 
             status, lines = ended(*child(work))
             died = status == 9
-            committed = {line.removeprefix("put ") for line in lines if line.startswith("put ") and not seconds}
+            committed = {
+                line.removeprefix("put ")
+                for line in lines
+                if line.startswith("put ") and not seconds
+            }
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 with begun(path) as archive:
                     lost = committed & set(map(str, archive.missing))
             if lost:
-                raise SystemExit(f"{path}: turns {lost} were committed, and are missing")
+                raise SystemExit(
+                    f"{path}: turns {lost} were committed, and are missing"
+                )
             carry_out(path)
             stop, stores = stop + 1, stores + 1
     print(f"{stores - 2} calls")

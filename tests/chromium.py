@@ -1,4 +1,6 @@
-"""A headless Chromium by its DevTools protocol over two pipes, with the standard library alone."""
+"""A headless Chromium by its DevTools protocol over two pipes, with the standard
+library alone.
+"""
 
 from __future__ import annotations
 
@@ -31,24 +33,39 @@ def executable() -> str:
     Raises
     ------
     FileNotFoundError
-        If there is none; `.ci/run` installs Debian's, or leaves these tests out and says so.
+        If there is none; `.ci/run` installs Debian's, or leaves these tests out and
+        says so.
     """
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        raise FileNotFoundError("no Chromium: apt-get install chromium, or leave these tests out: -m 'not browser'")
+        raise FileNotFoundError(
+            "no Chromium: apt-get install chromium, or leave these tests out: -m 'not "
+            "browser'"
+        )
     return found
 
 
 class Chromium:
-    """One browser with one page; `console`, `requests` and `errors` have what the page did."""
+    """One browser with one page; `console`, `requests` and `errors` have what the page
+    did.
+    """
 
     def __init__(self) -> None:
-        self.profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
+        self.profile = tempfile.TemporaryDirectory(
+            prefix="chromium-", ignore_cleanup_errors=True
+        )
         pipes = [*os.pipe(), *os.pipe()]
-        to_read, self.write_to, self.read_from, to_write = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in pipes)
+        to_read, self.write_to, self.read_from, to_write = (
+            fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in pipes
+        )
         for end in pipes:  # the browser's own are 3 and 4
             os.close(end)
-        command = [executable(), *FLAGS, f"--user-data-dir={self.profile.name}", "about:blank"]
+        command = [
+            executable(),
+            *FLAGS,
+            f"--user-data-dir={self.profile.name}",
+            "about:blank",
+        ]
         script = f'exec "$@" 4>&{to_write} 3<&{to_read}'
         self.process = subprocess.Popen(
             ["bash", "-c", script, "chromium", *command],
@@ -63,8 +80,14 @@ class Chromium:
         self.errors: list[str] = []
         self.requests: list[str] = []
         self.loaded = False
-        target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        target = next(
+            t
+            for t in self.call("Target.getTargets")["targetInfos"]
+            if t["type"] == "page"
+        )
+        attached = self.call(
+            "Target.attachToTarget", targetId=target["targetId"], flatten=True
+        )
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
@@ -121,7 +144,9 @@ class Chromium:
             self.loaded = True
 
     def open(self, path: Path) -> float:
-        """Open a file, and return the seconds until it is loaded and its scripts have run."""
+        """Open a file, and return the seconds until it is loaded and its scripts have
+        run.
+        """
         self.loaded = False
         self.call("Page.navigate", url=path.resolve().as_uri())
         while not self.loaded:
@@ -139,12 +164,28 @@ class Chromium:
         return found["result"].get("value")
 
     def screen(
-        self, width: int, height: int, *, dark: bool = False, mobile: bool = False, print_: bool = False
+        self,
+        width: int,
+        height: int,
+        *,
+        dark: bool = False,
+        mobile: bool = False,
+        print_: bool = False,
     ) -> None:
         """Set the size of the screen, its colors and its medium."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", media="print" if print_ else "", features=[scheme])
+        self.call(
+            "Emulation.setEmulatedMedia",
+            media="print" if print_ else "",
+            features=[scheme],
+        )
 
     def screenshot(self, path: Path) -> None:
         """Save the whole page as PNG."""
@@ -157,4 +198,11 @@ class Chromium:
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             some = text if kind == "keyDown" else {}
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **some)
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=codes[key],
+                **some,
+            )

@@ -1,4 +1,6 @@
-"""What all tests share: Hypothesis profiles, and the real networks beside the repository where they exist."""
+"""What all tests share: Hypothesis profiles, and the real networks beside the
+repository where they exist.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +28,21 @@ _BEGAN: dict[int, dict[str, Any]] = {}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin each test with the same draws of its file's generators, whichever tests this process ran before."""
+    """Begin each test with the same draws of its file's generators, whichever tests
+    this process ran before.
+    """
     for held in vars(getattr(item, "module", None) or object).values():
         if isinstance(held, np.random.Generator):
-            held.bit_generator.state = _BEGAN.setdefault(id(held), held.bit_generator.state)
+            held.bit_generator.state = _BEGAN.setdefault(
+                id(held), held.bit_generator.state
+            )
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real networks and sequences; a test that asks for it is skipped only where it is absent."""
+    """The folder with real networks and sequences; a test that asks for it is skipped
+    only where it is absent.
+    """
     if not (SHARED / "data").is_dir():
         pytest.skip("the folder 'shared' beside the repository is absent")
     return SHARED

@@ -1,6 +1,8 @@
-"""Waiting for what other threads and processes do: for as long as it takes, for a busy machine has no hurry.
+"""Waiting for what other threads and processes do: for as long as it takes, for a busy
+machine has no hurry.
 
-What never comes is the business of `faulthandler_timeout` in pyproject.toml, which prints where every thread stands.
+What never comes is the business of `faulthandler_timeout` in pyproject.toml, which
+prints where every thread stands.
 """
 
 from __future__ import annotations

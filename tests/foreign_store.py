@@ -1,4 +1,6 @@
-"""Stores as somebody else may have made them: contents of any kind under hashes that are right."""
+"""Stores as somebody else may have made them: contents of any kind under hashes that
+are right.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +26,37 @@ def manifest_of(store: Path) -> dict[str, Any]:
 def hashed(content: Any) -> bytes:
     """Return the bytes of a manifest with the hash that its content has."""
     mark = mark_of(json.dumps(content, sort_keys=True).encode())
-    return json.dumps({**content, "hash": mark} if isinstance(content, dict) else content).encode()
+    return json.dumps(
+        {**content, "hash": mark} if isinstance(content, dict) else content
+    ).encode()
 
 
-def put_manifest(store: Path, content: Any, extra: Mapping[str, bytes] | None = None) -> None:
-    """Write a manifest under its right hash, and a copy that agrees with it; `extra` are more files of the copy."""
+def put_manifest(
+    store: Path, content: Any, extra: Mapping[str, bytes] | None = None
+) -> None:
+    """Write a manifest under its right hash, and a copy that agrees with it; `extra`
+    are more files of the copy.
+    """
     data = hashed(content)
     static = content.get("static") if isinstance(content, dict) else None
-    names = [name for name in static if isinstance(name, str)] if isinstance(static, dict) else []
-    of_files = (name for name in names if ".." not in name and os.path.isfile(store / name))  # noqa: PTH113 - any name
+    names = (
+        [name for name in static if isinstance(name, str)]
+        if isinstance(static, dict)
+        else []
+    )
+    of_files = (
+        name
+        for name in names
+        if ".." not in name and os.path.isfile(store / name)  # noqa: PTH113
+    )
     there = {name: (store / name).read_bytes() for name in of_files}
     (store / CONTROL / "manifest.json").write_bytes(data)
     put_copy(store, {"manifest.json": data, **there, **(extra or {})})
 
 
-def put_copy(store: Path, files: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> None:
+def put_copy(
+    store: Path, files: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED
+) -> None:
     """Write the copy of what does not grow, sealed."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", compression) as archive:
@@ -74,9 +92,13 @@ def records_of(store: Path) -> list[dict[str, Any]]:
 
 
 def change_log(store: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change every line of the log, each under its right hash; `change` returns another, or changes the one given."""
+    """Change every line of the log, each under its right hash; `change` returns
+    another, or changes the one given.
+    """
     lines = []
     for record in records_of(store):
         found = change(record)
-        lines.append(logged(json.dumps(record if found is None else found).encode(), store))
+        lines.append(
+            logged(json.dumps(record if found is None else found).encode(), store)
+        )
     (store / CONTROL / "log").write_bytes(b"".join(lines))

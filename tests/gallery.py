@@ -1,6 +1,8 @@
-"""Every picture of the library on small known networks: ``python tests/gallery.py FOLDER`` saves them as PNG.
+"""Every picture of the library on small known networks:
+``python tests/gallery.py FOLDER`` saves them as PNG.
 
-`test_gallery.py` holds each to what a picture owes its reader, and compares it with the one that was looked at.
+`test_gallery.py` holds each to what a picture owes its reader, and compares it with the
+one that was looked at.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ LINES = [f"cell line {i} $of$ a long name, DNASE, replicate 1" for i in range(14
 
 @cache
 def trial():
-    """Outcomes of a word at five places, of a broken word with a hostile name, and of placebos."""
+    """Outcomes of a word at five places, of a broken word with a hostile name, and of
+    placebos.
+    """
     arms = {
         "untreated": cg.Untreated(),
         "placebo": cg.Placebo("GCATG", at=17),
@@ -36,40 +40,65 @@ def trial():
         LONG: cg.Embed("GAATG", at=17),
     }
     design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=80)
-    return cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False).assign_attrs(
-        name="RBFOX1 along a transcript", predictor="rbfox1_like"
-    )
+    return cg.run(
+        design, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False
+    ).assign_attrs(name="RBFOX1 along a transcript", predictor="rbfox1_like")
 
 
 @cache
 def along():
     """Decisions of the trial with the place of each word."""
-    found = cg.decide(cg.estimate(cg.contrast(trial(), control="untreated")), rope=(-0.05, 0.05))
+    found = cg.decide(
+        cg.estimate(cg.contrast(trial(), control="untreated")), rope=(-0.05, 0.05)
+    )
     names = found["contrast"].to_numpy().tolist()
-    place = [float(n.split()[-1]) if n.startswith("GCATG at") else np.nan for n in names]
+    place = [
+        float(n.split()[-1]) if n.startswith("GCATG at") else np.nan for n in names
+    ]
     strand = ["" if np.isnan(p) else "early" if p < 20 else "late" for p in place]
     return found.assign_coords(
-        place=("contrast", place, {"units": "bp"}), half=("contrast", strand), level=("contrast", np.arange(len(place)))
+        place=("contrast", place, {"units": "bp"}),
+        half=("contrast", strand),
+        level=("contrast", np.arange(len(place))),
     )
 
 
 def effects(n, *, tasks=1, models=0, se=0.1, long=False):
-    """Decisions of n made effects with known standard errors, in tasks and by models."""
+    """Decisions of n made effects with known standard errors, in tasks and by
+    models.
+    """
     rng = np.random.default_rng(n)
     dims, shape = ("contrast", "task"), (n, tasks)
     names = [f"{LONG} {i}" if long else f"motif {i}" for i in range(n)]
     coords = {"contrast": names, "task": LINES[:tasks]}
     if models:
-        dims, shape, coords["model"] = (*dims, "model"), (*shape, models), [f"fold {k}" for k in range(models)]
+        dims, shape, coords["model"] = (
+            (*dims, "model"),
+            (*shape, models),
+            [f"fold {k}" for k in range(models)],
+        )
     ace = 0.5 * rng.standard_t(3, size=shape)
     low, high = ace - 1.96 * se, ace + 1.96 * se
     verdict = np.select(
-        [low > 0.1, high < -0.1, (low > -0.1) & (high < 0.1)], ["increases", "decreases", "negligible"], "undecided"
+        [low > 0.1, high < -0.1, (low > -0.1) & (high < 0.1)],
+        ["increases", "decreases", "negligible"],
+        "undecided",
     )
-    columns = {"ace": ace, "se": np.full(shape, se), "lower": low, "upper": high, "verdict": verdict}
+    columns = {
+        "ace": ace,
+        "se": np.full(shape, se),
+        "lower": low,
+        "upper": high,
+        "verdict": verdict,
+    }
     columns |= {"p": 2 * ndtr(-abs(ace) / se), "n_units": np.full(shape, 400)}
     columns |= {"rope_lower": np.full(shape, -0.1), "rope_upper": np.full(shape, 0.1)}
-    about = {"name": "screen", "predictor": "Basenji2, human head", "scale": "log counts", "control": "placebo"}
+    about = {
+        "name": "screen",
+        "predictor": "Basenji2, human head",
+        "scale": "log counts",
+        "control": "placebo",
+    }
     found = xr.Dataset({k: (dims, v) for k, v in columns.items()}, coords)
     return found.assign_attrs(about | {"ci_prob": 0.95, "rope": "-0.1 to 0.1"})
 
@@ -77,7 +106,9 @@ def effects(n, *, tasks=1, models=0, se=0.1, long=False):
 def curve():
     """A profile of 120 positions for two contrasts."""
     at = np.arange(-60, 60)
-    ace = np.stack([np.exp(-((at / 12.0) ** 2)), -0.5 * np.exp(-(((at - 20) / 8.0) ** 2))])[:, :, None]
+    ace = np.stack(
+        [np.exp(-((at / 12.0) ** 2)), -0.5 * np.exp(-(((at - 20) / 8.0) ** 2))]
+    )[:, :, None]
     dims = ("contrast", "position", "task")
     about = {
         "scale": "log counts",
@@ -87,7 +118,12 @@ def curve():
         "over": "position",
     }
     return xr.Dataset(
-        {"ace": (dims, ace), "lower": (dims, ace - 0.1), "upper": (dims, ace + 0.1), "se": (dims, ace * 0 + 0.05)},
+        {
+            "ace": (dims, ace),
+            "lower": (dims, ace - 0.1),
+            "upper": (dims, ace + 0.1),
+            "se": (dims, ace * 0 + 0.05),
+        },
         {"contrast": ["GATA1", LONG], "position": at, "task": ["K562"]},
         {**about, "ci_prob": 0.95},
     )
@@ -96,7 +132,13 @@ def curve():
 def mutants():
     """Effects of single letters with their errors."""
     ace = np.random.default_rng(0).normal(size=(8, 4)) * 0.3
-    about = {"scale": "log counts", "control": "untreated", "predictor": "Basenji2", "name": "mutants", "ci_prob": 0.95}
+    about = {
+        "scale": "log counts",
+        "control": "untreated",
+        "predictor": "Basenji2",
+        "name": "mutants",
+        "ci_prob": 0.95,
+    }
     return xr.Dataset(
         {"ace": (("position", "base"), ace), "lower": (("position", "base"), ace - 0.1),
          "upper": (("position", "base"), ace + 0.1)},
@@ -106,8 +148,12 @@ def mutants():
 
 def maps():
     """Maps of two sequences by shuffled baselines, and by substitution."""
-    count = cg.FunctionPredictor(lambda x: x[:, 2].sum(-1) + 0.5 * x[:, 1, 3], tasks=["G"], scale="count")
-    return cg.attribute(["ACGTTGCAGG", "GGCCATTGAC"], count, method="ism").assign_attrs(predictor="a count of G")
+    count = cg.FunctionPredictor(
+        lambda x: x[:, 2].sum(-1) + 0.5 * x[:, 1, 3], tasks=["G"], scale="count"
+    )
+    return cg.attribute(["ACGTTGCAGG", "GGCCATTGAC"], count, method="ism").assign_attrs(
+        predictor="a count of G"
+    )
 
 
 def pairs():
@@ -119,7 +165,13 @@ def pairs():
     dims = ("contrast", "task")
     return xr.Dataset(
         {"ace": (dims, ace), "lower": (dims, ace - 2.0), "upper": (dims, ace + 2.0)},
-        {"contrast": [f"{a + 5}:{b + 5}" for a, b in zip(first, second, strict=True)], "task": ["K562"], **at},
+        {
+            "contrast": [
+                f"{a + 5}:{b + 5}" for a, b in zip(first, second, strict=True)
+            ],
+            "task": ["K562"],
+            **at,
+        },
         {"scale": "log counts", "predictor": "BPNet"},
     )
 
@@ -128,7 +180,9 @@ def measured():
     """Agreement of 100 measured and virtual effects, one of them off the line."""
     rng = np.random.default_rng(1)
     true = rng.normal(size=100)
-    virtual = pd.DataFrame({"element": [f"{LONG} {i}" for i in range(100)], "effect": 0.5 * true})
+    virtual = pd.DataFrame(
+        {"element": [f"{LONG} {i}" for i in range(100)], "effect": 0.5 * true}
+    )
     values = true + rng.normal(0, 0.5, size=100)
     values[:2] += [5, -4]
     return cg.mpra.concordance(virtual, virtual.assign(effect=values, se=0.5))
@@ -136,11 +190,20 @@ def measured():
 
 def tipped():
     """An effect on a null model that is shifted in GC."""
-    gc = cg.FunctionPredictor(lambda x: x[:, 1:3].mean((1, 2)) * x[:, 0, 9], tasks=["K562"])
+    gc = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].mean((1, 2)) * x[:, 0, 9], tasks=["K562"]
+    )
     arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
-    outcomes = cg.run(cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=200), gc, rng=0, progress=False)
+    outcomes = cg.run(
+        cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=200),
+        gc,
+        rng=0,
+        progress=False,
+    )
     return cg.tipping_point(
-        outcomes.assign_attrs(predictor="GC count", name="T for A"), contrast="A - T", rope=(-0.4, 0.4)
+        outcomes.assign_attrs(predictor="GC count", name="T for A"),
+        contrast="A - T",
+        rope=(-0.4, 0.4),
     )
 
 
@@ -151,7 +214,9 @@ def shares():
     share = np.round((share + share.T) / 2, 2)
     coords = {"task": LINES, "task_": LINES}
     names = ("same_size", "same_sign", "n_either")
-    return {"sharing": xr.Dataset(dict.fromkeys(names, (("task", "task_"), share)), coords)}
+    return {
+        "sharing": xr.Dataset(dict.fromkeys(names, (("task", "task_"), share)), coords)
+    }
 
 
 def grid(n=3, m=4, long=False):
@@ -159,15 +224,20 @@ def grid(n=3, m=4, long=False):
     found = effects(n * m)
     sites = [f"{LONG} {i}" if long else f"site {i}" for i in range(n)]
     return found.assign_coords(
-        site=("contrast", np.repeat(sites, m)), distance=("contrast", np.tile(10 * np.arange(m), n))
+        site=("contrast", np.repeat(sites, m)),
+        distance=("contrast", np.tile(10 * np.arange(m), n)),
     )
 
 
 def claim():
     """The trial beside real sequences that are rich in GC."""
     rng = np.random.default_rng(0)
-    real = ["".join(rng.choice(list("ACGT"), 41, p=[0.2, 0.3, 0.3, 0.2])) for _ in range(60)]
-    return cg.refutation.Claim(trial(), cg.zoo.oracle("rbfox1_like"), rng=1, control="untreated", real=real)
+    real = [
+        "".join(rng.choice(list("ACGT"), 41, p=[0.2, 0.3, 0.3, 0.2])) for _ in range(60)
+    ]
+    return cg.refutation.Claim(
+        trial(), cg.zoo.oracle("rbfox1_like"), rng=1, control="untreated", real=real
+    )
 
 
 def plans():
@@ -183,14 +253,21 @@ ROOM = {
     "forest of models": lambda: plot.forest(effects(4, models=3)),
     "profile": lambda: plot.profile(along(), along="place"),
     "profile by strand": lambda: plot.profile(along(), along="place", by="half"),
-    "profile of one contrast": lambda: plot.profile(effects(1).assign_coords(at=("contrast", [4])), along="at"),
+    "profile of one contrast": lambda: plot.profile(
+        effects(1).assign_coords(at=("contrast", [4])), along="at"
+    ),
     "band": lambda: plot.band(curve()),
     "against": lambda: plot.against(along(), x="place", line=(0.1, 0.001)),
     "against of long names": lambda: plot.against(
-        effects(6, long=True).assign_coords(affinity=("contrast", np.linspace(-9, -6, 6))), x="affinity"
+        effects(6, long=True).assign_coords(
+            affinity=("contrast", np.linspace(-9, -6, 6))
+        ),
+        x="affinity",
     ),
     "heatmap": lambda: plot.heatmap(grid(), rows="site", columns="distance"),
-    "heatmap of long names": lambda: plot.heatmap(grid(4, 9, long=True), rows="site", columns="distance"),
+    "heatmap of long names": lambda: plot.heatmap(
+        grid(4, 9, long=True), rows="site", columns="distance"
+    ),
     "interaction map": lambda: plot.interaction_map(pairs()),
     "sharing": lambda: plot.sharing(shares()),
     "logo": lambda: plot.logo(mutants()),
@@ -211,16 +288,25 @@ ROOM = {
     "replicates": lambda: plot.replicates(quality(simulated())),
     "DNA": lambda: plot.dna_counts(two_arms(), min_dna=11),
     "null shift": lambda: plot.null_shift(cg.refutation.null_and_real(claim())),
-    "ranks": lambda: plot.ranks(np.random.default_rng(0).integers(0, 100, 400), 99, name="posterior of the motif"),
+    "ranks": lambda: plot.ranks(
+        np.random.default_rng(0).integers(0, 100, 400),
+        99,
+        name="posterior of the motif",
+    ),
     "ranks of narrow posteriors": lambda: plot.ranks(
-        np.random.default_rng(0).binomial(99, np.random.default_rng(1).beta(0.6, 0.6, 400)), 99
+        np.random.default_rng(0).binomial(
+            99, np.random.default_rng(1).beta(0.6, 0.6, 400)
+        ),
+        99,
     ),
     "concordance": lambda: plot.concordance(measured()),
 }
 
 
 def drawn(name):
-    """Return the axes of one picture; warnings of small trials are not what is looked at."""
+    """Return the axes of one picture; warnings of small trials are not what is looked
+    at.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
         return ROOM[name]()

@@ -1,6 +1,8 @@
-"""The rooms of the house, each said once: what stands on what, and who may import which heavy library.
+"""The rooms of the house, each said once: what stands on what, and who may import which
+heavy library.
 
-``python tests/house.py`` writes `.importlinter` from this list; `tests/test_house.py` holds both equal to the tree.
+``python tests/house.py`` writes `.importlinter` from this list; `tests/test_house.py`
+holds both equal to the tree.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ CONTRACTS = ROOT / ".importlinter"
 
 
 class Room(NamedTuple):
-    """A room or a file at the top of the package: its wing ("experiment", "inference" or "both"), what it may load."""
+    """A room or a file at the top of the package: its wing ("experiment", "inference"
+    or "both"), what it may load.
+    """
 
     name: str
     wing: str = "both"
@@ -30,7 +34,12 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("cli"),),
     (Room("trial_file"), Room("paper")),
     (Room("mpra", may_load=("numba",)),),
-    (Room("_discover"), Room("benchmark", may_load=BOTH), Room("protocol"), Room("refutation")),
+    (
+        Room("_discover"),
+        Room("benchmark", may_load=BOTH),
+        Room("protocol"),
+        Room("refutation"),
+    ),
     (Room("attribution", may_load=BOTH),),
     (Room("calibration"), Room("_confirm"), Room("experiments")),
     (Room("_check"),),
@@ -64,7 +73,12 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     ),
 )
 #: the bench, from the roof to the ground
-BENCH = ("formats | planning | text_reports", "fits", "comparisons | libraries", "counts")
+BENCH = (
+    "formats | planning | text_reports",
+    "fits",
+    "comparisons | libraries",
+    "counts",
+)
 HEAVY = {
     "torch and safetensors": ("torch", "safetensors"),
     "matplotlib": ("matplotlib",),
@@ -82,38 +96,59 @@ def tree(path: Path) -> ast.Module:
 def contracts() -> str:
     """Return the contracts of import-linter for these rooms."""
     rooms = [room for floor in FLOORS for room in floor]
-    wings = {wing: [room.name for room in rooms if room.wing == wing] for wing in ("experiment", "inference")}
+    wings = {
+        wing: [room.name for room in rooms if room.wing == wing]
+        for wing in ("experiment", "inference")
+    }
     parts = [
         "# Written by `python tests/house.py` from the list of rooms there.",
         "[importlinter]\nroot_package = causalgia\ninclude_external_packages = True",
     ]
     for wing, other in (("experiment", "inference"), ("inference", "experiment")):
-        floors = [" | ".join(room.name for room in floor if room.wing in (wing, "both")) for floor in FLOORS]
+        floors = [
+            " | ".join(room.name for room in floor if room.wing in (wing, "both"))
+            for floor in FLOORS
+        ]
         parts.append(
-            f"[importlinter:contract:{wing}]\nname = The {wing} wing is one staircase\ntype = layers\n"
-            f"containers =\n    causalgia\nexhaustive = True\n"
-            f"{_listed('exhaustive_ignores', ['__main__', *wings[other]])}"
-            f"{_listed('layers', [floor for floor in floors if floor])}"
+            f"[importlinter:contract:{wing}]\n"
+            f"name = The {wing} wing is one staircase\n"
+            "type = layers\n"
+            "containers =\n"
+            "    causalgia\n"
+            "exhaustive = True\n"
+            f"{_listed('exhaustive_ignores', ['__main__', *wings[other]])}{_listed('layers', [floor for floor in floors if floor])}"
         )
         parts.append(
-            f"[importlinter:contract:{wing}_alone]\nname = The {wing} wing does not import the {other} wing\n"
-            f"type = forbidden\n{_listed('source_modules', _modules(wings[wing]))}"
-            f"{_listed('forbidden_modules', _modules(wings[other]))}"
+            f"[importlinter:contract:{wing}_alone]\n"
+            f"name = The {wing} wing does not import the {other} wing\n"
+            "type = forbidden\n"
+            f"{_listed('source_modules', _modules(wings[wing]))}{_listed('forbidden_modules', _modules(wings[other]))}"
         )
     parts.append(
-        "[importlinter:contract:bench]\nname = The bench is one staircase\ntype = layers\n"
-        f"containers =\n    causalgia.mpra\nexhaustive = True\n{_listed('layers', list(BENCH))}"
+        "[importlinter:contract:bench]\n"
+        "name = The bench is one staircase\n"
+        "type = layers\n"
+        "containers =\n"
+        "    causalgia.mpra\n"
+        "exhaustive = True\n"
+        f"{_listed('layers', list(BENCH))}"
     )
     for what, names in HEAVY.items():
         never = [room.name for room in rooms if not set(names) & set(room.may_load)]
         rest = ", ".join(room.name for room in rooms if room.name not in never)
         parts.append(
-            f"[importlinter:contract:{names[0]}]\nname = {what} only in {rest}\ntype = forbidden\n"
-            f"allow_indirect_imports = True\n{_listed('source_modules', _modules(never))}"
-            f"{_listed('forbidden_modules', list(names))}"
+            f"[importlinter:contract:{names[0]}]\n"
+            f"name = {what} only in {rest}\n"
+            "type = forbidden\n"
+            "allow_indirect_imports = True\n"
+            f"{_listed('source_modules', _modules(never))}{_listed('forbidden_modules', list(names))}"
         )
-    # the root names every room, for type checkers; a room imports it for the version alone
-    parts[2:] = [f"{part.rstrip()}\nignore_imports =\n    causalgia -> causalgia.**" for part in parts[2:]]
+    # the root names every room, for type checkers; a room imports it for the version
+    # alone
+    parts[2:] = [
+        f"{part.rstrip()}\nignore_imports =\n    causalgia -> causalgia.**"
+        for part in parts[2:]
+    ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 

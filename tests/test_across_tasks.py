@@ -1,4 +1,6 @@
-"""Effects that tasks share: the mixture against enumeration, its weights, risks, and simulations of kinds of truth."""
+"""Effects that tasks share: the mixture against enumeration, its weights, risks, and
+simulations of kinds of truth.
+"""
 
 import json
 from dataclasses import replace
@@ -13,7 +15,13 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia._analyze import steps
-from causalgia.errors import ContrastError, DesignError, EstimateError, ExploratoryWarning, InferenceError
+from causalgia.errors import (
+    ContrastError,
+    DesignError,
+    EstimateError,
+    ExploratoryWarning,
+    InferenceError,
+)
 from causalgia.estimation.given_effects import task_columns, task_columns_of
 from causalgia.posterior import task_covariances
 from causalgia.posterior.mixture import mixture_weights, null_biased_counts, scale_grid
@@ -54,32 +62,58 @@ SHARED = Path(__file__).parent / "reference" / "shared_effects"
 
 
 def small_problem(seed=1, n=20):
-    """Twenty contrasts in four tasks, each with a covariance of its own, and a law of 28 components."""
+    """Twenty contrasts in four tasks, each with a covariance of its own, and a law of
+    28 components.
+    """
     rng = np.random.default_rng(seed)
     size = len(TASKS)
     root = rng.normal(size=(n, size, size + 3))
     covariance = root @ root.transpose(0, 2, 1) / size + 0.1 * np.eye(size)
-    learned = [Pattern("two", rng.normal(size=(size, 2)), 0.3), Pattern("three", rng.normal(size=(size, 3)))]
-    grid = pattern_grid([*canonical_patterns(TASKS), *learned], np.array([0.3, 1.0, 3.0]))
-    law = PatternLaw(grid.patterns, grid.pattern, grid.scale, rng.dirichlet(np.ones(len(grid.scale))))
+    learned = [
+        Pattern("two", rng.normal(size=(size, 2)), 0.3),
+        Pattern("three", rng.normal(size=(size, 3))),
+    ]
+    grid = pattern_grid(
+        [*canonical_patterns(TASKS), *learned], np.array([0.3, 1.0, 3.0])
+    )
+    law = PatternLaw(
+        grid.patterns, grid.pattern, grid.scale, rng.dirichlet(np.ones(len(grid.scale)))
+    )
     values, vectors = np.linalg.eigh(covariance)
-    return 2 * rng.normal(size=(n, size)), covariance, law, lambda rows: (values[rows], vectors[rows])
+    return (
+        2 * rng.normal(size=(n, size)),
+        covariance,
+        law,
+        lambda rows: (values[rows], vectors[rows]),
+    )
 
 
 def enumerated(effect, covariance, law):
-    """The posterior of one contrast, every component a dense matrix: log densities, mean, covariance, lfsr, P(0)."""
+    """The posterior of one contrast, every component a dense matrix: log densities,
+    mean, covariance, lfsr, P(0).
+    """
     size = len(effect)
     densities, means, covariances = [], [], []
     for place, scale in zip(law.pattern, law.scale, strict=True):
-        prior = np.zeros((size, size)) if place < 0 else scale**2 * law.patterns[place].covariance
-        densities.append(stats.multivariate_normal(np.zeros(size), covariance + prior).logpdf(effect))
+        prior = (
+            np.zeros((size, size))
+            if place < 0
+            else scale**2 * law.patterns[place].covariance
+        )
+        densities.append(
+            stats.multivariate_normal(np.zeros(size), covariance + prior).logpdf(effect)
+        )
         gain = prior @ np.linalg.inv(covariance + prior)
         means.append(gain @ effect)
         covariances.append(prior - gain @ prior)
     share = np.exp(densities) * law.weight
     share /= share.sum()
     mean = share @ np.array(means)
-    second = np.einsum("c,cij->ij", share, np.array(covariances) + np.einsum("ci,cj->cij", means, means))
+    second = np.einsum(
+        "c,cij->ij",
+        share,
+        np.array(covariances) + np.einsum("ci,cj->cij", means, means),
+    )
     sd = np.sqrt(np.maximum(np.diagonal(covariances, axis1=1, axis2=2), 0))
     atom = sd < 1e-7
     below = np.where(atom, 0, stats.norm.cdf(-np.array(means) / np.where(atom, 1, sd)))
@@ -92,10 +126,15 @@ def enumerated(effect, covariance, law):
 @pytest.mark.once
 def test_the_posterior_is_that_of_enumeration():
     effect, covariance, law, errors = small_problem()
-    found, density = averaged_moments([signed_moments(effect, errors, law)]), log_densities(effect, errors, law)
+    found, density = (
+        averaged_moments([signed_moments(effect, errors, law)]),
+        log_densities(effect, errors, law),
+    )
     for j, (x, v) in enumerate(zip(effect, covariance, strict=True)):
         densities, mean, spread, lfsr, zero = enumerated(x, v, law)
-        assert density[j] - len(x) / 2 * np.log(2 * np.pi) == pytest.approx(densities, abs=1e-10)
+        assert density[j] - len(x) / 2 * np.log(2 * np.pi) == pytest.approx(
+            densities, abs=1e-10
+        )
         assert found.mean[j] == pytest.approx(mean, abs=1e-10)
         assert found.sd[j] == pytest.approx(np.sqrt(np.diagonal(spread)), abs=1e-10)
         assert found.lfsr[j] == pytest.approx(lfsr, abs=1e-9)
@@ -105,7 +144,9 @@ def test_the_posterior_is_that_of_enumeration():
 @pytest.mark.parametrize("size", [1e-20, 1e20])
 @pytest.mark.parametrize("ridge", [0.0, 0.5])
 def test_determinants_beyond_any_float_are_sums_of_logs(size, ridge):
-    """Ten tasks whose variances have a product of 1e-400 or 1e400: the log density is that of a unit of its own."""
+    """Ten tasks whose variances have a product of 1e-400 or 1e400: the log density is
+    that of a unit of its own.
+    """
     rng = np.random.default_rng(4)
     variance = rng.uniform(0.5, 2.0, (3, 10))
     effect, loadings = 2 * rng.normal(size=(3, 10)), rng.normal(size=(10, 2))
@@ -113,18 +154,27 @@ def test_determinants_beyond_any_float_are_sums_of_logs(size, ridge):
     there = replace(law, scale=law.scale * size)
     eye = np.eye(10)
     values, vectors = size**2 * variance, np.tile(eye, (3, 1, 1))
-    found = log_densities(size * effect, lambda rows: (values[rows], vectors[rows]), there)
+    found = log_densities(
+        size * effect, lambda rows: (values[rows], vectors[rows]), there
+    )
     for x, v, row in zip(effect, variance, found, strict=True):
-        for prior, density in zip((0 * eye, 2 * (loadings @ loadings.T + ridge * eye)), row, strict=True):
+        for prior, density in zip(
+            (0 * eye, 2 * (loadings @ loadings.T + ridge * eye)), row, strict=True
+        ):
             whole = stats.multivariate_normal(np.zeros(10), np.diag(v) + prior)
             expected = whole.logpdf(x) + 5 * np.log(2 * np.pi) - 10 * np.log(size)
             assert density == pytest.approx(expected, rel=1e-12)
 
 
 def test_weights_and_posterior_are_those_of_r():
-    """mash with given patterns, by mixsqp and mvtnorm (tests/reference/shared_effects/case.R)."""
+    """mash with given patterns, by mixsqp and mvtnorm
+    (tests/reference/shared_effects/case.R).
+    """
     r = json.loads((SHARED / "expected.json").read_text())
-    effect, error = (pd.read_csv(SHARED / name).to_numpy() for name in ("input.csv", "input_error.csv"))
+    effect, error = (
+        pd.read_csv(SHARED / name).to_numpy()
+        for name in ("input.csv", "input_error.csv")
+    )
     parts = pd.read_csv(SHARED / "input_components.csv", keep_default_na=False)
     names = [name for name in dict.fromkeys(parts["pattern"]) if name != "null"]
     covariances = parts.filter(regex="^u").to_numpy().reshape(-1, 4, 4)
@@ -133,25 +183,41 @@ def test_weights_and_posterior_are_those_of_r():
         row = parts.index[parts["pattern"] == name][0]
         value, vector = np.linalg.eigh(covariances[row] / parts["scale"][row] ** 2)
         patterns.append(Pattern(name, vector * np.sqrt(np.maximum(value, 0))))
-    place = np.array([names.index(name) if name != "null" else -1 for name in parts["pattern"]])
+    place = np.array(
+        [names.index(name) if name != "null" else -1 for name in parts["pattern"]]
+    )
     value, vector = np.linalg.eigh(error)
     n = len(effect)
 
     def errors(rows):
         return np.tile(value, (n, 1))[rows], np.tile(vector, (n, 1, 1))[rows]
 
-    law = PatternLaw(patterns, place, parts["scale"].to_numpy(), np.full(len(parts), 1 / len(parts)))
+    law = PatternLaw(
+        patterns, place, parts["scale"].to_numpy(), np.full(len(parts), 1 / len(parts))
+    )
     density = log_densities(effect, errors, law)
     weight = fitted_weights(density, law.scale)
     fitted = PatternLaw(patterns, place, law.scale, weight)
     loglik = np.log(np.exp(density) @ weight).sum() - n * 2 * np.log(2 * np.pi)
-    assert loglik + 9 * np.log(weight[0]) == pytest.approx(r["penalised_loglik"], abs=1e-6)
+    assert loglik + 9 * np.log(weight[0]) == pytest.approx(
+        r["penalised_loglik"], abs=1e-6
+    )
     found = averaged_moments([signed_moments(effect, errors, fitted)])
-    columns = zip((found.mean, found.sd, found.lfsr), ("posterior_mean", "posterior_sd", "lfsr"), strict=True)
+    columns = zip(
+        (found.mean, found.sd, found.lfsr),
+        ("posterior_mean", "posterior_sd", "lfsr"),
+        strict=True,
+    )
     for mine, theirs in columns:
         np.testing.assert_allclose(mine, r[theirs], atol=1e-4)
     exact = averaged_moments(
-        [signed_moments(effect, errors, PatternLaw(patterns, place, law.scale, np.array(r["weights"])))]
+        [
+            signed_moments(
+                effect,
+                errors,
+                PatternLaw(patterns, place, law.scale, np.array(r["weights"])),
+            )
+        ]
     )
     np.testing.assert_allclose(exact.mean, r["posterior_mean"], atol=1e-9)
     np.testing.assert_allclose(exact.sd, r["posterior_sd"], atol=1e-7)
@@ -160,13 +226,19 @@ def test_weights_and_posterior_are_those_of_r():
 def test_draws_have_the_moments_of_enumeration():
     effect, covariance, law, errors = small_problem(n=3)
     n = 40_000
-    draws = draw_effects_of_tasks(n, effect, errors, law, lambda row: np.random.default_rng([5, row]))
+    draws = draw_effects_of_tasks(
+        n, effect, errors, law, lambda row: np.random.default_rng([5, row])
+    )
     for j in range(3):
         _, mean, spread, _, zero = enumerated(effect[j], covariance[j], law)
         sd = np.sqrt(np.diagonal(spread))
         assert (np.abs(draws[:, j].mean(axis=0) - mean) < 5 * sd / np.sqrt(n)).all()
-        assert np.abs(np.cov(draws[:, j].T) - spread).max() < 10 * sd.max() ** 2 / np.sqrt(n)
-        assert (np.abs((draws[:, j] == 0).mean(axis=0) - zero) < 5 / np.sqrt(4 * n)).all()
+        assert np.abs(
+            np.cov(draws[:, j].T) - spread
+        ).max() < 10 * sd.max() ** 2 / np.sqrt(n)
+        assert (
+            np.abs((draws[:, j] == 0).mean(axis=0) - zero) < 5 / np.sqrt(4 * n)
+        ).all()
 
 
 def test_draws_do_not_depend_on_other_contrasts():
@@ -181,7 +253,9 @@ def test_draws_do_not_depend_on_other_contrasts():
 
 
 def test_the_weights_are_those_of_the_whole_program():
-    """Adding columns where the gradient is positive reaches the optimum of all columns at once."""
+    """Adding columns where the gradient is positive reaches the optimum of all columns
+    at once.
+    """
     rng = np.random.default_rng(2)
     scale = np.concatenate([[0.0], np.tile(np.geomspace(0.1, 5, 20), 10)])
     density = rng.normal(scale=2.0, size=(300, len(scale)))
@@ -202,8 +276,12 @@ def test_patterns_of_two_groups_are_learned_with_exact_zeros():
     group = np.array([True] * 3 + [False] * 3)
     truth = 4 * rng.normal(size=(400, 1)) * np.where(first[:, None], group, ~group)
     values, vectors = np.ones((400, 6)), np.broadcast_to(np.eye(6), (400, 6, 6))
-    found = learned_patterns(truth + rng.normal(size=(400, 6)), values, vectors, n_strong=400)
-    clear = [pattern.loadings.ravel() != 0 for pattern in found if "clear" in pattern.name]
+    found = learned_patterns(
+        truth + rng.normal(size=(400, 6)), values, vectors, n_strong=400
+    )
+    clear = [
+        pattern.loadings.ravel() != 0 for pattern in found if "clear" in pattern.name
+    ]
     assert any((one == group).all() for one in clear)
     assert any((one == ~group).all() for one in clear)
 
@@ -220,7 +298,12 @@ def truths(kind, n, size, rng):
     if kind == "independent":
         return 3 * rng.normal(size=(n, size)) * (rng.random((n, size)) < 0.3)
     if kind == "one task":
-        return 4 * rng.normal(size=(n, 1)) * some * np.eye(size)[rng.integers(size, size=n)]
+        return (
+            4
+            * rng.normal(size=(n, 1))
+            * some
+            * np.eye(size)[rng.integers(size, size=n)]
+        )
     return np.zeros((n, size))
 
 
@@ -229,8 +312,13 @@ def estimates_of(kind, n=400, size=6, r=0.0, seed=1):
     truth = truths(kind, n, size, rng)
     correlation = correlation_of(size, r)
     effect = truth + rng.normal(size=(n, size)) @ np.linalg.cholesky(correlation).T
-    dims, coords = ("contrast", "task"), {"contrast": np.arange(n), "task": [f"t{t}" for t in range(size)]}
-    table = xr.Dataset({"effect": (dims, effect), "se": (dims, np.ones(effect.shape))}, coords)
+    dims, coords = (
+        ("contrast", "task"),
+        {"contrast": np.arange(n), "task": [f"t{t}" for t in range(size)]},
+    )
+    table = xr.Dataset(
+        {"effect": (dims, effect), "se": (dims, np.ones(effect.shape))}, coords
+    )
     return truth, cg.from_effects(table, task_correlation=correlation)
 
 
@@ -248,7 +336,9 @@ def test_shared_effects_are_estimated_better_and_the_risk_says_so():
     group = posterior["sharing"]
     true_risk = rmse(moments["mean"], truth) ** 2
     assert float(group["risk"].mean()) == pytest.approx(true_risk, abs=0.15)
-    assert float(group["risk_alone"].mean()) == pytest.approx(rmse(moments["mean_alone"], truth) ** 2, abs=0.15)
+    assert float(group["risk_alone"].mean()) == pytest.approx(
+        rmse(moments["mean_alone"], truth) ** 2, abs=0.15
+    )
     assert float(group["weight"].sum()) == pytest.approx(1)
     off = ~np.eye(6, dtype=bool)
     assert float(group["same_size"].to_numpy()[off].min()) > 0.9
@@ -258,39 +348,63 @@ def test_shared_effects_are_estimated_better_and_the_risk_says_so():
 @pytest.mark.once
 @pytest.mark.parametrize("kind", ["equal", "one task"])
 def test_moments_depend_on_the_effects_alone(kind):
-    """Not on the seed, nor on the order of the contrasts; halves drawn at random moved means by up to 1.8 errors."""
+    """Not on the seed, nor on the order of the contrasts; halves drawn at random moved
+    means by up to 1.8 errors.
+    """
     _, estimates = estimates_of(kind, n=90, r=0.6)
     order = np.random.default_rng(0).permutation(90)
     one, other, turned = (
         cg.infer(x, across="task", rng=seed, n_draws=40)
-        for x, seed in ((estimates, 1), (estimates, 2), (estimates.isel(contrast=order), 3))
+        for x, seed in (
+            (estimates, 1),
+            (estimates, 2),
+            (estimates.isel(contrast=order), 3),
+        )
     )
     for name, values in one["moments"].items():
         np.testing.assert_array_equal(other["moments"][name], values)
-        np.testing.assert_allclose(turned["moments"][name], values.isel(contrast=order), rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(
+            turned["moments"][name], values.isel(contrast=order), rtol=1e-6, atol=1e-9
+        )
     assert not np.array_equal(one["posterior"]["ace"], other["posterior"]["ace"])
 
 
 def test_a_posterior_over_splits_is_the_mixture_of_enumeration():
     effect, covariance, law, errors = small_problem(n=4)
-    laws = [replace(law, weight=np.random.default_rng(k).dirichlet(np.ones(len(law.weight)))) for k in range(3)]
+    laws = [
+        replace(
+            law, weight=np.random.default_rng(k).dirichlet(np.ones(len(law.weight)))
+        )
+        for k in range(3)
+    ]
     found = averaged_moments([signed_moments(effect, errors, one) for one in laws])
     for j in range(4):
         each = [enumerated(effect[j], covariance[j], one) for one in laws]
-        means, spreads = np.array([one[1] for one in each]), np.array([np.diagonal(one[2]) for one in each])
+        means, spreads = (
+            np.array([one[1] for one in each]),
+            np.array([np.diagonal(one[2]) for one in each]),
+        )
         np.testing.assert_allclose(found.mean[j], means.mean(axis=0), atol=1e-10)
         np.testing.assert_allclose(
-            found.sd[j] ** 2, (spreads + means**2).mean(axis=0) - means.mean(axis=0) ** 2, rtol=1e-6
+            found.sd[j] ** 2,
+            (spreads + means**2).mean(axis=0) - means.mean(axis=0) ** 2,
+            rtol=1e-6,
         )
         zero = np.mean([one[4] for one in each], axis=0)
         np.testing.assert_allclose(found.lfdr[j], zero, atol=1e-10)
-        negative = np.mean([signed_moments(effect, errors, one)[2, j] for one in laws], axis=0)
-        np.testing.assert_allclose(found.lfsr[j], zero + np.minimum(negative, 1 - zero - negative), atol=1e-10)
+        negative = np.mean(
+            [signed_moments(effect, errors, one)[2, j] for one in laws], axis=0
+        )
+        np.testing.assert_allclose(
+            found.lfsr[j], zero + np.minimum(negative, 1 - zero - negative), atol=1e-10
+        )
 
 
 def test_splits_are_balanced():
     rng = np.random.default_rng(0)
-    errors = SimpleNamespace(effect=rng.normal(0, 3, size=(80, 5)), variance=np.ones((80, 5)))
+    errors = SimpleNamespace(
+        effect=rng.normal(0, 3, size=(80, 5)), variance=np.ones((80, 5))
+    )
     groups, splits = balanced_splits(errors, 8, 4)
     assert np.bincount(groups).tolist() == [10] * 8
     assert (splits.sum(axis=1) == 0).all()
@@ -305,7 +419,9 @@ def test_draws_of_all_splits_have_the_moments(n):
     _, estimates = estimates_of("equal", n=n, size=4)
     posterior = cg.infer(estimates, across="task", rng=1, n_draws=800)
     draws, moments = posterior["posterior"]["ace"], posterior["moments"]
-    apart = (draws.mean(("chain", "draw")) - moments["mean"]) / np.maximum(moments["sd"], 1e-3)
+    apart = (draws.mean(("chain", "draw")) - moments["mean"]) / np.maximum(
+        moments["sd"], 1e-3
+    )
     assert float(np.abs(apart).max()) < 6 / np.sqrt(800)
     spread = draws.std(("chain", "draw")) / np.maximum(moments["sd"], 1e-3)
     clear = (moments["lfsr"] < 0.01).to_numpy()
@@ -323,13 +439,17 @@ def test_independent_effects_are_left_to_each_task():
         np.testing.assert_array_equal(moments[name], moments[f"{name}_alone"])
     draws = posterior["posterior"]["ace"]
     assert draws.dims == ("chain", "draw", "contrast", "task")
-    apart = (draws.mean(("chain", "draw")) - moments["mean"]) / np.maximum(moments["sd"], 1e-3)
+    apart = (draws.mean(("chain", "draw")) - moments["mean"]) / np.maximum(
+        moments["sd"], 1e-3
+    )
     assert float(np.abs(apart).max()) < 6 / np.sqrt(400)
 
 
 @pytest.mark.once
 def test_where_the_law_lacks_zeros_the_larger_lfsr_holds():
-    """Independent effects with correlated errors: sharing subtracts errors, and gives signs to effects that are 0."""
+    """Independent effects with correlated errors: sharing subtracts errors, and gives
+    signs to effects that are 0.
+    """
     truth, estimates = estimates_of("independent", n=1_000, size=10, r=0.6)
     posterior = cg.infer(estimates, across="task", rng=1, n_draws=40)
     moments, attrs = posterior["moments"], posterior["posterior"].attrs
@@ -346,31 +466,49 @@ def test_where_the_law_lacks_zeros_the_larger_lfsr_holds():
 
 
 def test_ignoring_the_correlation_of_errors_gives_false_signs():
-    """The law itself, without the comparison of risks: errors that tasks share pass for effects that they share."""
+    """The law itself, without the comparison of risks: errors that tasks share pass for
+    effects that they share.
+    """
     _, estimates = estimates_of("null", n=500, size=10, r=0.6)
     effect, clear = estimates["ace"].to_numpy(), []
     for correlation in (correlation_of(10, 0.6), np.eye(10)):
         values, vectors = np.linalg.eigh(correlation)
         rotation = (np.tile(values, (500, 1)), np.tile(vectors, (500, 1, 1)))
-        grid = pattern_grid(canonical_patterns([f"t{t}" for t in range(10)]), np.geomspace(0.1, 4, 12))
+        grid = pattern_grid(
+            canonical_patterns([f"t{t}" for t in range(10)]), np.geomspace(0.1, 4, 12)
+        )
 
         def errors(rows, rotation=rotation):
             return rotation[0][rows], rotation[1][rows]
 
         weight = fitted_weights(log_densities(effect, errors, grid), grid.scale)
         law = PatternLaw(grid.patterns, grid.pattern, grid.scale, weight)
-        clear.append(int((averaged_moments([signed_moments(effect, errors, law)]).lfsr <= 0.05).sum()))
+        clear.append(
+            int(
+                (
+                    averaged_moments([signed_moments(effect, errors, law)]).lfsr <= 0.05
+                ).sum()
+            )
+        )
     assert clear[0] == 0
     assert clear[1] > 500  # of 5,000, all of them false
 
 
 def units(n=300, n_contrasts=60, size=5, r=0.5, control=0.0, effect=None, seed=3):
-    """Individual effects of a crossover: errors of tasks correlate, and contrasts share those of their control."""
+    """Individual effects of a crossover: errors of tasks correlate, and contrasts share
+    those of their control.
+    """
     rng = np.random.default_rng(seed)
     root = np.linalg.cholesky(correlation_of(size, r)).T
-    ice = rng.normal(size=(n, n_contrasts, size)) @ root + control * rng.normal(size=(n, 1, size)) @ root
+    ice = (
+        rng.normal(size=(n, n_contrasts, size)) @ root
+        + control * rng.normal(size=(n, 1, size)) @ root
+    )
     ice += 0.0 if effect is None else effect
-    coords = {"contrast": [f"w{k}" for k in range(n_contrasts)], "task": [f"t{t}" for t in range(size)]}
+    coords = {
+        "contrast": [f"w{k}" for k in range(n_contrasts)],
+        "task": [f"t{t}" for t in range(size)],
+    }
     return xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords)
 
 
@@ -379,67 +517,104 @@ def test_the_correlation_between_tasks_is_that_of_the_units():
     estimates = cg.estimate(effects, task_correlation=True)
     for k in range(4):
         expected = np.corrcoef(effects["ice"].isel(contrast=k).to_numpy().T)
-        assert estimates["task_correlation"].isel(contrast=k).to_numpy() == pytest.approx(expected, abs=1e-6)
+        assert estimates["task_correlation"].isel(
+            contrast=k
+        ).to_numpy() == pytest.approx(expected, abs=1e-6)
     ice = effects["ice"].to_numpy()
     flat = np.cov(ice.reshape(len(ice), -1).T).reshape(4, 5, 4, 5) / len(ice)
-    pairs = np.mean([flat[j, :, k, :] for j in range(4) for k in range(4) if j != k], axis=0)
+    pairs = np.mean(
+        [flat[j, :, k, :] for j in range(4) for k in range(4) if j != k], axis=0
+    )
     assert estimates["shared_covariance"].to_numpy() == pytest.approx(pairs, abs=1e-12)
     assert estimates.attrs["task_correlation_df"] == 299
     plain = cg.estimate(effects)
-    xr.testing.assert_identical(estimates[list(plain.data_vars)].drop_attrs(), plain.drop_attrs())
+    xr.testing.assert_identical(
+        estimates[list(plain.data_vars)].drop_attrs(), plain.drop_attrs()
+    )
 
 
 def parallel_units(n=90, size=3, scale="log counts"):
-    """A parallel trial of three arms, in which the outcomes of a unit in several tasks go together."""
+    """A parallel trial of three arms, in which the outcomes of a unit in several tasks
+    go together.
+    """
     rng = np.random.default_rng(3)
-    y = np.exp(0.3 * (rng.normal(size=(n, size)) + rng.normal(size=(n, 1)) * np.arange(size)))
+    y = np.exp(
+        0.3 * (rng.normal(size=(n, size)) + rng.normal(size=(n, 1)) * np.arange(size))
+    )
     arms = ["none", "A", "B"]
     coords = {
         "arm": arms,
         "assigned": ("unit", np.array(arms)[np.arange(n) % 3]),
         "task": [f"t{t}" for t in range(size)],
     }
-    return xr.Dataset({"outcome": (("unit", "task"), y)}, coords, attrs={"scale": scale})
+    return xr.Dataset(
+        {"outcome": (("unit", "task"), y)}, coords, attrs={"scale": scale}
+    )
 
 
 @pytest.mark.parametrize("scale", ["identity", "log_of_means"])
 def test_the_correlation_in_a_parallel_trial_is_that_of_the_units(scale):
-    """Its plain estimate has a row of errors for each arm, which says nothing of two tasks."""
+    """Its plain estimate has a row of errors for each arm, which says nothing of two
+    tasks.
+    """
     outcomes = parallel_units(scale="counts")
-    estimates = cg.estimate(cg.contrast(outcomes, control="none", scale=scale), task_correlation=True)
+    estimates = cg.estimate(
+        cg.contrast(outcomes, control="none", scale=scale), task_correlation=True
+    )
     covariance = {}
     for arm in ("none", "A", "B"):
         y = outcomes["outcome"].to_numpy()[outcomes["assigned"].to_numpy() == arm]
-        covariance[arm] = np.cov((y / y.mean(axis=0) if scale == "log_of_means" else y).T) / len(y)
+        covariance[arm] = np.cov(
+            (y / y.mean(axis=0) if scale == "log_of_means" else y).T
+        ) / len(y)
     for arm in ("A", "B"):
         V = covariance[arm] + covariance["none"]
         expected = V / np.sqrt(np.outer(np.diag(V), np.diag(V)))
-        assert estimates["task_correlation"].sel(contrast=arm).to_numpy() == pytest.approx(expected, abs=1e-6)
-        assert estimates["se"].sel(contrast=arm).to_numpy() == pytest.approx(np.sqrt(np.diag(V)))
-    assert estimates["shared_covariance"].to_numpy() == pytest.approx(covariance["none"], rel=1e-6)
+        assert estimates["task_correlation"].sel(
+            contrast=arm
+        ).to_numpy() == pytest.approx(expected, abs=1e-6)
+        assert estimates["se"].sel(contrast=arm).to_numpy() == pytest.approx(
+            np.sqrt(np.diag(V))
+        )
+    assert estimates["shared_covariance"].to_numpy() == pytest.approx(
+        covariance["none"], rel=1e-6
+    )
     assert estimates.attrs["task_correlation_df"] == 59
     plain = cg.estimate(cg.contrast(outcomes, control="none", scale=scale))
-    xr.testing.assert_identical(estimates[list(plain.data_vars)].drop_attrs(), plain.drop_attrs())
+    xr.testing.assert_identical(
+        estimates[list(plain.data_vars)].drop_attrs(), plain.drop_attrs()
+    )
 
 
 def test_estimates_without_rows_of_units_do_not_say_how_tasks_vary_together():
     effects = cg.contrast(parallel_units(), control="none")
     with pytest.raises(EstimateError, match="use target='population'"):
         cg.estimate(effects, target="units", task_correlation=True)
-    design = cg.Design(null=cg.Uniform(length=30), arms={"0": cg.Untreated(), "G": cg.Embed("GATA", at=9)}, n_units=40)
+    design = cg.Design(
+        null=cg.Uniform(length=30),
+        arms={"0": cg.Untreated(), "G": cg.Embed("GATA", at=9)},
+        n_units=40,
+    )
     oracle = cg.zoo.oracle("gata1_like")
-    moments = cg.run(design, oracle, rng=0, analysis=cg.Analysis(control="0"), keep="moments")
+    moments = cg.run(
+        design, oracle, rng=0, analysis=cg.Analysis(control="0"), keep="moments"
+    )
     with pytest.raises(
-        EstimateError, match="moments do not keep how tasks vary together; run the trial with keep='eff"
+        EstimateError,
+        match="moments do not keep how tasks vary together; run the trial with keep='eff",
     ):
         cg.estimate(moments, task_correlation=True)
     many = cg.estimate(cg.contrast(parallel_units(), control="none"))
-    by_arm = many.drop_vars("covariance").assign(factor=(("cluster", "contrast", "task"), np.ones((3, 2, 3))))
+    by_arm = many.drop_vars("covariance").assign(
+        factor=(("cluster", "contrast", "task"), np.ones((3, 2, 3)))
+    )
     assert task_columns_of(by_arm) == {}
 
 
 def test_many_contrasts_bring_their_factor():
-    """Beyond 512 contrasts estimates hold the factor, from which the correlations follow."""
+    """Beyond 512 contrasts estimates hold the factor, from which the correlations
+    follow.
+    """
     estimates = cg.estimate(units(n=40, n_contrasts=520, size=3))
     asked = cg.estimate(units(n=40, n_contrasts=520, size=3), task_correlation=True)
     one, other = (task_errors(x) for x in (estimates, asked))
@@ -454,7 +629,9 @@ def test_an_error_that_contrasts_share_is_no_effect():
     effects = units(n=60, n_contrasts=300, size=10, r=0.6, control=1.0, seed=0)
     estimates = cg.estimate(effects, task_correlation=True)
     found = cg.infer(estimates, across="task", rng=1, n_draws=40)
-    ignored = cg.infer(estimates.drop_vars("shared_covariance"), across="task", rng=1, n_draws=40)
+    ignored = cg.infer(
+        estimates.drop_vars("shared_covariance"), across="task", rng=1, n_draws=40
+    )
     count = [int((tree["moments"]["lfsr"] <= 0.05).sum()) for tree in (found, ignored)]
     assert count[0] <= 6
     assert count[1] > 50
@@ -462,19 +639,30 @@ def test_an_error_that_contrasts_share_is_no_effect():
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("n", "n_contrasts", "size"), [(60, 20, 5), (200, 20, 40), (40, 60, 20)])
+@pytest.mark.parametrize(
+    ("n", "n_contrasts", "size"), [(60, 20, 5), (200, 20, 40), (40, 60, 20)]
+)
 def test_contrasts_that_share_no_arm_have_no_shared_error(n, n_contrasts, size):
-    """Its estimate is not 0, and within the sampling error; a control arm, half of the variance, is always beyond."""
+    """Its estimate is not 0, and within the sampling error; a control arm, half of the
+    variance, is always beyond.
+    """
     kinds = {0.0: 0, 1.0: 12}
     for control, found in kinds.items():
-        all_units = [units(n, n_contrasts, size, r=0.6, control=control, seed=seed) for seed in range(12)]
-        errors = [task_errors(cg.estimate(one, task_correlation=True)) for one in all_units]
+        all_units = [
+            units(n, n_contrasts, size, r=0.6, control=control, seed=seed)
+            for seed in range(12)
+        ]
+        errors = [
+            task_errors(cg.estimate(one, task_correlation=True)) for one in all_units
+        ]
         assert sum(bool(one.shared.any()) for one in errors) == found
 
 
 def test_the_shared_error_is_found_beside_effects():
     rng = np.random.default_rng(0)
-    effect = np.where(rng.random((200, 1)) < 0.3, rng.normal(size=(200, 1)), 0.0) * np.ones(4)
+    effect = np.where(
+        rng.random((200, 1)) < 0.3, rng.normal(size=(200, 1)), 0.0
+    ) * np.ones(4)
     effects = units(n=100, n_contrasts=200, size=4, control=1.0, effect=effect)
     errors = task_errors(cg.estimate(effects, task_correlation=True))
     true = effects["ice"].mean("unit").to_numpy() - effect
@@ -488,7 +676,10 @@ def test_results_do_not_depend_on_the_unit_of_the_effects():
     small = estimates.copy()
     for name in ("ace", "se", "lower", "upper"):
         small[name] = estimates[name] * 2.0**-40
-    one, other = (cg.infer(x, across="task", rng=1, n_draws=4)["moments"] for x in (estimates, small))
+    one, other = (
+        cg.infer(x, across="task", rng=1, n_draws=4)["moments"]
+        for x in (estimates, small)
+    )
     np.testing.assert_allclose(other["mean"], one["mean"] * 2.0**-40, rtol=1e-9)
     np.testing.assert_allclose(other["lfsr"], one["lfsr"], rtol=1e-9)
 
@@ -505,8 +696,16 @@ def test_a_posterior_across_tasks_is_decided_reported_drawn_and_stored(tmp_path)
         cg.plot.sharing(posterior, by="effect")
     posterior.to_netcdf(str(tmp_path / "posterior.nc"))
     groups = tree_datasets(posterior)
-    assert {"posterior", "moments", "sharing", "observed_data", "constant_data"} <= set(groups)
-    assert set(groups["sharing"].data_vars) >= {"n_clear", "n_same_sign", "n_same_size", "same_sign", "same_size"}
+    assert {"posterior", "moments", "sharing", "observed_data", "constant_data"} <= set(
+        groups
+    )
+    assert set(groups["sharing"].data_vars) >= {
+        "n_clear",
+        "n_same_sign",
+        "n_same_size",
+        "same_sign",
+        "same_size",
+    }
 
 
 def test_selected_tasks_are_selected_in_the_correlation():
@@ -516,8 +715,12 @@ def test_selected_tasks_are_selected_in_the_correlation():
 
 
 def long_table():
-    table = pd.DataFrame([(f"c{k}", f"t{t}", 0.1 * k, 1.0) for k in range(25) for t in range(2)])
-    return table.set_axis(["contrast", "task", "effect", "se"], axis=1).set_index("contrast")
+    table = pd.DataFrame(
+        [(f"c{k}", f"t{t}", 0.1 * k, 1.0) for k in range(25) for t in range(2)]
+    )
+    return table.set_axis(["contrast", "task", "effect", "se"], axis=1).set_index(
+        "contrast"
+    )
 
 
 @pytest.mark.parametrize(
@@ -529,7 +732,10 @@ def long_table():
         ([[1.0, 0.1], [0.3, 1.0]], "not symmetric"),
         ([[1.0, 1.5], [1.5, 1.0]], "exceeds 1"),
         ([["a", "b"], ["c", "d"]], "no numbers"),
-        (pd.DataFrame(np.eye(2), index=["t1", "t0"], columns=["t1", "t0"]), "in the order of the effects' tasks"),
+        (
+            pd.DataFrame(np.eye(2), index=["t1", "t0"], columns=["t1", "t0"]),
+            "in the order of the effects' tasks",
+        ),
     ],
 )
 def test_a_correlation_that_is_none_is_refused(given, problem):
@@ -538,24 +744,36 @@ def test_a_correlation_that_is_none_is_refused(given, problem):
 
 
 def outcomes_of_three(n=200, n_words=24):
-    """Outcomes of a crossover in tasks A, B and C, of words with independent effects."""
+    """Outcomes of a crossover in tasks A, B and C, of words with independent
+    effects.
+    """
     rng = np.random.default_rng(0)
     y = rng.normal(size=(n, 1, 3)) + rng.normal(size=(n, n_words + 1, 3))
     y[:, 1:] += rng.normal(size=(n_words, 3))
     coords = {"arm": ["none", *(f"w{k}" for k in range(n_words))], "task": list("ABC")}
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords, attrs={"scale": "x"})
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)}, coords, attrs={"scale": "x"}
+    )
 
 
 @pytest.mark.parametrize("scale", ["identity", "sd"])
 @pytest.mark.parametrize(
     ("tasks", "dependent"),
-    [(["A - B", "B - C", "A - C"], "A - C"), (["A", "B", "A - B"], "A - B"), ("pairwise", "C - B")],
+    [
+        (["A - B", "B - C", "A - C"], "A - C"),
+        (["A", "B", "A - B"], "A - B"),
+        ("pairwise", "C - B"),
+    ],
 )
-def test_contrasts_of_tasks_that_follow_from_others_share_nothing(tasks, dependent, scale):
+def test_contrasts_of_tasks_that_follow_from_others_share_nothing(
+    tasks, dependent, scale
+):
     """The mean correlation over contrasts is not singular, though each of them is."""
     effects = cg.contrast(outcomes_of_three(), control="none", tasks=tasks, scale=scale)
     estimates = cg.estimate(effects, task_correlation=True)
-    with pytest.raises(InferenceError, match=f"task '{dependent}' is a weighted sum of other tasks"):
+    with pytest.raises(
+        InferenceError, match=f"task '{dependent}' is a weighted sum of other tasks"
+    ):
         cg.infer(estimates, across="task", rng=0)
     left = estimates.drop_sel(task=dependent)
     assert cg.infer(left, across="task", rng=0, n_draws=4)["moments"].sizes["task"] == 2
@@ -565,33 +783,53 @@ def test_a_task_that_is_a_sum_of_others_is_named():
     outcomes = outcomes_of_three()
     y = outcomes["outcome"].to_numpy()
     total = xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), np.concatenate([y, y[..., :1] + y[..., 1:2]], axis=2))},
+        {
+            "outcome": (
+                ("unit", "arm", "task"),
+                np.concatenate([y, y[..., :1] + y[..., 1:2]], axis=2),
+            )
+        },
         {"arm": outcomes["arm"], "task": ["A", "B", "C", "A and B"]},
     )
     estimates = cg.estimate(cg.contrast(total, control="none"), task_correlation=True)
-    with pytest.raises(InferenceError, match="task 'A and B' is a weighted sum of other tasks"):
+    with pytest.raises(
+        InferenceError, match="task 'A and B' is a weighted sum of other tasks"
+    ):
         cg.infer(estimates, across="task", rng=0)
 
 
 @pytest.mark.parametrize("tasks", [["a - b", "b - c", "a - c"], ["*", "a - b"]])
 def test_a_plan_of_dependent_contrasts_of_tasks_is_refused(tasks):
     design, predictor, plan = plan_of(n_words=20)
-    with pytest.raises(DesignError, match="is a sum of those before it: its errors follow from theirs"):
+    with pytest.raises(
+        DesignError, match="is a sum of those before it: its errors follow from theirs"
+    ):
         cg.run(design, predictor, rng=0, analysis=replace(plan, tasks=tasks))
-    cg.run(replace(design, n_units=2), predictor, rng=0, analysis=replace(plan, tasks=["a - b", "b - c"]))
+    cg.run(
+        replace(design, n_units=2),
+        predictor,
+        rng=0,
+        analysis=replace(plan, tasks=["a - b", "b - c"]),
+    )
 
 
 def test_what_cannot_be_shared_is_refused():
     _, estimates = estimates_of("equal", n=60)
-    with pytest.raises(InferenceError, match=r"cg.estimate\(effects, task_correlation=True\)"):
-        cg.infer(estimates.drop_vars(["task_correlation", "task_"]), across="task", rng=1)
+    with pytest.raises(
+        InferenceError, match=r"cg.estimate\(effects, task_correlation=True\)"
+    ):
+        cg.infer(
+            estimates.drop_vars(["task_correlation", "task_"]), across="task", rng=1
+        )
     with pytest.raises(InferenceError, match="19 contrasts cannot show"):
         cg.infer(estimates.isel(contrast=slice(0, 19)), across="task", rng=1)
     with pytest.raises(InferenceError, match="one task and nothing to share"):
         cg.infer(estimates.isel(task=[0]), across="task", rng=1)
     with pytest.raises(InferenceError, match="across='tasks'"):
         cg.infer(estimates, across="tasks", rng=1)
-    with pytest.raises(InferenceError, match="law='normal' is for the law of effects in one task"):
+    with pytest.raises(
+        InferenceError, match="law='normal' is for the law of effects in one task"
+    ):
         cg.infer(estimates, across="task", law="normal", rng=1)
     with pytest.raises(InferenceError, match="GiB; give n_draws="):
         cg.infer(estimates, across="task", rng=1, n_draws=4_000_000)
@@ -603,13 +841,20 @@ def test_what_cannot_be_shared_is_refused():
     with pytest.raises(EstimateError, match="neither True nor False"):
         cg.estimate(units(n=10, n_contrasts=2), task_correlation="yes")
     with pytest.raises(EstimateError, match="GiB; take fewer tasks"):
-        task_columns(np.broadcast_to(np.zeros(1), (2, 2_000, 919)), np.arange(2_000), np.arange(919))
+        task_columns(
+            np.broadcast_to(np.zeros(1), (2, 2_000, 919)),
+            np.arange(2_000),
+            np.arange(919),
+        )
 
 
 @pytest.mark.parametrize("options", [{"across": "task"}, {}])
 def test_effects_whose_squares_no_float_holds_are_refused(options):
     _, estimates = estimates_of("equal", n=30, size=3)
-    with pytest.raises(InferenceError, match="no float holds the square of the effect or of their ratio"):
+    with pytest.raises(
+        InferenceError,
+        match="no float holds the square of the effect or of their ratio",
+    ):
         cg.infer(estimates.assign(ace=estimates["ace"] * 1e307), rng=0, **options)
 
 
@@ -630,10 +875,17 @@ def test_a_direction_that_repeats_one_better_known_is_left_out():
     def part(loadings, variance):
         return _Analyzer(loadings, 0.1, np.full(loadings.shape, variance))
 
-    known, repeated, other = part(column, 0.1), part(-0.01 * column, 0.2), part(np.array([[4.0], [-3.0], [0.0]]), 0.3)
+    known, repeated, other = (
+        part(column, 0.1),
+        part(-0.01 * column, 0.2),
+        part(np.array([[4.0], [-3.0], [0.0]]), 0.3),
+    )
     wide = part(np.hstack([column, column]), 0.4)
     kept = _distinct([wide, other, repeated, known])
-    assert [found is expected for found, expected in zip(kept, (known, other, wide), strict=True)] == [True] * 3
+    assert [
+        found is expected
+        for found, expected in zip(kept, (known, other, wide), strict=True)
+    ] == [True] * 3
     large = _distinct([part(100 * column, 0.2), known])
     assert len(large) == 1
     assert large[0] is known
@@ -642,7 +894,9 @@ def test_a_direction_that_repeats_one_better_known_is_left_out():
 @pytest.mark.parametrize("ridge", [0.0, 0.4])
 @pytest.mark.parametrize("rank", [1, 2])
 def test_the_expectations_of_an_analyzer_are_those_of_dense_matrices(ridge, rank):
-    """x = L z + ridge^(1/2) e + noise: density of x, moments of z, and E |delta - L z|^2, given x."""
+    """x = L z + ridge^(1/2) e + noise: density of x, moments of z, and E |delta - L
+    z|^2, given x.
+    """
     rng = np.random.default_rng(rank)
     n, size = 5, 4
     root = rng.normal(size=(n, size, 6))
@@ -654,23 +908,35 @@ def test_the_expectations_of_an_analyzer_are_those_of_dense_matrices(ridge, rank
     scores, spreads = [], []
     for j in range(n):
         whole = V[j] + L @ L.T + ridge * np.eye(size)
-        density = stats.multivariate_normal(np.zeros(size), whole).logpdf(effect[j]) + size / 2 * np.log(2 * np.pi)
+        density = stats.multivariate_normal(np.zeros(size), whole).logpdf(
+            effect[j]
+        ) + size / 2 * np.log(2 * np.pi)
         assert found.log_density[j] == pytest.approx(density, rel=1e-9)
         inner = np.linalg.inv(V[j] + ridge * np.eye(size))
         spread = np.linalg.inv(np.eye(rank) + L.T @ inner @ L)
         score = spread @ L.T @ inner @ effect[j]
         np.testing.assert_allclose(found._score[j], score, rtol=1e-9)
         np.testing.assert_allclose(found._spread[j], spread, rtol=1e-9, atol=1e-12)
-        gain = ridge * inner  # own part given x and z: mean gain (x - L z), covariance gain V
+        # own part given x and z: mean gain (x - L z), covariance gain V
+        gain = ridge * inner
         rest = gain @ (effect[j] - L @ score)
-        expected = rest @ rest + np.trace(gain @ V[j]) + np.trace(gain @ L @ spread @ L.T @ gain.T)
+        expected = (
+            rest @ rest
+            + np.trace(gain @ V[j])
+            + np.trace(gain @ L @ spread @ L.T @ gain.T)
+        )
         assert found._rest[j] == pytest.approx(expected, rel=1e-9, abs=1e-12)
         scores.append(score)
         spreads.append(spread)
     weight, errors = rng.random(n), rng.random(size) + 1
     ahead = found.maximized(weight, effect, errors)
-    second = sum(w * (c + np.outer(z, z)) for w, c, z in zip(weight, spreads, scores, strict=True))
-    first = sum(w * np.outer(x, z) for w, x, z in zip(weight, effect, scores, strict=True))
+    second = sum(
+        w * (c + np.outer(z, z))
+        for w, c, z in zip(weight, spreads, scores, strict=True)
+    )
+    first = sum(
+        w * np.outer(x, z) for w, x, z in zip(weight, effect, scores, strict=True)
+    )
     np.testing.assert_allclose(ahead.loadings, first @ np.linalg.inv(second), rtol=1e-8)
     assert ahead.ridge == pytest.approx(weight @ found._rest / weight.sum() / size)
     expected = np.outer(errors + ahead.ridge, np.diagonal(np.linalg.inv(second)))
@@ -680,14 +946,21 @@ def test_the_expectations_of_an_analyzer_are_those_of_dense_matrices(ridge, rank
 def test_risks_are_steins_by_hand():
     rng = np.random.default_rng(0)
     errors = task_errors(estimates_of("equal", n=30, size=3)[1])
-    errors = SimpleNamespace(effect=errors.effect, variance=errors.variance * rng.uniform(0.5, 2, (30, 3)))
+    errors = SimpleNamespace(
+        effect=errors.effect, variance=errors.variance * rng.uniform(0.5, 2, (30, 3))
+    )
     shared, alone = (np.abs(rng.normal(size=(2, 30, 3))) for _ in range(2))
     found = _risks(errors, shared, alone)
-    each = [((errors.effect - m) ** 2 - errors.variance + 2 * v) / errors.variance for m, v in (shared, alone)]
+    each = [
+        ((errors.effect - m) ** 2 - errors.variance + 2 * v) / errors.variance
+        for m, v in (shared, alone)
+    ]
     np.testing.assert_allclose(found.shared, each[0].mean(axis=0))
     np.testing.assert_allclose(found.alone, each[1].mean(axis=0))
     apart = (each[1] - each[0]).mean(axis=1)
-    assert (found.gain, found.gain_se) == pytest.approx((apart.mean(), apart.std(ddof=1) / np.sqrt(30)))
+    assert (found.gain, found.gain_se) == pytest.approx(
+        (apart.mean(), apart.std(ddof=1) / np.sqrt(30))
+    )
     assert found.ratio == pytest.approx(each[0].mean() / each[1].mean())
     for gain, prefers in ((2.01, True), (2.0, False), (-3.0, False)):
         assert Risk(found.shared, found.alone, gain, 1.0).prefers_sharing == prefers
@@ -700,43 +973,81 @@ def test_each_task_by_itself_is_the_mixture_with_weights_of_others():
     for t in range(2):
         x, v = errors.effect[:, t], errors.variance[:, t]
         scale = scale_grid(x[learned], np.sqrt(v[learned]))
-        density = stats.norm.logpdf(x[learned, None], 0, np.sqrt(v[learned, None] + scale**2))
+        density = stats.norm.logpdf(
+            x[learned, None], 0, np.sqrt(v[learned, None] + scale**2)
+        )
         weight = mixture_weights(density, null_biased_counts(scale)).weight
-        share = weight * stats.norm.pdf(x[used, None], 0, np.sqrt(v[used, None] + scale**2))
+        share = weight * stats.norm.pdf(
+            x[used, None], 0, np.sqrt(v[used, None] + scale**2)
+        )
         share /= share.sum(axis=1, keepdims=True)
         gain = scale**2 / (scale**2 + v[used, None])
         center = (share * gain * x[used, None]).sum(axis=1)
-        second = (share * (gain * v[used, None] + (gain * x[used, None]) ** 2)).sum(axis=1)
+        second = (share * (gain * v[used, None] + (gain * x[used, None]) ** 2)).sum(
+            axis=1
+        )
         np.testing.assert_allclose(mean[:, t], center, rtol=1e-7, atol=1e-10)
         np.testing.assert_allclose(variance[:, t], second - center**2, rtol=1e-6)
 
 
 def test_a_law_of_two_sets_of_patterns_has_the_components_of_both_and_one_point_mass():
     rng = np.random.default_rng(0)
-    sets = [[Pattern(f"{i}{k}", rng.normal(size=(2, 1)), 0.1 * k) for k in range(n)] for i, n in (("a", 2), ("b", 3))]
-    laws = [pattern_grid(patterns, scales) for patterns, scales in zip(sets, ([1.0, 2.0], [0.5]), strict=True)]
+    sets = [
+        [Pattern(f"{i}{k}", rng.normal(size=(2, 1)), 0.1 * k) for k in range(n)]
+        for i, n in (("a", 2), ("b", 3))
+    ]
+    laws = [
+        pattern_grid(patterns, scales)
+        for patterns, scales in zip(sets, ([1.0, 2.0], [0.5]), strict=True)
+    ]
     joined = _joined(*laws)
-    expected = [("none", 0.0)] + [(p.name, s) for p in sets[0] for s in (1.0, 2.0)] + [(p.name, 0.5) for p in sets[1]]
-    names = ["none" if place < 0 else joined.patterns[place].name for place in joined.pattern]
+    expected = (
+        [("none", 0.0)]
+        + [(p.name, s) for p in sets[0] for s in (1.0, 2.0)]
+        + [(p.name, 0.5) for p in sets[1]]
+    )
+    names = [
+        "none" if place < 0 else joined.patterns[place].name for place in joined.pattern
+    ]
     assert list(zip(names, joined.scale, strict=True)) == expected
     np.testing.assert_allclose(joined.weight, 1 / 8)
 
 
 def test_weights_of_patterns_are_averages_over_the_contrasts_of_each_law():
     first, second = Pattern("first", np.ones((2, 1))), Pattern("second", np.eye(2))
-    one = PatternLaw((first, second), np.array([-1, 0, 0, 1]), np.array([0, 1, 2, 1.0]), np.array([0.1, 0.2, 0.4, 0.3]))
-    other = PatternLaw((second,), np.array([-1, 0]), np.array([0, 1.0]), np.array([0.7, 0.3]))
+    one = PatternLaw(
+        (first, second),
+        np.array([-1, 0, 0, 1]),
+        np.array([0, 1, 2, 1.0]),
+        np.array([0.1, 0.2, 0.4, 0.3]),
+    )
+    other = PatternLaw(
+        (second,), np.array([-1, 0]), np.array([0, 1.0]), np.array([0.7, 0.3])
+    )
     found = _pattern_weights([[(np.arange(3), one), (np.arange(1), other)]])
     assert list(found) == ["first", "second", "none"]
-    assert list(found.values()) == pytest.approx([0.75 * 0.6, 0.75 * 0.3 + 0.25 * 0.3, 0.75 * 0.1 + 0.25 * 0.7])
+    assert list(found.values()) == pytest.approx(
+        [0.75 * 0.6, 0.75 * 0.3 + 0.25 * 0.3, 0.75 * 0.1 + 0.25 * 0.7]
+    )
 
 
 def test_how_effects_are_shared_is_counted_by_hand():
-    mean = np.array([[4.0, 2.0, 1.9], [-1.0, -3.0, 0.5], [1.0, 1.0, 1.0], [-5.0, 2.0, -2.4]])
-    lfsr = np.array([[0.01, 0.05, 0.2], [0.2, 0.01, 0.3], [0.2, 0.3, 0.06], [0.01, 0.01, 0.9]])
+    mean = np.array(
+        [[4.0, 2.0, 1.9], [-1.0, -3.0, 0.5], [1.0, 1.0, 1.0], [-5.0, 2.0, -2.4]]
+    )
+    lfsr = np.array(
+        [[0.01, 0.05, 0.2], [0.2, 0.01, 0.3], [0.2, 0.3, 0.06], [0.01, 0.01, 0.9]]
+    )
     moments = TaskMoments(mean, np.ones((4, 3)), lfsr, np.zeros((4, 3)))
     risk = Risk(np.full(3, 0.5), np.full(3, 1.0), 0.5, 0.1)
-    found = Sharing(moments, moments, risk, False, {"equal": 0.6, "none": 0.4}, lambda n: np.zeros((n, 4, 3)))
+    found = Sharing(
+        moments,
+        moments,
+        risk,
+        False,
+        {"equal": 0.6, "none": 0.4},
+        lambda n: np.zeros((n, 4, 3)),
+    )
     group = _sharing_group(found, {"contrast": list("abcd"), "task": list("xyz")})
     assert group["n_clear"].values.tolist() == [2, 1, 0, 2]
     assert group["n_same_sign"].values.tolist() == [3, 2, 0, 2]
@@ -750,8 +1061,12 @@ def test_how_effects_are_shared_is_counted_by_hand():
             alike = same & (ratio >= 0.5) & (ratio <= 2)
             assert group["n_either"].values[i, j] == either.sum()
             n = max(either.sum(), 1)
-            assert group["same_sign"].values[i, j] == pytest.approx((either & same).sum() / n)
-            assert group["same_size"].values[i, j] == pytest.approx((either & alike).sum() / n)
+            assert group["same_sign"].values[i, j] == pytest.approx(
+                (either & same).sum() / n
+            )
+            assert group["same_size"].values[i, j] == pytest.approx(
+                (either & alike).sum() / n
+            )
     assert group.attrs["sharing_risk"] == 0.5
 
 
@@ -766,9 +1081,13 @@ def test_draws_that_fit_into_memory_are_named_and_fit():
     assert f"take {8 * 2_000_000 * 400 / 2**30:.0f} GiB" in words
 
 
-def test_patterns_start_from_directions_and_principal_components_as_large_as_the_effects(monkeypatch):
+def test_patterns_start_from_directions_and_principal_components_as_large_as_the_effects(
+    monkeypatch,
+):
     rng = np.random.default_rng(0)
-    effect = rng.normal(size=(60, 3)) @ np.diag([4.0, 2.0, 1.0, 0.5])[:3] + rng.normal(0, 0.1, (60, 4))
+    effect = rng.normal(size=(60, 3)) @ np.diag([4.0, 2.0, 1.0, 0.5])[:3] + rng.normal(
+        0, 0.1, (60, 4)
+    )
     given = []
     plain = task_covariances._factor_analyzers
 
@@ -777,7 +1096,9 @@ def test_patterns_start_from_directions_and_principal_components_as_large_as_the
         return plain(effect, values, vectors, starts)
 
     monkeypatch.setattr(task_covariances, "_factor_analyzers", counted)
-    learned_patterns(effect, np.ones((60, 4)), np.broadcast_to(np.eye(4), (60, 4, 4)), n_strong=50)
+    learned_patterns(
+        effect, np.ones((60, 4)), np.broadcast_to(np.eye(4), (60, 4, 4)), n_strong=50
+    )
     *directions, components = given[0]
     strong = effect[:50]
     value, vector = np.linalg.eigh(strong.T @ strong / 50)
@@ -792,11 +1113,20 @@ def test_a_correlation_that_is_singular_in_one_contrast_is_named():
     _, estimates = estimates_of("equal", n=30, size=3)
     each = np.stack([correlation_of(3, 0.2)] * 30)
     each[17] = correlation_of(3, 1.0)
-    table = estimates.drop_vars("task_correlation").assign(task_correlation=(("contrast", "task", "task_"), each))
-    with pytest.raises(InferenceError, match="contrast 17: task_correlation= is singular"):
+    table = estimates.drop_vars("task_correlation").assign(
+        task_correlation=(("contrast", "task", "task_"), each)
+    )
+    with pytest.raises(
+        InferenceError, match="contrast 17: task_correlation= is singular"
+    ):
         cg.infer(table, across="task", rng=0)
     each[17] = correlation_of(3, 0.99)
-    cg.infer(table.assign(task_correlation=(("contrast", "task", "task_"), each)), across="task", rng=0, n_draws=4)
+    cg.infer(
+        table.assign(task_correlation=(("contrast", "task", "task_"), each)),
+        across="task",
+        rng=0,
+        n_draws=4,
+    )
 
 
 @pytest.mark.parametrize("df", [5.0, 60.0, 1e6])
@@ -836,7 +1166,9 @@ def test_covariances_of_errors_are_put_together_from_their_parts(removed):
         exact = np.linalg.eigvalsh(expected)
         np.testing.assert_allclose(values[i], np.maximum(exact, floor), rtol=1e-9)
         if exact.min() > floor:
-            np.testing.assert_allclose((vectors[i] * values[i]) @ vectors[i].T, expected, atol=1e-9)
+            np.testing.assert_allclose(
+                (vectors[i] * values[i]) @ vectors[i].T, expected, atol=1e-9
+            )
 
 
 @pytest.mark.parametrize("ridge", [0.0, 0.5])
@@ -844,7 +1176,9 @@ def test_a_pattern_is_scaled_to_a_largest_variance_of_1(ridge):
     loadings = np.array([[3.0, 1.0], [0.5, -2.0], [0.0, 0.1]])
     plain = loadings @ loadings.T + ridge * np.eye(3)
     found = task_covariances._as_unit("a", loadings, ridge)
-    np.testing.assert_allclose(found.covariance, plain / np.diagonal(plain).max(), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.covariance, plain / np.diagonal(plain).max(), rtol=1e-12
+    )
 
 
 def plan_of(n_words=40, **settings):
@@ -853,17 +1187,36 @@ def plan_of(n_words=40, **settings):
     words = ["".join(rng.choice(list("ACGT"), 6)) for _ in range(n_words)]
     size = np.where(rng.random(n_words) < 0.4, rng.normal(size=n_words), 0.0)
     terms = [Word(word, float(one)) for word, one in zip(words, size, strict=True)]
-    background = [Word(base, one) for base, one in zip("ACG", (0.1, -0.1, 0.05), strict=True)]
-    oracle = Oracle(*terms, *background, tasks=["a", "b", "c", "d"], weights=[[1.0] * (n_words + 3)] * 4, scale="z")
-    arms = {"untreated": cg.Untreated(), **{word: cg.Embed(word, at=20) for word in words}}
+    background = [
+        Word(base, one) for base, one in zip("ACG", (0.1, -0.1, 0.05), strict=True)
+    ]
+    oracle = Oracle(
+        *terms,
+        *background,
+        tasks=["a", "b", "c", "d"],
+        weights=[[1.0] * (n_words + 3)] * 4,
+        scale="z",
+    )
+    arms = {
+        "untreated": cg.Untreated(),
+        **{word: cg.Embed(word, at=20) for word in words},
+    }
     noise = np.random.default_rng(5).normal(size=(4, 60))
     predictor = cg.FunctionPredictor(
-        lambda x: oracle.predict(x.argmax(1).astype(np.uint8)) + (x.argmax(1) - 1.5) @ noise.T,
+        lambda x: (
+            oracle.predict(x.argmax(1).astype(np.uint8)) + (x.argmax(1) - 1.5) @ noise.T
+        ),
         tasks=list("abcd"),
         scale="z",
     )
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=150)
-    return design, predictor, cg.Analysis(**{"control": "untreated", "across": "task", "rope": (-0.1, 0.1)} | settings)
+    return (
+        design,
+        predictor,
+        cg.Analysis(
+            **{"control": "untreated", "across": "task", "rope": (-0.1, 0.1)} | settings
+        ),
+    )
 
 
 def test_a_plan_shares_across_tasks():
@@ -872,16 +1225,30 @@ def test_a_plan_shares_across_tasks():
     outcomes = cg.run(design, predictor, rng=0, analysis=plan)
     found = steps(outcomes, rng=0)
     assert "exploratory" not in found.decisions.attrs
-    by_hand = cg.infer(cg.estimate(cg.contrast(outcomes), task_correlation=True), across="task", rng=0, n_draws=4)
-    assert np.array_equal(found.posterior["moments"]["mean"], by_hand["moments"]["mean"])
-    assert "across tasks" in cg.report(found.decisions) or "Tasks share strength" in cg.report(found.decisions)
+    by_hand = cg.infer(
+        cg.estimate(cg.contrast(outcomes), task_correlation=True),
+        across="task",
+        rng=0,
+        n_draws=4,
+    )
+    assert np.array_equal(
+        found.posterior["moments"]["mean"], by_hand["moments"]["mean"]
+    )
+    assert "across tasks" in cg.report(
+        found.decisions
+    ) or "Tasks share strength" in cg.report(found.decisions)
     kept = cg.run(design, predictor, rng=0, analysis=plan, keep="effects")
     assert np.array_equal(cg.analyze(kept, rng=0)["ace"], found.decisions["ace"])
     with pytest.warns(ExploratoryWarning, match="in across"):
         alone = cg.analyze(outcomes, replace(plan, across=None), rng=0)
     assert alone.attrs["exploratory"] == "across"
-    assert cg.infer(found.estimates, rng=0)["posterior"].attrs["exploratory"] == "across"
-    assert "exploratory" not in cg.infer(found.estimates, across="task", rng=0)["posterior"].attrs
+    assert (
+        cg.infer(found.estimates, rng=0)["posterior"].attrs["exploratory"] == "across"
+    )
+    assert (
+        "exploratory"
+        not in cg.infer(found.estimates, across="task", rng=0)["posterior"].attrs
+    )
 
 
 def test_a_plan_of_twenty_contrasts_shares_and_one_of_few_units_is_tested():
@@ -891,7 +1258,10 @@ def test_a_plan_of_twenty_contrasts_shares_and_one_of_few_units_is_tested():
     assert "too few" not in cg.report(decided)
     few = replace(design, n_units=15)
     tested = cg.analyze(cg.run(few, predictor, rng=0, analysis=plan), rng=0)
-    assert "and tasks share nothing: their standard errors have 14 degrees of freedom" in cg.report(tested)
+    assert (
+        "and tasks share nothing: their standard errors have 14 degrees of freedom"
+        in cg.report(tested)
+    )
 
 
 @pytest.mark.parametrize(
@@ -912,18 +1282,35 @@ def test_a_plan_that_cannot_share_is_refused(settings, message):
 def test_a_trial_that_cannot_share_is_refused_before_anything_is_predicted():
     design, predictor, plan = plan_of(n_words=20)
     for change, message in (
-        ({"analysis": replace(plan, tasks="a - b")}, "there is one task and nothing to share"),
-        ({"analysis": plan, "keep": "moments"}, "across='task' of the analysis needs the outcomes of all units"),
         (
-            {"analysis": plan, "until": cg.Precision(half_width=0.1, control="untreated")},
+            {"analysis": replace(plan, tasks="a - b")},
+            "there is one task and nothing to share",
+        ),
+        (
+            {"analysis": plan, "keep": "moments"},
+            "across='task' of the analysis needs the outcomes of all units",
+        ),
+        (
+            {
+                "analysis": plan,
+                "until": cg.Precision(half_width=0.1, control="untreated"),
+            },
             "leave across= out of the analysis",
         ),
-        ({"analysis": plan, "predictor": cg.Ensemble({"x": predictor, "y": plan_of(21)[1]})}, "takes their average"),
+        (
+            {
+                "analysis": plan,
+                "predictor": cg.Ensemble({"x": predictor, "y": plan_of(21)[1]}),
+            },
+            "takes their average",
+        ),
     ):
         with pytest.raises(DesignError, match=message):
             cg.run(design, change.pop("predictor", predictor), rng=0, **change)
     small, predictor, _ = plan_of(n_words=19)
-    with pytest.raises(DesignError, match="takes 20 contrasts, from which .* there are 19"):
+    with pytest.raises(
+        DesignError, match="takes 20 contrasts, from which .* there are 19"
+    ):
         cg.run(small, predictor, rng=0, analysis=plan)
 
 
@@ -950,17 +1337,34 @@ def test_a_plan_that_shares_may_name_tasks_by_patterns():
 @pytest.mark.once
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_one_family_over_tasks_of_a_large_parallel_trial_takes_its_units():
-    """Its factor has a row of standard deviations for each arm, as if the tasks went together perfectly."""
+    """Its factor has a row of standard deviations for each arm, as if the tasks went
+    together perfectly.
+    """
     rng, n, size = np.random.default_rng(0), 2_100, 3
     arms = ["none", *(f"a{k}" for k in range(520))]
-    coords = {"arm": arms, "assigned": ("unit", np.array(arms)[np.arange(n) % len(arms)]), "task": list("abc")}
-    outcomes = xr.Dataset({"outcome": (("unit", "task"), rng.normal(size=(n, size)))}, coords, attrs={"scale": "x"})
+    coords = {
+        "arm": arms,
+        "assigned": ("unit", np.array(arms)[np.arange(n) % len(arms)]),
+        "task": list("abc"),
+    }
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "task"), rng.normal(size=(n, size)))},
+        coords,
+        attrs={"scale": "x"},
+    )
     effects = cg.contrast(outcomes, control="none")
-    with pytest.raises(EstimateError, match="do not say how tasks .* correlate.*coordinate of unit numbers"):
+    with pytest.raises(
+        EstimateError,
+        match="do not say how tasks .* correlate.*coordinate of unit numbers",
+    ):
         cg.adjust(cg.estimate(effects), method="dunnett", family="all")
     each = cg.adjust(cg.estimate(effects), method="dunnett")["p_adjusted"].min().item()
     numbered = effects.assign_coords(each=("unit", np.arange(n)))
     together = (
-        cg.adjust(cg.estimate(numbered, cluster="each"), method="dunnett", family="all")["p_adjusted"].min().item()
+        cg.adjust(
+            cg.estimate(numbered, cluster="each"), method="dunnett", family="all"
+        )["p_adjusted"]
+        .min()
+        .item()
     )
     assert 1.2 * each < together <= 3.3 * each

@@ -25,7 +25,11 @@ from causalgia.sequences.alphabet import (
     tokens,
 )
 
-TOKENS = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 3))
+TOKENS = hnp.arrays(
+    np.uint8,
+    hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
+    elements=st.integers(0, 3),
+)
 ORDERS = st.permutations("ACGT").map("".join) | st.permutations("ACGU").map("".join)
 WORDS = st.text("".join(IUPAC), min_size=1, max_size=12)
 
@@ -50,11 +54,18 @@ def test_one_string_is_a_list_of_one():
     assert decode(np.array([0, 1, 2, 3])) == ["ACGT"]
 
 
-@given(TOKENS, ORDERS, st.sampled_from(["NCL", "NLC"]), st.sampled_from([np.float32, np.int8, bool]))
+@given(
+    TOKENS,
+    ORDERS,
+    st.sampled_from(["NCL", "NLC"]),
+    st.sampled_from([np.float32, np.int8, bool]),
+)
 def test_tokens_undoes_one_hot(x, alphabet, layout, dtype):
     hot = one_hot(x, alphabet=alphabet, layout=layout, dtype=dtype)
     assert hot.dtype == dtype
-    assert hot.shape == ((len(x), 4, x.shape[1]) if layout == "NCL" else (len(x), x.shape[1], 4))
+    assert hot.shape == (
+        (len(x), 4, x.shape[1]) if layout == "NCL" else (len(x), x.shape[1], 4)
+    )
     assert np.array_equal(tokens(hot, alphabet=alphabet, layout=layout), x)
 
 
@@ -76,13 +87,19 @@ def test_reverse_complement_twice_is_nothing(x):
 
 @given(TOKENS)
 def test_reverse_complement_of_words_and_of_tokens_agree(x):
-    assert decode(reverse_complement(x)) == [reverse_complement_word(s) for s in decode(x)]
+    assert decode(reverse_complement(x)) == [
+        reverse_complement_word(s) for s in decode(x)
+    ]
 
 
 @given(WORDS.filter(lambda word: not {"T", "U"} <= set(word)))
 def test_reverse_complement_word_twice_is_nothing(word):
     twice = reverse_complement_word(reverse_complement_word(word))
-    same = twice if "U" in reverse_complement_word(word) or "U" not in word else twice.replace("T", "U")
+    same = (
+        twice
+        if "U" in reverse_complement_word(word) or "U" not in word
+        else twice.replace("T", "U")
+    )
     assert same.replace("U", "T") == word.replace("U", "T")
 
 
@@ -90,7 +107,9 @@ def test_reverse_complement_word_twice_is_nothing(word):
 def test_the_opposite_strand_admits_the_complements(word):
     _, admitted = parse_word(word)
     _, opposite = parse_word(reverse_complement_word(word))
-    assert [sorted(3 - t for t in position) for position in reversed(admitted)] == [list(p) for p in opposite]
+    assert [sorted(3 - t for t in position) for position in reversed(admitted)] == [
+        list(p) for p in opposite
+    ]
 
 
 def test_an_rna_word_stays_rna():
@@ -100,7 +119,9 @@ def test_an_rna_word_stays_rna():
 
 def test_ambiguous_letters_are_drawn_uniformly_from_their_bases():
     ambiguous = [letter for letter, bases in IUPAC.items() if len(bases) > 1]
-    drawn = encode(["".join(ambiguous) * 4_000], ambiguous="draw", rng=0).reshape(-1, len(ambiguous))
+    drawn = encode(["".join(ambiguous) * 4_000], ambiguous="draw", rng=0).reshape(
+        -1, len(ambiguous)
+    )
     for letter, column in zip(ambiguous, drawn.T, strict=True):
         counts = np.bincount(column, minlength=4)[parse_word(letter)[1][0],]
         assert counts.sum() == 4_000
@@ -108,11 +129,18 @@ def test_ambiguous_letters_are_drawn_uniformly_from_their_bases():
 
 
 def test_the_draw_of_a_record_is_its_own():
-    together = encode(["NNNNNNNN", "ACGTACGT", "RRNNACGT"], ambiguous="draw", rng=5, names=["a", "b", "c"])
+    together = encode(
+        ["NNNNNNNN", "ACGTACGT", "RRNNACGT"],
+        ambiguous="draw",
+        rng=5,
+        names=["a", "b", "c"],
+    )
     alone = encode(["RRNNACGT"], ambiguous="draw", rng=5, names=["c"])
     assert np.array_equal(together[2], alone[0])
     assert decode(together[1]) == ["ACGTACGT"]
-    assert not np.array_equal(together, encode(["NNNNNNNN", "ACGTACGT", "RRNNACGT"], ambiguous="draw", rng=6))
+    assert not np.array_equal(
+        together, encode(["NNNNNNNN", "ACGTACGT", "RRNNACGT"], ambiguous="draw", rng=6)
+    )
 
 
 def test_a_draw_without_rng_is_refused():
@@ -128,7 +156,11 @@ def test_a_draw_without_rng_is_refused():
             {"names": ["p", "q"]},
             "record 'q' has 3 letters and record 'p' has 4; cut all to one length",
         ),
-        (["ACGT", "ACNT"], {}, "record 1: letter 'N' at position 2 (counted from 0) is not a base"),
+        (
+            ["ACGT", "ACNT"],
+            {},
+            "record 1: letter 'N' at position 2 (counted from 0) is not a base",
+        ),
         (["ACNT"], {}, "ambiguous='draw' with rng="),
         (
             ["AC-T"],
@@ -165,7 +197,9 @@ def test_decode_refuses_what_is_not_tokens():
         decode(np.array([[0, 4]]))
     with refused("token -1 at (1,)"):
         as_token_array(np.array([0, -1]))
-    with refused("not float64; encode() turns strings into tokens, astype(int) whole numbers"):
+    with refused(
+        "not float64; encode() turns strings into tokens, astype(int) whole numbers"
+    ):
         decode(np.array([[0.0]]))
     with refused("shape (1, 1, 1)"):
         decode(np.zeros((1, 1, 1), int))
@@ -196,8 +230,14 @@ def test_tokens_refuses_what_is_not_one_hot():
     [
         ("", "at least one letter"),
         ("GAXA", "letter 'X' at position 2"),
-        ("GAß", "letter 'ß' at position 2 is not an IUPAC letter"),  # its capitals would be SS
-        ("ſA", "letter 'ſ' at position 0 is not an IUPAC letter"),  # its capital would be S
+        (
+            "GAß",
+            "letter 'ß' at position 2 is not an IUPAC letter",
+        ),  # its capitals would be SS
+        (
+            "ſA",
+            "letter 'ſ' at position 0 is not an IUPAC letter",
+        ),  # its capital would be S
     ],
 )
 def test_parse_word_refuses(word, message):
@@ -213,8 +253,13 @@ def test_parse_word_reads_the_iupac_code():
 
 @pytest.mark.parametrize("value", [3, None, 2.5])
 def test_strings_and_a_path_are_asked_for_by_name(value):
-    with pytest.raises(SequenceError, match="strings=.* is not a sequence; give one string such as 'ACGT'"):
+    with pytest.raises(
+        SequenceError,
+        match="strings=.* is not a sequence; give one string such as 'ACGT'",
+    ):
         encode(value)
     for path in (value, ["a.fa", "b.fa"], b"a.fa"):
-        with pytest.raises(SequenceError, match="path=.* is not a path; give that of one FASTA file"):
+        with pytest.raises(
+            SequenceError, match="path=.* is not a path; give that of one FASTA file"
+        ):
             read_fasta(path)

@@ -1,4 +1,6 @@
-"""What is asked of the outcomes: one frozen value, compared by content, refused at the door, the same in every form."""
+"""What is asked of the outcomes: one frozen value, compared by content, refused at the
+door, the same in every form.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,20 @@ from hypothesis import strategies as st
 import causalgia as cg
 from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.checks import check_table, is_count, one_of
-from causalgia.choices import ERRORS, LAWS, LEAST_PLACEBO_WORDS, METHODS, SCALES, TARGETS
+from causalgia.choices import (
+    ERRORS,
+    LAWS,
+    LEAST_PLACEBO_WORDS,
+    METHODS,
+    SCALES,
+    TARGETS,
+)
 from causalgia.errors import DesignError, PredictorError
 from causalgia.multiplicity.placebo import LEAST_WORDS
 
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8
+)
 NUMBERS = st.floats(0.01, 5)
 
 
@@ -28,14 +39,19 @@ def questions(draw):
     if kind == "control":
         return {"control": names[0]}
     if kind == "contrasts":
-        return {"contrasts": {names[2]: {names[0]: draw(NUMBERS), names[1]: 0.0}} | {"b": {names[0]: 1, names[1]: -1}}}
+        return {
+            "contrasts": {names[2]: {names[0]: draw(NUMBERS), names[1]: 0.0}}
+            | {"b": {names[0]: 1, names[1]: -1}}
+        }
     return {"interaction": names} if kind == "interaction" else {}
 
 
 ROPES = st.one_of(
     st.none(),
     st.just(0),
-    st.dictionaries(NAMES, st.tuples(NUMBERS.map(lambda x: -x), NUMBERS), min_size=1, max_size=3),
+    st.dictionaries(
+        NAMES, st.tuples(NUMBERS.map(lambda x: -x), NUMBERS), min_size=1, max_size=3
+    ),
     st.just("placebo"),
     NUMBERS.map(lambda x: f"{x} sd"),
     st.tuples(NUMBERS.map(lambda x: -x), NUMBERS),
@@ -76,17 +92,30 @@ def zero_sum(asked):
 
 @given(questions().map(zero_sum), REST)
 def test_every_form_is_the_same_analysis(asked, rest):
-    assume(rest["scale"] != "ratio" or rest["rope"] in (None, 0) or isinstance(rest["rope"], str))  # a region about 1
+    # a region about 1
+    assume(
+        rest["scale"] != "ratio"
+        or rest["rope"] in (None, 0)
+        or isinstance(rest["rope"], str)
+    )
     if rest["target"] == "next predictor":  # which refuses what resamples units
-        assume(rest["error"] in ("auto", "bh", "holm") and rest["adjust"] not in ("auto", "bootstrap_t", "sign_flip"))
-    if rest["error"] in ("local", "bayes_fdr"):  # which refuses weights of different kinds, unless told otherwise
+        assume(
+            rest["error"] in ("auto", "bh", "holm")
+            and rest["adjust"] not in ("auto", "bootstrap_t", "sign_flip")
+        )
+    if rest["error"] in (
+        "local",
+        "bayes_fdr",
+    ):  # which refuses weights of different kinds, unless told otherwise
         rest = rest | {"exchangeable": True}
     made = Analysis(**asked, **rest)
     forms = [
         Analysis.from_dict(made.to_dict()),
         Analysis.from_json(made.to_json()),
         Analysis.from_toml(made.to_toml()),
-        eval(repr(made), {"Analysis": Analysis, "Prior": cg.Prior, "inf": float("inf")}),
+        eval(
+            repr(made), {"Analysis": Analysis, "Prior": cg.Prior, "inf": float("inf")}
+        ),
         pickle.loads(pickle.dumps(made)),
         dataclasses.replace(made),
     ]
@@ -98,21 +127,31 @@ def test_every_form_is_the_same_analysis(asked, rest):
 
 
 def test_it_is_a_frozen_value():
-    ask = Analysis(control="placebo", contrasts=None, rope=[-1, 1], covariates="gc", cluster="none")
-    assert ask == Analysis(control="placebo", rope=(-1.0, 1.0), covariates=("gc",), cluster="none")
+    ask = Analysis(
+        control="placebo", contrasts=None, rope=[-1, 1], covariates="gc", cluster="none"
+    )
+    assert ask == Analysis(
+        control="placebo", rope=(-1.0, 1.0), covariates=("gc",), cluster="none"
+    )
     with pytest.raises(dataclasses.FrozenInstanceError):
         ask.control = "other"
     with pytest.raises(TypeError):
         Analysis("placebo")
     assert repr(Analysis()) == "Analysis()"
     assert Analysis(control="a").fingerprint != Analysis(control="b").fingerprint
-    assert Analysis(control="a", level=0.9).differs(Analysis(control="b")) == ("control", "level")
+    assert Analysis(control="a", level=0.9).differs(Analysis(control="b")) == (
+        "control",
+        "level",
+    )
     assert {Analysis(rope=0), Analysis(rope=0.0)} == {Analysis(rope=0)}
 
 
 def test_contrasts_are_weights_by_arm():
     ask = Analysis(contrasts={"x": {"a": 1, "b": -1}, 7: {"a": 0.5, "b": 0.5, 3: -1}})
-    assert ask.weights_by_contrast == {"x": {"a": 1.0, "b": -1.0}, "7": {"a": 0.5, "b": 0.5, "3": -1.0}}
+    assert ask.weights_by_contrast == {
+        "x": {"a": 1.0, "b": -1.0},
+        "7": {"a": 0.5, "b": 0.5, "3": -1.0},
+    }
     assert Analysis(contrasts=ask.contrasts) == ask
     assert Analysis().weights_by_contrast == {}
 
@@ -122,12 +161,18 @@ def test_contrasts_are_weights_by_arm():
     [
         ({"control": ""}, "control = '' must be text that is not empty"),
         ({"control": 3}, "control = 3 must be text"),
-        ({"control": "a", "interaction": ["A", "B"]}, "control and interaction are two questions; keep one"),
+        (
+            {"control": "a", "interaction": ["A", "B"]},
+            "control and interaction are two questions; keep one",
+        ),
         ({"contrasts": {"x": {"a": 1, "b": 1}}}, "weights that sum to 0"),
         ({"contrasts": {"x": {"a": 0, "b": 0}}}, "weights that sum to 0"),
         ({"contrasts": {"x": {"a": float("nan"), "b": -1}}}, "finite weights"),
         ({"contrasts": 3}, "contrasts = 3 must be tables"),
-        ({"contrasts": {"1": {"a": 1, "b": -1}, 1: {"a": 1, "b": -1}}}, "two contrasts have one name"),
+        (
+            {"contrasts": {"1": {"a": 1, "b": -1}, 1: {"a": 1, "b": -1}}},
+            "two contrasts have one name",
+        ),
         ({"interaction": ["A"]}, "two or more different factors"),
         ({"interaction": ["A", "A"]}, "two or more different factors"),
         ({"scale": "ln"}, "scale = 'ln' must be one of"),
@@ -139,7 +184,10 @@ def test_contrasts_are_weights_by_arm():
         ({"law": "ash"}, "law = 'ash' must be one of"),
         ({"family": 3}, "family = 3 must be"),
         ({"error": "fwer"}, "error = 'fwer' must be one of"),
-        ({"rope": (0.1, -0.1)}, "rope = [0.1, -0.1] must be two numbers, the lower first"),
+        (
+            {"rope": (0.1, -0.1)},
+            "rope = [0.1, -0.1] must be two numbers, the lower first",
+        ),
         ({"rope": (0.1, 0.1)}, "rope = [0.1, 0.1] must be"),
         ({"rope": (0, float("inf"))}, "rope = [0, inf] must be"),
         ({"rope": (float("nan"), 1)}, "rope = [nan, 1] must be"),
@@ -157,8 +205,14 @@ def test_contrasts_are_weights_by_arm():
         ({"rope": "0 sd"}, "rope = '0 sd' must be"),
         ({"rope": "-1 sd"}, "rope = '-1 sd' must be"),
         ({"prior": "ash"}, "prior = 'ash' must be a table"),
-        ({"prior": {"kind": "ash"}}, "prior: Prior: there is no 'kind'; it takes mu_sd, tau"),
-        ({"prior": {"tau_scale": -1}}, "prior: Prior: tau_scale=-1 must be a positive number"),
+        (
+            {"prior": {"kind": "ash"}},
+            "prior: Prior: there is no 'kind'; it takes mu_sd, tau",
+        ),
+        (
+            {"prior": {"tau_scale": -1}},
+            "prior: Prior: tau_scale=-1 must be a positive number",
+        ),
     ],
 )
 def test_what_is_no_question_is_refused(wrong, said):
@@ -170,9 +224,13 @@ def test_what_is_no_question_is_refused(wrong, said):
 
 
 def test_tables_are_refused_by_their_own_name():
-    with pytest.raises(DesignError, match=r"\[analysis\] has no key 'contorl'; did you mean 'control'"):
+    with pytest.raises(
+        DesignError, match=r"\[analysis\] has no key 'contorl'; did you mean 'control'"
+    ):
         Analysis.from_dict({"contorl": "a"})
-    with pytest.raises(DesignError, match=r"\[analysis\]: prior: Prior: there is no 'kind'"):
+    with pytest.raises(
+        DesignError, match=r"\[analysis\]: prior: Prior: there is no 'kind'"
+    ):
         Analysis.from_dict({"prior": {"kind": "ash"}})
     with pytest.raises(DesignError, match=r"\[analysis\]: 3 is not a table"):
         Analysis.from_dict(3)
@@ -184,16 +242,28 @@ def test_tables_are_refused_by_their_own_name():
 
 def test_arms_that_a_design_lacks_are_refused():
     ask = Analysis(contrasts={"x": {"GATA": 1, "placebo": -1}})
-    with pytest.raises(DesignError, match="'x' names 'GATA', which is not an arm; did you mean 'GATA1'"):
+    with pytest.raises(
+        DesignError, match="'x' names 'GATA', which is not an arm; did you mean 'GATA1'"
+    ):
         ask.check(["placebo", "GATA1"], [])
-    with pytest.raises(DesignError, match="interaction names 'A', which is not a factor; there are no factors"):
+    with pytest.raises(
+        DesignError,
+        match="interaction names 'A', which is not a factor; there are no factors",
+    ):
         Analysis(interaction=["A", "B"]).check(["placebo"], [])
     Analysis(control="placebo").check(["placebo", "GATA1"], [])
     design = cg.Design(
-        null=cg.Uniform(length=30), arms={"placebo": cg.Untreated(), "GATA1": cg.Embed("GATA", at=3)}, n_units=4
+        null=cg.Uniform(length=30),
+        arms={"placebo": cg.Untreated(), "GATA1": cg.Embed("GATA", at=3)},
+        n_units=4,
     )
-    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="count")
-    with pytest.raises(DesignError, match="'plcebo', which is not an arm; did you mean 'placebo'\\? The arms are"):
+    share = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="count"
+    )
+    with pytest.raises(
+        DesignError,
+        match="'plcebo', which is not an arm; did you mean 'placebo'\\? The arms are",
+    ):
         cg.run(design, share, rng=0, analysis=Analysis(control="plcebo"))
     with pytest.raises(DesignError, match="analysis= takes a cg.Analysis, not dict"):
         cg.run(design, share, rng=0, analysis={"control": "placebo"})
@@ -204,52 +274,111 @@ def test_arms_that_a_design_lacks_are_refused():
     [
         (
             {"cluster": "zz"},
-            "cluster = 'zz', which is not a coordinate of the units; the coordinates are 'parent', 'gc'$",
+            "cluster = 'zz', which is not a coordinate of the units; the coordinates "
+            "are 'parent', 'gc'$",
         ),
         (
             {"cluster": "gc"},
-            "cluster = 'gc' is a share of each unit's letters, and a cluster is a group of units",
+            "cluster = 'gc' is a share of each unit's letters, and a cluster is a "
+            "group of units",
         ),
-        ({"family": "zz"}, "family = 'zz', which is not a factor; the factors are 'class'"),
+        (
+            {"family": "zz"},
+            "family = 'zz', which is not a factor; the factors are 'class'",
+        ),
         ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),
-        ({"covariates": ["zz"]}, "covariates names 'zz', which is not a coordinate of the units"),
+        (
+            {"covariates": ["zz"]},
+            "covariates names 'zz', which is not a coordinate of the units",
+        ),
         ({"block": "zz"}, "block = 'zz', which is not a coordinate of the units"),
-        ({"rope": "placebo"}, "rope = 'placebo' needs contrasts of 40 or more placebo words, and there are 39"),
-        ({"rope": {"zz": (-1, 1)}}, "names 'zz', which is not a task; the tasks are 'GC'"),
+        (
+            {"rope": "placebo"},
+            "rope = 'placebo' needs contrasts of 40 or more placebo words, and there "
+            "are 39",
+        ),
+        (
+            {"rope": {"zz": (-1, 1)}},
+            "names 'zz', which is not a task; the tasks are 'GC'",
+        ),
     ],
 )
-def test_what_can_never_be_carried_out_is_refused_before_anything_is_predicted(ask, said):
+def test_what_can_never_be_carried_out_is_refused_before_anything_is_predicted(
+    ask, said
+):
     def never(x):
         raise AssertionError("a sequence was predicted")
 
-    arms = [cg.Arm("placebo", cg.Untreated(), {"class": "a"}), cg.Arm("GATA1", cg.Embed("GATA", at=3), {"class": "b"})]
-    words = [cg.Arm(name, word) for name, word in cg.placebos("AGATAAG", at=3, n_words=39).items()]
+    arms = [
+        cg.Arm("placebo", cg.Untreated(), {"class": "a"}),
+        cg.Arm("GATA1", cg.Embed("GATA", at=3), {"class": "b"}),
+    ]
+    words = [
+        cg.Arm(name, word)
+        for name, word in cg.placebos("AGATAAG", at=3, n_words=39).items()
+    ]
     design = cg.Design(null=cg.Uniform(length=30), arms=[*arms, *words], n_units=20)
     predictor = cg.FunctionPredictor(never, tasks=["GC"], scale="count")
     with pytest.raises(DesignError, match=said):
         cg.run(design, predictor, rng=0, analysis=Analysis(control="placebo", **ask))
     with pytest.raises(PredictorError, match="was predicted"):
-        cg.run(design, predictor, rng=0, analysis=Analysis(control="placebo", cluster="parent", rope={"GC": (-1, 1)}))
+        cg.run(
+            design,
+            predictor,
+            rng=0,
+            analysis=Analysis(
+                control="placebo", cluster="parent", rope={"GC": (-1, 1)}
+            ),
+        )
 
 
 @pytest.mark.parametrize(
     ("levels", "said"),
     [
-        ((None, (1, 0), (0, 1), (1, 1)), "no arm has the levels A = 0, B = 0; a factorial has one arm for each"),
-        ((None, (1, None), (None, 1), (1, 1)), r"factor 'A' has the levels \[1\], and two are needed; give levels to"),
-        (((0, 0), (1, 0), (2, 1), (1, 1)), r"factor 'A' has the levels \[0, 1, 2\], and two are needed"),
-        (((0, 0), (0, 0), (0, 1), (1, 1)), "arms 'none' and 'A' both have the levels A = 0, B = 0"),
+        (
+            (None, (1, 0), (0, 1), (1, 1)),
+            "no arm has the levels A = 0, B = 0; a factorial has one arm for each",
+        ),
+        (
+            (None, (1, None), (None, 1), (1, 1)),
+            r"factor 'A' has the levels \[1\], and two are needed; give levels to",
+        ),
+        (
+            ((0, 0), (1, 0), (2, 1), (1, 1)),
+            r"factor 'A' has the levels \[0, 1, 2\], and two are needed",
+        ),
+        (
+            ((0, 0), (0, 0), (0, 1), (1, 1)),
+            "arms 'none' and 'A' both have the levels A = 0, B = 0",
+        ),
     ],
 )
 def test_a_factorial_that_is_none_is_refused_before_anything_is_predicted(levels, said):
-    done = {"none": cg.Untreated(), "A": cg.Embed("GATA", at=3), "B": cg.Embed("CACC", at=20)}
+    done = {
+        "none": cg.Untreated(),
+        "A": cg.Embed("GATA", at=3),
+        "B": cg.Embed("CACC", at=20),
+    }
     arms = [
-        cg.Arm(name, do, {} if of is None else {f: x for f, x in zip("AB", of, strict=True) if x is not None})
-        for (name, do), of in zip({**done, "both": done["A"] + done["B"]}.items(), levels, strict=True)
+        cg.Arm(
+            name,
+            do,
+            {}
+            if of is None
+            else {f: x for f, x in zip("AB", of, strict=True) if x is not None},
+        )
+        for (name, do), of in zip(
+            {**done, "both": done["A"] + done["B"]}.items(), levels, strict=True
+        )
     ]
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=20)
     with pytest.raises(DesignError, match=rf"\[analysis\]: interaction: {said}"):
-        cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=Analysis(interaction=["A", "B"]))
+        cg.run(
+            design,
+            cg.zoo.oracle("gata1_like"),
+            rng=0,
+            analysis=Analysis(interaction=["A", "B"]),
+        )
 
 
 def test_as_many_placebo_words_as_the_verb_wants():
@@ -266,11 +395,18 @@ def test_as_many_placebo_words_as_the_verb_wants():
 
 def test_what_is_kept_with_the_outcomes_is_what_was_asked():
     design = cg.Design(
-        null=cg.Uniform(length=30), arms={"placebo": cg.Untreated(), "GATA1": cg.Embed("GATA", at=3)}, n_units=4
+        null=cg.Uniform(length=30),
+        arms={"placebo": cg.Untreated(), "GATA1": cg.Embed("GATA", at=3)},
+        n_units=4,
     )
-    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="count")
+    share = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="count"
+    )
     ask = Analysis(control="placebo", rope="0.2 sd", prior=cg.Prior(tau_scale=1))
-    assert Analysis.from_json(cg.run(design, share, rng=0, analysis=ask).attrs["analysis"]) == ask
+    assert (
+        Analysis.from_json(cg.run(design, share, rng=0, analysis=ask).attrs["analysis"])
+        == ask
+    )
     assert "analysis" not in cg.run(design, share, rng=0).attrs
 
 
@@ -280,23 +416,46 @@ def test_a_rope_may_be_said_by_task():
     assert ask.region == {"K562": (-1.0, 1.0), "HepG2": (-2.0, 2.0)}
     assert Analysis(rope=(-1, 1)).region == (-1.0, 1.0)
     assert Analysis(rope="placebo").region == "placebo"
-    with pytest.raises(DesignError, match=re.escape("rope = [0.1, -0.1] must be two numbers")):
+    with pytest.raises(
+        DesignError, match=re.escape("rope = [0.1, -0.1] must be two numbers")
+    ):
         Analysis(rope=(0.1, -0.1))
 
 
 def test_what_is_asked_beyond_is_named():
-    kept = {"analysis": Analysis(control="placebo", rope={"K562": (-1, 1)}, cluster="none").to_json()}
+    kept = {
+        "analysis": Analysis(
+            control="placebo", rope={"K562": (-1, 1)}, cluster="none"
+        ).to_json()
+    }
     assert exploratory_attrs({}, control="other") == {}
-    assert exploratory_attrs(kept, control="placebo", rope={"K562": [-1, 1]}, cluster="none", contrasts=None) == {}
-    assert exploratory_attrs(kept, control="other", cluster="auto") == {"exploratory": "control, cluster"}
-    assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.9) == {"exploratory": "control, level"}
-    assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.95) == {"exploratory": "control"}
+    assert (
+        exploratory_attrs(
+            kept,
+            control="placebo",
+            rope={"K562": [-1, 1]},
+            cluster="none",
+            contrasts=None,
+        )
+        == {}
+    )
+    assert exploratory_attrs(kept, control="other", cluster="auto") == {
+        "exploratory": "control, cluster"
+    }
+    assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.9) == {
+        "exploratory": "control, level"
+    }
+    assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.95) == {
+        "exploratory": "control"
+    }
 
 
 def test_tables_name_the_key_and_the_cure():
     keys = {"n": (is_count, "a whole number of at least 1"), "kind": one_of("a", "b")}
     assert check_table({"n": 2, "kind": "a"}, "[t]", keys) == {"n": 2, "kind": "a"}
-    with pytest.raises(DesignError, match=r'\[t\]: kind = \'c\' must be one of "a", "b"'):
+    with pytest.raises(
+        DesignError, match=r'\[t\]: kind = \'c\' must be one of "a", "b"'
+    ):
         check_table({"kind": "c"}, "[t]", keys)
     with pytest.raises(DesignError, match=r"\[t\]: n = True must be a whole number"):
         check_table({"n": True}, "[t]", keys)
@@ -306,16 +465,36 @@ def test_tables_name_the_key_and_the_cure():
 def test_a_posterior_of_contrasts_of_different_kinds_is_refused(error):
     words = {"A": {"A": 1, "none": -1}, "B": {"B": 1, "none": -1}}
     mixed = words | {"both": {"AB": 1, "A": -1, "B": -1, "none": 1}}
-    with pytest.raises(DesignError, match="'A' and 'both' differ in kind by their weights; .* exchangeable=True"):
+    with pytest.raises(
+        DesignError,
+        match="'A' and 'both' differ in kind by their weights; .* exchangeable=True",
+    ):
         Analysis(contrasts=mixed, rope=(-1, 1), error=error)
     assert Analysis(contrasts=words, rope=(-1, 1), error=error).error == error
-    assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, exchangeable=True).error == error
-    assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, family="kind").error == error
+    assert (
+        Analysis(contrasts=mixed, rope=(-1, 1), error=error, exchangeable=True).error
+        == error
+    )
+    assert (
+        Analysis(contrasts=mixed, rope=(-1, 1), error=error, family="kind").error
+        == error
+    )
     assert Analysis(contrasts=mixed, rope=(-1, 1)).decides_by(400) == "bh"
 
 
 @pytest.mark.parametrize(
-    "name", ["scale", "cluster", "target", "ci_prob", "weights", "adjust", "law", "level", "error"]
+    "name",
+    [
+        "scale",
+        "cluster",
+        "target",
+        "ci_prob",
+        "weights",
+        "adjust",
+        "law",
+        "level",
+        "error",
+    ],
 )
 def test_no_field_with_a_default_is_none(name):
     with pytest.raises(DesignError, match=f"Analysis: {name} = None must be"):

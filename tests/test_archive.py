@@ -1,4 +1,6 @@
-"""The store of a trial: what is read back, what is refused, what is found damaged, and what a full disk leaves."""
+"""The store of a trial: what is read back, what is refused, what is found damaged, and
+what a full disk leaves.
+"""
 
 from __future__ import annotations
 
@@ -68,10 +70,17 @@ def test_opened_is_identical_to_in_memory(finished):
     whole = in_memory()
     for field in FIELDS:
         assert dask.is_dask_collection(read[field.name].data)
-    assert read["outcome"].chunksizes == {"unit": (8, 3), "arm": (2,), "task": (1,), "model": (1, 1)}
+    assert read["outcome"].chunksizes == {
+        "unit": (8, 3),
+        "arm": (2,),
+        "task": (1,),
+        "model": (1, 1),
+    }
     loaded = read.load()
     xr.testing.assert_identical(loaded, whole)
-    assert {n: v.dtype for n, v in loaded.variables.items()} == {n: v.dtype for n, v in whole.variables.items()}
+    assert {n: v.dtype for n, v in loaded.variables.items()} == {
+        n: v.dtype for n, v in whole.variables.items()
+    }
     assert set(loaded.coords) == set(whole.coords)
 
 
@@ -82,9 +91,20 @@ def test_plain_zarr_and_xarray_read_it(finished):
     assert CONTROL in dict(zarr.open_group(finished, use_consolidated=False).members())
     plain = xr.open_zarr(finished).load()
     for name in ("outcome", "gc", "parent", "arm", "unit", "model", "random"):
-        assert plain[name].equals(whole[name].reset_coords(drop=True)) or (plain[name].values == whole[name]).all()
+        assert (
+            plain[name].equals(whole[name].reset_coords(drop=True))
+            or (plain[name].values == whole[name]).all()
+        )
     assert plain.attrs == whole.attrs
-    assert set(plain.coords) >= {"gc", "parent", "unit", "arm", "task", "model", "random"}
+    assert set(plain.coords) >= {
+        "gc",
+        "parent",
+        "unit",
+        "arm",
+        "task",
+        "model",
+        "random",
+    }
 
 
 def test_any_order_and_any_number_of_sittings_give_the_same_files(finished, tmp_path):
@@ -122,10 +142,17 @@ def test_without_models_and_with_numbers_of_every_kind(tmp_path):
         for name, v in made.variables.items()
         if "unit" in v.dims and name != "unit"
     ]
-    call = CALL | {"fields": fields, "turn_ends": [2, 4, 5], "turns_a_chunk": 1, "frame": made.drop_dims("unit")}
+    call = CALL | {
+        "fields": fields,
+        "turn_ends": [2, 4, 5],
+        "turns_a_chunk": 1,
+        "frame": made.drop_dims("unit"),
+    }
     with Archive.create(path, **call) as archive:
         for turn, (start, stop) in enumerate([(0, 2), (2, 4), (4, 5)]):
-            archive.put(turn, {f.name: made[f.name].to_numpy()[start:stop] for f in fields})
+            archive.put(
+                turn, {f.name: made[f.name].to_numpy()[start:stop] for f in fields}
+            )
     found = open_archive(path).load()
     xr.testing.assert_identical(found, made)
     assert all(found[name].dtype == made[name].dtype for name in made.variables)
@@ -144,7 +171,9 @@ def test_nothing_grows_with_the_number_of_chunks_that_are_done(tmp_path):
 # damage
 
 DAMAGES = {
-    "flipped": lambda data: bytes([*data[: len(data) // 2], data[len(data) // 2] ^ 4, *data[len(data) // 2 + 1 :]]),
+    "flipped": lambda data: bytes(
+        [*data[: len(data) // 2], data[len(data) // 2] ^ 4, *data[len(data) // 2 + 1 :]]
+    ),
     "cut": lambda data: data[:-3],
     "emptied": lambda data: b"",
     "longer": lambda data: data + b"\0",
@@ -179,7 +208,9 @@ def test_every_file_that_is_damaged_is_found_named_and_made_again(store, finishe
 
 def test_damage_costs_the_units_of_its_files_and_no_more(store):
     damage(store / "outcome/c/0/0/0/1", "flipped")
-    with pytest.warns(DamageWarning, match=r"outcome/c/0/0/0/1; 8 units are made again"):
+    with pytest.warns(
+        DamageWarning, match=r"outcome/c/0/0/0/1; 8 units are made again"
+    ):
         archive = begun(store)
     with archive:
         assert archive.missing == (0, 1)
@@ -189,7 +220,9 @@ def test_damage_costs_the_units_of_its_files_and_no_more(store):
 
 def test_a_flipped_bit_in_a_finished_store_is_no_number(store):
     damage(store / "outcome/c/0/0/0/1", "flipped")
-    with pytest.raises(StoreError, match=r"outcome/c/0/0/0/1: damaged, not .* the same cg.run"):
+    with pytest.raises(
+        StoreError, match=r"outcome/c/0/0/0/1: damaged, not .* the same cg.run"
+    ):
         open_archive(store).load()
     with pytest.raises(ValueError, match="checksum"):
         xr.open_zarr(store).load()
@@ -218,7 +251,9 @@ def test_a_file_and_its_copy_damaged_are_refused(store):
         begun(store)
 
 
-def test_a_folder_in_the_place_of_a_file_is_refused_by_open_and_run_until_it_is_moved_away(store, finished):
+def test_a_folder_in_the_place_of_a_file_is_refused_by_open_and_run_until_it_is_moved_away(
+    store, finished
+):
     whole = files(finished)
     for name, data in whole.items():
         (store / name).unlink()
@@ -252,7 +287,10 @@ def test_a_torn_line_of_the_log_is_no_damage(store, finished):
 
 @pytest.mark.parametrize("name", ["design", "predictor", "seed"])
 def test_another_trial_is_refused_by_name_and_left_alone(store, finished, name):
-    with pytest.raises(StoreError, match=rf"the {name} differs \({name}: '.+' there, 'new' now\); give another path"):
+    with pytest.raises(
+        StoreError,
+        match=rf"the {name} differs \({name}: '.+' there, 'new' now\); give another path",
+    ):
         Archive.resume(store, identity=IDENTITY | {name: "new"})
     with pytest.raises(StoreError, match="keep: not given there, 'effects' now"):
         Archive.resume(store, identity=IDENTITY | {"keep": "effects"})
@@ -264,19 +302,29 @@ def test_another_version_is_refused_and_left_alone(store):
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 99}))
     before = files(store)
     for call in (begun, open_archive, verify):
-        with pytest.raises(StoreError, match="version 99 of the layout, this library reads version 3"):
+        with pytest.raises(
+            StoreError, match="version 99 of the layout, this library reads version 3"
+        ):
             call(store)
     assert files(store) == before
 
 
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path):
-    file, folder, other = tmp_path / "file", tmp_path / "folder", tmp_path / "other.zarr"
+    file, folder, other = (
+        tmp_path / "file",
+        tmp_path / "folder",
+        tmp_path / "other.zarr",
+    )
     file.write_text("mine")
     folder.mkdir()
     (folder / "thesis.tex").write_text("mine")
     zarr.create_group(other)
     before = files(tmp_path)
-    for path, why in ((file, "is a file"), (folder, "other things in it"), (other, "other things in it")):
+    for path, why in (
+        (file, "is a file"),
+        (folder, "other things in it"),
+        (other, "other things in it"),
+    ):
         for call in (Archive.exists, lambda path: Archive.create(path, **CALL)):
             with pytest.raises(StoreError, match=why):
                 call(path)
@@ -302,12 +350,17 @@ def test_an_unfinished_store_is_not_opened(tmp_path):
     with begun(tmp_path / "a.zarr") as archive:
         archive.put(1, values(1))
         archive.put(2, values(2, 0), model=0)
-    with pytest.raises(StoreError, match="not finished, 4 of 11 units are done; the same cg.run"):
+    with pytest.raises(
+        StoreError, match="not finished, 4 of 11 units are done; the same cg.run"
+    ):
         open_archive(tmp_path / "a.zarr")
 
 
 def test_one_writer_at_a_time(tmp_path):
-    with begun(tmp_path / "a.zarr"), pytest.raises(StoreError, match="being written by another run"):
+    with (
+        begun(tmp_path / "a.zarr"),
+        pytest.raises(StoreError, match="being written by another run"),
+    ):
         begun(tmp_path / "a.zarr")
     begun(tmp_path / "a.zarr").close()
 
@@ -315,7 +368,10 @@ def test_one_writer_at_a_time(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"outcome": np.zeros((4, 2, 1, 2))}, "float64 here and was float32 in the first turn"),
+        (
+            {"outcome": np.zeros((4, 2, 1, 2))},
+            "float64 here and was float32 in the first turn",
+        ),
         ({"outcome": np.zeros((4, 1, 2, 2), np.float32)}, "has shape"),
         ({"outcome": np.zeros((3, 2, 1, 2), np.float32)}, "has shape"),
         ({"parent": np.array(["a" * 8] * 4)}, "<U8 here and was <U7"),
@@ -338,12 +394,20 @@ def test_values_that_do_not_fit_are_refused(tmp_path, wrong, why):
         ({"turn_ends": [4, 4]}, "must increase"),
         ({"turn_ends": []}, "must increase"),
         ({"turns_a_chunk": 0}, "a turn or more"),
-        ({"frame": FRAME.assign_attrs(run={"a": 1})}, "attributes are text or finite numbers"),
-        ({"frame": FRAME.assign_coords(when=np.datetime64("2026-01-01"))}, "has dtype datetime64"),
+        (
+            {"frame": FRAME.assign_attrs(run={"a": 1})},
+            "attributes are text or finite numbers",
+        ),
+        (
+            {"frame": FRAME.assign_coords(when=np.datetime64("2026-01-01"))},
+            "has dtype datetime64",
+        ),
         ({"frame": FRAME.assign_coords({"zarr.json": 1})}, "rename the factor"),
     ],
 )
-def test_plans_and_frames_that_cannot_be_stored_are_refused_before_anything_is_written(tmp_path, changed, why):
+def test_plans_and_frames_that_cannot_be_stored_are_refused_before_anything_is_written(
+    tmp_path, changed, why
+):
     path = tmp_path / "a.zarr"
     with pytest.raises(StoreError, match=why):
         Archive.create(path, **CALL | changed)
@@ -351,7 +415,9 @@ def test_plans_and_frames_that_cannot_be_stored_are_refused_before_anything_is_w
 
 
 def test_fields_of_different_numbers_of_models_are_refused():
-    with pytest.raises(StoreError, match=r"fields of \[2, 3\] models; give all of them the same models"):
+    with pytest.raises(
+        StoreError, match=r"fields of \[2, 3\] models; give all of them the same models"
+    ):
         Grid((*FIELDS, replace(FIELDS[0], name="other", shape=(2, 1, 3))), ENDS, 2)
 
 
@@ -359,7 +425,9 @@ def test_fields_of_different_numbers_of_models_are_refused():
 
 
 def refusal(path: Path, committed: set[int]) -> str:
-    """Carry out a trial; return what is said where the disk refuses, and add the turns that were committed."""
+    """Carry out a trial; return what is said where the disk refuses, and add the turns
+    that were committed.
+    """
     try:
         with begun(path) as archive:
             for turn in archive.missing:
@@ -372,7 +440,9 @@ def refusal(path: Path, committed: set[int]) -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
-def test_whatever_call_the_disk_refuses_all_that_was_committed_stays(quick, finished, code):
+def test_whatever_call_the_disk_refuses_all_that_was_committed_stays(
+    quick, finished, code
+):
     def refuse(do: object, args: object) -> None:
         raise OSError(code, os.strerror(code))
 
@@ -382,7 +452,9 @@ def test_whatever_call_the_disk_refuses_all_that_was_committed_stays(quick, fini
         with at_call(stop, refuse) as seen:
             said = refusal(path, committed)
         refused = len(seen) > stop
-        assert said == "" or (str(path) in said and ("free some space" in said or "another path" in said))
+        assert said == "" or (
+            str(path) in said and ("free some space" in said or "another path" in said)
+        )
         with begun(path) as archive:
             assert not committed & set(archive.missing)
         carry_out(path)
@@ -416,7 +488,9 @@ archive_trial.carry_out(__import__("pathlib").Path({path!r}))
 """
 
 
-def test_a_file_that_may_not_grow_is_an_error_that_says_so_and_the_store_goes_on(tmp_path, finished):
+def test_a_file_that_may_not_grow_is_an_error_that_says_so_and_the_store_goes_on(
+    tmp_path, finished
+):
     path = tmp_path / "a.zarr"
     with begun(path) as archive:
         archive.put(0, values(0))
@@ -424,7 +498,10 @@ def test_a_file_that_may_not_grow_is_an_error_that_says_so_and_the_store_goes_on
     code = FULL.format(tests=str(Path(__file__).parent), limit=limit, path=str(path))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"StoreError: {path}: cannot be used (File too large); free some space" in done.stderr
+    assert (
+        f"StoreError: {path}: cannot be used (File too large); free some space"
+        in done.stderr
+    )
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != limit
     with begun(path) as archive:
         assert 0 not in archive.missing
@@ -449,7 +526,10 @@ def test_what_is_closed_is_read_but_not_written(quick, finished, request):
         folder.chmod(0o555)
     request.getfixturevalue("anybody")
     for call in (Archive.exists, lambda path: Archive.create(path, **CALL)):
-        with pytest.raises(StoreError, match=rf"{quick}.*Permission denied.*writable.*or give another path"):
+        with pytest.raises(
+            StoreError,
+            match=rf"{quick}.*Permission denied.*writable.*or give another path",
+        ):
             call(quick / "new.zarr")
     assert open_archive(quick / "done.zarr").load().identical(in_memory())
     assert verify(quick / "done.zarr") == ()
@@ -475,7 +555,11 @@ def test_sums_are_kept_in_two_generations(tmp_path):
         archive.put_state(sums(1), turns=1)
         older = {file: file.read_bytes() for file in (path / CONTROL).glob("state-*")}
         archive.put_state(sums(2), turns=2)
-        (newest,) = (file for file in (path / CONTROL).glob("state-*") if older.get(file) != file.read_bytes())
+        (newest,) = (
+            file
+            for file in (path / CONTROL).glob("state-*")
+            if older.get(file) != file.read_bytes()
+        )
     with summed(path) as archive:
         turns, found = archive.state()
     assert turns == 2
@@ -484,7 +568,9 @@ def test_sums_are_kept_in_two_generations(tmp_path):
     }
     damage(newest, "flipped")
     with summed(path) as archive:
-        with pytest.warns(DamageWarning, match=rf"{newest.name}; 7 units are made again"):
+        with pytest.warns(
+            DamageWarning, match=rf"{newest.name}; 7 units are made again"
+        ):
             turns, found = archive.state()
         assert turns == 1
         archive.put_state(sums(2), turns=2)

@@ -1,4 +1,6 @@
-"""Stores that somebody else made: nothing is written outside of them, and no number of theirs is believed."""
+"""Stores that somebody else made: nothing is written outside of them, and no number of
+theirs is believed.
+"""
 
 from __future__ import annotations
 
@@ -75,12 +77,16 @@ def test_names_outside_the_layout_are_refused_and_nothing_is_written(store, name
     put_manifest(store, content, {named: b"theirs"})
     before = files(store.parent)
     for call in (begun, open_archive, verify):
-        with pytest.raises(StoreError, match=r"trial.zarr: .*'static' lists .* not a file of a store"):
+        with pytest.raises(
+            StoreError, match=r"trial.zarr: .*'static' lists .* not a file of a store"
+        ):
             call(store)
     assert files(store.parent) == before
 
 
-@pytest.mark.parametrize("name", ["log", "lock", "manifest.json", "copy", "manifest.json.part"])
+@pytest.mark.parametrize(
+    "name", ["log", "lock", "manifest.json", "copy", "manifest.json.part"]
+)
 def test_links_in_place_of_files_are_refused_and_not_followed(store, name):
     victim, place = store.parent / "victim", store / CONTROL / name
     victim.write_bytes(place.read_bytes() if place.exists() else b"mine")
@@ -166,7 +172,9 @@ def test_what_is_no_file_is_refused_and_not_waited_for(store):
             call(store)
 
 
-def test_a_predictor_that_changes_the_working_folder_does_not_lead_the_store_astray(tmp_path, monkeypatch):
+def test_a_predictor_that_changes_the_working_folder_does_not_lead_the_store_astray(
+    tmp_path, monkeypatch
+):
     (tmp_path / "home").mkdir()
     (tmp_path / "away").mkdir()
     monkeypatch.chdir(tmp_path / "home")
@@ -176,7 +184,9 @@ def test_a_predictor_that_changes_the_working_folder_does_not_lead_the_store_ast
         return x[:, 1:3].sum((1, 2)) / 30
 
     arms = {"control": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
-    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=20, contrasts="control")
+    design = cg.Design(
+        null=cg.Uniform(length=30), arms=arms, n_units=20, contrasts="control"
+    )
     predictor = cg.FunctionPredictor(share, tasks=["GC"])
     for keep in ("outcomes", "effects", "moments"):
         os.chdir(tmp_path / "home")
@@ -195,7 +205,9 @@ def test_a_home_that_is_nobodys_is_a_typed_error():
 # a foreign chunk is not a number of this trial
 
 
-def replaced(path: Path, change: Callable[[np.ndarray], np.ndarray], dtype: str = "<f4") -> None:
+def replaced(
+    path: Path, change: Callable[[np.ndarray], np.ndarray], dtype: str = "<f4"
+) -> None:
     """Change the numbers of a chunk, under the checksum that they have then."""
     numbers = change(np.frombuffer(path.read_bytes()[:-4], dtype))
     data = np.frombuffer(numbers.astype(dtype).tobytes(), np.uint8)
@@ -204,21 +216,35 @@ def replaced(path: Path, change: Callable[[np.ndarray], np.ndarray], dtype: str 
 
 def test_a_chunk_of_another_store_is_no_number(store):
     replaced(store / "outcome/c/0/0/0/1", lambda numbers: numbers + 1)
-    with pytest.raises(StoreError, match=r"outcome/c/0/0/0/1: damaged, not the bytes .* the same cg.run"):
+    with pytest.raises(
+        StoreError,
+        match=r"outcome/c/0/0/0/1: damaged, not the bytes .* the same cg.run",
+    ):
         open_archive(store).load()
     assert verify(store) == ("outcome/c/0/0/0/1",)
-    with pytest.warns(DamageWarning, match=r"outcome/c/0/0/0/1; 8 units are made again"):
+    with pytest.warns(
+        DamageWarning, match=r"outcome/c/0/0/0/1; 8 units are made again"
+    ):
         carry_out(store)
     assert open_archive(store).load().identical(in_memory())
 
 
 @pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
 def test_commits_and_sums_of_another_seed_are_not_taken_for_its_own(tmp_path, keep):
-    """Whole and intact, and of a trial that differs in its seed alone: chunks with their log, and sums."""
-    mine, theirs = (cg.run(DESIGN, SHARE, rng=seed, store=tmp_path / str(seed), keep=keep).load() for seed in (0, 1))
+    """Whole and intact, and of a trial that differs in its seed alone: chunks with
+    their log, and sums.
+    """
+    mine, theirs = (
+        cg.run(DESIGN, SHARE, rng=seed, store=tmp_path / str(seed), keep=keep).load()
+        for seed in (0, 1)
+    )
     assert not mine.identical(theirs)
     store, other = tmp_path / "0", tmp_path / "1"
-    grown = [path.relative_to(other) for path in other.rglob("*") if "c" in path.relative_to(other).parts]
+    grown = [
+        path.relative_to(other)
+        for path in other.rglob("*")
+        if "c" in path.relative_to(other).parts
+    ]
     moved = [Path(CONTROL, name) for name in ("log", "state-0", "state-1")] + [
         p for p in grown if (other / p).is_file()
     ]
@@ -238,7 +264,9 @@ def test_an_effect_cannot_be_moved_by_a_chunk_of_another_seed(tmp_path):
     share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"])
     for seed in (0, 1):
         cg.run(design, share, rng=seed, store=tmp_path / f"{seed}.zarr")
-    shutil.copyfile(tmp_path / "1.zarr/outcome/c/0/0/0", tmp_path / "0.zarr/outcome/c/0/0/0")
+    shutil.copyfile(
+        tmp_path / "1.zarr/outcome/c/0/0/0", tmp_path / "0.zarr/outcome/c/0/0/0"
+    )
     found = cg.open(tmp_path / "0.zarr")
     with pytest.raises(StoreError, match="outcome/c/0/0/0: damaged"):
         cg.estimate(cg.contrast(found, control="control"))
@@ -246,7 +274,8 @@ def test_an_effect_cannot_be_moved_by_a_chunk_of_another_seed(tmp_path):
 
 # contents of any kind under hashes that are right
 
-DEEP, TOO_DEEP = (json.loads("[" * n + "]" * n) for n in (90, 400))  # 100 levels are parsed
+# 100 levels are parsed
+DEEP, TOO_DEEP = (json.loads("[" * n + "]" * n) for n in (90, 400))
 MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a list": lambda m: [m],
     "a number": lambda m: 7,
@@ -284,7 +313,9 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "another number of dims": lambda m: m["grid"]["fields"][1].update(dims=["unit"]),
     "a shape of texts": lambda m: m["grid"]["fields"][1].update(shape=["2", "1", "2"]),
     "a shape of 10^12": lambda m: m["grid"]["fields"][1].update(shape=[10**12, 1, 2]),
-    "a shape of 10^4000": lambda m: m["grid"]["fields"][1].update(shape=[10**4000, 1, 2]),
+    "a shape of 10^4000": lambda m: m["grid"]["fields"][1].update(
+        shape=[10**4000, 1, 2]
+    ),
     "a negative shape": lambda m: m["grid"]["fields"][1].update(shape=[-2, 1, 2]),
     "10^12 models": lambda m: m["grid"]["fields"][1].update(shape=[2, 1, 10**12]),
     "a dtype of objects": lambda m: m["grid"]["fields"][1].update(dtype="O"),
@@ -315,7 +346,11 @@ def test_a_manifest_of_another_content_is_typed_damage(store, how):
     content = manifest_of(store)
     found = MANIFESTS[how](content)
     put_manifest(store, content if found is None else found)
-    for call in (begun,) if how == "more identity" else (lambda path: open_archive(path).load(), begun):
+    for call in (
+        (begun,)
+        if how == "more identity"
+        else (lambda path: open_archive(path).load(), begun)
+    ):
         with pytest.raises(StoreError, match="trial.zarr") as refused:
             call(store)
         assert len(str(refused.value)) < 1_000
@@ -339,10 +374,14 @@ RECORDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "done is more than all": lambda r: r.update(done="0xffffffffff"),
     "files are a list": lambda r: r.update(files=list(r["files"])),
     "files are none": lambda r: r.update(files={}),
-    "files are others": lambda r: r.update(files={f"../{name}": mark for name, mark in r["files"].items()}),
+    "files are others": lambda r: r.update(
+        files={f"../{name}": mark for name, mark in r["files"].items()}
+    ),
     "marks are numbers": lambda r: r.update(files=dict.fromkeys(r["files"], 3)),
     "marks are none": lambda r: r.update(files=dict.fromkeys(r["files"], "many:bytes")),
-    "marks of 10^4000 bytes": lambda r: r.update(files=dict.fromkeys(r["files"], "9" * 4500 + ":00000000")),
+    "marks of 10^4000 bytes": lambda r: r.update(
+        files=dict.fromkeys(r["files"], "9" * 4500 + ":00000000")
+    ),
 }
 
 
@@ -350,14 +389,26 @@ RECORDS: dict[str, Callable[[dict[str, Any]], Any]] = {
 def test_lines_of_the_log_of_another_content_are_typed_damage(store, finished, how):
     change_log(store, RECORDS[how])
     for call in (open_archive, lambda path: open_archive(path).load()):
-        with pytest.raises(StoreError, match=r"trial.zarr: (not finished, 0 of 11|damaged)"):
+        with pytest.raises(
+            StoreError, match=r"trial.zarr: (not finished, 0 of 11|damaged)"
+        ):
             call(store)
     with pytest.warns(DamageWarning, match="11 units are made again"):
         carry_out(store)
     assert files(store) == files(finished)
 
 
-@pytest.mark.parametrize("text", [b"[" * 100_000, b"{", b"\xff\xfe", b'{"chunk":' + b"9" * 5_000 + b"}", b"null", b""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * 100_000,
+        b"{",
+        b"\xff\xfe",
+        b'{"chunk":' + b"9" * 5_000 + b"}",
+        b"null",
+        b"",
+    ],
+)
 def test_lines_that_are_no_record_tell_nothing(store, finished, text):
     log = store / CONTROL / "log"
     log.write_bytes(log.read_bytes() + logged(text, store) + b"x" * (2**21))
@@ -367,7 +418,9 @@ def test_lines_that_are_no_record_tell_nothing(store, finished, text):
 
 
 def test_a_foreign_line_does_not_vouch_for_a_file_that_is_none(store):
-    """The line, the file and its checksum agree, and the file is not a chunk of this field."""
+    """The line, the file and its checksum agree, and the file is not a chunk of this
+    field.
+    """
     short = np.arange(3, dtype=np.uint8)
     (store / "gc/c/0").write_bytes(short.tobytes() + checksum(short))
 
@@ -380,8 +433,13 @@ def test_a_foreign_line_does_not_vouch_for_a_file_that_is_none(store):
         open_archive(store).load()
 
 
-@pytest.mark.parametrize("name", ["zarr.json", "arm/zarr.json", "spacing%20of%20%2F%20motifs/zarr.json"])
-@pytest.mark.parametrize("text", ["[]", "7", "{}", "[" * 50_000, '{"zarr_format": 3, "shape": [1e9]}', "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["zarr.json", "arm/zarr.json", "spacing%20of%20%2F%20motifs/zarr.json"]
+)
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "7", "{}", "[" * 50_000, '{"zarr_format": 3, "shape": [1e9]}', "\ud800"],
+)
 def test_metadata_of_another_content_is_typed_damage(store, name, text):
     put_static(store, name, text.encode("utf-8", "surrogatepass"))
     try:
@@ -398,16 +456,29 @@ GROUPS: dict[str, Callable[[dict[str, Any]], object]] = {
     "attributes are a list": lambda g: g.update(attributes=[]),
     "attributes are deep": lambda g: g["attributes"].update(scale=DEEP),
     "attributes are too deep": lambda g: g["attributes"].update(scale=TOO_DEEP),
-    "a shape of 10^12": lambda g: g["consolidated_metadata"]["metadata"]["arm"].update(shape=[10**12]),
-    "a shape of 10^9 of nothing": lambda g: g["consolidated_metadata"]["metadata"]["arm"].update(
-        shape=[10**9], chunk_grid={"name": "regular", "configuration": {"chunk_shape": [10**9]}}
+    "a shape of 10^12": lambda g: g["consolidated_metadata"]["metadata"]["arm"].update(
+        shape=[10**12]
     ),
-    "a codec of its own": lambda g: g["consolidated_metadata"]["metadata"]["arm"].update(
+    "a shape of 10^9 of nothing": lambda g: g["consolidated_metadata"]["metadata"][
+        "arm"
+    ].update(
+        shape=[10**9],
+        chunk_grid={"name": "regular", "configuration": {"chunk_shape": [10**9]}},
+    ),
+    "a codec of its own": lambda g: g["consolidated_metadata"]["metadata"][
+        "arm"
+    ].update(
         codecs=[{"name": "vlen-utf8"}, {"name": "gzip", "configuration": {"level": 5}}]
     ),
-    "a dtype of its own": lambda g: g["consolidated_metadata"]["metadata"]["design"].update(data_type="float64"),
-    "a dim of its own": lambda g: g["consolidated_metadata"]["metadata"]["arm"].update(dimension_names=["task"]),
-    "an array of its own": lambda g: g["consolidated_metadata"]["metadata"].update(own={}),
+    "a dtype of its own": lambda g: g["consolidated_metadata"]["metadata"][
+        "design"
+    ].update(data_type="float64"),
+    "a dim of its own": lambda g: g["consolidated_metadata"]["metadata"]["arm"].update(
+        dimension_names=["task"]
+    ),
+    "an array of its own": lambda g: g["consolidated_metadata"]["metadata"].update(
+        own={}
+    ),
     "an array less": lambda g: g["consolidated_metadata"]["metadata"].pop("arm"),
 }
 
@@ -425,7 +496,9 @@ COPIES: dict[str, Callable[[Path], object]] = {
     "no zip": lambda s: (s / CONTROL / "copy").write_bytes(seal(b"PK\x03\x04 nothing")),
     "nothing": lambda s: (s / CONTROL / "copy").write_bytes(seal(b"")),
     "of other names": lambda s: put_copy(s, {"../escaped": b"theirs"}),
-    "a bomb": lambda s: put_copy(s, {"manifest.json": b"\0" * 2**26}, zipfile.ZIP_DEFLATED),
+    "a bomb": lambda s: put_copy(
+        s, {"manifest.json": b"\0" * 2**26}, zipfile.ZIP_DEFLATED
+    ),
 }
 
 
@@ -444,7 +517,10 @@ def test_a_copy_of_another_content_is_made_again(store, finished, how):
 
 
 def test_records_have_the_marks_of_their_files(finished):
-    assert {name for record in records_of(finished) for name in record["files"]} >= {"outcome/c/0/0/0/1", "unit/c/1"}
+    assert {name for record in records_of(finished) for name in record["files"]} >= {
+        "outcome/c/0/0/0/1",
+        "unit/c/1",
+    }
 
 
 # sums, batch sizes and plans of another content
@@ -455,7 +531,9 @@ DESIGN = cg.Design(
     n_units=12,
     contrasts="control",
 )
-SHARE = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 20, tasks=["GC"], fingerprint="share")
+SHARE = cg.FunctionPredictor(
+    lambda x: x[:, 1:3].sum((1, 2)) / 20, tasks=["GC"], fingerprint="share"
+)
 
 
 def packed(turns: bytes, arrays: dict[str, np.ndarray]) -> bytes:
@@ -466,7 +544,12 @@ def packed(turns: bytes, arrays: dict[str, np.ndarray]) -> bytes:
 
 def header(text: str) -> bytes:
     """Return an array in numpy's format with a header of one's own, and 8 bytes."""
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + bytes(8)
+    return (
+        b"\x93NUMPY\x01\x00"
+        + len(text).to_bytes(2, "little")
+        + text.encode()
+        + bytes(8)
+    )
 
 
 def zipped(data: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
@@ -483,11 +566,23 @@ SUMS: dict[str, bytes | Callable[[], bytes]] = {
     "nothing": packed(b"1", {}),
     "objects": packed(b"1", {"powers": np.array([{}], object)}),
     "other names": packed(b"1", {"thing": np.zeros(3)}),
-    "other shapes": packed(b"1", {"powers": np.zeros((3, 2)), "ice.origin": np.zeros(7), "answers.least": np.zeros(1)}),
+    "other shapes": packed(
+        b"1",
+        {
+            "powers": np.zeros((3, 2)),
+            "ice.origin": np.zeros(7),
+            "answers.least": np.zeros(1),
+        },
+    ),
     "more turns": packed(b"99999", {"powers": np.zeros(1, np.int64)}),
-    "10^12 numbers": zipped(header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }\n")),
+    "10^12 numbers": zipped(
+        header(
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }\n"
+        )
+    ),
     "a deep header": zipped(header("(" * 5_000 + "\n")),
-    "a bomb": lambda: zipped(bytes(2**27), zipfile.ZIP_DEFLATED),  # a second, and no process but that of its test
+    # a second, and no process but that of its test
+    "a bomb": lambda: zipped(bytes(2**27), zipfile.ZIP_DEFLATED),
 }
 
 
@@ -500,7 +595,9 @@ def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
     for slot in ("state-0", "state-1"):
         data = content() if callable(content) else content
         (store / CONTROL / slot).write_bytes(seal(data, origin_of(store)))
-    with pytest.raises(StoreError, match="trial.zarr: (not finished|the saved sums do not belong)"):
+    with pytest.raises(
+        StoreError, match="trial.zarr: (not finished|the saved sums do not belong)"
+    ):
         cg.open(store)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DamageWarning)
@@ -518,14 +615,22 @@ def test_sums_that_lack_one_of_their_arrays_are_typed_damage(tmp_path, keep):
     whole = cg.run(DESIGN, SHARE, rng=0, store=store, keep=keep).load()
     (turns, state), _ = read_state(store / CONTROL, origin_of(store))
     for lost in state:
-        less = packed(str(turns).encode(), {name: values for name, values in state.items() if name != lost})
-        for call in (cg.open, lambda path: cg.run(DESIGN, SHARE, rng=0, store=path, keep=keep)):
+        less = packed(
+            str(turns).encode(),
+            {name: values for name, values in state.items() if name != lost},
+        )
+        for call in (
+            cg.open,
+            lambda path: cg.run(DESIGN, SHARE, rng=0, store=path, keep=keep),
+        ):
             for slot in ("state-0", "state-1"):
                 (store / CONTROL / slot).write_bytes(seal(less, origin_of(store)))
             try:
                 found = call(store)
             except StoreError as error:
-                assert "move the store away" in str(error) or "not finished" in str(error), lost  # noqa: PT017
+                assert "move the store away" in str(error) or "not finished" in str(  # noqa: PT017
+                    error
+                ), lost
             else:
                 assert found.load().identical(whole), lost
 
@@ -540,7 +645,14 @@ def settled(**part: Any) -> list[dict[str, Any]]:
         *(None, [], {}, "text", [{}], [1], DEEP, settled() * 2, settled(more=1)),
         *(
             settled(batches=batches)
-            for batches in ([], {"x": 1}, {"20": "8"}, {"20": -1}, {"20": True}, {"20": 10**12})
+            for batches in (
+                [],
+                {"x": 1},
+                {"20": "8"},
+                {"20": -1},
+                {"20": True},
+                {"20": 10**12},
+            )
         ),
         *(settled(choices=choices) for choices in ([], {"20:4": 1})),
     ],
@@ -549,7 +661,10 @@ def test_batch_sizes_of_another_content_are_typed_damage(tmp_path, content):
     store = tmp_path / "trial.zarr"
     cg.run(DESIGN, SHARE, rng=0, store=store)
     put_manifest(store, manifest_of(store) | {"settled": content})
-    with pytest.raises(StoreError, match="trial.zarr: the manifest has no batch sizes and choices of 1 predictors"):
+    with pytest.raises(
+        StoreError,
+        match="trial.zarr: the manifest has no batch sizes and choices of 1 predictors",
+    ):
         cg.run(DESIGN, SHARE, rng=0, store=store)
     cg.open(store)
 
@@ -558,13 +673,21 @@ def test_a_manifest_that_is_nested_too_deeply_is_damaged(tmp_path):
     store = tmp_path / "trial.zarr"
     cg.run(DESIGN, SHARE, rng=0, store=store)
     put_manifest(store, manifest_of(store) | {"settled": TOO_DEEP})
-    for call in (lambda: cg.run(DESIGN, SHARE, rng=0, store=store), lambda: cg.open(store)):
-        with pytest.raises(StoreError, match="trial.zarr: the manifest and its copy are damaged; move the store away"):
+    for call in (
+        lambda: cg.run(DESIGN, SHARE, rng=0, store=store),
+        lambda: cg.open(store),
+    ):
+        with pytest.raises(
+            StoreError,
+            match="trial.zarr: the manifest and its copy are damaged; move the store away",
+        ):
             call()
 
 
 def test_a_store_of_other_units_is_not_filled(tmp_path):
-    """The identity is this trial's, and the plan another's: answers would be put where they do not belong."""
+    """The identity is this trial's, and the plan another's: answers would be put where
+    they do not belong.
+    """
     store, other = (
         tmp_path / "trial.zarr",
         cg.Design(null=DESIGN.null, arms=DESIGN.arms, n_units=13, contrasts="control"),
@@ -572,10 +695,20 @@ def test_a_store_of_other_units_is_not_filled(tmp_path):
     cg.run(other, SHARE, rng=0, store=store)
     shutil.rmtree(store / "outcome/c")
     cg.run(DESIGN, SHARE, rng=0, store=tmp_path / "mine.zarr")
-    put_manifest(store, manifest_of(store) | {"identity": manifest_of(tmp_path / "mine.zarr")["identity"]})
+    put_manifest(
+        store,
+        manifest_of(store)
+        | {"identity": manifest_of(tmp_path / "mine.zarr")["identity"]},
+    )
     with (
         pytest.warns(DamageWarning, match="13 units are made again"),
-        pytest.raises(StoreError, match=r"trial.zarr: was made for other units \(13\) than the trial has \(12 units"),
+        pytest.raises(
+            StoreError,
+            match=(
+                r"trial.zarr: was made for other units \(13\) than the trial has \(12 "
+                r"units"
+            ),
+        ),
     ):
         cg.run(DESIGN, SHARE, rng=0, store=store)
 
@@ -584,12 +717,24 @@ def test_a_store_of_other_answers_is_not_filled(tmp_path):
     store = tmp_path / "trial.zarr"
     cg.run(DESIGN, SHARE, rng=0, store=store)
     shutil.rmtree(store / "outcome/c")
-    other = cg.FunctionPredictor(lambda x: x[:, 1:3, :2].sum(1), tasks=["GC", "AT"], fingerprint="share")
+    other = cg.FunctionPredictor(
+        lambda x: x[:, 1:3, :2].sum(1), tasks=["GC", "AT"], fingerprint="share"
+    )
     cg.run(DESIGN, other, rng=0, store=tmp_path / "mine.zarr")
-    put_manifest(store, manifest_of(store) | {"identity": manifest_of(tmp_path / "mine.zarr")["identity"]})
+    put_manifest(
+        store,
+        manifest_of(store)
+        | {"identity": manifest_of(tmp_path / "mine.zarr")["identity"]},
+    )
     with (
         pytest.warns(DamageWarning, match="12 units are made again"),
-        pytest.raises(StoreError, match=r"other answers than the predictor gives: 'outcome' has .* \(2, 1\)\) there"),
+        pytest.raises(
+            StoreError,
+            match=(
+                r"other answers than the predictor gives: 'outcome' has .* \(2, 1\)\) "
+                r"there"
+            ),
+        ),
     ):
         cg.run(DESIGN, other, rng=0, store=store)
 
@@ -607,5 +752,7 @@ def test_a_path_that_no_disk_can_hold_and_a_link_to_nothing_are_named(tmp_path):
     with pytest.raises(StoreError, match="is not a path here .surrogates not allowed"):
         place_of("\ud800")
     (tmp_path / "trial.zarr").symlink_to(tmp_path / "gone" / "trial.zarr")
-    with pytest.raises(StoreError, match="is a link to .*gone/trial.zarr, where nothing is; "):
+    with pytest.raises(
+        StoreError, match="is a link to .*gone/trial.zarr, where nothing is; "
+    ):
         carry_out(tmp_path / "trial.zarr")

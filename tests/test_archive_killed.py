@@ -1,4 +1,6 @@
-"""A store that is killed, anywhere and often: what was committed stays, and the end is the same, bit for bit."""
+"""A store that is killed, anywhere and often: what was committed stays, and the end is
+the same, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ def killed(*arguments: object) -> str:
     program = Path(__file__).with_name("archive_trial.py")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, program, *map(str, arguments)], env=environment, capture_output=True, text=True
+        [sys.executable, program, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -47,14 +52,18 @@ def check(folder: Path, undisturbed: dict[str, bytes]) -> int:
 
 
 @pytest.mark.long
-def test_killed_at_60_random_moments_the_store_ends_as_if_undisturbed(folder, undisturbed):
+def test_killed_at_60_random_moments_the_store_ends_as_if_undisturbed(
+    folder, undisturbed
+):
     told = killed("random", folder, 60, 20)
     assert told.startswith("60 kills")
     assert check(folder, undisturbed) > 3
 
 
 @pytest.mark.long
-def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(folder, undisturbed):
+def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(
+    folder, undisturbed
+):
     told = killed("every", folder)
     n_calls = int(told.split(" ")[0])
     assert n_calls > 80
@@ -62,7 +71,9 @@ def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undistu
 
 
 @pytest.mark.long
-def test_without_power_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(folder, undisturbed):
+def test_without_power_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(
+    folder, undisturbed
+):
     told = killed("power", folder)
     n_calls = int(told.split(" ")[0])
     assert n_calls > 50

@@ -1,4 +1,6 @@
-"""Memory of committed chunks that is used again: files have the bytes that fresh memory would have given them."""
+"""Memory of committed chunks that is used again: files have the bytes that fresh memory
+would have given them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ ENDS = (*range(UNITS, UNITS * TURNS * CHUNKS, UNITS), UNITS * TURNS * CHUNKS - 2
 def values(turn: int) -> dict[str, np.ndarray]:
     first, last = ENDS[turn - 1] if turn else 0, ENDS[turn]
     unit = np.arange(first, last)
-    outcome = 1 + unit[:, None, None, None] * 10 + np.arange(2 * MODELS).reshape(2, 1, MODELS)
+    outcome = (
+        1 + unit[:, None, None, None] * 10 + np.arange(2 * MODELS).reshape(2, 1, MODELS)
+    )
     return {
         "outcome": outcome.astype(np.float32),
         "gc": 1 / (1.0 + unit),
@@ -41,9 +45,16 @@ def begun(path: Path, seconds: float) -> Archive:
     if Archive.exists(path):
         archive = Archive.resume(path, identity=IDENTITY)
     else:
-        frame = FRAME.drop_vars("model").assign_coords(model=["first", "second", "third"])
+        frame = FRAME.drop_vars("model").assign_coords(
+            model=["first", "second", "third"]
+        )
         archive = Archive.create(
-            path, identity=IDENTITY, fields=FIELDS, turn_ends=ENDS, turns_a_chunk=TURNS, frame=frame
+            path,
+            identity=IDENTITY,
+            fields=FIELDS,
+            turn_ends=ENDS,
+            turns_a_chunk=TURNS,
+            frame=frame,
         )
     archive.seconds = seconds
     return archive
@@ -51,17 +62,32 @@ def begun(path: Path, seconds: float) -> Archive:
 
 def put(archive: Archive, turn: int, model: int | None) -> None:
     given = values(turn)
-    archive.put(turn, given if model is None else given | {"outcome": given["outcome"][..., model]}, model=model)
+    archive.put(
+        turn,
+        given if model is None else given | {"outcome": given["outcome"][..., model]},
+        model=model,
+    )
 
 
 def sittings(rng: np.random.Generator) -> list[list[tuple[int, int | None]]]:
-    """Return what is put at each sitting: whole chunks, single turns and single models, some of them twice."""
-    rank = np.repeat(rng.permutation(CHUNKS), TURNS) + rng.random(len(ENDS)) * rng.choice([0.5, 2.0], len(ENDS))
+    """Return what is put at each sitting: whole chunks, single turns and single models,
+    some of them twice.
+    """
+    rank = np.repeat(rng.permutation(CHUNKS), TURNS) + rng.random(
+        len(ENDS)
+    ) * rng.choice([0.5, 2.0], len(ENDS))
     order = np.argsort(rank).tolist()
-    puts = [(turn, model) for turn in order for model in (rng.permutation(MODELS) if rng.random() < 0.3 else (None,))]
+    puts = [
+        (turn, model)
+        for turn in order
+        for model in (rng.permutation(MODELS) if rng.random() < 0.3 else (None,))
+    ]
     puts += [puts[i] for i in rng.integers(len(puts), size=4)]
     cuts = sorted(rng.integers(len(puts), size=4).tolist())
-    return [puts[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(puts)], strict=True)]
+    return [
+        puts[start:stop]
+        for start, stop in zip([0, *cuts], [*cuts, len(puts)], strict=True)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -78,7 +104,10 @@ def test_after_every_sitting_the_files_are_those_of_a_store_that_was_written_in_
         return found
 
     for number, sitting in enumerate(sittings(rng)):
-        for name, recycle in (("recycled", counted), ("fresh", lambda archive, slab: None)):
+        for name, recycle in (
+            ("recycled", counted),
+            ("fresh", lambda archive, slab: None),
+        ):
             monkeypatch.setattr(Archive, "_again", recycle)
             with begun(tmp_path / name, seconds) as archive:
                 for turn, model in sitting:
@@ -98,12 +127,18 @@ def test_after_every_sitting_the_files_are_those_of_a_store_that_was_written_in_
 
 
 def values_in(path: Path) -> dict[str, bytes]:
-    """Return the bytes of the chunks of a store, whole or not; its log tells in which order they came."""
+    """Return the bytes of the chunks of a store, whole or not; its log tells in which
+    order they came.
+    """
     return {name: data for name, data in files(path).items() if "/c/" in name}
 
 
-def test_memory_is_not_put_over_while_its_commit_is_still_to_be_written(tmp_path, monkeypatch):
-    """Each commit writes only when four more chunks were put, from memory that must not have changed."""
+def test_memory_is_not_put_over_while_its_commit_is_still_to_be_written(
+    tmp_path, monkeypatch
+):
+    """Each commit writes only when four more chunks were put, from memory that must not
+    have changed.
+    """
     write, turn_to_write = journal.write_files, Semaphore(0)
 
     def late(given: object) -> None:
@@ -125,11 +160,15 @@ def test_memory_is_not_put_over_while_its_commit_is_still_to_be_written(tmp_path
     read = open_archive(path).load()
     for turn in range(len(ENDS)):
         rows = slice(ENDS[turn - 1] if turn else 0, ENDS[turn])
-        np.testing.assert_array_equal(read["outcome"].to_numpy()[rows], values(turn)["outcome"])
+        np.testing.assert_array_equal(
+            read["outcome"].to_numpy()[rows], values(turn)["outcome"]
+        )
 
 
 def test_a_commit_that_failed_keeps_its_memory_to_itself(tmp_path):
-    """The disk refuses one call of each kind amid the store; the same process goes on, in memory that is used again."""
+    """The disk refuses one call of each kind amid the store; the same process goes on,
+    in memory that is used again.
+    """
 
     def refuse(do: object, args: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

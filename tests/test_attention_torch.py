@@ -1,4 +1,6 @@
-"""Attention weights of a layer: those of the layer's own formula, at the bases that its places read."""
+"""Attention weights of a layer: those of the layer's own formula, at the bases that its
+places read.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ class Transformer(nn.Module):
         self.batch_first, self.token = batch_first, token
         self.scan, self.pool = nn.Conv1d(4, 8, 3, padding=1), nn.MaxPool1d(pool)
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=batch_first) for _ in range(2)
+            nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=batch_first)
+            for _ in range(2)
         )
         self.read = nn.Linear(8, 1)
 
@@ -37,7 +40,9 @@ class Transformer(nn.Module):
 
 
 class Finds(nn.Module):
-    """Attention by hand: the places of ``GG`` attend to those of ``CC``; the answer is how much they find."""
+    """Attention by hand: the places of ``GG`` attend to those of ``CC``; the answer is
+    how much they find.
+    """
 
     def __init__(self):
         super().__init__()
@@ -45,16 +50,20 @@ class Finds(nn.Module):
         self.attends = nn.MultiheadAttention(2, 1, batch_first=True, bias=False)
         with torch.no_grad():
             self.scan.weight.zero_()
-            self.scan.weight[0, 2], self.scan.weight[1, 1] = 0.5, 0.5  # channel 0: GG, channel 1: CC
+            # channel 0: GG, channel 1: CC
+            self.scan.weight[0, 2], self.scan.weight[1, 1] = 0.5, 0.5
             self.scan.bias[:] = -0.5
             self.attends.in_proj_weight.zero_()
-            self.attends.in_proj_weight[0, 0] = self.attends.in_proj_weight[2, 1] = 8.0  # queries GG, keys CC
+            # queries GG, keys CC
+            self.attends.in_proj_weight[0, 0] = self.attends.in_proj_weight[2, 1] = 8.0
             self.attends.in_proj_weight[4:] = torch.eye(2)
             self.attends.out_proj.weight[:] = torch.eye(2)
 
     def forward(self, x):
         h = self.scan(x).relu().transpose(1, 2)
-        return (self.attends(query=h, key=h, value=h)[0][..., 1] * h[..., 0]).sum(1, keepdim=True)
+        return (self.attends(query=h, key=h, value=h)[0][..., 1] * h[..., 0]).sum(
+            1, keepdim=True
+        )
 
 
 @pytest.mark.parametrize("batch_first", [True, False])
@@ -65,30 +74,42 @@ def test_weights_are_the_layers_own_and_places_are_bases(batch_first):
     before = predictor.predict(sample["sequence"].values)
     for k in (0, 1):
         found = attention(predictor, f"layers.{k}.self_attn", sample)
-        x = torch.from_numpy(np.eye(4, dtype=np.float32)[sample["sequence"].values]).transpose(1, 2)
+        x = torch.from_numpy(
+            np.eye(4, dtype=np.float32)[sample["sequence"].values]
+        ).transpose(1, 2)
         with torch.no_grad():
             h = network.pool(network.scan(x)).transpose(1, 2)
             h = h if batch_first else h.transpose(0, 1)
             h = network.layers[0](h) if k else h
-            expected = network.layers[k].self_attn(h, h, h, average_attn_weights=False)[1].mean(1)
+            expected = (
+                network.layers[k]
+                .self_attn(h, h, h, average_attn_weights=False)[1]
+                .mean(1)
+            )
         np.testing.assert_allclose(found["attention"], expected, atol=1e-5)
         np.testing.assert_allclose(found["attention"].sum("key"), 1, atol=1e-5)
         # a place reads bases 2 p - 1 to 2 p + 2
         np.testing.assert_array_equal(found["key_base"], 2 * np.arange(12))
         np.testing.assert_array_equal(found["query_base"], found["key_base"])
-    assert not any(part._forward_hooks or part._forward_pre_hooks for part in network.modules())
+    assert not any(
+        part._forward_hooks or part._forward_pre_hooks for part in network.modules()
+    )
     np.testing.assert_array_equal(predictor.predict(sample["sequence"].values), before)
 
 
 def test_a_token_before_the_sequence_has_no_base_in_it():
     predictor = cg.TorchPredictor(Transformer(pool=1, token=True), tasks=["t"])
-    found = attention(predictor, "layers.1.self_attn", cg.Uniform(length=12).sample(3, rng=0))
+    found = attention(
+        predictor, "layers.1.self_attn", cg.Uniform(length=12).sample(3, rng=0)
+    )
     assert found["key_base"].values.tolist() == list(range(-1, 12))
 
 
 def test_pairs_that_attend_to_each_other_are_tested_on_fresh_units():
     predictor = cg.TorchPredictor(Finds(), tasks=["found"])
-    drawn = cg.sequences.decode(cg.Uniform(length=20).sample(60, rng=0)["sequence"].values)
+    drawn = cg.sequences.decode(
+        cg.Uniform(length=20).sample(60, rng=0)["sequence"].values
+    )
     drawn = [row.replace("G", "T").replace("C", "A") for row in drawn]
     rows = [row[:4] + "GG" + row[6:13] + "CC" + row[15:] for row in drawn]
     found = attention(predictor, "attends", rows)
@@ -98,7 +119,9 @@ def test_pairs_that_attend_to_each_other_are_tested_on_fresh_units():
     assert (found["query_base"].values[query], found["key_base"].values[key]) == (4, 13)
     pairs = [(4 + i, 13 + j) for i in (0, 1) for j in (0, 1)]
     interacting = cg.attribution.interactions(rows, predictor, pairs=pairs)
-    trial = cg.experiments.site_pairs(interacting, cg.Uniform(length=20), n_units=100, rope=(-0.01, 0.01))
+    trial = cg.experiments.site_pairs(
+        interacting, cg.Uniform(length=20), n_units=100, rope=(-0.01, 0.01)
+    )
     answer = trial.analyze(cg.run(trial, predictor, rng=1))
     assert "do more together than their sum (AND)" in answer.sentences[0]
 
@@ -107,7 +130,9 @@ class Crosses(nn.Module):
     def __init__(self, kind):
         super().__init__()
         self.kind, self.scan = kind, nn.Conv1d(4, 4, 3, padding=1)
-        self.first, self.second = (nn.MultiheadAttention(4, 1, batch_first=True) for _ in range(2))
+        self.first, self.second = (
+            nn.MultiheadAttention(4, 1, batch_first=True) for _ in range(2)
+        )
 
     def forward(self, x):
         h = self.scan(x).transpose(1, 2)
@@ -131,7 +156,11 @@ class Crosses(nn.Module):
         ("one", "second", r"takes no part"),
         ("twice", "first", r"called 2 times"),
         ("cross", "first", r"from 3 places to 12 others"),
-        ("pooled", "second", r"6 places and the first attention, 'first', 12.*take 'first'"),
+        (
+            "pooled",
+            "second",
+            r"6 places and the first attention, 'first', 12.*take 'first'",
+        ),
         ("whole", "first", r"read the whole sequence.*cg.attribution.interactions"),
     ],
 )
@@ -139,11 +168,17 @@ def test_layers_without_weights_of_positions_are_refused(kind, layer, says):
     predictor = cg.TorchPredictor(Crosses(kind), tasks=["t"])
     with pytest.raises(AttributionError, match=says):
         attention(predictor, layer, cg.Uniform(length=12).sample(3, rng=0))
-    assert not any(part._forward_hooks or part._forward_pre_hooks for part in predictor.module.modules())
+    assert not any(
+        part._forward_hooks or part._forward_pre_hooks
+        for part in predictor.module.modules()
+    )
 
 
 def test_networks_without_attention_are_refused():
-    scan = cg.TorchPredictor(nn.Sequential(nn.Conv1d(4, 1, 3), nn.AdaptiveAvgPool1d(1), nn.Flatten()), tasks=["t"])
+    scan = cg.TorchPredictor(
+        nn.Sequential(nn.Conv1d(4, 1, 3), nn.AdaptiveAvgPool1d(1), nn.Flatten()),
+        tasks=["t"],
+    )
     with pytest.raises(AttributionError, match="the network has none"):
         attention(scan, "0", ["ACGTACGT"])
     with pytest.raises(PredictorError, match="no layers"):

@@ -1,4 +1,6 @@
-"""Maps of sequences: substitutions against a loop, gradients against closed forms, baselines against their null."""
+"""Maps of sequences: substitutions against a loop, gradients against closed forms,
+baselines against their null.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,13 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import AttributionError, ContrastError, DegenerateWarning, OutcomesError, PredictorError
+from causalgia.errors import (
+    AttributionError,
+    ContrastError,
+    DegenerateWarning,
+    OutcomesError,
+    PredictorError,
+)
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -21,7 +29,9 @@ class Linear(torch.nn.Module):
     def __init__(self, length=12, power=1):
         super().__init__()
         generator = torch.Generator().manual_seed(3)
-        self.weight = torch.nn.Parameter(torch.randn(2, 4, length, generator=generator, dtype=torch.float64))
+        self.weight = torch.nn.Parameter(
+            torch.randn(2, 4, length, generator=generator, dtype=torch.float64)
+        )
         self.power = power
 
     def forward(self, x):
@@ -48,34 +58,58 @@ def test_mutagenesis_is_the_loop_over_substitutions(drawn):
             edited = tokens.copy()
             edited[:, position] = base
             change = predictor.predict(edited) - answers
-            np.testing.assert_allclose(maps["score"][:, position, base], change, atol=2e-6)
+            np.testing.assert_allclose(
+                maps["score"][:, position, base], change, atol=2e-6
+            )
     np.testing.assert_allclose(maps["answer"], answers, atol=1e-6)
 
 
 def test_gradients_of_a_linear_network_are_its_centered_weights(drawn):
     net = Linear()
-    maps = cg.attribute(drawn, cg.TorchPredictor(net, tasks=["a", "b"]), method="gradient")
+    maps = cg.attribute(
+        drawn, cg.TorchPredictor(net, tasks=["a", "b"]), method="gradient"
+    )
     weights = _weights(net)
     expected = weights - weights.mean(1, keepdims=True)
-    np.testing.assert_allclose(maps["score"], np.broadcast_to(expected, (3, *expected.shape)), atol=1e-12)
+    np.testing.assert_allclose(
+        maps["score"], np.broadcast_to(expected, (3, *expected.shape)), atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("power", [1, 2])
 def test_integrated_gradients_add_up_to_the_difference(drawn, power):
     net = Linear(power=power)
     predictor = cg.TorchPredictor(net, tasks=["a", "b"])
-    maps = cg.attribute(drawn, predictor, method="integrated_gradients", baselines=cg.Uniform(length=12), rng=0)
+    maps = cg.attribute(
+        drawn,
+        predictor,
+        method="integrated_gradients",
+        baselines=cg.Uniform(length=12),
+        rng=0,
+    )
     total = cg.attribution.contributions(maps).sum("position")
-    np.testing.assert_allclose(total, maps["answer"] - maps["baseline_answer"], atol=1e-9)
-    if power == 1:  # f = w x: the score of a base is its weight minus the mean weight of the baselines' bases
+    np.testing.assert_allclose(
+        total, maps["answer"] - maps["baseline_answer"], atol=1e-9
+    )
+    if (
+        power == 1
+    ):  # f = w x: the score of a base is its weight minus the mean weight of the baselines' bases
         chance = _weights(net).mean(1, keepdims=True)
-        z = (maps["score"].to_numpy() - (_weights(net) - chance)) / maps["score_se"].to_numpy()
+        z = (maps["score"].to_numpy() - (_weights(net) - chance)) / maps[
+            "score_se"
+        ].to_numpy()
         assert np.abs(z).max() < 5
 
 
-def test_the_order_of_letters_the_layout_and_both_strands_are_those_of_the_predictor(drawn):
+def test_the_order_of_letters_the_layout_and_both_strands_are_those_of_the_predictor(
+    drawn,
+):
     net = Linear()
-    for options in ({"alphabet": "TGCA"}, {"rc_average": True}, {"heads": ["a", "b"], "tasks": ["b"]}):
+    for options in (
+        {"alphabet": "TGCA"},
+        {"rc_average": True},
+        {"heads": ["a", "b"], "tasks": ["b"]},
+    ):
         predictor = cg.TorchPredictor(net, **({"tasks": ["a", "b"]} | options))
         gradient = cg.attribute(drawn, predictor, method="gradient")
         changes = cg.attribute(drawn, predictor)["score"]
@@ -84,7 +118,9 @@ def test_the_order_of_letters_the_layout_and_both_strands_are_those_of_the_predi
 
 
 def test_an_ensemble_has_a_map_for_each_member(drawn):
-    members = [cg.TorchPredictor(Linear(power=k), tasks=["a", "b"], scale="y") for k in (1, 2)]
+    members = [
+        cg.TorchPredictor(Linear(power=k), tasks=["a", "b"], scale="y") for k in (1, 2)
+    ]
     maps = cg.attribute(drawn, cg.Ensemble(members), method="gradient")
     assert maps["score"].dims == ("unit", "position", "base", "task", "model")
     for k, member in enumerate(members):
@@ -100,43 +136,99 @@ def test_baselines_are_shuffles_of_the_sequence_itself():
     draw = draws_of(as_null(None, of), of, 5, 7)
     for row in range(2):
         for shuffle in draw(np.full(5, row), np.arange(5)):
-            np.testing.assert_array_equal(np.bincount(shuffle, minlength=4), np.bincount(of.tokens[row], minlength=4))
-    np.testing.assert_array_equal(draw(np.array([1]), np.array([3])), draw(np.full(5, 1), np.arange(5))[3:4])
+            np.testing.assert_array_equal(
+                np.bincount(shuffle, minlength=4),
+                np.bincount(of.tokens[row], minlength=4),
+            )
+    np.testing.assert_array_equal(
+        draw(np.array([1]), np.array([3])), draw(np.full(5, 1), np.arange(5))[3:4]
+    )
 
 
 def test_the_network_is_as_it_was(drawn):
     net = torch.nn.Sequential(Linear(), torch.nn.BatchNorm1d(2).double()).train()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    cg.attribute(drawn, cg.TorchPredictor(net, tasks=["a", "b"]), method="integrated_gradients", n_baselines=2, rng=0)
+    cg.attribute(
+        drawn,
+        cg.TorchPredictor(net, tasks=["a", "b"]),
+        method="integrated_gradients",
+        n_baselines=2,
+        rng=0,
+    )
     assert net.training
     assert all(part.training for part in net.modules())
-    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
-    assert all(parameter.grad is None and parameter.requires_grad for parameter in net.parameters())
+    assert all(
+        torch.equal(before[name], value) for name, value in net.state_dict().items()
+    )
+    assert all(
+        parameter.grad is None and parameter.requires_grad
+        for parameter in net.parameters()
+    )
 
 
 def test_what_gives_no_map_is_refused_with_the_cure(drawn):
     counts = cg.FunctionPredictor(lambda x: x[:, 2].sum(-1), tasks=["G"])
     network = cg.TorchPredictor(Linear(), tasks=["a", "b"])
     for call, error, said in (
-        (lambda: cg.attribute(drawn, counts, method="gradient"), PredictorError, "method='ism'"),
-        (lambda: cg.attribute(drawn, Linear()), PredictorError, "cg.attribute"),
-        (lambda: cg.attribute(drawn, network, method="gradients"), AttributionError, "did you mean 'gradient'"),
-        (lambda: cg.attribute(drawn, network, baselines=cg.Uniform(length=12)), AttributionError, "no baselines"),
-        (lambda: cg.attribute(drawn, network, n_baselines=8), AttributionError, "no baselines; leave n_baselines= out"),
-        (lambda: cg.attribute(drawn, network, method="integrated_gradients"), AttributionError, "rng=0"),
         (
-            lambda: cg.attribute(drawn, network, method="integrated_gradients", baselines=cg.Uniform(length=9), rng=0),
+            lambda: cg.attribute(drawn, counts, method="gradient"),
+            PredictorError,
+            "method='ism'",
+        ),
+        (lambda: cg.attribute(drawn, Linear()), PredictorError, "cg.attribute"),
+        (
+            lambda: cg.attribute(drawn, network, method="gradients"),
+            AttributionError,
+            "did you mean 'gradient'",
+        ),
+        (
+            lambda: cg.attribute(drawn, network, baselines=cg.Uniform(length=12)),
+            AttributionError,
+            "no baselines",
+        ),
+        (
+            lambda: cg.attribute(drawn, network, n_baselines=8),
+            AttributionError,
+            "no baselines; leave n_baselines= out",
+        ),
+        (
+            lambda: cg.attribute(drawn, network, method="integrated_gradients"),
+            AttributionError,
+            "rng=0",
+        ),
+        (
+            lambda: cg.attribute(
+                drawn,
+                network,
+                method="integrated_gradients",
+                baselines=cg.Uniform(length=9),
+                rng=0,
+            ),
             AttributionError,
             "that length",
         ),
         (
-            lambda: cg.attribute(drawn, network, method="integrated_gradients", baselines=np.zeros(12), rng=0),
+            lambda: cg.attribute(
+                drawn,
+                network,
+                method="integrated_gradients",
+                baselines=np.zeros(12),
+                rng=0,
+            ),
             AttributionError,
             "not a null model",
         ),
         (lambda: cg.attribution.contributions(drawn), OutcomesError, "attributions"),
-        (lambda: cg.attribute(drawn, network, tasks="c"), ContrastError, "say tasks= one of 'a', 'b'"),
-        (lambda: cg.attribute(drawn, network, tasks=[]), ContrastError, "tasks=.. is not a task"),
+        (
+            lambda: cg.attribute(drawn, network, tasks="c"),
+            ContrastError,
+            "say tasks= one of 'a', 'b'",
+        ),
+        (
+            lambda: cg.attribute(drawn, network, tasks=[]),
+            ContrastError,
+            "tasks=.. is not a task",
+        ),
     ):
         with pytest.raises(error, match=said):
             call()
@@ -155,7 +247,9 @@ def test_a_network_without_gradients_is_named(drawn):
         cg.attribute(drawn, cg.TorchPredictor(Counts(), tasks=["a"]), method="gradient")
 
 
-@pytest.mark.parametrize("method", ["gradient", "integrated_gradients", "expected_gradients", "deeplift"])
+@pytest.mark.parametrize(
+    "method", ["gradient", "integrated_gradients", "expected_gradients", "deeplift"]
+)
 def test_a_slope_that_is_not_finite_is_named(drawn, method):
     class Roots(torch.nn.Module):
         def __init__(self):
@@ -169,7 +263,10 @@ def test_a_slope_that_is_not_finite_is_named(drawn, method):
         pytest.importorskip("tangermeme")
     options = {} if method == "gradient" else {"rng": 0, "n_baselines": 4}
     predictor = cg.TorchPredictor(Roots(), tasks=["a", "b"])
-    with pytest.raises(AttributionError, match=r"the slope of answer 0 in base A at position \d+ is (inf|nan), .*ism"):
+    with pytest.raises(
+        AttributionError,
+        match=r"the slope of answer 0 in base A at position \d+ is (inf|nan), .*ism",
+    ):
         cg.attribute(drawn, predictor, method=method, **options)
     assert np.isfinite(cg.attribute(drawn, predictor)["score"]).all()
 
@@ -180,7 +277,11 @@ class Awkward(torch.nn.Module):
     def __init__(self, kind):
         super().__init__()
         torch.manual_seed(1)
-        self.kind, self.first, self.second = kind, torch.nn.Conv1d(4, 8, 3, padding=1), torch.nn.Conv1d(8, 8, 1)
+        self.kind, self.first, self.second = (
+            kind,
+            torch.nn.Conv1d(4, 8, 3, padding=1),
+            torch.nn.Conv1d(8, 8, 1),
+        )
         self.letters, self.last = torch.nn.Embedding(4, 8), torch.nn.Linear(8, 2)
 
     def forward(self, x):
@@ -201,13 +302,27 @@ class Awkward(torch.nn.Module):
 @pytest.mark.parametrize(
     ("kind", "methods", "said"),
     [
-        ("looked up", ("gradient", "integrated_gradients", "expected_gradients", "deeplift"), "no gradient"),
-        ("changed in place", ("gradient", "integrated_gradients", "deeplift"), "as h = h"),
+        (
+            "looked up",
+            ("gradient", "integrated_gradients", "expected_gradients", "deeplift"),
+            "no gradient",
+        ),
+        (
+            "changed in place",
+            ("gradient", "integrated_gradients", "deeplift"),
+            "as h = h",
+        ),
         ("in place after a pool", ("deeplift",), "as h = h"),
-        ("float32 of its own", ("deeplift",), "float64; take method='integrated_gradients'"),
+        (
+            "float32 of its own",
+            ("deeplift",),
+            "float64; take method='integrated_gradients'",
+        ),
     ],
 )
-def test_what_cannot_be_differentiated_is_refused_with_the_cure(drawn, kind, methods, said):
+def test_what_cannot_be_differentiated_is_refused_with_the_cure(
+    drawn, kind, methods, said
+):
     predictor = cg.TorchPredictor(Awkward(kind), tasks=["a", "b"])
     for method in methods:
         if method == "deeplift":
@@ -223,10 +338,16 @@ def test_what_cannot_be_differentiated_is_refused_with_the_cure(drawn, kind, met
     [
         (lambda h: h * (h > 0), "gt"),
         (lambda h: torch.nn.functional.layer_norm(h, h.shape[1:]).relu(), "layer_norm"),
-        (lambda h: torch.nn.functional.max_pool1d(h, 3, return_indices=True)[0], "max_pool1d_with_indices"),
+        (
+            lambda h: torch.nn.functional.max_pool1d(h, 3, return_indices=True)[0],
+            "max_pool1d_with_indices",
+        ),
         (lambda h: torch.fft.rfft(h).abs(), "fft_rfft"),
         (lambda h: h.kthvalue(2, keepdim=True).values, "kthvalue"),
-        (lambda h: torch.linalg.vector_norm(h, dim=-1, keepdim=True), "linalg_vector_norm"),
+        (
+            lambda h: torch.linalg.vector_norm(h, dim=-1, keepdim=True),
+            "linalg_vector_norm",
+        ),
         (lambda h: torch.einsum("ncl,ncl->ncl", h, h), "einsum"),
     ],
 )
@@ -237,12 +358,22 @@ def test_functions_without_a_rule_are_named(drawn, forward, named):
         def forward(self, x):
             return self.last(forward(self.first(x)).mean(-1))
 
-    with pytest.raises(AttributionError, match=f"without a rule of DeepLIFT: {named}; take"):
-        cg.attribute(drawn, cg.TorchPredictor(Own(""), tasks=["a", "b"]), method="deeplift", n_baselines=4, rng=0)
+    with pytest.raises(
+        AttributionError, match=f"without a rule of DeepLIFT: {named}; take"
+    ):
+        cg.attribute(
+            drawn,
+            cg.TorchPredictor(Own(""), tasks=["a", "b"]),
+            method="deeplift",
+            n_baselines=4,
+            rng=0,
+        )
 
 
 class Functional(torch.nn.Module):
-    """Activations as functions, in place, by methods, through one module used twice; products and poolings."""
+    """Activations as functions, in place, by methods, through one module used twice;
+    products and poolings.
+    """
 
     def __init__(self, kind):
         super().__init__()
@@ -266,7 +397,9 @@ class Functional(torch.nn.Module):
         elif self.kind == "one module twice":
             h = self.act(self.second(self.act(h)))
         elif self.kind == "pooling":
-            h = torch.nn.functional.max_pool1d(self.second(torch.nn.functional.gelu(h)), 3, stride=2)
+            h = torch.nn.functional.max_pool1d(
+                self.second(torch.nn.functional.gelu(h)), 3, stride=2
+            )
         elif self.kind == "gate":
             h = torch.tanh(h) * torch.sigmoid(self.second(h)) / (1 + h.abs())
         elif self.kind == "attention":
@@ -276,7 +409,9 @@ class Functional(torch.nn.Module):
         elif self.kind == "gated unit":
             h = torch.nn.functional.glu(torch.cat([h, self.second(h)], 1), 1)
         elif self.kind == "threshold":
-            h = torch.nn.functional.threshold(torch.relu(input=self.second(h)), 0.05, 0.0)
+            h = torch.nn.functional.threshold(
+                torch.relu(input=self.second(h)), 0.05, 0.0
+            )
         elif self.kind == "softmin":
             h = torch.nn.functional.softmin(self.second(h) * 3, 1)
         elif self.kind == "max":
@@ -292,24 +427,40 @@ KINDS += ("gated unit", "threshold", "softmin")
 def test_deeplift_adds_up_whatever_way_the_activations_are_written(kind):
     pytest.importorskip("tangermeme")
     sequences = cg.Uniform(length=12).sample(3, rng=1)
-    predictor = cg.TorchPredictor(Functional(kind), tasks=["a", "b"], reduce=lambda y: (y - y.mean(1, True)).exp())
+    predictor = cg.TorchPredictor(
+        Functional(kind), tasks=["a", "b"], reduce=lambda y: (y - y.mean(1, True)).exp()
+    )
     maps = cg.attribute(sequences, predictor, method="deeplift", n_baselines=7, rng=0)
     total = cg.attribution.contributions(maps).sum("position")
-    np.testing.assert_allclose(total, maps["answer"] - maps["baseline_answer"], atol=1e-9)
-    np.testing.assert_allclose(maps["answer"], predictor.predict(sequences["sequence"].to_numpy()), atol=1e-5)
+    np.testing.assert_allclose(
+        total, maps["answer"] - maps["baseline_answer"], atol=1e-9
+    )
+    np.testing.assert_allclose(
+        maps["answer"], predictor.predict(sequences["sequence"].to_numpy()), atol=1e-5
+    )
 
 
 def test_deeplift_of_a_linear_network_is_its_weights_against_the_baselines(drawn):
     net = Linear()
-    maps = cg.attribute(drawn, cg.TorchPredictor(net, tasks=["a", "b"]), method="deeplift", rng=0)
-    paths = cg.attribute(drawn, cg.TorchPredictor(net, tasks=["a", "b"]), method="integrated_gradients", rng=0)
+    maps = cg.attribute(
+        drawn, cg.TorchPredictor(net, tasks=["a", "b"]), method="deeplift", rng=0
+    )
+    paths = cg.attribute(
+        drawn,
+        cg.TorchPredictor(net, tasks=["a", "b"]),
+        method="integrated_gradients",
+        rng=0,
+    )
     np.testing.assert_allclose(maps["score"], paths["score"], atol=1e-9)
 
 
 def test_an_operation_without_a_rule_is_named():
     sequences = cg.Uniform(length=12).sample(2, rng=1)
     predictor = cg.TorchPredictor(Functional("max"), tasks=["a", "b"])
-    with pytest.raises(AttributionError, match="without a rule of DeepLIFT: max; take method='integrated_gradients'"):
+    with pytest.raises(
+        AttributionError,
+        match="without a rule of DeepLIFT: max; take method='integrated_gradients'",
+    ):
         cg.attribute(sequences, predictor, method="deeplift", n_baselines=4, rng=0)
 
 
@@ -317,16 +468,24 @@ def test_an_operation_without_a_rule_is_named():
 def test_deeplift_adds_up_on_the_networks_of_the_zoo(network):
     sequences = cg.Uniform(length=41).sample(2, rng=1)
     maps = cg.attribute(
-        sequences, cg.zoo.load("vts1_like", architecture=network), method="deeplift", n_baselines=5, rng=0
+        sequences,
+        cg.zoo.load("vts1_like", architecture=network),
+        method="deeplift",
+        n_baselines=5,
+        rng=0,
     )
     assert np.abs(maps["completeness"]).max() < 1e-9
 
 
 def _game(values):
-    """Return a predictor of three positions whose answer is a number for each set of A's."""
+    """Return a predictor of three positions whose answer is a number for each set of
+    A's.
+    """
     table = np.asarray(values, float)
     return cg.FunctionPredictor(
-        lambda x: table[(x[:, 0] @ np.array([1, 2, 4])).astype(int)], tasks=["v"], fingerprint="game"
+        lambda x: table[(x[:, 0] @ np.array([1, 2, 4])).astype(int)],
+        tasks=["v"],
+        fingerprint="game",
     )
 
 
@@ -338,7 +497,9 @@ def test_shapley_values_are_those_of_all_orders():
     values = [0.0, 1.0, 2.0, 5.0, 0.5, 1.0, 4.0, 9.0]
     tokens, baseline = np.zeros(3, np.uint8), np.ones(3, np.uint8)
     draws = np.repeat(baseline[None], 6_000, 0)
-    scores, answer, baselines = shapley(_game(values), tokens, draws, key=3, progress=lambda _: None)
+    scores, answer, baselines = shapley(
+        _game(values), tokens, draws, key=3, progress=lambda _: None
+    )
     exact = np.zeros(3)
     for order in permutations(range(3)):
         held = 0
@@ -356,10 +517,17 @@ def test_occlusion_is_the_mean_over_the_windows_that_cover_a_position():
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(9, 4))
     predictor = cg.FunctionPredictor(
-        lambda x: np.einsum("ncl,lc->n", x, weights) ** 2, tasks=["y"], fingerprint="square"
+        lambda x: np.einsum("ncl,lc->n", x, weights) ** 2,
+        tasks=["y"],
+        fingerprint="square",
     )
-    tokens, draws = rng.integers(0, 4, 9).astype(np.uint8), rng.integers(0, 4, (3, 9)).astype(np.uint8)
-    scores, answer, _ = occlusion(predictor, tokens, draws, width=4, progress=lambda _: None)
+    tokens, draws = (
+        rng.integers(0, 4, 9).astype(np.uint8),
+        rng.integers(0, 4, (3, 9)).astype(np.uint8),
+    )
+    scores, answer, _ = occlusion(
+        predictor, tokens, draws, width=4, progress=lambda _: None
+    )
     for row, baseline in enumerate(draws):
         for position in range(9):
             losses = []
@@ -368,7 +536,9 @@ def test_occlusion_is_the_mean_over_the_windows_that_cover_a_position():
                     edited = tokens.copy()
                     edited[start : start + 4] = baseline[start : start + 4]
                     losses.append(answer - predictor.predict(edited[None])[0])
-            np.testing.assert_allclose(scores[row, position], np.mean(losses, 0), rtol=1e-5)
+            np.testing.assert_allclose(
+                scores[row, position], np.mean(losses, 0), rtol=1e-5
+            )
 
 
 def test_methods_without_bases_have_one_score_a_position(drawn):
@@ -378,8 +548,12 @@ def test_methods_without_bases_have_one_score_a_position(drawn):
         assert maps["score"].dims == ("unit", "position", "task")
         assert cg.attribution.contributions(maps).identical(maps["score"])
     shapley = cg.attribute(drawn, predictor, method="shapley", n_baselines=9, rng=0)
-    paths = cg.attribute(drawn, predictor, method="integrated_gradients", n_baselines=9, rng=0)
-    np.testing.assert_allclose(shapley["score"], cg.attribution.contributions(paths), atol=1e-9)
+    paths = cg.attribute(
+        drawn, predictor, method="integrated_gradients", n_baselines=9, rng=0
+    )
+    np.testing.assert_allclose(
+        shapley["score"], cg.attribution.contributions(paths), atol=1e-9
+    )
 
 
 def test_expected_gradients_are_integrated_ones_in_expectation(drawn):
@@ -405,18 +579,25 @@ def test_an_answer_that_changes_on_a_short_part_of_the_lines_is_refused(drawn):
             self.weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
 
         def forward(self, x):
-            return torch.sigmoid(4e3 * (x[:, :2].sum((1, 2)) * self.weight - 9.1))[:, None]
+            return torch.sigmoid(4e3 * (x[:, :2].sum((1, 2)) * self.weight - 9.1))[
+                :, None
+            ]
 
     sequences = ["ACACACACACAC", "CAACCACCCACA"]
     predictor = cg.TorchPredictor(Step(), tasks=["a"])
     options = {"baselines": cg.Uniform(length=12), "rng": 0, "n_baselines": 16}
-    with pytest.raises(AttributionError, match="short part of the lines; take method='integrated_gradients'"):
+    with pytest.raises(
+        AttributionError,
+        match="short part of the lines; take method='integrated_gradients'",
+    ):
         cg.attribute(sequences, predictor, method="expected_gradients", **options)
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients"])
 def test_a_map_of_zeros_does_not_pass_for_one_that_adds_up(method, drawn):
-    """A rounded answer has no slope anywhere; the spread of the baselines' answers is no error of its scores."""
+    """A rounded answer has no slope anywhere; the spread of the baselines' answers is
+    no error of its scores.
+    """
 
     class Rounded(torch.nn.Module):
         def __init__(self):
@@ -428,14 +609,25 @@ def test_a_map_of_zeros_does_not_pass_for_one_that_adds_up(method, drawn):
 
     predictor = cg.TorchPredictor(Rounded(), tasks=["a", "b"], dtype=torch.float64)
     with pytest.raises(AttributionError):
-        cg.attribute(drawn, predictor, method=method, baselines=cg.Uniform(length=12), n_baselines=8, rng=0)
+        cg.attribute(
+            drawn,
+            predictor,
+            method=method,
+            baselines=cg.Uniform(length=12),
+            n_baselines=8,
+            rng=0,
+        )
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients", "deeplift"])
+@pytest.mark.parametrize(
+    "method", ["integrated_gradients", "expected_gradients", "deeplift"]
+)
 def test_blocks_of_baselines_change_nothing(method, drawn, monkeypatch):
     if method == "deeplift":
         pytest.importorskip("tangermeme")
-    predictor = cg.TorchPredictor(Linear(power=1 if method == "deeplift" else 2), tasks=["a", "b"])
+    predictor = cg.TorchPredictor(
+        Linear(power=1 if method == "deeplift" else 2), tasks=["a", "b"]
+    )
     whole = cg.attribute(drawn, predictor, method=method, n_baselines=11, rng=0)
     monkeypatch.setattr("causalgia.attribution._attribute._HELD", 3 * 32 * 12 * 2)
     blocks = cg.attribute(drawn, predictor, method=method, n_baselines=11, rng=0)
@@ -443,7 +635,10 @@ def test_blocks_of_baselines_change_nothing(method, drawn, monkeypatch):
         np.testing.assert_allclose(blocks[name], whole[name], rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("method", ["ism", "gradient", "integrated_gradients", "deeplift", "shapley", "occlusion"])
+@pytest.mark.parametrize(
+    "method",
+    ["ism", "gradient", "integrated_gradients", "deeplift", "shapley", "occlusion"],
+)
 def test_chosen_tasks_have_the_maps_that_they_have_among_all(method, drawn):
     if method == "deeplift":
         pytest.importorskip("tangermeme")
@@ -454,7 +649,9 @@ def test_chosen_tasks_have_the_maps_that_they_have_among_all(method, drawn):
         chosen = cg.attribute(drawn, predictor, method=method, tasks=tasks, **options)
         assert chosen["task"].values.tolist() == names
         for name in every:
-            expected = every[name].sel(task=names) if name != "observed" else every[name]
+            expected = (
+                every[name].sel(task=names) if name != "observed" else every[name]
+            )
             np.testing.assert_allclose(chosen[name], expected, atol=1e-12)
     with pytest.raises(cg.errors.ContrastError, match="'c' is not there"):
         cg.attribute(drawn, predictor, tasks="c")
@@ -477,7 +674,14 @@ def test_progress_counts_what_a_method_costs(drawn, monkeypatch):
 
     monkeypatch.setattr("causalgia.attribution._attribute.meter", meter)
     predictor = cg.TorchPredictor(Linear(), tasks=["a", "b"])
-    for method in ("ism", "gradient", "integrated_gradients", "expected_gradients", "shapley", "occlusion"):
+    for method in (
+        "ism",
+        "gradient",
+        "integrated_gradients",
+        "expected_gradients",
+        "shapley",
+        "occlusion",
+    ):
         options = {} if method in ("ism", "gradient") else {"n_baselines": 3, "rng": 0}
         cg.attribute(drawn, predictor, method=method, **options)
         assert seen[-1][0] == seen[-1][1] > 0, method
@@ -486,7 +690,10 @@ def test_progress_counts_what_a_method_costs(drawn, monkeypatch):
 def test_the_users_network_keeps_no_hooks(drawn):
     pytest.importorskip("tangermeme")
     net = torch.nn.Sequential(
-        torch.nn.Conv1d(4, 3, 3), torch.nn.ReLU(inplace=True), torch.nn.Flatten(), torch.nn.Linear(30, 1)
+        torch.nn.Conv1d(4, 3, 3),
+        torch.nn.ReLU(inplace=True),
+        torch.nn.Flatten(),
+        torch.nn.Linear(30, 1),
     )
     predictor = cg.TorchPredictor(net, tasks=["a"])
     for method in ("deeplift", "integrated_gradients", "expected_gradients"):
@@ -499,7 +706,9 @@ def test_the_users_network_keeps_no_hooks(drawn):
 
 
 def test_the_mean_of_members_maps_is_the_map_of_their_mean(drawn):
-    """True of methods that are linear in the network: of all but DeepLIFT, whose rule is not."""
+    """True of methods that are linear in the network: of all but DeepLIFT, whose rule
+    is not.
+    """
     nets = [Functional("gate").double() for _ in range(2)]
     torch.nn.init.normal_(nets[1].last.weight)
 
@@ -511,18 +720,25 @@ def test_the_mean_of_members_maps_is_the_map_of_their_mean(drawn):
         def forward(self, x):
             return (self.parts[0](x) + self.parts[1](x)) / 2
 
-    members = cg.Ensemble([cg.TorchPredictor(net, tasks=["a", "b"], scale="y") for net in nets])
+    members = cg.Ensemble(
+        [cg.TorchPredictor(net, tasks=["a", "b"], scale="y") for net in nets]
+    )
     mean = cg.TorchPredictor(Mean(), tasks=["a", "b"], scale="y")
     for method in ("ism", "gradient", "integrated_gradients", "shapley"):
         options = {} if method in ("ism", "gradient") else {"n_baselines": 3, "rng": 0}
-        of_members = cg.attribute(drawn, members, method=method, **options)["score"].mean("model")
+        of_members = cg.attribute(drawn, members, method=method, **options)[
+            "score"
+        ].mean("model")
         of_mean = cg.attribute(drawn, mean, method=method, **options)["score"]
-        error = 1e-5 if method == "integrated_gradients" else 2e-6  # of 16 points on each line, past kinks
+        # of 16 points on each line, past kinks
+        error = 1e-5 if method == "integrated_gradients" else 2e-6
         np.testing.assert_allclose(of_members, of_mean, atol=error, err_msg=method)
 
 
 def test_repressors_have_negative_maps():
-    repressor = cg.FunctionPredictor(lambda x: -x[:, 2].sum(-1), tasks=["G"], scale="count")
+    repressor = cg.FunctionPredictor(
+        lambda x: -x[:, 2].sum(-1), tasks=["G"], scale="count"
+    )
     maps = cg.attribution.contributions(cg.attribute(["ACGT"], repressor))
     assert maps.sel(position=2).item() == -1.0
     assert (maps.sel(position=[0, 1, 3]) > 0).all()
@@ -558,32 +774,51 @@ def test_maps_over_baselines_alone_see_an_or_gate():
         ("shapley", True),
     ):
         options = (
-            {} if method in ("ism", "gradient") else {"n_baselines": 192, "rng": 0, "baselines": cg.Uniform(length=21)}
+            {}
+            if method in ("ism", "gradient")
+            else {"n_baselines": 192, "rng": 0, "baselines": cg.Uniform(length=21)}
         )
         maps = cg.attribute(sequence, gate, method=method, **options)
-        at_site = cg.attribution.contributions(maps).isel(unit=0, task=0, position=slice(5, 9)).mean().item()
+        at_site = (
+            cg.attribution.contributions(maps)
+            .isel(unit=0, task=0, position=slice(5, 9))
+            .mean()
+            .item()
+        )
         assert (at_site > 0.05) if seen else (abs(at_site) < 1e-9), (method, at_site)
 
 
 def _auroc(scores, truth):
     ranks = np.argsort(np.argsort(scores))
-    return (ranks[truth].sum() - truth.sum() * (truth.sum() - 1) / 2) / (truth.sum() * (~truth).sum())
+    return (ranks[truth].sum() - truth.sum() * (truth.sum() - 1) / 2) / (
+        truth.sum() * (~truth).sum()
+    )
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("network", ["residual", "exponential"])
 def test_maps_of_trained_networks_find_the_planted_word(network):
-    """UGCAUG at one place in 12 backgrounds without it: area under the curve, and share of the 6 highest positions."""
+    """UGCAUG at one place in 12 backgrounds without it: area under the curve, and share
+    of the 6 highest positions.
+    """
     pytest.importorskip("tangermeme")
     drawn = cg.Uniform(length=41).sample(40, rng=5)["sequence"].to_numpy()
     words = ["".join("ACGT"[token] for token in row) for row in drawn]
-    planted = [f"{word[:17]}TGCATG{word[23:]}" for word in words if "GCATG" not in word and "GCACG" not in word][:12]
+    planted = [
+        f"{word[:17]}TGCATG{word[23:]}"
+        for word in words
+        if "GCATG" not in word and "GCACG" not in word
+    ][:12]
     truth = (np.arange(41) >= 17) & (np.arange(41) < 23)
     for member in range(5):
         predictor = cg.zoo.load("rbfox1_like", architecture=network, member=member)
         for method in ("ism", "integrated_gradients", "deeplift", "gradient"):
-            options = {} if method in ("ism", "gradient") else {"n_baselines": 16, "rng": 0}
-            maps = cg.attribute(planted, predictor, method=method, progress=False, **options)
+            options = (
+                {} if method in ("ism", "gradient") else {"n_baselines": 16, "rng": 0}
+            )
+            maps = cg.attribute(
+                planted, predictor, method=method, progress=False, **options
+            )
             scores = cg.attribution.contributions(maps).isel(task=0).to_numpy()
             area = np.mean([_auroc(row, truth) for row in scores])
             precision = np.mean([truth[np.argsort(-row)[:6]].mean() for row in scores])
@@ -595,7 +830,9 @@ def test_maps_of_trained_networks_find_the_planted_word(network):
 
 def test_nothing_of_this_room_returns_a_p_value(drawn):
     predictor = cg.TorchPredictor(Linear(), tasks=["a", "b"])
-    maps = cg.attribute(drawn, predictor, method="integrated_gradients", n_baselines=3, rng=0)
+    maps = cg.attribute(
+        drawn, predictor, method="integrated_gradients", n_baselines=3, rng=0
+    )
     mean = cg.attribution.average(maps, [0, 1, 2], width=4)
     for made in (maps, mean):
         assert not {"p", "log_p", "q", "p_adjusted"} & set(made.variables)
@@ -604,11 +841,22 @@ def test_nothing_of_this_room_returns_a_p_value(drawn):
 
 
 def test_a_sequence_that_no_baseline_differs_from_has_scores_of_nothing():
-    """All answers of the AND gate are 0; between them its product is not, so that scores have rounding errors."""
+    """All answers of the AND gate are 0; between them its product is not, so that
+    scores have rounding errors.
+    """
     gate = cg.zoo.oracle("gated")
-    network = cg.TorchPredictor(gate.module(), tasks=gate.tasks, scale=gate.scale, device="cpu")
+    network = cg.TorchPredictor(
+        gate.module(), tasks=gate.tasks, scale=gate.scale, device="cpu"
+    )
     drawn = cg.Uniform(length=60).sample(10, rng=0)
-    maps = cg.attribute(drawn, network, method="integrated_gradients", n_baselines=4, rng=0, progress=False)
+    maps = cg.attribute(
+        drawn,
+        network,
+        method="integrated_gradients",
+        n_baselines=4,
+        rng=0,
+        progress=False,
+    )
     assert (maps["answer"].sel(task="AND") == 0).all()
     assert np.abs(maps["score"].sel(task="AND")).max() < 1e-3
 
@@ -618,7 +866,9 @@ def test_a_sequence_whose_shuffles_are_all_itself_is_warned_of(method):
     predictor = cg.TorchPredictor(Linear(), tasks=["a", "b"])
     names = {"poly": "A" * 12, "mixed": "ACGTTGCAAGTC", "repeat": "ACACACACACAC"}
     options = {"method": method, "n_baselines": 4, "rng": 0, "progress": False}
-    with pytest.warns(DegenerateWarning, match="^2 of 3 sequences .*: 'poly', 'repeat'; give") as given:
+    with pytest.warns(
+        DegenerateWarning, match="^2 of 3 sequences .*: 'poly', 'repeat'; give"
+    ) as given:
         maps = cg.attribute(names, predictor, **options)
     assert len(given) == 1
     assert (cg.attribution.contributions(maps).isel(unit=[0, 2]) == 0).all()
@@ -630,15 +880,29 @@ def test_a_sequence_whose_shuffles_are_all_itself_is_warned_of(method):
 def test_sequences_too_short_for_shuffles_are_told_of_other_baselines():
     predictor = cg.TorchPredictor(Linear(length=2), tasks=["a", "b"])
     options = {"method": "shapley", "n_baselines": 4, "rng": 0}
-    with pytest.raises(AttributionError, match=r"2 bp have no shuffles.*baselines=cg.Uniform\(length=2\)"):
+    with pytest.raises(
+        AttributionError,
+        match=r"2 bp have no shuffles.*baselines=cg.Uniform\(length=2\)",
+    ):
         cg.attribute(["AC"], predictor, **options)
     cg.attribute(["AC"], predictor, baselines=cg.Uniform(length=2), **options)
 
 
 def test_maps_over_baselines_take_the_memory_of_the_result():
-    weights, null = np.random.default_rng(0).normal(size=(40, 100)), cg.Uniform(length=40)
-    predictor = cg.FunctionPredictor(lambda x: x[:, 2] @ weights, tasks=[f"task {k}" for k in range(100)], scale="y")
-    by = {"method": "occlusion", "baselines": null, "n_baselines": 2, "rng": 0, "progress": False}
+    weights, null = (
+        np.random.default_rng(0).normal(size=(40, 100)),
+        cg.Uniform(length=40),
+    )
+    predictor = cg.FunctionPredictor(
+        lambda x: x[:, 2] @ weights, tasks=[f"task {k}" for k in range(100)], scale="y"
+    )
+    by = {
+        "method": "occlusion",
+        "baselines": null,
+        "n_baselines": 2,
+        "rng": 0,
+        "progress": False,
+    }
     cg.attribute(null.sample(2, rng=1), predictor, **by)  # imports what it needs
     sequences = null.sample(300, rng=0)
     tracemalloc.start()
@@ -665,19 +929,34 @@ class Steps(torch.nn.Module):
 
 def test_sequences_whose_scores_do_not_add_up_are_listed():
     """Lines from baselines without A cross the step where a sequence has 7 or more."""
-    names = {"below": "ACGTACGTACGT", "above": "AAAAAAAACGTC", "low": "CCGTACGTCCGT", "over": "AAAAAACCAAAA"}
+    names = {
+        "below": "ACGTACGTACGT",
+        "above": "AAAAAAAACGTC",
+        "low": "CCGTACGTCCGT",
+        "over": "AAAAAACCAAAA",
+    }
     predictor = cg.TorchPredictor(Steps(), tasks=["step", "nothing"])
-    options = {"baselines": cg.Profile(of=["C" * 12, "G" * 12, "T" * 12]), "n_baselines": 2}
+    options = {
+        "baselines": cg.Profile(of=["C" * 12, "G" * 12, "T" * 12]),
+        "n_baselines": 2,
+    }
     options |= {"method": "integrated_gradients", "rng": 0, "progress": False}
     with pytest.raises(AttributionError) as refused:
         cg.attribute(names, predictor, **options)
     said = str(refused.value)
     assert "sequence 'above', task 'step'" in said
-    assert "add up to +0, and the answers differ by +1: a miss of -1, and 1% of 1 is the most" in said
+    assert (
+        "add up to +0, and the answers differ by +1: a miss of -1, and 1% of 1 is the "
+        "most" in said
+    )
     assert "with 4,096 points" in said
     assert "leave out 'above', 'over': 2 of the first 4 sequences" in said
     with pytest.raises(AttributionError, match="of 3 sequences it alone"):
-        cg.attribute({name: row for name, row in names.items() if name != "over"}, predictor, **options)
+        cg.attribute(
+            {name: row for name, row in names.items() if name != "over"},
+            predictor,
+            **options,
+        )
     left = {name: row for name, row in names.items() if name in ("below", "low")}
     assert (cg.attribute(left, predictor, **options)["completeness"] == 0).all()
 
@@ -687,11 +966,23 @@ def test_steps_are_added_for_the_sequences_that_need_them(monkeypatch):
     from causalgia.attribution import gradients
 
     count = gradients.path_multipliers
-    monkeypatch.setattr(gradients, "path_multipliers", lambda *a, **k: seen.append(k["n_steps"]) or count(*a, **k))
+    monkeypatch.setattr(
+        gradients,
+        "path_multipliers",
+        lambda *a, **k: seen.append(k["n_steps"]) or count(*a, **k),
+    )
     predictor = cg.TorchPredictor(Steps(steep=900.0), tasks=["step", "nothing"])
     null = cg.Profile(of=["C" * 12, "G" * 12, "T" * 12])
-    options = {"method": "integrated_gradients", "baselines": null, "n_baselines": 2, "rng": 0, "progress": False}
-    maps = cg.attribute(["ACGTACGTACGT", "AAAAAAAACGTC", "CCGTACGTCCGT"], predictor, **options)
+    options = {
+        "method": "integrated_gradients",
+        "baselines": null,
+        "n_baselines": 2,
+        "rng": 0,
+        "progress": False,
+    }
+    maps = cg.attribute(
+        ["ACGTACGTACGT", "AAAAAAAACGTC", "CCGTACGTCCGT"], predictor, **options
+    )
     assert seen[:2] == [16, 16]
     assert 512 < max(seen) <= 4096
     assert seen[-1] == 256
@@ -700,18 +991,27 @@ def test_steps_are_added_for_the_sequences_that_need_them(monkeypatch):
 
 def test_constant_answers_are_explained_by_nothing():
     predictor = cg.TorchPredictor(Steps(at=100.0), tasks=["step", "nothing"])
-    for method in ("gradient", "integrated_gradients", "expected_gradients", "deeplift"):
+    for method in (
+        "gradient",
+        "integrated_gradients",
+        "expected_gradients",
+        "deeplift",
+    ):
         if method == "deeplift":
             pytest.importorskip("tangermeme")
         options = {} if method == "gradient" else {"n_baselines": 3, "rng": 0}
-        maps = cg.attribute(cg.Uniform(length=12).sample(3, rng=1), predictor, method=method, **options)
+        maps = cg.attribute(
+            cg.Uniform(length=12).sample(3, rng=1), predictor, method=method, **options
+        )
         assert (maps["score"] == 0).all()
         assert not np.isnan(maps["score"]).any()
         if "completeness" in maps:
             assert (maps["completeness"] == 0).all()
 
 
-@pytest.mark.parametrize("method", ["ism", "gradient", "integrated_gradients", "shapley"])
+@pytest.mark.parametrize(
+    "method", ["ism", "gradient", "integrated_gradients", "shapley"]
+)
 def test_a_network_with_dropout_left_on_has_no_map(method):
     class Noisy(torch.nn.Module):
         def __init__(self):
@@ -719,8 +1019,12 @@ def test_a_network_with_dropout_left_on_has_no_map(method):
             self.scan, self.last = torch.nn.Conv1d(4, 32, 5), torch.nn.Linear(32, 1)
 
         def forward(self, x):
-            return self.last(torch.nn.functional.dropout(self.scan(x).amax(2), 0.5, training=True))
+            return self.last(
+                torch.nn.functional.dropout(self.scan(x).amax(2), 0.5, training=True)
+            )
 
     predictor = cg.TorchPredictor(Noisy(), tasks=["a"], device="cpu")
     with pytest.raises(PredictorError, match=r"when asked twice.*never training=True"):
-        cg.attribute(cg.Uniform(length=41).sample(4, rng=0), predictor, method=method, rng=0)
+        cg.attribute(
+            cg.Uniform(length=41).sample(4, rng=0), predictor, method=method, rng=0
+        )

@@ -1,4 +1,6 @@
-"""Maps of other programs: ChromBPNet, BPNet, FiNeMo and plain arrays, and files that are none."""
+"""Maps of other programs: ChromBPNet, BPNet, FiNeMo and plain arrays, and files that
+are none.
+"""
 
 from __future__ import annotations
 
@@ -41,24 +43,35 @@ def test_chrombpnet_gives_hypothetical_scores_and_their_sequences(tmp_path):
     np.testing.assert_array_equal(maps["observed"], TOKENS)
     assert maps["task"].values.tolist() == ["counts"]
     mean = np.take_along_axis(SCORES, TOKENS[..., None].astype(int), 2)[..., 0]
-    np.testing.assert_allclose(cg.attribution.contributions(maps)[..., 0], mean, atol=2e-3)
+    np.testing.assert_allclose(
+        cg.attribution.contributions(maps)[..., 0], mean, atol=2e-3
+    )
     projected = read(path, key="projected_shap/seq")
     assert "base" not in projected["score"].dims
     np.testing.assert_allclose(projected["score"][..., 0], mean, atol=2e-3)
 
 
 def test_the_files_of_chrombpnet_are_compressed_by_blosc():
-    """A file that deepdish wrote, as ChromBPNet has it write its scores (tests/reference/finemo/make.py)."""
+    """A file that deepdish wrote, as ChromBPNet has it write its scores
+    (tests/reference/finemo/make.py).
+    """
     maps, truth = read(REFERENCE / "chrombpnet.h5"), np.load(REFERENCE / "truth.npz")
-    np.testing.assert_array_equal(maps["score"][..., 0], truth["scores"].transpose(0, 2, 1).astype(float))
+    np.testing.assert_array_equal(
+        maps["score"][..., 0], truth["scores"].transpose(0, 2, 1).astype(float)
+    )
     np.testing.assert_array_equal(maps["observed"], truth["tokens"])
     regions = read(REFERENCE / "regions.npz")  # FiNeMo's, the middle 40 of 60 bases
-    np.testing.assert_array_equal(regions["score"][..., 0], maps["score"][:, 10:50, :, 0])
+    np.testing.assert_array_equal(
+        regions["score"][..., 0], maps["score"][:, 10:50, :, 0]
+    )
 
 
 def test_the_plugin_for_blosc_is_named_where_it_is_absent(tmp_path):
     (tmp_path / "hdf5plugin.py").write_text("raise ImportError('absent')\n")
-    code = f"import causalgia as cg; cg.attribution.read_attributions({str(REFERENCE / 'chrombpnet.h5')!r})"
+    code = (
+        "import causalgia as cg; "
+        f"cg.attribution.read_attributions({str(REFERENCE / 'chrombpnet.h5')!r})"
+    )
     paths = os.pathsep.join([str(tmp_path), str(Path(cg.__file__).parents[1])])
     ended = subprocess.run(
         [sys.executable, "-c", code],
@@ -69,8 +82,8 @@ def test_the_plugin_for_blosc_is_named_where_it_is_absent(tmp_path):
     )
     assert "SequenceError" in ended.stderr
     assert ended.stderr.rstrip().endswith(
-        "chrombpnet.h5: cannot be read by HDF5 alone; it is compressed as ChromBPNet does it (Blosc), or by another "
-        "plugin: pip install hdf5plugin"
+        "chrombpnet.h5: cannot be read by HDF5 alone; it is compressed as ChromBPNet "
+        "does it (Blosc), or by another plugin: pip install hdf5plugin"
     )
 
 
@@ -84,14 +97,27 @@ def test_a_damaged_file_whose_name_says_filter_is_damaged(tmp_path, monkeypatch)
 
 
 def test_hypothetical_scores_are_preferred(tmp_path):
-    both = _h5(tmp_path / "x.h5", input_seqs=ONE_HOT, hyp_scores=SCORES, projected_shap__seq=SCORES * ONE_HOT)
+    both = _h5(
+        tmp_path / "x.h5",
+        input_seqs=ONE_HOT,
+        hyp_scores=SCORES,
+        projected_shap__seq=SCORES * ONE_HOT,
+    )
     np.testing.assert_array_equal(read(both)["score"][..., 0], SCORES)
 
 
 def test_bpnet_and_arrays_give_the_same_maps(tmp_path):
     bpnet = read(_h5(tmp_path / "b.h5", hyp_scores=SCORES, input_seqs=ONE_HOT))
-    np.savez(tmp_path / "a.npz", scores=SCORES.transpose(0, 2, 1), one_hot=ONE_HOT.transpose(0, 2, 1))
-    np.savez(tmp_path / "f.npz", contributions=SCORES.transpose(0, 2, 1), sequences=ONE_HOT.transpose(0, 2, 1))
+    np.savez(
+        tmp_path / "a.npz",
+        scores=SCORES.transpose(0, 2, 1),
+        one_hot=ONE_HOT.transpose(0, 2, 1),
+    )
+    np.savez(
+        tmp_path / "f.npz",
+        contributions=SCORES.transpose(0, 2, 1),
+        sequences=ONE_HOT.transpose(0, 2, 1),
+    )
     np.save(tmp_path / "n.npy", SCORES)
     words = ["".join("ACGT"[token] for token in row) for row in TOKENS]
     for other in (
@@ -103,7 +129,9 @@ def test_bpnet_and_arrays_give_the_same_maps(tmp_path):
         np.testing.assert_array_equal(other["score"], bpnet["score"])
         np.testing.assert_array_equal(other["observed"], bpnet["observed"])
     starts = cg.attribution.average(bpnet, [0, 1, 2], width=2)
-    np.testing.assert_allclose(starts["ace"][0, 0], SCORES[[0, 1, 2], [0, 1, 2], 0].mean())
+    np.testing.assert_allclose(
+        starts["ace"][0, 0], SCORES[[0, 1, 2], [0, 1, 2], 0].mean()
+    )
     assert cg.plot.map_logo(bpnet, unit=1).patches
 
 
@@ -113,11 +141,17 @@ def test_files_that_are_no_maps_are_refused_with_the_cure(tmp_path):
     np.savez(tmp_path / "two.npz", a=SCORES, b=SCORES)
     np.savez(tmp_path / "alone.npz", scores=SCORES)
     np.savez(tmp_path / "holes.npz", scores=SCORES, sequences=holes)
-    np.savez(tmp_path / "nan.npz", scores=np.where(ONE_HOT > 0, np.nan, SCORES), sequences=ONE_HOT)
+    np.savez(
+        tmp_path / "nan.npz",
+        scores=np.where(ONE_HOT > 0, np.nan, SCORES),
+        sequences=ONE_HOT,
+    )
     np.savez(tmp_path / "short.npz", scores=SCORES[:2], sequences=ONE_HOT)
     np.savez(tmp_path / "text.npz", scores=np.array(["a"]))
     np.savez(tmp_path / "soft.npz", scores=SCORES, sequences=np.full((3, 20, 4), 0.3))
-    (tmp_path / "cut.h5").write_bytes(_h5(tmp_path / "whole.h5", hyp_scores=SCORES).read_bytes()[:600])
+    (tmp_path / "cut.h5").write_bytes(
+        _h5(tmp_path / "whole.h5", hyp_scores=SCORES).read_bytes()[:600]
+    )
     _h5(tmp_path / "empty.h5", names=np.arange(3))
     for name, error, said in (
         ("two.npz", AttributionError, "say which are scores by key="),
@@ -143,7 +177,9 @@ def test_projected_maps_of_other_sequences_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", SCORES * ONE_HOT)
     assert "base" not in read(tmp_path / "x.npz", sequences=TOKENS)["score"].dims
     for others in (TOKENS[::-1], 3 - TOKENS):
-        with pytest.raises(AttributionError, match="x.npz: the scores are of one base.*in their order"):
+        with pytest.raises(
+            AttributionError, match="x.npz: the scores are of one base.*in their order"
+        ):
             read(tmp_path / "x.npz", sequences=others.copy())
 
 
@@ -151,29 +187,44 @@ def test_sequences_other_than_those_in_the_file_are_refused(tmp_path):
     holes = ONE_HOT.copy()
     holes[1, 3] = 0
     np.savez(tmp_path / "x.npz", scores=SCORES, sequences=holes)
-    np.testing.assert_array_equal(read(tmp_path / "x.npz", sequences=TOKENS)["observed"], TOKENS)
-    _h5(tmp_path / "x.h5", shap__seq=SCORES.transpose(0, 2, 1), raw__seq=ONE_HOT.transpose(0, 2, 1))
+    np.testing.assert_array_equal(
+        read(tmp_path / "x.npz", sequences=TOKENS)["observed"], TOKENS
+    )
+    _h5(
+        tmp_path / "x.h5",
+        shap__seq=SCORES.transpose(0, 2, 1),
+        raw__seq=ONE_HOT.transpose(0, 2, 1),
+    )
     for name in ("x.npz", "x.h5"):
-        with pytest.raises(AttributionError, match="sequence 0 has .*differ.: leave sequences= out"):
+        with pytest.raises(
+            AttributionError, match="sequence 0 has .*differ.: leave sequences= out"
+        ):
             read(tmp_path / name, sequences=TOKENS[::-1].copy())
     one = TOKENS.copy()
     one[2, 7] = (one[2, 7] + 1) % 4
-    with pytest.raises(AttributionError, match=r"sequence 2 has \w at position 7.*1 of 3 sequences"):
+    with pytest.raises(
+        AttributionError, match=r"sequence 2 has \w at position 7.*1 of 3 sequences"
+    ):
         read(tmp_path / "x.npz", sequences=one)
 
 
 def test_scores_of_four_positions_do_not_say_which_axis_is_which(tmp_path):
     np.savez(tmp_path / "x.npz", scores=SCORES[:, :4])
-    with pytest.raises(AttributionError, match=r"fit both \(n, 4, length\) and \(n, length, 4\)"):
+    with pytest.raises(
+        AttributionError, match=r"fit both \(n, 4, length\) and \(n, length, 4\)"
+    ):
         read(tmp_path / "x.npz", sequences=TOKENS[:, :4].copy())
     np.savez(tmp_path / "y.npz", scores=SCORES[:, :4, 0])
     np.testing.assert_array_equal(
-        read(tmp_path / "y.npz", sequences=TOKENS[:, :4].copy())["score"][..., 0], SCORES[:, :4, 0]
+        read(tmp_path / "y.npz", sequences=TOKENS[:, :4].copy())["score"][..., 0],
+        SCORES[:, :4, 0],
     )
 
 
 def test_a_damaged_array_behind_a_group_is_found_before_it_is_opened(tmp_path):
-    path = _h5(tmp_path / "x.h5", a__b=np.zeros(3), hyp_scores=SCORES, input_seqs=ONE_HOT)
+    path = _h5(
+        tmp_path / "x.h5", a__b=np.zeros(3), hyp_scores=SCORES, input_seqs=ONE_HOT
+    )
     with h5py.File(path) as file:
         where = file["hyp_scores"].id.get_chunk_info(0).byte_offset
     damaged = bytearray(path.read_bytes())

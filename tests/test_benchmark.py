@@ -1,4 +1,6 @@
-"""The benchmark of maps: the truth against enumeration, the scores against closed forms, methods of known quality."""
+"""The benchmark of maps: the truth against enumeration, the scores against closed
+forms, methods of known quality.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,21 @@ from causalgia.benchmark import _interpretation
 from causalgia.errors import AttributionError, PredictorError
 from causalgia.sequences import encode
 from causalgia.trial.design_notes import auroc
-from causalgia.zoo import EndGC, Exponential, Gate, Hairpin, Hill, Oracle, Pair, Saturating, Slope, Word
+from causalgia.zoo import (
+    EndGC,
+    Exponential,
+    Gate,
+    Hairpin,
+    Hill,
+    Oracle,
+    Pair,
+    Saturating,
+    Slope,
+    Word,
+)
 
-BLANK = 0  # A, which none of these words has, so that an edit to A destroys and creates nothing
+# A, which none of these words has, so that an edit to A destroys and creates nothing
+BLANK = 0
 TERMS = {
     "word": Word("CGC", 2.0),
     "both strands": Word("CCG", -1.0, "both"),
@@ -30,16 +44,22 @@ TERMS = {
     "hairpin": Hairpin("CC", bonus=1.0, stem=2, loop=(3, 4)),
     "hill": Saturating((Word("CG", 1.0), Word("GG", -0.7)), Hill(top=4.0, half=1.0)),
     "hill without activators": Saturating((Word("CG", -1.0),), Hill(top=4.0, half=1.0)),
-    "exponential": Saturating((Word("CG", 1.0), Word("GG", -0.7)), Exponential(top=4.0, scale=1.0)),
+    "exponential": Saturating(
+        (Word("CG", 1.0), Word("GG", -0.7)), Exponential(top=4.0, scale=1.0)
+    ),
     "no weight": Word("CG", 0.0),
 }
 
 
 def read_in_some_edit(oracle: Oracle, tokens: np.ndarray) -> np.ndarray:
-    """Whether blanking a base changes the answer, alone or after blanking any other bases: all 2^length blocks."""
+    """Whether blanking a base changes the answer, alone or after blanking any other
+    bases: all 2^length blocks.
+    """
     length = len(tokens)
     blocks = np.array(list(product([False, True], repeat=length)))
-    answers = oracle.predict(np.where(blocks, BLANK, tokens).astype(np.uint8))[:, 0].reshape((2,) * length)
+    answers = oracle.predict(np.where(blocks, BLANK, tokens).astype(np.uint8))[
+        :, 0
+    ].reshape((2,) * length)
     return np.array([np.ptp(answers, axis=i).max() > 1e-9 for i in range(length)])
 
 
@@ -63,20 +83,35 @@ def test_single_edits_see_what_is_read_but_where_sites_stand_in_for_each_other()
     edited = np.repeat(both, 3 * both.shape[1], axis=0).reshape(both.shape[1], 3, -1)
     for i in range(both.shape[1]):
         edited[i, :, i] = (both[0, i] + np.arange(1, 4)) % 4
-    changes = np.abs(gate.predict(edited.reshape(-1, both.shape[1])) - gate.predict(both)).reshape(-1, 3, 3).max(1)
-    np.testing.assert_array_equal(changes > 0, np.stack([read[:, 0], np.zeros(44, bool), read[:, 2]], axis=1))
-    assert read.sel(task="OR").equals(read.sel(task="sum").assign_coords(task="OR"))  # which a block of two sites shows
+    changes = (
+        np.abs(gate.predict(edited.reshape(-1, both.shape[1])) - gate.predict(both))
+        .reshape(-1, 3, 3)
+        .max(1)
+    )
+    np.testing.assert_array_equal(
+        changes > 0, np.stack([read[:, 0], np.zeros(44, bool), read[:, 2]], axis=1)
+    )
+    # which a block of two sites shows
+    assert read.sel(task="OR").equals(read.sel(task="sum").assign_coords(task="OR"))
 
 
 def test_composition_is_read_at_every_letter_of_the_end():
-    read = cg.zoo.read_by(Oracle(EndGC(1.0, last=3), Word("GC", 1.0)), encode(["GCAAAAA", "TTTTTTT"]))
-    assert read.values[:, :, 0].astype(int).tolist() == [[1, 1, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1]]
+    read = cg.zoo.read_by(
+        Oracle(EndGC(1.0, last=3), Word("GC", 1.0)), encode(["GCAAAAA", "TTTTTTT"])
+    )
+    assert read.values[:, :, 0].astype(int).tolist() == [
+        [1, 1, 0, 0, 1, 1, 1],
+        [0, 0, 0, 0, 1, 1, 1],
+    ]
 
 
 def test_tasks_read_what_they_weigh():
     gata = encode(["A" * 60 + "CAAAGTCCA" + "A" * 60])
     read = cg.zoo.read_by(cg.zoo.oracle("gata1_like"), gata)
-    assert read.sum("position").isel(unit=0).to_series().to_dict() == {"K562": 0, "HepG2": 9}
+    assert read.sum("position").isel(unit=0).to_series().to_dict() == {
+        "K562": 0,
+        "HepG2": 9,
+    }
 
 
 def test_what_is_no_oracle_has_no_known_truth():
@@ -95,42 +130,64 @@ def test_ranks_are_those_of_all_pairs_and_all_orders_of_ties():
     for _ in range(30):
         scores, read = rng.integers(0, 4, 7).astype(float), np.zeros(7, dtype=bool)
         read[rng.permutation(7)[:3]] = True
-        pairs = [(a > b) + (a == b) / 2 for a, b in product(scores[read], scores[~read])]
+        pairs = [
+            (a > b) + (a == b) / 2 for a, b in product(scores[read], scores[~read])
+        ]
         assert auroc(scores[~read], scores[read]) == pytest.approx(np.mean(pairs))
         shares = []
         for _ in range(4_000):
             order = np.lexsort((rng.random(7), -scores))
             shares.append(read[order[:3]].mean())
-        assert _interpretation.precision_at_k(scores, read) == pytest.approx(np.mean(shares), abs=5 * 0.33 / 4_000**0.5)
+        assert _interpretation.precision_at_k(scores, read) == pytest.approx(
+            np.mean(shares), abs=5 * 0.33 / 4_000**0.5
+        )
         entered = [read[scores >= score].mean() for score in scores[read]]
-        assert _interpretation.average_precision(scores, read) == pytest.approx(np.mean(entered))
+        assert _interpretation.average_precision(scores, read) == pytest.approx(
+            np.mean(entered)
+        )
 
 
 def test_calls_of_pure_noise_keep_the_nominal_rate():
-    """Without signal any call is false: exchangeable scores make one in at most a tenth of maps."""
+    """Without signal any call is false: exchangeable scores make one in at most a tenth
+    of maps.
+    """
     rng, n = np.random.default_rng(2), 2_000
-    any_called = [_interpretation.called(rng.random(40), rng.random(400), 0.1).any() for _ in range(n)]
+    any_called = [
+        _interpretation.called(rng.random(40), rng.random(400), 0.1).any()
+        for _ in range(n)
+    ]
     assert np.mean(any_called) < 0.1 + 4 * (0.09 / n) ** 0.5
     assert np.mean(any_called) > 0.05  # and the rate is used
 
 
 def test_rounding_does_not_decide_what_is_called() -> None:
-    """Scores of few values, as of Shapley's permutations: those of some bases equal those of shuffles within 1e-9."""
+    """Scores of few values, as of Shapley's permutations: those of some bases equal
+    those of shuffles within 1e-9.
+    """
     rng = np.random.default_rng(1)
-    scores, null = rng.integers(0, 5, 200) / 4 * (rng.random(200) < 0.4), rng.integers(0, 3, 400) / 4
+    scores, null = (
+        rng.integers(0, 5, 200) / 4 * (rng.random(200) < 0.4),
+        rng.integers(0, 3, 400) / 4,
+    )
     exact = _interpretation.called(scores, null, 0.1)
     assert exact.any()
     assert not exact.all()
     for _ in range(20):
         moved = scores + rng.normal(0, 1e-9, 200)
-        assert (_interpretation.called(moved, null + rng.normal(0, 1e-9, 400), 0.1) == exact).all()
+        assert (
+            _interpretation.called(moved, null + rng.normal(0, 1e-9, 400), 0.1) == exact
+        ).all()
 
 
 def test_ratios_have_the_standard_error_of_repeated_samples():
     rng, found = np.random.default_rng(3), []
     for _ in range(2_000):
         below = rng.integers(1, 9, 50).astype(float)
-        found.append(_interpretation.ratio_with_se(rng.binomial(below.astype(int), 0.3).astype(float), below))
+        found.append(
+            _interpretation.ratio_with_se(
+                rng.binomial(below.astype(int), 0.3).astype(float), below
+            )
+        )
     ratios, ses = np.array(found).T
     assert ratios.std() == pytest.approx(ses.mean(), rel=0.08)
     assert _interpretation.ratio_with_se(np.zeros(3), np.zeros(3)) == (0.0, 0.0)
@@ -141,12 +198,25 @@ def test_ratios_have_the_standard_error_of_repeated_samples():
 
 @pytest.fixture(scope="module")
 def zoo():
-    names = ("sum", "AND", "OR", "OR, one site", "saturating", "rbfox1_like, exponential")
-    return {case.name: case for case in cg.benchmark.cases(n_sequences=40) if case.name in names}
+    names = (
+        "sum",
+        "AND",
+        "OR",
+        "OR, one site",
+        "saturating",
+        "rbfox1_like, exponential",
+    )
+    return {
+        case.name: case
+        for case in cg.benchmark.cases(n_sequences=40)
+        if case.name in names
+    }
 
 
 def values(found: cg.benchmark.Interpretation, case: str) -> dict[str, float]:
-    return found.table[found.table["case"] == case].set_index("score")["value"].to_dict()
+    return (
+        found.table[found.table["case"] == case].set_index("score")["value"].to_dict()
+    )
 
 
 def ism(predictor, tokens):
@@ -161,35 +231,53 @@ def test_the_truth_itself_has_the_best_scores(zoo):
     def truth(predictor, tokens):
         read = cg.zoo.read_by(gate, tokens).to_numpy()
         return (
-            np.zeros(tokens.shape) if tokens.shape[1] != 60 else read[:, :, gate.tasks.index(predictor.tasks[0])] * 1.0
+            np.zeros(tokens.shape)
+            if tokens.shape[1] != 60
+            else read[:, :, gate.tasks.index(predictor.tasks[0])] * 1.0
         )
 
-    found = cg.benchmark.interpretation(truth, cases=[zoo["sum"], zoo["AND"], zoo["OR"]])
+    found = cg.benchmark.interpretation(
+        truth, cases=[zoo["sum"], zoo["AND"], zoo["OR"]]
+    )
     for name in ("sum", "AND", "OR"):
         got = values(found, name)
-        assert [got[k] for k in ("auroc", "average_precision", "precision_at_k", "sign")] == [1.0] * 4
+        assert [
+            got[k] for k in ("auroc", "average_precision", "precision_at_k", "sign")
+        ] == [1.0] * 4
         assert (got["fdp"], got["recall"], got["forwards"]) == (0.0, 1.0, 0.0)
 
 
 @pytest.mark.torch
 def test_scores_at_random_find_nothing(zoo):
     rng = np.random.default_rng(0)
-    found = cg.benchmark.interpretation(lambda _, tokens: rng.normal(size=tokens.shape), cases=[zoo["sum"]])
+    found = cg.benchmark.interpretation(
+        lambda _, tokens: rng.normal(size=tokens.shape), cases=[zoo["sum"]]
+    )
     got = found.table.set_index("score")
-    for score, expected in {"auroc": 0.5, "precision_at_k": 16 / 60, "sign": 0.5, "attenuation": 0.0}.items():
+    for score, expected in {
+        "auroc": 0.5,
+        "precision_at_k": 16 / 60,
+        "sign": 0.5,
+        "attenuation": 0.0,
+    }.items():
         assert abs(got.loc[score, "value"] - expected) < 4 * got.loc[score, "se"], score
     assert got.loc["recall", "value"] < 0.05
 
 
 @pytest.mark.torch
 def test_mutagenesis_has_its_closed_form_on_gates(zoo):
-    found = cg.benchmark.interpretation(ism, cases=[zoo[name] for name in ("sum", "AND", "OR", "OR, one site")])
+    found = cg.benchmark.interpretation(
+        ism, cases=[zoo[name] for name in ("sum", "AND", "OR", "OR, one site")]
+    )
     assert not found.refused
     for name in ("sum", "AND", "OR, one site"):
         assert values(found, name)["auroc"] == pytest.approx(1.0, abs=0.002)
         assert values(found, name)["attenuation"] == pytest.approx(1.0, abs=0.01)
     assert values(found, "OR")["auroc"] == pytest.approx(0.5)
-    assert (values(found, "OR")["attenuation"], values(found, "OR")["sign"]) == (0.0, 0.0)
+    assert (values(found, "OR")["attenuation"], values(found, "OR")["sign"]) == (
+        0.0,
+        0.0,
+    )
     assert values(found, "OR")["forwards"] == pytest.approx(181, abs=0.5)  # 3 x 60 + 1
     assert "0.500" in str(found)
 
@@ -199,10 +287,14 @@ def test_an_array_by_substitution_is_read_as_the_dataset_is(zoo):
     def as_array(predictor, tokens):
         return ism(predictor, tokens)["score"].isel(task=0).to_numpy()
 
-    one, other = (cg.benchmark.interpretation(m, cases=[zoo["saturating"]]).table for m in (ism, as_array))
+    one, other = (
+        cg.benchmark.interpretation(m, cases=[zoo["saturating"]]).table
+        for m in (ism, as_array)
+    )
     pd.testing.assert_frame_equal(one, other)
     got = one.set_index("score")["value"]
-    # Hill with top 8 and half 2: one of c copies changes 8 c / (2 + c) - 8 (c - 1) / (1 + c), alone 8 / 3
+    # Hill with top 8 and half 2: one of c copies changes 8 c / (2 + c) - 8 (c - 1) /
+    # (1 + c), alone 8 / 3
     parts = [(8 * c / (2 + c) - 8 * (c - 1) / (1 + c)) / (8 / 3) for c in (1, 2, 3)]
     expected = np.average(parts, weights=[14 * 1, 13 * 2, 13 * 3])
     assert got["attenuation"] == pytest.approx(expected, abs=0.03)
@@ -222,14 +314,23 @@ def test_retrainings_agree_as_their_maps_correlate(zoo):
 @pytest.mark.torch
 def test_interactions_of_words_are_compared_with_four_arms(zoo):
     def with_pairs(_, tokens):
-        return np.zeros(tokens.shape), {("GATAAGG", "GGGTGTGG"): (1.8, 0.1), ("CCCCCC", "GATAAGG"): (9.0, 1.0)}
+        return np.zeros(tokens.shape), {
+            ("GATAAGG", "GGGTGTGG"): (1.8, 0.1),
+            ("CCCCCC", "GATAAGG"): (9.0, 1.0),
+        }
 
     names = ("AND", "OR", "sum")
-    found = cg.benchmark.interpretation(with_pairs, cases=[zoo[name] for name in names]).table
+    found = cg.benchmark.interpretation(
+        with_pairs, cases=[zoo[name] for name in names]
+    ).table
     errors = found[found["score"] == "interaction_error"].set_index("case")
     # true interactions 2, -2 and 0, relative to the largest effects 2, 2 and 1
-    assert errors["value"].to_dict() == pytest.approx({"AND": -0.1, "OR": 1.9, "sum": 1.8})
-    assert errors["se"].to_dict() == pytest.approx({"AND": 0.05, "OR": 0.05, "sum": 0.1})
+    assert errors["value"].to_dict() == pytest.approx(
+        {"AND": -0.1, "OR": 1.9, "sum": 1.8}
+    )
+    assert errors["se"].to_dict() == pytest.approx(
+        {"AND": 0.05, "OR": 0.05, "sum": 0.1}
+    )
 
 
 @pytest.mark.torch
@@ -283,7 +384,9 @@ def test_what_a_method_must_return(zoo):
         ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is not a word"),
     ):
         with pytest.raises(AttributionError, match=said):
-            cg.benchmark.interpretation(lambda p, x, pair=pair: (np.zeros(x.shape), pair), cases=cases)
+            cg.benchmark.interpretation(
+                lambda p, x, pair=pair: (np.zeros(x.shape), pair), cases=cases
+            )
     with pytest.raises(AttributionError, match=r"cases=\[case\]"):
         cg.benchmark.interpretation(ism, cases=zoo["OR"])
     with pytest.raises(AttributionError, match=r"not a cg\.benchmark\.Case"):
@@ -299,13 +402,19 @@ def test_what_a_method_must_return(zoo):
 
 def own_case(**changed: object) -> cg.benchmark.Case:
     rng = np.random.default_rng(0)
-    backgrounds = rng.choice([0, 1], size=(40, 30)).astype(np.uint8)  # no G, so that the word is never there
+    # no G, so that the word is never there
+    backgrounds = rng.choice([0, 1], size=(40, 30)).astype(np.uint8)
     sequences = backgrounds.copy()
     sequences[:, 10:17] = encode("GATGATT")
     net = Oracle(Word("GATGATT", 2.0)).module()
     read = np.zeros(sequences.shape, dtype=bool)
     read[:, 10:17] = True
-    options = {"backgrounds": backgrounds, "sequences": sequences, "read": read, "name": "own"}
+    options = {
+        "backgrounds": backgrounds,
+        "sequences": sequences,
+        "read": read,
+        "name": "own",
+    }
     options["predictors"] = {"network": cg.TorchPredictor(net, device="cpu")}
     options["sites"] = tuple(cg.benchmark.Site(u, 10, 17, "GATGATT") for u in range(40))
     return cg.benchmark.Case(**options | changed)
@@ -332,11 +441,20 @@ def test_of_a_network_that_reads_nothing_only_false_discoveries_are_judged():
     [
         ({"read": np.zeros((40, 29), dtype=bool)}, r"read= is bool \(40, 29\)"),
         ({"read": np.zeros((40, 30))}, "of bool"),
-        ({"sites": (cg.benchmark.Site(0, 10, 17, "GATGATT"),)}, "sequence 1 differs from its background"),
+        (
+            {"sites": (cg.benchmark.Site(0, 10, 17, "GATGATT"),)},
+            "sequence 1 differs from its background",
+        ),
         ({"sites": (cg.benchmark.Site(0, 28, 32, "GATA"),)}, "is not in sequences"),
-        ({"sites": tuple(cg.benchmark.Site(0, k, k + 2, "x") for k in range(5))}, "differs"),
+        (
+            {"sites": tuple(cg.benchmark.Site(0, k, k + 2, "x") for k in range(5))},
+            "differs",
+        ),
         ({"predictors": {}}, "is empty"),
-        ({"predictors": {"o": Oracle(Word("GATA"))}}, "is 'Oracle'; give a cg.TorchPredictor"),
+        (
+            {"predictors": {"o": Oracle(Word("GATA"))}},
+            "is 'Oracle'; give a cg.TorchPredictor",
+        ),
     ],
 )
 def test_a_case_that_does_not_fit_together_is_refused(changed, said):

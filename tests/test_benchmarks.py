@@ -1,4 +1,6 @@
-"""Benchmarks that cannot rot: each runs, small, and reports the finite figures that the page has targets for."""
+"""Benchmarks that cannot rot: each runs, small, and reports the finite figures that the
+page has targets for.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ pytestmark = pytest.mark.long
 HERE = Path(maker.__file__).parent
 KEPT = maker.kept()
 PROCESSES = 6
-"""Benchmarks take turns in so many processes, as in `run.py`: one each would start Python and import torch 27 times."""
+"""Benchmarks take turns in so many processes, as in `run.py`: one each would start
+Python and import torch 27 times.
+"""
 CODE = """
 import json, sys
 from performed.parts import measured
@@ -33,14 +37,21 @@ print(f"\\n{json.dumps(found)}")
 def run(*words: str) -> str:
     one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=False, cwd=HERE, env=one_thread
+        [sys.executable, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=HERE,
+        env=one_thread,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("names", [list(PARTS)[i::PROCESSES] for i in range(PROCESSES)], ids=" ".join)
+@pytest.mark.parametrize(
+    "names", [list(PARTS)[i::PROCESSES] for i in range(PROCESSES)], ids=" ".join
+)
 def test_benchmarks_measure_what_the_page_promises(names):
     found = json.loads(run("-c", CODE, *names).splitlines()[-1])
     assert list(found) == names
@@ -65,7 +76,9 @@ def test_the_page_is_what_was_found():
 
 def test_every_target_that_is_missed_has_a_reason():
     missed = set(writing.missed(KEPT))
-    assert missed == set(REASONS), f"say why in benchmarks/performed/reasons.py: {missed ^ set(REASONS)}"
+    assert missed == set(REASONS), (
+        f"say why in benchmarks/performed/reasons.py: {missed ^ set(REASONS)}"
+    )
 
 
 def test_a_miss_is_said(monkeypatch):

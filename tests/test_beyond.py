@@ -1,4 +1,6 @@
-"""What is asked beyond the analysis that was kept with the outcomes is named, and nothing else is."""
+"""What is asked beyond the analysis that was kept with the outcomes is named, and
+nothing else is.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,12 @@ KEPT = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
 ROWS = {"a - p": {"GATA1": 1, "placebo": -1}, "b - p": {"TAL1": 1, "placebo": -1}}
 
 
-def outcomes(kept: cg.Analysis | None = KEPT, *, n: int = 120, exact: bool = False) -> xr.Dataset:
-    y = np.random.default_rng(0).normal([0.0, 0.0, 1.0, 0.2], 0.0 if exact else 1.0, size=(n, 4))[..., None]
+def outcomes(
+    kept: cg.Analysis | None = KEPT, *, n: int = 120, exact: bool = False
+) -> xr.Dataset:
+    y = np.random.default_rng(0).normal(
+        [0.0, 0.0, 1.0, 0.2], 0.0 if exact else 1.0, size=(n, 4)
+    )[..., None]
     found = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y)},
         coords={
@@ -46,7 +52,10 @@ def test_another_control_is_named_carried_on_and_printed():
     decisions = cg.decide(estimates, rope=(-0.1, 0.1))
     assert marked(estimates) == marked(decisions) == "control"
     for found in (estimates, decisions):
-        assert "Exploratory, chosen after the outcomes were seen: control.\n" in cg.report(found)
+        assert (
+            "Exploratory, chosen after the outcomes were seen: control.\n"
+            in cg.report(found)
+        )
     assert marked(cg.adjust(estimates)) == "control"
     assert marked(cg.adjust(estimates, method="holm")) == "control, adjust"
 
@@ -54,10 +63,14 @@ def test_another_control_is_named_carried_on_and_printed():
 @pytest.mark.parametrize("kept", [None, cg.Analysis()], ids=["none", "empty"])
 def test_where_nothing_was_kept_nothing_is_marked(kept):
     effects = cg.contrast(outcomes(kept), control="untreated")
-    decisions = cg.decide(cg.adjust(cg.estimate(effects, ci_prob=0.9)), rope=0, error="bh")
+    decisions = cg.decide(
+        cg.adjust(cg.estimate(effects, ci_prob=0.9)), rope=0, error="bh"
+    )
     assert marked(decisions) is None
     assert "xploratory" not in cg.report(decisions)
-    assert marked(cg.decide(pd.DataFrame({"effect": [1.0], "se": [0.1]}), rope=0)) is None
+    assert (
+        marked(cg.decide(pd.DataFrame({"effect": [1.0], "se": [0.1]}), rope=0)) is None
+    )
 
 
 def test_a_word_that_is_no_analysis_of_ours_fixes_nothing():
@@ -72,9 +85,15 @@ def test_a_word_that_is_no_analysis_of_ours_fixes_nothing():
         ({"control": "placebo"}, {"control": "placebo"}),
         ({"contrasts": ROWS}, {"contrasts": ROWS}),
         ({"contrasts": ROWS}, {"contrasts": dict(reversed(ROWS.items()))}),
-        ({"contrasts": ROWS}, {"contrasts": {k: {"untreated": 0, **row} for k, row in ROWS.items()}}),
+        (
+            {"contrasts": ROWS},
+            {"contrasts": {k: {"untreated": 0, **row} for k, row in ROWS.items()}},
+        ),
         ({"interaction": ["A", "B"]}, {"interaction": ("B", "A")}),
-        ({"control": "placebo", "scale": "logit"}, {"control": "placebo", "scale": "logit"}),
+        (
+            {"control": "placebo", "scale": "logit"},
+            {"control": "placebo", "scale": "logit"},
+        ),
     ],
 )
 def test_the_same_contrast_is_not_marked(kept, asked):
@@ -87,7 +106,11 @@ def test_the_same_contrast_is_not_marked(kept, asked):
     ("kept", "asked", "named"),
     [
         ({"control": "placebo"}, {"contrasts": ROWS}, "control, contrasts"),
-        ({"contrasts": ROWS}, {"contrasts": {**ROWS, "a - p": {"GATA1": 1, "untreated": -1}}}, "contrasts"),
+        (
+            {"contrasts": ROWS},
+            {"contrasts": {**ROWS, "a - p": {"GATA1": 1, "untreated": -1}}},
+            "contrasts",
+        ),
         ({"contrasts": ROWS}, {"contrasts": {"a - p": ROWS["a - p"]}}, "contrasts"),
         ({"interaction": ["A", "B"]}, {"control": "placebo"}, "control, interaction"),
         ({"control": "placebo", "scale": "logit"}, {"control": "placebo"}, "scale"),
@@ -102,7 +125,16 @@ def test_another_contrast_is_marked(kept, asked, named):
     ("kept", "asked", "named"),
     [
         ({}, {}, None),
-        ({}, {"ci_prob": 0.95, "target": "population", "weights": "units", "cluster": "auto"}, None),
+        (
+            {},
+            {
+                "ci_prob": 0.95,
+                "target": "population",
+                "weights": "units",
+                "cluster": "auto",
+            },
+            None,
+        ),
         ({"cluster": "none"}, {"cluster": "none"}, None),
         ({}, {"covariates": ()}, None),
         ({}, {"ci_prob": 0.9}, "ci_prob"),
@@ -111,7 +143,9 @@ def test_another_contrast_is_marked(kept, asked, named):
         ({}, {"cluster": "parent", "weights": "clusters"}, "cluster, weights"),
     ],
 )
-def test_estimates_are_marked_by_what_differs_from_the_kept_analysis_and_not_from_the_defaults(kept, asked, named):
+def test_estimates_are_marked_by_what_differs_from_the_kept_analysis_and_not_from_the_defaults(
+    kept, asked, named
+):
     data = outcomes(cg.Analysis(control="placebo", **kept))
     assert marked(cg.estimate(cg.contrast(data, control="placebo"), **asked)) == named
 
@@ -135,7 +169,9 @@ def test_covariates_and_blocks_of_a_parallel_trial():
 
 
 def decided(kept: dict, **asked) -> str | None:
-    estimates = cg.estimate(cg.contrast(outcomes(cg.Analysis(control="placebo", **kept)), control="placebo"))
+    estimates = cg.estimate(
+        cg.contrast(outcomes(cg.Analysis(control="placebo", **kept)), control="placebo")
+    )
     return marked(cg.decide(estimates, **asked))
 
 
@@ -148,10 +184,19 @@ def test_verdicts_are_marked_by_what_they_were_asked():
     assert decided(rope, rope=(-0.2, 0.2)) == "rope"
     assert decided({}, **rope) == "rope"
     assert decided(rope, rope=0, level=0.9) == "rope, level"
-    assert decided({**rope, "error": "bh", "family": "all"}, **rope, error="bh", family="all") is None
-    assert decided({**rope, "error": "bh", "family": "all"}, **rope, error="bh") == "family"
+    assert (
+        decided(
+            {**rope, "error": "bh", "family": "all"}, **rope, error="bh", family="all"
+        )
+        is None
+    )
+    assert (
+        decided({**rope, "error": "bh", "family": "all"}, **rope, error="bh")
+        == "family"
+    )
     own = {**rope, "error": "local"}
-    assert decided({**own, "family": "all"}, **own) is None  # each verdict's own error knows no family
+    # each verdict's own error knows no family
+    assert decided({**own, "family": "all"}, **own) is None
     assert decided({**rope, "error": "bayes_fdr"}, **rope) == "error"
     assert decided(rope, **rope, error="bh") is None  # what "auto" is for so few
     assert decided(rope, **rope, error="holm") == "error"
@@ -165,20 +210,38 @@ def test_a_rope_of_tost_is_marked():
 
 
 def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
-    """The estimates that a band or a test makes first have the defaults of `estimate`, which nobody asked."""
+    """The estimates that a band or a test makes first have the defaults of `estimate`,
+    which nobody asked.
+    """
     ask = cg.Analysis(
-        control="placebo", target="parents", ci_prob=0.9, adjust="bootstrap_t", error="bootstrap_t", rope=0, level=0.9
+        control="placebo",
+        target="parents",
+        ci_prob=0.9,
+        adjust="bootstrap_t",
+        error="bootstrap_t",
+        rope=0,
+        level=0.9,
     )
     effects = cg.contrast(outcomes(ask), control="placebo")
     assert marked(cg.adjust(effects, method="bootstrap_t", n_draws=199, rng=0)) is None
     assert marked(cg.multiplicity.simultaneous(effects, n_draws=199, rng=0)) is None
     assert (
-        marked(cg.multiplicity.simultaneous(effects, family="all", cluster="none", n_draws=199, rng=0))
+        marked(
+            cg.multiplicity.simultaneous(
+                effects, family="all", cluster="none", n_draws=199, rng=0
+            )
+        )
         == "cluster, family"
     )
     assert marked(cg.adjust(effects, method="holm")) == "adjust"
-    assert marked(cg.decide(effects, rope=0, level=0.9, error="bootstrap_t", rng=0)) is None
-    assert marked(cg.decide(effects, rope=0, error="bootstrap_t", cluster="none", rng=0)) == "cluster, level"
+    assert (
+        marked(cg.decide(effects, rope=0, level=0.9, error="bootstrap_t", rng=0))
+        is None
+    )
+    assert (
+        marked(cg.decide(effects, rope=0, error="bootstrap_t", cluster="none", rng=0))
+        == "cluster, level"
+    )
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -186,24 +249,53 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     "ask",
     [
         {"control": "placebo", "rope": (-0.1, 0.1)},
-        {"contrasts": ROWS, "rope": "0.2 sd", "error": "bh", "adjust": "holm", "family": "all"},
-        {"interaction": ["A", "B"], "rope": 0, "error": "bayes_fdr", "law": "normal", "cluster": "none"},
-        {"control": "placebo", "rope": {"K562": (-1, 1)}, "adjust": "sign_flip", "target": "parents"},
-        {"control": "placebo", "rope": 0, "error": "bootstrap_t", "level": 0.9, "ci_prob": 0.8},
+        {
+            "contrasts": ROWS,
+            "rope": "0.2 sd",
+            "error": "bh",
+            "adjust": "holm",
+            "family": "all",
+        },
+        {
+            "interaction": ["A", "B"],
+            "rope": 0,
+            "error": "bayes_fdr",
+            "law": "normal",
+            "cluster": "none",
+        },
+        {
+            "control": "placebo",
+            "rope": {"K562": (-1, 1)},
+            "adjust": "sign_flip",
+            "target": "parents",
+        },
+        {
+            "control": "placebo",
+            "rope": 0,
+            "error": "bootstrap_t",
+            "level": 0.9,
+            "ci_prob": 0.8,
+        },
     ],
 )
 def test_an_analysis_carried_out_as_it_was_fixed_is_never_marked(ask, exact):
-    ask = {**ask, "rope": 0} if exact and ask["rope"] == "0.2 sd" else ask  # without spread there is no sd
+    # without spread there is no sd
+    ask = {**ask, "rope": 0} if exact and ask["rope"] == "0.2 sd" else ask
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", ExploratoryWarning)
         found = steps(outcomes(cg.Analysis(**ask), n=40, exact=exact), rng=0)
-    assert [marked(part) for part in (found.effects, found.estimates, found.decisions)] == [None] * 3
+    assert [
+        marked(part) for part in (found.effects, found.estimates, found.decisions)
+    ] == [None] * 3
     assert "xploratory" not in cg.report(found.decisions)
 
 
 def test_the_verbs_mark_in_silence_what_analyze_warns_of():
-    data, other = outcomes(), cg.Analysis(control="untreated", rope=(-0.1, 0.1), law="normal")
+    data, other = (
+        outcomes(),
+        cg.Analysis(control="untreated", rope=(-0.1, 0.1), law="normal"),
+    )
     with pytest.warns(ExploratoryWarning, match="in control, law"):
         found = steps(data, other, rng=0)
     assert marked(found.effects) == "control"
@@ -211,7 +303,11 @@ def test_the_verbs_mark_in_silence_what_analyze_warns_of():
 
 
 def test_another_law_or_prior_of_the_posterior_is_named():
-    estimates = cg.estimate(cg.contrast(outcomes(cg.Analysis(control="placebo", law="normal")), control="placebo"))
+    estimates = cg.estimate(
+        cg.contrast(
+            outcomes(cg.Analysis(control="placebo", law="normal")), control="placebo"
+        )
+    )
     as_said = cg.infer(estimates, law="normal", rng=0)
     assert marked(as_said["posterior"]) is None
     narrow = cg.infer(estimates, law="student_t", prior=cg.Prior(tau_scale=3.0), rng=0)

@@ -1,4 +1,6 @@
-"""Calibration of whole trials: what is right passes, what is wrong is found, and bands are those of the binomial."""
+"""Calibration of whole trials: what is right passes, what is wrong is found, and bands
+are those of the binomial.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,28 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.calibration import mean_row, rank_row, rate_table, share_row
-from causalgia.calibration._calibrate import aa_design, centered_truth, ranks_from_the_prior
+from causalgia.calibration._calibrate import (
+    aa_design,
+    centered_truth,
+    ranks_from_the_prior,
+)
 from causalgia.errors import DesignError, EstimateError, OutcomesError, PredictorError
 from causalgia.estimation import from_effects
 
-ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
+ARMS = {
+    "untreated": cg.Untreated(),
+    "GC": cg.Embed("GCGCGC", at=12),
+    "AT": cg.Embed("ATATAT", at=12),
+}
 DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
 
 
-def simulator(design: cg.Design, *, rng: int, tau: float = 0.5, narrow: float = 1.0) -> xr.Dataset:
-    """Outcomes with normal effects whose truths are drawn anew; `narrow` shrinks the spread and so the errors."""
+def simulator(
+    design: cg.Design, *, rng: int, tau: float = 0.5, narrow: float = 1.0
+) -> xr.Dataset:
+    """Outcomes with normal effects whose truths are drawn anew; `narrow` shrinks the
+    spread and so the errors.
+    """
     draw = np.random.default_rng(rng)
     arms = design.arm_names
     if design.assignment == "parallel":
@@ -26,7 +40,11 @@ def simulator(design: cg.Design, *, rng: int, tau: float = 0.5, narrow: float = 
         assigned = np.array(arms)[np.arange(design.n_units) % len(arms)]
         return xr.Dataset(
             {"outcome": (("unit", "task"), y)},
-            coords={"arm": list(arms), "task": ["activity"], "assigned": ("unit", assigned)},
+            coords={
+                "arm": list(arms),
+                "task": ["activity"],
+                "assigned": ("unit", assigned),
+            },
             attrs={"scale": "log", "assignment": "parallel"},
         )
     truth = tau * draw.normal(size=len(arms) - 1)
@@ -51,7 +69,11 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
     design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300)
     table = cg.calibrate(design, oracle, n_trials=30, rng=1)
     assert table["passes"].all(), table["value"].to_series()
-    assert {"A/A p < 0.05: RBFOX1", "coverage: RBFOX1, RBFOX1", "FWER of the band"} <= set(table["row"].values)
+    assert {
+        "A/A p < 0.05: RBFOX1",
+        "coverage: RBFOX1, RBFOX1",
+        "FWER of the band",
+    } <= set(table["row"].values)
     assert "no true effect is 0" in table.attrs["not_measured"]
     assert table.sel(row="lfsr - wrong signs")["claim"] == "reported"
     assert table["p_same"].dims == ("trial", "task")
@@ -59,8 +81,14 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
 
 @pytest.mark.long
 def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
-    ask = cg.Analysis(control="untreated", law="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardized=False))
-    table = cg.calibrate(DESIGN, simulator, n_trials=60, rng=2, analysis=ask, posterior=True)
+    ask = cg.Analysis(
+        control="untreated",
+        law="normal",
+        prior=cg.Prior(mu_sd=1, tau_scale=1, standardized=False),
+    )
+    table = cg.calibrate(
+        DESIGN, simulator, n_trials=60, rng=2, analysis=ask, posterior=True
+    )
     assert table["passes"].all(), table["value"].to_series()
     assert {"SBC rank: GC, activity", "lfsr - wrong signs"} <= set(table["row"].values)
 
@@ -71,23 +99,33 @@ def test_errors_that_are_too_small_are_found() -> None:
         return simulator(design, rng=rng, narrow=0.5)
 
     table = cg.calibrate(DESIGN, wrong, n_trials=60, rng=3, posterior=False)
-    coverage = table.sel(row=["coverage: GC, activity", "coverage: AT, activity", "FWER of the band"])
+    coverage = table.sel(
+        row=["coverage: GC, activity", "coverage: AT, activity", "FWER of the band"]
+    )
     assert not coverage["passes"].any()
 
 
 @pytest.mark.long
 def test_false_discoveries_are_counted_where_some_truth_is_0() -> None:
     truth = xr.DataArray(
-        [[0.0], [2.0]], coords={"contrast": ["GC", "AT"], "task": ["activity"]}, dims=("contrast", "task")
+        [[0.0], [2.0]],
+        coords={"contrast": ["GC", "AT"], "task": ["activity"]},
+        dims=("contrast", "task"),
     )
 
     def known(design: cg.Design, *, rng: int) -> xr.Dataset:
-        outcomes = simulator(design, rng=rng, tau=0.0).drop_vars("truth", errors="ignore")
+        outcomes = simulator(design, rng=rng, tau=0.0).drop_vars(
+            "truth", errors="ignore"
+        )
         if "arm" in outcomes["outcome"].dims:
-            outcomes["outcome"] = outcomes["outcome"] + xr.DataArray([0.0, 0.0, 2.0], dims="arm")
+            outcomes["outcome"] = outcomes["outcome"] + xr.DataArray(
+                [0.0, 0.0, 2.0], dims="arm"
+            )
         return outcomes
 
-    table = cg.calibrate(DESIGN, known, n_trials=60, rng=4, truth=truth, posterior=False)
+    table = cg.calibrate(
+        DESIGN, known, n_trials=60, rng=4, truth=truth, posterior=False
+    )
     assert table.sel(row="FDR")["passes"]
     assert table.sel(row="FDR")["value"] <= 0.1
     assert "FDR" not in table.attrs["not_measured"]
@@ -131,7 +169,11 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
         cg.calibrate(DESIGN, 3, n_trials=20, rng=0)
     with pytest.raises(OutcomesError, match="returned float"):
         cg.calibrate(DESIGN, lambda design, rng: 1.0, n_trials=20, rng=0)
-    truth = xr.DataArray([[0.0]], coords={"contrast": ["GC"], "task": ["activity"]}, dims=("contrast", "task"))
+    truth = xr.DataArray(
+        [[0.0]],
+        coords={"contrast": ["GC"], "task": ["activity"]},
+        dims=("contrast", "task"),
+    )
     for wrong, said in (
         ({"GC": 0.0}, "truth= is a dict; give the true ACE as an xarray.DataArray"),
         (truth[0], r"truth= has dims \('task',\)"),
@@ -144,7 +186,9 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
     with pytest.raises(EstimateError, match="lacks contrast AT"):
         cg.calibrate(
             DESIGN,
-            lambda design, rng: simulator(design, rng=rng).drop_vars("truth", errors="ignore"),
+            lambda design, rng: simulator(design, rng=rng).drop_vars(
+                "truth", errors="ignore"
+            ),
             n_trials=20,
             rng=0,
             truth=truth,
@@ -157,14 +201,18 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
     hits = np.arange(1000) < 960
     low, high = stats.binom.ppf([0.0005, 0.9995], 1000, 0.95) / 1000
     table = rate_table([share_row("coverage", hits, 0.95)], alpha=0.001)
-    np.testing.assert_allclose([table["lower"].item(), table["upper"].item()], [low, high])
+    np.testing.assert_allclose(
+        [table["lower"].item(), table["upper"].item()], [low, high]
+    )
     assert share_row("a", hits, 0.95, "at least").band(0.001)[1] == np.inf
     assert not share_row("a", hits, 0.90, "at most").passes(0.001)
     assert share_row("a", hits, 0.90, "fails").passes(0.001)
     assert not share_row("a", hits, 0.95, "fails").passes(0.001)
     x = np.random.default_rng(0).normal(size=400)
     row = mean_row("m", x, 0.0)
-    np.testing.assert_allclose(row.band(0.01)[1], stats.t.isf(0.005, 399) * x.std(ddof=1) / 20)
+    np.testing.assert_allclose(
+        row.band(0.01)[1], stats.t.isf(0.005, 399) * x.std(ddof=1) / 20
+    )
     assert rank_row("r", np.zeros(200, int), 99).value < 1e-10
     with pytest.raises(EstimateError, match="different names"):
         rate_table([row, row])
@@ -173,7 +221,9 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
 
 
 def test_a_control_that_does_not_vary_in_one_trial_has_no_prior_to_rank_in() -> None:
-    """Few backgrounds have a site of their own: in some trials the untreated arm is constant."""
+    """Few backgrounds have a site of their own: in some trials the untreated arm is
+    constant.
+    """
     known = from_effects([0.0, 1.0], se=0.5)
     still = known.assign(control_sd=(("contrast", "task"), np.zeros((2, 1))))
     assert ranks_from_the_prior(known, cg.Prior(), "normal", seed=0) is not None
@@ -196,23 +246,46 @@ def test_a_truth_from_the_mean_of_all_trials_costs_no_coverage() -> None:
 def test_verdicts_and_printed_intervals_are_counted() -> None:
     """What is printed is counted: by tests here, whose figures hold at these truths."""
     truth = xr.DataArray(
-        [[0.5], [2.0]], coords={"contrast": ["GC", "AT"], "task": ["activity"]}, dims=("contrast", "task")
+        [[0.5], [2.0]],
+        coords={"contrast": ["GC", "AT"], "task": ["activity"]},
+        dims=("contrast", "task"),
     )
 
     def known(design: cg.Design, *, rng: int) -> xr.Dataset:
-        outcomes = simulator(design, rng=rng, tau=0.0).drop_vars("truth", errors="ignore")
+        outcomes = simulator(design, rng=rng, tau=0.0).drop_vars(
+            "truth", errors="ignore"
+        )
         if "arm" in outcomes["outcome"].dims:
-            outcomes["outcome"] = outcomes["outcome"] + xr.DataArray([0.0, 0.5, 2.0], dims="arm")
+            outcomes["outcome"] = outcomes["outcome"] + xr.DataArray(
+                [0.0, 0.5, 2.0], dims="arm"
+            )
         return outcomes
 
-    ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5))  # the first truth lies on the bound: any verdict is false
-    table = cg.calibrate(DESIGN, known, n_trials=120, rng=4, analysis=ask, truth=truth, posterior=False)
-    rows = ["false verdict: GC, activity", "printed interval: GC, activity", "printed interval: AT, activity"]
-    assert table.sel(row=[*rows, "false directions of all given", "false negligibles of all given"])["passes"].all()
+    # the first truth lies on the bound: any verdict is false
+    ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5))
+    table = cg.calibrate(
+        DESIGN, known, n_trials=120, rng=4, analysis=ask, truth=truth, posterior=False
+    )
+    rows = [
+        "false verdict: GC, activity",
+        "printed interval: GC, activity",
+        "printed interval: AT, activity",
+    ]
+    assert table.sel(
+        row=[*rows, "false directions of all given", "false negligibles of all given"]
+    )["passes"].all()
     assert 0 < table.sel(row=rows[0])["value"] <= 0.08
     assert 0.92 <= table.sel(row=rows[1])["nominal"] <= 0.975
     posterior = cg.Analysis(control="untreated", rope=(-0.5, 0.5), error="local")
-    shrunken = cg.calibrate(DESIGN, known, n_trials=20, rng=4, analysis=posterior, truth=truth, posterior=False)
+    shrunken = cg.calibrate(
+        DESIGN,
+        known,
+        n_trials=20,
+        rng=4,
+        analysis=posterior,
+        truth=truth,
+        posterior=False,
+    )
     assert shrunken.sel(row=rows)["claim"].values.tolist() == ["reported"] * 3
     none = cg.calibrate(DESIGN, known, n_trials=5, rng=4, truth=truth, posterior=False)
     assert "verdicts: the analysis has no rope" in none.attrs["not_measured"]
@@ -220,15 +293,23 @@ def test_verdicts_and_printed_intervals_are_counted() -> None:
 
 @pytest.mark.long
 def test_verdicts_that_claim_too_much_are_found() -> None:
-    """Standard errors that are half of what they should be make false verdicts, and the table shows them."""
+    """Standard errors that are half of what they should be make false verdicts, and the
+    table shows them.
+    """
 
     def wrong(design: cg.Design, *, rng: int) -> xr.Dataset:
         return (
-            simulator(design, rng=rng, tau=0.0, narrow=0.5).assign(truth=(("contrast", "task"), np.zeros((2, 1))))
+            simulator(design, rng=rng, tau=0.0, narrow=0.5).assign(
+                truth=(("contrast", "task"), np.zeros((2, 1)))
+            )
             if design.assignment != "parallel"
             else simulator(design, rng=rng)
         )
 
     ask = cg.Analysis(control="untreated", rope=0)
-    table = cg.calibrate(DESIGN, wrong, n_trials=40, rng=3, analysis=ask, posterior=False)
-    assert not table.sel(row=["false verdict: GC, activity", "printed interval: GC, activity"])["passes"].any()
+    table = cg.calibrate(
+        DESIGN, wrong, n_trials=40, rng=3, analysis=ask, posterior=False
+    )
+    assert not table.sel(
+        row=["false verdict: GC, activity", "printed interval: GC, activity"]
+    )["passes"].any()

@@ -1,4 +1,6 @@
-"""The page of the catalogue: every experiment has its section and figure, nothing on it fails, and its parts run."""
+"""The page of the catalogue: every experiment has its section and figure, nothing on it
+fails, and its parts run.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarni
 
 @pytest.mark.parametrize("name", sorted(entries()))
 def test_every_experiment_has_its_section_and_figure(name: str) -> None:
-    assert name in KEPT["oracle"], f"run: python benchmarks/catalogue_page.py --only {name}"
+    assert name in KEPT["oracle"], (
+        f"run: python benchmarks/catalogue_page.py --only {name}"
+    )
     section = TEXT.split(f"\n## {name}\n")[1].split("\n## ")[0]
     entry = entries()[name]
     for said in (
@@ -40,7 +44,9 @@ def test_every_experiment_has_its_section_and_figure(name: str) -> None:
 
 
 def test_the_page_is_what_was_found() -> None:
-    assert maker.written(KEPT) == TEXT, "run: python benchmarks/catalogue_page.py --write"
+    assert maker.written(KEPT) == TEXT, (
+        "run: python benchmarks/catalogue_page.py --write"
+    )
     figures = list(maker.FIGURES.iterdir())
     assert {path.stem for path in figures} == set(entries())
     assert sum(path.stat().st_size for path in figures) < 1_500_000
@@ -50,8 +56,14 @@ def test_nothing_on_the_page_fails() -> None:
     for name, one in KEPT["oracle"].items():
         assert one["n_wrong"] == 0, name
         assert one["largest_z"] < one["limit"], name
-    assert {one["finding"]: one["holds"] for one in trained.findings(KEPT) if not one["holds"]} == {}
-    assert {row["verdict"] for row in KEPT["controls"]["no_interaction"][:-1]} == {"negligible"}
+    assert {
+        one["finding"]: one["holds"]
+        for one in trained.findings(KEPT)
+        if not one["holds"]
+    } == {}
+    assert {row["verdict"] for row in KEPT["controls"]["no_interaction"][:-1]} == {
+        "negligible"
+    }
     same = KEPT["controls"]["same_arms"]
     assert same["band"][0] <= same["rejected"] <= same["band"][1]
     words = KEPT["controls"]["placebo_words"]
@@ -71,7 +83,9 @@ def test_a_part_runs(name: str, tmp_path: Path) -> None:
 
 def test_a_wrong_truth_is_seen() -> None:
     case = cases.case("copies", quick=True)
-    answer = case.experiment.analyze(cg.run(case.experiment, case.oracle, rng=0, progress=False), rng=0)
+    answer = case.experiment.analyze(
+        cg.run(case.experiment, case.oracle, rng=0, progress=False), rng=0
+    )
     found = compared.against_truth(answer, case.oracle.true_ace(case.experiment) - 10.0)
     assert found["n_wrong"] > 0
     assert found["largest_z"] > found["limit"]
@@ -86,4 +100,6 @@ def test_members_stand_beside_their_mean() -> None:
     near = {row["contrast"]: row for row in results["rows"]}["interaction at 4"]
     assert near["verdict"] == "decreases"
     assert near["between_sd"] > 0
-    assert results["sentences"][0].startswith("Task RBFOX1: two sites increase the outcome at 4")
+    assert results["sentences"][0].startswith(
+        "Task RBFOX1: two sites increase the outcome at 4"
+    )

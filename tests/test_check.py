@@ -13,7 +13,12 @@ from typer.testing import CliRunner
 import causalgia as cg
 from causalgia import cli
 from causalgia._check import _check, cost, findings
-from causalgia._check.probe import contrasts_to_check, reference_arm, rounding_across_batches, rounding_against_float64
+from causalgia._check.probe import (
+    contrasts_to_check,
+    reference_arm,
+    rounding_across_batches,
+    rounding_against_float64,
+)
 from causalgia.errors import DesignError, PredictorError
 from causalgia.predict import Predictor
 from causalgia.predict.ensemble import reference_of
@@ -74,7 +79,9 @@ def test_has_a_line_for_everything_and_says_so(plain):
     assert repr(plain) == text
     assert text.endswith("Fit for a trial.")
     assert "256 of 1,000 units under 2 arms" in text
-    assert all(f"{finding.state:<4}  {finding.name}" in text for finding in plain.findings)
+    assert all(
+        f"{finding.state:<4}  {finding.name}" in text for finding in plain.findings
+    )
 
 
 def test_fields_are_the_numbers_that_are_printed(plain):
@@ -103,7 +110,9 @@ def test_looks_at_the_same_units_each_time(plain):
 
 def test_finds_randomness():
     rng = np.random.default_rng(0)
-    found = cg.check(design(), function(lambda x: adenines(x) + rng.normal(size=len(x))))
+    found = cg.check(
+        design(), function(lambda x: adenines(x) + rng.normal(size=len(x)))
+    )
     assert not found.ok
     assert found.deterministic is False
     assert line(found, "determinism").state == "FAIL"
@@ -113,20 +122,26 @@ def test_finds_randomness():
 
 @pytest.mark.parametrize("n_units", [3, 1_000])
 def test_finds_batch_mates(n_units):
-    found = cg.check(design(n_units), function(lambda x: adenines(x) - adenines(x).mean()))
+    found = cg.check(
+        design(n_units), function(lambda x: adenines(x) - adenines(x).mean())
+    )
     assert found.deterministic
     assert line(found, "batch-mate independence").state == "FAIL"
     assert "batch norm" in line(found, "batch-mate independence").text
     assert found.batch_mates > 0.1
     with pytest.raises(PredictorError, match="batch mates"):
-        cg.run(design(n_units), function(lambda x: adenines(x) - adenines(x).mean()), rng=0)
+        cg.run(
+            design(n_units), function(lambda x: adenines(x) - adenines(x).mean()), rng=0
+        )
 
 
 def test_finds_batch_mates_at_the_length_of_another_arm():
     def mixed(x):
         return adenines(x) - (adenines(x).mean() if x.shape[2] == 54 else 0)
 
-    found = cg.check(design(arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}), function(mixed))
+    found = cg.check(
+        design(arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}), function(mixed)
+    )
     assert "arm 'longer' (54 bp)" in line(found, "batch-mate independence").text
     assert not found.ok
 
@@ -134,10 +149,14 @@ def test_finds_batch_mates_at_the_length_of_another_arm():
 def test_names_arm_unit_and_task_of_an_answer_that_is_none():
     def fails(x):
         gata = x[:, 2, 20] * x[:, 0, 21] * x[:, 3, 22] * x[:, 0, 23] > 0
-        return np.stack([adenines(x), np.where(gata & (x[:, 0, 0] > 0), np.nan, 0.5)], 1)
+        return np.stack(
+            [adenines(x), np.where(gata & (x[:, 0, 0] > 0), np.nan, 0.5)], 1
+        )
 
     found = cg.check(design(), function(fails, tasks=["a", "b"]))
-    assert re.match(r"arm 'GATA', unit \d+: task 'b': .*nan", line(found, "answers").text)
+    assert re.match(
+        r"arm 'GATA', unit \d+: task 'b': .*nan", line(found, "answers").text
+    )
     assert line(found, "answers").state == "FAIL"
     assert not found.ok
 
@@ -163,9 +182,21 @@ def test_warns_of_one_answer_for_all():
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
-        (lambda: cg.check(design(), design()), PredictorError, "Design is not a predictor"),
-        (lambda: cg.check(function(adenines), design()), DesignError, "swapped: give the design first"),
-        (lambda: cg.check("trial.toml", function(adenines)), DesignError, "the first argument is str"),
+        (
+            lambda: cg.check(design(), design()),
+            PredictorError,
+            "Design is not a predictor",
+        ),
+        (
+            lambda: cg.check(function(adenines), design()),
+            DesignError,
+            "swapped: give the design first",
+        ),
+        (
+            lambda: cg.check("trial.toml", function(adenines)),
+            DesignError,
+            "the first argument is str",
+        ),
         (lambda: cg.check(design(), adenines), PredictorError, "cg.FunctionPredictor"),
     ],
 )
@@ -181,21 +212,31 @@ def test_rounding_is_what_was_put_in():
     rng = np.random.default_rng(1)
     m, n, bias, noise = 4_000, 900, 0.02, 0.1
     exact = rng.normal(size=(2, m, 1))  # the contrast has sd sqrt(2)
-    wrong = exact + np.array([bias, 0.0]).reshape(2, 1, 1) + noise * rng.normal(size=exact.shape)
+    wrong = (
+        exact
+        + np.array([bias, 0.0]).reshape(2, 1, 1)
+        + noise * rng.normal(size=exact.shape)
+    )
     found = rounding_against_float64(wrong, exact, CONTRAST, n_units=n)
     truth = bias / np.sqrt(2) * np.sqrt(n)
     assert abs(found.bias.item() - truth) < 4 * found.mcse.item()
     assert found.mcse.item() == pytest.approx(noise * np.sqrt(n / m), rel=0.1)
-    assert found.rms.item() == pytest.approx(np.sqrt(bias**2 + 2 * noise**2) / np.sqrt(2), rel=0.1)
+    assert found.rms.item() == pytest.approx(
+        np.sqrt(bias**2 + 2 * noise**2) / np.sqrt(2), rel=0.1
+    )
 
 
 def test_rounding_is_that_of_the_deviation_of_contrasts():
     exact = function(lambda x: adenines(x.astype(float)) * 7.3, dtype="float64")
-    coarse = function(lambda x: np.round(adenines(x.astype(float)) * 7.3, 1), dtype="float64")
+    coarse = function(
+        lambda x: np.round(adenines(x.astype(float)) * 7.3, 1), dtype="float64"
+    )
     tokens = np.random.default_rng(0).integers(0, 4, (300, 40), dtype=np.uint8)
     arms = {"control": tokens, "A": np.where(np.arange(40) < 8, np.uint8(0), tokens)}
     other = cg.predict.contrast_deviation(coarse, exact, arms, n_units=700)
-    y, e = (np.stack([p.predict(arms["A"]), p.predict(tokens)]) for p in (coarse, exact))
+    y, e = (
+        np.stack([p.predict(arms["A"]), p.predict(tokens)]) for p in (coarse, exact)
+    )
     found = rounding_against_float64(y, e, CONTRAST, n_units=700)
     np.testing.assert_allclose(found.rms[:, 0], other.rms[:, 0])
     np.testing.assert_allclose(np.abs(found.bias[:, 0]), other.bias_in_se[:, 0])
@@ -204,9 +245,11 @@ def test_rounding_is_that_of_the_deviation_of_contrasts():
 def test_a_parallel_trial_has_larger_standard_errors():
     rng = np.random.default_rng(2)
     unit = rng.normal(size=(1, 500, 1)) * 10
-    exact = unit + rng.normal(size=(2, 500, 1)) * 0.1  # a paired contrast cancels the unit, an unpaired one does not
+    # a paired contrast cancels the unit, an unpaired one does not
+    exact = unit + rng.normal(size=(2, 500, 1)) * 0.1
     crossover, parallel = (
-        rounding_against_float64(exact + 0.01, exact, CONTRAST, n_units=500, dealt=k) for k in (1, 2)
+        rounding_against_float64(exact + 0.01, exact, CONTRAST, n_units=500, dealt=k)
+        for k in (1, 2)
     )
     assert crossover.sd.item() == pytest.approx(0.1 * np.sqrt(2), rel=0.15)
     assert parallel.sd.item() == pytest.approx(np.sqrt(2 * 2 * 100), rel=0.15)
@@ -215,25 +258,39 @@ def test_a_parallel_trial_has_larger_standard_errors():
 def test_other_batches_show_a_shift_and_the_digits():
     y = np.random.default_rng(3).normal(size=(2, 100, 1))
     shifted = y + np.array([0.5, 0.0]).reshape(2, 1, 1)
-    found = rounding_across_batches(np.stack([y, y, shifted]), CONTRAST, eps=0.0, n_units=100)
+    found = rounding_across_batches(
+        np.stack([y, y, shifted]), CONTRAST, eps=0.0, n_units=100
+    )
     sd = (y[0] - y[1]).std(ddof=1)
     assert found.bias.item() == pytest.approx(0.5 / sd * 10)
     digits = rounding_across_batches(np.stack([y, y]), CONTRAST, eps=1e-3, n_units=100)
     assert digits.bias.item() == 0
-    assert digits.rms.item() == pytest.approx(1e-3 * np.sqrt((y**2).sum(0).mean() / 12) / sd)
+    assert digits.rms.item() == pytest.approx(
+        1e-3 * np.sqrt((y**2).sum(0).mean() / 12) / sd
+    )
 
 
 def test_effects_that_do_not_vary_have_no_standard_error():
-    y = np.random.default_rng(4).normal(size=(1, 50, 1)).astype(np.float32).astype(float)
+    y = (
+        np.random.default_rng(4)
+        .normal(size=(1, 50, 1))
+        .astype(np.float32)
+        .astype(float)
+    )
     found = rounding_across_batches(
-        np.stack([np.concatenate([y + 1, y])] * 2), CONTRAST, eps=float(np.finfo(np.float32).eps), n_units=10
+        np.stack([np.concatenate([y + 1, y])] * 2),
+        CONTRAST,
+        eps=float(np.finfo(np.float32).eps),
+        n_units=10,
     )
     assert found.constant.all()
     assert found.bias.item() == found.mcse.item() == 0
 
 
 def test_warns_of_half_precision():
-    found = cg.check(design(100_000), function(lambda x: adenines(x).astype(np.float16)))
+    found = cg.check(
+        design(100_000), function(lambda x: adenines(x).astype(np.float16))
+    )
     assert line(found, "numerical floor").state == "warn"
     assert "float32" in line(found, "numerical floor").text
 
@@ -263,7 +320,8 @@ def test_counts_each_sequence_once():
         asked.append(len(x))
         return adenines(x)
 
-    arms = {"untreated": cg.Untreated(), "all": cg.Embed("ACGTACGT", at=0)}  # one sequence for every unit
+    # one sequence for every unit
+    arms = {"untreated": cg.Untreated(), "all": cg.Embed("ACGTACGT", at=0)}
     trial = design(10_000, arms, length=8)
     found = cg.check(trial, function(counting))
     asked.clear()
@@ -274,7 +332,9 @@ def test_counts_each_sequence_once():
 
 
 class Clock:
-    """Seconds that pass while a predictor answers, and a little with each look: no machine's noise is in them."""
+    """Seconds that pass while a predictor answers, and a little with each look: no
+    machine's noise is in them.
+    """
 
     def __init__(self, monkeypatch):
         self.now = 0.0
@@ -303,7 +363,11 @@ def test_expects_the_time_that_a_trial_takes(monkeypatch):
 
 
 def test_looks_at_few_units_of_a_slow_predictor(monkeypatch):
-    for module, name, seconds in ((_check, "_SECONDS", 1.0), (cost, "_SECONDS", 0.4), (cost, "_PACE_SECONDS", 0.5)):
+    for module, name, seconds in (
+        (_check, "_SECONDS", 1.0),
+        (cost, "_SECONDS", 0.4),
+        (cost, "_PACE_SECONDS", 0.5),
+    ):
         monkeypatch.setattr(module, name, seconds)
     clock = Clock(monkeypatch)
     found = cg.check(design(10_000), clock.slow(0.01))
@@ -314,17 +378,29 @@ def test_looks_at_few_units_of_a_slow_predictor(monkeypatch):
 
 @pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
 def test_knows_the_size_of_a_store(tmp_path, keep):
-    arms = {"untreated": cg.Untreated(), **{word: cg.Embed(word, at=20) for word in ("GATA", "TATA", "CACC")}}
+    arms = {
+        "untreated": cg.Untreated(),
+        **{word: cg.Embed(word, at=20) for word in ("GATA", "TATA", "CACC")},
+    }
     trial = design(20_000, arms, contrasts="untreated")
-    predictor = function(lambda x: np.stack([adenines(x), x[:, 1].mean(1)], 1), tasks=["a", "c"])
+    predictor = function(
+        lambda x: np.stack([adenines(x), x[:, 1].mean(1)], 1), tasks=["a", "c"]
+    )
     found = cg.check(trial, predictor)
     cg.run(trial, predictor, rng=0, store=tmp_path / "t.zarr", keep=keep)
-    size = sum(path.stat().st_size for path in (tmp_path / "t.zarr").rglob("*") if path.is_file())
+    size = sum(
+        path.stat().st_size
+        for path in (tmp_path / "t.zarr").rglob("*")
+        if path.is_file()
+    )
     assert 0.7 < found.disk[keep] / size < 1.4
 
 
 def test_says_where_memory_does_not_hold_a_trial():
-    predictor = function(lambda x: np.repeat(x[:, 0].mean(1)[:, None], 64, 1), tasks=[f"t{k}" for k in range(64)])
+    predictor = function(
+        lambda x: np.repeat(x[:, 0].mean(1)[:, None], 64, 1),
+        tasks=[f"t{k}" for k in range(64)],
+    )
     found = cg.check(design(5 * 10**10), predictor)  # 24 TB
     assert line(found, "memory").state == "warn"
     assert "store=" in line(found, "memory").text
@@ -339,7 +415,9 @@ def test_says_where_memory_does_not_hold_a_trial():
     [
         design(1),
         design(2),
-        design(50, assignment="parallel", arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}),
+        design(
+            50, assignment="parallel", arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}
+        ),
         design(300, arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}),
         design(300, contrasts={"half": {"GATA": 0.5, "untreated": -0.5}}),
     ],
@@ -350,11 +428,18 @@ def test_looks_at_every_kind_of_trial(trial):
     assert found.ok
     assert len(found.findings) == len(NAMES)
     assert np.isfinite(found.floor["most"]).all()
-    assert ("moments" in found.disk) == (trial.assignment == "crossover" and trial.n_units > 1)
+    assert ("moments" in found.disk) == (
+        trial.assignment == "crossover" and trial.n_units > 1
+    )
 
 
 def test_names_the_worst_member_of_an_ensemble():
-    pair = cg.Ensemble({"even": cg.FunctionPredictor(lambda x: x[:, [0, 3]].mean((1, 2))), "odd": function(adenines)})
+    pair = cg.Ensemble(
+        {
+            "even": cg.FunctionPredictor(lambda x: x[:, [0, 3]].mean((1, 2))),
+            "odd": function(adenines),
+        }
+    )
     found = cg.check(design(), pair)
     assert found.floor["rms"].dims == ("contrast", "task", "model")
     assert found.strand_asymmetry.sel(model="even").item() == 0
@@ -389,17 +474,41 @@ def test_looks_at_a_predictor_of_the_users_own():
 
 
 def test_contrasts_are_spread_over_all_and_weigh_few_arms():
-    many = design(10, {"untreated": cg.Untreated(), **{f"at {i}": cg.Embed("GATA", at=i) for i in range(40)}})
-    assert list(contrasts_to_check(many, most=3, most_arms=9)) == ["at 0", "at 20", "at 39"]
+    many = design(
+        10,
+        {
+            "untreated": cg.Untreated(),
+            **{f"at {i}": cg.Embed("GATA", at=i) for i in range(40)},
+        },
+    )
+    assert list(contrasts_to_check(many, most=3, most_arms=9)) == [
+        "at 0",
+        "at 20",
+        "at 39",
+    ]
     wide = dict.fromkeys(many.arm_names[1:], -1 / 40) | {"untreated": 1}
     meaned = design(10, many.named_arms, contrasts={"mean": wide})
-    assert contrasts_to_check(meaned, most=3, most_arms=9) == {"at 0 - untreated": {"at 0": 1.0, "untreated": -1.0}}
+    assert contrasts_to_check(meaned, most=3, most_arms=9) == {
+        "at 0 - untreated": {"at 0": 1.0, "untreated": -1.0}
+    }
 
 
 def test_the_control_is_the_one_that_the_design_names():
     assert reference_arm(design(contrasts="GATA")) == "GATA"
-    assert reference_arm(design(arms={"TATA": cg.Embed("TATA", at=3), "Control": cg.Embed("CCCC", at=3)})) == "Control"
-    assert reference_arm(design(arms={"TATA": cg.Embed("TATA", at=3), "b": cg.Embed("CCCC", at=3)})) == "TATA"
+    assert (
+        reference_arm(
+            design(
+                arms={"TATA": cg.Embed("TATA", at=3), "Control": cg.Embed("CCCC", at=3)}
+            )
+        )
+        == "Control"
+    )
+    assert (
+        reference_arm(
+            design(arms={"TATA": cg.Embed("TATA", at=3), "b": cg.Embed("CCCC", at=3)})
+        )
+        == "TATA"
+    )
 
 
 # the command
@@ -427,7 +536,9 @@ def load():
 
 def checked(tmp_path, predictor):
     (tmp_path / "trial.toml").write_text(FILE.format(predictor=predictor))
-    return CliRunner().invoke(cli.app, ["check", str(tmp_path / "trial.toml")], catch_exceptions=False)
+    return CliRunner().invoke(
+        cli.app, ["check", str(tmp_path / "trial.toml")], catch_exceptions=False
+    )
 
 
 def test_command_prints_the_check(tmp_path):
@@ -440,7 +551,9 @@ def test_command_prints_the_check(tmp_path):
 
 def test_command_fails_where_the_trial_would_be_refused(tmp_path):
     (tmp_path / "net.py").write_text(NET.format(minus="x[:, 0].mean()"))
-    found = checked(tmp_path, f'factory = "{tmp_path / "net.py"}:load"\nscale = "share"')
+    found = checked(
+        tmp_path, f'factory = "{tmp_path / "net.py"}:load"\nscale = "share"'
+    )
     assert found.exit_code == 1
     assert "FAIL  batch-mate independence" in found.stdout
     assert found.stdout.endswith("Not fit for a trial yet: batch-mate independence.\n")
@@ -473,15 +586,30 @@ def network(torch, seed=0):
     )
 
 
-LONG = {"length": 200, "arms": {"untreated": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=90)}}
+LONG = {
+    "length": 200,
+    "arms": {"untreated": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=90)},
+}
 
 
 @pytest.fixture(scope="module")
 def looked_at(torch):
     predictor = cg.TorchPredictor(network(torch), tasks=["a", "b"], device="cpu")
-    before = (torch.get_num_threads(), predictor.fingerprint, predictor.resolve_batch_size(200))
+    before = (
+        torch.get_num_threads(),
+        predictor.fingerprint,
+        predictor.resolve_batch_size(200),
+    )
     found = cg.check(design(**LONG), predictor)
-    return found, before, (torch.get_num_threads(), predictor.fingerprint, predictor.resolve_batch_size(200))
+    return (
+        found,
+        before,
+        (
+            torch.get_num_threads(),
+            predictor.fingerprint,
+            predictor.resolve_batch_size(200),
+        ),
+    )
 
 
 @pytest.mark.torch
@@ -499,12 +627,15 @@ def test_a_network_is_left_as_it_was(looked_at):
     assert before == after
     assert {1, before[0]} <= found.by_threads.keys()
     assert found.memory >= found.batch_size * (16 * 200 + 4 * 200) * 4
-    assert max(found.by_batch) * 16 * 200 * 4 < 2**25  # never past the size where memory is mapped afresh
+    # never past the size where memory is mapped afresh
+    assert max(found.by_batch) * 16 * 200 * 4 < 2**25
 
 
 @pytest.mark.torch
 def test_half_precision_does_not_cancel(torch):
-    predictor = cg.TorchPredictor(network(torch).bfloat16(), dtype="bfloat16", device="cpu")
+    predictor = cg.TorchPredictor(
+        network(torch).bfloat16(), dtype="bfloat16", device="cpu"
+    )
     found = cg.check(design(100_000, **LONG), predictor)
     assert line(found, "numerical floor").state == "warn"
     assert (found.floor["rms"] > 1e-3).any()
@@ -512,10 +643,15 @@ def test_half_precision_does_not_cancel(torch):
 
 @pytest.mark.torch
 def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked_at):
-    used = cg.check(design(300, **LONG), cg.TorchPredictor(network(torch), device="cpu", incremental=True))
+    used = cg.check(
+        design(300, **LONG),
+        cg.TorchPredictor(network(torch), device="cpu", incremental=True),
+    )
     for found, words in ((looked_at[0], "applies and is not in use"), (used, "in use")):
         assert found.speedup is not None
-        assert line(found, "incremental path").text.startswith(words if found.incremental else "not worth it")
+        assert line(found, "incremental path").text.startswith(
+            words if found.incremental else "not worth it"
+        )
 
 
 @pytest.mark.torch
@@ -529,7 +665,9 @@ def test_says_which_layer_is_not_local(torch):
             return self.gru(x.transpose(1, 2))[0].mean((1, 2))
 
     torch.manual_seed(0)
-    found = cg.check(design(200), cg.TorchPredictor(Recurrent(), device="cpu", incremental=True))
+    found = cg.check(
+        design(200), cg.TorchPredictor(Recurrent(), device="cpu", incremental=True)
+    )
     assert found.ok
     assert found.incremental is False
     assert "gru" in line(found, "incremental path").text
@@ -537,7 +675,9 @@ def test_says_which_layer_is_not_local(torch):
 
 @pytest.mark.torch
 def test_members_of_an_ensemble_of_networks(torch):
-    pair = cg.Ensemble([cg.TorchPredictor(network(torch, seed), device="cpu") for seed in (0, 1)])
+    pair = cg.Ensemble(
+        [cg.TorchPredictor(network(torch, seed), device="cpu") for seed in (0, 1)]
+    )
     found = cg.check(design(100, **LONG), pair)
     assert found.ok
     assert found.floor.attrs["method"] == "against float64"
@@ -548,19 +688,27 @@ def test_the_worst_shift_may_be_downwards():
     y = np.random.default_rng(3).normal(size=(2, 100, 1))
     up, down = (y + np.array([shift, 0.0]).reshape(2, 1, 1) for shift in (0.2, -0.5))
     sd = (y[0] - y[1]).std(ddof=1)
-    found = rounding_across_batches(np.stack([y, up, down]), CONTRAST, eps=0.0, n_units=100)
+    found = rounding_across_batches(
+        np.stack([y, up, down]), CONTRAST, eps=0.0, n_units=100
+    )
     assert found.bias.item() == pytest.approx(-0.5 / sd * 10)
 
 
 def test_a_parallel_trial_is_measured_by_the_variances_of_its_arms():
     exact = np.random.default_rng(2).normal(size=(2, 8, 1))
-    found = rounding_against_float64(exact + 0.01, exact, CONTRAST, n_units=500, dealt=2)
-    assert found.sd.item() == pytest.approx(np.sqrt(2 * exact.var(axis=1, ddof=1).sum()), rel=1e-9)
+    found = rounding_against_float64(
+        exact + 0.01, exact, CONTRAST, n_units=500, dealt=2
+    )
+    assert found.sd.item() == pytest.approx(
+        np.sqrt(2 * exact.var(axis=1, ddof=1).sum()), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_bias_in_either_direction_is_found_and_called_the_same(sign):
-    """One contrast of two has it; it is a fifth of a standard error, twice what is allowed."""
+    """One contrast of two has it; it is a fifth of a standard error, twice what is
+    allowed.
+    """
     rng = np.random.default_rng(4)
     exact = rng.normal(size=(2, 2_000, 2))
     shift = sign * 0.2 * np.sqrt(2 / 400) * np.array([[[0.0, 1.0]], [[0.0, 0.0]]])
@@ -569,7 +717,10 @@ def test_a_bias_in_either_direction_is_found_and_called_the_same(sign):
     assert found.bias[0, 1] * sign == pytest.approx(0.2, rel=0.05)
     dims = ("contrast", "task")
     names = ("rms", "bias", "mcse", "most", "constant")
-    table = xr.Dataset({name: (dims, getattr(found, name)) for name in names}, {"contrast": ["A"], "task": ["x", "y"]})
+    table = xr.Dataset(
+        {name: (dims, getattr(found, name)) for name in names},
+        {"contrast": ["A"], "task": ["x", "y"]},
+    )
     said = findings.floor(table.assign_attrs(method="against float64"), 400)
     assert said.state == "warn"
     assert "(A, y)" in said.text

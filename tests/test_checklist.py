@@ -1,4 +1,6 @@
-"""The checklist of a paper: the page of the docs is that of the code, and every line is filled in from the result."""
+"""The checklist of a paper: the page of the docs is that of the code, and every line is
+filled in from the result.
+"""
 
 from pathlib import Path
 
@@ -17,7 +19,9 @@ def decisions():
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=400)
     plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
-    return cg.analyze(cg.run(design, cg.zoo.oracle("gata1_like"), rng=4, analysis=plan), rng=0)
+    return cg.analyze(
+        cg.run(design, cg.zoo.oracle("gata1_like"), rng=4, analysis=plan), rng=0
+    )
 
 
 def filled(text, what):
@@ -48,7 +52,9 @@ def test_deviations_and_the_lock_are_said(decisions):
 
 
 def test_without_a_plan_no_deviation_is_claimed_absent(decisions):
-    attrs = {name: value for name, value in decisions.attrs.items() if name != "analysis"}
+    attrs = {
+        name: value for name, value in decisions.attrs.items() if name != "analysis"
+    }
     bare = decisions.drop_attrs(deep=False).assign_attrs(attrs)
     assert filled(checklist(bare), "every deviation") == "missing"
     assert filled(checklist(bare), "fixed before") == "missing"
@@ -56,7 +62,10 @@ def test_without_a_plan_no_deviation_is_claimed_absent(decisions):
 
 def test_each_check_of_a_refutation_has_a_line(decisions):
     refutation = xr.Dataset(
-        {"status": ("check", ["pass", "fail"]), "reason": ("check", ["as large as | chance", "shifted"])},
+        {
+            "status": ("check", ["pass", "fail"]),
+            "reason": ("check", ["as large as | chance", "shifted"]),
+        },
         {"check": ["placebo words", "null shift"]},
     )
     text = checklist(decisions, refutation=refutation)

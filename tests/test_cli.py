@@ -57,7 +57,9 @@ def load():
 
 
 def call(*args, code=0):
-    found = CliRunner().invoke(cli.app, [str(arg) for arg in args], catch_exceptions=False)
+    found = CliRunner().invoke(
+        cli.app, [str(arg) for arg in args], catch_exceptions=False
+    )
     assert found.exit_code == code, found.output
     return found
 
@@ -82,7 +84,9 @@ def test_version_and_help():
 def test_help_names_every_target():
     words = " ".join(call("estimate", "--help").stdout.replace("│", " ").split())
     said = re.search(r"--target \S+ (.*?)\. --ci-prob", words)[1]
-    assert [name.removeprefix("or ").strip("'") for name in said.split(", ")] == list(TARGETS)
+    assert [name.removeprefix("or ").strip("'") for name in said.split(", ")] == list(
+        TARGETS
+    )
 
 
 def test_demo_agrees_with_the_truth(tmp_path):
@@ -96,7 +100,9 @@ def test_demo_agrees_with_the_truth(tmp_path):
     ]
     assert (tmp_path / "demo" / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert "40 placebo words" in found.stdout
-    header = next(line for line in found.stdout.splitlines() if line.startswith("contrast"))
+    header = next(
+        line for line in found.stdout.splitlines() if line.startswith("contrast")
+    )
     assert header.split() == [
         "contrast",
         "task",
@@ -111,7 +117,9 @@ def test_demo_agrees_with_the_truth(tmp_path):
         "truth",
         "z",
     ]
-    lines = [line for line in found.stdout.splitlines() if re.search(r" [+-]\d\.\d$", line)]
+    lines = [
+        line for line in found.stdout.splitlines() if re.search(r" [+-]\d\.\d$", line)
+    ]
     z = np.array([float(line.split()[-1]) for line in lines])
     assert len(z) == 6
     assert np.all(np.abs(z) < 4.5)
@@ -149,11 +157,20 @@ def test_a_file_that_we_did_not_write_is_not_written_over(trial, tmp_path):
         folder = tmp_path / f"{command} {name}"
         folder.mkdir()
         (folder / name).write_text("mine")
-        wrong = [command, *([trial] if command == "run" else ["--n-units", 20]), "--out", folder]
-        refused(*wrong, said=[f"holds another {name} already", "--force to write over it"])
+        wrong = [
+            command,
+            *([trial] if command == "run" else ["--n-units", 20]),
+            "--out",
+            folder,
+        ]
+        refused(
+            *wrong, said=[f"holds another {name} already", "--force to write over it"]
+        )
         assert [path.read_text() for path in folder.iterdir()] == ["mine"]
         call(*wrong, "--force")
-        assert read_spec(folder / "trial.toml").name == ("demo" if command == "demo" else "trial")
+        assert read_spec(folder / "trial.toml").name == (
+            "demo" if command == "demo" else "trial"
+        )
 
 
 def test_what_run_wrote_says_so_and_is_written_over(trial, results):
@@ -167,7 +184,14 @@ def test_what_run_wrote_says_so_and_is_written_over(trial, results):
 
 def test_a_folder_in_the_place_of_a_file_is_one_line(trial, results):
     (results / "forest.png").mkdir()
-    refused("run", trial, "--out", results, "--force", said=["forest.png is a folder", "choose another --out"])
+    refused(
+        "run",
+        trial,
+        "--out",
+        results,
+        "--force",
+        said=["forest.png is a folder", "choose another --out"],
+    )
     refused("demo", "--out", results, "--force", said="forest.png is a folder")
     found = call("estimate", results, code=2)
     assert "95 % interval" in found.stdout
@@ -188,16 +212,32 @@ def test_names_are_written_as_they_are(trial, tmp_path, name):
 
 def test_a_device_is_one_that_the_predictor_runs_on(trial, tmp_path):
     asked = ["run", trial, "--out", tmp_path / "x"]
-    refused(*asked, "--device", "nonsense", said="--device = 'nonsense' is not a device; say one of auto, cpu, cuda")
-    refused(*asked, "--device", "cuda", said="--device = 'cuda': a predictor of the zoo runs on the CPU")
+    refused(
+        *asked,
+        "--device",
+        "nonsense",
+        said="--device = 'nonsense' is not a device; say one of auto, cpu, cuda",
+    )
+    refused(
+        *asked,
+        "--device",
+        "cuda",
+        said="--device = 'cuda': a predictor of the zoo runs on the CPU",
+    )
     call(*asked, "--device", "cpu")
 
 
 def test_a_machine_without_memory_or_space_is_one_line(monkeypatch, trial, results):
     wrongs = (
-        (MemoryError("Unable to allocate 7 TiB."), "not enough memory (Unable to allocate 7 TiB); ask for less"),
+        (
+            MemoryError("Unable to allocate 7 TiB."),
+            "not enough memory (Unable to allocate 7 TiB); ask for less",
+        ),
         (MemoryError(), "not enough memory (none is left)"),
-        (OSError(28, "No space left on device"), "No space left on device; free some space"),
+        (
+            OSError(28, "No space left on device"),
+            "No space left on device; free some space",
+        ),
         (PermissionError(13, "Permission denied", "a.nc"), "a.nc: Permission denied; "),
         (
             FileNotFoundError(2, "No such file or directory", "a.tsv"),
@@ -240,7 +280,9 @@ def test_run_writes_what_python_computes(trial, tmp_path):
     spec = read_spec(trial)
     outcomes = store.load(tmp_path / "results" / "outcomes.nc", "outcomes")
     again = cg.run(spec.design, cg.zoo.oracle("gata1_like"), rng=3)
-    assert outcomes.identical(again.assign_attrs(cg.protocol.machine_attrs() | spec.attrs))
+    assert outcomes.identical(
+        again.assign_attrs(cg.protocol.machine_attrs() | spec.attrs)
+    )
     assert outcomes.attrs["analysis"] == '{"control": "placebo", "rope": [-0.1, 0.1]}'
     assert read_spec(tmp_path / "results" / "trial.toml") == spec
 
@@ -270,7 +312,18 @@ def test_estimate_gives_what_the_verbs_give(results):
 
 @pytest.mark.once
 def test_options_win_over_the_file(results):
-    call("estimate", results, "--control", "untreated", "--ci-prob", "0.5", "--adjust", "holm", "--cluster", "none")
+    call(
+        "estimate",
+        results,
+        "--control",
+        "untreated",
+        "--ci-prob",
+        "0.5",
+        "--adjust",
+        "holm",
+        "--cluster",
+        "none",
+    )
     written = store.load(results / "estimates.nc", "estimates")
     assert written.attrs["control"] == "untreated"
     assert written.attrs["ci_prob"] == 0.5
@@ -283,16 +336,22 @@ def test_options_win_over_the_file(results):
 @pytest.mark.once
 def test_removed_results_are_named(trial, results):
     assert "Removed" not in call("analyze", results).stdout
-    assert "Removed" not in call("analyze", results).stdout  # written anew, so nothing is gone
+    # written anew, so nothing is gone
+    assert "Removed" not in call("analyze", results).stdout
     assert "Removed" not in call("estimate", results).stdout
-    assert "Removed estimates.nc, decisions.nc, forest.png: " in call("run", trial, "--out", results, "--force").stdout
+    assert (
+        "Removed estimates.nc, decisions.nc, forest.png: "
+        in call("run", trial, "--out", results, "--force").stdout
+    )
     call("analyze", results, "--error", "local", "--keep-draws")
     assert "Removed posterior.nc: " in call("analyze", results).stdout
     assert not (results / "posterior.nc").exists()
 
 
 @pytest.mark.once
-def test_a_page_of_other_results_is_removed_and_one_of_the_same_results_kept(trial, results):
+def test_a_page_of_other_results_is_removed_and_one_of_the_same_results_kept(
+    trial, results
+):
     call("analyze", results, "--error", "bh")
     call("report", results)
     assert "Removed" not in call("analyze", results, "--error", "bh").stdout
@@ -309,7 +368,9 @@ def test_a_page_of_other_results_is_removed_and_one_of_the_same_results_kept(tri
 
 
 @pytest.mark.once
-def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written(results):
+def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written(
+    results,
+):
     call("analyze", results, "--error", "bh")
     call("report", results)
 
@@ -329,9 +390,17 @@ def test_what_a_deleted_trial_on_disk_left_is_removed(trial, tmp_path):
     call("run", trial, "--out", out, "--store")
     call("analyze", out)
     call("report", out)
-    assert "Removed" not in call("run", trial, "--out", out, "--store").stdout  # complete already
+    # complete already
+    assert "Removed" not in call("run", trial, "--out", out, "--store").stdout
     shutil.rmtree(out / "trial.zarr")
-    refused("run", trial, "--out", out, "--store", said="holds another estimates.nc already; choose another --out")
+    refused(
+        "run",
+        trial,
+        "--out",
+        out,
+        "--store",
+        said="holds another estimates.nc already; choose another --out",
+    )
     said = call("run", trial, "--out", out, "--store", "--force").stdout
     assert "Removed estimates.nc, decisions.nc, forest.png, report.html: " in said
 
@@ -353,15 +422,25 @@ def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     trial.write_text(QUICK.replace("n = 3", "n = 22"))
     out = tmp_path / "shared"
     call("run", trial, "--out", out)
-    assert "and tasks share nothing: most of them are too skewed" in call("analyze", out, "--across", "task").stdout
+    assert (
+        "and tasks share nothing: most of them are too skewed"
+        in call("analyze", out, "--across", "task").stdout
+    )
     call("analyze", out, "--across", "task", "--error", "local")
     found = verdicts(out)
     assert found.attrs["across"] == "task"
-    assert (found.attrs["error"], found.attrs["exploratory"]) == ("local", "across, error")
+    assert (found.attrs["error"], found.attrs["exploratory"]) == (
+        "local",
+        "across, error",
+    )
     assert (out / "sharing.png").stat().st_size > 5_000
     assert "Removed sharing.png: " in call("analyze", out).stdout
-    refused("analyze", out, "--across", "model", said="--across = 'model' must be one of")
-    trial.write_text(QUICK.replace("n = 3", "n = 22") + 'across = "task"\nerror = "local"\n')
+    refused(
+        "analyze", out, "--across", "model", said="--across = 'model' must be one of"
+    )
+    trial.write_text(
+        QUICK.replace("n = 3", "n = 22") + 'across = "task"\nerror = "local"\n'
+    )
     call("run", trial, "--out", out, "--force")
     assert "Removed" not in call("analyze", out).stdout
     assert "exploratory" not in verdicts(out).attrs
@@ -387,14 +466,18 @@ def test_analyze_gives_what_the_verb_gives(results):
     found = call("analyze", results, "--error", "bh")
     outcomes = store.load(results / "outcomes.nc", "outcomes")
     ask = Analysis(control="placebo", rope=(-0.1, 0.1), error="bh")
-    with pytest.warns(ExploratoryWarning, match="in error: its results are exploratory"):
+    with pytest.warns(
+        ExploratoryWarning, match="in error: its results are exploratory"
+    ):
         expected = cg.analyze(outcomes, ask, rng=3)
     written = verdicts(results)
     for name in expected.data_vars:
         np.testing.assert_array_equal(written[name], expected[name])
     assert written.attrs["analysis"] == ask.to_json()
     assert written.attrs["exploratory"] == "error"
-    assert found.stderr.startswith("warning: the analysis differs from the one kept with the outcomes in error")
+    assert found.stderr.startswith(
+        "warning: the analysis differs from the one kept with the outcomes in error"
+    )
     for said in (
         "increases",
         "-0.1 to 0.1",
@@ -420,10 +503,25 @@ def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
 
 
 def test_analyze_infers_and_keeps_draws_where_asked(results):
-    by_tests = call("analyze", results, "--law", "normal", "--keep-draws", "--rng", "0").stdout
-    assert "Note: The law and the prior of effects are a posterior's, and tests take none." in by_tests
+    by_tests = call(
+        "analyze", results, "--law", "normal", "--keep-draws", "--rng", "0"
+    ).stdout
+    assert (
+        "Note: The law and the prior of effects are a posterior's, and tests take none."
+        in by_tests
+    )
     assert "No draws to keep" in by_tests
-    call("analyze", results, "--law", "normal", "--error", "local", "--keep-draws", "--rng", "0")
+    call(
+        "analyze",
+        results,
+        "--law",
+        "normal",
+        "--error",
+        "local",
+        "--keep-draws",
+        "--rng",
+        "0",
+    )
     assert verdicts(results).attrs["law"] == "normal"
     assert (results / "posterior.nc").stat().st_size > 10_000
     call("estimate", results)
@@ -442,7 +540,10 @@ def test_analyze_infers_and_keeps_draws_where_asked(results):
         (["--rope", "-0.2", "0.3"], "-0.2 to 0.3"),
         (["--rope", "-0.2 0.3"], "-0.2 to 0.3"),
         (["--rope", "0"], "0"),
-        (["--rope", "0.2 sd"], "0.2 sd of the control arm = ±0.03154 (K562), ±0.01136 (HepG2)"),
+        (
+            ["--rope", "0.2 sd"],
+            "0.2 sd of the control arm = ±0.03154 (K562), ±0.01136 (HepG2)",
+        ),
     ],
 )
 def test_a_rope_is_said_in_several_ways(results, said, rope):
@@ -454,7 +555,9 @@ def test_a_rope_is_said_in_several_ways(results, said, rope):
 def test_verdicts_come_with_adjusted_p(results):
     assert "q (bh)" in call("analyze", results, "--error", "bh").stdout
     written = store.load(results / "estimates.nc", "estimates")
-    np.testing.assert_array_equal(written["p_adjusted"], cg.adjust(written, method="bh")["p_adjusted"])
+    np.testing.assert_array_equal(
+        written["p_adjusted"], cg.adjust(written, method="bh")["p_adjusted"]
+    )
     assert "p (bh)" in call("estimate", results).stdout
 
 
@@ -464,18 +567,47 @@ def test_adjusted_p_goes_through(results):
     first = store.load(results / "estimates.nc", "estimates")
     assert first.attrs["adjust"] == "bootstrap_t"
     call("analyze", results, "--error", "bh", "--adjust", "bootstrap_t", "--rng", "3")
-    np.testing.assert_array_equal(store.load(results / "estimates.nc", "estimates")["p_adjusted"], first["p_adjusted"])
+    np.testing.assert_array_equal(
+        store.load(results / "estimates.nc", "estimates")["p_adjusted"],
+        first["p_adjusted"],
+    )
     call("estimate", results, "--adjust", "holm", "--family", "all")
-    assert store.load(results / "estimates.nc", "estimates").attrs["family"] == "all p-values of the table"
+    assert (
+        store.load(results / "estimates.nc", "estimates").attrs["family"]
+        == "all p-values of the table"
+    )
 
 
 def test_wrong_questions_are_one_line(trial, results, tmp_path):
-    refused("analyze", results, "--rope=0.1,-0.1", said="--rope = [0.1, -0.1] must be two numbers, the lower first")
-    refused("analyze", results, "--rope", "small", said="--rope = 'small' must be two numbers")
+    refused(
+        "analyze",
+        results,
+        "--rope=0.1,-0.1",
+        said="--rope = [0.1, -0.1] must be two numbers, the lower first",
+    )
+    refused(
+        "analyze",
+        results,
+        "--rope",
+        "small",
+        said="--rope = 'small' must be two numbers",
+    )
     refused("analyze", results, "--error", "fdr", said="--error = 'fdr' must be one of")
     refused("analyze", results, "--law", "ash", said="--law = 'ash' must be one of")
-    refused("analyze", results, "--level", "95", said="--level = 95.0 must be a number above 0.5")
-    refused("analyze", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
+    refused(
+        "analyze",
+        results,
+        "--level",
+        "95",
+        said="--level = 95.0 must be a number above 0.5",
+    )
+    refused(
+        "analyze",
+        results,
+        "--control",
+        "GATA",
+        said="control 'GATA' is not an arm; did you mean 'GATA1'",
+    )
     refused("analyze", tmp_path / "no", said="is not a folder")
     trial.write_text(QUICK.replace("rope = [-0.1, 0.1]", ""))
     call("run", trial, "--out", tmp_path / "plain")
@@ -492,35 +624,53 @@ def test_help_names_every_way():
 @pytest.mark.once
 def test_an_analysis_changed_after_the_outcomes_is_said(results):
     path = results / "trial.toml"
-    path.write_text(path.read_text().replace('control = "placebo"', 'control = "untreated"'))
+    path.write_text(
+        path.read_text().replace('control = "placebo"', 'control = "untreated"')
+    )
     found = call("estimate", results)
-    said = "warning: the analysis differs from the one kept with the outcomes in control: its results are exploratory"
+    said = (
+        "warning: the analysis differs from the one kept with the outcomes in control: "
+        "its results are exploratory"
+    )
     assert found.stderr.startswith(said)
-    assert store.load(results / "estimates.nc", "estimates").attrs["exploratory"] == "control"
+    assert (
+        store.load(results / "estimates.nc", "estimates").attrs["exploratory"]
+        == "control"
+    )
     assert found.stderr.count("\n") == 1
     path.unlink()
     assert call("estimate", results).stderr == ""
-    assert store.load(results / "estimates.nc", "estimates").attrs["control"] == "placebo"
+    assert (
+        store.load(results / "estimates.nc", "estimates").attrs["control"] == "placebo"
+    )
 
 
 @pytest.mark.once
 def test_interactions_and_contrasts_go_through(trial, tmp_path):
     arms = "".join(
-        f'[arms."{a}{b}"]\nsteps = [{", ".join(s for s in steps if s)}]\nlevels = {{ A = {a}, B = {b} }}\n'
+        f'[arms."{a}{b}"]\n'
+        f"steps = [{', '.join(s for s in steps if s)}]\n"
+        f"levels = {{ A = {a}, B = {b} }}\n"
         for a in (0, 1)
         for b in (0, 1)
-        for steps in [['{ embed = "AGATAAG", at = 5 }' * a, '{ embed = "CAGCTG", at = 30 }' * b]]
+        for steps in [
+            ['{ embed = "AGATAAG", at = 5 }' * a, '{ embed = "CAGCTG", at = 30 }' * b]
+        ]
     )
     text = re.sub(r"(?s)\[arms\.untreated\].*", "", QUICK)
     trial.write_text(text + arms + '[analysis]\ninteraction = ["A", "B"]\n')
     call("run", trial, "--out", tmp_path / "a")
     assert "A:B" in call("estimate", tmp_path / "a").stdout
-    trial.write_text(text + arms + '[analysis.contrasts]\nsimple = { "10" = 1, "00" = -1 }\n')
+    trial.write_text(
+        text + arms + '[analysis.contrasts]\nsimple = { "10" = 1, "00" = -1 }\n'
+    )
     call("run", trial, "--out", tmp_path / "b")
     assert "simple" in call("estimate", tmp_path / "b").stdout
     trial.write_text(text + arms)
     call("run", trial, "--out", tmp_path / "c")
-    refused("estimate", tmp_path / "c", said=["which arm is the control?", "--control NAME"])
+    refused(
+        "estimate", tmp_path / "c", said=["which arm is the control?", "--control NAME"]
+    )
     assert "11" in call("estimate", tmp_path / "c", "--control", "00").stdout
 
 
@@ -528,7 +678,12 @@ def test_interactions_and_contrasts_go_through(trial, tmp_path):
 def test_show_before_and_after_estimates(results):
     before = call("show", results).stdout
     arm = "GATA1      do(x[20:27] = AGATAAG)"
-    for said in ("uniform random sequences of 60 bp", arm, "zoo: gata1_like", "rope=[-0.1, 0.1]"):
+    for said in (
+        "uniform random sequences of 60 bp",
+        arm,
+        "zoo: gata1_like",
+        "rope=[-0.1, 0.1]",
+    ):
         assert said in before
     assert "No estimates yet. Next: causalgia analyze" in before
     call("estimate", results)
@@ -539,17 +694,28 @@ def test_show_before_and_after_estimates(results):
 
 
 def test_the_users_own_file_is_named_before_it_is_imported(trial, tmp_path):
-    (tmp_path / "my_net.py").write_text("import sys\nprint('imported', file=sys.stderr)\n" + NET)
-    trial.write_text(QUICK.replace('zoo = "gata1_like"', 'factory = "my_net.py:load"\nscale = "share"'))
+    (tmp_path / "my_net.py").write_text(
+        "import sys\nprint('imported', file=sys.stderr)\n" + NET
+    )
+    trial.write_text(
+        QUICK.replace(
+            'zoo = "gata1_like"', 'factory = "my_net.py:load"\nscale = "share"'
+        )
+    )
     found = call("run", trial, "--out", tmp_path / "results", "--device", "cpu")
     assert str(tmp_path / "my_net.py") in found.stderr.split("imported")[0]
-    assert store.load(tmp_path / "results" / "outcomes.nc", "outcomes").attrs["scale"] == "share"
+    assert (
+        store.load(tmp_path / "results" / "outcomes.nc", "outcomes").attrs["scale"]
+        == "share"
+    )
     assert "tasks gc, a." in found.stdout
 
 
 def test_warnings_are_lines(trial, tmp_path):
     trial.write_text(
-        QUICK.replace("n_units = 300", "n_units = 1").replace('control = "placebo"', 'control = "untreated"')
+        QUICK.replace("n_units = 300", "n_units = 1").replace(
+            'control = "placebo"', 'control = "untreated"'
+        )
     )
     assert "trial: 1 unit, " in call("run", trial, "--out", tmp_path / "one").stdout
     found = call("estimate", tmp_path / "one", "--sentences")
@@ -560,23 +726,71 @@ def test_warnings_are_lines(trial, tmp_path):
 
 
 def test_every_mistake_is_one_line(trial, results, tmp_path):
-    refused("shw", said="No such command 'shw'; did you mean 'show'? See `causalgia --help`")
+    refused(
+        "shw", said="No such command 'shw'; did you mean 'show'? See `causalgia --help`"
+    )
     refused("zzz", said="No such command 'zzz'; see `causalgia --help`")
-    refused("demo", "--seed", "3", said="No such option: --seed; did you mean --rng? See `causalgia demo --help`")
-    refused("analyze", results, "--ci_prb", "0.9", said="No such option: --ci_prb; did you mean --ci-prob? See")
-    refused("--versio", said="No such option: --versio; did you mean --version? See `causalgia --help`")
-    refused("estimate", said=["Missing argument 'DIR'", "see `causalgia estimate --help`"])
+    refused(
+        "demo",
+        "--seed",
+        "3",
+        said="No such option: --seed; did you mean --rng? See `causalgia demo --help`",
+    )
+    refused(
+        "analyze",
+        results,
+        "--ci_prb",
+        "0.9",
+        said="No such option: --ci_prb; did you mean --ci-prob? See",
+    )
+    refused(
+        "--versio",
+        said="No such option: --versio; did you mean --version? See `causalgia --help`",
+    )
+    refused(
+        "estimate", said=["Missing argument 'DIR'", "see `causalgia estimate --help`"]
+    )
     refused("run", trial, said="--out")
     refused("run", trial, "--out", tmp_path / "x", "--fast", said="No such option")
     refused("demo", "--n-units", "many", said="--n-units")
     refused("demo", "--n-units", "1", said="--n-units")
-    refused("run", tmp_path / "no.toml", "--out", tmp_path / "x", said=["no such file", "causalgia init"])
-    refused("show", tmp_path / "nowhere", said=["is not a folder", "causalgia run trial.toml --out"])
+    refused(
+        "run",
+        tmp_path / "no.toml",
+        "--out",
+        tmp_path / "x",
+        said=["no such file", "causalgia init"],
+    )
+    refused(
+        "show",
+        tmp_path / "nowhere",
+        said=["is not a folder", "causalgia run trial.toml --out"],
+    )
     refused("show", tmp_path, said="holds no outcomes.nc")
-    refused("estimate", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
-    refused("estimate", results, "--ci-prob", "2", said="--ci-prob = 2.0 must be a number from 0.5")
-    refused("estimate", results, "--target", "people", said="--target = 'people' must be one of")
-    refused("estimate", results, "--adjust", "fdr", said="--adjust = 'fdr' must be one of")
+    refused(
+        "estimate",
+        results,
+        "--control",
+        "GATA",
+        said="control 'GATA' is not an arm; did you mean 'GATA1'",
+    )
+    refused(
+        "estimate",
+        results,
+        "--ci-prob",
+        "2",
+        said="--ci-prob = 2.0 must be a number from 0.5",
+    )
+    refused(
+        "estimate",
+        results,
+        "--target",
+        "people",
+        said="--target = 'people' must be one of",
+    )
+    refused(
+        "estimate", results, "--adjust", "fdr", said="--adjust = 'fdr' must be one of"
+    )
     refused("estimate", results, "--cluster", "nobody", said="no coordinate 'nobody'")
     refused("init", trial / "deeper" / "t.toml", said="cannot be made a folder")
     trial.write_text(QUICK.replace("gata1_like", "gata2_like"))
@@ -585,20 +799,42 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
         trial,
         "--out",
         tmp_path / "x",
-        said=["zoo has no oracle 'gata2_like'; did you mean 'gata1_like'", f"{trial}: [predictor]: "],
+        said=[
+            "zoo has no oracle 'gata2_like'; did you mean 'gata1_like'",
+            f"{trial}: [predictor]: ",
+        ],
     )
     trial.write_text(QUICK.replace("n_units = 300", "n_units = x"))
-    refused("run", trial, "--out", tmp_path / "x", said=["line 2, column", "not valid TOML"])
+    refused(
+        "run", trial, "--out", tmp_path / "x", said=["line 2, column", "not valid TOML"]
+    )
     assert not (tmp_path / "x").exists()
     (results / "outcomes.nc").write_bytes(b"rubbish")
     refused("show", results, said=["outcomes.nc: damaged", "make it anew"])
 
 
-def test_messages_name_options_and_commands_not_arguments_and_functions(trial, results, tmp_path):
+def test_messages_name_options_and_commands_not_arguments_and_functions(
+    trial, results, tmp_path
+):
     (tmp_path / "empty" / "trial.zarr").mkdir(parents=True)
-    refused("show", tmp_path / "empty", said="no trial is stored there; causalgia run --store makes one")
-    refused("mpra", "cheapest", said="give a goal (--half-width or --effect) or a limit (--budget or --oligos)")
-    text = QUICK + '[arms.mutant]\nembed = "AGCGAAG"\nat = 20\n[mpra]\noligo_length = 90\nadapters = "lentimpra"\n'
+    refused(
+        "show",
+        tmp_path / "empty",
+        said="no trial is stored there; causalgia run --store makes one",
+    )
+    refused(
+        "mpra",
+        "cheapest",
+        said="give a goal (--half-width or --effect) or a limit (--budget or --oligos)",
+    )
+    text = QUICK + (
+        "[arms.mutant]\n"
+        'embed = "AGCGAAG"\n'
+        "at = 20\n"
+        "[mpra]\n"
+        "oligo_length = 90\n"
+        'adapters = "lentimpra"\n'
+    )
     trial.write_text(text.replace("n_units = 300", "n_units = 20"))
     made = call("mpra", "design", trial, "--out", tmp_path / "library").stdout
     assert "active in your cells, positives in [mpra]" in made
@@ -612,31 +848,56 @@ def test_messages_name_options_and_commands_not_arguments_and_functions(trial, r
 def test_folders_and_broken_links_are_not_written_through(trial, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for more in ((), ("--force",)):
-        refused("init", ".", *more, said=". is a folder; give the name of a file, such as trial.toml")
+        refused(
+            "init",
+            ".",
+            *more,
+            said=". is a folder; give the name of a file, such as trial.toml",
+        )
     (tmp_path / "target").mkdir()
     (tmp_path / "broken.toml").symlink_to(tmp_path / "target" / "t.toml")
     (tmp_path / "out").symlink_to(tmp_path / "nowhere")
-    for more in (("init", "broken.toml"), ("init", "broken.toml", "--force"), ("run", "broken.toml", "--out", "x")):
-        refused(*more, said=["broken.toml is a link to ", "t.toml, which is not there; remove it"])
+    for more in (
+        ("init", "broken.toml"),
+        ("init", "broken.toml", "--force"),
+        ("run", "broken.toml", "--out", "x"),
+    ):
+        refused(
+            *more,
+            said=["broken.toml is a link to ", "t.toml, which is not there; remove it"],
+        )
     assert not list((tmp_path / "target").iterdir())
     refused("run", trial, "--out", "out", said="out is a link to ")
 
 
 def test_a_pipe_is_not_written_to(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    reader = os.open(tmp_path / "pipe.png", os.O_RDONLY | os.O_NONBLOCK)  # without one, a writer waits for ever
-    refused("init", "--force", tmp_path / "pipe.png", said="pipe.png: is a pipe or a device, not a file")
-    ace = xr.Dataset({"ace": (("contrast", "task"), [[1.5]])}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    # without one, a writer waits for ever
+    reader = os.open(tmp_path / "pipe.png", os.O_RDONLY | os.O_NONBLOCK)
+    refused(
+        "init",
+        "--force",
+        tmp_path / "pipe.png",
+        said="pipe.png: is a pipe or a device, not a file",
+    )
+    ace = xr.Dataset(
+        {"ace": (("contrast", "task"), [[1.5]])},
+        coords={"contrast": ["GATA1"], "task": ["K562"]},
+    )
     with pytest.raises(OutcomesError, match="is a pipe or a device"):
         save_figure(cg.plot.forest(ace), tmp_path / "pipe.png")
     os.close(reader)
 
 
 def test_a_refused_run_leaves_no_folder(trial, tmp_path):
-    refused("run", trial, "--out", tmp_path / "a" / "b", "--workers", "0", said="0 workers")
+    refused(
+        "run", trial, "--out", tmp_path / "a" / "b", "--workers", "0", said="0 workers"
+    )
     assert not (tmp_path / "a").exists()
     (tmp_path / "mine").mkdir()
-    refused("run", trial, "--out", tmp_path / "mine", "--workers", "0", said="0 workers")
+    refused(
+        "run", trial, "--out", tmp_path / "mine", "--workers", "0", said="0 workers"
+    )
     assert (tmp_path / "mine").exists()
 
 
@@ -647,7 +908,10 @@ def test_a_run_refused_by_a_cluster_leaves_no_folder(trial, tmp_path):
 
 
 def test_wrong_values_are_plain_words(trial, results):
-    wrong = [("run", trial, "--out", "x", "--keep", "all"), ("analyze", results, "--rng", "x")]
+    wrong = [
+        ("run", trial, "--out", "x", "--keep", "all"),
+        ("analyze", results, "--rng", "x"),
+    ]
     said = ["'all' is not one of", "give a whole number"]
     wrong += [("demo", "--n-units", "1"), ("mpra", "power", "--alpha", "x")]
     said += ["give 2 or more", "give a number"]
@@ -698,14 +962,23 @@ def test_the_program_itself_leaves_no_traceback(tmp_path):
     program = [sys.executable, "-m", "causalgia"]
     (tmp_path / "trial.toml").write_text("n_unit = 3")
     found = subprocess.run(
-        [*program, "run", "trial.toml", "--out", "x"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [*program, "run", "trial.toml", "--out", "x"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert found.returncode == 2
     assert found.stdout == ""
-    assert found.stderr == "error: trial.toml: there is no key 'n_unit' at the top; did you mean 'n_units'?\n"
+    assert found.stderr == (
+        "error: trial.toml: there is no key 'n_unit' at the top; did you mean "
+        "'n_units'?\n"
+    )
     ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
     demo = [*program, "demo", "--n-units", "400"]
-    found = subprocess.run(demo, cwd=tmp_path, env=ascii_only, capture_output=True, check=False)
+    found = subprocess.run(
+        demo, cwd=tmp_path, env=ascii_only, capture_output=True, check=False
+    )
     assert (found.returncode, found.stderr) == (0, b"")
 
 
@@ -714,7 +987,9 @@ def test_a_reader_that_goes_away_stops_no_figure(results):
         read, write = os.pipe()
         os.close(read)
         program = [sys.executable, "-m", "causalgia", command, str(results), "--all"]
-        closed = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, check=False)
+        closed = subprocess.run(
+            program, stdout=write, stderr=subprocess.PIPE, check=False
+        )
         os.close(write)
         assert (closed.returncode, closed.stderr) == (1, b"")
     assert (results / "forest.png").is_file()
@@ -722,30 +997,40 @@ def test_a_reader_that_goes_away_stops_no_figure(results):
 
 def test_help_is_light():
     code = (
-        "import sys\nfrom causalgia.cli import app\n"
-        "heavy = {'numpy', 'xarray', 'numba', 'torch', 'matplotlib', 'scipy', 'pandas'} & set(sys.modules)\n"
+        "import sys\n"
+        "from causalgia.cli import app\n"
+        "heavy = {'numpy', 'xarray', 'numba', 'torch', 'matplotlib', 'scipy', "
+        "'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_program_is_declared():
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())[
+        "project"
+    ]
     assert project["scripts"]["causalgia"] == "causalgia.cli:main"
 
 
 def test_what_was_written_is_opened(results, tmp_path):
     opened = cg.open(results)
     assert opened.contents == ("outcomes",)
-    xr.testing.assert_identical(opened.outcomes, store.load(results / "outcomes.nc", "outcomes"))
-    with pytest.raises(OutcomesError, match=r"holds no decisions\.nc; make it with: causalgia analyze"):
+    xr.testing.assert_identical(
+        opened.outcomes, store.load(results / "outcomes.nc", "outcomes")
+    )
+    with pytest.raises(
+        OutcomesError, match=r"holds no decisions\.nc; make it with: causalgia analyze"
+    ):
         opened.decisions  # noqa: B018
     call("analyze", results, "--error", "local", "--keep-draws")
     opened = cg.open(str(results))
     assert opened.contents == ("outcomes", "estimates", "decisions", "posterior")
     assert repr(opened).endswith("outcomes, estimates, decisions, posterior")
     for table in (opened.estimates, opened.decisions):
-        assert len(table.to_dataframe()) == table.sizes["contrast"] * table.sizes["task"]
+        assert (
+            len(table.to_dataframe()) == table.sizes["contrast"] * table.sizes["task"]
+        )
     again = cg.decide(opened.posterior, rope=(-0.1, 0.1))
     assert (again["verdict"].values == opened.decisions["verdict"].values).all()
 
@@ -764,7 +1049,9 @@ def test_a_stored_trial_of_other_settings_is_named_and_kept(trial, tmp_path):
     call("run", trial, "--out", tmp_path / "stored", "--store")
     kept = (tmp_path / "stored" / "trial.toml").read_text()
     other = tmp_path / "other.toml"
-    other.write_text(re.sub(r"^rng = \d+", "rng = 4711", trial.read_text(), flags=re.MULTILINE))
+    other.write_text(
+        re.sub(r"^rng = \d+", "rng = 4711", trial.read_text(), flags=re.MULTILINE)
+    )
     words = ("other settings (rng ", "there, 4711 now); choose another --out")
     refused("run", other, "--out", tmp_path / "stored", "--store", said=words)
     assert (tmp_path / "stored" / "trial.toml").read_text() == kept
@@ -772,15 +1059,33 @@ def test_a_stored_trial_of_other_settings_is_named_and_kept(trial, tmp_path):
     call("run", other, "--out", tmp_path / "free", "--store")
 
 
-@pytest.mark.parametrize("damage", [b"\n= [[[\n", b"\xff\xfe"], ids=["no TOML", "no UTF-8"])
-def test_a_damaged_file_beside_a_stored_trial_hides_neither_trial(trial, tmp_path, damage):
-    """It is written anew where the trial goes on, and stays where another trial is refused."""
+@pytest.mark.parametrize(
+    "damage", [b"\n= [[[\n", b"\xff\xfe"], ids=["no TOML", "no UTF-8"]
+)
+def test_a_damaged_file_beside_a_stored_trial_hides_neither_trial(
+    trial, tmp_path, damage
+):
+    """It is written anew where the trial goes on, and stays where another trial is
+    refused.
+    """
     call("run", trial, "--out", tmp_path / "stored", "--store")
-    file, whole = tmp_path / "stored" / "trial.toml", (tmp_path / "stored" / "trial.toml").read_bytes()
+    file, whole = (
+        tmp_path / "stored" / "trial.toml",
+        (tmp_path / "stored" / "trial.toml").read_bytes(),
+    )
     file.write_bytes(whole + damage)
     other = tmp_path / "other.toml"
-    other.write_text(re.sub(r"^rng = \d+", "rng = 4711", trial.read_text(), flags=re.MULTILINE))
-    refused("run", other, "--out", tmp_path / "stored", "--store", said=("holds another trial, the rng differs",))
+    other.write_text(
+        re.sub(r"^rng = \d+", "rng = 4711", trial.read_text(), flags=re.MULTILINE)
+    )
+    refused(
+        "run",
+        other,
+        "--out",
+        tmp_path / "stored",
+        "--store",
+        said=("holds another trial, the rng differs",),
+    )
     assert file.read_bytes() == whole + damage
     call("run", trial, "--out", tmp_path / "stored", "--store")
     assert file.read_bytes() == whole
@@ -788,26 +1093,46 @@ def test_a_damaged_file_beside_a_stored_trial_hides_neither_trial(trial, tmp_pat
 
 def test_a_file_of_results_is_opened_by_its_folder(results):
     with pytest.raises(
-        StoreError, match=r"outcomes.nc is a file, and a trial is opened by its folder: cg.open\('.*results'\)"
+        StoreError,
+        match=(
+            r"outcomes.nc is a file, and a trial is opened by its folder: "
+            r"cg.open\('.*results'\)"
+        ),
     ):
         cg.open(results / "outcomes.nc")
 
 
 def test_a_file_deep_in_a_store_is_opened_by_its_folder(tmp_path):
-    design = cg.Design(null=cg.Uniform(length=30), arms={"a": cg.Untreated(), "b": cg.Embed("GATA", at=9)}, n_units=8)
+    design = cg.Design(
+        null=cg.Uniform(length=30),
+        arms={"a": cg.Untreated(), "b": cg.Embed("GATA", at=9)},
+        n_units=8,
+    )
     cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, store=tmp_path / "trial.zarr")
-    with pytest.raises(StoreError, match=r"is a file, and a trial is opened by its folder: cg.open\('.*trial.zarr'\)"):
+    with pytest.raises(
+        StoreError,
+        match=r"is a file, and a trial is opened by its folder: cg.open\('.*trial.zarr'\)",
+    ):
         cg.open(tmp_path / "trial.zarr" / "outcome" / "zarr.json")
 
 
 def test_a_file_of_no_trial_is_not_opened(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(StoreError, match=r"notes.txt is a file, and in no folder of a trial; open the folder that "):
+    with pytest.raises(
+        StoreError,
+        match=r"notes.txt is a file, and in no folder of a trial; open the folder that ",
+    ):
         cg.open(tmp_path / "notes.txt")
 
 
 def test_a_folder_of_nothing_is_not_opened(tmp_path):
-    with pytest.raises(StoreError, match=r"holds no trial on disk, nor any of outcomes\.nc.*causalgia run trial\.toml"):
+    with pytest.raises(
+        StoreError,
+        match=(
+            r"holds no trial on disk, nor any of outcomes\.nc.*causalgia run "
+            r"trial\.toml"
+        ),
+    ):
         cg.open(tmp_path)
     with pytest.raises(StoreError, match="no trial is stored there"):
         cg.open(tmp_path / "nowhere")

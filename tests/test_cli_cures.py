@@ -1,4 +1,6 @@
-"""The command line does as it says: counts are true, hints run as printed, and nothing is lost unsaid."""
+"""The command line does as it says: counts are true, hints run as printed, and nothing
+is lost unsaid.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,18 @@ def bench(tmp_path_factory):
     (where / "trial.toml").write_text(TRIAL)
     call("mpra", "design", where / "trial.toml", "--out", where / "LIB")
     library = cg.mpra.read_library(where / "LIB")
-    frame = library[["oligo_name", "element", "arm", "group"]].to_dataframe().drop_duplicates("oligo_name")
+    frame = (
+        library[["oligo_name", "element", "arm", "group"]]
+        .to_dataframe()
+        .drop_duplicates("oligo_name")
+    )
     frame = frame.assign(log2=np.where(frame["arm"] == "GATA1", 1.0, 0.0))
     counts = cg.mpra.simulate(
-        frame, n_barcodes=12, n_replicates=3, noise=cg.mpra.NoiseModel(sd_barcode=0.4, sd_replicate=0.1), rng=5
+        frame,
+        n_barcodes=12,
+        n_replicates=3,
+        noise=cg.mpra.NoiseModel(sd_barcode=0.4, sd_replicate=0.1),
+        rng=5,
     )
     cg.mpra.to_igvf(counts, where / "counts.tsv.gz", "reporter_experiment_barcode")
     return where
@@ -46,13 +56,23 @@ def bench(tmp_path_factory):
 @pytest.fixture(scope="module")
 def analyzed(bench):
     """The folder of the analyzed counts, and what was printed."""
-    printed = call("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", bench / "measured")
+    printed = call(
+        "mpra",
+        "analyze",
+        bench / "counts.tsv.gz",
+        "--design",
+        bench / "LIB",
+        "--out",
+        bench / "measured",
+    )
     return bench / "measured", printed.stdout
 
 
 def test_the_number_of_elements_printed_is_the_number_named(analyzed):
     _, printed = analyzed
-    before, _, table = printed.partition("The 20 elements of 40 with the largest effects, each in 3 contrasts;")
+    before, _, table = printed.partition(
+        "The 20 elements of 40 with the largest effects, each in 3 contrasts;"
+    )
     assert before
     rows = [line for line in table.partition("\n\n")[0].splitlines()[2:] if line]
     assert len(rows) == 60
@@ -61,27 +81,40 @@ def test_the_number_of_elements_printed_is_the_number_named(analyzed):
 
 def test_estimates_leave_the_verdicts_where_they_are(results):
     call("analyze", results, "--error", "local", "--keep-draws")
-    kept = {name: (results / name).read_bytes() for name in ("decisions.nc", "posterior.nc")}
+    kept = {
+        name: (results / name).read_bytes() for name in ("decisions.nc", "posterior.nc")
+    }
     printed = call("estimate", results).stdout
     assert "Removed" not in printed
     assert "Kept" not in printed
     other = call("estimate", results, "--control", "untreated").stdout
     assert (
-        "Kept decisions.nc: its verdicts are of another analysis than these estimates: they differ in control." in other
+        "Kept decisions.nc: its verdicts are of another analysis than these estimates: "
+        "they differ in control." in other
     )
     assert kept == {name: (results / name).read_bytes() for name in kept}
     shown = call("show", results).stdout
-    assert shown.index("minus untreated") < shown.index("The verdicts in decisions.nc are of another analysis")
-    assert shown.index("The verdicts in decisions.nc") < shown.index("minus placebo", shown.index("minus untreated"))
+    assert shown.index("minus untreated") < shown.index(
+        "The verdicts in decisions.nc are of another analysis"
+    )
+    assert shown.index("The verdicts in decisions.nc") < shown.index(
+        "minus placebo", shown.index("minus untreated")
+    )
     assert shown.count("Verdicts on the ROPE") == 1
 
 
 def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
     out = tmp_path / "many words"
-    trial.write_text(QUICK.replace("n = 3", "n = 100").replace("n_units = 300", "n_units = 20"))
+    trial.write_text(
+        QUICK.replace("n = 3", "n = 100").replace("n_units = 300", "n_units = 20")
+    )
     call("run", trial, "--out", out)
     printed = call("analyze", out).stdout
-    hint = next(line for line in printed.splitlines() if line.startswith("These are the largest"))
+    hint = next(
+        line
+        for line in printed.splitlines()
+        if line.startswith("These are the largest")
+    )
     command = shlex.split(hint.partition(": ")[2])
     assert command[0] == "causalgia"
     assert call(*command[1:]).stdout.count("\nplacebo ") >= 100
@@ -90,8 +123,15 @@ def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
 def test_a_library_is_shown_and_nothing_is_run_into_it(bench):
     shown = call("show", bench / "LIB").stdout
     assert shown.startswith("180 oligos of 230 nt")
-    assert shown.endswith(f"Next: causalgia mpra predict trial.toml --design {bench / 'LIB'} --out virtual\n")
-    refused("estimate", bench / "LIB", said=["oligo library without outcomes", "causalgia mpra predict"])
+    assert shown.endswith(
+        f"Next: causalgia mpra predict trial.toml --design {bench / 'LIB'} --out "
+        "virtual\n"
+    )
+    refused(
+        "estimate",
+        bench / "LIB",
+        said=["oligo library without outcomes", "causalgia mpra predict"],
+    )
 
 
 def test_measured_effects_are_pointed_at(analyzed):
@@ -104,7 +144,15 @@ def test_measured_effects_are_pointed_at(analyzed):
 
 @pytest.mark.parametrize("rope", ["abc", "placebo", "0.2 sd", "0.1,-0.1"])
 def test_a_region_of_the_bench_is_on_log2(bench, tmp_path, rope):
-    asked = ("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", tmp_path / "x")
+    asked = (
+        "mpra",
+        "analyze",
+        bench / "counts.tsv.gz",
+        "--design",
+        bench / "LIB",
+        "--out",
+        tmp_path / "x",
+    )
     found = call(*asked, f"--rope={rope}", code=2)
     assert "must be two numbers on log2" in found.stderr
     assert "placebo," not in found.stderr
@@ -112,11 +160,21 @@ def test_a_region_of_the_bench_is_on_log2(bench, tmp_path, rope):
 
 
 def test_an_option_without_its_value_points_at_its_command():
-    refused("mpra", "analyze", "c.tsv", "--design", "LIB", "--rope", said="see `causalgia mpra analyze --help`")
+    refused(
+        "mpra",
+        "analyze",
+        "c.tsv",
+        "--design",
+        "LIB",
+        "--rope",
+        said="see `causalgia mpra analyze --help`",
+    )
     refused("--bogus", said="see `causalgia --help`")
 
 
-TWO_TASKS = QUICK.replace("rope = [-0.1, 0.1]", "rope = {K562 = [-0.1, 0.1], HepG = [-0.1, 0.1]}")
+TWO_TASKS = QUICK.replace(
+    "rope = [-0.1, 0.1]", "rope = {K562 = [-0.1, 0.1], HepG = [-0.1, 0.1]}"
+)
 
 
 @pytest.mark.parametrize("verb", ["check", "run"])
@@ -132,7 +190,9 @@ def test_one_unit_is_told_a_cure_that_works(trial, tmp_path):
     call("run", trial, "--out", tmp_path / "drawn")
     warned = call("estimate", tmp_path / "drawn").stderr
     assert "draw more units\n" in warned
-    trial.write_text(trial.read_text().replace('placebo = "AGATAAG"\nat', 'embed = "AGCTAAG"\nat'))
+    trial.write_text(
+        trial.read_text().replace('placebo = "AGATAAG"\nat', 'embed = "AGCTAAG"\nat')
+    )
     call("run", trial, "--out", tmp_path / "fixed")
     warned = call("estimate", tmp_path / "fixed").stderr
     assert "or ask --target units" in warned
@@ -149,10 +209,17 @@ def test_one_error_rate_of_a_planned_test():
         "0.05",
         said="--alpha 0.05 and --q 0.1 are two error rates of one test; give one",
     )
-    assert "Error rate of the two-sided test" in " ".join(call("mpra", "power", "--help").stdout.split())
+    assert "Error rate of the two-sided test" in " ".join(
+        call("mpra", "power", "--help").stdout.split()
+    )
 
 
-_ONE_ARM = 'n_units = 50\nrng = 3\nnull = {kind = "uniform", length = 60}\npredictor = {zoo = "gata1_like"}\n'
+_ONE_ARM = (
+    "n_units = 50\n"
+    "rng = 3\n"
+    'null = {kind = "uniform", length = 60}\n'
+    'predictor = {zoo = "gata1_like"}\n'
+)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +227,8 @@ _ONE_ARM = 'n_units = 50\nrng = 3\nnull = {kind = "uniform", length = 60}\npredi
     [
         (
             '[arms."GATA1, core broken"]\nembed = "GATA"\ndelete = [1, 3]\nat = 3',
-            '[arms."GATA1, core broken"] has embed and delete: one intervention an arm; combine them with '
+            '[arms."GATA1, core broken"] has embed and delete: one intervention an '
+            "arm; combine them with "
             "steps = [{embed = ...}, {delete = ...}]",
             "levels",
         ),
@@ -180,7 +248,10 @@ def test_errors_of_arms_are_in_the_words_of_the_file(trial, text, said, unsaid):
 
 
 def test_a_missing_file_of_sequences_is_named_by_its_table(trial):
-    shuffled = _ONE_ARM.replace('kind = "uniform", length = 60', 'kind = "dinucleotide_shuffle", of = "peaks.fa"')
+    shuffled = _ONE_ARM.replace(
+        'kind = "uniform", length = 60',
+        'kind = "dinucleotide_shuffle", of = "peaks.fa"',
+    )
     trial.write_text(f"{shuffled}[arms.untreated]\n")
     found = call("check", trial, code=2).stderr
     assert "[null]: of: " in found
@@ -190,26 +261,55 @@ def test_a_missing_file_of_sequences_is_named_by_its_table(trial):
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [('"4"', "a position counted from 0, or a list such as [4, 12]"), ("[]", "give 1 position or more")],
+    [
+        ('"4"', "a position counted from 0, or a list such as [4, 12]"),
+        ("[]", "give 1 position or more"),
+    ],
 )
 def test_positions_are_a_list(tmp_path, given, said):
     path = tmp_path / "spacing.toml"
     call("init", "--experiment", "spacing", path)
-    path.write_text(path.read_text().replace("distances = [4, 6, 9]", f"distances = {given}"))
+    path.write_text(
+        path.read_text().replace("distances = [4, 6, 9]", f"distances = {given}")
+    )
     refused("check", path, said=said)
 
 
 def test_an_unknown_control_has_one_wording_and_a_hint(results, bench):
-    refused("estimate", results, "--control", "gata1", said="control 'gata1' is not an arm; did you mean 'GATA1'? The")
-    asked = ("mpra", "analyze", bench / "counts.tsv.gz", "--design", bench / "LIB", "--out", bench / "none")
-    refused(*asked, "--control", "gata1", said="control 'gata1' is not an arm; did you mean 'GATA1'")
+    refused(
+        "estimate",
+        results,
+        "--control",
+        "gata1",
+        said="control 'gata1' is not an arm; did you mean 'GATA1'? The",
+    )
+    asked = (
+        "mpra",
+        "analyze",
+        bench / "counts.tsv.gz",
+        "--design",
+        bench / "LIB",
+        "--out",
+        bench / "none",
+    )
+    refused(
+        *asked,
+        "--control",
+        "gata1",
+        said="control 'gata1' is not an arm; did you mean 'GATA1'",
+    )
     refused(*asked, "--contrasts", "GATA1 -", said="for example '`GATA1, near` - ")
 
 
 def test_what_is_under_the_table_says_family_and_levels(results):
     estimated = call("estimate", results, "--adjust", "holm").stdout
-    assert "p-values are adjusted for all 5 contrasts of one task, of which 3 are placebo words." in estimated
-    assert "p-values are adjusted for all" not in call("estimate", results, "--all").stdout
+    assert (
+        "p-values are adjusted for all 5 contrasts of one task, of which 3 are placebo "
+        "words." in estimated
+    )
+    assert (
+        "p-values are adjusted for all" not in call("estimate", results, "--all").stdout
+    )
     assert "Levels differ because" in call("analyze", results).stdout
 
 
@@ -229,11 +329,20 @@ def test_names_with_commas_are_quoted_in_lists(bench):
 
 def test_an_empty_table_is_called_empty(tmp_path, analyzed):
     (tmp_path / "empty.csv").write_text("\n")
-    refused("mpra", "compare", tmp_path / "empty.csv", analyzed[0], said="empty.csv: is empty; give columns")
+    refused(
+        "mpra",
+        "compare",
+        tmp_path / "empty.csv",
+        analyzed[0],
+        said="empty.csv: is empty; give columns",
+    )
 
 
 def test_a_new_folder_is_named(tmp_path):
-    assert f"in the new folder {tmp_path / 'new'}." in call("init", tmp_path / "new" / "x.toml").stdout
+    assert (
+        f"in the new folder {tmp_path / 'new'}."
+        in call("init", tmp_path / "new" / "x.toml").stdout
+    )
     assert "new folder" not in call("init", tmp_path / "y.toml").stdout
 
 
@@ -243,43 +352,97 @@ def test_the_parts_of_a_measured_report_are_one_line_apart(analyzed):
     assert not before.endswith("\n\n\n")
 
 
-def test_a_file_in_the_place_of_a_folder_is_named_with_the_folder_to_give(tmp_path, monkeypatch):
+def test_a_file_in_the_place_of_a_folder_is_named_with_the_folder_to_give(
+    tmp_path, monkeypatch
+):
     """`analyze trial.toml` advised `run trial.toml --out trial.toml`."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my trial.toml").write_text(QUICK)
     call("run", "my trial.toml", "--out", "my results")
     for command in ("analyze", "estimate", "show", "refute", "reproduce"):
-        refused(command, "my trial.toml", said="such as: causalgia run 'my trial.toml' --out results")
-        refused(command, "my results/outcomes.nc", said="is a file; give the folder that it lies in, 'my results'")
+        refused(
+            command,
+            "my trial.toml",
+            said="such as: causalgia run 'my trial.toml' --out results",
+        )
+        refused(
+            command,
+            "my results/outcomes.nc",
+            said="is a file; give the folder that it lies in, 'my results'",
+        )
 
 
-@pytest.mark.parametrize(("file", "what"), [("words.csv", "the words that"), ("concordance.nc", "a comparison of")])
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("words.csv", "the words that"), ("concordance.nc", "a comparison of")],
+)
 def test_a_folder_without_a_trial_is_not_advised_to_run_one_in_it(tmp_path, file, what):
     (tmp_path / file).write_text("")
     for command in ("show", "analyze"):
-        refused(command, tmp_path, said=[f"holds {what}", f"and no trial; see it with: causalgia report {tmp_path}"])
+        refused(
+            command,
+            tmp_path,
+            said=[
+                f"holds {what}",
+                f"and no trial; see it with: causalgia report {tmp_path}",
+            ],
+        )
 
 
 def test_a_check_that_is_none_is_named_as_an_option(tmp_path):
     (tmp_path / "trial.toml").write_text(QUICK)
     call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
     refused(
-        "refute", tmp_path / "results", "--check", "nosuch", said="--check nosuch is not a check; use one of positive"
+        "refute",
+        tmp_path / "results",
+        "--check",
+        "nosuch",
+        said="--check nosuch is not a check; use one of positive",
     )
 
 
 def test_an_empty_table_of_counts_is_said_to_be_empty(bench, tmp_path):
     (tmp_path / "counts.tsv").write_text("")
-    said = "counts.tsv: line 1 is empty; the table is tab-separated, with a header barcode oligo_name"
-    refused("mpra", "analyze", tmp_path / "counts.tsv", "--design", bench / "LIB", "--out", tmp_path / "out", said=said)
+    said = (
+        "counts.tsv: line 1 is empty; the table is tab-separated, with a header "
+        "barcode oligo_name"
+    )
+    refused(
+        "mpra",
+        "analyze",
+        tmp_path / "counts.tsv",
+        "--design",
+        bench / "LIB",
+        "--out",
+        tmp_path / "out",
+        said=said,
+    )
 
 
 def test_the_price_list_to_copy_is_where_the_error_says(tmp_path):
     (tmp_path / "prices.toml").write_text("")
-    error = call("mpra", "cheapest", "--half-width", "0.1", "--price", tmp_path / "prices.toml", code=2).stderr
+    error = call(
+        "mpra",
+        "cheapest",
+        "--half-width",
+        "0.1",
+        "--price",
+        tmp_path / "prices.toml",
+        code=2,
+    ).stderr
     packaged = error.partition("copy the packaged one (")[2].partition(")")[0]
     shutil.copy(packaged, tmp_path / "prices.toml")
-    assert "Prices in " in call("mpra", "cheapest", "--half-width", "0.1", "--price", tmp_path / "prices.toml").stdout
+    assert (
+        "Prices in "
+        in call(
+            "mpra",
+            "cheapest",
+            "--half-width",
+            "0.1",
+            "--price",
+            tmp_path / "prices.toml",
+        ).stdout
+    )
 
 
 OWN = """
@@ -294,11 +457,17 @@ analysis = {control = "none"}
 
 @pytest.fixture
 def own(tmp_path):
-    """A trial of a network of one's own, on shuffles of sequences that have a run of A in their middle."""
+    """A trial of a network of one's own, on shuffles of sequences that have a run of A
+    in their middle.
+    """
     rows = np.random.default_rng(0).choice(list("ACGT"), (60, 30))
     rows[:, 10:20] = "A"
-    (tmp_path / "peaks.fa").write_text("".join(f">{i}\n{''.join(row)}\n" for i, row in enumerate(rows)))
-    (tmp_path / "net.py").write_text("def load():\n    return lambda x: x[:, 1:3].mean((1, 2))\n")
+    (tmp_path / "peaks.fa").write_text(
+        "".join(f">{i}\n{''.join(row)}\n" for i, row in enumerate(rows))
+    )
+    (tmp_path / "net.py").write_text(
+        "def load():\n    return lambda x: x[:, 1:3].mean((1, 2))\n"
+    )
     (tmp_path / "trial.toml").write_text(OWN)
     return tmp_path
 
@@ -306,18 +475,28 @@ def own(tmp_path):
 def test_tasks_of_a_network_are_a_key_of_its_own_table(own):
     """`tasks` are in two tables, and the error named the other one."""
     (own / "trial.toml").write_text(OWN.replace('["gc"]', '["gc", "at"]'))
-    said = "the network has 1 output and tasks in [predictor] names 2: ['gc', 'at']; name each output"
+    said = (
+        "the network has 1 output and tasks in [predictor] names 2: ['gc', 'at']; name "
+        "each output"
+    )
     found = call("run", own / "trial.toml", "--out", own / "results", code=2)
     assert said in found.stderr
 
 
 def test_cures_of_checks_can_be_followed(own):
-    """A trial on shuffles was advised to repeat on shuffles, and a check that was left out to be `checks=[...]`."""
+    """A trial on shuffles was advised to repeat on shuffles, and a check that was left
+    out to be `checks=[...]`.
+    """
     call("run", own / "trial.toml", "--out", own / "results")
     found = call("refute", own / "results").stdout
     assert "ask for it by name: --check\n" in found
-    found = call("refute", own / "results", "--check", "classifier", "--check", "kernel_distance").stdout
-    assert 'repeat the trial on the sequences themselves, which it shuffled: [null] kind = "genomic"' in found
+    found = call(
+        "refute", own / "results", "--check", "classifier", "--check", "kernel_distance"
+    ).stdout
+    assert (
+        "repeat the trial on the sequences themselves, which it shuffled: [null] kind "
+        '= "genomic"' in found
+    )
     assert "dinucleotide_shuffle" not in found
 
 

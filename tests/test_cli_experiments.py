@@ -1,4 +1,6 @@
-"""Experiments on the command line: listed, begun with a file that runs as it is, answered, drawn, analyzed again."""
+"""Experiments on the command line: listed, begun with a file that runs as it is,
+answered, drawn, analyzed again.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ from causalgia.trial_file import example_files, read_spec, settings_of, starter
 SMALL = {
     "word_screen": {"k": 3, "n_placebos": 40, "words": ["UGC", "GCA", "AAA"]},
     "motif_pair": {"distances": [12, 15], "orientations": ["++"]},
-    "motif_pairs": {"distances": [15], "motifs": {"Sox2": "GAACAATGG", "Nanog": "AGCCATCA"}},
+    "motif_pairs": {
+        "distances": [15],
+        "motifs": {"Sox2": "GAACAATGG", "Nanog": "AGCCATCA"},
+    },
     "position": {"at": [2, 17, 30]},
 }
 
@@ -52,15 +57,22 @@ def test_the_catalogue_is_a_line_each():
     said, _, in_python = call("experiments").stdout.partition("\n\n")
     lines = said.splitlines()
     assert [line.split()[0] for line in lines] == list(entries())
-    assert all(line.endswith(entry.question) for line, entry in zip(lines, entries().values(), strict=True))
+    assert all(
+        line.endswith(entry.question)
+        for line, entry in zip(lines, entries().values(), strict=True)
+    )
     head, *others = in_python.splitlines()
     assert head.startswith("In Python")
     for line in others:
         name, words = line.split(maxsplit=1)
         assert getattr(cg.experiments, name).__doc__.startswith(words)
-    assert {"null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions"} == {
-        line.split()[0] for line in others
-    }
+    assert {
+        "null_models",
+        "across_predictors",
+        "tile_search",
+        "greedy_tiles",
+        "junctions",
+    } == {line.split()[0] for line in others}
 
 
 @pytest.mark.parametrize("name", sorted(entries()))
@@ -95,7 +107,8 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path):
     assert set(decisions["contrast"].values) == set(spec.design.named_contrasts)
     assert np.isfinite(decisions["ace"]).all()
     if {"example.fa", "negatives.fa"} & {*example_files(name)}:
-        assert "undecided" not in decisions["verdict"].values  # 60 sequences and more for each exact effect
+        # 60 sequences and more for each exact effect
+        assert "undecided" not in decisions["verdict"].values
 
 
 def test_example_files_of_ones_own_are_left_alone(tmp_path):
@@ -107,7 +120,13 @@ def test_example_files_of_ones_own_are_left_alone(tmp_path):
     assert read_spec(tmp_path / "snps.toml").design.n_units == 24
     (tmp_path / "snps.toml").unlink()
     (tmp_path / "snps_example.fa").write_text(">mine too\n")
-    refused("init", "--experiment", "variants", tmp_path / "snps.toml", said="snps_example.fa exists already")
+    refused(
+        "init",
+        "--experiment",
+        "variants",
+        tmp_path / "snps.toml",
+        said="snps_example.fa exists already",
+    )
 
 
 def read_spec_of(spec, folder):
@@ -135,7 +154,10 @@ def test_run_answers_as_python_does(copies):
     assert written["ace"].values == pytest.approx(answer.decisions["ace"].values)
     assert written["copies"].values[:3].tolist() == [1, 2, 3]
     assert answer.sentences[0] in " ".join(said.split())  # the command wraps it
-    assert "Wrote outcomes.nc, trial.toml, estimates.nc, decisions.nc, experiment.png in" in said
+    assert (
+        "Wrote outcomes.nc, trial.toml, estimates.nc, decisions.nc, experiment.png in"
+        in said
+    )
     kept = store.load(folder / "results" / "outcomes.nc", "outcomes")
     assert kept["outcome"].values == pytest.approx(outcomes["outcome"].values)
     assert kept.attrs["analysis"] == outcomes.attrs["analysis"]
@@ -144,7 +166,9 @@ def test_run_answers_as_python_does(copies):
 
 def test_show_has_the_sentences_and_analyze_answers_again(copies):
     folder, said = copies
-    sentence = next(line for line in said.splitlines() if line.startswith("Task RBFOX1"))
+    sentence = next(
+        line for line in said.splitlines() if line.startswith("Task RBFOX1")
+    )
     assert sentence in call("show", folder / "results").stdout
     again = call("analyze", folder / "results")
     assert again.stderr == ""
@@ -159,24 +183,51 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     assert not (folder / "results" / "experiment.png").exists()
     tested = call("analyze", folder / "results", "--keep-draws")
     assert "No draws to keep" in tested.output
-    refused = call("analyze", folder / "results", "--error", "local", "--keep-draws", code=2)
-    assert "exchangeable = false in [analysis] says that they differ in kind; use --error bh" in " ".join(
-        refused.output.split()
+    refused = call(
+        "analyze", folder / "results", "--error", "local", "--keep-draws", code=2
+    )
+    assert (
+        "exchangeable = false in [analysis] says that they differ in kind; use --error "
+        "bh" in " ".join(refused.output.split())
     )
     assert "excess over single sites" in call("estimate", folder / "results").stdout
 
 
 def test_results_are_not_written_over(copies, tmp_path):
     folder, _ = copies
-    refused("run", folder / "copies.toml", "--out", folder / "results", said="holds outcomes already")
+    refused(
+        "run",
+        folder / "copies.toml",
+        "--out",
+        folder / "results",
+        said="holds outcomes already",
+    )
     (tmp_path / "experiment.png").write_bytes(b"mine")
-    refused("run", folder / "copies.toml", "--out", tmp_path, said="holds another experiment.png already")
-    refused("init", "--experiment", "copies", folder / "copies.toml", said="exists already")
+    refused(
+        "run",
+        folder / "copies.toml",
+        "--out",
+        tmp_path,
+        said="holds another experiment.png already",
+    )
+    refused(
+        "init", "--experiment", "copies", folder / "copies.toml", said="exists already"
+    )
 
 
 def test_unknown_experiments_are_one_line(tmp_path):
-    refused("experiments", "copys", said="there is no experiment 'copys'; did you mean 'copies'?")
-    refused("init", "--experiment", "copys", tmp_path / "x.toml", said="did you mean 'copies'?")
+    refused(
+        "experiments",
+        "copys",
+        said="there is no experiment 'copys'; did you mean 'copies'?",
+    )
+    refused(
+        "init",
+        "--experiment",
+        "copys",
+        tmp_path / "x.toml",
+        said="did you mean 'copies'?",
+    )
     assert not (tmp_path / "x.toml").exists()
 
 
@@ -189,7 +240,9 @@ def load():
 
 def test_every_task_has_its_figure(tmp_path):
     (tmp_path / "net.py").write_text(NET)
-    text = starter("copies").replace('zoo = "rbfox1_like"', 'factory = "net.py:load"\ntasks = ["gc", "a"]')
+    text = starter("copies").replace(
+        'zoo = "rbfox1_like"', 'factory = "net.py:load"\ntasks = ["gc", "a"]'
+    )
     path = tmp_path / "trial.toml"
     path.write_text(text)
     found = call("run", smaller(path), "--out", tmp_path / "results")
@@ -207,8 +260,18 @@ def test_every_task_has_its_figure(tmp_path):
 
 def test_a_design_that_names_its_contrasts_is_estimated_without_a_control(tmp_path):
     (tmp_path / "trial.toml").write_text(
-        'n_units = 40\nrng = 0\ncontrasts = {site = {GATA1 = 1, none = -1}}\n[null]\nkind = "uniform"\nlength = 60\n'
-        '[predictor]\nzoo = "gata1_like"\n[arms.none]\n[arms.GATA1]\nembed = "AGATAAG"\nat = 20\n'
+        "n_units = 40\n"
+        "rng = 0\n"
+        "contrasts = {site = {GATA1 = 1, none = -1}}\n"
+        "[null]\n"
+        'kind = "uniform"\n'
+        "length = 60\n"
+        "[predictor]\n"
+        'zoo = "gata1_like"\n'
+        "[arms.none]\n"
+        "[arms.GATA1]\n"
+        'embed = "AGATAAG"\n'
+        "at = 20\n"
     )
     call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
     assert "site" in call("estimate", tmp_path / "results").stdout
@@ -217,8 +280,18 @@ def test_a_design_that_names_its_contrasts_is_estimated_without_a_control(tmp_pa
 def test_very_many_contrasts_are_not_all_printed(tmp_path):
     arms = "".join(f'[arms."{i}"]\nembed = "AGATAAG"\nat = {i}\n' for i in range(104))
     (tmp_path / "trial.toml").write_text(
-        'n_units = 30\nrng = 0\n[null]\nkind = "uniform"\nlength = 112\n[predictor]\nzoo = "gata1_like"\n'
-        f'[arms.none]\n{arms}[analysis]\ncontrol = "none"\nrope = 0\nerror = "bh"\n'
+        "n_units = 30\n"
+        "rng = 0\n"
+        "[null]\n"
+        'kind = "uniform"\n'
+        "length = 112\n"
+        "[predictor]\n"
+        'zoo = "gata1_like"\n'
+        "[arms.none]\n"
+        f"{arms}[analysis]\n"
+        'control = "none"\n'
+        "rope = 0\n"
+        'error = "bh"\n'
     )
     call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
     short = call("analyze", tmp_path / "results").stdout
@@ -231,7 +304,13 @@ def test_a_long_answer_prints_its_largest():
     ace = np.random.default_rng(0).normal(size=(4_096, 1))
     table = cg.from_effects(ace[:, 0], 0.1, names=[f"w{i}" for i in range(4_096)])
     decisions = cg.decide(table, rope=(-0.5, 0.5))
-    answer = Answer(question="Which?", estimates=table, decisions=decisions, findings={}, sentences=("So.",))
+    answer = Answer(
+        question="Which?",
+        estimates=table,
+        decisions=decisions,
+        findings={},
+        sentences=("So.",),
+    )
     said = str(answer)
     assert len(said.splitlines()) < 70
     assert "4,076 more contrasts" in said
@@ -239,39 +318,67 @@ def test_a_long_answer_prints_its_largest():
     shown = re.findall(r"^w\d+", said, flags=re.MULTILINE)
     assert shown == [f"w{i}" for i in np.argsort(-np.abs(ace[:, 0]))[:20]]
     assert len(largest_contrasts(decisions.isel(contrast=slice(30)))["contrast"]) == 30
-    wide = xr.concat([decisions.assign_coords(task=[f"t{i}"]) for i in range(40)], dim="task")
+    wide = xr.concat(
+        [decisions.assign_coords(task=[f"t{i}"]) for i in range(40)], dim="task"
+    )
     assert largest_contrasts(wide).sizes == {"contrast": 3, "task": 40}
 
 
 def test_an_answer_is_drawn_task_by_task(tmp_path):
-    experiment = cg.experiments.copies(cg.Uniform(length=60), word="AGATAAG", n_units=600)
-    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
+    experiment = cg.experiments.copies(
+        cg.Uniform(length=60), word="AGATAAG", n_units=600
+    )
+    answer = experiment.analyze(
+        cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0
+    )
     assert answer.tasks == ["K562", "HepG2"]
     heading = " ".join(answer.draw().get_title("left").split())
     assert heading.startswith("copies, K562, network ")
     assert heading.endswith(", n = 600: task 1 of 2, with the largest effect")
-    assert answer.draw(task="HepG2").get_title("left").startswith("copies, HepG2, network ")
-    turned = replace(answer, decisions=answer.decisions.isel(task=[1, 0]), estimates=answer.estimates.isel(task=[1, 0]))
+    assert (
+        answer.draw(task="HepG2")
+        .get_title("left")
+        .startswith("copies, HepG2, network ")
+    )
+    turned = replace(
+        answer,
+        decisions=answer.decisions.isel(task=[1, 0]),
+        estimates=answer.estimates.isel(task=[1, 0]),
+    )
     assert (turned.tasks[0], turned.clearest_task) == ("HepG2", "K562")
     write_answer(turned, tmp_path)
-    first, second = (turned.save(tmp_path / f"{task}.png", task=task).read_bytes() for task in ("K562", "HepG2"))
+    first, second = (
+        turned.save(tmp_path / f"{task}.png", task=task).read_bytes()
+        for task in ("K562", "HepG2")
+    )
     assert (tmp_path / "experiment.png").read_bytes() == first
     assert (tmp_path / "experiment_2.png").read_bytes() == second
-    with pytest.raises(ContrastError, match="task 'HeLa' is not there; say task= one of 'K562', 'HepG2'"):
+    with pytest.raises(
+        ContrastError,
+        match="task 'HeLa' is not there; say task= one of 'K562', 'HepG2'",
+    ):
         answer.draw(task="HeLa")
-    assert answer.save(tmp_path / "two.pdf", task="HepG2").read_bytes().startswith(b"%PDF")
+    assert (
+        answer.save(tmp_path / "two.pdf", task="HepG2").read_bytes().startswith(b"%PDF")
+    )
     with pytest.raises(OutcomesError, match="the figure cannot be written"):
         answer.save(tmp_path / "two.xyz")
 
 
 def test_one_unit_is_refused_when_the_design_is_made():
     copies = partial(cg.experiments.copies, cg.Uniform(length=60), word="AGATAAG")
-    with pytest.raises(DesignError, match="'copies' of one unit: an error needs two or more"):
+    with pytest.raises(
+        DesignError, match="'copies' of one unit: an error needs two or more"
+    ):
         copies(n_units=1)
     of_the_unit = replace(copies(n_units=2).analysis, target="units")
     assert replace(copies(n_units=2), n_units=1, analysis=of_the_unit).n_units == 1
     one = cg.Uniform(length=60).sample(1, rng=0)["sequence"].values
     with pytest.raises(DesignError, match="'knock_in' of one unit"):
         cg.experiments.knock_in(one, motif="AGATAAG")
-    with pytest.raises(DesignError, match="'knock_in' of the one sequence .* two sequences or more"):
-        cg.experiments.knock_in(cg.Genomic(of=one, n_draws=5), motif="AGATAAG", placebo="ACCTCCG")
+    with pytest.raises(
+        DesignError, match="'knock_in' of the one sequence .* two sequences or more"
+    ):
+        cg.experiments.knock_in(
+            cg.Genomic(of=one, n_draws=5), motif="AGATAAG", placebo="ACCTCCG"
+        )

@@ -1,4 +1,6 @@
-"""`causalgia report`: a folder of a trial, an experiment or the bench as a page, or as text for a paper."""
+"""`causalgia report`: a folder of a trial, an experiment or the bench as a page, or as
+text for a paper.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,12 @@ def page(folder):
 def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     assert call("report", folder).stdout == f"Wrote {folder / 'report.html'}\n"
     assert "No effect has been estimated yet" in page(folder).text()
-    refused("report", folder, "--markdown", said=("no effects to tabulate", "causalgia analyze"))
+    refused(
+        "report",
+        folder,
+        "--markdown",
+        said=("no effects to tabulate", "causalgia analyze"),
+    )
     call("estimate", folder)
     call("report", folder)
     assert "These are estimates without verdicts" in page(folder).text()
@@ -57,7 +64,8 @@ def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     text = page(folder).text()
     assert "above the ROPE" in text
     assert "shuffles do not overlap enhancers" in text
-    assert len(page(folder).all("figure")) >= 8  # of two tasks: forest, equivalence, boxes, rainclouds
+    # of two tasks: forest, equivalence, boxes, rainclouds
+    assert len(page(folder).all("figure")) >= 8
 
 
 def test_the_convergence_of_kept_draws_is_on_the_page(folder):
@@ -83,7 +91,9 @@ def test_the_checklist_is_filled_in_from_the_folder(folder, tmp_path):
     assert "uniform random sequences" in printed
     assert "| Reproduction | versions and seed |" in printed
     call("report", folder, "--checklist", "--out", tmp_path / "checklist.md")
-    assert (tmp_path / "checklist.md").read_text(encoding="utf-8").rstrip("\n") == printed.rstrip("\n")
+    assert (tmp_path / "checklist.md").read_text(encoding="utf-8").rstrip(
+        "\n"
+    ) == printed.rstrip("\n")
     refused("report", folder, "--checklist", "--latex", said=("two reports",))
 
 
@@ -98,7 +108,10 @@ def experiment_in(folder, text=EXPERIMENT):
 def test_an_experiment_has_its_question_and_its_picture(tmp_path):
     call("report", experiment_in(tmp_path))
     found = page(tmp_path / "out")
-    assert "Does a site work in the open, in the loop of a hairpin, or in its stem?" in found.text()
+    assert (
+        "Does a site work in the open, in the loop of a hairpin, or in its stem?"
+        in found.text()
+    )
     assert "Picture of the experiment hairpin" in found.all("img")[0]["alt"]
 
 
@@ -109,9 +122,13 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
     call("report", fitted)
     assert "GATA1" in page(fitted).text()
     true = np.linspace(-1, 1, 40)
-    pd.DataFrame({"element": np.arange(40), "effect": true}).to_csv(tmp_path / "v.csv", index=False)
+    pd.DataFrame({"element": np.arange(40), "effect": true}).to_csv(
+        tmp_path / "v.csv", index=False
+    )
     measured = true + np.random.default_rng(1).normal(0, 0.5, 40)
-    pd.DataFrame({"element": np.arange(40), "effect": measured, "se": 0.5}).to_csv(tmp_path / "m.csv", index=False)
+    pd.DataFrame({"element": np.arange(40), "effect": measured, "se": 0.5}).to_csv(
+        tmp_path / "m.csv", index=False
+    )
     call("mpra", "compare", tmp_path / "v.csv", tmp_path / "m.csv", "--out", compared)
     assert "noise_ceiling" in xr.load_dataset(compared / "concordance.nc")
     call("report", compared)
@@ -119,9 +136,17 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
     assert page(compared).all("svg", role="img")
     assert "- observed correlation" in call("report", compared, "--markdown").stdout
     assert r"\item observed correlation" in call("report", compared, "--latex").stdout
-    refused("report", compared, "--checklist", said=("holds a comparison", "--checklist"))
+    refused(
+        "report", compared, "--checklist", said=("holds a comparison", "--checklist")
+    )
     for bench in (fitted, compared):
-        refused("report", bench, "--task", "K562", said=("K562", "results of a trial", "leave it out"))
+        refused(
+            "report",
+            bench,
+            "--task",
+            "K562",
+            said=("K562", "results of a trial", "leave it out"),
+        )
     filled = call("report", fitted, "--checklist").stdout
     assert "does not apply: these effects were measured" in filled
     assert "the weights, by their fingerprint | does not apply" in filled
@@ -129,10 +154,16 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
 
 def test_what_cannot_be_reported_is_said(folder, tmp_path):
     refused("report", tmp_path / "no", said="is not a folder")
-    refused("report", tmp_path, said=("holds no results", "causalgia run trial.toml --out"))
+    refused(
+        "report", tmp_path, said=("holds no results", "causalgia run trial.toml --out")
+    )
     refused("report", folder, "--latex", "--html", said="give one at a time")
-    refused("report", folder, "--out", tmp_path / "page.pdf", said="a page ends in .html")
-    refused("report", folder, "--out", tmp_path / "no" / "a.html", said="cannot be written")
+    refused(
+        "report", folder, "--out", tmp_path / "page.pdf", said="a page ends in .html"
+    )
+    refused(
+        "report", folder, "--out", tmp_path / "no" / "a.html", said="cannot be written"
+    )
 
 
 def test_a_task_is_reported_alone_before_and_after_the_analysis(folder):
@@ -141,7 +172,13 @@ def test_a_task_is_reported_alone_before_and_after_the_analysis(folder):
             call(*analysis, folder)
         refused("report", folder, "--task", "HeLa", said="HeLa")
         call("report", folder, "--task", "K562")
-        alts = [alt for name, found in page(folder).tags if name == "svg" for alt in [found.get("aria-label")] if alt]
+        alts = [
+            alt
+            for name, found in page(folder).tags
+            if name == "svg"
+            for alt in [found.get("aria-label")]
+            if alt
+        ]
         assert alts
         assert not any("HepG2" in alt for alt in alts)
         assert "HepG2" not in page(folder).text()
@@ -149,14 +186,23 @@ def test_a_task_is_reported_alone_before_and_after_the_analysis(folder):
         refused("show", folder, "--task", "HeLa", said="HeLa")
         assert "HepG2" in call("show", folder).stdout
         assert "HepG2" not in call("show", folder, "--task", "K562").stdout
-    both, one = (call("report", folder, "--checklist", *task).stdout for task in ((), ("--task", "K562")))
+    both, one = (
+        call("report", folder, "--checklist", *task).stdout
+        for task in ((), ("--task", "K562"))
+    )
     assert "| 4 effects with interval" in both
     assert "| 2 effects with interval" in one
 
 
 def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
-    two = EXPERIMENT.replace("hairpin", "copies").replace("rope", "# rope").replace("vts1_like", "gata1_like")
-    folder = experiment_in(tmp_path, two.replace('"copies"', '"copies"\nword = "AGATAAG"'))
+    two = (
+        EXPERIMENT.replace("hairpin", "copies")
+        .replace("rope", "# rope")
+        .replace("vts1_like", "gata1_like")
+    )
+    folder = experiment_in(
+        tmp_path, two.replace('"copies"', '"copies"\nword = "AGATAAG"')
+    )
     assert "Task HepG2:" in call("show", folder).stdout
     shown = call("show", folder, "--task", "K562").stdout
     assert "Task K562:" in shown
@@ -172,7 +218,9 @@ def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
 
 
 def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp_path):
-    """Verdicts of another seed, copied beside these outcomes, were shown and reported as theirs."""
+    """Verdicts of another seed, copied beside these outcomes, were shown and reported
+    as theirs.
+    """
     places = [tmp_path / "one", tmp_path / "other"]
     for place, seed in zip(places, (3, 4), strict=True):
         place.mkdir()
@@ -181,7 +229,10 @@ def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp
         call("analyze", place / "results")
     one, other = (place / "results" for place in places)
     whole = (one / "decisions.nc").read_bytes()
-    said = "outcomes are of another seed (3) than the effects (4); make these anew: causalgia analyze"
+    said = (
+        "outcomes are of another seed (3) than the effects (4); make these anew: "
+        "causalgia analyze"
+    )
     for name in ("decisions.nc", "estimates.nc"):
         (one / name).write_bytes((other / name).read_bytes())
         refused("show", one, said=said)
@@ -190,7 +241,8 @@ def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp
                 refused("report", one, how, said=said)
             (one / name).write_bytes(whole)
     (one / "decisions.nc").write_bytes(whole[: len(whole) // 3])
-    refused("show", one, said="decisions.nc: damaged or no netCDF file")  # before anything is printed
+    # before anything is printed
+    refused("show", one, said="decisions.nc: damaged or no netCDF file")
 
 
 def test_commands_that_are_advised_can_be_pasted_where_a_folder_has_a_space(tmp_path):
@@ -199,15 +251,29 @@ def test_commands_that_are_advised_can_be_pasted_where_a_folder_has_a_space(tmp_
     folder = tmp_path / "my results"
     word = f"'{folder}'"
     refused("show", folder, said=f"causalgia run trial.toml --out {word}")
-    assert f"Next: causalgia analyze {word}\n" in call("run", tmp_path / "my trial.toml", "--out", folder).stdout
+    assert (
+        f"Next: causalgia analyze {word}\n"
+        in call("run", tmp_path / "my trial.toml", "--out", folder).stdout
+    )
     assert f"Next: causalgia analyze {word}\n" in call("show", folder).stdout
     assert f"For verdicts: causalgia analyze {word}" in call("estimate", folder).stdout
-    assert f"No verdicts yet. Next: causalgia analyze {word}\n" in call("show", folder).stdout
-    refused("verify", tmp_path / "no such", "--protocol", tmp_path / "my lock.toml", said="my lock.toml")
+    assert (
+        f"No verdicts yet. Next: causalgia analyze {word}\n"
+        in call("show", folder).stdout
+    )
+    refused(
+        "verify",
+        tmp_path / "no such",
+        "--protocol",
+        tmp_path / "my lock.toml",
+        said="my lock.toml",
+    )
 
 
 def test_checks_and_pages_of_a_trial_do_not_outlive_it(tmp_path):
-    """After a run of another seed with --force the page reported the checks of the former trial as this one's."""
+    """After a run of another seed with --force the page reported the checks of the
+    former trial as this one's.
+    """
     spec, folder = tmp_path / "trial.toml", tmp_path / "results"
     spec.write_text(QUICK)
     call("run", spec, "--out", folder)
@@ -223,11 +289,23 @@ def test_checks_and_pages_of_a_trial_do_not_outlive_it(tmp_path):
     assert {path.name for path in folder.iterdir()} == {"outcomes.nc", "trial.toml"}
     call("analyze", folder)
     (folder / "refutation.nc").write_bytes(checks_of_first)
-    refused("report", folder, said="the checks in refutation.nc are of another seed (3) than the effects (4)")
+    refused(
+        "report",
+        folder,
+        said="the checks in refutation.nc are of another seed (3) than the effects (4)",
+    )
 
 
 def test_a_kept_trial_that_cannot_be_refuted_is_advised_an_option(tmp_path):
     """It was advised to run the trial without keep=, which is Python's."""
     (tmp_path / "trial.toml").write_text(QUICK)
-    call("run", tmp_path / "trial.toml", "--out", tmp_path / "kept", "--store", "--keep", "moments")
+    call(
+        "run",
+        tmp_path / "trial.toml",
+        "--out",
+        tmp_path / "kept",
+        "--store",
+        "--keep",
+        "moments",
+    )
     refused("refute", tmp_path / "kept", said="run the trial without --keep")

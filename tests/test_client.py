@@ -1,4 +1,6 @@
-"""Verbs over workers: the results of this process to the bit, errors that name the piece, an end at Ctrl-C."""
+"""Verbs over workers: the results of this process to the bit, errors that name the
+piece, an end at Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ from causalgia.zoo import EndGC, Oracle, Word
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
-ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
+ARMS = {
+    "untreated": cg.Untreated(),
+    "GC": cg.Embed("GCGCGC", at=12),
+    "AT": cg.Embed("ATATAT", at=12),
+}
 DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
 BIAS = cg.experiments.composition_bias(n_units=60)
 
@@ -67,25 +73,42 @@ def one() -> Iterator[Any]:
 
 
 def share() -> cg.FunctionPredictor:
-    return cg.FunctionPredictor(lambda x: np.exp(x[:, 1:3].sum(2) / 9), tasks=["G", "C"], fingerprint="share")
+    return cg.FunctionPredictor(
+        lambda x: np.exp(x[:, 1:3].sum(2) / 9), tasks=["G", "C"], fingerprint="share"
+    )
 
 
 def effects(n_tasks: int, n: int = 12) -> xr.Dataset:
     rng = np.random.default_rng(5)
     rows = [(f"c{k}", f"t{t}") for k in range(n) for t in range(n_tasks)]
     table = pd.DataFrame(rows, columns=["contrast", "task"])
-    found = cg.from_effects(table.assign(effect=rng.normal(size=len(rows)), se=rng.uniform(0.1, 0.5, len(rows))))
+    found = cg.from_effects(
+        table.assign(
+            effect=rng.normal(size=len(rows)), se=rng.uniform(0.1, 0.5, len(rows))
+        )
+    )
     return found.assign_coords(family=("contrast", ["odd", "even"] * (n // 2)))
 
 
 def biased(rng: Callable[[int], int]) -> dict[str, xr.Dataset]:
-    oracles = {k: Oracle(Word("UGCAUG", 1.0), EndGC(-0.2 * k, last=8)) for k in (1, 2, 3)}
-    return {f"RBP{k}": cg.run(BIAS, oracle, rng=rng(k), progress=False) for k, oracle in oracles.items()}
+    oracles = {
+        k: Oracle(Word("UGCAUG", 1.0), EndGC(-0.2 * k, last=8)) for k in (1, 2, 3)
+    }
+    return {
+        f"RBP{k}": cg.run(BIAS, oracle, rng=rng(k), progress=False)
+        for k, oracle in oracles.items()
+    }
 
 
 def counts() -> xr.Dataset:
     elements = [f"e{k}" for k in range(30)]
-    truth = pd.DataFrame({"element": np.repeat(elements, 2), "arm": ["scramble", "GATA1"] * 30, "log2": [0, 1.0] * 30})
+    truth = pd.DataFrame(
+        {
+            "element": np.repeat(elements, 2),
+            "arm": ["scramble", "GATA1"] * 30,
+            "log2": [0, 1.0] * 30,
+        }
+    )
     return mpra.simulate(truth, n_barcodes=6, rng=1)
 
 
@@ -100,12 +123,29 @@ def fitted(method: Any, client: Any) -> xr.Dataset:
 def searched(client: Any) -> xr.Dataset:
     sequences = [s[:40] + "ATGCTGAGTCAT" + s[52:] for s in random(8, 80)]
     oracle = cg.zoo.oracle("long_range")
-    return tile_search(sequences, oracle, rng=0, rope=(-0.5, 0.5), n_draws=2, min_width=20, client=client)
+    return tile_search(
+        sequences,
+        oracle,
+        rng=0,
+        rope=(-0.5, 0.5),
+        n_draws=2,
+        min_width=20,
+        client=client,
+    )
 
 
 def greedy(client: Any) -> xr.Dataset:
     tiles = [(0, 30), (30, 60), (60, 90)]
-    return greedy_tiles(random(6, 90), share(), tiles=tiles, n_rounds=2, rng=0, task="G", n_draws=3, client=client)
+    return greedy_tiles(
+        random(6, 90),
+        share(),
+        tiles=tiles,
+        n_rounds=2,
+        rng=0,
+        task="G",
+        n_draws=3,
+        client=client,
+    )
 
 
 def confirmed(client: Any) -> xr.Dataset:
@@ -121,25 +161,49 @@ def analyzed(client: Any) -> xr.Dataset:
 
 VERBS: dict[str, Callable[[Any], Any]] = {
     "analyze": analyzed,
-    "calibrate": lambda client: cg.calibrate(DESIGN, share(), n_trials=3, rng=1, client=client),
-    "infer tasks": lambda client: cg.infer(effects(5), rng=2, n_draws=400, client=client),
-    "infer groups": lambda client: cg.infer(
-        effects(2), family="family", law="normal", log_likelihood=True, rng=2, n_draws=400, client=client
+    "calibrate": lambda client: cg.calibrate(
+        DESIGN, share(), n_trials=3, rng=1, client=client
     ),
-    "infer many": lambda client: cg.infer(effects(2, 60), rng=2, n_draws=400, log_likelihood=True, client=client),
+    "infer tasks": lambda client: cg.infer(
+        effects(5), rng=2, n_draws=400, client=client
+    ),
+    "infer groups": lambda client: cg.infer(
+        effects(2),
+        family="family",
+        law="normal",
+        log_likelihood=True,
+        rng=2,
+        n_draws=400,
+        client=client,
+    ),
+    "infer many": lambda client: cg.infer(
+        effects(2, 60), rng=2, n_draws=400, log_likelihood=True, client=client
+    ),
     "infer with an atom": lambda client: cg.infer(
-        effects(2), law="spike_and_slab", rng=2, n_draws=400, log_likelihood=True, client=client
+        effects(2),
+        law="spike_and_slab",
+        rng=2,
+        n_draws=400,
+        log_likelihood=True,
+        client=client,
     ),
     "predictors of the same units": lambda client: across_predictors(
         biased(lambda _: 0), contrast="bias", client=client
     ),
-    "predictors of other units": lambda client: across_predictors(biased(lambda k: k), contrast="bias", client=client),
+    "predictors of other units": lambda client: across_predictors(
+        biased(lambda k: k), contrast="bias", client=client
+    ),
     "hierarchical": lambda client: fitted("hierarchical", client),
     "nb": lambda client: fitted("nb", client),
     "two_way": lambda client: fitted("two_way", client),
     "confirm": confirmed,
     "moments": lambda client: cg.run(
-        BIAS, Oracle(Word("UGCAUG", 1.0)), rng=0, progress=False, client=client, keep="moments"
+        BIAS,
+        Oracle(Word("UGCAUG", 1.0)),
+        rng=0,
+        progress=False,
+        client=client,
+        keep="moments",
     ),
     "greedy_tiles": greedy,
     "tile_search": searched,
@@ -151,7 +215,12 @@ def datasets(found: Any) -> dict[str, xr.Dataset]:
     if isinstance(found, xr.Dataset):
         return {"": found}
     names = found.children if hasattr(found, "children") else found.groups()
-    return {name: found[name].to_dataset() if hasattr(found[name], "to_dataset") else found[name] for name in names}
+    return {
+        name: found[name].to_dataset()
+        if hasattr(found[name], "to_dataset")
+        else found[name]
+        for name in names
+    }
 
 
 def require_same(found: Any, here: Any) -> None:
@@ -163,7 +232,9 @@ def require_same(found: Any, here: Any) -> None:
         for name, variable in one.variables.items():
             assert other[name].dims == variable.dims, name
             assert other[name].dtype == variable.dtype, name
-            assert pickle.dumps(other[name].to_numpy().tolist()) == pickle.dumps(variable.to_numpy().tolist()), name
+            assert pickle.dumps(other[name].to_numpy().tolist()) == pickle.dumps(
+                variable.to_numpy().tolist()
+            ), name
         timed = {"created_at"}
         assert {k: v for k, v in one.attrs.items() if k not in timed} == {
             k: v for k, v in other.attrs.items() if k not in timed
@@ -172,7 +243,9 @@ def require_same(found: Any, here: Any) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
-def test_results_do_not_depend_on_workers(verb: str, one: Any, two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_do_not_depend_on_workers(
+    verb: str, one: Any, two: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hierarchical_model, "BLOCK", 7)  # several blocks
     monkeypatch.setattr(negative_binomial_fit, "_CELLS_AT_ONCE", 200)
     here = VERBS[verb](None)
@@ -181,15 +254,17 @@ def test_results_do_not_depend_on_workers(verb: str, one: Any, two: Any, monkeyp
 
 
 def test_pieces_come_back_in_their_order_whatever_their_number(two: Any) -> None:
-    assert mapped(abs, range(-500, 0), what="abs", names=[str(i) for i in range(500)], client=two) == [
-        *range(500, 0, -1)
-    ]
+    assert mapped(
+        abs, range(-500, 0), what="abs", names=[str(i) for i in range(500)], client=two
+    ) == [*range(500, 0, -1)]
     assert mapped(abs, [], what="abs", names=[], client=two) == []
 
 
 def test_what_a_predictor_settled_on_here_holds_on_workers() -> None:
     settled = [{"batches": {"30": 17}, "choices": {}}]
-    sent = _Repetition(DESIGN, Sized(), cg.Analysis(control="untreated"), 1, False, None, settled)
+    sent = _Repetition(
+        DESIGN, Sized(), cg.Analysis(control="untreated"), 1, False, None, settled
+    )
     assert pickle.loads(pickle.dumps(sent)).predictor_or_simulator.sizes == {30: 17}
 
 
@@ -219,7 +294,11 @@ class Sized(cg.predict.Predictor):
 
 def test_small_pieces_travel_together_and_are_made_when_there_is_room() -> None:
     made: list[int] = []
-    bundles = _Bundles((made.append(i) or i for i in range(20)), [f"piece {i}" for i in range(20)], n_threads=1)
+    bundles = _Bundles(
+        (made.append(i) or i for i in range(20)),
+        [f"piece {i}" for i in range(20)],
+        n_threads=1,
+    )
     jobs = bundles.jobs()
     first, names, packed = next(jobs)
     assert (first, names, packed.unpack(), made) == (0, ["piece 0"], [0], [0])
@@ -230,10 +309,13 @@ def test_small_pieces_travel_together_and_are_made_when_there_is_room() -> None:
     bundles.seconds_each = 0.0
     shares = [packed.unpack() for _, _, packed in jobs]
     assert [piece for share in shares for piece in share] == [*range(3, 20)]
-    assert [len(share) for share in shares] == [8, 4, 2, 1, 1, 1]  # half of what is left: no thread waits long
+    # half of what is left: no thread waits long
+    assert [len(share) for share in shares] == [8, 4, 2, 1, 1, 1]
 
 
-def test_first_jobs_are_spread_over_all_threads(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_jobs_are_spread_over_all_threads(
+    two: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent, submit = [], two.submit
 
     def note(function: Any, *given: Any, **where: Any) -> Any:
@@ -242,7 +324,9 @@ def test_first_jobs_are_spread_over_all_threads(two: Any, monkeypatch: pytest.Mo
         return submit(function, *given, **where)
 
     monkeypatch.setattr(two, "submit", note)
-    assert mapped(abs, range(-9, 0), what="abs", names="abcdefghi", client=two) == [*range(9, 0, -1)]
+    assert mapped(abs, range(-9, 0), what="abs", names="abcdefghi", client=two) == [
+        *range(9, 0, -1)
+    ]
     both = list(two.nthreads())
     assert [where for where, _ in sent[:4]] == [[both[0]], [both[1]]] * 2
     assert all(others for _, others in sent[:4])  # a lost worker's jobs go elsewhere
@@ -251,7 +335,10 @@ def test_first_jobs_are_spread_over_all_threads(two: Any, monkeypatch: pytest.Mo
 
 def test_large_arrays_are_sent_apart_and_stay_as_they_were() -> None:
     large = np.asfortranarray(np.random.default_rng(0).normal(size=(200, 300)))
-    results = [{"large": large, "small": large[0], "view": large[::2, ::2], "text": "ACGT"}, lambda: large]
+    results = [
+        {"large": large, "small": large[0], "view": large[::2, ::2], "text": "ACGT"},
+        lambda: large,
+    ]
     packed = _Packed.of(results)
     assert [array.nbytes for array in packed.arrays] == [large.nbytes]
     assert len(packed.data) < large.nbytes
@@ -284,11 +371,14 @@ def test_our_errors_arrive_as_they_are_and_name_the_piece(one: Any, two: Any) ->
     wait_for(lambda: not any(two.processing().values()))
 
 
-def test_other_errors_on_workers_are_ours_and_name_the_piece(one: Any, two: Any) -> None:
+def test_other_errors_on_workers_are_ours_and_name_the_piece(
+    one: Any, two: Any
+) -> None:
     names = [f"task T{i}" for i in range(3)]
     for client in (one, two):
         with pytest.raises(
-            ClusterError, match=r"task T2: ZeroDivisionError: no such piece, raised on a worker"
+            ClusterError,
+            match=r"task T2: ZeroDivisionError: no such piece, raised on a worker",
         ) as error:
             mapped(odd, [1, 2, 4], what="odd", names=names, client=client)
         assert isinstance(error.value.__cause__, ZeroDivisionError) or client is two
@@ -308,10 +398,18 @@ def ends(piece: int, how: str) -> int:
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_what_ends_a_program_is_an_error_that_names_the_piece(two: Any, how: str) -> None:
+def test_what_ends_a_program_is_an_error_that_names_the_piece(
+    two: Any, how: str
+) -> None:
     said = rf"^task T2: {type(ENDS[how]).__name__}.*, raised on a worker"
     with pytest.raises(ClusterError, match=said):
-        mapped(partial(ends, how=how), [1, 2, 4], what="ends", names=[f"task T{i}" for i in range(3)], client=two)
+        mapped(
+            partial(ends, how=how),
+            [1, 2, 4],
+            what="ends",
+            names=[f"task T{i}" for i in range(3)],
+            client=two,
+        )
     wait_for(lambda: not any(two.processing().values()))
     assert mapped(abs, [-1], what="abs", names=["task T0"], client=two) == [1]
 
@@ -324,7 +422,9 @@ def test_a_simulator_that_fails_on_a_worker_is_named_by_its_trial(two: Any) -> N
             raise KeyError("lost")
         return cg.run(design, share(), rng=rng, progress=False)
 
-    with pytest.raises(ClusterError, match=r"trial \d: KeyError: 'lost', raised on a worker"):
+    with pytest.raises(
+        ClusterError, match=r"trial \d: KeyError: 'lost', raised on a worker"
+    ):
         cg.calibrate(DESIGN, simulator, n_trials=4, rng=0, client=two)
 
 
@@ -335,22 +435,35 @@ def test_what_cannot_be_sent_is_named(two: Any) -> None:
         with lock:
             return cg.run(design, share(), rng=rng, progress=False)
 
-    with pytest.raises(ClusterError, match=r"calibrate's predictor_or_simulator .* cannot be sent to workers .*lock"):
+    with pytest.raises(
+        ClusterError,
+        match=r"calibrate's predictor_or_simulator .* cannot be sent to workers .*lock",
+    ):
         cg.calibrate(DESIGN, simulator, n_trials=4, rng=0, client=two)
-    answers = cg.FunctionPredictor(lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1")
-    with pytest.raises(ClusterError, match=r"the predictor's fn .* cannot be sent to workers"):
+    answers = cg.FunctionPredictor(
+        lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1"
+    )
+    with pytest.raises(
+        ClusterError, match=r"the predictor's fn .* cannot be sent to workers"
+    ):
         cg.calibrate(DESIGN, answers, n_trials=4, rng=0, client=two)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_no_client_is_refused(verb: str) -> None:
-    with pytest.raises(ClusterError, match="client= takes a distributed.Client, not str"):
+    with pytest.raises(
+        ClusterError, match="client= takes a distributed.Client, not str"
+    ):
         VERBS[verb]("tcp://127.0.0.1:8786")
 
 
-def test_a_worker_of_another_version_is_refused(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_of_another_version_is_refused(
+    two: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cg, "__version__", "99.0")
-    with pytest.raises(ClusterError, match=r"a worker has causalgia .*, this process 99.0"):
+    with pytest.raises(
+        ClusterError, match=r"a worker has causalgia .*, this process 99.0"
+    ):
         cg.infer(effects(2), rng=0, n_draws=400, client=two)
 
 
@@ -403,14 +516,30 @@ FAILURES = {
 def test_what_cannot_be_sent_back_is_said(two: Any, how: str) -> None:
     kind, said = FAILURES[how]
     with pytest.raises(kind, match=said):
-        mapped(partial(fails, how=how), [1], what="fails", names=["task T2"], client=two)
+        mapped(
+            partial(fails, how=how), [1], what="fails", names=["task T2"], client=two
+        )
 
 
-def test_a_piece_that_hangs_ends_in_an_error_at_the_limit_that_was_set(one: Any) -> None:
-    said = r"nothing came back within the 0\.2 s of causalgia\.time-limit; waiting for task K562; .*raise the limit"
+def test_a_piece_that_hangs_ends_in_an_error_at_the_limit_that_was_set(
+    one: Any,
+) -> None:
+    said = (
+        r"nothing came back within the 0\.2 s of causalgia\.time-limit; waiting for "
+        r"task K562; .*raise the limit"
+    )
     try:
-        with dask.config.set({"causalgia.time-limit": "200 ms"}), pytest.raises(ClusterError, match=said):
-            mapped(hang, range(2), what="hang", names=["task K562", "task HepG2"], client=one)
+        with (
+            dask.config.set({"causalgia.time-limit": "200 ms"}),
+            pytest.raises(ClusterError, match=said),
+        ):
+            mapped(
+                hang,
+                range(2),
+                what="hang",
+                names=["task K562", "task HepG2"],
+                client=one,
+            )
     finally:
         RELEASED.set()
     wait_for(lambda: not any(one.processing().values()))
@@ -420,7 +549,9 @@ def test_a_piece_that_hangs_ends_in_an_error_at_the_limit_that_was_set(one: Any)
 
 
 def test_ctrl_c_cancels_the_trials(two: Any, tmp_path: Path) -> None:
-    """The signal comes while a worker is at work (both, as a rule), which does not end before it has come."""
+    """The signal comes while a worker is at work (both, as a rule), which does not end
+    before it has come.
+    """
     here = os.getpid()
 
     def simulator(design: cg.Design, *, rng: int) -> xr.Dataset:
@@ -429,9 +560,12 @@ def test_ctrl_c_cancels_the_trials(two: Any, tmp_path: Path) -> None:
             wait_for((tmp_path / "open").exists)
         return cg.run(design, share(), rng=rng, progress=False)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs behind
+    # a shell ignores it in what it runs behind
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupt = threading.Thread(
-        target=lambda: wait_for(lambda: list(tmp_path.iterdir())) and os.kill(here, signal.SIGINT)
+        target=lambda: (
+            wait_for(lambda: list(tmp_path.iterdir())) and os.kill(here, signal.SIGINT)
+        )
     )
     try:
         with pytest.raises(KeyboardInterrupt):  # noqa: PT012
@@ -447,4 +581,11 @@ def test_ctrl_c_cancels_the_trials(two: Any, tmp_path: Path) -> None:
 
 def test_a_design_that_is_wrong_is_refused_before_anything_is_sent(two: Any) -> None:
     with pytest.raises(DesignError, match="control 'none' is not an arm"):
-        cg.calibrate(DESIGN, share(), n_trials=4, rng=0, analysis=cg.Analysis(control="none"), client=two)
+        cg.calibrate(
+            DESIGN,
+            share(),
+            n_trials=4,
+            rng=0,
+            analysis=cg.Analysis(control="none"),
+            client=two,
+        )

@@ -1,4 +1,6 @@
-"""Kernels where numba finds no place for its cache: compiled without one, in this process and in workers."""
+"""Kernels where numba finds no place for its cache: compiled without one, in this
+process and in workers.
+"""
 
 from __future__ import annotations
 
@@ -27,32 +29,63 @@ arms = {"untreated": cg.Untreated(), "placebo": cg.Placebo("GCATG", at=12), "GCA
 design = cg.Design(null=null, arms=arms, n_units=60)
 predictor = cg.zoo.oracle("rbfox1_like")
 """
-_RUN = _TRIAL + "print(float(cg.run(design, predictor, rng=0)['outcome'].sum()), cg.__file__)"
-_RUN_ON_WORKERS = "from distributed import Client, LocalCluster\nif __name__ == '__main__':\n    " + (
-    _TRIAL + "with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:\n"
-    "    with Client(cluster) as client:\n"
-    "        print(float(cg.run(design, predictor, rng=0, client=client)['outcome'].sum()), cg.__file__)"
-).strip().replace("\n", "\n    ")
+_RUN = (
+    _TRIAL
+    + "print(float(cg.run(design, predictor, rng=0)['outcome'].sum()), cg.__file__)"
+)
+_RUN_ON_WORKERS = (
+    "from distributed import Client, LocalCluster\nif __name__ == '__main__':\n    "
+    + (
+        _TRIAL
+        + (
+            "with LocalCluster(n_workers=1, threads_per_worker=1, "
+            "dashboard_address=None) as cluster:\n"
+            "    with Client(cluster) as client:\n"
+            "        print(float(cg.run(design, predictor, rng=0, "
+            "client=client)['outcome'].sum()), cg.__file__)"
+        )
+    )
+    .strip()
+    .replace("\n", "\n    ")
+)
 
 
 @pytest.fixture(scope="module")
 def read_only(tmp_path_factory):
-    """A copy of the package beside whose files nothing can be written, by root neither, and a home that is none."""
+    """A copy of the package beside whose files nothing can be written, by root neither,
+    and a home that is none.
+    """
     site = tmp_path_factory.mktemp("site")
     package = Path(causalgia.__file__).parent
-    shutil.copytree(package, site / "causalgia", ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in [site / "causalgia", *(f for f in (site / "causalgia").rglob("*") if f.is_dir())]:
-        (folder / "__pycache__").write_text("a file where numba and Python would make a folder")
+    shutil.copytree(
+        package, site / "causalgia", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for folder in [
+        site / "causalgia",
+        *(f for f in (site / "causalgia").rglob("*") if f.is_dir()),
+    ]:
+        (folder / "__pycache__").write_text(
+            "a file where numba and Python would make a folder"
+        )
     return site
 
 
 def run_in(site: Path, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     script = folder / "trial.py"
     script.write_text(code)
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA", "XDG", "PYTHON"))}
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("NUMBA", "XDG", "PYTHON"))
+    }
     env |= {"PYTHONPATH": str(site), "HOME": os.devnull}
     return subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, env=env, cwd=folder, check=False
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=folder,
+        check=False,
     )
 
 
@@ -61,7 +94,9 @@ def test_an_installation_that_cannot_be_written_runs_uncached(read_only, tmp_pat
     assert done.returncode == 0, done.stderr
     value, where = done.stdout.split()
     assert where.startswith(str(read_only))
-    expected = subprocess.run([sys.executable, "-c", _RUN], capture_output=True, text=True, check=True).stdout.split()
+    expected = subprocess.run(
+        [sys.executable, "-c", _RUN], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert value == expected[0]
     assert not list(read_only.rglob("*.nbi"))
 
@@ -81,18 +116,30 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # machine code is longe
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    "code", [_RUN, pytest.param(_RUN_ON_WORKERS, marks=pytest.mark.long)], ids=["one process", "workers"]
+    "code",
+    [_RUN, pytest.param(_RUN_ON_WORKERS, marks=pytest.mark.long)],
+    ids=["one process", "workers"],
 )
 def test_a_full_disk_runs_uncached(tmp_path, code):
     pytest.importorskip("resource", reason="limits of a process are those of POSIX")
     script, cache = tmp_path / "trial.py", tmp_path / "cache"
     script.write_text(_NO_SPACE + code)
-    env = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(Path(causalgia.__file__).parents[1])}
+    env = os.environ | {
+        "NUMBA_CACHE_DIR": str(cache),
+        "PYTHONPATH": str(Path(causalgia.__file__).parents[1]),
+    }
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, env=env, cwd=tmp_path, check=False
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    expected = subprocess.run([sys.executable, "-c", _RUN], capture_output=True, text=True, check=True).stdout.split()
+    expected = subprocess.run(
+        [sys.executable, "-c", _RUN], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert done.stdout.split()[0] == expected[0]
     assert list(cache.iterdir()), "numba did not try this folder"
     assert not [path for path in cache.rglob("*") if path.is_file()]
@@ -100,7 +147,9 @@ def test_a_full_disk_runs_uncached(tmp_path, code):
 
 @pytest.fixture
 def kernel(tmp_path, monkeypatch):
-    """A function that writes a source file and compiles what it holds, as a new process would."""
+    """A function that writes a source file and compiles what it holds, as a new process
+    would.
+    """
     from numba.core import config
 
     monkeypatch.setattr(config, "CACHE_DIR", "")
@@ -117,11 +166,16 @@ def kernel(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("verb", ["_save_index", "_save_data"])
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO], ids=errno.errorcode.get)
-def test_code_that_cannot_be_saved_runs_and_leaves_no_index(monkeypatch, kernel, tmp_path, verb, number):
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EIO], ids=errno.errorcode.get
+)
+def test_code_that_cannot_be_saved_runs_and_leaves_no_index(
+    monkeypatch, kernel, tmp_path, verb, number
+):
     from numba.core.caching import IndexDataCacheFile
 
-    assert kernel(2)(3) == 6  # an older source, of which the code is kept under the name that the next one takes
+    # an older source, of which the code is kept under the name that the next one takes
+    assert kernel(2)(3) == 6
     with monkeypatch.context() as patch:
 
         def fails(*_):
@@ -183,7 +237,9 @@ print(float(cg.infer(table, law="normal", rng=0)["posterior"]["ace"].mean()))
 
 
 def test_a_package_that_numba_cannot_cache_is_imported_all_the_same(monkeypatch):
-    """memelite compiles at import, and would end in numba's "cannot cache function" on a read-only system."""
+    """memelite compiles at import, and would end in numba's "cannot cache function" on
+    a read-only system.
+    """
     pytest.importorskip("memelite")
     from numba.core.caching import CacheImpl
 
@@ -192,7 +248,9 @@ def test_a_package_that_numba_cannot_cache_is_imported_all_the_same(monkeypatch)
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(RuntimeError, match="cannot cache"):
         importlib.import_module("memelite")
-    with pytest.raises(AttributionError, match="trim=2"):  # which is asked after the import
+    with pytest.raises(
+        AttributionError, match="trim=2"
+    ):  # which is asked after the import
         causalgia.attribution.match({"AP-1": "TGACTCA"}, trim=2)
 
 
@@ -211,11 +269,16 @@ print(config.base_compiledir, config.compiledir, repr(config.cxx))
 """
 
 
-@pytest.mark.parametrize(("flags", "options"), [("", []), ("cxx=", []), ("", ["no home"])])
-def test_pytensor_compiles_elsewhere_where_the_home_cannot_be_written(flags, options, tmp_path):
+@pytest.mark.parametrize(
+    ("flags", "options"), [("", []), ("cxx=", []), ("", ["no home"])]
+)
+def test_pytensor_compiles_elsewhere_where_the_home_cannot_be_written(
+    flags, options, tmp_path
+):
     done = subprocess.run(
         [sys.executable, "-c", _FOLDERS, *options],
-        env=os.environ | {"HOME": os.devnull, "TMPDIR": str(tmp_path), "PYTENSOR_FLAGS": flags},
+        env=os.environ
+        | {"HOME": os.devnull, "TMPDIR": str(tmp_path), "PYTENSOR_FLAGS": flags},
         capture_output=True,
         text=True,
         check=False,
@@ -225,16 +288,23 @@ def test_pytensor_compiles_elsewhere_where_the_home_cannot_be_written(flags, opt
     assert base.startswith(str(tmp_path))
     assert folder.startswith(base)
     assert not flags or compiler == "''"
-    assert not list(tmp_path.glob("causalgia-pytensor-*")), "it is removed at the end of the process"
+    assert not list(tmp_path.glob("causalgia-pytensor-*")), (
+        "it is removed at the end of the process"
+    )
 
 
 def compiled_functions() -> dict[str, tuple[set[str], set[str]]]:
-    """Each compiled function: its options, and what it calls of the functions of its file or of other ones of ours."""
+    """Each compiled function: its options, and what it calls of the functions of its
+    file or of other ones of ours.
+    """
     found = {}
     for path in Path(causalgia.__file__).parent.rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         imports = [
-            node for node in nodes if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("causalgia")
+            node
+            for node in nodes
+            if isinstance(node, ast.ImportFrom)
+            and (node.module or "").startswith("causalgia")
         ]
         ours = {alias.asname or alias.name for node in imports for alias in node.names}
         functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
@@ -242,17 +312,35 @@ def compiled_functions() -> dict[str, tuple[set[str], set[str]]]:
         for node in functions:
             for option in node.decorator_list:
                 if isinstance(option, ast.Call) and ast.unparse(option.func) == "njit":
-                    calls = {ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
-                    found[node.name] = {ast.unparse(each) for each in option.keywords}, calls & ours
+                    calls = {
+                        ast.unparse(each.func)
+                        for each in ast.walk(node)
+                        if isinstance(each, ast.Call)
+                    }
+                    found[node.name] = (
+                        {ast.unparse(each) for each in option.keywords},
+                        calls & ours,
+                    )
     return found
 
 
 def test_reordered_sums_are_optimized_in_one_place():
-    """A kernel read from the cache and one compiled here then give the same bits (`compiled.njit`)."""
+    """A kernel read from the cache and one compiled here then give the same bits
+    (`compiled.njit`).
+    """
     kernels = compiled_functions()
-    inlined = {name for name, (options, _) in kernels.items() if options & {"forceinline=True", "inline='always'"}}
-    reordered = {name for name, (options, _) in kernels.items() if "fastmath=True" in options}
-    while more := {name for name, (_, calls) in kernels.items() if calls & reordered} - reordered:
+    inlined = {
+        name
+        for name, (options, _) in kernels.items()
+        if options & {"forceinline=True", "inline='always'"}
+    }
+    reordered = {
+        name for name, (options, _) in kernels.items() if "fastmath=True" in options
+    }
+    while (
+        more := {name for name, (_, calls) in kernels.items() if calls & reordered}
+        - reordered
+    ):
         reordered |= more
     called = set().union(*(calls for _, calls in kernels.values()))
     assert len(reordered) > 10

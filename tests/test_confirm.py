@@ -1,4 +1,6 @@
-"""Select, then confirm: fresh units from reserved parents, or a label that says that they are the same."""
+"""Select, then confirm: fresh units from reserved parents, or a label that says that
+they are the same.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ ARMS = {
     "GATA1": cg.Embed("AGATAAG", at=20),
     "ebox": cg.Embed("CAGCTG", at=40),
 }
-PARENTS = {f"peak{i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 60)) for i in range(40)}
+PARENTS = {
+    f"peak{i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 60))
+    for i in range(40)
+}
 ASK = cg.Analysis(control="placebo", rope=0, error="bh")
 
 
@@ -32,7 +37,14 @@ def predictor():
 
 
 def design(**changes) -> cg.Design:
-    return cg.Design(**{"null": cg.DinucleotideShuffle(of=PARENTS), "arms": ARMS, "n_units": 120, **changes})
+    return cg.Design(
+        **{
+            "null": cg.DinucleotideShuffle(of=PARENTS),
+            "arms": ARMS,
+            "n_units": 120,
+            **changes,
+        }
+    )
 
 
 def screen(analysis=ASK, **changes):
@@ -40,14 +52,22 @@ def screen(analysis=ASK, **changes):
 
 
 def confirmed(outcomes, **how):
-    return cg.confirm(outcomes, **{"select": ["GATA1"], "predictor": predictor(), "rng": 0, **how})
+    return cg.confirm(
+        outcomes, **{"select": ["GATA1"], "predictor": predictor(), "rng": 0, **how}
+    )
 
 
 # reserving
 
 
 @pytest.mark.parametrize(
-    "null", [cg.DinucleotideShuffle, cg.Shuffle, cg.Genomic, lambda of: cg.KletShuffle(of=of, k=3)]
+    "null",
+    [
+        cg.DinucleotideShuffle,
+        cg.Shuffle,
+        cg.Genomic,
+        lambda of: cg.KletShuffle(of=of, k=3),
+    ],
 )
 def test_the_two_parts_share_no_parent_and_lose_none(null):
     made = design(null=null(of=PARENTS), n_units=20, reserve=0.25)
@@ -55,7 +75,12 @@ def test_the_two_parts_share_no_parent_and_lose_none(null):
     assert (len(used), len(kept)) == (30, 10)
     assert sorted([*used.names, *kept.names]) == sorted(PARENTS)
     assert type(made.drawn) is type(made.null)
-    other = design(null=null(of=PARENTS), n_units=10, arms={k: ARMS[k] for k in ("placebo", "ebox")}, reserve=0.25)
+    other = design(
+        null=null(of=PARENTS),
+        n_units=10,
+        arms={k: ARMS[k] for k in ("placebo", "ebox")},
+        reserve=0.25,
+    )
     assert other.reserved == made.reserved  # the null model alone says which
     order = sorted(PARENTS)
     assert kept.names not in (tuple(order[:10]), tuple(order[-10:]))
@@ -66,7 +91,9 @@ def test_a_trial_never_uses_what_is_reserved():
     outcomes = screen(reserve=0.5)
     assert not reserved & set(outcomes["parent"].values)
     assert outcomes.attrs["null"] == "dinucleotide shuffles of 20 sequences of 60 bp"
-    assert outcomes.attrs["reserved"].startswith("dinucleotide shuffles of 20 sequences")
+    assert outcomes.attrs["reserved"].startswith(
+        "dinucleotide shuffles of 20 sequences"
+    )
 
 
 def test_a_reserve_is_part_of_the_design():
@@ -74,7 +101,10 @@ def test_a_reserve_is_part_of_the_design():
     assert made != design()
     assert made.fingerprint != design().fingerprint
     assert "reserve" not in design().to_dict()
-    for again in (cg.Design.from_toml(made.to_toml()), cg.Design.from_json(made.to_json())):
+    for again in (
+        cg.Design.from_toml(made.to_toml()),
+        cg.Design.from_json(made.to_json()),
+    ):
         assert again == made
         assert again.fingerprint == made.fingerprint
         assert again.reserved == made.reserved
@@ -87,11 +117,24 @@ def test_a_reserve_is_part_of_the_design():
         ({"reserve": -0.1}, "reserve=-0.1 must be a share"),
         ({"reserve": True}, "reserve=True must be a share"),
         ({"reserve": "half"}, "reserve='half' must be a share"),
-        ({"reserve": 0.001}, "reserve=0.001 of 40 sequences reserves 0; both the trial and its confirmation"),
+        (
+            {"reserve": 0.001},
+            "reserve=0.001 of 40 sequences reserves 0; both the trial and its "
+            "confirmation",
+        ),
         ({"reserve": 0.999}, "reserve=0.999 of 40 sequences reserves 40"),
-        ({"null": cg.Uniform(length=60), "reserve": 0.2}, "have no parents to reserve; leave reserve= out"),
-        ({"null": cg.Markov(of=PARENTS, order=1), "reserve": 0.2}, "have no parents to reserve"),
-        ({"null": cg.Genomic(of=PARENTS), "n_units": 31, "reserve": 0.25}, "ask for at most 30"),
+        (
+            {"null": cg.Uniform(length=60), "reserve": 0.2},
+            "have no parents to reserve; leave reserve= out",
+        ),
+        (
+            {"null": cg.Markov(of=PARENTS, order=1), "reserve": 0.2},
+            "have no parents to reserve",
+        ),
+        (
+            {"null": cg.Genomic(of=PARENTS), "n_units": 31, "reserve": 0.25},
+            "ask for at most 30",
+        ),
     ],
 )
 def test_impossible_reserves_are_refused(changes, said):
@@ -107,9 +150,13 @@ def test_reserved_parents_are_the_units():
     fresh = confirmed(outcomes, n_units=50)
     assert fresh["arm"].values.tolist() == ["placebo", "GATA1"]
     assert fresh.sizes["unit"] == 50
-    assert set(fresh["parent"].values) == set(design(reserve=0.25).reserved.parents_given.names)
+    assert set(fresh["parent"].values) == set(
+        design(reserve=0.25).reserved.parents_given.names
+    )
     assert not set(fresh["parent"].values) & set(outcomes["parent"].values)
-    assert fresh.attrs["confirms"] == f"{RESERVED}; selected from the trial {design(reserve=0.25).fingerprint}: GATA1"
+    assert fresh.attrs["confirms"] == (
+        f"{RESERVED}; selected from the trial {design(reserve=0.25).fingerprint}: GATA1"
+    )
     assert fresh.attrs["rng"] == "0"
     assert cg.Analysis.from_json(fresh.attrs["analysis"]) == ASK
 
@@ -134,18 +181,25 @@ def test_units_are_fresh_even_with_the_seed_of_the_screen():
     assert fresh.attrs["confirms"].startswith(INDEPENDENT)
     both = set(outcomes["gc"].values[:20]) == set(fresh["gc"].values[:20])
     assert not both
-    assert not np.array_equal(outcomes["outcome"].sel(arm="GATA1"), fresh["outcome"].sel(arm="GATA1"))
+    assert not np.array_equal(
+        outcomes["outcome"].sel(arm="GATA1"), fresh["outcome"].sel(arm="GATA1")
+    )
     assert confirmed(outcomes).identical(fresh)
     assert not confirmed(outcomes, rng=1)["outcome"].equals(fresh["outcome"])
 
 
 def test_a_difference_of_screens_is_kept_on_average():
-    """The confirmation estimates what the screen did, on other parents: within 5 standard errors of each other."""
+    """The confirmation estimates what the screen did, on other parents: within 5
+    standard errors of each other.
+    """
     big = screen(reserve=0.5, n_units=400)
     first, second = (
-        cg.estimate(cg.contrast(y, control="placebo")).sel(contrast="GATA1") for y in (big, confirmed(big))
+        cg.estimate(cg.contrast(y, control="placebo")).sel(contrast="GATA1")
+        for y in (big, confirmed(big))
     )
-    z = float(((first["ace"] - second["ace"]) / np.hypot(first["se"], second["se"])).item())
+    z = float(
+        ((first["ace"] - second["ace"]) / np.hypot(first["se"], second["se"])).item()
+    )
     assert abs(z) < 5
 
 
@@ -154,7 +208,9 @@ def test_real_sequences_are_confirmed_on_those_kept_back():
     fresh = confirmed(outcomes)
     assert fresh.sizes["unit"] == 10
     assert not set(fresh["parent"].values) & set(outcomes["parent"].values)
-    with pytest.raises(DesignError, match=r"none is left for confirmation.*Design\(reserve=0.25\)"):
+    with pytest.raises(
+        DesignError, match=r"none is left for confirmation.*Design\(reserve=0.25\)"
+    ):
         confirmed(screen(null=cg.Genomic(of=PARENTS), n_units=30))
 
 
@@ -162,13 +218,20 @@ def test_decisions_select_what_they_call_directional():
     outcomes = screen(reserve=0.25)
     decisions = cg.analyze(outcomes, rng=0)
     directional = [
-        str(c) for c in decisions["contrast"].values[np.isin(decisions["verdict"][:, 0], ["increases", "decreases"])]
+        str(c)
+        for c in decisions["contrast"].values[
+            np.isin(decisions["verdict"][:, 0], ["increases", "decreases"])
+        ]
     ]
     assert directional
     fresh = confirmed(outcomes, select=decisions)
     assert set(fresh["arm"].values) == {"placebo", *directional}
     assert confirmed(decisions, select=decisions)["outcome"].equals(fresh["outcome"])
-    none = decisions.assign(verdict=decisions["verdict"].copy(data=np.full(decisions["verdict"].shape, "undecided")))
+    none = decisions.assign(
+        verdict=decisions["verdict"].copy(
+            data=np.full(decisions["verdict"].shape, "undecided")
+        )
+    )
     with pytest.raises(DecisionError, match="no verdict 'increases' or 'decreases'"):
         confirmed(outcomes, select=none)
     with pytest.raises(DecisionError, match="without 'verdict'"):
@@ -180,23 +243,43 @@ def test_contrasts_bring_their_arms():
     outcomes = screen(cg.Analysis(contrasts=rows))
     fresh = confirmed(outcomes, select="box")
     assert fresh["arm"].values.tolist() == ["untreated", "ebox"]
-    assert cg.Analysis.from_json(fresh.attrs["analysis"]).weights_by_contrast == {"box": rows["box"]}
+    assert cg.Analysis.from_json(fresh.attrs["analysis"]).weights_by_contrast == {
+        "box": rows["box"]
+    }
 
 
 def test_without_an_analysis_controls_are_known_by_what_they_are():
-    assert confirmed(screen(None))["arm"].values.tolist() == ["untreated", "placebo", "GATA1"]
+    assert confirmed(screen(None))["arm"].values.tolist() == [
+        "untreated",
+        "placebo",
+        "GATA1",
+    ]
     assert "analysis" not in confirmed(screen(None)).attrs
-    arms = {"first": cg.Embed("CCCC", at=3), "GATA1": ARMS["GATA1"], "ebox": ARMS["ebox"]}
-    assert confirmed(screen(None, arms=arms))["arm"].values.tolist() == ["first", "GATA1"]
+    arms = {
+        "first": cg.Embed("CCCC", at=3),
+        "GATA1": ARMS["GATA1"],
+        "ebox": ARMS["ebox"],
+    }
+    assert confirmed(screen(None, arms=arms))["arm"].values.tolist() == [
+        "first",
+        "GATA1",
+    ]
 
 
 def test_placebo_words_come_along_where_they_judge():
     words = cg.placebos("AGATAAG", at=20, n_words=40)
-    judged = screen(cg.Analysis(control="placebo", rope="placebo"), arms={**ARMS, **words})
+    judged = screen(
+        cg.Analysis(control="placebo", rope="placebo"), arms={**ARMS, **words}
+    )
     assert confirmed(judged)["arm"].values.tolist() == ["placebo", "GATA1", *words]
-    assert confirmed(screen(arms={**ARMS, **words}))["arm"].values.tolist() == ["placebo", "GATA1"]
+    assert confirmed(screen(arms={**ARMS, **words}))["arm"].values.tolist() == [
+        "placebo",
+        "GATA1",
+    ]
     rows = {name: {name: 1, "placebo": -1} for name in ("GATA1", *words)}
-    again = confirmed(screen(cg.Analysis(contrasts=rows, rope="placebo"), arms={**ARMS, **words}))
+    again = confirmed(
+        screen(cg.Analysis(contrasts=rows, rope="placebo"), arms={**ARMS, **words})
+    )
     assert list(stored_analysis(again).weights_by_contrast) == ["GATA1", *words]
 
 
@@ -211,7 +294,10 @@ def test_outcomes_carry_their_design_through_a_file(tmp_path):
 
 
 def test_a_long_design_is_kept_beside_the_attributes(tmp_path):
-    many = {f"p{i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 400)) for i in range(200)}
+    many = {
+        f"p{i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 400))
+        for i in range(200)
+    }
     outcomes = screen(null=cg.Shuffle(of=many))
     assert "design" not in outcomes.attrs
     assert outcomes["design"].dims == ("byte",)
@@ -225,11 +311,18 @@ def test_a_long_design_is_kept_beside_the_attributes(tmp_path):
 
 def test_a_file_that_changed_is_noticed(tmp_path):
     fasta = tmp_path / "peaks.fa"
-    fasta.write_text("".join(f">{name}\n{letters}\n" for name, letters in PARENTS.items()))
+    fasta.write_text(
+        "".join(f">{name}\n{letters}\n" for name, letters in PARENTS.items())
+    )
     outcomes = screen(null=cg.DinucleotideShuffle(of=str(fasta)))
     assert confirmed(outcomes)
-    fasta.write_text("".join(f">{name}\n{letters[::-1]}\n" for name, letters in PARENTS.items()))
-    with pytest.raises(OutcomesError, match="a file of sequences that it names has changed; give the design"):
+    fasta.write_text(
+        "".join(f">{name}\n{letters[::-1]}\n" for name, letters in PARENTS.items())
+    )
+    with pytest.raises(
+        OutcomesError,
+        match="a file of sequences that it names has changed; give the design",
+    ):
         confirmed(outcomes)
     fasta.unlink()
     with pytest.raises(OutcomesError, match=r"cannot be read .*; give it as design="):
@@ -247,10 +340,15 @@ def test_a_file_that_changed_is_noticed(tmp_path):
         (
             {"select": "GATA"},
             DesignError,
-            "select= names 'GATA', which is not an arm or contrast of the screen; did you mean",
+            "select= names 'GATA', which is not an arm or contrast of the screen; did "
+            "you mean",
         ),
         ({"select": []}, DesignError, "select= names nothing"),
-        ({"select": ["placebo"]}, DesignError, r"names only controls of the screen \(placebo\)"),
+        (
+            {"select": ["placebo"]},
+            DesignError,
+            r"names only controls of the screen \(placebo\)",
+        ),
         ({"predictor": 3}, PredictorError, "predictor=int is not a predictor"),
         ({"design": 3}, DesignError, "design=3 is not a cg.Design"),
         ({"design": design(n_units=7)}, DesignError, "and the screen was run with"),
@@ -262,15 +360,21 @@ def test_impossible_confirmations_are_refused(how, error, said):
 
 
 def test_another_predictor_is_refused_unless_it_is_meant():
-    other = cg.FunctionPredictor(lambda x: x[:, 1].sum(1), tasks=["G"], scale="weighted count")
-    with pytest.raises(PredictorError, match=r"not the one of the screen.*other_predictor=True"):
+    other = cg.FunctionPredictor(
+        lambda x: x[:, 1].sum(1), tasks=["G"], scale="weighted count"
+    )
+    with pytest.raises(
+        PredictorError, match=r"not the one of the screen.*other_predictor=True"
+    ):
         confirmed(screen(), predictor=other)
     assert confirmed(screen(), predictor=other, other_predictor=True).sizes["arm"] == 2
 
 
 def test_without_a_design_one_must_be_given():
     bare = screen().drop_attrs()
-    with pytest.raises(OutcomesError, match="carry no design; give the design of the screen as design="):
+    with pytest.raises(
+        OutcomesError, match="carry no design; give the design of the screen as design="
+    ):
         confirmed(bare)
     assert confirmed(bare, design=design()).sizes["unit"] == 120
 

@@ -1,4 +1,6 @@
-"""Whether draws may be believed: what is refused, what is settled, and that it is said by name."""
+"""Whether draws may be believed: what is refused, what is settled, and that it is said
+by name.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ GOOD = GENERATOR.normal(size=(4, 1000, 3))
 
 def posterior(ace: np.ndarray) -> xr.Dataset:
     return xr.Dataset(
-        {"ace": (("chain", "draw", "contrast"), ace), "tau": (("chain", "draw"), GOOD[..., 0])},
+        {
+            "ace": (("chain", "draw", "contrast"), ace),
+            "tau": (("chain", "draw"), GOOD[..., 0]),
+        },
         coords={"contrast": ["GATA1", "TAL1", "KLF1"]},
     )
 
@@ -39,7 +44,10 @@ def test_independent_draws_have_converged() -> None:
 def test_chains_apart_are_refused_by_the_name_of_the_row() -> None:
     ace = GOOD.copy()
     ace[0, :, 1] += 1
-    with pytest.raises(ConvergenceError, match=r"rhat of ace above 1.01: contrast TAL1 1\.\d+.*n_draws="):
+    with pytest.raises(
+        ConvergenceError,
+        match=r"rhat of ace above 1.01: contrast TAL1 1\.\d+.*n_draws=",
+    ):
         check_convergence(diagnose(posterior(ace), 0), accepted=False)
 
 
@@ -74,12 +82,16 @@ def test_chains_stuck_at_different_numbers_have_not() -> None:
     ace = GOOD.copy()
     ace[..., 2] = np.arange(4)[:, None]
     assert any(
-        "rhat of ace above 1.01: contrast KLF1" in line for line in convergence_failures(diagnose(posterior(ace), 0))
+        "rhat of ace above 1.01: contrast KLF1" in line
+        for line in convergence_failures(diagnose(posterior(ace), 0))
     )
 
 
 def test_too_few_draws_are_refused_before_sampling() -> None:
-    with pytest.raises(ConvergenceError, match="n_draws=100 cannot give an effective sample size of 400"):
+    with pytest.raises(
+        ConvergenceError,
+        match="n_draws=100 cannot give an effective sample size of 400",
+    ):
         check_n_draws(100, accepted=False)
     check_n_draws(100, accepted=True)
     check_n_draws(400, accepted=False)
@@ -101,7 +113,14 @@ def test_the_worst_rows_come_first() -> None:
 
 
 def test_the_limits_of_convergence_are_allowed() -> None:
-    at = xr.Dataset({"rhat_mu": MAX_RHAT, "ess_bulk_mu": float(MIN_ESS)}, attrs={"divergences": 0})
+    at = xr.Dataset(
+        {"rhat_mu": MAX_RHAT, "ess_bulk_mu": float(MIN_ESS)}, attrs={"divergences": 0}
+    )
     assert convergence_failures(at) == []
-    beyond = at.assign(rhat_mu=np.nextafter(MAX_RHAT, 2), ess_bulk_mu=np.nextafter(MIN_ESS, 0))
-    assert [line.partition(" of ")[0] for line in convergence_failures(beyond)] == ["rhat", "ess_bulk"]
+    beyond = at.assign(
+        rhat_mu=np.nextafter(MAX_RHAT, 2), ess_bulk_mu=np.nextafter(MIN_ESS, 0)
+    )
+    assert [line.partition(" of ")[0] for line in convergence_failures(beyond)] == [
+        "rhat",
+        "ess_bulk",
+    ]

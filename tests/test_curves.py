@@ -18,11 +18,19 @@ RNG = np.random.default_rng(0)
 
 
 def curves(ice: np.ndarray, **coords) -> xr.Dataset:
-    """Effects (unit, position) of one contrast and one task, or (unit, contrast, position, task)."""
+    """Effects (unit, position) of one contrast and one task, or (unit, contrast,
+    position, task).
+    """
     ice = ice[:, None, :, None] if ice.ndim == 2 else ice
-    names = {"contrast": [f"c{i}" for i in range(ice.shape[1])], "task": [f"t{i}" for i in range(ice.shape[3])]}
+    names = {
+        "contrast": [f"c{i}" for i in range(ice.shape[1])],
+        "task": [f"t{i}" for i in range(ice.shape[3])],
+    }
     where = {"unit": np.arange(len(ice)), "position": np.arange(ice.shape[2]) - 5}
-    return xr.Dataset({"ice": (("unit", "contrast", "position", "task"), ice)}, coords=where | names | coords)
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "position", "task"), ice)},
+        coords=where | names | coords,
+    )
 
 
 def smooth(n: int, rng: np.random.Generator, width: int = 40) -> np.ndarray:
@@ -38,32 +46,47 @@ def test_estimates_of_curves_are_those_of_each_position():
     for p in (0, 5):
         one = cg.estimate(curves(ice).isel(position=p))
         for name in ("ace", "se", "df", "p", "lower", "upper", "skewness", "leverage"):
-            np.testing.assert_allclose(found[name].isel(position=p), one[name], rtol=1e-12)
+            np.testing.assert_allclose(
+                found[name].isel(position=p), one[name], rtol=1e-12
+            )
 
 
 def test_the_factor_of_curves_gives_the_covariance_of_positions():
     ice = smooth(300, RNG)
     found = cg.estimate(curves(ice))
     factor = found["factor"].to_numpy()[:, 0, :, 0]
-    np.testing.assert_allclose(factor.T @ factor, np.cov(ice.T) / 300, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        factor.T @ factor, np.cov(ice.T) / 300, rtol=1e-9, atol=1e-12
+    )
 
 
 def test_contrasts_of_curves_are_those_of_each_position():
     y = RNG.normal(size=(20, 3, 4, 2, 2)) + 5
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "position", "task", "model"), y)},
-        coords={"arm": ["0", "A", "B"], "position": [0, 8, 16, 24], "task": ["a", "b"], "model": ["m", "n"]},
+        coords={
+            "arm": ["0", "A", "B"],
+            "position": [0, 8, 16, 24],
+            "task": ["a", "b"],
+            "model": ["m", "n"],
+        },
     )
     for scale in ("identity", "log", "log_of_means"):
         whole = cg.contrast(outcomes, control="0", scale=scale)
         assert whole["ice"].dims == ("unit", "contrast", "position", "task", "model")
         one = cg.contrast(outcomes.isel(position=2), control="0", scale=scale)
-        np.testing.assert_allclose(whole["ice"].isel(position=2), one["ice"], rtol=1e-12)
-        np.testing.assert_allclose(whole["control_sd"].isel(position=2), one["control_sd"], rtol=1e-12)
+        np.testing.assert_allclose(
+            whole["ice"].isel(position=2), one["ice"], rtol=1e-12
+        )
+        np.testing.assert_allclose(
+            whole["control_sd"].isel(position=2), one["control_sd"], rtol=1e-12
+        )
 
 
 def test_a_fold_is_undone():
-    data = curves(RNG.normal(size=(3, 2, 4, 2))).assign_coords(kind=("task", ["x", "y"]), parent=("unit", [0, 0, 1]))
+    data = curves(RNG.normal(size=(3, 2, 4, 2))).assign_coords(
+        kind=("task", ["x", "y"]), parent=("unit", [0, 0, 1])
+    )
     columns = folded(data)
     assert columns["kind"].values.tolist() == ["x", "y"] * 4
     xr.testing.assert_identical(unfolded(columns, data), data)
@@ -74,19 +97,33 @@ def test_a_fold_is_undone():
 
 
 def test_curves_without_tasks_say_how_to_have_one():
-    ice = xr.Dataset({"ice": (("unit", "contrast", "position"), RNG.normal(size=(5, 2, 3)))})
+    ice = xr.Dataset(
+        {"ice": (("unit", "contrast", "position"), RNG.normal(size=(5, 2, 3)))}
+    )
     ice = ice.assign_coords(contrast=["a", "b"], position=range(3))
-    with pytest.raises(OutcomesError, match="no dim 'task' after 'position'.*expand_dims"):
+    with pytest.raises(
+        OutcomesError, match="no dim 'task' after 'position'.*expand_dims"
+    ):
         cg.estimate(ice)
-    assert cg.estimate(ice.expand_dims(task=["K562"], axis=-1))["ace"].shape == (2, 3, 1)
+    assert cg.estimate(ice.expand_dims(task=["K562"], axis=-1))["ace"].shape == (
+        2,
+        3,
+        1,
+    )
 
 
 def test_critical_values_are_those_of_independent_and_of_equal_statistics():
-    many = critical_values(np.eye(30), np.full(30, np.inf), ci_prob=0.95, n_draws=99_999, rng=0)
+    many = critical_values(
+        np.eye(30), np.full(30, np.inf), ci_prob=0.95, n_draws=99_999, rng=0
+    )
     assert abs(many[0] - special.ndtri((1 + 0.95 ** (1 / 30)) / 2)) < 0.02
-    one = critical_values(np.ones((7, 30)), np.full(30, 12.0), ci_prob=0.95, n_draws=99_999, rng=0)
+    one = critical_values(
+        np.ones((7, 30)), np.full(30, 12.0), ci_prob=0.95, n_draws=99_999, rng=0
+    )
     assert abs(one[0] - special.stdtrit(12, 0.975)) < 0.03
-    mixed = critical_values(np.ones((7, 2)), np.array([12.0, 30.0]), ci_prob=0.95, n_draws=99_999, rng=0)
+    mixed = critical_values(
+        np.ones((7, 2)), np.array([12.0, 30.0]), ci_prob=0.95, n_draws=99_999, rng=0
+    )
     np.testing.assert_allclose(mixed, special.stdtrit([12, 30], 0.975), atol=0.03)
     with pytest.raises(EstimateError, match="too few for ci_prob"):
         critical_values(np.eye(3), np.full(3, 9.0), ci_prob=0.95, n_draws=10, rng=0)
@@ -94,7 +131,9 @@ def test_critical_values_are_those_of_independent_and_of_equal_statistics():
 
 def test_the_band_by_multipliers_is_that_of_the_multivariate_t():
     effects = curves(smooth(120, RNG))
-    by_draws = cg.simultaneous(effects, over="position", method="sup_t", rng=0, n_draws=65_535)
+    by_draws = cg.simultaneous(
+        effects, over="position", method="sup_t", rng=0, n_draws=65_535
+    )
     by_t = cg.simultaneous(effects, over="position", method="dunnett")
     np.testing.assert_allclose(by_draws["critical"], by_t["critical"], rtol=0.006)
     bonferroni = cg.simultaneous(effects, over="position", method="bonferroni")
@@ -109,11 +148,17 @@ def test_each_curve_is_a_family_of_its_own():
     assert both["critical"].std("position").max() < 1e-12
     assert (both["critical"][0] < both["critical"][1]).all()
     alone = cg.simultaneous(curves(ice[:, 1:]), over="position", method="sup_t", rng=0)
-    assert abs(float(alone["critical"][0, 0, 0]) - float(both["critical"][1, 0, 0])) < 0.05
-    together = cg.simultaneous(curves(ice), over="position", method="sup_t", rng=0, family="all")
+    assert (
+        abs(float(alone["critical"][0, 0, 0]) - float(both["critical"][1, 0, 0])) < 0.05
+    )
+    together = cg.simultaneous(
+        curves(ice), over="position", method="sup_t", rng=0, family="all"
+    )
     assert (together["critical"] > both["critical"]).all()
     named = curves(ice).assign_coords(motif=("contrast", ["x", "x"]))
-    by_name = cg.simultaneous(named, over="position", method="sup_t", rng=0, family="motif")
+    by_name = cg.simultaneous(
+        named, over="position", method="sup_t", rng=0, family="motif"
+    )
     np.testing.assert_allclose(by_name["critical"], together["critical"])
 
 
@@ -133,7 +178,9 @@ def test_clusters_are_resampled_whole():
     for method in ("bootstrap_t", "sup_t"):
         band = cg.simultaneous(effects, over="position", method=method, rng=0)
         wide = (band["upper"] - band["lower"]).mean()
-        unaware = cg.simultaneous(effects, over="position", method=method, rng=0, cluster="none")
+        unaware = cg.simultaneous(
+            effects, over="position", method=method, rng=0, cluster="none"
+        )
         assert wide > 1.8 * (unaware["upper"] - unaware["lower"]).mean()
 
 
@@ -142,7 +189,9 @@ def test_where_few_units_differ_the_rule_of_three_bounds():
     ice[:, 10:20] = smooth(400, RNG, 10) + 2
     ice[:3, 25] = 4.0
     for method in ("bootstrap_t", "sup_t"):
-        band = cg.simultaneous(curves(ice), over="position", method=method, rng=0).squeeze()
+        band = cg.simultaneous(
+            curves(ice), over="position", method=method, rng=0
+        ).squeeze()
         half = ((band["upper"] - band["lower"]) / 2).to_numpy()
         largest = np.abs(ice).max()
         unseen = largest * -np.expm1(np.log(0.05 / 30) / 400)
@@ -151,8 +200,14 @@ def test_where_few_units_differ_the_rule_of_three_bounds():
         assert (np.abs(band["ace"]) < half)[25]
         assert (band["lower"][10:20] > 0).all()
     # the curve's own positions are not widened by those that nothing reaches
-    narrow = cg.simultaneous(curves(ice[:, 10:20]), over="position", rng=0)["critical"].max()
-    wide = cg.simultaneous(curves(ice), over="position", rng=0)["critical"].squeeze()[10:20].max()
+    narrow = cg.simultaneous(curves(ice[:, 10:20]), over="position", rng=0)[
+        "critical"
+    ].max()
+    wide = (
+        cg.simultaneous(curves(ice), over="position", rng=0)["critical"]
+        .squeeze()[10:20]
+        .max()
+    )
     assert wide < 1.1 * narrow
 
 
@@ -177,12 +232,16 @@ def profile_predictor() -> cg.FunctionPredictor:
         hits = x[:, 2, :-3] * x[:, 0, 1:-2] * x[:, 3, 2:-1] * x[:, 0, 3:]
         return 1 + np.stack([np.convolve(row, kernel, "same") for row in hits])
 
-    return cg.FunctionPredictor(answer, track=cg.Track(origin=20), tasks=["signal"], scale="counts")
+    return cg.FunctionPredictor(
+        answer, track=cg.Track(origin=20), tasks=["signal"], scale="counts"
+    )
 
 
 def profile_design(n: int, **options) -> cg.Design:
     arms = {"control": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
-    return cg.Design(null=cg.Uniform(length=44), arms=arms, n_units=n, contrasts="control", **options)
+    return cg.Design(
+        null=cg.Uniform(length=44), arms=arms, n_units=n, contrasts="control", **options
+    )
 
 
 def test_moments_have_the_estimates_and_the_band_of_all_units():
@@ -207,11 +266,18 @@ def test_bands_cover_whole_curves(method, clustered):
     rng = np.random.default_rng(5)
     for _ in range(n_trials):
         parent = np.arange(120) % 40
-        size = np.exp(0.4 * rng.normal(size=120) + (0.4 * rng.normal(size=40)[parent] if clustered else 0))
+        size = np.exp(
+            0.4 * rng.normal(size=120)
+            + (0.4 * rng.normal(size=40)[parent] if clustered else 0)
+        )
         ice = size[:, None] * peak + 0.5 * smooth(120, rng, 60)
         truth = np.exp(0.16 if clustered else 0.08) * peak
-        effects = curves(ice).assign_coords(parent=("unit", parent if clustered else np.arange(120)))
-        band = cg.simultaneous(effects, over="position", method=method, n_draws=999, rng=rng).squeeze()
+        effects = curves(ice).assign_coords(
+            parent=("unit", parent if clustered else np.arange(120))
+        )
+        band = cg.simultaneous(
+            effects, over="position", method=method, n_draws=999, rng=rng
+        ).squeeze()
         hits += bool(((band["lower"] <= truth) & (truth <= band["upper"])).all())
     low, high = stats.binom.ppf([5e-4, 1 - 5e-4], n_trials, 0.95) / n_trials
     assert low <= hits / n_trials <= high
@@ -222,18 +288,25 @@ def band_of(n: int = 60) -> xr.Dataset:
     ice[:, 0, 10:20] += 5
     ice[:, 1, 30] -= 9
     effects = curves(ice).assign_attrs(scale="counts", control="placebo", bin=4)
-    return cg.simultaneous(effects.assign_coords(position=np.arange(40) * 4 - 80), over="position", rng=0)
+    return cg.simultaneous(
+        effects.assign_coords(position=np.arange(40) * 4 - 80), over="position", rng=0
+    )
 
 
 def test_a_report_of_curves_has_a_line_for_each():
     text = cg.report(band_of())
     lines = text.splitlines()
-    assert "40 positions, -80 to 76 bp, in bins of 4 bp; 95 % band over all positions of a curve (sup-t)." in lines
+    assert (
+        "40 positions, -80 to 76 bp, in bins of 4 bp; 95 % band over all positions of "
+        "a curve (sup-t)." in lines
+    )
     assert sum("sum over positions" in line for line in lines) == 6
     strongest = next(line for line in lines if "sum over positions" in line)
     assert strongest.startswith("c1 in t")
     assert "below at 40 to 43" in strongest
-    assert "above at -40 to -1" in next(line for line in lines if line.startswith("c0 in t0"))
+    assert "above at -40 to -1" in next(
+        line for line in lines if line.startswith("c0 in t0")
+    )
     pointwise = cg.report(cg.estimate(curves(smooth(30, RNG))))
     assert "intervals of one position each" in pointwise
 
@@ -248,7 +321,9 @@ def test_a_report_of_many_curves_shows_twenty():
 def test_a_figure_has_the_curve_and_its_band():
     band = band_of()
     axes = cg.plot.band(band, task="t0", contrast=["c0", "c1"])
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), band["ace"].sel(contrast="c0", task="t0"))
+    np.testing.assert_array_equal(
+        axes.lines[0].get_ydata(), band["ace"].sel(contrast="c0", task="t0")
+    )
     np.testing.assert_array_equal(axes.lines[0].get_xdata(), band["position"] + 1.5)
     assert len(axes.collections) == 2
     assert "95 % band over all positions" in axes.get_ylabel()
@@ -284,14 +359,19 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
         (
             {"contrast": "c0", "task": "t0", "chrom_sizes": "hg38.chrom.sizes"},
             cg.errors.ContrastError,
-            r"chrom_sizes='hg38\.chrom\.sizes' is not a mapping .* of a file: dict\(\(c, int\(n\)\) for c, n in",
+            r"chrom_sizes='hg38\.chrom\.sizes' is not a mapping .* of a file: "
+            r"dict\(\(c, int\(n\)\) for c, n in",
         ),
         (
             {"contrast": "c0", "task": "t0", "chrom_sizes": {"chr1": "5000"}},
             cg.errors.ContrastError,
             "is not a mapping",
         ),
-        ({"contrast": "c0", "task": "t0", "origin": 10}, cg.errors.ContrastError, "outside chr1 of 5,000 bp"),
+        (
+            {"contrast": "c0", "task": "t0", "origin": 10},
+            cg.errors.ContrastError,
+            "outside chr1 of 5,000 bp",
+        ),
         ({"column": "p"}, OutcomesError, "not one of the curves' columns"),
     ):
         with pytest.raises(error, match=message):
@@ -301,22 +381,36 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     with pytest.raises(OutcomesError, match="a folder that exists"):
         cg.reporting.write_npz(band, tmp_path / "absent" / "band")
     names = np.array(band["contrast"].to_numpy(), dtype=object)
-    with np.load(cg.reporting.write_npz(band.assign_coords(contrast=names), tmp_path / "objects")) as file:
+    with np.load(
+        cg.reporting.write_npz(band.assign_coords(contrast=names), tmp_path / "objects")
+    ) as file:
         assert file["contrast"].tolist() == names.tolist()
     double = band.isel(position=[0, 0, 1])
-    with pytest.raises(OutcomesError, match=r"appears 2 times.*\.drop_duplicates\('position'\)"):
+    with pytest.raises(
+        OutcomesError, match=r"appears 2 times.*\.drop_duplicates\('position'\)"
+    ):
         cg.reporting.write_bigwig(double, path, contrast="c0", task="t0", **place)
-    cg.reporting.write_bigwig(double.drop_duplicates("position"), path, contrast="c0", task="t0", **place)
+    cg.reporting.write_bigwig(
+        double.drop_duplicates("position"), path, contrast="c0", task="t0", **place
+    )
     turned = band.isel(position=slice(None, None, -1))
     with pytest.raises(OutcomesError, match="sort them"):
         cg.reporting.write_bigwig(turned, path, contrast="c0", task="t0", **place)
     with pytest.raises(OutcomesError, match="a folder that exists"):
-        cg.reporting.write_bigwig(band, tmp_path / "absent" / "band.bw", contrast="c0", task="t0", **place)
-    file = pyBigWig.open(str(cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place)))
+        cg.reporting.write_bigwig(
+            band, tmp_path / "absent" / "band.bw", contrast="c0", task="t0", **place
+        )
+    file = pyBigWig.open(
+        str(cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place))
+    )
     found = file.intervals("chr1")
-    assert [start for start, _, _ in found] == (band["position"].to_numpy() + 1_000).tolist()
+    assert [start for start, _, _ in found] == (
+        band["position"].to_numpy() + 1_000
+    ).tolist()
     values = [value for _, _, value in found]
-    np.testing.assert_allclose(values, band["ace"].sel(contrast="c0", task="t0"), rtol=1e-6)
+    np.testing.assert_allclose(
+        values, band["ace"].sel(contrast="c0", task="t0"), rtol=1e-6
+    )
     monkeypatch.setitem(sys.modules, "pyBigWig", None)
     with pytest.raises(cg.errors.MissingExtraError, match=r"causalgia\[bigwig\]"):
         cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place)
@@ -328,10 +422,16 @@ def test_a_mean_curve_over_predictors_has_the_fewest_degrees_of_freedom():
     ice[:, :, :10] += rng.normal(size=(10, 1, 3))
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "position", "task", "model"), ice)},
-        coords={"contrast": ["a"], "position": np.arange(30), "task": ["t"], "model": ["m0", "m1", "m2"]},
+        coords={
+            "contrast": ["a"],
+            "position": np.arange(30),
+            "task": ["t"],
+            "model": ["m0", "m1", "m2"],
+        },
     )
     estimates = cg.estimate(effects, target="population x predictors")
-    assert estimates["df"].max() > 4 * estimates["df"].min()  # predictors agree by chance at some position
+    # predictors agree by chance at some position
+    assert estimates["df"].max() > 4 * estimates["df"].min()
     band = cg.simultaneous(estimates, over="position", rng=0)
     critical = stats.t.isf(0.025 / 30, float(estimates["df"].min()))
     np.testing.assert_allclose((band["upper"] - band["ace"]) / band["se"], critical)
@@ -341,8 +441,13 @@ def test_a_mean_curve_over_predictors_has_the_fewest_degrees_of_freedom():
 
 
 def outlying(n: int = 200) -> xr.Dataset:
-    """Return curves of near-normal effects, and at positions 30 to 33 one unit whose effect is far from the others'."""
-    ice = smooth(n, np.random.default_rng(8))[:, None, :, None] * np.ones((1, 2, 1, 1)) + 2.0
+    """Return curves of near-normal effects, and at positions 30 to 33 one unit whose
+    effect is far from the others'.
+    """
+    ice = (
+        smooth(n, np.random.default_rng(8))[:, None, :, None] * np.ones((1, 2, 1, 1))
+        + 2.0
+    )
     ice[:, :, 38:] = 0.0
     ice[3, 1, 30:34] = 60.0
     return curves(ice).assign_attrs(scale="counts", control="placebo")
@@ -353,15 +458,24 @@ def test_a_band_names_positions_that_few_units_carry():
     few = band["few_units"].squeeze("task").to_numpy()
     assert not few[0].any()
     assert np.flatnonzero(few[1]).tolist() == [30, 31, 32, 33]
-    assert band["n_differing"].squeeze("task").to_numpy()[:, [0, 39]].tolist() == [[200, 0], [200, 0]]
-    # 3 / n of the largest effect in any contrast of the task; nothing where the rule of three is the band
+    assert band["n_differing"].squeeze("task").to_numpy()[:, [0, 39]].tolist() == [
+        [200, 0],
+        [200, 0],
+    ]
+    # 3 / n of the largest effect in any contrast of the task; nothing where the rule of
+    # three is the band
     np.testing.assert_allclose(band["unseen"].isel(position=slice(0, 38)), 60 * 3 / 200)
     assert (band["unseen"].isel(position=slice(38, 40)) == 0).all()
     report = cg.report(band)
     line = next(line for line in report.splitlines() if line.startswith("c1"))
     assert line.endswith("; few units carry it at 25 to 28.")
-    assert "few units" not in next(line for line in report.splitlines() if line.startswith("c0"))
-    assert "Few units: bands of such curves may miss more often than 1 in 20; lower - unseen and upper" in report
+    assert "few units" not in next(
+        line for line in report.splitlines() if line.startswith("c0")
+    )
+    assert (
+        "Few units: bands of such curves may miss more often than 1 in 20; lower - "
+        "unseen and upper" in report
+    )
     assert "fewer than 1.5 % of the population" in report
     assert "change the curve by up to 0.900." in report
     alone = cg.report(cg.estimate(outlying()))
@@ -375,7 +489,10 @@ def test_a_band_names_positions_that_few_units_carry():
 def test_moments_name_the_positions_that_few_units_carry():
     found = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="moments")
     effects = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="effects")
-    bands = [cg.simultaneous(cg.estimate(e), over="position", rng=0) for e in (found, effects)]
+    bands = [
+        cg.simultaneous(cg.estimate(e), over="position", rng=0)
+        for e in (found, effects)
+    ]
     assert bands[1]["few_units"].any()
     np.testing.assert_allclose(bands[0]["unseen"].max(), bands[1]["unseen"].max())
     skewed = bands[1]["few_units"] & (bands[1]["n_differing"] > 8)
@@ -385,10 +502,22 @@ def test_moments_name_the_positions_that_few_units_carry():
 def test_means_over_predictors_have_no_rule_for_units():
     rng = np.random.default_rng(4)
     effects = xr.Dataset(
-        {"ice": (("unit", "contrast", "position", "task", "model"), rng.normal(size=(40, 1, 30, 1, 3)))},
-        coords={"contrast": ["a"], "position": np.arange(30), "task": ["t"], "model": ["m0", "m1", "m2"]},
+        {
+            "ice": (
+                ("unit", "contrast", "position", "task", "model"),
+                rng.normal(size=(40, 1, 30, 1, 3)),
+            )
+        },
+        coords={
+            "contrast": ["a"],
+            "position": np.arange(30),
+            "task": ["t"],
+            "model": ["m0", "m1", "m2"],
+        },
     )
-    band = cg.simultaneous(cg.estimate(effects, target="population x predictors"), over="position", rng=0)
+    band = cg.simultaneous(
+        cg.estimate(effects, target="population x predictors"), over="position", rng=0
+    )
     assert not {"few_units", "unseen", "n_differing"} & set(band)
 
 
@@ -399,13 +528,17 @@ def test_limits_by_the_rule_of_three_are_dotted_and_do_not_set_the_scale():
     axes = cg.plot.band(band, contrast="c0")
     dotted = [line for line in axes.lines if line.get_label() == "_rule of three"]
     assert len(dotted) == 2
-    assert np.nanmax(dotted[1].get_ydata()) == float(band["upper"].sel(contrast="c0").isel(position=39).item())
+    assert np.nanmax(dotted[1].get_ydata()) == float(
+        band["upper"].sel(contrast="c0").isel(position=39).item()
+    )
     shown = band.sel(contrast="c0").isel(position=slice(0, 38))
     assert axes.get_ylim()[1] < 1.2 * float(shown["upper"].max())
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["c0", "limit by rule of three"]
     marked = cg.plot.band(band, contrast="c1")
-    assert "few units carry it" in [text.get_text() for text in marked.get_legend().get_texts()]
+    assert "few units carry it" in [
+        text.get_text() for text in marked.get_legend().get_texts()
+    ]
     assert [c.get_label() for c in marked.collections].count("_few units") == 1
 
 
@@ -416,7 +549,9 @@ def test_a_position_that_appears_twice_is_named(tmp_path):
     for use in (
         lambda: cg.simultaneous(effects, over="position", rng=0),
         lambda: cg.report(band.assign_coords(position=twice)),
-        lambda: cg.reporting.write_npz(band.assign_coords(position=twice), tmp_path / "twice"),
+        lambda: cg.reporting.write_npz(
+            band.assign_coords(position=twice), tmp_path / "twice"
+        ),
     ):
         with pytest.raises(OutcomesError, match="position -80 appears 2 times"):
             use()
@@ -428,7 +563,13 @@ def test_a_parallel_trial_has_bonferronis_band_and_the_rule_of_three():
     """Its units have no effects, so that nothing tells how positions correlate."""
     oracle = cg.zoo.footprint("CCACTAGGTGGC")
     arms = {"untreated": cg.Untreated(), "word": cg.Embed("CCACTAGGTGGC", at=90)}
-    trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200, contrasts="untreated", assignment="parallel")
+    trial = cg.Design(
+        null=cg.Uniform(length=200),
+        arms=arms,
+        n_units=200,
+        contrasts="untreated",
+        assignment="parallel",
+    )
     estimates = cg.estimate(cg.contrast(cg.run(trial, oracle, rng=4)))
     band = cg.simultaneous(estimates, over="position", rng=0).squeeze()
     assert band.attrs["band"] == "bonferroni"
@@ -439,7 +580,9 @@ def test_a_parallel_trial_has_bonferronis_band_and_the_rule_of_three():
     np.testing.assert_allclose((at["upper"] - at["ace"]) / at["se"], critical)
     still = band.isel(position=int(np.flatnonzero(band["se"].to_numpy() == 0)[0]))
     share = stats.beta.isf(0.05 / 200, 1, 100)
-    np.testing.assert_allclose(still["upper"] - still["ace"], float(estimates["largest_ice"].max()) * share)
+    np.testing.assert_allclose(
+        still["upper"] - still["ace"], float(estimates["largest_ice"].max()) * share
+    )
     truth = oracle.true_curve(trial).squeeze()
     assert ((band["lower"] <= truth) & (truth <= band["upper"])).all()
     with pytest.raises(EstimateError, match="a parallel trial has none"):
@@ -455,7 +598,9 @@ def test_stored_curves_are_the_same(tmp_path):
 @pytest.mark.real
 @pytest.mark.torch
 def test_a_donor_word_makes_a_donor_and_nothing_else(shared):
-    """The profile of a splicing network: the word's last exon base, and no other position gains as much."""
+    """The profile of a splicing network: the word's last exon base, and no other
+    position gains as much.
+    """
     torch = pytest.importorskip("torch")
     import importlib.util
 
@@ -472,11 +617,16 @@ def test_a_donor_word_makes_a_donor_and_nothing_else(shared):
         scale="probability",
         device="cpu",
     )
-    arms = {"placebo": cg.Placebo("CAGGTAAGT", at=88), "donor": cg.Embed("CAGGTAAGT", at=88)}
+    arms = {
+        "placebo": cg.Placebo("CAGGTAAGT", at=88),
+        "donor": cg.Embed("CAGGTAAGT", at=88),
+    }
     null = cg.Genomic(of=np.load(folder / "backgrounds.npz")["tokens"][:120])
     trial = cg.Design(null=null, arms=arms, n_units=120, contrasts="placebo")
     effects = cg.contrast(cg.run(trial, made, rng=7))
-    band = cg.simultaneous(effects, over="position", rng=7).sel(contrast="donor", task="donor")
+    band = cg.simultaneous(effects, over="position", rng=7).sel(
+        contrast="donor", task="donor"
+    )
     assert band["position"].to_numpy()[[0, -1]].tolist() == [-50, 50]
     assert band["lower"].sel(position=0) > 0.3
     assert band["upper"].where(band["position"] != 0).max() < 0.3
@@ -485,15 +635,32 @@ def test_a_donor_word_makes_a_donor_and_nothing_else(shared):
 
 def test_units_are_planned_for_one_position():
     given = curves(smooth(40, RNG))
-    with pytest.raises(OutcomesError, match=r"the pilot: they have a dim 'position'.*isel\(position="):
+    with pytest.raises(
+        OutcomesError, match=r"the pilot: they have a dim 'position'.*isel\(position="
+    ):
         cg.sample_size(given, half_width=0.1)
     n = cg.sample_size(given.sel(position=0), half_width=0.1)["n_units"]
-    assert n.item() == cg.sample_size(sd=given["ice"].sel(position=0).std(ddof=1).item(), half_width=0.1)["n_units"]
+    assert (
+        n.item()
+        == cg.sample_size(
+            sd=given["ice"].sel(position=0).std(ddof=1).item(), half_width=0.1
+        )["n_units"]
+    )
 
 
 def test_a_trial_of_tracks_plans_no_verdicts():
     design = cg.Design(
-        null=cg.Uniform(length=200), arms={"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=96)}, n_units=5
+        null=cg.Uniform(length=200),
+        arms={"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=96)},
+        n_units=5,
     )
-    with pytest.raises(DesignError, match=r"rope = \(-1.0, 1.0\) is for verdicts on one number.*answers a track"):
-        cg.run(design, cg.zoo.footprint(), rng=0, analysis=cg.Analysis(control="none", rope=(-1, 1)))
+    with pytest.raises(
+        DesignError,
+        match=r"rope = \(-1.0, 1.0\) is for verdicts on one number.*answers a track",
+    ):
+        cg.run(
+            design,
+            cg.zoo.footprint(),
+            rng=0,
+            analysis=cg.Analysis(control="none", rope=(-1, 1)),
+        )

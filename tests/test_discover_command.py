@@ -1,4 +1,6 @@
-"""`causalgia discover`: files in, the words that hold and those that do not out, and every refusal with its cure."""
+"""`causalgia discover`: files in, the words that hold and those that do not out, and
+every refusal with its cure.
+"""
 
 from __future__ import annotations
 
@@ -34,29 +36,73 @@ def given(tmp_path):
 def test_words_pairs_and_sites_are_written(given, tmp_path):
     network, peaks = given
     out = tmp_path / "words"
-    printed = call("discover", network, "--sequences", peaks, "--out", out, "--n-units", 100).stdout
+    printed = call(
+        "discover", network, "--sequences", peaks, "--out", out, "--n-units", 100
+    ).stdout
     table = pd.read_csv(out / "words.csv")
     held = set(table[table["verdict"] == "increases"]["consensus"])
     assert {"TGCATG", "AGAATG"} <= held
-    assert len(set(table["consensus"])) > len(held)  # those that do not hold are there, too
-    assert f"{len(set(table['consensus'])) - len(held)} of {len(set(table['consensus']))} words do not hold" in printed
+    # those that do not hold are there, too
+    assert len(set(table["consensus"])) > len(held)
+    assert (
+        f"{len(set(table['consensus'])) - len(held)} of {len(set(table['consensus']))} "
+        "words do not hold" in printed
+    )
     assert (pd.read_csv(out / "pairs.csv")["reads"] == "sum").all()
     sites = pd.read_csv(out / "sites.bed", sep="\t", header=None)
     rows = dict(zip([f"peak_{k}" for k in range(80)], letters(), strict=True))
-    assert all(rows[row[0]][row[1] : row[2]] == row[3] for row in sites.itertuples(index=False))
+    assert all(
+        rows[row[0]][row[1] : row[2]] == row[3] for row in sites.itertuples(index=False)
+    )
     assert store.load(out / "decisions.nc", "decisions").sizes["contrast"] > 100
-    assert store.load(out / "proposals.nc", "proposals").sizes["pattern"] == len(set(table["consensus"]))
-    refused("discover", network, "--sequences", peaks, "--out", out, said="--force to write over it")
-    call("discover", network, "--sequences", peaks, "--out", out, "--n-units", 100, "--force")
+    assert store.load(out / "proposals.nc", "proposals").sizes["pattern"] == len(
+        set(table["consensus"])
+    )
+    refused(
+        "discover",
+        network,
+        "--sequences",
+        peaks,
+        "--out",
+        out,
+        said="--force to write over it",
+    )
+    call(
+        "discover",
+        network,
+        "--sequences",
+        peaks,
+        "--out",
+        out,
+        "--n-units",
+        100,
+        "--force",
+    )
 
 
 @pytest.mark.parametrize("stops_at", ["before the trial", "between trial and pairs"])
 def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
     network, peaks = given
-    options = ("discover", network, "--sequences", peaks, "--n-units", 60, "--method", "seqlets", "--out")
+    options = (
+        "discover",
+        network,
+        "--sequences",
+        peaks,
+        "--n-units",
+        60,
+        "--method",
+        "seqlets",
+        "--out",
+    )
     call(*options, tmp_path / "whole")
     names = {path.name for path in (tmp_path / "whole").iterdir()}
-    assert names == {"words.csv", "pairs.csv", "sites.bed", "proposals.nc", "decisions.nc"}
+    assert names == {
+        "words.csv",
+        "pairs.csv",
+        "sites.bed",
+        "proposals.nc",
+        "decisions.nc",
+    }
 
     done = []
 
@@ -70,9 +116,25 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
         patch.setattr(_discover, "run", stopped)
         call(*options, tmp_path / "words", code=130)
     assert not (tmp_path / "words" / "words.csv").exists()
-    n_units = ("discover", network, "--sequences", peaks, "--n-units", 50, "--method", "seqlets", "--out")
-    refused(*n_units, tmp_path / "words", said="holds another discovery: n_units was 60 and is 50; give another folder")
-    peaks.write_text(peaks.read_text().replace("peak_0", "peak_zero").replace("\nA", "\nC", 1))
+    n_units = (
+        "discover",
+        network,
+        "--sequences",
+        peaks,
+        "--n-units",
+        50,
+        "--method",
+        "seqlets",
+        "--out",
+    )
+    refused(
+        *n_units,
+        tmp_path / "words",
+        said="holds another discovery: n_units was 60 and is 50; give another folder",
+    )
+    peaks.write_text(
+        peaks.read_text().replace("peak_0", "peak_zero").replace("\nA", "\nC", 1)
+    )
     refused(*options, tmp_path / "words", said="sequences was")
     peaks.write_text("".join(f">peak_{k}\n{row}\n" for k, row in enumerate(letters())))
 
@@ -83,15 +145,30 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
     call(*options, tmp_path / "words")
     assert {path.name for path in (tmp_path / "words").iterdir()} == names
     for name in ("words.csv", "pairs.csv", "sites.bed"):
-        assert (tmp_path / "words" / name).read_text() == (tmp_path / "whole" / name).read_text()
+        assert (tmp_path / "words" / name).read_text() == (
+            tmp_path / "whole" / name
+        ).read_text()
     for kind in ("proposals", "decisions"):
-        whole, resumed = (store.load(tmp_path / folder / f"{kind}.nc", kind) for folder in ("whole", "words"))
+        whole, resumed = (
+            store.load(tmp_path / folder / f"{kind}.nc", kind)
+            for folder in ("whole", "words")
+        )
         assert whole.identical(resumed)
 
 
 def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monkeypatch):
     network, peaks = given
-    options = ("discover", network, "--sequences", peaks, "--n-units", 60, "--method", "seqlets", "--out")
+    options = (
+        "discover",
+        network,
+        "--sequences",
+        peaks,
+        "--n-units",
+        60,
+        "--method",
+        "seqlets",
+        "--out",
+    )
     call(*options, tmp_path / "whole")
     save = store.save
 
@@ -106,32 +183,57 @@ def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monke
     assert (tmp_path / "words" / "words.csv").exists()
     call(*options, tmp_path / "words")
     for name in ("words.csv", "pairs.csv", "sites.bed"):
-        assert (tmp_path / "words" / name).read_text() == (tmp_path / "whole" / name).read_text()
+        assert (tmp_path / "words" / name).read_text() == (
+            tmp_path / "whole" / name
+        ).read_text()
     assert (tmp_path / "words" / "decisions.nc").exists()
     refused(*options, tmp_path / "words", said="--force to write over it")
 
 
 def test_decisions_of_words_written_over_do_not_stay(given, tmp_path):
     network, peaks = given
-    options = ("--sequences", peaks, "--n-units", 60, "--method", "seqlets", "--out", tmp_path / "words")
-    call("discover", network, *options)
-    network.write_text('[predictor]\nfactory = "none.py:load"\nscale = "none"\ntasks = ["a"]\n')
-    (tmp_path / "none.py").write_text(
-        "import numpy as np\nimport causalgia as cg\n\n\ndef load():\n"
-        "    return cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=['a'], scale='none')\n"
+    options = (
+        "--sequences",
+        peaks,
+        "--n-units",
+        60,
+        "--method",
+        "seqlets",
+        "--out",
+        tmp_path / "words",
     )
-    assert "No word is proposed" in call("discover", network, *options, "--force").stdout
+    call("discover", network, *options)
+    network.write_text(
+        '[predictor]\nfactory = "none.py:load"\nscale = "none"\ntasks = ["a"]\n'
+    )
+    (tmp_path / "none.py").write_text(
+        "import numpy as np\n"
+        "import causalgia as cg\n\n\n"
+        "def load():\n"
+        "    return cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=['a'], "
+        "scale='none')\n"
+    )
+    assert (
+        "No word is proposed" in call("discover", network, *options, "--force").stdout
+    )
     assert not (tmp_path / "words" / "decisions.nc").exists()
 
 
 def test_that_nothing_is_proposed_is_an_answer(given, tmp_path):
     network, peaks = given
-    network.write_text('[predictor]\nfactory = "none.py:load"\nscale = "none"\ntasks = ["a"]\n')
-    (tmp_path / "none.py").write_text(
-        "import numpy as np\nimport causalgia as cg\n\n\ndef load():\n"
-        "    return cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=['a'], scale='none')\n"
+    network.write_text(
+        '[predictor]\nfactory = "none.py:load"\nscale = "none"\ntasks = ["a"]\n'
     )
-    printed = call("discover", network, "--sequences", peaks, "--out", tmp_path / "words").stdout
+    (tmp_path / "none.py").write_text(
+        "import numpy as np\n"
+        "import causalgia as cg\n\n\n"
+        "def load():\n"
+        "    return cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=['a'], "
+        "scale='none')\n"
+    )
+    printed = call(
+        "discover", network, "--sequences", peaks, "--out", tmp_path / "words"
+    ).stdout
     assert "No word is proposed" in printed
     assert len(pd.read_csv(tmp_path / "words" / "words.csv")) == 0
 
@@ -140,15 +242,31 @@ def test_that_nothing_is_proposed_is_an_answer(given, tmp_path):
     ("rows", "says"),
     [
         (letters(20), "give 40 or more"),
-        (letters()[:60] + [row[:-2] for row in letters()[60:]], "cut all to one length"),
-        ([letters()[0][:5] + "N" + letters()[0][6:], *letters()[1:]], "drop the record"),
+        (
+            letters()[:60] + [row[:-2] for row in letters()[60:]],
+            "cut all to one length",
+        ),
+        (
+            [letters()[0][:5] + "N" + letters()[0][6:], *letters()[1:]],
+            "drop the record",
+        ),
         ([], "the file is empty"),
     ],
 )
-def test_sequences_that_do_not_serve_are_refused_with_a_cure(given, tmp_path, rows, says):
+def test_sequences_that_do_not_serve_are_refused_with_a_cure(
+    given, tmp_path, rows, says
+):
     network, peaks = given
     peaks.write_text("".join(f">{k}\n{row}\n" for k, row in enumerate(rows)))
-    refused("discover", network, "--sequences", peaks, "--out", tmp_path / "words", said=says)
+    refused(
+        "discover",
+        network,
+        "--sequences",
+        peaks,
+        "--out",
+        tmp_path / "words",
+        said=says,
+    )
     assert not (tmp_path / "words").exists()
 
 
@@ -166,11 +284,34 @@ def test_several_weights_are_an_ensemble(tmp_path):
         net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(40, 1))
         torch.save(net.state_dict(), tmp_path / f"seed_{seed}.pt")
     path = tmp_path / "net.toml"
-    path.write_text('[predictor]\nfactory = "net.py:load"\nscale = "s"\nweights = ["seed_0.pt", "seed_1.pt"]\n')
+    path.write_text(
+        "[predictor]\n"
+        'factory = "net.py:load"\n'
+        'scale = "s"\n'
+        'weights = ["seed_0.pt", "seed_1.pt"]\n'
+    )
     made = load_predictor_spec(read_predictor_spec(path), path, "cpu")
     assert made.models == ("seed_0", "seed_1")
     for weights in ('["seed_0.pt"]', '["seed_0.pt", "seed_0.pt"]', "[]"):
         path.write_text(f'[predictor]\nfactory = "net.py:load"\nweights = {weights}\n')
-        refused("discover", path, "--sequences", path, "--out", tmp_path / "o", said="two or more files")
-    path.write_text('[predictor]\nfactory = "net.py:load"\nweights = ["seed_0.pt", "seed_2.pt"]\n')
-    refused("discover", path, "--sequences", path, "--out", tmp_path / "o", said="no such file")
+        refused(
+            "discover",
+            path,
+            "--sequences",
+            path,
+            "--out",
+            tmp_path / "o",
+            said="two or more files",
+        )
+    path.write_text(
+        '[predictor]\nfactory = "net.py:load"\nweights = ["seed_0.pt", "seed_2.pt"]\n'
+    )
+    refused(
+        "discover",
+        path,
+        "--sequences",
+        path,
+        "--out",
+        tmp_path / "o",
+        said="no such file",
+    )

@@ -1,4 +1,6 @@
-"""The table of distinct sequences numbers rows as a dictionary of their letters would, whatever their hashes."""
+"""The table of distinct sequences numbers rows as a dictionary of their letters would,
+whatever their hashes.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,22 @@ from causalgia.sequences.samplers import sample_uniform
 
 @pytest.fixture(autouse=True, params=["dictionary", "table"])
 def kept_in(request, monkeypatch):
-    """Each test, where rows are kept in a dictionary and where they are kept in a compiled table."""
-    monkeypatch.setattr(compiled, "NUMPY_ALLOWANCE", Allowance(10**18 if request.param == "dictionary" else 0))
+    """Each test, where rows are kept in a dictionary and where they are kept in a
+    compiled table.
+    """
+    monkeypatch.setattr(
+        compiled,
+        "NUMPY_ALLOWANCE",
+        Allowance(10**18 if request.param == "dictionary" else 0),
+    )
 
 
 LENGTHS = [1, 2, 7, 8, 9, 31, 32, 33, 41, 64, 249, 3_000]
 
 
-def by_dictionary(known: dict[bytes, int], tokens: np.ndarray) -> tuple[list[int], list[int]]:
+def by_dictionary(
+    known: dict[bytes, int], tokens: np.ndarray
+) -> tuple[list[int], list[int]]:
     numbers, fresh = [], []
     for row, sequence in enumerate(tokens):
         letters = sequence.tobytes()
@@ -44,7 +54,9 @@ def agrees(table: Distinct, known: dict[bytes, int], tokens: np.ndarray) -> None
 def pool(length: int, n: int) -> np.ndarray:
     """Sequences of which many differ in one letter alone, at every place."""
     rows = np.repeat(sample_uniform(3, np.arange(2), length), n // 2, axis=0)
-    rows[np.arange(len(rows)), np.arange(len(rows)) % length] = np.arange(len(rows)) // 7 % 4
+    rows[np.arange(len(rows)), np.arange(len(rows)) % length] = (
+        np.arange(len(rows)) // 7 % 4
+    )
     return rows
 
 
@@ -61,7 +73,9 @@ def test_numbers_are_a_dictionarys(data):
 
 @pytest.mark.parametrize("length", [33, 249])
 def test_equal_hashes_do_not_confuse(monkeypatch, length):
-    monkeypatch.setattr(composition, "_hash_rows", lambda packed, hashes: hashes.fill(2**64 - 1))
+    monkeypatch.setattr(
+        composition, "_hash_rows", lambda packed, hashes: hashes.fill(2**64 - 1)
+    )
     table, known = Distinct(length, capacity=1), {}
     for tokens in (pool(length, 300), pool(length, 600)):
         agrees(table, known, tokens)
@@ -69,7 +83,9 @@ def test_equal_hashes_do_not_confuse(monkeypatch, length):
 
 def test_hashes_that_crowd_the_end_of_the_table_wrap_around(monkeypatch):
     monkeypatch.setattr(
-        composition, "_hash_rows", lambda packed, out: out.__setitem__(..., 2**64 - 1 - packed[:, 0] % 3)
+        composition,
+        "_hash_rows",
+        lambda packed, out: out.__setitem__(..., 2**64 - 1 - packed[:, 0] % 3),
     )
     agrees(Distinct(31, capacity=4), {}, pool(31, 500))
 
@@ -79,10 +95,14 @@ def test_agrees_with_numpy_over_several_blocks_and_growths():
     tokens = np.concatenate([few, few[::-1], sample_uniform(6, np.arange(9_000), 9)])
     table = Distinct(9, capacity=1)
     numbers, fresh = table.enter(tokens)
-    unique, first, inverse = np.unique(tokens, axis=0, return_index=True, return_inverse=True)
+    unique, first, inverse = np.unique(
+        tokens, axis=0, return_index=True, return_inverse=True
+    )
     assert len(table) == len(unique)
     np.testing.assert_array_equal(fresh, np.sort(first))
-    np.testing.assert_array_equal(numbers, np.argsort(np.argsort(first))[inverse.ravel()])
+    np.testing.assert_array_equal(
+        numbers, np.argsort(np.argsort(first))[inverse.ravel()]
+    )
     again, none = table.enter(tokens)
     np.testing.assert_array_equal(again, numbers)
     assert none.size == 0
@@ -110,7 +130,10 @@ def test_nothing_to_enter():
     assert (numbers.size, fresh.size, len(table)) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("view", [lambda x: x[::2, ::3], lambda x: x.T, np.asfortranarray, lambda x: x.copy()])
+@pytest.mark.parametrize(
+    "view",
+    [lambda x: x[::2, ::3], lambda x: x.T, np.asfortranarray, lambda x: x.copy()],
+)
 def test_any_layout_and_read_only(view):
     tokens = view(sample_uniform(1, np.arange(60), 60) % 2)
     tokens.setflags(write=False)
@@ -118,9 +141,13 @@ def test_any_layout_and_read_only(view):
 
 
 def test_hashes_spread_sequences_that_differ_in_one_letter():
-    """Of 3 x 249 neighbors of a sequence, chains in a table half full stay short: hashes are as good as random."""
+    """Of 3 x 249 neighbors of a sequence, chains in a table half full stay short:
+    hashes are as good as random.
+    """
     tokens = np.repeat(sample_uniform(9, [0], 249), 747, axis=0)
-    tokens[np.arange(747), np.arange(747) // 3] += (1 + np.arange(747) % 3).astype(np.uint8)
+    tokens[np.arange(747), np.arange(747) // 3] += (1 + np.arange(747) % 3).astype(
+        np.uint8
+    )
     tokens %= 4
     compiled.NUMPY_ALLOWANCE.covers(10**19)
     table = Distinct(249)
@@ -144,7 +171,12 @@ def test_a_dictionary_becomes_a_table_in_the_middle(monkeypatch, length):
 
 @pytest.mark.parametrize(
     "tokens",
-    [np.zeros((3, 4), np.int64), np.zeros((3, 5), np.uint8), np.zeros(4, np.uint8), np.zeros((1, 4, 1), np.uint8)],
+    [
+        np.zeros((3, 4), np.int64),
+        np.zeros((3, 5), np.uint8),
+        np.zeros(4, np.uint8),
+        np.zeros((1, 4, 1), np.uint8),
+    ],
 )
 def test_other_arrays_are_refused(tokens):
     with pytest.raises(SequenceError, match=r"tokens are uint8 of shape \(n, 4\)"):

@@ -1,4 +1,6 @@
-"""Dose and response, joint tests and the turn of the helix: against R (dose_response, helical_phase) and arithmetic."""
+"""Dose and response, joint tests and the turn of the helix: against R (dose_response,
+helical_phase) and arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +41,28 @@ def expected(case: str) -> Any:
 def doses() -> xr.Dataset:
     y = pd.read_csv(HERE / "dose_response" / "input.csv").set_index("unit")
     copies = [int(name.removeprefix("count")) for name in y.columns]
-    coords = {"unit": y.index.to_numpy(), "arm": list(y.columns), "task": ["K562"], "copies": ("arm", copies)}
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y.to_numpy()[:, :, None])}, coords=coords)
+    coords = {
+        "unit": y.index.to_numpy(),
+        "arm": list(y.columns),
+        "task": ["K562"],
+        "copies": ("arm", copies),
+    }
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y.to_numpy()[:, :, None])}, coords=coords
+    )
 
 
 def agrees(row: xr.Dataset, theirs: dict[str, Any]) -> None:
-    for mine, key in (("ace", "estimate"), ("se", "se"), ("df", "df"), ("lower", "lower"), ("upper", "upper")):
-        np.testing.assert_allclose(row[mine].item(), theirs[key], rtol=1e-9, err_msg=mine)
+    for mine, key in (
+        ("ace", "estimate"),
+        ("se", "se"),
+        ("df", "df"),
+        ("lower", "lower"),
+        ("upper", "upper"),
+    ):
+        np.testing.assert_allclose(
+            row[mine].item(), theirs[key], rtol=1e-9, err_msg=mine
+        )
     np.testing.assert_allclose(row["p"].item(), theirs["p"], rtol=1e-7, atol=1e-12)
 
 
@@ -54,8 +71,12 @@ def agrees(row: xr.Dataset, theirs: dict[str, Any]) -> None:
 
 def test_slope_of_each_unit() -> None:
     weights, theirs = dose_contrasts(doses()), expected("dose_response")["slope"]
-    np.testing.assert_allclose(list(weights["slope"].values()), theirs["coefficients"], rtol=1e-12)
-    agrees(estimate(contrast(doses(), contrasts=weights)).isel(contrast=0, task=0), theirs)
+    np.testing.assert_allclose(
+        list(weights["slope"].values()), theirs["coefficients"], rtol=1e-12
+    )
+    agrees(
+        estimate(contrast(doses(), contrasts=weights)).isel(contrast=0, task=0), theirs
+    )
 
 
 @pytest.mark.parametrize("kind", ["orthonormal", "equally_spaced"])
@@ -65,23 +86,33 @@ def test_polynomials(kind: Any) -> None:
     assert list(weights) == list(theirs)
     estimates = estimate(contrast(doses(), contrasts=weights))
     for name, row in theirs.items():
-        np.testing.assert_allclose(list(weights[name].values()), row["coefficients"], rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(
+            list(weights[name].values()), row["coefficients"], rtol=1e-11, atol=1e-12
+        )
         agrees(estimates.sel(contrast=name, task="K562"), row)
 
 
 def test_each_step() -> None:
     theirs = expected("dose_response")["consecutive"]
-    estimates = estimate(contrast(doses(), contrasts=dose_contrasts(doses(), kind="consecutive")))
+    estimates = estimate(
+        contrast(doses(), contrasts=dose_contrasts(doses(), kind="consecutive"))
+    )
     for name, row in theirs.items():
-        agrees(estimates.sel(contrast=name.replace("_minus_", " minus "), task="K562"), row)
+        agrees(
+            estimates.sel(contrast=name.replace("_minus_", " minus "), task="K562"), row
+        )
 
 
 def test_all_orders_beyond_the_linear_one_jointly() -> None:
     theirs = expected("dose_response")["hotelling_beyond_linear"]
-    estimates = estimate(contrast(doses(), contrasts=dose_contrasts(doses(), kind="orthonormal")))
+    estimates = estimate(
+        contrast(doses(), contrasts=dose_contrasts(doses(), kind="orthonormal"))
+    )
     test = joint_test(estimates, ["quadratic", "cubic", "quartic", "quintic"])
     found = [test[name].item() for name in ("F", "df1", "df2")]
-    np.testing.assert_allclose(found, [theirs[k] for k in ("F", "df1", "df2")], rtol=1e-9)
+    np.testing.assert_allclose(
+        found, [theirs[k] for k in ("F", "df1", "df2")], rtol=1e-9
+    )
     np.testing.assert_allclose(test["p"].item(), theirs["p"], rtol=1e-7)
 
 
@@ -95,14 +126,20 @@ def test_polynomials_are_orthonormal_and_start_upwards(points: set[int]) -> None
 
 
 def test_arms_without_a_dose_stay_out_and_slopes_take_ties() -> None:
-    weights = dose_contrasts({"0": 0, "1a": 1, "1b": 1, "2": 2, "placebo": float("nan"), "x": ""})["slope"]
+    weights = dose_contrasts(
+        {"0": 0, "1a": 1, "1b": 1, "2": 2, "placebo": float("nan"), "x": ""}
+    )["slope"]
     assert weights == {"0": -0.5, "1a": 0.0, "1b": 0.0, "2": 0.5}
 
 
 @pytest.mark.parametrize(
     ("given_doses", "options", "match"),
     [
-        ({"0": 0, "1": 1, "1b": 1}, {"kind": "consecutive"}, "arm '1' shares its dose 1 with another"),
+        (
+            {"0": 0, "1": 1, "1b": 1},
+            {"kind": "consecutive"},
+            "arm '1' shares its dose 1 with another",
+        ),
         ({"0": 0}, {}, "two or more doses"),
         ({"0": "many", "1": 1}, {}, "arm '0' has the dose 'many'"),
         ({"0": 0, "1": 1}, {"kind": "cubic"}, "not one of 'slope'"),
@@ -112,10 +149,14 @@ def test_arms_without_a_dose_stay_out_and_slopes_take_ties() -> None:
         ([0, 1], {}, "not in list"),
     ],
 )
-def test_doses_that_give_no_contrast(given_doses: Any, options: Any, match: str) -> None:
+def test_doses_that_give_no_contrast(
+    given_doses: Any, options: Any, match: str
+) -> None:
     with pytest.raises(ContrastError, match=match):
         dose_contrasts(given_doses, **options)
-    with pytest.raises(ContrastError, match="not a coordinate on the arms; there are copies"):
+    with pytest.raises(
+        ContrastError, match="not a coordinate on the arms; there are copies"
+    ):
         dose_contrasts(doses(), along="dose")
 
 
@@ -130,7 +171,11 @@ def test_a_joint_test_of_known_errors_is_chi_squared() -> None:
 
 
 def test_joint_tests_refuse_contrasts_that_determine_each_other() -> None:
-    weights = {"a": {"count1": 1, "count0": -1}, "b": {"count2": 1, "count1": -1}, "c": {"count2": 1, "count0": -1}}
+    weights = {
+        "a": {"count1": 1, "count0": -1},
+        "b": {"count2": 1, "count1": -1},
+        "c": {"count2": 1, "count0": -1},
+    }
     estimates = estimate(contrast(doses(), contrasts=weights))
     with pytest.raises(EstimateError, match="singular"):
         joint_test(estimates)
@@ -143,9 +188,17 @@ def test_joint_tests_refuse_contrasts_that_determine_each_other() -> None:
 
 
 def curve(**more: Any) -> xr.Dataset:
-    y = pd.read_csv(HERE / "helical_phase" / "input.csv").pivot(index="unit", columns="distance", values="interaction")
-    coords = {"unit": y.index.to_numpy(), "contrast": [f"{d} bp" for d in y.columns], "task": ["K562"]}
-    ice = xr.Dataset({"ice": (("unit", "contrast", "task"), y.to_numpy()[:, :, None])}, coords=coords)
+    y = pd.read_csv(HERE / "helical_phase" / "input.csv").pivot(
+        index="unit", columns="distance", values="interaction"
+    )
+    coords = {
+        "unit": y.index.to_numpy(),
+        "contrast": [f"{d} bp" for d in y.columns],
+        "task": ["K562"],
+    }
+    ice = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), y.to_numpy()[:, :, None])}, coords=coords
+    )
     return ice.assign_coords(distance=("contrast", y.columns.to_numpy()), **more)
 
 
@@ -157,20 +210,30 @@ def test_the_wave_of_the_mean_curve(trend: Any) -> None:
     theirs = expected("helical_phase")["mean_curve"][trend]
     found = helical_phase(curve(), trend=trend).sel(fit="mean_curve", task="K562")
     for name in NAMES:
-        np.testing.assert_allclose(found[name].item(), theirs["fit"][name], rtol=1e-8, err_msg=name)
+        np.testing.assert_allclose(
+            found[name].item(), theirs["fit"][name], rtol=1e-8, err_msg=name
+        )
     for name in ("F", "df1", "df2", "rss_trend", "rss_full"):
-        np.testing.assert_allclose(found[name].item(), theirs[name], rtol=1e-8, err_msg=name)
+        np.testing.assert_allclose(
+            found[name].item(), theirs[name], rtol=1e-8, err_msg=name
+        )
     np.testing.assert_allclose(found["p"].item(), theirs["p"], rtol=1e-7)
-    np.testing.assert_allclose(found["pair_covariance"], theirs["fit"]["covariance"], rtol=1e-8, atol=1e-14)
+    np.testing.assert_allclose(
+        found["pair_covariance"], theirs["fit"]["covariance"], rtol=1e-8, atol=1e-14
+    )
 
 
 def test_the_wave_of_each_unit() -> None:
     theirs = expected("helical_phase")["unitwise"]
     found = helical_phase(curve()).sel(fit="unitwise", task="K562")
     for name in (*NAMES, "F", "df1", "df2"):
-        np.testing.assert_allclose(found[name].item(), theirs[name], rtol=1e-8, err_msg=name)
+        np.testing.assert_allclose(
+            found[name].item(), theirs[name], rtol=1e-8, err_msg=name
+        )
     np.testing.assert_allclose(found["p"].item(), theirs["p"], rtol=1e-7)
-    np.testing.assert_allclose(found["pair_covariance"], theirs["covariance"], rtol=1e-8)
+    np.testing.assert_allclose(
+        found["pair_covariance"], theirs["covariance"], rtol=1e-8
+    )
 
 
 def test_the_scan_over_periods() -> None:
@@ -184,7 +247,9 @@ def test_the_scan_over_periods() -> None:
 def test_order_of_distances_and_offset_change_nothing() -> None:
     forward = helical_phase(curve())
     for other in (curve().isel(contrast=slice(None, None, -1)), curve() + 0.0):
-        xr.testing.assert_allclose(helical_phase(other).drop_attrs(), forward.drop_attrs(), rtol=1e-9)
+        xr.testing.assert_allclose(
+            helical_phase(other).drop_attrs(), forward.drop_attrs(), rtol=1e-9
+        )
     shifted = helical_phase(curve().assign(ice=curve()["ice"] + 1e6))
     np.testing.assert_allclose(shifted["amplitude"], forward["amplitude"], rtol=1e-7)
 
@@ -199,12 +264,24 @@ def test_clusters_carry_the_degrees_of_freedom() -> None:
 @pytest.mark.parametrize(
     ("change", "options", "match"),
     [
-        (lambda e: e, {"distance": "gap"}, "no numeric coordinate of that name on the contrasts; there are distance"),
+        (
+            lambda e: e,
+            {"distance": "gap"},
+            "no numeric coordinate of that name on the contrasts; there are distance",
+        ),
         (lambda e: e, {"trend": "quartic"}, "trend='quartic' is not one of"),
         (lambda e: e, {"period": 0.0}, "not a positive number"),
         (lambda e: e, {"period": 1.0}, "part of the trend"),
-        (lambda e: e.isel(contrast=slice(6)), {}, "needs 7 or more distances, and there are 6"),
-        (lambda e: e.isel(unit=slice(2)), {}, "needs 3 or more of them, and there are 2"),
+        (
+            lambda e: e.isel(contrast=slice(6)),
+            {},
+            "needs 7 or more distances, and there are 6",
+        ),
+        (
+            lambda e: e.isel(unit=slice(2)),
+            {},
+            "needs 3 or more of them, and there are 2",
+        ),
         (lambda e: e * 0.0, {}, "fit the mean curve exactly"),
     ],
 )
@@ -221,19 +298,42 @@ def test_doses_may_be_a_series_by_arm() -> None:
 
 
 @pytest.mark.parametrize("first", [0.0, 2.5])
-def test_distances_at_which_sine_or_cosine_alone_is_part_of_the_trend_are_refused(first: float) -> None:
-    """At multiples of half a period the sine is 0, a quarter later the cosine is: the other one still turns."""
+def test_distances_at_which_sine_or_cosine_alone_is_part_of_the_trend_are_refused(
+    first: float,
+) -> None:
+    """At multiples of half a period the sine is 0, a quarter later the cosine is: the
+    other one still turns.
+    """
     x = first + 5.0 * np.arange(12)
-    ice = xr.Dataset({"ice": (("unit", "contrast", "task"), np.random.default_rng(0).normal(size=(40, 12, 1)))})
-    effects = ice.assign_coords(distance=("contrast", x), contrast=[f"{d} bp" for d in x], task=["K562"])
-    with pytest.raises(EstimateError, match="a wave of period 10 is part of the trend; use distances"):
+    ice = xr.Dataset(
+        {
+            "ice": (
+                ("unit", "contrast", "task"),
+                np.random.default_rng(0).normal(size=(40, 12, 1)),
+            )
+        }
+    )
+    effects = ice.assign_coords(
+        distance=("contrast", x), contrast=[f"{d} bp" for d in x], task=["K562"]
+    )
+    with pytest.raises(
+        EstimateError, match="a wave of period 10 is part of the trend; use distances"
+    ):
         helical_phase(effects, period=10.0)
-    assert np.isfinite(helical_phase(effects, period=10.7, periods=[10.6, 10.7])["p"]).all()
+    assert np.isfinite(
+        helical_phase(effects, period=10.7, periods=[10.6, 10.7])["p"]
+    ).all()
 
 
 def test_degrees_beyond_the_named_ones_are_numbered() -> None:
     weights = dose_contrasts({str(i): i for i in range(9)}, kind="orthonormal")
-    assert list(weights)[3:] == ["quartic", "quintic", "degree 6", "degree 7", "degree 8"]
+    assert list(weights)[3:] == [
+        "quartic",
+        "quintic",
+        "degree 6",
+        "degree 7",
+        "degree 8",
+    ]
 
 
 def test_differences_have_no_degree() -> None:
@@ -243,24 +343,45 @@ def test_differences_have_no_degree() -> None:
 
 def test_what_gives_a_phase_no_distance_and_no_period() -> None:
     ice = np.random.default_rng(0).normal(size=(12, 9, 1))
-    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": list("abcdefghi"), "task": ["t"]})
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)},
+        {"contrast": list("abcdefghi"), "task": ["t"]},
+    )
     away = np.arange(9.0)
-    with pytest.raises(EstimateError, match="contrast i has the distance nan; repair it"):
-        helical_phase(effects.assign_coords(bp=("contrast", np.where(away == 8, np.nan, away))), distance="bp")
+    with pytest.raises(
+        EstimateError, match="contrast i has the distance nan; repair it"
+    ):
+        helical_phase(
+            effects.assign_coords(bp=("contrast", np.where(away == 8, np.nan, away))),
+            distance="bp",
+        )
     for periods in ("x", [None], [], [0.0], [10.5, -1.0], [np.inf]):
         with pytest.raises(EstimateError, match="is not a positive number"):
-            helical_phase(effects.assign_coords(bp=("contrast", away)), distance="bp", periods=periods)
-    with pytest.raises(EstimateError, match="from the nearest to the farthest distance is too short"):
+            helical_phase(
+                effects.assign_coords(bp=("contrast", away)),
+                distance="bp",
+                periods=periods,
+            )
+    with pytest.raises(
+        EstimateError, match="from the nearest to the farthest distance is too short"
+    ):
         trend_basis(np.arange(60) * 1e-9, "decay")
 
 
 def test_a_parallel_trial_shows_no_phase_of_a_unit() -> None:
     outcomes = xr.Dataset(
         {"outcome": (("unit", "task"), np.arange(6.0)[:, None])},
-        coords={"unit": np.arange(6), "arm": ["0", "a", "b"], "task": ["t"], "assigned": ("unit", ["0", "a", "b"] * 2)},
+        coords={
+            "unit": np.arange(6),
+            "arm": ["0", "a", "b"],
+            "task": ["t"],
+            "assigned": ("unit", ["0", "a", "b"] * 2),
+        },
     )
     effects = contrast(outcomes, control="0").assign_coords(bp=("contrast", [1.0, 2.0]))
-    with pytest.raises(EstimateError, match="the phase of each unit needs the ICE of a crossover"):
+    with pytest.raises(
+        EstimateError, match="the phase of each unit needs the ICE of a crossover"
+    ):
         helical_phase(effects, distance="bp")
 
 
@@ -269,37 +390,55 @@ def test_a_wave_of_a_curve_is_least_squares_and_its_f(unit: float) -> None:
     rng = np.random.default_rng(0)
     x = np.sort(rng.uniform(0, 60, 30))
     turn = 2 * np.pi * x / 10.5
-    y = unit * (0.02 * x + 0.3 * np.cos(turn) - 0.2 * np.sin(turn) + rng.normal(0, 0.2, 30))
+    y = unit * (
+        0.02 * x + 0.3 * np.cos(turn) - 0.2 * np.sin(turn) + rng.normal(0, 0.2, 30)
+    )
     base = trend_basis(x, "quadratic")
     np.testing.assert_allclose(base.T @ base, np.eye(3), atol=1e-12)
     np.testing.assert_allclose(base @ (base.T @ x**2), x**2)
     found = mean_curve_wave(x, y, base, 10.5)
-    X = np.column_stack([base, np.cos(2 * np.pi * x / 10.5), np.sin(2 * np.pi * x / 10.5)])
+    X = np.column_stack(
+        [base, np.cos(2 * np.pi * x / 10.5), np.sin(2 * np.pi * x / 10.5)]
+    )
     beta = np.linalg.lstsq(X, y, rcond=None)[0]
     full, alone = (y - X @ beta) / unit, (y - base @ (base.T @ y)) / unit
     variance = full @ full / 25
     F = (alone @ alone - full @ full) / 2 / variance
     assert (found.cos, found.sin) == pytest.approx((beta[-2], beta[-1]), rel=1e-9)
-    assert (found.F, found.df1, found.df2, found.p) == pytest.approx((F, 2, 25, stats.f.sf(F, 2, 25)), rel=1e-8)
+    assert (found.F, found.df1, found.df2, found.p) == pytest.approx(
+        (F, 2, 25, stats.f.sf(F, 2, 25)), rel=1e-8
+    )
     V = np.linalg.inv(X.T @ X)[-2:, -2:] * variance
     np.testing.assert_allclose(found.covariance, V * unit**2, rtol=1e-8)
     a, b = beta[-2:] / unit
 
     def of_pair(a: float, b: float) -> np.ndarray:
-        return np.array([np.hypot(a, b), np.arctan2(np.sign(unit) * b, np.sign(unit) * a) * 10.5 / (2 * np.pi)])
+        return np.array(
+            [
+                np.hypot(a, b),
+                np.arctan2(np.sign(unit) * b, np.sign(unit) * a) * 10.5 / (2 * np.pi),
+            ]
+        )
 
     amplitude, phase = of_pair(a, b)
     assert found.amplitude == pytest.approx(amplitude * abs(unit), rel=1e-9)
     assert found.phase_bp == pytest.approx(phase % 10.5, rel=1e-9)
     h = 1e-6
     jacobian = np.column_stack(
-        [(of_pair(a + h, b) - of_pair(a - h, b)) / (2 * h), (of_pair(a, b + h) - of_pair(a, b - h)) / (2 * h)]
+        [
+            (of_pair(a + h, b) - of_pair(a - h, b)) / (2 * h),
+            (of_pair(a, b + h) - of_pair(a, b - h)) / (2 * h),
+        ]
     )
     se = np.sqrt(np.diagonal(jacobian @ V @ jacobian.T))
-    assert (found.amplitude_se, found.phase_bp_se) == pytest.approx((se[0] * abs(unit), se[1]), rel=1e-5)
+    assert (found.amplitude_se, found.phase_bp_se) == pytest.approx(
+        (se[0] * abs(unit), se[1]), rel=1e-5
+    )
 
 
-def test_a_natural_spline_is_a_line_beyond_its_ends_and_bends_at_its_quartiles() -> None:
+def test_a_natural_spline_is_a_line_beyond_its_ends_and_bends_at_its_quartiles() -> (
+    None
+):
     x = np.r_[np.arange(0.0, 8.0), 11.0, 17.0, 19.0, 20.0]
     knots = np.r_[0, np.quantile(x, [0.25, 0.5, 0.75]), 20]
     base = trend_basis(x, "natural_spline_4")
@@ -318,21 +457,31 @@ def test_decays_of_one_two_and_four_turns_are_fitted_exactly() -> None:
         np.testing.assert_allclose(base @ (base.T @ curve), curve, rtol=1e-7)
 
 
-@pytest.mark.parametrize(("trend", "least"), [("linear", 5), ("cubic", 7), ("natural_spline_4", 8), ("decay", 8)])
+@pytest.mark.parametrize(
+    ("trend", "least"),
+    [("linear", 5), ("cubic", 7), ("natural_spline_4", 8), ("decay", 8)],
+)
 def test_a_trend_with_a_wave_takes_so_many_distances(trend: str, least: int) -> None:
     x = np.arange(0.0, least) * 3.3
     trend_basis(x, trend)
-    with pytest.raises(EstimateError, match=f"needs {least} or more distances, and there are {least - 1}"):
+    with pytest.raises(
+        EstimateError,
+        match=f"needs {least} or more distances, and there are {least - 1}",
+    ):
         trend_basis(np.r_[x[1:], x[1:]], trend)
 
 
-def test_p_of_a_permuted_wave_is_the_share_of_permutations_with_as_large_a_share() -> None:
+def test_p_of_a_permuted_wave_is_the_share_of_permutations_with_as_large_a_share() -> (
+    None
+):
     rng = np.random.default_rng(3)
     x = np.sort(rng.uniform(0, 40, 16))
     y = 0.1 * x + 0.15 * np.cos(2 * np.pi * x / 10.5) + rng.normal(0, 0.3, 16)
     base = trend_basis(x, "linear")
     found = permuted_wave(x, y, base, 10.5, rng=np.random.default_rng(5), n=400)
-    X = np.column_stack([base, np.cos(2 * np.pi * x / 10.5), np.sin(2 * np.pi * x / 10.5)])
+    X = np.column_stack(
+        [base, np.cos(2 * np.pi * x / 10.5), np.sin(2 * np.pi * x / 10.5)]
+    )
     left = y - base @ (base.T @ y)
     permuted = np.random.default_rng(5).permuted(np.tile(left, (400, 1)), axis=1)
 

@@ -14,7 +14,12 @@ from scipy import sparse
 
 import causalgia as cg
 from causalgia.effects import contrast
-from causalgia.effects.functions_of_means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
+from causalgia.effects.functions_of_means import (
+    bpnet,
+    excess_over_multiplicative,
+    log_of_means,
+    of_four_means,
+)
 from causalgia.effects.scales import on_scale
 from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
 from causalgia.numerics.row_blocks import as_dense
@@ -34,7 +39,9 @@ def crossover(values: Any, arms: list[str] = ARMS, scale: str = "counts") -> xr.
         "random": ("arm", [False] * len(arms)),
     }
     return xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), values)}, coords=coords, attrs={"scale": scale, "null": "peaks"}
+        {"outcome": (("unit", "arm", "task"), values)},
+        coords=coords,
+        attrs={"scale": scale, "null": "peaks"},
     )
 
 
@@ -46,7 +53,9 @@ def parallel() -> xr.Dataset:
         "assigned": ("unit", ["placebo", "GATA1", "TAL1", "GATA1"]),
     }
     return xr.Dataset(
-        {"outcome": (("unit", "task"), np.arange(4.0)[:, None])}, coords=coords, attrs={"scale": "counts"}
+        {"outcome": (("unit", "task"), np.arange(4.0)[:, None])},
+        coords=coords,
+        attrs={"scale": "counts"},
     )
 
 
@@ -64,7 +73,10 @@ def test_every_arm_against_the_control(y: np.ndarray) -> None:
 @given(arrays(float, (5, 3), elements=FINITE))
 def test_relabeling_arms_flips_signs(y: np.ndarray) -> None:
     forward = contrast(crossover(y), contrasts={"c": {"GATA1": 1, "TAL1": -1}})
-    swapped = contrast(crossover(y, arms=["placebo", "TAL1", "GATA1"]), contrasts={"c": {"GATA1": 1, "TAL1": -1}})
+    swapped = contrast(
+        crossover(y, arms=["placebo", "TAL1", "GATA1"]),
+        contrasts={"c": {"GATA1": 1, "TAL1": -1}},
+    )
     np.testing.assert_array_equal(forward["ice"], -swapped["ice"])
 
 
@@ -73,7 +85,9 @@ def test_relabeling_arms_flips_signs(y: np.ndarray) -> None:
 def test_adding_an_arm_changes_no_other_contrast(y: np.ndarray) -> None:
     fewer = contrast(crossover(y[:, :3]), control="placebo")
     more = contrast(crossover(y, arms=[*ARMS, "SPI1"]), control="placebo")
-    np.testing.assert_array_equal(fewer["ice"], more["ice"].sel(contrast=fewer["contrast"]))
+    np.testing.assert_array_equal(
+        fewer["ice"], more["ice"].sel(contrast=fewer["contrast"])
+    )
 
 
 def test_a_control_may_be_a_number() -> None:
@@ -95,21 +109,31 @@ def test_what_the_outcomes_said_travels() -> None:
     assert effects.attrs["assignment"] == "crossover"
     assert effects.attrs["contrast_scale"] == "counts"
     assert {"parent", "gc", "random"} <= set(effects.coords)
-    assert effects["do"].values.tolist() == ["do(GATA1) − do(placebo)", "do(TAL1) − do(placebo)"]
+    assert effects["do"].values.tolist() == [
+        "do(GATA1) − do(placebo)",
+        "do(TAL1) − do(placebo)",
+    ]
     np.testing.assert_array_equal(effects["weight"], [[-1, 1, 0], [-1, 0, 1]])
 
 
 def test_custom_weights_in_words_and_numbers() -> None:
-    effects = contrast(crossover([[1.0, 2.0, 6.0]]), contrasts={"mean": {"placebo": -1, "GATA1": 0.5, "TAL1": 0.5}})
+    effects = contrast(
+        crossover([[1.0, 2.0, 6.0]]),
+        contrasts={"mean": {"placebo": -1, "GATA1": 0.5, "TAL1": 0.5}},
+    )
     assert effects["ice"].item() == 3.0
     assert effects["do"].item() == "0.5 do(GATA1) + 0.5 do(TAL1) − do(placebo)"
 
 
 def test_models_keep_their_dim() -> None:
-    outcomes = crossover(np.arange(6.0).reshape(2, 3)).expand_dims(model=["a", "b"], axis=-1)
+    outcomes = crossover(np.arange(6.0).reshape(2, 3)).expand_dims(
+        model=["a", "b"], axis=-1
+    )
     effects = contrast(outcomes, control="placebo")
     assert effects["ice"].dims == ("unit", "contrast", "task", "model")
-    np.testing.assert_array_equal(effects["ice"].sel(contrast="TAL1"), np.full((2, 1, 2), 2.0))
+    np.testing.assert_array_equal(
+        effects["ice"].sel(contrast="TAL1"), np.full((2, 1, 2), 2.0)
+    )
 
 
 def test_parallel_keeps_outcomes_because_no_ice_exists() -> None:
@@ -126,20 +150,39 @@ def test_parallel_keeps_outcomes_because_no_ice_exists() -> None:
 def test_control_sd_is_that_of_the_arm_that_is_subtracted() -> None:
     y = np.array([[1.0, 2.0, 6.0], [4.0, 2.5, 7.0], [3.0, 9.0, 1.0]])
     effects = contrast(crossover(y), control="placebo")
-    np.testing.assert_allclose(effects["control_sd"][:, 0], np.full(2, y[:, 0].std(ddof=1)))
-    logs = contrast(crossover(y), contrasts={"c": {"TAL1": 2, "placebo": -0.5, "GATA1": -1.5}}, scale="log")
+    np.testing.assert_allclose(
+        effects["control_sd"][:, 0], np.full(2, y[:, 0].std(ddof=1))
+    )
+    logs = contrast(
+        crossover(y),
+        contrasts={"c": {"TAL1": 2, "placebo": -0.5, "GATA1": -1.5}},
+        scale="log",
+    )
     pooled = np.sqrt([0.25, 0.75] @ np.log(y[:, :2]).var(axis=0, ddof=1))
     np.testing.assert_allclose(logs["control_sd"].item(), pooled)
 
 
 def test_weighted_contrasts_are_measured_in_the_untreated_arm() -> None:
-    """One yardstick for a table: no contrast changes it by its sign, by its company or by leaving the arm out."""
+    """One yardstick for a table: no contrast changes it by its sign, by its company or
+    by leaving the arm out.
+    """
     y = np.random.default_rng(0).lognormal(size=(30, 4)) * [1.0, 2.0, 3.0, 4.0]
     arms, kinds = ["none", "A", "B", "AB"], ["untreated", "embed", "embed", "embed"]
-    factors = {"A": ("arm", [False, True, False, True]), "B": ("arm", [False, False, True, True])}
+    factors = {
+        "A": ("arm", [False, True, False, True]),
+        "B": ("arm", [False, False, True, True]),
+    }
     outcomes = crossover(y, arms=arms).assign_coords(kind=("arm", kinds), **factors)
-    asked = {"up": {"A": 1, "B": -1}, "down": {"A": -1, "B": 1}, "both": {"AB": 1, "A": -1, "B": -1, "none": 1}}
-    for scale, own in (("identity", y), ("log", np.log(y)), ("log_of_means", y / y.mean(axis=0))):
+    asked = {
+        "up": {"A": 1, "B": -1},
+        "down": {"A": -1, "B": 1},
+        "both": {"AB": 1, "A": -1, "B": -1, "none": 1},
+    }
+    for scale, own in (
+        ("identity", y),
+        ("log", np.log(y)),
+        ("log_of_means", y / y.mean(axis=0)),
+    ):
         effects = contrast(outcomes, contrasts=asked, scale=scale)
         np.testing.assert_allclose(effects["control_sd"], own[:, 0].std(ddof=1))
         assert effects.attrs["control_sd_of"] == "the untreated arm"
@@ -152,41 +195,76 @@ def test_weighted_contrasts_are_measured_in_the_untreated_arm() -> None:
     np.testing.assert_allclose(against["control_sd"], y[:, 1].std(ddof=1))
     assert "control_sd_of" not in against.attrs
     still = contrast(
-        outcomes.assign(outcome=outcomes["outcome"].where(outcomes["arm"] != "none", 2.0)), contrasts=asked
+        outcomes.assign(
+            outcome=outcomes["outcome"].where(outcomes["arm"] != "none", 2.0)
+        ),
+        contrasts=asked,
     )
-    np.testing.assert_allclose(still["control_sd"][:2, 0], y[:, [2, 1]].std(axis=0, ddof=1))
+    np.testing.assert_allclose(
+        still["control_sd"][:2, 0], y[:, [2, 1]].std(axis=0, ddof=1)
+    )
     assert "control_sd_of" not in still.attrs
-    other = outcomes.assign(outcome=outcomes["outcome"].where(outcomes["arm"] != "none", 2.0))
-    tasks = [outcomes["outcome"], other["outcome"].assign_coords(task=["HepG2"])]  # a table has one yardstick
+    other = outcomes.assign(
+        outcome=outcomes["outcome"].where(outcomes["arm"] != "none", 2.0)
+    )
+    # a table has one yardstick
+    tasks = [outcomes["outcome"], other["outcome"].assign_coords(task=["HepG2"])]
     half = xr.Dataset({"outcome": xr.concat(tasks, "task")}, attrs=outcomes.attrs)
     assert "control_sd_of" not in contrast(half, contrasts=asked).attrs
-    twice = outcomes.assign_coords(kind=("arm", ["untreated", "embed", "untreated", "embed"]))
-    np.testing.assert_allclose(contrast(twice, contrasts=asked)["control_sd"][:2, 0], y[:, [2, 1]].std(axis=0, ddof=1))
+    twice = outcomes.assign_coords(
+        kind=("arm", ["untreated", "embed", "untreated", "embed"])
+    )
+    np.testing.assert_allclose(
+        contrast(twice, contrasts=asked)["control_sd"][:2, 0],
+        y[:, [2, 1]].std(axis=0, ddof=1),
+    )
 
 
 @pytest.mark.parametrize("scale", ["identity", "log", "log_of_means", "ratio"])
 def test_weighted_contrasts_of_a_parallel_trial_too(scale: str) -> None:
-    y, arms = np.random.default_rng(1).lognormal(size=(60, 1)), np.repeat(["none", "A", "B"], 20)
-    coords = {"unit": np.arange(60), "task": ["K562"], "arm": ["none", "A", "B"], "assigned": ("unit", arms)}
-    trial = xr.Dataset({"outcome": (("unit", "task"), y)}, coords=coords, attrs={"scale": "counts"})
+    y, arms = (
+        np.random.default_rng(1).lognormal(size=(60, 1)),
+        np.repeat(["none", "A", "B"], 20),
+    )
+    coords = {
+        "unit": np.arange(60),
+        "task": ["K562"],
+        "arm": ["none", "A", "B"],
+        "assigned": ("unit", arms),
+    }
+    trial = xr.Dataset(
+        {"outcome": (("unit", "task"), y)}, coords=coords, attrs={"scale": "counts"}
+    )
     trial = trial.assign_coords(kind=("arm", ["untreated", "embed", "embed"]))
-    one, other = (contrast(trial, contrasts={"c": w}, scale=scale) for w in ({"A": 1, "B": -1}, {"A": -1, "B": 1}))
+    one, other = (
+        contrast(trial, contrasts={"c": w}, scale=scale)
+        for w in ({"A": 1, "B": -1}, {"A": -1, "B": 1})
+    )
     own = {"identity": y, "log": np.log(y)}.get(scale, y / y[:20].mean())[:20]
     for effects in (one, other):
         np.testing.assert_allclose(effects["control_sd"].item(), own.std(ddof=1))
-    plain = contrast(trial.drop_vars("kind"), contrasts={"c": {"A": 1, "B": -1}}, scale=scale)
+    plain = contrast(
+        trial.drop_vars("kind"), contrasts={"c": {"A": 1, "B": -1}}, scale=scale
+    )
     np.testing.assert_allclose(cg.estimate(one)["ace"], cg.estimate(plain)["ace"])
     np.testing.assert_allclose(cg.estimate(one)["se"], cg.estimate(plain)["se"])
 
 
 def test_control_sd_is_zero_where_only_rounding_varies() -> None:
     y = np.array([[0.3, 1.0], [0.1 + 0.2, 2.0]])
-    assert contrast(crossover(y, arms=["placebo", "A"]), control="placebo")["control_sd"].item() == 0
+    assert (
+        contrast(crossover(y, arms=["placebo", "A"]), control="placebo")[
+            "control_sd"
+        ].item()
+        == 0
+    )
 
 
 def test_control_sd_of_a_parallel_trial_is_of_the_units_that_got_the_arm() -> None:
     effects = contrast(parallel(), control="GATA1")
-    np.testing.assert_allclose(effects["control_sd"], np.full((2, 1), np.std([1.0, 3.0], ddof=1)))
+    np.testing.assert_allclose(
+        effects["control_sd"], np.full((2, 1), np.std([1.0, 3.0], ddof=1))
+    )
     assert "control_sd" not in contrast(parallel(), control="placebo")
     one_of_two_arms_is_a_unit = {"half": {"TAL1": 1, "GATA1": -0.5, "placebo": -0.5}}
     assert "control_sd" not in contrast(parallel(), contrasts=one_of_two_arms_is_a_unit)
@@ -196,11 +274,16 @@ def test_control_sd_of_a_parallel_trial_is_of_the_units_that_got_the_arm() -> No
 # scales
 
 
-@pytest.mark.parametrize(("scale", "g"), [("log", np.log), ("log2", np.log2), ("logit", lambda y: np.log(y / (1 - y)))])
+@pytest.mark.parametrize(
+    ("scale", "g"),
+    [("log", np.log), ("log2", np.log2), ("logit", lambda y: np.log(y / (1 - y)))],
+)
 def test_scales_transform_the_outcomes_first(scale: Any, g: Any) -> None:
     y = np.array([[0.1, 0.2, 0.4], [0.3, 0.5, 0.7]])
     effects = contrast(crossover(y), control="placebo", scale=scale)
-    np.testing.assert_allclose(effects["ice"][:, :, 0], g(y[:, 1:]) - g(y[:, :1]), rtol=1e-14)
+    np.testing.assert_allclose(
+        effects["ice"][:, :, 0], g(y[:, 1:]) - g(y[:, :1]), rtol=1e-14
+    )
     assert effects.attrs["contrast_scale"] == f"{scale} of counts"
     assert f"{scale}(outcome)" in effects.attrs["estimand"]
 
@@ -216,18 +299,27 @@ def test_parallel_outcomes_are_transformed_too() -> None:
 @pytest.mark.parametrize("scale", ["log", "log2", "logit"])
 def test_logs_of_logs_are_refused(scale: Any, measured_on: str) -> None:
     with pytest.raises(ContrastError, match=measured_on):
-        contrast(crossover(np.full((2, 3), 0.5), scale=measured_on), control="placebo", scale=scale)
+        contrast(
+            crossover(np.full((2, 3), 0.5), scale=measured_on),
+            control="placebo",
+            scale=scale,
+        )
 
 
 def test_impossible_outcomes_are_named() -> None:
     y = np.full((2, 3), 0.5)
     y[1, 2] = 0
-    with pytest.raises(ContrastError, match=r"positive outcomes, and unit 1, arm TAL1, task K562 has 0"):
+    with pytest.raises(
+        ContrastError, match=r"positive outcomes, and unit 1, arm TAL1, task K562 has 0"
+    ):
         contrast(crossover(y), control="placebo", scale="log")
     y[1, 2] = 1
     with pytest.raises(ContrastError, match=r"between 0 and 1, and unit 1, arm TAL1"):
         contrast(crossover(y), control="placebo", scale="logit")
-    with pytest.raises(ContrastError, match="'ratios' is not one of identity, log, log2, logit, log_of_means, ratio"):
+    with pytest.raises(
+        ContrastError,
+        match="'ratios' is not one of identity, log, log2, logit, log_of_means, ratio",
+    ):
         contrast(crossover(y), control="placebo", scale="ratios")  # type: ignore[arg-type]
 
 
@@ -237,7 +329,9 @@ def test_impossible_outcomes_are_named() -> None:
 def factorial(k: int, y: np.ndarray) -> xr.Dataset:
     cells = list(product([0, 1], repeat=k))
     outcomes = crossover(y, arms=["".join(map(str, c)) for c in cells])
-    return outcomes.assign_coords({f: ("arm", [c[i] for c in cells]) for i, f in enumerate("ABC"[:k])})
+    return outcomes.assign_coords(
+        {f: ("arm", [c[i] for c in cells]) for i, f in enumerate("ABC"[:k])}
+    )
 
 
 @pytest.mark.long
@@ -245,7 +339,9 @@ def factorial(k: int, y: np.ndarray) -> xr.Dataset:
 def test_interactions_of_two_and_three_factors(y: np.ndarray) -> None:
     two = contrast(factorial(2, y[:, :4]), interaction=["A", "B"])
     assert two["contrast"].item() == "A:B"
-    np.testing.assert_allclose(two["ice"][:, 0, 0], y[:, 3] - y[:, 2] - y[:, 1] + y[:, 0], atol=1e-9)
+    np.testing.assert_allclose(
+        two["ice"][:, 0, 0], y[:, 3] - y[:, 2] - y[:, 1] + y[:, 0], atol=1e-9
+    )
     three = contrast(factorial(3, y), interaction=["A", "B", "C"])
     at_c = [y[:, 6 + c] - y[:, 4 + c] - y[:, 2 + c] + y[:, c] for c in (0, 1)]
     np.testing.assert_allclose(three["ice"][:, 0, 0], at_c[1] - at_c[0], atol=1e-9)
@@ -254,7 +350,9 @@ def test_interactions_of_two_and_three_factors(y: np.ndarray) -> None:
 def test_arms_without_levels_stand_outside() -> None:
     y = np.array([[1.0, 2.0, 4.0, 9.0, 100.0]])
     outcomes = crossover(y, arms=["0", "A", "B", "AB", "placebo"])
-    outcomes = outcomes.assign_coords(A=("arm", [0, 1, 0, 1, np.nan]), B=("arm", ["", "", "", "", ""]))
+    outcomes = outcomes.assign_coords(
+        A=("arm", [0, 1, 0, 1, np.nan]), B=("arm", ["", "", "", "", ""])
+    )
     outcomes = outcomes.assign_coords(B=("arm", ["no", "no", "yes", "yes", ""]))
     assert contrast(outcomes, interaction=["A", "B"])["ice"].item() == 9 - 4 - 2 + 1
 
@@ -263,8 +361,13 @@ def test_cells_missing_or_taken_twice_are_named() -> None:
     outcomes = factorial(2, np.ones((2, 4)))
     with pytest.raises(ContrastError, match="no arm has the cell A high, B reference"):
         contrast(outcomes.isel(arm=[0, 1, 3]), interaction=["A", "B"])
-    with pytest.raises(ContrastError, match="arms '00' and '01' are both the cell A reference, B reference"):
-        contrast(outcomes.assign_coords(B=("arm", [0, 0, 1, 1])), interaction=["A", "B"])
+    with pytest.raises(
+        ContrastError,
+        match="arms '00' and '01' are both the cell A reference, B reference",
+    ):
+        contrast(
+            outcomes.assign_coords(B=("arm", [0, 0, 1, 1])), interaction=["A", "B"]
+        )
     with pytest.raises(ContrastError, match="both the cell"):
         contrast(factorial(3, np.ones((2, 8))), interaction=["A", "B"])
 
@@ -290,7 +393,11 @@ def test_impossible_factors(factors: Any, message: str) -> None:
 
 def test_an_unknown_control_lists_arms_and_near_names() -> None:
     with pytest.raises(
-        ContrastError, match=r"control 'GATA' is not an arm; did you mean 'GATA1', 'TAL1'\? The arms are 'placebo'"
+        ContrastError,
+        match=(
+            r"control 'GATA' is not an arm; did you mean 'GATA1', 'TAL1'\? The arms "
+            r"are 'placebo'"
+        ),
     ):
         contrast(crossover(np.ones((2, 3))), control="GATA")
 
@@ -298,15 +405,25 @@ def test_an_unknown_control_lists_arms_and_near_names() -> None:
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ({}, "no contrast was given: say control=, contrasts= or interaction=; the arms are 'placebo'"),
+        (
+            {},
+            "no contrast was given: say control=, contrasts= or interaction=; the arms "
+            "are 'placebo'",
+        ),
         (
             {"control": "placebo", "interaction": ["A", "B"]},
             "control= and interaction= are given; they are two questions",
         ),
         ({"contrasts": {}}, "is empty"),
         ({"contrasts": {"c": {"GATA1": 1, "SPI1": -1}}}, "'SPI1' is not an arm"),
-        ({"contrasts": {"c": {"GATA1": 1}}}, "sum to 1; an effect needs weights that sum to 0"),
-        ({"contrasts": {"c": {"GATA1": 1, "TAL1": -2}}}, "sum to -1; an effect needs weights that sum to 0"),
+        (
+            {"contrasts": {"c": {"GATA1": 1}}},
+            "sum to 1; an effect needs weights that sum to 0",
+        ),
+        (
+            {"contrasts": {"c": {"GATA1": 1, "TAL1": -2}}},
+            "sum to -1; an effect needs weights that sum to 0",
+        ),
         ({"contrasts": {"c": {"GATA1": 0, "TAL1": 0}}}, "no weight other than 0"),
         ({"contrasts": {"c": {}}}, "no weight other than 0"),
         ({"contrasts": {"c": {"GATA1": np.inf, "TAL1": -np.inf}}}, "not finite"),
@@ -335,7 +452,9 @@ def test_outcomes_that_are_none() -> None:
     with pytest.raises(OutcomesError, match="coordinate 'assigned'"):
         contrast(parallel().drop_vars("assigned"), control="placebo")
     with pytest.raises(OutcomesError, match="unit 0 is assigned to 'SPI1'"):
-        contrast(parallel().assign_coords(assigned=("unit", ["SPI1"] * 4)), control="placebo")
+        contrast(
+            parallel().assign_coords(assigned=("unit", ["SPI1"] * 4)), control="placebo"
+        )
 
 
 # rounding
@@ -350,7 +469,10 @@ def test_one_large_unit_hides_no_effect_in_the_others() -> None:
     rng = np.random.default_rng(0)
     base = np.append(rng.lognormal(2, 1, 199), 2e7)
     effect = np.append(rng.choice([0.0, 0.5, 1.0], 199), 0.0)
-    assert flags(np.stack([base, base + effect], axis=1).astype(np.float32)) == (False, False)
+    assert flags(np.stack([base, base + effect], axis=1).astype(np.float32)) == (
+        False,
+        False,
+    )
 
 
 def test_several_distinct_effects_at_an_offset_are_a_spread() -> None:
@@ -372,13 +494,18 @@ def test_one_effect_within_rounding_is_constant_and_zero_only_where_it_may_be() 
 @given(arrays(float, (6, 3), elements=FINITE))
 def test_another_arm_changes_no_flag(y: np.ndarray) -> None:
     fewer = contrast(crossover(y[:, :2], arms=ARMS[:2]), control="placebo")
-    more = contrast(crossover(y * [1, 1, 1e12]), control="placebo").sel(contrast=["GATA1"])
+    more = contrast(crossover(y * [1, 1, 1e12]), control="placebo").sel(
+        contrast=["GATA1"]
+    )
     for name in ("constant", "zero"):
         np.testing.assert_array_equal(fewer[name], more[name])
 
 
 def test_weights_are_narrow_where_that_is_exact() -> None:
-    assert contrast(crossover(np.ones((2, 3))), control="placebo")["weight"].dtype == np.float32
+    assert (
+        contrast(crossover(np.ones((2, 3))), control="placebo")["weight"].dtype
+        == np.float32
+    )
     thirds = {"c": {"placebo": -2 / 3, "GATA1": 1 / 3, "TAL1": 1 / 3}}
     weight = contrast(crossover(np.ones((2, 3))), contrasts=thirds)["weight"]
     assert weight.dtype == np.float64
@@ -388,40 +515,79 @@ def test_weights_are_narrow_where_that_is_exact() -> None:
 # words, names and types
 
 
-@pytest.mark.parametrize("measured_on", ["biology score", "analog signal", "Logistic prob", "catalog", "dialog"])
+@pytest.mark.parametrize(
+    "measured_on",
+    ["biology score", "analog signal", "Logistic prob", "catalog", "dialog"],
+)
 def test_words_that_hold_log_are_no_logarithm(measured_on: str) -> None:
-    assert contrast(crossover(np.full((2, 3), 0.5), scale=measured_on), control="placebo", scale="log")
+    assert contrast(
+        crossover(np.full((2, 3), 0.5), scale=measured_on),
+        control="placebo",
+        scale="log",
+    )
 
 
 @pytest.mark.parametrize(
-    "measured_on", ["log", "Log counts", "log2FC", "logCPM", "ln(y)", "log1p counts", "log_counts", "logits", "log10"]
+    "measured_on",
+    [
+        "log",
+        "Log counts",
+        "log2FC",
+        "logCPM",
+        "ln(y)",
+        "log1p counts",
+        "log_counts",
+        "logits",
+        "log10",
+    ],
 )
 def test_words_for_logarithms(measured_on: str) -> None:
     with pytest.raises(ContrastError, match="already on"):
-        contrast(crossover(np.full((2, 3), 0.5), scale=measured_on), control="placebo", scale="log")
+        contrast(
+            crossover(np.full((2, 3), 0.5), scale=measured_on),
+            control="placebo",
+            scale="log",
+        )
 
 
 def test_an_arm_without_weight_is_not_read() -> None:
     y = np.array([[1.0, 2.0, -1.0], [3.0, 4.0, 0.0]])
-    effects = contrast(crossover(y), contrasts={"c": {"GATA1": 1, "placebo": -1}}, scale="log")
+    effects = contrast(
+        crossover(y), contrasts={"c": {"GATA1": 1, "placebo": -1}}, scale="log"
+    )
     np.testing.assert_allclose(effects["ice"].values.ravel(), np.log([2, 4 / 3]))
-    outcomes = parallel().assign(outcome=(("unit", "task"), [[1.0], [2.0], [-1.0], [4.0]]))
-    effects = contrast(outcomes, contrasts={"c": {"GATA1": 1, "placebo": -1}}, scale="log")
+    outcomes = parallel().assign(
+        outcome=(("unit", "task"), [[1.0], [2.0], [-1.0], [4.0]])
+    )
+    effects = contrast(
+        outcomes, contrasts={"c": {"GATA1": 1, "placebo": -1}}, scale="log"
+    )
     assert effects["unit"].values.tolist() == [0, 1, 3]
     np.testing.assert_allclose(effects["outcome"].values.ravel(), np.log([1, 2, 4]))
 
 
 def test_an_arm_is_named_once_however_it_is_written() -> None:
     with pytest.raises(ContrastError, match="names an arm twice"):
-        contrast(crossover([[1.0, 2.0]], arms=["0", "1"]), contrasts={"c": {1: 5.0, "1": 1.0, 0: -1.0}})
+        contrast(
+            crossover([[1.0, 2.0]], arms=["0", "1"]),
+            contrasts={"c": {1: 5.0, "1": 1.0, 0: -1.0}},
+        )
 
 
-@pytest.mark.parametrize("control", [0, 0.0, np.int64(0), np.float64(0), np.float32(0), "0"])
+@pytest.mark.parametrize(
+    "control", [0, 0.0, np.int64(0), np.float64(0), np.float32(0), "0"]
+)
 def test_numbers_name_arms(control: Any) -> None:
     effects = contrast(crossover([[1.0, 2.0]], arms=["0", "1"]), control=control)
     assert effects["contrast"].values.tolist() == ["1"]
     assert effects.attrs["control"] == "0"
-    assert contrast(crossover([[1.0, 2.0]], arms=["0", "1"]), contrasts={"c": {1.0: 1, control: -1}})["ice"].item() == 1
+    assert (
+        contrast(
+            crossover([[1.0, 2.0]], arms=["0", "1"]),
+            contrasts={"c": {1.0: 1, control: -1}},
+        )["ice"].item()
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -429,15 +595,29 @@ def test_numbers_name_arms(control: Any) -> None:
     [
         ({"contrasts": [("c", {"GATA1": 1, "placebo": -1})]}, "is list, not a mapping"),
         ({"contrasts": ["GATA1 - placebo", 3]}, "is list, not a mapping"),
-        ({"contrasts": {"c": {"GATA1": "one", "placebo": -1}}}, "weight of arm 'GATA1' is 'one', not a number"),
+        (
+            {"contrasts": {"c": {"GATA1": "one", "placebo": -1}}},
+            "weight of arm 'GATA1' is 'one', not a number",
+        ),
         ({"contrasts": {"c": {"GATA1": None, "placebo": -1}}}, "is None, not a number"),
         (
-            {"contrasts": {1: {"GATA1": 1, "placebo": -1}, "1": {"TAL1": 1, "placebo": -1}}},
+            {
+                "contrasts": {
+                    1: {"GATA1": 1, "placebo": -1},
+                    "1": {"TAL1": 1, "placebo": -1},
+                }
+            },
             "2 contrasts are called '1'",
         ),
-        ({"contrasts": {"c": {"GATA1": 1e300, "placebo": -1e300}}}, "beyond 1e-100 to 1e100"),
+        (
+            {"contrasts": {"c": {"GATA1": 1e300, "placebo": -1e300}}},
+            "beyond 1e-100 to 1e100",
+        ),
         ({"control": "placebo", "scale": None}, "None is not one of"),
-        ({"interaction": ["A", "B"]}, r"the arms have no factors; make the arms with cg\.factorial"),
+        (
+            {"interaction": ["A", "B"]},
+            r"the arms have no factors; make the arms with cg\.factorial",
+        ),
         ({"interaction": 3}, "two or more different factors"),
     ],
 )
@@ -452,24 +632,34 @@ def test_arms_that_are_one_as_text() -> None:
         contrast(crossover(np.ones((2, 3))).assign_coords(arm=arms), control="1")
 
 
-@pytest.mark.parametrize("thing", [None, "outcomes.nc", np.ones((2, 3)), crossover(np.ones((2, 3)))["outcome"]])
+@pytest.mark.parametrize(
+    "thing",
+    [None, "outcomes.nc", np.ones((2, 3)), crossover(np.ones((2, 3)))["outcome"]],
+)
 def test_only_a_dataset_is_taken(thing: Any) -> None:
     with pytest.raises(OutcomesError, match="outcomes: not an xarray Dataset but"):
         contrast(thing, control="placebo")
 
 
 def test_weights_are_dense_in_float32_only_where_all_of_them_are_exact_in_it() -> None:
-    thirds = as_dense(sparse.csr_array(np.array([[1.0, -1 / 3, -2 / 3], [0.0, 0.5, -0.5]])))
+    thirds = as_dense(
+        sparse.csr_array(np.array([[1.0, -1 / 3, -2 / 3], [0.0, 0.5, -0.5]]))
+    )
     assert thirds.dtype == np.float64
     np.testing.assert_array_equal(thirds, [[1.0, -1 / 3, -2 / 3], [0.0, 0.5, -0.5]])
     assert as_dense(sparse.csr_array(np.array([[1.0, -0.5, -0.5]]))).dtype == np.float32
 
 
 @pytest.mark.parametrize("sign", [1.0, 0.0])
-def test_an_interaction_that_divides_by_what_is_not_positive_is_refused(sign: float) -> None:
+def test_an_interaction_that_divides_by_what_is_not_positive_is_refused(
+    sign: float,
+) -> None:
     y = np.array([[1.0, 1.0], [2.0, 2.0], [-3.0, -5.0], [9.0, 11.0]])
     y[2] *= sign
-    with pytest.raises(ContrastError, match=r"divides by (-4|0|-0), which must be positive.*scale='identity'"):
+    with pytest.raises(
+        ContrastError,
+        match=r"divides by (-4|0|-0), which must be positive.*scale='identity'",
+    ):
         of_four_means(y, np.zeros((4, 2)), bpnet, "bpnet")
 
 
@@ -477,7 +667,8 @@ def test_what_a_contrast_does_is_written_in_full_up_to_nine_arms() -> None:
     for n, more in ((9, ""), (10, " ± 2 more"), (12, " ± 4 more")):
         arms = [f"a{i}" for i in range(n)]
         effects = contrast(
-            crossover(np.ones((2, n)), arms=arms), contrasts={"c": dict.fromkeys(arms[1:], 1) | {"a0": 1 - n}}
+            crossover(np.ones((2, n)), arms=arms),
+            contrasts={"c": dict.fromkeys(arms[1:], 1) | {"a0": 1 - n}},
         )
         said = str(effects["do"].item())
         assert said.count("do(") == (8 if more else 9)
@@ -485,7 +676,9 @@ def test_what_a_contrast_does_is_written_in_full_up_to_nine_arms() -> None:
 
 
 def test_what_is_known_of_tasks_stays_with_their_effects() -> None:
-    outcomes = crossover(np.ones((2, 3))).assign_coords(cell=("task", ["erythroid"]), run=7)
+    outcomes = crossover(np.ones((2, 3))).assign_coords(
+        cell=("task", ["erythroid"]), run=7
+    )
     effects = contrast(outcomes, control="placebo")
     assert effects["cell"].dims == ("task",)
     assert effects["cell"].item() == "erythroid"
@@ -502,26 +695,42 @@ def test_an_arm_that_no_unit_was_given_has_no_mean(scale: str) -> None:
 
 
 def test_control_sds_of_very_different_sizes_are_pooled() -> None:
-    """Squares of 3e200 are not floats, whether the arm beside it varies little or not at all."""
+    """Squares of 3e200 are not floats, whether the arm beside it varies little or not
+    at all.
+    """
     rng = np.random.default_rng(0)
     large = 3.0 * rng.normal(size=20)
-    y = np.stack([rng.normal(size=20), rng.normal(size=20), large * 1e200, np.ones(20)], axis=1)
-    asked = {"small": {"A": 1, "b": -0.5, "c": -0.5}, "still": {"A": 1, "c": -0.5, "d": -0.5}}
-    found = contrast(crossover(y, arms=["A", "b", "c", "d"]), contrasts=asked)["control_sd"].values.ravel()
+    y = np.stack(
+        [rng.normal(size=20), rng.normal(size=20), large * 1e200, np.ones(20)], axis=1
+    )
+    asked = {
+        "small": {"A": 1, "b": -0.5, "c": -0.5},
+        "still": {"A": 1, "c": -0.5, "d": -0.5},
+    }
+    found = contrast(crossover(y, arms=["A", "b", "c", "d"]), contrasts=asked)[
+        "control_sd"
+    ].values.ravel()
     np.testing.assert_allclose(found, np.sqrt(0.5) * large.std(ddof=1) * 1e200)
 
 
 def test_a_message_lists_twenty_arms_and_counts_the_others() -> None:
     for n, tail in ((20, "'a19'$"), (22, "'a19' and 2 more$")):
         with pytest.raises(ContrastError, match=tail):
-            contrast(crossover(np.ones((3, n)), arms=[f"a{i}" for i in range(n)]), control="nothing")
+            contrast(
+                crossover(np.ones((3, n)), arms=[f"a{i}" for i in range(n)]),
+                control="nothing",
+            )
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-3, 1.0, 1e3, 1e300])
 def test_the_rounding_of_a_logarithm_is_within_its_bound(size: float) -> None:
-    """Against logarithms to 40 digits: the bound of log b - log a holds their distance, and is above 0."""
+    """Against logarithms to 40 digits: the bound of log b - log a holds their distance,
+    and is above 0.
+    """
     mean = np.array([size, 3 * size])
-    found = log_of_means(mean, np.zeros((2, 1)), np.zeros((2, 1)), sparse.csr_array([[-1.0, 1.0]]))
+    found = log_of_means(
+        mean, np.zeros((2, 1)), np.zeros((2, 1)), sparse.csr_array([[-1.0, 1.0]])
+    )
     with localcontext(prec=40):
         exact = Decimal(mean[1].item()).ln() - Decimal(mean[0].item()).ln()
         off = abs(Decimal(found.value.item()) - exact)
@@ -530,16 +739,28 @@ def test_the_rounding_of_a_logarithm_is_within_its_bound(size: float) -> None:
 
 
 @pytest.mark.parametrize("arm", range(4))
-def test_rounding_of_one_arm_moves_the_influence_no_further_than_its_bound(arm: int) -> None:
-    """Outcomes of one arm of which the last unit alone is uncertain: the mean moves with it, and so does every unit."""
-    y = np.array([[1.0, 1.5, 2.0, 1.2], [2.0, 2.1, 2.6, 2.2], [3.0, 3.3, 5.0, 2.9], [9.0, 9.4, 11.0, 8.0]])
+def test_rounding_of_one_arm_moves_the_influence_no_further_than_its_bound(
+    arm: int,
+) -> None:
+    """Outcomes of one arm of which the last unit alone is uncertain: the mean moves
+    with it, and so does every unit.
+    """
+    y = np.array(
+        [
+            [1.0, 1.5, 2.0, 1.2],
+            [2.0, 2.1, 2.6, 2.2],
+            [3.0, 3.3, 5.0, 2.9],
+            [9.0, 9.4, 11.0, 8.0],
+        ]
+    )
     bound = np.zeros(y.shape)
     bound[arm, -1] = 1e-6
     for parts in (bpnet, excess_over_multiplicative):
         here, there = (of_four_means(z, bound, parts, "name") for z in (y, y + bound))
         moved = np.abs(there.influence - here.influence)[0]
         slope = np.abs(there.value - here.value).item() / (bound[arm].sum() / 4)
-        linear = slope * (bound[arm] + bound[arm].mean())  # what a unit's own and the mean's rounding do together
+        # what a unit's own and the mean's rounding do together
+        linear = slope * (bound[arm] + bound[arm].mean())
         assert (moved <= 1e-11 + 2 * here.bound[0]).all()
         np.testing.assert_allclose(here.bound[0], linear, rtol=1e-4, atol=1e-13)
 
@@ -547,7 +768,10 @@ def test_rounding_of_one_arm_moves_the_influence_no_further_than_its_bound(arm: 
 @pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
 def test_weights_sum_to_zero_relative_to_their_size(size: float) -> None:
     def ask(off: float) -> xr.Dataset:
-        return contrast(crossover(np.eye(3)), contrasts={"c": {"GATA1": size, "placebo": -size * (1 + off)}})
+        return contrast(
+            crossover(np.eye(3)),
+            contrasts={"c": {"GATA1": size, "placebo": -size * (1 + off)}},
+        )
 
     assert ask(1e-10).sizes["contrast"] == 1
     for off in (1e-6, -1e-6):
@@ -560,69 +784,127 @@ def test_scales_of_four_means_name_what_they_need() -> None:
     shared = crossover(y, arms=["0", "A", "B", "AB"])
     shared = shared.assign_coords(a=("arm", [0, 1, 0, 1]), b=("arm", [0, 0, 1, 1]))
     for ceiling in ("5", np.inf, True):
-        with pytest.raises(ContrastError, match="is not a number; give the largest outcome"):
+        with pytest.raises(
+            ContrastError, match="is not a number; give the largest outcome"
+        ):
             contrast(shared, interaction=["a", "b"], scale="bliss", ceiling=ceiling)
     apart = shared.isel(arm=0, drop=True).drop_vars(["random"], errors="ignore")
     apart = apart.assign_coords(
-        arm=shared["arm"], a=shared["a"], b=shared["b"], assigned=("unit", ["0", "A", "B", "AB"] * 2)
+        arm=shared["arm"],
+        a=shared["a"],
+        b=shared["b"],
+        assigned=("unit", ["0", "A", "B", "AB"] * 2),
     )
-    with pytest.raises(ContrastError, match="takes a crossover; in a parallel trial use scale='log_of_means'"):
+    with pytest.raises(
+        ContrastError,
+        match="takes a crossover; in a parallel trial use scale='log_of_means'",
+    ):
         contrast(apart, interaction=["a", "b"], scale="bpnet")
 
 
 def test_one_untreated_unit_has_no_spread_to_measure_in() -> None:
     kinds = ("arm", ["untreated", "embed", "embed"])
     asked = {"c": {"GATA1": 1, "TAL1": -1}}
-    one = contrast(crossover([[1.0, 2.0, 3.0]]).assign_coords(kind=kinds), contrasts=asked)
+    one = contrast(
+        crossover([[1.0, 2.0, 3.0]]).assign_coords(kind=kinds), contrasts=asked
+    )
     two = contrast(parallel().assign_coords(kind=kinds), contrasts=asked)
     for effects in (one, two):
-        assert not {"control_sd", "control_sd_of"} & {*effects.variables, *effects.attrs}
+        assert not {"control_sd", "control_sd_of"} & {
+            *effects.variables,
+            *effects.attrs,
+        }
 
 
 @pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
 @pytest.mark.parametrize("scale", ["log_of_means", "ratio"])
-def test_arms_of_one_number_within_rounding_are_exact_at_any_size(size: float, scale: str) -> None:
-    """Three ways to write 0.3 and 0.6: an arm varies by rounding alone, and so does the logarithm of its mean."""
+def test_arms_of_one_number_within_rounding_are_exact_at_any_size(
+    size: float, scale: str
+) -> None:
+    """Three ways to write 0.3 and 0.6: an arm varies by rounding alone, and so does the
+    logarithm of its mean.
+    """
     y = size * np.array([[0.3, 0.6], [0.1 + 0.2, 0.6], [0.3, 3 * 0.2], [0.1 * 3, 0.6]])
     shared = crossover(y, arms=["c", "A"])
     apart = xr.Dataset(
         {"outcome": (("unit", "task"), y.T.reshape(-1, 1))},
-        coords={"unit": np.arange(8), "arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", ["c"] * 4 + ["A"] * 4)},
+        coords={
+            "unit": np.arange(8),
+            "arm": ["c", "A"],
+            "task": ["K562"],
+            "assigned": ("unit", ["c"] * 4 + ["A"] * 4),
+        },
         attrs={"scale": "counts"},
     )
     for outcomes in (shared.drop_vars("parent"), apart):
         with pytest.warns(DegenerateWarning):
             found = cg.estimate(contrast(outcomes, control="c", scale=scale))
         assert found["se"].item() == 0
-        assert found["ace"].item() == pytest.approx(np.log(2) if scale == "log_of_means" else 2)
+        assert found["ace"].item() == pytest.approx(
+            np.log(2) if scale == "log_of_means" else 2
+        )
 
 
 @pytest.mark.parametrize(
     ("scale", "asked", "said"),
     [
-        ("identity", "contrasts", "mean over units of the weighted sum of outcome over arms"),
-        ("log", "contrasts", "mean over units of the weighted sum of log(outcome) over arms"),
-        ("log_of_means", "contrasts", "the weighted sum of log(mean outcome over units) over arms"),
+        (
+            "identity",
+            "contrasts",
+            "mean over units of the weighted sum of outcome over arms",
+        ),
+        (
+            "log",
+            "contrasts",
+            "mean over units of the weighted sum of log(outcome) over arms",
+        ),
+        (
+            "log_of_means",
+            "contrasts",
+            "the weighted sum of log(mean outcome over units) over arms",
+        ),
         ("ratio", "contrasts", "the weighted product of mean outcomes over units"),
-        ("identity", "control", "mean over units of outcome under 'A' minus outcome under 'c'"),
-        ("ratio", "control", "mean outcome over units under 'A' divided by mean outcome over units under 'c'"),
+        (
+            "identity",
+            "control",
+            "mean over units of outcome under 'A' minus outcome under 'c'",
+        ),
+        (
+            "ratio",
+            "control",
+            "mean outcome over units under 'A' divided by mean outcome over units "
+            "under 'c'",
+        ),
         (
             "log_of_means",
             "control",
-            "log(mean outcome over units) under 'A' minus log(mean outcome over units) under 'c'",
+            "log(mean outcome over units) under 'A' minus log(mean outcome over units) "
+            "under 'c'",
         ),
     ],
 )
-def test_the_estimand_is_in_the_words_of_its_scale(scale: str, asked: str, said: str) -> None:
-    given: Any = {"control": "c"} if asked == "control" else {"contrasts": {"d": {"A": 1, "c": -1}}}
+def test_the_estimand_is_in_the_words_of_its_scale(
+    scale: str, asked: str, said: str
+) -> None:
+    given: Any = (
+        {"control": "c"}
+        if asked == "control"
+        else {"contrasts": {"d": {"A": 1, "c": -1}}}
+    )
     y = np.random.default_rng(0).uniform(1, 2, (5, 2))
-    assert contrast(crossover(y, arms=["c", "A"]), scale=scale, **given).attrs["estimand"] == said
+    assert (
+        contrast(crossover(y, arms=["c", "A"]), scale=scale, **given).attrs["estimand"]
+        == said
+    )
 
 
 def test_one_empty_name_among_others_is_refused() -> None:
     row = {"GATA1": 1, "placebo": -1}
     with pytest.raises(ContrastError, match="a contrast has an empty name"):
-        contrast(crossover(np.eye(3)), contrasts={"one": row, " ": {"TAL1": 1, "placebo": -1}})
+        contrast(
+            crossover(np.eye(3)),
+            contrasts={"one": row, " ": {"TAL1": 1, "placebo": -1}},
+        )
 
 
 @pytest.mark.parametrize("lazy", [False, True])
@@ -639,44 +921,71 @@ def test_outcomes_that_are_all_zero_have_effects_that_are_zero(lazy: bool) -> No
 
 
 def test_rounding_of_the_log_of_a_mean_is_alike_for_large_and_small_outcomes() -> None:
-    """Powers of two change no digit of an outcome: the bound depends on the size of the logarithm alone."""
+    """Powers of two change no digit of an outcome: the bound depends on the size of the
+    logarithm alone.
+    """
     arms = ["c", "c", "A", "A"]
     bounds = []
     for size in (2.0**-100, 2.0**100):
         outcomes = xr.Dataset(
-            {"outcome": (("unit", "task"), size * np.array([[0.5], [1.5], [0.75], [1.25]]))},
+            {
+                "outcome": (
+                    ("unit", "task"),
+                    size * np.array([[0.5], [1.5], [0.75], [1.25]]),
+                )
+            },
             coords={"arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", arms)},
         )
-        bounds.append(contrast(outcomes, control="c", scale="log_of_means")["rounding"].values.ravel())
+        bounds.append(
+            contrast(outcomes, control="c", scale="log_of_means")[
+                "rounding"
+            ].values.ravel()
+        )
     np.testing.assert_allclose(bounds[0], bounds[1], rtol=1e-12)
     assert (bounds[0] > 100 * np.log(2) * np.finfo(float).eps).all()
 
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
 def test_rounding_of_a_mean_counts_by_its_size(size: float) -> None:
-    """Of exact outcomes eight units of float64 a mean remain, times the slope: A B / 0 three times, and AB."""
+    """Of exact outcomes eight units of float64 a mean remain, times the slope: A B / 0
+    three times, and AB.
+    """
     y = size * np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [9.0, 9.0]])
     found = of_four_means(y, np.zeros((4, 2)), excess_over_multiplicative, "name")
-    np.testing.assert_allclose(found.bound, 8 * np.finfo(float).eps * size * (3 * 6 + 9), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.bound, 8 * np.finfo(float).eps * size * (3 * 6 + 9), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rounding_is_half_a_unit_in_the_last_place_whatever_the_sign(dtype: Any) -> None:
+def test_rounding_is_half_a_unit_in_the_last_place_whatever_the_sign(
+    dtype: Any,
+) -> None:
     y = np.array([0.3, 1.0, 1e-20, 1e20, 0.0], dtype=dtype)
     for values in (y, -y):
         bound = on_scale(xr.DataArray(values), "identity", "counts")[1]
         size = np.abs(values.astype(float))
         assert (bound >= np.spacing(np.abs(values)) / 2).all()
-        np.testing.assert_allclose(bound, np.spacing(np.abs(values)) / 2 + 5 * np.finfo(float).eps * size, rtol=1e-12)
+        np.testing.assert_allclose(
+            bound,
+            np.spacing(np.abs(values)) / 2 + 5 * np.finfo(float).eps * size,
+            rtol=1e-12,
+        )
 
 
-@pytest.mark.parametrize(("scale", "slope"), [("log", 1.0), ("log2", 1 / np.log(2)), ("logit", None)])
+@pytest.mark.parametrize(
+    ("scale", "slope"), [("log", 1.0), ("log2", 1 / np.log(2)), ("logit", None)]
+)
 @pytest.mark.parametrize("y", [1e-6, 0.25, 0.5, 0.9])
-def test_rounding_on_a_scale_is_that_of_the_outcome_times_the_slope(scale: Any, slope: float | None, y: float) -> None:
+def test_rounding_on_a_scale_is_that_of_the_outcome_times_the_slope(
+    scale: Any, slope: float | None, y: float
+) -> None:
     put, bound = on_scale(xr.DataArray(np.array([y])), scale, "share")
     of_outcome = np.spacing(y) / 2 + 4 * np.finfo(float).eps * y
     moved = of_outcome * (1 / (y * (1 - y)) if slope is None else slope / y)
-    assert bound.item() == pytest.approx(moved + np.finfo(float).eps * abs(put.item()), rel=1e-9)
+    assert bound.item() == pytest.approx(
+        moved + np.finfo(float).eps * abs(put.item()), rel=1e-9
+    )
 
 
 def test_what_is_asked_goes_before_what_was_planned() -> None:
@@ -691,6 +1000,12 @@ def test_what_is_asked_goes_before_what_was_planned() -> None:
 
 
 def test_what_is_done_is_written_as_a_signed_sum() -> None:
-    asked = {"one": {"GATA1": 1, "placebo": -1}, "parts": {"placebo": 0.5, "TAL1": 1.5, "GATA1": -2}}
+    asked = {
+        "one": {"GATA1": 1, "placebo": -1},
+        "parts": {"placebo": 0.5, "TAL1": 1.5, "GATA1": -2},
+    }
     said = contrast(crossover(np.eye(3)), contrasts=asked)["do"].values.tolist()
-    assert said == ["do(GATA1) − do(placebo)", "0.5 do(placebo) + 1.5 do(TAL1) − 2 do(GATA1)"]
+    assert said == [
+        "do(GATA1) − do(placebo)",
+        "0.5 do(placebo) + 1.5 do(TAL1) − 2 do(GATA1)",
+    ]

@@ -1,4 +1,6 @@
-"""Two one-sided tests: R's verdicts and p, degenerate errors, and the size of the test at the end of the region."""
+"""Two one-sided tests: R's verdicts and p, degenerate errors, and the size of the test
+at the end of the region.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,13 @@ def expected() -> Any:
 
 def agrees(mine: xr.Dataset, theirs: dict[str, Any]) -> None:
     for name in ("ace", "se", "df", "lower", "upper", "lower_tost", "upper_tost"):
-        np.testing.assert_allclose(mine[name].item(), theirs[name], rtol=1e-9, err_msg=name)
+        np.testing.assert_allclose(
+            mine[name].item(), theirs[name], rtol=1e-9, err_msg=name
+        )
     for name, r in (("p_lower", "p_lower"), ("p_upper", "p_upper"), ("p", "p_tost")):
-        np.testing.assert_allclose(mine[name].item(), theirs[r], rtol=1e-7, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(
+            mine[name].item(), theirs[r], rtol=1e-7, atol=1e-12, err_msg=name
+        )
     assert mine["verdict"].item() == theirs["verdict"]
     assert bool(mine["differs"]) == theirs["differs"]
 
@@ -39,7 +45,8 @@ def test_the_verdicts_of_a_crossover_are_those_of_r() -> None:
     r, d = expected(), pd.read_csv(HERE / "input.csv")
     names = [c for c in d if c != "unit"]
     ice = xr.Dataset(
-        {"ice": (("unit", *EFFECT), d[names].to_numpy()[:, :, None])}, coords={"contrast": names, "task": ["t"]}
+        {"ice": (("unit", *EFFECT), d[names].to_numpy()[:, :, None])},
+        coords={"contrast": names, "task": ["t"]},
     )
     found = equivalence(cg.estimate(ice), rope=tuple(r["rope"]), ci_prob=1 - r["alpha"])
     assert len({r["crossover"][name]["verdict"] for name in names}) == 4
@@ -50,26 +57,45 @@ def test_the_verdicts_of_a_crossover_are_those_of_r() -> None:
 def test_the_verdict_of_a_parallel_trial_is_that_of_r() -> None:
     r, d = expected(), pd.read_csv(HERE / "input_parallel.csv")
     outcomes = cg.from_frame(d, outcome="y", arm="arm", unit="unit")
-    found = equivalence(cg.estimate(cg.contrast(outcomes, control=0)), rope=tuple(r["rope"]), ci_prob=1 - r["alpha"])
+    found = equivalence(
+        cg.estimate(cg.contrast(outcomes, control=0)),
+        rope=tuple(r["rope"]),
+        ci_prob=1 - r["alpha"],
+    )
     agrees(found.isel(contrast=0, task=0), r["parallel_welch"])
 
 
 def test_a_table_of_anybodys_is_taken() -> None:
-    table = pd.DataFrame({"effect": [0.0, 2.0], "se": [0.3, 0.3], "df": [9.0, 9.0]}, index=["a", "b"])
+    table = pd.DataFrame(
+        {"effect": [0.0, 2.0], "se": [0.3, 0.3], "df": [9.0, 9.0]}, index=["a", "b"]
+    )
     found = equivalence(table, rope=(-1, 1))
     assert found["verdict"].sel(contrast="a").item() == "negligible"
     x = np.array([-1.0, 0.2, 0.5, 1.4, 0.1])
     one = cg.from_effects([x.mean()], [x.std(ddof=1) / np.sqrt(5)], df=[4])
     p = equivalence(one, rope=(-1, 0.5))
-    assert p["p_lower"].item() == pytest.approx(ttest_1samp(x, -1, alternative="greater").pvalue)
-    assert p["p_upper"].item() == pytest.approx(ttest_1samp(x, 0.5, alternative="less").pvalue)
+    assert p["p_lower"].item() == pytest.approx(
+        ttest_1samp(x, -1, alternative="greater").pvalue
+    )
+    assert p["p_upper"].item() == pytest.approx(
+        ttest_1samp(x, 0.5, alternative="less").pvalue
+    )
 
 
 def test_an_exact_effect_is_where_it_is() -> None:
     ace = np.array([[0.0], [0.5], [1.0], [-1.0], [1.5], [-2.0]])
-    exact = xr.Dataset({"ace": (EFFECT, ace), "se": (EFFECT, 0 * ace), "df": (EFFECT, 0 * ace + 9)})
+    exact = xr.Dataset(
+        {"ace": (EFFECT, ace), "se": (EFFECT, 0 * ace), "df": (EFFECT, 0 * ace + 9)}
+    )
     found = equivalence(exact, rope=(-1, 1))
-    said = ["negligible", "negligible", "undecided", "undecided", "increases", "decreases"]
+    said = [
+        "negligible",
+        "negligible",
+        "undecided",
+        "undecided",
+        "increases",
+        "decreases",
+    ]
     assert found["verdict"].values.ravel().tolist() == said
     assert found["p"].values.ravel().tolist() == [0, 0, 1, 1, 1, 1]
     assert not found["differs"][0, 0]
@@ -83,19 +109,29 @@ def test_a_ratio_differs_from_1() -> None:
 
 
 def test_an_open_interval_decides_nothing() -> None:
-    one = cg.from_effects([0.0, 5.0], [0.1, 0.1]).assign(unbounded=(EFFECT, [[True], [True]]))
+    one = cg.from_effects([0.0, 5.0], [0.1, 0.1]).assign(
+        unbounded=(EFFECT, [[True], [True]])
+    )
     found = equivalence(one, rope=(-1, 1))
     assert found["verdict"].values.ravel().tolist() == ["undecided", "undecided"]
     assert found["p"].values.ravel().tolist() == [1.0, 1.0]
-    assert np.isinf(found[["lower", "upper", "lower_tost", "upper_tost"]].to_array()).all()
+    assert np.isinf(
+        found[["lower", "upper", "lower_tost", "upper_tost"]].to_array()
+    ).all()
     assert not found["differs"].any()
     validate(found, "estimates")
 
 
 def test_models_have_verdicts_of_their_own() -> None:
     dims = (*EFFECT, "model")
-    two = xr.Dataset({"ace": (dims, [[[0.0, 3.0]]]), "se": (dims, [[[0.1, 0.1]]])}, coords={"model": ["a", "b"]})
-    assert equivalence(two, rope=(-1, 1))["verdict"].values.ravel().tolist() == ["negligible", "increases"]
+    two = xr.Dataset(
+        {"ace": (dims, [[[0.0, 3.0]]]), "se": (dims, [[[0.1, 0.1]]])},
+        coords={"model": ["a", "b"]},
+    )
+    assert equivalence(two, rope=(-1, 1))["verdict"].values.ravel().tolist() == [
+        "negligible",
+        "increases",
+    ]
 
 
 def test_what_was_said_of_p_is_not_said_of_this_p() -> None:
@@ -143,9 +179,13 @@ def test_bad_input_is_named() -> None:
 
 
 def test_equivalence_of_a_band_says_nothing_of_the_band() -> None:
-    band = cg.multiplicity.simultaneous(cg.from_effects([0.0, 1.0], [0.1, 0.1]), method="dunnett")
+    band = cg.multiplicity.simultaneous(
+        cg.from_effects([0.0, 1.0], [0.1, 0.1]), method="dunnett"
+    )
     assert band.attrs["band"] == "dunnett"
-    assert not {"band", "family", "seed"} & set(equivalence(band, rope=(-0.5, 0.5)).attrs)
+    assert not {"band", "family", "seed"} & set(
+        equivalence(band, rope=(-0.5, 0.5)).attrs
+    )
 
 
 @pytest.mark.parametrize("rope", [("-0.1", 0.1), (-0.1, "0.1"), (b"-0.1", 0.1), "12"])
@@ -156,20 +196,29 @@ def test_ends_of_a_rope_are_numbers_and_not_text(rope: Any) -> None:
 
 def test_one_standard_error_that_makes_no_sense_is_named() -> None:
     dims = ("contrast", "task")
-    table = xr.Dataset({"ace": (dims, [[0.0], [1.0]]), "se": (dims, [[1.0], [-1.0]])}, {"contrast": ["a", "b"]})
+    table = xr.Dataset(
+        {"ace": (dims, [[0.0], [1.0]]), "se": (dims, [[1.0], [-1.0]])},
+        {"contrast": ["a", "b"]},
+    )
     with pytest.raises(EstimateError, match="contrast b: se -1 on inf df"):
         ace_se_df(table)
 
 
 @pytest.mark.parametrize("shift", [-3.0, 0.0, 5.0])
-def test_a_region_and_effects_that_move_together_have_the_same_verdicts(shift: float) -> None:
-    """Regions to one side of 0, and their mirror images, ask the same: where does the effect lie in the region?"""
+def test_a_region_and_effects_that_move_together_have_the_same_verdicts(
+    shift: float,
+) -> None:
+    """Regions to one side of 0, and their mirror images, ask the same: where does the
+    effect lie in the region?
+    """
     ace = np.array([-2.0, -0.9, -0.2, 0.0, 0.3, 1.1, 2.5])
     se = np.array([0.3, 0.2, 0.3, 0.2, 0.6, 0.3, 0.4])
 
     def ask(sign: float) -> xr.Dataset:
         table = cg.from_effects(sign * (ace + shift), se, df=np.full(7, 9.0))
-        return equivalence(table, rope=tuple(sorted((sign * (shift - 1), sign * (shift + 1)))))
+        return equivalence(
+            table, rope=tuple(sorted((sign * (shift - 1), sign * (shift + 1))))
+        )
 
     plain = equivalence(cg.from_effects(ace, se, df=np.full(7, 9.0)), rope=(-1, 1))
     here, there = ask(1.0), ask(-1.0)
@@ -181,7 +230,9 @@ def test_a_region_and_effects_that_move_together_have_the_same_verdicts(shift: f
         np.testing.assert_allclose(here[name] - shift, plain[name], rtol=1e-9)
     below = ttest_of(ace + 1, se)
     np.testing.assert_allclose(plain["p_lower"].values.ravel(), below, rtol=1e-9)
-    np.testing.assert_allclose(plain["p_upper"].values.ravel(), ttest_of(1 - ace, se), rtol=1e-9)
+    np.testing.assert_allclose(
+        plain["p_upper"].values.ravel(), ttest_of(1 - ace, se), rtol=1e-9
+    )
     assert here["verdict"].values.tolist() == plain["verdict"].values.tolist()
 
 
@@ -191,32 +242,61 @@ def ttest_of(distance: np.ndarray, se: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_within_its_floor_of_an_end_no_effect_is_told_from_it(sign: float) -> None:
-    """Effects just inside and outside both ends of a region to one side of 0, as exact as rounding allows."""
+    """Effects just inside and outside both ends of a region to one side of 0, as exact
+    as rounding allows.
+    """
     low, high, off = 2.0, 5.0, 0.5e-3
     ace = sign * np.array([low - off, low + off, high - off, high + off, 3.0, 8.0])
-    table = cg.from_effects(ace, np.full(6, 1e-6)).assign(floor=(EFFECT, np.full((6, 1), 1e-3)))
+    table = cg.from_effects(ace, np.full(6, 1e-6)).assign(
+        floor=(EFFECT, np.full((6, 1), 1e-3))
+    )
     ends = (low, high) if sign > 0 else (-high, -low)
     for given, at_end in ((table, True), (table.drop_vars("floor"), False)):
         found = one_sided_p(given, *ends)
-        clear = {name: np.ravel(getattr(found, name)) for name in ("not_below", "not_above", "above", "below")}
-        mirrored = {"not_below": "not_above", "not_above": "not_below", "above": "below", "below": "above"}
-        clear = clear if sign > 0 else {name: clear[other] for name, other in mirrored.items()}
+        clear = {
+            name: np.ravel(getattr(found, name))
+            for name in ("not_below", "not_above", "above", "below")
+        }
+        mirrored = {
+            "not_below": "not_above",
+            "not_above": "not_below",
+            "above": "below",
+            "below": "above",
+        }
+        clear = (
+            clear
+            if sign > 0
+            else {name: clear[other] for name, other in mirrored.items()}
+        )
         close = 1.0 if at_end else 0.0
-        np.testing.assert_allclose(clear["not_below"], [1, close, 0, 0, 0, 0], atol=1e-12)
-        np.testing.assert_allclose(clear["not_above"], [0, 0, close, 1, 0, 1], atol=1e-12)
+        np.testing.assert_allclose(
+            clear["not_below"], [1, close, 0, 0, 0, 0], atol=1e-12
+        )
+        np.testing.assert_allclose(
+            clear["not_above"], [0, 0, close, 1, 0, 1], atol=1e-12
+        )
         np.testing.assert_allclose(clear["above"], [1, 1, 1, close, 1, 0], atol=1e-12)
         np.testing.assert_allclose(clear["below"], [close, 1, 1, 1, 1, 1], atol=1e-12)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_what_was_not_drawn_counts_before_the_floor(sign: float) -> None:
-    """At 1, with .99 that was not drawn, the effect is within rounding of 0, the lower end, and clear of the upper."""
+    """At 1, with .99 that was not drawn, the effect is within rounding of 0, the lower
+    end, and clear of the upper.
+    """
     table = xr.Dataset(
-        {name: (("contrast", "task"), [[x]]) for name, x in {"ace": sign, "se": 1e-4, "floor": 0.1}.items()}
+        {
+            name: (("contrast", "task"), [[x]])
+            for name, x in {"ace": sign, "se": 1e-4, "floor": 0.1}.items()
+        }
     )
     lower, upper = sorted([0.0, sign * 5.0])
     found = one_sided_p(table, lower, upper, unseen=0.99)
-    near, far = (found.not_below, found.not_above) if sign > 0 else (found.not_above, found.not_below)
+    near, far = (
+        (found.not_below, found.not_above)
+        if sign > 0
+        else (found.not_above, found.not_below)
+    )
     assert (near.item(), far.item()) == (1, 0)
     without = one_sided_p(table, lower, upper)
     assert without.inside.item() == 0

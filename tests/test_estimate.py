@@ -14,7 +14,13 @@ from scipy import stats
 import causalgia as cg
 from causalgia.choices import TARGET_MEANINGS, TARGETS
 from causalgia.effects import contrast
-from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
+from causalgia.errors import (
+    ClusterSizeWarning,
+    DegenerateWarning,
+    EstimateError,
+    FewClustersWarning,
+    OutcomesError,
+)
 from causalgia.estimation import (
     between_levels,
     clustered,
@@ -36,12 +42,21 @@ COLUMNS = ("ace", "se", "df", "p", "log_p", "lower", "upper", "skewness", "lever
 
 
 def crossover(
-    n: int = 40, n_arms: int = 3, *, seed: int = 0, parents: int | None = None, tasks: int = 2, **attrs: Any
+    n: int = 40,
+    n_arms: int = 3,
+    *,
+    seed: int = 0,
+    parents: int | None = None,
+    tasks: int = 2,
+    **attrs: Any,
 ) -> xr.Dataset:
     """Outcomes with unit, arm and parent effects; parents are balanced."""
     rng = np.random.default_rng(seed)
     parent = np.arange(n) % (parents or n)
-    y = rng.exponential(size=(n, n_arms, tasks)) + rng.normal(size=(parent.max() + 1, n_arms, 1))[parent]
+    y = (
+        rng.exponential(size=(n, n_arms, tasks))
+        + rng.normal(size=(parent.max() + 1, n_arms, 1))[parent]
+    )
     y += rng.normal(size=(n, 1, tasks))
     coords = {
         "unit": np.arange(n),
@@ -49,31 +64,56 @@ def crossover(
         "task": [f"task{i}" for i in range(tasks)],
         "parent": ("unit", [f"p{p}" for p in parent]),
     }
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords, attrs={"scale": "counts"} | attrs)
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords=coords,
+        attrs={"scale": "counts"} | attrs,
+    )
 
 
 def effects_of(outcomes: xr.Dataset) -> xr.Dataset:
     return contrast(outcomes, control="control")
 
 
-def parallel(n: int = 60, n_arms: int = 2, *, seed: int = 0, parents: int | None = None, blocks: int = 0) -> xr.Dataset:
+def parallel(
+    n: int = 60,
+    n_arms: int = 2,
+    *,
+    seed: int = 0,
+    parents: int | None = None,
+    blocks: int = 0,
+) -> xr.Dataset:
     """A randomized trial with unequal arms; a covariate x, a second one z."""
     rng = np.random.default_rng(seed)
     whole = crossover(n, n_arms, seed=seed, parents=parents, tasks=1)
     arm = np.concatenate(
-        [np.arange(n) // max(blocks, 1) % n_arms if blocks else np.minimum(np.arange(n) % (n_arms + 1), n_arms - 1)]
+        [
+            np.arange(n) // max(blocks, 1) % n_arms
+            if blocks
+            else np.minimum(np.arange(n) % (n_arms + 1), n_arms - 1)
+        ]
     )
     y = whole["outcome"].to_numpy()[np.arange(n), arm]
     x = rng.normal(size=(n, 2)) + y[:, 0, None] * [0.5, 0.0]
-    coords = {"assigned": ("unit", whole["arm"].to_numpy()[arm]), "x": ("unit", x[:, 0]), "z": ("unit", x[:, 1])}
+    coords = {
+        "assigned": ("unit", whole["arm"].to_numpy()[arm]),
+        "x": ("unit", x[:, 0]),
+        "z": ("unit", x[:, 1]),
+    }
     if blocks:
         coords["block"] = ("unit", [f"b{i % blocks}" for i in range(n)])
-    return xr.Dataset({"outcome": (("unit", "task"), y)}, coords=dict(whole.coords) | coords, attrs=whole.attrs)
+    return xr.Dataset(
+        {"outcome": (("unit", "task"), y)},
+        coords=dict(whole.coords) | coords,
+        attrs=whole.attrs,
+    )
 
 
 def same(a: xr.Dataset, b: xr.Dataset, **tolerance: float) -> None:
     for name in COLUMNS:
-        np.testing.assert_allclose(a[name], b[name], err_msg=name, **({"rtol": 1e-9} | tolerance))
+        np.testing.assert_allclose(
+            a[name], b[name], err_msg=name, **({"rtol": 1e-9} | tolerance)
+        )
 
 
 # shapes, words, what is passed on
@@ -104,7 +144,9 @@ def test_models_are_estimated_each() -> None:
     outcomes["outcome"] = outcomes["outcome"] * xr.DataArray([1.0, 2.0], dims="model")
     estimates = estimate(effects_of(outcomes))
     assert estimates["covariance"].dims == ("contrast", "contrast_", "task", "model")
-    np.testing.assert_allclose(estimates["se"].sel(model="b"), 2 * estimates["se"].sel(model="a"))
+    np.testing.assert_allclose(
+        estimates["se"].sel(model="b"), 2 * estimates["se"].sel(model="a")
+    )
 
 
 def test_the_interval_is_the_t_interval() -> None:
@@ -112,10 +154,14 @@ def test_the_interval_is_the_t_interval() -> None:
     estimates, ice = estimate(effects, ci_prob=0.9), effects["ice"].to_numpy()
     theirs = stats.ttest_1samp(ice, 0)
     np.testing.assert_allclose(estimates["p"], theirs.pvalue, rtol=1e-9)
-    np.testing.assert_allclose(estimates["lower"], theirs.confidence_interval(0.9).low, rtol=1e-9)
+    np.testing.assert_allclose(
+        estimates["lower"], theirs.confidence_interval(0.9).low, rtol=1e-9
+    )
     np.testing.assert_allclose(estimates["skewness"], stats.skew(ice), rtol=1e-9)
     squares = (ice - ice.mean(axis=0)) ** 2
-    np.testing.assert_allclose(estimates["leverage"], squares.max(axis=0) / squares.sum(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(
+        estimates["leverage"], squares.max(axis=0) / squares.sum(axis=0), rtol=1e-9
+    )
 
 
 # invariances
@@ -130,15 +176,27 @@ def test_the_order_of_units_changes_nothing(order: list[int]) -> None:
 
 @pytest.mark.long
 @given(st.permutations(range(60)), st.sampled_from(["plain", "lin", "block"]))
-def test_the_order_of_units_changes_nothing_in_a_parallel_trial(order: list[int], kind: str) -> None:
-    effects = effects_of(parallel(blocks=20 if kind == "block" else 0, parents=30 if kind == "lin" else None))
+def test_the_order_of_units_changes_nothing_in_a_parallel_trial(
+    order: list[int], kind: str
+) -> None:
+    effects = effects_of(
+        parallel(
+            blocks=20 if kind == "block" else 0, parents=30 if kind == "lin" else None
+        )
+    )
     covariates = "x" if kind == "lin" else None
-    same(estimate(effects, covariates=covariates), estimate(effects.isel(unit=order), covariates=covariates))
+    same(
+        estimate(effects, covariates=covariates),
+        estimate(effects.isel(unit=order), covariates=covariates),
+    )
 
 
 def test_relabeling_arms_flips_signs() -> None:
     outcomes = crossover(n_arms=2, parents=20)
-    there, back = estimate(effects_of(outcomes)), estimate(contrast(outcomes, control="arm1"))
+    there, back = (
+        estimate(effects_of(outcomes)),
+        estimate(contrast(outcomes, control="arm1")),
+    )
     np.testing.assert_array_equal(there["ace"], -back["ace"])
     np.testing.assert_array_equal(there["lower"], -back["upper"])
     np.testing.assert_array_equal(there["p"], back["p"])
@@ -162,12 +220,17 @@ def test_adding_an_arm_to_a_parallel_trial_changes_no_other_contrast() -> None:
 @pytest.mark.parametrize("cluster", ["auto", "none"])
 def test_an_offset_costs_no_digits(cluster: str) -> None:
     rng = np.random.default_rng(1)
-    ice = rng.integers(-512, 512, size=(40, 3, 1)) / 64  # exact in binary, also after adding 1e6
+    # exact in binary, also after adding 1e6
+    ice = rng.integers(-512, 512, size=(40, 3, 1)) / 64
     parents = ("unit", np.arange(40) % 20)
 
     def at(offset: float) -> xr.Dataset:
         return estimate(
-            xr.Dataset({"ice": (("unit", "contrast", "task"), ice + offset)}, {"parent": parents}), cluster=cluster
+            xr.Dataset(
+                {"ice": (("unit", "contrast", "task"), ice + offset)},
+                {"parent": parents},
+            ),
+            cluster=cluster,
         )
 
     near, far = at(0.0), at(1e6)
@@ -182,12 +245,17 @@ def test_an_offset_costs_no_digits_in_a_parallel_trial(covariates: str | None) -
     effects["outcome"] = (effects["outcome"] * 1024).round() / 1024
     shifted = effects.assign(outcome=effects["outcome"] + 2.0**20)
     for name in ("ace", "se", "df", "p"):
-        there, here = (estimate(e, covariates=covariates)[name] for e in (shifted, effects))
+        there, here = (
+            estimate(e, covariates=covariates)[name] for e in (shifted, effects)
+        )
         np.testing.assert_allclose(there, here, rtol=1e-11)
 
 
 def test_huge_and_tiny_effects_stay_finite() -> None:
-    ice = np.random.default_rng(0).normal(size=(30, 1, 1)) * np.array([1e160, 1e-170])[None, :, None]
+    ice = (
+        np.random.default_rng(0).normal(size=(30, 1, 1))
+        * np.array([1e160, 1e-170])[None, :, None]
+    )
     with np.errstate(over="ignore"):
         e = mean_ice(ice)
     np.testing.assert_allclose(e.se[0, 0] / 1e160, e.se[1, 0] / 1e-170)
@@ -206,12 +274,16 @@ def test_factor_and_covariance_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         assert factored["factor"].dims == ("cluster", "contrast", "task")
         np.testing.assert_allclose(covariance(factored), covariance(whole), rtol=1e-12)
         block = covariance(factored, ["arm2", "arm1"])
-        np.testing.assert_allclose(block, covariance(whole, ["arm2", "arm1"]), rtol=1e-12)
+        np.testing.assert_allclose(
+            block, covariance(whole, ["arm2", "arm1"]), rtol=1e-12
+        )
         assert block["contrast_"].values.tolist() == ["arm2", "arm1"]
         for held in (factored, whole):
             one = covariance(held, "arm2")
             assert one.sizes["contrast"] == one.sizes["contrast_"] == 1
-            np.testing.assert_allclose(one[0, 0], whole["se"].sel(contrast="arm2") ** 2, rtol=1e-12)
+            np.testing.assert_allclose(
+                one[0, 0], whole["se"].sel(contrast="arm2") ** 2, rtol=1e-12
+            )
             with pytest.raises(EstimateError, match="'arm'"):
                 covariance(held, "arm")
         diagonal = np.einsum("kkt->kt", covariance(whole).to_numpy())
@@ -222,14 +294,22 @@ def test_many_contrasts_never_form_their_covariance() -> None:
     ice = np.random.default_rng(0).normal(size=(50, 600, 1))
     estimates = estimate(xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}))
     assert "covariance" not in estimates
-    np.testing.assert_allclose(covariance(estimates, [3, 5])[..., 0], np.cov(ice[:, [3, 5], 0].T) / 50, rtol=1e-9)
+    np.testing.assert_allclose(
+        covariance(estimates, [3, 5])[..., 0],
+        np.cov(ice[:, [3, 5], 0].T) / 50,
+        rtol=1e-9,
+    )
 
 
 def test_a_shared_control_correlates_parallel_contrasts() -> None:
     effects = effects_of(parallel(n_arms=3))
     y, assigned = effects["outcome"].to_numpy()[:, 0], effects["assigned"].to_numpy()
     control = y[assigned == "control"]
-    np.testing.assert_allclose(covariance(estimate(effects))[0, 1, 0], control.var(ddof=1) / len(control), rtol=1e-12)
+    np.testing.assert_allclose(
+        covariance(estimate(effects))[0, 1, 0],
+        control.var(ddof=1) / len(control),
+        rtol=1e-12,
+    )
 
 
 # clusters
@@ -257,7 +337,11 @@ def test_the_arm_by_arm_variance_is_that_of_the_saturated_regression() -> None:
     arm, cluster, Y = rng.integers(0, 2, n), np.arange(n) % 12, rng.normal(size=(n, 2))
     D = arm[:, None]
     joint = regress(np.hstack([np.ones((n, 1)), D, x, D * x]), Y, np.eye(6)[1], cluster)
-    apart = clustered(fit_arms(Y, arm, [0, 1], cluster=cluster, covariates=x), np.array([[-1.0, 1.0]]), 12)
+    apart = clustered(
+        fit_arms(Y, arm, [0, 1], cluster=cluster, covariates=x),
+        np.array([[-1.0, 1.0]]),
+        12,
+    )
     np.testing.assert_allclose(apart.ace[0], joint.estimate, rtol=1e-9)
     np.testing.assert_allclose(apart.se[0], joint.se, rtol=1e-9)
     np.testing.assert_allclose(apart.df[0], joint.df, rtol=1e-9)
@@ -269,28 +353,43 @@ def test_fewer_than_twenty_clusters_warn_and_one_is_refused() -> None:
     assert caught[0].filename == __file__
     with pytest.raises(EstimateError, match="target .* is not one of 'population'"):
         estimate(effects_of(crossover()), target=np.zeros(3))
-    with pytest.raises(EstimateError, match="all units share the one parent 'p0'.*target='parents'"):
+    with pytest.raises(
+        EstimateError, match="all units share the one parent 'p0'.*target='parents'"
+    ):
         estimate(effects_of(crossover(parents=1)))
     arm = parallel(parents=30)
     arm["parent"] = ("unit", np.where(arm["assigned"] == "arm1", "p0", arm["parent"]))
-    with pytest.raises(EstimateError, match="all units of arm 'arm1' share the one parent 'p0'"):
+    with pytest.raises(
+        EstimateError, match="all units of arm 'arm1' share the one parent 'p0'"
+    ):
         estimate(effects_of(arm))
 
 
 def test_unknown_or_incomplete_clusters() -> None:
     effects = effects_of(crossover())
-    with pytest.raises(EstimateError, match="cluster='locus': no coordinate 'locus' on the units; there are .*parent"):
+    with pytest.raises(
+        EstimateError,
+        match="cluster='locus': no coordinate 'locus' on the units; there are .*parent",
+    ):
         estimate(effects, cluster="locus")
-    gaps = effects.assign_coords(locus=("unit", np.where(np.arange(40) == 3, np.nan, 1.0)))
+    gaps = effects.assign_coords(
+        locus=("unit", np.where(np.arange(40) == 3, np.nan, 1.0))
+    )
     with pytest.raises(EstimateError, match="unit 3 has no 'locus'"):
         estimate(gaps, cluster="locus")
 
 
 GROUPED_BY_NAME: dict[str, Callable[[xr.Dataset], object]] = {
     "estimate": lambda o: estimate(effects_of(o), cluster="gc"),
-    "adjust": lambda o: cg.adjust(effects_of(o), method="bootstrap_t", cluster="gc", rng=0),
-    "simultaneous": lambda o: cg.multiplicity.simultaneous(effects_of(o), cluster="gc", rng=0),
-    "decide": lambda o: cg.decide(effects_of(o), rope=0, error="bootstrap_t", cluster="gc", rng=0),
+    "adjust": lambda o: cg.adjust(
+        effects_of(o), method="bootstrap_t", cluster="gc", rng=0
+    ),
+    "simultaneous": lambda o: cg.multiplicity.simultaneous(
+        effects_of(o), cluster="gc", rng=0
+    ),
+    "decide": lambda o: cg.decide(
+        effects_of(o), rope=0, error="bootstrap_t", cluster="gc", rng=0
+    ),
     "heterogeneity": lambda o: cg.estimation.heterogeneity(effects_of(o), cluster="gc"),
 }
 
@@ -298,27 +397,48 @@ GROUPED_BY_NAME: dict[str, Callable[[xr.Dataset], object]] = {
 @pytest.mark.parametrize("verb", GROUPED_BY_NAME.values(), ids=list(GROUPED_BY_NAME))
 def test_a_measurement_names_no_clusters(verb: Callable[[xr.Dataset], object]) -> None:
     gc = np.where(np.arange(40) < 3, 1.0, np.arange(40) % 9 / 200)
-    with pytest.raises(EstimateError, match=r"cluster='gc': unit 3 has 'gc' 0\.015, and a cluster is a group of units"):
+    with pytest.raises(
+        EstimateError,
+        match=r"cluster='gc': unit 3 has 'gc' 0\.015, and a cluster is a group of units",
+    ):
         verb(crossover().assign_coords(gc=("unit", gc)))
 
 
 def test_a_measurement_names_no_blocks() -> None:
     x = parallel()["x"].to_numpy()
-    with pytest.raises(EstimateError, match="block='x': unit 0 has 'x' .*, and a block is a group of units; give a c"):
+    with pytest.raises(
+        EstimateError,
+        match="block='x': unit 0 has 'x' .*, and a block is a group of units; give a c",
+    ):
         estimate(effects_of(parallel()), block="x")
-    with pytest.raises(EstimateError, match="unit 0 has 'block' .*, and a block is a group of units"):
+    with pytest.raises(
+        EstimateError, match="unit 0 has 'block' .*, and a block is a group of units"
+    ):
         estimate(effects_of(parallel(n=48).assign_coords(block=("unit", x[:48]))))
 
 
 def test_whole_numbers_name_clusters() -> None:
     effects = effects_of(crossover())
     number = np.arange(40) // 2
-    by_name = estimate(effects.assign_coords(plate=("unit", number.astype(str))), cluster="plate")
+    by_name = estimate(
+        effects.assign_coords(plate=("unit", number.astype(str))), cluster="plate"
+    )
     for dtype in (int, float, object):
-        same(estimate(effects.assign_coords(plate=("unit", number.astype(dtype))), cluster="plate"), by_name)
-    with pytest.raises(EstimateError, match="unit 1 has 'plate' 0.25, and a cluster is"):
+        same(
+            estimate(
+                effects.assign_coords(plate=("unit", number.astype(dtype))),
+                cluster="plate",
+            ),
+            by_name,
+        )
+    with pytest.raises(
+        EstimateError, match="unit 1 has 'plate' 0.25, and a cluster is"
+    ):
         estimate(
-            effects.assign_coords(plate=("unit", (number + np.arange(40) % 2 / 4).astype(object))), cluster="plate"
+            effects.assign_coords(
+                plate=("unit", (number + np.arange(40) % 2 / 4).astype(object))
+            ),
+            cluster="plate",
         )
 
 
@@ -331,7 +451,9 @@ def test_parents_as_strata() -> None:
     by_parent = ice.reshape(4, 10, *ice.shape[1:])
     v = by_parent.var(axis=0, ddof=1) / 4 / 100
     np.testing.assert_allclose(estimates["se"] ** 2, v.sum(axis=0), rtol=1e-9)
-    np.testing.assert_allclose(estimates["df"], v.sum(axis=0) ** 2 / (v**2 / 3).sum(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(
+        estimates["df"], v.sum(axis=0) ** 2 / (v**2 / 3).sum(axis=0), rtol=1e-9
+    )
     with pytest.raises(EstimateError, match="40 have one unit .first: 'p0'"):
         estimate(effects_of(crossover()), target="parents")
     with pytest.raises(EstimateError, match="needs a coordinate 'parent'"):
@@ -368,10 +490,14 @@ def test_a_random_arm_needs_several_draws_of_a_unit() -> None:
     effects = effects_of(outcomes)
     estimates = estimate(effects, target="units")
     same_as = estimate(effects, target="parents")
-    np.testing.assert_allclose(estimates["se"].sel(contrast="arm1"), same_as["se"].sel(contrast="arm1"))
+    np.testing.assert_allclose(
+        estimates["se"].sel(contrast="arm1"), same_as["se"].sel(contrast="arm1")
+    )
     assert estimates["exact"].sel(contrast="arm2").all()
     assert not estimates["exact"].sel(contrast="arm1").any()
-    once = crossover(null_kind="genomic").assign_coords(random=("arm", [False, True, False]))
+    once = crossover(null_kind="genomic").assign_coords(
+        random=("arm", [False, True, False])
+    )
     with pytest.raises(EstimateError, match="40 have one unit"):
         estimate(effects_of(once), target="units")
 
@@ -380,8 +506,13 @@ def with_models(n_models: int = 6, **choices: Any) -> xr.Dataset:
     effects = effects_of(crossover(tasks=1, **choices))
     rng = np.random.default_rng(5)
     shift = xr.DataArray(rng.normal(size=(2, n_models)), dims=("contrast", "model"))
-    noise = xr.DataArray(rng.normal(size=(40, 2, 1, n_models)), dims=("unit", "contrast", "task", "model"))
-    ice = (effects["ice"] + shift + noise).transpose("unit", "contrast", "task", "model")
+    noise = xr.DataArray(
+        rng.normal(size=(40, 2, 1, n_models)),
+        dims=("unit", "contrast", "task", "model"),
+    )
+    ice = (effects["ice"] + shift + noise).transpose(
+        "unit", "contrast", "task", "model"
+    )
     return effects.drop_vars(["ice", "constant", "zero"]).assign(ice=ice)
 
 
@@ -395,8 +526,11 @@ def test_predictors_as_a_second_population() -> None:
     np.testing.assert_allclose(diagonal, estimates["se"] ** 2, rtol=1e-12)
     by_parent = estimate(with_models(parents=20), target="population x predictors")
     assert by_parent["n_clusters"].max() == 20
-    of_means = estimate(with_models(parents=20), target="population x predictors", weights="clusters")
-    np.testing.assert_allclose(of_means["ace"], by_parent["ace"], rtol=1e-9)  # balanced parents
+    of_means = estimate(
+        with_models(parents=20), target="population x predictors", weights="clusters"
+    )
+    # balanced parents
+    np.testing.assert_allclose(of_means["ace"], by_parent["ace"], rtol=1e-9)
     with pytest.raises(EstimateError, match="two or more predictors"):
         estimate(effects_of(crossover()), target="population x predictors")
 
@@ -419,7 +553,9 @@ def test_crossed_mean_is_the_analysis_of_variance() -> None:
 
 def test_words_as_a_second_population() -> None:
     outcomes = crossover(n_arms=26, tasks=1)
-    outcomes = outcomes.assign_coords(kind=("arm", ["untreated", "embed", *["placebo_word"] * 24]))
+    outcomes = outcomes.assign_coords(
+        kind=("arm", ["untreated", "embed", *["placebo_word"] * 24])
+    )
     effects = effects_of(outcomes)
     estimates = estimate(effects, target="population x words")
     assert estimates["contrast"].values.tolist() == ["placebo words"]
@@ -429,9 +565,15 @@ def test_words_as_a_second_population() -> None:
     np.testing.assert_allclose(estimates["weight"].sum(), 0, atol=1e-12)
     mean = {"control": -1.0, **{f"arm{i}": 1 / 24 for i in range(2, 26)}}
     names = outcomes["arm"].values.tolist()
-    both = contrast(outcomes, contrasts={name: {name: 1, names[0]: -1} for name in names[2:]} | {"mean": mean})
+    both = contrast(
+        outcomes,
+        contrasts={name: {name: 1, names[0]: -1} for name in names[2:]}
+        | {"mean": mean},
+    )
     same(estimate(both, target="population x words"), estimates)
-    with pytest.raises(EstimateError, match="20 or more contrasts of placebo words, and there are 0"):
+    with pytest.raises(
+        EstimateError, match="20 or more contrasts of placebo words, and there are 0"
+    ):
         estimate(effects.isel(contrast=slice(0, 1)), target="population x words")
     with pytest.raises(EstimateError, match="needs 20 or more"):
         estimate(effects_of(parallel()), target="population x words")
@@ -448,19 +590,33 @@ def test_three_arms_in_one_contrast_have_welch_df() -> None:
     estimates = estimate(contrast(outcomes, contrasts={"mean": weights}))
     y, assigned = outcomes["outcome"].to_numpy()[:, 0], outcomes["assigned"].to_numpy()
     groups = [y[assigned == a] for a in weights]
-    v = np.array([w**2 * g.var(ddof=1) / len(g) for w, g in zip(weights.values(), groups, strict=True)])
+    v = np.array(
+        [
+            w**2 * g.var(ddof=1) / len(g)
+            for w, g in zip(weights.values(), groups, strict=True)
+        ]
+    )
     np.testing.assert_allclose(estimates["se"].item(), np.sqrt(v.sum()), rtol=1e-9)
     df = v.sum() ** 2 / sum(v**2 / [len(g) - 1 for g in groups])
     np.testing.assert_allclose(estimates["df"].item(), df, rtol=1e-9)
     assert estimates["n_units"].item() == 60
-    third = sum(w**3 * stats.moment(g, 3) / len(g) ** 2 for w, g in zip(weights.values(), groups, strict=True))
-    second = sum(w**2 * g.var() / len(g) for w, g in zip(weights.values(), groups, strict=True))
-    np.testing.assert_allclose(estimates["skewness"].item(), np.sqrt(60) * third / second**1.5, rtol=1e-9)
+    third = sum(
+        w**3 * stats.moment(g, 3) / len(g) ** 2
+        for w, g in zip(weights.values(), groups, strict=True)
+    )
+    second = sum(
+        w**2 * g.var() / len(g) for w, g in zip(weights.values(), groups, strict=True)
+    )
+    np.testing.assert_allclose(
+        estimates["skewness"].item(), np.sqrt(60) * third / second**1.5, rtol=1e-9
+    )
     largest = max(
         w**2 * np.max((g - g.mean()) ** 2) / len(g) / (len(g) - 1)
         for w, g in zip(weights.values(), groups, strict=True)
     )
-    np.testing.assert_allclose(estimates["leverage"].item(), largest / v.sum(), rtol=1e-9)
+    np.testing.assert_allclose(
+        estimates["leverage"].item(), largest / v.sum(), rtol=1e-9
+    )
 
 
 def test_blocks_drawn_are_the_clusters() -> None:
@@ -470,7 +626,9 @@ def test_blocks_drawn_are_the_clusters() -> None:
     frame = outcomes["outcome"].isel(task=0).to_dataframe()
     means = frame.groupby(["block", "assigned"])["outcome"].mean().unstack()
     theirs = stats.ttest_rel(means["arm1"], means["control"])
-    np.testing.assert_allclose(estimates["ace"].item(), (means["arm1"] - means["control"]).mean())
+    np.testing.assert_allclose(
+        estimates["ace"].item(), (means["arm1"] - means["control"]).mean()
+    )
     np.testing.assert_allclose(estimates["p"].item(), theirs.pvalue)
     assert (estimates["n_clusters"].item(), estimates["n_units"].item()) == (20, 80)
     assert estimates.attrs["cluster"] == "block"
@@ -485,12 +643,21 @@ def test_blocks_nested_in_parents_are_clustered_by_parent() -> None:
     effects = effects_of(outcomes)
     estimates = estimate(effects)
     arm = (outcomes["assigned"] == "arm1").to_numpy().astype(int)
-    inside = block_effects(outcomes["outcome"].to_numpy(), arm, block, np.array([[-1.0, 1.0]]))
-    np.testing.assert_allclose(estimates["se"], mean_ice(inside, np.arange(40) // 2).se, rtol=1e-9)
+    inside = block_effects(
+        outcomes["outcome"].to_numpy(), arm, block, np.array([[-1.0, 1.0]])
+    )
+    np.testing.assert_allclose(
+        estimates["se"], mean_ice(inside, np.arange(40) // 2).se, rtol=1e-9
+    )
     assert estimates.attrs["cluster"] == "parent"
     with pytest.raises(EstimateError, match="parents and blocks cross"):
         estimate(effects.assign_coords(parent=("unit", np.arange(160) // 2)))
-    assert estimate(effects.assign_coords(parent=("unit", np.arange(160) % 80))).attrs["cluster"] == "block"
+    assert (
+        estimate(effects.assign_coords(parent=("unit", np.arange(160) % 80))).attrs[
+            "cluster"
+        ]
+        == "block"
+    )
 
 
 def test_parallel_parents_are_blocks() -> None:
@@ -502,18 +669,28 @@ def test_parallel_parents_are_blocks() -> None:
 
 
 def test_lin_with_clusters_of_one_is_lin_without() -> None:
-    effects = effects_of(parallel(n=200, n_arms=3)).assign_coords(single=("unit", np.arange(200)))
-    plain, single = (estimate(effects, cluster=c, covariates=("x", "z")) for c in ("none", "single"))
+    effects = effects_of(parallel(n=200, n_arms=3)).assign_coords(
+        single=("unit", np.arange(200))
+    )
+    plain, single = (
+        estimate(effects, cluster=c, covariates=("x", "z")) for c in ("none", "single")
+    )
     np.testing.assert_allclose(plain["ace"], single["ace"], rtol=1e-9)
-    np.testing.assert_allclose(plain["se"], single["se"], rtol=0.02)  # only the cross term of HC2 weights differs
+    # only the cross term of HC2 weights differs
+    np.testing.assert_allclose(plain["se"], single["se"], rtol=0.02)
 
 
 def test_incomplete_blocks_name_block_arm_and_count() -> None:
     outcomes = parallel(n=60, blocks=30)
-    with pytest.raises(EstimateError, match=r"block 'b0' has 1 unit\(s\) of arm 'control', and 2 are needed"):
+    with pytest.raises(
+        EstimateError,
+        match=r"block 'b0' has 1 unit\(s\) of arm 'control', and 2 are needed",
+    ):
         estimate(effects_of(outcomes), target="units")
     lacking = outcomes.isel(unit=np.arange(1, 60))
-    with pytest.raises(EstimateError, match=r"block 'b0' has 0 unit\(s\) of arm 'control'"):
+    with pytest.raises(
+        EstimateError, match=r"block 'b0' has 0 unit\(s\) of arm 'control'"
+    ):
         estimate(effects_of(lacking))
 
 
@@ -532,12 +709,16 @@ def test_choices_of_a_parallel_trial_do_not_go_with_a_crossover() -> None:
     [
         (
             {"target": "genome"},
-            "'population', 'parents', 'units', 'population x predictors', 'next predictor', 'population x words'",
+            "'population', 'parents', 'units', 'population x predictors', 'next "
+            "predictor', 'population x words'",
         ),
         ({"weights": "parents"}, "'units'"),
         ({"ci_prob": 95}, "ci_prob=95 is not between 0 and 1"),
         ({"ci_prob": "95%"}, "ci_prob='95%' is not between 0 and 1"),
-        ({"covariates": "gc"}, "'gc': no numeric coordinate of that name on the units; there are x, z"),
+        (
+            {"covariates": "gc"},
+            "'gc': no numeric coordinate of that name on the units; there are x, z",
+        ),
         ({"covariates": "parent"}, "'parent': no numeric coordinate"),
         ({"covariates": "flat"}, "'flat' is the same in all units; leave it out"),
         ({"covariates": ("x", "twice")}, "'twice' is collinear with x in the units"),
@@ -561,7 +742,12 @@ def test_impossible_choices(choice: dict[str, Any], message: str) -> None:
         more.pop("flat")
     listed = {name: more[name] for name in more if name in str(choice)}
     with pytest.raises(EstimateError, match=message):
-        estimate(effects.assign_coords({name: ("unit", value) for name, value in listed.items()}), **choice)
+        estimate(
+            effects.assign_coords(
+                {name: ("unit", value) for name, value in listed.items()}
+            ),
+            **choice,
+        )
 
 
 def test_small_arms_are_named() -> None:
@@ -570,8 +756,13 @@ def test_small_arms_are_named() -> None:
     with pytest.raises(EstimateError, match=r"arm 'arm1' has 1 unit\(s\)"):
         estimate(effects.assign_coords(assigned=("unit", assigned)))
     assigned[-3:] = "arm1"
-    with pytest.raises(EstimateError, match=r"arm 'arm1' has 3 units, and 2 covariate\(s\) need 4 or more"):
-        estimate(effects.assign_coords(assigned=("unit", assigned)), covariates=("x", "z"))
+    with pytest.raises(
+        EstimateError,
+        match=r"arm 'arm1' has 3 units, and 2 covariate\(s\) need 4 or more",
+    ):
+        estimate(
+            effects.assign_coords(assigned=("unit", assigned)), covariates=("x", "z")
+        )
     with pytest.raises(EstimateError, match="both adjust for what was known before"):
         estimate(effects_of(parallel(n=80, blocks=20)), covariates="x")
 
@@ -581,8 +772,13 @@ def test_small_arms_are_named() -> None:
 
 def test_zero_spread_is_exact() -> None:
     outcomes = crossover(tasks=1)
-    outcomes["outcome"][:] = np.array([1.1, 1.1, 1.4])[:, None] + np.arange(40)[:, None, None]
-    with pytest.warns(DegenerateWarning, match=r"2 of 2 contrasts .* 40 independent units.*3/n = 0.075"):
+    outcomes["outcome"][:] = (
+        np.array([1.1, 1.1, 1.4])[:, None] + np.arange(40)[:, None, None]
+    )
+    with pytest.warns(
+        DegenerateWarning,
+        match=r"2 of 2 contrasts .* 40 independent units.*3/n = 0.075",
+    ):
         estimates = estimate(effects_of(outcomes))
     assert estimates["exact"].all()
     assert (estimates["se"] == 0).all()
@@ -595,9 +791,13 @@ def test_zero_spread_is_exact() -> None:
     assert (covariance(estimates) == 0).all()
 
 
-@pytest.mark.parametrize("choice", [{}, {"target": "units"}, {"covariates": "x"}, {"cluster": "pair"}])
+@pytest.mark.parametrize(
+    "choice", [{}, {"target": "units"}, {"covariates": "x"}, {"cluster": "pair"}]
+)
 def test_a_constant_predictor_in_a_parallel_trial(choice: dict[str, Any]) -> None:
-    effects = effects_of(parallel(seed=4)).assign_coords(pair=("unit", np.arange(60) // 2))
+    effects = effects_of(parallel(seed=4)).assign_coords(
+        pair=("unit", np.arange(60) // 2)
+    )
     effects["outcome"][:] = 0.1
     with pytest.warns(DegenerateWarning, match="1 of 1 contrasts"):
         estimates = estimate(effects, **choice)
@@ -614,15 +814,21 @@ def test_blocks_and_strata_without_spread() -> None:
         with pytest.warns(DegenerateWarning):
             assert np.isfinite(estimate(effects, **choice)["df"]).all()
     flat = xr.Dataset(
-        {"ice": (("unit", "contrast", "task"), np.full((6, 1, 1), 0.1))}, {"parent": ("unit", [0, 0, 0, 1, 1, 1])}
+        {"ice": (("unit", "contrast", "task"), np.full((6, 1, 1), 0.1))},
+        {"parent": ("unit", [0, 0, 0, 1, 1, 1])},
     )
     with pytest.warns(DegenerateWarning):
         assert estimate(flat, target="parents")["exact"].all()
 
 
 def test_a_spread_within_rounding_is_none_but_a_real_one_stays() -> None:
-    y = np.random.default_rng(0).normal(size=(50, 1, 1)) * 100 + np.array([0.0, 0.1])[None, :, None]
-    outcomes = crossover(n=50, n_arms=2, tasks=1).assign(outcome=(("unit", "arm", "task"), y))
+    y = (
+        np.random.default_rng(0).normal(size=(50, 1, 1)) * 100
+        + np.array([0.0, 0.1])[None, :, None]
+    )
+    outcomes = crossover(n=50, n_arms=2, tasks=1).assign(
+        outcome=(("unit", "arm", "task"), y)
+    )
     assert np.ptp(effects_of(outcomes)["ice"].to_numpy()) > 0
     with pytest.warns(DegenerateWarning):
         assert estimate(effects_of(outcomes))["exact"].all()
@@ -649,7 +855,9 @@ def test_small_p_values_are_kept() -> None:
 
 @pytest.mark.once
 @given(st.integers(2, 6), st.integers(2, 30), st.booleans())
-def test_nothing_that_is_not_finite_travels(parents: int, n: int, constant: bool) -> None:
+def test_nothing_that_is_not_finite_travels(
+    parents: int, n: int, constant: bool
+) -> None:
     outcomes = crossover(n=max(n, parents), parents=parents)
     if constant:
         outcomes["outcome"][:] = 1.0
@@ -675,7 +883,13 @@ def test_array_functions_say_what_they_need() -> None:
         regress(np.ones((3, 2)), np.ones((3, 1)), np.ones(2))
     for kind in ("CR0", "CR1", "CR2", "CR3"):
         with pytest.raises(EstimateError, match="one cluster alone determines"):
-            regress(np.ones((3, 1)), np.arange(3.0)[:, None], np.ones(1), np.zeros(3, dtype=np.intp), kind=kind)  # type: ignore[arg-type]
+            regress(
+                np.ones((3, 1)),
+                np.arange(3.0)[:, None],
+                np.ones(1),
+                np.zeros(3, dtype=np.intp),
+                kind=kind,
+            )  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="a joint test of 3 contrasts"):
         wald_htz(np.ones(3), np.eye(3), 1.5)
     with pytest.raises(EstimateError, match="singular"):
@@ -686,7 +900,10 @@ def test_array_functions_say_what_they_need() -> None:
         estimate(effects_of(crossover()).isel(contrast=[]))
     with pytest.raises(EstimateError, match="no 'weight"):
         estimate(effects_of(parallel()).drop_vars("weight"))
-    with pytest.raises(OutcomesError, match="no dim .contrast.; these are outcomes: contrast them first"):
+    with pytest.raises(
+        OutcomesError,
+        match="no dim .contrast.; these are outcomes: contrast them first",
+    ):
         estimate(crossover())
 
 
@@ -697,7 +914,11 @@ def one_outcome(y: np.ndarray, arm: np.ndarray, **coords: Any) -> xr.Dataset:
     coords = {name: ("unit", value) for name, value in coords.items()}
     coords |= {"unit": np.arange(len(y)), "arm": ["control", "arm1"], "task": ["t"]}
     coords["assigned"] = ("unit", np.array(["control", "arm1"])[arm])
-    return effects_of(xr.Dataset({"outcome": (("unit", "task"), y[:, None])}, coords, {"scale": "counts"}))
+    return effects_of(
+        xr.Dataset(
+            {"outcome": (("unit", "task"), y[:, None])}, coords, {"scale": "counts"}
+        )
+    )
 
 
 PARALLEL = np.arange(80) % 2
@@ -715,17 +936,30 @@ ROUNDED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("choice", ROUNDED.values(), ids=ROUNDED)
 @pytest.mark.parametrize("effect", [0.0, 1.0])
-def test_one_unit_in_the_last_place_is_no_effect(choice: dict[str, Any], effect: float) -> None:
+def test_one_unit_in_the_last_place_is_no_effect(
+    choice: dict[str, Any], effect: float
+) -> None:
     rng = np.random.default_rng(0)
-    y = np.where((PARALLEL == 1) & (rng.random(80) < 0.9), 0.1 + 0.2, 0.3) + effect * PARALLEL
-    effects = one_outcome(y, PARALLEL, x=rng.normal(size=80), pair=np.arange(80) // 4, cell=np.arange(80) // 8)
+    y = (
+        np.where((PARALLEL == 1) & (rng.random(80) < 0.9), 0.1 + 0.2, 0.3)
+        + effect * PARALLEL
+    )
+    effects = one_outcome(
+        y,
+        PARALLEL,
+        x=rng.normal(size=80),
+        pair=np.arange(80) // 4,
+        cell=np.arange(80) // 8,
+    )
     with pytest.warns(DegenerateWarning, match="1 of 1 contrasts"):
         estimates = estimate(effects, **choice)
     assert estimates["exact"].item()
     assert estimates["p"].item() == (effect == 0)
     np.testing.assert_allclose(estimates["ace"].item(), effect, rtol=1e-14, atol=0)
     assert estimates["skewness"].item() == 0
-    noisy = effects.assign(outcome=effects["outcome"] + 1e-12 * rng.normal(size=(80, 1)))
+    noisy = effects.assign(
+        outcome=effects["outcome"] + 1e-12 * rng.normal(size=(80, 1))
+    )
     assert not estimate(noisy, **choice)["exact"].item()
 
 
@@ -739,7 +973,9 @@ def test_outcomes_linear_in_a_covariate_are_exact(target: str, effect: float) ->
     assert estimates["p"].item() == (effect == 0)
     np.testing.assert_allclose(estimates["ace"].item(), effect, rtol=1e-13)
     bent = one_outcome(0.1 + 2.3 * x * (1 + PARALLEL), PARALLEL, x=x)
-    if target == "population":  # another sample of units has another mean of x, and the slopes differ
+    if (
+        target == "population"
+    ):  # another sample of units has another mean of x, and the slopes differ
         assert estimate(bent, covariates="x")["se"].item() > 0.1
 
 
@@ -755,17 +991,31 @@ def test_one_large_outcome_hides_nothing_in_a_parallel_trial() -> None:
 def test_one_large_unit_is_analyzed_in_a_crossover() -> None:
     rng = np.random.default_rng(0)
     base = np.append(rng.lognormal(2, 1, 199), 2e7)
-    y = np.stack([base, base + np.append(rng.choice([0.0, 0.5, 1.0], 199), 0)], axis=1).astype(np.float32)
+    y = np.stack(
+        [base, base + np.append(rng.choice([0.0, 0.5, 1.0], 199), 0)], axis=1
+    ).astype(np.float32)
     outcomes = crossover(n=200, n_arms=2, tasks=1)
-    estimates = estimate(effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, y[..., None]))))
-    wide = estimate(effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, y[..., None].astype(float)))))
+    estimates = estimate(
+        effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, y[..., None])))
+    )
+    wide = estimate(
+        effects_of(
+            outcomes.assign(
+                outcome=(outcomes["outcome"].dims, y[..., None].astype(float))
+            )
+        )
+    )
     same(estimates, wide)
     assert estimates["p"].item() < 1e-10
 
 
 def test_words_of_a_constant_predictor_are_exact() -> None:
-    outcomes = crossover(n_arms=25, tasks=1).assign_coords(kind=("arm", ["untreated", *["placebo_word"] * 24]))
-    jitter = np.random.default_rng(0).choice([0.3, 0.1 + 0.2], size=outcomes["outcome"].shape)
+    outcomes = crossover(n_arms=25, tasks=1).assign_coords(
+        kind=("arm", ["untreated", *["placebo_word"] * 24])
+    )
+    jitter = np.random.default_rng(0).choice(
+        [0.3, 0.1 + 0.2], size=outcomes["outcome"].shape
+    )
     effects = effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, jitter)))
     with pytest.warns(DegenerateWarning):
         assert estimate(effects, target="population x words")["p"].item() == 1
@@ -774,9 +1024,13 @@ def test_words_of_a_constant_predictor_are_exact() -> None:
 # few predictors
 
 
-def retrained(n_contrasts: int, n_models: int = 3, *, n: int = 30, seed: int = 0) -> xr.Dataset:
+def retrained(
+    n_contrasts: int, n_models: int = 3, *, n: int = 30, seed: int = 0
+) -> xr.Dataset:
     rng = np.random.default_rng(seed)
-    ice = rng.normal(size=(n, n_contrasts, 1, n_models)) + rng.normal(size=(n, n_contrasts, 1, 1))
+    ice = rng.normal(size=(n, n_contrasts, 1, n_models)) + rng.normal(
+        size=(n, n_contrasts, 1, 1)
+    )
     ice += rng.normal(size=(1, n_contrasts, 1, n_models))
     return xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)})
 
@@ -791,24 +1045,37 @@ def test_the_variance_between_predictors_is_moderated_over_contrasts() -> None:
     np.testing.assert_allclose(estimates["df"], moderated.df)
     assert np.median(moderated.df) > 4 * np.median(own.df)
     assert moderated.se.std() < 0.6 * own.se.std()
-    np.testing.assert_allclose(np.einsum("kkt->kt", covariance(estimates).to_numpy()), estimates["se"] ** 2, rtol=1e-9)
+    np.testing.assert_allclose(
+        np.einsum("kkt->kt", covariance(estimates).to_numpy()),
+        estimates["se"] ** 2,
+        rtol=1e-9,
+    )
     for few in (retrained(2), retrained(9, n_models=2)):
-        assert "moderated" not in estimate(few, target="population x predictors").attrs["method"]
+        assert (
+            "moderated"
+            not in estimate(few, target="population x predictors").attrs["method"]
+        )
 
 
 def test_moderated_intervals_of_three_predictors_cover() -> None:
-    """60 contrasts x 40 trials; independent ones, ones with a shared control, ones that move as one."""
+    """60 contrasts x 40 trials; independent ones, ones with a shared control, ones that
+    move as one.
+    """
     covered = {}
     for kind, shared in (("independent", 0.0), ("control", 0.5), ("together", 0.9)):
         rng = np.random.default_rng(7)
         hits = []
         for _ in range(40):
-            level = np.sqrt(1 - shared) * rng.normal(size=(3, 60)) + np.sqrt(shared) * rng.normal(size=(3, 1))
+            level = np.sqrt(1 - shared) * rng.normal(size=(3, 60)) + np.sqrt(
+                shared
+            ) * rng.normal(size=(3, 1))
             ice = rng.normal(size=(30, 1, 60)) + rng.normal(size=(30, 3, 60)) + level
             answer = crossed_mean(ice, between=between_levels(ice))
             hits.append(np.abs(answer.ace) <= stats.t.ppf(0.975, answer.df) * answer.se)
         covered[kind] = np.mean(hits), np.std(np.mean(hits, axis=1)) / np.sqrt(40)
-    assert abs(covered["independent"][0] - 0.953) < 4 * covered["independent"][1], covered
+    assert abs(covered["independent"][0] - 0.953) < 4 * covered["independent"][1], (
+        covered
+    )
     assert abs(covered["control"][0] - 0.935) < 4 * covered["control"][1], covered
     assert abs(covered["together"][0] - 0.90) < 4 * covered["together"][1], covered
 
@@ -819,16 +1086,24 @@ def test_dependent_variances_count_for_less() -> None:
     assert free.df > 5
     assert bound.df == 2
     some = np.append(s2, [0.0, 0.0])
-    np.testing.assert_array_equal(moderate(some, 2.0).variance, np.append(free.variance, [0.0, 0.0]))
-    np.testing.assert_array_equal(moderate(np.array([1.0, 2.0]), 2.0).variance, [1.0, 2.0])
+    np.testing.assert_array_equal(
+        moderate(some, 2.0).variance, np.append(free.variance, [0.0, 0.0])
+    )
+    np.testing.assert_array_equal(
+        moderate(np.array([1.0, 2.0]), 2.0).variance, [1.0, 2.0]
+    )
 
 
 def test_a_negative_component_of_units_is_cut_off() -> None:
     z = np.random.default_rng(0).normal(size=30)
     ice = np.stack([1 + z, 1 - z], axis=1)  # every unit's mean is 1
-    rest = ((ice - ice.mean(axis=1, keepdims=True) - ice.mean(axis=0) + 1) ** 2).sum() / 29
+    rest = (
+        (ice - ice.mean(axis=1, keepdims=True) - ice.mean(axis=0) + 1) ** 2
+    ).sum() / 29
     answer = crossed_mean(ice)
-    np.testing.assert_allclose(answer.se**2, max(ice.mean(axis=0).var(ddof=1) / 2, rest / 60), rtol=1e-9)
+    np.testing.assert_allclose(
+        answer.se**2, max(ice.mean(axis=0).var(ddof=1) / 2, rest / 60), rtol=1e-9
+    )
     np.testing.assert_allclose((answer.factor**2).sum(axis=0), answer.se**2)
     rng, seen = np.random.default_rng(1), 0
     for _ in range(30):
@@ -836,7 +1111,9 @@ def test_a_negative_component_of_units_is_cut_off() -> None:
         rows, columns = ice.mean(axis=1), ice.mean(axis=0)
         um = ((ice - rows[:, None] - columns + ice.mean()) ** 2).sum() / 18
         u, m = max(rows.var(ddof=1) - um / 3, 0), max(columns.var(ddof=1) - um / 10, 0)
-        np.testing.assert_allclose(crossed_mean(ice).se ** 2, u / 10 + m / 3 + um / 30, rtol=1e-9)
+        np.testing.assert_allclose(
+            crossed_mean(ice).se ** 2, u / 10 + m / 3 + um / 30, rtol=1e-9
+        )
         seen += u == 0
     assert seen
 
@@ -845,14 +1122,23 @@ def test_a_negative_component_of_units_is_cut_off() -> None:
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("size", "shift"), [(1e-200, 0), (1e-120, 0), (1e120, 0), (1e-200, 30), (1e-200, -30)])
-@pytest.mark.parametrize("choice", [{}, {"covariates": "x"}, {"blocks": 20}, {"cluster": "pair"}])
+@pytest.mark.parametrize(
+    ("size", "shift"),
+    [(1e-200, 0), (1e-120, 0), (1e120, 0), (1e-200, 30), (1e-200, -30)],
+)
+@pytest.mark.parametrize(
+    "choice", [{}, {"covariates": "x"}, {"blocks": 20}, {"cluster": "pair"}]
+)
 def test_the_ends_of_float64(size: float, shift: float, choice: dict[str, Any]) -> None:
-    outcomes = parallel(n=80, blocks=choice.get("blocks", 0)).assign_coords(pair=("unit", np.arange(80) // 2))
+    outcomes = parallel(n=80, blocks=choice.get("blocks", 0)).assign_coords(
+        pair=("unit", np.arange(80) // 2)
+    )
     outcomes["outcome"] = outcomes["outcome"] + shift
     asked = {name: value for name, value in choice.items() if name != "blocks"}
     near = estimate(effects_of(outcomes), **asked)
-    far = estimate(effects_of(outcomes.assign(outcome=outcomes["outcome"] * size)), **asked)
+    far = estimate(
+        effects_of(outcomes.assign(outcome=outcomes["outcome"] * size)), **asked
+    )
     for name in ("df", "p", "skewness", "leverage"):
         np.testing.assert_allclose(far[name], near[name], rtol=1e-9)
     np.testing.assert_allclose(far["se"] / size, near["se"], rtol=1e-9)
@@ -863,14 +1149,19 @@ def test_the_ends_of_float64(size: float, shift: float, choice: dict[str, Any]) 
 def test_covariates_in_another_unit_adjust_alike(size: float) -> None:
     outcomes = parallel(n=80)
     near = estimate(effects_of(outcomes), covariates="x")
-    far = estimate(effects_of(outcomes.assign_coords(x=outcomes["x"] * size)), covariates="x")
+    far = estimate(
+        effects_of(outcomes.assign_coords(x=outcomes["x"] * size)), covariates="x"
+    )
     for name in ("ace", "se", "df", "p"):
         np.testing.assert_allclose(far[name], near[name], rtol=1e-9)
 
 
 def test_a_square_beyond_float64_is_named() -> None:
     for outcomes in (crossover(), parallel()):
-        with pytest.raises(EstimateError, match=r"contrast arm1, task task0: the standard error .* beyond float64"):
+        with pytest.raises(
+            EstimateError,
+            match=r"contrast arm1, task task0: the standard error .* beyond float64",
+        ):
             estimate(effects_of(outcomes.assign(outcome=outcomes["outcome"] * 1e200)))
 
 
@@ -880,28 +1171,48 @@ def test_a_square_beyond_float64_is_named() -> None:
         ({"cluster": "zz"}, "no coordinate 'zz'"),
         ({"covariates": "zz"}, "covariates cancel"),
         ({"block": "zz"}, "is for parallel trials"),
-        ({"target": "population x predictors"}, "needs two or more units, and there is one"),
+        (
+            {"target": "population x predictors"},
+            "needs two or more units, and there is one",
+        ),
     ],
 )
 def test_one_unit_is_asked_like_many(choice: dict[str, Any], message: str) -> None:
     with pytest.raises(EstimateError, match=message):
-        estimate(effects_of(crossover(n=1)).expand_dims(model=[0, 1], axis=-1)[["ice"]], **choice)
+        estimate(
+            effects_of(crossover(n=1)).expand_dims(model=[0, 1], axis=-1)[["ice"]],
+            **choice,
+        )
     with pytest.raises(EstimateError, match="needs a coordinate 'parent'"):
         estimate(effects_of(crossover(n=1)).drop_vars("parent"), target="parents")
 
 
 def test_drawn_blocks_do_not_warn_and_a_lone_one_is_told_its_cure() -> None:
-    estimate(effects_of(parallel(n=48, blocks=6)))  # t on 5 df is exact for it; warnings are errors here
+    # t on 5 df is exact for it; warnings are errors here
+    estimate(effects_of(parallel(n=48, blocks=6)))
     with pytest.warns(FewClustersWarning, match=r"6 clusters \(parent\)"):
-        estimate(effects_of(parallel(n=48, blocks=6)).drop_vars("parent").rename(block="parent"), block="parent")
-    lone = effects_of(parallel(n=48, blocks=6)).assign_coords(block=("unit", ["b0"] * 48))
-    with pytest.raises(EstimateError, match=r"the one block 'b0'.*claim less: target='units'$"):
+        estimate(
+            effects_of(parallel(n=48, blocks=6))
+            .drop_vars("parent")
+            .rename(block="parent"),
+            block="parent",
+        )
+    lone = effects_of(parallel(n=48, blocks=6)).assign_coords(
+        block=("unit", ["b0"] * 48)
+    )
+    with pytest.raises(
+        EstimateError, match=r"the one block 'b0'.*claim less: target='units'$"
+    ):
         estimate(lone)
 
 
 def test_blocks_that_cross_parents_name_their_cures() -> None:
-    effects = effects_of(parallel(n=160, blocks=40)).assign_coords(parent=("unit", np.arange(160) // 2))
-    with pytest.raises(EstimateError, match=r"target='units'.*drop_vars\('block'\).*cluster='none'"):
+    effects = effects_of(parallel(n=160, blocks=40)).assign_coords(
+        parent=("unit", np.arange(160) // 2)
+    )
+    with pytest.raises(
+        EstimateError, match=r"target='units'.*drop_vars\('block'\).*cluster='none'"
+    ):
         estimate(effects)
     assert estimate(effects.drop_vars("block")).attrs["cluster"] == "parent"
     assert estimate(effects, target="units").attrs["cluster"] == "unit"
@@ -921,8 +1232,15 @@ def test_what_is_no_probability(ci_prob: Any) -> None:
 
 def test_covariates_in_any_list() -> None:
     effects = effects_of(parallel())
-    for names in (["x", "z"], np.array(["x", "z"]), xr.Coordinates({"x": [0], "z": [0]})):
-        same(estimate(effects, covariates=names), estimate(effects, covariates=("x", "z")))
+    for names in (
+        ["x", "z"],
+        np.array(["x", "z"]),
+        xr.Coordinates({"x": [0], "z": [0]}),
+    ):
+        same(
+            estimate(effects, covariates=names),
+            estimate(effects, covariates=("x", "z")),
+        )
     with pytest.raises(EstimateError, match="covariates=3"):
         estimate(effects, covariates=3)  # type: ignore[arg-type]
 
@@ -942,7 +1260,9 @@ def test_warnings_count_contrasts_only_where_they_are_contrasts() -> None:
 
 def test_a_random_arm_is_told_how_to_be_drawn_twice() -> None:
     for attrs in ({}, {"null_kind": "genomic"}):
-        outcomes = crossover(**attrs).assign_coords(random=("arm", [False, True, False]))
+        outcomes = crossover(**attrs).assign_coords(
+            random=("arm", [False, True, False])
+        )
         with pytest.raises(EstimateError, match=r"cg\.Genomic\(of=\.\.\., n_draws=2\)"):
             estimate(effects_of(outcomes), target="units")
 
@@ -956,8 +1276,16 @@ def test_only_a_dataset_is_taken(verb: Any, thing: Any) -> None:
 
 def test_control_sd_travels_and_is_one_number_over_drawn_predictors() -> None:
     y = np.random.default_rng(0).normal(size=(12, 2, 1, 3)) * np.array([1.0, 2.0, 3.0])
-    coords = {"unit": np.arange(12), "arm": ["0", "A"], "task": ["K562"], "model": ["a", "b", "c"]}
-    effects = contrast(xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords=coords), control="0")
+    coords = {
+        "unit": np.arange(12),
+        "arm": ["0", "A"],
+        "task": ["K562"],
+        "model": ["a", "b", "c"],
+    }
+    effects = contrast(
+        xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords=coords),
+        control="0",
+    )
     sds = y[:, 0, 0].std(axis=0, ddof=1)
     with pytest.warns(FewClustersWarning):
         each = estimate(effects.assign_coords(parent=("unit", np.arange(12) // 2)))
@@ -967,43 +1295,76 @@ def test_control_sd_travels_and_is_one_number_over_drawn_predictors() -> None:
 
 
 def test_the_skewness_is_that_of_the_error_whatever_the_design() -> None:
-    """``skewness / sqrt(n_clusters)`` is the third cumulant of the ACE's error over its se cubed."""
+    """``skewness / sqrt(n_clusters)`` is the third cumulant of the ACE's error over its
+    se cubed.
+    """
     rng, n_trials = np.random.default_rng(0), 3000
     tasks = np.arange(n_trials).astype(str)
     y = rng.exponential(size=(400, n_trials))
     y[100:] *= -2
     parallel_trial = xr.Dataset(
         {"outcome": (("unit", "task"), y)},
-        coords={"arm": ["c", "t"], "task": tasks, "assigned": ("unit", np.repeat(["c", "t"], [100, 300]))},
+        coords={
+            "arm": ["c", "t"],
+            "task": tasks,
+            "assigned": ("unit", np.repeat(["c", "t"], [100, 300])),
+        },
         attrs={"scale": "log", "assignment": "parallel"},
     )
     shared = np.repeat(rng.exponential(size=(200, n_trials)), 3, axis=0)
     clustered = xr.Dataset(
         {"ice": (("unit", "contrast", "task"), shared[:, None])},
-        coords={"contrast": ["a"], "task": tasks, "parent": ("unit", np.repeat(np.arange(200), 3))},
+        coords={
+            "contrast": ["a"],
+            "task": tasks,
+            "parent": ("unit", np.repeat(np.arange(200), 3)),
+        },
     )
     parallel_truth = (-(2**3) * 2 / 300**2 - 2 / 100**2) / (4 / 300 + 1 / 100) ** 1.5
-    for effects, truth in ((contrast(parallel_trial, control="c"), parallel_truth), (clustered, 2 / np.sqrt(200))):
+    for effects, truth in (
+        (contrast(parallel_trial, control="c"), parallel_truth),
+        (clustered, 2 / np.sqrt(200)),
+    ):
         found = estimate(effects)
-        coefficient = (found["skewness"] / np.sqrt(found["n_clusters"])).to_numpy().ravel()
-        error = 4 * coefficient.std() / np.sqrt(n_trials) + 0.12 * abs(truth)  # a sample skewness is drawn to 0
+        coefficient = (
+            (found["skewness"] / np.sqrt(found["n_clusters"])).to_numpy().ravel()
+        )
+        # a sample skewness is drawn to 0
+        error = 4 * coefficient.std() / np.sqrt(n_trials) + 0.12 * abs(truth)
         assert abs(coefficient.mean() - truth) < error
-    assert (estimate(clustered)["largest_ice"].to_numpy().ravel() == shared.max(axis=0)).all()
+    assert (
+        estimate(clustered)["largest_ice"].to_numpy().ravel() == shared.max(axis=0)
+    ).all()
 
 
 def test_effects_in_single_precision_are_averaged_in_double() -> None:
     ice = (np.random.default_rng(0).normal(size=(5_000, 1, 1)) + 1e4).astype(np.float32)
-    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": ["c"], "task": ["t"]})
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)}, {"contrast": ["c"], "task": ["t"]}
+    )
     found = estimate(effects)
-    np.testing.assert_allclose(found["ace"].item(), ice.mean(dtype=np.float64), rtol=1e-13)
-    np.testing.assert_allclose(found["se"].item(), ice.std(ddof=1, dtype=np.float64) / np.sqrt(5_000), rtol=1e-10)
+    np.testing.assert_allclose(
+        found["ace"].item(), ice.mean(dtype=np.float64), rtol=1e-13
+    )
+    np.testing.assert_allclose(
+        found["se"].item(),
+        ice.std(ddof=1, dtype=np.float64) / np.sqrt(5_000),
+        rtol=1e-10,
+    )
 
 
 def test_a_level_exactly_at_the_mean_is_dependence_like_any_other() -> None:
-    """Of 20 contrasts over three levels two go (1, 1, -2) and the others (1, -1, 0); to 1e-8 that 0 changes nothing."""
+    """Of 20 contrasts over three levels two go (1, 1, -2) and the others (1, -1, 0); to
+    1e-8 that 0 changes nothing.
+    """
     rng = np.random.default_rng(0)
-    means = np.repeat([[1.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [18, 2], axis=1) * rng.uniform(1, 3, 20)
-    exact, near = (between_levels(means + np.zeros((5, 1, 1)) + e) for e in (0.0, 1e-8 * means[::-1]))
+    means = np.repeat(
+        [[1.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [18, 2], axis=1
+    ) * rng.uniform(1, 3, 20)
+    exact, near = (
+        between_levels(means + np.zeros((5, 1, 1)) + e)
+        for e in (0.0, 1e-8 * means[::-1])
+    )
     np.testing.assert_allclose(exact.df, near.df, rtol=1e-5)
     np.testing.assert_allclose(exact.variance, near.variance, rtol=1e-5)
 
@@ -1014,9 +1375,13 @@ def test_covariates_are_collinear_or_not_in_any_unit(unit: float) -> None:
     rng = np.random.default_rng(0)
     a, b = (("unit", rng.normal(size=effects.sizes["unit"])) for _ in range(2))
     plain = effects.assign_coords(a=a, b=b)
-    scaled = plain.assign_coords(a=plain["a"] * unit, b=plain["b"] * unit, c=(2 * plain["a"] - plain["b"]) * unit)
+    scaled = plain.assign_coords(
+        a=plain["a"] * unit, b=plain["b"] * unit, c=(2 * plain["a"] - plain["b"]) * unit
+    )
     np.testing.assert_allclose(
-        estimate(scaled, covariates=("a", "b"))["se"], estimate(plain, covariates=("a", "b"))["se"], rtol=1e-7
+        estimate(scaled, covariates=("a", "b"))["se"],
+        estimate(plain, covariates=("a", "b"))["se"],
+        rtol=1e-7,
     )
     with pytest.raises(EstimateError, match="'c' is collinear with a, b"):
         estimate(scaled, covariates=("a", "b", "c"))
@@ -1025,23 +1390,39 @@ def test_covariates_are_collinear_or_not_in_any_unit(unit: float) -> None:
 def test_targets_of_predictions_and_of_measurements_are_not_exchanged() -> None:
     measured = effects_of(crossover()).assign_attrs(model_is="replicates")
     for target in ("units", "parents", "population x predictors", "next predictor"):
-        with pytest.raises(EstimateError, match=rf"target='{target}' is for predictions, and these .* were measured"):
+        with pytest.raises(
+            EstimateError,
+            match=rf"target='{target}' is for predictions, and these .* were measured",
+        ):
             estimate(measured, target=target)
-    with pytest.raises(EstimateError, match="one replicate shows no variance between replicates"):
+    with pytest.raises(
+        EstimateError, match="one replicate shows no variance between replicates"
+    ):
         estimate(measured)
     with pytest.raises(EstimateError, match="is for measured activities"):
         estimate(effects_of(crossover()), target="population x replicates")
-    with pytest.raises(EstimateError, match="is a mean over words, and scale='ratio' is of the arms' means"):
-        estimate(effects_of(crossover()).assign_attrs(transform="ratio"), target="population x words")
+    with pytest.raises(
+        EstimateError,
+        match="is a mean over words, and scale='ratio' is of the arms' means",
+    ):
+        estimate(
+            effects_of(crossover()).assign_attrs(transform="ratio"),
+            target="population x words",
+        )
 
 
 def test_a_selection_without_units_is_refused() -> None:
-    with pytest.raises(EstimateError, match="the effects have no units; the selection before estimate left none"):
+    with pytest.raises(
+        EstimateError,
+        match="the effects have no units; the selection before estimate left none",
+    ):
         estimate(effects_of(crossover()).isel(unit=[]))
 
 
 def test_rounding_counts_in_the_arms_that_a_contrast_has() -> None:
-    """Three arms of which the last two are compared: 0.3 written in two ways, in one unit of each arm of a block."""
+    """Three arms of which the last two are compared: 0.3 written in two ways, in one
+    unit of each arm of a block.
+    """
     arm, block = np.tile([0, 1, 2], 3), np.repeat([0, 1, 2], 3)
     y = np.array([7.0, 0.3, 0.1 + 0.2, 8.0, 0.1 + 0.2, 0.3, 9.0, 0.3, 0.3])[:, None]
     rounding = np.where(arm[:, None] == 0, 0.0, np.spacing(y))
@@ -1051,11 +1432,18 @@ def test_rounding_counts_in_the_arms_that_a_contrast_has() -> None:
 
 
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
-def test_block_effects_of_weights_that_do_not_cancel_keep_their_level(size: float) -> None:
+def test_block_effects_of_weights_that_do_not_cancel_keep_their_level(
+    size: float,
+) -> None:
     arm, block = np.tile([0, 1], 3), np.repeat([0, 1, 2], 2)
     y = np.array([10.0, 12.0, 20.0, 25.0, 30.0, 31.0])[:, None]
-    found = block_effects(y, arm, block, size * np.array([[0.0, 1.0], [-1.0, 1.0]]))[..., 0] / size
-    np.testing.assert_allclose(found, [[12.0, 2.0], [25.0, 5.0], [31.0, 1.0]], rtol=1e-12)
+    found = (
+        block_effects(y, arm, block, size * np.array([[0.0, 1.0], [-1.0, 1.0]]))[..., 0]
+        / size
+    )
+    np.testing.assert_allclose(
+        found, [[12.0, 2.0], [25.0, 5.0], [31.0, 1.0]], rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("target", ["population x predictors", "next predictor"])
@@ -1064,14 +1452,24 @@ def test_the_largest_ice_is_that_of_any_predictor(target: str) -> None:
     ice = rng.normal(size=(30, 1, 2, 4))
     ice[7, 0, 0, 2], ice[3, 0, 1, 0] = -50.0, 40.0
     effects = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)})
-    assert estimate(effects, target=target)["largest_ice"].values.ravel().tolist() == [50, 40]
+    assert estimate(effects, target=target)["largest_ice"].values.ravel().tolist() == [
+        50,
+        40,
+    ]
 
 
 def test_one_outcome_on_the_line_of_its_arm_makes_no_arm_exact() -> None:
-    """Residuals of 1, -2 and 1 in both arms but for one unit, which lies on the line."""
+    """Residuals of 1, -2 and 1 in both arms but for one unit, which lies on the
+    line.
+    """
     x = np.array([0.0, 1.0, 2.0, 1.0] * 2)
     y = np.array([1.0, -2.0, 1.0, 0.0, 3.0, 0.0, 3.0, 2.0])
-    coords = {"arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", ["c"] * 4 + ["A"] * 4), "x": ("unit", x)}
+    coords = {
+        "arm": ["c", "A"],
+        "task": ["K562"],
+        "assigned": ("unit", ["c"] * 4 + ["A"] * 4),
+        "x": ("unit", x),
+    }
     outcomes = xr.Dataset({"outcome": (("unit", "task"), y[:, None])}, coords)
     for covariates in (None, "x"):
         found = estimate(contrast(outcomes, control="c"), covariates=covariates)
@@ -1085,23 +1483,31 @@ def test_the_correlation_between_tasks_is_of_one_predictor() -> None:
         {"ice": (("unit", "contrast", "task", "model"), ice)},
         coords={"contrast": ["a", "b"], "task": ["x", "y"], "model": ["m", "n", "o"]},
     )
-    with pytest.raises(EstimateError, match="task_correlation=True: the estimates have the dim 'model'"):
+    with pytest.raises(
+        EstimateError, match="task_correlation=True: the estimates have the dim 'model'"
+    ):
         estimate(effects, task_correlation=True)
     estimate(effects.isel(model=0), task_correlation=True)
     estimate(effects, target="population x predictors", task_correlation=True)
 
 
-def test_the_skewness_of_clusters_is_that_of_their_sums_and_of_fixed_parents_that_of_units() -> None:
+def test_the_skewness_of_clusters_is_that_of_their_sums_and_of_fixed_parents_that_of_units() -> (
+    None
+):
     rng = np.random.default_rng(0)
     parent = np.repeat(np.arange(24), [2, 3, 4] * 8)
-    ice = (rng.exponential(size=24)[parent] + rng.normal(size=len(parent)))[:, None, None]
+    ice = (rng.exponential(size=24)[parent] + rng.normal(size=len(parent)))[
+        :, None, None
+    ]
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "task"), ice)},
         coords={"contrast": ["a"], "task": ["x"], "parent": ("unit", parent)},
         attrs={"null_kind": "genomic"},
     )
     clustered = estimate(effects, cluster="parent")
-    assert clustered["skewness"].item() == pytest.approx(skewness(mean_ice(ice, parent).factor).item())
+    assert clustered["skewness"].item() == pytest.approx(
+        skewness(mean_ice(ice, parent).factor).item()
+    )
     fixed = estimate(effects, target="parents")
     assert fixed["skewness"].item() == pytest.approx(stats.skew(ice.ravel()))
     assert abs(clustered["skewness"].item() - fixed["skewness"].item()) > 0.1
@@ -1115,14 +1521,21 @@ def test_a_dependence_on_the_size_of_clusters_is_named_over_predictors() -> None
     ice[:, 1, 0] += 3.0 * size[:, None]
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "task", "model"), ice)},
-        coords={"contrast": ["a", "b"], "task": ["x", "y"], "parent": ("unit", parent), "model": ["m", "n", "o"]},
+        coords={
+            "contrast": ["a", "b"],
+            "task": ["x", "y"],
+            "parent": ("unit", parent),
+            "model": ["m", "n", "o"],
+        },
     )
     with pytest.warns(ClusterSizeWarning, match=r"\bb\b.*\bx\b"):
         estimate(effects, cluster="parent", target="population x predictors")
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
-def test_variances_in_another_unit_are_moderated_alike_beside_one_that_is_nearly_0(unit: float) -> None:
+def test_variances_in_another_unit_are_moderated_alike_beside_one_that_is_nearly_0(
+    unit: float,
+) -> None:
     s2 = np.append(np.random.default_rng(0).chisquare(3, 20), 1e-9)
     here, there = moderate(s2, 3.0), moderate(s2 * unit, 3.0)
     np.testing.assert_allclose(there.variance, here.variance * unit, rtol=1e-9)
@@ -1138,17 +1551,26 @@ def test_every_target_says_what_it_averages_over():
 
 def test_labels_of_a_contrast_in_a_task_stay_with_its_estimate() -> None:
     outcomes = xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), np.random.default_rng(0).normal(size=(30, 3, 2)))},
+        {
+            "outcome": (
+                ("unit", "arm", "task"),
+                np.random.default_rng(0).normal(size=(30, 3, 2)),
+            )
+        },
         coords={"arm": ["0", "A", "B"], "task": ["K562", "HepG2"]},
     )
     site = np.array([["a", "b"], ["c", "d"]])
-    estimates = estimate(contrast(outcomes, control="0").assign_coords(site=(("contrast", "task"), site)))
+    estimates = estimate(
+        contrast(outcomes, control="0").assign_coords(site=(("contrast", "task"), site))
+    )
     assert estimates["site"].sel(contrast="B", task="HepG2").item() == "d"
     np.testing.assert_array_equal(estimates["site"], site)
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (5, 2, 3)])
-def test_every_column_of_variances_is_moderated_by_itself(shape: tuple[int, ...]) -> None:
+def test_every_column_of_variances_is_moderated_by_itself(
+    shape: tuple[int, ...],
+) -> None:
     s2 = np.random.default_rng(2).gamma(1.5, size=shape)
     together = moderate(s2, df=4)
     for place in np.ndindex(*shape[1:]):
@@ -1156,13 +1578,19 @@ def test_every_column_of_variances_is_moderated_by_itself(shape: tuple[int, ...]
         alone = moderate_unequal(s2[column], np.full(shape[0], 4.0))
         np.testing.assert_allclose(together.variance[column], alone.variance, rtol=1e-9)
         np.testing.assert_allclose(together.prior_df[place], alone.prior_df, rtol=1e-9)
-        np.testing.assert_allclose(together.prior_variance[place], alone.prior_variance, rtol=1e-9)
+        np.testing.assert_allclose(
+            together.prior_variance[place], alone.prior_variance, rtol=1e-9
+        )
 
 
-def test_an_offset_that_is_added_without_rounding_changes_no_bit_of_a_parallel_trial() -> None:
+def test_an_offset_that_is_added_without_rounding_changes_no_bit_of_a_parallel_trial() -> (
+    None
+):
     outcomes = parallel()
     near = outcomes.assign(outcome=np.round(outcomes["outcome"] * 2**10) / 2**10)
     far = near.assign(outcome=near["outcome"] + 2.0**40)
-    here, there = (estimate(contrast(o, control=str(o["arm"].values[0]))) for o in (near, far))
+    here, there = (
+        estimate(contrast(o, control=str(o["arm"].values[0]))) for o in (near, far)
+    )
     for name in ("ace", "se", "df"):
         np.testing.assert_array_equal(there[name], here[name])

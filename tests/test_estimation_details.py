@@ -1,4 +1,6 @@
-"""Details of the estimators that larger tests do not see: units of measurement, one of several, sides and signs."""
+"""Details of the estimators that larger tests do not see: units of measurement, one of
+several, sides and signs.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,22 @@ from causalgia.estimation.crossover_estimates import (
     words_as_levels,
 )
 from causalgia.estimation.parallel import _rounding_bounds, fit_arms_by_stratum
-from causalgia.estimation.parallel_estimates import _clusters_of_blocks, rounded_block_effects
-from causalgia.estimation.ratios import _check_equal_blocks, _single_arms, check_means_are_units
+from causalgia.estimation.parallel_estimates import (
+    _clusters_of_blocks,
+    rounded_block_effects,
+)
+from causalgia.estimation.ratios import (
+    _check_equal_blocks,
+    _single_arms,
+    check_means_are_units,
+)
 from causalgia.estimation.request import Grouping, Request, with_clusters
-from causalgia.estimation.standard_errors import Moderated, _fit_prior, _orthonormal, wald_htz
+from causalgia.estimation.standard_errors import (
+    Moderated,
+    _fit_prior,
+    _orthonormal,
+    wald_htz,
+)
 
 AUTO = Request("auto", None, (), "population", "units")
 
@@ -38,13 +52,17 @@ def test_a_joint_test_does_not_depend_on_the_unit_of_one_contrast(unit: float) -
     expected = ace @ np.linalg.inv(covariance) @ ace * (9.0 - 1) / (9.0 * 2)
     each = np.array([1.0, unit])
     found = wald_htz(ace * each, covariance * np.outer(each, each), eta=9.0)
-    np.testing.assert_allclose([found.F, found.p], [expected, stats.f.sf(expected, 2, 8.0)], rtol=1e-9)
+    np.testing.assert_allclose(
+        [found.F, found.p], [expected, stats.f.sf(expected, 2, 8.0)], rtol=1e-9
+    )
 
 
 def test_a_joint_test_needs_more_degrees_of_freedom_than_contrasts_but_one() -> None:
     found = wald_htz(np.array([1.0, 2.0]), np.eye(2), eta=1.5)
     np.testing.assert_allclose([found.F, found.df2], [5.0 * 0.5 / 3.0, 0.5])
-    with pytest.raises(EstimateError, match=r"needs more than 1 df, and there are 1\.0"):
+    with pytest.raises(
+        EstimateError, match=r"needs more than 1 df, and there are 1\.0"
+    ):
         wald_htz(np.array([1.0, 2.0]), np.eye(2), eta=1.0)
     with pytest.raises(EstimateError, match="is singular"):
         wald_htz(np.array([1.0, 2.0]), np.diag([1.0, 0.0]), eta=9.0)
@@ -59,16 +77,26 @@ def test_variances_that_correlate_spread_less_by_chance(rho: float) -> None:
     half = optimize.brentq(lambda x: special.polygamma(1, x) - excess, 1e-3, 1e3)
     s0, d0 = _fit_prior(s2, df, rho)
     np.testing.assert_allclose(d0, 2 * half, rtol=1e-6)
-    np.testing.assert_allclose(s0, np.exp(z.mean() + special.digamma(half) - np.log(half)), rtol=1e-6)
+    np.testing.assert_allclose(
+        s0, np.exp(z.mean() + special.digamma(half) - np.log(half)), rtol=1e-6
+    )
 
 
-def test_prior_degrees_of_freedom_that_differ_between_tasks_are_named_from_least_to_most() -> None:
-    one, two = (Moderated(np.ones(3), np.array(d), np.ones(3), np.array(d)) for d in ([4.0, 4.0], [9.0, 2.5]))
+def test_prior_degrees_of_freedom_that_differ_between_tasks_are_named_from_least_to_most() -> (
+    None
+):
+    one, two = (
+        Moderated(np.ones(3), np.array(d), np.ones(3), np.array(d))
+        for d in ([4.0, 4.0], [9.0, 2.5])
+    )
     assert "(squeezeVar, 4 prior df)" in _moderation_clause(one, "predictors")
     assert "(squeezeVar, 2.5 to 9 prior df)" in _moderation_clause(two, "predictors")
 
 
-@pytest.mark.parametrize("covariate", [[-3.0, -1.0, -2.0, -7.0], [0.1, -900.0, 3.0, 2.0], [4.0, 1.0, 2.0, 3.0]])
+@pytest.mark.parametrize(
+    "covariate",
+    [[-3.0, -1.0, -2.0, -7.0], [0.1, -900.0, 3.0, 2.0], [4.0, 1.0, 2.0, 3.0]],
+)
 def test_a_design_is_the_product_of_its_two_parts(covariate: list[float]) -> None:
     X = np.column_stack([np.ones(4), covariate])
     Q, R = _orthonormal(X)
@@ -79,13 +107,22 @@ def test_a_design_is_the_product_of_its_two_parts(covariate: list[float]) -> Non
 # quantiles of effects
 
 
-def test_a_quantile_has_at_least_the_error_that_independent_units_would_give_it() -> None:
-    """Each cluster has one effect below the median and one above, so that clusters' shares do not vary."""
+def test_a_quantile_has_at_least_the_error_that_independent_units_would_give_it() -> (
+    None
+):
+    """Each cluster has one effect below the median and one above, so that clusters'
+    shares do not vary.
+    """
     ice, cluster = np.arange(100.0), np.arange(100) % 50
     half = stats.t.ppf(0.975, 49) * 0.05
     quantile, lower, upper, open_ = quantile_of(ice, 0.5, cluster, 0.95)
     first = int(np.floor(100 * (0.5 - half)))
-    assert (float(quantile), float(lower), float(upper), bool(open_)) == (49.5, first - 1.0, 100.0 - first, False)
+    assert (float(quantile), float(lower), float(upper), bool(open_)) == (
+        49.5,
+        first - 1.0,
+        100.0 - first,
+        False,
+    )
 
 
 # placebo words
@@ -97,23 +134,44 @@ def test_an_arm_is_random_on_either_side_of_a_contrast() -> None:
         "arm": ["fixed", "drawn", "drawn too"],
         "random": ("arm", [False, True, True]),
     }
-    weight = (("contrast", "arm"), [[1.0, -1.0, 0.0], [0.0, 1.0, -1.0], [0.0, 0.0, 0.0]])
-    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), np.zeros((2, 3, 1))), "weight": weight}, coords)
+    weight = (
+        ("contrast", "arm"),
+        [[1.0, -1.0, 0.0], [0.0, 1.0, -1.0], [0.0, 0.0, 0.0]],
+    )
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), np.zeros((2, 3, 1))), "weight": weight},
+        coords,
+    )
     assert uses_random_arms(effects).tolist() == [True, True, False]
 
 
-def test_a_class_of_words_has_the_root_mean_square_of_their_controls_and_their_largest_floor() -> None:
+def test_a_class_of_words_has_the_root_mean_square_of_their_controls_and_their_largest_floor() -> (
+    None
+):
     rng = np.random.default_rng(0)
     sequences = cg.Uniform(length=40)
     arms = {"none": cg.Untreated(), "real": cg.Embed("TGACTCA", at=10)}
-    arms |= {f"w{k:02d}": arm for k, arm in enumerate(cg.placebos("TGACTCA", at=10, n_words=20, rng=1).values())}
-    outcomes = cg.run(cg.Design(null=sequences, arms=arms, n_units=6), cg.zoo.oracle("gata1_like"), rng=2)
+    arms |= {
+        f"w{k:02d}": arm
+        for k, arm in enumerate(
+            cg.placebos("TGACTCA", at=10, n_words=20, rng=1).values()
+        )
+    }
+    outcomes = cg.run(
+        cg.Design(null=sequences, arms=arms, n_units=6),
+        cg.zoo.oracle("gata1_like"),
+        rng=2,
+    )
     effects = cg.contrast(outcomes, control="none")
     sd, floor = rng.uniform(0.5, 2.0, (2, effects.sizes["contrast"], 2))
-    effects = effects.assign(control_sd=(("contrast", "task"), sd), floor=(("contrast", "task"), floor))
+    effects = effects.assign(
+        control_sd=(("contrast", "task"), sd), floor=(("contrast", "task"), floor)
+    )
     of_words = np.array([name != "real" for name in effects["contrast"].values])
     found = words_as_levels(effects)
-    np.testing.assert_allclose(found["control_sd"].values, np.sqrt((sd[of_words] ** 2).mean(axis=0))[None])
+    np.testing.assert_allclose(
+        found["control_sd"].values, np.sqrt((sd[of_words] ** 2).mean(axis=0))[None]
+    )
     np.testing.assert_allclose(found["floor"].values, floor[of_words].max(axis=0)[None])
 
 
@@ -141,18 +199,25 @@ def test_an_effect_without_variation_keeps_its_sign() -> None:
 @pytest.mark.parametrize(
     ("away", "flat"),
     [
-        ([1.5, -1.5, 0.0, 0.0], True),  # within the bound of each and that of the mean, 1 + 1/2
+        (
+            [1.5, -1.5, 0.0, 0.0],
+            True,
+        ),  # within the bound of each and that of the mean, 1 + 1/2
         ([3.0, -3.0, 0.0, 0.0], False),
         ([0.9, 0.9, 0.9, -2.7], False),  # one alone, on the lower side
         ([2.7, -0.9, -0.9, -0.9], False),
     ],
 )
-def test_outcomes_of_a_block_that_rounding_explains_do_not_vary(away: list[float], flat: bool) -> None:
+def test_outcomes_of_a_block_that_rounding_explains_do_not_vary(
+    away: list[float], flat: bool
+) -> None:
     bound = 1e-6
     y = np.concatenate([5 + bound * np.array(away), np.full(4, 3.0)])[:, None]
     stratum = np.repeat([0, 1], 4)
     arm = np.zeros(8, np.intp)
-    (fit,) = fit_arms_by_stratum(y, arm, [0], stratum, rounding=np.full_like(y, bound)).values()
+    (fit,) = fit_arms_by_stratum(
+        y, arm, [0], stratum, rounding=np.full_like(y, bound)
+    ).values()
     assert (not fit.influence.any()) == flat
     np.testing.assert_allclose(fit.rounding, [[bound]])
     uneven = np.array([1.0, 2, 3, 6, 5, 5, 5, 9])[:, None] * bound
@@ -160,7 +225,9 @@ def test_outcomes_of_a_block_that_rounding_explains_do_not_vary(away: list[float
     np.testing.assert_allclose(fit.rounding, [[bound * (3.0 + 6.0) / 2]])
 
 
-def test_effects_of_blocks_are_settled_within_the_rounding_of_every_arm_that_any_contrast_has() -> None:
+def test_effects_of_blocks_are_settled_within_the_rounding_of_every_arm_that_any_contrast_has() -> (
+    None
+):
     y = np.array([0.3, 0.3, 0.3, 0.1 + 0.2, 0.3, 0.3])[:, None]
     arm, block = np.array([0, 1, 2, 0, 1, 2]), np.array([0, 0, 0, 1, 1, 1])
     W = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
@@ -171,7 +238,8 @@ def test_clusters_that_cross_blocks_are_seen_however_their_numbers_combine() -> 
     def of(parents: list[int], blocks: list[int]) -> Grouping:
         parent, block = np.array(parents), np.array(blocks)
         effects = xr.Dataset(
-            {"outcome": (("unit", "task"), np.zeros((len(parent), 1)))}, {"parent": ("unit", parent.astype(str))}
+            {"outcome": (("unit", "task"), np.zeros((len(parent), 1)))},
+            {"parent": ("unit", parent.astype(str))},
         )
         grouped = Grouping("block", block, np.unique(block).astype(str))
         return _clusters_of_blocks(grouped, with_clusters(effects, AUTO))
@@ -179,26 +247,38 @@ def test_clusters_that_cross_blocks_are_seen_however_their_numbers_combine() -> 
     for parents, blocks in (([0, 1, 1, 2], [1, 0, 1, 0]), ([0, 0, 1, 1], [0, 1, 0, 1])):
         with pytest.raises(EstimateError, match="parents and blocks cross"):
             of(parents, blocks)
-    assert of([0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 1, 1]).name == "block"  # parents lie in one block each
+    # parents lie in one block each
+    assert of([0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 1, 1]).name == "block"
     shared = of([0, 0, 0, 1, 1], [0, 1, 1, 2, 2])  # blocks lie in one parent each
     assert (shared.name, shared.codes.tolist()) == ("parent", [0, 0, 1])
 
 
-@pytest.mark.parametrize("asked", [{"block": "parent"}, {"scale": "ratio"}], ids=["blocks", "ratio"])
+@pytest.mark.parametrize(
+    "asked", [{"block": "parent"}, {"scale": "ratio"}], ids=["blocks", "ratio"]
+)
 def test_the_clusters_of_a_parallel_trial_are_found_once(
     asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As those of a crossover; parents as blocks, and each mean that a ratio divides by, looked for them again."""
+    """As those of a crossover; parents as blocks, and each mean that a ratio divides
+    by, looked for them again.
+    """
     found: list[str] = []
     checked = estimation_request._check_names_groups
     monkeypatch.setattr(
-        estimation_request, "_check_names_groups", lambda *given: (found.append(given[1]), checked(*given))
+        estimation_request,
+        "_check_names_groups",
+        lambda *given: (found.append(given[1]), checked(*given)),
     )
     rng = np.random.default_rng(0)
     arms, parents = np.array(["0", "A"])[np.arange(240) % 2], np.arange(240) // 6
     outcomes = xr.Dataset(
         {"outcome": (("unit", "task"), rng.normal(5, 1, (240, 1)))},
-        coords={"arm": ["0", "A"], "task": ["t"], "assigned": ("unit", arms), "parent": ("unit", parents)},
+        coords={
+            "arm": ["0", "A"],
+            "task": ["t"],
+            "assigned": ("unit", arms),
+            "parent": ("unit", parents),
+        },
         attrs={"scale": "counts"},
     )
     effects = cg.contrast(outcomes, control="0", scale=asked.get("scale", "identity"))
@@ -206,42 +286,63 @@ def test_the_clusters_of_a_parallel_trial_are_found_once(
     assert found == ["parent"]
 
 
-def test_the_error_of_means_adjusted_in_clusters_has_the_sampling_of_covariates_with_its_sign() -> None:
-    """Delete one cluster, and adjust again: slopes between clusters differ from those within them."""
+def test_the_error_of_means_adjusted_in_clusters_has_the_sampling_of_covariates_with_its_sign() -> (
+    None
+):
+    """Delete one cluster, and adjust again: slopes between clusters differ from those
+    within them.
+    """
     rng = np.random.default_rng(4)
     n_clusters, each = 150, 6
     cluster = np.repeat(np.arange(n_clusters), each)
-    between, within = rng.normal(size=n_clusters)[cluster], rng.normal(size=n_clusters * each)
+    between, within = (
+        rng.normal(size=n_clusters)[cluster],
+        rng.normal(size=n_clusters * each),
+    )
     x, treated = between + within, np.tile([0, 1], n_clusters * each // 2)
     y = treated * (2.5 * between - 0.5 * within) + 0.1 * rng.normal(size=len(x))
 
     def adjusted(keep: np.ndarray) -> float:
         center = x[keep].mean()
         fits = [
-            np.polynomial.polynomial.polyfit(x[keep & (treated == a)] - center, y[keep & (treated == a)], 1)
+            np.polynomial.polynomial.polyfit(
+                x[keep & (treated == a)] - center, y[keep & (treated == a)], 1
+            )
             for a in (0, 1)
         ]
         return float(fits[1][0] - fits[0][0])
 
     left = np.array([adjusted(cluster != g) for g in range(n_clusters)])
-    jackknife = np.sqrt((n_clusters - 1) / n_clusters * ((left - left.mean()) ** 2).sum())
+    jackknife = np.sqrt(
+        (n_clusters - 1) / n_clusters * ((left - left.mean()) ** 2).sum()
+    )
     effects = xr.Dataset(
         {
             "outcome": (("unit", "task"), y[:, None]),
             "weight": (("contrast", "arm"), [[-1.0, 1.0]]),
             "assigned": ("unit", np.where(treated, "t", "c")),
         },
-        {"contrast": ["t"], "arm": ["c", "t"], "task": ["y"], "x": ("unit", x), "family": ("unit", cluster)},
+        {
+            "contrast": ["t"],
+            "arm": ["c", "t"],
+            "task": ["y"],
+            "x": ("unit", x),
+            "family": ("unit", cluster),
+        },
         {"assignment": "parallel"},
     )
     found = cg.estimate(effects, covariates="x", cluster="family")
-    np.testing.assert_allclose(found["ace"].item(), adjusted(np.ones(len(x), bool)), atol=1e-12)
+    np.testing.assert_allclose(
+        found["ace"].item(), adjusted(np.ones(len(x), bool)), atol=1e-12
+    )
     np.testing.assert_allclose(found["se"].item(), jackknife, rtol=0.05)
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
 def test_one_residual_beyond_rounding_on_either_side_varies(side: float) -> None:
-    """The bound of a residual is that of its outcome and of the fitted value: 1 + sqrt(leverage) sqrt(16)."""
+    """The bound of a residual is that of its outcome and of the fitted value: 1 +
+    sqrt(leverage) sqrt(16).
+    """
     n = 16
     X, bound = np.ones((n, 1)), np.full((n, 1), 1e-6)
     away = side * np.r_[-3.0, np.full(n - 1, 0.2)][:, None]
@@ -258,20 +359,36 @@ def test_few_clusters_of_one_contrast_are_warned_of_beside_many_of_another() -> 
     effects = xr.Dataset(
         {
             "outcome": (("unit", "task"), rng.normal(size=(140, 1))),
-            "weight": (("contrast", "arm"), [[-1.0, 1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 1.0]]),
+            "weight": (
+                ("contrast", "arm"),
+                [[-1.0, 1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 1.0]],
+            ),
             "assigned": ("unit", arm),
         },
-        {"contrast": ["b", "d"], "arm": ["a", "b", "c", "d"], "task": ["y"], "family": ("unit", family)},
+        {
+            "contrast": ["b", "d"],
+            "arm": ["a", "b", "c", "d"],
+            "task": ["y"],
+            "family": ("unit", family),
+        },
         {"assignment": "parallel"},
     )
     with pytest.warns(cg.errors.FewClustersWarning, match="5 "):
         cg.estimate(effects, cluster="family")
-    cg.estimate(effects.isel(contrast=[1], arm=[2, 3], unit=np.arange(20, 140)), cluster="family")
+    cg.estimate(
+        effects.isel(contrast=[1], arm=[2, 3], unit=np.arange(20, 140)),
+        cluster="family",
+    )
 
 
 def test_skewness_of_a_task_does_not_depend_on_another_whose_arm_is_constant() -> None:
     rng = np.random.default_rng(1)
-    y = np.column_stack([rng.exponential(size=60), np.where(np.arange(60) < 30, 1.0, rng.exponential(size=60))])
+    y = np.column_stack(
+        [
+            rng.exponential(size=60),
+            np.where(np.arange(60) < 30, 1.0, rng.exponential(size=60)),
+        ]
+    )
 
     def skewness(tasks: list[int]) -> np.ndarray:
         effects = xr.Dataset(
@@ -280,25 +397,38 @@ def test_skewness_of_a_task_does_not_depend_on_another_whose_arm_is_constant() -
                 "weight": (("contrast", "arm"), [[-1.0, 1.0]]),
                 "assigned": ("unit", np.repeat(["c", "t"], 30)),
             },
-            {"contrast": ["t"], "arm": ["c", "t"], "task": np.array(["varies", "half"])[tasks]},
+            {
+                "contrast": ["t"],
+                "arm": ["c", "t"],
+                "task": np.array(["varies", "half"])[tasks],
+            },
             {"assignment": "parallel"},
         )
         return np.asarray(cg.estimate(effects)["skewness"].values[0])
 
     m2, m3 = (
-        ((y[:, 0].reshape(2, 30) - y[:, 0].reshape(2, 30).mean(axis=1)[:, None]) ** k).mean(axis=1) for k in (2, 3)
+        (
+            (y[:, 0].reshape(2, 30) - y[:, 0].reshape(2, 30).mean(axis=1)[:, None]) ** k
+        ).mean(axis=1)
+        for k in (2, 3)
     )
     by_hand = (m3 * [-1, 1]).sum() / 900 / (m2.sum() / 30) ** 1.5 * np.sqrt(60)
     np.testing.assert_allclose(skewness([0, 1])[0], by_hand, rtol=1e-9)
-    np.testing.assert_allclose(skewness([0, 1]), [*skewness([0]), *skewness([1])], rtol=1e-9)
+    np.testing.assert_allclose(
+        skewness([0, 1]), [*skewness([0]), *skewness([1])], rtol=1e-9
+    )
 
 
 # ratios of means
 
 
 def test_the_divisor_of_a_ratio_is_its_control_and_of_more_means_each_in_turn() -> None:
-    weight = np.array([[1.0, -1.0, 0.0, 0.0], [-1.0, 1.0, 1.0, -1.0], [0.0, 0.0, -1.0, 1.0]])
-    effects = xr.Dataset({"weight": (("contrast", "arm"), weight)}, attrs={"transform": "ratio"})
+    weight = np.array(
+        [[1.0, -1.0, 0.0, 0.0], [-1.0, 1.0, 1.0, -1.0], [0.0, 0.0, -1.0, 1.0]]
+    )
+    effects = xr.Dataset(
+        {"weight": (("contrast", "arm"), weight)}, attrs={"transform": "ratio"}
+    )
     rounds = np.stack([one.values for one in _single_arms(effects)])
     assert rounds.shape == (4, 3, 4)
     assert (rounds.sum(axis=2) == 1).all()
@@ -309,7 +439,14 @@ def test_the_divisor_of_a_ratio_is_its_control_and_of_more_means_each_in_turn() 
 
 def parallel_means(y: np.ndarray, arm: np.ndarray, **coords: object) -> xr.Dataset:
     table = pd.DataFrame({"unit": np.arange(len(y)), "arm": arm, "y": y, **coords})
-    outcomes = cg.from_frame(table, outcome="y", arm="arm", unit="unit", covariates=list(coords), scale="counts")
+    outcomes = cg.from_frame(
+        table,
+        outcome="y",
+        arm="arm",
+        unit="unit",
+        covariates=list(coords),
+        scale="counts",
+    )
     return cg.contrast(outcomes, control="c", scale="ratio")
 
 
@@ -319,31 +456,52 @@ def test_a_negative_ratio_has_the_error_of_the_positive_one() -> None:
     there = cg.estimate(parallel_means(y, arm))
     back = cg.estimate(parallel_means(np.where(arm == "t", -y, y), arm))
     np.testing.assert_allclose(back["ace"].item(), -there["ace"].item(), rtol=1e-12)
-    np.testing.assert_allclose(there["ace"].item(), y[40:].mean() / y[:40].mean(), rtol=1e-12)
+    np.testing.assert_allclose(
+        there["ace"].item(), y[40:].mean() / y[:40].mean(), rtol=1e-12
+    )
     np.testing.assert_allclose(back["se"].item(), there["se"].item(), rtol=1e-12)
     assert back["lower"].item() < back["ace"].item() < back["upper"].item() < 0
 
 
 def blocked(arms_in_blocks: dict[str, list[int]]) -> xr.Dataset:
-    """Effects of a parallel ratio in two blocks, with so many units of each arm in each."""
-    rows = [(a, b) for a, counts in arms_in_blocks.items() for b, n in enumerate(counts) for _ in range(n)]
+    """Effects of a parallel ratio in two blocks, with so many units of each arm in
+    each.
+    """
+    rows = [
+        (a, b)
+        for a, counts in arms_in_blocks.items()
+        for b, n in enumerate(counts)
+        for _ in range(n)
+    ]
     arm, block = (np.array(column) for column in zip(*rows, strict=True))
     names = list(arms_in_blocks)
-    weight = np.array([[-1.0, 1.0, *np.zeros(len(names) - 2)]] + ([[-1.0, 0.0, 1.0]] if len(names) > 2 else []))
+    weight = np.array(
+        [[-1.0, 1.0, *np.zeros(len(names) - 2)]]
+        + ([[-1.0, 0.0, 1.0]] if len(names) > 2 else [])
+    )
     return xr.Dataset(
-        {"weight": (("contrast", "arm"), weight), "outcome": (("unit", "task"), np.ones((len(arm), 1)))},
+        {
+            "weight": (("contrast", "arm"), weight),
+            "outcome": (("unit", "task"), np.ones((len(arm), 1))),
+        },
         {"arm": names, "assigned": ("unit", arm), "plate": ("unit", block)},
         {"transform": "ratio"},
     )
 
 
-def test_blocks_of_a_ratio_have_equal_shares_of_every_arm_that_any_contrast_has() -> None:
-    drawn, fixed = (Request("auto", "plate", (), target, "units") for target in ("population", "units"))
+def test_blocks_of_a_ratio_have_equal_shares_of_every_arm_that_any_contrast_has() -> (
+    None
+):
+    drawn, fixed = (
+        Request("auto", "plate", (), target, "units")
+        for target in ("population", "units")
+    )
     _check_equal_blocks(blocked({"c": [4, 4], "t": [6, 6]}), drawn)
     with pytest.raises(EstimateError, match="arm u has 2 to 6 units in a plate"):
         _check_equal_blocks(blocked({"c": [4, 4], "t": [4, 4], "u": [2, 6]}), drawn)
     with pytest.raises(EstimateError, match="arm c has 4 to 8 units in a plate"):
-        _check_equal_blocks(blocked({"c": [4, 8], "t": [2, 4]}), drawn)  # equal shares, and blocks count alike
+        # equal shares, and blocks count alike
+        _check_equal_blocks(blocked({"c": [4, 8], "t": [2, 4]}), drawn)
     _check_equal_blocks(blocked({"c": [4, 8], "t": [2, 4]}), fixed)
     with pytest.raises(EstimateError, match="arm c has 6 to 12 units in a plate"):
         _check_equal_blocks(blocked({"c": [6, 12], "t": [4, 8], "u": [2, 10]}), fixed)
@@ -357,7 +515,9 @@ def test_clusters_of_unequal_sizes_are_refused_only_where_they_count_alike() -> 
     )
     check_means_are_units(effects, AUTO)
     with pytest.raises(EstimateError, match="parents have unequal numbers of units"):
-        check_means_are_units(effects, Request("auto", None, (), "population", "clusters"))
+        check_means_are_units(
+            effects, Request("auto", None, (), "population", "clusters")
+        )
 
 
 # effects that nothing varies, quantiles at the ends, modifiers
@@ -372,16 +532,22 @@ def test_one_effect_that_is_constant_within_rounding_is_settled_beside_others() 
             "zero": (("contrast", "task"), [[True], [False]]),
         }
     )
-    np.testing.assert_array_equal(ice_without_rounding(effects)[:, :, 0], [[0.0, 1.0], [0.0, 3.0], [0.0, 2.0]])
+    np.testing.assert_array_equal(
+        ice_without_rounding(effects)[:, :, 0], [[0.0, 1.0], [0.0, 3.0], [0.0, 2.0]]
+    )
 
 
 def test_a_quantile_of_effects_that_agree_at_one_end_is_open_there() -> None:
-    *_, lower, upper, open_ = quantile_of(np.array([0.0, 0.0, 0.0, 1.0, 2.0]), 0.5, None, 0.95)
+    *_, lower, upper, open_ = quantile_of(
+        np.array([0.0, 0.0, 0.0, 1.0, 2.0]), 0.5, None, 0.95
+    )
     assert (float(lower), float(upper), bool(open_)) == (0.0, 2.0, True)
     assert not bool(quantile_of(np.zeros(5), 0.5, None, 0.95)[-1])
 
 
-def test_modifiers_have_the_coordinates_of_contrasts_and_tasks_and_none_of_units() -> None:
+def test_modifiers_have_the_coordinates_of_contrasts_and_tasks_and_none_of_units() -> (
+    None
+):
     rng = np.random.default_rng(2)
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "task"), rng.normal(size=(30, 2, 1)))},
@@ -398,10 +564,14 @@ def test_modifiers_have_the_coordinates_of_contrasts_and_tasks_and_none_of_units
     assert found["length"].values.tolist() == [6, 7]
 
 
-@pytest.mark.parametrize("covariates", [np.zeros(6), np.column_stack([np.arange(6.0), np.zeros(6)])])
+@pytest.mark.parametrize(
+    "covariates", [np.zeros(6), np.column_stack([np.arange(6.0), np.zeros(6)])]
+)
 def test_a_covariate_of_zeros_is_refused_beside_others(covariates: np.ndarray) -> None:
     effect = np.array([0.1, 0.5, 0.2, 0.9, 0.4, 0.3])
-    with pytest.raises(EstimateError, match="covariates are constant or sums of each other"):
+    with pytest.raises(
+        EstimateError, match="covariates are constant or sums of each other"
+    ):
         cg.estimation.random_effects(effect, np.full(6, 0.01), covariates=covariates)
 
 
@@ -410,19 +580,29 @@ def test_a_covariate_of_zeros_is_refused_beside_others(covariates: np.ndarray) -
 
 def test_tasks_are_not_correlated_at_several_positions() -> None:
     ice = xr.DataArray(
-        np.random.default_rng(0).normal(size=(9, 1, 4, 2)), dims=("unit", "contrast", "position", "task")
+        np.random.default_rng(0).normal(size=(9, 1, 4, 2)),
+        dims=("unit", "contrast", "position", "task"),
     )
-    effects = xr.Dataset({"ice": ice}, {"position": np.arange(4), "contrast": ["a"], "task": ["x", "y"]})
-    with pytest.raises(EstimateError, match="task_correlation=True: the effects have the dim 'position'"):
+    effects = xr.Dataset(
+        {"ice": ice}, {"position": np.arange(4), "contrast": ["a"], "task": ["x", "y"]}
+    )
+    with pytest.raises(
+        EstimateError,
+        match="task_correlation=True: the effects have the dim 'position'",
+    ):
         cg.estimate(effects, task_correlation=True)
-    assert "task_correlation" in cg.estimate(effects.isel(position=0, drop=True), task_correlation=True)
+    assert "task_correlation" in cg.estimate(
+        effects.isel(position=0, drop=True), task_correlation=True
+    )
 
 
 def test_a_curve_that_is_constant_at_one_position_alone_is_not_warned_of() -> None:
     values = np.random.default_rng(0).normal(size=(9, 1, 3, 1))
     values[:, :, 1] = 2.0
     ice = xr.DataArray(values, dims=("unit", "contrast", "position", "task"))
-    effects = xr.Dataset({"ice": ice}, {"position": np.arange(3), "contrast": ["a"], "task": ["x"]})
+    effects = xr.Dataset(
+        {"ice": ice}, {"position": np.arange(3), "contrast": ["a"], "task": ["x"]}
+    )
     found = cg.estimate(effects)  # warnings are errors here
     assert found["se"].values.ravel()[1] == 0.0
     with pytest.warns(cg.errors.DegenerateWarning):
@@ -433,12 +613,17 @@ def test_the_effect_that_falls_most_with_the_size_of_clusters_is_named() -> None
     rng = np.random.default_rng(0)
     cluster = np.repeat(np.arange(60), 1 + np.arange(60) % 12)
     size = np.log(np.bincount(cluster))[cluster]
-    ice = np.stack([0.4 * size, -3.0 * size], axis=1)[..., None] + rng.normal(size=(len(cluster), 2, 1))
+    ice = np.stack([0.4 * size, -3.0 * size], axis=1)[..., None] + rng.normal(
+        size=(len(cluster), 2, 1)
+    )
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "task"), ice)},
         {"contrast": ["rises", "falls"], "task": ["y"], "family": ("unit", cluster)},
     )
-    with pytest.warns(cg.errors.ClusterSizeWarning, match=r"\(falls: correlation of rank and log size -0\.9"):
+    with pytest.warns(
+        cg.errors.ClusterSizeWarning,
+        match=r"\(falls: correlation of rank and log size -0\.9",
+    ):
         cg.estimate(effects, cluster="family")
 
 
@@ -448,10 +633,17 @@ def test_clusters_of_a_crossed_mean_count_alike_where_asked() -> None:
     ice = rng.normal(size=(len(cluster), 2, 1, 3)) + cluster[:, None, None, None] % 4
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "task", "model"), ice)},
-        {"contrast": ["a", "b"], "task": ["y"], "model": ["m", "n", "o"], "family": ("unit", cluster)},
+        {
+            "contrast": ["a", "b"],
+            "task": ["y"],
+            "model": ["m", "n", "o"],
+            "family": ("unit", cluster),
+        },
     )
     asked = {"cluster": "family", "target": "population x predictors"}
-    over_clusters = cg.estimate(effects, weights="clusters", **asked)["ace"].values.ravel()
+    over_clusters = cg.estimate(effects, weights="clusters", **asked)[
+        "ace"
+    ].values.ravel()
     means = np.stack([ice[cluster == g].mean(axis=0) for g in range(25)])
     np.testing.assert_allclose(over_clusters, means.mean(axis=(0, 2, 3)), rtol=1e-12)
     with pytest.warns(cg.errors.ClusterSizeWarning):
@@ -464,11 +656,19 @@ def moments() -> dict[str, xr.Dataset]:
     """Of independent units, and of shuffles of eight parents."""
     arms = {"none": cg.Untreated(), "word": cg.Embed("TGACTCA", at=10)}
     parents = cg.Uniform(length=40).sample(8, rng=0)["sequence"]
-    nulls = {"units": cg.Uniform(length=40), "parents": cg.DinucleotideShuffle(of=parents)}
+    nulls = {
+        "units": cg.Uniform(length=40),
+        "parents": cg.DinucleotideShuffle(of=parents),
+    }
     predictor = cg.zoo.oracle("gata1_like")
     return {
         name: cg.run(
-            cg.Design(null=null, arms=arms, n_units=24, contrasts={"word": {"word": 1, "none": -1}}),
+            cg.Design(
+                null=null,
+                arms=arms,
+                n_units=24,
+                contrasts={"word": {"word": 1, "none": -1}},
+            ),
             predictor,
             rng=1,
             keep="moments",
@@ -500,17 +700,25 @@ def test_moments_answer_what_they_kept(
     if refused is None:
         assert cg.estimate(moments[of], **asked).identical(cg.estimate(moments[of]))
     else:
-        with pytest.raises(EstimateError, match=f"{refused} needs the ICE of every unit"):
+        with pytest.raises(
+            EstimateError, match=f"{refused} needs the ICE of every unit"
+        ):
             cg.estimate(moments[of], **asked)
 
 
 @pytest.mark.parametrize("lost", [["n_units"], ["ice_correlation", "ice_sum"]])
-def test_moments_without_their_number_or_products_are_refused(moments: dict[str, xr.Dataset], lost: list[str]) -> None:
+def test_moments_without_their_number_or_products_are_refused(
+    moments: dict[str, xr.Dataset], lost: list[str]
+) -> None:
     with pytest.raises(cg.errors.OutcomesError, match="n_units"):
         cg.estimate(moments["units"].drop_vars(lost, errors="ignore"))
 
 
-def test_moments_have_no_effects_that_differ_between_units(moments: dict[str, xr.Dataset]) -> None:
+def test_moments_have_no_effects_that_differ_between_units(
+    moments: dict[str, xr.Dataset],
+) -> None:
     for ask in (cg.estimation.heterogeneity, cg.estimation.modification):
-        with pytest.raises(EstimateError, match="needs the ICE of every unit, and these are moments"):
+        with pytest.raises(
+            EstimateError, match="needs the ICE of every unit, and these are moments"
+        ):
             ask(moments["units"])

@@ -1,4 +1,6 @@
-"""Estimates of one problem put in other ways: mirrored, shifted, in other units and orders, one odd case among many."""
+"""Estimates of one problem put in other ways: mirrored, shifted, in other units and
+orders, one odd case among many.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,18 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation import errors_in_variables, from_effects, joint_test
-from causalgia.estimation._from_effects import as_estimates, check_has_errors, estimates_of_elements
+from causalgia.estimation._from_effects import (
+    as_estimates,
+    check_has_errors,
+    estimates_of_elements,
+)
 from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation.given_effects import check_correlations
-from causalgia.estimation.joint_tests import interaction_across_scales, randomization_test, sign_flip_test
+from causalgia.estimation.joint_tests import (
+    interaction_across_scales,
+    randomization_test,
+    sign_flip_test,
+)
 from causalgia.estimation.lines import errors_in_both
 from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.request import rescale
@@ -27,21 +37,36 @@ from causalgia.estimation.request import rescale
 ROWS = np.random.default_rng(5)
 X = np.array([0.0, 0.7, 1.1, 2.0, 2.4, 3.1, 4.0, 4.4])
 Y = 1 + 0.8 * X + np.array([0.3, -0.5, 0.4, -0.6, 0.5, -0.2, 0.4, -0.3])
-VX, VY = np.array([4.0, 1, 2, 3, 1, 2, 5, 3]) / 100, np.array([1.0, 2, 1, 4, 3, 1, 2, 2]) / 100
+VX, VY = (
+    np.array([4.0, 1, 2, 3, 1, 2, 5, 3]) / 100,
+    np.array([1.0, 2, 1, 4, 3, 1, 2, 2]) / 100,
+)
 CLUSTER = np.array([0, 0, 1, 1, 2, 2, 3, 3])
 
 
-def of_both(x: np.ndarray, y: np.ndarray, vx: np.ndarray, vy: np.ndarray, given: dict[str, Any]) -> Any:
+def of_both(
+    x: np.ndarray, y: np.ndarray, vx: np.ndarray, vy: np.ndarray, given: dict[str, Any]
+) -> Any:
     cluster = CLUSTER if given["clustered"] else None
-    return errors_in_both(x, y, vx, vy, scatter=given["scatter"], cluster=given.get("cluster", cluster))
+    return errors_in_both(
+        x, y, vx, vy, scatter=given["scatter"], cluster=given.get("cluster", cluster)
+    )
 
 
-CASES = [{"scatter": scatter, "clustered": clustered} for scatter in (False, True) for clustered in (False, True)]
+CASES = [
+    {"scatter": scatter, "clustered": clustered}
+    for scatter in (False, True)
+    for clustered in (False, True)
+]
 
 
 @pytest.mark.parametrize("given", CASES)
-def test_a_line_with_two_errors_is_its_definition_point_by_point(given: dict[str, Any]) -> None:
-    """Weights, scores and both matrices by sums over points; the slope has the least misfit of 4,001."""
+def test_a_line_with_two_errors_is_its_definition_point_by_point(
+    given: dict[str, Any],
+) -> None:
+    """Weights, scores and both matrices by sums over points; the slope has the least
+    misfit of 4,001.
+    """
     line = of_both(X, Y, VX, VY, given)
     b, extra, n = line.slope, line.scatter**2, len(X)
     assert (extra > 0) == given["scatter"]
@@ -58,7 +83,13 @@ def test_a_line_with_two_errors_is_its_definition_point_by_point(given: dict[str
         assert line.objective == pytest.approx(n - 2, rel=1e-6)
     bread, meat, scores = np.zeros((2, 2)), np.zeros((2, 2)), []
     total = float((1 / (VY + extra + b**2 * VX)).sum())
-    by_scatter = sum(b * vx / (vy + extra + b**2 * vx) ** 2 for vx, vy in zip(VX, VY, strict=True)) / total
+    by_scatter = (
+        sum(
+            b * vx / (vy + extra + b**2 * vx) ** 2
+            for vx, vy in zip(VX, VY, strict=True)
+        )
+        / total
+    )
     by_scatter = by_scatter if given["scatter"] else 0.0
     for x, y, vx, vy in zip(X, Y, VX, VY, strict=True):
         w = 1 / (vy + extra + b**2 * vx)
@@ -66,43 +97,68 @@ def test_a_line_with_two_errors_is_its_definition_point_by_point(given: dict[str
         place = np.array([1.0, x + b * vx * w * left])
         bread += w * np.outer(place, place) - np.diag([0, w * vx * (vy + extra) * w])
         meat += w * np.outer(place, place)
-        scores.append(w * left * place - np.array([0, by_scatter * (w * left**2 - (n - 2) / n)]))
+        scores.append(
+            w * left * place - np.array([0, by_scatter * (w * left**2 - (n - 2) / n)])
+        )
     if given["clustered"]:
         sums = [np.add(*scores[2 * g : 2 * g + 2]) for g in range(4)]
         meat = 4 / 3 * sum(np.outer(s, s) for s in sums)
     else:
         meat[1, 1] += 2 * n * by_scatter**2
     expected = np.linalg.inv(bread) @ meat @ np.linalg.inv(bread)
-    # the dependence on the scatter is taken where y has its own sd as unit and x is centered
+    # the dependence on the scatter is taken where y has its own sd as unit and x is
+    # centered
     tolerance = 1e-6 if not given["scatter"] else 0.02
-    np.testing.assert_allclose(np.sqrt(np.diag(line.covariance)), np.sqrt(np.diag(expected)), rtol=tolerance)
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(line.covariance)), np.sqrt(np.diag(expected)), rtol=tolerance
+    )
     assert line.df == (3 if given["clustered"] else n - 2)
 
 
 @pytest.mark.parametrize("given", CASES)
-def test_a_line_turns_with_its_axes_and_moves_with_its_points(given: dict[str, Any]) -> None:
+def test_a_line_turns_with_its_axes_and_moves_with_its_points(
+    given: dict[str, Any],
+) -> None:
     line = of_both(X, Y, VX, VY, given)
     se = np.sqrt(np.diag(line.covariance))
-    for p, q, left, up in ((1.0, -1.0, 0.0, 0.0), (-1.0, 1.0, 0.0, 0.0), (1e4, 1e-3, 0.0, 0.0), (1.0, 1.0, 30.0, -7.0)):
+    for p, q, left, up in (
+        (1.0, -1.0, 0.0, 0.0),
+        (-1.0, 1.0, 0.0, 0.0),
+        (1e4, 1e-3, 0.0, 0.0),
+        (1.0, 1.0, 30.0, -7.0),
+    ):
         moved = of_both(p * X + left, q * Y + up, p**2 * VX, q**2 * VY, given)
         assert moved.slope == pytest.approx(line.slope * q / p, rel=1e-7)
-        assert moved.intercept == pytest.approx(q * line.intercept + up - moved.slope * left, rel=1e-6)
-        assert moved.scatter == pytest.approx(abs(q) * line.scatter, rel=1e-6, abs=1e-12)
+        assert moved.intercept == pytest.approx(
+            q * line.intercept + up - moved.slope * left, rel=1e-6
+        )
+        assert moved.scatter == pytest.approx(
+            abs(q) * line.scatter, rel=1e-6, abs=1e-12
+        )
         assert moved.objective == pytest.approx(line.objective, rel=1e-6)
-        assert np.sqrt(moved.covariance[1, 1]) == pytest.approx(se[1] * abs(q / p), rel=1e-6)
+        assert np.sqrt(moved.covariance[1, 1]) == pytest.approx(
+            se[1] * abs(q / p), rel=1e-6
+        )
         if left == 0:
-            assert np.sqrt(moved.covariance[0, 0]) == pytest.approx(se[0] * abs(q), rel=1e-6)
-            assert moved.covariance[0, 1] == pytest.approx(line.covariance[0, 1] * q * q / p, rel=1e-6)
+            assert np.sqrt(moved.covariance[0, 0]) == pytest.approx(
+                se[0] * abs(q), rel=1e-6
+            )
+            assert moved.covariance[0, 1] == pytest.approx(
+                line.covariance[0, 1] * q * q / p, rel=1e-6
+            )
     order = ROWS.permutation(8)
     turned = of_both(
-        *(v[order] for v in (X, Y, VX, VY)), given | ({"cluster": CLUSTER[order]} if given["clustered"] else {})
+        *(v[order] for v in (X, Y, VX, VY)),
+        given | ({"cluster": CLUSTER[order]} if given["clustered"] else {}),
     )
     np.testing.assert_allclose(turned.covariance, line.covariance, rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit", [1e-4, 1.0, 1e5])
 @pytest.mark.parametrize("error", [0.0, 0.05])
-def test_the_scatter_of_points_without_a_slope_is_their_variance_less_that_of_errors(error: float, unit: float) -> None:
+def test_the_scatter_of_points_without_a_slope_is_their_variance_less_that_of_errors(
+    error: float, unit: float
+) -> None:
     """As large as scatter can be: y does not depend on x at all."""
     x, y = np.array([-1.0, 0.0, 1.0]), unit * np.array([1.0, -2.0, 1.0])
     variance = np.full(3, (error * unit) ** 2)
@@ -121,21 +177,35 @@ def test_one_exact_point_among_others_has_the_weight_of_the_scatter_alone() -> N
         errors_in_both(X, Y, np.zeros(8), vy)
     line = errors_in_both(X, Y, np.zeros(8), vy, scatter=True)
     nearly = errors_in_both(X, Y, np.zeros(8), np.maximum(vy, 1e-10), scatter=True)
-    assert [line.slope, line.scatter] == pytest.approx([nearly.slope, nearly.scatter], rel=1e-6)
+    assert [line.slope, line.scatter] == pytest.approx(
+        [nearly.slope, nearly.scatter], rel=1e-6
+    )
     w = 1 / (vy + line.scatter**2)
-    assert [line.slope, line.intercept] == pytest.approx(np.polyfit(X, Y, 1, w=np.sqrt(w)), rel=1e-6)
+    assert [line.slope, line.intercept] == pytest.approx(
+        np.polyfit(X, Y, 1, w=np.sqrt(w)), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("ci_prob", [0.5, 0.8, 0.99])
 @pytest.mark.parametrize("scatter", [False, True])
-def test_limits_of_a_line_are_its_quantiles_on_both_sides(scatter: bool, ci_prob: float) -> None:
-    line = errors_in_variables(X, Y, y_covariance=VY, x_covariance=VX, scatter=scatter, ci_prob=ci_prob)
+def test_limits_of_a_line_are_its_quantiles_on_both_sides(
+    scatter: bool, ci_prob: float
+) -> None:
+    line = errors_in_variables(
+        X, Y, y_covariance=VY, x_covariance=VX, scatter=scatter, ci_prob=ci_prob
+    )
     law: Any = stats.t(6) if scatter else stats.norm
     half = law.ppf(0.5 + ci_prob / 2) * np.array([line.slope_se, line.intercept_se])
-    assert [line.slope_lower, line.intercept_lower] == pytest.approx(np.array([line.slope, line.intercept]) - half)
-    assert [line.slope_upper, line.intercept_upper] == pytest.approx(np.array([line.slope, line.intercept]) + half)
+    assert [line.slope_lower, line.intercept_lower] == pytest.approx(
+        np.array([line.slope, line.intercept]) - half
+    )
+    assert [line.slope_upper, line.intercept_upper] == pytest.approx(
+        np.array([line.slope, line.intercept]) + half
+    )
     w = 1 / (VY + line.scatter**2 + line.slope**2 * VX)
-    assert line.r2 == pytest.approx(np.corrcoef(X, Y)[0, 1] ** 2 if scatter is None else weighted_r2(w), rel=1e-6)
+    assert line.r2 == pytest.approx(
+        np.corrcoef(X, Y)[0, 1] ** 2 if scatter is None else weighted_r2(w), rel=1e-6
+    )
     left = Y - line.intercept - line.slope * X
     np.testing.assert_allclose(line.x, X + line.slope * VX * w * left, rtol=1e-6)
 
@@ -150,10 +220,14 @@ def weighted_r2(w: np.ndarray) -> float:
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
 @pytest.mark.parametrize("statistic", ["difference", "welch_t", "blocks"])
-def test_a_randomization_test_counts_every_assignment(statistic: Any, side: float) -> None:
+def test_a_randomization_test_counts_every_assignment(
+    statistic: Any, side: float
+) -> None:
     """Of three of seven units, or of one of three and two of four in two blocks."""
     y = side * np.array([0.3, 1.9, 0.4, 2.5, 1.1, 0.2, 3.0])
-    block = np.array([0, 0, 0, 1, 1, 1, 1]) if statistic == "blocks" else np.zeros(7, int)
+    block = (
+        np.array([0, 0, 0, 1, 1, 1, 1]) if statistic == "blocks" else np.zeros(7, int)
+    )
     treated = np.array([False, True, False, True, False, False, True])
 
     def statistic_of(rows: np.ndarray) -> float:
@@ -168,7 +242,10 @@ def test_a_randomization_test_counts_every_assignment(statistic: Any, side: floa
     every = []
     for chosen in combinations(range(7), 3):
         rows = np.isin(np.arange(7), chosen)
-        if all(rows[block == b].sum() == treated[block == b].sum() for b in np.unique(block)):
+        if all(
+            rows[block == b].sum() == treated[block == b].sum()
+            for b in np.unique(block)
+        ):
             every.append(statistic_of(rows))
     observed, values = statistic_of(treated), np.array(every)
     found = randomization_test(
@@ -201,11 +278,18 @@ def test_sign_flips_are_of_whole_clusters(clustered: bool) -> None:
 
 def test_arms_of_equal_outcomes_have_a_t_of_nought_or_of_no_end() -> None:
     treated = np.array([True, True, False, False])
-    assert randomization_test(np.full(4, 2.0), treated, statistic="welch_t").observed == 0
+    assert (
+        randomization_test(np.full(4, 2.0), treated, statistic="welch_t").observed == 0
+    )
     apart = randomization_test(np.array([3.0, 3, 1, 1]), treated, statistic="welch_t")
     assert apart.observed == np.finfo(float).max
     assert apart.p == pytest.approx(2 / 6)
-    assert randomization_test(np.array([1.0, 1, 3, 3]), treated, statistic="welch_t").observed == -np.finfo(float).max
+    assert (
+        randomization_test(
+            np.array([1.0, 1, 3, 3]), treated, statistic="welch_t"
+        ).observed
+        == -np.finfo(float).max
+    )
 
 
 # ---------------------------------------------------------------- interactions on several scales
@@ -213,7 +297,9 @@ def test_arms_of_equal_outcomes_have_a_t_of_nought_or_of_no_end() -> None:
 
 @pytest.mark.parametrize("side", [1, -1])
 def test_an_interaction_survives_where_all_scales_have_its_sign(side: int) -> None:
-    """In task one on both scales, in task two on the additive scale alone, in task three on neither."""
+    """In task one on both scales, in task two on the additive scale alone, in task
+    three on neither.
+    """
     rng = np.random.default_rng(3)
     y = np.empty((40, 4, 3))
     y[..., 0] = [10, 12, 13, 15 + 12] if side > 0 else [10, 12, 13, 15 - 8]
@@ -224,7 +310,11 @@ def test_an_interaction_survives_where_all_scales_have_its_sign(side: int) -> No
     found = interaction_across_scales(
         xr.Dataset(
             {"outcome": (("unit", "arm", "task"), np.abs(y))},
-            {"arm": ["0", "A", "B", "AB"], "task": ["both", "one", "none"], "a": ("arm", [0, 1, 0, 1])}
+            {
+                "arm": ["0", "A", "B", "AB"],
+                "task": ["both", "one", "none"],
+                "a": ("arm", [0, 1, 0, 1]),
+            }
             | {"b": ("arm", [0, 0, 1, 1])},
         ),
         interaction=["a", "b"],
@@ -243,15 +333,22 @@ def test_an_interaction_survives_where_all_scales_have_its_sign(side: int) -> No
 
 
 def table_of_tasks(**given: Any) -> pd.DataFrame:
-    rows = {"contrast": ["a", "b", "c"] * 2, "task": ["x"] * 3 + ["y"] * 3, "effect": np.arange(6.0) - 2.5}
+    rows = {
+        "contrast": ["a", "b", "c"] * 2,
+        "task": ["x"] * 3 + ["y"] * 3,
+        "effect": np.arange(6.0) - 2.5,
+    }
     return pd.DataFrame(rows | {"se": [1.0, 0.5, 2.0, 0.7, 1.5, 0.2]} | given)
 
 
 @pytest.mark.parametrize("row", range(6))
 @pytest.mark.parametrize(
-    ("column", "value"), [("se", -1.0), ("se", 0.0), ("se", np.nan), ("effect", np.inf), ("df", 0.0)]
+    ("column", "value"),
+    [("se", -1.0), ("se", 0.0), ("se", np.nan), ("effect", np.inf), ("df", 0.0)],
 )
-def test_one_bad_number_in_any_task_is_named_by_its_contrast(column: str, value: float, row: int) -> None:
+def test_one_bad_number_in_any_task_is_named_by_its_contrast(
+    column: str, value: float, row: int
+) -> None:
     table = table_of_tasks(df=9.0)
     table.loc[row, column] = value
     with pytest.raises(EstimateError, match=f"contrast {'abc'[row % 3]}: {column}"):
@@ -273,7 +370,9 @@ def test_a_covariance_of_either_task_is_checked_against_its_errors(task: int) ->
     assert as_estimates(table) is not None
     apart = table.copy(deep=True)
     apart["se"][1, task] = 2.5
-    with pytest.raises(EstimateError, match="contrast b: se 2.5 is not the root of its variance"):
+    with pytest.raises(
+        EstimateError, match="contrast b: se 2.5 is not the root of its variance"
+    ):
         as_estimates(apart)
     crooked = table.copy(deep=True)
     crooked["covariance"][0, 1, task] = 0.5
@@ -287,7 +386,10 @@ def test_a_covariance_of_either_task_is_checked_against_its_errors(task: int) ->
 
 
 def test_effects_on_exactly_these_units_have_no_test_unless_one_has_an_error() -> None:
-    known = xr.Dataset({"ace": ("contrast", [1.0, 2.0]), "se": ("contrast", [0.0, 0.0])}, attrs={"target": "units"})
+    known = xr.Dataset(
+        {"ace": ("contrast", [1.0, 2.0]), "se": ("contrast", [0.0, 0.0])},
+        attrs={"target": "units"},
+    )
     with pytest.raises(EstimateError, match="target='units'"):
         check_has_errors(known)
     check_has_errors(known.assign_attrs(target="population"))
@@ -308,14 +410,29 @@ def test_infinite_degrees_of_freedom_are_those_of_all_contrasts_or_none() -> Non
             xr.Dataset({"ice": (("unit", "contrast"), np.ones((2, 1)))}),
             "these are effects; give estimates = cg.estimate",
         ),
-        (xr.Dataset({"assigned": ("unit", ["a"]), "z": ("contrast", [1])}), "these are effects; give estimates"),
-        (xr.Dataset({"outcome": ("unit", [1.0])}), "these are outcomes; contrast them first"),
-        (xr.Dataset({"ice_mean": ("contrast", [1.0])}), "these are moments of effects; estimate them first"),
+        (
+            xr.Dataset({"assigned": ("unit", ["a"]), "z": ("contrast", [1])}),
+            "these are effects; give estimates",
+        ),
+        (
+            xr.Dataset({"outcome": ("unit", [1.0])}),
+            "these are outcomes; contrast them first",
+        ),
+        (
+            xr.Dataset({"ice_mean": ("contrast", [1.0])}),
+            "these are moments of effects; estimate them first",
+        ),
         (xr.Dataset({"score": ("unit", [1.0])}), "not a Dataset with score"),
         (xr.Dataset(), "not a Dataset with nothing"),
-        (pd.DataFrame({"effect": [1.0]}), "not a DataFrame without 'se', with 'effect'"),
+        (
+            pd.DataFrame({"effect": [1.0]}),
+            "not a DataFrame without 'se', with 'effect'",
+        ),
         (pd.DataFrame({"se": [1.0]}), "not a DataFrame without 'effect', with 'se'"),
-        (pd.DataFrame({"x": [1.0]}), "not a DataFrame without 'effect' and 'se', with 'x'"),
+        (
+            pd.DataFrame({"x": [1.0]}),
+            "not a DataFrame without 'effect' and 'se', with 'x'",
+        ),
         ([1.0], "not list"),
     ],
 )
@@ -324,7 +441,9 @@ def test_what_are_no_estimates_is_told_the_way_to_them(table: Any, words: str) -
         as_estimates(table)
 
 
-def test_effects_of_elements_keep_the_columns_of_both_dims_and_of_elements_alone() -> None:
+def test_effects_of_elements_keep_the_columns_of_both_dims_and_of_elements_alone() -> (
+    None
+):
     shape = (3, 2)
     fitted = xr.Dataset(
         {
@@ -333,7 +452,11 @@ def test_effects_of_elements_keep_the_columns_of_both_dims_and_of_elements_alone
             "n_units": (("element",), np.arange(3)),
             "other": (("element", "contrast"), np.ones(shape)),
         },
-        {"element": ["e", "f", "g"], "contrast": ["A", "B"], "gene": ("element", ["p", "q", "r"])},
+        {
+            "element": ["e", "f", "g"],
+            "contrast": ["A", "B"],
+            "gene": ("element", ["p", "q", "r"]),
+        },
         {"control": "c", "method": "nb"},
     )
     found = estimates_of_elements(fitted)
@@ -349,7 +472,9 @@ def test_effects_of_elements_keep_the_columns_of_both_dims_and_of_elements_alone
 
 @pytest.mark.parametrize("which", [0, 1, 2])
 @pytest.mark.parametrize("side", [1.0, -1.0])
-def test_one_matrix_that_is_no_correlation_is_named_among_three(which: int, side: float) -> None:
+def test_one_matrix_that_is_no_correlation_is_named_among_three(
+    which: int, side: float
+) -> None:
     stack = np.stack([np.array([[1.0, r], [r, 1.0]]) for r in (0.2, -0.5, 0.9)])
     check_correlations(stack, ["a", "b", "c"])
     name = f"of contrast {'abc'[which]}: the matrix"
@@ -376,8 +501,13 @@ def test_one_matrix_that_is_no_correlation_is_named_among_three(which: int, side
 
 
 @pytest.mark.parametrize("df", [None, 7.0])
-def test_a_joint_test_does_not_depend_on_signs_order_or_units_of_contrasts(df: float | None) -> None:
-    effect, V = np.array([1.0, -0.5, 0.8]), np.array([[1.0, 0.3, 0.1], [0.3, 0.8, -0.2], [0.1, -0.2, 0.5]])
+def test_a_joint_test_does_not_depend_on_signs_order_or_units_of_contrasts(
+    df: float | None,
+) -> None:
+    effect, V = (
+        np.array([1.0, -0.5, 0.8]),
+        np.array([[1.0, 0.3, 0.1], [0.3, 0.8, -0.2], [0.1, -0.2, 0.5]]),
+    )
     given = {} if df is None else {"df": df}
     here = joint_test(from_effects(effect, covariance=V, **given))
     q = effect @ np.linalg.solve(V, effect)
@@ -386,56 +516,95 @@ def test_a_joint_test_does_not_depend_on_signs_order_or_units_of_contrasts(df: f
         assert here["p"].item() == pytest.approx(stats.chi2.sf(q, 3))
     else:
         assert here["F"].item() == pytest.approx(q * (df - 2) / (3 * df))
-        assert here["p"].item() == pytest.approx(stats.f.sf(q * (df - 2) / (3 * df), 3, df - 2))
+        assert here["p"].item() == pytest.approx(
+            stats.f.sf(q * (df - 2) / (3 * df), 3, df - 2)
+        )
     for scale in ([-1.0, 1, 1], [1, 1e3, 1e-3]):
         s = np.array(scale)
-        other = joint_test(from_effects(effect * s, covariance=V * np.outer(s, s), **given))
+        other = joint_test(
+            from_effects(effect * s, covariance=V * np.outer(s, s), **given)
+        )
         assert other["p"].item() == pytest.approx(here["p"].item(), rel=1e-9)
-    alone = joint_test(from_effects(effect, covariance=V, names=["a", "b", "c"], **given), ["c", "a"])
+    alone = joint_test(
+        from_effects(effect, covariance=V, names=["a", "b", "c"], **given), ["c", "a"]
+    )
     part = V[np.ix_([2, 0], [2, 0])]
     q = effect[[2, 0]] @ np.linalg.solve(part, effect[[2, 0]])
-    assert alone["F"].item() == pytest.approx(q / 2 if df is None else q * (df - 1) / (2 * df))
+    assert alone["F"].item() == pytest.approx(
+        q / 2 if df is None else q * (df - 1) / (2 * df)
+    )
     assert alone["df1"].item() == 2
     assert alone.attrs["hypothesis"] == "c, a all 0"
 
 
 @pytest.mark.parametrize("shift", [0.0, 4.0, 8.5])
-def test_a_wave_that_is_moved_has_its_phase_moved_and_nothing_else(shift: float) -> None:
-    """By rotation of cosine and sine; distances in other units have the period in these."""
+def test_a_wave_that_is_moved_has_its_phase_moved_and_nothing_else(
+    shift: float,
+) -> None:
+    """By rotation of cosine and sine; distances in other units have the period in
+    these.
+    """
     rng, d = np.random.default_rng(1), np.arange(20.0, 50)
     noise = rng.normal(size=(15, 30)) + 0.5 * np.cos(2 * np.pi * (d - 3) / 10.5)
 
     def found(at: np.ndarray, period: float) -> xr.Dataset:
         effects = xr.Dataset(
             {"ice": (("unit", "contrast", "task"), noise[:, :, None])},
-            {"contrast": [str(x) for x in d], "distance": ("contrast", at), "task": ["y"]},
+            {
+                "contrast": [str(x) for x in d],
+                "distance": ("contrast", at),
+                "task": ["y"],
+            },
         )
         periods = np.array([9.0, 10.5, 12.0]) * period / 10.5
-        return helical_phase(effects, period=period, periods=periods, trend="linear").isel(task=0)
+        return helical_phase(
+            effects, period=period, periods=periods, trend="linear"
+        ).isel(task=0)
 
     here, moved, wide = found(d, 10.5), found(d + shift, 10.5), found(3 * d, 31.5)
-    for other, phase, unit in ((moved, (here["phase_bp"] + shift) % 10.5, 1), (wide, here["phase_bp"] * 3, 3)):
+    for other, phase, unit in (
+        (moved, (here["phase_bp"] + shift) % 10.5, 1),
+        (wide, here["phase_bp"] * 3, 3),
+    ):
         np.testing.assert_allclose(other["amplitude"], here["amplitude"], rtol=1e-8)
-        np.testing.assert_allclose(other["amplitude_se"], here["amplitude_se"], rtol=1e-7)
+        np.testing.assert_allclose(
+            other["amplitude_se"], here["amplitude_se"], rtol=1e-7
+        )
         np.testing.assert_allclose(other["phase_bp"], phase, rtol=1e-7)
-        np.testing.assert_allclose(other["phase_bp_se"], unit * here["phase_bp_se"], rtol=1e-7)
+        np.testing.assert_allclose(
+            other["phase_bp_se"], unit * here["phase_bp_se"], rtol=1e-7
+        )
         np.testing.assert_allclose(other["p"], here["p"], rtol=1e-7)
         np.testing.assert_allclose(other["rss"], here["rss"], rtol=1e-8)
-        np.testing.assert_allclose(other["rss_full"], here["rss"].sel(period=10.5), rtol=1e-8)
-        assert other["best_period"].item() == here["period"].values[here["rss"].values.argmin()] * unit
+        np.testing.assert_allclose(
+            other["rss_full"], here["rss"].sel(period=10.5), rtol=1e-8
+        )
+        assert (
+            other["best_period"].item()
+            == here["period"].values[here["rss"].values.argmin()] * unit
+        )
     assert (here["rss_trend"] > here["rss_full"]).item()
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
 @pytest.mark.parametrize("contrast", [0, 1])
-def test_the_largest_number_of_a_task_on_either_side_says_whether_it_is_rescaled(contrast: int, side: float) -> None:
+def test_the_largest_number_of_a_task_on_either_side_says_whether_it_is_rescaled(
+    contrast: int, side: float
+) -> None:
     ice = np.ones((3, 2, 2))
     ice[1, contrast, 1] = side * 1e120
-    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice), "rounding": (("unit", "contrast", "task"), ice)})
+    effects = xr.Dataset(
+        {
+            "ice": (("unit", "contrast", "task"), ice),
+            "rounding": (("unit", "contrast", "task"), ice),
+        }
+    )
     small, exponents = rescale(effects)
     assert exponents.tolist() == [0, np.frexp(1e120)[1]]
     np.testing.assert_array_equal(small["ice"][..., 0], 1.0)
-    np.testing.assert_array_equal(small["ice"][..., 1], np.ldexp(ice[..., 1], -exponents[1]))
+    np.testing.assert_array_equal(
+        small["ice"][..., 1], np.ldexp(ice[..., 1], -exponents[1])
+    )
     np.testing.assert_array_equal(small["rounding"], small["ice"])
     assert rescale(effects.isel(task=[0]))[0] is not None
     tiny, down = rescale(effects * xr.DataArray([1e-130, 1e-120], dims="task"))
@@ -447,107 +616,200 @@ def test_adjusted_levels_are_kept_by_the_limits() -> None:
     """Limits at another ``ci_prob`` are those of the same t."""
     table = from_effects([1.0, -2.0], se=[0.5, 1.0], df=[4.0, 9.0], ci_prob=0.8)
     half = stats.t([4, 9]).ppf(0.9) * [0.5, 1.0]
-    np.testing.assert_allclose(table["upper"].values[:, 0], np.array([1.0, -2.0]) + half)
-    np.testing.assert_allclose(table["lower"].values[:, 0], np.array([1.0, -2.0]) - half)
+    np.testing.assert_allclose(
+        table["upper"].values[:, 0], np.array([1.0, -2.0]) + half
+    )
+    np.testing.assert_allclose(
+        table["lower"].values[:, 0], np.array([1.0, -2.0]) - half
+    )
     assert cg.estimation.hypotheses(table, {"one": {0: 2.0}}).attrs["ci_prob"] == 0.8
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e200, 1e-200])
-@pytest.mark.parametrize("sds", [[2.0, 0.0, 1.0], [0.0, 0.0, 3.0], [1.0, 2.0, 4.0], [0.0, 0.0, 0.0]])
-def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(sds: list[float], unit: float) -> None:
-    """By the sizes of the weights, whatever their signs, and however large or small the numbers are."""
+@pytest.mark.parametrize(
+    "sds", [[2.0, 0.0, 1.0], [0.0, 0.0, 3.0], [1.0, 2.0, 4.0], [0.0, 0.0, 0.0]]
+)
+def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(
+    sds: list[float], unit: float
+) -> None:
+    """By the sizes of the weights, whatever their signs, and however large or small the
+    numbers are.
+    """
     dims, own = ("contrast", "task"), np.array([sds, sds[::-1]]).T
     table = from_effects([1.0, 2.0, 3.0], covariance=np.eye(3), names=["a", "b", "c"])
-    table = xr.concat([table, table], "task").assign_coords(task=["x", "y"]).transpose("contrast", "contrast_", "task")
+    table = (
+        xr.concat([table, table], "task")
+        .assign_coords(task=["x", "y"])
+        .transpose("contrast", "contrast_", "task")
+    )
     table["control_sd"] = (dims, unit * own)
-    found = cg.estimation.hypotheses(table, {"ab": {"a": 1.0, "b": -1.0}, "all": {"a": 2.0, "b": 1.0, "c": -1.0}})
+    found = cg.estimation.hypotheses(
+        table, {"ab": {"a": 1.0, "b": -1.0}, "all": {"a": 2.0, "b": 1.0, "c": -1.0}}
+    )
     share = np.array([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25]])
-    np.testing.assert_allclose(found["control_sd"], unit * np.sqrt(share @ own**2), rtol=1e-12)
+    np.testing.assert_allclose(
+        found["control_sd"], unit * np.sqrt(share @ own**2), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("df", ["satterthwaite", "kenward_roger"])
 @pytest.mark.parametrize("unit", [1.0, 1e-3, 1e6])
-def test_fixed_effects_of_a_mixed_model_have_the_covariance_of_generalized_least_squares(unit: float, df: Any) -> None:
-    """At the variances that were found, by dense matrices; Kenward and Roger's is larger, and its roots are the se."""
+def test_fixed_effects_of_a_mixed_model_have_the_covariance_of_generalized_least_squares(
+    unit: float, df: Any
+) -> None:
+    """At the variances that were found, by dense matrices; Kenward and Roger's is
+    larger, and its roots are the se.
+    """
     rng = np.random.default_rng(2)
     unit_of, level_of = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
     X = np.column_stack([np.ones(24), rng.normal(size=24)])
-    y = unit * (X @ [1.0, -2.0] + rng.normal(size=6)[unit_of] + rng.normal(size=4)[level_of] + rng.normal(size=24))
+    y = unit * (
+        X @ [1.0, -2.0]
+        + rng.normal(size=6)[unit_of]
+        + rng.normal(size=4)[level_of]
+        + rng.normal(size=24)
+    )
     fit = reml(y, X, {"unit": unit_of, "level": level_of}, ddf=df)
     blocks = [np.equal.outer(codes, codes) for codes in (unit_of, level_of)]
-    V = sum(v * block for v, block in zip(fit.variance, [*blocks, np.eye(24)], strict=True))
+    V = sum(
+        v * block for v, block in zip(fit.variance, [*blocks, np.eye(24)], strict=True)
+    )
     precision = X.T @ np.linalg.solve(V, X)
-    np.testing.assert_allclose(fit.beta, np.linalg.solve(precision, X.T @ np.linalg.solve(V, y)), rtol=1e-7)
+    np.testing.assert_allclose(
+        fit.beta, np.linalg.solve(precision, X.T @ np.linalg.solve(V, y)), rtol=1e-7
+    )
     np.testing.assert_allclose(np.sqrt(np.diag(fit.covariance)), fit.se, rtol=1e-9)
     if df == "satterthwaite":
         np.testing.assert_allclose(fit.covariance, np.linalg.inv(precision), rtol=1e-7)
     else:
-        assert (np.diag(fit.covariance) > np.diag(np.linalg.inv(precision)) * (1 - 1e-9)).all()
+        assert (
+            np.diag(fit.covariance) > np.diag(np.linalg.inv(precision)) * (1 - 1e-9)
+        ).all()
     one = reml(y / unit, X, {"unit": unit_of, "level": level_of}, ddf=df)
     np.testing.assert_allclose(fit.covariance, one.covariance * unit**2, rtol=1e-6)
     np.testing.assert_allclose(fit.variance_se, one.variance_se * unit**2, rtol=1e-6)
     np.testing.assert_allclose(fit.df, one.df, rtol=1e-6)
-    assert fit.criterion == pytest.approx(one.criterion + 22 * 2 * np.log(unit), rel=1e-6)
+    assert fit.criterion == pytest.approx(
+        one.criterion + 22 * 2 * np.log(unit), rel=1e-6
+    )
 
 
 # ---------------------------------------------------------------- shapes and incomplete tables
 
 
 @pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
-def test_the_change_of_a_shape_does_not_depend_on_sizes_order_or_which_is_the_control(divergence: Any) -> None:
-    """Counts of each arm in another unit, positions from the last to the first, and the arms exchanged."""
+def test_the_change_of_a_shape_does_not_depend_on_sizes_order_or_which_is_the_control(
+    divergence: Any,
+) -> None:
+    """Counts of each arm in another unit, positions from the last to the first, and the
+    arms exchanged.
+    """
     rng = np.random.default_rng(4)
-    y = rng.gamma(3.0, size=(12, 3, 9, 2)) * (1 + np.arange(9.0)[:, None] * np.array([0.0, 0.2, 0.5])[:, None, None])
+    y = rng.gamma(3.0, size=(12, 3, 9, 2)) * (
+        1 + np.arange(9.0)[:, None] * np.array([0.0, 0.2, 0.5])[:, None, None]
+    )
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "position", "task"), y)},
-        {"arm": ["a", "b", "c"], "position": np.arange(9), "task": ["x", "y"], "unit": np.arange(12)},
+        {
+            "arm": ["a", "b", "c"],
+            "position": np.arange(9),
+            "task": ["x", "y"],
+            "unit": np.arange(12),
+        },
     )
 
     def found(of: xr.Dataset, control: str = "a", **given: Any) -> xr.Dataset:
-        return cg.estimation.shape_change(of, control=control, divergence=divergence, **given)
+        return cg.estimation.shape_change(
+            of, control=control, divergence=divergence, **given
+        )
 
     here = found(outcomes)
     sizes = xr.DataArray([1e3, 1.0, 1e-4], dims="arm", coords={"arm": ["a", "b", "c"]})
-    turned = outcomes.isel(position=slice(None, None, -1)).assign_coords(position=np.arange(9))
-    for other in (found(outcomes.assign(outcome=outcomes["outcome"] * sizes)), found(turned)):
+    turned = outcomes.isel(position=slice(None, None, -1)).assign_coords(
+        position=np.arange(9)
+    )
+    for other in (
+        found(outcomes.assign(outcome=outcomes["outcome"] * sizes)),
+        found(turned),
+    ):
         for name in ("ace", "se", "lower", "upper"):
             np.testing.assert_allclose(other[name], here[name], rtol=1e-9, err_msg=name)
     back = found(outcomes, control="b")
     for name in ("ace", "se", "lower", "upper"):
-        np.testing.assert_allclose(back[name].sel(contrast="a"), here[name].sel(contrast="b"), rtol=1e-9, err_msg=name)
-    shuffled = found(outcomes.isel(unit=rng.permutation(12), arm=[2, 0, 1], task=[1, 0]))
-    np.testing.assert_allclose(shuffled["se"].sel(here["se"].coords), here["se"], rtol=1e-9)
+        np.testing.assert_allclose(
+            back[name].sel(contrast="a"),
+            here[name].sel(contrast="b"),
+            rtol=1e-9,
+            err_msg=name,
+        )
+    shuffled = found(
+        outcomes.isel(unit=rng.permutation(12), arm=[2, 0, 1], task=[1, 0])
+    )
+    np.testing.assert_allclose(
+        shuffled["se"].sel(here["se"].coords), here["se"], rtol=1e-9
+    )
     part = found(outcomes, between=(2, 7))
-    np.testing.assert_allclose(part["ace"], found(outcomes.isel(position=slice(2, 7)))["ace"], rtol=1e-12)
+    np.testing.assert_allclose(
+        part["ace"], found(outcomes.isel(position=slice(2, 7)))["ace"], rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("parents", [False, True])
-def test_an_incomplete_table_may_have_its_rows_in_any_order_unit_and_sign(parents: bool) -> None:
+def test_an_incomplete_table_may_have_its_rows_in_any_order_unit_and_sign(
+    parents: bool,
+) -> None:
     rng = np.random.default_rng(6)
     unit, net, arm = (x.ravel() for x in np.indices((12, 4, 3)))
-    y = rng.normal(size=12)[unit] + (arm > 0) * (arm + rng.normal(size=4)[net]) + rng.normal(size=len(unit))
+    y = (
+        rng.normal(size=12)[unit]
+        + (arm > 0) * (arm + rng.normal(size=4)[net])
+        + rng.normal(size=len(unit))
+    )
     y = y + (arm > 0) * rng.normal(size=4)[unit % 4]
-    table = pd.DataFrame({"unit": unit, "net": net, "arm": np.array(["c", "A", "B"])[arm], "y": y, "source": unit % 4})
+    table = pd.DataFrame(
+        {
+            "unit": unit,
+            "net": net,
+            "arm": np.array(["c", "A", "B"])[arm],
+            "y": y,
+            "source": unit % 4,
+        }
+    )
     table = table.drop(index=[3, 17, 40, 77, 100])
 
     def found(of: pd.DataFrame, **given: Any) -> xr.Dataset:
         given |= {"parent": "source"} if parents else {}
-        return cg.estimation.from_incomplete(of, outcome="y", arm="arm", unit="unit", model="net", control="c", **given)
+        return cg.estimation.from_incomplete(
+            of, outcome="y", arm="arm", unit="unit", model="net", control="c", **given
+        )
 
     here = found(table)
-    mixed = found(table.iloc[rng.permutation(len(table))]).sel(contrast=here["contrast"])
-    renamed = found(
-        table.assign(unit=[f"u{(7 * u) % 12}" for u in table["unit"]], net=["wxyz"[n] for n in table["net"]])
+    mixed = found(table.iloc[rng.permutation(len(table))]).sel(
+        contrast=here["contrast"]
     )
-    for other, size in ((mixed, 1.0), (renamed, 1.0), (found(table.assign(y=1e3 * table["y"])), 1e3)):
+    renamed = found(
+        table.assign(
+            unit=[f"u{(7 * u) % 12}" for u in table["unit"]],
+            net=["wxyz"[n] for n in table["net"]],
+        )
+    )
+    for other, size in (
+        (mixed, 1.0),
+        (renamed, 1.0),
+        (found(table.assign(y=1e3 * table["y"])), 1e3),
+    ):
         for name in ("ace", "se", "lower", "upper", "control_sd"):
-            np.testing.assert_allclose(other[name], size * here[name], rtol=1e-6, err_msg=name)
+            np.testing.assert_allclose(
+                other[name], size * here[name], rtol=1e-6, err_msg=name
+            )
         for name in ("df", "p", "n_units", "n_clusters"):
             np.testing.assert_allclose(other[name], here[name], rtol=1e-5, err_msg=name)
     mirrored = found(table.assign(y=-table["y"]))
     np.testing.assert_allclose(mirrored["ace"], -here["ace"], rtol=1e-6)
     np.testing.assert_allclose(mirrored["lower"], -here["upper"], rtol=1e-6)
     assert sorted(mixed.attrs["notes"]) == sorted(here.attrs["notes"])
-    assert here["n_clusters"].values.ravel().tolist() == ([4, 4] if parents else [12, 12])
+    assert here["n_clusters"].values.ravel().tolist() == (
+        [4, 4] if parents else [12, 12]
+    )
     by_net = table[table["arm"] == "c"].groupby("net")["y"].var(ddof=1)
     np.testing.assert_allclose(here["control_sd"], np.sqrt(by_net.mean()), rtol=1e-9)

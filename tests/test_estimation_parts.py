@@ -1,4 +1,6 @@
-"""Parts of the estimators: each against loops, root finders and formulas of the textbook in numpy and scipy."""
+"""Parts of the estimators: each against loops, root finders and formulas of the
+textbook in numpy and scipy.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from causalgia.effect_table import hall_coefficient
 from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning
 from causalgia.estimation import covariance, estimate
-from causalgia.estimation._helical_phase import _wave_of_pair, permuted_wave, trend_basis, unitwise_wave
+from causalgia.estimation._helical_phase import (
+    _wave_of_pair,
+    permuted_wave,
+    trend_basis,
+    unitwise_wave,
+)
 from causalgia.estimation._heterogeneity import check_rank
 from causalgia.estimation._hypotheses import _hypothesis_errors
 from causalgia.estimation.crossover import (
@@ -42,7 +49,13 @@ from causalgia.estimation.given_effects import (
 from causalgia.estimation.joint_tests import _wald_test
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
-from causalgia.estimation.request import Grouping, check_cluster_name, check_clusters, check_squares, rescale
+from causalgia.estimation.request import (
+    Grouping,
+    check_cluster_name,
+    check_clusters,
+    check_squares,
+    rescale,
+)
 from causalgia.numerics.moments import transformed, untransformed
 from causalgia.numerics.row_blocks import sums_in_random_groups
 from causalgia.types import Array
@@ -57,23 +70,45 @@ EFFECT = ("contrast", "task")
 def test_the_transformed_t_is_its_polynomial_and_its_inverse_a_root(a: float) -> None:
     t = np.array([-8.0, -2.0, -0.1, 0.0, 0.7, 3.0, 9.0])
     polynomial = t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6
-    np.testing.assert_allclose(transformed(t, np.array(a)), polynomial, rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(transformed(-t, np.array(-a)), -polynomial, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        transformed(t, np.array(a)), polynomial, rtol=1e-12, atol=1e-15
+    )
+    np.testing.assert_allclose(
+        transformed(-t, np.array(-a)), -polynomial, rtol=1e-12, atol=1e-15
+    )
     for x in (-6.0, -1.0, 0.0, 0.4, 5.0):
-        root = optimize.brentq(lambda t, x=x: t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6 - x, -500, 500, xtol=1e-13)
-        assert untransformed(np.array(x), np.array(a)).item() == pytest.approx(root, abs=1e-5)
+        root = optimize.brentq(
+            lambda t, x=x: t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6 - x,
+            -500,
+            500,
+            xtol=1e-13,
+        )
+        assert untransformed(np.array(x), np.array(a)).item() == pytest.approx(
+            root, abs=1e-5
+        )
 
 
-def test_the_coefficient_of_skewness_is_that_over_the_root_of_independent_contributions() -> None:
-    table = xr.Dataset({"ace": (EFFECT, [[0.0, 0.0]]), "skewness": (EFFECT, [[3.0, -6.0]])})
+def test_the_coefficient_of_skewness_is_that_over_the_root_of_independent_contributions() -> (
+    None
+):
+    table = xr.Dataset(
+        {"ace": (EFFECT, [[0.0, 0.0]]), "skewness": (EFFECT, [[3.0, -6.0]])}
+    )
     assert hall_coefficient(table).tolist() == [[0, 0]]
     table["n_units"] = ("task", [36, 9])
     np.testing.assert_allclose(hall_coefficient(table), [[0.5, -2.0]])
     table["n_clusters"] = ("task", [9, 0])
     np.testing.assert_allclose(hall_coefficient(table), [[1.0, -6.0]])
-    for target, known in (("population", 1), ("parents", 1), ("next predictor", 0), ("population x words", 0)):
+    for target, known in (
+        ("population", 1),
+        ("parents", 1),
+        ("next predictor", 0),
+        ("population x words", 0),
+    ):
         assert bool(hall_coefficient(table.assign_attrs(target=target)).any()) == known
-    np.testing.assert_allclose(hall_coefficient(table.transpose("task", "contrast")), [[1.0], [-6.0]])
+    np.testing.assert_allclose(
+        hall_coefficient(table.transpose("task", "contrast")), [[1.0], [-6.0]]
+    )
 
 
 # numbers beyond squares
@@ -81,18 +116,30 @@ def test_the_coefficient_of_skewness_is_that_over_the_root_of_independent_contri
 
 @pytest.mark.parametrize("name", ["ice", "outcome"])
 def test_tasks_of_huge_or_tiny_numbers_are_divided_by_powers_of_two(name: str) -> None:
-    values = np.random.default_rng(0).normal(size=(5, 3, 4, 2)) * np.array([1.0, 1e150, -1e-150, 0.0])[:, None]
+    values = (
+        np.random.default_rng(0).normal(size=(5, 3, 4, 2))
+        * np.array([1.0, 1e150, -1e-150, 0.0])[:, None]
+    )
     dims = ("unit", "contrast" if name == "ice" else "arm", "task", "model")
-    effects = xr.Dataset({name: (dims, values), "rounding": (dims[1:], np.ones((3, 4, 2)))})
+    effects = xr.Dataset(
+        {name: (dims, values), "rounding": (dims[1:], np.ones((3, 4, 2)))}
+    )
     found, exponents = rescale(effects)
     assert exponents[[0, 3]].tolist() == [0, 0]
-    np.testing.assert_array_equal(found[name] * 2.0 ** exponents.astype(float)[:, None], values)
+    np.testing.assert_array_equal(
+        found[name] * 2.0 ** exponents.astype(float)[:, None], values
+    )
     peak = np.abs(found[name].to_numpy()).max(axis=(0, 1, 3))
     assert ((peak[1:3] >= 0.5) & (peak[1:3] < 1)).all()
-    np.testing.assert_array_equal(found["rounding"][0, :, 0], 2.0 ** -exponents.astype(float))
-    uneven = values * np.where(np.arange(3) == 1, -8.0, 0.1)[:, None, None]  # the largest is below 0, in one alone
+    np.testing.assert_array_equal(
+        found["rounding"][0, :, 0], 2.0 ** -exponents.astype(float)
+    )
+    # the largest is below 0, in one alone
+    uneven = values * np.where(np.arange(3) == 1, -8.0, 0.1)[:, None, None]
     uneven[:, 1] = -np.abs(uneven[:, 1])
-    peak = np.abs(rescale(xr.Dataset({name: (dims, uneven)}))[0][name].to_numpy()).max(axis=(0, 1, 3))
+    peak = np.abs(rescale(xr.Dataset({name: (dims, uneven)}))[0][name].to_numpy()).max(
+        axis=(0, 1, 3)
+    )
     assert ((peak[1:3] >= 0.5) & (peak[1:3] < 1)).all()
     for factor, moved in ((1e-99, False), (1e-101, True), (1e99, False), (1e101, True)):
         one = xr.Dataset({name: (dims, np.full((2, 1, 1, 1), -factor))})
@@ -100,18 +147,33 @@ def test_tasks_of_huge_or_tiny_numbers_are_divided_by_powers_of_two(name: str) -
 
 
 @pytest.mark.parametrize("by_model", [False, True])
-def test_estimates_of_huge_and_tiny_tasks_are_those_of_plain_ones_in_their_unit(by_model: bool) -> None:
+def test_estimates_of_huge_and_tiny_tasks_are_those_of_plain_ones_in_their_unit(
+    by_model: bool,
+) -> None:
     ice = np.random.default_rng(0).normal(size=(9, 3, 2, *([2] if by_model else [])))
     unit = np.array([1e120, 1e-120]).reshape(2, *([1] if by_model else []))
     dims = ("unit", *EFFECT, *(["model"] if by_model else []))
-    plain, scaled = (estimate(xr.Dataset({"ice": (dims, ice * u)})) for u in (np.ones_like(unit), unit))
-    for name, power in (("ace", unit), ("se", unit), ("lower", unit), ("covariance", unit**2), ("p", 1), ("df", 1)):
+    plain, scaled = (
+        estimate(xr.Dataset({"ice": (dims, ice * u)}))
+        for u in (np.ones_like(unit), unit)
+    )
+    for name, power in (
+        ("ace", unit),
+        ("se", unit),
+        ("lower", unit),
+        ("covariance", unit**2),
+        ("p", 1),
+        ("df", 1),
+    ):
         np.testing.assert_allclose(scaled[name] / power, plain[name], rtol=1e-12)
 
 
 def test_correlations_between_too_many_tasks_are_refused_before_they_are_made() -> None:
     factor = np.broadcast_to(0.0, (1, 5, 12_000))
-    with pytest.raises(EstimateError, match=r"between 12,000 tasks of 5 contrasts take 2.7 GiB; take fewer tasks"):
+    with pytest.raises(
+        EstimateError,
+        match=r"between 12,000 tasks of 5 contrasts take 2.7 GiB; take fewer tasks",
+    ):
         task_columns(factor, None, None)
 
 
@@ -121,14 +183,20 @@ def test_a_square_beyond_floats_is_named() -> None:
     for bad in (1e155, np.inf, np.nan):
         with pytest.raises(EstimateError) as refused:
             check_squares(np.array([[1.0, 1.0], [bad, 1.0]]), names)
-        assert str(refused.value).startswith(f"contrast b, task x: the standard error {bad:.3g} has a square beyond")
+        assert str(refused.value).startswith(
+            f"contrast b, task x: the standard error {bad:.3g} has a square beyond"
+        )
 
 
 # correlation between tasks
 
 
-def test_correlations_between_tasks_are_of_the_rows_and_shared_covariances_of_all_pairs() -> None:
-    factor = np.random.default_rng(0).normal(size=(30, 4, 3)) + np.random.default_rng(1).normal(size=(30, 1, 3))
+def test_correlations_between_tasks_are_of_the_rows_and_shared_covariances_of_all_pairs() -> (
+    None
+):
+    factor = np.random.default_rng(0).normal(size=(30, 4, 3)) + np.random.default_rng(
+        1
+    ).normal(size=(30, 1, 3))
     factor[:, 2, 1] = 0.0
     found = task_columns(factor, list("abcd"), list("xyz"))
     correlation, shared = found["task_correlation"].to_numpy(), np.zeros((3, 3))
@@ -139,7 +207,9 @@ def test_correlations_between_tasks_are_of_the_rows_and_shared_covariances_of_al
         assert correlation[k, t, s] == pytest.approx(expected, abs=1e-6)
     for k, j in itertools.permutations(range(4), 2):
         shared += factor[:, k].T @ factor[:, j] / 12
-    np.testing.assert_allclose(found["shared_covariance"], (shared + shared.T) / 2, atol=1e-12)
+    np.testing.assert_allclose(
+        found["shared_covariance"], (shared + shared.T) / 2, atol=1e-12
+    )
     alone = task_columns(factor[:, :1], ["a"], list("xyz"))
     assert (alone["shared_covariance"] == 0).all()
     np.testing.assert_allclose(alone["task_correlation"][0], correlation[0], atol=1e-6)
@@ -149,16 +219,27 @@ def test_correlations_are_kept_with_the_tasks_that_are_selected() -> None:
     factor = np.random.default_rng(0).normal(size=(30, 2, 3))
     names = {"contrast": ["a", "b"], "task": list("xyz")}
     table = xr.Dataset({"ace": (EFFECT, np.zeros((2, 3)))}, coords=names)
-    by_rows = task_columns_of(table.assign(factor=(("cluster", *EFFECT), factor)))["task_correlation"]
+    by_rows = task_columns_of(table.assign(factor=(("cluster", *EFFECT), factor)))[
+        "task_correlation"
+    ]
     kept = table.assign(task_columns(factor, names["contrast"], names["task"]))
     for order in (["x", "y", "z"], ["z", "x"], ["y"]):
         found = task_columns_of(kept.sel(task=order))["task_correlation"]
-        np.testing.assert_allclose(found, by_rows.sel(task=order, task_=order), atol=1e-6)
-    with pytest.raises(EstimateError, match="task z has a row in task_correlation and no column"):
+        np.testing.assert_allclose(
+            found, by_rows.sel(task=order, task_=order), atol=1e-6
+        )
+    with pytest.raises(
+        EstimateError, match="task z has a row in task_correlation and no column"
+    ):
         task_columns_of(kept.sel(task_=["x", "y"]))
-    parallel = table.assign(factor=(("cluster", *EFFECT), factor)).assign_attrs(assignment="parallel")
+    parallel = table.assign(factor=(("cluster", *EFFECT), factor)).assign_attrs(
+        assignment="parallel"
+    )
     assert task_columns_of(parallel.assign_attrs(cluster="unit")) == {}
-    assert set(task_columns_of(parallel.assign_attrs(cluster="parent"))) == {"task_correlation", "shared_covariance"}
+    assert set(task_columns_of(parallel.assign_attrs(cluster="parent"))) == {
+        "task_correlation",
+        "shared_covariance",
+    }
     assert task_columns_of(table) == {}
 
 
@@ -171,26 +252,44 @@ def test_correlations_are_kept_with_the_tasks_that_are_selected() -> None:
         ((1, 0, 1), 0.3, "is not symmetric"),
         ((1, 1, 0), 0.3, "is not symmetric"),
         ((1, (0, 1), (1, 0)), -1.1, "exceeds 1"),
-        ((1, (0, 1, 0, 2, 1, 2), (1, 0, 2, 0, 2, 1)), -0.9, "has a negative eigenvalue"),
+        (
+            (1, (0, 1, 0, 2, 1, 2), (1, 0, 2, 0, 2, 1)),
+            -0.9,
+            "has a negative eigenvalue",
+        ),
     ],
 )
-def test_a_matrix_that_is_no_correlation_is_refused_with_its_contrast(at: Any, value: float, why: str) -> None:
+def test_a_matrix_that_is_no_correlation_is_refused_with_its_contrast(
+    at: Any, value: float, why: str
+) -> None:
     stack = np.stack([np.eye(3)] * 3)
     check_correlations(stack, list("abc"))
     stack[at] = value
-    with pytest.raises(EstimateError, match=f"task_correlation= of contrast b: the matrix {why}"):
+    with pytest.raises(
+        EstimateError, match=f"task_correlation= of contrast b: the matrix {why}"
+    ):
         check_correlations(stack, list("abc"))
     with pytest.raises(EstimateError, match=f"task_correlation=: the matrix {why}"):
         check_correlations(stack[1:2], None)
 
 
 def test_a_given_correlation_has_the_shape_and_the_names_of_the_effects() -> None:
-    table = xr.Dataset({"ace": (EFFECT, np.zeros((2, 3)))}, coords={"contrast": ["a", "b"], "task": list("xyz")})
+    table = xr.Dataset(
+        {"ace": (EFFECT, np.zeros((2, 3)))},
+        coords={"contrast": ["a", "b"], "task": list("xyz")},
+    )
     one = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
-    assert with_given_correlation(table, one)["task_correlation"].dims == ("task", "task_")
-    assert with_given_correlation(table, np.stack([one, one]))["task_correlation"].dims == (*EFFECT, "task_")
+    assert with_given_correlation(table, one)["task_correlation"].dims == (
+        "task",
+        "task_",
+    )
+    assert with_given_correlation(table, np.stack([one, one]))[
+        "task_correlation"
+    ].dims == (*EFFECT, "task_")
     for wrong in (np.eye(2), np.stack([one] * 3), one[0]):
-        with pytest.raises(EstimateError, match="the effects have 2 contrasts in 3 tasks"):
+        with pytest.raises(
+            EstimateError, match="the effects have 2 contrasts in 3 tasks"
+        ):
             with_given_correlation(table, wrong)
     with pytest.raises(EstimateError, match="of contrast b: the matrix exceeds 1"):
         with_given_correlation(table, np.stack([one, 3 * one - 2 * np.eye(3)]))
@@ -200,7 +299,9 @@ def test_a_given_correlation_has_the_shape_and_the_names_of_the_effects() -> Non
     named = pd.DataFrame(one, index=list("xyz"), columns=list("xyz"))
     assert "task_correlation" in with_given_correlation(table, named)
     for order in (named.loc[list("yxz")], named[list("zyx")]):
-        with pytest.raises(EstimateError, match="give it in the order of the effects' tasks"):
+        with pytest.raises(
+            EstimateError, match="give it in the order of the effects' tasks"
+        ):
             with_given_correlation(table, order)
     with pytest.raises(EstimateError, match="no numbers; give a matrix"):
         with_given_correlation(table, [["a"]])
@@ -212,16 +313,22 @@ def test_a_given_correlation_has_the_shape_and_the_names_of_the_effects() -> Non
 def test_a_stratified_mean_is_that_of_its_strata_one_by_one() -> None:
     rng = np.random.default_rng(0)
     stratum = np.repeat([0, 1, 2], [2, 5, 9])
-    y, w = rng.normal(size=(16, 2, 2)) * (stratum[:, None, None] + 1), np.array([0.5, 0.2, 0.3])
+    y, w = (
+        rng.normal(size=(16, 2, 2)) * (stratum[:, None, None] + 1),
+        np.array([0.5, 0.2, 0.3]),
+    )
     found = stratified_mean(y, stratum, w)
     means, variances = (
-        np.stack([f(y[stratum == p]) for p in range(3)]) for f in (lambda v: v.mean(0), lambda v: v.var(0, ddof=1))
+        np.stack([f(y[stratum == p]) for p in range(3)])
+        for f in (lambda v: v.mean(0), lambda v: v.var(0, ddof=1))
     )
     n, w = np.array([2, 5, 9])[:, None, None], w[:, None, None]
     np.testing.assert_allclose(found.ace, (w * means).sum(axis=0))
     parts = w**2 * variances / n
     np.testing.assert_allclose(found.se, np.sqrt(parts.sum(axis=0)))
-    np.testing.assert_allclose(found.df, parts.sum(axis=0) ** 2 / (parts**2 / (n - 1)).sum(axis=0))
+    np.testing.assert_allclose(
+        found.df, parts.sum(axis=0) ** 2 / (parts**2 / (n - 1)).sum(axis=0)
+    )
     np.testing.assert_allclose((found.factor**2).sum(axis=0), found.se**2)
     with pytest.raises(EstimateError, match="a stratum of 1 unit has no spread"):
         stratified_mean(y[:, 0, 0], np.r_[stratum[:-1], 3], np.full(4, 0.25))
@@ -229,10 +336,18 @@ def test_a_stratified_mean_is_that_of_its_strata_one_by_one() -> None:
 
 @pytest.mark.parametrize("kind", ["CR0", "CR1", "CR2", "CR3"])
 @pytest.mark.parametrize("clustered", [False, True])
-def test_degrees_of_freedom_of_a_mean_are_those_of_the_residual_maker(kind: Any, clustered: bool) -> None:
-    """Satterthwaite by the dense matrix of the scaled residuals, under independent errors of one variance."""
+def test_degrees_of_freedom_of_a_mean_are_those_of_the_residual_maker(
+    kind: Any, clustered: bool
+) -> None:
+    """Satterthwaite by the dense matrix of the scaled residuals, under independent
+    errors of one variance.
+    """
     rng, n = np.random.default_rng(1), 12
-    codes = rng.permutation(np.repeat([0, 1, 2, 3], [1, 2, 3, 6])) if clustered else np.arange(n)
+    codes = (
+        rng.permutation(np.repeat([0, 1, 2, 3], [1, 2, 3, 6]))
+        if clustered
+        else np.arange(n)
+    )
     y = rng.normal(size=(n, 3))
     G, share = codes.max() + 1, np.bincount(codes) / n
     scale = {
@@ -241,31 +356,49 @@ def test_degrees_of_freedom_of_a_mean_are_those_of_the_residual_maker(kind: Any,
         "CR2": (1 - share) ** -0.5,
         "CR3": 1 / (1 - share),
     }
-    maker = (codes == np.arange(G)[:, None]) / n * scale[kind][:, None] @ (np.eye(n) - 1 / n)
+    maker = (
+        (codes == np.arange(G)[:, None])
+        / n
+        * scale[kind][:, None]
+        @ (np.eye(n) - 1 / n)
+    )
     found = mean_ice(y, codes if clustered else None, kind=kind)
     np.testing.assert_allclose(found.factor, maker @ y, atol=1e-12)
     np.testing.assert_allclose(found.se, np.sqrt(((maker @ y) ** 2).sum(axis=0)))
     P = maker @ maker.T
     np.testing.assert_allclose(found.df, np.trace(P) ** 2 / np.trace(P @ P))
     pieces = (maker @ y) ** 2
-    np.testing.assert_allclose(found.leverage, (pieces / pieces.sum(axis=0)).max(axis=0))
+    np.testing.assert_allclose(
+        found.leverage, (pieces / pieces.sum(axis=0)).max(axis=0)
+    )
 
 
 def test_clusters_that_count_once_each_are_a_paired_t_of_their_means() -> None:
-    y, codes = np.random.default_rng(2).normal(size=9), np.array([0, 0, 0, 0, 1, 2, 2, 3, 3])
-    found, means = mean_of_cluster_means(y, codes), np.array([y[codes == g].mean() for g in range(4)])
+    y, codes = (
+        np.random.default_rng(2).normal(size=9),
+        np.array([0, 0, 0, 0, 1, 2, 2, 3, 3]),
+    )
+    found, means = (
+        mean_of_cluster_means(y, codes),
+        np.array([y[codes == g].mean() for g in range(4)]),
+    )
     assert found.ace == pytest.approx(means.mean())
     assert found.se == pytest.approx(means.std(ddof=1) / 2)
     assert found.df == pytest.approx(3)
 
 
-@pytest.mark.parametrize("spread", [(1.0, 1.0, 1.0), (0.01, 1.0, 1.0), (1.0, 0.01, 1.0), (0.01, 0.01, 1.0)])
+@pytest.mark.parametrize(
+    "spread", [(1.0, 1.0, 1.0), (0.01, 1.0, 1.0), (1.0, 0.01, 1.0), (0.01, 0.01, 1.0)]
+)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_crossed_mean_is_the_analysis_of_variance_with_components_cut_at_0(
     spread: tuple[float, ...], seed: int
 ) -> None:
     rng, n, M = np.random.default_rng(seed), 8, 4
-    of_units, of_levels = rng.normal(size=(n, 1)) * spread[0], rng.normal(size=(1, M)) * spread[1]
+    of_units, of_levels = (
+        rng.normal(size=(n, 1)) * spread[0],
+        rng.normal(size=(1, M)) * spread[1],
+    )
     y = 3 + of_units + of_levels + rng.normal(size=(n, M)) * spread[2]
     rows, columns = y.mean(axis=1), y.mean(axis=0)
     left = y - rows[:, None] - columns + y.mean()
@@ -275,11 +408,16 @@ def test_a_crossed_mean_is_the_analysis_of_variance_with_components_cut_at_0(
     found = crossed_mean(y)
     assert found.ace == pytest.approx(y.mean())
     assert found.se == pytest.approx(np.sqrt(s2_u / n + s2_m / M + ms_e / (n * M)))
-    # the variance as a sum of mean squares with signs: those that enter, each with its degrees of freedom
-    signs = np.array([float(s2_u > 0), float(s2_m > 0), 1 - float(s2_u > 0) - float(s2_m > 0)])
+    # the variance as a sum of mean squares with signs: those that enter, each with its
+    # degrees of freedom
+    signs = np.array(
+        [float(s2_u > 0), float(s2_m > 0), 1 - float(s2_u > 0) - float(s2_m > 0)]
+    )
     parts = signs * np.array([ms_u, ms_m, ms_e]) / (n * M)
     assert parts.sum() == pytest.approx(found.se**2)
-    assert found.df == pytest.approx(parts.sum() ** 2 / (parts**2 / [n - 1, M - 1, (n - 1) * (M - 1)]).sum())
+    assert found.df == pytest.approx(
+        parts.sum() ** 2 / (parts**2 / [n - 1, M - 1, (n - 1) * (M - 1)]).sum()
+    )
     assert (found.factor**2).sum() == pytest.approx(found.se**2)
 
 
@@ -290,9 +428,13 @@ def test_the_mean_squared_correlation_is_that_of_all_pairs_less_chance() -> None
     z /= np.sqrt((z**2).sum(axis=0))
     z[:, 3, 1] = 0.0  # does not vary
     for r, rows in ((0, range(5)), (1, (0, 1, 2, 4))):
-        squares = np.mean([(z[:, i, r] @ z[:, j, r]) ** 2 for i, j in itertools.combinations(rows, 2)])
+        squares = np.mean(
+            [(z[:, i, r] @ z[:, j, r]) ** 2 for i, j in itertools.combinations(rows, 2)]
+        )
         chance = 1 / (M - 1)
-        assert _mean_squared_correlation(z)[r] == pytest.approx(np.clip((squares - chance) / (1 - chance), 0, 1))
+        assert _mean_squared_correlation(z)[r] == pytest.approx(
+            np.clip((squares - chance) / (1 - chance), 0, 1)
+        )
 
 
 def test_the_t_of_a_prediction_has_the_widths_of_its_parts_at_both_ends() -> None:
@@ -300,14 +442,21 @@ def test_the_t_of_a_prediction_has_the_widths_of_its_parts_at_both_ends() -> Non
     other, other_df = np.array([0.5, 3.0, 4.0, 0.0]), np.array([30.0, 2.0, 40.0, 9.0])
     scale, found = _t_of_same_width(one, df, other, other_df)
     for at in (0.95, 0.9995):
-        width = np.sqrt(one * stats.t.ppf(at, df) ** 2 + other * stats.t.ppf(at, other_df) ** 2)
+        width = np.sqrt(
+            one * stats.t.ppf(at, df) ** 2 + other * stats.t.ppf(at, other_df) ** 2
+        )
         np.testing.assert_allclose(scale * stats.t.ppf(at, found), width, rtol=1e-9)
     assert (scale[3], found[3]) == (np.sqrt(2.0), 3.0)
 
 
 def test_the_next_level_misses_by_its_own_spread_and_that_of_shared_units() -> None:
     rng, n, J = np.random.default_rng(3), 20, 3
-    y = 5 + 2 * rng.normal(size=(n, 1)) + rng.normal(size=(1, J)) + 0.1 * rng.normal(size=(n, J))
+    y = (
+        5
+        + 2 * rng.normal(size=(n, 1))
+        + rng.normal(size=(1, J))
+        + 0.1 * rng.normal(size=(n, J))
+    )
     found = next_level(y)
     rows, columns = y.mean(axis=1), y.mean(axis=0)
     left = y - rows[:, None] - columns + y.mean()
@@ -315,7 +464,9 @@ def test_the_next_level_misses_by_its_own_spread_and_that_of_shared_units() -> N
     s2_a = rows.var(ddof=1) - s2_e / J
     between, shared = (1 + 1 / J) * columns.var(ddof=1), (s2_a - s2_e) / n
     for at in (0.95, 0.9995):
-        width = np.sqrt(between * stats.t.ppf(at, J - 1) ** 2 + shared * stats.t.ppf(at, n - 1) ** 2)
+        width = np.sqrt(
+            between * stats.t.ppf(at, J - 1) ** 2 + shared * stats.t.ppf(at, n - 1) ** 2
+        )
         assert found.se * stats.t.ppf(at, found.df) == pytest.approx(width)
     assert found.ace == pytest.approx(y.mean())
     assert (found.factor**2).sum() == pytest.approx(found.se**2)
@@ -346,7 +497,11 @@ def test_predictors_are_one_network_where_all_their_numbers_agree() -> None:
 
 def test_limits_of_fieller_are_the_ratios_that_a_t_test_does_not_reject() -> None:
     rng = np.random.default_rng(0)
-    n, d, df = rng.normal(2, 1, 6), rng.choice([-1.0, 1.0], 6) * rng.uniform(1, 3, 6), np.array([5.0, 20.0, np.inf] * 2)
+    n, d, df = (
+        rng.normal(2, 1, 6),
+        rng.choice([-1.0, 1.0], 6) * rng.uniform(1, 3, 6),
+        np.array([5.0, 20.0, np.inf] * 2),
+    )
     v_nn, v_dd = rng.uniform(0.01, 0.1, 6), rng.uniform(0.001, 0.05, 6)
     v_nd = rng.uniform(-0.9, 0.9, 6) * np.sqrt(v_nn * v_dd)
     lower, upper, opened = fieller(n, d, (v_nn, v_nd, v_dd), df, 0.9)
@@ -370,10 +525,18 @@ def test_the_largest_error_in_pieces_is_chosen_element_by_element() -> None:
 
 
 @pytest.mark.parametrize("df", [6.0, np.inf])
-def test_a_ratio_is_on_the_scale_of_logs_where_both_its_means_are_clear_of_zero(df: float) -> None:
-    """g = t^2 times the relative variance of a mean, above .1 for the divisor or the dividend, and no ratio below 0."""
+def test_a_ratio_is_on_the_scale_of_logs_where_both_its_means_are_clear_of_zero(
+    df: float,
+) -> None:
+    """g = t^2 times the relative variance of a mean, above .1 for the divisor or the
+    dividend, and no ratio below 0.
+    """
     t2 = stats.t.ppf(0.975, df) ** 2
-    both, own, ace = np.zeros(4), np.array([0.05, 0.2, 0.05, 0.05]) / t2, np.array([2.0, 2.0, 2.0, -2.0])
+    both, own, ace = (
+        np.zeros(4),
+        np.array([0.05, 0.2, 0.05, 0.05]) / t2,
+        np.array([2.0, 2.0, 2.0, -2.0]),
+    )
     dividend = (
         np.array([0.05, 0.05, 0.2, 0.05]) / t2
     )  # relative variance of the dividend, se^2 = ace^2 (own + dividend) ...
@@ -395,13 +558,18 @@ def test_a_ratio_is_on_the_scale_of_logs_where_both_its_means_are_clear_of_zero(
 
 
 def test_a_root_of_a_share_is_0_where_there_is_nothing_to_share() -> None:
-    np.testing.assert_allclose(sqrt_ratio(np.array([1.0, 0.0, 2.0]), np.array([4.0, 0.0, 2.0])), [0.5, 0.0, 1.0])
+    np.testing.assert_allclose(
+        sqrt_ratio(np.array([1.0, 0.0, 2.0]), np.array([4.0, 0.0, 2.0])),
+        [0.5, 0.0, 1.0],
+    )
 
 
 # estimates of a crossover
 
 
-def test_rows_of_a_factor_are_dealt_out_to_groups_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_a_factor_are_dealt_out_to_groups_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     factor = np.random.default_rng(0).normal(size=(17, 3, 2))
     monkeypatch.setattr("causalgia.numerics.row_blocks._LEAST_GROUPS", 4)
     for n_bytes, n in ((8 * 6 * 5, 5), (8 * 6 * 2, 4), (8 * 6 * 16, 16)):
@@ -413,32 +581,51 @@ def test_rows_of_a_factor_are_dealt_out_to_groups_in_turn(monkeypatch: pytest.Mo
         np.testing.assert_array_equal(sums_in_random_groups(factor), factor)
 
 
-def test_covariances_from_a_factor_are_those_of_the_matrix_in_the_order_that_was_asked() -> None:
+def test_covariances_from_a_factor_are_those_of_the_matrix_in_the_order_that_was_asked() -> (
+    None
+):
     ice = np.random.default_rng(0).normal(size=(9, 3, 2, 2))
     names = {"contrast": ["a", "b", "c"], "task": ["x", "y"], "model": ["m", "n"]}
-    estimates = estimate(xr.Dataset({"ice": (("unit", *EFFECT, "model"), ice)}, coords=names))
-    expected = np.stack([[np.cov(ice[:, :, t, m].T) / 9 for m in range(2)] for t in range(2)])
+    estimates = estimate(
+        xr.Dataset({"ice": (("unit", *EFFECT, "model"), ice)}, coords=names)
+    )
+    expected = np.stack(
+        [[np.cov(ice[:, :, t, m].T) / 9 for m in range(2)] for t in range(2)]
+    )
     np.testing.assert_allclose(covariance(estimates), expected.transpose(2, 3, 0, 1))
     rows = (ice - ice.mean(axis=0)) / np.sqrt(9 * 8)
-    thin = estimates.drop_vars(["covariance", "contrast_"]).assign(factor=(("cluster", *EFFECT, "model"), rows))
+    thin = estimates.drop_vars(["covariance", "contrast_"]).assign(
+        factor=(("cluster", *EFFECT, "model"), rows)
+    )
     for asked in (None, "b", ["c", "a"]):
         one, other = covariance(estimates, asked), covariance(thin, asked)
         np.testing.assert_allclose(one, other, atol=1e-14)
         assert (
-            other["contrast"].values.tolist() == one["contrast"].values.tolist() == other["contrast_"].values.tolist()
+            other["contrast"].values.tolist()
+            == one["contrast"].values.tolist()
+            == other["contrast_"].values.tolist()
         )
     with pytest.raises(EstimateError, match="contrast 'd' is not among the estimates"):
         covariance(thin, ["a", "d"])
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-170, 1e170])
-def test_the_sd_of_the_control_over_predictors_is_the_root_of_their_mean_square(unit: float) -> None:
+def test_the_sd_of_the_control_over_predictors_is_the_root_of_their_mean_square(
+    unit: float,
+) -> None:
     rng = np.random.default_rng(0)
     ice, sd = rng.normal(size=(9, 2, 2, 3)), rng.uniform(1, 3, size=(2, 2, 3))
     sd[1, 1] = 0.0
-    effects = xr.Dataset({"ice": (("unit", *EFFECT, "model"), ice), "control_sd": ((*EFFECT, "model"), unit * sd)})
+    effects = xr.Dataset(
+        {
+            "ice": (("unit", *EFFECT, "model"), ice),
+            "control_sd": ((*EFFECT, "model"), unit * sd),
+        }
+    )
     found = estimate(effects, target="population x predictors")
-    np.testing.assert_allclose(found["control_sd"] / unit, np.sqrt((sd**2).mean(axis=2)))
+    np.testing.assert_allclose(
+        found["control_sd"] / unit, np.sqrt((sd**2).mean(axis=2))
+    )
     assert found.attrs["n_levels"] == 3
     each = estimate(effects)
     np.testing.assert_allclose(each["control_sd"] / unit, sd)
@@ -446,16 +633,23 @@ def test_the_sd_of_the_control_over_predictors_is_the_root_of_their_mean_square(
 
 
 @pytest.mark.parametrize(
-    ("still", "words"), [(1, "1 of 3 contrasts does not vary"), (2, "2 of 3 contrasts do not vary")]
+    ("still", "words"),
+    [(1, "1 of 3 contrasts does not vary"), (2, "2 of 3 contrasts do not vary")],
 )
 def test_contrasts_that_do_not_vary_are_counted(still: int, words: str) -> None:
     ice = np.random.default_rng(0).normal(size=(40, 3, 1))
     ice[:, :still] = 2.0
-    with pytest.warns(DegenerateWarning, match=rf"{words} at all over 40 independent units: .* 3/n = 0.075 of the"):
+    with pytest.warns(
+        DegenerateWarning,
+        match=rf"{words} at all over 40 independent units: .* 3/n = 0.075 of the",
+    ):
         found = estimate(xr.Dataset({"ice": (("unit", *EFFECT), ice)}))
     assert found["exact"].values.ravel().tolist() == [k < still for k in range(3)]
     two = np.concatenate([ice, ice], axis=2)
-    with pytest.warns(DegenerateWarning, match=rf"{2 * still} of 6 effects \(contrast by task\) do not vary"):
+    with pytest.warns(
+        DegenerateWarning,
+        match=rf"{2 * still} of 6 effects \(contrast by task\) do not vary",
+    ):
         estimate(xr.Dataset({"ice": (("unit", *EFFECT), two)}))
     with pytest.warns(DegenerateWarning, match="3/n = 1 of the population"):
         estimate(xr.Dataset({"ice": (("unit", *EFFECT), ice[:2])}))
@@ -468,12 +662,16 @@ def test_the_reach_is_the_largest_effect_of_any_contrast_on_either_side() -> Non
         expected = np.broadcast_to(np.abs(ice + 1).max(axis=(0, 1)), (3, 2))
         np.testing.assert_allclose(found["largest_ice"], expected)
         away = sign * (ice - ice.mean(axis=0))
-        np.testing.assert_allclose(found["skewness"], stats.skew(away, axis=0), rtol=1e-9)
+        np.testing.assert_allclose(
+            found["skewness"], stats.skew(away, axis=0), rtol=1e-9
+        )
 
 
 @pytest.mark.parametrize("of_units", [True, False])
 def test_clusters_are_named_by_text(of_units: bool) -> None:
-    with pytest.raises(EstimateError, match="cluster=3 is not 'auto', 'none' or a coordinate"):
+    with pytest.raises(
+        EstimateError, match="cluster=3 is not 'auto', 'none' or a coordinate"
+    ):
         check_cluster_name(3, of_units=of_units)
 
 
@@ -493,24 +691,42 @@ def test_the_mean_wave_of_units_is_the_mean_of_their_regressions(trend: str) -> 
     base = trend_basis(x, trend)
     turn = 2 * np.pi * x / 10.5
     design = np.column_stack([base, np.cos(turn), np.sin(turn)])
-    pairs = np.array([np.linalg.lstsq(design, unit, rcond=None)[0][-2:] for unit in ice])
+    pairs = np.array(
+        [np.linalg.lstsq(design, unit, rcond=None)[0][-2:] for unit in ice]
+    )
     found = unitwise_wave(x, ice, base, 10.5)
     np.testing.assert_allclose([found.cos, found.sin], pairs.mean(axis=0), rtol=1e-9)
-    squares = 20 * pairs.mean(axis=0) @ np.linalg.solve(np.cov(pairs.T), pairs.mean(axis=0))  # Hotelling
-    assert found.p == pytest.approx(stats.f.sf(squares * 18 / (2 * 19), 2, 18), rel=1e-6)
+    # Hotelling
+    squares = (
+        20 * pairs.mean(axis=0) @ np.linalg.solve(np.cov(pairs.T), pairs.mean(axis=0))
+    )
+    assert found.p == pytest.approx(
+        stats.f.sf(squares * 18 / (2 * 19), 2, 18), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("trend", ["linear", "cubic"])
-def test_permutations_of_residuals_are_compared_by_what_the_wave_explains_beside_the_trend(trend: str) -> None:
+def test_permutations_of_residuals_are_compared_by_what_the_wave_explains_beside_the_trend(
+    trend: str,
+) -> None:
     x = np.arange(30.0)
     base = trend_basis(x, trend)
-    y = 0.002 * (x - 9) ** 2 + 0.25 * np.cos(2 * np.pi * x / 7) + np.random.default_rng(1).normal(size=30)
+    y = (
+        0.002 * (x - 9) ** 2
+        + 0.25 * np.cos(2 * np.pi * x / 7)
+        + np.random.default_rng(1).normal(size=30)
+    )
     found = permuted_wave(x, y, base, 7.0, rng=np.random.default_rng(2), n=200)
     fit = base @ np.linalg.lstsq(base, y, rcond=None)[0]
-    design = np.column_stack([base, np.cos(2 * np.pi * x / 7), np.sin(2 * np.pi * x / 7)])
+    design = np.column_stack(
+        [base, np.cos(2 * np.pi * x / 7), np.sin(2 * np.pi * x / 7)]
+    )
 
     def gain(values: Array) -> float:
-        without, with_wave = (np.linalg.lstsq(columns, values, rcond=None)[1][0] for columns in (base, design))
+        without, with_wave = (
+            np.linalg.lstsq(columns, values, rcond=None)[1][0]
+            for columns in (base, design)
+        )
         return float((without - with_wave) / without)
 
     permuted = np.random.default_rng(2).permuted(np.tile(y - fit, (200, 1)), axis=1)
@@ -522,12 +738,20 @@ def test_permutations_of_residuals_are_compared_by_what_the_wave_explains_beside
 @pytest.mark.parametrize(("n", "m"), [(3, 4), (5, 4), (2, 2)])
 def test_a_line_needs_as_many_x_as_y(n: int, m: int) -> None:
     with pytest.raises(EstimateError, match=f"x and y are {n} and {m} numbers"):
-        errors_in_variables(np.arange(float(n)), np.arange(float(m)), y_covariance=np.full(m, 0.1))
+        errors_in_variables(
+            np.arange(float(n)), np.arange(float(m)), y_covariance=np.full(m, 0.1)
+        )
 
 
 def test_effects_that_are_equal_within_their_rounding_give_no_line() -> None:
-    """About a million, nine digits after the point are rounding; about 0 they are not."""
-    x, y, v = np.array([0.0, 1.0, 2.0, 3.0]) * 1e-9, np.array([1.0, 2.0, 3.0, 4.5]), np.full(4, 1e-20)
+    """About a million, nine digits after the point are rounding; about 0 they are
+    not.
+    """
+    x, y, v = (
+        np.array([0.0, 1.0, 2.0, 3.0]) * 1e-9,
+        np.array([1.0, 2.0, 3.0, 4.5]),
+        np.full(4, 1e-20),
+    )
     assert errors_in_both(x, y, v, np.full(4, 0.01)).slope > 1e8
     with pytest.raises(EstimateError, match="all virtual effects are equal"):
         errors_in_both(1e6 + x, y, v, np.full(4, 0.01))
@@ -540,7 +764,9 @@ def test_waves_of_units_that_differ_in_size_alone_judge_no_mean() -> None:
         unitwise_wave(x, ice, trend_basis(x, "linear"), 10.5)
 
 
-def test_waves_of_units_that_differ_in_one_direction_beside_their_mean_judge_no_mean() -> None:
+def test_waves_of_units_that_differ_in_one_direction_beside_their_mean_judge_no_mean() -> (
+    None
+):
     x, rng = np.arange(40.0), np.random.default_rng(0)
     turn = 2 * np.pi * x / 10.5
     ice = np.cos(turn) + rng.normal(size=(20, 1)) * np.sin(turn)
@@ -552,7 +778,9 @@ def test_a_wave_of_exactly_no_size_has_no_phase() -> None:
     test = (0.0, 2.0, 18.0, 1.0)
     with pytest.raises(EstimateError, match="cosine and sine are exactly 0"):
         _wave_of_pair(0.0, 0.0, np.eye(2), 10.5, test)
-    assert _wave_of_pair(0.0, -1e-100, np.eye(2), 10.0, test).phase_bp == pytest.approx(7.5)
+    assert _wave_of_pair(0.0, -1e-100, np.eye(2), 10.0, test).phase_bp == pytest.approx(
+        7.5
+    )
 
 
 def test_columns_are_collinear_by_their_own_size_whatever_the_first_rows_are() -> None:
@@ -564,17 +792,35 @@ def test_columns_are_collinear_by_their_own_size_whatever_the_first_rows_are() -
     with pytest.raises(EstimateError, match="'b' is the same in all units"):
         check_rank(x * [1, 0, 1], ("a", "b", "c"), "the units")
     with pytest.raises(EstimateError, match="'c' is collinear with a, b"):
-        check_rank(np.column_stack([x[:, :2], 1e-6 * x[:, :2].sum(axis=1)]), ("a", "b", "c"), "the units")
+        check_rank(
+            np.column_stack([x[:, :2], 1e-6 * x[:, :2].sum(axis=1)]),
+            ("a", "b", "c"),
+            "the units",
+        )
 
 
-def test_units_of_contrasts_that_do_not_vary_are_counted_without_those_of_others() -> None:
+def test_units_of_contrasts_that_do_not_vary_are_counted_without_those_of_others() -> (
+    None
+):
     y = np.r_[np.full(8, 1.0), np.full(7, 2.0), np.full(5, 4.0), np.arange(50.0)]
-    frame = pd.DataFrame({"unit": np.arange(70), "arm": np.repeat(["c", "A", "B", "D"], [8, 7, 5, 50]), "y": y})
-    effects = contrast(from_frame(frame, outcome="y", arm="arm", unit="unit"), control="c")
-    with pytest.warns(DegenerateWarning, match=r"2 of 3 contrasts do not vary at all over 13 or more .* 3/n = 0\.23"):
+    frame = pd.DataFrame(
+        {
+            "unit": np.arange(70),
+            "arm": np.repeat(["c", "A", "B", "D"], [8, 7, 5, 50]),
+            "y": y,
+        }
+    )
+    effects = contrast(
+        from_frame(frame, outcome="y", arm="arm", unit="unit"), control="c"
+    )
+    with pytest.warns(
+        DegenerateWarning,
+        match=r"2 of 3 contrasts do not vary at all over 13 or more .* 3/n = 0\.23",
+    ):
         estimate(effects)
     with pytest.warns(
-        DegenerateWarning, match=r"1 of 2 contrasts does not vary at all over 15 independent .* = 0\.2 of"
+        DegenerateWarning,
+        match=r"1 of 2 contrasts does not vary at all over 15 independent .* = 0\.2 of",
     ):
         estimate(effects.sel(contrast=["A", "D"]))
 
@@ -583,18 +829,30 @@ def test_a_joint_test_of_known_errors_refuses_one_without_error_among_others() -
     for V in (np.diag([0.0, 1.0]), np.diag([0.0, 0.0]), np.ones((2, 2))):
         with pytest.raises(EstimateError, match="the 2 contrasts is singular"):
             _wald_test(np.ones(2), V, None)
-    assert _wald_test(np.array([1.0, 3.0]), np.diag([1e-20, 1.0]), None)["F"] == pytest.approx((1e20 + 9) / 2)
+    assert _wald_test(np.array([1.0, 3.0]), np.diag([1e-20, 1.0]), None)[
+        "F"
+    ] == pytest.approx((1e20 + 9) / 2)
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
-def test_a_variance_of_a_hypothesis_is_0_within_rounding_in_any_unit(unit: float) -> None:
-    H, se, system = np.array([[1.0, -1.0]]), np.full(2, unit), cast(Any, SimpleNamespace(names=["h"]))
-    assert _hypothesis_errors(np.array([[1e-10 * unit**2]]), se, H, system) == pytest.approx(1e-5 * unit)
+def test_a_variance_of_a_hypothesis_is_0_within_rounding_in_any_unit(
+    unit: float,
+) -> None:
+    H, se, system = (
+        np.array([[1.0, -1.0]]),
+        np.full(2, unit),
+        cast(Any, SimpleNamespace(names=["h"])),
+    )
+    assert _hypothesis_errors(
+        np.array([[1e-10 * unit**2]]), se, H, system
+    ) == pytest.approx(1e-5 * unit)
     with pytest.raises(EstimateError, match="its variance is 0 within rounding"):
         _hypothesis_errors(np.array([[1e-13 * unit**2]]), se, H, system)
 
 
-def test_columns_that_differ_are_named_by_their_first_other_row_beside_missing_values() -> None:
+def test_columns_that_differ_are_named_by_their_first_other_row_beside_missing_values() -> (
+    None
+):
     table = pd.DataFrame({"a": [np.nan, 1.0, 2.0], "b": [np.nan, 1.0, 3.0]})
     with pytest.raises(EstimateError, match="differ: 2.0 and 3.0 in row 2"):
         _check_columns_agree(table, "a", "b")

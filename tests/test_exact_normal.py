@@ -32,14 +32,22 @@ from causalgia.posterior.density_grids import (
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, spiked_noise
 from causalgia.posterior.exact import TAIL, Design, Exact, log_prior_tau
-from causalgia.posterior.normal import _scaled_problem, _tau_upper_bound, cache_blocks, normal, weighted_regression
+from causalgia.posterior.normal import (
+    _scaled_problem,
+    _tau_upper_bound,
+    cache_blocks,
+    normal,
+    weighted_regression,
+)
 
 HERE = Path(__file__).parent / "reference"
 FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
 
 
 def case(name: str) -> tuple[pd.DataFrame, Any]:
-    return pd.read_csv(HERE / name / "input.csv"), json.loads((HERE / name / "expected.json").read_text())
+    return pd.read_csv(HERE / name / "input.csv"), json.loads(
+        (HERE / name / "expected.json").read_text()
+    )
 
 
 def schools(which: str) -> tuple[np.ndarray, Noise, Prior, Any, Any]:
@@ -47,33 +55,65 @@ def schools(which: str) -> tuple[np.ndarray, Noise, Prior, Any, Any]:
     mu_sd = r["mu_sd"] if which.startswith("mu_normal") else np.inf
     cauchy = Prior(mu_sd=mu_sd, tau="half_cauchy", tau_scale=r["cauchy_scale"])
     prior = cauchy if which.endswith("cauchy") else FLAT
-    return data["y"].to_numpy(float), Noise(data["sigma"].to_numpy(float) ** 2), prior, r[which], r
+    return (
+        data["y"].to_numpy(float),
+        Noise(data["sigma"].to_numpy(float) ** 2),
+        prior,
+        r[which],
+        r,
+    )
 
 
-def agrees(post: Exact, tau: HalfLine, theirs: Any, probabilities: list[float], rope: list[float], atol: float) -> None:
-    """Compare effects, mu and tau with R's: mean, sd, quantiles, lfsr, P(> 0) and P(ROPE)."""
-    theta = {key: np.array([row[key] for row in theirs["theta"]]) for key in theirs["theta"][0]}
+def agrees(
+    post: Exact,
+    tau: HalfLine,
+    theirs: Any,
+    probabilities: list[float],
+    rope: list[float],
+    atol: float,
+) -> None:
+    """Compare effects, mu and tau with R's: mean, sd, quantiles, lfsr, P(> 0) and
+    P(ROPE).
+    """
+    theta = {
+        key: np.array([row[key] for row in theirs["theta"]])
+        for key in theirs["theta"][0]
+    }
     k = len(post.mean)
     np.testing.assert_allclose(post.mean, theta["mean"], atol=atol)
     np.testing.assert_allclose(post.sd, theta["sd"], atol=atol)
     np.testing.assert_allclose(post.lfsr, theta["lfsr"], atol=atol)
-    np.testing.assert_allclose(1 - post.below(np.zeros(k)), theta["p_positive"], atol=atol)
+    np.testing.assert_allclose(
+        1 - post.below(np.zeros(k)), theta["p_positive"], atol=atol
+    )
     inside = post.below(np.full(k, rope[1])) - post.below(np.full(k, rope[0]))
     np.testing.assert_allclose(inside, theta["p_rope"], atol=atol)
     for i, p in enumerate(probabilities):
-        np.testing.assert_allclose(post.quantile(p), theta["quantiles"][:, i], atol=atol)
-    w, m, s = post.nodes.weight, post.nodes.coefficients[:, 0], post.nodes.coefficients_sd[:, 0]
+        np.testing.assert_allclose(
+            post.quantile(p), theta["quantiles"][:, i], atol=atol
+        )
+    w, m, s = (
+        post.nodes.weight,
+        post.nodes.coefficients[:, 0],
+        post.nodes.coefficients_sd[:, 0],
+    )
     mean = w @ m
     np.testing.assert_allclose(
-        [mean, np.sqrt(w @ (s**2 + (m - mean) ** 2))], [theirs["mu"][x] for x in ("mean", "sd")], atol=atol
+        [mean, np.sqrt(w @ (s**2 + (m - mean) ** 2))],
+        [theirs["mu"][x] for x in ("mean", "sd")],
+        atol=atol,
     )
     for p, q in zip(probabilities, theirs["mu"]["quantiles"], strict=True):
         assert w @ stats.norm.cdf(q, m, s) == pytest.approx(p, abs=atol)
     t = post.nodes.tau
     np.testing.assert_allclose(
-        [w @ t, np.sqrt(w @ (t - w @ t) ** 2)], [theirs["tau"][x] for x in ("mean", "sd")], atol=atol
+        [w @ t, np.sqrt(w @ (t - w @ t) ** 2)],
+        [theirs["tau"][x] for x in ("mean", "sd")],
+        atol=atol,
     )
-    np.testing.assert_allclose(tau.quantile(np.array(probabilities)), theirs["tau"]["quantiles"], atol=atol)
+    np.testing.assert_allclose(
+        tau.quantile(np.array(probabilities)), theirs["tau"]["quantiles"], atol=atol
+    )
 
 
 def tau_posterior(effect: np.ndarray, noise: Noise, prior: Prior) -> HalfLine:
@@ -82,7 +122,10 @@ def tau_posterior(effect: np.ndarray, noise: Noise, prior: Prior) -> HalfLine:
     return replace(tau, value=tau.value * unit, scale=tau.scale * unit)
 
 
-@pytest.mark.parametrize("which", ["mu_flat_tau_flat", "mu_flat_tau_half_cauchy", "mu_normal_tau_half_cauchy"])
+@pytest.mark.parametrize(
+    "which",
+    ["mu_flat_tau_flat", "mu_flat_tau_half_cauchy", "mu_normal_tau_half_cauchy"],
+)
 def test_eight_schools(which: str):
     effect, noise, prior, theirs, r = schools(which)
     post, tau = normal(effect, noise, prior), tau_posterior(effect, noise, prior)
@@ -98,18 +141,33 @@ def test_draws_of_eight_schools():
         assert abs(column.std() / row["sd"] - 1) < 0.03
     for values, row in ((draws.mu, theirs["mu"]), (draws.tau, theirs["tau"])):
         assert abs(values.mean() - row["mean"]) < 4 * row["sd"] / np.sqrt(n)
-        for p, q in zip((0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975), row["quantiles"], strict=True):
+        for p, q in zip(
+            (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975), row["quantiles"], strict=True
+        ):
             assert abs((values <= q).mean() - p) < 4 * np.sqrt(p * (1 - p) / n)
 
 
 def test_random_effects_multivariate():
     data, r = case("random_effects_multivariate")
     theirs = r["bayes"]
-    known = pd.read_csv(HERE / "random_effects_multivariate" / "input_covariance.csv").to_numpy()
-    prior = Prior(mu_sd=theirs["prior"]["mu_sd"], tau="half_normal", tau_scale=theirs["prior"]["tau_half_normal_scale"])
+    known = pd.read_csv(
+        HERE / "random_effects_multivariate" / "input_covariance.csv"
+    ).to_numpy()
+    prior = Prior(
+        mu_sd=theirs["prior"]["mu_sd"],
+        tau="half_normal",
+        tau_scale=theirs["prior"]["tau_half_normal_scale"],
+    )
     effect, noise = data["ace"].to_numpy(), Noise(np.diag(known).copy(), whole=known)
     post = normal(effect, noise, prior)
-    agrees(post, tau_posterior(effect, noise, prior), theirs, theirs["quantile_probabilities"], theirs["rope"], 1e-5)
+    agrees(
+        post,
+        tau_posterior(effect, noise, prior),
+        theirs,
+        theirs["quantile_probabilities"],
+        theirs["rope"],
+        1e-5,
+    )
     n = 50_000
     draws = post.draw(n, np.random.default_rng(1)).ace
     target, sd = np.array(theirs["theta_covariance"]), post.sd
@@ -129,8 +187,14 @@ PRIORS = [
 def brute_force(
     y: np.ndarray, s: np.ndarray, x: np.ndarray, prior: Prior, mu_sd: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray, np.ndarray]:
-    """Mean and sd of effects, log evidence, lfsr and shrinkage from dense matrices at 400 values of tau."""
-    upper = prior.tau_scale if prior.tau == "uniform" and np.isfinite(prior.tau_scale) else 4e3
+    """Mean and sd of effects, log evidence, lfsr and shrinkage from dense matrices at
+    400 values of tau.
+    """
+    upper = (
+        prior.tau_scale
+        if prior.tau == "uniform" and np.isfinite(prior.tau_scale)
+        else 4e3
+    )
     z, w = np.polynomial.legendre.leggauss(400)
     scale = 1.0
     v, wv = (z + 1) / 2 * np.arcsinh(upper / scale), w / 2 * np.arcsinh(upper / scale)
@@ -142,7 +206,9 @@ def brute_force(
         a = x.T @ inverse @ x + precision
         b = np.linalg.solve(a, x.T @ inverse @ y)
         quadratic = y @ inverse @ y - b @ a @ b
-        log = 0.5 * (np.linalg.slogdet(inverse)[1] - np.linalg.slogdet(a)[1] - quadratic)
+        log = 0.5 * (
+            np.linalg.slogdet(inverse)[1] - np.linalg.slogdet(a)[1] - quadratic
+        )
         if np.isfinite(mu_sd).all():
             log -= np.log(mu_sd).sum() + k / 2 * np.log(2 * np.pi)
         else:
@@ -153,7 +219,8 @@ def brute_force(
             (
                 log,
                 x @ b + gain @ (y - x @ b),
-                t**2 * np.diag(np.eye(k) - gain) + np.einsum("ki,ij,kj->k", left, np.linalg.inv(a), left),
+                t**2 * np.diag(np.eye(k) - gain)
+                + np.einsum("ki,ij,kj->k", left, np.linalg.inv(a), left),
             )
         )
     logs = np.array([row[0] for row in rows]) + log_prior_tau(prior, tau)
@@ -174,7 +241,11 @@ def brute_force(
 def test_against_dense_matrices(form: str, prior: Prior):
     rng = np.random.default_rng(11)
     k = 9
-    d, loadings, x = rng.uniform(0.3, 2, k), rng.normal(size=(k, 2)), rng.normal(size=(k, 1)) + 5
+    d, loadings, x = (
+        rng.uniform(0.3, 2, k),
+        rng.normal(size=(k, 2)),
+        rng.normal(size=(k, 1)) + 5,
+    )
     y = rng.normal(size=k) * 2 + 1 + 0.5 * x[:, 0]
     sigma = np.diag(d) if form == "diagonal" else np.diag(d) + loadings @ loadings.T
     noise = {
@@ -198,7 +269,10 @@ def test_against_dense_matrices(form: str, prior: Prior):
     assert (np.abs(draws.ace.std(axis=0) / sd - 1) < 0.06).all()
     under = (draws.ace < 0).mean(axis=0)
     wrong = np.minimum(under, 1 - under)
-    assert (np.abs(wrong - post.lfsr) < 4.5 * np.sqrt(post.lfsr * (1 - post.lfsr) / n) + 2 / n).all()
+    assert (
+        np.abs(wrong - post.lfsr)
+        < 4.5 * np.sqrt(post.lfsr * (1 - post.lfsr) / n) + 2 / n
+    ).all()
 
 
 def test_draws_of_low_rank_noise_have_the_covariance_of_the_whole():
@@ -209,7 +283,11 @@ def test_draws_of_low_rank_noise_have_the_covariance_of_the_whole():
     y = rng.normal(size=k)
     prior = Prior(tau="half_normal", tau_scale=1)
     one = normal(y, Noise(d, loadings), prior).draw(n, np.random.default_rng(1)).ace
-    two = normal(y, Noise(np.diag(sigma).copy(), whole=sigma), prior).draw(n, np.random.default_rng(2)).ace
+    two = (
+        normal(y, Noise(np.diag(sigma).copy(), whole=sigma), prior)
+        .draw(n, np.random.default_rng(2))
+        .ace
+    )
     sd = one.std(axis=0)
     assert (np.abs(np.cov(one.T) - np.cov(two.T)) < 0.06 * np.outer(sd, sd)).all()
 
@@ -221,8 +299,13 @@ def test_any_scale_is_the_same_problem(exponent: float, which: int, k: int):
     rng = np.random.default_rng(k)
     y, s = rng.normal(size=k) * 3, rng.uniform(0.5, 2, k)
     prior = PRIORS[which]
-    other = Prior(mu_sd=prior.mu_sd * unit, tau=prior.tau, tau_scale=prior.tau_scale * unit)
-    a, b = normal(y, Noise(s**2), prior), normal(y * unit, Noise((s * unit) ** 2), other)
+    other = Prior(
+        mu_sd=prior.mu_sd * unit, tau=prior.tau, tau_scale=prior.tau_scale * unit
+    )
+    a, b = (
+        normal(y, Noise(s**2), prior),
+        normal(y * unit, Noise((s * unit) ** 2), other),
+    )
     np.testing.assert_allclose(b.mean / unit, a.mean, atol=1e-7)
     np.testing.assert_allclose(b.sd / unit, a.sd, rtol=1e-7)
     np.testing.assert_allclose(b.lfsr, a.lfsr, atol=1e-8)
@@ -240,7 +323,9 @@ def test_any_scale_is_the_same_problem(exponent: float, which: int, k: int):
     ],
     ids=["one", "equal", "zero, uneven", "far", "tiny"],
 )
-def test_degenerate_input_is_answered(effect: list[float], se: list[float], prior: Prior):
+def test_degenerate_input_is_answered(
+    effect: list[float], se: list[float], prior: Prior
+):
     post = normal(np.array(effect), Noise(np.array(se) ** 2), prior)
     draws = post.draw(50, np.random.default_rng(0))
     for values in (
@@ -280,7 +365,9 @@ def test_one_effect_under_a_flat_center_stays_as_it_is():
     assert post.lfsr[0] == pytest.approx(stats.norm.sf(4), rel=1e-6)
 
 
-@pytest.mark.parametrize(("k", "prior"), [(1, FLAT), (2, FLAT), (1, Prior(tau="uniform", tau_scale=np.inf))])
+@pytest.mark.parametrize(
+    ("k", "prior"), [(1, FLAT), (2, FLAT), (1, Prior(tau="uniform", tau_scale=np.inf))]
+)
 def test_improper_posteriors_are_refused(k: int, prior: Prior):
     with pytest.raises(InferenceError, match="give no proper posterior: it takes"):
         normal(np.ones(k), Noise(np.ones(k)), prior)
@@ -290,23 +377,42 @@ def test_the_fewest_effects_with_a_flat_tau_are_answered():
     post = normal(np.array([1.0, 2.0, 4.0]), Noise(np.ones(3)), FLAT)
     assert np.isfinite(post.mean).all()
     assert np.isfinite(post.sd).all()
-    mean, sd, *_ = brute_force(np.array([1.0, 2.0, 4.0]), np.eye(3), np.ones((3, 1)), FLAT, np.array([np.inf]))
-    np.testing.assert_allclose(post.mean, mean, atol=2e-3)  # brute force stops at 4,000, where 1/4,000 is left
+    mean, sd, *_ = brute_force(
+        np.array([1.0, 2.0, 4.0]), np.eye(3), np.ones((3, 1)), FLAT, np.array([np.inf])
+    )
+    # brute force stops at 4,000, where 1/4,000 is left
+    np.testing.assert_allclose(post.mean, mean, atol=2e-3)
     np.testing.assert_allclose(post.sd, sd, atol=2e-3)
 
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_the_fewest_effects_with_a_flat_tau_are_drawn(whole: bool):
-    """tau falls as 1 / tau^2: its posterior reaches over many powers of 10, and mu with it."""
-    effect, sigma = np.array([1.0, 2.0, 4.0]), np.array([[0.25, 0.05, 0], [0.05, 0.36, 0.05], [0, 0.05, 0.16]])
-    noise = Noise(np.diagonal(sigma).copy(), whole=sigma) if whole else Noise(np.diagonal(sigma).copy())
+    """tau falls as 1 / tau^2: its posterior reaches over many powers of 10, and mu with
+    it.
+    """
+    effect, sigma = (
+        np.array([1.0, 2.0, 4.0]),
+        np.array([[0.25, 0.05, 0], [0.05, 0.36, 0.05], [0, 0.05, 0.16]]),
+    )
+    noise = (
+        Noise(np.diagonal(sigma).copy(), whole=sigma)
+        if whole
+        else Noise(np.diagonal(sigma).copy())
+    )
     post, n = normal(effect, noise, FLAT), 40_000
     draws = post.draw(n, np.random.default_rng(4))
     at = np.array([-100.0, 0.0, 2.0, 3.0, 5.0, 100.0])
-    exact = stats.norm.cdf((at[:, None] - post.nodes.coefficients[:, 0]) / post.nodes.coefficients_sd[:, 0])
+    exact = stats.norm.cdf(
+        (at[:, None] - post.nodes.coefficients[:, 0]) / post.nodes.coefficients_sd[:, 0]
+    )
     share = exact @ post.nodes.weight
-    assert (np.abs((draws.mu[:, None] <= at).mean(axis=0) - share) < 4.5 * np.sqrt(share * (1 - share) / n)).all()
-    np.testing.assert_allclose(draws.ace.mean(axis=0), post.mean, atol=4.5 * post.sd.max() / np.sqrt(n))
+    assert (
+        np.abs((draws.mu[:, None] <= at).mean(axis=0) - share)
+        < 4.5 * np.sqrt(share * (1 - share) / n)
+    ).all()
+    np.testing.assert_allclose(
+        draws.ace.mean(axis=0), post.mean, atol=4.5 * post.sd.max() / np.sqrt(n)
+    )
 
 
 @pytest.mark.parametrize(
@@ -335,7 +441,9 @@ def test_doors():
 
 
 def test_large_screens_agree_with_dense_quadrature():
-    """Many effects make the posterior of tau narrow: the few nodes that are left must still be enough."""
+    """Many effects make the posterior of tau narrow: the few nodes that are left must
+    still be enough.
+    """
     rng = np.random.default_rng(6)
     k = 3_000
     s = rng.uniform(0.1, 0.6, k)
@@ -365,9 +473,13 @@ LAWS: list[tuple[Callable[[np.ndarray], np.ndarray], Any, float]] = [
 
 
 @pytest.mark.parametrize(
-    ("log_density", "law", "upper"), LAWS, ids=lambda x: getattr(getattr(x, "dist", x), "name", "")
+    ("log_density", "law", "upper"),
+    LAWS,
+    ids=lambda x: getattr(getattr(x, "dist", x), "name", ""),
 )
-def test_a_density_is_resolved_whatever_its_shape(log_density: Any, law: Any, upper: float):
+def test_a_density_is_resolved_whatever_its_shape(
+    log_density: Any, law: Any, upper: float
+):
     line = resolve_density(log_density, scale=1.0, upper=upper)
     p = np.array([1e-6, 0.01, 0.3, 0.5, 0.9, 0.9999])
     np.testing.assert_allclose(line.quantile(p), law.ppf(p), rtol=2e-7)
@@ -379,14 +491,22 @@ def test_a_density_is_resolved_whatever_its_shape(log_density: Any, law: Any, up
 def test_priors_of_tau_are_densities(tau: Any):
     prior = Prior(tau=tau, tau_scale=3)
     stop = 3 if tau == "uniform" else np.inf
-    total = integrate.quad(lambda x: float(np.exp(log_prior_tau(prior, np.array([x]))[0])), 0, stop)[0]
+    total = integrate.quad(
+        lambda x: float(np.exp(log_prior_tau(prior, np.array([x]))[0])), 0, stop
+    )[0]
     assert total == pytest.approx(1, abs=1e-7)
     assert TAIL[tau] >= 0
 
 
 def covered(k: int, n: int, seeds: range) -> dict[str, tuple[float, float, float]]:
-    """Coverage of 90 % intervals of the top 2 % of effects, and their RMSE: shrunken, and raw."""
-    found: dict[str, list[tuple[float, float, float]]] = {"oracle": [], "low rank": [], "whole": []}
+    """Coverage of 90 % intervals of the top 2 % of effects, and their RMSE: shrunken,
+    and raw.
+    """
+    found: dict[str, list[tuple[float, float, float]]] = {
+        "oracle": [],
+        "low rank": [],
+        "whole": [],
+    }
     for seed in seeds:
         rng = np.random.default_rng(seed)
         own = rng.uniform(0.5, 1, k)
@@ -405,14 +525,19 @@ def covered(k: int, n: int, seeds: range) -> dict[str, tuple[float, float, float
         for name, noise in noises.items():
             post = normal(effect, noise, Prior())
             inside = np.abs(post.below(delta) - 0.5) <= 0.45
-            errors = [float(np.sqrt(((guess - delta)[top] ** 2).mean())) for guess in (post.mean, effect)]
+            errors = [
+                float(np.sqrt(((guess - delta)[top] ** 2).mean()))
+                for guess in (post.mean, effect)
+            ]
             found[name].append((float(inside[top].mean()), *errors))
     return {name: tuple(np.mean(rows, axis=0)) for name, rows in found.items()}
 
 
 @pytest.mark.long
 def test_selected_effects_are_covered_as_the_oracle_covers_them():
-    """K > n with a shared control: low rank + diagonal covers; the whole estimated covariance does not."""
+    """K > n with a shared control: low rank + diagonal covers; the whole estimated
+    covariance does not.
+    """
     found = covered(400, 100, range(20))
     assert found["oracle"][0] > 0.75
     assert abs(found["low rank"][0] - found["oracle"][0]) < 0.05
@@ -420,23 +545,32 @@ def test_selected_effects_are_covered_as_the_oracle_covers_them():
     assert found["low rank"][1] < 0.75 * found["low rank"][2]
 
 
-def test_loadings_too_many_for_one_product_have_the_same_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loadings_too_many_for_one_product_have_the_same_posterior(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rng = np.random.default_rng(5)
-    effect, noise = rng.normal(size=12), Noise(rng.uniform(0.2, 1, 12), rng.normal(0, 0.6, (12, 2)))
+    effect, noise = (
+        rng.normal(size=12),
+        Noise(rng.uniform(0.2, 1, 12), rng.normal(0, 0.6, (12, 2))),
+    )
     whole = normal(effect, noise, Prior())
     drawn = whole.draw(5, np.random.default_rng(0)).ace
     monkeypatch.setattr("causalgia.posterior.normal._PAIRS", 0)
     one_by_one = normal(effect, noise, Prior())
     np.testing.assert_allclose(one_by_one.mean, whole.mean, rtol=1e-12)
     np.testing.assert_allclose(one_by_one.sd, whole.sd, rtol=1e-12)
-    np.testing.assert_allclose(one_by_one.draw(5, np.random.default_rng(0)).ace, drawn, rtol=1e-9)
+    np.testing.assert_allclose(
+        one_by_one.draw(5, np.random.default_rng(0)).ace, drawn, rtol=1e-9
+    )
 
 
-# --- grids of one and two hyperparameters, against closed forms ------------------------------------------------------
+# --- grids of one and two hyperparameters, against closed forms -----------------------
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
-def test_a_rule_of_gauss_integrates_polynomials_as_the_distribution_does(n: int) -> None:
+def test_a_rule_of_gauss_integrates_polynomials_as_the_distribution_does(
+    n: int,
+) -> None:
     rng = np.random.default_rng(n)
     x, weight = np.sort(rng.normal(3, 2, 40)), rng.random(40)
     nodes, share = gauss_rule(x, weight, n)
@@ -466,13 +600,17 @@ def test_strata_keep_the_mean_and_the_variance() -> None:
 
 
 def test_a_surface_is_the_normal_that_it_was_made_of() -> None:
-    """Of a correlated normal of (a, b): its integral, its moments by nodes, by strata and by draws."""
+    """Of a correlated normal of (a, b): its integral, its moments by nodes, by strata
+    and by draws.
+    """
     covariance = np.array([[0.5, 0.3], [0.3, 0.9]])
     a, b = np.linspace(-5.5, 6.5, 41), np.linspace(-9, 7, 61)
     at = np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1) - [1.0, -1.0]
     quadratic = np.einsum("ijk,kl,ijl->ij", at, np.linalg.inv(covariance), at)
     surface = refine_by_spline(a, b, 3.0 - quadratic / 2)
-    assert surface.log_total == pytest.approx(3 + np.log(2 * np.pi) + 0.5 * np.linalg.slogdet(covariance)[1], abs=1e-3)
+    assert surface.log_total == pytest.approx(
+        3 + np.log(2 * np.pi) + 0.5 * np.linalg.slogdet(covariance)[1], abs=1e-3
+    )
     assert surface.probability.sum() == pytest.approx(1)
     assert (len(surface.a), len(surface.b)) == (8 * 40 + 1, 8 * 60 + 1)
     for weight, x, y, spread in ((*surface.nodes(6, 6), 0.0), surface.strata(6, 9)):
@@ -490,42 +628,66 @@ def test_a_surface_is_the_normal_that_it_was_made_of() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_surface_is_0_in_the_cells_all_of_whose_corners_lie_far_below_its_peak(seed: int) -> None:
+def test_a_surface_is_0_in_the_cells_all_of_whose_corners_lie_far_below_its_peak(
+    seed: int,
+) -> None:
     a, b = np.linspace(0, 4, 5), np.linspace(0, 5, 6)
     low = np.random.default_rng(seed).random((5, 6)) < (0.7, 0.9)[seed % 2]
     low[2, 3] = False
-    found = refine_by_spline(a, b, np.where(low, -1000.0, -30.0 * np.abs(a[:, None] - 2) / 2))
+    found = refine_by_spline(
+        a, b, np.where(low, -1000.0, -30.0 * np.abs(a[:, None] - 2) / 2)
+    )
     held = found.probability.reshape(4, 8, 5, 8).sum(axis=(1, 3)) > 0
-    expected = [[not low[i : i + 2, j : j + 2].all() for j in range(5)] for i in range(4)]
+    expected = [
+        [not low[i : i + 2, j : j + 2].all() for j in range(5)] for i in range(4)
+    ]
     assert held.tolist() == expected
     assert 3 < held.sum() <= 20
 
 
 def test_as_many_nodes_as_cells_are_the_cells() -> None:
     p = np.array([[0.1, 0.4], [0.3, 0.2]])
-    weight, a, b = Surface(np.array([0.0, 2.0, 4.0]), np.array([10.0, 11.0, 12.0]), p, 0.0).nodes(2, 2)
+    weight, a, b = Surface(
+        np.array([0.0, 2.0, 4.0]), np.array([10.0, 11.0, 12.0]), p, 0.0
+    ).nodes(2, 2)
     np.testing.assert_allclose(weight, p.ravel())
-    np.testing.assert_allclose(np.column_stack([a, b]), [[1, 10.5], [1, 11.5], [3, 10.5], [3, 11.5]])
+    np.testing.assert_allclose(
+        np.column_stack([a, b]), [[1, 10.5], [1, 11.5], [3, 10.5], [3, 11.5]]
+    )
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_narrow_peak_between_the_first_points_is_found_beside_a_wide_one(turned: bool) -> None:
-    """Half of the mass lies in a peak 20 times narrower than the steps of the first search, on either side."""
+def test_a_narrow_peak_between_the_first_points_is_found_beside_a_wide_one(
+    turned: bool,
+) -> None:
+    """Half of the mass lies in a peak 20 times narrower than the steps of the first
+    search, on either side.
+    """
     places = (18.0, 6.5) if turned else (6.0, 17.5)
     peaks = [stats.norm(places[0], 0.3), stats.norm(places[1], 0.05)]
     found = resolve_density(
-        lambda x: np.logaddexp(peaks[0].logpdf(x), peaks[1].logpdf(x)) - np.log(2), scale=1e5, upper=24.0
+        lambda x: np.logaddexp(peaks[0].logpdf(x), peaks[1].logpdf(x)) - np.log(2),
+        scale=1e5,
+        upper=24.0,
     )
     assert found.log_total == pytest.approx(0, abs=1e-7)
     for power in (1, 2):
-        assert found.weight @ found.value**power == pytest.approx(sum(p.moment(power) for p in peaks) / 2, rel=1e-7)
+        assert found.weight @ found.value**power == pytest.approx(
+            sum(p.moment(power) for p in peaks) / 2, rel=1e-7
+        )
 
 
-@pytest.mark.parametrize(("middle", "sd"), [(0.0, 1.0), (4.9, 0.01), (-3.0, 1e-5), (2.0, 100.0)])
-def test_the_grid_of_a_support_holds_all_but_what_is_next_to_nothing(middle: float, sd: float) -> None:
+@pytest.mark.parametrize(
+    ("middle", "sd"), [(0.0, 1.0), (4.9, 0.01), (-3.0, 1e-5), (2.0, 100.0)]
+)
+def test_the_grid_of_a_support_holds_all_but_what_is_next_to_nothing(
+    middle: float, sd: float
+) -> None:
     points, heights = support_grid(lambda x: -(((x - middle) / sd) ** 2) / 2, -5.0, 5.0)
     np.testing.assert_allclose(heights, -(((points - middle) / sd) ** 2) / 2)
-    np.testing.assert_allclose(np.diff(points), (points[-1] - points[0]) / (len(points) - 1), rtol=1e-6)
+    np.testing.assert_allclose(
+        np.diff(points), (points[-1] - points[0]) / (len(points) - 1), rtol=1e-6
+    )
     reach = np.sqrt(40) * sd
     assert points[0] <= max(middle - reach, -5.0) + 1e-12
     assert points[-1] >= min(middle + reach, 5.0) - 1e-12
@@ -536,7 +698,9 @@ def test_the_grid_of_a_support_holds_all_but_what_is_next_to_nothing(middle: flo
 
 
 def test_the_grid_of_a_support_ends_where_the_density_is_0() -> None:
-    points, _ = support_grid(lambda x: -((x - 2) ** 2) / 2 if x >= 1 else -np.inf, -50.0, 50.0)
+    points, _ = support_grid(
+        lambda x: -((x - 2) ** 2) / 2 if x >= 1 else -np.inf, -50.0, 50.0
+    )
     assert points[0] == pytest.approx(1, abs=2 * (points[1] - points[0]))
     assert points[-1] >= 2 + np.sqrt(40) - 1e-9
 
@@ -547,21 +711,41 @@ def test_a_level_is_crossed_where_a_line_crosses_it() -> None:
     assert _level_crossings(v, above) == (1.5, 6.75)
     assert _level_crossings(v, above + 3) == (0.0, pytest.approx(7 + 2 / 8))
     assert _level_crossings(v, above + 9) == (0.0, 8.0)
-    few = np.array([-9.0, -9, -1, 1, 2, 1, 0, -1, -9])  # of 4 points within, one counts as a peak between points
+    # of 4 points within, one counts as a peak between points
+    few = np.array([-9.0, -9, -1, 1, 2, 1, 0, -1, -9])
     assert _level_crossings(v, few - 0.5) == (0.0, 8.0)
     assert _level_crossings(v, few + 1) == (pytest.approx(2.0), pytest.approx(7.0))
 
 
 DENSITIES: dict[str, tuple[Any, Any, float, float]] = {
-    "half-normal": (lambda x: -(x**2) / 2, stats.halfnorm(), 0.5 * np.log(np.pi / 2), 40.0),
+    "half-normal": (
+        lambda x: -(x**2) / 2,
+        stats.halfnorm(),
+        0.5 * np.log(np.pi / 2),
+        40.0,
+    ),
     "at an edge": (lambda x: -x / 0.03, stats.expon(scale=0.03), np.log(0.03), 40.0),
-    "far and narrow": (lambda x: -(((x - 20) / 0.01) ** 2) / 2, stats.norm(20, 0.01), 0.5 * np.log(2e-4 * np.pi), 40.0),
-    "from 0 up": (lambda x: 11 * np.log(x) - x, stats.gamma(12), np.log(39_916_800), 200.0),
+    "far and narrow": (
+        lambda x: -(((x - 20) / 0.01) ** 2) / 2,
+        stats.norm(20, 0.01),
+        0.5 * np.log(2e-4 * np.pi),
+        40.0,
+    ),
+    "from 0 up": (
+        lambda x: 11 * np.log(x) - x,
+        stats.gamma(12),
+        np.log(39_916_800),
+        200.0,
+    ),
 }
 
 
-@pytest.mark.parametrize("shape", ["half-normal", "at an edge", "far and narrow", "from 0 up"])
-def test_a_density_on_the_half_line_has_its_integral_quantiles_and_moments(shape: str) -> None:
+@pytest.mark.parametrize(
+    "shape", ["half-normal", "at an edge", "far and narrow", "from 0 up"]
+)
+def test_a_density_on_the_half_line_has_its_integral_quantiles_and_moments(
+    shape: str,
+) -> None:
     log_density, law, log_total, upper = DENSITIES[shape]
     with np.errstate(divide="ignore"):
         found = resolve_density(lambda x: 2.5 + log_density(x), scale=1.0, upper=upper)
@@ -569,10 +753,13 @@ def test_a_density_on_the_half_line_has_its_integral_quantiles_and_moments(shape
     assert found.log_total == pytest.approx(2.5 + log_total, abs=1e-8)
     np.testing.assert_allclose(found.quantile(p), law.ppf(p), rtol=1e-6, atol=1e-9)
     for power in (0, 1, 2):
-        assert found.weight @ found.value**power == pytest.approx(law.moment(power), rel=1e-8)
+        assert found.weight @ found.value**power == pytest.approx(
+            law.moment(power), rel=1e-8
+        )
     assert (np.diff(found.value) > 0).all()
     np.testing.assert_array_equal(
-        found.draw(5, np.random.default_rng(0)), found.quantile(np.random.default_rng(0).random(5))
+        found.draw(5, np.random.default_rng(0)),
+        found.quantile(np.random.default_rng(0).random(5)),
     )
 
 
@@ -593,7 +780,9 @@ def test_a_smooth_function_is_carried_to_many_places_and_a_rough_one_is_asked() 
 
 
 @pytest.mark.parametrize("kind", ["even", "below 0"])
-def test_a_function_is_carried_once_the_whole_tail_of_its_series_is_small(kind: str) -> None:
+def test_a_function_is_carried_once_the_whole_tail_of_its_series_is_small(
+    kind: str,
+) -> None:
     """Every other coefficient of one series is 0, all of the other's are negative."""
     found = resolve_density(lambda x: -((x - 20) ** 2) / 2, scale=1e8, upper=40.0)
     lower, upper = found.scale * np.sinh(found.start), found.scale * np.sinh(found.stop)
@@ -610,7 +799,9 @@ def test_a_function_is_carried_once_the_whole_tail_of_its_series_is_small(kind: 
 
 
 def test_draws_of_a_surface_follow_the_slope_within_its_cells() -> None:
-    """Of a density that rises along a line over three cells, and is even along the other axis."""
+    """Of a density that rises along a line over three cells, and is even along the
+    other axis.
+    """
     p = np.outer([1.0, 2.0, 3.0], [0.25, 0.25, 0.5]) / 6
     surface = Surface(np.arange(4.0), np.array([0.0, 1.0, 2.0, 4.0]), p, 0.0)
     a, b = surface.draw(20_000, np.random.default_rng(0))
@@ -630,15 +821,21 @@ def test_a_series_has_converged_where_its_tail_is_small_on_either_side() -> None
     assert _has_converged(series, 0.0)
     for far in (1e-6, -1e-6):
         for place in (-1, -4):  # the last eighth
-            assert not _has_converged(np.r_[series[:place], far, series[place + 1 :] if place < -1 else []], 0.0)
-    assert _has_converged(np.r_[series[:-1], -1e-6], 1e10)  # of a height of which rounding leaves no more
+            assert not _has_converged(
+                np.r_[series[:place], far, series[place + 1 :] if place < -1 else []],
+                0.0,
+            )
+    # of a height of which rounding leaves no more
+    assert _has_converged(np.r_[series[:-1], -1e-6], 1e10)
 
 
 @pytest.mark.parametrize("form", ["independent", "factors", "whole"])
 def test_errors_given_their_sum_are_the_regression_on_it(form: str) -> None:
     rng = np.random.default_rng(0)
     variances, loadings = rng.uniform(0.5, 2, 5), rng.normal(size=(5, 2))
-    sigma = np.diag(variances) + (loadings @ loadings.T if form != "independent" else 0.0)
+    sigma = np.diag(variances) + (
+        loadings @ loadings.T if form != "independent" else 0.0
+    )
     noise = {
         "independent": Noise(variances),
         "factors": Noise(variances, loadings),
@@ -646,14 +843,20 @@ def test_errors_given_their_sum_are_the_regression_on_it(form: str) -> None:
     }[form]
     missing = rng.normal(size=(3, 5))
     expected = missing @ np.linalg.inv(sigma + 0.7 * np.eye(5)) @ sigma
-    np.testing.assert_allclose(_regress_on_sum(missing, noise, 0.7), expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        _regress_on_sum(missing, noise, 0.7), expected, rtol=1e-9
+    )
     drawn = draw_errors(noise, 40_000, rng)
-    mcse = np.sqrt((np.outer(np.diagonal(sigma), np.diagonal(sigma)) + sigma**2) / 40_000)
+    mcse = np.sqrt(
+        (np.outer(np.diagonal(sigma), np.diagonal(sigma)) + sigma**2) / 40_000
+    )
     assert (np.abs(np.cov(drawn.T) - sigma) < 5 * mcse).all()
 
 
 def test_the_spread_between_predictors_is_weighed_by_both_parts() -> None:
-    """Nodes of tau_gamma against a fine sum: the deviations, the prior, and the evidence of the mean."""
+    """Nodes of tau_gamma against a fine sum: the deviations, the prior, and the
+    evidence of the mean.
+    """
     rng = np.random.default_rng(1)
     effect = rng.normal(size=(4, 1)) + rng.normal(0, 0.5, (4, 3))
     noise, prior = Noise(np.full(4, 0.04)), Prior(mu_sd=1.0, tau_scale=1.0)
@@ -668,47 +871,78 @@ def test_the_spread_between_predictors_is_weighed_by_both_parts() -> None:
         tau
     )  # 8 degrees of freedom of 12
     height += log_prior_tau(prior, tau) + np.log(tau)
-    height += [build(effect.mean(axis=1), Noise(0.04 + np.full(4, t**2 / 3))).log_evidence for t in tau]
+    height += [
+        build(effect.mean(axis=1), Noise(0.04 + np.full(4, t**2 / 3))).log_evidence
+        for t in tau
+    ]
     weight = np.exp(height - height.max())
     weight /= weight.sum()
     mean, second = (found.weight @ found.tau_gamma**p for p in (1, 2))
     assert mean == pytest.approx(weight @ tau, rel=1e-3)
     assert second == pytest.approx(weight @ tau**2, rel=5e-3)
-    parts = [build(effect.mean(axis=1), Noise(0.04 + np.full(4, t**2 / 3))) for t in tau]
+    parts = [
+        build(effect.mean(axis=1), Noise(0.04 + np.full(4, t**2 / 3))) for t in tau
+    ]
     means = np.stack([part.mean for part in parts])
     np.testing.assert_allclose(found.mean, weight @ means, rtol=1e-3, atol=1e-4)
-    square = weight @ np.stack([p.sd**2 + m**2 for p, m in zip(parts, means, strict=True)]) - (weight @ means) ** 2
+    square = (
+        weight @ np.stack([p.sd**2 + m**2 for p, m in zip(parts, means, strict=True)])
+        - (weight @ means) ** 2
+    )
     np.testing.assert_allclose(found.sd, np.sqrt(square), rtol=2e-3)
     below = weight @ np.stack([part.below(np.zeros(4)) for part in parts])
-    np.testing.assert_allclose(found.lfsr, np.minimum(below, 1 - below), rtol=5e-3, atol=1e-6)
+    np.testing.assert_allclose(
+        found.lfsr, np.minimum(below, 1 - below), rtol=5e-3, atol=1e-6
+    )
 
 
 def test_tau_is_searched_beyond_the_effects_and_their_priors() -> None:
-    """Where too few effects are left beside a flat center, the widest prior of a coefficient is an end, too."""
+    """Where too few effects are left beside a flat center, the widest prior of a
+    coefficient is an end, too.
+    """
     center = Design(np.ones((2, 2)), np.array([2.0, 50.0]))
-    few, many = Prior(mu_sd=2, tau="half_cauchy", tau_scale=1), Prior(mu_sd=2, tau_scale=1)
-    assert _tau_upper_bound(3.0, 2, center, few) == pytest.approx(3 * np.exp(2 + 36.0 / 1))
-    assert _tau_upper_bound(3.0, 1, center, few) == pytest.approx(50 * np.exp(2 + 36.0 / 2))
-    assert _tau_upper_bound(3.0, 9, center, many) == pytest.approx(3 * np.exp(2 + 36.0 / 10))
-    assert _tau_upper_bound(0.3, 9, center, many) == pytest.approx(1 * np.exp(2 + 36.0 / 10))
+    few, many = (
+        Prior(mu_sd=2, tau="half_cauchy", tau_scale=1),
+        Prior(mu_sd=2, tau_scale=1),
+    )
+    assert _tau_upper_bound(3.0, 2, center, few) == pytest.approx(
+        3 * np.exp(2 + 36.0 / 1)
+    )
+    assert _tau_upper_bound(3.0, 1, center, few) == pytest.approx(
+        50 * np.exp(2 + 36.0 / 2)
+    )
+    assert _tau_upper_bound(3.0, 9, center, many) == pytest.approx(
+        3 * np.exp(2 + 36.0 / 10)
+    )
+    assert _tau_upper_bound(0.3, 9, center, many) == pytest.approx(
+        1 * np.exp(2 + 36.0 / 10)
+    )
     wide = Prior(mu_sd=2, tau="uniform", tau_scale=1e9)
-    assert _tau_upper_bound(3.0, 9, center, wide) == pytest.approx(3 * np.exp(2 + 36.0 / 6))
+    assert _tau_upper_bound(3.0, 9, center, wide) == pytest.approx(
+        3 * np.exp(2 + 36.0 / 6)
+    )
     ends = Prior(mu_sd=2, tau="uniform", tau_scale=4)
     assert _tau_upper_bound(3.0, 9, center, ends) == 4
     assert _tau_upper_bound(3.0, 1, center, ends) == 4
 
 
-@pytest.mark.parametrize(("n", "width"), [(1, 1), (1000, 700), (5, 10**9), (100_000, 3), (7, 0)])
+@pytest.mark.parametrize(
+    ("n", "width"), [(1, 1), (1000, 700), (5, 10**9), (100_000, 3), (7, 0)]
+)
 def test_blocks_hold_each_row_once(n: int, width: int) -> None:
     blocks = cache_blocks(n, width)
-    np.testing.assert_array_equal(np.concatenate([np.arange(n)[part] for part in blocks]), np.arange(n))
+    np.testing.assert_array_equal(
+        np.concatenate([np.arange(n)[part] for part in blocks]), np.arange(n)
+    )
     assert all(part.stop - part.start == blocks[0].stop for part in blocks[:-1])
 
 
 @pytest.mark.parametrize("se", [1e-6, 1.0, 1e6])
 @pytest.mark.parametrize("n", [5, 12])
 def test_tau_of_effects_of_0_is_a_half_t_in_any_unit(se: float, n: int) -> None:
-    """Under a flat prior the density of tau is that of ``(se^2 + tau^2)^(-(n - 1) / 2)``: t with n - 2 df."""
+    """Under a flat prior the density of tau is that of
+    ``(se^2 + tau^2)^(-(n - 1) / 2)``: t with n - 2 df.
+    """
     tau = tau_posterior(np.zeros(n), Noise(np.full(n, se**2)), FLAT)
     p = np.array([0.01, 0.1, 0.5, 0.9, 0.99, 0.9999])
     expected = se * stats.t(n - 2).ppf((1 + p) / 2) / np.sqrt(n - 2)
@@ -717,8 +951,12 @@ def test_tau_of_effects_of_0_is_a_half_t_in_any_unit(se: float, n: int) -> None:
 
 @pytest.mark.parametrize("sd", [0.3, 1.0, 7.0])
 @pytest.mark.parametrize("middle", [0.0, 2.0, 15.0])
-def test_quantiles_of_0_and_1_are_the_ends_of_the_support(sd: float, middle: float) -> None:
-    line = resolve_density(lambda x: -(((x - middle) / sd) ** 2) / 2, scale=1.0, upper=100.0)
+def test_quantiles_of_0_and_1_are_the_ends_of_the_support(
+    sd: float, middle: float
+) -> None:
+    line = resolve_density(
+        lambda x: -(((x - middle) / sd) ** 2) / 2, scale=1.0, upper=100.0
+    )
     ends = np.sinh([line.start, line.stop])
     law = stats.truncnorm(-middle / sd, np.inf, middle, sd)
     found = line.quantile(np.array([0.0, 1.0, np.nextafter(1.0, 2.0), 1e-6, 1 - 1e-6]))
@@ -731,6 +969,8 @@ def test_quantiles_of_0_and_1_are_the_ends_of_the_support(sd: float, middle: flo
 
 @pytest.mark.parametrize("at", [0.3, 2.0, 40.0])
 def test_a_density_as_narrow_as_rounding_has_a_support_all_the_same(at: float) -> None:
-    start, stop = _narrow_support(lambda v: -(((v - at) / (1e-14 * at)) ** 2), 0.0, 50.0)
+    start, stop = _narrow_support(
+        lambda v: -(((v - at) / (1e-14 * at)) ** 2), 0.0, 50.0
+    )
     assert start <= at <= stop
     assert stop - start <= 1e-11 * at

@@ -1,4 +1,6 @@
-"""Weights of catalogue contrasts are exact: an arm that cancels has none, and no rounding noise is left."""
+"""Weights of catalogue contrasts are exact: an arm that cancels has none, and no
+rounding noise is left.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from causalgia.experiments.kit.variance import pairing_gain
         cg.experiments.spacing,
         cg.experiments.copies,
         cg.experiments.position,
-        lambda: cg.experiments.motif_pair(cg.Uniform(length=200), distances=range(15, 22), n_units=20),
+        lambda: cg.experiments.motif_pair(
+            cg.Uniform(length=200), distances=range(15, 22), n_units=20
+        ),
         cg.experiments.dose_response,
     ],
 )
@@ -25,7 +29,12 @@ def test_no_weight_is_rounding_noise(make):
 
 
 def test_weights_that_are_decimals_are_the_nearest_floats():
-    assert sorted(cg.experiments.copies().named_contrasts["rise"].values()) == [-0.9, -0.3, 0.3, 0.9]
+    assert sorted(cg.experiments.copies().named_contrasts["rise"].values()) == [
+        -0.9,
+        -0.3,
+        0.3,
+        0.9,
+    ]
     assert "untreated" not in cg.experiments.spacing().named_contrasts["rise"]
 
 
@@ -35,9 +44,13 @@ def test_contrasts_that_vary_by_rounding_alone_have_no_gain_of_pairing():
     whole = pairing_gain(outcomes, experiment)
     names = outcomes["arm"].to_numpy().astype(str).tolist()
     y, rng = outcomes["outcome"].to_numpy().copy(), np.random.default_rng(0)
-    y[:, names.index("1 copy")] = y[:, names.index("untreated")] + 1 + 1e-9 * rng.normal(size=y[:, 0].shape)
+    y[:, names.index("1 copy")] = (
+        y[:, names.index("untreated")] + 1 + 1e-9 * rng.normal(size=y[:, 0].shape)
+    )
     rounded = outcomes.assign(outcome=(outcomes["outcome"].dims, y))
-    noisy = pairing_gain(rounded.assign(answer_floor=outcomes["answer_floor"] * 0 + 1e-7), experiment)
+    noisy = pairing_gain(
+        rounded.assign(answer_floor=outcomes["answer_floor"] * 0 + 1e-7), experiment
+    )
     assert "1 copy" in whole["contrast"]
     assert "1 copy" not in noisy["contrast"]
     assert float(noisy["gain"].max()) < 100

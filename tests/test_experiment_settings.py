@@ -1,4 +1,6 @@
-"""What settings of the catalogue may be: null models, words, motifs by name, file or table; and the sites they add."""
+"""What settings of the catalogue may be: null models, words, motifs by name, file or
+table; and the sites they add.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def refused(message: str):
     return pytest.raises(DesignError, match=re.escape(message))
 
 
-# --- null models ------------------------------------------------------------------------------------------------------
+# --- null models ----------------------------------------------------------------------
 
 OF_BACKGROUNDS = [
     name
@@ -40,22 +42,35 @@ OF_BACKGROUNDS = [
 
 
 @pytest.mark.parametrize("name", OF_BACKGROUNDS)
-@pytest.mark.parametrize("null", ["uniform", 5, None, ["ACGT"], np.zeros((2, 4)), cg.Uniform])
+@pytest.mark.parametrize(
+    "null", ["uniform", 5, None, ["ACGT"], np.zeros((2, 4)), cg.Uniform]
+)
 def test_what_is_no_null_model_is_refused_by_every_experiment(name, null):
     with pytest.raises(DesignError, match="is not a null model, such as cg.Uniform"):
         getattr(cg.experiments, name)(null)
 
 
-# --- words and motifs -------------------------------------------------------------------------------------------------
+# --- words and motifs -----------------------------------------------------------------
 
 
 def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
     path = tmp_path / "toy.meme"
     path.write_text(MEME)
-    assert [as_site(word, "word") for word in ("ugcaug", "WGATAR", "SRY")] == ["UGCAUG", "WGATAR", "SRY"]
+    assert [as_site(word, "word") for word in ("ugcaug", "WGATAR", "SRY")] == [
+        "UGCAUG",
+        "WGATAR",
+        "SRY",
+    ]
     assert as_site("GATA1", "word") == as_site("MA0035", "word") == cg.motif("GATA1")
-    assert as_site(PFM, "word") == as_site(dict(zip("ACGT", PFM.T, strict=True)), "word") == cg.motif(PFM)
-    from_file = [as_site(given, "word") for given in (path, str(path), {"file": str(path), "motif": "toy"})]
+    assert (
+        as_site(PFM, "word")
+        == as_site(dict(zip("ACGT", PFM.T, strict=True)), "word")
+        == cg.motif(PFM)
+    )
+    from_file = [
+        as_site(given, "word")
+        for given in (path, str(path), {"file": str(path), "motif": "toy"})
+    ]
     assert {motif.consensus for motif in from_file} == {"GA"}
 
 
@@ -67,8 +82,12 @@ def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
         lambda given: cg.experiments.spacing(word=given, distances=[9, 10], n_units=20),
         lambda given: cg.experiments.flanks(word=given, n_units=20),
         lambda given: cg.experiments.composition_bias(word=given, n_units=20),
-        lambda given: cg.experiments.motif_pair(first=given, second="AACAAT", distances=[12, 20], n_units=20),
-        lambda given: cg.experiments.motif_pairs(motifs={"a": given, "b": "AACAAT"}, distances=[20], n_units=20),
+        lambda given: cg.experiments.motif_pair(
+            first=given, second="AACAAT", distances=[12, 20], n_units=20
+        ),
+        lambda given: cg.experiments.motif_pairs(
+            motifs={"a": given, "b": "AACAAT"}, distances=[20], n_units=20
+        ),
     ],
 )
 def test_sites_come_by_name_and_table_and_near_names_are_suggested(ask):
@@ -80,7 +99,8 @@ def test_sites_come_by_name_and_table_and_near_names_are_suggested(ask):
 
 def test_a_pattern_that_is_no_word_is_pointed_to_motif():
     with refused(
-        "letter '1' at position 4 is not an IUPAC letter (ACGTURYSWKMBDHVN); a motif by its name or file is cg.mo"
+        "letter '1' at position 4 is not an IUPAC letter (ACGTURYSWKMBDHVN); a motif "
+        "by its name or file is cg.mo"
     ):
         cg.Embed("GATA1", at=3)
     with refused("cg.motif() makes a Motif of a table"):
@@ -103,13 +123,15 @@ def test_words_that_are_none(words, said):
         cg.experiments.word_screen(words=words, n_units=20)
 
 
-# --- sites that neighboring sites make --------------------------------------------------------------------------------
+# --- sites that neighboring sites make ------------------------------------------------
 
 ADDITIVE = Oracle(Word("UGCAUG", 3.0), Word("GGG", 0.2), scale="score")
 
 
 def sentences(experiment) -> tuple[str, ...]:
-    return experiment.analyze(cg.run(experiment, ADDITIVE, rng=0, progress=False), rng=0).sentences
+    return experiment.analyze(
+        cg.run(experiment, ADDITIVE, rng=0, progress=False), rng=0
+    ).sentences
 
 
 @pytest.mark.parametrize(
@@ -126,7 +148,9 @@ def sentences(experiment) -> tuple[str, ...]:
 def test_share_of_backgrounds_in_which_copies_make_one_more(at, truth):
     experiment = cg.experiments.copies(at=at, n_units=50)
     found = further_sites(experiment, f"{len(at)} copies", key=1)
-    assert found["UGCAUG"] == pytest.approx(truth, abs=4 * np.sqrt(truth * (1 - truth) / 2_000))
+    assert found["UGCAUG"] == pytest.approx(
+        truth, abs=4 * np.sqrt(truth * (1 - truth) / 2_000)
+    )
 
 
 def test_sites_that_abut_make_one_more_without_any_letters_between():
@@ -153,13 +177,18 @@ def test_a_motif_s_further_instances_count():
 
 def test_the_answer_says_it_where_it_is_more_than_one_percent():
     once = re.compile(
-        r'In 1\d % of backgrounds the sites of "3 copies" and the letters between them read UGCAUG once more, on '
+        r'In 1\d % of backgrounds the sites of "3 copies" and the letters between them '
+        r"read UGCAUG once more, on "
         r"either strand: its effect is part of the curvature and the excess\."
     )
-    assert once.fullmatch(sentences(cg.experiments.copies(at="published", n_units=200))[-1])
+    assert once.fullmatch(
+        sentences(cg.experiments.copies(at="published", n_units=200))[-1]
+    )
     assert len(sentences(cg.experiments.copies(at=(4, 13, 22), n_units=200))) == 1
     *_, said = sentences(cg.experiments.spacing(distances=[4, 8, 9], n_units=200))
-    assert re.match(r'In \d % of backgrounds the sites of "UGCAUG at 14, UGCAUG at 22"', said)
+    assert re.match(
+        r'In \d % of backgrounds the sites of "UGCAUG at 14, UGCAUG at 22"', said
+    )
     assert said.endswith("is part of the interaction at 8.")
     assert len(sentences(cg.experiments.spacing(n_units=200))) == 1
 
@@ -167,28 +196,44 @@ def test_the_answer_says_it_where_it_is_more_than_one_percent():
 @pytest.mark.parametrize("name", OF_BACKGROUNDS)
 def test_a_region_that_cannot_be_is_refused_when_the_experiment_is_made(name):
     build = getattr(cg.experiments, name)
-    with pytest.raises(DesignError, match="without a ROPE there is no verdict; give two numbers"):
+    with pytest.raises(
+        DesignError, match="without a ROPE there is no verdict; give two numbers"
+    ):
         build(rope=None)
     if name != "word_screen":
         with pytest.raises(
-            DesignError, match="rope = 'placebo' needs contrasts of 40 or more placebo words, and there are 0"
+            DesignError,
+            match=(
+                "rope = 'placebo' needs contrasts of 40 or more placebo words, and "
+                "there are 0"
+            ),
         ):
             build(rope="placebo")
 
 
-# --- defaults follow the background -----------------------------------------------------------------------------------
+# --- defaults follow the background ---------------------------------------------------
 
 
 @pytest.mark.parametrize("name", OF_BACKGROUNDS)
 def test_default_places_follow_the_length_of_the_background(name):
-    """Nothing of a default lies where a site of 41-nt RNA would: what is written is about the center, or spread."""
+    """Nothing of a default lies where a site of 41-nt RNA would: what is written is
+    about the center, or spread.
+    """
     build = getattr(cg.experiments, name)
     written = []
     for length in (150, 151):
-        experiment = build(cg.Uniform(length=length), **({"distances": [20]} if "motif_pair" in name else {}))
-        layouts = [arm.intervention.lay(Layout(length)).written for arm in experiment.named_arms[1:]]
+        experiment = build(
+            cg.Uniform(length=length),
+            **({"distances": [20]} if "motif_pair" in name else {}),
+        )
+        layouts = [
+            arm.intervention.lay(Layout(length)).written
+            for arm in experiment.named_arms[1:]
+        ]
         spans = [(span.start, span.stop) for layout in layouts for span in layout]
-        written.append((min(start for start, _ in spans), max(stop for _, stop in spans)))
+        written.append(
+            (min(start for start, _ in spans), max(stop for _, stop in spans))
+        )
     (first, last), (_, further) = written
     assert last > 150 / 2 or first > 150 / 2 - 41
     if name not in ("composition_bias", "position", "fractional_factorial"):
@@ -202,19 +247,25 @@ def test_in_41_bases_the_defaults_are_the_published_places():
     assert at(e.word_screen(words=["UGCAUG"], n_units=5), 1) == 17
     assert at(e.affinity(n_units=5), 1) == 17
     assert at(e.word_mutagenesis(n_units=5), 1) == 17
-    assert str(e.hairpin(n_units=5).named_arms[3].intervention) == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
+    assert (
+        str(e.hairpin(n_units=5).named_arms[3].intervention)
+        == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
+    )
     assert [at(e.composition_bias(n_units=5), i) for i in (1, 2)] == [17, 34]
     assert str(e.copies(at="published", n_units=5).named_arms[3].intervention) == (
         "do(x[4:10] = UGCAUG, x[12:18] = UGCAUG, x[20:26] = UGCAUG)"
     )
 
 
-# --- which kind of claim ----------------------------------------------------------------------------------------------
+# --- which kind of claim --------------------------------------------------------------
 
 
 def test_every_experiment_states_its_kind_of_claim():
     kinds = {name: entry.claims for name, entry in cg.experiments.entries().items()}
-    assert {name for name, kind in kinds.items() if kind == "screening"} == {"word_screen", "variants"}
+    assert {name for name, kind in kinds.items() if kind == "screening"} == {
+        "word_screen",
+        "variants",
+    }
     assert set(kinds.values()) == {"confirmatory", "screening"}
     for name in OF_BACKGROUNDS:
         made = getattr(cg.experiments, name)()
@@ -224,29 +275,40 @@ def test_every_experiment_states_its_kind_of_claim():
 
 
 def test_thirty_exchangeable_contrasts_are_screened_by_a_posterior():
-    words = [f"A{a}{b}C" for a in "ACGT" for b in "ACGT"] + [f"G{a}{b}C" for a in "ACGT" for b in "ACGT"]
+    words = [f"A{a}{b}C" for a in "ACGT" for b in "ACGT"] + [
+        f"G{a}{b}C" for a in "ACGT" for b in "ACGT"
+    ]
     make = cg.experiments.word_screen
     assert make(words=words[:29], rope=(-0.1, 0.1)).analysis.error == "bh"
     assert make(words=words[:30], rope=(-0.1, 0.1)).analysis.error == "local"
-    assert make(words=words[:30]).analysis.error == "bh"  # the placebo words are what effects without anything are like
+    # the placebo words are what effects without anything are like
+    assert make(words=words[:30]).analysis.error == "bh"
     kept = cg.Analysis.from_toml(make(words=words[:30]).analysis.to_toml())
     assert kept.exchangeable is True
 
 
-# --- a task without a spread ------------------------------------------------------------------------------------------
+# --- a task without a spread ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in OF_BACKGROUNDS if "motif_pair" not in name])
+@pytest.mark.parametrize(
+    "name", [name for name in OF_BACKGROUNDS if "motif_pair" not in name]
+)
 def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
     def answers(x):
         gc = np.asarray(x)[:, 1:3].sum((1, 2))
         return np.stack([gc, 0 * gc, 2 * gc], axis=1)
 
-    settings = {"n_units": 60} | ({"words": ["UGCAUG", "AAAAAA"]} if name == "word_screen" else {})
+    settings = {"n_units": 60} | (
+        {"words": ["UGCAUG", "AAAAAA"]} if name == "word_screen" else {}
+    )
     experiment = getattr(cg.experiments, name)(**settings)
-    predictor = cg.FunctionPredictor(answers, tasks=["gc", "dead", "twice"], scale="bases")
+    predictor = cg.FunctionPredictor(
+        answers, tasks=["gc", "dead", "twice"], scale="bases"
+    )
     with pytest.warns(DegenerateWarning) as caught:
-        answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(
+            cg.run(experiment, predictor, rng=0, progress=False), rng=0
+        )
     assert any("no verdict on task 'dead'" in str(one.message) for one in caught)
     assert answer.tasks == ["gc", "twice"]
     assert answer.estimates["task"].values.tolist() == ["gc", "dead", "twice"]
@@ -257,6 +319,11 @@ def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
 
 def test_a_control_that_never_varies_still_ends_the_trial():
     experiment = cg.experiments.copies(n_units=60)
-    dead = cg.FunctionPredictor(lambda x: np.asarray(x)[:, 0, 7:13].sum(1) * 0.0, tasks=["dead"], scale="bases")
-    with pytest.warns(DegenerateWarning), pytest.raises(CausalgiaError, match="do not vary|does not vary"):
+    dead = cg.FunctionPredictor(
+        lambda x: np.asarray(x)[:, 0, 7:13].sum(1) * 0.0, tasks=["dead"], scale="bases"
+    )
+    with (
+        pytest.warns(DegenerateWarning),
+        pytest.raises(CausalgiaError, match="do not vary|does not vary"),
+    ):
         experiment.analyze(cg.run(experiment, dead, rng=0, progress=False), rng=0)

@@ -1,4 +1,6 @@
-"""Every experiment of the catalogue on an ensemble with two tasks: it answers about each, and over the predictors."""
+"""Every experiment of the catalogue on an ensemble with two tasks: it answers about
+each, and over the predictors.
+"""
 
 from __future__ import annotations
 
@@ -21,34 +23,52 @@ TASKS = ("a", "b")
 
 
 def ensemble() -> cg.Ensemble:
-    """Return two oracles with two tasks that agree in kind: words, a bias, and a pair."""
+    """Return two oracles with two tasks that agree in kind: words, a bias, and a
+    pair.
+    """
     terms = (
         Word("UGCAUG", 2.0),
         Word("GCUGG", 1.0),
-        *(Word(letters, weight) for letters, weight in (("A", 0.05), ("C", -0.04), ("GG", 0.1))),
+        *(
+            Word(letters, weight)
+            for letters, weight in (("A", 0.05), ("C", -0.04), ("GG", 0.1))
+        ),
         EndGC(-0.5, last=8),
         Pair("UGCAUG", "GCUGG", bonus=0.5, min_distance=6, reach=20),
     )
     members = [
-        Oracle(*terms, tasks=list(TASKS), weights=[[w] * len(terms), [w / 2] * len(terms)], scale="z")
+        Oracle(
+            *terms,
+            tasks=list(TASKS),
+            weights=[[w] * len(terms), [w / 2] * len(terms)],
+            scale="z",
+        )
         for w in (1.0, 0.8)
     ]
     return cg.Ensemble(members, names=list(MEMBERS))
 
 
 def real(n: int = 40) -> list[str]:
-    rows = ["".join(row) for row in np.random.default_rng(5).choice(list("ACGU"), (n, 41))]
+    rows = [
+        "".join(row) for row in np.random.default_rng(5).choice(list("ACGU"), (n, 41))
+    ]
     return [row[:10] + "UGCAUG" + row[16:26] + "GCUGG" + row[31:] for row in rows]
 
 
 def negatives(n: int = 60) -> list[str]:
-    rows = ("".join(row) for row in np.random.default_rng(6).choice(list("ACGU"), (2 * n, 41)))
+    rows = (
+        "".join(row)
+        for row in np.random.default_rng(6).choice(list("ACGU"), (2 * n, 41))
+    )
     return [row for row in rows if "GCAUG" not in row and "CAUGC" not in row][:n]
 
 
 TILES = [(8, 18), (18, 24), (24, 33)]
 AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "word_screen": ([], {"words": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80}),
+    "word_screen": (
+        [],
+        {"words": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80},
+    ),
     "word_mutagenesis": ([], {"word": "GCUGG"}),
     "position": ([], {}),
     "affinity": ([], {}),
@@ -57,8 +77,14 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "context_dependence": ([real()], {"element": (10, 16), "n_draws": 2}),
     "necessity": ([real()], {"tiles": TILES, "n_draws": 2}),
     "sufficiency": ([real()], {"tiles": TILES, "n_draws": 2}),
-    "tile_placement": ([real()], {"tile": (9, 17), "at": [0, 9, 31], "tss": (18, 30), "n_draws": 2}),
-    "tile_copies": ([real()], {"tile": (9, 17), "at": [0, 9, 31], "tss": (18, 30), "n_draws": 2}),
+    "tile_placement": (
+        [real()],
+        {"tile": (9, 17), "at": [0, 9, 31], "tss": (18, 30), "n_draws": 2},
+    ),
+    "tile_copies": (
+        [real()],
+        {"tile": (9, 17), "at": [0, 9, 31], "tss": (18, 30), "n_draws": 2},
+    ),
     "tile_interactions": ([real()], {"tiles": [(8, 18), (24, 33)], "n_draws": 2}),
     "greedy_round": ([real()], {"tiles": TILES, "chosen": [(18, 24)], "n_draws": 2}),
     "hairpin": ([], {}),
@@ -66,8 +92,14 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "occlusion": ([real()], {"motif": "UGCAUG", "fills": ["uniform"], "n_draws": 2}),
     "knock_in": ([negatives()], {"motif": "UGCAUG"}),
     "flanks": ([], {"width": 3, "n_flanks": 6}),
-    "motif_pair": ([cg.Uniform(length=41)], {"first": "UGCAUG", "second": "GCUGG", "distances": [7, 10, 13]}),
-    "motif_pairs": ([cg.Uniform(length=41)], {"motifs": {"R": "UGCAUG", "V": "GCUGG"}, "distances": [8, 12]}),
+    "motif_pair": (
+        [cg.Uniform(length=41)],
+        {"first": "UGCAUG", "second": "GCUGG", "distances": [7, 10, 13]},
+    ),
+    "motif_pairs": (
+        [cg.Uniform(length=41)],
+        {"motifs": {"R": "UGCAUG", "V": "GCUGG"}, "distances": [8, 12]},
+    ),
     "variants": ([], {"length": 41}),
     "dose_response": ([], {}),
     "grammar_screen": ([cg.Uniform(length=41)], {"spacing": (2, 8)}),
@@ -78,10 +110,14 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
 def made(name: str, folder: Path) -> cg.experiments.Experiment:
     arguments, settings = AT_41[name]
     if name == "variants":
-        (folder / "genome.fa").write_text(">chr1\n" + "".join(real()).replace("U", "T") + "\n")
+        (folder / "genome.fa").write_text(
+            ">chr1\n" + "".join(real()).replace("U", "T") + "\n"
+        )
         (folder / "two.vcf").write_text("chr1\t422\trs1\tG\tA\nchr1\t519\trs2\tG\tA\n")
         arguments = [folder / "two.vcf", folder / "genome.fa"]
-    if name not in ("variants", "word_screen") and not any(isinstance(one, list) for one in arguments):
+    if name not in ("variants", "word_screen") and not any(
+        isinstance(one, list) for one in arguments
+    ):
         settings = {**settings, "n_units": 60}
     return cg.experiments.build(name, *arguments, settings=settings)
 
@@ -93,15 +129,21 @@ def test_all_of_the_catalogue_is_here() -> None:
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @pytest.mark.parametrize("name", AT_41)
-def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(name: str, tmp_path: Path) -> None:
+def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(
+    name: str, tmp_path: Path
+) -> None:
     experiment = made(name, tmp_path)
     assert experiment.null.length == 41
-    answer = experiment.analyze(cg.run(experiment, ensemble(), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, ensemble(), rng=0, progress=False), rng=0
+    )
     own = [said for said in answer.sentences if ", over 2 predictors" not in said]
     assert answer.estimates["ace"].sizes["model"] == 2
     for task in TASKS:
         for member in MEMBERS:
-            assert any(said.startswith(f"Task {task}, model {member}") for said in own), (task, member, own)
+            assert any(
+                said.startswith(f"Task {task}, model {member}") for said in own
+            ), (task, member, own)
     assert "nan" not in " ".join(answer.sentences)
     assert answer.save(tmp_path / "figure.png", task="b").stat().st_size > 5_000
 
@@ -109,31 +151,51 @@ def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(name:
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @pytest.mark.parametrize("name", AT_41)
-def test_an_experiment_answers_about_the_difference_between_tasks(name: str, tmp_path: Path) -> None:
+def test_an_experiment_answers_about_the_difference_between_tasks(
+    name: str, tmp_path: Path
+) -> None:
     experiment = made(name, tmp_path)
-    experiment = replace(experiment, analysis=replace(experiment.analysis, tasks=["a", "a - b"]))
+    experiment = replace(
+        experiment, analysis=replace(experiment.analysis, tasks=["a", "a - b"])
+    )
     oracle = ensemble().members[0]
-    answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, oracle, rng=0, progress=False), rng=0
+    )
     assert answer.tasks == ["a", "a - b"]
     assert any(said.startswith("Task a - b") for said in answer.sentences)
     assert "nan" not in " ".join(answer.sentences)
-    each = cg.estimate(cg.contrast(cg.run(made(name, tmp_path), oracle, rng=0, progress=False)))["ace"]
+    each = cg.estimate(
+        cg.contrast(cg.run(made(name, tmp_path), oracle, rng=0, progress=False))
+    )["ace"]
     found = answer.estimates["ace"].sel(task="a - b")
-    common = [name for name in found["contrast"].to_numpy() if name in each["contrast"].to_numpy()]
+    common = [
+        name
+        for name in found["contrast"].to_numpy()
+        if name in each["contrast"].to_numpy()
+    ]
     assert common
-    difference = each.sel(task="a", contrast=common) - each.sel(task="b", contrast=common)
+    difference = each.sel(task="a", contrast=common) - each.sel(
+        task="b", contrast=common
+    )
     np.testing.assert_allclose(found.sel(contrast=common), difference, atol=1e-9)
     assert answer.save(tmp_path / "figure.png", task="a - b").stat().st_size > 5_000
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_gain_of_pairing_is_that_of_the_planned_difference() -> None:
-    experiment = cg.experiments.copies(cg.Uniform(length=41), word="UGCAUG", at=(4, 16), n_units=60)
+    experiment = cg.experiments.copies(
+        cg.Uniform(length=41), word="UGCAUG", at=(4, 16), n_units=60
+    )
     planned = replace(experiment, analysis=replace(experiment.analysis, tasks="a - b"))
     outcomes = cg.run(planned, ensemble(), rng=0, progress=False)
     found = cg.experiments.pairing_gain(outcomes, planned)
     y = outcomes["outcome"].sel(task="a") - outcomes["outcome"].sel(task="b")
-    by_hand = outcomes.drop_dims("task").assign(outcome=y.expand_dims(task=["a - b"], axis=2)).drop_attrs()
+    by_hand = (
+        outcomes.drop_dims("task")
+        .assign(outcome=y.expand_dims(task=["a - b"], axis=2))
+        .drop_attrs()
+    )
     expected = cg.experiments.pairing_gain(by_hand, experiment)
     assert found["task"].values.tolist() == ["a - b"]
     np.testing.assert_allclose(found["gain"], expected["gain"], rtol=1e-9)
@@ -144,17 +206,31 @@ def test_the_gain_of_pairing_is_that_of_the_planned_difference() -> None:
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> None:
-    """Position 0 hardly matters: its letters are the shortest, though the word with each of them works."""
+    """Position 0 hardly matters: its letters are the shortest, though the word with
+    each of them works.
+    """
     spelled = {"AGCAUG": 2.8, "CGCAUG": 2.6, "GGCAUG": 2.7, "UGCAUG": 3.0}
-    members = [Oracle(*(Word(word, scale * w) for word, w in spelled.items()), scale="z") for scale in (1.0, 0.5)]
+    members = [
+        Oracle(*(Word(word, scale * w) for word, w in spelled.items()), scale="z")
+        for scale in (1.0, 0.5)
+    ]
     experiment = cg.experiments.word_mutagenesis(n_units=60)
-    answer = experiment.analyze(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0
+    )
     found = answer.findings["logo"]["ace"].squeeze("task")
     for model in found["model"].to_numpy():
         whole = answer.estimates["ace"].sel(contrast="UGCAUG", model=model).item()
-        assert [found.sel(model=model, position=i, base=b).item() for i, b in enumerate("UGCAUG")] == [whole] * 6
+        assert [
+            found.sel(model=model, position=i, base=b).item()
+            for i, b in enumerate("UGCAUG")
+        ] == [whole] * 6
     axes = answer.draw()
-    assert axes.get_title("left").replace("\n", " ").startswith("word_mutagenesis, outcome, mean over 2 models")
+    assert (
+        axes.get_title("left")
+        .replace("\n", " ")
+        .startswith("word_mutagenesis, outcome, mean over 2 models")
+    )
     assert "minus the mean at the position" in axes.get_ylabel()
     mean = found.mean("model").to_numpy()
     tall = np.abs(mean - mean.mean(axis=1, keepdims=True)).sum(axis=1)
@@ -175,12 +251,31 @@ def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> No
     both = ensemble()
     outcomes = cg.run(experiment, both, rng=0, progress=False)
     found = across_predictors(outcomes, contrast="bias")
-    assert found["contrast"].to_numpy().tolist() == ["first: a", "first: b", "second: a", "second: b"]
-    ice = cg.contrast(outcomes)["ice"].sel(contrast="bias").transpose("unit", "model", "task").to_numpy()
-    np.testing.assert_allclose(found["covariance"].to_numpy()[..., 0], np.cov(ice.reshape(100, 4).T) / 100, atol=1e-12)
-    alone = [cg.run(experiment, member, rng=0, progress=False) for member in both.members]
+    assert found["contrast"].to_numpy().tolist() == [
+        "first: a",
+        "first: b",
+        "second: a",
+        "second: b",
+    ]
+    ice = (
+        cg.contrast(outcomes)["ice"]
+        .sel(contrast="bias")
+        .transpose("unit", "model", "task")
+        .to_numpy()
+    )
+    np.testing.assert_allclose(
+        found["covariance"].to_numpy()[..., 0],
+        np.cov(ice.reshape(100, 4).T) / 100,
+        atol=1e-12,
+    )
+    alone = [
+        cg.run(experiment, member, rng=0, progress=False) for member in both.members
+    ]
     listed = across_predictors(alone, contrast="bias")
-    assert listed["contrast"].to_numpy().tolist()[::2] == ["predictor 0: a", "predictor 1: a"]
+    assert listed["contrast"].to_numpy().tolist()[::2] == [
+        "predictor 0: a",
+        "predictor 1: a",
+    ]
     np.testing.assert_allclose(listed["ace"], found["ace"])
     np.testing.assert_allclose(listed["covariance"], found["covariance"])
     named = across_predictors({"x": outcomes, "y": alone[0]}, contrast="bias")
@@ -190,14 +285,29 @@ def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> No
 def test_predictors_of_different_experiments_are_refused() -> None:
     member = ensemble().members[0]
 
-    def run(null: cg.design.NullModel = cg.Uniform(length=41), rng: int = 0, **settings: Any) -> Any:  # noqa: B008
+    def run(
+        null: cg.design.NullModel = cg.Uniform(length=41),
+        rng: int = 0,
+        **settings: Any,  # noqa: B008
+    ) -> Any:
         settings = {"word": "UGCAUG", "n_units": 40} | settings
-        return cg.run(cg.experiments.composition_bias(null, **settings), member, rng=rng, progress=False)
+        return cg.run(
+            cg.experiments.composition_bias(null, **settings),
+            member,
+            rng=rng,
+            progress=False,
+        )
 
     one = run()
     for other, said in (
-        (run(at=2, bias="AAAA"), r"'x' and 'y' answered different experiments \(arm 'bias': do\(x\[34:40\]"),
-        (run(cg.Uniform(length=60), rng=3), "their null models: uniform random sequences of 41 bp; uniform .* 60 bp"),
+        (
+            run(at=2, bias="AAAA"),
+            r"'x' and 'y' answered different experiments \(arm 'bias': do\(x\[34:40\]",
+        ),
+        (
+            run(cg.Uniform(length=60), rng=3),
+            "their null models: uniform random sequences of 41 bp; uniform .* 60 bp",
+        ),
         (run(n_units=50, rng=3), "their designs"),
         (run().drop_vars("do").isel(arm=[0, 1, 2]), "different experiments"),
     ):
@@ -216,14 +326,26 @@ def test_predictors_of_different_experiments_are_refused() -> None:
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("own", [False, True])
 def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
-    """Its floor was nan: estimates of the same units were refused, those of separate ones kept it."""
+    """Its floor was nan: estimates of the same units were refused, those of separate
+    ones kept it.
+    """
     experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=100)
-    oracles = [Oracle(Word("ACG", 0.1), EndGC(w, last=8), scale="z") for w in (-0.9, -1.0, -1.1)]
-    outcomes = [cg.run(experiment, oracle, rng=own * k, progress=False) for k, oracle in enumerate(oracles)]
+    oracles = [
+        Oracle(Word("ACG", 0.1), EndGC(w, last=8), scale="z")
+        for w in (-0.9, -1.0, -1.1)
+    ]
+    outcomes = [
+        cg.run(experiment, oracle, rng=own * k, progress=False)
+        for k, oracle in enumerate(oracles)
+    ]
     known = across_predictors(outcomes, contrast="bias")
     outcomes[1] = outcomes[1].drop_vars(["answer_floor", "transform"])
     found = across_predictors(outcomes, contrast="bias")
-    assert found["floor"].values.ravel().tolist() == [known["floor"].values[0, 0], 0.0, known["floor"].values[2, 0]]
+    assert found["floor"].values.ravel().tolist() == [
+        known["floor"].values[0, 0],
+        0.0,
+        known["floor"].values[2, 0],
+    ]
     assert found["below_floor"].dtype == bool
     for name in ("ace", "se", "p", "skewness", *(["covariance"] if not own else [])):
         np.testing.assert_array_equal(found[name], known[name])
@@ -233,11 +355,19 @@ def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("own", [False, True])
 def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:
-    """Teeth: left out, four of four would be biased; of eight it is four, with three constant ones among them."""
+    """Teeth: left out, four of four would be biased; of eight it is four, with three
+    constant ones among them.
+    """
     experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=100)
-    acting = [Oracle(Word("ACG", 0.1), EndGC(w, last=8), scale="z") for w in (-0.9, -1.0, -1.1, -1.2, 0.01)]
+    acting = [
+        Oracle(Word("ACG", 0.1), EndGC(w, last=8), scale="z")
+        for w in (-0.9, -1.0, -1.1, -1.2, 0.01)
+    ]
     still = [Oracle(Word("A" * 20, 1e-3), scale="z")] * 3
-    outcomes = [cg.run(experiment, oracle, rng=own * k, progress=False) for k, oracle in enumerate([*acting, *still])]
+    outcomes = [
+        cg.run(experiment, oracle, rng=own * k, progress=False)
+        for k, oracle in enumerate([*acting, *still])
+    ]
     found = across_predictors(outcomes, contrast="bias")
     assert found["exact"].to_numpy().ravel().tolist() == [False] * 5 + [True] * 3
     for rope in ((-0.1, 0.1), "0.2 sd"):
@@ -257,17 +387,27 @@ def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:
 def test_a_share_of_estimates_is_that_of_their_posterior() -> None:
     estimates = cg.from_effects(np.linspace(-1, 1, 12), se=0.1)
     share = share_of_predictors(estimates, rope=(-0.4, 0.4), rng=3)
-    xr.testing.assert_equal(share, share_of_predictors(cg.infer(estimates, rng=3), rope=(-0.4, 0.4)))
+    xr.testing.assert_equal(
+        share, share_of_predictors(cg.infer(estimates, rng=3), rope=(-0.4, 0.4))
+    )
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
     experiment = cg.experiments.composition_bias(word="A" * 6, n_units=80)
     outcomes = [
-        cg.run(experiment, cg.FunctionPredictor(lambda x, k=k: k * x[:, 2, 34:36].sum(1) * 0 + k, scale="z"), rng=0)
+        cg.run(
+            experiment,
+            cg.FunctionPredictor(
+                lambda x, k=k: k * x[:, 2, 34:36].sum(1) * 0 + k, scale="z"
+            ),
+            rng=0,
+        )
         for k in range(3)
     ]
-    share = share_of_predictors(across_predictors(outcomes, contrast="bias"), rope=(-0.1, 0.1), rng=0)
+    share = share_of_predictors(
+        across_predictors(outcomes, contrast="bias"), rope=(-0.1, 0.1), rng=0
+    )
     assert (share[["share", "lower", "upper", "claimed"]].to_array() == 0).all()
     assert share.attrs["n_exact"] == share.attrs["n_predictors"] == 3
 
@@ -280,34 +420,50 @@ def test_placebo_words_have_no_order_to_agree_on() -> None:
     rng = np.random.default_rng(0)
     marked = np.arange(44) >= 4
     tables = {
-        name: cg.from_effects(np.r_[4.0, 3.0, 2.0, 1.0, rng.normal(0, 0.01, 40)], se=0.01).assign_coords(
-            placebo_word=("contrast", marked)
-        )
+        name: cg.from_effects(
+            np.r_[4.0, 3.0, 2.0, 1.0, rng.normal(0, 0.01, 40)], se=0.01
+        ).assign_coords(placebo_word=("contrast", marked))
         for name in ("profile", "shuffle")
     }
     table = agreement(tables)
     assert table.sizes["contrast"] == 4
     assert table["tau"].min().item() == table["clear"].min().item() == 1
     assert "every null model gives the same order (" in table.attrs["sentences"]
-    with pytest.raises(EstimateError, match="2 contrasts have no order to compare; .* beside placebo words"):
-        agreement({name: one.isel(contrast=[0, 1, *range(4, 44)]) for name, one in tables.items()})
+    with pytest.raises(
+        EstimateError,
+        match="2 contrasts have no order to compare; .* beside placebo words",
+    ):
+        agreement(
+            {
+                name: one.isel(contrast=[0, 1, *range(4, 44)])
+                for name, one in tables.items()
+            }
+        )
 
 
 def test_an_order_is_called_the_same_where_it_is() -> None:
     def said(b: list[float], se: float) -> str:
-        tables = {"x": cg.from_effects([1.0, 2.0, 3.0, 4.0], se=se), "y": cg.from_effects(b, se=se)}
+        tables = {
+            "x": cg.from_effects([1.0, 2.0, 3.0, 4.0], se=se),
+            "y": cg.from_effects(b, se=se),
+        }
         return str(agreement(tables, min_tau=0.5).attrs["sentences"])
 
     assert "every null model gives the same order (" in said([1.0, 2.0, 3.0, 4.0], 0.01)
     assert "the same order within error (" in said([1.0, 2.0, 4.0, 3.9], 0.1)
     assert "nearly the same order (" in said([1.0, 2.0, 4.0, 3.0], 0.01)
-    assert re.search(r"has its largest upper limit for '[23]', 0\.71 \[0\.\d+, \d", said([1.0, 2.0, 4.0, 3.0], 0.01))
+    assert re.search(
+        r"has its largest upper limit for '[23]', 0\.71 \[0\.\d+, \d",
+        said([1.0, 2.0, 4.0, 3.0], 0.01),
+    )
 
 
 def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> None:
     """numpy's overflow is an error in the tests."""
     tables = {
-        name: cg.from_effects([1.0, 0.5, 0.0], se=0.1).assign(se=(("contrast", "task"), [[0.1], [0.1], [0.0]]))
+        name: cg.from_effects([1.0, 0.5, 0.0], se=0.1).assign(
+            se=(("contrast", "task"), [[0.1], [0.1], [0.0]])
+        )
         for name in "abc"
     }
     table = agreement(tables)
@@ -322,9 +478,20 @@ def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> No
 
 
 @pytest.mark.torch
-def test_every_trained_network_prefers_a_loop_to_the_open_and_the_open_to_a_stem() -> None:
+def test_every_trained_network_prefers_a_loop_to_the_open_and_the_open_to_a_stem() -> (
+    None
+):
     experiment = cg.experiments.hairpin(n_units=120)
-    outcomes = cg.run(experiment, cg.zoo.ensemble("vts1_like", architecture="exponential"), rng=0, progress=False)
-    own = [said for said in experiment.analyze(outcomes, rng=0).sentences if ", model member" in said]
+    outcomes = cg.run(
+        experiment,
+        cg.zoo.ensemble("vts1_like", architecture="exponential"),
+        rng=0,
+        progress=False,
+    )
+    own = [
+        said
+        for said in experiment.analyze(outcomes, rng=0).sentences
+        if ", model member" in said
+    ]
     assert len(own) == 5
     assert all("loop > open > stem: " in said for said in own)

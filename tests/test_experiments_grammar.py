@@ -1,7 +1,9 @@
-"""The catalogue on networks whose training grammar is known: answers right in words and numbers, and none of nothing.
+"""The catalogue on networks whose training grammar is known: answers right in words and
+numbers, and none of nothing.
 
-Networks of DragoNN's simulations (Kundaje Lab, MIT): one motif, its number, its place, a spaced pair, one of three.
-What each data set held is in `truth.json` beside them; three of the networks learned nothing of it.
+Networks of DragoNN's simulations (Kundaje Lab, MIT): one motif, its number, its place,
+a spaced pair, one of three. What each data set held is in `truth.json` beside them;
+three of the networks learned nothing of it.
 """
 
 from __future__ import annotations
@@ -22,14 +24,28 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.torch,
     pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning"),
-    pytest.mark.skipif(not FOLDER.exists(), reason="the networks of known grammar are not beside the repository"),
+    pytest.mark.skipif(
+        not FOLDER.exists(),
+        reason="the networks of known grammar are not beside the repository",
+    ),
 ]
 ROPE = (-0.5, 0.5)  # logits: less than what a network makes of one weak site
 NOTHING = ("single_n1000", "counting_n1000", "heterodimer_n1000")
 COUNTING = ("counting_n2000", "counting_n6000", "counting_n12000", "counting_filters20")
-LOCALIZATION = ("localization_n1000", "localization_n4000", "localization_n12000", "localization_filters20")
-PAIRS = ("heterodimer_n5000", "heterodimer_n8000", "heterodimer_n12000", "heterodimer_filters20")
-SHARP = ("heterodimer_n12000", "heterodimer_filters20")  # those that tell a gap of 2 from one of 1
+LOCALIZATION = (
+    "localization_n1000",
+    "localization_n4000",
+    "localization_n12000",
+    "localization_filters20",
+)
+PAIRS = (
+    "heterodimer_n5000",
+    "heterodimer_n8000",
+    "heterodimer_n12000",
+    "heterodimer_filters20",
+)
+# those that tell a gap of 2 from one of 1
+SHARP = ("heterodimer_n12000", "heterodimer_filters20")
 
 
 @cache
@@ -45,12 +61,16 @@ def network(name: str):
     known = truth()["networks"][name]
     weights = FOLDER / f"{name}.safetensors"
     loader = f"{FOLDER / 'arch.py'}:load"
-    return load_predictor(loader, weights=weights, announce=None, tasks=known["tasks"], scale="logit")
+    return load_predictor(
+        loader, weights=weights, announce=None, tasks=known["tasks"], scale="logit"
+    )
 
 
 def backgrounds(name: str):
     length = truth()["grammars"][truth()["networks"][name]["grammar"]]["length"]
-    return cg.Genomic(of=decode(np.load(FOLDER / "backgrounds.npz")[f"tokens_{length}"]))
+    return cg.Genomic(
+        of=decode(np.load(FOLDER / "backgrounds.npz")[f"tokens_{length}"])
+    )
 
 
 def asked(name: str, experiment: cg.experiments.Experiment):
@@ -74,15 +94,21 @@ def placed(name: str, at=None):
     return asked(name, cg.experiments.position(backgrounds(name), **settings))[1]
 
 
-# --- one motif --------------------------------------------------------------------------------------------------------
+# --- one motif ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["single_n6000", "single_n12000"])
 def test_a_single_site_raises_the_logit_wherever_it_lies_and_on_either_strand(name):
     answer = placed(name)
-    assert " is flat: the word increases the outcome at every place; " in answer.sentences[0]
+    assert (
+        " is flat: the word increases the outcome at every place; "
+        in answer.sentences[0]
+    )
     site = word("TAL1_known4")
-    arms = {"none": cg.Untreated(), **{s: cg.Embed(site, at=240, strand=s) for s in "+-"}}
+    arms = {
+        "none": cg.Untreated(),
+        **{s: cg.Embed(site, at=240, strand=s) for s in "+-"},
+    }
     design = cg.Design(null=backgrounds(name), arms=arms, n_units=200)
     outcomes = cg.run(design, network(name), rng=0, progress=False)
     found = cg.estimate(cg.contrast(outcomes, control="none"))
@@ -105,15 +131,24 @@ def test_letters_of_the_site_matter_and_no_change_makes_it_much_better():
     assert (gap[certain, 3] - gap[certain, 2]).min() > 1
 
 
-# --- number -----------------------------------------------------------------------------------------------------------
+# --- number ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", COUNTING)
-def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_three(name):
+def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_three(
+    name,
+):
     outcomes, answer = counted(name)
-    assert "1 to 5 copies are additive relative to the sum of the same sites alone, " in answer.sentences[0]
+    assert (
+        "1 to 5 copies are additive relative to the sum of the same sites alone, "
+        in answer.sentences[0]
+    )
     assert verdict(answer, "rise") == "increases"
-    effect = answer.decisions["ace"].squeeze().sel(contrast=["1 copy", *(f"{n} copies" for n in range(2, 6))])
+    effect = (
+        answer.decisions["ace"]
+        .squeeze()
+        .sel(contrast=["1 copy", *(f"{n} copies" for n in range(2, 6))])
+    )
     assert (np.diff(effect, prepend=0) > 1).all()
     level = outcomes["outcome"].mean("unit").squeeze()
     assert level.sel(arm="2 copies") < 0.1  # one of the four says .51 for two sites
@@ -122,10 +157,13 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
 
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
-    assert " is flat: the word increases the outcome at every place; " in placed(name).sentences[0]
+    assert (
+        " is flat: the word increases the outcome at every place; "
+        in placed(name).sentences[0]
+    )
 
 
-# --- place ------------------------------------------------------------------------------------------------------------
+# --- place ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", LOCALIZATION)
@@ -134,29 +172,45 @@ def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
     places = [50, 150, 250, 350, 450, 500, 550, 650, 850, 950]
     answer = placed(name, places)
     for at in places:
-        assert verdict(answer, f"at {at}") == ("increases" if low <= at < high - 10 else "decreases"), at
-    said = " is uneven: the word increases the outcome at 450, 500 and 550, decreases it at 50, 150, "
+        assert verdict(answer, f"at {at}") == (
+            "increases" if low <= at < high - 10 else "decreases"
+        ), at
+    said = (
+        " is uneven: the word increases the outcome at 450, 500 and 550, decreases it "
+        "at 50, 150, "
+    )
     assert said in answer.sentences[0]
 
 
-# --- two motifs -------------------------------------------------------------------------------------------------------
+# --- two motifs -----------------------------------------------------------------------
 
 
 def paired(name: str, **settings):
     first, second = word("SPI1_known4"), word("IRF_known20")
     experiment = cg.experiments.motif_pair(
-        backgrounds(name), first=first, second=second, n_units=150, rope=(-1, 1), **settings
+        backgrounds(name),
+        first=first,
+        second=second,
+        n_units=150,
+        rope=(-1, 1),
+        **settings,
     )
     return asked(name, experiment)[1]
 
 
 def together(answer) -> dict[tuple[str, str], set[int]]:
-    """Return arrangement -> distances at which the pair itself increases the outcome."""
-    rows = answer.decisions.isel(contrast=answer.decisions["asks"].to_numpy() == "pair").squeeze("task")
+    """Return arrangement -> distances at which the pair itself increases the
+    outcome.
+    """
+    rows = answer.decisions.isel(
+        contrast=answer.decisions["asks"].to_numpy() == "pair"
+    ).squeeze("task")
     found: dict[tuple[str, str], set[int]] = {}
     for i in np.flatnonzero(rows["verdict"].to_numpy() == "increases"):
         row = rows.isel(contrast=int(i))
-        found.setdefault((row["orientation"].item(), row["order"].item()), set()).add(int(row["distance"].item()))
+        found.setdefault((row["orientation"].item(), row["order"].item()), set()).add(
+            int(row["distance"].item())
+        )
     return found
 
 
@@ -167,32 +221,49 @@ def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     distances = [14, 15, 16, 17, 18, 19, 20, 22, 34]
     answer = paired(name, distances=distances)
     found = together(answer)
-    assert set(found) <= {("++", "downstream"), ("--", "upstream"), ("--", "downstream")}
-    spilled = set() if name in SHARP else {15, 20}  # half-trained networks answer to a base more or less
+    assert set(found) <= {
+        ("++", "downstream"),
+        ("--", "upstream"),
+        ("--", "downstream"),
+    }
+    # half-trained networks answer to a base more or less
+    spilled = set() if name in SHARP else {15, 20}
     for side in (("++", "downstream"), ("--", "upstream")):
         assert gaps <= found[side] <= gaps | spilled
     assert len(found.get(("--", "downstream"), ())) <= (name not in SHARP)
-    interactions = answer.decisions["verdict"].sel(contrast=[f"++ downstream {d}" for d in sorted(gaps)])
+    interactions = answer.decisions["verdict"].sel(
+        contrast=[f"++ downstream {d}" for d in sorted(gaps)]
+    )
     assert (interactions == "increases").all()
     if name in SHARP:
         said = answer.sentences[0]
         assert (
-            "together the two motifs increase the outcome in ++ downstream at 16 to 19, -- upstream at 16 to 19, "
-            "decrease " in said
+            "together the two motifs increase the outcome in ++ downstream at 16 to "
+            "19, -- upstream at 16 to 19, decrease " in said
         )
     assert verdict(answer, "direction ++") == "increases"
     assert verdict(answer, "direction --") == "decreases"
 
 
 @pytest.mark.parametrize("name", SHARP)
-def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their_sum(name):
+def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their_sum(
+    name,
+):
     first, second = word("SPI1_known4"), word("IRF_known20")
     experiment = cg.experiments.spacing(
-        backgrounds(name), word=first, other=second, distances=[16, 19, 22, 29], n_units=200, rope=(-1, 1)
+        backgrounds(name),
+        word=first,
+        other=second,
+        distances=[16, 19, 22, 29],
+        n_units=200,
+        rope=(-1, 1),
     )
     _, answer = asked(name, experiment)
-    assert [verdict(answer, f"pair at {d}") for d in (16, 19, 22, 29)] == ["increases"] * 2 + ["decreases"] * 2
-    assert verdict(answer, "interaction at 22") == "increases"  # above the sum of two sites that each lower it
+    assert [verdict(answer, f"pair at {d}") for d in (16, 19, 22, 29)] == [
+        "increases"
+    ] * 2 + ["decreases"] * 2
+    # above the sum of two sites that each lower it
+    assert verdict(answer, "interaction at 22") == "increases"
     said = answer.sentences[0]
     assert said.startswith("Task spaced_pair: two sites increase the outcome at 16 (")
     assert (
@@ -202,12 +273,14 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
     )
 
 
-# --- three tasks ------------------------------------------------------------------------------------------------------
+# --- three tasks ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["multi_n12000", "multi_filters20"])
 def test_each_task_answers_to_its_own_motif(name):
-    for task, motif in zip(("CTCF", "ZNF143", "SIX5"), truth()["grammars"]["multi"]["motifs"], strict=True):
+    for task, motif in zip(
+        ("CTCF", "ZNF143", "SIX5"), truth()["grammars"]["multi"]["motifs"], strict=True
+    ):
         counts = np.array(truth()["motifs"][motif]["probabilities_ACGT"]) + 0.001
         given = cg.sequences.Motif.from_counts(motif, counts)
         experiment = cg.experiments.knock_in(backgrounds(name), motif=given, rope=ROPE)
@@ -215,19 +288,31 @@ def test_each_task_answers_to_its_own_motif(name):
         assert verdict(answer, "motif minus placebo", task) == "increases"
         effect = answer.decisions["ace"].sel(contrast="motif minus placebo")
         others = [other for other in effect["task"].to_numpy() if other != task]
-        assert (effect.sel(task=others) < 0.25 * effect.sel(task=task)).all()  # the rest: motifs came together
-        assert {verdict(answer, "placebo", other) for other in effect["task"].to_numpy()} == {"negligible"}
+        # the rest: motifs came together
+        assert (effect.sel(task=others) < 0.25 * effect.sel(task=task)).all()
+        assert {
+            verdict(answer, "placebo", other) for other in effect["task"].to_numpy()
+        } == {"negligible"}
 
 
-# --- nothing ----------------------------------------------------------------------------------------------------------
+# --- nothing --------------------------------------------------------------------------
 
 
 def test_a_bias_of_composition_that_was_not_there_is_not_found():
     for name in ("counting_n12000", "single_n12000"):
         length = backgrounds(name).length
-        settings = {"at": [length // 4, length - 100], "word": word("TAL1_known4"), "n_units": 200, "rope": ROPE}
-        _, answer = asked(name, cg.experiments.composition_bias(backgrounds(name), **settings))
-        biased = [c for c in answer.decisions["contrast"].to_numpy() if str(c) != "word"]
+        settings = {
+            "at": [length // 4, length - 100],
+            "word": word("TAL1_known4"),
+            "n_units": 200,
+            "rope": ROPE,
+        }
+        _, answer = asked(
+            name, cg.experiments.composition_bias(backgrounds(name), **settings)
+        )
+        biased = [
+            c for c in answer.decisions["contrast"].to_numpy() if str(c) != "word"
+        ]
         assert {verdict(answer, c) for c in biased} == {"negligible"}
         assert verdict(answer, "word") == "increases"
 
@@ -237,7 +322,11 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
     known = truth()["networks"][name]
     assert not any(known["learned"].values())
     null = backgrounds(name)
-    site = word("TAL1_known4") if known["grammar"] != "heterodimer" else word("SPI1_known4")
+    site = (
+        word("TAL1_known4")
+        if known["grammar"] != "heterodimer"
+        else word("SPI1_known4")
+    )
     spread = [int(null.length * share) for share in (0.1, 0.4, 0.7)]
     e, common = cg.experiments, {"n_units": 200, "rope": ROPE}
     experiments = [
@@ -245,23 +334,38 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
         e.position(null, word=site, **common),
         e.word_mutagenesis(null, word=site, **common),
         e.composition_bias(null, word=site, **common),
-        e.dose_response(null, motif=_motif("TAL1_known4"), n_steps=3, at=spread, **common),
-        e.spacing(null, word=word("SPI1_known4"), other=word("IRF_known20"), distances=[16, 19, 29], **common),
+        e.dose_response(
+            null, motif=_motif("TAL1_known4"), n_steps=3, at=spread, **common
+        ),
+        e.spacing(
+            null,
+            word=word("SPI1_known4"),
+            other=word("IRF_known20"),
+            distances=[16, 19, 29],
+            **common,
+        ),
     ]
     for experiment in experiments:
         _, answer = asked(name, experiment)
-        assert set(answer.decisions["verdict"].to_numpy().ravel()) == {"negligible"}, experiment
-        assert not any("increases the outcome" in said or "decreases" in said for said in answer.sentences)
+        assert set(answer.decisions["verdict"].to_numpy().ravel()) == {"negligible"}, (
+            experiment
+        )
+        assert not any(
+            "increases the outcome" in said or "decreases" in said
+            for said in answer.sentences
+        )
 
 
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}
     assert (
-        "together the two motifs increase the outcome in no arrangement; of 24 interactions, 24 negligible"
-        in answer.sentences[0]
+        "together the two motifs increase the outcome in no arrangement; of 24 "
+        "interactions, 24 negligible" in answer.sentences[0]
     )
 
 
 def _motif(name: str) -> cg.sequences.Motif:
-    return cg.sequences.Motif.from_counts(name, np.array(truth()["motifs"][name]["probabilities_ACGT"]) + 0.001)
+    return cg.sequences.Motif.from_counts(
+        name, np.array(truth()["motifs"][name]["probabilities_ACGT"]) + 0.001
+    )

@@ -1,4 +1,6 @@
-"""Motif pairs (B1, B2, B3): recovery on oracles, every scale, direction, the helix, the gain of pairing, many pairs."""
+"""Motif pairs (B1, B2, B3): recovery on oracles, every scale, direction, the helix, the
+gain of pairing, many pairs.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +15,44 @@ from scipy import stats
 import causalgia as cg
 from causalgia.effects._contrast import cell_interactions
 from causalgia.errors import DegenerateWarning, DesignError, EstimateError
-from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
+from causalgia.estimation._helical_phase import (
+    mean_curve_wave,
+    permuted_wave,
+    trend_basis,
+    unitwise_wave,
+)
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain
-from causalgia.experiments.kit.pair_interactions import ORDERS, _interaction_counts, _period_sentences
+from causalgia.experiments.kit.pair_interactions import (
+    ORDERS,
+    _interaction_counts,
+    _period_sentences,
+)
 
 NANOG, SOX2 = "AGCCATCA", "GAACAATGG"
 NULL = cg.Uniform(length=200)
-#: pairs that count where the base beside each motif is C or G, so that the effects of units differ
+#: pairs that count where the base beside each motif is C or G, so that the effects of
+#: units differ
 BUSY = cg.zoo.Oracle(
     cg.zoo.Word("S", 0.05),
     cg.zoo.Word("ATCAS", 0.3, "both"),
-    cg.zoo.Pair("ATCAS", "SGAAC", bonus=0.8, decay=40.0, phase=0.8, min_distance=5, strand="both"),
+    cg.zoo.Pair(
+        "ATCAS",
+        "SGAAC",
+        bonus=0.8,
+        decay=40.0,
+        phase=0.8,
+        min_distance=5,
+        strand="both",
+    ),
     scale="activity",
     intercepts=[5.0],
 )
-CASES = {"null": NULL, "distances": [15, 26], "orientations": ["++", "+-"], "n_units": 200}
+CASES = {
+    "null": NULL,
+    "distances": [15, 26],
+    "orientations": ["++", "+-"],
+    "n_units": 200,
+}
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 
 
@@ -42,7 +67,10 @@ def test_the_defaults_are_the_papers():
     assert asks.count("interaction") == asks.count("pair") == 150 * 4 * 2
     assert (asks.count("direction"), asks.count("orientation")) == (4, 3)
     assert len(experiment.arms) == 1 + 2 + 2 * 2 * 150 + 150 * 4 * 2
-    assert {min(experiment.labels["distance"].values()), max(experiment.labels["distance"].values())} == {11, 160}
+    assert {
+        min(experiment.labels["distance"].values()),
+        max(experiment.labels["distance"].values()),
+    } == {11, 160}
 
 
 def test_recovery_where_units_differ():
@@ -53,39 +81,78 @@ def test_recovery_where_units_differ():
 
 
 def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_lowers_it():
-    """Each alone lowers the outcome; only 20 apart do they raise it. Above the sum they are at every distance."""
+    """Each alone lowers the outcome; only 20 apart do they raise it. Above the sum they
+    are at every distance.
+    """
     lone = [cg.zoo.Word(word, -2.0) for word in (NANOG, SOX2)]
-    near = cg.zoo.Pair(NANOG, SOX2, bonus=6.0, clash=2.0, min_distance=20, reach=20, direction="forward")
-    apart = cg.zoo.Pair(NANOG, SOX2, bonus=1.0, min_distance=21, reach=60, direction="forward")
-    oracle = cg.zoo.Oracle(*lone, near, apart, cg.zoo.Word("CAC", 0.2), scale="activity")
-    experiment = small(distances=[15, 20, 30], orders=["downstream"], orientations=["++"], rope=(-0.5, 0.5))
+    near = cg.zoo.Pair(
+        NANOG,
+        SOX2,
+        bonus=6.0,
+        clash=2.0,
+        min_distance=20,
+        reach=20,
+        direction="forward",
+    )
+    apart = cg.zoo.Pair(
+        NANOG, SOX2, bonus=1.0, min_distance=21, reach=60, direction="forward"
+    )
+    oracle = cg.zoo.Oracle(
+        *lone, near, apart, cg.zoo.Word("CAC", 0.2), scale="activity"
+    )
+    experiment = small(
+        distances=[15, 20, 30],
+        orders=["downstream"],
+        orientations=["++"],
+        rope=(-0.5, 0.5),
+    )
     answer = assert_recovers(experiment, oracle, unseen=0.02)
     assert answer.sentences[0].startswith(
-        "Task outcome: together the two motifs increase the outcome in ++ downstream at 20, decrease it in ++ "
-        "downstream at 15 and 30; of 3 interactions, 3 synergistic; "
+        "Task outcome: together the two motifs increase the outcome in ++ downstream "
+        "at 20, decrease it in ++ downstream at 15 and 30; of 3 interactions, 3 "
+        "synergistic; "
     )
 
 
 def test_recovery_of_direction_in_the_pluripotency_oracle():
     """Sox2 helps Nanog, on one strand, three times as much from upstream."""
-    experiment = motif_pair(NULL, distances=[15, 25], orientations=["++", "--", "+-"], n_units=300, rope=(-0.1, 0.1))
-    answer = assert_recovers(experiment, cg.zoo.oracle("pairs_like"), rng=2, unseen=0.02)
+    experiment = motif_pair(
+        NULL,
+        distances=[15, 25],
+        orientations=["++", "--", "+-"],
+        n_units=300,
+        rope=(-0.1, 0.1),
+    )
+    answer = assert_recovers(
+        experiment, cg.zoo.oracle("pairs_like"), rng=2, unseen=0.02
+    )
     nanog = answer.decisions.sel(task="Nanog")
     assert nanog["verdict"].sel(contrast="direction ++").item() == "decreases"
     assert nanog["verdict"].sel(contrast="direction --").item() == "increases"
     assert nanog["verdict"].sel(contrast="direction +-").item() == "negligible"
-    assert nanog["verdict"].sel(contrast="orientation +- against ++").item() == "decreases"
+    assert (
+        nanog["verdict"].sel(contrast="orientation +- against ++").item() == "decreases"
+    )
     assert any("downstream minus upstream, ++: -" in said for said in answer.sentences)
-    assert sum("downstream or upstream of the first" in said for said in answer.sentences) == 1
+    assert (
+        sum("downstream or upstream of the first" in said for said in answer.sentences)
+        == 1
+    )
 
 
 def test_the_sentences_of_a_pair_without_interaction_are_few():
     experiment = cg.experiments.motif_pair(
-        cg.Uniform(length=80), distances=[20, 30], orientations=["++"], n_units=60, rope=(-0.1, 0.1)
+        cg.Uniform(length=80),
+        distances=[20, 30],
+        orientations=["++"],
+        n_units=60,
+        rope=(-0.1, 0.1),
     )
     nothing = cg.zoo.Oracle(cg.zoo.Word("AGCCATCA", 1.0), scale="score")
     with pytest.warns(DegenerateWarning) as warned:
-        answer = experiment.analyze(cg.run(experiment, nothing, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(
+            cg.run(experiment, nothing, rng=0, progress=False), rng=0
+        )
     assert len([one for one in warned if "not vary at all" in str(one.message)]) == 1
     assert not any("downstream minus upstream" in said for said in answer.sentences)
 
@@ -94,54 +161,110 @@ def test_a_cell_is_the_factorial_of_its_two_embeds():
     outcomes = cg.run(small(), BUSY, rng=3, progress=False)
     ice = cg.contrast(outcomes)["ice"].sel(contrast="+- upstream 26").to_numpy()
     first, second = cg.Embed(NANOG, at=96), cg.Embed(SOX2, at=70, strand="-")
-    plain = cg.Design(null=NULL, arms=cg.factorial({"a": first, "b": second}), n_units=200)
-    wanted = cg.contrast(cg.run(plain, BUSY, rng=3, progress=False), interaction=["a", "b"])["ice"]
-    np.testing.assert_allclose(ice, wanted.sel(contrast=wanted["contrast"][0]), atol=1e-12)
+    plain = cg.Design(
+        null=NULL, arms=cg.factorial({"a": first, "b": second}), n_units=200
+    )
+    wanted = cg.contrast(
+        cg.run(plain, BUSY, rng=3, progress=False), interaction=["a", "b"]
+    )["ice"]
+    np.testing.assert_allclose(
+        ice, wanted.sel(contrast=wanted["contrast"][0]), atol=1e-12
+    )
 
 
 def test_directions_and_orientations_are_means_of_differences():
     effects = cg.contrast(cg.run(small(), BUSY, rng=3, progress=False))["ice"]
 
     def mean(orientation: str, order: str) -> xr.DataArray:
-        return effects.sel(contrast=[f"{orientation} {order} {d}" for d in CASES["distances"]]).mean("contrast")
+        return effects.sel(
+            contrast=[f"{orientation} {order} {d}" for d in CASES["distances"]]
+        ).mean("contrast")
 
     away = mean("+-", "downstream") - mean("+-", "upstream")
     np.testing.assert_allclose(effects.sel(contrast="direction +-"), away, atol=1e-12)
     turned = sum(mean("+-", o) - mean("++", o) for o in ("downstream", "upstream")) / 2
-    np.testing.assert_allclose(effects.sel(contrast="orientation +- against ++"), turned, atol=1e-12)
+    np.testing.assert_allclose(
+        effects.sel(contrast="orientation +- against ++"), turned, atol=1e-12
+    )
 
 
-@pytest.mark.parametrize("scale", ["identity", "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "bliss"])
+@pytest.mark.parametrize(
+    "scale",
+    [
+        "identity",
+        "log_of_means",
+        "ratio",
+        "excess_over_multiplicative",
+        "bpnet",
+        "bliss",
+    ],
+)
 def test_many_cells_on_a_scale_are_each_by_itself(scale):
-    y = np.random.default_rng(0).gamma(9.0, size=(40, 6, 2)) + np.arange(6)[None, :, None]
+    y = (
+        np.random.default_rng(0).gamma(9.0, size=(40, 6, 2))
+        + np.arange(6)[None, :, None]
+    )
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y)},
-        coords={"arm": list("0BAXYZ"), "task": ["K562", "HepG2"], "unit": range(40), "parent": ("unit", range(40))},
+        coords={
+            "arm": list("0BAXYZ"),
+            "task": ["K562", "HepG2"],
+            "unit": range(40),
+            "parent": ("unit", range(40)),
+        },
     )
-    cells, ceiling = {"x": tuple("0BAX"), "y": tuple("0BAY"), "z": tuple("BAYZ")}, 100.0 if scale == "bliss" else None
+    cells, ceiling = (
+        {"x": tuple("0BAX"), "y": tuple("0BAY"), "z": tuple("BAYZ")},
+        100.0 if scale == "bliss" else None,
+    )
     effects = cell_interactions(outcomes, cells, scale=scale, ceiling=ceiling)
     assert effects["parent"].values.tolist() == list(range(40))
     found = cg.estimate(effects)
     for name, arms in cells.items():
-        four = outcomes.sel(arm=list(arms)).assign_coords(a=("arm", [0, 0, 1, 1]), b=("arm", [0, 1, 0, 1]))
-        one = cg.estimate(cg.contrast(four, interaction=["a", "b"], scale=scale, ceiling=ceiling))
+        four = outcomes.sel(arm=list(arms)).assign_coords(
+            a=("arm", [0, 0, 1, 1]), b=("arm", [0, 1, 0, 1])
+        )
+        one = cg.estimate(
+            cg.contrast(four, interaction=["a", "b"], scale=scale, ceiling=ceiling)
+        )
         for column in ("ace", "se", "lower", "upper", "p"):
-            np.testing.assert_allclose(found[column].sel(contrast=name), one[column][0], rtol=1e-9, err_msg=column)
+            np.testing.assert_allclose(
+                found[column].sel(contrast=name),
+                one[column][0],
+                rtol=1e-9,
+                err_msg=column,
+            )
 
 
 def test_all_scales_that_the_outcomes_allow():
-    multiplies = cg.zoo.Oracle(cg.zoo.Word("AGCC", 0.7), cg.zoo.Word("GAAC", 0.4), scale="counts", link="exp")
+    multiplies = cg.zoo.Oracle(
+        cg.zoo.Word("AGCC", 0.7), cg.zoo.Word("GAAC", 0.4), scale="counts", link="exp"
+    )
     experiment = small(orders=["downstream"], orientations=["++"])
-    scales = experiment.analyze(cg.run(experiment, multiplies, rng=0, progress=False), rng=0).findings["scales"]
-    assert scales["scale"].values.tolist() == ["identity", "log_of_means", "excess_over_multiplicative", "bpnet"]
+    scales = experiment.analyze(
+        cg.run(experiment, multiplies, rng=0, progress=False), rng=0
+    ).findings["scales"]
+    assert scales["scale"].values.tolist() == [
+        "identity",
+        "log_of_means",
+        "excess_over_multiplicative",
+        "bpnet",
+    ]
     assert scales["null_value"].values.tolist() == [0, 0, 0, 1]
     near = scales.sel(contrast="++ downstream 26", task="outcome")
-    assert near["lower"].sel(scale="identity").item() > 0  # effects that multiply interact on the additive scale
-    assert near["lower"].sel(scale="log_of_means") < 0 < near["upper"].sel(scale="log_of_means")
+    # effects that multiply interact on the additive scale
+    assert near["lower"].sel(scale="identity").item() > 0
+    assert (
+        near["lower"].sel(scale="log_of_means")
+        < 0
+        < near["upper"].sel(scale="log_of_means")
+    )
     assert not near["survives"].item()
     assert "cooperativity" in scales.attrs["left_out"]
     logs = replace_scale(multiplies, "log2 counts")
-    left = experiment.analyze(cg.run(experiment, logs, rng=0, progress=False), rng=0).findings["scales"]
+    left = experiment.analyze(
+        cg.run(experiment, logs, rng=0, progress=False), rng=0
+    ).findings["scales"]
     assert left["scale"].values.tolist() == ["identity", "cooperativity"]
 
 
@@ -149,45 +272,71 @@ def replace_scale(oracle: cg.zoo.Oracle, scale: str) -> cg.zoo.Oracle:
     return cg.zoo.Oracle(*oracle.terms, scale=scale)
 
 
-HELIX = {"null": NULL, "distances": range(11, 53), "orientations": ["++"], "orders": ["downstream"]}
+HELIX = {
+    "null": NULL,
+    "distances": range(11, 53),
+    "orientations": ["++"],
+    "orders": ["downstream"],
+}
 
 
 @pytest.mark.long
 def test_the_period_of_the_helix_where_units_differ():
     experiment = motif_pair(**HELIX, n_units=300)
     answer = experiment.analyze(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
-    phase, period = (answer.findings[name].isel(curve=0) for name in ("phase", "period"))
+    phase, period = (
+        answer.findings[name].isel(curve=0) for name in ("phase", "period")
+    )
     assert (phase["fit"].item(), phase["df2"].item()) == ("unitwise", 298)
     assert phase["p"].item() < 1e-6
     assert period["period_lower"].item() <= 10.5 <= period["period_upper"].item()
-    assert abs(phase["phase_bp"].item() - 5) < 1  # the words that pair start 4 after and 1 before the motifs
-    assert period["phase_lower"].item() < period["phase_median"].item() < period["phase_upper"].item()
+    # the words that pair start 4 after and 1 before the motifs
+    assert abs(phase["phase_bp"].item() - 5) < 1
+    assert (
+        period["phase_lower"].item()
+        < period["phase_median"].item()
+        < period["phase_upper"].item()
+    )
     assert period["phase_upper"].item() - period["phase_lower"].item() < 3
-    assert any("turns with the helix, ++ downstream: period 10." in said for said in answer.sentences)
-    of_moments = experiment.analyze(cg.run(experiment, BUSY, rng=0, progress=False, keep="moments"), rng=0)
+    assert any(
+        "turns with the helix, ++ downstream: period 10." in said
+        for said in answer.sentences
+    )
+    of_moments = experiment.analyze(
+        cg.run(experiment, BUSY, rng=0, progress=False, keep="moments"), rng=0
+    )
     np.testing.assert_allclose(
-        of_moments.findings["period"]["period_probability"], answer.findings["period"]["period_probability"], atol=1e-6
+        of_moments.findings["period"]["period_probability"],
+        answer.findings["period"]["period_probability"],
+        atol=1e-6,
     )
     assert set(of_moments.findings) == {"period"}
 
 
 def test_the_helix_where_every_unit_says_the_same():
     experiment = motif_pair(**HELIX, second=NANOG, n_units=5, rope=(-0.1, 0.1))
-    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0
+    )
     phase = answer.findings["phase"].sel(curve="++ downstream, Nanog")
     assert phase["fit"].item() == "mean_curve"
     assert phase["p"].item() < 1e-6
     assert abs(phase["best_period"].item() - 10.5) <= 0.1
-    assert answer.findings["period"]["task"].values.tolist() == ["Nanog"]  # the other tasks' curves are flat
+    # the other tasks' curves are flat
+    assert answer.findings["period"]["task"].values.tolist() == ["Nanog"]
 
 
 @pytest.mark.long
 def test_no_helix_where_there_is_none():
     straight = cg.zoo.Oracle(
-        cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=0.8, decay=40.0, min_distance=5), scale="activity"
+        cg.zoo.Word("S", 0.1),
+        cg.zoo.Pair("ATCAS", "SGAAC", bonus=0.8, decay=40.0, min_distance=5),
+        scale="activity",
     )
     experiment = motif_pair(**HELIX, n_units=200)
-    answer = experiment.analyze(cg.run(experiment, straight, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, straight, rng=0, progress=False), rng=0
+    )
     assert any("no clear helical phase" in said for said in answer.sentences)
     assert answer.findings["phase"]["p"].item() > 1e-3
 
@@ -208,13 +357,19 @@ def waves_of(ice, x, trend="decay"):
 @pytest.mark.parametrize("x", [AWAY, AWAY[:42], AWAY[::5]])
 @pytest.mark.parametrize("length", [12.0, 25.0, 50.0, 120.0])
 def test_a_decay_is_no_wave_and_a_wave_that_decays_is_one(x, length):
-    """Units differ in how large an interaction is and in how far it reaches, and in nothing else."""
+    """Units differ in how large an interaction is and in how far it reaches, and in
+    nothing else.
+    """
     rng = np.random.default_rng(int(length))
-    reach, size = rng.normal(length, length / 20, (128, 1)), rng.normal(1.0, 0.2, (128, 1))
+    reach, size = (
+        rng.normal(length, length / 20, (128, 1)),
+        rng.normal(1.0, 0.2, (128, 1)),
+    )
     smooth = size * np.exp(-x / reach)
     assert max(p for p in waves_of(smooth, x) if p is not None) > 0.05
     if length == 50:
-        assert waves_of(smooth, x, "cubic")[0] < 1e-6  # a cubic's misfit is sure between units, and is no wave
+        # a cubic's misfit is sure between units, and is no wave
+        assert waves_of(smooth, x, "cubic")[0] < 1e-6
     wavy = smooth * (1 + 0.3 * np.cos(2 * np.pi * (x - 3) / 10.5))
     assert all(p is None or p < 1e-2 for p in waves_of(wavy, x))
 
@@ -222,12 +377,17 @@ def test_a_decay_is_no_wave_and_a_wave_that_decays_is_one(x, length):
 def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
     rng, n = np.random.default_rng(0), 400
     x = AWAY[:60]
-    ice = np.exp(-x / 50) + rng.normal(0.0, 0.2, (n, 30, len(x))) + rng.normal(0.0, 0.2, (n, 30, 1))
+    ice = (
+        np.exp(-x / 50)
+        + rng.normal(0.0, 0.2, (n, 30, len(x)))
+        + rng.normal(0.0, 0.2, (n, 30, 1))
+    )
     p = np.array([max(waves_of(one, x)) for one in ice])
     for level in (0.01, 0.05, 0.2):
         assert (p <= level).sum() <= stats.binom.ppf(1 - 1e-4, n, level)
     by_permutation = [
-        permuted_wave(x, one.mean(axis=0), trend_basis(x, "decay"), 10.5, rng=rng, n=99) for one in ice[:200]
+        permuted_wave(x, one.mean(axis=0), trend_basis(x, "decay"), 10.5, rng=rng, n=99)
+        for one in ice[:200]
     ]
     for level in (0.05, 0.2, 0.5):
         low, high = stats.binom.ppf([1e-4, 1 - 1e-4], 200, level)
@@ -236,8 +396,14 @@ def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
 
 def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     experiment = motif_pair(**HELIX, n_units=40, rope=(-0.1, 0.1))
-    fading = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair(NANOG, SOX2, bonus=1.0, decay=50.0), scale="activity")
-    answer = experiment.analyze(cg.run(experiment, fading, rng=0, progress=False), rng=0)
+    fading = cg.zoo.Oracle(
+        cg.zoo.Word("S", 0.1),
+        cg.zoo.Pair(NANOG, SOX2, bonus=1.0, decay=50.0),
+        scale="activity",
+    )
+    answer = experiment.analyze(
+        cg.run(experiment, fading, rng=0, progress=False), rng=0
+    )
     phase = answer.findings["phase"].isel(curve=0)
     assert phase["fit"].item() == "mean_curve"
     assert phase["p"].item() == phase["p_curve"].item() > 0.05
@@ -249,7 +415,10 @@ def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
 
 @pytest.mark.long
 def test_distances_at_which_some_period_is_no_wave():
-    experiment = motif_pair(**HELIX | {"null": cg.Uniform(length=300), "distances": range(18, 135, 9)}, n_units=40)
+    experiment = motif_pair(
+        **HELIX | {"null": cg.Uniform(length=300), "distances": range(18, 135, 9)},
+        n_units=40,
+    )
     answer = experiment.analyze(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
     assert answer.findings["phase"]["best_period"].item() != 9.0
 
@@ -262,15 +431,23 @@ def test_what_pairing_is_worth():
     unpaired = np.sqrt((by_arm.var(axis=0, ddof=1) / 200).sum())
     ice = by_arm[:, 3] - by_arm[:, 1] - by_arm[:, 2] + by_arm[:, 0]
     assert gain["unpaired_se"].item() == pytest.approx(unpaired, rel=1e-12)
-    assert gain["gain"].item() == pytest.approx(unpaired / (ice.std(ddof=1) / np.sqrt(200)), rel=1e-12)
+    assert gain["gain"].item() == pytest.approx(
+        unpaired / (ice.std(ddof=1) / np.sqrt(200)), rel=1e-12
+    )
     assert gain["gain"].item() > 3
     assert gain["distance"].item() == 20
 
 
 def test_pairing_says_what_fresh_backgrounds_would_give():
-    """The unpaired error against the spread of trials whose arms have backgrounds of their own."""
-    experiment = small(distances=[20], orders=["downstream"], orientations=["++"], n_units=40)
-    whole = cg.run(replace(experiment, n_units=4 * 40 * 60), BUSY, rng=0, progress=False)
+    """The unpaired error against the spread of trials whose arms have backgrounds of
+    their own.
+    """
+    experiment = small(
+        distances=[20], orders=["downstream"], orientations=["++"], n_units=40
+    )
+    whole = cg.run(
+        replace(experiment, n_units=4 * 40 * 60), BUSY, rng=0, progress=False
+    )
     gain = pairing_gain(whole, experiment).sel(contrast="++ downstream 20")
     said = float(gain["unpaired_se"].item()) * np.sqrt(4 * 60)
     y = whole["outcome"].isel(task=0).to_numpy().reshape(60, 4, 40, -1)
@@ -280,27 +457,53 @@ def test_pairing_says_what_fresh_backgrounds_would_give():
 
 def test_exact_contrasts_have_no_gain_and_parents_share_errors():
     experiment = motif_pair(NULL, distances=[20], orientations=["++"], n_units=30)
-    flat = pairing_gain(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), experiment)
+    flat = pairing_gain(
+        cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False),
+        experiment,
+    )
     assert "++ downstream 20" in flat.attrs["exact"]
     with pytest.raises(DesignError, match="named contrasts of a crossover"):
         pairing_gain(
-            xr.Dataset(), cg.Design(null=NULL, arms={"a": cg.Untreated(), "b": cg.Embed("A", at=1)}, n_units=3)
+            xr.Dataset(),
+            cg.Design(
+                null=NULL,
+                arms={"a": cg.Untreated(), "b": cg.Embed("A", at=1)},
+                n_units=3,
+            ),
         )
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"distances": [7, 20]}, r"distances: 7 is shorter than the first motif \(8 bases\)"),
-        ({"distances": [8, 20]}, r"distances: 8 is shorter than the second motif \(9 bases\)"),
-        ({"distances": [20, 120]}, "120 upstream of at=96 leaves the 200-bp background"),
-        ({"distances": [97], "orders": ["downstream"], "at": 100}, "past the 200-bp background"),
+        (
+            {"distances": [7, 20]},
+            r"distances: 7 is shorter than the first motif \(8 bases\)",
+        ),
+        (
+            {"distances": [8, 20]},
+            r"distances: 8 is shorter than the second motif \(9 bases\)",
+        ),
+        (
+            {"distances": [20, 120]},
+            "120 upstream of at=96 leaves the 200-bp background",
+        ),
+        (
+            {"distances": [97], "orders": ["downstream"], "at": 100},
+            "past the 200-bp background",
+        ),
         ({"distances": []}, "distances"),
         ({"distances": [20, 20]}, "twice"),
         ({"orientations": ["+"]}, "orientations"),
         ({"orders": "sideways"}, "orders"),
-        ({"first": "GAATTC", "orientations": ["++", "-+"]}, r"reads the same on both strands.*orientations=\['\+\+'\]"),
-        ({"second": "GAATTC", "orientations": ["++", "+-", "-+"]}, r"give orientations=\['\+\+', '-\+'\]"),
+        (
+            {"first": "GAATTC", "orientations": ["++", "-+"]},
+            r"reads the same on both strands.*orientations=\['\+\+'\]",
+        ),
+        (
+            {"second": "GAATTC", "orientations": ["++", "+-", "-+"]},
+            r"give orientations=\['\+\+', '-\+'\]",
+        ),
         ({"first": "GAXTTC"}, "first"),
         ({"at": -1}, "at"),
     ],
@@ -315,7 +518,8 @@ MOTIFS = {"Nanog": NANOG, "Sox2": SOX2, "Eco": "GAATTC"}
 
 def test_moments_of_many_pairs_are_those_of_outcomes():
     experiment = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
-    assert len(experiment.named_contrasts) == 5 * 5 * 2  # a palindrome has one orientation
+    # a palindrome has one orientation
+    assert len(experiment.named_contrasts) == 5 * 5 * 2
     moments = cg.run(experiment, BUSY, rng=4, progress=False, keep="moments")
     estimates = cg.estimate(moments)
     whole = cg.estimate(cg.contrast(cg.run(experiment, BUSY, rng=4, progress=False)))
@@ -323,18 +527,30 @@ def test_moments_of_many_pairs_are_those_of_outcomes():
         np.testing.assert_allclose(estimates[name], whole[name], rtol=1e-9, atol=1e-12)
     assert_estimates(estimates, BUSY.true_ace(experiment), unseen=0.1)
     answer = experiment.analyze(moments, rng=0)
-    best = answer.findings["strongest"].sel(upstream="Nanog+", downstream="Sox2+", task="outcome")
-    table = answer.decisions.sel(contrast=[f"Nanog+ Sox2+ {d}" for d in (12, 20)], task="outcome")
-    assert best["distance"].item() == [12, 20][int(np.abs(table["ace"].to_numpy()).argmax())]
+    best = answer.findings["strongest"].sel(
+        upstream="Nanog+", downstream="Sox2+", task="outcome"
+    )
+    table = answer.decisions.sel(
+        contrast=[f"Nanog+ Sox2+ {d}" for d in (12, 20)], task="outcome"
+    )
+    assert (
+        best["distance"].item()
+        == [12, 20][int(np.abs(table["ace"].to_numpy()).argmax())]
+    )
     assert answer.sentences[0].startswith("Task outcome: of 50 interactions")
 
 
 def test_a_pair_among_many_is_that_pair_alone():
     many = motif_pairs(NULL, motifs=MOTIFS, distances=[20], n_units=60, at=96)
     alone = small(distances=[20], n_units=60)
-    ice = [cg.contrast(cg.run(e, BUSY, rng=5, progress=False))["ice"] for e in (many, alone)]
+    ice = [
+        cg.contrast(cg.run(e, BUSY, rng=5, progress=False))["ice"]
+        for e in (many, alone)
+    ]
     np.testing.assert_allclose(
-        ice[0].sel(contrast="Nanog+ Sox2- 20"), ice[1].sel(contrast="+- downstream 20"), atol=1e-12
+        ice[0].sel(contrast="Nanog+ Sox2- 20"),
+        ice[1].sel(contrast="+- downstream 20"),
+        atol=1e-12,
     )
 
 
@@ -356,22 +572,36 @@ def test_many_pairs_refused(settings, words):
 
 def test_the_figures(tmp_path):
     experiment = small(n_units=30, orientations=["+-", "++"], rope=(-0.1, 0.1))
-    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0
+    )
     axes = answer.draw()  # one strand of Sox2 helps Nanog, from upstream the most
     assert answer.clearest_task == "Nanog"
-    said = "orientation ++, with the largest interaction of 2; task 3 of 4, with the largest effect"
+    said = (
+        "orientation ++, with the largest interaction of 2; task 3 of 4, with the "
+        "largest effect"
+    )
     heading = " ".join(axes.get_title("left").split())
     assert heading.startswith("motif_pair, Nanog, network ")
     assert heading.endswith(f", n = 30: {said}")
     assert axes.get_xlabel() == "distance (bp)"
-    drawn = {points.get_label(): np.asarray(points.get_offsets()) for points in axes.collections[::-1]}
+    drawn = {
+        points.get_label(): np.asarray(points.get_offsets())
+        for points in axes.collections[::-1]
+    }
     table = answer.decisions.sel(task="Nanog")
     for order in ORDERS:
-        wanted = table["ace"].sel(contrast=[f"++ {order} {d}" for d in CASES["distances"]])
-        np.testing.assert_allclose(drawn[order], np.column_stack([CASES["distances"], wanted]))
+        wanted = table["ace"].sel(
+            contrast=[f"++ {order} {d}" for d in CASES["distances"]]
+        )
+        np.testing.assert_allclose(
+            drawn[order], np.column_stack([CASES["distances"], wanted])
+        )
     assert answer.save(tmp_path / "pair.png").stat().st_size > 1_000
     many = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
-    answer = many.analyze(cg.run(many, BUSY, rng=0, progress=False, keep="moments"), rng=0)
+    answer = many.analyze(
+        cg.run(many, BUSY, rng=0, progress=False, keep="moments"), rng=0
+    )
     assert answer.save(tmp_path / "pairs.png").stat().st_size > 1_000
 
 
@@ -382,7 +612,10 @@ def verdicts_of(*verdicts):
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        (["increases"] * 3 + ["decreases", "undecided", "undecided"], "3 synergistic, 1 antagonistic, 2 undecided"),
+        (
+            ["increases"] * 3 + ["decreases", "undecided", "undecided"],
+            "3 synergistic, 1 antagonistic, 2 undecided",
+        ),
         (["negligible", "decreases"] * 3, "3 antagonistic, 3 negligible"),
         (["undecided"] * 6, "6 undecided"),
     ],
@@ -391,12 +624,18 @@ def test_interactions_are_counted_verdict_by_verdict(verdicts, said):
     assert _interaction_counts(verdicts_of(*verdicts)) == f"of 6 interactions, {said}"
 
 
-@pytest.mark.parametrize(("evidence", "clear"), [(0.9, False), (1.1, True), (1.9, True)])
+@pytest.mark.parametrize(
+    ("evidence", "clear"), [(0.9, False), (1.1, True), (1.9, True)]
+)
 def test_a_phase_is_clear_from_a_bayes_factor_of_ten(evidence, clear):
     period = xr.Dataset(
         {
             "log_bayes_factor": ("curve", np.log(10) * np.array([evidence, 0.2])),
-            **{f"{name}_{part}": ("curve", [10.5, 10.5]) for name in ("period", "amplitude") for part in PARTS},
+            **{
+                f"{name}_{part}": ("curve", [10.5, 10.5])
+                for name in ("period", "amplitude")
+                for part in PARTS
+            },
         },
         coords={
             "curve": ["close", "far"],
@@ -423,6 +662,7 @@ def test_a_trend_spans_the_same_curves_wherever_distances_begin(trend):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_waves_that_are_alike_in_every_unit_judge_no_mean(sign):
     curve = sign * (5 + np.sin(2 * np.pi * AWAY / 10.5))
-    ice = curve + np.random.default_rng(0).normal(size=(40, 1))  # units differ in their level alone
+    # units differ in their level alone
+    ice = curve + np.random.default_rng(0).normal(size=(40, 1))
     with pytest.raises(EstimateError, match="waves of units hardly differ"):
         unitwise_wave(AWAY, ice, trend_basis(AWAY, "linear"), 10.5)

@@ -1,8 +1,9 @@
-"""Occlusion and knock-in on real trained networks: what their papers and the tables beside the data say.
+"""Occlusion and knock-in on real trained networks: what their papers and the tables
+beside the data say.
 
-The networks and sequences are those of published repositories (de Almeida et al. 2022, doi:10.1038/s41588-022-01048-5;
-Novakovsky et al. 2023, doi:10.1186/s13059-023-02985-y; Seitz et al. 2024, doi:10.1038/s42256-024-00851-5); nothing of
-them is copied here.
+The networks and sequences are those of published repositories (de Almeida et al. 2022,
+doi:10.1038/s41588-022-01048-5; Novakovsky et al. 2023, doi:10.1186/s13059-023-02985-y;
+Seitz et al. 2024, doi:10.1038/s42256-024-00851-5); nothing of them is copied here.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ pytestmark = [
 ]
 
 AP1, GATA, DREF = "ATGACTCAT", "AGATAAGA", "TATCGATA"
-NETWORKS = {"P": "deepstarr", "R1": "deepstarr_retrained_1", "R2": "deepstarr_retrained_2"}
-# Mean effect at 0-based start 100 on the 500 published shuffles, paired standard error, and (in brackets there) the
-# standard error over the ten enhancers that they are shuffles of: deepstarr_retrained_1/SOURCE.md, network P.
+NETWORKS = {
+    "P": "deepstarr",
+    "R1": "deepstarr_retrained_1",
+    "R2": "deepstarr_retrained_2",
+}
+# Mean effect at 0-based start 100 on the 500 published shuffles, paired standard error,
+# and (in brackets there) the standard error over the ten enhancers that they are
+# shuffles of: deepstarr_retrained_1/SOURCE.md, network P.
 TABLE = {
     (AP1, "dev"): (1.246, 0.058), (AP1, "hk"): (0.530, 0.038), (GATA, "dev"): (0.639, 0.045),
     (GATA, "hk"): (0.149, 0.020), (DREF, "dev"): (0.112, 0.072), (DREF, "hk"): (1.378, 0.104),
 }  # fmt: skip
-# The same of all three networks, dev: mean effect and paired standard error of each, and the sd between them.
+# The same of all three networks, dev: mean effect and paired standard error of each,
+# and the sd between them.
 AP1_DEV = {"P": (1.246, 0.023), "R1": (1.103, 0.023), "R2": (1.364, 0.024)}
 AP1_SD = {"dev": 0.130, "hk": 0.065}
 
@@ -36,15 +43,22 @@ AP1_SD = {"dev": 0.130, "hk": 0.065}
 def load(shared, name, scale="log2 enrichment"):
     folder = shared / "data/models" / name
     return cg.load_predictor(
-        f"{folder / 'arch.py'}:load", weights=folder / "model.safetensors", scale=scale, announce=None
+        f"{folder / 'arch.py'}:load",
+        weights=folder / "model.safetensors",
+        scale=scale,
+        announce=None,
     )
 
 
 @pytest.fixture(scope="module")
 def shuffles(shared):
-    """The 500 shuffles, each with the enhancer that it is a shuffle of as its parent."""
+    """The 500 shuffles, each with the enhancer that it is a shuffle of as its
+    parent.
+    """
     given = read_fasta(shared / "data/sequences/fly_249/dinucleotide_shuffled.fasta.gz")
-    return cg.Genomic(of=given, parent=[str(name).split("_shuffle")[0] for name in given.names])
+    return cg.Genomic(
+        of=given, parent=[str(name).split("_shuffle")[0] for name in given.names]
+    )
 
 
 def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
@@ -65,17 +79,30 @@ def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
         assert (abs(estimates["ace"].sel(contrast="placebo")) < 0.1).all()
         if word == DREF:
             answer = experiment.analyze(outcomes, rng=0)
-            assert answer.decisions["verdict"].sel(contrast="motif minus placebo", task="hk").item() == "increases"
-            assert answer.sentences[1].startswith("Task hk: TATCGATA at 100 changes the outcome by 1.3")
+            assert (
+                answer.decisions["verdict"]
+                .sel(contrast="motif minus placebo", task="hk")
+                .item()
+                == "increases"
+            )
+            assert answer.sentences[1].startswith(
+                "Task hk: TATCGATA at 100 changes the outcome by 1.3"
+            )
 
 
-def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_not(shared):
+def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_not(
+    shared,
+):
     enhancers = shared / "data/sequences/fly_249/enhancers.fasta.gz"
     network = load(shared, "deepstarr")
     fills = ("uniform", "shuffle")
     for word, n, expected in (("TGASTCA", 3, 0.45), ("GATAA", 14, 0.25)):
-        experiment = occlusion(str(enhancers), motif=word, fills=fills, rope=(-0.1, 0.1))
-        answer = experiment.analyze(cg.run(experiment, network, rng=0, progress=False), rng=0)
+        experiment = occlusion(
+            str(enhancers), motif=word, fills=fills, rope=(-0.1, 0.1)
+        )
+        answer = experiment.analyze(
+            cg.run(experiment, network, rng=0, progress=False), rng=0
+        )
         assert answer.findings["instances"].sizes["instance"] == n
         for fill in fills:
             dev = answer.estimates.sel(task="dev")
@@ -84,14 +111,23 @@ def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does
             assert abs(float(dev["ace"].sel(contrast=f"{fill}, placebo span"))) < 0.3
             if word == "GATAA":
                 assert float(dev["upper"].sel(contrast=f"{fill} minus placebo")) < 0
-        necessity = answer.findings["instances"]["effect"].sel(contrast="uniform", task="dev")
+        necessity = answer.findings["instances"]["effect"].sel(
+            contrast="uniform", task="dev"
+        )
         assert float((necessity < 0).mean()) > 0.8
-    with pytest.raises(cg.errors.DesignError, match="none of 10 sequences has an instance of TATCGATA"):
-        occlusion(str(enhancers), motif=DREF)  # developmental enhancers have no site of the housekeeping factor
+    with pytest.raises(
+        cg.errors.DesignError, match="none of 10 sequences has an instance of TATCGATA"
+    ):
+        # developmental enhancers have no site of the housekeeping factor
+        occlusion(str(enhancers), motif=DREF)
 
 
-def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(shared, shuffles):
-    ensemble = cg.Ensemble([load(shared, name) for name in NETWORKS.values()], names=list(NETWORKS))
+def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(
+    shared, shuffles
+):
+    ensemble = cg.Ensemble(
+        [load(shared, name) for name in NETWORKS.values()], names=list(NETWORKS)
+    )
     arms = {"untreated": cg.Untreated(), "motif": cg.Embed(AP1, at=100)}
     design = cg.Design(null=shuffles, arms=arms, n_units=500, contrasts="untreated")
     effects = cg.contrast(cg.run(design, ensemble, rng=0, progress=False))
@@ -100,12 +136,15 @@ def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(sha
         own = each.sel(model=model, task="dev")
         assert float(own["ace"]) == pytest.approx(ace, abs=6e-4)
         assert float(own["se"]) == pytest.approx(se, abs=6e-4)
-    over = cg.estimate(effects, target="population x predictors", cluster="none").squeeze("contrast")
+    over = cg.estimate(
+        effects, target="population x predictors", cluster="none"
+    ).squeeze("contrast")
     np.testing.assert_allclose(over["ace"], each["ace"].mean("model"), rtol=1e-9)
     between = each["ace"].std("model", ddof=1)
     for task, sd in AP1_SD.items():
         assert float(between.sel(task=task)) == pytest.approx(sd, abs=1e-3)
-        assert (between > 3.5 * each["se"]).sel(task=task).all()  # training differs more than backgrounds do
+        # training differs more than backgrounds do
+        assert (between > 3.5 * each["se"]).sel(task=task).all()
         assert (over["se"] > 2 * each["se"]).sel(task=task).all()
         assert float(over["df"].sel(task=task)) < 4
     components = cg.estimation.variance_components(effects).squeeze("contrast")
@@ -113,11 +152,19 @@ def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(sha
     assert float(sd) == pytest.approx(AP1_SD["dev"], abs=5e-3)
 
 
-def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_saturates_with_repeats(shared):
+def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_saturates_with_repeats(
+    shared,
+):
     network = load(shared, "explainn_tf", "logit")
-    null = cg.Genomic(of=np.load(shared / "data/models/explainn_tf/backgrounds.npz")["tokens"])
-    pair = cg.factorial({"FOXA1": cg.Embed("TGTTTACTT", at=40), "JUND": cg.Embed(AP1, at=140)})
-    outcomes = cg.run(cg.Design(null=null, arms=pair, n_units=300), network, rng=0, progress=False)
+    null = cg.Genomic(
+        of=np.load(shared / "data/models/explainn_tf/backgrounds.npz")["tokens"]
+    )
+    pair = cg.factorial(
+        {"FOXA1": cg.Embed("TGTTTACTT", at=40), "JUND": cg.Embed(AP1, at=140)}
+    )
+    outcomes = cg.run(
+        cg.Design(null=null, arms=pair, n_units=300), network, rng=0, progress=False
+    )
     ask = cg.Analysis(interaction=["FOXA1", "JUND"], rope=(-0.1, 0.1), error="bh")
     decided = cg.analyze(outcomes, ask, rng=0)
     assert (decided["verdict"] == "negligible").all()
@@ -126,23 +173,35 @@ def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_sat
     assert alone.sel(contrast="JUND", task="JUND") > 3
     for word, own in (("TGTTTACTT", "FOXA1"), (AP1, "JUND"), ("CCACGTGG", "MAX")):
         repeated = copies(null, word=word, at=(40, 95, 150), n_units=150)
-        estimates = cg.estimate(cg.contrast(cg.run(repeated, network, rng=0, progress=False))).sel(task=own)
+        estimates = cg.estimate(
+            cg.contrast(cg.run(repeated, network, rng=0, progress=False))
+        ).sel(task=own)
         assert float(estimates["upper"].sel(contrast="curvature")) < -0.3
         assert float(estimates["upper"].sel(contrast="excess over single sites")) < -2
-        assert (np.diff(estimates["ace"].sel(contrast=["1 copy", "2 copies", "3 copies"])) > 0.5).all()
+        assert (
+            np.diff(estimates["ace"].sel(contrast=["1 copy", "2 copies", "3 copies"]))
+            > 0.5
+        ).all()
 
 
 def test_a_site_of_gabpa_works_and_its_broken_core_does_not(shared):
-    """SOURCE.md: 2.86 (standard error 0.07) and, with the core broken, -0.06 (0.04) on 100 backgrounds of its own."""
+    """SOURCE.md: 2.86 (standard error 0.07) and, with the core broken, -0.06 (0.04) on
+    100 backgrounds of its own.
+    """
     backgrounds = np.random.default_rng(1).integers(0, 4, (400, 200), dtype=np.uint8)
     experiment = knock_in(backgrounds, motif="ACCGGAAGTG", at=95, placebo="ACCAGTAGTG")
-    outcomes = cg.run(experiment, load(shared, "gabpa_chip", "logit"), rng=0, progress=False)
+    outcomes = cg.run(
+        experiment, load(shared, "gabpa_chip", "logit"), rng=0, progress=False
+    )
     answer = experiment.analyze(outcomes, rng=0)
     estimates = answer.estimates.squeeze("task")
     for contrast, ace, se in (("motif", 2.86, 0.07), ("placebo", -0.06, 0.04)):
         own = estimates.sel(contrast=contrast)
         assert abs(float(own["ace"]) - ace) < 4 * np.hypot(float(own["se"]), se)
-    assert answer.decisions["verdict"].sel(contrast="motif minus placebo").item() == "increases"
+    assert (
+        answer.decisions["verdict"].sel(contrast="motif minus placebo").item()
+        == "increases"
+    )
 
 
 @pytest.mark.long
@@ -150,30 +209,55 @@ def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     """The figures of docs/howto/what_a_network_carries.md."""
     network = load(shared, "explainn_tf", "logit")
     sequences = np.load(shared / "data/models/explainn_tf/backgrounds.npz")["tokens"]
-    named = cg.attribution.match(cg.attribution.filters(network, "scan_bn", sequences, activation=np.exp), "JASPAR")
+    named = cg.attribution.match(
+        cg.attribution.filters(network, "scan_bn", sequences, activation=np.exp),
+        "JASPAR",
+    )
     near = zip(named["nearest"].values, named["nearest_q"].values, strict=True)
     names = ["FOX" if "FOX" in name.upper() and q <= 0.1 else "" for name, q in near]
     assert names.count("FOX") == 9
-    without = {"FOX": cg.attribution.Nullified(network, "final", "FOX", names=names, side="input")}
-    without |= {str(unit): cg.attribution.Nullified(network, "final", unit, side="input") for unit in (12, 78, 51)}
+    without = {
+        "FOX": cg.attribution.Nullified(
+            network, "final", "FOX", names=names, side="input"
+        )
+    }
+    without |= {
+        str(unit): cg.attribution.Nullified(network, "final", unit, side="input")
+        for unit in (12, 78, 51)
+    }
     design = cg.Design(
         null=cg.DinucleotideShuffle(of=sequences),
         arms={"untreated": cg.Untreated(), "site": cg.Embed("TGTTTACTT", at=95)},
         n_units=400,
     )
     outcomes = cg.run(
-        design, cg.Ensemble({"intact": network} | without, differ_by="architectures"), rng=0, progress=False
+        design,
+        cg.Ensemble({"intact": network} | without, differ_by="architectures"),
+        rng=0,
+        progress=False,
     )
-    whole = cg.estimate(cg.contrast(outcomes, control="untreated"))["ace"].sel(task="FOXA1", model="intact").item()
-    lost = cg.contrast(outcomes, contrasts={"site": "site - untreated"}, over="model", control="intact")
+    whole = (
+        cg.estimate(cg.contrast(outcomes, control="untreated"))["ace"]
+        .sel(task="FOXA1", model="intact")
+        .item()
+    )
+    lost = cg.contrast(
+        outcomes, contrasts={"site": "site - untreated"}, over="model", control="intact"
+    )
     found = cg.estimate(lost)["ace"].sel(task="FOXA1").values
-    np.testing.assert_allclose([whole, *-found], [3.50, 3.48, 1.32, 1.05, 0.90], atol=0.006)
+    np.testing.assert_allclose(
+        [whole, *-found], [3.50, 3.48, 1.32, 1.05, 0.90], atol=0.006
+    )
 
 
 @pytest.mark.long
 def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
-    """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the network reads 249."""
-    given = read_fasta(shared / "data/sequences/human_lentimpra_200/sequences.fasta.gz").tokens
+    """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the
+    network reads 249.
+    """
+    given = read_fasta(
+        shared / "data/sequences/human_lentimpra_200/sequences.fasta.gz"
+    ).tokens
     sequences = np.concatenate([given, np.roll(given, 1, axis=0)[:, :49]], axis=1)
     found = cg.discover(load(shared, "deepstarr"), sequences, method="seqlets", rng=0)
     words = found.confirmed[found.confirmed["task"] == "dev"].set_index("consensus")
@@ -181,7 +265,12 @@ def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
         own = words[words.index.str.contains(core)]
         assert len(own), factor
         assert (own["lower"] > 0.3).all()
-    repeat = found.table[found.table["consensus"].str.contains("GAGAGAG") & (found.table["task"] == "dev")]
+    repeat = found.table[
+        found.table["consensus"].str.contains("GAGAGAG")
+        & (found.table["task"] == "dev")
+    ]
     assert len(repeat)  # an effect of .4, within the fence of placebo words of 12 bases
     assert (repeat["verdict"] == "undecided").all()
-    assert len(found.confirmed["consensus"].unique()) < 0.3 * len(found.table["consensus"].unique())
+    assert len(found.confirmed["consensus"].unique()) < 0.3 * len(
+        found.table["consensus"].unique()
+    )

@@ -1,8 +1,10 @@
-"""Pairs of motifs on real trained networks: no interaction where structure allows none, and the syntax of enhancers.
+"""Pairs of motifs on real trained networks: no interaction where structure allows none,
+and the syntax of enhancers.
 
-ExplaiNN adds up independent units, each of which sees one filter (Novakovsky et al. 2023,
-doi:10.1186/s13059-023-02985-y); the three DeepSTARR networks (de Almeida et al. 2022, doi:10.1038/s41588-022-01048-5)
-were trained separately on the same enhancers. Nothing of them is copied here.
+ExplaiNN adds up independent units, each of which sees one filter (Novakovsky et al.
+2023, doi:10.1186/s13059-023-02985-y); the three DeepSTARR networks (de Almeida et al.
+2022, doi:10.1038/s41588-022-01048-5) were trained separately on the same enhancers.
+Nothing of them is copied here.
 """
 
 from __future__ import annotations
@@ -24,14 +26,21 @@ pytestmark = [
 SITES = {"MAX": "CCACGTGG", "FOXA1": "TGTTTACTT", "JUND": "ATGACTCAT"}
 FAR = (40, 70, 100)  # more than a filter of 19 bp and its pooling of 7 apart
 ROPE = 0.15  # log odds; the effects of single sites are 2.7 to 4
-NETWORKS = {"P": "deepstarr", "R1": "deepstarr_retrained_1", "R2": "deepstarr_retrained_2"}
+NETWORKS = {
+    "P": "deepstarr",
+    "R1": "deepstarr_retrained_1",
+    "R2": "deepstarr_retrained_2",
+}
 AP1, GATA, DREF = "ATGACTCAT", "AGATAAGA", "TATCGATA"
 
 
 def load(shared, name, scale):
     folder = shared / "data/models" / name
     return cg.load_predictor(
-        f"{folder / 'arch.py'}:load", weights=folder / "model.safetensors", scale=scale, announce=None
+        f"{folder / 'arch.py'}:load",
+        weights=folder / "model.safetensors",
+        scale=scale,
+        announce=None,
     )
 
 
@@ -41,7 +50,7 @@ def sites_together(null, first, second, **settings):
     return motif_pair(null, first=first, second=second, **chosen)
 
 
-# --- a sum over independent units -------------------------------------------------------------------------------------
+# --- a sum over independent units -----------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -51,25 +60,40 @@ def explainn(shared):
 
     def ask(first, second, distances=FAR):
         pair = sites_together(
-            cg.Genomic(of=tokens), first, second, distances=distances, at=40, n_units=400, rope=(-ROPE, ROPE)
+            cg.Genomic(of=tokens),
+            first,
+            second,
+            distances=distances,
+            at=40,
+            n_units=400,
+            rope=(-ROPE, ROPE),
         )
         return pair, cg.run(pair, network, rng=0, progress=False)
 
     return ask
 
 
-@pytest.mark.parametrize(("one", "other"), [("FOXA1", "JUND"), ("MAX", "FOXA1"), ("MAX", "JUND")])
-def test_different_distant_motifs_do_not_interact_in_a_sum_over_units(explainn, one, other):
+@pytest.mark.parametrize(
+    ("one", "other"), [("FOXA1", "JUND"), ("MAX", "FOXA1"), ("MAX", "JUND")]
+)
+def test_different_distant_motifs_do_not_interact_in_a_sum_over_units(
+    explainn, one, other
+):
     pair, outcomes = explainn(SITES[one], SITES[other])
     answer = pair.analyze(outcomes, rng=0)
-    interactions = answer.decisions["verdict"].sel(contrast=answer.decisions["asks"] == "interaction")
+    interactions = answer.decisions["verdict"].sel(
+        contrast=answer.decisions["asks"] == "interaction"
+    )
     assert interactions.shape == (3, 3)  # distances, tasks
     assert (interactions == "negligible").all()
     alone = cg.estimate(cg.contrast(outcomes, control="untreated"))["ace"]
     assert float(alone.sel(contrast="first +", task=one)) > 2
     assert float(alone.sel(contrast="second + downstream 70", task=other)) > 2
-    # an interaction of that size is seen on shared backgrounds alone: these cost a small fraction of fresh ones
-    gain = pairing_gain(outcomes, pair)["gain"].sel(contrast=answer.decisions["asks"] == "interaction")
+    # an interaction of that size is seen on shared backgrounds alone: these cost a
+    # small fraction of fresh ones
+    gain = pairing_gain(outcomes, pair)["gain"].sel(
+        contrast=answer.decisions["asks"] == "interaction"
+    )
     assert float(gain.median()) > 20
 
 
@@ -77,10 +101,13 @@ def test_different_distant_motifs_do_not_interact_in_a_sum_over_units(explainn, 
 def test_the_same_site_again_saturates_its_unit(explainn, one):
     pair, outcomes = explainn(SITES[one], SITES[one])
     answer = pair.analyze(outcomes, rng=0)
-    own = answer.decisions.sel(task=one, contrast=answer.decisions["asks"] == "interaction")
+    own = answer.decisions.sel(
+        task=one, contrast=answer.decisions["asks"] == "interaction"
+    )
     assert (own["verdict"] == "decreases").all()
     assert float(own["upper"].max()) < -0.5  # log odds, beyond the region several times
-    # log odds have no ratio scale where a mean may be 0; the answer leaves it out and says so
+    # log odds have no ratio scale where a mean may be 0; the answer leaves it out and
+    # says so
     scales = answer.findings["scales"]
     assert "identity" in scales["scale"].values
     assert bool(scales.attrs["left_out"])
@@ -92,21 +119,34 @@ def test_the_same_site_again_saturates_its_unit(explainn, one):
         assert float(both) > float(single)
 
 
-# --- pair syntax of enhancers -----------------------------------------------------------------------------------------
+# --- pair syntax of enhancers ---------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def deepstarr(shared):
     given = read_fasta(shared / "data/sequences/fly_249/dinucleotide_shuffled.fasta.gz")
-    null = cg.Genomic(of=given, parent=[str(name).split("_shuffle")[0] for name in given.names])
-    networks = cg.Ensemble([load(shared, name, "log2") for name in NETWORKS.values()], names=list(NETWORKS))
+    null = cg.Genomic(
+        of=given, parent=[str(name).split("_shuffle")[0] for name in given.names]
+    )
+    networks = cg.Ensemble(
+        [load(shared, name, "log2") for name in NETWORKS.values()], names=list(NETWORKS)
+    )
 
     def ask(first, second, distances, at=80, **settings):
         pair = sites_together(
-            null, first, second, distances=distances, at=at, n_units=120, rope=(-0.1, 0.1), **settings
+            null,
+            first,
+            second,
+            distances=distances,
+            at=at,
+            n_units=120,
+            rope=(-0.1, 0.1),
+            **settings,
         )
         effects = cg.contrast(cg.run(pair, networks, rng=0, progress=False))
-        return cg.estimate(effects), cg.estimate(effects, target="population x predictors")
+        return cg.estimate(effects), cg.estimate(
+            effects, target="population x predictors"
+        )
 
     return ask
 
@@ -128,13 +168,16 @@ def test_dref_sites_help_each_other_most_when_close(deepstarr):
     each, over = deepstarr(DREF, DREF, [14, 45, 100])
     for task in ("dev", "hk"):
         curve = cells(each, task, [14, 45, 100])["ace"]
-        assert (curve.diff("contrast") < 0).all()  # less and less with distance, in every network
+        # less and less with distance, in every network
+        assert (curve.diff("contrast") < 0).all()
         assert (cells(each, task, [14])["lower"] > 0.5).all()
         assert float(cells(over, task, [14])["lower"].squeeze()) > 0.5
 
 
 def test_what_depends_on_the_network_is_seen_to(deepstarr):
-    """AP-1 downstream of GATA: networks differ by more than each says of its own error, and no claim is made."""
+    """AP-1 downstream of GATA: networks differ by more than each says of its own error,
+    and no claim is made.
+    """
     each, over = deepstarr(AP1, GATA, [15], at=120, orders=["upstream"])
     row = each.sel(contrast="++ upstream 15", task="dev")
     assert float(row["lower"].sel(model="P")) > 0

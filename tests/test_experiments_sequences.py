@@ -1,4 +1,6 @@
-"""Experiments in real sequences: occlusion, knock-in and flanks recover known effects, and refuse what they must."""
+"""Experiments in real sequences: occlusion, knock-in and flanks recover known effects,
+and refuse what they must.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ def rc(word: str) -> str:
 def places(sequence: str, word: str) -> list[int]:
     """Starts of a word on either strand, by reading."""
     both = {word, rc(word)}
-    return [i for i in range(len(sequence) - len(word) + 1) if sequence[i : i + len(word)] in both]
+    return [
+        i
+        for i in range(len(sequence) - len(word) + 1)
+        if sequence[i : i + len(word)] in both
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,9 @@ def crowded() -> dict[str, str]:
     for i, text in enumerate(texts):
         text = text.replace("AGATAA", "AGCTAA").replace("TTATCT", "TTAGCT")
         for j in range(i % 4):
-            text = text[: 10 + 30 * j] + ("AGATAA", "TTATCT")[j % 2] + text[16 + 30 * j :]
+            text = (
+                text[: 10 + 30 * j] + ("AGATAA", "TTATCT")[j % 2] + text[16 + 30 * j :]
+            )
         made[f"peak{i}"] = text
     return made
 
@@ -70,17 +78,26 @@ def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
     rows = answer.decisions.sel(task="K562")
-    assert (rows["verdict"].sel(contrast=["uniform minus placebo", "shuffle minus placebo"]) == "decreases").all()
+    assert (
+        rows["verdict"].sel(contrast=["uniform minus placebo", "shuffle minus placebo"])
+        == "decreases"
+    ).all()
     assert set(rows["span"].values) == {"motif", "placebo", "motif minus placebo"}
     assert rows["fill"].sel(contrast="shuffle, placebo span").item() == "shuffle"
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
-    """The expectation over uniform fills of one span of one sequence is a sum over windows, exact in the oracle."""
+    """The expectation over uniform fills of one span of one sequence is a sum over
+    windows, exact in the oracle.
+    """
     experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=40)
     outcomes = cg.run(experiment, GATA1, rng=3, progress=False)
-    found = experiment.analyze(outcomes, rng=0).findings["instances"].sel(contrast="uniform")
+    found = (
+        experiment.analyze(outcomes, rng=0)
+        .findings["instances"]
+        .sel(contrast="uniform")
+    )
     rows = experiment.null.parents_given.tokens
     columns = np.eye(4)[rows]
     for row, start in enumerate(found["start"].values):
@@ -88,7 +105,10 @@ def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
     for task in GATA1.tasks:
         own = GATA1.predict(rows)[:, GATA1.tasks.index(task)]
         exact = GATA1.expected(columns, task) - own
-        effect, se = found["effect"].sel(task=task).values, found["se"].sel(task=task).values
+        effect, se = (
+            found["effect"].sel(task=task).values,
+            found["se"].sel(task=task).values,
+        )
         assert (se > 0).any()
         assert abs((effect - exact).sum()) < 4 * np.sqrt((se**2).sum())
         varied = se > 0.01
@@ -103,49 +123,93 @@ def test_instances_are_nested_in_sequences_and_all_are_accounted_for(crowded):
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     instances = answer.findings["instances"]
-    expected = [(name, at) for name, text in crowded.items() for at in places(text, "AGATAA")]
-    assert list(zip(instances["sequence"].values, instances["start"].values, strict=True)) == expected
-    strands = ["+" if crowded[name][at : at + 6] == "AGATAA" else "-" for name, at in expected]
+    expected = [
+        (name, at) for name, text in crowded.items() for at in places(text, "AGATAA")
+    ]
+    assert (
+        list(zip(instances["sequence"].values, instances["start"].values, strict=True))
+        == expected
+    )
+    strands = [
+        "+" if crowded[name][at : at + 6] == "AGATAA" else "-" for name, at in expected
+    ]
     assert instances["strand"].values.tolist() == strands
     assert (instances["score"] == 12).all()
     n = len({name for name, _ in expected})
     assert answer.estimates["n_clusters"].values.max() == n == 45
     ice = cg.contrast(outcomes)["ice"]
-    by_sequence = mean_ice(ice.values, np.unique(ice["parent"].values, return_inverse=True)[1])
+    by_sequence = mean_ice(
+        ice.values, np.unique(ice["parent"].values, return_inverse=True)[1]
+    )
     np.testing.assert_allclose(answer.estimates["se"], by_sequence.se, rtol=1e-9)
     np.testing.assert_allclose(
-        instances["effect"].transpose("contrast", "task", ...).mean("instance"), answer.estimates["ace"], atol=1e-12
+        instances["effect"].transpose("contrast", "task", ...).mean("instance"),
+        answer.estimates["ace"],
+        atol=1e-12,
     )
-    counted = "90 instances of AGATAA in 45 of 60 sequences, 3 draws of each fill; 15 sequences have none."
+    counted = (
+        "90 instances of AGATAA in 45 of 60 sequences, 3 draws of each fill; 15 "
+        "sequences have none."
+    )
     assert counted in answer.sentences
-    assert list(answer.findings["components"]["component"].values) == ["sequence", "instance", "draw"]
-    beyond = answer.findings["beyond"].sel(contrast="uniform minus placebo", task="K562")
+    assert list(answer.findings["components"]["component"].values) == [
+        "sequence",
+        "instance",
+        "draw",
+    ]
+    beyond = answer.findings["beyond"].sel(
+        contrast="uniform minus placebo", task="K562"
+    )
     mean = instances["effect"].sel(contrast="uniform minus placebo", task="K562")
     ends = [
-        answer.decisions[k].sel(contrast="uniform minus placebo", task="K562") for k in ("rope_lower", "rope_upper")
+        answer.decisions[k].sel(contrast="uniform minus placebo", task="K562")
+        for k in ("rope_lower", "rope_upper")
     ]
-    assert beyond["beyond"].item() == pytest.approx(float(((mean < ends[0]) | (mean > ends[1])).mean()))
+    assert beyond["beyond"].item() == pytest.approx(
+        float(((mean < ends[0]) | (mean > ends[1])).mean())
+    )
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
-    """The outcome is the share of G and C: random bases in AT-poor sequences lower it wherever they are written."""
-    tokens = np.random.default_rng(0).choice(4, (80, 100), p=[0.1, 0.4, 0.4, 0.1]).astype(np.uint8)
+    """The outcome is the share of G and C: random bases in AT-poor sequences lower it
+    wherever they are written.
+    """
+    tokens = (
+        np.random.default_rng(0)
+        .choice(4, (80, 100), p=[0.1, 0.4, 0.4, 0.1])
+        .astype(np.uint8)
+    )
     tokens[:, 40:46] = encode("GTACGG")
-    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="G and C")
+    share = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="G and C"
+    )
     experiment = occlusion(tokens, motif="GTACGG", fills=["uniform"], n_draws=4)
     answer = experiment.analyze(cg.run(experiment, share, rng=0, progress=False), rng=0)
     found = answer.findings["instances"].sel(task="GC")
-    rows, ace = experiment.null.parents_given.tokens, answer.estimates["ace"].sel(task="GC")
+    rows, ace = (
+        experiment.null.parents_given.tokens,
+        answer.estimates["ace"].sel(task="GC"),
+    )
     exact = {}
-    for contrast, starts in (("uniform", found["start"]), ("uniform, placebo span", found["placebo_start"])):
+    for contrast, starts in (
+        ("uniform", found["start"]),
+        ("uniform, placebo span", found["placebo_start"]),
+    ):
         begin = starts.values.reshape(len(rows), -1)
-        spans = np.take_along_axis(rows[:, None], begin[..., None] + np.arange(6), axis=-1)
+        spans = np.take_along_axis(
+            rows[:, None], begin[..., None] + np.arange(6), axis=-1
+        )
         exact[contrast] = 3 - np.isin(spans, (1, 2)).sum(axis=-1).mean()
     exact["uniform minus placebo"] = exact["uniform"] - exact["uniform, placebo span"]
     for contrast, value in exact.items():
-        assert abs(ace.sel(contrast=contrast) - value) < 5 * np.sqrt(1.5 * 2 / len(found["start"]) / 4)
-    assert answer.decisions["verdict"].sel(contrast="uniform, placebo span").item() == "decreases"
+        assert abs(ace.sel(contrast=contrast) - value) < 5 * np.sqrt(
+            1.5 * 2 / len(found["start"]) / 4
+        )
+    assert (
+        answer.decisions["verdict"].sel(contrast="uniform, placebo span").item()
+        == "decreases"
+    )
 
 
 def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sampled):
@@ -153,14 +217,19 @@ def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sam
     experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=5)
     experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.2, 0.2), error="bh"))
     answer = experiment.analyze(cg.run(experiment, other, rng=0, progress=False), rng=0)
-    assert answer.decisions["verdict"].sel(contrast="uniform minus placebo").item() == "negligible"
+    assert (
+        answer.decisions["verdict"].sel(contrast="uniform minus placebo").item()
+        == "negligible"
+    )
 
 
 def test_placebo_spans_are_of_the_design_and_touch_no_instance(crowded):
     first, again = (occlusion(crowded, motif="AGATAA") for _ in range(2))
     assert first == again
     assert first.fingerprint == again.fingerprint
-    assert occlusion(crowded, motif="AGATAA", n_draws=2).fingerprint != first.fingerprint
+    assert (
+        occlusion(crowded, motif="AGATAA", n_draws=2).fingerprint != first.fingerprint
+    )
     spans = {arm.name: arm.intervention for arm in first.named_arms}
     own, placebo = (spans[name].spans for name in ("uniform", "uniform, placebo span"))
     texts = decode(first.null.parents_given.tokens)
@@ -171,51 +240,92 @@ def test_placebo_spans_are_of_the_design_and_touch_no_instance(crowded):
             assert end - begin == stop - start == 6
             assert all(abs(begin - at) >= 6 for at in places(text, "AGATAA"))
     assert len({begin for drawn in placebo for begin, _ in drawn}) > 80
-    assert np.mean([len(set(drawn)) for drawn in placebo]) > 4.5  # each draw has a place of its own
+    # each draw has a place of its own
+    assert np.mean([len(set(drawn)) for drawn in placebo]) > 4.5
     assert spans["shuffle, placebo span"].spans == placebo
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_the_spread_of_a_placebo_is_over_its_places(crowded):
-    """One position in fifteen matters: it shows in a few draws of many instances, not in all draws of a few."""
+    """One position in fifteen matters: it shows in a few draws of many instances, not
+    in all draws of a few.
+    """
     matters = np.arange(7, 120, 15)
-    marked = cg.FunctionPredictor(lambda x: x[:, 0, matters].sum(1), tasks=["A"], scale="A at a place")
-    experiment = occlusion(crowded, motif="AGATAA", fills=["C"], n_draws=8, rope=(-0.1, 0.1))
-    answer = experiment.analyze(cg.run(experiment, marked, rng=0, progress=False), rng=0)
-    instances = answer.findings["instances"].sel(contrast="C, placebo span").squeeze("task")
-    rows, starts = experiment.null.parents_given.tokens, instances["placebo_start"].values
+    marked = cg.FunctionPredictor(
+        lambda x: x[:, 0, matters].sum(1), tasks=["A"], scale="A at a place"
+    )
+    experiment = occlusion(
+        crowded, motif="AGATAA", fills=["C"], n_draws=8, rope=(-0.1, 0.1)
+    )
+    answer = experiment.analyze(
+        cg.run(experiment, marked, rng=0, progress=False), rng=0
+    )
+    instances = (
+        answer.findings["instances"].sel(contrast="C, placebo span").squeeze("task")
+    )
+    rows, starts = (
+        experiment.null.parents_given.tokens,
+        instances["placebo_start"].values,
+    )
     assert starts.shape == (len(rows), 8)
-    for row, begin, effect in zip(rows, starts, instances["effect"].values, strict=True):
-        lost = [sum(row[at] == 0 for at in matters if start <= at < start + 6) for start in begin]
+    for row, begin, effect in zip(
+        rows, starts, instances["effect"].values, strict=True
+    ):
+        lost = [
+            sum(row[at] == 0 for at in matters if start <= at < start + 6)
+            for start in begin
+        ]
         assert effect == pytest.approx(-np.mean(lost))
     oracle = Oracle(Word("CACG", 1.0), EndGC(-1.0, last=80))
     outcomes = cg.run(experiment, oracle, rng=0, progress=False)
-    effects, truth = cg.estimate(cg.contrast(outcomes))["ace"], oracle.true_ace(experiment)
-    np.testing.assert_allclose(effects.sel(contrast=truth["contrast"]), truth, atol=1e-9)  # a letter is exact
+    effects, truth = (
+        cg.estimate(cg.contrast(outcomes))["ace"],
+        oracle.true_ace(experiment),
+    )
+    # a letter is exact
+    np.testing.assert_allclose(
+        effects.sel(contrast=truth["contrast"]), truth, atol=1e-9
+    )
     assert (truth["mcse"] == 0).all()
 
 
 @pytest.mark.long
 def test_what_is_said_adds_up_and_covers():
-    """Motif, placebo and their difference are decided each by itself: none is drawn to 0, or from the others."""
-    oracle = Oracle(Word("AGATAA", 3.5, "both"), Word("GGCC", 0.8), EndGC(-1.0, last=150))
+    """Motif, placebo and their difference are decided each by itself: none is drawn to
+    0, or from the others.
+    """
+    oracle = Oracle(
+        Word("AGATAA", 3.5, "both"), Word("GGCC", 0.8), EndGC(-1.0, last=150)
+    )
     covered = []
     for seed in range(12):
         tokens = np.random.default_rng(seed).integers(0, 4, (60, 200), dtype=np.uint8)
-        tokens[np.arange(60)[:, None], (3 * np.arange(60))[:, None] + np.arange(6)] = encode("AGATAA")
-        experiment = occlusion(tokens, motif="AGATAA", fills=["uniform"], n_draws=3, rope=(-0.2, 0.2))
-        decided = experiment.analyze(cg.run(experiment, oracle, rng=seed, progress=False), rng=0).decisions
+        tokens[np.arange(60)[:, None], (3 * np.arange(60))[:, None] + np.arange(6)] = (
+            encode("AGATAA")
+        )
+        experiment = occlusion(
+            tokens, motif="AGATAA", fills=["uniform"], n_draws=3, rope=(-0.2, 0.2)
+        )
+        decided = experiment.analyze(
+            cg.run(experiment, oracle, rng=seed, progress=False), rng=0
+        ).decisions
         own, placebo, net = decided["ace"].squeeze("task").values
         assert own - placebo == pytest.approx(net, abs=1e-12)
-        assert ((decided["lower"] < decided["ace"]) & (decided["ace"] < decided["upper"])).all()
+        assert (
+            (decided["lower"] < decided["ace"]) & (decided["ace"] < decided["upper"])
+        ).all()
         truth = oracle.true_ace(experiment, n_units=1_000)
-        covered.append(((decided["lower"] <= truth) & (truth <= decided["upper"])).values.ravel())
+        covered.append(
+            ((decided["lower"] <= truth) & (truth <= decided["upper"])).values.ravel()
+        )
     assert (np.sum(covered, axis=0) >= 8).all()  # of 12 at 95 %, P(fewer) = 2e-4
 
 
 def test_a_fill_that_puts_the_motif_back_is_counted():
-    """AGATAAG has few arrangements with its dinucleotides: the share that is itself, by writing all of them down."""
+    """AGATAAG has few arrangements with its dinucleotides: the share that is itself, by
+    writing all of them down.
+    """
     word = "AGATAAG"
     pairs = sorted(word[i : i + 2] for i in range(6))
     orders = {"".join(p) for p in permutations(word)}
@@ -223,12 +333,17 @@ def test_a_fill_that_puts_the_motif_back_is_counted():
     texts = ["CCCCCC" * 4 + word + "C" * 20, "CAGCTG" * 4 + word + "G" * 20]
     experiment = occlusion(texts, motif=word)
     with pytest.warns(FewClustersWarning), pytest.warns(DegenerateWarning):
-        answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(
+            cg.run(experiment, GATA1, rng=0, progress=False), rng=0
+        )
     share = answer.decisions["with_motif"].sel(contrast="dinucleotide_shuffle").item()
     assert len(same) > 1
     assert abs(share - 1 / len(same)) < 4 * np.sqrt(0.25 / 2_000)
     assert answer.decisions["with_motif"].sel(contrast="uniform").item() < 0.01
-    assert any(text.startswith("dinucleotide_shuffle: leaves AGATAAG in") for text in answer.sentences)
+    assert any(
+        text.startswith("dinucleotide_shuffle: leaves AGATAAG in")
+        for text in answer.sentences
+    )
 
 
 def test_occlusion_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
@@ -237,8 +352,15 @@ def test_occlusion_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
     found = cg.sequences.find_instances(tokens, cg.motif("GATA1"))
     assert by_name.n_units == 5 * len(found)
     assert cg.Design.from_dict(by_name.to_dict()).fingerprint == by_name.fingerprint
-    assert occlusion(sampled, motif="GATA1", fills=["uniform"], threshold=1e-3).n_units > by_name.n_units
-    built = build("occlusion", sampled, settings={"motif": "AGATAA", "fills": ["uniform", "A"], "n_draws": 2})
+    assert (
+        occlusion(sampled, motif="GATA1", fills=["uniform"], threshold=1e-3).n_units
+        > by_name.n_units
+    )
+    built = build(
+        "occlusion",
+        sampled,
+        settings={"motif": "AGATAA", "fills": ["uniform", "A"], "n_draws": 2},
+    )
     assert [arm.name for arm in built.named_arms] == [
         "untreated",
         "uniform",
@@ -250,13 +372,22 @@ def test_occlusion_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
 
 def test_occlusion_refuses_before_anything_is_predicted(sampled):
     with pytest.raises(
-        DesignError, match=r"none of 2 sequences has an instance of AGATAAG: .*'AGATAAC' at 2 of sequence 0"
+        DesignError,
+        match=(
+            r"none of 2 sequences has an instance of AGATAAG: .*'AGATAAC' at 2 of "
+            r"sequence 0"
+        ),
     ):
         occlusion(["CCAGATAACC", "CCCCCCCCCC"], motif="AGATAAG")
     motif = Motif("toy", (((0.97, 0.01, 0.01, 0.01),) * 8))
-    with pytest.raises(DesignError, match=r"instance of toy: .*scores .* bits of the .* of threshold=0.0001"):
+    with pytest.raises(
+        DesignError,
+        match=r"instance of toy: .*scores .* bits of the .* of threshold=0.0001",
+    ):
         occlusion(["CCCCAAAACCCC", "CCCCCCCCCCCC"], motif=motif)
-    with pytest.raises(DesignError, match="one instance of AGATAAG, in 'a'.*; give more sequences$"):
+    with pytest.raises(
+        DesignError, match="one instance of AGATAAG, in 'a'.*; give more sequences$"
+    ):
         occlusion({"a": "CCAGATAAGCCCCCCCCCCC"}, motif="AGATAAG")
     with pytest.raises(DesignError, match="sequence 'full' has no 4 bases without"):
         occlusion({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA")
@@ -279,39 +410,63 @@ def test_occlusion_refuses_before_anything_is_predicted(sampled):
         occlusion(sampled, motif="AGATAA", threshold=1e-3)
 
 
-@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning", "ignore::causalgia.errors.FewClustersWarning")
+@pytest.mark.filterwarnings(
+    "ignore::causalgia.errors.DegenerateWarning",
+    "ignore::causalgia.errors.FewClustersWarning",
+)
 def test_several_instances_of_one_sequence_stand_for_themselves():
-    text = "CCC".join(["AGATAA", "CACGTACGAC", "TTATCT", "GCGCACGTGT", "AGATAA", "CACACGACTT"])
-    with pytest.raises(DesignError, match="the untreated outcome of one sequence has no sd"):
+    text = "CCC".join(
+        ["AGATAA", "CACGTACGAC", "TTATCT", "GCGCACGTGT", "AGATAA", "CACACGACTT"]
+    )
+    with pytest.raises(
+        DesignError, match="the untreated outcome of one sequence has no sd"
+    ):
         occlusion([text], motif="AGATAA")
     experiment = occlusion([text], motif="AGATAA", fills=["uniform"], rope=(-0.1, 0.1))
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert (answer.estimates["n_clusters"] == 3).all()
-    assert any("1 of 1 sequences, and intervals do not extend to others" in text for text in answer.sentences)
+    assert any(
+        "1 of 1 sequences, and intervals do not extend to others" in text
+        for text in answer.sentences
+    )
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(crowded):
     experiment = occlusion(crowded, motif="AGATAA", fills=["A"], n_draws=1)
-    members = [Oracle(Word("AGATAA", size, "both"), EndGC(-1.0, last=80)) for size in (1.0, 2.0)]
+    members = [
+        Oracle(Word("AGATAA", size, "both"), EndGC(-1.0, last=80))
+        for size in (1.0, 2.0)
+    ]
     both = cg.Ensemble(members, names=["first", "second"])
     outcomes = cg.run(experiment, both, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     assert "se" not in answer.findings["instances"]
     assert answer.findings["instances"].sizes["model"] == 2
-    assert answer.findings["components"].attrs["not_identified"] == "instance is one with draw"
+    assert (
+        answer.findings["components"].attrs["not_identified"]
+        == "instance is one with draw"
+    )
     assert [text.split(":")[0] for text in answer.sentences[:2]] == [
         "Task outcome, model first",
         "Task outcome, model second",
     ]
-    over = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), target="population x predictors", error="bh"))
+    over = replace(
+        experiment,
+        analysis=cg.Analysis(
+            rope=(-0.1, 0.1), target="population x predictors", error="bh"
+        ),
+    )
     with pytest.warns(ExploratoryWarning):
         answer = over.analyze(outcomes, rng=0)
-    assert answer.sentences[0].startswith("Task outcome: AGATAA occluded (A) changes the outcome by -1.49 [")
+    assert answer.sentences[0].startswith(
+        "Task outcome: AGATAA occluded (A) changes the outcome by -1.49 ["
+    )
 
 
-# the split of variances ---------------------------------------------------------------------------------------------
+# the split of
+# variances ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.long
@@ -326,7 +481,9 @@ def test_the_nested_split_finds_known_variances_and_its_limits_cover_them():
     )
     effect += sds["draw"] * rng.normal(size=effect.shape)
     ice = xr.DataArray(effect[:, :, None], dims=("unit", "contrast", "task"))
-    found = nested_split(ice, {"sequence": sequence, "instance": instance}, each="draw", ci_prob=0.95)
+    found = nested_split(
+        ice, {"sequence": sequence, "instance": instance}, each="draw", ci_prob=0.95
+    )
     for name, sd in sds.items():
         one = found.sel(component=name)
         assert float(one["variance"].mean()) == pytest.approx(sd**2, rel=0.1)
@@ -336,7 +493,9 @@ def test_the_nested_split_finds_known_variances_and_its_limits_cover_them():
 
 
 def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
-    lower, upper = variance_limits(np.array([0.0, 1.0, 3.0]), np.array([1.0, 1.0, 0.0]), 0.95)
+    lower, upper = variance_limits(
+        np.array([0.0, 1.0, 3.0]), np.array([1.0, 1.0, 0.0]), 0.95
+    )
     assert lower[:2].tolist() == [0.0, 0.0]
     assert (upper[:2] > [1.9, 2.9]).all()
     assert lower[2] == upper[2] == 3.0
@@ -345,7 +504,9 @@ def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
 def test_a_split_without_a_maximum_is_left_out_and_said(monkeypatch):
     def one_without(table):
         if table is tables.setdefault("first", table):
-            raise EstimateError("no maximum of the restricted likelihood after 200 steps")
+            raise EstimateError(
+                "no maximum of the restricted likelihood after 200 steps"
+            )
         return fit_variances(table)
 
     tables = {}
@@ -353,23 +514,35 @@ def test_a_split_without_a_maximum_is_left_out_and_said(monkeypatch):
     ice = pairs_of_a_sequence(np.random.default_rng(141).normal(size=(31, 2)))
     found = nested_split(ice, groups_of_31(), each="draw", ci_prob=0.95)
     assert found["contrast"].values.tolist() == ["fine"]
-    assert found.attrs["not_identified"] == "instance is one with draw; flat: no maximum of its likelihood"
-    assert found["component"].values.tolist() == ["sequence", "instance and draw together"]
+    assert (
+        found.attrs["not_identified"]
+        == "instance is one with draw; flat: no maximum of its likelihood"
+    )
+    assert found["component"].values.tolist() == [
+        "sequence",
+        "instance and draw together",
+    ]
     assert np.isfinite(found["sd"]).all()
 
 
 def test_one_pair_that_is_the_same_leaves_no_spread_within():
-    """Of 31 units one pair shares a sequence, and both are the same: whatever the rounding, that spread is 0."""
+    """Of 31 units one pair shares a sequence, and both are the same: whatever the
+    rounding, that spread is 0.
+    """
     effect = np.random.default_rng(141).normal(size=(31, 2))
     effect[30, 0] = effect[0, 0]
-    found = nested_split(pairs_of_a_sequence(effect), groups_of_31(), each="draw", ci_prob=0.95)
+    found = nested_split(
+        pairs_of_a_sequence(effect), groups_of_31(), each="draw", ci_prob=0.95
+    )
     within = found["sd"].sel(component="instance and draw together", contrast="flat")
     assert np.ravel(within).tolist() == [0.0]
 
 
 def pairs_of_a_sequence(effect):
     coords = {"contrast": ["flat", "fine"]}
-    return xr.DataArray(effect[:, :, None], dims=("unit", "contrast", "task"), coords=coords)
+    return xr.DataArray(
+        effect[:, :, None], dims=("unit", "contrast", "task"), coords=coords
+    )
 
 
 def groups_of_31():
@@ -385,16 +558,30 @@ def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
     experiment = occlusion(crowded, motif="AGATAA", fills=["uniform"], n_draws=2)
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert answer.decisions.sizes["contrast"] == 3
-    assert "could not be split" in next(text for text in answer.sentences if text.startswith("uniform minus placebo:"))
-    assert any("of instances lie beyond the region." in text for text in answer.sentences)
+    assert "could not be split" in next(
+        text for text in answer.sentences if text.startswith("uniform minus placebo:")
+    )
+    assert any(
+        "of instances lie beyond the region." in text for text in answer.sentences
+    )
 
 
 def test_rounding_is_no_spread():
-    texts = ["AGATAAG" + "CCTGCAACGTC" * 3, "CCTGCAGCGTC" * 3 + "AGATAAG", "CCTGCAACCTC" * 3 + "AGATAAG"]
-    experiment = occlusion(texts, motif="AGATAAG", fills=["A"], n_draws=1, rope=(-0.1, 0.1))
-    gc = cg.FunctionPredictor(lambda x: 0.1 * x[:, 1:3].sum((1, 2)) / 3, tasks=["GC"], scale="x")
+    texts = [
+        "AGATAAG" + "CCTGCAACGTC" * 3,
+        "CCTGCAGCGTC" * 3 + "AGATAAG",
+        "CCTGCAACCTC" * 3 + "AGATAAG",
+    ]
+    experiment = occlusion(
+        texts, motif="AGATAAG", fills=["A"], n_draws=1, rope=(-0.1, 0.1)
+    )
+    gc = cg.FunctionPredictor(
+        lambda x: 0.1 * x[:, 1:3].sum((1, 2)) / 3, tasks=["GC"], scale="x"
+    )
     with pytest.warns():
-        answer = experiment.analyze(cg.run(experiment, gc, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(
+            cg.run(experiment, gc, rng=0, progress=False), rng=0
+        )
     split = answer.findings["components"].sel(
         contrast="A minus placebo", component="sequence, instance and draw together"
     )
@@ -412,14 +599,24 @@ def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampl
     truth = GATA1.true_ace(experiment, n_units=8_000)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
-    assert answer.decisions["verdict"].sel(contrast="motif minus placebo", task="K562").item() == "increases"
+    assert (
+        answer.decisions["verdict"]
+        .sel(contrast="motif minus placebo", task="K562")
+        .item()
+        == "increases"
+    )
     ice = cg.contrast(outcomes)["ice"].sel(contrast="motif", task="K562").values
-    counts = [sum(abs(at - 80) >= 7 for at in places(text, "AGATAAG")) for text in sampled]
+    counts = [
+        sum(abs(at - 80) >= 7 for at in places(text, "AGATAAG")) for text in sampled
+    ]
     gc = [(text.count("G") + text.count("C")) / 200 for text in sampled]
-    slopes = np.linalg.lstsq(np.column_stack([np.ones(400), gc, counts]), ice, rcond=None)[0][1:]
+    slopes = np.linalg.lstsq(
+        np.column_stack([np.ones(400), gc, counts]), ice, rcond=None
+    )[0][1:]
     found = answer.findings["modification"].sel(contrast="motif", task="K562")
     np.testing.assert_allclose(found["slope"], slopes, atol=1e-9)
-    assert found["lower"].sel(covariate="neighbors") > 0  # partners help each other in this oracle
+    # partners help each other in this oracle
+    assert found["lower"].sel(covariate="neighbors") > 0
     assert any("for each instance elsewhere" in text for text in answer.sentences)
 
 
@@ -428,21 +625,33 @@ def test_the_nearest_neighbor_matters_as_its_distance_says():
     rng = np.random.default_rng(4)
     texts = decode(rng.integers(0, 4, (120, 200), dtype=np.uint8))
     apart = rng.integers(12, 90, 120)
-    texts = [t[: 100 + d] + "AGATAAG" + t[107 + d :] for t, d in zip(texts, apart, strict=True)]
+    texts = [
+        t[: 100 + d] + "AGATAAG" + t[107 + d :]
+        for t, d in zip(texts, apart, strict=True)
+    ]
     experiment = knock_in(texts, motif="AGATAAG", at=100)
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
-    found = answer.findings["distance"].sel(contrast="motif", task="K562", covariate="distance")
+    found = answer.findings["distance"].sel(
+        contrast="motif", task="K562", covariate="distance"
+    )
     assert float(found["upper"]) < 0
-    assert any("10 bp further from the nearest instance" in text for text in answer.sentences)
+    assert any(
+        "10 bp further from the nearest instance" in text for text in answer.sentences
+    )
 
 
 def test_negatives_that_are_positives_are_refused_by_their_letters(sampled):
     negatives = dict(zip("abcd", sampled, strict=False))
     positives = {"x": sampled[50], "y": rc(negatives["c"]), "z": negatives["d"]}
-    with pytest.raises(DesignError, match=r"2 of 4 overlap the positives: the first, 'c', has the letters of 'y'"):
+    with pytest.raises(
+        DesignError,
+        match=r"2 of 4 overlap the positives: the first, 'c', has the letters of 'y'",
+    ):
         knock_in(negatives, motif="AGATAAG", positives=positives)
     within = {"long": "ACGT" + rc(negatives["b"]) + "AC"}
-    with pytest.raises(DesignError, match=r"1 of 4 overlap the positives: the first, 'b', .* of 'long'"):
+    with pytest.raises(
+        DesignError, match=r"1 of 4 overlap the positives: the first, 'b', .* of 'long'"
+    ):
         knock_in(negatives, motif="AGATAAG", positives=within)
     with pytest.raises(DesignError, match=r"1 of 4 .* 'a'"):
         knock_in(negatives, motif="AGATAAG", positives={"short": negatives["a"][20:90]})
@@ -460,12 +669,20 @@ def test_a_motif_that_the_junction_makes_is_counted():
     assert [len(places(text, "GAGA")) for text in made] == [2, 1, 1, 2]
     for one, share in ((experiment, None), (several, "50")):
         with pytest.warns():
-            sentences = one.analyze(cg.run(one, predictor, rng=0, progress=False), rng=0).sentences
+            sentences = one.analyze(
+                cg.run(one, predictor, rng=0, progress=False), rng=0
+            ).sentences
         said = [text for text in sentences if text.startswith("motif: creates")]
-        assert said == ([] if share is None else [f"motif: creates GAGA by chance in {share} % of the sequences."])
+        assert said == (
+            []
+            if share is None
+            else [f"motif: creates GAGA by chance in {share} % of the sequences."]
+        )
 
 
-def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequences(sampled):
+def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequences(
+    sampled,
+):
     parents = [f"p{i // 4}" for i in range(400)]
     null = cg.Genomic(of=sampled, parent=parents, n_draws=2)
     experiment = knock_in(null, motif="GATA1")
@@ -475,16 +692,31 @@ def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequen
     assert answer.findings["modification"].attrs["cluster"] == "parent"
     part = knock_in(sampled, motif="AGATAAG", n_units=150)
     outcomes = cg.run(part, GATA1, rng=0, progress=False)
-    found = part.analyze(outcomes, rng=0).findings["modification"].sel(contrast="motif", task="K562")
-    counts = [sum(abs(at - 96) >= 7 for at in places(sampled[i], "AGATAAG")) for i in outcomes["parent"].values]
-    assert float(found["mean"].sel(covariate="neighbors")) == pytest.approx(np.mean(counts))
-    unknown = knock_in(cg.Genomic(of=sampled, parent=parents), motif="AGATAAG", n_units=150)
-    found = unknown.analyze(cg.run(unknown, GATA1, rng=0, progress=False), rng=0).findings["modification"]
+    found = (
+        part.analyze(outcomes, rng=0)
+        .findings["modification"]
+        .sel(contrast="motif", task="K562")
+    )
+    counts = [
+        sum(abs(at - 96) >= 7 for at in places(sampled[i], "AGATAAG"))
+        for i in outcomes["parent"].values
+    ]
+    assert float(found["mean"].sel(covariate="neighbors")) == pytest.approx(
+        np.mean(counts)
+    )
+    unknown = knock_in(
+        cg.Genomic(of=sampled, parent=parents), motif="AGATAAG", n_units=150
+    )
+    found = unknown.analyze(
+        cg.run(unknown, GATA1, rng=0, progress=False), rng=0
+    ).findings["modification"]
     assert found["covariate"].values.tolist() == ["gc"]
 
 
 def test_knock_in_refuses_what_does_not_fit(sampled):
-    assert [arm.intervention for arm in knock_in(sampled, motif="UGCAUG").named_arms] == [
+    assert [
+        arm.intervention for arm in knock_in(sampled, motif="UGCAUG").named_arms
+    ] == [
         arm.intervention for arm in knock_in(sampled, motif="tgcatg", at=97).named_arms
     ]
     with pytest.raises(DesignError, match="has 7 bases, more than the 5-bp background"):
@@ -518,34 +750,67 @@ def test_flanks_recover_the_truth_of_every_contrast(name):
 
 
 def test_flanks_that_matter_have_the_spread_of_their_true_effects():
-    """A flanking base that adds 1 with probability 1/4: sd over flanks is that of the flanks that were drawn."""
-    oracle = Oracle(Word("UGCAUG", 2.0), Word("UUGCAUG", 1.0), Word("UGCAUGNNA", 0.8), EndGC(-0.5, last=6))
+    """A flanking base that adds 1 with probability 1/4: sd over flanks is that of the
+    flanks that were drawn.
+    """
+    oracle = Oracle(
+        Word("UGCAUG", 2.0),
+        Word("UUGCAUG", 1.0),
+        Word("UGCAUGNNA", 0.8),
+        EndGC(-0.5, last=6),
+    )
     experiment = flanks(n_flanks=25, n_units=400)
     with pytest.warns(DegenerateWarning):
-        answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
-    truth, estimates = oracle.true_ace(experiment).squeeze("task"), answer.estimates.squeeze("task")
+        answer = experiment.analyze(
+            cg.run(experiment, oracle, rng=0, progress=False), rng=0
+        )
+    truth, estimates = (
+        oracle.true_ace(experiment).squeeze("task"),
+        answer.estimates.squeeze("task"),
+    )
     off, se = abs(estimates["ace"] - truth).values, estimates["se"].values
     # up to 3/n of the backgrounds may hold what none of these does, such as the core
     assert (off < 4.5 * se + 3 * 3 / 400).all()
-    own = [name for name in experiment.labels["part"] if experiment.labels["part"][name] == "core"]
+    own = [
+        name
+        for name in experiment.labels["part"]
+        if experiment.labels["part"][name] == "core"
+    ]
     components = answer.findings["components"].squeeze("task")
     core = components.sel(part="core")
     assert float(core["size"].sel(component="flank")) == pytest.approx(
         float(truth.sel(contrast=own).std(ddof=1)), rel=0.05
     )
     expected = 2 + 1 / 4 + 0.8 / 4
-    assert core["lower"].sel(component="core") < expected < core["upper"].sel(component="core")
+    assert (
+        core["lower"].sel(component="core")
+        < expected
+        < core["upper"].sel(component="core")
+    )
     sd = np.sqrt(3 / 16 * (1 + 0.64))
-    assert core["lower"].sel(component="flank") < sd < core["upper"].sel(component="flank")
+    assert (
+        core["lower"].sel(component="flank") < sd < core["upper"].sel(component="flank")
+    )
     whole = components.sel(part="core in flanks")
     np.testing.assert_allclose(whole["share"].sum("component"), 1)
-    assert whole["share"].sel(component="flank") > 5 * whole["share"].sel(component="background")
-    assert answer.sentences[0].startswith("Task outcome: UGCAUG increases the outcome over these flanks: 2.")
+    assert whole["share"].sel(component="flank") > 5 * whole["share"].sel(
+        component="background"
+    )
+    assert answer.sentences[0].startswith(
+        "Task outcome: UGCAUG increases the outcome over these flanks: 2."
+    )
     axes = answer.draw(task="outcome")
     shown = [label.get_text() for label in axes.get_yticklabels()]
     assert shown[0] == "core: mean"
-    parts = ("mean", "sd over flanks", "sd over backgrounds", "sd over flank x background")
-    assert set(shown) == {f"{of}: {part}" for of in ("core", "flanks alone") for part in parts}
+    parts = (
+        "mean",
+        "sd over flanks",
+        "sd over backgrounds",
+        "sd over flank x background",
+    )
+    assert set(shown) == {
+        f"{of}: {part}" for of in ("core", "flanks alone") for part in parts
+    }
     assert axes.get_xlabel().startswith("mean effect, or sd of effects, on ")
     assert {name.split(", ")[0] for name in answer.decisions["contrast"].values} == {
         "core in flanks",
@@ -567,9 +832,14 @@ def test_flanks_are_fixed_different_and_make_no_second_core():
         assert (len(left), len(right)) == (4, 4)
         assert places(Flank(left, right).around("AGATAAG"), "AGATAAG") == [4]
     repeats = flanks(word="UAUA", width=3, n_flanks=200).labels["flank"]
-    assert all(places(Flank(*name.split("..")).around("TATA"), "TATA") == [3] for name in repeats.values())
+    assert all(
+        places(Flank(*name.split("..")).around("TATA"), "TATA") == [3]
+        for name in repeats.values()
+    )
     letters = "".join("".join(name.split("..")) for name in names)
-    assert min(letters.count(base) for base in "ACGT") > 480 / 4 - 5 * np.sqrt(480 * 3 / 16)
+    assert min(letters.count(base) for base in "ACGT") > 480 / 4 - 5 * np.sqrt(
+        480 * 3 / 16
+    )
 
 
 def test_flanks_refuse_what_does_not_fit():
@@ -586,23 +856,38 @@ def test_flanks_refuse_what_does_not_fit():
     assert flanks(width=1, n_flanks=16, n_units=10).n_units == 10
 
 
-# all of them --------------------------------------------------------------------------------------------------------
+# all of
+# them --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_moments_are_read_as_far_as_they_go(sampled):
     made = (
-        (occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=2), "uniform minus placebo"),
+        (
+            occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=2),
+            "uniform minus placebo",
+        ),
         (knock_in(sampled, motif="AGATAAG"), "motif minus placebo"),
-        (flanks(cg.Uniform(length=200), word="AGATAAG", at=90, n_flanks=3, n_units=100), "core"),
+        (
+            flanks(
+                cg.Uniform(length=200), word="AGATAAG", at=90, n_flanks=3, n_units=100
+            ),
+            "core",
+        ),
     )
     for experiment, contrast in made:
-        answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, keep="moments"), rng=0)
+        answer = experiment.analyze(
+            cg.run(experiment, GATA1, rng=0, keep="moments"), rng=0
+        )
         assert not answer.findings
-        whole = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+        whole = experiment.analyze(
+            cg.run(experiment, GATA1, rng=0, progress=False), rng=0
+        )
         np.testing.assert_allclose(
-            answer.estimates["ace"].sel(contrast=contrast), whole.estimates["ace"].sel(contrast=contrast), atol=1e-6
+            answer.estimates["ace"].sel(contrast=contrast),
+            whole.estimates["ace"].sel(contrast=contrast),
+            atol=1e-6,
         )
         assert answer.sentences
         assert answer.sentences[0].startswith("Task K562: ")
@@ -612,13 +897,26 @@ def test_the_catalogue_knows_them(sampled):
     known = cg.experiments.entries()
     assert {"occlusion", "knock_in", "flanks"} <= set(known)
     assert known["occlusion"].doi == "10.1038/s41588-021-00782-6"
-    assert np.array_equal(reverse_complement(reverse_complement(encode(sampled[:2]))), encode(sampled[:2]))
+    assert np.array_equal(
+        reverse_complement(reverse_complement(encode(sampled[:2]))), encode(sampled[:2])
+    )
 
 
 def test_palindromes_count_once_and_letters_are_read_in_any_spelling(sampled):
-    texts = [text[:50] + "CACGTG" + text[56:] for text in (t.replace("CACGTG", "CACTTG") for t in sampled[:30])]
+    texts = [
+        text[:50] + "CACGTG" + text[56:]
+        for text in (t.replace("CACGTG", "CACTTG") for t in sampled[:30])
+    ]
     experiment = occlusion(texts, motif="CACGTG", fills=["uniform"], n_draws=1)
     assert experiment.n_units == sum(len(places(text, "CACGTG")) for text in texts)
-    assert occlusion(texts, motif="cacgug", fills=["uniform"], n_draws=1).fingerprint == experiment.fingerprint
-    lower = occlusion([text.lower().replace("t", "u") for text in texts], motif="CACGTG", fills=["uniform"], n_draws=1)
+    assert (
+        occlusion(texts, motif="cacgug", fills=["uniform"], n_draws=1).fingerprint
+        == experiment.fingerprint
+    )
+    lower = occlusion(
+        [text.lower().replace("t", "u") for text in texts],
+        motif="CACGTG",
+        fills=["uniform"],
+        n_draws=1,
+    )
     assert lower.fingerprint == experiment.fingerprint

@@ -1,4 +1,6 @@
-"""Structure, composition, many predictors and many null models: known effects come out, and nulls stay null."""
+"""Structure, composition, many predictors and many null models: known effects come out,
+and nulls stay null.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +43,17 @@ def rc(word: str) -> str:
     return word.translate(RC)[::-1]
 
 
-def arm_sequences(experiment: cg.experiments.Experiment, n: int = 20) -> dict[str, list[str]]:
-    """Return what every arm makes of the first units, as an oracle that reads every base tells."""
+def arm_sequences(
+    experiment: cg.experiments.Experiment, n: int = 20
+) -> dict[str, list[str]]:
+    """Return what every arm makes of the first units, as an oracle that reads every
+    base tells.
+    """
     tokens = experiment.null.sample(n, rng=0)["sequence"].to_numpy()
     units = np.arange(n, dtype=np.uint64)
     return {
-        arm.name: decode(arm.intervention.apply(tokens.copy(), units=units, key=5)) for arm in experiment.named_arms
+        arm.name: decode(arm.intervention.apply(tokens.copy(), units=units, key=5))
+        for arm in experiment.named_arms
     }
 
 
@@ -60,16 +67,27 @@ def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
     place = left.start + min(1, stem - 5)
     there = right.stop - (place - left.start) - 5
     for row, own in enumerate(made["untreated"]):
-        folded, looped, inside = (made[name][row] for name in ("hairpin", "loop", "stem"))
+        folded, looped, inside = (
+            made[name][row] for name in ("hairpin", "loop", "stem")
+        )
         for sequence in (folded, looped, inside):
             assert sequence[right] == rc(sequence[left])
         assert folded[: right.start] == own[: right.start]
         assert folded[right.stop :] == own[right.stop :]
         assert looped == folded[:25] + "GCTGG" + folded[30:]
-        assert inside[: right.start] == own[:place] + "GCTGG" + own[place + 5 : right.start]
+        assert (
+            inside[: right.start]
+            == own[:place] + "GCTGG" + own[place + 5 : right.start]
+        )
         assert made["open"][row] == own[:25] + "GCTGG" + own[30:]
-        assert made["open, where the stem was"][row] == own[:place] + "GCTGG" + own[place + 5 :]
-        assert made["complement in the open"][row] == own[:there] + "CCAGC" + own[there + 5 :]
+        assert (
+            made["open, where the stem was"][row]
+            == own[:place] + "GCTGG" + own[place + 5 :]
+        )
+        assert (
+            made["complement in the open"][row]
+            == own[:there] + "CCAGC" + own[there + 5 :]
+        )
         assert inside[there : there + 5] == "CCAGC"
 
 
@@ -77,21 +95,31 @@ def test_the_published_places_are_the_defaults() -> None:
     arms = {arm.name: str(arm.intervention) for arm in hairpin().named_arms}
     assert hairpin().n_units == 1_000
     assert hairpin().null.length == 41
-    assert arms["loop"] == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"  # stem 8, loop 24 by 9; the word at 17
+    # stem 8, loop 24 by 9; the word at 17
+    assert arms["loop"] == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     assert arms["stem"] == "do(x[9:14] = GCUGG, x[24:33] = rc(x[8:17]))"  # and at 9
     assert hairpin(start=8, loop=7, stem=9, at=17) == hairpin()
 
 
 def test_the_hairpin_starts_where_it_is_told() -> None:
-    made = arm_sequences(hairpin(start=7, loop=7))  # arms at 7 and 23, the word first in the loop
-    for own, folded, looped in zip(made["untreated"], made["hairpin"], made["loop"], strict=True):
+    # arms at 7 and 23, the word first in the loop
+    made = arm_sequences(hairpin(start=7, loop=7))
+    for own, folded, looped in zip(
+        made["untreated"], made["hairpin"], made["loop"], strict=True
+    ):
         assert folded == own[:23] + rc(own[7:16]) + own[32:]
         assert looped[16:21] == "GCTGG"
     with pytest.raises(
-        DesignError, match="at 17 is not in the loop from 11 to 18 of the hairpin that starts at 2; at=11"
+        DesignError,
+        match=(
+            "at 17 is not in the loop from 11 to 18 of the hairpin that starts at 2; "
+            "at=11"
+        ),
     ):
         hairpin(start=2, at=17)
-    with pytest.raises(DesignError, match="puts the hairpin at 20 to 45, outside the 41-bp background"):
+    with pytest.raises(
+        DesignError, match="puts the hairpin at 20 to 45, outside the 41-bp background"
+    ):
         hairpin(start=20, at=30)
     with pytest.raises(DesignError, match="start=-1"):
         hairpin(start=-1)
@@ -102,7 +130,10 @@ def test_given_arms_of_a_stem_are_written_and_pair_about_the_word() -> None:
     left, right = "GGCGCAUGU", "GCAUGCGUC"
     made = arm_sequences(hairpin(stem=(left, right)))
     for folded, inside in zip(made["hairpin"], made["stem"], strict=True):
-        assert (folded[8:17], folded[24:33]) == (left.replace("U", "T"), right.replace("U", "T"))
+        assert (folded[8:17], folded[24:33]) == (
+            left.replace("U", "T"),
+            right.replace("U", "T"),
+        )
         assert inside[8:17] == "GGCTGGTGT"
         assert inside[24:33] == "GCACCAGCC"
 
@@ -110,7 +141,9 @@ def test_given_arms_of_a_stem_are_written_and_pair_about_the_word() -> None:
 def test_a_motif_is_paired_as_it_was_drawn() -> None:
     made = arm_sequences(hairpin(word="GCNGG"))
     assert len({sequence[11] for sequence in made["stem"]}) > 1
-    for sequence, alone in zip(made["stem"], made["complement in the open"], strict=True):
+    for sequence, alone in zip(
+        made["stem"], made["complement in the open"], strict=True
+    ):
         assert sequence[9:14] in {"GCAGG", "GCCGG", "GCGGG", "GCTGG"}
         assert sequence[24:33] == rc(sequence[8:17])
         assert alone[27:32] in {"CCTGC", "CCGGC", "CCCGC", "CCAGC"}
@@ -129,7 +162,8 @@ def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
     [
         (
             {"stem": ("GGCGC", "GCGAC")},
-            "a stem that cannot pair: base 1 of 'GGCGC' is G, opposite base 3 of 'GCGAC', A",
+            "a stem that cannot pair: base 1 of 'GGCGC' is G, opposite base 3 of "
+            "'GCGAC', A",
         ),
         ({"stem": ("GGCGC", "GCGC")}, "a stem that cannot pair: its arms"),
         ({"stem": ("GGNGC", "GCGUC")}, "'GGNGC' is not a word"),
@@ -146,7 +180,9 @@ def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
         ({"null": "ACGU"}, "null"),
     ],
 )
-def test_a_hairpin_that_cannot_be_is_refused(settings: dict[str, object], said: str) -> None:
+def test_a_hairpin_that_cannot_be_is_refused(
+    settings: dict[str, object], said: str
+) -> None:
     with pytest.raises(DesignError) as caught:
         hairpin(**settings)  # type: ignore[arg-type]
     assert said in str(caught.value)
@@ -171,7 +207,9 @@ def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
 
 
 def test_vts1_with_a_given_stem_and_another_loop() -> None:
-    answer = assert_recovers(hairpin(stem=("GGACGAC", "GUCGUUC"), loop=7, n_units=500), VTS1, rng=3)
+    answer = assert_recovers(
+        hairpin(stem=("GGACGAC", "GUCGUUC"), loop=7, n_units=500), VTS1, rng=3
+    )
     assert "loop > open > stem" in answer.sentences[0]
 
 
@@ -180,23 +218,34 @@ def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
     answer = assert_recovers(hairpin(n_units=500), cg.zoo.oracle("additive"))
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert set(verdict[["word x loop", "word x stem", "hairpin"]]) == {"negligible"}
-    assert set(verdict[["word in the open", "word in the loop", "word in the stem"]]) == {"decreases"}
+    assert set(
+        verdict[["word in the open", "word in the loop", "word in the stem"]]
+    ) == {"decreases"}
     assert "loop = open = stem" in answer.sentences[0]
 
 
 @pytest.mark.long
 def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
-    """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: words that add have no structure."""
+    """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: words that add
+    have no structure.
+    """
     oracle = cg.zoo.oracle("additive")
     experiment = hairpin(word="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
     answer = assert_recovers(experiment, oracle, unseen=1e-3)
     truth = oracle.true_ace(experiment).squeeze("task").to_series()
     assert truth["complement in the open"] == pytest.approx(0.375, abs=0.01)
-    assert truth["word in the stem"] - truth["word in the open, where the stem was"] > 0.35  # what it had looked like
+    # what it had looked like
+    assert (
+        truth["word in the stem"] - truth["word in the open, where the stem was"] > 0.35
+    )
     assert abs(truth["word x stem"]) < 0.01
     assert "loop = open = stem" in answer.sentences[0]
     made = arm_sequences(experiment)
-    assert all("CATGCA" in sequence for name in ("stem", "complement in the open") for sequence in made[name])
+    assert all(
+        "CATGCA" in sequence
+        for name in ("stem", "complement in the open")
+        for sequence in made[name]
+    )
 
 
 @pytest.mark.long
@@ -208,7 +257,12 @@ def test_a_scrambled_word_works_nowhere() -> None:
 
 def test_a_reversed_effect_turns_the_order() -> None:
     """Teeth: with the sign of every effect changed, loop < open < stem."""
-    mirrored = Oracle(*VTS1.terms, tasks=["VTS1"], scale="log intensity", weights=[[-1] * len(VTS1.terms)])
+    mirrored = Oracle(
+        *VTS1.terms,
+        tasks=["VTS1"],
+        scale="log intensity",
+        weights=[[-1] * len(VTS1.terms)],
+    )
     experiment = hairpin(n_units=300)
     answer = experiment.analyze(cg.run(experiment, mirrored, rng=0), rng=0)
     assert "loop < open < stem" in answer.sentences[0]
@@ -218,7 +272,11 @@ def test_pairing_makes_the_interaction_sharper() -> None:
     experiment = hairpin(n_units=500)
     outcomes = cg.run(experiment, VTS1, rng=0)
     paired = cg.estimate(cg.contrast(outcomes))["se"].sel(contrast="word x loop").item()
-    y = outcomes["outcome"].sel(arm=["loop", "hairpin", "open", "untreated"]).squeeze("task")
+    y = (
+        outcomes["outcome"]
+        .sel(arm=["loop", "hairpin", "open", "untreated"])
+        .squeeze("task")
+    )
     unpaired = np.sqrt((y.var("unit", ddof=1) / y.sizes["unit"]).sum()).item()
     assert paired < 0.7 * unpaired
 
@@ -229,7 +287,9 @@ def test_pairing_makes_the_interaction_sharper() -> None:
 def test_the_two_by_two_is_full_and_each_effect_separate() -> None:
     experiment = composition_bias()
     assert experiment.arm_names == ["untreated", "word", "bias", "bias + word"]
-    assert {name: dict(row) for name, row in (experiment.named_contrasts or {}).items()} == {
+    assert {
+        name: dict(row) for name, row in (experiment.named_contrasts or {}).items()
+    } == {
         "word": {"word": 1, "untreated": -1},
         "bias": {"bias": 1, "untreated": -1},
         "interaction": {"bias + word": 1, "bias": -1, "word": -1, "untreated": 1},
@@ -241,18 +301,31 @@ def test_the_two_by_two_is_full_and_each_effect_separate() -> None:
 
 @pytest.mark.parametrize("word", ["CAAAUU", "UUAUUU", "UUGCAC"])
 def test_gc_matters_at_the_three_prime_end_alone(word: str) -> None:
-    experiment, oracle = composition_bias(at=(34, 2), word=word), cg.zoo.oracle("rbfox1_like")
-    with pytest.warns(DegenerateWarning, match="do(es)? not vary"):  # two words never meet: no unit has an interaction
+    experiment, oracle = (
+        composition_bias(at=(34, 2), word=word),
+        cg.zoo.oracle("rbfox1_like"),
+    )
+    with pytest.warns(
+        DegenerateWarning, match="do(es)? not vary"
+    ):  # two words never meet: no unit has an interaction
         answer = experiment.analyze(cg.run(experiment, oracle, rng=1), rng=1)
     truth = oracle.true_ace(experiment)
     varies = ~answer.estimates["exact"].squeeze("task").to_numpy()
     assert_estimates(answer.estimates.isel(contrast=varies), truth)
-    assert np.abs(truth.to_numpy()[~varies]).max() < 1e-6  # pairs of sites in one 41-mer, once in 10^6 units
+    # pairs of sites in one 41-mer, once in 10^6 units
+    assert np.abs(truth.to_numpy()[~varies]).max() < 1e-6
     assert_verdicts(answer, truth)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["bias at 34"] == verdict["bias at 34 - at 2"] == "decreases"
-    assert verdict["bias at 2"] == verdict["interaction at 34"] == verdict["interaction at 2"] == "negligible"
-    assert answer.sentences[0].startswith("Task RBFOX1: GCGCGC at 34 decreases the outcome, -0.")
+    assert (
+        verdict["bias at 2"]
+        == verdict["interaction at 34"]
+        == verdict["interaction at 2"]
+        == "negligible"
+    )
+    assert answer.sentences[0].startswith(
+        "Task RBFOX1: GCGCGC at 34 decreases the outcome, -0."
+    )
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
@@ -265,7 +338,11 @@ def test_an_interaction_of_bias_and_word_comes_out() -> None:
     oracle = Oracle(Word("UGCAUG", 1.0), EndGC(-0.8, last=8), link="exp")
     answer = assert_recovers(composition_bias(word="UGCAUG"), oracle)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert (verdict["bias"], verdict["word"], verdict["interaction"]) == ("decreases", "increases", "decreases")
+    assert (verdict["bias"], verdict["word"], verdict["interaction"]) == (
+        "decreases",
+        "increases",
+        "decreases",
+    )
 
 
 def test_letters_that_collide_with_the_word_are_refused() -> None:
@@ -278,9 +355,14 @@ def test_letters_that_collide_with_the_word_are_refused() -> None:
 
 
 def test_both_are_made_from_a_table() -> None:
-    made = build("hairpin", settings={"stem": ["GGCGCAUGU", "GCAUGCGUC"], "loop": 7, "n_units": 50})
+    made = build(
+        "hairpin",
+        settings={"stem": ["GGCGCAUGU", "GCAUGCGUC"], "loop": 7, "n_units": 50},
+    )
     assert made == hairpin(stem=("GGCGCAUGU", "GCAUGCGUC"), n_units=50)
-    assert build("composition_bias", settings={"at": [34, 2]}) == composition_bias(at=(34, 2))
+    assert build("composition_bias", settings={"at": [34, 2]}) == composition_bias(
+        at=(34, 2)
+    )
     assert cg.Design.from_toml(hairpin().to_toml()).fingerprint == hairpin().fingerprint
 
 
@@ -288,18 +370,29 @@ def test_both_are_made_from_a_table() -> None:
 
 
 def predictors(n: int, share: float) -> dict[str, Oracle]:
-    """Return so many oracles, each with a word of its own, of which a known share has a 3' GC bias."""
+    """Return so many oracles, each with a word of its own, of which a known share has a
+    3' GC bias.
+    """
     rng = np.random.default_rng(7)
     weight = np.where(np.arange(n) < share * n, -rng.uniform(0.5, 1.2, n), 0.0)
     words = ["".join(rng.choice(list("ACGU"), 3)) for _ in range(n)]
     return {
-        f"RBP{k}": Oracle(Word(words[k], 0.1), *([EndGC(weight[k], last=8)] if weight[k] else []), scale="z")
+        f"RBP{k}": Oracle(
+            Word(words[k], 0.1),
+            *([EndGC(weight[k], last=8)] if weight[k] else []),
+            scale="z",
+        )
         for k in range(n)
     }
 
 
-def outcomes_of(made: dict[str, Oracle], experiment: cg.experiments.Experiment, own: bool) -> dict[str, xr.Dataset]:
-    return {name: cg.run(experiment, oracle, rng=k if own else 0) for k, (name, oracle) in enumerate(made.items())}
+def outcomes_of(
+    made: dict[str, Oracle], experiment: cg.experiments.Experiment, own: bool
+) -> dict[str, xr.Dataset]:
+    return {
+        name: cg.run(experiment, oracle, rng=k if own else 0)
+        for k, (name, oracle) in enumerate(made.items())
+    }
 
 
 @pytest.mark.long
@@ -309,22 +402,37 @@ def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
     experiment = composition_bias(n_units=100, word="AAAAAA")
     estimates = across_predictors(outcomes_of(made, experiment, own), contrast="bias")
     assert ("covariance" in estimates) is not own
-    truth = np.array([oracle.true_ace(experiment).sel(contrast="bias").item() for oracle in made.values()])
-    table = xr.DataArray(truth[:, None], dims=("contrast", "task"), coords=estimates["ace"].coords)
+    truth = np.array(
+        [
+            oracle.true_ace(experiment).sel(contrast="bias").item()
+            for oracle in made.values()
+        ]
+    )
+    table = xr.DataArray(
+        truth[:, None], dims=("contrast", "task"), coords=estimates["ace"].coords
+    )
     assert_estimates(estimates, table)
-    share = share_of_predictors(cg.infer(estimates, rng=0), rope=(-0.1, 0.1)).squeeze("task")
+    share = share_of_predictors(cg.infer(estimates, rng=0), rope=(-0.1, 0.1)).squeeze(
+        "task"
+    )
     true = (truth < -0.1).mean()
     assert true == 0.4
     below = share.sel(side="below")
     assert below["lower"] <= true <= below["upper"]
     above = (truth > 0.1).mean()  # a word of G and C that the letters spell
     assert share["share"].sel(side="above").item() == pytest.approx(above, abs=0.01)
-    assert share["claimed"].sel(side="either").item() == pytest.approx(true + above, abs=0.05)
+    assert share["claimed"].sel(side="either").item() == pytest.approx(
+        true + above, abs=0.05
+    )
 
 
 def test_tasks_of_one_predictor_are_its_predictors_with_their_covariance() -> None:
     oracle = Oracle(
-        Word("UGCAUG"), EndGC(-0.8, last=8), tasks=["a", "b", "c"], weights=[[1, 1], [1, 0.5], [0.1, -1.0]], scale="z"
+        Word("UGCAUG"),
+        EndGC(-0.8, last=8),
+        tasks=["a", "b", "c"],
+        weights=[[1, 1], [1, 0.5], [0.1, -1.0]],
+        scale="z",
     )
     experiment = composition_bias(word="UGCAUG", n_units=100)
     outcomes = cg.run(experiment, oracle, rng=0)
@@ -332,20 +440,26 @@ def test_tasks_of_one_predictor_are_its_predictors_with_their_covariance() -> No
     assert estimates["contrast"].to_numpy().tolist() == ["a", "b", "c"]
     plain = cg.contrast(outcomes).sel(contrast="bias")["ice"].to_numpy()
     np.testing.assert_allclose(estimates["ace"].to_numpy()[:, 0], plain.mean(axis=0))
-    np.testing.assert_allclose(estimates["covariance"].to_numpy()[:, :, 0], np.cov(plain.T) / 100, atol=1e-12)
+    np.testing.assert_allclose(
+        estimates["covariance"].to_numpy()[:, :, 0], np.cov(plain.T) / 100, atol=1e-12
+    )
     other = cg.run(experiment, oracle, rng=1)
     two = across_predictors({"x": outcomes, "y": other}, contrast="bias")
     matrix = two["covariance"].to_numpy()[:, :, 0]
     assert two["contrast"].to_numpy().tolist()[:2] == ["x: a", "x: b"]
     assert not matrix[:3, 3:].any()
-    np.testing.assert_allclose(matrix[:3, :3], estimates["covariance"].to_numpy()[:, :, 0])
+    np.testing.assert_allclose(
+        matrix[:3, :3], estimates["covariance"].to_numpy()[:, :, 0]
+    )
 
 
 def test_what_does_not_go_across_is_refused() -> None:
     experiment = composition_bias(word="UGCAUG", n_units=50)
     oracle = Oracle(Word("UGCAUG"), EndGC(-0.8, last=8), scale="z")
     one, same, own = (cg.run(experiment, oracle, rng=seed) for seed in (0, 0, 1))
-    other = cg.run(experiment, Oracle(Word("UGCAUG"), EndGC(-0.8, last=8), scale="log"), rng=0)
+    other = cg.run(
+        experiment, Oracle(Word("UGCAUG"), EndGC(-0.8, last=8), scale="log"), rng=0
+    )
     with pytest.raises(ContrastError, match="no contrast 'bia'; did you mean 'bias'"):
         across_predictors({"x": one, "y": same}, contrast="bia")
     with pytest.raises(OutcomesError, match="different scales"):
@@ -355,16 +469,24 @@ def test_what_does_not_go_across_is_refused() -> None:
     with pytest.raises(OutcomesError, match="nothing to compare it with"):
         across_predictors(one, contrast="bias")
     with pytest.raises(DecisionError, match="every effect lies beyond"):
-        share_of_predictors(cg.infer(across_predictors({"x": one, "y": own}, contrast="bias"), rng=0), rope=0)
+        share_of_predictors(
+            cg.infer(across_predictors({"x": one, "y": own}, contrast="bias"), rng=0),
+            rope=0,
+        )
 
 
 # ---------------------------------------------------------------- many null models
 
 
 def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
-    """Return the published null models, made from AU-rich sequences of which some have the word's neighbors."""
+    """Return the published null models, made from AU-rich sequences of which some have
+    the word's neighbors.
+    """
     rng = np.random.default_rng(3)
-    parents = ["".join(row) for row in rng.choice(list("ACGU"), (n, 41), p=[0.3, 0.2, 0.15, 0.35])]
+    parents = [
+        "".join(row)
+        for row in rng.choice(list("ACGU"), (n, 41), p=[0.3, 0.2, 0.15, 0.35])
+    ]
     return {
         "profile": cg.Profile(of=parents),
         "mononucleotide shuffle": cg.Shuffle(of=parents),
@@ -375,28 +497,41 @@ def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
 
 
 def answers_under(
-    experiment: cg.experiments.Experiment, oracle: cg.predict.Predictor, nulls: dict[str, cg.design.NullModel]
+    experiment: cg.experiments.Experiment,
+    oracle: cg.predict.Predictor,
+    nulls: dict[str, cg.design.NullModel],
 ) -> dict[str, cg.experiments.Answer]:
     under = null_models(experiment, nulls=nulls)
-    return {name: each.analyze(cg.run(each, oracle, rng=k), rng=0) for k, (name, each) in enumerate(under.items())}
+    return {
+        name: each.analyze(cg.run(each, oracle, rng=k), rng=0)
+        for k, (name, each) in enumerate(under.items())
+    }
 
 
 @pytest.mark.long
 def test_copies_come_out_alike_under_every_null_model() -> None:
-    answers = answers_under(copies(n_units=400), cg.zoo.oracle("rbfox1_like"), given_nulls())
+    answers = answers_under(
+        copies(n_units=400), cg.zoo.oracle("rbfox1_like"), given_nulls()
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error", NullModelWarning)
         table = agreement(answers)
     assert table["tau"].min() >= 0.8
     assert (table["tau_lower"] <= table["tau"] + 1e-9).all()
-    assert table.attrs["sentences"].startswith("Task RBFOX1: every null model gives the same order")
+    assert table.attrs["sentences"].startswith(
+        "Task RBFOX1: every null model gives the same order"
+    )
     np.testing.assert_array_equal(np.diagonal(table["tau"].to_numpy()[..., 0]), 1)
     for name, answer in answers.items():
-        np.testing.assert_array_equal(table["ace"].sel(null=name), answer.estimates["ace"])
+        np.testing.assert_array_equal(
+            table["ace"].sel(null=name), answer.estimates["ace"]
+        )
 
 
 @pytest.mark.torch
-def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_every_null_model() -> None:
+def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_every_null_model() -> (
+    None
+):
     network = cg.zoo.load("rbfox1_like", member=0)
     experiment = composition_bias(at=(34, 2), n_units=1_000)
     answer = experiment.analyze(cg.run(experiment, network, rng=0), rng=0)
@@ -409,25 +544,36 @@ def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_eve
 
 def gated_by_context() -> Oracle:
     """Return an oracle in which AAGAAG works alone, and GGAUCC only beside UUUUCCCC."""
-    return Oracle(Word("GGAUCC", 0.5), Word("AAGAAG", 1.0), Gate(("GGAUCC", "UUUUCCCC"), bonus=2.0, logic="and"))
+    return Oracle(
+        Word("GGAUCC", 0.5),
+        Word("AAGAAG", 1.0),
+        Gate(("GGAUCC", "UUUUCCCC"), bonus=2.0, logic="and"),
+    )
 
 
 def word_experiment(n_units: int) -> cg.experiments.Experiment:
     from dataclasses import replace
 
-    arms = {"untreated": cg.Untreated()} | {w: cg.Embed(w, at=17) for w in ("GGAUCC", "AAGAAG", "CGCGCG")}
+    arms = {"untreated": cg.Untreated()} | {
+        w: cg.Embed(w, at=17) for w in ("GGAUCC", "AAGAAG", "CGCGCG")
+    }
     base = copies(n_units=n_units)
     return replace(base, arms=arms, contrasts="untreated", labels={})
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_an_order_that_depends_on_the_null_model_is_warned_of() -> None:
-    beside = ["".join(row) for row in np.random.default_rng(0).choice(list("ACGU"), (300, 41))]
+    beside = [
+        "".join(row) for row in np.random.default_rng(0).choice(list("ACGU"), (300, 41))
+    ]
     with_box = [row[:2] + "UUUUCCCC" + row[10:] for row in beside]
     nulls = {"plain": cg.Genomic(of=beside), "with box": cg.Genomic(of=with_box)}
     under = null_models(word_experiment(300), nulls=nulls)
     oracle = gated_by_context()
-    estimates = {name: cg.estimate(cg.contrast(cg.run(each, oracle, rng=0))) for name, each in under.items()}
+    estimates = {
+        name: cg.estimate(cg.contrast(cg.run(each, oracle, rng=0)))
+        for name, each in under.items()
+    }
     with pytest.warns(NullModelWarning, match="the answer depends on the null model"):
         table = agreement(estimates)
     pair = table.sel(null="plain", null_="with box").squeeze("task")
@@ -436,14 +582,21 @@ def test_an_order_that_depends_on_the_null_model_is_warned_of() -> None:
     between = table["between_sd"].squeeze("task").to_series()
     assert between["GGAUCC"] == pytest.approx(2 / np.sqrt(2), rel=0.05)
     assert between["CGCGCG"] < 0.05
-    assert table["p"].sel(contrast="GGAUCC").item() < 1e-6 < table["p"].sel(contrast="CGCGCG").item()
+    assert (
+        table["p"].sel(contrast="GGAUCC").item()
+        < 1e-6
+        < table["p"].sel(contrast="CGCGCG").item()
+    )
 
 
 def test_one_null_model_twice_is_one_answer() -> None:
     """A/A: other units of one null model differ by error alone."""
     experiment = copies(n_units=300)
     oracle = cg.zoo.oracle("rbfox1_like")
-    tables = {f"seed {s}": cg.estimate(cg.contrast(cg.run(experiment, oracle, rng=s))) for s in range(4)}
+    tables = {
+        f"seed {s}": cg.estimate(cg.contrast(cg.run(experiment, oracle, rng=s)))
+        for s in range(4)
+    }
     table = agreement(tables)
     assert table["p"].min() > 1e-4
     assert (table["between_sd_lower"] == 0).all()
@@ -451,7 +604,9 @@ def test_one_null_model_twice_is_one_answer() -> None:
 
 def test_noise_is_said_to_be_noise() -> None:
     rng = np.random.default_rng(0)
-    tables = {name: cg.from_effects(rng.standard_normal(8) * 0.1, se=0.1) for name in "ab"}
+    tables = {
+        name: cg.from_effects(rng.standard_normal(8) * 0.1, se=0.1) for name in "ab"
+    }
     with pytest.warns(NullModelWarning, match="is not clear; use more units"):
         table = agreement(tables)
     assert table["tau_upper"].max().item() == 1
@@ -460,7 +615,9 @@ def test_noise_is_said_to_be_noise() -> None:
 
 @pytest.mark.long
 def test_limits_of_tau_hold_the_true_tau() -> None:
-    """The interval is simultaneous over pairs: it misses at most 5 % of the time (here, next to never)."""
+    """The interval is simultaneous over pairs: it misses at most 5 % of the time (here,
+    next to never).
+    """
     rng = np.random.default_rng(11)
     missed = exact = 0
     with warnings.catch_warnings():
@@ -469,11 +626,15 @@ def test_limits_of_tau_hold_the_true_tau() -> None:
             a = rng.standard_normal(5)
             b = a + 0.7 * rng.standard_normal(5)
             pairs = list(itertools.combinations(range(5), 2))
-            true = np.mean([np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i, j in pairs])
+            true = np.mean(
+                [np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i, j in pairs]
+            )
             root = 0.1 * np.tril(rng.standard_normal((5, 5))) + 0.05 * np.eye(5)
             covariance = root @ root.T
             found = {
-                name: cg.from_effects(mean + root @ rng.standard_normal(5), covariance=covariance)
+                name: cg.from_effects(
+                    mean + root @ rng.standard_normal(5), covariance=covariance
+                )
                 for name, mean in (("a", a), ("b", b))
             }
             cell = agreement(found).sel(null="a", null_="b").squeeze("task")
@@ -484,7 +645,9 @@ def test_limits_of_tau_hold_the_true_tau() -> None:
 
 
 def test_a_factor_and_a_covariance_say_the_same() -> None:
-    effects = cg.contrast(cg.run(copies(n_units=100), cg.zoo.oracle("rbfox1_like"), rng=0))
+    effects = cg.contrast(
+        cg.run(copies(n_units=100), cg.zoo.oracle("rbfox1_like"), rng=0)
+    )
     whole = cg.estimate(effects)
     ice = effects["ice"].to_numpy() - effects["ice"].mean("unit").to_numpy()
     factor = whole.drop_vars(["covariance", "contrast_"]).assign(
@@ -501,16 +664,30 @@ def test_what_has_no_agreement_is_refused() -> None:
     with pytest.raises(EstimateError, match="2 contrasts have no order"):
         agreement({name: three.isel(contrast=[0, 1]) for name in "xy"})
     with pytest.raises(ContrastError, match="contrast 'c' is not under both"):
-        agreement({"x": three, "y": cg.from_effects([1.0, 2.0, 3.0], se=0.1, names=["a", "b", "d"])})
+        agreement(
+            {
+                "x": three,
+                "y": cg.from_effects([1.0, 2.0, 3.0], se=0.1, names=["a", "b", "d"]),
+            }
+        )
     with pytest.raises(EstimateError, match="no order to compare"):
-        agreement({"x": three, "y": cg.from_effects([1.0, 1.0, 1.0], se=0.1, names=["a", "b", "c"])})
+        agreement(
+            {
+                "x": three,
+                "y": cg.from_effects([1.0, 1.0, 1.0], se=0.1, names=["a", "b", "c"]),
+            }
+        )
     uniform = cg.Uniform(length=41)
     with pytest.raises(DesignError, match="are the same null model"):
         null_models(copies(), nulls={"a": uniform, "b": cg.Uniform(length=41)})
     with pytest.raises(DesignError, match="null 'b' has 50 bp"):
         null_models(copies(), nulls={"a": uniform, "b": cg.Uniform(length=50)})
-    with pytest.raises(DesignError, match="null 'b': Genomic: 1,000 units from 2 sequences"):
-        null_models(copies(), nulls={"a": uniform, "b": cg.Genomic(of=["A" * 41, "C" * 41])})
+    with pytest.raises(
+        DesignError, match="null 'b': Genomic: 1,000 units from 2 sequences"
+    ):
+        null_models(
+            copies(), nulls={"a": uniform, "b": cg.Genomic(of=["A" * 41, "C" * 41])}
+        )
     with pytest.raises(DesignError, match="two null models or more"):
         null_models(copies(), nulls={"a": uniform})
 
@@ -518,9 +695,13 @@ def test_what_has_no_agreement_is_refused() -> None:
 def test_an_undecided_order_of_loop_open_and_stem_is_said_in_words():
     experiment = cg.experiments.hairpin(n_units=2)
     with pytest.warns(DegenerateWarning):
-        answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0, progress=False), rng=0)
-    assert answer.sentences[0].startswith("Task VTS1: loop and open undecided; open and stem undecided: ")
+        answer = experiment.analyze(
+            cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0, progress=False), rng=0
+        )
+    assert answer.sentences[0].startswith(
+        "Task VTS1: loop and open undecided; open and stem undecided: "
+    )
     assert answer.sentences[-1].startswith(
-        "4 effects do not vary between units and are undecided: a verdict takes 60 units, more "
-        "for several contrasts, and there are 2"
+        "4 effects do not vary between units and are undecided: a verdict takes 60 "
+        "units, more for several contrasts, and there are 2"
     )

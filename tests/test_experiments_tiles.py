@@ -1,4 +1,6 @@
-"""Long sequences: context, necessity, sufficiency, placement, copies, interactions and searches, against truth."""
+"""Long sequences: context, necessity, sufficiency, placement, copies, interactions and
+searches, against truth.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,12 @@ from catalogue_truth import assert_estimates, assert_verdicts
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import DegenerateWarning, DesignError, EstimateError, PredictorError
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    EstimateError,
+    PredictorError,
+)
 from causalgia.experiments import (
     context_dependence,
     greedy_round,
@@ -36,21 +43,32 @@ TILES = [(30, 60), (120, 150), (180, 210)]
 
 
 def sequences(n: int = 22, seed: int = 0, length: int = LENGTH) -> dict[str, str]:
-    """Random sequences with the first word in the tile 30-60 and the second in 120-150, where in it differs."""
+    """Random sequences with the first word in the tile 30-60 and the second in 120-150,
+    where in it differs.
+    """
     made = {}
-    for i, s in enumerate(decode(cg.Uniform(length=length).sample(n, rng=seed)["sequence"].values)):
+    for i, s in enumerate(
+        decode(cg.Uniform(length=length).sample(n, rng=seed)["sequence"].values)
+    ):
         a, b = 32 + i % 18, 122 + i % 18
         made[f"s{i}"] = s[:a] + FIRST + s[a + 8 : b] + SECOND + s[b + 8 :]
     return made
 
 
 def gate(logic: Any, *noise: Any) -> Oracle:
-    return Oracle(Gate((FIRST, SECOND), bonus=4.0, logic=logic), *(noise or NOISE), scale="activity", intercepts=[3.0])
+    return Oracle(
+        Gate((FIRST, SECOND), bonus=4.0, logic=logic),
+        *(noise or NOISE),
+        scale="activity",
+        intercepts=[3.0],
+    )
 
 
 def answer_of(experiment: Any, oracle: Oracle, *, n: int = 8_000, rng: int = 0) -> Any:
     """Run, analyze and hold every contrast against the truth; the answer."""
-    answer = experiment.analyze(cg.run(experiment, oracle, rng=rng, progress=False), rng=rng)
+    answer = experiment.analyze(
+        cg.run(experiment, oracle, rng=rng, progress=False), rng=rng
+    )
     truth = oracle.true_ace(experiment, n_units=n)
     assert_estimates(answer.estimates, truth)
     assert_verdicts(answer, truth)
@@ -59,7 +77,9 @@ def answer_of(experiment: Any, oracle: Oracle, *, n: int = 8_000, rng: int = 0) 
 
 def verdicts(answer: Any) -> dict[str, str]:
     table = answer.decisions["verdict"].isel(task=0)
-    return dict(zip(table["contrast"].values.tolist(), table.values.tolist(), strict=True))
+    return dict(
+        zip(table["contrast"].values.tolist(), table.values.tolist(), strict=True)
+    )
 
 
 # ---- the tree of questions
@@ -76,38 +96,60 @@ def by_definition(p: np.ndarray, parents: list[int], sizes: list[float]) -> list
 
 
 def test_hierarchical_p_is_its_definition_on_unequal_trees_and_forests() -> None:
-    parents, sizes = [-1, -1, 0, 0, 1, 2, 2, 4], [7.0, 5.0, 3.0, 4.0, 4.0, 1.0, 2.0, 3.5]
+    parents, sizes = (
+        [-1, -1, 0, 0, 1, 2, 2, 4],
+        [7.0, 5.0, 3.0, 4.0, 4.0, 1.0, 2.0, 3.5],
+    )
     p = np.random.default_rng(0).uniform(size=(8, 3)) ** 4
     found = hierarchical_p(p, np.array(parents), sizes)
     for column in range(3):
-        assert found[:, column] == pytest.approx(by_definition(p[:, column], parents, sizes))
+        assert found[:, column] == pytest.approx(
+            by_definition(p[:, column], parents, sizes)
+        )
     p[2, 0] = np.nan
-    assert np.isnan(hierarchical_p(p, np.array(parents), sizes)[:, 0]).tolist() == [i in (2, 5, 6) for i in range(8)]
+    assert np.isnan(hierarchical_p(p, np.array(parents), sizes)[:, 0]).tolist() == [
+        i in (2, 5, 6) for i in range(8)
+    ]
 
 
 def heap(leaves: int) -> tuple[np.ndarray, np.ndarray]:
     """Parents and sizes of a full binary tree, the root first."""
     nodes = np.arange(2 * leaves - 1)
-    return np.where(nodes > 0, (nodes - 1) // 2, -1), leaves / 2.0 ** np.floor(np.log2(nodes + 1))
+    return np.where(nodes > 0, (nodes - 1) // 2, -1), leaves / 2.0 ** np.floor(
+        np.log2(nodes + 1)
+    )
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.9])
 @pytest.mark.parametrize("effects", [(), (3,), (3, 4, 21), tuple(range(0, 32, 2))])
-def test_family_wise_error_of_a_search_over_a_tree(effects: tuple[int, ...], shared: float) -> None:
-    """Also where whole and parts disagree: effects that cancel, and parts without effect in a whole with one."""
+def test_family_wise_error_of_a_search_over_a_tree(
+    effects: tuple[int, ...], shared: float
+) -> None:
+    """Also where whole and parts disagree: effects that cancel, and parts without
+    effect in a whole with one.
+    """
     n_trials, leaves, level = 10_000, 32, 0.05
     parents, sizes = heap(leaves)
     rng = np.random.default_rng([len(effects), int(10 * shared)])
     means = np.zeros(leaves)
     means[list(effects)] = np.where(np.arange(len(effects)) % 2 == 0, 4.0, -4.0)
-    z = np.sqrt(1 - shared) * rng.normal(size=(leaves, n_trials)) + np.sqrt(shared) * rng.normal(size=n_trials)
+    z = np.sqrt(1 - shared) * rng.normal(size=(leaves, n_trials)) + np.sqrt(
+        shared
+    ) * rng.normal(size=n_trials)
     values, truth = [z + means[:, None]], [means]
     while len(values[0]) > 1:
         values.insert(0, values[0][::2] + values[0][1::2])
         truth.insert(0, truth[0][::2] + truth[0][1::2])
     sd = np.sqrt(sizes * (1 - shared) + shared * sizes**2)[:, None]
     p = 2 * stats.norm.sf(abs(np.concatenate(values)) / sd)
-    wrong = ((hierarchical_p(p, parents, sizes) <= level) & (np.concatenate(truth) == 0)[:, None]).any(axis=0).sum()
+    wrong = (
+        (
+            (hierarchical_p(p, parents, sizes) <= level)
+            & (np.concatenate(truth) == 0)[:, None]
+        )
+        .any(axis=0)
+        .sum()
+    )
     assert wrong <= stats.binom.ppf(1 - 1e-4, n_trials, level)
     if not effects:
         assert wrong >= stats.binom.ppf(1e-4, n_trials, level)  # the root alone: exact
@@ -124,7 +166,9 @@ def test_family_wise_error_of_a_search_over_a_tree(effects: tuple[int, ...], sha
         ([0.1, 0.2], [-1, 0], [2], "one of each"),
     ],
 )
-def test_hierarchical_p_refuses(p: list[float], parents: list[int], sizes: list[float], says: str) -> None:
+def test_hierarchical_p_refuses(
+    p: list[float], parents: list[int], sizes: list[float], says: str
+) -> None:
     with pytest.raises(EstimateError, match=says):
         hierarchical_p(p, np.array(parents), sizes)
 
@@ -132,7 +176,9 @@ def test_hierarchical_p_refuses(p: list[float], parents: list[int], sizes: list[
 # ---- context
 
 
-def test_limits_of_the_index_cover_as_they_say_also_where_the_wild_type_is_near_zero() -> None:
+def test_limits_of_the_index_cover_as_they_say_also_where_the_wild_type_is_near_zero() -> (
+    None
+):
     rng, n_trials, n = np.random.default_rng(1), 10_000, 8
     for mean_wild in (0.3, 2.0):
         wild = rng.normal(mean_wild, 1.0, (n, n_trials))
@@ -140,23 +186,48 @@ def test_limits_of_the_index_cover_as_they_say_also_where_the_wild_type_is_near_
         both = np.stack([change, wild])
         away = both - both.mean(axis=1, keepdims=True)
         v = np.einsum("ant,bnt->abt", away, away) / (n * (n - 1))
-        found = context_index(both[0].mean(0), both[1].mean(0), (v[0, 0], v[0, 1], v[1, 1]), np.float64(n - 1))
+        found = context_index(
+            both[0].mean(0),
+            both[1].mean(0),
+            (v[0, 0], v[0, 1], v[1, 1]),
+            np.float64(n - 1),
+        )
         covered = int(((found.lower <= 0.5) & (found.upper >= 0.5)).sum())
         low = stats.binom.ppf(1e-4, n_trials, 0.95)
         assert covered >= low
-        assert covered <= stats.binom.ppf(1 - 1e-4, n_trials, 0.95) or found.unbounded.any()
+        assert (
+            covered <= stats.binom.ppf(1 - 1e-4, n_trials, 0.95)
+            or found.unbounded.any()
+        )
         assert (found.verdict[found.unbounded] == "undecided").all()
 
 
-def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_holds_down() -> None:
+def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_holds_down() -> (
+    None
+):
     given = sequences()
-    alone = Oracle(Word(FIRST, 4.0), *(replace(word, weight=word.weight / 10) for word in NOISE), scale="activity")
+    alone = Oracle(
+        Word(FIRST, 4.0),
+        *(replace(word, weight=word.weight / 10) for word in NOISE),
+        scale="activity",
+    )
     held = Oracle(Word(FIRST, 4.0), Word(SECOND, -3.0), *NOISE, scale="activity")
-    needs = Oracle(Gate((FIRST, SECOND), bonus=40.0, logic="and"), *NOISE, scale="activity")
-    for oracle, expected in ((needs, "dependent"), (alone, "neutral"), (held, "inhibited")):
-        experiment = context_dependence(given, element=TILES[0], n_draws=4, rope=(-0.5, 0.5))
+    needs = Oracle(
+        Gate((FIRST, SECOND), bonus=40.0, logic="and"), *NOISE, scale="activity"
+    )
+    for oracle, expected in (
+        (needs, "dependent"),
+        (alone, "neutral"),
+        (held, "inhibited"),
+    ):
+        experiment = context_dependence(
+            given, element=TILES[0], n_draws=4, rope=(-0.5, 0.5)
+        )
         answer = answer_of(experiment, oracle)
-        index, each = answer.findings["index"].isel(task=0), answer.findings["of each sequence"].isel(task=0)
+        index, each = (
+            answer.findings["index"].isel(task=0),
+            answer.findings["of each sequence"].isel(task=0),
+        )
         wild = oracle.predict(encode(list(given.values())))[:, 0]
         truth = -oracle.true_ace(experiment, n_units=8_000).item() / wild.mean()
         assert index["verdict"].item() == expected
@@ -170,7 +241,9 @@ def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_hol
 
 def test_index_where_the_wild_type_may_be_zero_is_the_whole_line() -> None:
     oracle = Oracle(Word("CAC", 0.5), intercepts=[-1.9], scale="activity")
-    experiment = context_dependence(sequences(20), element=(0, 40), n_draws=3, rope=(-0.5, 0.5))
+    experiment = context_dependence(
+        sequences(20), element=(0, 40), n_draws=3, rope=(-0.5, 0.5)
+    )
     answer = experiment.analyze(cg.run(experiment, oracle, rng=0), rng=0)
     index = answer.findings["index"].isel(task=0)
     assert index["unbounded"].item()
@@ -180,8 +253,12 @@ def test_index_where_the_wild_type_may_be_zero_is_the_whole_line() -> None:
 
 
 def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() -> None:
-    logs = Oracle(Gate((FIRST, SECOND), bonus=4.0, logic="and"), *NOISE, scale="log2 activity")
-    experiment = context_dependence(list(sequences(1).values()), element=TILES[0], rope=(-0.5, 0.5))
+    logs = Oracle(
+        Gate((FIRST, SECOND), bonus=4.0, logic="and"), *NOISE, scale="log2 activity"
+    )
+    experiment = context_dependence(
+        list(sequences(1).values()), element=TILES[0], rope=(-0.5, 0.5)
+    )
     answer = experiment.analyze(cg.run(experiment, logs, rng=0), rng=0)
     assert not answer.findings
     assert "decreases" in answer.sentences[0]
@@ -197,25 +274,44 @@ def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() ->
 @pytest.mark.parametrize("logic", ["and", "or"])
 def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
     oracle = gate(logic)
-    needed = answer_of(necessity(sequences(66), tile_width=30, n_draws=3, rope=(-1.0, 1.0)), oracle)
-    enough = answer_of(sufficiency(sequences(66), tile_width=30, n_draws=3, rope=(-1.0, 1.0)), oracle)
+    needed = answer_of(
+        necessity(sequences(66), tile_width=30, n_draws=3, rope=(-1.0, 1.0)), oracle
+    )
+    enough = answer_of(
+        sufficiency(sequences(66), tile_width=30, n_draws=3, rope=(-1.0, 1.0)), oracle
+    )
     with_words = {"30-60", "120-150"}
-    lost = {name for name, verdict in verdicts(needed).items() if verdict == "decreases"}
-    gained = {name for name, verdict in verdicts(enough).items() if verdict == "increases"}
+    lost = {
+        name for name, verdict in verdicts(needed).items() if verdict == "decreases"
+    }
+    gained = {
+        name for name, verdict in verdicts(enough).items() if verdict == "increases"
+    }
     assert lost == (with_words if logic == "and" else set())
     assert gained == (with_words if logic == "or" else set())
-    assert set(verdicts(needed).values()) | set(verdicts(enough).values()) <= {"decreases", "increases", "negligible"}
-    assert needed.decisions["center"].values.tolist() == [15.0 + 30 * i for i in range(8)]
+    assert set(verdicts(needed).values()) | set(verdicts(enough).values()) <= {
+        "decreases",
+        "increases",
+        "negligible",
+    }
+    assert needed.decisions["center"].values.tolist() == [
+        15.0 + 30 * i for i in range(8)
+    ]
 
 
 def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() -> None:
     oracle, given = gate("and"), sequences()
-    experiment = sufficiency(given, tile_width=30, tss=TILES[1], n_draws=3, rope=(-1.0, 1.0))
+    experiment = sufficiency(
+        given, tile_width=30, tss=TILES[1], n_draws=3, rope=(-1.0, 1.0)
+    )
     assert "120-150" not in experiment.arm_names
     assert verdicts(answer_of(experiment, oracle))["30-60"] == "increases"
     tokens = experiment.null.sample(experiment.n_units, rng=0)["sequence"].values
     units = np.arange(experiment.n_units, dtype=np.uint64)
-    edited = {arm.name: arm.intervention.apply(tokens, units=units, key=5) for arm in experiment.named_arms}
+    edited = {
+        arm.name: arm.intervention.apply(tokens, units=units, key=5)
+        for arm in experiment.named_arms
+    }
     for name, sequence in edited.items():
         assert (sequence[:, 120:150] == tokens[:, 120:150]).all()
         outside = np.ones(LENGTH, bool)
@@ -223,7 +319,8 @@ def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() ->
             start, stop = map(int, name.split("-"))
             assert (sequence[:, start:stop] == tokens[:, start:stop]).all()
             outside[start:stop] = False
-        assert (sequence[:, outside] == edited["all shuffled"][:, outside]).all()  # arms share every other base
+        # arms share every other base
+        assert (sequence[:, outside] == edited["all shuffled"][:, outside]).all()
 
 
 def test_answers_draw_along_the_sequence() -> None:
@@ -233,7 +330,9 @@ def test_answers_draw_along_the_sequence() -> None:
     axes = answer.draw()
     assert axes.get_xlabel() == "center (bp)"
     drawn = set(verdicts(answer).values())
-    assert {text.get_text() for text in axes.get_legend().get_texts()} == drawn | {"ROPE"}
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == drawn | {
+        "ROPE"
+    }
 
 
 def test_an_ensemble_is_answered_model_by_model() -> None:
@@ -245,8 +344,15 @@ def test_an_ensemble_is_answered_model_by_model() -> None:
     assert "model or: of 4 tiles, 4 are negligible" in answer.sentences[1]
     context = context_dependence(given, element=TILES[0], n_draws=2, rope=(-1.0, 1.0))
     index = context.analyze(cg.run(context, both, rng=0), rng=0)
-    assert [sentence.split(":")[0][-3:] for sentence in index.sentences[:2]] == ["and", " or"]
-    assert index.findings["of each sequence"]["index"].dims == ("sequence", "task", "model")
+    assert [sentence.split(":")[0][-3:] for sentence in index.sentences[:2]] == [
+        "and",
+        " or",
+    ]
+    assert index.findings["of each sequence"]["index"].dims == (
+        "sequence",
+        "task",
+        "model",
+    )
 
 
 def test_a_last_tile_is_shorter_where_the_width_does_not_divide() -> None:
@@ -257,7 +363,8 @@ def test_a_last_tile_is_shorter_where_the_width_does_not_divide() -> None:
         odd = experiment(given, tile_width=70, rope=(-1, 1))
         assert odd.arm_names[1:] == ["0-70", "70-140", "140-210", "210-240"]
     default = necessity(given, rope=(-1, 1))
-    assert default.arm_names[1:] == [f"{at}-{at + 30}" for at in range(0, 240, 30)]  # an eighth each
+    # an eighth each
+    assert default.arm_names[1:] == [f"{at}-{at + 30}" for at in range(0, 240, 30)]
 
 
 # ---- placement and copies
@@ -266,13 +373,26 @@ def test_a_last_tile_is_shorter_where_the_width_does_not_divide() -> None:
 def test_distance_and_orientation_of_a_tile() -> None:
     one_way = Oracle(Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300), *NOISE)
     given = sequences(22, length=420)
-    experiment = tile_placement(given, tile=TILES[0], at=[30, 180, 260, 340], tss=TILES[1], n_draws=3, rope=(-0.2, 0.2))
+    experiment = tile_placement(
+        given,
+        tile=TILES[0],
+        at=[30, 180, 260, 340],
+        tss=TILES[1],
+        n_draws=3,
+        rope=(-0.2, 0.2),
+    )
     answer = answer_of(experiment, one_way)
     found = verdicts(answer)
     assert found["distance"] == "decreases"
     distance = {"at 30": 90.0, "at 180": 60.0, "at 260": 140.0, "at 340": 220.0}
-    linear = {arm: -0.01 * distance[arm.removesuffix(", reversed")] for arm in experiment.arm_names[1:]}
-    rise = sum(weight * linear[arm] for arm, weight in experiment.named_contrasts["distance"].items())
+    linear = {
+        arm: -0.01 * distance[arm.removesuffix(", reversed")]
+        for arm in experiment.arm_names[1:]
+    }
+    rise = sum(
+        weight * linear[arm]
+        for arm, weight in experiment.named_contrasts["distance"].items()
+    )
     assert rise == pytest.approx(-0.01 * (220 - 60))  # over the range, not for 1,000 bp
     assert " from 60 to 220 bp (-" in answer.sentences[0]
     assert found["orientation"] == "increases"
@@ -284,22 +404,38 @@ def test_distance_and_orientation_of_a_tile() -> None:
 
 def test_the_reversed_tile_is_its_own_bases_turned() -> None:
     given = sequences(3)
-    experiment = tile_placement(given, tile=(30, 60), at=[60, 200], tss=(120, 150), rope=(-1, 1))
+    experiment = tile_placement(
+        given, tile=(30, 60), at=[60, 200], tss=(120, 150), rope=(-1, 1)
+    )
     tokens = experiment.null.sample(experiment.n_units, rng=0)["sequence"].values
     units = np.arange(experiment.n_units, dtype=np.uint64)
-    edited = {arm.name: arm.intervention.apply(tokens, units=units, key=5) for arm in experiment.named_arms}
+    edited = {
+        arm.name: arm.intervention.apply(tokens, units=units, key=5)
+        for arm in experiment.named_arms
+    }
     assert (edited["at 200"][:, 200:230] == tokens[:, 30:60]).all()
-    assert (edited["at 200, reversed"][:, 200:230] == 3 - tokens[:, 30:60][:, ::-1]).all()
+    assert (
+        edited["at 200, reversed"][:, 200:230] == 3 - tokens[:, 30:60][:, ::-1]
+    ).all()
     same = np.r_[0:120, 150:200, 230:LENGTH]
     assert (edited["at 200"][:, same] == edited["context alone"][:, same]).all()
     assert (edited["at 200"][:, 30:60] != tokens[:, 30:60]).any(axis=1).all()
 
 
-@pytest.mark.parametrize(("half", "expected"), [(200.0, "negligible"), (2.0, "decreases")])
+@pytest.mark.parametrize(
+    ("half", "expected"), [(200.0, "negligible"), (2.0, "decreases")]
+)
 def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None:
     words = (Word(FIRST, 1.0), Word("CAC", 0.02))
     oracle = Oracle(Saturating(words, Hill(top=4.0 * half, half=half)))
-    experiment = tile_copies(sequences(), tile=TILES[0], at=[30, 160, 200], tss=TILES[1], n_draws=3, rope=(-0.25, 0.25))
+    experiment = tile_copies(
+        sequences(),
+        tile=TILES[0],
+        at=[30, 160, 200],
+        tss=TILES[1],
+        n_draws=3,
+        rope=(-0.25, 0.25),
+    )
     found = verdicts(answer_of(experiment, oracle))
     assert found["curvature"] == expected
     assert found["3 copies"] == found["rise"] == "increases"
@@ -309,48 +445,91 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
 
 
 def test_moebius_terms_of_gates_and_sums() -> None:
-    every_order = Saturating((Word("CAC", 1.0), Word("TTG", 1.0)), Hill(top=2.0, half=5.0))
-    expected = {"and": {"30-60 x 120-150"}, "or": {"30-60", "120-150", "30-60 x 120-150"}}
+    every_order = Saturating(
+        (Word("CAC", 1.0), Word("TTG", 1.0)), Hill(top=2.0, half=5.0)
+    )
+    expected = {
+        "and": {"30-60 x 120-150"},
+        "or": {"30-60", "120-150", "30-60 x 120-150"},
+    }
     for logic, clear in expected.items():
-        experiment = tile_interactions(sequences(66), tiles=TILES, n_draws=3, rope=(-1.0, 1.0))
+        experiment = tile_interactions(
+            sequences(66), tiles=TILES, n_draws=3, rope=(-1.0, 1.0)
+        )
         found = verdicts(answer_of(experiment, gate(logic, every_order)))
         assert len(experiment.named_arms) == 8
-        assert {name for name, verdict in found.items() if verdict != "negligible"} == clear | {"all together"}
-        assert found["30-60 x 120-150"] == ("increases" if logic == "and" else "decreases")
-    shuffled = tile_interactions(sequences(), tiles=TILES, context="shuffled", n_draws=3, rope=(-1.0, 1.0))
-    assert verdicts(answer_of(shuffled, gate("and", every_order)))["30-60 x 120-150"] == "increases"
+        assert {
+            name for name, verdict in found.items() if verdict != "negligible"
+        } == clear | {"all together"}
+        assert found["30-60 x 120-150"] == (
+            "increases" if logic == "and" else "decreases"
+        )
+    shuffled = tile_interactions(
+        sequences(), tiles=TILES, context="shuffled", n_draws=3, rope=(-1.0, 1.0)
+    )
+    assert (
+        verdicts(answer_of(shuffled, gate("and", every_order)))["30-60 x 120-150"]
+        == "increases"
+    )
 
 
 def test_moebius_terms_are_the_interaction_of_the_factors() -> None:
-    experiment = tile_interactions(sequences(), tiles=TILES, n_draws=2, rope=(-1.0, 1.0))
+    experiment = tile_interactions(
+        sequences(), tiles=TILES, n_draws=2, rope=(-1.0, 1.0)
+    )
     outcomes = cg.run(experiment, gate("and"), rng=0)
     named = cg.contrast(outcomes)["ice"].sel(contrast="30-60 x 120-150 x 180-210")
-    by_factors = cg.contrast(outcomes, interaction=["30-60", "120-150", "180-210"])["ice"].isel(contrast=0)
+    by_factors = cg.contrast(outcomes, interaction=["30-60", "120-150", "180-210"])[
+        "ice"
+    ].isel(contrast=0)
     np.testing.assert_allclose(named.values, by_factors.values, atol=1e-12)
 
 
-def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it() -> None:
+def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it() -> (
+    None
+):
     oracle = Oracle(Word(FIRST, 3.0), Word(SECOND, 1.5), *NOISE)
     tiles = [(start, start + 30) for start in range(0, LENGTH, 30)]
-    found = greedy_tiles(sequences(6), oracle, tiles=tiles, n_rounds=2, rng=0).isel(task=0)
+    found = greedy_tiles(sequences(6), oracle, tiles=tiles, n_rounds=2, rng=0).isel(
+        task=0
+    )
     assert found["tile"].values.tolist() == ["30-60", "120-150"]
-    round_ = greedy_round(sequences(6), tiles=tiles, chosen=[(30, 60)], rope=(-0.5, 0.5))
-    truth = oracle.true_ace(round_, contrasts={"added": {"120-150": 1.0, "chosen shuffled": -1.0}}, n_units=8_000)
+    round_ = greedy_round(
+        sequences(6), tiles=tiles, chosen=[(30, 60)], rope=(-0.5, 0.5)
+    )
+    truth = oracle.true_ace(
+        round_,
+        contrasts={"added": {"120-150": 1.0, "chosen shuffled": -1.0}},
+        n_units=8_000,
+    )
     second = found.isel(round=1).sel(contrast="added")
-    assert abs(second["ace"].item() - truth.item()) < 4.5 * np.hypot(second["se"].item(), truth["mcse"].item())
+    assert abs(second["ace"].item() - truth.item()) < 4.5 * np.hypot(
+        second["se"].item(), truth["mcse"].item()
+    )
     total = found["ace"].sel(contrast="total").values
     assert total[1] < total[0] < -2
 
 
 @pytest.mark.long
 def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
-    """No tile does anything but noise: the best of eight looks large among the draws that chose it alone."""
-    oracle = Oracle(Word("GA", 0.1), Word("CT", 0.07), Word("AC", -0.11), Word("TG", 0.13))
-    given, tiles = list(sequences(1).values()), [(start, start + 30) for start in range(0, LENGTH, 30)]
-    truth = oracle.true_ace(necessity(given, tiles=tiles, k=1, rope=(-1, 1)), n_units=8_000).isel(task=0)
+    """No tile does anything but noise: the best of eight looks large among the draws
+    that chose it alone.
+    """
+    oracle = Oracle(
+        Word("GA", 0.1), Word("CT", 0.07), Word("AC", -0.11), Word("TG", 0.13)
+    )
+    given, tiles = (
+        list(sequences(1).values()),
+        [(start, start + 30) for start in range(0, LENGTH, 30)],
+    )
+    truth = oracle.true_ace(
+        necessity(given, tiles=tiles, k=1, rope=(-1, 1)), n_units=8_000
+    ).isel(task=0)
     chosen, fresh = np.empty(60), np.empty(60)
     for seed in range(60):
-        found = greedy_tiles(given, oracle, tiles=tiles, n_rounds=1, n_draws=4, k=1, rng=seed).isel(task=0, round=0)
+        found = greedy_tiles(
+            given, oracle, tiles=tiles, n_rounds=1, n_draws=4, k=1, rng=seed
+        ).isel(task=0, round=0)
         value = truth.sel(contrast=found["tile"].item()).item()
         chosen[seed] = found["choosing"].item() - value
         fresh[seed] = found["ace"].sel(contrast="added").item() - value
@@ -362,14 +541,22 @@ def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
 
 
 def test_a_search_finds_the_words_and_nothing_else() -> None:
-    oracle, given = cg.zoo.oracle("long_range"), decode(cg.Uniform(length=1_280).sample(20, rng=3)["sequence"].values)
+    oracle, given = (
+        cg.zoo.oracle("long_range"),
+        decode(cg.Uniform(length=1_280).sample(20, rng=3)["sequence"].values),
+    )
     word, promoter = "ATGCTGAGTCAT", "GGCTATAAAAGG"
     put = [s[:333] + word + s[345:1_000] + promoter + s[1_012:] for s in given]
-    found = tile_search(put, oracle, rng=0, tiles=[(0, 980)], n_draws=2, rope=(-0.2, 0.2)).isel(task=0)
+    found = tile_search(
+        put, oracle, rng=0, tiles=[(0, 980)], n_draws=2, rope=(-0.2, 0.2)
+    ).isel(task=0)
     finest = found.isel(contrast=found["finest"].values)
     assert finest.sizes["contrast"] >= 1
     assert all(
-        start < 345 and stop > 333 for start, stop in zip(finest["start"].values, finest["stop"].values, strict=True)
+        start < 345 and stop > 333
+        for start, stop in zip(
+            finest["start"].values, finest["stop"].values, strict=True
+        )
     )
     assert (finest["stop"] - finest["start"]).values.max() < 20
     assert (found["p_adjusted"] <= 0.05).equals(found["found"])
@@ -382,7 +569,9 @@ def test_a_search_finds_the_words_and_nothing_else() -> None:
 
 def test_a_search_in_one_sequence_and_one_that_finds_nothing() -> None:
     oracle, (given, *_) = gate("and"), sequences(1).values()
-    found = tile_search([given], oracle, rng=0, rope=(-1.0, 1.0), min_width=8).isel(task=0)
+    found = tile_search([given], oracle, rng=0, rope=(-1.0, 1.0), min_width=8).isel(
+        task=0
+    )
     finest = found.isel(contrast=found["finest"].values)
     assert {int(start) // 30 for start in finest["start"].values} <= {1, 4}
     assert finest.sizes["contrast"] >= 2
@@ -394,11 +583,14 @@ def test_a_search_in_one_sequence_and_one_that_finds_nothing() -> None:
 def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
     given = "ACGT" * 10 + FIRST + "CCAG" * 13
     oracle = Oracle(Word(FIRST, 2.0))
-    found = tile_search([given], oracle, rng=0, n_draws=6, rope=(-0.5, 0.5)).isel(task=0)
+    found = tile_search([given], oracle, rng=0, n_draws=6, rope=(-0.5, 0.5)).isel(
+        task=0
+    )
     root = found.isel(contrast=0)
     assert root["exact"].item()
     assert root["p"].item() == 2.0**-5
-    assert found.sizes["contrast"] == 3  # the root is found, and its halves ask for more than six draws can give
+    # the root is found, and its halves ask for more than six draws can give
+    assert found.sizes["contrast"] == 3
 
 
 # ---- bad input
@@ -411,22 +603,52 @@ def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
         (lambda s: context_dependence(s, element=(0, 100)), "whole sequence"),
         (lambda s: context_dependence([*s, "ACGT"], element=(0, 10)), "Genomic"),
         (lambda s: context_dependence([s[0]], element=(0, 10)), "one sequence"),
-        (lambda s: necessity([s[0]], tile_width=10, n_draws=1, rope=(-1, 1)), "n_draws=1"),
+        (
+            lambda s: necessity([s[0]], tile_width=10, n_draws=1, rope=(-1, 1)),
+            "n_draws=1",
+        ),
         (lambda s: necessity(s, tiles=[(0, 49), (98, 100)]), "98-100 has 2 bp"),
-        (lambda s: necessity(s, tile_width=5_000), "tile_width=5,000 is the whole sequence of 100 bp"),
+        (
+            lambda s: necessity(s, tile_width=5_000),
+            "tile_width=5,000 is the whole sequence of 100 bp",
+        ),
         (lambda s: necessity(s, tiles=[(0, 10), (5, 15)]), "0-10 and 5-15 overlap"),
-        (lambda s: necessity(s, tiles=[(0, 10)], tss=(8, 20)), "protected tss=8-20 overlap"),
+        (
+            lambda s: necessity(s, tiles=[(0, 10)], tss=(8, 20)),
+            "protected tss=8-20 overlap",
+        ),
         (lambda s: necessity(s, tiles=[(0, 3)]), "leaves it as it is"),
         (lambda s: necessity(s, tiles=[(0, 20)], k=11), "k"),
         (lambda s: sufficiency(s, tile_width=100), "whole sequence"),
-        (lambda s: tile_placement(s, tile=(0, 20), at=[10, 60], tss=(40, 50)), "overlaps 0-20"),
-        (lambda s: tile_placement(s, tile=(0, 20), at=[30, 60], tss=(40, 50)), "protected tss=40-50 overlap"),
-        (lambda s: tile_placement(s, tile=(0, 20), at=[60, 90], tss=(40, 50)), "at: a copy=90-110 leaves the sequence"),
-        (lambda s: tile_placement(s, tile=(0, 20), at=[60], tss=(40, 50)), "give 2 positions or more"),
-        (lambda s: tile_copies(s, tile=(0, 20), at=[60, 70], tss=(40, 50)), "overlaps 60-80"),
-        (lambda s: tile_interactions(s, tiles=[(i, i + 5) for i in range(0, 35, 5)]), "2\\^7 = 128 arms"),
+        (
+            lambda s: tile_placement(s, tile=(0, 20), at=[10, 60], tss=(40, 50)),
+            "overlaps 0-20",
+        ),
+        (
+            lambda s: tile_placement(s, tile=(0, 20), at=[30, 60], tss=(40, 50)),
+            "protected tss=40-50 overlap",
+        ),
+        (
+            lambda s: tile_placement(s, tile=(0, 20), at=[60, 90], tss=(40, 50)),
+            "at: a copy=90-110 leaves the sequence",
+        ),
+        (
+            lambda s: tile_placement(s, tile=(0, 20), at=[60], tss=(40, 50)),
+            "give 2 positions or more",
+        ),
+        (
+            lambda s: tile_copies(s, tile=(0, 20), at=[60, 70], tss=(40, 50)),
+            "overlaps 60-80",
+        ),
+        (
+            lambda s: tile_interactions(s, tiles=[(i, i + 5) for i in range(0, 35, 5)]),
+            "2\\^7 = 128 arms",
+        ),
         (lambda s: tile_interactions(s, tiles=[(0, 20)]), "2 or more"),
-        (lambda s: tile_interactions(s, tiles=[(0, 20), (30, 40)], context="other"), "'own' or 'shuffled'"),
+        (
+            lambda s: tile_interactions(s, tiles=[(0, 20), (30, 40)], context="other"),
+            "'own' or 'shuffled'",
+        ),
         (lambda s: greedy_round(s, tiles=[(0, 20)], chosen=[(0, 20)]), "none is left"),
         (lambda s: greedy_round(s, tiles=[(0, 20)], chosen=[(10, 30)]), "overlap"),
     ],
@@ -450,7 +672,9 @@ def test_bad_designs_are_refused_when_they_are_made(call: Any, says: str) -> Non
         ({"rope": "placebo"}, "placebo"),
     ],
 )
-def test_bad_searches_are_refused_before_anything_is_predicted(settings: dict[str, Any], says: str) -> None:
+def test_bad_searches_are_refused_before_anything_is_predicted(
+    settings: dict[str, Any], says: str
+) -> None:
     def never(tokens: Any) -> Any:
         raise AssertionError("predicted")
 
@@ -469,20 +693,30 @@ def test_bad_searches_are_refused_before_anything_is_predicted(settings: dict[st
         ({"task": "other"}, "task='other'"),
     ],
 )
-def test_bad_greedy_searches_are_refused_before_anything_is_predicted(settings: dict[str, Any], says: str) -> None:
+def test_bad_greedy_searches_are_refused_before_anything_is_predicted(
+    settings: dict[str, Any], says: str
+) -> None:
     def never(tokens: Any) -> Any:
         raise AssertionError("predicted")
 
     predictor = cg.FunctionPredictor(never, tasks=["K562"], scale="activity")
     given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
     with pytest.raises(DesignError, match=says):
-        greedy_tiles(given, predictor, tiles=[(0, 20), (30, 50)], rng=0, **{"n_rounds": 1, **settings})
+        greedy_tiles(
+            given,
+            predictor,
+            tiles=[(0, 20), (30, 50)],
+            rng=0,
+            **{"n_rounds": 1, **settings},
+        )
 
 
 @pytest.mark.parametrize("predictor", ["long_range", len])
 def test_what_is_no_predictor_is_refused_with_the_cure(predictor: Any) -> None:
     given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
-    with pytest.raises(PredictorError, match=r"one of the zoo is cg\.zoo\.oracle\('.*FunctionPredictor"):
+    with pytest.raises(
+        PredictorError, match=r"one of the zoo is cg\.zoo\.oracle\('.*FunctionPredictor"
+    ):
         tile_search(given, predictor, rng=0)
     with pytest.raises(PredictorError, match="is not a predictor"):
         greedy_tiles(given, predictor, tiles=[(0, 20), (30, 50)], n_rounds=1, rng=0)
@@ -491,18 +725,37 @@ def test_what_is_no_predictor_is_refused_with_the_cure(predictor: Any) -> None:
 def test_spans_may_be_arrays() -> None:
     given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
     listed = tile_placement(given, tile=(0, 20), at=[60, 80], tss=(30, 50))
-    assert tile_placement(given, tile=np.array([0, 20]), at=np.array([60, 80]), tss=np.array([30, 50])) == listed
+    assert (
+        tile_placement(
+            given, tile=np.array([0, 20]), at=np.array([60, 80]), tss=np.array([30, 50])
+        )
+        == listed
+    )
     spans = np.array([[0, 20], [30, 50]])
-    assert necessity(given, tiles=spans).arm_names == necessity(given, tiles=spans.tolist()).arm_names
+    assert (
+        necessity(given, tiles=spans).arm_names
+        == necessity(given, tiles=spans.tolist()).arm_names
+    )
 
 
 def test_a_placement_is_drawn_strand_by_strand() -> None:
     given, oracle = sequences(20), gate("and")
-    experiment = tile_placement(given, tile=TILES[0], at=[30, 60, 90], tss=TILES[1], n_draws=2, rope=(-1.0, 1.0))
-    axes = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0).draw()
-    drawn = {points.get_label(): len(points.get_offsets()) for points in axes.collections[::-1]}
+    experiment = tile_placement(
+        given, tile=TILES[0], at=[30, 60, 90], tss=TILES[1], n_draws=2, rope=(-1.0, 1.0)
+    )
+    axes = experiment.analyze(
+        cg.run(experiment, oracle, rng=0, progress=False), rng=0
+    ).draw()
+    drawn = {
+        points.get_label(): len(points.get_offsets())
+        for points in axes.collections[::-1]
+    }
     assert (drawn["+"], drawn["-"]) == (3, 2)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ROPE", "+", "-"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "ROPE",
+        "+",
+        "-",
+    ]
     assert axes.get_xlabel() == "distance (bp)"
 
 
@@ -538,14 +791,21 @@ def test_a_row_without_units_of_its_own_never_appears() -> None:
 
 
 def test_sentence_and_table_of_context_dependence_agree_on_exact_effects():
-    experiment = context_dependence(sequences(20), element=TILES[0], n_draws=2, rope=(-0.1, 0.1))
+    experiment = context_dependence(
+        sequences(20), element=TILES[0], n_draws=2, rope=(-0.1, 0.1)
+    )
     gate = Oracle(Gate((FIRST, SECOND), bonus=4.0, logic="and"), scale="activity")
     with pytest.warns(DegenerateWarning):
-        answer = experiment.analyze(cg.run(experiment, gate, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(
+            cg.run(experiment, gate, rng=0, progress=False), rng=0
+        )
     assert answer.decisions["verdict"].item() == "undecided"
     assert "may or may not depend on its context (undecided)" in answer.sentences[0]
-    assert "the element alone minus the wild type -4.000 [-4.000, -4.000] (undecided)" in answer.sentences[0]
+    assert (
+        "the element alone minus the wild type -4.000 [-4.000, -4.000] (undecided)"
+        in answer.sentences[0]
+    )
     assert answer.sentences[1] == (
-        "1 effect does not vary between units and is undecided: a verdict takes 60 units, more "
-        "for several contrasts, and there are 20."
+        "1 effect does not vary between units and is undecided: a verdict takes 60 "
+        "units, more for several contrasts, and there are 20."
     )

@@ -1,4 +1,6 @@
-"""Variants, dose response and screening designs: known effects, textbook aliases, and what is refused."""
+"""Variants, dose response and screening designs: known effects, textbook aliases, and
+what is refused.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,22 @@ from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
 
 import causalgia as cg
 from causalgia.errors import DesignError, FewClustersWarning, SequenceError
-from causalgia.experiments import aliases, dose_response, fraction, fractional_factorial, grammar_screen, variants
+from causalgia.experiments import (
+    aliases,
+    dose_response,
+    fraction,
+    fractional_factorial,
+    grammar_screen,
+    variants,
+)
 from causalgia.experiments._dose_response import RBFOX1
 from causalgia.sequences import decode, encode
 from causalgia.sequences.variant_files import Variant
 from causalgia.trial_file import read_spec
 
 LENGTH = 120
-EXACT = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")  # single sites add without spread
+# single sites add without spread
+EXACT = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 
 
 # ---------------------------------------------------------------- variants
@@ -26,7 +36,9 @@ EXACT = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 
 @pytest.fixture(scope="module")
 def genome():
-    """Two soft-masked chromosomes of 1,000 bases with sites of 'gata1_like' at 300 and 700."""
+    """Two soft-masked chromosomes of 1,000 bases with sites of 'gata1_like' at 300
+    and 700.
+    """
     made = decode(cg.Uniform(length=1_000).sample(2, rng=5)["sequence"].values)
     sites = [x[:300] + "AGATAAG" + x[307:700] + "TGACTCA" + x[707:] for x in made]
     return {"chr1": sites[0], "chr2": sites[1]}
@@ -38,24 +50,47 @@ def files(genome, tmp_path_factory):
     rows = [
         ("chr1", 304, "rs1", "T", "G"),
         ("chr1", 304, "rs2", "T", "A"),
-        ("chr1", 500, "rs3", genome["chr1"][499], "ACGT".replace(genome["chr1"][499], "")[0]),
+        (
+            "chr1",
+            500,
+            "rs3",
+            genome["chr1"][499],
+            "ACGT".replace(genome["chr1"][499], "")[0],
+        ),
         ("chr1", 704, "rs4", "C", "A"),
         ("chr2", 304, "deletion", "TAA", "T"),
-        ("chr2", 500, "insertion", genome["chr2"][499], genome["chr2"][499] + "TGACTCAC"),
+        (
+            "chr2",
+            500,
+            "insertion",
+            genome["chr2"][499],
+            genome["chr2"][499] + "TGACTCAC",
+        ),
     ]
-    text = "".join(f"{c}\t{at}\t{name}\t{ref}\t{alt}\t.\tPASS\t.\n" for c, at, name, ref, alt in rows)
+    text = "".join(
+        f"{c}\t{at}\t{name}\t{ref}\t{alt}\t.\tPASS\t.\n"
+        for c, at, name, ref, alt in rows
+    )
     (folder / "some.vcf").write_text("##fileformat=VCFv4.3\n" + text)
     masked = (x[:250] + x[250:600].lower() + x[600:] for x in genome.values())
-    (folder / "genome.fa").write_text("".join(f">{c}\n{x}\n" for c, x in zip(genome, masked, strict=True)))
+    (folder / "genome.fa").write_text(
+        "".join(f">{c}\n{x}\n" for c, x in zip(genome, masked, strict=True))
+    )
     return folder / "some.vcf", folder / "genome.fa"
 
 
 def own_windows(genome, variant, length=LENGTH):
-    """Cut both windows by hand: the longer allele is centered, the genome fills the alternate's 3' end."""
+    """Cut both windows by hand: the longer allele is centered, the genome fills the
+    alternate's 3' end.
+    """
     width = max(len(variant.reference), len(variant.alternate))
     first = variant.position - (length // 2 - width // 2)
     whole = genome[variant.chromosome]
-    changed = whole[: variant.position] + variant.alternate + whole[variant.position + len(variant.reference) :]
+    changed = (
+        whole[: variant.position]
+        + variant.alternate
+        + whole[variant.position + len(variant.reference) :]
+    )
     return whole[first : first + length], changed[first : first + length]
 
 
@@ -77,14 +112,32 @@ def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     assert_verdicts(answer, truth)
     table = answer.findings["variants"]
     by_hand = [own_windows(genome, x) for x in read(files)]
-    reference, alternate = (predictor.predict(encode(list(side))) for side in zip(*by_hand, strict=True))
-    np.testing.assert_array_equal(table["effect"].transpose("variant", "task"), alternate - reference)
+    reference, alternate = (
+        predictor.predict(encode(list(side))) for side in zip(*by_hand, strict=True)
+    )
+    np.testing.assert_array_equal(
+        table["effect"].transpose("variant", "task"), alternate - reference
+    )
     assert (table["se"] == 0).all()
     np.testing.assert_array_equal(table["lower"], table["effect"])
-    low, high = (answer.decisions[side].squeeze("contrast") for side in ("rope_lower", "rope_upper"))
-    np.testing.assert_array_equal(table["verdict"] == "increases", table["effect"] > high)
-    np.testing.assert_array_equal(table["verdict"] == "decreases", table["effect"] < low)
-    assert table["variant"].values.tolist() == ["rs1", "rs2", "rs3", "rs4", "deletion", "insertion"]
+    low, high = (
+        answer.decisions[side].squeeze("contrast")
+        for side in ("rope_lower", "rope_upper")
+    )
+    np.testing.assert_array_equal(
+        table["verdict"] == "increases", table["effect"] > high
+    )
+    np.testing.assert_array_equal(
+        table["verdict"] == "decreases", table["effect"] < low
+    )
+    assert table["variant"].values.tolist() == [
+        "rs1",
+        "rs2",
+        "rs3",
+        "rs4",
+        "deletion",
+        "insertion",
+    ]
     assert table["position"].values.tolist() == [303, 303, 499, 703, 303, 499]
     assert table.sel(task="K562")["verdict"].values.tolist() == [
         *("decreases", "decreases", "negligible"),
@@ -92,12 +145,25 @@ def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     ]
     frame = table.to_dataframe()
     assert len(frame) == 6 * 2
-    assert {"chromosome", "position", "reference", "alternate", "effect", "verdict"} <= set(frame.columns)
-    assert "6 variants in their own contexts, 1 increases (insertion: 0.9), 4 decrease (" in answer.sentences[0]
+    assert {
+        "chromosome",
+        "position",
+        "reference",
+        "alternate",
+        "effect",
+        "verdict",
+    } <= set(frame.columns)
+    assert (
+        "6 variants in their own contexts, 1 increases (insertion: 0.9), 4 decrease ("
+        in answer.sentences[0]
+    )
     assert answer.draw() is not None
 
 
-@pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning", "ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings(
+    "ignore::causalgia.errors.FewClustersWarning",
+    "ignore::causalgia.errors.DegenerateWarning",
+)
 def test_a_task_whose_reference_windows_do_not_vary_is_left_out(files):
     """It has no verdict in units of the control's sd; the other task keeps its rows."""
 
@@ -105,9 +171,13 @@ def test_a_task_whose_reference_windows_do_not_vary_is_left_out(files):
         cytosines = x[:, 1].sum(1)
         return np.stack([cytosines, np.full_like(cytosines, 3.0)], 1)
 
-    predictor = cg.FunctionPredictor(answer, tasks=["cytosines", "flat"], scale="counts")
+    predictor = cg.FunctionPredictor(
+        answer, tasks=["cytosines", "flat"], scale="counts"
+    )
     experiment = variants(*files, length=LENGTH)
-    found = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
+    found = experiment.analyze(
+        cg.run(experiment, predictor, rng=0, progress=False), rng=0
+    )
     assert found.findings["variants"]["task"].values.tolist() == ["cytosines"]
     assert found.findings["variants"].sizes["variant"] == 6
 
@@ -115,9 +185,17 @@ def test_a_task_whose_reference_windows_do_not_vary_is_left_out(files):
 def test_windows_that_overlap_are_one_cluster(files):
     parents = variants(*files, length=LENGTH).null.parent_names
     assert [parents.index(name) for name in parents] == [0, 0, 2, 3, 4, 5]
-    wide = variants(*files, length=500).null.parent_names  # 300, 500 and 700 now overlap
+    # 300, 500 and 700 now overlap
+    wide = variants(*files, length=500).null.parent_names
     assert [wide.index(name) for name in wide] == [0, 0, 0, 0, 4, 4]
-    effects = cg.contrast(cg.run(variants(*files, length=500), cg.zoo.oracle("gata1_like"), rng=0, progress=False))
+    effects = cg.contrast(
+        cg.run(
+            variants(*files, length=500),
+            cg.zoo.oracle("gata1_like"),
+            rng=0,
+            progress=False,
+        )
+    )
     with pytest.warns(FewClustersWarning):
         estimates = cg.estimate(effects)
     assert (estimates["n_clusters"] == 2).all()
@@ -127,7 +205,9 @@ def test_one_stretch_claims_no_more_than_itself(files):
     first = read(files)[:3]
     experiment = variants(first, files[1], length=600)
     assert experiment.analysis.cluster == "none"
-    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0
+    )
     assert "over one stretch on average" in answer.sentences[0]
 
 
@@ -139,7 +219,9 @@ def test_sampled_contexts_recover_every_variant(files):
     table = answer.findings["variants"]
     assert list(experiment.named_contrasts) == table["variant"].values.tolist()
     np.testing.assert_array_equal(table["raw"], answer.estimates["ace"])
-    assert {"effect", "lower", "upper", "verdict", "se", "p", "p_adjusted"} <= set(table.data_vars)
+    assert {"effect", "lower", "upper", "verdict", "se", "p", "p_adjusted"} <= set(
+        table.data_vars
+    )
     assert table.sel(task="K562")["verdict"].values.tolist()[:4] == [
         *("decreases", "decreases", "negligible", "decreases")
     ]
@@ -157,14 +239,24 @@ def test_both_alleles_carry_their_own_flanks(files, genome):
     experiment = variants(*files, null=cg.Uniform(length=LENGTH), flank=4)
     arms = {arm.name: arm.intervention for arm in experiment.named_arms}
     chr2 = genome["chr2"]
-    assert arms["deletion reference"].pattern.word == chr2[299:303] + "TAA" + chr2[306:310]
-    assert arms["deletion alternate"].pattern.word == chr2[299:303] + "T" + chr2[306:312]
-    assert arms["deletion reference"].at == arms["deletion alternate"].at == (LENGTH - 11) // 2
+    assert (
+        arms["deletion reference"].pattern.word == chr2[299:303] + "TAA" + chr2[306:310]
+    )
+    assert (
+        arms["deletion alternate"].pattern.word == chr2[299:303] + "T" + chr2[306:312]
+    )
+    assert (
+        arms["deletion reference"].at
+        == arms["deletion alternate"].at
+        == (LENGTH - 11) // 2
+    )
 
 
 @EXACT
 def test_real_sequences_serve_as_contexts(files):
-    real = cg.Genomic(of=decode(cg.Uniform(length=LENGTH).sample(40, rng=9)["sequence"].values))
+    real = cg.Genomic(
+        of=decode(cg.Uniform(length=LENGTH).sample(40, rng=9)["sequence"].values)
+    )
     experiment = variants(*files, null=real)
     assert experiment.n_units == 40
     assert_recovers(experiment, cg.zoo.oracle("gata1_like"))
@@ -173,7 +265,9 @@ def test_real_sequences_serve_as_contexts(files):
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_moments_have_the_mean_alone(files):
     experiment = variants(*files, length=LENGTH)
-    moments = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False, keep="moments")
+    moments = cg.run(
+        experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False, keep="moments"
+    )
     answer = experiment.analyze(moments, rng=0)
     assert not answer.findings
     assert "6 variants of 5 stretches, on average" in answer.sentences[0]
@@ -181,7 +275,14 @@ def test_moments_have_the_mean_alone(files):
 
 def test_a_file_says_both_kinds_of_context(files, tmp_path):
     text = (
-        'rng = 0\n[experiment]\nkind = "variants"\nvcf = "{0}"\nfasta = "{1}"\n{2}\n[predictor]\nzoo = "gata1_like"\n'
+        "rng = 0\n"
+        "[experiment]\n"
+        'kind = "variants"\n'
+        'vcf = "{0}"\n'
+        'fasta = "{1}"\n'
+        "{2}\n"
+        "[predictor]\n"
+        'zoo = "gata1_like"\n'
     )
     path = tmp_path / "trial.toml"
     path.write_text(text.format(*files, f"length = {LENGTH}"))
@@ -191,7 +292,16 @@ def test_a_file_says_both_kinds_of_context(files, tmp_path):
 
 
 def variant_of(genome, **changed):
-    return Variant(**{"chromosome": "chr1", "position": 303, "reference": "T", "alternate": "G", "name": "x"} | changed)
+    return Variant(
+        **{
+            "chromosome": "chr1",
+            "position": 303,
+            "reference": "T",
+            "alternate": "G",
+            "name": "x",
+        }
+        | changed
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,7 +326,10 @@ def test_the_genome_must_have_what_the_vcf_says(files, genome, changed, message)
         ({}, "length= is missing"),
         ({"length": LENGTH, "flank": 5}, "flank=5 is for sampled contexts"),
         ({"length": LENGTH, "n_units": 5}, "n_units=5 is for sampled contexts"),
-        ({"null": cg.Uniform(length=100), "length": LENGTH}, "length=120 and backgrounds of 100"),
+        (
+            {"null": cg.Uniform(length=100), "length": LENGTH},
+            "length=120 and backgrounds of 100",
+        ),
         ({"null": "uniform"}, "not a null model"),
         ({"null": cg.Uniform(length=21)}, "none of their bases is left"),
         ({"null": cg.Uniform(length=LENGTH), "flank": -1}, "flank"),
@@ -229,9 +342,13 @@ def test_contexts_are_refused_before_anything_is_predicted(files, settings, mess
 
 def test_one_variant_needs_other_contexts(files):
     first = read(files)[:1]
-    with pytest.raises(DesignError, match="'rs1' alone, in its own context, is one number"):
+    with pytest.raises(
+        DesignError, match="'rs1' alone, in its own context, is one number"
+    ):
         variants(first, files[1], length=LENGTH)
-    assert variants(first, files[1], null=cg.Uniform(length=LENGTH)).named_contrasts["rs1"]
+    assert variants(first, files[1], null=cg.Uniform(length=LENGTH)).named_contrasts[
+        "rs1"
+    ]
 
 
 def test_alleles_that_read_the_same_are_refused(tmp_path):
@@ -244,7 +361,10 @@ def test_alleles_that_read_the_same_are_refused(tmp_path):
 def test_a_rope_in_sd_needs_windows_that_differ(files):
     with pytest.raises(DesignError, match="has no width"):
         variants(read(files)[:2], files[1], length=LENGTH)
-    assert variants(read(files)[:2], files[1], length=LENGTH, rope=(-0.1, 0.1)).n_units == 2
+    assert (
+        variants(read(files)[:2], files[1], length=LENGTH, rope=(-0.1, 0.1)).n_units
+        == 2
+    )
 
 
 # ---------------------------------------------------------------- dose response
@@ -253,31 +373,43 @@ def test_a_rope_in_sd_needs_windows_that_differ(files):
 @EXACT
 @pytest.mark.parametrize("oracle", ["rbfox1_like", "additive"])
 def test_the_dose_response_is_recovered(oracle):
-    answer = assert_recovers(dose_response(n_units=2_000), cg.zoo.oracle(oracle), unseen=0.02)
+    answer = assert_recovers(
+        dose_response(n_units=2_000), cg.zoo.oracle(oracle), unseen=0.02
+    )
     assert "copies of the strongest word are additive" in answer.sentences[0]
 
 
 @EXACT
 def test_saturating_copies_are_seen():
-    answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle("saturating"), unseen=0.02)
+    answer = assert_recovers(
+        dose_response(n_units=300), cg.zoo.oracle("saturating"), unseen=0.02
+    )
     assert (
-        "copies of the strongest word are saturating relative to the sum of the same sites alone, excess -"
-        in answer.sentences[0]
+        "copies of the strongest word are saturating relative to the sum of the same "
+        "sites alone, excess -" in answer.sentences[0]
     )
     assert answer.draw() is not None
 
 
 @EXACT
 def test_place_is_not_taken_for_cooperation():
-    """The first place is worth the least, and sites add: 3 copies are more than 3 times the first, by place alone."""
+    """The first place is worth the least, and sites add: 3 copies are more than 3 times
+    the first, by place alone.
+    """
     oracle = cg.zoo.Oracle(
-        cg.zoo.Word("UGCAUG", 2.0, gain=cg.zoo.Slope(0.05)), cg.zoo.Word("GGG", 0.2), scale="log2 activity"
+        cg.zoo.Word("UGCAUG", 2.0, gain=cg.zoo.Slope(0.05)),
+        cg.zoo.Word("GGG", 0.2),
+        scale="log2 activity",
     )
     experiment = dose_response(n_units=300, rope=(-0.2, 0.2))
     answer = assert_recovers(experiment, oracle, unseen=0.02)
     strongest = "TGCATG"
-    one, three = (answer.estimates["ace"].sel(contrast=f"{strongest} x {n}").item() for n in (1, 3))
-    assert three - 3 * one > 2  # what the excess over n times the first place took for cooperation
+    one, three = (
+        answer.estimates["ace"].sel(contrast=f"{strongest} x {n}").item()
+        for n in (1, 3)
+    )
+    # what the excess over n times the first place took for cooperation
+    assert three - 3 * one > 2
     for name in (f"excess over single sites, {strongest}", "rise of the excess"):
         assert answer.decisions["verdict"].sel(contrast=name).item() == "negligible"
     assert "copies of the strongest word are additive" in answer.sentences[0]
@@ -287,23 +419,41 @@ def test_rises_are_least_squares_over_the_range_tested():
     experiment = dose_response(n_steps=4, copies=(1, 3), n_units=10)
     score = experiment.labels["score"]
     words = [name.removesuffix(" x 1") for name in score if name.endswith(" x 1")]
-    single = {f"{word} at {at}": 0.7 * score[f"{word} x 1"] for word in words for at in (17, 27)}
+    single = {
+        f"{word} at {at}": 0.7 * score[f"{word} x 1"]
+        for word in words
+        for at in (17, 27)
+    }
     y = dict.fromkeys(experiment.arm_names, 0.0) | single
-    y |= {name: 0.7 * score[name] * copies for name, copies in experiment.labels["copies"].items()}
-    value = {name: sum(w * y[arm] for arm, w in row.items()) for name, row in experiment.named_contrasts.items()}
+    y |= {
+        name: 0.7 * score[name] * copies
+        for name, copies in experiment.labels["copies"].items()
+    }
+    value = {
+        name: sum(w * y[arm] for arm, w in row.items())
+        for name, row in experiment.named_contrasts.items()
+    }
     ladder = cg.sequences.strength_ladder(RBFOX1, 4)
     reach = ladder[-1][1] - ladder[0][1]
     assert [word for word, _ in ladder] == words
     assert value["weak to strong, 1 copy"] == pytest.approx(0.7 * reach, rel=1e-3)
     assert value["weak to strong, 3 copies"] == pytest.approx(2.1 * reach, rel=1e-3)
     assert value["strength x copies"] == pytest.approx(1.4 * reach, rel=1e-3)
-    assert value[f"none to all copies, {words[-1]}"] == pytest.approx(2.1 * score[f"{words[-1]} x 1"], rel=1e-9)
+    assert value[f"none to all copies, {words[-1]}"] == pytest.approx(
+        2.1 * score[f"{words[-1]} x 1"], rel=1e-9
+    )
     excess = [value[f"excess over single sites, {word}"] for word in words]
     assert excess == pytest.approx([0] * 4, abs=1e-9)
     assert value["rise of the excess"] == pytest.approx(0, abs=1e-9)
-    assert {arm.intervention for arm in experiment.named_arms if arm.name.startswith(words[0])} == {
+    assert {
+        arm.intervention
+        for arm in experiment.named_arms
+        if arm.name.startswith(words[0])
+    } == {
         cg.Embed(words[0], at=7),
-        cg.Embed(words[0], at=7) + cg.Embed(words[0], at=17) + cg.Embed(words[0], at=27),
+        cg.Embed(words[0], at=7)
+        + cg.Embed(words[0], at=17)
+        + cg.Embed(words[0], at=27),
         cg.Embed(words[0], at=17),
         cg.Embed(words[0], at=27),
     }
@@ -312,8 +462,12 @@ def test_rises_are_least_squares_over_the_range_tested():
 @EXACT
 def test_a_rise_that_is_small_for_one_bit_is_judged_over_the_ladder():
     """0.1 per bit is inside a region of 0.3, and over 11 bits it is 1.1."""
-    oracle = cg.zoo.Oracle(cg.zoo.Word("UGCAUG", 0.9), cg.zoo.Word("UGCAYG", 0.2), cg.zoo.Word("GGG", 0.2))
-    answer = assert_recovers(dose_response(copies=1, n_units=300, rope=(-0.3, 0.3)), oracle, unseen=0.02)
+    oracle = cg.zoo.Oracle(
+        cg.zoo.Word("UGCAUG", 0.9), cg.zoo.Word("UGCAYG", 0.2), cg.zoo.Word("GGG", 0.2)
+    )
+    answer = assert_recovers(
+        dose_response(copies=1, n_units=300, rope=(-0.3, 0.3)), oracle, unseen=0.02
+    )
     row = answer.decisions.sel(contrast="weak to strong, 1 copy").squeeze()
     assert row["verdict"].item() == "increases"
     assert 0 < row["ace"].item() / 11.3 < 0.3
@@ -323,15 +477,23 @@ def test_a_rise_that_is_small_for_one_bit_is_judged_over_the_ladder():
 @EXACT
 def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
     experiment = dose_response(n_units=100, copies=(1, 3))
-    answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False), rng=0
+    )
     line = answer.findings["line"].sel(task="RBFOX1")["share"]
     for copies in (1, 3):
-        mine = answer.estimates.sel(contrast=answer.estimates["copies"] == copies, task="RBFOX1")
+        mine = answer.estimates.sel(
+            contrast=answer.estimates["copies"] == copies, task="RBFOX1"
+        )
         r = np.corrcoef(mine["score"].values.astype(float), mine["ace"].values)[0, 1]
         assert line.sel(copies=copies).item() == pytest.approx(r**2)
-    assert line.sel(copies=1) < 0.9  # affinities of single changes are no sum over bases
+    # affinities of single changes are no sum over bases
+    assert line.sel(copies=1) < 0.9
     share = f"{100 * line.sel(copies=1).item():.0f} % with 1 copy"
-    assert f"a straight line in bits explains this share of the variance between words: {share}" in answer.sentences[-1]
+    assert (
+        "a straight line in bits explains this share of the variance between words: "
+        f"{share}" in answer.sentences[-1]
+    )
     assert answer.draw(task="RBFOX1").get_xlabel() == "score of the word (bits)"
     two = dose_response(n_units=50, n_steps=2)
     outcomes = cg.run(two, cg.zoo.oracle("additive"), rng=0, progress=False)
@@ -339,41 +501,60 @@ def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
 
 
 def test_a_plain_word_has_steps_of_mismatches():
-    experiment = dose_response(motif="UGCAUG", n_steps=3, weakest=-5.3, copies=1, n_units=10)
+    experiment = dose_response(
+        motif="UGCAUG", n_steps=3, weakest=-5.3, copies=1, n_units=10
+    )
     assert len(experiment.named_arms) == 4
-    assert not {"strength x copies", "rise of the excess"} & set(experiment.named_contrasts)
+    assert not {"strength x copies", "rise of the excess"} & set(
+        experiment.named_contrasts
+    )
     two = dose_response(motif="UGCAUG", n_steps=3, weakest=-5.3, copies=2, n_units=10)
-    assert len(two.named_arms) == 1 + 3 + 6  # none, two copies of each, and one at each of both places
+    # none, two copies of each, and one at each of both places
+    assert len(two.named_arms) == 1 + 3 + 6
 
 
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"copies": (1, 4), "at": (4, 14, 24)}, DesignError, "copies=4 and at= has 3 places"),
+        (
+            {"copies": (1, 4), "at": (4, 14, 24)},
+            DesignError,
+            "copies=4 and at= has 3 places",
+        ),
         ({"copies": (1, 1)}, DesignError, "different numbers of copies"),
         ({"copies": 0}, DesignError, "copies"),
         ({"at": (4, 8, 20)}, DesignError, "overlaps"),
         ({"at": (4, 14, 38)}, DesignError, "past the 41-bp background"),
-        ({"motif": "UGCAUG", "n_steps": 9}, SequenceError, "no word scores within half a step"),
+        (
+            {"motif": "UGCAUG", "n_steps": 9},
+            SequenceError,
+            "no word scores within half a step",
+        ),
         ({"motif": "NOSUCHFACTOR"}, SequenceError, "NOSUCHFACTOR"),
         ({"n_steps": 1}, SequenceError, "at least 2"),
     ],
 )
-def test_dose_responses_are_refused_before_anything_is_predicted(settings, error, message):
+def test_dose_responses_are_refused_before_anything_is_predicted(
+    settings, error, message
+):
     with pytest.raises(error, match=message):
         dose_response(**settings)
 
 
 # ---------------------------------------------------------------- fractions
 
-# Box, Hunter & Hunter, Statistics for Experimenters, tables of 2^(k-p) designs; Montgomery, appendix X
+# Box, Hunter & Hunter, Statistics for Experimenters, tables of 2^(k-p) designs;
+# Montgomery, appendix X
 TEXTBOOK = {
     (3, ("C=AB",)): (3, {"ABC"}),
     (4, ("D=ABC",)): (4, {"ABCD"}),
     (5, ("E=ABCD",)): (5, {"ABCDE"}),
     (5, ("D=AB", "E=AC")): (3, {"ABD", "ACE", "BCDE"}),
     (6, ("E=ABC", "F=BCD")): (4, {"ABCE", "BCDF", "ADEF"}),
-    (6, ("D=AB", "E=AC", "F=BC")): (3, {"ABD", "ACE", "BCF", "BCDE", "ACDF", "ABEF", "DEF"}),
+    (6, ("D=AB", "E=AC", "F=BC")): (
+        3,
+        {"ABD", "ACE", "BCF", "BCDE", "ACDF", "ABEF", "DEF"},
+    ),
     (7, ("F=ABCD", "G=ABDE")): (4, {"ABCDF", "ABDEG", "CEFG"}),
 }
 
@@ -406,7 +587,13 @@ def test_the_quarter_of_six_factors():
     table = aliases(["E=ABC", "F=BCD"], 6)
     assert table == {
         **dict.fromkeys("ABCDEF", ()),
-        **{"AB": ("CE",), "AC": ("BE",), "AD": ("EF",), "AE": ("BC", "DF"), "AF": ("DE",)},
+        **{
+            "AB": ("CE",),
+            "AC": ("BE",),
+            "AD": ("EF",),
+            "AE": ("BC", "DF"),
+            "AF": ("DE",),
+        },
         **{"BD": ("CF",), "BF": ("CD",)},
     }
     assert aliases(["E=ABCD"], 5) == {
@@ -426,7 +613,9 @@ def test_the_quarter_of_six_factors():
     ],
 )
 def test_aliases_are_the_columns_that_agree(n, generators):
-    """By enumeration: strings partition the words of up to three factors by their columns, and runs are balanced."""
+    """By enumeration: strings partition the words of up to three factors by their
+    columns, and runs are balanced.
+    """
     found = fraction(n, generators)
     letters = [x for x in ascii_uppercase if x != "I"][:n]
     column = {
@@ -434,19 +623,30 @@ def test_aliases_are_the_columns_that_agree(n, generators):
         for size in (1, 2, 3)
         for word in combinations(letters, size)
     }
-    assert len(np.unique(found.signs, axis=0)) == len(found.signs) == 2 ** (n - len(generators))
+    assert (
+        len(np.unique(found.signs, axis=0))
+        == len(found.signs)
+        == 2 ** (n - len(generators))
+    )
     table = aliases(generators, n, order=3)
     members = [
-        {effect: 1} | {x.lstrip("-"): -1 if x[0] == "-" else 1 for x in others} for effect, others in table.items()
+        {effect: 1} | {x.lstrip("-"): -1 if x[0] == "-" else 1 for x in others}
+        for effect, others in table.items()
     ]
     relation = {str(word).lstrip("-") for word in found.relation}
-    assert sorted(word for string in members for word in string) == sorted(set(column) | (relation & set(column)))
+    assert sorted(word for string in members for word in string) == sorted(
+        set(column) | (relation & set(column))
+    )
     for string in members:
         first = next(iter(string))
         for word, sign in string.items():
             np.testing.assert_array_equal(column[word] * sign, column[first])
-    firsts = np.array([column[next(iter(s))] for s in members if next(iter(s)) not in relation])
-    np.testing.assert_array_equal(firsts @ firsts.T, len(found.signs) * np.eye(len(firsts)))
+    firsts = np.array(
+        [column[next(iter(s))] for s in members if next(iter(s)) not in relation]
+    )
+    np.testing.assert_array_equal(
+        firsts @ firsts.T, len(found.signs) * np.eye(len(firsts))
+    )
 
 
 @pytest.mark.parametrize(
@@ -481,35 +681,53 @@ def test_the_grammar_is_recovered_and_its_aliases_printed():
     answer = assert_recovers(experiment, cg.zoo.oracle("gata1_like"))
     printed = answer.sentences[-1]
     assert printed.startswith("2^(6-2) of resolution IV: 16 of 64 runs.")
-    for string in ("first x second = order x first_strand", "first x first_strand = second x order = spacing x second"):
+    for string in (
+        "first x second = order x first_strand",
+        "first x first_strand = second x order = spacing x second",
+    ):
         assert string in printed
-    assert answer.decisions["aliases"].sel(contrast="second x spacing").item() == "order x second_strand"
+    assert (
+        answer.decisions["aliases"].sel(contrast="second x spacing").item()
+        == "order x second_strand"
+    )
     assert answer.decisions["term"].sel(contrast="second x spacing").item() == "BD"
     assert str(answer).count("Aliased") == 1
 
 
 @EXACT
 def test_an_aliased_effect_is_the_sum_of_its_string():
-    """By truth: each contrast of the fraction is the sum of the full factorial's contrasts in its string."""
+    """By truth: each contrast of the fraction is the sum of the full factorial's
+    contrasts in its string.
+    """
     oracle = cg.zoo.oracle("gata1_like")
-    full, part = grammar_screen(generators=[]), grammar_screen(generators=["D=AB", "E=-AC", "F=BC"])
+    full, part = (
+        grammar_screen(generators=[]),
+        grammar_screen(generators=["D=AB", "E=-AC", "F=BC"]),
+    )
     assert len(full.named_arms) == 64
     all_words = fraction(6, [])
     runs, weights = full.arm_names, {}
     for size in range(1, 7):
         for word in all_words.strings(6):
             if len(word) == size:
-                weights[str(word)] = dict(zip(runs, all_words.weights(word).tolist(), strict=True))
+                weights[str(word)] = dict(
+                    zip(runs, all_words.weights(word).tolist(), strict=True)
+                )
     truth = oracle.true_ace(full, contrasts=weights).sel(task="K562")
     in_part = oracle.true_ace(part).sel(task="K562")
     for effect, others in aliases(["D=AB", "E=-AC", "F=BC"], 6, order=6).items():
-        name = next((n for n, letters in part.labels["term"].items() if letters == effect), None)
+        name = next(
+            (n for n, letters in part.labels["term"].items() if letters == effect), None
+        )
         if name is None:
             continue
         total = truth.sel(contrast=effect) + sum(
-            (-1 if x[0] == "-" else 1) * truth.sel(contrast=x.lstrip("-")) for x in others
+            (-1 if x[0] == "-" else 1) * truth.sel(contrast=x.lstrip("-"))
+            for x in others
         )
-        assert in_part.sel(contrast=name).item() == pytest.approx(total.item(), abs=1e-9)
+        assert in_part.sel(contrast=name).item() == pytest.approx(
+            total.item(), abs=1e-9
+        )
 
 
 def test_sites_are_centered_whatever_their_width():
@@ -518,7 +736,11 @@ def test_sites_are_centered_whatever_their_width():
         start, stop = left.at, right.at + right.width
         assert right.at - left.at - left.width == arm.factors["spacing"]
         assert abs(start - (200 - stop)) <= 1
-        upstream = arm.factors["first"] if arm.factors["order"] == "first, second" else arm.factors["second"]
+        upstream = (
+            arm.factors["first"]
+            if arm.factors["order"] == "first, second"
+            else arm.factors["second"]
+        )
         assert left.written.label == upstream
 
 
@@ -533,8 +755,13 @@ def test_interventions_are_screened():
 
 def test_a_full_factorial_has_no_aliases():
     sites = {f"at {at}": cg.Embed("UGCAUG", at=at) for at in (2, 10, 18)}
-    answer = assert_recovers(fractional_factorial(factors=sites, n_units=200), cg.zoo.oracle("saturating"))
-    assert answer.sentences[-1] == "2^3: all 8 runs. No effect of one or two factors is aliased with another of them."
+    answer = assert_recovers(
+        fractional_factorial(factors=sites, n_units=200), cg.zoo.oracle("saturating")
+    )
+    assert answer.sentences[-1] == (
+        "2^3: all 8 runs. No effect of one or two factors is aliased with another "
+        "of them."
+    )
 
 
 def test_a_fraction_may_lack_the_untreated_arm():

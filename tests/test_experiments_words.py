@@ -1,4 +1,6 @@
-"""Words, letters, places, affinities, copies and spacing: each recovers what the oracle was made of."""
+"""Words, letters, places, affinities, copies and spacing: each recovers what the oracle
+was made of.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +18,45 @@ from causalgia.zoo import Oracle, Pair, Slope, Word
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 
-ADDITIVE, SATURATING, RBFOX1 = (cg.zoo.oracle(name) for name in ("additive", "saturating", "rbfox1_like"))
+ADDITIVE, SATURATING, RBFOX1 = (
+    cg.zoo.oracle(name) for name in ("additive", "saturating", "rbfox1_like")
+)
 
 
 def _verdict(answer, contrast):
     return answer.decisions["verdict"].sel(contrast=contrast).item()
 
 
-# --- word screen ------------------------------------------------------------------------------------------------------
+# --- word screen ----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def screen():
     experiment = cg.experiments.word_screen(k=4, n_units=400, at=17)
-    outcomes = cg.run(experiment, Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score"), rng=1, progress=False)
+    outcomes = cg.run(
+        experiment,
+        Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score"),
+        rng=1,
+        progress=False,
+    )
     return experiment, outcomes
 
 
 @pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE], ids=["rbfox1", "additive"])
 def test_screen_recovers_known_words(oracle):
-    words = ["UGCAUG", "AGCAUG", "AGAAUG", "ACUAAC", "GGCUGG", "CACACA", "GUGUGU", "AAAAAA"]
-    answer = assert_recovers(cg.experiments.word_screen(words=words, n_units=400), oracle)
+    words = [
+        "UGCAUG",
+        "AGCAUG",
+        "AGAAUG",
+        "ACUAAC",
+        "GGCUGG",
+        "CACACA",
+        "GUGUGU",
+        "AAAAAA",
+    ]
+    answer = assert_recovers(
+        cg.experiments.word_screen(words=words, n_units=400), oracle
+    )
     assert _verdict(answer, "UGCAUG") == "increases"
     assert answer.findings["shrunken"].sizes["contrast"] == len(words)
 
@@ -49,23 +69,34 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     truth = oracle.true_ace(experiment)
     assert_estimates(answer.estimates, truth)
     shrunken = answer.findings["shrunken"].squeeze()
-    assert shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
+    assert (
+        shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
+    )
     assert "Minus the mean placebo word (" in answer.sentences[0]
     assert "shrunken: the largest UGCA 0.9" in answer.sentences[0]
-    assert "0 of 256 words lie beyond 100 placebo words (central 95 %: " in answer.sentences[0]  # UGCA is one of them
+    # UGCA is one of them
+    assert (
+        "0 of 256 words lie beyond 100 placebo words (central 95 %: "
+        in answer.sentences[0]
+    )
     assert "confirm tests them on fresh backgrounds" in answer.sentences[0]
 
 
 def test_shrinkage_takes_back_what_selection_added():
-    """On a predictor that answers each background by its own whim no word has an effect, and the first ones seem to."""
+    """On a predictor that answers each background by its own whim no word has an
+    effect, and the first ones seem to.
+    """
     one, other = 3 * np.random.default_rng(0).normal(size=(2, 4, 41))
     answers = lambda x: np.sin((x * one).sum((1, 2)) * (x * other).sum((1, 2)))  # noqa: E731
     whim = cg.FunctionPredictor(answers, tasks=["score"], scale="score")
-    experiment = cg.experiments.word_screen(k=4, at=17, n_placebos=40, n_units=60, rope=(-0.1, 0.1))
+    experiment = cg.experiments.word_screen(
+        k=4, at=17, n_placebos=40, n_units=60, rope=(-0.1, 0.1)
+    )
     answer = experiment.analyze(cg.run(experiment, whim, rng=0, progress=False), rng=0)
     found = answer.findings["shrunken"].squeeze()
     top = np.argsort(-found["raw"].to_numpy())[:10]
-    assert found["raw"].to_numpy()[top].mean() > 0.15  # winners are inflated: the truth is 0
+    # winners are inflated: the truth is 0
+    assert found["raw"].to_numpy()[top].mean() > 0.15
     assert abs(found["ace"].to_numpy()[top].mean()) < 0.03
     assert (found["lfsr"].to_numpy()[top] > 0.05).all()
 
@@ -73,12 +104,18 @@ def test_shrinkage_takes_back_what_selection_added():
 def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     # every word does something to a sum over single bases, and none stands out
     table = np.random.default_rng(0).normal(size=(4, 41))
-    predictor = cg.FunctionPredictor(lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score")
+    predictor = cg.FunctionPredictor(
+        lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score"
+    )
     experiment = cg.experiments.word_screen(k=3, n_units=400, n_placebos=40)
-    answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, predictor, rng=0, progress=False), rng=0
+    )
     placebo = answer.decisions["placebo_word"].to_numpy()
     assert (answer.estimates["p_adjusted"].to_numpy()[placebo] < 0.05).mean() > 0.8
-    directed = np.isin(answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"])
+    directed = np.isin(
+        answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"]
+    )
     assert directed.mean() < 0.15
     assert " of 40 placebo words differ" in answer.sentences[0]
 
@@ -86,36 +123,65 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
 @pytest.mark.long
 @pytest.mark.parametrize(("oracle", "n_units"), [(SATURATING, 200), (RBFOX1, 50)])
 def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
-    """In few units nearly all of the 4,096 words do exactly nothing, placebo words too: none of that is a finding.
+    """In few units nearly all of the 4,096 words do exactly nothing, placebo words too:
+    none of that is a finding.
 
-    Words that do something are among the placebo words as they are among all, and the verdicts allow for that; the
-    first of all words is named all the same, and fresh backgrounds confirm it.
+    Words that do something are among the placebo words as they are among all, and the
+    verdicts allow for that; the first of all words is named all the same, and fresh
+    backgrounds confirm it.
     """
     experiment = cg.experiments.word_screen(n_units=n_units)
     moments = cg.run(experiment, oracle, rng=0, progress=False, keep="moments")
     answer = experiment.analyze(moments, rng=0)
     decisions = answer.decisions.isel(task=0)
-    truth = oracle.true_ace(experiment).sel(contrast=decisions["contrast"].to_numpy()).to_numpy()[:, 0]
-    placebo, verdict = decisions["placebo_word"].to_numpy(), decisions["verdict"].to_numpy()
+    truth = (
+        oracle.true_ace(experiment)
+        .sel(contrast=decisions["contrast"].to_numpy())
+        .to_numpy()[:, 0]
+    )
+    placebo, verdict = (
+        decisions["placebo_word"].to_numpy(),
+        decisions["verdict"].to_numpy(),
+    )
     low, high = np.quantile(truth[placebo], [0.025, 0.975])
     up, down = verdict == "increases", verdict == "decreases"
     false = ~placebo & ((up & (truth <= high)) | (down & (truth >= low)))
     assert false.sum() <= 0.05 * (up | down)[~placebo].sum()
     assert (up | down)[placebo].sum() <= 5
-    assert answer.sentences[0].partition("shrunken: ")[2].removeprefix("the largest ").startswith("UGCAUG ")
-    fresh = cg.confirm(cg.estimate(moments), select="UGCAUG", design=experiment, predictor=oracle, rng=0, n_units=300)
-    assert cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "increases"
+    assert (
+        answer.sentences[0]
+        .partition("shrunken: ")[2]
+        .removeprefix("the largest ")
+        .startswith("UGCAUG ")
+    )
+    fresh = cg.confirm(
+        cg.estimate(moments),
+        select="UGCAUG",
+        design=experiment,
+        predictor=oracle,
+        rng=0,
+        n_units=300,
+    )
+    assert (
+        cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "increases"
+    )
 
 
 def test_the_sentence_of_a_screen_is_on_one_scale():
-    """Every word costs the site that it overwrites; region and effects are both told from the mean placebo word."""
+    """Every word costs the site that it overwrites; region and effects are both told
+    from the mean placebo word.
+    """
     site = cg.FunctionPredictor(
-        lambda x: 3.0 * (x[:, 2, 17:23].sum(1) == 6) + x[:, 0, 17:23].sum(1) / 6, tasks=["score"], scale="score"
+        lambda x: 3.0 * (x[:, 2, 17:23].sum(1) == 6) + x[:, 0, 17:23].sum(1) / 6,
+        tasks=["score"],
+        scale="score",
     )
     letters = np.random.default_rng(0).choice(list("ACGT"), size=(60, 41))
     letters[:, 17:23] = "G"
     null = cg.Genomic(of=["".join(row) for row in letters])
-    experiment = cg.experiments.word_screen(null, words=["AAAAAA", "CCGCGC"], n_units=60)
+    experiment = cg.experiments.word_screen(
+        null, words=["AAAAAA", "CCGCGC"], n_units=60
+    )
     answer = experiment.analyze(cg.run(experiment, site, rng=0, progress=False), rng=0)
     assert (answer.estimates["ace"] < -1).all()
     said = answer.sentences[0]
@@ -125,15 +191,23 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     )
     assert -3 < mean < -2.5
     assert low < 0 < high < 1
-    assert float(said.partition("AAAAAA ")[2].partition(" ")[0]) == pytest.approx(-2 - mean, abs=0.01)
-    by_number = replace(experiment, analysis=replace(experiment.analysis, rope=(-0.5, 0.5)))
-    said = by_number.analyze(cg.run(by_number, site, rng=0, progress=False), rng=0).sentences[0]
+    assert float(said.partition("AAAAAA ")[2].partition(" ")[0]) == pytest.approx(
+        -2 - mean, abs=0.01
+    )
+    by_number = replace(
+        experiment, analysis=replace(experiment.analysis, rope=(-0.5, 0.5))
+    )
+    said = by_number.analyze(
+        cg.run(by_number, site, rng=0, progress=False), rng=0
+    ).sentences[0]
     assert said.startswith("Task score: 2 of 2 words lie beyond -0.5 to 0.5. Minus")
 
 
 def test_two_units_decide_nothing():
     experiment = cg.experiments.copies(n_units=2, rope=(-0.1, 0.1))
-    answer = experiment.analyze(cg.run(experiment, SATURATING, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, SATURATING, rng=0, progress=False), rng=0
+    )
     exact = answer.estimates["se"].to_numpy() == 0
     assert exact.any()
     assert (answer.decisions["verdict"].to_numpy()[exact] == "undecided").all()
@@ -143,7 +217,11 @@ def test_two_units_decide_nothing():
 def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     experiment, outcomes = screen
     shrunken = experiment.analyze(outcomes, rng=0).findings["shrunken"].squeeze()
-    words = shrunken["contrast"].to_numpy()[np.argsort(-shrunken["ace"].to_numpy())[:20]].tolist()
+    words = (
+        shrunken["contrast"]
+        .to_numpy()[np.argsort(-shrunken["ace"].to_numpy())[:20]]
+        .tolist()
+    )
     oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
     fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
     again = cg.analyze(fresh, rng=0)
@@ -152,28 +230,45 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     assert not np.array_equal(fresh["gc"], outcomes["gc"])
     moments = cg.run(experiment, oracle, rng=1, progress=False, keep="moments")
     chosen = experiment.analyze(moments, rng=0).decisions
-    kept = cg.confirm(chosen, select="UGCA", design=experiment, predictor=oracle, rng=0, n_units=100)
+    kept = cg.confirm(
+        chosen, select="UGCA", design=experiment, predictor=oracle, rng=0, n_units=100
+    )
     assert cg.analyze(kept, rng=0)["verdict"].sel(contrast="UGCA").item() == "increases"
 
 
 def test_placebo_words_are_a_choice_of_the_design():
-    one, other = (cg.experiments.word_screen(words=["UGCAUG", "CACACA"], n_units=n) for n in (50, 60))
+    one, other = (
+        cg.experiments.word_screen(words=["UGCAUG", "CACACA"], n_units=n)
+        for n in (50, 60)
+    )
     assert one.arm_names == other.arm_names
     assert len(set(one.arm_names)) == 103
-    spelled = {name.removeprefix("placebo ") for name in one.arm_names if name.startswith("placebo")}
+    spelled = {
+        name.removeprefix("placebo ")
+        for name in one.arm_names
+        if name.startswith("placebo")
+    }
     assert not spelled & {"UGCAUG", "CACACA"}
     letters = np.array([list(word) for word in spelled])
-    assert [(letters == base).mean() for base in "ACGU"] == pytest.approx([0.25] * 4, abs=4 * 0.43 / 600**0.5)
+    assert [(letters == base).mean() for base in "ACGU"] == pytest.approx(
+        [0.25] * 4, abs=4 * 0.43 / 600**0.5
+    )
 
 
 def test_spelling_of_u_and_t_is_one():
     rna, dna = (
-        cg.experiments.word_screen(words=words, n_units=50) for words in (["UGCAUG", "AGAAUG"], ["TGCATG", "AGAATG"])
+        cg.experiments.word_screen(words=words, n_units=50)
+        for words in (["UGCAUG", "AGAAUG"], ["TGCATG", "AGAATG"])
     )
     assert [arm.intervention.identity() for arm in rna.named_arms] == [
         arm.intervention.identity() for arm in dna.named_arms
     ]
-    assert cg.experiments.word_screen(k=3, letters="ACGT", n_placebos=40, n_units=50).arm_names[64] == "TTT"
+    assert (
+        cg.experiments.word_screen(
+            k=3, letters="ACGT", n_placebos=40, n_units=50
+        ).arm_names[64]
+        == "TTT"
+    )
 
 
 def test_large_screens_are_designed():
@@ -193,9 +288,15 @@ def test_large_screens_are_designed():
         ({"words": ["UGCAUG", "UGCA"]}, "4 and 6 bases"),
         ({"words": ["UGNAUG"]}, "not a word"),
         ({"words": ["UGCXUG"]}, "X"),
-        ({"k": 2}, "the 16 words of 2 bases are fewer; screen words of 3 bases or more"),
+        (
+            {"k": 2},
+            "the 16 words of 2 bases are fewer; screen words of 3 bases or more",
+        ),
         ({"k": 1, "n_placebos": 40}, "the 4 words of 1 bases"),
-        ({"words": list(map("".join, product("ACG", "ACGU", "ACGU")))}, "16 other words of 3 bases .* of 4 bases or"),
+        (
+            {"words": list(map("".join, product("ACG", "ACGU", "ACGU")))},
+            "16 other words of 3 bases .* of 4 bases or",
+        ),
         ({"words": 5}, "not a list of words"),
         ({"n_placebos": 20}, "40 or more"),
         ({"k": 3, "n_placebos": 65}, "at most the 64"),
@@ -207,7 +308,7 @@ def test_screen_refuses(settings, said):
         cg.experiments.word_screen(n_units=50, **settings)
 
 
-# --- letters ----------------------------------------------------------------------------------------------------------
+# --- letters --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE], ids=["rbfox1", "additive"])
@@ -220,36 +321,53 @@ def test_letters_recover_and_the_word_is_in_its_own_logo(oracle):
     whole = answer.estimates["ace"].sel(contrast="UGCAUG").item()
     for i, letter in enumerate("UGCAUG"):
         assert logo["ace"].sel(position=i, base=letter).item() == whole
-    assert logo["ace"].sel(position=0, base="A").item() == answer.estimates["ace"].sel(contrast="AGCAUG").item()
+    assert (
+        logo["ace"].sel(position=0, base="A").item()
+        == answer.estimates["ace"].sel(contrast="AGCAUG").item()
+    )
     assert np.isfinite(logo["lower"].to_numpy()).all()
     assert _verdict(answer, "change G1A") == "decreases"
 
 
 def test_letters_of_dna_and_bad_words():
-    assert cg.experiments.word_mutagenesis(word="GATA", n_units=50).arm_names[1:4] == ["GATA", "AATA", "CATA"]
+    assert cg.experiments.word_mutagenesis(word="GATA", n_units=50).arm_names[1:4] == [
+        "GATA",
+        "AATA",
+        "CATA",
+    ]
     for word in ("GANA", "", "GATA" * 20):
         with pytest.raises(DesignError):
             cg.experiments.word_mutagenesis(word=word, n_units=50)
 
 
-# --- places -----------------------------------------------------------------------------------------------------------
+# --- places ---------------------------------------------------------------------------
 
 
 def test_a_flat_profile_is_flat():
     answer = assert_recovers(cg.experiments.position(n_units=2_000), ADDITIVE)
     assert "is flat" in answer.sentences[0]
     assert _verdict(answer, "rise") == "negligible"
-    band, estimates = answer.findings["band"], answer.estimates.sel(contrast=answer.findings["band"]["contrast"])
-    assert (band["upper"] - band["lower"] >= estimates["upper"] - estimates["lower"]).all()
+    band, estimates = (
+        answer.findings["band"],
+        answer.estimates.sel(contrast=answer.findings["band"]["contrast"]),
+    )
+    assert (
+        band["upper"] - band["lower"] >= estimates["upper"] - estimates["lower"]
+    ).all()
     assert answer.findings["equal"]["df1"].item() == 5
 
 
 def test_a_slope_is_found_and_its_size_is_known():
-    sloped = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.02)), Word("GGG", 0.3), scale="score")
+    sloped = Oracle(
+        Word("UGCAUG", 3.0, gain=Slope(-0.02)), Word("GGG", 0.3), scale="score"
+    )
     experiment = cg.experiments.position(n_units=400)
     answer = assert_recovers(experiment, sloped)
     assert "is sloped" in answer.sentences[0]
-    slope, truth = answer.findings["slope"], sloped.true_ace(experiment).sel(contrast="rise").item() / 31
+    slope, truth = (
+        answer.findings["slope"],
+        sloped.true_ace(experiment).sel(contrast="rise").item() / 31,
+    )
     assert abs(slope["ace"].item() - truth) < 4 * slope["se"].item()
     assert truth == pytest.approx(-0.06, abs=0.005)
     assert answer.findings["equal"]["p"].item() < 1e-6
@@ -258,8 +376,14 @@ def test_a_slope_is_found_and_its_size_is_known():
 def test_a_bump_has_no_slope_and_is_not_flat():
     from causalgia.zoo import Bump
 
-    bump = Oracle(Word("UGCAUG", 3.0, gain=Bump(8.0, center=18.5)), Word("GGG", 0.3), scale="score")
-    answer = assert_recovers(cg.experiments.position(at=[3, 9, 15, 22, 28, 34], n_units=400), bump)
+    bump = Oracle(
+        Word("UGCAUG", 3.0, gain=Bump(8.0, center=18.5)),
+        Word("GGG", 0.3),
+        scale="score",
+    )
+    answer = assert_recovers(
+        cg.experiments.position(at=[3, 9, 15, 22, 28, 34], n_units=400), bump
+    )
     assert "is uneven" in answer.sentences[0]
 
 
@@ -269,7 +393,7 @@ def test_places_that_cannot_be(at):
         cg.experiments.position(at=at, n_units=50)
 
 
-# --- affinity ---------------------------------------------------------------------------------------------------------
+# --- affinity -------------------------------------------------------------------------
 
 
 def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
@@ -290,22 +414,36 @@ def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
     assert line["slope_upper"].item() < 0
     reach = np.log10(1830 / 0.83)
     assert line["rise"].item() == pytest.approx(reach * line["slope"].item())
-    assert line["rise_upper"].item() == pytest.approx(reach * line["slope_upper"].item())
+    assert line["rise_upper"].item() == pytest.approx(
+        reach * line["slope_upper"].item()
+    )
     assert line["trend"].item() == "decreases"
     assert "effects fall with K_D: they change by -" in answer.sentences[0]
-    assert line["p"].item() < 1e-6  # words scatter by more than the errors of their effects
+    # words scatter by more than the errors of their effects
+    assert line["p"].item() < 1e-6
 
 
 def test_a_rise_over_all_affinities_is_judged_and_not_the_slope():
-    """A slope of -0.02 for each tenfold is -0.07 over the range of K_D: inside this region, and outside a narrower."""
+    """A slope of -0.02 for each tenfold is -0.07 over the range of K_D: inside this
+    region, and outside a narrower.
+    """
     weights = {"UGCAUGU": 0.10, "UGCACGU": 0.08, "UGUAUGU": 0.05, "UGCAUAU": 0.03}
-    oracle = Oracle(*(Word(word, weight) for word, weight in weights.items()), Word("GGG", 0.02), scale="score")
+    oracle = Oracle(
+        *(Word(word, weight) for word, weight in weights.items()),
+        Word("GGG", 0.02),
+        scale="score",
+    )
     found = {}
     for half in (0.02, 0.2):
         experiment = cg.experiments.affinity(
-            words=list(weights), kd=[1.0, 10.0, 100.0, 1000.0], n_units=400, rope=(-half, half)
+            words=list(weights),
+            kd=[1.0, 10.0, 100.0, 1000.0],
+            n_units=400,
+            rope=(-half, half),
         )
-        answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(
+            cg.run(experiment, oracle, rng=0, progress=False), rng=0
+        )
         line = answer.findings["line"].squeeze()
         assert abs(line["slope"].item()) < 0.03
         found[half] = line["trend"].item()
@@ -314,10 +452,17 @@ def test_a_rise_over_all_affinities_is_judged_and_not_the_slope():
 
 
 def test_errors_of_the_affinities_count():
-    outcomes = cg.run(cg.experiments.affinity(n_units=100), RBFOX1, rng=0, progress=False)
+    outcomes = cg.run(
+        cg.experiments.affinity(n_units=100), RBFOX1, rng=0, progress=False
+    )
     lines = [
-        experiment.analyze(cg.run(experiment, RBFOX1, rng=0, progress=False), rng=0).findings["line"].squeeze()
-        for experiment in (cg.experiments.affinity(log10_kd_se=se, n_units=100) for se in (None, 0.05, [0.3] * 7))
+        experiment.analyze(cg.run(experiment, RBFOX1, rng=0, progress=False), rng=0)
+        .findings["line"]
+        .squeeze()
+        for experiment in (
+            cg.experiments.affinity(log10_kd_se=se, n_units=100)
+            for se in (None, 0.05, [0.3] * 7)
+        )
     ]
     assert outcomes.sizes["arm"] == 8
     assert lines[2]["scatter"] < lines[1]["scatter"] <= lines[0]["scatter"] + 1e-9
@@ -328,21 +473,45 @@ def test_affinities_are_aligned_by_word():
     import pandas as pd
 
     words, kd = ["UGCAUG", "AGCAUG", "UGCAUU"], [1.0, 5.0, 300.0]
-    given = cg.experiments.affinity(words=words, kd=kd, log10_kd_se=[0.1, 0.2, 0.3], n_units=50).labels
-    assert given["log10_kd"] == pytest.approx(dict(zip(words, np.log10(kd), strict=True)))
-    table = pd.DataFrame({"kd": kd, "se": [0.1, 0.2, 0.3]}, index=["TGCATG", "agcaug", "UGCAUU"])
-    for one in (table, table[::-1], pd.concat([table, pd.DataFrame({"kd": [7.0], "se": [1.0]}, index=["AAAAAA"])])):
-        by_word = cg.experiments.affinity(words=words, kd=one["kd"], log10_kd_se=one["se"], n_units=50)
+    given = cg.experiments.affinity(
+        words=words, kd=kd, log10_kd_se=[0.1, 0.2, 0.3], n_units=50
+    ).labels
+    assert given["log10_kd"] == pytest.approx(
+        dict(zip(words, np.log10(kd), strict=True))
+    )
+    table = pd.DataFrame(
+        {"kd": kd, "se": [0.1, 0.2, 0.3]}, index=["TGCATG", "agcaug", "UGCAUU"]
+    )
+    for one in (
+        table,
+        table[::-1],
+        pd.concat([table, pd.DataFrame({"kd": [7.0], "se": [1.0]}, index=["AAAAAA"])]),
+    ):
+        by_word = cg.experiments.affinity(
+            words=words, kd=one["kd"], log10_kd_se=one["se"], n_units=50
+        )
         assert by_word.labels == given
-    in_order = {"kd": table["kd"].reset_index(drop=True), "log10_kd_se": table["se"].to_numpy()}
+    in_order = {
+        "kd": table["kd"].reset_index(drop=True),
+        "log10_kd_se": table["se"].to_numpy(),
+    }
     assert cg.experiments.affinity(words=words, **in_order, n_units=50).labels == given
     assert (
-        cg.experiments.affinity(words=words, kd=table["kd"].to_dict(), n_units=50).labels["log10_kd"]
+        cg.experiments.affinity(
+            words=words, kd=table["kd"].to_dict(), n_units=50
+        ).labels["log10_kd"]
         == given["log10_kd"]
     )
-    some = cg.experiments.affinity(words=["UACAUGU", "TGCATGT", "UGCAUAU"], n_units=50)  # of the published
+    # of the published
+    some = cg.experiments.affinity(words=["UACAUGU", "TGCATGT", "UGCAUAU"], n_units=50)
     assert some.labels["log10_kd"] == pytest.approx(
-        dict(zip(["UACAUGU", "TGCATGT", "UGCAUAU"], np.log10([350, 0.83, 1830]), strict=True))
+        dict(
+            zip(
+                ["UACAUGU", "TGCATGT", "UGCAUAU"],
+                np.log10([350, 0.83, 1830]),
+                strict=True,
+            )
+        )
     )
 
 
@@ -352,11 +521,13 @@ def test_words_of_one_effect_have_no_line_in_words():
     )
     constant = Oracle(Word("GAGAGAGAGA", 1.0), scale="score")
     with pytest.warns(DegenerateWarning):
-        answer = experiment.analyze(cg.run(experiment, constant, rng=0, progress=False), rng=0)
+        answer = experiment.analyze(
+            cg.run(experiment, constant, rng=0, progress=False), rng=0
+        )
     assert answer.sentences == (
         "Task outcome: all words have the one effect 0, whatever their K_D.",
-        "3 effects do not vary between units and are undecided: a verdict takes 60 units, more "
-        "for several contrasts, and there are 50.",
+        "3 effects do not vary between units and are undecided: a verdict takes 60 "
+        "units, more for several contrasts, and there are 50.",
     )
 
 
@@ -370,12 +541,21 @@ def test_words_of_one_effect_have_no_line_in_words():
         ({"log10_kd_se": -0.1}, "positive"),
         ({"words": ["UGCAUGU", "TGCATGT", "AGCAUGU"], "kd": [1, 2, 3]}, "twice"),
         ({"words": ["UGCAUGU", "AGCAUGU"], "kd": [1, 2]}, "3 words"),
-        ({"words": ["UGCAUG", "AGCAUG", "CGCAUG"]}, "kd: UGCAUG, AGCAUG, CGCAUG has none; give one number for each of"),
-        ({"kd": {"UGCAUGU": 1.0, "AGCAUGU": 2.0}}, "kd: CGCAUGU, UGUAUGU, UACAUGU has none"),
+        (
+            {"words": ["UGCAUG", "AGCAUG", "CGCAUG"]},
+            "kd: UGCAUG, AGCAUG, CGCAUG has none; give one number for each of",
+        ),
+        (
+            {"kd": {"UGCAUGU": 1.0, "AGCAUGU": 2.0}},
+            "kd: CGCAUGU, UGUAUGU, UACAUGU has none",
+        ),
         ({"kd": {"UGCAUGU": 1.0, "tgcatgt": 2.0}}, "UGCAUGU, tgcatgt appears twice"),
         ({"kd": 3.0}, "kd=3.0; give one number for each"),
         ({"kd": None}, "kd=None; give one number for each"),
-        ({"log10_kd_se": {"UGCAUGU": 0.1}}, "log10_kd_se: AGCAUGU, CGCAUGU, UGUAUGU has none"),
+        (
+            {"log10_kd_se": {"UGCAUGU": 0.1}},
+            "log10_kd_se: AGCAUGU, CGCAUGU, UGUAUGU has none",
+        ),
         ({"at": 35}, "past the 41-bp background"),
     ],
 )
@@ -384,7 +564,7 @@ def test_affinity_refuses(settings, said):
         cg.experiments.affinity(n_units=50, **settings)
 
 
-# --- copies -----------------------------------------------------------------------------------------------------------
+# --- copies ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -397,28 +577,49 @@ def test_affinity_refuses(settings, said):
     ],
 )
 def test_copies_add_or_saturate(oracle, word, shape):
-    experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15))
+    experiment = cg.experiments.copies(
+        word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15)
+    )
     answer = assert_recovers(experiment, oracle)
-    assert f"1 to 3 copies are {shape} relative to the sum of the same sites alone, " in answer.sentences[0]
+    assert (
+        f"1 to 3 copies are {shape} relative to the sum of the same sites alone, "
+        in answer.sentences[0]
+    )
     assert f"judged by number they are {shape}: " in answer.sentences[0]
 
 
 def test_trends_over_copies_are_effects_over_their_whole_range():
-    """What is judged is the rise from none to all; twice the copies of a weak site are twice the rise."""
+    """What is judged is the rise from none to all; twice the copies of a weak site are
+    twice the rise.
+    """
     names = cg.experiments.copies(at=[2, 9, 16, 23, 30], n_units=10).named_contrasts
-    y = {"untreated": 1.0, "1 copy": 1.1, "2 copies": 1.2, "3 copies": 1.3, "4 copies": 1.4, "5 copies": 1.5}
+    y = {
+        "untreated": 1.0,
+        "1 copy": 1.1,
+        "2 copies": 1.2,
+        "3 copies": 1.3,
+        "4 copies": 1.4,
+        "5 copies": 1.5,
+    }
     y |= {f"alone at {at}": 1.1 for at in (9, 16, 23, 30)}
-    value = {name: sum(w * y[arm] for arm, w in row.items()) for name, row in names.items()}
+    value = {
+        name: sum(w * y[arm] for arm, w in row.items()) for name, row in names.items()
+    }
     assert value["rise"] == pytest.approx(0.5)
     assert value["curvature"] == pytest.approx(0, abs=1e-12)
     assert value["excess over single sites"] == pytest.approx(0, abs=1e-12)
     saturated = y | {"4 copies": 1.3, "5 copies": 1.3}
-    assert sum(w * saturated[arm] for arm, w in names["curvature"].items()) == pytest.approx(-0.2)
+    assert sum(
+        w * saturated[arm] for arm, w in names["curvature"].items()
+    ) == pytest.approx(-0.2)
     weak = Oracle(Word("UGCAUG", 0.08), Word("GGG", 0.1), scale="score")
-    experiment = cg.experiments.copies(at=[2, 9, 16, 23, 30], n_units=400, rope=(-0.1, 0.1))
+    experiment = cg.experiments.copies(
+        at=[2, 9, 16, 23, 30], n_units=400, rope=(-0.1, 0.1)
+    )
     answer = assert_recovers(experiment, weak)
     assert _verdict(answer, "1 copy") == "negligible"
-    assert _verdict(answer, "rise") == "increases"  # 0.08 for each copy would have been inside the region
+    # 0.08 for each copy would have been inside the region
+    assert _verdict(answer, "rise") == "increases"
     assert "; from none to 5 the outcome changes by 0.3478 [" in answer.sentences[0]
     assert " (0.0696 per copy); " in answer.sentences[0]
 
@@ -428,7 +629,14 @@ def test_default_places_do_not_make_a_further_site():
     assert experiment.named_arms[3].intervention == sum(
         (cg.Embed("UGCAUG", at=at) for at in (17, 27)), cg.Embed("UGCAUG", at=7)
     )
-    assert abs(ADDITIVE.true_ace(experiment).sel(contrast="excess over single sites").item()) < 3e-3
+    assert (
+        abs(
+            ADDITIVE.true_ace(experiment)
+            .sel(contrast="excess over single sites")
+            .item()
+        )
+        < 3e-3
+    )
     answer = assert_recovers(experiment, ADDITIVE, unseen=0.01)
     assert len(answer.sentences) == 1
 
@@ -437,16 +645,25 @@ def test_published_places_make_a_fourth_site_in_some_backgrounds():
     experiment = cg.experiments.copies(at="published", n_units=400)
     answer = assert_recovers(experiment, ADDITIVE)
     assert _verdict(answer, "curvature") == "increases"
-    excess = ADDITIVE.true_ace(experiment).sel(contrast="excess over single sites").item()
+    excess = (
+        ADDITIVE.true_ace(experiment).sel(contrast="excess over single sites").item()
+    )
     assert excess == pytest.approx(2 * 3.0 / 16, abs=0.08)
     apart = cg.experiments.copies(at=[4, 13, 22], n_units=400)
-    assert abs(ADDITIVE.true_ace(apart).sel(contrast="excess over single sites").item()) < 0.05
+    assert (
+        abs(ADDITIVE.true_ace(apart).sel(contrast="excess over single sites").item())
+        < 0.05
+    )
 
 
 def test_a_repressor_saturates_where_its_curvature_is_above_zero():
     from causalgia.zoo import Hill, Saturating
 
-    oracle = Oracle(Saturating((Word("UGCAUG", 1.0),), Hill(top=8.0, half=2.0)), Word("GGG", 0.2), weights=[[-1, 1]])
+    oracle = Oracle(
+        Saturating((Word("UGCAUG", 1.0),), Hill(top=8.0, half=2.0)),
+        Word("GGG", 0.2),
+        weights=[[-1, 1]],
+    )
     answer = assert_recovers(cg.experiments.copies(n_units=400), oracle, unseen=0.05)
     assert _verdict(answer, "rise") == "decreases"
     assert _verdict(answer, "curvature") == "increases"
@@ -454,11 +671,20 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
 
 
 def test_copies_at_unequal_places_add_up_beside_single_sites():
-    oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score")
+    oracle = Oracle(
+        Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score"
+    )
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
-    assert "copies are additive relative to the sum of the same sites alone" in answer.sentences[0]
-    assert " short of 3 times the first; the sites differ, so place explains this." in answer.sentences[0]
-    assert "judged by number they are" not in answer.sentences[0]  # the later places are worth less
+    assert (
+        "copies are additive relative to the sum of the same sites alone"
+        in answer.sentences[0]
+    )
+    assert (
+        " short of 3 times the first; the sites differ, so place explains this."
+        in answer.sentences[0]
+    )
+    # the later places are worth less
+    assert "judged by number they are" not in answer.sentences[0]
 
 
 @pytest.mark.parametrize(
@@ -467,36 +693,51 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
         (
             "increases",
             "negligible",
-            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; the sites differ, so place explains",
+            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; the sites "
+            "differ, so place explains",
         ),
         (
             "increases",
             "undecided",
-            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; place or number may explain this",
+            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; place or "
+            "number may explain this",
         ),
         (
             "negligible",
             "increases",
-            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; the sites differ, so place and number",
+            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; the sites "
+            "differ, so place and number",
         ),
         (
             "increases",
             "increases",
-            "judged by number they are more than additive: 3 copies exceed 3 times the first by 0.500 [0.400, 0.600]",
+            "judged by number they are more than additive: 3 copies exceed 3 times the "
+            "first by 0.500 [0.400, 0.600]",
         ),
         (
             "undecided",
             "negligible",
-            "judged by number they are not clearly additive or otherwise: 3 copies exceed 3 times",
+            "judged by number they are not clearly additive or otherwise: 3 copies "
+            "exceed 3 times",
         ),
     ],
 )
-def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(curvature, excess, text):
+def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(
+    curvature, excess, text
+):
     from causalgia.experiments._copies import _number_or_place_text
 
     names = ["rise", "curvature", "excess over single sites"]
-    columns = {"verdict": ["increases", curvature, excess], "ace": [0.5] * 3, "lower": [0.4] * 3, "upper": [0.6] * 3}
-    rows = xr.Dataset({name: ("contrast", values) for name, values in columns.items()}, coords={"contrast": names})
+    columns = {
+        "verdict": ["increases", curvature, excess],
+        "ace": [0.5] * 3,
+        "lower": [0.4] * 3,
+        "upper": [0.6] * 3,
+    }
+    rows = xr.Dataset(
+        {name: ("contrast", values) for name, values in columns.items()},
+        coords={"contrast": names},
+    )
     assert _number_or_place_text(rows, 3).startswith(text)
 
 
@@ -506,7 +747,7 @@ def test_copies_that_cannot_be(at):
         cg.experiments.copies(at=at, n_units=50)
 
 
-# --- spacing ----------------------------------------------------------------------------------------------------------
+# --- spacing --------------------------------------------------------------------------
 
 
 def test_published_spacings_are_the_default():
@@ -521,37 +762,61 @@ def test_published_spacings_are_the_default():
     }
 
 
-@pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE, SATURATING], ids=["rbfox1", "additive", "saturating"])
+@pytest.mark.parametrize(
+    "oracle", [RBFOX1, ADDITIVE, SATURATING], ids=["rbfox1", "additive", "saturating"]
+)
 def test_spacing_recovers(oracle):
     answer = assert_recovers(cg.experiments.spacing(n_units=3_000), oracle)
     near, far = (_verdict(answer, f"interaction at {d}") for d in (4, 9))
-    expected = {RBFOX1: ("decreases", "negligible"), ADDITIVE: ("negligible",) * 2, SATURATING: ("decreases",) * 2}
+    expected = {
+        RBFOX1: ("decreases", "negligible"),
+        ADDITIVE: ("negligible",) * 2,
+        SATURATING: ("decreases",) * 2,
+    }
     assert (near, far) == expected[oracle]
     if oracle is RBFOX1:
         assert _verdict(answer, "rise") == "increases"
 
 
 def test_moving_one_site_would_have_confounded_distance_with_place():
-    """Sites lose strength along the sequence and do not know of each other: the naive design calls that spacing."""
-    oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score")
+    """Sites lose strength along the sequence and do not know of each other: the naive
+    design calls that spacing.
+    """
+    oracle = Oracle(
+        Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score"
+    )
     experiment = cg.experiments.spacing(distances=[6, 10, 16], n_units=2_000)
     outcomes = cg.run(experiment, oracle, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
-    truth = oracle.true_ace(experiment).squeeze().sel(contrast=answer.decisions["contrast"])
+    truth = (
+        oracle.true_ace(experiment).squeeze().sel(contrast=answer.decisions["contrast"])
+    )
     assert np.abs(answer.decisions["ace"].squeeze() - truth).max() < 0.05
-    assert [_verdict(answer, f"interaction at {d}") for d in (6, 10, 16)] == ["negligible"] * 3
+    assert [_verdict(answer, f"interaction at {d}") for d in (6, 10, 16)] == [
+        "negligible"
+    ] * 3
     assert _verdict(answer, "rise") == "negligible"
 
-    fixed = {d: cg.Embed("UGCAUG", at=10) + cg.Embed("UGCAUG", at=10 + d) for d in (6, 16)}
-    naive = cg.Design(null=cg.Uniform(length=41), arms={f"pair at {d}": arm for d, arm in fixed.items()}, n_units=400)
+    fixed = {
+        d: cg.Embed("UGCAUG", at=10) + cg.Embed("UGCAUG", at=10 + d) for d in (6, 16)
+    }
+    naive = cg.Design(
+        null=cg.Uniform(length=41),
+        arms={f"pair at {d}": arm for d, arm in fixed.items()},
+        n_units=400,
+    )
     outcomes = cg.run(naive, oracle, rng=0, progress=False)
     moved = cg.estimate(cg.contrast(outcomes, control="pair at 6"))
-    assert moved["upper"].item() < -0.5  # ten bases of slope, called an effect of distance
+    # ten bases of slope, called an effect of distance
+    assert moved["upper"].item() < -0.5
 
 
 def test_two_different_sites_at_a_distance():
     oracle = Oracle(
-        Word("UGCAUG", 2.0), Word("ACUAAC", 1.0), Pair("UGCAUG", "ACUAAC", bonus=1.5, decay=5.0), scale="score"
+        Word("UGCAUG", 2.0),
+        Word("ACUAAC", 1.0),
+        Pair("UGCAUG", "ACUAAC", bonus=1.5, decay=5.0),
+        scale="score",
     )
     experiment = cg.experiments.spacing(other="ACUAAC", distances=[6, 16], n_units=400)
     answer = assert_recovers(experiment, oracle)
@@ -578,7 +843,7 @@ def test_spacings_that_cannot_be(settings, said):
         cg.experiments.spacing(n_units=50, **settings)
 
 
-# --- all of them ------------------------------------------------------------------------------------------------------
+# --- all of them ----------------------------------------------------------------------
 
 ALL = {
     "word_screen": {"words": ["UGCAUG", "AGAAUG"]},
@@ -593,9 +858,15 @@ ALL = {
 @pytest.mark.parametrize("name", ALL)
 def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 120})
-    held = experiment.analyze(cg.run(experiment, ADDITIVE, rng=3, progress=False), rng=0)
-    of_moments = experiment.analyze(cg.run(experiment, ADDITIVE, rng=3, progress=False, keep="moments"), rng=0)
-    assert of_moments.estimates["ace"].values == pytest.approx(held.estimates["ace"].values, abs=1e-9)
+    held = experiment.analyze(
+        cg.run(experiment, ADDITIVE, rng=3, progress=False), rng=0
+    )
+    of_moments = experiment.analyze(
+        cg.run(experiment, ADDITIVE, rng=3, progress=False, keep="moments"), rng=0
+    )
+    assert of_moments.estimates["ace"].values == pytest.approx(
+        held.estimates["ace"].values, abs=1e-9
+    )
     assert len(of_moments.sentences) == len(held.sentences)
     assert [said.startswith("Task ") for said in held.sentences] == [True]
     assert held.save(tmp_path / "figure.png").stat().st_size > 5_000
@@ -604,11 +875,19 @@ def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
 @pytest.mark.parametrize("name", ALL)
 def test_each_task_of_each_member_has_its_own_sentence(name):
     terms = Word("UGCAUG", 3.0), Word("GGG", 0.2)
-    members = [Oracle(*terms, tasks=["a", "b"], weights=[[w, 1], [w / 2, 1]]) for w in (1, 0.5)]
+    members = [
+        Oracle(*terms, tasks=["a", "b"], weights=[[w, 1], [w / 2, 1]]) for w in (1, 0.5)
+    ]
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 80})
     experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), error="bh"))
-    answer = experiment.analyze(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
-    of_each = [said for said in answer.sentences if said.startswith(("Task a, model", "Task b, model"))]
+    answer = experiment.analyze(
+        cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0
+    )
+    of_each = [
+        said
+        for said in answer.sentences
+        if said.startswith(("Task a, model", "Task b, model"))
+    ]
     assert len(of_each) == 4
     assert of_each[0].startswith("Task a, ")
     assert of_each[3].startswith("Task b, ")
@@ -624,7 +903,11 @@ def test_copies_below_their_multiple_fall_short_of_it():
         "lower": [2.0, -0.7, -0.1],
         "upper": [4.0, -0.4, 0.1],
     }
-    rows = xr.Dataset({name: ("contrast", values) for name, values in columns.items()}, coords={"contrast": names})
+    rows = xr.Dataset(
+        {name: ("contrast", values) for name, values in columns.items()},
+        coords={"contrast": names},
+    )
     assert _number_or_place_text(rows, 3) == (
-        "3 copies fall 0.500 [0.400, 0.700] short of 3 times the first; the sites differ, so place explains this"
+        "3 copies fall 0.500 [0.400, 0.700] short of 3 times the first; the sites "
+        "differ, so place explains this"
     )

@@ -1,4 +1,6 @@
-"""Text files that are exported: nothing in them steers a terminal or a spreadsheet, and names come back from them."""
+"""Text files that are exported: nothing in them steers a terminal or a spreadsheet, and
+names come back from them.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,34 @@ from causalgia.inputs import as_cell, from_cell, to_csv
 
 _PACKAGE = Path(cg.__file__).parent
 _WRITERS = ("to_csv", "to_markdown", "to_html", "to_excel", "writer", "DictWriter")
-STEERING = ("\x1b[31m", "\x07", "\x9b2J", "\u202e", "\u2028", "\u2029", "\u0085", "\ufeff", "\U000e0001")
+STEERING = (
+    "\x1b[31m",
+    "\x07",
+    "\x9b2J",
+    "\u202e",
+    "\u2028",
+    "\u2029",
+    "\u0085",
+    "\ufeff",
+    "\U000e0001",
+)
 _FORMULA = tuple("=+-@＝＋－＠")
 HOSTILE = "GA\u202eTA\x1b[31m\u2028\\x1b"
 
 
-@given(st.text(st.characters() | st.sampled_from("\\xuU0157bce'\";=+-@ ＝＋－＠\t\n\x1b\u202e"), max_size=12))
+@given(
+    st.text(
+        st.characters()
+        | st.sampled_from("\\xuU0157bce'\";=+-@ ＝＋－＠\t\n\x1b\u202e"),
+        max_size=12,
+    )
+)
 def test_any_text_comes_back_from_a_cell_that_prints(text):
     cell = as_cell(text)
     assert from_cell(cell) == text
     assert cell.isprintable()
-    first, *others = cell.split(";")  # where a semicolon is the list separator, it ends a cell
+    # where a semicolon is the list separator, it ends a cell
+    first, *others = cell.split(";")
     assert not first.lstrip(" ").startswith(_FORMULA)
     assert not any(piece.lstrip(" '\"").startswith(_FORMULA) for piece in others)
 
@@ -42,7 +61,12 @@ def test_any_text_comes_back_from_a_cell_that_prints(text):
 @pytest.mark.parametrize("steering", STEERING)
 def test_a_table_holds_nothing_that_steers_a_terminal(steering):
     name = f"GATA{steering}1"
-    text = to_csv(pd.DataFrame({f"do{steering}": [name], "ace": [1.5]}, index=pd.Index([name], name="contrast")))
+    text = to_csv(
+        pd.DataFrame(
+            {f"do{steering}": [name], "ace": [1.5]},
+            index=pd.Index([name], name="contrast"),
+        )
+    )
     assert all(line.isprintable() for line in text.split("\n"))
     assert from_cell(text.split("\n")[1].split(",")[0]) == name
 
@@ -62,7 +86,9 @@ def texts_in(folder):
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix not in (".nc", ".png"):
             data = path.read_bytes()
-            found[path] = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+            found[path] = (
+                gzip.decompress(data) if path.suffix == ".gz" else data
+            ).decode()
     return found
 
 
@@ -75,16 +101,40 @@ def check_texts(folder):
 
 
 def _bench(folder):
-    """Write counts and a side table whose elements and arms have names that steer a terminal."""
+    """Write counts and a side table whose elements and arms have names that steer a
+    terminal.
+    """
     rng, arms = np.random.default_rng(0), ("none", HOSTILE)
-    side = pd.DataFrame([(f"o{i}{k}", f"e{i}{HOSTILE}", arms[k], "test") for i in range(12) for k in range(2)])
+    side = pd.DataFrame(
+        [
+            (f"o{i}{k}", f"e{i}{HOSTILE}", arms[k], "test")
+            for i in range(12)
+            for k in range(2)
+        ]
+    )
     side.columns = ["oligo_name", "element", "arm", "group"]
     rows = []
     for name in np.repeat(side["oligo_name"], 5):
         rna = 90 * 2.0 ** (int(name[1:-1]) / 6 * (name[-1] == "1"))
-        rows.append(("".join(rng.choice(list("ACGT"), 15)), name, *rng.poisson(90, 2), *rng.poisson(rna, 2)))
-    columns = ["barcode", "oligo_name", "dna_count_1", "dna_count_2", "rna_count_1", "rna_count_2"]
-    pd.DataFrame(rows, columns=columns).to_csv(folder / "counts.tsv", sep="\t", index=False)
+        rows.append(
+            (
+                "".join(rng.choice(list("ACGT"), 15)),
+                name,
+                *rng.poisson(90, 2),
+                *rng.poisson(rna, 2),
+            )
+        )
+    columns = [
+        "barcode",
+        "oligo_name",
+        "dna_count_1",
+        "dna_count_2",
+        "rna_count_1",
+        "rna_count_2",
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(
+        folder / "counts.tsv", sep="\t", index=False
+    )
     side.map(as_cell).to_csv(folder / "arms.tsv", sep="\t", index=False)
     return side
 
@@ -93,33 +143,58 @@ def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path)
     side = _bench(tmp_path)
     out = tmp_path / "measured"
     call(
-        *("mpra", "analyze", tmp_path / "counts.tsv", "--design", tmp_path / "arms.tsv"),
+        *(
+            "mpra",
+            "analyze",
+            tmp_path / "counts.tsv",
+            "--design",
+            tmp_path / "arms.tsv",
+        ),
         *("--control", "none", "--out", out),
     )
-    effects = pd.read_csv(out / "effects.csv").map(lambda cell: from_cell(cell) if isinstance(cell, str) else cell)
-    effects = effects.rename(columns={"ace": "effect"}).assign(effect=np.linspace(-1, 1, 12), se=0.1)
-    (tmp_path / "effects.csv").write_text(to_csv(effects[["element", "effect", "se"]], index=False))
-    call("mpra", "compare", tmp_path / "effects.csv", out, "--out", tmp_path / "compared")
+    effects = pd.read_csv(out / "effects.csv").map(
+        lambda cell: from_cell(cell) if isinstance(cell, str) else cell
+    )
+    effects = effects.rename(columns={"ace": "effect"}).assign(
+        effect=np.linspace(-1, 1, 12), se=0.1
+    )
+    (tmp_path / "effects.csv").write_text(
+        to_csv(effects[["element", "effect", "se"]], index=False)
+    )
+    call(
+        "mpra", "compare", tmp_path / "effects.csv", out, "--out", tmp_path / "compared"
+    )
     assert check_texts(out) == {"effects.csv"}
     assert check_texts(tmp_path / "compared") == {"comparison.csv"}
-    assert set(measured_effects(tmp_path / "effects.csv")["element"]) == set(side["element"])
+    assert set(measured_effects(tmp_path / "effects.csv")["element"]) == set(
+        side["element"]
+    )
     for path in (out / "effects.csv", tmp_path / "compared" / "comparison.csv"):
-        back = pd.read_csv(path).map(lambda cell: from_cell(cell) if isinstance(cell, str) else cell)
+        back = pd.read_csv(path).map(
+            lambda cell: from_cell(cell) if isinstance(cell, str) else cell
+        )
         assert set(back["element"]) == set(side["element"])
         assert set(back["contrast"]) == {HOSTILE}
 
 
 def test_every_file_of_a_library_holds_nothing_that_steers_a_terminal(tmp_path):
     name = r"GATA\x1b"  # a name of an arm can be printed, and looks escaped
-    rng, names = np.random.default_rng(0), [f"peak{k}{HOSTILE.split(chr(0x2028))[0]}" for k in range(6)]
-    fasta = "".join(f">{one}\n{''.join(rng.choice(list('ACGT'), 100))}\n" for one in names)
+    rng, names = (
+        np.random.default_rng(0),
+        [f"peak{k}{HOSTILE.split(chr(0x2028))[0]}" for k in range(6)],
+    )
+    fasta = "".join(
+        f">{one}\n{''.join(rng.choice(list('ACGT'), 100))}\n" for one in names
+    )
     (tmp_path / "peaks.fa").write_text(fasta, encoding="utf-8")
     arms = {"none": cg.Untreated(), name: cg.Embed("GATA", at=9)}
     design = cg.Design(null=cg.Genomic(of=tmp_path / "peaks.fa"), arms=arms, n_units=6)
     library = cg.mpra.library(design, oligo_length=130, adapters="lentimpra", rng=0)
     cg.mpra.write_library(library, tmp_path / "library")
     assert len(check_texts(tmp_path / "library")) > 3
-    assert name in set(cg.mpra.read_igvf(tmp_path / "library" / "arms.tsv", "side_table")["arm"])
+    assert name in set(
+        cg.mpra.read_igvf(tmp_path / "library" / "arms.tsv", "side_table")["arm"]
+    )
 
 
 def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
@@ -131,11 +206,17 @@ def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
 
     predictor = cg.FunctionPredictor(answers, tasks=["A"], fingerprint="v1")
     answer = bias.analyze(cg.run(bias, predictor, rng=0, progress=False), rng=0)
-    table = xr.Dataset({"word": ("sequence", [HOSTILE, "=1"])}, coords={"sequence": [f"a{HOSTILE}", "b"]})
+    table = xr.Dataset(
+        {"word": ("sequence", [HOSTILE, "=1"])},
+        coords={"sequence": [f"a{HOSTILE}", "b"]},
+    )
     write_answer(replace(answer, findings={"of each sequence": table}), tmp_path)
     assert check_texts(tmp_path) == {"finding_of_each_sequence.csv"}
     back = pd.read_csv(tmp_path / "finding_of_each_sequence.csv").map(from_cell)
-    assert back.to_dict("list") == {"sequence": [f"a{HOSTILE}", "b"], "word": [HOSTILE, "=1"]}
+    assert back.to_dict("list") == {
+        "sequence": [f"a{HOSTILE}", "b"],
+        "word": [HOSTILE, "=1"],
+    }
 
 
 # --- folders that cannot be written into
@@ -158,7 +239,12 @@ def _asked(verb, folder):
             "--control",
             "none",
         ),
-        "mpra compare": ("mpra", "compare", folder / "effects.tsv", folder / "measured.tsv"),
+        "mpra compare": (
+            "mpra",
+            "compare",
+            folder / "effects.tsv",
+            folder / "measured.tsv",
+        ),
     }[verb]
 
 
@@ -185,13 +271,34 @@ def inputs(tmp_path_factory):
     return folder
 
 
-UNUSABLE = ("/dev/null", "/dev/null/x", "file", "file/x", "/proc/x", "x" * 300, "loop", "broken", "closed", "closed/x")
-VERBS = ("run", "run --store", "demo", "mpra design", "mpra predict", "mpra analyze", "mpra compare")
+UNUSABLE = (
+    "/dev/null",
+    "/dev/null/x",
+    "file",
+    "file/x",
+    "/proc/x",
+    "x" * 300,
+    "loop",
+    "broken",
+    "closed",
+    "closed/x",
+)
+VERBS = (
+    "run",
+    "run --store",
+    "demo",
+    "mpra design",
+    "mpra predict",
+    "mpra analyze",
+    "mpra compare",
+)
 
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """A working folder with what cannot be an output folder; where the system refuses to make things in ``closed``."""
+    """A working folder with what cannot be an output folder; where the system refuses
+    to make things in ``closed``.
+    """
     (tmp_path / "file").write_text("mine")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "broken").symlink_to("nothing")
@@ -209,7 +316,9 @@ def places(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_unusable_out_is_refused_before_anything_is_predicted_or_printed(inputs, places, monkeypatch, verb):
+def test_an_unusable_out_is_refused_before_anything_is_predicted_or_printed(
+    inputs, places, monkeypatch, verb
+):
     def predicted(*_, **__):
         raise AssertionError("something was computed first")
 
@@ -228,23 +337,56 @@ def test_an_unusable_out_is_refused_before_anything_is_predicted_or_printed(inpu
 
 
 @pytest.mark.parametrize("verb", ["estimate", "analyze"])
-def test_a_folder_that_cannot_be_written_into_is_refused_before_it_is_analyzed(inputs, places, verb):
-    call("mpra", "predict", inputs / "trial.toml", "--design", inputs / "library", "--out", places / "out")
+def test_a_folder_that_cannot_be_written_into_is_refused_before_it_is_analyzed(
+    inputs, places, verb
+):
+    call(
+        "mpra",
+        "predict",
+        inputs / "trial.toml",
+        "--design",
+        inputs / "library",
+        "--out",
+        places / "out",
+    )
     for file in (places / "out").iterdir():
         file.replace(places / "closed" / file.name)
-    refused(verb, places / "closed", said=["closed: nothing can be written there (Read-only", "choose another place"])
+    refused(
+        verb,
+        places / "closed",
+        said=[
+            "closed: nothing can be written there (Read-only",
+            "choose another place",
+        ],
+    )
 
 
-def test_what_stands_in_the_place_of_a_file_is_refused_before_anything_is_predicted(inputs, places, monkeypatch):
+def test_what_stands_in_the_place_of_a_file_is_refused_before_anything_is_predicted(
+    inputs, places, monkeypatch
+):
     def predicted(*_, **__):
         raise AssertionError("something was computed first")
 
     monkeypatch.setattr("causalgia.trial.turns.Trial.prepare", predicted)
     (places / "piped").mkdir()
     os.mkfifo(places / "piped" / "trial.toml")
-    refused("run", inputs / "trial.toml", "--out", "piped", "--force", said=["trial.toml: is a pipe or a device"])
+    refused(
+        "run",
+        inputs / "trial.toml",
+        "--out",
+        "piped",
+        "--force",
+        said=["trial.toml: is a pipe or a device"],
+    )
     (places / "kept" / "trial.zarr").mkdir(parents=True)
     (places / "kept" / "trial.zarr" / "mine").write_text("mine")
-    refused("run", inputs / "trial.toml", "--out", "kept", "--store", said=["a folder with other things in it"])
+    refused(
+        "run",
+        inputs / "trial.toml",
+        "--out",
+        "kept",
+        "--store",
+        said=["a folder with other things in it"],
+    )
     assert [path.name for path in (places / "kept").iterdir()] == ["trial.zarr"]
     assert [path.name for path in (places / "piped").iterdir()] == ["trial.toml"]

@@ -1,4 +1,6 @@
-"""Below 20 clusters Holm and Bonferroni's t take the place of the bootstrap-t, and the result says so."""
+"""Below 20 clusters Holm and Bonferroni's t take the place of the bootstrap-t, and the
+result says so.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +26,30 @@ K = 12
 
 def effects_of(ice: np.ndarray, **coords: Any) -> xr.Dataset:
     names = {"contrast": [f"c{i}" for i in range(ice.shape[1])], "task": ["t0"]}
-    return xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, coords=names | coords)
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, coords=names | coords
+    )
 
 
 def normal(n_clusters: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return np.asarray(rng.normal(size=(n_clusters, K)) + rng.normal(size=(n_clusters, 1)) + 0.3)
+    return np.asarray(
+        rng.normal(size=(n_clusters, K)) + rng.normal(size=(n_clusters, 1)) + 0.3
+    )
 
 
 @pytest.mark.parametrize("n_clusters", [5, 19])
 def test_holm_is_taken_below_20_clusters_and_named(n_clusters: int) -> None:
     effects = effects_of(normal(n_clusters))
     found = adjust(effects, method="auto")  # draws nothing, and needs no rng
-    xr.testing.assert_equal(found["p_adjusted"], adjust(effects, method="holm")["p_adjusted"])
+    xr.testing.assert_equal(
+        found["p_adjusted"], adjust(effects, method="holm")["p_adjusted"]
+    )
     assert found.attrs["adjust"] == "holm"
-    note = f"adjusted by Holm, which assumes that each t-test is valid: {n_clusters} clusters are too few to resample"
+    note = (
+        f"adjusted by Holm, which assumes that each t-test is valid: {n_clusters} "
+        "clusters are too few to resample"
+    )
     assert notes_of(found)[0].startswith(note)
     assert f"Note: A{note[1:]}" in " ".join(str(report(found)).split())
 
@@ -46,7 +57,9 @@ def test_holm_is_taken_below_20_clusters_and_named(n_clusters: int) -> None:
 def test_the_bootstrap_is_taken_from_20_clusters_on() -> None:
     effects = effects_of(normal(20))
     found = adjust(effects, method="auto", n_draws=499, rng=3)
-    xr.testing.assert_equal(found, adjust(effects, method="bootstrap_t", n_draws=499, rng=3))
+    xr.testing.assert_equal(
+        found, adjust(effects, method="bootstrap_t", n_draws=499, rng=3)
+    )
     assert notes_of(found) == []
     with pytest.raises(RandomnessError, match="method='bootstrap_t' draws at random"):
         adjust(effects, method="auto")
@@ -57,11 +70,18 @@ def test_clusters_are_counted_and_not_units() -> None:
     effects = effects_of(normal(60), parent=("unit", parent))
     with pytest.warns(FewClustersWarning):
         assert adjust(effects, method="auto").attrs["adjust"] == "holm"
-    assert adjust(effects, method="auto", cluster="none", n_draws=99, rng=0).attrs["adjust"] == "bootstrap_t"
+    assert (
+        adjust(effects, method="auto", cluster="none", n_draws=99, rng=0).attrs[
+            "adjust"
+        ]
+        == "bootstrap_t"
+    )
 
 
 def test_estimates_have_nothing_to_resample() -> None:
-    many, few = (adjust(estimate(effects_of(normal(n))), method="auto") for n in (60, 8))
+    many, few = (
+        adjust(estimate(effects_of(normal(n))), method="auto") for n in (60, 8)
+    )
     assert (many.attrs["adjust"], few.attrs["adjust"]) == ("holm", "holm")
     assert "estimates have no units to resample" in notes_of(many)[0]
     assert "8 clusters are too few" in notes_of(few)[0]
@@ -75,7 +95,10 @@ def test_bands_are_bonferronis_below_20_clusters() -> None:
     np.testing.assert_allclose(band["ace"] - band["lower"], half, rtol=1e-12)
     assert band.attrs["band"] == "bonferroni"
     assert "n_draws" not in band.attrs
-    note = "band by Bonferroni's t, which assumes that each t-test is valid: 19 clusters are too few"
+    note = (
+        "band by Bonferroni's t, which assumes that each t-test is valid: 19 clusters "
+        "are too few"
+    )
     assert notes_of(band)[0].startswith(note)
     resampled = simultaneous(effects_of(normal(20)), n_draws=499, rng=0)
     assert (resampled.attrs["band"], notes_of(resampled)) == ("bootstrap_t", [])
@@ -83,18 +106,33 @@ def test_bands_are_bonferronis_below_20_clusters() -> None:
 
 def test_bonferroni_by_families_of_estimates() -> None:
     table = estimate(effects_of(normal(30), motif=("contrast", ["a"] * 4 + ["b"] * 8)))
-    critical = simultaneous(table, method="bonferroni", family="motif")["critical"].to_numpy().ravel()
-    np.testing.assert_allclose(critical, stats.t.isf(0.025 / np.repeat([4, 8], [4, 8]), 29), rtol=1e-12)
+    critical = (
+        simultaneous(table, method="bonferroni", family="motif")["critical"]
+        .to_numpy()
+        .ravel()
+    )
+    np.testing.assert_allclose(
+        critical, stats.t.isf(0.025 / np.repeat([4, 8], [4, 8]), 29), rtol=1e-12
+    )
 
 
 def test_an_analysis_may_fix_it() -> None:
     arms = np.column_stack([np.zeros(8), normal(8)[:, :3]])
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), arms[:, :, None])},
-        coords={"unit": np.arange(8), "arm": ["control", "a", "b", "c"], "task": ["t0"]},
+        coords={
+            "unit": np.arange(8),
+            "arm": ["control", "a", "b", "c"],
+            "task": ["t0"],
+        },
     )
-    outcomes.attrs["analysis"] = (analysis := Analysis(control="control", adjust="auto")).to_json()
-    for asked in (analysis, Analysis(control="control", adjust="auto", weights="clusters")):
+    outcomes.attrs["analysis"] = (
+        analysis := Analysis(control="control", adjust="auto")
+    ).to_json()
+    for asked in (
+        analysis,
+        Analysis(control="control", adjust="auto", weights="clusters"),
+    ):
         found = estimate_effects(outcomes, asked, rng=0)[1]
         assert found.attrs["adjust"] == "holm"
         assert "8 clusters are too few" in notes_of(found)[0]
@@ -113,17 +151,25 @@ def outcomes_effects(outcomes: xr.Dataset) -> xr.Dataset:
 @pytest.mark.long
 @pytest.mark.parametrize("n_clusters", [5, 10])
 def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
-    """An effect of 1.5 sd among 12 contrasts: Holm's error is at most .05 of 200 trials and its power above."""
+    """An effect of 1.5 sd among 12 contrasts: Holm's error is at most .05 of 200 trials
+    and its power above.
+    """
     found = np.zeros((2, 200), bool)
     false = np.zeros(200, bool)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewClustersWarning)
         for trial in range(200):
             ice = (normal(n_clusters, seed=trial) - 0.3) / np.sqrt(2)
-            false[trial] = bool((adjust(effects_of(ice), method="auto")["p_adjusted"] <= 0.05).any())
+            false[trial] = bool(
+                (adjust(effects_of(ice), method="auto")["p_adjusted"] <= 0.05).any()
+            )
             ice[:, 0] += 1.5
-            found[0, trial] = adjust(effects_of(ice), method="auto")["p_adjusted"][0, 0] <= 0.05
-            found[1, trial] = bootstrap_t_max(ice, n_draws=199, rng=trial).p_single_step[0] <= 0.05
+            found[0, trial] = (
+                adjust(effects_of(ice), method="auto")["p_adjusted"][0, 0] <= 0.05
+            )
+            found[1, trial] = (
+                bootstrap_t_max(ice, n_draws=199, rng=trial).p_single_step[0] <= 0.05
+            )
     assert false.sum() <= stats.binom.ppf(0.999, 200, 0.05)
     assert found[0].mean() - found[1].mean() > 0.1
 
@@ -131,7 +177,9 @@ def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
 @pytest.mark.parametrize("kind", ["CR0", "CR1", "CR2", "CR3"])
 @pytest.mark.parametrize("clustered", [False, True])
 def test_a_regression_is_that_of_dense_matrices(kind, clustered):
-    """Estimate, sandwich and Satterthwaite df by N x N matrices: H, (I - H_gg)^power and P = A (I - H) A'."""
+    """Estimate, sandwich and Satterthwaite df by N x N matrices: H, (I - H_gg)^power
+    and P = A (I - H) A'.
+    """
     rng = np.random.default_rng(0)
     n = 18
     X = np.column_stack([np.ones(n), 1e6 * rng.normal(size=n), np.arange(n) % 3 == 0])
@@ -163,15 +211,25 @@ def test_a_regression_is_that_of_dense_matrices(kind, clustered):
 
 
 def test_designs_that_determine_nothing_are_refused():
-    with pytest.raises(EstimateError, match="first column of the design X is not all ones"):
-        regress(np.column_stack([np.arange(5.0), np.ones(5)]), np.ones((5, 1)), np.ones(2))
-    for X in (np.ones((5, 2)), np.column_stack([np.ones(5), np.zeros(5)]), np.ones((1, 1)).repeat(2, axis=1)):
+    with pytest.raises(
+        EstimateError, match="first column of the design X is not all ones"
+    ):
+        regress(
+            np.column_stack([np.arange(5.0), np.ones(5)]), np.ones((5, 1)), np.ones(2)
+        )
+    for X in (
+        np.ones((5, 2)),
+        np.column_stack([np.ones(5), np.zeros(5)]),
+        np.ones((1, 1)).repeat(2, axis=1),
+    ):
         with pytest.raises(EstimateError, match="not full column rank"):
             regress(X, np.arange(float(len(X)))[:, None], np.array([0.0, 1.0]))
 
 
 @pytest.mark.parametrize("n", [12, 4_000])
-def test_a_column_is_determined_by_others_below_1e_10_of_its_size_whatever_the_number_of_units(n):
+def test_a_column_is_determined_by_others_below_1e_10_of_its_size_whatever_the_number_of_units(
+    n,
+):
     wiggle = np.where(np.arange(n) % 2, 1.0, -1.0)
     y = np.random.default_rng(n).normal(size=(n, 1))
     for part, refused in [(1e-8, False), (3e-10, False), (3e-11, True)]:

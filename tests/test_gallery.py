@@ -1,7 +1,8 @@
-"""Every picture holds what it owes its reader, and looks as it did when it was looked at.
+"""Every picture holds what it owes its reader, and looks as it did when it was looked
+at.
 
-``python tests/test_gallery.py`` writes what they look like now into ``gallery.json``; look at them first:
-``python tests/gallery.py FOLDER``.
+``python tests/test_gallery.py`` writes what they look like now into ``gallery.json``;
+look at them first: ``python tests/gallery.py FOLDER``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from causalgia.posterior.posterior_tree import import_quietly
 
 KEPT = Path(__file__).with_name("gallery.json")
 CELLS, MOST = 24, 20.0
-"""Cells a side of the gray thumbnail of a picture, and the most that one may differ, of 255."""
+"""Cells a side of the gray thumbnail of a picture, and the most that one may differ,
+of 255.
+"""
 UNNAMED = {
     "ranks",
     "ranks of narrow posteriors",
@@ -36,7 +39,8 @@ UNNAMED = {
     "DNA",
     "concordance",
 }  # of no one trial of a network
-DEFAULT = {"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"]}  # matplotlib brings it along
+# matplotlib brings it along
+DEFAULT = {"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"]}
 
 
 def thumbnail(axes):
@@ -46,11 +50,16 @@ def thumbnail(axes):
     figure.canvas.draw()
     gray = np.asarray(figure.canvas.buffer_rgba())[..., :3].mean(axis=2)
     edges = [np.linspace(0, n, CELLS + 1) for n in gray.shape]
-    for axis, ends in enumerate(edges):  # exact means, wherever the ends of the cells lie
+    for axis, ends in enumerate(
+        edges
+    ):  # exact means, wherever the ends of the cells lie
         total = np.cumsum(np.insert(gray, 0, 0.0, axis=axis), axis=axis)
         at = np.arange(total.shape[axis])
         gray = np.diff(
-            np.apply_along_axis(lambda one, at=at, ends=ends: np.interp(ends, at, one), axis, total), axis=axis
+            np.apply_along_axis(
+                lambda one, at=at, ends=ends: np.interp(ends, at, one), axis, total
+            ),
+            axis=axis,
         )
         gray /= np.diff(ends)[0]
     return gray
@@ -61,17 +70,23 @@ def as_text(gray):
 
 
 def as_gray(text):
-    return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(CELLS, CELLS).astype(float)
+    return (
+        np.frombuffer(bytes.fromhex(text), np.uint8).reshape(CELLS, CELLS).astype(float)
+    )
 
 
 def shown_ticks(axis, low, high):
     low, high = min(low, high), max(low, high)
     pairs = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
-    return [label for place, label in pairs if low <= place <= high and label.get_text()]
+    return [
+        label for place, label in pairs if low <= place <= high and label.get_text()
+    ]
 
 
 def check_texts(axes):
-    """Hold every text to the page, and those of one kind, headings and legends apart from each other."""
+    """Hold every text to the page, and those of one kind, headings and legends apart
+    from each other.
+    """
     figure = axes.get_figure(root=True)
     figure.draw_without_rendering()
     renderer, page = figure.canvas.get_renderer(), figure.bbox
@@ -81,17 +96,30 @@ def check_texts(axes):
     heading = axes._left_title
     found = [*axes.texts, *across, *down, axes.xaxis.label, axes.yaxis.label, heading]
     found += [bar.yaxis.label for bar in figure.axes if bar is not axes]
-    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in found if t.get_text() and t.get_visible()]
+    boxes = [
+        (t.get_text(), t.get_window_extent(renderer))
+        for t in found
+        if t.get_text() and t.get_visible()
+    ]
     boxes += [("legend", one.get_window_extent(renderer)) for one in legends]
     out = [
         text
         for text, b in boxes
-        if not (b.x0 >= page.x0 - 1 and b.x1 <= page.x1 + 1 and b.y0 >= page.y0 - 1 and b.y1 <= page.y1 + 1)
+        if not (
+            b.x0 >= page.x0 - 1
+            and b.x1 <= page.x1 + 1
+            and b.y0 >= page.y0 - 1
+            and b.y1 <= page.y1 + 1
+        )
     ]
     assert not out
     apart = [heading, axes.xaxis.label, axes.yaxis.label, *legends]
     for some in (axes.texts, across, down, apart):
-        boxed = [one.get_window_extent(renderer) for one in some if not hasattr(one, "get_text") or one.get_text()]
+        boxed = [
+            one.get_window_extent(renderer)
+            for one in some
+            if not hasattr(one, "get_text") or one.get_text()
+        ]
         for a, b in itertools.combinations(boxed, 2):
             assert not a.padded(-1).overlaps(b.padded(-1)), (a, b)
 
@@ -104,19 +132,37 @@ def test_a_picture_says_what_it_is_of_and_looks_as_it_did(name):
         heading = " ".join(above.split())
         assert heading
         if name not in UNNAMED:
-            assert any(one in heading for one in ("Basenji2", "rbfox1_like", "BPNet", "a count of G", "GC count"))
+            assert any(
+                one in heading
+                for one in (
+                    "Basenji2",
+                    "rbfox1_like",
+                    "BPNet",
+                    "a count of G",
+                    "GC count",
+                )
+            )
         check_texts(axes)
         kept = as_gray(json.loads(KEPT.read_text())[name])
-        assert np.abs(thumbnail(axes) - kept).max() <= MOST, "look: python tests/gallery.py FOLDER"
+        assert np.abs(thumbnail(axes) - kept).max() <= MOST, (
+            "look: python tests/gallery.py FOLDER"
+        )
 
 
 def test_pictures_of_other_effects_look_different():
     with rc_context(DEFAULT):
-        kept = {name: as_gray(text) for name, text in json.loads(KEPT.read_text()).items()}
+        kept = {
+            name: as_gray(text) for name, text in json.loads(KEPT.read_text()).items()
+        }
         assert set(kept) == set(ROOM)
-        for draw, name in ((plot.equivalence, "equivalence"), (plot.volcano, "volcano")):
+        for draw, name in (
+            (plot.equivalence, "equivalence"),
+            (plot.volcano, "volcano"),
+        ):
             table = effects({"equivalence": 12, "volcano": 100}[name])
-            turned = table.assign(ace=-table["ace"], lower=-table["upper"], upper=-table["lower"])
+            turned = table.assign(
+                ace=-table["ace"], lower=-table["upper"], upper=-table["lower"]
+            )
             assert np.abs(thumbnail(draw(turned)) - kept[name]).max() > MOST
         unnamed = drawn("forest")
         unnamed.get_legend().remove()
@@ -132,24 +178,42 @@ def test_a_null_shift_has_the_numbers_of_the_checks():
     made = claim()
     samples = cg.refutation.null_and_real(made)
     assert float(samples["auc"]) == cg.refutation.classifier(made)["value"].item()
-    assert float(samples["divergence"]) == pytest.approx(cg.refutation.word_composition(made)["value"].item())
+    assert float(samples["divergence"]) == pytest.approx(
+        cg.refutation.word_composition(made)["value"].item()
+    )
     words, answers = plot.null_shift(samples).figure.axes
     points = np.asarray(words.collections[0].get_offsets())
-    np.testing.assert_array_equal(points, samples["word_share"].sel(sample=["real", "null"]).T)
-    assert [line.get_label() for line in answers.lines] == ["background (32)", "real sequence (32)"]
-    with pytest.raises(OutcomesError, match=r"give cg\.refutation\.null_and_real\(claim\)"):
+    np.testing.assert_array_equal(
+        points, samples["word_share"].sel(sample=["real", "null"]).T
+    )
+    assert [line.get_label() for line in answers.lines] == [
+        "background (32)",
+        "real sequence (32)",
+    ]
+    with pytest.raises(
+        OutcomesError, match=r"give cg\.refutation\.null_and_real\(claim\)"
+    ):
         plot.null_shift(samples.drop_vars("auc"))
     with pytest.raises(OutcomesError, match="real="):
-        cg.refutation.null_and_real(cg.refutation.Claim(trial(), made.predictor, rng=1, control="untreated"))
+        cg.refutation.null_and_real(
+            cg.refutation.Claim(trial(), made.predictor, rng=1, control="untreated")
+        )
 
 
 def test_the_band_of_ranks_holds_all_uniform_ones_as_often_as_it_says():
     at = np.arange(1, 100) / 100
     low, high = simultaneous_limits(400, at, 0.95)
     ecdf_utils = import_quietly("arviz.stats.ecdf_utils")
-    other = ecdf_utils.ecdf_confidence_band(400, np.arange(99), at, prob=0.95, method="optimized")
+    other = ecdf_utils.ecdf_confidence_band(
+        400, np.arange(99), at, prob=0.95, method="optimized"
+    )
     assert np.abs(np.array([low, high]) - other).max() <= 1.001 / 400
-    trials = np.random.default_rng(5).multinomial(400, np.full(100, 0.01), 2_000).cumsum(axis=1)[:, :-1] / 400
+    trials = (
+        np.random.default_rng(5)
+        .multinomial(400, np.full(100, 0.01), 2_000)
+        .cumsum(axis=1)[:, :-1]
+        / 400
+    )
     inside = ((trials >= low - 1e-12) & (trials <= high + 1e-12)).all(axis=1).sum()
     least, most = stats.binom(2_000, 0.95).ppf([0.005, 0.995])
     assert least <= inside <= most
@@ -160,7 +224,11 @@ def test_wrong_ranks_are_seen_and_refused():
     (bars,) = [p for p in narrow.patches if p.get_label() == "trials"]
     (band,) = [c for c in narrow.collections if "uniform ranks" in c.get_label()]
     assert bars.get_data().values.max() > band.get_paths()[0].vertices[:, 1].max()
-    for wrong, says in (([1] * 10, "20 trials or more"), ([0.5] * 30, "whole numbers"), ([101] * 30, "from 0 to 99")):
+    for wrong, says in (
+        ([1] * 10, "20 trials or more"),
+        ([0.5] * 30, "whole numbers"),
+        ([101] * 30, "from 0 to 99"),
+    ):
         with pytest.raises(EstimateError, match=says):
             plot.ranks(np.array(wrong), 99)
     with pytest.raises(EstimateError, match="n_draws=0"):
@@ -174,11 +242,21 @@ def test_logos_have_the_errors_they_are_given():
         for line in drawn(name).collections
         if hasattr(line, "get_segments")
     ]
-    half = [{round(float(np.ptp(segment[:, 1])) / 2, 6) for segment in segments} for segments in bars]
+    half = [
+        {round(float(np.ptp(segment[:, 1])) / 2, 6) for segment in segments}
+        for segments in bars
+    ]
     assert half == [{0.1}, {round(0.75 * 0.1 + 3 * 0.025, 6)}]
-    assert "(bars: at most 95 % intervals)" in " ".join(drawn("logo, centered").get_title("left").split())
+    assert "(bars: at most 95 % intervals)" in " ".join(
+        drawn("logo, centered").get_title("left").split()
+    )
 
 
 if __name__ == "__main__":
     with rc_context(DEFAULT):
-        KEPT.write_text(json.dumps({name: as_text(thumbnail(drawn(name))) for name in ROOM}, indent=0) + "\n")
+        KEPT.write_text(
+            json.dumps(
+                {name: as_text(thumbnail(drawn(name))) for name in ROOM}, indent=0
+            )
+            + "\n"
+        )

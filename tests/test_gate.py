@@ -1,4 +1,6 @@
-"""The tests themselves: their outcome hangs on the code, not on the clock, on chance or on how busy a machine is."""
+"""The tests themselves: their outcome hangs on the code, not on the clock, on chance or
+on how busy a machine is.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,16 @@ ALLOWED = {"events.py: sleep", "test_workers.py: sleep(0)"}
 def calls() -> Iterator[tuple[str, str, ast.Call]]:
     for path in sorted(HERE.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
-                yield path.name, node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id, node
+            if isinstance(node, ast.Call) and isinstance(
+                node.func, ast.Attribute | ast.Name
+            ):
+                yield (
+                    path.name,
+                    node.func.attr
+                    if isinstance(node.func, ast.Attribute)
+                    else node.func.id,
+                    node,
+                )
 
 
 def timed(name: str, call: ast.Call) -> str | None:
@@ -26,17 +36,29 @@ def timed(name: str, call: ast.Call) -> str | None:
         return "sleep(0)" if ast.unparse(call.args[0]) == "0" else name
     if name.removesuffix("_ns") in CLOCKS:
         return name
-    if any(option.arg in ("timeout", "deadline") and ast.unparse(option.value) != "None" for option in call.keywords):
+    if any(
+        option.arg in ("timeout", "deadline") and ast.unparse(option.value) != "None"
+        for option in call.keywords
+    ):
         return f"{name}(timeout=)"
-    return f"{name}(seconds)" if name in ("wait", "join") and numeric(call.args) else None
+    return (
+        f"{name}(seconds)" if name in ("wait", "join") and numeric(call.args) else None
+    )
 
 
 def numeric(arguments: list[ast.expr]) -> bool:
-    return any(isinstance(one, ast.Constant) and isinstance(one.value, int | float) for one in arguments)
+    return any(
+        isinstance(one, ast.Constant) and isinstance(one.value, int | float)
+        for one in arguments
+    )
 
 
 def test_nothing_waits_for_a_time_or_reads_a_clock() -> None:
-    found = {f"{file}: {what}": call.lineno for file, name, call in calls() if (what := timed(name, call))}
+    found = {
+        f"{file}: {what}": call.lineno
+        for file, name, call in calls()
+        if (what := timed(name, call))
+    }
     assert found.keys() == ALLOWED, found
 
 
@@ -46,13 +68,19 @@ def test_no_test_draws_what_nobody_can_draw_again() -> None:
         if name in ("default_rng", "RandomState", "SeedSequence"):
             assert call.args, f"{file}, line {call.lineno}: {name} without a seed"
         if name == "settings":
-            assert "derandomize" not in options, f"{file}, line {call.lineno}: the profile of the gate says that"
+            assert "derandomize" not in options, (
+                f"{file}, line {call.lineno}: the profile of the gate says that"
+            )
         # else the clock is in the bytes, and with them in the name of a test
         if ast.unparse(call.func) == "gzip.compress":
-            assert "mtime" in options, f"{file}, line {call.lineno}: gzip without mtime=0"
+            assert "mtime" in options, (
+                f"{file}, line {call.lineno}: gzip without mtime=0"
+            )
 
 
-def test_no_test_meets_the_warning_that_arviz_gives_on_the_first_import_of_a_day() -> None:
+def test_no_test_meets_the_warning_that_arviz_gives_on_the_first_import_of_a_day() -> (
+    None
+):
     for path in [*HERE.rglob("*.py"), HERE.parent / "conftest.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
@@ -64,7 +92,9 @@ def test_no_test_meets_the_warning_that_arviz_gives_on_the_first_import_of_a_day
                     continue
             rooms = {module.partition(".")[0] for module in modules}
             cure = "import_quietly or catch_warnings"  # pymc imports arviz
-            assert not {"arviz", "pymc"} & rooms, f"{path.name}, line {node.lineno}: {cure}"
+            assert not {"arviz", "pymc"} & rooms, (
+                f"{path.name}, line {node.lineno}: {cure}"
+            )
 
 
 def test_the_gate_tries_the_same_examples_each_time() -> None:

@@ -1,4 +1,6 @@
-"""Estimates obtained elsewhere: names, selections with their covariance, and values that are not estimates."""
+"""Estimates obtained elsewhere: names, selections with their covariance, and values
+that are not estimates.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import DecisionError, DegenerateWarning, EstimateError, OutcomesError
+from causalgia.errors import (
+    DecisionError,
+    DegenerateWarning,
+    EstimateError,
+    OutcomesError,
+)
 from causalgia.estimation import as_estimates, covariance, from_effects, joint_test
 from causalgia.multiplicity import (
     bootstrap_t_max,
@@ -37,64 +44,119 @@ def test_a_selection_takes_its_part_of_the_covariance(chosen: list[str]) -> None
     at = ["abc".index(name) for name in chosen]
     mine, fresh = (
         DENSE.sel(contrast=chosen),
-        from_effects(np.array([1.0, 2.0, 3.0])[at], covariance=V[np.ix_(at, at)], df=20.0, names=chosen),
+        from_effects(
+            np.array([1.0, 2.0, 3.0])[at],
+            covariance=V[np.ix_(at, at)],
+            df=20.0,
+            names=chosen,
+        ),
     )
     xr.testing.assert_identical(as_estimates(mine)["covariance"], fresh["covariance"])
     np.testing.assert_array_equal(covariance(mine)[..., 0], V[np.ix_(at, at)])
-    np.testing.assert_allclose(joint_test(mine)["F"], joint_test(fresh)["F"], rtol=1e-12)
-    bands = [cg.multiplicity.simultaneous(e, method="dunnett")["critical"] for e in (mine, fresh)]
+    np.testing.assert_allclose(
+        joint_test(mine)["F"], joint_test(fresh)["F"], rtol=1e-12
+    )
+    bands = [
+        cg.multiplicity.simultaneous(e, method="dunnett")["critical"]
+        for e in (mine, fresh)
+    ]
     np.testing.assert_allclose(*bands, rtol=1e-12)
 
 
 def test_a_selection_without_names_on_both_dims_is_refused() -> None:
     bare = DENSE.drop_vars(["contrast", "contrast_"])
     for verb in (as_estimates, covariance, joint_test):
-        with pytest.raises(EstimateError, match=r"2 by 3 contrasts, and no names.*isel\(contrast=\.\.\., contrast_="):
+        with pytest.raises(
+            EstimateError,
+            match=r"2 by 3 contrasts, and no names.*isel\(contrast=\.\.\., contrast_=",
+        ):
             verb(bare.isel(contrast=[0, 2]))
     both = as_estimates(bare.isel(contrast=[0, 2], contrast_=[0, 2]))
     np.testing.assert_array_equal(both["covariance"][..., 0], V[np.ix_([0, 2], [0, 2])])
-    with pytest.raises(EstimateError, match="contrast c has a row in the covariance and no column"):
+    with pytest.raises(
+        EstimateError, match="contrast c has a row in the covariance and no column"
+    ):
         as_estimates(DENSE.isel(contrast=[0, 2], contrast_=[0, 1]))
 
 
 def test_a_table_with_a_covariance_may_be_selected_too() -> None:
     names = {"x": list("abc"), "y": list("abc")}
-    table = xr.Dataset({"effect": ("x", [1.0, 2.0, 3.0]), "covariance": (("x", "y"), V)}, coords=names)
+    table = xr.Dataset(
+        {"effect": ("x", [1.0, 2.0, 3.0]), "covariance": (("x", "y"), V)}, coords=names
+    )
     found = as_estimates(table.sel(x=["c", "a"]))
-    np.testing.assert_array_equal(found["covariance"][..., 0], V[np.ix_([2, 0], [2, 0])])
+    np.testing.assert_array_equal(
+        found["covariance"][..., 0], V[np.ix_([2, 0], [2, 0])]
+    )
 
 
 def test_columns_of_a_table_travel_as_coordinates() -> None:
-    frame = pd.DataFrame({"effect": [3.0, 0.1, 0.2, 2.5], "se": 1.0, "motif": list("xyyx"), "n_units": [5, 6, 7, 8]})
-    dataset = xr.Dataset({"effect": ("w", frame["effect"]), "se": ("w", frame["se"])}, {"motif": ("w", list("xyyx"))})
+    frame = pd.DataFrame(
+        {
+            "effect": [3.0, 0.1, 0.2, 2.5],
+            "se": 1.0,
+            "motif": list("xyyx"),
+            "n_units": [5, 6, 7, 8],
+        }
+    )
+    dataset = xr.Dataset(
+        {"effect": ("w", frame["effect"]), "se": ("w", frame["se"])},
+        {"motif": ("w", list("xyyx"))},
+    )
     for table in (frame, dataset):
         found = cg.adjust(table, method="bonferroni", family="motif")
         np.testing.assert_allclose(found["p_adjusted"], np.minimum(2 * found["p"], 1))
         assert found["motif"].dims == ("contrast",)
-        assert len(np.unique(cg.multiplicity.simultaneous(table, method="dunnett", family="motif")["critical"])) == 1
+        assert (
+            len(
+                np.unique(
+                    cg.multiplicity.simultaneous(
+                        table, method="dunnett", family="motif"
+                    )["critical"]
+                )
+            )
+            == 1
+        )
     assert as_estimates(frame)["n_units"].values.ravel().tolist() == [5, 6, 7, 8]
     with pytest.raises(EstimateError, match="contrast 1 has no 'motif'"):
         cg.adjust(frame.assign(motif=["x", None, "y", "x"]), family="motif")
 
 
 def test_a_column_contrast_names_the_contrasts() -> None:
-    found = as_estimates(pd.DataFrame({"contrast": ["a", "b"], "effect": [1.0, 2.0], "se": 1.0, "p": [0.5, 0.5]}))
+    found = as_estimates(
+        pd.DataFrame(
+            {"contrast": ["a", "b"], "effect": [1.0, 2.0], "se": 1.0, "p": [0.5, 0.5]}
+        )
+    )
     assert found["contrast"].values.tolist() == ["a", "b"]
-    np.testing.assert_allclose(found["p"].values.ravel(), 2 * stats.norm.sf([1.0, 2.0]))  # of these numbers
+    # of these numbers
+    np.testing.assert_allclose(found["p"].values.ravel(), 2 * stats.norm.sf([1.0, 2.0]))
     twice = pd.DataFrame([[1.0, 1.0, 2.0]], columns=["effect", "se", "se"])
     with pytest.raises(OutcomesError, match="two columns"):
         as_estimates(twice)
 
 
 def test_names_come_from_labels() -> None:
-    assert from_effects(series(1, 2), series(0.5, 0.5))["contrast"].values.tolist() == ["a", "b"]
-    assert from_effects([1, 2], series(0.5, 0.5))["contrast"].values.tolist() == ["a", "b"]
+    assert from_effects(series(1, 2), series(0.5, 0.5))["contrast"].values.tolist() == [
+        "a",
+        "b",
+    ]
+    assert from_effects([1, 2], series(0.5, 0.5))["contrast"].values.tolist() == [
+        "a",
+        "b",
+    ]
     array = xr.DataArray([1.0, 2.0], coords={"word": ["a", "b"]}, dims="word")
     assert from_effects(array, 0.5)["contrast"].values.tolist() == ["a", "b"]
     frame = pd.DataFrame(np.eye(2), list("ab"), list("ab"))
-    assert from_effects(series(1, 2), covariance=frame)["contrast"].values.tolist() == ["a", "b"]
+    assert from_effects(series(1, 2), covariance=frame)["contrast"].values.tolist() == [
+        "a",
+        "b",
+    ]
     names = pd.Series(["x", "y"], index=list("ab"))
-    assert from_effects(series(1, 2), 0.5, names=names)["contrast"].values.tolist() == ["x", "y"]
+    assert from_effects(series(1, 2), 0.5, names=names)["contrast"].values.tolist() == [
+        "x",
+        "y",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -104,18 +166,40 @@ def test_names_come_from_labels() -> None:
             {"estimates": series(1, 2), "se": series(1, 2, index="ba")},
             "effect and se name entry 0 differently, a and b",
         ),
-        ({"estimates": series(1, 2), "se": 1.0, "df": series(5, 5, index="ac")}, "effect and df name entry 1"),
         (
-            {"estimates": [1, 2], "covariance": pd.DataFrame(np.eye(2), list("ab"), list("ba"))},
+            {"estimates": series(1, 2), "se": 1.0, "df": series(5, 5, index="ac")},
+            "effect and df name entry 1",
+        ),
+        (
+            {
+                "estimates": [1, 2],
+                "covariance": pd.DataFrame(np.eye(2), list("ab"), list("ba")),
+            },
             "name entry 0 differently",
         ),
-        ({"estimates": series(1, 2), "se": 1.0, "names": pd.Series(["x", "y"])}, "names and effect name entry 0"),
-        ({"estimates": np.ma.masked_array([1.0, 9.0], [False, True]), "se": 1.0}, "effect has masked numbers"),
-        ({"estimates": [1, 2], "se": np.ma.masked_array([1.0, 9.0], [False, True])}, "se has masked numbers"),
+        (
+            {"estimates": series(1, 2), "se": 1.0, "names": pd.Series(["x", "y"])},
+            "names and effect name entry 0",
+        ),
+        (
+            {"estimates": np.ma.masked_array([1.0, 9.0], [False, True]), "se": 1.0},
+            "effect has masked numbers",
+        ),
+        (
+            {"estimates": [1, 2], "se": np.ma.masked_array([1.0, 9.0], [False, True])},
+            "se has masked numbers",
+        ),
         ({"estimates": ["1", "2"], "se": 1.0}, "effect does not hold numbers alone"),
         ({"estimates": [1, 2], "se": 1.0, "names": [np.nan, 1]}, "name 0 is missing"),
         ({"estimates": [1, 2], "se": 1.0, "names": ["a", None]}, "name 1 is missing"),
-        ({"estimates": [1, 2], "se": 1.0, "names": pd.MultiIndex.from_tuples([("a", "1"), ("b", "2")])}, r"map\(' '"),
+        (
+            {
+                "estimates": [1, 2],
+                "se": 1.0,
+                "names": pd.MultiIndex.from_tuples([("a", "1"), ("b", "2")]),
+            },
+            r"map\(' '",
+        ),
         ({"estimates": [1, 2], "se": 1.0, "names": 3}, r"names has shape \(\)"),
         ({"estimates": [1, 2], "se": 1.0, "names": "ab"}, r"names has shape \(\)"),
     ],
@@ -133,16 +217,25 @@ def test_an_index_of_several_levels_is_told_its_cure() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("se", -1.0), ("df", 0.0), ("df", -3.0)])
 @pytest.mark.parametrize(
-    "verb", [as_estimates, joint_test, lambda e: cg.multiplicity.simultaneous(e, method="dunnett")]
+    "verb",
+    [
+        as_estimates,
+        joint_test,
+        lambda e: cg.multiplicity.simultaneous(e, method="dunnett"),
+    ],
 )
 def test_errors_that_are_none(verb: Any, name: str, value: float) -> None:
-    bad = DENSE.drop_dims("contrast_").assign({name: DENSE[name].where(DENSE["contrast"] != "b", value)})
+    bad = DENSE.drop_dims("contrast_").assign(
+        {name: DENSE[name].where(DENSE["contrast"] != "b", value)}
+    )
     with pytest.raises(EstimateError, match=f"contrast b: {name} {value:g}"):
         verb(bad)
 
 
 def test_a_tiny_covariance_is_one() -> None:
-    found = from_effects([1e-150, 0.0], covariance=np.array([[1.0, 0.5], [0.5, 1.0]]) * 1e-300)
+    found = from_effects(
+        [1e-150, 0.0], covariance=np.array([[1.0, 0.5], [0.5, 1.0]]) * 1e-300
+    )
     np.testing.assert_allclose(found["se"], 1e-150)
     with pytest.raises(EstimateError, match="singular"):
         from_effects([1e-150, 0.0], covariance=np.ones((2, 2)) * 1e-300)
@@ -158,21 +251,32 @@ def test_any_real_number_is_a_probability() -> None:
 @pytest.mark.parametrize("df", [3.0, 40.0, 1e5, np.inf])
 def test_log_p_is_the_log_of_p_where_that_is_a_number(df: float) -> None:
     t = np.array([0.0, 1e-9, 0.3, 2.0, 6.0, 20.0])
-    theirs = np.log(2) + (stats.norm.logsf(t) if np.isinf(df) else np.log(stats.t.sf(t, df)))
-    np.testing.assert_allclose(log_p(-t, np.ones(6), np.full(6, df)), theirs, rtol=1e-10, atol=1e-12)
+    theirs = np.log(2) + (
+        stats.norm.logsf(t) if np.isinf(df) else np.log(stats.t.sf(t, df))
+    )
+    np.testing.assert_allclose(
+        log_p(-t, np.ones(6), np.full(6, df)), theirs, rtol=1e-10, atol=1e-12
+    )
 
 
 def test_log_p_goes_on_where_p_is_0() -> None:
     found = from_effects([1e3, 2e3, 1e200], 1.0)
     assert (found["p"] == 0).all()
     assert np.isfinite(found["log_p"]).all()
-    np.testing.assert_allclose(found["log_p"][:2, 0], np.log(2) + stats.norm.logsf([1e3, 2e3]), rtol=1e-12)
+    np.testing.assert_allclose(
+        found["log_p"][:2, 0], np.log(2) + stats.norm.logsf([1e3, 2e3]), rtol=1e-12
+    )
     assert (np.diff(found["log_p"][:, 0]) < 0).all()
     # one degree of freedom: P(T > t) = arctan(1/t) / pi
     np.testing.assert_allclose(
-        from_effects([1e100], 1.0, df=1.0)["log_p"].item(), np.log(2 / np.pi) - 100 * np.log(10), rtol=1e-12
+        from_effects([1e100], 1.0, df=1.0)["log_p"].item(),
+        np.log(2 / np.pi) - 100 * np.log(10),
+        rtol=1e-12,
     )
-    assert log_p(np.array([0.0, 1.0]), np.zeros(2), np.ones(2)).tolist() == [0.0, np.finfo(float).min]
+    assert log_p(np.array([0.0, 1.0]), np.zeros(2), np.ones(2)).tolist() == [
+        0.0,
+        np.finfo(float).min,
+    ]
 
 
 def test_no_contrast_is_no_hypothesis() -> None:
@@ -186,7 +290,11 @@ ICE = np.random.default_rng(0).normal(size=(30, 2))
 @pytest.mark.parametrize(
     ("ice", "cluster", "message"),
     [
-        (np.where(np.arange(60).reshape(30, 2) == 5, np.nan, ICE), None, "unit 2, contrast 1: the ICE is nan"),
+        (
+            np.where(np.arange(60).reshape(30, 2) == 5, np.nan, ICE),
+            None,
+            "unit 2, contrast 1: the ICE is nan",
+        ),
         (ICE[:, 0], None, r"shape \(30,\).*ice\[:, None\]"),
         (ICE[:0], None, r"shape \(0, 2\)"),
         ([["a"]] * 30, None, "give floats"),
@@ -207,7 +315,9 @@ def test_what_resampling_cannot_take(ice: Any, cluster: Any, message: str) -> No
 def test_resampling_takes_lists() -> None:
     for function in (bootstrap_t_max, sign_flip_max_t):
         mine = function(ICE.tolist(), [0, 1, 2, 3, 4] * 6, rng=0)  # type: ignore[arg-type]
-        np.testing.assert_array_equal(mine.p_raw, function(ICE, np.arange(30) % 5, rng=0).p_raw)
+        np.testing.assert_array_equal(
+            mine.p_raw, function(ICE, np.arange(30) % 5, rng=0).p_raw
+        )
 
 
 def test_families_are_codes() -> None:
@@ -225,13 +335,18 @@ def test_less_than_one_degree_of_freedom_has_no_integral_and_says_so() -> None:
 
 def test_the_size_of_a_factor_does_not_matter() -> None:
     factor = np.random.default_rng(1).normal(size=(10, 3))
-    same = [multivariate_t_max(np.array([2.0, 1.0, 0.5]), factor * size, 9.0).p_single_step for size in (1.0, 1e-200)]
+    same = [
+        multivariate_t_max(np.array([2.0, 1.0, 0.5]), factor * size, 9.0).p_single_step
+        for size in (1.0, 1e-200)
+    ]
     np.testing.assert_allclose(*same, rtol=1e-6)
 
 
 def effects_of(ice: Any, **coords: Any) -> xr.Dataset:
     names = {"contrast": [f"w{k}" for k in range(ice.shape[1])], "task": ["t"]}
-    return xr.Dataset({"ice": (("unit", "contrast", "task"), ice[..., None])}, coords=names | coords)
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice[..., None])}, coords=names | coords
+    )
 
 
 def test_exactly_these_units_have_no_test() -> None:
@@ -248,18 +363,25 @@ def test_exactly_these_units_have_no_test() -> None:
         lambda e: equivalence(e, rope=(-1, 1)),
         lambda e: selected_intervals(e, select=["w0"]),
     ):
-        with pytest.raises(EstimateError, match=r"target='units'.*nothing is sampled.*target='population'"):
+        with pytest.raises(
+            EstimateError,
+            match=r"target='units'.*nothing is sampled.*target='population'",
+        ):
             verb(known)
     assert ", known exactly." in cg.report(known)
 
 
 def test_estimates_keep_the_log_of_p() -> None:
     with pytest.warns(DegenerateWarning):
-        far = cg.estimate(effects_of(np.array([[1e6, 1.0], [1e6 + 1, 1.0], [1e6, 1.0]] * 40)))
+        far = cg.estimate(
+            effects_of(np.array([[1e6, 1.0], [1e6 + 1, 1.0], [1e6, 1.0]] * 40))
+        )
     assert far["p"].values.ravel().tolist() == [0.0, 0.0]
-    assert far["log_p"].values.ravel()[1] == np.finfo(float).min  # it does not vary at all
+    # it does not vary at all
+    assert far["log_p"].values.ravel()[1] == np.finfo(float).min
     t = float((far["ace"] / far["se"])[0, 0])
-    theirs = stats.t.logpdf(t, 119) + np.log(2 * t / 119)  # Mills' ratio of a power law, to relative order df / t^2
+    # Mills' ratio of a power law, to relative order df / t^2
+    theirs = stats.t.logpdf(t, 119) + np.log(2 * t / 119)
     np.testing.assert_allclose(far["log_p"].values.ravel()[0], theirs, rtol=1e-6)
     as_estimates(far)  # the schema takes it
     near = cg.estimate(effects_of(ICE))
@@ -267,21 +389,32 @@ def test_estimates_keep_the_log_of_p() -> None:
 
 
 def test_tiny_effects_have_the_same_band() -> None:
-    near, far = (cg.multiplicity.simultaneous(effects_of((ICE + 1) * size), method="dunnett") for size in (1.0, 1e-200))
+    near, far = (
+        cg.multiplicity.simultaneous(effects_of((ICE + 1) * size), method="dunnett")
+        for size in (1.0, 1e-200)
+    )
     np.testing.assert_allclose(far["critical"], near["critical"], rtol=1e-9)
     np.testing.assert_allclose(far["lower"] / 1e-200, near["lower"], rtol=1e-9)
     with pytest.raises(EstimateError, match="too near the least float"):
-        cg.multiplicity.simultaneous(cg.estimate(effects_of((ICE + 1) * 1e-200)), method="dunnett")
+        cg.multiplicity.simultaneous(
+            cg.estimate(effects_of((ICE + 1) * 1e-200)), method="dunnett"
+        )
 
 
 def test_verbs_of_estimates_take_effects() -> None:
     words = {"placebo_word": ("contrast", [False, True])}
     effects = effects_of(ICE)
     estimates = cg.estimate(effects)
-    xr.testing.assert_allclose(equivalence(effects, rope=(-1, 1)), equivalence(estimates, rope=(-1, 1)))
-    xr.testing.assert_allclose(selected_intervals(effects, select=["w1"]), selected_intervals(estimates, select=["w1"]))
+    xr.testing.assert_allclose(
+        equivalence(effects, rope=(-1, 1)), equivalence(estimates, rope=(-1, 1))
+    )
+    xr.testing.assert_allclose(
+        selected_intervals(effects, select=["w1"]),
+        selected_intervals(estimates, select=["w1"]),
+    )
     wide = effects_of(
-        np.random.default_rng(2).normal(size=(20, 4)), **{"placebo_word": ("contrast", [False] + [True] * 3)}
+        np.random.default_rng(2).normal(size=(20, 4)),
+        **{"placebo_word": ("contrast", [False] + [True] * 3)},
     )
     xr.testing.assert_allclose(placebo_rank(wide), placebo_rank(cg.estimate(wide)))
     with pytest.raises(EstimateError, match="two or more, and there are 1"):
@@ -290,20 +423,32 @@ def test_verbs_of_estimates_take_effects() -> None:
 
 def test_selection_over_all_tasks_counts_all_of_them() -> None:
     ace = xr.DataArray(
-        [[5.0, 0.1], [0.2, 6.0], [0.1, 0.0]], coords={"contrast": list("abc")}, dims=("contrast", "task")
+        [[5.0, 0.1], [0.2, 6.0], [0.1, 0.0]],
+        coords={"contrast": list("abc")},
+        dims=("contrast", "task"),
     )
-    table = xr.Dataset({"ace": ace, "se": xr.ones_like(ace), "p": 2 * xr.apply_ufunc(stats.norm.sf, abs(ace))})
+    table = xr.Dataset(
+        {
+            "ace": ace,
+            "se": xr.ones_like(ace),
+            "p": 2 * xr.apply_ufunc(stats.norm.sf, abs(ace)),
+        }
+    )
     by_task = selected_intervals(cg.adjust(table), select=0.05)
     assert by_task["fcr_ci_prob"].values.tolist() == pytest.approx([1 - 0.05 / 3] * 2)
     table.loc[{"contrast": "a"}]["p"][1] = 1e-9
     table["ace"].loc[{"contrast": "a"}] = [5.0, 6.5]
     together = selected_intervals(cg.adjust(table, family="all"), select=0.05)
-    assert together["fcr_ci_prob"].values.tolist() == pytest.approx([1 - 3 * 0.05 / 6] * 2)
+    assert together["fcr_ci_prob"].values.tolist() == pytest.approx(
+        [1 - 3 * 0.05 / 6] * 2
+    )
 
 
 def test_a_mask_is_read_by_its_names() -> None:
     screen = from_effects([5.0, 0.1, 4.0], 1.0, names=list("abc"))
-    mask = xr.DataArray([True, False, False], coords={"contrast": list("cab")}, dims="contrast")
+    mask = xr.DataArray(
+        [True, False, False], coords={"contrast": list("cab")}, dims="contrast"
+    )
     assert selected_intervals(screen, select=mask)["contrast"].values.tolist() == ["c"]
     with pytest.raises(EstimateError, match="give one for each"):
         selected_intervals(screen, select=mask.isel(contrast=[0, 1]))
@@ -318,7 +463,9 @@ def test_nothing_stale_is_kept() -> None:
     again = cg.adjust(first, method="bh")
     assert "p_step_down" not in again
     assert not {"n_draws", "seed"} & set(again.attrs)
-    band = cg.adjust(cg.multiplicity.simultaneous(effects, n_draws=199, rng=0), method="bh")
+    band = cg.adjust(
+        cg.multiplicity.simultaneous(effects, n_draws=199, rng=0), method="bh"
+    )
     assert band.attrs["n_draws"] == 199  # of its limits
     apart = equivalence(band, rope=(-1, 1))
     assert not {"band", "n_draws", "seed", "adjust", "family"} & set(apart.attrs)
@@ -327,8 +474,16 @@ def test_nothing_stale_is_kept() -> None:
 
 def test_probabilities_and_ropes_at_the_door() -> None:
     estimates = cg.estimate(effects_of(ICE))
-    assert equivalence(estimates, rope=(-1, 1), ci_prob=np.float32(0.75)).attrs["ci_prob"] == 0.75
-    assert cg.multiplicity.simultaneous(estimates, method="dunnett", ci_prob=np.float32(0.5)).attrs["ci_prob"] == 0.5
+    assert (
+        equivalence(estimates, rope=(-1, 1), ci_prob=np.float32(0.75)).attrs["ci_prob"]
+        == 0.75
+    )
+    assert (
+        cg.multiplicity.simultaneous(
+            estimates, method="dunnett", ci_prob=np.float32(0.5)
+        ).attrs["ci_prob"]
+        == 0.5
+    )
     with pytest.raises(DecisionError, match="not two numbers"):
         equivalence(estimates, rope=("-1", "1"))  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="between 0.5 and 1"):
@@ -351,8 +506,12 @@ def _with_covariance(*replaced: tuple[tuple[int, int], float]) -> xr.Dataset:
         ([((1, 1), -1.0)], "contrast w1: variance -1 is negative"),
     ],
 )
-@pytest.mark.parametrize("verb", [as_estimates, lambda e: cg.infer(e, law="normal", rng=0, n_draws=8)])
-def test_ready_made_estimates_that_cannot_vary_like_that(replaced: Any, match: str, verb: Any) -> None:
+@pytest.mark.parametrize(
+    "verb", [as_estimates, lambda e: cg.infer(e, law="normal", rng=0, n_draws=8)]
+)
+def test_ready_made_estimates_that_cannot_vary_like_that(
+    replaced: Any, match: str, verb: Any
+) -> None:
     assert as_estimates(_with_covariance())["ace"].size == 2
     with pytest.raises(EstimateError, match=match):
         verb(_with_covariance(*replaced))
@@ -361,11 +520,16 @@ def test_ready_made_estimates_that_cannot_vary_like_that(replaced: Any, match: s
 @pytest.mark.parametrize(
     ("matrix", "words"),
     [
-        ([[1.0, 2.0], [2.0, 1.0]], r"the matrix is not a covariance \(least eig.* -1\)"),
+        (
+            [[1.0, 2.0], [2.0, 1.0]],
+            r"the matrix is not a covariance \(least eig.* -1\)",
+        ),
         (np.ones((2, 2)), "is singular"),
     ],
 )
-def test_a_matrix_that_is_no_covariance_is_not_called_singular(matrix: Any, words: str) -> None:
+def test_a_matrix_that_is_no_covariance_is_not_called_singular(
+    matrix: Any, words: str
+) -> None:
     with pytest.raises(EstimateError, match=words):
         from_effects([1.0, 2.0], covariance=matrix)
     with pytest.raises(EstimateError, match=words):
@@ -375,18 +539,30 @@ def test_a_matrix_that_is_no_covariance_is_not_called_singular(matrix: Any, word
 def test_a_singular_or_single_precision_covariance_is_one() -> None:
     ice = np.random.default_rng(0).normal(size=(40, 2))
     with pytest.warns(DegenerateWarning):
-        estimates = cg.estimate(effects_of(np.column_stack([ice, ice.sum(axis=1), np.zeros(40)])))
+        estimates = cg.estimate(
+            effects_of(np.column_stack([ice, ice.sum(axis=1), np.zeros(40)]))
+        )
     assert as_estimates(estimates).identical(estimates)
-    as_estimates(estimates.assign(covariance=estimates["covariance"].astype(np.float32)))
+    as_estimates(
+        estimates.assign(covariance=estimates["covariance"].astype(np.float32))
+    )
 
 
 def test_standard_errors_beside_their_covariance_have_to_agree() -> None:
     v = np.array([[4.0, 1.0], [1.0, 9.0]])
     both = from_effects([1.0, 2.0], se=[2.0, 3.0], covariance=v, names=["a", "b"])
-    xr.testing.assert_identical(both, from_effects([1.0, 2.0], covariance=v, names=["a", "b"]))
+    xr.testing.assert_identical(
+        both, from_effects([1.0, 2.0], covariance=v, names=["a", "b"])
+    )
     with pytest.raises(EstimateError, match="contrast b: se 4 is not the root"):
         from_effects([1.0, 2.0], se=[2.0, 4.0], covariance=v, names=["a", "b"])
-    table = xr.Dataset({"effect": ("x", [1.0, 2.0]), "se": ("x", [2.0, 4.0]), "covariance": (("x", "y"), v)})
+    table = xr.Dataset(
+        {
+            "effect": ("x", [1.0, 2.0]),
+            "se": ("x", [2.0, 4.0]),
+            "covariance": (("x", "y"), v),
+        }
+    )
     with pytest.raises(EstimateError, match="contrast 1: se 4 is not the root"):
         as_estimates(table)
 
@@ -412,14 +588,23 @@ def test_tables_of_several_tasks() -> None:
     assert found["n_units"].values.tolist() == [[10, 40], [20, 50], [30, 60]]
     assert found["word"].dims == ("contrast",)
     y = as_estimates(long_table()[3:].drop(columns="task"))
-    np.testing.assert_array_equal(found["p"].sel(task="y", contrast=y["contrast"]), y["p"][:, 0])
+    np.testing.assert_array_equal(
+        found["p"].sel(task="y", contrast=y["contrast"]), y["p"][:, 0]
+    )
     wide = xr.Dataset(
-        {"effect": (("x", "task"), found["ace"].values), "se": (("x", "task"), found["se"].values)},
+        {
+            "effect": (("x", "task"), found["ace"].values),
+            "se": (("x", "task"), found["se"].values),
+        },
         coords={"x": list("abc"), "task": ["x", "y"], "word": ("x", list("uvw"))},
     )
     xr.testing.assert_identical(as_estimates(wide), found.drop_vars("n_units"))
-    xr.testing.assert_identical(as_estimates(wide.transpose("task", "x")), as_estimates(wide))
-    assert cg.infer(long_table(), family="word", law="normal", rng=0, n_draws=8)["posterior"]["ace"].shape[2:] == (
+    xr.testing.assert_identical(
+        as_estimates(wide.transpose("task", "x")), as_estimates(wide)
+    )
+    assert cg.infer(long_table(), family="word", law="normal", rng=0, n_draws=8)[
+        "posterior"
+    ]["ace"].shape[2:] == (
         3,
         2,
     )
@@ -428,7 +613,10 @@ def test_tables_of_several_tasks() -> None:
 def test_a_covariance_of_each_task() -> None:
     v = np.array([[[4.0, 1.0], [1.0, 9.0]], [[1.0, 0.2], [0.2, 2.0]]])
     wide = xr.Dataset(
-        {"effect": (("task", "x"), [[1.0, 2.0], [3.0, 4.0]]), "covariance": (("task", "x", "y"), v)},
+        {
+            "effect": (("task", "x"), [[1.0, 2.0], [3.0, 4.0]]),
+            "covariance": (("task", "x", "y"), v),
+        },
         coords={"x": ["a", "b"], "y": ["a", "b"], "task": ["s", "t"]},
     )
     found = as_estimates(wide)
@@ -438,26 +626,54 @@ def test_a_covariance_of_each_task() -> None:
 
 
 def test_df_that_are_infinite_are_normal() -> None:
-    xr.testing.assert_identical(as_estimates(long_table().assign(df=np.inf)), as_estimates(long_table()))
+    xr.testing.assert_identical(
+        as_estimates(long_table().assign(df=np.inf)), as_estimates(long_table())
+    )
 
 
 @pytest.mark.parametrize(
     ("table", "error", "match"),
     [
-        (long_table()[:-1], EstimateError, "contrast a has an effect in some tasks .* task y"),
-        (long_table().replace({"task": {"y": None}}), OutcomesError, "row 3 has no task"),
+        (
+            long_table()[:-1],
+            EstimateError,
+            "contrast a has an effect in some tasks .* task y",
+        ),
+        (
+            long_table().replace({"task": {"y": None}}),
+            OutcomesError,
+            "row 3 has no task",
+        ),
         (long_table()[:0], OutcomesError, "no rows"),
-        (long_table().assign(df=[9.0] * 3 + [np.inf] * 3), EstimateError, "task y: df is infinite"),
-        (pd.concat([long_table(), long_table()]), EstimateError, "the name a appears 2 times"),
+        (
+            long_table().assign(df=[9.0] * 3 + [np.inf] * 3),
+            EstimateError,
+            "task y: df is infinite",
+        ),
+        (
+            pd.concat([long_table(), long_table()]),
+            EstimateError,
+            "the name a appears 2 times",
+        ),
     ],
 )
-def test_tables_of_tasks_that_are_not_whole(table: Any, error: type[Exception], match: str) -> None:
+def test_tables_of_tasks_that_are_not_whole(
+    table: Any, error: type[Exception], match: str
+) -> None:
     with pytest.raises(error, match=match):
         as_estimates(table)
 
 
-OUTCOMES = xr.Dataset({"outcome": (("unit", "arm", "task"), np.zeros((4, 2, 1)))}, coords={"arm": ["0", "a"]})
-PARALLEL = xr.Dataset({"outcome": (("unit", "task"), np.zeros((4, 1))), "assigned": ("unit", [0, 1, 0, 1])})
+OUTCOMES = xr.Dataset(
+    {"outcome": (("unit", "arm", "task"), np.zeros((4, 2, 1)))},
+    coords={"arm": ["0", "a"]},
+)
+PARALLEL = xr.Dataset(
+    {
+        "outcome": (("unit", "task"), np.zeros((4, 1))),
+        "assigned": ("unit", [0, 1, 0, 1]),
+    }
+)
 
 
 @pytest.mark.parametrize("outcomes", [OUTCOMES, PARALLEL])
@@ -471,10 +687,18 @@ PARALLEL = xr.Dataset({"outcome": (("unit", "task"), np.zeros((4, 1))), "assigne
         lambda o: equivalence(o, rope=(-1, 1)),
     ],
 )
-def test_outcomes_are_told_the_way_to_estimates(outcomes: xr.Dataset, verb: Any) -> None:
-    with pytest.raises(OutcomesError, match=r"these are outcomes; .* cg\.contrast\(.* cg\.estimate\(effects\)"):
+def test_outcomes_are_told_the_way_to_estimates(
+    outcomes: xr.Dataset, verb: Any
+) -> None:
+    with pytest.raises(
+        OutcomesError,
+        match=r"these are outcomes; .* cg\.contrast\(.* cg\.estimate\(effects\)",
+    ):
         verb(outcomes)
-    with pytest.raises(OutcomesError, match=r"these are effects; give estimates = cg\.estimate\(effects\)"):
+    with pytest.raises(
+        OutcomesError,
+        match=r"these are effects; give estimates = cg\.estimate\(effects\)",
+    ):
         cg.infer(effects_of(ICE), rng=0)
 
 
@@ -484,13 +708,27 @@ def test_outcomes_are_told_the_way_to_estimates(outcomes: xr.Dataset, verb: Any)
         (([], []), {}, r"effect has shape \(0,\)"),
         (([[1.0]], [1.0]), {}, r"effect has shape \(1, 1\)"),
         (([1.0],), {}, "give se= .* or covariance="),
-        (([1.0, 2.0], [1.0, 1.0]), {"df": [3, np.inf]}, "df is infinite for some contrasts"),
+        (
+            ([1.0, 2.0], [1.0, 1.0]),
+            {"df": [3, np.inf]},
+            "df is infinite for some contrasts",
+        ),
         (([object()], [1.0]), {}, "effect does not hold numbers alone"),
-        (([1.0, 2.0], [1.0, 1.0, 1.0]), {}, r"se has shape \(3,\), and there are 2 effects"),
-        (([1.0, 2.0],), {"covariance": np.eye(3)}, r"covariance has shape \(3, 3\), and there are 2 effects"),
+        (
+            ([1.0, 2.0], [1.0, 1.0, 1.0]),
+            {},
+            r"se has shape \(3,\), and there are 2 effects",
+        ),
+        (
+            ([1.0, 2.0],),
+            {"covariance": np.eye(3)},
+            r"covariance has shape \(3, 3\), and there are 2 effects",
+        ),
     ],
 )
-def test_numbers_that_are_no_estimates(arguments: Any, options: Any, match: str) -> None:
+def test_numbers_that_are_no_estimates(
+    arguments: Any, options: Any, match: str
+) -> None:
     with pytest.raises(EstimateError, match=match):
         from_effects(*arguments, **options)
 
@@ -499,7 +737,10 @@ def test_tables_that_are_no_estimates() -> None:
     two = {name: (("a", "b"), np.ones((2, 2))) for name in ("effect", "se")}
     with pytest.raises(OutcomesError, match="give one dim that names the contrasts"):
         as_estimates(xr.Dataset(two))
-    for table, described in ((xr.Dataset({"y": 1}), "a Dataset with y"), (xr.Dataset(), "a Dataset with nothing")):
+    for table, described in (
+        (xr.Dataset({"y": 1}), "a Dataset with y"),
+        (xr.Dataset(), "a Dataset with nothing"),
+    ):
         with pytest.raises(OutcomesError, match=described):
             as_estimates(table)
     twice = {name: (("contrast", "task"), np.ones((2, 2))) for name in ("effect", "se")}
@@ -509,11 +750,21 @@ def test_tables_that_are_no_estimates() -> None:
 
 def test_a_joint_test_of_effects_that_determine_each_other_is_refused() -> None:
     table = from_effects([1.0, 2.0], covariance=np.eye(2))
-    with pytest.raises(EstimateError, match="the covariance of the 2 contrasts is singular"):
-        joint_test(table.assign(covariance=(("contrast", "contrast_", "task"), np.ones((2, 2, 1)))))
+    with pytest.raises(
+        EstimateError, match="the covariance of the 2 contrasts is singular"
+    ):
+        joint_test(
+            table.assign(
+                covariance=(("contrast", "contrast_", "task"), np.ones((2, 2, 1)))
+            )
+        )
 
 
-SCREEN = from_effects(np.random.default_rng(0).normal(size=40), se=0.3, names=[f"word {k}" for k in range(40)])
+SCREEN = from_effects(
+    np.random.default_rng(0).normal(size=40),
+    se=0.3,
+    names=[f"word {k}" for k in range(40)],
+)
 
 
 def _frame(decisions: xr.Dataset) -> pd.DataFrame:
@@ -533,7 +784,10 @@ def test_decisions_from_a_posterior_are_not_estimates(form: Any) -> None:
         lambda: from_effects(shrunken),
         lambda: cg.multiplicity.simultaneous(shrunken, method="bonferroni"),
     ):
-        with pytest.raises(EstimateError, match="decisions from a posterior, whose effects are shrunken; give the est"):
+        with pytest.raises(
+            EstimateError,
+            match="decisions from a posterior, whose effects are shrunken; give the est",
+        ):
             verb()
 
 
@@ -541,13 +795,21 @@ def test_decisions_from_a_posterior_are_not_estimates(form: Any) -> None:
 def test_a_table_of_decisions_by_tests_is_read_back_as_estimates(form: Any) -> None:
     table = form(cg.decide(SCREEN, rope=(-0.3, 0.3)))
     again = cg.decide(table, rope=(-0.3, 0.3))
-    np.testing.assert_array_equal(again["verdict"], cg.decide(SCREEN, rope=(-0.3, 0.3))["verdict"])
+    np.testing.assert_array_equal(
+        again["verdict"], cg.decide(SCREEN, rope=(-0.3, 0.3))["verdict"]
+    )
     assert "verdict" in again.data_vars
     assert "verdict" not in from_effects(table).variables
     np.testing.assert_allclose(
-        cg.infer(table, rng=0)["moments"]["mean"], cg.infer(SCREEN, rng=0)["moments"]["mean"], rtol=1e-12
+        cg.infer(table, rng=0)["moments"]["mean"],
+        cg.infer(SCREEN, rng=0)["moments"]["mean"],
+        rtol=1e-12,
     )
-    np.testing.assert_allclose(cg.adjust(table, method="bh")["p_adjusted"], cg.adjust(SCREEN)["p_adjusted"], rtol=1e-9)
+    np.testing.assert_allclose(
+        cg.adjust(table, method="bh")["p_adjusted"],
+        cg.adjust(SCREEN)["p_adjusted"],
+        rtol=1e-9,
+    )
 
 
 @pytest.mark.parametrize("name", ["lfsr", "mean", "tau", "raw", "prior_unit", "p_zero"])
@@ -556,8 +818,12 @@ def test_columns_of_a_table_may_have_the_names_of_results(name: str) -> None:
     plain = cg.infer(table[["effect", "se"]], rng=0)
     found = cg.infer(table, rng=0)
     np.testing.assert_array_equal(found["moments"]["mean"], plain["moments"]["mean"])
-    np.testing.assert_array_equal(found["constant_data"]["prior_unit"], plain["constant_data"]["prior_unit"])
+    np.testing.assert_array_equal(
+        found["constant_data"]["prior_unit"], plain["constant_data"]["prior_unit"]
+    )
     for one, other in ((table, table[["effect", "se"]]), (found, plain)):
         verdicts = cg.decide(one, rope=(-0.3, 0.3))
-        np.testing.assert_array_equal(verdicts["verdict"], cg.decide(other, rope=(-0.3, 0.3))["verdict"])
+        np.testing.assert_array_equal(
+            verdicts["verdict"], cg.decide(other, rope=(-0.3, 0.3))["verdict"]
+        )
         assert not (verdicts["lfsr"] == 9.0).any()

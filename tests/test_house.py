@@ -1,4 +1,6 @@
-"""The house as it is to be: contracts of all rooms, no import circles, files and functions named once, by nouns."""
+"""The house as it is to be: contracts of all rooms, no import circles, files and
+functions named once, by nouns.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +41,17 @@ BRITISH = re.compile(
     r"(?:general|linear|maxim|minim|normal|optim|parameter|penal|random|recogn|summar)is(?:e|ed|er|es|ing|ation)\b)",
     re.IGNORECASE,
 )
-#: function names that stand for one thing wherever they are, and may stand in many files
+#: function names that stand for one thing wherever they are, and may stand in many
+#: files
 OF_PYTHON = {"__getattr__", "__dir__", "main", "_"}
 
 
 @cache
 def measures() -> dict[str, tuple[float, object]]:
     """Each measure with what it counted."""
-    stems = Counter(path.stem.lstrip("_") for path in FILES if not path.stem.startswith("__"))
+    stems = Counter(
+        path.stem.lstrip("_") for path in FILES if not path.stem.startswith("__")
+    )
     in_room = Counter((path.parent, path.stem.lstrip("_")) for path in FILES)
     homes = defaultdict(set)
     for path in FILES:
@@ -54,18 +59,34 @@ def measures() -> dict[str, tuple[float, object]]:
             if isinstance(node, ast.FunctionDef) and node.name not in OF_PYTHON:
                 homes[node.name].add(path)
     common = {name: len(paths) for name, paths in homes.items() if len(paths) >= 3}
-    lengths = {path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines()) for path in FILES}
-    functions = sum(isinstance(node, ast.FunctionDef) for path in FILES for node in ast.walk(tree(path)))
+    lengths = {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines())
+        for path in FILES
+    }
+    functions = sum(
+        isinstance(node, ast.FunctionDef)
+        for path in FILES
+        for node in ast.walk(tree(path))
+    )
     gerunds = [path.name for path in FILES if path.stem.endswith("ing")]
     doubles = {stem: n for stem, n in stems.items() if n > 1}
     return {
         "files": (len(FILES), ""),
         "files named with a gerund": (len(gerunds), gerunds),
         "base names of two files or more": (len(doubles), doubles),
-        "base names twice in a room": (sum(n > 1 for n in in_room.values()), [k for k, n in in_room.items() if n > 1]),
-        "function names in three files or more": (len(common), sorted(common.items(), key=lambda x: -x[1])),
+        "base names twice in a room": (
+            sum(n > 1 for n in in_room.values()),
+            [k for k, n in in_room.items() if n > 1],
+        ),
+        "function names in three files or more": (
+            len(common),
+            sorted(common.items(), key=lambda x: -x[1]),
+        ),
         "lines of the longest file": max((n, path) for path, n in lengths.items()),
-        "functions in 1,000 lines": (round(1_000 * functions / sum(lengths.values()), 1), functions),
+        "functions in 1,000 lines": (
+            round(1_000 * functions / sum(lengths.values()), 1),
+            functions,
+        ),
         "names at the root": (len(cg.__all__), cg.__all__),
     }
 
@@ -73,16 +94,22 @@ def measures() -> dict[str, tuple[float, object]]:
 @pytest.mark.parametrize("measure", MOST)
 def test_the_house_has_no_more(measure):
     found, which = measures()[measure]
-    assert found <= MOST[measure], f"{measure}: {found}, at most {MOST[measure]}: {which}"
+    assert found <= MOST[measure], (
+        f"{measure}: {found}, at most {MOST[measure]}: {which}"
+    )
 
 
 def test_names_are_words_of_the_field():
-    """Functions, arguments and variables: `requested`, `attrs`, `observed`, and `check_x` or `as_x` for a guard."""
+    """Functions, arguments and variables: `requested`, `attrs`, `observed`, and
+    `check_x` or `as_x` for a guard.
+    """
     found = set()
     for path in FILES:
         for node in ast.walk(tree(path)):
             name = _bound_name(node)
-            if VAGUE & set(name.split("_")) or (isinstance(node, ast.FunctionDef) and name.startswith(GUARDS)):
+            if VAGUE & set(name.split("_")) or (
+                isinstance(node, ast.FunctionDef) and name.startswith(GUARDS)
+            ):
                 found.add(f"{path.relative_to(PACKAGE)}: {name}")
     assert not found
 
@@ -103,13 +130,16 @@ def test_the_contracts_are_those_of_the_list_of_rooms():
 
 def test_every_room_is_in_the_list_once():
     listed = [room.name for floor in house.FLOORS for room in floor]
-    there = {path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__")}
+    there = {
+        path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__")
+    }
     there |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert sorted(listed) == sorted(there)
 
 
 def imports() -> dict[str, set[str]]:
-    """Module -> the modules that it imports at its top or in a function; what is for type checkers alone is left out.
+    """Module -> the modules that it imports at its top or in a function; what is for
+    type checkers alone is left out.
 
     A name that a package has from one of its modules is an import of that module.
     """
@@ -127,12 +157,16 @@ def imports() -> dict[str, set[str]]:
         if path.name == "__init__.py":
             continue
         for node in _run(tree(path)):
-            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("causalgia"):
+            if not isinstance(node, ast.ImportFrom) or not (
+                node.module or ""
+            ).startswith("causalgia"):
                 continue
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 home = full if full in modules else str(node.module)
-                while modules[home].name == "__init__.py" and (home, alias.name) in homes:
+                while (
+                    modules[home].name == "__init__.py" and (home, alias.name) in homes
+                ):
                     home = homes[home, alias.name]
                 if home != module and modules[home].name != "__init__.py":
                     found[module].add(home)
@@ -146,7 +180,11 @@ def _dotted(path: Path) -> str:
 
 def _run(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes but those under ``if TYPE_CHECKING:``."""
-    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+    if (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    ):
         return
     yield node
     for child in ast.iter_child_nodes(node):
@@ -154,19 +192,33 @@ def _run(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Groups of modules that import each other: strongly connected components of more than one."""
+    """Groups of modules that import each other: strongly connected components of more
+    than one.
+    """
     names = sorted({*graph, *chain.from_iterable(graph.values())})
     place = {name: i for i, name in enumerate(names)}
-    edges = np.array([(place[one], place[other]) for one, others in graph.items() for other in others])
-    matrix = sparse.coo_array((np.ones(len(edges)), tuple(edges.T)), shape=(len(names), len(names)))
+    edges = np.array(
+        [
+            (place[one], place[other])
+            for one, others in graph.items()
+            for other in others
+        ]
+    )
+    matrix = sparse.coo_array(
+        (np.ones(len(edges)), tuple(edges.T)), shape=(len(names), len(names))
+    )
     found = defaultdict(list)
-    for name, label in zip(names, csgraph.connected_components(matrix, connection="strong")[1], strict=True):
+    for name, label in zip(
+        names, csgraph.connected_components(matrix, connection="strong")[1], strict=True
+    ):
         found[label].append(name)
     return [group for group in found.values() if len(group) > 1]
 
 
 def test_circles_are_found():
-    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [
+        ["a", "b", "c"]
+    ]
     assert circles({"a": {"b", "c"}, "b": {"c"}}) == []
 
 
@@ -180,15 +232,25 @@ def test_the_incremental_path_has_one_door():
     """Rooms outside it import its package, which names what they may use."""
     inside = PACKAGE / "predict" / "incremental"
     outside = [path for path in FILES if inside not in path.parents]
-    assert [path.name for path in outside if "predict.incremental." in path.read_text(encoding="utf-8")] == []
+    assert [
+        path.name
+        for path in outside
+        if "predict.incremental." in path.read_text(encoding="utf-8")
+    ] == []
 
 
 def test_the_picture_of_the_house_is_the_list_of_rooms():
-    """The floors of docs/how_it_is_built.md, from the roof to the ground, and every file of the ground floor."""
+    """The floors of docs/how_it_is_built.md, from the roof to the ground, and every
+    file of the ground floor.
+    """
     page = (PACKAGE.parent / "docs" / "how_it_is_built.md").read_text(encoding="utf-8")
-    rooms, ground = page.split("## The floors")[1].split("## Names")[0].split("Below them")
+    rooms, ground = (
+        page.split("## The floors")[1].split("## Names")[0].split("Below them")
+    )
     drawn = [
-        sorted(re.findall(r"`(\w+)`", line.split("|")[1])) for line in rooms.splitlines() if line.startswith("| `")
+        sorted(re.findall(r"`(\w+)`", line.split("|")[1]))
+        for line in rooms.splitlines()
+        if line.startswith("| `")
     ]
     floors = [sorted(room.name for room in floor) for floor in house.FLOORS]
     assert drawn == floors[: len(drawn)]
@@ -198,7 +260,9 @@ def test_the_picture_of_the_house_is_the_list_of_rooms():
         if line.startswith("| `")
         for name in re.findall(r"`(\w+)`", line.split("|")[1])
     ]
-    assert sorted(below) == sorted(name for floor in floors[len(drawn) :] for name in floor)
+    assert sorted(below) == sorted(
+        name for floor in floors[len(drawn) :] for name in floor
+    )
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/how_it_is_built.md"])
@@ -210,18 +274,28 @@ def test_the_maps_of_the_house_have_every_room(page):
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs"])
 def test_no_sentence_of_a_page_begins_with_a_stray_letter(page):
-    """A replacement over many pages once left "them. x each name" and "**x on the noise" where words had stood."""
+    """A replacement over many pages once left "them. x each name" and "**x on the
+    noise" where words had stood.
+    """
     path = house.ROOT / page
     for one in [path] if path.is_file() else sorted(path.rglob("*.md")):
-        text = re.sub(r"```.*?```", "", one.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(
+            r"```.*?```", "", one.read_text(encoding="utf-8"), flags=re.DOTALL
+        )
         found = re.findall(r"(?<=[.!?*][ *])[b-y] [a-z]{2,}.{0,30}", text)
         assert found == [], one.name
 
 
 def written(folder):
-    """Return the files of text in a folder, without those that are copied or made when the pages are built."""
+    """Return the files of text in a folder, without those that are copied or made when
+    the pages are built.
+    """
     made = {house.ROOT / "docs" / name for name in ("_build", "notebooks", "generated")}
-    texts = (path for path in sorted((house.ROOT / folder).rglob("*")) if path.suffix in (".py", ".md", ".jinja"))
+    texts = (
+        path
+        for path in sorted((house.ROOT / folder).rglob("*"))
+        if path.suffix in (".py", ".md", ".jinja")
+    )
     return [path for path in texts if made.isdisjoint(path.parents)]
 
 
@@ -230,7 +304,12 @@ def test_examples_of_a_page_are_in_fences():
     for page in [house.ROOT / "README.md", *written("docs")]:
         if page.suffix != ".md":
             continue
-        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        text = re.sub(
+            r"^```.*?^```",
+            "",
+            page.read_text(encoding="utf-8"),
+            flags=re.DOTALL | re.MULTILINE,
+        )
         assert re.findall(r"^>>>.*", text, flags=re.MULTILINE) == [], page.name
 
 
@@ -238,5 +317,11 @@ def test_examples_of_a_page_are_in_fences():
 def test_words_are_spelled_as_in_america(folder):
     texts = written(folder)
     assert texts
-    for path in [*texts, *(house.ROOT / page for page in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"))]:
+    for path in [
+        *texts,
+        *(
+            house.ROOT / page
+            for page in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+        ),
+    ]:
         assert BRITISH.findall(path.read_text(encoding="utf-8")) == [], path.name

@@ -1,4 +1,6 @@
-"""Linear hypotheses of contrasts: against R (multcomp, emmeans, t.test), from units, by text, and what is refused."""
+"""Linear hypotheses of contrasts: against R (multcomp, emmeans, t.test), from units, by
+text, and what is refused.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +29,36 @@ def crossover() -> xr.Dataset:
 
 
 def parallel() -> xr.Dataset:
-    return cg.from_frame(pd.read_csv(HERE / "input_parallel.csv"), outcome="y", arm="arm", unit="unit")
+    return cg.from_frame(
+        pd.read_csv(HERE / "input_parallel.csv"), outcome="y", arm="arm", unit="unit"
+    )
 
 
-def agrees(mine: xr.Dataset, theirs: dict[str, Any], columns: str = "estimate se df p lower upper") -> None:
+def agrees(
+    mine: xr.Dataset,
+    theirs: dict[str, Any],
+    columns: str = "estimate se df p lower upper",
+) -> None:
     for name in columns.split():
         mine_name = {"estimate": "ace"}.get(name, name)
         rtol, atol = (1e-7, 1e-12) if name == "p" else (1e-9, 1e-12)
-        np.testing.assert_allclose(mine[mine_name][:, 0], theirs[name], rtol=rtol, atol=atol, err_msg=name)
+        np.testing.assert_allclose(
+            mine[mine_name][:, 0], theirs[name], rtol=rtol, atol=atol, err_msg=name
+        )
 
 
 def effects_of(ice: np.ndarray, names: list[str], **coords: Any) -> xr.Dataset:
     return xr.Dataset(
-        {"ice": (("unit", "contrast", "task"), ice if ice.ndim == 3 else ice[..., None])},
-        coords={"contrast": names, **{name: ("unit", values) for name, values in coords.items()}},
+        {
+            "ice": (
+                ("unit", "contrast", "task"),
+                ice if ice.ndim == 3 else ice[..., None],
+            )
+        },
+        coords={
+            "contrast": names,
+            **{name: ("unit", values) for name, values in coords.items()},
+        },
     )
 
 
@@ -57,7 +75,12 @@ def test_hypotheses_of_a_crossover_are_those_of_glht() -> None:
     ):
         agrees(mine, theirs)
         assert mine["contrast"].values.tolist() == text
-        np.testing.assert_allclose(cg.estimation.covariance(mine)[..., 0], theirs["covariance"], rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose(
+            cg.estimation.covariance(mine)[..., 0],
+            theirs["covariance"],
+            rtol=1e-9,
+            atol=1e-14,
+        )
 
 
 def test_all_pairs_of_arms_are_paired_t_tests() -> None:
@@ -72,25 +95,36 @@ def test_contrasts_of_several_arms_have_satterthwaites_df() -> None:
     effects = cg.contrast(parallel(), control="none")
     agrees(
         cg.estimate(
-            cg.estimation.hypotheses(effects, dict(zip("cdb", ["AB - A - B", "(A+B)/2", "AB-A"], strict=True)))
+            cg.estimation.hypotheses(
+                effects,
+                dict(zip("cdb", ["AB - A - B", "(A+B)/2", "AB-A"], strict=True)),
+            )
         ),
         theirs,
     )
-    from_table = cg.estimation.hypotheses(cg.estimate(effects), ["AB - A - B", "(A + B)/2", "AB - A"])
+    from_table = cg.estimation.hypotheses(
+        cg.estimate(effects), ["AB - A - B", "(A + B)/2", "AB - A"]
+    )
     agrees(from_table, theirs, "estimate se")
     assert "smallest of its contrasts'" in from_table.attrs["notes"]
 
 
 def test_hypotheses_of_a_clustered_covariance_are_those_of_glht() -> None:
     theirs = R["clustered"]
-    table = cg.from_effects(theirs["coef"], covariance=theirs["vcov"], df=13, names=["c1", "c2", "c3", "c4"])
+    table = cg.from_effects(
+        theirs["coef"], covariance=theirs["vcov"], df=13, names=["c1", "c2", "c3", "c4"]
+    )
     agrees(cg.estimation.hypotheses(table, theirs["hypothesis"]), theirs)
 
 
 def test_pairs_of_means_are_those_of_emmeans() -> None:
     theirs = R["emmeans"]
-    table = cg.from_effects(theirs["means"], covariance=theirs["vcov"], df=39, names=ARMS)
-    agrees(cg.estimation.hypotheses(table, "pairwise").sel(contrast=theirs["name"]), theirs)
+    table = cg.from_effects(
+        theirs["means"], covariance=theirs["vcov"], df=39, names=ARMS
+    )
+    agrees(
+        cg.estimation.hypotheses(table, "pairwise").sel(contrast=theirs["name"]), theirs
+    )
 
 
 # from units
@@ -101,18 +135,42 @@ def test_pairs_of_means_are_those_of_emmeans() -> None:
 def test_units_give_the_error_of_their_combination(target: str) -> None:
     rng = np.random.default_rng(0)
     parent = np.repeat(np.arange(12), rng.integers(2, 7, 12))
-    ice = rng.normal(size=(len(parent), 3)) + rng.normal(size=(12, 3))[parent] + rng.normal(size=(len(parent), 1))
+    ice = (
+        rng.normal(size=(len(parent), 3))
+        + rng.normal(size=(12, 3))[parent]
+        + rng.normal(size=(len(parent), 1))
+    )
     combined = (ice[:, 0] - 2 * ice[:, 1] - 0.5)[:, None]
     mine = cg.estimate(
-        cg.estimation.hypotheses(effects_of(ice, ["a", "b", "c"], parent=parent), "a - 2*b = 0.5"), target=target
+        cg.estimation.hypotheses(
+            effects_of(ice, ["a", "b", "c"], parent=parent), "a - 2*b = 0.5"
+        ),
+        target=target,
     )
     direct = cg.estimate(effects_of(combined, ["x"], parent=parent), target=target)
-    for name in ("ace", "se", "df", "p", "lower", "upper", "skewness", "leverage", "n_clusters"):
-        np.testing.assert_allclose(mine[name], direct[name], rtol=1e-10, atol=1e-14, err_msg=name)
+    for name in (
+        "ace",
+        "se",
+        "df",
+        "p",
+        "lower",
+        "upper",
+        "skewness",
+        "leverage",
+        "n_clusters",
+    ):
+        np.testing.assert_allclose(
+            mine[name], direct[name], rtol=1e-10, atol=1e-14, err_msg=name
+        )
     if target == "population":
-        table = cg.estimation.hypotheses(cg.estimate(effects_of(ice, ["a", "b", "c"], parent=parent)), "a - 2*b = 0.5")
+        table = cg.estimation.hypotheses(
+            cg.estimate(effects_of(ice, ["a", "b", "c"], parent=parent)),
+            "a - 2*b = 0.5",
+        )
         for name in ("ace", "se", "df", "p", "lower", "upper"):
-            np.testing.assert_allclose(table[name], direct[name], rtol=1e-10, err_msg=name)
+            np.testing.assert_allclose(
+                table[name], direct[name], rtol=1e-10, err_msg=name
+            )
 
 
 def test_lazy_effects_stay_lazy_and_give_the_same() -> None:
@@ -120,27 +178,46 @@ def test_lazy_effects_stay_lazy_and_give_the_same() -> None:
     whole = effects_of(ice, ["a", "b", "c"])
     mine = cg.estimation.hypotheses(whole.chunk(unit=7), "pairwise")
     assert mine["ice"].chunks is not None
-    np.testing.assert_array_equal(mine["ice"], cg.estimation.hypotheses(whole, "pairwise")["ice"])
+    np.testing.assert_array_equal(
+        mine["ice"], cg.estimation.hypotheses(whole, "pairwise")["ice"]
+    )
 
 
 def test_beyond_512_contrasts_the_factor_is_taken() -> None:
     ice = np.random.default_rng(2).normal(size=(30, 600))
     names = [f"w{i}" for i in range(600)]
     mine = cg.estimation.hypotheses(cg.estimate(effects_of(ice, names)), "w7 - w599")
-    np.testing.assert_allclose(mine["se"].item(), (ice[:, 7] - ice[:, 599]).std(ddof=1) / np.sqrt(30), rtol=1e-10)
+    np.testing.assert_allclose(
+        mine["se"].item(),
+        (ice[:, 7] - ice[:, 599]).std(ddof=1) / np.sqrt(30),
+        rtol=1e-10,
+    )
 
 
 def test_intervals_and_p_of_a_difference_hold_at_its_truth() -> None:
-    """Two effects of .7 and .2 on shared units, correlated .8: 4,000 trials of 20 units, a task a trial."""
+    """Two effects of .7 and .2 on shared units, correlated .8: 4,000 trials of 20
+    units, a task a trial.
+    """
     rng, trials = np.random.default_rng(3), 4_000
     shared = rng.normal(size=(20, 1, trials))
-    ice = np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=(20, 2, trials)) + np.array([0.7, 0.2])[:, None]
+    ice = (
+        np.sqrt(0.8) * shared
+        + np.sqrt(0.2) * rng.normal(size=(20, 2, trials))
+        + np.array([0.7, 0.2])[:, None]
+    )
     effects = effects_of(ice, ["a", "b"])
     found = cg.estimation.hypotheses(cg.estimate(effects), ["a - b = 0", "a - b = 0.5"])
     lower, upper = stats.binom.ppf([0.0005, 0.9995], trials, 0.95) / trials
-    covered = ((found["lower"] <= 0.5) & (found["upper"] >= 0.5)).sel(contrast="a - b = 0").mean().item()
+    covered = (
+        ((found["lower"] <= 0.5) & (found["upper"] >= 0.5))
+        .sel(contrast="a - b = 0")
+        .mean()
+        .item()
+    )
     assert lower <= covered <= upper
-    assert lower <= (found["p"].sel(contrast="a - b = 0.5") > 0.05).mean().item() <= upper
+    assert (
+        lower <= (found["p"].sel(contrast="a - b = 0.5") > 0.05).mean().item() <= upper
+    )
 
 
 def test_effects_that_are_alike_in_every_unit_are_exact() -> None:
@@ -158,7 +235,9 @@ def test_effects_that_are_alike_in_every_unit_are_exact() -> None:
 
 
 def test_adjust_decide_and_report_take_hypotheses() -> None:
-    estimates = cg.estimation.hypotheses(cg.estimate(cg.contrast(crossover(), control="none")), "pairwise")
+    estimates = cg.estimation.hypotheses(
+        cg.estimate(cg.contrast(crossover(), control="none")), "pairwise"
+    )
     adjusted = cg.adjust(estimates, method="holm")
     assert (adjusted["p_adjusted"] >= adjusted["p"]).all()
     decided = cg.decide(adjusted, rope=(-0.1, 0.1))
@@ -173,18 +252,33 @@ def test_a_joint_test_refuses_hypotheses_that_determine_each_other() -> None:
     estimates = cg.estimate(cg.contrast(crossover(), control="none"))
     with pytest.raises(EstimateError, match="singular"):
         cg.estimation.joint_test(cg.estimation.hypotheses(estimates, "pairwise"))
-    assert 0 < cg.estimation.joint_test(cg.estimation.hypotheses(estimates, "sequential"))["p"].item() < 1
+    assert (
+        0
+        < cg.estimation.joint_test(cg.estimation.hypotheses(estimates, "sequential"))[
+            "p"
+        ].item()
+        < 1
+    )
 
 
 def test_what_was_asked_after_an_analysis_was_fixed_is_marked() -> None:
     outcomes = crossover().assign_attrs(analysis=cg.Analysis(control="none").to_json())
     estimates = cg.estimate(cg.contrast(outcomes, control="none"))
-    assert "contrasts" in cg.estimation.hypotheses(estimates, "A - B").attrs["exploratory"]
+    assert (
+        "contrasts" in cg.estimation.hypotheses(estimates, "A - B").attrs["exploratory"]
+    )
 
 
 def test_weights_and_sd_are_those_of_the_combination() -> None:
-    found = cg.estimation.hypotheses(cg.estimate(cg.contrast(crossover(), control="none")), "AB - A - B")
-    assert found["weight"].sel(contrast="AB - A - B").to_series().to_dict() == {"none": 1, "A": -1, "B": -1, "AB": 1}
+    found = cg.estimation.hypotheses(
+        cg.estimate(cg.contrast(crossover(), control="none")), "AB - A - B"
+    )
+    assert found["weight"].sel(contrast="AB - A - B").to_series().to_dict() == {
+        "none": 1,
+        "A": -1,
+        "B": -1,
+        "AB": 1,
+    }
     one = cg.estimate(cg.contrast(crossover(), control="none"))["control_sd"][0, 0]
     np.testing.assert_allclose(found["control_sd"].item(), one)
 
@@ -222,7 +316,9 @@ def test_text_is_linear(text: str, terms: dict[str, float], constant: float) -> 
 
 
 def test_ways_to_ask_the_same() -> None:
-    table = cg.from_effects([1.0, 0.4, 2.0], covariance=np.diag([1.0, 2.0, 3.0]), names=["a", "b", "c"])
+    table = cg.from_effects(
+        [1.0, 0.4, 2.0], covariance=np.diag([1.0, 2.0, 3.0]), names=["a", "b", "c"]
+    )
     first = cg.estimation.hypotheses(table, "a - b")
     for other in (
         {"a - b": {"a": 1, "b": -1}},
@@ -232,26 +328,43 @@ def test_ways_to_ask_the_same() -> None:
         pd.DataFrame([[-1, 1]], index=["a - b"], columns=["b", "a"]),
     ):
         xr.testing.assert_allclose(cg.estimation.hypotheses(table, other), first)
-    assert cg.estimation.hypotheses(table, "reference")["contrast"].values.tolist() == ["b - a", "c - a"]
-    assert cg.estimation.hypotheses(table, "sequential")["contrast"].values.tolist() == ["b - a", "c - b"]
+    assert cg.estimation.hypotheses(table, "reference")["contrast"].values.tolist() == [
+        "b - a",
+        "c - a",
+    ]
+    assert cg.estimation.hypotheses(table, "sequential")[
+        "contrast"
+    ].values.tolist() == ["b - a", "c - b"]
     numbered = cg.from_effects([1.0, 2.0], covariance=np.eye(2))
     assert cg.estimation.hypotheses(numbered, "b2 - b1")["ace"].item() == 1
-    assert cg.estimation.hypotheses(numbered, "pairwise")["contrast"].values.tolist() == ["`1` - `0`"]
+    assert cg.estimation.hypotheses(numbered, "pairwise")[
+        "contrast"
+    ].values.tolist() == ["`1` - `0`"]
 
 
 def test_contrasts_of_arms_are_read_from_text() -> None:
-    ice = cg.contrast(crossover(), contrasts={"excess": "(AB - A) - (B - none)", "A": {"A": 1, "none": -1}})["ice"]
-    y = crossover()["outcome"].sel(task="y" if "y" in crossover()["task"] else crossover()["task"][0])
-    np.testing.assert_allclose(
-        ice.sel(contrast="excess").squeeze(), y.sel(arm="AB") - y.sel(arm="A") - y.sel(arm="B") + y.sel(arm="none")
+    ice = cg.contrast(
+        crossover(),
+        contrasts={"excess": "(AB - A) - (B - none)", "A": {"A": 1, "none": -1}},
+    )["ice"]
+    y = crossover()["outcome"].sel(
+        task="y" if "y" in crossover()["task"] else crossover()["task"][0]
     )
-    assert cg.contrast(crossover(), contrasts="A = none")["contrast"].values.tolist() == ["A = none"]
+    np.testing.assert_allclose(
+        ice.sel(contrast="excess").squeeze(),
+        y.sel(arm="AB") - y.sel(arm="A") - y.sel(arm="B") + y.sel(arm="none"),
+    )
+    assert cg.contrast(crossover(), contrasts="A = none")[
+        "contrast"
+    ].values.tolist() == ["A = none"]
     assert cg.contrast(crossover(), contrasts="reference").sizes["contrast"] == 3
 
 
 # refusals
 
-TABLE = cg.from_effects([1.0, 0.4], covariance=[[0.04, 0.02], [0.02, 0.05]], names=["kozak", "scrambled"])
+TABLE = cg.from_effects(
+    [1.0, 0.4], covariance=[[0.04, 0.02], [0.02, 0.05]], names=["kozak", "scrambled"]
+)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +387,10 @@ TABLE = cg.from_effects([1.0, 0.4], covariance=[[0.04, 0.02], [0.02, 0.05]], nam
         ("(" * 90 + "kozak" + ")" * 90, "more than 50 brackets"),
         ("kozak" + " + kozak" * 2_000, "letters; give weights"),
         ("b3", "'b3' is not a contrast"),
-        (["kozak - scrambled", "2*scrambled = 2*kozak"], "are one: the second is a multiple of the first"),
+        (
+            ["kozak - scrambled", "2*scrambled = 2*kozak"],
+            "are one: the second is a multiple of the first",
+        ),
         (["kozak", "kozak"], "given twice"),
         (["kozak", 3], "is not text, while others are"),
         ([], "shape"),
@@ -299,11 +415,15 @@ def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
 @pytest.mark.parametrize(
     ("contrasts", "match"),
     [
-        ("A - nome", r"^contrast 'A - nome': 'nome' is not an arm; did you mean 'none'\?"),
+        (
+            "A - nome",
+            r"^contrast 'A - nome': 'nome' is not an arm; did you mean 'none'\?",
+        ),
         ("A - B - none", "sum to -1"),
         (
             "A - none = 0.5",
-            "the right side is to be 0; a contrast is compared with a number by cg.estimation.hypotheses",
+            "the right side is to be 0; a contrast is compared with a number by "
+            "cg.estimation.hypotheses",
         ),
         (["A - B", "2*A - 2*B"], "are one"),
         (["A - B", "A - B"], "names 'A - B' twice"),
@@ -317,7 +437,10 @@ def test_contrasts_of_arms_that_are_none(contrasts: Any, match: str) -> None:
 
 def test_independence_is_never_assumed() -> None:
     table = cg.from_effects([1.0, 0.4], se=[0.2, 0.1], names=["a", "b"])
-    with pytest.raises(EstimateError, match=r"covariance of 'a' and 'b' is not known.*np\.diag\(se\*\*2\)"):
+    with pytest.raises(
+        EstimateError,
+        match=r"covariance of 'a' and 'b' is not known.*np\.diag\(se\*\*2\)",
+    ):
         cg.estimation.hypotheses(table, "a - b")
 
 
@@ -329,18 +452,29 @@ def test_ratios_and_second_populations_are_refused_with_their_cure() -> None:
         with pytest.raises(ContrastError, match="log_of_means"):
             cg.estimation.hypotheses(given, "A - B")
     logs = cg.contrast(outcomes, control="none", scale="log_of_means")
-    with pytest.raises(ContrastError, match=r"cg\.estimation\.hypotheses\(cg\.estimate\(effects\)"):
+    with pytest.raises(
+        ContrastError, match=r"cg\.estimation\.hypotheses\(cg\.estimate\(effects\)"
+    ):
         cg.estimation.hypotheses(logs, "A - B")
     mean = outcomes["outcome"].mean("unit").squeeze()
     expected = np.log(mean.sel(arm="A") / mean.sel(arm="B")).item()
-    np.testing.assert_allclose(cg.estimation.hypotheses(cg.estimate(logs), "A - B")["ace"].item(), expected)
+    np.testing.assert_allclose(
+        cg.estimation.hypotheses(cg.estimate(logs), "A - B")["ace"].item(), expected
+    )
     ice = np.random.default_rng(5).normal(size=(9, 2, 1, 4))
-    crossed = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)}, {"contrast": ["a", "b"]})
+    crossed = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), ice)}, {"contrast": ["a", "b"]}
+    )
     with pytest.raises(EstimateError, match="needs the units"):
-        cg.estimation.hypotheses(cg.estimate(crossed, target="population x predictors"), "a - b")
-    mine = cg.estimate(cg.estimation.hypotheses(crossed, "a - b"), target="population x predictors")
+        cg.estimation.hypotheses(
+            cg.estimate(crossed, target="population x predictors"), "a - b"
+        )
+    mine = cg.estimate(
+        cg.estimation.hypotheses(crossed, "a - b"), target="population x predictors"
+    )
     direct = cg.estimate(
-        crossed.isel(contrast=[0]).copy(data={"ice": ice[:, :1] - ice[:, 1:]}), target=mine.attrs["target"]
+        crossed.isel(contrast=[0]).copy(data={"ice": ice[:, :1] - ice[:, 1:]}),
+        target=mine.attrs["target"],
     )
     np.testing.assert_allclose(mine["se"], direct["se"], rtol=1e-12)
 
@@ -350,40 +484,64 @@ def test_a_parallel_trial_has_no_effect_of_a_unit_to_subtract_from() -> None:
     with pytest.raises(ContrastError, match="no effects of units"):
         cg.estimation.hypotheses(effects, "A - B = 1")
     shifted = cg.estimation.hypotheses(cg.estimate(effects), "A - B = 1")["ace"].item()
-    assert shifted == pytest.approx(cg.estimate(cg.estimation.hypotheses(effects, "A - B"))["ace"].item() - 1)
+    assert shifted == pytest.approx(
+        cg.estimate(cg.estimation.hypotheses(effects, "A - B"))["ace"].item() - 1
+    )
 
 
 def test_ci_prob_is_of_estimates() -> None:
     ninety = cg.estimation.hypotheses(TABLE, "kozak - scrambled", ci_prob=0.9)
     assert ninety.attrs["ci_prob"] == 0.9
-    assert ninety["lower"].item() > cg.estimation.hypotheses(TABLE, "kozak - scrambled")["lower"].item()
+    assert (
+        ninety["lower"].item()
+        > cg.estimation.hypotheses(TABLE, "kozak - scrambled")["lower"].item()
+    )
     with pytest.raises(EstimateError, match="effects have none"):
-        cg.estimation.hypotheses(cg.contrast(crossover(), control="none"), "A - B", ci_prob=0.9)
+        cg.estimation.hypotheses(
+            cg.contrast(crossover(), control="none"), "A - B", ci_prob=0.9
+        )
 
 
 def test_more_hypotheses_of_estimates_than_a_covariance_takes_are_refused() -> None:
     table = cg.from_effects([1.0, 2.0], covariance=np.eye(2))
     rows = np.column_stack([np.ones(513), np.arange(1.0, 514.0)])
     assert cg.estimation.hypotheses(table, rows[:512]).sizes["contrast"] == 512
-    with pytest.raises(EstimateError, match="513 hypotheses of estimates: a covariance is formed for 512 at most"):
+    with pytest.raises(
+        EstimateError,
+        match="513 hypotheses of estimates: a covariance is formed for 512 at most",
+    ):
         cg.estimation.hypotheses(table, rows)
 
 
 def test_the_note_on_degrees_of_freedom_is_of_any_hypothesis() -> None:
-    table = cg.from_effects([1.0, 2.0, 3.0], [0.5, 0.5, 0.5], df=[5.0, 9.0, 9.0], names=["a", "b", "c"])
-    table = table.assign(
-        covariance=(("contrast", "contrast_", "task"), 0.25 * np.eye(3)[..., None]), contrast_=list("abc")
+    table = cg.from_effects(
+        [1.0, 2.0, 3.0], [0.5, 0.5, 0.5], df=[5.0, 9.0, 9.0], names=["a", "b", "c"]
     )
-    for asked, noted in ((["b - c"], False), (["a - b"], True), (["b - c", "a - b"], True)):
+    table = table.assign(
+        covariance=(("contrast", "contrast_", "task"), 0.25 * np.eye(3)[..., None]),
+        contrast_=list("abc"),
+    )
+    for asked, noted in (
+        (["b - c"], False),
+        (["a - b"], True),
+        (["b - c", "a - b"], True),
+    ):
         assert (
-            "smallest of its contrasts'" in str(cg.estimation.hypotheses(table, asked).attrs.get("notes", ""))
+            "smallest of its contrasts'"
+            in str(cg.estimation.hypotheses(table, asked).attrs.get("notes", ""))
         ) == noted
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
-def test_differences_that_vary_by_rounding_alone_are_exact_on_either_side_of_0(side: float) -> None:
-    ice = side * np.random.default_rng(0).exponential(1e3, (40, 1)) + side * np.array([0.1, 0.4])
-    found = cg.estimation.hypotheses(effects_of(ice, ["a", "b"]), ["b - a = 0", "a + b = 0"])
+def test_differences_that_vary_by_rounding_alone_are_exact_on_either_side_of_0(
+    side: float,
+) -> None:
+    ice = side * np.random.default_rng(0).exponential(1e3, (40, 1)) + side * np.array(
+        [0.1, 0.4]
+    )
+    found = cg.estimation.hypotheses(
+        effects_of(ice, ["a", "b"]), ["b - a = 0", "a + b = 0"]
+    )
     assert found["constant"].values.ravel().tolist() == [True, False]
 
 
@@ -397,37 +555,58 @@ def test_effects_that_are_all_zero_have_a_difference_that_is() -> None:
 
 
 def test_what_effects_say_of_their_own_rounding_holds_for_their_difference() -> None:
-    """Effects within rounding of one number, by the outcomes that they were subtracted from."""
+    """Effects within rounding of one number, by the outcomes that they were subtracted
+    from.
+    """
     ice = np.array([[0.0, 2.0, 0.0], [1e-9, 2.0, 1e-9], [0.0, 2.0 + 1e-9, 0.0]])
     effects = effects_of(ice, ["a", "b", "c"])
     dims = ("contrast", "task")
-    said = {"constant": (dims, [[True], [True], [True]]), "zero": (dims, [[True], [False], [True]])}
-    found = cg.estimation.hypotheses(effects.assign(said), ["b - a", "a + c", "a + c = 1", "a - c"])
+    said = {
+        "constant": (dims, [[True], [True], [True]]),
+        "zero": (dims, [[True], [False], [True]]),
+    }
+    found = cg.estimation.hypotheses(
+        effects.assign(said), ["b - a", "a + c", "a + c = 1", "a - c"]
+    )
     assert found["constant"].values.ravel().tolist() == [True] * 4
     assert found["zero"].values.ravel().tolist() == [False, True, False, True]
 
 
 def test_a_matrix_that_asks_twice_is_refused() -> None:
-    with pytest.raises(ContrastError, match="two rows of the matrix of hypotheses are the same"):
+    with pytest.raises(
+        ContrastError, match="two rows of the matrix of hypotheses are the same"
+    ):
         cg.estimation.hypotheses(
-            cg.from_effects([1.0, 2.0], covariance=np.eye(2)), np.array([[1.0, -1.0], [1.0, -1.0]])
+            cg.from_effects([1.0, 2.0], covariance=np.eye(2)),
+            np.array([[1.0, -1.0], [1.0, -1.0]]),
         )
 
 
 def test_the_floor_of_a_combination_is_the_sum_of_floors() -> None:
-    """The worst case of rounding: each contrast off by its floor in the direction that adds up."""
+    """The worst case of rounding: each contrast off by its floor in the direction that
+    adds up.
+    """
     effects = effects_of(np.random.default_rng(0).normal(size=(9, 3)), ["a", "b", "c"])
     effects["floor"] = ("contrast", "task"), [[1e-7], [2e-7], [4e-7]]
     asked = {"one": "a - b", "two": "2*c - 0.5*a - 1.5*b"}
     of_units = cg.estimation.hypotheses(effects, asked)["floor"].values.ravel()
     np.testing.assert_allclose(of_units, [3e-7, 8e-7 + 0.5e-7 + 3e-7])
-    np.testing.assert_allclose(cg.estimate(cg.estimation.hypotheses(effects, asked))["floor"].values.ravel(), of_units)
-    np.testing.assert_allclose(cg.estimation.hypotheses(cg.estimate(effects), asked)["floor"].values.ravel(), of_units)
+    np.testing.assert_allclose(
+        cg.estimate(cg.estimation.hypotheses(effects, asked))["floor"].values.ravel(),
+        of_units,
+    )
+    np.testing.assert_allclose(
+        cg.estimation.hypotheses(cg.estimate(effects), asked)["floor"].values.ravel(),
+        of_units,
+    )
 
 
 def test_a_combination_counts_the_units_of_its_smallest_contrast() -> None:
     table = cg.from_effects(
-        [1.0, 2.0, 3.0], covariance=np.diag([1.0, 2.0, 3.0]), df=[9.0, 19.0, 29.0], names=list("abc")
+        [1.0, 2.0, 3.0],
+        covariance=np.diag([1.0, 2.0, 3.0]),
+        df=[9.0, 19.0, 29.0],
+        names=list("abc"),
     )
     table["n_units"] = ("contrast", "task"), [[10], [20], [30]]
     found = cg.estimation.hypotheses(table, ["b - c", "c - a", "a + b - 2*c"])

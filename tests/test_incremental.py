@@ -1,4 +1,6 @@
-"""Recomputing what an edit reaches: equal to the full pass for every layer, border and placement, or not done."""
+"""Recomputing what an edit reaches: equal to the full pass for every layer, border and
+placement, or not done.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def tokens(n, length, seed=0):
 
 
 def written(base, start, stop, seed=1):
-    """Return backgrounds with other letters at a span, whose ends differ in every row."""
+    """Return backgrounds with other letters at a span, whose ends differ in every
+    row.
+    """
     edited = base.copy()
     edited[:, start:stop] = tokens(len(base), stop - start, seed)
     edited[:, [start, stop - 1]] = (base[:, [start, stop - 1]] + 1) % 4
@@ -47,7 +51,10 @@ def settled(module):
     """Return a network in float64 whose normalizations have learned something."""
     generator = torch.Generator().manual_seed(3)
     for part in module.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) and part.running_mean is not None:
+        if (
+            isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)
+            and part.running_mean is not None
+        ):
             part.running_mean.normal_(generator=generator)
             part.running_var.uniform_(0.5, 2, generator=generator)
             if part.weight is not None:
@@ -57,14 +64,20 @@ def settled(module):
 
 
 def trusting(module, length, **options):
-    """Return a predictor that recomputes every width in part; it still verifies, and a warning is an error here."""
+    """Return a predictor that recomputes every width in part; it still verifies, and a
+    warning is an error here.
+    """
     predictor = cg.TorchPredictor(module, incremental=True, device="cpu", **options)
-    predictor.choose({f"{length}:{width_class(width)}": True for width in range(1, length + 1)})
+    predictor.choose(
+        {f"{length}:{width_class(width)}": True for width in range(1, length + 1)}
+    )
     return predictor
 
 
 def largest_deviation(predictor, length, spans, n=5, unit=None):
-    """Return the largest deviation from full passes over edits of spans, in `unit` or the outputs' sd."""
+    """Return the largest deviation from full passes over edits of spans, in `unit` or
+    the outputs' sd.
+    """
     base, worst = tokens(n, length), 0.0
     session = predictor.edits(base)
     for start, stop in spans:
@@ -72,7 +85,9 @@ def largest_deviation(predictor, length, spans, n=5, unit=None):
         full = predictor.predict(edited)
         found = session.answers(edited, np.arange(n))
         assert (found.shape, found.dtype) == (full.shape, full.dtype)
-        worst = max(worst, float(np.max(np.abs(found - full) / (unit or full.std(axis=0)))))
+        worst = max(
+            worst, float(np.max(np.abs(found - full) / (unit or full.std(axis=0))))
+        )
     return worst
 
 
@@ -108,7 +123,13 @@ def headed(body, length=41, **parts):
     torch.manual_seed(0)
     given = Does(body, **parts).double().eval()
     features = given(torch.zeros(2, 4, length, dtype=torch.float64)).flatten(1).shape[1]
-    return settled(Does(lambda m, x: m.head(m.body(x).flatten(1)), body=given, head=nn.Linear(features, 2)))
+    return settled(
+        Does(
+            lambda m, x: m.head(m.body(x).flatten(1)),
+            body=given,
+            head=nn.Linear(features, 2),
+        )
+    )
 
 
 def seq(*layers):
@@ -122,23 +143,52 @@ BODIES = {
     "padding": seq(conv(padding=2), nn.ReLU(), conv(6, 3, 3, padding=1, bias=False)),
     "wide padding": seq(conv(k=3, padding=5)),
     "stride": seq(conv(stride=3, padding=1), nn.ELU(), conv(6, 5, 3, stride=2)),
-    "dilation": seq(conv(k=3, dilation=7, padding=7), conv(6, 6, 3, dilation=4, padding=4)),
-    "groups": seq(conv(c_out=8, groups=4, padding=2), nn.GELU(), conv(8, 8, 3, groups=2)),
-    "many channels": seq(conv(c_out=40, padding=2), nn.ReLU(), conv(40, 33, 4, dilation=2)),
-    "many channels, one filter": seq(conv(c_out=40), nn.ReLU(), conv(40, 1, 9, padding=4)),
+    "dilation": seq(
+        conv(k=3, dilation=7, padding=7), conv(6, 6, 3, dilation=4, padding=4)
+    ),
+    "groups": seq(
+        conv(c_out=8, groups=4, padding=2), nn.GELU(), conv(8, 8, 3, groups=2)
+    ),
+    "many channels": seq(
+        conv(c_out=40, padding=2), nn.ReLU(), conv(40, 33, 4, dilation=2)
+    ),
+    "many channels, one filter": seq(
+        conv(c_out=40), nn.ReLU(), conv(40, 1, 9, padding=4)
+    ),
     "kernel 1": seq(conv(k=1), nn.SiLU(), conv(6, 6, 1)),
-    "normalized": seq(conv(), nn.BatchNorm1d(6), nn.ReLU(), nn.BatchNorm1d(6), nn.Dropout(0.4)),
-    "normalized after pooling": seq(conv(), nn.ReLU(), nn.MaxPool1d(2), nn.BatchNorm1d(6, affine=False)),
+    "normalized": seq(
+        conv(), nn.BatchNorm1d(6), nn.ReLU(), nn.BatchNorm1d(6), nn.Dropout(0.4)
+    ),
+    "normalized after pooling": seq(
+        conv(), nn.ReLU(), nn.MaxPool1d(2), nn.BatchNorm1d(6, affine=False)
+    ),
     "input normalized": seq(nn.BatchNorm1d(4), conv(padding=2)),
-    "max pool": seq(conv(padding=2), nn.ReLU(), nn.MaxPool1d(2), conv(6, 6, 3), nn.MaxPool1d(3, 2)),
+    "max pool": seq(
+        conv(padding=2), nn.ReLU(), nn.MaxPool1d(2), conv(6, 6, 3), nn.MaxPool1d(3, 2)
+    ),
     "max pool, padded": seq(conv(), nn.MaxPool1d(5, 3, padding=2, ceil_mode=True)),
     "max pool, dilated": seq(conv(), nn.MaxPool1d(3, 2, dilation=4, padding=1)),
-    "average pool": seq(conv(), nn.Sigmoid(), nn.AvgPool1d(4), conv(6, 4, 3, padding=1)),
+    "average pool": seq(
+        conv(), nn.Sigmoid(), nn.AvgPool1d(4), conv(6, 4, 3, padding=1)
+    ),
     "average pool, padded": seq(conv(), nn.AvgPool1d(5, 2, padding=2, ceil_mode=True)),
-    "average pool, padding not counted": seq(conv(), nn.AvgPool1d(4, 3, 2, ceil_mode=True, count_include_pad=False)),
-    "activations": seq(conv(), nn.Softplus(), nn.Tanh(), nn.LeakyReLU(0.1, inplace=True), nn.Mish(), nn.ReLU6()),
+    "average pool, padding not counted": seq(
+        conv(), nn.AvgPool1d(4, 3, 2, ceil_mode=True, count_include_pad=False)
+    ),
+    "activations": seq(
+        conv(),
+        nn.Softplus(),
+        nn.Tanh(),
+        nn.LeakyReLU(0.1, inplace=True),
+        nn.Mish(),
+        nn.ReLU6(),
+    ),
     "residual": (
-        {"a": conv(padding=2), "b": conv(6, 6, 3, dilation=4, padding=4), "n": nn.BatchNorm1d(6)},
+        {
+            "a": conv(padding=2),
+            "b": conv(6, 6, 3, dilation=4, padding=4),
+            "n": nn.BatchNorm1d(6),
+        },
         lambda m, x: (lambda h: (h + m.n(m.b(h)).relu()).relu())(m.a(x)),
     ),
     "residual, cropped": (
@@ -153,43 +203,80 @@ BODIES = {
         {"a": conv(padding=2), "b": conv(k=9, padding=4, c_out=3), "c": conv(9, 5, 3)},
         lambda m, x: m.c(torch.cat([m.a(x).relu(), m.b(x)], dim=1)),
     ),
-    "branches of the input": ({"a": conv(padding=2)}, lambda m, x: torch.cat((x, torch.exp(m.a(x))), 1)),
-    "gate": ({"a": conv(c_out=12)}, lambda m, x: (lambda h: h[:, :6] * torch.sigmoid(h[:, 6:]))(m.a(x))),
-    "difference": ({"a": conv(), "b": conv()}, lambda m, x: torch.maximum(m.a(x), m.b(x)) - m.b(x) / 3),
+    "branches of the input": (
+        {"a": conv(padding=2)},
+        lambda m, x: torch.cat((x, torch.exp(m.a(x))), 1),
+    ),
+    "gate": (
+        {"a": conv(c_out=12)},
+        lambda m, x: (lambda h: h[:, :6] * torch.sigmoid(h[:, 6:]))(m.a(x)),
+    ),
+    "difference": (
+        {"a": conv(), "b": conv()},
+        lambda m, x: torch.maximum(m.a(x), m.b(x)) - m.b(x) / 3,
+    ),
     "constants": (
-        {"a": conv(), "scale": torch.rand(6, 1), "offset": torch.rand(1, 6, 1), "one": torch.tensor(0.3)},
+        {
+            "a": conv(),
+            "scale": torch.rand(6, 1),
+            "offset": torch.rand(1, 6, 1),
+            "one": torch.tensor(0.3),
+        },
         lambda m, x: 1 - (m.a(x) * m.scale + m.offset) ** 2 * m.one,
     ),
     "functional": (
         {"w": nn.Parameter(torch.randn(7, 4, 5)), "b": nn.Parameter(torch.randn(7))},
         lambda m, x: functional.avg_pool1d(
-            functional.max_pool1d(functional.gelu(functional.conv1d(x, m.w, m.b, padding=2)), 3, stride=2), 2
+            functional.max_pool1d(
+                functional.gelu(functional.conv1d(x, m.w, m.b, padding=2)), 3, stride=2
+            ),
+            2,
         ),
     ),
     "zero padding": (
         {"a": conv(), "p": nn.ConstantPad1d((3, 1), 0.0)},
         lambda m, x: functional.pad(m.p(m.a(x)), (0, 2)),
     ),
-    "padding cut off": ({"a": conv()}, lambda m, x: functional.pad(m.a(x), (-3, 4)).clamp(min=-0.1)),
-    "slices": ({"a": conv(), "b": conv(3, 5, 3)}, lambda m, x: m.b(m.a(x)[:, 1:4])[..., 2:-3].narrow(2, 1, 20)),
+    "padding cut off": (
+        {"a": conv()},
+        lambda m, x: functional.pad(m.a(x), (-3, 4)).clamp(min=-0.1),
+    ),
+    "slices": (
+        {"a": conv(), "b": conv(3, 5, 3)},
+        lambda m, x: m.b(m.a(x)[:, 1:4])[..., 2:-3].narrow(2, 1, 20),
+    ),
     "channels last": (
         {"l": nn.Linear(4, 7), "n": nn.LayerNorm(7), "c": conv(7, 5, 3)},
         lambda m, x: m.c(m.n(torch.relu(m.l(x.transpose(1, 2)))).permute(0, 2, 1)),
     ),
     "two dims, one row": (
-        {"c": nn.Conv2d(4, 6, (1, 5), padding=(0, 2)), "n": nn.BatchNorm2d(6), "p": nn.MaxPool2d((1, 2))},
+        {
+            "c": nn.Conv2d(4, 6, (1, 5), padding=(0, 2)),
+            "n": nn.BatchNorm2d(6),
+            "p": nn.MaxPool2d((1, 2)),
+        },
         lambda m, x: m.p(m.n(m.c(x.unsqueeze(2))).relu()).squeeze(2),
     ),
     "two dims, four rows": (
         {"c": nn.Conv2d(1, 6, (4, 5)), "d": conv(6, 6, 3)},
         lambda m, x: m.d(m.c(x.unsqueeze(1)).squeeze(2).tanh()),
     ),
-    "two dims, upright": ({"c": nn.Conv2d(1, 6, (5, 4))}, lambda m, x: m.c(x.transpose(1, 2)[:, None]).squeeze(3)),
+    "two dims, upright": (
+        {"c": nn.Conv2d(1, 6, (5, 4))},
+        lambda m, x: m.c(x.transpose(1, 2)[:, None]).squeeze(3),
+    ),
     "shapes asked": (
         {"a": conv(padding=2)},
-        lambda m, x: m.a(x.reshape(x.shape[0], 4, x.size(-1))).view(len_of(x), 3, 2, -1).flatten(1, 2),
+        lambda m, x: (
+            m.a(x.reshape(x.shape[0], 4, x.size(-1)))
+            .view(len_of(x), 3, 2, -1)
+            .flatten(1, 2)
+        ),
     ),
-    "casts": ({"a": conv()}, lambda m, x: m.a(x.double().contiguous()).to(torch.float64).clone()),
+    "casts": (
+        {"a": conv()},
+        lambda m, x: m.a(x.double().contiguous()).to(torch.float64).clone(),
+    ),
 }
 
 
@@ -198,7 +285,9 @@ def len_of(x):
     return n
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Using padding='same' with even kernel lengths:UserWarning"
+)
 @pytest.mark.parametrize("name", BODIES)
 def test_local_layers_equal_the_full_pass_at_every_border(name):
     parts, body = BODIES[name]
@@ -209,22 +298,35 @@ def test_local_layers_equal_the_full_pass_at_every_border(name):
 
 
 def largest_deviation_of_substitutions(predictor, length, n=3):
-    """Return the largest deviation over all substitutions of sequences, and of words at places of their own."""
+    """Return the largest deviation over all substitutions of sequences, and of words at
+    places of their own.
+    """
     base, worst = tokens(n, length), 0.0
     rows, places, steps = (a.reshape(-1) for a in np.indices((n, length, 3)))
     edited = base[rows]
-    edited[np.arange(len(rows)), places] = (edited[np.arange(len(rows)), places] + 1 + steps) % 4
+    edited[np.arange(len(rows)), places] = (
+        edited[np.arange(len(rows)), places] + 1 + steps
+    ) % 4
     words = base[rows]
     for row, start in enumerate(places):
-        words[row, start : start + 1 + row % 9] = (words[row, start : start + 1 + row % 9] + 1 + row % 3) % 4
+        words[row, start : start + 1 + row % 9] = (
+            words[row, start : start + 1 + row % 9] + 1 + row % 3
+        ) % 4
     session = predictor.edits(base)
     for each in (edited, words):
         full = predictor.predict(each)
-        worst = max(worst, float(np.max(np.abs(session.answers(each, rows) - full) / full.std(axis=0))))
+        worst = max(
+            worst,
+            float(
+                np.max(np.abs(session.answers(each, rows) - full) / full.std(axis=0))
+            ),
+        )
     return worst
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Using padding='same' with even kernel lengths:UserWarning"
+)
 @pytest.mark.parametrize("name", BODIES)
 def test_edits_of_all_places_at_once_equal_the_full_pass(name):
     parts, body = BODIES[name]
@@ -238,16 +340,29 @@ HEADS = {
     "mean kept": lambda m, x: m.head(m.a(x).mean(dim=2, keepdim=True).squeeze(2)),
     "sum": lambda m, x: m.head(torch.sum(m.a(x), dim=[-1])),
     "largest": lambda m, x: m.head(m.a(x).amax(2)),
-    "adaptive average": lambda m, x: m.head(functional.adaptive_avg_pool1d(m.a(x), 1).flatten(1)),
+    "adaptive average": lambda m, x: m.head(
+        functional.adaptive_avg_pool1d(m.a(x), 1).flatten(1)
+    ),
     "adaptive largest": lambda m, x: m.head(m.pool(m.a(x)).view(x.size(0), -1)),
     "flat": lambda m, x: m.wide(torch.flatten(m.a(x), 1)),
-    "flat, channels last": lambda m, x: m.wide(m.a(x).permute(0, 2, 1).reshape(x.shape[0], -1)),
+    "flat, channels last": lambda m, x: m.wide(
+        m.a(x).permute(0, 2, 1).reshape(x.shape[0], -1)
+    ),
     "flat, then not dense": lambda m, x: m.wide(torch.softmax(m.a(x).flatten(1), 1)),
     "profile": lambda m, x: m.a(x)[:, 2].log_softmax(-1)[:, :3],
-    "profile summed": lambda m, x: (m.a(x)[:, 0].sum(1, keepdim=True), m.a(x).max(-1)[0]),
-    "attention": lambda m, x: m.head((lambda h: ((h @ h.transpose(1, 2)).softmax(-1) @ h).sum(2))(m.a(x))),
-    "squeezed": lambda m, x: m.head((lambda h: h * h.mean(2, keepdim=True).sigmoid())(m.a(x)).sum(2)),
-    "two heads": lambda m, x: torch.cat([m.wide(m.a(x).flatten(1)), m.head(m.a(x).mean(2)), x[:, 0, :1]], 1),
+    "profile summed": lambda m, x: (
+        m.a(x)[:, 0].sum(1, keepdim=True),
+        m.a(x).max(-1)[0],
+    ),
+    "attention": lambda m, x: m.head(
+        (lambda h: ((h @ h.transpose(1, 2)).softmax(-1) @ h).sum(2))(m.a(x))
+    ),
+    "squeezed": lambda m, x: m.head(
+        (lambda h: h * h.mean(2, keepdim=True).sigmoid())(m.a(x)).sum(2)
+    ),
+    "two heads": lambda m, x: torch.cat(
+        [m.wide(m.a(x).flatten(1)), m.head(m.a(x).mean(2)), x[:, 0, :1]], 1
+    ),
 }
 
 
@@ -271,22 +386,39 @@ def random_network(rng, length):
     """Return a tower of random layers with a dense head."""
     layers, channels = [], 4
     for _ in range(int(rng.integers(2, 6))):
-        kernel, dilation, stride = int(rng.integers(1, 8)), int(rng.integers(1, 4)), int(rng.choice([1, 1, 1, 2, 3]))
+        kernel, dilation, stride = (
+            int(rng.integers(1, 8)),
+            int(rng.integers(1, 4)),
+            int(rng.choice([1, 1, 1, 2, 3])),
+        )
         reach = (kernel - 1) * dilation
         if length <= reach + 6:
             break
         pad = int(rng.integers(0, reach // 2 + 1))
         filters = int(rng.choice([3, 8, 34]))
-        layers.append(nn.Conv1d(channels, filters, kernel, stride=stride, dilation=dilation, padding=pad))
+        layers.append(
+            nn.Conv1d(
+                channels, filters, kernel, stride=stride, dilation=dilation, padding=pad
+            )
+        )
         length, channels = (length + 2 * pad - reach - 1) // stride + 1, filters
         layers += [nn.BatchNorm1d(filters)] if rng.random() < 0.5 else []
         layers += [[nn.ReLU(), nn.Softplus(), nn.Identity()][rng.integers(3)]]
         if rng.random() < 0.5 and length > 6:
             kernel = int(rng.integers(2, 5))
             pool = [nn.MaxPool1d, nn.AvgPool1d][rng.integers(2)]
-            layers.append(pool(kernel, int(rng.integers(1, kernel + 1)), kernel // 2, ceil_mode=bool(rng.integers(2))))
+            layers.append(
+                pool(
+                    kernel,
+                    int(rng.integers(1, kernel + 1)),
+                    kernel // 2,
+                    ceil_mode=bool(rng.integers(2)),
+                )
+            )
             length = layers[-1](torch.zeros(1, 1, length)).shape[2]
-    return settled(nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * length, 2)))
+    return settled(
+        nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * length, 2))
+    )
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -298,12 +430,21 @@ def test_random_towers_and_spans(seed):
     starts = rng.integers(0, length - 1, 6)
     spans = [(int(s), int(rng.integers(s + 1, length + 1))) for s in starts]
     unit = float(np.abs(predictor.predict(tokens(5, length))).max())
-    assert largest_deviation(predictor, length, [*spans, (0, 2), (length - 2, length)], unit=unit) < 1e-12
+    assert (
+        largest_deviation(
+            predictor, length, [*spans, (0, 2), (length - 2, length)], unit=unit
+        )
+        < 1e-12
+    )
     assert largest_deviation_of_substitutions(predictor, length) < 1e-10
 
 
 def test_places_at_random_and_counts_at_random():
-    module = headed(*reversed(BODIES["residual"][::-1][:1]), **copy.deepcopy(BODIES["residual"][0]), length=200)
+    module = headed(
+        *reversed(BODIES["residual"][::-1][:1]),
+        **copy.deepcopy(BODIES["residual"][0]),
+        length=200,
+    )
     predictor = trusting(module, 200)
     rng = np.random.default_rng(2)
     base = tokens(30, 200)
@@ -319,7 +460,9 @@ def test_places_at_random_and_counts_at_random():
 
 def test_many_blocks_and_two_sessions_at_once(monkeypatch):
     monkeypatch.setattr(incremental_session, "_BUDGET", 2**14)
-    predictor = trusting(headed(BODIES["max pool"][1], **copy.deepcopy(BODIES["max pool"][0])), 41)
+    predictor = trusting(
+        headed(BODIES["max pool"][1], **copy.deepcopy(BODIES["max pool"][0])), 41
+    )
     assert 1 < predictor.edits(tokens(1, 41))._runner.units < 10
     one, other = tokens(23, 41), tokens(23, 41, 9)
     pair = [(predictor.edits(base), base) for base in (one, other)]
@@ -327,21 +470,37 @@ def test_many_blocks_and_two_sessions_at_once(monkeypatch):
     for start in (3, 20, 3):
         for session, base in pair:
             edited = written(base[rows], start, start + 6, start)
-            np.testing.assert_allclose(session.answers(edited, rows), predictor.predict(edited), atol=1e-12)
+            np.testing.assert_allclose(
+                session.answers(edited, rows), predictor.predict(edited), atol=1e-12
+            )
 
 
 @pytest.mark.parametrize(
-    "options", [{"rc_average": True}, {"alphabet": "TGAC"}, {"tasks": ["b"], "heads": ["a", "b"]}, {"batch_size": 2}]
+    "options",
+    [
+        {"rc_average": True},
+        {"alphabet": "TGAC"},
+        {"tasks": ["b"], "heads": ["a", "b"]},
+        {"batch_size": 2},
+    ],
 )
 def test_the_predictors_own_choices_hold(options):
-    predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41, **options)
+    predictor = trusting(
+        headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])),
+        41,
+        **options,
+    )
     assert largest_deviation(predictor, 41, borders(41)) < 1e-12
 
 
 def test_positions_before_channels():
     torch.manual_seed(0)
     inner = headed(BODIES["same"][1], **copy.deepcopy(BODIES["same"][0]))
-    predictor = trusting(Does(lambda m, x: m.inner(x.transpose(1, 2)), inner=inner).eval(), 41, layout="NLC")
+    predictor = trusting(
+        Does(lambda m, x: m.inner(x.transpose(1, 2)), inner=inner).eval(),
+        41,
+        layout="NLC",
+    )
     assert largest_deviation(predictor, 41, borders(41)) < 1e-12
 
 
@@ -349,26 +508,37 @@ def test_float32_deviates_by_rounding_only():
     for network in (ResidualNetwork, ExponentialNetwork):
         torch.manual_seed(0)
         predictor = trusting(network().eval(), 41)
-        assert largest_deviation(predictor, 41, borders(41), n=64) < 1e-4  # untrained: the sd is small
+        # untrained: the sd is small
+        assert largest_deviation(predictor, 41, borders(41), n=64) < 1e-4
         assert predictor.reference().predict(tokens(2, 41)).dtype == np.float64
 
 
 def test_an_unchanged_sequence_has_the_controls_answer_and_another_length_a_full_pass():
     torch.manual_seed(0)
-    module = settled(nn.Sequential(conv(), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(6, 1)))
+    module = settled(
+        nn.Sequential(
+            conv(), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(6, 1)
+        )
+    )
     predictor = trusting(module, 50)
     base = tokens(4, 50)
     session = predictor.edits(base)
-    np.testing.assert_allclose(session.answers(base, np.arange(4)), predictor.predict(base), atol=1e-13)
+    np.testing.assert_allclose(
+        session.answers(base, np.arange(4)), predictor.predict(base), atol=1e-13
+    )
     longer = tokens(4, 53)
-    np.testing.assert_array_equal(session.answers(longer, np.arange(4)), predictor.predict(longer))
+    np.testing.assert_array_equal(
+        session.answers(longer, np.arange(4)), predictor.predict(longer)
+    )
     for rows in ([0, 1, 2], [0, 1, 2, 4], [-1, 0, 1, 2]):
         with pytest.raises(PredictorError, match="one of the 4 backgrounds"):
             session.answers(base, np.array(rows))
 
 
 def test_an_answer_that_is_not_finite_names_the_row():
-    module = Does(lambda m, x: m.a(x)[:, :, 0].log(), a=conv(c_out=1, k=3)).double().eval()
+    module = (
+        Does(lambda m, x: m.a(x)[:, :, 0].log(), a=conv(c_out=1, k=3)).double().eval()
+    )
     nn.init.zeros_(module.a.bias)
     nn.init.constant_(module.a.weight, 1.0)
     module.a.weight.data[:, 2] = -10.0
@@ -384,13 +554,19 @@ def test_an_answer_that_is_not_finite_names_the_row():
 
 def lstm():
     return Does(
-        lambda m, x: m.head(m.l(x.transpose(1, 2))[0][:, -1]), l=nn.LSTM(4, 5, batch_first=True), head=nn.Linear(5, 1)
+        lambda m, x: m.head(m.l(x.transpose(1, 2))[0][:, -1]),
+        l=nn.LSTM(4, 5, batch_first=True),
+        head=nn.Linear(5, 1),
     )
 
 
 def attention():
     layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
-    return Does(lambda m, x: m.head(m.a(x.transpose(1, 2)).mean(1)), a=layer, head=nn.Linear(4, 1))
+    return Does(
+        lambda m, x: m.head(m.a(x.transpose(1, 2)).mean(1)),
+        a=layer,
+        head=nn.Linear(4, 1),
+    )
 
 
 def hooked():
@@ -404,29 +580,44 @@ def hooked():
     [
         (lstm, r"'l' \(LSTM\): it is not known to be local"),
         (attention, r"'a' \(TransformerEncoderLayer\): it is not known to be local"),
-        (lambda: Does(lambda m, x: m.c(x if x.sum() > 0 else -x).mean((1, 2)), c=conv()), "cannot be traced"),
+        (
+            lambda: Does(
+                lambda m, x: m.c(x if x.sum() > 0 else -x).mean((1, 2)), c=conv()
+            ),
+            "cannot be traced",
+        ),
         (
             lambda: Does(lambda m, x: m.c(x.softmax(-1)).mean((1, 2)), c=conv()),
             "'softmax': it is not known to be local",
         ),
         (
-            lambda: nn.Sequential(nn.Conv1d(4, 3, 5, padding=2, padding_mode="circular"), nn.Flatten()),
+            lambda: nn.Sequential(
+                nn.Conv1d(4, 3, 5, padding=2, padding_mode="circular"), nn.Flatten()
+            ),
             "pads by circular",
         ),
         (hooked, r"'0' \(Conv1d\): it is not known to be local"),
         (
-            lambda: Does(lambda m, x: m.c(x[:, None]).mean((1, 2)), c=nn.Conv2d(1, 2, (3, 5), padding="same")),
+            lambda: Does(
+                lambda m, x: m.c(x[:, None]).mean((1, 2)),
+                c=nn.Conv2d(1, 2, (3, 5), padding="same"),
+            ),
             "it slides over a second dim",
         ),
         (
-            lambda: Does(lambda m, x: m.p(x[:, None]).mean((1, 2)), p=nn.MaxPool2d((1, 3), (2, 1), (0, 1))),
+            lambda: Does(
+                lambda m, x: m.p(x[:, None]).mean((1, 2)),
+                p=nn.MaxPool2d((1, 3), (2, 1), (0, 1)),
+            ),
             "it slides over a second dim",
         ),
         (lambda: Does(lambda m, x: x[:, :, ::2].mean(2)), "some are left out"),
         (lambda: torch.jit.script(nn.Sequential(conv(), nn.Flatten())), "TorchScript"),
     ],
 )
-def test_a_network_that_is_not_local_is_answered_in_full_and_says_so_once(module, reason):
+def test_a_network_that_is_not_local_is_answered_in_full_and_says_so_once(
+    module, reason
+):
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -436,44 +627,63 @@ def test_a_network_that_is_not_local_is_answered_in_full_and_says_so_once(module
         assert predictor.backgrounds_at_once(30) == 0
     assert predictor.backgrounds_at_once(30) == 0  # a second warning would be an error
     base = tokens(3, 30)
-    np.testing.assert_array_equal(predictor.edits(base).answers(base, np.arange(3)), predictor.predict(base))
+    np.testing.assert_array_equal(
+        predictor.edits(base).answers(base, np.arange(3)), predictor.predict(base)
+    )
     assert "not recomputed in part" in predictor.incremental_report()
     assert predictor.choices() == {}
 
 
 def test_a_deviation_is_warned_of_and_the_full_pass_used(monkeypatch):
-    predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41)
+    predictor = trusting(
+        headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41
+    )
     base = tokens(6, 41)
     session = predictor.edits(base)
     session.answers(base, np.arange(6))
     monkeypatch.setattr(Incremental, "_deviation", lambda *_: (2e-4, 1e-5))
     edited = written(base, 10, 17)
-    with pytest.warns(FallbackWarning, match=r"edits of 7 positions.*deviate by 2\.0e-04 sd"):
+    with pytest.warns(
+        FallbackWarning, match=r"edits of 7 positions.*deviate by 2\.0e-04 sd"
+    ):
         found = session.answers(edited, np.arange(6))
     full = cg.TorchPredictor(predictor.module, device="cpu").predict(edited)
     np.testing.assert_array_equal(found, full)
     assert predictor.choices()["41:8"] is False
-    np.testing.assert_array_equal(session.answers(edited, np.arange(6)), full)  # without a second warning
+    # without a second warning
+    np.testing.assert_array_equal(session.answers(edited, np.arange(6)), full)
     assert "deviation 2.0e-04 sd; full pass" in predictor.incremental_report()
 
 
 def test_a_control_that_deviates_is_not_used(monkeypatch):
-    predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41)
+    predictor = trusting(
+        headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41
+    )
     base = tokens(6, 41)
     monkeypatch.setattr(incremental_session, "deviation", lambda *tables: (1.0, 1e-5))
     with pytest.warns(FallbackWarning, match="control pass deviates"):
         found = predictor.edits(base).answers(base, np.arange(6))
-    said = "length 41: not recomputed in part: the control pass deviates by 1.0e+00 sd from the full pass"
+    said = (
+        "length 41: not recomputed in part: the control pass deviates by 1.0e+00 sd "
+        "from the full pass"
+    )
     assert predictor.incremental_report() == f"{said} (tolerated are 1.0e-05)"
     np.testing.assert_array_equal(found, predictor.predict(base))
     edited = written(base, 3, 5)
-    np.testing.assert_array_equal(predictor.edits(base).answers(edited, np.arange(6)), predictor.predict(edited))
+    np.testing.assert_array_equal(
+        predictor.edits(base).answers(edited, np.arange(6)), predictor.predict(edited)
+    )
 
 
 def test_wrong_arithmetic_is_found(monkeypatch):
     right = Window.touched
-    monkeypatch.setattr(Window, "touched", lambda self, span: right(self, (span[0] + 2, span[1] + 2)))
-    predictor = trusting(headed(BODIES["many channels"][1], **copy.deepcopy(BODIES["many channels"][0])), 41)
+    monkeypatch.setattr(
+        Window, "touched", lambda self, span: right(self, (span[0] + 2, span[1] + 2))
+    )
+    predictor = trusting(
+        headed(BODIES["many channels"][1], **copy.deepcopy(BODIES["many channels"][0])),
+        41,
+    )
     base = tokens(6, 41)
     edited = written(base, 10, 17)
     with pytest.warns(FallbackWarning, match="deviate by"):
@@ -484,10 +694,18 @@ def test_wrong_arithmetic_is_found(monkeypatch):
 def tower(length=300):
     """Return a network of narrow windows, so that short edits are little work."""
     torch.manual_seed(0)
-    return nn.Sequential(conv(c_out=40, k=7), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(40, 1)).eval()
+    return nn.Sequential(
+        conv(c_out=40, k=7),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+        nn.Linear(40, 1),
+    ).eval()
 
 
-@pytest.mark.parametrize(("width", "chosen"), [(1, True), (10, True), (100, True), (200, False)])
+@pytest.mark.parametrize(
+    ("width", "chosen"), [(1, True), (10, True), (100, True), (200, False)]
+)
 def test_it_is_chosen_where_little_is_recomputed(width, chosen):
     predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
     base = tokens(6, 300)
@@ -501,7 +719,9 @@ def test_it_is_chosen_where_little_is_recomputed(width, chosen):
     assert (tried.share <= 0.5) == chosen
     again = cg.TorchPredictor(predictor.module, incremental=True)
     again.choose(predictor.choices())
-    np.testing.assert_array_equal(again.edits(base).answers(edited, np.arange(6)), found)
+    np.testing.assert_array_equal(
+        again.edits(base).answers(edited, np.arange(6)), found
+    )
 
 
 def test_edits_of_half_a_width_are_not_compared_again(monkeypatch):
@@ -511,20 +731,27 @@ def test_edits_of_half_a_width_are_not_compared_again(monkeypatch):
     monkeypatch.setattr(
         Incremental,
         "_deviation",
-        lambda self, block, groups, *rest: compared.append(groups[0].widest) or measured(self, block, groups, *rest),
+        lambda self, block, groups, *rest: (
+            compared.append(groups[0].widest) or measured(self, block, groups, *rest)
+        ),
     )
     session = predictor.edits(base)
     for width in (20, 12, 8):
         edited = written(base, 50, 50 + width)
         np.testing.assert_allclose(
-            session.answers(edited, np.arange(6)), predictor.predict(edited), rtol=1e-5, atol=1e-7
+            session.answers(edited, np.arange(6)),
+            predictor.predict(edited),
+            rtol=1e-5,
+            atol=1e-7,
         )
     assert compared == [20, 8]  # 12 is more than half of 20, 8 is less
     assert predictor.choices() == {"300:24": True, "300:12": True, "300:8": True}
 
 
 def test_a_control_of_one_sequence_is_measured_by_the_spread_of_several():
-    """The control and the full pass of one sequence differ by rounding alone, which is no unit of its own."""
+    """The control and the full pass of one sequence differ by rounding alone, which is
+    no unit of its own.
+    """
     for seed in range(5):
         predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
         base = tokens(1, 300, seed)
@@ -538,20 +765,37 @@ def test_a_control_of_one_sequence_is_measured_by_the_spread_of_several():
 @pytest.mark.parametrize(
     ("mixing", "read"),
     [
-        (lambda: nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, batch_first=True), lambda h: h),
-        (lambda: nn.LSTM(64, 32, batch_first=True, bidirectional=True), operator.itemgetter(0)),
+        (
+            lambda: nn.TransformerEncoderLayer(
+                64, 4, 128, dropout=0.0, batch_first=True
+            ),
+            lambda h: h,
+        ),
+        (
+            lambda: nn.LSTM(64, 32, batch_first=True, bidirectional=True),
+            operator.itemgetter(0),
+        ),
         (lambda: nn.GRU(64, 64, batch_first=True), operator.itemgetter(0)),
     ],
 )
 def test_layers_that_mix_positions_count_among_the_multiplications(mixing, read):
-    """Layers that torch runs as one operation take most of these passes, which narrow edits do not shorten."""
+    """Layers that torch runs as one operation take most of these passes, which narrow
+    edits do not shorten.
+    """
 
     def body(m, x):
         return m.head(read(m.mix(m.pool(m.a(x).relu()).transpose(1, 2))).mean(1))
 
     torch.manual_seed(0)
-    parts = {"a": conv(c_out=64, k=11), "pool": nn.MaxPool1d(4), "mix": mixing(), "head": nn.Linear(64, 1)}
-    predictor = cg.TorchPredictor(Does(body, **parts).eval(), incremental=True, device="cpu")
+    parts = {
+        "a": conv(c_out=64, k=11),
+        "pool": nn.MaxPool1d(4),
+        "mix": mixing(),
+        "head": nn.Linear(64, 1),
+    }
+    predictor = cg.TorchPredictor(
+        Does(body, **parts).eval(), incremental=True, device="cpu"
+    )
     before = torch.backends.mha.get_fastpath_enabled()
     base = tokens(3, 200)
     edited = written(base, 90, 91)
@@ -576,7 +820,12 @@ def one_thread():
 def test_the_report_times_the_edits_that_were_asked_for():
     torch.manual_seed(0)
     net = nn.Sequential(
-        conv(c_out=64, k=9), nn.ReLU(), conv(64, 64, 9), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten()
+        conv(c_out=64, k=9),
+        nn.ReLU(),
+        conv(64, 64, 9),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
     )
     predictor = cg.TorchPredictor(net.eval(), incremental=True, device="cpu")
     base = tokens(4, 3_000)
@@ -588,32 +837,56 @@ def test_the_report_times_the_edits_that_were_asked_for():
     assert tried.share < 0.02
     assert tried.edits == 8
     assert tried.speed > 0  # how large it is depends on what else runs
-    assert f"{1 / tried.speed:.3f} of a full pass's time (8 edits)" in predictor.incremental_report()
+    assert (
+        f"{1 / tried.speed:.3f} of a full pass's time (8 edits)"
+        in predictor.incremental_report()
+    )
     assert "; 8 edits and 4 control passes took " in predictor.incremental_report()
-    compared, in_full = predictor._partial.compared_spent[3_000].seconds, predictor._partial._seconds_in_full(3_000)
+    compared, in_full = (
+        predictor._partial.compared_spent[3_000].seconds,
+        predictor._partial._seconds_in_full(3_000),
+    )
     assert compared > 0
-    said = f"full passes, comparisons with full passes another {compared / (8 * in_full):.3f}"
+    said = (
+        "full passes, comparisons with full passes another "
+        f"{compared / (8 * in_full):.3f}"
+    )
     assert said in predictor.incremental_report()
 
 
 def test_widths_are_decided_alike_in_memory_in_a_store_and_by_another_process(tmp_path):
     rng = np.random.default_rng(0)
     widths = [8] * 20 + [3, 30, 100] * 10
-    spans = [(start, start + width) for width in widths for start in [int(rng.integers(0, 300 - width))]]
+    spans = [
+        (start, start + width)
+        for width in widths
+        for start in [int(rng.integers(0, 300 - width))]
+    ]
     parents = ["".join(rng.choice(list("ACGT"), 300)) for _ in spans]
-    arms = {"untreated": cg.Untreated(), "ablated": cg.design.AblateEach(spans, fill="uniform")}
+    arms = {
+        "untreated": cg.Untreated(),
+        "ablated": cg.design.AblateEach(spans, fill="uniform"),
+    }
     design = cg.Design(null=cg.Genomic(of=parents), arms=arms, n_units=len(spans))
     net = tower()
 
     def run(**options):
-        predictor = cg.predict.PredictorFactory(lambda: cg.TorchPredictor(net, device="cpu", incremental=True))
-        return cg.run(design, predictor, rng=3, progress=False, **options)["outcome"].values, predictor
+        predictor = cg.predict.PredictorFactory(
+            lambda: cg.TorchPredictor(net, device="cpu", incremental=True)
+        )
+        return cg.run(design, predictor, rng=3, progress=False, **options)[
+            "outcome"
+        ].values, predictor
 
     (here, predictor), (stored, _) = run(), run(store=tmp_path / "trial.zarr")
-    assert {"300:3", "300:8", "300:32"} <= {key for key, chosen in predictor.choices().items() if chosen}
+    assert {"300:3", "300:8", "300:32"} <= {
+        key for key, chosen in predictor.choices().items() if chosen
+    }
     np.testing.assert_array_equal(stored, here)
     other = pickle.loads(pickle.dumps(predictor.made))
-    np.testing.assert_array_equal(cg.run(design, other, rng=3, progress=False)["outcome"].values, here)
+    np.testing.assert_array_equal(
+        cg.run(design, other, rng=3, progress=False)["outcome"].values, here
+    )
 
 
 def test_rows_are_asked_for_where_they_are():
@@ -633,8 +906,14 @@ def test_a_predictor_travels_with_its_choices():
     found = predictor.edits(base).answers(edited, np.arange(5))
     opened = pickle.loads(pickle.dumps(predictor))
     assert opened.choices() == predictor.choices()
-    assert opened.fingerprint == predictor.fingerprint != cg.TorchPredictor(network).fingerprint
-    np.testing.assert_array_equal(opened.edits(base).answers(edited, np.arange(5)), found)
+    assert (
+        opened.fingerprint
+        == predictor.fingerprint
+        != cg.TorchPredictor(network).fingerprint
+    )
+    np.testing.assert_array_equal(
+        opened.edits(base).answers(edited, np.arange(5)), found
+    )
     assert cg.TorchPredictor(network).choices() == {}
     assert cg.TorchPredictor(network).incremental_report() == "incremental=False"
 
@@ -663,19 +942,29 @@ class Switched(nn.Module):
 
 CHANGES = {
     "weights through .data": lambda net: net.body.weight.data[0].zero_(),
-    "filters exchanged": lambda net: net.body.weight.data.copy_(net.body.weight.data.flip(0)),
+    "filters exchanged": lambda net: net.body.weight.data.copy_(
+        net.body.weight.data.flip(0)
+    ),
     "bias of the head": lambda net: net.head.bias.data.add_(1),
     "an attribute": lambda net: setattr(net, "gain", 3.0),
     "a layer without weights": lambda net: setattr(net, "act", nn.GELU()),
     "a layer's setting": lambda net: setattr(net.body, "dilation", (2,)),
-    "the forward pass": lambda net: setattr(net, "forward", lambda x: Switched.forward(net, x) * 2),
-    "a hook": lambda net: net.body.register_forward_hook(lambda part, given, made: made * 2),
-    "a hook on the whole": lambda net: net.register_forward_hook(lambda part, given, made: made * 2),
+    "the forward pass": lambda net: setattr(
+        net, "forward", lambda x: Switched.forward(net, x) * 2
+    ),
+    "a hook": lambda net: net.body.register_forward_hook(
+        lambda part, given, made: made * 2
+    ),
+    "a hook on the whole": lambda net: net.register_forward_hook(
+        lambda part, given, made: made * 2
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.filterwarnings("ignore:incremental=True. edits are predicted by full passes")
+@pytest.mark.filterwarnings(
+    "ignore:incremental=True. edits are predicted by full passes"
+)
 def test_a_network_that_is_changed_is_read_again(name):
     torch.manual_seed(0)
     net = Switched().double().eval()
@@ -692,7 +981,9 @@ def test_a_network_that_is_changed_is_read_again(name):
 
 
 def test_a_network_that_is_not_changed_is_read_once():
-    predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41)
+    predictor = trusting(
+        headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41
+    )
     runners = [predictor.edits(tokens(6, 41))._runner for _ in range(2)]
     assert runners[0] is runners[1]
 
@@ -703,7 +994,9 @@ def test_the_control_of_every_session_is_compared(monkeypatch):
     base = tokens(6, 41)
     edited = written(base, 20, 26)
     predictor.edits(base).answers(edited, np.arange(6))
-    monkeypatch.setattr(incremental_session.NetworkSnapshot, "is_still", lambda self, module: True)
+    monkeypatch.setattr(
+        incremental_session.NetworkSnapshot, "is_still", lambda self, module: True
+    )
     net.body.layers[0].weight.data.mul_(2)
     with pytest.warns(FallbackWarning, match="the control pass deviates"):
         found = predictor.edits(base).answers(edited, np.arange(6))
@@ -712,7 +1005,9 @@ def test_the_control_of_every_session_is_compared(monkeypatch):
 
 def test_a_session_of_one_unit_is_measured_by_the_spread_of_the_first():
     torch.manual_seed(0)
-    net = nn.Sequential(conv(c_out=40, padding=2), nn.ReLU(), nn.Flatten(), nn.Linear(40 * 41, 1)).eval()
+    net = nn.Sequential(
+        conv(c_out=40, padding=2), nn.ReLU(), nn.Flatten(), nn.Linear(40 * 41, 1)
+    ).eval()
     predictor = trusting(net, 41)
     base = tokens(64, 41)
     predictor.edits(base).answers(written(base, 20, 26), np.arange(64))
@@ -722,7 +1017,10 @@ def test_a_session_of_one_unit_is_measured_by_the_spread_of_the_first():
 
 
 def test_few_narrow_edits_are_widened_and_few_of_a_phase_share_a_window():
-    starts, stops = np.array([10, 11, 12, 13, 14, 15, 16, 17, 4]), np.array([20, 21, 22, 23, 24, 25, 26, 27, 5])
+    starts, stops = (
+        np.array([10, 11, 12, 13, 14, 15, 16, 17, 4]),
+        np.array([20, 21, 22, 23, 24, 25, 26, 27, 5]),
+    )
     (group,) = grouped(starts, stops, period=1)
     assert (group.widest, group.width, len(group.places)) == (10, 10, 9)
     even, odd = grouped(starts[:8], stops[:8], period=4, step=lambda width: 2)
@@ -739,9 +1037,16 @@ def test_a_trial_asks_for_all_arms_of_its_units_at_once_and_for_few_before(monke
         return right(self, edited, rows)
 
     monkeypatch.setattr(incremental_session.IncrementalSession, "answers", counted)
-    arms = {"untreated": cg.Untreated()} | {f"{at}{base}": cg.Embed(base, at=at) for at in range(40) for base in "ACGT"}
+    arms = {"untreated": cg.Untreated()} | {
+        f"{at}{base}": cg.Embed(base, at=at) for at in range(40) for base in "ACGT"
+    }
     design = cg.Design(null=cg.Uniform(length=300), arms=arms, n_units=6)
-    cg.run(design, cg.TorchPredictor(tower(), incremental=True, device="cpu"), rng=0, progress=False)
+    cg.run(
+        design,
+        cg.TorchPredictor(tower(), incremental=True, device="cpu"),
+        rng=0,
+        progress=False,
+    )
     assert asked[-1] == 6 * 121  # each letter is the unit's own in one arm of four
     assert sum(asked[:-1]) <= 16
 
@@ -756,7 +1061,9 @@ def test_full_passes_that_round_more_are_compared_with_float64(monkeypatch):
     predictor.edits(base).answers(edited, np.arange(6))
     (tried,) = predictor._partial.tried()
     assert 0 < tried.deviation <= tried.tolerated < 1e-4
-    monkeypatch.setattr(Incremental, "_in_float64", lambda self, letters: self.full(letters).numpy())
+    monkeypatch.setattr(
+        Incremental, "_in_float64", lambda self, letters: self.full(letters).numpy()
+    )
     predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
     with pytest.warns(FallbackWarning, match="edits of 10 positions"):
         found = predictor.edits(base).answers(edited, np.arange(6))
@@ -778,22 +1085,49 @@ def test_branches_of_several_strides_are_edited_place_by_place():
 def test_a_trial_has_the_same_outcomes():
     torch.manual_seed(0)
     network = settled(
-        nn.Sequential(conv(c_out=32, k=7), nn.ReLU(), nn.MaxPool1d(3), nn.Flatten(), nn.Linear(32 * 31, 2))
+        nn.Sequential(
+            conv(c_out=32, k=7),
+            nn.ReLU(),
+            nn.MaxPool1d(3),
+            nn.Flatten(),
+            nn.Linear(32 * 31, 2),
+        )
     )
-    arms = {"untreated": cg.Untreated(), "word": cg.Embed("GATTACA", at=40), "placebo": cg.Placebo("GATTACA", at=40)}
+    arms = {
+        "untreated": cg.Untreated(),
+        "word": cg.Embed("GATTACA", at=40),
+        "placebo": cg.Placebo("GATTACA", at=40),
+    }
     design = cg.Design(null=cg.Uniform(length=100), arms=arms, n_units=300)
     plain, ours = (
-        cg.run(design, cg.TorchPredictor(network, incremental=choice, device="cpu"), rng=4, progress=False)
+        cg.run(
+            design,
+            cg.TorchPredictor(network, incremental=choice, device="cpu"),
+            rng=4,
+            progress=False,
+        )
         for choice in (False, True)
     )
     np.testing.assert_allclose(ours["outcome"], plain["outcome"], atol=1e-12)
 
 
 def in_place(act, bias, length=200):
-    """Return a network whose last layer works in place, and is rarely met below zero."""
+    """Return a network whose last layer works in place, and is rarely met below
+    zero.
+    """
     torch.manual_seed(0)
-    net = nn.Sequential(conv(c_out=16, padding=2), nn.ReLU(), nn.Flatten(), nn.Linear(16 * length, 1), act).double()
-    z = net[:-1](functional.one_hot(torch.from_numpy(tokens(500, length)).long(), 4).double().transpose(1, 2))
+    net = nn.Sequential(
+        conv(c_out=16, padding=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16 * length, 1),
+        act,
+    ).double()
+    z = net[:-1](
+        functional.one_hot(torch.from_numpy(tokens(500, length)).long(), 4)
+        .double()
+        .transpose(1, 2)
+    )
     net[3].weight.data.div_(z.std().detach())
     net[3].bias.data.fill_(bias - float(z.mean().detach() / z.std().detach()))
     return net.eval()
@@ -805,7 +1139,11 @@ def test_a_layer_that_works_in_place_leaves_the_control_alone():
     session = predictor.edits(base)
     for start in (100, 20, 100):
         edited = written(base, start, start + 7, start)
-        np.testing.assert_allclose(session.answers(edited, np.arange(250)), predictor.predict(edited), atol=1e-9)
+        np.testing.assert_allclose(
+            session.answers(edited, np.arange(250)),
+            predictor.predict(edited),
+            atol=1e-9,
+        )
     assert (predictor.predict(base) == 0).any()
     assert predictor.choices()["200:8"]
 
@@ -815,13 +1153,22 @@ def test_a_block_of_one_unit_is_not_handed_out_itself():
         return m.head(functional.rrelu_(m.b(m.a(x).relu()).transpose(1, 2)).flatten(1))
 
     torch.manual_seed(0)
-    net = settled(Does(body, a=conv(padding=2), b=conv(6, 6, 3, padding=1), head=nn.Linear(6 * 41, 1)))
+    net = settled(
+        Does(
+            body,
+            a=conv(padding=2),
+            b=conv(6, 6, 3, padding=1),
+            head=nn.Linear(6 * 41, 1),
+        )
+    )
     predictor = trusting(net, 41)
     base = tokens(1, 41)
     session = predictor.edits(base)
     for start in (20, 3, 30):
         edited = written(base, start, start + 3, start)
-        np.testing.assert_allclose(session.answers(edited, np.arange(1)), predictor.predict(edited), atol=1e-10)
+        np.testing.assert_allclose(
+            session.answers(edited, np.arange(1)), predictor.predict(edited), atol=1e-10
+        )
     assert "in full from 'rrelu_'" in predictor.incremental_report()
 
 
@@ -829,18 +1176,27 @@ def test_a_block_of_one_unit_is_not_handed_out_itself():
     "body",
     [
         lambda m, x: (lambda h: (h.mul_(2), m.head(h.mean(2)))[1])(m.a(x)),
-        lambda m, x: (lambda h: (functional.threshold_(h.transpose(1, 2), 5, 5), m.head(h.mean(2)))[1])(m.a(x)),
+        lambda m, x: (
+            lambda h: (
+                functional.threshold_(h.transpose(1, 2), 5, 5),
+                m.head(h.mean(2)),
+            )[1]
+        )(m.a(x)),
         lambda m, x: (lambda h: m.head((h.sum(2), m.act(h), h.mean(2))[2]))(m.a(x)),
     ],
 )
 def test_what_is_written_into_and_used_again_is_answered_in_full(body):
     torch.manual_seed(0)
-    net = settled(Does(body, a=conv(padding=2), head=nn.Linear(6, 1), act=nn.ReLU(inplace=True)))
+    net = settled(
+        Does(body, a=conv(padding=2), head=nn.Linear(6, 1), act=nn.ReLU(inplace=True))
+    )
     predictor = trusting(net, 41)
     base = tokens(4, 41)
     with pytest.warns(FallbackWarning, match="writes into a tensor that is used again"):
         assert predictor.backgrounds_at_once(41) == 0
-    np.testing.assert_array_equal(predictor.edits(base).answers(base, np.arange(4)), predictor.predict(base))
+    np.testing.assert_array_equal(
+        predictor.edits(base).answers(base, np.arange(4)), predictor.predict(base)
+    )
 
 
 def test_what_is_written_into_and_not_used_again_is_recomputed_in_part():
@@ -849,23 +1205,40 @@ def test_what_is_written_into_and_not_used_again_is_recomputed_in_part():
         return m.head(m.act(h.exp().cumsum(2)).mean(2) + h.mean(2))
 
     torch.manual_seed(0)
-    predictor = trusting(settled(Does(body, a=conv(), head=nn.Linear(6, 1), act=nn.ELU(inplace=True))), 41)
+    predictor = trusting(
+        settled(Does(body, a=conv(), head=nn.Linear(6, 1), act=nn.ELU(inplace=True))),
+        41,
+    )
     assert largest_deviation(predictor, 41, borders(41)) < 1e-11
 
 
 def test_a_normalization_of_several_dims_is_done_in_full():
     def body(m, x):
-        return m.head(m.n(m.a(x).transpose(1, 2).unflatten(2, (2, 4))).relu().flatten(2).mean(1))
+        return m.head(
+            m.n(m.a(x).transpose(1, 2).unflatten(2, (2, 4))).relu().flatten(2).mean(1)
+        )
 
     torch.manual_seed(0)
-    predictor = trusting(settled(Does(body, a=conv(c_out=8), n=nn.LayerNorm([2, 4]), head=nn.Linear(8, 1))), 41)
+    predictor = trusting(
+        settled(
+            Does(body, a=conv(c_out=8), n=nn.LayerNorm([2, 4]), head=nn.Linear(8, 1))
+        ),
+        41,
+    )
     assert largest_deviation(predictor, 41, borders(41)) < 1e-11
-    assert "'n' (LayerNorm): it normalizes over several dims" in predictor.incremental_report()
+    assert (
+        "'n' (LayerNorm): it normalizes over several dims"
+        in predictor.incremental_report()
+    )
 
 
 def test_a_parameter_of_the_networks_own_is_a_constant():
     torch.manual_seed(0)
-    net = Does(lambda m, x: m.head((m.a(x) * m.gain).relu().mean(2)), a=conv(), head=nn.Linear(6, 1))
+    net = Does(
+        lambda m, x: m.head((m.a(x) * m.gain).relu().mean(2)),
+        a=conv(),
+        head=nn.Linear(6, 1),
+    )
     net.gain = nn.Parameter(torch.rand(6, 1))
     predictor = trusting(settled(net), 41)
     assert largest_deviation(predictor, 41, borders(41)) < 1e-11
@@ -873,9 +1246,17 @@ def test_a_parameter_of_the_networks_own_is_a_constant():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not SHARED.exists(), reason="the real networks are not beside the repository")
+@pytest.mark.skipif(
+    not SHARED.exists(), reason="the real networks are not beside the repository"
+)
 @pytest.mark.parametrize(
-    ("name", "length"), [("deepstarr", 249), ("deepstarr_flex", 249), ("explainn_tf", 200), ("gabpa_chip", 200)]
+    ("name", "length"),
+    [
+        ("deepstarr", 249),
+        ("deepstarr_flex", 249),
+        ("explainn_tf", 200),
+        ("gabpa_chip", 200),
+    ],
 )
 def test_real_networks(name, length):
     folder = SHARED / "data" / "models" / name
@@ -884,7 +1265,14 @@ def test_real_networks(name, length):
     spec.loader.exec_module(arch)
     predictor = trusting(arch.load(folder / "model.safetensors"), length)
     middle = length // 2
-    spans = [(middle, middle + 10), (0, 8), (length - 8, length), (middle, middle + 1), (20, 80), (0, length)]
+    spans = [
+        (middle, middle + 10),
+        (0, 8),
+        (length - 8, length),
+        (middle, middle + 1),
+        (20, 80),
+        (0, length),
+    ]
     assert largest_deviation(predictor, length, spans, n=100) < 1e-5
     assert all(predictor.choices().values())
 
@@ -896,13 +1284,18 @@ def test_spans_and_groups():
     edited[1, 4:9] = 1
     edited[3, 19] = 2
     starts, stops = changed_spans(base, edited, np.repeat(np.arange(4), 2))
-    assert (starts.tolist(), stops.tolist()) == ([3, 4, -1, 19, -1, -1, -1, -1], [9, 9, -1, 20, -1, -1, -1, -1])
+    assert (starts.tolist(), stops.tolist()) == (
+        [3, 4, -1, 19, -1, -1, -1, -1],
+        [9, 9, -1, 20, -1, -1, -1, -1],
+    )
     rng = np.random.default_rng(0)
     starts = rng.integers(0, 90, 200)
     stops = starts + rng.integers(1, 11, 200)
     for period, step in ((0, 1), (1, 1), (8, 1), (8, 4)):
         groups = grouped(starts, stops, period=period, step=lambda _, step=step: step)
-        assert sorted(np.concatenate([group.places for group in groups]).tolist()) == list(range(200))
+        assert sorted(
+            np.concatenate([group.places for group in groups]).tolist()
+        ) == list(range(200))
         for _, width, places, firsts in groups:
             assert (starts[places] >= firsts).all()
             assert (firsts >= 0).all()
@@ -911,14 +1304,26 @@ def test_spans_and_groups():
 
 
 def test_words_that_agree_with_their_background_by_chance_start_where_the_others_do():
-    starts, stops = np.array([40, 40, 41, 40, 42, 90, 94]), np.array([50, 50, 50, 48, 49, 91, 95])
+    starts, stops = (
+        np.array([40, 40, 41, 40, 42, 90, 94]),
+        np.array([50, 50, 50, 48, 49, 91, 95]),
+    )
     (words, single) = grouped(starts, stops, period=4)
-    assert (words.width, words.places.tolist(), words.starts.tolist()) == (10, [0, 1, 2, 3, 4], [40] * 5)
-    assert (single.width, single.places.tolist(), single.starts.tolist()) == (1, [5, 6], [90, 94])
+    assert (words.width, words.places.tolist(), words.starts.tolist()) == (
+        10,
+        [0, 1, 2, 3, 4],
+        [40] * 5,
+    )
+    assert (single.width, single.places.tolist(), single.starts.tolist()) == (
+        1,
+        [5, 6],
+        [90, 94],
+    )
 
 
 @pytest.mark.parametrize(
-    ("kernel", "stride", "dilation", "pad"), [(3, 1, 1, 1), (4, 2, 3, 2), (2, 5, 1, 0), (7, 3, 2, 6)]
+    ("kernel", "stride", "dilation", "pad"),
+    [(3, 1, 1, 1), (4, 2, 3, 2), (2, 5, 1, 0), (7, 3, 2, 6)],
 )
 def test_reach_is_what_a_convolution_does(kernel, stride, dilation, pad):
     ones = torch.ones(1, 1, kernel, dtype=torch.float64)
@@ -927,7 +1332,9 @@ def test_reach_is_what_a_convolution_does(kernel, stride, dilation, pad):
     for start, stop in [(0, 1), (0, 3), (14, 15), (10, 20), (29, 30), (0, 30)]:
         x = torch.zeros(1, 1, 30, dtype=torch.float64)
         x[..., start:stop] = 1
-        out = functional.conv1d(x, ones, stride=stride, dilation=dilation, padding=pad)[0, 0]
+        out = functional.conv1d(x, ones, stride=stride, dilation=dilation, padding=pad)[
+            0, 0
+        ]
         assert len(out) == n_out
         hit = out.nonzero().flatten().tolist()
         touched = clipped(window.touched((start, stop)), (0, n_out))
@@ -941,11 +1348,18 @@ def test_reach_is_what_a_convolution_does(kernel, stride, dilation, pad):
 def test_a_constant_output_is_measured_by_its_magnitude():
     full = np.full((4, 1), 5.0)
     assert deviation(full + 1e-3, full, full) == (pytest.approx(2e-4), 1e-5)
-    assert deviation(full.astype(np.float32), full.astype(np.float32), full.astype(np.float32))[0] == 0
+    assert (
+        deviation(
+            full.astype(np.float32), full.astype(np.float32), full.astype(np.float32)
+        )[0]
+        == 0
+    )
 
 
 def test_without_memory_for_control_passes_edits_take_full_passes(monkeypatch):
-    predictor = trusting(headed(BODIES["max pool"][1], **copy.deepcopy(BODIES["max pool"][0])), 41)
+    predictor = trusting(
+        headed(BODIES["max pool"][1], **copy.deepcopy(BODIES["max pool"][0])), 41
+    )
     base = tokens(6, 41)
     edited = written(base, 20, 26)
     session = predictor.edits(base)
@@ -957,14 +1371,21 @@ def test_without_memory_for_control_passes_edits_take_full_passes(monkeypatch):
     with pytest.warns(FallbackWarning, match="out of memory on cpu.*full passes"):
         answers = session.answers(edited, np.arange(6))
     np.testing.assert_array_equal(answers, predictor.predict(edited))
-    np.testing.assert_array_equal(session.answers(base, np.arange(6)), predictor.predict(base))  # without a second word
+    # without a second word
+    np.testing.assert_array_equal(
+        session.answers(base, np.arange(6)), predictor.predict(base)
+    )
     with pytest.warns(FallbackWarning, match="does not fit into the memory of cpu"):
         assert predictor.backgrounds_at_once(41) == 0
-    np.testing.assert_array_equal(predictor.edits(base).answers(edited, np.arange(6)), answers)
+    np.testing.assert_array_equal(
+        predictor.edits(base).answers(edited, np.arange(6)), answers
+    )
 
 
 def greedy(most, error):
-    """Return a network that has memory for so many sequences behind its convolution, and how many it was given."""
+    """Return a network that has memory for so many sequences behind its convolution,
+    and how many it was given.
+    """
     sizes = []
 
     class Greedy(nn.RReLU):
@@ -974,12 +1395,17 @@ def greedy(most, error):
                 raise error
             return x
 
-    Greedy.__module__ = "torch.nn.modules.activation"  # torch.fx looks into layers of torch no further
+    # torch.fx looks into layers of torch no further
+    Greedy.__module__ = "torch.nn.modules.activation"
     torch.manual_seed(0)
-    return nn.Sequential(conv(padding=2), Greedy(), nn.Flatten(), nn.Linear(6 * 41, 1)).double().eval(), sizes
+    return nn.Sequential(
+        conv(padding=2), Greedy(), nn.Flatten(), nn.Linear(6 * 41, 1)
+    ).double().eval(), sizes
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()]
+)
 @pytest.mark.parametrize("batch_size", [32, "auto"])
 def test_full_passes_of_a_session_are_halved(error, batch_size):
     net, sizes = greedy(5, error)
@@ -1002,7 +1428,10 @@ def test_not_even_one_sequence():
     base = tokens(4, 41)
     with (
         pytest.warns(FallbackWarning, match="OutOfMemoryError"),
-        pytest.raises(PredictorError, match="one sequence of length 41 does not fit into the memory of cpu; take"),
+        pytest.raises(
+            PredictorError,
+            match="one sequence of length 41 does not fit into the memory of cpu; take",
+        ),
     ):
         predictor.edits(base).answers(base, np.arange(4))
 
@@ -1047,11 +1476,16 @@ def held_by(module):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("where", ["attribute", "container", "class", "global", "before it fails"])
+@pytest.mark.parametrize(
+    "where", ["attribute", "container", "class", "global", "before it fails"]
+)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")
 @pytest.mark.parametrize("incremental", [False, True])
-def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(where, incremental, monkeypatch):
-    # what is kept is part of each fingerprint: of this trial's batches only, and of small ones
+def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(
+    where, incremental, monkeypatch
+):
+    # what is kept is part of each fingerprint: of this trial's batches only, and of
+    # small ones
     monkeypatch.setattr(Keeping, "of_all", None)
     monkeypatch.setattr(Keeping, "kept_of_all", [])
     monkeypatch.setitem(globals(), "LAST", None)
@@ -1060,13 +1494,21 @@ def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(where, 
     network = Keeping(where).double().eval()
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAA", at=12)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=12)
-    predictor = cg.TorchPredictor(network, incremental=incremental, device="cpu", batch_size=16)
+    predictor = cg.TorchPredictor(
+        network, incremental=incremental, device="cpu", batch_size=16
+    )
     cg.check(design, predictor)
     found = cg.run(design, predictor, rng=0)["outcome"].values
     assert not any(isinstance(value, torch.fx.Proxy) for value in held_by(network))
     plain = Keeping("attribute").double().eval()
     plain.load_state_dict(network.state_dict())
-    full = cg.run(design, cg.FunctionPredictor(lambda x: plain(torch.as_tensor(x).double()).detach().numpy()), rng=0)
+    full = cg.run(
+        design,
+        cg.FunctionPredictor(
+            lambda x: plain(torch.as_tensor(x).double()).detach().numpy()
+        ),
+        rng=0,
+    )
     np.testing.assert_allclose(found, full["outcome"].values, atol=1e-12)
 
 

@@ -1,4 +1,6 @@
-"""The verb infer: labels, doors, degenerate and bad input, and what the exact engine says through it."""
+"""The verb infer: labels, doors, degenerate and bad input, and what the exact engine
+says through it.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,23 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.analysis_values import Prior
-from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, PriorConflictWarning, RandomnessError
+from causalgia.errors import (
+    CausalgiaError,
+    InferenceError,
+    OutcomesError,
+    PriorConflictWarning,
+    RandomnessError,
+)
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior._infer import _check_magnitude, _law_note
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, noises_of, spiked_noise
-from causalgia.posterior.labeled_data import family_data, result_coordinates, shared_patterns
+from causalgia.posterior.labeled_data import (
+    family_data,
+    result_coordinates,
+    shared_patterns,
+)
 from causalgia.posterior.model_checks import (
     _is_skewed,
     _mean_variance,
@@ -34,7 +46,12 @@ from causalgia.posterior.model_checks import (
     why_no_posterior,
 )
 from causalgia.posterior.normal import normal
-from causalgia.posterior.posterior_tree import as_tree, convergence_failures, import_quietly, tree_datasets
+from causalgia.posterior.posterior_tree import (
+    as_tree,
+    convergence_failures,
+    import_quietly,
+    tree_datasets,
+)
 from causalgia.verdicts import decide
 
 LAWS = ["spike_and_slab", "student_t", "normal"]
@@ -49,13 +66,17 @@ PRIORS = {
 
 
 def schools(**coords: Any) -> xr.Dataset:
-    return from_effects(SCHOOLS["y"], se=SCHOOLS["sigma"], names=[f"s{i}" for i in range(8)]).assign_coords(coords)
+    return from_effects(
+        SCHOOLS["y"], se=SCHOOLS["sigma"], names=[f"s{i}" for i in range(8)]
+    ).assign_coords(coords)
 
 
 def crossover(n: int = 60, k: int = 4, seed: int = 0, **sizes: int) -> xr.Dataset:
     generator = np.random.default_rng(seed)
     dims = ("unit", "contrast", "task", *sizes)
-    ice = generator.normal(size=(n, k, 2, *sizes.values())) + generator.normal(size=(n, 1, 1, *([1] * len(sizes))))
+    ice = generator.normal(size=(n, k, 2, *sizes.values())) + generator.normal(
+        size=(n, 1, 1, *([1] * len(sizes)))
+    )
     ice += np.arange(k).reshape(1, k, *[1] * (len(dims) - 2))
     coords = {"contrast": [f"c{i}" for i in range(k)], "task": ["K562", "HepG2"]}
     return xr.Dataset({"ice": (dims, ice)}, coords=coords)
@@ -83,7 +104,9 @@ def test_eight_schools_as_in_r(prior: str) -> None:
     draws = posterior["posterior"]
     for name in ("mu", "tau"):
         values, truth = draws[name].to_numpy().ravel(), EXPECTED[prior][name]
-        assert abs(values.mean() - truth["mean"]) < 4 * truth["sd"] / np.sqrt(values.size)
+        assert abs(values.mean() - truth["mean"]) < 4 * truth["sd"] / np.sqrt(
+            values.size
+        )
     assert draws["ace"].dims == ("chain", "draw", "contrast", "task")
     assert dict(draws.sizes) == {"chain": 4, "draw": 1000, "contrast": 8, "task": 1}
 
@@ -92,15 +115,26 @@ def test_eight_schools_as_in_r(prior: str) -> None:
 def test_draws_agree_with_the_moments(law: Any) -> None:
     generator = np.random.default_rng(5)
     effect = np.where(np.arange(80) < 8, 3.0, 0.0) + 0.5 * generator.normal(size=80)
-    posterior = infer(from_effects(effect, se=np.full(80, 0.5)), law=law, n_draws=8_000, rng=2)
-    ace, moments = posterior["posterior"]["ace"].to_numpy().reshape(-1, 80), posterior["moments"]
-    z = (ace.mean(axis=0) - moments["mean"].to_numpy()[:, 0]) / (moments["sd"].to_numpy()[:, 0] / np.sqrt(8_000))
+    posterior = infer(
+        from_effects(effect, se=np.full(80, 0.5)), law=law, n_draws=8_000, rng=2
+    )
+    ace, moments = (
+        posterior["posterior"]["ace"].to_numpy().reshape(-1, 80),
+        posterior["moments"],
+    )
+    z = (ace.mean(axis=0) - moments["mean"].to_numpy()[:, 0]) / (
+        moments["sd"].to_numpy()[:, 0] / np.sqrt(8_000)
+    )
     assert np.abs(z).max() < 4.5
-    np.testing.assert_allclose((ace == 0).mean(axis=0), moments["lfdr"].to_numpy()[:, 0], atol=0.025)
+    np.testing.assert_allclose(
+        (ace == 0).mean(axis=0), moments["lfdr"].to_numpy()[:, 0], atol=0.025
+    )
 
 
 def test_draws_follow_from_the_seed_alone() -> None:
-    first, again, other = (infer(schools(), law="normal", rng=rng)["posterior"]["ace"] for rng in (3, 3, 4))
+    first, again, other = (
+        infer(schools(), law="normal", rng=rng)["posterior"]["ace"] for rng in (3, 3, 4)
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     with pytest.raises(RandomnessError, match="rng"):
@@ -110,7 +144,12 @@ def test_draws_follow_from_the_seed_alone() -> None:
 
 
 def test_draws_are_rounded_up_to_four_chains() -> None:
-    assert dict(infer(schools(), law="normal", n_draws=10, rng=0)["posterior"].sizes)["draw"] == 3
+    assert (
+        dict(infer(schools(), law="normal", n_draws=10, rng=0)["posterior"].sizes)[
+            "draw"
+        ]
+        == 3
+    )
 
 
 def test_the_tree_names_what_it_is_about() -> None:
@@ -125,10 +164,18 @@ def test_the_tree_names_what_it_is_about() -> None:
     )
     assert json.loads(attrs["prior"])["tau_scale"] == 5
     assert posterior["posterior"]["word"].dims == ("contrast",)
-    np.testing.assert_array_equal(posterior["observed_data"]["effect"].to_numpy()[:, 0], SCHOOLS["y"])
-    np.testing.assert_array_equal(posterior["constant_data"]["se"].to_numpy()[:, 0], SCHOOLS["sigma"])
+    np.testing.assert_array_equal(
+        posterior["observed_data"]["effect"].to_numpy()[:, 0], SCHOOLS["y"]
+    )
+    np.testing.assert_array_equal(
+        posterior["constant_data"]["se"].to_numpy()[:, 0], SCHOOLS["sigma"]
+    )
     assert not posterior["constant_data"]["placebo_word"].any()
-    assert all(isinstance(v, str | int | float) for group in posterior.values() for v in group.attrs.values())
+    assert all(
+        isinstance(v, str | int | float)
+        for group in posterior.values()
+        for v in group.attrs.values()
+    )
 
 
 def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
@@ -138,8 +185,16 @@ def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
         back = xr.open_datatree(tmp_path / "posterior.nc")
     else:
         back = import_quietly("arviz").from_netcdf(tmp_path / "posterior.nc")
-    assert set(tree_datasets(back)) == {"posterior", "moments", "observed_data", "constant_data", "log_likelihood"}
-    np.testing.assert_array_equal(back["posterior"]["ace"], posterior["posterior"]["ace"])
+    assert set(tree_datasets(back)) == {
+        "posterior",
+        "moments",
+        "observed_data",
+        "constant_data",
+        "log_likelihood",
+    }
+    np.testing.assert_array_equal(
+        back["posterior"]["ace"], posterior["posterior"]["ace"]
+    )
     assert back["posterior"].attrs["law"] == "normal"
 
 
@@ -149,34 +204,66 @@ def test_groups_are_families_of_their_own(law: Any) -> None:
     together = infer(table, law=law, family="word", rng=0)
     alone = infer(table.sel(contrast=table["word"] == "b"), law=law, rng=0)
     np.testing.assert_allclose(
-        together["moments"]["mean"].to_numpy()[[2, 3, 6, 7]], alone["moments"]["mean"].to_numpy(), atol=1e-10
+        together["moments"]["mean"].to_numpy()[[2, 3, 6, 7]],
+        alone["moments"]["mean"].to_numpy(),
+        atol=1e-10,
     )
     draws = together["posterior"]
     assert draws["mu"].dims == draws["tau"].dims == ("chain", "draw", "group", "task")
     assert list(draws["group"].to_numpy()) == ["a", "b"]
     mean = draws["ace"].to_numpy().reshape(4_000, 8).mean(axis=0)
     sd = together["moments"]["sd"].to_numpy()[:, 0]
-    assert (np.abs(mean - together["moments"]["mean"].to_numpy()[:, 0]) <= 4.5 * sd / np.sqrt(4_000)).all()
+    assert (
+        np.abs(mean - together["moments"]["mean"].to_numpy()[:, 0])
+        <= 4.5 * sd / np.sqrt(4_000)
+    ).all()
 
 
 def test_covariates_have_a_coefficient_per_unit_of_theirs() -> None:
     generator = np.random.default_rng(0)
     position = np.arange(60.0)
-    table = pd.DataFrame({"effect": 2 + 0.1 * position + generator.normal(0, 0.3, 60), "se": 0.2, "position": position})
+    table = pd.DataFrame(
+        {
+            "effect": 2 + 0.1 * position + generator.normal(0, 0.3, 60),
+            "se": 0.2,
+            "position": position,
+        }
+    )
     posterior = infer(table, law="normal", covariates="position", rng=0)
     beta = posterior["posterior"]["beta"]
     assert beta.dims == ("chain", "draw", "covariate", "task")
     assert list(beta["covariate"].to_numpy()) == ["position"]
     slope, _ = np.polyfit(position, table["effect"], 1)
-    assert abs(float(beta.mean()) - slope) < 4 * float(beta.std()) / np.sqrt(4_000) + 1e-4
-    both = infer(table.assign(g=["a", "b"] * 30), law="normal", covariates=["position"], family="g", rng=0)
-    assert both["posterior"]["beta"].dims == ("chain", "draw", "covariate", "group", "task")
+    assert (
+        abs(float(beta.mean()) - slope) < 4 * float(beta.std()) / np.sqrt(4_000) + 1e-4
+    )
+    both = infer(
+        table.assign(g=["a", "b"] * 30),
+        law="normal",
+        covariates=["position"],
+        family="g",
+        rng=0,
+    )
+    assert both["posterior"]["beta"].dims == (
+        "chain",
+        "draw",
+        "covariate",
+        "group",
+        "task",
+    )
 
 
 def test_each_task_is_inferred_by_itself() -> None:
     estimates = estimate(crossover())
-    both, one = infer(estimates, law="normal", rng=0), infer(estimates.sel(task=["HepG2"]), law="normal", rng=0)
-    np.testing.assert_allclose(both["moments"]["mean"].sel(task="HepG2"), one["moments"]["mean"][:, 0], rtol=1e-12)
+    both, one = (
+        infer(estimates, law="normal", rng=0),
+        infer(estimates.sel(task=["HepG2"]), law="normal", rng=0),
+    )
+    np.testing.assert_allclose(
+        both["moments"]["mean"].sel(task="HepG2"),
+        one["moments"]["mean"][:, 0],
+        rtol=1e-12,
+    )
     assert both["posterior"].attrs["sigma"] == "whole"
     assert both["constant_data"]["n_units"].dims == ("contrast", "task")
 
@@ -184,12 +271,19 @@ def test_each_task_is_inferred_by_itself() -> None:
 def test_a_covariance_from_few_units_is_low_rank_and_diagonal() -> None:
     posterior = infer(estimate(crossover(n=30, k=40)), law="normal", rng=0)
     assert posterior["posterior"].attrs["sigma"].startswith("low rank + diagonal (r=")
-    assert tree_datasets(infer(estimate(crossover(n=30, k=40)), rng=0))["posterior"].attrs["engine"] == "exact"
+    assert (
+        tree_datasets(infer(estimate(crossover(n=30, k=40)), rng=0))["posterior"].attrs[
+            "engine"
+        ]
+        == "exact"
+    )
 
 
 @pytest.mark.parametrize("law", ["spike_and_slab", "student_t"])
 def test_few_contrasts_of_many_units_are_exact(law: Any) -> None:
-    """What a plain trial with one control gives: no NUTS, and the intervals of the normal law where all is clear."""
+    """What a plain trial with one control gives: no NUTS, and the intervals of the
+    normal law where all is clear.
+    """
     estimates = estimate(crossover(n=600))
     found = tree_datasets(infer(estimates, law=law, rng=0))
     attrs = found["posterior"].attrs
@@ -197,24 +291,37 @@ def test_few_contrasts_of_many_units_are_exact(law: Any) -> None:
     assert (attrs["engine"], attrs["sigma"]) == ("exact", sigma)
     plain = infer(estimates, law="normal", rng=0)
     sd = plain["moments"]["sd"].to_numpy()
-    difference = (found["moments"]["mean"] - plain["moments"]["mean"]).to_numpy()[2:]  # effects of 2 and 3: 20 se
+    # effects of 2 and 3: 20 se
+    difference = (found["moments"]["mean"] - plain["moments"]["mean"]).to_numpy()[2:]
     assert (np.abs(difference) < 0.5 * sd[2:]).all()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("k", [4, 60])
-def test_a_small_shift_of_all_effects_is_not_taken_for_the_error_of_the_control(k: int) -> None:
-    """Words without an effect differ from the control by its own; a clear effect stays where its estimate is."""
+def test_a_small_shift_of_all_effects_is_not_taken_for_the_error_of_the_control(
+    k: int,
+) -> None:
+    """Words without an effect differ from the control by its own; a clear effect stays
+    where its estimate is.
+    """
     inside = []
     for seed in range(40):
         generator = np.random.default_rng(seed)
-        truth = np.r_[1.0, np.full(k - 1, -0.1)]  # 1.4 standard errors below 0, all of it the control's
-        ice = truth + generator.normal(size=(200, 1)) + 0.3 * generator.normal(size=(200, k))
+        # 1.4 standard errors below 0, all of it the control's
+        truth = np.r_[1.0, np.full(k - 1, -0.1)]
+        ice = (
+            truth
+            + generator.normal(size=(200, 1))
+            + 0.3 * generator.normal(size=(200, k))
+        )
         names = [f"c{i}" for i in range(k)]
         effects = xr.Dataset(
-            {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]}
+            {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
+            {"contrast": names, "task": ["t"]},
         )
-        draws = infer(estimate(effects), n_draws=400, rng=seed)["posterior"]["ace"][:, :, 0, 0]
+        draws = infer(estimate(effects), n_draws=400, rng=seed)["posterior"]["ace"][
+            :, :, 0, 0
+        ]
         low, high = np.quantile(draws, [0.025, 0.975])
         inside.append(low <= 1.0 <= high)
     assert np.mean(inside) >= stats.binom.ppf(1e-4, 40, 0.95) / 40
@@ -223,11 +330,15 @@ def test_a_small_shift_of_all_effects_is_not_taken_for_the_error_of_the_control(
 def test_sums_of_contrasts_are_inferred() -> None:
     effects = crossover(n=400, k=2)
     both = effects["ice"].sum("contrast").expand_dims(contrast=["both"])
-    estimates = estimate(xr.concat([effects["ice"], both], dim="contrast").to_dataset(name="ice"))
+    estimates = estimate(
+        xr.concat([effects["ice"], both], dim="contrast").to_dataset(name="ice")
+    )
     for law in LAWS:
         posterior = infer(estimates, law=law, n_draws=400, rng=0)  # type: ignore[arg-type]
         assert posterior["posterior"].attrs["engine"] == "exact"
-        error = np.abs(posterior["moments"]["mean"].to_numpy() - estimates["ace"].to_numpy())
+        error = np.abs(
+            posterior["moments"]["mean"].to_numpy() - estimates["ace"].to_numpy()
+        )
         assert (error < 3 * estimates["se"].to_numpy()).all()
 
 
@@ -236,10 +347,19 @@ def test_errors_that_placebo_words_share_reach_decide() -> None:
 
     generator = np.random.default_rng(4)
     true = np.concatenate([[2.0], generator.normal(0, 0.2, 50)])
-    ice = true + 3 * generator.normal(size=(400, 1)) + 0.5 * generator.normal(size=(400, 51))
+    ice = (
+        true
+        + 3 * generator.normal(size=(400, 1))
+        + 0.5 * generator.normal(size=(400, 51))
+    )
     names = [f"c{i}" for i in range(51)]
-    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]})
-    estimates = estimate(effects).assign_coords(placebo_word=("contrast", np.arange(51) > 0))
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
+        {"contrast": names, "task": ["t"]},
+    )
+    estimates = estimate(effects).assign_coords(
+        placebo_word=("contrast", np.arange(51) > 0)
+    )
     posterior = infer(estimates, law="normal", n_draws=400, rng=0)
     covariance = posterior["constant_data"]["covariance"]
     assert covariance.dims == ("contrast", "contrast_", "task")
@@ -249,14 +369,22 @@ def test_errors_that_placebo_words_share_reach_decide() -> None:
     for name in ("rope_lower", "rope_upper"):
         np.testing.assert_allclose(drawn[name], tested[name], atol=0.02)
     half = float(drawn["rope_upper"][0, 0] - drawn["rope_lower"][0, 0]) / 2
-    assert 0.25 < half < 0.55  # 1.96 * 0.2; with errors as if independent, the words spread less than their errors
+    # 1.96 * 0.2; with errors as if independent, the words spread less than their errors
+    assert 0.25 < half < 0.55
 
 
 def test_scales_whose_no_effect_is_not_0_are_refused_with_their_cure() -> None:
-    ratios = from_effects([1.1, 0.9], se=[0.1, 0.1]).assign_attrs(null_value=1.0, transform="ratio")
-    with pytest.raises(InferenceError, match="on ratio no effect is 1.*scale='log_of_means'"):
+    ratios = from_effects([1.1, 0.9], se=[0.1, 0.1]).assign_attrs(
+        null_value=1.0, transform="ratio"
+    )
+    with pytest.raises(
+        InferenceError, match="on ratio no effect is 1.*scale='log_of_means'"
+    ):
         infer(ratios, rng=0)
-    with pytest.raises(InferenceError, match="decide without a hierarchical model: .*error='bh'.*error='bootstrap_t'"):
+    with pytest.raises(
+        InferenceError,
+        match="decide without a hierarchical model: .*error='bh'.*error='bootstrap_t'",
+    ):
         infer(ratios, rng=0)
     with pytest.raises(InferenceError, match="on bpnet no effect is 1.*error='bh'"):
         infer(ratios.assign_attrs(transform="bpnet"), rng=0)
@@ -269,27 +397,47 @@ def test_what_is_no_prior_is_refused_at_the_door(prior: Any) -> None:
 
 
 def test_a_huge_effect_keeps_a_sane_interval() -> None:
-    """The normal score of t = 128 with 299 degrees of freedom is 35: still clear, and not moved by the others."""
+    """The normal score of t = 128 with 299 degrees of freedom is 35: still clear, and
+    not moved by the others.
+    """
     estimates = estimate(crossover(n=300))
     se = estimates["se"]
-    clear = estimates.assign(ace=estimates["ace"].where(estimates["contrast"] != "c3", 128 * se))
+    clear = estimates.assign(
+        ace=estimates["ace"].where(estimates["contrast"] != "c3", 128 * se)
+    )
     for law in LAWS:
         posterior = infer(clear, law=law, rng=0)  # type: ignore[arg-type]
-        draws = posterior["posterior"]["ace"].sel(contrast="c3", task="K562").to_numpy().ravel()
+        draws = (
+            posterior["posterior"]["ace"]
+            .sel(contrast="c3", task="K562")
+            .to_numpy()
+            .ravel()
+        )
         unit = float(se.sel(contrast="c3", task="K562"))
         lower, upper = np.quantile(draws, [0.025, 0.975]) / unit
         assert 128 - 4 * 3.7 < lower < 128 < upper < 128 + 4 * 3.7
 
 
 def test_tables_of_anybody_are_one_call() -> None:
-    frame = pd.DataFrame({"effect": SCHOOLS["y"].astype(float), "se": SCHOOLS["sigma"], "g": list("aabbaabb")})
+    frame = pd.DataFrame(
+        {
+            "effect": SCHOOLS["y"].astype(float),
+            "se": SCHOOLS["sigma"],
+            "g": list("aabbaabb"),
+        }
+    )
     dataset = xr.Dataset(
-        {"effect": ("school", frame["effect"]), "covariance": (("school", "s"), np.diag(frame["se"] ** 2.0))}
+        {
+            "effect": ("school", frame["effect"]),
+            "covariance": (("school", "s"), np.diag(frame["se"] ** 2.0)),
+        }
     )
     a = infer(frame, law="normal", rng=0)["moments"]["mean"]
     b = infer(dataset, law="normal", rng=0)["moments"]["mean"]
     np.testing.assert_allclose(a, b, rtol=1e-6)
-    assert list(infer(frame, law="normal", family="g", rng=0)["posterior"]["group"].to_numpy()) == ["a", "b"]
+    assert list(
+        infer(frame, law="normal", family="g", rng=0)["posterior"]["group"].to_numpy()
+    ) == ["a", "b"]
 
 
 def test_a_standardized_prior_is_in_sd_of_the_control_arm() -> None:
@@ -299,7 +447,12 @@ def test_a_standardized_prior_is_in_sd_of_the_control_arm() -> None:
     np.testing.assert_allclose(a["moments"]["mean"], b["moments"]["mean"], rtol=1e-9)
     assert a["posterior"].attrs["prior_unit"] == "sd of the control arm"
     assert float(a["constant_data"]["prior_unit"][0, 0]) == 4
-    raw = infer(known, law="normal", prior=Prior(mu_sd=8, tau_scale=4, standardized=False), rng=0)
+    raw = infer(
+        known,
+        law="normal",
+        prior=Prior(mu_sd=8, tau_scale=4, standardized=False),
+        rng=0,
+    )
     np.testing.assert_allclose(raw["moments"]["mean"], b["moments"]["mean"], rtol=1e-12)
     with pytest.raises(InferenceError, match="control_sd is 0"):
         infer(known.assign(control_sd=known["control_sd"] * 0), rng=0)
@@ -311,17 +464,25 @@ def test_two_scales_have_a_unit_of_their_own_and_need_no_control_that_varies() -
     still = infer(table.assign(control_sd=(("contrast", "task"), 0 * se)), rng=0)
     plain = infer(table, rng=0)
     np.testing.assert_array_equal(still["posterior"]["ace"], plain["posterior"]["ace"])
-    assert still["posterior"].attrs["prior_unit"] == plain["posterior"].attrs["prior_unit"] == "median standard error"
+    assert (
+        still["posterior"].attrs["prior_unit"]
+        == plain["posterior"].attrs["prior_unit"]
+        == "median standard error"
+    )
     assert float(plain["constant_data"]["prior_unit"][0, 0]) == pytest.approx(0.5)
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize(
-    "effect", [np.array([2.0]), np.full(12, 1.5), np.zeros(10_000)], ids=["one", "all equal", "ten thousand zeros"]
+    "effect",
+    [np.array([2.0]), np.full(12, 1.5), np.zeros(10_000)],
+    ids=["one", "all equal", "ten thousand zeros"],
 )
 def test_degenerate_effects_are_answered(law: Any, effect: np.ndarray) -> None:
-    posterior = infer(from_effects(effect, se=np.full(len(effect), 0.5)), law=law, n_draws=40, rng=0)
+    posterior = infer(
+        from_effects(effect, se=np.full(len(effect), 0.5)), law=law, n_draws=40, rng=0
+    )
     for group in tree_datasets(posterior).values():
         for name, values in group.data_vars.items():
             assert values.dtype.kind not in "f" or np.isfinite(values).all(), name
@@ -344,7 +505,9 @@ def test_degenerate_effects_are_answered(law: Any, effect: np.ndarray) -> None:
         ({"accept_unconverged": 1}, "neither True nor False"),
     ],
 )
-def test_unknown_choices_are_refused_by_name(change: dict[str, Any], match: str) -> None:
+def test_unknown_choices_are_refused_by_name(
+    change: dict[str, Any], match: str
+) -> None:
     table = schools(word=("contrast", list("aabbaabb")), flat=("contrast", np.ones(8)))
     with pytest.raises(InferenceError, match=match):
         infer(table, **({"law": "normal", "rng": 0} | change))
@@ -353,15 +516,38 @@ def test_unknown_choices_are_refused_by_name(change: dict[str, Any], match: str)
 def test_bad_numbers_are_refused_with_their_contrast() -> None:
     for se, match in (([0.0, 1.0], "contrast a"), ([1.0, np.nan], "contrast b")):
         with pytest.raises(CausalgiaError, match=match):
-            infer(pd.DataFrame({"effect": [1.0, 2.0], "se": se}, index=["a", "b"]), rng=0)
+            infer(
+                pd.DataFrame({"effect": [1.0, 2.0], "se": se}, index=["a", "b"]), rng=0
+            )
     with pytest.raises(CausalgiaError, match="singular"):
-        infer(xr.Dataset({"effect": ("c", [1.0, 2.0]), "covariance": (("c", "d"), np.ones((2, 2)))}), rng=0)
+        infer(
+            xr.Dataset(
+                {
+                    "effect": ("c", [1.0, 2.0]),
+                    "covariance": (("c", "d"), np.ones((2, 2))),
+                }
+            ),
+            rng=0,
+        )
     with pytest.raises(CausalgiaError, match="symmetric"):
-        infer(xr.Dataset({"effect": ("c", [1.0, 2.0]), "covariance": (("c", "d"), [[1.0, 0.5], [0.0, 1.0]])}), rng=0)
+        infer(
+            xr.Dataset(
+                {
+                    "effect": ("c", [1.0, 2.0]),
+                    "covariance": (("c", "d"), [[1.0, 0.5], [0.0, 1.0]]),
+                }
+            ),
+            rng=0,
+        )
     with pytest.raises(CausalgiaError, match="df"):
         infer(pd.DataFrame({"effect": [1.0], "se": [1.0], "df": [0.0]}), rng=0)
     with pytest.raises(InferenceError, match="no proper posterior"):
-        infer(schools().isel(contrast=[0]), law="normal", prior=PRIORS["mu_flat_tau_flat"], rng=0)
+        infer(
+            schools().isel(contrast=[0]),
+            law="normal",
+            prior=PRIORS["mu_flat_tau_flat"],
+            rng=0,
+        )
     with pytest.raises(InferenceError, match="se 0"):
         infer(schools().assign(se=schools()["se"] * 0), rng=0)
     with pytest.raises(CausalgiaError, match="one unit|no 'se'"):
@@ -372,26 +558,44 @@ def test_bad_numbers_are_refused_with_their_contrast() -> None:
 
 @pytest.mark.parametrize("law", [*LAWS, "two_scales"])
 @pytest.mark.parametrize("apart", [1e-7, 1e-9])
-def test_covariates_that_are_nearly_the_same_are_refused(law: Any, apart: float) -> None:
+def test_covariates_that_are_nearly_the_same_are_refused(
+    law: Any, apart: float
+) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 40)) * np.array([[1.0], [apart]])
-    table = from_effects(rng.normal(size=40), se=1.0).assign_coords(x=("contrast", x[0]), y=("contrast", x.sum(axis=0)))
+    table = from_effects(rng.normal(size=40), se=1.0).assign_coords(
+        x=("contrast", x[0]), y=("contrast", x.sum(axis=0))
+    )
     with pytest.raises(InferenceError, match="some are sums of others"):
         infer(table, law=law, covariates=["x", "y"], rng=0)
 
 
 def test_coordinates_of_contrasts_and_of_their_tasks_stay_with_every_group() -> None:
     strength = (("contrast", "task"), np.arange(5.0)[:, None])
-    table = from_effects(np.arange(5.0), se=1.0).assign_coords(strength=strength, word=("contrast", list("abcde")))
+    table = from_effects(np.arange(5.0), se=1.0).assign_coords(
+        strength=strength, word=("contrast", list("abcde"))
+    )
     groups = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))
-    for name in ("posterior", "log_likelihood", "observed_data", "constant_data", "moments"):
+    for name in (
+        "posterior",
+        "log_likelihood",
+        "observed_data",
+        "constant_data",
+        "moments",
+    ):
         assert groups[name]["word"].to_numpy().tolist() == list("abcde"), name
-        np.testing.assert_array_equal(groups[name]["strength"], table["strength"], err_msg=name)
+        np.testing.assert_array_equal(
+            groups[name]["strength"], table["strength"], err_msg=name
+        )
 
 
 @pytest.mark.parametrize(("n", "df", "strength"), [(50, 199, 0.4), (400, 99, 0.22)])
-def test_a_pattern_of_errors_is_one_above_what_chance_gives(n: int, df: int, strength: float) -> None:
-    """Marchenko and Pastur: the largest eigenvalue of independent errors is about (1 + sqrt(n / df))^2."""
+def test_a_pattern_of_errors_is_one_above_what_chance_gives(
+    n: int, df: int, strength: float
+) -> None:
+    """Marchenko and Pastur: the largest eigenvalue of independent errors is about (1 +
+    sqrt(n / df))^2.
+    """
     rng = np.random.default_rng(5)
     own, shared = rng.normal(size=(20, df + 1, n)), rng.normal(size=(20, df + 1, 1))
     found = []
@@ -413,7 +617,10 @@ def test_errors_that_grow_matter_where_they_are_a_fifth_of_the_largest_effects(
 
 
 def test_an_exact_engine_that_does_not_exist_says_what_does() -> None:
-    table = from_effects(np.arange(4.0), covariance=np.kron(np.eye(2), [[1.0, 0.5], [0.5, 1.0]]))  # two controls
+    # two controls
+    table = from_effects(
+        np.arange(4.0), covariance=np.kron(np.eye(2), [[1.0, 0.5], [0.5, 1.0]])
+    )
     with pytest.raises(InferenceError, match="engine='nuts', law='normal'"):
         infer(table, law="student_t", engine="exact", rng=0)
 
@@ -421,8 +628,12 @@ def test_an_exact_engine_that_does_not_exist_says_what_does() -> None:
 # ---------------------------------------------------------------- predictors as a level
 
 
-def by_brute_force(effect: np.ndarray, sigma: np.ndarray, prior: Prior) -> tuple[np.ndarray, np.ndarray, float]:
-    """Condition the joint normal law of all K * M estimates on a grid of (tau, tau_gamma)."""
+def by_brute_force(
+    effect: np.ndarray, sigma: np.ndarray, prior: Prior
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Condition the joint normal law of all K * M estimates on a grid of (tau,
+    tau_gamma).
+    """
     k, m = effect.shape
     design = np.kron(np.eye(k), np.ones((m, 1)))
     total, mean, square, tau_gamma = 0.0, np.zeros(k), np.zeros(k), 0.0
@@ -436,14 +647,23 @@ def by_brute_force(effect: np.ndarray, sigma: np.ndarray, prior: Prior) -> tuple
             root = np.linalg.cholesky(joint)
             half = np.linalg.solve(root, effect.ravel())
             log = -0.5 * half @ half - np.log(np.diag(root)).sum()
-            log += float((log_prior_tau(prior, np.array([tau])) + log_prior_tau(prior, np.array([gamma])))[0]) + np.log(
-                tau * gamma
-            )
+            log += float(
+                (
+                    log_prior_tau(prior, np.array([tau]))
+                    + log_prior_tau(prior, np.array([gamma]))
+                )[0]
+            ) + np.log(tau * gamma)
             pull = between @ design.T @ np.linalg.inv(joint)
-            delta, spread = pull @ effect.ravel(), np.diag(between - pull @ design @ between)
+            delta, spread = (
+                pull @ effect.ravel(),
+                np.diag(between - pull @ design @ between),
+            )
             weight = np.exp(log)
             total, mean = total + weight, mean + weight * delta
-            square, tau_gamma = square + weight * (spread + delta**2), tau_gamma + weight * gamma
+            square, tau_gamma = (
+                square + weight * (spread + delta**2),
+                tau_gamma + weight * gamma,
+            )
     mean = mean / total
     return mean, np.sqrt(square / total - mean**2), tau_gamma / total
 
@@ -451,8 +671,16 @@ def by_brute_force(effect: np.ndarray, sigma: np.ndarray, prior: Prior) -> tuple
 @pytest.mark.long
 def test_predictors_as_a_level_by_brute_force() -> None:
     effect = np.array([[1.0, 1.8], [0.1, -0.5]])
-    sigma, prior = np.array([[0.09, 0.04], [0.04, 0.16]]), Prior(mu_sd=2, tau="half_normal", tau_scale=1)
-    level = over_predictors(effect, Noise(np.diag(sigma), whole=sigma), prior, lambda x, s: normal(x, s, prior))
+    sigma, prior = (
+        np.array([[0.09, 0.04], [0.04, 0.16]]),
+        Prior(mu_sd=2, tau="half_normal", tau_scale=1),
+    )
+    level = over_predictors(
+        effect,
+        Noise(np.diag(sigma), whole=sigma),
+        prior,
+        lambda x, s: normal(x, s, prior),
+    )
     mean, sd, tau_gamma = by_brute_force(effect, sigma, prior)
     np.testing.assert_allclose(level.mean, mean, atol=2e-3)
     np.testing.assert_allclose(level.sd, sd, atol=2e-3)
@@ -470,16 +698,25 @@ def test_predictors_have_effects_of_their_own() -> None:
     assert draws["ace_model"].dims == ("chain", "draw", "contrast", "task", "model")
     assert draws["tau_gamma"].dims == ("chain", "draw", "task")
     assert "retrainings" in draws.attrs["predictors"]
-    error = draws["ace_model"] - estimates["ace"]  # the error of the units, shared by the predictors
+    # the error of the units, shared by the predictors
+    error = draws["ace_model"] - estimates["ace"]
     np.testing.assert_allclose(error.std("model"), 0, atol=1e-9)
-    assert float(posterior["moments"]["sd"].min()) > float(estimates["se"].max())  # three predictors are few
+    # three predictors are few
+    assert float(posterior["moments"]["sd"].min()) > float(estimates["se"].max())
     assert abs(float(draws["tau_gamma"].mean()) - 0.5) < 0.3
 
 
 def test_predictors_that_agree_have_the_effect_that_was_measured() -> None:
-    """Errors of the units are drawn about what was measured less the effect: by its negative, effects change sign."""
-    effect, prior = np.add.outer([10.0, -10.0, 5.0, 0.0], [0.0, 0.1, 0.2]), Prior(mu_sd=10, tau_scale=10)
-    level = over_predictors(effect, Noise(np.ones(4)), prior, lambda x, s: normal(x, s, prior))
+    """Errors of the units are drawn about what was measured less the effect: by its
+    negative, effects change sign.
+    """
+    effect, prior = (
+        np.add.outer([10.0, -10.0, 5.0, 0.0], [0.0, 0.1, 0.2]),
+        Prior(mu_sd=10, tau_scale=10),
+    )
+    level = over_predictors(
+        effect, Noise(np.ones(4)), prior, lambda x, s: normal(x, s, prior)
+    )
     drawn = level.draw(2_000, np.random.default_rng(0))
     np.testing.assert_allclose(drawn.ace_model.mean(axis=0), effect, atol=0.6)
 
@@ -488,19 +725,28 @@ def test_the_fewest_degrees_of_freedom_say_whether_a_covariance_is_used_whole() 
     table = from_effects([1.0, 2.0, 3.0], covariance=np.eye(3) + 0.5)
     del table.attrs["errors"]
     for fewest, whole in ((29.0, False), (30.0, True)):
-        known = table.assign(df=(("contrast", "task"), np.array([[1e3], [fewest], [1e3]])))
+        known = table.assign(
+            df=(("contrast", "task"), np.array([[1e3], [fewest], [1e3]]))
+        )
         assert (noises_of(known)[0].whole is not None) == whole
 
 
 def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:
     effects = crossover(n=200, k=4, model=3)
-    shift = xr.DataArray(np.random.default_rng(1).normal(size=(4, 3)), dims=("contrast", "model"))
+    shift = xr.DataArray(
+        np.random.default_rng(1).normal(size=(4, 3)), dims=("contrast", "model")
+    )
     effects["ice"] = effects["ice"] + 0.5 * shift
     estimates = estimate(effects)
     estimates["control_sd"] = xr.full_like(estimates["ace"], 2.0)
     posterior = infer(estimates, law="normal", rng=0)
     observed, constant = posterior["observed_data"], posterior["constant_data"]
-    assert constant["se"].dims == constant["n_units"].dims == observed["effect"].dims == ("contrast", "task")
+    assert (
+        constant["se"].dims
+        == constant["n_units"].dims
+        == observed["effect"].dims
+        == ("contrast", "task")
+    )
     np.testing.assert_allclose(observed["effect"], estimates["ace"].mean("model"))
     np.testing.assert_array_equal(observed["effect_model"], estimates["ace"])
     np.testing.assert_array_equal(constant["se_model"], estimates["se"])
@@ -513,7 +759,8 @@ def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:
     np.testing.assert_allclose(decisions["rope_upper"], 0.4)
     undecided = decisions["verdict"] == "undecided"
     assert undecided.any()
-    assert (decisions["more_units"] == -1).all()  # predictors disagree on what is undecided, and units cannot help
+    # predictors disagree on what is undecided, and units cannot help
+    assert (decisions["more_units"] == -1).all()
 
 
 def test_one_predictor_or_equal_ones_are_no_level() -> None:
@@ -531,25 +778,40 @@ def test_one_predictor_or_equal_ones_are_no_level() -> None:
 
 def test_effects_where_the_prior_said_they_would_not_be_warn() -> None:
     with pytest.warns(PriorConflictWarning, match="mean of the effects"):
-        infer(from_effects([1e4, 1.1e4, 1.2e4], se=np.full(3, 1e3)), law="normal", rng=0)
+        infer(
+            from_effects([1e4, 1.1e4, 1.2e4], se=np.full(3, 1e3)), law="normal", rng=0
+        )
     with pytest.warns(PriorConflictWarning, match="spread of the effects"):
         infer(from_effects([-900.0, 0.0, 900.0], se=np.ones(3)), law="normal", rng=0)
 
 
-@pytest.mark.parametrize("effect", [[900.0], [900.0, 901.0, 902.0], [-900.0, 0.0, 900.0]])
-def test_a_slab_that_never_reaches_the_effects_warns_as_well(effect: list[float]) -> None:
+@pytest.mark.parametrize(
+    "effect", [[900.0], [900.0, 901.0, 902.0], [-900.0, 0.0, 900.0]]
+)
+def test_a_slab_that_never_reaches_the_effects_warns_as_well(
+    effect: list[float],
+) -> None:
     estimates = from_effects(effect, se=np.ones(len(effect)))
-    with pytest.warns(PriorConflictWarning, match="spread of the effects about 0, .*tau_scale=5"):
+    with pytest.warns(
+        PriorConflictWarning, match="spread of the effects about 0, .*tau_scale=5"
+    ):
         infer(estimates, law="spike_and_slab", rng=0)
-    infer(estimates, law="spike_and_slab", prior=Prior(tau_scale=900), rng=0)  # any warning is an error here
+    # any warning is an error here
+    infer(estimates, law="spike_and_slab", prior=Prior(tau_scale=900), rng=0)
 
 
 def test_conflict_about_zero_is_as_rare_as_it_says() -> None:
     generator, n = np.random.default_rng(5), 2_000
-    prior, noise = Prior(tau="half_normal", tau_scale=2), Noise(np.array([1.0, 2.0, 0.5, 1.0]))
+    prior, noise = (
+        Prior(tau="half_normal", tau_scale=2),
+        Noise(np.array([1.0, 2.0, 0.5, 1.0])),
+    )
     tau = 2 * np.abs(generator.standard_normal(n))[:, None]
     effects = np.sqrt(tau**2 + noise.variances) * generator.standard_normal((n, 4))
-    warned = sum(bool(prior_conflict(effect, noise, prior, about_zero=True)) for effect in effects)
+    warned = sum(
+        bool(prior_conflict(effect, noise, prior, about_zero=True))
+        for effect in effects
+    )
     assert 4 <= warned <= 40  # 1 % is 20
 
 
@@ -562,30 +824,45 @@ def test_conflict_is_as_rare_as_it_says() -> None:
     seen = 0
     for _ in range(2_000):
         tau = abs(generator.normal())
-        effect = generator.normal(0, 2) + tau * generator.normal(size=6) + generator.normal(size=6)
+        effect = (
+            generator.normal(0, 2)
+            + tau * generator.normal(size=6)
+            + generator.normal(size=6)
+        )
         seen += bool(prior_conflict(effect, noise, prior))
-    assert 14 <= seen <= 66  # two checks at 1 %: at most 40 expected, 20 if they always coincide; 4 binomial sd
+    # two checks at 1 %: at most 40 expected, 20 if they always coincide; 4 binomial sd
+    assert 14 <= seen <= 66
 
 
 def test_predictive_draws_are_as_wide_as_they_should_be() -> None:
     posterior = infer(schools(), law="normal", rng=0)
     replicated = posterior_predictive(posterior, rng=1)
     effect = replicated["posterior_predictive"]["effect"].to_numpy().reshape(4_000, 8)
-    total = np.sqrt(posterior["moments"]["sd"].to_numpy()[:, 0] ** 2 + SCHOOLS["sigma"] ** 2)
+    total = np.sqrt(
+        posterior["moments"]["sd"].to_numpy()[:, 0] ** 2 + SCHOOLS["sigma"] ** 2
+    )
     assert (np.abs(effect.std(axis=0) / total - 1) < 4 / np.sqrt(8_000)).all()
     assert "posterior_predictive" not in tree_datasets(posterior)
     for draws in (0, -1, 2.5, True):
-        with pytest.raises(InferenceError, match=f"n_draws={draws} is not a positive whole number"):
+        with pytest.raises(
+            InferenceError, match=f"n_draws={draws} is not a positive whole number"
+        ):
             prior_predictive(schools(), n_draws=draws, rng=0)
-    before = prior_predictive(schools(), prior=Prior(tau="uniform", tau_scale=6), n_draws=4_000, rng=0)
+    before = prior_predictive(
+        schools(), prior=Prior(tau="uniform", tau_scale=6), n_draws=4_000, rng=0
+    )
     wide = before["prior_predictive"]["effect"].to_numpy().reshape(4_000, 8).std(axis=0)
-    assert (np.abs(wide / np.sqrt(100 + 36 / 3 + SCHOOLS["sigma"] ** 2) - 1) < 0.06).all()
+    assert (
+        np.abs(wide / np.sqrt(100 + 36 / 3 + SCHOOLS["sigma"] ** 2) - 1) < 0.06
+    ).all()
     with pytest.raises(InferenceError, match="flat"):
         prior_predictive(schools(), prior=Prior(mu_sd=np.inf), rng=0)
 
 
 def test_trees_of_others_lacking_variables_are_refused() -> None:
-    other = as_tree({"posterior": xr.Dataset({"theta": (("chain", "draw"), np.zeros((2, 5)))})})
+    other = as_tree(
+        {"posterior": xr.Dataset({"theta": (("chain", "draw"), np.zeros((2, 5)))})}
+    )
     with pytest.raises(InferenceError, match="no variable 'ace'"):
         posterior_predictive(other, rng=0)
     with pytest.raises(InferenceError, match="DataTree or an arviz InferenceData"):
@@ -595,62 +872,104 @@ def test_trees_of_others_lacking_variables_are_refused() -> None:
 def test_effects_that_grow_with_their_se_are_reported() -> None:
     generator = np.random.default_rng(0)
     se = np.exp(generator.normal(size=300))
-    grown = infer(from_effects(generator.normal(3 * se * generator.normal(size=300), se), se=se), n_draws=4, rng=0)
-    plain = infer(from_effects(generator.normal(3 * generator.normal(size=300), se), se=se), n_draws=4, rng=0)
-    assert "grow with their standard errors" in grown["moments"].attrs["effect_se_dependence"]
+    grown = infer(
+        from_effects(generator.normal(3 * se * generator.normal(size=300), se), se=se),
+        n_draws=4,
+        rng=0,
+    )
+    plain = infer(
+        from_effects(generator.normal(3 * generator.normal(size=300), se), se=se),
+        n_draws=4,
+        rng=0,
+    )
+    assert (
+        "grow with their standard errors"
+        in grown["moments"].attrs["effect_se_dependence"]
+    )
     assert plain["moments"].attrs["effect_se_dependence"] == "none seen"
 
 
 @pytest.mark.parametrize(("slope", "share"), [(0.0, 0.0), (0.1, 0.05), (0.3, 1.0)])
 def test_errors_that_grow_with_the_effects_are_said(slope: float, share: float) -> None:
-    """False alarms where errors differ by themselves are rare, and so they are where the largest effects are exact."""
+    """False alarms where errors differ by themselves are rare, and so they are where
+    the largest effects are exact.
+    """
     rng, said = np.random.default_rng(5), 0
     for _ in range(20):
         truth = rng.normal(size=100)
         se = 0.1 + slope * np.abs(truth) if slope else np.exp(rng.normal(-1, 1, 100))
         table = from_effects(truth + se * rng.normal(size=100), se=se)
-        notes = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))["posterior"].attrs.get("notes", "")
+        notes = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))[
+            "posterior"
+        ].attrs.get("notes", "")
         said += "standard errors grow with the effects" in notes
     assert said == 20 if share == 1 else said <= 1
 
 
 def factorial() -> xr.Dataset:
-    """Return estimates of two simple effects and their mean, with the weights that made them."""
+    """Return estimates of two simple effects and their mean, with the weights that made
+    them.
+    """
     arms = ["none", "A", "B"]
     rows = [[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [-1.0, 0.5, 0.5]]
     table = from_effects([1.0, 2.0, 1.5], se=0.5, names=["A", "B", "mean"])
-    table = table.assign_coords(arm=arms, sort=("contrast", ["simple", "simple", "mean"]))
+    table = table.assign_coords(
+        arm=arms, sort=("contrast", ["simple", "simple", "mean"])
+    )
     return table.assign(weight=(("contrast", "arm"), rows))
 
 
 def test_contrasts_that_differ_in_kind_are_no_draws_of_one_law() -> None:
     mixed = factorial()
-    with pytest.raises(InferenceError, match="'A' and 'mean' differ in kind by their weights; cg.decide"):
+    with pytest.raises(
+        InferenceError,
+        match="'A' and 'mean' differ in kind by their weights; cg.decide",
+    ):
         infer(mixed, law="normal", rng=0)
     for allowed in ({"exchangeable": True}, {"family": "sort"}):
-        assert infer(mixed, law="normal", rng=0, **allowed)["moments"]["mean"].shape == (3, 1)  # type: ignore[arg-type]
-    assert infer(mixed.isel(contrast=[0, 1]), law="normal", rng=0)["moments"]["mean"].shape == (2, 1)
+        assert infer(mixed, law="normal", rng=0, **allowed)["moments"][
+            "mean"
+        ].shape == (3, 1)  # type: ignore[arg-type]
+    assert infer(mixed.isel(contrast=[0, 1]), law="normal", rng=0)["moments"][
+        "mean"
+    ].shape == (2, 1)
 
 
 def test_what_is_said_not_to_be_exchangeable_is_refused() -> None:
     with pytest.raises(InferenceError, match=r"exchangeable=False: .*family='...'"):
         infer(schools(), law="normal", exchangeable=False, rng=0)
-    with pytest.raises(InferenceError, match="exchangeable='yes' is not one of True, False and None"):
+    with pytest.raises(
+        InferenceError, match="exchangeable='yes' is not one of True, False and None"
+    ):
         infer(schools(), law="normal", exchangeable="yes", rng=0)  # type: ignore[arg-type]
-    assert infer(schools().isel(contrast=[0]), exchangeable=False, rng=0)["moments"]["mean"].size == 1
+    assert (
+        infer(schools().isel(contrast=[0]), exchangeable=False, rng=0)["moments"][
+            "mean"
+        ].size
+        == 1
+    )
 
 
 @pytest.mark.parametrize("size", [0.8, 1.2, 1.6])
-def test_the_tail_of_the_spread_is_chi_square_for_noise_of_one_size(size: float) -> None:
-    effect, variance = 3.0 + size * np.array([-1.5, -0.5, 0.0, 0.2, 0.8, 1.0]), np.array([0.25, 0.5])
+def test_the_tail_of_the_spread_is_chi_square_for_noise_of_one_size(
+    size: float,
+) -> None:
+    effect, variance = (
+        3.0 + size * np.array([-1.5, -0.5, 0.0, 0.2, 0.8, 1.0]),
+        np.array([0.25, 0.5]),
+    )
     squares = ((effect - effect.mean()) ** 2).sum()
     tails = stats.chi2.sf(squares / (variance + 0.3), 5)
     assert 0.001 < tails.min() < tails.max() < 0.95
-    assert _spread_tail(effect, Noise(np.full(6, 0.3)), variance) == pytest.approx(tails.mean(), rel=1e-9)
+    assert _spread_tail(effect, Noise(np.full(6, 0.3)), variance) == pytest.approx(
+        tails.mean(), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_mean_that_the_prior_excludes_is_a_conflict_on_either_side(sign: float) -> None:
+def test_a_mean_that_the_prior_excludes_is_a_conflict_on_either_side(
+    sign: float,
+) -> None:
     effect = sign * np.array([29.0, 30.0, 31.0])
     assert f"the mean of the effects, {30 * sign:.3g}, lies" in prior_conflict(
         effect, Noise(np.ones(3)), Prior(mu_sd=3)
@@ -660,7 +979,9 @@ def test_a_mean_that_the_prior_excludes_is_a_conflict_on_either_side(sign: float
 
 def test_the_conflict_names_the_sd_of_the_effects() -> None:
     effect = np.array([-300.0, 0.0, 300.0])
-    assert "spread of the effects, 300, lies" in prior_conflict(effect, Noise(np.ones(3)), Prior())
+    assert "spread of the effects, 300, lies" in prior_conflict(
+        effect, Noise(np.ones(3)), Prior()
+    )
 
 
 def test_an_atom_on_the_line_of_a_covariate_leaves_the_line_its_mean() -> None:
@@ -671,7 +992,9 @@ def test_an_atom_on_the_line_of_a_covariate_leaves_the_line_its_mean() -> None:
         table = from_effects(effect, np.ones(12)).assign_coords(x=("contrast", x))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            post = infer(table, law="spike_and_slab", covariates="x", n_draws=400, rng=seed)
+            post = infer(
+                table, law="spike_and_slab", covariates="x", n_draws=400, rng=seed
+            )
         slopes.append(float(np.mean(post["posterior"]["beta"])))
     sd = np.sqrt(1.09 / ((x - x.mean()) ** 2).sum())  # of least squares
     assert abs(np.mean(slopes) - 0.5) < 4 * sd / np.sqrt(8)
@@ -680,12 +1003,16 @@ def test_an_atom_on_the_line_of_a_covariate_leaves_the_line_its_mean() -> None:
 
 @pytest.mark.parametrize("size", [1e-170, 1e160])
 def test_standard_errors_whose_squares_are_no_floats_are_refused(size: float) -> None:
-    with pytest.raises(InferenceError, match="give effects and standard errors in another unit"):
+    with pytest.raises(
+        InferenceError, match="give effects and standard errors in another unit"
+    ):
         infer(from_effects(np.arange(40.0) * size, np.full(40, size)), rng=0)
 
 
 def test_patterns_of_shared_errors_point_where_the_errors_add_up() -> None:
-    """What remains of the loadings beside a common level, summed over errors, is nowhere against a pattern."""
+    """What remains of the loadings beside a common level, summed over errors, is
+    nowhere against a pattern.
+    """
     for seed in range(8):
         loadings = np.random.default_rng(seed).normal(size=(40, 3))
         patterns = shared_patterns(Noise(np.ones(40), loadings=loadings))
@@ -695,7 +1022,9 @@ def test_patterns_of_shared_errors_point_where_the_errors_add_up() -> None:
 
 
 def test_growth_that_chance_may_give_is_not_taken_for_growth() -> None:
-    """Squares less squared errors that rise with the errors at p of .002 to .4, by scipy's rank correlation."""
+    """Squares less squared errors that rise with the errors at p of .002 to .4, by
+    scipy's rank correlation.
+    """
     found = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -711,15 +1040,24 @@ def test_growth_that_chance_may_give_is_not_taken_for_growth() -> None:
 
 @pytest.mark.parametrize("size", [0.8, 1.2, 1.6])
 def test_the_tail_about_zero_is_chi_square_for_noise_of_one_size(size: float) -> None:
-    effect, variance = size * np.array([-1.5, -0.5, 0.0, 0.2, 0.8, 1.0]), np.array([0.05, 0.25, 0.5])
+    effect, variance = (
+        size * np.array([-1.5, -0.5, 0.0, 0.2, 0.8, 1.0]),
+        np.array([0.05, 0.25, 0.5]),
+    )
     tails = stats.chi2.sf((effect**2).sum() / (variance + 0.3), 6)
-    assert _zero_tail(effect, Noise(np.full(6, 0.3)), variance) == pytest.approx(tails.mean(), rel=1e-9)
+    assert _zero_tail(effect, Noise(np.full(6, 0.3)), variance) == pytest.approx(
+        tails.mean(), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("kind", ["own", "loadings", "whole"])
 @pytest.mark.parametrize("about_zero", [False, True])
-def test_the_tail_of_a_spread_is_that_of_simulated_effects(kind: str, about_zero: bool) -> None:
-    """Noise of unequal sizes and in common: the matched chi square is within .03 of 40,000 draws."""
+def test_the_tail_of_a_spread_is_that_of_simulated_effects(
+    kind: str, about_zero: bool
+) -> None:
+    """Noise of unequal sizes and in common: the matched chi square is within .03 of
+    40,000 draws.
+    """
     rng, n = np.random.default_rng(1), 8
     variances, loadings = rng.uniform(0.1, 0.6, n), rng.normal(0, 0.5, (n, 2))
     covariance = np.diag(variances) + (0 if kind == "own" else loadings @ loadings.T)
@@ -728,32 +1066,47 @@ def test_the_tail_of_a_spread_is_that_of_simulated_effects(kind: str, about_zero
         "loadings": Noise(variances, loadings),
         "whole": Noise(np.diagonal(covariance).copy(), whole=covariance),
     }[kind]
-    drawn = rng.multivariate_normal(np.zeros(n), covariance + 0.3 * np.eye(n), size=40_000)
+    drawn = rng.multivariate_normal(
+        np.zeros(n), covariance + 0.3 * np.eye(n), size=40_000
+    )
     spread = (drawn**2).sum(axis=1) if about_zero else n * drawn.var(axis=1)
     tail = _zero_tail if about_zero else _spread_tail
     for effect in drawn[:8]:
         seen = (effect**2).sum() if about_zero else n * effect.var()
-        assert tail(effect, noise, np.array([0.3])) == pytest.approx((spread > seen).mean(), abs=0.03)
+        assert tail(effect, noise, np.array([0.3])) == pytest.approx(
+            (spread > seen).mean(), abs=0.03
+        )
 
 
 @pytest.mark.parametrize("dim", ["contrast", "task"])
 def test_a_selection_that_left_nothing_is_refused(dim: str) -> None:
-    with pytest.raises(OutcomesError, match=f"no {dim} at all; the selection before left none"):
+    with pytest.raises(
+        OutcomesError, match=f"no {dim} at all; the selection before left none"
+    ):
         infer(schools().isel({dim: []}), rng=0)
 
 
 def test_exact_effects_do_not_hide_errors_that_grow() -> None:
     rng = np.random.default_rng(0)
     effect = rng.normal(size=60)
-    table = from_effects(np.r_[effect, np.full(10, 50.0)], se=np.r_[0.1 + 0.4 * np.abs(effect), np.ones(10)])
+    table = from_effects(
+        np.r_[effect, np.full(10, 50.0)],
+        se=np.r_[0.1 + 0.4 * np.abs(effect), np.ones(10)],
+    )
     table["se"][60:] = 0.0
-    assert why_no_posterior(table, np.full(70, True)) == "their standard errors grow with the effects"
+    assert (
+        why_no_posterior(table, np.full(70, True))
+        == "their standard errors grow with the effects"
+    )
 
 
 @pytest.mark.parametrize(
-    ("df", "reason"), [(19.5, "their standard errors have 19.5 degrees of freedom (median)"), (20, "")]
+    ("df", "reason"),
+    [(19.5, "their standard errors have 19.5 degrees of freedom (median)"), (20, "")],
 )
-def test_a_posterior_takes_standard_errors_of_twenty_degrees_of_freedom(df: float, reason: str) -> None:
+def test_a_posterior_takes_standard_errors_of_twenty_degrees_of_freedom(
+    df: float, reason: str
+) -> None:
     rng = np.random.default_rng(0)
     table = from_effects(rng.normal(size=40), se=rng.uniform(0.9, 1.1, 40), df=df)
     assert why_no_posterior(table, np.full(40, True)) == reason
@@ -762,46 +1115,75 @@ def test_a_posterior_takes_standard_errors_of_twenty_degrees_of_freedom(df: floa
 @pytest.mark.once
 @pytest.mark.parametrize(("n", "shared"), [(6, False), (40, False), (40, True)])
 @pytest.mark.parametrize("law", [*LAWS, "two_scales"])
-def test_effects_of_the_other_sign_and_in_another_order_have_the_same_posterior(law: Any, n: int, shared: bool) -> None:
-    """Few large effects above 0 and many small ones: mirrored, and from the last to the first."""
+def test_effects_of_the_other_sign_and_in_another_order_have_the_same_posterior(
+    law: Any, n: int, shared: bool
+) -> None:
+    """Few large effects above 0 and many small ones: mirrored, and from the last to the
+    first.
+    """
     rng = np.random.default_rng(3)
-    effect = np.where(np.arange(n) < 4, rng.normal(2, 1.5, n), rng.normal(0.2, 0.2, n)) + 0.4 * rng.normal(size=n)
-    noise: dict[str, Any] = {"covariance": 0.08 * (np.eye(n) + 1)} if shared else {"se": np.full(n, 0.4)}
+    effect = np.where(
+        np.arange(n) < 4, rng.normal(2, 1.5, n), rng.normal(0.2, 0.2, n)
+    ) + 0.4 * rng.normal(size=n)
+    noise: dict[str, Any] = (
+        {"covariance": 0.08 * (np.eye(n) + 1)} if shared else {"se": np.full(n, 0.4)}
+    )
     here, mirrored, turned = (
-        tree_datasets(infer(from_effects(e, **noise), law=law, n_draws=4, rng=0))["moments"].isel(task=0)
+        tree_datasets(infer(from_effects(e, **noise), law=law, n_draws=4, rng=0))[
+            "moments"
+        ].isel(task=0)
         for e in (effect, -effect, effect[::-1])
     )
     np.testing.assert_allclose(mirrored["mean"], -here["mean"], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(turned["mean"], here["mean"].values[::-1], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        turned["mean"], here["mean"].values[::-1], rtol=1e-6, atol=1e-8
+    )
     for name in ("sd", "lfsr", "lfdr", "shrinkage"):
-        np.testing.assert_allclose(mirrored[name], here[name], rtol=1e-9, atol=1e-12, err_msg=name)
-        np.testing.assert_allclose(turned[name], here[name].values[::-1], rtol=1e-6, atol=1e-8, err_msg=name)
+        np.testing.assert_allclose(
+            mirrored[name], here[name], rtol=1e-9, atol=1e-12, err_msg=name
+        )
+        np.testing.assert_allclose(
+            turned[name], here[name].values[::-1], rtol=1e-6, atol=1e-8, err_msg=name
+        )
 
 
 def test_errors_given_their_sum_are_those_of_the_whole_covariance() -> None:
-    """Loadings and their covariance as one matrix: the same regression, and draws of that covariance."""
+    """Loadings and their covariance as one matrix: the same regression, and draws of
+    that covariance.
+    """
     rng = np.random.default_rng(0)
     variances, loadings = rng.uniform(0.1, 0.6, 5), rng.normal(0, 0.7, (5, 2))
     covariance = np.diag(variances) + loadings @ loadings.T
-    low, whole = Noise(variances, loadings), Noise(np.diagonal(covariance).copy(), whole=covariance)
+    low, whole = (
+        Noise(variances, loadings),
+        Noise(np.diagonal(covariance).copy(), whole=covariance),
+    )
     missing = rng.normal(size=(3, 5))
     expected = missing @ np.linalg.solve(covariance + 0.4 * np.eye(5), covariance)
     np.testing.assert_allclose(_regress_on_sum(missing, low, 0.4), expected, rtol=1e-9)
-    np.testing.assert_allclose(_regress_on_sum(missing, whole, 0.4), expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        _regress_on_sum(missing, whole, 0.4), expected, rtol=1e-9
+    )
     own = _regress_on_sum(missing, Noise(variances), 0.4)
     np.testing.assert_allclose(own, missing * variances / (variances + 0.4), rtol=1e-12)
     sd = np.sqrt(np.diagonal(covariance))
     for noise in (low, whole):
         drawn = np.cov(draw_errors(noise, 40_000, rng), rowvar=False)
-        np.testing.assert_allclose((drawn - covariance) / np.outer(sd, sd), 0, atol=4.5 * np.sqrt(2 / 40_000))
+        np.testing.assert_allclose(
+            (drawn - covariance) / np.outer(sd, sd), 0, atol=4.5 * np.sqrt(2 / 40_000)
+        )
 
 
 def test_decisions_name_the_families_of_the_law():
-    table = pd.DataFrame({"contrast": [f"c{k}" for k in range(6)], "effect": np.arange(6.0), "se": 0.5})
+    table = pd.DataFrame(
+        {"contrast": [f"c{k}" for k in range(6)], "effect": np.arange(6.0), "se": 0.5}
+    )
     estimates = cg.from_effects(table).assign_coords(sort=("contrast", ["a", "b"] * 3))
     posterior = cg.infer(estimates, family="sort", law="normal", rng=0, n_draws=200)
     assert cg.decide(posterior, rope=(-0.1, 0.1)).attrs["law_family"] == "sort"
-    with pytest.raises(InferenceError, match="leave family= out for all contrasts of a task"):
+    with pytest.raises(
+        InferenceError, match="leave family= out for all contrasts of a task"
+    ):
         cg.infer(estimates, family="all", rng=0)
 
 
@@ -811,16 +1193,30 @@ def test_errors_that_grow_in_one_family_are_noted(grows: str) -> None:
     effect, sort = rng.normal(size=80), np.repeat(["a", "b"], 40)
     se = np.where(sort == grows, 0.1 + 0.4 * np.abs(effect), 0.3)
     table = from_effects(effect, se=se).assign_coords(sort=("contrast", sort))
-    notes = cg.infer(table, family="sort", law="normal", n_draws=10, rng=0)["posterior"].attrs["notes"]
+    notes = cg.infer(table, family="sort", law="normal", n_draws=10, rng=0)[
+        "posterior"
+    ].attrs["notes"]
     assert ("standard errors grow with the effects" in notes) == bool(grows)
 
 
 def test_effects_of_heavy_tails_are_less_often_in_conflict_with_their_prior() -> None:
-    """One effect of 8: a Student-t of 2.5 df and scale tau has five times the variance of a normal."""
-    prior, noise = Prior(mu_sd=0.1, tau="half_normal", tau_scale=1), Noise(np.array([0.01]))
-    for effect, thin, heavy in ((2.0, False, False), (8.0, True, False), (12.0, True, True)):
+    """One effect of 8: a Student-t of 2.5 df and scale tau has five times the variance
+    of a normal.
+    """
+    prior, noise = (
+        Prior(mu_sd=0.1, tau="half_normal", tau_scale=1),
+        Noise(np.array([0.01])),
+    )
+    for effect, thin, heavy in (
+        (2.0, False, False),
+        (8.0, True, False),
+        (12.0, True, True),
+    ):
         given = np.array([effect]), noise, prior
-        assert (bool(prior_conflict(*given)), bool(prior_conflict(*given, nu=2.5))) == (thin, heavy)
+        assert (bool(prior_conflict(*given)), bool(prior_conflict(*given, nu=2.5))) == (
+            thin,
+            heavy,
+        )
         assert bool(prior_conflict(*given, nu=1e6)) == thin
 
 
@@ -838,18 +1234,31 @@ def test_one_whole_covariance_among_the_families_asks_for_the_normal_law() -> No
         coords=names | {"contrast_": names["contrast"]},
         attrs={"errors": "known"},
     )
-    law = [infer(x, n_draws=400, rng=0)["posterior"].attrs["law"] for x in (table, table.isel(task=[0]))]
+    law = [
+        infer(x, n_draws=400, rng=0)["posterior"].attrs["law"]
+        for x in (table, table.isel(task=[0]))
+    ]
     assert law == ["normal", "two_scales"]
 
 
 def test_tails_of_a_conflict_are_chi_squared_where_errors_are_alike() -> None:
-    """Of independent, equal errors the sum of squares is chi-squared: n - 1 df about the mean, n about 0."""
+    """Of independent, equal errors the sum of squares is chi-squared: n - 1 df about
+    the mean, n about 0.
+    """
     rng = np.random.default_rng(0)
-    effect, noise, variance = rng.normal(0.5, 2, 9), Noise(np.full(9, 0.7)), np.array([0.1, 3.0])
+    effect, noise, variance = (
+        rng.normal(0.5, 2, 9),
+        Noise(np.full(9, 0.7)),
+        np.array([0.1, 3.0]),
+    )
     about_mean = ((effect - effect.mean()) ** 2).sum() / (variance + 0.7)
-    assert _spread_tail(effect, noise, variance) == pytest.approx(stats.chi2.sf(about_mean, 8).mean())
+    assert _spread_tail(effect, noise, variance) == pytest.approx(
+        stats.chi2.sf(about_mean, 8).mean()
+    )
     about_0 = (effect**2).sum() / (variance + 0.7)
-    assert _zero_tail(effect, noise, variance) == pytest.approx(stats.chi2.sf(about_0, 9).mean())
+    assert _zero_tail(effect, noise, variance) == pytest.approx(
+        stats.chi2.sf(about_0, 9).mean()
+    )
 
 
 @pytest.mark.parametrize("form", ["independent", "factors", "whole"])
@@ -876,12 +1285,19 @@ def test_sums_over_an_error_covariance_are_those_of_the_matrix(form: str) -> Non
     assert _spread_tail(effect, noise, variance) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("sizes", "said"), [((5, 400), True), ((30, 400), False), ((29, 29), True), ((1, 40), True)])
-def test_the_smallest_family_says_whether_effects_show_their_law(sizes: tuple[int, int], said: bool) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [((5, 400), True), ((30, 400), False), ((29, 29), True), ((1, 40), True)],
+)
+def test_the_smallest_family_says_whether_effects_show_their_law(
+    sizes: tuple[int, int], said: bool
+) -> None:
     rows = [np.arange(n) for n in sizes]
-    assert [note for note in _law_note("normal", "normal", rows) if "lower_unshrunken" in note] == _law_note(
-        "normal", "normal", rows
-    )
+    assert [
+        note
+        for note in _law_note("normal", "normal", rows)
+        if "lower_unshrunken" in note
+    ] == _law_note("normal", "normal", rows)
     assert bool(_law_note("normal", "normal", rows)) == said
 
 
@@ -892,23 +1308,37 @@ def test_one_effect_alone_is_told_where_its_law_was_left_open() -> None:
 
 
 def test_effects_on_the_next_predictor_are_no_effects() -> None:
-    table = from_effects(np.array([1.0, 2.0, 3.0]), se=1.0).assign_attrs(target="next predictor")
+    table = from_effects(np.array([1.0, 2.0, 3.0]), se=1.0).assign_attrs(
+        target="next predictor"
+    )
     with pytest.raises(InferenceError, match="one more network"):
         infer(table, rng=0)
 
 
 def test_unshrunken_intervals_are_those_of_each_estimate_alone() -> None:
     effect, se = np.array([1.0, -2.0, 0.5]), np.array([0.5, 1.5, 3.0])
-    moments = infer(from_effects(effect, se=se), law="normal", n_draws=400, rng=0)["moments"]
+    moments = infer(from_effects(effect, se=se), law="normal", n_draws=400, rng=0)[
+        "moments"
+    ]
     z = stats.norm.isf(0.025)
-    np.testing.assert_allclose(moments["lower_unshrunken"].to_numpy().ravel(), effect - z * se)
-    np.testing.assert_allclose(moments["upper_unshrunken"].to_numpy().ravel(), effect + z * se)
+    np.testing.assert_allclose(
+        moments["lower_unshrunken"].to_numpy().ravel(), effect - z * se
+    )
+    np.testing.assert_allclose(
+        moments["upper_unshrunken"].to_numpy().ravel(), effect + z * se
+    )
 
 
-def test_tests_stand_in_for_a_posterior_only_where_the_error_rate_was_left_open() -> None:
-    """Effects of units so skewed that means are not normal; one task of two is enough."""
+def test_tests_stand_in_for_a_posterior_only_where_the_error_rate_was_left_open() -> (
+    None
+):
+    """Effects of units so skewed that means are not normal; one task of two is
+    enough.
+    """
     table = from_effects(np.arange(30.0), se=1.0)
-    n = xr.DataArray(np.full(30, 20), dims="contrast", coords={"contrast": table["contrast"]})
+    n = xr.DataArray(
+        np.full(30, 20), dims="contrast", coords={"contrast": table["contrast"]}
+    )
     skewness = np.zeros((30, 2))
     skewness[:, 1] = 9.0
     two = xr.concat([table, table], dim="task").assign_coords(task=["a", "b"])
@@ -917,28 +1347,46 @@ def test_tests_stand_in_for_a_posterior_only_where_the_error_rate_was_left_open(
     assert _is_skewed(two, counted)
     assert not _is_skewed(two.isel(task=[0]), counted)
     assert deciding_error(cg.Analysis(control="c"), two, counted, 30)[0] == "bh"
-    assert deciding_error(cg.Analysis(control="c", error="local"), two, counted, 30) == ("local", "")
+    assert deciding_error(
+        cg.Analysis(control="c", error="local"), two, counted, 30
+    ) == ("local", "")
 
 
 def test_the_worst_rows_are_named_and_the_others_counted() -> None:
     rhat = np.full(12, 1.0)
     rhat[[1, 4, 5, 7, 8, 9, 11]] = [1.2, 1.5, 1.3, 1.1, 1.6, 1.05, 1.4]
-    columns = {"rhat_mu": ("k", rhat), "ess_bulk_mu": ("k", np.where(np.arange(12) == 2, 7.0, 4_000.0))}
+    columns = {
+        "rhat_mu": ("k", rhat),
+        "ess_bulk_mu": ("k", np.where(np.arange(12) == 2, 7.0, 4_000.0)),
+    }
     first, second = convergence_failures(xr.Dataset(columns, attrs={"divergences": 0}))
-    assert first == "rhat of mu above 1.01: k 8 1.6, k 4 1.5, k 11 1.4, k 5 1.3, k 1 1.2 and 2 more"
+    assert first == (
+        "rhat of mu above 1.01: k 8 1.6, k 4 1.5, k 11 1.4, k 5 1.3, k 1 1.2 and 2 more"
+    )
     assert second.endswith(": k 2 7")
 
 
 @pytest.mark.parametrize(
     ("law", "n", "refused"),
-    [("normal", 40, True), ("normal", 5, True), ("spike_and_slab", 5, True), ("spike_and_slab", 40, False)],
+    [
+        ("normal", 40, True),
+        ("normal", 5, True),
+        ("spike_and_slab", 5, True),
+        ("spike_and_slab", 40, False),
+    ],
 )
 def test_errors_far_from_the_scale_of_the_prior_are_refused_where_a_prior_is_used(
     law: str, n: int, refused: bool
 ) -> None:
-    """The weights of a mixture of many effects are estimated, without a prior of their scale."""
+    """The weights of a mixture of many effects are estimated, without a prior of their
+    scale.
+    """
     table = from_effects(np.linspace(-1, 1, n), se=1.0)
-    family = next(family_data(table, [np.arange(n)], None, Prior(tau_scale=1e-12, standardized=False)))
+    family = next(
+        family_data(
+            table, [np.arange(n)], None, Prior(tau_scale=1e-12, standardized=False)
+        )
+    )
     if not refused:
         return _check_magnitude(table, [family], law)
     with pytest.raises(InferenceError, match="too far from the scale of the prior"):
@@ -946,12 +1394,19 @@ def test_errors_far_from_the_scale_of_the_prior_are_refused_where_a_prior_is_use
     return None
 
 
-def test_labels_of_a_contrast_in_a_task_of_a_predictor_stay_and_those_of_other_dims_do_not() -> None:
+def test_labels_of_a_contrast_in_a_task_of_a_predictor_stay_and_those_of_other_dims_do_not() -> (
+    None
+):
     shape, dims = (2, 3, 2), ("contrast", "task", "model")
     label = np.arange(12).reshape(shape)
     estimates = xr.Dataset(
         {"ace": (dims, np.zeros(shape))},
-        coords={"whole": (dims, label), "site": ("contrast", [4, 5]), "size": ("arm", [1, 2, 3]), "assay": "MPRA"},
+        coords={
+            "whole": (dims, label),
+            "site": ("contrast", [4, 5]),
+            "size": ("arm", [1, 2, 3]),
+            "assay": "MPRA",
+        },
     )
     kept = result_coordinates(estimates, None, ())
     assert set(kept) == {"whole", "site"}

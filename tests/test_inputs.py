@@ -1,4 +1,6 @@
-"""Whatever is read from elsewhere is bounded, and whatever is wrong with it is said in an error of ours."""
+"""Whatever is read from elsewhere is bounded, and whatever is wrong with it is said in
+an error of ours.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,16 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import from_incomplete
-from causalgia.inputs import as_cell, from_cell, inflate, parse_int, parse_json, parse_toml, read_bytes, to_csv
+from causalgia.inputs import (
+    as_cell,
+    from_cell,
+    inflate,
+    parse_int,
+    parse_json,
+    parse_toml,
+    read_bytes,
+    to_csv,
+)
 from causalgia.notes import pack_text, unpack_text
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
 from causalgia.sequences.genome import Genome
@@ -64,23 +75,41 @@ READERS = {
 
 @pytest.fixture
 def odd_files(tmp_path):
-    """A pipe that nobody writes to, an endless device, a folder, and a file of a terabyte that takes no space."""
+    """A pipe that nobody writes to, an endless device, a folder, and a file of a
+    terabyte that takes no space.
+    """
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "vast").touch()
     os.truncate(tmp_path / "vast", 10**12)
-    return {"pipe": tmp_path / "pipe", "device": "/dev/zero", "folder": tmp_path, "vast": tmp_path / "vast"}
+    return {
+        "pipe": tmp_path / "pipe",
+        "device": "/dev/zero",
+        "folder": tmp_path,
+        "vast": tmp_path / "vast",
+    }
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_what_is_no_file_is_refused(odd_files, reader):
-    for name, said in (("pipe", "pipe or a device"), ("device", "pipe or a device"), ("folder", "is a folder")):
+    for name, said in (
+        ("pipe", "pipe or a device"),
+        ("device", "pipe or a device"),
+        ("folder", "is a folder"),
+    ):
         with pytest.raises(CausalgiaError, match=said):
             READERS[reader](odd_files[name])
     with pytest.raises(CausalgiaError, match=r"1,000,000,000,000 bytes|no netCDF"):
         READERS[reader](odd_files["vast"])
 
 
-_OF_THE_SYSTEM = ("/proc/kmsg", "/proc/self/mem", "/proc/self/pagemap", "/proc/self/environ", "/dev/full", "/dev/tty")
+_OF_THE_SYSTEM = (
+    "/proc/kmsg",
+    "/proc/self/mem",
+    "/proc/self/pagemap",
+    "/proc/self/environ",
+    "/dev/full",
+    "/dev/tty",
+)
 _MORE_READERS = {
     "null model": lambda path: cg.DinucleotideShuffle(of=path),
     "real sequences": lambda path: cg.Genomic(of=path),
@@ -99,14 +128,19 @@ _MORE_READERS = {
 
 @pytest.fixture
 def odder_files(tmp_path):
-    """What is opened and then not read, ends nowhere, leads nowhere, or is not a name."""
+    """What is opened and then not read, ends nowhere, leads nowhere, or is not a
+    name.
+    """
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket"))
     (tmp_path / "broken").symlink_to(tmp_path / "nothing")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "file").touch()
     named = ("socket", "broken", "loop", "file/below", "x" * 300)
-    return [*(tmp_path / name for name in named), *(path for path in _OF_THE_SYSTEM if os.path.lexists(path))]
+    return [
+        *(tmp_path / name for name in named),
+        *(path for path in _OF_THE_SYSTEM if os.path.lexists(path)),
+    ]
 
 
 @pytest.mark.parametrize("reader", [*READERS, *_MORE_READERS])
@@ -126,7 +160,10 @@ def test_a_file_that_is_cut_while_it_is_read_is_refused(tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(os, "fstat", cut)
-    with pytest.raises(SequenceError, match=r"a\.fa: was written to while it was read; read it again when it is whole"):
+    with pytest.raises(
+        SequenceError,
+        match=r"a\.fa: was written to while it was read; read it again when it is whole",
+    ):
         read_fasta(path)
 
 
@@ -142,7 +179,9 @@ def test_a_genome_that_is_cut_while_it_is_open_is_refused(tmp_path):
 
 def bomb(mebibytes):
     packed = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return b"".join([*(packed.compress(b"A" * 2**20) for _ in range(mebibytes)), packed.flush()])
+    return b"".join(
+        [*(packed.compress(b"A" * 2**20) for _ in range(mebibytes)), packed.flush()]
+    )
 
 
 def test_a_bomb_is_refused_and_memory_stays_small(tmp_path):
@@ -161,29 +200,48 @@ def test_a_bomb_is_refused_and_memory_stays_small(tmp_path):
         "except SequenceError as error:\n"
         "    print(error)\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-    assert "unpack to more than 134,217,728; if that is meant, unpack the file with gunzip" in ended.stdout
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (
+        "unpack to more than 134,217,728; if that is meant, unpack the file with gunzip"
+        in ended.stdout
+    )
 
 
 def test_a_text_that_packs_well_is_no_bomb(tmp_path):
     path = tmp_path / "n.fa.gz"
-    path.write_bytes(bomb(100))  # a hundred million N in a row, as an unplaced chromosome has them
+    # a hundred million N in a row, as an unplaced chromosome has them
+    path.write_bytes(bomb(100))
     assert len(read_bytes(path, SequenceError, unpack=True)) == 100 * 2**20
     plain = np.random.default_rng(0).integers(0, 256, 10**6, np.uint8).tobytes()
-    path.write_bytes(gzip.compress(plain[:1_000], mtime=0) + gzip.compress(plain, mtime=0))
+    path.write_bytes(
+        gzip.compress(plain[:1_000], mtime=0) + gzip.compress(plain, mtime=0)
+    )
     assert read_bytes(path, SequenceError, unpack=True) == plain[:1_000] + plain
 
 
 def test_arrays_that_unpack_to_far_more_than_any_sequences_are_refused(tmp_path):
-    """By the sizes that the zip states: it is not unpacked, and zipfile reads no more than they say."""
+    """By the sizes that the zip states: it is not unpacked, and zipfile reads no more
+    than they say.
+    """
     for name, n in (("bomb.npz", 2**29), ("sparse.npz", 2**26)):
-        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as packed, packed.open("x.npy", "w") as file:
+        with (
+            zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as packed,
+            packed.open("x.npy", "w") as file,
+        ):
             np.lib.format.write_array_header_1_0(
                 file, {"descr": "|i1", "fortran_order": False, "shape": (1, 4, n // 4)}
             )
             for _ in range(n // 2**22):
                 file.write(bytes(2**22))
-    with pytest.raises(SequenceError, match=r"bytes of zip unpack to 536,871,\d+; if that is meant, .* np.savez"):
+    with pytest.raises(
+        SequenceError,
+        match=r"bytes of zip unpack to 536,871,\d+; if that is meant, .* np.savez",
+    ):
         cg.read_sequences(tmp_path / "bomb.npz")
     with pytest.raises(SequenceError, match="letter 'N' at position 0"):  # read
         cg.read_sequences(tmp_path / "sparse.npz")
@@ -192,21 +250,34 @@ def test_arrays_that_unpack_to_far_more_than_any_sequences_are_refused(tmp_path)
 def test_draws_that_nobody_can_keep_are_refused():
     estimates = cg.from_effects([0.5, 0.2], se=[0.1, 0.1])
     for n in (10**8 + 1, 10**12, 2**70):
-        with pytest.raises(InferenceError, match=f"n_draws={n} is not a positive whole number of at most 100,000,000"):
+        with pytest.raises(
+            InferenceError,
+            match=f"n_draws={n} is not a positive whole number of at most 100,000,000",
+        ):
             cg.infer(estimates, rng=0, n_draws=n)
 
 
 def test_a_header_of_many_columns_is_read_in_one_pass(tmp_path):
-    """A name that is counted, or looked for, among all others for each of 200,000 takes an hour."""
-    columns = "\t".join(f"{kind}_count_{i}" for i in range(100_000) for kind in ("dna", "rna"))
+    """A name that is counted, or looked for, among all others for each of 200,000 takes
+    an hour.
+    """
+    columns = "\t".join(
+        f"{kind}_count_{i}" for i in range(100_000) for kind in ("dna", "rna")
+    )
     (tmp_path / "counts.tsv").write_text(f"barcode\toligo_name\t{columns}\n")
     with pytest.raises(CausalgiaError, match="no row below the header"):
         mpra.read_counts(tmp_path / "counts.tsv", side_table=SIDE)
 
 
 def test_a_packed_design_is_bounded():
-    assert unpack_text(pack_text(xr.Dataset(), "design", "x" * 10**6), "design") == "x" * 10**6
-    for packed, said in ((zlib.compress(b"x" * 2**28, 9), "unpacks to more"), (b"rubbish", "is damaged")):
+    assert (
+        unpack_text(pack_text(xr.Dataset(), "design", "x" * 10**6), "design")
+        == "x" * 10**6
+    )
+    for packed, said in (
+        (zlib.compress(b"x" * 2**28, 9), "unpacks to more"),
+        (b"rubbish", "is damaged"),
+    ):
         with pytest.raises(OutcomesError, match=said):
             inflate(packed, OutcomesError, source="design")
 
@@ -217,8 +288,14 @@ def test_a_packed_design_is_bounded():
         ("a = " + "[" * 10**5, "nested deeper than 100 levels"),
         ("a = " + "[" * 150 + "]" * 150, "nested deeper than 100 levels"),
         (".".join("a" * 2_000) + " = 1", "nested deeper than 100 levels"),
-        (".".join("a" * 1_000_000) + " = 1", "line 1: a dotted key is nested deeper than 100 levels"),  # tomllib: hours
-        ("x = {" + " . ".join(['"a"'] * 100_000) + " = 1}", "line 1: a dotted key is nested deeper than 100 levels"),
+        (
+            ".".join("a" * 1_000_000) + " = 1",
+            "line 1: a dotted key is nested deeper than 100 levels",
+        ),  # tomllib: hours
+        (
+            "x = {" + " . ".join(['"a"'] * 100_000) + " = 1}",
+            "line 1: a dotted key is nested deeper than 100 levels",
+        ),
         ("a = " + "9" * 5_000, "a whole number is beyond 64 bits"),
         (f"a = {2**63}", "a = 9223372036854775808 is beyond 64 bits"),
         (f"a = [1, {-(2**63) - 1}]", "a = -9223372036854775809 is beyond 64 bits"),
@@ -262,16 +339,28 @@ def test_json_that_nobody_means_is_refused(text, said):
         with pytest.raises(DesignError) as caught:
             read()
         assert said in str(caught.value)
-    assert parse_json('{"a": [9223372036854775807, -9223372036854775808, 1.5, null, "\\n"]}', DesignError)
+    assert parse_json(
+        '{"a": [9223372036854775807, -9223372036854775808, 1.5, null, "\\n"]}',
+        DesignError,
+    )
 
 
 @pytest.mark.parametrize("opened", ["[", '{"a":', '[{"[": ['])
-def test_nesting_of_json_is_bounded_where_other_packages_raise_the_limit_of_recursion(opened):
+def test_nesting_of_json_is_bounded_where_other_packages_raise_the_limit_of_recursion(
+    opened,
+):
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(10**6)  # PyMC: 10^4
     try:
-        for text in (opened * 10**6, (opened * 10**6).encode(), (opened * 10**6).encode("utf-16")):
-            with pytest.raises(DesignError, match="not valid JSON: nested deeper than 100 levels; write it flat"):
+        for text in (
+            opened * 10**6,
+            (opened * 10**6).encode(),
+            (opened * 10**6).encode("utf-16"),
+        ):
+            with pytest.raises(
+                DesignError,
+                match="not valid JSON: nested deeper than 100 levels; write it flat",
+            ):
                 parse_json(text, DesignError)
         assert parse_stored_json((opened * 10**6).encode()) is None
     finally:
@@ -279,7 +368,10 @@ def test_nesting_of_json_is_bounded_where_other_packages_raise_the_limit_of_recu
 
 
 def test_brackets_within_strings_of_json_are_letters():
-    plain = {"[" * 500: ['"' + "{" * 500, "\\" + "[" * 500], "b": [[x, {"a": [x]}] for x in range(300)]}
+    plain = {
+        "[" * 500: ['"' + "{" * 500, "\\" + "[" * 500],
+        "b": [[x, {"a": [x]}] for x in range(300)],
+    }
     deep: list = []
     for _ in range(98):
         deep = [deep, "]"]
@@ -291,12 +383,24 @@ def test_brackets_within_strings_of_json_are_letters():
             parse_json(json.dumps(more), DesignError)
 
 
-NO_WHOLE = ["9" * 5_000, "9223372036854775808", "-9223372036854775809", "٣", "²", "1_0", "1.0", ""]
+NO_WHOLE = [
+    "9" * 5_000,
+    "9223372036854775808",
+    "-9223372036854775809",
+    "٣",
+    "²",
+    "1_0",
+    "1.0",
+    "",
+]
 
 
 @pytest.mark.parametrize("text", NO_WHOLE)
 def test_a_cell_that_is_no_whole_number_of_64_bits_is_refused(tmp_path, text):
-    with pytest.raises(SequenceError, match=r"line 1: start .* is (beyond 64 bits|not a whole number); correct"):
+    with pytest.raises(
+        SequenceError,
+        match=r"line 1: start .* is (beyond 64 bits|not a whole number); correct",
+    ):
         parse_int(text, SequenceError, source="line 1: start")
     path, genome = tmp_path / "x.bed", tmp_path / "g.fa"
     genome.write_text(">chr1\nACGTACGT\n")
@@ -308,13 +412,21 @@ def test_a_cell_that_is_no_whole_number_of_64_bits_is_refused(tmp_path, text):
         read_vcf(path)
 
 
-@pytest.mark.parametrize("text", ["0", "9223372036854775807", "-9223372036854775808", "+5", " 7 ", "007"])
+@pytest.mark.parametrize(
+    "text", ["0", "9223372036854775807", "-9223372036854775808", "+5", " 7 ", "007"]
+)
 def test_whole_numbers_of_64_bits_are_read(text):
     assert parse_int(text, SequenceError, source="x") == int(text)
 
 
 def test_messages_are_short_and_escaped():
-    error = StoreError("/a/b/" + "c" * 200 + ": " + "x y " * 2_000 + "\x1b[31m\x00\ud800\u202e; take another")
+    error = StoreError(
+        "/a/b/"
+        + "c" * 200
+        + ": "
+        + "x y " * 2_000
+        + "\x1b[31m\x00\ud800\u202e; take another"
+    )
     assert len(str(error)) <= 2_000
     assert "\\x1b[31m\\x00\\ud800\\u202e; take another" in str(error)
     assert str(error).startswith("/a/b/ccc")
@@ -336,7 +448,9 @@ def test_messages_are_short_and_escaped():
 
 
 ARMS = {"a": cg.Untreated(), "b": cg.Embed("G", at=1)}
-FRAME = pd.DataFrame({"u": [0, 0, 1, 1], "a": ["c", "t", "c", "t"], "y": [1.0, 2.0, 3.0, 4.5]})
+FRAME = pd.DataFrame(
+    {"u": [0, 0, 1, 1], "a": ["c", "t", "c", "t"], "y": [1.0, 2.0, 3.0, 4.5]}
+)
 
 
 def frame(**columns):
@@ -347,7 +461,9 @@ def frame(**columns):
 def test_the_edges_of_a_design_are_typed():
     real = cg.Genomic(of=["ACGTACGT", "CCGTACGT"])
     with pytest.raises(DesignError, match="4 units from 2 sequences x 1 draws"):
-        cg.Design(null=real, arms=ARMS, n_units=4, assignment="parallel", blocks="parent")
+        cg.Design(
+            null=real, arms=ARMS, n_units=4, assignment="parallel", blocks="parent"
+        )
     with pytest.raises(DesignError, match=r"kind = \[\] must be one of"):
         cg.Design.from_dict({"null": {"kind": []}, "arms": {}, "n_units": 3})
     for length in (10**12, 2**63, 10**5_000):
@@ -361,7 +477,9 @@ def test_the_edges_of_a_design_are_typed():
         cg.Prior(mu_sd=10**5_000)
     with pytest.raises(RandomnessError, match="below 2"):
         cg.Uniform(length=5).sample(2, rng=10**5_000)
-    with pytest.raises(SequenceError, match="length=int with more digits than can be written"):
+    with pytest.raises(
+        SequenceError, match="length=int with more digits than can be written"
+    ):
         from_bed("x.bed", "g.fa", length=-(10**5_000))
     with pytest.raises(DesignError, match="order=int with more digits"):
         cg.Markov(of=["ACGTACGT"], order=10**5_000)
@@ -373,10 +491,16 @@ def test_the_edges_of_a_design_are_typed():
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"a": [["c"], ["t"]] * 2}, r"row 0: column 'a' holds \['c'\]; a cell holds one number or one text"),
+        (
+            {"a": [["c"], ["t"]] * 2},
+            r"row 0: column 'a' holds \['c'\]; a cell holds one number or one text",
+        ),
         ({"u": [{}, {}, [], []]}, "row 0: column 'u' holds {}"),
         ({"a": ["c", "\ud800"] * 2}, r"column 'a' (holds|has) '\\ud800'"),
-        ({"a": ["c", "\x1b[31mt"] * 2}, r"column 'a' has '\\x1b\[31mt', which cannot be printed"),
+        (
+            {"a": ["c", "\x1b[31mt"] * 2},
+            r"column 'a' has '\\x1b\[31mt', which cannot be printed",
+        ),
         ({"y": [1.0, 2.0, 3.0, 10**400]}, "column 'y' is not numeric"),
     ],
 )
@@ -402,9 +526,14 @@ def test_a_name_that_is_no_text_and_no_number_is_refused(name):
     names = np.empty(1, object)
     names[0] = name
     if isinstance(name, complex):
-        assert cg.contrast(frame().assign_coords(task=names), control="c").sizes["task"] == 1
+        assert (
+            cg.contrast(frame().assign_coords(task=names), control="c").sizes["task"]
+            == 1
+        )
         return
-    with pytest.raises(OutcomesError, match="task 0 is .*, and names are text or numbers; rename it"):
+    with pytest.raises(
+        OutcomesError, match="task 0 is .*, and names are text or numbers; rename it"
+    ):
         cg.contrast(frame().assign_coords(task=names), control="c")
 
 
@@ -414,31 +543,61 @@ def test_text_that_no_file_holds_is_refused_where_it_is_saved(tmp_path, odd):
         frame().assign_coords(task=[odd]),
         frame().assign_attrs(scale=odd),
         frame().assign_attrs({odd: "x"}),
-        *([frame().assign({odd: 1.0})] if "\0" not in odd else []),  # which is escaped, and comes back
+        *(
+            [frame().assign({odd: 1.0})] if "\0" not in odd else []
+        ),  # which is escaped, and comes back
     ):
-        with pytest.raises(OutcomesError, match=r"x\.nc: HDF5 cannot store a name or a value of it .*; rename or drop"):
+        with pytest.raises(
+            OutcomesError,
+            match=r"x\.nc: HDF5 cannot store a name or a value of it .*; rename or drop",
+        ):
             store.save(made, tmp_path / "x.nc")
     assert not list(tmp_path.iterdir())
 
 
 def test_half_a_surrogate_pair_in_a_task_is_refused(tmp_path):
     with pytest.raises(
-        PredictorError, match=r"task 'a\\ud800' holds half a surrogate pair, which cannot be stored; rename it"
+        PredictorError,
+        match=(
+            r"task 'a\\ud800' holds half a surrogate pair, which cannot be stored; "
+            r"rename it"
+        ),
     ):
         cg.FunctionPredictor(lambda x: x[:, 0, 0], tasks=["a\ud800"])
-    with pytest.raises(StoreError, match=r"'a\\ud800' holds half a surrogate pair, which cannot be stored; rename it"):
+    with pytest.raises(
+        StoreError,
+        match=r"'a\\ud800' holds half a surrogate pair, which cannot be stored; rename it",
+    ):
         encode_values(np.array(["b", "a\ud800"]))
 
 
 def test_reports_do_nothing_to_a_terminal():
-    outcomes = frame().assign_coords(task=["\x1b[31mred"]).assign_attrs(null="\x1b]0;title\x07", predictor="\x9b1m")
+    outcomes = (
+        frame()
+        .assign_coords(task=["\x1b[31mred"])
+        .assign_attrs(null="\x1b]0;title\x07", predictor="\x9b1m")
+    )
     estimates = cg.estimate(cg.contrast(outcomes, control="c"))
     for text in (cg.report(estimates), cg.report(outcomes)):
         assert "\\x1b" in text
         assert not {"\x1b", "\x07", "\x9b"} & set(text)
 
 
-CELLS = ["=1+1", "+x", "-GATA", "@x", "\t=1", "\r", "'=1", "''-", "'quoted'", "GATA1", "", "u1:none", "−"]
+CELLS = [
+    "=1+1",
+    "+x",
+    "-GATA",
+    "@x",
+    "\t=1",
+    "\r",
+    "'=1",
+    "''-",
+    "'quoted'",
+    "GATA1",
+    "",
+    "u1:none",
+    "−",
+]
 
 
 @pytest.mark.parametrize("text", CELLS)
@@ -448,20 +607,36 @@ def test_formulas_are_escaped_and_come_back(text):
 
 
 def test_exported_tables_hold_no_formula(tmp_path):
-    table = pd.DataFrame({"=sum": [-1.5], "arm": ["=1+1"]}, index=pd.Index(["-GATA"], name="contrast"))
+    table = pd.DataFrame(
+        {"=sum": [-1.5], "arm": ["=1+1"]}, index=pd.Index(["-GATA"], name="contrast")
+    )
     assert to_csv(table) == "contrast,'=sum,arm\n'-GATA,-1.5,'=1+1\n"
     arms = {"none": cg.Untreated(), "=GATA": cg.Embed("GATA", at=9)}
     design = cg.Design(null=cg.Uniform(length=100), arms=arms, n_units=4)
     library = mpra.library(design, oligo_length=130, adapters="lentimpra", rng=0)
     mpra.write_library(library, tmp_path)
     for path in tmp_path.glob("*.?sv"):
-        cells = [cell for line in path.read_text().splitlines() for cell in line.replace(",", "\t").split("\t")]
+        cells = [
+            cell
+            for line in path.read_text().splitlines()
+            for cell in line.replace(",", "\t").split("\t")
+        ]
         assert not [cell for cell in cells if cell[:1] in ("=", "@") and cell], path
     assert "=GATA" in set(mpra.read_igvf(tmp_path / "arms.tsv", "side_table")["arm"])
 
 
-@pytest.mark.parametrize("args", [["demo", "--out", ""], ["demo", "--out="], ["run", "", "--out", "x"], ["show", " "]])
-def test_an_empty_text_on_the_command_line_is_refused(tmp_path, monkeypatch, capsys, args):
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["demo", "--out", ""],
+        ["demo", "--out="],
+        ["run", "", "--out", "x"],
+        ["show", " "],
+    ],
+)
+def test_an_empty_text_on_the_command_line_is_refused(
+    tmp_path, monkeypatch, capsys, args
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         app(args)
@@ -485,11 +660,16 @@ def test_cells_of_an_incomplete_table_are_refused_as_those_of_a_whole_one():
         ({"u": ["s", "s", "\ud800", "\ud800"]}, r"row 2: column 'u' holds '\\ud800'"),
         ({"a": ["c", 10**5_000] * 2}, "row 1: column 'a' holds int with more digits"),
     ):
-        objects = {name: pd.Series(cells, dtype=object) for name, cells in columns.items()}
+        objects = {
+            name: pd.Series(cells, dtype=object) for name, cells in columns.items()
+        }
         with pytest.raises(OutcomesError, match=said):
             from_incomplete(FRAME.assign(m="net", **objects), **how)
     cells = {"u": [0, 0, 1, 1] * 2, "m": ["p"] * 4 + ["q"] * 4, "a": ["c", "t"] * 4}
     both = pd.DataFrame(cells).assign(y=np.arange(8.0) ** 2)
-    two = pd.concat([both.assign(k="one"), both[both["a"] == "c"].assign(k="two")], ignore_index=True)
+    two = pd.concat(
+        [both.assign(k="one"), both[both["a"] == "c"].assign(k="two")],
+        ignore_index=True,
+    )
     with pytest.raises(EstimateError, match="task 'two': only 'c' was measured"):
         from_incomplete(two, task="k", **how)

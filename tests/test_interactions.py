@@ -1,4 +1,6 @@
-"""Interactions of pairs of positions: against loops over all edits, their truth, their trial, and what is refused."""
+"""Interactions of pairs of positions: against loops over all edits, their truth, their
+trial, and what is refused.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,23 @@ import pytest
 
 import causalgia as cg
 from causalgia.attribution import dfim, interactions, map_scores
-from causalgia.errors import AttributionError, ContrastError, DesignError, OutcomesError, PredictorError, SequenceError
+from causalgia.errors import (
+    AttributionError,
+    ContrastError,
+    DesignError,
+    OutcomesError,
+    PredictorError,
+    SequenceError,
+)
 from causalgia.experiments import site_pairs
 from causalgia.sequences import decode, encode, find_instances, reverse_complement
 
 pytestmark = [
     pytest.mark.filterwarnings(
-        "ignore:.*not vary at all", "ignore:one unit", "ignore:. clusters", "ignore:.*gives the same answer"
+        "ignore:.*not vary at all",
+        "ignore:one unit",
+        "ignore:. clusters",
+        "ignore:.*gives the same answer",
     ),
 ]
 GATA, CACCC = "AGATAAGG", "CCACACCC"
@@ -24,9 +36,14 @@ gate = cg.zoo.oracle("gated")
 
 def _random_function(length, *, seed=0, tasks=("a", "b")):
     """A smooth function of all bases together, whose interactions are all different."""
-    weights = np.random.default_rng(seed).normal(size=(len(tasks), 4, length)) / length**0.5
+    weights = (
+        np.random.default_rng(seed).normal(size=(len(tasks), 4, length)) / length**0.5
+    )
     return cg.FunctionPredictor(
-        lambda x: np.tanh(np.einsum("ncl,tcl->nt", x, weights)), tasks=list(tasks), scale="y", fingerprint=f"{seed}"
+        lambda x: np.tanh(np.einsum("ncl,tcl->nt", x, weights)),
+        tasks=list(tasks),
+        scale="y",
+        fingerprint=f"{seed}",
     )
 
 
@@ -40,7 +57,10 @@ def _by_loop(predictor, letters, i, j):
         return predictor.predict(edited[None])[0].astype(float)
 
     others = [[base for base in range(4) if base != letters[place]] for place in (i, j)]
-    one, other = (np.mean([answer((p, base)) for base in some], 0) for p, some in zip((i, j), others, strict=True))
+    one, other = (
+        np.mean([answer((p, base)) for base in some], 0)
+        for p, some in zip((i, j), others, strict=True)
+    )
     both = np.mean([answer((i, a), (j, b)) for a, b in product(*others)], 0)
     return answer() - one - other + both
 
@@ -57,7 +77,11 @@ def test_all_pairs_are_the_loop_over_all_edits():
     found = interactions(sample, predictor)
     tokens = sample["sequence"].to_numpy()
     for k, (i, j) in enumerate(combinations(range(7), 2)):
-        assert (found["contrast"].values[k], found["first"].values[k], found["second"].values[k]) == (f"{i}:{j}", i, j)
+        assert (
+            found["contrast"].values[k],
+            found["first"].values[k],
+            found["second"].values[k],
+        ) == (f"{i}:{j}", i, j)
         expected = np.stack([_by_loop(predictor, row, i, j) for row in tokens])
         np.testing.assert_allclose(found["ice"][:, k], expected, atol=1e-12)
     assert found.attrs["null"] == sample.attrs["null"]
@@ -69,17 +93,24 @@ def test_pairs_and_positions_select_from_all_of_them():
     whole = interactions(sample, predictor)["ice"]
     some = interactions(sample, predictor, positions=[5, 1, 3])["ice"]
     assert some["contrast"].values.tolist() == ["1:3", "1:5", "3:5"]
-    np.testing.assert_allclose(some, whole.sel(contrast=some["contrast"].values), atol=1e-12)
+    np.testing.assert_allclose(
+        some, whole.sel(contrast=some["contrast"].values), atol=1e-12
+    )
     given = interactions(sample, predictor, pairs=[(6, 2), (0, 4)], tasks="b")["ice"]
     assert given["contrast"].values.tolist() == ["0:4", "2:6"]
-    np.testing.assert_allclose(given, whole.sel(contrast=["0:4", "2:6"], task=["b"]), atol=1e-12)
+    np.testing.assert_allclose(
+        given, whole.sel(contrast=["0:4", "2:6"], task=["b"]), atol=1e-12
+    )
 
 
 def test_tasks_without_names_are_numbered():
-    nameless = cg.FunctionPredictor(lambda x: x[:, :2].sum(axis=2) ** 2, scale="y", fingerprint="nameless")
+    nameless = cg.FunctionPredictor(
+        lambda x: x[:, :2].sum(axis=2) ** 2, scale="y", fingerprint="nameless"
+    )
     found = interactions(["ACGTAC"], nameless, pairs=[(0, 4)])
     assert found["task"].values.tolist() == list(nameless.tasks)
-    np.testing.assert_allclose(found["ice"][0, 0], [2, 2 / 9], atol=1e-12)  # each exchange: -1 A, +1/3 C
+    # each exchange: -1 A, +1/3 C
+    np.testing.assert_allclose(found["ice"][0, 0], [2, 2 / 9], atol=1e-12)
 
 
 def test_blocks_of_mutants_change_nothing(monkeypatch):
@@ -87,7 +118,9 @@ def test_blocks_of_mutants_change_nothing(monkeypatch):
     whole = interactions(sample, predictor)
     for rows in (1, 50):
         monkeypatch.setattr(map_scores, "_ROWS", rows)
-        np.testing.assert_allclose(interactions(sample, predictor)["ice"], whole["ice"], atol=1e-14)
+        np.testing.assert_allclose(
+            interactions(sample, predictor)["ice"], whole["ice"], atol=1e-14
+        )
 
 
 @pytest.mark.torch
@@ -97,19 +130,30 @@ def test_networks_answer_in_part_or_in_full_alike():
     sample = cg.Uniform(length=41).sample(2, rng=0)
     pairs = [(0, 40), (3, 17), (20, 21)]
     full, part = (
-        interactions(sample, cg.TorchPredictor(net.module, tasks=["y"], incremental=way), pairs=pairs)
+        interactions(
+            sample,
+            cg.TorchPredictor(net.module, tasks=["y"], incremental=way),
+            pairs=pairs,
+        )
         for way in (False, True)
     )
     np.testing.assert_allclose(part["ice"], full["ice"], atol=5e-6)
-    expected = [[_by_loop(net, row, i, j) for i, j in pairs] for row in sample["sequence"].to_numpy()]
+    expected = [
+        [_by_loop(net, row, i, j) for i, j in pairs]
+        for row in sample["sequence"].to_numpy()
+    ]
     np.testing.assert_allclose(full["ice"], expected, atol=5e-6)
-    both = interactions(sample, cg.Ensemble([net, cg.zoo.load("rbfox1_like", member=1)]), pairs=pairs)
+    both = interactions(
+        sample, cg.Ensemble([net, cg.zoo.load("rbfox1_like", member=1)]), pairs=pairs
+    )
     assert both["ice"].dims == ("unit", "contrast", "task", "model")
     np.testing.assert_allclose(both["ice"].isel(model=0), full["ice"], atol=5e-6)
 
 
 def test_gates_have_the_interactions_of_their_truth_tables():
-    found = interactions(_with_sites(3), gate, pairs=[(17, 20), (17, 40), (17, 30)])["ice"].mean("unit")
+    found = interactions(_with_sites(3), gate, pairs=[(17, 20), (17, 40), (17, 30)])[
+        "ice"
+    ].mean("unit")
     expected = {"17:20": (2, 0, 1), "17:30": (0, 0, 0), "17:40": (2, -2, 0)}
     for pair, truth in expected.items():
         np.testing.assert_allclose(found.sel(contrast=pair), truth, atol=1e-12)
@@ -126,20 +170,28 @@ def test_averages_over_units_are_clustered_by_parent():
     alone = cg.estimate(found, cluster="none")
     assert alone["se"].item() == pytest.approx(ice.std(ddof=1) / 6**0.5)
     one = cg.estimate(interactions(rows.isel(unit=[0]), predictor, pairs=[(1, 5)]))
-    assert not {"p", "se", "lower"} & set(one.variables)  # one sequence is a description
+    # one sequence is a description
+    assert not {"p", "se", "lower"} & set(one.variables)
 
 
 def test_aligned_positions_are_read_along_the_motif_on_either_strand():
     predictor = _random_function(20, tasks=("y",))
     plain = "CCCCGATAACCTTCCCCCCC"
     turned = decode(reverse_complement(encode([plain])))[0]
-    found = interactions([plain, turned, "C" * 20], predictor, anchor="GATAA", positions=[-2, 1, 7])
+    found = interactions(
+        [plain, turned, "C" * 20], predictor, anchor="GATAA", positions=[-2, 1, 7]
+    )
     assert found["strand"].values.tolist() == ["+", "-"]
     assert found["parent"].values.tolist() == [0, 1]
     tokens = encode([plain, turned])
     for k, (i, j) in enumerate([(-2, 1), (-2, 7), (1, 7)]):
-        plus, minus = _by_loop(predictor, tokens[0], 4 + i, 4 + j), _by_loop(predictor, tokens[1], 15 - i, 15 - j)
-        np.testing.assert_allclose(found["ice"][:, k], np.stack([plus, minus]), atol=1e-12)
+        plus, minus = (
+            _by_loop(predictor, tokens[0], 4 + i, 4 + j),
+            _by_loop(predictor, tokens[1], 15 - i, 15 - j),
+        )
+        np.testing.assert_allclose(
+            found["ice"][:, k], np.stack([plus, minus]), atol=1e-12
+        )
     assert found.attrs["consensus"] == "CCGATAACCT"
     again = interactions(
         [plain, turned, "C" * 20],
@@ -150,7 +202,8 @@ def test_aligned_positions_are_read_along_the_motif_on_either_strand():
     assert again["ice"].equals(found["ice"])
     of_starts = interactions([plain], predictor, anchor=[4], positions=[-2, 1, 7])
     np.testing.assert_allclose(of_starts["ice"][0], found["ice"][0])
-    assert interactions([plain], predictor, anchor="GATAA").sizes["contrast"] == 10  # positions of the motif
+    # positions of the motif
+    assert interactions([plain], predictor, anchor="GATAA").sizes["contrast"] == 10
 
 
 @pytest.mark.torch
@@ -160,12 +213,17 @@ def test_what_rounding_makes_is_no_interaction():
     class Additive(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.weight = torch.nn.Parameter(torch.randn(4 * 12, generator=torch.Generator().manual_seed(0)))
+            self.weight = torch.nn.Parameter(
+                torch.randn(4 * 12, generator=torch.Generator().manual_seed(0))
+            )
 
         def forward(self, x):
             return (x.flatten(1) @ self.weight).exp().log()[:, None]
 
-    found = interactions(cg.Uniform(length=12).sample(50, rng=0), cg.TorchPredictor(Additive(), tasks=["y"]))
+    found = interactions(
+        cg.Uniform(length=12).sample(50, rng=0),
+        cg.TorchPredictor(Additive(), tasks=["y"]),
+    )
     mean = cg.estimate(found)
     assert abs(found["ice"]).max() > 0
     assert (mean["p"] == 1).all()
@@ -173,7 +231,9 @@ def test_what_rounding_makes_is_no_interaction():
 
 
 def test_the_largest_t_over_pairs_is_that_of_draws_in_numpy():
-    """Adjusted p and half-widths against 100,000 draws of the largest |t|, of interactions by loop."""
+    """Adjusted p and half-widths against 100,000 draws of the largest |t|, of
+    interactions by loop.
+    """
     rng, n, length, n_draws = np.random.default_rng(3), 14, 6, 100_000
     letters = rng.integers(0, 4, (n, length)).astype(np.uint8)
     letters[:, [1, 4]] = np.where(rng.random((n, 2)) < 0.85, [2, 0], letters[:, [1, 4]])
@@ -181,17 +241,29 @@ def test_the_largest_t_over_pairs_is_that_of_draws_in_numpy():
     pairs = list(combinations(range(length), 2))
     ice = np.array([[_by_loop(f, row, i, j)[0] for i, j in pairs] for row in letters])
     t = ice.mean(axis=0) / (ice.std(axis=0, ddof=1) / n**0.5)
-    root = np.linalg.svd((ice - ice.mean(axis=0)) / ice.std(axis=0, ddof=1) / (n - 1) ** 0.5, full_matrices=False)
+    root = np.linalg.svd(
+        (ice - ice.mean(axis=0)) / ice.std(axis=0, ddof=1) / (n - 1) ** 0.5,
+        full_matrices=False,
+    )
     normal = rng.normal(size=(n_draws, len(root[1]))) @ (root[1][:, None] * root[2])
-    largest = (abs(normal) / np.sqrt(rng.chisquare(n - 1, n_draws) / (n - 1))[:, None]).max(axis=1)
+    largest = (
+        abs(normal) / np.sqrt(rng.chisquare(n - 1, n_draws) / (n - 1))[:, None]
+    ).max(axis=1)
     expected = (largest[:, None] >= abs(t)).mean(axis=0)
     assert expected.min() < 0.2 < 0.8 < expected.max()
 
     found = interactions(letters, f)
     p = cg.adjust(found, method="dunnett", rng=0)["p_adjusted"].values[:, 0]
-    assert (abs(p - expected) <= 4 * np.sqrt(expected * (1 - expected) * (1 / n_draws + 1 / 65_535)) + 1e-4).all()
+    assert (
+        abs(p - expected)
+        <= 4 * np.sqrt(expected * (1 - expected) * (1 / n_draws + 1 / 65_535)) + 1e-4
+    ).all()
     band = cg.simultaneous(found, method="dunnett", rng=0)
-    half = (band["upper"] - band["lower"]).values[:, 0] / 2 / (ice.std(axis=0, ddof=1) / n**0.5)
+    half = (
+        (band["upper"] - band["lower"]).values[:, 0]
+        / 2
+        / (ice.std(axis=0, ddof=1) / n**0.5)
+    )
     np.testing.assert_allclose(half, half[0], rtol=1e-6)
     beyond = (largest > half[0]).mean()
     assert abs(beyond - 0.05) <= 4 * (0.05 * 0.95 * (1 / n_draws + 1 / 65_535)) ** 0.5
@@ -200,7 +272,8 @@ def test_the_largest_t_over_pairs_is_that_of_draws_in_numpy():
 @pytest.mark.long
 @pytest.mark.parametrize("threshold", [None, 1.0])
 def test_the_largest_t_keeps_the_familywise_error_without_interactions(threshold):
-    """Over uniform sequences each average interaction is 0 by symmetry: 200 trials of 28 pairs and 40 units.
+    """Over uniform sequences each average interaction is 0 by symmetry: 200 trials of
+    28 pairs and 40 units.
 
     Above a threshold, few units interact at all.
     """
@@ -211,33 +284,94 @@ def test_the_largest_t_keeps_the_familywise_error_without_interactions(threshold
 
         def answers(x, weights=weights):
             total = (x * weights).sum(axis=(1, 2))
-            return (np.tanh(total) if threshold is None else np.maximum(total - threshold, 0))[:, None]
+            return (
+                np.tanh(total)
+                if threshold is None
+                else np.maximum(total - threshold, 0)
+            )[:, None]
 
-        predictor = cg.FunctionPredictor(answers, tasks=["y"], scale="y", fingerprint=f"{trial} {threshold}")
+        predictor = cg.FunctionPredictor(
+            answers, tasks=["y"], scale="y", fingerprint=f"{trial} {threshold}"
+        )
         found = interactions(rng.integers(0, 4, (40, 8)).astype(np.uint8), predictor)
         false += bool((cg.adjust(found, method="dunnett")["p_adjusted"] <= 0.05).any())
     assert false / n_trials <= 0.05 + 3 * (0.05 * 0.95 / n_trials) ** 0.5
 
 
 def test_requests_that_cannot_be_met_are_refused():
-    f, rows = _random_function(9), decode(cg.Uniform(length=9).sample(3, rng=0)["sequence"].to_numpy())
+    f, rows = (
+        _random_function(9),
+        decode(cg.Uniform(length=9).sample(3, rng=0)["sequence"].to_numpy()),
+    )
     many = decode(cg.Uniform(length=300).sample(1, rng=0)["sequence"].to_numpy())
     for call, error, said in (
-        (lambda: interactions(rows, f, pairs=[(0, 9)]), AttributionError, "position 9 lies outside of 9 bp.*up to 8"),
-        (lambda: interactions(rows, f, positions=[-1, 3]), AttributionError, "position -1 lies outside"),
-        (lambda: interactions(rows, f, positions=[3, 3]), AttributionError, "3 appears twice"),
-        (lambda: interactions(rows, f, positions=[3]), AttributionError, "give two or more"),
-        (lambda: interactions(rows, f, pairs=[(1, 2), (2, 1)]), AttributionError, r"\(1, 2\) \(in either order\)"),
-        (lambda: interactions(rows, f, pairs=[(2, 2)]), AttributionError, "no.* pair of two positions"),
-        (lambda: interactions(rows, f, pairs=[(1, 2, 3)]), AttributionError, "no.* pair of two positions"),
+        (
+            lambda: interactions(rows, f, pairs=[(0, 9)]),
+            AttributionError,
+            "position 9 lies outside of 9 bp.*up to 8",
+        ),
+        (
+            lambda: interactions(rows, f, positions=[-1, 3]),
+            AttributionError,
+            "position -1 lies outside",
+        ),
+        (
+            lambda: interactions(rows, f, positions=[3, 3]),
+            AttributionError,
+            "3 appears twice",
+        ),
+        (
+            lambda: interactions(rows, f, positions=[3]),
+            AttributionError,
+            "give two or more",
+        ),
+        (
+            lambda: interactions(rows, f, pairs=[(1, 2), (2, 1)]),
+            AttributionError,
+            r"\(1, 2\) \(in either order\)",
+        ),
+        (
+            lambda: interactions(rows, f, pairs=[(2, 2)]),
+            AttributionError,
+            "no.* pair of two positions",
+        ),
+        (
+            lambda: interactions(rows, f, pairs=[(1, 2, 3)]),
+            AttributionError,
+            "no.* pair of two positions",
+        ),
         (lambda: interactions(rows, f, pairs=[]), AttributionError, "is empty"),
-        (lambda: interactions(rows, f, pairs=[(1, 2.5)]), AttributionError, "2.5 is not a position"),
+        (
+            lambda: interactions(rows, f, pairs=[(1, 2.5)]),
+            AttributionError,
+            "2.5 is not a position",
+        ),
         (lambda: interactions(rows, f, pairs=5), AttributionError, "is not a list"),
-        (lambda: interactions(rows, f, positions="all"), AttributionError, "is not a list"),
-        (lambda: interactions(rows, f, positions=[1, 2], pairs=[(1, 2)]), AttributionError, "give one of them"),
-        (lambda: interactions(many, f), AttributionError, "44,850 pairs, 404,551 answers .* 20,000 pairs"),
-        (lambda: interactions(rows, f, anchor="AAAAAAAA"), AttributionError, "no instance of 'AAAAAAAA' in 3"),
-        (lambda: interactions(rows, f, anchor=[0, 4, 2]), AttributionError, "starts without positions="),
+        (
+            lambda: interactions(rows, f, positions="all"),
+            AttributionError,
+            "is not a list",
+        ),
+        (
+            lambda: interactions(rows, f, positions=[1, 2], pairs=[(1, 2)]),
+            AttributionError,
+            "give one of them",
+        ),
+        (
+            lambda: interactions(many, f),
+            AttributionError,
+            "44,850 pairs, 404,551 answers .* 20,000 pairs",
+        ),
+        (
+            lambda: interactions(rows, f, anchor="AAAAAAAA"),
+            AttributionError,
+            "no instance of 'AAAAAAAA' in 3",
+        ),
+        (
+            lambda: interactions(rows, f, anchor=[0, 4, 2]),
+            AttributionError,
+            "starts without positions=",
+        ),
         (
             lambda: interactions(rows, f, anchor=[0, 4, 2], positions=[-1, 6]),
             AttributionError,
@@ -246,7 +380,11 @@ def test_requests_that_cannot_be_met_are_refused():
         (lambda: interactions([*rows, "ACGT"], f), SequenceError, "length"),
         (lambda: interactions(rows, f.predict), PredictorError, "is not a predictor"),
         (lambda: interactions(rows, f, tasks="c"), ContrastError, "'c'"),
-        (lambda: interactions(decode(encode(rows)[:, :5]), f), PredictorError, "einsum|operand|5"),
+        (
+            lambda: interactions(decode(encode(rows)[:, :5]), f),
+            PredictorError,
+            "einsum|operand|5",
+        ),
     ):
         with pytest.raises(error, match=said):
             call()
@@ -254,21 +392,29 @@ def test_requests_that_cannot_be_met_are_refused():
     assert given.sizes["contrast"] == 10
 
 
-@pytest.mark.parametrize("method", ["ism", "occlusion", "gradient", "integrated_gradients", "deeplift"])
+@pytest.mark.parametrize(
+    "method", ["ism", "occlusion", "gradient", "integrated_gradients", "deeplift"]
+)
 @pytest.mark.torch
 def test_a_feature_interaction_map_is_the_loop_over_exchanges(method):
     pytest.importorskip("torch")
     if method == "deeplift":
         pytest.importorskip("tangermeme")
     net, sample = cg.zoo.load("rbfox1_like"), cg.Uniform(length=41).sample(2, rng=3)
-    by = {} if method in ("ism", "gradient") else {"baselines": cg.Uniform(length=41), "n_baselines": 8}
+    by = (
+        {}
+        if method in ("ism", "gradient")
+        else {"baselines": cg.Uniform(length=41), "n_baselines": 8}
+    )
     found = dfim(sample, net, 20, method=method, rng=5, **by)
     key = cg.streams.derive(cg.streams.root_key(5), "maps")
     contributions = []
     for step in range(4):
         tokens = sample["sequence"].to_numpy().copy()
         tokens[:, 20] = (tokens[:, 20] + step) % 4
-        maps = cg.attribute(tokens, net, method=method, **by, **({"rng": key} if by else {}))
+        maps = cg.attribute(
+            tokens, net, method=method, **by, **({"rng": key} if by else {})
+        )
         contributions.append(cg.attribution.contributions(maps).to_numpy())
     expected = contributions[0] - np.mean(contributions[1:], axis=0)
     expected[:, 20] = 0
@@ -283,17 +429,25 @@ def test_by_substitutions_it_is_pair_mutagenesis():
     predictor, sample = _random_function(9), cg.Uniform(length=9).sample(3, rng=1)
     found = dfim(sample, predictor, 4)
     pairs = interactions(sample, predictor, pairs=[(4, j) for j in range(9) if j != 4])
-    np.testing.assert_allclose(found["score"].isel(position=[*range(4), *range(5, 9)]), pairs["ice"], atol=1e-12)
+    np.testing.assert_allclose(
+        found["score"].isel(position=[*range(4), *range(5, 9)]),
+        pairs["ice"],
+        atol=1e-12,
+    )
     one = dfim(sample, predictor, (4, 6))["score"]  # all nine exchanges, without a seed
     assert one.equals(dfim(sample, predictor, (4, 6), rng=8)["score"])
-    assert not one.equals(dfim(sample, predictor, (4, 6), rng=8, n_exchanges=8)["score"])
+    assert not one.equals(
+        dfim(sample, predictor, (4, 6), rng=8, n_exchanges=8)["score"]
+    )
 
 
 def test_partners_of_a_site_stand_out_in_a_map():
     rows = _with_sites(4)
     found = dfim(rows, gate, (16, 24), rng=0)
     score = found["score"].sel(unit=0)
-    np.testing.assert_allclose(score.isel(position=range(36, 44)).mean("position"), [2, -2, 0], atol=1e-12)
+    np.testing.assert_allclose(
+        score.isel(position=range(36, 44)).mean("position"), [2, -2, 0], atol=1e-12
+    )
     assert abs(score.isel(position=[*range(24, 36), *range(46, 60)])).max() < 0.7
     assert (score.isel(position=range(16, 24)) == 0).all()
     mean = cg.attribution.average(found, [36] * 4, width=8)
@@ -302,17 +456,28 @@ def test_partners_of_a_site_stand_out_in_a_map():
 
 def test_the_picture_of_a_feature_interaction_map_names_the_site():
     rows = _with_sites(2)
-    found, other = (dfim(rows, gate, site, rng=0, n_exchanges=2, tasks="OR") for site in ((16, 24), (16, 23)))
+    found, other = (
+        dfim(rows, gate, site, rng=0, n_exchanges=2, tasks="OR")
+        for site in ((16, 24), (16, 23))
+    )
     axes = cg.plot.map_logo(found, unit=0)
     assert axes.get_ylabel().startswith("interaction with 16:24\n(dfim, ism)")
     axes = cg.plot.map_logo(found, unit=0, minus=found)
-    assert axes.get_ylabel().startswith("difference of interaction with 16:24\n(dfim, ism)")
-    with pytest.raises(OutcomesError, match=r"'interaction with 16:24 \(dfim, ism\)' and 'interaction with 16:23"):
+    assert axes.get_ylabel().startswith(
+        "difference of interaction with 16:24\n(dfim, ism)"
+    )
+    with pytest.raises(
+        OutcomesError,
+        match=r"'interaction with 16:24 \(dfim, ism\)' and 'interaction with 16:23",
+    ):
         cg.plot.map_logo(found, unit=0, minus=other)
 
 
 def test_sources_that_are_none_are_refused():
-    f, rows = _random_function(9), decode(cg.Uniform(length=9).sample(2, rng=0)["sequence"].to_numpy())
+    f, rows = (
+        _random_function(9),
+        decode(cg.Uniform(length=9).sample(2, rng=0)["sequence"].to_numpy()),
+    )
     for source, said in (
         ((7, 10), "leaves the sequences, which have 9 bp"),
         (9, "leaves"),
@@ -340,15 +505,24 @@ def _noisy_gate(seed=0):
         noise = 0.1 * np.sin(50 * (x * weights).sum(axis=(1, 2)))
         return gate.predict(x.argmax(axis=1).astype(np.uint8)) + noise[:, None]
 
-    return cg.FunctionPredictor(answers, tasks=["AND", "OR", "sum"], scale="log2 activity", fingerprint=f"noise {seed}")
+    return cg.FunctionPredictor(
+        answers,
+        tasks=["AND", "OR", "sum"],
+        scale="log2 activity",
+        fingerprint=f"noise {seed}",
+    )
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("predictor", [gate, _noisy_gate()], ids=["oracle", "with noise"])
+@pytest.mark.parametrize(
+    "predictor", [gate, _noisy_gate()], ids=["oracle", "with noise"]
+)
 def test_a_pair_of_sites_is_told_and_or_sum(predictor):
     """Issue 17, acceptance 4."""
     found = interactions(_with_sites(20), predictor)
-    trial = site_pairs(found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1))
+    trial = site_pairs(
+        found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1)
+    )
     name = f"{GATA} 20 {CACCC}"
     assert trial.named_contrasts is not None
     assert next(iter(trial.named_contrasts)) == name
@@ -361,16 +535,23 @@ def test_a_pair_of_sites_is_told_and_or_sum(predictor):
     assert row["verdict"].sel(task="AND") == "increases"
     assert row["verdict"].sel(task="OR") == "decreases"
     assert -0.1 < row["lower"].sel(task="sum") <= row["upper"].sel(task="sum") < 0.1
-    more = site_pairs(found, cg.Uniform(length=60), n_pairs=1, rope=(-0.1, 0.1))  # negligible takes 300 units
+    # negligible takes 300 units
+    more = site_pairs(found, cg.Uniform(length=60), n_pairs=1, rope=(-0.1, 0.1))
     said = more.analyze(cg.run(more, predictor, rng=2)).sentences
-    ways = {"AND": "do more together than their sum", "OR": "do less together than their sum", "sum": "add up"}
+    ways = {
+        "AND": "do more together than their sum",
+        "OR": "do less together than their sum",
+        "sum": "add up",
+    }
     for sentence, (task, way) in zip(said, ways.items(), strict=False):
         assert sentence.startswith(f"Task {task}: {name} {way}")
 
 
 @pytest.fixture(scope="module")
 def trained_gate():
-    """A small network trained on the gates, in ten seconds: R2 above .99 in each task."""
+    """A small network trained on the gates, in ten seconds: R2 above .99 in each
+    task.
+    """
     torch = pytest.importorskip("torch")
     rng, n, steps = np.random.default_rng(0), 20_000, 1_500
     tokens = rng.integers(0, 4, (n, 60)).astype(np.uint8)
@@ -384,18 +565,26 @@ def trained_gate():
         def __init__(self):
             super().__init__()
             self.filters = torch.nn.Conv1d(4, 32, 10)
-            self.dense = torch.nn.Sequential(torch.nn.Linear(32, 64), torch.nn.ReLU(), torch.nn.Linear(64, 3))
+            self.dense = torch.nn.Sequential(
+                torch.nn.Linear(32, 64), torch.nn.ReLU(), torch.nn.Linear(64, 3)
+            )
 
         def forward(self, x):
             return self.dense(self.filters(x).relu().amax(2))
 
-    x = torch.nn.functional.one_hot(torch.from_numpy(tokens.astype(np.int64)), 4).transpose(1, 2).float()
+    x = (
+        torch.nn.functional.one_hot(torch.from_numpy(tokens.astype(np.int64)), 4)
+        .transpose(1, 2)
+        .float()
+    )
     y = torch.from_numpy(gate.predict(tokens)).float()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = Pooled()
         optimizer = torch.optim.Adam(net.parameters())
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 1e-2, total_steps=steps
+        )
         for _ in range(steps):
             some = torch.randint(0, n - 2_000, (128,))
             optimizer.zero_grad()
@@ -405,14 +594,18 @@ def trained_gate():
     with torch.no_grad():
         missed = ((net(x[-2_000:]) - y[-2_000:]) ** 2).mean(0) / y[-2_000:].var(0)
     assert (missed < 0.02).all()
-    return cg.TorchPredictor(net.eval(), tasks=["AND", "OR", "sum"], scale="log2 activity")
+    return cg.TorchPredictor(
+        net.eval(), tasks=["AND", "OR", "sum"], scale="log2 activity"
+    )
 
 
 @pytest.mark.long
 @pytest.mark.torch
 def test_the_gates_of_a_trained_network_are_told_by_a_trial_of_their_pair(trained_gate):
     found = interactions(_with_sites(20), trained_gate)
-    trial = site_pairs(found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1))
+    trial = site_pairs(
+        found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1)
+    )
     name = f"{GATA} 20 {CACCC}"
     answer = trial.analyze(cg.run(trial, trained_gate, rng=2))
     row = answer.estimates.sel(contrast=name)
@@ -434,7 +627,9 @@ def test_sites_that_interact_are_proposed_each_pair_once():
     )
     found = interactions(_with_sites(8, length=50, at=(5, 20, 35), words=words), oracle)
     trial = site_pairs(found, cg.Uniform(length=60))
-    interaction = [name for name, asks in trial.labels["asks"].items() if asks == "interaction"]
+    interaction = [
+        name for name, asks in trial.labels["asks"].items() if asks == "interaction"
+    ]
     assert interaction == ["GATAA 15 CACCC", "CACCC 15 TTGCC"]
     proposed = [trial.labels["proposed"][name] for name in interaction]
     np.testing.assert_allclose(proposed, [-2, -1], atol=0.2)
@@ -446,41 +641,82 @@ def test_a_trial_of_pairs_is_on_fresh_sequences_that_hold_them():
     rows = _with_sites(12)
     found = interactions(rows, gate, positions=range(14, 46), tasks="OR")
     for call, error, said in (
-        (lambda: site_pairs(found, cg.Genomic(of=rows)), DesignError, "12 of 12 sequences proposed"),
-        (lambda: site_pairs(found, cg.Uniform(length=25)), DesignError, "takes 28 bases from 0 on"),
-        (lambda: site_pairs(found, cg.Uniform(length=60), at=40), DesignError, "takes 28 bases from 40 on"),
-        (lambda: site_pairs(found, cg.Uniform(length=60), task="AND"), DesignError, "task='AND' is not one"),
-        (lambda: site_pairs(found, cg.Uniform(length=60), n_pairs=0), DesignError, "n_pairs"),
-        (lambda: site_pairs(cg.attribute(rows[:1], gate), cg.Uniform(length=60)), OutcomesError, "effects"),
         (
-            lambda: site_pairs(cg.contrast(_outcomes(), control="none"), cg.Uniform(length=60)),
+            lambda: site_pairs(found, cg.Genomic(of=rows)),
+            DesignError,
+            "12 of 12 sequences proposed",
+        ),
+        (
+            lambda: site_pairs(found, cg.Uniform(length=25)),
+            DesignError,
+            "takes 28 bases from 0 on",
+        ),
+        (
+            lambda: site_pairs(found, cg.Uniform(length=60), at=40),
+            DesignError,
+            "takes 28 bases from 40 on",
+        ),
+        (
+            lambda: site_pairs(found, cg.Uniform(length=60), task="AND"),
+            DesignError,
+            "task='AND' is not one",
+        ),
+        (
+            lambda: site_pairs(found, cg.Uniform(length=60), n_pairs=0),
+            DesignError,
+            "n_pairs",
+        ),
+        (
+            lambda: site_pairs(cg.attribute(rows[:1], gate), cg.Uniform(length=60)),
+            OutcomesError,
+            "effects",
+        ),
+        (
+            lambda: site_pairs(
+                cg.contrast(_outcomes(), control="none"), cg.Uniform(length=60)
+            ),
             DesignError,
             "not of pairs",
         ),
     ):
         with pytest.raises(error, match=said):
             call()
-    count = cg.FunctionPredictor(lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count", fingerprint="G")
-    one_site = interactions(_with_sites(3, at=(16,), words=(GATA,)), gate, positions=range(14, 30), tasks="AND")
+    count = cg.FunctionPredictor(
+        lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count", fingerprint="G"
+    )
+    one_site = interactions(
+        _with_sites(3, at=(16,), words=(GATA,)),
+        gate,
+        positions=range(14, 30),
+        tasks="AND",
+    )
     for nothing in (interactions(rows, count, positions=range(14, 46)), one_site):
         with pytest.raises(DesignError, match="no two sites interact"):
             site_pairs(nothing, cg.Uniform(length=60))
     null = cg.Uniform(length=60)
-    same = interactions(null.sample(12, rng=4), cg.zoo.oracle("pairs_like"), positions=range(20, 30))
+    same = interactions(
+        null.sample(12, rng=4), cg.zoo.oracle("pairs_like"), positions=range(20, 30)
+    )
     same = same.assign(ice=same["ice"] * 0 + (abs(same["second"] - same["first"]) > 7))
     trial = site_pairs(same, null, n_units=12, rope=(-0.1, 0.1))
     outcomes = cg.run(trial, cg.zoo.oracle("pairs_like"), rng=4)
-    with pytest.raises(OutcomesError, match="12 of 12 backgrounds of this trial proposed.*rng=5"):
+    with pytest.raises(
+        OutcomesError, match="12 of 12 backgrounds of this trial proposed.*rng=5"
+    ):
         trial.analyze(outcomes)
 
 
 def _outcomes():
     arms = {"none": cg.Untreated(), "GATA": cg.Embed(GATA, at=20)}
-    return cg.run(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4), gate, rng=0)
+    return cg.run(
+        cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4), gate, rng=0
+    )
 
 
 def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
-    found = interactions(_with_sites(25), _noisy_gate(), positions=[15, 17, 20, 38, 41, 50])
+    found = interactions(
+        _with_sites(25), _noisy_gate(), positions=[15, 17, 20, 38, 41, 50]
+    )
     table = cg.simultaneous(found, method="dunnett")
     axes = cg.plot.interaction_map(table, task="OR")
     grid = axes.images[0].get_array()
@@ -492,17 +728,32 @@ def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     beyond = ((table["lower"] > 0) | (table["upper"] < 0)).sel(task="OR")
     assert len(dots) == beyond.sum() == 4
     assert {tuple(dot) for dot in dots.tolist()} == set(product((3.0, 4.0), (1.0, 2.0)))
-    for of, said in ((table, "95 % simultaneous interval"), (cg.estimate(found), "95 % interval")):
-        assert f"{said} excludes 0" in cg.plot.interaction_map(of, task="OR").get_legend_handles_labels()[1]
+    for of, said in (
+        (table, "95 % simultaneous interval"),
+        (cg.estimate(found), "95 % interval"),
+    ):
+        assert (
+            f"{said} excludes 0"
+            in cg.plot.interaction_map(of, task="OR").get_legend_handles_labels()[1]
+        )
     members = cg.Ensemble([_noisy_gate(), _noisy_gate(seed=1)], names=["a", "b"])
     of_both = cg.estimate(interactions(_with_sites(5), members, positions=[15, 17, 38]))
-    assert cg.plot.interaction_map(of_both, task="OR", model="b").get_title("left").startswith("OR, b, ")
+    assert (
+        cg.plot.interaction_map(of_both, task="OR", model="b")
+        .get_title("left")
+        .startswith("OR, b, ")
+    )
     one = cg.estimate(interactions(_with_sites(1), gate, positions=[15, 17, 38]))
     assert not cg.plot.interaction_map(one, task="AND").collections
     for call, said in (
         (lambda: cg.plot.interaction_map(table), "several tasks"),
         (lambda: cg.plot.interaction_map(table, task="OR", model="m"), "no dim model"),
-        (lambda: cg.plot.interaction_map(cg.estimate(cg.contrast(_outcomes(), control="none"))), "not pairs"),
+        (
+            lambda: cg.plot.interaction_map(
+                cg.estimate(cg.contrast(_outcomes(), control="none"))
+            ),
+            "not pairs",
+        ),
     ):
         with pytest.raises(ContrastError, match=said):
             call()
@@ -520,38 +771,64 @@ def _auroc(scores, truth):
     [
         ("ism", 0.5, {"AND": 2.0, "OR": 0.0, "sum": 1.0, "alone": 2.0}),
         ("gradient", 0.5, {"OR": 0.0}),
-        ("integrated_gradients", 1.0, {"AND": 0.125, "OR": 0.125, "sum": 0.125, "alone": 0.25}),
+        (
+            "integrated_gradients",
+            1.0,
+            {"AND": 0.125, "OR": 0.125, "sum": 0.125, "alone": 0.25},
+        ),
         ("occlusion", 0.5, {"OR": 0.0}),
     ],
 )
-def test_maps_of_an_or_gate_are_blind_or_cannot_tell_it_from_and(method, or_gate, means):
-    """Area under the curve of the sites of gates in 60 bp, and the mean score at a site; both sites, or one alone."""
+def test_maps_of_an_or_gate_are_blind_or_cannot_tell_it_from_and(
+    method, or_gate, means
+):
+    """Area under the curve of the sites of gates in 60 bp, and the mean score at a
+    site; both sites, or one alone.
+    """
     pytest.importorskip("torch")
     from causalgia.zoo.torch_networks import Twin
 
-    net = cg.TorchPredictor(Twin(gate), tasks=["AND", "OR", "sum"], scale="log2 activity")
+    net = cg.TorchPredictor(
+        Twin(gate), tasks=["AND", "OR", "sum"], scale="log2 activity"
+    )
     options = {} if method in ("ism", "gradient") else {"n_baselines": 64, "rng": 0}
     sites = {"both": [*range(16, 24), *range(36, 44)], "alone": [*range(16, 24)]}
     area, score = {}, {}
     for case, places in sites.items():
-        rows = _with_sites(6) if case == "both" else _with_sites(6, at=(16,), words=(GATA,))
+        rows = (
+            _with_sites(6)
+            if case == "both"
+            else _with_sites(6, at=(16,), words=(GATA,))
+        )
         truth = np.isin(np.arange(60), places)
         tasks = ("AND", "OR", "sum") if case == "both" else ("OR",)
-        maps = cg.attribution.contributions(cg.attribute(rows, net, method=method, tasks=tasks, **options))
+        maps = cg.attribution.contributions(
+            cg.attribute(rows, net, method=method, tasks=tasks, **options)
+        )
         for task in tasks:
             found = maps.sel(task=task).to_numpy()
             name = task if case == "both" else "alone"
-            area[name], score[name] = np.mean([_auroc(row, truth) for row in found]), found[:, truth].mean()
+            area[name], score[name] = (
+                np.mean([_auroc(row, truth) for row in found]),
+                found[:, truth].mean(),
+            )
     assert min(area["AND"], area["sum"], area["alone"]) >= 0.99
     assert area["OR"] == pytest.approx(or_gate, abs=0.005)
     assert {name: score[name] for name in means} == pytest.approx(means, abs=0.01)
 
 
 def test_pairs_see_both_sites_of_an_or_gate_that_single_substitutions_miss():
-    rows, truth = _with_sites(2), np.isin(np.arange(60), [*range(16, 24), *range(36, 44)])
-    single = cg.attribution.contributions(cg.attribute(rows, gate, tasks="OR")).to_numpy()[..., 0]
+    rows, truth = (
+        _with_sites(2),
+        np.isin(np.arange(60), [*range(16, 24), *range(36, 44)]),
+    )
+    single = cg.attribution.contributions(
+        cg.attribute(rows, gate, tasks="OR")
+    ).to_numpy()[..., 0]
     assert [_auroc(row, truth) for row in single] == [0.5, 0.5]
-    found = interactions(rows, gate, positions=[*range(14, 26), *range(34, 46)], tasks="OR")
+    found = interactions(
+        rows, gate, positions=[*range(14, 26), *range(34, 46)], tasks="OR"
+    )
     first, second = found["first"].to_numpy(), found["second"].to_numpy()
     across = truth[first] & truth[second] & (second - first > 8)
     assert min(_auroc(-row, across) for row in found["ice"].to_numpy()[..., 0]) == 1
@@ -560,29 +837,46 @@ def test_pairs_see_both_sites_of_an_or_gate_that_single_substitutions_miss():
 def test_what_stands_in_for_a_redundant_site_is_seen_in_its_feature_interaction_map():
     rows = _with_sites(3)
     trial = cg.Design(
-        null=cg.Uniform(length=60), arms={"none": cg.Untreated(), "GATA": cg.Embed(GATA, at=20)}, n_units=50
+        null=cg.Uniform(length=60),
+        arms={"none": cg.Untreated(), "GATA": cg.Embed(GATA, at=20)},
+        n_units=50,
     )
     effect = cg.estimate(cg.contrast(cg.run(trial, gate, rng=0), control="none"))
     maps = cg.attribute(rows, gate)
-    flagged = cg.attribution.against_trial(maps, effect, GATA, both_strands=False)["flag"].sel(task="OR")
+    flagged = cg.attribution.against_trial(maps, effect, GATA, both_strands=False)[
+        "flag"
+    ].sel(task="OR")
     assert flagged.values.tolist() == ["redundant"] * 3
-    for_site = dfim(rows, gate, (16, 24), rng=0, tasks="OR")["score"].isel(task=0).to_numpy()
+    for_site = (
+        dfim(rows, gate, (16, 24), rng=0, tasks="OR")["score"].isel(task=0).to_numpy()
+    )
     assert (for_site.argmin(axis=1) >= 36).all()
     np.testing.assert_allclose(for_site[:, 36:44], -2, atol=1e-12)
 
 
 def test_copies_that_saturate_are_flagged_and_interact_as_the_curve_of_their_response_says():
-    """UGCAUG, 8 n / (n + 2) for n copies: single substitutions show 2.67, 1.33, .80 and .53 of an effect of 2.67."""
+    """UGCAUG, 8 n / (n + 2) for n copies: single substitutions show 2.67, 1.33, .80 and
+    .53 of an effect of 2.67.
+    """
     oracle, word = cg.zoo.oracle("saturating"), "TGCATG"
     arms = {"none": cg.Untreated(), "one": cg.Embed(word, at=27)}
-    outcomes = cg.run(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300), oracle, rng=0)
+    outcomes = cg.run(
+        cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300), oracle, rng=0
+    )
     effect = cg.estimate(cg.contrast(outcomes, control="none"))
     response = [8 * n / (n + 2) for n in range(5)]
     for n in range(1, 5):
         row = ("CCTCC" + "CTCTCC".join([word] * n)).ljust(60, "C")
-        found = cg.attribution.against_trial(cg.attribute([row], oracle), effect, word, both_strands=False)
-        np.testing.assert_allclose(found["largest_contribution"], response[n] - response[n - 1], atol=1e-5)
+        found = cg.attribution.against_trial(
+            cg.attribute([row], oracle), effect, word, both_strands=False
+        )
+        np.testing.assert_allclose(
+            found["largest_contribution"], response[n] - response[n - 1], atol=1e-5
+        )
         assert set(found["flag"].values.ravel()) == {"saturated" if n == 4 else ""}
         if n > 1:
-            between = interactions([row], oracle, pairs=[(7, 19)])["ice"].item()  # of the first and second copy
-            assert between == pytest.approx(response[n] - 2 * response[n - 1] + response[n - 2], abs=1e-5)
+            # of the first and second copy
+            between = interactions([row], oracle, pairs=[(7, 19)])["ice"].item()
+            assert between == pytest.approx(
+                response[n] - 2 * response[n - 1] + response[n - 2], abs=1e-5
+            )

@@ -1,4 +1,6 @@
-"""The page of interpretation methods: it is what was found, it says what is not reached, and its parts run."""
+"""The page of interpretation methods: it is what was found, it says what is not
+reached, and its parts run.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,19 @@ from interpreted.methods import METHODS
 
 KEPT = maker.kept()
 TEXT = maker.PAGE.read_text(encoding="utf-8")
-pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")]
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning"),
+]
 
 
 def test_the_page_is_what_was_found():
-    assert set(KEPT) == set(maker.parts()), "run: python benchmarks/interpretation.py --grammars FOLDER"
-    assert writing.page(KEPT) == TEXT, "run: python benchmarks/interpretation.py --write"
+    assert set(KEPT) == set(maker.parts()), (
+        "run: python benchmarks/interpretation.py --grammars FOLDER"
+    )
+    assert writing.page(KEPT) == TEXT, (
+        "run: python benchmarks/interpretation.py --write"
+    )
 
 
 def test_every_method_has_a_row_and_every_figure_is_finite():
@@ -36,7 +45,9 @@ def test_every_method_has_a_row_and_every_figure_is_finite():
 
 def test_what_is_promised_of_words_holds_or_is_said_to_be_missed():
     missed = TEXT.split("## What is not reached")[1]
-    for method, network, auroc, least, precision, least_precision in writing.promised(KEPT["words"]["found"]):
+    for method, network, auroc, least, precision, least_precision in writing.promised(
+        KEPT["words"]["found"]
+    ):
         said = f"{method} of UGCAUG, {network}: " in missed
         assert said == (auroc < least or precision < least_precision), (method, network)
 
@@ -54,7 +65,11 @@ def test_a_miss_is_said():
 def test_four_arms_tell_gates_apart_and_single_substitutions_do_not():
     found = KEPT["gates"]["found"]
     assert min(found["r2"].values()) > 0.98
-    auroc = {(row[0], row[1]): row[3] for row in found["maps"]["ISM"]["rows"] if row[2] == "auroc"}
+    auroc = {
+        (row[0], row[1]): row[3]
+        for row in found["maps"]["ISM"]["rows"]
+        if row[2] == "auroc"
+    }
     assert auroc["OR", "oracle"] == 0.5
     for network in ("oracle", "CNN"):
         trial = found["trial"][network]
@@ -64,8 +79,14 @@ def test_four_arms_tell_gates_apart_and_single_substitutions_do_not():
 def test_regression_is_confounded_and_the_trial_is_not():
     found = KEPT["confounded"]["found"]
     truth = found["truth"][0]
-    assert found["regression on the word"][0] - truth > 10 * found["regression on the word"][1]
-    assert truth - found["regression on the word and the others"][0] > 4 * found["regression on the word"][1]
+    assert (
+        found["regression on the word"][0] - truth
+        > 10 * found["regression on the word"][1]
+    )
+    assert (
+        truth - found["regression on the word and the others"][0]
+        > 4 * found["regression on the word"][1]
+    )
     assert abs(found["trial"][0] - truth) < 4 * found["trial"][1]
 
 
@@ -76,7 +97,9 @@ def test_the_confounded_part_runs():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["gates", "words", "loop", *(f"zoo: {name}" for name in METHODS)])
+@pytest.mark.parametrize(
+    "name", ["gates", "words", "loop", *(f"zoo: {name}" for name in METHODS)]
+)
 def test_a_part_runs(name):
     found = maker.measured(name, quick=True)["found"]
     assert set(found) == set(KEPT[name]["found"])

@@ -1,4 +1,6 @@
-"""Interventions against what they say: the edited bases, the notation, the refusals, the streams."""
+"""Interventions against what they say: the edited bases, the notation, the refusals,
+the streams.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.design import Intervention, PlaceboWord, Sequential, intervention_from_dict
-from causalgia.design.pattern_interventions import admissible, carries_pattern, longest_run
+from causalgia.design import (
+    Intervention,
+    PlaceboWord,
+    Sequential,
+    intervention_from_dict,
+)
+from causalgia.design.pattern_interventions import (
+    admissible,
+    carries_pattern,
+    longest_run,
+)
 from causalgia.sequences import decode, encode
 from causalgia.sequences.motifs import Motif
 
-GATA = Motif("GATA1", ((0.1, 0.0, 0.8, 0.1), (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), (0.7, 0.1, 0.1, 0.1)))
+GATA = Motif(
+    "GATA1",
+    (
+        (0.1, 0.0, 0.8, 0.1),
+        (1.0, 0.0, 0.0, 0.0),
+        (0.0, 0.0, 0.0, 1.0),
+        (0.7, 0.1, 0.1, 0.1),
+    ),
+)
 
 
 def backgrounds(n: int, length: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 4, (n, length), dtype=np.uint8)
 
 
-def applied(intervention: Intervention, tokens: np.ndarray, key: int = 7, start: int = 0) -> np.ndarray:
+def applied(
+    intervention: Intervention, tokens: np.ndarray, key: int = 7, start: int = 0
+) -> np.ndarray:
     units = np.arange(start, start + len(tokens), dtype=np.uint64)
     return intervention.apply(tokens, units=units, key=key)
 
@@ -37,7 +58,10 @@ def applied(intervention: Intervention, tokens: np.ndarray, key: int = 7, start:
         (cg.Embed("AGATAAG", at=5, strand="-"), "do(x[5:12] = rc(AGATAAG))"),
         (cg.Embed("CANNTG", at=5), "do(x[5:11] ~ CANNTG)"),
         (cg.Embed(GATA, at=5), "do(x[5:9] ~ GATA1)"),
-        (cg.Embed(GATA, at=5, instance="consensus"), "do(x[5:9] = GATA1 consensus GATA)"),
+        (
+            cg.Embed(GATA, at=5, instance="consensus"),
+            "do(x[5:9] = GATA1 consensus GATA)",
+        ),
         (cg.Placebo("AGATAAG", at=3), "do(x[3:10] ~ rearranged AGATAAG)"),
         (cg.Insert("AC", at=3), "do(insert AC at x[3])"),
         (cg.Delete((3, 9)), "do(delete x[3:9])"),
@@ -47,7 +71,10 @@ def applied(intervention: Intervention, tokens: np.ndarray, key: int = 7, start:
         (cg.Ablate((3, 9), fill="A"), "do(x[3:9] = A)"),
         (cg.Mutate(at=17, bases="A"), "do(x[17] = A)"),
         (cg.Mutate(at=(17, 19), bases="AN"), "do(x[17] = A, x[19] ~ N)"),
-        (cg.Embed("GATA", at=3) + cg.Embed("CACGTG", at=20), "do(x[3:7] = GATA, x[20:26] = CACGTG)"),
+        (
+            cg.Embed("GATA", at=3) + cg.Embed("CACGTG", at=20),
+            "do(x[3:7] = GATA, x[20:26] = CACGTG)",
+        ),
     ],
 )
 def test_notation_and_round_trip(intervention, notation):
@@ -56,7 +83,11 @@ def test_notation_and_round_trip(intervention, notation):
     assert again == intervention
     assert hash(again) == hash(intervention)
     assert again.fingerprint == intervention.fingerprint
-    assert Intervention.from_toml(intervention.to_toml()) == Intervention.from_json(intervention.to_json()) == again
+    assert (
+        Intervention.from_toml(intervention.to_toml())
+        == Intervention.from_json(intervention.to_json())
+        == again
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +102,10 @@ def test_notation_and_round_trip(intervention, notation):
     ],
 )
 def test_repr_can_be_pasted_back(intervention):
-    names = {name: getattr(cg, name) for name in ("Embed", "Placebo", "Ablate", "Mutate", "Scramble")}
+    names = {
+        name: getattr(cg, name)
+        for name in ("Embed", "Placebo", "Ablate", "Mutate", "Scramble")
+    }
     names["Motif"] = cg.sequences.Motif
     assert eval(repr(intervention), names) == intervention
 
@@ -81,13 +115,18 @@ def test_embed_writes_the_word_and_nothing_else():
     kept = before.copy()
     after = applied(cg.Embed("ACGT", at=10), before)
     assert decode(after[:, 10:14]) == ["ACGT"] * 50
-    np.testing.assert_array_equal(np.delete(after, range(10, 14), 1), np.delete(before, range(10, 14), 1))
+    np.testing.assert_array_equal(
+        np.delete(after, range(10, 14), 1), np.delete(before, range(10, 14), 1)
+    )
     np.testing.assert_array_equal(before, kept)
 
 
 def test_strand_insert_delete_mutate():
     before = backgrounds(20, 30)
-    assert decode(applied(cg.Embed("AGATAAG", at=0, strand="-"), before)[:, :7]) == ["CTTATCT"] * 20
+    assert (
+        decode(applied(cg.Embed("AGATAAG", at=0, strand="-"), before)[:, :7])
+        == ["CTTATCT"] * 20
+    )
     grown = applied(cg.Insert("TTT", at=4), before)
     assert grown.shape == (20, 33)
     np.testing.assert_array_equal(grown[:, [0, 1, 2, 3, *range(7, 33)]], before)
@@ -117,11 +156,14 @@ def test_placebo_is_uniform_over_rearrangements_that_are_not_the_pattern():
     seen, counts = np.unique(words, return_counts=True)
     assert set(seen) == {"".join(order) for order in permutations("AGATA")} - {"AGATA"}
     expected = n / 19
-    assert ((counts - expected) ** 2 / expected).sum() < 53  # chi-square, 18 df, p = 3e-5
+    # chi-square, 18 df, p = 3e-5
+    assert ((counts - expected) ** 2 / expected).sum() < 53
 
 
 def test_a_placebo_on_the_other_strand_has_the_composition_of_the_reverse_complement():
-    words = decode(applied(cg.Placebo("AGATAAG", at=0, strand="-"), backgrounds(200, 7)))
+    words = decode(
+        applied(cg.Placebo("AGATAAG", at=0, strand="-"), backgrounds(200, 7))
+    )
     assert {"".join(sorted(word)) for word in words} == {"".join(sorted("CTTATCT"))}
     assert not {"AGATAAG", "CTTATCT"} & set(words)
 
@@ -131,13 +173,32 @@ def longest_common_run(a: str, b: str) -> int:
     return max((len(piece) for piece in pieces if piece in b), default=0)
 
 
-@pytest.mark.parametrize("word", ["AGATAAG", "CACGTG", "CATGGC", "AACGTG", "TGACTCA", "ACGA", "AGCT", "AT", "CAATTT"])
-def test_admissible_words_are_the_rearrangements_without_a_long_run_of_the_pattern(word):
+@pytest.mark.parametrize(
+    "word",
+    [
+        "AGATAAG",
+        "CACGTG",
+        "CATGGC",
+        "AACGTG",
+        "TGACTCA",
+        "ACGA",
+        "AGCT",
+        "AT",
+        "CAATTT",
+    ],
+)
+def test_admissible_words_are_the_rearrangements_without_a_long_run_of_the_pattern(
+    word,
+):
     other = str.translate(word[::-1], str.maketrans("ACGT", "TGCA"))
     most = min(-(-2 * len(word) // 3), len(word) - 1)
     assert most == longest_run(len(word))
     orders = {"".join(order) for order in permutations(word)}
-    free = {o for o in orders if max(longest_common_run(o, word), longest_common_run(o, other)) <= most}
+    free = {
+        o
+        for o in orders
+        if max(longest_common_run(o, word), longest_common_run(o, other)) <= most
+    }
     assert set(decode(admissible(word))) == free
     assert word not in free
     assert other not in free
@@ -153,7 +214,9 @@ def test_a_placebo_of_a_motif_carries_neither_its_instance_nor_its_consensus():
 
 @pytest.mark.parametrize("word", ["AAAA", "A", "CCC"])
 def test_placebo_without_a_rearrangement_is_refused(word):
-    with pytest.raises(cg.errors.DesignError, match="every rearrangement reads as the pattern"):
+    with pytest.raises(
+        cg.errors.DesignError, match="every rearrangement reads as the pattern"
+    ):
         cg.Placebo(word, at=0)
 
 
@@ -163,10 +226,14 @@ def test_placebos_are_distinct_fixed_words():
     assert arms == cg.placebos("AGATAAG", at=10, n_words=40)
     words = [arm.pattern.label for arm in arms.values()]
     assert all(isinstance(arm, PlaceboWord) for arm in arms.values())
-    assert all(sorted(word) == sorted("AGATAAG") and word != "AGATAAG" for word in words)
+    assert all(
+        sorted(word) == sorted("AGATAAG") and word != "AGATAAG" for word in words
+    )
     assert list(arms)[:10] == list(cg.placebos("AGATAAG", at=10, n_words=10))
-    assert len(cg.placebos("ACGT", at=0, n_words=23)) == 23  # a palindrome: all but itself
-    assert len(cg.placebos("GGTCACAGTTCAAAGG", at=0, n_words=40)) == 40  # too many orders to enumerate
+    # a palindrome: all but itself
+    assert len(cg.placebos("ACGT", at=0, n_words=23)) == 23
+    # too many orders to enumerate
+    assert len(cg.placebos("GGTCACAGTTCAAAGG", at=0, n_words=40)) == 40
 
 
 def test_too_many_placebos_are_refused_with_the_number_that_exists():
@@ -177,20 +244,28 @@ def test_too_many_placebos_are_refused_with_the_number_that_exists():
 def test_scramble_keeps_composition_and_the_rest():
     before = backgrounds(300, 30)
     after = applied(cg.Scramble((5, 25)), before)
-    np.testing.assert_array_equal(np.sort(after[:, 5:25], 1), np.sort(before[:, 5:25], 1))
+    np.testing.assert_array_equal(
+        np.sort(after[:, 5:25], 1), np.sort(before[:, 5:25], 1)
+    )
     np.testing.assert_array_equal(after[:, :5], before[:, :5])
     assert (after[:, 5:25] != before[:, 5:25]).any(axis=1).mean() > 0.99
 
 
-@pytest.mark.parametrize("fill", ["uniform", "shuffle", "dinucleotide_shuffle", "A", "ACGTACGTAC"])
+@pytest.mark.parametrize(
+    "fill", ["uniform", "shuffle", "dinucleotide_shuffle", "A", "ACGTACGTAC"]
+)
 def test_ablate_replaces_the_span_only(fill):
     before = backgrounds(100, 30)
     after = applied(cg.Ablate((10, 20), fill=fill), before)
-    np.testing.assert_array_equal(np.delete(after, range(10, 20), 1), np.delete(before, range(10, 20), 1))
+    np.testing.assert_array_equal(
+        np.delete(after, range(10, 20), 1), np.delete(before, range(10, 20), 1)
+    )
     if len(fill) in (1, 10) and fill != "shuffle":
         assert set(decode(after[:, 10:20])) == {(fill * 10)[:10]}
     if "shuffle" in fill:
-        np.testing.assert_array_equal(np.sort(after[:, 10:20], 1), np.sort(before[:, 10:20], 1))
+        np.testing.assert_array_equal(
+            np.sort(after[:, 10:20], 1), np.sort(before[:, 10:20], 1)
+        )
 
 
 def test_draws_belong_to_the_unit_and_the_intervention():
@@ -223,7 +298,9 @@ def test_equal_random_steps_draw_anew_and_the_first_as_it_does_alone():
     before = backgrounds(500, 30)
     twice = applied(cg.Insert("NNNN", at=5) + cg.Insert("NNNN", at=5), before)
     assert (twice[:, 5:9] == twice[:, 9:13]).all(axis=1).mean() < 0.05
-    np.testing.assert_array_equal(twice[:, 9:13], applied(cg.Insert("NNNN", at=5), before)[:, 5:9])
+    np.testing.assert_array_equal(
+        twice[:, 9:13], applied(cg.Insert("NNNN", at=5), before)[:, 5:9]
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,7 +312,10 @@ def test_equal_random_steps_draw_anew_and_the_first_as_it_does_alone():
         (cg.Mutate(at=(3, 5), bases="AC"), cg.Mutate(at=(5, 3), bases="CA")),
         (cg.Mutate(at=(3, 5), bases="AC"), cg.Mutate(at=[3, 5], bases=["A", "C"])),
         (cg.Ablate((1, 5), fill="U"), cg.Ablate((1, 5), fill="TTTT")),
-        (cg.Embed("U", at=1) + cg.Scramble((4, 9)), cg.Embed("T", at=1) + cg.Scramble((4, 9))),
+        (
+            cg.Embed("U", at=1) + cg.Scramble((4, 9)),
+            cg.Embed("T", at=1) + cg.Scramble((4, 9)),
+        ),
     ],
 )
 def test_equal_is_what_is_done_and_not_how_it_is_spelt(one, other):
@@ -248,12 +328,17 @@ def test_equal_is_what_is_done_and_not_how_it_is_spelt(one, other):
 
 def test_replace_makes_what_writing_makes():
     sampled = cg.Embed(GATA, at=5)
-    assert replace(sampled, instance="consensus") == cg.Embed(GATA, at=5, instance="consensus")
+    assert replace(sampled, instance="consensus") == cg.Embed(
+        GATA, at=5, instance="consensus"
+    )
     assert not replace(sampled, instance="consensus").random
 
 
 def test_placebo_words_do_not_depend_on_spelling():
-    rna, dna = cg.placebos("UGCAUG", at=5, n_words=10), cg.placebos("TGCATG", at=5, n_words=10)
+    rna, dna = (
+        cg.placebos("UGCAUG", at=5, n_words=10),
+        cg.placebos("TGCATG", at=5, n_words=10),
+    )
     assert list(rna.values()) == list(dna.values())
 
 
@@ -283,15 +368,30 @@ def test_a_fill_may_draw():
         (lambda: cg.Ablate((0, 5), fill=None), "must be one of"),
         (lambda: cg.Mutate(at=(1, 2), bases="A"), "2 position"),
         (lambda: cg.Mutate(at=(1, 1), bases="AC"), "named twice"),
-        (lambda: cg.Placebo(Motif.from_word("AAAA"), at=3), "every rearrangement reads as the pattern"),
-        (lambda: cg.Embed.from_toml("placebo = 'AC'\nat = 1"), "this is Placebo, not Embed"),
+        (
+            lambda: cg.Placebo(Motif.from_word("AAAA"), at=3),
+            "every rearrangement reads as the pattern",
+        ),
+        (
+            lambda: cg.Embed.from_toml("placebo = 'AC'\nat = 1"),
+            "this is Placebo, not Embed",
+        ),
         (lambda: cg.Embed.from_json("[1]"), "an intervention is a table"),
         (lambda: cg.Mutate(at=1, bases=7), "a word or a Motif"),
         (lambda: intervention_from_dict({"embd": "ACG", "at": 1}), "one of embed"),
         (lambda: intervention_from_dict({"embed": "ACG"}), "embed needs at"),
-        (lambda: intervention_from_dict({"embed": "ACG", "at": 1, "strnd": "-"}), "strnd"),
-        (lambda: intervention_from_dict({"embed": ["ACG", "C"], "at": [1]}), "list of 2 positions"),
-        (lambda: intervention_from_dict({"embed": "ACG", "placebo": "A", "at": 1}), "embed and placebo"),
+        (
+            lambda: intervention_from_dict({"embed": "ACG", "at": 1, "strnd": "-"}),
+            "strnd",
+        ),
+        (
+            lambda: intervention_from_dict({"embed": ["ACG", "C"], "at": [1]}),
+            "list of 2 positions",
+        ),
+        (
+            lambda: intervention_from_dict({"embed": "ACG", "placebo": "A", "at": 1}),
+            "embed and placebo",
+        ),
     ],
 )
 def test_bad_interventions_say_the_cure(make, message):

@@ -1,4 +1,6 @@
-"""What the catalogue's experiments do to units: bases copied, a place of its own in each sequence, very many arms."""
+"""What the catalogue's experiments do to units: bases copied, a place of its own in
+each sequence, very many arms.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,14 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.design import AblateEach, Copy, EmbedEach, Intervention, intervention_from_dict, merged_word
+from causalgia.design import (
+    AblateEach,
+    Copy,
+    EmbedEach,
+    Intervention,
+    intervention_from_dict,
+    merged_word,
+)
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.sequences import decode
@@ -25,7 +34,10 @@ def backgrounds(n: int, length: int = LENGTH, seed: int = 0) -> np.ndarray:
 
 
 def applied(
-    intervention: Intervention, tokens: np.ndarray, key: int = 7, units: np.ndarray | None = None
+    intervention: Intervention,
+    tokens: np.ndarray,
+    key: int = 7,
+    units: np.ndarray | None = None,
 ) -> np.ndarray:
     ids = np.arange(len(tokens), dtype=np.uint64) if units is None else units
     return intervention.apply(tokens, units=ids, key=key)
@@ -46,13 +58,28 @@ def instances(n_draws: int = 1) -> cg.Genomic:
     [
         (Copy((8, 17), at=20), "do(x[20:29] = x[8:17])"),
         (Copy((8, 17), at=20, strand="-"), "do(x[20:29] = rc(x[8:17]))"),
-        (cg.Embed("GCUGG", at=10) + Copy((8, 17), at=20, strand="-"), "do(x[10:15] = GCUGG, x[20:29] = rc(x[8:17]))"),
-        (AblateEach(SPANS, fill="shuffle", n_draws=3), "do(x[the span of each of 12 rows] ~ shuffle)"),
+        (
+            cg.Embed("GCUGG", at=10) + Copy((8, 17), at=20, strand="-"),
+            "do(x[10:15] = GCUGG, x[20:29] = rc(x[8:17]))",
+        ),
+        (
+            AblateEach(SPANS, fill="shuffle", n_draws=3),
+            "do(x[the span of each of 12 rows] ~ shuffle)",
+        ),
         (AblateEach(SPANS, fill="u"), "do(x[the span of each of 12 rows] = T)"),
-        (AblateEach([(3, 5)] * ROWS, fill="cu"), "do(x[the span of each of 12 rows] = CT)"),
-        (AblateEach(SEVERAL, fill="shuffle", n_draws=4), "do(x[2 spans of each of 12 rows] ~ shuffle)"),
+        (
+            AblateEach([(3, 5)] * ROWS, fill="cu"),
+            "do(x[the span of each of 12 rows] = CT)",
+        ),
+        (
+            AblateEach(SEVERAL, fill="shuffle", n_draws=4),
+            "do(x[2 spans of each of 12 rows] ~ shuffle)",
+        ),
         (EmbedEach(WORDS, at=PLACES), "do(x[the place of each of 12 rows] = its word)"),
-        (EmbedEach(["A"], at=4, n_draws=2), "do(x[the place of each of 1 rows] = its word)"),
+        (
+            EmbedEach(["A"], at=4, n_draws=2),
+            "do(x[the place of each of 1 rows] = its word)",
+        ),
     ],
 )
 def test_notation_round_trip_and_keys_of_a_trial_file(intervention, notation):
@@ -62,8 +89,17 @@ def test_notation_round_trip_and_keys_of_a_trial_file(intervention, notation):
     assert again == intervention
     assert hash(again) == hash(intervention)
     assert again.fingerprint == intervention.fingerprint
-    assert Intervention.from_toml(intervention.to_toml()) == Intervention.from_json(intervention.to_json()) == again
-    names = {"Copy": Copy, "AblateEach": AblateEach, "EmbedEach": EmbedEach, "Embed": cg.Embed}
+    assert (
+        Intervention.from_toml(intervention.to_toml())
+        == Intervention.from_json(intervention.to_json())
+        == again
+    )
+    names = {
+        "Copy": Copy,
+        "AblateEach": AblateEach,
+        "EmbedEach": EmbedEach,
+        "Embed": cg.Embed,
+    }
     assert eval(repr(intervention), names) == intervention
     assert check_arm(intervention.to_dict(), "[arms.x]") == intervention.to_dict()
 
@@ -72,22 +108,34 @@ def test_a_copy_is_the_units_own_bases():
     before = backgrounds(40)
     after = applied(Copy((8, 17), at=20), before)
     np.testing.assert_array_equal(after[:, 20:29], before[:, 8:17])
-    np.testing.assert_array_equal(np.delete(after, range(20, 29), 1), np.delete(before, range(20, 29), 1))
+    np.testing.assert_array_equal(
+        np.delete(after, range(20, 29), 1), np.delete(before, range(20, 29), 1)
+    )
 
 
 def test_a_copy_of_the_reverse_complement_pairs_every_base_of_the_stem():
     before = backgrounds(40)
-    hairpin = applied(cg.Embed("GCUGG", at=10) + Copy((8, 17), at=20, strand="-"), before)
+    hairpin = applied(
+        cg.Embed("GCUGG", at=10) + Copy((8, 17), at=20, strand="-"), before
+    )
     for k in range(9):
-        np.testing.assert_array_equal(hairpin[:, 8 + k] + hairpin[:, 28 - k], np.full(40, 3))  # A-T, C-G
-    assert decode(hairpin[:, 22:27]) == ["CCAGC"] * 40  # the word that was embedded is paired too
+        # A-T, C-G
+        np.testing.assert_array_equal(
+            hairpin[:, 8 + k] + hairpin[:, 28 - k], np.full(40, 3)
+        )
+    # the word that was embedded is paired too
+    assert decode(hairpin[:, 22:27]) == ["CCAGC"] * 40
     np.testing.assert_array_equal(hairpin[:, 17:20], before[:, 17:20])
 
 
 def test_a_copy_may_touch_its_source():
     before = backgrounds(10)
-    np.testing.assert_array_equal(applied(Copy((5, 10), at=10), before)[:, 10:15], before[:, 5:10])
-    np.testing.assert_array_equal(applied(Copy((5, 10), at=0), before)[:, :5], before[:, 5:10])
+    np.testing.assert_array_equal(
+        applied(Copy((5, 10), at=10), before)[:, 10:15], before[:, 5:10]
+    )
+    np.testing.assert_array_equal(
+        applied(Copy((5, 10), at=0), before)[:, :5], before[:, 5:10]
+    )
 
 
 def test_a_tile_moves_where_its_first_place_is_scrambled_afterwards():
@@ -101,20 +149,32 @@ def test_a_tile_moves_where_its_first_place_is_scrambled_afterwards():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Copy((8, 17), at=16), r"copy of x\[8:17\] to x\[16:25\] overlaps itself; write it at 17 or later"),
+        (
+            lambda: Copy((8, 17), at=16),
+            r"copy of x\[8:17\] to x\[16:25\] overlaps itself; write it at 17 or later",
+        ),
         (lambda: Copy((10, 17), at=5), r"at 17 or later, or at 3 or earlier"),
         (lambda: Copy((8, 17), at=20, strand="x"), "strand='x' must be"),
         (lambda: Copy((17, 8), at=20), "is empty"),
         (lambda: Copy((8, 17), at=-1), "at=-1 is negative"),
         (lambda: AblateEach([], fill="A"), "spans=.* must be a list"),
         (lambda: AblateEach([(5, 5)], fill="A"), "is empty"),
-        (lambda: AblateEach([(5, 6)], fill="AC"), r"fill='AC' has 2 bases and span \(5, 6\) another width"),
-        (lambda: AblateEach([(5, 7), (1, 4)], fill="AC"), r"fill='AC' has 2 bases and span \(1, 4\) another width"),
+        (
+            lambda: AblateEach([(5, 6)], fill="AC"),
+            r"fill='AC' has 2 bases and span \(5, 6\) another width",
+        ),
+        (
+            lambda: AblateEach([(5, 7), (1, 4)], fill="AC"),
+            r"fill='AC' has 2 bases and span \(1, 4\) another width",
+        ),
         (
             lambda: AblateEach([[(5, 6), (8, 9)], [(2, 3)]], fill="A", n_draws=2),
             "some sequences have one span and some",
         ),
-        (lambda: AblateEach([[(5, 6), (8, 9)], (2, 3)], fill="A", n_draws=2), "some sequences have one span"),
+        (
+            lambda: AblateEach([[(5, 6), (8, 9)], (2, 3)], fill="A", n_draws=2),
+            "some sequences have one span",
+        ),
         (
             lambda: AblateEach([[(5, 6), (8, 9)]], fill="A", n_draws=3),
             "has 2 spans and n_draws=3; give a multiple",
@@ -129,8 +189,14 @@ def test_a_tile_moves_where_its_first_place_is_scrambled_afterwards():
         (lambda: EmbedEach(["A", "C"], at=[3]), "2 words and 1 positions"),
         (lambda: EmbedEach(["A"], at=[-3]), "at=-3 is negative"),
         (lambda: intervention_from_dict({"copy": [3, 5]}), "copy needs at"),
-        (lambda: intervention_from_dict({"copy": [3, 5], "at": 9, "fill": "A"}), "unexpected keyword argument 'fill'"),
-        (lambda: intervention_from_dict({"ablate_each": [[3, 5]]}), "fill=None must be one of"),
+        (
+            lambda: intervention_from_dict({"copy": [3, 5], "at": 9, "fill": "A"}),
+            "unexpected keyword argument 'fill'",
+        ),
+        (
+            lambda: intervention_from_dict({"ablate_each": [[3, 5]]}),
+            "fill=None must be one of",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_where_it_is_written(make, message):
@@ -141,20 +207,47 @@ def test_what_cannot_be_is_refused_where_it_is_written(make, message):
 @pytest.mark.parametrize(
     ("arm", "message"),
     [
-        (Copy((25, 31), at=2), r"arm 'it': copy of x\[25:31\] ends past the 30-bp background"),
-        (Copy((8, 17), at=25), r"'copy of x\[8:17\]' at 25 ends at 34, past the 30-bp background; .* is 21"),
+        (
+            Copy((25, 31), at=2),
+            r"arm 'it': copy of x\[25:31\] ends past the 30-bp background",
+        ),
+        (
+            Copy((8, 17), at=25),
+            r"'copy of x\[8:17\]' at 25 ends at 34, past the 30-bp background; .* is "
+            r"21",
+        ),
         (cg.Embed("ACG", at=20) + Copy((8, 17), at=20), "overlaps 'ACG' at 20"),
-        (Copy((8, 17), at=20) + cg.Embed("ACG", at=20), r"overlaps 'copy of x\[8:17\]' at 20"),
-        (Copy((8, 17), at=20) + cg.Scramble((25, 30)), r"overlaps 'copy of x\[8:17\]' at 20"),
-        (AblateEach(((2, 4),) * 11 + ((20, 31),), fill="A"), "row 11: ablation .* ends past the 30-bp background"),
-        (cg.Embed("ACG", at=20) + AblateEach(((20, 24),) * ROWS, fill="A"), "overlaps 'ACG' at 20"),
-        (EmbedEach(("ACG",) * ROWS, at=28), "'the word of a row' at 28 ends at 31, past the 30-bp background"),
-        (EmbedEach(WORDS, at=PLACES) + cg.Embed("ACG", at=12), "overlaps 'the word of a row'"),
+        (
+            Copy((8, 17), at=20) + cg.Embed("ACG", at=20),
+            r"overlaps 'copy of x\[8:17\]' at 20",
+        ),
+        (
+            Copy((8, 17), at=20) + cg.Scramble((25, 30)),
+            r"overlaps 'copy of x\[8:17\]' at 20",
+        ),
+        (
+            AblateEach(((2, 4),) * 11 + ((20, 31),), fill="A"),
+            "row 11: ablation .* ends past the 30-bp background",
+        ),
+        (
+            cg.Embed("ACG", at=20) + AblateEach(((20, 24),) * ROWS, fill="A"),
+            "overlaps 'ACG' at 20",
+        ),
+        (
+            EmbedEach(("ACG",) * ROWS, at=28),
+            "'the word of a row' at 28 ends at 31, past the 30-bp background",
+        ),
+        (
+            EmbedEach(WORDS, at=PLACES) + cg.Embed("ACG", at=12),
+            "overlaps 'the word of a row'",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_when_the_design_is_made(arm, message):
     with pytest.raises(DesignError, match=message):
-        cg.Design(null=instances(), arms={"control": cg.Untreated(), "it": arm}, n_units=ROWS)
+        cg.Design(
+            null=instances(), arms={"control": cg.Untreated(), "it": arm}, n_units=ROWS
+        )
 
 
 def test_each_row_is_ablated_in_its_own_span_alone():
@@ -177,9 +270,17 @@ def test_draws_take_the_spans_of_their_row_in_turn(n_draws):
     assert (cg.Embed("A", at=0) + several).turns == several.turns == 2
     arms = {"control": cg.Untreated(), "it": several}
     cg.Design(null=instances(n_draws), arms=arms, n_units=ROWS * n_draws)
-    late = {"it": AblateEach([[(1, 2), (3, 4)], [(1, 2), (25, 31)]], fill="A", n_draws=n_draws), "c": cg.Untreated()}
+    late = {
+        "it": AblateEach(
+            [[(1, 2), (3, 4)], [(1, 2), (25, 31)]], fill="A", n_draws=n_draws
+        ),
+        "c": cg.Untreated(),
+    }
     two = cg.Genomic(of=backgrounds(2), n_draws=n_draws)
-    with pytest.raises(DesignError, match=r"row 1: ablation of x\[25:31\] ends past the 30-bp background"):
+    with pytest.raises(
+        DesignError,
+        match=r"row 1: ablation of x\[25:31\] ends past the 30-bp background",
+    ):
         cg.Design(null=two, arms=late, n_units=2 * n_draws)
 
 
@@ -191,7 +292,10 @@ def test_one_span_in_a_list_is_that_span():
 def test_a_word_is_written_into_every_span():
     spans = [(row, row + 3) for row in range(ROWS)]
     done = applied(AblateEach(spans, fill="GAU"), backgrounds(ROWS))
-    assert [decode(row[None, slice(*span)])[0] for row, span in zip(done, spans, strict=True)] == ["GAT"] * ROWS
+    assert [
+        decode(row[None, slice(*span)])[0]
+        for row, span in zip(done, spans, strict=True)
+    ] == ["GAT"] * ROWS
 
 
 @pytest.mark.parametrize(("fill", "k"), [("shuffle", 1), ("dinucleotide_shuffle", 2)])
@@ -202,7 +306,9 @@ def test_shuffled_fills_keep_the_klets_of_each_span(fill, k):
     for row, (start, stop) in enumerate(SPANS):
         mine = slice(row * n_draws, (row + 1) * n_draws)
         outside = np.delete(done[mine], range(start, stop), 1)
-        np.testing.assert_array_equal(outside, np.delete(tokens[mine], range(start, stop), 1))
+        np.testing.assert_array_equal(
+            outside, np.delete(tokens[mine], range(start, stop), 1)
+        )
         before, after = (decode(x[mine, start:stop]) for x in (tokens, done))
         assert {klets(word, k) for word in after} == {klets(before[0], k)}
         if stop - start > 4:
@@ -223,7 +329,8 @@ def test_uniform_fills_are_uniform_and_belong_to_the_unit():
     some = np.array([24_000 - 1, 3, 7_777, 12_000], np.uint64)
     np.testing.assert_array_equal(applied(ablate, tokens[some], units=some), done[some])
     again = applied(cg.Embed("ACG", at=0) + ablate, tokens)
-    np.testing.assert_array_equal(again[:, 3:], done[:, 3:])  # the same draw in another arm
+    # the same draw in another arm
+    np.testing.assert_array_equal(again[:, 3:], done[:, 3:])
     assert (applied(ablate, tokens, key=8) != done).any()
 
 
@@ -232,8 +339,12 @@ def test_each_row_gets_its_own_word_at_its_own_place():
     done = applied(EmbedEach(WORDS, at=PLACES), tokens)
     same = applied(EmbedEach(WORDS, at=5), tokens)
     for row, (word, at) in enumerate(zip(WORDS, PLACES, strict=True)):
-        np.testing.assert_array_equal(done[[row]], applied(cg.Embed(word, at=at), tokens[[row]]))
-        np.testing.assert_array_equal(same[[row]], applied(cg.Embed(word, at=5), tokens[[row]]))
+        np.testing.assert_array_equal(
+            done[[row]], applied(cg.Embed(word, at=at), tokens[[row]])
+        )
+        np.testing.assert_array_equal(
+            same[[row]], applied(cg.Embed(word, at=5), tokens[[row]])
+        )
     assert EmbedEach(["u"], at=2) == EmbedEach(["T"], at=2)
 
 
@@ -242,21 +353,33 @@ def test_sites_go_with_another_number_of_draws():
     again = arm.for_draws(5)
     tokens = backgrounds(ROWS)
     five = applied(again, np.repeat(tokens, 5, axis=0))
-    np.testing.assert_array_equal(five, np.repeat(applied(arm.for_draws(1), tokens), 5, axis=0))
+    np.testing.assert_array_equal(
+        five, np.repeat(applied(arm.for_draws(1), tokens), 5, axis=0)
+    )
     assert cg.Embed("A", at=0).for_draws(5) == cg.Embed("A", at=0)
     assert again.for_draws(2) == arm
 
 
 def test_a_unit_beyond_the_rows_is_refused():
-    with pytest.raises(DesignError, match="12 sites x 2 draws, and unit 24 is beyond them"):
+    with pytest.raises(
+        DesignError, match="12 sites x 2 draws, and unit 24 is beyond them"
+    ):
         applied(AblateEach(SPANS, fill="A", n_draws=2), backgrounds(25))
 
 
 @pytest.mark.parametrize(
     ("null", "n_units", "message"),
     [
-        (cg.Uniform(length=LENGTH), 24, "arm 'it': ablate_each has a site for each of 12 sequences, and uniform"),
-        (cg.Genomic(of=backgrounds(13), n_draws=2), 26, "12 sites and the null model 13 sequences"),
+        (
+            cg.Uniform(length=LENGTH),
+            24,
+            "arm 'it': ablate_each has a site for each of 12 sequences, and uniform",
+        ),
+        (
+            cg.Genomic(of=backgrounds(13), n_draws=2),
+            26,
+            "12 sites and the null model 13 sequences",
+        ),
         (instances(n_draws=3), 36, "n_draws=2 and the null model n_draws=3"),
         (instances(n_draws=2), 22, "12 x 2 draws = 24 units, not n_units=22"),
     ],
@@ -264,14 +387,20 @@ def test_a_unit_beyond_the_rows_is_refused():
 @pytest.mark.parametrize("after", [False, True])
 def test_sites_are_for_one_null_model(null, n_units, message, after):
     arm = AblateEach(SPANS, fill="A", n_draws=2)
-    arms = {"control": cg.Untreated(), "it": cg.Embed("A", at=0) + arm if after else arm}
+    arms = {
+        "control": cg.Untreated(),
+        "it": cg.Embed("A", at=0) + arm if after else arm,
+    }
     with pytest.raises(DesignError, match=message):
         cg.Design(null=null, arms=arms, n_units=n_units)
 
 
 def test_sites_and_a_reserve_do_not_go_together():
     arms = {"control": cg.Untreated(), "it": AblateEach(SPANS, fill="A")}
-    with pytest.raises(DesignError, match=r"12 sites and the null model 6 sequences to draw from; .* no reserve="):
+    with pytest.raises(
+        DesignError,
+        match=r"12 sites and the null model 6 sequences to draw from; .* no reserve=",
+    ):
         cg.Design(null=instances(), arms=arms, n_units=6, reserve=0.5)
 
 
@@ -281,22 +410,36 @@ def test_rows_say_their_parent():
     assert sample["parent"].values.tolist() == ["peak0"] * 12 + ["peak1"] * 12
     assert null == instances(n_draws=2) != instances()
     assert null != cg.Genomic(of=null.of, n_draws=2)
-    assert NullModel.from_toml(null.to_toml()) == NullModel.from_json(null.to_json()) == null
-    assert eval(repr(cg.Genomic(of={"a": "ACGT", "b": "ACGG"}, parent=("p", "p"))), {"Genomic": cg.Genomic}).parent == (
+    assert (
+        NullModel.from_toml(null.to_toml())
+        == NullModel.from_json(null.to_json())
+        == null
+    )
+    assert eval(
+        repr(cg.Genomic(of={"a": "ACGT", "b": "ACGG"}, parent=("p", "p"))),
+        {"Genomic": cg.Genomic},
+    ).parent == (
         "p",
         "p",
     )
-    assert "themselves of 2 parents, 2 draws each: 12 sequences of 30 bp" in null.describe()
+    assert (
+        "themselves of 2 parents, 2 draws each: 12 sequences of 30 bp"
+        in null.describe()
+    )
     check_null(null.to_dict())
     assert "parent" not in cg.Genomic(of=["ACGT", "TTTT"]).to_dict()
     part = null.sample(6, rng=3)  # a random subset keeps the parent of each of its rows
     two = decode(backgrounds(2))
-    assert [f"peak{two.index(word)}" for word in decode(part["sequence"].values)] == part["parent"].values.tolist()
+    assert [
+        f"peak{two.index(word)}" for word in decode(part["sequence"].values)
+    ] == part["parent"].values.tolist()
 
 
 @pytest.mark.parametrize("parent", [["a"], "ab", ["a", 1.5], 3, [["a"], ["b"]]])
 def test_parents_are_named_once_for_each_row(parent):
-    with pytest.raises(DesignError, match="must name the parent of each of the 2 sequences"):
+    with pytest.raises(
+        DesignError, match="must name the parent of each of the 2 sequences"
+    ):
         cg.Genomic(of=["ACGT", "TTTT"], parent=parent)
 
 
@@ -312,27 +455,43 @@ def test_rows_of_a_parent_are_reserved_together():
 
 def test_the_same_sequence_several_times_is_degenerate_only_where_it_was_not_said():
     arms = {"control": cg.Untreated(), "it": AblateEach(SPANS, fill="A")}
-    cg.Design(null=instances(), arms=arms, n_units=ROWS)  # a warning would be an error here
-    with pytest.warns(DegenerateWarning, match="only about 2 distinct sequences for 12 units"):
+    # a warning would be an error here
+    cg.Design(null=instances(), arms=arms, n_units=ROWS)
+    with pytest.warns(
+        DegenerateWarning, match="only about 2 distinct sequences for 12 units"
+    ):
         cg.Design(null=cg.Genomic(of=instances().of), arms=arms, n_units=ROWS)
 
 
 def test_occlusion_recovers_what_the_spans_held_with_parents_as_clusters():
     sequences, sites, n_draws = 60, 3, 4
     tokens = np.repeat(backgrounds(sequences, seed=5), sites, axis=0)
-    spans = [(2 + 9 * (row % sites), 8 + 9 * (row % sites)) for row in range(len(tokens))]
+    spans = [
+        (2 + 9 * (row % sites), 8 + 9 * (row % sites)) for row in range(len(tokens))
+    ]
     null = cg.Genomic(
         of={f"s{row}": word for row, word in enumerate(decode(tokens))},
         parent=[row // sites for row in range(len(tokens))],
         n_draws=n_draws,
     )
-    arms = {"wild type": cg.Untreated(), "occluded": AblateEach(spans, fill="uniform", n_draws=n_draws)}
+    arms = {
+        "wild type": cg.Untreated(),
+        "occluded": AblateEach(spans, fill="uniform", n_draws=n_draws),
+    }
     design = cg.Design(null=null, arms=arms, n_units=len(tokens) * n_draws)
-    count = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="bases")
+    count = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="bases"
+    )
     effects = cg.contrast(cg.run(design, count, rng=1), control="wild type")
-    own = np.array([np.isin(row[slice(*span)], (1, 2)).sum() for row, span in zip(tokens, spans, strict=True)])
+    own = np.array(
+        [
+            np.isin(row[slice(*span)], (1, 2)).sum()
+            for row, span in zip(tokens, spans, strict=True)
+        ]
+    )
     ice = effects["ice"].values[:, 0, 0]
-    error = (ice - np.repeat(3.0 - own, n_draws)).mean()  # six uniform bases hold three of G and C
+    # six uniform bases hold three of G and C
+    error = (ice - np.repeat(3.0 - own, n_draws)).mean()
     assert abs(error) < 4 * np.sqrt(6 / 4 / len(ice))
     assert cg.estimate(effects)["n_clusters"].max() == sequences
 
@@ -349,7 +508,10 @@ def test_merged_words_read_both_sites(at):
 def test_published_spacing_is_one_word_and_a_collision_is_named():
     assert merged_word("UGCAUG", "UGCAUG", 4) == "UGCAUGCAUG"
     assert merged_word("tgcatg", "UGCAUG", 4) == "TGCATGCATG"
-    with pytest.raises(DesignError, match="sites collide: 'UGCAUG' and 'UGCAUG' at distance 3 want A and U at base 3"):
+    with pytest.raises(
+        DesignError,
+        match="sites collide: 'UGCAUG' and 'UGCAUG' at distance 3 want A and U at base 3",
+    ):
         merged_word("UGCAUG", "UGCAUG", 3)
     with pytest.raises(DesignError, match="at distance 7 do not touch: at most 6"):
         merged_word("UGCAUG", "UGCAUG", 7)
@@ -365,7 +527,9 @@ def test_an_equal_step_draws_the_same_in_every_arm_and_a_complement_is_two_steps
     alone = applied(cg.Scramble(tile, k=2), tokens)
     beside = applied(cg.Scramble((0, 5_000), k=2) + cg.Scramble(tile, k=2), tokens)
     np.testing.assert_array_equal(alone[:, slice(*tile)], beside[:, slice(*tile)])
-    rest = applied(cg.Scramble((0, tile[0]), k=2) + cg.Scramble((tile[1], 20_000), k=2), tokens)
+    rest = applied(
+        cg.Scramble((0, tile[0]), k=2) + cg.Scramble((tile[1], 20_000), k=2), tokens
+    )
     np.testing.assert_array_equal(rest[:, slice(*tile)], tokens[:, slice(*tile)])
     for part in ((0, tile[0]), (tile[1], 20_000)):
         after, before = rest[:, slice(*part)], tokens[:, slice(*part)]
@@ -393,12 +557,22 @@ class Counted(str):
 
 def test_names_of_many_arms_are_checked_in_linear_time():
     n = 3_000
-    arms = [cg.Arm(Counted(f"arm {i}"), cg.Mutate(at=i % 41, bases="ACGT"[i // 41 % 4])) for i in range(n)]
+    arms = [
+        cg.Arm(Counted(f"arm {i}"), cg.Mutate(at=i % 41, bases="ACGT"[i // 41 % 4]))
+        for i in range(n)
+    ]
     Counted.comparisons = 0
-    cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=2 * n, assignment="parallel")
+    cg.Design(
+        null=cg.Uniform(length=41), arms=arms, n_units=2 * n, assignment="parallel"
+    )
     assert Counted.comparisons < 20 * n
     with pytest.raises(DesignError, match="arm 'arm 5': the name is taken"):
-        cg.Design(null=cg.Uniform(length=41), arms=[*arms, arms[5]], n_units=2 * n, assignment="parallel")
+        cg.Design(
+            null=cg.Uniform(length=41),
+            arms=[*arms, arms[5]],
+            n_units=2 * n,
+            assignment="parallel",
+        )
 
 
 def test_a_choice_is_fingerprinted_once(monkeypatch):
@@ -406,7 +580,9 @@ def test_a_choice_is_fingerprinted_once(monkeypatch):
 
     calls = []
     dumps = null_model.json.dumps
-    monkeypatch.setattr(null_model.json, "dumps", lambda *a, **k: calls.append(1) or dumps(*a, **k))
+    monkeypatch.setattr(
+        null_model.json, "dumps", lambda *a, **k: calls.append(1) or dumps(*a, **k)
+    )
     drawn, fixed = cg.Ablate((3, 9), fill="uniform"), cg.Embed("GATA", at=3)
     for _ in range(5):
         applied(drawn, backgrounds(4))
@@ -418,6 +594,10 @@ def test_what_is_written_is_worked_out_once_and_cannot_be_changed():
     embed = cg.Embed("GATA", at=3)
     first, second = (applied(embed, backgrounds(4, seed=seed)) for seed in (0, 1))
     first[:] = 0
-    assert decode(second[:, 3:7]) == decode(applied(embed, backgrounds(4))[:, 3:7]) == ["GATA"] * 4
+    assert (
+        decode(second[:, 3:7])
+        == decode(applied(embed, backgrounds(4))[:, 3:7])
+        == ["GATA"] * 4
+    )
     with pytest.raises(ValueError, match="read-only"):
         embed.written.instances(np.arange(2, dtype=np.uint64), 0)[:] = 0

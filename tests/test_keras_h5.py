@@ -1,4 +1,6 @@
-"""Keras networks in HDF5 files: layers against their definitions in numpy, real weights, and files that are refused."""
+"""Keras networks in HDF5 files: layers against their definitions in numpy, real
+weights, and files that are refused.
+"""
 
 from __future__ import annotations
 
@@ -26,27 +28,43 @@ ONE_HOT = np.eye(4)[TOKENS]
 
 @pytest.fixture(autouse=True)
 def read_here(request, monkeypatch):
-    """Read files of this test's own in this process alone; hostile ones are read by a child process first."""
+    """Read files of this test's own in this process alone; hostile ones are read by a
+    child process first.
+    """
     if "hostile" not in request.node.name:
         monkeypatch.setattr(store, "_read_in_child", lambda *_, **__: None)
 
 
 def layer(kind, name, *inputs, **config):
-    return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inputs": inputs}
+    return {
+        "class_name": kind,
+        "name": name,
+        "config": {"name": name, **config},
+        "inputs": inputs,
+    }
 
 
 def as_keras_2(layers, outputs):
     for one in layers:
         inputs = one.pop("inputs")
         one["inbound_nodes"] = [[[name, 0, 0, {}] for name in inputs]] if inputs else []
-    ends = {"input_layers": [[layers[0]["name"], 0, 0]], "output_layers": [[name, 0, 0] for name in outputs]}
+    ends = {
+        "input_layers": [[layers[0]["name"], 0, 0]],
+        "output_layers": [[name, 0, 0] for name in outputs],
+    }
     return {"class_name": "Model", "config": {"layers": layers, **ends}}
 
 
 def as_keras_3(layers, outputs):
     for one in layers:
         inputs = one.pop("inputs")
-        tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}} for name in inputs]
+        tensors = [
+            {
+                "class_name": "__keras_tensor__",
+                "config": {"keras_history": [name, 0, 0]},
+            }
+            for name in inputs
+        ]
         args = [tensors] if len(tensors) > 1 else tensors
         one["inbound_nodes"] = [{"args": args, "kwargs": {}}] if inputs else []
     first = [layers[0]["name"], 0, 0]
@@ -66,7 +84,9 @@ def save(path, graph, weights):
             file.attrs["model_config"] = json.dumps(graph)
         for name, arrays in weights.items():
             for key, array in arrays.items():
-                file[f"model_weights/{name}/{name}/{key}:0"] = np.asarray(array, np.float32)
+                file[f"model_weights/{name}/{name}/{key}:0"] = np.asarray(
+                    array, np.float32
+                )
     return path
 
 
@@ -79,30 +99,52 @@ def answers(path, **options):
 
 
 def one_layer(tmp_path, kind, weights=None, **config):
-    """Return what a layer answers to one-hot sequences, (n, numbers), in Keras' order."""
+    """Return what a layer answers to one-hot sequences, (n, numbers), in Keras'
+    order.
+    """
     graph = sequential(layer(kind, "it", **config), layer("Flatten", "flat"))
     return answers(save(tmp_path / "it.h5", graph, {"it": weights or {}}))
 
 
 def windows(x, width, stride, gap, padding):
-    """Return the windows (n, out, width, channels) of TensorFlow's definition, and which of their places are real."""
+    """Return the windows (n, out, width, channels) of TensorFlow's definition, and
+    which of their places are real.
+    """
     reach = (width - 1) * gap + 1
     if padding == "valid":
         before, n = 0, (x.shape[1] - reach) // stride + 1
     else:
         n = -(-x.shape[1] // stride)
-        before = reach - 1 if padding == "causal" else max((n - 1) * stride + reach - x.shape[1], 0) // 2
+        before = (
+            reach - 1
+            if padding == "causal"
+            else max((n - 1) * stride + reach - x.shape[1], 0) // 2
+        )
     places = np.arange(n)[:, None] * stride - before + np.arange(width) * gap
     real = (places >= 0) & (places < x.shape[1])
     return x[:, places.clip(0, x.shape[1] - 1)] * real[None, :, :, None], real
 
 
 @pytest.mark.parametrize("padding", ["valid", "same", "causal"])
-@pytest.mark.parametrize(("width", "stride", "gap"), [(4, 1, 1), (5, 1, 1), (4, 3, 1), (5, 2, 1), (3, 1, 4)])
+@pytest.mark.parametrize(
+    ("width", "stride", "gap"), [(4, 1, 1), (5, 1, 1), (4, 3, 1), (5, 2, 1), (3, 1, 4)]
+)
 def test_convolutions(tmp_path, padding, width, stride, gap):
     kernel, bias = random(width, 4, 3), random(3)
-    config = {"filters": 3, "kernel_size": [width], "strides": [stride], "dilation_rate": [gap], "padding": padding}
-    found = one_layer(tmp_path, "Conv1D", {"kernel": kernel, "bias": bias}, activation="tanh", **config)
+    config = {
+        "filters": 3,
+        "kernel_size": [width],
+        "strides": [stride],
+        "dilation_rate": [gap],
+        "padding": padding,
+    }
+    found = one_layer(
+        tmp_path,
+        "Conv1D",
+        {"kernel": kernel, "bias": bias},
+        activation="tanh",
+        **config,
+    )
     seen, _ = windows(ONE_HOT, width, stride, gap, padding)
     expected = np.tanh(np.einsum("nowc,wcf->nof", seen, kernel.astype(float)) + bias)
     np.testing.assert_allclose(found, expected.reshape(5, -1), atol=1e-5)
@@ -116,34 +158,57 @@ def test_pooling(tmp_path, padding, width, stride):
     found = one_layer(tmp_path, "MaxPooling1D", **config)
     np.testing.assert_array_equal(found, seen.max(2).reshape(5, -1))
     found = one_layer(tmp_path, "AveragePooling1D", **config)
-    np.testing.assert_allclose(found, (seen.sum(2) / real.sum(1)[:, None]).reshape(5, -1), atol=1e-6)
+    np.testing.assert_allclose(
+        found, (seen.sum(2) / real.sum(1)[:, None]).reshape(5, -1), atol=1e-6
+    )
 
 
 IMAGE = RNG.normal(size=(3, 6, 4, 2))
 
 
 def planes(kind, x, size, stride, gap, padding, kernel=None):
-    """Return a convolution or pooling of images (n, rows, columns, channels), place by place, as Keras defines them."""
+    """Return a convolution or pooling of images (n, rows, columns, channels), place by
+    place, as Keras defines them.
+    """
     before, n_out = [], []
     for length, width, step, hole in zip(x.shape[1:3], size, stride, gap, strict=True):
         reach = (width - 1) * hole + 1
-        n_out.append((length - reach) // step + 1 if padding == "valid" else -(-length // step))
+        n_out.append(
+            (length - reach) // step + 1 if padding == "valid" else -(-length // step)
+        )
         lacking = (n_out[-1] - 1) * step + reach - length
         before.append(max(lacking, 0) // 2 if padding == "same" else 0)
     made = np.zeros((len(x), *n_out, x.shape[3] if kernel is None else kernel.shape[3]))
     for r, c in np.ndindex(*n_out):
         seen = []
         for i, j in np.ndindex(*size):
-            row, column = r * stride[0] - before[0] + i * gap[0], c * stride[1] - before[1] + j * gap[1]
+            row, column = (
+                r * stride[0] - before[0] + i * gap[0],
+                c * stride[1] - before[1] + j * gap[1],
+            )
             if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
-                seen.append(x[:, row, column] if kernel is None else x[:, row, column] @ kernel[i, j])
-        made[:, r, c] = {"Conv2D": sum(seen), "Max": np.max(seen, 0), "Average": np.mean(seen, 0)}[kind]
+                seen.append(
+                    x[:, row, column]
+                    if kernel is None
+                    else x[:, row, column] @ kernel[i, j]
+                )
+        made[:, r, c] = {
+            "Conv2D": sum(seen),
+            "Max": np.max(seen, 0),
+            "Average": np.mean(seen, 0),
+        }[kind]
     return made
 
 
 def of_image(tmp_path, kind, x, weights=None, **config):
-    """Return what a layer makes of images, after its place in a network of sequences is taken."""
-    path = save(tmp_path / "it.h5", sequential(layer(kind, "it", **config)), {"it": weights or {}})
+    """Return what a layer makes of images, after its place in a network of sequences is
+    taken.
+    """
+    path = save(
+        tmp_path / "it.h5",
+        sequential(layer(kind, "it", **config)),
+        {"it": weights or {}},
+    )
     step = cg.predict.from_keras_h5(path, device="cpu").module.steps[1]
     made = step([torch.tensor(x, dtype=torch.float32).movedim(-1, 1)])
     return (made.movedim(1, -1) if made.ndim > 2 else made).numpy()
@@ -152,19 +217,42 @@ def of_image(tmp_path, kind, x, weights=None, **config):
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(
     ("size", "stride", "gap"),
-    [((3, 4), (1, 1), (1, 1)), ((2, 1), (3, 2), (1, 1)), ((1, 2), (1, 1), (2, 3)), ((3, 2), (1, 1), (2, 1))],
+    [
+        ((3, 4), (1, 1), (1, 1)),
+        ((2, 1), (3, 2), (1, 1)),
+        ((1, 2), (1, 1), (2, 3)),
+        ((3, 2), (1, 1), (2, 1)),
+    ],
 )
 def test_convolutions_of_images(tmp_path, padding, size, stride, gap):
     kernel, bias = random(*size, 2, 3), random(3)
-    config = {"filters": 3, "kernel_size": size, "strides": stride, "dilation_rate": gap, "padding": padding}
-    found = of_image(tmp_path, "Conv2D", IMAGE, {"kernel": kernel, "bias": bias}, activation="tanh", **config)
-    expected = np.tanh(planes("Conv2D", IMAGE, size, stride, gap, padding, kernel.astype(float)) + bias)
+    config = {
+        "filters": 3,
+        "kernel_size": size,
+        "strides": stride,
+        "dilation_rate": gap,
+        "padding": padding,
+    }
+    found = of_image(
+        tmp_path,
+        "Conv2D",
+        IMAGE,
+        {"kernel": kernel, "bias": bias},
+        activation="tanh",
+        **config,
+    )
+    expected = np.tanh(
+        planes("Conv2D", IMAGE, size, stride, gap, padding, kernel.astype(float)) + bias
+    )
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
-@pytest.mark.parametrize(("size", "stride"), [((2, 2), None), ((3, 1), (2, 1)), ((1, 4), (1, 3)), ((4, 3), (1, 2))])
+@pytest.mark.parametrize(
+    ("size", "stride"),
+    [((2, 2), None), ((3, 1), (2, 1)), ((1, 4), (1, 3)), ((4, 3), (1, 2))],
+)
 def test_pooling_of_images(tmp_path, padding, size, stride):
     config = {"pool_size": size, "strides": stride, "padding": padding}
     for name in ("Max", "Average"):
@@ -183,18 +271,34 @@ KERNEL = random(2, 3)
     ("kind", "config", "expected"),
     [
         ("GlobalMaxPooling2D", {}, lambda x: x.max((1, 2))),
-        ("GlobalAveragePooling2D", {"keepdims": True}, lambda x: x.mean((1, 2), keepdims=True)),
+        (
+            "GlobalAveragePooling2D",
+            {"keepdims": True},
+            lambda x: x.mean((1, 2), keepdims=True),
+        ),
         ("Flatten", {}, lambda x: x.reshape(3, -1)),
         ("Reshape", {"target_shape": [4, -1]}, lambda x: x.reshape(3, 4, 12)),
         ("Reshape", {"target_shape": [2, 6, 4]}, lambda x: x.reshape(3, 2, 6, 4)),
         ("Permute", {"dims": [3, 1, 2]}, lambda x: x.transpose(0, 3, 1, 2)),
         ("Permute", {"dims": [2, 3, 1]}, lambda x: x.transpose(0, 2, 3, 1)),
-        ("ZeroPadding2D", {"padding": [[2, 1], [0, 3]]}, lambda x: np.pad(x, [(0, 0), (2, 1), (0, 3), (0, 0)])),
-        ("ZeroPadding2D", {"padding": [1, 2]}, lambda x: np.pad(x, [(0, 0), (1, 1), (2, 2), (0, 0)])),
+        (
+            "ZeroPadding2D",
+            {"padding": [[2, 1], [0, 3]]},
+            lambda x: np.pad(x, [(0, 0), (2, 1), (0, 3), (0, 0)]),
+        ),
+        (
+            "ZeroPadding2D",
+            {"padding": [1, 2]},
+            lambda x: np.pad(x, [(0, 0), (1, 1), (2, 2), (0, 0)]),
+        ),
         ("Cropping2D", {"cropping": [[1, 2], [0, 1]]}, lambda x: x[:, 1:-2, :-1]),
         ("UpSampling2D", {"size": [1, 3]}, lambda x: x.repeat(3, 2)),
         ("Softmax", {"axis": 2}, lambda x: np.exp(x) / np.exp(x).sum(2, keepdims=True)),
-        ("Activation", {"activation": "softmax"}, lambda x: np.exp(x) / np.exp(x).sum(3, keepdims=True)),
+        (
+            "Activation",
+            {"activation": "softmax"},
+            lambda x: np.exp(x) / np.exp(x).sum(3, keepdims=True),
+        ),
         ("SpatialDropout2D", {"rate": 0.5}, lambda x: x),
         ("Dense", {"units": 3, "use_bias": False}, lambda x: x @ KERNEL),
         (
@@ -205,13 +309,22 @@ KERNEL = random(2, 3)
         (
             "LayerNormalization",
             {"axis": [3], "epsilon": 0.01},
-            lambda x: (x - x.mean(3, keepdims=True)) / np.sqrt(x.var(3, keepdims=True) + 0.01) * GAMMA + BETA,
+            lambda x: (
+                (x - x.mean(3, keepdims=True))
+                / np.sqrt(x.var(3, keepdims=True) + 0.01)
+                * GAMMA
+                + BETA
+            ),
         ),
     ],
 )
 def test_layers_of_images(tmp_path, kind, config, expected):
     norm = {"gamma": GAMMA, "beta": BETA}
-    weights = {"Dense": {"kernel": KERNEL}, "BatchNormalization": norm | MOMENTS, "LayerNormalization": norm}
+    weights = {
+        "Dense": {"kernel": KERNEL},
+        "BatchNormalization": norm | MOMENTS,
+        "LayerNormalization": norm,
+    }
     found = of_image(tmp_path, kind, IMAGE, weights.get(kind), **config)
     assert found.shape == expected(IMAGE).shape
     np.testing.assert_allclose(found, expected(IMAGE), atol=1e-5)
@@ -231,28 +344,46 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("shape", LAYOUTS)
-@pytest.mark.parametrize("where", ["InputLayer", "batch_shape", "first layer", "build_input_shape"])
+@pytest.mark.parametrize(
+    "where", ["InputLayer", "batch_shape", "first layer", "build_input_shape"]
+)
 def test_the_shape_of_the_input_says_where_the_bases_lie(tmp_path, shape, where):
     given = [None, *shape]
     layers = [layer("Flatten", "flat")]
     if where in ("InputLayer", "batch_shape"):
-        layers.insert(0, layer("InputLayer", "x", **{where.replace("InputLayer", "batch_input_shape"): given}))
+        layers.insert(
+            0,
+            layer(
+                "InputLayer",
+                "x",
+                **{where.replace("InputLayer", "batch_input_shape"): given},
+            ),
+        )
     elif where == "first layer":
         layers[0]["config"]["batch_input_shape"] = given
     graph = sequential(*layers)
     if where == "build_input_shape":
         graph["config"]["build_input_shape"] = given
-    np.testing.assert_array_equal(answers(save(tmp_path / "it.h5", graph, {})), LAYOUTS[shape].reshape(5, -1))
+    np.testing.assert_array_equal(
+        answers(save(tmp_path / "it.h5", graph, {})), LAYOUTS[shape].reshape(5, -1)
+    )
 
 
 @pytest.mark.parametrize("write", [as_keras_2, as_keras_3])
 def test_a_network_of_images(tmp_path, write):
-    """A filter over all bases, (positions, 4, 1), pooling along positions, and a second path: as Keras says."""
-    scan, other = {"kernel": random(5, 4, 1, 3), "bias": random(3)}, {"kernel": random(3, 2, 3, 3), "bias": random(3)}
+    """A filter over all bases, (positions, 4, 1), pooling along positions, and a second
+    path: as Keras says.
+    """
+    scan, other = (
+        {"kernel": random(5, 4, 1, 3), "bias": random(3)},
+        {"kernel": random(3, 2, 3, 3), "bias": random(3)},
+    )
     out = {"kernel": random(2 * 10 * 3, 2), "bias": random(2)}
     layers = [
         layer("InputLayer", "dna", batch_input_shape=[None, LENGTH, 4, 1]),
-        layer("Conv2D", "scan", "dna", filters=3, kernel_size=[5, 4], activation="relu"),
+        layer(
+            "Conv2D", "scan", "dna", filters=3, kernel_size=[5, 4], activation="relu"
+        ),
         layer("MaxPooling2D", "pool", "scan", pool_size=[2, 1], padding="same"),
         layer("ZeroPadding2D", "wide", "pool", padding=[[1, 1], [0, 1]]),
         layer("Conv2D", "other", "wide", filters=3, kernel_size=[3, 2]),
@@ -260,19 +391,36 @@ def test_a_network_of_images(tmp_path, write):
         layer("Flatten", "flat", "both"),
         layer("Dense", "out", "flat", units=2),
     ]
-    path = save(tmp_path / "net.h5", write(layers, ["out"]), {"scan": scan, "other": other, "out": out})
+    path = save(
+        tmp_path / "net.h5",
+        write(layers, ["out"]),
+        {"scan": scan, "other": other, "out": out},
+    )
     x = LAYOUTS[LENGTH, 4, 1]
     one = (1, 1)
-    first = planes("Conv2D", x, (5, 4), one, one, "valid", scan["kernel"].astype(float)) + scan["bias"]
+    first = (
+        planes("Conv2D", x, (5, 4), one, one, "valid", scan["kernel"].astype(float))
+        + scan["bias"]
+    )
     pooled = planes("Max", first.clip(0), (2, 1), (2, 1), one, "same")
     padded = np.pad(pooled, [(0, 0), (1, 1), (0, 1), (0, 0)])
-    second = planes("Conv2D", padded, (3, 2), one, one, "valid", other["kernel"].astype(float)) + other["bias"]
-    expected = np.concatenate([pooled, second], axis=2).reshape(5, -1) @ out["kernel"] + out["bias"]
+    second = (
+        planes(
+            "Conv2D", padded, (3, 2), one, one, "valid", other["kernel"].astype(float)
+        )
+        + other["bias"]
+    )
+    expected = (
+        np.concatenate([pooled, second], axis=2).reshape(5, -1) @ out["kernel"]
+        + out["bias"]
+    )
     made = cg.predict.from_keras_h5(path, tasks=["a", "b"], device="cpu")
     np.testing.assert_allclose(made.predict(TOKENS), expected, atol=1e-4)
     np.testing.assert_allclose(made.reference().predict(TOKENS), expected, atol=1e-5)
     arms = {"none": cg.Untreated(), "TATA": cg.Embed("TATA", at=9)}
-    design = cg.Design(null=cg.Uniform(length=LENGTH), arms=arms, n_units=5, contrasts="none")
+    design = cg.Design(
+        null=cg.Uniform(length=LENGTH), arms=arms, n_units=5, contrasts="none"
+    )
     edited = cg.run(design, made, rng=1)
     assert np.ptp(edited["outcome"].values, axis=1).max() > 0.01
 
@@ -280,7 +428,11 @@ def test_a_network_of_images(tmp_path, write):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((4, 4, 1), r"'x' has shape \[4, 4, 1\]: its positions could be any of several axes.*\(null, 4, 1\).*config="),
+        (
+            (4, 4, 1),
+            r"'x' has shape \[4, 4, 1\]: its positions could be any of several "
+            r"axes.*\(null, 4, 1\).*config=",
+        ),
         ((1, 4, 1), "its positions could be any of several axes"),
         ((LENGTH, 4, 2), "no image of one-hot sequences"),
         ((None, None, None), "no image of one-hot sequences"),
@@ -288,42 +440,89 @@ def test_a_network_of_images(tmp_path, write):
     ],
 )
 def test_inputs_that_are_refused(tmp_path, shape, message):
-    graph = sequential(layer("InputLayer", "x", batch_shape=[None, *shape]), layer("Flatten", "flat"))
+    graph = sequential(
+        layer("InputLayer", "x", batch_shape=[None, *shape]), layer("Flatten", "flat")
+    )
     with pytest.raises(PredictorError, match=message):
         cg.predict.from_keras_h5(save(tmp_path / "it.h5", graph, {}))
 
 
 def test_an_image_whose_shape_is_not_in_the_file(tmp_path):
     """The cure of the error is a graph that says the shape."""
-    graph = sequential(layer("Conv2D", "scan", filters=1, kernel_size=[3, 4]), layer("GlobalMaxPooling2D", "best"))
-    path = save(tmp_path / "it.h5", graph, {"scan": {"kernel": random(3, 4, 1, 1), "bias": random(1)}})
-    with pytest.raises(PredictorError, match=r"layer 'scan' \(Conv2D\) is given 3 axes, not 4.*config="):
+    graph = sequential(
+        layer("Conv2D", "scan", filters=1, kernel_size=[3, 4]),
+        layer("GlobalMaxPooling2D", "best"),
+    )
+    path = save(
+        tmp_path / "it.h5",
+        graph,
+        {"scan": {"kernel": random(3, 4, 1, 1), "bias": random(1)}},
+    )
+    with pytest.raises(
+        PredictorError, match=r"layer 'scan' \(Conv2D\) is given 3 axes, not 4.*config="
+    ):
         answers(path)
     graph["config"]["layers"][0]["config"]["batch_input_shape"] = [None, None, 4, 1]
     assert answers(path, config=json.dumps(graph)).shape == (5, 1)
 
 
-@pytest.mark.parametrize("kind", ["Conv2D", "Flatten", "GlobalMaxPooling2D", "ZeroPadding2D"])
+@pytest.mark.parametrize(
+    "kind", ["Conv2D", "Flatten", "GlobalMaxPooling2D", "ZeroPadding2D"]
+)
 def test_channels_first_is_refused(tmp_path, kind):
-    config = {"filters": 1, "kernel_size": [1, 1], "padding": "same" if kind == "Conv2D" else [1, 1]}
-    with pytest.raises(PredictorError, match="data_format is channels_first; save the network as channels_last"):
-        of_image(tmp_path, kind, IMAGE, {"kernel": random(1, 1, 2, 1)}, data_format="channels_first", **config)
+    config = {
+        "filters": 1,
+        "kernel_size": [1, 1],
+        "padding": "same" if kind == "Conv2D" else [1, 1],
+    }
+    with pytest.raises(
+        PredictorError,
+        match="data_format is channels_first; save the network as channels_last",
+    ):
+        of_image(
+            tmp_path,
+            kind,
+            IMAGE,
+            {"kernel": random(1, 1, 2, 1)},
+            data_format="channels_first",
+            **config,
+        )
 
 
 def test_norms_and_dense_layers(tmp_path):
     gamma, beta, mean, variance = random(4), random(4), random(4), random(4) ** 2
-    weights = {"gamma": gamma, "beta": beta, "moving_mean": mean, "moving_variance": variance}
+    weights = {
+        "gamma": gamma,
+        "beta": beta,
+        "moving_mean": mean,
+        "moving_variance": variance,
+    }
     found = one_layer(tmp_path, "BatchNormalization", weights, axis=[-1], epsilon=0.01)
     expected = (ONE_HOT - mean) / np.sqrt(variance + 0.01) * gamma + beta
     np.testing.assert_allclose(found, expected.reshape(5, -1), atol=1e-5)
-    found = one_layer(tmp_path, "LayerNormalization", {"gamma": gamma, "beta": beta}, axis=[2], epsilon=0.01)
+    found = one_layer(
+        tmp_path,
+        "LayerNormalization",
+        {"gamma": gamma, "beta": beta},
+        axis=[2],
+        epsilon=0.01,
+    )
     centered = ONE_HOT - ONE_HOT.mean(2, keepdims=True)
     expected = centered / np.sqrt(ONE_HOT.var(2, keepdims=True) + 0.01) * gamma + beta
     np.testing.assert_allclose(found, expected.reshape(5, -1), atol=1e-5)
     kernel = random(4, 6)
-    found = one_layer(tmp_path, "Dense", {"kernel": kernel}, units=6, use_bias=False, activation="softmax")
+    found = one_layer(
+        tmp_path,
+        "Dense",
+        {"kernel": kernel},
+        units=6,
+        use_bias=False,
+        activation="softmax",
+    )
     z = np.exp(ONE_HOT @ kernel.astype(float))
-    np.testing.assert_allclose(found, (z / z.sum(-1, keepdims=True)).reshape(5, -1), atol=1e-6)
+    np.testing.assert_allclose(
+        found, (z / z.sum(-1, keepdims=True)).reshape(5, -1), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -331,7 +530,11 @@ def test_norms_and_dense_layers(tmp_path):
     [
         ("Reshape", {"target_shape": [4, LENGTH]}, lambda x: x.reshape(5, 4, LENGTH)),
         ("Permute", {"dims": [2, 1]}, lambda x: x.transpose(0, 2, 1)),
-        ("ZeroPadding1D", {"padding": [2, 1]}, lambda x: np.pad(x, [(0, 0), (2, 1), (0, 0)])),
+        (
+            "ZeroPadding1D",
+            {"padding": [2, 1]},
+            lambda x: np.pad(x, [(0, 0), (2, 1), (0, 0)]),
+        ),
         ("Cropping1D", {"cropping": [3, 0]}, lambda x: x[:, 3:]),
         ("UpSampling1D", {"size": 2}, lambda x: x.repeat(2, 1)),
         ("GlobalMaxPooling1D", {}, lambda x: x.max(1)),
@@ -344,7 +547,9 @@ def test_norms_and_dense_layers(tmp_path):
     ],
 )
 def test_layers_without_weights(tmp_path, kind, config, expected):
-    np.testing.assert_allclose(one_layer(tmp_path, kind, **config), expected(ONE_HOT).reshape(5, -1), atol=1e-6)
+    np.testing.assert_allclose(
+        one_layer(tmp_path, kind, **config), expected(ONE_HOT).reshape(5, -1), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("write", [as_keras_2, as_keras_3])
@@ -352,7 +557,15 @@ def test_a_graph_with_branches_and_two_outputs(tmp_path, write):
     kernel, one, two = random(3, 4, 4), random(4 * LENGTH * 2, 1), random(8, 1)
     layers = [
         layer("InputLayer", "dna", batch_input_shape=[None, LENGTH, 4]),
-        layer("Conv1D", "scan", "dna", filters=4, kernel_size=[3], padding="same", use_bias=False),
+        layer(
+            "Conv1D",
+            "scan",
+            "dna",
+            filters=4,
+            kernel_size=[3],
+            padding="same",
+            use_bias=False,
+        ),
         layer("Add", "sum", "dna", "scan"),
         layer("Concatenate", "both", "sum", "scan", axis=-1),
         layer("Flatten", "flat", "both"),
@@ -360,8 +573,14 @@ def test_a_graph_with_branches_and_two_outputs(tmp_path, write):
         layer("GlobalAveragePooling1D", "mean", "both"),
         layer("Dense", "second", "mean", units=1, use_bias=False),
     ]
-    weights = {"scan": {"kernel": kernel}, "first": {"kernel": one}, "second": {"kernel": two}}
-    made = cg.predict.from_keras_h5(save(tmp_path / "net.h5", write(layers, ["first", "second"]), weights))
+    weights = {
+        "scan": {"kernel": kernel},
+        "first": {"kernel": one},
+        "second": {"kernel": two},
+    }
+    made = cg.predict.from_keras_h5(
+        save(tmp_path / "net.h5", write(layers, ["first", "second"]), weights)
+    )
     seen, _ = windows(ONE_HOT, 3, 1, 1, "same")
     scan = np.einsum("nowc,wcf->nof", seen, kernel.astype(float))
     both = np.concatenate([ONE_HOT + scan, scan], axis=-1)
@@ -377,12 +596,22 @@ def test_a_graph_with_branches_and_two_outputs(tmp_path, write):
 
 def test_a_track_is_read_with_positions_first(tmp_path):
     weights = {"scan": {"kernel": random(4, 4, 2), "bias": random(2)}}
-    path = save(tmp_path / "net.h5", sequential(layer("Conv1D", "scan", filters=2, kernel_size=[4])), weights)
+    path = save(
+        tmp_path / "net.h5",
+        sequential(layer("Conv1D", "scan", filters=2, kernel_size=[4])),
+        weights,
+    )
     track = cg.Track(axis=1, origin=10)
-    whole = cg.predict.from_keras_h5(path, tasks=["a", "b"], track=track).predict(TOKENS)
-    expected = sum(ONE_HOT[:, i : i + LENGTH - 3] @ weights["scan"]["kernel"][i] for i in range(4))
+    whole = cg.predict.from_keras_h5(path, tasks=["a", "b"], track=track).predict(
+        TOKENS
+    )
+    expected = sum(
+        ONE_HOT[:, i : i + LENGTH - 3] @ weights["scan"]["kernel"][i] for i in range(4)
+    )
     np.testing.assert_allclose(whole, expected + weights["scan"]["bias"], atol=1e-5)
-    read = cg.predict.from_keras_h5(path, tasks=["a", "b"], track=track, reduce=cg.Window("w", -2, 3))
+    read = cg.predict.from_keras_h5(
+        path, tasks=["a", "b"], track=track, reduce=cg.Window("w", -2, 3)
+    )
     np.testing.assert_allclose(read.predict(TOKENS), whole[:, 8:13].sum(1), atol=1e-5)
     with pytest.raises(PredictorError, match="give json.dumps"):
         cg.predict.from_keras_h5(path, config={"class_name": "Sequential"})
@@ -390,34 +619,53 @@ def test_a_track_is_read_with_positions_first(tmp_path):
 
 def test_weights_alone_need_their_graph(tmp_path):
     kernel = random(4, 2)
-    graph = sequential(layer("GlobalAveragePooling1D", "mean"), layer("Dense", "out", units=2, use_bias=False))
+    graph = sequential(
+        layer("GlobalAveragePooling1D", "mean"),
+        layer("Dense", "out", units=2, use_bias=False),
+    )
     path = save(tmp_path / "weights.h5", None, {"out": {"kernel": kernel}})
     with pytest.raises(PredictorError, match=r"weights alone.*config=.*to_json"):
         cg.predict.from_keras_h5(path)
     (tmp_path / "net.json").write_text(json.dumps(graph))
     for config in (json.dumps(graph), tmp_path / "net.json"):
-        np.testing.assert_allclose(answers(path, config=config), ONE_HOT.mean(1) @ kernel, atol=1e-6)
+        np.testing.assert_allclose(
+            answers(path, config=config), ONE_HOT.mean(1) @ kernel, atol=1e-6
+        )
 
 
 TWO_ENDS = {
-    "layers": [{"class_name": "InputLayer", "config": {"name": "i"}, "inbound_nodes": []}],
+    "layers": [
+        {"class_name": "InputLayer", "config": {"name": "i"}, "inbound_nodes": []}
+    ],
     "input_layers": [["i", 0, 0]],
     "output_layers": [["i", 0, 0], ["i", 0, 0]],
 }
 REFUSED = {
-    "Lambda": ([layer("Lambda", "trick", function=["4wEAAAA", None, None])], r"'trick' \('Lambda'\) holds code"),
-    "custom": ([layer("SplineWeight1D", "spline")], r"'spline' \('SplineWeight1D'\) is not among the layers"),
+    "Lambda": (
+        [layer("Lambda", "trick", function=["4wEAAAA", None, None])],
+        r"'trick' \('Lambda'\) holds code",
+    ),
+    "custom": (
+        [layer("SplineWeight1D", "spline")],
+        r"'spline' \('SplineWeight1D'\) is not among the layers",
+    ),
     "nested": (
         [layer("Functional", "inner", **TWO_ENDS)],
         "a network inside the network with several inputs or outputs",
     ),
-    "shape": ([layer("Dense", "wide", units=3)], r"kernel has shape \(4, 2\), not \(None, 3\)"),
+    "shape": (
+        [layer("Dense", "wide", units=3)],
+        r"kernel has shape \(4, 2\), not \(None, 3\)",
+    ),
     "absent": ([layer("Dense", "gone", units=2)], r"no weight 'kernel'"),
     "activation": (
         [layer("Activation", "a", activation="mine")],
         "not one of linear, .*, softmax; rebuild it",
     ),
-    "first": ([layer("MaxPooling1D", "m", data_format="channels_first")], "channels_first"),
+    "first": (
+        [layer("MaxPooling1D", "m", data_format="channels_first")],
+        "channels_first",
+    ),
     "empty": ([], "has no layers"),
 }
 
@@ -434,9 +682,19 @@ def test_layers_that_are_refused_by_name(tmp_path, case):
 
 
 def test_graphs_that_are_refused(tmp_path):
-    two = as_keras_2([layer("InputLayer", "a"), layer("InputLayer", "b"), layer("Add", "sum", "a", "b")], ["sum"])
+    two = as_keras_2(
+        [
+            layer("InputLayer", "a"),
+            layer("InputLayer", "b"),
+            layer("Add", "sum", "a", "b"),
+        ],
+        ["sum"],
+    )
     two["config"]["input_layers"] = [["a", 0, 0], ["b", 0, 0]]
-    circle = as_keras_2([layer("InputLayer", "a"), layer("Add", "x", "y"), layer("Add", "y", "x")], ["y"])
+    circle = as_keras_2(
+        [layer("InputLayer", "a"), layer("Add", "x", "y"), layer("Add", "y", "x")],
+        ["y"],
+    )
     astray = as_keras_2([layer("InputLayer", "a"), layer("Dense", "x", "a")], ["x"])
     astray["config"]["input_layers"] = [["b", 0, 0]]
     endless = as_keras_2([layer("InputLayer", "a"), layer("Dense", "x", "a")], ["x"])
@@ -446,11 +704,23 @@ def test_graphs_that_are_refused(tmp_path):
         (endless, "is not the graph of a Keras network .OverflowError"),
         (astray, "its input, 'b', is not one of its layers"),
         (circle, "graph around layer 'y' is damaged"),
-        ({"class_name": "MyModel", "config": {"layers": [1]}}, "'MyModel', a class of its own whose code is not read"),
-        ({"class_name": "Model", "config": {"layers": [{}]}}, "is not the graph of a Keras network"),
+        (
+            {"class_name": "MyModel", "config": {"layers": [1]}},
+            "'MyModel', a class of its own whose code is not read",
+        ),
+        (
+            {"class_name": "Model", "config": {"layers": [{}]}},
+            "is not the graph of a Keras network",
+        ),
         ([1, 2], "is not the graph of a Keras network"),
-        (sequential({**layer("Dense", "a"), "class_name": {"a": 1}}), r"is not the graph .*layer 'a' is a \{'a': 1\}"),
-        (sequential({**layer("Dense", "a"), "class_name": None}), "layer 'a' is a None"),
+        (
+            sequential({**layer("Dense", "a"), "class_name": {"a": 1}}),
+            r"is not the graph .*layer 'a' is a \{'a': 1\}",
+        ),
+        (
+            sequential({**layer("Dense", "a"), "class_name": None}),
+            "layer 'a' is a None",
+        ),
     ]:
         with pytest.raises(PredictorError, match=message):
             cg.predict.from_keras_h5(save(tmp_path / "net.h5", graph, {}))
@@ -491,10 +761,18 @@ def test_hostile_files(tmp_path):
         cg.predict.from_keras_h5(path)
     path = save(tmp_path / "huge.h5", graph, {})
     with h5py.File(path, "a") as file:
-        file.create_dataset("model_weights/out/kernel:0", (2**40, 2), "f4", chunks=(1024, 2), compression="gzip")
+        file.create_dataset(
+            "model_weights/out/kernel:0",
+            (2**40, 2),
+            "f4",
+            chunks=(1024, 2),
+            compression="gzip",
+        )
     with pytest.raises(PredictorError, match="declares arrays of"):
         cg.predict.from_keras_h5(path)
-    data = save(tmp_path / "cut.h5", graph, {"out": {"kernel": random(400, 2)}}).read_bytes()
+    data = save(
+        tmp_path / "cut.h5", graph, {"out": {"kernel": random(400, 2)}}
+    ).read_bytes()
     (tmp_path / "cut.h5").write_bytes(data[: len(data) // 2])
     with pytest.raises(PredictorError, match="damaged or no HDF5 file"):
         cg.predict.from_keras_h5(tmp_path / "cut.h5")
@@ -526,7 +804,11 @@ def recurrent(kind, x, kernel, inner, bias):
 def recurrent_weights(kind, units=3):
     gates = 4 if kind == "LSTM" else 3
     bias = random(gates * units) if kind == "LSTM" else random(2, gates * units)
-    return {"kernel": random(4, gates * units), "recurrent_kernel": random(units, gates * units), "bias": bias}
+    return {
+        "kernel": random(4, gates * units),
+        "recurrent_kernel": random(units, gates * units),
+        "bias": bias,
+    }
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
@@ -534,25 +816,46 @@ def recurrent_weights(kind, units=3):
 @pytest.mark.parametrize("backwards", [False, True])
 def test_recurrent_layers(tmp_path, kind, sequences, backwards):
     weights = recurrent_weights(kind)
-    found = one_layer(tmp_path, kind, weights, units=3, return_sequences=sequences, go_backwards=backwards)
-    expected = recurrent(kind, ONE_HOT[:, ::-1] if backwards else ONE_HOT, *weights.values())
-    assert np.allclose(found, expected.reshape(5, -1) if sequences else expected[:, -1], atol=1e-6)
+    found = one_layer(
+        tmp_path,
+        kind,
+        weights,
+        units=3,
+        return_sequences=sequences,
+        go_backwards=backwards,
+    )
+    expected = recurrent(
+        kind, ONE_HOT[:, ::-1] if backwards else ONE_HOT, *weights.values()
+    )
+    assert np.allclose(
+        found, expected.reshape(5, -1) if sequences else expected[:, -1], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 @pytest.mark.parametrize("sequences", [False, True])
 @pytest.mark.parametrize(
-    ("mode", "merge"), [("concat", lambda a, b: np.concatenate([a, b], -1)), ("ave", lambda a, b: (a + b) / 2)]
+    ("mode", "merge"),
+    [
+        ("concat", lambda a, b: np.concatenate([a, b], -1)),
+        ("ave", lambda a, b: (a + b) / 2),
+    ],
 )
 def test_bidirectional_layers(tmp_path, kind, sequences, mode, merge):
     ways = {way: recurrent_weights(kind) for way in ("forward", "backward")}
     inner = {"class_name": kind, "config": {"units": 3, "return_sequences": sequences}}
     graph = sequential(layer("Bidirectional", "both", layer=inner, merge_mode=mode))
-    arrays = {f"{way}_x/cell/{name}": array for way, of in ways.items() for name, array in of.items()}
+    arrays = {
+        f"{way}_x/cell/{name}": array
+        for way, of in ways.items()
+        for name, array in of.items()
+    }
     path = save(tmp_path / "net.h5", graph, {"both": arrays})
     one = recurrent(kind, ONE_HOT, *ways["forward"].values())
     other = recurrent(kind, ONE_HOT[:, ::-1], *ways["backward"].values())
-    expected = merge(one, other[:, ::-1]) if sequences else merge(one[:, -1], other[:, -1])
+    expected = (
+        merge(one, other[:, ::-1]) if sequences else merge(one[:, -1], other[:, -1])
+    )
     found = answers(path, track=cg.Track(axis=1)) if sequences else answers(path)
     assert np.allclose(found, expected, atol=1e-6)
 
@@ -563,8 +866,16 @@ def test_bidirectional_layers(tmp_path, kind, sequences, mode, merge):
         ("LSTM", {"activation": "relu"}, "activations other than tanh and sigmoid"),
         ("GRU", {"reset_after": False}, "reset_after=False"),
         ("LSTM", {"return_state": True}, "return_state"),
-        ("Bidirectional", {"layer": {"class_name": "SimpleRNN", "config": {"units": 3}}}, "SimpleRNN is neither"),
-        ("Bidirectional", {"layer": {"class_name": "GRU", "config": {}}, "merge_mode": None}, "merge_mode None"),
+        (
+            "Bidirectional",
+            {"layer": {"class_name": "SimpleRNN", "config": {"units": 3}}},
+            "SimpleRNN is neither",
+        ),
+        (
+            "Bidirectional",
+            {"layer": {"class_name": "GRU", "config": {}}, "merge_mode": None},
+            "merge_mode None",
+        ),
     ],
 )
 def test_recurrent_layers_that_are_refused(tmp_path, kind, config, message):
@@ -586,16 +897,31 @@ def test_a_network_in_a_network(tmp_path, write):
     graph = write(layers, ["out"])
     again = json.loads(json.dumps(layers[2]["inbound_nodes"]).replace("dna", "moved"))
     layers[2]["inbound_nodes"] += again
-    layers[3]["inbound_nodes"] = json.loads(json.dumps(layers[3]["inbound_nodes"]).replace('["body", 0', '["body", 1'))
+    layers[3]["inbound_nodes"] = json.loads(
+        json.dumps(layers[3]["inbound_nodes"]).replace('["body", 0', '["body", 1')
+    )
     kernel, dense = random(3, 4, 2), random(2, 1)
-    arrays = {"body": {"scan/kernel": kernel, "scan/bias": np.zeros(2)}, "out": {"kernel": dense, "bias": np.zeros(1)}}
+    arrays = {
+        "body": {"scan/kernel": kernel, "scan/bias": np.zeros(2)},
+        "out": {"kernel": dense, "bias": np.zeros(1)},
+    }
     padded = np.pad(ONE_HOT, ((0, 0), (2, 0), (0, 0)))
-    scanned = np.einsum("nlcw,wcf->nlf", np.lib.stride_tricks.sliding_window_view(padded, 3, axis=1), kernel)
-    assert np.allclose(answers(save(tmp_path / "net.h5", graph, arrays)), scanned.max(1) @ dense, atol=1e-5)
+    scanned = np.einsum(
+        "nlcw,wcf->nlf",
+        np.lib.stride_tricks.sliding_window_view(padded, 3, axis=1),
+        kernel,
+    )
+    assert np.allclose(
+        answers(save(tmp_path / "net.h5", graph, arrays)),
+        scanned.max(1) @ dense,
+        atol=1e-5,
+    )
 
 
 def as_archive(path, graph, groups, *, compress=zipfile.ZIP_STORED):
-    """Write a .keras archive: numbered arrays in groups called by kinds, with the names of the layers as attributes."""
+    """Write a .keras archive: numbered arrays in groups called by kinds, with the names
+    of the layers as attributes.
+    """
     inner = path.with_suffix(".weights.h5")
     with h5py.File(inner, "w") as file:
         for group, (name, arrays) in groups.items():
@@ -611,7 +937,13 @@ def as_archive(path, graph, groups, *, compress=zipfile.ZIP_STORED):
 
 
 def test_an_archive_of_keras_3(tmp_path):
-    kernel, gamma, mean, variance, dense = random(3, 4, 2), random(2), random(2), random(2) ** 2, random(42, 2)
+    kernel, gamma, mean, variance, dense = (
+        random(3, 4, 2),
+        random(2),
+        random(2),
+        random(2) ** 2,
+        random(42, 2),
+    )
     graph = sequential(
         layer("Conv1D", "scan", filters=2, kernel_size=[3], use_bias=False),
         layer("BatchNormalization", "norm", center=False),
@@ -620,12 +952,21 @@ def test_an_archive_of_keras_3(tmp_path):
     )
     groups = {
         "conv1d": ("scan", {"vars/0": kernel}),
-        "batch_normalization": ("norm", {"vars/0": gamma, "vars/1": mean, "vars/2": variance}),
+        "batch_normalization": (
+            "norm",
+            {"vars/0": gamma, "vars/1": mean, "vars/2": variance},
+        ),
         "dense": ("out", {"vars/0": dense, "vars/1": np.ones(2)}),
     }
     path = as_archive(tmp_path / "net.keras", graph, groups)
-    scanned = np.einsum("nlcw,wcf->nlf", np.lib.stride_tricks.sliding_window_view(ONE_HOT, 3, axis=1), kernel)
-    expected = ((scanned - mean) / np.sqrt(variance + 1e-3) * gamma).reshape(5, -1) @ dense + 1
+    scanned = np.einsum(
+        "nlcw,wcf->nlf",
+        np.lib.stride_tricks.sliding_window_view(ONE_HOT, 3, axis=1),
+        kernel,
+    )
+    expected = ((scanned - mean) / np.sqrt(variance + 1e-3) * gamma).reshape(
+        5, -1
+    ) @ dense + 1
     assert np.allclose(answers(path), expected, atol=1e-4)
     with pytest.raises(PredictorError, match="has its own graph; leave config= out"):
         cg.predict.from_keras_h5(path, config="{}")
@@ -638,7 +979,11 @@ def test_hostile_archives(tmp_path):
     graph = sequential(layer("Dense", "out", units=2))
     groups = {"dense": ("out", {"vars/0": np.zeros((92, 2)), "vars/1": np.zeros(2)})}
     with pytest.raises(PredictorError, match="its weights are compressed"):
-        answers(as_archive(tmp_path / "bomb.keras", graph, groups, compress=zipfile.ZIP_DEFLATED))
+        answers(
+            as_archive(
+                tmp_path / "bomb.keras", graph, groups, compress=zipfile.ZIP_DEFLATED
+            )
+        )
     whole = as_archive(tmp_path / "net.keras", graph, groups).read_bytes()
     (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(PredictorError, match="is a damaged archive"):
@@ -652,7 +997,7 @@ def test_hostile_archives(tmp_path):
         answers(tmp_path / "links.keras")
 
 
-# --- published weights, written as Keras has them ---------------------------------------------------------------------
+# --- published weights, written as Keras has them -------------------------------------
 
 
 @pytest.mark.real
@@ -660,20 +1005,39 @@ def test_mpra_dragonn_answers_as_published(shared, tmp_path):
     from safetensors.numpy import load_file
 
     folder = shared / "data" / "models" / "mpra_dragonn"
-    arrays, expected = load_file(folder / "model.safetensors"), json.loads((folder / "reference.json").read_text())
+    arrays, expected = (
+        load_file(folder / "model.safetensors"),
+        json.loads((folder / "reference.json").read_text()),
+    )
     layers, weights = [], {}
     for i in range(3):
-        layers.append(layer("Conv1D", f"conv{i}", filters=120, kernel_size=[5], activation="relu"))
+        layers.append(
+            layer("Conv1D", f"conv{i}", filters=120, kernel_size=[5], activation="relu")
+        )
         layers.append(layer("BatchNormalization", f"norm{i}", epsilon=1e-3))
         kernel = arrays[f"body.{3 * i}.weight"].transpose(2, 1, 0)
         weights[f"conv{i}"] = {"kernel": kernel, "bias": arrays[f"body.{3 * i}.bias"]}
-        names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
-        weights[f"norm{i}"] = {keras: arrays[f"body.{3 * i + 2}.{name}"] for keras, name in names.items()}
+        names = {
+            "gamma": "weight",
+            "beta": "bias",
+            "moving_mean": "running_mean",
+            "moving_variance": "running_var",
+        }
+        weights[f"norm{i}"] = {
+            keras: arrays[f"body.{3 * i + 2}.{name}"] for keras, name in names.items()
+        }
     layers += [layer("Flatten", "flat"), layer("Dense", "out", units=12)]
-    kernel = arrays["heads.weight"].reshape(12, 120, 133).transpose(2, 1, 0).reshape(-1, 12)
+    kernel = (
+        arrays["heads.weight"].reshape(12, 120, 133).transpose(2, 1, 0).reshape(-1, 12)
+    )
     weights["out"] = {"kernel": kernel, "bias": arrays["heads.bias"]}
-    made = cg.predict.from_keras_h5(save(tmp_path / "net.h5", sequential(*layers), weights))
-    tokens = np.array([["ACGT".index(base) for base in letters] for letters in expected["tokens"]], np.uint8)
+    made = cg.predict.from_keras_h5(
+        save(tmp_path / "net.h5", sequential(*layers), weights)
+    )
+    tokens = np.array(
+        [["ACGT".index(base) for base in letters] for letters in expected["tokens"]],
+        np.uint8,
+    )
     np.testing.assert_allclose(made.predict(tokens), expected["outputs"], atol=1e-6)
 
 
@@ -683,8 +1047,17 @@ def test_deepstarr_answers_as_its_torch_copy(shared, tmp_path):
 
     net = load("deepstarr").module
     state = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
-    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
-    layers, weights, before = [layer("InputLayer", "dna", batch_input_shape=[None, 249, 4])], {}, "dna"
+    names = {
+        "gamma": "weight",
+        "beta": "bias",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
+    }
+    layers, weights, before = (
+        [layer("InputLayer", "dna", batch_input_shape=[None, 249, 4])],
+        {},
+        "dna",
+    )
 
     def add(kind, name, arrays=None, **config):
         nonlocal before
@@ -692,26 +1065,56 @@ def test_deepstarr_answers_as_its_torch_copy(shared, tmp_path):
         weights[name], before = arrays or {}, name
 
     def norm(name, place):
-        add("BatchNormalization", name, {k: state[f"{place}.{v}"] for k, v in names.items()}, epsilon=1e-3)
+        add(
+            "BatchNormalization",
+            name,
+            {k: state[f"{place}.{v}"] for k, v in names.items()},
+            epsilon=1e-3,
+        )
         add("Activation", f"{name}_relu", activation="relu")
 
     for i, (filters, width) in enumerate([(256, 7), (60, 3), (60, 5), (120, 3)]):
-        arrays = {"kernel": state[f"body.{4 * i}.weight"].transpose(2, 1, 0), "bias": state[f"body.{4 * i}.bias"]}
-        add("Conv1D", f"conv{i}", arrays, filters=filters, kernel_size=[width], padding="same")
+        arrays = {
+            "kernel": state[f"body.{4 * i}.weight"].transpose(2, 1, 0),
+            "bias": state[f"body.{4 * i}.bias"],
+        }
+        add(
+            "Conv1D",
+            f"conv{i}",
+            arrays,
+            filters=filters,
+            kernel_size=[width],
+            padding="same",
+        )
         norm(f"norm{i}", f"body.{4 * i + 1}")
         add("MaxPooling1D", f"pool{i}", pool_size=[2], strides=[2])
     add("Flatten", "flat")
-    kernel = state["dense.1.weight"].reshape(256, 120, 15).transpose(2, 1, 0).reshape(1800, 256)
+    kernel = (
+        state["dense.1.weight"]
+        .reshape(256, 120, 15)
+        .transpose(2, 1, 0)
+        .reshape(1800, 256)
+    )
     add("Dense", "dense0", {"kernel": kernel, "bias": state["dense.1.bias"]}, units=256)
     norm("norm4", "dense.2")
-    add("Dense", "dense1", {"kernel": state["dense.5.weight"].T, "bias": state["dense.5.bias"]}, units=256)
+    add(
+        "Dense",
+        "dense1",
+        {"kernel": state["dense.5.weight"].T, "bias": state["dense.5.bias"]},
+        units=256,
+    )
     norm("norm5", "dense.6")
     last = before
     for k, name in enumerate(("dev", "hk")):
         before = last
-        arrays = {"kernel": state["heads.weight"][k : k + 1].T, "bias": state["heads.bias"][k : k + 1]}
+        arrays = {
+            "kernel": state["heads.weight"][k : k + 1].T,
+            "bias": state["heads.bias"][k : k + 1],
+        }
         add("Dense", name, arrays, units=1)
-    made = cg.predict.from_keras_h5(save(tmp_path / "net.h5", as_keras_2(layers, ["dev", "hk"]), weights))
+    made = cg.predict.from_keras_h5(
+        save(tmp_path / "net.h5", as_keras_2(layers, ["dev", "hk"]), weights)
+    )
     tokens = np.random.default_rng(0).integers(0, 4, (40, 249)).astype(np.uint8)
     expected = cg.TorchPredictor(net, tasks=["dev", "hk"]).predict(tokens)
     np.testing.assert_allclose(made.predict(tokens), expected, atol=5e-6)
@@ -719,29 +1122,53 @@ def test_deepstarr_answers_as_its_torch_copy(shared, tmp_path):
 
 
 def test_dragonn_networks_answer_as_recorded(shared, tmp_path):
-    """24 networks of simulated grammars; a Permute puts channels first before Flatten, as these have them."""
+    """24 networks of simulated grammars; a Permute puts channels first before Flatten,
+    as these have them.
+    """
     from safetensors import safe_open
 
     folder = shared / "data" / "models" / "dragonn_simulated"
     recorded = json.loads((folder / "reference.json").read_text())
     for name, expected in recorded["outputs"].items():
         with safe_open(str(folder / f"{name}.safetensors"), "np") as file:
-            about, held = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            about, held = (
+                file.metadata(),
+                {key: file.get_tensor(key) for key in file.keys()},  # noqa: SIM118
+            )
         convs = sorted({key.rsplit(".", 1)[0] for key in held} - {"dense"})
         weights = {
-            key: {"kernel": held[f"{key}.weight"].transpose(2, 1, 0), "bias": held[f"{key}.bias"]} for key in convs
+            key: {
+                "kernel": held[f"{key}.weight"].transpose(2, 1, 0),
+                "bias": held[f"{key}.bias"],
+            }
+            for key in convs
         }
-        weights["dense"] = {"kernel": held["dense.weight"].T, "bias": held["dense.bias"]}
+        weights["dense"] = {
+            "kernel": held["dense.weight"].T,
+            "bias": held["dense.bias"],
+        }
         layers = [
             layer(
-                "Conv1D", key, filters=one["kernel"].shape[2], kernel_size=[one["kernel"].shape[0]], activation="relu"
+                "Conv1D",
+                key,
+                filters=one["kernel"].shape[2],
+                kernel_size=[one["kernel"].shape[0]],
+                activation="relu",
             )
             for key, one in weights.items()
             if key != "dense"
         ]
-        layers += [layer("MaxPooling1D", "pool", pool_size=[int(about["pool"])]), layer("Permute", "turn", dims=[2, 1])]
-        layers += [layer("Flatten", "flat"), layer("Dense", "dense", units=len(weights["dense"]["bias"]))]
+        layers += [
+            layer("MaxPooling1D", "pool", pool_size=[int(about["pool"])]),
+            layer("Permute", "turn", dims=[2, 1]),
+        ]
+        layers += [
+            layer("Flatten", "flat"),
+            layer("Dense", "dense", units=len(weights["dense"]["bias"])),
+        ]
         path = save(tmp_path / f"{name}.h5", sequential(*layers), weights)
         tokens = cg.sequences.encode(recorded["tokens"][about["length"]])
         found = cg.predict.from_keras_h5(path, device="cpu").predict(tokens)
-        np.testing.assert_allclose(found, np.reshape(expected, found.shape), atol=recorded["tolerance"])
+        np.testing.assert_allclose(
+            found, np.reshape(expected, found.shape), atol=recorded["tolerance"]
+        )

@@ -1,4 +1,6 @@
-"""Layers of a network: filters against counts by hand, nulled channels against networks without them, matches."""
+"""Layers of a network: filters against counts by hand, nulled channels against networks
+without them, matches.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,12 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.attribution import Nullified, filters, randomized
-from causalgia.errors import AttributionError, CausalgiaError, ContrastError, PredictorError
+from causalgia.errors import (
+    AttributionError,
+    CausalgiaError,
+    ContrastError,
+    PredictorError,
+)
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -18,13 +25,17 @@ pytestmark = pytest.mark.torch
 
 
 class Scan(nn.Module):
-    """A convolution of 3 filters of 4 bp, whose activation is or is not a module, and a sum over places."""
+    """A convolution of 3 filters of 4 bp, whose activation is or is not a module, and a
+    sum over places.
+    """
 
     def __init__(self, *, stride=1, padding=0, rungs=1):
         super().__init__()
         generator = torch.Generator().manual_seed(1)
         self.scan = nn.Conv1d(4, 3, 4, stride=stride, padding=padding, bias=False)
-        self.deeper = nn.ModuleList([nn.Conv1d(3, 3, 3, dilation=2, bias=False) for _ in range(rungs - 1)])
+        self.deeper = nn.ModuleList(
+            [nn.Conv1d(3, 3, 3, dilation=2, bias=False) for _ in range(rungs - 1)]
+        )
         self.act = nn.ReLU()
         self.spare = nn.Linear(3, 3)
         self.read = nn.Linear(3, 1, bias=False)
@@ -40,11 +51,15 @@ class Scan(nn.Module):
 
 
 class Units(nn.Module):
-    """A transparent network as ExplaiNN is one: units of one filter each, and a linear sum of their answers."""
+    """A transparent network as ExplaiNN is one: units of one filter each, and a linear
+    sum of their answers.
+    """
 
     def __init__(self, n=3):
         super().__init__()
-        self.linears = nn.Sequential(nn.Conv1d(4 * n, n, 4, groups=n), nn.ReLU(), nn.MaxPool1d(9), nn.Flatten())
+        self.linears = nn.Sequential(
+            nn.Conv1d(4 * n, n, 4, groups=n), nn.ReLU(), nn.MaxPool1d(9), nn.Flatten()
+        )
         self.final = nn.Linear(n, 2)
         self.n = n
 
@@ -72,18 +87,28 @@ def test_filters_are_the_frequencies_over_sites_above_half_of_the_maximum(sample
     scores = _scores(net, tokens)
     np.testing.assert_allclose(found["maximum"], scores.max((0, 2)), rtol=1e-6)
     for f in range(3):
-        sites = [tokens[u, i : i + 4] for u, i in np.argwhere(scores[:, f] > scores[:, f].max() / 2)]
+        sites = [
+            tokens[u, i : i + 4]
+            for u, i in np.argwhere(scores[:, f] > scores[:, f].max() / 2)
+        ]
         assert found["n_sites"][f] == len(sites)
-        frequency = np.stack([(np.stack(sites) == base).mean(0) for base in range(4)], -1)
+        frequency = np.stack(
+            [(np.stack(sites) == base).mean(0) for base in range(4)], -1
+        )
         np.testing.assert_allclose(found["frequency"][f], frequency, atol=1e-12)
         bits = cg.sequences.Motif("f", frequency.tolist()).information
         np.testing.assert_allclose(found["information"][f], bits, atol=1e-12)
-    assert not any(part._forward_hooks or part._forward_pre_hooks for part in net.modules())
+    assert not any(
+        part._forward_hooks or part._forward_pre_hooks for part in net.modules()
+    )
 
 
 def test_the_input_of_a_layer_is_the_output_of_the_one_before(sample):
     net = cg.TorchPredictor(Scan())
-    after, before = filters(net, "scan", sample), filters(net, "act", sample, side="input")
+    after, before = (
+        filters(net, "scan", sample),
+        filters(net, "act", sample, side="input"),
+    )
     np.testing.assert_array_equal(after["frequency"], before["frequency"])
     module = filters(net, "act", sample)
     function = filters(net, "scan", sample, activation=lambda x: np.maximum(x, 0))
@@ -116,15 +141,21 @@ def test_the_receptive_field_in_a_long_sequence():
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_channel_that_answers_to_one_word_reads_as_wide_as_its_filter(stride):
-    """No substitution in eight random sequences moves it: it was without a width, or one position wide."""
+    """No substitution in eight random sequences moves it: it was without a width, or
+    one position wide.
+    """
     tokens = np.random.default_rng(0).integers(0, 4, (400, 60), dtype=np.uint8)
     scan = torch.nn.Conv1d(4, 2, 5, stride=stride)
     with torch.no_grad():
         scan.weight[:] = 0
         scan.weight[0, [0, 1, 2, 3, 0], range(5)] = 1.0
         scan.bias[:] = torch.tensor([-4.0, 1.0])
-    network = torch.nn.Sequential(scan, torch.nn.ReLU(), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten())
-    found = filters(cg.TorchPredictor(network, tasks=["word", "none"]), "1", tokens).isel(channel=0)
+    network = torch.nn.Sequential(
+        scan, torch.nn.ReLU(), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten()
+    )
+    found = filters(
+        cg.TorchPredictor(network, tasks=["word", "none"]), "1", tokens
+    ).isel(channel=0)
     windows = np.lib.stride_tricks.sliding_window_view(tokens, 5, axis=1)[:, ::stride]
     assert found["n_sites"] == (windows == [0, 1, 2, 3, 0]).all(-1).sum() > 0
     assert found["frequency"].values.argmax(-1).tolist() == [0, 1, 2, 3, 0]
@@ -133,8 +164,15 @@ def test_a_channel_that_answers_to_one_word_reads_as_wide_as_its_filter(stride):
 
 @pytest.mark.parametrize("n_names", [2, 4])
 def test_names_of_a_layer_without_weights_are_counted_where_it_is_met(n_names):
-    without = Nullified(cg.TorchPredictor(Scan()), "act", "one", names=["one"] + ["other"] * (n_names - 1))
-    with pytest.raises(AttributionError, match=f"names={n_names} names; give one name .* 'act' has 3"):
+    without = Nullified(
+        cg.TorchPredictor(Scan()),
+        "act",
+        "one",
+        names=["one"] + ["other"] * (n_names - 1),
+    )
+    with pytest.raises(
+        AttributionError, match=f"names={n_names} names; give one name .* 'act' has 3"
+    ):
         without.predict(np.zeros((1, 12), np.uint8))
 
 
@@ -144,7 +182,9 @@ def test_an_activation_between_different_layers_has_no_channels_of_its_own():
             return self.read(self.act(self.spare(self.act(self.scan(x)).sum(-1))))
 
     with pytest.raises(AttributionError, match="called 2 times in one forward pass"):
-        Nullified(cg.TorchPredictor(Reused()), "act", 0).predict(np.zeros((1, 12), np.uint8))
+        Nullified(cg.TorchPredictor(Reused()), "act", 0).predict(
+            np.zeros((1, 12), np.uint8)
+        )
 
 
 def test_a_convolution_of_both_strands_is_nulled_on_both():
@@ -153,8 +193,15 @@ def test_a_convolution_of_both_strands_is_nulled_on_both():
             return super().forward(x) + super().forward(x.flip(1, 2))
 
     tokens = np.random.default_rng(0).integers(0, 4, (5, 12), dtype=np.uint8)
-    both, one = (Nullified(cg.TorchPredictor(network()), "scan", 1) for network in (BothStrands, Scan))
-    np.testing.assert_allclose(both.predict(tokens), one.predict(tokens) + one.predict(3 - tokens[:, ::-1]), atol=1e-5)
+    both, one = (
+        Nullified(cg.TorchPredictor(network()), "scan", 1)
+        for network in (BothStrands, Scan)
+    )
+    np.testing.assert_allclose(
+        both.predict(tokens),
+        one.predict(tokens) + one.predict(3 - tokens[:, ::-1]),
+        atol=1e-5,
+    )
 
 
 def test_a_network_that_refuses_nan_is_read_by_substitutions():
@@ -166,11 +213,17 @@ def test_a_network_that_refuses_nan_is_read_by_substitutions():
                 raise ValueError("NaN")
             return super().forward(x)
 
-    assert receptive_field(cg.TorchPredictor(Strict()), "scan", "output", 40) == (0, 1, 4)
+    assert receptive_field(cg.TorchPredictor(Strict()), "scan", "output", 40) == (
+        0,
+        1,
+        4,
+    )
 
 
 def test_sites_that_leave_the_sequence_are_not_counted(sample):
-    whole, padded = (filters(cg.TorchPredictor(Scan(padding=p)), "act", sample) for p in (0, 2))
+    whole, padded = (
+        filters(cg.TorchPredictor(Scan(padding=p)), "act", sample) for p in (0, 2)
+    )
     np.testing.assert_array_equal(whole["frequency"], padded["frequency"])
 
 
@@ -193,29 +246,45 @@ def test_a_nulled_channel_is_a_network_with_weights_of_0(sample, channels):
     predictor = cg.TorchPredictor(net)
     before = predictor.predict(tokens)
     without = Nullified(predictor, "scan", channels)
-    np.testing.assert_allclose(without.predict(tokens), cg.TorchPredictor(other).predict(tokens), atol=1e-6)
+    np.testing.assert_allclose(
+        without.predict(tokens), cg.TorchPredictor(other).predict(tokens), atol=1e-6
+    )
     np.testing.assert_array_equal(predictor.predict(tokens), before)
-    assert not any(part._forward_hooks or part._forward_pre_hooks for part in net.modules())
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(without)).predict(tokens), without.predict(tokens))
+    assert not any(
+        part._forward_hooks or part._forward_pre_hooks for part in net.modules()
+    )
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(without)).predict(tokens), without.predict(tokens)
+    )
 
 
 def test_a_mean_is_that_over_sequences_and_places(sample):
     net, tokens = Scan(), sample["sequence"].to_numpy()
     scores = _scores(net, tokens)
-    without = Nullified(cg.TorchPredictor(net), "act", [2], ablation="mean", sequences=sample)
+    without = Nullified(
+        cg.TorchPredictor(net), "act", [2], ablation="mean", sequences=sample
+    )
     expected = scores.sum(-1)
     expected[:, 2] = 9 * scores[:, 2].mean()
     read = net.read.weight.detach().numpy().T
-    np.testing.assert_allclose(without.predict(tokens), expected @ read, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        without.predict(tokens), expected @ read, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_resampled_channels_are_those_of_a_donor_and_the_same_in_every_batch(sample):
     net, tokens = Scan(), sample["sequence"].to_numpy()
     donors = cg.Uniform(length=12).sample(5, rng=1)
     of_donors = _scores(net, donors["sequence"].to_numpy()).sum(-1)[:, 2]
-    without = Nullified(cg.TorchPredictor(net), "act", 2, ablation="resample", sequences=donors)
+    without = Nullified(
+        cg.TorchPredictor(net), "act", 2, ablation="resample", sequences=donors
+    )
     answers = without.predict(tokens)
-    np.testing.assert_allclose(np.concatenate([without.predict(one[None]) for one in tokens]), answers, atol=1e-6)
+    np.testing.assert_allclose(
+        np.concatenate([without.predict(one[None]) for one in tokens]),
+        answers,
+        atol=1e-6,
+    )
     read = net.read.weight.detach().double().numpy()[0]
     kept = _scores(net, tokens).sum(-1)[:, :2] @ read[:2]
     which = np.abs((answers[:, 0] - kept)[:, None] - read[2] * of_donors)
@@ -244,14 +313,20 @@ def test_units_of_a_transparent_network_are_channels():
     tokens = cg.Uniform(length=12).sample(30, rng=0)["sequence"].to_numpy()
     whole = cg.TorchPredictor(net, tasks=["a", "b"])
     with torch.no_grad():
-        unit = net.linears(torch.eye(4)[tokens.astype(int)].transpose(1, 2).repeat(1, 3, 1)).numpy()
+        unit = net.linears(
+            torch.eye(4)[tokens.astype(int)].transpose(1, 2).repeat(1, 3, 1)
+        ).numpy()
     lost = whole.predict(tokens) - Nullified(whole, "linears.3", 2).predict(tokens)
-    np.testing.assert_allclose(lost, unit[:, [2]] * net.final.weight.detach().numpy()[:, 2], atol=1e-5)
+    np.testing.assert_allclose(
+        lost, unit[:, [2]] * net.final.weight.detach().numpy()[:, 2], atol=1e-5
+    )
 
 
 def test_contrasts_over_models_are_paired_differences(sample):
     predictor = cg.TorchPredictor(Scan(), tasks=["score"])
-    members = {"intact": predictor} | {f"without {k}": Nullified(predictor, "scan", k) for k in (0, 1)}
+    members = {"intact": predictor} | {
+        f"without {k}": Nullified(predictor, "scan", k) for k in (0, 1)
+    }
     design = cg.Design(
         null=cg.Uniform(length=12),
         arms={"placebo": cg.Placebo("TGCA", at=4), "TGCA": cg.Embed("TGCA", at=4)},
@@ -261,7 +336,9 @@ def test_contrasts_over_models_are_paired_differences(sample):
     y = outcomes["outcome"].to_numpy().astype(float)
     effects = cg.contrast(outcomes, over="model", control="intact")
     assert effects["contrast"].values.tolist() == [
-        f"{arm}: without {k} minus intact" for k in (0, 1) for arm in ("placebo", "TGCA")
+        f"{arm}: without {k} minus intact"
+        for k in (0, 1)
+        for arm in ("placebo", "TGCA")
     ]
     expected = (y[..., 1:] - y[..., :1])[:, :, 0].transpose(0, 2, 1).reshape(30, 4)
     np.testing.assert_allclose(effects["ice"][:, :, 0], expected, atol=1e-12)
@@ -269,7 +346,9 @@ def test_contrasts_over_models_are_paired_differences(sample):
     np.testing.assert_allclose(estimates["ace"][:, 0], expected.mean(0))
     np.testing.assert_allclose(estimates["se"][:, 0], expected.std(0, ddof=1) / 30**0.5)
 
-    changes = cg.contrast(outcomes, contrasts="TGCA - placebo", over="model", control="intact")
+    changes = cg.contrast(
+        outcomes, contrasts="TGCA - placebo", over="model", control="intact"
+    )
     twice = (y[:, 1, 0] - y[:, 0, 0])[:, 1:] - (y[:, 1, 0] - y[:, 0, 0])[:, :1]
     np.testing.assert_allclose(changes["ice"][:, :, 0], twice, atol=1e-12)
     assert "each model minus 'intact'" in changes.attrs["estimand"]
@@ -277,7 +356,12 @@ def test_contrasts_over_models_are_paired_differences(sample):
     adjusted = cg.adjust(changes, method="bootstrap_t", rng=0)
     assert (adjusted["p_adjusted"] >= adjusted["p"] - 1e-12).all()
     decided = cg.decide(cg.estimate(changes), rope=(-0.01, 0.01), error="holm")
-    assert set(decided["verdict"].values.ravel()) <= {"increases", "decreases", "negligible", "undecided"}
+    assert set(decided["verdict"].values.ravel()) <= {
+        "increases",
+        "decreases",
+        "negligible",
+        "undecided",
+    }
     assert "without 1 minus intact" in str(cg.report(cg.estimate(changes)))
 
 
@@ -285,10 +369,16 @@ def test_channels_have_names_and_a_name_may_be_of_several(sample):
     predictor, tokens = cg.TorchPredictor(Scan()), sample["sequence"].to_numpy()
     names = ["GATA1", "AP1", "GATA1"]
     for named, numbers in (("AP1", 1), ("GATA1", [0, 2]), (["AP1", 0], [0, 1])):
-        by_name, by_number = (Nullified(predictor, "scan", c, names=names) for c in (named, numbers))
-        np.testing.assert_array_equal(by_name.predict(tokens), by_number.predict(tokens))
+        by_name, by_number = (
+            Nullified(predictor, "scan", c, names=names) for c in (named, numbers)
+        )
+        np.testing.assert_array_equal(
+            by_name.predict(tokens), by_number.predict(tokens)
+        )
         assert by_name.fingerprint == by_number.fingerprint
-    assert Nullified(predictor, "scan", "AP1", names=xr.DataArray(names)).channels == (1,)
+    assert Nullified(predictor, "scan", "AP1", names=xr.DataArray(names)).channels == (
+        1,
+    )
 
 
 def test_the_redundancy_of_two_filters_is_a_contrast_of_four_networks():
@@ -299,7 +389,9 @@ def test_the_redundancy_of_two_filters_is_a_contrast_of_four_networks():
             super().__init__()
             self.units = torch.nn.Linear(4, 3)
             with torch.no_grad():
-                self.units.weight[:] = torch.tensor([[0.0, 0, 1, 0], [0, 0, 1, 0], [0, 0, 1, 0]])
+                self.units.weight[:] = torch.tensor(
+                    [[0.0, 0, 1, 0], [0, 0, 1, 0], [0, 0, 1, 0]]
+                )
                 self.units.bias[:] = 0
 
         def forward(self, x):
@@ -309,21 +401,42 @@ def test_the_redundancy_of_two_filters_is_a_contrast_of_four_networks():
     intact = cg.TorchPredictor(Redundant(), tasks=["G"])
     members = {"intact": intact} | {
         name: Nullified(intact, "units", channels, names=["a", "b", "c"])
-        for name, channels in {"a": "a", "b": "b", "c": "c", "a, b": ["a", "b"], "a, c": ["a", "c"]}.items()
+        for name, channels in {
+            "a": "a",
+            "b": "b",
+            "c": "c",
+            "a, b": ["a", "b"],
+            "a, c": ["a", "c"],
+        }.items()
     }
-    arms = {"placebo": cg.Placebo("GGGGAAAA", at=2), "G": cg.Embed("GGGG", at=4), "none": cg.Untreated()}
+    arms = {
+        "placebo": cg.Placebo("GGGGAAAA", at=2),
+        "G": cg.Embed("GGGG", at=4),
+        "none": cg.Untreated(),
+    }
     design = cg.Design(null=cg.Uniform(length=16), arms=arms, n_units=40)
     outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
-    models = {"a with b": {"a, b": 1, "a": -1, "b": -1, "intact": 1}, "a with c": "`a, c` - a - c + intact"}
-    found = cg.contrast(outcomes, contrasts={"G": "G - none"}, over="model", models=models)
+    models = {
+        "a with b": {"a, b": 1, "a": -1, "b": -1, "intact": 1},
+        "a with c": "`a, c` - a - c + intact",
+    }
+    found = cg.contrast(
+        outcomes, contrasts={"G": "G - none"}, over="model", models=models
+    )
     assert found["contrast"].values.tolist() == ["G: a with b", "G: a with c"]
-    effect = cg.contrast(outcomes, contrasts={"G": "G - none"})["ice"].isel(contrast=0, task=0)
+    effect = cg.contrast(outcomes, contrasts={"G": "G - none"})["ice"].isel(
+        contrast=0, task=0
+    )
     half = effect.sel(model="intact") / 2  # max(a, b) carries one half, c the other
     np.testing.assert_allclose(found["ice"].isel(contrast=0, task=0), -half, atol=1e-6)
     np.testing.assert_allclose(found["ice"].isel(contrast=1, task=0), 0, atol=1e-6)
     assert found.attrs["estimand"].startswith("contrasts between models, of")
-    by_control = cg.contrast(outcomes, over="model", control="intact").sel(contrast="G: a minus intact")
-    as_given = cg.contrast(outcomes, over="model", models="a - intact").sel(contrast="G: a - intact")
+    by_control = cg.contrast(outcomes, over="model", control="intact").sel(
+        contrast="G: a minus intact"
+    )
+    as_given = cg.contrast(outcomes, over="model", models="a - intact").sel(
+        contrast="G: a - intact"
+    )
     np.testing.assert_array_equal(by_control["ice"], as_given["ice"])
 
 
@@ -339,7 +452,11 @@ class Normalized(nn.Module):
         self.again.weight = self.read.weight
         with torch.no_grad():
             for number, weight in enumerate(self.parameters()):
-                weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(number)))
+                weight.copy_(
+                    torch.randn(
+                        weight.shape, generator=torch.Generator().manual_seed(number)
+                    )
+                )
             self.norm.running_mean.fill_(0.5)
 
     def forward(self, x):
@@ -354,27 +471,40 @@ def test_randomized_networks_have_the_values_of_each_tensor_in_other_places(samp
     assert both.models == ("intact", "randomized 1", "randomized 2", "randomized 3")
     assert both.members[0] is predictor
     assert len({member.fingerprint for member in both.members}) == 4
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert all(
+        torch.equal(value, before[name]) for name, value in net.state_dict().items()
+    )
     copies = [member.module for member in both.members[1:]]
     for copy in copies:
         assert copy.again.weight is copy.read.weight
         for name, value in copy.named_parameters():
-            assert torch.equal(value.flatten().sort().values, before[name].flatten().sort().values)
+            assert torch.equal(
+                value.flatten().sort().values, before[name].flatten().sort().values
+            )
             assert not torch.equal(value, before[name])
-        assert all(torch.equal(value, before[name]) for name, value in copy.named_buffers())
+        assert all(
+            torch.equal(value, before[name]) for name, value in copy.named_buffers()
+        )
     assert not torch.equal(copies[0].scan.weight, copies[1].scan.weight)
     fewer = randomized(predictor, n_draws=1, rng=0)
     assert fewer.members[1].fingerprint == both.members[1].fingerprint
-    assert randomized(predictor, n_draws=1, rng=1).members[1].fingerprint != both.members[1].fingerprint
+    assert (
+        randomized(predictor, n_draws=1, rng=1).members[1].fingerprint
+        != both.members[1].fingerprint
+    )
     named = cg.TorchPredictor(net, tasks=["score"], fingerprint="version 1")
     assert len({member.fingerprint for member in randomized(named, rng=0).members}) == 6
     tokens = sample["sequence"].to_numpy()
-    np.testing.assert_array_equal(both.predict(tokens)[..., 1], fewer.predict(tokens)[..., 1])
+    np.testing.assert_array_equal(
+        both.predict(tokens)[..., 1], fewer.predict(tokens)[..., 1]
+    )
     assert both.predict(tokens).shape == (40, 1, 4)
 
 
 def test_a_shuffle_gives_every_permutation_equally_often():
-    """Of three weights, one of 6 orders: chi-squared with 5 degrees of freedom, at 1e-4 (25.7)."""
+    """Of three weights, one of 6 orders: chi-squared with 5 degrees of freedom, at 1e-4
+    (25.7).
+    """
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 1, bias=False))
     with torch.no_grad():
         net[1].weight.copy_(torch.tensor([[0.0, 1.0, 2.0] + [3.0] * 9]))
@@ -388,46 +518,110 @@ def test_a_shuffle_gives_every_permutation_equally_often():
 
 
 def test_randomized_networks_are_compared_with_the_intact_one(sample):
-    both = randomized(Nullified(cg.TorchPredictor(Scan(), tasks=["score"]), "scan", 0), n_draws=4, rng=0)
+    both = randomized(
+        Nullified(cg.TorchPredictor(Scan(), tasks=["score"]), "scan", 0),
+        n_draws=4,
+        rng=0,
+    )
     arms = {"placebo": cg.Placebo("TGCA", at=4), "TGCA": cg.Embed("TGCA", at=4)}
-    outcomes = cg.run(cg.Design(null=cg.Uniform(length=12), arms=arms, n_units=20), both, rng=0)
+    outcomes = cg.run(
+        cg.Design(null=cg.Uniform(length=12), arms=arms, n_units=20), both, rng=0
+    )
     y = outcomes["outcome"].to_numpy().astype(float)[:, :, 0]
-    effects = cg.contrast(outcomes, contrasts="TGCA - placebo", over="model", control="intact")
+    effects = cg.contrast(
+        outcomes, contrasts="TGCA - placebo", over="model", control="intact"
+    )
     np.testing.assert_allclose(
-        effects["ice"][:, :, 0], (y[:, 1] - y[:, 0])[:, 1:] - (y[:, 1] - y[:, 0])[:, :1], atol=1e-12
+        effects["ice"][:, :, 0],
+        (y[:, 1] - y[:, 0])[:, 1:] - (y[:, 1] - y[:, 0])[:, :1],
+        atol=1e-12,
     )
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # the older weight normalization
 def test_a_network_that_cannot_be_copied_is_named():
-    net = nn.Sequential(nn.utils.weight_norm(nn.Conv1d(4, 2, 3)), nn.Flatten(), nn.Linear(20, 1))
+    net = nn.Sequential(
+        nn.utils.weight_norm(nn.Conv1d(4, 2, 3)), nn.Flatten(), nn.Linear(20, 1)
+    )
     with pytest.raises(PredictorError, match="cannot be copied.*parametrizations"):
         randomized(cg.TorchPredictor(net), rng=0)
-    net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 2, 3)), nn.Flatten(), nn.Linear(20, 1))
+    net = nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 2, 3)),
+        nn.Flatten(),
+        nn.Linear(20, 1),
+    )
     assert len(randomized(cg.TorchPredictor(net), rng=0).members) == 6
 
 
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
-        (lambda p, s: randomized(cg.FunctionPredictor(lambda x: x[:, 0].sum(-1)), rng=0), PredictorError, "no layers"),
-        (lambda p, s: randomized(cg.Ensemble([p, Nullified(p, "scan", 0)]), rng=0), PredictorError, "members"),
-        (lambda p, s: randomized(cg.TorchPredictor(nn.Flatten()), rng=0), AttributionError, "no parameters"),
-        (lambda p, s: randomized(cg.TorchPredictor(nn.PReLU()), rng=0), AttributionError, "two different values"),
+        (
+            lambda p, s: randomized(
+                cg.FunctionPredictor(lambda x: x[:, 0].sum(-1)), rng=0
+            ),
+            PredictorError,
+            "no layers",
+        ),
+        (
+            lambda p, s: randomized(cg.Ensemble([p, Nullified(p, "scan", 0)]), rng=0),
+            PredictorError,
+            "members",
+        ),
+        (
+            lambda p, s: randomized(cg.TorchPredictor(nn.Flatten()), rng=0),
+            AttributionError,
+            "no parameters",
+        ),
+        (
+            lambda p, s: randomized(cg.TorchPredictor(nn.PReLU()), rng=0),
+            AttributionError,
+            "two different values",
+        ),
         (lambda p, s: randomized(p, n_draws=0, rng=0), CausalgiaError, "n_draws=0"),
         (lambda p, s: randomized(p, rng=None), CausalgiaError, "rng=0"),
-        (lambda p, s: filters(p, "scam", s), AttributionError, "did you mean 'scan'.*'act', 'spare', 'read'"),
-        (lambda p, s: filters(p, "read", s), AttributionError, "read the whole sequence"),
+        (
+            lambda p, s: filters(p, "scam", s),
+            AttributionError,
+            "did you mean 'scan'.*'act', 'spare', 'read'",
+        ),
+        (
+            lambda p, s: filters(p, "read", s),
+            AttributionError,
+            "read the whole sequence",
+        ),
         (lambda p, s: filters(p, "spare", s), AttributionError, "takes no part"),
-        (lambda p, s: filters(p, "scan", s, side="middle"), AttributionError, "use 'output'"),
-        (lambda p, s: filters(cg.Ensemble([p, Nullified(p, "scan", 0)]), "scan", s), PredictorError, "members"),
-        (lambda p, s: filters(cg.FunctionPredictor(lambda x: x[:, 0].mean(1)), "scan", s), PredictorError, "no layers"),
+        (
+            lambda p, s: filters(p, "scan", s, side="middle"),
+            AttributionError,
+            "use 'output'",
+        ),
+        (
+            lambda p, s: filters(cg.Ensemble([p, Nullified(p, "scan", 0)]), "scan", s),
+            PredictorError,
+            "members",
+        ),
+        (
+            lambda p, s: filters(
+                cg.FunctionPredictor(lambda x: x[:, 0].mean(1)), "scan", s
+            ),
+            PredictorError,
+            "no layers",
+        ),
         (lambda p, s: Nullified(p, "conv", 0), AttributionError, "not a layer of Scan"),
         (lambda p, s: Nullified(p, "scan", 3), AttributionError, "channels 0 to 2"),
-        (lambda p, s: Nullified(p, "act", 3).predict(s["sequence"].to_numpy()), AttributionError, "channels 0 to 2"),
+        (
+            lambda p, s: Nullified(p, "act", 3).predict(s["sequence"].to_numpy()),
+            AttributionError,
+            "channels 0 to 2",
+        ),
         (lambda p, s: Nullified(p, "scan", [1, 1]), AttributionError, "different ones"),
         (lambda p, s: Nullified(p, "scan", []), AttributionError, "give a channel"),
-        (lambda p, s: Nullified(p, "scan", "1"), AttributionError, r"is a name.*names=\[f'unit"),
+        (
+            lambda p, s: Nullified(p, "scan", "1"),
+            AttributionError,
+            r"is a name.*names=\[f'unit",
+        ),
         (
             lambda p, s: Nullified(p, "scan", "GATA", names=["GATA1", "", "AP1"]),
             AttributionError,
@@ -438,17 +632,45 @@ def test_a_network_that_cannot_be_copied_is_named():
             AttributionError,
             "not the name of a channel",
         ),
-        (lambda p, s: Nullified(p, "scan", "a", names=["a", "b"]), AttributionError, "2 names.*'scan' has 3"),
-        (lambda p, s: Nullified(p, "scan", "a", names="abc"), AttributionError, "one name for each channel"),
-        (lambda p, s: Nullified(p, "scan", ["a", 0], names=["a", "b", "c"]), AttributionError, "different ones"),
-        (lambda p, s: Nullified(p, "scan", 0, ablation="noise"), AttributionError, "'resample'"),
-        (lambda p, s: Nullified(p, "scan", 0, ablation="mean"), AttributionError, "give sequences="),
-        (lambda p, s: Nullified(p, "scan", 0, sequences=s), AttributionError, "leave sequences= out"),
-        (lambda p, s: Nullified(p, "spare", 0).predict(s["sequence"].to_numpy()), AttributionError, "takes no part"),
         (
-            lambda p, s: Nullified(p, "scan", 0, ablation="resample", sequences=["ACGTACGT"]).predict(
-                s["sequence"].to_numpy()
-            ),
+            lambda p, s: Nullified(p, "scan", "a", names=["a", "b"]),
+            AttributionError,
+            "2 names.*'scan' has 3",
+        ),
+        (
+            lambda p, s: Nullified(p, "scan", "a", names="abc"),
+            AttributionError,
+            "one name for each channel",
+        ),
+        (
+            lambda p, s: Nullified(p, "scan", ["a", 0], names=["a", "b", "c"]),
+            AttributionError,
+            "different ones",
+        ),
+        (
+            lambda p, s: Nullified(p, "scan", 0, ablation="noise"),
+            AttributionError,
+            "'resample'",
+        ),
+        (
+            lambda p, s: Nullified(p, "scan", 0, ablation="mean"),
+            AttributionError,
+            "give sequences=",
+        ),
+        (
+            lambda p, s: Nullified(p, "scan", 0, sequences=s),
+            AttributionError,
+            "leave sequences= out",
+        ),
+        (
+            lambda p, s: Nullified(p, "spare", 0).predict(s["sequence"].to_numpy()),
+            AttributionError,
+            "takes no part",
+        ),
+        (
+            lambda p, s: Nullified(
+                p, "scan", 0, ablation="resample", sequences=["ACGTACGT"]
+            ).predict(s["sequence"].to_numpy()),
             AttributionError,
             "length of the units",
         ),
@@ -465,10 +687,16 @@ def test_mistakes_are_named(sample, call, error, says):
         ({"over": "arm", "control": "intact"}, "over='model'"),
         ({"over": "model"}, "the models are 'intact', 'without'"),
         ({"over": "model", "control": "intakt"}, "did you mean 'intact'"),
-        ({"over": "model", "control": "intact", "models": "without - intact"}, "say one of them"),
+        (
+            {"over": "model", "control": "intact", "models": "without - intact"},
+            "say one of them",
+        ),
         ({"control": "A", "models": "without - intact"}, "give over='model'"),
         ({"over": "model", "models": "without - intakt"}, "did you mean 'intact'"),
-        ({"over": "model", "models": {"lost": {"without": 1}}}, "weights that sum to 0"),
+        (
+            {"over": "model", "models": {"lost": {"without": 1}}},
+            "weights that sum to 0",
+        ),
     ],
 )
 def test_mistakes_of_contrasts_over_models(options, says):
@@ -489,9 +717,13 @@ def test_one_exponential_filter_carries_the_word():
     intact = cg.zoo.load("rbfox1_like", architecture="exponential", member=1)
     arms = {"placebo": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
     design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300)
-    members = {"intact": intact} | {f"without {k}": Nullified(intact, "first.0", k) for k in (3, 24)}
+    members = {"intact": intact} | {
+        f"without {k}": Nullified(intact, "first.0", k) for k in (3, 24)
+    }
     outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
-    lost = cg.contrast(outcomes, contrasts="UGCAUG - placebo", over="model", control="intact")
+    lost = cg.contrast(
+        outcomes, contrasts="UGCAUG - placebo", over="model", control="intact"
+    )
     found = cg.estimate(lost)
     np.testing.assert_allclose(found["ace"][:, 0], [0, -3.80], atol=0.06)
     assert abs(found["se"][1, 0] - 0.02) < 0.005
@@ -500,13 +732,18 @@ def test_one_exponential_filter_carries_the_word():
 @pytest.mark.long
 def test_words_and_factors_match_themselves():
     pytest.importorskip("memelite")
-    found = cg.attribution.match({"one": "GATA1", "other": cg.motif("CTCF"), "none": [[1, 1, 1, 1]] * 4})
+    found = cg.attribution.match(
+        {"one": "GATA1", "other": cg.motif("CTCF"), "none": [[1, 1, 1, 1]] * 4}
+    )
     assert found["nearest"].values.tolist()[:2] == ["MA0035.5 GATA1", "MA0139.2 CTCF"]
     assert (found["nearest_q"][:2] < 1e-6).all()
     assert (found["match_p"][2] == 1).all()
     few = cg.attribution.match(["GATA1"], ["GATA1", "CTCF"])
-    of_all = np.log10(found["match_p"].sel(motif="one", target=["MA0035.5 GATA1", "MA0139.2 CTCF"]))
-    np.testing.assert_allclose(np.log10(few["match_p"][0]), of_all, rtol=0.05)  # beside the columns of JASPAR
+    of_all = np.log10(
+        found["match_p"].sel(motif="one", target=["MA0035.5 GATA1", "MA0139.2 CTCF"])
+    )
+    # beside the columns of JASPAR
+    np.testing.assert_allclose(np.log10(few["match_p"][0]), of_all, rtol=0.05)
     with pytest.raises(AttributionError, match="JASPAR"):
         cg.attribution.match(["GATA1"], "jaspar")
     with pytest.raises(AttributionError, match="two motifs"):
@@ -515,33 +752,47 @@ def test_words_and_factors_match_themselves():
 
 @pytest.mark.long
 def test_filters_of_no_motif_match_none():
-    """Weak columns match the gaps of the 34-bp motifs of CTCF: Tomtom alone names nearly all of these filters."""
+    """Weak columns match the gaps of the 34-bp motifs of CTCF: Tomtom alone names
+    nearly all of these filters.
+    """
     pytest.importorskip("memelite")
     rng, false = np.random.default_rng(0), 0
     for strength in (0.3, 0.5, 0.8, 1.2):
         weights = np.exp(rng.normal(0, strength, (20, 19, 4)))
         sites = rng.integers(34, 107, 20)
         drawn = {
-            str(i): [(rng.multinomial(sites[i], column / column.sum()) / sites[i]).tolist() for column in one]
+            str(i): [
+                (rng.multinomial(sites[i], column / column.sum()) / sites[i]).tolist()
+                for column in one
+            ]
             for i, one in enumerate(weights)
         }
         false += int((cg.attribution.match(drawn)["nearest_q"] <= 0.1).sum())
-    assert false <= 1  # of 80; the four sets are null, so that any is false: one in ten sets may have some
+    # of 80; the four sets are null, so that any is false: one in ten sets may have some
+    assert false <= 1
 
 
 @pytest.mark.long
 def test_noisy_motifs_are_still_matched():
     pytest.importorskip("memelite")
-    rng, names = np.random.default_rng(1), ["GATA1", "CTCF", "SP1", "REST", "JUN", "YY1"]
+    rng, names = (
+        np.random.default_rng(1),
+        ["GATA1", "CTCF", "SP1", "REST", "JUN", "YY1"],
+    )
     drawn = {
-        name: [(rng.multinomial(50, np.asarray(column) / sum(column)) / 50).tolist() for column in one.probabilities]
+        name: [
+            (rng.multinomial(50, np.asarray(column) / sum(column)) / 50).tolist()
+            for column in one.probabilities
+        ]
         for name, one in ((name, cg.motif(name)) for name in names)
     }
     assert (cg.attribution.match(drawn)["nearest_q"] <= 0.01).all()
 
 
 def test_matches_leave_torch_its_threads():
-    """numba's parallel kernels set OpenMP's threads for the process: a network was 17 times slower afterward."""
+    """numba's parallel kernels set OpenMP's threads for the process: a network was 17
+    times slower afterward.
+    """
     pytest.importorskip("memelite")
     before = torch.get_num_threads()
     torch.set_num_threads(1)

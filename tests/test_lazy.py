@@ -1,4 +1,6 @@
-"""Every verb on outcomes that lie on disk: the same answers, in every bit, as of the same outcomes in memory."""
+"""Every verb on outcomes that lie on disk: the same answers, in every bit, as of the
+same outcomes in memory.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +39,28 @@ def nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def crossover(
-    n: int = 150, *, tasks: int = 2, models: int = 0, placebos: int = 0, per_parent: int = 1, seed: int = 0
+    n: int = 150,
+    *,
+    tasks: int = 2,
+    models: int = 0,
+    placebos: int = 0,
+    per_parent: int = 1,
+    seed: int = 0,
 ) -> xr.Dataset:
-    """Return outcomes of a 2 x 2 factorial, of distances and of placebo words, all positive."""
+    """Return outcomes of a 2 x 2 factorial, of distances and of placebo words, all
+    positive.
+    """
     rng = np.random.default_rng(seed)
     arms = ["0", "A", "B", "AB", *(f"P{i}" for i in range(placebos))]
     shape = (n, len(arms), tasks, *([models] if models else []))
-    effect = np.array([0.0, 0.6, 0.4, 1.3, *rng.normal(0, 0.1, placebos)]).reshape(-1, *[1] * (len(shape) - 2))
-    y = rng.normal(5, 0.5, shape) + effect + rng.normal(0, 0.5, (n, *[1] * (len(shape) - 1)))
+    effect = np.array([0.0, 0.6, 0.4, 1.3, *rng.normal(0, 0.1, placebos)]).reshape(
+        -1, *[1] * (len(shape) - 2)
+    )
+    y = (
+        rng.normal(5, 0.5, shape)
+        + effect
+        + rng.normal(0, 0.5, (n, *[1] * (len(shape) - 1)))
+    )
     coords: dict[str, Any] = {
         "unit": np.arange(n),
         "arm": arms,
@@ -52,7 +68,10 @@ def crossover(
         "parent": ("unit", np.arange(n) // per_parent),
         "gc": ("unit", rng.uniform(0.3, 0.7, n)),
         "lane": ("unit", np.arange(n) % 25),
-        "kind": ("arm", ["untreated", "embed", "embed", "embed", *["placebo_word"] * placebos]),
+        "kind": (
+            "arm",
+            ["untreated", "embed", "embed", "embed", *["placebo_word"] * placebos],
+        ),
         "do": ("arm", [f"do({arm})" for arm in arms]),
         "a": ("arm", [0.0, 1.0, 0.0, 1.0, *[np.nan] * placebos]),
         "b": ("arm", [0.0, 0.0, 1.0, 1.0, *[np.nan] * placebos]),
@@ -60,7 +79,11 @@ def crossover(
         **({"model": [f"m{i}" for i in range(models)]} if models else {}),
     }
     dims = ("unit", "arm", "task", "model")[: len(shape)]
-    return xr.Dataset({"outcome": (dims, y.astype(np.float32))}, coords=coords, attrs={"scale": "counts"})
+    return xr.Dataset(
+        {"outcome": (dims, y.astype(np.float32))},
+        coords=coords,
+        attrs={"scale": "counts"},
+    )
 
 
 def parallel(n: int = 240) -> xr.Dataset:
@@ -76,14 +99,18 @@ def parallel(n: int = 240) -> xr.Dataset:
         "block": ("unit", np.arange(n) // 12),
         "z": ("unit", rng.normal(size=n)),
     }
-    return xr.Dataset({"outcome": (("unit", "task"), y)}, coords=coords, attrs={"scale": "counts"})
+    return xr.Dataset(
+        {"outcome": (("unit", "task"), y)}, coords=coords, attrs={"scale": "counts"}
+    )
 
 
 def on_disk(dataset: xr.Dataset, units: int = 37) -> xr.Dataset:
     return dataset.chunk({"unit": units})
 
 
-def said(question: Callable[[xr.Dataset], Any], outcomes: xr.Dataset) -> tuple[Any, list[tuple[type, str]]]:
+def said(
+    question: Callable[[xr.Dataset], Any], outcomes: xr.Dataset
+) -> tuple[Any, list[tuple[type, str]]]:
     """Return the answer and every warning."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -100,9 +127,19 @@ def parts(answer: Any) -> Iterator[Any]:
     elif isinstance(answer, xr.DataArray):
         yield answer.to_dataset(name="values")
     elif isinstance(answer, cg.experiments.Answer):
-        yield from parts([answer.question, answer.estimates, answer.decisions, answer.findings, answer.sentences])
+        yield from parts(
+            [
+                answer.question,
+                answer.estimates,
+                answer.decisions,
+                answer.findings,
+                answer.sentences,
+            ]
+        )
     elif dataclasses.is_dataclass(answer):
-        yield from parts([getattr(answer, field.name) for field in dataclasses.fields(answer)])
+        yield from parts(
+            [getattr(answer, field.name) for field in dataclasses.fields(answer)]
+        )
     else:
         yield answer
 
@@ -115,7 +152,9 @@ def assert_same(found: Any, expected: Any) -> None:
         if not isinstance(other, xr.Dataset):
             np.testing.assert_array_equal(one, other)
             continue
-        assert {name for name, v in one.variables.items() if v.chunks is not None} <= PER_UNIT
+        assert {
+            name for name, v in one.variables.items() if v.chunks is not None
+        } <= PER_UNIT
         assert one.identical(other)
         for name in other.variables:
             a, b = one[name].to_numpy(), other[name].to_numpy()
@@ -124,12 +163,19 @@ def assert_same(found: Any, expected: Any) -> None:
 
 
 def ask(question: Callable[[xr.Dataset], Any], outcomes: xr.Dataset) -> Any:
-    """Ask of outcomes in memory and on disk, assert that all is the same, and return what was said of those on disk."""
+    """Ask of outcomes in memory and on disk, assert that all is the same, and return
+    what was said of those on disk.
+    """
     lazy = on_disk(outcomes)
-    (found, warned), (expected, as_well) = said(question, lazy), said(question, outcomes)
+    (found, warned), (expected, as_well) = (
+        said(question, lazy),
+        said(question, outcomes),
+    )
     assert warned == as_well
     assert_same(found, expected)
-    assert all(lazy[name].chunks is not None for name in lazy.data_vars), "what the user holds stays on disk"
+    assert all(lazy[name].chunks is not None for name in lazy.data_vars), (
+        "what the user holds stays on disk"
+    )
     return found
 
 
@@ -146,10 +192,18 @@ def estimates_of(o: xr.Dataset, **how: Any) -> xr.Dataset:
 
 @pytest.mark.parametrize(
     ("shape", "block"),
-    [({}, 2**20), ({}, 900), ({"tasks": 1}, 300), ({"models": 2}, 900), ({"n": 38, "placebos": 60, "tasks": 1}, 900)],
+    [
+        ({}, 2**20),
+        ({}, 900),
+        ({"tasks": 1}, 300),
+        ({"models": 2}, 900),
+        ({"n": 38, "placebos": 60, "tasks": 1}, 900),
+    ],
     ids=str,
 )
-@pytest.mark.parametrize("how", ["control", "log2", "logit", "contrasts", "interaction"])
+@pytest.mark.parametrize(
+    "how", ["control", "log2", "logit", "contrasts", "interaction"]
+)
 def test_a_contrast_is_lazy_and_its_estimates_are_those_in_memory(
     how: str, shape: dict[str, int], block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +215,12 @@ def test_a_contrast_is_lazy_and_its_estimates_are_those_in_memory(
         "control": {"control": "0"},
         "log2": {"control": "0", "scale": "log2"},
         "logit": {"control": "0", "scale": "logit"},
-        "contrasts": {"contrasts": {"mean": {"A": 1, "0": -1}, "both": {"AB": 1, "A": -0.3, "B": -0.7}}},
+        "contrasts": {
+            "contrasts": {
+                "mean": {"A": 1, "0": -1},
+                "both": {"AB": 1, "A": -0.3, "B": -0.7},
+            }
+        },
         "interaction": {"interaction": ["a", "b"]},
     }[how]
     effects = ask(lambda o: cg.contrast(o, **asked), outcomes)
@@ -175,7 +234,12 @@ def test_a_function_of_means_is_loaded(scale: str) -> None:
     effects = ask(lambda o: cg.contrast(o, control="0", scale=scale), crossover())
     assert effects["ice"].chunks is None
     ask(lambda o: cg.estimate(cg.contrast(o, control="0", scale=scale)), crossover())
-    ask(lambda o: cg.estimate(on_disk(cg.contrast(o.compute(), control="0", scale=scale))), crossover())
+    ask(
+        lambda o: cg.estimate(
+            on_disk(cg.contrast(o.compute(), control="0", scale=scale))
+        ),
+        crossover(),
+    )
     ask(lambda o: cg.contrast(o, interaction=["a", "b"], scale="bpnet"), crossover())
 
 
@@ -196,7 +260,9 @@ def test_every_estimator_of_a_crossover_gives_the_same(how: dict[str, Any]) -> N
 
 
 def test_predictors_and_words_that_are_drawn() -> None:
-    ask(lambda o: estimates_of(o, target="population x predictors"), crossover(models=3))
+    ask(
+        lambda o: estimates_of(o, target="population x predictors"), crossover(models=3)
+    )
     ask(lambda o: estimates_of(o, target="population x words"), crossover(placebos=24))
 
 
@@ -208,7 +274,9 @@ def test_a_parallel_trial(how: dict[str, Any]) -> None:
             ask(lambda o, scale=scale: estimates_of_scale(o, scale, how), outcomes)
 
 
-def estimates_of_scale(outcomes: xr.Dataset, scale: Any, how: dict[str, Any]) -> list[xr.Dataset]:
+def estimates_of_scale(
+    outcomes: xr.Dataset, scale: Any, how: dict[str, Any]
+) -> list[xr.Dataset]:
     effects = cg.contrast(outcomes, control="0", scale=scale)
     return [effects, cg.estimate(effects, **how)]
 
@@ -238,15 +306,35 @@ def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> 
     outcomes = crossover(placebos=40, tasks=1)
     estimates = ask(estimates_of, outcomes)
     assert estimates["factor"].chunks is not None
-    ask(lambda o: cg.estimation.covariance(estimates_of(o), ["P3", "A", "P30"]), outcomes)
+    ask(
+        lambda o: cg.estimation.covariance(estimates_of(o), ["P3", "A", "P30"]),
+        outcomes,
+    )
     ask(lambda o: joint_test(estimates_of(o), ["A", "B"]), outcomes)
-    ask(lambda o: cg.multiplicity.simultaneous(estimates_of(o), method="dunnett", n_draws=99, rng=0), outcomes)
-    ask(lambda o: [placebo_rank(estimates_of(o)), placebo_region(estimates_of(o))], outcomes)
-    ask(lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0), outcomes)
-    ask(lambda o: cg.multiplicity.equivalence(estimates_of(o), rope=(-0.2, 0.2)), outcomes)
+    ask(
+        lambda o: cg.multiplicity.simultaneous(
+            estimates_of(o), method="dunnett", n_draws=99, rng=0
+        ),
+        outcomes,
+    )
+    ask(
+        lambda o: [placebo_rank(estimates_of(o)), placebo_region(estimates_of(o))],
+        outcomes,
+    )
+    ask(
+        lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0),
+        outcomes,
+    )
+    ask(
+        lambda o: cg.multiplicity.equivalence(estimates_of(o), rope=(-0.2, 0.2)),
+        outcomes,
+    )
 
 
-@pytest.mark.parametrize("chunks", [{"unit": 1}, {"unit": 150}, {"unit": 40, "arm": 1, "task": 1}, {"arm": 2}, {}])
+@pytest.mark.parametrize(
+    "chunks",
+    [{"unit": 1}, {"unit": 150}, {"unit": 40, "arm": 1, "task": 1}, {"arm": 2}, {}],
+)
 def test_how_it_is_cut_into_chunks_changes_nothing(chunks: dict[str, int]) -> None:
     outcomes = crossover()
     assert_same(estimates_of(outcomes.chunk(chunks)), estimates_of(outcomes))
@@ -254,7 +342,9 @@ def test_how_it_is_cut_into_chunks_changes_nothing(chunks: dict[str, int]) -> No
 
 def test_the_order_of_memory_changes_nothing() -> None:
     outcomes, moved = crossover(), crossover()
-    moved["outcome"] = moved["outcome"].copy(data=np.asfortranarray(moved["outcome"].to_numpy()))
+    moved["outcome"] = moved["outcome"].copy(
+        data=np.asfortranarray(moved["outcome"].to_numpy())
+    )
     assert_same(estimates_of(moved), estimates_of(outcomes))
     some = effects_of(outcomes).isel(contrast=[2, 0])
     assert_same(cg.estimate(on_disk(some)), cg.estimate(some))
@@ -265,44 +355,74 @@ def test_the_order_of_memory_changes_nothing() -> None:
 ANALYSIS = cg.Analysis(control="0", rope=(-0.2, 0.2), adjust="bh")
 
 VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
-    "adjust by units": lambda o: cg.adjust(effects_of(o), method="bootstrap_t", n_draws=99, rng=0),
-    "adjust by flips": lambda o: cg.adjust(effects_of(o), method="sign_flip", n_flips=99, rng=0),
-    "adjust by clusters": lambda o: cg.adjust(effects_of(o), method="bootstrap_t", n_draws=99, cluster="lane", rng=0),
+    "adjust by units": lambda o: cg.adjust(
+        effects_of(o), method="bootstrap_t", n_draws=99, rng=0
+    ),
+    "adjust by flips": lambda o: cg.adjust(
+        effects_of(o), method="sign_flip", n_flips=99, rng=0
+    ),
+    "adjust by clusters": lambda o: cg.adjust(
+        effects_of(o), method="bootstrap_t", n_draws=99, cluster="lane", rng=0
+    ),
     "adjust": lambda o: cg.adjust(estimates_of(o), method="holm"),
-    "simultaneous by units": lambda o: cg.multiplicity.simultaneous(effects_of(o), n_draws=99, rng=0),
-    "simultaneous": lambda o: cg.multiplicity.simultaneous(estimates_of(o), method="dunnett", n_draws=99, rng=0),
-    "equivalence": lambda o: cg.multiplicity.equivalence(effects_of(o), rope=(-0.2, 0.2)),
+    "simultaneous by units": lambda o: cg.multiplicity.simultaneous(
+        effects_of(o), n_draws=99, rng=0
+    ),
+    "simultaneous": lambda o: cg.multiplicity.simultaneous(
+        estimates_of(o), method="dunnett", n_draws=99, rng=0
+    ),
+    "equivalence": lambda o: cg.multiplicity.equivalence(
+        effects_of(o), rope=(-0.2, 0.2)
+    ),
     "selected": lambda o: selected_intervals(cg.adjust(estimates_of(o)), select=0.05),
     "infer": lambda o: cg.infer(estimates_of(o), rng=0),
-    "decide": lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0),
-    "decide by sd": lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope="0.2 sd", rng=0),
-    "decide by units": lambda o: cg.decide(effects_of(o), rope=(-0.2, 0.2), error="bootstrap_t", rng=0),
+    "decide": lambda o: cg.decide(
+        cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0
+    ),
+    "decide by sd": lambda o: cg.decide(
+        cg.infer(estimates_of(o), rng=0), rope="0.2 sd", rng=0
+    ),
+    "decide by units": lambda o: cg.decide(
+        effects_of(o), rope=(-0.2, 0.2), error="bootstrap_t", rng=0
+    ),
     "analyze": lambda o: cg.analyze(o, ANALYSIS, rng=0),
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,
     "covariance": lambda o: cg.estimation.covariance(estimates_of(o), ["B", "A"]),
     "joint": lambda o: joint_test(estimates_of(o)),
-    "heterogeneity": lambda o: cg.estimation.heterogeneity(effects_of(o), rope=(-0.5, 0.5)),
-    "heterogeneity by cluster": lambda o: cg.estimation.heterogeneity(effects_of(o), cluster="lane"),
+    "heterogeneity": lambda o: cg.estimation.heterogeneity(
+        effects_of(o), rope=(-0.5, 0.5)
+    ),
+    "heterogeneity by cluster": lambda o: cg.estimation.heterogeneity(
+        effects_of(o), cluster="lane"
+    ),
     "modification": lambda o: cg.estimation.modification(effects_of(o), by="gc"),
     "components": lambda o: cg.estimation.variance_components(o, control="0"),
     "components of effects": lambda o: cg.estimation.variance_components(effects_of(o)),
     "across scales": lambda o: interaction_across_scales(o, interaction=["a", "b"]),
     "doses": lambda o: effects_of(o, contrasts=cg.estimation.dose_contrasts(o)),
     "phase": lambda o: cg.estimation.helical_phase(at_distances(o), trend="linear"),
-    "looks": lambda o: dataclasses.asdict(interim_estimates(o, control="0", contrasts=None)),
+    "looks": lambda o: dataclasses.asdict(
+        interim_estimates(o, control="0", contrasts=None)
+    ),
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.report(o),
     "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),
     "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
-    "sample size of estimates": lambda o: cg.sample_size(estimates_of(o), half_width=0.1),
+    "sample size of estimates": lambda o: cg.sample_size(
+        estimates_of(o), half_width=0.1
+    ),
     "power": lambda o: cg.planning.power(effects_of(o), n_units=50, true_effect=0.2),
-    "minimal effect": lambda o: cg.planning.minimal_detectable_effect(effects_of(o), n_units=50),
+    "minimal effect": lambda o: cg.planning.minimal_detectable_effect(
+        effects_of(o), n_units=50
+    ),
 }
 
 
 def at_distances(outcomes: xr.Dataset) -> xr.Dataset:
     effects = effects_of(outcomes)
-    return effects.assign_coords(distance=("contrast", np.arange(effects.sizes["contrast"]) * 3.0 + 5))
+    return effects.assign_coords(
+        distance=("contrast", np.arange(effects.sizes["contrast"]) * 3.0 + 5)
+    )
 
 
 @pytest.mark.once
@@ -312,24 +432,33 @@ def test_a_verb_says_the_same_of_outcomes_on_disk(verb: str) -> None:
     ask(VERBS[verb], crossover(60, **more))
 
 
-@pytest.mark.parametrize("verb", ["heterogeneity", "modification", "components of effects", "report"])
+@pytest.mark.parametrize(
+    "verb", ["heterogeneity", "modification", "components of effects", "report"]
+)
 def test_a_verb_says_the_same_of_several_predictors(verb: str) -> None:
     ask(VERBS[verb], crossover(60, models=3))
 
 
 def test_the_best_split_of_a_pilot_on_disk() -> None:
     ask(
-        lambda o: cg.planning.cheapest_split(effects_of(o), half_width=0.2, price_per_parent=2.0),
+        lambda o: cg.planning.cheapest_split(
+            effects_of(o), half_width=0.2, price_per_parent=2.0
+        ),
         crossover(60, models=3, per_parent=3),
     )
 
 
 def test_what_is_saved_is_the_same(tmp_path: Path) -> None:
     def kept(outcomes: xr.Dataset) -> xr.Dataset:
-        return cg.store.load(cg.store.save(effects_of(outcomes), tmp_path / "effects.nc"), "effects")
+        return cg.store.load(
+            cg.store.save(effects_of(outcomes), tmp_path / "effects.nc"), "effects"
+        )
 
     ask(kept, crossover())
-    ask(lambda o: cg.store.load(cg.store.save(o, tmp_path / "outcomes.nc"), "outcomes"), crossover())
+    ask(
+        lambda o: cg.store.load(cg.store.save(o, tmp_path / "outcomes.nc"), "outcomes"),
+        crossover(),
+    )
 
 
 def test_a_figure_of_what_is_on_disk(tmp_path: Path) -> None:
@@ -346,11 +475,21 @@ def test_a_figure_of_what_is_on_disk(tmp_path: Path) -> None:
 
 
 def ensemble() -> cg.Ensemble:
-    terms = (Word("UGCAUG", 2.0), Word("GCUGG", 1.0), Word("A", 0.05), EndGC(-0.5, last=8))
+    terms = (
+        Word("UGCAUG", 2.0),
+        Word("GCUGG", 1.0),
+        Word("A", 0.05),
+        EndGC(-0.5, last=8),
+    )
     terms = (*terms, Pair("UGCAUG", "GCUGG", bonus=0.5, min_distance=6, reach=20))
     return cg.Ensemble(
         [
-            Oracle(*terms, tasks=["a", "b"], weights=[[w] * len(terms), [w / 2] * len(terms)], scale="z")
+            Oracle(
+                *terms,
+                tasks=["a", "b"],
+                weights=[[w] * len(terms), [w / 2] * len(terms)],
+                scale="z",
+            )
             for w in (1.0, 0.8)
         ],
         names=["first", "second"],
@@ -358,12 +497,17 @@ def ensemble() -> cg.Ensemble:
 
 
 def real(n: int = 20) -> list[str]:
-    rows = ["".join(row) for row in np.random.default_rng(5).choice(list("ACGU"), (n, 41))]
+    rows = [
+        "".join(row) for row in np.random.default_rng(5).choice(list("ACGU"), (n, 41))
+    ]
     return [row[:10] + "UGCAUG" + row[16:26] + "GCUGG" + row[31:] for row in rows]
 
 
 CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "word_screen": ([], {"words": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 60}),
+    "word_screen": (
+        [],
+        {"words": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 60},
+    ),
     "position": ([], {"n_units": 50}),
     "spacing": ([], {"n_units": 50}),
     "necessity": ([real()], {"tiles": [(8, 18), (18, 24), (24, 33)], "n_draws": 2}),
@@ -377,7 +521,9 @@ CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
 
 @pytest.mark.once
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(name: str) -> None:
+def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(
+    name: str,
+) -> None:
     arguments, settings = CATALOGUE[name]
     experiment = cg.experiments.build(name, *arguments, settings=settings)
     with warnings.catch_warnings():
@@ -388,9 +534,13 @@ def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 def test_variants_in_their_own_contexts_are_listed_the_same(tmp_path: Path) -> None:
-    (tmp_path / "genome.fa").write_text(">chr1\n" + "".join(real(40)).replace("U", "T") + "\n")
+    (tmp_path / "genome.fa").write_text(
+        ">chr1\n" + "".join(real(40)).replace("U", "T") + "\n"
+    )
     (tmp_path / "two.vcf").write_text("chr1\t422\trs1\tG\tA\nchr1\t519\trs2\tG\tA\n")
-    experiment = cg.experiments.variants(tmp_path / "two.vcf", tmp_path / "genome.fa", length=41)
+    experiment = cg.experiments.variants(
+        tmp_path / "two.vcf", tmp_path / "genome.fa", length=41
+    )
     outcomes = cg.run(experiment, ensemble(), rng=0, progress=False)
     ask(lambda o: experiment.analyze(o, rng=0), outcomes)
 
@@ -399,15 +549,22 @@ def test_variants_in_their_own_contexts_are_listed_the_same(tmp_path: Path) -> N
 def test_what_a_screen_on_disk_selects_is_confirmed_on_the_same_units() -> None:
     arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)
-    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
-    ask(lambda o: cg.confirm(o, select="GC", predictor=share, rng=0), cg.run(design, share, rng=0, progress=False))
+    share = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share"
+    )
+    ask(
+        lambda o: cg.confirm(o, select="GC", predictor=share, rng=0),
+        cg.run(design, share, rng=0, progress=False),
+    )
 
 
 # ---------------------------------------------------------------- what is read, and how often
 
 
 def counted(outcomes: xr.Dataset, units: int = 37) -> tuple[xr.Dataset, list[int]]:
-    """Return the outcomes on disk, and a list that grows by one with each chunk that is read."""
+    """Return the outcomes on disk, and a list that grows by one with each chunk that is
+    read.
+    """
     read: list[int] = []
 
     def note(block: Any) -> Any:
@@ -416,7 +573,9 @@ def counted(outcomes: xr.Dataset, units: int = 37) -> tuple[xr.Dataset, list[int
         return block
 
     lazy = outcomes.chunk({"unit": units})
-    data = lazy["outcome"].data.map_blocks(note, dtype=lazy["outcome"].dtype, meta=np.empty((0, 0, 0), np.float32))
+    data = lazy["outcome"].data.map_blocks(
+        note, dtype=lazy["outcome"].dtype, meta=np.empty((0, 0, 0), np.float32)
+    )
     return outcomes.assign(outcome=lazy["outcome"].copy(data=data)), read
 
 
@@ -434,7 +593,9 @@ def test_values_are_checked_once_and_never_all_at_once() -> None:
     assert len(read) == before, "contrast has seen every effect that it hands out"
 
 
-def test_a_small_trial_on_disk_is_read_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_trial_on_disk_is_read_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("causalgia.numerics.row_blocks.HELD", 2**25)
     monkeypatch.setattr("causalgia.estimation._estimate.HELD", 2**25)
     outcomes, read = counted(crossover())
@@ -464,7 +625,9 @@ def test_a_value_that_is_not_finite_is_named_as_in_memory(value: float) -> None:
     bad["outcome"][140, 0, 0] = np.nan
     messages = []
     for outcomes in (bad, on_disk(bad), on_disk(bad, 1)):
-        with pytest.raises(OutcomesError, match="at unit 101, arm B, task t1") as refused:
+        with pytest.raises(
+            OutcomesError, match="at unit 101, arm B, task t1"
+        ) as refused:
             cg.contrast(outcomes, control="0")
         messages.append(str(refused.value))
     assert len(set(messages)) == 1
@@ -490,7 +653,10 @@ def test_effects_beyond_the_largest_float_are_refused_as_in_memory() -> None:
     far["outcome"].loc[{"arm": "0", "unit": 77}] = -1.7e308
     messages = []
     for outcomes in (far, on_disk(far)):
-        with pytest.raises(OutcomesError, match="inf at unit 77, contrast A") as refused, np.errstate(over="ignore"):
+        with (
+            pytest.raises(OutcomesError, match="inf at unit 77, contrast A") as refused,
+            np.errstate(over="ignore"),
+        ):
             cg.contrast(outcomes, control="0")
         messages.append(str(refused.value))
     assert len(set(messages)) == 1
@@ -510,16 +676,27 @@ class Counted:
 
 
 def test_the_sd_of_the_untreated_arm_takes_no_reading_of_its_own() -> None:
-    """It was measured once to see whether the arm varies, and once more as the unit of effects."""
+    """It was measured once to see whether the arm varies, and once more as the unit of
+    effects.
+    """
     outcomes, n_read = crossover(), {}
     for control in ("0", None):
         rows = Counted(outcomes["outcome"].to_numpy())
         y = da.from_array(rows, chunks=(40, -1, -1))
-        asked = {"control": control} if control else {"contrasts": {arm: {arm: 1, "0": -1} for arm in ("A", "B", "AB")}}
-        effects = cg.contrast(outcomes.assign(outcome=(outcomes["outcome"].dims, y)), **asked)
+        asked = (
+            {"control": control}
+            if control
+            else {"contrasts": {arm: {arm: 1, "0": -1} for arm in ("A", "B", "AB")}}
+        )
+        effects = cg.contrast(
+            outcomes.assign(outcome=(outcomes["outcome"].dims, y)), **asked
+        )
         n_read[control] = rows.n_read
-        np.testing.assert_array_equal(effects["control_sd"], cg.contrast(outcomes, **asked)["control_sd"])
-    assert n_read[None] == n_read["0"]  # and it was 8.5 rather than 5.3 readings of all rows
+        np.testing.assert_array_equal(
+            effects["control_sd"], cg.contrast(outcomes, **asked)["control_sd"]
+        )
+    # and it was 8.5 rather than 5.3 readings of all rows
+    assert n_read[None] == n_read["0"]
 
 
 def test_no_units_are_refused_as_in_memory() -> None:
@@ -561,6 +738,10 @@ print(before, peak(), estimates["se"].values.ravel().tolist())
 def test_memory_does_not_grow_with_the_units() -> None:
     n = 8_000_000  # outcomes of 92 MB
     script = textwrap.dedent(LARGE).replace("N)", f"{n})")
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     before, after, *_ = done.stdout.split(maxsplit=2)
-    assert float(after) - float(before) < 150, "the ICE alone take 122 MB, and as much again for each step upon them"
+    assert float(after) - float(before) < 150, (
+        "the ICE alone take 122 MB, and as much again for each step upon them"
+    )

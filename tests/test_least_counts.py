@@ -1,4 +1,6 @@
-"""The fewest units, rows, levels and effects that each verb takes: one fewer is refused by name."""
+"""The fewest units, rows, levels and effects that each verb takes: one fewer is refused
+by name.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,18 @@ from causalgia.estimation._helical_phase import helical_phase, trend_basis
 from causalgia.estimation._heterogeneity import modification
 from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation._variance_components import variance_components
-from causalgia.estimation.crossover import crossed_mean, mean_ice, next_level, stratified_mean
+from causalgia.estimation.crossover import (
+    crossed_mean,
+    mean_ice,
+    next_level,
+    stratified_mean,
+)
 from causalgia.estimation.joint_tests import randomization_test
-from causalgia.estimation.lines import errors_in_both, errors_in_variables, weighted_line
+from causalgia.estimation.lines import (
+    errors_in_both,
+    errors_in_variables,
+    weighted_line,
+)
 from causalgia.estimation.mixed_model import reml
 from causalgia.posterior import prior_predictive
 from causalgia.posterior._profile import gaussian_process
@@ -63,13 +74,27 @@ def groups_of(n: int, sizes: int = 2) -> np.ndarray:
 
 LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError], str]] = {
     "draws of a posterior": (
-        lambda n: normal(numbers(3), Noise(np.ones(3)), Prior()).draw(n, np.random.default_rng(0)),
+        lambda n: normal(numbers(3), Noise(np.ones(3)), Prior()).draw(
+            n, np.random.default_rng(0)
+        ),
         *(1, InferenceError, "n_draws=0"),
     ),
-    "draws of infer": (lambda n: cg.infer(TABLE, law="normal", n_draws=n, rng=0), 1, InferenceError, "n_draws=0"),
-    "draws of a prior": (lambda n: prior_predictive(TABLE, n_draws=n, rng=0), 1, InferenceError, "n_draws=0"),
+    "draws of infer": (
+        lambda n: cg.infer(TABLE, law="normal", n_draws=n, rng=0),
+        1,
+        InferenceError,
+        "n_draws=0",
+    ),
+    "draws of a prior": (
+        lambda n: prior_predictive(TABLE, n_draws=n, rng=0),
+        1,
+        InferenceError,
+        "n_draws=0",
+    ),
     "points of a profile": (
-        lambda n: gaussian_process(numbers(n), Noise(np.ones(n)), np.arange(float(n)), log_prior=lambda s: -s),
+        lambda n: gaussian_process(
+            numbers(n), Noise(np.ones(n)), np.arange(float(n)), log_prior=lambda s: -s
+        ),
         *(4, InferenceError, "3 points: an exact smooth profile takes 4 to 300"),
     ),
     "effects under a flat tau": (
@@ -78,7 +103,11 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError], str]] = 
     ),
     "effects under a flat tau and mu": (
         lambda n: check_proper(n, fixed_effects_design(n, None, FLAT), FLAT),
-        *(3, InferenceError, "2 effects with a flat prior of tau .* it takes 3 or more"),
+        *(
+            3,
+            InferenceError,
+            "2 effects with a flat prior of tau .* it takes 3 or more",
+        ),
     ),
     "predictors of one contrast under a flat tau": (
         lambda n: over_predictors(numbers(1, n), Noise(np.ones(1)), FLAT_TAU, usual),
@@ -104,13 +133,32 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError], str]] = 
         lambda n: mean_ice(numbers(2 * n), groups_of(n)),
         *(2, EstimateError, "1 cluster gives no spread"),
     ),
-    "units of a mean": (lambda n: mean_ice(numbers(n)), 2, EstimateError, "1 cluster gives no spread"),
+    "units of a mean": (
+        lambda n: mean_ice(numbers(n)),
+        2,
+        EstimateError,
+        "1 cluster gives no spread",
+    ),
     "units of a stratum": (
-        lambda n: stratified_mean(numbers(n + 3), np.r_[np.zeros(3, int), np.ones(n, int)], np.array([0.5, 0.5])),
+        lambda n: stratified_mean(
+            numbers(n + 3),
+            np.r_[np.zeros(3, int), np.ones(n, int)],
+            np.array([0.5, 0.5]),
+        ),
         *(2, EstimateError, "a stratum of 1 unit"),
     ),
-    "levels of a crossed mean": (lambda n: crossed_mean(numbers(4, n)), 2, EstimateError, "one level gives no"),
-    "levels before the next": (lambda n: next_level(numbers(4, n)), 2, EstimateError, "one level gives no"),
+    "levels of a crossed mean": (
+        lambda n: crossed_mean(numbers(4, n)),
+        2,
+        EstimateError,
+        "one level gives no",
+    ),
+    "levels before the next": (
+        lambda n: next_level(numbers(4, n)),
+        2,
+        EstimateError,
+        "one level gives no",
+    ),
     "units that differ": (
         lambda n: heterogeneity(effects(n)),
         *(3, EstimateError, "heterogeneity needs three or more units, and there are 2"),
@@ -120,24 +168,40 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError], str]] = 
         *(3, EstimateError, "modification needs three or more units, and there are 2"),
     ),
     "units of two modifiers": (
-        lambda n: modification(effects(n, a=("unit", numbers(n)), b=("unit", numbers(n) ** 2)), by=["a", "b"]),
+        lambda n: modification(
+            effects(n, a=("unit", numbers(n)), b=("unit", numbers(n) ** 2)),
+            by=["a", "b"],
+        ),
         *(4, EstimateError, "2 covariates need 4 or more units, and there are 3"),
     ),
-    "units of a variance": (lambda n: variance_components(effects(n)), 2, EstimateError, "1 unit gives no variance"),
+    "units of a variance": (
+        lambda n: variance_components(effects(n)),
+        2,
+        EstimateError,
+        "1 unit gives no variance",
+    ),
     "units of an arm": (
         lambda n: cg.estimate(parallel(n)),
         *(2, EstimateError, r"arm 'b' has 1 unit\(s\), and a spread needs two"),
     ),
     "units of an arm with two covariates": (
         lambda n: cg.estimate(parallel(n, 2), covariates=["x0", "x1"]),
-        *(4, EstimateError, r"arm 'b' has 3 units, and 2 covariate\(s\) need 4 or more"),
+        *(
+            4,
+            EstimateError,
+            r"arm 'b' has 3 units, and 2 covariate\(s\) need 4 or more",
+        ),
     ),
     "points of a line": (
-        lambda n: errors_in_variables(np.arange(float(n)), numbers(n), y_covariance=np.ones(n)),
+        lambda n: errors_in_variables(
+            np.arange(float(n)), numbers(n), y_covariance=np.ones(n)
+        ),
         *(3, EstimateError, "x and y are 2 and 2 numbers"),
     ),
     "parents of a line": (
-        lambda n: weighted_line(numbers(2 * n), numbers(n, 2).ravel() ** 2, None, groups_of(n)),
+        lambda n: weighted_line(
+            numbers(2 * n), numbers(n, 2).ravel() ** 2, None, groups_of(n)
+        ),
         *(3, EstimateError, "2 parents give no standard error of a line"),
     ),
     "parents of a line with two errors": (
@@ -150,7 +214,11 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError], str]] = 
         *(3, EstimateError, "2 parents give no standard error of a line"),
     ),
     "rows of a mixed model": (
-        lambda n: reml(numbers(n), np.column_stack([np.ones(n), np.arange(n)]), {"unit": np.arange(n) // 2}),
+        lambda n: reml(
+            numbers(n),
+            np.column_stack([np.ones(n), np.arange(n)]),
+            {"unit": np.arange(n) // 2},
+        ),
         *(4, EstimateError, "3 rows for 2 fixed effects leave no spread"),
     ),
     "levels of a grouping": (
@@ -166,12 +234,22 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError], str]] = 
         *(3, EstimateError, "2 effects for 2 coefficients leave no spread"),
     ),
     "units of an arm under Welch's t": (
-        lambda n: randomization_test(numbers(n + 3), np.arange(n + 3) < n, statistic="welch_t"),
-        *(2, EstimateError, "block 0 has 1 treated and 3 control units; 2 or more of each"),
+        lambda n: randomization_test(
+            numbers(n + 3), np.arange(n + 3) < n, statistic="welch_t"
+        ),
+        *(
+            2,
+            EstimateError,
+            "block 0 has 1 treated and 3 control units; 2 or more of each",
+        ),
     ),
     "units of an arm by permutation": (
         lambda n: randomization_test(numbers(n + 3), np.arange(n + 3) >= 3),
-        *(1, EstimateError, "block 0 has 0 treated and 3 control units; 1 or more of each"),
+        *(
+            1,
+            EstimateError,
+            "block 0 has 0 treated and 3 control units; 1 or more of each",
+        ),
     ),
 }
 FLAT_TAU = Prior(tau="uniform", tau_scale=np.inf)
@@ -202,22 +280,37 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[CausalgiaError], str]] = {
         *(EstimateError, "weights 'parents' is neither 'units'"),
     ),
     "degrees of freedom": (
-        lambda: reml(numbers(6), np.ones((6, 1)), {"unit": groups_of(3)}, ddf="containment"),  # type: ignore[arg-type]
-        *(EstimateError, "df='containment' is neither 'satterthwaite' nor 'kenward_roger'"),
+        lambda: reml(
+            numbers(6), np.ones((6, 1)), {"unit": groups_of(3)}, ddf="containment"
+        ),  # type: ignore[arg-type]
+        *(
+            EstimateError,
+            "df='containment' is neither 'satterthwaite' nor 'kenward_roger'",
+        ),
     ),
     "codes that are no integers": (
         lambda: reml(numbers(6), np.ones((6, 1)), {"unit": groups_of(3) * 1.0}),  # type: ignore[dict-item]
-        *(EstimateError, r"grouping 'unit' has shape \(6,\) and dtype float64; give 6 integers"),
+        *(
+            EstimateError,
+            r"grouping 'unit' has shape \(6,\) and dtype float64; give 6 integers",
+        ),
     ),
     "codes of other rows": (
         lambda: reml(numbers(6), np.ones((6, 1)), {"unit": groups_of(4)}),
-        *(EstimateError, r"grouping 'unit' has shape \(8,\) and dtype int64; give 6 integers"),
+        *(
+            EstimateError,
+            r"grouping 'unit' has shape \(8,\) and dtype int64; give 6 integers",
+        ),
     ),
     "two forms of errors": (
         lambda: random_effects(numbers(4), np.ones(4), covariance=np.eye(4)),
         *(EstimateError, "give either variance= .* or covariance=, and not both"),
     ),
-    "no errors": (lambda: random_effects(numbers(4)), EstimateError, "give either variance= .* and not both"),
+    "no errors": (
+        lambda: random_effects(numbers(4)),
+        EstimateError,
+        "give either variance= .* and not both",
+    ),
     "instances of outcomes": (
         lambda: variance_components(outcomes(), instance="motif"),
         *(EstimateError, "instance='motif' groups effects; give control= too"),
@@ -227,7 +320,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[CausalgiaError], str]] = {
         *(EstimateError, "have no variance in double precision; rescale them"),
     ),
     "a spread without a square among others": (
-        lambda: variance_components(effects(4, 3) * xr.DataArray([1.0, 1e-160, 1.0], dims="contrast")),
+        lambda: variance_components(
+            effects(4, 3) * xr.DataArray([1.0, 1e-160, 1.0], dims="contrast")
+        ),
         *(EstimateError, "have no variance in double precision; rescale them"),
     ),
     "a name twice": (
@@ -235,11 +330,18 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[CausalgiaError], str]] = {
         *(EstimateError, "the name a appears 2 times; make names unique"),
     ),
     "blocks beside parents": (
-        lambda: cg.estimate(parallel(4).assign_coords(PARENTS), target="parents", block="other"),
-        *(EstimateError, "target='parents' takes parents as blocks; leave block='other' out"),
+        lambda: cg.estimate(
+            parallel(4).assign_coords(PARENTS), target="parents", block="other"
+        ),
+        *(
+            EstimateError,
+            "target='parents' takes parents as blocks; leave block='other' out",
+        ),
     ),
     "a unit without a parent": (
-        lambda: cg.estimate(effects(4, parent=("unit", np.array(["p", "q", None, "q"], dtype=object)))),
+        lambda: cg.estimate(
+            effects(4, parent=("unit", np.array(["p", "q", None, "q"], dtype=object)))
+        ),
         *(EstimateError, "unit 2 has no 'parent'; fill it in"),
     ),
 }
@@ -247,7 +349,10 @@ PARENTS = {name: ("unit", np.arange(14) % 2) for name in ("parent", "other")}
 
 
 def outcomes() -> xr.Dataset:
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), numbers(4, 2, 1))}, {"arm": ["a", "b"], "task": ["y"]})
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), numbers(4, 2, 1))},
+        {"arm": ["a", "b"], "task": ["y"]},
+    )
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,4 +1,6 @@
-"""One unit that carries nearly all of the variance is said under every table of effects."""
+"""One unit that carries nearly all of the variance is said under every table of
+effects.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from causalgia.cli.tables import print_answers
 
 
 def effects(n_contrasts: int) -> xr.Dataset:
-    """Return ICE of 100 units, of which one is 30 and the others near 0: leverage .99."""
+    """Return ICE of 100 units, of which one is 30 and the others near 0: leverage
+    .99.
+    """
     ice = np.random.default_rng(0).normal(size=(100, n_contrasts, 1)) * 0.1
     ice[7] += 30
     names = [f"word{k:02d}" for k in range(n_contrasts)]
@@ -25,16 +29,22 @@ def effects(n_contrasts: int) -> xr.Dataset:
 
 
 def says_both(text: str, n_contrasts: int) -> bool:
-    skewed = "Skewed: word" in text and "units would be enough, and there are 100)" in text
+    skewed = (
+        "Skewed: word" in text and "units would be enough, and there are 100)" in text
+    )
     if n_contrasts == 1:
         return skewed and "One unit carries 99 % of the variance of word00." in text
     return (
-        skewed and "In each of word" in text and "one unit carries at least half of the variance, up to 99 %." in text
+        skewed
+        and "In each of word" in text
+        and "one unit carries at least half of the variance, up to 99 %." in text
     )
 
 
 @pytest.mark.parametrize("n_contrasts", [1, 35])
-def test_every_report_says_it(n_contrasts: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_report_says_it(
+    n_contrasts: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     ice = effects(n_contrasts)
     estimates = cg.estimate(ice)
     assert estimates["leverage"].min() > 0.98
@@ -42,7 +52,13 @@ def test_every_report_says_it(n_contrasts: int, capsys: pytest.CaptureFixture[st
     tested = cg.decide(estimates, rope=rope, error="bh")
     shrunken = cg.decide(cg.infer(estimates, rng=0), rope=rope, error="local")
     adjusted = cg.adjust(ice, method="auto", rng=0)
-    for table in (estimates, tested, shrunken, adjusted, cg.multiplicity.simultaneous(ice, rng=0)):
+    for table in (
+        estimates,
+        tested,
+        shrunken,
+        adjusted,
+        cg.multiplicity.simultaneous(ice, rng=0),
+    ):
         assert says_both(cg.report(table), n_contrasts)
     for answers in ((estimates,), (estimates, tested)):
         print_answers(*answers)
@@ -51,16 +67,26 @@ def test_every_report_says_it(n_contrasts: int, capsys: pytest.CaptureFixture[st
 
 def test_a_trial_that_kept_moments_says_it() -> None:
     def answer(x: np.ndarray) -> np.ndarray:
-        seldom = (x[:, 2, 20:24].sum(1) == 4) & (x[:, 0, :5].sum(1) == 5) & (x[:, 3, 24] == 1)
+        seldom = (
+            (x[:, 2, 20:24].sum(1) == 4)
+            & (x[:, 0, :5].sum(1) == 5)
+            & (x[:, 3, 24] == 1)
+        )
         return x[:, 1, 5:].sum(1) * 0.001 * (1 + x[:, 0, 0]) + 1000.0 * seldom
 
     arms = {"control": cg.Embed("CCCCC", at=0), "A": cg.Embed("AAAAA", at=0)}
-    design = cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=400, contrasts="control")
-    predictor = cg.FunctionPredictor(answer, tasks=["y"], scale="s", fingerprint="seldom")
+    design = cg.Design(
+        null=cg.Uniform(length=40), arms=arms, n_units=400, contrasts="control"
+    )
+    predictor = cg.FunctionPredictor(
+        answer, tasks=["y"], scale="s", fingerprint="seldom"
+    )
     ask = cg.Analysis(rope=(-0.1, 0.1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        moments = cg.run(design, predictor, rng=5, progress=False, keep="moments", analysis=ask)
+        moments = cg.run(
+            design, predictor, rng=5, progress=False, keep="moments", analysis=ask
+        )
         outcomes = cg.run(design, predictor, rng=5, progress=False, analysis=ask)
         tables = [cg.estimate(moments), cg.analyze(outcomes, rng=0)]
     for table in tables:

@@ -1,4 +1,6 @@
-"""One sequence goes through a network before any other; probes of long sequences count as answers."""
+"""One sequence goes through a network before any other; probes of long sequences count
+as answers.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ LONGER = 51_200
 
 
 class Counted(torch.nn.Module):
-    """A convolution; `rows` has the sequences of every pass, those of copies of the network too."""
+    """A convolution; `rows` has the sequences of every pass, those of copies of the
+    network too.
+    """
 
     rows: ClassVar[list[int]] = []
 
@@ -49,7 +53,13 @@ class Called:
 
 def design(length=LONGER, n_units=4, **options):
     arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATAGATA", at=length // 2)}
-    return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n_units, contrasts="none", **options)
+    return cg.Design(
+        null=cg.Uniform(length=length),
+        arms=arms,
+        n_units=n_units,
+        contrasts="none",
+        **options,
+    )
 
 
 @pytest.mark.parametrize("length", [1_000, LONGER])
@@ -57,16 +67,26 @@ def design(length=LONGER, n_units=4, **options):
 def test_a_refusal_takes_one_sequence(length, batch_size):
     net = Counted(lambda y: y)
     with pytest.raises(PredictorError, match="reduce="):
-        cg.run(design(length), cg.TorchPredictor(net, batch_size=batch_size, fingerprint="1"), rng=0)
+        cg.run(
+            design(length),
+            cg.TorchPredictor(net, batch_size=batch_size, fingerprint="1"),
+            rng=0,
+        )
     assert net.rows == [1]
     fn = Called(lambda x: x)
     with pytest.raises(PredictorError, match="reduce="):
-        cg.run(design(length), cg.FunctionPredictor(fn, batch_size=batch_size, fingerprint="1"), rng=0)
+        cg.run(
+            design(length),
+            cg.FunctionPredictor(fn, batch_size=batch_size, fingerprint="1"),
+            rng=0,
+        )
     assert fn.rows == [1]
 
 
 def test_long_sequences_cost_three_further_passes():
-    """The first sequence again, in float64, and at the end: 43 and 8 in float64 before."""
+    """The first sequence again, in float64, and at the end: 43 and 8 in float64
+    before.
+    """
     net = Counted()
     cg.run(design(), cg.TorchPredictor(net, tasks=["y"], fingerprint="1"), rng=0)
     assert net.rows == [1] * (8 + 3)
@@ -77,7 +97,11 @@ def test_long_sequences_cost_three_further_passes():
 
 def test_a_parallel_trial_and_an_ensemble_reuse_their_probes():
     net = Counted()
-    cg.run(design(n_units=6, assignment="parallel"), cg.TorchPredictor(net, tasks=["y"], fingerprint="1"), rng=0)
+    cg.run(
+        design(n_units=6, assignment="parallel"),
+        cg.TorchPredictor(net, tasks=["y"], fingerprint="1"),
+        rng=0,
+    )
     assert net.rows == [1] * (6 + 3)
     nets = [cg.TorchPredictor(Counted(seed=i), tasks=["y"]) for i in range(2)]
     cg.run(design(), cg.Ensemble(nets), rng=0)
@@ -91,16 +115,24 @@ def test_reused_answers_are_those_of_the_turns(keep):
     found = cg.run(design(n_units=9), made, rng=3, keep=keep)
     if keep == "outcomes":
         trial = set_up_trial(design(n_units=9), made, rng=3, analysis=None).trial
-        assert np.array_equal(trial.answer(trial.prepare(0, 9)), found["outcome"].values)
+        assert np.array_equal(
+            trial.answer(trial.prepare(0, 9)), found["outcome"].values
+        )
     stored = {"outcomes": "outcome", "effects": "ice", "moments": "ice_quantile"}[keep]
     assert np.isfinite(found[stored]).all()
 
 
 def test_short_sequences_are_reused_where_they_go_alone():
     fn = Called()
-    one = cg.run(design(300), cg.FunctionPredictor(fn, tasks=["y"], batch_size=1, fingerprint="1"), rng=0)
+    one = cg.run(
+        design(300),
+        cg.FunctionPredictor(fn, tasks=["y"], batch_size=1, fingerprint="1"),
+        rng=0,
+    )
     assert sum(fn.rows) == 8 + 2
-    many = cg.run(design(300), cg.FunctionPredictor(Called(), tasks=["y"], fingerprint="1"), rng=0)
+    many = cg.run(
+        design(300), cg.FunctionPredictor(Called(), tasks=["y"], fingerprint="1"), rng=0
+    )
     assert np.array_equal(one["outcome"], many["outcome"])
 
 
@@ -125,15 +157,25 @@ def test_a_store_keeps_every_long_unit_as_it_is_answered(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("causalgia.trial.archive.writer.Archive.seconds", 0.0)
         with pytest.raises(Killed):
-            cg.run(design(n_units=6), made, rng=0, progress=False, store=tmp_path / "t.zarr")
+            cg.run(
+                design(n_units=6),
+                made,
+                rng=0,
+                progress=False,
+                store=tmp_path / "t.zarr",
+            )
     net.forward = calm
     net.rows.clear()
-    resumed = cg.run(design(n_units=6), made, rng=0, progress=False, store=tmp_path / "t.zarr")
+    resumed = cg.run(
+        design(n_units=6), made, rng=0, progress=False, store=tmp_path / "t.zarr"
+    )
     assert len(net.rows) <= 2 * 3 + 3
     assert np.array_equal(resumed["outcome"], whole["outcome"])
 
 
-@pytest.mark.parametrize(("options", "units"), [({}, 1), ({"batch_size": 4}, 16), ({"batch_size": 100}, 20)])
+@pytest.mark.parametrize(
+    ("options", "units"), [({}, 1), ({"batch_size": 4}, 16), ({"batch_size": 100}, 20)]
+)
 def test_a_turn_of_long_sequences(options, units):
     made = cg.TorchPredictor(Counted(), tasks=["y"], fingerprint="1", **options)
     trial = set_up_trial(design(n_units=20), made, rng=0, analysis=None).trial
@@ -143,7 +185,9 @@ def test_a_turn_of_long_sequences(options, units):
 
 def test_a_random_answer_is_found_among_long_sequences():
     rng = np.random.default_rng(0)
-    noisy = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e4 * rng.normal(size=len(x)), fingerprint="1")
+    noisy = cg.FunctionPredictor(
+        lambda x: x[:, 0].sum(-1) + 1e4 * rng.normal(size=len(x)), fingerprint="1"
+    )
     with pytest.raises(PredictorError, match="differently when asked twice"):
         cg.run(design(), noisy, rng=0)
 
@@ -167,12 +211,16 @@ def test_the_first_line_says_what_the_trial_will_take(capsys):
 
 
 def test_one_sequence_stands_for_eight_in_the_floor():
-    """The floor of one long sequence covers the errors that the whole trial makes against float64."""
+    """The floor of one long sequence covers the errors that the whole trial makes
+    against float64.
+    """
     net = Counted()
     made = cg.TorchPredictor(net, tasks=["y"], fingerprint="1")
     found = cg.run(design(n_units=8), made, rng=0)
     trial_tokens = draw_backgrounds(design(n_units=8), 0, 8, key=root_key(0)).tokens
-    error = np.abs(made.predict(trial_tokens) - made.reference().predict(trial_tokens)).mean()
+    error = np.abs(
+        made.predict(trial_tokens) - made.reference().predict(trial_tokens)
+    ).mean()
     assert found["answer_floor"].sel(transform="identity").item() >= error
 
 
@@ -183,18 +231,25 @@ def test_check_asks_for_one_long_sequence_at_a_time():
 
 
 def test_lengths_around_the_limit():
-    sizes = [cg.TorchPredictor(Counted(), device="cpu").resolve_batch_size(n) for n in (1_000, LONG, LONG + 1)]
+    sizes = [
+        cg.TorchPredictor(Counted(), device="cpu").resolve_batch_size(n)
+        for n in (1_000, LONG, LONG + 1)
+    ]
     assert sizes[-1] == 1
     assert all(a >= b for a, b in pairwise(sizes))
 
 
 def check_of(net, **options):
     made = cg.TorchPredictor(net, tasks=["y"], fingerprint="1", **options)
-    return made, lambda n_units=20, **rest: cg.check(design(n_units=n_units, **rest), made)
+    return made, lambda n_units=20, **rest: cg.check(
+        design(n_units=n_units, **rest), made
+    )
 
 
 def test_a_check_of_a_slow_network_asks_for_twelve_sequences(monkeypatch):
-    """Two units in two arms, the first once more, four in float64, two reverse complements, and one with all cores."""
+    """Two units in two arms, the first once more, four in float64, two reverse
+    complements, and one with all cores.
+    """
     monkeypatch.setattr("causalgia._check.cost._seconds", lambda do: (do(), 70.0)[1])
     monkeypatch.setattr("causalgia._check.cost.available_cores", lambda: 64)
     net = Counted()
@@ -210,7 +265,9 @@ def test_a_check_of_a_slow_network_asks_for_twelve_sequences(monkeypatch):
 
 def test_a_check_of_a_function_counts_what_it_asks():
     fn = Called()
-    found = cg.check(design(n_units=20), cg.FunctionPredictor(fn, tasks=["y"], fingerprint="1"))
+    found = cg.check(
+        design(n_units=20), cg.FunctionPredictor(fn, tasks=["y"], fingerprint="1")
+    )
     assert set(fn.rows) == {1}
     assert len(fn.rows) == 8 * 3 + 1
     assert found.about.endswith("; 25 sequences were predicted")
@@ -220,30 +277,49 @@ def test_a_check_of_a_function_counts_what_it_asks():
 
 
 def test_a_check_of_a_long_window_has_the_floor_of_its_trial():
-    """On its own units: both are the error of one sequence times 2.24, or four roundings of the largest answer."""
+    """On its own units: both are the error of one sequence times 2.24, or four
+    roundings of the largest answer.
+    """
     made, check = check_of(Counted())
-    trial = cg.run(design(), made, rng=0, progress=False)["answer_floor"].sel(transform="identity")
+    trial = cg.run(design(), made, rng=0, progress=False)["answer_floor"].sel(
+        transform="identity"
+    )
     assert check().floor["size"].item() / 2 == pytest.approx(trial.item(), rel=0.5)
 
 
 def test_a_check_of_a_long_window_finds_what_shorter_ones_do():
     rng = np.random.default_rng(0)
-    noisy = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e4 * rng.normal(size=len(x)), fingerprint="1")
+    noisy = cg.FunctionPredictor(
+        lambda x: x[:, 0].sum(-1) + 1e4 * rng.normal(size=len(x)), fingerprint="1"
+    )
     found = cg.check(design(), noisy)
-    assert found.verdict == "Not fit for a trial yet: determinism, batch-mate independence."
-    mates = cg.FunctionPredictor(lambda x: x[:, 0].mean(-1) - x[:, 0].mean(), batch_size=4, fingerprint="1")
-    assert cg.check(design(), mates).verdict == "Not fit for a trial yet: batch-mate independence."
+    assert (
+        found.verdict
+        == "Not fit for a trial yet: determinism, batch-mate independence."
+    )
+    mates = cg.FunctionPredictor(
+        lambda x: x[:, 0].mean(-1) - x[:, 0].mean(), batch_size=4, fingerprint="1"
+    )
+    assert (
+        cg.check(design(), mates).verdict
+        == "Not fit for a trial yet: batch-mate independence."
+    )
 
 
 @pytest.mark.parametrize("incremental", [False, True])
 def test_edits_of_a_long_window_are_tried_on_one_sequence(incremental):
     torch.manual_seed(0)
     pooled = torch.nn.AvgPool1d(512), torch.nn.Flatten(), torch.nn.Linear(200, 1)
-    _, check = check_of(torch.nn.Sequential(torch.nn.Conv1d(4, 2, 9, padding=4), *pooled), incremental=incremental)
+    _, check = check_of(
+        torch.nn.Sequential(torch.nn.Conv1d(4, 2, 9, padding=4), *pooled),
+        incremental=incremental,
+    )
     found = check()
     assert found.incremental
     assert found.speedup is None
-    line = next(str(finding) for finding in found.findings if finding.name == "incremental path")
+    line = next(
+        str(finding) for finding in found.findings if finding.name == "incremental path"
+    )
     assert ("in use" if incremental else "applies and is not in use") in line
     assert "(not timed), alike within rounding" in line
 

@@ -1,4 +1,6 @@
-"""Contrasts of very many arms: their weights are not written out, and every verb gives what it gives of few."""
+"""Contrasts of very many arms: their weights are not written out, and every verb gives
+what it gives of few.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from causalgia.numerics.row_blocks import extremes, is_lazy, weights_of
 
 def outcomes(n_arms: int, n_units: int = 12) -> xr.Dataset:
     rng = np.random.default_rng(0)
-    values = rng.standard_normal((n_units, n_arms, 1)) + np.linspace(0, 3, n_arms)[:, None]
+    values = (
+        rng.standard_normal((n_units, n_arms, 1)) + np.linspace(0, 3, n_arms)[:, None]
+    )
     kind = np.where(np.arange(n_arms) % 3 == 1, "placebo_word", "embed")
     return xr.Dataset(
         {"outcome": (("unit", "arm", "task"), values)},
@@ -49,7 +53,9 @@ def test_contrasts_of_65_536_arms_take_less_than_a_gib():
     given = outcomes(65_536, 3)
     tracemalloc.start()
     try:
-        estimates = cg.adjust(cg.estimate(cg.contrast(given, control="a0")), method="bh")
+        estimates = cg.adjust(
+            cg.estimate(cg.contrast(given, control="a0")), method="bh"
+        )
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -65,12 +71,22 @@ def test_every_verb_gives_the_same(both):
     one, other = cg.estimate(whole), cg.estimate(lazy)
     assert is_lazy(other["weight"])
     xr.testing.assert_identical(other.compute(), one)
-    xr.testing.assert_identical(cg.adjust(lazy, method="bh").compute(), cg.adjust(whole, method="bh"))
+    xr.testing.assert_identical(
+        cg.adjust(lazy, method="bh").compute(), cg.adjust(whole, method="bh")
+    )
     for error in ("bh", "local"):
-        evidence = [e if error == "bh" else cg.infer(e, rng=0, n_draws=400) for e in (one, other)]
-        found = [cg.decide(e, rope=(-0.5, 0.5), error=error).compute() for e in evidence]
+        evidence = [
+            e if error == "bh" else cg.infer(e, rng=0, n_draws=400)
+            for e in (one, other)
+        ]
+        found = [
+            cg.decide(e, rope=(-0.5, 0.5), error=error).compute() for e in evidence
+        ]
         xr.testing.assert_identical(*found)
-    sums = [cg.estimation.hypotheses(e, {"sum": {"a1": 1.0, "a2": 1.0}})["weight"].values for e in (one, other)]
+    sums = [
+        cg.estimation.hypotheses(e, {"sum": {"a1": 1.0, "a2": 1.0}})["weight"].values
+        for e in (one, other)
+    ]
     assert np.array_equal(*sums)
 
 
@@ -83,6 +99,10 @@ def test_weights_survive_selection_files_and_pickles(both, tmp_path):
         lambda e: pickle.loads(pickle.dumps(e)),
         lambda e: store.load(store.save(e, tmp_path / "effects.nc"), "effects"),
     ):
-        assert np.array_equal(weights_of(change(lazy)).toarray(), weights_of(change(whole)).toarray())
-    for ours, theirs in zip(extremes(lazy["weight"].data), extremes(whole["weight"].data), strict=True):
+        assert np.array_equal(
+            weights_of(change(lazy)).toarray(), weights_of(change(whole)).toarray()
+        )
+    for ours, theirs in zip(
+        extremes(lazy["weight"].data), extremes(whole["weight"].data), strict=True
+    ):
         assert np.array_equal(ours, theirs)

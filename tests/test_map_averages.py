@@ -1,4 +1,6 @@
-"""Averages of maps at aligned instances against sums by hand, their coverage, and the logos of maps."""
+"""Averages of maps at aligned instances against sums by hand, their coverage, and the
+logos of maps.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,19 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.attribution import average
-from causalgia.errors import AttributionError, CausalgiaError, ContrastError, DegenerateWarning, OutcomesError
+from causalgia.errors import (
+    AttributionError,
+    CausalgiaError,
+    ContrastError,
+    DegenerateWarning,
+    OutcomesError,
+)
 from causalgia.schema import annotate, validate
 from causalgia.sequences import Instances, encode, find_instances
 
-pytestmark = pytest.mark.filterwarnings("ignore:. clusters:causalgia.errors.FewClustersWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:. clusters:causalgia.errors.FewClustersWarning"
+)
 
 
 def _maps(tokens, score, *, method="gradient", parent=None, se=None, models=None):
@@ -22,7 +32,10 @@ def _maps(tokens, score, *, method="gradient", parent=None, se=None, models=None
     variables = {
         "score": (dims, score),
         "observed": (("unit", "position"), tokens),
-        "answer": (("unit", "task", *dims[4:]), np.zeros((n, score.shape[3], *score.shape[4:]))),
+        "answer": (
+            ("unit", "task", *dims[4:]),
+            np.zeros((n, score.shape[3], *score.shape[4:])),
+        ),
     }
     if se is not None:
         variables["score_se"] = (dims, se)
@@ -43,12 +56,20 @@ def _maps(tokens, score, *, method="gradient", parent=None, se=None, models=None
 def maps():
     rng = np.random.default_rng(1)
     tokens = encode(["AAGATAAA", "GATAGATA", "TTTATCTT", "CCCCCCCC", "CGATACCC"])
-    return _maps(tokens, rng.normal(size=(5, 8, 4, 2)), parent=["a", "a", "b", "c", "c"])
+    return _maps(
+        tokens, rng.normal(size=(5, 8, 4, 2)), parent=["a", "a", "b", "c", "c"]
+    )
 
 
 def test_an_average_is_that_of_scores_read_along_the_motif(maps):
     score = maps["score"].to_numpy()
-    found = [score[0, 2:6], score[1, 0:4], score[1, 4:8], score[2, 2:6][::-1, ::-1], score[4, 1:5]]
+    found = [
+        score[0, 2:6],
+        score[1, 0:4],
+        score[1, 4:8],
+        score[2, 2:6][::-1, ::-1],
+        score[4, 1:5],
+    ]
     mean = average(maps, "GATA")
     np.testing.assert_allclose(mean["ace"], np.mean(found, 0).reshape(16, 2))
     assert mean["contrast"].values[:5].tolist() == ["0 A", "0 C", "0 G", "0 T", "1 A"]
@@ -56,57 +77,100 @@ def test_an_average_is_that_of_scores_read_along_the_motif(maps):
     assert not {"p", "log_p"} & set(mean.variables)
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "task"), np.reshape(found, (5, 16, 2)))},
-        {"contrast": range(16), "task": ["t0", "t1"], "parent": ("unit", ["a", "a", "a", "b", "c"])},
+        {
+            "contrast": range(16),
+            "task": ["t0", "t1"],
+            "parent": ("unit", ["a", "a", "a", "b", "c"]),
+        },
     )
     for name in ("se", "df", "lower", "upper", "covariance"):  # clustered by the parent
         np.testing.assert_allclose(mean[name], cg.estimate(effects)[name])
     plus = average(maps, "GATA", both_strands=False)
-    np.testing.assert_allclose(plus["ace"], np.mean([found[k] for k in (0, 1, 2, 4)], 0).reshape(16, 2))
+    np.testing.assert_allclose(
+        plus["ace"], np.mean([found[k] for k in (0, 1, 2, 4)], 0).reshape(16, 2)
+    )
 
 
 def test_ways_to_align_agree(maps):
     by_word = average(maps, "GATA")
     instances = find_instances(maps["observed"].to_numpy(), "GATA")
     assert average(maps, instances).identical(by_word)
-    assert average(maps, cg.motif(np.eye(4)[[2, 0, 3, 0]], name="gata"), threshold=0.005).identical(by_word)
+    assert average(
+        maps, cg.motif(np.eye(4)[[2, 0, 3, 0]], name="gata"), threshold=0.005
+    ).identical(by_word)
     ungrouped = maps.assign_coords(parent=("unit", np.arange(5)))
     starts = average(ungrouped, [2, 0, 0, 0, 1], width=3)
-    expected = np.stack([maps["score"].to_numpy()[k, s : s + 3] for k, s in enumerate([2, 0, 0, 0, 1])])
+    expected = np.stack(
+        [maps["score"].to_numpy()[k, s : s + 3] for k, s in enumerate([2, 0, 0, 0, 1])]
+    )
     np.testing.assert_allclose(starts["ace"], expected.mean(0).reshape(12, 2))
-    np.testing.assert_allclose(starts["se"], (expected.std(0, ddof=1) / 5**0.5).reshape(12, 2))
+    np.testing.assert_allclose(
+        starts["se"], (expected.std(0, ddof=1) / 5**0.5).reshape(12, 2)
+    )
 
 
 def test_substitutions_are_centered_over_the_bases_and_positions_have_no_bases(maps):
     ism = average(maps.assign_attrs(method="ism"), "GATA")
     raw = average(maps, "GATA")["ace"].to_numpy().reshape(4, 4, 2)
-    np.testing.assert_allclose(ism["ace"], (raw - raw.mean(1, keepdims=True)).reshape(16, 2), atol=1e-12)
-    by_position = maps.assign(score=maps["score"].isel(base=2, drop=True)).drop_vars("base")
+    np.testing.assert_allclose(
+        ism["ace"], (raw - raw.mean(1, keepdims=True)).reshape(16, 2), atol=1e-12
+    )
+    by_position = maps.assign(score=maps["score"].isel(base=2, drop=True)).drop_vars(
+        "base"
+    )
     alone = average(by_position, "GATA", both_strands=False)
     assert alone["contrast"].values.tolist() == ["0", "1", "2", "3"]
-    np.testing.assert_allclose(alone["ace"], average(maps, "GATA", both_strands=False)["ace"][2::4])
+    np.testing.assert_allclose(
+        alone["ace"], average(maps, "GATA", both_strands=False)["ace"][2::4]
+    )
 
 
 def test_members_have_averages_of_their_own(maps):
     score = np.stack([maps["score"], 2 * maps["score"]], -1)
-    both = _maps(maps["observed"].to_numpy(), score, parent=maps["parent"].values, models=["m0", "m1"])
+    both = _maps(
+        maps["observed"].to_numpy(),
+        score,
+        parent=maps["parent"].values,
+        models=["m0", "m1"],
+    )
     mean = average(both, "GATA")
-    np.testing.assert_allclose(mean["ace"].sel(model="m1"), 2 * mean["ace"].sel(model="m0"))
+    np.testing.assert_allclose(
+        mean["ace"].sel(model="m1"), 2 * mean["ace"].sel(model="m0")
+    )
     np.testing.assert_allclose(mean["se"].sel(model="m0"), average(maps, "GATA")["se"])
 
 
 def test_what_cannot_be_averaged_is_refused(maps):
-    outside = Instances(np.array([0, 1]), np.array([0, 6]), np.array(["+", "+"]), np.zeros(2), 4)
+    outside = Instances(
+        np.array([0, 1]), np.array([0, 6]), np.array(["+", "+"]), np.zeros(2), 4
+    )
     for call, error, said in (
-        (lambda: average(maps, "CCCCCC"), AttributionError, "1 instance of 'CCCCCC' in 5 sequences"),
-        (lambda: average(maps.isel(unit=[0, 1]), "GATA"), AttributionError, "3 instances in 1 parent"),
+        (
+            lambda: average(maps, "CCCCCC"),
+            AttributionError,
+            "1 instance of 'CCCCCC' in 5 sequences",
+        ),
+        (
+            lambda: average(maps.isel(unit=[0, 1]), "GATA"),
+            AttributionError,
+            "3 instances in 1 parent",
+        ),
         (lambda: average(maps, outside), AttributionError, "bases 6 to 10"),
         (lambda: average(maps, [0, 1, 2, 3, 4]), AttributionError, "width=8"),
-        (lambda: average(maps, [0, 1, 2], width=3), AttributionError, "for each of 5 sequences"),
+        (
+            lambda: average(maps, [0, 1, 2], width=3),
+            AttributionError,
+            "for each of 5 sequences",
+        ),
         (lambda: average(maps, [0, 1, 2, 3, 9], width=3), AttributionError, "outside"),
         (lambda: average(maps, "GATA", width=3), AttributionError, "has its own"),
         (lambda: average(maps, outside, threshold=0.1), AttributionError, "threshold"),
         (lambda: average(maps, "GATA", threshold=0.1), CausalgiaError, "threshold"),
-        (lambda: average(cg.Uniform(length=9).sample(3, rng=0), "GATA"), OutcomesError, "attributions"),
+        (
+            lambda: average(cg.Uniform(length=9).sample(3, rng=0), "GATA"),
+            OutcomesError,
+            "attributions",
+        ),
     ):
         with pytest.raises(error, match=said):
             call()
@@ -115,31 +179,54 @@ def test_what_cannot_be_averaged_is_refused(maps):
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:effects depend on the size")
 def test_intervals_cover_with_instances_clustered_in_parents():
-    """Parents of 1 to 3 sequences share a part of their scores; 40 parents, 500 trials, 8 contrasts."""
+    """Parents of 1 to 3 sequences share a part of their scores; 40 parents, 500 trials,
+    8 contrasts.
+    """
     rng = np.random.default_rng(7)
     covered, n_trials = [], 500
     for _ in range(n_trials):
         parent = np.repeat(np.arange(40), rng.integers(1, 4, 40))
         shared = rng.normal(size=(40, 1, 4, 1))
         score = 1 + shared[parent] + rng.normal(size=(len(parent), 2, 4, 1))
-        mean = average(_maps(np.zeros((len(parent), 2), np.uint8), score, parent=parent), [0] * len(parent), width=2)
+        mean = average(
+            _maps(np.zeros((len(parent), 2), np.uint8), score, parent=parent),
+            [0] * len(parent),
+            width=2,
+        )
         covered.append((mean["lower"] <= 1) & (mean["upper"] >= 1))
     rate = np.mean(covered)
-    assert abs(rate - 0.95) < 4.5 * np.sqrt(0.95 * 0.05 / (n_trials * 4))  # positions share the parents' part
+    # positions share the parents' part
+    assert abs(rate - 0.95) < 4.5 * np.sqrt(0.95 * 0.05 / (n_trials * 4))
 
 
 def test_logos_of_maps_have_the_heights_and_bars_of_the_contributions(maps):
     tokens, score = maps["observed"].to_numpy(), maps["score"].to_numpy()
-    with_se = _maps(tokens, np.stack([score, -score], -1), se=np.full((*score.shape, 2), 0.1), models=["a", "b"])
+    with_se = _maps(
+        tokens,
+        np.stack([score, -score], -1),
+        se=np.full((*score.shape, 2), 0.1),
+        models=["a", "b"],
+    )
     axes = cg.plot.map_logo(with_se, unit=1, task="t1", model="a", span=(2, 6))
     bars = axes.collections[0].get_segments()
-    height = np.take_along_axis(score[1, 2:6, :, 1], tokens[1, 2:6, None].astype(int), 1)[:, 0]
+    height = np.take_along_axis(
+        score[1, 2:6, :, 1], tokens[1, 2:6, None].astype(int), 1
+    )[:, 0]
     np.testing.assert_allclose([bar[:, 1].mean() for bar in bars], height, atol=1e-12)
-    np.testing.assert_allclose([np.ptp(bar[:, 1]) / 2 for bar in bars], 0.1 * 2.306004, rtol=1e-6)  # t(8)
-    axes = cg.plot.map_logo(with_se, unit=1, task="t1", model="a", minus_model="b", span=(2, 6))
+    # t(8)
+    np.testing.assert_allclose(
+        [np.ptp(bar[:, 1]) / 2 for bar in bars], 0.1 * 2.306004, rtol=1e-6
+    )
+    axes = cg.plot.map_logo(
+        with_se, unit=1, task="t1", model="a", minus_model="b", span=(2, 6)
+    )
     bars = axes.collections[0].get_segments()
-    np.testing.assert_allclose([bar[:, 1].mean() for bar in bars], 2 * height, atol=1e-12)
-    np.testing.assert_allclose([np.ptp(bar[:, 1]) / 2 for bar in bars], 0.2 * 2.306004, rtol=1e-6)
+    np.testing.assert_allclose(
+        [bar[:, 1].mean() for bar in bars], 2 * height, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        [np.ptp(bar[:, 1]) / 2 for bar in bars], 0.2 * 2.306004, rtol=1e-6
+    )
     assert not cg.plot.map_logo(maps, unit=0, task="t0").collections
 
 
@@ -154,18 +241,37 @@ def test_the_logo_of_an_average_has_a_bar_for_each_base(maps):
 
 def test_logos_refuse_what_they_cannot_draw(maps):
     for call, error, said in (
-        (lambda: cg.plot.map_logo(maps, task="t0"), ContrastError, "unit= one of 0, 1, 2"),
+        (
+            lambda: cg.plot.map_logo(maps, task="t0"),
+            ContrastError,
+            "unit= one of 0, 1, 2",
+        ),
         (lambda: cg.plot.map_logo(maps, unit=9, task="t0"), ContrastError, "not there"),
         (lambda: cg.plot.map_logo(maps, unit=0), ContrastError, "several tasks"),
-        (lambda: cg.plot.map_logo(maps, unit=0, task="t0", model="m"), ContrastError, "no dim model"),
-        (lambda: cg.plot.map_logo(maps, unit=0, task="t0", span=(3, 99)), ContrastError, "8 positions"),
         (
-            lambda: cg.plot.map_logo(maps, unit=0, task="t0", minus=maps.assign(observed=maps["observed"] * 0)),
+            lambda: cg.plot.map_logo(maps, unit=0, task="t0", model="m"),
+            ContrastError,
+            "no dim model",
+        ),
+        (
+            lambda: cg.plot.map_logo(maps, unit=0, task="t0", span=(3, 99)),
+            ContrastError,
+            "8 positions",
+        ),
+        (
+            lambda: cg.plot.map_logo(
+                maps,
+                unit=0,
+                task="t0",
+                minus=maps.assign(observed=maps["observed"] * 0),
+            ),
             OutcomesError,
             "another sequence",
         ),
         (
-            lambda: cg.plot.map_logo(maps, unit=0, task="t0", minus=maps.assign_attrs(method="ism")),
+            lambda: cg.plot.map_logo(
+                maps, unit=0, task="t0", minus=maps.assign_attrs(method="ism")
+            ),
             OutcomesError,
             "different things",
         ),
@@ -176,14 +282,20 @@ def test_logos_refuse_what_they_cannot_draw(maps):
 
 
 def _effects(contrasts, task, effect):
-    return cg.from_effects(pd.DataFrame({"contrast": contrasts, "task": task, "effect": effect, "se": 0.001}))
+    return cg.from_effects(
+        pd.DataFrame(
+            {"contrast": contrasts, "task": task, "effect": effect, "se": 0.001}
+        )
+    )
 
 
 @pytest.fixture(scope="module")
 def gated_trial():
     arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAGG", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=100)
-    with pytest.warns(DegenerateWarning, match="task 'AND': the predictor gives the same answer"):
+    with pytest.warns(
+        DegenerateWarning, match="task 'AND': the predictor gives the same answer"
+    ):
         outcomes = cg.run(design, cg.zoo.oracle("gated"), rng=0, progress=False)
     return cg.contrast(outcomes, control="none")
 
@@ -192,14 +304,18 @@ def gated_trial():
 def test_a_site_of_an_or_gate_is_redundant_beside_the_other_one(gated_trial):
     gate, effect = cg.zoo.oracle("gated"), cg.estimate(gated_trial)
     between = "TCTCTTTCTCTC"
-    maps = cg.attribute([f"AGATAAGG{between}CCACACCC", f"AGATAAGG{between}CTCTCTCT"], gate)
+    maps = cg.attribute(
+        [f"AGATAAGG{between}CCACACCC", f"AGATAAGG{between}CTCTCTCT"], gate
+    )
     found = cg.attribution.against_trial(maps, effect, "AGATAAGG")
     assert found["flag"].sel(task="OR").values.tolist() == ["redundant", ""]
     assert found["flag"].sel(task="sum").values.tolist() == ["", ""]
     assert found["flag"].sel(task="AND").values.tolist() == ["no effect"] * 2
     np.testing.assert_allclose(found["share"].sel(task="OR"), [0, 1], atol=0.05)
     turned = cg.attribute([f"{between}CCTTATCTTTTTTTTT"] * 2, gate)
-    assert cg.attribution.against_trial(turned, effect, "AGATAAGG")["strand"].values.tolist() == ["-", "-"]
+    assert cg.attribution.against_trial(turned, effect, "AGATAAGG")[
+        "strand"
+    ].values.tolist() == ["-", "-"]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -209,7 +325,9 @@ def test_copies_that_saturate_are_flagged_where_the_share_falls_below_a_quarter(
         n = np.prod([x[:, b, i : x.shape[2] - 3 + i] for b, i in word], 0).sum(1)
         return sign * (1 - np.exp(-n))
 
-    predictor = cg.FunctionPredictor(copies, tasks=["y"], scale="y", fingerprint="copies")
+    predictor = cg.FunctionPredictor(
+        copies, tasks=["y"], scale="y", fingerprint="copies"
+    )
     effect = _effects(["GATA"], "y", sign * (1 - np.exp(-1)))
     for n, flag in ((1, ""), (2, ""), (3, "saturated"), (4, "redundant")):
         maps = cg.attribute(["CC".join(["GATA"] * n) + "CCCC"], predictor)
@@ -226,10 +344,24 @@ def test_comparisons_that_do_not_fit_are_refused(maps, gated_trial):
     ism = maps.assign_attrs(method="ism")
     for call, said in (
         (lambda: cg.attribution.against_trial(maps, effect, "GATA"), "method='ism'"),
-        (lambda: cg.attribution.against_trial(ism, effect, "GATA"), "contrast= one of 'a', 'b'"),
-        (lambda: cg.attribution.against_trial(ism, effect, "GATA", contrast="c"), "contrast='c' is not one"),
-        (lambda: cg.attribution.against_trial(ism, effect, "GATA", contrast="a"), "task 't1'"),
-        (lambda: cg.attribution.against_trial(ism.isel(task=[0]), effect, "ACGTAC", contrast="a"), "no site"),
+        (
+            lambda: cg.attribution.against_trial(ism, effect, "GATA"),
+            "contrast= one of 'a', 'b'",
+        ),
+        (
+            lambda: cg.attribution.against_trial(ism, effect, "GATA", contrast="c"),
+            "contrast='c' is not one",
+        ),
+        (
+            lambda: cg.attribution.against_trial(ism, effect, "GATA", contrast="a"),
+            "task 't1'",
+        ),
+        (
+            lambda: cg.attribution.against_trial(
+                ism.isel(task=[0]), effect, "ACGTAC", contrast="a"
+            ),
+            "no site",
+        ),
     ):
         with pytest.raises(AttributionError, match=said):
             call()
@@ -237,42 +369,76 @@ def test_comparisons_that_do_not_fit_are_refused(maps, gated_trial):
 
 @pytest.mark.filterwarnings("ignore:.*not vary at all")
 def test_a_position_of_a_motif_has_an_interval_and_no_probability():
-    maps = cg.attribute(cg.Uniform(length=41).sample(300, rng=0), cg.zoo.oracle("rbfox1_like"), method="ism")
+    maps = cg.attribute(
+        cg.Uniform(length=41).sample(300, rng=0),
+        cg.zoo.oracle("rbfox1_like"),
+        method="ism",
+    )
     mean = average(maps, "GCATG", both_strands=False)
-    assert not [name for name in mean.data_vars if str(name).startswith(("p", "lfsr", "q"))]
+    assert not [
+        name for name in mean.data_vars if str(name).startswith(("p", "lfsr", "q"))
+    ]
     together = cg.simultaneous(mean, method="dunnett")
-    assert not [name for name in together.data_vars if str(name).startswith(("p", "lfsr", "q"))]
+    assert not [
+        name for name in together.data_vars if str(name).startswith(("p", "lfsr", "q"))
+    ]
     for call in (
         lambda: cg.decide(mean, rope=(-0.1, 0.1)),
         lambda: cg.decide(together, rope=(-0.1, 0.1)),
         lambda: cg.infer(mean, rng=0),
     ):
-        with pytest.raises(OutcomesError, match=r"an interval and no probability.*cg.experiments.word_mutagenesis"):
+        with pytest.raises(
+            OutcomesError,
+            match=r"an interval and no probability.*cg.experiments.word_mutagenesis",
+        ):
             call()
-    trial = cg.experiments.word_mutagenesis(cg.Uniform(length=41), word="TGCATG", n_units=50)  # the cure
+    # the cure
+    trial = cg.experiments.word_mutagenesis(
+        cg.Uniform(length=41), word="TGCATG", n_units=50
+    )
     decided = cg.analyze(cg.run(trial, cg.zoo.oracle("rbfox1_like"), rng=0), rng=0)
     assert "verdict" in decided
 
 
-@pytest.mark.parametrize("verb", [cg.estimate, cg.decide, cg.adjust, lambda maps: cg.contrast(maps, control="a")])
+@pytest.mark.parametrize(
+    "verb",
+    [cg.estimate, cg.decide, cg.adjust, lambda maps: cg.contrast(maps, control="a")],
+)
 def test_a_map_is_no_estimate_and_the_error_says_what_to_do_with_it(verb):
-    maps = cg.attribute(cg.Uniform(length=41).sample(4, rng=0), cg.zoo.oracle("rbfox1_like"))
-    with pytest.raises(OutcomesError, match=r"maps of cg.attribute.*cg.attribution.average\(maps.*cg.propose"):
+    maps = cg.attribute(
+        cg.Uniform(length=41).sample(4, rng=0), cg.zoo.oracle("rbfox1_like")
+    )
+    with pytest.raises(
+        OutcomesError,
+        match=r"maps of cg.attribute.*cg.attribution.average\(maps.*cg.propose",
+    ):
         verb(maps)
 
 
 def test_titles_name_the_sequence_the_network_and_simultaneous_intervals(maps):
-    of = maps.assign_attrs(predictor="63234e265490e60394b115196abe925c").assign_coords(parent=("unit", range(5)))
+    of = maps.assign_attrs(predictor="63234e265490e60394b115196abe925c").assign_coords(
+        parent=("unit", range(5))
+    )
     title = cg.plot.map_logo(of, unit=1, task="t0").get_title("left")
     assert title == "sequence 1, t0, network 63234e26"
     twice = of.assign_coords(parent=("unit", ["chr1", "chr2", "chr2", "chr3", "chr4"]))
-    assert cg.plot.map_logo(twice, unit=0, task="t0").get_title("left").startswith("chr1, t0")
-    assert cg.plot.map_logo(twice, unit=2, task="t0").get_title("left").startswith("chr2, unit 2, t0")
+    assert (
+        cg.plot.map_logo(twice, unit=0, task="t0")
+        .get_title("left")
+        .startswith("chr1, t0")
+    )
+    assert (
+        cg.plot.map_logo(twice, unit=2, task="t0")
+        .get_title("left")
+        .startswith("chr2, unit 2, t0")
+    )
     mean = average(twice, "GATA")
     for table, said in (
         (mean, "(bars: 95 % intervals)"),
         (cg.simultaneous(mean, method="dunnett"), "95 % simultaneous"),
     ):
-        title = " ".join(cg.plot.average_logo(table, task="t0").get_title("left").split())
+        title = " ".join(
+            cg.plot.average_logo(table, task="t0").get_title("left").split()
+        )
         assert "network 63234e26" in title
         assert said in title

@@ -1,4 +1,6 @@
-"""Matched null variants: what they share with their variants, their strata, and ranks among them."""
+"""Matched null variants: what they share with their variants, their strata, and ranks
+among them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,13 @@ import pytest
 from scipy.stats import false_discovery_control, kstest
 
 import causalgia as cg
-from causalgia.errors import DecisionError, DesignError, EstimateError, OutcomesError, SequenceError
+from causalgia.errors import (
+    DecisionError,
+    DesignError,
+    EstimateError,
+    OutcomesError,
+    SequenceError,
+)
 from causalgia.multiplicity.matched_ranks import (
     Strata,
     local_fdr,
@@ -17,7 +25,14 @@ from causalgia.multiplicity.matched_ranks import (
     nulls_needed,
     rank_among_matched,
 )
-from causalgia.sequences import Variant, decode, encode, reverse_complement, split_by_genome, variant_windows
+from causalgia.sequences import (
+    Variant,
+    decode,
+    encode,
+    reverse_complement,
+    split_by_genome,
+    variant_windows,
+)
 from causalgia.sequences.windowed_variants import distance_class, variant_changes
 
 LENGTH = 60
@@ -33,12 +48,17 @@ def genome(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chosen(genome):
-    """Sixty variants: substitutions, deletions of one and two bases, insertions of three."""
+    """Sixty variants: substitutions, deletions of one and two bases, insertions of
+    three.
+    """
     rng, found = np.random.default_rng(1), []
     for i in range(60):
         record, at = int(rng.integers(2)), int(rng.integers(200, 19_800))
         letters = genome[1][record]
-        reference, alternate = letters[at], str(rng.choice([x for x in "ACGT" if x != letters[at]]))
+        reference, alternate = (
+            letters[at],
+            str(rng.choice([x for x in "ACGT" if x != letters[at]])),
+        )
         if i % 6 == 0:
             reference, alternate = letters[at : at + 2 + i % 4 // 2], letters[at]
         elif i % 6 == 1:
@@ -48,13 +68,17 @@ def chosen(genome):
 
 
 def changes_of(nulls, windows, align="left"):
-    """The letters that each null variant removes and adds, found from its windows alone."""
+    """The letters that each null variant removes and adds, found from its windows
+    alone.
+    """
     for reference, alternate, which in zip(
         decode(nulls.reference), decode(nulls.alternate), nulls.matched, strict=True
     ):
         size = CHANGES[which].size
         found = []
-        for at in range(LENGTH - max(size) + 1):  # wherever the change could begin: an indel in a repeat has several
+        for at in range(
+            LENGTH - max(size) + 1
+        ):  # wherever the change could begin: an indel in a repeat has several
             rest = reference[at + size[0] :]
             if (
                 align == "left"
@@ -68,7 +92,9 @@ def changes_of(nulls, windows, align="left"):
                 inside = alternate[at + size[1] :]
                 n = min(len(inside), len(rest))
                 if inside[:n] == rest[:n]:
-                    found.append((reference[at : at + size[0]], alternate[at : at + size[1]], at))
+                    found.append(
+                        (reference[at : at + size[0]], alternate[at : at + size[1]], at)
+                    )
         yield which, reference, found
 
 
@@ -77,43 +103,69 @@ CHANGES: list = []
 
 def matches(change, found, reference, keys, flank):
     for removed, added, at in found:
-        left, right = reference[max(at - flank, 0) : at], reference[at + len(removed) :][:flank]
+        left, right = (
+            reference[max(at - flank, 0) : at],
+            reference[at + len(removed) :][:flank],
+        )
         for own in (change, change.on_other_strand):
-            fits = [(removed, added) == (own.removed, own.added)] if "substitution" in keys else [True]
-            fits += [(left, right) == (own.left, own.right)] if "context" in keys else []
+            fits = (
+                [(removed, added) == (own.removed, own.added)]
+                if "substitution" in keys
+                else [True]
+            )
+            fits += (
+                [(left, right) == (own.left, own.right)] if "context" in keys else []
+            )
             here, there = at - LENGTH // 2, change.at - LENGTH // 2
-            fits += [distance_class(here) == distance_class(there)] if "distance" in keys else []
+            fits += (
+                [distance_class(here) == distance_class(there)]
+                if "distance" in keys
+                else []
+            )
             if all(fits):
                 return True
     return False
 
 
-@pytest.mark.parametrize("population", ["genome", "variants", "sequences", "null model"])
+@pytest.mark.parametrize(
+    "population", ["genome", "variants", "sequences", "null model"]
+)
 def test_null_variants_share_what_is_matched(genome, chosen, population):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     CHANGES[:] = variant_changes(windows, flank=1)
     many = cg.Uniform(length=LENGTH + 10).sample(3_000, rng=8)["sequence"].values
-    of = {"sequences": many, "null model": cg.Uniform(length=LENGTH + 10)}.get(population, population)
+    of = {"sequences": many, "null model": cg.Uniform(length=LENGTH + 10)}.get(
+        population, population
+    )
     null = cg.MatchedVariants(of=of)
     n = 60 if population == "variants" else 400
     nulls = null.draw(windows, n_null=n, genome=genome[0])
     assert nulls.reference.shape == nulls.alternate.shape == (n, LENGTH)
     assert (nulls.n_dropped == 0).mean() > (0 if population == "variants" else 0.9)
-    for (which, reference, found), dropped in zip(changes_of(nulls, windows), nulls.n_dropped, strict=True):
+    for (which, reference, found), dropped in zip(
+        changes_of(nulls, windows), nulls.n_dropped, strict=True
+    ):
         assert matches(CHANGES[which], found, reference, null.matched[dropped:], 1)
     if population in ("sequences", "variants"):
         assert len(set(nulls.source)) == n  # one in each sequence
     if population == "genome":
-        whole = "".join(genome[1]) + "".join(decode(reverse_complement(encode(genome[1]))))
+        whole = "".join(genome[1]) + "".join(
+            decode(reverse_complement(encode(genome[1])))
+        )
         assert all(row in whole for row in decode(nulls.reference))
 
 
 def test_draws_belong_to_their_ids(genome, chosen):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     for of in ("genome", cg.Uniform(length=LENGTH + 10)):
-        few, many = (cg.MatchedVariants(of=of).draw(windows, n_null=n, genome=genome[0]) for n in (50, 80))
+        few, many = (
+            cg.MatchedVariants(of=of).draw(windows, n_null=n, genome=genome[0])
+            for n in (50, 80)
+        )
         np.testing.assert_array_equal(few.alternate, many.alternate[:50])
-        other = cg.MatchedVariants(of=of, seed=1).draw(windows, n_null=50, genome=genome[0])
+        other = cg.MatchedVariants(of=of, seed=1).draw(
+            windows, n_null=50, genome=genome[0]
+        )
         assert (other.reference != few.reference).any()
 
 
@@ -121,45 +173,75 @@ def test_half_of_the_null_variants_go_to_all_lengths_alike(genome, chosen):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     null = cg.MatchedVariants(of=cg.Uniform(length=LENGTH + 10), match=("length",))
     sizes = [change.size for change in variant_changes(windows, flank=0)]
-    drawn = [sizes[i] for i in null.draw(windows, n_null=4_000, genome=genome[0]).matched]
+    drawn = [
+        sizes[i] for i in null.draw(windows, n_null=4_000, genome=genome[0]).matched
+    ]
     for size in set(sizes):
         expected = 0.5 * sizes.count(size) / 60 + 0.5 / len(set(sizes))
-        assert drawn.count(size) / 4_000 == pytest.approx(expected, abs=4 * np.sqrt(expected / 4_000))
+        assert drawn.count(size) / 4_000 == pytest.approx(
+            expected, abs=4 * np.sqrt(expected / 4_000)
+        )
 
 
 def test_right_aligned_indels_keep_what_follows(genome, chosen):
-    left, right = (variant_windows(chosen, genome[0], length=LENGTH, align=side) for side in ("left", "right"))
+    left, right = (
+        variant_windows(chosen, genome[0], length=LENGTH, align=side)
+        for side in ("left", "right")
+    )
     np.testing.assert_array_equal(left.reference, right.reference)
     letters = dict(zip(("chr1", "chr2"), genome[1], strict=True))
-    for variant, start, alternate in zip(chosen, right.start, decode(right.alternate), strict=True):
+    for variant, start, alternate in zip(
+        chosen, right.start, decode(right.alternate), strict=True
+    ):
         whole = letters[variant.chromosome]
         stop = variant.position + len(variant.reference)
-        changed = whole[: variant.position] + variant.alternate + whole[stop : variant.position - start + LENGTH]
+        changed = (
+            whole[: variant.position]
+            + variant.alternate
+            + whole[stop : variant.position - start + LENGTH]
+        )
         assert alternate == changed[-LENGTH:]
     same = np.array([len(x.reference) == len(x.alternate) for x in chosen])
     np.testing.assert_array_equal(left.alternate[same], right.alternate[same])
-    with pytest.raises(SequenceError, match="align='middle' is neither 'left' nor 'right'"):
+    with pytest.raises(
+        SequenceError, match="align='middle' is neither 'left' nor 'right'"
+    ):
         variant_windows(chosen, genome[0], length=LENGTH, align="middle")
 
 
 @pytest.mark.parametrize(
     ("of", "n_null", "message"),
     [
-        (10, 11, "n_null=11 null variants in 10 sequences.*one in each, up to 10 only where there are 1,000"),
+        (
+            10,
+            11,
+            "n_null=11 null variants in 10 sequences.*one in each, up to 10 only where "
+            "there are 1,000",
+        ),
         (1_000, 10_001, "at most 10 in a sequence; give n_null=10,000"),
     ],
 )
-def test_several_null_variants_in_a_sequence_are_limited(genome, chosen, of, n_null, message):
+def test_several_null_variants_in_a_sequence_are_limited(
+    genome, chosen, of, n_null, message
+):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     given = cg.Uniform(length=LENGTH + 10).sample(of, rng=0)["sequence"].values
     with pytest.raises(DesignError, match=message):
-        cg.MatchedVariants(of=given, match="length").draw(windows, n_null=n_null, genome=genome[0])
+        cg.MatchedVariants(of=given, match="length").draw(
+            windows, n_null=n_null, genome=genome[0]
+        )
 
 
 def test_ten_null_variants_in_a_sequence_lie_at_different_places(genome, chosen):
-    windows = variant_windows([x for x in chosen if len(x.reference + x.alternate) == 2], genome[0], length=LENGTH)
+    windows = variant_windows(
+        [x for x in chosen if len(x.reference + x.alternate) == 2],
+        genome[0],
+        length=LENGTH,
+    )
     given = cg.Uniform(length=LENGTH).sample(1_000, rng=0)["sequence"].values
-    nulls = cg.MatchedVariants(of=given, match="length").draw(windows, n_null=3_000, genome=genome[0])
+    nulls = cg.MatchedVariants(of=given, match="length").draw(
+        windows, n_null=3_000, genome=genome[0]
+    )
     at = (nulls.reference != nulls.alternate).argmax(1)
     assert len(set(zip(nulls.source, at.tolist(), strict=True))) == 3_000
     assert max(np.unique(nulls.source, return_counts=True)[1]) == 3
@@ -187,7 +269,11 @@ def test_a_context_wider_than_the_windows_is_refused(genome, chosen):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     wide = cg.MatchedVariants(of="variants", match=("context:61", "length"))
     with pytest.raises(
-        DesignError, match=r"'context:61' is wider than the windows of 60 bases; .* at most 59, .* length=61"
+        DesignError,
+        match=(
+            r"'context:61' is wider than the windows of 60 bases; .* at most 59, .* "
+            r"length=61"
+        ),
     ):
         wide.draw(windows, n_null=60, genome=genome[0])
     narrower = cg.MatchedVariants(of="variants", match=("context:59", "length"))
@@ -197,12 +283,21 @@ def test_a_context_wider_than_the_windows_is_refused(genome, chosen):
 
 
 def test_a_picture_of_the_largest_says_of_how_many(genome, chosen):
-    """Sixty variants in three tasks: twenty rows, of one task; few variants are drawn as before."""
+    """Sixty variants in three tasks: twenty rows, of one task; few variants are drawn
+    as before.
+    """
     tasks = ["A", "C", "G"]
-    net = cg.FunctionPredictor(lambda x: x[:, :3].sum(-1) * [1, 2, 1], tasks=tasks, scale="count", fingerprint="v1")
+    net = cg.FunctionPredictor(
+        lambda x: x[:, :3].sum(-1) * [1, 2, 1],
+        tasks=tasks,
+        scale="count",
+        fingerprint="v1",
+    )
 
     def answer_of(variants, **options):
-        experiment = cg.experiments.variants(variants, genome[0], length=LENGTH, **options)
+        experiment = cg.experiments.variants(
+            variants, genome[0], length=LENGTH, **options
+        )
         return experiment.analyze(cg.run(experiment, net, rng=0), rng=0)
 
     def flat(axes):
@@ -210,35 +305,55 @@ def test_a_picture_of_the_largest_says_of_how_many(genome, chosen):
 
     answer = answer_of(chosen)
     axes = answer.draw(task="C")
-    assert re.fullmatch(r"variants, C, network \S+(, n = .*)?: the 20 largest of 60; task 2 of 3", flat(axes))
+    assert re.fullmatch(
+        r"variants, C, network \S+(, n = .*)?: the 20 largest of 60; task 2 of 3",
+        flat(axes),
+    )
     assert len(axes.get_yticks()) == 20
     assert "largest" not in flat(answer_of(chosen[:10]).draw(task="C"))
     nulls = cg.MatchedVariants(of="genome", match=("substitution",), min_nulls=40)
-    assert ": the 20 largest of 60; " in flat(answer_of(chosen, null=nulls, n_null=100).draw())
+    assert ": the 20 largest of 60; " in flat(
+        answer_of(chosen, null=nulls, n_null=100).draw()
+    )
 
 
 def test_sequences_without_room_for_a_deletion_are_refused(genome, chosen):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
-    with pytest.raises(DesignError, match="sequences of 60 bases, and windows of 60 and 2 on each side"):
-        cg.MatchedVariants(of=cg.Uniform(length=LENGTH)).draw(windows, n_null=10, genome=genome[0])
+    with pytest.raises(
+        DesignError, match="sequences of 60 bases, and windows of 60 and 2 on each side"
+    ):
+        cg.MatchedVariants(of=cg.Uniform(length=LENGTH)).draw(
+            windows, n_null=10, genome=genome[0]
+        )
 
 
 def test_a_genome_without_room_is_refused(genome, chosen, tmp_path):
     windows = variant_windows(chosen[2:4], genome[0], length=LENGTH)
     (tmp_path / "other.fa").write_text(">c\n" + "ACGTN" * 20 + "\n")
-    with pytest.raises(DesignError, match="5 of 5 null variants found no place: a window of 60 bases"):
-        cg.MatchedVariants(of="genome", match="length").draw(windows, n_null=5, genome=tmp_path / "other.fa")
+    with pytest.raises(
+        DesignError, match="5 of 5 null variants found no place: a window of 60 bases"
+    ):
+        cg.MatchedVariants(of="genome", match="length").draw(
+            windows, n_null=5, genome=tmp_path / "other.fa"
+        )
 
 
 def test_the_choice_survives_text():
     for null in (
         cg.MatchedVariants(of="genome"),
-        cg.MatchedVariants(of=cg.Uniform(length=9), match=("length",), min_nulls=50, seed=3),
+        cg.MatchedVariants(
+            of=cg.Uniform(length=9), match=("length",), min_nulls=50, seed=3
+        ),
         cg.MatchedVariants(of=["ACGT", "TTTT"]),
     ):
         assert cg.MatchedVariants.from_toml(null.to_toml()) == null
-        assert cg.MatchedVariants.from_json(null.to_json()).fingerprint == null.fingerprint
-    assert cg.MatchedVariants(of="genome", min_nulls=50).fingerprint == "d4c19286d8357ccf"  # as in stored results
+        assert (
+            cg.MatchedVariants.from_json(null.to_json()).fingerprint == null.fingerprint
+        )
+    # as in stored results
+    assert (
+        cg.MatchedVariants(of="genome", min_nulls=50).fingerprint == "d4c19286d8357ccf"
+    )
     with pytest.raises(DesignError, match="matched variants are a table with"):
         cg.MatchedVariants.from_dict({"of": "genome", "odd": 1})
 
@@ -260,7 +375,9 @@ def test_strata_are_pooled_until_they_have_enough():
 
 
 def test_a_pooled_stratum_has_the_nulls_of_its_own_effects_alone():
-    """Of two pooled cells and a third with its own stratum, the pool has the first two cells' nulls."""
+    """Of two pooled cells and a third with its own stratum, the pool has the first two
+    cells' nulls.
+    """
     keys = [[0, 0], [1, 0], [2, 0]]
     matched = np.repeat(np.arange(3), [50, 60, 200])
     found = match_strata(keys, ["context", "length"], matched, least=100)
@@ -269,7 +386,9 @@ def test_a_pooled_stratum_has_the_nulls_of_its_own_effects_alone():
 
 
 def test_ranks_hold_their_level_where_a_remainder_is_pooled():
-    """Of 1,000 nulls, 180 with effects five times as large have too few nulls of their own: all are one stratum."""
+    """Of 1,000 nulls, 180 with effects five times as large have too few nulls of their
+    own: all are one stratum.
+    """
     rng = np.random.default_rng(2)
     near = np.arange(1_000) < 180
     keys = np.column_stack([rng.integers(0, 64, 1_000), near, np.zeros(1_000)])
@@ -279,23 +398,33 @@ def test_ranks_hold_their_level_where_a_remainder_is_pooled():
     spread = np.where(near, 5.0, 1.0)
     rates = []
     for _ in range(40):
-        effects, nulls = rng.normal(size=1_000) * spread, rng.normal(size=10_000) * spread[matched]
+        effects, nulls = (
+            rng.normal(size=1_000) * spread,
+            rng.normal(size=10_000) * spread[matched],
+        )
         rates.append((rank_among_matched(effects, nulls, strata).p <= 0.05).mean())
     assert 0.045 < np.mean(rates) < 0.055  # .091 if the 180 are compared with all
 
 
 def test_ranks_are_those_of_counting():
     rng = np.random.default_rng(4)
-    effects, nulls = rng.normal(size=(30, 2, 3)).round(1), rng.normal(size=(200, 2, 3)).round(1)
+    effects, nulls = (
+        rng.normal(size=(30, 2, 3)).round(1),
+        rng.normal(size=(200, 2, 3)).round(1),
+    )
     of = rng.integers(0, 2, 30)
     strata = Strata(of, (np.arange(0, 120), np.arange(120, 200)), ((), ()))
     found = rank_among_matched(effects, nulls, strata)
     for i, t, m in np.ndindex(30, 2, 3):
         own = nulls[strata.nulls[of[i]], t, m]
-        assert found.p[i, t, m] == (1 + (np.abs(own) >= abs(effects[i, t, m])).sum()) / (len(own) + 1)
+        assert found.p[i, t, m] == (
+            1 + (np.abs(own) >= abs(effects[i, t, m])).sum()
+        ) / (len(own) + 1)
         assert found.n[i, t, m] == len(own)
         assert found.lower[i, t, m] == np.quantile(own, 0.025, method="weibull")
-    np.testing.assert_allclose(found.q[:, 1, 2], false_discovery_control(found.p[:, 1, 2]))
+    np.testing.assert_allclose(
+        found.q[:, 1, 2], false_discovery_control(found.p[:, 1, 2])
+    )
 
 
 def test_ranks_of_null_effects_are_uniform():
@@ -312,10 +441,17 @@ def test_the_local_rate_is_the_slope_of_the_majorant():
     found = local_fdr(p)
     assert (np.diff(found[np.argsort(p)]) >= -1e-12).all()
     x, y = np.concatenate([[0], np.sort(p)]), np.arange(1_001) / 1_000
-    for i in (3, 50, 500):  # the slope of the least concave majorant, by max-min of slopes
+    for i in (
+        3,
+        50,
+        500,
+    ):  # the slope of the least concave majorant, by max-min of slopes
         at = np.sort(p)[i]
         left = x < at
-        slopes = [(y[~left] - b) / (x[~left] - a) for a, b in zip(x[left], y[left], strict=True)]
+        slopes = [
+            (y[~left] - b) / (x[~left] - a)
+            for a, b in zip(x[left], y[left], strict=True)
+        ]
         density = min(s.max() for s in slopes)
         pi0 = min((1 + (p > 0.5).sum()) / 500, 1)
         assert found[np.argsort(p)[i]] == pytest.approx(min(pi0 / density, 1))
@@ -330,14 +466,18 @@ def test_the_local_rate_is_the_slope_of_the_majorant():
 @pytest.fixture(scope="module")
 def experiment(genome, chosen):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    return cg.experiments.variants(chosen, genome[0], length=LENGTH, null=null, n_null=600)
+    return cg.experiments.variants(
+        chosen, genome[0], length=LENGTH, null=null, n_null=600
+    )
 
 
 @pytest.fixture(scope="module")
 def predictor():
     weights = np.random.default_rng(9).normal(size=(4, LENGTH))
     return cg.FunctionPredictor(
-        lambda x: np.stack([(x * weights).sum((1, 2)), (x * weights**3).sum((1, 2))], 1),
+        lambda x: np.stack(
+            [(x * weights).sum((1, 2)), (x * weights**3).sum((1, 2))], 1
+        ),
         tasks=["a", "b"],
         scale="score",
     )
@@ -357,11 +497,23 @@ def test_effects_are_exact_and_ranked(experiment, predictor, chosen, genome):
         expected = (1 + (own >= np.abs(delta[i]) - 1e-9).sum(0)) / (len(own) + 1)
         np.testing.assert_allclose(answer.estimates["p_matched"][i], expected)
     for name in ("p_matched", "q_matched", "n_matched", "lfdr_matched"):
-        assert answer.estimates[name].dims == answer.decisions[name].dims == ("contrast", "task")
+        assert (
+            answer.estimates[name].dims
+            == answer.decisions[name].dims
+            == ("contrast", "task")
+        )
     assert answer.estimates.attrs["estimand"].startswith("own context")
     table = answer.findings["variants"].to_dataframe()
     assert len(table) == 120
-    assert {"chromosome", "position", "effect", "p_matched", "q_matched", "n_matched", "verdict"} <= set(table)
+    assert {
+        "chromosome",
+        "position",
+        "effect",
+        "p_matched",
+        "q_matched",
+        "n_matched",
+        "verdict",
+    } <= set(table)
     assert "ranked among" in answer.sentences[0]
     assert "matched" in str(answer)
     assert answer.draw() is not None
@@ -381,7 +533,9 @@ def test_verdicts_need_the_region_and_the_rate(experiment, predictor):
 
 def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    one = cg.experiments.variants(chosen, genome[0], length=LENGTH, null=null, n_null=600, rope=(-1, 1))
+    one = cg.experiments.variants(
+        chosen, genome[0], length=LENGTH, null=null, n_null=600, rope=(-1, 1)
+    )
     d = one.analyze(cg.run(one, predictor, rng=0, progress=False)).decisions
     assert (d["rope_lower"] == -1).all()
     assert (d["verdict"].where(abs(d["ace"]) <= 1, "negligible") == "negligible").all()
@@ -389,13 +543,20 @@ def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
 
 def test_a_region_in_sd_is_of_the_reference_windows(chosen, genome, predictor):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    one = cg.experiments.variants(chosen, genome[0], length=LENGTH, null=null, n_null=600, rope="0.2 sd")
+    one = cg.experiments.variants(
+        chosen, genome[0], length=LENGTH, null=null, n_null=600, rope="0.2 sd"
+    )
     outcomes = cg.run(one, predictor, rng=0, progress=False)
     answer = one.analyze(outcomes)
     sd = outcomes["outcome"].sel(arm="reference").std("unit", ddof=1)
-    np.testing.assert_allclose(answer.decisions["rope_upper"].isel(contrast=0), 0.2 * sd, rtol=1e-6)
+    np.testing.assert_allclose(
+        answer.decisions["rope_upper"].isel(contrast=0), 0.2 * sd, rtol=1e-6
+    )
     assert "p matched" in cg.report(answer.decisions)
-    assert "interval" not in cg.report(answer.decisions).split("p matched")[0].splitlines()[-1]
+    assert (
+        "interval"
+        not in cg.report(answer.decisions).split("p matched")[0].splitlines()[-1]
+    )
 
 
 def test_indels_have_null_variants_of_their_length(experiment, chosen, genome):
@@ -409,37 +570,56 @@ def test_indels_have_null_variants_of_their_length(experiment, chosen, genome):
 
 
 def test_an_ensemble_has_ranks_of_each_model(experiment, predictor):
-    other = cg.FunctionPredictor(lambda x: 2 * x[:, :2].sum(2), tasks=["a", "b"], scale="score")
+    other = cg.FunctionPredictor(
+        lambda x: 2 * x[:, :2].sum(2), tasks=["a", "b"], scale="score"
+    )
     both = cg.Ensemble([predictor, other], names=["one", "two"])
     answer = experiment.analyze(cg.run(experiment, both, rng=0, progress=False))
     assert answer.estimates["p_matched"].dims == ("contrast", "task", "model")
     single = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False))
-    np.testing.assert_allclose(answer.estimates["p_matched"].sel(model="one"), single.estimates["p_matched"])
+    np.testing.assert_allclose(
+        answer.estimates["p_matched"].sel(model="one"), single.estimates["p_matched"]
+    )
 
 
 def test_what_the_ranks_resolve_is_said_beforehand(experiment):
-    assert any("p-values among" in line and "Give 2,000 a stratum" in line for line in experiment.notes)
+    assert any(
+        "p-values among" in line and "Give 2,000 a stratum" in line
+        for line in experiment.notes
+    )
     assert "60 variants, 600 variants with the same length" in repr(experiment)
 
 
-def test_moments_and_other_null_models_are_refused(experiment, predictor, chosen, genome):
+def test_moments_and_other_null_models_are_refused(
+    experiment, predictor, chosen, genome
+):
     with pytest.raises(DesignError, match="keep='moments': target='units'"):
         cg.run(experiment, predictor, rng=0, progress=False, keep="moments")
     plain = cg.Analysis(rope=(-1, 1))
-    moments = cg.run(experiment, predictor, rng=0, progress=False, keep="moments", analysis=plain)
+    moments = cg.run(
+        experiment, predictor, rng=0, progress=False, keep="moments", analysis=plain
+    )
     with pytest.raises(OutcomesError, match="keep='effects'"):
         experiment.analyze(moments)
     with pytest.raises(DesignError, match="n_null=5 is for null=cg.MatchedVariants"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, n_null=5)
     with pytest.raises(DesignError, match="rope='matched' needs matched variants"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, rope="matched")
-    with pytest.raises(DesignError, match="align='right' is for variants in their own contexts"):
-        cg.experiments.variants(chosen, genome[0], null=cg.Uniform(length=LENGTH), align="right")
+    with pytest.raises(
+        DesignError, match="align='right' is for variants in their own contexts"
+    ):
+        cg.experiments.variants(
+            chosen, genome[0], null=cg.Uniform(length=LENGTH), align="right"
+        )
     matched = cg.MatchedVariants(of="genome")
     with pytest.raises(DesignError, match="rope='placebo' is of placebo words"):
-        cg.experiments.variants(chosen, genome[0], length=LENGTH, null=matched, rope="placebo")
+        cg.experiments.variants(
+            chosen, genome[0], length=LENGTH, null=matched, rope="placebo"
+        )
     with pytest.raises(DesignError, match="tail='no' is neither True nor False"):
-        cg.experiments.variants(chosen, genome[0], length=LENGTH, null=matched, tail="no")
+        cg.experiments.variants(
+            chosen, genome[0], length=LENGTH, null=matched, tail="no"
+        )
     with pytest.raises(DesignError, match="such as cg.MatchedVariants"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, null="genome")
     with pytest.raises(DecisionError, match="rope='matched' is the central 95 %"):
@@ -456,23 +636,43 @@ def test_selected_or_reordered_units_are_refused(experiment, predictor, chosen, 
 
 
 def test_windows_that_leave_their_chromosomes_are_counted(chosen, genome):
-    far = [Variant("chr1", at, genome[1][0][at], "G" if genome[1][0][at] != "G" else "C", f"w{at}") for at in (3, 9)]
-    with pytest.raises(SequenceError, match="2 of 62 variants lie so near an end .*'w3', 'w9'"):
+    far = [
+        Variant(
+            "chr1",
+            at,
+            genome[1][0][at],
+            "G" if genome[1][0][at] != "G" else "C",
+            f"w{at}",
+        )
+        for at in (3, 9)
+    ]
+    with pytest.raises(
+        SequenceError, match="2 of 62 variants lie so near an end .*'w3', 'w9'"
+    ):
         cg.experiments.variants([*chosen, *far], genome[0], length=LENGTH)
-    with pytest.raises(SequenceError, match="variant 'w3': window chr1:-27-33 leaves the chromosome"):
+    with pytest.raises(
+        SequenceError, match="variant 'w3': window chr1:-27-33 leaves the chromosome"
+    ):
         cg.experiments.variants([*chosen, far[0]], genome[0], length=LENGTH)
 
 
 def test_variants_that_the_genome_lacks_are_counted(chosen, genome):
-    wrong = [Variant("chr1", 300, "A" if genome[1][0][300] != "A" else "C", "G", "wrong"), *chosen]
+    wrong = [
+        Variant("chr1", 300, "A" if genome[1][0][300] != "A" else "C", "G", "wrong"),
+        *chosen,
+    ]
     found = split_by_genome(wrong, genome[0])
     assert [x.name for x, _ in found.mismatched] == ["wrong"]
     assert len(found.matched) == 60
-    with pytest.raises(SequenceError, match="none of 1 variants has its reference allele"):
+    with pytest.raises(
+        SequenceError, match="none of 1 variants has its reference allele"
+    ):
         split_by_genome(wrong[:1], genome[0])
 
 
-def test_the_paragraph_of_ranked_variants_has_ranks_and_no_intervals(experiment, predictor):
+def test_the_paragraph_of_ranked_variants_has_ranks_and_no_intervals(
+    experiment, predictor
+):
     answer = experiment.analyze(cg.run(experiment, predictor, rng=0))
     found = cg.methods(answer, task="a").results
     assert "interval" not in found

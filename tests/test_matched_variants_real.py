@@ -1,8 +1,10 @@
-"""Matched null variants on real networks: null against null, planted effects, and broken splice sites.
+"""Matched null variants on real networks: null against null, planted effects, and
+broken splice sites.
 
-The networks are those of Chao et al. (2025, doi:10.7554/eLife.107454), Movva et al. (2019,
-doi:10.1371/journal.pone.0218073) and de Almeida et al. (2022, doi:10.1038/s41588-022-01048-5). The figures with 20,000
-null variants are in docs/howto/variants.md.
+The networks are those of Chao et al. (2025, doi:10.7554/eLife.107454), Movva et al.
+(2019, doi:10.1371/journal.pone.0218073) and de Almeida et al. (2022,
+doi:10.1038/s41588-022-01048-5). The figures with 20,000 null variants are in
+docs/howto/variants.md.
 """
 
 from __future__ import annotations
@@ -28,16 +30,20 @@ N = 3_000  # null variants of each network
 @pytest.mark.usefixtures("shared")
 def test_null_variants_are_rejected_at_the_nominal_rate(name):
     effects = matched.null_effects(name, N)[0][:, 0]
-    assert ((effects - effects.mean()) ** 4).mean() / effects.var() ** 2 > 6  # no z-score holds in such tails
+    # no z-score holds in such tails
+    assert ((effects - effects.mean()) ** 4).mean() / effects.var() ** 2 > 6
     rng, m = np.random.default_rng(1), N // 2
     order = rng.permutation(N)
-    p = matched.rank_among_matched(effects[order[m:]], effects[order[:m]], matched.one_stratum(m, m)).p
+    p = matched.rank_among_matched(
+        effects[order[m:]], effects[order[:m]], matched.one_stratum(m, m)
+    ).p
     for alpha in (0.05, 0.01):
         band = 4 * np.sqrt(2 * alpha * (1 - alpha) / m)  # of two samples of m
         assert abs((p <= alpha).mean() - alpha) < band
     assert kstest(p, "uniform", method="asymp").statistic < 2.7 / np.sqrt(m / 2)
     shares = [
-        matched.planted(rng, effects[o[m : m + 950]], effects[o[:m]], 50) for o in map(rng.permutation, [N] * 100)
+        matched.planted(rng, effects[o[m : m + 950]], effects[o[:m]], 50)
+        for o in map(rng.permutation, [N] * 100)
     ]
     assert np.mean(shares) < 0.055 + 4 * np.std(shares) / 10
 
@@ -54,5 +60,7 @@ def test_broken_splice_sites_are_found():
 def test_sequences_keep_their_letters_but_for_the_change(tmp_path):
     chosen, _ = matched.splice_variants(tmp_path, 60)
     windows = cg.sequences.variant_windows(chosen, tmp_path / "genome.fa", length=181)
-    nulls = cg.MatchedVariants(of="genome").draw(windows, n_null=200, genome=tmp_path / "genome.fa")
+    nulls = cg.MatchedVariants(of="genome").draw(
+        windows, n_null=200, genome=tmp_path / "genome.fa"
+    )
     assert ((nulls.reference != nulls.alternate).sum(1) == 1).all()

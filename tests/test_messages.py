@@ -1,4 +1,6 @@
-"""What messages quote of values: at most 80 characters, escaped, by one function, in every verb."""
+"""What messages quote of values: at most 80 characters, escaped, by one function, in
+every verb.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from causalgia.errors import CausalgiaError, StoreError, printable, quoted_apart
 from causalgia.trial.archive import Archive
 
 _PACKAGE = Path(cg.__file__).parent
-_WRITES_CODE = {"__repr__", "extra_repr", "fingerprint", "fingerprint_parts", "toml_value"}
+_WRITES_CODE = {
+    "__repr__",
+    "extra_repr",
+    "fingerprint",
+    "fingerprint_parts",
+    "toml_value",
+}
 """Functions whose text is read by Python again, or by a hash."""
 _BOUNDED = {
     "errors.py": {"quoted", "quoted_apart", "__getattr__"},
@@ -31,7 +39,9 @@ _CHECKED = {"kind", "', '.join(missing)"}
 """Values that a list was searched for before."""
 
 
-def _inside(node: ast.AST, functions: tuple[str, ...] = ()) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:
+def _inside(
+    node: ast.AST, functions: tuple[str, ...] = ()
+) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:
     if isinstance(node, ast.FunctionDef):
         functions = (*functions, node.name)
     yield node, functions
@@ -53,15 +63,26 @@ def test_code_quotes_values_by_one_function_alone():
         for node, functions in _inside(ast.parse(path.read_text())):
             if _is_repr(node) and not allowed & set(functions):
                 found.append(f"{name}:{node.lineno}: {ast.unparse(node)}")  # type: ignore[attr-defined]
-    assert not found, "quote values in messages by causalgia.errors.quoted:\n" + "\n".join(found)
+    assert not found, (
+        "quote values in messages by causalgia.errors.quoted:\n" + "\n".join(found)
+    )
 
 
 def _between_quotes(node: ast.AST) -> Iterator[str]:
     """Return what an f-string puts between quotes of its own."""
     if isinstance(node, ast.JoinedStr):
-        for before, value, after in zip(node.values, node.values[1:], node.values[2:], strict=False):
-            texts = [part.value if isinstance(part, ast.Constant) else "" for part in (before, after)]
-            if isinstance(value, ast.FormattedValue) and texts[0].endswith((" '", "='")) and texts[1].startswith("'"):
+        for before, value, after in zip(
+            node.values, node.values[1:], node.values[2:], strict=False
+        ):
+            texts = [
+                part.value if isinstance(part, ast.Constant) else ""
+                for part in (before, after)
+            ]
+            if (
+                isinstance(value, ast.FormattedValue)
+                and texts[0].endswith((" '", "='"))
+                and texts[1].startswith("'")
+            ):
                 yield ast.unparse(value.value)
 
 
@@ -70,9 +91,19 @@ def test_errors_put_no_value_between_quotes_of_their_own():
     for path in sorted(_PACKAGE.rglob("*.py")):
         for raised, _ in _inside(ast.parse(path.read_text())):
             if isinstance(raised, ast.Raise):
-                quotes = [value for node in ast.walk(raised) for value in _between_quotes(node)]
-                found += [f"{path.name}:{raised.lineno}: '{{{value}}}'" for value in quotes if value not in _CHECKED]
-    assert not found, "quote values in messages by causalgia.errors.quoted:\n" + "\n".join(found)
+                quotes = [
+                    value
+                    for node in ast.walk(raised)
+                    for value in _between_quotes(node)
+                ]
+                found += [
+                    f"{path.name}:{raised.lineno}: '{{{value}}}'"
+                    for value in quotes
+                    if value not in _CHECKED
+                ]
+    assert not found, (
+        "quote values in messages by causalgia.errors.quoted:\n" + "\n".join(found)
+    )
 
 
 LONG = {
@@ -93,7 +124,9 @@ def _design(**given):
 
 
 def _predictor(**given):
-    return cg.FunctionPredictor(lambda x: x[:, 0].sum(1), **{"tasks": ["A"], "fingerprint": "A"} | given)
+    return cg.FunctionPredictor(
+        lambda x: x[:, 0].sum(1), **{"tasks": ["A"], "fingerprint": "A"} | given
+    )
 
 
 @pytest.fixture(scope="module")
@@ -121,33 +154,55 @@ VERBS = {
     "Design n_units": lambda value, *_: _design(n_units=value),
     "Design assignment": lambda value, *_: _design(assignment=value),
     "Design contrasts": lambda value, *_: _design(contrasts=value),
-    "Design contrasts by weights": lambda value, *_: _design(contrasts={"c": {"GATA": value, "none": -1}}),
-    "Design name of a contrast": lambda value, *_: _design(contrasts={_name(value): {"GATA": 1, "none": 1}}),
-    "Design name of an arm": lambda value, *_: _design(arms={**_ARMS, _name(value): cg.Embed("GATA", at=9)}),
+    "Design contrasts by weights": lambda value, *_: _design(
+        contrasts={"c": {"GATA": value, "none": -1}}
+    ),
+    "Design name of a contrast": lambda value, *_: _design(
+        contrasts={_name(value): {"GATA": 1, "none": 1}}
+    ),
+    "Design name of an arm": lambda value, *_: _design(
+        arms={**_ARMS, _name(value): cg.Embed("GATA", at=9)}
+    ),
     "Design arms": lambda value, *_: _design(arms={**_ARMS, "odd": value}),
     "FunctionPredictor tasks": lambda value, *_: _predictor(tasks=value),
     "Ensemble": lambda value, *_: cg.Ensemble(value),
     "oracle": lambda value, *_: cg.zoo.oracle(value),
     "run keep": lambda value, *_: cg.run(_design(), _predictor(), rng=0, keep=value),
     "run until": lambda value, *_: cg.run(_design(), _predictor(), rng=0, until=value),
-    "run rng": lambda value, *_: cg.run(_design(), _predictor(), rng=value if isinstance(value, str) else [value]),
+    "run rng": lambda value, *_: cg.run(
+        _design(), _predictor(), rng=value if isinstance(value, str) else [value]
+    ),
     "check": lambda value, *_: cg.check(_design(), value),
     "contrast": lambda value, outcomes, _: cg.contrast(outcomes, control=value),
-    "contrast scale": lambda value, outcomes, _: cg.contrast(outcomes, control="none", scale=value),
+    "contrast scale": lambda value, outcomes, _: cg.contrast(
+        outcomes, control="none", scale=value
+    ),
     "contrast by weights": lambda value, outcomes, _: cg.contrast(
         outcomes, contrasts={"c": {"GATA": value, "none": -1}}
     ),
-    "estimate": lambda value, outcomes, _: cg.estimate(cg.contrast(outcomes, control="none"), cluster=value),
-    "estimate ci_prob": lambda value, outcomes, _: cg.estimate(cg.contrast(outcomes, control="none"), ci_prob=value),
+    "estimate": lambda value, outcomes, _: cg.estimate(
+        cg.contrast(outcomes, control="none"), cluster=value
+    ),
+    "estimate ci_prob": lambda value, outcomes, _: cg.estimate(
+        cg.contrast(outcomes, control="none"), ci_prob=value
+    ),
     "adjust": lambda value, _, estimates: cg.adjust(estimates, method=value),
     "infer": lambda value, _, estimates: cg.infer(estimates, rng=0, law=value),
     "decide": lambda value, _, estimates: cg.decide(estimates, rope=value),
-    "hypotheses": lambda value, _, estimates: cg.estimation.hypotheses(estimates, value),
-    "Analysis control": lambda value, *_: _design() and cg.Analysis(control=value, rope=(-0.1, 0.1)),
+    "hypotheses": lambda value, _, estimates: cg.estimation.hypotheses(
+        estimates, value
+    ),
+    "Analysis control": lambda value, *_: (
+        _design() and cg.Analysis(control=value, rope=(-0.1, 0.1))
+    ),
     "Analysis error": lambda value, *_: cg.Analysis(control="none", error=value),
     "from_effects": lambda value, *_: cg.from_effects([0.5, value], [0.1, 0.1]),
-    "open": lambda value, *_: cg.open(value if isinstance(value, str) else str(LONG["words"])),
-    "library": lambda value, *_: cg.mpra.library(_design(), rng=0, adapters=value, oligo_length=200),
+    "open": lambda value, *_: cg.open(
+        value if isinstance(value, str) else str(LONG["words"])
+    ),
+    "library": lambda value, *_: cg.mpra.library(
+        _design(), rng=0, adapters=value, oligo_length=200
+    ),
     "mpra.read_igvf": lambda value, *_: cg.mpra.read_igvf("x.tsv", value),
     "experiments.copies": lambda value, *_: cg.experiments.copies(at=value),
 }
@@ -178,7 +233,11 @@ def test_a_scale_that_is_no_text_is_shown_as_messages_show_it(outcomes):
     ("there", "now", "shown"),
     [
         ("conv 1; " * 40 + "relu", "conv 1; " * 40 + "gelu", ("relu'", "gelu'")),
-        ("a" * 500 + "\x1b[31m" + "b" * 500, "a" * 500 + "\u202e" + "b" * 500, (r"\x1b[31m", r"\u202e")),
+        (
+            "a" * 500 + "\x1b[31m" + "b" * 500,
+            "a" * 500 + "\u202e" + "b" * 500,
+            (r"\x1b[31m", r"\u202e"),
+        ),
         ("p" * 81, "p" * 82, ("p'", "pp'")),
         ("x", "y" * 400, ("'x'", "'yyy")),
     ],
@@ -194,7 +253,12 @@ def test_what_tells_two_long_values_apart_is_shown_in_80_characters(there, now, 
 
 def test_a_store_of_another_trial_shows_where_long_settings_differ(tmp_path):
     path, long = tmp_path / "a.zarr", {"plan": "conv 1; " * 60 + "relu\x1b[31m"}
-    call = {"fields": (), "turn_ends": [4], "turns_a_chunk": 1, "frame": xr.Dataset(attrs={"scale": "log counts"})}
+    call = {
+        "fields": (),
+        "turn_ends": [4],
+        "turns_a_chunk": 1,
+        "frame": xr.Dataset(attrs={"scale": "log counts"}),
+    }
     Archive.create(path, identity=long, parts={"versions": "1" * 300}, **call).close()
     with pytest.raises(StoreError) as caught:
         Archive.resume(path, identity={"plan": "conv 1; " * 60 + "gelu"})

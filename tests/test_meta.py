@@ -1,4 +1,6 @@
-"""Random effects against metafor 3.8.1 (R 4.2.2), against the definitions, and at the edges."""
+"""Random effects against metafor 3.8.1 (R 4.2.2), against the definitions, and at the
+edges.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +33,24 @@ def agrees(mine: RandomEffects, theirs: dict[str, Any], rtol: float) -> None:
         got = got[:1] if name.startswith("prediction") else got
         tolerance = 1e-6 if name == "QE_p" else rtol
         np.testing.assert_allclose(
-            np.squeeze(got), value, rtol=tolerance, atol=1e-12 if name == "p" else 1e-9, err_msg=name
+            np.squeeze(got),
+            value,
+            rtol=tolerance,
+            atol=1e-12 if name == "p" else 1e-9,
+            err_msg=name,
         )
 
 
 @pytest.mark.parametrize("which", list(SETS))
 @pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM"])
 @pytest.mark.parametrize("knapp_hartung", [False, True])
-def test_random_effects_are_metafors(which: str, method: Any, knapp_hartung: bool) -> None:
+def test_random_effects_are_metafors(
+    which: str, method: Any, knapp_hartung: bool
+) -> None:
     table = pd.read_csv(HERE / "random_effects" / f"{SETS[which]}.csv")
-    mine = random_effects(table.ace, table.variance, method=method, knapp_hartung=knapp_hartung)
+    mine = random_effects(
+        table.ace, table.variance, method=method, knapp_hartung=knapp_hartung
+    )
     rtol = 1e-9 if method == "DL" else 1e-6
     agrees(mine, UNIVARIATE[which][method + "_knapp_hartung" * knapp_hartung], rtol)
 
@@ -48,46 +58,106 @@ def test_random_effects_are_metafors(which: str, method: Any, knapp_hartung: boo
 @pytest.mark.parametrize("which", list(SETS))
 def test_fixed_effects_are_metafors(which: str) -> None:
     table = pd.read_csv(HERE / "random_effects" / f"{SETS[which]}.csv")
-    agrees(random_effects(table.ace, table.variance, method="FE"), UNIVARIATE[which]["fixed"], 1e-9)
+    agrees(
+        random_effects(table.ace, table.variance, method="FE"),
+        UNIVARIATE[which]["fixed"],
+        1e-9,
+    )
 
 
 @pytest.mark.parametrize("which", list(SETS))
 def test_the_q_profile_is_metafors(which: str) -> None:
     table = pd.read_csv(HERE / "random_effects" / f"{SETS[which]}.csv")
-    mine, theirs = random_effects(table.ace, table.variance), UNIVARIATE[which]["tau2_q_profile"]
-    assert (mine.tau2_lower, mine.tau2_upper) == pytest.approx((theirs["lower"], theirs["upper"]), rel=1e-6, abs=1e-9)
+    mine, theirs = (
+        random_effects(table.ace, table.variance),
+        UNIVARIATE[which]["tau2_q_profile"],
+    )
+    assert (mine.tau2_lower, mine.tau2_upper) == pytest.approx(
+        (theirs["lower"], theirs["upper"]), rel=1e-6, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("knapp_hartung", [False, True])
 def test_meta_regression_is_metafors(knapp_hartung: bool) -> None:
     table = pd.read_csv(HERE / "random_effects" / "input.csv")
-    mine = random_effects(table.ace, table.variance, covariates=table.moderator, knapp_hartung=knapp_hartung)
-    agrees(mine, UNIVARIATE["meta_regression_REML" + "_knapp_hartung" * knapp_hartung], 1e-6)
+    mine = random_effects(
+        table.ace,
+        table.variance,
+        covariates=table.moderator,
+        knapp_hartung=knapp_hartung,
+    )
+    agrees(
+        mine,
+        UNIVARIATE["meta_regression_REML" + "_knapp_hartung" * knapp_hartung],
+        1e-6,
+    )
 
 
 @pytest.mark.parametrize("case", ["REML", "ML", "REML_family"])
 def test_a_full_covariance_is_metafors(case: str) -> None:
     table = pd.read_csv(HERE / "random_effects_multivariate" / "input.csv")
-    V = pd.read_csv(HERE / "random_effects_multivariate" / "input_covariance.csv").to_numpy()
+    V = pd.read_csv(
+        HERE / "random_effects_multivariate" / "input_covariance.csv"
+    ).to_numpy()
     covariates = table.family if case == "REML_family" else None
-    mine = random_effects(table.ace, covariance=V, covariates=covariates, method=case.split("_")[0])  # type: ignore[arg-type]
-    names = {"tau2": "tau2", "beta": "beta", "beta_se": "se", "QE": "Q", "QE_df": "Q_df", "QE_p": "Q_p"}
+    mine = random_effects(
+        table.ace, covariance=V, covariates=covariates, method=case.split("_")[0]
+    )  # type: ignore[arg-type]
+    names = {
+        "tau2": "tau2",
+        "beta": "beta",
+        "beta_se": "se",
+        "QE": "Q",
+        "QE_df": "Q_df",
+        "QE_p": "Q_p",
+    }
     names |= {"blup": "blup", "blup_se": "blup_se"}
     for theirs, ours in names.items():
-        np.testing.assert_allclose(np.squeeze(getattr(mine, ours)), FULL[case][theirs], rtol=1e-6, err_msg=theirs)
-    np.testing.assert_allclose(mine.blup - mine.fitted, FULL[case]["random_effect"], rtol=1e-6)
+        np.testing.assert_allclose(
+            np.squeeze(getattr(mine, ours)),
+            FULL[case][theirs],
+            rtol=1e-6,
+            err_msg=theirs,
+        )
+    np.testing.assert_allclose(
+        mine.blup - mine.fitted, FULL[case]["random_effect"], rtol=1e-6
+    )
 
 
 @pytest.mark.long
-@given(st.integers(0, 10_000), st.sampled_from(["REML", "ML", "DL", "PM", "FE"]), st.booleans())
-def test_a_diagonal_covariance_is_its_variances(seed: int, method: Any, knapp_hartung: bool) -> None:
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(["REML", "ML", "DL", "PM", "FE"]),
+    st.booleans(),
+)
+def test_a_diagonal_covariance_is_its_variances(
+    seed: int, method: Any, knapp_hartung: bool
+) -> None:
     rng = np.random.default_rng(seed)
     v = rng.uniform(0.1, 2, size=9)
     y, x = rng.normal(size=9) * rng.choice([0.1, 1, 10]), rng.normal(size=9)
     one = random_effects(y, v, covariates=x, method=method, knapp_hartung=knapp_hartung)
-    other = random_effects(y, covariance=np.diag(v), covariates=x, method=method, knapp_hartung=knapp_hartung)
-    for name in ("tau2", "tau2_se", "beta", "se", "blup", "blup_se", "prediction_upper", "I2", "tau2_upper"):
-        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-6, atol=1e-8, err_msg=name)
+    other = random_effects(
+        y,
+        covariance=np.diag(v),
+        covariates=x,
+        method=method,
+        knapp_hartung=knapp_hartung,
+    )
+    for name in (
+        "tau2",
+        "tau2_se",
+        "beta",
+        "se",
+        "blup",
+        "blup_se",
+        "prediction_upper",
+        "I2",
+        "tau2_upper",
+    ):
+        np.testing.assert_allclose(
+            getattr(one, name), getattr(other, name), rtol=1e-6, atol=1e-8, err_msg=name
+        )
 
 
 @pytest.mark.long
@@ -110,7 +180,9 @@ def test_no_other_tau2_is_likelier(seed: int) -> None:
 
 @pytest.mark.long
 def test_coverage_of_knapp_hartung_is_nominal() -> None:
-    """1,000 meta-analyses of 10 effects with equal errors, where its t is exact given tau2 > 0."""
+    """1,000 meta-analyses of 10 effects with equal errors, where its t is exact given
+    tau2 > 0.
+    """
     rng = np.random.default_rng(12)
     hits = 0
     for _ in range(1_000):
@@ -140,9 +212,21 @@ def test_equal_effects_have_no_spread() -> None:
         (([1.0, 2.0, 3.0],), {}, "either variance="),
         (([1.0, 2.0], [1.0, 1.0]), {"covariance": np.eye(2)}, "not both"),
         (([1.0, 2.0],), {"covariance": np.ones((2, 2))}, "singular"),
-        (([1.0, 2.0],), {"covariance": np.array([[1.0, 0.5], [0.0, 1.0]])}, "symmetric"),
-        (([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]), {"covariates": [1.0, 1.0, 1.0]}, "constant"),
-        (([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]), {"covariates": [1.0, 1.0]}, "one row for each"),
+        (
+            ([1.0, 2.0],),
+            {"covariance": np.array([[1.0, 0.5], [0.0, 1.0]])},
+            "symmetric",
+        ),
+        (
+            ([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]),
+            {"covariates": [1.0, 1.0, 1.0]},
+            "constant",
+        ),
+        (
+            ([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]),
+            {"covariates": [1.0, 1.0]},
+            "one row for each",
+        ),
         (([1.0, 2.0], [1.0, 1.0]), {"method": "SJ"}, "is not one of"),
         (([1.0, 2.0], [1.0, 1.0]), {"ci_prob": 95}, "between 0 and 1"),
     ],
@@ -154,19 +238,44 @@ def test_bad_input_names_the_cure(arguments: Any, options: Any, words: str) -> N
 
 @pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM", "FE"])
 @pytest.mark.parametrize("knapp_hartung", [False, True])
-def test_effects_below_zero_are_those_above_it_mirrored(method: Any, knapp_hartung: bool) -> None:
+def test_effects_below_zero_are_those_above_it_mirrored(
+    method: Any, knapp_hartung: bool
+) -> None:
     table = pd.read_csv(HERE / "random_effects" / "input.csv")
     sizes = table.ace.abs() + 1.0
     up, down = (
-        random_effects(sign * sizes, table.variance, method=method, knapp_hartung=knapp_hartung) for sign in (1, -1)
+        random_effects(
+            sign * sizes, table.variance, method=method, knapp_hartung=knapp_hartung
+        )
+        for sign in (1, -1)
     )
     assert up.beta[0] > 0
-    for one, other in (("beta", "beta"), ("statistic", "statistic"), ("blup", "blup"), ("fitted", "fitted")):
+    for one, other in (
+        ("beta", "beta"),
+        ("statistic", "statistic"),
+        ("blup", "blup"),
+        ("fitted", "fitted"),
+    ):
         np.testing.assert_allclose(getattr(down, one), -getattr(up, other), rtol=1e-9)
     for name in ("", "prediction_", "blup_"):
-        np.testing.assert_allclose(getattr(down, name + "lower"), -getattr(up, name + "upper"), rtol=1e-9)
-    for name in ("p", "se", "tau2", "tau2_lower", "tau2_upper", "Q", "Q_p", "H2", "I2", "blup_se"):
-        np.testing.assert_allclose(getattr(down, name), getattr(up, name), rtol=1e-7, err_msg=name)
+        np.testing.assert_allclose(
+            getattr(down, name + "lower"), -getattr(up, name + "upper"), rtol=1e-9
+        )
+    for name in (
+        "p",
+        "se",
+        "tau2",
+        "tau2_lower",
+        "tau2_upper",
+        "Q",
+        "Q_p",
+        "H2",
+        "I2",
+        "blup_se",
+    ):
+        np.testing.assert_allclose(
+            getattr(down, name), getattr(up, name), rtol=1e-7, err_msg=name
+        )
 
 
 def test_equal_effects_have_no_heterogeneity() -> None:
@@ -182,14 +291,18 @@ def test_equal_effects_have_no_heterogeneity() -> None:
 def test_every_number_is_that_of_dense_matrices(
     method: Any, correlated: bool, covariates: int, knapp_hartung: bool
 ) -> None:
-    """tau2 by its own equation, then everything from V + tau2 I and the projection P by the textbook."""
+    """tau2 by its own equation, then everything from V + tau2 I and the projection P by
+    the textbook.
+    """
     rng = np.random.default_rng(3)
     k = 9
     root = rng.normal(size=(k, k)) * 0.15 if correlated else np.zeros((k, k))
     V = np.diag(rng.uniform(0.2, 0.9, k)) + root @ root.T
     X = np.column_stack([np.ones(k), rng.normal(size=(k, covariates))])
     y = X.sum(axis=1) + rng.normal(0, 2.5, k)
-    given: dict[str, Any] = {"covariance": V} if correlated else {"variance": np.diagonal(V)}
+    given: dict[str, Any] = (
+        {"covariance": V} if correlated else {"variance": np.diagonal(V)}
+    )
     given["covariates"] = X[:, 1:] if covariates else None
     found = random_effects(y, method=method, knapp_hartung=knapp_hartung, **given)
     p = X.shape[1]
@@ -218,26 +331,38 @@ def test_every_number_is_that_of_dense_matrices(
     np.testing.assert_allclose(found.se, se, rtol=1e-8)
     np.testing.assert_allclose(found.p, 2 * law.sf(np.abs(beta / se)), rtol=1e-7)
     half = law.ppf(0.975)
-    np.testing.assert_allclose([found.lower, found.upper], [beta - half * se, beta + half * se], rtol=1e-7)
+    np.testing.assert_allclose(
+        [found.lower, found.upper], [beta - half * se, beta + half * se], rtol=1e-7
+    )
     trace2, of_fixed = np.trace(P @ P), np.trace(P0 @ P0)
     se2 = {
         "REML": np.sqrt(2 / trace2),
         "ML": np.sqrt(2 / np.trace(W @ W)),
-        "DL": np.sqrt(2 * (k - p) + 4 * tau2 * np.trace(P0) + 2 * tau2**2 * of_fixed) / np.trace(P0),
+        "DL": np.sqrt(2 * (k - p) + 4 * tau2 * np.trace(P0) + 2 * tau2**2 * of_fixed)
+        / np.trace(P0),
         "PM": np.sqrt(2 * k**2 / (k - p)) / np.trace(W),
         "FE": 0.0,
     }[method]
     assert found.tau2_se == pytest.approx(se2, rel=1e-7)
     Q = y @ P0 @ y
-    assert (found.Q, found.Q_df, found.Q_p) == pytest.approx((Q, k - p, stats.chi2.sf(Q, k - p)), rel=1e-8)
+    assert (found.Q, found.Q_df, found.Q_p) == pytest.approx(
+        (Q, k - p, stats.chi2.sf(Q, k - p)), rel=1e-8
+    )
     for end, share in ((found.tau2_lower, 0.025), (found.tau2_upper, 0.975)):
         at, target = y @ projection(end) @ y, stats.chi2.isf(share, k - p)
         assert at == pytest.approx(target, rel=1e-8) if end > 0 else at <= target
     H2 = Q / (k - p) if method == "FE" else tau2 * np.trace(P0) / (k - p) + 1
-    assert pytest.approx((H2, max(0.0, 100 * (1 - 1 / H2))), rel=1e-8) == (found.H2, found.I2)
+    assert pytest.approx((H2, max(0.0, 100 * (1 - 1 / H2))), rel=1e-8) == (
+        found.H2,
+        found.I2,
+    )
     spread = np.sqrt(np.diagonal(X @ cov @ X.T) + tau2)
-    np.testing.assert_allclose(found.prediction_lower, X @ beta - half * spread, rtol=1e-7)
-    np.testing.assert_allclose(found.prediction_upper, X @ beta + half * spread, rtol=1e-7)
+    np.testing.assert_allclose(
+        found.prediction_lower, X @ beta - half * spread, rtol=1e-7
+    )
+    np.testing.assert_allclose(
+        found.prediction_upper, X @ beta + half * spread, rtol=1e-7
+    )
     blup = X @ beta + tau2 * W @ (y - X @ beta)
     D = X - tau2 * W @ X
     blup_se = np.sqrt(np.diagonal(tau2 * W @ V) + np.diagonal(D @ cov @ D.T))
@@ -249,11 +374,22 @@ def test_every_number_is_that_of_dense_matrices(
 
 @pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM"])
 @pytest.mark.parametrize("unit", [1e-20, 1e20])
-def test_another_unit_of_the_effects_changes_the_unit_alone(method: Any, unit: float) -> None:
+def test_another_unit_of_the_effects_changes_the_unit_alone(
+    method: Any, unit: float
+) -> None:
     y, v = np.array([1.0, 3.0, -2.0, 5.0, 0.5]), np.array([0.5, 1.0, 0.7, 0.4, 2.0])
     here, there = (random_effects(y * u, v * u**2, method=method) for u in (1.0, unit))
-    for name, power in (("tau2", 2), ("tau2_se", 2), ("tau2_lower", 2), ("tau2_upper", 2), ("I2", 0), ("Q_p", 0)):
-        assert getattr(there, name) == pytest.approx(getattr(here, name) * unit**power, rel=1e-6)
+    for name, power in (
+        ("tau2", 2),
+        ("tau2_se", 2),
+        ("tau2_lower", 2),
+        ("tau2_upper", 2),
+        ("I2", 0),
+        ("Q_p", 0),
+    ):
+        assert getattr(there, name) == pytest.approx(
+            getattr(here, name) * unit**power, rel=1e-6
+        )
     np.testing.assert_allclose(there.blup_se, here.blup_se * unit, rtol=1e-6)
 
 
@@ -263,7 +399,9 @@ def test_a_heterogeneity_just_above_zero_is_the_variance_of_the_effects_less_tha
 ) -> None:
     y = np.array([-1.0, 1.0, 0.0, 2.0, -2.0])
     y *= np.sqrt((1 + 3e-7) / y.var(ddof=ddof))
-    assert random_effects(y, np.ones(5), method=method).tau2 == pytest.approx(3e-7, rel=1e-6)
+    assert random_effects(y, np.ones(5), method=method).tau2 == pytest.approx(
+        3e-7, rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("method", ["REML", "ML"])
@@ -292,8 +430,16 @@ TWO_MAXIMA = (
     ("ML", [0.0014, 0.0014, 7.4568, 7.4568, 7.4568], [0.3, 0.1, -3.9, -1.2, -9.4]),
     ("ML", [0.0024] * 2 + [8.5314] * 6, [0.0, -0.1, -14.5, 1.3, -5.7, -1.1, 5.6, 6.8]),
     ("ML", [0.0018] * 4 + [12.2632] * 4, [0.1, 0.0, -0.1, -0.1, -3.2, 6.5, -5.9, 18.3]),
-    ("ML", [0.0006] * 5 + [967.9195] * 3, [-3.1, 0.3, -1.6, 2.5, -2.8, 148.6, -58.7, 19.7]),
-    ("ML", [0.0001] * 2 + [855.0076] * 5, [-1.5, -1.2, 55.1, -69.6, -190.5, 44.2, -87.5]),
+    (
+        "ML",
+        [0.0006] * 5 + [967.9195] * 3,
+        [-3.1, 0.3, -1.6, 2.5, -2.8, 148.6, -58.7, 19.7],
+    ),
+    (
+        "ML",
+        [0.0001] * 2 + [855.0076] * 5,
+        [-1.5, -1.2, 55.1, -69.6, -190.5, 44.2, -87.5],
+    ),
     ("ML", [0.002] * 2 + [581.7013] * 5, [0.0, -0.1, -87.5, 40.1, 37.5, -151.5, -84.2]),
     ("ML", [0.0409] * 2 + [11.2283] * 2, [-3.2, -2.2, 10.7, -6.9]),
     ("REML", [0.0042] * 4 + [1.6409], [-0.1, 0.0, 0.1, 0.0, -4.9]),
@@ -309,17 +455,24 @@ def test_the_higher_of_two_maxima_between_precise_and_vague_effects_is_taken(
     left = y - ((w * y).sum(axis=1) / w.sum(axis=1))[:, None]
     likelihood = (np.log(w).sum(axis=1) - (w * left**2).sum(axis=1)) / 2
     likelihood -= np.log(w.sum(axis=1)) / 2 if method == "REML" else 0
-    maxima = 1 + np.flatnonzero((likelihood[1:-1] > likelihood[:-2]) & (likelihood[1:-1] >= likelihood[2:]))
+    maxima = 1 + np.flatnonzero(
+        (likelihood[1:-1] > likelihood[:-2]) & (likelihood[1:-1] >= likelihood[2:])
+    )
     assert len(maxima) == 2
     best = tau2[maxima[likelihood[maxima].argmax()]]
-    assert random_effects(y, variance, method=method).tau2 == pytest.approx(best, rel=2e-3)
+    assert random_effects(y, variance, method=method).tau2 == pytest.approx(
+        best, rel=2e-3
+    )
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1e9])
 def test_another_unit_of_a_covariate_changes_its_slope_alone(unit: float) -> None:
     rng = np.random.default_rng(0)
     x, y, v = rng.normal(5, 1, 12), rng.normal(size=12), rng.uniform(0.1, 1, 12)
-    here, there = random_effects(y, v, covariates=x), random_effects(y, v, covariates=unit * x)
+    here, there = (
+        random_effects(y, v, covariates=x),
+        random_effects(y, v, covariates=unit * x),
+    )
     np.testing.assert_allclose(there.beta * [1, unit], here.beta, rtol=1e-6)
     np.testing.assert_allclose(there.fitted, here.fitted, rtol=1e-6)
     assert there.tau2 == pytest.approx(here.tau2, rel=1e-6)

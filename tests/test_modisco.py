@@ -22,7 +22,9 @@ def planted(pairs, n, *, seed=1, length=200):
     tokens = generator.integers(0, 4, (n, length)).astype(np.uint8)
     for row, letters in enumerate(tokens):
         start, flip = generator.integers(70, 100), generator.random() < 0.5
-        for word, distance in zip(pairs[row % len(pairs)], (0, 21 if row % 2 else 50), strict=True):
+        for word, distance in zip(
+            pairs[row % len(pairs)], (0, 21 if row % 2 else 50), strict=True
+        ):
             coded = encode([reverse_complement_word(word) if flip else word])[0]
             letters[start + distance : start + distance + len(coded)] = coded
     return tokens
@@ -35,18 +37,34 @@ def spelled(word):
 @pytest.mark.long
 def test_the_six_words_of_gata1_like_are_patterns_merged_by_reverse_complement():
     gata1, ebox, ap1, ets, hnf4, repressor = WORDS
-    pairs = [(ap1, repressor), (gata1, ebox), (ets, repressor), (ebox, gata1), (hnf4, repressor), (gata1, ebox)]
+    pairs = [
+        (ap1, repressor),
+        (gata1, ebox),
+        (ets, repressor),
+        (ebox, gata1),
+        (hnf4, repressor),
+        (gata1, ebox),
+    ]
     oracle = cg.zoo.oracle("gata1_like")
-    found = cg.propose(sequences=planted(pairs, 600), predictor=oracle, method="modisco", rng=0)
+    found = cg.propose(
+        sequences=planted(pairs, 600), predictor=oracle, method="modisco", rng=0
+    )
     assert found.attrs["both_strands"]
     assert "threshold" not in found
     words = [spelled(word) for word in found["consensus"].values.tolist()]
     for word in WORDS:
-        assert words.count(spelled(word)) == 1, word  # TGACTCA and TGAGTCA, reverse complements of each other, are one
+        # TGACTCA and TGAGTCA, reverse complements of each other, are one
+        assert words.count(spelled(word)) == 1, word
     assert (found["n_units"] == found["proposed"].sum("unit")).all()
     assert np.allclose(found["motif"].sum("base").isel(motif_position=slice(0, 4)), 1)
-    strongest = {spelled(w): s for w, s in zip(found["consensus"].values, found["strength"].values, strict=True)}
-    assert strongest[spelled(hnf4)][1] > 1 > strongest[spelled(hnf4)][0]  # HNF4 acts in HepG2 alone
+    strongest = {
+        spelled(w): s
+        for w, s in zip(
+            found["consensus"].values, found["strength"].values, strict=True
+        )
+    }
+    # HNF4 acts in HepG2 alone
+    assert strongest[spelled(hnf4)][1] > 1 > strongest[spelled(hnf4)][0]
     assert strongest[spelled(repressor)][1] < 0
 
 
@@ -54,22 +72,37 @@ def test_the_six_words_of_gata1_like_are_patterns_merged_by_reverse_complement()
 def test_instances_on_either_strand_are_one_group_or_two(both):
     rows = np.random.default_rng(0).integers(0, 4, (4, 60)).astype(np.uint8)
     scores = np.zeros((4, 60, 1))
-    places = [(0, 20, False), (1, 5, True), (2, 30, False), (3, 9, True)]  # row, first base of the word, strand
+    # row, first base of the word, strand
+    places = [(0, 20, False), (1, 5, True), (2, 30, False), (3, 9, True)]
     for row, at, flip in places:
-        rows[row, at : at + 7] = encode([reverse_complement_word("AGATAAG") if flip else "AGATAAG"])[0]
+        rows[row, at : at + 7] = encode(
+            [reverse_complement_word("AGATAAG") if flip else "AGATAAG"]
+        )[0]
         scores[row, at : at + 7, 0] = 1.0 + row
     # the pattern is 12 positions, in which the word is at 3 (at 2 from the other side)
     seqlets = [
-        SimpleNamespace(example_idx=row, start=at - (2 if flip else 3), end=at + (10 if flip else 9), is_revcomp=flip)
+        SimpleNamespace(
+            example_idx=row,
+            start=at - (2 if flip else 3),
+            end=at + (10 if flip else 9),
+            is_revcomp=flip,
+        )
         for row, at, flip in places
     ]
     contributions = np.zeros((12, 4))
     contributions[3:10, 0] = 1.0
     pattern = SimpleNamespace(seqlets=seqlets, contrib_scores=contributions)
     found = _groups_of(pattern, rows, scores, 0, both_strands=both)
-    words = [decode(group.consensus[of.flank : of.flank + of.width])[0] for of, group in found]
+    words = [
+        decode(group.consensus[of.flank : of.flank + of.width])[0]
+        for of, group in found
+    ]
     assert words == (["AGATAAG"] if both else ["AGATAAG", "CTTATCT"])
-    windows = {(int(u), int(s)) for of, _ in found for u, s in zip(of.unit, of.start, strict=True)}
+    windows = {
+        (int(u), int(s))
+        for of, _ in found
+        for u, s in zip(of.unit, of.start, strict=True)
+    }
     assert windows == {(row, at) for row, at, _ in places}
     assert all((of.total == 7 * (1 + of.unit)).all() for of, _ in found)
 
@@ -84,19 +117,36 @@ def test_where_modisco_stops_another_method_goes_on(monkeypatch):
     word = "CAAAGTCCA"
     one = cg.zoo.Oracle(cg.zoo.Word(word, 2.0, "both"))
     rows = planted([(word, "AAAAAA")], 40)
-    with pytest.raises(AttributionError, match=r"max\(\) arg.*give more sequences, or use method='seqlets'"):
+    with pytest.raises(
+        AttributionError,
+        match=r"max\(\) arg.*give more sequences, or use method='seqlets'",
+    ):
         cg.propose(sequences=rows, predictor=one, method="modisco", rng=0)
-    assert word in cg.propose(sequences=rows, predictor=one, method="seqlets", rng=0)["consensus"].values
+    assert (
+        word
+        in cg.propose(sequences=rows, predictor=one, method="seqlets", rng=0)[
+            "consensus"
+        ].values
+    )
 
 
 def test_a_map_of_zeros_and_short_sequences():
-    nothing = cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=["a"], scale="none")
+    nothing = cg.FunctionPredictor(
+        lambda x: np.zeros(len(x)), tasks=["a"], scale="none"
+    )
     rows = planted([("AAAAAA", "AAAAAA")], 20)
-    assert cg.propose(sequences=rows, predictor=nothing, method="modisco", rng=0).sizes["pattern"] == 0
+    assert (
+        cg.propose(sequences=rows, predictor=nothing, method="modisco", rng=0).sizes[
+            "pattern"
+        ]
+        == 0
+    )
     with pytest.raises(AttributionError, match="50 positions, and sequences 41"):
         cg.propose(sequences=rows[:, :41], predictor=nothing, method="modisco", rng=0)
     with pytest.raises(AttributionError, match="leave null_share= out"):
-        cg.propose(sequences=rows, predictor=nothing, method="modisco", null_share=0.1, rng=0)
+        cg.propose(
+            sequences=rows, predictor=nothing, method="modisco", null_share=0.1, rng=0
+        )
     maps = cg.attribute(rows, nothing, method="shapley", rng=0)
     with pytest.raises(AttributionError, match="the observed one alone"):
         cg.propose(maps, predictor=nothing, method="modisco", rng=0)
@@ -111,7 +161,9 @@ def test_a_file_that_modisco_lite_wrote_is_read(tmp_path):
     scores = cg.attribute(rows, cg.zoo.oracle("gata1_like"))["score"].isel(task=0)
     scores = scores.transpose("unit", "position", "base").to_numpy()
     hypothetical = (scores - scores.mean(axis=2, keepdims=True)).astype(np.float32)
-    positive, negative = TFMoDISco(np.eye(4, dtype=np.float32)[rows], hypothetical, n_leiden_runs=2)
+    positive, negative = TFMoDISco(
+        np.eye(4, dtype=np.float32)[rows], hypothetical, n_leiden_runs=2
+    )
     save_hdf5(tmp_path / "modisco_results.h5", positive, negative, window_size=20)
     found = cg.read_patterns(tmp_path / "modisco_results.h5")
     words = {name: spelled(motif.consensus) for name, motif in found.items()}

@@ -1,4 +1,6 @@
-"""Motifs by JASPAR name, identifier, word, file and table; ladders of a motif's words."""
+"""Motifs by JASPAR name, identifier, word, file and table; ladders of a motif's
+words.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,16 @@ from causalgia.sequences.motif_scores import step_scores
 
 RELEASE = "JASPAR2024"
 JASPAR = (
-    ">MA0001.1 ONE\nA [ 4 0 ]\nC [ 0 1 ]\nG [ 0 3 ]\nT [ 0 0 ]\n>MA0002.1 TWO\nA [ 4 ]\nC [ 0 ]\nG [ 0 ]\nT [ 0 ]\n"
+    ">MA0001.1 ONE\n"
+    "A [ 4 0 ]\n"
+    "C [ 0 1 ]\n"
+    "G [ 0 3 ]\n"
+    "T [ 0 0 ]\n"
+    ">MA0002.1 TWO\n"
+    "A [ 4 ]\n"
+    "C [ 0 ]\n"
+    "G [ 0 ]\n"
+    "T [ 0 ]\n"
 )
 
 
@@ -24,18 +35,30 @@ def refused(message: str):
     return pytest.raises(SequenceError, match=re.escape(message))
 
 
-# --- JASPAR ------------------------------------------------------------------------------------------------------
+# --- JASPAR ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("what", "identifier", "consensus"),
     [
-        ("GATA1", "MA0035.5", "CTAATCT"),  # not the plants' GATA1, which pyjaspar gives first
+        (
+            "GATA1",
+            "MA0035.5",
+            "CTAATCT",
+        ),  # not the plants' GATA1, which pyjaspar gives first
         ("gata1", "MA0035.5", "CTAATCT"),
         ("MA0035", "MA0035.5", "CTAATCT"),
         ("ma0035.3", "MA0035.3", "TTCTTATCTGT"),
-        ("MA2388.1", "MA2388.1", "AGATCTGAAT"),  # plants: an identifier is taken whatever its taxon
-        ("CTCF", "MA0139.2", None),  # three profiles: the lowest accession, its newest version
+        (
+            "MA2388.1",
+            "MA2388.1",
+            "AGATCTGAAT",
+        ),  # plants: an identifier is taken whatever its taxon
+        (
+            "CTCF",
+            "MA0139.2",
+            None,
+        ),  # three profiles: the lowest accession, its newest version
         ("SRY", "MA0084.2", None),  # an IUPAC word too: the database comes first
         ("FOS::JUN", "MA0099.4", None),
     ],
@@ -49,7 +72,9 @@ def test_a_name_or_identifier_gives_the_stated_matrix(what, identifier, consensu
 def test_the_probabilities_are_the_counts_of_the_database():
     table = np.array(motif("MA0035.5", release=RELEASE).probabilities)
     assert table.shape == (7, 4)
-    np.testing.assert_allclose(table[0], np.array([3953, 62419, 2712, 2744]) / 71828, rtol=1e-12)
+    np.testing.assert_allclose(
+        table[0], np.array([3953, 62419, 2712, 2744]) / 71828, rtol=1e-12
+    )
 
 
 def test_the_newest_release_is_the_default_and_others_can_be_asked_for():
@@ -62,7 +87,10 @@ def test_the_newest_release_is_the_default_and_others_can_be_asked_for():
 def test_taxa():
     assert motif("GATA1", taxon="plants", release="JASPAR2026").identifier == "MA2388.1"
     assert motif("TP53", taxon=None, release=RELEASE).identifier == "MA0106.3"
-    with refused("'GATA1' names factors of several taxa: MA0035.5 (vertebrates), MA2388.1 (plants)"):
+    with refused(
+        "'GATA1' names factors of several taxa: MA0035.5 (vertebrates), MA2388.1 "
+        "(plants)"
+    ):
         motif("GATA1", taxon=None, release="JASPAR2026")
     with refused("taxon='mammals'; JASPAR2024 has"):
         motif("GATA1", taxon="mammals", release=RELEASE)
@@ -75,9 +103,14 @@ def test_unknown_names_suggest_near_ones():
         motif("Trl", release=RELEASE)
     with refused("it names MA0205.3 (insects): give an identifier, or taxon="):
         motif("Trl", release=RELEASE)
-    with refused("it names MA1014.1 (plants): give an identifier, or taxon=; did you mean 'GATA1' (MA0035.5"):
+    with refused(
+        "it names MA1014.1 (plants): give an identifier, or taxon=; did you mean "
+        "'GATA1' (MA0035.5"
+    ):
         motif("GATA11", release="JASPAR2026")
-    with refused("did you mean 'HNF4A' (MA0114.5, vertebrates) or 'HNF4G'"):  # names with it in them come first
+    with refused(
+        "did you mean 'HNF4A' (MA0114.5, vertebrates) or 'HNF4G'"
+    ):  # names with it in them come first
         motif("HNF4", release=RELEASE)
     with refused("a gene symbol: POU5F1, not Oct4"):
         motif("Oct4", release=RELEASE)
@@ -89,31 +122,46 @@ def test_unknown_names_suggest_near_ones():
 
 
 def test_every_vertebrate_name_is_found_and_is_a_motif():
-    core = [x for x in profiles(RELEASE) if (x.collection, x.taxon) == ("CORE", "vertebrates")]
+    core = [
+        x
+        for x in profiles(RELEASE)
+        if (x.collection, x.taxon) == ("CORE", "vertebrates")
+    ]
     newest = {x.base: x for x in core}
     lowest: dict[str, str] = {}
     for base, profile in sorted(newest.items()):
         lowest.setdefault(profile.name.casefold(), base)
     assert len(lowest) > 700
     for name in sorted(lowest)[::40]:
-        assert motif(name, release=RELEASE).identifier == newest[lowest[name]].identifier
+        assert (
+            motif(name, release=RELEASE).identifier == newest[lowest[name]].identifier
+        )
 
 
-# --- words -------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------
 
 
 def test_other_strings_of_iupac_letters_are_words():
-    for word in ("TATAAA", "UGCAUG", "WGATAR", "agataag", "AG"):  # AG: a plants' factor, but four plain bases
+    for word in (
+        "TATAAA",
+        "UGCAUG",
+        "WGATAR",
+        "agataag",
+        "AG",
+    ):  # AG: a plants' factor, but four plain bases
         assert motif(word, release=RELEASE) == Motif.from_word(word)
 
 
 def test_a_word_that_is_a_factor_elsewhere_is_refused():
-    with refused("'CAD' is a word of IUPAC letters and, outside vertebrates, a name: MA0216.2 (insects)"):
+    with refused(
+        "'CAD' is a word of IUPAC letters and, outside vertebrates, a name: MA0216.2 "
+        "(insects)"
+    ):
         motif("CAD", release="JASPAR2022")
     assert motif("cad", taxon="insects", release="JASPAR2022").identifier == "MA0216.2"
 
 
-# --- files -------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -124,7 +172,11 @@ def two(tmp_path: Path) -> Path:
 
 
 def test_a_file_of_several_motifs_needs_a_name(two):
-    assert motif(two, name="TWO").consensus == motif(str(two), name="MA0002.1").consensus == "A"
+    assert (
+        motif(two, name="TWO").consensus
+        == motif(str(two), name="MA0002.1").consensus
+        == "A"
+    )
     with refused("has 2 motifs; choose one with name=: 'ONE', 'TWO'"):
         motif(two)
     with refused("has 0 motifs called 'THREE'; choose one with name=: 'ONE', 'TWO'"):
@@ -142,13 +194,15 @@ def test_paths_by_suffix_slash_or_existence(tmp_path, two, monkeypatch):
             motif(missing)
 
 
-# --- tables ------------------------------------------------------------------------------------------------------
+# --- tables ---------------------------------------------------------------------------
 
 
 def test_tables_of_counts_and_of_probabilities():
     counts = [[3, 0, 1, 0], [0, 0, 0, 8]]
     assert motif(counts).probabilities == ((0.75, 0, 0.25, 0), (0, 0, 0, 1))
-    assert motif(np.array(counts) / [[4], [8]], name="mine") == Motif.from_counts("mine", counts)
+    assert motif(np.array(counts) / [[4], [8]], name="mine") == Motif.from_counts(
+        "mine", counts
+    )
     assert motif(counts).name == "PFM AT"
     assert motif([[1, 0, 0, 0]]).consensus == "A"
     assert motif(Motif.from_word("A")) == Motif.from_word("A")
@@ -158,14 +212,20 @@ def test_tables_of_counts_and_of_probabilities():
     ("table", "message"),
     [
         (np.ones((4, 7)), "transpose it"),
-        ([[5, 1, 1, 1], [3, 1, 1, 1], [1, 5, 4, 1], [1, 3, 4, 7]], "transpose it"),  # every column sums to 10
+        (
+            [[5, 1, 1, 1], [3, 1, 1, 1], [1, 5, 4, 1], [1, 3, 4, 7]],
+            "transpose it",
+        ),  # every column sums to 10
         ([[1, 2, 3]], "give one row for each position"),
         (3, "a motif cannot be made of this: 3 is no table; give a JASPAR name"),
         ([[0.2, 0.2, 0.2, 0.2]], "are not four probabilities that sum to 1"),
         ([[1, -1, 1, 1]], "Motif.from_pwm() takes log-odds"),
         ([[1, np.nan, 1, 1]], "Motif.from_pwm() takes log-odds"),
         ([[0, 0, 0, 0]], "each position has some"),
-        ({"A": [1]}, "neither its rows nor its columns are: rows A, columns without labels"),
+        (
+            {"A": [1]},
+            "neither its rows nor its columns are: rows A, columns without labels",
+        ),
         ({"A": [1], "C": [1, 2], "G": [1], "T": [1]}, "a motif cannot be made of dict"),
         ({}, "neither its rows nor its columns are"),
         (None, "a motif cannot be made of this: None is no table; give a JASPAR name"),
@@ -182,7 +242,9 @@ def test_labels_say_which_base_is_which():
 
     counts = np.array([[3, 0, 1, 0], [0, 0, 0, 8], [1, 2, 3, 4]])
     frame, turned = pd.DataFrame(counts, columns=list("ACGT")), list("TGCA")
-    array = xr.DataArray(counts, dims=("position", "base"), coords={"base": list("ACGT")})
+    array = xr.DataArray(
+        counts, dims=("position", "base"), coords={"base": list("ACGT")}
+    )
     labeled = [
         frame,
         frame[turned],
@@ -195,7 +257,10 @@ def test_labels_say_which_base_is_which():
         array.drop_vars("base"),
     ]
     assert {motif(table) for table in labeled} == {motif(counts)}
-    square = pd.DataFrame([[9, 0, 0, 2], [1, 0, 5, 1], [0, 7, 0, 0], [0, 0, 0, 1]], index=turned)  # T in the first row
+    # T in the first row
+    square = pd.DataFrame(
+        [[9, 0, 0, 2], [1, 0, 5, 1], [0, 7, 0, 0], [0, 0, 0, 1]], index=turned
+    )
     assert motif(square).consensus == "TCGT"
 
 
@@ -206,7 +271,9 @@ def test_labels_that_do_not_say_it_are_refused():
     for labels in ({}, {"columns": list("ACGN")}, {"columns": list("AACG")}):
         with refused("neither its rows nor its columns are: rows 0, 1, 2, 3, columns"):
             motif(pd.DataFrame(counts, **labels))
-    with refused("both its rows and its columns are: rows A, C, G, T, columns T, G, C, A"):
+    with refused(
+        "both its rows and its columns are: rows A, C, G, T, columns T, G, C, A"
+    ):
         motif(pd.DataFrame(counts, index=list("ACGT"), columns=list("TGCA")))
 
 
@@ -216,12 +283,15 @@ def test_a_name_without_a_use_is_refused():
             motif(what, name="x")
 
 
-# --- ladders -----------------------------------------------------------------------------------------------------
+# --- ladders --------------------------------------------------------------------------
 
 
 def every_word(motif: Motif) -> dict[str, int]:
     steps = step_scores(motif)
-    return {"".join(w): sum(steps[i]["ACGT".index(x)] for i, x in enumerate(w)) for w in words(len(motif))}
+    return {
+        "".join(w): sum(steps[i]["ACGT".index(x)] for i, x in enumerate(w))
+        for w in words(len(motif))
+    }
 
 
 def words(width: int):
@@ -233,7 +303,9 @@ def gata1() -> Motif:
     return motif("GATA1", release=RELEASE)
 
 
-@pytest.mark.parametrize(("n_steps", "weakest"), [(2, 0.0), (5, 0.0), (8, -6.0), (9, -20.0)])
+@pytest.mark.parametrize(
+    ("n_steps", "weakest"), [(2, 0.0), (5, 0.0), (8, -6.0), (9, -20.0)]
+)
 def test_a_ladder_is_even_distinct_and_ends_with_the_consensus(gata1, n_steps, weakest):
     ladder = strength_ladder(gata1, n_steps, weakest=weakest)
     spelled, scores = zip(*ladder, strict=True)
@@ -245,7 +317,9 @@ def test_a_ladder_is_even_distinct_and_ends_with_the_consensus(gata1, n_steps, w
     assert np.all(np.diff(scores) > 0)
     assert np.abs(scores - np.linspace(weakest, top, n_steps)).max() < step / 2
     table = every_word(gata1)
-    assert [table[word] for word in spelled] == [round(1000 * score) for score in scores]
+    assert [table[word] for word in spelled] == [
+        round(1000 * score) for score in scores
+    ]
 
 
 def test_a_rung_has_the_fewest_differences_near_its_aim_else_it_is_the_nearest(gata1):
@@ -256,14 +330,22 @@ def test_a_rung_has_the_fewest_differences_near_its_aim_else_it_is_the_nearest(g
         near = 0.05 * top / (n_steps - 1)
         for aim, (word, _) in zip(aims, strength_ladder(gata1, n_steps), strict=True):
             differences = {
-                w: sum(map(str.__ne__, w, gata1.consensus)) for w, s in table.items() if abs(s - aim) <= near
+                w: sum(map(str.__ne__, w, gata1.consensus))
+                for w, s in table.items()
+                if abs(s - aim) <= near
             }
             if differences:
                 assert differences[word] == min(differences.values())
-                ties = [abs(table[w] - aim) for w, d in differences.items() if d == differences[word]]
+                ties = [
+                    abs(table[w] - aim)
+                    for w, d in differences.items()
+                    if d == differences[word]
+                ]
                 assert abs(table[word] - aim) == min(ties)
             else:
-                assert abs(table[word] - aim) == min(abs(s - aim) for s in table.values())
+                assert abs(table[word] - aim) == min(
+                    abs(s - aim) for s in table.values()
+                )
 
 
 def test_ladders_that_cannot_be_are_refused(gata1):
@@ -281,6 +363,11 @@ def test_ladders_that_cannot_be_are_refused(gata1):
 
 
 def test_a_ladder_of_the_other_strand_is_the_ladder_reversed_in_score(gata1):
-    plus, minus = strength_ladder(gata1, 6), strength_ladder(gata1.reverse_complement(), 6)
+    plus, minus = (
+        strength_ladder(gata1, 6),
+        strength_ladder(gata1.reverse_complement(), 6),
+    )
     assert [score for _, score in plus] == [score for _, score in minus]
-    assert plus[-1][0] == "".join("TGCA"["ACGT".index(x)] for x in reversed(minus[-1][0]))
+    assert plus[-1][0] == "".join(
+        "TGCA"["ACGT".index(x)] for x in reversed(minus[-1][0])
+    )

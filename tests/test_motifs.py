@@ -21,7 +21,9 @@ from causalgia.sequences import Motif, decode, read_motifs, reverse_complement
 from causalgia.sequences.alphabet import IUPAC, reverse_complement_word
 
 WEIGHTS = st.lists(st.integers(0, 1_000), min_size=4, max_size=4).filter(any)
-MOTIFS = st.lists(WEIGHTS, min_size=1, max_size=8).map(lambda counts: Motif.from_counts("m", counts))
+MOTIFS = st.lists(WEIGHTS, min_size=1, max_size=8).map(
+    lambda counts: Motif.from_counts("m", counts)
+)
 WORDS = st.text("ACGTRYSWKMBDHVN", min_size=1, max_size=12)
 TOY = Motif("toy", ((0.5, 0.25, 0.125, 0.125), (0.0, 0.0, 1.0, 0.0)), "MA0000.1")
 
@@ -34,7 +36,7 @@ def words(n: int, w: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 2**64, size=(n, w), dtype=np.uint64)
 
 
-# --- the value ---------------------------------------------------------------------------------------------------
+# --- the value ------------------------------------------------------------------------
 
 
 @given(MOTIFS)
@@ -65,8 +67,13 @@ def test_reverse_complement_twice_is_nothing(motif):
 def test_the_motif_of_a_word(word):
     motif = Motif.from_word(word)
     assert motif.name == word
-    assert motif.reverse_complement().probabilities == Motif.from_word(reverse_complement_word(word)).probabilities
-    assert motif.information == pytest.approx([2 - math.log2(len(IUPAC[letter])) for letter in word])
+    assert (
+        motif.reverse_complement().probabilities
+        == Motif.from_word(reverse_complement_word(word)).probabilities
+    )
+    assert motif.information == pytest.approx(
+        [2 - math.log2(len(IUPAC[letter])) for letter in word]
+    )
 
 
 def test_consensus_breaks_ties_in_the_order_acgt():
@@ -83,14 +90,18 @@ def test_information_is_two_bits_less_the_entropy(motif):
 def test_from_pwm_undoes_log_odds(motif, background):
     scores = motif.log_odds(background, pseudocount=0.1)
     found = np.array(Motif.from_pwm("m", scores, background=background).probabilities)
-    assert found == pytest.approx((np.array(motif.probabilities) + 0.1 * np.array(background)) / 1.1, abs=1e-12)
-    assert Motif.from_pwm("m", scores * math.log(2), background=background, base=math.e).probabilities == pytest.approx(
-        [pytest.approx(row) for row in found.tolist()]
+    assert found == pytest.approx(
+        (np.array(motif.probabilities) + 0.1 * np.array(background)) / 1.1, abs=1e-12
     )
+    assert Motif.from_pwm(
+        "m", scores * math.log(2), background=background, base=math.e
+    ).probabilities == pytest.approx([pytest.approx(row) for row in found.tolist()])
 
 
 def test_counts_with_a_pseudocount():
-    assert Motif.from_counts("m", [[3, 0, 1, 0], [0, 0, 0, 0]], pseudocount=1).probabilities == (
+    assert Motif.from_counts(
+        "m", [[3, 0, 1, 0], [0, 0, 0, 0]], pseudocount=1
+    ).probabilities == (
         (0.5, 0.125, 0.25, 0.125),
         (0.25, 0.25, 0.25, 0.25),
     )
@@ -106,8 +117,15 @@ def test_rounded_rows_are_divided_by_their_sum():
     [
         ((), "motif 'm': probabilities of shape (0,)"),
         (((0.5, 0.5),), "shape (1, 2)"),
-        (np.full((4, 7), 0.25), "shape (4, 7); a motif has one row of A, C, G, T for each position: transpose it"),
-        (((0.5, 0.5, 0, 0), (1, 2, 3, 4)), "motif 'm': position 1: 1 2 3 4 are not four probabilities that sum to 1"),
+        (
+            np.full((4, 7), 0.25),
+            "shape (4, 7); a motif has one row of A, C, G, T for each position: "
+            "transpose it",
+        ),
+        (
+            ((0.5, 0.5, 0, 0), (1, 2, 3, 4)),
+            "motif 'm': position 1: 1 2 3 4 are not four probabilities that sum to 1",
+        ),
         (((1.5, -0.5, 0, 0),), "position 0: 1.5 -0.5 0 0 are not"),
         (((0.5, 0.5, 0, math.nan),), "position 0: 0.5 0.5 0 nan are not"),
         (((0.5, 0.5, math.inf, -math.inf),), "are not four probabilities"),
@@ -126,27 +144,52 @@ def test_probabilities_are_checked(rows, message):
     [
         (
             lambda: Motif(" ", TOY.probabilities),
-            "a motif's name is a string that is not blank and has only printable characters, not ' '",
+            "a motif's name is a string that is not blank and has only printable "
+            "characters, not ' '",
         ),
         (lambda: Motif(3, TOY.probabilities), "not 3"),
-        (lambda: Motif("GATA\n1", TOY.probabilities), "has only printable characters, not 'GATA\\n1'"),
-        (lambda: Motif.from_counts("m", [[1, -1, 0, 0]]), "motif 'm': counts are finite and not negative"),
+        (
+            lambda: Motif("GATA\n1", TOY.probabilities),
+            "has only printable characters, not 'GATA\\n1'",
+        ),
+        (
+            lambda: Motif.from_counts("m", [[1, -1, 0, 0]]),
+            "motif 'm': counts are finite and not negative",
+        ),
         (lambda: Motif.from_counts("m", [[1, math.nan, 0, 0]]), "counts are finite"),
         (lambda: Motif.from_counts("m", [[0, 0, 0, 0]]), "each position has some"),
-        (lambda: Motif.from_counts("m", [[1, 1, 1, 1]], pseudocount=-0.5), "counts are finite"),
-        (lambda: Motif.from_pwm("m", [[1, 1, 1, 1]]), "position 0: 0.5 0.5 0.5 0.5 are not"),
+        (
+            lambda: Motif.from_counts("m", [[1, 1, 1, 1]], pseudocount=-0.5),
+            "counts are finite",
+        ),
+        (
+            lambda: Motif.from_pwm("m", [[1, 1, 1, 1]]),
+            "position 0: 0.5 0.5 0.5 0.5 are not",
+        ),
         (lambda: Motif.from_pwm("m", [[0, 0, 0, 0]], base=1), "base=1"),
-        (lambda: Motif.from_pwm("m", [[0, 0, 0, 0]], background=(1, 0, 0, 0)), "gives a base probability 0"),
+        (
+            lambda: Motif.from_pwm("m", [[0, 0, 0, 0]], background=(1, 0, 0, 0)),
+            "gives a base probability 0",
+        ),
         (lambda: Motif.from_word("GAXA"), "letter 'X' at position 2"),
         (
             lambda: Motif.from_dict({"name": "m"}),
             "has the keys name, probabilities and perhaps identifier, not ['name']",
         ),
         (lambda: Motif.from_dict({**TOY.to_dict(), "weight": 1}), "'weight'"),
-        (TOY.log_odds, "motif 'toy': a base has probability 0 at position 1; give pseudocount="),
+        (
+            TOY.log_odds,
+            "motif 'toy': a base has probability 0 at position 1; give pseudocount=",
+        ),
         (lambda: TOY.log_odds(pseudocount=-1), "pseudocount=-1"),
-        (lambda: TOY.log_odds((0.5, 0.5, 0.5, 0.5), pseudocount=1), "background: 0.5 0.5 0.5 0.5 are not"),
-        (lambda: TOY.instances(words(3, 5)), "takes words of shape (n, 2) uint64, not (3, 5) uint64"),
+        (
+            lambda: TOY.log_odds((0.5, 0.5, 0.5, 0.5), pseudocount=1),
+            "background: 0.5 0.5 0.5 0.5 are not",
+        ),
+        (
+            lambda: TOY.instances(words(3, 5)),
+            "takes words of shape (n, 2) uint64, not (3, 5) uint64",
+        ),
         (lambda: TOY.instances(np.zeros((3, 2))), "not (3, 2) float64"),
     ],
 )
@@ -155,11 +198,13 @@ def test_motifs_refuse(make, message):
         make()
 
 
-# --- instances ---------------------------------------------------------------------------------------------------
+# --- instances ------------------------------------------------------------------------
 
 
 def test_instances_follow_the_probabilities():
-    motif = Motif.from_counts("m", [[1, 2, 3, 4], [0, 1, 0, 1], [7, 0, 0, 0], [1, 0, 2, 0]])
+    motif = Motif.from_counts(
+        "m", [[1, 2, 3, 4], [0, 1, 0, 1], [7, 0, 0, 0], [1, 0, 2, 0]]
+    )
     drawn = motif.instances(words(100_000, 4))
     assert drawn.dtype == np.uint8
     for column, row in zip(drawn.T, np.array(motif.probabilities), strict=True):
@@ -181,24 +226,36 @@ def test_the_first_and_the_last_word_draw_a_base_that_can_be(motif):
 @given(st.integers(0, 2**64 - 1), WEIGHTS)
 def test_a_word_draws_the_base_whose_stretch_of_the_cdf_it_falls_in(word, weights):
     total, tokens = sum(weights), np.repeat(np.arange(4), weights)
-    drawn = int(Motif.from_counts("m", [weights]).instances(np.array([[word]], dtype=np.uint64))[0, 0])
-    around = {int(tokens[min(max(total * (word + shift) >> 64, 0), total - 1)]) for shift in (-(2**13), 0, 2**13)}
+    drawn = int(
+        Motif.from_counts("m", [weights]).instances(
+            np.array([[word]], dtype=np.uint64)
+        )[0, 0]
+    )
+    around = {
+        int(tokens[min(max(total * (word + shift) >> 64, 0), total - 1)])
+        for shift in (-(2**13), 0, 2**13)
+    }
     assert drawn in around
 
 
 def test_instances_of_a_word_are_the_word():
-    assert set(decode(Motif.from_word("AGATAAG").instances(words(50, 7)))) == {"AGATAAG"}
+    assert set(decode(Motif.from_word("AGATAAG").instances(words(50, 7)))) == {
+        "AGATAAG"
+    }
 
 
 def test_instances_of_the_other_strand_are_reverse_complements_in_law():
     motif = Motif.from_counts("m", [[1, 2, 3, 4], [4, 0, 1, 3]])
     there = motif.reverse_complement().instances(words(50_000, 2, seed=1))
-    pairs = [np.bincount(x[:, 0] * 4 + x[:, 1], minlength=16) for x in (reverse_complement(there),)]
+    pairs = [
+        np.bincount(x[:, 0] * 4 + x[:, 1], minlength=16)
+        for x in (reverse_complement(there),)
+    ]
     expected = np.outer(*map(np.array, motif.probabilities)).ravel() * len(there)
     assert chisquare(pairs[0][expected > 0], expected[expected > 0]).pvalue > 1e-4
 
 
-# --- files -------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------
 
 MEME = """\
 # made by hand
@@ -229,27 +286,54 @@ letter-probability matrix: alength=4 w=1
  0 0 0 1
 --------
 """
-JASPAR = ">MA1.1\tONE\nA  [ 1 10 ]\nC  [ 2 0 ]\nG  [ 3 0 ]\nT  [ 4 0 ]\n\n>MA2.1\n5\n5\n5\n5\n"
+JASPAR = (
+    ">MA1.1\tONE\n"
+    "A  [ 1 10 ]\n"
+    "C  [ 2 0 ]\n"
+    "G  [ 3 0 ]\n"
+    "T  [ 4 0 ]\n\n"
+    ">MA2.1\n"
+    "5\n"
+    "5\n"
+    "5\n"
+    "5\n"
+)
 
 
 def written(path: Path, text: str) -> Path:
-    path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
+    path.write_bytes(
+        gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode()
+    )
     return path
 
 
-RNA = MEME.replace("version 4", "version 5.5.7 (Release date: 2025)").replace("ALPHABET= ACGT", "ALPHABET= ACGU")
+RNA = MEME.replace("version 4", "version 5.5.7 (Release date: 2025)").replace(
+    "ALPHABET= ACGT", "ALPHABET= ACGU"
+)
 CUSTOM = MEME.replace(
-    "ALPHABET= ACGT", 'ALPHABET "DNA" DNA-LIKE\nA "Adenine" CC0000 ~ T "Thymine" 008000\nEND ALPHABET'
+    "ALPHABET= ACGT",
+    'ALPHABET "DNA" DNA-LIKE\nA "Adenine" CC0000 ~ T "Thymine" 008000\nEND ALPHABET',
 )
 
 
 @pytest.mark.parametrize("name", ["m.meme", "m.txt.gz"])
-@pytest.mark.parametrize("text", [MEME, RNA, CUSTOM, MEME.replace("\n", "\r\n"), MEME.replace("ALPHABET= ACGT\n", "")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        MEME,
+        RNA,
+        CUSTOM,
+        MEME.replace("\n", "\r\n"),
+        MEME.replace("ALPHABET= ACGT\n", ""),
+    ],
+)
 def test_read_meme(tmp_path, name, text):
     path = written(tmp_path / name, text)
     found = read_motifs(path)
     assert list(found) == ["ONE", "MA2.1", "MEME-3"]
-    assert found["ONE"] == Motif("ONE", ((0.1, 0.2, 0.3, 0.4), (1.0, 0.0, 0.0, 0.0)), "MA1.1")
+    assert found["ONE"] == Motif(
+        "ONE", ((0.1, 0.2, 0.3, 0.4), (1.0, 0.0, 0.0, 0.0)), "MA1.1"
+    )
     assert found["ONE"].source == str(path)
     assert found["MA2.1"] == Motif("MA2.1", ((0.25, 0.25, 0.25, 0.25),), "MA2.1")
     assert found["MEME-3"].consensus == "T"
@@ -322,19 +406,32 @@ Stopped because requested number of motifs (2) found.
 def test_what_meme_prints_is_read(tmp_path):
     found = read_motifs(written(tmp_path / "meme.txt", PRINTED))
     assert list(found) == ["MEME-1", "2"]
-    assert found["MEME-1"] == Motif("MEME-1", ((0.5, 0.0, 0.5, 0.0), (0.0, 1.0, 0.0, 0.0)), "RC")
-    assert found["2"].probabilities[0] == pytest.approx((1 / 3, 1 / 3, 1 / 3, 0), abs=1e-15)
+    assert found["MEME-1"] == Motif(
+        "MEME-1", ((0.5, 0.0, 0.5, 0.0), (0.0, 1.0, 0.0, 0.0)), "RC"
+    )
+    assert found["2"].probabilities[0] == pytest.approx(
+        (1 / 3, 1 / 3, 1 / 3, 0), abs=1e-15
+    )
     with refused("old.txt: line 4: 'MEME version 3.5.4'; versions 4 and 5"):
-        read_motifs(written(tmp_path / "old.txt", re.sub("version 5.*", "version 3.5.4", PRINTED)))
+        read_motifs(
+            written(
+                tmp_path / "old.txt", re.sub("version 5.*", "version 3.5.4", PRINTED)
+            )
+        )
 
 
 def test_rounded_rows_of_a_file_are_divided_by_their_sum(tmp_path):
-    rounded = MEME.replace(" 0.1 0.2 0.3 0.4\n 1.0 0.0 0.0 0.0", " 0.33 0.33 0.33 0.00\n 0.334 0.334 0.334 0")
+    rounded = MEME.replace(
+        " 0.1 0.2 0.3 0.4\n 1.0 0.0 0.0 0.0",
+        " 0.33 0.33 0.33 0.00\n 0.334 0.334 0.334 0",
+    )
     for row in read_motifs(written(tmp_path / "m", rounded))["ONE"].probabilities:
         assert row == pytest.approx((1 / 3, 1 / 3, 1 / 3, 0), abs=1e-15)
     for row in ["0.32 0.33 0.32 0.00", "0.341 0.341 0.341 0"]:
         spoiled = MEME.replace("0.1 0.2 0.3 0.4", row)
-        with refused(f"m: matrix at line 12: motif 'ONE': position 0: {row[:6].strip()}") as caught:
+        with refused(
+            f"m: matrix at line 12: motif 'ONE': position 0: {row[:6].strip()}"
+        ) as caught:
             read_motifs(written(tmp_path / "m", spoiled))
         assert "sum to 1 (within 0.02)" in str(caught.value)
     for row in [(0.33, 0.33, 0.33, 0.0), (0.334, 0.334, 0.334, 0.0)]:
@@ -349,13 +446,26 @@ OF_HOMER = ">GATA\tGATA1(Zf)\t6.05\t-1781.9\t0\n"
 
 
 def test_motifs_of_homer(tmp_path):
-    """As HOMER's known.motifs: known ones with statistics behind, and one found de novo."""
-    text = OF_HOMER + SQUARE + ">SCCTCAG\t1-SCCTCAG\t8.2\n0.997\t0.001\t0.001\t0.001\n0.4\t0.3\t0.2\t0.1\n"
+    """As HOMER's known.motifs: known ones with statistics behind, and one found de
+    novo.
+    """
+    text = (
+        OF_HOMER
+        + SQUARE
+        + ">SCCTCAG\t1-SCCTCAG\t8.2\n0.997\t0.001\t0.001\t0.001\n0.4\t0.3\t0.2\t0.1\n"
+    )
     found = read_motifs(written(tmp_path / "m", text))
-    assert [(x, motif.identifier) for x, motif in found.items()] == [("GATA1(Zf)", "GATA"), ("1-SCCTCAG", "SCCTCAG")]
-    assert found["GATA1(Zf)"].probabilities == tuple(tuple(map(float, row.split())) for row in SQUARE.splitlines())
+    assert [(x, motif.identifier) for x, motif in found.items()] == [
+        ("GATA1(Zf)", "GATA"),
+        ("1-SCCTCAG", "SCCTCAG"),
+    ]
+    assert found["GATA1(Zf)"].probabilities == tuple(
+        tuple(map(float, row.split())) for row in SQUARE.splitlines()
+    )
     assert len(found["1-SCCTCAG"].probabilities) == 2
-    twice = read_motifs(written(tmp_path / "m", text + text.replace(">SC", ">AC").replace(">GA", ">CA")))
+    twice = read_motifs(
+        written(tmp_path / "m", text + text.replace(">SC", ">AC").replace(">GA", ">CA"))
+    )
     assert list(twice) == ["GATA", "SCCTCAG", "CATA", "ACCTCAG"]
     for rows in ("", "0.5 0.5\n", "A 0.1 0.2 0.3 0.4\n"):
         with refused("HOMER has four probabilities (A, C, G, T) for each position"):
@@ -368,11 +478,18 @@ def test_motifs_of_homer(tmp_path):
 def test_a_square_matrix_of_homer_is_not_taken_for_jaspar(tmp_path, head):
     path = tmp_path / "m"
     if not head:
-        with refused("each row sums to 1, so rows are positions, as HOMER writes them") as caught:
+        with refused(
+            "each row sums to 1, so rows are positions, as HOMER writes them"
+        ) as caught:
             read_motifs(written(path, SQUARE))
         assert str(caught.value).startswith(f"{path}: line 1: ")
-    labeled = "".join(f"{base} {line}\n" for base, line in zip("ACGT", SQUARE.split("\n"), strict=False))
-    by_column = "0.7 0.7 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.85 0.1\n"
+    labeled = "".join(
+        f"{base} {line}\n"
+        for base, line in zip("ACGT", SQUARE.split("\n"), strict=False)
+    )
+    by_column = (
+        "0.7 0.7 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.85 0.1\n"
+    )
     both = "1 0 0 0\n0 0 1 0\n0 1 0 0\n0 0 0 1\n"
     for text, consensus in [(labeled, "ATTG"), (by_column, "AATA"), (both, "AGCT")]:
         (motif,) = read_motifs(written(path, head + text)).values()
@@ -380,24 +497,36 @@ def test_a_square_matrix_of_homer_is_not_taken_for_jaspar(tmp_path, head):
 
 
 def test_a_jaspar_name_is_all_that_follows_the_identifier(tmp_path):
-    found = read_motifs(written(tmp_path / "m", JASPAR.replace("MA1.1\tONE", "MA1\tFOS  JUN\t(var.2) ")))
+    found = read_motifs(
+        written(tmp_path / "m", JASPAR.replace("MA1.1\tONE", "MA1\tFOS  JUN\t(var.2) "))
+    )
     assert found["FOS JUN (var.2)"].identifier == "MA1"
     assert found["FOS JUN (var.2)"].name == "FOS JUN (var.2)"
 
 
 @pytest.mark.parametrize("name", ["m.jaspar", "m.jaspar.gz"])
-@pytest.mark.parametrize("text", [JASPAR, JASPAR.replace("T  [", "U  ["), JASPAR.replace("[", "|").replace("]", "")])
+@pytest.mark.parametrize(
+    "text",
+    [JASPAR, JASPAR.replace("T  [", "U  ["), JASPAR.replace("[", "|").replace("]", "")],
+)
 def test_read_jaspar(tmp_path, name, text):
     found = read_motifs(written(tmp_path / name, text))
     assert list(found) == ["ONE", "MA2.1"]
-    assert found["ONE"] == Motif("ONE", ((0.1, 0.2, 0.3, 0.4), (1.0, 0.0, 0.0, 0.0)), "MA1.1")
+    assert found["ONE"] == Motif(
+        "ONE", ((0.1, 0.2, 0.3, 0.4), (1.0, 0.0, 0.0, 0.0)), "MA1.1"
+    )
     assert found["MA2.1"] == Motif("MA2.1", ((0.25, 0.25, 0.25, 0.25),), "MA2.1")
 
 
-@pytest.mark.parametrize("text", ["1 0\n1 0\n1 5\n1 0\n", "A [1 0]\nC [1 0]\nG [1 5]\nT [1 0]\n"])
+@pytest.mark.parametrize(
+    "text", ["1 0\n1 0\n1 5\n1 0\n", "A [1 0]\nC [1 0]\nG [1 5]\nT [1 0]\n"]
+)
 def test_a_bare_jaspar_matrix_is_named_after_its_file(tmp_path, text):
     found = read_motifs(written(tmp_path / "SPI1.pfm.gz", text))
-    assert found["SPI1"].probabilities == ((0.25, 0.25, 0.25, 0.25), (0.0, 0.0, 1.0, 0.0))
+    assert found["SPI1"].probabilities == (
+        (0.25, 0.25, 0.25, 0.25),
+        (0.0, 0.0, 1.0, 0.0),
+    )
 
 
 def test_motifs_that_share_a_name_are_keyed_by_identifier(tmp_path):
@@ -414,28 +543,80 @@ def test_motifs_that_share_a_name_are_keyed_by_identifier(tmp_path):
         ("# nothing\n\n", "m: no motifs; the file is empty"),
         ("hello\n", "m: line 1: 'hello' begins neither MEME text"),
         ("MEME version 4\n", "m: no motifs; MEME text has a line 'MOTIF"),
-        (MEME.replace("version 4", "version 3"), "m: line 2: 'MEME version 3'; versions 4 and 5"),
-        (MEME.replace("= ACGT", "= ACDEFGHIKLMNPQRSTVWY"), "m: line 4: alphabet 'ACDEFGHIKLMNPQRSTVWY'"),
-        (MEME.replace("ALPHABET= ACGT", 'ALPHABET "mDNA" DNA-LIKE'), "m: line 4: alphabet 'mDNA'"),
-        (MEME.replace("alength= 4 w= 2", "alength= 20 w= 2"), "m: line 12: 'letter-probability matrix: alength= 20"),
-        (MEME.replace("w= 2", "w= 3"), "is followed by 2 rows of 4 numbers; correct the matrix"),
+        (
+            MEME.replace("version 4", "version 3"),
+            "m: line 2: 'MEME version 3'; versions 4 and 5",
+        ),
+        (
+            MEME.replace("= ACGT", "= ACDEFGHIKLMNPQRSTVWY"),
+            "m: line 4: alphabet 'ACDEFGHIKLMNPQRSTVWY'",
+        ),
+        (
+            MEME.replace("ALPHABET= ACGT", 'ALPHABET "mDNA" DNA-LIKE'),
+            "m: line 4: alphabet 'mDNA'",
+        ),
+        (
+            MEME.replace("alength= 4 w= 2", "alength= 20 w= 2"),
+            "m: line 12: 'letter-probability matrix: alength= 20",
+        ),
+        (
+            MEME.replace("w= 2", "w= 3"),
+            "is followed by 2 rows of 4 numbers; correct the matrix",
+        ),
         (
             MEME.replace(" 1.0 0.0 0.0 0.0", " 1.0 0.0 0.0"),
             "m: line 14: '1.0 0.0 0.0' is not a row of four probabilities",
         ),
-        (MEME.replace(" 1.0 0.0 0.0 0.0", " 1.0 x 0.0 0.0"), "m: line 14: '1.0 x 0.0 0.0' is not a row of four"),
-        (MEME.replace(" 1.0 0.0 0.0 0.0", " 9 0 0 0"), "m: matrix at line 12: motif 'ONE': position 1: 9 0 0 0"),
-        (MEME.replace("MOTIF MA2.1", "MOTIF"), "m: line 17: 'MOTIF' lacks an identifier"),
-        (MEME + "MOTIF X Y\n", "m: line 28: 'MOTIF X Y' lacks an identifier or a 'letter-probability matrix'"),
-        (JASPAR.replace("5\n5\n5\n5", "5\n5\n5"), "m: line 7: '>MA2.1' and 3 rows; JASPAR has '>ID NAME'"),
+        (
+            MEME.replace(" 1.0 0.0 0.0 0.0", " 1.0 x 0.0 0.0"),
+            "m: line 14: '1.0 x 0.0 0.0' is not a row of four",
+        ),
+        (
+            MEME.replace(" 1.0 0.0 0.0 0.0", " 9 0 0 0"),
+            "m: matrix at line 12: motif 'ONE': position 1: 9 0 0 0",
+        ),
+        (
+            MEME.replace("MOTIF MA2.1", "MOTIF"),
+            "m: line 17: 'MOTIF' lacks an identifier",
+        ),
+        (
+            MEME + "MOTIF X Y\n",
+            "m: line 28: 'MOTIF X Y' lacks an identifier or a 'letter-probability "
+            "matrix'",
+        ),
+        (
+            JASPAR.replace("5\n5\n5\n5", "5\n5\n5"),
+            "m: line 7: '>MA2.1' and 3 rows; JASPAR has '>ID NAME'",
+        ),
         (JASPAR.replace(">MA2.1", ">"), "m: line 7: '>' and 4 rows"),
-        (JASPAR.replace("C  [ 2 0 ]", "C  [ 2 x ]"), "m: line 3: 'C  [ 2 x ]' is not the row of counts of C"),
-        (JASPAR.replace("C  [", "G  ["), "m: line 3: 'G  [ 2 0 ]' is not the row of counts of C"),
-        (JASPAR.replace("C  [ 2 0 ]", "C  [ ]"), "m: line 3: 'C  [ ]' is not the row of counts of C"),
-        (JASPAR.replace("[ 2 0 ]", "[ 2 ]"), "m: line 1: the rows of '>MA1.1\\tONE' have [2, 1, 2, 2] counts"),
-        (JASPAR.replace("10", "0"), "m: matrix at line 1: motif 'ONE': counts are finite and not negative"),
-        (JASPAR.replace("10", "-10"), "m: matrix at line 1: motif 'ONE': counts are finite and not negative"),
-        (JASPAR + JASPAR, "m: more than one motif is called 'MA1.1', by name and identifier"),
+        (
+            JASPAR.replace("C  [ 2 0 ]", "C  [ 2 x ]"),
+            "m: line 3: 'C  [ 2 x ]' is not the row of counts of C",
+        ),
+        (
+            JASPAR.replace("C  [", "G  ["),
+            "m: line 3: 'G  [ 2 0 ]' is not the row of counts of C",
+        ),
+        (
+            JASPAR.replace("C  [ 2 0 ]", "C  [ ]"),
+            "m: line 3: 'C  [ ]' is not the row of counts of C",
+        ),
+        (
+            JASPAR.replace("[ 2 0 ]", "[ 2 ]"),
+            "m: line 1: the rows of '>MA1.1\\tONE' have [2, 1, 2, 2] counts",
+        ),
+        (
+            JASPAR.replace("10", "0"),
+            "m: matrix at line 1: motif 'ONE': counts are finite and not negative",
+        ),
+        (
+            JASPAR.replace("10", "-10"),
+            "m: matrix at line 1: motif 'ONE': counts are finite and not negative",
+        ),
+        (
+            JASPAR + JASPAR,
+            "m: more than one motif is called 'MA1.1', by name and identifier",
+        ),
     ],
 )
 def test_read_motifs_refuses(tmp_path, text, message):
@@ -443,7 +624,9 @@ def test_read_motifs_refuses(tmp_path, text, message):
         read_motifs(written(tmp_path / "m", text))
 
 
-REAL = Path(__file__).parents[2] / "shared" / "data" / "motifs" / "jaspar2020_subset.meme"
+REAL = (
+    Path(__file__).parents[2] / "shared" / "data" / "motifs" / "jaspar2020_subset.meme"
+)
 
 
 @pytest.mark.real

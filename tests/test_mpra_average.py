@@ -1,4 +1,6 @@
-"""Averages over backgrounds: the test alone, whatever falls silent, with the noise that replicates share."""
+"""Averages over backgrounds: the test alone, whatever falls silent, with the noise that
+replicates share.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from causalgia.reporting import format_effect
 
 
 def truth(effects: np.ndarray, n_negatives: int = 0, seed: int = 0) -> pd.DataFrame:
-    """Return elements of the test with these effects of ``t`` over ``c``, and negative controls without effect."""
+    """Return elements of the test with these effects of ``t`` over ``c``, and negative
+    controls without effect.
+    """
     n = len(effects) + n_negatives
     base = np.random.default_rng(seed).normal(0, 0.8, n)
     treated = base + np.concatenate([effects, np.zeros(n_negatives)])
@@ -34,24 +38,50 @@ def truth(effects: np.ndarray, n_negatives: int = 0, seed: int = 0) -> pd.DataFr
     )
 
 
-def counted(effects: np.ndarray, n_negatives: int = 0, **settings: object) -> xr.Dataset:
-    return simulated_counts(truth(effects, n_negatives), **{"n_barcodes": 12, "n_replicates": 3, "rng": 1} | settings)
+def counted(
+    effects: np.ndarray, n_negatives: int = 0, **settings: object
+) -> xr.Dataset:
+    return simulated_counts(
+        truth(effects, n_negatives),
+        **{"n_barcodes": 12, "n_replicates": 3, "rng": 1} | settings,
+    )
 
 
 def analyzed(counts: xr.Dataset, folder, *options: str) -> tuple[str, float, float]:
-    """Return what ``mpra analyze`` prints of counts, and the limits of the average in it."""
-    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    """Return what ``mpra analyze`` prints of counts, and the limits of the average in
+    it.
+    """
+    side = (
+        counts[["element", "arm", "group"]]
+        .to_dataframe()
+        .rename_axis("oligo_name")
+        .reset_index()
+    )
     side.to_csv(folder / "arms.tsv", sep="\t", index=False)
     cg.mpra.to_igvf(counts, folder / "counts.tsv", "reporter_experiment_barcode")
-    asked = ("mpra", "analyze", folder / "counts.tsv", "--design", folder / "arms.tsv", "--out", folder / "out")
+    asked = (
+        "mpra",
+        "analyze",
+        folder / "counts.tsv",
+        "--design",
+        folder / "arms.tsv",
+        "--out",
+        folder / "out",
+    )
     said = call(*asked, "--method", "two_way", *(options or ("--control", "c"))).stdout
-    line = next(x for x in said[said.index("Average over") :].splitlines() if x.startswith(("t ", "t]")))
+    line = next(
+        x
+        for x in said[said.index("Average over") :].splitlines()
+        if x.startswith(("t ", "t]"))
+    )
     lower, upper = line[line.index("[") + 1 : line.index("]")].split(",")
     return said, float(lower), float(upper)
 
 
 def test_negative_controls_are_no_backgrounds(tmp_path):
-    """Half of the elements are negatives: their zeros had halved the average, .52 where it is 1.05."""
+    """Half of the elements are negatives: their zeros had halved the average, .52 where
+    it is 1.05.
+    """
     counts = counted(np.full(60, 1.05), 60)
     outcomes = cg.mpra.activity(counts)
     assert outcomes.attrs["left_out"] == '{"negative": 60}'
@@ -59,20 +89,26 @@ def test_negative_controls_are_no_backgrounds(tmp_path):
     found = cg.estimate(cg.contrast(outcomes, control="c"))
     assert abs(found["ace"].item() - 1.05) < 4 * found["se"].item()
     said, lower, upper = analyzed(counts, tmp_path)
-    assert "Average over 60 elements (backgrounds), without 60 negative controls:" in said
+    assert (
+        "Average over 60 elements (backgrounds), without 60 negative controls:" in said
+    )
     assert lower < 1.05 < upper < 1.3
 
 
 def test_controls_alone_are_compared_where_no_other_element_has_the_arms():
     counts = counted(np.full(5, 1.0), 5)
-    pairs = counts.assign_coords(group=("oligo", np.full(counts.sizes["oligo"], "duplicate")))
+    pairs = counts.assign_coords(
+        group=("oligo", np.full(counts.sizes["oligo"], "duplicate"))
+    )
     assert cg.mpra.activity(pairs).sizes["unit"] == 10
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("p_silent", [0.0, 0.1, 0.2])
 def test_silent_barcodes_do_not_shrink_the_average_of_the_fit(p_silent):
-    """Of activities it was 2.02, 1.78 and 1.60: those say so now, and the fit's is right."""
+    """Of activities it was 2.02, 1.78 and 1.60: those say so now, and the fit's is
+    right.
+    """
     counts = counted(np.full(100, 2.0), p_silent=p_silent)
     found = cg.mpra.average(cg.mpra.fit(counts, control="c"))
     assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item() < 0.15
@@ -81,7 +117,10 @@ def test_silent_barcodes_do_not_shrink_the_average_of_the_fit(p_silent):
     if p_silent:
         assert shrunk["ace"].item() < 1.85
         assert f"{p_silent:.0%}"[:-2] in notes_of(outcomes)[0]
-        advice = "which shrinks differences; cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
+        advice = (
+            "which shrinks differences; cg.mpra.average(cg.mpra.fit(counts, ...)) "
+            "allows for silence"
+        )
         assert advice in cg.report(shrunk)
     else:
         assert not notes_of(outcomes)
@@ -96,7 +135,13 @@ def test_a_method_whose_effects_shrink_with_silence_says_so():
         if method == "two_way":
             assert found < 1.85
             for said in (cg.report(fitted), cg.report(cg.mpra.average(fitted))):
-                assert said.count("% of the cells that should have RNA have none; method='two_way' counts silent") == 1
+                assert (
+                    said.count(
+                        "% of the cells that should have RNA have none; "
+                        "method='two_way' counts silent"
+                    )
+                    == 1
+                )
         else:
             assert abs(found - 2.0) < 0.15
             assert not notes_of(fitted)
@@ -107,14 +152,24 @@ def test_a_method_whose_effects_shrink_with_silence_says_so():
 def test_sums_do_not_shrink_in_a_parallel_library_and_have_no_note():
     counts = counted(np.full(200, 2.0), p_silent=0.2)
     places = np.arange(counts.sizes["oligo"])
-    assert (counts["arm"].values[places[::2]] != counts["arm"].values[places[1::2]]).all()
+    assert (
+        counts["arm"].values[places[::2]] != counts["arm"].values[places[1::2]]
+    ).all()
     mine = places[(places // 2) % 2 == places % 2]  # one arm of each element, in turn
     kept = np.isin(counts["oligo_index"].values, mine)
     alone = counts.isel(oligo=mine, barcode=np.flatnonzero(kept))
-    alone["oligo_index"] = ("barcode", np.searchsorted(mine, counts["oligo_index"].values[kept]))
-    shrunk, whole = (cg.mpra.activity(alone, method=method) for method in ("barcodes", "sums"))
+    alone["oligo_index"] = (
+        "barcode",
+        np.searchsorted(mine, counts["oligo_index"].values[kept]),
+    )
+    shrunk, whole = (
+        cg.mpra.activity(alone, method=method) for method in ("barcodes", "sums")
+    )
     (note,) = notes_of(shrunk)
-    assert "which shrinks differences; cg.mpra.activity(counts, method='sums') does not" in note
+    assert (
+        "which shrinks differences; cg.mpra.activity(counts, method='sums') does not"
+        in note
+    )
     assert not notes_of(whole)
     assert cg.estimate(cg.contrast(shrunk, control="c"))["ace"].item() < 1.85
     found = cg.estimate(cg.contrast(whole, control="c"))
@@ -125,49 +180,94 @@ def test_sums_do_not_shrink_in_a_parallel_library_and_have_no_note():
 def test_the_command_line_averages_the_fit(tmp_path):
     """A fifth of the cells is silent: the printed average was 1.60 where it is 2.00."""
     counts = counted(np.full(80, 2.0), p_silent=0.2)
-    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side = (
+        counts[["element", "arm", "group"]]
+        .to_dataframe()
+        .rename_axis("oligo_name")
+        .reset_index()
+    )
     side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
     cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
-    asked = ("--design", tmp_path / "arms.tsv", "--control", "c", "--out", tmp_path / "out")
+    asked = (
+        "--design",
+        tmp_path / "arms.tsv",
+        "--control",
+        "c",
+        "--out",
+        tmp_path / "out",
+    )
     said = call("mpra", "analyze", tmp_path / "counts.tsv", *asked).stdout
     found = cg.mpra.average(cg.mpra.fit(counts, control="c"))
-    assert format_effect({name: found[name].item() for name in ("ace", "se", "lower", "upper")})[1] in said
+    assert (
+        format_effect(
+            {name: found[name].item() for name in ("ace", "se", "lower", "upper")}
+        )[1]
+        in said
+    )
     assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item()
 
 
 def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
     counts = counted(np.full(30, 3.0), 20)
-    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side = (
+        counts[["element", "arm", "group"]]
+        .to_dataframe()
+        .rename_axis("oligo_name")
+        .reset_index()
+    )
     side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
     cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
     out = tmp_path / "out"
-    asked = ("--design", tmp_path / "arms.tsv", "--control", "c", "--out", out, "--method", "two_way")
+    asked = (
+        "--design",
+        tmp_path / "arms.tsv",
+        "--control",
+        "c",
+        "--out",
+        out,
+        "--method",
+        "two_way",
+    )
     said = call("mpra", "analyze", tmp_path / "counts.tsv", *asked).stdout
     table = pd.read_csv(out / "effects.csv")
     assert table.groupby("group").size().to_dict() == {"negative": 20, "test": 30}
     for head, group in (("t: ", "test"), ("  negative controls: ", "negative")):
         some = table["verdict"][table["group"] == group]
-        assert f"\n{head}" + ", ".join(f"{(some == v).sum()} {v}" for v in VERDICTS) + "\n" in said
+        assert (
+            f"\n{head}" + ", ".join(f"{(some == v).sum()} {v}" for v in VERDICTS) + "\n"
+            in said
+        )
     virtual = table.assign(effect=np.arange(50.0))[["element", "effect"]]
     virtual.to_csv(tmp_path / "virtual.csv", index=False)
-    compared = [call("mpra", "compare", tmp_path / "virtual.csv", of).stdout for of in (out, out / "effects.csv")]
+    compared = [
+        call("mpra", "compare", tmp_path / "virtual.csv", of).stdout
+        for of in (out, out / "effects.csv")
+    ]
     assert compared[0] == compared[1]
     assert "left out: 20 negative controls" in compared[0]
 
 
 @pytest.mark.parametrize("method", ["hierarchical", "two_way"])
 def test_oligos_without_any_rna_are_noted_where_barcodes_fall_silent(method):
-    """With 3 barcodes, and 20 % of them silent in one arm, the average was 1.87 where it is 2.00, without a word."""
+    """With 3 barcodes, and 20 % of them silent in one arm, the average was 1.87 where
+    it is 2.00, without a word.
+    """
     counts = counted(np.full(40, 2.0), n_barcodes=3, p_silent=0.05)
     of_arm = counts["arm"].values[counts["oligo_index"].values] == "t"
-    unheard = of_arm & np.isin(counts["oligo_index"].values, np.unique(counts["oligo_index"].values[of_arm])[:2])
+    unheard = of_arm & np.isin(
+        counts["oligo_index"].values,
+        np.unique(counts["oligo_index"].values[of_arm])[:2],
+    )
     less = counts.assign(rna=counts["rna"] * ~unheard[:, None])
     said = "oligos without RNA in any barcode (2 in t) count as inactive"
     fitted = cg.mpra.fit(less, control="c", method=method)
     assert any(note.startswith(said) for note in notes_of(fitted))
     assert any(note.startswith(said) for note in notes_of(cg.mpra.average(fitted)))
     assert said in " ".join(cg.report(fitted).split())
-    assert not any("without RNA" in note for note in notes_of(cg.mpra.fit(counts, control="c", method=method)))
+    assert not any(
+        "without RNA" in note
+        for note in notes_of(cg.mpra.fit(counts, control="c", method=method))
+    )
 
 
 @pytest.mark.parametrize("by", [None, "motif"])
@@ -177,39 +277,69 @@ def test_controls_are_in_no_average_but_their_own(by):
     found, own = cg.mpra.average(fitted, by=by), cg.mpra.average(fitted)
     for name in ("ace", "se", "lower", "n_units"):
         assert found[name].item() == own[name].sel(contrast="test").item()
-    assert notes_of(found)[-1].startswith("15 negative controls are not backgrounds and were left out; by='group'")
+    assert notes_of(found)[-1].startswith(
+        "15 negative controls are not backgrounds and were left out; by='group'"
+    )
     assert not any("controls" in note for note in notes_of(own))
     controls = fitted.isel(element=fitted["group"].values == "negative")
-    with pytest.raises(EstimateError, match="all elements are control oligos; by='group'"):
+    with pytest.raises(
+        EstimateError, match="all elements are control oligos; by='group'"
+    ):
         cg.mpra.average(controls, by=by)
-    assert cg.mpra.average(controls)["ace"].item() == own["ace"].sel(contrast="negative").item()
+    assert (
+        cg.mpra.average(controls)["ace"].item()
+        == own["ace"].sel(contrast="negative").item()
+    )
 
 
 def test_the_fit_knows_what_replicates_share():
-    """The shift of each replicate's mean is that of its log ratios, and the noise that of a two-way layout."""
+    """The shift of each replicate's mean is that of its log ratios, and the noise that
+    of a two-way layout.
+    """
     counts = counted(np.random.default_rng(2).normal(1, 0.3, 40), 10, p_missing=0.0)
     fitted = cg.mpra.fit(counts, control="c", method="two_way")
-    y = cg.contrast(cg.mpra.activity(counts), control="c")["ice"].squeeze().transpose("unit", "model").values
-    np.testing.assert_allclose(fitted["replicate_shift"].values[0], y.mean(axis=0) - y.mean(), atol=1e-12)
+    y = (
+        cg.contrast(cg.mpra.activity(counts), control="c")["ice"]
+        .squeeze()
+        .transpose("unit", "model")
+        .values
+    )
+    np.testing.assert_allclose(
+        fitted["replicate_shift"].values[0], y.mean(axis=0) - y.mean(), atol=1e-12
+    )
     ours, theirs = fit_replicate_noise(fitted)[0], shared_noise(y)
-    np.testing.assert_allclose([ours.between, ours.within, ours.df], [theirs.between, theirs.within, theirs.df])
+    np.testing.assert_allclose(
+        [ours.between, ours.within, ours.df], [theirs.between, theirs.within, theirs.df]
+    )
     alone = cg.mpra.fit(counts.isel(replicate=[0]), control="c")
     assert "replicate_shift" not in alone
     assert not fit_replicate_noise(alone)[0].pieces.any()
 
 
 def test_averages_are_covered_where_replicates_share_noise():
-    """An effect that varies by .2 between replicates: without their noise 95 % intervals cover about a half."""
+    """An effect that varies by .2 between replicates: without their noise 95 %
+    intervals cover about a half.
+    """
     rng, trials, hits, alone = np.random.default_rng(4), 80, 0, 0
     for trial in range(trials):
         table = truth(rng.normal(0.5, 0.3, 40), seed=trial)
-        counts = cg.mpra.simulate(table, n_barcodes=6, n_replicates=4, depth_rna=400.0, rng=trial)
+        counts = cg.mpra.simulate(
+            table, n_barcodes=6, n_replicates=4, depth_rna=400.0, rng=trial
+        )
         factor = 2 ** rng.normal(0, 0.2, 4)
         treated = (counts["arm"].values == "t")[counts["oligo_index"].values]
-        rna = np.where(treated[:, None], np.rint(counts["rna"].values * factor).astype(np.int64), counts["rna"].values)
-        fitted = cg.mpra.fit(counts.assign(rna=(counts["rna"].dims, rna)), control="c", method="two_way")
+        rna = np.where(
+            treated[:, None],
+            np.rint(counts["rna"].values * factor).astype(np.int64),
+            counts["rna"].values,
+        )
+        fitted = cg.mpra.fit(
+            counts.assign(rna=(counts["rna"].dims, rna)), control="c", method="two_way"
+        )
         found = cg.mpra.average(fitted)
-        without = cg.mpra.average(fitted.drop_vars(["replicate_shift", "replicate_within"]))
+        without = cg.mpra.average(
+            fitted.drop_vars(["replicate_shift", "replicate_within"])
+        )
         hits += found["lower"].item() < 0.5 < found["upper"].item()
         alone += without["lower"].item() < 0.5 < without["upper"].item()
     band = 4 * np.sqrt(0.95 * 0.05 / trials)
@@ -218,15 +348,26 @@ def test_averages_are_covered_where_replicates_share_noise():
 
 
 def factorial() -> cg.Design:
-    arms = cg.factorial({"A": cg.Embed("AGATAAG", at=40), "B": cg.Embed("TGACTCA", at=80)}, untreated="none")
+    arms = cg.factorial(
+        {"A": cg.Embed("AGATAAG", at=40), "B": cg.Embed("TGACTCA", at=80)},
+        untreated="none",
+    )
     return cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=20)
 
 
 def counts_of_factorial(library: xr.Dataset) -> xr.Dataset:
-    side = library[["oligo_name", "element", "arm", "group"]].to_dataframe().drop_duplicates("oligo_name")
+    side = (
+        library[["oligo_name", "element", "arm", "group"]]
+        .to_dataframe()
+        .drop_duplicates("oligo_name")
+    )
     level = side["arm"].map({"none": 0.0, "A": 0.5, "B": 0.3, "A + B": 1.6}).fillna(0.0)
     return cg.mpra.simulate(
-        side.assign(log2=level), n_barcodes=8, n_replicates=3, noise=cg.mpra.NoiseModel(sd_barcode=0.2), rng=3
+        side.assign(log2=level),
+        n_barcodes=8,
+        n_replicates=3,
+        noise=cg.mpra.NoiseModel(sd_barcode=0.2),
+        rng=3,
     )
 
 
@@ -234,31 +375,70 @@ def counts_of_factorial(library: xr.Dataset) -> xr.Dataset:
 def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
     analysis = cg.Analysis(interaction=["A", "B"]).to_json()
     library = cg.mpra.library(
-        factorial(), oligo_length=230, adapters="lentimpra", rng=7, controls=cg.mpra.Controls(n_scrambles=10)
+        factorial(),
+        oligo_length=230,
+        adapters="lentimpra",
+        rng=7,
+        controls=cg.mpra.Controls(n_scrambles=10),
     )
     cg.mpra.write_library(library.assign_attrs(analysis=analysis), tmp_path / "LIB")
-    cg.mpra.to_igvf(counts_of_factorial(library), tmp_path / "counts.tsv", "reporter_experiment_barcode")
-    asked = ("mpra", "analyze", tmp_path / "counts.tsv", "--method", "two_way", "--error", "local", "--design")
+    cg.mpra.to_igvf(
+        counts_of_factorial(library),
+        tmp_path / "counts.tsv",
+        "reporter_experiment_barcode",
+    )
+    asked = (
+        "mpra",
+        "analyze",
+        tmp_path / "counts.tsv",
+        "--method",
+        "two_way",
+        "--error",
+        "local",
+        "--design",
+    )
     kept = call(*asked, tmp_path / "LIB", "--out", tmp_path / "kept").stdout
     assert "A:B: 20 increases" in kept
     text = "(`A + B` - A) - (B - none)"
     side = tmp_path / "LIB" / "arms.tsv"
-    said = call(*asked, side, "--out", tmp_path / "said", "--contrasts", text, "--contrasts", "A - none").stdout
+    said = call(
+        *asked,
+        side,
+        "--out",
+        tmp_path / "said",
+        "--contrasts",
+        text,
+        "--contrasts",
+        "A - none",
+    ).stdout
     assert f"{text}: 20 increases" in said
-    ours, theirs = (xr.load_dataset(tmp_path / x / "fit.nc", engine="h5netcdf") for x in ("kept", "said"))
-    np.testing.assert_allclose(ours["ace"].sel(contrast="A:B"), theirs["ace"].sel(contrast=text))
+    ours, theirs = (
+        xr.load_dataset(tmp_path / x / "fit.nc", engine="h5netcdf")
+        for x in ("kept", "said")
+    )
+    np.testing.assert_allclose(
+        ours["ace"].sel(contrast="A:B"), theirs["ace"].sel(contrast=text)
+    )
     found = cg.mpra.average(ours, by=None)
     assert abs(found["ace"].item() - 0.8) < 4 * found["se"].item()
 
 
 def test_text_is_a_contrast_of_the_fit_too():
     library = cg.mpra.library(
-        factorial(), oligo_length=230, adapters="lentimpra", rng=7, controls=cg.mpra.Controls(n_scrambles=0)
+        factorial(),
+        oligo_length=230,
+        adapters="lentimpra",
+        rng=7,
+        controls=cg.mpra.Controls(n_scrambles=0),
     )
     counts = counts_of_factorial(library)
-    written = cg.mpra.fit(counts, contrasts="(`A + B` - A) - (B - none)", method="two_way")
+    written = cg.mpra.fit(
+        counts, contrasts="(`A + B` - A) - (B - none)", method="two_way"
+    )
     weights = {"I": {"A + B": 1, "A": -1, "B": -1, "none": 1}}
-    np.testing.assert_allclose(written["ace"], cg.mpra.fit(counts, contrasts=weights, method="two_way")["ace"])
+    np.testing.assert_allclose(
+        written["ace"], cg.mpra.fit(counts, contrasts=weights, method="two_way")["ace"]
+    )
     with pytest.raises(ContrastError, match="'ABC'"):
         cg.mpra.fit(counts, contrasts="ABC - A")
 
@@ -270,21 +450,36 @@ def test_a_fit_is_told_in_words():
         some = counted(np.full(20, 1.0), 10, **settings) if settings else counts
         fitted = cg.mpra.fit(some, control="c", method=method)
         said = cg.report(fitted)
-        assert said.startswith(f"{method} fit of 30 elements (10 negative, 20 test) under c and t, in 3 replicates;")
+        assert said.startswith(
+            f"{method} fit of 30 elements (10 negative, 20 test) under c and t, in 3 "
+            "replicates;"
+        )
         mean = cg.mpra.average(fitted.isel(element=fitted["group"].values == "test"))
-        assert f"average over them {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, " in said
-        hits = (cg.adjust(fitted, method="bh")["p_adjusted"].values.ravel() < 0.05) & (fitted["group"].values == "test")
+        assert (
+            f"average over them {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, "
+            in said
+        )
+        hits = (cg.adjust(fitted, method="bh")["p_adjusted"].values.ravel() < 0.05) & (
+            fitted["group"].values == "test"
+        )
         assert f"t: {hits.sum()} of 20 elements have an effect" in said
         assert (
-            f"negative controls: {(fitted['p'].values[:, 0][fitted['group'].values != 'test'] < 0.05).sum()} of" in said
+            "negative controls: "
+            f"{(fitted['p'].values[:, 0][fitted['group'].values != 'test'] < 0.05).sum()} "
+            "of" in said
         )
-    assert "between barcodes of an oligo" in cg.report(cg.mpra.fit(counts, control="c", method="two_way"))
+    assert "between barcodes of an oligo" in cg.report(
+        cg.mpra.fit(counts, control="c", method="two_way")
+    )
     one = cg.mpra.fit(counts, control="c", method="two_way").isel(element=[0])
     assert "average over them" not in cg.report(one)
-    alone = pd.DataFrame({"element": ["P", "Q"], "arm": "basal", "log2": 0.0, "group": "promoter"}).iloc[:1]
+    alone = pd.DataFrame(
+        {"element": ["P", "Q"], "arm": "basal", "log2": 0.0, "group": "promoter"}
+    ).iloc[:1]
     more = cg.mpra.simulate(pd.concat([truth(np.ones(5)), alone]), rng=1)
-    assert "left out: 1 element without some arm; arms basal, which no element" in cg.report(
-        cg.mpra.fit(more, control="c", method="two_way")
+    assert (
+        "left out: 1 element without some arm; arms basal, which no element"
+        in cg.report(cg.mpra.fit(more, control="c", method="two_way"))
     )
 
 
@@ -294,65 +489,118 @@ def fit_of_twenty() -> xr.Dataset:
 
 @pytest.mark.parametrize("absent", [np.nan, None])
 def test_elements_without_a_group_are_named(absent):
-    """They ended in a raw ValueError, or where all others had a text in a group called nan."""
+    """They ended in a raw ValueError, or where all others had a text in a group called
+    nan.
+    """
     motifs = np.array(["x", "y"] * 10, object)
     motifs[3] = absent
-    with pytest.raises(OutcomesError, match="element 'e3' has no motif, but (nan|None); give it one"):
-        cg.mpra.average(fit_of_twenty().assign_coords(motif=("element", motifs)), by="motif")
+    with pytest.raises(
+        OutcomesError, match="element 'e3' has no motif, but (nan|None); give it one"
+    ):
+        cg.mpra.average(
+            fit_of_twenty().assign_coords(motif=("element", motifs)), by="motif"
+        )
 
 
 @pytest.mark.parametrize("method", ["mean", "REML", "DL", "FE"])
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ace", np.nan), ("ace", np.inf), ("ace", 1e200), ("se", np.nan), ("se", np.inf), ("se", 0.0), ("se", -1.0)],
+    [
+        ("ace", np.nan),
+        ("ace", np.inf),
+        ("ace", 1e200),
+        ("se", np.nan),
+        ("se", np.inf),
+        ("se", 0.0),
+        ("se", -1.0),
+    ],
 )
 def test_effects_that_cannot_be_averaged_are_named(method, name, value):
-    """The mean took a se of nan or -1 without a word, and 1e200 ended in a singular matrix."""
+    """The mean took a se of nan or -1 without a word, and 1e200 ended in a singular
+    matrix.
+    """
     fitted = fit_of_twenty().copy(deep=True)
     fitted[name].values[2, 0] = value
-    with pytest.raises(EstimateError, match="element 'e2', contrast 't' has the effect .* with the standard error"):
+    with pytest.raises(
+        EstimateError,
+        match="element 'e2', contrast 't' has the effect .* with the standard error",
+    ):
         cg.mpra.average(fitted, method=method)
 
 
 def test_selections_that_leave_nothing_are_named():
     fitted = fit_of_twenty()
-    for dim, said in (("element", "no element is left"), ("contrast", "no contrast is left")):
+    for dim, said in (
+        ("element", "no element is left"),
+        ("contrast", "no contrast is left"),
+    ):
         with pytest.raises(EstimateError, match=said):
             cg.mpra.average(fitted.isel({dim: []}))
 
 
 def test_fits_put_together_do_not_know_the_noise_of_replicates():
-    """Two libraries concatenated ended in a raw ValueError, lost attrs in a KeyError, and nan counted as no noise."""
+    """Two libraries concatenated ended in a raw ValueError, lost attrs in a KeyError,
+    and nan counted as no noise.
+    """
     fitted = fit_of_twenty()
-    for changed in (xr.concat([fitted, fitted], "element", data_vars="all"), fitted.drop_attrs()):
-        with pytest.raises(OutcomesError, match="the fit was changed .* fit all counts together"):
+    for changed in (
+        xr.concat([fitted, fitted], "element", data_vars="all"),
+        fitted.drop_attrs(),
+    ):
+        with pytest.raises(
+            OutcomesError, match="the fit was changed .* fit all counts together"
+        ):
             cg.mpra.average(changed)
-    with pytest.raises(OutcomesError, match="'replicate_shift' or 'replicate_within' of the fit is not finite"):
-        cg.mpra.average(fitted.assign(replicate_shift=fitted["replicate_shift"] * np.nan))
+    with pytest.raises(
+        OutcomesError,
+        match="'replicate_shift' or 'replicate_within' of the fit is not finite",
+    ):
+        cg.mpra.average(
+            fitted.assign(replicate_shift=fitted["replicate_shift"] * np.nan)
+        )
 
 
 def test_reads_below_zero_and_counts_without_barcodes_are_refused():
     """Below 0 a fit warned of an invalid logarithm and returned effects."""
     counts = counted(np.full(20, 2.0))
-    with pytest.raises(OutcomesError, match="counts: 'rna' has -.*, and reads are counted from 0"):
+    with pytest.raises(
+        OutcomesError, match="counts: 'rna' has -.*, and reads are counted from 0"
+    ):
         cg.mpra.fit(counts.assign(rna=counts["rna"] - 1_000), control="c")
-    for total in ("dna_total", "rna_total"):  # logarithms of these were nan, and so was every effect
+    for total in (
+        "dna_total",
+        "rna_total",
+    ):  # logarithms of these were nan, and so was every effect
         with pytest.raises(OutcomesError, match=f"counts: '{total}' has -"):
-            cg.mpra.fit(counts.assign({total: -counts[total]}), control="c", method="two_way")
+            cg.mpra.fit(
+                counts.assign({total: -counts[total]}), control="c", method="two_way"
+            )
     with pytest.raises(OutcomesError, match="counts: no barcode at all"):
         cg.mpra.fit(counts.isel(barcode=[]), control="c")
 
 
 @pytest.mark.parametrize("name", ["element", "arm", "group"])
 def test_oligos_without_element_arm_or_group_are_named(name):
-    """An element that is none was left out without a word, and an arm ended in a raw TypeError."""
+    """An element that is none was left out without a word, and an arm ended in a raw
+    TypeError.
+    """
     counts = counted(np.full(20, 2.0))
     labels = counts[name].to_numpy().astype(object)
     labels[3] = None
-    with pytest.raises(OutcomesError, match=rf"counts: '{name}' of oligo 3 is (None|nan), and not text"):
-        cg.mpra.fit(counts.assign_coords({name: ("oligo", labels)}), control="c", method="two_way")
+    with pytest.raises(
+        OutcomesError, match=rf"counts: '{name}' of oligo 3 is (None|nan), and not text"
+    ):
+        cg.mpra.fit(
+            counts.assign_coords({name: ("oligo", labels)}),
+            control="c",
+            method="two_way",
+        )
 
 
 def test_a_contrast_of_a_fit_has_a_name():
     with pytest.raises(ContrastError, match="a contrast has an empty name"):
-        cg.mpra.fit(counted(np.full(20, 2.0)), contrasts={" ": {"t": 1, "c": -1}}, method="two_way")
+        cg.mpra.fit(
+            counted(np.full(20, 2.0)),
+            contrasts={" ": {"t": 1, "c": -1}},
+            method="two_way",
+        )

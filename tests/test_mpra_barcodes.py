@@ -1,4 +1,6 @@
-"""Barcodes: distances against the textbook recurrence, every pair by brute force, every rule letter by letter."""
+"""Barcodes: distances against the textbook recurrence, every pair by brute force, every
+rule letter by letter.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,32 @@ from scipy import stats
 from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra import barcode_balance, barcodes
 from causalgia.mpra.libraries import barcode_sets
-from causalgia.mpra.libraries.barcode_sets import BarcodeRules, deal_barcodes, draw_barcodes
+from causalgia.mpra.libraries.barcode_sets import (
+    BarcodeRules,
+    deal_barcodes,
+    draw_barcodes,
+)
 from causalgia.sequences import decode, encode, reverse_complement
-from causalgia.sequences.word_distance import KINDS, edit_distance, largest_distance, nearer_than
+from causalgia.sequences.word_distance import (
+    KINDS,
+    edit_distance,
+    largest_distance,
+    nearer_than,
+)
 
 
 def edit_matrix(one, others):
-    """The textbook recurrence for one word against many: D[i, j] is (n,), the distance of the first i and j letters."""
+    """The textbook recurrence for one word against many: D[i, j] is (n,), the distance
+    of the first i and j letters.
+    """
     n, length = others.shape
     D = np.zeros((length + 1, length + 1, n), np.int16)
     D[0], D[:, 0] = np.arange(length + 1)[:, None], np.arange(length + 1)[:, None]
     for i, j in itertools.product(range(1, length + 1), repeat=2):
         D[i, j] = np.minimum(D[i - 1, j], D[i, j - 1]) + 1
-        D[i, j] = np.minimum(D[i, j], D[i - 1, j - 1] + (one[i - 1] != others[:, j - 1]))
+        D[i, j] = np.minimum(
+            D[i, j], D[i - 1, j - 1] + (one[i - 1] != others[:, j - 1])
+        )
     return D
 
 
@@ -33,7 +48,10 @@ def distances(one, others, kind):
     D, length = edit_matrix(one, others), others.shape[1]
     if kind == "levenshtein":
         return D[-1, -1]
-    ends = [np.minimum(D[m, : m + 1].min(axis=0), D[: m + 1, m].min(axis=0)) for m in range(length, 0, -1)]
+    ends = [
+        np.minimum(D[m, : m + 1].min(axis=0), D[: m + 1, m].min(axis=0))
+        for m in range(length, 0, -1)
+    ]
     return np.min([np.maximum(2 * s, end) for s, end in enumerate(ends)], axis=0)
 
 
@@ -56,12 +74,19 @@ def test_a_distance_is_the_one_of_the_textbook_recurrence(kind, length):
     words = near_words(np.random.default_rng(length), 25, length)
     for one in words[:8]:
         expected = distances(one, words, kind)
-        assert [edit_distance(one, other, distance=kind) for other in words] == expected.tolist()
-        assert [edit_distance(other, one, distance=kind) for other in words] == expected.tolist()
+        assert [
+            edit_distance(one, other, distance=kind) for other in words
+        ] == expected.tolist()
+        assert [
+            edit_distance(other, one, distance=kind) for other in words
+        ] == expected.tolist()
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("length", "least"), [(6, 1), (6, 2), (8, 3), (11, 3), (12, 4), (13, 5), (20, 3), (20, 7)])
+@pytest.mark.parametrize(
+    ("length", "least"),
+    [(6, 1), (6, 2), (8, 3), (11, 3), (12, 4), (13, 5), (20, 3), (20, 7)],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_word_that_is_too_near_an_earlier_one_is_always_found(kind, length, least):
     words = near_words(np.random.default_rng(least), 300, length)
@@ -76,16 +101,35 @@ def test_a_word_that_is_too_near_an_earlier_one_is_always_found(kind, length, le
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_pair_of_2000_barcodes_keeps_its_distance(kind):
     made = encode(barcodes(2_000, length=11, distance=kind, rng=3))
-    least = min(int(distances(made[i], made[:i], kind).min()) for i in range(1, len(made)))
-    assert least == 3  # kept, and reached: the set is dense enough for that to say something
+    least = min(
+        int(distances(made[i], made[:i], kind).min()) for i in range(1, len(made))
+    )
+    # kept, and reached: the set is dense enough for that to say something
+    assert least == 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_word_is_refused_that_would_have_done(kind):
     with pytest.raises(LibraryError) as refusal:
-        barcodes(1_000, length=5, distance=kind, min_distance=2, gc=(0, 1), homopolymer=5, all_four_bases=False, rng=1)
+        barcodes(
+            1_000,
+            length=5,
+            distance=kind,
+            min_distance=2,
+            gc=(0, 1),
+            homopolymer=5,
+            all_four_bases=False,
+            rng=1,
+        )
     n = int(str(refusal.value).split()[0])
-    rules = BarcodeRules(length=5, distance=kind, min_distance=2, gc=(0, 1), homopolymer=5, all_four_bases=False)
+    rules = BarcodeRules(
+        length=5,
+        distance=kind,
+        min_distance=2,
+        gc=(0, 1),
+        homopolymer=5,
+        all_four_bases=False,
+    )
     made, refused = draw_barcodes(n, rules, rng=1)
     every = np.array(list(itertools.product(range(4), repeat=5)), np.uint8)
     nearest = np.min([distances(one, every, kind) for one in made], axis=0)
@@ -100,10 +144,15 @@ def test_large_orders_may_try_twenty_words_for_each_barcode(monkeypatch):
 
 
 def one_error(word, *, window):
-    """What may be read of a word with one error: its own letters, or `window` letters with any that follow."""
+    """What may be read of a word with one error: its own letters, or `window` letters
+    with any that follow.
+    """
     after = {word}
     for i, base in itertools.product(range(len(word) + 1), "ACGT"):
-        after |= {word[:i] + base + word[i:], word[:i] + base + word[i + 1 :] if i < len(word) else word}
+        after |= {
+            word[:i] + base + word[i:],
+            word[:i] + base + word[i + 1 :] if i < len(word) else word,
+        }
     after |= {word[:i] + word[i + 1 :] for i in range(len(word))}
     if not window:
         return after
@@ -112,14 +161,21 @@ def one_error(word, *, window):
 
 @pytest.mark.parametrize(("kind", "window"), [("levenshtein", False), ("free", True)])
 def test_one_error_is_corrected_at_distance_three(kind, window):
-    reads = [one_error(word, window=window) for word in barcodes(200, length=9, distance=kind, rng=5)]
+    reads = [
+        one_error(word, window=window)
+        for word in barcodes(200, length=9, distance=kind, rng=5)
+    ]
     assert len(set.union(*reads)) == sum(map(len, reads))
 
 
 def test_two_errors_are_corrected_at_distance_five_where_a_fixed_number_of_letters_is_read():
     reads = []
     for word in barcodes(25, length=12, min_distance=5, distance="free", rng=5):
-        reads.append(set.union(*(one_error(read, window=True) for read in one_error(word, window=True))))
+        reads.append(
+            set.union(
+                *(one_error(read, window=True) for read in one_error(word, window=True))
+            )
+        )
     assert len(set.union(*reads)) == sum(map(len, reads))
 
 
@@ -139,18 +195,29 @@ def test_every_rule_is_kept_letter_by_letter():
     left, right = "GGTACCTCTAGAA", "ATTCAGATCGGAAGAGC"
     let7, primer = "UGAGGUAGUAGGUUGUAUAGUU", "ACTGGCCGCTTCACTG"
     made = barcodes(
-        3_000, length=10, avoid=["EcoRI", "BsaI", "ACNT"], flanks=(left, right), seeds=[let7], primers=[primer], rng=0
+        3_000,
+        length=10,
+        avoid=["EcoRI", "BsaI", "ACNT"],
+        flanks=(left, right),
+        seeds=[let7],
+        primers=[primer],
+        rng=0,
     )
     assert len(set(made)) == 3_000
     for word in made:
         whole = left + word + right
-        # seven letters of either flank: a site of eight that touches the barcode, and none that does not
+        # seven letters of either flank: a site of eight that touches the barcode, and
+        # none that does not
         near = whole[len(left) - 7 : len(left) + 17]
         strands = [near, decode(reverse_complement(encode(near)))[0]]
         assert 4 <= word.count("G") + word.count("C") <= 6  # 3.5 and 6.5
         assert set(word) == set("ACGT")
         assert not any(base * 4 in whole for base in "ACGT")
-        assert not any(site in strand for strand in strands for site in ("GAATTC", "GGTCTC", primer[-8:]))
+        assert not any(
+            site in strand
+            for strand in strands
+            for site in ("GAATTC", "GGTCTC", primer[-8:])
+        )
         assert not any(f"AC{base}T" in word or f"A{base}GT" in word for base in "ACGT")
         assert "AATAAA" not in whole
         assert "ATTAAA" not in whole
@@ -171,10 +238,21 @@ def test_every_rule_is_kept_letter_by_letter():
 )
 @pytest.mark.parametrize("cut", [2, 3])
 def test_what_the_flanks_begin_a_barcode_does_not_finish(word, asked, cut):
-    rules = {"gc": (0, 1), "all_four_bases": False, "min_distance": 1, "length": 6, "homopolymer": 6, **asked}
+    rules = {
+        "gc": (0, 1),
+        "all_four_bases": False,
+        "min_distance": 1,
+        "length": 6,
+        "homopolymer": 6,
+        **asked,
+    }
     every, begun, ended = (
         barcodes(n, **rules, flanks=flanks, rng=11)
-        for n, flanks in ((3_900, ("", "")), (2_500, ("CG" + word[:cut], "")), (2_500, ("", word[-cut:] + "CG")))
+        for n, flanks in (
+            (3_900, ("", "")),
+            (2_500, ("CG" + word[:cut], "")),
+            (2_500, ("", word[-cut:] + "CG")),
+        )
     )
     assert any(x.startswith(word[cut:]) for x in every)
     assert any(x.endswith(word[:-cut]) for x in every)
@@ -183,8 +261,17 @@ def test_what_the_flanks_begin_a_barcode_does_not_finish(word, asked, cut):
 
 
 def test_a_seed_on_the_barcodes_own_strand_is_no_target():
-    asked = {"length": 7, "gc": (0, 1), "all_four_bases": False, "homopolymer": 7, "min_distance": 1}
-    every = [set(barcodes(15_000, **asked, seeds=seeds, rng=0)) for seeds in ([], ["GAGGUAG"])]
+    asked = {
+        "length": 7,
+        "gc": (0, 1),
+        "all_four_bases": False,
+        "homopolymer": 7,
+        "min_distance": 1,
+    }
+    every = [
+        set(barcodes(15_000, **asked, seeds=seeds, rng=0))
+        for seeds in ([], ["GAGGUAG"])
+    ]
     assert "CTACCTC" not in every[1]
     assert "GAGGTAG" in every[1]
 
@@ -196,19 +283,35 @@ def test_the_first_of_many_are_the_few():
 
 
 def test_barcodes_are_a_random_sample_of_words():
-    made = encode(barcodes(20_000, length=14, min_distance=1, gc=(0, 1), homopolymer=14, all_four_bases=False, rng=9))
+    made = encode(
+        barcodes(
+            20_000,
+            length=14,
+            min_distance=1,
+            gc=(0, 1),
+            homopolymer=14,
+            all_four_bases=False,
+            rng=9,
+        )
+    )
     for letters in made.T:
         assert stats.chisquare(np.bincount(letters, minlength=4)).pvalue > 1e-5
     pairs = 4 * made[:, :-1].astype(int) + made[:, 1:]
-    assert all(stats.chisquare(np.bincount(column, minlength=16)).pvalue > 1e-5 for column in pairs.T)
+    assert all(
+        stats.chisquare(np.bincount(column, minlength=16)).pvalue > 1e-5
+        for column in pairs.T
+    )
 
 
 def test_too_many_barcodes_are_refused_with_what_was_found_and_why():
-    with pytest.raises(LibraryError, match=r"of 100,000 barcodes of 8 nt .* all 65,536 words tried") as refusal:
+    with pytest.raises(
+        LibraryError, match=r"of 100,000 barcodes of 8 nt .* all 65,536 words tried"
+    ) as refusal:
         barcodes(100_000, length=8, rng=0)
     message = str(refusal.value)
     said = [
-        int(part.split()[-1].replace(",", "")) for part in message.split("refused for ")[1].split("; ")[0].split(", ")
+        int(part.split()[-1].replace(",", ""))
+        for part in message.split("refused for ")[1].split("; ")[0].split(", ")
     ]
     assert sum(said) + int(message.split()[0].replace(",", "")) == 65_536
     assert "length=9" in message
@@ -239,25 +342,45 @@ def test_rules_that_are_none_are_refused(asked, said):
         barcodes(3, rng=0, **asked)
 
 
-OPTIONS = "n_barcodes length min_distance distance avoid gc homopolymer all_four_bases flanks seeds primers"
+OPTIONS = (
+    "n_barcodes length min_distance distance avoid gc homopolymer all_four_bases "
+    "flanks seeds primers"
+)
 
 
 @pytest.mark.parametrize("name", OPTIONS.split())
 def test_a_value_of_another_kind_is_refused(name):
-    for value in (None, 0.5, float("nan"), b"ACGT", object(), ("a", None), [[]], 10**30, np.arange(3)):
+    for value in (
+        None,
+        0.5,
+        float("nan"),
+        b"ACGT",
+        object(),
+        ("a", None),
+        [[]],
+        10**30,
+        np.arange(3),
+    ):
         with pytest.raises(LibraryError):
             barcodes(**{"n_barcodes": 3, "length": 9, "rng": 0, name: value})
 
 
 def test_no_barcode_at_all_is_refused():
     for n in (0, 2.5, "3"):
-        with pytest.raises(LibraryError, match="n_barcodes=.*whole number of at least 1"):
+        with pytest.raises(
+            LibraryError, match="n_barcodes=.*whole number of at least 1"
+        ):
             barcodes(n, length=9, rng=0)
 
 
 def test_one_text_is_one_primer_and_one_seed():
-    one, several = ({"primers": kind("ACGTACGT"), "seeds": kind("GAGGUAG")} for kind in (str, lambda text: [text]))
-    assert barcodes(50, length=10, rng=0, **one) == barcodes(50, length=10, rng=0, **several)
+    one, several = (
+        {"primers": kind("ACGTACGT"), "seeds": kind("GAGGUAG")}
+        for kind in (str, lambda text: [text])
+    )
+    assert barcodes(50, length=10, rng=0, **one) == barcodes(
+        50, length=10, rng=0, **several
+    )
 
 
 def test_words_that_have_no_distance_are_refused():
@@ -284,13 +407,19 @@ def test_the_largest_free_distance_leaves_every_piece_a_letter(length):
 def test_the_test_of_balance_keeps_its_level_when_barcodes_are_dealt_at_random():
     rng, unit = np.random.default_rng(5), np.repeat(np.arange(30), 2)
     pool = rng.integers(0, 4, (60 * 3, 10), np.uint8)
-    arm, cell = np.repeat(np.tile([0, 1], 30), 3), np.repeat(unit, 3) * 3 + np.tile(np.arange(3), 60)
+    arm, cell = (
+        np.repeat(np.tile([0, 1], 30), 3),
+        np.repeat(unit, 3) * 3 + np.tile(np.arange(3), 60),
+    )
     gc = np.isin(pool, (1, 2)).sum(axis=1)
     p = [
-        barcode_balance(pool[deal_barcodes(cell, gc, key=i)[0]], arm, cell, n_permutations=39, rng=i)
+        barcode_balance(
+            pool[deal_barcodes(cell, gc, key=i)[0]], arm, cell, n_permutations=39, rng=i
+        )
         for i in range(600)
     ]
-    counts = np.bincount(np.rint(40 * np.array(p)).astype(int) - 1, minlength=40)  # 1/40, ..., 40/40 equally often
+    # 1/40, ..., 40/40 equally often
+    counts = np.bincount(np.rint(40 * np.array(p)).astype(int) - 1, minlength=40)
     assert stats.chisquare(counts).pvalue > 1e-4
 
 
@@ -299,13 +428,17 @@ def test_the_test_of_balance_finds_barcodes_dealt_by_their_letters():
     unit, arm = np.repeat(np.arange(100), 4), np.tile([0, 0, 1, 1], 100)
     pool = rng.integers(0, 4, (400, 12), np.uint8)
     gc = np.isin(pool, (1, 2)).sum(axis=1) + rng.random(400)
-    by_gc = np.lexsort((gc, unit))  # in each unit the second arm has what is richest in GC
+    # in each unit the second arm has what is richest in GC
+    by_gc = np.lexsort((gc, unit))
     assert barcode_balance(pool[by_gc], arm, unit, rng=0) == 1 / 200
-    assert barcode_balance(pool, arm, np.arange(400), rng=0) == 1  # no block has two arms: nothing to deal again
+    # no block has two arms: nothing to deal again
+    assert barcode_balance(pool, arm, np.arange(400), rng=0) == 1
 
 
 def test_the_test_of_balance_refuses_what_does_not_fit():
     with pytest.raises(LibraryError, match="one arm and one block"):
         barcode_balance(encode(["ACGT"]), np.array([0, 1]), np.array([0]), rng=0)
     with pytest.raises(LibraryError, match="n_permutations=0 must be"):
-        barcode_balance(encode(["ACGT"]), np.array([0]), np.array([0]), n_permutations=0, rng=0)
+        barcode_balance(
+            encode(["ACGT"]), np.array([0]), np.array([0]), n_permutations=0, rng=0
+        )

@@ -1,4 +1,6 @@
-"""Orders as a lab clones them: each oligo is cut where the protocol cuts it, there alone, in plasmid from E. coli."""
+"""Orders as a lab clones them: each oligo is cut where the protocol cuts it, there
+alone, in plasmid from E. coli.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,23 @@ def places(word, text):
 
 
 def cut(text, word, blocked_by=None):
-    """Return where an enzyme cuts a plasmid: at its sites that no methylated one overlaps."""
+    """Return where an enzyme cuts a plasmid: at its sites that no methylated one
+    overlaps.
+    """
     methylated = [] if blocked_by is None else places(METHYLATED[blocked_by], text)
     reach = 0 if blocked_by is None else len(METHYLATED[blocked_by])
-    return [at for at in places(word, text) if not any(at - reach < m < at + len(word) for m in methylated)]
+    return [
+        at
+        for at in places(word, text)
+        if not any(at - reach < m < at + len(word) for m in methylated)
+    ]
 
 
 def design(length=164, n_units=40):
-    arms = {"placebo": cg.Placebo("AGATAAG", at=50), "GATA1": cg.Embed("AGATAAG", at=50)}
+    arms = {
+        "placebo": cg.Placebo("AGATAAG", at=50),
+        "GATA1": cg.Embed("AGATAAG", at=50),
+    }
     return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n_units)
 
 
@@ -55,9 +66,13 @@ def ordered():
     )
 
 
-def test_every_oligo_is_cut_at_both_sites_of_the_junction_in_plasmid_from_common_strains(ordered):
+def test_every_oligo_is_cut_at_both_sites_of_the_junction_in_plasmid_from_common_strains(
+    ordered,
+):
     before, after = 0, 0
-    for oligo, barcode, insert in zip(*(ordered[x].values for x in ("oligo", "barcode", "insert")), strict=True):
+    for oligo, barcode, insert in zip(
+        *(ordered[x].values for x in ("oligo", "barcode", "insert")), strict=True
+    ):
         assert places("GGCCNNNNNGGCC", oligo) == []
         (kpn,), (xba,) = cut(oligo, "GGTACC"), cut(oligo, "TCTAGA", "dam")
         # what is left of the oligo when the reporter is put between the two cuts
@@ -72,7 +87,9 @@ def test_the_pool_has_one_length_with_the_promoter_alone_in_it(ordered):
     assert set(map(len, ordered["oligo"].values)) == {221}
     alone = ordered["oligo"].values[ordered["group"].values == "promoter"]
     assert len(alone) == 48
-    fillers = {oligo[len(MELNIKOV[0]) + 6 : -(6 + 12 + len(MELNIKOV[2]))] for oligo in alone}
+    fillers = {
+        oligo[len(MELNIKOV[0]) + 6 : -(6 + 12 + len(MELNIKOV[2]))] for oligo in alone
+    }
     assert len(fillers) == 1
     assert len(fillers.pop()) == 164
     assert "a filler of 164 nt, which is cut out" in cg.report(ordered)
@@ -80,12 +97,19 @@ def test_the_pool_has_one_length_with_the_promoter_alone_in_it(ordered):
 
 
 def test_no_two_oligos_or_barcodes_are_taken_for_each_other(ordered):
-    oligos, barcodes = ordered["oligo"].values.tolist(), ordered["barcode"].values.tolist()
+    oligos, barcodes = (
+        ordered["oligo"].values.tolist(),
+        ordered["barcode"].values.tolist(),
+    )
     either = {min(oligo, reverse(oligo)) for oligo in oligos}
     assert len(either) == len(oligos)
     some = np.random.default_rng(0).choice(len(barcodes), 200, replace=False)
     assert (
-        min(sum(a != b for a, b in zip(barcodes[i], barcodes[j], strict=True)) for i, j in combinations(some, 2)) >= 3
+        min(
+            sum(a != b for a, b in zip(barcodes[i], barcodes[j], strict=True))
+            for i, j in combinations(some, 2)
+        )
+        >= 3
     )
 
 
@@ -100,31 +124,56 @@ def test_no_barcode_primes_the_pcr_of_the_pool():
     )
     left, right = MELNIKOV[0][-8:], MELNIKOV[2][:8]
     ends = (left, reverse(left), right, reverse(right))
-    assert not any(end in barcode for barcode in library["barcode"].values for end in ends)
+    assert not any(
+        end in barcode for barcode in library["barcode"].values for end in ends
+    )
 
 
 def test_oligos_of_other_lengths_are_a_pool_of_their_own(ordered, tmp_path):
     alone = ordered["group"].values == "promoter"
     whole = ordered["oligo"].values
-    emptied = np.array([x[:22] + x[-35:] if short else x for x, short in zip(whole, alone, strict=True)], object)
+    emptied = np.array(
+        [
+            x[:22] + x[-35:] if short else x
+            for x, short in zip(whole, alone, strict=True)
+        ],
+        object,
+    )
     assert set(map(len, emptied)) == {57, 221}
     with pytest.raises(
-        LibraryError, match=r"'promoter\.\w{6}_b1' has 57 nt in a pool whose longest oligo has 221: PCR prefers"
+        LibraryError,
+        match=(
+            r"'promoter\.\w{6}_b1' has 57 nt in a pool whose longest oligo has 221: "
+            r"PCR prefers"
+        ),
     ):
         cg.mpra.write_library(ordered.assign(oligo=("row", emptied)), tmp_path / "LIB")
     assert not (tmp_path / "LIB").exists()
-    nearly = np.array([x[1:] if short else x for x, short in zip(whole, alone, strict=True)], object)
+    nearly = np.array(
+        [x[1:] if short else x for x, short in zip(whole, alone, strict=True)], object
+    )
     cg.mpra.to_csv(ordered.assign(oligo=("row", nearly)), tmp_path / "order.csv")
 
 
 def test_adapters_of_ones_own_with_sites_that_are_meant():
-    asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "n_scrambles": 20, "n_duplicates": 5}
-    own = ("ACTGGCCGCTTCTAGA", "GGTACCACTAGT", "AGATCGGAAGAGCGTCG")  # XbaI | insert | KpnI SpeI | barcode
-    with pytest.raises(LibraryError, match=r"left adapter .* carries XbaI .*avoid=\{'XbaI': 1\}"):
+    asked = {
+        "barcodes_per_oligo": 4,
+        "barcode_length": 12,
+        "rng": 3,
+        "n_scrambles": 20,
+        "n_duplicates": 5,
+    }
+    # XbaI | insert | KpnI SpeI | barcode
+    own = ("ACTGGCCGCTTCTAGA", "GGTACCACTAGT", "AGATCGGAAGAGCGTCG")
+    with pytest.raises(
+        LibraryError, match=r"left adapter .* carries XbaI .*avoid=\{'XbaI': 1\}"
+    ):
         library_of(design(), oligo_length=221, adapters=own, avoid=["XbaI"], **asked)
     meant = {"XbaI": 1, "KpnI": 1, "SpeI": 1, "EcoRI": 0}
     library = library_of(design(), oligo_length=221, adapters=own, avoid=meant, **asked)
-    for oligo, insert in zip(library["oligo"].values, library["insert"].values, strict=True):
+    for oligo, insert in zip(
+        library["oligo"].values, library["insert"].values, strict=True
+    ):
         assert [len(places(site(name).word, oligo)) for name in meant] == [1, 1, 1, 0]
         assert len(cut(oligo, "TCTAGA", "dam")) == 1
         assert not insert.startswith("TC")
@@ -134,17 +183,31 @@ def test_adapters_of_ones_own_with_sites_that_are_meant():
     undeclared = library_of(design(), oligo_length=221, adapters=own, **asked)
     said = cg.report(undeclared)
     assert "no promoter alone: clone it by itself" in said
-    words = "the adapters carry KpnI, SapI, SpeI, XbaI, and inserts may too: where the protocol cuts there, give "
-    assert words + "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'SapI': 1, 'SpeI': 1, 'XbaI': 1})" in said
+    words = (
+        "the adapters carry KpnI, SapI, SpeI, XbaI, and inserts may too: where the "
+        "protocol cuts there, give "
+    )
+    assert (
+        words
+        + "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'SapI': 1, 'SpeI': 1, 'XbaI': 1})"
+        in said
+    )
     assert "the adapters carry SapI, and inserts may too" in cg.report(library)
-    with pytest.raises(LibraryError, match=r"n_promoter_only=3: .* PCR prefers it.*two cloning sites.*avoid="):
+    with pytest.raises(
+        LibraryError,
+        match=r"n_promoter_only=3: .* PCR prefers it.*two cloning sites.*avoid=",
+    ):
         library_of(design(), oligo_length=221, adapters=own, n_promoter_only=3, **asked)
 
 
 def test_a_junction_that_blocks_its_own_site_is_named():
     own = ("ACTGGCCGCT", "GGTACCTCTAGATC", "AGATCGG")
     with pytest.raises(
-        LibraryError, match="the junction GGTACCTCTAGATC breaks a rule by itself: site XbaI blocked by dam"
+        LibraryError,
+        match=(
+            "the junction GGTACCTCTAGATC breaks a rule by itself: site XbaI blocked by "
+            "dam"
+        ),
     ):
         cg.mpra.library(
             design(),
@@ -167,21 +230,40 @@ def test_enzymes_of_the_construct_are_avoided_beside_further_ones():
         rng=7,
     )
     for name, n in {"EcoRI": 0, "SfiI": 0, "KpnI": 1, "XbaI": 1}.items():
-        assert {len(places(site(name).word, oligo)) for oligo in library["oligo"].values} == {n}
+        assert {
+            len(places(site(name).word, oligo)) for oligo in library["oligo"].values
+        } == {n}
 
 
 @pytest.mark.parametrize("name", ["lentimpra", "tewhey"])
 def test_random_barcodes_are_not_synthesized(name):
-    with pytest.raises(LibraryError, match=f"adapters='{name}': its barcodes are random and added by PCR"):
-        cg.mpra.library(design(185), oligo_length=230, adapters=name, barcodes_per_oligo=4, rng=7)
-    with pytest.raises(LibraryError, match="Clone the promoter alone by itself") as refused:
+    with pytest.raises(
+        LibraryError,
+        match=f"adapters='{name}': its barcodes are random and added by PCR",
+    ):
         cg.mpra.library(
-            design(200), oligo_length=230, adapters=name, controls=cg.mpra.Controls(n_promoter_only=4), rng=7
+            design(185), oligo_length=230, adapters=name, barcodes_per_oligo=4, rng=7
+        )
+    with pytest.raises(
+        LibraryError, match="Clone the promoter alone by itself"
+    ) as refused:
+        cg.mpra.library(
+            design(200),
+            oligo_length=230,
+            adapters=name,
+            controls=cg.mpra.Controls(n_promoter_only=4),
+            rng=7,
         )
     assert "barcodes_per_oligo" not in str(refused.value)
-    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* 0 are there; correct the adapters") as refused:
+    with pytest.raises(
+        LibraryError, match=r"1 site\(s\) KpnI .* 0 are there; correct the adapters"
+    ) as refused:
         cg.mpra.library(
-            design(200), oligo_length=230, adapters=name, rules=cg.mpra.OligoRules(avoid={"KpnI": 1}), rng=7
+            design(200),
+            oligo_length=230,
+            adapters=name,
+            rules=cg.mpra.OligoRules(avoid={"KpnI": 1}),
+            rng=7,
         )
     assert "barcodes_per_oligo" not in str(refused.value)
     library = cg.mpra.library(design(200), oligo_length=230, adapters=name, rng=7)
@@ -191,21 +273,47 @@ def test_random_barcodes_are_not_synthesized(name):
 
 
 def test_synthesized_barcodes_are_asked_for_and_have_a_junction():
-    with pytest.raises(LibraryError, match="adapters='melnikov': its barcodes are synthesized with the oligo"):
-        cg.mpra.library(design(), oligo_length=197, adapters="melnikov", rules=cg.mpra.OligoRules(avoid=()), rng=0)
-    with pytest.raises(LibraryError, match=r"give the letters between them, adapters=\(left, junction, right\)"):
-        cg.mpra.library(design(), oligo_length=184, adapters=("ACGTA", "TTGCA"), barcodes_per_oligo=2, rng=0)
+    with pytest.raises(
+        LibraryError,
+        match="adapters='melnikov': its barcodes are synthesized with the oligo",
+    ):
+        cg.mpra.library(
+            design(),
+            oligo_length=197,
+            adapters="melnikov",
+            rules=cg.mpra.OligoRules(avoid=()),
+            rng=0,
+        )
+    with pytest.raises(
+        LibraryError,
+        match=r"give the letters between them, adapters=\(left, junction, right\)",
+    ):
+        cg.mpra.library(
+            design(),
+            oligo_length=184,
+            adapters=("ACGTA", "TTGCA"),
+            barcodes_per_oligo=2,
+            rng=0,
+        )
 
 
 def test_a_scramble_of_a_background_that_keeps_no_rule_is_drawn_from_another():
     dice = np.random.default_rng(0)
     sequences = {f"s{i}": "".join(dice.choice(list("ACGT"), 200)) for i in range(30)}
-    rich = dice.permutation(list("GC" * 67 + "AT" * 33))  # 67 % G and C: no shuffle of it is between 25 and 65 %
+    # 67 % G and C: no shuffle of it is between 25 and 65 %
+    rich = dice.permutation(list("GC" * 67 + "AT" * 33))
     sequences["rich"] = "".join(rich)
-    arms = {"one": cg.Embed("ACATGTCATAACTAATATATATTTA", at=80), "two": cg.Embed("TGTACATAGTTATTATTTATATTTA", at=80)}
+    arms = {
+        "one": cg.Embed("ACATGTCATAACTAATATATATTTA", at=80),
+        "two": cg.Embed("TGTACATAGTTATTATTTATATTTA", at=80),
+    }
     genomic = cg.Design(null=cg.Genomic(of=sequences), arms=arms, n_units=31)
     library = cg.mpra.library(
-        genomic, oligo_length=220, adapters=("ACGTTGCAAC", "TGCATTGCAT"), rng=7, rules=cg.mpra.OligoRules(repeats=1.0)
+        genomic,
+        oligo_length=220,
+        adapters=("ACGTTGCAAC", "TGCATTGCAT"),
+        rng=7,
+        rules=cg.mpra.OligoRules(repeats=1.0),
     )
     assert (library["arm"].values == "scramble").sum() == 100
     assert "rich" in library["parent"].values[library["group"].values == "test"]
@@ -229,12 +337,18 @@ def test_words_of_a_blocked_site_hold_it_and_a_methylated_one():
         "ApaI": {"CCWGGGCCC", "CCWGGGGCCC"},
         "BclI": {"TGATCA"},
     }.items():
-        assert {min(word, reverse(word)) for word in site(name).blocked} == {min(w, reverse(w)) for w in words}
+        assert {min(word, reverse(word)) for word in site(name).blocked} == {
+            min(w, reverse(w)) for w in words
+        }
     random = "".join(np.random.default_rng(1).choice(list("ACGT"), 200_000))
     for name, kind in data_table("sites")["blocked"].items():
         one = site(name)
         open_, closed = cut(random, one.word, kind), places(one.word, random)
-        held = {at + re.sub("W", "[AT]", word).find(one.word) for word in one.blocked for at in places(word, random)}
+        held = {
+            at + re.sub("W", "[AT]", word).find(one.word)
+            for word in one.blocked
+            for at in places(word, random)
+        }
         assert len(closed) > len(open_)
         assert len(held) >= len(closed) - len(open_)
 
@@ -243,12 +357,18 @@ def test_words_of_a_blocked_site_hold_it_and_a_methylated_one():
     ("enzyme", "adapters", "letters"),
     [
         ("ClaI", ("ACTGGCCGCTTATCGAT", "GGTACCACTAGT", "AGAACGGAAGAGCGTCG"), "C"),
-        ("ApaI", ("ACTGGCCGCTTGGGCCC", "GGTACCACTAGT", "AGAACGGAAGAGCGTCG"), "C?[AT]GG"),
+        (
+            "ApaI",
+            ("ACTGGCCGCTTGGGCCC", "GGTACCACTAGT", "AGAACGGAAGAGCGTCG"),
+            "C?[AT]GG",
+        ),
     ],
 )
 def test_inserts_leave_a_site_of_the_adapter_open(enzyme, adapters, letters):
     asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "n_scrambles": 20}
-    library = library_of(design(), oligo_length=222, adapters=adapters, avoid={enzyme: 1}, **asked)
+    library = library_of(
+        design(), oligo_length=222, adapters=adapters, avoid={enzyme: 1}, **asked
+    )
     one = site(enzyme)
     for oligo in library["oligo"].values:
         assert len(cut(oligo, one.word, one.methylation)) == 1
@@ -258,17 +378,32 @@ def test_inserts_leave_a_site_of_the_adapter_open(enzyme, adapters, letters):
 
 def test_an_enzyme_none_of_whose_sites_is_open_is_refused():
     own = ("ACTGGCCGCTTTGATCA", "GGTACCACTAGT", "AGAACGGAAGAGCGTCG")
-    with pytest.raises(LibraryError, match=r"site BclI blocked by dam.*let another enzyme cut"):
+    with pytest.raises(
+        LibraryError, match=r"site BclI blocked by dam.*let another enzyme cut"
+    ):
         library_of(
-            design(), oligo_length=222, adapters=own, avoid={"BclI": 1}, barcodes_per_oligo=4, barcode_length=12, rng=3
+            design(),
+            oligo_length=222,
+            adapters=own,
+            avoid={"BclI": 1},
+            barcodes_per_oligo=4,
+            barcode_length=12,
+            rng=3,
         )
 
 
 def test_barcodes_beside_a_flank_keep_its_site_open():
-    tags = cg.mpra.barcodes(2_000, length=12, avoid=["XbaI"], flanks=("TCTAGA", "AGATCG"), rng=0)
+    tags = cg.mpra.barcodes(
+        2_000, length=12, avoid=["XbaI"], flanks=("TCTAGA", "AGATCG"), rng=0
+    )
     assert not any(tag.startswith("TC") for tag in tags)
-    assert any(tag.startswith("TC") for tag in cg.mpra.barcodes(200, length=12, flanks=("TCTAGA", "AGATCG"), rng=0))
-    ahead = cg.mpra.barcodes(2_000, length=12, avoid=["XbaI"], flanks=("ACGACA", "TCTAGACC"), rng=0)
+    assert any(
+        tag.startswith("TC")
+        for tag in cg.mpra.barcodes(200, length=12, flanks=("TCTAGA", "AGATCG"), rng=0)
+    )
+    ahead = cg.mpra.barcodes(
+        2_000, length=12, avoid=["XbaI"], flanks=("ACGACA", "TCTAGACC"), rng=0
+    )
     assert not any(tag.endswith("GA") for tag in ahead)
 
 
@@ -278,8 +413,19 @@ def test_overlaps_of_words_with_ambiguous_letters_are_all_found():
     assert {"GGCCNNNNNGGCCWGG", "CCWGGCCNNNNNGGCC", "GGCCWGGNNGGCC"} <= set(found)
     dice = np.random.default_rng(2)
     for _ in range(2_000):
-        text = "".join(dice.choice(list("ACGT"), 10)) + "GGCC" + "".join(dice.choice(list("CGCGAT"), 5)) + "GGCC"
+        text = (
+            "".join(dice.choice(list("ACGT"), 10))
+            + "GGCC"
+            + "".join(dice.choice(list("CGCGAT"), 5))
+            + "GGCC"
+        )
         text += "".join(dice.choice(list("CGAT"), 10))
-        overlap = any(10 - len(other) < at < 10 + len(word) for at in places(other, text))
-        held = any(at <= 10 < at + len(w) and 10 in places(word, text) for w in found for at in places(w, text))
+        overlap = any(
+            10 - len(other) < at < 10 + len(word) for at in places(other, text)
+        )
+        held = any(
+            at <= 10 < at + len(w) and 10 in places(word, text)
+            for w in found
+            for at in places(w, text)
+        )
         assert overlap == held or len(places(word, text)) > 1

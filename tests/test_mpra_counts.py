@@ -1,4 +1,6 @@
-"""Counts in: barcode tables read, filtered and looked at; activities with both layers of noise."""
+"""Counts in: barcode tables read, filtered and looked at; activities with both layers
+of noise.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +22,52 @@ from causalgia.mpra.counts import counts_table
 from causalgia.mpra.counts._noise_model import simulated
 
 SIDE = pd.DataFrame(
-    {"oligo_name": ["a", "b"], "element": ["u1", "u1"], "arm": ["control", "treated"], "group": ["test", "test"]}
+    {
+        "oligo_name": ["a", "b"],
+        "element": ["u1", "u1"],
+        "arm": ["control", "treated"],
+        "group": ["test", "test"],
+    }
 )
 HEADER = "barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_2\trna_count_2"
-ROWS = ("AAA\ta\t10\t20\t12\t\n", "CCC\ta\t4\t0\t\t\n", "GGG\tb\t7\t9\t0\t3\n", "TTT\tb\t\t5\t6\t8\n")
+ROWS = (
+    "AAA\ta\t10\t20\t12\t\n",
+    "CCC\ta\t4\t0\t\t\n",
+    "GGG\tb\t7\t9\t0\t3\n",
+    "TTT\tb\t\t5\t6\t8\n",
+)
 
 
 def table(tmp_path: Path, text: str, name: str = "counts.tsv") -> Path:
     path = tmp_path / name
-    path.write_bytes(gzip.compress(text.encode(), mtime=0) if name.endswith("gz") else text.encode())
+    path.write_bytes(
+        gzip.compress(text.encode(), mtime=0) if name.endswith("gz") else text.encode()
+    )
     return path
 
 
-def read(tmp_path: Path, text: str, side: object = SIDE, name: str = "counts.tsv") -> xr.Dataset:
+def read(
+    tmp_path: Path, text: str, side: object = SIDE, name: str = "counts.tsv"
+) -> xr.Dataset:
     return cg.mpra.read_counts(table(tmp_path, text, name), side_table=side)
 
 
 def test_an_empty_cell_is_not_a_zero_and_tabs_at_the_end_are_cells(tmp_path):
     counts = read(tmp_path, HEADER + "\n" + "".join(ROWS))
     assert counts["dna"].values.tolist() == [[10, 12], [4, 0], [7, 0], [0, 6]]
-    assert counts["dna_observed"].values.tolist() == [[True, True], [True, False], [True, True], [False, True]]
+    assert counts["dna_observed"].values.tolist() == [
+        [True, True],
+        [True, False],
+        [True, True],
+        [False, True],
+    ]
     assert counts["rna"].values.tolist() == [[20, 0], [0, 0], [9, 3], [5, 8]]
-    assert counts["rna_observed"].values.tolist() == [[True, False], [True, False], [True, True], [True, True]]
+    assert counts["rna_observed"].values.tolist() == [
+        [True, False],
+        [True, False],
+        [True, True],
+        [True, True],
+    ]
     assert counts["dna_total"].values.tolist() == [21, 18]
     assert counts["rna_total"].values.tolist() == [34, 11]
     assert counts["oligo_index"].values.tolist() == [0, 0, 1, 1]
@@ -50,7 +76,9 @@ def test_an_empty_cell_is_not_a_zero_and_tabs_at_the_end_are_cells(tmp_path):
 
 def test_columns_in_any_order_gzip_and_either_spelling_are_one_table(tmp_path):
     plain = read(tmp_path, HEADER + "\n" + "".join(ROWS))
-    mixed = "rna_counts_1\toligo_name\tdna_counts_2\tbarcode\trna_counts_2\tdna_counts_1"
+    mixed = (
+        "rna_counts_1\toligo_name\tdna_counts_2\tbarcode\trna_counts_2\tdna_counts_1"
+    )
     rows = ""
     for row in ROWS:
         barcode, oligo, d1, r1, d2, r2 = row[:-1].split("\t")
@@ -87,9 +115,14 @@ def test_the_side_table_may_be_a_path_a_frame_without_groups_or_a_library(tmp_pa
     SIDE[["arm", "oligo_name", "element"]].to_csv(path, sep="\t", index=False)
     xr.testing.assert_equal(whole, read(tmp_path, text, path))
     rows = SIDE.iloc[[0, 0, 1]]
-    library = xr.Dataset({name: ("row", rows[name].to_numpy().astype(str)) for name in SIDE.columns})
+    library = xr.Dataset(
+        {name: ("row", rows[name].to_numpy().astype(str)) for name in SIDE.columns}
+    )
     library = library.assign(
-        unit=("row", [0, 0, 0]), name=("row", ["a1", "a2", "b1"]), insert=("row", ["A", "A", "C"]), oligo=library["arm"]
+        unit=("row", [0, 0, 0]),
+        name=("row", ["a1", "a2", "b1"]),
+        insert=("row", ["A", "A", "C"]),
+        oligo=library["arm"],
     )
     xr.testing.assert_equal(whole, read(tmp_path, text, library))
 
@@ -101,40 +134,91 @@ def bad(old: str, new: str) -> str:
 
 
 BAD_TABLES = {
-    "unknown oligo": (bad("GGG\tb", "GGG\tz"), r"counts.tsv, line 4: oligo 'z' is not in the side table.*add its row"),
+    "unknown oligo": (
+        bad("GGG\tb", "GGG\tz"),
+        r"counts.tsv, line 4: oligo 'z' is not in the side table.*add its row",
+    ),
     "barcode of two oligos": (
         bad("GGG\tb", "AAA\tb"),
-        r"line 4: barcode AAA is of oligo 'a' and of oligo 'b' \(first in line 2\).*drop",
+        r"line 4: barcode AAA is of oligo 'a' and of oligo 'b' \(first in line "
+        r"2\).*drop",
     ),
-    "row twice": (bad("CCC\ta", "AAA\ta"), r"line 3: barcode AAA is of oligo 'a' twice"),
+    "row twice": (
+        bad("CCC\ta", "AAA\ta"),
+        r"line 3: barcode AAA is of oligo 'a' twice",
+    ),
     "negative": (
         bad("\t7\t", "\t-7\t"),
         r"line 4: dna_count_1 of oligo 'b' is -7; give the reads as they were counted",
     ),
-    "fractional": (bad("\t9\t", "\t9.5\t"), r"line 4: rna_count_1 of oligo 'b' is 9.5.*not normalized"),
+    "fractional": (
+        bad("\t9\t", "\t9.5\t"),
+        r"line 4: rna_count_1 of oligo 'b' is 9.5.*not normalized",
+    ),
     "infinite": (bad("\t9\t", "\tinf\t"), r"line 4: rna_count_1 of oligo 'b' is inf"),
-    "text": (bad("\t9\t", "\tnine\t"), r"line 4: rna_count_1 of oligo 'b' is 'nine'; a count is a whole number"),
-    "stripped tabs": (bad("CCC\ta\t4\t0\t\t\n", "CCC\ta\t4\t0\n"), r"line 3: 4 cells under a header of 6.*stripping"),
+    "text": (
+        bad("\t9\t", "\tnine\t"),
+        r"line 4: rna_count_1 of oligo 'b' is 'nine'; a count is a whole number",
+    ),
+    "stripped tabs": (
+        bad("CCC\ta\t4\t0\t\t\n", "CCC\ta\t4\t0\n"),
+        r"line 3: 4 cells under a header of 6.*stripping",
+    ),
     "a cell more": (bad("\t8\n", "\t8\t1\n"), r"line 5: 7 cells under a header of 6"),
     "blank line": (bad("CCC", "\nCCC"), r"line 3 is blank; leave it out"),
-    "more reads than are exact": (bad("\t7\t", "\t99999999999999999999\t"), r"line 4: dna_count_1 .* is 1e\+20.*2\^53"),
+    "more reads than are exact": (
+        bad("\t7\t", "\t99999999999999999999\t"),
+        r"line 4: dna_count_1 .* is 1e\+20.*2\^53",
+    ),
     "letters": (bad("GGG", "GXG"), r"line 4: barcode 'GXG' is not of the letters"),
-    "other letters": (bad("GGG", "GÄG"), r"line 4: barcode 'GÄG' is not of the letters"),
+    "other letters": (
+        bad("GGG", "GÄG"),
+        r"line 4: barcode 'GÄG' is not of the letters",
+    ),
     "no letters": (bad("GGG", ""), r"line 4: barcode '' is not of the letters"),
-    "RNA without DNA": (bad("dna_count_2", "dna_count_3"), r"line 1: replicate '3' has no column of rna"),
-    "no DNA": (HEADER.replace("dna_count", "rna_count_of") + "\n", r"no column dna_count_<replicate>"),
-    "no RNA": (HEADER.replace("rna_count", "dna_count_of") + "\n", r"no column rna_count_<replicate>"),
-    "another column": (bad("rna_count_2", "gc"), r"line 1: column 'gc' is not a count of DNA or RNA; leave it out"),
-    "column twice": (bad("dna_count_2", "dna_count_1"), r"column 'dna_count_1' appears twice"),
-    "replicate twice": (bad("dna_count_2", "dna_counts_1"), r"two columns of dna for one replicate"),
-    "no names": (bad("barcode\toligo_name", "tag\tname"), r"no column 'barcode' and 'oligo_name' among tag, name"),
+    "RNA without DNA": (
+        bad("dna_count_2", "dna_count_3"),
+        r"line 1: replicate '3' has no column of rna",
+    ),
+    "no DNA": (
+        HEADER.replace("dna_count", "rna_count_of") + "\n",
+        r"no column dna_count_<replicate>",
+    ),
+    "no RNA": (
+        HEADER.replace("rna_count", "dna_count_of") + "\n",
+        r"no column rna_count_<replicate>",
+    ),
+    "another column": (
+        bad("rna_count_2", "gc"),
+        r"line 1: column 'gc' is not a count of DNA or RNA; leave it out",
+    ),
+    "column twice": (
+        bad("dna_count_2", "dna_count_1"),
+        r"column 'dna_count_1' appears twice",
+    ),
+    "replicate twice": (
+        bad("dna_count_2", "dna_counts_1"),
+        r"two columns of dna for one replicate",
+    ),
+    "no names": (
+        bad("barcode\toligo_name", "tag\tname"),
+        r"no column 'barcode' and 'oligo_name' among tag, name",
+    ),
     "commas": (bad(HEADER, HEADER.replace("\t", ",")), r"the table is tab-separated"),
     "no rows": (HEADER + "\n", r"counts.tsv: no row below the header"),
     "empty file": ("", r"line 1 is empty; the table is tab-separated"),
-    "no DNA read": (HEADER + "\nAAA\ta\t0\t1\t2\t3\nCCC\tb\t0\t1\t2\t3\n", r"DNA of replicate 1 has no read at all"),
-    "no RNA read": (HEADER + "\nAAA\ta\t1\t1\t2\t\nCCC\tb\t4\t1\t2\t\n", r"RNA of replicate 2 has no read at all"),
+    "no DNA read": (
+        HEADER + "\nAAA\ta\t0\t1\t2\t3\nCCC\tb\t0\t1\t2\t3\n",
+        r"DNA of replicate 1 has no read at all",
+    ),
+    "no RNA read": (
+        HEADER + "\nAAA\ta\t1\t1\t2\t\nCCC\tb\t4\t1\t2\t\n",
+        r"RNA of replicate 2 has no read at all",
+    ),
     "long twice": (
-        "barcode\toligo_name\treplicate\tdna_count\trna_count\nAAA\ta\t1\t2\t3\nAAA\ta\t1\t2\t3\n",
+        "barcode\toligo_name\treplicate\tdna_count\trna_count\n"
+        "AAA\ta\t1\t2\t3\n"
+        "AAA\ta\t1\t2\t3\n",
         r"line 3: barcode AAA is of oligo 'a' twice",
     ),
     "long without a replicate": (
@@ -142,7 +226,9 @@ BAD_TABLES = {
         r"line 2: replicate of oligo 'a' is empty",
     ),
     "long of two oligos": (
-        "barcode\toligo_name\treplicate\tdna_count\trna_count\nAAA\ta\t1\t2\t3\nAAA\tb\t2\t2\t3\n",
+        "barcode\toligo_name\treplicate\tdna_count\trna_count\n"
+        "AAA\ta\t1\t2\t3\n"
+        "AAA\tb\t2\t2\t3\n",
         r"line 3: barcode AAA is of oligo 'a' and of oligo 'b'",
     ),
 }
@@ -158,8 +244,14 @@ def test_a_bad_table_is_refused_by_line_with_its_cure(tmp_path, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (bad("\ta\t", "\t\xe9\t").encode("latin1"), r"line 2: letters that are not UTF-8"),
-        (gzip.compress(bad("a", "a").encode(), mtime=0)[:-9], r"gzip file is cut short .*fetch it again"),
+        (
+            bad("\ta\t", "\t\xe9\t").encode("latin1"),
+            r"line 2: letters that are not UTF-8",
+        ),
+        (
+            gzip.compress(bad("a", "a").encode(), mtime=0)[:-9],
+            r"gzip file is cut short .*fetch it again",
+        ),
     ],
     ids=["letters", "gzip"],
 )
@@ -178,11 +270,17 @@ def test_blank_lines_at_the_end_are_no_rows(tmp_path):
 @pytest.mark.parametrize(
     ("side", "message"),
     [
-        ("oligo_name\telement\tarm\na\tu1\tcontrol\textra\n", r"cannot be read \(.*Expected 3 fields in line 2, saw 4"),
+        (
+            "oligo_name\telement\tarm\na\tu1\tcontrol\textra\n",
+            r"cannot be read \(.*Expected 3 fields in line 2, saw 4",
+        ),
         ("", r"side.tsv cannot be read"),
         (3, r"side_table= is a int; give a path"),
         (SIDE.drop(columns=["arm", "element"]), "no column 'element' and 'arm'"),
-        (pd.concat([SIDE, SIDE[:1]]), r"oligo 'a' twice, as \(u1, control, test\) and \(u1, control, test\)"),
+        (
+            pd.concat([SIDE, SIDE[:1]]),
+            r"oligo 'a' twice, as \(u1, control, test\) and \(u1, control, test\)",
+        ),
         (SIDE.assign(arm=["control", ""]), r"row 2 \(oligo 'b'\): arm is empty"),
         (SIDE.assign(arm=["control", None]), r"row 2 \(oligo 'b'\): arm is empty"),
     ],
@@ -195,14 +293,22 @@ def test_a_bad_side_table_is_refused(tmp_path, side, message):
         read(tmp_path, HEADER + "\n" + "".join(ROWS), side)
 
 
-def test_of_a_side_table_only_the_cells_that_are_used_are_taken_apart(tmp_path, monkeypatch):
+def test_of_a_side_table_only_the_cells_that_are_used_are_taken_apart(
+    tmp_path, monkeypatch
+):
     unescaped = []
-    monkeypatch.setattr(inputs, "from_cell", lambda cell: unescaped.append(cell) or cell)
+    monkeypatch.setattr(
+        inputs, "from_cell", lambda cell: unescaped.append(cell) or cell
+    )
     rows = "".join(
-        f"{name}\tu1\t{arm}\tsome words\n" for name, arm in zip("abcdef", ["control", "GATA"] * 3, strict=True)
+        f"{name}\tu1\t{arm}\tsome words\n"
+        for name, arm in zip("abcdef", ["control", "GATA"] * 3, strict=True)
     )
     (tmp_path / "side.tsv").write_text("oligo_name\telement\tarm\tremarks\n" + rows)
-    assert counts_table.as_side_table(tmp_path / "side.tsv")["arm"].tolist() == ["control", "GATA"] * 3
+    assert (
+        counts_table.as_side_table(tmp_path / "side.tsv")["arm"].tolist()
+        == ["control", "GATA"] * 3
+    )
     assert unescaped == [*"abcdef", "u1", "control", "GATA"]
 
 
@@ -233,7 +339,13 @@ def test_bad_arrays_are_refused(changed, message):
 
 
 def test_counts_of_arrays_take_nan_for_empty():
-    counts = cg.mpra.counts_of([[1.0], [np.nan]], [[3], [4]], barcodes=["AA", "CC"], oligos=["a", "b"], side_table=SIDE)
+    counts = cg.mpra.counts_of(
+        [[1.0], [np.nan]],
+        [[3], [4]],
+        barcodes=["AA", "CC"],
+        oligos=["a", "b"],
+        side_table=SIDE,
+    )
     assert counts["dna_observed"].values.tolist() == [[True], [False]]
     assert counts["dna_total"].item() == 1
 
@@ -247,14 +359,18 @@ def case(shared: Path, name: str) -> xr.Dataset:
 
 
 def expected(shared: Path, name: str, table: str) -> pd.DataFrame:
-    return pd.read_csv(shared / "reference" / "mpra" / name / "expected" / f"{table}.tsv", sep="\t")
+    return pd.read_csv(
+        shared / "reference" / "mpra" / name / "expected" / f"{table}.tsv", sep="\t"
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_sums_over_barcodes_are_those_of_the_reference(shared, name):
     found = cg.mpra.aggregate(case(shared, name)).to_dataframe().reset_index()
     wanted = expected(shared, name, "aggregate").astype({"replicate": str})
-    both = wanted.merge(found, left_on=["oligo_name", "replicate"], right_on=["oligo", "replicate"])
+    both = wanted.merge(
+        found, left_on=["oligo_name", "replicate"], right_on=["oligo", "replicate"]
+    )
     assert len(both) == len(wanted) == len(found)
     for column in ("dna_counts", "rna_counts", "n_bc"):
         assert (both[f"{column}_x"] == both[f"{column}_y"]).all()
@@ -270,25 +386,41 @@ def test_calls_against_the_negative_controls_are_those_of_the_reference(shared, 
     for column in wanted:
         np.testing.assert_allclose(found[column], wanted[column], rtol=1e-8)
     outcomes = cg.mpra.activity(counts, method="sums")
-    oligos = [f"{u}:{a}" for u in outcomes["unit"].values for a in outcomes["arm"].values]
+    oligos = [
+        f"{u}:{a}" for u in outcomes["unit"].values for a in outcomes["arm"].values
+    ]
     np.testing.assert_allclose(
-        outcomes["outcome"].mean("model").values.ravel(), wanted.loc[oligos, "activity"], rtol=1e-8
+        outcomes["outcome"].mean("model").values.ravel(),
+        wanted.loc[oligos, "activity"],
+        rtol=1e-8,
     )
 
 
 def test_the_mean_over_backgrounds_is_that_of_the_reference(shared):
     outcomes = cg.mpra.activity(case(shared, "backgrounds"))
     wanted = (
-        expected(shared, "backgrounds", "backgrounds").query("method == 'mean_over_backgrounds'").set_index("motif")
+        expected(shared, "backgrounds", "backgrounds")
+        .query("method == 'mean_over_backgrounds'")
+        .set_index("motif")
     )
     each = expected(shared, "backgrounds", "backgrounds_each").set_index("background")
     ice = cg.contrast(outcomes, control="control")["ice"].mean("model").squeeze()
-    np.testing.assert_allclose(ice, each["effect"][ice["unit"].values], rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(
+        ice, each["effect"][ice["unit"].values], rtol=1e-8, atol=1e-12
+    )
     for motif, row in wanted.iterrows():
         of = outcomes.sel(unit=outcomes["group"] == motif)
         effects = cg.contrast(of, control="control")
-        alone = cg.estimate(cg.contrast(of.mean("model", keep_attrs=True), control="control"), target="population")
-        for name, value in (("ace", row["effect"]), ("se", row["se"]), ("df", row["df"]), ("p", row["p"])):
+        alone = cg.estimate(
+            cg.contrast(of.mean("model", keep_attrs=True), control="control"),
+            target="population",
+        )
+        for name, value in (
+            ("ace", row["effect"]),
+            ("se", row["se"]),
+            ("df", row["df"]),
+            ("p", row["p"]),
+        ):
             np.testing.assert_allclose(alone[name].item(), value, rtol=1e-8)
         whole = cg.estimate(effects)
         assert whole.attrs["target"] == "population x replicates"
@@ -299,56 +431,88 @@ def test_the_mean_over_backgrounds_is_that_of_the_reference(shared):
 @pytest.mark.real
 def test_the_example_of_the_format_sums_up_to_its_published_table(shared):
     folder = shared / "reference" / "mpra_formats"
-    wanted = pd.read_csv(folder / "oligo_counts.IGVFDS2165KBMD.head20000.tsv.gz", sep="\t").set_index("ID")
-    side = pd.DataFrame({"oligo_name": wanted.index, "element": wanted.index, "arm": "insert"})
+    wanted = pd.read_csv(
+        folder / "oligo_counts.IGVFDS2165KBMD.head20000.tsv.gz", sep="\t"
+    ).set_index("ID")
+    side = pd.DataFrame(
+        {"oligo_name": wanted.index, "element": wanted.index, "arm": "insert"}
+    )
     path = folder / "reporter_experiment_barcode_IGVFDS2165KBMD.input.head20000.tsv.gz"
     counts = cg.mpra.read_counts(path, side_table=side)
     assert counts.sizes == {"barcode": 19_999, "replicate": 3, "oligo": 89}
     sums = cg.mpra.aggregate(counts)
     for r in ("1", "2", "3"):
         for kind in ("dna", "rna"):
-            assert (sums[f"{kind}_counts"].sel(replicate=r).values == wanted[f"{kind}_count_{r}"]).all()
+            assert (
+                sums[f"{kind}_counts"].sel(replicate=r).values
+                == wanted[f"{kind}_count_{r}"]
+            ).all()
 
 
 @pytest.mark.real
 def test_a_real_library_is_filtered_to_the_pairs_of_the_reference(shared):
     folder = shared / "reference" / "mpra_real" / "library1"
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(
+        folder / "counts.tsv.gz", side_table=folder / "arms.tsv"
+    )
     summary = json.loads((folder / "expected" / "summary.json").read_text())
     pair = ["MUT-allCrxSites", "WT"]
     kept = cg.mpra.filter(counts, min_dna=10, min_barcodes=2, arm_names=pair)
     assert kept["dna_total"].item() == summary["size_dna"]
     assert kept["rna_total"].values.tolist() == summary["size_rna"]
     floor, few = json.loads(kept.attrs["filters"])
-    assert counts.sizes["barcode"] - sum(floor["barcodes"].values()) == summary["barcodes_kept"]
+    assert (
+        counts.sizes["barcode"] - sum(floor["barcodes"].values())
+        == summary["barcodes_kept"]
+    )
     assert floor["unknown"] == {}
     assert sum(few["oligos"].values()) == counts.sizes["oligo"] - kept.sizes["oligo"]
     outcomes = cg.mpra.activity(kept, arm_names=pair)
     assert outcomes.sizes["unit"] == summary["n_pairs"] == 1963
     assert sum(json.loads(outcomes.attrs["left_out"]).values()) > 0
     effects = cg.contrast(outcomes, control="MUT-allCrxSites")
-    wanted = pd.read_csv(folder / "expected" / "barcode_moderated.tsv.gz", sep="\t").set_index("element")
+    wanted = pd.read_csv(
+        folder / "expected" / "barcode_moderated.tsv.gz", sep="\t"
+    ).set_index("element")
     ice = effects["ice"].mean("model").squeeze()
-    np.testing.assert_allclose(ice, wanted["logFC"][ice["unit"].values], rtol=1e-8, atol=1e-10)
-    mean = cg.contrast(outcomes.mean("model", keep_attrs=True), control="MUT-allCrxSites")
+    np.testing.assert_allclose(
+        ice, wanted["logFC"][ice["unit"].values], rtol=1e-8, atol=1e-10
+    )
+    mean = cg.contrast(
+        outcomes.mean("model", keep_attrs=True), control="MUT-allCrxSites"
+    )
     alone = cg.estimate(mean, target="population")
-    assert alone["ace"].item() == pytest.approx(summary["average_effect"]["effect"], rel=1e-8)
-    assert alone["se"].item() == pytest.approx(summary["average_effect"]["se"], rel=1e-8)
+    assert alone["ace"].item() == pytest.approx(
+        summary["average_effect"]["effect"], rel=1e-8
+    )
+    assert alone["se"].item() == pytest.approx(
+        summary["average_effect"]["se"], rel=1e-8
+    )
     assert cg.estimate(effects)["se"].item() > alone["se"].item()
-    with pytest.raises(CountsError, match=r"no oligo in arm .* say which are compared: arm_names="):
+    with pytest.raises(
+        CountsError, match=r"no oligo in arm .* say which are compared: arm_names="
+    ):
         cg.mpra.activity(kept)
 
 
-def truth(n: int = 20, effect: float | np.ndarray = 1.0, **columns: object) -> pd.DataFrame:
+def truth(
+    n: int = 20, effect: float | np.ndarray = 1.0, **columns: object
+) -> pd.DataFrame:
     """Activities of n elements under two arms, 0 and the effect."""
     log2 = np.column_stack([np.zeros(n), np.broadcast_to(effect, n)]).ravel()
     names = np.repeat([f"u{i:04d}" for i in range(n)], 2)
-    return pd.DataFrame({"element": names, "arm": ["control", "treated"] * n, "log2": log2} | columns)
+    return pd.DataFrame(
+        {"element": names, "arm": ["control", "treated"] * n, "log2": log2} | columns
+    )
 
 
 def test_simulated_counts_have_the_layers_that_were_asked_for():
     counts = cg.mpra.simulate(
-        truth(2_000), n_barcodes=10, sd_depth=0.0, noise=cg.mpra.NoiseModel(sd_noisiness=0.0, p_silent=0.02), rng=1
+        truth(2_000),
+        n_barcodes=10,
+        sd_depth=0.0,
+        noise=cg.mpra.NoiseModel(sd_noisiness=0.0, p_silent=0.02),
+        rng=1,
     )
     mean, se = {}, {}
     for kind in ("dna", "rna"):
@@ -360,20 +524,37 @@ def test_simulated_counts_have_the_layers_that_were_asked_for():
     assert abs(mean["dna"] - 60 * lifted) < 4 * se["dna"]
     noise = np.exp((0.5**2 + 0.15**2) * np.log(2) ** 2 / 2)
     assert abs(mean["rna"] - 90 * lifted * noise * 1.5 * 0.98) < 4 * se["rna"]
-    of_barcode, of_replicate = counts["true_barcode_effect"].values, counts["true_replicate_effect"].values
+    of_barcode, of_replicate = (
+        counts["true_barcode_effect"].values,
+        counts["true_replicate_effect"].values,
+    )
     assert abs(of_barcode.std() / 0.5 - 1) < 4 / np.sqrt(2 * of_barcode.size)
     assert abs(of_replicate.std() / 0.15 - 1) < 4 / np.sqrt(2 * of_replicate.size)
-    silent = (counts["rna"].values == 0) & (counts["dna"].values > 20) & counts["rna_observed"].values
+    silent = (
+        (counts["rna"].values == 0)
+        & (counts["dna"].values > 20)
+        & counts["rna_observed"].values
+    )
     assert 0.015 < silent.mean() < 0.025
 
 
 def test_counts_are_as_dispersed_as_asked():
-    settings = {"n_barcodes": 4_000, "sd_barcode": 0.0, "sd_replicate": 0.0, "sd_abundance": 0.0, "sd_depth": 0.0}
+    settings = {
+        "n_barcodes": 4_000,
+        "sd_barcode": 0.0,
+        "sd_replicate": 0.0,
+        "sd_abundance": 0.0,
+        "sd_depth": 0.0,
+    }
     for dispersion in (0.0, 0.2):
-        counts = simulated_counts(truth(1), **settings, p_missing=0.0, disp_rna=dispersion, rng=3)
+        counts = simulated_counts(
+            truth(1), **settings, p_missing=0.0, disp_rna=dispersion, rng=3
+        )
         x = counts["rna"].values[:4_000].ravel().astype(float)
         variance = 90 + dispersion * 90**2
-        assert abs(x.var() / variance - 1) < 4 * np.sqrt((2 + 6 * max(dispersion, 1 / 90)) / x.size)
+        assert abs(x.var() / variance - 1) < 4 * np.sqrt(
+            (2 + 6 * max(dispersion, 1 / 90)) / x.size
+        )
 
 
 def test_a_seed_gives_the_same_counts_and_another_setting_leaves_other_draws_alone():
@@ -385,7 +566,9 @@ def test_a_seed_gives_the_same_counts_and_another_setting_leaves_other_draws_alo
 
 
 def test_a_missing_barcode_of_a_pool_is_missing_everywhere():
-    counts = cg.mpra.simulate(truth(), p_missing=0.3, noise=cg.mpra.NoiseModel(plasmid=True), rng=0)
+    counts = cg.mpra.simulate(
+        truth(), p_missing=0.3, noise=cg.mpra.NoiseModel(plasmid=True), rng=0
+    )
     assert counts["dna"].dims == ("barcode",)
     gone = ~counts["dna_observed"].values
     assert gone.any()
@@ -394,29 +577,50 @@ def test_a_missing_barcode_of_a_pool_is_missing_everywhere():
 
 
 def test_barcodes_are_those_of_a_library_where_it_has_them():
-    table = truth(2).iloc[[0, 0, 1, 2, 3]].assign(barcode=["AA", "AC", "AG", "AT", "CA"])
+    table = (
+        truth(2).iloc[[0, 0, 1, 2, 3]].assign(barcode=["AA", "AC", "AG", "AT", "CA"])
+    )
     counts = cg.mpra.simulate(table, rng=0)
     assert counts["barcode"].values.tolist() == ["AA", "AC", "AG", "AT", "CA"]
     assert counts["oligo_index"].values.tolist() == [0, 0, 1, 2, 3]
-    assert cg.mpra.simulate(truth(2), n_barcodes=[1, 2, 3, 4], rng=0)["oligo_index"].values.tolist() == [
-        *([0] + [1] * 2 + [2] * 3 + [3] * 4)
-    ]
-    assert np.bincount(cg.mpra.simulate(truth(), n_barcodes=2.5, min_barcodes=2, rng=0)["oligo_index"]).min() == 2
+    assert cg.mpra.simulate(truth(2), n_barcodes=[1, 2, 3, 4], rng=0)[
+        "oligo_index"
+    ].values.tolist() == [*([0] + [1] * 2 + [2] * 3 + [3] * 4)]
+    assert (
+        np.bincount(
+            cg.mpra.simulate(truth(), n_barcodes=2.5, min_barcodes=2, rng=0)[
+                "oligo_index"
+            ]
+        ).min()
+        == 2
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"activity": truth().drop(columns="log2")}, "activity has no column 'log2'"),
-        ({"activity": truth(log2=np.nan)}, "oligo 'u0000:control': its log2 is not a number between"),
-        ({"activity": truth(log2="much")}, "oligo 'u0000:control': its log2 is not a number between"),
-        ({"activity": truth(log2=200.0)}, "its log2 is not a number between -30 and 30"),
+        (
+            {"activity": truth(log2=np.nan)},
+            "oligo 'u0000:control': its log2 is not a number between",
+        ),
+        (
+            {"activity": truth(log2="much")},
+            "oligo 'u0000:control': its log2 is not a number between",
+        ),
+        (
+            {"activity": truth(log2=200.0)},
+            "its log2 is not a number between -30 and 30",
+        ),
         ({"activity": truth()[:0]}, "activity is not a table with rows"),
         ({"n_replicates": "three"}, "n_replicates='three' must be a whole number"),
         ({"n_barcodes": "many"}, "n_barcodes= takes one number"),
         ({"min_barcodes": 2.5}, "min_barcodes=2.5 must be a whole number"),
         ({"activity": truth(oligo_name="a")}, "oligo 'a' has two rows"),
-        ({"activity": truth(oligo_name="a", barcode="AA")}, "oligo 'a' has two activities"),
+        (
+            {"activity": truth(oligo_name="a", barcode="AA")},
+            "oligo 'a' has two activities",
+        ),
         ({"n_replicates": 0}, "n_replicates=0 must be a whole number of at least 1"),
         ({"p_missing": 1.5}, "p_missing=1.5 must be a number between 0 and 1"),
         ({"depth_rna": -1.0}, "depth_rna=-1.0 must be a number of at least 0"),
@@ -433,21 +637,35 @@ def test_a_simulation_that_cannot_be_is_refused(changed, message):
 
 
 def test_components_of_a_pilot_are_no_noise_model():
-    with pytest.raises(EstimateError, match=r"noise= is a Dataset; give cg\.mpra\.NoiseModel") as caught:
+    with pytest.raises(
+        EstimateError, match=r"noise= is a Dataset; give cg\.mpra\.NoiseModel"
+    ) as caught:
         cg.mpra.simulate(truth(), noise=xr.Dataset(), rng=0)
     assert "pilot=" not in str(caught.value)  # simulate has none
-    with pytest.raises(EstimateError, match="components of a pilot are given as pilot="):
+    with pytest.raises(
+        EstimateError, match="components of a pilot are given as pilot="
+    ):
         cg.mpra.power(0.3, n_barcodes=8, n_replicates=3, noise=xr.Dataset())
 
 
 def test_filters_are_stated_and_counted_and_move_no_total():
     dna = [[20, 20], [9, 11], [9, 10], [np.nan, 10], [np.nan, np.nan], [30, 0]]
-    letters, oligos = ["AA", "AC", "AG", "AT", "CA", "CC"], ["a", "a", "a", "b", "b", "b"]
-    counts = cg.mpra.counts_of(dna, np.ones((6, 2)), barcodes=letters, oligos=oligos, side_table=SIDE)
+    letters, oligos = (
+        ["AA", "AC", "AG", "AT", "CA", "CC"],
+        ["a", "a", "a", "b", "b", "b"],
+    )
+    counts = cg.mpra.counts_of(
+        dna, np.ones((6, 2)), barcodes=letters, oligos=oligos, side_table=SIDE
+    )
     kept = cg.mpra.filter(counts, min_dna=10)
     assert kept["barcode"].values.tolist() == ["AA", "AC", "AT", "CC"]
     assert json.loads(kept.attrs["filters"]) == [
-        {"rule": "min_dna", "value": 10, "barcodes": {"control": 1}, "unknown": {"treated": 1}}
+        {
+            "rule": "min_dna",
+            "value": 10,
+            "barcodes": {"control": 1},
+            "unknown": {"treated": 1},
+        }
     ]
     for name in ("dna_total", "rna_total"):
         xr.testing.assert_equal(kept[name], counts[name])
@@ -458,9 +676,16 @@ def test_filters_are_stated_and_counted_and_move_no_total():
 
 
 def test_an_element_goes_in_every_arm_or_in_none():
-    counts = cg.mpra.simulate(truth(3), n_barcodes=[3, 1, 3, 3, 2, 3], p_missing=0.0, depth_dna=500.0, rng=0)
+    counts = cg.mpra.simulate(
+        truth(3), n_barcodes=[3, 1, 3, 3, 2, 3], p_missing=0.0, depth_dna=500.0, rng=0
+    )
     kept = cg.mpra.filter(counts, min_barcodes=2)
-    assert kept["oligo"].values.tolist() == ["u0001:control", "u0001:treated", "u0002:control", "u0002:treated"]
+    assert kept["oligo"].values.tolist() == [
+        "u0001:control",
+        "u0001:treated",
+        "u0002:control",
+        "u0002:treated",
+    ]
     names = kept["oligo"].values[kept["oligo_index"].values]
     before = counts["oligo"].values[counts["oligo_index"].values]
     assert (names == before[np.isin(counts["barcode"], kept["barcode"])]).all()
@@ -479,7 +704,11 @@ def test_an_element_goes_in_every_arm_or_in_none():
 
 def test_an_oligo_needs_its_barcodes_in_every_replicate():
     dna = [[5, 5], [5, np.nan], [5, 0], [5, 5]]
-    given = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "b"], "side_table": SIDE}
+    given = {
+        "barcodes": ["AA", "AC", "AG", "AT"],
+        "oligos": ["a", "a", "b", "b"],
+        "side_table": SIDE,
+    }
     counts = cg.mpra.counts_of(dna, np.ones((4, 2)), **given)
     assert cg.mpra.filter(counts, min_barcodes=1).sizes["oligo"] == 2
     with pytest.raises(CountsError, match="min_barcodes=2 leaves no element"):
@@ -488,15 +717,27 @@ def test_an_oligo_needs_its_barcodes_in_every_replicate():
 
 def test_outliers_are_found_within_their_oligo():
     counts = cg.mpra.simulate(
-        truth(40), n_barcodes=10, p_missing=0.0, depth_dna=300.0, noise=cg.mpra.NoiseModel(sd_barcode=0.2), rng=2
+        truth(40),
+        n_barcodes=10,
+        p_missing=0.0,
+        depth_dna=300.0,
+        noise=cg.mpra.NoiseModel(sd_barcode=0.2),
+        rng=2,
     )
     spoilt = counts.copy(deep=True)
     spoilt["rna"][[7, 333]] *= 200
     z = cg.mpra.quality(spoilt)["robust_z"].values
-    assert (np.argsort(-np.abs(z))[:2] == [7, 333]).all() or (np.argsort(-np.abs(z))[:2] == [333, 7]).all()
+    assert (np.argsort(-np.abs(z))[:2] == [7, 333]).all() or (
+        np.argsort(-np.abs(z))[:2] == [333, 7]
+    ).all()
     kept = cg.mpra.filter(spoilt, outliers=12.0)
-    assert set(counts["barcode"].values) - set(kept["barcode"].values) == set(counts["barcode"].values[[7, 333]])
-    assert json.loads(kept.attrs["filters"])[0]["barcodes"] == {"control": 1, "treated": 1}
+    assert set(counts["barcode"].values) - set(kept["barcode"].values) == set(
+        counts["barcode"].values[[7, 333]]
+    )
+    assert json.loads(kept.attrs["filters"])[0]["barcodes"] == {
+        "control": 1,
+        "treated": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -506,7 +747,10 @@ def test_outliers_are_found_within_their_oligo():
         ({"min_dna": -1}, "min_dna=-1 must be above 0"),
         ({"min_barcodes": True}, "min_barcodes=True"),
         ({"min_dna": 1e9}, r"min_dna=1000000000.0 leaves no barcode at all"),
-        ({"min_barcodes": 1, "arm_names": ["none"]}, "no arm 'none', of control, treated"),
+        (
+            {"min_barcodes": 1, "arm_names": ["none"]},
+            "no arm 'none', of control, treated",
+        ),
         ({"min_barcodes": 1, "arm_names": "control"}, "give a list of arms"),
     ],
 )
@@ -517,12 +761,24 @@ def test_a_filter_that_cannot_be_is_refused(rules, message):
 
 def test_quality_counts_what_is_there():
     side = pd.concat([SIDE, SIDE.assign(oligo_name=["c", "d"], element="u2")])
-    dna, rna = [[8, 4], [8, 12], [np.nan, 8], [30, 0]], [[8, 8], [8, 8], [9, 7], [40, 1]]
+    dna, rna = (
+        [[8, 4], [8, 12], [np.nan, 8], [30, 0]],
+        [[8, 8], [8, 8], [9, 7], [40, 1]],
+    )
     names = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "c"]}
-    found = cg.mpra.quality(cg.mpra.counts_of(dna, rna, **names, side_table=side), min_dna=10)
+    found = cg.mpra.quality(
+        cg.mpra.counts_of(dna, rna, **names, side_table=side), min_dna=10
+    )
     assert found["n_barcodes"].values.tolist() == [2, 1, 1, 0]
-    assert found["effective_barcodes"].values.tolist() == [pytest.approx(32**2 / (12**2 + 20**2)), 1, 1, 0]
-    assert found["loo_range"].values.tolist() == pytest.approx([np.log2(21 / 13), 0, 0, 0])
+    assert found["effective_barcodes"].values.tolist() == [
+        pytest.approx(32**2 / (12**2 + 20**2)),
+        1,
+        1,
+        0,
+    ]
+    assert found["loo_range"].values.tolist() == pytest.approx(
+        [np.log2(21 / 13), 0, 0, 0]
+    )
     assert found["empty"].values.tolist() == [0.25, 0]
     assert found["below_floor"].values.tolist() == pytest.approx([2 / 3, 3 / 4])
     assert found["dropouts"].values.tolist() == [0.5, 0.5]
@@ -531,7 +787,9 @@ def test_quality_counts_what_is_there():
     assert all(np.isfinite(v).all() for v in found.data_vars.values())
 
 
-@pytest.mark.parametrize("settings", [{"min_dna": -1}, {"outlier": float("nan")}, {"min_dna": "ten"}])
+@pytest.mark.parametrize(
+    "settings", [{"min_dna": -1}, {"outlier": float("nan")}, {"min_dna": "ten"}]
+)
 def test_a_look_at_no_number_is_refused(settings):
     with pytest.raises(CountsError, match=r"must be a number of at least 0"):
         cg.mpra.quality(cg.mpra.simulate(truth(2), rng=0), **settings)
@@ -541,66 +799,112 @@ def test_correlations_are_those_of_numpy():
     counts = cg.mpra.simulate(truth(50), p_missing=0.2, rng=0)
     found = cg.mpra.quality(counts)
     activity = cg.mpra.aggregate(counts)["log2_ratio"].values
-    np.testing.assert_allclose(found["correlation_activity"], np.corrcoef(activity.T), rtol=1e-12)
+    np.testing.assert_allclose(
+        found["correlation_activity"], np.corrcoef(activity.T), rtol=1e-12
+    )
     ratio = np.log2(counts["rna"] + 0.5) - np.log2(counts["dna"] + 0.5)
     both = (counts["dna"].isel(replicate=[0, 2]) > 0).all("replicate").values
     wanted = np.corrcoef(ratio.values[both][:, [0, 2]].T)[0, 1]
     assert found["correlation_barcode"].values[0, 2] == pytest.approx(wanted, rel=1e-12)
-    pool = cg.mpra.quality(cg.mpra.simulate(truth(50), p_missing=0.2, noise=cg.mpra.NoiseModel(plasmid=True), rng=0))
+    pool = cg.mpra.quality(
+        cg.mpra.simulate(
+            truth(50), p_missing=0.2, noise=cg.mpra.NoiseModel(plasmid=True), rng=0
+        )
+    )
     assert pool["below_floor"].dims == ()
     assert abs(pool["empty"].item() - 0.2) < 4 * np.sqrt(0.16 / 1000)
 
 
 def test_replicates_do_not_move_with_who_was_seen_in_them():
     whole = cg.mpra.simulate(
-        truth(100), p_missing=0.0, noise=cg.mpra.NoiseModel(sd_barcode=2.0, sd_replicate=0.0, disp_rna=0.0), rng=0
+        truth(100),
+        p_missing=0.0,
+        noise=cg.mpra.NoiseModel(sd_barcode=2.0, sd_replicate=0.0, disp_rna=0.0),
+        rng=0,
     )
     seen = np.random.default_rng(0).random(whole["dna"].shape) < 0.6
-    some = whole.assign({name: whole[name].where(seen, 0).astype(whole[name].dtype) for name in ("dna", "rna")})
-    some = some.assign(dna_observed=whole["dna_observed"] & seen, rna_observed=whole["rna_observed"] & seen)
+    some = whole.assign(
+        {
+            name: whole[name].where(seen, 0).astype(whole[name].dtype)
+            for name in ("dna", "rna")
+        }
+    )
+    some = some.assign(
+        dna_observed=whole["dna_observed"] & seen,
+        rna_observed=whole["rna_observed"] & seen,
+    )
     outcomes = cg.mpra.activity(cg.mpra.filter(some, min_barcodes=1))["outcome"]
     assert outcomes.std("model").mean() < 0.35
-    of_sums = cg.mpra.activity(cg.mpra.filter(some, min_barcodes=1), method="sums")["outcome"]
+    of_sums = cg.mpra.activity(cg.mpra.filter(some, min_barcodes=1), method="sums")[
+        "outcome"
+    ]
     assert of_sums.std("model").mean() > 0.6
 
 
 def test_elements_that_lack_an_arm_a_replicate_or_barcodes_are_refused_or_counted():
     counts = cg.mpra.simulate(truth(4), n_barcodes=[3, 3, 3, 0, 3, 3, 3, 3], rng=0)
-    with pytest.raises(CountsError, match=r"element 'u0001', arm 'treated': no barcode with DNA .*min_barcodes=1"):
+    with pytest.raises(
+        CountsError,
+        match=r"element 'u0001', arm 'treated': no barcode with DNA .*min_barcodes=1",
+    ):
         cg.mpra.activity(counts)
     assert cg.mpra.activity(cg.mpra.filter(counts, min_barcodes=1)).sizes["unit"] == 3
-    one_arm = pd.DataFrame({"element": ["neg"], "arm": ["negative"], "group": ["negative"], "log2": [0.0]})
+    one_arm = pd.DataFrame(
+        {"element": ["neg"], "arm": ["negative"], "group": ["negative"], "log2": [0.0]}
+    )
     table = pd.concat([truth(4).assign(group="test"), one_arm])
     outcomes = cg.mpra.activity(cg.mpra.simulate(table, rng=0))
     assert outcomes["arm"].values.tolist() == ["control", "treated"]
     assert outcomes.attrs["left_out"] == '{"negative": 1}'
     third = pd.DataFrame({"element": ["u0000"], "arm": ["third"], "log2": [0.0]})
     ragged = cg.mpra.simulate(pd.concat([truth(4), third]), rng=0)
-    with pytest.raises(CountsError, match=r"'u0001' has no oligo in arm 'third', and 2 more .*arm_names=\['control'"):
+    with pytest.raises(
+        CountsError,
+        match=r"'u0001' has no oligo in arm 'third', and 2 more .*arm_names=\['control'",
+    ):
         cg.mpra.activity(ragged)
-    assert cg.mpra.activity(ragged, arm_names=["control", "third"]).attrs["left_out"] == '{"test": 3}'
-    with pytest.raises(CountsError, match="no arm 'fourth'; the arms are control, treated, third"):
+    assert (
+        cg.mpra.activity(ragged, arm_names=["control", "third"]).attrs["left_out"]
+        == '{"test": 3}'
+    )
+    with pytest.raises(
+        CountsError, match="no arm 'fourth'; the arms are control, treated, third"
+    ):
         cg.mpra.activity(ragged, arm_names=["control", "fourth"])
-    twice = cg.mpra.simulate(truth(2, oligo_name=["a", "b", "c", "d"], arm=["control"] * 3 + ["treated"]), rng=0)
-    with pytest.raises(CountsError, match=r"element 'u0000' has two oligos in arm 'control'"):
+    twice = cg.mpra.simulate(
+        truth(2, oligo_name=["a", "b", "c", "d"], arm=["control"] * 3 + ["treated"]),
+        rng=0,
+    )
+    with pytest.raises(
+        CountsError, match=r"element 'u0000' has two oligos in arm 'control'"
+    ):
         cg.mpra.activity(twice, arm_names=["control"])
     with pytest.raises(CountsError, match=r"method='mean' is neither 'barcodes'"):
         cg.mpra.activity(counts, method="mean")
 
 
 def test_calls_need_negatives_that_differ():
-    with pytest.raises(CountsError, match="0 oligos of group 'negative', and 3 are the least; the groups are test"):
+    with pytest.raises(
+        CountsError,
+        match="0 oligos of group 'negative', and 3 are the least; the groups are test",
+    ):
         cg.mpra.calls(cg.mpra.simulate(truth(3), rng=0))
 
 
 def test_targets_of_measured_outcomes_are_elements_and_replicates():
-    effects = cg.contrast(cg.mpra.activity(cg.mpra.simulate(truth(), rng=0)), control="control")
+    effects = cg.contrast(
+        cg.mpra.activity(cg.mpra.simulate(truth(), rng=0)), control="control"
+    )
     assert cg.estimate(effects, target="population").sizes["model"] == 4
     assert "over units and replicates" in cg.estimate(effects).attrs["method"]
     for target in ("units", "parents", "population x predictors"):
-        with pytest.raises(EstimateError, match=r"these outcomes were measured.*cg.mpra.fit"):
+        with pytest.raises(
+            EstimateError, match=r"these outcomes were measured.*cg.mpra.fit"
+        ):
             cg.estimate(effects, target=target)
-    with pytest.raises(EstimateError, match="one replicate shows no variance between replicates"):
+    with pytest.raises(
+        EstimateError, match="one replicate shows no variance between replicates"
+    ):
         cg.estimate(effects.isel(model=[0]))
     virtual = effects.assign_attrs(model_is="networks")
     with pytest.raises(EstimateError, match="is for measured activities"):
@@ -613,7 +917,10 @@ def test_a_measured_average_goes_through_every_verb(shared):
     effects = cg.contrast(of, control="control")
     estimates = cg.estimate(effects)
     said = cg.report(estimates)
-    assert said.startswith("Effect on measured activity: ACE on log2(RNA/DNA), each arm minus control, over")
+    assert said.startswith(
+        "Effect on measured activity: ACE on log2(RNA/DNA), each arm minus control, "
+        "over"
+    )
     assert "and replicates of the experiment" in said
     by_p = cg.decide(estimates, rope=(-0.2, 0.2))
     by_draws = cg.decide(cg.infer(estimates, rng=0), rope=(-0.2, 0.2))
@@ -622,11 +929,18 @@ def test_a_measured_average_goes_through_every_verb(shared):
         assert "measured activity" in cg.report(decisions)
 
 
-@pytest.mark.parametrize("settings", [{}, {"sd_barcode": 0.0, "sd_replicate": 0.3}, {"plasmid": True}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"sd_barcode": 0.0, "sd_replicate": 0.3}, {"plasmid": True}]
+)
 def test_the_sampling_covariance_is_that_of_the_errors(settings):
-    counts = simulated_counts(truth(1_500), n_barcodes=10, sd_noisiness=0.0, rng=4, **settings)
+    counts = simulated_counts(
+        truth(1_500), n_barcodes=10, sd_noisiness=0.0, rng=4, **settings
+    )
     outcomes = cg.mpra.activity(counts)
-    found, covariance = outcomes["outcome"].mean("model").squeeze().values, outcomes["sampling_covariance"].values
+    found, covariance = (
+        outcomes["outcome"].mean("model").squeeze().values,
+        outcomes["sampling_covariance"].values,
+    )
     error = found[:, 1] - found[:, 0] - 1.0
     variance = covariance[:, 0, 0] + covariance[:, 1, 1] - 2 * covariance[:, 0, 1]
     assert np.linalg.eigvalsh(covariance).min() > -1e-12
@@ -637,17 +951,38 @@ def test_the_sampling_covariance_is_that_of_the_errors(settings):
 @pytest.mark.long
 @pytest.mark.parametrize(("replicates", "sd"), [(4, 0.2), (3, 0.2), (4, 0.0)])
 def test_the_average_over_elements_and_replicates_is_covered(replicates, sd):
-    """400 contrasts, ten pairs of arms a library; a draw of each arm and replicate that all elements share adds sd."""
-    rng, n, n_pairs, n_libraries, covered, alone = np.random.default_rng(replicates), 24, 10, 40, 0, 0
+    """400 contrasts, ten pairs of arms a library; a draw of each arm and replicate that
+    all elements share adds sd.
+    """
+    rng, n, n_pairs, n_libraries, covered, alone = (
+        np.random.default_rng(replicates),
+        24,
+        10,
+        40,
+        0,
+        0,
+    )
     pairs = {f"t{i}": f"t{i} - c{i}" for i in range(n_pairs)}
-    arms, names = [f"{kind}{i}" for i in range(n_pairs) for kind in "ct"], [f"u{i:02d}" for i in range(n)]
+    arms, names = (
+        [f"{kind}{i}" for i in range(n_pairs) for kind in "ct"],
+        [f"u{i:02d}" for i in range(n)],
+    )
     for library in range(n_libraries):
         log2 = np.zeros((n, n_pairs, 2))
         log2[..., 1] = rng.normal(0.5, 0.4, (n, n_pairs))
-        activities = {"element": np.repeat(names, len(arms)), "arm": arms * n, "log2": log2.ravel()}
-        counts = cg.mpra.simulate(pd.DataFrame(activities), n_barcodes=8, n_replicates=replicates, rng=library)
+        activities = {
+            "element": np.repeat(names, len(arms)),
+            "arm": arms * n,
+            "log2": log2.ravel(),
+        }
+        counts = cg.mpra.simulate(
+            pd.DataFrame(activities), n_barcodes=8, n_replicates=replicates, rng=library
+        )
         outcomes = cg.mpra.activity(counts)
-        moved = xr.DataArray(rng.normal(0, sd / np.sqrt(2), (len(arms), replicates)), dims=("arm", "model"))
+        moved = xr.DataArray(
+            rng.normal(0, sd / np.sqrt(2), (len(arms), replicates)),
+            dims=("arm", "model"),
+        )
         outcomes = outcomes.assign(outcome=outcomes["outcome"] + moved)
         both = cg.estimate(cg.contrast(outcomes, contrasts=pairs))
         mean = cg.contrast(outcomes.mean("model", keep_attrs=True), contrasts=pairs)
@@ -661,22 +996,38 @@ def test_the_average_over_elements_and_replicates_is_covered(replicates, sd):
 
 
 def steps(axes) -> dict[str, np.ndarray]:
-    return {patch.get_label().split(" (")[0]: patch.get_data().values for patch in axes.patches}
+    return {
+        patch.get_label().split(" (")[0]: patch.get_data().values
+        for patch in axes.patches
+    }
 
 
 def test_figures_show_barcodes_replicates_and_dna():
     counts = cg.mpra.simulate(truth(30), n_barcodes=8, min_barcodes=2, rng=0)
     found = cg.mpra.quality(counts)
     drawn = steps(cg.plot.barcodes(found))
-    assert {name: values.sum() for name, values in drawn.items()} == {"control": 30, "treated": 30}
+    assert {name: values.sum() for name, values in drawn.items()} == {
+        "control": 30,
+        "treated": 30,
+    }
     n = found["n_barcodes"].values[found["arm"].values == "treated"]
-    assert drawn["treated"].tolist() == np.bincount(n, minlength=len(drawn["treated"])).tolist()
+    assert (
+        drawn["treated"].tolist()
+        == np.bincount(n, minlength=len(drawn["treated"])).tolist()
+    )
     axes = cg.plot.replicates(found, first="2", second="4")
     (points,) = axes.collections
-    np.testing.assert_allclose(points.get_offsets(), found["activity"].sel(replicate=["2", "4"]).values)
+    np.testing.assert_allclose(
+        points.get_offsets(), found["activity"].sel(replicate=["2", "4"]).values
+    )
     assert axes.get_xlabel() == "log2(RNA/DNA), replicate 2"
-    seen = {name: values.sum() for name, values in steps(cg.plot.dna_counts(counts)).items()}
-    assert seen == {f"replicate {r}": counts["dna_observed"].sel(replicate=r).sum().item() for r in "1234"}
+    seen = {
+        name: values.sum() for name, values in steps(cg.plot.dna_counts(counts)).items()
+    }
+    assert seen == {
+        f"replicate {r}": counts["dna_observed"].sel(replicate=r).sum().item()
+        for r in "1234"
+    }
     pool = cg.mpra.simulate(truth(30), noise=cg.mpra.NoiseModel(plasmid=True), rng=0)
     assert list(steps(cg.plot.dna_counts(pool, min_dna=20))) == ["plasmid pool"]
 
@@ -684,7 +1035,9 @@ def test_figures_show_barcodes_replicates_and_dna():
 def test_figures_of_something_else_are_refused():
     counts = cg.mpra.simulate(truth(), rng=0)
     for figure in (cg.plot.barcodes, cg.plot.replicates):
-        with pytest.raises(CountsError, match=r"give what cg.mpra.quality\(counts\) returns"):
+        with pytest.raises(
+            CountsError, match=r"give what cg.mpra.quality\(counts\) returns"
+        ):
             figure(counts)
     found = cg.mpra.quality(counts)
     with pytest.raises(CountsError, match="no replicate '9'; there are 1, 2, 3, 4"):
@@ -702,15 +1055,25 @@ def test_a_short_line_is_found_in_a_long_table(tmp_path, monkeypatch):
     for line in range(2, 18):
         text = [HEADER + "\n", *rows]
         text[line - 1] = text[line - 1].replace("\t4", "")
-        with pytest.raises(CountsError, match=f"line {line}: 5 cells under a header of 6"):
+        with pytest.raises(
+            CountsError, match=f"line {line}: 5 cells under a header of 6"
+        ):
             read(tmp_path, "".join(text))
 
 
 def one_arm_each(n: int = 24, seed: int = 0) -> pd.DataFrame:
     """Return elements under one of two arms each, 1 apart, and two scrambles."""
     level = np.random.default_rng(seed).normal(size=n) + np.tile([0.0, 1.0], n // 2)
-    test = pd.DataFrame({"element": [f"e{i}" for i in range(n)], "arm": ["control", "GATA1"] * (n // 2), "log2": level})
-    null = pd.DataFrame({"element": ["s0", "s1"], "arm": "scramble", "log2": 0.0, "group": "negative"})
+    test = pd.DataFrame(
+        {
+            "element": [f"e{i}" for i in range(n)],
+            "arm": ["control", "GATA1"] * (n // 2),
+            "log2": level,
+        }
+    )
+    null = pd.DataFrame(
+        {"element": ["s0", "s1"], "arm": "scramble", "log2": 0.0, "group": "negative"}
+    )
     return pd.concat([test.assign(group="test"), null])
 
 
@@ -728,8 +1091,13 @@ def test_a_parallel_library_gives_a_parallel_trial():
     assert both.sizes["unit"] == 14
     with pytest.raises(CountsError, match="no arm 'GATA2'"):
         cg.mpra.activity(counts, arm_names=["control", "GATA1", "GATA2"])
-    for verb in (cg.mpra.fit, lambda c, control: cg.mpra.infer_counts(c, control=control, rng=0)):
-        with pytest.raises(ContrastError, match=r"each element has one arm.*cg.mpra.activity"):
+    for verb in (
+        cg.mpra.fit,
+        lambda c, control: cg.mpra.infer_counts(c, control=control, rng=0),
+    ):
+        with pytest.raises(
+            ContrastError, match=r"each element has one arm.*cg.mpra.activity"
+        ):
             verb(counts, control="control")
 
 
@@ -737,7 +1105,11 @@ def test_a_parallel_library_gives_a_parallel_trial():
 def test_the_average_of_a_parallel_library_is_covered():
     hit = []
     for seed in range(80):
-        outcomes = cg.mpra.activity(cg.mpra.simulate(one_arm_each(seed=seed), n_barcodes=4, n_replicates=3, rng=seed))
+        outcomes = cg.mpra.activity(
+            cg.mpra.simulate(
+                one_arm_each(seed=seed), n_barcodes=4, n_replicates=3, rng=seed
+            )
+        )
         one = cg.estimate(cg.contrast(outcomes, control="control"))
         hit.append(one["lower"].item() <= 1 <= one["upper"].item())
     assert abs(np.mean(hit) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 80)
@@ -751,10 +1123,22 @@ def test_oligos_selected_without_their_barcodes_are_refused():
 
 def test_names_that_counts_escape_are_read_back(tmp_path):
     names = ["=1+1", "-35 box", "'@", "\x1b[31mred", r"\x1b", "x\u202ey"]
-    rows = {"element": np.repeat(names, 2), "arm": ["mut", "WT"] * len(names), "group": "test", "log2": 0.0}
+    rows = {
+        "element": np.repeat(names, 2),
+        "arm": ["mut", "WT"] * len(names),
+        "group": "test",
+        "log2": 0.0,
+    }
     counts = cg.mpra.simulate(pd.DataFrame(rows), n_barcodes=4, n_replicates=2, rng=0)
-    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
-    path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    side = (
+        counts[["element", "arm", "group"]]
+        .to_dataframe()
+        .rename_axis("oligo_name")
+        .reset_index()
+    )
+    path = cg.mpra.to_igvf(
+        counts, tmp_path / "counts.tsv", "reporter_experiment_barcode"
+    )
     again = cg.mpra.read_counts(path, side_table=side)
     assert sorted(again["oligo"].values) == sorted(counts["oligo"].values)
     assert set(again["element"].values) == set(names)
@@ -776,19 +1160,37 @@ def test_names_that_counts_escape_are_read_back(tmp_path):
         (("A", "B"), None),
     ],
 )
-def test_columns_of_several_kinds_are_not_replicates(tmp_path: Path, names: tuple[str, ...], kinds: str | None) -> None:
-    header = ["barcode", "oligo_name", *(f"{kind}_count_{name}" for name in names for kind in ("dna", "rna"))]
+def test_columns_of_several_kinds_are_not_replicates(
+    tmp_path: Path, names: tuple[str, ...], kinds: str | None
+) -> None:
+    header = [
+        "barcode",
+        "oligo_name",
+        *(f"{kind}_count_{name}" for name in names for kind in ("dna", "rna")),
+    ]
     path = tmp_path / "counts.tsv"
-    path.write_text("\t".join(header) + "\n" + "\t".join(["ACGT", "a", *["5"] * (len(header) - 2)]) + "\n")
+    path.write_text(
+        "\t".join(header)
+        + "\n"
+        + "\t".join(["ACGT", "a", *["5"] * (len(header) - 2)])
+        + "\n"
+    )
     side = pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]})
     if kinds is None:
-        assert cg.mpra.read_counts(path, side_table=side)["replicate"].values.tolist() == list(names)
+        assert cg.mpra.read_counts(path, side_table=side)[
+            "replicate"
+        ].values.tolist() == list(names)
         return
     with pytest.raises(CountsError, match=re.escape(kinds)):
         cg.mpra.read_counts(path, side_table=side)
-    assert cg.mpra.read_counts(path, side_table=side, replicates=names).sizes["replicate"] == len(names)
+    assert cg.mpra.read_counts(path, side_table=side, replicates=names).sizes[
+        "replicate"
+    ] == len(names)
 
 
 def test_counts_that_are_no_file_are_refused() -> None:
-    with pytest.raises(CountsError, match=r"reads a file, and DataFrame is none; .* cg\.mpra\.counts_of\("):
+    with pytest.raises(
+        CountsError,
+        match=r"reads a file, and DataFrame is none; .* cg\.mpra\.counts_of\(",
+    ):
         cg.mpra.read_counts(pd.DataFrame(), side_table=SIDE)  # type: ignore[arg-type]

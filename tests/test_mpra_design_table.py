@@ -1,4 +1,6 @@
-"""IGVF's sequence design as side table: ours gives back the arms of the library, a foreign one ref and alt."""
+"""IGVF's sequence design as side table: ours gives back the arms of the library, a
+foreign one ref and alt.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,18 @@ import causalgia as cg
 from causalgia.errors import CountsError
 
 HEADER = [
-    *("name", "sequence", "category", "class", "source", "ref", "chr", "start", "end", "strand"),
+    *(
+        "name",
+        "sequence",
+        "category",
+        "class",
+        "source",
+        "ref",
+        "chr",
+        "start",
+        "end",
+        "strand",
+    ),
     *("variant_class", "variant_pos", "SPDI", "allele", "info"),
 ]
 
@@ -19,16 +32,42 @@ HEADER = [
 def row(name, kind, *, spdi="NA", allele="NA", category="variant", info=""):
     variant = ('["SNV"]', "[100]") if spdi != "NA" else ("NA", "NA")
     place = ("lab", "GRCh38", "chr1", "0", "20", "+")
-    return [name, "ACGTACGTACGTACGTACGT", category, kind, *place, *variant, spdi, allele, info]
+    return [
+        name,
+        "ACGTACGTACGTACGTACGT",
+        category,
+        kind,
+        *place,
+        *variant,
+        spdi,
+        allele,
+        info,
+    ]
 
 
 FOREIGN = [
-    row("Variant 1 (chr1:5-25)", "test", spdi='["NC_000001.11:300:A:G"]', allele='["ref"]', info="ask the lab"),
-    row("Variant 2 (chr1:5-25)", "test", spdi='["NC_000001.11:300:A:G"]', allele='["alt"]'),
+    row(
+        "Variant 1 (chr1:5-25)",
+        "test",
+        spdi='["NC_000001.11:300:A:G"]',
+        allele='["ref"]',
+        info="ask the lab",
+    ),
+    row(
+        "Variant 2 (chr1:5-25)",
+        "test",
+        spdi='["NC_000001.11:300:A:G"]',
+        allele='["alt"]',
+    ),
     row("Plain 3", "test", category="element"),
     row("Negative 4", "element inactive control", category="element"),
     row("Positive 5", "element active control", category="element"),
-    row("Known 6", "variant positive control", spdi='["NC_000001.11:9:C:T"]', allele='["ref"]'),
+    row(
+        "Known 6",
+        "variant positive control",
+        spdi='["NC_000001.11:9:C:T"]',
+        allele='["ref"]',
+    ),
 ]
 SIDE = [
     ["Variant_1_(chr1:5-25)", "NC_000001.11:300:A:G", "ref", "test"],
@@ -47,9 +86,14 @@ def written(folder, rows):
 
 
 def counts_in(folder, names):
-    lines = [f"{'ACGT'[i % 4]}{'ACGT'[i // 4]}CA\t{name}\t{9 + i}\t{12 + i}" for i, name in enumerate(names)]
+    lines = [
+        f"{'ACGT'[i % 4]}{'ACGT'[i // 4]}CA\t{name}\t{9 + i}\t{12 + i}"
+        for i, name in enumerate(names)
+    ]
     path = folder / "counts.tsv"
-    path.write_text("\n".join(["barcode\toligo_name\tdna_count_1\trna_count_1", *lines]) + "\n")
+    path.write_text(
+        "\n".join(["barcode\toligo_name\tdna_count_1\trna_count_1", *lines]) + "\n"
+    )
     return path
 
 
@@ -57,7 +101,9 @@ def counts_in(folder, names):
 def test_a_foreign_design_is_a_side_table(tmp_path, as_table):
     path = written(tmp_path, FOREIGN)
     arms = cg.mpra.read_igvf(path, "reporter_sequence_design") if as_table else path
-    counts = cg.mpra.read_counts(counts_in(tmp_path, [x[0] for x in SIDE]), side_table=arms)
+    counts = cg.mpra.read_counts(
+        counts_in(tmp_path, [x[0] for x in SIDE]), side_table=arms
+    )
     found = counts[["element", "arm", "group"]].to_dataframe().reset_index()
     assert found[["oligo", "element", "arm", "group"]].to_numpy().tolist() == SIDE
 
@@ -73,16 +119,42 @@ def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path)
         controls=cg.mpra.Controls(n_scrambles=6),
         rules=cg.mpra.OligoRules(gc=(0, 1), repeats=1.0),
     )
-    path = cg.mpra.to_igvf(library, tmp_path / "reporter_sequence_design.tsv.gz", "reporter_sequence_design")
+    path = cg.mpra.to_igvf(
+        library,
+        tmp_path / "reporter_sequence_design.tsv.gz",
+        "reporter_sequence_design",
+    )
     activities = library[["element", "arm", "group", "oligo_name"]].to_dataframe()
-    counts = cg.mpra.simulate(activities.assign(log2=np.arange(len(activities)) % 3.0), n_barcodes=5, rng=2)
-    table = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
-    by_design, by_library = (cg.mpra.read_counts(table, side_table=side) for side in (path, library))
+    counts = cg.mpra.simulate(
+        activities.assign(log2=np.arange(len(activities)) % 3.0), n_barcodes=5, rng=2
+    )
+    table = cg.mpra.to_igvf(
+        counts, tmp_path / "counts.tsv", "reporter_experiment_barcode"
+    )
+    by_design, by_library = (
+        cg.mpra.read_counts(table, side_table=side) for side in (path, library)
+    )
     for name in ("element", "arm", "group"):
-        assert by_design[name].to_series().to_dict() == by_library[name].to_series().to_dict()
-    fits = [cg.mpra.fit(x, control="untreated", method="two_way") for x in (by_design, by_library)]
-    np.testing.assert_allclose(fits[0]["ace"].sortby("element"), fits[1]["ace"].sortby("element"))
-    analyze = ("mpra", "analyze", table, "--control", "untreated", "--method", "two_way")
+        assert (
+            by_design[name].to_series().to_dict()
+            == by_library[name].to_series().to_dict()
+        )
+    fits = [
+        cg.mpra.fit(x, control="untreated", method="two_way")
+        for x in (by_design, by_library)
+    ]
+    np.testing.assert_allclose(
+        fits[0]["ace"].sortby("element"), fits[1]["ace"].sortby("element")
+    )
+    analyze = (
+        "mpra",
+        "analyze",
+        table,
+        "--control",
+        "untreated",
+        "--method",
+        "two_way",
+    )
     said = call(*analyze, "--design", path, "--out", tmp_path / "measured").stdout
     assert "GATA + 1" in said
 
@@ -90,11 +162,28 @@ def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path)
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (row("a", "sometimes"), "the side table .*: oligo 'a' is of class 'sometimes'; there are test"),
-        (row("a", "test", spdi='["NC_1:3:A:G","NC_1:3:A:T"]', allele='["ref","ref"]'), "'a' carries 2 variants"),
-        (row("a", "test", spdi='["NC_1:3:A:G"]', allele="NA"), "'a' carries 1 variants and 0 alleles"),
-        (row("a", "test", spdi='["NC_1:3:A', allele="NA"), "is neither a JSON array of texts nor NA"),
-        (row("Plain_3", "test"), "oligos 'Plain 3' and 'Plain_3' are both 'Plain_3' in counts"),
+        (
+            row("a", "sometimes"),
+            "the side table .*: oligo 'a' is of class 'sometimes'; there are test",
+        ),
+        (
+            row(
+                "a", "test", spdi='["NC_1:3:A:G","NC_1:3:A:T"]', allele='["ref","ref"]'
+            ),
+            "'a' carries 2 variants",
+        ),
+        (
+            row("a", "test", spdi='["NC_1:3:A:G"]', allele="NA"),
+            "'a' carries 1 variants and 0 alleles",
+        ),
+        (
+            row("a", "test", spdi='["NC_1:3:A', allele="NA"),
+            "is neither a JSON array of texts nor NA",
+        ),
+        (
+            row("Plain_3", "test"),
+            "oligos 'Plain 3' and 'Plain_3' are both 'Plain_3' in counts",
+        ),
     ],
 )
 def test_a_design_that_is_no_side_table_is_refused(tmp_path, changed, words):
@@ -107,5 +196,7 @@ def test_a_side_table_may_have_the_columns_of_a_design_beside_its_own(tmp_path):
     side = pd.DataFrame(SIDE, columns=["oligo_name", "element", "arm", "group"]).assign(
         **dict.fromkeys(("name", "category", "class", "SPDI", "allele"), "NA")
     )
-    counts = cg.mpra.read_counts(counts_in(tmp_path, [x[0] for x in SIDE]), side_table=side)
+    counts = cg.mpra.read_counts(
+        counts_in(tmp_path, [x[0] for x in SIDE]), side_table=side
+    )
     assert counts["arm"].values.tolist() == [x[2] for x in SIDE]

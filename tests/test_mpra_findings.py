@@ -19,7 +19,11 @@ import causalgia as cg
 from causalgia.errors import CountsError
 from causalgia.mpra.counts._quality import dna_floors
 from causalgia.mpra.counts.replicate_faults import ALSO_DEEP, TOO_ALIKE
-from causalgia.mpra.counts.split_index import _binomial_masses, _truncated_moments, split_index
+from causalgia.mpra.counts.split_index import (
+    _binomial_masses,
+    _truncated_moments,
+    split_index,
+)
 
 
 def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Dataset:
@@ -31,12 +35,19 @@ def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Datase
             "log2": np.column_stack([base, base + 0.5]).ravel(),
         }
     )
-    return simulated_counts(table, **{"n_barcodes": 8, "n_replicates": 4, "rng": 2} | settings)
+    return simulated_counts(
+        table, **{"n_barcodes": 8, "n_replicates": 4, "rng": 2} | settings
+    )
 
 
 def again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
     """Return counts with other reads, where none was observed still none."""
-    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side = (
+        counts[["element", "arm", "group"]]
+        .to_dataframe()
+        .rename_axis("oligo_name")
+        .reset_index()
+    )
     return cg.mpra.counts_of(
         np.where(counts["dna_observed"], dna, np.nan),
         np.where(counts["rna_observed"], rna, np.nan),
@@ -61,7 +72,13 @@ def verdicts(counts: xr.Dataset) -> list[tuple[str, tuple[str, ...]]]:
         {},
         {"spread": 0.0},
         {"depth_dna": 3.0, "depth_rna": 300.0, "spread": 0.0, "n_barcodes": 3},
-        {"depth_dna": 3.0, "depth_rna": 300.0, "spread": 0.0, "n_barcodes": 3, "plasmid": True},
+        {
+            "depth_dna": 3.0,
+            "depth_rna": 300.0,
+            "spread": 0.0,
+            "n_barcodes": 3,
+            "plasmid": True,
+        },
         {"depth_dna": 6.0, "depth_rna": 6.0},
         {"sd_replicate": 1.5, "sd_barcode": 1.0},
         {"p_silent": 0.2},
@@ -76,18 +93,30 @@ def test_sound_counts_have_no_verdict(settings):
 def test_real_counts_have_no_verdict(shared):
     for name in ("library1", "library2"):
         at = shared / "reference" / "mpra_real" / name
-        assert verdicts(cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")) == []
+        assert (
+            verdicts(
+                cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")
+            )
+            == []
+        )
 
 
 @pytest.mark.parametrize("odd", range(4))
 def test_the_replicate_that_stands_apart_is_named(odd):
     counts = simulated()
     dna, rna = reads(counts)
-    noise = 2 ** np.random.default_rng(0).normal(0, 3, counts.sizes["oligo"])[counts["oligo_index"].values]
+    noise = (
+        2
+        ** np.random.default_rng(0).normal(0, 3, counts.sizes["oligo"])[
+            counts["oligo_index"].values
+        ]
+    )
     rna[:, odd] = np.rint(rna[:, odd] * noise)
     found = again(counts, dna, rna)
     assert verdicts(found) == [("outlier", (str(odd + 1),))]
-    assert f"WRONG: replicate {odd + 1} stands apart" in cg.report(cg.mpra.quality(found))
+    assert f"WRONG: replicate {odd + 1} stands apart" in cg.report(
+        cg.mpra.quality(found)
+    )
 
 
 def test_a_copied_replicate_is_found():
@@ -97,7 +126,9 @@ def test_a_copied_replicate_is_found():
     assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))]
     dna[:, 3] = dna[:, 1]
     assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))] * 2
-    assert "same RNA reads in 100 % of their cells" in cg.report(cg.mpra.quality(again(counts, dna, rna)))
+    assert "same RNA reads in 100 % of their cells" in cg.report(
+        cg.mpra.quality(again(counts, dna, rna))
+    )
 
 
 MADE_OF_ANOTHER = {
@@ -116,10 +147,16 @@ def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
     counts = simulated(n_replicates=replicates)
     dna, rna = reads(counts)
     both = (counts["rna_observed"].values[:, 0], counts["rna_observed"].values[:, -1])
-    rna[:, -1] = np.where(both[0] & both[1], MADE_OF_ANOTHER[how](rna[:, 0], np.random.default_rng(0)), rna[:, -1])
+    rna[:, -1] = np.where(
+        both[0] & both[1],
+        MADE_OF_ANOTHER[how](rna[:, 0], np.random.default_rng(0)),
+        rna[:, -1],
+    )
     found = again(counts, dna, rna)
     assert verdicts(found) == [("copied", ("1", str(replicates)))]
-    assert "agree better in RNA reads than counting noise allows" in cg.report(cg.mpra.quality(found))
+    assert "agree better in RNA reads than counting noise allows" in cg.report(
+        cg.mpra.quality(found)
+    )
 
 
 # honest counts that are cut off, transformed, or few
@@ -131,13 +168,21 @@ def test_rna_at_a_ceiling_is_neither_swapped_nor_copied(umis, cut):
     for rng in range(4):
         counts = simulated(rng=rng, spread=1.1, depth_rna=900.0)
         dna, rna = reads(counts)
-        top = np.rint(umis * -np.expm1(-rna / umis)) if cut == "saturated" else np.minimum(rna, umis - 1)
+        top = (
+            np.rint(umis * -np.expm1(-rna / umis))
+            if cut == "saturated"
+            else np.minimum(rna, umis - 1)
+        )
         assert verdicts(again(counts, dna, top)) == []
 
 
 def test_few_oligos_are_not_called_swapped():
-    """Of sets of 5 elements with 3 barcodes log ratios fall with DNA by chance in some."""
-    assert [verdicts(simulated(5, rng=rng, n_barcodes=3, spread=0.5)) for rng in range(60)] == [[]] * 60
+    """Of sets of 5 elements with 3 barcodes log ratios fall with DNA by chance in
+    some.
+    """
+    assert [
+        verdicts(simulated(5, rng=rng, n_barcodes=3, spread=0.5)) for rng in range(60)
+    ] == [[]] * 60
 
 
 @pytest.mark.parametrize("most", [100, 255])
@@ -145,13 +190,20 @@ def test_a_copy_is_found_below_a_ceiling(most):
     counts = simulated(depth_rna=60.0)
     dna, rna = reads(counts)
     rna[:, 3] = rna[:, 1]
-    assert verdicts(again(counts, dna, np.minimum(rna, most))) == [("copied", ("2", "4"))]
+    assert verdicts(again(counts, dna, np.minimum(rna, most))) == [
+        ("copied", ("2", "4"))
+    ]
 
 
 def test_cells_at_a_ceiling_do_not_agree():
     for rng in range(6):
-        counts = simulated(80, rng=rng, depth_dna=60_000.0, depth_rna=60_000.0, n_barcodes=10)
-        assert verdicts(again(counts, *(np.minimum(x, 65_535) for x in reads(counts)))) == []
+        counts = simulated(
+            80, rng=rng, depth_dna=60_000.0, depth_rna=60_000.0, n_barcodes=10
+        )
+        assert (
+            verdicts(again(counts, *(np.minimum(x, 65_535) for x in reads(counts))))
+            == []
+        )
 
 
 TRANSFORMED = {
@@ -181,8 +233,9 @@ def test_counts_that_were_multiplied_are_no_raw_counts(kind, factor):
     of = {"dna": dna, "rna": rna}
     every = again(counts, **of | {kind: np.rint(of[kind] * factor)})
     assert verdicts(every) == [("transformed", ("1", "2", "3", "4"))]
-    assert f"{kind.upper()} of replicate 1, 2, 3, 4 does not look like raw read counts" in cg.report(
-        cg.mpra.quality(every)
+    assert (
+        f"{kind.upper()} of replicate 1, 2, 3, 4 does not look like raw read counts"
+        in cg.report(cg.mpra.quality(every))
     )
     of[kind] = of[kind].copy()
     of[kind][:, 2] = np.rint(of[kind][:, 2] * factor)
@@ -193,13 +246,24 @@ def test_real_counts_that_were_normalized_are_not_called_copies(shared):
     at = shared / "reference" / "mpra_real" / "library1"
     counts = cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")
     dna, rna = reads(counts)
-    assert verdicts(again(counts, dna, np.rint(rna / rna.sum(axis=0) * 1e5))) == [("transformed", ("1", "2", "3"))]
+    assert verdicts(again(counts, dna, np.rint(rna / rna.sum(axis=0) * 1e5))) == [
+        ("transformed", ("1", "2", "3"))
+    ]
 
 
 def test_a_replicate_of_few_reads_does_not_stand_apart():
-    """Log ratios of few reads are not normal numbers: one oligo without RNA lies 10 below the others."""
+    """Log ratios of few reads are not normal numbers: one oligo without RNA lies 10
+    below the others.
+    """
     for rng in range(25):
-        assert verdicts(simulated(80, rng=rng, spread=1.1, n_barcodes=10, depth_dna=3.0, depth_rna=3.0)) == []
+        assert (
+            verdicts(
+                simulated(
+                    80, rng=rng, spread=1.1, n_barcodes=10, depth_dna=3.0, depth_rna=3.0
+                )
+            )
+            == []
+        )
     for rng in range(15):
         assert verdicts(simulated(2, rng=rng)) == []  # four oligos are too few to say
         counts = simulated(rng=rng)
@@ -220,7 +284,9 @@ def test_copies_of_one_replicate_among_others_stay_accused():
 
 
 def two_libraries(rng, n, depth, *, dispersion=0.0, ratio=1.0, floor=0):
-    """Counts of n barcodes in two independent libraries, those under a floor in either left out."""
+    """Counts of n barcodes in two independent libraries, those under a floor in either
+    left out.
+    """
     rates = depth * np.exp2(rng.normal(size=n)) * np.array([[1.0], [ratio]])
     more = rng.gamma(1 / dispersion, dispersion, (2, n)) if dispersion else 1.0
     a, b = rng.poisson(rates * more)
@@ -230,13 +296,21 @@ def two_libraries(rng, n, depth, *, dispersion=0.0, ratio=1.0, floor=0):
 LIBRARIES = [
     {"n": n, "depth": depth, "dispersion": dispersion, "ratio": ratio, "floor": floor}
     for n, depth in ((60, 10), (300, 3), (1000, 1), (1000, 60))
-    for dispersion, ratio, floor in ((0.0, 1.0, 0), (0.0, 8.0, 0), (0.0, 0.1, 1), (0.0, 1.0, 10), (0.1, 2.0, 1))
+    for dispersion, ratio, floor in (
+        (0.0, 1.0, 0),
+        (0.0, 8.0, 0),
+        (0.0, 0.1, 1),
+        (0.0, 1.0, 10),
+        (0.1, 2.0, 1),
+    )
 ]
 
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=str)
 def test_independent_libraries_split_as_chance_does_or_more(library):
-    """Twenty kinds of libraries, 50 pairs each: no alarm in 1,000, the mean z within four of its errors or above."""
+    """Twenty kinds of libraries, 50 pairs each: no alarm in 1,000, the mean z within
+    four of its errors or above.
+    """
     rng = np.random.default_rng(zlib.crc32(str(library).encode()))
     found = [split_index(*two_libraries(rng, **library)) for _ in range(50)]
     z = np.array([one.z for one in found])
@@ -252,44 +326,67 @@ def test_the_index_of_a_copy_is_the_one_derived():
     first, other = two_libraries(rng, 20_000, 60, dispersion=0.1)
     assert split_index(first, other).index > 3
     for p in (0.1, 0.3, 0.5, 0.9):
-        assert split_index(first, rng.binomial(first, p)).index == pytest.approx((1 - p) / (1 + p), abs=0.04)
+        assert split_index(first, rng.binomial(first, p)).index == pytest.approx(
+            (1 - p) / (1 + p), abs=0.04
+        )
     for c in (1, 2, 7):
         assert split_index(first, c * first).index < 1e-3
     split = rng.binomial(first, 0.5)
     poisson = rng.poisson(60, 20_000)
     half = rng.binomial(poisson, 0.5)
-    assert split_index(half, poisson - half).index == pytest.approx(1, abs=0.04)  # technical splits look independent
+    # technical splits look independent
+    assert split_index(half, poisson - half).index == pytest.approx(1, abs=0.04)
     assert split_index(split, first - split).index == pytest.approx(1, abs=0.04)
 
 
 def test_the_power_to_find_a_thinned_copy():
-    """Of 960 barcodes: all at .5 from 3 reads on, at .3 from 10, at .2 from 60; of 200, all at .5 from 10."""
+    """Of 960 barcodes: all at .5 from 3 reads on, at .3 from 10, at .2 from 60; of 200,
+    all at .5 from 10.
+    """
     rng = np.random.default_rng(6)
     for n, depth, p in ((960, 3, 0.5), (960, 10, 0.3), (960, 60, 0.2), (200, 10, 0.5)):
         first = [two_libraries(rng, n, depth, dispersion=0.1)[0] for _ in range(20)]
         found = [split_index(one, rng.binomial(one, p)) for one in first]
-        assert sum(one.z < TOO_ALIKE and one.z_deep < ALSO_DEEP for one in found) >= 19, (n, depth, p)
+        assert (
+            sum(one.z < TOO_ALIKE and one.z_deep < ALSO_DEEP for one in found) >= 19
+        ), (n, depth, p)
 
 
 def test_a_split_that_is_not_free_says_nothing():
     ones = np.ones(500, dtype=np.int64)
-    for a, b in ((ones, ones), (0 * ones, ones), (ones, 1000 * ones), (ones[:5], ones[:5])):
+    for a, b in (
+        (ones, ones),
+        (0 * ones, ones),
+        (ones, 1000 * ones),
+        (ones[:5], ones[:5]),
+    ):
         assert split_index(a, b).z == 0
 
 
 def test_moments_of_a_split_that_is_cut_off():
-    for n, pi, low, high in ((7, 0.3, 1, 1), (40, 0.2, 3, 10), (22, 0.5, 10, 10), (5, 0.5, 0, 0), (3000, 0.01, 1, 1)):
+    for n, pi, low, high in (
+        (7, 0.3, 1, 1),
+        (40, 0.2, 3, 10),
+        (22, 0.5, 10, 10),
+        (5, 0.5, 0, 0),
+        (3000, 0.01, 1, 1),
+    ):
         x = np.arange(low, n - high + 1)
         weight = stats.binom.pmf(x, n, pi)
         weight /= weight.sum()
         mean = weight @ x
         wanted = [mean, weight @ (x - mean) ** 2, weight @ (x - mean) ** 4]
-        found = [moment.item() for moment in _truncated_moments(np.array([float(n)]), pi, low, high)]
+        found = [
+            moment.item()
+            for moment in _truncated_moments(np.array([float(n)]), pi, low, high)
+        ]
         np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 
 def mass_of_whole_range(n, pi, low, high):
-    """Return the mass of a binomial between two values from both distribution functions, evaluated everywhere."""
+    """Return the mass of a binomial between two values from both distribution
+    functions, evaluated everywhere.
+    """
 
     def cdf(k):
         inner = special.bdtr(np.clip(k, 0, n - 1), n.astype(np.int64), pi)
@@ -300,11 +397,21 @@ def mass_of_whole_range(n, pi, low, high):
 
 def test_masses_are_differences_of_distribution_functions_to_the_bit():
     n = np.r_[np.arange(4.0, 60.0), 1e3, 1e6]
-    for low, high in ((0.0, 0.0), (0.0, 2.0), (1.0, 0.0), (1.0, 1.0), (2.0, 1.0), (1.0, 7.0)):
+    for low, high in (
+        (0.0, 0.0),
+        (0.0, 2.0),
+        (1.0, 0.0),
+        (1.0, 1.0),
+        (2.0, 1.0),
+        (1.0, 7.0),
+    ):
         sizes = n[n - low - high >= 2]
         masses = _binomial_masses(sizes, low, high, 4)
         for pi in (1e-6, 0.03, 0.5, 0.9, 1 - 1e-9):
-            wanted = [mass_of_whole_range(sizes - k, pi, low - k, sizes - high - k) for k in range(5)]
+            wanted = [
+                mass_of_whole_range(sizes - k, pi, low - k, sizes - high - k)
+                for k in range(5)
+            ]
             np.testing.assert_array_equal(masses(pi), wanted)
 
 
@@ -312,7 +419,9 @@ def test_masses_are_differences_of_distribution_functions_to_the_bit():
 
 
 def shuffled(counts, columns, rng, by):
-    """Return reads with the labels of barcodes, or of whole oligos, permuted in some columns of the last replicate."""
+    """Return reads with the labels of barcodes, or of whole oligos, permuted in some
+    columns of the last replicate.
+    """
     dna, rna = reads(counts)
     n = counts.sizes["barcode"]
     order = rng.permutation(n)
@@ -334,14 +443,20 @@ def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
     (one,) = json.loads(found.attrs["verdicts"])
     assert one["verdict"] == "disagree"
     assert one["replicates"] == ["1", "2"]
-    limits = re.search(r"activities of oligos correlate (-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]", one["says"])
+    limits = re.search(
+        r"activities of oligos correlate (-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]",
+        one["says"],
+    )
     value, lower, upper = map(float, limits.groups())
     assert lower < value < upper < 0.5
     assert "one of the two is mislabeled or failed" in cg.report(found)
     assert "check which barcodes and samples their columns are of" in cg.report(found)
 
 
-@pytest.mark.parametrize("settings", [{}, {"spread": 0.0}, {"depth_dna": 3.0, "depth_rna": 6.0}, {"sd_replicate": 1.5}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"spread": 0.0}, {"depth_dna": 3.0, "depth_rna": 6.0}, {"sd_replicate": 1.5}],
+)
 def test_two_sound_replicates_agree(settings):
     for rng in range(10):
         assert verdicts(simulated(n_replicates=2, rng=rng, **settings)) == []
@@ -353,7 +468,9 @@ def test_labels_of_dna_that_are_out_of_order_are_found(replicates):
     counts = simulated(n_replicates=replicates, spread=2.0, p_missing=0.0)
     found = shuffled(counts, ("dna",), np.random.default_rng(1), "barcode")
     assert verdicts(found) == [("outlier", (str(replicates),))]
-    assert f"replicate {replicates} stands apart: its DNA reads" in cg.report(cg.mpra.quality(found))
+    assert f"replicate {replicates} stands apart: its DNA reads" in cg.report(
+        cg.mpra.quality(found)
+    )
 
 
 def test_dna_of_few_reads_or_of_equal_barcodes_is_not_out_of_order():
@@ -380,8 +497,13 @@ def test_three_replicates_of_which_no_two_agree():
 def test_one_pool_in_every_column_of_dna_is_found():
     counts = simulated(n_replicates=2)
     dna, rna = reads(counts)
-    found = json.loads(cg.mpra.quality(again(counts, dna[:, [0, 0]], rna)).attrs["verdicts"])
-    assert "if one plasmid pool serves all replicates, give one column of DNA" in found[0]["says"]
+    found = json.loads(
+        cg.mpra.quality(again(counts, dna[:, [0, 0]], rna)).attrs["verdicts"]
+    )
+    assert (
+        "if one plasmid pool serves all replicates, give one column of DNA"
+        in found[0]["says"]
+    )
 
 
 @pytest.mark.parametrize("plasmid", [True, False])
@@ -394,39 +516,72 @@ def test_a_replicate_does_not_stand_apart_from_another_and_its_copy(plasmid):
     assert set(verdicts(again(counts, dna, rna))) == {("copied", ("2", "3"))}
 
 
-@pytest.mark.parametrize("groups", [(0, 0, 1, 1), (0, 1, 0, 1), (0, 0, 0, 1, 1, 1), (1, 0, 1, 0, 0, 0)])
+@pytest.mark.parametrize(
+    "groups", [(0, 0, 1, 1), (0, 1, 0, 1), (0, 0, 0, 1, 1, 1), (1, 0, 1, 0, 0, 0)]
+)
 def test_replicates_of_two_kinds_under_one_name_are_told_apart(groups):
     of_groups = []
     for base in (3, 4):  # two cell types, in which other oligos are active
         level = np.random.default_rng(base).normal(0, 0.8, 120)
-        table = pd.DataFrame({"element": np.repeat([f"e{i}" for i in range(60)], 2), "arm": ["c", "t"] * 60})
-        counts = simulated_counts(table.assign(log2=level), n_barcodes=8, n_replicates=len(groups), rng=2)
+        table = pd.DataFrame(
+            {
+                "element": np.repeat([f"e{i}" for i in range(60)], 2),
+                "arm": ["c", "t"] * 60,
+            }
+        )
+        counts = simulated_counts(
+            table.assign(log2=level), n_barcodes=8, n_replicates=len(groups), rng=2
+        )
         of_groups.append((counts, *reads(counts)))
     counts = of_groups[0][0]
-    dna, rna = (np.column_stack([of_groups[g][k][:, i] for i, g in enumerate(groups)]) for k in (1, 2))
+    dna, rna = (
+        np.column_stack([of_groups[g][k][:, i] for i, g in enumerate(groups)])
+        for k in (1, 2)
+    )
     found = again(counts, dna, rna)
-    assert verdicts(found) == [("disagree", tuple(str(i + 1) for i in range(len(groups))))]
+    assert verdicts(found) == [
+        ("disagree", tuple(str(i + 1) for i in range(len(groups))))
+    ]
     one = ", ".join(str(i + 1) for i, g in enumerate(groups) if g == groups[0])
-    assert f"replicates {one} and replicates" in cg.report(cg.mpra.quality(found)).replace("\n", " ")
+    assert f"replicates {one} and replicates" in cg.report(
+        cg.mpra.quality(found)
+    ).replace("\n", " ")
 
 
-@pytest.mark.parametrize(("swapped", "of"), [([1], 4), ([0, 2], 4), ([0, 1, 2, 3], 4), ([0, 1], 3), ([0, 1, 3], 4)])
+@pytest.mark.parametrize(
+    ("swapped", "of"),
+    [([1], 4), ([0, 2], 4), ([0, 1, 2, 3], 4), ([0, 1], 3), ([0, 1, 3], 4)],
+)
 def test_swapped_dna_and_rna_are_found(swapped, of):
     counts = simulated(p_missing=0.0, n_replicates=of)
     dna, rna = reads(counts)
     dna[:, swapped], rna[:, swapped] = rna[:, swapped], dna[:, swapped]
-    assert verdicts(again(counts, dna, rna)) == [("swapped", (str(r + 1),)) for r in swapped]
+    assert verdicts(again(counts, dna, rna)) == [
+        ("swapped", (str(r + 1),)) for r in swapped
+    ]
 
 
 # the floor of DNA
 
 
 def test_the_advised_floor_is_the_one_with_the_least_true_error():
-    """Few reads: 10 leaves out two thirds of the barcodes, and doubles the squared error."""
-    counts = simulated(150, n_barcodes=12, depth_dna=5.0, depth_rna=8.0, sd_abundance=1.5, sd_barcode=0.3, rng=1)
+    """Few reads: 10 leaves out two thirds of the barcodes, and doubles the squared
+    error.
+    """
+    counts = simulated(
+        150,
+        n_barcodes=12,
+        depth_dna=5.0,
+        depth_rna=8.0,
+        sd_abundance=1.5,
+        sd_barcode=0.3,
+        rng=1,
+    )
     found, true = dna_floors(counts), {}
     for floor in (1.0, 2.0, 5.0, 10.0):
-        kept = cg.mpra.activity(cg.mpra.filter(counts, min_dna=floor, min_barcodes=1))["outcome"].mean("model")
+        kept = cg.mpra.activity(cg.mpra.filter(counts, min_dna=floor, min_barcodes=1))[
+            "outcome"
+        ].mean("model")
         wanted = counts["true_activity"].values.reshape(-1, 2)
         rows = pd.Index(counts["element"].values[::2]).get_indexer(kept["unit"].values)
         off = kept.squeeze().values - wanted[rows]
@@ -437,14 +592,18 @@ def test_the_advised_floor_is_the_one_with_the_least_true_error():
     assert found.left_out[list(found.floor).index(10.0)] > 0.6
 
 
-def test_the_real_file_of_the_format_loses_three_quarters_of_its_barcodes_at_ten(shared):
+def test_the_real_file_of_the_format_loses_three_quarters_of_its_barcodes_at_ten(
+    shared,
+):
     at = shared / "reference" / "mpra_formats"
     path = at / "reporter_experiment_barcode_IGVFDS2165KBMD.input.head20000.tsv.gz"
     names = pd.read_csv(path, sep="\t", usecols=["oligo_name"])["oligo_name"].unique()
     side = pd.DataFrame({"oligo_name": names, "element": names, "arm": "x"})
     quality = cg.mpra.quality(cg.mpra.read_counts(path, side_table=side))
     assert quality.attrs["advised_floor"] <= 2
-    assert quality["floor_left_out"].sel(floor=10).item() == pytest.approx(0.73, abs=0.005)
+    assert quality["floor_left_out"].sel(floor=10).item() == pytest.approx(
+        0.73, abs=0.005
+    )
     said = cg.report(quality)
     assert "min_dna: means of oligos are most precise with 1" in said
     assert "10 would leave out 73.4 %, for 2.1" in said
@@ -462,12 +621,21 @@ def test_a_floor_of_ones_own_is_compared():
 # cell types
 
 
-def written(folder: Path, names: list[str], long: bool = False) -> tuple[Path, pd.DataFrame]:
-    """Return a table of counts whose replicates have these names, and its side table."""
+def written(
+    folder: Path, names: list[str], long: bool = False
+) -> tuple[Path, pd.DataFrame]:
+    """Return a table of counts whose replicates have these names, and its side
+    table.
+    """
     counts = simulated(8, n_replicates=len(names))
     table = cg.mpra.igvf_table(counts, "reporter_experiment_barcode")
     for i, name in enumerate(names):
-        table = table.rename(columns={f"{kind}_count_{i + 1}": f"{kind}_count_{name}" for kind in ("dna", "rna")})
+        table = table.rename(
+            columns={
+                f"{kind}_count_{i + 1}": f"{kind}_count_{name}"
+                for kind in ("dna", "rna")
+            }
+        )
     if long:
         parts = [
             table[["barcode", "oligo_name", f"dna_count_{name}", f"rna_count_{name}"]]
@@ -477,19 +645,34 @@ def written(folder: Path, names: list[str], long: bool = False) -> tuple[Path, p
         ]
         table = pd.concat(parts)
     table.to_csv(folder / "counts.tsv", sep="\t", index=False)
-    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side = (
+        counts[["element", "arm", "group"]]
+        .to_dataframe()
+        .rename_axis("oligo_name")
+        .reset_index()
+    )
     side.to_csv(folder / "arms.tsv", sep="\t", index=False)
     return folder / "counts.tsv", side
 
 
 @pytest.mark.parametrize("long", [False, True])
 @pytest.mark.parametrize(
-    "names", [["K562_1", "K562_2", "HepG2_1"], ["HepG2", "K562"], ["liver", "brain"], ["HepG2_rep1", "K562.rep1"]]
+    "names",
+    [
+        ["K562_1", "K562_2", "HepG2_1"],
+        ["HepG2", "K562"],
+        ["liver", "brain"],
+        ["HepG2_rep1", "K562.rep1"],
+    ],
 )
 def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
     path, side = written(tmp_path, names, long)
     with pytest.raises(
-        CountsError, match=r"the columns are of 2 kinds \(.*\), and cell types or conditions are not replicates"
+        CountsError,
+        match=(
+            r"the columns are of 2 kinds \(.*\), and cell types or conditions are not "
+            r"replicates"
+        ),
     ):
         cg.mpra.read_counts(path, side_table=side)
     one = cg.mpra.read_counts(path, side_table=side, replicates=names[:1])
@@ -505,17 +688,38 @@ def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
 
 @pytest.mark.parametrize(
     "names",
-    [["1", "2", "3"], ["A", "B"], ["rep1", "rep2"], ["K562_1", "K562_2"], ["HepG2 r1", "HepG2 r2"], ["r1", "2"]],
+    [
+        ["1", "2", "3"],
+        ["A", "B"],
+        ["rep1", "rep2"],
+        ["K562_1", "K562_2"],
+        ["HepG2 r1", "HepG2 r2"],
+        ["r1", "2"],
+    ],
 )
 def test_replicates_of_one_kind_are_read(tmp_path, names):
     path, side = written(tmp_path, names)
-    assert cg.mpra.read_counts(path, side_table=side)["replicate"].values.tolist() == names
+    assert (
+        cg.mpra.read_counts(path, side_table=side)["replicate"].values.tolist() == names
+    )
 
 
 def test_the_command_line_reads_one_cell_type(tmp_path):
     path, _ = written(tmp_path, ["K562_1", "K562_2", "HepG2_1", "HepG2_2"])
-    asked = ("mpra", "analyze", path, "--design", tmp_path / "arms.tsv", "--control", "c", "--method", "two_way")
+    asked = (
+        "mpra",
+        "analyze",
+        path,
+        "--design",
+        tmp_path / "arms.tsv",
+        "--control",
+        "c",
+        "--method",
+        "two_way",
+    )
     refused(*asked, "--out", tmp_path / "x", said="--replicates=K562_1,K562_2")
-    said = call(*asked, "--replicates", "HepG2_1, HepG2_2", "--out", tmp_path / "x").stdout
+    said = call(
+        *asked, "--replicates", "HepG2_1, HepG2_2", "--out", tmp_path / "x"
+    ).stdout
     assert "replicate HepG2_1:" in said
     assert "K562" not in said

@@ -1,4 +1,6 @@
-"""Fits of barcode counts: what is asked, what is counted, what the verbs of trials make of them, and their coverage."""
+"""Fits of barcode counts: what is asked, what is counted, what the verbs of trials make
+of them, and their coverage.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,26 @@ from assay import simulated_counts
 from scipy import linalg, stats
 
 import causalgia as cg
-from causalgia.errors import BarcodeNoiseWarning, ContrastError, CountsError, EstimateError, OutcomesError
+from causalgia.errors import (
+    BarcodeNoiseWarning,
+    ContrastError,
+    CountsError,
+    EstimateError,
+    OutcomesError,
+)
 from causalgia.estimation import as_estimates, moderate, moderate_unequal
 from causalgia.mpra import average, fit, simulate
-from causalgia.mpra.fits._fit import consensus_correlation, fit_blocked, fit_paired, ratio_of_sums
-from causalgia.mpra.fits.element_effects import RatioCells, fit_request, residual_squares
+from causalgia.mpra.fits._fit import (
+    consensus_correlation,
+    fit_blocked,
+    fit_paired,
+    ratio_of_sums,
+)
+from causalgia.mpra.fits.element_effects import (
+    RatioCells,
+    fit_request,
+    residual_squares,
+)
 from causalgia.mpra.fits.negative_binomial_fit import (
     _ReadCells,
     _RegressionState,
@@ -39,7 +56,9 @@ def activities(n, arms=("control", "treated"), effect=1.0, seed=0):
 
 
 def simulated(n=12, arms=("control", "treated"), rng=1, **settings):
-    return simulated_counts(activities(n, arms), rng=rng, **{"n_barcodes": 8, "sd_barcode": 0.0} | settings)
+    return simulated_counts(
+        activities(n, arms), rng=rng, **{"n_barcodes": 8, "sd_barcode": 0.0} | settings
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -47,22 +66,37 @@ def simulated(n=12, arms=("control", "treated"), rng=1, **settings):
 
 
 def test_arms_that_never_meet_the_control_are_no_reason_to_refuse():
-    both, alone = activities(6), pd.DataFrame({"element": ["P"], "arm": ["basal"], "log2": [0.0]})
+    both, alone = (
+        activities(6),
+        pd.DataFrame({"element": ["P"], "arm": ["basal"], "log2": [0.0]}),
+    )
     counts = simulate(pd.concat([both, alone]), rng=1)
     fitted = fit(counts, control="control", method="two_way")
     assert fitted["contrast"].values.tolist() == ["treated"]
     assert fitted.attrs["arms_left_out"] == "basal"
     assert fitted.attrs["n_left_out"] == 1
-    with pytest.raises(ContrastError, match="no element has an oligo under every one of control, basal"):
+    with pytest.raises(
+        ContrastError, match="no element has an oligo under every one of control, basal"
+    ):
         fit(counts, control="control", arm_names=["basal"])
 
 
 def test_elements_that_differ_in_their_arms_are_refused_until_arms_are_named():
     table = activities(5, ("control", "a", "b"))
-    counts = simulate(table[~((table["element"] == "E0002") & (table["arm"] == "b"))], rng=1)
-    with pytest.raises(ContrastError, match=r"element 'E0002' has no oligo in arm 'b'.*arm_names=\['a'\]"):
+    counts = simulate(
+        table[~((table["element"] == "E0002") & (table["arm"] == "b"))], rng=1
+    )
+    with pytest.raises(
+        ContrastError,
+        match=r"element 'E0002' has no oligo in arm 'b'.*arm_names=\['a'\]",
+    ):
         fit(counts, control="control")
-    assert fit(counts, control="control", arm_names=["a"], method="two_way").sizes["element"] == 5
+    assert (
+        fit(counts, control="control", arm_names=["a"], method="two_way").sizes[
+            "element"
+        ]
+        == 5
+    )
     fitted = fit(counts, control="control", arm_names=["a", "b"], method="two_way")
     assert (fitted.sizes["element"], fitted.attrs["n_left_out"]) == (4, 1)
 
@@ -71,7 +105,9 @@ def test_an_oligo_without_dna_is_refused_by_name():
     counts = simulated(4)
     gone = counts["oligo_index"].to_numpy() == 3
     counts["dna"] = counts["dna"].where(~xr.DataArray(gone, dims="barcode"), 0)
-    with pytest.raises(CountsError, match="element 'E0001', arm 'treated': no barcode with DNA"):
+    with pytest.raises(
+        CountsError, match="element 'E0001', arm 'treated': no barcode with DNA"
+    ):
         fit(counts, control="control")
 
 
@@ -79,13 +115,22 @@ def test_an_oligo_without_dna_is_refused_by_name():
     ("asking", "said"),
     [
         ({}, "give control="),
-        ({"control": "control", "contrasts": {"x": {"treated": 1, "control": -1}}}, "not both"),
+        (
+            {"control": "control", "contrasts": {"x": {"treated": 1, "control": -1}}},
+            "not both",
+        ),
         ({"control": "nobody"}, "no arm 'nobody'"),
         ({"contrasts": {"x": {"treated": 1, "control": 1}}}, "sum to 2"),
-        ({"contrasts": {"x": {"treated": "a lot", "control": -1}}}, "give name -> arm -> weight"),
+        (
+            {"contrasts": {"x": {"treated": "a lot", "control": -1}}},
+            "give name -> arm -> weight",
+        ),
         ({"contrasts": ["treated"]}, "sum to 1; an effect needs weights that sum to 0"),
         ({"contrasts": {}}, "contrasts= is empty"),
-        ({"control": "control", "arm_names": "treated"}, "give a list of arms, of control, treated"),
+        (
+            {"control": "control", "arm_names": "treated"},
+            "give a list of arms, of control, treated",
+        ),
         ({"control": "control", "method": "limma"}, "method='limma' is not one of"),
         ({"control": "control", "ci_prob": 95}, "ci_prob"),
     ],
@@ -111,14 +156,23 @@ def test_what_a_fit_holds(method):
     assert fitted["ace"].dims == ("element", "contrast")
     assert fitted["contrast"].values.tolist() == ["a", "b"]
     z = fitted["ace"] / fitted["se"]
-    np.testing.assert_allclose(fitted["p"], 2 * stats.t.sf(np.abs(z), fitted["df"]), rtol=1e-9)
+    np.testing.assert_allclose(
+        fitted["p"], 2 * stats.t.sf(np.abs(z), fitted["df"]), rtol=1e-9
+    )
     np.testing.assert_allclose(np.exp(fitted["log_p"]), fitted["p"], rtol=1e-6)
     half = stats.t.ppf(0.95, fitted["df"]) * fitted["se"]
     np.testing.assert_allclose(fitted["upper"] - fitted["ace"], half, rtol=1e-9)
     assert (fitted["n_barcodes"] == 8).all()
-    assert {"method": method, "control": "control", "scale": "log2", "ci_prob": 0.9}.items() <= fitted.attrs.items()
+    assert {
+        "method": method,
+        "control": "control",
+        "scale": "log2",
+        "ci_prob": 0.9,
+    }.items() <= fitted.attrs.items()
     error = np.sqrt((fitted["se"] ** 2).mean())
-    assert abs(float(fitted["ace"].sel(contrast="b").mean()) - 2) < 5 * error / np.sqrt(15)
+    assert abs(float(fitted["ace"].sel(contrast="b").mean()) - 2) < 5 * error / np.sqrt(
+        15
+    )
     json.dumps(fitted.attrs)
 
 
@@ -133,7 +187,9 @@ def test_swapping_the_arms_flips_the_signs_and_nothing_else(method):
 @pytest.mark.parametrize("method", CLOSED)
 def test_the_order_of_barcodes_changes_nothing(method):
     counts = simulated(12)
-    shuffled = counts.isel(barcode=np.random.default_rng(0).permutation(counts.sizes["barcode"]))
+    shuffled = counts.isel(
+        barcode=np.random.default_rng(0).permutation(counts.sizes["barcode"])
+    )
     one, other = (fit(c, control="control", method=method) for c in (counts, shuffled))
     for name in ("ace", "se", "df"):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-7, atol=1e-9)
@@ -142,9 +198,17 @@ def test_the_order_of_barcodes_changes_nothing(method):
 @pytest.mark.parametrize("method", CLOSED)
 def test_a_contrast_of_three_arms_is_the_difference_of_two(method):
     counts = simulated(12, ("control", "a", "b"))
-    contrasts = {"a": {"a": 1, "control": -1}, "b": {"b": 1, "control": -1}, "b - a": {"b": 1, "a": -1}}
+    contrasts = {
+        "a": {"a": 1, "control": -1},
+        "b": {"b": 1, "control": -1},
+        "b - a": {"b": 1, "a": -1},
+    }
     ace = fit(counts, contrasts=contrasts, method=method)["ace"]
-    np.testing.assert_allclose(ace.sel(contrast="b - a"), ace.sel(contrast="b") - ace.sel(contrast="a"), atol=1e-8)
+    np.testing.assert_allclose(
+        ace.sel(contrast="b - a"),
+        ace.sel(contrast="b") - ace.sel(contrast="a"),
+        atol=1e-8,
+    )
 
 
 @pytest.mark.parametrize("method", ["two_way", "nb"])
@@ -154,7 +218,9 @@ def test_one_plasmid_pool_serves_all_replicates(method):
     fitted = fit(counts, control="control", method=method)
     off = (fitted["ace"] - 1) / fitted["se"]
     assert abs(float(off.mean())) < 4 / np.sqrt(30)
-    with pytest.warns(BarcodeNoiseWarning):  # the noise of the pool is the barcodes' own, in every replicate
+    with pytest.warns(
+        BarcodeNoiseWarning
+    ):  # the noise of the pool is the barcodes' own, in every replicate
         fit(counts, control="control", method="precision")
 
 
@@ -162,7 +228,9 @@ def test_one_plasmid_pool_serves_all_replicates(method):
 def test_one_plasmid_pool_in_every_column_is_fitted_as_one_pool(n_replicates):
     counts = simulated(n_replicates=n_replicates)
     pool = counts["dna"].isel(replicate=0, drop=True)
-    written = counts.assign(dna=pool.broadcast_like(counts["rna"]).transpose("barcode", "replicate"))
+    written = counts.assign(
+        dna=pool.broadcast_like(counts["rna"]).transpose("barcode", "replicate")
+    )
     one = fit(counts.assign(dna=pool), control="control")
     several = fit(written, control="control")
     for name in ("ace", "se", "df"):
@@ -176,7 +244,9 @@ def test_sizes_of_libraries_shift_no_effect():
     deeper = counts.assign(rna=counts["rna"] * np.array([1, 7, 1, 3]))
     deeper["rna_total"] = deeper["rna"].sum("barcode")
     for method in CLOSED:
-        one, other = (fit(c, control="control", method=method)["ace"] for c in (counts, deeper))
+        one, other = (
+            fit(c, control="control", method=method)["ace"] for c in (counts, deeper)
+        )
         assert abs(one - other).max() < 0.1
 
 
@@ -196,7 +266,10 @@ def test_one_replicate_has_no_precision():
 def test_a_lone_barcode_borrows_the_noise_of_others():
     counts = simulated(20, p_missing=0.0)
     lone = (counts["oligo_index"] == 0) & (np.arange(counts.sizes["barcode"]) > 0)
-    fitted = {m: fit(counts.isel(barcode=~lone.values), control="control", method=m) for m in ("two_way", "nb")}
+    fitted = {
+        m: fit(counts.isel(barcode=~lone.values), control="control", method=m)
+        for m in ("two_way", "nb")
+    }
     for found in fitted.values():
         assert found["n_barcodes"][0, 0] == 1
         assert found["v_barcode"][0, 0] > 2 * found["v_barcode"][1:].median()
@@ -205,7 +278,11 @@ def test_a_lone_barcode_borrows_the_noise_of_others():
 def test_nb_leaves_out_and_counts_arms_without_rna():
     counts = simulated(12)
     silent = xr.DataArray(counts["oligo_index"].to_numpy() == 5, dims="barcode")
-    fitted = fit(counts.assign(rna=counts["rna"].where(~silent, 0)), control="control", method="nb")
+    fitted = fit(
+        counts.assign(rna=counts["rna"].where(~silent, 0)),
+        control="control",
+        method="nb",
+    )
     assert fitted.attrs["n_not_fitted"] == 1
     assert "E0002" not in fitted["element"].values
     assert np.isfinite(fitted["ace"]).all()
@@ -217,7 +294,11 @@ def test_nb_leaves_out_arms_that_share_no_replicate():
     apart[counts["oligo_index"].to_numpy() == 0, 2:] = False
     apart[counts["oligo_index"].to_numpy() == 1, :2] = False
     seen = xr.DataArray(apart, dims=("barcode", "replicate"))
-    counts = counts.assign(dna_observed=seen, dna=counts["dna"].where(seen, 0), rna=counts["rna"].where(seen, 0))
+    counts = counts.assign(
+        dna_observed=seen,
+        dna=counts["dna"].where(seen, 0),
+        rna=counts["rna"].where(seen, 0),
+    )
     fitted = fit(counts, control="control", method="nb")
     assert (fitted.attrs["n_not_fitted"], fitted.sizes["element"]) == (1, 11)
 
@@ -240,11 +321,23 @@ def test_counts_without_any_spread_give_finite_answers(method):
 
 
 def test_an_arm_without_dna_in_a_replicate_has_no_ratio_there():
-    counts = simulate(activities(30), n_barcodes=6, n_replicates=3, noise=cg.mpra.NoiseModel(sd_barcode=0.0), rng=1)
-    lost = xr.DataArray(counts["oligo_index"].values == 3, dims="barcode") & (counts["replicate"] == "3")
-    gone = counts.assign({name: counts[name].where(~lost, 0) for name in ("dna", "rna")})
+    counts = simulate(
+        activities(30),
+        n_barcodes=6,
+        n_replicates=3,
+        noise=cg.mpra.NoiseModel(sd_barcode=0.0),
+        rng=1,
+    )
+    lost = xr.DataArray(counts["oligo_index"].values == 3, dims="barcode") & (
+        counts["replicate"] == "3"
+    )
+    gone = counts.assign(
+        {name: counts[name].where(~lost, 0) for name in ("dna", "rna")}
+    )
     gone = gone.assign(dna_observed=gone["dna_observed"] & ~lost)
-    whole, less = (fit(c, control="control", method="precision") for c in (counts, gone))
+    whole, less = (
+        fit(c, control="control", method="precision") for c in (counts, gone)
+    )
     assert abs(less["ace"] - whole["ace"]).max() < 3 * whole["se"].max()
     ratio = (less["se"] / whole["se"]).values.ravel()
     assert ratio[1] > 1.05
@@ -253,15 +346,22 @@ def test_an_arm_without_dna_in_a_replicate_has_no_ratio_there():
 
 def test_precision_says_that_it_claims_these_barcodes_only():
     with pytest.warns(BarcodeNoiseWarning, match="claims these barcodes only"):
-        fitted = fit(simulated(40, sd_barcode=0.8), control="control", method="precision")
+        fitted = fit(
+            simulated(40, sd_barcode=0.8), control="control", method="precision"
+        )
     assert fitted.attrs["null"] == "these barcodes"
     assert "these barcodes" in cg.report(fitted.isel(element=[0]), rows="all")
 
 
 def test_the_layers_of_noise_are_told_apart():
     found = {}
-    for name, settings in {"barcode": {"sd_barcode": 0.8}, "replicate": {"sd_replicate": 0.6}}.items():
-        counts = simulated(150, rng=3, **{"sd_noisiness": 0.0, "sd_replicate": 0.0} | settings)
+    for name, settings in {
+        "barcode": {"sd_barcode": 0.8},
+        "replicate": {"sd_replicate": 0.6},
+    }.items():
+        counts = simulated(
+            150, rng=3, **{"sd_noisiness": 0.0, "sd_replicate": 0.0} | settings
+        )
         found[name] = fit(counts, control="control", method="two_way").attrs
     assert found["barcode"]["sd_barcode"] == pytest.approx(0.8, rel=0.1)
     assert found["barcode"]["sd_replicate"] < 0.1
@@ -278,7 +378,12 @@ def ragged(seed, E=7, R=4):
     group = np.sort(np.concatenate([np.arange(2 * E), rng.integers(0, 2 * E, 40)]))
     used = rng.random((len(group), R)) < 0.7
     used[:, 0] |= ~used.any(axis=1)
-    return np.where(used, rng.normal(0, 1, used.shape) + rng.normal(0, 1, R), 0.0), used, group, (E, 2)
+    return (
+        np.where(used, rng.normal(0, 1, used.shape) + rng.normal(0, 1, R), 0.0),
+        used,
+        group,
+        (E, 2),
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -302,20 +407,29 @@ def test_blocked_models_are_generalized_least_squares(correlation):
     for e in range(shape[0]):
         i, r = np.nonzero(used & (group // 2 == e)[:, None])
         X = np.eye(2)[group[i] % 2]
-        V = np.where(r[:, None] == r, correlation, 0.0) + np.eye(len(i)) * (1 - correlation)
+        V = np.where(r[:, None] == r, correlation, 0.0) + np.eye(len(i)) * (
+            1 - correlation
+        )
         V = V / np.sqrt(w[i, r])[:, None] / np.sqrt(w[i, r])
         L = linalg.cholesky(V, lower=True)
         Xs, ys = (linalg.solve_triangular(L, m, lower=True) for m in (X, y[i, r]))
         beta, rss, *_ = np.linalg.lstsq(Xs, ys)
         np.testing.assert_allclose(found.mean[e], beta, atol=1e-9)
-        np.testing.assert_allclose(found.unscaled[e], np.linalg.inv(Xs.T @ Xs), atol=1e-9)
+        np.testing.assert_allclose(
+            found.unscaled[e], np.linalg.inv(Xs.T @ Xs), atol=1e-9
+        )
         assert found.s2[e] == pytest.approx(rss[0] / (len(i) - 2), rel=1e-8)
 
 
 def test_paired_models_are_blocked_ones_with_replicates_fixed():
     y = np.random.default_rng(0).normal(size=(5, 3, 4))
     model = fit_paired(y)
-    X = np.hstack([np.eye(3)[np.repeat(np.arange(3), 4)], np.eye(4)[np.tile(np.arange(4), 3)][:, 1:]])
+    X = np.hstack(
+        [
+            np.eye(3)[np.repeat(np.arange(3), 4)],
+            np.eye(4)[np.tile(np.arange(4), 3)][:, 1:],
+        ]
+    )
     for e in range(5):
         _, rss, *_ = np.linalg.lstsq(X, y[e].ravel())
         assert model.s2[e] == pytest.approx(rss[0] / 6)
@@ -348,7 +462,13 @@ def test_precision_of_few_elements_rejects_few_nulls(n):
     table = activities(n, effect=0.0)
     p = [
         fit(
-            simulate(table, n_barcodes=12, n_replicates=4, noise=cg.mpra.NoiseModel(sd_barcode=0.0), rng=i),
+            simulate(
+                table,
+                n_barcodes=12,
+                n_replicates=4,
+                noise=cg.mpra.NoiseModel(sd_barcode=0.0),
+                rng=i,
+            ),
             control="control",
             method="precision",
         )["p"]
@@ -360,11 +480,18 @@ def test_precision_of_few_elements_rejects_few_nulls(n):
 
 def test_the_consensus_is_the_correlation_that_was_simulated():
     rng = np.random.default_rng(4)
-    y = rng.normal(size=(2000, 1, 6)) * np.sqrt(0.3) + rng.normal(size=(2000, 2, 6)) * np.sqrt(0.7)
+    y = rng.normal(size=(2000, 1, 6)) * np.sqrt(0.3) + rng.normal(
+        size=(2000, 2, 6)
+    ) * np.sqrt(0.7)
     rows = y.reshape(-1, 6)
-    found = consensus_correlation(rows, np.ones(rows.shape, bool), np.arange(4000), (2000, 2))
+    found = consensus_correlation(
+        rows, np.ones(rows.shape, bool), np.arange(4000), (2000, 2)
+    )
     assert found == pytest.approx(0.3, abs=0.03)
-    assert consensus_correlation(rows[:4, :1], np.ones((4, 1), bool), np.arange(4), (2, 2)) == 0.0
+    assert (
+        consensus_correlation(rows[:4, :1], np.ones((4, 1), bool), np.arange(4), (2, 2))
+        == 0.0
+    )
 
 
 def test_the_negative_binomial_fit_is_at_its_maximum():
@@ -374,21 +501,30 @@ def test_the_negative_binomial_fit_is_at_its_maximum():
     rna = rng.poisson(rng.gamma(4, dna / 4)) * 1.0
     found = regress(rna, dna, used, group, shape)
     assert found.converged.all()
-    score = np.stack([np.bincount(group, column, 14) for column in found.score.T], axis=-1).reshape(7, 2, -1)
+    score = np.stack(
+        [np.bincount(group, column, 14) for column in found.score.T], axis=-1
+    ).reshape(7, 2, -1)
     np.testing.assert_allclose(score.sum(axis=2), 0, atol=1e-7)
     np.testing.assert_allclose(score.sum(axis=1), 0, atol=1e-7)
     moved = found.influence(np.array([[-1.0, 1.0]]), group)
-    np.testing.assert_allclose(np.bincount(group // 2, moved.sum(axis=(1, 2))), 0, atol=1e-7)
+    np.testing.assert_allclose(
+        np.bincount(group // 2, moved.sum(axis=(1, 2))), 0, atol=1e-7
+    )
 
 
 def test_each_arm_has_a_theta_of_its_own_at_the_maximum():
-    """The likelihood of an arm's cells, at the fitted means, is highest at its theta; arms of one theta share it."""
+    """The likelihood of an arm's cells, at the fitted means, is highest at its theta;
+    arms of one theta share it.
+    """
     rng = np.random.default_rng(3)
     group, used = np.repeat(np.arange(8), 40), np.ones((320, 3), bool)
     dna = rng.integers(30, 90, used.shape) * 1.0
     shape = np.where(group % 2 == 1, 2.0, 12.0)[:, None]
     rna = rng.poisson(rng.gamma(shape, dna / shape)) * 1.0
-    found, one = (regress(rna, dna, used, group, (4, 2), theta_by_arm=apart) for apart in (True, False))
+    found, one = (
+        regress(rna, dna, used, group, (4, 2), theta_by_arm=apart)
+        for apart in (True, False)
+    )
     assert (found.theta.shape, one.theta.shape) == ((4, 2), (4,))
     assert (found.theta[:, 1] < found.theta[:, 0]).all()
     assert ((found.theta[:, 1] < one.theta) & (one.theta < found.theta[:, 0])).all()
@@ -400,7 +536,9 @@ def test_each_arm_has_a_theta_of_its_own_at_the_maximum():
         def likelihood(t, own=own, mu=mu):
             return stats.nbinom.logpmf(rna[own], t, t / (t + mu)).sum()
 
-        assert likelihood(theta) > max(likelihood(0.98 * theta), likelihood(1.02 * theta))
+        assert likelihood(theta) > max(
+            likelihood(0.98 * theta), likelihood(1.02 * theta)
+        )
 
 
 def test_a_start_far_above_the_maximum_is_not_taken_for_the_end():
@@ -409,11 +547,16 @@ def test_a_start_far_above_the_maximum_is_not_taken_for_the_end():
     dna = rng.integers(20, 90, (24, 3)) * 1.0
     rna = rng.poisson(dna) * 1.0
     group = np.repeat(np.arange(4), 6)
-    state = _RegressionState(np.full((2, 2), 2.0), np.full((2, 3), 1.0), np.full((2, 1), 1e8))
+    state = _RegressionState(
+        np.full((2, 2), 2.0), np.full((2, 3), 1.0), np.full((2, 1), 1e8)
+    )
     cells = _ReadCells(rna, dna, np.ones(dna.shape), group, (2, 2))
     before = state.arm.copy(), state.replicate.copy()
     moved = state.step(cells, np.arange(2))
-    assert ((state.arm < before[0]).all(), (state.replicate < before[1]).all()) == (True, True)
+    assert ((state.arm < before[0]).all(), (state.replicate < before[1]).all()) == (
+        True,
+        True,
+    )
     assert (moved > 0.3).all()
 
 
@@ -429,8 +572,12 @@ def test_nb_of_one_barcode_in_an_arm_of_every_element_is_refused():
 # arms of unequal noise
 
 
-def unequal(rng, *, dispersions=(0.1, 0.1), sds=(0.0, 0.0), barcodes=10, replicates=4, n=60):
-    """Return counts without effects: mean RNA/DNA is 1 in both arms; dispersion of reads, sd of barcodes by arm."""
+def unequal(
+    rng, *, dispersions=(0.1, 0.1), sds=(0.0, 0.0), barcodes=10, replicates=4, n=60
+):
+    """Return counts without effects: mean RNA/DNA is 1 in both arms; dispersion of
+    reads, sd of barcodes by arm.
+    """
     place = np.repeat(np.arange(2 * n), barcodes)
     arm, R = place % 2, replicates
     v = rng.normal(size=len(place)) * np.array(sds)[arm]
@@ -439,34 +586,68 @@ def unequal(rng, *, dispersions=(0.1, 0.1), sds=(0.0, 0.0), barcodes=10, replica
     d = np.array(dispersions)[arm][:, None]
     abundance = np.exp2(rng.normal(size=len(place)))[:, None]
     dna = rng.poisson(60 * abundance * rng.gamma(1 / 0.03, 0.03, (len(place), R)))
-    rna = rng.poisson(90 * abundance * np.exp2(v[:, None] + w[place]) * rng.gamma(1 / d, d, dna.shape))
-    side = simulate(activities(n, effect=0.0), n_barcodes=barcodes, n_replicates=R, p_missing=0.0, rng=1)
-    values = {"dna": (("barcode", "replicate"), dna), "rna": (("barcode", "replicate"), rna)}
-    totals = {"dna_total": ("replicate", dna.sum(axis=0)), "rna_total": ("replicate", rna.sum(axis=0))}
-    seen = {"dna_observed": (("barcode", "replicate"), dna > 0), "rna_observed": (("barcode", "replicate"), dna > 0)}
+    rna = rng.poisson(
+        90 * abundance * np.exp2(v[:, None] + w[place]) * rng.gamma(1 / d, d, dna.shape)
+    )
+    side = simulate(
+        activities(n, effect=0.0),
+        n_barcodes=barcodes,
+        n_replicates=R,
+        p_missing=0.0,
+        rng=1,
+    )
+    values = {
+        "dna": (("barcode", "replicate"), dna),
+        "rna": (("barcode", "replicate"), rna),
+    }
+    totals = {
+        "dna_total": ("replicate", dna.sum(axis=0)),
+        "rna_total": ("replicate", rna.sum(axis=0)),
+    }
+    seen = {
+        "dna_observed": (("barcode", "replicate"), dna > 0),
+        "rna_observed": (("barcode", "replicate"), dna > 0),
+    }
     return side.assign(values | totals | seen)
 
 
 @pytest.mark.parametrize("sds", [(0.3, 0.7), (0.9, 0.4)])
 def test_nb_refuses_arms_whose_barcodes_spread_unequally_and_names_what_does_not(sds):
     counts = unequal(np.random.default_rng(4), sds=sds)
-    with pytest.raises(EstimateError, match=r"barcodes of the arms spread unequally .* use method='hierarchical' or"):
+    with pytest.raises(
+        EstimateError,
+        match=r"barcodes of the arms spread unequally .* use method='hierarchical' or",
+    ):
         fit(counts, control="control", method="nb")
     assert fit(counts, control="control", method="two_way").sizes["element"] == 60
 
 
-@pytest.mark.filterwarnings("error:method=.nb. with:causalgia.errors.BarcodeNoiseWarning")
+@pytest.mark.filterwarnings(
+    "error:method=.nb. with:causalgia.errors.BarcodeNoiseWarning"
+)
 def test_nb_of_few_elements_says_that_it_cannot_see_how_barcodes_spread():
-    """Sd .2 and .8: seen in .03, .62 and 1 of trials with 4, 8 and 20 elements, else p < .05 in .14 of nulls."""
-    with pytest.warns(BarcodeNoiseWarning, match=r"'nb' with 8 element.* Use method='two_way', unless it is the reads"):
+    """Sd .2 and .8: seen in .03, .62 and 1 of trials with 4, 8 and 20 elements, else p
+    < .05 in .14 of nulls.
+    """
+    with pytest.warns(
+        BarcodeNoiseWarning,
+        match=r"'nb' with 8 element.* Use method='two_way', unless it is the reads",
+    ):
         fit(unequal(np.random.default_rng(4), n=8), control="control", method="nb")
     fit(unequal(np.random.default_rng(4), n=20), control="control", method="nb")
     fit(unequal(np.random.default_rng(4), n=8), control="control", method="two_way")
 
 
 def test_nb_takes_arms_whose_reads_are_unequally_noisy_and_says_what_it_estimates():
-    found = fit(unequal(np.random.default_rng(4), dispersions=(0.1, 0.4)), control="control", method="nb")
-    assert (found["theta"].sel(arm="control").median() > 1.5 * found["theta"].sel(arm="treated").median()).item()
+    found = fit(
+        unequal(np.random.default_rng(4), dispersions=(0.1, 0.4)),
+        control="control",
+        method="nb",
+    )
+    assert (
+        found["theta"].sel(arm="control").median()
+        > 1.5 * found["theta"].sel(arm="treated").median()
+    ).item()
     assert "log2 of the barcodes' mean RNA/DNA" in found.attrs["estimand"]
 
 
@@ -478,7 +659,9 @@ def test_the_spread_of_barcodes_is_measured_free_of_the_noise_of_reads(sds):
     group, used = (asked.element * 2 + asked.arm)[rows], counts["dna"].values[rows] > 0
     reads = (counts[name].values[rows].astype(float) for name in ("rna", "dna"))
     fitted = regress(*reads, used, group, (150, 2), theta_by_arm=True)
-    found = barcode_spread(barcode_products(fitted, used, group, (150, 2)), np.array([-1.0, 1.0]))
+    found = barcode_spread(
+        barcode_products(fitted, used, group, (150, 2)), np.array([-1.0, 1.0])
+    )
     true = np.sqrt(np.exp((np.log(2) * sds[0]) ** 2) - 1)
     assert found.cv == pytest.approx([true, true], abs=0.1)
     assert abs(found.gap) < 4 * found.se
@@ -498,13 +681,21 @@ def test_the_spread_of_barcodes_is_measured_free_of_the_noise_of_reads(sds):
     ],
 )
 def test_nb_rejects_few_nulls_whichever_arm_is_noisier(dispersions, sds, replicates):
-    """Within .02 of .05: moderated and Satterthwaite's degrees of freedom are approximate. 1,200 nulls."""
+    """Within .02 of .05: moderated and Satterthwaite's degrees of freedom are
+    approximate. 1,200 nulls.
+    """
     rng = np.random.default_rng([replicates, 3])
     p = [
-        fit(unequal(rng, dispersions=dispersions, sds=sds, replicates=replicates), control="control", method="nb")["p"]
+        fit(
+            unequal(rng, dispersions=dispersions, sds=sds, replicates=replicates),
+            control="control",
+            method="nb",
+        )["p"]
         for _ in range(20)
     ]
-    assert abs(float(np.mean([one.values < 0.05 for one in p])) - 0.05) < 0.02 + 3.5 * np.sqrt(0.0475 / 1200)
+    assert abs(
+        float(np.mean([one.values < 0.05 for one in p])) - 0.05
+    ) < 0.02 + 3.5 * np.sqrt(0.0475 / 1200)
 
 
 def test_moderation_with_equal_df_is_the_one_for_equal_df():
@@ -551,8 +742,13 @@ def test_elements_become_contrasts_and_contrasts_tasks(fitted):
 def test_one_contrast_that_was_selected_is_read_as_well(fitted):
     one = fitted.sel(contrast="b")
     assert as_estimates(one)["task"].values.tolist() == ["b"]
-    np.testing.assert_array_equal(cg.adjust(one)["p_adjusted"][:, 0], cg.adjust(fitted)["p_adjusted"].sel(task="b"))
-    np.testing.assert_array_equal(average(one)["ace"][:, 0], average(fitted)["ace"].sel(task="b"))
+    np.testing.assert_array_equal(
+        cg.adjust(one)["p_adjusted"][:, 0],
+        cg.adjust(fitted)["p_adjusted"].sel(task="b"),
+    )
+    np.testing.assert_array_equal(
+        average(one)["ace"][:, 0], average(fitted)["ace"].sel(task="b")
+    )
     assert "Effect on measured activity" in cg.report(one, rows="all")
     assert cg.report(one) == cg.report(fitted.sel(contrast=["b"]))
 
@@ -560,7 +756,9 @@ def test_one_contrast_that_was_selected_is_read_as_well(fitted):
 def test_adjusting_a_fit_has_a_family_for_each_contrast(fitted):
     found = cg.adjust(fitted)
     for k in range(2):
-        np.testing.assert_allclose(found["p_adjusted"][:, k], stats.false_discovery_control(fitted["p"][:, k]))
+        np.testing.assert_allclose(
+            found["p_adjusted"][:, k], stats.false_discovery_control(fitted["p"][:, k])
+        )
     assert ((found["p_adjusted"].sel(task="b") < 0.05).values[:15]).mean() > 0.9
 
 
@@ -628,12 +826,20 @@ def test_a_group_of_one_has_no_spread(fitted):
 
 
 def trial(seed, n=200, **settings):
-    """A data set as in the references' simulation: 60 % of the elements without effect."""
+    """A data set as in the references' simulation: 60 % of the elements without
+    effect.
+    """
     rng = np.random.default_rng([seed, 7])
-    effect = np.where(rng.random(n) < 0.6, 0.0, rng.choice([0.25, 0.5, 1, 2], n) * rng.choice([-1, 1], n))
+    effect = np.where(
+        rng.random(n) < 0.6,
+        0.0,
+        rng.choice([0.25, 0.5, 1, 2], n) * rng.choice([-1, 1], n),
+    )
     table = activities(n, effect=0.0, seed=seed)
     table.loc[table["arm"] == "treated", "log2"] += effect
-    return simulated_counts(table, n_barcodes=10, min_barcodes=4, rng=seed, **settings), effect
+    return simulated_counts(
+        table, n_barcodes=10, min_barcodes=4, rng=seed, **settings
+    ), effect
 
 
 @pytest.mark.long
@@ -652,7 +858,9 @@ def test_intervals_cover_and_discoveries_are_true(method, settings, rmse):
     for seed in range(30):
         counts, effect = trial(seed, **settings)
         found = fit(counts, control="control", method=method).isel(contrast=0)
-        covered.append(((found["lower"] <= effect) & (effect <= found["upper"])).mean().item())
+        covered.append(
+            ((found["lower"] <= effect) & (effect <= found["upper"])).mean().item()
+        )
         hit = stats.false_discovery_control(found["p"]) < 0.05
         hits, false = hits + hit.sum(), false + (hit & (effect == 0)).sum()
         squares.append(((found["ace"] - effect) ** 2).mean().item())

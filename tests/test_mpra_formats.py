@@ -1,4 +1,6 @@
-"""Order files and the tables of the field: written, read back, and the same bytes; variants against brute force."""
+"""Order files and the tables of the field: written, read back, and the same bytes;
+variants against brute force.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import CountsError, DesignError, LibraryError, OutcomesError, SequenceError
+from causalgia.errors import (
+    CountsError,
+    DesignError,
+    LibraryError,
+    OutcomesError,
+    SequenceError,
+)
 from causalgia.mpra.formats._variant_tiles import canonical_spdi
-from causalgia.mpra.formats.igvf import elements, experiment, log_bh, probability_of_an_effect
+from causalgia.mpra.formats.igvf import (
+    elements,
+    experiment,
+    log_bh,
+    probability_of_an_effect,
+)
 from causalgia.mpra.formats.orders import two_arms
 from causalgia.mpra.formats.text_tables import LAYOUTS, NAME
 from causalgia.sequences import Variant, decode
@@ -57,7 +70,10 @@ ROWS = {
     ),
     "reporter_barcode_to_element_mapping": ("ACGT\ta", ("acgt", "")),
     "reporter_experiment_barcode": ("ACGT\ta\t\t3", ("ACGN", "", "1.5", "-2")),
-    "reporter_experiment": ("1\ta\t3\t4\t1.5\t2\t-0.4\t2", ("", "", "-3", "4.0", "NA", "inf", "nan", "")),
+    "reporter_experiment": (
+        "1\ta\t3\t4\t1.5\t2\t-0.4\t2",
+        ("", "", "-3", "4.0", "NA", "inf", "nan", ""),
+    ),
     "reporter_element": ("a\t0.1\t1\t2\t3\t4", ("", "x", "", "NA", "inf", "1,5")),
     "reporter_variant": (
         "NC_000001.11:7:G:A\t0.1\t1\t2\t3\t4\t5\t6\t0.5\t-1\t1\t-1\tG\t0",
@@ -82,7 +98,9 @@ def refused(message: str, error: type[Exception] = LibraryError):
 
 @pytest.fixture(scope="module")
 def barcoded() -> xr.Dataset:
-    """A library with synthesized barcodes, scrambles, duplicates and a promoter alone."""
+    """A library with synthesized barcodes, scrambles, duplicates and a promoter
+    alone.
+    """
     design = cg.Design(
         null=cg.Uniform(length=60),
         arms={"untreated": cg.Untreated(), "GATA + 1": cg.Embed("AGATAAG", at=20)},
@@ -116,7 +134,9 @@ def test_a_line_of_each_format_is_read_and_written_as_it_was(tmp_path, format):
     again = cg.mpra.to_igvf(table, tmp_path / "out.tsv", format).read_text()
     cells, ours = (x.splitlines()[-1].split("\t") for x in (text, again))
     assert [_number(cell) for cell in cells] == [_number(cell) for cell in ours]
-    pd.testing.assert_frame_equal(cg.mpra.read_igvf(tmp_path / "out.tsv", format), table)
+    pd.testing.assert_frame_equal(
+        cg.mpra.read_igvf(tmp_path / "out.tsv", format), table
+    )
 
 
 def _number(cell: str):
@@ -128,9 +148,16 @@ def _number(cell: str):
 
 @pytest.mark.parametrize(
     ("format", "column"),
-    [(format, i) for format, (_, bad) in ROWS.items() for i, cell in enumerate(bad) if cell is not None],
+    [
+        (format, i)
+        for format, (_, bad) in ROWS.items()
+        for i, cell in enumerate(bad)
+        if cell is not None
+    ],
 )
-def test_a_wrong_cell_is_refused_with_file_line_and_column_read_or_written(tmp_path, format, column):
+def test_a_wrong_cell_is_refused_with_file_line_and_column_read_or_written(
+    tmp_path, format, column
+):
     good, bad = ROWS[format]
     cells = good.split("\t")
     path = tmp_path / "in.tsv"
@@ -153,14 +180,26 @@ def test_a_wrong_cell_is_refused_with_file_line_and_column_read_or_written(tmp_p
     ("text", "message"),
     [
         ("", "the file is empty"),
-        ("barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t1\n", "line 2: 3 cells where there are 4 columns"),
+        (
+            "barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t1\n",
+            "line 2: 3 cells where there are 4 columns",
+        ),
         ("barcode\tname\tdna_count_1\trna_count_1\n", "no column 'name'"),
-        ("oligo_name\tbarcode\tdna_count_1\trna_count_1\n", "not in order: barcode, oligo_name"),
+        (
+            "oligo_name\tbarcode\tdna_count_1\trna_count_1\n",
+            "not in order: barcode, oligo_name",
+        ),
         ("barcode\toligo_name\tdna_count_1\n", "no column rna_count_<replicate>"),
-        ("barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_1\n", "'dna_count_1' appears 2 times"),
+        (
+            "barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_1\n",
+            "'dna_count_1' appears 2 times",
+        ),
         ("barcode\tdna_count_1\trna_count_1\n", "column 'oligo_name' is missing"),
         (
-            "barcode\toligo_name\tdna_count_1\trna_count_1\nA\ta\t1\t1\nC\ta\t1\t1\nA\tb\t1\t1\n",
+            "barcode\toligo_name\tdna_count_1\trna_count_1\n"
+            "A\ta\t1\t1\n"
+            "C\ta\t1\t1\n"
+            "A\tb\t1\t1\n",
             "lines 2 and 4: barcode 'A' appears twice",
         ),
     ],
@@ -185,7 +224,9 @@ def test_a_file_of_another_shape_is_refused(tmp_path, text, message):
         ("labels", "label", "two\nlines"),
     ],
 )
-def test_a_table_with_a_value_of_another_kind_is_not_written(tmp_path, format, column, value):
+def test_a_table_with_a_value_of_another_kind_is_not_written(
+    tmp_path, format, column, value
+):
     path = tmp_path / "in.tsv"
     path.write_text(header_of(format) + ROWS[format][0] + "\n")
     table = cg.mpra.read_igvf(path, format)
@@ -197,7 +238,11 @@ def test_a_table_with_a_value_of_another_kind_is_not_written(tmp_path, format, c
 
 @pytest.mark.parametrize("value", [(np.int64(3),), [3], (), "NA", "[3]"])
 def test_arrays_are_written_from_tuples_lists_and_their_text(tmp_path, value):
-    text = header_of("reporter_sequence_design") + ROWS["reporter_sequence_design"][0] + "\n"
+    text = (
+        header_of("reporter_sequence_design")
+        + ROWS["reporter_sequence_design"][0]
+        + "\n"
+    )
     (tmp_path / "in.tsv").write_text(text)
     table = cg.mpra.read_igvf(tmp_path / "in.tsv", "reporter_sequence_design")
     table["variant_pos"] = pd.Series([value], dtype=object)
@@ -208,10 +253,16 @@ def test_arrays_are_written_from_tuples_lists_and_their_text(tmp_path, value):
 
 def test_cells_that_end_a_line_are_cells(tmp_path):
     path = tmp_path / "counts.tsv"
-    path.write_text("barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t\t\nACGA\ta\t0\t2\n")
+    path.write_text(
+        "barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t\t\nACGA\ta\t0\t2\n"
+    )
     table = cg.mpra.read_igvf(path, "reporter_experiment_barcode")
     assert table["dna_count_1"].tolist() == [None, 0]
-    assert cg.mpra.to_igvf(table, path, "reporter_experiment_barcode", overwrite=True).read_text().endswith("\t0\t2\n")
+    assert (
+        cg.mpra.to_igvf(table, path, "reporter_experiment_barcode", overwrite=True)
+        .read_text()
+        .endswith("\t0\t2\n")
+    )
 
 
 def test_unknown_formats_and_absent_files_are_refused(tmp_path):
@@ -225,22 +276,41 @@ def test_unknown_formats_and_absent_files_are_refused(tmp_path):
 
 @pytest.mark.real
 @pytest.mark.parametrize(("name", "format"), EXAMPLES.items())
-def test_examples_of_the_field_are_read_and_written_byte_for_byte(shared, tmp_path, name, format):
+def test_examples_of_the_field_are_read_and_written_byte_for_byte(
+    shared, tmp_path, name, format
+):
     given = shared / "reference" / "mpra_formats" / name
     written = cg.mpra.to_igvf(cg.mpra.read_igvf(given, format), tmp_path / name, format)
     assert gzip.decompress(written.read_bytes()) == gzip.decompress(given.read_bytes())
 
 
-@pytest.mark.parametrize("case", ["allelic_clean", "allelic_barcode", "factorial", "backgrounds"])
+@pytest.mark.parametrize(
+    "case", ["allelic_clean", "allelic_barcode", "factorial", "backgrounds"]
+)
 def test_simulated_files_are_read_and_written_byte_for_byte(shared, tmp_path, case):
     folder = shared / "reference" / "mpra" / case
-    for name, format in {"design.tsv.gz": "reporter_sequence_design", "arms.tsv": "side_table"}.items():
-        written = cg.mpra.to_igvf(cg.mpra.read_igvf(folder / name, format), tmp_path / name, format)
+    for name, format in {
+        "design.tsv.gz": "reporter_sequence_design",
+        "arms.tsv": "side_table",
+    }.items():
+        written = cg.mpra.to_igvf(
+            cg.mpra.read_igvf(folder / name, format), tmp_path / name, format
+        )
         ours, theirs = (path.read_bytes() for path in (written, folder / name))
-        assert (gzip.decompress(ours) == gzip.decompress(theirs)) if name.endswith("gz") else ours == theirs
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
-    written = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv.gz", "reporter_experiment_barcode")
-    assert gzip.decompress(written.read_bytes()) == gzip.decompress((folder / "counts.tsv.gz").read_bytes())
+        assert (
+            (gzip.decompress(ours) == gzip.decompress(theirs))
+            if name.endswith("gz")
+            else ours == theirs
+        )
+    counts = cg.mpra.read_counts(
+        folder / "counts.tsv.gz", side_table=folder / "arms.tsv"
+    )
+    written = cg.mpra.to_igvf(
+        counts, tmp_path / "counts.tsv.gz", "reporter_experiment_barcode"
+    )
+    assert gzip.decompress(written.read_bytes()) == gzip.decompress(
+        (folder / "counts.tsv.gz").read_bytes()
+    )
 
 
 # a library
@@ -248,17 +318,35 @@ def test_simulated_files_are_read_and_written_byte_for_byte(shared, tmp_path, ca
 
 def test_a_library_is_written_as_a_folder_and_read_back_identical(barcoded, tmp_path):
     paths = cg.mpra.write_library(barcoded, tmp_path / "LIB")
-    assert sorted(path.name for path in paths) == sorted(path.name for path in (tmp_path / "LIB").iterdir())
+    assert sorted(path.name for path in paths) == sorted(
+        path.name for path in (tmp_path / "LIB").iterdir()
+    )
     xr.testing.assert_identical(cg.mpra.read_library(tmp_path / "LIB"), barcoded)
     rows = list(zip(barcoded["name"].values, barcoded["oligo"].values, strict=True))
     csv = (tmp_path / "LIB" / "oligos.csv").read_text()
-    assert csv.splitlines() == ["name,oligo", *(f"{name},{oligo}" for name, oligo in rows)]
-    records = (tmp_path / "LIB" / "oligos.fa").read_text().removeprefix(">").split("\n>")
-    assert [record.split("\n", 1)[0] for record in records] == [name for name, _ in rows]
-    assert ["".join(record.splitlines()[1:]) for record in records] == [oligo for _, oligo in rows]
+    assert csv.splitlines() == [
+        "name,oligo",
+        *(f"{name},{oligo}" for name, oligo in rows),
+    ]
+    records = (
+        (tmp_path / "LIB" / "oligos.fa").read_text().removeprefix(">").split("\n>")
+    )
+    assert [record.split("\n", 1)[0] for record in records] == [
+        name for name, _ in rows
+    ]
+    assert ["".join(record.splitlines()[1:]) for record in records] == [
+        oligo for _, oligo in rows
+    ]
     side = cg.mpra.read_igvf(tmp_path / "LIB" / "arms.tsv", "side_table")
-    rows = {name: barcoded[name].values for name in ("oligo_name", "element", "arm", "group")}
-    pd.testing.assert_frame_equal(side, pd.DataFrame(rows).drop_duplicates().reset_index(drop=True), check_dtype=False)
+    rows = {
+        name: barcoded[name].values
+        for name in ("oligo_name", "element", "arm", "group")
+    }
+    pd.testing.assert_frame_equal(
+        side,
+        pd.DataFrame(rows).drop_duplicates().reset_index(drop=True),
+        check_dtype=False,
+    )
     mapping = cg.mpra.read_igvf(paths[-2], "reporter_barcode_to_element_mapping")
     assert dict(mapping.values.tolist()) == dict(
         zip(barcoded["barcode"].values, barcoded["oligo_name"].values, strict=True)
@@ -282,7 +370,8 @@ def test_nothing_is_written_over_unless_asked(barcoded, tmp_path):
     cg.mpra.write_library(barcoded, tmp_path, overwrite=True)
     assert (tmp_path / "arms.tsv").read_text().startswith("oligo_name\t")
     cg.mpra.write_library(two_arms(), tmp_path, overwrite=True)
-    assert not (tmp_path / "reporter_barcode_to_element_mapping.tsv.gz").exists()  # of the library that was there
+    # of the library that was there
+    assert not (tmp_path / "reporter_barcode_to_element_mapping.tsv.gz").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
     with refused("is not a folder"):
         cg.mpra.to_csv(barcoded, tmp_path / "absent" / "order.csv")
@@ -297,12 +386,16 @@ def test_a_library_that_cannot_be_ordered_leaves_what_was_there(tmp_path):
     for folder in ("LIB", "new"):
         with refused("'u1:GATA1' and 'u2:control' are one sequence"):
             cg.mpra.write_library(clash, tmp_path / folder, overwrite=True)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "LIB").iterdir()} == before
+    assert {
+        path.name: path.read_bytes() for path in (tmp_path / "LIB").iterdir()
+    } == before
     assert not (tmp_path / "new").exists()
 
 
 def test_the_inserts_that_reads_are_mapped_to_are_each_there_once(barcoded, tmp_path):
-    text = cg.mpra.to_fasta(barcoded, tmp_path / "inserts.fa", sequence="insert").read_text()
+    text = cg.mpra.to_fasta(
+        barcoded, tmp_path / "inserts.fa", sequence="insert"
+    ).read_text()
     names = [line[1:] for line in text.splitlines() if line.startswith(">")]
     tests = barcoded["group"].isin(["test", "negative"]).values
     assert names == list(dict.fromkeys(barcoded["oligo_name"].values[tests]))
@@ -312,10 +405,17 @@ def test_the_inserts_that_reads_are_mapped_to_are_each_there_once(barcoded, tmp_
 def test_the_sequence_design_says_what_each_construct_is(barcoded):
     table = cg.mpra.igvf_table(barcoded, "reporter_sequence_design")
     assert list(table.columns) == list(LAYOUTS["reporter_sequence_design"].columns)
-    groups = {json.loads(info)["group"]: row for info, row in zip(table["info"], table.itertuples(), strict=True)}
+    groups = {
+        json.loads(info)["group"]: row
+        for info, row in zip(table["info"], table.itertuples(), strict=True)
+    }
     assert (groups["test"].category, groups["test"][4]) == ("synthetic", "test")
-    assert (groups["negative"].category, groups["negative"][4]) == ("scrambled", "element inactive control")
-    assert set(groups) == {"test", "negative", "duplicate"}  # a promoter alone has no sequence
+    assert (groups["negative"].category, groups["negative"][4]) == (
+        "scrambled",
+        "element inactive control",
+    )
+    # a promoter alone has no sequence
+    assert set(groups) == {"test", "negative", "duplicate"}
     oligo = str(barcoded["oligo_name"].values[barcoded["arm"].values == "GATA + 1"][0])
     assert json.loads(table.set_index("name")["info"][oligo]) == {
         "design": barcoded.attrs["design_fingerprint"],
@@ -325,12 +425,16 @@ def test_the_sequence_design_says_what_each_construct_is(barcoded):
         "group": "test",
     }
     real = barcoded.assign_attrs(null_kind="genomic")
-    assert cg.mpra.igvf_table(real, "reporter_sequence_design")["category"][0] == "element"
+    assert (
+        cg.mpra.igvf_table(real, "reporter_sequence_design")["category"][0] == "element"
+    )
 
 
 def test_random_barcodes_have_no_mapping(tmp_path):
     with refused("known only from association sequencing"):
-        cg.mpra.to_igvf(two_arms(), tmp_path / "x", "reporter_barcode_to_element_mapping")
+        cg.mpra.to_igvf(
+            two_arms(), tmp_path / "x", "reporter_barcode_to_element_mapping"
+        )
 
 
 def with_cell(name: str, row: int, value: str) -> xr.Dataset:
@@ -348,7 +452,11 @@ def minus_strand(letters: str) -> str:
 def test_sequences_that_cannot_be_told_apart_are_refused_by_name(tmp_path, minus):
     other = minus_strand("ACGATACA") if minus else "ACGATACA"
     library = with_cell("insert", 2, other)
-    found = "'u2:control' is the reverse complement of 'u1:GATA1'" if minus else "'u1:GATA1' and 'u2:control' are one"
+    found = (
+        "'u2:control' is the reverse complement of 'u1:GATA1'"
+        if minus
+        else "'u1:GATA1' and 'u2:control' are one"
+    )
     for write in (
         lambda: cg.mpra.to_fasta(library, tmp_path / "x", sequence="insert"),
         lambda: cg.mpra.to_igvf(library, tmp_path / "x", "reporter_sequence_design"),
@@ -363,24 +471,38 @@ def test_sequences_that_cannot_be_told_apart_are_refused_by_name(tmp_path, minus
 
 
 def test_declared_duplicates_are_exempt_in_their_own_orientation_alone(tmp_path):
-    assert "u1=again:control" in cg.mpra.to_csv(two_arms(), tmp_path / "order.csv").read_text()
+    assert (
+        "u1=again:control"
+        in cg.mpra.to_csv(two_arms(), tmp_path / "order.csv").read_text()
+    )
     turned = with_cell("insert", 5, minus_strand("ACGATACA"))
     with refused("'u1=again:control' is the reverse complement of 'u1:GATA1'"):
         cg.mpra.to_igvf(turned, tmp_path / "x", "labels")
 
 
-def test_a_library_that_does_not_hold_together_is_refused_before_a_file_is_written(tmp_path):
+def test_a_library_that_does_not_hold_together_is_refused_before_a_file_is_written(
+    tmp_path,
+):
     barcodes = ["AA", "AC", "AG", "AT", "CA", "CC"]
     library = two_arms().assign(barcode=("row", barcodes))
-    library["oligo"] = ("row", [a + b for a, b in zip(library["oligo"].values, barcodes, strict=True)])
+    library["oligo"] = (
+        "row",
+        [a + b for a, b in zip(library["oligo"].values, barcodes, strict=True)],
+    )
     twice = library.assign(barcode=("row", ["AA", "AC", "AA", "AT", "CA", "CC"]))
     for broken, message in (
-        (twice, "'u1:control' and 'u2:control' have one barcode, AA (1 are given again)"),
+        (
+            twice,
+            "'u1:control' and 'u2:control' have one barcode, AA (1 are given again)",
+        ),
         (
             library.assign(insert=("row", ["ACGTTGCC", *library["insert"].values[1:]])),
             "does not carry its insert ACGTTG",
         ),
-        (library.assign(barcode=("row", ["GGG", *barcodes[1:]])), "does not carry its barcode GGG"),
+        (
+            library.assign(barcode=("row", ["GGG", *barcodes[1:]])),
+            "does not carry its barcode GGG",
+        ),
         (library.isel(row=slice(0, 0)), "the library has no oligo"),
     ):
         with refused(message):
@@ -392,7 +514,9 @@ def test_a_library_that_does_not_hold_together_is_refused_before_a_file_is_writt
 
 
 def test_a_palindrome_is_one_sequence(tmp_path):
-    assert cg.mpra.to_fasta(with_cell("insert", 2, "GGAATTCC"), tmp_path / "x", sequence="insert").exists()
+    assert cg.mpra.to_fasta(
+        with_cell("insert", 2, "GGAATTCC"), tmp_path / "x", sequence="insert"
+    ).exists()
 
 
 def test_oligos_of_one_construct_differ_in_their_barcode_alone(tmp_path):
@@ -405,7 +529,9 @@ def test_oligos_of_one_construct_differ_in_their_barcode_alone(tmp_path):
 def test_names_that_an_order_cannot_hold_are_refused_and_can_be_escaped(tmp_path, name):
     with refused(f"{name!r}: a name begins with a letter"):
         cg.mpra.to_csv(with_cell("name", 1, name), tmp_path / "order.csv")
-    cg.mpra.to_csv(with_cell("name", 1, cg.mpra.vendor_name(name)), tmp_path / "order.csv")
+    cg.mpra.to_csv(
+        with_cell("name", 1, cg.mpra.vendor_name(name)), tmp_path / "order.csv"
+    )
 
 
 def test_a_name_that_was_never_escaped_is_not_read_back():
@@ -431,30 +557,52 @@ def test_escaped_names_pass_are_different_and_are_read_back(names):
 
 def test_experiments_and_elements_agree_with_the_reference(shared):
     folder = shared / "reference" / "mpra" / "allelic_clean"
-    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
+    counts = cg.mpra.read_counts(
+        folder / "counts.tsv.gz", side_table=folder / "arms.tsv"
+    )
     keys = ["replicate", "oligo_name"]
-    theirs = pd.read_csv(folder / "expected" / "aggregate.tsv", sep="\t", dtype={"replicate": str})
+    theirs = pd.read_csv(
+        folder / "expected" / "aggregate.tsv", sep="\t", dtype={"replicate": str}
+    )
     both = experiment(counts).merge(theirs, on=keys, suffixes=("", "_r"))
     assert len(both) == (theirs["n_bc"] > 0).sum()
-    for name in ("dna_counts", "rna_counts", "n_bc", "dna_normalized", "rna_normalized"):
-        np.testing.assert_allclose(both[name], both[f"{name}_r"], rtol=1e-9, err_msg=name)
-    np.testing.assert_allclose(both["log2FoldChange"], both["log2_ratio"], rtol=1e-9, atol=1e-12)
+    for name in (
+        "dna_counts",
+        "rna_counts",
+        "n_bc",
+        "dna_normalized",
+        "rna_normalized",
+    ):
+        np.testing.assert_allclose(
+            both[name], both[f"{name}_r"], rtol=1e-9, err_msg=name
+        )
+    np.testing.assert_allclose(
+        both["log2FoldChange"], both["log2_ratio"], rtol=1e-9, atol=1e-12
+    )
     activity = pd.read_csv(folder / "expected" / "activity.tsv", sep="\t")
     both = elements(counts).merge(activity, on="oligo_name")
     assert len(both) == len(activity)
     np.testing.assert_allclose(both["log2FoldChange"], both["activity"], rtol=1e-8)
-    np.testing.assert_allclose(both["minusLog10PValue"], -np.log10(both["p_normal"]), rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(both["minusLog10QValue"], -np.log10(both["q_normal"]), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        both["minusLog10PValue"], -np.log10(both["p_normal"]), rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        both["minusLog10QValue"], -np.log10(both["q_normal"]), rtol=1e-6, atol=1e-9
+    )
 
 
 def test_adjusted_p_is_benjamini_and_hochbergs_also_where_p_underflows():
     p = np.random.default_rng(0).uniform(size=50) ** 3
-    np.testing.assert_allclose(np.exp(log_bh(np.log(p))), stats.false_discovery_control(p), rtol=1e-12)
+    np.testing.assert_allclose(
+        np.exp(log_bh(np.log(p))), stats.false_discovery_control(p), rtol=1e-12
+    )
     assert log_bh(np.array([-2_000.0, -1.0]))[0] == pytest.approx(-2_000 + np.log(2))
 
 
 def test_one_pool_of_dna_is_written_as_one_column_and_read_as_one(tmp_path):
-    side = pd.DataFrame({"oligo_name": ["a", "b"], "element": ["u", "u"], "arm": ["x", "y"]})
+    side = pd.DataFrame(
+        {"oligo_name": ["a", "b"], "element": ["u", "u"], "arm": ["x", "y"]}
+    )
     counts = cg.mpra.counts_of(
         [5, 7, 0],
         [[1, 2], [3, 4], [5, 6]],
@@ -463,8 +611,13 @@ def test_one_pool_of_dna_is_written_as_one_column_and_read_as_one(tmp_path):
         side_table=side,
         dna_observed=[True, True, False],
     )
-    path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
-    assert path.read_text().splitlines()[0] == "barcode\toligo_name\tdna_count_1\trna_count_1\trna_count_2"
+    path = cg.mpra.to_igvf(
+        counts, tmp_path / "counts.tsv", "reporter_experiment_barcode"
+    )
+    assert (
+        path.read_text().splitlines()[0]
+        == "barcode\toligo_name\tdna_count_1\trna_count_1\trna_count_2"
+    )
     again = cg.mpra.read_counts(path, side_table=side)
     for name in ("dna", "rna", "dna_observed", "oligo_index"):
         np.testing.assert_array_equal(again[name], counts[name])
@@ -473,7 +626,9 @@ def test_one_pool_of_dna_is_written_as_one_column_and_read_as_one(tmp_path):
 
 def test_elements_need_negative_controls():
     side = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
-    counts = cg.mpra.counts_of([[5]], [[1]], barcodes=["AC"], oligos=["a"], side_table=side)
+    counts = cg.mpra.counts_of(
+        [[5]], [[1]], barcodes=["AC"], oligos=["a"], side_table=side
+    )
     with refused("0 oligos of group 'negative'", CountsError):
         cg.mpra.igvf_table(counts, "reporter_element")
 
@@ -482,7 +637,9 @@ def test_probabilities_of_an_effect_are_what_they_say():
     rng = np.random.default_rng(1)
     n = 20_000
     real, se = rng.random(n) < 0.3, rng.uniform(0.2, 0.6, n)
-    said = probability_of_an_effect(np.where(real, rng.normal(0, 1.0, n), 0) + rng.normal(0, se), se)
+    said = probability_of_an_effect(
+        np.where(real, rng.normal(0, 1.0, n), 0) + rng.normal(0, se), se
+    )
     for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.7), (0.7, 0.99), (0.99, 1.01)):
         mine = (said >= low) & (said < high)
         mcse = np.sqrt((said[mine] * (1 - said[mine])).sum()) / mine.sum()
@@ -512,7 +669,13 @@ def at(position: int, deleted: int, inserted: str, name: str = "") -> Variant:
     if deleted == len(inserted) == 1:
         return Variant("chr1", position, GENOME[position], inserted, name)
     anchor = GENOME[position - 1]
-    return Variant("chr1", position - 1, anchor + GENOME[position : position + deleted], anchor + inserted, name)
+    return Variant(
+        "chr1",
+        position - 1,
+        anchor + GENOME[position : position + deleted],
+        anchor + inserted,
+        name,
+    )
 
 
 def other(position: int, step: int = 1) -> str:
@@ -532,12 +695,18 @@ VARIANTS = [
 def test_tiles_are_the_genome_and_the_genome_with_the_alternate(fasta, data):
     length = data.draw(st.integers(20, 120))
     most = (length - 9) // 2
-    offsets = data.draw(st.lists(st.integers(-most + 5, most - 5), min_size=1, max_size=3, unique=True))
-    tiles = cg.mpra.variant_tiles(VARIANTS, fasta, insert_length=length, offsets=offsets)
+    offsets = data.draw(
+        st.lists(st.integers(-most + 5, most - 5), min_size=1, max_size=3, unique=True)
+    )
+    tiles = cg.mpra.variant_tiles(
+        VARIANTS, fasta, insert_length=length, offsets=offsets
+    )
     assert tiles.n_units == len(tiles.tiles) == len(VARIANTS) * len(offsets)
     given = tiles.null.sample(tiles.n_units, rng=0)["sequence"].values
     alternate = tiles.named_arms[1].intervention
-    assert len({(t.start, t.variant.chromosome) for t in tiles.tiles}) == len(tiles.tiles)
+    assert len({(t.start, t.variant.chromosome) for t in tiles.tiles}) == len(
+        tiles.tiles
+    )
     for row, tile in enumerate(tiles.tiles):
         ref = decode(given[row : row + 1])[0]
         begin, word = alternate.at[row], alternate.words[row]
@@ -566,17 +735,23 @@ def test_spdi_is_the_same_for_the_same_change_and_makes_it(tmp_path_factory, dat
     for _ in range(2):
         start = data.draw(st.integers(0, len(letters) - 4))
         reference = letters[start : start + data.draw(st.integers(1, 4))]
-        alternate = data.draw(st.text("AC", min_size=1, max_size=4).filter(lambda x, r=reference: x != r))
+        alternate = data.draw(
+            st.text("AC", min_size=1, max_size=4).filter(lambda x, r=reference: x != r)
+        )
         variants.append(Variant("chr1", start, reference, alternate))
     with Genome(path) as genome:
         forms = [canonical_spdi(variant, genome) for variant in variants]
     for variant, form in zip(variants, forms, strict=True):
         stop = form.position + len(form.deleted)
         assert letters[form.position : stop] == form.deleted
-        assert letters[: form.position] + form.inserted + letters[stop:] == changed(letters, variant)
+        assert letters[: form.position] + form.inserted + letters[stop:] == changed(
+            letters, variant
+        )
     indel = [not all(_trim(variant)) for variant in variants]
     if all(indel) or not any(indel):
-        assert (forms[0] == forms[1]) == (changed(letters, variants[0]) == changed(letters, variants[1]))
+        assert (forms[0] == forms[1]) == (
+            changed(letters, variants[0]) == changed(letters, variants[1])
+        )
 
 
 def _trim(variant: Variant) -> tuple[str, str]:
@@ -589,54 +764,118 @@ def _trim(variant: Variant) -> tuple[str, str]:
 
 
 def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
-    rows = [(v.chromosome, v.position + 1, v.name, v.reference, v.alternate) for v in VARIANTS]
-    (tmp_path / "some.vcf").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    rows = [
+        (v.chromosome, v.position + 1, v.name, v.reference, v.alternate)
+        for v in VARIANTS
+    ]
+    (tmp_path / "some.vcf").write_text(
+        "".join("\t".join(map(str, row)) + "\n" for row in rows)
+    )
     table = pd.DataFrame(rows, columns=["#CHROM", "POS", "ID", "REF", "ALT"])
-    designs = [cg.mpra.variant_tiles(x, fasta, insert_length=40) for x in (VARIANTS, tmp_path / "some.vcf", table)]
+    designs = [
+        cg.mpra.variant_tiles(x, fasta, insert_length=40)
+        for x in (VARIANTS, tmp_path / "some.vcf", table)
+    ]
     assert designs[0] == designs[1] == designs[2]
     assert designs[0].tiles == designs[1].tiles == designs[2].tiles
-    partly = cg.mpra.variant_tiles(table.assign(ID=[None, "rs", "rs", ".", "x"]), fasta, insert_length=40)
-    assert [tile.variant.name for tile in partly.tiles] == [*(v.written for v in VARIANTS[:4]), "x"]
+    partly = cg.mpra.variant_tiles(
+        table.assign(ID=[None, "rs", "rs", ".", "x"]), fasta, insert_length=40
+    )
+    assert [tile.variant.name for tile in partly.tiles] == [
+        *(v.written for v in VARIANTS[:4]),
+        "x",
+    ]
     with refused("no column 'alt'"):
         cg.mpra.variant_tiles(table.drop(columns="ALT"), fasta, insert_length=40)
     for wrong, message in (
         (table.assign(REF="N"), "row 1 (chr1:501): "),
         (table.assign(POS=None), "row 1 (chr1:None): "),
-        (table.assign(POS=501.5), "row 1 (chr1:501.5): pos 501.5 is not a whole number"),
+        (
+            table.assign(POS=501.5),
+            "row 1 (chr1:501.5): pos 501.5 is not a whole number",
+        ),
     ):
         with refused(message):
             cg.mpra.variant_tiles(wrong, fasta, insert_length=40)
     (tmp_path / "odd.vcf").write_text(f"chr1\t501\trs7\t{other(500)}\tACG\n")
-    with refused(f"{tmp_path / 'odd.vcf'}: variant 'rs7': its reference allele at chr1:500", SequenceError):
+    with refused(
+        f"{tmp_path / 'odd.vcf'}: variant 'rs7': its reference allele at chr1:500",
+        SequenceError,
+    ):
         cg.mpra.variant_tiles(tmp_path / "odd.vcf", fasta, insert_length=40)
 
 
 @pytest.mark.parametrize(
     ("variants", "options", "error", "message"),
     [
-        ([Variant("chr1", 500, other(500), "ACG", "odd")], {}, SequenceError, "variant 'odd': its reference allele at"),
-        ([Variant("chr3", 5, "A", "C")], {}, SequenceError, "chromosome 'chr3' is not in"),
+        (
+            [Variant("chr1", 500, other(500), "ACG", "odd")],
+            {},
+            SequenceError,
+            "variant 'odd': its reference allele at",
+        ),
+        (
+            [Variant("chr3", 5, "A", "C")],
+            {},
+            SequenceError,
+            "chromosome 'chr3' is not in",
+        ),
         ([at(5, 1, other(5), "edge")], {}, SequenceError, "leaves the chromosome"),
-        ([at(500, 1, other(500), "x")], {"offsets": (25,)}, LibraryError, "variant 'x': at offset +25 its allele"),
+        (
+            [at(500, 1, other(500), "x")],
+            {"offsets": (25,)},
+            LibraryError,
+            "variant 'x': at offset +25 its allele",
+        ),
         ([at(500, 1, other(500), "x")], {"offsets": (0, 0)}, LibraryError, "each once"),
-        ([at(500, 1, other(500), "x")], {"assembly": "hg18"}, LibraryError, "there is no assembly 'hg18'"),
+        (
+            [at(500, 1, other(500), "x")],
+            {"assembly": "hg18"},
+            LibraryError,
+            "there is no assembly 'hg18'",
+        ),
         ([], {}, LibraryError, "there are none"),
         (["rs1"], {}, LibraryError, "variants: 'rs1' is not a cg.sequences.Variant"),
         (7, {}, LibraryError, "variants: 7 is not a cg.sequences.Variant"),
         ([None], {}, LibraryError, "variants: None is not a cg.sequences.Variant"),
-        ([at(500, 1, other(500), "x")], {"offsets": (0.5,)}, LibraryError, "offsets=(0.5,): give whole numbers"),
-        ([at(500, 1, other(500), "x")], {"offsets": 5}, LibraryError, "offsets=5: give whole numbers"),
-        ([at(500, 1, other(500), "x")], {"insert_length": 40.5}, LibraryError, "insert_length=40.5 must be a whole"),
         (
-            [Variant("chr2", 100, "ACA", "A", "one"), Variant("chr2", 102, "ACA", "A", "other")],
+            [at(500, 1, other(500), "x")],
+            {"offsets": (0.5,)},
+            LibraryError,
+            "offsets=(0.5,): give whole numbers",
+        ),
+        (
+            [at(500, 1, other(500), "x")],
+            {"offsets": 5},
+            LibraryError,
+            "offsets=5: give whole numbers",
+        ),
+        (
+            [at(500, 1, other(500), "x")],
+            {"insert_length": 40.5},
+            LibraryError,
+            "insert_length=40.5 must be a whole",
+        ),
+        (
+            [
+                Variant("chr2", 100, "ACA", "A", "one"),
+                Variant("chr2", 102, "ACA", "A", "other"),
+            ],
             {},
             LibraryError,
             "variants 'one' and 'other' are the same change, chr2:0:ACAC",
         ),
-        ([Variant("chr2", 100, "ACA", "A", "rs9")], {}, LibraryError, "variant 'rs9': both alleles give one insert"),
+        (
+            [Variant("chr2", 100, "ACA", "A", "rs9")],
+            {},
+            LibraryError,
+            "variant 'rs9': both alleles give one insert",
+        ),
     ],
 )
-def test_variants_that_cannot_be_tiled_are_refused_by_name(fasta, variants, options, error, message):
+def test_variants_that_cannot_be_tiled_are_refused_by_name(
+    fasta, variants, options, error, message
+):
     with refused(message, error):
         cg.mpra.variant_tiles(variants, fasta, **{"insert_length": 40, **options})
 
@@ -644,8 +883,12 @@ def test_variants_that_cannot_be_tiled_are_refused_by_name(fasta, variants, opti
 @pytest.fixture(scope="module")
 def ordered(fasta):
     """Tiles of 30 variants, the library of them, annotated."""
-    variants = [at(p, 1, other(p), f"rs{p}") for p in range(300, 2_700, 100)] + VARIANTS[1:4]
-    tiles = cg.mpra.variant_tiles(variants, fasta, insert_length=100, offsets=(0, 20), assembly="GRCh38")
+    variants = [
+        at(p, 1, other(p), f"rs{p}") for p in range(300, 2_700, 100)
+    ] + VARIANTS[1:4]
+    tiles = cg.mpra.variant_tiles(
+        variants, fasta, insert_length=100, offsets=(0, 20), assembly="GRCh38"
+    )
     library = cg.mpra.library(
         tiles,
         oligo_length=130,
@@ -659,25 +902,42 @@ def ordered(fasta):
 
 def test_the_variant_columns_of_a_sequence_design_come_out_right(ordered, tmp_path):
     tiles, library = ordered
-    path = cg.mpra.to_igvf(library, tmp_path / "design.tsv.gz", "reporter_sequence_design")
+    path = cg.mpra.to_igvf(
+        library, tmp_path / "design.tsv.gz", "reporter_sequence_design"
+    )
     table = cg.mpra.read_igvf(path, "reporter_sequence_design").set_index("name")
-    assert table["category"].value_counts().to_dict() == {"variant": len(table) - 12, "scrambled": 12}
+    assert table["category"].value_counts().to_dict() == {
+        "variant": len(table) - 12,
+        "scrambled": 12,
+    }
     units = dict(zip(library["oligo_name"].values, library["unit"].values, strict=True))
     tested = table[table["category"] == "variant"]
     for name, row in tested.iterrows():
         tile, (allele,) = tiles.tiles[units[name]], row["allele"]
         sequence, position, deleted, inserted = row["SPDI"][0].split(":")
-        assert (sequence, row["chr"], row["ref"], row["strand"]) == ("NC_000001.11", "chr1", "GRCh38", "+")
+        assert (sequence, row["chr"], row["ref"], row["strand"]) == (
+            "NC_000001.11",
+            "chr1",
+            "GRCh38",
+            "+",
+        )
         spelled = {"ref": deleted, "alt": inserted}[allele]
         assert row["sequence"][row["variant_pos"][0] :].startswith(spelled)
         assert row["variant_pos"][0] == int(position) - row["start"]
-        assert row["variant_class"] == ("SNV" if len(deleted) == len(inserted) == 1 else "indel",)
+        assert row["variant_class"] == (
+            "SNV" if len(deleted) == len(inserted) == 1 else "indel",
+        )
         whole = GENOME if allele == "ref" else changed(GENOME, tile.variant)
         assert row["sequence"] == whole[row["start"] : row["start"] + 100]
         shift = 0 if allele == "ref" else len(inserted) - len(deleted)
         assert row["end"] - row["start"] + shift == 100
-    assert tested["allele"].value_counts().to_dict() == {("ref",): len(tested) // 2, ("alt",): len(tested) // 2}
-    assert (table.loc[table["category"] == "scrambled", ["SPDI", "allele"]].map(len) == 0).all(axis=None)
+    assert tested["allele"].value_counts().to_dict() == {
+        ("ref",): len(tested) // 2,
+        ("alt",): len(tested) // 2,
+    }
+    assert (
+        table.loc[table["category"] == "scrambled", ["SPDI", "allele"]].map(len) == 0
+    ).all(axis=None)
     cg.mpra.write_library(library, tmp_path / "LIB")
     xr.testing.assert_identical(cg.mpra.read_library(tmp_path / "LIB"), library)
 
@@ -691,21 +951,39 @@ def test_tiles_annotate_their_own_library_alone(ordered, fasta):
 
 @pytest.fixture(scope="module")
 def counted(ordered):
-    """Counts of that library by hand: 6 barcodes an oligo, 3 replicates, RNA of the alternate allele doubled."""
+    """Counts of that library by hand: 6 barcodes an oligo, 3 replicates, RNA of the
+    alternate allele doubled.
+    """
     _, library = ordered
     rng = np.random.default_rng(5)
     side = cg.mpra.igvf_table(library, "side_table")
     of = np.repeat(np.arange(len(side)), 6)
-    barcodes = ["".join("ACGT"[(i >> 2 * k) & 3] for k in range(6)) for i in range(len(of))]
+    barcodes = [
+        "".join("ACGT"[(i >> 2 * k) & 3] for k in range(6)) for i in range(len(of))
+    ]
     dna = rng.poisson(80, (len(of), 3)) + 1
-    rna = rng.poisson(dna * np.where(side["arm"].to_numpy()[of] == "alt", 2.0, 1.0)[:, None])
-    return cg.mpra.counts_of(dna, rna, barcodes=barcodes, oligos=side["oligo_name"].to_numpy()[of], side_table=side)
+    rna = rng.poisson(
+        dna * np.where(side["arm"].to_numpy()[of] == "alt", 2.0, 1.0)[:, None]
+    )
+    return cg.mpra.counts_of(
+        dna,
+        rna,
+        barcodes=barcodes,
+        oligos=side["oligo_name"].to_numpy()[of],
+        side_table=side,
+    )
 
 
 def test_a_fit_is_written_as_effects_of_variants(ordered, counted, tmp_path):
     _, library = ordered
     fit = cg.mpra.fit(counted, control="ref", arm_names=["alt"], method="two_way")
-    path = cg.mpra.to_igvf(fit, tmp_path / "variants.tsv", "reporter_variant", counts=counted, library=library)
+    path = cg.mpra.to_igvf(
+        fit,
+        tmp_path / "variants.tsv",
+        "reporter_variant",
+        counts=counted,
+        library=library,
+    )
     table = cg.mpra.read_igvf(path, "reporter_variant")
     assert len(table) == fit.sizes["element"]
     one = fit.sel(contrast="alt")
@@ -721,7 +999,11 @@ def test_a_fit_is_written_as_effects_of_variants(ordered, counted, tmp_path):
     names = counted["oligo"].values.tolist()
     element = one["element"].values[3]
     row = table.iloc[3]
-    alt = names.index(library["oligo_name"].values[(library["element"] == element) & (library["allele"] == "alt")][0])
+    alt = names.index(
+        library["oligo_name"].values[
+            (library["element"] == element) & (library["allele"] == "alt")
+        ][0]
+    )
 
     def per_million(kind):
         reads = counted[kind].values[counted["oligo_index"].values == alt].sum(axis=0)
@@ -729,18 +1011,26 @@ def test_a_fit_is_written_as_effects_of_variants(ordered, counted, tmp_path):
 
     assert row["outputCountAlt"] == pytest.approx(per_million("rna"), abs=1e-4)
     assert row["inputCountAlt"] == pytest.approx(per_million("dna"), abs=1e-4)
-    assert row["variant_id"].split(":")[2:] == [row["refAllele"].strip("0"), row["altAllele"].strip("0")]
+    assert row["variant_id"].split(":")[2:] == [
+        row["refAllele"].strip("0"),
+        row["altAllele"].strip("0"),
+    ]
     assert (table["postProbEffect"] > 0.5).mean() > 0.8  # every alternate doubles
 
 
 def test_tracks_lie_where_the_variants_and_the_reference_oligos_do(ordered, counted):
     tiles, library = ordered
     fit = cg.mpra.fit(counted, control="ref", arm_names=["alt"], method="two_way")
-    bed = cg.mpra.igvf_table(fit, "reporter_genomic_variant", counts=counted, library=library)
+    bed = cg.mpra.igvf_table(
+        fit, "reporter_genomic_variant", counts=counted, library=library
+    )
     assert list(bed.columns) == list(LAYOUTS["reporter_genomic_variant"].columns)
     for row in bed.itertuples():
         _, position, deleted, _ = row.name.split(":")
-        assert (row.chromStart, row.chromEnd) == (int(position), int(position) + max(len(deleted), 1))
+        assert (row.chromStart, row.chromEnd) == (
+            int(position),
+            int(position) + max(len(deleted), 1),
+        )
     assert bed["score"].max() == 1000
     assert bed["chromStart"].is_monotonic_increasing
     places = cg.mpra.igvf_table(counted, "reporter_genomic_element", library=library)
@@ -749,9 +1039,13 @@ def test_tracks_lie_where_the_variants_and_the_reference_oligos_do(ordered, coun
     assert (places["chromEnd"] - places["chromStart"] == 100).all()
     assert len(places) == fit.sizes["element"]
     with refused("does not say which variants", CountsError):
-        cg.mpra.igvf_table(fit, "reporter_variant", counts=counted, library=library.drop_vars("SPDI"))
+        cg.mpra.igvf_table(
+            fit, "reporter_variant", counts=counted, library=library.drop_vars("SPDI")
+        )
     with refused("no contrast 'x'; it has 'alt'", CountsError):
-        cg.mpra.igvf_table(fit, "reporter_variant", counts=counted, library=library, contrast="x")
+        cg.mpra.igvf_table(
+            fit, "reporter_variant", counts=counted, library=library, contrast="x"
+        )
 
 
 def test_tiles_run_on_a_predictor_like_any_design(ordered):
@@ -768,7 +1062,11 @@ def test_tiles_run_on_a_predictor_like_any_design(ordered):
 @pytest.mark.real
 def test_variants_of_the_example_design_have_their_spdi(shared, tmp_path):
     table = cg.mpra.read_igvf(
-        shared / "reference" / "mpra_formats" / "reporter_sequence_design.example.tsv.gz", "reporter_sequence_design"
+        shared
+        / "reference"
+        / "mpra_formats"
+        / "reporter_sequence_design.example.tsv.gz",
+        "reporter_sequence_design",
     )
     rows = table[(table["allele"] == ("ref",)) & (table["ref"] == "GRCh38")]
     checked = 0
@@ -779,28 +1077,49 @@ def test_variants_of_the_example_design_have_their_spdi(shared, tmp_path):
             continue  # the example says another place than its own start
         path = tmp_path / "genome.fa"
         path.write_text(f">chr\n{row.sequence}\n")
-        anchored = Variant("chr", begin - 1, row.sequence[begin - 1] + deleted, row.sequence[begin - 1] + inserted)
+        anchored = Variant(
+            "chr",
+            begin - 1,
+            row.sequence[begin - 1] + deleted,
+            row.sequence[begin - 1] + inserted,
+        )
         with Genome(path) as genome:
             form = canonical_spdi(anchored, genome)
-        assert (form.position, form.deleted, form.inserted) == (begin, deleted, inserted), row.SPDI
+        assert (form.position, form.deleted, form.inserted) == (
+            begin,
+            deleted,
+            inserted,
+        ), row.SPDI
         assert form.variant_class == row.variant_class[0]
         checked += 1
     assert checked >= 85
 
 
-@pytest.mark.parametrize("name", ["oligo", "barcode", "insert", "name", "oligo_name", "element", "arm", "parent"])
+@pytest.mark.parametrize(
+    "name",
+    ["oligo", "barcode", "insert", "name", "oligo_name", "element", "arm", "parent"],
+)
 @pytest.mark.parametrize("value", [None, np.nan, 7])
-def test_a_library_without_a_text_is_refused_by_its_row(barcoded, tmp_path, name, value):
-    """They ended in raw errors of text methods, and a parent that is none was written."""
+def test_a_library_without_a_text_is_refused_by_its_row(
+    barcoded, tmp_path, name, value
+):
+    """They ended in raw errors of text methods, and a parent that is none was
+    written.
+    """
     cells = barcoded[name].values.astype(object).copy()
     cells[3] = value
     changed = barcoded.assign({name: ("row", cells)})
     for use in (lambda x: cg.mpra.write_library(x, tmp_path / "LIB"), cg.report):
-        with pytest.raises(OutcomesError, match=rf"library: '{name}' of row 3 is (None|nan|7), and not text"):
+        with pytest.raises(
+            OutcomesError,
+            match=rf"library: '{name}' of row 3 is (None|nan|7), and not text",
+        ):
             use(changed)
 
 
-def test_a_library_without_rows_and_a_folder_without_a_name_are_refused(barcoded, tmp_path):
+def test_a_library_without_rows_and_a_folder_without_a_name_are_refused(
+    barcoded, tmp_path
+):
     with pytest.raises(OutcomesError, match="the library has no oligo to report"):
         cg.report(barcoded.isel(row=[]))
     with pytest.raises(LibraryError, match="cannot be made a folder"):

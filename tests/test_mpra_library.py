@@ -1,4 +1,6 @@
-"""Libraries: the oligos are what was asked for, rules are kept by redrawing whole units, and nothing else moves."""
+"""Libraries: the oligos are what was asked for, rules are kept by redrawing whole
+units, and nothing else moves.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,18 @@ from scipy.spatial.distance import jensenshannon
 
 import causalgia as cg
 from causalgia.design import Design
-from causalgia.errors import CausalgiaWarning, LibraryError, OutcomesError, PredictorError, RandomnessError
-from causalgia.mpra.libraries._library import composition_shift, jensen_shannon, word_shares
+from causalgia.errors import (
+    CausalgiaWarning,
+    LibraryError,
+    OutcomesError,
+    PredictorError,
+    RandomnessError,
+)
+from causalgia.mpra.libraries._library import (
+    composition_shift,
+    jensen_shannon,
+    word_shares,
+)
 from causalgia.mpra.libraries.barcode_sets import deal_barcodes
 from causalgia.notes import unpack_text
 from causalgia.schema import validate
@@ -37,7 +49,13 @@ def pair(n_units, *, length=60, motif="AGATAAG", at=20, **rest):
 def bare(design, *, rng=7, adapters=LENTI, **rest):
     """A library without controls; its rules are those that a test names."""
     ends = sum(map(len, adapters)) if not isinstance(adapters, str) else 30
-    asked = {"n_scrambles": 0, "n_duplicates": 0, "n_promoter_only": 0, "avoid": (), **LOOSE} | rest
+    asked = {
+        "n_scrambles": 0,
+        "n_duplicates": 0,
+        "n_promoter_only": 0,
+        "avoid": (),
+        **LOOSE,
+    } | rest
     asked.setdefault("oligo_length", design.null.length + ends)
     return library_of(design, adapters=adapters, rng=rng, **asked)
 
@@ -58,7 +76,11 @@ def barcoded():
         adapters="melnikov",
         barcodes_per_oligo=6,
         barcode_rules=cg.mpra.BarcodeRules(length=13),
-        controls=cg.mpra.Controls(positives={"CMV": decode(np.random.default_rng(4).integers(0, 4, (1, 145)))[0]}),
+        controls=cg.mpra.Controls(
+            positives={
+                "CMV": decode(np.random.default_rng(4).integers(0, 4, (1, 145)))[0]
+            }
+        ),
         n_replicates=4,
         vendor="agilent",
         max_oligos=4_000,
@@ -72,13 +94,22 @@ def barcoded():
 def test_an_oligo_is_its_parts(barcoded):
     validate(barcoded, "library")
     names = ("insert", "barcode", "oligo", "group")
-    for insert, barcode, oligo, group in zip(*(barcoded[name].to_numpy() for name in names), strict=True):
+    for insert, barcode, oligo, group in zip(
+        *(barcoded[name].to_numpy() for name in names), strict=True
+    ):
         if group == "promoter":
             assert insert == ""
             assert oligo.startswith("ACTGGCCGCTTCACTGGGTACC")
             assert oligo.endswith("TCTAGA" + barcode + "AGATCGGAAGAGCGTCG")
         else:
-            assert oligo == "ACTGGCCGCTTCACTG" + insert + "GGTACCTCTAGA" + barcode + "AGATCGGAAGAGCGTCG"
+            assert (
+                oligo
+                == "ACTGGCCGCTTCACTG"
+                + insert
+                + "GGTACCTCTAGA"
+                + barcode
+                + "AGATCGGAAGAGCGTCG"
+            )
             assert len(insert) == 145
         assert (len(oligo), len(barcode)) == (203, 13)
 
@@ -98,10 +129,20 @@ def test_what_is_ordered_is_counted(barcoded):
         "duplicate": 20 * 2 * 6,
         "promoter": 36,
     }
-    assert barcoded.sizes["row"] == len(set(barcoded["name"].values)) == len(set(barcoded["barcode"].values))
+    assert (
+        barcoded.sizes["row"]
+        == len(set(barcoded["name"].values))
+        == len(set(barcoded["barcode"].values))
+    )
     assert barcoded.attrs["pool_size"] == 7_500
     said = cg.report(barcoded)
-    for words in ("2,682 oligos of 203 nt", "600 scramble (negative)", "36 promoter", "4 replicates planned", "1,318"):
+    for words in (
+        "2,682 oligos of 203 nt",
+        "600 scramble (negative)",
+        "36 promoter",
+        "4 replicates planned",
+        "1,318",
+    ):
         assert words in said
 
 
@@ -109,35 +150,73 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
     for oligo in barcoded["oligo"].values:
         for site in ("GGTACC", "TCTAGA"):
             assert oligo.count(site) == 1
-        assert not any(oligo[i : i + 5] == "GGCCN"[:4] and oligo[i + 9 : i + 13] == "GGCC" for i in range(190))
+        assert not any(
+            oligo[i : i + 5] == "GGCCN"[:4] and oligo[i + 9 : i + 13] == "GGCC"
+            for i in range(190)
+        )
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"oligo_length": 91}, "oligo_length=91 leaves 61 bp .*91 - 15 left adapter - 15 right adapter.* have 60"),
+        (
+            {"oligo_length": 91},
+            "oligo_length=91 leaves 61 bp .*91 - 15 left adapter - 15 right adapter.* "
+            "have 60",
+        ),
         ({"oligo_length": 30}, "leaves no insert"),
         ({"oligo_length": 90.0}, "oligo_length=90.0 must be a whole number"),
-        ({"adapters": ("ACGTGAATTCAA", "ACG"), "avoid": "EcoRI", "oligo_length": 75}, "left adapter .* EcoRI .* at 4"),
+        (
+            {"adapters": ("ACGTGAATTCAA", "ACG"), "avoid": "EcoRI", "oligo_length": 75},
+            "left adapter .* EcoRI .* at 4",
+        ),
         ({"adapters": "lentiMRPA"}, "lentimpra"),
         ({"avoid": "EcoR"}, "did you mean 'EcoRI'"),
-        ({"max_oligos": 100, "n": 80}, r"160 oligos \(160 test\) are more than max_oligos=100: 100 test oligos fit"),
+        (
+            {"max_oligos": 100, "n": 80},
+            r"160 oligos \(160 test\) are more than max_oligos=100: 100 test oligos "
+            r"fit",
+        ),
         ({"max_oligos": 0}, "max_oligos=0 must be"),
         ({"n_replicates": 0}, "n_replicates=0 must be"),
         ({"n_scrambles": -1}, "n_scrambles=-1 must be"),
         ({"n_promoter_only": 5}, "Clone the promoter alone"),
         ({"barcodes_per_oligo": True}, "barcodes_per_oligo=True must be"),
         ({"barcodes_per_oligo": 0}, "barcodes_per_oligo=0 must be"),
-        ({"barcodes_per_oligo": 2, "barcode_length": 12, "adapters": BARCODED}, "12 barcode"),
+        (
+            {"barcodes_per_oligo": 2, "barcode_length": 12, "adapters": BARCODED},
+            "12 barcode",
+        ),
         ({"positives": ["ACGT"]}, r"'positive0\.\w{6}' has 4 bp and every insert 60"),
         ({"positives": {"a b": "ACGT" * 15}}, "'a b'"),
-        ({"positives": {"one": "ACGGT" * 12, "two": reverse("ACGGT" * 12)}}, "'one' and 'two' are one sequence"),
-        ({"positives": {"mine": "GAATTC" * 10}, "avoid": "EcoRI"}, "'mine' breaks a rule: site EcoRI"),
-        ({"positives": {"u0.a1e698_GATA1": "ACGGT" * 12}}, "two oligos would be called 'u0.a1e698_GATA1'"),
-        ({"positives": {"u0.3fa2c1": "ACGGT" * 12}}, "control 'u0.3fa2c1' has the name of an element"),
-        ({"positives": {"u0": "ACGGT" * 12}}, "control 'u0' has the name of an element"),
-        ({"negatives": {"aa0": "ACGGT" * 12}}, "control 'aa0' has the name of an element"),
-        ({"negatives": {"promoter.8c0a1e": "ACGGT" * 12}}, "control 'promoter.8c0a1e' has the name of an element"),
+        (
+            {"positives": {"one": "ACGGT" * 12, "two": reverse("ACGGT" * 12)}},
+            "'one' and 'two' are one sequence",
+        ),
+        (
+            {"positives": {"mine": "GAATTC" * 10}, "avoid": "EcoRI"},
+            "'mine' breaks a rule: site EcoRI",
+        ),
+        (
+            {"positives": {"u0.a1e698_GATA1": "ACGGT" * 12}},
+            "two oligos would be called 'u0.a1e698_GATA1'",
+        ),
+        (
+            {"positives": {"u0.3fa2c1": "ACGGT" * 12}},
+            "control 'u0.3fa2c1' has the name of an element",
+        ),
+        (
+            {"positives": {"u0": "ACGGT" * 12}},
+            "control 'u0' has the name of an element",
+        ),
+        (
+            {"negatives": {"aa0": "ACGGT" * 12}},
+            "control 'aa0' has the name of an element",
+        ),
+        (
+            {"negatives": {"promoter.8c0a1e": "ACGGT" * 12}},
+            "control 'promoter.8c0a1e' has the name of an element",
+        ),
     ],
 )
 def test_what_cannot_be_ordered_is_refused_early(changed, words):
@@ -146,18 +225,37 @@ def test_what_cannot_be_ordered_is_refused_early(changed, words):
         bare(design, **changed)
 
 
-FOREIGN = (None, 0.5, float("nan"), True, b"EcoRI", object(), ("a", None), [[]], 10**30, {"no": 1})
+FOREIGN = (
+    None,
+    0.5,
+    float("nan"),
+    True,
+    b"EcoRI",
+    object(),
+    ("a", None),
+    [[]],
+    10**30,
+    {"no": 1},
+)
 
 
 OPTIONS = (
-    "oligo_length adapters barcodes_per_oligo n_replicates max_oligos vendor n_scrambles n_duplicates n_promoter_only "
-    "gc homopolymer repeats avoid motifs positives negatives barcode_length min_distance seeds n_redraws"
+    "oligo_length adapters barcodes_per_oligo n_replicates max_oligos vendor "
+    "n_scrambles n_duplicates n_promoter_only gc homopolymer repeats avoid motifs "
+    "positives negatives barcode_length min_distance seeds n_redraws"
 )
 
 
 @pytest.mark.parametrize("name", OPTIONS.split())
 def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
-    optional = {"vendor", "barcodes_per_oligo", "n_replicates", "max_oligos", "n_promoter_only", "n_duplicates"}
+    optional = {
+        "vendor",
+        "barcodes_per_oligo",
+        "n_replicates",
+        "max_oligos",
+        "n_promoter_only",
+        "n_duplicates",
+    }
     asked = {
         "barcodes_per_oligo": 1,
         "barcode_length": 10,
@@ -175,13 +273,21 @@ def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
 def test_an_arm_does_not_have_the_name_of_controls():
     arms = {"scramble": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
-    with pytest.raises(LibraryError, match="arm 'scramble' has the name under which 3 controls are ordered"):
+    with pytest.raises(
+        LibraryError,
+        match="arm 'scramble' has the name under which 3 controls are ordered",
+    ):
         bare(design, n_scrambles=3)
     assert bare(design).sizes["row"] == 8
 
 
 def test_a_small_design_has_as_many_pairs_as_oligos():
-    order = {"adapters": BARCODED, "barcodes_per_oligo": 2, "barcode_length": 10, "oligo_length": 100}
+    order = {
+        "adapters": BARCODED,
+        "barcodes_per_oligo": 2,
+        "barcode_length": 10,
+        "oligo_length": 100,
+    }
     for n_units, pairs in ((5, 10), (12, 20)):
         arms = bare(pair(n_units), **order, n_duplicates=None)["arm"].values.tolist()
         assert arms.count("duplicate 1") == arms.count("duplicate 2") == 2 * pairs
@@ -195,12 +301,23 @@ def test_vendors_limits_and_foreign_values():
     with pytest.raises(RandomnessError):
         bare(pair(10), rng=None)
     with pytest.raises(LibraryError, match="n_duplicates=20: the design has 10 oligos"):
-        bare(pair(5), adapters=BARCODED, barcodes_per_oligo=2, barcode_length=10, oligo_length=100, n_duplicates=20)
+        bare(
+            pair(5),
+            adapters=BARCODED,
+            barcodes_per_oligo=2,
+            barcode_length=10,
+            oligo_length=100,
+            n_duplicates=20,
+        )
     arms = {"untreated": cg.Untreated(), "short": cg.Delete((3, 9))}
-    with pytest.raises(LibraryError, match="arm 'short' makes inserts of 54 bp from backgrounds of 60"):
+    with pytest.raises(
+        LibraryError, match="arm 'short' makes inserts of 54 bp from backgrounds of 60"
+    ):
         bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=5))
     sequences = {"a": "ACGT" * 15, "b": "ACCT" * 15}
-    twice = cg.Design(null=cg.Genomic(of=sequences, n_draws=2), arms=pair(4).arms, n_units=4)
+    twice = cg.Design(
+        null=cg.Genomic(of=sequences, n_draws=2), arms=pair(4).arms, n_units=4
+    )
     with pytest.raises(LibraryError, match=r"n_draws=2.*use n_draws=1"):
         bare(twice)
 
@@ -220,28 +337,42 @@ def test_units_that_keep_the_rules_are_those_of_the_trial():
 
 def test_a_redraw_keeps_the_pair_and_moves_nobody_else():
     design = pair(400)
-    free, kept = (bare(design, adapters=("ACCA", "CAAC"), avoid=avoid) for avoid in ((), ("EcoRI", "GATC")))
+    free, kept = (
+        bare(design, adapters=("ACCA", "CAAC"), avoid=avoid)
+        for avoid in ((), ("EcoRI", "GATC"))
+    )
     redrawn = kept["draw"].values > 0
     assert 0 < redrawn.mean() < 1
     same = free["insert"].values == kept["insert"].values
     assert (same == ~redrawn).all()
-    untreated, treated = (column(kept, "insert", arm=arm) for arm in ("untreated", "GATA1"))
-    assert all(a[:20] + "AGATAAG" + a[27:] == b for a, b in zip(untreated, treated, strict=True))
+    untreated, treated = (
+        column(kept, "insert", arm=arm) for arm in ("untreated", "GATA1")
+    )
+    assert all(
+        a[:20] + "AGATAAG" + a[27:] == b
+        for a, b in zip(untreated, treated, strict=True)
+    )
     for oligo in kept["oligo"].values:
         assert "GAATTC" not in oligo
         assert "GATC" not in oligo
 
 
 def test_adapters_that_carry_a_site_are_named():
-    with pytest.raises(LibraryError, match=r"the left adapter AGGACCGGATCAACT carries GATC"):
+    with pytest.raises(
+        LibraryError, match=r"the left adapter AGGACCGGATCAACT carries GATC"
+    ):
         bare(pair(10), avoid="GATC")
 
 
 def test_a_site_made_at_a_junction_is_repaired_as_often_as_it_must():
-    """The left adapter ends in GAATT: one background in four begins with the C that makes EcoRI."""
+    """The left adapter ends in GAATT: one background in four begins with the C that
+    makes EcoRI.
+    """
     n = 4_000
     library = bare(pair(n), adapters=("GGAATT", "ACCA"), avoid="EcoRI")
-    untreated, treated = (column(library, "insert", arm=arm) for arm in ("untreated", "GATA1"))
+    untreated, treated = (
+        column(library, "insert", arm=arm) for arm in ("untreated", "GATA1")
+    )
     assert not any("GAATTC" in oligo for oligo in library["oligo"].values)
     inside = 1 - (1 - 4.0**-6) ** 55
     least, most = 0.25, 0.25 + 2 * inside
@@ -249,17 +380,25 @@ def test_a_site_made_at_a_junction_is_repaired_as_often_as_it_must():
     assert least - 4 * se < float(library["share_redrawn"]) < most + 4 * se
     first = Counter(insert[0] for insert in untreated)
     assert set(first) == set("AGT")
-    assert np.abs(np.array([first[base] for base in "AGT"]) - n / 3).max() < 4 * np.sqrt(n * 2 / 9)
+    assert np.abs(
+        np.array([first[base] for base in "AGT"]) - n / 3
+    ).max() < 4 * np.sqrt(n * 2 / 9)
     assert [a[0] for a in untreated] == [b[0] for b in treated]
     report = library["broken"].sel(rule="site EcoRI")
-    assert int(report.sel(judged_arm="untreated")) >= int((library["draw"].values > 0).sum() / 2 * 0.9)
+    assert int(report.sel(judged_arm="untreated")) >= int(
+        (library["draw"].values > 0).sum() / 2 * 0.9
+    )
     assert float(library["gc_proposed"] - library["gc_ordered"]) > 0
 
 
 def test_a_unit_is_judged_under_every_arm_in_a_parallel_library_too():
-    """Arm B makes EcoRI where the background begins with G: backgrounds under A may not begin with it either."""
+    """Arm B makes EcoRI where the background begins with G: backgrounds under A may not
+    begin with it either.
+    """
     arms = {"A": cg.Untreated(), "B": cg.Embed("AATTC", at=1)}
-    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=600, assignment="parallel")
+    design = cg.Design(
+        null=cg.Uniform(length=60), arms=arms, n_units=600, assignment="parallel"
+    )
     library = bare(design, avoid="EcoRI")
     assert library.sizes["row"] == 600
     assert Counter(library["arm"].values) == {"A": 300, "B": 300}
@@ -270,7 +409,9 @@ def test_a_unit_is_judged_under_every_arm_in_a_parallel_library_too():
 
 
 def test_a_shorter_library_is_the_first_part_of_a_longer_one():
-    short, long = (bare(pair(n), avoid=["EcoRI", "GGCC"], n_scrambles=20) for n in (100, 500))
+    short, long = (
+        bare(pair(n), avoid=["EcoRI", "GGCC"], n_scrambles=20) for n in (100, 500)
+    )
     assert (short["draw"].values > 0).any()
     assert short["insert"].values[:200].tolist() == long["insert"].values[:200].tolist()
     again = bare(pair(100), avoid=["EcoRI", "GGCC"], n_scrambles=20)
@@ -282,7 +423,9 @@ def test_a_shorter_library_is_the_first_part_of_a_longer_one():
 def test_arms_that_are_equal_for_some_unit_are_redrawn_and_counted():
     n = 800
     library = bare(pair(n, motif="A"))
-    untreated, treated = (column(library, "insert", arm=arm) for arm in ("untreated", "GATA1"))
+    untreated, treated = (
+        column(library, "insert", arm=arm) for arm in ("untreated", "GATA1")
+    )
     assert not any(a == b for a, b in zip(untreated, treated, strict=True))
     counted = int(library["broken"].sel(rule="equal arms", judged_arm="GATA1"))
     assert counted == int(library["n_draws"]) - n
@@ -292,7 +435,9 @@ def test_arms_that_are_equal_for_some_unit_are_redrawn_and_counted():
 
 def test_equal_arms_of_a_parallel_library_are_a_trial_of_a_against_a():
     arms = {"one": cg.Untreated(), "other": cg.Untreated()}
-    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30, assignment="parallel")
+    design = cg.Design(
+        null=cg.Uniform(length=60), arms=arms, n_units=30, assignment="parallel"
+    )
     made = bare(design)
     assert made.sizes["row"] == len(set(made["insert"].values)) == 30
     assert "equal arms" not in made["rule"].values
@@ -304,7 +449,9 @@ def test_inserts_are_unique_in_both_orientations():
     seen = [min(insert, reverse(insert)) for insert in library["insert"].values]
     assert len(seen) == len(set(seen)) == 243
     assert int(library["broken"].sel(rule="repeated insert").sum()) > 0
-    with pytest.raises(LibraryError, match=r"repeated insert in arm 'GATA1' in .* ask for fewer units"):
+    with pytest.raises(
+        LibraryError, match=r"repeated insert in arm 'GATA1' in .* ask for fewer units"
+    ):
         bare(pair(120, length=5, motif="ACA", at=1))
 
 
@@ -316,7 +463,9 @@ def test_given_sequences_are_dropped_in_every_arm_and_recorded():
     sequences[5] = sequences[5][:20] + "AGATAAG" + sequences[5][27:]
     sequences[8] = reverse(sequences[2])
     design = cg.Design(null=cg.Genomic(of=sequences), arms=pair(12).arms, n_units=12)
-    with pytest.warns(CausalgiaWarning, match=r"3 of 12 units are in no arm.*Unit 3: site EcoRI"):
+    with pytest.warns(
+        CausalgiaWarning, match=r"3 of 12 units are in no arm.*Unit 3: site EcoRI"
+    ):
         library = bare(design, avoid="EcoRI")
     assert int(library["n_draws"]) == 12
     assert sorted(set(library["unit"].values)) == [0, 1, 2, 4, 6, 7, 9, 10, 11]
@@ -326,40 +475,62 @@ def test_given_sequences_are_dropped_in_every_arm_and_recorded():
         8: "repeated insert in arm untreated",
     }
     assert "3 units are in no arm" in cg.report(library)
-    with pytest.raises(LibraryError, match=r"unit 0 and 11 more: no background.*GC outside 0.9-1 in arm .* in 1 of 1"):
+    with pytest.raises(
+        LibraryError,
+        match=r"unit 0 and 11 more: no background.*GC outside 0.9-1 in arm .* in 1 of 1",
+    ):
         bare(design, gc=(0.9, 1.0))
 
 
 def test_an_arm_that_draws_is_drawn_anew_on_given_sequences():
     dice = np.random.default_rng(0)
     sites = ("GATC", "GGCC", "TTAA")
-    sequences = [text for text in decode(dice.integers(0, 4, (120, 60))) if not any(x in text for x in sites)][:40]
+    sequences = [
+        text
+        for text in decode(dice.integers(0, 4, (120, 60)))
+        if not any(x in text for x in sites)
+    ][:40]
     arms = {"untreated": cg.Untreated(), "random": cg.Embed("NNNNNNNNNN", at=30)}
     design = cg.Design(null=cg.Genomic(of=sequences), arms=arms, n_units=40)
     library = bare(design, adapters=("ACCA", "CAAC"), avoid=sites)
     redrawn = library["draw"].values > 0
     assert redrawn.any()
     for insert, unit in zip(
-        column(library, "insert", arm="untreated"), column(library, "unit", arm="untreated"), strict=True
+        column(library, "insert", arm="untreated"),
+        column(library, "unit", arm="untreated"),
+        strict=True,
     ):
         assert insert == sequences[unit]
 
 
 def test_a_given_sequence_is_not_drawn_anew_for_an_arm_that_never_changes():
     dice = np.random.default_rng(0)
-    sequences = [text.replace("GGCC", "GGCA") for text in decode(dice.integers(0, 4, (40, 60)))]
+    sequences = [
+        text.replace("GGCC", "GGCA") for text in decode(dice.integers(0, 4, (40, 60)))
+    ]
     sequences[7] = "GGCC" + sequences[7][4:]
     arms = {"untreated": cg.Untreated(), "random": cg.Embed("NNNNNNNNNN", at=30)}
     design = cg.Design(null=cg.Genomic(of=sequences), arms=arms, n_units=40)
     with pytest.warns(CausalgiaWarning, match="1 of 40 units"):
         library = bare(design, avoid="GGCC")
-    assert library["why"].to_series().to_dict() == {7: "site GGCC in arm untreated, random"}
-    assert int(library["n_draws"]) == 40 + int((library["draw"].values[::2] > 0).sum()) < 60
+    assert library["why"].to_series().to_dict() == {
+        7: "site GGCC in arm untreated, random"
+    }
+    assert (
+        int(library["n_draws"])
+        == 40 + int((library["draw"].values[::2] > 0).sum())
+        < 60
+    )
 
 
-def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_arm(tmp_path):
+def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_arm(
+    tmp_path,
+):
     dice = np.random.default_rng(0)
-    parents = {"fair": decode(dice.integers(0, 4, 60))[0], "poor": decode(dice.integers(0, 2, 60) * 3)[0]}
+    parents = {
+        "fair": decode(dice.integers(0, 4, 60))[0],
+        "poor": decode(dice.integers(0, 2, 60) * 3)[0],
+    }
     arms = pair(4).arms
     design = cg.Design(null=cg.DinucleotideShuffle(of=parents), arms=arms, n_units=20)
     with pytest.warns(CausalgiaWarning, match="10 of 20 units are in no arm"):
@@ -368,34 +539,50 @@ def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_ar
     assert Counter(library["arm"].values) == {"untreated": 10, "GATA1": 10}
     told = library["why"].to_series().to_dict()
     first = min(told)  # every second unit, from the first or the second one
-    assert told[first] == "GC outside 0.3-1 in arm untreated, GATA1 (the last of 6 draws)"
+    assert (
+        told[first] == "GC outside 0.3-1 in arm untreated, GATA1 (the last of 6 draws)"
+    )
     assert list(told) == list(range(first, 20, 2))
     cg.mpra.write_library(library, tmp_path / "LIB")
     back = cg.mpra.read_library(tmp_path / "LIB")
     assert back.identical(library)
     assert cg.report(back) == cg.report(library)
     np.testing.assert_array_equal(
-        cg.mpra.virtual_trial(back, content(60))["outcome"], cg.mpra.virtual_trial(library, content(60))["outcome"]
+        cg.mpra.virtual_trial(back, content(60))["outcome"],
+        cg.mpra.virtual_trial(library, content(60))["outcome"],
     )
 
 
 @pytest.mark.parametrize(
     ("motif", "rest", "words"),
     [
-        ("GAATTC", {"avoid": "EcoRI"}, r"EcoRI in arm 'GATA1' in (\d+) of \1;.*arm 'GATA1' carries the site itself"),
+        (
+            "GAATTC",
+            {"avoid": "EcoRI"},
+            r"EcoRI in arm 'GATA1' in (\d+) of \1;.*arm 'GATA1' carries the site "
+            r"itself",
+        ),
         ("AGATAAG", {"gc": (0.95, 1.0)}, "GC outside 0.95-1 in arm"),
         ("AAAAAAA", {"homopolymer": 6}, "homopolymer above 6 in arm 'GATA1'"),
     ],
 )
-def test_rules_that_no_background_meets_are_named_with_arm_and_number(motif, rest, words):
+def test_rules_that_no_background_meets_are_named_with_arm_and_number(
+    motif, rest, words
+):
     with pytest.raises(LibraryError, match=words):
         bare(pair(30, motif=motif), **rest)
 
 
 def test_a_site_of_the_backgrounds_is_not_said_to_be_the_arms():
     sites = cg.Genomic(of=["ACGTTGCAAC" * 2 + "GAATTC" + "CATGCTAGCT" * 3])
-    design = cg.Design(null=sites, arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=40)}, n_units=1)
-    with pytest.raises(LibraryError, match="site EcoRI in arm 'untreated' in 1 of 1") as raised:
+    design = cg.Design(
+        null=sites,
+        arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=40)},
+        n_units=1,
+    )
+    with pytest.raises(
+        LibraryError, match="site EcoRI in arm 'untreated' in 1 of 1"
+    ) as raised:
         bare(design, avoid="EcoRI")
     assert "carries the site itself" not in str(raised.value)
     assert "allow other backgrounds" in str(raised.value)
@@ -403,15 +590,36 @@ def test_a_site_of_the_backgrounds_is_not_said_to_be_the_arms():
 
 def test_reserved_parents_stay_reserved():
     dice = np.random.default_rng(1)
-    peaks = dict(zip([f"p{i}" for i in range(20)], decode(dice.integers(0, 4, (20, 60))), strict=True))
-    design = cg.Design(null=cg.DinucleotideShuffle(of=peaks), arms=pair(5).arms, n_units=40, reserve=0.5)
-    library = bare(design, avoid=["GGCC", "TTAA"], adapters=("ACCA", "CAAC"), n_scrambles=30)
-    reserved = set(map(str, design.reserved.parents(np.arange(10, dtype=np.uint64), key=0, n_units=10)))
+    peaks = dict(
+        zip(
+            [f"p{i}" for i in range(20)],
+            decode(dice.integers(0, 4, (20, 60))),
+            strict=True,
+        )
+    )
+    design = cg.Design(
+        null=cg.DinucleotideShuffle(of=peaks),
+        arms=pair(5).arms,
+        n_units=40,
+        reserve=0.5,
+    )
+    library = bare(
+        design, avoid=["GGCC", "TTAA"], adapters=("ACCA", "CAAC"), n_scrambles=30
+    )
+    reserved = set(
+        map(
+            str,
+            design.reserved.parents(np.arange(10, dtype=np.uint64), key=0, n_units=10),
+        )
+    )
     parents = set(column(library, "parent", group="test"))
     assert len(parents) == 10
     assert not parents & reserved
     assert (library["draw"].values > 0).any()
-    for parent, insert in zip(*(column(library, x, arm="untreated") for x in ("parent", "insert")), strict=True):
+    for parent, insert in zip(
+        *(column(library, x, arm="untreated") for x in ("parent", "insert")),
+        strict=True,
+    ):
         assert pairs_in(insert) == pairs_in(peaks[parent])
 
 
@@ -424,18 +632,29 @@ def pairs_in(text):
 
 def test_the_shift_is_the_divergence_of_the_words():
     dice = np.random.default_rng(2)
-    before, after = dice.integers(0, 4, (50, 80), dtype=np.uint8), dice.integers(0, 3, (40, 80), dtype=np.uint8)
+    before, after = (
+        dice.integers(0, 4, (50, 80), dtype=np.uint8),
+        dice.integers(0, 3, (40, 80), dtype=np.uint8),
+    )
     for k in (1, 2, 3):
-        counts = [Counter(t[i : i + k] for t in decode(x) for i in range(81 - k)) for x in (before, after)]
+        counts = [
+            Counter(t[i : i + k] for t in decode(x) for i in range(81 - k))
+            for x in (before, after)
+        ]
         words = sorted(set(counts[0]) | set(counts[1]))
         p, q = ([c[word] / c.total() for word in words] for c in counts)
-        assert composition_shift(before, after, k=k)[0] == pytest.approx(jensenshannon(p, q, 2) ** 2, rel=1e-10)
+        assert composition_shift(before, after, k=k)[0] == pytest.approx(
+            jensenshannon(p, q, 2) ** 2, rel=1e-10
+        )
     assert jensen_shannon(*(word_shares(before, 2)[0],) * 2) == 0
 
 
 def test_the_shift_by_chance_is_that_of_two_independent_samples():
     dice = np.random.default_rng(3)
-    found = [composition_shift(*dice.integers(0, 4, (2, 30, 50), dtype=np.uint8), k=1) for _ in range(400)]
+    found = [
+        composition_shift(*dice.integers(0, 4, (2, 30, 50), dtype=np.uint8), k=1)
+        for _ in range(400)
+    ]
     shifts, chance = np.array(found).T
     assert abs(shifts.mean() - chance[0]) < 4 * shifts.std() / 20
 
@@ -467,7 +686,9 @@ def test_given_controls_stand_as_they_are_and_units_give_way():
     taken = decode(design.null.sample(20, rng=7)["sequence"].values)[4]
     library = bare(design, positives={"mine": reverse(taken)}, negatives=["ACGGT" * 12])
     assert column(library, "insert", arm="positive").tolist() == [reverse(taken)]
-    assert column(library, "oligo_name", arm="negative").tolist() == ["negative0.d14815"]
+    assert column(library, "oligo_name", arm="negative").tolist() == [
+        "negative0.d14815"
+    ]
     assert sorted(set(column(library, "unit", draw=1))) == [4]
     assert column(library, "unit", group="positive").tolist() == [-1]
 
@@ -477,25 +698,39 @@ def test_duplicates_are_one_oligo_under_two_names(barcoded):
     names = sorted(set(column(barcoded, "element", group="duplicate")))
     assert {name.split(".")[0] for name in names} == {f"aa{i}" for i in range(20)}
     for name in names:
-        one, two = (column(barcoded, "insert", element=name, arm=f"duplicate {j}") for j in (1, 2))
+        one, two = (
+            column(barcoded, "insert", element=name, arm=f"duplicate {j}")
+            for j in (1, 2)
+        )
         assert set(one) == set(two) <= tests
         assert len(set(one)) == 1
         assert len(one) == len(two) == 6
     assert len(set(column(barcoded, "insert", group="duplicate"))) == 20
     without = bare(pair(20))
     assert not (without["group"].values == "duplicate").any()
-    assert "split the barcodes of an oligo at random (cg.mpra.split_duplicates" in cg.report(without)
+    assert (
+        "split the barcodes of an oligo at random (cg.mpra.split_duplicates"
+        in cg.report(without)
+    )
 
 
 def test_what_only_synthesized_barcodes_have_is_refused_with_random_ones():
-    with pytest.raises(LibraryError, match="n_duplicates=5: an oligo under two names needs synthesized barcodes"):
+    with pytest.raises(
+        LibraryError,
+        match="n_duplicates=5: an oligo under two names needs synthesized barcodes",
+    ):
         bare(pair(20), n_duplicates=5)
     order = {"oligo_length": 230, "adapters": "lentimpra", "rng": 7}
     design = pair(5, length=200)
-    with pytest.raises(LibraryError, match="barcode_rules= are of synthesized barcodes"):
+    with pytest.raises(
+        LibraryError, match="barcode_rules= are of synthesized barcodes"
+    ):
         cg.mpra.library(design, barcode_rules=cg.mpra.BarcodeRules(length=15), **order)
     kept, zero = (
-        cg.mpra.library(design, controls=cg.mpra.Controls(n_scrambles=5, n_duplicates=n), **order) for n in (None, 0)
+        cg.mpra.library(
+            design, controls=cg.mpra.Controls(n_scrambles=5, n_duplicates=n), **order
+        )
+        for n in (None, 0)
     )
     np.testing.assert_array_equal(kept["oligo"].values, zero["oligo"].values)
 
@@ -505,8 +740,14 @@ def test_what_only_synthesized_barcodes_have_is_refused_with_random_ones():
     [
         (lambda: cg.mpra.Controls(positives=-1), "positives=-1 are not sequences"),
         (lambda: cg.mpra.Controls(negatives=b"ACGT"), "negatives=.* are not sequences"),
-        (lambda: cg.mpra.Controls(n_duplicates=-1), "n_duplicates=-1 must be a whole number"),
-        (lambda: cg.mpra.OligoRules(motifs="zzz"), "motifs= has 'zzz': word 'zzz': letter 'z'"),
+        (
+            lambda: cg.mpra.Controls(n_duplicates=-1),
+            "n_duplicates=-1 must be a whole number",
+        ),
+        (
+            lambda: cg.mpra.OligoRules(motifs="zzz"),
+            "motifs= has 'zzz': word 'zzz': letter 'z'",
+        ),
         (lambda: cg.mpra.OligoRules(motifs=["CACGTG", "AC-T"]), "motifs= has 'AC-T'"),
     ],
 )
@@ -516,7 +757,11 @@ def test_controls_and_motifs_are_checked_where_they_are_given(call, message):
 
 
 def test_names_can_be_ordered_and_arms_do_not_collide():
-    arms = {"A + B": cg.Untreated(), "A_+_B": cg.Embed("ACA", at=3), "é": cg.Embed("ACGA", at=3)}
+    arms = {
+        "A + B": cg.Untreated(),
+        "A_+_B": cg.Embed("ACA", at=3),
+        "é": cg.Embed("ACGA", at=3),
+    }
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=5)
     names = bare(design)["name"].values
     assert len(set(names)) == 15
@@ -530,9 +775,14 @@ def test_arms_of_a_unit_stand_in_random_order():
 
 
 def test_what_an_arm_deletes_it_may_insert_elsewhere():
-    arms = {"untreated": cg.Untreated(), "without": cg.Delete((3, 9)) + cg.Insert("ACGTAC", at=54)}
+    arms = {
+        "untreated": cg.Untreated(),
+        "without": cg.Delete((3, 9)) + cg.Insert("ACGTAC", at=54),
+    }
     library = bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=5))
-    for one, two in zip(*(column(library, "insert", arm=arm) for arm in arms), strict=True):
+    for one, two in zip(
+        *(column(library, "insert", arm=arm) for arm in arms), strict=True
+    ):
         assert two == one[:3] + one[9:] + "ACGTAC"
 
 
@@ -545,12 +795,17 @@ def test_barcodes_make_no_site_where_they_meet_their_oligo():
         barcode_length=10, min_distance=2,
     )  # fmt: skip
     assert int(library["broken_barcodes"].sum()) > 0
-    assert not any(site in oligo for oligo in library["oligo"].values for site in ("GGCC", "TCGA"))
+    assert not any(
+        site in oligo for oligo in library["oligo"].values for site in ("GGCC", "TCGA")
+    )
     assert len(set(library["barcode"].values)) == library.sizes["row"] == 150 * 2 * 5
 
 
 def test_barcodes_that_nearly_all_break_a_rule_are_said_to():
-    with pytest.raises(LibraryError, match=r"barcodes break a rule in their oligo, most often: .* across a junction"):
+    with pytest.raises(
+        LibraryError,
+        match=r"barcodes break a rule in their oligo, most often: .* across a junction",
+    ):
         bare(
             pair(20), adapters=("ACCAT", "", "TACCA"), oligo_length=80, barcodes_per_oligo=5, barcode_length=10,
             min_distance=2, motifs="NT",
@@ -569,7 +824,9 @@ def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
         mine, left = deal_barcodes(cells, gc, key=key)
         assert sorted([*mine, *left]) == list(range(260))
         off.append(gc[mine][arm == 0].mean() - gc[mine][arm == 1].mean())
-        p.append(cg.mpra.barcode_balance(pool[mine], arm, cells, n_permutations=39, rng=key))
+        p.append(
+            cg.mpra.barcode_balance(pool[mine], arm, cells, n_permutations=39, rng=key)
+        )
         spread = [np.ptp(gc[mine][cells == cell]) for cell in range(n_units * copies)]
         assert max(spread) <= 1
     assert abs(np.mean(p) - 0.5) < 4 * np.sqrt(1 / 12 / 100) + 1 / 80
@@ -582,13 +839,25 @@ def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
 
 def test_elements_are_matched_by_name_from_the_order_to_the_comparison(barcoded):
     columns = ["oligo_name", "element", "arm", "group"]
-    side = pd.DataFrame({name: barcoded[name].values for name in columns}).drop_duplicates("oligo_name")
-    counts = cg.mpra.simulate(side.assign(log2=1.0 * (side["arm"] == "GATA1")), n_barcodes=6, rng=0)
+    side = pd.DataFrame(
+        {name: barcoded[name].values for name in columns}
+    ).drop_duplicates("oligo_name")
+    counts = cg.mpra.simulate(
+        side.assign(log2=1.0 * (side["arm"] == "GATA1")), n_barcodes=6, rng=0
+    )
     fit = cg.mpra.fit(counts, control="untreated", method="two_way")
     virtual = cg.mpra.virtual_trial(barcoded, content(145))
-    assert set(fit["element"].values) == set(virtual["unit"].values) == set(column(barcoded, "element", group="test"))
-    same = cg.mpra.fit(counts, control="duplicate 1", arm_names=["duplicate 2"], method="two_way")
-    assert set(same["element"].values) == set(column(barcoded, "element", group="duplicate"))
+    assert (
+        set(fit["element"].values)
+        == set(virtual["unit"].values)
+        == set(column(barcoded, "element", group="test"))
+    )
+    same = cg.mpra.fit(
+        counts, control="duplicate 1", arm_names=["duplicate 2"], method="two_way"
+    )
+    assert set(same["element"].values) == set(
+        column(barcoded, "element", group="duplicate")
+    )
     assert abs(fit["ace"].mean() - 1) < 4 * fit["ace"].std() / np.sqrt(150)
 
 
@@ -600,7 +869,11 @@ def test_the_library_says_how_it_was_made(barcoded):
     design = Design.from_json(unpack_text(barcoded, "design"))
     assert design == pair(150, length=145, contrasts="untreated")
     assert attrs["design_fingerprint"] == design.fingerprint
-    assert (attrs["rng"], attrs["left"], attrs["n_replicates"]) == ("3", "ACTGGCCGCTTCACTG", 4)
+    assert (attrs["rng"], attrs["left"], attrs["n_replicates"]) == (
+        "3",
+        "ACTGGCCGCTTCACTG",
+        4,
+    )
     assert json.loads(attrs["rules"])[:3] == ["site KpnI", "site SfiI", "site XbaI"]
     made = cg.mpra.library(
         design,
@@ -608,7 +881,9 @@ def test_the_library_says_how_it_was_made(barcoded):
         adapters=attrs["construct"],
         barcodes_per_oligo=attrs["barcodes_per_oligo"],
         barcode_rules=cg.mpra.BarcodeRules(length=attrs["barcode_length"]),
-        controls=cg.mpra.Controls(positives={"CMV": column(barcoded, "insert", oligo_name="CMV")[0]}),
+        controls=cg.mpra.Controls(
+            positives={"CMV": column(barcoded, "insert", oligo_name="CMV")[0]}
+        ),
         rng=int(attrs["rng"]),
     )
     assert made.attrs["library_fingerprint"] == attrs["library_fingerprint"]
@@ -616,8 +891,12 @@ def test_the_library_says_how_it_was_made(barcoded):
 
 def test_a_report_of_many_arms_counts_them():
     arms = {f"at {i}": cg.Embed("AGATAAG", at=i) for i in range(30)}
-    library = bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=3), n_scrambles=4)
-    assert cg.report(library).startswith("94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)")
+    library = bare(
+        cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=3), n_scrambles=4
+    )
+    assert cg.report(library).startswith(
+        "94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)"
+    )
 
 
 def test_a_report_is_of_a_result():
@@ -631,7 +910,10 @@ def test_a_report_is_of_a_result():
 
 
 def content(length):
-    return cg.FunctionPredictor(lambda x: np.stack([x[:, 1:3].sum((1, 2)), x[:, 0].sum(1)], 1) / length, scale="share")
+    return cg.FunctionPredictor(
+        lambda x: np.stack([x[:, 1:3].sum((1, 2)), x[:, 0].sum(1)], 1) / length,
+        scale="share",
+    )
 
 
 def test_the_virtual_trial_of_what_was_ordered_is_the_trial_where_nothing_was_redrawn():
@@ -640,8 +922,15 @@ def test_the_virtual_trial_of_what_was_ordered_is_the_trial_where_nothing_was_re
     virtual = cg.mpra.virtual_trial(bare(design), content(60))
     np.testing.assert_array_equal(run["outcome"].values, virtual["outcome"].values)
     for name in ("gc", "parent"):
-        assert run[name].values.astype(str).tolist() == virtual[name].values.astype(str).tolist()
-    assert [name.split(".")[0] for name in virtual["unit"].values[:3]] == ["u0", "u1", "u2"]
+        assert (
+            run[name].values.astype(str).tolist()
+            == virtual[name].values.astype(str).tolist()
+        )
+    assert [name.split(".")[0] for name in virtual["unit"].values[:3]] == [
+        "u0",
+        "u1",
+        "u2",
+    ]
     ours, theirs = (cg.estimate(cg.contrast(x)) for x in (virtual, run))
     np.testing.assert_allclose(ours["ace"], theirs["ace"], rtol=1e-12)
     np.testing.assert_allclose(ours["se"], theirs["se"], rtol=1e-12)
@@ -653,15 +942,21 @@ def test_the_virtual_trial_asks_for_what_was_ordered(barcoded):
     for arm in ("untreated", "GATA1"):
         inserts = column(barcoded, "insert", arm=arm)[::6]  # six barcodes each
         share = [sum(base in "CG" for base in insert) / 145 for insert in inserts]
-        np.testing.assert_allclose(virtual["outcome"].sel(arm=arm).values[:, 0], share, rtol=1e-6)
+        np.testing.assert_allclose(
+            virtual["outcome"].sel(arm=arm).values[:, 0], share, rtol=1e-6
+        )
     assert (barcoded["draw"].values > 0).any()
-    assert virtual["gc"].values == pytest.approx(virtual["outcome"].sel(arm="untreated").values[:, 0])
+    assert virtual["gc"].values == pytest.approx(
+        virtual["outcome"].sel(arm="untreated").values[:, 0]
+    )
 
 
 def test_flanks_stand_around_the_insert():
     library = bare(pair(20))
     seen = []
-    predictor = cg.FunctionPredictor(lambda x: seen.append(x.shape) or x[:, 2, :5].sum(1), scale="G", batch_size=64)
+    predictor = cg.FunctionPredictor(
+        lambda x: seen.append(x.shape) or x[:, 2, :5].sum(1), scale="G", batch_size=64
+    )
     outcomes = cg.mpra.virtual_trial(library, predictor, flanks=("GGGGG", "AC"))
     assert (outcomes["outcome"] == 5).all()
     assert {shape[2] for shape in seen} == {67}
@@ -682,13 +977,17 @@ def test_a_parallel_library_and_an_ensemble():
 
 def test_a_virtual_trial_that_cannot_be_is_refused():
     library = bare(pair(10))
-    bad = cg.FunctionPredictor(lambda x: np.log(x[:, 0, 20:27].sum(1) - 5), tasks=["y"], scale="log")
+    bad = cg.FunctionPredictor(
+        lambda x: np.log(x[:, 0, 20:27].sum(1) - 5), tasks=["y"], scale="log"
+    )
     with (
         np.errstate(all="ignore"),
         pytest.raises(PredictorError, match=r"oligo 'u\d+\.\w{6}_"),
     ):
         cg.mpra.virtual_trial(library, bad)
-    with pytest.raises(LibraryError, match=r"element 'u0\.\w{6}' has 0 inserts in arm '\w+'"):
+    with pytest.raises(
+        LibraryError, match=r"element 'u0\.\w{6}' has 0 inserts in arm '\w+'"
+    ):
         cg.mpra.virtual_trial(library.isel(row=slice(1, None)), content(60))
     with pytest.raises(PredictorError, match="function is not a predictor"):
         cg.mpra.virtual_trial(library, lambda x: x)

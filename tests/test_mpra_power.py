@@ -1,4 +1,6 @@
-"""Power of MPRA designs: against the reference table, simulated libraries, brute force, and a real pilot."""
+"""Power of MPRA designs: against the reference table, simulated libraries, brute force,
+and a real pilot.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,20 @@ def cheapest(**settings: Any) -> xr.Dataset:
 POWER = {"sd_replicate": 0.15, "sd_count": 0.5}
 
 
-def activities(n: int, effect: float = 0.0, tau: float = 0.0, seed: int = 1, base: float = 0.0) -> pd.DataFrame:
-    """n elements under two arms: effects N(effect, tau^2), base activities N(0, base^2)."""
+def activities(
+    n: int, effect: float = 0.0, tau: float = 0.0, seed: int = 1, base: float = 0.0
+) -> pd.DataFrame:
+    """n elements under two arms: effects N(effect, tau^2), base activities N(0,
+    base^2).
+    """
     rng = np.random.default_rng(seed)
     low = base * rng.normal(size=n)
     high = low + effect + tau * rng.normal(size=n)
     names = np.repeat([f"e{i}" for i in range(n)], 2)
     both = np.column_stack([low, high]).ravel()
-    return pd.DataFrame({"element": names, "arm": ["control", "treated"] * n, "log2": both})
+    return pd.DataFrame(
+        {"element": names, "arm": ["control", "treated"] * n, "log2": both}
+    )
 
 
 # the reference
@@ -43,7 +51,9 @@ def activities(n: int, effect: float = 0.0, tau: float = 0.0, seed: int = 1, bas
 
 @pytest.mark.real
 def test_formula_is_the_table_of_the_reference(shared: Path) -> None:
-    table = pd.read_csv(shared / "reference" / "mpra" / "expected" / "power.tsv", sep="\t")
+    table = pd.read_csv(
+        shared / "reference" / "mpra" / "expected" / "power.tsv", sep="\t"
+    )
     for row in table.itertuples():
         found = power(
             row.effect,
@@ -56,7 +66,8 @@ def test_formula_is_the_table_of_the_reference(shared: Path) -> None:
         assert abs(found["se"].item() - row.se) < 1e-6
         assert abs(found["power"].item() - row.power_formula) < 1e-6
         spread = np.sqrt(row.power_formula * (1 - row.power_formula) / 20_000)
-        assert abs(found["power"].item() - row.power_simulated) < 4.5 * spread + 5e-5  # four decimals
+        # four decimals
+        assert abs(found["power"].item() - row.power_simulated) < 4.5 * spread + 5e-5
 
 
 @pytest.mark.parametrize(
@@ -70,32 +81,60 @@ def test_formula_is_the_table_of_the_reference(shared: Path) -> None:
         (1.0, 0.005, [574, 283, 185]),
     ],
 )
-def test_barcodes_needed_are_those_of_the_requirement(sd_barcode: float, alpha: float, needed: list[int]) -> None:
+def test_barcodes_needed_are_those_of_the_requirement(
+    sd_barcode: float, alpha: float, needed: list[int]
+) -> None:
     tried = np.arange(2, 600)
-    found = power(0.5, n_barcodes=tried, n_replicates=[3, 4, 6], sd_barcode=sd_barcode, alpha=alpha, **POWER)
+    found = power(
+        0.5,
+        n_barcodes=tried,
+        n_replicates=[3, 4, 6],
+        sd_barcode=sd_barcode,
+        alpha=alpha,
+        **POWER,
+    )
     enough = found["power"].transpose("n_replicates", "n_barcodes").to_numpy() >= 0.8
     assert tried[enough.argmax(axis=1)].tolist() == needed
 
 
 def test_an_effect_of_one_needs_few_barcodes_and_a_quarter_is_out_of_reach() -> None:
     tried = np.arange(2, 3000)
-    found = power([0.25, 1.0], n_barcodes=tried, n_replicates=[3, 4, 6], sd_barcode=0.6, **POWER)["power"]
-    large = found.sel(true_effect=1.0).transpose("n_replicates", "n_barcodes").to_numpy() >= 0.8
+    found = power(
+        [0.25, 1.0], n_barcodes=tried, n_replicates=[3, 4, 6], sd_barcode=0.6, **POWER
+    )["power"]
+    large = (
+        found.sel(true_effect=1.0).transpose("n_replicates", "n_barcodes").to_numpy()
+        >= 0.8
+    )
     assert tried[large.argmax(axis=1)].tolist() == [8, 8, 7]
     assert (found.sel(true_effect=0.25, n_replicates=[3, 4]) < 0.8).all()
 
 
 def test_mean_over_backgrounds_is_that_of_the_requirement() -> None:
     noise = {"sd_barcode": 0.5, "sd_replicate": 0.15, "sd_count": 0.5, "tau": 0.5}
-    found = power([0.31, 0.5], n_backgrounds=[12, 30], n_barcodes=8, n_replicates=4, **noise)
+    found = power(
+        [0.31, 0.5], n_backgrounds=[12, 30], n_barcodes=8, n_replicates=4, **noise
+    )
     assert found["power"].dims == ("true_effect", "n_backgrounds")
     assert abs(found["se"].sel(n_backgrounds=30).item() - 0.11) < 0.005
-    assert abs(found["power"].sel(true_effect=0.31, n_backgrounds=30).item() - 0.80) < 0.05
-    assert abs(found["power"].sel(true_effect=0.5, n_backgrounds=12).item() - 0.80) < 0.05
+    assert (
+        abs(found["power"].sel(true_effect=0.31, n_backgrounds=30).item() - 0.80) < 0.05
+    )
+    assert (
+        abs(found["power"].sel(true_effect=0.5, n_backgrounds=12).item() - 0.80) < 0.05
+    )
 
 
 def test_alpha_of_q_is_about_the_requirements_and_solves_its_equation() -> None:
-    found = power(0.5, n_barcodes=113, n_replicates=4, sd_barcode=0.6, q=0.05, share_true=0.1, **POWER)
+    found = power(
+        0.5,
+        n_barcodes=113,
+        n_replicates=4,
+        sd_barcode=0.6,
+        q=0.05,
+        share_true=0.1,
+        **POWER,
+    )
     a, chance = found["alpha"].item(), found["power"].item()
     assert abs(a / (0.9 * a + 0.1 * chance) - 0.05) < 1e-6
     assert 0.003 < a < 0.006
@@ -108,22 +147,43 @@ def test_alpha_of_q_is_about_the_requirements_and_solves_its_equation() -> None:
 
 def test_depth_buys_off_the_poisson_part_alone() -> None:
     noise = {"sd_barcode": 0.0, "sd_replicate": 0.0, "sd_abundance": 0.0}
-    found = power(0.5, n_barcodes=10, n_replicates=4, depth=[10, 1e9], depth_dna=1e9, **noise)
+    found = power(
+        0.5, n_barcodes=10, n_replicates=4, depth=[10, 1e9], depth_dna=1e9, **noise
+    )
     squared = found["se"].to_numpy() ** 2 * 40 / 2 * LN2**2
     np.testing.assert_allclose(squared, [0.1 + 0.03 + 0.1, 0.13], rtol=1e-6)
 
 
 def test_one_plasmid_library_keeps_its_noise_however_many_replicates() -> None:
-    noise = {"sd_barcode": 0.0, "sd_replicate": 0.0, "depth": 100, "depth_dna": 20.0, "sd_abundance": 0.0}
-    pools = [power(0.5, n_barcodes=10, n_replicates=[2, 10**6], plasmid=p, **noise)["se"] for p in (False, True)]
+    noise = {
+        "sd_barcode": 0.0,
+        "sd_replicate": 0.0,
+        "depth": 100,
+        "depth_dna": 20.0,
+        "sd_abundance": 0.0,
+    }
+    pools = [
+        power(0.5, n_barcodes=10, n_replicates=[2, 10**6], plasmid=p, **noise)["se"]
+        for p in (False, True)
+    ]
     assert pools[0].isel(n_replicates=1) < 1e-3
-    np.testing.assert_allclose(pools[1].isel(n_replicates=1) ** 2, 2 * (0.03 + 1 / 20) / LN2**2 / 10, rtol=1e-3)
+    np.testing.assert_allclose(
+        pools[1].isel(n_replicates=1) ** 2, 2 * (0.03 + 1 / 20) / LN2**2 / 10, rtol=1e-3
+    )
 
 
 @pytest.mark.parametrize("dispersion", [0.0, 0.4])
 def test_mean_of_one_over_b_is_that_of_drawn_numbers(dispersion: float) -> None:
     rng = np.random.default_rng(3)
-    rate = 12 * 0.5 * (rng.gamma(1 / dispersion, dispersion, 400_000) if dispersion else np.ones(400_000))
+    rate = (
+        12
+        * 0.5
+        * (
+            rng.gamma(1 / dispersion, dispersion, 400_000)
+            if dispersion
+            else np.ones(400_000)
+        )
+    )
     n = rng.poisson(rate)
     (inverse,), (lost,) = mean_inverse_barcodes(np.array([12.0]), 0.5, dispersion)
     drawn = 1 / n[n >= 2]
@@ -132,7 +192,9 @@ def test_mean_of_one_over_b_is_that_of_drawn_numbers(dispersion: float) -> None:
 
 
 @pytest.mark.parametrize(("planned", "recovery"), [(3.0, 0.7), (5.0, 0.4), (7.5, 0.9)])
-def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(planned: float, recovery: float) -> None:
+def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(
+    planned: float, recovery: float
+) -> None:
     rng = np.random.default_rng(5)
     n = rng.binomial(int(planned) + (rng.random(400_000) < planned % 1), recovery)
     (inverse,), (lost,) = mean_inverse_barcodes(np.array([planned]), recovery, None)
@@ -140,7 +202,14 @@ def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(planned: float
     assert abs(inverse - drawn.mean()) < 4 * drawn.std() / np.sqrt(len(drawn))
     assert abs(lost - (n < 2).mean()) < 4 * np.sqrt(lost / len(n)) + 1e-12
     found = power(
-        0.5, n_backgrounds=50, n_barcodes=planned, n_replicates=3, recovery=recovery, sd_barcode=0.5, tau=0.5, **POWER
+        0.5,
+        n_backgrounds=50,
+        n_barcodes=planned,
+        n_replicates=3,
+        recovery=recovery,
+        sd_barcode=0.5,
+        tau=0.5,
+        **POWER,
     )
     assert found["lost"].item() == lost
     if planned == int(planned):
@@ -150,9 +219,15 @@ def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(planned: float
 
 def test_plans_that_leave_no_average_are_refused() -> None:
     settings = {"n_replicates": 3, "sd_barcode": 0.5, "tau": 0.5, **POWER}
-    with pytest.raises(EstimateError, match=r"n_barcodes=1 with recovery=0\.7: no oligo has the 2 barcodes"):
+    with pytest.raises(
+        EstimateError,
+        match=r"n_barcodes=1 with recovery=0\.7: no oligo has the 2 barcodes",
+    ):
         power(0.5, n_barcodes=1, recovery=0.7, **settings)
-    with pytest.raises(EstimateError, match=r"n_backgrounds=\[3, 50\]: 0\.14 of them would keep two barcodes"):
+    with pytest.raises(
+        EstimateError,
+        match=r"n_backgrounds=\[3, 50\]: 0\.14 of them would keep two barcodes",
+    ):
         power(0.5, n_backgrounds=[3, 50], n_barcodes=3, recovery=0.3, **settings)
     few = cheapest(max_oligos=600, n_barcodes=[3, 12], recovery=0.1, **NOISE)
     assert few["n_backgrounds"] * (1 - few["lost"]) >= 2
@@ -167,15 +242,30 @@ def test_counting_and_silence_are_what_counts_do() -> None:
     assert abs(ratio.var() / said - 1) < 0.08  # the delta method, at 80 reads
     silent = rng.random(len(reads)) < 0.02
     added = np.log2(np.where(silent, 0, counts) + 0.5) - np.log2(reads)
-    assert abs((added.var() - ratio.var()) / silent_variance(80.0, 0.02, 1.0) - 1) < 0.06
+    assert (
+        abs((added.var() - ratio.var()) / silent_variance(80.0, 0.02, 1.0) - 1) < 0.06
+    )
 
 
 def test_uneven_and_silent_cells_explain_the_error_of_the_barcode_case() -> None:
-    """Formula 0.31; in simulation the average of log ratios has a root mean square error of 0.467 (shared tables)."""
-    shape = {"n_barcodes": 10, "n_replicates": 4, "sd_barcode": 0.6, "sd_replicate": 0.15}
+    """Formula 0.31; in simulation the average of log ratios has a root mean square
+    error of 0.467 (shared tables).
+    """
+    shape = {
+        "n_barcodes": 10,
+        "n_replicates": 4,
+        "sd_barcode": 0.6,
+        "sd_replicate": 0.15,
+    }
     spread = np.exp(LN2**2 / 2)  # a median barcode's depth -> the mean of all
     found = power(
-        0.5, depth=90 * spread, depth_dna=60 * spread, sd_noisiness=0.4, p_silent=0.02, barcode_dispersion=0.0, **shape
+        0.5,
+        depth=90 * spread,
+        depth_dna=60 * spread,
+        sd_noisiness=0.4,
+        p_silent=0.02,
+        barcode_dispersion=0.0,
+        **shape,
     )
     assert abs(found["se"].item() / 0.467 - 1) < 0.04
     plain = power(0.5, sd_count=0.5, **shape)
@@ -194,22 +284,34 @@ def simulated(n: int, seed: int, **settings: float) -> xr.Dataset:
         "sd_barcode": 0.6,
         "sd_replicate": 0.2,
     }
-    return simulated_counts(activities(n, 0.3, 0.5, seed), **(plain | settings), rng=seed)
+    return simulated_counts(
+        activities(n, 0.3, 0.5, seed), **(plain | settings), rng=seed
+    )
 
 
 def test_components_are_unbiased() -> None:
     """Over data sets, each mean is within 4 of its Monte-Carlo errors of the truth."""
-    sets = [cg.mpra.components(simulated(150, s, sd_noisiness=0.0), control="control") for s in range(24)]
+    sets = [
+        cg.mpra.components(simulated(150, s, sd_noisiness=0.0), control="control")
+        for s in range(24)
+    ]
     truth = {"sd_barcode": 0.6**2, "sd_replicate": 0.2**2, "tau": 0.5**2}
     for name, variance in truth.items():
-        scale = [np.exp(4 * s["sd_noisiness"].item() ** 2) if name != "tau" else 1.0 for s in sets]
+        scale = [
+            np.exp(4 * s["sd_noisiness"].item() ** 2) if name != "tau" else 1.0
+            for s in sets
+        ]
         draws = np.array([s[name].item() ** 2 for s in sets])
         draws = draws * np.sqrt(scale)  # root mean squares, whatever noisiness was seen
-        assert abs(draws.mean() - variance) < 4 * draws.std(ddof=1) / np.sqrt(len(sets)), name
+        assert abs(draws.mean() - variance) < 4 * draws.std(ddof=1) / np.sqrt(
+            len(sets)
+        ), name
 
 
 def test_components_of_counting_split_into_rna_and_dna() -> None:
-    found = cg.mpra.components(simulated(400, 5, sd_noisiness=0.0, sd_abundance=0.3), control="control")
+    found = cg.mpra.components(
+        simulated(400, 5, sd_noisiness=0.0, sd_abundance=0.3), control="control"
+    )
     thin = np.exp((0.3 * LN2) ** 2)
     dna = (0.03 + thin / found["reads_dna"].item()) / LN2**2
     assert abs(found["sd_dna"].item() ** 2 / dna - 1) < 0.1
@@ -220,18 +322,25 @@ def test_components_of_counting_split_into_rna_and_dna() -> None:
 
 
 def test_noisiness_and_silence_are_seen() -> None:
-    found = cg.mpra.components(simulated(4000, 6, sd_noisiness=0.4, p_silent=0.02), control="control")
+    found = cg.mpra.components(
+        simulated(4000, 6, sd_noisiness=0.4, p_silent=0.02), control="control"
+    )
     assert abs(found["sd_noisiness"].item() - 0.4) < 0.06
     assert abs(found["p_silent"].item() - 0.02) < 0.002
     assert abs(found["sd_barcode"].item() - 0.6) < 0.04
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("library", "between", "within"), [(1, 1.00, 0.953), (2, 0.967, 0.848)])
-def test_components_of_a_real_library(shared: Path, library: int, between: float, within: float) -> None:
+@pytest.mark.parametrize(
+    ("library", "between", "within"), [(1, 1.00, 0.953), (2, 0.967, 0.848)]
+)
+def test_components_of_a_real_library(
+    shared: Path, library: int, between: float, within: float
+) -> None:
     folder = shared / "reference" / "mpra_real" / f"library{library}"
     counts = cg.mpra.read_counts(
-        folder / "counts.tsv.gz", side_table=pd.read_csv(folder / "arms.tsv", sep="\t", dtype=str)
+        folder / "counts.tsv.gz",
+        side_table=pd.read_csv(folder / "arms.tsv", sep="\t", dtype=str),
     )
     counts = counts.isel(barcode=(counts["dna"] >= 10).to_numpy())
     n = pd.Series(np.bincount(counts["oligo_index"], minlength=counts.sizes["oligo"]))
@@ -243,12 +352,19 @@ def test_components_of_a_real_library(shared: Path, library: int, between: float
     both = pair & (pair.groupby(element).transform("sum") == 2)
     rows = both.to_numpy()[counts["oligo_index"]]
     kept = counts.isel(barcode=rows, oligo=both.to_numpy())
-    kept["oligo_index"] = ("barcode", (both.cumsum() - 1).to_numpy()[counts["oligo_index"]][rows])
+    kept["oligo_index"] = (
+        "barcode",
+        (both.cumsum() - 1).to_numpy()[counts["oligo_index"]][rows],
+    )
     found = cg.mpra.components(kept, control="MUT-allCrxSites", arm_names=["WT"])
     rms = np.exp(found["sd_noisiness"].item() ** 2)
-    of_barcode, of_replicate = rms * found["sd_barcode"].item(), rms * found["sd_replicate"].item()
+    of_barcode, of_replicate = (
+        rms * found["sd_barcode"].item(),
+        rms * found["sd_replicate"].item(),
+    )
     counted = found["sd_rna"].item() ** 2
-    assert abs(np.sqrt(of_barcode**2 + counted / 3) - between) < 0.005  # of barcode means, as the reference gives it
+    # of barcode means, as the reference gives it
+    assert abs(np.sqrt(of_barcode**2 + counted / 3) - between) < 0.005
     assert abs(np.sqrt(of_replicate**2 + counted) - within) < 0.005
     assert 1.85 < found["tau"].item() < 2.0
     plan = power(1.0, n_barcodes=3, n_replicates=3, pilot=found)
@@ -261,20 +377,27 @@ def test_a_pilots_plan_for_its_own_design_is_its_own_standard_error() -> None:
     assert abs(plan["se"].item() / pilot["se"].item() - 1) < 1e-6
     deeper = power(0.5, n_barcodes=10, n_replicates=4, pilot=pilot, depth=1e6)
     assert deeper["se"] < plan["se"]
-    many = power(0.3, n_barcodes=10, n_replicates=4, n_backgrounds=[20, 80], pilot=pilot)
+    many = power(
+        0.3, n_barcodes=10, n_replicates=4, n_backgrounds=[20, 80], pilot=pilot
+    )
     assert many["power"].dims == ("contrast", "n_backgrounds")
     assert many["power"].to_numpy()[0, 1] > many["power"].to_numpy()[0, 0]
 
 
 def test_a_virtual_trial_says_effect_and_spread() -> None:
     ice = np.random.default_rng(8).normal(0.8, 0.6, (400, 1, 1))
-    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)},
+        coords={"contrast": ["GATA1"], "task": ["K562"]},
+    )
     noise = {"sd_barcode": 0.5, "sd_replicate": 0.15, "sd_count": 0.5}
     shape = {"n_barcodes": 8, "n_replicates": 3, "n_backgrounds": [6, 24]}
     found = power(virtual=effects, slope=0.5, **shape, **noise)
     mean, sd = 0.5 * ice.mean(), 0.5 * ice.std(ddof=1)
     by_hand = power(mean, tau=sd, **shape, **noise)
-    np.testing.assert_allclose(found["power"].to_numpy().ravel(), by_hand["power"].to_numpy())
+    np.testing.assert_allclose(
+        found["power"].to_numpy().ravel(), by_hand["power"].to_numpy()
+    )
     assert found["power"].dims == ("contrast", "task", "n_backgrounds")
     with pytest.raises(EstimateError, match="slope="):
         power(virtual=effects, **shape, **noise)
@@ -287,9 +410,19 @@ NOISE = {"sd_barcode": 0.5, "sd_replicate": 0.15, "tau": 0.5, "sd_common": 0.05}
 
 
 def pilot_of(*contrasts: str) -> xr.Dataset:
-    noise = {"sd_barcode": 0.6, "sd_replicate": 0.1, "sd_noisiness": 0.0, "sd_rna": 0.5, "sd_dna": 0.3}
+    noise = {
+        "sd_barcode": 0.6,
+        "sd_replicate": 0.1,
+        "sd_noisiness": 0.0,
+        "sd_rna": 0.5,
+        "sd_dna": 0.3,
+    }
     of_each = ("contrast", 0.1 * np.arange(1, len(contrasts) + 1))
-    return xr.Dataset(noise | {"tau": of_each, "sd_common": of_each}, {"contrast": list(contrasts)}, {"plasmid": 0})
+    return xr.Dataset(
+        noise | {"tau": of_each, "sd_common": of_each},
+        {"contrast": list(contrasts)},
+        {"plasmid": 0},
+    )
 
 
 def trial_of(*contrasts: str) -> xr.Dataset:
@@ -303,25 +436,48 @@ def trial_of(*contrasts: str) -> xr.Dataset:
 def test_a_virtual_trial_and_a_pilot_are_matched_by_contrast() -> None:
     grid = {"slope": 1.0, "n_backgrounds": 50, "n_barcodes": 8, "n_replicates": 4}
     both = power(virtual=trial_of("A", "B"), pilot=pilot_of("A", "B"), **grid)
-    turned = power(virtual=trial_of("A", "B"), pilot=pilot_of("A", "B").sel(contrast=["B", "A"]), **grid)
+    turned = power(
+        virtual=trial_of("A", "B"),
+        pilot=pilot_of("A", "B").sel(contrast=["B", "A"]),
+        **grid,
+    )
     xr.testing.assert_identical(both, turned)
-    alone = power(virtual=trial_of("A", "B").sel(contrast=["B"]), pilot=pilot_of("A", "B"), **grid)
+    alone = power(
+        virtual=trial_of("A", "B").sel(contrast=["B"]), pilot=pilot_of("A", "B"), **grid
+    )
     xr.testing.assert_allclose(alone, both.sel(contrast=["B"]))
 
 
-def test_a_pilot_of_one_contrast_speaks_for_any_and_one_of_several_has_to_be_picked() -> None:
+def test_a_pilot_of_one_contrast_speaks_for_any_and_one_of_several_has_to_be_picked() -> (
+    None
+):
     grid = {"slope": 1.0, "n_backgrounds": 50, "n_barcodes": 8, "n_replicates": 4}
-    wanted = power(virtual=trial_of("two"), pilot=pilot_of("GATA1").isel(contrast=0, drop=True), **grid)
-    xr.testing.assert_identical(power(virtual=trial_of("two"), pilot=pilot_of("GATA1"), **grid), wanted)
-    with pytest.raises(EstimateError, match=r"'two' is not one of the pilot's \(A, B\).*contrast='A', drop=True"):
+    wanted = power(
+        virtual=trial_of("two"),
+        pilot=pilot_of("GATA1").isel(contrast=0, drop=True),
+        **grid,
+    )
+    xr.testing.assert_identical(
+        power(virtual=trial_of("two"), pilot=pilot_of("GATA1"), **grid), wanted
+    )
+    with pytest.raises(
+        EstimateError,
+        match=r"'two' is not one of the pilot's \(A, B\).*contrast='A', drop=True",
+    ):
         power(virtual=trial_of("two"), pilot=pilot_of("A", "B"), **grid)
 
 
 def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
     noise = {"sd_barcode": 0.6, "sd_replicate": 0.15}
-    with pytest.raises(EstimateError, match=r"tau is not given.*NoiseModel\(tau=\.\.\.\)"):
-        power(0.3, n_backgrounds=30, n_barcodes=8, n_replicates=3, sd_count=0.5, **noise)
-    with pytest.raises(EstimateError, match=r"tau is not given.*NoiseModel\(tau=\.\.\.\)"):
+    with pytest.raises(
+        EstimateError, match=r"tau is not given.*NoiseModel\(tau=\.\.\.\)"
+    ):
+        power(
+            0.3, n_backgrounds=30, n_barcodes=8, n_replicates=3, sd_count=0.5, **noise
+        )
+    with pytest.raises(
+        EstimateError, match=r"tau is not given.*NoiseModel\(tau=\.\.\.\)"
+    ):
         cheapest(half_width=0.1, **noise)
     assert cheapest(half_width=1.0, n_elements=10, **noise)["n_elements"].item() == 10
 
@@ -329,14 +485,22 @@ def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
 @pytest.mark.parametrize("name", ["sd_abundance", "disp_rna", "disp_dna", "p_silent"])
 def test_counting_is_not_described_twice(name: str) -> None:
     pilot = cg.mpra.components(simulated(30, 7), control="control")
-    design = {"n_barcodes": 8, "n_replicates": 3, "n_backgrounds": 20, "depth": 50, "pilot": pilot}
+    design = {
+        "n_barcodes": 8,
+        "n_replicates": 3,
+        "n_backgrounds": 20,
+        "depth": 50,
+        "pilot": pilot,
+    }
     refused = rf"NoiseModel\({name}=0.3\) gives the counting noise, as does pilot=; leave {name} out"
     with pytest.raises(EstimateError, match=refused):
         power(0.3, **design, **{name: 0.3})
     with pytest.raises(EstimateError, match=refused):
         cheapest(half_width=0.1, pilot=pilot, **{name: 0.3})
     default = getattr(cg.mpra.NoiseModel(), name)
-    xr.testing.assert_identical(power(0.3, **design, **{name: default}), power(0.3, **design))
+    xr.testing.assert_identical(
+        power(0.3, **design, **{name: default}), power(0.3, **design)
+    )
 
 
 def test_what_is_no_pilot_slope_or_weight_is_refused() -> None:
@@ -344,7 +508,11 @@ def test_what_is_no_pilot_slope_or_weight_is_refused() -> None:
     for pilot in (xr.Dataset(), "pilot"):
         with pytest.raises(EstimateError, match="pilot: no variance components"):
             power(0.3, n_barcodes=8, n_replicates=3, pilot=pilot)  # type: ignore[arg-type]
-    odd: list[tuple[str, Any]] = [("weights", None), ("weights", ("a", "b")), ("plasmid", "no")]
+    odd: list[tuple[str, Any]] = [
+        ("weights", None),
+        ("weights", ("a", "b")),
+        ("plasmid", "no"),
+    ]
     odd += [("barcode_dispersion", "wide")]
     for name, value in odd:
         with pytest.raises(EstimateError, match=name):
@@ -355,14 +523,26 @@ def test_what_is_no_pilot_slope_or_weight_is_refused() -> None:
 
 def test_cheapest_is_that_of_brute_force() -> None:
     found = cheapest(
-        half_width=0.2, n_barcodes=range(3, 7), n_replicates=[2, 3, 4], depth=[20, 100], oligo_length=300, **NOISE
+        half_width=0.2,
+        n_barcodes=range(3, 7),
+        n_replicates=[2, 3, 4],
+        depth=[20, 100],
+        oligo_length=300,
+        **NOISE,
     )
     prices = cg.mpra.read_prices()
     best = np.inf
     for b in range(3, 7):
         for r in (2, 3, 4):
             n = np.arange(2, 400)
-            plan = power(0.5, n_backgrounds=n, n_barcodes=b, n_replicates=r, depth=[20, 100], **NOISE)
+            plan = power(
+                0.5,
+                n_backgrounds=n,
+                n_barcodes=b,
+                n_replicates=r,
+                depth=[20, 100],
+                **NOISE,
+            )
             for depth in (20, 100):
                 wide = plan["half_width"].sel(depth=depth).to_numpy()
                 if not (wide <= 0.2).any():
@@ -371,7 +551,9 @@ def test_cheapest_is_that_of_brute_force() -> None:
                 oligos = 2.0 * k * b
                 reads = oligos * 2 * r * depth / 1e6 * prices.per_million_reads
                 pool = float(prices.of_pool(np.array([oligos]), 300)[0])
-                best = min(best, pool + reads + r * prices.per_replicate + prices.per_library)
+                best = min(
+                    best, pool + reads + r * prices.per_replicate + prices.per_library
+                )
     assert abs(found["price"].item() / best - 1) < 1e-12
     assert found["half_width"] <= 0.2
 
@@ -399,7 +581,12 @@ def test_a_budget_is_kept_and_more_money_is_narrower() -> None:
 
 def test_random_barcodes_cost_reads_and_not_oligos() -> None:
     found = cheapest(
-        true_effect=0.5, n_elements=500, barcode_dispersion=0.5, recovery=0.4, n_barcodes=range(3, 301), **NOISE
+        true_effect=0.5,
+        n_elements=500,
+        barcode_dispersion=0.5,
+        recovery=0.4,
+        n_barcodes=range(3, 301),
+        **NOISE,
     )
     assert found["n_oligos"] == 1_000
     assert found["power"] >= 0.8
@@ -407,10 +594,23 @@ def test_random_barcodes_cost_reads_and_not_oligos() -> None:
 
 
 def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
-    text = Path(cg.mpra.__file__).parent.joinpath("data", "prices_2026-11.toml").read_text()
+    text = (
+        Path(cg.mpra.__file__)
+        .parent.joinpath("data", "prices_2026-11.toml")
+        .read_text()
+    )
     own = tmp_path / "mine.toml"
-    own.write_text(text.replace('currency = "USD"', 'currency = "EUR"').replace("price = 600", "price = 6_000"))
-    assert cheapest(half_width=0.1, prices=cg.mpra.read_prices(own), **NOISE).attrs["currency"] == "EUR"
+    own.write_text(
+        text.replace('currency = "USD"', 'currency = "EUR"').replace(
+            "price = 600", "price = 6_000"
+        )
+    )
+    assert (
+        cheapest(half_width=0.1, prices=cg.mpra.read_prices(own), **NOISE).attrs[
+            "currency"
+        ]
+        == "EUR"
+    )
     own.write_text(text.replace("price = 600", "price = -1"))
     with pytest.raises(EstimateError, match=r"replicate\.price=-1"):
         cg.mpra.read_prices(own)
@@ -422,22 +622,74 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, r"sd_barcode is not given.* or give noise=cg\.mpra\.NoiseModel\(sd_barcode=\.\.\.\)"),
-        ({"sd_barcode": 0.5}, r"NoiseModel\(sd_replicate=\.\.\.\), about 0\.15"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1}, r"say depth=.* or noise=cg\.mpra\.NoiseModel\(sd_count=\.\.\.\)"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9}, "give one of them"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "disp_rna": 0.2}, "disp_rna would have no effect"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "sd_abundance": 0.2}, "leave sd_count out and give"),
         (
-            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 0.01, "q": 0.1},
+            {},
+            r"sd_barcode is not given.* or give "
+            r"noise=cg\.mpra\.NoiseModel\(sd_barcode=\.\.\.\)",
+        ),
+        ({"sd_barcode": 0.5}, r"NoiseModel\(sd_replicate=\.\.\.\), about 0\.15"),
+        (
+            {"sd_barcode": 0.5, "sd_replicate": 0.1},
+            r"say depth=.* or noise=cg\.mpra\.NoiseModel\(sd_count=\.\.\.\)",
+        ),
+        (
+            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9},
+            "give one of them",
+        ),
+        (
+            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "disp_rna": 0.2},
+            "disp_rna would have no effect",
+        ),
+        (
+            {
+                "sd_barcode": 0.5,
+                "sd_replicate": 0.1,
+                "sd_count": 0.5,
+                "sd_abundance": 0.2,
+            },
+            "leave sd_count out and give",
+        ),
+        (
+            {
+                "sd_barcode": 0.5,
+                "sd_replicate": 0.1,
+                "sd_count": 0.5,
+                "alpha": 0.01,
+                "q": 0.1,
+            },
             "two error rates of one test",
         ),
         ({"sd_barcode": -0.5, "sd_replicate": 0.1, "sd_count": 0.5}, "sd_barcode=-0.5"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "weights": (1.0, 1.0)}, "do not sum to 0"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "tau": 0.5, "n_backgrounds": 1}, "n_backgrounds=1"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 5}, "alpha=5"),
         (
-            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "barcode_dispersion": -1},
+            {
+                "sd_barcode": 0.5,
+                "sd_replicate": 0.1,
+                "sd_count": 0.5,
+                "weights": (1.0, 1.0),
+            },
+            "do not sum to 0",
+        ),
+        (
+            {
+                "sd_barcode": 0.5,
+                "sd_replicate": 0.1,
+                "sd_count": 0.5,
+                "tau": 0.5,
+                "n_backgrounds": 1,
+            },
+            "n_backgrounds=1",
+        ),
+        (
+            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 5},
+            "alpha=5",
+        ),
+        (
+            {
+                "sd_barcode": 0.5,
+                "sd_replicate": 0.1,
+                "sd_count": 0.5,
+                "barcode_dispersion": -1,
+            },
             "barcode_dispersion=-1 must be a number of at least 0",
         ),
     ],
@@ -448,18 +700,25 @@ def test_what_is_missing_is_said(settings: dict[str, float], said: str) -> None:
 
 
 def test_what_cannot_be_bought_is_said() -> None:
-    with pytest.raises(EstimateError, match="give a goal .half_width= or true_effect=. or a limit"):
+    with pytest.raises(
+        EstimateError, match="give a goal .half_width= or true_effect=. or a limit"
+    ):
         cheapest(**NOISE)
     with pytest.raises(EstimateError, match="raise budget"):
         cheapest(half_width=0.1, budget=100, **NOISE)
     with pytest.raises(EstimateError, match="no split reaches"):
-        cheapest(half_width=0.01, sd_barcode=0.5, sd_replicate=0.15, tau=0.5, sd_common=0.2)
+        cheapest(
+            half_width=0.01, sd_barcode=0.5, sd_replicate=0.15, tau=0.5, sd_common=0.2
+        )
     with pytest.raises(EstimateError, match="its longest are 300"):
         cheapest(half_width=0.1, oligo_length=400, **NOISE)
 
 
 def test_an_interaction_needs_the_oligos_of_all_its_arms() -> None:
-    two, four = (cheapest(max_oligos=2_400, weights=w, **NOISE) for w in ((-1.0, 1.0), (1.0, -1.0, -1.0, 1.0)))
+    two, four = (
+        cheapest(max_oligos=2_400, weights=w, **NOISE)
+        for w in ((-1.0, 1.0), (1.0, -1.0, -1.0, 1.0))
+    )
     assert (two["n_backgrounds"].item(), four["n_backgrounds"].item()) == (400, 200)
     third = cheapest(max_oligos=2_400, weights=(-1.0, 1.0, 0.0), **NOISE)
     assert third["n_oligos"].item() == 3 * 3 * third["n_backgrounds"].item()
@@ -484,7 +743,9 @@ def test_a_pilot_without_replicates_is_refused() -> None:
 
 @pytest.mark.long
 def test_power_of_one_element_is_what_the_analysis_reaches() -> None:
-    """2,000 elements with the same effect, two layers of noise, DNA and RNA counted, analyzed as measured data are."""
+    """2,000 elements with the same effect, two layers of noise, DNA and RNA counted,
+    analyzed as measured data are.
+    """
     shape = {"sd_barcode": 0.4, "sd_replicate": 0.15}
     counts = simulated_counts(
         activities(2000, 0.5, seed=11),
@@ -497,14 +758,28 @@ def test_power_of_one_element_is_what_the_analysis_reaches() -> None:
         rng=11,
     )
     fitted = cg.mpra.fit(counts, control="control", method="two_way")
-    means = [counts[f"{kind}_total"].to_numpy().mean() / counts.sizes["barcode"] for kind in ("rna", "dna")]
-    plan = power(0.5, n_barcodes=10, n_replicates=4, depth=means[0], depth_dna=means[1], sd_abundance=0.6, **shape)
+    means = [
+        counts[f"{kind}_total"].to_numpy().mean() / counts.sizes["barcode"]
+        for kind in ("rna", "dna")
+    ]
+    plan = power(
+        0.5,
+        n_barcodes=10,
+        n_replicates=4,
+        depth=means[0],
+        depth_dna=means[1],
+        sd_abundance=0.6,
+        **shape,
+    )
     error = fitted["ace"].to_numpy().ravel() - 0.5
     assert abs(error.std() / plan["se"].item() - 1) < 4 / np.sqrt(2 * len(error))
     z = np.abs(fitted["ace"] / fitted["se"]).to_numpy().ravel()
     reached = float((z > 1.959964).mean())
     expected = plan["power"].item()
-    assert abs(reached - expected) < 4 * np.sqrt(expected * (1 - expected) / len(z)) + 0.01  # se estimated, not known
+    # se estimated, not known
+    assert (
+        abs(reached - expected) < 4 * np.sqrt(expected * (1 - expected) / len(z)) + 0.01
+    )
 
 
 @pytest.mark.long
@@ -513,13 +788,20 @@ def test_power_of_a_mean_over_backgrounds_is_what_the_analysis_reaches() -> None
     n, motifs = 12, 1500
     shape = {"sd_barcode": 0.5, "sd_replicate": 0.15}
     counts = simulated_counts(
-        activities(n * motifs, 0.45, 0.5, seed=12), n_barcodes=4, n_replicates=3, sd_noisiness=0.4, **shape, rng=12
+        activities(n * motifs, 0.45, 0.5, seed=12),
+        n_barcodes=4,
+        n_replicates=3,
+        sd_noisiness=0.4,
+        **shape,
+        rng=12,
     )
     fitted = cg.mpra.fit(counts, control="control", method="two_way")
     each = fitted["ace"].to_numpy().reshape(motifs, n)
     t = each.mean(axis=1) / (each.std(axis=1, ddof=1) / np.sqrt(n))
     reached = float((np.abs(t) > 2.200985).mean())  # t of 11 df
     pilot = cg.mpra.components(counts, control="control")
-    plan = power(0.45, n_backgrounds=n, n_barcodes=4, n_replicates=3, pilot=pilot, sd_common=0.0)
+    plan = power(
+        0.45, n_backgrounds=n, n_barcodes=4, n_replicates=3, pilot=pilot, sd_common=0.0
+    )
     expected = plan["power"].item()
     assert abs(reached - expected) < 4 * np.sqrt(expected * (1 - expected) / motifs)

@@ -1,4 +1,6 @@
-"""Prediction-powered means: against ppi-python, against arithmetic, and coverage by simulation."""
+"""Prediction-powered means: against ppi-python, against arithmetic, and coverage by
+simulation.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def rng():
 def effects(values, units, *, parents=None, model=False, **attrs):
     """Return effects of one contrast and task, of shape (n,) or (n, models)."""
     values = np.asarray(values, float)
-    dims = ("unit", "contrast", "task", "model") if model else ("unit", "contrast", "task")
+    dims = (
+        ("unit", "contrast", "task", "model") if model else ("unit", "contrast", "task")
+    )
     array = values[:, None, None, :] if model else values[:, None, None]
     coords = {"unit": units, "contrast": ["GATA1"], "task": ["K562"]}
     if parents is not None:
@@ -47,7 +51,9 @@ def effects(values, units, *, parents=None, model=False, **attrs):
 def trial(rng, n=40, N=600, noise=0.5):
     """Return virtual effects of n + N units and measured ones of the first n."""
     f = rng.normal(1, 1, n + N)
-    return effects(f, np.arange(n + N)), effects(2 * f[:n] + rng.normal(0, noise, n), np.arange(n))
+    return effects(f, np.arange(n + N)), effects(
+        2 * f[:n] + rng.normal(0, noise, n), np.arange(n)
+    )
 
 
 # --- against ppi-python and arithmetic
@@ -58,15 +64,27 @@ def test_agrees_with_ppi_python(case):
     wanted = json.loads((REFERENCE / "expected.json").read_text())["cases"][case]
     table = pd.read_csv(REFERENCE / "input.csv").query("case == @case")
     few = table["y"].notna().to_numpy()
-    y, f, rest = table["y"].to_numpy()[few], table["f"].to_numpy()[few], table["f"].to_numpy()[~few]
+    y, f, rest = (
+        table["y"].to_numpy()[few],
+        table["f"].to_numpy()[few],
+        table["f"].to_numpy()[~few],
+    )
     lam = power_tuning(y, f, rest)
     assert min(max(lam, 0.0), 1.0) == pytest.approx(wanted["lam"], rel=1e-12)
     n, N = len(y), len(rest)
-    for label, weight in (("tuned", wanted["lam"]), ("given_0.5", 0.5), ("given_1", 1.0), ("classical", 0.0)):
+    for label, weight in (
+        ("tuned", wanted["lam"]),
+        ("given_0.5", 0.5),
+        ("given_1", 1.0),
+        ("classical", 0.0),
+    ):
         found = powered_mean(y, f, rest, lam=weight)
         assert found.mean == pytest.approx(wanted[label]["mean"], rel=1e-12)
-        few_part, rest_part = (float(part @ part) for part in np.split(found.pieces, [n]))
-        by_n = np.sqrt(few_part * (n - 1) / n + rest_part * (N - 1) / N)  # theirs divides by n, not n - 1
+        few_part, rest_part = (
+            float(part @ part) for part in np.split(found.pieces, [n])
+        )
+        # theirs divides by n, not n - 1
+        by_n = np.sqrt(few_part * (n - 1) / n + rest_part * (N - 1) / N)
         half = (wanted[label]["upper"] - wanted[label]["lower"]) / 2
         assert special.ndtri(0.975) * by_n == pytest.approx(half, rel=1e-12)
 
@@ -74,34 +92,60 @@ def test_agrees_with_ppi_python(case):
 def test_without_weight_it_is_the_classical_mean(rng):
     y, f, rest = rng.exponential(size=25), rng.normal(size=25), rng.normal(size=99)
     found, wanted = powered_mean(y, f, rest, lam=0.0), mean_ice(y)
-    assert (found.mean, found.se, found.df) == pytest.approx((float(wanted.ace), float(wanted.se), 24.0), rel=1e-12)
+    assert (found.mean, found.se, found.df) == pytest.approx(
+        (float(wanted.ace), float(wanted.se), 24.0), rel=1e-12
+    )
 
 
 def test_tuned_it_is_the_regression_estimator(rng):
-    """Least squares of y on f, read at the mean prediction of all: statsmodels-free arithmetic."""
+    """Least squares of y on f, read at the mean prediction of all: statsmodels-free
+    arithmetic.
+    """
     f = rng.normal(size=200)
     y = 3 - 2 * f[:30] + rng.normal(size=30)
     X = np.column_stack([np.ones(30), f[:30] - f.mean()])
     beta = np.linalg.solve(X.T @ X, X.T @ y)
     left = y - X @ beta
-    se2 = left @ left / 28 * np.linalg.inv(X.T @ X)[0, 0] + beta[1] ** 2 * f.var(ddof=1) / 200
+    se2 = (
+        left @ left / 28 * np.linalg.inv(X.T @ X)[0, 0]
+        + beta[1] ** 2 * f.var(ddof=1) / 200
+    )
     found = powered_mean(y, f[:30], f[30:])
     assert [found.mean, found.se**2] == pytest.approx([beta[0], se2], rel=1e-10)
     assert found.lam == pytest.approx(beta[1] * 170 / 200, rel=1e-12)
 
 
 def test_clusters_of_equal_size_are_their_means(rng):
-    y, f, rest = rng.normal(size=(12, 3)), rng.normal(size=(12, 3)), rng.normal(size=(50, 2))
+    y, f, rest = (
+        rng.normal(size=(12, 3)),
+        rng.normal(size=(12, 3)),
+        rng.normal(size=(50, 2)),
+    )
     codes, codes_rest = np.repeat(np.arange(12), 3), np.repeat(np.arange(50), 2)
     for lam in (0.0, 0.7):
-        whole = powered_mean(y.ravel(), f.ravel(), rest.ravel(), lam=lam, cluster=codes, cluster_rest=codes_rest)
+        whole = powered_mean(
+            y.ravel(),
+            f.ravel(),
+            rest.ravel(),
+            lam=lam,
+            cluster=codes,
+            cluster_rest=codes_rest,
+        )
         means = powered_mean(y.mean(axis=1), f.mean(axis=1), rest.mean(axis=1), lam=lam)
-        assert [whole.mean, whole.se, whole.df] == pytest.approx([means.mean, means.se, means.df], rel=1e-10)
-    assert cluster_deviations(y.ravel(), codes) == pytest.approx(y.mean(axis=1) - y.mean())
+        assert [whole.mean, whole.se, whole.df] == pytest.approx(
+            [means.mean, means.se, means.df], rel=1e-10
+        )
+    assert cluster_deviations(y.ravel(), codes) == pytest.approx(
+        y.mean(axis=1) - y.mean()
+    )
 
 
 def test_replicates_share_noise_by_two_way_analysis_of_variance(rng):
-    y = rng.normal(size=(40, 1)) + rng.normal(0, 0.5, size=(1, 4)) + rng.normal(0, 0.3, size=(40, 4))
+    y = (
+        rng.normal(size=(40, 1))
+        + rng.normal(0, 0.5, size=(1, 4))
+        + rng.normal(0, 0.3, size=(40, 4))
+    )
     pieces = shared_noise(y).pieces
     grand = y.mean()
     ms_replicate = 40 * ((y.mean(axis=0) - grand) ** 2).sum() / 3
@@ -118,18 +162,24 @@ def test_finds_measured_units_by_name_in_any_order(rng):
     virtual, measured = trial(rng)
     found = cg.mpra.prediction_powered(virtual, measured, trained_on_measured=False)
     mixed = cg.mpra.prediction_powered(
-        virtual.isel(unit=rng.permutation(640)), measured.isel(unit=rng.permutation(40)), trained_on_measured=False
+        virtual.isel(unit=rng.permutation(640)),
+        measured.isel(unit=rng.permutation(40)),
+        trained_on_measured=False,
     )
     f, y = virtual["ice"].values.ravel(), measured["ice"].values.ravel()
     wanted = powered_mean(y, f[:40], f[40:])
     for one in (found, mixed):
-        assert [one["ace"].item(), one["se"].item()] == pytest.approx([wanted.mean, wanted.se], rel=1e-12)
+        assert [one["ace"].item(), one["se"].item()] == pytest.approx(
+            [wanted.mean, wanted.se], rel=1e-12
+        )
     assert found["classical_ace"].item() == pytest.approx(y.mean())
     assert found["classical_se"].item() == pytest.approx(y.std(ddof=1) / np.sqrt(40))
     assert found["powered"].item()
     assert found["width_ratio"].item() < 0.5
     assert (found["n_units"].item(), found["n_predicted"].item()) == (40, 600)
-    assert found["covariance"].item() == pytest.approx(found["se"].item() ** 2, rel=1e-12)
+    assert found["covariance"].item() == pytest.approx(
+        found["se"].item() ** 2, rel=1e-12
+    )
 
 
 def test_a_useless_predictor_gets_the_classical_interval(rng):
@@ -137,12 +187,16 @@ def test_a_useless_predictor_gets_the_classical_interval(rng):
     measured = measured.copy(data={"ice": rng.normal(size=(30, 1, 1))})
     f = virtual["ice"].values.ravel()[:30]
     y = measured["ice"].values.ravel()
-    y = y - (y - y.mean()) @ (f - f.mean()) / ((f - f.mean()) @ (f - f.mean())) * (f - f.mean())
+    y = y - (y - y.mean()) @ (f - f.mean()) / ((f - f.mean()) @ (f - f.mean())) * (
+        f - f.mean()
+    )
     measured = measured.copy(data={"ice": y[:, None, None]})
     found = cg.mpra.prediction_powered(virtual, measured)
     assert not found["powered"].item()
     assert (found["lam"].item(), found["width_ratio"].item()) == (0.0, 1.0)
-    assert found["ace"].item() == found["classical_ace"].item() == pytest.approx(y.mean())
+    assert (
+        found["ace"].item() == found["classical_ace"].item() == pytest.approx(y.mean())
+    )
     assert found["df"].item() == 29
 
 
@@ -162,22 +216,34 @@ def test_a_fit_and_activities_by_replicate_are_read(rng):
     assert found["se"].item() == pytest.approx(plain["se"].item(), rel=1e-12)
     assert found.attrs["controls_left_out"] == 1
     shifts = np.array([-0.5, 0.1, 0.4])
-    replicates = effects(y[:, None] + shifts + rng.normal(0, 0.2, (40, 3)), np.arange(40), model=True)
+    replicates = effects(
+        y[:, None] + shifts + rng.normal(0, 0.2, (40, 3)), np.arange(40), model=True
+    )
     noisy = cg.mpra.prediction_powered(virtual, replicates)
-    assert noisy["se"].item() ** 2 > plain["se"].item() ** 2 + 0.8 * shifts.var(ddof=1) / 3
+    assert (
+        noisy["se"].item() ** 2 > plain["se"].item() ** 2 + 0.8 * shifts.var(ddof=1) / 3
+    )
     assert noisy["df"].item() < 4
     assert "shared noise added" in noisy.attrs["method"]
 
 
 def test_without_predictions_activities_are_estimated_as_the_verb_does(rng):
     virtual, _ = trial(rng)
-    y = rng.normal(size=(40, 1)) + np.array([-0.5, 0.1, 0.4]) + rng.normal(0, 0.2, (40, 3))
-    measured = effects(y, np.arange(40), model=True).assign_coords(model=["r1", "r2", "r3"])
+    y = (
+        rng.normal(size=(40, 1))
+        + np.array([-0.5, 0.1, 0.4])
+        + rng.normal(0, 0.2, (40, 3))
+    )
+    measured = effects(y, np.arange(40), model=True).assign_coords(
+        model=["r1", "r2", "r3"]
+    )
     measured.attrs |= {"assignment": "crossover", "model_is": "replicates"}
     found, wanted = cg.mpra.prediction_powered(virtual, measured), cg.estimate(measured)
     assert wanted.attrs["target"] == "population x replicates"
     for name in ("ace", "se", "lower", "upper"):
-        assert found[f"classical_{name}"].item() == pytest.approx(wanted[name].item(), rel=1e-9), name
+        assert found[f"classical_{name}"].item() == pytest.approx(
+            wanted[name].item(), rel=1e-9
+        ), name
 
 
 def test_the_verbs_take_it(rng):
@@ -191,9 +257,19 @@ def test_the_verbs_take_it(rng):
 
 def test_several_contrasts_have_a_covariance(rng):
     virtual, measured = trial(rng)
-    both = [xr.concat([one, 2 * one], dim=pd.Index(["A", "B"], name="contrast")) for one in (virtual, measured)]
-    both = [one.isel(contrast=0, drop=True) if one["ice"].dims.count("contrast") > 1 else one for one in both]
-    found = cg.mpra.prediction_powered(*[one.transpose("unit", "contrast", "task") for one in both])
+    both = [
+        xr.concat([one, 2 * one], dim=pd.Index(["A", "B"], name="contrast"))
+        for one in (virtual, measured)
+    ]
+    both = [
+        one.isel(contrast=0, drop=True)
+        if one["ice"].dims.count("contrast") > 1
+        else one
+        for one in both
+    ]
+    found = cg.mpra.prediction_powered(
+        *[one.transpose("unit", "contrast", "task") for one in both]
+    )
     V = found["covariance"].isel(task=0).values
     assert V[0, 1] == pytest.approx(np.sqrt(V[0, 0] * V[1, 1]), rel=1e-10)
     assert np.diag(V) == pytest.approx(found["se"].values.ravel() ** 2, rel=1e-10)
@@ -204,24 +280,45 @@ def test_several_contrasts_have_a_covariance(rng):
 
 def test_names_the_condition_that_fails(rng):
     virtual, measured = trial(rng)
-    with pytest.raises(EstimateError, match="condition 'predictor not trained on them'"):
+    with pytest.raises(
+        EstimateError, match="condition 'predictor not trained on them'"
+    ):
         cg.mpra.prediction_powered(virtual, measured, trained_on_measured=True)
-    with pytest.raises(EstimateError, match=r"condition 'other parents': 600 of 600 .* \.72-\.75"):
-        cg.mpra.prediction_powered(virtual.assign_coords(parent=("unit", np.arange(640) % 40)), measured)
+    with pytest.raises(
+        EstimateError, match=r"condition 'other parents': 600 of 600 .* \.72-\.75"
+    ):
+        cg.mpra.prediction_powered(
+            virtual.assign_coords(parent=("unit", np.arange(640) % 40)), measured
+        )
     library = xr.Dataset(attrs={"null_fingerprint": "b", "null": "shuffles of peaks"})
-    with pytest.raises(EstimateError, match="condition 'same null model'.*shuffles of peaks"):
-        cg.mpra.prediction_powered(virtual.assign_attrs(null_fingerprint="a"), measured, library=library)
+    with pytest.raises(
+        EstimateError, match="condition 'same null model'.*shuffles of peaks"
+    ):
+        cg.mpra.prediction_powered(
+            virtual.assign_attrs(null_fingerprint="a"), measured, library=library
+        )
     redrawn = xr.Dataset({"share_redrawn": 0.25}, attrs={"rules": '["EcoRI"]'})
-    with pytest.raises(EstimateError, match=r"condition 'same constraints': 25\.0 % of the library's units"):
+    with pytest.raises(
+        EstimateError,
+        match=r"condition 'same constraints': 25\.0 % of the library's units",
+    ):
         cg.mpra.prediction_powered(virtual, measured, library=redrawn)
-    kept = cg.mpra.prediction_powered(virtual.assign_attrs(rules='["EcoRI"]'), measured, library=redrawn)
+    kept = cg.mpra.prediction_powered(
+        virtual.assign_attrs(rules='["EcoRI"]'), measured, library=redrawn
+    )
     assert json.loads(kept.attrs["conditions"])["population"].startswith("held")
 
 
 def test_says_only_what_it_can_check_of_the_population(rng):
     virtual, measured = trial(rng)
-    said = json.loads(cg.mpra.prediction_powered(virtual, measured, library=xr.Dataset()).attrs["conditions"])
-    assert said["population"].endswith("unknown: the virtual trial does not say its null model")
+    said = json.loads(
+        cg.mpra.prediction_powered(virtual, measured, library=xr.Dataset()).attrs[
+            "conditions"
+        ]
+    )
+    assert said["population"].endswith(
+        "unknown: the virtual trial does not say its null model"
+    )
     with pytest.raises(EstimateError, match="library=str: give what was ordered"):
         cg.mpra.prediction_powered(virtual, measured, library="library")
 
@@ -230,14 +327,23 @@ def test_refuses_units_of_another_seed_under_the_same_names(rng):
     virtual, measured = trial(rng)
     ours = {"null_fingerprint": "n", "library_fingerprint": "a", "rng": "7"}
     library = xr.Dataset(attrs=ours)
-    same = cg.mpra.prediction_powered(virtual.assign_attrs(ours), measured, library=library)
-    assert json.loads(same.attrs["conditions"])["population"] == "held: one null model, one set of rules"
+    same = cg.mpra.prediction_powered(
+        virtual.assign_attrs(ours), measured, library=library
+    )
+    assert (
+        json.loads(same.attrs["conditions"])["population"]
+        == "held: one null model, one set of rules"
+    )
     other = xr.Dataset(attrs=ours | {"library_fingerprint": "b", "rng": "8"})
-    with pytest.raises(EstimateError, match="condition 'the same units': .* rng=7, .* rng=8"):
+    with pytest.raises(
+        EstimateError, match="condition 'the same units': .* rng=7, .* rng=8"
+    ):
         cg.mpra.prediction_powered(virtual.assign_attrs(ours), measured, library=other)
 
 
-@pytest.mark.parametrize("choose", [lambda f: np.argsort(-f)[:40], lambda f: np.argsort(-abs(f - 1))[:40]])
+@pytest.mark.parametrize(
+    "choose", [lambda f: np.argsort(-f)[:40], lambda f: np.argsort(-abs(f - 1))[:40]]
+)
 def test_refuses_units_selected_by_their_prediction(rng, choose):
     virtual, _ = trial(rng)
     f = virtual["ice"].values.ravel()
@@ -249,8 +355,12 @@ def test_refuses_units_selected_by_their_prediction(rng, choose):
 
 def test_refuses_what_it_cannot_read(rng):
     virtual, measured = trial(rng)
-    with pytest.raises(OutcomesError, match="1 of 40 measured units were not predicted .such as '999'"):
-        cg.mpra.prediction_powered(virtual, measured.assign_coords(unit=np.r_[np.arange(39), 999]))
+    with pytest.raises(
+        OutcomesError, match="1 of 40 measured units were not predicted .such as '999'"
+    ):
+        cg.mpra.prediction_powered(
+            virtual, measured.assign_coords(unit=np.r_[np.arange(39), 999])
+        )
     with pytest.raises(EstimateError, match="no predictions beyond the measured units"):
         cg.mpra.prediction_powered(virtual.isel(unit=slice(40)), measured)
     with pytest.raises(EstimateError, match="3 independent measured units"):
@@ -269,7 +379,9 @@ def test_refuses_what_it_cannot_read(rng):
 
 
 def predictions(rng, kind, size):
-    """Return predictions of a population: their distribution is nothing that a random draw has to answer for."""
+    """Return predictions of a population: their distribution is nothing that a random
+    draw has to answer for.
+    """
     return {
         "binary 5 %": lambda: (rng.random(size) < 0.05) * 1.0,
         "binary 50 %": lambda: (rng.random(size) < 0.5) * 1.0,
@@ -279,7 +391,9 @@ def predictions(rng, kind, size):
     }[kind]()
 
 
-@pytest.mark.parametrize(("kind", "n"), [("binary 5 %", 12), ("lognormal", 8), ("ties", 20)])
+@pytest.mark.parametrize(
+    ("kind", "n"), [("binary 5 %", 12), ("lognormal", 8), ("ties", 20)]
+)
 def test_a_random_draw_is_refused_once_in_a_thousand(kind, n):
     rng = np.random.default_rng([n, len(kind)])
     f = (predictions(rng, kind, n + 500) for _ in range(400))
@@ -289,10 +403,17 @@ def test_a_random_draw_is_refused_once_in_a_thousand(kind, n):
 
 
 @pytest.mark.parametrize("kind", ["binary 5 %", "lognormal"])
-def test_a_random_draw_is_refused_once_in_a_thousand_whatever_the_number_of_contrasts(kind):
-    """One test of 30 contrasts: with a test for each, .04 of lognormal draws were refused."""
+def test_a_random_draw_is_refused_once_in_a_thousand_whatever_the_number_of_contrasts(
+    kind,
+):
+    """One test of 30 contrasts: with a test for each, .04 of lognormal draws were
+    refused.
+    """
     rng, n, k = np.random.default_rng(len(kind)), 40, 30
-    f = (np.stack([predictions(rng, kind, n + 200) for _ in range(k)], axis=1) for _ in range(200))
+    f = (
+        np.stack([predictions(rng, kind, n + 200) for _ in range(k)], axis=1)
+        for _ in range(200)
+    )
     p = np.array([random_draw_test(one[:n], one[n:]).p for one in f])
     assert (p < 0.001).sum() <= stats.binom.ppf(0.9999, 200, 0.001)
     assert (p <= 0.05).mean() <= stats.binom.ppf(0.9999, 200, 0.05) / 200
@@ -310,7 +431,9 @@ def test_a_selection_by_one_of_several_contrasts_is_found_and_named():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["binary 5 %", "binary 50 %", "lognormal", "t3", "ties"])
+@pytest.mark.parametrize(
+    "kind", ["binary 5 %", "binary 50 %", "lognormal", "t3", "ties"]
+)
 @pytest.mark.parametrize("n", [8, 12, 20, 50, 200])
 def test_random_draws_of_any_distribution_are_seldom_refused(kind, n):
     rng, n_trials = np.random.default_rng([n, len(kind), 1]), 250
@@ -320,7 +443,9 @@ def test_random_draws_of_any_distribution_are_seldom_refused(kind, n):
 
 
 def test_draws_of_whole_parents_of_unequal_sizes_are_seldom_refused():
-    """Measured parents have one to three units, others five: means of few units vary more, and that is no selection."""
+    """Measured parents have one to three units, others five: means of few units vary
+    more, and that is no selection.
+    """
     rng, refused, small = np.random.default_rng(8), 0, 0
     few, many = np.repeat(np.arange(20), [1, 2, 3, 1] * 5), np.repeat(np.arange(150), 5)
     for _ in range(300):
@@ -332,8 +457,15 @@ def test_draws_of_whole_parents_of_unequal_sizes_are_seldom_refused():
     assert small / 300 <= stats.binom.ppf(0.9999, 300, 0.05) / 300
     top = np.argsort(-rest.reshape(150, 5).mean(axis=1))[:20]
     chosen = np.isin(many, top)
-    codes = [np.unique(many[side], return_inverse=True)[1] for side in (chosen, ~chosen)]
-    assert random_draw_test(rest[chosen], rest[~chosen], cluster=codes[0], cluster_rest=codes[1]).p < 0.001
+    codes = [
+        np.unique(many[side], return_inverse=True)[1] for side in (chosen, ~chosen)
+    ]
+    assert (
+        random_draw_test(
+            rest[chosen], rest[~chosen], cluster=codes[0], cluster_rest=codes[1]
+        ).p
+        < 0.001
+    )
 
 
 @pytest.mark.long
@@ -344,7 +476,11 @@ def test_selection_by_prediction_is_found(kind, sign):
     rng = np.random.default_rng(3)
     f = sign * predictions(rng, kind, 1_000)
     order = np.argsort(f + 1e-9 * rng.normal(size=1_000))
-    for chosen in (order[-20:], order[:20], rng.choice(order[-250:], 20, replace=False)):
+    for chosen in (
+        order[-20:],
+        order[:20],
+        rng.choice(order[-250:], 20, replace=False),
+    ):
         measured = np.isin(np.arange(1_000), chosen)
         assert random_draw_test(f[measured], f[~measured]).p < 0.001
 
@@ -359,7 +495,10 @@ def test_typical_units_are_a_selection_too():
 
 def test_the_order_of_units_does_not_matter_to_the_test_of_the_draw(rng):
     f, rest = rng.normal(0.4, 1, 30), rng.normal(size=400)
-    one, other = random_draw_test(f, rest), random_draw_test(rng.permutation(f), rng.permutation(rest))
+    one, other = (
+        random_draw_test(f, rest),
+        random_draw_test(rng.permutation(f), rng.permutation(rest)),
+    )
     assert one == other
     assert random_draw_test(np.ones(10), np.ones(50)).p == 1.0
     assert random_draw_test(f, rest[:5]).p <= 1.0
@@ -369,11 +508,14 @@ def test_the_order_of_units_does_not_matter_to_the_test_of_the_draw(rng):
 
 
 def noted(found):
-    """Return the reason of the classical interval; it is in the attrs, in the notes and in the report."""
+    """Return the reason of the classical interval; it is in the attrs, in the notes and
+    in the report.
+    """
     reason = json.loads(found.attrs["fallback"])["GATA1"]
     assert not found["powered"].item()
-    assert f"Note: GATA1: the classical interval, without predictions: {reason}" in " ".join(
-        str(cg.report(found)).split()
+    assert (
+        f"Note: GATA1: the classical interval, without predictions: {reason}"
+        in " ".join(str(cg.report(found)).split())
     )
     for name in ("ace", "se", "lower", "upper"):
         assert found[name].item() == found.get(f"classical_{name}", found[name]).item()
@@ -383,18 +525,26 @@ def noted(found):
 def test_rare_and_binary_outcomes_get_the_classical_interval(rng):
     f = rng.normal(size=600)
     y = (f[:40] > np.sort(f[:40])[-4]) * 1.0
-    found = cg.mpra.prediction_powered(effects(f, np.arange(600)), effects(y, np.arange(40)))
-    assert noted(found).startswith("only 3 of 40 measured units differ from the most common outcome")
+    found = cg.mpra.prediction_powered(
+        effects(f, np.arange(600)), effects(y, np.arange(40))
+    )
+    assert noted(found).startswith(
+        "only 3 of 40 measured units differ from the most common outcome"
+    )
 
 
 def test_skewed_predictions_and_skewed_errors_get_the_classical_interval(rng):
     f = rng.lognormal(size=900)
     y = f[:40] + rng.normal(0, 0.3, 40)
-    found = cg.mpra.prediction_powered(effects(f, np.arange(900)), effects(y, np.arange(40)))
+    found = cg.mpra.prediction_powered(
+        effects(f, np.arange(900)), effects(y, np.arange(40))
+    )
     assert "predictions are rare or skewed" in noted(found)
     f = rng.normal(size=900)
     y = f[:40] + np.where(np.arange(40) == 7, 9.0, 0.0)
-    found = cg.mpra.prediction_powered(effects(f, np.arange(900)), effects(y, np.arange(40)))
+    found = cg.mpra.prediction_powered(
+        effects(f, np.arange(900)), effects(y, np.arange(40))
+    )
     assert "are skewed" in noted(found)
     assert found["leverage"].item() > 0.5
     assert found["skewness"].item() > 2
@@ -402,15 +552,22 @@ def test_skewed_predictions_and_skewed_errors_get_the_classical_interval(rng):
 
 def test_few_measured_units_get_the_classical_interval(rng):
     virtual, measured = trial(rng, n=19)
-    assert noted(cg.mpra.prediction_powered(virtual, measured)).startswith("only 19 units were measured (20 needed")
+    assert noted(cg.mpra.prediction_powered(virtual, measured)).startswith(
+        "only 19 units were measured (20 needed"
+    )
     parents = effects(rng.normal(size=600), np.arange(600), parents=np.arange(600) // 3)
-    few = effects(2 * parents["ice"].values.ravel()[:48] + rng.normal(size=48), np.arange(48))
-    assert noted(cg.mpra.prediction_powered(parents, few)).startswith("only 16 parents were measured")
+    few = effects(
+        2 * parents["ice"].values.ravel()[:48] + rng.normal(size=48), np.arange(48)
+    )
+    assert noted(cg.mpra.prediction_powered(parents, few)).startswith(
+        "only 16 parents were measured"
+    )
 
 
 def test_outcomes_without_any_spread_are_marked_exact(rng):
     found = cg.mpra.prediction_powered(
-        effects(rng.normal(size=600), np.arange(600)), effects(np.ones(30), np.arange(30))
+        effects(rng.normal(size=600), np.arange(600)),
+        effects(np.ones(30), np.arange(30)),
     )
     assert found["exact"].item()
     assert noted(found).startswith("only 0 of 30")
@@ -449,7 +606,15 @@ def band(n_trials, rows):
     return stats.binom.ppf([tail, 1 - tail], n_trials, 0.95) / n_trials
 
 
-LAWS = ("normal 0", "normal 0.5", "normal 0.9", "normal -0.7", "t3 0.7", "exponential 0.9", "lognormal 0")
+LAWS = (
+    "normal 0",
+    "normal 0.5",
+    "normal 0.9",
+    "normal -0.7",
+    "t3 0.7",
+    "exponential 0.9",
+    "lognormal 0",
+)
 LAWS += ("lognormal 0.7", "lognormal -0.7", "binary 1", "binary 0", "binary -1")
 
 
@@ -457,7 +622,9 @@ LAWS += ("lognormal 0.7", "lognormal -0.7", "binary 1", "binary 0", "binary -1")
 @pytest.mark.parametrize("kind", LAWS)
 @pytest.mark.parametrize("n", [12, 20, 50, 200])
 def test_covers_as_promised(kind, n):
-    """In band for normal effects, at least .95 for long symmetric tails, else as the classical interval within .02."""
+    """In band for normal effects, at least .95 for long symmetric tails, else as the
+    classical interval within .02.
+    """
     rng, n_trials, N = np.random.default_rng([n, LAWS.index(kind)]), 400, 1_000
     hits, usual, widths = np.zeros(n_trials), np.zeros(n_trials), []
     for i in range(n_trials):
@@ -478,7 +645,9 @@ def test_covers_as_promised(kind, n):
 
 @pytest.mark.long
 def test_covers_by_parent():
-    """Fifteen measured parents with four units each: errors are by parent, of measurements and of predictions."""
+    """Fifteen measured parents with four units each: errors are by parent, of
+    measurements and of predictions.
+    """
     rng, n_trials, G, H = np.random.default_rng(4), 1_000, 15, 200
     few, many = np.repeat(np.arange(G), 4), np.repeat(np.arange(H), 3)
     by_parent, by_unit = [], []
@@ -486,7 +655,9 @@ def test_covers_by_parent():
         f = rng.normal(size=G)[few] + rng.normal(size=4 * G)
         y = f + 0.5 * rng.normal(size=G)[few] + 0.5 * rng.normal(size=4 * G)
         rest = rng.normal(size=H)[many] + rng.normal(size=3 * H)
-        by_parent.append(covers(powered_mean(y, f, rest, cluster=few, cluster_rest=many), 0.0))
+        by_parent.append(
+            covers(powered_mean(y, f, rest, cluster=few, cluster_rest=many), 0.0)
+        )
         by_unit.append(covers(powered_mean(y, f, rest), 0.0))
     low, high = band(n_trials, 1)
     assert low <= np.mean(by_parent) <= high
@@ -496,21 +667,37 @@ def test_covers_by_parent():
 @pytest.mark.parametrize("n_replicates", [3, 5])
 @pytest.mark.long
 def test_covers_with_noise_that_replicates_share(n_replicates):
-    """At most 1 point above or below the band: degrees of freedom of few replicates are approximate."""
+    """At most 1 point above or below the band: degrees of freedom of few replicates are
+    approximate.
+    """
     rng, n_trials, n, N = np.random.default_rng(n_replicates), 1_000, 50, 500
     hits = []
     for _ in range(n_trials):
         f = rng.normal(size=n + N)
         shared = rng.normal(0, 0.15, n_replicates)
-        y = f[:n] + rng.normal(0, 0.4, n) + rng.normal(0, 0.3, (n_replicates, n)) + shared[:, None]
-        hits.append(covers(add_replicate_noise(powered_mean(y.mean(axis=0), f[:n], f[n:]), shared_noise(y.T)), 0.0))
+        y = (
+            f[:n]
+            + rng.normal(0, 0.4, n)
+            + rng.normal(0, 0.3, (n_replicates, n))
+            + shared[:, None]
+        )
+        hits.append(
+            covers(
+                add_replicate_noise(
+                    powered_mean(y.mean(axis=0), f[:n], f[n:]), shared_noise(y.T)
+                ),
+                0.0,
+            )
+        )
     low, high = band(n_trials, 2)
     assert low - 0.01 <= np.mean(hits) <= high + 0.01
 
 
 @pytest.mark.long
 def test_shuffles_of_the_measured_parents_do_not_cover():
-    """The refused case, on arrays: parents carry .7 of the variance, and the virtual units' are the measured ones."""
+    """The refused case, on arrays: parents carry .7 of the variance, and the virtual
+    units' are the measured ones.
+    """
     rng, n_trials, n, each, r = np.random.default_rng(1), 700, 40, 25, 0.9
     bypassed, proper = [], []
     for _ in range(n_trials):
@@ -531,7 +718,9 @@ def fit_of(measured: xr.Dataset) -> xr.Dataset:
 
 
 def test_measured_units_are_named_once_and_in_numbers_that_can_be_squared(rng):
-    """One unit under two rows counted twice, 1e200 overflowed, and of 1e-200 a correlation of 0 was reported."""
+    """One unit under two rows counted twice, 1e200 overflowed, and of 1e-200 a
+    correlation of 0 was reported.
+    """
     virtual, measured = trial(rng)
     fitted = fit_of(measured)
     found = cg.mpra.prediction_powered(virtual, fitted, trained_on_measured=False)
@@ -539,17 +728,36 @@ def test_measured_units_are_named_once_and_in_numbers_that_can_be_squared(rng):
     twice = np.arange(40)
     twice[1] = 0
     with pytest.raises(OutcomesError, match="measured: unit '0' appears twice"):
-        cg.mpra.prediction_powered(virtual, fitted.assign_coords(element=twice), trained_on_measured=False)
+        cg.mpra.prediction_powered(
+            virtual, fitted.assign_coords(element=twice), trained_on_measured=False
+        )
     nameless = np.array(["", *map(str, range(1, 40))], object)
     with pytest.raises(OutcomesError, match="measured: unit 1 has no name"):
-        cg.mpra.prediction_powered(virtual, fitted.assign_coords(element=nameless), trained_on_measured=False)
+        cg.mpra.prediction_powered(
+            virtual, fitted.assign_coords(element=nameless), trained_on_measured=False
+        )
     for scale in (1e200, 1e-200):
-        with pytest.raises(OutcomesError, match="virtual: effects of up to .* have squares beyond float64"):
-            cg.mpra.prediction_powered(virtual * scale, fitted, trained_on_measured=False)
-        with pytest.raises(OutcomesError, match="measured: effects of up to .* have squares beyond float64"):
-            cg.mpra.prediction_powered(virtual, fitted * scale, trained_on_measured=False)
-    with pytest.raises(ContrastError, match="measured: there is no contrast; the selection before left none"):
-        cg.mpra.prediction_powered(virtual, fitted.isel(contrast=[]), trained_on_measured=False)
+        with pytest.raises(
+            OutcomesError,
+            match="virtual: effects of up to .* have squares beyond float64",
+        ):
+            cg.mpra.prediction_powered(
+                virtual * scale, fitted, trained_on_measured=False
+            )
+        with pytest.raises(
+            OutcomesError,
+            match="measured: effects of up to .* have squares beyond float64",
+        ):
+            cg.mpra.prediction_powered(
+                virtual, fitted * scale, trained_on_measured=False
+            )
+    with pytest.raises(
+        ContrastError,
+        match="measured: there is no contrast; the selection before left none",
+    ):
+        cg.mpra.prediction_powered(
+            virtual, fitted.isel(contrast=[]), trained_on_measured=False
+        )
 
 
 def test_contrasts_of_one_side_alone_are_noted(rng):
@@ -561,4 +769,6 @@ def test_contrasts_of_one_side_alone_are_noted(rng):
     ]
     found = cg.mpra.prediction_powered(*sides, trained_on_measured=False)
     assert found["contrast"].values.tolist() == ["GATA1"]
-    assert notes_of(found) == ["not compared, because one side alone has them: virtual 'H'; measured 'K'"]
+    assert notes_of(found) == [
+        "not compared, because one side alone has them: virtual 'H'; measured 'K'"
+    ]

@@ -1,4 +1,6 @@
-"""Fits of barcode counts, digit by digit against R (limma, MASS and sandwich, metafor), whose scripts lie beside."""
+"""Fits of barcode counts, digit by digit against R (limma, MASS and sandwich, metafor),
+whose scripts lie beside.
+"""
 
 from __future__ import annotations
 
@@ -55,13 +57,17 @@ def _there(shared):
 
 @cache
 def counts_of_case(case):
-    return read_counts(FOLDER / case / "counts.tsv.gz", side_table=FOLDER / case / "arms.tsv")
+    return read_counts(
+        FOLDER / case / "counts.tsv.gz", side_table=FOLDER / case / "arms.tsv"
+    )
 
 
 @cache
 def asked(case):
     if case == "factorial":
-        contrasts = {name: dict(zip(ARMS, w, strict=True)) for name, w in FACTORIAL.items()}
+        contrasts = {
+            name: dict(zip(ARMS, w, strict=True)) for name, w in FACTORIAL.items()
+        }
         return fit_request(counts_of_case(case), contrasts=contrasts)
     return fit_request(counts_of_case(case), control="control")
 
@@ -86,18 +92,28 @@ def expected(case, name, contrast=None):
 
 def agrees(found, theirs, rtol, k=0):
     for ours, name in (("ace", "logFC"), ("se", "se"), ("df", "df")):
-        np.testing.assert_allclose(np.asarray(getattr(found, ours))[:, k], theirs[name], rtol=rtol, atol=rtol)
+        np.testing.assert_allclose(
+            np.asarray(getattr(found, ours))[:, k], theirs[name], rtol=rtol, atol=rtol
+        )
 
 
 def as_rows(case):
     y, log_dna = sums(case)
     E, A, R = y.shape
     rows = y.reshape(-1, R)
-    return rows, log_dna.reshape(-1, R), np.ones(rows.shape, bool), np.arange(E * A), (E, A)
+    return (
+        rows,
+        log_dna.reshape(-1, R),
+        np.ones(rows.shape, bool),
+        np.arange(E * A),
+        (E, A),
+    )
 
 
 def correlation_of(case):
-    return json.loads((FOLDER / case / "expected" / "limma.json").read_text())["consensus_correlation"]
+    return json.loads((FOLDER / case / "expected" / "limma.json").read_text())[
+        "consensus_correlation"
+    ]
 
 
 @pytest.mark.parametrize("case", TWO_ARMS)
@@ -111,7 +127,10 @@ def test_barcode_means(case):
 
 @pytest.mark.parametrize("case", TWO_ARMS)
 def test_two_way(case):
-    fitted, theirs = fit(counts_of_case(case), control="control", method="two_way"), expected(case, "twoway_moderated")
+    fitted, theirs = (
+        fit(counts_of_case(case), control="control", method="two_way"),
+        expected(case, "twoway_moderated"),
+    )
     agrees(fitted, theirs, 1e-8)
     for name in ("p", "v_barcode", "v_replicate", "v_residual"):
         np.testing.assert_allclose(fitted[name][:, 0], theirs[name], rtol=1e-8)
@@ -121,17 +140,29 @@ def test_two_way(case):
 def test_paired_and_blocked_linear_models(case):
     y, _, seen, group, shape = as_rows(case)
     weights, rho = asked(case).weights, correlation_of(case)
-    agrees(fit_paired(sums(case)[0]).contrasts(weights), expected(case, "limma_paired"), 1e-8)
+    agrees(
+        fit_paired(sums(case)[0]).contrasts(weights),
+        expected(case, "limma_paired"),
+        1e-8,
+    )
     assert consensus_correlation(y, seen, group, shape) == pytest.approx(rho, abs=1e-6)
-    agrees(fit_blocked(y, np.ones_like(y), group, shape, rho).contrasts(weights), expected(case, "limma_blocked"), 1e-8)
+    agrees(
+        fit_blocked(y, np.ones_like(y), group, shape, rho).contrasts(weights),
+        expected(case, "limma_blocked"),
+        1e-8,
+    )
 
 
 @pytest.mark.parametrize("case", TWO_ARMS)
 def test_precision_weights_and_the_models_with_them(case):
     y, log_dna, seen, group, shape = as_rows(case)
-    theirs = pd.read_csv(FOLDER / case / "expected" / "limma_weights.tsv", sep="\t", index_col=0)
+    theirs = pd.read_csv(
+        FOLDER / case / "expected" / "limma_weights.tsv", sep="\t", index_col=0
+    )
     theirs = theirs.loc[asked(case).elements].to_numpy().reshape(y.shape)
-    np.testing.assert_allclose(precision_weights(y, log_dna, seen, group, shape), theirs, rtol=1e-7)
+    np.testing.assert_allclose(
+        precision_weights(y, log_dna, seen, group, shape), theirs, rtol=1e-7
+    )
     for rho, name in ((correlation_of(case), "blocked"), (0.0, "independent")):
         found = fit_blocked(y, theirs, group, shape, rho).contrasts(asked(case).weights)
         agrees(found, expected(case, f"limma_weighted_{name}"), 1e-8)
@@ -141,7 +172,9 @@ def test_precision_weights_and_the_models_with_them(case):
 def test_the_method_precision_is_the_weighted_blocked_model(case, recwarn):
     fitted = fit(counts_of_case(case), control="control", method="precision")
     agrees(fitted, expected(case, "limma_weighted_blocked"), 1e-6)
-    assert [w.category for w in recwarn] == ([BarcodeNoiseWarning] if case == "allelic_barcode" else [])
+    assert [w.category for w in recwarn] == (
+        [BarcodeNoiseWarning] if case == "allelic_barcode" else []
+    )
 
 
 @pytest.mark.parametrize("case", TWO_ARMS)
@@ -149,7 +182,9 @@ def test_barcodes_as_columns(case):
     counts, asking = counts_of_case(case), asked(case)
     dna, rna = counts["dna"].to_numpy(), counts["rna"].to_numpy()
     log_dna = np.log2(dna / counts["dna_total"].to_numpy() * 1e7 + 1)
-    y = np.where(dna > 0, np.log2(rna / counts["rna_total"].to_numpy() * 1e7 + 1) - log_dna, 0.0)
+    y = np.where(
+        dna > 0, np.log2(rna / counts["rna_total"].to_numpy() * 1e7 + 1) - log_dna, 0.0
+    )
     group, shape = asking.element * 2 + asking.arm, asking.oligos.shape
     rho = consensus_correlation(y, dna > 0, group, shape)
     weights = precision_weights(y, log_dna, dna > 0, group, shape)
@@ -167,23 +202,33 @@ def test_negative_binomial_regression(case):
     counts, asking, theirs = counts_of_case(case), asked(case), expected(case, "nb_glm")
     group = asking.element * 2 + asking.arm
     order = np.argsort(group, kind="stable")
-    group, dna, rna = group[order], counts["dna"].to_numpy()[order] * 1.0, counts["rna"].to_numpy()[order] * 1.0
+    group, dna, rna = (
+        group[order],
+        counts["dna"].to_numpy()[order] * 1.0,
+        counts["rna"].to_numpy()[order] * 1.0,
+    )
     E = len(asking.elements)
     found = regress(rna, dna, dna > 0, group, (E, 2))
     assert found.converged.all()
     effect = (found.arm @ asking.weights.T)[:, 0] / np.log(2)
     C = found.covariance[:, :2, :2]
-    se = np.sqrt(np.einsum("a,eab,b->e", asking.weights[0], C, asking.weights[0])) / np.log(2)
+    se = np.sqrt(
+        np.einsum("a,eab,b->e", asking.weights[0], C, asking.weights[0])
+    ) / np.log(2)
     of_barcode = found.influence(asking.weights, group)[:, :, 0].sum(axis=1)
     clusters = np.bincount(group[(dna > 0).any(axis=1)] // 2, minlength=E)
-    clustered = np.sqrt(np.bincount(group // 2, of_barcode**2) * clusters / (clusters - 1)) / np.log(2)
+    clustered = np.sqrt(
+        np.bincount(group // 2, of_barcode**2) * clusters / (clusters - 1)
+    ) / np.log(2)
     ours = {"logFC": effect, "se": se, "theta": found.theta, "se_cluster": clustered}
-    # R failed in one element, and left the maximum in another: its theta is 5e10, ours 1.9 at a log likelihood 1,548
-    # higher (statsmodels agrees)
+    # R failed in one element, and left the maximum in another: its theta is 5e10, ours
+    # 1.9 at a log likelihood 1,548 higher (statsmodels agrees)
     kept = (theirs["theta"] < 1e6).to_numpy()
     assert kept.sum() >= E - 2
     for name, column in ours.items():
-        np.testing.assert_allclose(column[kept], theirs[name][kept], rtol=1e-7, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(
+            column[kept], theirs[name][kept], rtol=1e-7, atol=1e-9, err_msg=name
+        )
 
 
 def test_factorial_contrasts_and_the_test_of_any():
@@ -195,7 +240,12 @@ def test_factorial_contrasts_and_the_test_of_any():
     )
     for k, name in enumerate(FACTORIAL):
         agrees(linear, expected("factorial", "factorial_limma", name), 1e-8, k)
-        agrees(by_barcode, expected("factorial", "factorial_barcode_moderated", name), 1e-8, k)
+        agrees(
+            by_barcode,
+            expected("factorial", "factorial_barcode_moderated", name),
+            1e-8,
+            k,
+        )
     F, p = model.any_contrast(asking.weights[:3])
     theirs = expected("factorial", "factorial_limma_F")
     np.testing.assert_allclose(F, theirs["F"], rtol=1e-8)
@@ -206,10 +256,17 @@ def test_factorial_contrasts_and_the_test_of_any():
 def backgrounds():
     theirs = expected("backgrounds", "backgrounds_each")
     codes, _ = pd.factorize(theirs["motif"])
-    found = barcode_pooled(barcode_means(cells("backgrounds")), asked("backgrounds").weights, codes)
+    found = barcode_pooled(
+        barcode_means(cells("backgrounds")), asked("backgrounds").weights, codes
+    )
     dims = ("element", "contrast")
-    table = xr.Dataset({"ace": (dims, found.ace), "se": (dims, found.se)}, coords={"contrast": ["treated"]})
-    return table.assign_coords(element=theirs.index, motif=("element", theirs["motif"].to_numpy())), theirs
+    table = xr.Dataset(
+        {"ace": (dims, found.ace), "se": (dims, found.se)},
+        coords={"contrast": ["treated"]},
+    )
+    return table.assign_coords(
+        element=theirs.index, motif=("element", theirs["motif"].to_numpy())
+    ), theirs
 
 
 def test_each_background():
@@ -220,15 +277,28 @@ def test_each_background():
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [("mean", "mean_over_backgrounds"), ("DL", "meta_DL_knha"), ("REML", "meta_REML_knha"), ("FE", "meta_fixed")],
+    [
+        ("mean", "mean_over_backgrounds"),
+        ("DL", "meta_DL_knha"),
+        ("REML", "meta_REML_knha"),
+        ("FE", "meta_fixed"),
+    ],
 )
 def test_averages_over_backgrounds(method, name):
     found = average(backgrounds()[0], by="motif", method=method)
-    theirs = pd.read_csv(FOLDER / "backgrounds" / "expected" / "backgrounds.tsv", sep="\t")
-    theirs = theirs[theirs["method"] == name].set_index("motif").loc[found["contrast"].values]
+    theirs = pd.read_csv(
+        FOLDER / "backgrounds" / "expected" / "backgrounds.tsv", sep="\t"
+    )
+    theirs = (
+        theirs[theirs["method"] == name]
+        .set_index("motif")
+        .loc[found["contrast"].values]
+    )
     tau = [] if method == "mean" else [("tau", "tau")]
     for ours, column in [("ace", "effect"), ("se", "se"), ("p", "p"), *tau]:
-        np.testing.assert_allclose(found[ours][:, 0], theirs[column], rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(
+            found[ours][:, 0], theirs[column], rtol=1e-8, atol=1e-9
+        )
 
 
 @cache
@@ -236,14 +306,18 @@ def photoreceptor():
     folder = FOLDER.parent / "mpra_real" / "library1"
     counts = read_counts(folder / "counts.tsv.gz", side_table=folder / "arms.tsv")
     pair = ["WT", "MUT-allCrxSites"]
-    return mpra_filter(counts, min_dna=10, min_barcodes=2, arm_names=pair), folder / "expected"
+    return mpra_filter(
+        counts, min_dna=10, min_barcodes=2, arm_names=pair
+    ), folder / "expected"
 
 
 def test_wild_types_and_mutants_of_a_real_library():
     counts, folder = photoreceptor()
     asking = fit_request(counts, control="MUT-allCrxSites", arm_names=["WT"])
     linear = fit_paired(ratio_of_sums(counts, asking)[0]).contrasts(asking.weights)
-    by_barcode = barcode_moderated(barcode_means(ratio_cells(counts, asking)), asking.weights)
+    by_barcode = barcode_moderated(
+        barcode_means(ratio_cells(counts, asking)), asking.weights
+    )
     for found, name in ((linear, "limma_paired"), (by_barcode, "barcode_moderated")):
         theirs = pd.read_csv(folder / f"{name}.tsv.gz", sep="\t").set_index("element")
         assert set(theirs.index) == set(asking.elements)
@@ -257,12 +331,21 @@ def test_what_sums_find_in_a_real_library_and_both_layers_do_not():
     for method in ("two_way", "nb", "precision"):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            found = fit(counts, control="MUT-allCrxSites", arm_names=["WT"], method=method)
-        assert [w.category for w in said] == ([BarcodeNoiseWarning] if method == "precision" else [])
-        hits[method] = int((stats.false_discovery_control(found["p"][:, 0]) < 0.05).sum())
-        assert found.sizes["element"] + found.attrs["n_not_fitted"] == summary["n_pairs"]
+            found = fit(
+                counts, control="MUT-allCrxSites", arm_names=["WT"], method=method
+            )
+        assert [w.category for w in said] == (
+            [BarcodeNoiseWarning] if method == "precision" else []
+        )
+        hits[method] = int(
+            (stats.false_discovery_control(found["p"][:, 0]) < 0.05).sum()
+        )
+        assert (
+            found.sizes["element"] + found.attrs["n_not_fitted"] == summary["n_pairs"]
+        )
         if method == "two_way":
-            alone = found.drop_vars(["replicate_shift", "replicate_within"])  # metafor knows no replicates
+            # metafor knows no replicates
+            alone = found.drop_vars(["replicate_shift", "replicate_within"])
             overall, theirs = average(alone, by=None), summary["average_effect"]
             assert average(found, by=None)["se"].item() >= overall["se"].item()
             assert overall["ace"].item() == pytest.approx(theirs["effect"])

@@ -1,4 +1,6 @@
-"""Rules of an order: what sequences are made of against plain string searches, sites on whole oligos, dated tables."""
+"""Rules of an order: what sequences are made of against plain string searches, sites on
+whole oligos, dated tables.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,12 @@ from causalgia.mpra.libraries.rules import (
 )
 from causalgia.sequences import Motif, decode, encode, reverse_complement
 from causalgia.sequences.alphabet import reverse_complement_word
-from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
+from causalgia.sequences.composition import (
+    gc_extremes,
+    longest_runs,
+    repeat_shares,
+    word_hits,
+)
 
 TABLES = ("sites", "constructs", "vendors")
 
@@ -59,7 +66,11 @@ def test_the_tables_ship_with_the_package(name):
 
 
 def test_every_row_says_its_source_its_date_and_whether_it_was_verified():
-    rows = [data_table("sites"), *data_table("constructs").values(), *data_table("vendors").values()]
+    rows = [
+        data_table("sites"),
+        *data_table("constructs").values(),
+        *data_table("vendors").values(),
+    ]
     for row in rows:
         assert isinstance(row["source"], str)
         assert row["source"]
@@ -68,9 +79,9 @@ def test_every_row_says_its_source_its_date_and_whether_it_was_verified():
 
 
 def test_recognition_sequences_are_those_of_rebase():
-    assert {name: getattr(Restriction, name).site for name in data_table("sites")["words"]} == data_table("sites")[
-        "words"
-    ]
+    assert {
+        name: getattr(Restriction, name).site for name in data_table("sites")["words"]
+    } == data_table("sites")["words"]
 
 
 def test_sites_are_found_by_name_in_any_capitals_and_by_letters():
@@ -91,15 +102,22 @@ def test_sites_are_found_by_name_in_any_capitals_and_by_letters():
 # ---- what sequences are made of
 
 
-@pytest.mark.parametrize("word", ["AC", "GAATTC", "GGTCTC", "ANT", "RYN", "AAAA", "WCGW"])
+@pytest.mark.parametrize(
+    "word", ["AC", "GAATTC", "GGTCTC", "ANT", "RYN", "AAAA", "WCGW"]
+)
 @pytest.mark.parametrize("both", [True, False])
 def test_places_of_a_word_are_those_of_a_search_of_the_text(word, both):
     texts = [*strings(1, 150, 60), *strings(2, 50, 60, "ACT")]
     admitted = {"R": "[AG]", "Y": "[CT]", "N": "[ACGT]", "W": "[AT]"}
-    pattern = re.compile("(?=" + "".join(admitted.get(letter, letter) for letter in word) + ")")
+    pattern = re.compile(
+        "(?=" + "".join(admitted.get(letter, letter) for letter in word) + ")"
+    )
     starts = [[m.start() for m in pattern.finditer(text)] for text in texts]
     if both and reverse_complement_word(word) != word:
-        minus = [[60 - len(word) - m.start() for m in pattern.finditer(opposite(text))] for text in texts]
+        minus = [
+            [60 - len(word) - m.start() for m in pattern.finditer(opposite(text))]
+            for text in texts
+        ]
         starts = [a + b for a, b in zip(starts, minus, strict=True)]
     counts, first = word_hits(encode(texts), word, both_strands=both)
     assert counts.tolist() == [len(x) for x in starts]
@@ -112,11 +130,18 @@ def test_a_word_longer_than_the_sequences_stands_nowhere():
 
 def test_runs_and_gc_windows_are_those_of_the_text():
     texts = [*strings(3, 200, 70), "A" * 70, *strings(4, 50, 70, "GC")]
-    runs = [max(len(m.group()) for m in re.finditer(r"A+|C+|G+|T+", text)) for text in texts]
+    runs = [
+        max(len(m.group()) for m in re.finditer(r"A+|C+|G+|T+", text)) for text in texts
+    ]
     assert longest_runs(encode(texts)).tolist() == runs
     for width in (1, 20, 70, 99):
-        windows = [[text[i : i + width] for i in range(max(71 - width, 1))] for text in texts]
-        shares = [[(part.count("G") + part.count("C")) / len(part) for part in parts] for parts in windows]
+        windows = [
+            [text[i : i + width] for i in range(max(71 - width, 1))] for text in texts
+        ]
+        shares = [
+            [(part.count("G") + part.count("C")) / len(part) for part in parts]
+            for parts in windows
+        ]
         low, high = gc_extremes(encode(texts), width)
         np.testing.assert_allclose(low, [min(x) for x in shares], rtol=1e-12)
         np.testing.assert_allclose(high, [max(x) for x in shares], rtol=1e-12)
@@ -150,7 +175,9 @@ def test_simple_repeats_are_those_of_the_definition():
 
 
 def test_random_sequences_have_few_simple_repeats():
-    shares = repeat_shares(np.random.default_rng(0).integers(0, 4, (50_000, 200), np.uint8))
+    shares = repeat_shares(
+        np.random.default_rng(0).integers(0, 4, (50_000, 200), np.uint8)
+    )
     assert 0.0005 < shares.mean() < 0.005
 
 
@@ -206,7 +233,8 @@ def test_an_oligo_without_room_for_an_insert_is_refused():
 
 
 def test_sites_across_junctions_count():
-    of = construct(("TTTGAA", "GGGG", "TTCAAA"))  # left begins EcoRI, the right adapter ends it
+    # left begins EcoRI, the right adapter ends it
+    of = construct(("TTTGAA", "GGGG", "TTCAAA"))
     inserts = encode(["TTCACACACA", "ACACACACAC", "ACGAATTCAC"])
     rule = SiteCount(enzyme="EcoRI", word="GAATTC")
     assert rule.broken(of.assemble(inserts)).tolist() == [True, False, True]
@@ -222,48 +250,93 @@ def test_exactly_the_intended_number_of_sites_stands_in_an_oligo():
     rules = OligoRules(gc=(0, 1)).of_construct(of)
     assert [rule.name for rule in rules[:3]] == ["site KpnI", "site SfiI", "site XbaI"]
     broken = broken_by(oligos, rules)
-    assert broken[:3].T.tolist() == [[False] * 3, [True, False, False], [False, False, True]]
+    assert broken[:3].T.tolist() == [
+        [False] * 3,
+        [True, False, False],
+        [False, False, True],
+    ]
     assert rules[3].name == "site XbaI blocked by dam"
     assert broken[3].tolist() == [False, False, True]  # GATCTAGA
     assert not broken[4:].any()
     check_construct(of, rules, barcoded=True)
-    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* intended .* 0 are there"):
+    with pytest.raises(
+        LibraryError, match=r"1 site\(s\) KpnI .* intended .* 0 are there"
+    ):
         check_construct(of, rules, barcoded=False)
 
 
 def test_an_adapter_that_carries_the_site_itself_is_named():
     of = construct(("ACGT", "ACGGAATTCTT"))
-    with pytest.raises(LibraryError, match=r"the right adapter ACGGAATTCTT carries EcoRI \(GAATTC\) at 3 itself"):
-        check_construct(of, OligoRules(avoid=["SbfI", "EcoRI"]).of_construct(of), barcoded=False)
+    with pytest.raises(
+        LibraryError,
+        match=r"the right adapter ACGGAATTCTT carries EcoRI \(GAATTC\) at 3 itself",
+    ):
+        check_construct(
+            of, OligoRules(avoid=["SbfI", "EcoRI"]).of_construct(of), barcoded=False
+        )
     check_construct(of, OligoRules(avoid="SbfI").of_construct(of), barcoded=False)
     junction = construct(("ACGT", "GAGACC", "ACGT"))  # BsaI on the other strand
     with pytest.raises(LibraryError, match="the junction GAGACC carries BsaI"):
-        check_construct(junction, OligoRules(avoid="BsaI").of_construct(junction), barcoded=True)
-    check_construct(junction, OligoRules(avoid="BsaI").of_construct(junction), barcoded=False)
+        check_construct(
+            junction, OligoRules(avoid="BsaI").of_construct(junction), barcoded=True
+        )
+    check_construct(
+        junction, OligoRules(avoid="BsaI").of_construct(junction), barcoded=False
+    )
     with pytest.raises(LibraryError, match="left adapter CAAAAAAG has a run of 6"):
-        check_construct(Construct(left="CAAAAAAG", right="A"), [Homopolymers(longest=5)], barcoded=False)
+        check_construct(
+            Construct(left="CAAAAAAG", right="A"),
+            [Homopolymers(longest=5)],
+            barcoded=False,
+        )
 
 
 def test_rules_look_at_the_part_that_they_name():
     of = construct(("AAA", "GGGGGGGG"))
     oligos = of.assemble(
-        encode(["AAAAAAACGTCTGACTGACT", "CGCGCGCGCTCGGCGGCTCG", "CACACACACACATGACGTTG", "ATGCATCGATCTAGCTAGAC"])
+        encode(
+            [
+                "AAAAAAACGTCTGACTGACT",
+                "CGCGCGCGCTCGGCGGCTCG",
+                "CACACACACACATGACGTTG",
+                "ATGCATCGATCTAGCTAGAC",
+            ]
+        )
     )
-    assert Homopolymers(longest=9).broken(oligos).tolist() == [True, False, False, False]  # 3 + 7 across the junction
-    assert GCContent().broken(oligos).tolist() == [False, True, False, False]  # of the insert
-    assert SimpleRepeats(share=0.25).broken(oligos).tolist() == [False, True, True, False]
+    # 3 + 7 across the junction
+    assert Homopolymers(longest=9).broken(oligos).tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    # of the insert
+    assert GCContent().broken(oligos).tolist() == [False, True, False, False]
+    assert SimpleRepeats(share=0.25).broken(oligos).tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]
     assert GCWindows(width=8, high=0.9).broken(oligos).all()  # the right adapter is one
-    assert [rule.name for rule in default_flags()] == ["homopolymer above 6", "GC outside 0.3-0.7 in 50 nt"]
+    assert [rule.name for rule in default_flags()] == [
+        "homopolymer above 6",
+        "GC outside 0.3-0.7 in 50 nt",
+    ]
     assert broken_by(oligos, ()).shape == (0, 4)
 
 
 def test_the_shortest_homopolymer_that_can_be_asked_for_is_one_base():
-    assert Homopolymers(longest=1) in OligoRules(homopolymer=1).of_construct(construct("lentimpra"))
+    assert Homopolymers(longest=1) in OligoRules(homopolymer=1).of_construct(
+        construct("lentimpra")
+    )
     with pytest.raises(LibraryError, match="homopolymer"):
         OligoRules(homopolymer=0).of_construct(construct("lentimpra"))
 
 
-@pytest.mark.parametrize("asked", [{"gc": (25, 65)}, {"gc": (0.6, 0.4)}, {"repeats": 25}])
+@pytest.mark.parametrize(
+    "asked", [{"gc": (25, 65)}, {"gc": (0.6, 0.4)}, {"repeats": 25}]
+)
 def test_per_cents_are_no_shares(asked):
     with pytest.raises(LibraryError, match="25 per cent"):
         OligoRules(**asked).of_construct(construct("lentimpra"))
@@ -276,18 +349,36 @@ def test_a_motif_counts_only_where_it_lies_across_a_junction(as_motif):
     of = construct(("CCAGAT", "CC", "TCTCC"))
     inserts = encode(["AAGCCCCCCC", "CCAGATAAGC", "CCCCCCCCTA", "CCCCCCCAGA"])
     tags = encode(["CCCCC", "CCCCC", "CCCTA", "CCCCC"])
-    assert JunctionMotif(motif=pattern).broken(of.assemble(inserts, tags)).tolist() == [True, False, False, False]
-    assert JunctionMotif(motif="TATCT").broken(of.assemble(inserts, tags)).tolist() == [True, False, True, False]
-    assert JunctionMotif(motif="TATCT").broken(of.assemble(inserts)).tolist() == [True, False, True, False]
+    assert JunctionMotif(motif=pattern).broken(of.assemble(inserts, tags)).tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert JunctionMotif(motif="TATCT").broken(of.assemble(inserts, tags)).tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert JunctionMotif(motif="TATCT").broken(of.assemble(inserts)).tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
     assert JunctionMotif(motif=word).name == "AGATAAG across a junction"
 
 
 def test_repeated_sequences_are_found_in_either_orientation():
     texts = strings(8, 300, 3)  # 64 words, 32 or so in either orientation
     seen: dict[str, int] = {}
-    expected = [seen.setdefault(min(text, opposite(text)), i) for i, text in enumerate(texts)]
+    expected = [
+        seen.setdefault(min(text, opposite(text)), i) for i, text in enumerate(texts)
+    ]
     assert first_duplicates(encode(texts)).tolist() == expected
-    assert first_duplicates(encode(["AATT", "GCGC", "AATT"])).tolist() == [0, 1, 0]  # their own reverse complements
+    # their own reverse complements
+    assert first_duplicates(encode(["AATT", "GCGC", "AATT"])).tolist() == [0, 1, 0]
 
 
 # ---- vendors
@@ -296,14 +387,20 @@ def test_repeated_sequences_are_found_in_either_orientation():
 def test_an_order_within_the_limits_gets_a_pool_size():
     assert pool_size_for(7_500, 230, of=vendor("agilent")) == 7_500
     assert pool_size_for(7_501, 230, of=vendor("AGILENT")) == 15_000
-    assert pool_size_for(30_000, 300, of=vendor("twist")) is None  # larger pools are sold
+    # larger pools are sold
+    assert pool_size_for(30_000, 300, of=vendor("twist")) is None
     assert pool_size_for(10**6, 350, of=vendor("idt")) is None
 
 
 def test_orders_beyond_a_vendor_are_refused_and_say_how_the_limit_is_known():
-    with pytest.raises(LibraryError, match=r"231 nt are longer than those of Agilent .* not verified: ask the vendor"):
+    with pytest.raises(
+        LibraryError,
+        match=r"231 nt are longer than those of Agilent .* not verified: ask the vendor",
+    ):
         pool_size_for(10, 231, of=vendor("agilent"))
-    with pytest.raises(LibraryError, match=r"244,001 oligos are more than the largest pool of Agilent"):
+    with pytest.raises(
+        LibraryError, match=r"244,001 oligos are more than the largest pool of Agilent"
+    ):
         pool_size_for(244_001, 200, of=vendor("agilent"))
     with pytest.raises(LibraryError, match="did you mean 'twist'"):
         vendor("twst")

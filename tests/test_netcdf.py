@@ -1,4 +1,6 @@
-"""No damaged netCDF file, and none that reaches into other files, gets to HDF5 in our process."""
+"""No damaged netCDF file, and none that reaches into other files, gets to HDF5 in our
+process.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,10 @@ def test_a_changed_byte_is_found_before_hdf5_sees_it(ours, place):
     data = bytearray(ours.read_bytes())
     data[int(place * (len(data) - store.SEAL))] ^= 1
     ours.write_bytes(data)
-    with pytest.raises(OutcomesError, match=r"ours\.nc: damaged: its bytes are not those that were written"):
+    with pytest.raises(
+        OutcomesError,
+        match=r"ours\.nc: damaged: its bytes are not those that were written",
+    ):
         store.load(ours, "outcomes")
 
 
@@ -85,7 +90,9 @@ def test_a_copy_that_is_padded_is_still_under_its_checksum(ours, monkeypatch, pa
     ours.write_bytes(data + padding)
     assert store.load(ours, "outcomes").identical(outcomes())
     at = data.index(np.arange(5.0, 8.0).tobytes())
-    ours.write_bytes(data[:at] + np.arange(6.0, 9.0).tobytes() + data[at + 24 :] + padding)
+    ours.write_bytes(
+        data[:at] + np.arange(6.0, 9.0).tobytes() + data[at + 24 :] + padding
+    )
     with pytest.raises(OutcomesError, match="damaged: its bytes"):
         store.load(ours, "outcomes")
 
@@ -111,7 +118,10 @@ def test_a_foreign_file_is_read(foreign):
 
 
 @pytest.mark.usefixtures("no_hdf5")
-@pytest.mark.parametrize("data", [b"", b"text", b"\x89HDF\r\n\x1a\n" + b"x" * 100, b"CDF\x01" + b"\xff" * 100])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"text", b"\x89HDF\r\n\x1a\n" + b"x" * 100, b"CDF\x01" + b"\xff" * 100],
+)
 def test_a_foreign_file_that_is_none_is_found_in_the_child(tmp_path, data):
     path = tmp_path / "x.nc"
     path.write_bytes(data)
@@ -125,7 +135,11 @@ def test_a_file_that_keeps_hdf5_busy_for_ever_is_given_up(tmp_path, monkeypatch)
     path = tmp_path / "endless.nc"
     path.write_bytes(gzip.decompress(ENDLESS.read_bytes()))
     with pytest.raises(
-        OutcomesError, match=r"endless\.nc: damaged, or on a disk|endless\.nc: damaged: it was not read in 10 s"
+        OutcomesError,
+        match=(
+            r"endless\.nc: damaged, or on a disk|endless\.nc: damaged: it was not read "
+            r"in 10 s"
+        ),
     ):
         store.load(path, "outcomes")
 
@@ -140,7 +154,9 @@ def soft_link(file, tmp_path):
 
 def external_storage(file, tmp_path):
     (tmp_path / "secret").write_bytes(b"12345678" * 4)
-    file.create_dataset("extra", (4,), "f8", external=[(str(tmp_path / "secret"), 0, 32)])
+    file.create_dataset(
+        "extra", (4,), "f8", external=[(str(tmp_path / "secret"), 0, 32)]
+    )
 
 
 def virtual(file, tmp_path):
@@ -175,32 +191,52 @@ def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sea
         change(file, tmp_path)
     path = foreign
     if sealed:  # a checksum is no sign of good will
-        path = store.write_netcdf(tmp_path / "sealed.nc", lambda place: shutil.copy(foreign, place))
+        path = store.write_netcdf(
+            tmp_path / "sealed.nc", lambda place: shutil.copy(foreign, place)
+        )
     with pytest.raises(OutcomesError, match=REACHING[change]):
         store.read_netcdf(path)
     with pytest.raises(OutcomesError, match=REACHING[change]):
         store.read_tree(path)
 
 
-def test_a_foreign_file_without_names_of_dims_is_read_without_a_warning_of_xarray(tmp_path):
+def test_a_foreign_file_without_names_of_dims_is_read_without_a_warning_of_xarray(
+    tmp_path,
+):
     with h5py.File(tmp_path / "x.nc", "w") as file:
         file["x"] = np.zeros((2, 3))
     assert store.read_netcdf(tmp_path / "x.nc")["x"].shape == (2, 3)
 
 
-@pytest.mark.parametrize("names", [("x%41", "xA"), ("%75nit", "unit"), ("un%69t", "unit")])
+@pytest.mark.parametrize(
+    "names", [("x%41", "xA"), ("%75nit", "unit"), ("un%69t", "unit")]
+)
 def test_names_that_are_the_same_once_read_are_refused(tmp_path, names):
-    """A name is stored in percent escapes, of which a file of ours has one form each."""
+    """A name is stored in percent escapes, of which a file of ours has one form
+    each.
+    """
     one, other = names
-    both = outcomes().assign({one: ("q", [1.0, 2.0]), **({} if other == "unit" else {other: ("q", [3.0, 4.0])})})
-    path = store.write_netcdf(tmp_path / "x.nc", lambda place: both.to_netcdf(place, engine="h5netcdf"))
-    with pytest.raises(OutcomesError, match=rf"x\.nc: two variables or dims are both named '{other}'; rename one"):
+    both = outcomes().assign(
+        {
+            one: ("q", [1.0, 2.0]),
+            **({} if other == "unit" else {other: ("q", [3.0, 4.0])}),
+        }
+    )
+    path = store.write_netcdf(
+        tmp_path / "x.nc", lambda place: both.to_netcdf(place, engine="h5netcdf")
+    )
+    with pytest.raises(
+        OutcomesError,
+        match=rf"x\.nc: two variables or dims are both named '{other}'; rename one",
+    ):
         store.load(path, "outcomes")
 
 
 def test_draws_are_written_under_a_checksum(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "_read_in_child", None)
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"mu": ("draw", [1.0, 2.0])})})
+    tree = xr.DataTree.from_dict(
+        {"posterior": xr.Dataset({"mu": ("draw", [1.0, 2.0])})}
+    )
     path = store.write_netcdf(tmp_path / "posterior.nc", tree.to_netcdf)
     assert store.read_tree(path).identical(tree)
     path.write_bytes(path.read_bytes()[:-100])

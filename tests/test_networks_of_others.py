@@ -1,4 +1,6 @@
-"""Networks as others write them: what they keep, hook, copy and freeze, is run, and is left as it was."""
+"""Networks as others write them: what they keep, hook, copy and freeze, is run, and is
+left as it was.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,11 @@ DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=24)
 class Plain(nn.Module):
     def __init__(self):
         super().__init__()
-        self.c, self.d, self.head = nn.Conv1d(4, 8, 5, padding=2), nn.Conv1d(8, 8, 3, padding=1), nn.Linear(8, 2)
+        self.c, self.d, self.head = (
+            nn.Conv1d(4, 8, 5, padding=2),
+            nn.Conv1d(8, 8, 3, padding=1),
+            nn.Linear(8, 2),
+        )
 
     def features(self, x):
         return torch.relu(self.d(torch.relu(self.c(x))))
@@ -198,11 +204,22 @@ def spectral_normed():
 
 def frozen():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, which networks of others are still in
+        # of TorchScript, which networks of others are still in
+        warnings.simplefilter("ignore", DeprecationWarning)
         return torch.jit.freeze(torch.jit.script(Plain().eval()))
 
 
-MAKERS = [InClosure, InDecorator, InDefault, InGlobals, InHiddenNetwork, Ending, Training, CopiedAsItself, NotCopied]
+MAKERS = [
+    InClosure,
+    InDecorator,
+    InDefault,
+    InGlobals,
+    InHiddenNetwork,
+    Ending,
+    Training,
+    CopiedAsItself,
+    NotCopied,
+]
 MAKERS += [InSlots, WithoutEquality, weight_normed, spectral_normed, frozen]
 
 
@@ -224,18 +241,28 @@ def test_it_is_checked_and_run_and_left_as_it_was(maker, incremental):
         return plain(torch.as_tensor(x)).detach().numpy()
 
     network, plain = made(maker), made(Plain if maker in (Ending, Training) else maker)
-    names = [(name, value.dtype, value.requires_grad) for name, value in network.named_parameters()]
+    names = [
+        (name, value.dtype, value.requires_grad)
+        for name, value in network.named_parameters()
+    ]
     flags = [part.training for part in network.modules()]
-    predictor = cg.TorchPredictor(network, incremental=incremental, device="cpu", batch_size=8)
+    predictor = cg.TorchPredictor(
+        network, incremental=incremental, device="cpu", batch_size=8
+    )
     cg.run(DESIGN, predictor, rng=0, progress=False)
     assert cg.check(DESIGN, predictor).ok
     found = cg.run(DESIGN, predictor, rng=0, progress=False)["outcome"].values
     assert symbols() == 0
-    assert [(name, value.dtype, value.requires_grad) for name, value in network.named_parameters()] == names
+    assert [
+        (name, value.dtype, value.requires_grad)
+        for name, value in network.named_parameters()
+    ] == names
     assert [part.training for part in network.modules()] == flags
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = cg.run(DESIGN, cg.FunctionPredictor(full, batch_size=8), rng=0, progress=False)["outcome"].values
+        expected = cg.run(
+            DESIGN, cg.FunctionPredictor(full, batch_size=8), rng=0, progress=False
+        )["outcome"].values
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -243,21 +270,34 @@ def test_it_is_checked_and_run_and_left_as_it_was(maker, incremental):
 def test_a_network_without_a_copy_in_float64_says_so_and_stays_float32(maker):
     network = made(maker)
     with pytest.raises(
-        PredictorError, match=r"cannot be copied: (its copy is itself|SystemExit)|frozen by TorchScript"
+        PredictorError,
+        match=r"cannot be copied: (its copy is itself|SystemExit)|frozen by TorchScript",
     ):
         cg.TorchPredictor(network, device="cpu").reference()
     assert all(value.dtype == torch.float32 for value in network.parameters())
 
 
 def test_what_a_traced_network_binds_is_bound_as_before(monkeypatch):
-    fresh = {"HELD": Held(), "SPACE": types.SimpleNamespace(first=1), "HELPER": types.ModuleType("helper")}
-    fresh |= {"QUEUE": collections.deque(["old", "older"], maxlen=2), "NESTED": {"a": {"b": []}}}
+    fresh = {
+        "HELD": Held(),
+        "SPACE": types.SimpleNamespace(first=1),
+        "HELPER": types.ModuleType("helper"),
+    }
+    fresh |= {
+        "QUEUE": collections.deque(["old", "older"], maxlen=2),
+        "NESTED": {"a": {"b": []}},
+    }
     for name, value in (fresh | {"BY_NAME": collections.defaultdict(list)}).items():
         monkeypatch.setitem(globals(), name, value)
     monkeypatch.delattr(InGlobals.forward, "last", raising=False)
     HELD.last, before = "mine", dict(vars(HELPER))
     network = made(InGlobals)
-    assert cg.TorchPredictor(network, device="cpu", incremental=True).backgrounds_at_once(30) > 0
+    assert (
+        cg.TorchPredictor(network, device="cpu", incremental=True).backgrounds_at_once(
+            30
+        )
+        > 0
+    )
     assert HELD.last == "mine"
     assert vars(SPACE) == {"first": 1}
     assert list(QUEUE) == ["old", "older"]
@@ -267,18 +307,38 @@ def test_what_a_traced_network_binds_is_bound_as_before(monkeypatch):
     assert not hasattr(InGlobals.forward, "last")
     kept = made(InDefault)
     with pytest.warns(FallbackWarning, match="InDefault cannot be traced"):
-        assert cg.TorchPredictor(kept, device="cpu", incremental=True).backgrounds_at_once(30) == 0
-    assert not any(isinstance(one, torch.fx.Proxy) for one in kept.forward.__defaults__[0])
-    assert not any(isinstance(one, torch.fx.Proxy) for one in kept.forward.__kwdefaults__["named"].values())
+        assert (
+            cg.TorchPredictor(kept, device="cpu", incremental=True).backgrounds_at_once(
+                30
+            )
+            == 0
+        )
+    assert not any(
+        isinstance(one, torch.fx.Proxy) for one in kept.forward.__defaults__[0]
+    )
+    assert not any(
+        isinstance(one, torch.fx.Proxy)
+        for one in kept.forward.__kwdefaults__["named"].values()
+    )
 
 
 def test_slots_are_filled_and_empty_as_before(monkeypatch):
     monkeypatch.setitem(globals(), "SLOTTED", Slotted())
     network = made(InSlots)
-    assert cg.TorchPredictor(network, device="cpu", incremental=True).backgrounds_at_once(30) > 0
+    assert (
+        cg.TorchPredictor(network, device="cpu", incremental=True).backgrounds_at_once(
+            30
+        )
+        > 0
+    )
     assert not hasattr(SLOTTED, "last")
     SLOTTED.keep("mine")
-    assert cg.TorchPredictor(made(InSlots), device="cpu", incremental=True).backgrounds_at_once(30) > 0
+    assert (
+        cg.TorchPredictor(
+            made(InSlots), device="cpu", incremental=True
+        ).backgrounds_at_once(30)
+        > 0
+    )
     assert SLOTTED.last == "mine"
 
 
@@ -286,7 +346,10 @@ def test_a_network_without_a_hash_is_refused():
     class Unhashed(Plain):
         __eq__ = NotCompared.__eq__
 
-    with pytest.raises(PredictorError, match="the layers of Unhashed cannot be listed: .*needs __hash__"):
+    with pytest.raises(
+        PredictorError,
+        match="the layers of Unhashed cannot be listed: .*needs __hash__",
+    ):
         cg.TorchPredictor(Unhashed(), device="cpu")
 
 
@@ -298,22 +361,36 @@ def test_ctrl_c_while_a_network_is_traced_is_an_interrupt():
             return super().forward(x)
 
     with pytest.raises(KeyboardInterrupt):
-        cg.TorchPredictor(made(Interrupted), device="cpu", incremental=True).backgrounds_at_once(30)
+        cg.TorchPredictor(
+            made(Interrupted), device="cpu", incremental=True
+        ).backgrounds_at_once(30)
 
 
 def test_a_tensor_that_a_hook_leaves_outside_the_network_is_predicted_by_full_passes():
     class Hooked(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.c, self.head, self.kept = torch.nn.Conv1d(4, 8, 7, padding=3), torch.nn.Linear(8, 1), {}
-            self.c.register_forward_hook(lambda _module, _args, out: self.kept.update(c=out))
+            self.c, self.head, self.kept = (
+                torch.nn.Conv1d(4, 8, 7, padding=3),
+                torch.nn.Linear(8, 1),
+                {},
+            )
+            self.c.register_forward_hook(
+                lambda _module, _args, out: self.kept.update(c=out)
+            )
 
         def forward(self, x):
-            return self.head(torch.relu(self.c(x)).mean(-1)) + 0 * self.kept["c"].mean((1, 2))[:, None]
+            return (
+                self.head(torch.relu(self.c(x)).mean(-1))
+                + 0 * self.kept["c"].mean((1, 2))[:, None]
+            )
 
-    predictor = cg.TorchPredictor(Hooked().eval(), tasks=["t"], scale="s", incremental=True)
+    predictor = cg.TorchPredictor(
+        Hooked().eval(), tasks=["t"], scale="s", incremental=True
+    )
     arms = {"placebo": cg.Placebo("AGATAAG", at=20), "G": cg.Embed("AGATAAG", at=20)}
-    cg.check(cg.Design(null=cg.Uniform(length=64), arms=arms, n_units=64), predictor)  # raised AttributeError
+    # raised AttributeError
+    cg.check(cg.Design(null=cg.Uniform(length=64), arms=arms, n_units=64), predictor)
 
 
 class Kept(Plain):
@@ -372,8 +449,12 @@ def test_rounding_is_not_measured_on_a_copy_whose_hooks_write_into_the_original(
     torch.manual_seed(0)
     predictor = cg.TorchPredictor(Kept(hook), tasks=["t"], device="cpu")
     floor = cg.run(DESIGN, predictor, rng=0)["answer_floor"].to_numpy()
-    assert floor.max() < 1e-4  # from the digits of float32; .02 by what the dict held when the copy was made
-    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook or another function uses a part of it"):
+    # from the digits of float32; .02 by what the dict held when the copy was made
+    assert floor.max() < 1e-4
+    with pytest.raises(
+        PredictorError,
+        match="Kept cannot be copied: a hook or another function uses a part of it",
+    ):
         predictor.reference()
 
 
@@ -391,13 +472,20 @@ def test_a_hook_that_is_copied_or_uses_no_part_of_its_network_leaves_rounding_me
     assert cg.TorchPredictor(network, tasks=["t"], device="cpu").reference() is not None
 
 
-def test_a_network_whose_hooks_use_its_parts_is_not_copied_for_a_worker_an_onnx_file_or_shuffled_parameters(tmp_path):
-    """A copy with shuffled parameters answered by what the network's hook had written last."""
+def test_a_network_whose_hooks_use_its_parts_is_not_copied_for_a_worker_an_onnx_file_or_shuffled_parameters(
+    tmp_path,
+):
+    """A copy with shuffled parameters answered by what the network's hook had written
+    last.
+    """
     predictor = cg.TorchPredictor(Kept(HOOKS["a dict"]), tasks=["t"], device="cpu")
-    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook.*; build it anew"):
+    with pytest.raises(
+        PredictorError, match="Kept cannot be copied: a hook.*; build it anew"
+    ):
         cg.attribution.randomized(predictor, n_draws=2, rng=0)
     with pytest.raises(PredictorError, match="Kept cannot be copied: a hook"):
         cg.predict.export_onnx(predictor, tmp_path / "net.onnx", length=30)
-    predictor.device = types.SimpleNamespace(type="cuda")  # where it is copied to the host before it is sent
+    # where it is copied to the host before it is sent
+    predictor.device = types.SimpleNamespace(type="cuda")
     with pytest.raises(PredictorError, match="Kept cannot be copied: a hook"):
         predictor.__getstate__()

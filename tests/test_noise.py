@@ -29,12 +29,17 @@ def noise_of(estimates: xr.Dataset, task: str, *, factors: int | None = None) ->
     return noises_of(estimates.sel(task=[task]), factors=factors)[0]
 
 
-def screen(n: int, k: int, *, shared: float = 1.0, own: float = 1.0, seed: int = 0) -> xr.Dataset:
+def screen(
+    n: int, k: int, *, shared: float = 1.0, own: float = 1.0, seed: int = 0
+) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     ice = shared * rng.normal(size=(n, 1)) + own * rng.normal(size=(n, k))
     names = [f"w{i}" for i in range(k)]
     return estimate(
-        xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["a"]})
+        xr.Dataset(
+            {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
+            {"contrast": names, "task": ["a"]},
+        )
     )
 
 
@@ -52,32 +57,54 @@ def test_scores_are_those_of_scipy(df: float):
 def test_scores_meet_their_limit_at_0_without_a_step():
     t = np.array([0.0, 1e-300, 1e-9, 9.99999e-4, 1.000001e-3])
     score = normal_scores(-t, np.ones(5), np.full(5, 7.0))
-    np.testing.assert_allclose(score[:3], stats.norm.pdf(0) / stats.t.pdf(0, 7), rtol=1e-13)
+    np.testing.assert_allclose(
+        score[:3], stats.norm.pdf(0) / stats.t.pdf(0, 7), rtol=1e-13
+    )
     assert abs(score[4] / score[3] - 1) < 1e-10
 
 
 def test_known_errors_stay():
     se = np.array([0.5, 2.0])
-    assert np.array_equal(normal_scores(np.array([1.0, -80.0]), se, np.full(2, np.inf)), se)
+    assert np.array_equal(
+        normal_scores(np.array([1.0, -80.0]), se, np.full(2, np.inf)), se
+    )
 
 
 @pytest.mark.parametrize(
-    ("t", "df"), [(1e3, 150.0), (1e10, 40.0), (1e100, 4.0), (60.0, 999.0), (45.0, 1e5), (50.0, 2400.0)]
+    ("t", "df"),
+    [
+        (1e3, 150.0),
+        (1e10, 40.0),
+        (1e100, 4.0),
+        (60.0, 999.0),
+        (45.0, 1e5),
+        (50.0, 2400.0),
+    ],
 )
 def test_tails_below_the_least_float(t: float, df: float):
-    """By quadrature of the density beyond t, in units of the density at t and of log of the variable."""
+    """By quadrature of the density beyond t, in units of the density at t and of log of
+    the variable.
+    """
 
     def relative(w: float) -> float:
-        return float(np.exp(stats.t.logpdf(t * np.exp(w), df) - stats.t.logpdf(t, df) + w))
+        return float(
+            np.exp(stats.t.logpdf(t * np.exp(w), df) - stats.t.logpdf(t, df) + w)
+        )
 
-    beyond = integrate.quad(relative, 0, 60 / min(df, t**2), epsabs=0, epsrel=1e-11, limit=500)[0]
+    beyond = integrate.quad(
+        relative, 0, 60 / min(df, t**2), epsabs=0, epsrel=1e-11, limit=500
+    )[0]
     expected = stats.t.logpdf(t, df) + np.log(t) + np.log(beyond)
-    assert log_sf_t(np.array([t]), np.array([df]))[0] == pytest.approx(expected, rel=1e-11)
+    assert log_sf_t(np.array([t]), np.array([df]))[0] == pytest.approx(
+        expected, rel=1e-11
+    )
 
 
 @given(st.floats(1e-8, 1e8), st.floats(0.5, 1e6), st.floats(1e-8, 1e8))
 @settings(max_examples=settings.default.max_examples * 3)
-def test_scores_are_finite_no_smaller_and_of_any_scale(t: float, df: float, scale: float):
+def test_scores_are_finite_no_smaller_and_of_any_scale(
+    t: float, df: float, scale: float
+):
     one = normal_scores(np.array([t]), np.ones(1), np.array([df]))[0]
     other = normal_scores(np.array([-t * scale]), np.array([scale]), np.array([df]))[0]
     assert 1 <= one < np.inf
@@ -100,7 +127,8 @@ def test_a_spike_is_debiased_and_the_diagonal_kept():
     assert noise.loadings.shape == (k, 1)
     np.testing.assert_allclose(noise.marginal, variances, rtol=1e-12)
     shares = (noise.loadings[:, 0] ** 2 / variances).mean()
-    assert abs(shares - 0.5) < 4 * 0.5 * np.sqrt(2 / n)  # the sample variance of one shared score, n times
+    # the sample variance of one shared score, n times
+    assert abs(shares - 0.5) < 4 * 0.5 * np.sqrt(2 / n)
     assert (noise.variances > 0).all()
 
 
@@ -113,7 +141,9 @@ def test_wide_and_narrow_factors_agree():
     square = spiked_noise((vectors * np.sqrt(np.maximum(values, 0))).T, 59, np.ones(59))
     assert tall.loadings is not None
     assert square.loadings is not None
-    np.testing.assert_allclose(tall.loadings @ tall.loadings.T, square.loadings @ square.loadings.T, atol=1e-10)
+    np.testing.assert_allclose(
+        tall.loadings @ tall.loadings.T, square.loadings @ square.loadings.T, atol=1e-10
+    )
 
 
 def test_unrelated_contrasts_are_nearly_independent():
@@ -142,18 +172,30 @@ def test_whole_is_the_covariance_of_scores():
     table = screen(101, 10)
     noise = noise_of(table, "a")
     assert noise.whole is not None
-    score = normal_scores(*(table[name].to_numpy()[:, 0] for name in ("ace", "se", "df")))
+    score = normal_scores(
+        *(table[name].to_numpy()[:, 0] for name in ("ace", "se", "df"))
+    )
     np.testing.assert_allclose(np.sqrt(noise.marginal), score)
-    common = normal_scores(np.zeros(1), np.ones(1), np.array([100.0]))[0] ** 2  # every df is 100
+    # every df is 100
+    common = normal_scores(np.zeros(1), np.ones(1), np.array([100.0]))[0] ** 2
     own = np.diag(score**2 - common * table["se"].to_numpy()[:, 0] ** 2)
-    np.testing.assert_allclose(noise.whole, common * table["covariance"].to_numpy()[:, :, 0] + own)
+    np.testing.assert_allclose(
+        noise.whole, common * table["covariance"].to_numpy()[:, :, 0] + own
+    )
 
 
 @pytest.mark.parametrize("factors", [None, 2])
-def test_a_huge_effect_is_not_corrected_for_the_control_more_than_the_others(factors: int | None):
+def test_a_huge_effect_is_not_corrected_for_the_control_more_than_the_others(
+    factors: int | None,
+):
     table = screen(301, 12)
-    clear = table.assign(ace=table["ace"].where(table["contrast"] != "w0", 128 * table["se"]))
-    plain, noise = noise_of(table, "a", factors=factors), noise_of(clear, "a", factors=factors)
+    clear = table.assign(
+        ace=table["ace"].where(table["contrast"] != "w0", 128 * table["se"])
+    )
+    plain, noise = (
+        noise_of(table, "a", factors=factors),
+        noise_of(clear, "a", factors=factors),
+    )
     inflated = np.sqrt(noise.marginal[0] / plain.marginal[0])
     assert 1.01 < inflated < 1.05
     if factors is None:
@@ -164,7 +206,9 @@ def test_a_huge_effect_is_not_corrected_for_the_control_more_than_the_others(fac
 
 
 def test_effects_given_scores_see_a_control_as_one_factor():
-    """Whatever the df, an estimated covariance is low rank + diagonal; a known one only where that is exact."""
+    """Whatever the df, an estimated covariance is low rank + diagonal; a known one only
+    where that is exact.
+    """
     noise = noise_of(screen(1_000, 5), "a", factors=2)
     assert noise.whole is None
     assert noise.loadings.shape == (5, 1)
@@ -172,10 +216,15 @@ def test_effects_given_scores_see_a_control_as_one_factor():
     exact = np.diag(own) + np.outer(shared, shared)
     known = noise_of(from_effects(np.ones(5), covariance=exact), "effect", factors=5)
     np.testing.assert_allclose(known.variances, own, rtol=1e-9)
-    np.testing.assert_allclose(known.loadings @ known.loadings.T, np.outer(shared, shared), rtol=1e-9)
+    np.testing.assert_allclose(
+        known.loadings @ known.loadings.T, np.outer(shared, shared), rtol=1e-9
+    )
     other = exact.copy()
     other[0, 1] = other[1, 0] = 0
-    assert noise_of(from_effects(np.ones(5), covariance=other), "effect", factors=5).whole is not None
+    assert (
+        noise_of(from_effects(np.ones(5), covariance=other), "effect", factors=5).whole
+        is not None
+    )
 
 
 @given(st.integers(2, 12), st.integers(0, 2**32 - 1))
@@ -187,22 +236,30 @@ def test_one_factor_is_found_whatever_its_signs(k: int, seed: int):
     if found is None:
         assert (column**2 / (column**2 + own)).max() > 0.94
     else:
-        both = np.diag(found.variances) + (0 if found.loadings is None else found.loadings @ found.loadings.T)
+        both = np.diag(found.variances) + (
+            0 if found.loadings is None else found.loadings @ found.loadings.T
+        )
         np.testing.assert_allclose(both, covariance, atol=1e-6)
 
 
 def test_negative_correlation_of_two_is_one_factor():
     found = as_one_factor(np.array([[1.0, -0.6], [-0.6, 4.0]]))
-    np.testing.assert_allclose(found.loadings @ found.loadings.T + np.diag(found.variances), [[1, -0.6], [-0.6, 4]])
+    np.testing.assert_allclose(
+        found.loadings @ found.loadings.T + np.diag(found.variances),
+        [[1, -0.6], [-0.6, 4]],
+    )
 
 
 def sums(n: int) -> xr.Dataset:
-    """Effects of two words and of both together, which are the sum on an additive predictor."""
+    """Effects of two words and of both together, which are the sum on an additive
+    predictor.
+    """
     ice = np.random.default_rng(1).normal(size=(n, 2))
     ice = np.column_stack([ice, ice.sum(axis=1)])
     return estimate(
         xr.Dataset(
-            {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": ["a", "b", "ab"], "task": ["x"]}
+            {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
+            {"contrast": ["a", "b", "ab"], "task": ["x"]},
         )
     )
 
@@ -219,9 +276,16 @@ def test_an_estimated_covariance_of_sums_is_low_rank_and_diagonal():
 
 def test_no_more_components_are_kept_than_can_be_integrated():
     rng = np.random.default_rng(2)
-    ice = rng.normal(size=(60, 4)) @ (3 * rng.normal(size=(4, 20))) + rng.normal(size=(60, 20))
-    factor = (ice - ice.mean(axis=0)) / np.sqrt(((ice - ice.mean(axis=0)) ** 2).sum(axis=0))
-    free, held = spiked_noise(factor, 59, np.ones(20)), spiked_noise(factor, 59, np.ones(20), most=2)
+    ice = rng.normal(size=(60, 4)) @ (3 * rng.normal(size=(4, 20))) + rng.normal(
+        size=(60, 20)
+    )
+    factor = (ice - ice.mean(axis=0)) / np.sqrt(
+        ((ice - ice.mean(axis=0)) ** 2).sum(axis=0)
+    )
+    free, held = (
+        spiked_noise(factor, 59, np.ones(20)),
+        spiked_noise(factor, 59, np.ones(20), most=2),
+    )
     assert free.loadings.shape[1] >= 3
     assert held.loadings.shape[1] == 2
     np.testing.assert_allclose(held.marginal, 1)
@@ -230,7 +294,9 @@ def test_no_more_components_are_kept_than_can_be_integrated():
 def test_a_family_is_a_part_of_the_contrasts():
     table = screen(400, 30)
     part = noise_of(table.isel(contrast=slice(3, 9)), "a")
-    whole = noise_of(screen(400, 30).isel(contrast=slice(3, 9), contrast_=slice(3, 9)), "a")
+    whole = noise_of(
+        screen(400, 30).isel(contrast=slice(3, 9), contrast_=slice(3, 9)), "a"
+    )
     assert part.whole is not None
     assert whole.whole is not None
     np.testing.assert_array_equal(part.whole, whole.whole)
@@ -247,22 +313,33 @@ def test_a_factor_gives_what_its_covariance_gives():
     one, two = noise_of(table, "a"), noise_of(by_factor, "a")
     assert one.loadings is not None
     assert two.loadings is not None
-    np.testing.assert_allclose(one.loadings @ one.loadings.T, two.loadings @ two.loadings.T, atol=1e-10)
+    np.testing.assert_allclose(
+        one.loadings @ one.loadings.T, two.loadings @ two.loadings.T, atol=1e-10
+    )
     np.testing.assert_allclose(one.variances, two.variances, rtol=1e-8)
 
 
 def test_doors():
     table = screen(200, 3)
     exact = table.assign(se=table["se"].where(table["contrast"] != "w1", 0.0))
-    with pytest.raises(InferenceError, match="contrast w1: se 0, the same effect in every unit"):
+    with pytest.raises(
+        InferenceError, match="contrast w1: se 0, the same effect in every unit"
+    ):
         noise_of(exact, "a")
     with pytest.raises(InferenceError, match="contrast w1: no finite effect"):
         noise_of(table.assign(se=table["se"].where(table["contrast"] != "w1")), "a")
     with pytest.raises(InferenceError, match="draw more units"):
         noise_of(table.drop_vars("se"), "a")
-    doubled = table.isel(contrast=[0, 1, 1], contrast_=[0, 1, 1]).assign_coords(contrast=["a", "b", "c"])
+    doubled = table.isel(contrast=[0, 1, 1], contrast_=[0, 1, 1]).assign_coords(
+        contrast=["a", "b", "c"]
+    )
     with pytest.raises(InferenceError, match="is a sum of other contrasts"):
-        noise_of(doubled.assign_coords(contrast_=["a", "b", "c"]).assign_attrs(errors="known"), "a")
+        noise_of(
+            doubled.assign_coords(contrast_=["a", "b", "c"]).assign_attrs(
+                errors="known"
+            ),
+            "a",
+        )
 
 
 @pytest.mark.parametrize("n", [2, 6])
@@ -308,19 +385,28 @@ def test_spikes_have_their_share_of_the_variance(k: int, share: float):
     rng = np.random.default_rng(6)
     n, found = 201, []
     for _ in range(20):
-        ice = np.sqrt(share) * rng.normal(size=(n, 1)) + np.sqrt(1 - share) * rng.normal(size=(n, k))
+        ice = np.sqrt(share) * rng.normal(size=(n, 1)) + np.sqrt(
+            1 - share
+        ) * rng.normal(size=(n, k))
         factor = ice - ice.mean(axis=0)
-        noise = spiked_noise(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k), most=1)
+        noise = spiked_noise(
+            factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k), most=1
+        )
         found.append(0.0 if noise.loadings is None else (noise.loadings**2).mean())
-    sd = share * np.sqrt(2 / n)  # of the sample variance of one shared score, as a share of all
-    assert np.mean(found) == pytest.approx(share, abs=4.5 * sd / np.sqrt(20) + 0.05 * share)
+    # of the sample variance of one shared score, as a share of all
+    sd = share * np.sqrt(2 / n)
+    assert np.mean(found) == pytest.approx(
+        share, abs=4.5 * sd / np.sqrt(20) + 0.05 * share
+    )
 
 
 def test_loadings_that_differ_go_to_the_contrasts_that_have_them():
     rng = np.random.default_rng(7)
     n, k = 301, 60
     loading = np.where(np.arange(k) % 2, 0.8, 0.1)
-    ice = loading * rng.normal(size=(n, 1)) + np.sqrt(1 - loading**2) * rng.normal(size=(n, k))
+    ice = loading * rng.normal(size=(n, 1)) + np.sqrt(1 - loading**2) * rng.normal(
+        size=(n, k)
+    )
     factor = ice - ice.mean(axis=0)
     noise = spiked_noise(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k))
     assert noise.loadings is not None
@@ -339,33 +425,49 @@ def test_loadings_are_drawn_towards_equal_ones_by_their_sampling_noise() -> None
     for j in range(2):
         fit = equal * (equal @ loadings[:, j])
         rest = loadings[:, j] - fit
-        np.testing.assert_allclose(found[:, j], fit + max(1 - left / (rest @ rest), 0) * rest, rtol=1e-12)
+        np.testing.assert_allclose(
+            found[:, j], fit + max(1 - left / (rest @ rest), 0) * rest, rtol=1e-12
+        )
     np.testing.assert_allclose(
-        _shrink_loadings(1e-4 * loadings, variances, 2.0), np.outer(equal, equal @ loadings) * 1e-4
+        _shrink_loadings(1e-4 * loadings, variances, 2.0),
+        np.outer(equal, equal @ loadings) * 1e-4,
     )
 
 
 @pytest.mark.parametrize("signs", [[1, 1, 1, 1], [1, -1, 1, -1], [-1, 1, 1, 1]])
 @pytest.mark.parametrize("size", [1.0, 1e-6])
-def test_one_shared_error_of_any_signs_is_one_factor(signs: list[int], size: float) -> None:
+def test_one_shared_error_of_any_signs_is_one_factor(
+    signs: list[int], size: float
+) -> None:
     column = np.array([0.9, 0.5, 1.2, 0.3]) * signs * size
     own = np.array([1.0, 0.6, 0.5, 2.0]) * size**2
     found = as_one_factor(np.diag(own) + np.outer(column, column))
     assert found is not None
     np.testing.assert_allclose(found.variances, own, rtol=1e-6)
-    np.testing.assert_allclose(np.outer(found.loadings, found.loadings), np.outer(column, column), rtol=1e-6)
+    np.testing.assert_allclose(
+        np.outer(found.loadings, found.loadings), np.outer(column, column), rtol=1e-6
+    )
 
 
 def test_what_is_no_factor_or_leaves_nothing_is_none() -> None:
-    assert as_one_factor(np.array([[1.0, 0.3, 0.3], [0.3, 1.0, -0.3], [0.3, -0.3, 1.0]])) is None
-    for share, kept in ((0.94, True), (0.96, False)):  # a twentieth of a variance remains
+    assert (
+        as_one_factor(np.array([[1.0, 0.3, 0.3], [0.3, 1.0, -0.3], [0.3, -0.3, 1.0]]))
+        is None
+    )
+    for share, kept in (
+        (0.94, True),
+        (0.96, False),
+    ):  # a twentieth of a variance remains
         column = np.sqrt([share, 0.3, 0.3])
         matrix = np.outer(column, column)
         np.fill_diagonal(matrix, 1.0)
         assert (as_one_factor(matrix) is not None) == kept
     two = as_one_factor(np.array([[4.0, -1.0], [-1.0, 9.0]]))
     assert two is not None
-    np.testing.assert_allclose(two.loadings @ two.loadings.T + np.diag(two.variances), [[4.0, -1.0], [-1.0, 9.0]])
+    np.testing.assert_allclose(
+        two.loadings @ two.loadings.T + np.diag(two.variances),
+        [[4.0, -1.0], [-1.0, 9.0]],
+    )
     alone = as_one_factor(np.diag([1.0, 2.0, 3.0]))
     assert alone is not None
     assert alone.loadings is None
@@ -373,11 +475,15 @@ def test_what_is_no_factor_or_leaves_nothing_is_none() -> None:
 
 
 @pytest.mark.parametrize("wide", [False, True])
-def test_spikes_keep_every_variance_and_are_corrected_for_their_bias(wide: bool) -> None:
+def test_spikes_keep_every_variance_and_are_corrected_for_their_bias(
+    wide: bool,
+) -> None:
     rng = np.random.default_rng(1)
     rows, k = (60, 150) if wide else (200, 80)
     column = np.full(k, np.sqrt(0.5))
-    data = rng.normal(size=(rows, 1)) * column + np.sqrt(0.5) * rng.normal(size=(rows, k))
+    data = rng.normal(size=(rows, 1)) * column + np.sqrt(0.5) * rng.normal(
+        size=(rows, k)
+    )
     factor = data - data.mean(axis=0)
     factor /= np.sqrt((factor**2).sum(axis=0))
     variances = rng.uniform(0.5, 2, k)
@@ -391,7 +497,9 @@ def test_spikes_keep_every_variance_and_are_corrected_for_their_bias(wide: bool)
         half = largest + level - ratio * level
         spike = (half + np.sqrt(half**2 - 4 * largest * level)) / 2
         level = (k - (spike - level)) / k
-    assert largest == pytest.approx(spike * (1 + ratio * level / (spike - level)), rel=1e-9)
+    assert largest == pytest.approx(
+        spike * (1 + ratio * level / (spike - level)), rel=1e-9
+    )
     vector = np.linalg.eigh(factor.T @ factor)[1][:, -1:]
     expected = _shrink_loadings(vector * np.sqrt(spike - level), variances, rows - 1.0)
     scaled = noise.loadings / np.sqrt(variances)[:, None]
@@ -402,18 +510,30 @@ def test_spikes_keep_every_variance_and_are_corrected_for_their_bias(wide: bool)
 
 
 def frame(effect: list[list[float]], se: list[list[float]]) -> xr.Dataset:
-    coords = {"task": [f"t{t}" for t in range(len(se))], "contrast": [f"c{k}" for k in range(len(se[0]))]}
-    return xr.Dataset({"ace": (("task", "contrast"), effect), "se": (("task", "contrast"), se)}, coords)
+    coords = {
+        "task": [f"t{t}" for t in range(len(se))],
+        "contrast": [f"c{k}" for k in range(len(se[0]))],
+    }
+    return xr.Dataset(
+        {"ace": (("task", "contrast"), effect), "se": (("task", "contrast"), se)},
+        coords,
+    )
 
 
 @pytest.mark.parametrize(
     ("bad", "said"),
-    [(0.0, "contrast c2: se 0"), (np.nan, "contrast c2: no finite"), (1e-200, "contrast c2: se 1e-200")],
+    [
+        (0.0, "contrast c2: se 0"),
+        (np.nan, "contrast c2: no finite"),
+        (1e-200, "contrast c2: se 1e-200"),
+    ],
 )
 def test_the_one_bad_error_of_several_tasks_is_named(bad: float, said: str) -> None:
     """Before an effect that is too large, too."""
     for first in (1.0, 1e200):
-        estimates = frame([[1.0, first, 1.0], [1.0, 1.0, 1.0]], [[1.0, 1.0, 1.0], [1.0, 1.0, bad]])
+        estimates = frame(
+            [[1.0, first, 1.0], [1.0, 1.0, 1.0]], [[1.0, 1.0, 1.0], [1.0, 1.0, bad]]
+        )
         with pytest.raises(InferenceError, match=f"task t1: {said}"):
             as_usable_se(estimates)
 
@@ -424,7 +544,9 @@ def test_the_unit_is_a_power_of_2_near_the_median_error() -> None:
 
 
 @pytest.mark.parametrize(("r", "df"), [(1, 20.0), (2, 30.0), (1, 3.0)])
-def test_of_each_variance_a_part_is_left_that_grows_with_the_spikes(r: int, df: float) -> None:
+def test_of_each_variance_a_part_is_left_that_grows_with_the_spikes(
+    r: int, df: float
+) -> None:
     """(r + 1) / df of it, at most half, where the spikes would take everything."""
     n = 40
     columns = np.zeros((r + 1, n))
@@ -440,20 +562,30 @@ def test_of_each_variance_a_part_is_left_that_grows_with_the_spikes(r: int, df: 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_the_sum_of_others_is_named_wherever_it_stands(sign: int, place: int) -> None:
-    """It has the largest part in the combination that does not vary, whatever the sign of the eigenvector."""
+    """It has the largest part in the combination that does not vary, whatever the sign
+    of the eigenvector.
+    """
     ice = np.random.default_rng(0).normal(size=(50, 2))
     ice = np.insert(ice, place, sign * ice.sum(axis=1), axis=1)
     names = ["a", "b", "c"]
-    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]})
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
+        {"contrast": names, "task": ["t"]},
+    )
     estimates = estimate(effects).assign_attrs(errors="known")
-    with pytest.raises(InferenceError, match=f"contrast {names[place]} is a sum of other contrasts"):
+    with pytest.raises(
+        InferenceError, match=f"contrast {names[place]} is a sum of other contrasts"
+    ):
         noise_of(estimates, "t")
 
 
 def test_an_effect_whose_square_no_float_holds_is_refused_whatever_its_sign() -> None:
     for sign in (1, -1):
         for effect, se in ((1e155, 1e10), (1e100, 1e-60)):
-            with pytest.raises(InferenceError, match=r"contrast c1: effect -?1e\+1.* no float holds the square"):
+            with pytest.raises(
+                InferenceError,
+                match=r"contrast c1: effect -?1e\+1.* no float holds the square",
+            ):
                 as_usable_se(frame([[1.0, sign * effect]], [[1.0, se]]))
 
 
@@ -472,8 +604,14 @@ def test_noise_in_another_unit_has_its_variances_divided_by_the_square() -> None
 
 
 @pytest.mark.parametrize("n", [1, 5, 6, 8])
-def test_five_contrasts_without_an_error_are_named_and_the_others_counted(n: int) -> None:
-    said = "contrast c0" if n == 1 else "contrasts c0, c1, c2, c3, c4" + ("" if n == 5 else f" and {n - 5} more")
+def test_five_contrasts_without_an_error_are_named_and_the_others_counted(
+    n: int,
+) -> None:
+    said = (
+        "contrast c0"
+        if n == 1
+        else "contrasts c0, c1, c2, c3, c4" + ("" if n == 5 else f" and {n - 5} more")
+    )
     with pytest.raises(InferenceError, match=f"task t0: {said}: se 0, the same"):
         as_usable_se(frame([[1.0] * 9], [[0.0] * n + [1.0] * (9 - n)]))
 
@@ -486,7 +624,9 @@ def test_scores_do_not_depend_on_the_sign_of_an_effect() -> None:
     np.testing.assert_allclose(up[:3], effect[:3] / z, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("clusters", "whole"), [((20, 500), False), ((500, 21), True), ((21, 500), True)])
+@pytest.mark.parametrize(
+    ("clusters", "whole"), [((20, 500), False), ((500, 21), True), ((21, 500), True)]
+)
 def test_a_covariance_is_whole_where_the_contrast_of_fewest_clusters_allows_it(
     clusters: tuple[int, int], whole: bool
 ) -> None:

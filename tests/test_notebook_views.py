@@ -1,4 +1,6 @@
-"""What notebooks show: a design drawn to scale, plans, answers and effects as tables, with every name escaped."""
+"""What notebooks show: a design drawn to scale, plans, answers and effects as tables,
+with every name escaped.
+"""
 
 import re
 
@@ -12,22 +14,33 @@ HOSTILE = "<script>alert('GATA')</script>\x1b[31m"
 
 
 def boxes(page):
-    return [(float(x), float(w)) for x, w in re.findall(r"<rect x='([\d.]+)' y='3' width='([\d.]+)'", page)]
+    return [
+        (float(x), float(w))
+        for x, w in re.findall(r"<rect x='([\d.]+)' y='3' width='([\d.]+)'", page)
+    ]
 
 
 def design(arms, length=200):
-    return cg.Design(null=cg.Uniform(length=length), arms={"none": cg.Untreated()} | arms, n_units=40)
+    return cg.Design(
+        null=cg.Uniform(length=length), arms={"none": cg.Untreated()} | arms, n_units=40
+    )
 
 
 def test_boxes_lie_where_the_intervention_writes():
-    page = design({"GATA": cg.Embed("AGATAAG", at=96), "scrambled": cg.Scramble((50, 80))})._repr_html_()
+    page = design(
+        {"GATA": cg.Embed("AGATAAG", at=96), "scrambled": cg.Scramble((50, 80))}
+    )._repr_html_()
     (at, width), (start, long) = boxes(page)
-    np.testing.assert_allclose([at, width, start, long], np.array([96, 7, 50, 30]) * 420 / 200, atol=0.06)
+    np.testing.assert_allclose(
+        [at, width, start, long], np.array([96, 7, 50, 30]) * 420 / 200, atol=0.06
+    )
 
 
 def test_an_insertion_makes_the_sequence_longer():
     page = design({"longer": cg.Insert("ACGT" * 25, at=100)})._repr_html_()
-    np.testing.assert_allclose(boxes(page)[0], np.array([100, 100]) * 420 / 300, atol=0.06)
+    np.testing.assert_allclose(
+        boxes(page)[0], np.array([100, 100]) * 420 / 300, atol=0.06
+    )
     ends = [float(x) for x in re.findall(r"<line x1='0' x2='([\d.]+)' y1='9'", page)]
     np.testing.assert_allclose(ends, [420, 420], atol=0.06)
 
@@ -51,9 +64,13 @@ def test_many_arms_are_counted():
 
 
 def test_experiments_and_answers_show_their_question():
-    experiment = cg.experiments.copies(cg.Uniform(length=60), word="UGCAUG", at=[5, 25], n_units=80)
+    experiment = cg.experiments.copies(
+        cg.Uniform(length=60), word="UGCAUG", at=[5, 25], n_units=80
+    )
     with pytest.warns(cg.errors.DegenerateWarning):
-        answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
+        answer = experiment.analyze(
+            cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
+        )
     assert experiment.question in experiment._repr_html_()
     page = answer._repr_html_()
     assert experiment.question in page

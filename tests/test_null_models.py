@@ -42,7 +42,9 @@ def test_sample_is_a_dataset_of_tokens(null):
     np.testing.assert_allclose(sample["gc"], gc)
 
 
-@pytest.mark.parametrize("null", [null for null in NULLS if null.kind != "genomic"], ids=repr)
+@pytest.mark.parametrize(
+    "null", [null for null in NULLS if null.kind != "genomic"], ids=repr
+)
 def test_the_first_units_are_the_smaller_trial(null):
     small, large = null.sample(30, rng=0), null.sample(300, rng=0)
     np.testing.assert_array_equal(small["sequence"], large["sequence"][:30])
@@ -54,15 +56,26 @@ def test_the_first_units_are_the_smaller_trial(null):
 def test_toml_json_and_repr_read_back(null, tmp_path):
     kind = type(null)
     assert (
-        kind.from_toml(null.to_toml()) == kind.from_json(null.to_json()) == NullModel.from_json(null.to_json()) == null
+        kind.from_toml(null.to_toml())
+        == kind.from_json(null.to_json())
+        == NullModel.from_json(null.to_json())
+        == null
     )
     with pytest.raises(cg.errors.DesignError, match="not Markov|not Uniform"):
         (cg.Uniform if null.kind != "uniform" else cg.Markov).from_toml(null.to_toml())
     path = tmp_path / "some.fa"
     path.write_text(">a\nACGTTT\n>b\nTTTTTT\n")
-    short = cg.Profile(of=["ACGT", "AGGT"]), cg.KletShuffle(of=str(path), k=3), cg.Genomic(of={"x": "ACGT"}, n_draws=2)
+    short = (
+        cg.Profile(of=["ACGT", "AGGT"]),
+        cg.KletShuffle(of=str(path), k=3),
+        cg.Genomic(of={"x": "ACGT"}, n_draws=2),
+    )
     for made in short:
-        names = {"KletShuffle": cg.KletShuffle, "Profile": cg.Profile, "Genomic": cg.Genomic}
+        names = {
+            "KletShuffle": cg.KletShuffle,
+            "Profile": cg.Profile,
+            "Genomic": cg.Genomic,
+        }
         assert eval(repr(made), names) == made
 
 
@@ -81,7 +94,11 @@ def kmers(word: str, k: int) -> list[str]:
 
 @pytest.mark.parametrize(
     ("null", "k"),
-    [(cg.Shuffle(of=PARENTS), 1), (cg.DinucleotideShuffle(of=PARENTS), 2), (cg.KletShuffle(of=PARENTS, k=3), 3)],
+    [
+        (cg.Shuffle(of=PARENTS), 1),
+        (cg.DinucleotideShuffle(of=PARENTS), 2),
+        (cg.KletShuffle(of=PARENTS, k=3), 3),
+    ],
 )
 def test_shuffles_cycle_through_their_parents_and_keep_klets(null, k):
     sample = null.sample(21, rng=3)
@@ -95,19 +112,30 @@ def test_shuffles_cycle_through_their_parents_and_keep_klets(null, k):
 
 
 def test_profile_follows_the_columns():
-    sample = cg.Profile(of=["AAC", "AGC", "AGT", "AGC"]).sample(40_000, rng=0)["sequence"].values
+    sample = (
+        cg.Profile(of=["AAC", "AGC", "AGT", "AGC"])
+        .sample(40_000, rng=0)["sequence"]
+        .values
+    )
     assert (sample[:, 0] == 0).all()
     assert set(np.unique(sample[:, 1])) == {0, 2}
     assert abs((sample[:, 1] == 2).mean() - 0.75) < 5 * np.sqrt(0.75 * 0.25 / 40_000)
 
 
 def test_uniform_is_uniform_at_each_position():
-    counts = np.bincount(cg.Uniform(length=5).sample(100_000, rng=0)["sequence"].values.ravel(), minlength=4)
+    counts = np.bincount(
+        cg.Uniform(length=5).sample(100_000, rng=0)["sequence"].values.ravel(),
+        minlength=4,
+    )
     assert ((counts - 125_000) ** 2 / 125_000).sum() < 27.9
 
 
 def test_markov_follows_the_transitions():
-    sample = cg.Markov(of=["ACACACACACGT" * 4], order=1).sample(4_000, rng=0)["sequence"].values
+    sample = (
+        cg.Markov(of=["ACACACACACGT" * 4], order=1)
+        .sample(4_000, rng=0)["sequence"]
+        .values
+    )
     after_a = sample[:, 1:][sample[:, :-1] == 0]
     assert (after_a == 1).all()
 
@@ -119,7 +147,10 @@ def test_genomic_in_given_order_or_a_subset_without_replacement():
     fewer = cg.Genomic(of=PARENTS).sample(3, rng=0)
     assert len(set(some["parent"].values.tolist())) == 5
     np.testing.assert_array_equal(fewer["parent"], some["parent"][:3])
-    firsts = [int(cg.Genomic(of=PARENTS).sample(1, rng=seed)["parent"][0]) for seed in range(700)]
+    firsts = [
+        int(cg.Genomic(of=PARENTS).sample(1, rng=seed)["parent"][0])
+        for seed in range(700)
+    ]
     counts = np.bincount(firsts, minlength=7)
     assert ((counts - 100) ** 2 / 100).sum() < 35.9  # chi-square, 6 df, p = 3e-6
 
@@ -143,14 +174,19 @@ def test_names_of_a_fasta_are_the_parents(tmp_path):
 
 
 NAMINGS = st.lists(
-    st.integers(-3, 9) | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=3),
+    st.integers(-3, 9)
+    | st.text(
+        st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=3
+    ),
     min_size=2,
     max_size=5,
     unique_by=str,
 )
 
 
-@given(NAMINGS | st.sampled_from([[0, 1], [1, 0], [5, 7], ["0", "1"], [0, "1"], [1, "b"]]))
+@given(
+    NAMINGS | st.sampled_from([[0, 1], [1, 0], [5, 7], ["0", "1"], [0, "1"], [1, "b"]])
+)
 def test_every_naming_survives_toml_and_json(names):
     null = cg.Genomic(of=dict(zip(names, PARENTS, strict=False)))
     plain = null.to_dict()
@@ -159,7 +195,9 @@ def test_every_naming_survives_toml_and_json(names):
         assert read == null
         assert read.fingerprint == null.fingerprint
         assert read.parents_given.names == null.parents_given.names
-    assert len(set(null.sample(len(names), rng=0)["parent"].values.tolist())) == len(names)
+    assert len(set(null.sample(len(names), rng=0)["parent"].values.tolist())) == len(
+        names
+    )
 
 
 def test_a_number_and_its_digits_are_not_two_parents():
@@ -171,13 +209,21 @@ def test_windows_of_a_genome_are_written_out(tmp_path):
     (tmp_path / "g.fa").write_text(">chr1\nAACCGGTTAACCGTGT\n>chr2\nACGTACGTACGTACGT\n")
     (tmp_path / "b.bed").write_text("chr1\t2\t8\nchr2\t1\t7\n")
     design = cg.Design(
-        null=cg.Shuffle(of=cg.sequences.from_bed(tmp_path / "b.bed", tmp_path / "g.fa", length=6)),
+        null=cg.Shuffle(
+            of=cg.sequences.from_bed(tmp_path / "b.bed", tmp_path / "g.fa", length=6)
+        ),
         arms={"none": cg.Untreated(), "A": cg.Embed("A", at=1)},
         n_units=4,
     )
-    assert design.to_dict()["null"]["of"] == {"chr1:2-8": "CCGGTT", "chr2:1-7": "CGTACG"}
+    assert design.to_dict()["null"]["of"] == {
+        "chr1:2-8": "CCGGTT",
+        "chr2:1-7": "CGTACG",
+    }
     (tmp_path / "g.fa").unlink()
-    for again in (cg.Design.from_toml(design.to_toml()), cg.Design.from_json(design.to_json())):
+    for again in (
+        cg.Design.from_toml(design.to_toml()),
+        cg.Design.from_json(design.to_json()),
+    ):
         assert again == design
         assert again.fingerprint == design.fingerprint
         assert again.null.length == 6
@@ -185,16 +231,22 @@ def test_windows_of_a_genome_are_written_out(tmp_path):
 
 @pytest.mark.parametrize("seed", [0, 7, np.random.SeedSequence(3)])
 def test_seeds_are_repeatable_and_0_is_one_of_them(seed):
-    a, b = (cg.Uniform(length=9).sample(5, rng=seed)["sequence"].values for _ in range(2))
+    a, b = (
+        cg.Uniform(length=9).sample(5, rng=seed)["sequence"].values for _ in range(2)
+    )
     np.testing.assert_array_equal(a, b)
     assert not np.array_equal(
-        cg.Uniform(length=9).sample(5, rng=0)["sequence"], cg.Uniform(length=9).sample(5, rng=1)["sequence"]
+        cg.Uniform(length=9).sample(5, rng=0)["sequence"],
+        cg.Uniform(length=9).sample(5, rng=1)["sequence"],
     )
 
 
 def test_a_generator_is_advanced():
     generator = np.random.default_rng(0)
-    a, b = (cg.Uniform(length=9).sample(5, rng=generator)["sequence"].values for _ in range(2))
+    a, b = (
+        cg.Uniform(length=9).sample(5, rng=generator)["sequence"].values
+        for _ in range(2)
+    )
     assert not np.array_equal(a, b)
 
 
@@ -222,7 +274,10 @@ def test_rng_is_required_and_never_hidden():
         (lambda p: cg.Markov(of=["ACGT"], order=-1), "order=-1"),
         (lambda p: cg.Genomic(of=["ACGT"], n_draws=0), "n_draws=0"),
         (lambda p: cg.Genomic(of=["ACGT", "AAAA"]).sample(3, rng=0), "at most 2"),
-        (lambda p: cg.Genomic(of=["ACGT"], n_draws=2).sample(1, rng=0), "multiple of 2"),
+        (
+            lambda p: cg.Genomic(of=["ACGT"], n_draws=2).sample(1, rng=0),
+            "multiple of 2",
+        ),
         (lambda p: cg.Uniform(length=4).sample(0, rng=0), "n_units=0"),
     ],
 )

@@ -1,4 +1,6 @@
-"""The public surface: what is exported, what an import costs, how errors hang together."""
+"""The public surface: what is exported, what an import costs, how errors hang
+together.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,32 @@ from causalgia import errors
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import api_pages
 
-_NEED_TORCH = {"TorchPredictor", "from_keras_h5", "load_weights", "save_weights", "Nullified", "randomized"}
+_NEED_TORCH = {
+    "TorchPredictor",
+    "from_keras_h5",
+    "load_weights",
+    "save_weights",
+    "Nullified",
+    "randomized",
+}
 ROOMS = sorted(set(dir(cg)) - set(cg.__all__))
-HEAVY = ("xarray", "scipy.stats", "torch", "pymc", "arviz", "numba", "matplotlib", "pandas", "statsmodels")
+HEAVY = (
+    "xarray",
+    "scipy.stats",
+    "torch",
+    "pymc",
+    "arviz",
+    "numba",
+    "matplotlib",
+    "pandas",
+    "statsmodels",
+)
 
 
 def fresh(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
 
 
 def test_import_loads_nothing_heavy():
@@ -40,14 +61,26 @@ def test_import_loads_nothing_heavy():
 
 
 def test_import_loads_no_more_modules_than_numpy_does():
-    ours = int(fresh("import sys; n = len(sys.modules); import causalgia; print(len(sys.modules) - n)"))
-    numpys = int(fresh("import sys; n = len(sys.modules); import numpy; print(len(sys.modules) - n)"))
+    ours = int(
+        fresh(
+            "import sys; n = len(sys.modules); import causalgia; "
+            "print(len(sys.modules) - n)"
+        )
+    )
+    numpys = int(
+        fresh(
+            "import sys; n = len(sys.modules); import numpy; print(len(sys.modules) - "
+            "n)"
+        )
+    )
     assert ours <= numpys
 
 
 def test_the_inference_side_never_loads_torch_or_a_sampler():
     code = (
-        "import sys, causalgia as cg; cg.from_frame, cg.contrast, cg.estimate, cg.adjust;print('\\n'.join(sys.modules))"
+        "import sys, causalgia as cg; cg.from_frame, cg.contrast, cg.estimate, "
+        "cg.adjust;print('\\n"
+        "'.join(sys.modules))"
     )
     loaded = fresh(code).split("\n")
     for name in (
@@ -69,7 +102,10 @@ def test_every_exported_name_is_there(name):
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_is_there_in_a_fresh_process(room):
-    assert fresh(f"import causalgia as cg; print(cg.{room}.__name__)").strip() == f"causalgia.{room}"
+    assert (
+        fresh(f"import causalgia as cg; print(cg.{room}.__name__)").strip()
+        == f"causalgia.{room}"
+    )
     assert room in dir(cg)
     assert room not in cg.__all__
 
@@ -79,8 +115,12 @@ def test_without_torch_everything_else_is_there():
         "import sys; sys.modules['torch'] = None\n"
         "from causalgia import *\n"
         "import causalgia as cg\n"
-        "print('TorchPredictor' in cg.__all__, 'TorchPredictor' in dir(cg), Uniform.__name__)\n"
-        "try:\n    cg.TorchPredictor\nexcept cg.errors.MissingExtraError as error:\n    print(error)\n"
+        "print('TorchPredictor' in cg.__all__, 'TorchPredictor' in dir(cg), "
+        "Uniform.__name__)\n"
+        "try:\n"
+        "    cg.TorchPredictor\n"
+        "except cg.errors.MissingExtraError as error:\n"
+        "    print(error)\n"
     )
     first, second = fresh(code).splitlines()
     assert first == "False False Uniform"
@@ -94,9 +134,10 @@ def test_with_torch_everything_is_there():
 
 def test_verbs_are_functions_whatever_was_imported_before():
     code = (
-        "import causalgia.estimation, causalgia.effects, causalgia.trial, causalgia.reporting, causalgia as cg;"
-        "verbs = 'run contrast estimate adjust report from_frame'.split();"
-        "print(all(callable(getattr(cg, verb)) for verb in verbs))"
+        "import causalgia.estimation, causalgia.effects, causalgia.trial, "
+        "causalgia.reporting, causalgia as cg;verbs = 'run contrast estimate adjust "
+        "report from_frame'.split();print(all(callable(getattr(cg, verb)) for verb in "
+        "verbs))"
     )
     assert fresh(code).strip() == "True"
 
@@ -117,15 +158,25 @@ def test_no_module_is_hidden_by_a_name_that_its_package_exports():
     "absent",
     [
         "sys.modules['torch'] = None",
-        "class Hook:\n    def find_spec(self, name, *rest):\n        if name.split('.')[0] == 'torch':\n"
-        "            raise ImportError('No module named torch')\nsys.meta_path.insert(0, Hook())",
+        "class Hook:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name.split('.')[0] == 'torch':\n"
+        "            raise ImportError('No module named torch')\n"
+        "sys.meta_path.insert(0, Hook())",
     ],
 )
 def test_without_torch_one_error_names_the_extra_and_all_else_works(absent):
     code = (
-        f"import sys\n{absent}\nfrom causalgia import *\nimport causalgia as cg\n"
-        "[getattr(cg, name) for name in dir(cg)]\nassert 'TorchPredictor' not in dir(cg)\n"
-        "try:\n    cg.TorchPredictor\nexcept cg.errors.MissingExtraError as error:\n    print(error)"
+        "import sys\n"
+        f"{absent}\n"
+        "from causalgia import *\n"
+        "import causalgia as cg\n"
+        "[getattr(cg, name) for name in dir(cg)]\n"
+        "assert 'TorchPredictor' not in dir(cg)\n"
+        "try:\n"
+        "    cg.TorchPredictor\n"
+        "except cg.errors.MissingExtraError as error:\n"
+        "    print(error)"
     )
     assert "pip install 'causalgia[torch]'" in fresh(code)
 
@@ -140,7 +191,11 @@ def test_error_tree_is_the_one_drawn_in_the_docstring():
     assert drawn == {*errors.__all__, "NonFiniteError", "NoSlopeError"}
     assert issubclass(cg.predict.NonFiniteError, errors.PredictorError)
     for name in errors.__all__:
-        root = errors.CausalgiaWarning if name.endswith("Warning") else errors.CausalgiaError
+        root = (
+            errors.CausalgiaWarning
+            if name.endswith("Warning")
+            else errors.CausalgiaError
+        )
         assert issubclass(getattr(errors, name), root)
 
 
@@ -158,7 +213,9 @@ def test_the_reference_has_a_page_for_every_room_and_every_name_stands_once():
     pages = api_pages.pages()
     assert set(pages) == {"causalgia", *ROOMS}
     index = (Path(api_pages.__file__).parent / "api.rst").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"^ {3}api/(\w+)$", index, flags=re.MULTILINE)) == sorted(pages)
+    assert sorted(re.findall(r"^ {3}api/(\w+)$", index, flags=re.MULTILINE)) == sorted(
+        pages
+    )
     assert sorted(listed(pages["causalgia"])) == sorted(cg.__all__)
     names = [name for page in pages.values() for name in listed(page)]
     assert len(names) == len(set(names))
@@ -170,24 +227,42 @@ def test_the_page_of_a_room_has_every_name_that_it_exports(room):
     module = getattr(cg, room)
     public = set(getattr(module, "__all__", names)) - _NEED_TORCH
     missing = public - set(names)
-    assert all(not inspect.isroutine(x) and not inspect.isclass(x) for x in (getattr(module, n) for n in missing))
+    assert all(
+        not inspect.isroutine(x) and not inspect.isclass(x)
+        for x in (getattr(module, n) for n in missing)
+    )
     for name in public & set(names):
-        assert f":obj:`~causalgia.{name}`" in page or f"{room}.{name}" in listed(page), name
+        assert f":obj:`~causalgia.{name}`" in page or f"{room}.{name}" in listed(
+            page
+        ), name
 
 
 def test_the_lower_bounds_are_the_versions_that_are_tried():
     """`make constraints-lowest` writes them; `make test-lowest` installs them."""
     root = Path(__file__).parents[1]
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pins = dict(line.split("==") for line in (root / "constraints-lowest.txt").read_text().splitlines())
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    pins = dict(
+        line.split("==")
+        for line in (root / "constraints-lowest.txt").read_text().splitlines()
+    )
     for requirement in project["dependencies"]:
-        name, bound = re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", requirement).groups()
-        assert pins[name].removesuffix(".0").startswith(bound.removesuffix(".0")), requirement
+        name, bound = re.fullmatch(
+            r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", requirement
+        ).groups()
+        assert pins[name].removesuffix(".0").startswith(bound.removesuffix(".0")), (
+            requirement
+        )
 
 
 def test_a_file_of_ours_holds_no_time(tmp_path):
-    """The same library gives the same bytes, with the oldest h5py too: no object of HDF5 keeps when it was made."""
-    data = cg.store.save(cg.from_effects([1.0, 2.0], se=[0.1, 0.1]), tmp_path / "estimates.nc").read_bytes()
+    """The same library gives the same bytes, with the oldest h5py too: no object of
+    HDF5 keeps when it was made.
+    """
+    data = cg.store.save(
+        cg.from_effects([1.0, 2.0], se=[0.1, 0.1]), tmp_path / "estimates.nc"
+    ).read_bytes()
     headers = [found.start() for found in re.finditer(b"OHDR", data)]
     assert headers
     assert not any(data[at + 5] & 0x20 for at in headers)
@@ -201,12 +276,16 @@ def test_help_says_what_is_done_and_what_is_taken():
         if callable(public):
             assert first in pydoc.render_doc(public, renderer=pydoc.plaintext)
     taken = inspect.signature(cg.adjust).parameters["estimates"].annotation
-    assert "Series" in taken and "Dataset" in taken, "the signature in help is that behind the overloads"  # noqa: PT018
+    assert "Series" in taken and "Dataset" in taken, (  # noqa: PT018
+        "the signature in help is that behind the overloads"
+    )
 
 
 @cache
 def imported() -> set[str]:
-    """The top-level modules outside the standard library that some file of the package imports, or names for import."""
+    """The top-level modules outside the standard library that some file of the package
+    imports, or names for import.
+    """
     found = set()
     for path in FILES:
         for node in ast.walk(tree(path)):
@@ -215,15 +294,22 @@ def imported() -> set[str]:
                     found |= {alias.name.partition(".")[0] for alias in names}
                 case ast.ImportFrom(module=str(module), level=0):
                     found.add(module.partition(".")[0])
-                case ast.Call(func=ast.Name(id="import_quietly"), args=[ast.Constant(value=str(module))]):
+                case ast.Call(
+                    func=ast.Name(id="import_quietly"),
+                    args=[ast.Constant(value=str(module))],
+                ):
                     found.add(module.partition(".")[0])
     return found - sys.stdlib_module_names - {"causalgia"}
 
 
 @pytest.mark.once
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    project = tomllib.loads(
+        (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
+    extras = [
+        line for lines in project["optional-dependencies"].values() for line in lines
+    ]
 
     def modules(lines: list[str]) -> set[str]:
         names = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in lines}

@@ -19,16 +19,26 @@ FLANKED = "TCGATAAGCA"
 
 
 def contributions(word: str = FLANKED, start: int = 2, stop: int = 8) -> np.ndarray:
-    size = np.where((np.arange(len(word)) >= start) & (np.arange(len(word)) < stop), 1.0, 0.05)
+    size = np.where(
+        (np.arange(len(word)) >= start) & (np.arange(len(word)) < stop), 1.0, 0.05
+    )
     return np.eye(4)[encode([word])[0]] * size[:, None]
 
 
-def write_pattern(parent: h5py.Group, name: str, word: str = FLANKED, n: int = 90, **tables: Any) -> h5py.Group:
-    """Write a pattern as tfmodisco-lite 2 does: averages of one-hot, contributions, and the seqlets themselves."""
+def write_pattern(
+    parent: h5py.Group, name: str, word: str = FLANKED, n: int = 90, **tables: Any
+) -> h5py.Group:
+    """Write a pattern as tfmodisco-lite 2 does: averages of one-hot, contributions, and
+    the seqlets themselves.
+    """
     group = parent.create_group(name)
-    group["sequence"] = tables.get("sequence", np.eye(4)[encode([word])[0]] * 0.94 + 0.015)
+    group["sequence"] = tables.get(
+        "sequence", np.eye(4)[encode([word])[0]] * 0.94 + 0.015
+    )
     group["contrib_scores"] = tables.get("contrib_scores", contributions(word))
-    group["hypothetical_contribs"] = tables.get("hypothetical_contribs", contributions(word) - 0.1)
+    group["hypothetical_contribs"] = tables.get(
+        "hypothetical_contribs", contributions(word) - 0.1
+    )
     seqlets = group.create_group("seqlets")
     seqlets["n_seqlets"] = np.array([n])
     for key in ("start", "end", "example_idx", "is_revcomp"):
@@ -38,7 +48,9 @@ def write_pattern(parent: h5py.Group, name: str, word: str = FLANKED, n: int = 9
 
 @pytest.fixture(autouse=True)
 def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read files of this test's own in this process alone; hostile ones are read by a child process first."""
+    """Read files of this test's own in this process alone; hostile ones are read by a
+    child process first.
+    """
     if "foreign" not in request.node.name:
         monkeypatch.setattr(store, "_read_in_child", lambda *_, **__: None)
 
@@ -57,11 +69,25 @@ def modisco(tmp_path: Path) -> Path:
 
 def test_patterns_of_tfmodisco_are_motifs_with_their_seqlets(modisco: Path) -> None:
     found = cg.read_patterns(modisco)
-    assert list(found) == [*(f"pos_patterns.pattern_{i}" for i in (0, 1, 2, 10)), "neg_patterns.pattern_0"]
+    assert list(found) == [
+        *(f"pos_patterns.pattern_{i}" for i in (0, 1, 2, 10)),
+        "neg_patterns.pattern_0",
+    ]
     gata = found["pos_patterns.pattern_0"]
-    assert (gata.name, gata.consensus, gata.source) == ("pos_patterns.pattern_0", "GATAAG", str(modisco))
-    np.testing.assert_allclose(gata.probabilities, np.eye(4)[encode(["GATAAG"])[0]] * 0.94 + 0.015, atol=1e-12)
-    assert (gata.seqlets.n, gata.seqlets.width, gata.seqlets.start, gata.seqlets.stop) == (100, 10, 2, 8)
+    assert (gata.name, gata.consensus, gata.source) == (
+        "pos_patterns.pattern_0",
+        "GATAAG",
+        str(modisco),
+    )
+    np.testing.assert_allclose(
+        gata.probabilities, np.eye(4)[encode(["GATAAG"])[0]] * 0.94 + 0.015, atol=1e-12
+    )
+    assert (
+        gata.seqlets.n,
+        gata.seqlets.width,
+        gata.seqlets.start,
+        gata.seqlets.stop,
+    ) == (100, 10, 2, 8)
     np.testing.assert_array_equal(gata.seqlets.contributions, contributions())
     np.testing.assert_array_equal(gata.seqlets.hypothetical, contributions() - 0.1)
     assert found["pos_patterns.pattern_10"].seqlets.n == 90
@@ -73,7 +99,9 @@ def test_how_much_is_trimmed(modisco: Path) -> None:
     assert cg.read_patterns(modisco, trim=0.04)[name].consensus == FLANKED
     assert cg.read_patterns(modisco, trim=1)[name].consensus == "GATAAG"
     for trim in (-0.1, 1.5, "0.3", np.nan):
-        with pytest.raises(SequenceError, match="is not a share of the largest contribution"):
+        with pytest.raises(
+            SequenceError, match="is not a share of the largest contribution"
+        ):
             cg.read_patterns(modisco, trim=trim)  # type: ignore[arg-type]
 
 
@@ -82,7 +110,9 @@ def test_a_pattern_goes_into_a_trial_and_comes_back(modisco: Path) -> None:
     turned = gata.reverse_complement()
     assert turned.consensus == "CTTATC"
     assert (turned.seqlets.start, turned.seqlets.stop) == (2, 8)
-    np.testing.assert_array_equal(turned.seqlets.contributions, contributions()[::-1, ::-1])
+    np.testing.assert_array_equal(
+        turned.seqlets.contributions, contributions()[::-1, ::-1]
+    )
     assert turned.reverse_complement() == gata
     assert pickle.loads(pickle.dumps(gata)) == gata
     arms = {"untreated": cg.Untreated(), "GATA": cg.Embed(gata, at=20)}
@@ -105,7 +135,10 @@ def test_text_of_motifs_comes_through_the_same_door(tmp_path: Path) -> None:
 
 
 def test_links_and_foreign_values_are_refused(tmp_path: Path, modisco: Path) -> None:
-    for link in (h5py.ExternalLink(str(modisco), "/pos_patterns"), h5py.SoftLink("/elsewhere")):
+    for link in (
+        h5py.ExternalLink(str(modisco), "/pos_patterns"),
+        h5py.SoftLink("/elsewhere"),
+    ):
         path = tmp_path / "linked.h5"
         with h5py.File(path, "w") as file:
             file["pos_patterns"] = link
@@ -116,23 +149,36 @@ def test_links_and_foreign_values_are_refused(tmp_path: Path, modisco: Path) -> 
     with h5py.File(path, "w") as file:
         group = write_pattern(file.create_group("pos_patterns"), "pattern_0")
         del group["sequence"]
-        group.create_dataset("sequence", (4, 4), "f8", external=[(str(tmp_path / "values.bin"), 0, 128)])
-    with pytest.raises(SequenceError, match=r"external\.h5: the values of '/pos_patterns/pattern_0/.* are in other"):
+        group.create_dataset(
+            "sequence", (4, 4), "f8", external=[(str(tmp_path / "values.bin"), 0, 128)]
+        )
+    with pytest.raises(
+        SequenceError,
+        match=r"external\.h5: the values of '/pos_patterns/pattern_0/.* are in other",
+    ):
         cg.read_patterns(path)
 
 
 def test_damage_that_ends_a_process_is_met_by_a_child(
     tmp_path: Path, modisco: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """HDF5 spins or crashes on some damaged files, where no handler of an exception is asked."""
+    """HDF5 spins or crashes on some damaged files, where no handler of an exception is
+    asked.
+    """
     asked = []
 
     def crashed(path: Path, size: int, kind: str) -> None:
         asked.append((path, kind))
-        raise OutcomesError(f"{path}: damaged or no HDF5 file (reading it ended with signal 11); make it anew")
+        raise OutcomesError(
+            f"{path}: damaged or no HDF5 file (reading it ended with signal 11); make "
+            "it anew"
+        )
 
     monkeypatch.setattr(store, "_read_in_child", crashed)
-    with pytest.raises(SequenceError, match=r"modisco_results\.h5: damaged .* signal 11\); make it anew$"):
+    with pytest.raises(
+        SequenceError,
+        match=r"modisco_results\.h5: damaged .* signal 11\); make it anew$",
+    ):
         cg.read_patterns(modisco)
     assert asked == [(modisco, "HDF5")]
 
@@ -140,15 +186,29 @@ def test_damage_that_ends_a_process_is_met_by_a_child(
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"sequence": np.ones((10, 5))}, r"shape \(10, 5\); a pattern has 1 to 10,000 rows"),
+        (
+            {"sequence": np.ones((10, 5))},
+            r"shape \(10, 5\); a pattern has 1 to 10,000 rows",
+        ),
         ({"sequence": np.ones((4, 10))}, "rows of A, C, G, T"),
         ({"sequence": np.ones((9, 4))}, "tables of several lengths"),
-        ({"sequence": np.zeros((10, 4))}, r"position 2 of its trimmed part has base frequencies|position 0"),
-        ({"contrib_scores": np.full((10, 4), np.nan)}, "contrib_scores has nan at position 0"),
-        ({"hypothetical_contribs": np.array([["a"] * 4] * 10, dtype="S1")}, "rows of A, C, G, T"),
+        (
+            {"sequence": np.zeros((10, 4))},
+            r"position 2 of its trimmed part has base frequencies|position 0",
+        ),
+        (
+            {"contrib_scores": np.full((10, 4), np.nan)},
+            "contrib_scores has nan at position 0",
+        ),
+        (
+            {"hypothetical_contribs": np.array([["a"] * 4] * 10, dtype="S1")},
+            "rows of A, C, G, T",
+        ),
     ],
 )
-def test_malformed_patterns(tmp_path: Path, tables: dict[str, np.ndarray], message: str) -> None:
+def test_malformed_patterns(
+    tmp_path: Path, tables: dict[str, np.ndarray], message: str
+) -> None:
     path = tmp_path / "x.h5"
     with h5py.File(path, "w") as file:
         write_pattern(file.create_group("pos_patterns"), "pattern_0", **tables)
@@ -161,7 +221,11 @@ def test_other_hdf5_files_are_named(tmp_path: Path, modisco: Path) -> None:
         (["metacluster_idx_to_submetacluster_results"], "modisco convert"),
         (["obs", "var", "X"], "AnnData"),
         (["raw", "shap", "projected_shap"], "holds contributions"),
-        (["weights"], "no pos_patterns or neg_patterns, as tfmodisco writes them; it has ['weights']"),
+        (
+            ["weights"],
+            "no pos_patterns or neg_patterns, as tfmodisco writes them; it has "
+            "['weights']",
+        ),
         (["pos_patterns"], "pos_patterns hold no pattern_0"),
     ):
         path = tmp_path / "other.h5"
@@ -173,7 +237,9 @@ def test_other_hdf5_files_are_named(tmp_path: Path, modisco: Path) -> None:
         assert message in str(caught.value)
     cut = tmp_path / "cut.h5"
     cut.write_bytes(modisco.read_bytes()[:3_000])
-    with pytest.raises(SequenceError, match=r"cut\.h5: damaged or no HDF5 file .*; make it anew"):
+    with pytest.raises(
+        SequenceError, match=r"cut\.h5: damaged or no HDF5 file .*; make it anew"
+    ):
         cg.read_patterns(cut)
     with pytest.raises(SequenceError, match="no such file"):
         cg.read_patterns(tmp_path / "none.h5")
@@ -189,29 +255,71 @@ HEADER = (
 )
 
 
-def hit(chromosome: str, start: int, name: str, strand: str, peak: int, width: int = 4) -> str:
+def hit(
+    chromosome: str, start: int, name: str, strand: str, peak: int, width: int = 4
+) -> str:
     stop = start + width
-    columns = [chromosome, start, stop, start - 2, stop + 2, name, 1.0, 2.0, 0.91, 0.4, strand, f"p{peak}", peak]
+    columns = [
+        chromosome,
+        start,
+        stop,
+        start - 2,
+        stop + 2,
+        name,
+        1.0,
+        2.0,
+        0.91,
+        0.4,
+        strand,
+        f"p{peak}",
+        peak,
+    ]
     return "\t".join(map(str, columns))
 
 
 @pytest.fixture
 def finemo(tmp_path: Path) -> Path:
-    """Two regions of 20 bp of a chromosome, from 10 and from 40; GATA and its reverse complement TATC in them."""
+    """Two regions of 20 bp of a chromosome, from 10 and from 40; GATA and its reverse
+    complement TATC in them.
+    """
     letters = list("C" * 80)
     letters[12:16], letters[45:49], letters[50:54] = "GATA", "GATT", "TATC"
     genome = "".join(letters)
     (tmp_path / "genome.fa").write_text(f">chr1\n{genome}\n")
     sequences = one_hot(encode([genome[10:30], genome[40:60]]))
     scores = np.arange(2 * 4 * 20, dtype=np.float16).reshape(2, 4, 20)
-    places = {"chr": np.array(["chr1", "chr1"]), "start": np.array([10, 40]), "peak_id": np.array([0, 1])}
-    np.savez_compressed(tmp_path / "regions.npz", sequences=sequences.astype(np.int8), contributions=scores, **places)
-    np.savez(tmp_path / "bare.npz", sequences=sequences.astype(np.int8), contributions=scores.sum(axis=1))
-    lines = [hit("chr1", 12, "GATA", "+", 0), hit("chr1", 45, "GATA", "+", 1), hit("chr1", 50, "GATA", "-", 1)]
+    places = {
+        "chr": np.array(["chr1", "chr1"]),
+        "start": np.array([10, 40]),
+        "peak_id": np.array([0, 1]),
+    }
+    np.savez_compressed(
+        tmp_path / "regions.npz",
+        sequences=sequences.astype(np.int8),
+        contributions=scores,
+        **places,
+    )
+    np.savez(
+        tmp_path / "bare.npz",
+        sequences=sequences.astype(np.int8),
+        contributions=scores.sum(axis=1),
+    )
+    lines = [
+        hit("chr1", 12, "GATA", "+", 0),
+        hit("chr1", 45, "GATA", "+", 1),
+        hit("chr1", 50, "GATA", "-", 1),
+    ]
     (tmp_path / "hits.tsv").write_text("\n".join([HEADER, *lines, lines[0]]) + "\n")
-    relative = [hit("NA", 2, "GATA", "+", 0), hit("NA", 5, "GATA", "+", 1), hit("NA", 10, "GATA", "-", 1)]
+    relative = [
+        hit("NA", 2, "GATA", "+", 0),
+        hit("NA", 5, "GATA", "+", 1),
+        hit("NA", 10, "GATA", "-", 1),
+    ]
     (tmp_path / "relative.tsv").write_text("\n".join([HEADER, *relative]) + "\n")
-    bed = [f"chr1\t{s}\t{s + 4}\tGATA\t910.0\t{strand}" for s, strand in ((12, "+"), (45, "+"), (50, "-"))]
+    bed = [
+        f"chr1\t{s}\t{s + 4}\tGATA\t910.0\t{strand}"
+        for s, strand in ((12, "+"), (45, "+"), (50, "-"))
+    ]
     (tmp_path / "hits.bed").write_text("\n".join(bed) + "\n")
     return tmp_path
 
@@ -229,7 +337,9 @@ def test_hits_in_a_genome(finemo: Path, table: str) -> None:
     assert found["GATA"].seqlets.contributions is None
 
 
-@pytest.mark.parametrize(("table", "regions"), [("hits.tsv", "regions.npz"), ("relative.tsv", "bare.npz")])
+@pytest.mark.parametrize(
+    ("table", "regions"), [("hits.tsv", "regions.npz"), ("relative.tsv", "bare.npz")]
+)
 def test_hits_in_regions(finemo: Path, table: str, regions: str) -> None:
     found = cg.read_patterns(finemo / table, regions=finemo / regions)["GATA"]
     np.testing.assert_allclose(found.probabilities, EXPECTED)
@@ -248,18 +358,30 @@ def test_hits_in_regions(finemo: Path, table: str, regions: str) -> None:
 
 @pytest.mark.parametrize("name", ["start", "peak_region_start"])
 def test_the_files_of_finemo_itself(tmp_path: Path, name: str) -> None:
-    """Hits and regions that FiNeMo wrote (reference/finemo/make.py): windows and scores are those of the sites."""
+    """Hits and regions that FiNeMo wrote (reference/finemo/make.py): windows and scores
+    are those of the sites.
+    """
     truth, arrays = np.load(FINEMO / "truth.npz"), dict(np.load(FINEMO / "regions.npz"))
     arrays[name] = arrays.pop("start")
     np.savez(tmp_path / "regions.npz", **arrays)
-    (found,) = cg.read_patterns(FINEMO / "hits.tsv", regions=tmp_path / "regions.npz").values()
+    (found,) = cg.read_patterns(
+        FINEMO / "hits.tsv", regions=tmp_path / "regions.npz"
+    ).values()
     windows = [
         (-1 if minus else 1, row, slice(start, start + 6))
-        for row, (start, minus) in enumerate(zip(truth["start"], truth["minus"], strict=True))
+        for row, (start, minus) in enumerate(
+            zip(truth["start"], truth["minus"], strict=True)
+        )
     ]
     one_hot = np.eye(4)[truth["tokens"]]
-    np.testing.assert_array_equal(found.probabilities, np.mean([one_hot[r, at][::t, ::t] for t, r, at in windows], 0))
-    scores = np.mean([truth["scores"][r, :, at].T.astype(float)[::t, ::t] for t, r, at in windows], axis=0)
+    np.testing.assert_array_equal(
+        found.probabilities,
+        np.mean([one_hot[r, at][::t, ::t] for t, r, at in windows], 0),
+    )
+    scores = np.mean(
+        [truth["scores"][r, :, at].T.astype(float)[::t, ::t] for t, r, at in windows],
+        axis=0,
+    )
     np.testing.assert_allclose(found.seqlets.hypothetical, scores, atol=1e-12)
     np.testing.assert_array_equal(found.probabilities, np.eye(4)[encode(["GATAAG"])[0]])
 
@@ -273,12 +395,18 @@ def test_hits_that_cannot_be_placed(finemo: Path) -> None:
         ("relative.tsv", {"genome": genome}, "the hit has no chromosome"),
         ("far.tsv", {"regions": regions}, "bases 17 to 21 lie outside region 0"),
         ("hits.bed", {"regions": regions}, "names no region"),
-        ("hits.tsv", {"regions": finemo / "bare.npz"}, "does not say where its regions begin"),
+        (
+            "hits.tsv",
+            {"regions": finemo / "bare.npz"},
+            "does not say where its regions begin",
+        ),
     ):
         with pytest.raises(SequenceError, match=message):
             cg.read_patterns(finemo / table, **options)
     (finemo / "x.tsv").write_text(
-        f"{HEADER}\n{hit('chr1', 12, 'G', '+', 0)}\n{hit('chr1', 12, 'G', '+', 0, width=5)}\n"
+        f"{HEADER}\n"
+        f"{hit('chr1', 12, 'G', '+', 0)}\n"
+        f"{hit('chr1', 12, 'G', '+', 0, width=5)}\n"
     )
     with pytest.raises(SequenceError, match=r"hits of 'G' are \[4, 5\] bases wide"):
         cg.read_patterns(finemo / "x.tsv", genome=genome)
@@ -289,7 +417,9 @@ def test_hits_that_cannot_be_placed(finemo: Path) -> None:
     with pytest.raises(SequenceError, match="line 2: 3 columns"):
         cg.read_patterns(finemo / "x.tsv", genome=genome)
     np.savez(finemo / "other.npz", x=np.zeros(3))
-    with pytest.raises(SequenceError, match="FiNeMo's regions are 'sequences' and 'contributions'"):
+    with pytest.raises(
+        SequenceError, match="FiNeMo's regions are 'sequences' and 'contributions'"
+    ):
         cg.read_patterns(finemo / "hits.tsv", regions=finemo / "other.npz")
 
 
@@ -297,19 +427,37 @@ def test_words_of_the_regions_are_those_of_the_hits(finemo: Path) -> None:
     assert decode(cg.read_sequences(finemo / "regions.npz").tokens)[0][2:6] == "GATA"
 
 
-def test_options_and_tables_that_do_not_go_together(finemo: Path, modisco: Path) -> None:
-    (finemo / "m.meme").write_text("MEME version 5\nMOTIF a\nletter-probability matrix: w= 1\n1 0 0 0\n")
-    (finemo / "named.bed").write_text("chr\tstart\tend\tname\tscore\tstrand\nchr1\t12\t16\tGATA\t9\t+\n")
+def test_options_and_tables_that_do_not_go_together(
+    finemo: Path, modisco: Path
+) -> None:
+    (finemo / "m.meme").write_text(
+        "MEME version 5\nMOTIF a\nletter-probability matrix: w= 1\n1 0 0 0\n"
+    )
+    (finemo / "named.bed").write_text(
+        "chr\tstart\tend\tname\tscore\tstrand\nchr1\t12\t16\tGATA\t9\t+\n"
+    )
     (finemo / "four.bed").write_text("chr1\t12\t16\tGATA\n")
     (finemo / "either.bed").write_text("chr1\t12\t16\tGATA\t9\t.\n")
     genome: dict[str, Any] = {"genome": finemo / "genome.fa"}
     for path, options, message in (
-        (finemo / "m.meme", {"trim": 0.5}, r"trim=0\.5 goes with tfmodisco's HDF5.*cg\.sequences\.Motif\(motif\.name"),
+        (
+            finemo / "m.meme",
+            {"trim": 0.5},
+            r"trim=0\.5 goes with tfmodisco's HDF5.*cg\.sequences\.Motif\(motif\.name",
+        ),
         (finemo / "hits.bed", {"trim": 0.5, **genome}, "trim=0.5 goes with tfmodisco"),
         (modisco, genome, "genome= goes with FiNeMo's hits, and this is HDF5"),
-        (finemo / "named.bed", genome, r"these are none: .*hits\.bed has six and no header"),
+        (
+            finemo / "named.bed",
+            genome,
+            r"these are none: .*hits\.bed has six and no header",
+        ),
         (finemo / "four.bed", genome, r"these are none: .*hits\.bed has six"),
-        (finemo / "either.bed", genome, r"strand '\.'; .* no orientation without its strand"),
+        (
+            finemo / "either.bed",
+            genome,
+            r"strand '\.'; .* no orientation without its strand",
+        ),
     ):
         with pytest.raises(SequenceError, match=message):
             cg.read_patterns(path, **options)
@@ -323,11 +471,16 @@ def test_options_and_tables_that_do_not_go_together(finemo: Path, modisco: Path)
             r"contributions of <U1 and shape \(2, 20\) for 2 regions",
         ),
         ({"contributions": np.full((2, 20), np.nan)}, "they are finite numbers"),
-        ({"peak_id": np.array(0.5)}, r"peak_id is float64 of shape \(\); it has a whole number for each of 2"),
+        (
+            {"peak_id": np.array(0.5)},
+            r"peak_id is float64 of shape \(\); it has a whole number for each of 2",
+        ),
         ({"peak_region_start": np.array([0.5, 1])}, "peak_region_start is float64"),
     ],
 )
-def test_regions_with_odd_columns(finemo: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+def test_regions_with_odd_columns(
+    finemo: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
     held = dict(np.load(finemo / "regions.npz")) | arrays
     np.savez(finemo / "odd.npz", **held)
     with pytest.raises(SequenceError, match=message):

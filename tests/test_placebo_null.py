@@ -1,4 +1,6 @@
-"""The placebo words as a null: ranks are uniform, and the region holds the share of new words that it says."""
+"""The placebo words as a null: ranks are uniform, and the region holds the share of new
+words that it says.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from causalgia.multiplicity.placebo import tasks_without_scale
 EFFECT = ("contrast", "task")
 
 
-def screen(ace: np.ndarray, n_words: int, se: float = 0.1, covariance: np.ndarray | None = None) -> xr.Dataset:
+def screen(
+    ace: np.ndarray, n_words: int, se: float = 0.1, covariance: np.ndarray | None = None
+) -> xr.Dataset:
     """Contrasts of which the last `n_words` are placebo words."""
     ace = np.asarray(ace, dtype=float).reshape(len(ace), -1)
     words = np.arange(len(ace)) >= len(ace) - n_words
@@ -34,9 +38,15 @@ def screen(ace: np.ndarray, n_words: int, se: float = 0.1, covariance: np.ndarra
 
 def test_ranks_are_counted_by_hand() -> None:
     found = placebo_rank(screen(np.array([3.0, -1.0, 0.2, 0.2, 0.0, 1.0, 0.4]), 5))
-    assert found["p_placebo_above"].values.ravel() == pytest.approx([1 / 6, 1, 4 / 5, 4 / 5, 1, 1 / 5, 2 / 5])
-    assert found["p_placebo_below"].values.ravel() == pytest.approx([1, 1 / 6, 3 / 5, 3 / 5, 1 / 5, 1, 4 / 5])
-    assert found["p_placebo"].values.ravel() == pytest.approx([2 / 6, 2 / 6, 1, 1, 2 / 5, 2 / 5, 4 / 5])
+    assert found["p_placebo_above"].values.ravel() == pytest.approx(
+        [1 / 6, 1, 4 / 5, 4 / 5, 1, 1 / 5, 2 / 5]
+    )
+    assert found["p_placebo_below"].values.ravel() == pytest.approx(
+        [1, 1 / 6, 3 / 5, 3 / 5, 1 / 5, 1, 4 / 5]
+    )
+    assert found["p_placebo"].values.ravel() == pytest.approx(
+        [2 / 6, 2 / 6, 1, 1, 2 / 5, 2 / 5, 4 / 5]
+    )
     assert found.attrs["n_placebos"] == 5
 
 
@@ -45,21 +55,33 @@ def test_ranks_of_words_like_the_others_are_not_small_too_often() -> None:
     p = placebo_rank(screen(rng.exponential(size=(60, 2000)), 59))["p_placebo"][0]
     for level in (0.1, 0.2, 0.5):
         assert (p <= level).mean() <= level + 4 * np.sqrt(level * (1 - level) / 2000)
-        assert (p <= level).mean() > level - 2 / 60 - 4 * np.sqrt(level * (1 - level) / 2000)
+        assert (p <= level).mean() > level - 2 / 60 - 4 * np.sqrt(
+            level * (1 - level) / 2000
+        )
 
 
 def test_the_words_of_a_trial_are_found() -> None:
-    arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=9), **cg.placebos("AGATAAG", at=9, n_words=40)}
+    arms = {
+        "none": cg.Untreated(),
+        "GATA": cg.Embed("AGATAAG", at=9),
+        **cg.placebos("AGATAAG", at=9, n_words=40),
+    }
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
-    effects = cg.contrast(cg.run(design, cg.zoo.oracle("gata1_like"), rng=5), control="none")
+    effects = cg.contrast(
+        cg.run(design, cg.zoo.oracle("gata1_like"), rng=5), control="none"
+    )
     estimates = cg.estimate(effects)
-    assert placebo_rank(estimates)["p_placebo"].sel(contrast="GATA", task="K562").item() == pytest.approx(2 / 41)
+    assert placebo_rank(estimates)["p_placebo"].sel(
+        contrast="GATA", task="K562"
+    ).item() == pytest.approx(2 / 41)
     region = placebo_region(estimates)
     assert int(region["n_placebos"]) == 40
     assert (region["lower"] < region["upper"]).all()
     words = estimates["ace"].isel(contrast=slice(1, None))
     assert (region["sd"] <= words.std("contrast", ddof=1)).all()
-    assert estimates["ace"].sel(contrast="GATA", task="K562") > region["upper"].sel(task="K562")
+    assert estimates["ace"].sel(contrast="GATA", task="K562") > region["upper"].sel(
+        task="K562"
+    )
 
 
 TRUTHS = {
@@ -74,7 +96,9 @@ TRUTHS = {
 @pytest.mark.parametrize("n_words", [40, 100])
 @pytest.mark.parametrize("name", TRUTHS)
 def test_a_new_word_is_outside_as_often_as_said(name: str, n_words: int) -> None:
-    """SE a third of the true sd, half of its square shared by all words; the shared part moves a new word too."""
+    """SE a third of the true sd, half of its square shared by all words; the shared
+    part moves a new word too.
+    """
     law, least, most = TRUTHS[name]
     sign = -1.0 if name == "left" else 1.0
     rng, n_trials = np.random.default_rng(7), 600
@@ -82,7 +106,9 @@ def test_a_new_word_is_outside_as_often_as_said(name: str, n_words: int) -> None
     truth = sign * law.rvs(size=(n_words, n_trials), random_state=rng)
     shared = rng.normal(size=n_trials) * se * np.sqrt(0.5)
     effect = truth + shared + rng.normal(size=truth.shape) * se * np.sqrt(0.5)
-    covariance = np.broadcast_to(se**2 * (0.5 + 0.5 * np.eye(n_words))[:, :, None], (n_words, n_words, n_trials))
+    covariance = np.broadcast_to(
+        se**2 * (0.5 + 0.5 * np.eye(n_words))[:, :, None], (n_words, n_words, n_trials)
+    )
     taken = screen(effect, n_words, se=se)
     taken["covariance"] = (("contrast", "contrast_", "task"), covariance)
     region = placebo_region(taken)
@@ -91,7 +117,9 @@ def test_a_new_word_is_outside_as_often_as_said(name: str, n_words: int) -> None
     error = 3 * outside.std() / np.sqrt(n_trials)
     assert least - error < outside.mean() < most + error
     long_side = law.sf(high) if sign > 0 else law.sf(-low)
-    assert abs(long_side.mean() - 0.025) < 0.006 + 4 * long_side.std() / np.sqrt(n_trials)
+    assert abs(long_side.mean() - 0.025) < 0.006 + 4 * long_side.std() / np.sqrt(
+        n_trials
+    )
 
 
 def test_the_error_that_words_share_does_not_narrow_the_region() -> None:
@@ -100,8 +128,12 @@ def test_the_error_that_words_share_does_not_narrow_the_region() -> None:
     shared = screen(effect, k, se=0.7, covariance=0.49 * (0.5 + 0.5 * np.eye(k)))
     independent = screen(effect, k, se=0.7)
     halved = screen(effect, k, se=0.7 * np.sqrt(0.5))
-    assert placebo_region(shared)["sd"].item() == pytest.approx(placebo_region(halved)["sd"].item())
-    assert placebo_region(independent)["sd"].item() < placebo_region(shared)["sd"].item()
+    assert placebo_region(shared)["sd"].item() == pytest.approx(
+        placebo_region(halved)["sd"].item()
+    )
+    assert (
+        placebo_region(independent)["sd"].item() < placebo_region(shared)["sd"].item()
+    )
 
 
 def test_a_selection_of_contrasts_keeps_its_own_covariance() -> None:
@@ -122,7 +154,9 @@ def test_a_factor_says_what_a_covariance_says() -> None:
     covariance = factor.T @ factor
     whole = screen(rng.normal(size=50), 45, covariance=covariance)
     whole["se"] = (EFFECT, np.sqrt(np.diag(covariance))[:, None])
-    thin = whole.drop_vars("covariance").assign(factor=(("cluster", *EFFECT), factor[:, :, None]))
+    thin = whole.drop_vars("covariance").assign(
+        factor=(("cluster", *EFFECT), factor[:, :, None])
+    )
     xr.testing.assert_allclose(placebo_region(thin), placebo_region(whole))
 
 
@@ -134,29 +168,47 @@ def test_exact_effects_need_no_correction() -> None:
 
 
 def test_words_of_unequal_error_are_drawn_in_by_their_own() -> None:
-    """Half of the words are measured ten times worse: a new word is outside as often as said all the same."""
+    """Half of the words are measured ten times worse: a new word is outside as often as
+    said all the same.
+    """
     rng, n_words, n_trials = np.random.default_rng(8), 100, 400
     se = np.where(np.arange(n_words) % 2 == 0, 0.1, 1.0)[:, None]
-    taken = screen(rng.normal(size=(n_words, n_trials)) + se * rng.normal(size=(n_words, n_trials)), n_words)
-    region = placebo_region(taken.assign(se=(EFFECT, np.broadcast_to(se, (n_words, n_trials)))))
+    taken = screen(
+        rng.normal(size=(n_words, n_trials))
+        + se * rng.normal(size=(n_words, n_trials)),
+        n_words,
+    )
+    region = placebo_region(
+        taken.assign(se=(EFFECT, np.broadcast_to(se, (n_words, n_trials))))
+    )
     outside = stats.norm.cdf(region["lower"]) + stats.norm.sf(region["upper"])
     assert abs(outside.mean() - 0.05) < 0.008 + 3 * outside.std() / np.sqrt(n_trials)
 
 
 def test_the_value_that_most_words_have_is_in_the_region() -> None:
-    """A few rare words do something; the others are exactly one value, which is not drawn out of the region."""
+    """A few rare words do something; the others are exactly one value, which is not
+    drawn out of the region.
+    """
     rng = np.random.default_rng(9)
     rare = np.arange(100) >= 90
-    ace, se = np.where(rare, rng.exponential(size=100) + 1, 0.1), np.where(rare, 0.2, 0.0)
+    ace, se = (
+        np.where(rare, rng.exponential(size=100) + 1, 0.1),
+        np.where(rare, 0.2, 0.0),
+    )
     region = placebo_region(screen(ace, 100).assign(se=(EFFECT, se[:, None])))
     assert region["lower"].item() == 0.1  # to the bit
     assert 1 < region["upper"].item() < ace.max()
-    with pytest.raises(EstimateError, match=r"nearly all placebo words have one effect in these units \(0.1\)"):
+    with pytest.raises(
+        EstimateError,
+        match=r"nearly all placebo words have one effect in these units \(0.1\)",
+    ):
         placebo_region(screen(np.where(np.arange(100) < 99, 0.1, 3.0), 100, se=0.0))
 
 
 def test_a_frame_with_marked_words_is_taken() -> None:
-    frame = pd.DataFrame({"effect": np.random.default_rng(4).normal(size=41), "se": 0.1})
+    frame = pd.DataFrame(
+        {"effect": np.random.default_rng(4).normal(size=41), "se": 0.1}
+    )
     frame["placebo_word"] = frame.index > 0
     assert int(placebo_region(frame)["n_placebos"]) == 40
     assert "p_placebo" in placebo_rank(frame)
@@ -164,11 +216,18 @@ def test_a_frame_with_marked_words_is_taken() -> None:
 
 def test_too_few_words_set_no_quantile() -> None:
     few = screen(np.arange(40.0), 39)
-    with pytest.raises(EstimateError, match="needs 40 of them for share=0.95, and there are 39; .*placebo_rank"):
+    with pytest.raises(
+        EstimateError,
+        match="needs 40 of them for share=0.95, and there are 39; .*placebo_rank",
+    ):
         placebo_region(few)
-    with pytest.raises(EstimateError, match="needs 199 of them for share=0.99, and there are 100"):
+    with pytest.raises(
+        EstimateError, match="needs 199 of them for share=0.99, and there are 100"
+    ):
         placebo_region(screen(np.arange(100.0), 100), share=0.99)
-    with pytest.raises(EstimateError, match=r"two or more, and there are 0; add arms with cg.placebos"):
+    with pytest.raises(
+        EstimateError, match=r"two or more, and there are 0; add arms with cg.placebos"
+    ):
         placebo_rank(cg.from_effects([1.0], [1.0]))
     with pytest.raises(EstimateError, match="share=2 is not between"):
         placebo_region(few, share=2)
@@ -176,29 +235,42 @@ def test_too_few_words_set_no_quantile() -> None:
 
 def test_words_that_do_not_differ_set_no_scale() -> None:
     noise = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, 0.05]
-    with pytest.raises(EstimateError, match="task t1: the placebo words spread .* no more than their errors"):
+    with pytest.raises(
+        EstimateError,
+        match="task t1: the placebo words spread .* no more than their errors",
+    ):
         placebo_region(screen(noise, 50, se=0.1))
     with pytest.raises(EstimateError, match="task t0: the placebo words spread"):
         placebo_region(screen(np.ones(50), 50, se=0.0))
     with pytest.raises(EstimateError, match="no standard error"):
         placebo_region(screen(np.arange(50.0), 50).drop_vars("se"))
     with pytest.raises(EstimateError, match="not bool on contrast"):
-        placebo_rank(screen(np.arange(50.0), 50).assign_coords(placebo_word=("contrast", np.arange(50))))
+        placebo_rank(
+            screen(np.arange(50.0), 50).assign_coords(
+                placebo_word=("contrast", np.arange(50))
+            )
+        )
 
 
 def test_a_task_in_which_words_set_no_scale_for_one_predictor_has_none() -> None:
     effect = np.random.default_rng(0).normal(size=(40, 2, 2))
     effect[:, 1, 0] = 0.0
     dims = ("contrast", "task", "model")
-    table = xr.Dataset({"ace": (dims, effect), "se": (dims, np.full(effect.shape, 0.1))})
+    table = xr.Dataset(
+        {"ace": (dims, effect), "se": (dims, np.full(effect.shape, 0.1))}
+    )
     table = table.assign_coords(placebo_word=("contrast", np.full(40, True)))
     assert tasks_without_scale(table).tolist() == [False, True]
 
 
 def test_words_of_which_nearly_all_have_one_effect_set_no_scale() -> None:
     effect = np.r_[np.zeros(198), 5.0, -5.0]
-    table = xr.Dataset({"ace": (EFFECT, effect[:, None]), "se": (EFFECT, np.full((200, 1), 1e-3))})
-    assert tasks_without_scale(table.assign_coords(placebo_word=("contrast", np.full(200, True)))).tolist() == [True]
+    table = xr.Dataset(
+        {"ace": (EFFECT, effect[:, None]), "se": (EFFECT, np.full((200, 1), 1e-3))}
+    )
+    assert tasks_without_scale(
+        table.assign_coords(placebo_word=("contrast", np.full(200, True)))
+    ).tolist() == [True]
 
 
 def test_two_words_rank_and_one_does_not() -> None:
@@ -209,20 +281,28 @@ def test_two_words_rank_and_one_does_not() -> None:
 
 
 def two_classes(seed: int = 0) -> xr.Dataset:
-    """Ten words and 60 placebo words of 6 bases, and as many of 10 with effects three times as large."""
+    """Ten words and 60 placebo words of 6 bases, and as many of 10 with effects three
+    times as large.
+    """
     rng = np.random.default_rng(seed)
     wide = np.repeat([6, 10], 70)
     table = screen(rng.normal(size=140) * np.where(wide == 10, 3.0, 1.0), 60, se=0.01)
     words = np.tile(np.arange(70) >= 10, 2)
-    return table.assign_coords(placebo_word=("contrast", words), placebo_class=("contrast", wide))
+    return table.assign_coords(
+        placebo_word=("contrast", words), placebo_class=("contrast", wide)
+    )
 
 
 def test_each_class_of_placebo_words_is_a_null_of_its_own() -> None:
     table = two_classes()
-    parts = [table.isel(contrast=table["placebo_class"].values == wide) for wide in (6, 10)]
+    parts = [
+        table.isel(contrast=table["placebo_class"].values == wide) for wide in (6, 10)
+    ]
     alone = [part.drop_vars("placebo_class") for part in parts]
     ranked = placebo_rank(table)
-    expected = np.concatenate([placebo_rank(part)["p_placebo"].values for part in alone])
+    expected = np.concatenate(
+        [placebo_rank(part)["p_placebo"].values for part in alone]
+    )
     np.testing.assert_array_equal(ranked["p_placebo"].values, expected)
     for rope, region in (
         ("placebo", placebo_region),
@@ -232,13 +312,20 @@ def test_each_class_of_placebo_words_is_a_null_of_its_own() -> None:
         decided = cg.decide(table, rope=rope, level=0.9)
         for part in alone:
             own = decided.sel(contrast=part["contrast"].values)
-            np.testing.assert_allclose(own["rope_upper"], region(part)["upper"].values[0])
-            np.testing.assert_allclose(own["rope_lower"], region(part)["lower"].values[0])
+            np.testing.assert_allclose(
+                own["rope_upper"], region(part)["upper"].values[0]
+            )
+            np.testing.assert_allclose(
+                own["rope_lower"], region(part)["lower"].values[0]
+            )
         assert "60 or more placebo words of each width" in decided.attrs["rope"]
     with pytest.raises(EstimateError, match="2 classes of placebo words"):
         placebo_region(table)
-    wide = np.where(np.arange(140) == 0, 8, table["placebo_class"])  # words of 8 bases have no placebo words
-    with pytest.raises(DecisionError, match="rope='placebo': a region of placebo words needs 40"):
+    # words of 8 bases have no placebo words
+    wide = np.where(np.arange(140) == 0, 8, table["placebo_class"])
+    with pytest.raises(
+        DecisionError, match="rope='placebo': a region of placebo words needs 40"
+    ):
         cg.decide(table.assign_coords(placebo_class=("contrast", wide)), rope="placebo")
 
 
@@ -246,16 +333,25 @@ def test_fences_are_five_sd_of_a_normal_law_whatever_a_few_words_do() -> None:
     n = 20_000
     law = stats.norm.ppf((np.arange(n) + 0.5) / n)
     fences = placebo_fences(screen(law, n, se=1e-9))
-    np.testing.assert_allclose([fences["lower"].item(), fences["upper"].item()], [-5, 5], atol=0.01)
+    np.testing.assert_allclose(
+        [fences["lower"].item(), fences["upper"].item()], [-5, 5], atol=0.01
+    )
     read = np.where(np.arange(n) < n // 50, 30.0, law)  # 2 % that the network reads
     moved = placebo_fences(screen(read, n, se=1e-9))
     assert 5 < moved["upper"].item() < 5.6
-    one_side = placebo_fences(screen(np.where(law < -0.5, law, 0.0), n, se=1e-9))  # most words do nothing
-    np.testing.assert_allclose([one_side["lower"].item(), one_side["upper"].item()], [-5, 0], atol=0.01)
+    # most words do nothing
+    one_side = placebo_fences(screen(np.where(law < -0.5, law, 0.0), n, se=1e-9))
+    np.testing.assert_allclose(
+        [one_side["lower"].item(), one_side["upper"].item()], [-5, 0], atol=0.01
+    )
 
 
-def test_fences_stand_where_one_placebo_word_has_an_error_larger_than_the_spread() -> None:
-    """One word completes a word that the network reads, in 1 of 60 units: its error is as large as its effect."""
+def test_fences_stand_where_one_placebo_word_has_an_error_larger_than_the_spread() -> (
+    None
+):
+    """One word completes a word that the network reads, in 1 of 60 units: its error is
+    as large as its effect.
+    """
     effect = np.r_[np.random.default_rng(0).normal(scale=1e-3, size=99), 2 / 60]
     se = np.r_[np.full(99, 1e-5), np.sqrt(effect.var(ddof=1) * 100)]
     table = screen(effect, 100, se=0.0).assign(se=(EFFECT, se[:, None]))
@@ -267,21 +363,38 @@ def test_fences_stand_where_one_placebo_word_has_an_error_larger_than_the_spread
 
 
 def test_a_fence_is_the_outermost_word_on_a_side_where_most_have_one_effect() -> None:
-    """A network that reads whole words alone: 2 of 100 placebo words hold a part of one, and the others do 0.25."""
+    """A network that reads whole words alone: 2 of 100 placebo words hold a part of
+    one, and the others do 0.25.
+    """
     effect = np.r_[np.full(98, 0.25), 0.4, 0.5, 2.0, 0.45, 0.25, 0.2]
-    table = screen(effect, 100, se=0.01).assign_coords(placebo_word=("contrast", np.arange(104) < 100))
+    table = screen(effect, 100, se=0.01).assign_coords(
+        placebo_word=("contrast", np.arange(104) < 100)
+    )
     fences = placebo_fences(table)
     assert (fences["lower"].item(), fences["upper"].item()) == (0.25, 0.5)
-    found = cg.decide(table, rope="placebo outliers", level=0.9).isel(contrast=slice(100, None))
-    assert found["verdict"].values.ravel().tolist() == ["increases", "negligible", "undecided", "decreases"]
-    assert found.attrs["rope"].endswith("or within the outermost on a side where these have one effect")
+    found = cg.decide(table, rope="placebo outliers", level=0.9).isel(
+        contrast=slice(100, None)
+    )
+    assert found["verdict"].values.ravel().tolist() == [
+        "increases",
+        "negligible",
+        "undecided",
+        "decreases",
+    ]
+    assert found.attrs["rope"].endswith(
+        "or within the outermost on a side where these have one effect"
+    )
 
 
 @pytest.mark.parametrize("rounding", [1e-12, 1e-9, 1e-7, 1e-6])
-def test_a_fence_is_the_outermost_word_where_answers_are_rounded(rounding: float) -> None:
+def test_a_fence_is_the_outermost_word_where_answers_are_rounded(
+    rounding: float,
+) -> None:
     noise = rounding * np.random.default_rng(0).normal(size=100)
     words = screen(np.r_[0.01, 0.02, 0.05, 0.2, np.full(96, 0.0)] + noise, 100, se=0.0)
-    fences = placebo_fences(words.assign_coords(placebo_word=("contrast", np.full(100, True))))
+    fences = placebo_fences(
+        words.assign_coords(placebo_word=("contrast", np.full(100, True)))
+    )
     assert fences["upper"].item() == words["ace"].values.max()
     assert fences["lower"].item() == words["ace"].values.min()
 
@@ -291,27 +404,42 @@ def test_a_new_word_lies_beyond_the_outermost_of_100_once_in_101() -> None:
     rng, shares = np.random.default_rng(2), []
     for _ in range(300):
         effect = rng.exponential(size=300) * (rng.random(300) < 0.05)
-        words = screen(effect, 300, se=0.0).assign_coords(placebo_word=("contrast", np.arange(300) < 100))
+        words = screen(effect, 300, se=0.0).assign_coords(
+            placebo_word=("contrast", np.arange(300) < 100)
+        )
         shares.append(np.mean(effect[100:] > placebo_fences(words)["upper"].item()))
     assert abs(np.mean(shares) - 1 / 101) < 4 * np.std(shares, ddof=1) / np.sqrt(300)
 
 
 def test_fences_of_words_of_one_effect_are_that_effect() -> None:
     effect = np.r_[np.full(100, 0.1), 2.0, 0.1, 0.0]
-    table = screen(effect, 100, se=0.01).assign_coords(placebo_word=("contrast", np.arange(103) < 100))
+    table = screen(effect, 100, se=0.01).assign_coords(
+        placebo_word=("contrast", np.arange(103) < 100)
+    )
     fences = placebo_fences(table)
     assert (fences["lower"].item(), fences["upper"].item()) == (0.1, 0.1)
     found = cg.decide(table, rope="placebo outliers", level=0.9)
-    assert found["verdict"].values.ravel()[100:].tolist() == ["increases", "undecided", "decreases"]
+    assert found["verdict"].values.ravel()[100:].tolist() == [
+        "increases",
+        "undecided",
+        "decreases",
+    ]
     assert "caution" not in found.attrs
     with pytest.raises(EstimateError, match="no more than their errors"):
         placebo_region(table)
 
 
 @pytest.mark.parametrize("error", ["bh", "holm"])
-def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_are(error: Literal["bh", "holm"]) -> None:
+def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_are(
+    error: Literal["bh", "holm"],
+) -> None:
     table = two_classes()
-    alone = cg.decide(table.isel(contrast=slice(70, None)), rope="placebo outliers", level=0.9, error=error)
+    alone = cg.decide(
+        table.isel(contrast=slice(70, None)),
+        rope="placebo outliers",
+        level=0.9,
+        error=error,
+    )
     still = table.assign(ace=table["ace"].where(table["placebo_class"] == 10, 0.0))
     found = cg.decide(still, rope="placebo outliers", level=0.9, error=error)
     assert (found["verdict"][:70] == "undecided").all()
@@ -328,5 +456,7 @@ def test_random_words_are_hardly_ever_beyond_the_fences() -> None:
         ace = rng.normal(size=500)
         ace[:5] = np.sort(rng.normal(size=400))[-5:]  # the winners of a search
         found = cg.decide(screen(ace, 100, se=0.05), rope="placebo outliers", level=0.9)
-        held += int(np.isin(found["verdict"].values[:400], ("increases", "decreases")).sum())
+        held += int(
+            np.isin(found["verdict"].values[:400], ("increases", "decreases")).sum()
+        )
     assert held <= 1

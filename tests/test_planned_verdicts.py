@@ -1,4 +1,6 @@
-"""Verdicts beside the stored analysis: which error rates are those that were planned, and which are exploratory."""
+"""Verdicts beside the stored analysis: which error rates are those that were planned,
+and which are exploratory.
+"""
 
 from __future__ import annotations
 
@@ -48,22 +50,29 @@ def test_an_error_rate_that_was_stored_is_the_planned_one() -> None:
     assert marked(planned(40, error="bh"), error="bh") == []
     assert marked(planned(4, error="holm"), error="bh") == ["error"]
     assert marked(planned(40, error="bh"), error="bh", family="all") == ["family"]
-    assert marked(planned(40), error="local", family="all") == []  # each verdict by itself has no family
+    # each verdict by itself has no family
+    assert marked(planned(40), error="local", family="all") == []
     assert marked(planned(40), error="local", level=0.9, rare=0.02) == ["level", "rare"]
 
 
 def test_words_and_effects_that_do_not_vary_do_not_count_towards_a_posterior() -> None:
     table = planned(30)
     word = np.arange(30) == 7
-    assert marked(table.assign_coords(placebo_word=("contrast", word)), error="bh") == []
+    assert (
+        marked(table.assign_coords(placebo_word=("contrast", word)), error="bh") == []
+    )
     assert marked(table.assign(exact=(EFFECT, word[:, None])), error="bh") == []
     assert marked(table.assign(exact=(EFFECT, ~word[:, None])), error="bh") == []
-    assert marked(table.assign(exact=(EFFECT, np.zeros((30, 1), bool))), error="bh") == ["error"]
+    assert marked(
+        table.assign(exact=(EFFECT, np.zeros((30, 1), bool))), error="bh"
+    ) == ["error"]
 
 
 def test_an_effect_that_does_not_vary_in_one_task_does_not_count_in_any() -> None:
     effect, one = np.random.default_rng(0).normal(size=(30, 2)), np.zeros((30, 2), bool)
-    table = xr.Dataset({"ace": (EFFECT, effect), "se": (EFFECT, np.full((30, 2), 0.1))}).assign_attrs(planned(3).attrs)
+    table = xr.Dataset(
+        {"ace": (EFFECT, effect), "se": (EFFECT, np.full((30, 2), 0.1))}
+    ).assign_attrs(planned(3).attrs)
     assert marked(table.assign(exact=(EFFECT, one)), error="bh") == ["error"]
     one[4, 1] = True
     assert marked(table.assign(exact=(EFFECT, one)), error="bh") == []

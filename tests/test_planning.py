@@ -1,4 +1,5 @@
-"""Power, sample size and the cheapest split: against R, against simulated trials, against brute force, at the edges.
+"""Power, sample size and the cheapest split: against R, against simulated trials,
+against brute force, at the edges.
 
 R 4.2.2, pwr 1.3.0; tolerance 1e-7, integers equal.
 """
@@ -18,7 +19,12 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 import causalgia as cg
-from causalgia.errors import DecisionError, DegenerateWarning, EstimateError, OutcomesError
+from causalgia.errors import (
+    DecisionError,
+    DegenerateWarning,
+    EstimateError,
+    OutcomesError,
+)
 from causalgia.estimation import estimate, from_effects, variance_components
 from causalgia.planning import (
     Prices,
@@ -57,7 +63,9 @@ def test_paired_is_pwr(row: Any, theirs: dict[str, float]) -> None:
         "power": chance(row.n),
         "power_one_sided": t_power(row.effect, se, row.n - 1, level=level, sides=1),
         "n_real": optimize.brentq(lambda n: chance(n) - row.power, 2, 1e9, rtol=1e-14),
-        "minimal_detectable_effect": detectable(se, row.n - 1, power=row.power, level=level),
+        "minimal_detectable_effect": detectable(
+            se, row.n - 1, power=row.power, level=level
+        ),
         "power_normal": t_power(row.effect, se, np.inf, level=level),
     }
     for name, value in mine.items():
@@ -67,30 +75,44 @@ def test_paired_is_pwr(row: Any, theirs: dict[str, float]) -> None:
 @pytest.mark.parametrize(("row", "theirs"), rows("input", "paired"))
 def test_the_verbs_give_the_same_numbers(row: Any, theirs: dict[str, float]) -> None:
     level, n = 1 - row.alpha, int(row.n)
-    needed = sample_size(sd=row.sd, true_effect=row.effect, assurance=row.power, level=level)
+    needed = sample_size(
+        sd=row.sd, true_effect=row.effect, assurance=row.power, level=level
+    )
     assert needed["n_units"].item() == theirs["n_required"]
     wide = sample_size(sd=row.sd, half_width=theirs["half_width_target"], ci_prob=level)
     assert wide["n_units"].item() == theirs["n_for_half_width"]
     assert wide["half_width"].item() <= theirs["half_width_target"]
-    answer = power(sd=row.sd, n_units=n, true_effect=row.effect, level=level, ci_prob=level)
+    answer = power(
+        sd=row.sd, n_units=n, true_effect=row.effect, level=level, ci_prob=level
+    )
     assert answer["power"].item() == pytest.approx(theirs["power"], rel=1e-7)
     assert answer["half_width"].item() == pytest.approx(theirs["half_width"], rel=1e-7)
-    least = minimal_detectable_effect(sd=row.sd, n_units=n, power=row.power, level=level)
-    assert least["minimal_detectable_effect"].item() == pytest.approx(theirs["minimal_detectable_effect"], rel=1e-7)
+    least = minimal_detectable_effect(
+        sd=row.sd, n_units=n, power=row.power, level=level
+    )
+    assert least["minimal_detectable_effect"].item() == pytest.approx(
+        theirs["minimal_detectable_effect"], rel=1e-7
+    )
 
 
 @pytest.mark.parametrize(("row", "theirs"), rows("input_parallel", "parallel"))
 def test_two_arms_are_pwr(row: Any, theirs: dict[str, float]) -> None:
     se = row.sd * np.sqrt(1 / row.n_control + 1 / row.n_treated)
-    mine = t_power(row.effect, se, row.n_control + row.n_treated - 2, level=1 - row.alpha)
+    mine = t_power(
+        row.effect, se, row.n_control + row.n_treated - 2, level=1 - row.alpha
+    )
     assert mine == pytest.approx(theirs["power"], rel=1e-7)
 
 
 @pytest.mark.parametrize(("row", "theirs"), rows("input_cluster", "cluster"))
 def test_clusters_cost_their_design_effect(row: Any, theirs: dict[str, float]) -> None:
-    se = row.sd * np.sqrt(theirs["design_effect_unequal"] / (row.n_clusters * row.mean_size))
+    se = row.sd * np.sqrt(
+        theirs["design_effect_unequal"] / (row.n_clusters * row.mean_size)
+    )
     assert se == pytest.approx(theirs["se"], rel=1e-12)
-    assert t_power(row.effect, se, theirs["df"], level=1 - row.alpha) == pytest.approx(theirs["power"], rel=1e-7)
+    assert t_power(row.effect, se, theirs["df"], level=1 - row.alpha) == pytest.approx(
+        theirs["power"], rel=1e-7
+    )
 
 
 @pytest.mark.parametrize(("row", "theirs"), rows("input_equivalence", "equivalence"))
@@ -98,17 +120,26 @@ def test_equivalence_is_exact(row: Any, theirs: dict[str, float]) -> None:
     rope, level = (row.rope_lower, row.rope_upper), 1 - row.alpha
 
     def chance(n: Any) -> Any:
-        effect, se, df = map(np.asarray, np.broadcast_arrays(row.true_effect, row.sd / np.sqrt(n), n - 1.0))
+        effect, se, df = map(
+            np.asarray,
+            np.broadcast_arrays(row.true_effect, row.sd / np.sqrt(n), n - 1.0),
+        )
         return _tost_probability(effect, se, se, df, rope, level)
 
     assert chance(row.n) == pytest.approx(theirs["power"], rel=1e-7)
-    assert least_integer(lambda n: chance(n) >= row.power, np.array([2.0]))[0] == theirs["n_required"]
+    assert (
+        least_integer(lambda n: chance(n) >= row.power, np.array([2.0]))[0]
+        == theirs["n_required"]
+    )
 
 
 @pytest.mark.parametrize(
-    ("center", "spread", "se", "df"), [(0.1, 0.1, 0.1, 5), (0.3, 0.2, 0.05, 99), (0.0, 0.05, 0.1, 2)]
+    ("center", "spread", "se", "df"),
+    [(0.1, 0.1, 0.1, 5), (0.3, 0.2, 0.05, 99), (0.0, 0.05, 0.1, 2)],
 )
-def test_verdict_probability_is_simulated(center: float, spread: float, se: float, df: float) -> None:
+def test_verdict_probability_is_simulated(
+    center: float, spread: float, se: float, df: float
+) -> None:
     rng, n = np.random.default_rng(1), 200_000
     estimates = center + spread * rng.normal(size=n)
     own = se * np.sqrt(rng.chisquare(df, n) / df)
@@ -153,12 +184,17 @@ def test_assurance_averages_over_effect_and_sd(rope: Any) -> None:
     ace, se = table["ace"].item(), table["se"].item()
     scale = np.sqrt(11 / rng.chisquare(11, n))
     delta, new = ace + se * scale * rng.normal(size=n), scale * se * np.sqrt(12 / 50)
-    found, own = delta + new * rng.normal(size=n), new * np.sqrt(rng.chisquare(49, n) / 49)
+    found, own = (
+        delta + new * rng.normal(size=n),
+        new * np.sqrt(rng.chisquare(49, n) / 49),
+    )
     if rope is None:
         hit = np.abs(found / own) > 2.0095752
     else:
         q = t_quantile(49)
-        hit = (np.abs(found) - stats.t.ppf(0.975, 49) * own > 0.3) | (np.abs(found) + q * own < 0.3)
+        hit = (np.abs(found) - stats.t.ppf(0.975, 49) * own > 0.3) | (
+            np.abs(found) + q * own < 0.3
+        )
     mine = power(pilot, n_units=50, rope=rope)["power"].item()
     assert abs(hit.mean() - mine) < 4 * np.sqrt(mine * (1 - mine) / n)
 
@@ -166,7 +202,9 @@ def test_assurance_averages_over_effect_and_sd(rope: Any) -> None:
 def test_a_trial_of_the_stated_size_has_the_stated_half_width() -> None:
     rng = np.random.default_rng(5)
     parent = np.repeat(np.arange(80), 5)
-    pilot = effects_of(rng.normal(size=80)[parent] + rng.normal(size=400), parent=("unit", parent))
+    pilot = effects_of(
+        rng.normal(size=80)[parent] + rng.normal(size=400), parent=("unit", parent)
+    )
     plan = sample_size(pilot, half_width=0.1)
     assert plan["n_units"].item() == 5 * plan["n_clusters"].item()
     assert plan["half_width"].item() <= 0.1
@@ -174,7 +212,11 @@ def test_a_trial_of_the_stated_size_has_the_stated_half_width() -> None:
     for _ in range(20):
         g = plan["n_clusters"].item()
         of = np.repeat(np.arange(g), 5)
-        trial = estimate(effects_of(rng.normal(size=g)[of] + rng.normal(size=5 * g), parent=("unit", of)))
+        trial = estimate(
+            effects_of(
+                rng.normal(size=g)[of] + rng.normal(size=5 * g), parent=("unit", of)
+            )
+        )
         widths.append((trial["upper"] - trial["lower"]).item() / 2)
     pilots_error = 1 / np.sqrt(2 * 79)
     assert abs(np.mean(widths) / 0.1 - 1) < 4 * pilots_error
@@ -208,10 +250,18 @@ def test_a_pilot_may_be_effects_estimates_or_a_table() -> None:
     pilot = effects_of(0.2 + np.random.default_rng(0).normal(size=(50, 2)))
     table = estimate(pilot)
     frame = pd.DataFrame(
-        {"effect": table["ace"].values[:, 0], "se": table["se"].values[:, 0], "df": 49.0, "n_units": 50},
+        {
+            "effect": table["ace"].values[:, 0],
+            "se": table["se"].values[:, 0],
+            "df": 49.0,
+            "n_units": 50,
+        },
         index=["c0", "c1"],
     )
-    answers = [sample_size(given, half_width=0.2)["n_units"].values.ravel() for given in (pilot, table, frame)]
+    answers = [
+        sample_size(given, half_width=0.2)["n_units"].values.ravel()
+        for given in (pilot, table, frame)
+    ]
     np.testing.assert_array_equal(answers[0], answers[1])
     np.testing.assert_array_equal(answers[0], answers[2])
     with pytest.raises(EstimateError, match="n_units"):
@@ -222,41 +272,69 @@ def test_a_pilot_may_be_effects_estimates_or_a_table() -> None:
 
 @pytest.mark.parametrize("assignment", ["crossover", "parallel"])
 def test_a_pilot_may_be_outcomes_that_keep_an_analysis(assignment: Any) -> None:
-    arms = {"untreated": cg.Untreated(), "G": cg.Embed("GGGGGGG", at=10), "C": cg.Embed("CCCCCCC", at=10)}
-    design = cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=60, assignment=assignment)
+    arms = {
+        "untreated": cg.Untreated(),
+        "G": cg.Embed("GGGGGGG", at=10),
+        "C": cg.Embed("CCCCCCC", at=10),
+    }
+    design = cg.Design(
+        null=cg.Uniform(length=40), arms=arms, n_units=60, assignment=assignment
+    )
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
     pilot = cg.run(design, count, rng=0, analysis=cg.Analysis(control="untreated"))
     effects = cg.contrast(pilot, control="untreated")
-    xr.testing.assert_identical(sample_size(pilot, half_width=0.2), sample_size(effects, half_width=0.2))
-    xr.testing.assert_identical(power(pilot, n_units=50, true_effect=0.3), power(effects, n_units=50, true_effect=0.3))
+    xr.testing.assert_identical(
+        sample_size(pilot, half_width=0.2), sample_size(effects, half_width=0.2)
+    )
+    xr.testing.assert_identical(
+        power(pilot, n_units=50, true_effect=0.3),
+        power(effects, n_units=50, true_effect=0.3),
+    )
     found = minimal_detectable_effect(pilot, n_units=50)
     xr.testing.assert_identical(found, minimal_detectable_effect(effects, n_units=50))
     del pilot.attrs["analysis"]
     with pytest.raises(
-        EstimateError, match=r"no analysis that says what is contrasted; give cg.contrast\(outcomes, co"
+        EstimateError,
+        match=r"no analysis that says what is contrasted; give cg.contrast\(outcomes, co",
     ):
         sample_size(pilot, half_width=0.2)
     if assignment == "crossover":
-        with pytest.raises(EstimateError, match="variance components are a pilot of cg.planning.cheapest_split"):
+        with pytest.raises(
+            EstimateError,
+            match="variance components are a pilot of cg.planning.cheapest_split",
+        ):
             sample_size(variance_components(effects), half_width=0.2)
         kept = pilot.assign_attrs(analysis=cg.Analysis(control="untreated").to_json())
-        xr.testing.assert_identical(cheapest_split(kept, half_width=0.2), cheapest_split(effects, half_width=0.2))
+        xr.testing.assert_identical(
+            cheapest_split(kept, half_width=0.2),
+            cheapest_split(effects, half_width=0.2),
+        )
         with pytest.raises(EstimateError, match="keeps no analysis"):
             cheapest_split(pilot, half_width=0.2)
 
 
 def test_known_errors_are_normal() -> None:
-    pilot = from_effects([0.3], se=[0.1]).assign(n_units=(("contrast", "task"), [[100]]))
-    assert sample_size(pilot, half_width=0.05)["n_units"].item() == np.ceil((1.959963984540054 / 0.05) ** 2)
+    pilot = from_effects([0.3], se=[0.1]).assign(
+        n_units=(("contrast", "task"), [[100]])
+    )
+    assert sample_size(pilot, half_width=0.05)["n_units"].item() == np.ceil(
+        (1.959963984540054 / 0.05) ** 2
+    )
 
 
 def test_predictors_are_a_floor() -> None:
     rng = np.random.default_rng(7)
-    ice = rng.normal(size=(100, 1, 1, 1)) + rng.normal(size=(1, 1, 1, 4)) + 0.5 * rng.normal(size=(100, 1, 1, 4))
+    ice = (
+        rng.normal(size=(100, 1, 1, 1))
+        + rng.normal(size=(1, 1, 1, 4))
+        + 0.5 * rng.normal(size=(100, 1, 1, 4))
+    )
     pilot = effects_of(ice)
     plan = sample_size(pilot, half_width=3.0)
     assert plan.attrs["target"] == "population x predictors"
-    with pytest.raises(EstimateError, match="contrast c0, task K: no number of units.*more predictors"):
+    with pytest.raises(
+        EstimateError, match="contrast c0, task K: no number of units.*more predictors"
+    ):
         sample_size(pilot, half_width=0.01)
     own = variance_components(pilot)["variance"].values.ravel()
     reached = power(pilot, n_units=100)
@@ -273,8 +351,16 @@ def test_an_exact_pilot_needs_two_units() -> None:
     with pytest.warns(DegenerateWarning):
         assert sample_size(pilot, rope=(-0.1, 0.1))["n_units"].item() == 2
     with pytest.warns(DegenerateWarning):
-        assert minimal_detectable_effect(pilot, n_units=10)["minimal_detectable_effect"].item() == 0
-    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="end of the region"):
+        assert (
+            minimal_detectable_effect(pilot, n_units=10)[
+                "minimal_detectable_effect"
+            ].item()
+            == 0
+        )
+    with (
+        pytest.warns(DegenerateWarning),
+        pytest.raises(EstimateError, match="end of the region"),
+    ):
         sample_size(pilot, rope=(-0.1, 0.5))
 
 
@@ -286,46 +372,92 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
     [
         (lambda: sample_size(PILOT), "no goal is given: say half_width="),
         (lambda: sample_size(), "no goal is given: say half_width="),
-        (lambda: sample_size(PILOT, half_width=0.1, rope=0), r"half_width= .* and rope= .* are two goals"),
+        (
+            lambda: sample_size(PILOT, half_width=0.1, rope=0),
+            r"half_width= .* and rope= .* are two goals",
+        ),
         (
             lambda: sample_size(PILOT, half_width=0.1, true_effect=1),
             r"half_width= .* and true_effect= .* are two goals",
         ),
-        (lambda: sample_size(PILOT, sd=1.0, half_width=0.1), "a pilot and sd= are given"),
+        (
+            lambda: sample_size(PILOT, sd=1.0, half_width=0.1),
+            "a pilot and sd= are given",
+        ),
         (lambda: sample_size(half_width=0.1), "no pilot is given; give effects"),
         (lambda: sample_size(PILOT, half_width=0), "half_width=0"),
         (lambda: sample_size(PILOT, half_width=-1.0), "half_width=-1"),
         (lambda: sample_size(PILOT, half_width=np.nan), "half_width=nan"),
         (lambda: sample_size(PILOT, half_width=0.1, level=95), "level=95"),
-        (lambda: sample_size(PILOT, half_width=0.1, level=0.9), "half_width= takes ci_prob=0.9"),
+        (
+            lambda: sample_size(PILOT, half_width=0.1, level=0.9),
+            "half_width= takes ci_prob=0.9",
+        ),
         (lambda: sample_size(PILOT, half_width=0.1, ci_prob=95), "ci_prob=95"),
-        (lambda: sample_size(PILOT, half_width=0.1, assurance=0.9), "assurance= and rare= are of verdicts and tests"),
-        (lambda: sample_size(PILOT, half_width=0.1, rare=0.01), "assurance= and rare= are of verdicts and tests"),
-        (lambda: sample_size(PILOT, rope=0, ci_prob=0.9), "verdicts and tests take level="),
+        (
+            lambda: sample_size(PILOT, half_width=0.1, assurance=0.9),
+            "assurance= and rare= are of verdicts and tests",
+        ),
+        (
+            lambda: sample_size(PILOT, half_width=0.1, rare=0.01),
+            "assurance= and rare= are of verdicts and tests",
+        ),
+        (
+            lambda: sample_size(PILOT, rope=0, ci_prob=0.9),
+            "verdicts and tests take level=",
+        ),
         (lambda: power(PILOT, n_units=20, ci_prob=95), "ci_prob=95"),
-        (lambda: sample_size(sd=1, true_effect=0.2, level=0.05), "level=0.95 is an error rate of 0.05"),
-        (lambda: power(PILOT, n_units=20, level=0.5), "level=0.5 is not between 0.5 and 1"),
-        (lambda: minimal_detectable_effect(PILOT, n_units=20, level=0.05), "level=0.05"),
+        (
+            lambda: sample_size(sd=1, true_effect=0.2, level=0.05),
+            "level=0.95 is an error rate of 0.05",
+        ),
+        (
+            lambda: power(PILOT, n_units=20, level=0.5),
+            "level=0.5 is not between 0.5 and 1",
+        ),
+        (
+            lambda: minimal_detectable_effect(PILOT, n_units=20, level=0.05),
+            "level=0.05",
+        ),
         (lambda: t_power(0.5, 0.1, 19, level=0.05), "level=0.05"),
-        (lambda: verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2), level=0.1), "level=0.1"),
+        (
+            lambda: verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2), level=0.1),
+            "level=0.1",
+        ),
         (lambda: detectable(0.1, 19, power=0.97, level=0.05), "level=0.05"),
         (lambda: sample_size(PILOT, rope=(0.1, -0.1)), "lower end"),
         (lambda: sample_size(PILOT, rope=0.1), "give .lower, upper."),
         (lambda: sample_size(PILOT, rope=(0, 1), assurance=1), "assurance=1"),
         (
             lambda: sample_size(sd=1.0, rope=(-1, 1)),
-            r"sd= does not tell the size of the effect; give true_effect= .* beside sd=",
+            r"sd= does not tell the size of the effect; give true_effect= .* beside "
+            r"sd=",
         ),
         (lambda: power(sd=1.0, n_units=20), "sd= does not tell the size of the effect"),
-        (lambda: sample_size(sd=1.0, true_effect=0.0), "the effect is 0 .or too near it., which is no effect"),
-        (lambda: sample_size(sd=1.0, true_effect=0.0, rope=0), "the effect is 0 .or too near it., which is no effect"),
-        (lambda: sample_size(sd=1.0, true_effect=0.5, rope=(-0.5, 0.5)), "end of the region"),
+        (
+            lambda: sample_size(sd=1.0, true_effect=0.0),
+            "the effect is 0 .or too near it., which is no effect",
+        ),
+        (
+            lambda: sample_size(sd=1.0, true_effect=0.0, rope=0),
+            "the effect is 0 .or too near it., which is no effect",
+        ),
+        (
+            lambda: sample_size(sd=1.0, true_effect=0.5, rope=(-0.5, 0.5)),
+            "end of the region",
+        ),
         (lambda: sample_size(sd=-1.0, true_effect=0.5), "sd=-1"),
         (lambda: sample_size(PILOT, true_effect=np.inf), "not a finite"),
-        (lambda: sample_size(estimate(PILOT, target="units"), half_width=0.1), "target='units'"),
+        (
+            lambda: sample_size(estimate(PILOT, target="units"), half_width=0.1),
+            "target='units'",
+        ),
         (lambda: power(PILOT, n_units=1), "at least 2"),
         (lambda: power(PILOT, n_units=2.5), "integer"),  # type: ignore[arg-type]
-        (lambda: minimal_detectable_effect(PILOT, n_units=20, power=0.04), "no effect has"),
+        (
+            lambda: minimal_detectable_effect(PILOT, n_units=20, power=0.04),
+            "no effect has",
+        ),
     ],
 )
 def test_what_cannot_be_asked_names_the_cure(call: Any, words: str) -> None:
@@ -356,23 +488,42 @@ def test_no_split_is_cheaper_by_brute_force(
     half_width: float,
 ) -> None:
     least = 1 if max_members == 1 else 2
-    sources = Sources(*variances) if least > 1 else Sources(*variances[:2], 0.0, 0.0, 0.0)
-    prices = Prices(1.0, parent, level, 2.0, 0.0, max_parents, max_units, float(max_members))
+    sources = (
+        Sources(*variances) if least > 1 else Sources(*variances[:2], 0.0, 0.0, 0.0)
+    )
+    prices = Prices(
+        1.0, parent, level, 2.0, 0.0, max_parents, max_units, float(max_members)
+    )
     found = cheapest(sources, prices, half_width, min_members=least)
     most = 400.0
-    if found is not None and found[0] > most:  # as many parents as could be cheaper, with one unit each
-        most = np.ceil(float(prices.price(*(np.array(float(x)) for x in found[:2]), found[2])) / (2 * least + parent))
-    p, m = np.meshgrid(np.arange(2.0, min(max_parents, most) + 1), np.arange(1.0, min(max_units, 200) + 1))
+    if (
+        found is not None and found[0] > most
+    ):  # as many parents as could be cheaper, with one unit each
+        most = np.ceil(
+            float(prices.price(*(np.array(float(x)) for x in found[:2]), found[2]))
+            / (2 * least + parent)
+        )
+    p, m = np.meshgrid(
+        np.arange(2.0, min(max_parents, most) + 1),
+        np.arange(1.0, min(max_units, 200) + 1),
+    )
     best = np.inf
     for levels in range(least, max_members + 1):
         reached = sources.half_width(p, m, levels, 0.95) <= half_width
-        best = min(best, float(np.where(reached, prices.price(p, m, levels), np.inf).min()))
+        best = min(
+            best, float(np.where(reached, prices.price(p, m, levels), np.inf).min())
+        )
     if found is None:
         assert np.isinf(best)
     else:
         parents, units, levels = found
-        assert prices.price(np.array(float(parents)), np.array(float(units)), levels) == best
-        reached = sources.half_width(np.array(float(parents)), np.array(float(units)), levels, 0.95)
+        assert (
+            prices.price(np.array(float(parents)), np.array(float(units)), levels)
+            == best
+        )
+        reached = sources.half_width(
+            np.array(float(parents)), np.array(float(units)), levels, 0.95
+        )
         assert reached <= half_width
 
 
@@ -386,7 +537,11 @@ def test_cochran_s_optimum_is_found() -> None:
 def shared(rng: np.random.Generator, *, models: int = 1) -> xr.Dataset:
     parent = np.repeat(np.arange(60), 4)
     ice = rng.normal(size=60)[parent] + rng.normal(size=240)
-    ice = ice[:, None, None, None] + rng.normal(size=(1, 1, 1, models)) + 0.3 * rng.normal(size=(240, 1, 1, models))
+    ice = (
+        ice[:, None, None, None]
+        + rng.normal(size=(1, 1, 1, models))
+        + 0.3 * rng.normal(size=(240, 1, 1, models))
+    )
     return effects_of(ice if models > 1 else ice[..., 0], parent=("unit", parent))
 
 
@@ -421,25 +576,51 @@ def test_predictors_are_bought_too() -> None:
 
 def test_words_are_bought_with_one_control() -> None:
     rng = np.random.default_rng(2)
-    ice = rng.normal(size=(100, 1)) + rng.normal(size=(1, 25)) + rng.normal(size=(100, 25))
-    effects = effects_of(ice).assign_coords(kind=("arm", ["untreated"] + ["placebo_word"] * 25))
-    effects["weight"] = (("contrast", "arm"), np.column_stack([-np.ones(25), np.eye(25)]))
+    ice = (
+        rng.normal(size=(100, 1))
+        + rng.normal(size=(1, 25))
+        + rng.normal(size=(100, 25))
+    )
+    effects = effects_of(ice).assign_coords(
+        kind=("arm", ["untreated"] + ["placebo_word"] * 25)
+    )
+    effects["weight"] = (
+        ("contrast", "arm"),
+        np.column_stack([-np.ones(25), np.eye(25)]),
+    )
     split = cheapest_split(effects, half_width=0.4, target="population x words")
     assert split["n_words"].item() >= 20
-    assert split["n_predictions"].item() == split["n_units"].item() * (split["n_words"].item() + 1)
+    assert split["n_predictions"].item() == split["n_units"].item() * (
+        split["n_words"].item() + 1
+    )
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda: cheapest_split(PILOT, half_width=0), "half_width=0"),
-        (lambda: cheapest_split(PILOT, half_width=1e-3, max_parents=10), "raise max_parents"),
+        (
+            lambda: cheapest_split(PILOT, half_width=1e-3, max_parents=10),
+            "raise max_parents",
+        ),
         (lambda: cheapest_split(PILOT, half_width=0.1, max_parents=1), "at least 2"),
-        (lambda: cheapest_split(PILOT, half_width=0.1, price_per_parent=-1), "price_per_parent=-1"),
-        (lambda: cheapest_split(PILOT, half_width=0.1, price_per_prediction=0), "price_per_prediction=0"),
-        (lambda: cheapest_split(PILOT, half_width=0.1, target="units"), "target='units'"),
+        (
+            lambda: cheapest_split(PILOT, half_width=0.1, price_per_parent=-1),
+            "price_per_parent=-1",
+        ),
+        (
+            lambda: cheapest_split(PILOT, half_width=0.1, price_per_prediction=0),
+            "price_per_prediction=0",
+        ),
+        (
+            lambda: cheapest_split(PILOT, half_width=0.1, target="units"),
+            "target='units'",
+        ),
         (lambda: cheapest_split(estimate(PILOT), half_width=0.1), "individual effects"),
-        (lambda: cheapest_split(PILOT, half_width=0.1, target="population x words"), "20 or more"),
+        (
+            lambda: cheapest_split(PILOT, half_width=0.1, target="population x words"),
+            "20 or more",
+        ),
     ],
 )
 def test_what_cannot_be_split_names_the_cure(call: Any, words: str) -> None:
@@ -462,55 +643,89 @@ def ratios(scale: Any, *, treated: float = 30.0) -> xr.Dataset:
     y = np.array([10.0, treated]) * rng.gamma(9, 1 / 9, size=(40, 2))
     coords = {"unit": np.arange(40), "arm": ["0", "A"], "task": ["K"]}
     return cg.contrast(
-        xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords), control="0", scale=scale
+        xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords),
+        control="0",
+        scale=scale,
     )
 
 
 @pytest.mark.parametrize("kind", ["effects", "estimates"])
 def test_a_ratio_is_planned_about_1_as_its_logarithm_is_about_0(kind: str) -> None:
-    ratio, log = (ratios(s) if kind == "effects" else estimate(ratios(s)) for s in ("ratio", "log_of_means"))
-    assert power(ratio, n_units=50, true_effect=1.0)["power"].item() == pytest.approx(0.05, abs=1e-9)
+    ratio, log = (
+        ratios(s) if kind == "effects" else estimate(ratios(s))
+        for s in ("ratio", "log_of_means")
+    )
+    assert power(ratio, n_units=50, true_effect=1.0)["power"].item() == pytest.approx(
+        0.05, abs=1e-9
+    )
     for asked, on_log in (
         ({"true_effect": 1.2}, {"true_effect": np.log(1.2)}),
-        ({"true_effect": 1.0, "rope": (0.8, 1.25)}, {"true_effect": 0.0, "rope": (np.log(0.8), np.log(1.25))}),
+        (
+            {"true_effect": 1.0, "rope": (0.8, 1.25)},
+            {"true_effect": 0.0, "rope": (np.log(0.8), np.log(1.25))},
+        ),
         ({"rope": (0.8, 2.5)}, {"rope": (np.log(0.8), np.log(2.5))}),
         ({"rope": 0}, {"rope": 0}),
     ):
-        mine, theirs = power(ratio, n_units=90, **asked), power(log, n_units=90, **on_log)  # type: ignore[arg-type]
+        mine, theirs = (
+            power(ratio, n_units=90, **asked),
+            power(log, n_units=90, **on_log),
+        )  # type: ignore[arg-type]
         np.testing.assert_allclose(mine["power"], theirs["power"], rtol=1e-6)
         mine, theirs = sample_size(ratio, **asked), sample_size(log, **on_log)  # type: ignore[arg-type]
         assert mine["n_units"].item() == theirs["n_units"].item()
     mine, theirs = (minimal_detectable_effect(x, n_units=90) for x in (ratio, log))
-    np.testing.assert_allclose(mine["minimal_detectable_effect"], np.expm1(theirs["minimal_detectable_effect"]))
+    np.testing.assert_allclose(
+        mine["minimal_detectable_effect"], np.expm1(theirs["minimal_detectable_effect"])
+    )
     found = sample_size(ratio, half_width=0.5)
     whole = estimate(ratios("ratio"))
-    np.testing.assert_allclose(found["half_width"], 2 * whole["se"] * np.sqrt(40 / found["n_units"]), rtol=0.05)
+    np.testing.assert_allclose(
+        found["half_width"], 2 * whole["se"] * np.sqrt(40 / found["n_units"]), rtol=0.05
+    )
     assert "verdict about (1, 1)" in power(ratio, n_units=50, rope=0).attrs["question"]
 
 
 def test_a_difference_about_1_is_planned_about_1() -> None:
-    pilot = from_effects([1.4], [0.1], df=[29]).assign_attrs(null_value=1.0).assign(n_units=30)
+    pilot = (
+        from_effects([1.4], [0.1], df=[29])
+        .assign_attrs(null_value=1.0)
+        .assign(n_units=30)
+    )
     plain = from_effects([0.4], [0.1], df=[29]).assign(n_units=30)
     for asked, about_0 in (
         ({"true_effect": 1.2}, {"true_effect": 0.2}),
         ({"rope": (0.9, 1.1)}, {"rope": (-0.1, 0.1)}),
         ({}, {}),
     ):
-        mine, theirs = power(pilot, n_units=20, **asked), power(plain, n_units=20, **about_0)  # type: ignore[arg-type]
+        mine, theirs = (
+            power(pilot, n_units=20, **asked),
+            power(plain, n_units=20, **about_0),
+        )  # type: ignore[arg-type]
         np.testing.assert_allclose(mine["power"], theirs["power"], rtol=1e-9)
     mine, theirs = (minimal_detectable_effect(x, n_units=20) for x in (pilot, plain))
-    np.testing.assert_allclose(mine["minimal_detectable_effect"], theirs["minimal_detectable_effect"])
+    np.testing.assert_allclose(
+        mine["minimal_detectable_effect"], theirs["minimal_detectable_effect"]
+    )
 
 
 def test_impossible_ratios_are_refused() -> None:
     for asked in ({"true_effect": 0.0}, {"true_effect": 1.0, "rope": (-0.1, 0.1)}):
-        with pytest.raises(EstimateError, match="is not a ratio of means, which is above 0"):
+        with pytest.raises(
+            EstimateError, match="is not a ratio of means, which is above 0"
+        ):
             power(ratios("ratio"), n_units=20, **asked)  # type: ignore[arg-type]
     rng = np.random.default_rng(6)
     y = rng.normal(1.6, 2, size=(30, 1))
     coords = {"unit": np.arange(30), "arm": ["0", "A"], "task": ["K"]}
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.hstack([y, 3 + y])[:, :, None])}, coords)
-    with pytest.raises(EstimateError, match="contrast A.*a mean that enters the ratio is not clear of 0"):
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), np.hstack([y, 3 + y])[:, :, None])},
+        coords,
+    )
+    with pytest.raises(
+        EstimateError,
+        match="contrast A.*a mean that enters the ratio is not clear of 0",
+    ):
         sample_size(cg.contrast(outcomes, control="0", scale="ratio"), half_width=0.1)
 
 
@@ -519,16 +734,22 @@ def test_a_number_of_units_serves_every_contrast() -> None:
     found = sample_size(table.assign(n_units=500), half_width=0.05)
     each = sample_size(table.assign(n_units=("contrast", [500, 500])), half_width=0.05)
     assert found["n_units"].values.tolist() == each["n_units"].values.tolist()
-    assert found["n_units"].values.ravel()[0] == pytest.approx(500 * (1.96 * 0.1 / 0.05) ** 2, rel=0.001)
+    assert found["n_units"].values.ravel()[0] == pytest.approx(
+        500 * (1.96 * 0.1 / 0.05) ** 2, rel=0.001
+    )
 
 
 def test_too_narrow_a_half_width_blames_no_predictors() -> None:
-    with pytest.raises(EstimateError, match=r"half width of 1e-07 needs more than 1e\+12 clusters"):
+    with pytest.raises(
+        EstimateError, match=r"half width of 1e-07 needs more than 1e\+12 clusters"
+    ):
         sample_size(sd=1.0, half_width=1e-7)
 
 
 def test_narrow_half_widths_are_split_as_cheaply() -> None:
-    """Five predictors, twelve parents; the least price at .05 is by trying every number of predictors."""
+    """Five predictors, twelve parents; the least price at .05 is by trying every number
+    of predictors.
+    """
     sources = Sources(0.35894224, 0.10092552, 1.02574352, 0.554428, 1.11206182)
     prices = Prices(1.0, 0.0, 0.0, 2.0, 0.0, np.inf, np.inf, np.inf)
     found = cheapest(sources, prices, 0.05, min_members=2)
@@ -536,8 +757,11 @@ def test_narrow_half_widths_are_split_as_cheaply() -> None:
     assert 8_931_480 <= prices.price(*map(np.float64, found)) <= 8_931_480 * 1.0001  # type: ignore[arg-type]
     narrow = cheapest(sources, prices, 1e-3, min_members=2)
     assert narrow is not None
-    # beyond small numbers the price grows as the half width ** -4: parents and predictors as ** -2 each
-    assert prices.price(*map(np.float64, narrow)) == pytest.approx(8_931_480 * 50**4, rel=0.01)  # type: ignore[arg-type]
+    # beyond small numbers the price grows as the half width ** -4: parents and
+    # predictors as ** -2 each
+    assert prices.price(*map(np.float64, narrow)) == pytest.approx(
+        8_931_480 * 50**4, rel=0.01
+    )  # type: ignore[arg-type]
 
 
 def test_units_far_beyond_each_are_split_as_cheaply() -> None:
@@ -549,30 +773,52 @@ def test_units_far_beyond_each_are_split_as_cheaply() -> None:
     best = min(
         float(prices.price(np.array(p), units[fits], 1).min())
         for p in np.arange(1_535.0, 1_580)
-        if (fits := sources.half_width(np.full_like(units, p), units, 1, 0.95) <= 0.05).any()
+        if (
+            fits := sources.half_width(np.full_like(units, p), units, 1, 0.95) <= 0.05
+        ).any()
     )
     assert best <= prices.price(*map(np.float64, found)) <= best * 1.0001  # type: ignore[arg-type]
 
 
 def test_a_split_names_variances_at_0() -> None:
     variances = xr.Dataset(
-        {"variance": (("component", "contrast", "task"), np.array([0.0, 1.0, 0.5]).reshape(3, 1, 1))},
-        coords={"component": ["background", "predictor", "residual"], "contrast": ["a"], "task": ["K"]},
+        {
+            "variance": (
+                ("component", "contrast", "task"),
+                np.array([0.0, 1.0, 0.5]).reshape(3, 1, 1),
+            )
+        },
+        coords={
+            "component": ["background", "predictor", "residual"],
+            "contrast": ["a"],
+            "task": ["K"],
+        },
     )
     found = cheapest_split(variances, half_width=0.5)
     assert found.attrs["at_zero"] == "background"
     assert "variance of background at 0" in found.attrs["caution"]
-    assert "caution" not in cheapest_split(variances.assign(variance=variances["variance"] + 0.1), half_width=0.5).attrs
+    assert (
+        "caution"
+        not in cheapest_split(
+            variances.assign(variance=variances["variance"] + 0.1), half_width=0.5
+        ).attrs
+    )
 
 
 def test_a_plan_for_a_predictor_counts_the_backgrounds_that_rare_effects_need() -> None:
-    """A negligible effect is decided by less than 40 units, and by 300 where 1 % of backgrounds may differ."""
-    pilot = effects_of(np.random.default_rng(0).normal(size=40)).assign_attrs(predictor_fingerprint="0123")
+    """A negligible effect is decided by less than 40 units, and by 300 where 1 % of
+    backgrounds may differ.
+    """
+    pilot = effects_of(np.random.default_rng(0).normal(size=40)).assign_attrs(
+        predictor_fingerprint="0123"
+    )
     ask = {"true_effect": 0.0, "rope": (-0.9, 0.9)}
     assert sample_size(pilot, **ask)["n_units"].item() == 300
     assert sample_size(pilot, rare=0.05, **ask)["n_units"].item() == 60
     assert sample_size(pilot, rare="none", **ask)["n_units"].item() < 40
-    assert sample_size(sd=1.0, true_effect=0.0, rope=(-0.5, 0.5))["n_units"].item() == 36
+    assert (
+        sample_size(sd=1.0, true_effect=0.0, rope=(-0.5, 0.5))["n_units"].item() == 36
+    )
     few, enough = (power(pilot, n_units=n, **ask)["power"].item() for n in (299, 300))
     assert few < 0.01
     assert enough > 0.99
@@ -584,11 +830,15 @@ def test_intervals_have_a_probability_of_their_own() -> None:
     settings = {"sd": 1.0, "n_units": 20, "true_effect": 0.5}
     usual, narrow = power(**settings), power(ci_prob=0.5, **settings)  # type: ignore[arg-type]
     assert narrow["power"].item() == usual["power"].item()
-    assert narrow["half_width"].item() == pytest.approx(0.68762146 / np.sqrt(20))  # t at 0.75, df 19
+    # t at 0.75, df 19
+    assert narrow["half_width"].item() == pytest.approx(0.68762146 / np.sqrt(20))
     strict = power(level=0.99, **settings)  # type: ignore[arg-type]
     assert strict["power"].item() < usual["power"].item()
     assert strict["half_width"].item() == usual["half_width"].item()
     narrow = sample_size(sd=1.0, half_width=0.25, ci_prob=0.5)
-    assert narrow["n_units"].item() < sample_size(sd=1.0, half_width=0.25)["n_units"].item()
+    assert (
+        narrow["n_units"].item()
+        < sample_size(sd=1.0, half_width=0.25)["n_units"].item()
+    )
     assert narrow.attrs["ci_prob"] == 0.5
     assert "level" not in narrow.attrs

@@ -1,4 +1,6 @@
-"""Forest plots: the right points in the right places, without matplotlib's global state."""
+"""Forest plots: the right points in the right places, without matplotlib's global
+state.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ from causalgia.plot.style import axes_or_new, fit_to_page
 
 
 def points(axes, label):
-    (found,) = [c for c in axes.collections if isinstance(c, PathCollection) and c.get_label() == label]
+    (found,) = [
+        c
+        for c in axes.collections
+        if isinstance(c, PathCollection) and c.get_label() == label
+    ]
     return np.asarray(found.get_offsets())
 
 
@@ -31,14 +37,18 @@ def labels(axes):
 
 
 def band(axes):
-    (found,) = [patch for patch in axes.patches if "placebo words" in str(patch.get_label())]
+    (found,) = [
+        patch for patch in axes.patches if "placebo words" in str(patch.get_label())
+    ]
     return found.get_x(), found.get_x() + found.get_width(), found.get_label()
 
 
 def test_each_effect_is_a_point_and_each_word_too():
     axes = forest(estimates(40))
     assert isinstance(axes, Axes)
-    assert points(axes, "estimate") == pytest.approx(np.array([[1.3812, 0], [-0.0213, 1]]))
+    assert points(axes, "estimate") == pytest.approx(
+        np.array([[1.3812, 0], [-0.0213, 1]])
+    )
     words = points(axes, "_placebo words")
     assert words[:, 0] == pytest.approx(np.linspace(-0.1, 0.1, 40))
     assert np.all(np.abs(words[:, 1] - 2) < 0.5)
@@ -48,9 +58,17 @@ def test_each_effect_is_a_point_and_each_word_too():
 
 
 def test_the_band_is_the_central_part_or_the_range():
-    central = (pytest.approx(-0.095), pytest.approx(0.095), "central 95 % of placebo words")
+    central = (
+        pytest.approx(-0.095),
+        pytest.approx(0.095),
+        "central 95 % of placebo words",
+    )
     assert band(forest(estimates(40))) == central
-    assert band(forest(estimates(39))) == (pytest.approx(-0.1), pytest.approx(0.1), "range of placebo words")
+    assert band(forest(estimates(39))) == (
+        pytest.approx(-0.1),
+        pytest.approx(0.1),
+        "range of placebo words",
+    )
 
 
 def test_intervals_are_drawn_where_they_are():
@@ -63,9 +81,14 @@ def test_intervals_are_drawn_where_they_are():
 def open_ratio():
     """The first effect is a ratio whose denominator may be 0."""
     found = estimates(transform="ratio", null_value=1.0)
-    first = xr.DataArray([True] + [False] * (found.sizes["contrast"] - 1), dims="contrast")
+    first = xr.DataArray(
+        [True] + [False] * (found.sizes["contrast"] - 1), dims="contrast"
+    )
     found["unbounded"] = first.broadcast_like(found["ace"])
-    found["lower"], found["upper"] = found["lower"].where(~first, -np.inf), found["upper"].where(~first, np.inf)
+    found["lower"], found["upper"] = (
+        found["lower"].where(~first, -np.inf),
+        found["upper"].where(~first, np.inf),
+    )
     return found
 
 
@@ -77,9 +100,15 @@ def test_open_intervals_end_in_arrows_and_ratios_stand_about_1(tmp_path):
         assert axes.get_xlabel().partition("\n")[0].endswith(", divided by placebo")
         assert 1.0 in [line.get_xdata()[0] for line in axes.lines]
         assert 0.0 not in [line.get_xdata()[0] for line in axes.lines]
-        below, above = (np.asarray(c.get_offsets())[0] for c in axes.collections if c.get_label() == "_unbounded")
+        below, above = (
+            np.asarray(c.get_offsets())[0]
+            for c in axes.collections
+            if c.get_label() == "_unbounded"
+        )
         least, most = (0.5, 9.0) if "rope_lower" in table else (1.0, 1.3812)
-        least = min(least, float(table["lower"].where(np.isfinite(table["lower"])).min()))
+        least = min(
+            least, float(table["lower"].where(np.isfinite(table["lower"])).min())
+        )
         pad = 0.1 * (most - least)
         assert below == pytest.approx([least - pad, 0])
         assert above == pytest.approx([most + pad, 0])
@@ -90,7 +119,11 @@ def test_every_interval_may_be_open():
     found = open_ratio().isel(contrast=[0])
     found["ace"][0] = 1.0
     axes = forest(found)
-    ends = [np.asarray(c.get_offsets())[0, 0] for c in axes.collections if c.get_label() == "_unbounded"]
+    ends = [
+        np.asarray(c.get_offsets())[0, 0]
+        for c in axes.collections
+        if c.get_label() == "_unbounded"
+    ]
     assert ends == [0.0, 2.0]
 
 
@@ -100,7 +133,9 @@ def test_what_was_done_is_written_where_it_is_short():
 
 
 def test_truth_is_a_hollow_diamond():
-    truth = xr.DataArray([[1.4]], dims=EFFECT, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    truth = xr.DataArray(
+        [[1.4]], dims=EFFECT, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    )
     axes = forest(estimates(), truth=truth)
     assert points(axes, "truth") == pytest.approx(np.array([[1.4, 0]]))
     (diamonds,) = [c for c in axes.collections if c.get_label() == "truth"]
@@ -113,9 +148,13 @@ def test_a_given_axes_is_used():
 
 
 def test_a_posterior_is_decided_first(tmp_path):
-    posterior = cg.infer(cg.from_effects([0.0, 1.0], 0.1), law="normal", n_draws=400, rng=0)
+    posterior = cg.infer(
+        cg.from_effects([0.0, 1.0], 0.1), law="normal", n_draws=400, rng=0
+    )
     for draws in (posterior, posterior["posterior"]):
-        with pytest.raises(OutcomesError, match=r"decide first: cg.decide\(posterior, rope="):
+        with pytest.raises(
+            OutcomesError, match=r"decide first: cg.decide\(posterior, rope="
+        ):
             forest(draws)
         with pytest.raises(OutcomesError, match="decide first"):
             save_forest(draws, tmp_path / "forest.png")
@@ -126,7 +165,9 @@ def test_a_posterior_is_decided_first(tmp_path):
 
 def test_several_tasks_need_a_choice():
     two = estimates(tasks=("K562", "HepG2"))
-    with pytest.raises(ContrastError, match="several tasks; say task= one of 'K562', 'HepG2'"):
+    with pytest.raises(
+        ContrastError, match="several tasks; say task= one of 'K562', 'HepG2'"
+    ):
         forest(two)
     with pytest.raises(ContrastError, match="task 'HeLa' is not there"):
         forest(two, task="HeLa")
@@ -134,7 +175,11 @@ def test_several_tasks_need_a_choice():
 
 
 def test_models_stand_side_by_side():
-    models = estimates().drop_vars(["weight", "do", "n_units", "n_clusters"]).expand_dims(model=["a", "b"], axis=-1)
+    models = (
+        estimates()
+        .drop_vars(["weight", "do", "n_units", "n_clusters"])
+        .expand_dims(model=["a", "b"], axis=-1)
+    )
     axes = forest(models.transpose("contrast", "task", "model", ...))
     assert points(axes, "a")[:, 1] == pytest.approx([-0.25, 0.75])
     assert points(axes, "b")[:, 1] == pytest.approx([0.25, 1.25])
@@ -149,7 +194,10 @@ def test_one_unit_gives_points_without_intervals():
 @pytest.mark.parametrize("n", [61, 400, 3000])
 def test_many_contrasts_stay_legible(n):
     ace = np.sort(np.random.default_rng(0).normal(size=n))[:, None]
-    many = xr.Dataset({"ace": (EFFECT, ace)}, coords={"contrast": [f"motif {i}" for i in range(n)], "task": ["K562"]})
+    many = xr.Dataset(
+        {"ace": (EFFECT, ace)},
+        coords={"contrast": [f"motif {i}" for i in range(n)], "task": ["K562"]},
+    )
     axes = forest(many)
     assert len(points(axes, "estimate")) == n
     assert labels(axes)[0] == f"motif {n - 1}"
@@ -160,7 +208,9 @@ def test_many_contrasts_stay_legible(n):
 
 def test_a_figure_of_every_task_is_saved(tmp_path):
     for name, start in (("forest.png", b"\x89PNG"), ("forest.pdf", b"%PDF")):
-        path = save_forest(estimates(40, tasks=("K562", "HepG2", "HeLa", "A549")), tmp_path / name)
+        path = save_forest(
+            estimates(40, tasks=("K562", "HepG2", "HeLa", "A549")), tmp_path / name
+        )
         assert path.read_bytes().startswith(start)
         assert path.stat().st_size > 10_000
     with pytest.raises(OutcomesError, match="the figure cannot be written"):
@@ -170,28 +220,47 @@ def test_a_figure_of_every_task_is_saved(tmp_path):
 
 
 def test_a_dollar_in_a_name_begins_no_formula(tmp_path):
-    names = {"contrast": ["$GATA1", r"\frac{$x_1$", "a$^2$b"], "task": ["$K562$"], "model": ["$1$", "b$"]}
+    names = {
+        "contrast": ["$GATA1", r"\frac{$x_1$", "a$^2$b"],
+        "task": ["$K562$"],
+        "model": ["$1$", "b$"],
+    }
     do = ("contrast", ["do(x[1:3] = $A$)", "$", "$$"])
-    ace = xr.Dataset({"ace": (("contrast", "task", "model"), np.ones((3, 1, 2)))}, coords={**names, "do": do})
+    ace = xr.Dataset(
+        {"ace": (("contrast", "task", "model"), np.ones((3, 1, 2)))},
+        coords={**names, "do": do},
+    )
     odd = ace.assign_attrs(control="$c$", contrast_scale=r"log $\nosuch$ counts")
     assert save_forest(odd, tmp_path / "forest.png").stat().st_size > 5_000
     axes = forest(odd)
     axes.figure.savefig(tmp_path / "again.png")
-    texts = [*axes.get_yticklabels(), *axes.texts, *axes.get_legend().get_texts(), axes.xaxis.label, axes.title]
+    texts = [
+        *axes.get_yticklabels(),
+        *axes.texts,
+        *axes.get_legend().get_texts(),
+        axes.xaxis.label,
+        axes.title,
+    ]
     assert not any(text.get_parse_math() and "$" in text.get_text() for text in texts)
     assert labels(axes) == names["contrast"]
     assert axes.get_title("left") == "$K562$"
 
 
 def test_a_letter_that_the_font_lacks_is_no_warning(tmp_path):
-    one = xr.Dataset({"ace": (EFFECT, [[1.0], [2.0]])}, coords={"contrast": ["転写因子", "مرحبا"], "task": ["細胞"]})
+    one = xr.Dataset(
+        {"ace": (EFFECT, [[1.0], [2.0]])},
+        coords={"contrast": ["転写因子", "مرحبا"], "task": ["細胞"]},
+    )
     save_forest(one, tmp_path / "forest.png")
 
 
 @pytest.mark.long
 def test_a_figure_of_many_tasks_is_not_too_large(tmp_path):
     tasks = [f"task {i}" for i in range(130)]
-    many = xr.Dataset({"ace": (EFFECT, np.ones((1, 130)))}, coords={"contrast": ["GATA1"], "task": tasks})
+    many = xr.Dataset(
+        {"ace": (EFFECT, np.ones((1, 130)))},
+        coords={"contrast": ["GATA1"], "task": tasks},
+    )
     pixels = mpl.image.imread(save_forest(many, tmp_path / "forest.png"))
     assert max(pixels.shape) <= 30_000
 
@@ -200,7 +269,8 @@ def test_matplotlib_is_left_as_it_was():
     code = (
         "import sys, causalgia.plot, xarray as xr\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "e = xr.Dataset({'ace': (('contrast', 'task'), [[1.0]])}, coords={'contrast': ['a'], 'task': ['t']})\n"
+        "e = xr.Dataset({'ace': (('contrast', 'task'), [[1.0]])}, coords={'contrast': "
+        "['a'], 'task': ['t']})\n"
         "causalgia.plot.forest(e)\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
@@ -222,17 +292,23 @@ def legend(axes):
 def test_decisions_are_drawn_before_their_rope_beside_what_they_were():
     axes = forest(decided())
     (rope,) = [patch for patch in axes.patches if patch.get_label() == "ROPE"]
-    assert (rope.get_x(), rope.get_x() + rope.get_width()) == pytest.approx((-0.02, 0.02))
+    assert (rope.get_x(), rope.get_x() + rope.get_width()) == pytest.approx(
+        (-0.02, 0.02)
+    )
     assert points(axes, "unshrunken estimate, 95 % interval") == pytest.approx(
         np.array([[1.4812, -0.22], [0.0787, 0.78]])
     )
-    assert points(axes, "_decided") == pytest.approx(np.array([[1.3812, 0], [-0.0213, 1]]))
+    assert points(axes, "_decided") == pytest.approx(
+        np.array([[1.3812, 0], [-0.0213, 1]])
+    )
     assert points(axes, "_undecided")[:, 1] == pytest.approx([1])
     named = {"unshrunken estimate, 95 % interval", "posterior, 95 % interval: decides"}
     assert {"ROPE", "increases", "undecided"} | named <= set(legend(axes))
     raw = axes.containers[0]
     half = 1.959964 * 0.0091 / 1.96
-    assert raw[2][0].get_segments()[0][:, 0] == pytest.approx([1.4812 - half, 1.4812 + half])
+    assert raw[2][0].get_segments()[0][:, 0] == pytest.approx(
+        [1.4812 - half, 1.4812 + half]
+    )
 
 
 def test_the_rope_of_placebo_words_takes_the_place_of_their_band():
@@ -242,33 +318,62 @@ def test_the_rope_of_placebo_words_takes_the_place_of_their_band():
 
 
 def test_the_band_of_placebo_words_is_seen_on_a_wider_rope():
-    patches = {patch.get_label(): patch for patch in forest(decided(rope=(-5, 5))).patches}
+    patches = {
+        patch.get_label(): patch for patch in forest(decided(rope=(-5, 5))).patches
+    }
     band = patches["central 95 % of placebo words"]
     assert band.get_width() < patches["ROPE"].get_width()
     assert band.get_zorder() > patches["ROPE"].get_zorder()
-    patches = {patch.get_label(): patch for patch in forest(decided(rope=(-1e-6, 1e-6))).patches}
-    assert patches["central 95 % of placebo words"].get_zorder() < patches["ROPE"].get_zorder()
+    patches = {
+        patch.get_label(): patch
+        for patch in forest(decided(rope=(-1e-6, 1e-6))).patches
+    }
+    assert (
+        patches["central 95 % of placebo words"].get_zorder()
+        < patches["ROPE"].get_zorder()
+    )
 
 
 def test_ropes_that_differ_are_bars():
     own = decided().assign(rope_upper=(EFFECT, np.linspace(0.1, 0.5, 42)[:, None]))
     axes = forest(own)
-    bars = [patch for patch in axes.patches if patch.get_height() == 1.0 and patch.get_x() == -0.02]
-    assert [bar.get_x() + bar.get_width() for bar in bars] == pytest.approx([0.1, np.linspace(0.1, 0.5, 42)[1]])
+    bars = [
+        patch
+        for patch in axes.patches
+        if patch.get_height() == 1.0 and patch.get_x() == -0.02
+    ]
+    assert [bar.get_x() + bar.get_width() for bar in bars] == pytest.approx(
+        [0.1, np.linspace(0.1, 0.5, 42)[1]]
+    )
 
 
 def test_panels_of_decisions_are_saved(tmp_path):
     two = estimates(5, tasks=("K562", "HepG2"))
-    assert save_forest(cg.decide(two, rope=(-0.02, 0.02)), tmp_path / "forest.png").stat().st_size > 5_000
+    assert (
+        save_forest(cg.decide(two, rope=(-0.02, 0.02)), tmp_path / "forest.png")
+        .stat()
+        .st_size
+        > 5_000
+    )
 
 
-@pytest.mark.parametrize(("label", "times"), [("ACE", 1), ("a label as long as this one, again " * 4, 3)])
-def test_a_page_is_laid_out_again_only_where_a_text_was_broken(monkeypatch, label, times):
-    """Laying out takes most of what a picture takes, and with nothing broken the next time would say the same."""
+@pytest.mark.parametrize(
+    ("label", "times"), [("ACE", 1), ("a label as long as this one, again " * 4, 3)]
+)
+def test_a_page_is_laid_out_again_only_where_a_text_was_broken(
+    monkeypatch, label, times
+):
+    """Laying out takes most of what a picture takes, and with nothing broken the next
+    time would say the same.
+    """
     axes, laid = axes_or_new(None, 4.0, 3.0), []
     axes.set_xlabel(label)
     lay_out = Figure.draw_without_rendering
-    monkeypatch.setattr(Figure, "draw_without_rendering", lambda figure: (laid.append(figure), lay_out(figure)))
+    monkeypatch.setattr(
+        Figure,
+        "draw_without_rendering",
+        lambda figure: (laid.append(figure), lay_out(figure)),
+    )
     fit_to_page(axes)
     assert 1 <= len(laid) <= times
     assert ("\n" in axes.get_xlabel()) == (len(laid) > 1)

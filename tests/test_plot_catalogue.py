@@ -1,4 +1,6 @@
-"""Figures of the catalogue: profiles, scatters, logos and grids show the numbers they are given, where they are."""
+"""Figures of the catalogue: profiles, scatters, logos and grids show the numbers they
+are given, where they are.
+"""
 
 from __future__ import annotations
 
@@ -18,41 +20,65 @@ EFFECT = ("contrast", "task")
 ALONG = [8.0, 2.0, 5.0, np.nan]
 
 
-def table(aces=(1.0, -0.5, 0.02, 9.0), *, half=0.1, decided=True, tasks=("K562",), **coords):
+def table(
+    aces=(1.0, -0.5, 0.02, 9.0), *, half=0.1, decided=True, tasks=("K562",), **coords
+):
     ace = np.repeat(np.array(aces, dtype=float)[:, None], len(tasks), axis=1)
     names = [f"c{i}" for i in range(len(aces))]
     along = {"distance": ("contrast", ALONG[: len(aces)])} | coords
     found = xr.Dataset(
-        {"ace": (EFFECT, ace), "lower": (EFFECT, ace - half), "upper": (EFFECT, ace + half)},
+        {
+            "ace": (EFFECT, ace),
+            "lower": (EFFECT, ace - half),
+            "upper": (EFFECT, ace + half),
+        },
         coords={"contrast": names, "task": list(tasks), **along},
         attrs={"scale": "log counts", "control": "placebo"},
     )
     if not decided:
         return found
     low, high = found["lower"], found["upper"]
-    verdict = xr.where(low > 0.2, "increases", xr.where(high < -0.2, "decreases", "undecided"))
+    verdict = xr.where(
+        low > 0.2, "increases", xr.where(high < -0.2, "decreases", "undecided")
+    )
     band = {"rope_lower": xr.full_like(low, -0.2), "rope_upper": xr.full_like(low, 0.2)}
     return found.assign(verdict=verdict, **band)
 
 
 def points(axes, label):
-    (found,) = [c for c in axes.collections if isinstance(c, PathCollection) and c.get_label() == label]
+    (found,) = [
+        c
+        for c in axes.collections
+        if isinstance(c, PathCollection) and c.get_label() == label
+    ]
     return np.asarray(found.get_offsets())
 
 
 def test_a_profile_has_its_effects_in_order_and_leaves_out_the_others():
     axes = plot.profile(table(), along="distance")
-    assert points(axes, "_decided") == pytest.approx(np.array([[2, -0.5], [5, 0.02], [8, 1.0]]))
+    assert points(axes, "_decided") == pytest.approx(
+        np.array([[2, -0.5], [5, 0.02], [8, 1.0]])
+    )
     assert points(axes, "_undecided") == pytest.approx(np.array([[5, 0.02]]))
     (joined,) = [line for line in axes.lines if line.get_label() == "_joined"]
     assert joined.get_xdata().tolist() == [2, 5, 8]
-    bars = next(c for c in axes.collections if isinstance(c, LineCollection)).get_segments()
-    assert [bar[:, 1].tolist() for bar in bars] == [pytest.approx([y - 0.1, y + 0.1]) for y in (-0.5, 0.02, 1.0)]
+    bars = next(
+        c for c in axes.collections if isinstance(c, LineCollection)
+    ).get_segments()
+    assert [bar[:, 1].tolist() for bar in bars] == [
+        pytest.approx([y - 0.1, y + 0.1]) for y in (-0.5, 0.02, 1.0)
+    ]
     (rope,) = [patch for patch in axes.patches if patch.get_label() == "ROPE"]
-    assert (rope.get_y(), rope.get_y() + rope.get_height()) == pytest.approx((-0.2, 0.2))
-    assert {"increases", "decreases", "undecided"} <= {text.get_text() for text in axes.get_legend().get_texts()}
+    assert (rope.get_y(), rope.get_y() + rope.get_height()) == pytest.approx(
+        (-0.2, 0.2)
+    )
+    assert {"increases", "decreases", "undecided"} <= {
+        text.get_text() for text in axes.get_legend().get_texts()
+    }
     assert axes.get_ylabel() == "ACE on log counts, minus placebo"
-    assert [line.get_ydata()[0] for line in axes.lines if line not in (joined,)] == [0.0]
+    assert [line.get_ydata()[0] for line in axes.lines if line not in (joined,)] == [
+        0.0
+    ]
 
 
 def test_a_profile_of_other_effects_names_them():
@@ -60,20 +86,33 @@ def test_a_profile_of_other_effects_names_them():
     assert axes.get_ylabel() == "Excess over the sum on log counts, minus placebo"
     said = {text.get_text() for text in axes.get_legend().get_texts()}
     assert {"increases", "decreases", "undecided"} <= said
-    assert not {"above 0", "below 0"} & said  # the words of the verdicts, as in every table
+    # the words of the verdicts, as in every table
+    assert not {"above 0", "below 0"} & said
 
 
 def test_ropes_that_differ_go_along_and_no_rope_is_no_band():
     own = table().assign(rope_upper=(EFFECT, np.array([[0.3], [0.1], [0.2], [0.2]])))
-    assert [c for c in plot.profile(own, along="distance").collections if c.get_label() == "ROPE"]
+    assert [
+        c
+        for c in plot.profile(own, along="distance").collections
+        if c.get_label() == "ROPE"
+    ]
     none = table().assign(rope_upper=table()["rope_lower"])
     axes = plot.profile(none, along="distance")
-    assert not [c for c in [*axes.collections, *axes.patches] if c.get_label() == "ROPE"]
+    assert not [
+        c for c in [*axes.collections, *axes.patches] if c.get_label() == "ROPE"
+    ]
 
 
 def test_effects_at_the_same_number_are_not_joined():
-    twice = table((1.0, 2.0, 3.0), decided=False).assign_coords(distance=("contrast", [1, 1, 2]))
-    assert not [line for line in plot.profile(twice, along="distance").lines if line.get_label() == "_joined"]
+    twice = table((1.0, 2.0, 3.0), decided=False).assign_coords(
+        distance=("contrast", [1, 1, 2])
+    )
+    assert not [
+        line
+        for line in plot.profile(twice, along="distance").lines
+        if line.get_label() == "_joined"
+    ]
 
 
 def test_open_intervals_of_a_profile_end_in_arrows():
@@ -95,7 +134,9 @@ def test_models_of_a_profile_have_a_line_each():
 @pytest.mark.parametrize("draw", [plot.profile, plot.against])
 def test_what_is_no_number_on_the_contrasts_is_refused(draw):
     key = "along" if draw is plot.profile else "x"
-    with pytest.raises(ContrastError, match="no coordinate 'distanc'; did you mean 'distance'"):
+    with pytest.raises(
+        ContrastError, match="no coordinate 'distanc'; did you mean 'distance'"
+    ):
         draw(table(), **{key: "distanc"})
     worded = table(site=("contrast", list("abcd")))
     with pytest.raises(ContrastError, match="not a coordinate of finite numbers"):
@@ -103,7 +144,9 @@ def test_what_is_no_number_on_the_contrasts_is_refused(draw):
     empty = table(dose=("contrast", [np.nan] * 4))
     with pytest.raises(ContrastError, match="no contrast has a value of 'dose'"):
         draw(empty, **{key: "dose"})
-    with pytest.raises(ContrastError, match="several tasks; say task= one of 'K562', 'HepG2'"):
+    with pytest.raises(
+        ContrastError, match="several tasks; say task= one of 'K562', 'HepG2'"
+    ):
         draw(table(tasks=("K562", "HepG2")), **{key: "distance"})
     with pytest.raises(OutcomesError, match="not an xarray Dataset"):
         draw([1.0], **{key: "distance"})
@@ -111,13 +154,18 @@ def test_what_is_no_number_on_the_contrasts_is_refused(draw):
 
 def test_a_scatter_has_the_error_of_both_and_a_line():
     measured = table(
-        affinity=("contrast", [-1.0, -2.0, -3.0, np.nan]), affinity_se=("contrast", [0.1, 0.2, 0.3, np.nan])
+        affinity=("contrast", [-1.0, -2.0, -3.0, np.nan]),
+        affinity_se=("contrast", [0.1, 0.2, 0.3, np.nan]),
     )
     axes = plot.against(measured, x="affinity", line=(1.0, 0.5))
-    assert points(axes, "_decided") == pytest.approx(np.array([[-3, 0.02], [-2, -0.5], [-1, 1.0]]))
+    assert points(axes, "_decided") == pytest.approx(
+        np.array([[-3, 0.02], [-2, -0.5], [-1, 1.0]])
+    )
     (line,) = [line for line in axes.lines if line.get_label().startswith("line ")]
     assert line.get_ydata().tolist() == pytest.approx([-0.5, 0.5])
-    across = next(c for c in axes.collections if isinstance(c, LineCollection)).get_segments()
+    across = next(
+        c for c in axes.collections if isinstance(c, LineCollection)
+    ).get_segments()
     assert across[0][:, 0] == pytest.approx([-3 - 0.588, -3 + 0.588])
     assert [text.get_text() for text in axes.texts] == ["c2", "c1", "c0"]
     with pytest.raises(ContrastError, match="an intercept and a slope"):
@@ -125,9 +173,11 @@ def test_a_scatter_has_the_error_of_both_and_a_line():
 
 
 def heights(values, bases="ACGT", **attrs):
-    return xr.Dataset({"ace": (("position", "base"), values)}, coords={"base": list(bases)}, attrs=attrs).assign_coords(
-        position=np.arange(len(values)) + 10
-    )
+    return xr.Dataset(
+        {"ace": (("position", "base"), values)},
+        coords={"base": list(bases)},
+        attrs=attrs,
+    ).assign_coords(position=np.arange(len(values)) + 10)
 
 
 def boxes(axes):
@@ -148,13 +198,18 @@ def test_letters_are_as_high_as_their_effects_and_stacked_outwards():
     assert ends["C"] == pytest.approx((-0.2, 0.0))
     assert ends["T"] == pytest.approx((-0.6, -0.2))
     assert all(box[:2] == pytest.approx((-0.46, 0.46)) for box in found.values())
-    colors = {patch.get_label()[1:]: mpl.colors.to_hex(patch.get_facecolor()) for patch in axes.patches}
+    colors = {
+        patch.get_label()[1:]: mpl.colors.to_hex(patch.get_facecolor())
+        for patch in axes.patches
+    }
     assert len(set(colors.values())) == 4
     assert [label.get_text() for label in axes.get_xticklabels()] == ["10"]
 
 
 def test_what_is_not_known_or_zero_has_no_letter():
-    axes = plot.logo(heights([[0.3, np.nan, 0.0, 0.1], [0.1, 0.0, 0.0, 0.0]], bases="ACGU"))
+    axes = plot.logo(
+        heights([[0.3, np.nan, 0.0, 0.1], [0.1, 0.0, 0.0, 0.0]], bases="ACGU")
+    )
     assert sorted(patch.get_label() for patch in axes.patches) == ["_A", "_A", "_U"]
     plot.logo(heights([[0.0, 0.0, 0.0, 0.0]]))
     plot.logo(heights([[np.nan, np.nan, np.nan, np.nan]]))
@@ -184,7 +239,10 @@ def test_a_logo_of_another_kind_is_refused():
 
 
 def grid(**more):
-    at = {"first": ("contrast", ["B", "A", "A", ""]), "step": ("contrast", [20, 20, 5, 5])}
+    at = {
+        "first": ("contrast", ["B", "A", "A", ""]),
+        "step": ("contrast", [20, 20, 5, 5]),
+    }
     return table((1.0, 2.0, -3.0, 7.0), **{**at, **more})
 
 
@@ -196,33 +254,59 @@ def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
     assert mpl.colors.to_hex(axes.images[0].to_rgba(0.0)) == "#ffffff"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["B", "A"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "20"]
-    assert sorted(float(text.get_text().replace("\N{MINUS SIGN}", "-")) for text in axes.texts) == [-3.0, 1.0, 2.0]
-    errors = grid().assign(se=(EFFECT, np.full((4, 1), 0.013))).drop_vars(["lower", "upper"], errors="ignore")
+    assert sorted(
+        float(text.get_text().replace("\N{MINUS SIGN}", "-")) for text in axes.texts
+    ) == [-3.0, 1.0, 2.0]
+    errors = (
+        grid()
+        .assign(se=(EFFECT, np.full((4, 1), 0.013)))
+        .drop_vars(["lower", "upper"], errors="ignore")
+    )
     precise = plot.heatmap(errors, rows="first", columns="step")
-    assert sorted(text.get_text() for text in precise.texts) == ["1.000", "2.000", "\N{MINUS SIGN}3.000"]
+    assert sorted(text.get_text() for text in precise.texts) == [
+        "1.000",
+        "2.000",
+        "\N{MINUS SIGN}3.000",
+    ]
     assert len(axes.figure.axes) == 2
     numbers = grid(step=("contrast", [20.0, 1e5 / 3, 0.05401, 5.0]))
-    texts = [label.get_text() for label in plot.heatmap(numbers, rows="first", columns="step").get_xticklabels()]
+    texts = [
+        label.get_text()
+        for label in plot.heatmap(
+            numbers, rows="first", columns="step"
+        ).get_xticklabels()
+    ]
     assert texts == ["0.05401", "20", "3.333e+04"]
     ratios = grid().assign_attrs(null_value=1.0)
-    assert plot.heatmap(ratios, rows="first", columns="step").images[0].get_clim() == (-3.0, 5.0)
-    other = plot.heatmap(ratios, rows="first", columns="step", value="rope_upper").images[0]
+    assert plot.heatmap(ratios, rows="first", columns="step").images[0].get_clim() == (
+        -3.0,
+        5.0,
+    )
+    other = plot.heatmap(
+        ratios, rows="first", columns="step", value="rope_upper"
+    ).images[0]
     assert other.get_clim() == (-0.2, 0.2)
 
 
 def test_a_heatmap_of_what_has_no_cells_is_refused():
     with pytest.raises(ContrastError, match="two contrasts are at first A, step 5"):
-        plot.heatmap(grid(step=("contrast", [5, 5, 5, 5])), rows="first", columns="step")
+        plot.heatmap(
+            grid(step=("contrast", [5, 5, 5, 5])), rows="first", columns="step"
+        )
     with pytest.raises(ContrastError, match="no coordinate 'second'"):
         plot.heatmap(grid(), rows="second", columns="step")
     with pytest.raises(ContrastError, match="value='verdict' of 'c0' is 'increases'"):
         plot.heatmap(grid(), rows="first", columns="step", value="verdict")
     with pytest.raises(ContrastError, match="value='q' of 'c0' is None"):
         plot.heatmap(grid(), rows="first", columns="step", value="q")
-    apart = grid(first=("contrast", ["B", "", "", ""]), step=("contrast", [np.nan, 1, 1, 1]))
+    apart = grid(
+        first=("contrast", ["B", "", "", ""]), step=("contrast", [np.nan, 1, 1, 1])
+    )
     with pytest.raises(ContrastError, match="no contrast has both 'first' and 'step'"):
         plot.heatmap(apart, rows="first", columns="step")
-    two = table((1.0, 2.0), decided=False, step=("contrast", [1, 2]))[["ace"]].expand_dims(model=["a", "b"], axis=-1)
+    two = table((1.0, 2.0), decided=False, step=("contrast", [1, 2]))[
+        ["ace"]
+    ].expand_dims(model=["a", "b"], axis=-1)
     with pytest.raises(ContrastError, match="several models"):
         plot.heatmap(two, rows="step", columns="step")
 
@@ -249,8 +333,12 @@ def test_every_figure_is_saved_and_takes_axes(tmp_path):
 
 
 def test_names_with_dollars_and_letters_that_the_font_lacks(tmp_path):
-    odd = grid(first=("contrast", ["$x_1$", r"\frac{$", "転写因子", ""])).assign_coords(task=["$K$"])
-    plot.save_figure(plot.heatmap(odd, rows="first", columns="step"), tmp_path / "odd.png")
+    odd = grid(first=("contrast", ["$x_1$", r"\frac{$", "転写因子", ""])).assign_coords(
+        task=["$K$"]
+    )
+    plot.save_figure(
+        plot.heatmap(odd, rows="first", columns="step"), tmp_path / "odd.png"
+    )
     odd = odd.assign_coords(contrast=["$a", r"\nosuch$", "$$", "مرحبا"])
     plot.save_figure(plot.against(odd, x="step"), tmp_path / "odd.png")
 
@@ -259,8 +347,8 @@ def test_global_state_is_left_as_it_was():
     code = (
         "import sys, causalgia.plot as plot, xarray as xr\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "e = xr.Dataset({'ace': (('contrast', 'task'), [[1.0]])}, coords={'contrast': ['a'], 'task': ['t'],"
-        " 'x': ('contrast', [1.0])})\n"
+        "e = xr.Dataset({'ace': (('contrast', 'task'), [[1.0]])}, coords={'contrast': "
+        "['a'], 'task': ['t'], 'x': ('contrast', [1.0])})\n"
         "plot.profile(e, along='x'), plot.heatmap(e, rows='x', columns='x')\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
@@ -285,9 +373,16 @@ def test_eight_arms_of_barcodes_look_different():
     from causalgia.plot import barcodes
 
     arms = [f"arm {i}" for i in range(8)]
-    quality = xr.Dataset({"n_barcodes": ("oligo", np.arange(8))}, coords={"arm": ("oligo", arms)})
+    quality = xr.Dataset(
+        {"n_barcodes": ("oligo", np.arange(8))}, coords={"arm": ("oligo", arms)}
+    )
     axes = barcodes(quality)
-    assert len({(line.get_edgecolor(), str(line.get_linestyle())) for line in axes.patches}) == 8
+    assert (
+        len(
+            {(line.get_edgecolor(), str(line.get_linestyle())) for line in axes.patches}
+        )
+        == 8
+    )
 
 
 def test_a_long_title_is_above_the_legend():
@@ -300,5 +395,8 @@ def test_a_long_title_is_above_the_legend():
     legend(axes)
     figure = axes.get_figure()
     figure.draw_without_rendering()
-    heading, box = axes._left_title.get_window_extent(), axes.get_legend().get_window_extent()
+    heading, box = (
+        axes._left_title.get_window_extent(),
+        axes.get_legend().get_window_extent(),
+    )
     assert not heading.overlaps(box)

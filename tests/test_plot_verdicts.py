@@ -1,4 +1,6 @@
-"""Pictures of verdicts and of single units: the right marks, named and counted, inside the axes."""
+"""Pictures of verdicts and of single units: the right marks, named and counted, inside
+the axes.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,22 @@ def decided(effects, se=0.1, rope=(-0.1, 0.1)):
 
 
 def marks(axes, label):
-    found = [c for c in axes.collections if isinstance(c, PathCollection) and c.get_label() == label]
-    return np.concatenate([np.asarray(c.get_offsets()) for c in found]) if found else np.empty((0, 2))
+    found = [
+        c
+        for c in axes.collections
+        if isinstance(c, PathCollection) and c.get_label() == label
+    ]
+    return (
+        np.concatenate([np.asarray(c.get_offsets()) for c in found])
+        if found
+        else np.empty((0, 2))
+    )
 
 
 def legend(axes):
-    return [text.get_text() for found in axes.figure.legends for text in found.get_texts()]
+    return [
+        text.get_text() for found in axes.figure.legends for text in found.get_texts()
+    ]
 
 
 def texts_inside(axes):
@@ -37,10 +49,24 @@ def texts_inside(axes):
     figure.draw_without_rendering()
     page = figure.bbox
     low, high = sorted(axes.get_ylim())
-    ticks = [t for y, t in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True) if low <= y <= high]
+    ticks = [
+        t
+        for y, t in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+        if low <= y <= high
+    ]
     found = [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes._left_title, *ticks]
-    boxes = [text.get_window_extent() for text in found if text.get_text() and text.get_visible()]
-    assert all(b.x0 >= page.x0 - 1 and b.x1 <= page.x1 + 1 and b.y0 >= -1 and b.y1 <= page.y1 + 1 for b in boxes)
+    boxes = [
+        text.get_window_extent()
+        for text in found
+        if text.get_text() and text.get_visible()
+    ]
+    assert all(
+        b.x0 >= page.x0 - 1
+        and b.x1 <= page.x1 + 1
+        and b.y0 >= -1
+        and b.y1 <= page.y1 + 1
+        for b in boxes
+    )
     named = [text.get_window_extent() for text in axes.texts]
     assert not any(a.overlaps(b) for i, a in enumerate(named) for b in named[:i])
 
@@ -48,7 +74,9 @@ def texts_inside(axes):
 def test_a_volcano_has_each_effect_at_its_size_and_p():
     table = decided([1.0, -0.6, 0.01], se=0.1)
     axes = plot.volcano(table)
-    assert marks(axes, "increases")[0] == pytest.approx([1.0, -np.log10(cg.tidy(table)["p_value"][0])], rel=1e-6)
+    assert marks(axes, "increases")[0] == pytest.approx(
+        [1.0, -np.log10(cg.tidy(table)["p_value"][0])], rel=1e-6
+    )
     assert marks(axes, "decreases")[:, 0] == pytest.approx([-0.6])
     (rope,) = [patch for patch in axes.patches if patch.get_label() == "ROPE"]
     assert (rope.get_x(), rope.get_x() + rope.get_width()) == pytest.approx((-0.1, 0.1))
@@ -67,7 +95,9 @@ def test_effects_without_a_p_are_at_the_edge():
 
 @pytest.mark.parametrize("draw", [plot.volcano, plot.equivalence])
 def test_a_picture_of_one_contrast_and_of_long_names(draw):
-    one = decided([0.4]).assign_coords(contrast=["a motif whose name is longer than forty characters by far"])
+    one = decided([0.4]).assign_coords(
+        contrast=["a motif whose name is longer than forty characters by far"]
+    )
     axes = draw(one)
     assert "Basenji2" in axes.get_title("left")
     texts_inside(axes)
@@ -78,22 +108,37 @@ def test_a_volcano_of_many_says_what_it_draws():
     rng = np.random.default_rng(0)
     n = 100_000
     table = xr.Dataset(
-        {"ace": (("contrast", "task"), rng.normal(size=(n, 1))), "p": (("contrast", "task"), rng.uniform(size=(n, 1)))},
+        {
+            "ace": (("contrast", "task"), rng.normal(size=(n, 1))),
+            "p": (("contrast", "task"), rng.uniform(size=(n, 1))),
+        },
         coords={"contrast": [str(i) for i in range(n)], "task": ["K562"]},
     )
     axes = plot.volcano(table)
     drawn = marks(axes, "effect")
     assert len(drawn) <= 20_000
-    assert f"{len(drawn):,} of 100,000 are drawn: the 2,000 largest, others evenly in rank" in axes.get_xlabel()
+    assert (
+        f"{len(drawn):,} of 100,000 are drawn: the 2,000 largest, others evenly in rank"
+        in axes.get_xlabel()
+    )
     largest = np.sort(np.abs(table["ace"].to_numpy().ravel()))[-2_000:]
     assert np.sort(np.abs(drawn[:, 0]))[-2_000:] == pytest.approx(largest)
 
 
 def test_an_equivalence_plot_has_both_intervals_in_rows():
-    table = equivalence(cg.from_effects([0.0, 3.0], [0.3, 0.3], names=["a", "b"]), rope=(-1, 1))
+    table = equivalence(
+        cg.from_effects([0.0, 3.0], [0.3, 0.3], names=["a", "b"]), rope=(-1, 1)
+    )
     axes = plot.equivalence(table)
-    wide, narrow = (found.get_segments() for found in axes.collections if not isinstance(found, PathCollection))
-    for segments, ends in ((wide, ("lower", "upper")), (narrow, ("lower_tost", "upper_tost"))):
+    wide, narrow = (
+        found.get_segments()
+        for found in axes.collections
+        if not isinstance(found, PathCollection)
+    )
+    for segments, ends in (
+        (wide, ("lower", "upper")),
+        (narrow, ("lower_tost", "upper_tost")),
+    ):
         limits = np.stack([table[name].to_numpy()[:, 0] for name in ends], axis=1)
         assert np.array([found[:, 0] for found in segments]) == pytest.approx(limits)
     assert {"ROPE", "95 % intervals"} <= set(legend(axes))
@@ -120,12 +165,21 @@ def test_what_an_equivalence_plot_needs(table, says):
 
 def test_what_a_volcano_needs():
     with pytest.raises(OutcomesError, match="neither p-values nor lfsr"):
-        plot.volcano(xr.Dataset({"ace": (("contrast", "task"), [[1.0]])}, coords={"contrast": ["a"], "task": ["t"]}))
+        plot.volcano(
+            xr.Dataset(
+                {"ace": (("contrast", "task"), [[1.0]])},
+                coords={"contrast": ["a"], "task": ["t"]},
+            )
+        )
 
 
 @pytest.fixture(scope="module")
 def outcomes():
-    arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12), "GCACG": cg.Embed("GCACG", at=12)}
+    arms = {
+        "untreated": cg.Untreated(),
+        "GCATG": cg.Embed("GCATG", at=12),
+        "GCACG": cg.Embed("GCACG", at=12),
+    }
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=500)
     return cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0)
 
@@ -133,17 +187,33 @@ def outcomes():
 def test_a_raincloud_has_every_unit_or_says_how_many(outcomes):
     effects = cg.contrast(outcomes, control="untreated")
     axes = plot.raincloud(effects)
-    diamonds = [c for c in axes.collections if isinstance(c, PathCollection) and c.get_zorder() == 5]
+    diamonds = [
+        c
+        for c in axes.collections
+        if isinstance(c, PathCollection) and c.get_zorder() == 5
+    ]
     means = [np.asarray(c.get_offsets())[0, 0] for c in diamonds]
     assert means == pytest.approx(effects["ice"].mean("unit").to_numpy().ravel())
     assert "unit (400 of 500, evenly in rank)" in legend(axes)
-    assert axes.get_xlabel() == "Individual causal effect on log intensity, minus untreated"
-    assert axes.get_title("left") == f"RBFOX1, network {outcomes.attrs['predictor_fingerprint'][:8]}, n = 500"
+    assert (
+        axes.get_xlabel()
+        == "Individual causal effect on log intensity, minus untreated"
+    )
+    assert (
+        axes.get_title("left")
+        == f"RBFOX1, network {outcomes.attrs['predictor_fingerprint'][:8]}, n = 500"
+    )
     texts_inside(axes)
     few = plot.raincloud(effects.isel(unit=slice(50)), contrast="GCATG")
-    clouds = [c for c in few.collections if isinstance(c, PathCollection) and c.get_zorder() == 3]
+    clouds = [
+        c
+        for c in few.collections
+        if isinstance(c, PathCollection) and c.get_zorder() == 3
+    ]
     assert sorted(np.asarray(clouds[0].get_offsets())[:, 0]) == pytest.approx(
-        sorted(effects["ice"].sel(contrast="GCATG").isel(unit=slice(50)).to_numpy().ravel())
+        sorted(
+            effects["ice"].sel(contrast="GCATG").isel(unit=slice(50)).to_numpy().ravel()
+        )
     )
     with pytest.raises(ContrastError, match="contrast 'GATA' is not there"):
         plot.raincloud(effects, contrast="GATA")
@@ -156,25 +226,41 @@ def test_units_without_spread_have_no_density():
         {"ice": (("unit", "contrast", "task"), np.ones((5, 1, 1)))},
         coords={"unit": range(5), "contrast": ["c"], "task": ["t"]},
     )
-    assert len(plot.raincloud(table).collections) == len(plot.raincloud(table.isel(unit=[0])).collections)
+    assert len(plot.raincloud(table).collections) == len(
+        plot.raincloud(table.isel(unit=[0])).collections
+    )
 
 
 def test_boxes_have_the_quantiles_of_each_arm(outcomes):
     axes = plot.boxes(outcomes)
     for patch, arm in zip(axes.patches, outcomes["arm"], strict=True):
-        first, third = outcomes["outcome"].sel(arm=arm).quantile([0.25, 0.75]).to_numpy()
-        assert (patch.get_x(), patch.get_x() + patch.get_width()) == pytest.approx((first, third))
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["untreated", "GCATG", "GCACG"]
+        first, third = (
+            outcomes["outcome"].sel(arm=arm).quantile([0.25, 0.75]).to_numpy()
+        )
+        assert (patch.get_x(), patch.get_x() + patch.get_width()) == pytest.approx(
+            (first, third)
+        )
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [
+        "untreated",
+        "GCATG",
+        "GCACG",
+    ]
     texts_inside(axes)
     with pytest.raises(OutcomesError, match="cg.run"):
-        plot.boxes(cg.contrast(outcomes, control="untreated").drop_vars("outcome", errors="ignore"))
+        plot.boxes(
+            cg.contrast(outcomes, control="untreated").drop_vars(
+                "outcome", errors="ignore"
+            )
+        )
 
 
 def test_a_power_curve_is_the_power_of_each_plan():
     plans = [power(sd=1.0, true_effect=0.5, n_units=n) for n in (50, 10, 20)]
     axes = plot.power_curve(plans)
     assert axes.lines[0].get_xdata().tolist() == [10, 20, 50]
-    assert axes.lines[0].get_ydata() == pytest.approx([p["power"].item() for p in (plans[1], plans[2], plans[0])])
+    assert axes.lines[0].get_ydata() == pytest.approx(
+        [p["power"].item() for p in (plans[1], plans[2], plans[0])]
+    )
     assert "80 %" in legend(axes)
     texts_inside(axes)
     assert plot.power_curve(plans[:1]).lines
@@ -186,12 +272,18 @@ def test_a_power_curve_is_the_power_of_each_plan():
 
 def test_rows_in_the_given_order():
     table = decided([0.1, 1.0, 0.5])
-    assert [t.get_text() for t in plot.forest(table, sort="given").get_yticklabels()] == [
+    assert [
+        t.get_text() for t in plot.forest(table, sort="given").get_yticklabels()
+    ] == [
         "motif 0",
         "motif 1",
         "motif 2",
     ]
-    assert [t.get_text() for t in plot.forest(table).get_yticklabels()] == ["motif 1", "motif 2", "motif 0"]
+    assert [t.get_text() for t in plot.forest(table).get_yticklabels()] == [
+        "motif 1",
+        "motif 2",
+        "motif 0",
+    ]
     with pytest.raises(ContrastError, match="sort='p' is neither"):
         plot.forest(table, sort="p")
 
@@ -200,7 +292,12 @@ def test_the_picture_of_a_hairpin_goes_place_by_place():
     experiment = cg.experiments.hairpin(n_units=30)
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0))
     rows = [tick.get_text() for tick in answer.draw().get_yticklabels()]
-    assert rows[:4] == ["word in the open", "word in the loop", "loop - open", "word x loop"]
+    assert rows[:4] == [
+        "word in the open",
+        "word in the loop",
+        "loop - open",
+        "word x loop",
+    ]
     assert sorted(rows) == sorted(answer.decisions["contrast"].to_numpy())
 
 
@@ -215,4 +312,6 @@ def test_pictures_of_pairs_say_what_was_chosen():
     assert "with the largest interaction of 4" in title
     if len(answer.tasks) > 1:
         assert "with the largest effect" in title
-        assert "with the largest effect" not in " ".join(answer.draw(task=answer.tasks[0]).get_title("left").split())
+        assert "with the largest effect" not in " ".join(
+            answer.draw(task=answer.tasks[0]).get_title("left").split()
+        )

@@ -1,4 +1,6 @@
-"""Numbers of a posterior that stand beside the effects: nodes agree with draws, and messages with definitions."""
+"""Numbers of a posterior that stand beside the effects: nodes agree with draws, and
+messages with definitions.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +16,43 @@ from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import _infer, engines, infer, labeled_data, model_checks
-from causalgia.posterior._profile import ProfileDraws, _profile_draws_group, gaussian_process, matern52
+from causalgia.posterior._profile import (
+    ProfileDraws,
+    _profile_draws_group,
+    gaussian_process,
+    matern52,
+)
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.labeled_data import shared_patterns
 from causalgia.posterior.mixture import mixture
-from causalgia.posterior.model_checks import errors_grow_with_effects, prior_conflict, tau_quantile, why_no_posterior
+from causalgia.posterior.model_checks import (
+    errors_grow_with_effects,
+    prior_conflict,
+    tau_quantile,
+    why_no_posterior,
+)
 from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 
 PRIOR = Prior(mu_sd=2.0, tau="half_normal", tau_scale=1.5)
-LAWS: dict[str, Any] = {"normal": normal, "student_t": student, "spike_and_slab": spike_and_slab}
+LAWS: dict[str, Any] = {
+    "normal": normal,
+    "student_t": student,
+    "spike_and_slab": spike_and_slab,
+}
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-3])
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("law", LAWS)
-def test_nodes_and_draws_are_of_one_law_of_tau_and_mu(law: str, shared: bool, unit: float) -> None:
-    """Means of tau and its square, and of mu, by nodes and by 8,000 draws, within 4 standard errors."""
+def test_nodes_and_draws_are_of_one_law_of_tau_and_mu(
+    law: str, shared: bool, unit: float
+) -> None:
+    """Means of tau and its square, and of mu, by nodes and by 8,000 draws, within 4
+    standard errors.
+    """
     effect = unit * np.array([1.0, -0.4, 3.0, 0.2, 0.9])
     loadings = unit * np.array([[0.5], [0.2], [0.6], [-0.3], [0.4]]) if shared else None
     noise = Noise(unit**2 * np.array([0.3, 0.2, 0.5, 0.1, 0.4]), loadings)
@@ -45,7 +65,9 @@ def test_nodes_and_draws_are_of_one_law_of_tau_and_mu(law: str, shared: bool, un
         of_mu = nodes.coefficients[:, 0] ** 2 + nodes.coefficients_sd[:, 0] ** 2
         pairs.append((draws.mu**2, of_mu))
     for drawn, at in pairs:
-        assert abs(drawn.mean() - nodes.weight @ at) < 4 * drawn.std() / np.sqrt(8_000) + 0.01 * abs(drawn.mean())
+        assert abs(drawn.mean() - nodes.weight @ at) < 4 * drawn.std() / np.sqrt(
+            8_000
+        ) + 0.01 * abs(drawn.mean())
 
 
 @pytest.mark.parametrize("size", [1.0, 1e4])
@@ -53,7 +75,9 @@ def test_the_weights_of_a_mixture_have_the_tau_of_its_draws(size: float) -> None
     effect = size * np.random.default_rng(0).normal(0, 2, 60)
     answer = mixture(effect, Noise(np.full(60, 0.25 * size**2)), PRIOR)
     draws = answer.draw(400, np.random.default_rng(1))
-    np.testing.assert_allclose(draws.tau, answer.nodes.weight @ answer.nodes.tau, rtol=1e-9)
+    np.testing.assert_allclose(
+        draws.tau, answer.nodes.weight @ answer.nodes.tau, rtol=1e-9
+    )
 
 
 # ---------------------------------------------------------------- conflicts with the prior
@@ -65,12 +89,20 @@ VARIANCES = np.array([0.5, 0.7, 0.3, 0.4, 0.6, 0.5])
 @pytest.mark.parametrize("nu", [None, 4.0])
 @pytest.mark.parametrize("tau", ["half_normal", "half_t", "half_cauchy", "uniform"])
 @pytest.mark.parametrize("side", [1.0, -1.0])
-def test_the_mean_conflicts_from_where_the_prior_gives_one_percent(tau: Any, nu: float | None, side: float) -> None:
+def test_the_mean_conflicts_from_where_the_prior_gives_one_percent(
+    tau: Any, nu: float | None, side: float
+) -> None:
     """The tail is that of normals averaged over 400 equally likely tau of the prior."""
     prior = Prior(mu_sd=1.3, tau=tau, tau_scale=0.8)
     p = (np.arange(400) + 0.5) / 400
-    law: dict[str, Any] = {"half_normal": stats.halfnorm, "half_cauchy": stats.halfcauchy, "uniform": stats.uniform}
-    quantiles = np.abs(stats.t(3).ppf((1 + p) / 2)) if tau == "half_t" else law[tau].ppf(p)
+    law: dict[str, Any] = {
+        "half_normal": stats.halfnorm,
+        "half_cauchy": stats.halfcauchy,
+        "uniform": stats.uniform,
+    }
+    quantiles = (
+        np.abs(stats.t(3).ppf((1 + p) / 2)) if tau == "half_t" else law[tau].ppf(p)
+    )
     np.testing.assert_allclose(tau_quantile(prior, p), 0.8 * quantiles, rtol=1e-9)
     variance = (0.8 * quantiles) ** 2 * (1 if nu is None else nu / (nu - 2))
     sd = np.sqrt(1.3**2 + variance / N + VARIANCES.sum() / N**2)
@@ -78,14 +110,23 @@ def test_the_mean_conflicts_from_where_the_prior_gives_one_percent(tau: Any, nu:
     edge = grid[np.array([2 * stats.norm.sf(x / sd).mean() for x in grid]) < 0.01][0]
     around = 0.1 * np.array([1.0, -1, 1, -1, 1, -1])
     for factor, found in ((0.99, False), (1.01, True)):
-        said = prior_conflict(side * edge * factor + around, Noise(VARIANCES), prior, nu)
+        said = prior_conflict(
+            side * edge * factor + around, Noise(VARIANCES), prior, nu
+        )
         assert said.startswith("the mean of the effects") == found
 
 
 def test_a_flat_prior_conflicts_with_nothing() -> None:
     far = np.array([1e6, -1e6, 3e6])
-    assert prior_conflict(far, Noise(np.ones(3)), Prior(mu_sd=1.0, tau="uniform", tau_scale=np.inf)) == ""
-    of_spread = prior_conflict(far, Noise(np.ones(3)), Prior(mu_sd=np.inf, tau="half_normal", tau_scale=1.0))
+    assert (
+        prior_conflict(
+            far, Noise(np.ones(3)), Prior(mu_sd=1.0, tau="uniform", tau_scale=np.inf)
+        )
+        == ""
+    )
+    of_spread = prior_conflict(
+        far, Noise(np.ones(3)), Prior(mu_sd=np.inf, tau="half_normal", tau_scale=1.0)
+    )
     assert of_spread.startswith("the spread of the effects")
     assert ";" not in of_spread
 
@@ -104,7 +145,9 @@ def test_errors_grow_where_spearman_says_so_at_one_in_two_thousand(
     side: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of effects about their size, with and without a trend, whatever mixtures say."""
-    monkeypatch.setattr(model_checks, "effect_se_dependence", lambda *_: type("Gain", (), {"gain": 0.0}))
+    monkeypatch.setattr(
+        model_checks, "effect_se_dependence", lambda *_: type("Gain", (), {"gain": 0.0})
+    )
     found, expected = [], []
     for seed in range(60):
         effect, se = grown(40, seed, 1.0)
@@ -140,12 +183,17 @@ def test_thirty_effects_show_whether_errors_grow_and_fewer_do_not() -> None:
 
 
 @pytest.mark.parametrize("share", [0.19, 0.21])
-def test_the_largest_tenth_of_the_effects_says_whether_growth_matters(share: float) -> None:
-    """Of 40 effects the largest four have errors of this share of them, or the median of the four has."""
+def test_the_largest_tenth_of_the_effects_says_whether_growth_matters(
+    share: float,
+) -> None:
+    """Of 40 effects the largest four have errors of this share of them, or the median
+    of the four has.
+    """
     size = np.linspace(0.1, 4, 40)
     se = np.where(np.arange(40) < 36, 0.02 * size, share * size)
     assert errors_grow_with_effects(size, se) == (share > 0.2)
-    mixed = se * np.where(np.arange(40) == 39, 0.01, 1.0)  # one of the four does not change their median
+    # one of the four does not change their median
+    mixed = se * np.where(np.arange(40) == 39, 0.01, 1.0)
     assert errors_grow_with_effects(size, mixed) == (share > 0.2)
 
 
@@ -154,10 +202,14 @@ def test_one_task_of_two_in_which_errors_grow_is_a_reason(tasks: list[int]) -> N
     size = np.linspace(0.1, 3, 40)
     se = np.stack([0.05 + 0.5 * size, np.full(40, 0.3)], axis=1)[:, tasks]
     dims = ("contrast", "task")
-    table = xr.Dataset({"ace": (dims, np.stack([size] * len(tasks), axis=1)), "se": (dims, se)})
+    table = xr.Dataset(
+        {"ace": (dims, np.stack([size] * len(tasks), axis=1)), "se": (dims, se)}
+    )
     table = table.assign_coords(contrast=np.arange(40), task=[f"t{i}" for i in tasks])
     reason = why_no_posterior(table, np.full(40, True))
-    assert reason == ("their standard errors grow with the effects" if 0 in tasks else "")
+    assert reason == (
+        "their standard errors grow with the effects" if 0 in tasks else ""
+    )
 
 
 # ---------------------------------------------------------------- what is kept and said of families
@@ -165,23 +217,37 @@ def test_one_task_of_two_in_which_errors_grow_is_a_reason(tasks: list[int]) -> N
 
 @pytest.mark.parametrize(("n", "columns"), [(9, 0), (10, 1), (19, 1), (20, 2), (35, 2)])
 def test_ten_effects_carry_a_pattern_of_their_errors(n: int, columns: int) -> None:
-    """Of two loadings beside a constant one, the larger first; each of length 1 and orthogonal to the constant."""
+    """Of two loadings beside a constant one, the larger first; each of length 1 and
+    orthogonal to the constant.
+    """
     rng = np.random.default_rng(0)
-    parts = np.linalg.qr(np.column_stack([np.ones(n), rng.normal(size=(n, 2))]))[0][:, 1:]
-    found = shared_patterns(Noise(np.ones(n), np.column_stack([np.ones(n), parts * [1.0, 3.0]])))
+    parts = np.linalg.qr(np.column_stack([np.ones(n), rng.normal(size=(n, 2))]))[0][
+        :, 1:
+    ]
+    found = shared_patterns(
+        Noise(np.ones(n), np.column_stack([np.ones(n), parts * [1.0, 3.0]]))
+    )
     if not columns:
         assert found is None
         return
     assert found is not None
-    np.testing.assert_allclose(np.abs(found.T @ parts), np.eye(2)[::-1][:columns], atol=1e-9)
+    np.testing.assert_allclose(
+        np.abs(found.T @ parts), np.eye(2)[::-1][:columns], atol=1e-9
+    )
 
 
 @pytest.mark.parametrize(("n", "tested"), [(19, False), (20, True)])
-def test_twenty_effects_are_tested_for_growth_with_their_errors(n: int, tested: bool) -> None:
-    table = from_effects(np.random.default_rng(0).normal(size=n), se=np.linspace(0.5, 1.5, n))
+def test_twenty_effects_are_tested_for_growth_with_their_errors(
+    n: int, tested: bool
+) -> None:
+    table = from_effects(
+        np.random.default_rng(0).normal(size=n), se=np.linspace(0.5, 1.5, n)
+    )
     attrs = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))["moments"].attrs
     assert ("effect_se_gain" in attrs) == tested
-    assert (attrs["effect_se_dependence"] == "not tested: fewer than 20 effects") != tested
+    assert (
+        attrs["effect_se_dependence"] == "not tested: fewer than 20 effects"
+    ) != tested
 
 
 # ---------------------------------------------------------------- smooth profiles
@@ -191,12 +257,17 @@ LOADINGS = np.array([[0.2], [0.1], [-0.3], [0.2], [0.1]])
 NOISES = {
     "independent": Noise(np.array([0.05, 0.1, 0.04, 0.08, 0.06])),
     "shared": Noise(np.full(5, 0.05), LOADINGS),
-    "whole": Noise(np.full(5, 0.05) + (LOADINGS**2)[:, 0], whole=0.05 * np.eye(5) + LOADINGS @ LOADINGS.T),
+    "whole": Noise(
+        np.full(5, 0.05) + (LOADINGS**2)[:, 0],
+        whole=0.05 * np.eye(5) + LOADINGS @ LOADINGS.T,
+    ),
 }
 
 
 def log_masses(nodes: np.ndarray) -> np.ndarray:
-    """Masses of exp(-s^2 / 2) on cells that are equally wide in log s, the first with all below it."""
+    """Masses of exp(-s^2 / 2) on cells that are equally wide in log s, the first with
+    all below it.
+    """
     width = np.log(nodes[1] / nodes[0])
     mass = np.exp(-(nodes**2) / 2) * nodes * width
     mass[0] *= (1 + width / 2) / width
@@ -205,10 +276,21 @@ def log_masses(nodes: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("periods", [None, [3.0, 5.0, 9.0]])
 @pytest.mark.parametrize("form", NOISES)
-def test_a_profile_is_the_mixture_of_normals_over_its_nodes(form: str, periods: list[float] | None) -> None:
-    """Of 20 sd, 12 lengths, and with periods 16 amplitudes of each: dense normal densities and conditional moments."""
+def test_a_profile_is_the_mixture_of_normals_over_its_nodes(
+    form: str, periods: list[float] | None
+) -> None:
+    """Of 20 sd, 12 lengths, and with periods 16 amplitudes of each: dense normal
+    densities and conditional moments.
+    """
     effect, noise, mu_sd = np.array([0.5, 0.9, -0.2, 0.4, 1.1]), NOISES[form], 1.5
-    found = gaussian_process(effect, noise, PLACES, log_prior=lambda s: -(s**2) / 2, mu_sd=mu_sd, periods=periods)
+    found = gaussian_process(
+        effect,
+        noise,
+        PLACES,
+        log_prior=lambda s: -(s**2) / 2,
+        mu_sd=mu_sd,
+        periods=periods,
+    )
     sigma = np.diag(noise.variances) if noise.whole is None else noise.whole
     sigma = sigma + LOADINGS @ LOADINGS.T if noise.loadings is not None else sigma
     unit = max(effect.std(), np.sqrt(np.median(np.diag(sigma))))
@@ -219,7 +301,9 @@ def test_a_profile_is_the_mixture_of_normals_over_its_nodes(form: str, periods: 
     for sd, mass in zip(sds, log_masses(sds), strict=True):
         for length in lengths:
             plain.append(mass - np.log(12))
-            covariances.append(sd**2 * matern52(PLACES, length) + mu_sd**2 * trend @ trend.T)
+            covariances.append(
+                sd**2 * matern52(PLACES, length) + mu_sd**2 * trend @ trend.T
+            )
     whole, weight = np.array(covariances), np.array(plain)
     without = special.logsumexp(weight + densities(effect, whole + sigma))
     of_period = np.zeros(len(weight), int)
@@ -227,8 +311,13 @@ def test_a_profile_is_the_mixture_of_normals_over_its_nodes(form: str, periods: 
         waves = []
         for p, period in enumerate(periods):
             turn = 2 * np.pi * PLACES / period
-            both = np.outer(np.cos(turn), np.cos(turn)) + np.outer(np.sin(turn), np.sin(turn))
-            waves += [(p, m - np.log(3), a**2 * both) for a, m in zip(amplitudes, log_masses(amplitudes), strict=True)]
+            both = np.outer(np.cos(turn), np.cos(turn)) + np.outer(
+                np.sin(turn), np.sin(turn)
+            )
+            waves += [
+                (p, m - np.log(3), a**2 * both)
+                for a, m in zip(amplitudes, log_masses(amplitudes), strict=True)
+            ]
         of_period = np.repeat([p for p, _, _ in waves], len(weight))
         weight = np.concatenate([weight + m for _, m, _ in waves])
         whole = np.concatenate([whole + wave for _, _, wave in waves])
@@ -236,18 +325,23 @@ def test_a_profile_is_the_mixture_of_normals_over_its_nodes(form: str, periods: 
     assert found.log_evidence == pytest.approx(special.logsumexp(logs), abs=1e-7)
     assert found.log_evidence_without_period == pytest.approx(without, abs=1e-7)
     every = special.softmax(logs)
-    share = np.where(every > 1e-7, every, 0.0)  # nodes below that are left out of the moments
+    # nodes below that are left out of the moments
+    share = np.where(every > 1e-7, every, 0.0)
     share /= share.sum()
     gain = np.linalg.solve(whole + sigma, whole).transpose(0, 2, 1)
     means = gain @ effect
     variances = np.diagonal(whole - gain @ whole, axis1=1, axis2=2)
     mean = share @ means
     np.testing.assert_allclose(found.mean, mean, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(found.sd, np.sqrt(share @ (variances + means**2) - mean**2), rtol=1e-6)
+    np.testing.assert_allclose(
+        found.sd, np.sqrt(share @ (variances + means**2) - mean**2), rtol=1e-6
+    )
     below = share @ special.ndtr(-means / np.sqrt(variances))
     np.testing.assert_allclose(found.lfsr, np.minimum(below, 1 - below), rtol=1e-6)
     if periods is not None:
-        np.testing.assert_allclose(found.period_probability, np.bincount(of_period, every), rtol=1e-6)
+        np.testing.assert_allclose(
+            found.period_probability, np.bincount(of_period, every), rtol=1e-6
+        )
 
 
 def densities(effect: np.ndarray, covariance: np.ndarray) -> np.ndarray:
@@ -257,11 +351,19 @@ def densities(effect: np.ndarray, covariance: np.ndarray) -> np.ndarray:
 
 
 def test_draws_of_a_wave_are_its_size_and_the_place_of_its_first_peak() -> None:
-    """In two tasks of two draws a chain; the peak lies between 0 and the period on either side of 0."""
+    """In two tasks of two draws a chain; the peak lies between 0 and the period on
+    either side of 0.
+    """
     rng = np.random.default_rng(0)
     coefficients, period = rng.normal(size=(2, 8, 4)), rng.uniform(3, 12, size=(2, 8))
     drawn = [
-        ProfileDraws(rng.normal(size=(8, 5)), coefficients[t], *rng.uniform(size=(3, 8)), period[t]) for t in range(2)
+        ProfileDraws(
+            rng.normal(size=(8, 5)),
+            coefficients[t],
+            *rng.uniform(size=(3, 8)),
+            period[t],
+        )
+        for t in range(2)
     ]
     coords = {"contrast": list("abcde"), "task": ["x", "y"]}
     group = _profile_draws_group(drawn, coords, has_period=True)
@@ -271,9 +373,15 @@ def test_draws_of_a_wave_are_its_size_and_the_place_of_its_first_peak() -> None:
         phase = one["phase"].values.ravel()
         assert ((phase >= 0) & (phase < P)).all()
         wave = one["amplitude"].values.ravel() * np.cos(2 * np.pi * (0.7 - phase) / P)
-        np.testing.assert_allclose(wave, a * np.cos(1.4 * np.pi / P) + b * np.sin(1.4 * np.pi / P))
+        np.testing.assert_allclose(
+            wave, a * np.cos(1.4 * np.pi / P) + b * np.sin(1.4 * np.pi / P)
+        )
         np.testing.assert_array_equal(one["ace"].values.reshape(8, 5), drawn[t].ace)
-        for name, values in (("mu", coefficients[t, :, 0]), ("slope", coefficients[t, :, 1]), ("tau", drawn[t].sd)):
+        for name, values in (
+            ("mu", coefficients[t, :, 0]),
+            ("slope", coefficients[t, :, 1]),
+            ("tau", drawn[t].sd),
+        ):
             np.testing.assert_array_equal(one[name].values.ravel(), values)
         np.testing.assert_array_equal(one["length"].values.ravel(), drawn[t].length)
         np.testing.assert_array_equal(one["period"].values.ravel(), P)
@@ -297,9 +405,16 @@ def test_tasks_whose_effects_grow_with_their_errors_are_named(
     gains: list[float], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = iter(gains)
-    monkeypatch.setattr(engines, "effect_se_dependence", lambda *_: SimpleNamespace(gain=next(given)))
+    monkeypatch.setattr(
+        engines, "effect_se_dependence", lambda *_: SimpleNamespace(gain=next(given))
+    )
     rng, dims = np.random.default_rng(0), ("contrast", "task")
-    table = xr.Dataset({"ace": (dims, rng.normal(size=(20, 2))), "se": (dims, rng.uniform(0.5, 1, (20, 2)))})
+    table = xr.Dataset(
+        {
+            "ace": (dims, rng.normal(size=(20, 2))),
+            "se": (dims, rng.uniform(0.5, 1, (20, 2))),
+        }
+    )
     table = table.assign_coords(contrast=np.arange(20), task=["x", "y"])
     attrs = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))["moments"].attrs
     assert attrs["effect_se_dependence"] == said
@@ -307,48 +422,84 @@ def test_tasks_whose_effects_grow_with_their_errors_are_named(
 
 
 def notes_of(table: Any, **given: Any) -> str:
-    notes = tree_datasets(infer(table, n_draws=4, rng=0, **given))["posterior"].attrs.get("notes", "")
+    notes = tree_datasets(infer(table, n_draws=4, rng=0, **given))[
+        "posterior"
+    ].attrs.get("notes", "")
     return str(notes)
 
 
-def test_independence_is_noted_where_a_family_has_two_effects_and_no_covariance() -> None:
+def test_independence_is_noted_where_a_family_has_two_effects_and_no_covariance() -> (
+    None
+):
     two = {"se": [1.0, 2.0], "df": [19.0, 19.0]}
-    assert "taken as independent" in notes_of(from_effects([1.0, 2.0], **two), law="normal")
-    assert "taken as independent" not in notes_of(from_effects([1.0], se=1.0), law="normal")
+    assert "taken as independent" in notes_of(
+        from_effects([1.0, 2.0], **two), law="normal"
+    )
+    assert "taken as independent" not in notes_of(
+        from_effects([1.0], se=1.0), law="normal"
+    )
     known = from_effects([1.0, 2.0], covariance=[[1.0, 0.0], [0.0, 2.0]])
     assert "taken as independent" not in notes_of(known, law="normal")
-    split = from_effects([1.0, 2.0, 3.0], se=1.0).assign_coords(sort=("contrast", ["p", "q", "q"]))
+    split = from_effects([1.0, 2.0, 3.0], se=1.0).assign_coords(
+        sort=("contrast", ["p", "q", "q"])
+    )
     assert "taken as independent" in notes_of(split, law="normal", family="sort")
 
 
 def test_few_degrees_of_freedom_are_noted_of_two_effects_and_not_of_one() -> None:
-    assert "have 19 degrees of freedom" in notes_of(from_effects([1.0, 2.0], se=1.0, df=19.0), law="normal")
-    assert "degrees of freedom" not in notes_of(from_effects([1.0, 2.0], se=1.0, df=20.0), law="normal")
-    assert "degrees of freedom" not in notes_of(from_effects([1.0], se=1.0, df=5.0), law="normal")
+    assert "have 19 degrees of freedom" in notes_of(
+        from_effects([1.0, 2.0], se=1.0, df=19.0), law="normal"
+    )
+    assert "degrees of freedom" not in notes_of(
+        from_effects([1.0, 2.0], se=1.0, df=20.0), law="normal"
+    )
+    assert "degrees of freedom" not in notes_of(
+        from_effects([1.0], se=1.0, df=5.0), law="normal"
+    )
 
 
 @pytest.mark.parametrize(("most", "kept"), [(24, True), (23, False)])
-def test_densities_are_kept_up_to_so_many_numbers(most: int, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_densities_are_kept_up_to_so_many_numbers(
+    most: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of eight draws of three effects in two groups."""
     monkeypatch.setattr(_infer, "_MOST_AUTO", most)
-    table = from_effects([1.0, 2.0, 3.0], se=1.0).assign_coords(sort=("contrast", ["p", "q", "q"]))
+    table = from_effects([1.0, 2.0, 3.0], se=1.0).assign_coords(
+        sort=("contrast", ["p", "q", "q"])
+    )
     groups = tree_datasets(infer(table, law="normal", family="sort", n_draws=7, rng=0))
     assert ("log_likelihood" in groups) == kept
     assert groups["posterior"]["ace"].sizes["draw"] == 2
 
 
 @pytest.mark.parametrize("task", [0, 1])
-def test_a_standardized_prior_has_the_root_mean_square_of_control_sds_as_unit(task: int) -> None:
+def test_a_standardized_prior_has_the_root_mean_square_of_control_sds_as_unit(
+    task: int,
+) -> None:
     sds = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     dims = ("contrast", "task")
-    table = xr.Dataset({"ace": (dims, sds), "se": (dims, np.ones((3, 2))), "control_sd": (dims, sds)})
-    table = table.assign_coords(contrast=list("abc"), task=["x", "y"], sort=("contrast", ["p", "q", "q"]))
+    table = xr.Dataset(
+        {"ace": (dims, sds), "se": (dims, np.ones((3, 2))), "control_sd": (dims, sds)}
+    )
+    table = table.assign_coords(
+        contrast=list("abc"), task=["x", "y"], sort=("contrast", ["p", "q", "q"])
+    )
     prior = Prior(mu_sd=2.0, tau="half_normal", tau_scale=0.5)
-    families = list(labeled_data.family_data(table, [np.array([0]), np.array([1, 2])], None, prior))
+    families = list(
+        labeled_data.family_data(table, [np.array([0]), np.array([1, 2])], None, prior)
+    )
     of_task = [family for family in families if family.task == task]
     units = [sds[0, task], np.sqrt((sds[1:, task] ** 2).mean())]
     assert [family.unit for family in of_task] == pytest.approx(units)
-    assert [family.prior.mu_sd for family in of_task] == pytest.approx([2 * unit for unit in units])
-    assert [family.prior.tau_scale for family in of_task] == pytest.approx([0.5 * unit for unit in units])
+    assert [family.prior.mu_sd for family in of_task] == pytest.approx(
+        [2 * unit for unit in units]
+    )
+    assert [family.prior.tau_scale for family in of_task] == pytest.approx(
+        [0.5 * unit for unit in units]
+    )
     with pytest.raises(InferenceError, match="control_sd is 0"):
-        list(labeled_data.family_data(table.assign(control_sd=(dims, sds * 0)), [np.arange(3)], None, prior))
+        list(
+            labeled_data.family_data(
+                table.assign(control_sd=(dims, sds * 0)), [np.arange(3)], None, prior
+            )
+        )

@@ -1,4 +1,6 @@
-"""Predictors without torch: functions, ensembles, fingerprints, the check at the door, loading from a file."""
+"""Predictors without torch: functions, ensembles, fingerprints, the check at the door,
+loading from a file.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia.errors import MissingExtraError, PredictorError
-from causalgia.predict import Ensemble, FunctionPredictor, NonFiniteError, check_batch_mates
+from causalgia.predict import (
+    Ensemble,
+    FunctionPredictor,
+    NonFiniteError,
+    check_batch_mates,
+)
 from causalgia.predict.fingerprint import digest, fingerprint_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +39,7 @@ def a_and_c(x):
     return x[:, :2].sum(-1)
 
 
-# --- FunctionPredictor ------------------------------------------------------------------------------------------------
+# --- FunctionPredictor ----------------------------------------------------------------
 
 
 def test_function_answers_are_known_and_named():
@@ -70,24 +77,43 @@ def test_batch_size_changes_nothing_and_bounds_the_one_hot(batch_size):
 def test_dtype_is_kept_and_integers_become_float64():
     for dtype in ("float32", "float64"):
         assert FunctionPredictor(count_a, dtype=dtype).predict(TOKENS).dtype == dtype
-    assert FunctionPredictor(lambda x: x[:, 0].sum(-1).astype(int)).predict(TOKENS).dtype == np.float64
-    assert FunctionPredictor(lambda x: list(map(float, x[:, 0].sum(-1)))).predict(TOKENS).dtype == np.float64
+    assert (
+        FunctionPredictor(lambda x: x[:, 0].sum(-1).astype(int)).predict(TOKENS).dtype
+        == np.float64
+    )
+    assert (
+        FunctionPredictor(lambda x: list(map(float, x[:, 0].sum(-1))))
+        .predict(TOKENS)
+        .dtype
+        == np.float64
+    )
 
 
 @settings(max_examples=settings.default.max_examples // 2)
 @given(order=st.permutations("ACGT"), layout=st.sampled_from(["NCL", "NLC"]))
 def test_alphabet_and_layout_say_which_channel_is_which(order, layout):
     axis = 1 if layout == "NCL" else 2
-    predictor = FunctionPredictor(lambda x: x.sum(3 - axis), alphabet="".join(order), layout=layout, tasks=list(order))
+    predictor = FunctionPredictor(
+        lambda x: x.sum(3 - axis),
+        alphabet="".join(order),
+        layout=layout,
+        tasks=list(order),
+    )
     answer = predictor.predict(TOKENS)
     for column, letter in enumerate(order):
-        np.testing.assert_array_equal(answer[:, column], ("ACGT".index(letter) == TOKENS).sum(1))
+        np.testing.assert_array_equal(
+            answer[:, column], ("ACGT".index(letter) == TOKENS).sum(1)
+        )
 
 
 def test_rc_average_and_reduce():
     first = FunctionPredictor(lambda x: x[:, 0, 0], rc_average=True).predict(TOKENS)
-    np.testing.assert_array_equal(first[:, 0], ((TOKENS[:, 0] == 0) * 1.0 + (TOKENS[:, -1] == 3)) / 2)
-    total = FunctionPredictor(lambda x: (x[:, 0], x[:, 1]), reduce=lambda y: y[1].sum(-1)).predict(TOKENS)
+    np.testing.assert_array_equal(
+        first[:, 0], ((TOKENS[:, 0] == 0) * 1.0 + (TOKENS[:, -1] == 3)) / 2
+    )
+    total = FunctionPredictor(
+        lambda x: (x[:, 0], x[:, 1]), reduce=lambda y: y[1].sum(-1)
+    ).predict(TOKENS)
     np.testing.assert_array_equal(total[:, 0], (TOKENS == 1).sum(1))
 
 
@@ -97,10 +123,18 @@ def test_rc_average_and_reduce():
         (lambda x: x, {}, r"answered with shape \(37, 4, 11\).*reduce="),
         (lambda x: x[:1, 0, 0], {}, r"37 sequences were answered with shape \(1,\)"),
         (lambda x: 3.0, {}, r"answered with shape \(\)"),
-        (lambda x: x[:, :2, 0], {"tasks": ["only"]}, r"2 outputs and tasks= names 1: \['only'\]"),
+        (
+            lambda x: x[:, :2, 0],
+            {"tasks": ["only"]},
+            r"2 outputs and tasks= names 1: \['only'\]",
+        ),
         (lambda x: ["high"] * len(x), {}, "not real numbers"),
         (lambda x: x[:, 0, 0] + 1j, {}, "complex"),
-        (lambda x: x[:, 7, 0], {}, r"failed on an input of shape \(37, 4, 11\).*IndexError"),
+        (
+            lambda x: x[:, 7, 0],
+            {},
+            r"failed on an input of shape \(37, 4, 11\).*IndexError",
+        ),
         (lambda x: [[1.0], [2.0, 3.0]], {}, "cannot be read as an array"),
     ],
 )
@@ -139,7 +173,9 @@ def test_impossible_choices(options, message):
         FunctionPredictor(count_a, **options)
 
 
-@pytest.mark.parametrize(("given", "size"), [("auto", 1024), (np.int64(5), 5), (np.uint8(7), 7)])
+@pytest.mark.parametrize(
+    ("given", "size"), [("auto", 1024), (np.int64(5), 5), (np.uint8(7), 7)]
+)
 def test_batch_sizes_that_are_accepted(given, size):
     assert FunctionPredictor(count_a, batch_size=given).resolve_batch_size(11) == size
 
@@ -150,16 +186,26 @@ def test_long_sequences_go_alone_unless_a_batch_size_is_given():
 
 
 @pytest.mark.parametrize(
-    ("dtype", "kept"), [("f2", "float32"), ("f4", "float32"), ("f8", "float64"), ("longdouble", "float64")]
+    ("dtype", "kept"),
+    [
+        ("f2", "float32"),
+        ("f4", "float32"),
+        ("f8", "float64"),
+        ("longdouble", "float64"),
+    ],
 )
 @pytest.mark.parametrize("rc_average", [False, True])
 def test_answers_have_a_dtype_that_a_file_can_hold(dtype, kept, rc_average):
-    predictor = FunctionPredictor(lambda x: x[:, 0].sum(-1).astype(dtype) * 6, rc_average=rc_average)
+    predictor = FunctionPredictor(
+        lambda x: x[:, 0].sum(-1).astype(dtype) * 6, rc_average=rc_average
+    )
     answer = predictor.predict(TOKENS)
     assert answer.dtype == kept
     assert predictor.precision == ("f2" if dtype == "f2" else "f4")
     both = ((TOKENS == 0).sum(1) + (TOKENS == 3).sum(1)) / 2
-    np.testing.assert_array_equal(answer[:, 0], 6 * (both if rc_average else (TOKENS == 0).sum(1)))
+    np.testing.assert_array_equal(
+        answer[:, 0], 6 * (both if rc_average else (TOKENS == 0).sum(1))
+    )
 
 
 def test_what_overflows_in_the_stored_dtype_is_refused():
@@ -169,18 +215,32 @@ def test_what_overflows_in_the_stored_dtype_is_refused():
 
 
 def test_half_precision_is_averaged_without_overflow_and_held_to_less():
-    large = FunctionPredictor(lambda x: np.full(len(x), 60_000, np.float16), rc_average=True)
+    large = FunctionPredictor(
+        lambda x: np.full(len(x), 60_000, np.float16), rc_average=True
+    )
     assert (large.predict(TOKENS) == np.float16(60_000)).all()
-    rounded = FunctionPredictor(lambda x: (x[:, 0].sum(-1) + 20 + 2e-3 * len(x)).astype(np.float16))
+    rounded = FunctionPredictor(
+        lambda x: (x[:, 0].sum(-1) + 20 + 2e-3 * len(x)).astype(np.float16)
+    )
     check_batch_mates(rounded, TOKENS)
 
 
 def test_a_predictor_prints_in_one_short_line():
-    assert repr(FunctionPredictor(count_a)) == "FunctionPredictor(count_a, scale='outcome')"
-    many = FunctionPredictor(Scanner(W), tasks=[f"t{i}" for i in range(2_000)], scale="log")
-    assert repr(many) == "FunctionPredictor(Scanner, tasks=['t0', 't1', 't2', 't3', ... 2,000 in all], scale='log')"
+    assert (
+        repr(FunctionPredictor(count_a))
+        == "FunctionPredictor(count_a, scale='outcome')"
+    )
+    many = FunctionPredictor(
+        Scanner(W), tasks=[f"t{i}" for i in range(2_000)], scale="log"
+    )
+    assert repr(many) == (
+        "FunctionPredictor(Scanner, tasks=['t0', 't1', 't2', 't3', ... 2,000 in "
+        "all], scale='log')"
+    )
     other = FunctionPredictor(Scanner(-W), tasks=many.tasks, scale="log")
-    assert repr(Ensemble([many, other])) == "Ensemble(['model 0', 'model 1'], scale='log')"
+    assert (
+        repr(Ensemble([many, other])) == "Ensemble(['model 0', 'model 1'], scale='log')"
+    )
     assert (
         repr(Ensemble([many, other], differ_by="folds"))
         == "Ensemble(['model 0', 'model 1'], scale='log', differ_by='folds')"
@@ -193,7 +253,15 @@ def test_a_function_is_needed():
 
 
 @pytest.mark.parametrize(
-    "tokens", [TOKENS[0], TOKENS[:0], TOKENS[:, :0], TOKENS + np.uint8(1), TOKENS.astype(float), TOKENS[None]]
+    "tokens",
+    [
+        TOKENS[0],
+        TOKENS[:0],
+        TOKENS[:, :0],
+        TOKENS + np.uint8(1),
+        TOKENS.astype(float),
+        TOKENS[None],
+    ],
 )
 def test_tokens_are_checked(tokens):
     with pytest.raises(PredictorError, match=r"token|predictor takes"):
@@ -203,17 +271,21 @@ def test_tokens_are_checked(tokens):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_non_finite_names_row_and_task(value):
     predictor = FunctionPredictor(
-        lambda x: np.where(x[:, :2].sum(-1) == 4, value, 1.0), tasks=["up", "down"], batch_size=8
+        lambda x: np.where(x[:, :2].sum(-1) == 4, value, 1.0),
+        tasks=["up", "down"],
+        batch_size=8,
     )
     tokens = np.full((30, 11), 2, np.uint8)
     tokens[19, :4] = 1
-    with pytest.raises(NonFiniteError, match=f"sequence 19, task 'down'.*{value}") as caught:
+    with pytest.raises(
+        NonFiniteError, match=f"sequence 19, task 'down'.*{value}"
+    ) as caught:
         predictor.predict(tokens)
     assert (caught.value.row, caught.value.task) == (19, "down")
     assert isinstance(caught.value, PredictorError)
 
 
-# --- Ensemble ---------------------------------------------------------------------------------------------------------
+# --- Ensemble -------------------------------------------------------------------------
 
 
 def test_ensemble_keeps_models_apart():
@@ -238,13 +310,30 @@ def test_ensemble_keeps_models_apart():
 @pytest.mark.parametrize(
     ("other", "names", "message"),
     [
-        (FunctionPredictor(count_a, tasks=["m"]), None, r"model 'model 1' has tasks \['m'\]"),
-        (FunctionPredictor(count_a, tasks=["n"], scale="log"), ["x", "y"], "model 'y' answers on scale 'log'"),
-        (FunctionPredictor(count_a, tasks=["n"]), ["x", "x"], "model 'x' is named twice"),
+        (
+            FunctionPredictor(count_a, tasks=["m"]),
+            None,
+            r"model 'model 1' has tasks \['m'\]",
+        ),
+        (
+            FunctionPredictor(count_a, tasks=["n"], scale="log"),
+            ["x", "y"],
+            "model 'y' answers on scale 'log'",
+        ),
+        (
+            FunctionPredictor(count_a, tasks=["n"]),
+            ["x", "x"],
+            "model 'x' is named twice",
+        ),
         (FunctionPredictor(count_a, tasks=["n"]), ["x"], "1 names for 2 predictors"),
         (count_a, None, "'model 1' is a function, not a predictor"),
         (
-            Ensemble([FunctionPredictor(f, tasks=["n"]) for f in (count_a, lambda x: x[:, 1].sum(-1))]),
+            Ensemble(
+                [
+                    FunctionPredictor(f, tasks=["n"])
+                    for f in (count_a, lambda x: x[:, 1].sum(-1))
+                ]
+            ),
             None,
             "'model 1' is an ensemble itself",
         ),
@@ -256,18 +345,26 @@ def test_ensemble_members_must_agree(other, names, message):
 
 
 def test_an_ensemble_of_a_dict_is_named_by_its_keys():
-    members = {"A": FunctionPredictor(count_a), "T": FunctionPredictor(lambda x: x[:, 3].sum(-1))}
+    members = {
+        "A": FunctionPredictor(count_a),
+        "T": FunctionPredictor(lambda x: x[:, 3].sum(-1)),
+    }
     pair = Ensemble(members)
     assert pair.models == ("A", "T")
     np.testing.assert_array_equal(pair.predict(TOKENS)[:, 0, 1], (TOKENS == 3).sum(1))
-    with pytest.raises(PredictorError, match=r"names=\['x', 'y'\] and the dict's own keys \['A', 'T'\]"):
+    with pytest.raises(
+        PredictorError, match=r"names=\['x', 'y'\] and the dict's own keys \['A', 'T'\]"
+    ):
         Ensemble(members, names=["x", "y"])
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (FunctionPredictor(count_a), "not a FunctionPredictor; use a single one as it is"),
+        (
+            FunctionPredictor(count_a),
+            "not a FunctionPredictor; use a single one as it is",
+        ),
         (3, "takes a list of predictors, at least two, not a int"),
         (count_a, "takes a list of predictors, at least two, not a function"),
     ],
@@ -281,20 +378,30 @@ def test_ensemble_errors_name_the_member():
     good = FunctionPredictor(count_a, batch_size=8)
     with pytest.raises(PredictorError, match="at least two"):
         Ensemble([good])
-    with pytest.raises(PredictorError, match=r"model 'model 1' has tasks \['task 0', 'task 1'\]"):
+    with pytest.raises(
+        PredictorError, match=r"model 'model 1' has tasks \['task 0', 'task 1'\]"
+    ):
         Ensemble([good, FunctionPredictor(a_and_c)]).predict(TOKENS)
     with pytest.raises(PredictorError, match="model 'model 1': the callable failed"):
         Ensemble([good, FunctionPredictor(lambda x: x[:, 9])]).predict(TOKENS)
     tokens = np.full((20, 5), 3, np.uint8)
     tokens[17] = 0
-    with pytest.raises(NonFiniteError, match="sequence 17, task 'outcome': model 'b' answered nan") as caught:
+    with pytest.raises(
+        NonFiniteError, match="sequence 17, task 'outcome': model 'b' answered nan"
+    ) as caught:
         Ensemble(
-            [good, FunctionPredictor(lambda x: np.where(x[:, 0].all(-1), np.nan, 0), batch_size=8)], names=["a", "b"]
+            [
+                good,
+                FunctionPredictor(
+                    lambda x: np.where(x[:, 0].all(-1), np.nan, 0), batch_size=8
+                ),
+            ],
+            names=["a", "b"],
         ).predict(tokens)
     assert caught.value.row == 17
 
 
-# --- fingerprints -----------------------------------------------------------------------------------------------------
+# --- fingerprints ---------------------------------------------------------------------
 
 
 def weighted(w):
@@ -349,8 +456,14 @@ W = np.arange(11.0)
         (Scanner(W).scan, Scanner(W)),
         (Gain(1.0), Gain(1.5)),
         (functools.partial(weighted(W), 1), functools.partial(weighted(W), 2)),
-        (weighted(operator.itemgetter("logits")), weighted(operator.itemgetter("profile"))),
-        (weighted(operator.methodcaller("mean", axis=0)), weighted(operator.methodcaller("mean", axis=1))),
+        (
+            weighted(operator.itemgetter("logits")),
+            weighted(operator.itemgetter("profile")),
+        ),
+        (
+            weighted(operator.methodcaller("mean", axis=0)),
+            weighted(operator.methodcaller("mean", axis=1)),
+        ),
         (lambda x: [sum(y) for y in x[:, 0]], lambda x: [sum(y[1:]) for y in x[:, 0]]),
     ],
 )
@@ -362,8 +475,12 @@ def test_what_changes_answers_changes_the_fingerprint(first, second):
 def test_equal_things_made_twice_are_equal():
     assert fingerprint_of(weighted(W)) == fingerprint_of(weighted(W.copy()))
     assert fingerprint_of(Scanner(W)) == fingerprint_of(Scanner(W.copy()))
-    assert fingerprint_of(weighted({"a": 1, "b": 2})) == fingerprint_of(weighted({"b": 2, "a": 1}))
-    assert fingerprint_of(np.asfortranarray(np.eye(3)[:, :2])) == fingerprint_of(np.eye(3)[:, :2].copy())
+    assert fingerprint_of(weighted({"a": 1, "b": 2})) == fingerprint_of(
+        weighted({"b": 2, "a": 1})
+    )
+    assert fingerprint_of(np.asfortranarray(np.eye(3)[:, :2])) == fingerprint_of(
+        np.eye(3)[:, :2].copy()
+    )
 
 
 def test_a_changed_global_changes_the_fingerprint(monkeypatch):
@@ -398,11 +515,17 @@ def test_cycles_end():
     ],
 )
 def test_every_choice_is_in_the_fingerprint(option, value):
-    assert FunctionPredictor(count_a, **{option: value}).fingerprint != FunctionPredictor(count_a).fingerprint
+    assert (
+        FunctionPredictor(count_a, **{option: value}).fingerprint
+        != FunctionPredictor(count_a).fingerprint
+    )
 
 
 def test_batch_size_is_not_in_the_fingerprint():
-    assert FunctionPredictor(count_a, batch_size=3).fingerprint == FunctionPredictor(count_a).fingerprint
+    assert (
+        FunctionPredictor(count_a, batch_size=3).fingerprint
+        == FunctionPredictor(count_a).fingerprint
+    )
 
 
 def test_a_fingerprint_says_where_it_covers_the_code_alone():
@@ -418,7 +541,9 @@ def test_a_fingerprint_says_where_it_covers_the_code_alone():
     machine = Scanner(W)
     with (ROOT / "pyproject.toml").open() as machine.handle:
         assert FunctionPredictor(machine).fingerprint.endswith("~")
-    assert Ensemble([named, FunctionPredictor(lambda x: generator.normal(size=len(x)))]).fingerprint.endswith("~")
+    assert Ensemble(
+        [named, FunctionPredictor(lambda x: generator.normal(size=len(x)))]
+    ).fingerprint.endswith("~")
 
 
 _SCRIPT = """
@@ -465,7 +590,8 @@ def test_fingerprint_is_the_same_in_every_process(tmp_path):
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
     )
 )
 def test_digest_depends_on_value_alone(value):
@@ -473,11 +599,13 @@ def test_digest_depends_on_value_alone(value):
     assert digest(value) != digest([value])
 
 
-# --- the check at the door --------------------------------------------------------------------------------------------
+# --- the check at the door ------------------------------------------------------------
 
 
 def rank(x):
-    return np.argsort(np.argsort(x[:, 0].sum(-1), kind="stable"), kind="stable").astype(float)
+    return np.argsort(np.argsort(x[:, 0].sum(-1), kind="stable"), kind="stable").astype(
+        float
+    )
 
 
 @pytest.mark.parametrize(
@@ -490,7 +618,9 @@ def rank(x):
         rank,
     ],
 )
-@pytest.mark.parametrize("tokens", [TOKENS, TOKENS[:1], np.repeat(TOKENS[:1], 20, axis=0)])
+@pytest.mark.parametrize(
+    "tokens", [TOKENS, TOKENS[:1], np.repeat(TOKENS[:1], 20, axis=0)]
+)
 def test_batch_mates_that_matter_are_refused(fn, tokens):
     with pytest.raises(PredictorError, match="depends on its batch mates"):
         check_batch_mates(FunctionPredictor(fn), tokens)
@@ -498,13 +628,23 @@ def test_batch_mates_that_matter_are_refused(fn, tokens):
 
 def test_random_answers_are_refused():
     generator = np.random.default_rng(0)
-    noisy = FunctionPredictor(lambda x: x[:, 0].sum(-1) + generator.normal(size=len(x)), fingerprint="noisy")
-    with pytest.raises(PredictorError, match=r"the same batch differently when asked twice.*dropout"):
+    noisy = FunctionPredictor(
+        lambda x: x[:, 0].sum(-1) + generator.normal(size=len(x)), fingerprint="noisy"
+    )
+    with pytest.raises(
+        PredictorError, match=r"the same batch differently when asked twice.*dropout"
+    ):
         check_batch_mates(noisy, TOKENS)
 
 
 @pytest.mark.parametrize(
-    "fn", [count_a, a_and_c, lambda x: np.zeros(len(x)), lambda x: x[:, 0].sum(-1) + 1e-7 * len(x)]
+    "fn",
+    [
+        count_a,
+        a_and_c,
+        lambda x: np.zeros(len(x)),
+        lambda x: x[:, 0].sum(-1) + 1e-7 * len(x),
+    ],
 )
 @pytest.mark.parametrize("batch_size", [1, 3, 1024])
 def test_honest_predictors_pass(fn, batch_size):
@@ -513,27 +653,40 @@ def test_honest_predictors_pass(fn, batch_size):
 
 def test_the_check_is_cheap_and_float64_is_held_to_more():
     calls = []
-    predictor = FunctionPredictor(lambda x: (calls.append(len(x)), x[:, 0].sum(-1))[1], fingerprint="counter")
+    predictor = FunctionPredictor(
+        lambda x: (calls.append(len(x)), x[:, 0].sum(-1))[1], fingerprint="counter"
+    )
     check_batch_mates(predictor, TOKENS)
     assert sum(calls) <= 26
     with pytest.raises(PredictorError, match="batch mates"):
-        check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e-7 * len(x), dtype="float64"), TOKENS)
+        check_batch_mates(
+            FunctionPredictor(
+                lambda x: x[:, 0].sum(-1) + 1e-7 * len(x), dtype="float64"
+            ),
+            TOKENS,
+        )
 
 
 def test_a_non_finite_answer_has_the_row_that_was_given():
     tokens = np.full((20, 11), 1, np.uint8)
     tokens[5, 3] = 0
     with pytest.raises(NonFiniteError, match="sequence 5, ") as caught:
-        check_batch_mates(FunctionPredictor(lambda x: np.where(x[:, 0].any(-1), np.nan, 1.0)), tokens)
+        check_batch_mates(
+            FunctionPredictor(lambda x: np.where(x[:, 0].any(-1), np.nan, 1.0)), tokens
+        )
     assert caught.value.row == 5
     assert caught.value.detail.startswith("task 'outcome': the predictor answered nan")
 
 
 @pytest.mark.parametrize("n_rows", [1, 20])
 @pytest.mark.parametrize("refused", ["A", "AG", "AGT"])
-def test_company_without_a_finite_answer_is_not_held_against_a_predictor(n_rows, refused):
+def test_company_without_a_finite_answer_is_not_held_against_a_predictor(
+    n_rows, refused
+):
     banned = ["ACGT".index(letter) for letter in refused]
-    honest = FunctionPredictor(lambda x: np.where(x[:, banned].any((1, 2)), np.nan, x[:, 1].sum(-1)))
+    honest = FunctionPredictor(
+        lambda x: np.where(x[:, banned].any((1, 2)), np.nan, x[:, 1].sum(-1))
+    )
     check_batch_mates(honest, np.full((n_rows, 11), 1, np.uint8))
     nowhere = FunctionPredictor(lambda x: np.full(len(x), np.nan))
     with pytest.raises(NonFiniteError, match="sequence 0"):
@@ -547,7 +700,8 @@ def test_an_answer_that_is_finite_in_company_alone_depends_on_it():
             return y + 0 / (len(x) - np.ones(1))
 
     with pytest.raises(
-        PredictorError, match=r"answered nan.*fails alone and has an answer among others: .* batch mates"
+        PredictorError,
+        match=r"answered nan.*fails alone and has an answer among others: .* batch mates",
     ):
         check_batch_mates(FunctionPredictor(spread), TOKENS)
 
@@ -565,16 +719,32 @@ def test_one_that_fails_alone_is_refused():
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (lambda y: y.astype("f2"), "^the predictor answers in float16 after float32; .* always answer in float32$"),
-        (lambda y: 1 / len(y[:0]), "^the callable failed on an input of .*ZeroDivisionError"),
-        (lambda y: y + np.nan, "asked twice: its answers changed midway.*'outcome': a finite answer, then nan"),
-        (lambda y: y + 1, "asked twice: its answers changed midway.*'outcome': [0-9], then [0-9]"),
+        (
+            lambda y: y.astype("f2"),
+            "^the predictor answers in float16 after float32; .* always answer in "
+            "float32$",
+        ),
+        (
+            lambda y: 1 / len(y[:0]),
+            "^the callable failed on an input of .*ZeroDivisionError",
+        ),
+        (
+            lambda y: y + np.nan,
+            "asked twice: its answers changed midway.*'outcome': a finite answer, then "
+            "nan",
+        ),
+        (
+            lambda y: y + 1,
+            "asked twice: its answers changed midway.*'outcome': [0-9], then [0-9]",
+        ),
     ],
     ids=["float16", "raises", "nan", "others"],
 )
 @pytest.mark.parametrize("call", [2, 3, 4, 5])
 def test_one_that_breaks_meanwhile_says_why(broken, reason, call):
-    """At the fourth call, which asks alone, batch norm was blamed, and what had happened came last."""
+    """At the fourth call, which asks alone, batch norm was blamed, and what had
+    happened came last.
+    """
     calls = []
 
     def fn(x):
@@ -596,8 +766,13 @@ def test_answers_that_are_nan_now_and_then_are_random(call):
         calls.append(len(x))
         return x[:, 0].sum(-1) + (np.nan if len(calls) == call else 0.0)
 
-    reason = {3: "asked twice: something random is left on", 5: "differently when the batch is in another order"}
-    with pytest.raises(PredictorError, match=f"{reason[call]}.*a finite answer, then nan"):
+    reason = {
+        3: "asked twice: something random is left on",
+        5: "differently when the batch is in another order",
+    }
+    with pytest.raises(
+        PredictorError, match=f"{reason[call]}.*a finite answer, then nan"
+    ):
         check_batch_mates(FunctionPredictor(fn), TOKENS)
 
 
@@ -607,11 +782,14 @@ def test_what_an_error_says_comes_before_batch_mates():
             raise ValueError("two sequences or more, please")
         return x[:, 0].sum(-1)
 
-    with pytest.raises(PredictorError, match=r"^the callable failed on .*two sequences or more, please.* batch mates"):
+    with pytest.raises(
+        PredictorError,
+        match=r"^the callable failed on .*two sequences or more, please.* batch mates",
+    ):
         check_batch_mates(FunctionPredictor(fn), TOKENS)
 
 
-# --- without torch ----------------------------------------------------------------------------------------------------
+# --- without torch --------------------------------------------------------------------
 
 _NO_TORCH = """
 import sys
@@ -643,7 +821,13 @@ print(y.tolist(), "torch" in sys.modules)
 
 
 def test_without_torch_the_extra_is_named():
-    run = subprocess.run([sys.executable, "-c", _NO_TORCH], check=True, capture_output=True, text=True, cwd=ROOT)
+    run = subprocess.run(
+        [sys.executable, "-c", _NO_TORCH],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     lines = run.stdout.splitlines()
     assert len(lines) == 5
     assert all("pip install 'causalgia[torch]'" in line for line in lines[:4])
@@ -652,8 +836,17 @@ def test_without_torch_the_extra_is_named():
 
 
 def test_importing_the_room_does_not_import_torch():
-    code = "import causalgia.predict, sys; print('torch' in sys.modules, 'xarray' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    code = (
+        "import causalgia.predict, sys; print('torch' in sys.modules, 'xarray' in "
+        "sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     assert run.stdout.split() == ["False", "False"]
 
 
@@ -668,7 +861,9 @@ def test_a_predictor_that_ends_the_program_is_a_predictor_that_failed():
     arms = {"a": cg.Embed("ACG", at=2), "b": cg.Embed("CCC", at=2)}
     predictor = FunctionPredictor(lambda _: sys.exit(3), scale="log2")
     with pytest.raises(PredictorError, match="the callable failed .*SystemExit: 3"):
-        cg.run(cg.Design(null=cg.Uniform(length=8), arms=arms, n_units=4), predictor, rng=0)
+        cg.run(
+            cg.Design(null=cg.Uniform(length=8), arms=arms, n_units=4), predictor, rng=0
+        )
 
 
 def test_answers_that_fall_to_half_precision_midway_are_refused():
@@ -684,13 +879,18 @@ def test_answers_that_fall_to_half_precision_midway_are_refused():
 
 
 def test_masked_answers_are_refused():
-    masked = cg.FunctionPredictor(lambda x: np.ma.array(np.ones(len(x)), mask=np.arange(len(x)) == 0))
+    masked = cg.FunctionPredictor(
+        lambda x: np.ma.array(np.ones(len(x)), mask=np.arange(len(x)) == 0)
+    )
     with pytest.raises(PredictorError, match="some of its values are masked"):
         masked.predict(np.zeros((3, 8), np.uint8))
 
 
 def test_a_folder_in_place_of_predictors_names_the_cure():
-    with pytest.raises(PredictorError, match=r"an Ensemble takes predictors, and 'folds' is a path; make one of each"):
+    with pytest.raises(
+        PredictorError,
+        match=r"an Ensemble takes predictors, and 'folds' is a path; make one of each",
+    ):
         cg.Ensemble("folds", differ_by="folds")
 
 

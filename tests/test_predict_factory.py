@@ -1,4 +1,6 @@
-"""Predictors in other processes, made or loaded again there; and how far the contrasts of a fast one deviate."""
+"""Predictors in other processes, made or loaded again there; and how far the contrasts
+of a fast one deviate.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +39,20 @@ def fresh(code, *args):
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
 
 
-# --- a predictor that is made where it is asked ---------------------------------------------------------------------
+# --- a predictor that is made where it is asked ---------------------------------------
 
 
 def test_it_is_made_at_the_first_question_and_once():
     made = cg.predict.PredictorFactory(count_a)
     assert repr(made) == "PredictorFactory(count_a)"
     assert function_predictor._MADE == {}
-    np.testing.assert_array_equal(made.predict(TOKENS), (TOKENS == 0).sum(1, keepdims=True))
-    for other in (cg.predict.PredictorFactory(count_a), pickle.loads(pickle.dumps(made))):
+    np.testing.assert_array_equal(
+        made.predict(TOKENS), (TOKENS == 0).sum(1, keepdims=True)
+    )
+    for other in (
+        cg.predict.PredictorFactory(count_a),
+        pickle.loads(pickle.dumps(made)),
+    ):
         np.testing.assert_array_equal(other.predict(TOKENS), made.predict(TOKENS))
     assert len(function_predictor._MADE) == 1
 
@@ -57,8 +64,12 @@ def test_it_is_what_it_makes():
     assert made.resolve_batch_size(12) == plain.resolve_batch_size(12)
     assert made.backgrounds_at_once(12) == 0
     assert made.parts == (made,)
-    other = cg.FunctionPredictor(lambda x: x[:, 1].sum(-1), tasks=plain.tasks, scale=plain.scale)
-    pair = cg.predict.PredictorFactory(lambda: cg.Ensemble({"one": count_a(), "two": other}, differ_by="folds"))
+    other = cg.FunctionPredictor(
+        lambda x: x[:, 1].sum(-1), tasks=plain.tasks, scale=plain.scale
+    )
+    pair = cg.predict.PredictorFactory(
+        lambda: cg.Ensemble({"one": count_a(), "two": other}, differ_by="folds")
+    )
     assert pair.differ_by == "folds"
     assert (pair.models, len(pair.parts)) == (("one", "two"), 2)
 
@@ -67,7 +78,8 @@ def test_a_trial_of_a_factory_is_that_of_its_predictor():
     arms = {"untreated": cg.Untreated(), "A": cg.Embed("AAAA", at=10)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)
     by_factory, plain = (
-        cg.run(design, p, rng=3, progress=False) for p in (cg.predict.PredictorFactory(count_a), count_a())
+        cg.run(design, p, rng=3, progress=False)
+        for p in (cg.predict.PredictorFactory(count_a), count_a())
     )
     assert by_factory.identical(plain)
 
@@ -83,11 +95,17 @@ def test_what_cannot_be_read_is_not_taken_for_another():
 
     first, second = Handle(0), Handle(1)
     makes = [
-        cg.predict.PredictorFactory(lambda handle=handle: cg.FunctionPredictor(lambda x: x[:, handle.row].sum(-1)))
+        cg.predict.PredictorFactory(
+            lambda handle=handle: cg.FunctionPredictor(
+                lambda x: x[:, handle.row].sum(-1)
+            )
+        )
         for handle in (first, second)
     ]
     for row, made in enumerate(makes):
-        np.testing.assert_array_equal(made.predict(TOKENS), (row == TOKENS).sum(1, keepdims=True))
+        np.testing.assert_array_equal(
+            made.predict(TOKENS), (row == TOKENS).sum(1, keepdims=True)
+        )
 
 
 def test_batch_sizes_wait_for_the_predictor():
@@ -118,7 +136,9 @@ def test_choices_wait_for_the_predictor_and_travel():
         def choose(self, given):
             self.told = dict(given)
 
-    made = cg.predict.PredictorFactory(lambda: Choosing(lambda x: x[:, 0].sum(-1), fingerprint="chooses"))
+    made = cg.predict.PredictorFactory(
+        lambda: Choosing(lambda x: x[:, 0].sum(-1), fingerprint="chooses")
+    )
     assert made.choices() == {}
     made.choose({"12:8": True})
     assert made.choices() == {"12:8": True}
@@ -130,7 +150,9 @@ def test_choices_wait_for_the_predictor_and_travel():
 def reads_a_file(path):
     def build():
         weight = float(path.read_text())
-        return cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) * weight, fingerprint=str(weight))
+        return cg.FunctionPredictor(
+            lambda x: x[:, 0].sum(-1) * weight, fingerprint=str(weight)
+        )
 
     return build
 
@@ -150,20 +172,29 @@ def test_what_was_made_before_a_file_changed_is_made_again(tmp_path):
         np.testing.assert_array_equal(opened.predict(TOKENS), counts * weight)
         assert opened.made is made.made  # once in each process
     assert len(function_predictor._MADE) == 1
-    with pytest.raises(PredictorError, match="makes another predictor here.*than where it was sent from"):
+    with pytest.raises(
+        PredictorError,
+        match="makes another predictor here.*than where it was sent from",
+    ):
         cloudpickle.loads(sent[0]).predict(TOKENS)
 
 
 def test_what_is_no_factory():
-    with pytest.raises(PredictorError, match="takes a function that returns a predictor, not 3"):
+    with pytest.raises(
+        PredictorError, match="takes a function that returns a predictor, not 3"
+    ):
         cg.predict.PredictorFactory(3)
-    with pytest.raises(PredictorError, match=r"returned a float; return cg\.TorchPredictor"):
+    with pytest.raises(
+        PredictorError, match=r"returned a float; return cg\.TorchPredictor"
+    ):
         cg.predict.PredictorFactory(lambda: 1.5).predict(TOKENS)
-    with pytest.raises(PredictorError, match="raised ZeroDivisionError: .*on every machine"):
+    with pytest.raises(
+        PredictorError, match="raised ZeroDivisionError: .*on every machine"
+    ):
         cg.predict.PredictorFactory(lambda: 1 / 0).predict(TOKENS)
 
 
-# --- a predictor from a user's file -----------------------------------------------------------------------------------
+# --- a predictor from a user's file ---------------------------------------------------
 
 _LOAD = """
 import pickle, sys, numpy as np
@@ -181,7 +212,9 @@ def file(tmp_path):
     (tmp_path / "letters_of_mine.py").write_text("WEIGHTS = 3\n")
     path = tmp_path / "net_of_mine.py"
     path.write_text(
-        "import letters_of_mine\ndef load():\n    return lambda x: letters_of_mine.WEIGHTS * x[:, 0].sum(-1)\n"
+        "import letters_of_mine\n"
+        "def load():\n"
+        "    return lambda x: letters_of_mine.WEIGHTS * x[:, 0].sum(-1)\n"
     )
     return path
 
@@ -193,7 +226,11 @@ def test_a_loaded_predictor_is_loaded_again_elsewhere(tmp_path, file, by, monkey
     sent = tmp_path / "sent.pkl"
     sent.write_bytes(pytest.importorskip(by).dumps(predictor))
     total = 3.0 * (TOKENS == 0).sum()
-    assert fresh(_LOAD, sent).stdout.split() == [str(total), predictor.fingerprint, "True"]
+    assert fresh(_LOAD, sent).stdout.split() == [
+        str(total),
+        predictor.fingerprint,
+        "True",
+    ]
 
 
 def test_a_file_that_is_absent_or_another_elsewhere_is_said(tmp_path, file):
@@ -202,44 +239,61 @@ def test_a_file_that_is_absent_or_another_elsewhere_is_said(tmp_path, file):
     sent.write_bytes(pickle.dumps(predictor))
     (tmp_path / "letters_of_mine.py").write_text("WEIGHTS = 4\n")
     assert "PredictorError" in (said := fresh(_LOAD, sent).stdout)
-    assert "it is another predictor: the file or its weights changed; every machine must see the same files" in said
+    assert (
+        "it is another predictor: the file or its weights changed; every machine must "
+        "see the same files" in said
+    )
     file.unlink()
     said = fresh(_LOAD, sent).stdout
     assert "there is no Python file" in said
     assert "cg.predict.PredictorFactory" in said
 
 
-# --- contrasts --------------------------------------------------------------------------------------------------------
+# --- contrasts ------------------------------------------------------------------------
 
 
 def arms(n=4_000, length=30):
     control = np.random.default_rng(1).integers(0, 4, (n, length), dtype=np.uint8)
-    return {"control": control, "A6": np.where(np.arange(length) < 6, np.uint8(0), control)}
+    return {
+        "control": control,
+        "A6": np.where(np.arange(length) < 6, np.uint8(0), control),
+    }
 
 
 def test_a_shift_of_every_answer_cancels_and_a_shift_of_the_treated_does_not():
     exact = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1), dtype="float64")
     shifted = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) + 7, dtype="float64")
     found = contrast_deviation(shifted, exact, arms())
-    assert (found.contrasts, float(found.rms[0, 0]), float(found.bias_in_se[0, 0])) == (("A6",), 0, 0)
-    treated = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) + 0.25 * (x[:, 0, :6].sum(-1) == 6), dtype="float64")
+    assert (found.contrasts, float(found.rms[0, 0]), float(found.bias_in_se[0, 0])) == (
+        ("A6",),
+        0,
+        0,
+    )
+    treated = cg.FunctionPredictor(
+        lambda x: x[:, 0].sum(-1) + 0.25 * (x[:, 0, :6].sum(-1) == 6), dtype="float64"
+    )
     found = contrast_deviation(treated, exact, arms(), n_units=400)
     sd = np.sqrt(6 * 3 / 16)  # the contrast is 6 minus a binomial (6, 1/4)
-    np.testing.assert_allclose(found.bias[0, 0], 0.25 / sd, rtol=0.05)  # a control that is A6 itself has chance 2e-4
+    # a control that is A6 itself has chance 2e-4
+    np.testing.assert_allclose(found.bias[0, 0], 0.25 / sd, rtol=0.05)
     np.testing.assert_allclose(found.bias_in_se, found.bias * 20)
     np.testing.assert_allclose(found.rms, found.bias, rtol=1e-3)
 
 
 def test_noise_is_told_from_bias():
     exact = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1), dtype="float64")
-    rounded = cg.FunctionPredictor(lambda x: np.round(x[:, 0].sum(-1) / 3) * 3, dtype="float64")
+    rounded = cg.FunctionPredictor(
+        lambda x: np.round(x[:, 0].sum(-1) / 3) * 3, dtype="float64"
+    )
     found = contrast_deviation(rounded, exact, arms())
     assert abs(found.bias[0, 0]) < 4 * found.bias_mcse[0, 0]
     assert found.rms[0, 0] > 20 * found.bias_mcse[0, 0]
 
 
 def test_contrasts_keep_tasks_and_models():
-    pair = cg.Ensemble([cg.FunctionPredictor(lambda x, k=k: x[:, :2].sum(-1) * k) for k in (1, 2)])
+    pair = cg.Ensemble(
+        [cg.FunctionPredictor(lambda x, k=k: x[:, :2].sum(-1) * k) for k in (1, 2)]
+    )
     found = contrast_deviation(pair, pair, arms(50))
     assert found.rms.shape == found.bias.shape == (1, 2, 2)
     assert not found.rms.any()
@@ -248,23 +302,38 @@ def test_contrasts_keep_tasks_and_models():
 def test_deviations_that_cannot_be_had():
     exact = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1))
     constant = cg.FunctionPredictor(lambda x: x[:, 0, :6].sum(-1) * 0)
-    with pytest.raises(EstimateError, match=r"contrast 'A6' is the same for all units \(task 0\)"):
+    with pytest.raises(
+        EstimateError, match=r"contrast 'A6' is the same for all units \(task 0\)"
+    ):
         contrast_deviation(exact, constant, arms(10))
-    for given in ({"control": TOKENS}, {"control": TOKENS, "A": TOKENS[:3]}, {"c": TOKENS[:1], "A": TOKENS[:1]}):
+    for given in (
+        {"control": TOKENS},
+        {"control": TOKENS, "A": TOKENS[:3]},
+        {"c": TOKENS[:1], "A": TOKENS[:1]},
+    ):
         with pytest.raises(EstimateError, match="two arms or more"):
             contrast_deviation(exact, exact, given)
     with pytest.raises(PredictorError, match="is not a predictor"):
         contrast_deviation(exact, np.sum, arms(10))
     with pytest.raises(PredictorError, match="give both the same tasks"):
-        contrast_deviation(exact, cg.FunctionPredictor(lambda x: x[:, :2].sum(-1)), arms(10))
+        contrast_deviation(
+            exact, cg.FunctionPredictor(lambda x: x[:, :2].sum(-1)), arms(10)
+        )
 
 
 @pytest.mark.torch
 def test_float32_against_its_reference():
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Conv1d(4, 8, 7), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(192, 2))
-    plain = cg.TorchPredictor(net, tasks=["a", "b"], device="cpu", alphabet="TGCA", rc_average=True)
+    net = torch.nn.Sequential(
+        torch.nn.Conv1d(4, 8, 7),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(192, 2),
+    )
+    plain = cg.TorchPredictor(
+        net, tasks=["a", "b"], device="cpu", alphabet="TGCA", rc_average=True
+    )
     exact = plain.reference()
     assert exact.precision == np.float64
     assert plain.precision == np.float32

@@ -1,4 +1,6 @@
-"""Fast predictions: engines, device sessions, staging, workers' devices, pickles, and how far contrasts deviate."""
+"""Fast predictions: engines, device sessions, staging, workers' devices, pickles, and
+how far contrasts deviate.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ from torch import nn  # noqa: E402
 
 from causalgia.predict import torch_device  # noqa: E402
 from causalgia.predict.torch_batch import ChannelsLast  # noqa: E402
-from causalgia.predict.torch_device import device_of_worker, exact_float32, worker_number  # noqa: E402
+from causalgia.predict.torch_device import (  # noqa: E402
+    device_of_worker,
+    exact_float32,
+    worker_number,
+)
 from causalgia.predict.torch_predictor import DeviceEdits  # noqa: E402
 
 LENGTH = 40
@@ -32,8 +38,15 @@ class Layers(nn.Module):
     def __init__(self, seed=0):
         super().__init__()
         torch.manual_seed(seed)
-        self.first = nn.Sequential(nn.Conv1d(4, 16, 7, padding=3), nn.BatchNorm1d(16), nn.ReLU(), nn.MaxPool1d(2))
-        self.second = nn.Conv1d(16, 16, 3, padding="same", dilation=2, groups=2, bias=False)
+        self.first = nn.Sequential(
+            nn.Conv1d(4, 16, 7, padding=3),
+            nn.BatchNorm1d(16),
+            nn.ReLU(),
+            nn.MaxPool1d(2),
+        )
+        self.second = nn.Conv1d(
+            16, 16, 3, padding="same", dilation=2, groups=2, bias=False
+        )
         self.norm = nn.BatchNorm1d(16, affine=False)
         self.pool = nn.AvgPool1d(3, stride=2, padding=1)
         self.last = nn.Linear(16 * 10, 2)
@@ -60,7 +73,7 @@ def predictor(net=None, **options):
     return cg.TorchPredictor(Layers() if net is None else net, device="cpu", **options)
 
 
-# --- engines ----------------------------------------------------------------------------------------------------------
+# --- engines --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [{}, {"layout": "NLC"}, {"rc_average": True}])
@@ -68,7 +81,10 @@ def test_channels_last_answers_as_the_eager_network(options):
     net = Layers()
     if options.get("layout") == "NLC":
         net = nn.Sequential(Returns(lambda x: x.transpose(1, 2)), net)
-    eager, fast = predictor(net, **options), predictor(net, channels_last=True, **options)
+    eager, fast = (
+        predictor(net, **options),
+        predictor(net, channels_last=True, **options),
+    )
     np.testing.assert_allclose(fast.predict(TOKENS), eager.predict(TOKENS), atol=1e-6)
     assert fast.fingerprint != eager.fingerprint
 
@@ -79,12 +95,20 @@ def test_channels_last_sees_weights_that_are_changed_later():
     fast.predict(TOKENS)
     with torch.no_grad():
         net.second.weight.mul_(2)
-    np.testing.assert_allclose(fast.predict(TOKENS), predictor(net).predict(TOKENS), atol=1e-6)
+    np.testing.assert_allclose(
+        fast.predict(TOKENS), predictor(net).predict(TOKENS), atol=1e-6
+    )
 
 
 def test_layers_keep_channels_innermost():
     seen = []
-    net = nn.Sequential(nn.Conv1d(4, 8, 3), nn.BatchNorm1d(8), nn.ReLU(), nn.MaxPool1d(2), Returns(seen.append))
+    net = nn.Sequential(
+        nn.Conv1d(4, 8, 3),
+        nn.BatchNorm1d(8),
+        nn.ReLU(),
+        nn.MaxPool1d(2),
+        Returns(seen.append),
+    )
     with torch.inference_mode():
         ChannelsLast(net.eval())(torch.randn(3, 4, 20))
     assert seen[0].stride(1) == 1
@@ -92,7 +116,9 @@ def test_layers_keep_channels_innermost():
 
 def test_channels_last_is_refused_where_nothing_can_be_turned():
     with pytest.raises(PredictorError, match="no one-dimensional convolution"):
-        predictor(nn.Sequential(nn.Flatten(), nn.Linear(4 * LENGTH, 1)), channels_last=True).predict(TOKENS)
+        predictor(
+            nn.Sequential(nn.Flatten(), nn.Linear(4 * LENGTH, 1)), channels_last=True
+        ).predict(TOKENS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scripted = torch.jit.script(Layers())
@@ -103,15 +129,22 @@ def test_channels_last_is_refused_where_nothing_can_be_turned():
 
 
 def test_a_network_that_pools_with_indices_goes_its_own_way():
-    net = nn.Sequential(nn.Conv1d(4, 3, 5), Returns(lambda x: nn.functional.max_pool1d(x, 2, return_indices=True)[0]))
+    net = nn.Sequential(
+        nn.Conv1d(4, 3, 5),
+        Returns(lambda x: nn.functional.max_pool1d(x, 2, return_indices=True)[0]),
+    )
     net = nn.Sequential(net, nn.Flatten())
     np.testing.assert_allclose(
-        predictor(net, channels_last=True).predict(TOKENS), predictor(net).predict(TOKENS), atol=1e-6
+        predictor(net, channels_last=True).predict(TOKENS),
+        predictor(net).predict(TOKENS),
+        atol=1e-6,
     )
 
 
 def eagerly_compiled(monkeypatch):
-    """Put a compiler in place that takes no minute: the network itself, and the shapes it was given."""
+    """Put a compiler in place that takes no minute: the network itself, and the shapes
+    it was given.
+    """
     shapes = []
 
     def compiled(module, *, dynamic):
@@ -130,7 +163,9 @@ def eagerly_compiled(monkeypatch):
 def test_a_compiled_network_gets_whole_batches(monkeypatch):
     shapes = eagerly_compiled(monkeypatch)
     fast = predictor(compile=True, batch_size=16)
-    np.testing.assert_allclose(fast.predict(TOKENS), predictor().predict(TOKENS), atol=1e-6)
+    np.testing.assert_allclose(
+        fast.predict(TOKENS), predictor().predict(TOKENS), atol=1e-6
+    )
     assert set(shapes) == {(16, 4, LENGTH)}
     assert len(shapes) == 4
     assert fast.fingerprint != predictor(batch_size=16).fingerprint
@@ -145,10 +180,15 @@ def test_a_compiled_network_serves_eight_lengths(monkeypatch):
 
 def test_what_cannot_be_compiled_is_said(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(PredictorError, match=r"C\+\+ compiler on a CPU.*no-such-compiler.*apt install g\+\+"):
+    with pytest.raises(
+        PredictorError,
+        match=r"C\+\+ compiler on a CPU.*no-such-compiler.*apt install g\+\+",
+    ):
         predictor(compile=True)
     monkeypatch.delenv("CXX")
-    failure = type("BackendCompilerFailed", (Exception,), {"__module__": "torch._dynamo.exc"})
+    failure = type(
+        "BackendCompilerFailed", (Exception,), {"__module__": "torch._dynamo.exc"}
+    )
 
     def compiled(module, *, dynamic):
         def run(x):
@@ -157,11 +197,13 @@ def test_what_cannot_be_compiled_is_said(monkeypatch):
         return run
 
     monkeypatch.setattr(torch, "compile", compiled)
-    with pytest.raises(PredictorError, match="torch.compile cannot compile this network"):
+    with pytest.raises(
+        PredictorError, match="torch.compile cannot compile this network"
+    ):
         predictor(compile=True, batch_size=4).predict(TOKENS)
 
 
-# --- precision --------------------------------------------------------------------------------------------------------
+# --- precision ------------------------------------------------------------------------
 
 
 class Autocast(Layers):
@@ -178,13 +220,17 @@ def test_autocast_around_a_call_is_switched_off():
 
 
 def test_half_precision_inside_a_network_is_refused_unless_accepted():
-    with pytest.raises(PredictorError, match=r"bfloat16 inside its forward pass.*2\.7 standard errors.*dtype="):
+    with pytest.raises(
+        PredictorError,
+        match=r"bfloat16 inside its forward pass.*2\.7 standard errors.*dtype=",
+    ):
         predictor(Autocast(), batch_size=8).predict(TOKENS)
     rough = predictor(Autocast(), dtype="float32").predict(TOKENS)
     exact = predictor().predict(TOKENS)
     assert 1e-4 < np.abs(rough - exact).max() < 0.1
     with pytest.raises(
-        PredictorError, match=r"weights are torch.bfloat16.*2\.7 standard errors at 1,000|2\.7 standard"
+        PredictorError,
+        match=r"weights are torch.bfloat16.*2\.7 standard errors at 1,000|2\.7 standard",
     ):
         predictor(Layers().bfloat16())
 
@@ -193,9 +239,16 @@ def test_half_precision_inside_a_network_is_refused_unless_accepted():
 @pytest.mark.parametrize("place", ["end", "middle", "reduce"])
 def test_rounding_to_half_precision_is_refused_wherever_it_is(dtype, place):
     casts = {"end": lambda y: y.to(dtype), "middle": lambda y: y.to(dtype).float() * 2}
-    net = Layers() if place == "reduce" else nn.Sequential(Layers(), Returns(casts[place]))
+    net = (
+        Layers()
+        if place == "reduce"
+        else nn.Sequential(Layers(), Returns(casts[place]))
+    )
     options = {"reduce": casts["end"]} if place == "reduce" else {}
-    with pytest.raises(PredictorError, match=f"computes in {str(dtype)[6:]} inside its forward pass.*dtype="):
+    with pytest.raises(
+        PredictorError,
+        match=f"computes in {str(dtype)[6:]} inside its forward pass.*dtype=",
+    ):
         predictor(net, **options).predict(TOKENS)
     rough = predictor(net, dtype="float32", **options).predict(TOKENS)
     assert rough.dtype == np.float32
@@ -203,7 +256,9 @@ def test_rounding_to_half_precision_is_refused_wherever_it_is(dtype, place):
 
 def test_half_precision_that_loses_no_digit_is_no_matter():
     net = nn.Sequential(Returns(lambda x: x.half().float()), Layers())
-    np.testing.assert_array_equal(predictor(net).predict(TOKENS), predictor().predict(TOKENS))
+    np.testing.assert_array_equal(
+        predictor(net).predict(TOKENS), predictor().predict(TOKENS)
+    )
 
 
 def test_tf32_is_switched_on_where_it_is_asked_for():
@@ -214,7 +269,10 @@ def test_tf32_is_switched_on_where_it_is_asked_for():
         with exact_float32(cuda, tf32=True):
             pass
         assert matmul.allow_tf32
-        with pytest.raises(PredictorError, match="tf32=True asks one with tf32=False"), exact_float32(cuda):
+        with (
+            pytest.raises(PredictorError, match="tf32=True asks one with tf32=False"),
+            exact_float32(cuda),
+        ):
             pass
     assert matmul.allow_tf32 == before
     assert predictor(tf32=True).fingerprint != predictor().fingerprint
@@ -233,7 +291,12 @@ class Turning(threading.Condition):
 
 
 def test_threads_that_want_the_switches_otherwise_wait(monkeypatch):
-    cuda, matmul, seen, turning = torch.device("cuda"), torch.backends.cuda.matmul, [], Turning()
+    cuda, matmul, seen, turning = (
+        torch.device("cuda"),
+        torch.backends.cuda.matmul,
+        [],
+        Turning(),
+    )
     monkeypatch.setattr(torch_device._SWITCHES, "_turning", turning)
 
     def rough():
@@ -251,10 +314,12 @@ def test_threads_that_want_the_switches_otherwise_wait(monkeypatch):
     assert seen == [True]
 
 
-# --- backgrounds on the device ----------------------------------------------------------------------------------------
+# --- backgrounds on the device --------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{}, {"rc_average": True}, {"layout": "NCL", "alphabet": "ACTG"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"rc_average": True}, {"layout": "NCL", "alphabet": "ACTG"}]
+)
 def test_a_session_answers_as_predict_bit_for_bit(options):
     asked = predictor(batch_size=8, **options)
     session = asked.edits(TOKENS)
@@ -263,15 +328,26 @@ def test_a_session_answers_as_predict_bit_for_bit(options):
     edited = TOKENS[rows].copy()
     edited[:, 12:20] = np.random.default_rng(2).integers(0, 4, (37, 8))
     np.testing.assert_array_equal(session.answers(edited, rows), asked.predict(edited))
-    np.testing.assert_array_equal(session.answers(TOKENS, np.arange(50)), asked.predict(TOKENS))
+    np.testing.assert_array_equal(
+        session.answers(TOKENS, np.arange(50)), asked.predict(TOKENS)
+    )
     everywhere = 3 - TOKENS
-    np.testing.assert_array_equal(session.answers(everywhere, np.arange(50)), asked.predict(everywhere))
-    np.testing.assert_array_equal(session.answers(TOKENS, np.arange(50)), asked.predict(TOKENS))  # nothing was damaged
+    np.testing.assert_array_equal(
+        session.answers(everywhere, np.arange(50)), asked.predict(everywhere)
+    )
+    # nothing was damaged
+    np.testing.assert_array_equal(
+        session.answers(TOKENS, np.arange(50)), asked.predict(TOKENS)
+    )
 
 
 def test_only_the_window_that_changed_is_sent(monkeypatch):
     sent, send = [], torch_device.HostDeviceCopier.send
-    monkeypatch.setattr(torch_device.HostDeviceCopier, "send", lambda self, a: sent.append(a.shape) or send(self, a))
+    monkeypatch.setattr(
+        torch_device.HostDeviceCopier,
+        "send",
+        lambda self, a: sent.append(a.shape) or send(self, a),
+    )
     session = predictor(batch_size=25).edits(TOKENS)
     edited = TOKENS.copy()
     edited[:, 10:14] = 3 - edited[:, 10:14]
@@ -285,7 +361,9 @@ def test_a_session_refuses_what_it_has_no_background_for():
         session.answers(TOKENS[:, 1:], np.arange(50))
     with pytest.raises(PredictorError, match="50 backgrounds; rows go from 1 to 50"):
         session.answers(TOKENS, np.arange(50) + 1)
-    infinite = predictor(Returns(lambda x: x[:, 0].sum(-1).sub(LENGTH).neg().log()), batch_size=8).edits(TOKENS)
+    infinite = predictor(
+        Returns(lambda x: x[:, 0].sum(-1).sub(LENGTH).neg().log()), batch_size=8
+    ).edits(TOKENS)
     edited = TOKENS.copy()
     edited[17] = 0
     with pytest.raises(cg.predict.NonFiniteError) as caught:
@@ -307,15 +385,21 @@ def test_out_of_memory_in_a_session_halves_the_batch():
         return x.sum(-1)
 
     asked = predictor(Returns(forward), batch_size=32, fingerprint="greedy")
-    with pytest.warns(cg.errors.CausalgiaWarning, match="going on with (16|8)") as caught:
+    with pytest.warns(
+        cg.errors.CausalgiaWarning, match="going on with (16|8)"
+    ) as caught:
         answer = asked.edits(TOKENS).answers(TOKENS, np.arange(50))
-    np.testing.assert_array_equal(answer, (TOKENS[:, None] == np.arange(4)[:, None]).sum(-1))
+    np.testing.assert_array_equal(
+        answer, (TOKENS[:, None] == np.arange(4)[:, None]).sum(-1)
+    )
     assert len(caught) == 2
     assert asked.batches() == {LENGTH: 8}
 
 
 class FakeCuda:
-    """Stands where CUDA would: pages are locked and copies queued, and are there when the event was waited for."""
+    """Stands where CUDA would: pages are locked and copies queued, and are there when
+    the event was waited for.
+    """
 
     def __init__(self, monkeypatch):
         self.log, self.empty, fake = [], torch.empty, self
@@ -334,7 +418,9 @@ class FakeCuda:
 
         monkeypatch.setattr(torch_device.torch, "empty", empty)
         monkeypatch.setattr(torch_device.torch.cuda, "Event", Event)
-        monkeypatch.setattr(torch_device.torch.cuda, "current_stream", lambda device: None)
+        monkeypatch.setattr(
+            torch_device.torch.cuda, "current_stream", lambda device: None
+        )
 
 
 def test_batches_are_queued_before_the_one_before_is_waited_for(monkeypatch):
@@ -346,7 +432,7 @@ def test_batches_are_queued_before_the_one_before_is_waited_for(monkeypatch):
     assert cuda.log == queued + queued + ["wait"] + queued + ["wait", "wait"]
 
 
-# --- batch sizes ------------------------------------------------------------------------------------------------------
+# --- batch sizes ----------------------------------------------------------------------
 
 
 def test_batch_sizes_are_recorded_and_given_back():
@@ -369,7 +455,9 @@ def test_batch_sizes_are_recorded_and_given_back():
 
 NO_MEMORY = [
     torch.OutOfMemoryError("CUDA out of memory."),
-    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+    RuntimeError(
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."
+    ),
     MemoryError(),
 ]
 
@@ -385,9 +473,14 @@ def test_where_nothing_can_be_measured_one_sequence_goes_at_a_time(error):
         return predictor(Returns(forward), fingerprint="greedy")
 
     some = most(1)
-    np.testing.assert_array_equal(some.predict(TOKENS), (TOKENS[:, None] == np.arange(4)[:, None]).sum(-1))
+    np.testing.assert_array_equal(
+        some.predict(TOKENS), (TOKENS[:, None] == np.arange(4)[:, None]).sum(-1)
+    )
     assert some.batches() == {LENGTH: 1}
-    with pytest.raises(PredictorError, match="one sequence of length 40 does not fit into the memory of cpu"):
+    with pytest.raises(
+        PredictorError,
+        match="one sequence of length 40 does not fit into the memory of cpu",
+    ):
         most(0).predict(TOKENS)
 
 
@@ -397,22 +490,34 @@ def test_a_callable_without_memory_names_a_batch_size():
             raise MemoryError
         return x[:, 0].sum(-1)
 
-    with pytest.raises(PredictorError, match=r"ran out of memory.*\(50, 4, 40\).*batch_size=25 \(now 1024\)"):
+    with pytest.raises(
+        PredictorError,
+        match=r"ran out of memory.*\(50, 4, 40\).*batch_size=25 \(now 1024\)",
+    ):
         cg.FunctionPredictor(greedy).predict(TOKENS)
     assert len(cg.FunctionPredictor(greedy, batch_size=20).predict(TOKENS)) == 50
 
 
 def test_wide_rows_give_way_to_caches():
     narrow = predictor(Returns(lambda x: x.sum((1, 2)))).resolve_batch_size(LENGTH)
-    deep = nn.Sequential(*(nn.Conv1d(4 if i == 0 else 96, 96, 3, padding=1) for i in range(12)), nn.Flatten())
+    deep = nn.Sequential(
+        *(nn.Conv1d(4 if i == 0 else 96, 96, 3, padding=1) for i in range(12)),
+        nn.Flatten(),
+    )
     assert (narrow, predictor(deep).resolve_batch_size(LENGTH)) == (1024, 256)
 
 
-# --- workers and pickles ----------------------------------------------------------------------------------------------
+# --- workers and pickles --------------------------------------------------------------
 
 
 def test_workers_take_gpus_in_turn(monkeypatch):
-    assert [device_of_worker(k, 3) for k in range(5)] == ["cuda:0", "cuda:1", "cuda:2", "cuda:0", "cuda:1"]
+    assert [device_of_worker(k, 3) for k in range(5)] == [
+        "cuda:0",
+        "cuda:1",
+        "cuda:2",
+        "cuda:0",
+        "cuda:1",
+    ]
     for k, n in ((0, 0), (-1, 2)):
         with pytest.raises(PredictorError, match="count workers from 0"):
             device_of_worker(k, n)
@@ -440,27 +545,42 @@ def test_a_dask_worker_is_known_by_its_name(monkeypatch):
         raise ValueError("No worker found")
 
     monkeypatch.delenv("CAUSALGIA_WORKER", raising=False)
-    for get_worker, number in ((lambda: types.SimpleNamespace(name=3), 3), (nobody, None)):
+    for get_worker, number in (
+        (lambda: types.SimpleNamespace(name=3), 3),
+        (nobody, None),
+    ):
         monkeypatch.setitem(sys.modules, "distributed", module(get_worker))
         assert worker_number() == number
-    monkeypatch.setitem(sys.modules, "distributed", module(lambda: types.SimpleNamespace(name="tcp://1:2")))
+    monkeypatch.setitem(
+        sys.modules,
+        "distributed",
+        module(lambda: types.SimpleNamespace(name="tcp://1:2")),
+    )
     assert worker_number() is None
 
 
-@pytest.mark.parametrize("options", [{}, {"channels_last": True}, {"rc_average": True, "batch_size": 6}])
+@pytest.mark.parametrize(
+    "options", [{}, {"channels_last": True}, {"rc_average": True, "batch_size": 6}]
+)
 def test_a_pickled_predictor_is_itself(options):
     asked = predictor(**options)
     before = asked.predict(TOKENS)
     copy = pickle.loads(pickle.dumps(asked))
     np.testing.assert_array_equal(copy.predict(TOKENS), before)
-    assert (copy.fingerprint, copy.tasks, copy.batch_size) == (asked.fingerprint, asked.tasks, asked.batch_size)
+    assert (copy.fingerprint, copy.tasks, copy.batch_size) == (
+        asked.fingerprint,
+        asked.tasks,
+        asked.batch_size,
+    )
     assert copy.module is not asked.module
 
 
 def test_a_pickle_chooses_its_device_where_it_is_opened(monkeypatch):
     asked = cg.TorchPredictor(Layers(), device="auto")
     sent = pickle.dumps(asked)
-    monkeypatch.setattr(torch_device, "_best_device", lambda dtype: torch.device("meta"))
+    monkeypatch.setattr(
+        torch_device, "_best_device", lambda dtype: torch.device("meta")
+    )
     assert pickle.loads(sent).device == torch.device("meta")
     here = pickle.dumps(predictor())
     assert pickle.loads(here).device == torch.device("cpu")

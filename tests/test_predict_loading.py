@@ -40,22 +40,32 @@ def test_a_callable_from_a_file(tmp_path):
     assert str(file) in said[0]
     assert any("TASKS" in line for line in said)
     assert any("CAGT" in line for line in said)
-    assert load_predictor(f"{file}:build", tasks=["x", "y"], announce=None).tasks == ("x", "y")
-    with pytest.raises(PredictorError, match=r"alphabet='ACGT', but .*net\.py says ALPHABET = 'CAGT'"):
+    assert load_predictor(f"{file}:build", tasks=["x", "y"], announce=None).tasks == (
+        "x",
+        "y",
+    )
+    with pytest.raises(
+        PredictorError, match=r"alphabet='ACGT', but .*net\.py says ALPHABET = 'CAGT'"
+    ):
         load_predictor(f"{file}:build", alphabet="ACGT", announce=None)
 
 
 def test_it_is_announced_before_it_is_imported(tmp_path):
     file = write(tmp_path / "loud.py", "raise SystemError('imported')")
     said = []
-    with pytest.raises(PredictorError, match=r"loud.py: importing it failed \(line 1\): SystemError: imported"):
+    with pytest.raises(
+        PredictorError,
+        match=r"loud.py: importing it failed \(line 1\): SystemError: imported",
+    ):
         load_predictor(f"{file}:build", announce=said.append)
     assert len(said) == 1
     assert str(file) in said[0]
 
 
 def test_the_path_is_printed_by_default(tmp_path, capsys):
-    file = write(tmp_path / "quiet.py", "def build():\n    return lambda x: x[:, 0].sum(-1)")
+    file = write(
+        tmp_path / "quiet.py", "def build():\n    return lambda x: x[:, 0].sum(-1)"
+    )
     load_predictor(f"{file}:build")
     assert str(file) in capsys.readouterr().out
 
@@ -92,13 +102,25 @@ def twice():
 """
 
 
-def test_a_ready_predictor_keeps_what_it_has_and_agrees_with_what_is_said_twice(tmp_path):
+def test_a_ready_predictor_keeps_what_it_has_and_agrees_with_what_is_said_twice(
+    tmp_path,
+):
     file = write(tmp_path / "ready.py", _READY)
     plain = load_predictor(f"{file}:build", announce=None)
     assert (plain.scale, plain.tasks, plain.alphabet) == ("letters", ("n",), "ACTG")
-    said = {"tasks": ["n"], "scale": "letters", "alphabet": "acug", "batch_size": np.int64(16)}
-    assert load_predictor(f"{file}:build", announce=None, **said).fingerprint == plain.fingerprint
-    assert load_predictor(f"{file}:pair", scale="letters", tasks=["n"], announce=None).models == ("a", "b")
+    said = {
+        "tasks": ["n"],
+        "scale": "letters",
+        "alphabet": "acug",
+        "batch_size": np.int64(16),
+    }
+    assert (
+        load_predictor(f"{file}:build", announce=None, **said).fingerprint
+        == plain.fingerprint
+    )
+    assert load_predictor(
+        f"{file}:pair", scale="letters", tasks=["n"], announce=None
+    ).models == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -114,10 +136,17 @@ def test_a_ready_predictor_keeps_what_it_has_and_agrees_with_what_is_said_twice(
         ("pair", "alphabet", "ACTG", "no use for alphabet='ACTG'"),
         ("pair", "batch_size", 8, "no use for batch_size=8"),
         ("build", "scale", "", "scale='' must be a text"),
-        ("twice", "tasks", None, "models 'a' and 'b' have the same fingerprint .* leave one of them out"),
+        (
+            "twice",
+            "tasks",
+            None,
+            "models 'a' and 'b' have the same fingerprint .* leave one of them out",
+        ),
     ],
 )
-def test_a_ready_predictor_refuses_what_contradicts_it_or_has_no_use(tmp_path, function, option, value, message):
+def test_a_ready_predictor_refuses_what_contradicts_it_or_has_no_use(
+    tmp_path, function, option, value, message
+):
     file = write(tmp_path / "ready.py", _READY)
     with pytest.raises(PredictorError, match=message):
         load_predictor(f"{file}:{function}", announce=None, **{option: value})
@@ -140,19 +169,29 @@ def test_a_ready_predictor_agrees_with_its_own_file(tmp_path):
     ],
 )
 def test_odd_constants_of_a_file(tmp_path, constant, message):
-    file = write(tmp_path / "odd.py", constant + "\ndef build():\n    return lambda x: x[:, 0].sum(-1)")
+    file = write(
+        tmp_path / "odd.py",
+        constant + "\ndef build():\n    return lambda x: x[:, 0].sum(-1)",
+    )
     with pytest.raises(PredictorError, match=message):
         load_predictor(f"{file}:build", announce=None)
 
 
 def test_a_path_is_a_factory_too(tmp_path):
-    file = write(tmp_path / "net.py", "def build():\n    return lambda x: x[:, 0].sum(-1)")
-    assert load_predictor(Path(f"{file}:build"), announce=None).predict(TOKENS).shape == (37, 1)
+    file = write(
+        tmp_path / "net.py", "def build():\n    return lambda x: x[:, 0].sum(-1)"
+    )
+    assert load_predictor(Path(f"{file}:build"), announce=None).predict(
+        TOKENS
+    ).shape == (37, 1)
 
 
 def test_a_file_that_leaves_while_it_is_imported(tmp_path):
     file = write(tmp_path / "leaver.py", "import sys\nsys.exit(3)")
-    with pytest.raises(PredictorError, match=r"leaver\.py: importing it failed \(line 2\): SystemExit: 3"):
+    with pytest.raises(
+        PredictorError,
+        match=r"leaver\.py: importing it failed \(line 2\): SystemExit: 3",
+    ):
         load_predictor(f"{file}:build", announce=None)
 
 
@@ -164,14 +203,18 @@ def test_a_file_that_leaves_while_it_is_imported(tmp_path):
         "import causalgia as cg\ndef build():\n    return cg.TorchPredictor(None)",
     ],
 )
-def test_without_torch_a_factory_that_needs_it_names_the_extra(tmp_path, text, monkeypatch):
+def test_without_torch_a_factory_that_needs_it_names_the_extra(
+    tmp_path, text, monkeypatch
+):
     for name in ("causalgia.predict.torch_predictor", "causalgia.predict.torch_batch"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     for package in (cg, cg.predict):
         monkeypatch.delitem(vars(package), "TorchPredictor", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     file = write(tmp_path / "torchy.py", text)
-    with pytest.raises(MissingExtraError, match=r"torchy\.py.*pip install 'causalgia\[torch\]'") as caught:
+    with pytest.raises(
+        MissingExtraError, match=r"torchy\.py.*pip install 'causalgia\[torch\]'"
+    ) as caught:
         load_predictor(f"{file}:build", announce=None)
     assert "\n" not in str(caught.value)
 
@@ -192,7 +235,9 @@ def test_a_file_imports_its_neighbors_at_both_times(tmp_path):
     before = list(sys.path)
     predictor = load_predictor(f"{file}:build", announce=None)
     assert sys.path == before
-    np.testing.assert_array_equal(predictor.predict(TOKENS)[:, 0], 2 * (TOKENS == 1).sum(1))
+    np.testing.assert_array_equal(
+        predictor.predict(TOKENS)[:, 0], 2 * (TOKENS == 1).sum(1)
+    )
 
 
 def test_two_networks_may_have_neighbors_of_one_name(tmp_path):
@@ -200,9 +245,16 @@ def test_two_networks_may_have_neighbors_of_one_name(tmp_path):
     for row in (0, 3):
         folder = tmp_path / str(row)
         folder.mkdir()
-        write(folder / "layers_of_it.py", f"def scan(x):\n    return x[:, {row}].sum(-1)")
-        file = write(folder / "net.py", "from layers_of_it import scan\ndef build():\n    return scan")
-        answers.append(load_predictor(f"{file}:build", announce=None).predict(TOKENS)[:, 0])
+        write(
+            folder / "layers_of_it.py", f"def scan(x):\n    return x[:, {row}].sum(-1)"
+        )
+        file = write(
+            folder / "net.py",
+            "from layers_of_it import scan\ndef build():\n    return scan",
+        )
+        answers.append(
+            load_predictor(f"{file}:build", announce=None).predict(TOKENS)[:, 0]
+        )
     np.testing.assert_array_equal(answers, [(TOKENS == 0).sum(1), (TOKENS == 3).sum(1)])
     assert Path(sys.modules["layers_of_it"].__file__).parent.name == "0"
 
@@ -210,7 +262,10 @@ def test_two_networks_may_have_neighbors_of_one_name(tmp_path):
 def test_a_failed_import_leaves_nothing_behind(tmp_path):
     file = write(tmp_path / "lonely.py", "import a_module_that_is_nowhere")
     before = list(sys.path)
-    with pytest.raises(PredictorError, match=r"lonely\.py: importing it failed \(line 1\): ModuleNotFoundError"):
+    with pytest.raises(
+        PredictorError,
+        match=r"lonely\.py: importing it failed \(line 1\): ModuleNotFoundError",
+    ):
         load_predictor(f"{file}:build", announce=None)
     assert sys.path == before
     assert not [name for name in sys.modules if "lonely" in name]
@@ -233,24 +288,45 @@ seventh = dict
     ("function", "weights", "message"),
     [
         ("first", False, "broken.py:first returned a int; return a torch module"),
-        ("missing", False, "broken.py has no function 'missing'; it has: first, second, third, fourth, fifth, sixth"),
-        ("second", True, r"broken.py:second raised ZeroDivisionError: division by zero \(line 5\)"),
+        (
+            "missing",
+            False,
+            "broken.py has no function 'missing'; it has: first, second, third, "
+            "fourth, fifth, sixth",
+        ),
+        (
+            "second",
+            True,
+            r"broken.py:second raised ZeroDivisionError: division by zero \(line 5\)",
+        ),
         ("second", False, "second takes 'path' and no weights were given"),
         ("third", True, "third takes 2 arguments"),
         ("fourth", True, "takes no argument and returned a function"),
-        ("fifth", False, r"broken.py:fifth raised SystemExit: no network today \(line 8\)"),
+        (
+            "fifth",
+            False,
+            r"broken.py:fifth raised SystemExit: no network today \(line 8\)",
+        ),
         (
             "sixth",
             True,
-            r"Missing key\(s\): a, b. size mismatch for c \(line 9\); correct.*or is .*broken.py another's",
+            r"Missing key\(s\): a, b. size mismatch for c \(line 9\); correct.*or is "
+            r".*broken.py another's",
         ),
-        ("seventh", False, r"seventh is <class 'dict'>, whose arguments cannot be seen.*def seventh\(path\)"),
+        (
+            "seventh",
+            False,
+            r"seventh is <class 'dict'>, whose arguments cannot be seen.*def "
+            r"seventh\(path\)",
+        ),
     ],
 )
 def test_what_a_file_can_do_wrong(tmp_path, function, weights, message):
     file = write(tmp_path / "broken.py", _BROKEN)
     with pytest.raises(PredictorError, match=message) as caught:
-        load_predictor(f"{file}:{function}", weights=file if weights else None, announce=None)
+        load_predictor(
+            f"{file}:{function}", weights=file if weights else None, announce=None
+        )
     assert "\n" not in str(caught.value)
 
 
@@ -274,7 +350,9 @@ def test_a_factory_that_is_none(factory, message):
 def test_absent_weights_are_named(tmp_path):
     file = write(tmp_path / "broken.py", _BROKEN)
     with pytest.raises(PredictorError, match=r"absent\.safetensors'?: no such file"):
-        load_predictor(f"{file}:second", weights=tmp_path / "absent.safetensors", announce=None)
+        load_predictor(
+            f"{file}:second", weights=tmp_path / "absent.safetensors", announce=None
+        )
 
 
 def test_an_edit_of_the_same_size_in_the_same_second_is_seen(tmp_path):
@@ -283,5 +361,9 @@ def test_an_edit_of_the_same_size_in_the_same_second_is_seen(tmp_path):
     for column in "01":
         file.write_text(f"def load():\n    return lambda x: x[:, {column}].mean(1)\n")
         os.utime(file, (1_700_000_000, 1_700_000_000))
-        found.append(load_predictor(f"{file}:load", tasks=["y"], scale="counts", announce=None).predict(TOKENS)[:, 0])
+        found.append(
+            load_predictor(
+                f"{file}:load", tasks=["y"], scale="counts", announce=None
+            ).predict(TOKENS)[:, 0]
+        )
     np.testing.assert_allclose(found, [(letter == TOKENS).mean(1) for letter in (0, 1)])

@@ -1,4 +1,6 @@
-"""Networks in ONNX files: graphs built by hand whose answers are known; and PyTorch networks that were exported."""
+"""Networks in ONNX files: graphs built by hand whose answers are known; and PyTorch
+networks that were exported.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +23,38 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 LENGTH = 9
 TOKENS = np.random.default_rng(0).integers(0, 4, (23, LENGTH), dtype=np.uint8)
-KINDS = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "float16": TensorProto.FLOAT16}
+KINDS = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "float16": TensorProto.FLOAT16,
+}
 
 
 def counts(letters="ACGT"):
-    return np.stack([("ACGT".index(letter) == TOKENS).sum(1) for letter in letters], axis=1)
+    return np.stack(
+        [("ACGT".index(letter) == TOKENS).sum(1) for letter in letters], axis=1
+    )
 
 
-def saved(folder, nodes, *, shape=("n", 4, LENGTH), outputs=(("y", ("n", 4)),), kind="float32", initial=(), name="net"):
+def saved(
+    folder,
+    nodes,
+    *,
+    shape=("n", 4, LENGTH),
+    outputs=(("y", ("n", 4)),),
+    kind="float32",
+    initial=(),
+    name="net",
+):
     x = helper.make_tensor_value_info("x", KINDS[kind], shape)
-    ys = [helper.make_tensor_value_info(output, KINDS[kind], sides) for output, sides in outputs]
+    ys = [
+        helper.make_tensor_value_info(output, KINDS[kind], sides)
+        for output, sides in outputs
+    ]
     graph = helper.make_graph(nodes, "graph", [x], ys, list(initial))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+    )
     path = folder / f"{name}.onnx"
     onnx.save(model, path)
     return path
@@ -55,16 +77,20 @@ def two_heads(folder):
         helper.make_node("Slice", ["all", "zero", "one", "one"], ["A"]),
     ]
     initial = [whole("axes", [2]), whole("zero", [0]), whole("one", [1])]
-    return saved(folder, nodes, outputs=(("A", ("n", 1)), ("all", ("n", 4))), initial=initial)
+    return saved(
+        folder, nodes, outputs=(("A", ("n", 1)), ("all", ("n", 4))), initial=initial
+    )
 
 
-# --- answers ----------------------------------------------------------------------------------------------------------
+# --- answers --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 64, "auto"])
 def test_known_answers_at_every_batch_size(tmp_path, batch_size):
     done = []
-    predictor = cg.OnnxPredictor(counting(tmp_path), tasks=list("ACGT"), batch_size=batch_size, n_threads=1)
+    predictor = cg.OnnxPredictor(
+        counting(tmp_path), tasks=list("ACGT"), batch_size=batch_size, n_threads=1
+    )
     answer = predictor.predict(TOKENS, progress=done.append)
     assert answer.dtype == np.float32
     np.testing.assert_array_equal(answer, counts())
@@ -74,31 +100,46 @@ def test_known_answers_at_every_batch_size(tmp_path, batch_size):
 
 
 def test_a_trial_runs(tmp_path):
-    predictor = cg.OnnxPredictor(counting(tmp_path, shape=("n", 4, 30)), tasks=list("ACGT"), scale="letters")
+    predictor = cg.OnnxPredictor(
+        counting(tmp_path, shape=("n", 4, 30)), tasks=list("ACGT"), scale="letters"
+    )
     arms = {"untreated": cg.Untreated(), "AAAA": cg.Embed("AAAA", at=12)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=400)
-    ice = cg.run(design, predictor, rng=1, progress=False)["outcome"].diff("arm").squeeze("arm")
+    ice = (
+        cg.run(design, predictor, rng=1, progress=False)["outcome"]
+        .diff("arm")
+        .squeeze("arm")
+    )
     for letter, truth in zip("ACGT", (3, -1, -1, -1), strict=True):
         found = ice.sel(task=letter).values
         assert abs(found.mean() - truth) < 4 * found.std(ddof=1) / 20
 
 
 def test_layout_dtype_and_length_are_read_from_the_graph(tmp_path):
-    backwards = cg.OnnxPredictor(counting(tmp_path, axis=1, shape=("n", LENGTH, 4), kind="float64"), alphabet="TGCA")
+    backwards = cg.OnnxPredictor(
+        counting(tmp_path, axis=1, shape=("n", LENGTH, 4), kind="float64"),
+        alphabet="TGCA",
+    )
     assert (backwards.layout, backwards.precision) == ("NLC", np.float64)
     np.testing.assert_array_equal(backwards.predict(TOKENS), counts("TGCA"))
     free = counting(tmp_path, shape=("n", 4, "length"), name="free")
     assert cg.OnnxPredictor(free).predict(TOKENS[:, :5]).shape == (23, 4)
     assert cg.OnnxPredictor(free).layout == "NCL"
-    with pytest.raises(PredictorError, match=r"takes x \(n, 4, 9\).*sequences of 9 letters, not 5"):
+    with pytest.raises(
+        PredictorError, match=r"takes x \(n, 4, 9\).*sequences of 9 letters, not 5"
+    ):
         cg.OnnxPredictor(counting(tmp_path)).predict(TOKENS[:, :5])
 
 
 def test_an_unsaid_layout_is_asked_for(tmp_path):
     open_sides = counting(tmp_path, shape=("n", "a", "b"))
-    with pytest.raises(PredictorError, match=r"x \(n, a, b\).*either layout; give layout='NCL'"):
+    with pytest.raises(
+        PredictorError, match=r"x \(n, a, b\).*either layout; give layout='NCL'"
+    ):
         cg.OnnxPredictor(open_sides)
-    np.testing.assert_array_equal(cg.OnnxPredictor(open_sides, layout="NCL").predict(TOKENS), counts())
+    np.testing.assert_array_equal(
+        cg.OnnxPredictor(open_sides, layout="NCL").predict(TOKENS), counts()
+    )
     square = counting(tmp_path, shape=("n", 4, 4), name="square")
     with pytest.raises(PredictorError, match="either layout"):
         cg.OnnxPredictor(square)
@@ -116,13 +157,18 @@ def test_a_fixed_batch_is_filled(tmp_path, rows):
     np.testing.assert_array_equal(predictor.predict(TOKENS), counts())
     predictor.fix_batches({LENGTH: 64})
     np.testing.assert_array_equal(predictor.predict(TOKENS[:3]), counts()[:3])
-    with pytest.raises(PredictorError, match=f"batch_size=5, but net.onnx takes {rows} sequences at once"):
+    with pytest.raises(
+        PredictorError,
+        match=f"batch_size=5, but net.onnx takes {rows} sequences at once",
+    ):
         cg.OnnxPredictor(fixed, batch_size=5)
 
 
 def test_batch_sizes_are_recorded_and_given_back(tmp_path):
     predictor = cg.OnnxPredictor(counting(tmp_path, shape=("n", 4, "length")))
-    sizes = [predictor.resolve_batch_size(length) for length in (4, 41, 249, 2_114, 200_000)]
+    sizes = [
+        predictor.resolve_batch_size(length) for length in (4, 41, 249, 2_114, 200_000)
+    ]
     assert sizes == [1024, 128, 32, 2, 1]
     predictor.fix_batches({41: 7})
     assert predictor.batches() == {4: 1024, 41: 7, 249: 32, 2_114: 2, 200_000: 1}
@@ -140,17 +186,21 @@ def test_many_threads_answer_as_one(tmp_path):
             np.testing.assert_array_equal(answer, counts())
 
 
-# --- outputs ----------------------------------------------------------------------------------------------------------
+# --- outputs --------------------------------------------------------------------------
 
 
 def test_columns_are_picked_by_name(tmp_path):
     path = counting(tmp_path)
-    picked = cg.OnnxPredictor(path, heads=list("ACGT"), tasks=["T", "A"]).predict(TOKENS)
+    picked = cg.OnnxPredictor(path, heads=list("ACGT"), tasks=["T", "A"]).predict(
+        TOKENS
+    )
     np.testing.assert_array_equal(picked, counts("TA"))
     predictor = cg.OnnxPredictor(path)
     predictor.predict(TOKENS)
     assert predictor.tasks == ("task 0", "task 1", "task 2", "task 3")
-    with pytest.raises(PredictorError, match=r"has 4 outputs and tasks= names 2.*heads="):
+    with pytest.raises(
+        PredictorError, match=r"has 4 outputs and tasks= names 2.*heads="
+    ):
         cg.OnnxPredictor(path, tasks=["a", "b"]).predict(TOKENS)
     with pytest.raises(PredictorError, match="task 'N' is not among heads="):
         cg.OnnxPredictor(path, heads=list("ACGT"), tasks=["N"]).predict(TOKENS)
@@ -158,24 +208,42 @@ def test_columns_are_picked_by_name(tmp_path):
 
 def test_several_outputs_are_picked_by_name(tmp_path):
     path = two_heads(tmp_path)
-    np.testing.assert_array_equal(cg.OnnxPredictor(path, tasks=["A"]).predict(TOKENS), counts("A"))
-    taken = cg.OnnxPredictor(path, reduce=lambda y: y["all"], tasks=list("ACGT")).predict(TOKENS)
+    np.testing.assert_array_equal(
+        cg.OnnxPredictor(path, tasks=["A"]).predict(TOKENS), counts("A")
+    )
+    taken = cg.OnnxPredictor(
+        path, reduce=lambda y: y["all"], tasks=list("ACGT")
+    ).predict(TOKENS)
     np.testing.assert_array_equal(taken, counts())
-    with pytest.raises(PredictorError, match=r"output 'all' has 4 columns.*reduce=lambda y: y\['all'\]"):
+    with pytest.raises(
+        PredictorError, match=r"output 'all' has 4 columns.*reduce=lambda y: y\['all'\]"
+    ):
         cg.OnnxPredictor(path).predict(TOKENS)
-    with pytest.raises(PredictorError, match=r"no output 'B'; it has A \(23, 1\), all \(23, 4\)"):
+    with pytest.raises(
+        PredictorError, match=r"no output 'B'; it has A \(23, 1\), all \(23, 4\)"
+    ):
         cg.OnnxPredictor(path, tasks=["B"]).predict(TOKENS)
-    with pytest.raises(PredictorError, match=r"heads= names the columns of one output.*A \(23, 1\)"):
+    with pytest.raises(
+        PredictorError, match=r"heads= names the columns of one output.*A \(23, 1\)"
+    ):
         cg.OnnxPredictor(path, heads=["A"]).predict(TOKENS)
     with pytest.raises(PredictorError, match=r"reduce= failed.*A \(23, 1\).*KeyError"):
         cg.OnnxPredictor(path, reduce=lambda y: y["C"]).predict(TOKENS)
 
 
 def test_profiles_need_reduce(tmp_path):
-    path = saved(tmp_path, [helper.make_node("Identity", ["x"], ["y"])], outputs=(("y", ("n", 4, LENGTH)),))
-    with pytest.raises(PredictorError, match=r"for 23 sequences is \(23, 4, 9\).*give reduce="):
+    path = saved(
+        tmp_path,
+        [helper.make_node("Identity", ["x"], ["y"])],
+        outputs=(("y", ("n", 4, LENGTH)),),
+    )
+    with pytest.raises(
+        PredictorError, match=r"for 23 sequences is \(23, 4, 9\).*give reduce="
+    ):
         cg.OnnxPredictor(path).predict(TOKENS)
-    np.testing.assert_array_equal(cg.OnnxPredictor(path, reduce=lambda y: y.sum(-1)).predict(TOKENS), counts())
+    np.testing.assert_array_equal(
+        cg.OnnxPredictor(path, reduce=lambda y: y.sum(-1)).predict(TOKENS), counts()
+    )
 
 
 def test_non_finite_answers(tmp_path):
@@ -191,16 +259,20 @@ def test_non_finite_answers(tmp_path):
     assert caught.value.row == 5
 
 
-# --- what cannot be opened --------------------------------------------------------------------------------------------
+# --- what cannot be opened ------------------------------------------------------------
 
 
 def test_files_that_are_none(tmp_path):
-    with pytest.raises(PredictorError, match=r"absent.onnx: no such file; check the path"):
+    with pytest.raises(
+        PredictorError, match=r"absent.onnx: no such file; check the path"
+    ):
         cg.OnnxPredictor(tmp_path / "absent.onnx")
     broken = tmp_path / "broken.onnx"
     for content in (b"", b"not a network", counting(tmp_path).read_bytes()[:40]):
         broken.write_bytes(content)
-        with pytest.raises(PredictorError, match=r"broken.onnx cannot be opened as an ONNX network"):
+        with pytest.raises(
+            PredictorError, match=r"broken.onnx cannot be opened as an ONNX network"
+        ):
             cg.OnnxPredictor(broken)
 
 
@@ -208,8 +280,17 @@ def test_weights_in_another_file(tmp_path):
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     weights = numpy_helper.from_array(np.zeros((LENGTH, 300), np.float32), "w")
     path = saved(tmp_path, [node], outputs=(("y", ("n", 4, 300)),), initial=[weights])
-    onnx.save(onnx.load(path), path, save_as_external_data=True, location="net.data", size_threshold=0)
-    with pytest.raises(PredictorError, match=r"keeps its weights in another file.*save_as_external_data=False"):
+    onnx.save(
+        onnx.load(path),
+        path,
+        save_as_external_data=True,
+        location="net.data",
+        size_threshold=0,
+    )
+    with pytest.raises(
+        PredictorError,
+        match=r"keeps its weights in another file.*save_as_external_data=False",
+    ):
         cg.OnnxPredictor(path)
 
 
@@ -224,7 +305,10 @@ def test_impossible_choices(tmp_path):
     path = counting(tmp_path)
     for options, message in (
         ({"n_threads": 0}, "n_threads=0; give a whole number"),
-        ({"providers": ["NoneExecutionProvider"]}, "NoneExecutionProvider is not there; available: .*CPU"),
+        (
+            {"providers": ["NoneExecutionProvider"]},
+            "NoneExecutionProvider is not there; available: .*CPU",
+        ),
         ({"batch_size": 0}, "batch_size=0"),
         ({"dtype": "float64"}, "dtype='float64' was asked for"),
         ({"alphabet": "ACG"}, "channel order"),
@@ -237,10 +321,16 @@ def test_impossible_choices(tmp_path):
 def test_half_precision_is_a_choice(tmp_path):
     node = helper.make_node("ReduceMax", ["x", "axes"], ["y"], keepdims=0)
     path = saved(tmp_path, [node], kind="float16", initial=[whole("axes", [2])])
-    with pytest.raises(PredictorError, match=r"half precision do not cancel in a contrast.*dtype='float16'"):
+    with pytest.raises(
+        PredictorError,
+        match=r"half precision do not cancel in a contrast.*dtype='float16'",
+    ):
         cg.OnnxPredictor(path)
     accepted = cg.OnnxPredictor(path, dtype="float16")
-    assert (accepted.predict(TOKENS).dtype, accepted.precision) == (np.float32, np.float16)
+    assert (accepted.predict(TOKENS).dtype, accepted.precision) == (
+        np.float32,
+        np.float16,
+    )
 
 
 @pytest.mark.parametrize("absent", ["onnxruntime", "torch"])
@@ -251,15 +341,21 @@ def test_a_missing_package_is_named(tmp_path, absent):
         else "cg.predict.export_onnx(1, 'net.onnx', length=3)"
     )
     code = (
-        f"import sys; sys.modules[{absent!r}] = None\nimport causalgia as cg\n"
-        f"try:\n    {call}\nexcept cg.errors.MissingExtraError as error:\n    print(error)"
+        f"import sys; sys.modules[{absent!r}] = None\n"
+        "import causalgia as cg\n"
+        "try:\n"
+        f"    {call}\n"
+        "except cg.errors.MissingExtraError as error:\n"
+        "    print(error)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert absent in said
     assert "pip install 'causalgia[" in said
 
 
-# --- identity and pickles ---------------------------------------------------------------------------------------------
+# --- identity and pickles -------------------------------------------------------------
 
 
 def test_every_difference_is_in_the_fingerprint(tmp_path):
@@ -292,18 +388,32 @@ def test_a_pickle_takes_the_file_along(tmp_path):
     copy = pickle.loads(sent)
     np.testing.assert_array_equal(copy.predict(TOKENS), counts())
     assert (copy.fingerprint, copy.batches()) == (predictor.fingerprint, {LENGTH: 4})
-    assert repr(copy) == "OnnxPredictor('net.onnx', tasks=['A', 'C', 'G', 'T'], scale='outcome')"
+    assert (
+        repr(copy)
+        == "OnnxPredictor('net.onnx', tasks=['A', 'C', 'G', 'T'], scale='outcome')"
+    )
 
 
 def test_a_network_by_the_name_of_its_file(tmp_path):
     path = counting(tmp_path)
-    loaded = cg.load_predictor(path, tasks=list("ACGT"), scale="letters", batch_size=4, announce=None)
+    loaded = cg.load_predictor(
+        path, tasks=list("ACGT"), scale="letters", batch_size=4, announce=None
+    )
     assert isinstance(loaded, cg.OnnxPredictor)
-    assert (loaded.tasks, loaded.scale, loaded.batch_size) == (tuple("ACGT"), "letters", 4)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(loaded)).predict(TOKENS), counts())
+    assert (loaded.tasks, loaded.scale, loaded.batch_size) == (
+        tuple("ACGT"),
+        "letters",
+        4,
+    )
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(loaded)).predict(TOKENS), counts()
+    )
     with pytest.raises(PredictorError, match="holds its weights"):
         cg.load_predictor(path, weights="net.safetensors", announce=None)
-    with pytest.raises(PredictorError, match="device='mps' is not for ONNX Runtime; use auto, cpu, cuda"):
+    with pytest.raises(
+        PredictorError,
+        match="device='mps' is not for ONNX Runtime; use auto, cpu, cuda",
+    ):
         cg.load_predictor(path, device="mps", announce=None)
 
 
@@ -311,14 +421,18 @@ def test_a_trial_file_may_name_it(tmp_path):
     from causalgia.trial_file.trial_spec import _read_predictor
 
     counting(tmp_path)
-    assert _read_predictor({"factory": "net.onnx"}, tmp_path).factory == str(tmp_path / "net.onnx")
+    assert _read_predictor({"factory": "net.onnx"}, tmp_path).factory == str(
+        tmp_path / "net.onnx"
+    )
     with pytest.raises(cg.errors.DesignError, match="no such file"):
         _read_predictor({"factory": "other.onnx"}, tmp_path)
 
 
-# --- PyTorch networks -------------------------------------------------------------------------------------------------
+# --- PyTorch networks -----------------------------------------------------------------
 
-with_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs causalgia[torch]")
+with_torch = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="needs causalgia[torch]"
+)
 
 
 @pytest.mark.torch
@@ -328,14 +442,28 @@ def test_an_exported_network_answers_as_before(tmp_path):
     from torch import nn
 
     torch.manual_seed(0)
-    layers = [nn.Conv1d(4, 8, 3, padding=1), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Flatten()]
+    layers = [
+        nn.Conv1d(4, 8, 3, padding=1),
+        nn.BatchNorm1d(8),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+    ]
     net = nn.Sequential(*layers, nn.Linear(8 * LENGTH, 2))
     net[1].running_mean.normal_()
     asked = cg.TorchPredictor(
-        net, heads=["a", "b"], tasks=["b"], alphabet="TGCA", rc_average=True, scale="log", reduce=lambda y: y * 2
+        net,
+        heads=["a", "b"],
+        tasks=["b"],
+        alphabet="TGCA",
+        rc_average=True,
+        scale="log",
+        reduce=lambda y: y * 2,
     )
     written = cg.predict.export_onnx(asked, tmp_path / "net.onnx", length=LENGTH)
-    np.testing.assert_allclose(written.predict(TOKENS), asked.predict(TOKENS), atol=1e-5)
+    np.testing.assert_allclose(
+        written.predict(TOKENS), asked.predict(TOKENS), atol=1e-5
+    )
     assert (written.tasks, written.scale, written.alphabet) == (("b",), "log", "TGCA")
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
     assert net.training
@@ -351,22 +479,35 @@ def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch)
 
     class First(torch.nn.Module):
         def forward(self, x):
-            return torch.tensor([[1.0]] * len(x))  # a number of rows that is fixed when it is exported
+            # a number of rows that is fixed when it is exported
+            return torch.tensor([[1.0]] * len(x))
 
-    with pytest.raises(PredictorError, match=r"net.onnx: the exported file is of no use: .*Keep the network"):
+    with pytest.raises(
+        PredictorError,
+        match=r"net.onnx: the exported file is of no use: .*Keep the network",
+    ):
         cg.predict.export_onnx(First(), tmp_path / "net.onnx", length=LENGTH)
 
     for odd in ("9", 0, True, 2.5):
-        with pytest.raises(PredictorError, match=f"length={odd!r}; give the letters of a sequence"):
-            cg.predict.export_onnx(torch.nn.Flatten(), tmp_path / "net.onnx", length=odd)
+        with pytest.raises(
+            PredictorError, match=f"length={odd!r}; give the letters of a sequence"
+        ):
+            cg.predict.export_onnx(
+                torch.nn.Flatten(), tmp_path / "net.onnx", length=odd
+            )
 
     def refuse(*args, **options):
         raise RuntimeError("unsupported operator")
 
     monkeypatch.setattr(torch.onnx, "export", refuse)
-    with pytest.raises(PredictorError, match=r"torch cannot export this network.*unsupported.*keep it a TorchPred"):
+    with pytest.raises(
+        PredictorError,
+        match=r"torch cannot export this network.*unsupported.*keep it a TorchPred",
+    ):
         cg.predict.export_onnx(torch.nn.Flatten(), tmp_path / "net.onnx", length=LENGTH)
-    with pytest.raises(PredictorError, match=r"answers otherwise than the network, by up to 0.001"):
+    with pytest.raises(
+        PredictorError, match=r"answers otherwise than the network, by up to 0.001"
+    ):
         onnx._compare(np.float32([1, 2.001]), np.float32([1, 2]), tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PredictorError, match="takes a torch.nn.Module"):

@@ -19,7 +19,13 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, PredictorError
-from causalgia.predict import NonFiniteError, check_batch_mates, load_predictor, load_weights, save_weights
+from causalgia.predict import (
+    NonFiniteError,
+    check_batch_mates,
+    load_predictor,
+    load_weights,
+    save_weights,
+)
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -57,15 +63,23 @@ class Returns(nn.Module):
 
 def small_net(seed=0):
     torch.manual_seed(seed)
-    layers = [nn.Conv1d(4, 8, 5, padding=2), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Flatten()]
+    layers = [
+        nn.Conv1d(4, 8, 5, padding=2),
+        nn.BatchNorm1d(8),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+    ]
     return nn.Sequential(*layers, nn.Linear(8 * LENGTH, 2))
 
 
 def counts(letters="ACGT"):
-    return np.stack([("ACGT".index(letter) == TOKENS).sum(1) for letter in letters], axis=1)
+    return np.stack(
+        [("ACGT".index(letter) == TOKENS).sum(1) for letter in letters], axis=1
+    )
 
 
-# --- answers ----------------------------------------------------------------------------------------------------------
+# --- answers --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rc_average", [False, True])
@@ -78,13 +92,17 @@ def test_a_network_may_write_every_answer_into_one_tensor(rc_average):
 
     options = {"rc_average": rc_average, "batch_size": 8, "device": "cpu"}
     fresh = cg.TorchPredictor(Count(), **options).predict(TOKENS)
-    assert np.array_equal(cg.TorchPredictor(Returns(answer), **options).predict(TOKENS), fresh)
+    assert np.array_equal(
+        cg.TorchPredictor(Returns(answer), **options).predict(TOKENS), fresh
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 64, "auto"])
 def test_known_answers_at_every_batch_size(batch_size):
     done = []
-    predictor = cg.TorchPredictor(Count(), tasks=list("ACGT"), batch_size=batch_size, device="cpu")
+    predictor = cg.TorchPredictor(
+        Count(), tasks=list("ACGT"), batch_size=batch_size, device="cpu"
+    )
     answer = predictor.predict(TOKENS, progress=done.append)
     assert answer.dtype == np.float32
     np.testing.assert_array_equal(answer, counts())
@@ -104,7 +122,9 @@ def test_float64_is_kept():
     double = cg.TorchPredictor(small_net().double())
     assert double.predict(TOKENS).dtype == np.float64
     assert (single.precision, double.precision) == (np.float32, np.float64)
-    np.testing.assert_allclose(single.predict(TOKENS), double.predict(TOKENS), atol=1e-5)
+    np.testing.assert_allclose(
+        single.predict(TOKENS), double.predict(TOKENS), atol=1e-5
+    )
 
 
 def test_single_outputs_are_named():
@@ -120,15 +140,21 @@ def test_alphabet_permutes_channels(letters):
 
 
 def test_layout():
-    predictor = cg.TorchPredictor(Returns(lambda x: x.sum(1)), layout="NLC", alphabet="GATC")
+    predictor = cg.TorchPredictor(
+        Returns(lambda x: x.sum(1)), layout="NLC", alphabet="GATC"
+    )
     np.testing.assert_array_equal(predictor.predict(TOKENS), counts("GATC"))
 
 
 def test_rc_average():
     both = cg.TorchPredictor(Count(), rc_average=True).predict(TOKENS)
     np.testing.assert_array_equal(both, (counts("ACGT") + counts("TGCA")) / 2)
-    first = cg.TorchPredictor(Returns(lambda x: x[:, 0, 0]), rc_average=True).predict(TOKENS)
-    np.testing.assert_array_equal(first[:, 0], ((TOKENS[:, 0] == 0) * 1.0 + (TOKENS[:, -1] == 3)) / 2)
+    first = cg.TorchPredictor(Returns(lambda x: x[:, 0, 0]), rc_average=True).predict(
+        TOKENS
+    )
+    np.testing.assert_array_equal(
+        first[:, 0], ((TOKENS[:, 0] == 0) * 1.0 + (TOKENS[:, -1] == 3)) / 2
+    )
 
 
 def test_heads_are_picked_by_name():
@@ -146,52 +172,86 @@ def test_heads_are_picked_by_name():
 
 
 def test_dict_outputs_are_picked_by_key():
-    net = Returns(lambda x: {"A": x[:, 0].sum(-1), "T": x[:, 3].sum(-1, keepdim=True), "wide": x[:, :2].sum(-1)})
-    np.testing.assert_array_equal(cg.TorchPredictor(net, tasks=["T", "A"]).predict(TOKENS), counts("TA"))
+    net = Returns(
+        lambda x: {
+            "A": x[:, 0].sum(-1),
+            "T": x[:, 3].sum(-1, keepdim=True),
+            "wide": x[:, :2].sum(-1),
+        }
+    )
+    np.testing.assert_array_equal(
+        cg.TorchPredictor(net, tasks=["T", "A"]).predict(TOKENS), counts("TA")
+    )
     with pytest.raises(PredictorError, match="output 'wide' has 2 columns"):
         cg.TorchPredictor(net).predict(TOKENS)
-    with pytest.raises(PredictorError, match=r"no key 'G'; it returns a dict \{'A': \(1,\)"):
+    with pytest.raises(
+        PredictorError, match=r"no key 'G'; it returns a dict \{'A': \(1,\)"
+    ):
         cg.TorchPredictor(net, tasks=["G"], batch_size=70).predict(TOKENS)
     with pytest.raises(PredictorError, match="heads= names the columns of a tensor"):
         cg.TorchPredictor(net, heads=["A"]).predict(TOKENS)
-    plain = cg.TorchPredictor(Returns(lambda x: {"A": x[:, 0].sum(-1), "C": x[:, 1].sum(-1)}))
+    plain = cg.TorchPredictor(
+        Returns(lambda x: {"A": x[:, 0].sum(-1), "C": x[:, 1].sum(-1)})
+    )
     np.testing.assert_array_equal(plain.predict(TOKENS), counts("AC"))
     assert plain.tasks == ("A", "C")
 
 
 def test_tuples_and_profiles_need_reduce():
     pair = Returns(lambda x: (x, x[:, 0].sum(-1)))
-    with pytest.raises(PredictorError, match=r"a tuple of \(1, 4, 12\), \(1,\).*reduce="):
+    with pytest.raises(
+        PredictorError, match=r"a tuple of \(1, 4, 12\), \(1,\).*reduce="
+    ):
         cg.TorchPredictor(pair, batch_size=8).predict(TOKENS)
-    np.testing.assert_array_equal(cg.TorchPredictor(pair, reduce=lambda y: y[1]).predict(TOKENS), counts("A"))
+    np.testing.assert_array_equal(
+        cg.TorchPredictor(pair, reduce=lambda y: y[1]).predict(TOKENS), counts("A")
+    )
     profile = Returns(lambda x: x)
-    with pytest.raises(PredictorError, match=r"is \(1, 4, 12\), not a tensor \(1,\) or \(1, tasks\).*y\.sum\(-1\)"):
+    with pytest.raises(
+        PredictorError,
+        match=r"is \(1, 4, 12\), not a tensor \(1,\) or \(1, tasks\).*y\.sum\(-1\)",
+    ):
         cg.TorchPredictor(profile, batch_size=8).predict(TOKENS)
-    np.testing.assert_array_equal(cg.TorchPredictor(profile, reduce=lambda y: y.sum(-1)).predict(TOKENS), counts())
-    with pytest.raises(PredictorError, match=r"reduce= failed on the network's output, \(1, 4, 12\): IndexError"):
-        cg.TorchPredictor(profile, reduce=lambda y: y[:, 9], batch_size=8).predict(TOKENS)
+    np.testing.assert_array_equal(
+        cg.TorchPredictor(profile, reduce=lambda y: y.sum(-1)).predict(TOKENS), counts()
+    )
+    with pytest.raises(
+        PredictorError,
+        match=r"reduce= failed on the network's output, \(1, 4, 12\): IndexError",
+    ):
+        cg.TorchPredictor(profile, reduce=lambda y: y[:, 9], batch_size=8).predict(
+            TOKENS
+        )
 
 
 def test_integer_and_half_answers():
-    assert cg.TorchPredictor(Returns(lambda x: x.argmax(1)[:, :1])).predict(TOKENS).dtype == np.float64
+    assert (
+        cg.TorchPredictor(Returns(lambda x: x.argmax(1)[:, :1])).predict(TOKENS).dtype
+        == np.float64
+    )
     for dtype in (torch.bfloat16, torch.float16):
-        half = cg.TorchPredictor(Returns(lambda x, dtype=dtype: x[:, 0].sum(-1).to(dtype)))
+        half = cg.TorchPredictor(
+            Returns(lambda x, dtype=dtype: x[:, 0].sum(-1).to(dtype))
+        )
         assert half.precision == np.float32
         assert half.predict(TOKENS).dtype == np.float32
         assert half.precision == np.float16
-    large = cg.TorchPredictor(Returns(lambda x: torch.full((len(x),), 6e4).half()), rc_average=True)
+    large = cg.TorchPredictor(
+        Returns(lambda x: torch.full((len(x),), 6e4).half()), rc_average=True
+    )
     assert (large.predict(TOKENS) == np.float16(6e4)).all()
 
 
 def test_ensemble_of_networks():
     members = [
-        cg.TorchPredictor(Count(gain), tasks=list("ACGT"), batch_size=size) for gain, size in ((1.0, 16), (2.0, 7))
+        cg.TorchPredictor(Count(gain), tasks=list("ACGT"), batch_size=size)
+        for gain, size in ((1.0, 16), (2.0, 7))
     ]
     answer = cg.Ensemble(members, names=["one", "two"]).predict(TOKENS)
     np.testing.assert_array_equal(answer, counts()[:, :, None] * np.array([1, 2]))
 
 
-# --- the user's module is left as it was ------------------------------------------------------------------------------
+# --- the user's module is left as it was ----------------------------------------------
 
 
 def test_eval_mode_during_and_flags_restored_after():
@@ -203,14 +263,18 @@ def test_eval_mode_during_and_flags_restored_after():
     predictor = cg.TorchPredictor(net)
     np.testing.assert_array_equal(predictor.predict(TOKENS), predictor.predict(TOKENS))
     assert [sub.training for sub in net.modules()] == flags
-    assert all(torch.equal(tensor, buffers[name]) for name, tensor in net.named_buffers())
+    assert all(
+        torch.equal(tensor, buffers[name]) for name, tensor in net.named_buffers()
+    )
     with pytest.raises(PredictorError):
         predictor.predict(TOKENS[:, :5])
     assert [sub.training for sub in net.modules()] == flags
 
 
 class Trained(nn.Module):
-    """Answers 1000 in training mode; a forward pass says which thread began it, and ends when that thread may."""
+    """Answers 1000 in training mode; a forward pass says which thread began it, and
+    ends when that thread may.
+    """
 
     def __init__(self, begun, leave, part=None):
         super().__init__()
@@ -242,7 +306,9 @@ class Watched:
 
 @pytest.mark.parametrize("shared", ["the network", "a part of it"])
 def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared, monkeypatch):
-    begun, leave = ({name: threading.Event() for name in ("first", "second")} for _ in range(2))
+    begun, leave = (
+        {name: threading.Event() for name in ("first", "second")} for _ in range(2)
+    )
     one = Trained(begun, leave).train()
     two = one if shared == "the network" else Trained(begun, leave, one.part).train()
     assert torch_device.lock_of(one) is torch_device.lock_of(two)
@@ -251,7 +317,12 @@ def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared, monkeypatch):
         monkeypatch.setitem(torch_device._LOCKS, id(part), lock)
     answers = {}
     first, second = (
-        threading.Thread(target=lambda p=p, name=name: answers.__setitem__(name, p.predict(TOKENS[:1])), name=name)
+        threading.Thread(
+            target=lambda p=p, name=name: answers.__setitem__(
+                name, p.predict(TOKENS[:1])
+            ),
+            name=name,
+        )
         for name, p in (
             (name, cg.TorchPredictor(net, batch_size=70, fingerprint="v", device="cpu"))
             for name, net in (("first", one), ("second", two))
@@ -260,7 +331,8 @@ def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared, monkeypatch):
     first.start()
     begun["first"].wait()
     second.start()
-    begun["second"].wait()  # it waits for its turn; without turns it may be in its forward pass, the flags off
+    # it waits for its turn; without turns it may be in its forward pass, the flags off
+    begun["second"].wait()
     leave["first"].set()
     first.join()  # and has put the flags back
     leave["second"].set()
@@ -287,7 +359,10 @@ def test_a_network_may_ask_a_predictor_of_itself():
     asked = cg.TorchPredictor(inner, fingerprint="inner", device="cpu")
     outer = Returns(lambda x: x.sum(-1) + torch.tensor(asked.predict(TOKENS[: len(x)])))
     outer.inner = inner
-    np.testing.assert_array_equal(cg.TorchPredictor(outer, batch_size=70, device="cpu").predict(TOKENS), 2 * counts())
+    np.testing.assert_array_equal(
+        cg.TorchPredictor(outer, batch_size=70, device="cpu").predict(TOKENS),
+        2 * counts(),
+    )
 
 
 def test_networks_are_forgotten_with_their_locks():
@@ -316,7 +391,7 @@ def test_no_gradients_and_uint8_until_the_device():
     predictor.predict(frozen[:, ::-1])
 
 
-# --- batch size -------------------------------------------------------------------------------------------------------
+# --- batch size -----------------------------------------------------------------------
 
 
 def test_largest_activation_counts_what_grows_with_the_batch():
@@ -325,14 +400,23 @@ def test_largest_activation_counts_what_grows_with_the_batch():
             net(torch.zeros(n_rows, 4, length))
 
     net = nn.Sequential(
-        nn.Conv1d(4, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(1600, 3000), nn.Linear(3000, 1)
+        nn.Conv1d(4, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(1600, 3000),
+        nn.Linear(3000, 1),
     )
     assert max(added_by_a_row(100, trace)) == 3000 * 4
     assert cg.TorchPredictor(net).resolve_batch_size(100) == 1024
 
 
 def test_auto_batch_keeps_the_largest_activation_under_16_mib():
-    wide = nn.Sequential(nn.Conv1d(4, 1000, 3, padding=1), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(1000, 1))
+    wide = nn.Sequential(
+        nn.Conv1d(4, 1000, 3, padding=1),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+        nn.Linear(1000, 1),
+    )
     predictor = cg.TorchPredictor(wide, device="cpu")
     size = predictor.resolve_batch_size(200)
     assert size * 200 * 1000 * 4 < 2**24 <= 2 * size * 200 * 1000 * 4
@@ -380,7 +464,10 @@ def test_out_of_memory_with_one_sequence_is_an_error():
 
 def test_a_batch_size_may_be_a_numpy_integer():
     predictor = cg.TorchPredictor(Count(), batch_size=np.int64(7))
-    assert (predictor.resolve_batch_size(LENGTH), type(predictor.resolve_batch_size(LENGTH))) == (7, int)
+    assert (
+        predictor.resolve_batch_size(LENGTH),
+        type(predictor.resolve_batch_size(LENGTH)),
+    ) == (7, int)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, True, 2.5, "large"])
@@ -389,14 +476,21 @@ def test_impossible_batch_sizes(batch_size):
         cg.TorchPredictor(Count(), batch_size=batch_size)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- what is refused ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (nn.Conv1d(5, 1, 3), r"refused an input of shape \(1, 4, 12\).*5 channels.*It takes 1 more channel"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(99, 1)), r"refused an input of shape \(1, 4, 12\).*mat1 and mat2"),
+        (
+            nn.Conv1d(5, 1, 3),
+            r"refused an input of shape \(1, 4, 12\).*5 channels.*It takes 1 more "
+            r"channel",
+        ),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(99, 1)),
+            r"refused an input of shape \(1, 4, 12\).*mat1 and mat2",
+        ),
     ],
 )
 def test_wrong_channels_and_length(net, message):
@@ -419,7 +513,9 @@ def test_non_finite_answers():
 
 def test_lazy_layers_must_know_their_shape():
     net = nn.Sequential(nn.Flatten(), nn.LazyLinear(2))
-    with pytest.raises(PredictorError, match=r"network's 1\.weight has no shape yet.*send one batch"):
+    with pytest.raises(
+        PredictorError, match=r"network's 1\.weight has no shape yet.*send one batch"
+    ):
         cg.TorchPredictor(net)
     net(torch.zeros(1, 4, LENGTH))
     assert cg.TorchPredictor(net).predict(TOKENS).shape == (70, 2)
@@ -427,12 +523,19 @@ def test_lazy_layers_must_know_their_shape():
 
 def test_sparse_answers_need_reduce():
     net = Returns(lambda x: x.sum(-1).to_sparse())
-    with pytest.raises(PredictorError, match=r"sparse tensor \(torch.sparse_coo\); give reduce="):
+    with pytest.raises(
+        PredictorError, match=r"sparse tensor \(torch.sparse_coo\); give reduce="
+    ):
         cg.TorchPredictor(net).predict(TOKENS)
-    np.testing.assert_array_equal(cg.TorchPredictor(net, reduce=lambda y: y.to_dense()).predict(TOKENS), counts())
+    np.testing.assert_array_equal(
+        cg.TorchPredictor(net, reduce=lambda y: y.to_dense()).predict(TOKENS), counts()
+    )
 
 
-@pytest.mark.parametrize(("option", "value"), [("scale", ""), ("scale", 3), ("fingerprint", " "), ("fingerprint", 1)])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("scale", ""), ("scale", 3), ("fingerprint", " "), ("fingerprint", 1)],
+)
 def test_words_are_words(option, value):
     with pytest.raises(PredictorError, match=f"{option}={value!r} must be a text"):
         cg.TorchPredictor(Count(), **{option: value})
@@ -440,7 +543,9 @@ def test_words_are_words(option, value):
 
 def test_a_network_prints_in_one_short_line():
     net = cg.TorchPredictor(small_net(), tasks=["K562", "HepG2"], scale="log")
-    assert repr(net) == "TorchPredictor(Sequential, tasks=['K562', 'HepG2'], scale='log')"
+    assert (
+        repr(net) == "TorchPredictor(Sequential, tasks=['K562', 'HepG2'], scale='log')"
+    )
 
 
 def test_not_a_module():
@@ -450,12 +555,17 @@ def test_not_a_module():
 
 @pytest.mark.parametrize("device", ["cuda:99", "gpu", "xpu"])
 def test_absent_devices(device):
-    with pytest.raises(PredictorError, match=rf"device='{device}' cannot be used here; available: .*cpu"):
+    with pytest.raises(
+        PredictorError,
+        match=rf"device='{device}' cannot be used here; available: .*cpu",
+    ):
         cg.TorchPredictor(Count(), device=device)
 
 
 def test_half_precision_is_a_choice():
-    with pytest.raises(PredictorError, match=r"weights are torch.bfloat16.*module\.float\(\)"):
+    with pytest.raises(
+        PredictorError, match=r"weights are torch.bfloat16.*module\.float\(\)"
+    ):
         cg.TorchPredictor(small_net().bfloat16())
     accepted = cg.TorchPredictor(small_net().bfloat16(), dtype="bfloat16", device="cpu")
     assert accepted.predict(TOKENS).dtype == np.float32
@@ -483,7 +593,10 @@ assert [place.fp32_precision for place in places] == before, before
 """
 
 
-@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="torch before 2.9 has only the old switches")
+@pytest.mark.skipif(
+    not hasattr(torch.backends.cudnn, "conv"),
+    reason="torch before 2.9 has only the old switches",
+)
 @pytest.mark.parametrize(
     "setting",
     [
@@ -498,7 +611,7 @@ def test_tf32_is_off_for_a_while_whichever_switch_the_user_touched(setting):
     assert run.returncode == 0, run.stderr
 
 
-# --- the check at the door --------------------------------------------------------------------------------------------
+# --- the check at the door ------------------------------------------------------------
 
 
 class Stubborn(nn.Sequential):
@@ -512,10 +625,28 @@ class Stubborn(nn.Sequential):
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (Returns(lambda x: nn.functional.dropout(x, 0.2, training=True).sum(-1)), "asked twice.*dropout"),
-        (Stubborn(nn.Conv1d(4, 3, 5), nn.BatchNorm1d(3), nn.Flatten(), nn.Linear(24, 1)), "batch mates|asked twice"),
-        (nn.Sequential(nn.Conv1d(4, 3, 5), nn.BatchNorm1d(3, track_running_stats=False), nn.Flatten()), "batch mates"),
-        (nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48, track_running_stats=False)), "alone it fails"),
+        (
+            Returns(lambda x: nn.functional.dropout(x, 0.2, training=True).sum(-1)),
+            "asked twice.*dropout",
+        ),
+        (
+            Stubborn(
+                nn.Conv1d(4, 3, 5), nn.BatchNorm1d(3), nn.Flatten(), nn.Linear(24, 1)
+            ),
+            "batch mates|asked twice",
+        ),
+        (
+            nn.Sequential(
+                nn.Conv1d(4, 3, 5),
+                nn.BatchNorm1d(3, track_running_stats=False),
+                nn.Flatten(),
+            ),
+            "batch mates",
+        ),
+        (
+            nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48, track_running_stats=False)),
+            "alone it fails",
+        ),
         (Returns(lambda x: x.sum(-1).softmax(0)), "batch mates"),
     ],
 )
@@ -528,10 +659,13 @@ def test_batch_mates_that_matter_are_refused(net, message):
 @pytest.mark.parametrize("batch_size", [1, 3, "auto"])
 def test_honest_networks_pass(double, batch_size):
     net = small_net().train()
-    check_batch_mates(cg.TorchPredictor(net.double() if double else net, batch_size=batch_size), TOKENS)
+    check_batch_mates(
+        cg.TorchPredictor(net.double() if double else net, batch_size=batch_size),
+        TOKENS,
+    )
 
 
-# --- fingerprints -----------------------------------------------------------------------------------------------------
+# --- fingerprints ---------------------------------------------------------------------
 
 _SCRIPT = """
 import torch
@@ -558,7 +692,11 @@ def test_fingerprint_is_the_same_in_every_process(tmp_path):
     command = [sys.executable, str(script)]
     answers = {
         subprocess.run(
-            command, check=True, capture_output=True, text=True, env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+            command,
+            check=True,
+            capture_output=True,
+            text=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
         ).stdout
         for seed in ("1", "2")
     }
@@ -599,7 +737,13 @@ assert refused(torch.nn.Sequential(compiled, Net(torch.float32))) is None
 
 
 def test_a_trial_loads_no_compiler_and_half_precision_is_found_with_and_without_one():
-    done = subprocess.run([sys.executable, "-c", _WATCHED], check=False, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", _WATCHED],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -671,7 +815,10 @@ def test_a_fingerprint_says_where_an_attribute_could_not_be_read():
     net = Scaled()
     net.body = Scaled(scale=torch.Generator())
     assert cg.TorchPredictor(net).fingerprint.endswith("~")
-    assert cg.TorchPredictor(net, fingerprint="v1").fingerprint == cg.TorchPredictor(net, fingerprint="v1").fingerprint
+    assert (
+        cg.TorchPredictor(net, fingerprint="v1").fingerprint
+        == cg.TorchPredictor(net, fingerprint="v1").fingerprint
+    )
 
 
 def test_compiled_transformer_and_recurrent_networks_are_read():
@@ -686,7 +833,10 @@ def test_compiled_transformer_and_recurrent_networks_are_read():
 
     net = Mixed()
     predictor = cg.TorchPredictor(net)
-    assert predictor.fingerprint == cg.TorchPredictor(torch.compile(net, backend="eager")).fingerprint
+    assert (
+        predictor.fingerprint
+        == cg.TorchPredictor(torch.compile(net, backend="eager")).fingerprint
+    )
     check_batch_mates(predictor, TOKENS)
     first, second = scripted(net.layer.linear1), scripted(net.layer.linear2)
     assert cg.TorchPredictor(first).fingerprint != cg.TorchPredictor(second).fingerprint
@@ -699,20 +849,27 @@ def scripted(net):
         return torch.jit.script(net)
 
 
-# --- weights ----------------------------------------------------------------------------------------------------------
+# --- weights --------------------------------------------------------------------------
 
 
 def as_pth(net, path):
     torch.save(net.state_dict(), path)
 
 
-@pytest.mark.parametrize(("name", "save"), [("net.safetensors", save_weights), ("net.pth", as_pth), ("net.pt", as_pth)])
+@pytest.mark.parametrize(
+    ("name", "save"),
+    [("net.safetensors", save_weights), ("net.pth", as_pth), ("net.pt", as_pth)],
+)
 def test_weights_go_out_and_in(tmp_path, name, save):
     source, target = small_net(1), small_net(2)
     save(source, tmp_path / name)
-    assert cg.TorchPredictor(source).fingerprint != cg.TorchPredictor(target).fingerprint
+    assert (
+        cg.TorchPredictor(source).fingerprint != cg.TorchPredictor(target).fingerprint
+    )
     load_weights(target, tmp_path / name)
-    assert cg.TorchPredictor(source).fingerprint == cg.TorchPredictor(target).fingerprint
+    assert (
+        cg.TorchPredictor(source).fingerprint == cg.TorchPredictor(target).fingerprint
+    )
 
 
 class Bomb:
@@ -739,7 +896,9 @@ def test_nothing_is_ever_unpickled(tmp_path):
 
 def test_torch_says_nothing_about_a_file_that_is_refused(tmp_path):
     for protocol in range(5):
-        (tmp_path / "raw.pt").write_bytes(pickle.dumps({"0.weight": 3}, protocol=protocol))
+        (tmp_path / "raw.pt").write_bytes(
+            pickle.dumps({"0.weight": 3}, protocol=protocol)
+        )
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             with pytest.raises(PredictorError, match=r"raw\.pt: "):
@@ -751,8 +910,13 @@ def test_whole_modules_and_checkpoints_are_refused(tmp_path):
     torch.save(small_net(), tmp_path / "whole.pt")
     with pytest.raises(PredictorError, match="more than tensors"):
         load_weights(small_net(), tmp_path / "whole.pt")
-    torch.save({"epoch": 3, "state_dict": small_net().state_dict()}, tmp_path / "checkpoint.pt")
-    with pytest.raises(PredictorError, match=r"holds the entries epoch, state_dict.*module\.state_dict\(\) alone"):
+    torch.save(
+        {"epoch": 3, "state_dict": small_net().state_dict()}, tmp_path / "checkpoint.pt"
+    )
+    with pytest.raises(
+        PredictorError,
+        match=r"holds the entries epoch, state_dict.*module\.state_dict\(\) alone",
+    ):
         load_weights(small_net(), tmp_path / "checkpoint.pt")
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(PredictorError, match="holds a list"):
@@ -764,13 +928,20 @@ def test_files_that_do_not_fit(tmp_path):
     before = cg.TorchPredictor(net).fingerprint
     save_weights(nn.Sequential(nn.Conv1d(4, 8, 5), nn.Linear(3, 3)), file)
     with pytest.raises(
-        PredictorError, match=r"5 tensors of the network are missing \(1\.num_b.*0 are unexpected \(none\)"
+        PredictorError,
+        match=(
+            r"5 tensors of the network are missing \(1\.num_b.*0 are unexpected "
+            r"\(none\)"
+        ),
     ):
         load_weights(net, file)
     other = small_net()
     other[0] = nn.Conv1d(4, 8, 7, padding=3)
     save_weights(other, file)
-    with pytest.raises(PredictorError, match=r"0\.weight has shape \(8, 4, 7\), the network's has \(8, 4, 5\)"):
+    with pytest.raises(
+        PredictorError,
+        match=r"0\.weight has shape \(8, 4, 7\), the network's has \(8, 4, 5\)",
+    ):
         load_weights(net, file)
     assert cg.TorchPredictor(net).fingerprint == before
     file.write_bytes(b"not tensors")
@@ -791,7 +962,7 @@ def test_tied_weights_are_saved(tmp_path):
     load_weights(net, tmp_path / "tied.safetensors")
 
 
-# --- from a file ------------------------------------------------------------------------------------------------------
+# --- from a file ----------------------------------------------------------------------
 
 _FILE = """
 from torch import nn
@@ -821,7 +992,13 @@ def test_a_network_from_a_file(tmp_path):
         net["head"].bias.zero_()
     save_weights(net, weights)
     taking, empty = (
-        load_predictor(f"{file}:{name}", weights=weights, device="cpu", batch_size=16, announce=None)
+        load_predictor(
+            f"{file}:{name}",
+            weights=weights,
+            device="cpu",
+            batch_size=16,
+            announce=None,
+        )
         for name in ("load", "empty")
     )
     assert isinstance(taking, cg.TorchPredictor)
@@ -832,9 +1009,12 @@ def test_a_network_from_a_file(tmp_path):
     bare = load_predictor(f"{file}:empty", announce=None)
     assert (bare.scale, bare.alphabet) == ("outcome", "ACGT")
     assert bare.fingerprint != empty.fingerprint
-    save_weights(nn.ModuleDict({"head": nn.Conv1d(4, 3, 1), "tail": nn.Linear(1, 1)}), weights)
+    save_weights(
+        nn.ModuleDict({"head": nn.Conv1d(4, 3, 1), "tail": nn.Linear(1, 1)}), weights
+    )
     message = (
-        r"raised RuntimeError.*Unexpected key.*tail\.bias.*size mismatch for head\.weight.*net\.safetensors another's"
+        r"raised RuntimeError.*Unexpected key.*tail\.bias.*size mismatch for "
+        r"head\.weight.*net\.safetensors another's"
     )
     with pytest.raises(PredictorError, match=message) as caught:
         load_predictor(f"{file}:load", weights=weights, announce=None)
@@ -843,17 +1023,28 @@ def test_a_network_from_a_file(tmp_path):
     with pytest.raises(PredictorError, match=r"net\.py:load raised SafetensorError"):
         load_predictor(f"{file}:load", weights=weights, announce=None)
     torch.save({"head.weight": torch.zeros(4, 4, 1)}, tmp_path / "part.pt")
-    with pytest.raises(PredictorError, match=r"1 tensors of the network are missing \(head\.bias\)"):
+    with pytest.raises(
+        PredictorError, match=r"1 tensors of the network are missing \(head\.bias\)"
+    ):
         load_predictor(f"{file}:empty", weights=tmp_path / "part.pt", announce=None)
 
 
 def test_a_ready_network_knows_its_device(tmp_path):
     file = tmp_path / "net.py"
     file.write_text(
-        _FILE + "def ready():\n    import causalgia as cg\n    return cg.TorchPredictor(Net(), device='cpu')\n"
+        _FILE
+        + (
+            "def ready():\n"
+            "    import causalgia as cg\n"
+            "    return cg.TorchPredictor(Net(), device='cpu')\n"
+        )
     )
-    assert load_predictor(f"{file}:ready", device="cpu", announce=None).device == torch.device("cpu")
-    with pytest.raises(PredictorError, match="device='cpu', and device='cuda:1' was asked for"):
+    assert load_predictor(
+        f"{file}:ready", device="cpu", announce=None
+    ).device == torch.device("cpu")
+    with pytest.raises(
+        PredictorError, match="device='cpu', and device='cuda:1' was asked for"
+    ):
         load_predictor(f"{file}:ready", device="cuda:1", announce=None)
     with pytest.raises(PredictorError, match="batch_size='auto', and batch_size=4"):
         load_predictor(f"{file}:ready", batch_size=4, announce=None)

@@ -1,4 +1,6 @@
-"""Published networks through the front door: loaded from their own arch.py and asked about real sequences."""
+"""Published networks through the front door: loaded from their own arch.py and asked
+about real sequences.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,27 @@ MODELS = SHARED / "data" / "models"
 pytestmark = [
     pytest.mark.real,
     pytest.mark.torch,
-    pytest.mark.skipif(not SHARED.exists(), reason="the real networks are not beside the repository"),
+    pytest.mark.skipif(
+        not SHARED.exists(), reason="the real networks are not beside the repository"
+    ),
 ]
 STARR = ("deepstarr", "deepstarr_retrained_1", "deepstarr_retrained_2")
 
 
 def load(name, **options):
     folder = MODELS / name
-    return load_predictor(f"{folder / 'arch.py'}:load", weights=folder / "model.safetensors", announce=None, **options)
+    return load_predictor(
+        f"{folder / 'arch.py'}:load",
+        weights=folder / "model.safetensors",
+        announce=None,
+        **options,
+    )
 
 
 def fasta(name):
-    """Return the tokens of a FASTA.gz of one-line or wrapped records, read here without the library's own reader."""
+    """Return the tokens of a FASTA.gz of one-line or wrapped records, read here without
+    the library's own reader.
+    """
     text = gzip.decompress((SHARED / "data" / "sequences" / name).read_bytes()).decode()
     return encode(["".join(record.splitlines()[1:]) for record in text.split(">")[1:]])
 
@@ -41,8 +52,12 @@ def embed(tokens, word, at):
 
 
 def effect(predictor, tokens, word, at):
-    """Return the mean paired effect of writing a word, and its standard error, by task."""
-    ice = (predictor.predict(embed(tokens, word, at)) - predictor.predict(tokens)).astype(float)
+    """Return the mean paired effect of writing a word, and its standard error, by
+    task.
+    """
+    ice = (
+        predictor.predict(embed(tokens, word, at)) - predictor.predict(tokens)
+    ).astype(float)
     return ice.mean(0), ice.std(0, ddof=1) / np.sqrt(len(ice))
 
 
@@ -68,8 +83,12 @@ def test_each_network_loads_and_passes_the_door(name, tasks, length, shuffles):
     answer = predictor.predict(tokens)
     assert (answer.shape, answer.dtype) == ((80, len(tasks)), np.float32)
     assert predictor.fingerprint == load(name, scale="log2").fingerprint
-    np.testing.assert_allclose(load(name, batch_size=7).predict(tokens), answer, atol=2e-5)
-    with pytest.raises(PredictorError, match=r"refused an input of shape \(2, 4, 150\)"):
+    np.testing.assert_allclose(
+        load(name, batch_size=7).predict(tokens), answer, atol=2e-5
+    )
+    with pytest.raises(
+        PredictorError, match=r"refused an input of shape \(2, 4, 150\)"
+    ):
         predictor.predict(tokens[:, :150])
 
 
@@ -77,7 +96,9 @@ def test_what_is_said_on_loading(capsys):
     folder = MODELS / "gabpa_chip"
     load_predictor(f"{folder / 'arch.py'}:load", weights=folder / "model.safetensors")
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(f"predictor: importing {folder / 'arch.py'} and calling load(")
+    assert said[0].startswith(
+        f"predictor: importing {folder / 'arch.py'} and calling load("
+    )
     assert said[1:] == [
         "predictor: tasks gabpa_logit (TASKS of arch.py)",
         "predictor: one-hot rows ACGT (ALPHABET of arch.py)",
@@ -89,25 +110,33 @@ def test_auto_batch_of_deepstarr_stays_below_the_cliff():
 
 
 def test_three_deepstarr_as_an_ensemble(shuffles):
-    """Means and correlations are those of models/deepstarr_retrained_1/SOURCE.md, which used the networks alone."""
+    """Means and correlations are those of models/deepstarr_retrained_1/SOURCE.md, which
+    used the networks alone.
+    """
     ensemble = cg.Ensemble([load(name) for name in STARR], names=["P", "R1", "R2"])
     assert len({member.fingerprint for member in ensemble.members}) == 3
     answer = ensemble.predict(shuffles)
     assert answer.shape == (500, 2, 3)
     np.testing.assert_allclose(answer[:, 0].mean(0), [0.194, 0.170, 0.425], atol=6e-4)
-    np.testing.assert_allclose(answer[:, 1].mean(0), [-0.359, -0.286, -0.244], atol=6e-4)
+    np.testing.assert_allclose(
+        answer[:, 1].mean(0), [-0.359, -0.286, -0.244], atol=6e-4
+    )
     dev, hk = (np.corrcoef(answer[:, task].T)[np.triu_indices(3, 1)] for task in (0, 1))
     np.testing.assert_allclose(dev, [0.819, 0.802, 0.799], atol=6e-4)
     np.testing.assert_allclose(hk, [0.685, 0.696, 0.707], atol=6e-4)
 
 
 def test_known_effects_on_deepstarr(shuffles):
-    """Effects and standard errors are those of models/deepstarr_retrained_1/SOURCE.md."""
+    """Effects and standard errors are those of
+    models/deepstarr_retrained_1/SOURCE.md.
+    """
     ace, se = effect(load("deepstarr"), shuffles, "ATGACTCAT", 100)
     np.testing.assert_allclose(ace, [1.246, 0.530], atol=6e-4)
     np.testing.assert_allclose(se, [0.023, 0.015], atol=6e-4)
     enhancers = load("deepstarr").predict(fasta("fly_249/enhancers.fasta.gz"))[:, 0]
-    np.testing.assert_allclose([enhancers.min(), enhancers.max()], [3.3, 7.3], atol=0.06)
+    np.testing.assert_allclose(
+        [enhancers.min(), enhancers.max()], [3.3, 7.3], atol=0.06
+    )
 
 
 def test_a_wrong_channel_order_answers_plausibly_and_wrongly(shuffles):
@@ -121,7 +150,9 @@ def test_a_wrong_channel_order_answers_plausibly_and_wrongly(shuffles):
         assert effect(right, tokens, word, 120)[0][task] > 1
         ace, se = effect(wrong, tokens, word, 120)
         assert abs(ace[task]) < 0.05 + 4 * se[task] < 0.5
-    published, agrees, differs = (p.predict(tokens)[:, 0] for p in (load("deepstarr"), right, wrong))
+    published, agrees, differs = (
+        p.predict(tokens)[:, 0] for p in (load("deepstarr"), right, wrong)
+    )
     assert np.corrcoef(published, agrees)[0, 1] > 0.6
     assert np.corrcoef(published, differs)[0, 1] < 0.4
     with pytest.raises(PredictorError, match="says ALPHABET = 'ACGT'"):
@@ -130,13 +161,18 @@ def test_a_wrong_channel_order_answers_plausibly_and_wrongly(shuffles):
 
 def test_flex_agrees_with_deepstarr_on_its_own_backgrounds():
     tokens = np.load(MODELS / "deepstarr_flex" / "backgrounds.npz")["tokens"]
-    flex, published = load("deepstarr_flex").predict(tokens), load("deepstarr").predict(tokens)
+    flex, published = (
+        load("deepstarr_flex").predict(tokens),
+        load("deepstarr").predict(tokens),
+    )
     assert np.corrcoef(flex[:, 0], published[:, 0])[0, 1] > 0.6
     assert np.corrcoef(flex[:, 1], published[:, 1])[0, 1] > 0.5
 
 
 def test_known_effects_on_gabpa():
-    """SOURCE.md: 2.86 (standard error 0.07) and -0.06 (0.04) on 100 random backgrounds of its own."""
+    """SOURCE.md: 2.86 (standard error 0.07) and -0.06 (0.04) on 100 random backgrounds
+    of its own.
+    """
     tokens = np.random.default_rng(1).integers(0, 4, (400, 200), dtype=np.uint8)
     for word, ace, se in (("ACCGGAAGTG", 2.86, 0.07), ("ACCAGTAGTG", -0.06, 0.04)):
         found, own = effect(load("gabpa_chip"), tokens, word, 95)
@@ -144,12 +180,16 @@ def test_known_effects_on_gabpa():
 
 
 def test_units_of_explainn_are_nulled_by_name_and_add_up():
-    """Their answers enter a linear layer: without a unit, its weight times its answer is missing, and no more."""
+    """Their answers enter a linear layer: without a unit, its weight times its answer
+    is missing, and no more.
+    """
     torch = pytest.importorskip("torch")
     network = load("explainn_tf").reference()
     tokens = np.load(MODELS / "explainn_tf" / "backgrounds.npz")["tokens"][:50]
     answers = []
-    hook = network.module.final.register_forward_pre_hook(lambda _, args: answers.append(args[0].detach().double()))
+    hook = network.module.final.register_forward_pre_hook(
+        lambda _, args: answers.append(args[0].detach().double())
+    )
     intact = network.predict(tokens)
     hook.remove()
     activation = torch.cat(answers)[-len(tokens) :].numpy()
@@ -157,20 +197,30 @@ def test_units_of_explainn_are_nulled_by_name_and_add_up():
     names = [f"unit {k}" for k in range(100)]
     one, other = (int(k) for k in np.argsort(-(activation.std(0) * abs(weight[1])))[:2])
     members = {"intact": network} | {
-        name: cg.attribution.Nullified(network, "final", units, names=names, side="input")
+        name: cg.attribution.Nullified(
+            network, "final", units, names=names, side="input"
+        )
         for name, units in {
             "first": f"unit {one}",
             "second": f"unit {other}",
             "both": [f"unit {one}", f"unit {other}"],
         }.items()
     }
-    for name, units in {"first": [one], "second": [other], "both": [one, other]}.items():
+    for name, units in {
+        "first": [one],
+        "second": [other],
+        "both": [one, other],
+    }.items():
         lost = intact - members[name].predict(tokens)
-        np.testing.assert_allclose(lost, activation[:, units] @ weight[:, units].T, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(
+            lost, activation[:, units] @ weight[:, units].T, rtol=0, atol=1e-6
+        )
     arms = {"as it is": cg.Untreated(), "FOXA1": cg.Embed("TGTTTACTT", at=96)}
     design = cg.Design(null=cg.Genomic(of=tokens), arms=arms, n_units=50)
     outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
-    together = cg.contrast(outcomes, over="model", models={"redundancy": "both - first - second + intact"})
+    together = cg.contrast(
+        outcomes, over="model", models={"redundancy": "both - first - second + intact"}
+    )
     np.testing.assert_allclose(together["ice"], 0, atol=1e-6)
 
 

@@ -1,4 +1,6 @@
-"""Proposals and their trial: planted words are proposed and confirmed, random ones are not, units are fresh."""
+"""Proposals and their trial: planted words are proposed and confirmed, random ones are
+not, units are fresh.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia._discover import _largest, _reads, _variants, is_near_copy
-from causalgia.attribution.distinct_patterns import EditedBackgrounds, Pattern, _added, each_word_once, trimmed
+from causalgia.attribution.distinct_patterns import (
+    EditedBackgrounds,
+    Pattern,
+    _added,
+    each_word_once,
+    trimmed,
+)
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import (
     AttributionError,
@@ -29,7 +37,8 @@ from causalgia.sequences import decode, encode
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import sequence_fingerprints
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*not vary at all")  # effects of oracles do not, here and there
+# effects of oracles do not, here and there
+pytestmark = pytest.mark.filterwarnings("ignore:.*not vary at all")
 WORDS = ("TGCATG", "AGCATG", "CGCATG", "TGCACG", "AGAATG")
 rbfox1 = cg.zoo.oracle("rbfox1_like")
 
@@ -52,7 +61,9 @@ def proposed():
 
 def test_planted_words_are_proposed_each_by_itself(proposed):
     assert set(WORDS) <= set(proposed["consensus"].values.tolist())
-    strongest = proposed.isel(pattern=proposed["consensus"].values.tolist().index("TGCATG"))
+    strongest = proposed.isel(
+        pattern=proposed["consensus"].values.tolist().index("TGCATG")
+    )
     rows = planted(150, *WORDS)
     holds = np.array(["TGCATG" in row for row in decode(rows)])
     assert strongest["proposed"].values[holds].mean() > 0.9
@@ -64,36 +75,52 @@ def test_planted_words_are_proposed_each_by_itself(proposed):
 
 
 def test_words_are_proposed_by_their_mean_contribution_as_well():
-    found = cg.propose(sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", width=6, rng=0)
+    found = cg.propose(
+        sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", width=6, rng=0
+    )
     assert "TGCATG" in found["consensus"].values.tolist()
 
 
 def seqlet_table(rows, word):
-    """A table as tangermeme's, of the places of a word, a base more on the right of every second one."""
+    """A table as tangermeme's, of the places of a word, a base more on the right of
+    every second one.
+    """
     places = [(k, row.find(word)) for k, row in enumerate(decode(rows)) if word in row]
     columns = {"example_idx": [k for k, _ in places], "start": [at for _, at in places]}
-    table = pd.DataFrame(columns).assign(end=lambda t: np.minimum(t["start"] + 6 + t.index % 2, 41))
+    table = pd.DataFrame(columns).assign(
+        end=lambda t: np.minimum(t["start"] + 6 + t.index % 2, 41)
+    )
     return table.assign(attribution=1.0, **{"p-value": 1e-3})
 
 
 def test_seqlets_that_others_called_are_proposals():
     rows = planted(60, "TGCATG", "AGAATG")
-    table = pd.concat([seqlet_table(rows, word) for word in ("TGCATG", "AGAATG")], ignore_index=True)
+    table = pd.concat(
+        [seqlet_table(rows, word) for word in ("TGCATG", "AGAATG")], ignore_index=True
+    )
     found = cg.propose(sequences=rows, predictor=rbfox1, seqlets=table, rng=0)
     assert set(found["consensus"].values) == {"TGCATG", "AGAATG"}
     assert found["n_seqlets"].sum() == len(table)
     twice = pd.concat([table, table])
-    assert cg.propose(sequences=rows, predictor=rbfox1, seqlets=twice, rng=0)["n_seqlets"].sum() == len(table)
+    assert cg.propose(sequences=rows, predictor=rbfox1, seqlets=twice, rng=0)[
+        "n_seqlets"
+    ].sum() == len(table)
     one = found.isel(pattern=found["consensus"].values.tolist().index("TGCATG"))
     assert one["proposed"].values.tolist() == ["TGCATG" in row for row in decode(rows)]
     scores = cg.attribution.contributions(cg.attribute(rows, rbfox1)).to_numpy()[..., 0]
     mine = table.iloc[: int(one["n_seqlets"])]
-    sums = [scores[k, start:end].sum() for k, start, end in mine[["example_idx", "start", "end"]].to_numpy()]
+    sums = [
+        scores[k, start:end].sum()
+        for k, start, end in mine[["example_idx", "start", "end"]].to_numpy()
+    ]
     np.testing.assert_allclose(one["strength"].item(), np.mean(sums))
     assert "threshold" not in found
-    assert not [name for name in found.variables if "p" in str(name).split("_")]  # no p-value is carried
+    # no p-value is carried
+    assert not [name for name in found.variables if "p" in str(name).split("_")]
     trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=100)
-    decisions = trial.analyze(cg.run(trial, rbfox1, rng=1)).decisions.sel(contrast=["TGCATG", "AGAATG"])
+    decisions = trial.analyze(cg.run(trial, rbfox1, rng=1)).decisions.sel(
+        contrast=["TGCATG", "AGAATG"]
+    )
     assert (decisions["verdict"] == "increases").all()
 
 
@@ -102,7 +129,11 @@ def test_seqlets_of_tangermeme_are_proposals():
     called = pytest.importorskip("tangermeme.seqlet").recursive_seqlets
     rows = planted(120, "TGCATG")
     maps = cg.attribute(rows, rbfox1)
-    table = called(cg.attribution.contributions(maps).to_numpy()[..., 0], threshold=0.01, additional_flanks=1)
+    table = called(
+        cg.attribution.contributions(maps).to_numpy()[..., 0],
+        threshold=0.01,
+        additional_flanks=1,
+    )
     table = table[(table["start"] >= 0) & (table["end"] <= 41)]
     found = cg.propose(maps, predictor=rbfox1, seqlets=table, rng=0)
     assert found["consensus"].values[0] == "TGCATG"
@@ -110,15 +141,27 @@ def test_seqlets_of_tangermeme_are_proposals():
 
 
 def test_maps_and_seqlets_from_files_propose_together(tmp_path):
-    """As of a network that another program explained: the task has the name that the predictor gives it."""
+    """As of a network that another program explained: the task has the name that the
+    predictor gives it.
+    """
     rows = planted(60, "TGCATG")
-    np.savez(tmp_path / "maps.npz", scores=cg.attribution.contributions(cg.attribute(rows, rbfox1)).to_numpy()[..., 0])
+    np.savez(
+        tmp_path / "maps.npz",
+        scores=cg.attribution.contributions(cg.attribute(rows, rbfox1)).to_numpy()[
+            ..., 0
+        ],
+    )
     table = seqlet_table(rows, "TGCATG")
-    maps = cg.attribution.read_attributions(tmp_path / "maps.npz", sequences=rows, task="RBFOX1")
+    maps = cg.attribution.read_attributions(
+        tmp_path / "maps.npz", sequences=rows, task="RBFOX1"
+    )
     found = cg.propose(maps, predictor=rbfox1, seqlets=table, rng=0)
     assert found["consensus"].values.tolist() == ["TGCATG"]
     other = cg.attribution.read_attributions(tmp_path / "maps.npz", sequences=rows)
-    with pytest.raises(AttributionError, match=r"of the task 'task'.*read_attributions\(\.\.\., task=\)"):
+    with pytest.raises(
+        AttributionError,
+        match=r"of the task 'task'.*read_attributions\(\.\.\., task=\)",
+    ):
         cg.propose(other, predictor=rbfox1, seqlets=table, rng=0)
     with pytest.raises(AttributionError, match=r"read from maps.npz.*give seqlets="):
         cg.propose(maps, predictor=rbfox1, rng=0)
@@ -127,25 +170,47 @@ def test_maps_and_seqlets_from_files_propose_together(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda t: t.rename(columns={"example_idx": "unit"}), r"no column 'example_idx'.*seqlets.rename"),
+        (
+            lambda t: t.rename(columns={"example_idx": "unit"}),
+            r"no column 'example_idx'.*seqlets.rename",
+        ),
         (lambda t: t.to_numpy(), r"is a ndarray; give a DataFrame"),
-        (lambda t: t.assign(example_idx=t["example_idx"] + 99), r"row 0 has example_idx 99.*12 sequences"),
+        (
+            lambda t: t.assign(example_idx=t["example_idx"] + 99),
+            r"row 0 has example_idx 99.*12 sequences",
+        ),
         (lambda t: t.assign(end=t["end"] + 30), r"has end \d+.*41 bp"),
-        (lambda t: t.assign(end=t["start"] + 3), r"4 positions or more; leave it out, seqlets\["),
-        (lambda t: t.assign(start=t["start"] + 0.5), r"column 'start' is of float64.*astype\(int\)"),
-        (lambda t: t.assign(task="RBFOX"), r"task 'RBFOX' is not one of the maps; did you mean 'RBFOX1'"),
+        (
+            lambda t: t.assign(end=t["start"] + 3),
+            r"4 positions or more; leave it out, seqlets\[",
+        ),
+        (
+            lambda t: t.assign(start=t["start"] + 0.5),
+            r"column 'start' is of float64.*astype\(int\)",
+        ),
+        (
+            lambda t: t.assign(task="RBFOX"),
+            r"task 'RBFOX' is not one of the maps; did you mean 'RBFOX1'",
+        ),
     ],
 )
 def test_tables_that_are_no_seqlets_are_refused(change, says):
     rows = planted(12, "TGCATG")
     with pytest.raises(AttributionError, match=says):
-        cg.propose(sequences=rows, predictor=rbfox1, seqlets=change(seqlet_table(rows, "TGCATG")), rng=0)
+        cg.propose(
+            sequences=rows,
+            predictor=rbfox1,
+            seqlets=change(seqlet_table(rows, "TGCATG")),
+            rng=0,
+        )
 
 
 def test_modisco_is_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "modiscolite", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'causalgia\[modisco\]'"):
-        cg.propose(sequences=planted(4, "TGCATG"), predictor=rbfox1, method="modisco", rng=0)
+        cg.propose(
+            sequences=planted(4, "TGCATG"), predictor=rbfox1, method="modisco", rng=0
+        )
 
 
 @pytest.mark.parametrize(
@@ -159,50 +224,89 @@ def test_modisco_is_an_extra(monkeypatch):
 def test_settings_of_windows_do_not_go_with_given_seqlets(options, says):
     rows = planted(4, "TGCATG")
     with pytest.raises(AttributionError, match=says):
-        cg.propose(sequences=rows, predictor=rbfox1, seqlets=seqlet_table(rows, "TGCATG"), rng=0, **options)
+        cg.propose(
+            sequences=rows,
+            predictor=rbfox1,
+            seqlets=seqlet_table(rows, "TGCATG"),
+            rng=0,
+            **options,
+        )
 
 
 def test_tasks_of_seqlets_are_named_where_there_are_several():
     gate = cg.zoo.oracle("gated")
     rows = planted(30, "AGATAAGG", length=60)
     places = [(k, row.find("AGATAAGG")) for k, row in enumerate(decode(rows))]
-    table = pd.DataFrame(places, columns=["example_idx", "start"]).assign(end=lambda t: t["start"] + 8)
-    with pytest.raises(AttributionError, match=r"no column 'task'.*assign\(task='AND'\)"):
+    table = pd.DataFrame(places, columns=["example_idx", "start"]).assign(
+        end=lambda t: t["start"] + 8
+    )
+    with pytest.raises(
+        AttributionError, match=r"no column 'task'.*assign\(task='AND'\)"
+    ):
         cg.propose(sequences=rows, predictor=gate, seqlets=table, rng=0)
-    found = cg.propose(sequences=rows, predictor=gate, seqlets=table.assign(task="sum"), rng=0)
+    found = cg.propose(
+        sequences=rows, predictor=gate, seqlets=table.assign(task="sum"), rng=0
+    )
     assert found["consensus"].values.tolist() == ["AGATAAGG"]
 
 
 def test_a_map_of_one_task_is_compared_with_null_maps_of_that_task():
     gate = cg.zoo.oracle("gated")
     maps = cg.attribute(planted(40, "AGATAAGG", length=60), gate)
-    both, one = (cg.propose(of, predictor=gate, rng=0) for of in (maps, maps.sel(task=["sum"])))
-    assert one["threshold"].sel(task="sum").values == pytest.approx(both["threshold"].sel(task="sum").values)
+    both, one = (
+        cg.propose(of, predictor=gate, rng=0) for of in (maps, maps.sel(task=["sum"]))
+    )
+    assert one["threshold"].sel(task="sum").values == pytest.approx(
+        both["threshold"].sel(task="sum").values
+    )
     assert "AGATAAGG" in one["consensus"].values
 
 
 def test_a_word_and_its_reverse_complement_are_one_across_tasks():
-    """Whichever of the two the strongest window of each task spells, here of opposite effects."""
-    words = [cg.zoo.Word("AGATAAG", 2.0, "both", gain=cg.zoo.Slope(slope)) for slope in (0.02, -0.02)]
+    """Whichever of the two the strongest window of each task spells, here of opposite
+    effects.
+    """
+    words = [
+        cg.zoo.Word("AGATAAG", 2.0, "both", gain=cg.zoo.Slope(slope))
+        for slope in (0.02, -0.02)
+    ]
     both = cg.zoo.Oracle(*words, tasks=["a", "b"], weights=[[1.0, 0.0], [0.0, -1.0]])
     rows = np.random.default_rng(0).integers(0, 4, (40, 41)).astype(np.uint8)
-    for k, row in enumerate(rows):  # the early sites are on one strand, the late ones on the other
+    for k, row in enumerate(
+        rows
+    ):  # the early sites are on one strand, the late ones on the other
         row[2 + k // 2 : 9 + k // 2] = encode(["AGATAAG" if k < 20 else "CTTATCT"])[0]
-    found = cg.propose(sequences=rows, predictor=both, rc=True, rng=0)["consensus"].values.tolist()
+    found = cg.propose(sequences=rows, predictor=both, rc=True, rng=0)[
+        "consensus"
+    ].values.tolist()
     assert sum(word in ("AGATAAG", "CTTATCT") for word in found) == 1
 
 
 def test_the_limits_are_passed_by_that_share_of_windows_of_null_maps():
     sample = cg.Uniform(length=41).sample(150, rng=5)
     loose, strict = (
-        cg.propose(sequences=sample, predictor=rbfox1, null=cg.Uniform(length=41), null_share=most, n_patterns=1, rng=0)
+        cg.propose(
+            sequences=sample,
+            predictor=rbfox1,
+            null=cg.Uniform(length=41),
+            null_share=most,
+            n_patterns=1,
+            rng=0,
+        )
         for most in (0.2, 0.02)
     )
-    assert (loose["threshold"].sel(side="above") < strict["threshold"].sel(side="above")).all()
-    drawn = cg.attribution.contributions(cg.attribute(cg.Uniform(length=41).sample(400, rng=9), rbfox1))
+    assert (
+        loose["threshold"].sel(side="above") < strict["threshold"].sel(side="above")
+    ).all()
+    drawn = cg.attribution.contributions(
+        cg.attribute(cg.Uniform(length=41).sample(400, rng=9), rbfox1)
+    )
     sums = drawn.rolling(position=8).sum().dropna("position")
     for most, of in ((0.2, loose), (0.02, strict)):
-        above, below = (of["threshold"].sel(side=side, task="RBFOX1").item() for side in ("above", "below"))
+        above, below = (
+            of["threshold"].sel(side=side, task="RBFOX1").item()
+            for side in ("above", "below")
+        )
         share = float(((sums > above) | (sums < below)).mean())
         assert share <= most * 1.5  # ties at the limits count for neither side
 
@@ -223,12 +327,18 @@ LONG = "TGACGTCATTGC"
 
 
 def counting(word, least=None):
-    """A predictor that counts a word; parts of it count in proportion to what they have beyond `least` letters."""
+    """A predictor that counts a word; parts of it count in proportion to what they have
+    beyond `least` letters.
+    """
     letters, least = encode([word])[0], len(word) - 1 if least is None else least
 
     def count(x):
-        frames = np.lib.stride_tricks.sliding_window_view(x.argmax(1), len(word), axis=1)
-        beyond = np.maximum((frames == letters).sum(-1) - least, 0) / (len(word) - least)
+        frames = np.lib.stride_tricks.sliding_window_view(
+            x.argmax(1), len(word), axis=1
+        )
+        beyond = np.maximum((frames == letters).sum(-1) - least, 0) / (
+            len(word) - least
+        )
         return beyond.sum(1, keepdims=True).astype(np.float64)
 
     return cg.FunctionPredictor(count, tasks=["activity"])
@@ -238,21 +348,35 @@ def counting(word, least=None):
 def test_a_word_longer_than_a_window_is_proposed_whole(method, least):
     """Letters beside the eight of a window were added once, two on each side."""
     predictor = counting(LONG, least)
-    proposed = cg.propose(sequences=planted(80, LONG, length=60), predictor=predictor, method=method, rng=0)
+    proposed = cg.propose(
+        sequences=planted(80, LONG, length=60),
+        predictor=predictor,
+        method=method,
+        rng=0,
+    )
     assert proposed["consensus"].values[0] == LONG
 
 
 def test_a_letter_that_completes_another_word_in_one_background_is_none_of_the_word():
-    """The word has nine letters; with the tenth beside it one background of 64 reads a word of its own."""
+    """The word has nine letters; with the tenth beside it one background of 64 reads a
+    word of its own.
+    """
     read, other = counting("TTGCATGAC", 7), counting("ACCTT")
 
     def both(x):
-        return read.predict(x.argmax(1).astype(np.uint8)) + 20 * other.predict(x.argmax(1).astype(np.uint8))
+        return read.predict(x.argmax(1).astype(np.uint8)) + 20 * other.predict(
+            x.argmax(1).astype(np.uint8)
+        )
 
     backgrounds = np.zeros((64, 60), dtype=np.uint8)
     backgrounds[0, 36:38] = 3
-    frame, edited = encode(["AAAATTGCATGACCAA"])[0], EditedBackgrounds(cg.FunctionPredictor(both), backgrounds)
-    nine, ten = (edited.answers(frame[None, 4:stop], at=26, task=0).mean() for stop in (13, 14))
+    frame, edited = (
+        encode(["AAAATTGCATGACCAA"])[0],
+        EditedBackgrounds(cg.FunctionPredictor(both), backgrounds),
+    )
+    nine, ten = (
+        edited.answers(frame[None, 4:stop], at=26, task=0).mean() for stop in (13, 14)
+    )
     assert ten - nine > 0.25 * nine
     assert decode(trimmed(frame, edited, inside=(4, 12), task=0).word) == ["TTGCATGAC"]
 
@@ -260,38 +384,59 @@ def test_a_letter_that_completes_another_word_in_one_background_is_none_of_the_w
 def test_a_part_of_a_longer_word_gives_way_to_it():
     none = np.zeros((0, 3), dtype=np.int64)
     part, long = (
-        Pattern(word, np.full((len(word), 4), 0.25), 0, none, effect, frozenset([method]))
-        for word, effect, method in (("GACGTCAT", 0.004, "seqlets"), (LONG, 1.0, "modisco"))
+        Pattern(
+            word, np.full((len(word), 4), 0.25), 0, none, effect, frozenset([method])
+        )
+        for word, effect, method in (
+            ("GACGTCAT", 0.004, "seqlets"),
+            (LONG, 1.0, "modisco"),
+        )
     )
     for first, second in ((part, long), (long, part)):
         merged = [first]
         assert _added(merged, second, False)
-        assert [(one.word, one.methods) for one in merged] == [(LONG, frozenset(["seqlets", "modisco"]))]
+        assert [(one.word, one.methods) for one in merged] == [
+            (LONG, frozenset(["seqlets", "modisco"]))
+        ]
 
 
 def test_a_word_that_two_patterns_become_is_one():
     none = np.zeros((1, 3), dtype=np.int64)
     words = ("TGCATT", "ACGTGT", "AATGCA", "ACGTGT")
     patterns = [
-        Pattern(word, np.full((6, 4), 0.25), 0, none + k, 1.0, frozenset([str(k)])) for k, word in enumerate(words)
+        Pattern(word, np.full((6, 4), 0.25), 0, none + k, 1.0, frozenset([str(k)]))
+        for k, word in enumerate(words)
     ]
     one = each_word_once(patterns, both_strands=False)
     assert [pattern.word for pattern in one] == ["TGCATT", "ACGTGT", "AATGCA"]
     assert one[1].methods == {"1", "3"}
     assert one[1].windows.tolist() == [[1, 1, 1], [3, 3, 3]]
-    assert [pattern.word for pattern in each_word_once(patterns, both_strands=True)] == ["TGCATT", "ACGTGT"]
+    assert [
+        pattern.word for pattern in each_word_once(patterns, both_strands=True)
+    ] == ["TGCATT", "ACGTGT"]
 
 
 def test_windows_do_not_overlap_and_groups_hold_each_window_once():
     tokens = planted(40, "TGCATG")
-    scores = cg.attribution.contributions(cg.attribute(tokens, rbfox1)).transpose("unit", "position", "task").to_numpy()
-    found = windows(tokens, scores, width=8, below=np.array([-0.5]), above=np.array([0.5]))
-    totals = [scores[u, s : s + 8, 0].sum() for u, s in zip(found.unit, found.start, strict=True)]
+    scores = (
+        cg.attribution.contributions(cg.attribute(tokens, rbfox1))
+        .transpose("unit", "position", "task")
+        .to_numpy()
+    )
+    found = windows(
+        tokens, scores, width=8, below=np.array([-0.5]), above=np.array([0.5])
+    )
+    totals = [
+        scores[u, s : s + 8, 0].sum()
+        for u, s in zip(found.unit, found.start, strict=True)
+    ]
     np.testing.assert_allclose(found.total, totals)
     for unit in range(40):
         starts = np.sort(found.start[found.unit == unit])
         assert (np.diff(starts) >= 8).all()
-    members = np.concatenate([group.members for group in groups(found, both_strands=False)])
+    members = np.concatenate(
+        [group.members for group in groups(found, both_strands=False)]
+    )
     assert sorted(members.tolist()) == list(range(len(found.total)))
 
 
@@ -306,7 +451,9 @@ def test_reverse_complements_are_one_pattern_where_the_answers_say_so():
 
 
 def test_no_proposal_is_an_answer():
-    nothing = cg.FunctionPredictor(lambda x: np.zeros(len(x)), tasks=["a"], scale="none")
+    nothing = cg.FunctionPredictor(
+        lambda x: np.zeros(len(x)), tasks=["a"], scale="none"
+    )
     found = cg.propose(sequences=planted(40, "TGCATG"), predictor=nothing, rng=0)
     assert found.sizes["pattern"] == 0
     with pytest.raises(DesignError, match="nothing to test"):
@@ -324,7 +471,9 @@ def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(propos
     words = decisions.sel(contrast=list(WORDS))
     assert (words["verdict"] == "increases").all()
     design = cg.Design(null=null, arms=list(trial.named_arms), n_units=300)
-    truth = cg.zoo.true_ace(design, rbfox1, control="untreated").sel(contrast=list(WORDS), task="RBFOX1")
+    truth = cg.zoo.true_ace(design, rbfox1, control="untreated").sel(
+        contrast=list(WORDS), task="RBFOX1"
+    )
     assert (abs(words["ace"] - truth) < 4.5 * words["se"]).all()
 
 
@@ -333,7 +482,10 @@ def test_units_that_proposed_are_refused():
     sample = null.sample(60, rng=4)
     found = cg.propose(sequences=sample, predictor=rbfox1, rng=0)
     for again in (cg.DinucleotideShuffle, cg.Genomic):
-        for rows in (sample["sequence"].values, cg.sequences.reverse_complement(sample["sequence"].values)):
+        for rows in (
+            sample["sequence"].values,
+            cg.sequences.reverse_complement(sample["sequence"].values),
+        ):
             with pytest.raises(DesignError, match="60 of 60 sequences proposed"):
                 cg.experiments.proposals(found, again(of=rows))
     trial = cg.experiments.proposals(found, null, n_units=80)
@@ -344,14 +496,20 @@ def test_units_that_proposed_are_refused():
 
 def test_fingerprints_are_those_of_both_strands():
     rows = planted(20, "TGCATG")
-    one, other = sequence_fingerprints(rows), sequence_fingerprints(cg.sequences.reverse_complement(rows))
+    one, other = (
+        sequence_fingerprints(rows),
+        sequence_fingerprints(cg.sequences.reverse_complement(rows)),
+    )
     assert (one == other).all()
     assert len(set(one.tolist())) == 20
 
 
 def test_discovery_confirms_planted_words_alone():
     found = cg.discover(
-        rbfox1, planted(120, "TGCATG", "AGAATG"), rng=0, motifs={"RBFOX1": "TGCATG", "GATA1": "AGATAAG"}
+        rbfox1,
+        planted(120, "TGCATG", "AGAATG"),
+        rng=0,
+        motifs={"RBFOX1": "TGCATG", "GATA1": "AGATAAG"},
     )
     assert {"TGCATG", "AGAATG"} <= set(found.confirmed["consensus"])
     row = found.table.set_index("consensus").loc["TGCATG"]
@@ -363,13 +521,25 @@ def test_discovery_confirms_planted_words_alone():
 
 @pytest.mark.parametrize("both", [0, 1])
 def test_no_placebo_word_holds_a_proposed_one(both):
-    """Placebo words are the same in every design, but for those that hold a word that is tested."""
+    """Placebo words are the same in every design, but for those that hold a word that
+    is tested.
+    """
     null = cg.Uniform(length=41)
-    proposed = cg.propose(sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", rng=0)
-    first = [arm.name for arm in cg.experiments.proposals(proposed, null).arms if arm.name.startswith("placebo ")]
-    held = next(name for name in first if len(name) == len("placebo ") + 8).removeprefix("placebo ")[1:7]
+    proposed = cg.propose(
+        sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", rng=0
+    )
+    first = [
+        arm.name
+        for arm in cg.experiments.proposals(proposed, null).arms
+        if arm.name.startswith("placebo ")
+    ]
+    held = next(
+        name for name in first if len(name) == len("placebo ") + 8
+    ).removeprefix("placebo ")[1:7]
     words = [held, *proposed["consensus"].values.tolist()[1:]]
-    changed = proposed.assign_coords(consensus=("pattern", words)).assign_attrs(both_strands=both)
+    changed = proposed.assign_coords(consensus=("pattern", words)).assign_attrs(
+        both_strands=both
+    )
     trial = cg.experiments.proposals(changed, null)
     now = [arm.name for arm in trial.arms if arm.name.startswith("placebo ")]
     assert len(now) == len(first)
@@ -379,37 +549,64 @@ def test_no_placebo_word_holds_a_proposed_one(both):
 
 
 def test_a_word_holds_where_no_placebo_word_has_an_effect():
-    network = cg.TorchPredictor(cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0)).module(), tasks=["a"])
+    network = cg.TorchPredictor(
+        cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0)).module(), tasks=["a"]
+    )
     generator = np.random.default_rng(0)
     rows = ["".join(generator.choice(list("ACGT"), 60)) for _ in range(80)]
-    found = cg.discover(network, [row[:20] + "TGACTCA" + row[27:] for row in rows], rng=0)
+    found = cg.discover(
+        network, [row[:20] + "TGACTCA" + row[27:] for row in rows], rng=0
+    )
     best, others = found.confirmed.iloc[0], found.confirmed.iloc[1:]
-    assert best[["consensus", "ace", "verdict"]].tolist() == ["TGACTCA", 2.0, "increases"]
-    assert found.decisions["rope_upper"].max() < 0.2  # the outermost placebo word holds a part of it
-    assert others["consensus"].str.endswith("TGAC").all()  # a background in 64 completes them
+    assert best[["consensus", "ace", "verdict"]].tolist() == [
+        "TGACTCA",
+        2.0,
+        "increases",
+    ]
+    # the outermost placebo word holds a part of it
+    assert found.decisions["rope_upper"].max() < 0.2
+    # a background in 64 completes them
+    assert others["consensus"].str.endswith("TGAC").all()
     assert others["ace"].between(0.02, 0.1).all()
 
 
 @pytest.mark.parametrize(("word", "n"), [("GCAT", 4), ("TGCATGA", 0)])
 def test_placebo_words_that_would_hold_are_counted(word, n):
-    """Placebo words may hold a proposed word of four bases, which then acts in them, and none of seven."""
+    """Placebo words may hold a proposed word of four bases, which then acts in them,
+    and none of seven.
+    """
     reads = cg.zoo.Oracle(cg.zoo.Word(word, 2.0), cg.zoo.Word("CC", 0.1))
     found = cg.discover(reads, planted(80, word), n_units=60, method="seqlets", rng=0)
     assert word in set(found.confirmed["consensus"])
-    placebos = found.decisions.sel(contrast=found.decisions["placebo_word"], task="outcome")
-    held = placebos["contrast"].values[np.isin(placebos["verdict"].values, ["increases", "decreases"])]
+    placebos = found.decisions.sel(
+        contrast=found.decisions["placebo_word"], task="outcome"
+    )
+    held = placebos["contrast"].values[
+        np.isin(placebos["verdict"].values, ["increases", "decreases"])
+    ]
     assert len(held) == n
     assert all(word in one for one in held)
-    says = [one.partition(":")[0] for one in found.sentences if one.startswith("By the same rule")]
-    assert says == [f"By the same rule {n} of {placebos.sizes['contrast']} placebo words hold"] * (n > 0)
+    says = [
+        one.partition(":")[0]
+        for one in found.sentences
+        if one.startswith("By the same rule")
+    ]
+    assert says == [
+        f"By the same rule {n} of {placebos.sizes['contrast']} placebo words hold"
+    ] * (n > 0)
 
 
 def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
-    """All backgrounds have TGACTCA in the middle; placebo words destroy it, and it leaves them as they are."""
+    """All backgrounds have TGACTCA in the middle; placebo words destroy it, and it
+    leaves them as they are.
+    """
     reads = cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0), cg.zoo.Word("CC", 0.1))
     rows = planted(100, "TGACTCA")
     found = cg.propose(sequences=rows[:60], predictor=reads, rng=0)
-    arms = {arm.name: arm for arm in cg.experiments.proposals(found, cg.Uniform(length=41)).arms}
+    arms = {
+        arm.name: arm
+        for arm in cg.experiments.proposals(found, cg.Uniform(length=41)).arms
+    }
     start = arms["TGACTCA"].intervention.at
     rows[60:, start : start + 7] = encode(["TGACTCA"])[0]
     for null, n in ((cg.Genomic(of=rows[60:]), 1), (cg.Uniform(length=41), 0)):
@@ -418,7 +615,11 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         word = answer.decisions.sel(contrast="TGACTCA", task="outcome")
         assert word["verdict"].item() == "increases"
         assert (word["ace"].item() == 0) == bool(n)
-        says = [one for one in answer.sentences if "relative to placebo words" in one and "TGACTCA" in one]
+        says = [
+            one
+            for one in answer.sentences
+            if "relative to placebo words" in one and "TGACTCA" in one
+        ]
         assert len(says) == n
 
 
@@ -427,22 +628,38 @@ def test_words_are_named_by_jaspar():
     pytest.importorskip("pyjaspar")
     reads = cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0), cg.zoo.Word("AG", 0.05))
     network = cg.TorchPredictor(reads.module(), tasks=["a"])
-    found = cg.discover(network, planted(60, "TGACTCA"), n_units=40, rng=0, motifs="JASPAR")
-    assert found.table.set_index("consensus").loc["TGACTCA", "name"].split()[1] in {"BACH1", "NFE2", "BATF3", "JDP2"}
+    found = cg.discover(
+        network, planted(60, "TGACTCA"), n_units=40, rng=0, motifs="JASPAR"
+    )
+    assert found.table.set_index("consensus").loc["TGACTCA", "name"].split()[1] in {
+        "BACH1",
+        "NFE2",
+        "BATF3",
+        "JDP2",
+    }
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_answers_confirm_next_to_nothing(seed):
-    """A predictor of random weights: words differ, and proposed ones are no other than placebo words."""
+    """A predictor of random weights: words differ, and proposed ones are no other than
+    placebo words.
+    """
     generator = np.random.default_rng(seed)
     kernels, head = generator.normal(size=(16, 4, 6)), generator.normal(size=16)
 
     def answer(x):
         views = np.lib.stride_tricks.sliding_window_view(x, 6, axis=2)
-        return np.maximum(np.tensordot(views, kernels, axes=((1, 3), (1, 2))), 0).max(axis=1) @ head
+        return (
+            np.maximum(np.tensordot(views, kernels, axes=((1, 3), (1, 2))), 0).max(
+                axis=1
+            )
+            @ head
+        )
 
     network = cg.FunctionPredictor(answer, tasks=["a"], scale="none")
-    found = cg.discover(network, cg.Uniform(length=41).sample(60, rng=seed), n_units=100, rng=seed)
+    found = cg.discover(
+        network, cg.Uniform(length=41).sample(60, rng=seed), n_units=100, rng=seed
+    )
     assert len(found.table) > 10
     assert len(found.confirmed) <= 0.1 * len(found.table)
 
@@ -452,7 +669,8 @@ def test_random_answers_confirm_next_to_nothing(seed):
     [
         (
             cg.zoo.Saturating(
-                (cg.zoo.Word("TGCATG", 1.0), cg.zoo.Word("AGAATG", 1.0)), cg.zoo.Hill(top=2.0, half=0.05)
+                (cg.zoo.Word("TGCATG", 1.0), cg.zoo.Word("AGAATG", 1.0)),
+                cg.zoo.Hill(top=2.0, half=0.05),
             ),
             "OR",
         ),
@@ -460,10 +678,15 @@ def test_random_answers_confirm_next_to_nothing(seed):
     ],
 )
 def test_pairs_of_words_that_hold_are_told_apart(term, reads):
-    terms = [cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AGAATG", 2.0)] if term is None else [term]
+    terms = (
+        [cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AGAATG", 2.0)]
+        if term is None
+        else [term]
+    )
     found = cg.discover(cg.zoo.Oracle(*terms), planted(120, "TGCATG", "AGAATG"), rng=0)
     pair = found.pairs[
-        found.pairs["first"].isin(["TGCATG", "AGAATG"]) & found.pairs["second"].isin(["TGCATG", "AGAATG"])
+        found.pairs["first"].isin(["TGCATG", "AGAATG"])
+        & found.pairs["second"].isin(["TGCATG", "AGAATG"])
     ]
     assert pair["reads"].tolist() == [reads]
 
@@ -475,28 +698,62 @@ def test_pairs_that_need_each_other_are_and():
 
 
 def test_near_copies_are_left_out_of_pairs_and_named():
-    words = ["GTGACTCA", "AGATAAG", "TGACTCAC", "CTTATCT", "GAGTCAC", "TGCATG", "AGCATG", "AGAATG"]
-    table = pd.DataFrame({"consensus": words, "verdict": ["increases"] * 7 + ["undecided"], "variant_of": ""})
+    words = [
+        "GTGACTCA",
+        "AGATAAG",
+        "TGACTCAC",
+        "CTTATCT",
+        "GAGTCAC",
+        "TGCATG",
+        "AGCATG",
+        "AGAATG",
+    ]
+    table = pd.DataFrame(
+        {
+            "consensus": words,
+            "verdict": ["increases"] * 7 + ["undecided"],
+            "variant_of": "",
+        }
+    )
     largest, says = _largest(table, both_strands=False)
     assert largest == ["GTGACTCA", "AGATAAG", "CTTATCT", "GAGTCAC"]
-    assert says == ["Pairs leave out this word, a near copy of a larger one: TGACTCAC (GTGACTCA)."]
+    assert says == [
+        "Pairs leave out this word, a near copy of a larger one: TGACTCAC (GTGACTCA)."
+    ]
     largest, says = _largest(table, both_strands=True)
     assert largest == ["GTGACTCA", "AGATAAG", "TGCATG", "AGCATG"]
-    assert says[0].endswith("TGACTCAC (GTGACTCA), CTTATCT (AGATAAG), GAGTCAC (GTGACTCA).")
-    assert _largest(table.iloc[[1, 5]], both_strands=True) == (["AGATAAG", "TGCATG"], [])
+    assert says[0].endswith(
+        "TGACTCAC (GTGACTCA), CTTATCT (AGATAAG), GAGTCAC (GTGACTCA)."
+    )
+    assert _largest(table.iloc[[1, 5]], both_strands=True) == (
+        ["AGATAAG", "TGCATG"],
+        [],
+    )
 
 
 def test_variants_are_named_and_left_out_of_pairs():
-    """A network that reads TTTGCAT, and TTTACAT with half of its effect, and another word."""
-    terms = [cg.zoo.Word("TTTGCAT", 2.0), cg.zoo.Word("TTTACAT", 1.0), cg.zoo.Word("CACGTG", 1.5)]
+    """A network that reads TTTGCAT, and TTTACAT with half of its effect, and another
+    word.
+    """
+    terms = [
+        cg.zoo.Word("TTTGCAT", 2.0),
+        cg.zoo.Word("TTTACAT", 1.0),
+        cg.zoo.Word("CACGTG", 1.5),
+    ]
     sequences = planted(240, "TTTGCAT", "TTTACAT", "CACGTG")
     found = cg.discover(cg.zoo.Oracle(*terms), sequences, rng=0)
     variant_of = found.table.set_index("consensus")["variant_of"]
     assert {"TTTGCAT", "TTTACAT", "CACGTG"} <= set(found.confirmed["consensus"])
     assert variant_of[["TTTGCAT", "TTTACAT", "CACGTG"]].tolist() == ["", "TTTGCAT", ""]
     assert "TTTACAT" not in {*found.pairs["first"], *found.pairs["second"]}
-    assert "1 of the words that hold differs by one letter from a larger one." in found.sentences
-    assert "Pairs leave out this word, one letter away from a larger one: TTTACAT (TTTGCAT)." in found.sentences
+    assert (
+        "1 of the words that hold differs by one letter from a larger one."
+        in found.sentences
+    )
+    assert (
+        "Pairs leave out this word, one letter away from a larger one: TTTACAT "
+        "(TTTGCAT)." in found.sentences
+    )
     assert "variant_of" in str(found)
 
 
@@ -515,20 +772,36 @@ def test_a_variant_is_one_of_the_same_verdict_and_task():
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "near"), [("TGCATG", "ATGCATGA", True), ("ACGT", "CGTA", False), ("TGAGTCATC", "ATGAGTCAC", True)]
+    ("one", "other", "near"),
+    [
+        ("TGCATG", "ATGCATGA", True),
+        ("ACGT", "CGTA", False),
+        ("TGAGTCATC", "ATGAGTCAC", True),
+    ],
 )
 def test_near_copies_are_so_in_both_orders(one, other, near):
-    assert is_near_copy(one, other, both_strands=False) == near == is_near_copy(other, one, both_strands=False)
+    assert (
+        is_near_copy(one, other, both_strands=False)
+        == near
+        == is_near_copy(other, one, both_strands=False)
+    )
 
 
 def test_a_null_that_the_network_tells_from_its_sequences_is_said():
-    """Every sequence has the word, and hardly any of their shuffles; of the other sequences half have it."""
+    """Every sequence has the word, and hardly any of their shuffles; of the other
+    sequences half have it.
+    """
     both = cg.zoo.Oracle(cg.zoo.Word("TGCATGAC", 2.0), cg.zoo.Word("AC", 0.1))
     apart = str(cg.discover(both, planted(60, "TGCATGAC"), n_units=100, rng=0))
-    assert re.search(r"The null model and 30 real sequences hardly overlap .*AUROC (1\.00|0\.9\d) in outcome", apart)
+    assert re.search(
+        r"The null model and 30 real sequences hardly overlap .*AUROC (1\.00|0\.9\d) "
+        r"in outcome",
+        apart,
+    )
     assert "of sequences that were not given here." in apart
     drawn = planted(400, "TGCATGAC")
-    half = np.where(np.arange(400)[:, None] % 2, drawn, planted(400, "AAAAAA", seed=2))  # as many without the word
+    # as many without the word
+    half = np.where(np.arange(400)[:, None] % 2, drawn, planted(400, "AAAAAA", seed=2))
     assert "overlap" not in str(cg.discover(both, half[:120], n_units=100, rng=0))
 
 
@@ -536,7 +809,10 @@ def test_natural_sequences_as_null_overlap_with_themselves():
     rows = planted(120, "TGCATG")
     network = cg.zoo.Oracle(cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1))
     found = cg.propose(sequences=rows[:60], predictor=network, rng=0)
-    for null, said in ((cg.DinucleotideShuffle(of=rows[60:]), True), (cg.Genomic(of=rows[60:]), False)):
+    for null, said in (
+        (cg.DinucleotideShuffle(of=rows[60:]), True),
+        (cg.Genomic(of=rows[60:]), False),
+    ):
         trial = cg.experiments.proposals(found, null, n_units=60)
         outcomes = cg.run(trial, network, rng=1, real="parents")
         assert ("hardly overlap" in outcomes.attrs.get("notes", "")) == said
@@ -545,16 +821,34 @@ def test_natural_sequences_as_null_overlap_with_themselves():
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
-        (lambda s: cg.propose(predictor=rbfox1, rng=0), AttributionError, "neither is given"),
-        (lambda s: cg.propose(cg.attribute(s, rbfox1), sequences=s, predictor=rbfox1, rng=0), AttributionError, "both"),
         (
-            lambda s: cg.propose(cg.attribute(s, cg.zoo.oracle("additive")), predictor=rbfox1, rng=0),
+            lambda s: cg.propose(predictor=rbfox1, rng=0),
+            AttributionError,
+            "neither is given",
+        ),
+        (
+            lambda s: cg.propose(
+                cg.attribute(s, rbfox1), sequences=s, predictor=rbfox1, rng=0
+            ),
+            AttributionError,
+            "both",
+        ),
+        (
+            lambda s: cg.propose(
+                cg.attribute(s, cg.zoo.oracle("additive")), predictor=rbfox1, rng=0
+            ),
             AttributionError,
             "give the one that was mapped",
         ),
-        (lambda s: cg.propose(sequences=s, predictor=rbfox1, width=3, rng=0), AttributionError, "4 to 41"),
         (
-            lambda s: cg.propose(sequences=s, predictor=rbfox1, width=9, method="kmer", rng=0),
+            lambda s: cg.propose(sequences=s, predictor=rbfox1, width=3, rng=0),
+            AttributionError,
+            "4 to 41",
+        ),
+        (
+            lambda s: cg.propose(
+                sequences=s, predictor=rbfox1, width=9, method="kmer", rng=0
+            ),
             AttributionError,
             "4 to 8",
         ),
@@ -563,27 +857,51 @@ def test_natural_sequences_as_null_overlap_with_themselves():
             AttributionError,
             "null_share=1.0",
         ),
-        (lambda s: cg.propose(sequences=s, predictor=rbfox1, method="kmers", rng=0), AttributionError, "'kmer'"),
         (
-            lambda s: cg.propose(sequences=s, predictor=rbfox1, null=cg.Uniform(length=40), rng=0),
+            lambda s: cg.propose(sequences=s, predictor=rbfox1, method="kmers", rng=0),
+            AttributionError,
+            "'kmer'",
+        ),
+        (
+            lambda s: cg.propose(
+                sequences=s, predictor=rbfox1, null=cg.Uniform(length=40), rng=0
+            ),
             AttributionError,
             "of that length",
         ),
         (lambda s: cg.discover(rbfox1, s, rng=0), SequenceError, "give 40 or more"),
         (
-            lambda s: cg.discover(rbfox1, cg.DinucleotideShuffle(of=s).sample(90, rng=0), rng=0),
+            lambda s: cg.discover(
+                rbfox1, cg.DinucleotideShuffle(of=s).sample(90, rng=0), rng=0
+            ),
             SequenceError,
             "90 sequences are shuffles of 12",
         ),
         (lambda s: cg.discover(rbfox1, s, rng=0, motifs=3), SequenceError, "MEME"),
-        (lambda s: cg.discover(rbfox1, planted(40, "TGCATG"), rng=0, method=None), AttributionError, "one or several"),
-        (lambda s: cg.discover(rbfox1, planted(40, "TGCATG"), rng=0, store=__file__), StoreError, "is a file"),
         (
-            lambda s: cg.propose(sequences=s, predictor=rbfox1, method=["all", "kmer"], rng=0),
+            lambda s: cg.discover(rbfox1, planted(40, "TGCATG"), rng=0, method=None),
+            AttributionError,
+            "one or several",
+        ),
+        (
+            lambda s: cg.discover(rbfox1, planted(40, "TGCATG"), rng=0, store=__file__),
+            StoreError,
+            "is a file",
+        ),
+        (
+            lambda s: cg.propose(
+                sequences=s, predictor=rbfox1, method=["all", "kmer"], rng=0
+            ),
             AttributionError,
             "give method='all'",
         ),
-        (lambda s: cg.experiments.proposals(cg.attribute(s, rbfox1), cg.Uniform(length=41)), OutcomesError, "propose"),
+        (
+            lambda s: cg.experiments.proposals(
+                cg.attribute(s, rbfox1), cg.Uniform(length=41)
+            ),
+            OutcomesError,
+            "propose",
+        ),
     ],
 )
 def test_impossible_requests_are_refused(call, error, says):
@@ -593,12 +911,16 @@ def test_impossible_requests_are_refused(call, error, says):
 
 def test_copies_on_either_strand_count_once():
     rows = planted(60, "TGCATG")
-    copied = np.concatenate([rows, rows[:20], cg.sequences.reverse_complement(rows[:20])])
+    copied = np.concatenate(
+        [rows, rows[:20], cg.sequences.reverse_complement(rows[:20])]
+    )
     found = cg.discover(rbfox1, copied, rng=0)
     assert found.n_proposing + found.n_fresh == 60
     assert "40 of 100 sequences are copies of others" in str(found)
     assert "TGCATG" in set(found.confirmed["consensus"])
-    with pytest.raises(SequenceError, match="too few different sequences .20. to propose"):
+    with pytest.raises(
+        SequenceError, match="too few different sequences .20. to propose"
+    ):
         cg.discover(rbfox1, np.concatenate([rows[:20]] * 3), rng=0)
 
 
@@ -608,40 +930,67 @@ def test_sites_are_where_words_that_hold_stand():
     letters = decode(rows)
     own = found.sites[found.sites["word"] == "TGCATG"]
     assert len(own) == sum(len(re.findall("(?=TGCATG)", row)) for row in letters)
-    assert all(letters[int(site.sequence)][site.start : site.stop] == "TGCATG" for site in own.itertuples())
+    assert all(
+        letters[int(site.sequence)][site.start : site.stop] == "TGCATG"
+        for site in own.itertuples()
+    )
     assert set(found.sites["word"]) <= set(found.confirmed["consensus"])
 
 
 def test_words_are_compared_with_placebo_words_of_their_width():
     found = cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
-    trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=60, n_placebos=40)
+    trial = cg.experiments.proposals(
+        found, cg.Uniform(length=41), n_units=60, n_placebos=40
+    )
     answer = trial.analyze(cg.run(trial, rbfox1, rng=3))
     decisions = answer.decisions
     for name, wide, word in zip(
-        decisions["contrast"].values, decisions["placebo_class"].values, decisions["placebo_word"].values, strict=True
+        decisions["contrast"].values,
+        decisions["placebo_class"].values,
+        decisions["placebo_word"].values,
+        strict=True,
     ):
         letters = str(name).removeprefix("placebo ")
-        assert len(letters) == wide if word else wide - len(letters) in (0, 1) or (wide == 6 and len(letters) < 6)
+        assert (
+            len(letters) == wide
+            if word
+            else wide - len(letters) in (0, 1) or (wide == 6 and len(letters) < 6)
+        )
     for wide in set(decisions["placebo_class"].values.tolist()):
         own = decisions.isel(contrast=decisions["placebo_class"].values == wide)
         assert own["placebo_word"].sum() == 40
         assert len(np.unique(own["rope_upper"])) == 1
-        fences = placebo_fences(answer.estimates.isel(contrast=decisions["placebo_class"].values == wide))
+        fences = placebo_fences(
+            answer.estimates.isel(contrast=decisions["placebo_class"].values == wide)
+        )
         np.testing.assert_allclose(own["rope_lower"].to_numpy(), fences["lower"].item())
         np.testing.assert_allclose(own["rope_upper"].to_numpy(), fences["upper"].item())
-    assert len(np.unique(decisions["rope_upper"])) == len(set(decisions["placebo_class"].values.tolist())) > 1
+    assert (
+        len(np.unique(decisions["rope_upper"]))
+        == len(set(decisions["placebo_class"].values.tolist()))
+        > 1
+    )
     assert "placebo words of each width" in decisions.attrs["rope"]
 
 
 @pytest.mark.torch
 def test_chosen_words_are_tested_however_many_there_are():
-    """A posterior takes effects for draws from one law, and needs a spread of the control, which an oracle has not."""
-    words = list(dict.fromkeys(decode(np.random.default_rng(3).integers(0, 4, (40, 6)).astype(np.uint8))))
+    """A posterior takes effects for draws from one law, and needs a spread of the
+    control, which an oracle has not.
+    """
+    words = list(
+        dict.fromkeys(
+            decode(np.random.default_rng(3).integers(0, 4, (40, 6)).astype(np.uint8))
+        )
+    )
     zeros = np.zeros((len(words), 2))
     table = xr.Dataset(
         {
             "consensus": ("pattern", words),
-            "motif": (("pattern", "motif_position", "base"), np.full((len(words), 6, 4), 0.25)),
+            "motif": (
+                ("pattern", "motif_position", "base"),
+                np.full((len(words), 6, 4), 0.25),
+            ),
             "width": ("pattern", np.full(len(words), 6)),
             "n_seqlets": ("pattern", np.full(len(words), 9)),
             "n_units": ("pattern", np.full(len(words), 9)),
@@ -649,11 +998,20 @@ def test_chosen_words_are_tested_however_many_there_are():
             "proposed": (("pattern", "unit"), zeros[:, :1].astype(bool)),
             "sequence_fingerprint": ("unit", ["none of these"]),
         },
-        coords={"pattern": words, "unit": [0], "task": ["RBFOX1"], "base": list("ACGT")},
+        coords={
+            "pattern": words,
+            "unit": [0],
+            "task": ["RBFOX1"],
+            "base": list("ACGT"),
+        },
     )
-    experiment = cg.experiments.proposals(table, cg.Uniform(length=41), n_placebos=40, n_units=60, rope=(-0.3, 0.3))
+    experiment = cg.experiments.proposals(
+        table, cg.Uniform(length=41), n_placebos=40, n_units=60, rope=(-0.3, 0.3)
+    )
     outcomes = cg.run(experiment, rbfox1, rng=0)
-    flat = outcomes.assign(outcome=outcomes["outcome"].where(outcomes["arm"] != "untreated", 0.0))
+    flat = outcomes.assign(
+        outcome=outcomes["outcome"].where(outcomes["arm"] != "untreated", 0.0)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
         decisions = experiment.analyze(flat, rng=0).decisions
@@ -684,9 +1042,17 @@ def test_a_network_is_asked_about_what_changes_alone():
         rows[:, 90:98] = np.where(word == 9, rows[:, 90:98], word)
         direct.append(predictor.predict(rows).mean())
     for one in (predictor, quick):
-        found = EditedBackgrounds(one, backgrounds).answers(words, at=90, task=0).mean(axis=1)
+        found = (
+            EditedBackgrounds(one, backgrounds)
+            .answers(words, at=90, task=0)
+            .mean(axis=1)
+        )
         np.testing.assert_allclose(found, direct, rtol=1e-4)
-    other = cg.TorchPredictor(torch.nn.Sequential(*net[:-1], torch.nn.Linear(384, 1)), tasks=["a"], device="cpu")
+    other = cg.TorchPredictor(
+        torch.nn.Sequential(*net[:-1], torch.nn.Linear(384, 1)),
+        tasks=["a"],
+        device="cpu",
+    )
     both = cg.Ensemble([predictor, other])
     assert all(part.incremental for part in both.with_incremental_edits(200).parts)
     assert rbfox1.with_incremental_edits(41) is rbfox1
@@ -704,44 +1070,69 @@ def test_a_task_that_answers_nothing_has_no_rows():
 
 
 def test_a_word_holds_in_most_members_of_an_ensemble():
-    """Two of three read TGCATG, one with half the effect: the mean of all, q of the second, a wide interval."""
+    """Two of three read TGCATG, one with half the effect: the mean of all, q of the
+    second, a wide interval.
+    """
     weights = 0.05 * np.random.default_rng(0).normal(size=(4, 41))
 
     def answer(share):
         def one(x):
-            return (share * rbfox1.predict(x.argmax(axis=1).astype(np.uint8))[:, 0] + (x * weights).sum(axis=(1, 2)))[
-                :, None
-            ]
+            return (
+                share * rbfox1.predict(x.argmax(axis=1).astype(np.uint8))[:, 0]
+                + (x * weights).sum(axis=(1, 2))
+            )[:, None]
 
-        return cg.FunctionPredictor(one, tasks=["RBFOX1"], scale="log intensity", fingerprint=f"share {share}")
+        return cg.FunctionPredictor(
+            one, tasks=["RBFOX1"], scale="log intensity", fingerprint=f"share {share}"
+        )
 
     members = [answer(share) for share in (1.0, 0.5, 0.0)]
-    found = cg.discover(cg.Ensemble(members), planted(80, "TGCATG", "AGAATG"), n_units=100, method="seqlets", rng=0)
+    found = cg.discover(
+        cg.Ensemble(members),
+        planted(80, "TGCATG", "AGAATG"),
+        n_units=100,
+        method="seqlets",
+        rng=0,
+    )
     best = found.table.iloc[0]
     assert best["consensus"] in "UTGCATGT"
     assert best["members"] == 2
     alone = found.decisions.sel(contrast=best["consensus"], task="RBFOX1")
     assert best["ace"] == pytest.approx(float(alone["ace"].mean("model")), rel=1e-6)
     assert best["q"] == np.sort(alone["q"])[1]
-    assert best["upper"] - best["lower"] > 2 * float((alone["upper"] - alone["lower"]).max())
-    assert "more than half of the 3 members; q is that of the member that makes the majority" in str(found)
+    assert best["upper"] - best["lower"] > 2 * float(
+        (alone["upper"] - alone["lower"]).max()
+    )
+    assert (
+        "more than half of the 3 members; q is that of the member that makes the "
+        "majority" in str(found)
+    )
 
 
 def reader(seed, *shares, weakly=0.05):
-    """A predictor that reads two words by their share, and the composition weakly: every word has a small effect."""
+    """A predictor that reads two words by their share, and the composition weakly:
+    every word has a small effect.
+    """
     weak = np.random.default_rng(seed).normal(size=(8, 4, 5))
 
     def answer(x):
         out = np.zeros(len(x))
         if weakly:
             seen = np.lib.stride_tricks.sliding_window_view(x, 5, axis=2)
-            out += weakly * np.maximum(np.tensordot(seen, weak, axes=((1, 3), (1, 2))), 0).mean(axis=(1, 2))
+            out += weakly * np.maximum(
+                np.tensordot(seen, weak, axes=((1, 3), (1, 2))), 0
+            ).mean(axis=(1, 2))
         letters = decode(x.argmax(axis=1).astype(np.uint8))
         for share, word in zip(shares, ("GATTACA", "CCGTAAC"), strict=True):
             out += 2 * share * np.array([word in row for row in letters])
         return out[:, None]
 
-    return cg.FunctionPredictor(answer, tasks=["act"], scale="units", fingerprint=f"reader {seed} {shares} {weakly}")
+    return cg.FunctionPredictor(
+        answer,
+        tasks=["act"],
+        scale="units",
+        fingerprint=f"reader {seed} {shares} {weakly}",
+    )
 
 
 def with_both_words():
@@ -757,12 +1148,20 @@ def with_both_words():
 
 
 def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
-    """A shuffle has GATTACA in its middle: most wide placebo words take it away, all with the error of one unit."""
+    """A shuffle has GATTACA in its middle: most wide placebo words take it away, all
+    with the error of one unit.
+    """
     members = [reader(seed, 1.0, share) for seed, share in enumerate((1.0, 0.0, 0.0))]
     tokens = with_both_words()
-    found = cg.discover(cg.Ensemble(members), tokens, n_units=60, method="seqlets", rng=0)
-    assert found.confirmed[["consensus", "verdict", "members"]].values.tolist() == [["GATTACA", "increases", 3]]
-    assert found.table.set_index("consensus").loc["CCGTAAC", ["verdict", "members"]].tolist() == ["undecided", 1]
+    found = cg.discover(
+        cg.Ensemble(members), tokens, n_units=60, method="seqlets", rng=0
+    )
+    assert found.confirmed[["consensus", "verdict", "members"]].values.tolist() == [
+        ["GATTACA", "increases", 3]
+    ]
+    assert found.table.set_index("consensus").loc[
+        "CCGTAAC", ["verdict", "members"]
+    ].tolist() == ["undecided", 1]
     assert "beyond placebo words in the middle of 60" in str(found)
 
 
@@ -770,9 +1169,14 @@ def test_words_of_one_effect_in_all_units_of_few_sequences_are_said_to_lack_sequ
     network = cg.zoo.Oracle(cg.zoo.Word("TGACTCAT", 2.0))
     rows = planted(80, "TGACTCAT", length=60)
     few = cg.discover(network, rows[:40], n_units=100, method="seqlets", rng=0)
-    assert few.table.loc[0, ["consensus", "ace", "verdict"]].tolist() == ["TGACTCAT", 2.0, "undecided"]
+    assert few.table.loc[0, ["consensus", "ace", "verdict"]].tolist() == [
+        "TGACTCAT",
+        2.0,
+        "undecided",
+    ]
     says = (
-        "1 word has the same effect in every unit, beyond placebo words, and no verdict: that takes 30 other sequences"
+        "1 word has the same effect in every unit, beyond placebo words, and no "
+        "verdict: that takes 30 other sequences"
     )
     assert f"{says}, more for several words, and there are 20." in str(few)
     more = cg.discover(network, rows, n_units=100, method="seqlets", rng=0)
@@ -781,10 +1185,21 @@ def test_words_of_one_effect_in_all_units_of_few_sequences_are_said_to_lack_sequ
 
 
 def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
-    """Nearly all placebo words have one effect in that member, and none has in the two others."""
-    members = [reader(0, 1.0, 1.0), reader(1, 1.0, 1.0), reader(2, 1.0, 1.0, weakly=0.0)]
-    found = cg.discover(cg.Ensemble(members), with_both_words(), n_units=60, method="seqlets", rng=0)
-    assert sorted(found.confirmed[["consensus", "members"]].values.tolist()) == [["CCGTAAC", 3], ["GATTACA", 3]]
+    """Nearly all placebo words have one effect in that member, and none has in the two
+    others.
+    """
+    members = [
+        reader(0, 1.0, 1.0),
+        reader(1, 1.0, 1.0),
+        reader(2, 1.0, 1.0, weakly=0.0),
+    ]
+    found = cg.discover(
+        cg.Ensemble(members), with_both_words(), n_units=60, method="seqlets", rng=0
+    )
+    assert sorted(found.confirmed[["consensus", "members"]].values.tolist()) == [
+        ["CCGTAAC", 3],
+        ["GATTACA", 3],
+    ]
 
 
 def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of_words_that_hold():
@@ -792,26 +1207,45 @@ def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of
     one, other = reader(0, 1.0, 1.0), reader(1, 1.0, 1.0, weakly=0.0)
 
     def answer(x):
-        return np.concatenate([one.predict(x.argmax(axis=1).astype(np.uint8)), whole(x), np.ones((len(x), 1))], axis=1)
+        return np.concatenate(
+            [
+                one.predict(x.argmax(axis=1).astype(np.uint8)),
+                whole(x),
+                np.ones((len(x), 1)),
+            ],
+            axis=1,
+        )
 
     def whole(x):
         return other.predict(x.argmax(axis=1).astype(np.uint8))
 
-    network = cg.FunctionPredictor(answer, tasks=["x", "y", "z"], scale="units", fingerprint="three tasks")
+    network = cg.FunctionPredictor(
+        answer, tasks=["x", "y", "z"], scale="units", fingerprint="three tasks"
+    )
     with pytest.warns(DegenerateWarning, match="task 'z'"):
-        found = cg.discover(network, with_both_words(), n_units=60, method="seqlets", rng=0)
+        found = cg.discover(
+            network, with_both_words(), n_units=60, method="seqlets", rng=0
+        )
     assert set(found.table["task"]) == {"x", "y"}
-    assert set(found.confirmed[["consensus", "task"]].itertuples(index=False, name=None)) == {
-        (word, task) for word in ("GATTACA", "CCGTAAC") for task in "xy"
-    }
+    assert set(
+        found.confirmed[["consensus", "task"]].itertuples(index=False, name=None)
+    ) == {(word, task) for word in ("GATTACA", "CCGTAAC") for task in "xy"}
     assert sorted(found.pairs["task"]) == ["x", "y"]
 
 
 def test_a_word_with_a_mean_effect_against_most_members_is_undecided():
     """Two members have -0.5 and -0.6, and one 2: the mean is positive."""
     terms = [cg.zoo.Word("AGAATG", 2.0)]
-    members = [cg.zoo.Oracle(cg.zoo.Word("TGCATG", size), *terms) for size in (-0.5, -0.6, 2.0)]
-    found = cg.discover(cg.Ensemble(members), planted(80, "TGCATG", "AGAATG"), n_units=100, method="seqlets", rng=0)
+    members = [
+        cg.zoo.Oracle(cg.zoo.Word("TGCATG", size), *terms) for size in (-0.5, -0.6, 2.0)
+    ]
+    found = cg.discover(
+        cg.Ensemble(members),
+        planted(80, "TGCATG", "AGAATG"),
+        n_units=100,
+        method="seqlets",
+        rng=0,
+    )
     rows = found.table.set_index("consensus")
     assert rows.loc["TGCATG", "ace"] > 0
     assert rows.loc["TGCATG", ["verdict", "members"]].tolist() == ["undecided", 2]
@@ -819,19 +1253,32 @@ def test_a_word_with_a_mean_effect_against_most_members_is_undecided():
 
 
 def test_the_answer_says_where_pairs_were_tested():
-    found = cg.discover(cg.zoo.oracle("additive"), planted(120, "TGCATG", "AGAATG"), method="seqlets", rng=0)
+    found = cg.discover(
+        cg.zoo.oracle("additive"),
+        planted(120, "TGCATG", "AGAATG"),
+        method="seqlets",
+        rng=0,
+    )
     left, right = 41 // 3 - 3, 2 * 41 // 3 - 3
     assert len(found.pairs)
     says = f"the first word at {left}, the second at {right} (from 0)."
     assert any(one.endswith(says) for one in found.sentences)
 
 
-@pytest.mark.parametrize(("curves", "reads"), [(np.exp, "AND"), (np.tanh, "OR"), (np.positive, "")])
+@pytest.mark.parametrize(
+    ("curves", "reads"), [(np.exp, "AND"), (np.tanh, "OR"), (np.positive, "")]
+)
 def test_pairs_that_all_read_alike_are_said_to_where_the_answer_curves(curves, reads):
     words = ("TGCATG", "CCTTAA", "AGAGCT")
     total = cg.zoo.Oracle(*(cg.zoo.Word(word, 1.0) for word in words))
-    network = cg.FunctionPredictor(lambda x: curves(total.predict(x.argmax(axis=1))), tasks=["y"], scale="none")
-    found = cg.discover(network, planted(150, *words), method="seqlets", n_units=100, rng=0)
+    network = cg.FunctionPredictor(
+        lambda x: curves(total.predict(x.argmax(axis=1))), tasks=["y"], scale="none"
+    )
+    found = cg.discover(
+        network, planted(150, *words), method="seqlets", n_units=100, rng=0
+    )
     says = [one for one in found.sentences if one.startswith("All ")]
-    assert [one.partition(":")[0] for one in says] == ([f"All 3 pairs read {reads} in y"] if reads else [])
+    assert [one.partition(":")[0] for one in says] == (
+        [f"All 3 pairs read {reads} in y"] if reads else []
+    )
     assert len(found.pairs) == 3

@@ -1,4 +1,6 @@
-"""Proposals by filters and by several methods: what each proposes, which are merged, which are left out and why."""
+"""Proposals by filters and by several methods: what each proposes, which are merged,
+which are left out and why.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ WORD = "TGACTCAT"
 
 
 class Read(nn.Module):
-    """A convolution with a filter of one word, a weak one and a silent one; activation and pooling as given."""
+    """A convolution with a filter of one word, a weak one and a silent one; activation
+    and pooling as given.
+    """
 
     def __init__(self, *behind, functional=False):
         super().__init__()
@@ -43,15 +47,23 @@ class Read(nn.Module):
 
 def predictor(*behind, functional=False):
     torch.manual_seed(0)
-    return cg.TorchPredictor(Read(*behind, functional=functional).eval(), tasks=["a"], device="cpu")
+    return cg.TorchPredictor(
+        Read(*behind, functional=functional).eval(), tasks=["a"], device="cpu"
+    )
 
 
 @pytest.mark.parametrize(
     ("network", "at"),
     [
         (predictor(nn.ReLU()), ("behind.0", "output")),
-        (predictor(nn.BatchNorm1d(3), nn.ReLU(), nn.Dropout(), nn.MaxPool1d(2)), ("behind.3", "input")),
-        (predictor(nn.Conv1d(3, 3, 1), nn.ReLU(), functional=True), ("behind.0", "input")),
+        (
+            predictor(nn.BatchNorm1d(3), nn.ReLU(), nn.Dropout(), nn.MaxPool1d(2)),
+            ("behind.3", "input"),
+        ),
+        (
+            predictor(nn.Conv1d(3, 3, 1), nn.ReLU(), functional=True),
+            ("behind.0", "input"),
+        ),
     ],
 )
 def test_filters_are_read_behind_their_activation(network, at):
@@ -59,18 +71,31 @@ def test_filters_are_read_behind_their_activation(network, at):
 
 
 def test_a_network_without_a_convolution_has_no_filters():
-    dense = cg.TorchPredictor(nn.Sequential(nn.Flatten(), nn.Linear(164, 1)), tasks=["a"], device="cpu")
-    with pytest.raises(AttributionError, match=r"Sequential calls no nn.Conv1d.*leave 'filters' out of method="):
-        cg.propose(sequences=planted(40, WORD), predictor=dense, method="filters", rng=0)
-    found = cg.propose(sequences=planted(40, WORD), predictor=dense, method="all", rng=0)
+    dense = cg.TorchPredictor(
+        nn.Sequential(nn.Flatten(), nn.Linear(164, 1)), tasks=["a"], device="cpu"
+    )
+    with pytest.raises(
+        AttributionError,
+        match=r"Sequential calls no nn.Conv1d.*leave 'filters' out of method=",
+    ):
+        cg.propose(
+            sequences=planted(40, WORD), predictor=dense, method="filters", rng=0
+        )
+    found = cg.propose(
+        sequences=planted(40, WORD), predictor=dense, method="all", rng=0
+    )
     assert found.attrs["method"] == "seqlets, kmer"
     assert "filters (Sequential calls no nn.Conv1d" in found.attrs["left_out"]
 
 
-@pytest.mark.parametrize("behind", [(nn.ReLU(), nn.MaxPool1d(2)), (nn.ReLU(), nn.Conv1d(3, 3, 1), nn.ReLU())])
+@pytest.mark.parametrize(
+    "behind", [(nn.ReLU(), nn.MaxPool1d(2)), (nn.ReLU(), nn.Conv1d(3, 3, 1), nn.ReLU())]
+)
 def test_the_word_of_a_filter_is_proposed(behind):
     rows = planted(60, WORD)
-    found = cg.propose(sequences=rows, predictor=predictor(*behind), method="filters", rng=0)
+    found = cg.propose(
+        sequences=rows, predictor=predictor(*behind), method="filters", rng=0
+    )
     first = found.isel(pattern=0)
     assert "GACTC" in first["consensus"].item()
     has = np.array([WORD in row for row in cg.sequences.decode(rows)])
@@ -78,7 +103,8 @@ def test_the_word_of_a_filter_is_proposed(behind):
     assert found["method"].values.tolist() == ["filters"]
     assert "threshold" not in found
     assert found.attrs["width"] == 8
-    assert not np.isin("AAAA", found["consensus"].values)  # a filter of one position is no word
+    # a filter of one position is no word
+    assert not np.isin("AAAA", found["consensus"].values)
 
 
 def test_filters_of_each_member_are_proposed():
@@ -88,7 +114,9 @@ def test_filters_of_each_member_are_proposed():
         for position, letter in enumerate(encode(["CCGGAAGT"])[0]):
             other.module.first.weight[0, letter, position] = 1.0
     rows = planted(80, WORD, "CCGGAAGT")
-    found = cg.propose(sequences=rows, predictor=cg.Ensemble([one, other]), method="filters", rng=0)
+    found = cg.propose(
+        sequences=rows, predictor=cg.Ensemble([one, other]), method="filters", rng=0
+    )
     words = found["consensus"].values.tolist()
     assert any("GACTC" in word for word in words)
     assert any("CGGAA" in word for word in words)
@@ -96,17 +124,24 @@ def test_filters_of_each_member_are_proposed():
 
 def test_words_that_several_methods_propose_are_one_and_say_so():
     rows, network = planted(60, WORD), predictor(nn.ReLU())
-    alone = {m: cg.propose(sequences=rows, predictor=network, method=m, rng=0) for m in ("seqlets", "filters", "kmer")}
+    alone = {
+        m: cg.propose(sequences=rows, predictor=network, method=m, rng=0)
+        for m in ("seqlets", "filters", "kmer")
+    }
     found = cg.propose(sequences=rows, predictor=network, method=tuple(alone), rng=0)
     by = found["proposed_by"].to_numpy()
     assert found["method"].values.tolist() == list(alone)
     assert by.any(axis=1).all()
     strongest = found.isel(pattern=0)
     assert strongest["proposed_by"].values.all()
-    assert set(alone["seqlets"]["consensus"].values) <= set(found["consensus"].values)  # none is lost to another's
+    # none is lost to another's
+    assert set(alone["seqlets"]["consensus"].values) <= set(found["consensus"].values)
     assert int(strongest["n_seqlets"]) > int(alone["seqlets"]["n_seqlets"][0])
     assert len(set(found["consensus"].values)) == found.sizes["pattern"]
-    for one in ("seqlets", "kmer"):  # the limits on null maps are those of each by itself
+    for one in (
+        "seqlets",
+        "kmer",
+    ):  # the limits on null maps are those of each by itself
         np.testing.assert_array_equal(found["threshold"], alone[one]["threshold"])
     again = cg.propose(sequences=rows, predictor=network, method=["seqlets"], rng=0)
     assert alone["seqlets"].identical(again)
@@ -123,18 +158,38 @@ def test_words_that_several_methods_propose_are_one_and_say_so():
 )
 def test_methods_that_do_not_exist_are_refused(method, says):
     with pytest.raises(AttributionError, match=says):
-        cg.propose(sequences=planted(4, WORD), predictor=predictor(nn.ReLU()), method=method, rng=0)
+        cg.propose(
+            sequences=planted(4, WORD),
+            predictor=predictor(nn.ReLU()),
+            method=method,
+            rng=0,
+        )
 
 
 def test_filters_need_layers():
     plain = cg.FunctionPredictor(lambda x: x[:, 0].sum(1), tasks=["a"], scale="s")
-    with pytest.raises(PredictorError, match=r"FunctionPredictor has no layers; leave 'filters' out"):
-        cg.propose(sequences=planted(40, WORD), predictor=plain, method=("seqlets", "filters"), rng=0)
+    with pytest.raises(
+        PredictorError, match=r"FunctionPredictor has no layers; leave 'filters' out"
+    ):
+        cg.propose(
+            sequences=planted(40, WORD),
+            predictor=plain,
+            method=("seqlets", "filters"),
+            rng=0,
+        )
 
 
 def test_the_null_share_is_of_null_maps():
-    with pytest.raises(AttributionError, match="'filters' has no null maps; leave null_share= out"):
-        cg.propose(sequences=planted(4, WORD), predictor=predictor(nn.ReLU()), method="filters", null_share=0.1, rng=0)
+    with pytest.raises(
+        AttributionError, match="'filters' has no null maps; leave null_share= out"
+    ):
+        cg.propose(
+            sequences=planted(4, WORD),
+            predictor=predictor(nn.ReLU()),
+            method="filters",
+            null_share=0.1,
+            rng=0,
+        )
 
 
 def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
@@ -142,8 +197,12 @@ def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
     first = found.confirmed.iloc[0]
     assert "GACTC" in first["consensus"]
     assert first["methods"] == "seqlets, filters, kmer"
-    assert "Words are proposed by seqlets, filters, kmer; without modisco (" in str(found)
-    one = cg.discover(predictor(nn.ReLU()), planted(80, WORD), n_units=60, method="filters", rng=0)
+    assert "Words are proposed by seqlets, filters, kmer; without modisco (" in str(
+        found
+    )
+    one = cg.discover(
+        predictor(nn.ReLU()), planted(80, WORD), n_units=60, method="filters", rng=0
+    )
     assert set(one.table["methods"]) == {"filters"}
     assert "without" not in str(one)
 
@@ -153,6 +212,8 @@ def test_modisco_proposes_beside_the_others():
     pytest.importorskip("modiscolite")
     rows = planted(600, "AGATAAG", "CACCTG", length=120)
     network = cg.zoo.oracle("gata1_like")
-    found = cg.propose(sequences=rows, predictor=network, method=("seqlets", "modisco"), rng=0)
+    found = cg.propose(
+        sequences=rows, predictor=network, method=("seqlets", "modisco"), rng=0
+    )
     by = found["proposed_by"].to_numpy()
     assert by.any(axis=0).all()

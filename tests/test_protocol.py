@@ -1,4 +1,6 @@
-"""Pre-registration: locks, runs under a lock, deviations, and tamperings that are planted and found."""
+"""Pre-registration: locks, runs under a lock, deviations, and tamperings that are
+planted and found.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def net(slope=1.0):
     weights = np.full(4, slope) * [1, 0, 2, 0]
     return cg.FunctionPredictor(
         lambda x: (
-            np.stack([(x[:, :, 15:24].mean(2) * weights).sum(1), x[:, 0, 15:24].mean(1)], 1)
+            np.stack(
+                [(x[:, :, 15:24].mean(2) * weights).sum(1), x[:, 0, 15:24].mean(1)], 1
+            )
             * (1 + x[:, 1:3, 30:].mean((1, 2)))[:, None]
         ),
         tasks=["K562", "HepG2"],
@@ -47,7 +51,9 @@ def net(slope=1.0):
 
 @pytest.fixture
 def locked(tmp_path):
-    return cg.Protocol(DESIGN, ASK, predictor=net(), rng=7).lock(tmp_path / "lock.toml"), tmp_path / "lock.toml"
+    return cg.Protocol(DESIGN, ASK, predictor=net(), rng=7).lock(
+        tmp_path / "lock.toml"
+    ), tmp_path / "lock.toml"
 
 
 def what(found):
@@ -57,8 +63,16 @@ def what(found):
 def test_a_lock_reads_back_and_its_hash_is_that_of_the_lines_below(locked):
     protocol, path = locked
     body = path.read_bytes().partition(b"\n")[2]
-    assert cg.Protocol.read(path) == protocol == cg.Protocol(DESIGN, ASK, predictor=net(), rng=7)
-    assert protocol.sha256 == hashlib.sha256(body).hexdigest() == cg.Protocol.read(path).sha256
+    assert (
+        cg.Protocol.read(path)
+        == protocol
+        == cg.Protocol(DESIGN, ASK, predictor=net(), rng=7)
+    )
+    assert (
+        protocol.sha256
+        == hashlib.sha256(body).hexdigest()
+        == cg.Protocol.read(path).sha256
+    )
     assert protocol.contrasts == ("untreated", "GATA1")
     assert "minus outcome under 'placebo', on log counts" in protocol.estimand
     assert "seed 7" in repr(protocol)
@@ -73,14 +87,20 @@ def test_line_ends_of_another_system_leave_a_lock_as_it_is(locked):
 def test_a_lock_is_never_overwritten(locked):
     protocol, path = locked
     before = path.read_bytes()
-    with pytest.raises(ProtocolError, match="exists already, and a lock is never overwritten"):
+    with pytest.raises(
+        ProtocolError, match="exists already, and a lock is never overwritten"
+    ):
         protocol.lock(path)
     assert path.read_bytes() == before
 
 
 def test_an_experiment_is_its_own_analysis(tmp_path):
-    experiment = cg.experiments.copies(cg.Uniform(length=60), word="GCATG", at=[17, 40], n_units=40)
-    protocol = cg.Protocol(experiment, predictor=net(), rng=1).lock(tmp_path / "lock.toml")
+    experiment = cg.experiments.copies(
+        cg.Uniform(length=60), word="GCATG", at=[17, 40], n_units=40
+    )
+    protocol = cg.Protocol(experiment, predictor=net(), rng=1).lock(
+        tmp_path / "lock.toml"
+    )
     outcomes = protocol.run(experiment, net())
     answer = experiment.analyze(outcomes, rng=1)
     assert cg.verify(protocol, outcomes).ok
@@ -89,7 +109,10 @@ def test_an_experiment_is_its_own_analysis(tmp_path):
 
 
 def test_without_a_seed_it_follows_from_what_is_fixed():
-    one, same, other = (cg.Protocol(DESIGN, ask, predictor="0f") for ask in (ASK, ASK, cg.Analysis(control="placebo")))
+    one, same, other = (
+        cg.Protocol(DESIGN, ask, predictor="0f")
+        for ask in (ASK, ASK, cg.Analysis(control="placebo"))
+    )
     assert one.rng == same.rng != other.rng
 
 
@@ -107,7 +130,9 @@ def test_a_run_is_that_of_cg_run_and_every_result_is_as_locked(locked):
     assert what(cg.verify(path, plain)) == ["protocol"]
 
 
-def test_decisions_on_fewer_units_deviate_and_say_that_their_outcomes_are_unseen(locked):
+def test_decisions_on_fewer_units_deviate_and_say_that_their_outcomes_are_unseen(
+    locked,
+):
     protocol, path = locked
     outcomes = protocol.run(DESIGN, net())
     decisions = cg.analyze(outcomes, rng=7)
@@ -120,18 +145,26 @@ def test_decisions_on_fewer_units_deviate_and_say_that_their_outcomes_are_unseen
 def test_a_stopping_rule_is_locked_and_run(tmp_path):
     until = cg.Precision(half_width=0.2)
     design = dataclasses.replace(DESIGN, n_units=400)
-    protocol = cg.Protocol(design, ASK, predictor=net(), rng=7, until=until).lock(tmp_path / "lock.toml")
+    protocol = cg.Protocol(design, ASK, predictor=net(), rng=7, until=until).lock(
+        tmp_path / "lock.toml"
+    )
     outcomes = cg.Protocol.read(tmp_path / "lock.toml").run(design, net())
     assert cg.verify(protocol, outcomes).ok
     assert outcomes.sizes["unit"] < 400
-    assert what(cg.verify(protocol, outcomes.assign_attrs(until="Precision(half_width=0.3)"))) == ["until"]
+    assert what(
+        cg.verify(protocol, outcomes.assign_attrs(until="Precision(half_width=0.3)"))
+    ) == ["until"]
 
 
 def test_the_least_number_of_clusters_keeps_its_name_in_files(tmp_path):
-    """A seed is made of the text of the rule, so that a renamed argument must not change the text."""
+    """A seed is made of the text of the rule, so that a renamed argument must not
+    change the text.
+    """
     until = cg.Precision(half_width=0.2, min_clusters=150)
     design = dataclasses.replace(DESIGN, n_units=400)
-    protocol = cg.Protocol(design, ASK, predictor=net(), until=until).lock(tmp_path / "lock.toml")
+    protocol = cg.Protocol(design, ASK, predictor=net(), until=until).lock(
+        tmp_path / "lock.toml"
+    )
     locked = cg.Protocol.read(tmp_path / "lock.toml")
     assert protocol.until == locked.until == "Precision(start=150, half_width=0.2)"
     assert (locked.stopping_rule(), locked.rng) == (until, protocol.rng)
@@ -149,7 +182,10 @@ def test_deviations_of_a_run_are_exploratory_in_every_result(locked):
     expected = ["n_units", "predictor (weights)", "rng"]
     assert outcomes.attrs["protocol_deviations"].split(", ") == expected
     assert what(cg.verify(path, outcomes)) == ["n_units", "predictor", "rng"]
-    for result in (cg.analyze(outcomes, rng=7), cg.estimate(cg.contrast(outcomes, control="placebo"))):
+    for result in (
+        cg.analyze(outcomes, rng=7),
+        cg.estimate(cg.contrast(outcomes, control="placebo")),
+    ):
         assert result.attrs["exploratory"].split(", ") == expected
         assert "Exploratory" in cg.report(result)
 
@@ -158,13 +194,17 @@ def test_another_rope_and_a_left_out_contrast_are_told_apart(locked):
     protocol, path = locked
     outcomes = protocol.run(DESIGN, net())
     with pytest.warns(ExploratoryWarning):
-        wide = cg.analyze(outcomes, dataclasses.replace(ASK, rope=(-0.5, 0.5), level=0.9), rng=7)
+        wide = cg.analyze(
+            outcomes, dataclasses.replace(ASK, rope=(-0.5, 0.5), level=0.9), rng=7
+        )
     found = cg.verify(path, wide)
     assert [(one.what, one.there, one.here) for one in found.deviations] == [
         ("rope", "[-0.1, 0.1]", "[-0.5, 0.5]"),
         ("level", "0.95", "0.9"),
     ]
-    less = cg.verify(path, cg.analyze(outcomes, rng=7).sel(contrast=["GATA1"], task=["K562"]))
+    less = cg.verify(
+        path, cg.analyze(outcomes, rng=7).sel(contrast=["GATA1"], task=["K562"])
+    )
     assert what(less) == ["task 'HepG2'", "contrast 'untreated'"]
     assert less.exploratory == ()
 
@@ -178,8 +218,16 @@ def test_another_rope_and_a_left_out_contrast_are_told_apart(locked):
         ({"predictor": "0f", "rng": 2**63}, RandomnessError, "below 2\\^63"),
         ({"predictor": "0f", "until": 3}, DesignError, "until="),
         ({"predictor": "0f", "analysis": None}, DesignError, "none was given"),
-        ({"predictor": "0f", "analysis": cg.Analysis(rope=0)}, DesignError, "asks for no contrasts"),
-        ({"predictor": "0f", "analysis": cg.Analysis(control="GATA2")}, DesignError, "GATA2"),
+        (
+            {"predictor": "0f", "analysis": cg.Analysis(rope=0)},
+            DesignError,
+            "asks for no contrasts",
+        ),
+        (
+            {"predictor": "0f", "analysis": cg.Analysis(control="GATA2")},
+            DesignError,
+            "GATA2",
+        ),
     ],
 )
 def test_what_is_no_protocol_is_refused(arguments, error, match):
@@ -200,7 +248,11 @@ def test_a_run_needs_a_lock_that_is_not_of_the_future(locked, monkeypatch):
 def test_what_is_no_result_is_refused(locked, tmp_path):
     with pytest.raises(ProtocolError, match="the two arguments are swapped"):
         cg.verify(xr.Dataset(), locked[1])
-    for results, match in ((xr.Dataset(), "verify takes"), (3, "verify takes"), (tmp_path, "holds no outcomes")):
+    for results, match in (
+        (xr.Dataset(), "verify takes"),
+        (3, "verify takes"),
+        (tmp_path, "holds no outcomes"),
+    ):
         with pytest.raises(OutcomesError, match=match):
             cg.verify(locked[1], results)
     with pytest.raises(ProtocolError, match="no such file"):
@@ -211,7 +263,9 @@ def test_a_second_run_is_compared_bit_for_bit():
     first = cg.run(DESIGN, net(), rng=7)
     assert compare_runs(first, cg.run(DESIGN, net(), rng=7)).identical
     nudged = first.copy(deep=True)
-    nudged["outcome"][0, 0, 0] = np.nextafter(nudged["outcome"].values[0, 0, 0], 9, dtype=nudged["outcome"].dtype)
+    nudged["outcome"][0, 0, 0] = np.nextafter(
+        nudged["outcome"].values[0, 0, 0], 9, dtype=nudged["outcome"].dtype
+    )
     found = compare_runs(first, nudged)
     assert (found.identical, found.differs, found.n_different) == (False, None, 1)
     assert "1 of 480 outcomes differ" in str(found)
@@ -220,7 +274,9 @@ def test_a_second_run_is_compared_bit_for_bit():
         (cg.run(DESIGN, net(2.0), rng=7), "predictor (its weights, code or options)"),
         (cg.run(dataclasses.replace(DESIGN, n_units=60), net(), rng=7), "design"),
     ):
-        assert f"first difference: {first_difference}" in str(compare_runs(first, again))
+        assert f"first difference: {first_difference}" in str(
+            compare_runs(first, again)
+        )
     older = first.assign_attrs(numpy="1.0")
     assert "Of then and now: numpy 1.0 then" in str(compare_runs(older, first))
     one, four = first.assign_attrs(threads="1"), nudged.assign_attrs(threads="4")
@@ -237,9 +293,17 @@ LOCKS = {
     "seed": (b"rng = 7", b"rng = 8", "design.rng = 8"),
     "time": (b'locked = "2', b'locked = "1', "protocol.locked = "),
     "arm": (b"x[20:27] = AGATAAG", b"x[20:27] = TTTTTTT", "design.do = "),
-    "predictor": (b'[predictor]\nfingerprint = "', b'[predictor]\nfingerprint = "0', "predictor.fingerprint = "),
+    "predictor": (
+        b'[predictor]\nfingerprint = "',
+        b'[predictor]\nfingerprint = "0',
+        "predictor.fingerprint = ",
+    ),
     "removed": (b'cluster = "auto"\n', b"", "analysis.cluster was removed"),
-    "added": (b'cluster = "auto"\n', b'cluster = "auto"\nblock = "parent"\n', "analysis.block was added"),
+    "added": (
+        b'cluster = "auto"\n',
+        b'cluster = "auto"\nblock = "parent"\n',
+        "analysis.block was added",
+    ),
     "comment": (b"[made_with]\n", b"# amended\n[made_with]\n", "a comment"),
     "hash": (b'sha256 = "', b'sha256 = "0', "first line"),
     "cut": (b"[made_with]", b"[made_with", "not valid TOML"),
@@ -267,7 +331,9 @@ def _nudge(outcomes):
 
 def _forged_lock(outcomes, path):
     path.unlink()
-    cg.Protocol(DESIGN, dataclasses.replace(ASK, rope=(-0.5, 0.5)), predictor=net(), rng=7).lock(path)
+    cg.Protocol(
+        DESIGN, dataclasses.replace(ASK, rope=(-0.5, 0.5)), predictor=net(), rng=7
+    ).lock(path)
     return outcomes
 
 
@@ -278,11 +344,15 @@ RESULTS = {
     "predictor": (lambda y: y.assign_attrs(predictor_fingerprint="0f"), ["predictor"]),
     "null model": (lambda y: y.assign_attrs(null_fingerprint="0f"), ["null model"]),
     "analysis": (
-        lambda y: y.assign_attrs(analysis=dataclasses.replace(ASK, rope=(-0.5, 0.5)).to_json()),
+        lambda y: y.assign_attrs(
+            analysis=dataclasses.replace(ASK, rope=(-0.5, 0.5)).to_json()
+        ),
         ["rope"],
     ),
     "stored design": (
-        lambda y: y.assign_attrs(design=y.attrs["design"].replace('"AGATAAG"', '"TTTTTTT"', 1)),
+        lambda y: y.assign_attrs(
+            design=y.attrs["design"].replace('"AGATAAG"', '"TTTTTTT"', 1)
+        ),
         ["stored design"],
     ),
     "arm renamed": (
@@ -290,21 +360,38 @@ RESULTS = {
         ["arm 'placebo'", "arm 'GATA1'", "values"],
     ),
     "arms that changed places": (
-        lambda y: y.assign_coords({name: ("arm", y[name].values[::-1]) for name in ("arm", "do")}),
+        lambda y: y.assign_coords(
+            {name: ("arm", y[name].values[::-1]) for name in ("arm", "do")}
+        ),
         ["values"],
     ),
-    "tasks that changed places": (lambda y: y.assign_coords(task=y["task"].values[::-1]), ["values"]),
+    "tasks that changed places": (
+        lambda y: y.assign_coords(task=y["task"].values[::-1]),
+        ["values"],
+    ),
     "an outcome, without its digest": (
         lambda y: (
             _nudge(y)
             .drop_attrs(deep=False)
-            .assign_attrs({name: value for name, value in y.attrs.items() if name != "protocol_values"})
+            .assign_attrs(
+                {
+                    name: value
+                    for name, value in y.attrs.items()
+                    if name != "protocol_values"
+                }
+            )
         ),
         ["values"],
     ),
     "scale": (lambda y: y.assign_attrs(scale="x"), ["scale"]),
-    "begun at no time": (lambda y: y.assign_attrs(protocol_started="zebra"), ["order of time"]),
-    "begun before the lock": (lambda y: y.assign_attrs(protocol_started="2001-01-01T00:00:00Z"), ["order of time"]),
+    "begun at no time": (
+        lambda y: y.assign_attrs(protocol_started="zebra"),
+        ["order of time"],
+    ),
+    "begun before the lock": (
+        lambda y: y.assign_attrs(protocol_started="2001-01-01T00:00:00Z"),
+        ["order of time"],
+    ),
     "no lock": (lambda y: y.drop_attrs(deep=False), None),
 }
 
@@ -321,7 +408,9 @@ def test_tampered_outcomes_are_found(locked, tampering):
     assert expected is None or what(found) == expected
 
 
-@pytest.mark.parametrize(("keep", "name"), [("effects", "ice"), ("moments", "ice_mean")])
+@pytest.mark.parametrize(
+    ("keep", "name"), [("effects", "ice"), ("moments", "ice_mean")]
+)
 def test_edited_effects_and_moments_of_a_run_are_found(locked, keep, name):
     protocol, path = locked
     kept = protocol.run(DESIGN, net(), keep=keep)
@@ -332,17 +421,26 @@ def test_edited_effects_and_moments_of_a_run_are_found(locked, keep, name):
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_decisions_on_another_task_than_the_one_asked_for_are_named(tmp_path):
-    two = cg.FunctionPredictor(lambda x: x[:, :2, 20:27].sum(2), tasks=["K562", "HepG2"], scale="counts")
+    two = cg.FunctionPredictor(
+        lambda x: x[:, :2, 20:27].sum(2), tasks=["K562", "HepG2"], scale="counts"
+    )
     ask = dataclasses.replace(ASK, tasks=["K562"])
-    protocol = cg.Protocol(DESIGN, ask, predictor=two, rng=7).lock(tmp_path / "lock.toml")
+    protocol = cg.Protocol(DESIGN, ask, predictor=two, rng=7).lock(
+        tmp_path / "lock.toml"
+    )
     decisions = cg.analyze(protocol.run(DESIGN, two), rng=7)
     assert cg.verify(protocol, decisions).ok
-    assert what(cg.verify(protocol, decisions.assign_coords(task=["HepG2"]))) == ["task 'HepG2'", "task 'K562'"]
+    assert what(cg.verify(protocol, decisions.assign_coords(task=["HepG2"]))) == [
+        "task 'HepG2'",
+        "task 'K562'",
+    ]
 
 
 def test_units_that_changed_their_arm_in_a_parallel_trial_are_found(tmp_path):
     design = dataclasses.replace(DESIGN, assignment="parallel")
-    protocol = cg.Protocol(design, ASK, predictor=net(), rng=7).lock(tmp_path / "lock.toml")
+    protocol = cg.Protocol(design, ASK, predictor=net(), rng=7).lock(
+        tmp_path / "lock.toml"
+    )
     outcomes = protocol.run(design, net())
     assert cg.verify(protocol, outcomes).ok
     outcomes["assigned"] = outcomes["assigned"].dims, outcomes["assigned"].values[::-1]
@@ -358,10 +456,26 @@ def test_a_lock_that_was_forged_after_the_run_is_found(locked):
 
 
 EDITED = {
-    "an estimate": ("estimates.nc", lambda x: x["ace"].__setitem__((0, 0), 3.0), "ace of"),
-    "a standard error": ("estimates.nc", lambda x: x["se"].__setitem__((1, 0), 1e-6), "se of"),
-    "a verdict": ("decisions.nc", lambda x: x["verdict"].__setitem__((0, 0), "negligible"), "verdict of"),
-    "an interval": ("decisions.nc", lambda x: x["lower"].__setitem__((1, 1), 0.5), "lower of"),
+    "an estimate": (
+        "estimates.nc",
+        lambda x: x["ace"].__setitem__((0, 0), 3.0),
+        "ace of",
+    ),
+    "a standard error": (
+        "estimates.nc",
+        lambda x: x["se"].__setitem__((1, 0), 1e-6),
+        "se of",
+    ),
+    "a verdict": (
+        "decisions.nc",
+        lambda x: x["verdict"].__setitem__((0, 0), "negligible"),
+        "verdict of",
+    ),
+    "an interval": (
+        "decisions.nc",
+        lambda x: x["lower"].__setitem__((1, 1), 0.5),
+        "lower of",
+    ),
 }
 
 
@@ -392,13 +506,25 @@ def analyses(draw):
         st.sampled_from(
             [
                 {"control": "placebo"},
-                {"contrasts": {"b": {"GATA1": 1, "untreated": -1}, "a": {"GATA1": 1, "placebo": -1}}},
+                {
+                    "contrasts": {
+                        "b": {"GATA1": 1, "untreated": -1},
+                        "a": {"GATA1": 1, "placebo": -1},
+                    }
+                },
                 {"contrasts": ["GATA1 - placebo"]},
             ]
         )
     )
-    rope = draw(st.sampled_from([0, (-0.1, 0.3), "0.2 sd", {"K562": (-0.1, 0.1), "HepG2": (-1e-3, 2.0)}]))
-    error, adjust = draw(st.sampled_from(["auto", "bh", "holm"])), draw(st.sampled_from(["bh", "holm", "by"]))
+    rope = draw(
+        st.sampled_from(
+            [0, (-0.1, 0.3), "0.2 sd", {"K562": (-0.1, 0.1), "HepG2": (-1e-3, 2.0)}]
+        )
+    )
+    error, adjust = (
+        draw(st.sampled_from(["auto", "bh", "holm"])),
+        draw(st.sampled_from(["bh", "holm", "by"])),
+    )
     level = draw(st.floats(0.51, 0.999))
     return cg.Analysis(**question, rope=rope, error=error, adjust=adjust, level=level)
 
@@ -413,16 +539,22 @@ SEEDS = st.integers(0, 2**63 - 1)
     rng=st.integers(0, 2**63 - 1),
     named=st.text("aβ \"'\\#=", max_size=5),
 )
-def test_any_protocol_reads_back_equal_and_its_run_is_as_locked(tmp_path, ask, n_units, rng, named):
+def test_any_protocol_reads_back_equal_and_its_run_is_as_locked(
+    tmp_path, ask, n_units, rng, named
+):
     folder = tmp_path / "one"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     arms = {**ARMS, f"x{named}x": cg.Embed("GG", at=3)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=n_units)
-    protocol = cg.Protocol(design, ask, predictor=net(), rng=rng).lock(folder / "lock.toml")
+    protocol = cg.Protocol(design, ask, predictor=net(), rng=rng).lock(
+        folder / "lock.toml"
+    )
     again = cg.Protocol.read(folder / "lock.toml")
     assert again == protocol
     assert repr(again) == repr(protocol)
     outcomes = again.run(design, net(), progress=False)
     assert str(cg.verify(folder / "lock.toml", outcomes)).startswith("As locked")
-    assert str(cg.verify(folder / "lock.toml", cg.analyze(outcomes, rng=rng))).startswith("As locked")
+    assert str(
+        cg.verify(folder / "lock.toml", cg.analyze(outcomes, rng=rng))
+    ).startswith("As locked")

@@ -1,4 +1,6 @@
-"""`causalgia plan`, `lock`, `run --protocol`, `verify`, `reproduce`; tampered trial files, weights and folders."""
+"""`causalgia plan`, `lock`, `run --protocol`, `verify`, `reproduce`; tampered trial
+files, weights and folders.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ def load(weights):
     slope = np.load(weights)
     return lambda x: slope * x[:, 0, 15:24].mean(1) * (1 + x[:, 1, 30:].mean(1))
 """
-OWN = QUICK.replace('zoo = "gata1_like"', 'factory = "net.py:load"\nweights = "w.npy"\ntasks = ["K562"]').replace(
-    "n_units = 300", "n_units = 60"
-)
+OWN = QUICK.replace(
+    'zoo = "gata1_like"', 'factory = "net.py:load"\nweights = "w.npy"\ntasks = ["K562"]'
+).replace("n_units = 300", "n_units = 60")
 
 
 @pytest.fixture
@@ -41,13 +43,21 @@ def test_a_plan_predicts_nothing(tmp_path, monkeypatch):
     (tmp_path / "trial.toml").write_text(QUICK)
     monkeypatch.setattr("causalgia.zoo.oracle", None)
     text = call("plan", tmp_path / "trial.toml").output
-    for part in ("minus outcome under 'placebo'", "Units: 300, crossover, seed 3", "Predictions: 1,800", "0.162 sd"):
+    for part in (
+        "minus outcome under 'placebo'",
+        "Units: 300, crossover, seed 3",
+        "Predictions: 1,800",
+        "0.162 sd",
+    ):
         assert part in text
 
 
 def test_a_plan_says_the_question_of_an_experiment(tmp_path):
     call("init", "--experiment", "copies", tmp_path / "copies.toml")
-    assert f"Question: {entries()['copies'].question}" in call("plan", tmp_path / "copies.toml").output
+    assert (
+        f"Question: {entries()['copies'].question}"
+        in call("plan", tmp_path / "copies.toml").output
+    )
 
 
 def test_from_a_plan_to_a_reproduction(own):
@@ -55,14 +65,19 @@ def test_from_a_plan_to_a_reproduction(own):
     assert str(own) not in lock.read_text()
     call("run", "--protocol", lock, "--out", out)
     call("analyze", out)
-    assert "As locked: outcomes, estimates, decisions" in call("verify", out, "--protocol", lock).output
+    assert (
+        "As locked: outcomes, estimates, decisions"
+        in call("verify", out, "--protocol", lock).output
+    )
     assert "all 360 outcomes have the same bits" in call("reproduce", out).output
     assert cg.open(out).outcomes.attrs["protocol"] == cg.Protocol.read(lock).sha256
     assert "exploratory" not in call("show", out).output.lower()
 
 
 @pytest.mark.parametrize("stored", [(), ("--store", "--keep", "effects")])
-def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_protocol_is(own, stored):
+def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_protocol_is(
+    own, stored
+):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out, *stored)
     call("analyze", out)
@@ -71,7 +86,9 @@ def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_pr
         assert "changed" not in call(*command).output
     if stored:
         marks = out / "trial.zarr.protocol.json"
-        marks.write_text(marks.read_text().replace('"protocol_kept": "', '"protocol_kept": "0'))
+        marks.write_text(
+            marks.read_text().replace('"protocol_kept": "', '"protocol_kept": "0')
+        )
     else:
         outcomes = cg.store.load(out / "outcomes.nc", "outcomes").load()
         outcomes["outcome"][0, 0, 0] += 1
@@ -81,13 +98,26 @@ def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_pr
     assert changed in call("analyze", out).output
     call("report", out)
     assert changed in (out / "report.html").read_text()
-    assert "the outcomes were changed after the run" in call("report", out, "--checklist").output
+    assert (
+        "the outcomes were changed after the run"
+        in call("report", out, "--checklist").output
+    )
     assert "values: locked" in call("verify", out, "--protocol", lock, code=1).output
 
 
 def test_opening_a_locked_trial_reads_no_outcomes(own, monkeypatch):
-    call("run", "--protocol", own / "locks" / "lock.toml", "--out", own / "results", "--store")
-    monkeypatch.setattr("causalgia.protocol._protocol.digest_of_values", lambda _: pytest.fail("all values are read"))
+    call(
+        "run",
+        "--protocol",
+        own / "locks" / "lock.toml",
+        "--out",
+        own / "results",
+        "--store",
+    )
+    monkeypatch.setattr(
+        "causalgia.protocol._protocol.digest_of_values",
+        lambda _: pytest.fail("all values are read"),
+    )
     assert cg.open(own / "results").outcomes["outcome"].chunks
 
 
@@ -111,10 +141,20 @@ def test_a_sealed_lock_verifies_where_its_files_are_not(own, tmp_path):
 
 def test_a_trial_file_that_deviates_is_run_and_labeled(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
-    (own / "trial.toml").write_text(OWN.replace("n_units = 60", "n_units = 50").replace("[-0.1, 0.1]", "[-0.4, 0.4]"))
-    assert "n_units: locked 60, here 50" in call("run", own / "trial.toml", "--protocol", lock, "--out", out).output
+    (own / "trial.toml").write_text(
+        OWN.replace("n_units = 60", "n_units = 50").replace(
+            "[-0.1, 0.1]", "[-0.4, 0.4]"
+        )
+    )
+    assert (
+        "n_units: locked 60, here 50"
+        in call("run", own / "trial.toml", "--protocol", lock, "--out", out).output
+    )
     call("analyze", out)
-    assert "Exploratory, chosen after the outcomes were seen: n_units, rope" in call("show", out).output
+    assert (
+        "Exploratory, chosen after the outcomes were seen: n_units, rope"
+        in call("show", out).output
+    )
     found = call("verify", out, "--protocol", lock, code=1).output
     assert "- trial.toml: rope: locked [-0.1, 0.1], here [-0.4, 0.4]" in found
     assert "- decisions: rope: locked [-0.1, 0.1], here [-0.4, 0.4]" in found
@@ -133,7 +173,10 @@ def test_other_weights_than_those_locked_are_named(own):
     _other_weights(own)
     text = call("run", "--protocol", lock, "--out", out).output
     assert "predictor (weights): locked" in text
-    assert "- outcomes: predictor: locked" in call("verify", out, "--protocol", lock, code=1).output
+    assert (
+        "- outcomes: predictor: locked"
+        in call("verify", out, "--protocol", lock, code=1).output
+    )
 
 
 @pytest.mark.parametrize("change", [_other_weights, _other_code])
@@ -149,8 +192,16 @@ def test_a_network_that_was_changed_after_the_run_is_found(own, change):
     [
         ("n_units = 60", "n_units = 61", "n_units: locked 60, here 61"),
         ("rng = 3", "rng = 4", "rng: locked 3, here 4"),
-        ('embed = "AGATAAG"', 'embed = "AGATTAG"', "arm 'GATA1': locked do(x[20:27] = AGATAAG)"),
-        ('control = "placebo"', 'control = "untreated"', "control: locked placebo, here untreated"),
+        (
+            'embed = "AGATAAG"',
+            'embed = "AGATTAG"',
+            "arm 'GATA1': locked do(x[20:27] = AGATAAG)",
+        ),
+        (
+            'control = "placebo"',
+            'control = "untreated"',
+            "control: locked placebo, here untreated",
+        ),
     ],
 )
 def test_a_trial_file_that_was_changed_after_the_run_is_found(own, old, new, named):
@@ -159,37 +210,54 @@ def test_a_trial_file_that_was_changed_after_the_run_is_found(own, old, new, nam
     text = (out / "trial.toml").read_text()
     assert old in text
     (out / "trial.toml").write_text(text.replace(old, new, 1))
-    assert f"trial.toml: {named}" in call("verify", out, "--protocol", lock, code=1).output
+    assert (
+        f"trial.toml: {named}" in call("verify", out, "--protocol", lock, code=1).output
+    )
 
 
 def test_a_locked_trial_on_disk_is_resumed_and_verified(own, monkeypatch):
     lock, out, memory = own / "locks" / "lock.toml", own / "results", own / "memory"
-    times = iter(["2099-01-01T00:00:00Z", "2099-01-02T00:00:00Z", "2099-01-03T00:00:00Z"])
+    times = iter(
+        ["2099-01-01T00:00:00Z", "2099-01-02T00:00:00Z", "2099-01-03T00:00:00Z"]
+    )
     monkeypatch.setattr("causalgia.protocol._protocol.utc_now", lambda: next(times))
     for _ in range(2):
         call("run", "--protocol", lock, "--out", out, "--store")
     call("run", "--protocol", lock, "--out", memory)
     kept, whole = load_outcomes(out), load_outcomes(memory)
-    assert kept.attrs["protocol_started"] == "2099-01-01T00:00:00Z"  # not when it was resumed
+    # not when it was resumed
+    assert kept.attrs["protocol_started"] == "2099-01-01T00:00:00Z"
     assert kept.attrs["protocol_values"] == whole.attrs["protocol_values"]
     np.testing.assert_array_equal(kept["outcome"], whole["outcome"])
     call("analyze", out)
     assert "As locked: outcomes, " in call("verify", out, "--protocol", lock).output
     marks = out / "trial.zarr.protocol.json"
-    for damaged in ('{"control": "placebo"}', "[" * 5_000, '{"protocol": NaN', "\x1b" * 2_000_000):
+    for damaged in (
+        '{"control": "placebo"}',
+        "[" * 5_000,
+        '{"protocol": NaN',
+        "\x1b" * 2_000_000,
+    ):
         marks.write_text(damaged)
         assert "trial.zarr.protocol.json" in call("show", out, code=2).stderr
     marks.unlink()
-    assert "not run under a lock" in call("verify", out, "--protocol", lock, code=1).output
+    assert (
+        "not run under a lock" in call("verify", out, "--protocol", lock, code=1).output
+    )
 
 
 def test_deviations_of_a_trial_on_disk_are_named(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     (own / "more.toml").write_text(OWN.replace("n_units = 60", "n_units = 70"))
-    text = call("run", own / "more.toml", "--protocol", lock, "--out", out, "--store").output
+    text = call(
+        "run", own / "more.toml", "--protocol", lock, "--out", out, "--store"
+    ).output
     assert "n_units: locked 60, here 70" in text
     assert load_outcomes(out).attrs["protocol_deviations"] == "n_units"
-    assert "n_units: locked 60, here 70" in call("verify", out, "--protocol", lock, code=1).output
+    assert (
+        "n_units: locked 60, here 70"
+        in call("verify", out, "--protocol", lock, code=1).output
+    )
     before = (out / "trial.zarr.protocol.json").read_bytes()
     text = call("run", "--protocol", lock, "--out", out, "--store", code=2).stderr
     assert "other settings (" in text
@@ -200,10 +268,15 @@ def test_deviations_of_a_trial_on_disk_are_named(own):
 def test_a_trial_on_disk_that_was_begun_without_the_lock_is_refused(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", own / "trial.toml", "--out", out, "--store")
-    assert "begun without a lock" in call("run", "--protocol", lock, "--out", out, "--store", code=2).stderr
+    assert (
+        "begun without a lock"
+        in call("run", "--protocol", lock, "--out", out, "--store", code=2).stderr
+    )
     spec = read_spec(own / "trial.toml")
     design, predictor = spec.design, load_spec_predictor(spec, own / "trial.toml", None)
-    effects = cg.Protocol.read(lock).run(design, predictor, store=own / "kept.zarr", keep="effects", progress=False)
+    effects = cg.Protocol.read(lock).run(
+        design, predictor, store=own / "kept.zarr", keep="effects", progress=False
+    )
     assert cg.verify(lock, effects).ok
     assert cg.open(own / "kept.zarr").attrs["protocol"] == cg.Protocol.read(lock).sha256
 
@@ -239,7 +312,10 @@ def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
         predictor=found.predictor_fingerprint,
         rng=spec.rng,
     )
-    assert dataclasses.replace(spec, name=spec.name).design.fingerprint == found.design_fingerprint
+    assert (
+        dataclasses.replace(spec, name=spec.name).design.fingerprint
+        == found.design_fingerprint
+    )
     assert found.differences(again) == []
     shutil.rmtree(tmp_path / "locks")
 
@@ -247,9 +323,16 @@ def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["copies", "word_mutagenesis", "knock_in"])
 def test_an_experiment_verifies_after_its_run(name, tmp_path):
-    path, lock, out = tmp_path / "trial.toml", tmp_path / "lock.toml", tmp_path / "results"
+    path, lock, out = (
+        tmp_path / "trial.toml",
+        tmp_path / "lock.toml",
+        tmp_path / "results",
+    )
     for place, text in starter_files(path, name).items():
         place.write_text(text)
     call("lock", path, "--out", lock)
     call("run", "--protocol", lock, "--out", out)
-    assert "As locked: outcomes, estimates, decisions" in call("verify", out, "--protocol", lock).output
+    assert (
+        "As locked: outcomes, estimates, decisions"
+        in call("verify", out, "--protocol", lock).output
+    )

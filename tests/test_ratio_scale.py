@@ -1,4 +1,6 @@
-"""What follows `estimate` takes ratios as it does: on their logarithm, or by Fieller where a mean is unclear."""
+"""What follows `estimate` takes ratios as it does: on their logarithm, or by Fieller
+where a mean is unclear.
+"""
 
 from __future__ import annotations
 
@@ -16,31 +18,53 @@ from causalgia.multiplicity import equivalence, selected_intervals
 
 
 def clear(scale: Any) -> xr.Dataset:
-    """Parallel arms of 12: means well away from 0, ratios of .03 to .2, where se/ace is large and se small."""
+    """Parallel arms of 12: means well away from 0, ratios of .03 to .2, where se/ace is
+    large and se small.
+    """
     rng = np.random.default_rng(3)
     control, x = np.exp(rng.normal(size=12)) + 40, 1 + rng.gamma(30, size=12) / 10
     frame = pd.concat(
         pd.DataFrame({"unit": np.arange(12), "arm": a, "y": y})
-        for a, y in (("c", control), ("x", x), ("y", x[::-1] * 1.2 + 1), ("z", control[::-1] * 1.01))
+        for a, y in (
+            ("c", control),
+            ("x", x),
+            ("y", x[::-1] * 1.2 + 1),
+            ("z", control[::-1] * 1.01),
+        )
     )
-    return cg.contrast(cg.from_frame(frame, outcome="y", arm="arm", unit="unit"), control="c", scale=scale)
+    return cg.contrast(
+        cg.from_frame(frame, outcome="y", arm="arm", unit="unit"),
+        control="c",
+        scale=scale,
+    )
 
 
 def unclear(offset: float = 1.6, n: int = 30) -> xr.Dataset:
     """Arms in the same units whose control lies some 3 to 6 standard errors from 0."""
     rng = np.random.default_rng(6)
     y = rng.normal(offset, 2, size=n)
-    y = np.stack([y, 3 + 0.5 * y + rng.normal(size=n), 0.9 * y + rng.normal(0, 0.1, size=n)], axis=1)
+    y = np.stack(
+        [y, 3 + 0.5 * y + rng.normal(size=n), 0.9 * y + rng.normal(0, 0.1, size=n)],
+        axis=1,
+    )
     coords = {"unit": np.arange(n), "arm": ["c", "up", "same"], "task": ["y"]}
     return cg.contrast(
-        xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords), control="c", scale="ratio"
+        xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords),
+        control="c",
+        scale="ratio",
     )
 
 
-def test_intervals_of_selected_ratios_are_those_that_estimate_gives_at_their_level() -> None:
+def test_intervals_of_selected_ratios_are_those_that_estimate_gives_at_their_level() -> (
+    None
+):
     for effects in (clear("ratio"), unclear()):
-        found = selected_intervals(cg.estimate(effects), select=effects["contrast"].to_numpy()[:1], ci_prob=0.9)
-        same = cg.estimate(effects, ci_prob=found["fcr_ci_prob"].item()).isel(contrast=[0])
+        found = selected_intervals(
+            cg.estimate(effects), select=effects["contrast"].to_numpy()[:1], ci_prob=0.9
+        )
+        same = cg.estimate(effects, ci_prob=found["fcr_ci_prob"].item()).isel(
+            contrast=[0]
+        )
         for name in ("lower", "upper", "unbounded"):
             np.testing.assert_allclose(found[name], same[name], rtol=1e-10)
 
@@ -57,14 +81,20 @@ def test_a_selected_ratio_whose_limits_open_at_its_level_says_so() -> None:
 def test_verdicts_on_ratios_are_those_on_their_logarithms() -> None:
     ratio, log = (cg.estimate(clear(scale)) for scale in ("ratio", "log_of_means"))
     rope = (0.8, 1.25)
-    mine, theirs = equivalence(ratio, rope=rope), equivalence(log, rope=(np.log(0.8), np.log(1.25)))
+    mine, theirs = (
+        equivalence(ratio, rope=rope),
+        equivalence(log, rope=(np.log(0.8), np.log(1.25))),
+    )
     for name in ("p_lower", "p_upper", "p"):
         np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-6)
     for name in ("lower", "upper", "lower_tost", "upper_tost"):
         np.testing.assert_allclose(mine[name], np.exp(theirs[name]), rtol=1e-9)
     for name in ("verdict", "differs"):
         np.testing.assert_array_equal(mine[name], theirs[name])
-    mine, theirs = cg.decide(ratio, rope=rope), cg.decide(log, rope=(np.log(0.8), np.log(1.25)))
+    mine, theirs = (
+        cg.decide(ratio, rope=rope),
+        cg.decide(log, rope=(np.log(0.8), np.log(1.25))),
+    )
     for name in ("local_error", "lfsr", "p_rope", "p_above"):
         np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-6, atol=1e-15)
     np.testing.assert_allclose(mine["lower"], np.exp(theirs["lower"]), rtol=1e-9)
@@ -78,18 +108,27 @@ def test_bands_and_joint_p_of_ratios_are_those_of_their_logarithms(method: Any) 
     y = np.array([50.0, 2.0, 2.4, 50.5]) * rng.gamma(25, 1 / 25, size=(12, 4))
     coords = {"unit": np.arange(12), "arm": ["c", "x", "y", "z"], "task": ["y"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords)
-    ratio, log = (cg.contrast(outcomes, control="c", scale=scale) for scale in ("ratio", "log_of_means"))
-    mine, theirs = (cg.multiplicity.simultaneous(x, method=method, n_draws=999, rng=0) for x in (ratio, log))
+    ratio, log = (
+        cg.contrast(outcomes, control="c", scale=scale)
+        for scale in ("ratio", "log_of_means")
+    )
+    mine, theirs = (
+        cg.multiplicity.simultaneous(x, method=method, n_draws=999, rng=0)
+        for x in (ratio, log)
+    )
     np.testing.assert_allclose(mine["upper"], np.exp(theirs["upper"]), rtol=1e-8)
     assert (mine["lower"] > 0).all()
-    mine, theirs = (cg.adjust(x, method=method, n_draws=999, rng=0) for x in (ratio, log))
+    mine, theirs = (
+        cg.adjust(x, method=method, n_draws=999, rng=0) for x in (ratio, log)
+    )
     np.testing.assert_allclose(mine["p_adjusted"], theirs["p_adjusted"], rtol=1e-6)
     assert (mine["p_adjusted"] >= mine["p"] * (1 - 1e-6)).all()
 
 
 def test_dunnett_of_parallel_ratios_is_that_of_their_logarithms() -> None:
     ratio, log = (
-        cg.multiplicity.simultaneous(cg.estimate(clear(s)), method="dunnett", rng=0) for s in ("ratio", "log_of_means")
+        cg.multiplicity.simultaneous(cg.estimate(clear(s)), method="dunnett", rng=0)
+        for s in ("ratio", "log_of_means")
     )
     np.testing.assert_allclose(ratio["lower"], np.exp(log["lower"]), rtol=1e-8)
     p = cg.adjust(cg.estimate(clear("ratio")), method="dunnett")
@@ -103,17 +142,30 @@ def test_an_unclear_ratio_is_tested_as_fieller_does(end: float) -> None:
     found = equivalence(cg.estimate(effects), rope=rope).sel(contrast="same").squeeze()
     raw = effects["ice"].sel(contrast="same").to_numpy()[:, 0]
     divisor = effects["denominator"].sel(contrast="same").to_numpy()[:, 0]
-    # ice is the ratio plus (numerator - ratio denominator) / mean denominator, so this is numerator - end denominator
-    away = raw + (found["ace"].item() - end) * divisor / divisor.mean() - found["ace"].item()
+    # ice is the ratio plus (numerator - ratio denominator) / mean denominator, so this
+    # is numerator - end denominator
+    away = (
+        raw
+        + (found["ace"].item() - end) * divisor / divisor.mean()
+        - found["ace"].item()
+    )
     side, tail = ("p_lower", "greater") if end < 1 else ("p_upper", "less")
-    np.testing.assert_allclose(found[side], stats.ttest_1samp(away, 0, alternative=tail).pvalue, rtol=1e-6)
+    np.testing.assert_allclose(
+        found[side], stats.ttest_1samp(away, 0, alternative=tail).pvalue, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
 def test_there_is_no_band_of_unclear_ratios(method: Any) -> None:
     effects = unclear()
-    with pytest.raises(EstimateError, match="contrast up: a mean that enters the ratio.*log_of_means"):
+    with pytest.raises(
+        EstimateError, match="contrast up: a mean that enters the ratio.*log_of_means"
+    ):
         cg.multiplicity.simultaneous(effects, method=method, rng=0)
-    with pytest.raises(EstimateError, match="contrast up: a mean that enters the ratio"):
+    with pytest.raises(
+        EstimateError, match="contrast up: a mean that enters the ratio"
+    ):
         cg.adjust(effects, method=method, rng=0)
-    assert (cg.adjust(effects, method="holm")["p_adjusted"] >= cg.estimate(effects)["p"]).all()
+    assert (
+        cg.adjust(effects, method="holm")["p_adjusted"] >= cg.estimate(effects)["p"]
+    ).all()

@@ -1,4 +1,6 @@
-"""Functions of the arms' means: against R (factorial_2x2, factorial_2x2x2), arithmetic and simulation."""
+"""Functions of the arms' means: against R (factorial_2x2, factorial_2x2x2), arithmetic
+and simulation.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ from scipy import stats
 import causalgia as cg
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import from_frame
-from causalgia.errors import ContrastError, DegenerateWarning, EstimateError, OutcomesError
+from causalgia.errors import (
+    ContrastError,
+    DegenerateWarning,
+    EstimateError,
+    OutcomesError,
+)
 from causalgia.estimation import (
     covariance,
     estimate,
@@ -40,14 +47,28 @@ def factorial(case: str, file: str = "input") -> xr.Dataset:
     """Arms named by their digits, with a coordinate for each factor."""
     y = pd.read_csv(HERE / case / f"{file}.csv")
     arms = [a for a in y.columns if a.startswith("y")]
-    levels = {f: ("arm", [int(a[1 + i]) for a in arms]) for i, f in enumerate("ABC"[: len(arms[0]) - 1])}
-    coords = {"unit": y["unit"].to_numpy(), "arm": [a[1:] for a in arms], "task": ["K562"], **levels}
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y[arms].to_numpy()[:, :, None])}, coords=coords)
+    levels = {
+        f: ("arm", [int(a[1 + i]) for a in arms])
+        for i, f in enumerate("ABC"[: len(arms[0]) - 1])
+    }
+    coords = {
+        "unit": y["unit"].to_numpy(),
+        "arm": [a[1:] for a in arms],
+        "task": ["K562"],
+        **levels,
+    }
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[arms].to_numpy()[:, :, None])},
+        coords=coords,
+    )
 
 
 def agrees(mine: xr.Dataset, theirs: dict[str, Any]) -> None:
     row = mine.isel(contrast=0, task=0)
-    for name, value in {"ace": theirs["estimate"], **{k: theirs[k] for k in ("se", "lower", "upper")}}.items():
+    for name, value in {
+        "ace": theirs["estimate"],
+        **{k: theirs[k] for k in ("se", "lower", "upper")},
+    }.items():
         np.testing.assert_allclose(row[name].item(), value, rtol=1e-9, err_msg=name)
     if "p" in theirs:
         np.testing.assert_allclose(row["df"].item(), theirs["df"], rtol=1e-9)
@@ -72,96 +93,164 @@ def test_interactions_of_a_factorial(scale: Any, name: str) -> None:
     agrees(estimate(effects), expected("factorial_2x2")[name])
 
 
-@pytest.mark.parametrize(("arm", "name"), [("10", "main_10_at_0"), ("01", "main_01_at_0")])
+@pytest.mark.parametrize(
+    ("arm", "name"), [("10", "main_10_at_0"), ("01", "main_01_at_0")]
+)
 def test_main_effects_at_the_reference(arm: str, name: str) -> None:
     effects = contrast(factorial("factorial_2x2"), contrasts={name: {arm: 1, "00": -1}})
     agrees(estimate(effects), expected("factorial_2x2")[name])
 
 
 def test_bliss_and_the_log_of_complements() -> None:
-    theirs, outcomes = expected("factorial_2x2")["bliss"], factorial("factorial_2x2", "input_bliss")
-    agrees(estimate(contrast(outcomes, interaction=["A", "B"], scale="bliss", ceiling=1.0)), theirs["excess"])
+    theirs, outcomes = (
+        expected("factorial_2x2")["bliss"],
+        factorial("factorial_2x2", "input_bliss"),
+    )
+    agrees(
+        estimate(
+            contrast(outcomes, interaction=["A", "B"], scale="bliss", ceiling=1.0)
+        ),
+        theirs["excess"],
+    )
     complement = outcomes.assign(outcome=theirs["ceiling"] - outcomes["outcome"])
-    agrees(estimate(contrast(complement, interaction=["A", "B"], scale="log_of_means")), theirs["log_complement"])
+    agrees(
+        estimate(contrast(complement, interaction=["A", "B"], scale="log_of_means")),
+        theirs["log_complement"],
+    )
 
 
-@pytest.mark.parametrize("name", ["expected_additive", "expected_multiplicative", "bliss"])
+@pytest.mark.parametrize(
+    "name", ["expected_additive", "expected_multiplicative", "bliss"]
+)
 def test_what_is_expected_without_interaction(name: str) -> None:
-    """Not contrasts (their weights do not sum to zero): the delta method on the arms' means."""
+    """Not contrasts (their weights do not sum to zero): the delta method on the arms'
+    means.
+    """
     theirs = expected("factorial_2x2")
-    m, V, df = np.array(theirs["means"]["mean"]), np.array(theirs["means"]["covariance_of_means"]), 49.0
+    m, V, df = (
+        np.array(theirs["means"]["mean"]),
+        np.array(theirs["means"]["covariance_of_means"]),
+        49.0,
+    )
     if name == "expected_additive":
         value, gradient, row = m[1] + m[2] - m[0], np.array([-1, 1, 1, 0]), theirs[name]
     elif name == "expected_multiplicative":
         value = m[1] * m[2] / m[0]
-        gradient, row = value * np.array([-1 / m[0], 1 / m[1], 1 / m[2], 0]), theirs[name]
+        gradient, row = (
+            value * np.array([-1 / m[0], 1 / m[1], 1 / m[2], 0]),
+            theirs[name],
+        )
     else:
         y = factorial("factorial_2x2", "input_bliss")["outcome"].to_numpy()[..., 0]
         m, V = y.mean(axis=0), np.cov(y, rowvar=False) / len(y)
         e, room = (m - m[0]) / (1 - m[0]), 1 - m[0]
         by_none = (-(1 - e[2]) * (1 - e[1]) - (1 - e[1]) * (1 - e[2])) / room
         value = e[1] + e[2] - e[1] * e[2]
-        gradient, row = np.array([by_none, (1 - e[2]) / room, (1 - e[1]) / room, 0]), theirs[name]["expected"]
+        gradient, row = (
+            np.array([by_none, (1 - e[2]) / room, (1 - e[1]) / room, 0]),
+            theirs[name]["expected"],
+        )
     se = np.sqrt(gradient @ V @ gradient)
     p, lower, upper = p_and_limits(value, se, np.array(df), 0.95)
-    np.testing.assert_allclose([value, se, lower, upper], [row[k] for k in ("estimate", "se", "lower", "upper")])
+    np.testing.assert_allclose(
+        [value, se, lower, upper],
+        [row[k] for k in ("estimate", "se", "lower", "upper")],
+    )
     np.testing.assert_allclose(p, row["p"], rtol=1e-7, atol=1e-12)
 
 
-SCALES = [("identity", "additive"), ("log_of_means", "log_of_means"), ("log", "mean_of_logs")]
+SCALES = [
+    ("identity", "additive"),
+    ("log_of_means", "log_of_means"),
+    ("log", "mean_of_logs"),
+]
 
 
 def three_factors(scale: Any) -> tuple[xr.Dataset, Any]:
     theirs = expected("factorial_2x2x2")
     names = theirs["additive"]["contrast"]
     arms = [a[1:] for a in theirs["arms"]]
-    weights = {n: dict(zip(arms, w, strict=True)) for n, w in zip(names, theirs["coefficients"], strict=True)}
-    return estimate(contrast(factorial("factorial_2x2x2"), contrasts=weights, scale=scale)), theirs
+    weights = {
+        n: dict(zip(arms, w, strict=True))
+        for n, w in zip(names, theirs["coefficients"], strict=True)
+    }
+    return estimate(
+        contrast(factorial("factorial_2x2x2"), contrasts=weights, scale=scale)
+    ), theirs
 
 
 @pytest.mark.parametrize(("scale", "name"), SCALES)
-def test_three_factors_marginal_simple_and_all_interactions(scale: Any, name: str) -> None:
+def test_three_factors_marginal_simple_and_all_interactions(
+    scale: Any, name: str
+) -> None:
     estimates, theirs = three_factors(scale)
-    for mine, key in (("ace", "estimate"), ("se", "se"), ("lower", "lower"), ("upper", "upper")):
-        np.testing.assert_allclose(estimates[mine][:, 0], theirs[name][key], rtol=1e-9, atol=1e-13, err_msg=key)
-    np.testing.assert_allclose(estimates["p"][:, 0], theirs[name]["p"], rtol=1e-7, atol=1e-12)
+    for mine, key in (
+        ("ace", "estimate"),
+        ("se", "se"),
+        ("lower", "lower"),
+        ("upper", "upper"),
+    ):
+        np.testing.assert_allclose(
+            estimates[mine][:, 0], theirs[name][key], rtol=1e-9, atol=1e-13, err_msg=key
+        )
     np.testing.assert_allclose(
-        covariance(estimates)[:7, :7, 0], theirs[name]["covariance_first_seven"], rtol=1e-9, atol=1e-15
+        estimates["p"][:, 0], theirs[name]["p"], rtol=1e-7, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        covariance(estimates)[:7, :7, 0],
+        theirs[name]["covariance_first_seven"],
+        rtol=1e-9,
+        atol=1e-15,
     )
 
 
 @pytest.mark.parametrize("scale", ["identity", "log_of_means", "log"])
 def test_the_highest_order_is_the_interaction_of_all_factors(scale: Any) -> None:
-    named = estimate(contrast(factorial("factorial_2x2x2"), interaction=["A", "B", "C"], scale=scale))
+    named = estimate(
+        contrast(factorial("factorial_2x2x2"), interaction=["A", "B", "C"], scale=scale)
+    )
     estimates, _ = three_factors(scale)
-    np.testing.assert_allclose(named["ace"].item(), estimates["ace"].sel(contrast="ABC").item(), rtol=1e-12)
+    np.testing.assert_allclose(
+        named["ace"].item(), estimates["ace"].sel(contrast="ABC").item(), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize(
     ("scale", "name", "test", "contrasts"),
     [
         ("identity", "additive", "hotelling_two_way", ["AB", "AC", "BC"]),
-        ("identity", "additive", "hotelling_all_interactions", ["AB", "AC", "BC", "ABC"]),
+        (
+            "identity",
+            "additive",
+            "hotelling_all_interactions",
+            ["AB", "AC", "BC", "ABC"],
+        ),
         ("log", "mean_of_logs", "hotelling_two_way", ["AB", "AC", "BC"]),
     ],
 )
-def test_joint_tests_are_hotellings(scale: Any, name: str, test: str, contrasts: list[str]) -> None:
+def test_joint_tests_are_hotellings(
+    scale: Any, name: str, test: str, contrasts: list[str]
+) -> None:
     estimates, theirs = three_factors(scale)
     ace = estimates["ace"].sel(contrast=contrasts).to_numpy()[:, 0]
     mine = wald_htz(ace, covariance(estimates, contrasts).to_numpy()[:, :, 0], eta=31.0)
     row = theirs[name][test]
-    np.testing.assert_allclose([mine.F, mine.df1, mine.df2], [row["F"], row["df1"], row["df2"]], rtol=1e-9)
+    np.testing.assert_allclose(
+        [mine.F, mine.df1, mine.df2], [row["F"], row["df1"], row["df2"]], rtol=1e-9
+    )
     np.testing.assert_allclose(mine.p, row["p"], rtol=1e-7, atol=1e-12)
 
 
-# a ratio of two means: the delta method where the denominator is clear, Fieller's limits where it is not
+# a ratio of two means: the delta method where the denominator is clear, Fieller's
+# limits where it is not
 
 
 def two_arms(control: np.ndarray, treated: np.ndarray, **on_unit: Any) -> xr.Dataset:
     y = np.stack([control, treated], axis=1)[:, :, None]
     coords = {"unit": np.arange(len(y)), "arm": ["0", "A"], "task": ["K562"]}
     return xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), y)}, coords=coords | {k: ("unit", v) for k, v in on_unit.items()}
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords=coords | {k: ("unit", v) for k, v in on_unit.items()},
     )
 
 
@@ -170,7 +259,9 @@ def one_each(frame: pd.DataFrame) -> xr.Dataset:
 
 
 def ratio_of(outcomes: xr.Dataset, **options: Any) -> xr.Dataset:
-    return estimate(contrast(outcomes, control="0", scale="ratio"), **options).isel(contrast=0, task=0)
+    return estimate(contrast(outcomes, control="0", scale="ratio"), **options).isel(
+        contrast=0, task=0
+    )
 
 
 def test_a_clear_denominator_takes_the_limits_of_the_logarithm() -> None:
@@ -182,9 +273,15 @@ def test_a_clear_denominator_takes_the_limits_of_the_logarithm() -> None:
         contrast(two_arms(control, treated), control="0", scale="log_of_means"),
     )
     on_log = estimate(log).isel(contrast=0, task=0)
-    np.testing.assert_allclose(found["ace"], treated.mean() / control.mean(), rtol=1e-12)
+    np.testing.assert_allclose(
+        found["ace"], treated.mean() / control.mean(), rtol=1e-12
+    )
     np.testing.assert_allclose(found["se"], on_log["se"] * found["ace"], rtol=1e-10)
-    np.testing.assert_allclose([found["lower"], found["upper"]], np.exp([on_log["lower"], on_log["upper"]]), rtol=1e-10)
+    np.testing.assert_allclose(
+        [found["lower"], found["upper"]],
+        np.exp([on_log["lower"], on_log["upper"]]),
+        rtol=1e-10,
+    )
     np.testing.assert_allclose(found["p"], on_log["p"], rtol=1e-7)
     assert not found["unbounded"]
 
@@ -197,20 +294,32 @@ def test_fieller_limits_are_where_the_paired_t_test_rejects(sign: int) -> None:
     found = ratio_of(two_arms(control, treated))
     assert not found["unbounded"]
     for limit in (found["lower"].item(), found["upper"].item()):
-        np.testing.assert_allclose(stats.ttest_1samp(treated - limit * control, 0).pvalue, 0.05, rtol=1e-6)
-    np.testing.assert_allclose(found["p"], stats.ttest_rel(treated, control).pvalue, rtol=1e-8)
+        np.testing.assert_allclose(
+            stats.ttest_1samp(treated - limit * control, 0).pvalue, 0.05, rtol=1e-6
+        )
+    np.testing.assert_allclose(
+        found["p"], stats.ttest_rel(treated, control).pvalue, rtol=1e-8
+    )
 
 
 def test_fieller_limits_of_parallel_arms() -> None:
     rng = np.random.default_rng(3)
-    frame = pd.DataFrame({"unit": np.arange(60), "arm": np.repeat(["0", "A"], 30), "y": rng.normal(0.8, 1, size=60)})
+    frame = pd.DataFrame(
+        {
+            "unit": np.arange(60),
+            "arm": np.repeat(["0", "A"], 30),
+            "y": rng.normal(0.8, 1, size=60),
+        }
+    )
     frame.loc[frame["arm"] == "A", "y"] += 1
     found = ratio_of(one_each(frame))
     y0, y1 = (frame.loc[frame["arm"] == a, "y"].to_numpy() for a in ("0", "A"))
     v0, v1 = y0.var(ddof=1) / 30, y1.var(ddof=1) / 30
     t = stats.t.ppf(0.975, found["df"].item())
     for limit in (found["lower"].item(), found["upper"].item()):
-        np.testing.assert_allclose((y1.mean() - limit * y0.mean()) ** 2, t**2 * (v1 + limit**2 * v0), rtol=1e-6)
+        np.testing.assert_allclose(
+            (y1.mean() - limit * y0.mean()) ** 2, t**2 * (v1 + limit**2 * v0), rtol=1e-6
+        )
     np.testing.assert_allclose(found["ace"], y1.mean() / y0.mean(), rtol=1e-10)
 
 
@@ -221,7 +330,9 @@ def test_an_open_set_is_infinite_with_a_flag_and_its_p_tests_equal_means() -> No
     found = whole.isel(contrast=0, task=0)
     assert found["unbounded"]
     assert [found["lower"].item(), found["upper"].item()] == [-np.inf, np.inf]
-    np.testing.assert_allclose(found["p"], stats.ttest_rel(treated, control).pvalue, rtol=1e-7)
+    np.testing.assert_allclose(
+        found["p"], stats.ttest_rel(treated, control).pvalue, rtol=1e-7
+    )
     assert np.isfinite(found["se"])
     assert whole.attrs["null_value"] == 1
     with pytest.raises(OutcomesError, match="'lower' has -inf"):
@@ -229,14 +340,23 @@ def test_an_open_set_is_infinite_with_a_flag_and_its_p_tests_equal_means() -> No
 
 
 def test_fieller_covers_where_the_delta_method_does_not() -> None:
-    """Denominator 2 se from 0 on average, n = 20, ratio 2: 4,000 trials; Fieller's test is exact for normal means."""
+    """Denominator 2 se from 0 on average, n = 20, ratio 2: 4,000 trials; Fieller's test
+    is exact for normal means.
+    """
     n, trials, truth = 20, 4_000, 2.0
     rng = np.random.default_rng(5)
     d_mean = 2 / np.sqrt(n)
     units = rng.normal(size=(2, trials, n))
     num, den = truth * d_mean + units[0].mean(axis=1), d_mean + units[1].mean(axis=1)
-    cov = ((units[0] - units[0].mean(1, keepdims=True)) * (units[1] - units[1].mean(1, keepdims=True))).sum(1)
-    v = (units[0].var(axis=1, ddof=1) / n, cov / n / (n - 1), units[1].var(axis=1, ddof=1) / n)
+    cov = (
+        (units[0] - units[0].mean(1, keepdims=True))
+        * (units[1] - units[1].mean(1, keepdims=True))
+    ).sum(1)
+    v = (
+        units[0].var(axis=1, ddof=1) / n,
+        cov / n / (n - 1),
+        units[1].var(axis=1, ddof=1) / n,
+    )
     lower, upper, _ = fieller(num, den, v, np.full(trials, n - 1.0), 0.95)
     band = stats.binom.ppf([5e-4, 1 - 5e-4], trials, 0.95) / trials
     assert ((lower <= truth) & (truth <= upper)).mean() >= band[0]
@@ -250,7 +370,10 @@ def test_clusters_reach_the_ratio() -> None:
     rng = np.random.default_rng(6)
     parent = np.repeat(np.arange(30), 4)
     shared = rng.normal(size=30)[parent]
-    control, treated = 10 + shared + rng.normal(size=120), 12 + 3 * shared + rng.normal(size=120)
+    control, treated = (
+        10 + shared + rng.normal(size=120),
+        12 + 3 * shared + rng.normal(size=120),
+    )
     clustered = ratio_of(two_arms(control, treated, parent=parent))
     alone = ratio_of(two_arms(control, treated, parent=parent), cluster="none")
     assert clustered["se"] > 1.5 * alone["se"]
@@ -259,10 +382,20 @@ def test_clusters_reach_the_ratio() -> None:
 
 def test_a_ratio_on_predictors_each_and_drawn() -> None:
     rng = np.random.default_rng(7)
-    y = rng.normal(10, 1, size=(30, 2, 1, 4)) * np.array([1.0, 1.2])[None, :, None, None]
-    coords = {"unit": np.arange(30), "arm": ["0", "A"], "task": ["K562"], "model": list("abcd")}
+    y = (
+        rng.normal(10, 1, size=(30, 2, 1, 4))
+        * np.array([1.0, 1.2])[None, :, None, None]
+    )
+    coords = {
+        "unit": np.arange(30),
+        "arm": ["0", "A"],
+        "task": ["K562"],
+        "model": list("abcd"),
+    }
     effects = contrast(
-        xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords=coords), control="0", scale="ratio"
+        xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords=coords),
+        control="0",
+        scale="ratio",
     )
     ratios = (y[:, 1].mean(axis=0) / y[:, 0].mean(axis=0))[0]
     np.testing.assert_allclose(estimate(effects)["ace"][0, 0], ratios, rtol=1e-12)
@@ -290,57 +423,87 @@ def test_equal_outcomes_are_a_ratio_of_exactly_one() -> None:
 def test_parallel_arms_agree_with_the_delta_method(scale: Any) -> None:
     rng = np.random.default_rng(8)
     frame = pd.DataFrame(
-        {"unit": np.arange(90), "arm": np.repeat(["0", "A", "B"], 30), "y": rng.gamma(20, 0.5, size=90)}
+        {
+            "unit": np.arange(90),
+            "arm": np.repeat(["0", "A", "B"], 30),
+            "y": rng.gamma(20, 0.5, size=90),
+        }
     )
     weights = {"c": {"A": 1, "B": 1, "0": -2}}
-    found = estimate(contrast(one_each(frame), contrasts=weights, scale=scale)).isel(contrast=0, task=0)
+    found = estimate(contrast(one_each(frame), contrasts=weights, scale=scale)).isel(
+        contrast=0, task=0
+    )
     by_arm = frame.groupby("arm")["y"]
     m, v = by_arm.mean().to_numpy(), by_arm.var().to_numpy() / 30
     log = np.log(m) @ [-2, 1, 1]
     se = np.sqrt((v / m**2) @ [4, 1, 1])
     value = log if scale == "log_of_means" else np.exp(log)
     np.testing.assert_allclose(found["ace"], value, rtol=1e-9)
-    np.testing.assert_allclose(found["se"], se * (1 if scale == "log_of_means" else value), rtol=1e-9)
+    np.testing.assert_allclose(
+        found["se"], se * (1 if scale == "log_of_means" else value), rtol=1e-9
+    )
 
 
 def test_bpnet_and_cooperativity() -> None:
     y = factorial("factorial_2x2")["outcome"].to_numpy()[..., 0]
     m, V = y.mean(axis=0), np.cov(y, rowvar=False) / len(y)
-    found = estimate(contrast(factorial("factorial_2x2"), interaction=["A", "B"], scale="bpnet"))
+    found = estimate(
+        contrast(factorial("factorial_2x2"), interaction=["A", "B"], scale="bpnet")
+    )
     value = (m[3] - (m[2] - m[0])) / m[1]
     gradient = np.array([1, -value, -1, 1]) / m[1]
     np.testing.assert_allclose(found["ace"].item(), value, rtol=1e-10)
-    np.testing.assert_allclose(found["se"].item(), np.sqrt(gradient @ V @ gradient), rtol=1e-10)
+    np.testing.assert_allclose(
+        found["se"].item(), np.sqrt(gradient @ V @ gradient), rtol=1e-10
+    )
     t = (value - 1) / found["se"].item()
     np.testing.assert_allclose(found["p"].item(), 2 * stats.t.sf(abs(t), 49), rtol=1e-7)
     logs = factorial("factorial_2x2")
-    logs = logs.assign(outcome=np.log2(logs["outcome"])).assign_attrs(scale="log2 counts")
+    logs = logs.assign(outcome=np.log2(logs["outcome"])).assign_attrs(
+        scale="log2 counts"
+    )
     found = estimate(contrast(logs, interaction=["A", "B"], scale="cooperativity"))
     e = np.exp2(np.log2(y).mean(axis=0))
-    np.testing.assert_allclose(found["ace"].item(), e[3] / (e[1] + e[2] - e[0]), rtol=1e-10)
+    np.testing.assert_allclose(
+        found["ace"].item(), e[3] / (e[1] + e[2] - e[0]), rtol=1e-10
+    )
     by_unit = np.cov(np.log2(y), rowvar=False) / len(y)
     below = e[1] + e[2] - e[0]
-    gradient = np.log(2) * e[3] / below * np.array([e[0] / below, -e[1] / below, -e[2] / below, 1])
-    np.testing.assert_allclose(found["se"].item(), np.sqrt(gradient @ by_unit @ gradient), rtol=1e-10)
+    gradient = (
+        np.log(2)
+        * e[3]
+        / below
+        * np.array([e[0] / below, -e[1] / below, -e[2] / below, 1])
+    )
+    np.testing.assert_allclose(
+        found["se"].item(), np.sqrt(gradient @ by_unit @ gradient), rtol=1e-10
+    )
 
 
 def test_an_interaction_that_survives_the_log_and_one_that_does_not() -> None:
-    found = interaction_across_scales(factorial("factorial_2x2"), interaction=["A", "B"])
+    found = interaction_across_scales(
+        factorial("factorial_2x2"), interaction=["A", "B"]
+    )
     theirs = expected("factorial_2x2")
     np.testing.assert_allclose(
-        found["ace"].values.ravel(), [theirs[name]["estimate"] for name in ("additive", "log_of_means")], rtol=1e-9
+        found["ace"].values.ravel(),
+        [theirs[name]["estimate"] for name in ("additive", "log_of_means")],
+        rtol=1e-9,
     )
     assert found["survives"].item()
     rng = np.random.default_rng(11)
     multiplied = factorial("factorial_2x2")
     y = np.array([1.0, 2.0, 3.0, 6.0]) * rng.gamma(20, 0.05, size=(50, 4))
     found = interaction_across_scales(
-        multiplied.assign(outcome=multiplied["outcome"] * 0 + y[:, :, None]), interaction=["A", "B"]
+        multiplied.assign(outcome=multiplied["outcome"] * 0 + y[:, :, None]),
+        interaction=["A", "B"],
     )
     assert found["lower"].values.ravel()[0] > 0
     assert not found["survives"].item()
     with pytest.raises(EstimateError, match="two or more different scales"):
-        interaction_across_scales(multiplied, interaction=["A", "B"], scales=("log", "log"))
+        interaction_across_scales(
+            multiplied, interaction=["A", "B"], scales=("log", "log")
+        )
 
 
 @pytest.mark.parametrize(
@@ -348,12 +511,14 @@ def test_an_interaction_that_survives_the_log_and_one_that_does_not() -> None:
     [
         (
             "ratio",
-            "mean outcome over units under 'A' divided by mean outcome over units under '0'",
+            "mean outcome over units under 'A' divided by mean outcome over units "
+            "under '0'",
             "ratio of mean counts",
         ),
         (
             "log_of_means",
-            "log(mean outcome over units) under 'A' minus log(mean outcome over units) under '0'",
+            "log(mean outcome over units) under 'A' minus log(mean outcome over units) "
+            "under '0'",
             "log of mean counts",
         ),
     ],
@@ -361,7 +526,11 @@ def test_an_interaction_that_survives_the_log_and_one_that_does_not() -> None:
 def test_the_estimand_is_said(scale: Any, estimand: str, on: str) -> None:
     control = np.random.default_rng(12).gamma(9, size=30)
     found = estimate(
-        contrast(two_arms(control, 2 * control + 1).assign_attrs(scale="counts"), control="0", scale=scale)
+        contrast(
+            two_arms(control, 2 * control + 1).assign_attrs(scale="counts"),
+            control="0",
+            scale=scale,
+        )
     )
     assert (found.attrs["estimand"], found.attrs["contrast_scale"]) == (estimand, on)
     what = "ratio of means" if scale == "ratio" else "log of means"
@@ -375,10 +544,13 @@ def test_an_interaction_with_an_unclear_denominator_has_no_limits() -> None:
     rng = np.random.default_rng(9)
     y = rng.normal([1.0, 1.0, 1.0, 1.0], 1.0, size=(20, 4))
     coords = {"unit": np.arange(20), "arm": ["0", "A", "B", "AB"], "task": ["K562"]}
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords)
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords
+    )
     outcomes = outcomes.assign_coords(a=("arm", [0, 1, 0, 1]), b=("arm", [0, 0, 1, 1]))
     with pytest.raises(
-        EstimateError, match=r"contrast a:b, task K562: a mean .* is 2\.6 standard errors .* need 6\.62"
+        EstimateError,
+        match=r"contrast a:b, task K562: a mean .* is 2\.6 standard errors .* need 6\.62",
     ):
         estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
     found = estimate(contrast(outcomes, interaction=["a", "b"], scale="bpnet"))
@@ -387,10 +559,16 @@ def test_an_interaction_with_an_unclear_denominator_has_no_limits() -> None:
 
 def test_means_that_cannot_be_divided_are_refused() -> None:
     negative = two_arms(np.array([-1.0, -2.0]), np.array([1.0, 2.0]))
-    with pytest.raises(ContrastError, match="means positive, and arm '0' has the mean -1.5"):
+    with pytest.raises(
+        ContrastError, match="means positive, and arm '0' has the mean -1.5"
+    ):
         contrast(negative, control="0", scale="log_of_means")
     with pytest.raises(ContrastError, match="means other than 0, and arm '0'"):
-        contrast(two_arms(np.array([-1.0, 1.0]), np.array([1.0, 2.0])), control="0", scale="ratio")
+        contrast(
+            two_arms(np.array([-1.0, 1.0]), np.array([1.0, 2.0])),
+            control="0",
+            scale="ratio",
+        )
     with pytest.raises(ContrastError, match="already on 'log counts'"):
         contrast(negative.assign_attrs(scale="log counts"), control="0", scale="ratio")
     with pytest.raises(ContrastError, match="interaction of two factors"):
@@ -400,14 +578,22 @@ def test_means_that_cannot_be_divided_are_refused() -> None:
     with pytest.raises(ContrastError, match="go together"):
         contrast(negative, control="0", ceiling=1.0)
     with pytest.raises(ContrastError, match="takes log2 outcomes"):
-        contrast(factorial("factorial_2x2").assign_attrs(scale="counts"), interaction=["A", "B"], scale="cooperativity")
+        contrast(
+            factorial("factorial_2x2").assign_attrs(scale="counts"),
+            interaction=["A", "B"],
+            scale="cooperativity",
+        )
 
 
 def test_estimators_of_other_means_are_refused() -> None:
     rng = np.random.default_rng(10)
-    frame = pd.DataFrame({"unit": np.arange(40), "arm": ["0", "A"] * 20, "y": rng.gamma(9, size=40)})
+    frame = pd.DataFrame(
+        {"unit": np.arange(40), "arm": ["0", "A"] * 20, "y": rng.gamma(9, size=40)}
+    )
     frame["gc"], frame["block"] = rng.uniform(size=40), np.repeat([0, 1, 1, 1], 10)
-    outcomes = from_frame(frame, outcome="y", arm="arm", unit="unit", block="block", covariates=["gc"])
+    outcomes = from_frame(
+        frame, outcome="y", arm="arm", unit="unit", block="block", covariates=["gc"]
+    )
     effects = contrast(outcomes, control="0", scale="ratio")
     with pytest.raises(EstimateError, match="arm 0 has 5 to 15 units in a block"):
         estimate(effects)
@@ -417,7 +603,11 @@ def test_estimators_of_other_means_are_refused() -> None:
     found = estimate(even).isel(contrast=0, task=0)
     y = frame.groupby("arm")["y"].mean()
     np.testing.assert_allclose(found["ace"], y["A"] / y["0"], rtol=1e-9)
-    crossed = two_arms(rng.gamma(9, size=9), rng.gamma(9, size=9), parent=np.array([0, 0, 0, 1, 1, 2, 2, 3, 3]))
+    crossed = two_arms(
+        rng.gamma(9, size=9),
+        rng.gamma(9, size=9),
+        parent=np.array([0, 0, 0, 1, 1, 2, 2, 3, 3]),
+    )
     with pytest.raises(EstimateError, match="unequal numbers of units"):
         ratio_of(crossed, weights="clusters")
 
@@ -426,33 +616,63 @@ def test_estimators_of_other_means_are_refused() -> None:
 @given(st.integers(0, 10_000), st.floats(0.5, 20))
 def test_swapping_the_arms_inverts_ratio_and_limits(seed: int, offset: float) -> None:
     rng = np.random.default_rng(seed)
-    control, treated = rng.normal(offset, 1, size=15), rng.normal(2 * offset, 1, size=15)
-    there, back = ratio_of(two_arms(control, treated)), ratio_of(two_arms(treated, control))
+    control, treated = (
+        rng.normal(offset, 1, size=15),
+        rng.normal(2 * offset, 1, size=15),
+    )
+    there, back = (
+        ratio_of(two_arms(control, treated)),
+        ratio_of(two_arms(treated, control)),
+    )
     np.testing.assert_allclose(there["ace"], 1 / back["ace"], rtol=1e-8)
     np.testing.assert_allclose(there["p"], back["p"], rtol=1e-6, atol=1e-12)
     if not there["unbounded"] and not back["unbounded"] and there["lower"] > 0:
-        np.testing.assert_allclose([there["lower"], there["upper"]], [1 / back["upper"], 1 / back["lower"]], rtol=1e-6)
+        np.testing.assert_allclose(
+            [there["lower"], there["upper"]],
+            [1 / back["upper"], 1 / back["lower"]],
+            rtol=1e-6,
+        )
 
 
 @pytest.mark.parametrize("target", ["units", "parents", "population"])
 def test_every_target_has_its_ratio(target: str) -> None:
     rng = np.random.default_rng(13)
     control, treated = rng.gamma(50, size=60), 2 * rng.gamma(50, size=60)
-    found = ratio_of(two_arms(control, treated, parent=np.repeat(np.arange(30), 2)), target=target)
-    np.testing.assert_allclose(found["ace"], treated.mean() / control.mean(), rtol=1e-12)
+    found = ratio_of(
+        two_arms(control, treated, parent=np.repeat(np.arange(30), 2)), target=target
+    )
+    np.testing.assert_allclose(
+        found["ace"], treated.mean() / control.mean(), rtol=1e-12
+    )
     assert (found["se"] == 0) == (target == "units")
     assert target == "units" or found["p"] < 1e-6
 
 
-def factorial_of(means: float, *, n: int, n_tasks: int, shared: float, seed: int, parallel: bool = False) -> xr.Dataset:
-    """Arms 0, A, B and AB of equal means, in units of one standard error each; `shared` is how they correlate."""
+def factorial_of(
+    means: float,
+    *,
+    n: int,
+    n_tasks: int,
+    shared: float,
+    seed: int,
+    parallel: bool = False,
+) -> xr.Dataset:
+    """Arms 0, A, B and AB of equal means, in units of one standard error each; `shared`
+    is how they correlate.
+    """
     rng = np.random.default_rng(seed)
     common, own = rng.normal(size=(n, 1, n_tasks)), rng.normal(size=(n, 4, n_tasks))
     y = means + np.sqrt(n) * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
-    names = {"unit": np.arange(n), "arm": ["0", "A", "B", "AB"], "task": [f"t{t}" for t in range(n_tasks)]}
+    names = {
+        "unit": np.arange(n),
+        "arm": ["0", "A", "B", "AB"],
+        "task": [f"t{t}" for t in range(n_tasks)],
+    }
     factors = {"a": ("arm", [0, 1, 0, 1]), "b": ("arm", [0, 0, 1, 1])}
     if not parallel:
-        return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=names | factors)
+        return xr.Dataset(
+            {"outcome": (("unit", "arm", "task"), y)}, coords=names | factors
+        )
     arm = np.arange(n) % 4
     y = means + np.sqrt(n / 4) * rng.normal(size=(n, n_tasks))
     coords = names | factors | {"assigned": ("unit", np.array(names["arm"])[arm])}
@@ -461,8 +681,11 @@ def factorial_of(means: float, *, n: int, n_tasks: int, shared: float, seed: int
 
 @pytest.mark.parametrize("parallel", [False, True])
 def test_ratios_of_four_means_that_are_clear_of_zero_cover(parallel: bool) -> None:
-    # each mean lies 11 standard errors from 0, and the product of two that correlate only 5.6
-    outcomes = factorial_of(11.0, n=200, n_tasks=1_000, shared=0.9, seed=3, parallel=parallel)
+    # each mean lies 11 standard errors from 0, and the product of two that correlate
+    # only 5.6
+    outcomes = factorial_of(
+        11.0, n=200, n_tasks=1_000, shared=0.9, seed=3, parallel=parallel
+    )
     found = estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
     covered = float(((found["lower"] <= 1) & (found["upper"] >= 1)).mean())
     assert abs(covered - 0.95) < 3.3 * np.sqrt(0.95 * 0.05 / 1_000)
@@ -472,13 +695,21 @@ def test_ratios_of_four_means_that_are_clear_of_zero_cover(parallel: bool) -> No
 
 
 @pytest.mark.parametrize("parallel", [False, True])
-def test_a_mean_that_is_not_clear_of_zero_is_refused_with_its_distance(parallel: bool) -> None:
-    outcomes = factorial_of(5.0, n=2_000, n_tasks=1, shared=0.0, seed=4, parallel=parallel)
+def test_a_mean_that_is_not_clear_of_zero_is_refused_with_its_distance(
+    parallel: bool,
+) -> None:
+    outcomes = factorial_of(
+        5.0, n=2_000, n_tasks=1, shared=0.0, seed=4, parallel=parallel
+    )
     y = outcomes["outcome"]
     away = y.mean("unit") / y.std("unit", ddof=1) * np.sqrt(2_000)
     if parallel:
-        away = (y.groupby("assigned").mean() / y.groupby("assigned").std(ddof=1)) * np.sqrt(500)
-    with pytest.raises(EstimateError, match="task t0: a mean that enters the ratio is") as refused:
+        away = (
+            y.groupby("assigned").mean() / y.groupby("assigned").std(ddof=1)
+        ) * np.sqrt(500)
+    with pytest.raises(
+        EstimateError, match="task t0: a mean that enters the ratio is"
+    ) as refused:
         estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
     told = float(str(refused.value).split("ratio is ")[1].split(" standard")[0])
     assert abs(told - away.min().item()) < 0.06
@@ -493,21 +724,37 @@ def test_few_units_need_means_further_from_zero_and_say_so() -> None:
 def test_a_negative_ratio_far_from_zero_is_not_called_near_it() -> None:
     rng = np.random.default_rng(2)
     effects = contrast(
-        two_arms(rng.normal(100, 10, size=100), rng.normal(-100, 10, size=100)), control="0", scale="ratio"
+        two_arms(rng.normal(100, 10, size=100), rng.normal(-100, 10, size=100)),
+        control="0",
+        scale="ratio",
     )
     found = estimate(effects)
     assert "a mean is not clear of 0, or the ratio negative" in found.attrs["method"]
-    with pytest.raises(EstimateError, match=r"the ratio is -\d.*, which has no logarithm") as refused:
+    with pytest.raises(
+        EstimateError, match=r"the ratio is -\d.*, which has no logarithm"
+    ) as refused:
         cg.multiplicity.simultaneous(effects, rng=0)
     assert "standard errors of 0" not in str(refused.value)
 
 
 @pytest.mark.parametrize("ratio", [0.05, 1.0, 20.0])
-def test_limits_of_a_ratio_of_ratios_are_those_of_its_log_however_rough(ratio: float) -> None:
-    y = np.random.default_rng(0).gamma(2.2, 1.0, (40, 4, 1)) * np.array([1.0, 2.0, 3.0, 6.0 * ratio])[:, None]
-    coords = {"arm": list("cdef"), "task": ["K562"], "a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
+def test_limits_of_a_ratio_of_ratios_are_those_of_its_log_however_rough(
+    ratio: float,
+) -> None:
+    y = (
+        np.random.default_rng(0).gamma(2.2, 1.0, (40, 4, 1))
+        * np.array([1.0, 2.0, 3.0, 6.0 * ratio])[:, None]
+    )
+    coords = {
+        "arm": list("cdef"),
+        "task": ["K562"],
+        "a": ("arm", [0, 0, 1, 1]),
+        "b": ("arm", [0, 1, 0, 1]),
+    }
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords)
-    found = estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio")).squeeze()
+    found = estimate(
+        contrast(outcomes, interaction=["a", "b"], scale="ratio")
+    ).squeeze()
     width = stats.t.ppf(0.975, found["df"]) * found["se"] / found["ace"]
     assert width > 0.33
     np.testing.assert_allclose(found["lower"], found["ace"] * np.exp(-width), rtol=1e-9)
@@ -517,39 +764,69 @@ def test_limits_of_a_ratio_of_ratios_are_those_of_its_log_however_rough(ratio: f
 def test_a_ratio_to_two_arms_needs_means_above_zero() -> None:
     y = -np.abs(np.random.default_rng(0).normal(5, 1, size=(30, 3)))
     coords = {"unit": np.arange(30), "arm": ["a", "b", "c"], "task": ["K562"]}
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords)
-    with pytest.raises(ContrastError, match="means positive, and arm 'a' has the mean -"):
-        contrast(outcomes, contrasts={"k": {"a": 1, "b": -0.5, "c": -0.5}}, scale="ratio")
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords
+    )
+    with pytest.raises(
+        ContrastError, match="means positive, and arm 'a' has the mean -"
+    ):
+        contrast(
+            outcomes, contrasts={"k": {"a": 1, "b": -0.5, "c": -0.5}}, scale="ratio"
+        )
 
 
 @pytest.mark.parametrize("scale", ["log_of_means", "ratio"])
-def test_an_arm_in_proportion_to_the_control_has_one_ratio_within_rounding(scale: Any) -> None:
+def test_an_arm_in_proportion_to_the_control_has_one_ratio_within_rounding(
+    scale: Any,
+) -> None:
     y = np.random.default_rng(0).lognormal(size=50)
     coords = {"unit": np.arange(50), "arm": ["a", "b"], "task": ["t"]}
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.column_stack([y, 1.1 * y])[..., None])}, coords)
+    outcomes = xr.Dataset(
+        {
+            "outcome": (
+                ("unit", "arm", "task"),
+                np.column_stack([y, 1.1 * y])[..., None],
+            )
+        },
+        coords,
+    )
     assert contrast(outcomes, control="a", scale=scale)["constant"].all()
 
 
 def test_one_unit_says_nothing_of_other_scales() -> None:
     one = factorial("factorial_2x2").isel(unit=[0])
-    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="one unit gives no interval"):
+    with (
+        pytest.warns(DegenerateWarning),
+        pytest.raises(EstimateError, match="one unit gives no interval"),
+    ):
         interaction_across_scales(one, interaction=["A", "B"])
 
 
 def test_outcomes_of_a_parallel_ratio_are_in_units_of_their_arms_mean() -> None:
     frame = pd.DataFrame({"y": [1.0, 3.0, 4.0, 8.0], "arm": ["c", "c", "A", "A"]})
     effects = contrast(
-        from_frame(frame.assign(unit=range(4)), outcome="y", arm="arm", unit="unit"), control="c", scale="ratio"
+        from_frame(frame.assign(unit=range(4)), outcome="y", arm="arm", unit="unit"),
+        control="c",
+        scale="ratio",
     )
-    np.testing.assert_allclose(effects["outcome"].values.ravel(), [0.5, 1.5, 4 / 6, 8 / 6])
+    np.testing.assert_allclose(
+        effects["outcome"].values.ravel(), [0.5, 1.5, 4 / 6, 8 / 6]
+    )
     assert effects["ratio"].item() == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_ratio_of_arms_within_rounding_is_exact_whatever_its_sign(sign: float) -> None:
-    y = np.array([[0.3, 0.6], [0.1 + 0.2, 0.6], [0.3, 3 * 0.2], [0.1 * 3, 0.6]]) * [1.0, sign]
+def test_a_ratio_of_arms_within_rounding_is_exact_whatever_its_sign(
+    sign: float,
+) -> None:
+    y = np.array([[0.3, 0.6], [0.1 + 0.2, 0.6], [0.3, 3 * 0.2], [0.1 * 3, 0.6]]) * [
+        1.0,
+        sign,
+    ]
     coords = {"unit": np.arange(4), "arm": ["c", "A"], "task": ["t"]}
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[..., None])}, coords=coords)
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[..., None])}, coords=coords
+    )
     with pytest.warns(DegenerateWarning):
         found = estimate(contrast(outcomes, control="c", scale="ratio"))
     assert found["se"].item() == 0
@@ -557,20 +834,39 @@ def test_a_ratio_of_arms_within_rounding_is_exact_whatever_its_sign(sign: float)
 
 
 @pytest.mark.parametrize("control", [(1.0, 3.0), (2.0, 2.0)])
-def test_parallel_arms_whose_means_differ_by_rounding_have_the_ratio_one(control: tuple[float, float]) -> None:
-    """The control varies, so that its mean is less certain than that of the treatment, or as certain."""
+def test_parallel_arms_whose_means_differ_by_rounding_have_the_ratio_one(
+    control: tuple[float, float],
+) -> None:
+    """The control varies, so that its mean is less certain than that of the treatment,
+    or as certain.
+    """
     y = np.array([*control, 2.0, 2.0 + 4 * np.spacing(2.0)])
-    coords = {"arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", ["c", "c", "A", "A"])}
+    coords = {
+        "arm": ["c", "A"],
+        "task": ["K562"],
+        "assigned": ("unit", ["c", "c", "A", "A"]),
+    }
     for sign in (1.0, -1.0):
-        outcomes = xr.Dataset({"outcome": (("unit", "task"), sign * y[:, None])}, coords)
+        outcomes = xr.Dataset(
+            {"outcome": (("unit", "task"), sign * y[:, None])}, coords
+        )
         assert contrast(outcomes, control="c", scale="ratio")["ratio"].item() == 1
 
 
 def test_denominators_are_relative_changes_of_the_divisor() -> None:
-    """Each unit's divisor relative to its mean: exactly that where the divisor is linear in an outcome."""
+    """Each unit's divisor relative to its mean: exactly that where the divisor is
+    linear in an outcome.
+    """
     y = np.random.default_rng(1).uniform(2, 3, (9, 4)) + np.array([0, 0, 0.5, 1.5])
-    coords = {"arm": ["0", "B", "A", "AB"], "a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords | {"task": ["K562"]})
+    coords = {
+        "arm": ["0", "B", "A", "AB"],
+        "a": ("arm", [0, 0, 1, 1]),
+        "b": ("arm", [0, 1, 0, 1]),
+    }
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[:, :, None])},
+        coords | {"task": ["K562"]},
+    )
     rate = np.exp2(y.mean(axis=0)) * np.log(2)
     below = np.exp2(y.mean(axis=0)) @ [-1, 1, 1, 0]
     away = y - y.mean(axis=0)
@@ -582,14 +878,23 @@ def test_denominators_are_relative_changes_of_the_divisor() -> None:
     }
     for scale, divisor in expected.items():
         asked = {"scale": scale} | ({"ceiling": 9.0} if scale == "bliss" else {})
-        found = contrast(outcomes, interaction=["a", "b"], **asked)["denominator"].values.ravel()
+        found = contrast(outcomes, interaction=["a", "b"], **asked)[
+            "denominator"
+        ].values.ravel()
         np.testing.assert_allclose(found, divisor, rtol=1e-12, err_msg=scale)
 
 
 @pytest.mark.parametrize(("scale", "null"), [("ratio", 1), ("log_of_means", 0)])
-def test_arms_that_differ_by_rounding_have_exactly_no_effect(scale: Any, null: float) -> None:
-    y = np.array([0.3, 0.6, 0.7])[:, None] * (1 + np.array([0.0, 3 * np.finfo(float).eps]))
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, {"arm": ["c", "A"], "task": ["K562"]})
+def test_arms_that_differ_by_rounding_have_exactly_no_effect(
+    scale: Any, null: float
+) -> None:
+    y = np.array([0.3, 0.6, 0.7])[:, None] * (
+        1 + np.array([0.0, 3 * np.finfo(float).eps])
+    )
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[:, :, None])},
+        {"arm": ["c", "A"], "task": ["K562"]},
+    )
     effects = contrast(outcomes, control="c", scale=scale)
     assert (effects["zero"].item(), effects["constant"].item()) == (null == 0, True)
     np.testing.assert_array_equal(effects["ice"].mean("unit"), null)
@@ -601,7 +906,9 @@ def test_arms_that_differ_by_rounding_have_exactly_no_effect(scale: Any, null: f
 
 @pytest.mark.parametrize("covariance", [-0.01, 0.0, 0.02])
 @pytest.mark.parametrize("df", [4.0, np.inf])
-def test_the_t_test_of_a_ratio_does_not_reject_its_limits_by_a_hair(df: float, covariance: float) -> None:
+def test_the_t_test_of_a_ratio_does_not_reject_its_limits_by_a_hair(
+    df: float, covariance: float
+) -> None:
     n, d = np.array([2.0, -2.0, 0.1]), np.array([1.0, 1.5, -3.0])
     variances = np.full(3, 0.05), np.full(3, covariance), np.full(3, 0.04)
     lower, upper, unbounded = fieller(n, d, variances, np.array(df), 0.9)
@@ -612,13 +919,22 @@ def test_the_t_test_of_a_ratio_does_not_reject_its_limits_by_a_hair(df: float, c
     for theta in (lower, upper):
         spread = np.sqrt(0.05 - 2 * theta * covariance + theta**2 * 0.04)
         np.testing.assert_allclose(np.abs(n - theta * d) / spread, t, rtol=1e-9)
-    edge = np.array([0.999, 1.001, -0.999, -1.001]) * t * 0.2  # not significant, and significant by a hair
-    opened = fieller(np.ones(4), edge, (np.full(4, 0.05), np.zeros(4), np.full(4, 0.04)), np.array(df), 0.9)[2]
+    # not significant, and significant by a hair
+    edge = np.array([0.999, 1.001, -0.999, -1.001]) * t * 0.2
+    opened = fieller(
+        np.ones(4),
+        edge,
+        (np.full(4, 0.05), np.zeros(4), np.full(4, 0.04)),
+        np.array(df),
+        0.9,
+    )[2]
     assert opened.tolist() == [True, False, True, False]
 
 
 def test_a_mean_is_clear_of_zero_from_where_it_says() -> None:
-    """The divisor by its relative variance, the dividend by that of ratio times divisor; on logs only if both are."""
+    """The divisor by its relative variance, the dividend by that of ratio times
+    divisor; on logs only if both are.
+    """
     need = float(clear_from(np.inf, 0.95))
     assert need == pytest.approx(1.959963984540054 / np.sqrt(0.1))
     one = np.ones(1)
@@ -627,16 +943,36 @@ def test_a_mean_is_clear_of_zero_from_where_it_says() -> None:
         (need * 0.99, 0.0, 0.0, 2.0, False),
         (100.0, 0.0, (1 / (need * 1.01)) ** 2, 2.0, True),
         (100.0, 0.0, (1 / (need * 0.99)) ** 2, 2.0, False),
-        (need * 1.01, 0.02, 0.0, 2.0, False),  # errors of the quotient and the divisor add in the dividend
+        (
+            need * 1.01,
+            0.02,
+            0.0,
+            2.0,
+            False,
+        ),  # errors of the quotient and the divisor add in the dividend
         (100.0, 0.0, 0.0, -2.0, False),
     ):
-        found = working_scale("ratio", ace * one, abs(ace) / away * one, np.inf * one, (both * one, own * one), 0.95)
+        found = working_scale(
+            "ratio",
+            ace * one,
+            abs(ace) / away * one,
+            np.inf * one,
+            (both * one, own * one),
+            0.95,
+        )
         assert bool(found.logs[0]) == clear
         assert bool(found.unclear[0]) == (not clear)
         assert not working_scale(
-            "bpnet", ace * one, abs(ace) / away * one, np.inf * one, (both * one, 0 * one), 0.95
+            "bpnet",
+            ace * one,
+            abs(ace) / away * one,
+            np.inf * one,
+            (both * one, 0 * one),
+            0.95,
         ).logs[0]
-    still = working_scale("ratio", -2 * one, 0 * one, np.inf * one, (0 * one, 0 * one), 0.95)
+    still = working_scale(
+        "ratio", -2 * one, 0 * one, np.inf * one, (0 * one, 0 * one), 0.95
+    )
     assert (still.logs[0], still.unclear[0]) == (False, False)
     assert still.around(0 * one)[0].item() == -2
 
@@ -653,14 +989,23 @@ def test_distances_and_limits_on_both_working_scales() -> None:
     assert found.put(np.array([0.0, -1.0])).tolist() == [-np.inf, -1.0]
     gap, spread = found.against(1.5)
     np.testing.assert_allclose(gap, [np.log(2 / 1.5), 0.5])
-    np.testing.assert_allclose(spread, [0.05, np.sqrt(0.81 + 2 * 0.5 * 0.1 + 0.25 * 0.09)])
+    np.testing.assert_allclose(
+        spread, [0.05, np.sqrt(0.81 + 2 * 0.5 * 0.1 + 0.25 * 0.09)]
+    )
     t = stats.t.ppf(0.975, 12)
     lower, upper, opened = found.limits(0.95)
-    np.testing.assert_allclose([lower[0], upper[0]], [2 * np.exp(-t * 0.05), 2 * np.exp(t * 0.05)])
+    np.testing.assert_allclose(
+        [lower[0], upper[0]], [2 * np.exp(-t * 0.05), 2 * np.exp(t * 0.05)]
+    )
     variances = (se**2 + 2 * ace * both + ace**2 * own, both + ace * own, own)
     low, high, whole = fieller(ace, np.ones(2), variances, df, 0.95)
     assert (lower[1], upper[1], opened[1]) == pytest.approx((low[1], high[1], whole[1]))
     more = found.limits(0.95, unseen=0.4)
-    np.testing.assert_allclose([more[0][0], more[1][0]], [2 * np.exp(-t * 0.05 - 0.2), 2 * np.exp(t * 0.05 + 0.2)])
+    np.testing.assert_allclose(
+        [more[0][0], more[1][0]],
+        [2 * np.exp(-t * 0.05 - 0.2), 2 * np.exp(t * 0.05 + 0.2)],
+    )
     down, up = found.around(np.array([0.3, 0.0]))
-    np.testing.assert_allclose([down, up], [[2 * np.exp(-0.3), 2.0], [2 * np.exp(0.3), 2.0]])
+    np.testing.assert_allclose(
+        [down, up], [[2 * np.exp(-0.3), 2.0], [2 * np.exp(0.3), 2.0]]
+    )

@@ -1,4 +1,6 @@
-"""Variants near sites: windows with the site in their middle, distances from it, and null variants as far away."""
+"""Variants near sites: windows with the site in their middle, distances from it, and
+null variants as far away.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,18 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import DesignError, SequenceError
-from causalgia.sequences import Variant, decode, encode, reverse_complement, variant_windows
-from causalgia.sequences.windowed_variants import distance_class, place_by_read_out, variant_changes
+from causalgia.sequences import (
+    Variant,
+    decode,
+    encode,
+    reverse_complement,
+    variant_windows,
+)
+from causalgia.sequences.windowed_variants import (
+    distance_class,
+    place_by_read_out,
+    variant_changes,
+)
 
 LENGTH = 61
 
@@ -33,14 +45,19 @@ def genome(tmp_path_factory):
 def sites(genome):
     """A BED file of a site every 200 bases, every other one on the minus strand."""
     path = genome[0].parent / "tss.bed"
-    rows = [f"chr1\t{at}\t{at + 1}\ts\t0\t{'+-'[i % 2]}" for i, at in enumerate(range(300, 19_700, 200))]
+    rows = [
+        f"chr1\t{at}\t{at + 1}\ts\t0\t{'+-'[i % 2]}"
+        for i, at in enumerate(range(300, 19_700, 200))
+    ]
     path.write_text("\n".join(rows) + "\n")
     return path
 
 
 @pytest.fixture(scope="module")
 def chosen(genome):
-    """A variant within 25 bases of each site: substitutions, deletions of one and two bases, insertions of three."""
+    """A variant within 25 bases of each site: substitutions, deletions of one and two
+    bases, insertions of three.
+    """
     rng, found = np.random.default_rng(1), []
     for i, site in enumerate(range(300, 19_700, 200)):
         at = site + int(rng.choice([*range(-25, -2), *range(3, 25)]))
@@ -57,7 +74,13 @@ def chosen(genome):
 def placed(chosen, genome, sites, length, **settings):
     starts, minus = place_by_read_out(chosen, sites, length=length)
     return variant_windows(
-        chosen, genome[0], length=length, starts=starts.tolist(), minus=minus.tolist(), align="read_out", **settings
+        chosen,
+        genome[0],
+        length=length,
+        starts=starts.tolist(),
+        minus=minus.tolist(),
+        align="read_out",
+        **settings,
     )
 
 
@@ -68,25 +91,48 @@ def around(letters, site, length, minus):
 
 
 def test_both_alleles_have_the_site_in_their_middle(genome, chosen, sites, length):
-    """The alternate window is the window around the same site in the genome with the alternate allele."""
+    """The alternate window is the window around the same site in the genome with the
+    alternate allele.
+    """
     windows = placed(chosen, genome, sites, length)
-    for i, (variant, site) in enumerate(zip(chosen, range(300, 19_700, 200), strict=True)):
+    for i, (variant, site) in enumerate(
+        zip(chosen, range(300, 19_700, 200), strict=True)
+    ):
         minus = i % 2 == 1
-        assert decode(windows.reference[i : i + 1])[0] == around(genome[1], site, length, minus)
+        assert decode(windows.reference[i : i + 1])[0] == around(
+            genome[1], site, length, minus
+        )
         stop = variant.position + len(variant.reference)
         edited = genome[1][: variant.position] + variant.alternate + genome[1][stop:]
-        moved = site + (len(variant.alternate) - len(variant.reference)) * (variant.position < site)
-        assert decode(windows.alternate[i : i + 1])[0] == around(edited, moved, length, minus)
-        assert windows.first[i] == site - (length - 1 - length // 2 if minus else length // 2)
-        allele = decode(windows.reference[i : i + 1])[0][windows.start[i] :][: len(variant.reference)]
-        assert allele == (decode(reverse_complement(encode([variant.reference])))[0] if minus else variant.reference)
+        moved = site + (len(variant.alternate) - len(variant.reference)) * (
+            variant.position < site
+        )
+        assert decode(windows.alternate[i : i + 1])[0] == around(
+            edited, moved, length, minus
+        )
+        assert windows.first[i] == site - (
+            length - 1 - length // 2 if minus else length // 2
+        )
+        allele = decode(windows.reference[i : i + 1])[0][windows.start[i] :][
+            : len(variant.reference)
+        ]
+        assert allele == (
+            decode(reverse_complement(encode([variant.reference])))[0]
+            if minus
+            else variant.reference
+        )
 
 
 def test_the_middle_keeps_its_place_beside_every_indel(genome):
-    """Every place of a deletion and an insertion but those that change the site itself, on both strands."""
+    """Every place of a deletion and an insertion but those that change the site itself,
+    on both strands.
+    """
     for minus in (False, True):
         for at in range(280, 321):
-            for reference, alternate in ((genome[1][at : at + 3], genome[1][at]), (genome[1][at], genome[1][at] + "T")):
+            for reference, alternate in (
+                (genome[1][at : at + 3], genome[1][at]),
+                (genome[1][at], genome[1][at] + "T"),
+            ):
                 removed = range(at + 1, at + len(reference))
                 if 300 in removed:
                     continue
@@ -96,7 +142,12 @@ def test_the_middle_keeps_its_place_beside_every_indel(genome):
                 stop = at + len(reference)
                 edited = genome[1][:at] + alternate + genome[1][stop:]
                 moved = 300 + (len(alternate) - len(reference)) * (at < 300)
-                assert window == around(edited, moved, LENGTH, minus), (at, minus, reference, alternate)
+                assert window == around(edited, moved, LENGTH, minus), (
+                    at,
+                    minus,
+                    reference,
+                    alternate,
+                )
 
 
 def test_null_variants_lie_as_far_from_the_read_out(genome, chosen, sites):
@@ -105,22 +156,37 @@ def test_null_variants_lie_as_far_from_the_read_out(genome, chosen, sites):
     of_variant = [distance_class(change.at - LENGTH // 2) for change in changes]
     assert len(set(of_variant)) >= 6
     long = cg.Uniform(length=LENGTH + 10).sample(600, rng=8)["sequence"].values
-    for of, n in (("genome", 300), ("variants", 60), (long, 300), (cg.Uniform(length=LENGTH + 10), 300)):
+    for of, n in (
+        ("genome", 300),
+        ("variants", 60),
+        (long, 300),
+        (cg.Uniform(length=LENGTH + 10), 300),
+    ):
         null = cg.MatchedVariants(of=of, match=("distance", "length"))
         nulls = null.draw(windows, n_null=n, genome=genome[0])
         assert not nulls.n_dropped.any()
-        for reference, alternate, which in zip(nulls.reference, nulls.alternate, nulls.matched, strict=True):
+        for reference, alternate, which in zip(
+            nulls.reference, nulls.alternate, nulls.matched, strict=True
+        ):
             if changes[which].size == (1, 1):
                 at = int(np.flatnonzero(reference != alternate)[0])
                 assert distance_class(at - LENGTH // 2) == of_variant[which]
-            elif of_variant[which] < 0:  # what follows an indel before the site is as it was, the site as well
-                np.testing.assert_array_equal(reference[LENGTH // 2 :], alternate[LENGTH // 2 :])
+            elif (
+                of_variant[which] < 0
+            ):  # what follows an indel before the site is as it was, the site as well
+                np.testing.assert_array_equal(
+                    reference[LENGTH // 2 :], alternate[LENGTH // 2 :]
+                )
             else:
-                np.testing.assert_array_equal(reference[: LENGTH // 2 + 1], alternate[: LENGTH // 2 + 1])
+                np.testing.assert_array_equal(
+                    reference[: LENGTH // 2 + 1], alternate[: LENGTH // 2 + 1]
+                )
 
 
 def test_null_variants_avoid_all_variants_of_a_shared_window(genome):
-    """Thirty variants in each of two windows: null variants of these windows lie at none of their places."""
+    """Thirty variants in each of two windows: null variants of these windows lie at
+    none of their places.
+    """
     near = [Variant("chr1", s + d, x := genome[1][s + d], "A" if x != "A" else "C") for s in (300, 500)
             for d in range(-15, 15)]  # fmt: skip
     table = {"position": np.repeat([300, 500], 30)}
@@ -133,34 +199,60 @@ def test_null_variants_avoid_all_variants_of_a_shared_window(genome):
         assert not ((at >= -15) & (at < 15)).any()
 
 
-def test_effects_that_fall_with_distance_are_ranked_among_their_own(genome, chosen, sites):
-    """A network that answers near the read-out alone: near variants are large among all, and not among near ones."""
+def test_effects_that_fall_with_distance_are_ranked_among_their_own(
+    genome, chosen, sites
+):
+    """A network that answers near the read-out alone: near variants are large among
+    all, and not among near ones.
+    """
     weight = 1 / (1 + np.abs(np.arange(LENGTH) - LENGTH // 2))
 
     def answer(x):
-        return (x * weight[None, None, :] * np.array([-2.1, -0.6, 0.7, 1.9])[None, :, None]).sum((1, 2)) ** 2
+        return (
+            x * weight[None, None, :] * np.array([-2.1, -0.6, 0.7, 1.9])[None, :, None]
+        ).sum((1, 2)) ** 2
 
     near = cg.FunctionPredictor(answer, tasks=["near"], scale="counts")
     smallest = {}
     for match in (("length",), ("distance", "length")):
-        null = cg.MatchedVariants(of=cg.Uniform(length=LENGTH + 10), match=match, min_nulls=39)
+        null = cg.MatchedVariants(
+            of=cg.Uniform(length=LENGTH + 10), match=match, min_nulls=39
+        )
         snvs = [x for x in chosen if len(x.reference) == len(x.alternate)]
         experiment = cg.experiments.variants(
-            snvs, genome[0], length=LENGTH, read_out=sites, null=null, n_null=4_000, rope="matched"
+            snvs,
+            genome[0],
+            length=LENGTH,
+            read_out=sites,
+            null=null,
+            n_null=4_000,
+            rope="matched",
         )
-        estimates = experiment.analyze(cg.run(experiment, near, rng=0, progress=False)).estimates
+        estimates = experiment.analyze(
+            cg.run(experiment, near, rng=0, progress=False)
+        ).estimates
         distance = np.abs(estimates["distance"].to_numpy())
         smallest[match] = estimates["p_matched"].to_numpy()[distance <= 6].mean()
     assert smallest["length",] < 0.3
     assert 0.3 < smallest["distance", "length"] < 0.7
 
 
-def test_distances_are_in_the_answer_with_and_without_null_variants(genome, chosen, sites):
-    expected = [change.at - LENGTH // 2 for change in variant_changes(placed(chosen, genome, sites, LENGTH), flank=0)]
+def test_distances_are_in_the_answer_with_and_without_null_variants(
+    genome, chosen, sites
+):
+    expected = [
+        change.at - LENGTH // 2
+        for change in variant_changes(placed(chosen, genome, sites, LENGTH), flank=0)
+    ]
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=39)
     for settings in ({}, {"null": null, "n_null": 400}):
-        experiment = cg.experiments.variants(chosen, genome[0], length=LENGTH, read_out=sites, **settings)
-        answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
+        experiment = cg.experiments.variants(
+            chosen, genome[0], length=LENGTH, read_out=sites, **settings
+        )
+        answer = experiment.analyze(
+            cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False),
+            rng=0,
+        )
         frame = cg.experiments.variant_frame(answer)
         assert frame.loc[frame["task"] == "K562", "distance"].tolist() == expected
         if settings:
@@ -169,37 +261,50 @@ def test_distances_are_in_the_answer_with_and_without_null_variants(genome, chos
 
 def test_a_narrow_peak_reads_at_its_summit(genome, chosen, tmp_path):
     path = tmp_path / "peaks.narrowPeak"
-    path.write_text("chr1\t200\t500\tp\t0\t.\t1\t1\t1\t40\nchr1\t800\t900\tp\t0\t.\t1\t1\t1\t90\n")
+    path.write_text(
+        "chr1\t200\t500\tp\t0\t.\t1\t1\t1\t40\nchr1\t800\t900\tp\t0\t.\t1\t1\t1\t90\n"
+    )
     at = [Variant("chr1", 250, "A", "C"), Variant("chr1", 870, "A", "C")]
     assert place_by_read_out(at, path, length=61).starts.tolist() == [40, 10]
-    path.write_text(path.read_text().replace("\t90\n", "\t-1\n"))  # a summit that was not called: all middles
+    # a summit that was not called: all middles
+    path.write_text(path.read_text().replace("\t90\n", "\t-1\n"))
     assert place_by_read_out([at[1]], path, length=61).starts.tolist() == [50]
 
 
 @pytest.mark.parametrize(
     ("read_out", "message"),
     [
-        ({"site": [1, 2]}, "read_out= has no column 'position', the site of each variant counted from 0; its columns"),
+        ({"site": [1, 2]}, (
+            "read_out= has no column 'position', the site of each variant counted from "
+            "0; its columns"
+        )),
         (pd.DataFrame({"tss": [1, 2]}), "its columns are 'tss'"),
         ({"position": [300]}, "read_out= has 1 rows, and there are 2 variants"),
         ({"position": [300, 2.5]}, "row 1: position=2.5 is not a whole number"),
         ({"position": [300, 500], "strand": ["+", "."]}, "row 1: strand='.' is neither '+' nor '-'"),
-        ({"position": [300, 900]}, "1 of 2 variants lie outside of the window of 61 bases around their read-out ('b' "
-         "395 bases from chr1:901)"),
+        ({"position": [300, 900]}, (
+            "1 of 2 variants lie outside of the window of 61 bases around their "
+            "read-out ('b' 395 bases from chr1:901)"
+        )),
         ([300, 500], "is neither a file nor a table: give a BED file of sites"),
     ],
 )  # fmt: skip
 def test_tables_that_do_not_fit_are_named(read_out, message):
     with pytest.raises(SequenceError, match=re.escape(message)):
         place_by_read_out(
-            [Variant("chr1", 303, "A", "C", "a"), Variant("chr1", 505, "A", "C", "b")], read_out, length=61
+            [Variant("chr1", 303, "A", "C", "a"), Variant("chr1", 505, "A", "C", "b")],
+            read_out,
+            length=61,
         )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("chr2\t300\t301\n", "no site on chromosome 'chr1' of variant 'a'; its chromosomes are 'chr2'"),
+        (
+            "chr2\t300\t301\n",
+            "no site on chromosome 'chr1' of variant 'a'; its chromosomes are 'chr2'",
+        ),
         ("chr1\t300\t301\ta\t0\t+\nchr1\t400\t401\n", "line 2 has no strand"),
         ("chr1\t300\n", "2 columns"),
         ("\n", "no intervals"),
@@ -208,9 +313,15 @@ def test_tables_that_do_not_fit_are_named(read_out, message):
 def test_files_of_sites_that_do_not_fit_are_named(tmp_path, text, message):
     (tmp_path / "sites.bed").write_text(text)
     with pytest.raises(SequenceError, match=re.escape(message)):
-        place_by_read_out([Variant("chr1", 303, "A", "C", "a")], tmp_path / "sites.bed", length=61)
+        place_by_read_out(
+            [Variant("chr1", 303, "A", "C", "a")], tmp_path / "sites.bed", length=61
+        )
 
 
 def test_read_outs_are_for_own_contexts(genome, chosen, sites):
-    with pytest.raises(DesignError, match="read_out=.* is for variants in their own contexts"):
-        cg.experiments.variants(chosen, genome[0], null=cg.Uniform(length=60), read_out=sites)
+    with pytest.raises(
+        DesignError, match="read_out=.* is for variants in their own contexts"
+    ):
+        cg.experiments.variants(
+            chosen, genome[0], null=cg.Uniform(length=60), read_out=sites
+        )

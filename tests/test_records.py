@@ -18,7 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import Sequences, decode, encode, from_bed, one_hot, read_fasta, reverse_complement
+from causalgia.sequences import (
+    Sequences,
+    decode,
+    encode,
+    from_bed,
+    one_hot,
+    read_fasta,
+    reverse_complement,
+)
 from causalgia.sequences.fasta import as_sequences, parse_fasta
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import read_text
@@ -34,11 +42,14 @@ def written(path: Path, text: str | bytes) -> Path:
     return path
 
 
-# --- the value ---------------------------------------------------------------------------------------------------
+# --- the value ------------------------------------------------------------------------
 
 
 def test_sequences_are_compared_by_content():
-    x, y = Sequences(encode(["ACGT", "TTTT"]), ("a", "b"), "one.fa"), Sequences(encode(["ACGT", "TTTT"]), ("a", "b"))
+    x, y = (
+        Sequences(encode(["ACGT", "TTTT"]), ("a", "b"), "one.fa"),
+        Sequences(encode(["ACGT", "TTTT"]), ("a", "b")),
+    )
     assert x == y
     assert hash(x) == hash(y)
     assert x.digest == y.digest
@@ -56,18 +67,31 @@ def test_sequences_are_compared_by_content():
 
 @pytest.mark.parametrize(
     ("given_names", "names"),
-    [((0, 1), (0, 1)), ((1, 0), ("1", "0")), ((5, 7), ("5", "7")), ((0, "b"), ("0", "b")), (("0", "1"), ("0", "1"))],
+    [
+        ((0, 1), (0, 1)),
+        ((1, 0), ("1", "0")),
+        ((5, 7), ("5", "7")),
+        ((0, "b"), ("0", "b")),
+        (("0", "1"), ("0", "1")),
+    ],
 )
 def test_names_are_0_to_n_or_else_strings(given_names, names):
     value = Sequences(TOKENS, given_names)
     assert value.names == names
     assert len(set(map(type, value.names))) == 1
-    assert as_sequences(dict(zip(given_names, STRINGS, strict=True))) == value == Sequences(TOKENS, names)
+    assert (
+        as_sequences(dict(zip(given_names, STRINGS, strict=True)))
+        == value
+        == Sequences(TOKENS, names)
+    )
     assert value.digest == Sequences(TOKENS, names).digest
 
 
 def test_a_number_and_its_digits_are_one_name():
-    message = "names are given to more than one sequence: 1, '1' (a number and its digits are one name); names tell"
+    message = (
+        "names are given to more than one sequence: 1, '1' (a number and its digits "
+        "are one name); names tell"
+    )
     with refused(message):
         Sequences(TOKENS, (1, "1"))
     with refused(message):
@@ -79,7 +103,12 @@ def test_sequences_cannot_be_changed_from_outside():
     value = Sequences(tokens, ("a",))
     tokens[0, 0] = 3
     assert decode(value.tokens) == ["ACGT"]
-    for x in (value, pickle.loads(pickle.dumps(value)), copy.deepcopy(value), as_sequences(["ACGT"])):
+    for x in (
+        value,
+        pickle.loads(pickle.dumps(value)),
+        copy.deepcopy(value),
+        as_sequences(["ACGT"]),
+    ):
         with pytest.raises(ValueError, match="read-only"):
             x.tokens[0, 0] = 1
     view = np.zeros((2, 3), np.uint8)[:]
@@ -88,8 +117,13 @@ def test_sequences_cannot_be_changed_from_outside():
 
 
 def test_the_digest_is_the_same_in_every_process():
-    code = "from causalgia.sequences import *; print(Sequences(encode(['ACGT', 'TTTT']), ('a', 7)).digest)"
-    fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    code = (
+        "from causalgia.sequences import *; print(Sequences(encode(['ACGT', 'TTTT']), "
+        "('a', 7)).digest)"
+    )
+    fresh = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert fresh == Sequences(encode(["ACGT", "TTTT"]), ("a", 7)).digest
     assert len(fresh) == 32
 
@@ -111,7 +145,11 @@ def test_a_sequences_value_says_what_it_is():
         (np.zeros(4, int), ("a",), "shape (4,)"),
         (np.array([[0, 7]]), ("a",), "token 7 at (0, 1)"),
         (np.zeros((2, 2), int), ("a",), "1 names for 2 sequences"),
-        (np.zeros((3, 2), int), ("a", "b", "a"), "more than one sequence: 'a'; names tell parents apart"),
+        (
+            np.zeros((3, 2), int),
+            ("a", "b", "a"),
+            "more than one sequence: 'a'; names tell parents apart",
+        ),
         (np.zeros((1, 2), int), (1.5,), "name 1.5 is a float"),
         (np.zeros((2, 2), int), ("a", "a\0"), r"name 'a\x00' has a NUL character"),
         (np.zeros((1, 2), int), (True,), "name True is a bool"),
@@ -122,14 +160,21 @@ def test_sequences_refuses(tokens, names, message):
         Sequences(tokens, names)
 
 
-# --- FASTA -------------------------------------------------------------------------------------------------------
+# --- FASTA ----------------------------------------------------------------------------
 
 TWO = ">a first record\nACGT\nac\n\n>b\nTTTTTU\n"
 
 
 @pytest.mark.parametrize("name", ["x.fa", "x.fa.gz", "compressed_without_a_suffix.gz"])
 @pytest.mark.parametrize(
-    "text", [TWO, TWO.replace("\n", "\r\n"), TWO.replace("\n", "\r"), "\ufeff" + TWO, TWO.rstrip()]
+    "text",
+    [
+        TWO,
+        TWO.replace("\n", "\r\n"),
+        TWO.replace("\n", "\r"),
+        "\ufeff" + TWO,
+        TWO.rstrip(),
+    ],
 )
 def test_read_fasta(tmp_path, name, text):
     path = written(tmp_path / name, text)
@@ -150,7 +195,8 @@ RECORDS = st.integers(1, 30).flatmap(
 @given(RECORDS, st.integers(1, 9), st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_fasta_lines_of_any_width_are_the_same_records(strings, width, end, compressed):
     lines = [
-        f">s{i}{end}" + "".join(s[j : j + width] + end for j in range(0, len(s), width)) for i, s in enumerate(strings)
+        f">s{i}{end}" + "".join(s[j : j + width] + end for j in range(0, len(s), width))
+        for i, s in enumerate(strings)
     ]
     data = "".join(lines).encode()
     with TemporaryPath(gzip.compress(data, mtime=0) if compressed else data) as path:
@@ -189,19 +235,42 @@ def test_ambiguous_letters_of_a_fasta_are_drawn_by_choice(tmp_path):
     [
         (b"", "x.fa: the file is empty"),
         (b"\n \n", "x.fa: the file is empty"),
-        (b">\xe2\x80\xa8\nACGT\n", "x.fa: line 1: record has no name after '>'; complete or drop it"),
-        (b"\nACGT\n>a\nACGT\n", "x.fa: line 2: 'ACGT' before any header; a FASTA begins with a line '>name'"),
+        (
+            b">\xe2\x80\xa8\nACGT\n",
+            "x.fa: line 1: record has no name after '>'; complete or drop it",
+        ),
+        (
+            b"\nACGT\n>a\nACGT\n",
+            "x.fa: line 2: 'ACGT' before any header; a FASTA begins with a line "
+            "'>name'",
+        ),
         (b"@read\nACGT\n+\nIIII\n", "looks like FASTQ"),
         (b">a\nACGT\n\n>b\n>c\nACGT\n", "x.fa: line 4: record 'b' has no letters"),
         (b">a\nACGT\n>b", "x.fa: line 3: record 'b' has no letters"),
         (b">a\nACGT\n> \nACGT\n", "x.fa: line 3: record has no name"),
-        (b">a\nAC\n>b\nAC\n>a\nAC\n", "x.fa: names are given to more than one sequence: 'a'"),
-        (b">a\nACG\n>b\nAC\n", "x.fa: record 'b' has 2 letters and record 'a' has 3; cut all to one length"),
-        (b">a\nACG\nTNG\n", "x.fa: record 'a': letter 'N' at position 4 (counted from 0)"),
+        (
+            b">a\nAC\n>b\nAC\n>a\nAC\n",
+            "x.fa: names are given to more than one sequence: 'a'",
+        ),
+        (
+            b">a\nACG\n>b\nAC\n",
+            "x.fa: record 'b' has 2 letters and record 'a' has 3; cut all to one "
+            "length",
+        ),
+        (
+            b">a\nACG\nTNG\n",
+            "x.fa: record 'a': letter 'N' at position 4 (counted from 0)",
+        ),
         (b">a\nAC*\n", "x.fa: record 'a': letter '*' at position 2"),
         (b">a\nAC\0T\n", "x.fa: is a binary file"),
-        (gzip.compress(b">a\nACGT\n", mtime=0)[:-12], "x.fa: the gzip file is cut short or damaged"),
-        (gzip.compress(b">a\nACGT\n", mtime=0)[:-8] + b"\1" * 8, "x.fa: the gzip file is cut short or damaged"),
+        (
+            gzip.compress(b">a\nACGT\n", mtime=0)[:-12],
+            "x.fa: the gzip file is cut short or damaged",
+        ),
+        (
+            gzip.compress(b">a\nACGT\n", mtime=0)[:-8] + b"\1" * 8,
+            "x.fa: the gzip file is cut short or damaged",
+        ),
         (b"\x1f\x8b" + b"\7" * 30, "x.fa: the gzip file is cut short or damaged"),
     ],
 )
@@ -226,15 +295,19 @@ def test_parse_fasta_keeps_only_letters():
     assert parse_fasta(b">a b\nAC GT\t\n\nA\n", source="x") == (("a",), [b"ACGTA"])
 
 
-# --- BED ---------------------------------------------------------------------------------------------------------
+# --- BED ------------------------------------------------------------------------------
 
 RNG = np.random.default_rng(0)
-CHROMOSOMES = {name: "".join(RNG.choice(list("ACGTacgt"), n)) for name, n in [("chr1", 203), ("chr2", 60), ("chrM", 7)]}
+CHROMOSOMES = {
+    name: "".join(RNG.choice(list("ACGTacgt"), n))
+    for name, n in [("chr1", 203), ("chr2", 60), ("chrM", 7)]
+}
 
 
 def fasta(width: int, *, end: str = "\n", last: str = "\n") -> str:
     lines = [
-        f">{n} more{end}" + end.join(s[i : i + width] for i in range(0, len(s), width)) for n, s in CHROMOSOMES.items()
+        f">{n} more{end}" + end.join(s[i : i + width] for i in range(0, len(s), width))
+        for n, s in CHROMOSOMES.items()
     ]
     return end.join(lines) + last
 
@@ -248,7 +321,10 @@ def test_any_window_of_a_genome_is_read(tmp_path, width, end, last):
         for name, letters in CHROMOSOMES.items():
             for start in range(0, len(letters), 5):
                 for stop in range(start + 1, len(letters) + 1, 6):
-                    assert genome.letters(name, start, stop, place="here") == letters[start:stop].encode()
+                    assert (
+                        genome.letters(name, start, stop, place="here")
+                        == letters[start:stop].encode()
+                    )
             with refused(f"which has {len(letters)} bases"):
                 genome.letters(name, 0, len(letters) + 1, place="here")
 
@@ -271,7 +347,10 @@ def test_uneven_lines_are_read_all_the_same(tmp_path, text):
     with Genome(written(tmp_path / "g.fa", text)) as genome:
         for start in range(9):
             for stop in range(start + 1, 10):
-                assert genome.letters("c", start, stop, place="") == b"ACGTTACGA"[start:stop]
+                assert (
+                    genome.letters("c", start, stop, place="")
+                    == b"ACGTTACGA"[start:stop]
+                )
         with refused("which has 9 bases"):
             genome.letters("c", 0, 10, place="")
 
@@ -279,10 +358,24 @@ def test_uneven_lines_are_read_all_the_same(tmp_path, text):
 @pytest.mark.parametrize("genome", ["g.fa", "g.fa.gz"])
 @pytest.mark.parametrize("bed", ["b.bed", "b.bed.gz"])
 def test_from_bed_cuts_windows_around_middles(tmp_path, genome, bed):
-    rows = "track name=x\nbrowser hide all\n# note\n\r\nchr1\t10\t20\tpeak\t0\t-\r\nchr2\t31\t42\nchr1 50 60\n"
-    found = from_bed(written(tmp_path / bed, rows), written(tmp_path / genome, fasta(13)), length=10)
+    rows = (
+        "track name=x\n"
+        "browser hide all\n"
+        "# note\n"
+        "\r\n"
+        "chr1\t10\t20\tpeak\t0\t-\r\n"
+        "chr2\t31\t42\n"
+        "chr1 50 60\n"
+    )
+    found = from_bed(
+        written(tmp_path / bed, rows), written(tmp_path / genome, fasta(13)), length=10
+    )
     assert found.names == ("chr1:10-20", "chr2:31-41", "chr1:50-60")
-    expected = [CHROMOSOMES["chr1"][10:20], CHROMOSOMES["chr2"][31:41], CHROMOSOMES["chr1"][50:60]]
+    expected = [
+        CHROMOSOMES["chr1"][10:20],
+        CHROMOSOMES["chr2"][31:41],
+        CHROMOSOMES["chr1"][50:60],
+    ]
     assert decode(found.tokens) == [x.upper() for x in expected]
     assert found.source is None  # the genome is not these windows
     assert repr(found) == "<Sequences: 3 of 10 bp, 'chr1:10-20' ... 'chr1:50-60'>"
@@ -290,7 +383,10 @@ def test_from_bed_cuts_windows_around_middles(tmp_path, genome, bed):
 
 
 def test_the_length_of_windows_may_be_of_numpy(tmp_path):
-    paths = written(tmp_path / "b.bed", "chr1\t10\t20\n"), written(tmp_path / "g.fa", fasta(60))
+    paths = (
+        written(tmp_path / "b.bed", "chr1\t10\t20\n"),
+        written(tmp_path / "g.fa", fasta(60)),
+    )
     assert from_bed(*paths, length=np.int64(10)) == from_bed(*paths, length=10)
     with refused("length=True"):
         from_bed(*paths, length=True)
@@ -298,17 +394,31 @@ def test_the_length_of_windows_may_be_of_numpy(tmp_path):
 
 @pytest.mark.parametrize("header", [">chr1", ">chr1 dna chromosome"])
 def test_a_genome_in_the_place_of_intervals_is_refused(tmp_path, header):
-    bed, genome = written(tmp_path / "b.bed", "chr1\t10\t20\n"), written(tmp_path / "g.fa", f"\n{header}\nACGT\n")
+    bed, genome = (
+        written(tmp_path / "b.bed", "chr1\t10\t20\n"),
+        written(tmp_path / "g.fa", f"\n{header}\nACGT\n"),
+    )
     with refused("g.fa: this is FASTA; the BED file comes first: from_bed(bed, fasta)"):
         from_bed(genome, bed, length=10)
 
 
 def test_summits_of_one_peak_have_one_middle(tmp_path):
-    rows = "".join(f"chr1\t100\t150\tp\t0\t.\t1\t1\t1\t{summit}\n" for summit in (7, 30))
-    paths = written(tmp_path / "b.narrowPeak", rows), written(tmp_path / "g.fa", fasta(60))
-    with refused("give the same window chr1:120-130; drop one, or give center='summit' if they are several summits"):
+    rows = "".join(
+        f"chr1\t100\t150\tp\t0\t.\t1\t1\t1\t{summit}\n" for summit in (7, 30)
+    )
+    paths = (
+        written(tmp_path / "b.narrowPeak", rows),
+        written(tmp_path / "g.fa", fasta(60)),
+    )
+    with refused(
+        "give the same window chr1:120-130; drop one, or give center='summit' if they "
+        "are several summits"
+    ):
         from_bed(*paths, length=10)
-    assert from_bed(*paths, length=10, center="summit").names == ("chr1:102-112", "chr1:125-135")
+    assert from_bed(*paths, length=10, center="summit").names == (
+        "chr1:102-112",
+        "chr1:125-135",
+    )
     written(paths[0], rows + rows)
     with refused("lines 1 and 3 give the same window chr1:102-112; drop one") as caught:
         from_bed(*paths, length=10, center="summit")
@@ -316,11 +426,14 @@ def test_summits_of_one_peak_have_one_middle(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "length", "window"), [(10, 21, 4, 13), (10, 21, 5, 13), (10, 20, 5, 13), (3, 4, 1, 3)]
+    ("start", "end", "length", "window"),
+    [(10, 21, 4, 13), (10, 21, 5, 13), (10, 20, 5, 13), (3, 4, 1, 3)],
 )
 def test_the_rounding_rule(tmp_path, start, end, length, window):
     found = from_bed(
-        written(tmp_path / "b.bed", f"chr1\t{start}\t{end}\n"), written(tmp_path / "g.fa", fasta(60)), length=length
+        written(tmp_path / "b.bed", f"chr1\t{start}\t{end}\n"),
+        written(tmp_path / "g.fa", fasta(60)),
+        length=length,
     )
     assert found.names == (f"chr1:{window}-{window + length}",)
 
@@ -338,10 +451,18 @@ def test_from_bed_cuts_windows_around_summits_and_by_strand(tmp_path):
 
 
 def test_ambiguous_letters_of_a_window(tmp_path):
-    paths = written(tmp_path / "b.bed", "c\t1\t5\n"), written(tmp_path / "g.fa", ">c\nACGTNNACGT\n")
-    with refused("g.fa: record 'c:1-5': letter 'N' at position 3 (counted from 0) is not a base; drop the record"):
+    paths = (
+        written(tmp_path / "b.bed", "c\t1\t5\n"),
+        written(tmp_path / "g.fa", ">c\nACGTNNACGT\n"),
+    )
+    with refused(
+        "g.fa: record 'c:1-5': letter 'N' at position 3 (counted from 0) is not a "
+        "base; drop the record"
+    ):
         from_bed(*paths, length=4)
-    assert decode(from_bed(*paths, length=4, ambiguous="draw", rng=0).tokens)[0].startswith("CGT")
+    assert decode(from_bed(*paths, length=4, ambiguous="draw", rng=0).tokens)[
+        0
+    ].startswith("CGT")
 
 
 @pytest.mark.parametrize(
@@ -351,7 +472,12 @@ def test_ambiguous_letters_of_a_window(tmp_path):
         ("1\t10\t20", {}, "did you mean 'chr1'?"),
         ("chr11\t10\t20", {}, "did you mean 'chr1'"),
         ("scaffold\t10\t20", {}, "its records are 'chr1', 'chr2', 'chrM'"),
-        ("chr1\t0\t4", {}, "b.bed: line 2: window chr1:-3-7 leaves the chromosome, which has 203 bases"),
+        (
+            "chr1\t0\t4",
+            {},
+            "b.bed: line 2: window chr1:-3-7 leaves the chromosome, which has 203 "
+            "bases",
+        ),
         ("chr1\t199\t203", {}, "window chr1:196-206 leaves the chromosome"),
         ("chr1\t10", {}, "b.bed: line 2: 2 columns"),
         ("chr1\tten\t20", {}, "b.bed: line 2: start 'ten' is not a whole number"),
@@ -360,15 +486,30 @@ def test_ambiguous_letters_of_a_window(tmp_path):
         ("chr1\t20\t20", {}, "b.bed: line 2: start 20 and end 20"),
         ("chr1\t-2\t10", {}, "b.bed: line 2: start -2 and end 10"),
         ("chr1\t50\t60", {}, "lines 1 and 2 give the same window chr1:50-60; drop one"),
-        ("chr1\t10\t20", {"center": "summit"}, "b.bed: line 1: 3 columns, so no summit"),
-        ("chr1\t10\t20", {"stranded": True}, "b.bed: line 1: strand '.' is neither '+' nor '-'"),
-        ("chr1\t10\t20", {"length": 0}, "length=0: windows have a whole number of bases"),
+        (
+            "chr1\t10\t20",
+            {"center": "summit"},
+            "b.bed: line 1: 3 columns, so no summit",
+        ),
+        (
+            "chr1\t10\t20",
+            {"stranded": True},
+            "b.bed: line 1: strand '.' is neither '+' nor '-'",
+        ),
+        (
+            "chr1\t10\t20",
+            {"length": 0},
+            "length=0: windows have a whole number of bases",
+        ),
         ("chr1\t10\t20", {"length": 9.0}, "length=9.0"),
         ("chr1\t10\t20", {"center": "start"}, "center='start' is not a choice"),
     ],
 )
 def test_from_bed_refuses(tmp_path, row, options, message):
-    paths = written(tmp_path / "b.bed", f"chr1\t50\t60\n{row}\n"), written(tmp_path / "g.fa", fasta(60))
+    paths = (
+        written(tmp_path / "b.bed", f"chr1\t50\t60\n{row}\n"),
+        written(tmp_path / "g.fa", fasta(60)),
+    )
     with refused(message):
         from_bed(*paths, **{"length": 10, **options})
 
@@ -399,7 +540,7 @@ def test_a_bed_without_intervals(tmp_path):
         from_bed(written(tmp_path / "b.bed", "# none\n"), tmp_path / "g.fa", length=4)
 
 
-# --- of= ---------------------------------------------------------------------------------------------------------
+# --- of= ------------------------------------------------------------------------------
 
 STRINGS = ["ACGT", "TTTT"]
 TOKENS = encode(STRINGS)
@@ -428,8 +569,17 @@ def test_every_form_of_of_is_the_same_value(of):
 def test_of_takes_names_paths_and_single_sequences(tmp_path):
     path = written(tmp_path / "x.fa", ">a\nACGT\n>b\nTTTT\n")
     named = Sequences(TOKENS, ("a", "b"))
-    assert as_sequences({"a": "ACGT", "b": "TTTT"}) == as_sequences(path) == as_sequences(str(path)) == named
-    assert as_sequences("acgu") == as_sequences(encode("ACGT")[0]) == Sequences(encode("ACGT"), (0,))
+    assert (
+        as_sequences({"a": "ACGT", "b": "TTTT"})
+        == as_sequences(path)
+        == as_sequences(str(path))
+        == named
+    )
+    assert (
+        as_sequences("acgu")
+        == as_sequences(encode("ACGT")[0])
+        == Sequences(encode("ACGT"), (0,))
+    )
     assert as_sequences("ACGT" * 5_000).length == 20_000
 
 
@@ -464,17 +614,27 @@ def test_an_array_of_tokens_is_copied():
         (["ACGT", "AC"], "record 1 has 2 letters and record 0 has 4"),
         ({"p": "ACNT"}, "record 'p': letter 'N' at position 2"),
         ([[0, 1], [2, 3]], "record 0 is a list, not a string"),
-        (one_hot(TOKENS), "looks one-hot; give tokens (n, length): causalgia.sequences.alphabet.tokens(x)"),
+        (
+            one_hot(TOKENS),
+            "looks one-hot; give tokens (n, length): "
+            "causalgia.sequences.alphabet.tokens(x)",
+        ),
         (one_hot(TOKENS, dtype=np.int8), "looks one-hot"),
         (one_hot(TOKENS, dtype=bool)[0], "looks one-hot"),
         (one_hot(encode("ACGT" * 5), dtype=int)[0], "looks one-hot"),
         (one_hot(encode("ACGT" * 5), dtype=int, layout="NLC")[0], "looks one-hot"),
         (np.array([[0.0, 1.0]]), "looks one-hot"),
         (np.array([[0, 9]]), "token 9 at (0, 1)"),
-        (np.array([[0.0, 1.0, 2.0, 3.0]]), "not float64; encode() turns strings into tokens, astype(int)"),
+        (
+            np.array([[0.0, 1.0, 2.0, 3.0]]),
+            "not float64; encode() turns strings into tokens, astype(int)",
+        ),
         (np.full((1, 4, 9), 0.25), "not float64"),
         (pd.Series([1.5]), "not float64"),
-        (np.zeros((2, 3, 4), int) + 2, "sequences of shape (2, 3, 4); give (n, length)"),
+        (
+            np.zeros((2, 3, 4), int) + 2,
+            "sequences of shape (2, 3, 4); give (n, length)",
+        ),
         pytest.param({"A", "C"}, "of= cannot be set", id="a set"),
         (b"ACGT", "of= cannot be bytes"),
         (3, "of= cannot be int"),

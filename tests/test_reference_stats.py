@@ -1,8 +1,10 @@
-"""Against R, digit by digit: each case lies in tests/reference/<case> with its script `case.R`.
+"""Against R, digit by digit: each case lies in tests/reference/<case> with its script
+`case.R`.
 
-R 4.2.2, clubSandwich 0.5.8, estimatr 1.0.0, lme4 1.1.31, lmerTest 3.1.3, multcomp 1.4.22, mvtnorm 1.1.3, limma 3.54.1;
-every `expected.json` repeats its versions. Tolerance: 1e-9 relative in estimates, se, df and limits;
-p to 1e-7 relative or 1e-12 absolute.
+R 4.2.2, clubSandwich 0.5.8, estimatr 1.0.0, lme4 1.1.31, lmerTest 3.1.3, multcomp
+1.4.22, mvtnorm 1.1.3, limma 3.54.1; every `expected.json` repeats its versions.
+Tolerance: 1e-9 relative in estimates, se, df and limits; p to 1e-7 relative or 1e-12
+absolute.
 """
 
 from __future__ import annotations
@@ -50,18 +52,25 @@ def agrees(mine: xr.Dataset, theirs: dict[str, Any], **where: str) -> None:
     """Compare one contrast's row with R's."""
     row = mine.sel(where) if where else mine.isel(contrast=0, task=0)
     ace = theirs.get("ace", theirs.get("estimate"))
-    for name, value in {"ace": ace, **{k: theirs[k] for k in ("se", "df", "lower", "upper")}}.items():
+    for name, value in {
+        "ace": ace,
+        **{k: theirs[k] for k in ("se", "df", "lower", "upper")},
+    }.items():
         np.testing.assert_allclose(row[name].item(), value, rtol=1e-9, err_msg=name)
     np.testing.assert_allclose(row["p"].item(), theirs["p"], rtol=1e-7, atol=1e-12)
 
 
 def parallel(file: str, **columns: Any) -> xr.Dataset:
     frame = table("difference_in_means", file)
-    return contrast(from_frame(frame, outcome="y", arm="arm", unit="unit", **columns), control=0)
+    return contrast(
+        from_frame(frame, outcome="y", arm="arm", unit="unit", **columns), control=0
+    )
 
 
 def wide_crossover(case: str, file: str, arms: list[str]) -> xr.Dataset:
-    long = table(case, file).melt(id_vars="unit", value_vars=arms, var_name="arm", value_name="y")
+    long = table(case, file).melt(
+        id_vars="unit", value_vars=arms, var_name="arm", value_name="y"
+    )
     return from_frame(long, outcome="y", arm="arm", unit="unit")
 
 
@@ -69,18 +78,29 @@ def wide_crossover(case: str, file: str, arms: list[str]) -> xr.Dataset:
 
 
 def test_crossover_is_the_paired_t() -> None:
-    outcomes = wide_crossover("difference_in_means", "input_crossover", ["control", "treated"])
-    agrees(estimate(contrast(outcomes, control="control")), expected("difference_in_means")["crossover_paired_t"])
+    outcomes = wide_crossover(
+        "difference_in_means", "input_crossover", ["control", "treated"]
+    )
+    agrees(
+        estimate(contrast(outcomes, control="control")),
+        expected("difference_in_means")["crossover_paired_t"],
+    )
 
 
 @pytest.mark.parametrize("target", ["population", "units"])
 def test_parallel_is_welch(target: str) -> None:
-    agrees(estimate(parallel("input_parallel"), target=target), expected("difference_in_means")["parallel_welch"])
+    agrees(
+        estimate(parallel("input_parallel"), target=target),
+        expected("difference_in_means")["parallel_welch"],
+    )
 
 
 def test_blocks_fixed_are_blocked_neyman() -> None:
     effects = parallel("input_blocked", block="block")
-    agrees(estimate(effects, target="units"), expected("difference_in_means")["blocked_neyman"])
+    agrees(
+        estimate(effects, target="units"),
+        expected("difference_in_means")["blocked_neyman"],
+    )
 
 
 def test_lin_hc2_for_these_units() -> None:
@@ -91,15 +111,23 @@ def test_lin_hc2_for_these_units() -> None:
 
 def test_lin_for_the_population_adds_the_sampling_of_the_covariates() -> None:
     effects = parallel("input_covariate", covariates=("x1", "x2"))
-    units, population = (estimate(effects, covariates=("x1", "x2"), target=t) for t in ("units", "population"))
+    units, population = (
+        estimate(effects, covariates=("x1", "x2"), target=t)
+        for t in ("units", "population")
+    )
     frame = table("difference_in_means", "input_covariate")
     x = frame[["x1", "x2"]].to_numpy()
     slope = [
-        np.linalg.lstsq(np.c_[np.ones((frame.arm == a).sum()), x[frame.arm == a]], frame.y[frame.arm == a])[0][1:]
+        np.linalg.lstsq(
+            np.c_[np.ones((frame.arm == a).sum()), x[frame.arm == a]],
+            frame.y[frame.arm == a],
+        )[0][1:]
         for a in (0, 1)
     ]
     more = (slope[1] - slope[0]) @ np.cov(x.T) @ (slope[1] - slope[0]) / len(x)
-    np.testing.assert_allclose(population["se"] ** 2, units["se"] ** 2 + more, rtol=1e-9)
+    np.testing.assert_allclose(
+        population["se"] ** 2, units["se"] ** 2 + more, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,9 +139,14 @@ def test_lin_for_the_population_adds_the_sampling_of_the_covariates() -> None:
         ("unadjusted_hc2", "CR2", False, []),
     ],
 )
-def test_regressions(name: str, kind: Any, interacted: bool, covariates: list[str]) -> None:
+def test_regressions(
+    name: str, kind: Any, interacted: bool, covariates: list[str]
+) -> None:
     X, y = _lin_design(covariates, interacted)
-    fit, theirs = regress(X, y, np.eye(X.shape[1])[1], kind=kind), expected("difference_in_means")["covariate"][name]
+    fit, theirs = (
+        regress(X, y, np.eye(X.shape[1])[1], kind=kind),
+        expected("difference_in_means")["covariate"][name],
+    )
     np.testing.assert_allclose(fit.estimate, theirs["ace"], rtol=1e-9)
     np.testing.assert_allclose(fit.se, theirs["se"], rtol=1e-9)
     assert fit.df_residual == theirs["df"]
@@ -122,14 +155,20 @@ def test_regressions(name: str, kind: Any, interacted: bool, covariates: list[st
 def test_classical_regression() -> None:
     X, y = _lin_design(["x1", "x2"], interacted=True)
     theirs = expected("difference_in_means")["covariate"]["lin_classical"]
-    np.testing.assert_allclose(regress(X, y, np.eye(6)[1]).classical_se, theirs["se"], rtol=1e-9)
+    np.testing.assert_allclose(
+        regress(X, y, np.eye(6)[1]).classical_se, theirs["se"], rtol=1e-9
+    )
 
 
-def _lin_design(covariates: list[str], interacted: bool) -> tuple[np.ndarray, np.ndarray]:
+def _lin_design(
+    covariates: list[str], interacted: bool
+) -> tuple[np.ndarray, np.ndarray]:
     frame = table("difference_in_means", "input_covariate")
     x, arm = frame[covariates].to_numpy(), frame[["arm"]].to_numpy()
     x = x - x.mean(axis=0)
-    X = np.hstack([np.ones_like(arm, dtype=float), arm, x, arm * x if interacted else x[:, :0]])
+    X = np.hstack(
+        [np.ones_like(arm, dtype=float), arm, x, arm * x if interacted else x[:, :0]]
+    )
     return X, frame[["y"]].to_numpy()
 
 
@@ -139,10 +178,15 @@ def _lin_design(covariates: list[str], interacted: bool) -> tuple[np.ndarray, np
 @pytest.mark.parametrize("kind", ["CR0", "CR1", "CR2", "CR3"])
 @pytest.mark.parametrize("size", ["few", "many"])
 def test_clustered_mean(size: str, kind: Any) -> None:
-    frame, theirs = table("cluster_robust", f"input_{size}"), expected("cluster_robust")[size]["robust"][kind]
+    frame, theirs = (
+        table("cluster_robust", f"input_{size}"),
+        expected("cluster_robust")[size]["robust"][kind],
+    )
     answer = mean_ice(frame.ice.to_numpy(), codes(frame), kind=kind)
     np.testing.assert_allclose(
-        [answer.ace, answer.se, answer.df], [theirs["ace"], theirs["se"], theirs["df_satterthwaite"]], rtol=1e-9
+        [answer.ace, answer.se, answer.df],
+        [theirs["ace"], theirs["se"], theirs["df_satterthwaite"]],
+        rtol=1e-9,
     )
 
 
@@ -154,7 +198,12 @@ def satterthwaite_row(theirs: dict[str, Any]) -> dict[str, Any]:
 
 def ice_dataset(frame: pd.DataFrame, columns: list[str]) -> xr.Dataset:
     ice = frame[columns].to_numpy()[:, :, None]
-    coords = {"unit": frame.unit, "parent": ("unit", frame.parent), "contrast": columns, "task": ["y"]}
+    coords = {
+        "unit": frame.unit,
+        "parent": ("unit", frame.parent),
+        "contrast": columns,
+        "task": ["y"],
+    }
     return xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords=coords)
 
 
@@ -173,18 +222,30 @@ def test_clustered_by_default(size: str) -> None:
 
 @pytest.mark.parametrize("size", ["few", "many"])
 def test_the_mean_of_cluster_means(size: str) -> None:
-    frame, theirs = table("cluster_robust", f"input_{size}"), expected("cluster_robust")[size]
+    frame, theirs = (
+        table("cluster_robust", f"input_{size}"),
+        expected("cluster_robust")[size],
+    )
     answer = mean_of_cluster_means(frame.ice.to_numpy(), codes(frame))
-    np.testing.assert_allclose(answer.se, theirs["mean_of_cluster_means"]["se"], rtol=1e-9)
+    np.testing.assert_allclose(
+        answer.se, theirs["mean_of_cluster_means"]["se"], rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("kind", ["CR0", "CR1", "CR2", "CR3"])
 def test_parallel_arms_inside_parents(kind: Any) -> None:
-    frame, theirs = table("cluster_robust", "input_parallel"), expected("cluster_robust")["parallel_arm"][kind]
+    frame, theirs = (
+        table("cluster_robust", "input_parallel"),
+        expected("cluster_robust")["parallel_arm"][kind],
+    )
     X = np.c_[np.ones(len(frame)), frame.arm]
-    fit = regress(X, frame[["y"]].to_numpy(), np.array([0.0, 1.0]), codes(frame), kind=kind)
+    fit = regress(
+        X, frame[["y"]].to_numpy(), np.array([0.0, 1.0]), codes(frame), kind=kind
+    )
     np.testing.assert_allclose(
-        [fit.estimate[0], fit.se[0], fit.df], [theirs["ace"], theirs["se"], theirs["df_satterthwaite"]], rtol=1e-9
+        [fit.estimate[0], fit.se[0], fit.df],
+        [theirs["ace"], theirs["se"], theirs["df_satterthwaite"]],
+        rtol=1e-9,
     )
 
 
@@ -203,13 +264,22 @@ def test_covariance_and_joint_test() -> None:
     ice = frame[names].to_numpy()
     for kind in ("CR0", "CR1", "CR2"):
         factor = mean_ice(ice, codes(frame), kind=kind).factor
-        np.testing.assert_allclose(factor.T @ factor, theirs["covariance"][kind], rtol=1e-9)
+        np.testing.assert_allclose(
+            factor.T @ factor, theirs["covariance"][kind], rtol=1e-9
+        )
     estimates = estimate(ice_dataset(frame, names))
     V = covariance(estimates)[..., 0].to_numpy()
     np.testing.assert_allclose(V, theirs["covariance"]["CR2"], rtol=1e-9)
-    np.testing.assert_allclose(estimates["df"][:, 0], theirs["df_satterthwaite_CR2"], rtol=1e-9)
-    test, wald = wald_htz(estimates["ace"][:, 0].to_numpy(), V, estimates["df"][0, 0].item()), theirs["wald_HTZ"]
-    np.testing.assert_allclose([test.F, test.df1, test.df2], [wald["F"], wald["df1"], wald["df2"]], rtol=1e-9)
+    np.testing.assert_allclose(
+        estimates["df"][:, 0], theirs["df_satterthwaite_CR2"], rtol=1e-9
+    )
+    test, wald = (
+        wald_htz(estimates["ace"][:, 0].to_numpy(), V, estimates["df"][0, 0].item()),
+        theirs["wald_HTZ"],
+    )
+    np.testing.assert_allclose(
+        [test.F, test.df1, test.df2], [wald["F"], wald["df1"], wald["df2"]], rtol=1e-9
+    )
     np.testing.assert_allclose(test.p, wald["p"], rtol=1e-7)
 
 
@@ -217,38 +287,56 @@ def test_covariance_and_joint_test() -> None:
 
 
 def test_shared_control_covariance() -> None:
-    arms, theirs = [f"arm{i:02d}" for i in range(1, 13)], expected("shared_control")["crossover"]
+    arms, theirs = (
+        [f"arm{i:02d}" for i in range(1, 13)],
+        expected("shared_control")["crossover"],
+    )
     outcomes = wide_crossover("shared_control", "input_crossover", ["control", *arms])
     estimates = estimate(contrast(outcomes, control="control"))
     assert estimates["contrast"].values.tolist() == theirs["contrast"]
     np.testing.assert_allclose(estimates["ace"][:, 0], theirs["ace"], rtol=1e-9)
     np.testing.assert_allclose(estimates["se"][:, 0], theirs["se"], rtol=1e-9)
     np.testing.assert_allclose(estimates["p"][:, 0], theirs["p_unadjusted"], rtol=1e-7)
-    np.testing.assert_allclose(covariance(estimates)[..., 0], theirs["covariance"], rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(
+        covariance(estimates)[..., 0], theirs["covariance"], rtol=1e-9, atol=1e-15
+    )
 
 
 # factorial_2x2
 
 
-@pytest.mark.parametrize(("scale", "name"), [("identity", "additive"), ("log", "mean_of_logs")])
+@pytest.mark.parametrize(
+    ("scale", "name"), [("identity", "additive"), ("log", "mean_of_logs")]
+)
 def test_interaction(scale: Any, name: str) -> None:
     outcomes = wide_crossover("factorial_2x2", "input", ["y00", "y10", "y01", "y11"])
-    outcomes = outcomes.assign_coords(A=("arm", [0, 1, 0, 1]), B=("arm", [False, False, True, True]))
-    agrees(estimate(contrast(outcomes, interaction=["A", "B"], scale=scale)), expected("factorial_2x2")[name])
+    outcomes = outcomes.assign_coords(
+        A=("arm", [0, 1, 0, 1]), B=("arm", [False, False, True, True])
+    )
+    agrees(
+        estimate(contrast(outcomes, interaction=["A", "B"], scale=scale)),
+        expected("factorial_2x2")[name],
+    )
 
 
-# mixed_model, balanced (lme4 1.1.31, lmerTest 3.1.3): optimized, so se to 1e-6 and Satterthwaite df to 1e-3
+# mixed_model, balanced (lme4 1.1.31, lmerTest 3.1.3): optimized, so se to 1e-6 and
+# Satterthwaite df to 1e-3
 
 
 def test_predictors_crossed_with_units() -> None:
     frame = table("mixed_model", "input_balanced").rename(columns={"model": "net"})
-    effects = contrast(from_frame(frame, outcome="y", arm="arm", unit="unit", model="net"), control="control")
+    effects = contrast(
+        from_frame(frame, outcome="y", arm="arm", unit="unit", model="net"),
+        control="control",
+    )
     mine = estimate(effects, target="population x predictors").isel(contrast=0, task=0)
     theirs = expected("mixed_model")["balanced"]["ice_crossed"]["satterthwaite"]
     np.testing.assert_allclose(mine["ace"], theirs["estimate"], rtol=1e-6)
     np.testing.assert_allclose(mine["se"], theirs["se"], rtol=1e-6)
     np.testing.assert_allclose(mine["df"], theirs["df"], rtol=1e-3)
-    np.testing.assert_allclose([mine["lower"], mine["upper"]], [theirs["lower"], theirs["upper"]], rtol=1e-3)
+    np.testing.assert_allclose(
+        [mine["lower"], mine["upper"]], [theirs["lower"], theirs["upper"]], rtol=1e-3
+    )
 
 
 # p_adjust (p.adjust)
@@ -256,7 +344,13 @@ def test_predictors_crossed_with_units() -> None:
 
 @pytest.mark.parametrize(
     ("method", "theirs"),
-    [("bh", "BH"), ("by", "BY"), ("holm", "holm"), ("hochberg", "hochberg"), ("bonferroni", "bonferroni")],
+    [
+        ("bh", "BH"),
+        ("by", "BY"),
+        ("holm", "holm"),
+        ("hochberg", "hochberg"),
+        ("bonferroni", "bonferroni"),
+    ],
 )
 def test_adjusted_p(method: Any, theirs: str) -> None:
     answer = expected("p_adjust")["adjusted"][theirs]
@@ -276,6 +370,10 @@ def test_moderated_variances() -> None:
     np.testing.assert_allclose(mine.df, theirs["df_total"], rtol=1e-6)
     np.testing.assert_allclose(mine.variance, theirs["variance_posterior"], rtol=1e-6)
     se = np.sqrt(mine.variance / Y.shape[1])
-    p, lower, upper = p_and_limits(Y.mean(axis=1), se, np.full(len(Y), mine.df), theirs["ci_prob"])
+    p, lower, upper = p_and_limits(
+        Y.mean(axis=1), se, np.full(len(Y), mine.df), theirs["ci_prob"]
+    )
     for name, value in {"se": se, "lower": lower, "upper": upper, "p": p}.items():
-        np.testing.assert_allclose(value, theirs[name], rtol=1e-6, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(
+            value, theirs[name], rtol=1e-6, atol=1e-12, err_msg=name
+        )

@@ -1,4 +1,6 @@
-"""Refutations: each check against cases whose answer is known, planted faults, and bad input."""
+"""Refutations: each check against cases whose answer is known, planted faults, and bad
+input.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +30,23 @@ from validation.refutations import FAULTS, FINDS
 WORD, AT = "UGCAUG", 17
 
 
-def design(n_units: int = 300, null: cg.design.NullModel | None = None, control=None, **options) -> cg.Design:
+def design(
+    n_units: int = 300, null: cg.design.NullModel | None = None, control=None, **options
+) -> cg.Design:
     arms = {"control": control or cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT)}
-    return cg.Design(null=null or cg.Uniform(length=41), arms=arms, n_units=n_units, contrasts="control", **options)
+    return cg.Design(
+        null=null or cg.Uniform(length=41),
+        arms=arms,
+        n_units=n_units,
+        contrasts="control",
+        **options,
+    )
 
 
 def claim_of(trial: cg.Design, predictor, *, rng: int = 1, **choices) -> Claim:
-    return Claim(cg.run(trial, predictor, rng=0, progress=False), predictor, rng=rng, **choices)
+    return Claim(
+        cg.run(trial, predictor, rng=0, progress=False), predictor, rng=rng, **choices
+    )
 
 
 def status(found: xr.Dataset, check: str) -> str:
@@ -50,7 +62,12 @@ def test_a_sound_trial_is_not_refuted_within_the_budget_of_the_trial():
     found = cg.refute(cg.run(trial, oracle, rng=0), oracle, rng=1)
     assert validate(found, "refutations").sizes["check"] >= 10
     assert not (found["status"] == "fail").any()
-    assert found["n_predictions"].sum() == found.attrs["n_predictions"] <= found.attrs["budget"] == 800
+    assert (
+        found["n_predictions"].sum()
+        == found.attrs["n_predictions"]
+        <= found.attrs["budget"]
+        == 800
+    )
     listed = {line.split(":")[0] for line in found.attrs["not_applicable"].splitlines()}
     assert {"balance", "predictor disagreement"} <= listed
     names = {name.replace("_", " ") for name in cg.refutation._refute.CHECKS}
@@ -60,22 +77,35 @@ def test_a_sound_trial_is_not_refuted_within_the_budget_of_the_trial():
 
 def test_a_design_is_run_first_and_a_refutation_repeats_to_the_bit():
     oracle = cg.zoo.oracle("additive")
-    one, other = (cg.refute(design(200), oracle, rng=3, checks="placebo_words") for _ in range(2))
+    one, other = (
+        cg.refute(design(200), oracle, rng=3, checks="placebo_words") for _ in range(2)
+    )
     xr.testing.assert_identical(one, other)
 
 
 def test_each_check_alone_gives_the_rows_that_refute_gives():
     oracle = cg.zoo.oracle("additive")
     outcomes = cg.run(design(200), oracle, rng=0)
-    both = cg.refute(outcomes, oracle, rng=1, checks=["subset_of_units", "degenerate_draws"])
+    both = cg.refute(
+        outcomes, oracle, rng=1, checks=["subset_of_units", "degenerate_draws"]
+    )
     assert both["check"].values.tolist() == ["subset of units", "degenerate draws"]
     alone = cg.refutation.degenerate_draws(Claim(outcomes, oracle, rng=9))
-    assert alone["value"].item() == both["value"].sel(check="degenerate draws").item() == 1.0
+    assert (
+        alone["value"].item()
+        == both["value"].sel(check="degenerate draws").item()
+        == 1.0
+    )
 
 
 def test_a_report_has_a_line_for_each_check_and_its_cure():
     oracle = cg.zoo.oracle("additive")
-    found = cg.refute(design(200, control=cg.Embed(WORD, at=5)), oracle, rng=3, checks="another_control")
+    found = cg.refute(
+        design(200, control=cg.Embed(WORD, at=5)),
+        oracle,
+        rng=3,
+        checks="another_control",
+    )
     text = cg.report(found)
     assert "fail  another control" in text
     assert "Cure: take cg.Placebo" in text
@@ -90,7 +120,10 @@ def test_the_permutation_test_agrees_with_all_permutations():
     rng = np.random.default_rng(0)
     x = rng.exponential(size=(9, 1)) + np.r_[np.zeros(4), np.full(5, 1.2)][:, None]
     gap = abs(x[:4].mean() - x[4:].mean())
-    every = [abs(x[list(c)].mean() - np.delete(x, c).mean()) >= gap - 1e-12 for c in combinations(range(9), 4)]
+    every = [
+        abs(x[list(c)].mean() - np.delete(x, c).mean()) >= gap - 1e-12
+        for c in combinations(range(9), 4)
+    ]
     exact = float(np.mean(every))
     p, column = permutation_p(x[:4], x[4:], key=1, n_draws=20_000)
     assert column == 0
@@ -99,7 +132,12 @@ def test_the_permutation_test_agrees_with_all_permutations():
 
 def test_permutation_p_are_uniform_where_rows_are_exchangeable():
     rng = np.random.default_rng(5)
-    p = [permutation_p(*np.split(rng.exponential(size=(50, 2)) ** 2, [10]), key=k, n_draws=199)[0] for k in range(300)]
+    p = [
+        permutation_p(
+            *np.split(rng.exponential(size=(50, 2)) ** 2, [10]), key=k, n_draws=199
+        )[0]
+        for k in range(300)
+    ]
     for level in (0.05, 0.2, 0.5):
         n = int(np.sum(np.array(p) <= level))
         assert stats.binom.cdf(n, 300, level) > 5e-4
@@ -114,7 +152,10 @@ def test_tails_without_error_are_certain():
 
 def test_log_odds_are_those_of_the_penalized_likelihood():
     rng = np.random.default_rng(2)
-    x, y = rng.normal(size=(80, 3)) * [1, 5, 0.1] + [0, 2, 1], rng.integers(0, 2, 80).astype(float)
+    x, y = (
+        rng.normal(size=(80, 3)) * [1, 5, 0.1] + [0, 2, 1],
+        rng.integers(0, 2, 80).astype(float),
+    )
     z = np.c_[np.ones(80), (x - x.mean(axis=0)) / x.std(axis=0)]
     beta = np.zeros(4)
     for _ in range(50):  # Newton's method
@@ -142,7 +183,14 @@ def test_the_discrepancy_is_that_of_its_definition_and_its_p_is_uniform():
     kernel = np.exp(-squared / np.median(squared[np.triu_indices(12, 1)]))
     expected = kernel[:5, :5].mean() + kernel[5:, 5:].mean() - 2 * kernel[:5, 5:].mean()
     assert mmd_test(x, second, key=0)[0] == pytest.approx(expected)
-    p = np.array([mmd_test(rng.normal(size=(30, 2)), np.repeat([0.0, 1.0], [10, 20]), key=k)[1] for k in range(200)])
+    p = np.array(
+        [
+            mmd_test(rng.normal(size=(30, 2)), np.repeat([0.0, 1.0], [10, 20]), key=k)[
+                1
+            ]
+            for k in range(200)
+        ]
+    )
     for level in (0.05, 0.25, 0.5):
         n = int((p <= level).sum())
         assert stats.binom.cdf(n, 200, level) > 5e-4
@@ -150,26 +198,43 @@ def test_the_discrepancy_is_that_of_its_definition_and_its_p_is_uniform():
 
 
 def test_real_sequences_of_the_null_model_are_not_told_from_its_units():
-    real = cg.sequences.decode(cg.Uniform(length=41).sample(120, rng=8)["sequence"].values)
+    real = cg.sequences.decode(
+        cg.Uniform(length=41).sample(120, rng=8)["sequence"].values
+    )
     oracle = cg.zoo.oracle("rbfox1_like")
     claim = claim_of(design(300), oracle, real=real)
-    for check in (cg.refutation.classifier, cg.refutation.prediction_range, cg.refutation.reweighted_effect):
+    for check in (
+        cg.refutation.classifier,
+        cg.refutation.prediction_range,
+        cg.refutation.reweighted_effect,
+    ):
         assert check(claim)["status"].item() == "pass"
     rich = [
-        "".join(row) for row in np.random.default_rng(0).choice(list("ACGT"), (120, 41), p=[0.03, 0.47, 0.47, 0.03])
+        "".join(row)
+        for row in np.random.default_rng(0).choice(
+            list("ACGT"), (120, 41), p=[0.03, 0.47, 0.47, 0.03]
+        )
     ]
     shifted = claim_of(design(300), oracle, real=rich)
     assert cg.refutation.classifier(shifted)["status"].item() == "fail"
     assert cg.refutation.word_composition(shifted)["status"].item() == "warn"
-    assert cg.refutation.reweighted_effect(shifted)["status"].item() == "warn"  # too few effective units to tell
+    # too few effective units to tell
+    assert cg.refutation.reweighted_effect(shifted)["status"].item() == "warn"
 
 
 def test_an_effect_that_depends_on_the_null_model_is_found():
     """The word acts beside CG alone, which backgrounds of A and T have not."""
-    real = ["".join(row) for row in np.random.default_rng(1).choice(list("ACGT"), (80, 41), p=[0.49, 0.01, 0.01, 0.49])]
+    real = [
+        "".join(row)
+        for row in np.random.default_rng(1).choice(
+            list("ACGT"), (80, 41), p=[0.49, 0.01, 0.01, 0.49]
+        )
+    ]
 
     def signed(one_hot: np.ndarray) -> np.ndarray:
-        word = cg.zoo.Oracle(Word("TGCATG", 1.0)).predict(one_hot.argmax(axis=1).astype(np.uint8))[:, 0]
+        word = cg.zoo.Oracle(Word("TGCATG", 1.0)).predict(
+            one_hot.argmax(axis=1).astype(np.uint8)
+        )[:, 0]
         return word * (2 * (one_hot[:, 1:3].mean(axis=(1, 2)) * 2 > 0.35) - 1)
 
     predictor = cg.FunctionPredictor(signed, tasks=["a"], fingerprint="signed")
@@ -179,22 +244,36 @@ def test_an_effect_that_depends_on_the_null_model_is_found():
 
 def test_a_dose_that_goes_back_is_found():
     sites = [
-        cg.Arm(f"{k} sites", sum((cg.Embed(WORD, at=9 * i + 2) for i in range(k)), cg.Untreated()), {"sites": k})
+        cg.Arm(
+            f"{k} sites",
+            sum((cg.Embed(WORD, at=9 * i + 2) for i in range(k)), cg.Untreated()),
+            {"sites": k},
+        )
         for k in range(4)
     ]
-    trial = cg.Design(null=cg.Uniform(length=50), arms=sites, n_units=200, contrasts="0 sites")
+    trial = cg.Design(
+        null=cg.Uniform(length=50), arms=sites, n_units=200, contrasts="0 sites"
+    )
     outcomes = cg.run(trial, cg.zoo.oracle("additive"), rng=0)
-    assert status(cg.refutation.dose_reversal(Claim(outcomes, rng=1)), "dose reversal") == "pass"
+    assert (
+        status(cg.refutation.dose_reversal(Claim(outcomes, rng=1)), "dose reversal")
+        == "pass"
+    )
     back = outcomes.copy(deep=True)
     back["outcome"][:, 2] -= 7.0
-    assert status(cg.refutation.dose_reversal(Claim(back, rng=1)), "dose reversal") == "fail"
+    assert (
+        status(cg.refutation.dose_reversal(Claim(back, rng=1)), "dose reversal")
+        == "fail"
+    )
 
 
 # --- single checks
 
 
 def test_a_control_that_carries_the_word_is_found_although_it_hides_the_effect():
-    found = cg.refutation.another_control(claim_of(design(control=cg.Embed(WORD, at=5)), cg.zoo.oracle("additive")))
+    found = cg.refutation.another_control(
+        claim_of(design(control=cg.Embed(WORD, at=5)), cg.zoo.oracle("additive"))
+    )
     assert status(found, "another control") == "fail"
     assert found["value"].item() == pytest.approx(1.0, abs=0.1)
 
@@ -202,7 +281,12 @@ def test_a_control_that_carries_the_word_is_found_although_it_hides_the_effect()
 def test_a_word_that_the_predictor_must_know_is_found_or_missed():
     oracle = cg.zoo.oracle("additive")
     assert (
-        status(cg.refutation.positive_control(claim_of(design(), oracle, positive="AGAAUG")), "positive control")
+        status(
+            cg.refutation.positive_control(
+                claim_of(design(), oracle, positive="AGAAUG")
+            ),
+            "positive control",
+        )
         == "pass"
     )
     deaf = cg.refutation.positive_control(claim_of(design(), oracle, positive="CCAUUG"))
@@ -213,8 +297,20 @@ def test_units_of_another_null_model_are_not_those_of_the_control():
     oracle = Oracle(Word("CG", 1.0))
     outcomes = cg.run(design(), oracle, rng=0)
     shifted = outcomes.assign(outcome=outcomes["outcome"] + 0.8)
-    assert status(cg.refutation.identical_arms(Claim(outcomes, oracle, rng=1)), "identical arms") == "pass"
-    assert status(cg.refutation.identical_arms(Claim(shifted, oracle, rng=1)), "identical arms") == "fail"
+    assert (
+        status(
+            cg.refutation.identical_arms(Claim(outcomes, oracle, rng=1)),
+            "identical arms",
+        )
+        == "pass"
+    )
+    assert (
+        status(
+            cg.refutation.identical_arms(Claim(shifted, oracle, rng=1)),
+            "identical arms",
+        )
+        == "fail"
+    )
 
 
 def test_a_predictor_that_changes_on_the_way_is_found_by_halves_of_the_units():
@@ -222,15 +318,31 @@ def test_a_predictor_that_changes_on_the_way_is_found_by_halves_of_the_units():
     outcomes = cg.run(design(), oracle, rng=0)
     drift = outcomes.copy(deep=True)
     drift["outcome"][150:, 1] += 1.5
-    assert status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units") == "pass"
-    assert status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units") == "fail"
+    assert (
+        status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units")
+        == "pass"
+    )
+    assert (
+        status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units")
+        == "fail"
+    )
 
 
-def parallel_table(rng: np.random.Generator, n: int = 120, later: float = 0.0, arms: int = 3) -> xr.Dataset:
-    """A parallel trial of normal outcomes with effects 0, 1, 2, in whose second half all arms but the first differ."""
+def parallel_table(
+    rng: np.random.Generator, n: int = 120, later: float = 0.0, arms: int = 3
+) -> xr.Dataset:
+    """A parallel trial of normal outcomes with effects 0, 1, 2, in whose second half
+    all arms but the first differ.
+    """
     assigned = rng.permuted(np.arange(n) % arms)
-    y = assigned + rng.normal(size=n) + later * (assigned > 0) * (np.arange(n) >= n // 2)
-    table = pd.DataFrame({"unit": np.arange(n), "arm": [f"arm {a}" for a in assigned], "y": y})
+    y = (
+        assigned
+        + rng.normal(size=n)
+        + later * (assigned > 0) * (np.arange(n) >= n // 2)
+    )
+    table = pd.DataFrame(
+        {"unit": np.arange(n), "arm": [f"arm {a}" for a in assigned], "y": y}
+    )
     return cg.from_frame(table, unit="unit", arm="arm", outcome="y")
 
 
@@ -239,30 +351,57 @@ def test_halves_of_a_parallel_trial_agree_within_error_and_differ_where_the_pred
     sound = [Claim(parallel_table(rng), rng=1, control="arm 0") for _ in range(200)]
     p = np.array([cg.refutation.subset_of_units(one)["value"].item() for one in sound])
     assert 1 <= (p <= 0.05).sum() <= 21  # of 200 at 5 %, 4 standard errors
-    changed = [Claim(parallel_table(rng, later=2.0), rng=1, control="arm 0") for _ in range(5)]
-    assert {cg.refutation.subset_of_units(one)["status"].item() for one in changed} == {"fail"}
+    changed = [
+        Claim(parallel_table(rng, later=2.0), rng=1, control="arm 0") for _ in range(5)
+    ]
+    assert {cg.refutation.subset_of_units(one)["status"].item() for one in changed} == {
+        "fail"
+    }
 
 
 def test_a_predictor_that_changes_on_the_way_is_found_where_each_parent_has_many_units():
-    parents = cg.sequences.decode(cg.Uniform(length=41).sample(40, rng=9)["sequence"].values)
-    outcomes = cg.run(design(400, cg.DinucleotideShuffle(of=parents)), cg.zoo.oracle("additive"), rng=0)
+    parents = cg.sequences.decode(
+        cg.Uniform(length=41).sample(40, rng=9)["sequence"].values
+    )
+    outcomes = cg.run(
+        design(400, cg.DinucleotideShuffle(of=parents)),
+        cg.zoo.oracle("additive"),
+        rng=0,
+    )
     drift = outcomes.copy(deep=True)
     drift["outcome"][200:, 1] += 1.5
-    assert status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units") == "pass"
-    assert status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units") == "fail"
+    assert (
+        status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units")
+        == "pass"
+    )
+    assert (
+        status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units")
+        == "fail"
+    )
 
 
 def test_half_of_a_parallel_trial_with_few_units_of_an_arm_is_not_compared():
-    claim = Claim(parallel_table(np.random.default_rng(0), n=45), rng=1, control="arm 0")
+    claim = Claim(
+        parallel_table(np.random.default_rng(0), n=45), rng=1, control="arm 0"
+    )
     found = cg.refutation.subset_of_units(claim)
     assert found.sizes["check"] == 0
     assert "of an arm; 10 are the least" in found.attrs["not_applicable"]
 
 
 def test_an_effect_of_a_junction_is_found_in_a_parallel_trial():
-    arms = {"control": cg.Embed("CUUA", at=AT), "word": cg.Embed("AUUA", at=AT)}  # a G before it makes GAUU
-    trial = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=900, contrasts="control", assignment="parallel")
-    found = cg.refutation.junction_sites(claim_of(trial, Oracle(Word("GAUU", 1.0)), motifs=["GAUU"]))
+    # a G before it makes GAUU
+    arms = {"control": cg.Embed("CUUA", at=AT), "word": cg.Embed("AUUA", at=AT)}
+    trial = cg.Design(
+        null=cg.Uniform(length=41),
+        arms=arms,
+        n_units=900,
+        contrasts="control",
+        assignment="parallel",
+    )
+    found = cg.refutation.junction_sites(
+        claim_of(trial, Oracle(Word("GAUU", 1.0)), motifs=["GAUU"])
+    )
     assert status(found, "junction sites") == "fail"
     assert found["value"].item() == pytest.approx(1.0, abs=0.25)
 
@@ -272,7 +411,12 @@ def test_placebo_words_are_no_sites_that_the_predictor_reads():
     shares = [
         cg.refutation.junction_sites(
             claim_of(
-                cg.Design(null=cg.Uniform(length=41), arms=arms | more, n_units=200, contrasts="control"),
+                cg.Design(
+                    null=cg.Uniform(length=41),
+                    arms=arms | more,
+                    n_units=200,
+                    contrasts="control",
+                ),
                 cg.zoo.oracle("additive"),
             )
         )["reason"].item()
@@ -282,19 +426,27 @@ def test_placebo_words_are_no_sites_that_the_predictor_reads():
 
 
 def test_copies_that_are_one_parent_are_not_counted_as_repeated_draws():
-    sequences = cg.sequences.decode(cg.Uniform(length=41).sample(240, rng=9)["sequence"].values)
+    sequences = cg.sequences.decode(
+        cg.Uniform(length=41).sample(240, rng=9)["sequence"].values
+    )
     copied = cg.Genomic(of=[*sequences, *sequences[:80]])
-    found = cg.refutation.degenerate_draws(claim_of(design(320, copied), cg.zoo.oracle("additive")))
+    found = cg.refutation.degenerate_draws(
+        claim_of(design(320, copied), cg.zoo.oracle("additive"))
+    )
     assert found["value"].item() == 1.0
 
 
 def test_a_trial_of_one_unit_is_refused():
-    with pytest.raises(OutcomesError, match="has 1 unit, whose effect has no standard error"):
+    with pytest.raises(
+        OutcomesError, match="has 1 unit, whose effect has no standard error"
+    ):
         cg.refute(design(1), cg.zoo.oracle("additive"), rng=0)
 
 
 def test_a_report_says_that_a_trial_without_effect_claims_nothing():
-    first = cg.FunctionPredictor(lambda x: x[:, 0, 0], tasks=["first letter"], scale="none", alphabet="ACGU")
+    first = cg.FunctionPredictor(
+        lambda x: x[:, 0, 0], tasks=["first letter"], scale="none", alphabet="ACGU"
+    )
     found = cg.refute(design(200), first, rng=0, checks="degenerate_draws")
     assert cg.report(found).startswith("No claim: no contrast has a significant effect")
 
@@ -302,7 +454,10 @@ def test_a_report_says_that_a_trial_without_effect_claims_nothing():
 def test_arms_of_unlike_backgrounds_are_out_of_balance():
     oracle = cg.zoo.oracle("additive")
     outcomes = cg.run(design(assignment="parallel"), oracle, rng=0)
-    assert status(cg.refutation.balance(Claim(outcomes, oracle, rng=1)), "balance") == "pass"
+    assert (
+        status(cg.refutation.balance(Claim(outcomes, oracle, rng=1)), "balance")
+        == "pass"
+    )
     moved = outcomes["gc"] + 0.2 * (outcomes["assigned"] == WORD)
     found = cg.refutation.balance(Claim(outcomes.assign_coords(gc=moved), rng=1))
     assert status(found, "balance") == "fail"
@@ -312,7 +467,9 @@ def test_stored_outcomes_of_another_state_of_the_predictor_are_found():
     oracle = cg.zoo.oracle("additive")
     outcomes = cg.run(design(), oracle, rng=0)
     noise = np.random.default_rng(0).normal(0, 0.3, outcomes["outcome"].shape)
-    found = cg.refutation.numerical_floor(Claim(outcomes.assign(outcome=outcomes["outcome"] + noise), oracle, rng=1))
+    found = cg.refutation.numerical_floor(
+        Claim(outcomes.assign(outcome=outcomes["outcome"] + noise), oracle, rng=1)
+    )
     assert status(found, "same answers") == "fail"
 
 
@@ -326,24 +483,50 @@ def test_members_of_opposite_signs_disagree():
 
 def test_a_predictor_of_both_strands_passes_on_the_other_strand():
     arms = {"control": cg.Placebo("TGACTCA", at=90), "AP-1": cg.Embed("TGACTCA", at=90)}
-    trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200, contrasts="control")
-    assert status(cg.refutation.strand(claim_of(trial, cg.zoo.oracle("gata1_like"))), "strand") == "pass"
-    assert status(cg.refutation.strand(claim_of(design(), cg.zoo.oracle("additive"))), "strand") == "warn"
+    trial = cg.Design(
+        null=cg.Uniform(length=200), arms=arms, n_units=200, contrasts="control"
+    )
+    assert (
+        status(
+            cg.refutation.strand(claim_of(trial, cg.zoo.oracle("gata1_like"))), "strand"
+        )
+        == "pass"
+    )
+    assert (
+        status(
+            cg.refutation.strand(claim_of(design(), cg.zoo.oracle("additive"))),
+            "strand",
+        )
+        == "warn"
+    )
 
 
 @pytest.mark.torch
 def test_a_network_without_training_is_like_its_copies():
     torch = pytest.importorskip("torch")
     network = cg.zoo.load("rbfox1_like", member=0)
-    assert status(cg.refutation.randomized_weights(claim_of(design(200), network)), "randomized weights") == "pass"
+    assert (
+        status(
+            cg.refutation.randomized_weights(claim_of(design(200), network)),
+            "randomized weights",
+        )
+        == "pass"
+    )
     torch.manual_seed(1)
     body = torch.nn.Sequential(
-        torch.nn.Conv1d(4, 8, 7), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(8 * 35, 1)
+        torch.nn.Conv1d(4, 8, 7),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(8 * 35, 1),
     )
     arms = {"control": cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT)}
-    trial = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=600, contrasts="control")
+    trial = cg.Design(
+        null=cg.Uniform(length=41), arms=arms, n_units=600, contrasts="control"
+    )
     fresh = [
-        cg.refutation.randomized_weights(claim_of(trial, cg.TorchPredictor(body.eval(), tasks=["a"]), rng=seed))
+        cg.refutation.randomized_weights(
+            claim_of(trial, cg.TorchPredictor(body.eval(), tasks=["a"]), rng=seed)
+        )
         for seed in range(3)
     ]
     assert not all(status(found, "randomized weights") == "pass" for found in fresh)
@@ -377,19 +560,34 @@ def test_bad_input_is_refused_with_a_cure():
         cg.refute(oracle, outcomes, rng=0)  # type: ignore[arg-type]
     with pytest.raises(DesignError, match="takes a predictor"):
         cg.refute(design(50), None, rng=0)
-    bare = cg.Design(null=cg.Uniform(length=41), arms={"a": cg.Untreated(), "b": cg.Embed(WORD, at=2)}, n_units=50)
+    bare = cg.Design(
+        null=cg.Uniform(length=41),
+        arms={"a": cg.Untreated(), "b": cg.Embed(WORD, at=2)},
+        n_units=50,
+    )
     with pytest.raises(ContrastError, match="control"):
         cg.refute(cg.run(bare, oracle, rng=0), oracle, rng=0)
-    assert cg.refute(cg.run(bare, oracle, rng=0), oracle, rng=0, control="a").sizes["check"]
+    assert cg.refute(cg.run(bare, oracle, rng=0), oracle, rng=0, control="a").sizes[
+        "check"
+    ]
 
 
 def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
-    frame = cg.run(design(60), cg.zoo.oracle("additive"), rng=0)["outcome"].to_dataframe().reset_index()
-    outcomes = cg.from_frame(frame[["unit", "arm", "outcome"]], outcome="outcome", arm="arm", unit="unit")
+    frame = (
+        cg.run(design(60), cg.zoo.oracle("additive"), rng=0)["outcome"]
+        .to_dataframe()
+        .reset_index()
+    )
+    outcomes = cg.from_frame(
+        frame[["unit", "arm", "outcome"]], outcome="outcome", arm="arm", unit="unit"
+    )
     found = cg.refute(outcomes, None, rng=0, control="control")
     assert found["check"].values.tolist() == ["degenerate draws", "subset of units"]
-    assert status(found, "degenerate draws") == "warn"  # a predictor of few values, and no sequences to tell by
-    assert "placebo words: the outcomes carry no design" in found.attrs["not_applicable"]
+    # a predictor of few values, and no sequences to tell by
+    assert status(found, "degenerate draws") == "warn"
+    assert (
+        "placebo words: the outcomes carry no design" in found.attrs["not_applicable"]
+    )
 
 
 # --- planted faults, and real networks
@@ -408,7 +606,9 @@ def test_planted_faults_are_found(fault):
 @pytest.mark.real
 @pytest.mark.torch
 def test_shuffles_and_real_enhancers_do_not_overlap_in_a_real_network(shared):
-    """Untreated shuffles of ten fly enhancers have -.5 to .2, and the enhancers 5.0 with an sd of 1.2."""
+    """Untreated shuffles of ten fly enhancers have -.5 to .2, and the enhancers 5.0
+    with an sd of 1.2.
+    """
     folder = shared / "data/models/deepstarr"
     predictor = cg.load_predictor(
         f"{folder / 'arch.py'}:load",
@@ -418,8 +618,16 @@ def test_shuffles_and_real_enhancers_do_not_overlap_in_a_real_network(shared):
         announce=None,
     )
     enhancers = str(shared / "data/sequences/fly_249/enhancers.fasta.gz")
-    arms = {"control": cg.Placebo("ATGACTCAT", at=100), "AP-1": cg.Embed("ATGACTCAT", at=100)}
-    trial = cg.Design(null=cg.DinucleotideShuffle(of=enhancers), arms=arms, n_units=100, contrasts="control")
+    arms = {
+        "control": cg.Placebo("ATGACTCAT", at=100),
+        "AP-1": cg.Embed("ATGACTCAT", at=100),
+    }
+    trial = cg.Design(
+        null=cg.DinucleotideShuffle(of=enhancers),
+        arms=arms,
+        n_units=100,
+        contrasts="control",
+    )
     found = cg.refutation.prediction_range(claim_of(trial, predictor))
     assert status(found, "prediction range") == "fail"
     assert "dev" in found["reason"].item()
@@ -431,14 +639,25 @@ def test_needed_predictions_are_those_of_few_units():
     few = claim_of(design(5), oracle)
     assert cg.refutation.predictions_needed(few)["strand"] == 20
     assert int(cg.refutation.strand(few)["n_predictions"].sum()) == 20
-    real = cg.sequences.decode(cg.Uniform(length=41).sample(5, rng=5)["sequence"].values)
-    arms = {"control": cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT), "AGAAUG": cg.Embed("AGAAUG", at=AT)}
-    trial = cg.Design(null=cg.Genomic(of=real), arms=arms, n_units=5, contrasts="control")
+    real = cg.sequences.decode(
+        cg.Uniform(length=41).sample(5, rng=5)["sequence"].values
+    )
+    arms = {
+        "control": cg.Placebo(WORD, at=AT),
+        WORD: cg.Embed(WORD, at=AT),
+        "AGAAUG": cg.Embed("AGAAUG", at=AT),
+    }
+    trial = cg.Design(
+        null=cg.Genomic(of=real), arms=arms, n_units=5, contrasts="control"
+    )
     genomic = claim_of(trial, oracle, positive=WORD)
     needed = cg.refutation.predictions_needed(genomic)
     assert needed["positive_control"] == 5 * 20
     for name in ("placebo_words", "positive_control", "strand"):
-        assert int(getattr(cg.refutation, name)(genomic)["n_predictions"].sum()) == needed[name]
+        assert (
+            int(getattr(cg.refutation, name)(genomic)["n_predictions"].sum())
+            == needed[name]
+        )
 
 
 def test_a_share_just_below_none_prints_as_none():
@@ -455,7 +674,9 @@ def test_p_values_below_one_in_ten_thousand_are_printed_as_such():
         "n_predictions": 0,
     }
     columns |= {"reason": "", "cure": ""}
-    found = xr.Dataset({name: ("check", [x]) for name, x in columns.items()}, {"check": ["balance"]})
+    found = xr.Dataset(
+        {name: ("check", [x]) for name, x in columns.items()}, {"check": ["balance"]}
+    )
     assert "fail  balance  <1e-4 (0.0025)  p-value of a difference" in cg.report(found)
     page = _checks(found, xr.Dataset())
     assert page["checks"][0]["value"] == "<1e-4"
@@ -465,5 +686,10 @@ def test_p_values_below_one_in_ten_thousand_are_printed_as_such():
 
 def test_the_p_of_a_share_is_printed_as_such():
     oracle = cg.zoo.oracle("additive")
-    found = cg.refute(design(200, control=cg.Embed(WORD, at=5)), oracle, rng=3, checks="another_control")
+    found = cg.refute(
+        design(200, control=cg.Embed(WORD, at=5)),
+        oracle,
+        rng=3,
+        checks="another_control",
+    )
     assert found["reason"].item().endswith("(p of 25% or less: <1e-4)")

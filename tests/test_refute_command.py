@@ -1,4 +1,6 @@
-"""`causalgia refute`: the folder of a trial in, checks with their cures out, and every refusal with its cure."""
+"""`causalgia refute`: the folder of a trial in, checks with their cures out, and every
+refusal with its cure.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def folder_of(tmp_path, control):
 
 def test_a_sound_trial_passes_and_is_kept(tmp_path):
     folder = folder_of(tmp_path, SCRAMBLE)
-    printed = call("refute", folder, "--check", "subset_of_units", "--check", "degenerate_draws").stdout
+    printed = call(
+        "refute", folder, "--check", "subset_of_units", "--check", "degenerate_draws"
+    ).stdout
     assert "2 checks: 2 passed, 0 warned, 0 failed" in printed
     found = store.load(folder / "refutation.nc", "refutations")
     assert found["check"].values.tolist() == ["subset of units", "degenerate draws"]
@@ -57,19 +61,35 @@ def test_a_fault_ends_with_status_1_and_its_cure(tmp_path):
 
 def test_refusals_name_their_cure(tmp_path):
     folder = folder_of(tmp_path, SCRAMBLE)
-    refused("refute", folder, "--check", "placebo_word", said="did you mean 'placebo_words'")
-    refused("refute", folder, "--predictor", tmp_path / "none.toml", said="--predictor net.toml")
+    refused(
+        "refute", folder, "--check", "placebo_word", said="did you mean 'placebo_words'"
+    )
+    refused(
+        "refute",
+        folder,
+        "--predictor",
+        tmp_path / "none.toml",
+        said="--predictor net.toml",
+    )
     refused("refute", tmp_path / "nowhere", said="causalgia run trial.toml --out")
     other = tmp_path / "other.toml"
     other.write_text('[predictor]\nzoo = "saturating"\n')
-    refused("refute", folder, "--predictor", other, said="is not the one of the outcomes")
+    refused(
+        "refute", folder, "--predictor", other, said="is not the one of the outcomes"
+    )
 
 
 @pytest.mark.long
 def test_the_default_set_reads_real_sequences(tmp_path):
     folder, real = folder_of(tmp_path, SCRAMBLE), tmp_path / "real.fa"
-    letters = np.random.default_rng(0).choice(list("ACGT"), (60, 41), p=[0.48, 0.02, 0.02, 0.48])
-    real.write_text("".join(f">r{k}\n{''.join(row)}\n" for k, row in enumerate(letters)))
-    printed = call("refute", folder, "--real", real, "--positive", "UGCAUG", code=1).stdout
+    letters = np.random.default_rng(0).choice(
+        list("ACGT"), (60, 41), p=[0.48, 0.02, 0.02, 0.48]
+    )
+    real.write_text(
+        "".join(f">r{k}\n{''.join(row)}\n" for k, row in enumerate(letters))
+    )
+    printed = call(
+        "refute", folder, "--real", real, "--positive", "UGCAUG", code=1
+    ).stdout
     assert "pass  positive control" in printed
     assert "fail  classifier" in printed

@@ -1,4 +1,6 @@
-"""The page of a result: what is on it, that names are text, that it stands alone, and that it works in a browser."""
+"""The page of a result: what is on it, that names are text, that it stands alone, and
+that it works in a browser.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ _VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, texts by the tag around them, and whether tags are nested as they should be."""
+    """Tags with their attributes, texts by the tag around them, and whether tags are
+    nested as they should be.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -56,16 +60,28 @@ class Page(HTMLParser):
         self.texts.append((self.open[-1] if self.open else "", data))
 
     def all(self, tag, **attrs):
-        return [found for name, found in self.tags if name == tag and attrs.items() <= found.items()]
+        return [
+            found
+            for name, found in self.tags
+            if name == tag and attrs.items() <= found.items()
+        ]
 
     def text(self):
-        return " ".join(data for tag, data in self.texts if tag not in ("script", "style"))
+        return " ".join(
+            data for tag, data in self.texts if tag not in ("script", "style")
+        )
 
 
 def decided(n=3, *, names=None, rope=(-0.1, 0.1), seed=0):
-    effect = np.linspace(1.4, -0.02, n) if names is None else np.linspace(1.4, -0.02, len(names))
+    effect = (
+        np.linspace(1.4, -0.02, n)
+        if names is None
+        else np.linspace(1.4, -0.02, len(names))
+    )
     names = [f"motif {i}" for i in range(n)] if names is None else list(names)
-    return cg.decide(cg.from_effects(effect, se=np.full(len(effect), 0.02), names=names), rope=rope)
+    return cg.decide(
+        cg.from_effects(effect, se=np.full(len(effect), 0.02), names=names), rope=rope
+    )
 
 
 def checks(**attrs):
@@ -77,11 +93,19 @@ def checks(**attrs):
         "reason": ["uniform p", "shuffles do not overlap enhancers", "strands differ"],
         "cure": ["", "Genomic(of=peaks)", "average both strands"],
     }
-    return xr.Dataset({k: ("check", v) for k, v in columns.items()}, coords={"check": names}, attrs=attrs)
+    return xr.Dataset(
+        {k: ("check", v) for k, v in columns.items()},
+        coords={"check": names},
+        attrs=attrs,
+    )
 
 
 def trial(n_units=40):
-    arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12), "GCACG": cg.Embed("GCACG", at=12)}
+    arms = {
+        "untreated": cg.Untreated(),
+        "GCATG": cg.Embed("GCATG", at=12),
+        "GCACG": cg.Embed("GCACG", at=12),
+    }
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=n_units)
     analysis = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
     return cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, analysis=analysis)
@@ -93,15 +117,29 @@ def written(x, folder, **options):
 
 
 def rows_of(html):
-    return json.loads(re.search(r'<script type="application/json" id="rows">(.*?)</script>', html, re.DOTALL)[1])
+    return json.loads(
+        re.search(
+            r'<script type="application/json" id="rows">(.*?)</script>', html, re.DOTALL
+        )[1]
+    )
 
 
 def test_a_page_has_the_finding_first_and_every_section(tmp_path):
     outcomes = trial()
-    html = written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes, refutations=checks())
+    html = written(
+        cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes, refutations=checks()
+    )
     page = Page(html)
     sections = [found["id"] for found in page.all("section")]
-    assert sections == ["finding", "question", "effects-section", "refutations", "convergence", "provenance", "cite"]
+    assert sections == [
+        "finding",
+        "question",
+        "effects-section",
+        "refutations",
+        "convergence",
+        "provenance",
+        "cite",
+    ]
     linked = [found["href"].lstrip("#") for found in page.all("a")][1:]
     assert [name for name in linked if name != "table-heading"] == sections
     text = page.text()
@@ -111,7 +149,9 @@ def test_a_page_has_the_finding_first_and_every_section(tmp_path):
     assert "there is no chain to converge" in text
     assert "The causalgia developers" in text
     assert len(html.encode()) < 2_000_000
-    assert {found["id"] for found in page.all("figure")} == {f"figure-{i}" for i in range(1, 5)}
+    assert {found["id"] for found in page.all("figure")} == {
+        f"figure-{i}" for i in range(1, 5)
+    }
 
 
 def test_every_id_is_there_once_and_every_reference_has_one(tmp_path):
@@ -120,7 +160,12 @@ def test_every_id_is_there_once_and_every_reference_has_one(tmp_path):
     page = Page(html)
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    wanted = {value[1:] for _, attrs in page.tags for value in attrs.values() if value and value.startswith("#")}
+    wanted = {
+        value[1:]
+        for _, attrs in page.tags
+        for value in attrs.values()
+        if value and value.startswith("#")
+    }
     wanted = {name for name in wanted if not re.fullmatch(r"[0-9a-f]{6}", name)}
     assert wanted <= set(ids)
     assert set(re.findall(r"url\(#([^)]*)\)", html)) <= set(ids)
@@ -138,7 +183,12 @@ def test_the_page_asks_for_nothing_from_elsewhere(tmp_path):
 
 
 def test_hostile_names_are_text(tmp_path):
-    attrs = {"predictor": HOSTILE[0], "exploratory": HOSTILE[2], "notes": HOSTILE[1], "scale": HOSTILE[3]}
+    attrs = {
+        "predictor": HOSTILE[0],
+        "exploratory": HOSTILE[2],
+        "notes": HOSTILE[1],
+        "scale": HOSTILE[3],
+    }
     table = decided(names=HOSTILE).assign_attrs(attrs)
     bad = checks(not_applicable=HOSTILE[0]).assign_coords(check=list(HOSTILE[:3]))
     bad["reason"] = ("check", list(HOSTILE[1:4]))
@@ -166,7 +216,10 @@ def test_the_rows_are_those_of_the_table(tmp_path):
 
 def test_ten_thousand_effects_are_rows_of_a_script(tmp_path):
     rng = np.random.default_rng(0)
-    table = cg.decide(cg.from_effects(rng.normal(0, 0.3, 10_000), se=np.full(10_000, 0.1)), rope=(-0.1, 0.1))
+    table = cg.decide(
+        cg.from_effects(rng.normal(0, 0.3, 10_000), se=np.full(10_000, 0.1)),
+        rope=(-0.1, 0.1),
+    )
     html = written(table, tmp_path)
     assert len(rows_of(html)["rows"]) == 10_000
     page = Page(html)
@@ -182,7 +235,9 @@ def test_estimates_without_verdicts_say_so(tmp_path):
 
 
 def test_deviations_are_said(tmp_path):
-    found = decided().assign_attrs(exploratory="rope was (-0.2, 0.2); level was 0.9", protocol="sha256 of it")
+    found = decided().assign_attrs(
+        exploratory="rope was (-0.2, 0.2); level was 0.9", protocol="sha256 of it"
+    )
     page = Page(written(found, tmp_path))
     assert "A protocol was locked before the trial: sha256 of it." in page.text()
     assert page.all("div", id="deviations")
@@ -190,7 +245,13 @@ def test_deviations_are_said(tmp_path):
 
 
 def test_checks_are_lights_with_reasons_the_failed_one_first(tmp_path):
-    page = Page(written(decided(), tmp_path, refutations=checks(not_applicable="balance: no parallel trial")))
+    page = Page(
+        written(
+            decided(),
+            tmp_path,
+            refutations=checks(not_applicable="balance: no parallel trial"),
+        )
+    )
     marks = [data for tag, data in page.texts if tag == "span" and data[0] in "✗!✓"]
     assert marks == ["✗ fail", "! warn", "✓ pass"]
     assert "Genomic(of=peaks)" in page.text()
@@ -198,7 +259,9 @@ def test_checks_are_lights_with_reasons_the_failed_one_first(tmp_path):
 
 
 def test_convergence_is_that_of_the_draws(tmp_path):
-    posterior = cg.infer(cg.from_effects([0.0, 1.0, 2.0], 0.1), law="normal", n_draws=400, rng=0)
+    posterior = cg.infer(
+        cg.from_effects([0.0, 1.0, 2.0], 0.1), law="normal", n_draws=400, rng=0
+    )
     table = cg.decide(posterior, rope=(-0.1, 0.1))
     at = {"rhat_max": 1.2, "ess_bulk_min": 90.0, "ess_tail_min": 80.0, "divergences": 3}
     bad = xr.Dataset({"rhat_mu": 1.2}, attrs=at)
@@ -210,7 +273,9 @@ def test_convergence_is_that_of_the_draws(tmp_path):
 
 
 def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
-    experiment = cg.experiments.position(cg.Uniform(length=60), word="GCATG", at=range(5, 50, 10), n_units=30)
+    experiment = cg.experiments.position(
+        cg.Uniform(length=60), word="GCATG", at=range(5, 50, 10), n_units=30
+    )
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
     page = Page(written(answer, tmp_path))
     assert answer.question in page.text()
@@ -218,7 +283,9 @@ def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     assert page.all("svg", role="img")[0]["aria-label"].startswith(answer.question)
 
 
-@pytest.mark.parametrize("kind", ["outcomes", "concordance", "counts", "quality", "library"])
+@pytest.mark.parametrize(
+    "kind", ["outcomes", "concordance", "counts", "quality", "library"]
+)
 def test_every_result_has_a_page(kind, tmp_path):
     import pandas as pd
 
@@ -227,7 +294,9 @@ def test_every_result_has_a_page(kind, tmp_path):
     def concordance():
         true = np.linspace(-1, 1, 40)
         virtual = pd.DataFrame({"element": np.arange(40), "effect": true})
-        measured = virtual.assign(se=0.5, effect=true + np.random.default_rng(1).normal(0, 0.5, 40))
+        measured = virtual.assign(
+            se=0.5, effect=true + np.random.default_rng(1).normal(0, 0.5, 40)
+        )
         return cg.mpra.concordance(virtual, measured)
 
     def library():
@@ -235,7 +304,12 @@ def test_every_result_has_a_page(kind, tmp_path):
         design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=20)
         return cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
 
-    made = {"outcomes": trial, "concordance": concordance, "counts": simulated, "library": library}
+    made = {
+        "outcomes": trial,
+        "concordance": concordance,
+        "counts": simulated,
+        "library": library,
+    }
     result = cg.mpra.quality(simulated()) if kind == "quality" else made[kind]()
     page = Page(written(result, tmp_path))
     assert cg.report(result).splitlines()[0].strip() in page.text()
@@ -243,11 +317,21 @@ def test_every_result_has_a_page(kind, tmp_path):
 
 
 def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
-    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96), "mutant": cg.Embed("AGCGAAG", at=96)}
-    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=40, assignment="parallel")
+    arms = {
+        "untreated": cg.Untreated(),
+        "GATA1": cg.Embed("AGATAAG", at=96),
+        "mutant": cg.Embed("AGCGAAG", at=96),
+    }
+    design = cg.Design(
+        null=cg.Uniform(length=200), arms=arms, n_units=40, assignment="parallel"
+    )
     plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan)
-    page = Page(cg.report(cg.analyze(outcomes, rng=0), path=tmp_path / "r.html", outcomes=outcomes).read_text("utf-8"))
+    page = Page(
+        cg.report(
+            cg.analyze(outcomes, rng=0), path=tmp_path / "r.html", outcomes=outcomes
+        ).read_text("utf-8")
+    )
     assert "Predictions of each arm over sequences; task K562" in page.text()
     axes = cg.plot.boxes(outcomes, task="K562")
     rows = [text.get_text() for text in axes.get_yticklabels()]
@@ -255,9 +339,16 @@ def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
 
 
 def test_a_profile_is_found_before_it_is_described(tmp_path):
-    word = {"placebo": cg.Placebo("AGATAAG", at=96), "GATA1": cg.Embed("AGATAAG", at=96)}
-    design = cg.Design(null=cg.Uniform(length=200), arms=word, n_units=60, contrasts="placebo")
-    band = cg.simultaneous(cg.contrast(cg.run(design, cg.zoo.footprint(), rng=7)), over="position", rng=7)
+    word = {
+        "placebo": cg.Placebo("AGATAAG", at=96),
+        "GATA1": cg.Embed("AGATAAG", at=96),
+    }
+    design = cg.Design(
+        null=cg.Uniform(length=200), arms=word, n_units=60, contrasts="placebo"
+    )
+    band = cg.simultaneous(
+        cg.contrast(cg.run(design, cg.zoo.footprint(), rng=7)), over="position", rng=7
+    )
     html = cg.report(band, path=tmp_path / "r.html").read_text("utf-8")
     page, text = Page(html), cg.report(band)
     found = html.partition('id="finding"')[2].partition("</section>")[0]
@@ -293,7 +384,9 @@ def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
     plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan)
     curves = cg.FunctionPredictor(
-        lambda x: np.stack([x[:, 0], x[:, 1]], 1), tasks=["K562", "HepG2"], track=cg.Track(axis=-1)
+        lambda x: np.stack([x[:, 0], x[:, 1]], 1),
+        tasks=["K562", "HepG2"],
+        track=cg.Track(axis=-1),
     )
     profile = cg.contrast(cg.run(design, curves, rng=0), control="untreated")
     band = cg.simultaneous(profile, over="position", rng=7)
@@ -306,7 +399,10 @@ def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
             with pytest.raises(ContrastError, match="HeLa"):
                 cg.report(found, task="HeLa", path=to)
     decisions = cg.analyze(outcomes, rng=0)
-    assert "HepG2" not in Page(written(decisions, tmp_path, task="K562", outcomes=outcomes)).text()
+    assert (
+        "HepG2"
+        not in Page(written(decisions, tmp_path, task="K562", outcomes=outcomes)).text()
+    )
     for to in (None, tmp_path / "r.html"):
         with pytest.raises(OutcomesError, match="checks of a claim; leave it out"):
             cg.report(checks().assign(figure=checks()["value"]), task="K562", path=to)
@@ -314,16 +410,34 @@ def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
 
 def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
     outcomes = trial()
-    decided = cg.decide(cg.estimate(cg.contrast(outcomes, control="untreated")), rope=(-0.1, 0.1))
+    decided = cg.decide(
+        cg.estimate(cg.contrast(outcomes, control="untreated")), rope=(-0.1, 0.1)
+    )
     other = outcomes.assign_attrs(design_fingerprint="another")
     with pytest.raises(cg.errors.OutcomesError, match="outcomes are of another design"):
         cg.report(decided, path=tmp_path / "r.html", outcomes=other)
-    with pytest.raises(cg.errors.OutcomesError, match=r"outcomes are of another seed \(77\) than the effects"):
-        cg.report(decided, path=tmp_path / "r.html", outcomes=outcomes.assign_attrs(rng="77"))
-    with pytest.raises(cg.errors.OutcomesError, match="outcomes have 5 units, and the effects are of 40; give those"):
-        cg.report(decided, path=tmp_path / "r.html", outcomes=outcomes.isel(unit=slice(5)))
-    with pytest.raises(cg.errors.OutcomesError, match="refutations are of another predictor"):
-        cg.report(decided, path=tmp_path / "r.html", refutations=checks().assign_attrs(predictor_fingerprint="x"))
+    with pytest.raises(
+        cg.errors.OutcomesError,
+        match=r"outcomes are of another seed \(77\) than the effects",
+    ):
+        cg.report(
+            decided, path=tmp_path / "r.html", outcomes=outcomes.assign_attrs(rng="77")
+        )
+    with pytest.raises(
+        cg.errors.OutcomesError,
+        match="outcomes have 5 units, and the effects are of 40; give those",
+    ):
+        cg.report(
+            decided, path=tmp_path / "r.html", outcomes=outcomes.isel(unit=slice(5))
+        )
+    with pytest.raises(
+        cg.errors.OutcomesError, match="refutations are of another predictor"
+    ):
+        cg.report(
+            decided,
+            path=tmp_path / "r.html",
+            refutations=checks().assign_attrs(predictor_fingerprint="x"),
+        )
     assert not (tmp_path / "r.html").exists()
 
 
@@ -339,7 +453,10 @@ def test_many_contrasts_of_an_analysis_are_counted_and_kept_in_full(tmp_path):
 
 
 def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
-    decided = cg.decide(cg.from_effects([3.0, -4.0, 0.0], se=[0.1] * 3, names=["up", "down", "none"]), rope=(-0.1, 0.1))
+    decided = cg.decide(
+        cg.from_effects([3.0, -4.0, 0.0], se=[0.1] * 3, names=["up", "down", "none"]),
+        rope=(-0.1, 0.1),
+    )
     text = Page(cg.report(decided, path=tmp_path / "r.html").read_text("utf-8")).text()
     assert "from the highest to the lowest" in text
     assert "largest first" not in text
@@ -350,14 +467,29 @@ def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
     [
         ({"path": "report.pdf"}, "a page ends in .html"),
         ({"path": "no/such/folder/report.html"}, "cannot be written"),
-        ({"outcomes": xr.Dataset()}, "outcomes= is a part of a page; say where to write it"),
-        ({"path": "report.html", "outcomes": xr.Dataset()}, "outcomes= has no outcomes"),
-        ({"path": "report.html", "rows": "all"}, "a page has the summary, and cg.tidy every row"),
+        (
+            {"outcomes": xr.Dataset()},
+            "outcomes= is a part of a page; say where to write it",
+        ),
+        (
+            {"path": "report.html", "outcomes": xr.Dataset()},
+            "outcomes= has no outcomes",
+        ),
+        (
+            {"path": "report.html", "rows": "all"},
+            "a page has the summary, and cg.tidy every row",
+        ),
         ({"path": 5}, "path=5 is not a path"),
         ({"path": "report.html", "outcomes": 5}, "outcomes= has no outcomes"),
         ({"path": "report.html", "diagnostics": 5}, "diagnostics=5 is not a Dataset"),
         ({"path": "report.html", "refutations": xr.Dataset()}, "are not checks"),
-        ({"path": "report.html", "refutations": checks().assign(status=("check", ["ok"] * 3))}, "status 'ok'"),
+        (
+            {
+                "path": "report.html",
+                "refutations": checks().assign(status=("check", ["ok"] * 3)),
+            },
+            "status 'ok'",
+        ),
     ],
 )
 def test_what_is_no_page_is_said(options, says, tmp_path, monkeypatch):
@@ -385,21 +517,32 @@ class TestInABrowser:
         seconds = browser.open(path)
         assert browser.errors == []
         assert browser.console == []
-        assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []
+        assert [
+            url for url in browser.requests if not url.startswith(("file:", "data:"))
+        ] == []
         assert sum(url.startswith("file:") for url in browser.requests) == 1
         return seconds
 
     def cells(self, browser, column=0):
         return browser.value(
-            f"[...document.querySelectorAll('#effects tbody tr')].map(r => r.cells[{column}].innerText)"
+            "[...document.querySelectorAll('#effects tbody tr')].map(r => "
+            f"r.cells[{column}].innerText)"
         )
 
-    def test_all_pictures_are_there_and_the_table_sorts_and_filters(self, browser, tmp_path):
+    def test_all_pictures_are_there_and_the_table_sorts_and_filters(
+        self, browser, tmp_path
+    ):
         outcomes = trial()
-        path = cg.report(cg.analyze(outcomes, rng=0), path=tmp_path / "a.html", outcomes=outcomes, refutations=checks())
+        path = cg.report(
+            cg.analyze(outcomes, rng=0),
+            path=tmp_path / "a.html",
+            outcomes=outcomes,
+            refutations=checks(),
+        )
         self.load(browser, path)
         sizes = browser.value(
-            "[...document.querySelectorAll('figure svg, figure img')].map(e => e.getBoundingClientRect().width)"
+            "[...document.querySelectorAll('figure svg, figure img')].map(e => "
+            "e.getBoundingClientRect().width)"
         )
         assert len(sizes) == 4
         assert min(sizes) > 200
@@ -408,32 +551,49 @@ class TestInABrowser:
         browser.value(button.format(1) + ".click()")
         first = self.cells(browser)
         assert first == [f"motif {i}" for i in range(5)]
-        assert browser.value("document.querySelectorAll('#effects th')[1].getAttribute('aria-sort')") == "descending"
+        assert (
+            browser.value(
+                "document.querySelectorAll('#effects th')[1].getAttribute('aria-sort')"
+            )
+            == "descending"
+        )
         browser.value(button.format(1) + ".click()")
         assert self.cells(browser) == first[::-1]
         browser.value(
-            "const box = document.getElementById('filter'); box.value = 'motif 3';box.dispatchEvent(new Event('input'))"
+            "const box = document.getElementById('filter'); box.value = 'motif "
+            "3';box.dispatchEvent(new Event('input'))"
         )
         assert self.cells(browser) == ["motif 3"]
-        assert "1 of 1 (5 without the filter)" in browser.value("document.getElementById('status').textContent")
+        assert "1 of 1 (5 without the filter)" in browser.value(
+            "document.getElementById('status').textContent"
+        )
         browser.value(
-            "box.value = ''; const v = document.getElementById('verdict'); v.value = 'negligible';"
-            "v.dispatchEvent(new Event('change'))"
+            "box.value = ''; const v = document.getElementById('verdict'); v.value = "
+            "'negligible';v.dispatchEvent(new Event('change'))"
         )
         assert set(self.cells(browser, 4)) == {"negligible"}
 
     def test_the_keyboard_reaches_the_table(self, browser, tmp_path):
         self.load(browser, cg.report(decided(), path=tmp_path / "a.html"))
         browser.press("Tab")
-        assert browser.value("document.activeElement.textContent") == "Skip to the finding"
+        assert (
+            browser.value("document.activeElement.textContent") == "Skip to the finding"
+        )
         browser.value("document.querySelectorAll('#effects thead button')[0].focus()")
         browser.press("Enter")
-        assert browser.value("document.querySelector('#effects th').getAttribute('aria-sort')") == "ascending"
+        assert (
+            browser.value(
+                "document.querySelector('#effects th').getAttribute('aria-sort')"
+            )
+            == "ascending"
+        )
         browser.press("Tab")
         assert browser.value("document.activeElement.textContent") == "ACE"
 
     def test_hostile_names_do_nothing(self, browser, tmp_path):
-        table = decided(names=HOSTILE).assign_attrs(predictor=HOSTILE[1], notes=HOSTILE[2])
+        table = decided(names=HOSTILE).assign_attrs(
+            predictor=HOSTILE[1], notes=HOSTILE[2]
+        )
         self.load(browser, cg.report(table, path=tmp_path / "a.html"))
         assert browser.value("window.hacked") is None
         assert self.cells(browser)[:2] == list(HOSTILE[:2])
@@ -448,12 +608,18 @@ class TestInABrowser:
         browser.screen(1200, 900, dark=True)
         assert browser.value(background) != light
         browser.screen(800, 900, print_=True)
-        assert browser.value("getComputedStyle(document.getElementById('tools')).display") == "none"
+        assert (
+            browser.value("getComputedStyle(document.getElementById('tools')).display")
+            == "none"
+        )
 
     @pytest.mark.long
     def test_ten_thousand_effects_page_by_page(self, browser, tmp_path):
         rng = np.random.default_rng(0)
-        table = cg.decide(cg.from_effects(rng.normal(0, 0.3, 10_000), se=np.full(10_000, 0.1)), rope=(-0.1, 0.1))
+        table = cg.decide(
+            cg.from_effects(rng.normal(0, 0.3, 10_000), se=np.full(10_000, 0.1)),
+            rope=(-0.1, 0.1),
+        )
         self.load(browser, cg.report(table, path=tmp_path / "a.html"))
         assert len(self.cells(browser)) == 200
         browser.value("document.querySelectorAll('#effects thead button')[1].click()")
@@ -461,7 +627,9 @@ class TestInABrowser:
         assert value == sorted(value, reverse=True)
         assert value[0] == pytest.approx(float(table["ace"].max()), abs=0.01)
         browser.value("document.getElementById('after').click()")
-        assert "Rows 201–400 of 10,000" in browser.value("document.getElementById('status').textContent")
+        assert "Rows 201–400 of 10,000" in browser.value(
+            "document.getElementById('status').textContent"
+        )
 
 
 @pytest.mark.parametrize(
@@ -474,13 +642,19 @@ class TestInABrowser:
     ],
 )
 def test_numbers_that_no_estimate_has_are_not_printed(tmp_path, name, value, said):
-    """An interval of [5.00, 2.53] was printed, and a verdict of one's own ended in a KeyError."""
-    decided = cg.decide(cg.estimate(cg.contrast(trial(), control="untreated")), rope=(-0.1, 0.1)).copy(deep=True)
+    """An interval of [5.00, 2.53] was printed, and a verdict of one's own ended in a
+    KeyError.
+    """
+    decided = cg.decide(
+        cg.estimate(cg.contrast(trial(), control="untreated")), rope=(-0.1, 0.1)
+    ).copy(deep=True)
     if name not in decided:
         decided = cg.estimate(cg.contrast(trial(), control="untreated")).copy(deep=True)
     cells = decided[name].to_numpy().astype(object if name == "verdict" else float)
     cells[0, 0] = value
-    changed = decided.assign({name: (decided[name].dims, cells.astype(str) if name == "verdict" else cells)})
+    changed = decided.assign(
+        {name: (decided[name].dims, cells.astype(str) if name == "verdict" else cells)}
+    )
     for use in (
         cg.report,
         cg.methods,
@@ -494,9 +668,13 @@ def test_numbers_that_no_estimate_has_are_not_printed(tmp_path, name, value, sai
 @pytest.mark.parametrize("value", ["x", 2, 0.0, float("nan")])
 def test_a_level_that_is_no_probability_is_not_printed(tmp_path, value):
     estimates = cg.estimate(cg.contrast(trial(), control="untreated"))
-    with pytest.raises(OutcomesError, match=r"attrs\['ci_prob'\] is .* not a probability"):
+    with pytest.raises(
+        OutcomesError, match=r"attrs\['ci_prob'\] is .* not a probability"
+    ):
         cg.report(estimates.assign_attrs(ci_prob=value))
-    with pytest.raises(OutcomesError, match=r"attrs\['level'\] is .* not a probability"):
+    with pytest.raises(
+        OutcomesError, match=r"attrs\['level'\] is .* not a probability"
+    ):
         cg.report(cg.decide(estimates, rope=(-0.1, 0.1)).assign_attrs(level=value))
     with pytest.raises(OutcomesError, match="the page cannot be written"):
         cg.report(estimates, path=tmp_path / "a\0b.html")

@@ -1,4 +1,6 @@
-"""What reports say of trials: each line agrees with the others, and with what was computed."""
+"""What reports say of trials: each line agrees with the others, and with what was
+computed.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,20 @@ import xarray as xr
 import causalgia as cg
 from causalgia.errors import DegenerateWarning, OutcomesError
 
-UNTIL = [cg.Precision(half_width=0.02, control="pl"), cg.Decided(rope=(-0.1, 0.1), control="pl", rare=0.05)]
+UNTIL = [
+    cg.Precision(half_width=0.02, control="pl"),
+    cg.Decided(rope=(-0.1, 0.1), control="pl", rare=0.05),
+]
 
 
 @pytest.mark.parametrize("until", UNTIL)
 @pytest.mark.parametrize("n_arms", [2, 4])
 def test_outcomes_of_a_sequential_trial_are_reported_by_arm(until, n_arms):
-    found = {"pl": cg.Placebo("AGATAAG", at=9), "G": cg.Embed("AGATAAG", at=9), "a": cg.Untreated()}
+    found = {
+        "pl": cg.Placebo("AGATAAG", at=9),
+        "G": cg.Embed("AGATAAG", at=9),
+        "a": cg.Untreated(),
+    }
     arms = dict(list({**found, "C": cg.Embed("CACGTG", at=30)}.items())[:n_arms])
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=1, until=until)
@@ -30,11 +39,17 @@ def test_outcomes_of_a_sequential_trial_are_reported_by_arm(until, n_arms):
 def test_outcomes_of_a_sequential_trial_with_named_contrasts_are_reported_by_arm():
     design = cg.Design(
         null=cg.Uniform(length=60),
-        arms={"a": cg.Untreated(), "pl": cg.Placebo("AGATAAG", at=9), "G": cg.Embed("AGATAAG", at=9)},
+        arms={
+            "a": cg.Untreated(),
+            "pl": cg.Placebo("AGATAAG", at=9),
+            "G": cg.Embed("AGATAAG", at=9),
+        },
         contrasts={"specific": {"G": 1.0, "pl": -1.0}},
         n_units=200,
     )
-    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=1, until=cg.Precision(half_width=0.02))
+    outcomes = cg.run(
+        design, cg.zoo.oracle("gata1_like"), rng=1, until=cg.Precision(half_width=0.02)
+    )
     assert cg.report(outcomes).splitlines()[-3:] == [
         "  a   do()",
         "  pl  do(x[9:16] ~ rearranged AGATAAG)",
@@ -43,23 +58,40 @@ def test_outcomes_of_a_sequential_trial_with_named_contrasts_are_reported_by_arm
 
 
 def one_effect(**columns) -> xr.Dataset:
-    table = {name: (("contrast", "task"), np.array([[value]])) for name, value in columns.items()}
+    table = {
+        name: (("contrast", "task"), np.array([[value]]))
+        for name, value in columns.items()
+    }
     return xr.Dataset(table, coords={"contrast": ["G"], "task": ["K562"]})
 
 
 def trial(predictor=None, n_units=100, **choice) -> xr.Dataset:
-    arms = {"a": cg.Untreated(), "pl": cg.Placebo("AGATAAG", at=9), "G": cg.Embed("AGATAAG", at=9)}
+    arms = {
+        "a": cg.Untreated(),
+        "pl": cg.Placebo("AGATAAG", at=9),
+        "G": cg.Embed("AGATAAG", at=9),
+    }
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=n_units)
     return cg.run(design, predictor or cg.zoo.oracle("gata1_like"), rng=1, **choice)
 
 
 @pytest.mark.parametrize(
-    ("method", "named"), [("bootstrap_t", "bootstrap-t"), ("bonferroni", "bonferroni"), ("dunnett", "dunnett")]
+    ("method", "named"),
+    [
+        ("bootstrap_t", "bootstrap-t"),
+        ("bonferroni", "bonferroni"),
+        ("dunnett", "dunnett"),
+    ],
 )
 def test_a_simultaneous_interval_says_that_it_is_one(method, named):
-    band = cg.multiplicity.simultaneous(cg.contrast(trial(), control="pl"), method=method, rng=1)
+    band = cg.multiplicity.simultaneous(
+        cg.contrast(trial(), control="pl"), method=method, rng=1
+    )
     text = cg.report(band)
-    line = f"95 % simultaneous interval ({named}, the contrasts of one task); p is of each contrast alone."
+    line = (
+        f"95 % simultaneous interval ({named}, the contrasts of one task); p is of "
+        "each contrast alone."
+    )
     assert line in text.splitlines()
     assert "95 % simultaneous interval" in cg.reporting.cells(band)[0]
     assert "t with n - 1 df (SE and p)." in text
@@ -69,7 +101,11 @@ def test_a_simultaneous_interval_says_that_it_is_one(method, named):
     assert "simultaneous" not in cg.report(cg.decide(band, rope=(-0.1, 0.1)))
 
 
-DESIGN = cg.Design(null=cg.Uniform(length=60), arms={"a": cg.Untreated(), "G": cg.Embed("GATA", at=9)}, n_units=9)
+DESIGN = cg.Design(
+    null=cg.Uniform(length=60),
+    arms={"a": cg.Untreated(), "G": cg.Embed("GATA", at=9)},
+    n_units=9,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,34 +114,57 @@ DESIGN = cg.Design(null=cg.Uniform(length=60), arms={"a": cg.Untreated(), "G": c
         (DESIGN, "a Design; run it first: outcomes = cg.run"),
         (cg.Analysis(control="a"), "an Analysis; it is a plan"),
         (cg.experiments.copies(), "an Experiment; run it first"),
-        (pd.DataFrame({"effect": [1.0]}), "a DataFrame; make a Dataset of it first: cg.from_frame"),
+        (
+            pd.DataFrame({"effect": [1.0]}),
+            "a DataFrame; make a Dataset of it first: cg.from_frame",
+        ),
         ([1.0], "a list; print it"),
         ("outcomes.nc", "a str; read the file first"),
         (xr.Dataset({"sd": 1.0}), "another Dataset, of 'sd'; print it"),
     ],
 )
 def test_what_is_no_result_is_named_with_the_cure(given, said):
-    with pytest.raises(OutcomesError, match=r"report takes outcomes \(cg.run, cg.from_frame\)") as error:
+    with pytest.raises(
+        OutcomesError, match=r"report takes outcomes \(cg.run, cg.from_frame\)"
+    ) as error:
         cg.report(given)
     assert f"and this is {said}" in str(error.value)
 
 
 def test_a_check_and_the_dataset_of_a_plan_are_no_results():
     effects = cg.contrast(trial(), control="pl")
-    for given in (cg.check(DESIGN, cg.zoo.oracle("gata1_like")), cg.sample_size(effects, half_width=0.01)):
-        with pytest.raises(OutcomesError, match=r"report takes outcomes .*print\(check\)|of 'n_units', .*; print it"):
+    for given in (
+        cg.check(DESIGN, cg.zoo.oracle("gata1_like")),
+        cg.sample_size(effects, half_width=0.01),
+    ):
+        with pytest.raises(
+            OutcomesError,
+            match=r"report takes outcomes .*print\(check\)|of 'n_units', .*; print it",
+        ):
             cg.report(given)
 
 
 def test_an_exact_effect_has_no_p_value():
     """Two units that agree: p is 0 because nothing varies, which is no p-value."""
-    found = one_effect(ace=1.0, se=0.0, lower=1.0, upper=1.0, p=0.0, exact=True, n_units=2, n_clusters=2)
+    found = one_effect(
+        ace=1.0,
+        se=0.0,
+        lower=1.0,
+        upper=1.0,
+        p=0.0,
+        exact=True,
+        n_units=2,
+        n_clusters=2,
+    )
     header, (line,) = cg.reporting.cells(found)
     assert dict(zip(header, line, strict=True))["p"] == "exact"
     assert "exact" not in header
     header, (line,) = cg.reporting.cells(found.assign(p=found["p"] + 1))
     assert (header[-2:], line[-2:]) == (["exact", "p"], ["exact", "1.0"])
-    many = cg.decide(found.assign(n_units=found["n_units"] + 998, n_clusters=found["n_units"] + 998), rope=(-0.1, 0.1))
+    many = cg.decide(
+        found.assign(n_units=found["n_units"] + 998, n_clusters=found["n_units"] + 998),
+        rope=(-0.1, 0.1),
+    )
     assert many["q"].item() == 0
     text = cg.report(many)
     assert "increases, above the ROPE -0.1 to 0.1; 1,000 units" in text
@@ -114,7 +173,9 @@ def test_an_exact_effect_has_no_p_value():
 
 
 def test_p_values_have_two_digits():
-    assert [cg.reporting.format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)] == [
+    assert [
+        cg.reporting.format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)
+    ] == [
         "0.00030",
         "0.00071",
         "0.0049",
@@ -125,7 +186,9 @@ def test_p_values_have_two_digits():
 
 
 def test_a_region_in_sd_has_the_digits_of_its_sentences():
-    found = one_effect(ace=1.0, se=0.1, lower=0.8, upper=1.2, p=0.01, control_sd=0.186849)
+    found = one_effect(
+        ace=1.0, se=0.1, lower=0.8, upper=1.2, p=0.01, control_sd=0.186849
+    )
     text = cg.report(cg.decide(found, rope="0.2 sd"))
     assert "0.2 sd of the control arm = ±0.03737: " in text
     assert "above the ROPE -0.03737 to 0.03737" in text
@@ -134,32 +197,60 @@ def test_a_region_in_sd_has_the_digits_of_its_sentences():
 
 
 def test_a_table_and_its_sentences_have_one_notation():
-    text = cg.report(cg.from_effects([1.234e9, 123456.0], [3.3e6, 1234.0], names=["large", "small"]))
+    text = cg.report(
+        cg.from_effects([1.234e9, 123456.0], [3.3e6, 1234.0], names=["large", "small"])
+    )
     assert text.count("1.235e+05") == 2
     assert "123500" not in text
 
 
 def test_an_interval_of_rounding_has_two_digits():
-    row = {"ace": -1.3e-18, "se": 2.1e-33, "lower": -1.201270971279325e-14, "upper": 1.201270971279325e-14}
+    row = {
+        "ace": -1.3e-18,
+        "se": 2.1e-33,
+        "lower": -1.201270971279325e-14,
+        "upper": 1.201270971279325e-14,
+    }
     assert cg.reporting.format_effect(row) == ("0", "[-1.20e-14, 1.20e-14]")
 
 
 def test_a_ratio_is_described_as_a_quotient():
-    counts = cg.FunctionPredictor(lambda x: 9 + x[:, 0].sum(1), tasks=["A"], scale="counts")
+    counts = cg.FunctionPredictor(
+        lambda x: 9 + x[:, 0].sum(1), tasks=["A"], scale="counts"
+    )
     effects = cg.contrast(trial(counts), control="a", scale="ratio")
-    assert effects["do"].values.tolist() == ["do(x[9:16] ~ rearranged AGATAAG) / do()", "do(x[9:16] = AGATAAG) / do()"]
+    assert effects["do"].values.tolist() == [
+        "do(x[9:16] ~ rearranged AGATAAG) / do()",
+        "do(x[9:16] = AGATAAG) / do()",
+    ]
     text = cg.report(cg.estimate(effects))
     assert "G: do(x[9:16] = AGATAAG) / do()\n" in text
     assert "ratio of means, delta method; t with n - 1 df." in text
     assert "−" not in text
-    half = cg.contrast(trial(counts), contrasts={"x": {"G": 1.0, "a": -0.5, "pl": -0.5}}, scale="ratio")
-    assert half["do"].item().endswith("= AGATAAG) / do()^0.5 / do(x[9:16] ~ rearranged AGATAAG)^0.5")
+    half = cg.contrast(
+        trial(counts), contrasts={"x": {"G": 1.0, "a": -0.5, "pl": -0.5}}, scale="ratio"
+    )
+    assert (
+        half["do"]
+        .item()
+        .endswith("= AGATAAG) / do()^0.5 / do(x[9:16] ~ rearranged AGATAAG)^0.5")
+    )
 
 
 def test_a_sequential_report_says_one_share_that_could_be_missed():
     stopped = "all clear; effects on fewer than 1 % of backgrounds could be missed"
-    found = one_effect(ace=0.0, se=0.001, lower=-0.01, upper=0.01, p=0.9, n_units=5_000, n_clusters=5_000)
-    found = found.assign_attrs(stopped=stopped, target="population", predictor_fingerprint="85e98db9")
+    found = one_effect(
+        ace=0.0,
+        se=0.001,
+        lower=-0.01,
+        upper=0.01,
+        p=0.9,
+        n_units=5_000,
+        n_clusters=5_000,
+    )
+    found = found.assign_attrs(
+        stopped=stopped, target="population", predictor_fingerprint="85e98db9"
+    )
     assert "fewer than 1 %" in cg.report(found)
     text = cg.report(cg.decide(found, rope=(-0.1, 0.1)))
     assert "Effects on fewer than 0.06 % of backgrounds could be missed." in text
@@ -168,29 +259,40 @@ def test_a_sequential_report_says_one_share_that_could_be_missed():
 
 
 def test_a_caution_and_a_note_say_a_thing_once():
-    text = cg.report(cg.decide(cg.infer(cg.from_effects([0.2, 1.0], 0.1), rng=0), rope=(-0.1, 0.1)))
-    said = "2 effects are too few to estimate their distribution; a normal law was assumed"
+    text = cg.report(
+        cg.decide(cg.infer(cg.from_effects([0.2, 1.0], 0.1), rng=0), rope=(-0.1, 0.1))
+    )
+    said = (
+        "2 effects are too few to estimate their distribution; a normal law was assumed"
+    )
     assert text.count(said) == 1
     assert "Note: The unshrunken 95 % interval of each effect is in moments" in text
 
 
 def test_two_units_leave_part_of_the_population_unseen():
     said = "with 2 units, effects confined to part of the population would be missed"
-    wrote = cg.FunctionPredictor(lambda x: 1.0 * (x[:, 0, 9:12].sum(1) == 3), tasks=["A"], scale="s")
+    wrote = cg.FunctionPredictor(
+        lambda x: 1.0 * (x[:, 0, 9:12].sum(1) == 3), tasks=["A"], scale="s"
+    )
     arms = {"a": cg.Embed("CCC", at=9), "A": cg.Embed("AAA", at=9)}
-    two = cg.run(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=2), wrote, rng=1)
+    two = cg.run(
+        cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=2), wrote, rng=1
+    )
     with pytest.warns(DegenerateWarning, match="do(es)? not vary at all over 2"):
         found = cg.estimate(cg.contrast(two, control="a"))
     text = cg.report(cg.decide(found, rope=(-1.1, 1.1)))
     assert text.count(said) == 2
-    assert text.count(said[1:]) == 3  # of all verdicts, of the exact effect, and of its verdict
+    # of all verdicts, of the exact effect, and of its verdict
+    assert text.count(said[1:]) == 3
     assert f"\nW{said[1:]}.\n" in text
     assert "100 % of backgrounds" not in text
     assert "3/n" not in text
 
 
 def test_given_effects_are_reported_as_given():
-    assert cg.report(cg.from_effects([0.2, 1.0], 0.1)).startswith("Effects and standard errors as given.\n")
+    assert cg.report(cg.from_effects([0.2, 1.0], 0.1)).startswith(
+        "Effects and standard errors as given.\n"
+    )
 
 
 def test_outcomes_name_the_predictor_and_the_analysis():
@@ -200,7 +302,9 @@ def test_outcomes_name_the_predictor_and_the_analysis():
     assert f"predictor   {outcomes.attrs['predictor_fingerprint']}" in lines
     assert "analysis    control='pl', rope=[-0.1, 0.1]" in lines
     named = cg.report(outcomes.assign_attrs(predictor="the oracle")).splitlines()
-    assert f"predictor   the oracle ({outcomes.attrs['predictor_fingerprint']})" in named
+    assert (
+        f"predictor   the oracle ({outcomes.attrs['predictor_fingerprint']})" in named
+    )
 
 
 def test_a_concordance_counts_and_names_what_it_measures():
@@ -208,7 +312,9 @@ def test_a_concordance_counts_and_names_what_it_measures():
     true = np.linspace(-0.1, 0.1, 40)
     true[0] = 9.0
     virtual = pd.DataFrame({"element": np.arange(40), "effect": true})
-    measured = pd.DataFrame({"element": np.arange(40), "effect": true + rng.normal(0, 0.5, 40), "se": 0.5})
+    measured = pd.DataFrame(
+        {"element": np.arange(40), "effect": true + rng.normal(0, 0.5, 40), "se": 0.5}
+    )
     text = cg.report(cg.mpra.concordance(virtual, measured))
     assert "  observed correlation " in text
     assert " (ceiling with this noise: " in text
@@ -217,9 +323,19 @@ def test_a_concordance_counts_and_names_what_it_measures():
 
 
 def test_scales_and_tasks_stay_on_their_line():
-    """A line end in the scale of a table of others broke the first sentence of its report."""
-    frame = pd.DataFrame({"u": np.repeat(range(8), 2), "arm": ["a", "b"] * 8, "y": np.arange(16.0) ** 1.5})
-    outcomes = cg.from_frame(frame, outcome="y", arm="arm", unit="u", scale="log\ncounts").assign_coords(task=["x\ty"])
+    """A line end in the scale of a table of others broke the first sentence of its
+    report.
+    """
+    frame = pd.DataFrame(
+        {
+            "u": np.repeat(range(8), 2),
+            "arm": ["a", "b"] * 8,
+            "y": np.arange(16.0) ** 1.5,
+        }
+    )
+    outcomes = cg.from_frame(
+        frame, outcome="y", arm="arm", unit="u", scale="log\ncounts"
+    ).assign_coords(task=["x\ty"])
     assert "outcome     task x\\ty, on log\\ncounts" in cg.report(outcomes).splitlines()
     found = cg.report(cg.estimate(cg.contrast(outcomes, control="a"))).splitlines()
     assert found[0].startswith("Effect: ACE on log\\ncounts, each arm minus a")

@@ -31,13 +31,19 @@ EFFECT = ("contrast", "task")
 
 
 def estimates(n_words=0, tasks=("K562",), **attrs):
-    """GATA1 (1.38), a mutant (-0.02, exact in no task), and placebo words spread evenly from -0.1 to 0.1."""
+    """GATA1 (1.38), a mutant (-0.02, exact in no task), and placebo words spread evenly
+    from -0.1 to 0.1.
+    """
     names = ["GATA1", "core broken", *(f"placebo {i}" for i in range(n_words))]
-    ace = np.array([1.3812, -0.0213, *np.linspace(-0.1, 0.1, n_words)])[:, None] * np.ones(len(tasks))
+    ace = np.array([1.3812, -0.0213, *np.linspace(-0.1, 0.1, n_words)])[
+        :, None
+    ] * np.ones(len(tasks))
     half = np.full(ace.shape, 0.0091)
     arms = ["placebo", *names]
     weight = np.hstack([-np.ones((len(names), 1)), np.eye(len(names))])
-    do = [f"do(x[10:17] = {name}) − do(x[10:17] ~ rearranged AGATAAG)" for name in names]
+    do = [
+        f"do(x[10:17] = {name}) − do(x[10:17] ~ rearranged AGATAAG)" for name in names
+    ]
     return xr.Dataset(
         {
             "ace": (EFFECT, ace),
@@ -103,7 +109,9 @@ def test_few_placebo_words_set_no_scale():
     assert "too few for quantiles; 40 set a scale" in text
     assert "central" not in text
     assert placebo_summary(rows(estimates(39))[2:])["central"] is None
-    assert placebo_summary(rows(estimates(40))[2:])["central"] == pytest.approx((-0.095, 0.095))
+    assert placebo_summary(rows(estimates(40))[2:])["central"] == pytest.approx(
+        (-0.095, 0.095)
+    )
 
 
 def test_every_placebo_word_on_demand():
@@ -118,31 +126,51 @@ def test_without_kinds_no_contrast_is_a_placebo_word():
 
 
 def test_the_class_of_words_is_one_effect_and_no_word():
-    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n_words=20)}
+    arms = {
+        "none": cg.Untreated(),
+        "GATA": cg.Embed("GATA", at=9),
+        **cg.placebos("AGATAAG", at=20, n_words=20),
+    }
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=300)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
-    found = cg.estimate(cg.contrast(outcomes, control="none"), target="population x words")
+    found = cg.estimate(
+        cg.contrast(outcomes, control="none"), target="population x words"
+    )
     assert [row["placebo_word"] for row in rows(found)] == [False, False]
     assert "and placebo words." in report(found)
-    assert "20 placebo words in K562: mean" in report(cg.estimate(cg.contrast(outcomes, control="none")))
+    assert "20 placebo words in K562: mean" in report(
+        cg.estimate(cg.contrast(outcomes, control="none"))
+    )
 
 
 def test_tasks_and_models_get_columns_and_summaries_of_their_own():
     two = estimates(5, tasks=("K562", "HepG2"))
     header, lines = cells(two)
     assert header[:2] == ["contrast", "task"]
-    assert [line[:2] for line in lines[-2:]] == [["5 placebo words", "K562"], ["5 placebo words", "HepG2"]]
+    assert [line[:2] for line in lines[-2:]] == [
+        ["5 placebo words", "K562"],
+        ["5 placebo words", "HepG2"],
+    ]
     assert "in HepG2, GATA1 minus placebo" in report(two)
-    models = two.drop_vars(["n_units", "n_clusters"]).expand_dims(model=["a", "b", "c"], axis=-1)
+    models = two.drop_vars(["n_units", "n_clusters"]).expand_dims(
+        model=["a", "b", "c"], axis=-1
+    )
     models["weight"], models["do"] = two["weight"], two["do"]
-    header, lines = cells(models.assign_coords(kind=two["kind"]).transpose(..., "contrast", "task", "model"))
+    header, lines = cells(
+        models.assign_coords(kind=two["kind"]).transpose(
+            ..., "contrast", "task", "model"
+        )
+    )
     assert header[:3] == ["contrast", "task", "model"]
     assert len(lines) == 2 * 2 * 3 + 2 * 3
 
 
 def test_many_effects_get_no_sentences():
     names = [f"arm {i}" for i in range(30)]
-    many = xr.Dataset({"ace": (EFFECT, np.zeros((30, 1)))}, coords={"contrast": names, "task": ["K562"]})
+    many = xr.Dataset(
+        {"ace": (EFFECT, np.zeros((30, 1)))},
+        coords={"contrast": names, "task": ["K562"]},
+    )
     assert "ACE on the outcome, 'arm 0'" not in report(many)
     assert report(many).count("\n") == 32
 
@@ -156,14 +184,18 @@ def test_rows_hold_plain_numbers():
 
 
 def test_truth_and_z():
-    truth = xr.DataArray([[1.3812 - 0.01]], dims=EFFECT, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    truth = xr.DataArray(
+        [[1.3812 - 0.01]], dims=EFFECT, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    )
     se = 0.0091 / 1.96
     first, second = rows(estimates(), truth=truth)
     assert first["z"] == pytest.approx(0.01 / se)
     assert second["truth"] is None
     assert second["z"] is None
     noisy = truth.assign_coords(mcse=(EFFECT, [[se]]))
-    assert rows(estimates(), truth=noisy)[0]["z"] == pytest.approx(0.01 / se / math.sqrt(2))
+    assert rows(estimates(), truth=noisy)[0]["z"] == pytest.approx(
+        0.01 / se / math.sqrt(2)
+    )
     header, lines = cells(estimates(), truth=truth)
     assert header == ["contrast", "ACE", "SE", "95 % interval", "truth", "z", "p"]
     assert lines[0][4:6] == ["1.3712", "+2.2"]
@@ -179,14 +211,19 @@ def test_exact_effects_say_so():
     header, lines = cells(exact)
     assert header == ["contrast", "ACE", "SE", "95 % interval", "p"]
     assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "exact"]
-    assert "(exact: no unit differs; up to 3/n = 0.006 of the population may still differ, 95 %)" in report(exact)
+    assert (
+        "(exact: no unit differs; up to 3/n = 0.006 of the population may still "
+        "differ, 95 %)" in report(exact)
+    )
     assert "(exact: no unit differs)" in report(exact.assign_attrs(target="units"))
     truth = exact["ace"].copy()
     assert rows(exact, truth=truth)[0]["z"] is None
 
 
 def test_one_unit_has_no_interval():
-    one = xr.Dataset({"ace": (EFFECT, [[1.25]])}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    one = xr.Dataset(
+        {"ace": (EFFECT, [[1.25]])}, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    )
     assert cells(one) == (["contrast", "ACE"], [["GATA1", "1.250"]])
     assert report(one).endswith("1.250, without a standard error.")
 
@@ -206,32 +243,54 @@ def test_the_estimand_says_the_target(target, said):
 
 
 def test_real_sequences_are_said_to_be_real():
-    genomic = {"null": "the real sequences themselves: 9 sequences", "null_kind": "genomic"}
-    said = {target: report(estimates(target=target, **genomic)).splitlines()[0] for target in ("population", "units")}
+    genomic = {
+        "null": "the real sequences themselves: 9 sequences",
+        "null_kind": "genomic",
+    }
+    said = {
+        target: report(estimates(target=target, **genomic)).splitlines()[0]
+        for target in ("population", "units")
+    }
     assert (
-        ", over the population that these sequences represent (the real sequences themselves: 9 "
-        "sequences" in said["population"]
+        ", over the population that these sequences represent (the real sequences "
+        "themselves: 9 sequences" in said["population"]
     )
     assert said["units"].endswith(", for exactly these sequences.")
 
 
 def test_the_estimand_of_a_real_trial_names_what_was_done():
     design = cg.Design(
-        null=cg.Uniform(length=60), arms={"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9)}, n_units=30
+        null=cg.Uniform(length=60),
+        arms={"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9)},
+        n_units=30,
     )
-    found = cg.estimate(cg.contrast(cg.run(design, cg.zoo.oracle("gata1_like"), rng=0), control="none"))
+    found = cg.estimate(
+        cg.contrast(cg.run(design, cg.zoo.oracle("gata1_like"), rng=0), control="none")
+    )
     first, second = report(found).splitlines()[:2]
-    assert first.endswith("do(x[9:13] = GATA) − do(), over uniform random sequences of 60 bp.")
+    assert first.endswith(
+        "do(x[9:13] = GATA) − do(), over uniform random sequences of 60 bp."
+    )
     assert second.startswith("30 units; crossover; mean ICE")
 
 
 def test_only_estimates_are_reported():
-    with pytest.raises(OutcomesError, match="and this is another Dataset, of nothing; print it"):
+    with pytest.raises(
+        OutcomesError, match="and this is another Dataset, of nothing; print it"
+    ):
         report(xr.Dataset())
-    posterior = cg.infer(cg.from_effects([0.0, 1.0], 0.1), law="normal", n_draws=400, rng=0)
-    for draws in (posterior, posterior["posterior"], {"posterior": posterior["posterior"]}):
+    posterior = cg.infer(
+        cg.from_effects([0.0, 1.0], 0.1), law="normal", n_draws=400, rng=0
+    )
+    for draws in (
+        posterior,
+        posterior["posterior"],
+        {"posterior": posterior["posterior"]},
+    ):
         for say in (report, reporting.rows):
-            with pytest.raises(OutcomesError, match=r"decide first: cg.decide\(posterior, rope="):
+            with pytest.raises(
+                OutcomesError, match=r"decide first: cg.decide\(posterior, rope="
+            ):
                 say(draws)
     with pytest.raises(OutcomesError, match="and this is a list; print it"):
         report([1.0])
@@ -255,7 +314,12 @@ def test_a_printed_p_is_right_to_its_digits(p):
 
 
 def test_tiny_p_values_are_bounds_for_readers_and_numbers_in_data():
-    assert [format_p(p) for p in (1e-4, 9.9e-5, 4e-141, 0.0)] == ["0.00010", "<1e-4", "<1e-4", "<1e-4"]
+    assert [format_p(p) for p in (1e-4, 9.9e-5, 4e-141, 0.0)] == [
+        "0.00010",
+        "<1e-4",
+        "<1e-4",
+        "<1e-4",
+    ]
     assert format_p(0.0, exact=True) == "exact"
     assert [p_clause(p) for p in (0.0312, 1e-9)] == ["p = 0.031", "p < 1e-4"]
     table = estimates()
@@ -265,28 +329,52 @@ def test_tiny_p_values_are_bounds_for_readers_and_numbers_in_data():
 
 @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e2))
 def test_an_effect_has_the_decimals_of_its_standard_error(ace, se):
-    effect, _ = format_effect({"ace": ace, "se": se, "lower": ace - 2 * se, "upper": ace + 2 * se})
+    effect, _ = format_effect(
+        {"ace": ace, "se": se, "lower": ace - 2 * se, "upper": ace + 2 * se}
+    )
     decimals = len(format_se(se).partition(".")[2])
     assert len(effect.partition(".")[2]) == decimals
     assert abs(float(effect) - ace) <= 0.0501 * se + 1e-9 * abs(ace)
 
 
 def test_a_shrunken_effect_has_the_decimals_of_its_posterior():
-    row = {"ace": 1.23456, "se": 0.5, "lower": 1.21496, "upper": 1.25416, "interval_level": 0.95}
+    row = {
+        "ace": 1.23456,
+        "se": 0.5,
+        "lower": 1.21496,
+        "upper": 1.25416,
+        "interval_level": 0.95,
+    }
     assert format_effect(row)[0] == "1.235"
 
 
 def test_large_and_small_effects_stay_readable():
-    assert format_effect({"ace": 123456.0, "lower": 122456.0, "upper": 124456.0}) == ("123460", "[122460, 124460]")
+    assert format_effect({"ace": 123456.0, "lower": 122456.0, "upper": 124456.0}) == (
+        "123460",
+        "[122460, 124460]",
+    )
     assert format_effect({"ace": 0.0, "lower": 0.0, "upper": 0.0}) == ("0", "[0, 0]")
-    assert format_effect({"ace": 2e-11, "lower": 1e-11, "upper": 3e-11})[0] == "2.00e-11"
+    assert (
+        format_effect({"ace": 2e-11, "lower": 1e-11, "upper": 3e-11})[0] == "2.00e-11"
+    )
 
 
 def test_a_limit_beside_zero_is_not_rounded_to_it():
-    assert format_effect({"ace": -0.07, "lower": -0.1396, "upper": -0.0031}) == ("-0.070", "[-0.140, -0.003]")
-    assert format_effect({"ace": 0.07, "lower": 0.00031, "upper": 0.1396}) == ("0.070", "[0.0003, 0.140]")
-    assert format_effect({"ace": -0.07, "lower": -0.14, "upper": 0.0})[1] == "[-0.140, 0.000]"
-    assert format_effect({"ace": 1.0, "lower": 1e-16, "upper": 2.0})[1] == "[0.00, 2.00]"
+    assert format_effect({"ace": -0.07, "lower": -0.1396, "upper": -0.0031}) == (
+        "-0.070",
+        "[-0.140, -0.003]",
+    )
+    assert format_effect({"ace": 0.07, "lower": 0.00031, "upper": 0.1396}) == (
+        "0.070",
+        "[0.0003, 0.140]",
+    )
+    assert (
+        format_effect({"ace": -0.07, "lower": -0.14, "upper": 0.0})[1]
+        == "[-0.140, 0.000]"
+    )
+    assert (
+        format_effect({"ace": 1.0, "lower": 1e-16, "upper": 2.0})[1] == "[0.00, 2.00]"
+    )
 
 
 @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e3))
@@ -313,14 +401,21 @@ def test_one_unit_is_no_units():
 def test_sequences_that_no_unit_came_from_are_not_claimed():
     peaks = cg.Uniform(length=60).sample(50, rng=1)["sequence"]
     arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=9)}
-    share = cg.FunctionPredictor(lambda x: x[:, 1:3].mean((1, 2)), tasks=["GC"], scale="share")
+    share = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].mean((1, 2)), tasks=["GC"], scale="share"
+    )
 
     def said(null, n_units, **choice):
         trial = cg.run(cg.Design(null=null, arms=arms, n_units=n_units), share, rng=0)
         return report(cg.estimate(cg.contrast(trial, control="none"), **choice))
 
     shuffles = cg.DinucleotideShuffle(of=peaks)
-    assert said(shuffles, 20).count("over dinucleotide shuffles of 50 sequences (20 used) of 60 bp") == 2
+    assert (
+        said(shuffles, 20).count(
+            "over dinucleotide shuffles of 50 sequences (20 used) of 60 bp"
+        )
+        == 2
+    )
     assert "50 sequences (20 used) of 60 bp" in said(cg.Genomic(of=peaks), 20)
     assert "50 sequences of 60 bp" in said(shuffles, 50)
     assert "50 sequences of 60 bp" in said(shuffles, 100)
@@ -329,11 +424,20 @@ def test_sequences_that_no_unit_came_from_are_not_claimed():
 
 
 def test_outcomes_are_described():
-    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n_words=3)}
+    arms = {
+        "none": cg.Untreated(),
+        "GATA": cg.Embed("GATA", at=9),
+        **cg.placebos("AGATAAG", at=20, n_words=3),
+    }
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
     text = report(outcomes)
-    for said in ("30, crossover", "K562, HepG2, on log2 activity", "GATA  do(x[9:13] = GATA)", "and 3 placebo words"):
+    for said in (
+        "30, crossover",
+        "K562, HepG2, on log2 activity",
+        "GATA  do(x[9:13] = GATA)",
+        "and 3 placebo words",
+    ):
         assert said in text
     assert outcomes.attrs["predictor_fingerprint"] in text
     assert "placebo words" not in report(outcomes, rows="all")
@@ -342,10 +446,23 @@ def test_outcomes_are_described():
 
 @pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
 def test_whatever_a_trial_keeps_is_reported(keep):
-    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), "AC": cg.Embed("ACAC", at=9)}
+    arms = {
+        "none": cg.Untreated(),
+        "GATA": cg.Embed("GATA", at=9),
+        "AC": cg.Embed("ACAC", at=9),
+    }
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
     asked = cg.Analysis(control="none")
-    text = report(cg.run(design, cg.zoo.oracle("gata1_like"), rng=5, keep=keep, analysis=asked, progress=False))
+    text = report(
+        cg.run(
+            design,
+            cg.zoo.oracle("gata1_like"),
+            rng=5,
+            keep=keep,
+            analysis=asked,
+            progress=False,
+        )
+    )
     assert "30, crossover" in text
     assert "do(x[9:13] = GATA)" in text
     assert ("3 arms:" if keep == "outcomes" else "2 contrasts:") in text
@@ -361,17 +478,25 @@ def test_effects_that_no_trial_kept_are_reported():
 def test_one_report_for_trials_and_the_bench():
     counts = two_arms()
     assert report(counts).startswith("4 barcodes of 2 oligos")
-    with pytest.raises(OutcomesError, match="rows='all' is for placebo words and elements"):
+    with pytest.raises(
+        OutcomesError, match="rows='all' is for placebo words and elements"
+    ):
         report(counts, rows="all")
 
 
 def test_other_rows_are_refused():
-    with pytest.raises(OutcomesError, match="rows='every' is neither 'summary' nor 'all'"):
+    with pytest.raises(
+        OutcomesError, match="rows='every' is neither 'summary' nor 'all'"
+    ):
         report(estimates(), rows="every")
 
 
 def test_outcomes_say_what_they_reserve_confirm_and_why_they_ended():
-    told = {"reserved": "5 sequences, never used", "confirms": "fresh units: GATA", "stopped": "stopped at 30 of 90"}
+    told = {
+        "reserved": "5 sequences, never used",
+        "confirms": "fresh units: GATA",
+        "stopped": "stopped at 30 of 90",
+    }
     found = xr.Dataset({"outcome": (("unit", "task"), [[1.0]])}, attrs=told)
     for name, said in told.items():
         assert f"{name:<12}{said}" in report(found).splitlines()
@@ -379,7 +504,10 @@ def test_outcomes_say_what_they_reserve_confirm_and_why_they_ended():
 
 
 def test_the_room_exports_what_it_says():
-    assert all(callable(getattr(reporting, name)) or name in ("Row", "Rows") for name in reporting.__all__)
+    assert all(
+        callable(getattr(reporting, name)) or name in ("Row", "Rows")
+        for name in reporting.__all__
+    )
 
 
 def decided(**choice):
@@ -392,13 +520,22 @@ def decided(**choice):
 def test_a_report_of_decisions_reads_as_settled():
     said = report(decided(error="local")).splitlines()
     assert said[4] == (
-        "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken "
-        "effects, directions at p <= 0.025 a side and negligible at 0.05, not adjusted. Each interval is that "
-        "of the test that gave the verdict."
+        "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: "
+        "one-sided tests of the unshrunken effects, directions at p <= 0.025 a side "
+        "and negligible at 0.05, not adjusted. Each interval is that of the test that "
+        "gave the verdict."
     )
     assert said[5] == "Assuming no rare, large effects."
     table = said[7:11]
-    assert re.split(r"\s{2,}", table[0]) == ["contrast", "ACE", "interval", "level", "verdict", "error", "n"]
+    assert re.split(r"\s{2,}", table[0]) == [
+        "contrast",
+        "ACE",
+        "interval",
+        "level",
+        "verdict",
+        "error",
+        "n",
+    ]
     assert re.split(r"\s{2,}", table[1]) == [
         "GATA1",
         "1.3812",
@@ -408,22 +545,33 @@ def test_a_report_of_decisions_reads_as_settled():
         "<1e-4",
         "5,000",
     ]
-    undecided = ["core broken", "0.0980", "[0.0889, 0.1071]", "95 %", "undecided", "0.33", "5,000"]
+    undecided = [
+        "core broken",
+        "0.0980",
+        "[0.0889, 0.1071]",
+        "95 %",
+        "undecided",
+        "0.33",
+        "5,000",
+    ]
     assert re.split(r"\s{2,}", table[2]) == undecided
     assert table[3].startswith("40 placebo words")
     assert said[12] == (
-        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.3812 [1.3721, 1.3903] (95 %); "
-        "increases, above the ROPE -0.1 to 0.1 (error < 1e-4); 5,000 units in 500 clusters."
+        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: "
+        "1.3812 [1.3721, 1.3903] (95 %); increases, above the ROPE -0.1 to 0.1 (error "
+        "< 1e-4); 5,000 units in 500 clusters."
     )
     assert said[13].endswith(
-        "undecided on the ROPE -0.1 to 0.1; a new trial of about 73,000 units would decide it with even odds; "
-        "5,000 units in 500 clusters."
+        "undecided on the ROPE -0.1 to 0.1; a new trial of about 73,000 units would "
+        "decide it with even odds; 5,000 units in 500 clusters."
     )
     assert said[14].startswith("40 placebo words: mean")
 
 
 def test_the_direction_of_a_ratio_is_said_to_be_about_1():
-    ratios = estimates(transform="ratio", contrast_scale="ratio of mean counts", null_value=1.0)
+    ratios = estimates(
+        transform="ratio", contrast_scale="ratio of mean counts", null_value=1.0
+    )
     text = report(cg.decide(ratios, rope=0))
     assert "Verdicts on the direction alone (no effect is 1): one-sided tests" in text
     assert "decreases, below 1 (q < 1e-4)" in text
@@ -434,10 +582,16 @@ def test_the_direction_of_a_ratio_is_said_to_be_about_1():
 def test_an_open_interval_is_unbounded():
     table = estimates()
     shape = table["ace"].shape
-    table["lower"], table["upper"] = (EFFECT, np.full(shape, -np.inf)), (EFFECT, np.full(shape, np.inf))
+    table["lower"], table["upper"] = (
+        (EFFECT, np.full(shape, -np.inf)),
+        (EFFECT, np.full(shape, np.inf)),
+    )
     table = table.assign(unbounded=(EFFECT, np.full(shape, True)))
     header, lines = cells(table)
-    assert [line[header.index("95 % interval")] for line in lines] == ["unbounded", "unbounded"]
+    assert [line[header.index("95 % interval")] for line in lines] == [
+        "unbounded",
+        "unbounded",
+    ]
     text = report(table)
     assert "over shuffles of 500 sequences: 1.3812 unbounded." in text
     assert "inf" not in text.replace("infer", "")
@@ -452,55 +606,87 @@ def test_placebo_words_of_a_posterior_are_posterior_means():
 def test_the_first_line_names_what_the_effect_is_on():
     of_network = estimates(predictor_fingerprint="85e98db9")
     assert report(of_network).startswith("Effect on the predictor: ACE on log counts")
-    measured = of_network.assign_attrs(effect_on="measured activity")  # a fit of a library that a predictor designed
+    # a fit of a library that a predictor designed
+    measured = of_network.assign_attrs(effect_on="measured activity")
     assert report(measured).startswith("Effect on measured activity: ACE")
     assert report(estimates()).startswith("Effect: ACE on log counts")
     elsewhere = cg.from_effects([0.2, 1.0], 0.1)
     assert report(elsewhere).startswith("Effects and standard errors as given.")
-    assert report(cg.decide(elsewhere, rope=0)).startswith("Effects and standard errors as given.")
+    assert report(cg.decide(elsewhere, rope=0)).startswith(
+        "Effects and standard errors as given."
+    )
 
 
 def test_a_rope_in_sd_is_shown_as_a_number():
     sd = np.array([[0.246, 1.0], [0.246, 1.0]])
     two = estimates(tasks=("K562", "HepG2")).assign(control_sd=(EFFECT, sd))
     both = report(cg.decide(two, rope="0.5 sd"))
-    assert "0.5 sd of the control arm = ±0.123 (K562), ±0.5 (HepG2): one-sided tests" in both
+    assert (
+        "0.5 sd of the control arm = ±0.123 (K562), ±0.5 (HepG2): one-sided tests"
+        in both
+    )
     assert "above the ROPE -0.123 to 0.123 (q < 1e-4)" in both
     one = cg.decide(two.sel(task=["K562"]), rope="0.5 sd")
     assert one.attrs["rope"] == "0.5 sd of the control arm = ±0.123"
     two["control_sd"][1] = 0.5
-    assert cg.decide(two, rope="0.5 sd").attrs["rope"] == "0.5 sd of the control arm = ±0.123 to ±0.5"
+    assert (
+        cg.decide(two, rope="0.5 sd").attrs["rope"]
+        == "0.5 sd of the control arm = ±0.123 to ±0.5"
+    )
 
 
 def test_every_decision_has_a_sentence():
-    many = cg.decide(cg.from_effects(np.linspace(-1, 1, 30), 0.1, names=[f"m{i}" for i in range(30)]), rope=(-0.2, 0.2))
+    many = cg.decide(
+        cg.from_effects(
+            np.linspace(-1, 1, 30), 0.1, names=[f"m{i}" for i in range(30)]
+        ),
+        rope=(-0.2, 0.2),
+    )
     assert all(f", m{i}, over" in report(many) for i in range(30))
     assert "a new trial of" not in report(many)
 
 
 def test_what_a_reader_is_to_beware_of_is_said():
-    assert "Caution: rope=0 asks for the direction alone: no effect is called negligible." in report(decided(rope=0))
+    assert (
+        "Caution: rope=0 asks for the direction alone: no effect is called negligible."
+        in report(decided(rope=0))
+    )
     assert "above 0 (q < 1e-4)" in report(decided(rope=0))
     later = report(decided().assign_attrs(exploratory="rope"))
     assert "Exploratory, chosen after the outcomes were seen: rope." in later
     assert later.count("; exploratory.") == 2
-    assert "have not converged (rhat of mu)" in report(decided().assign_attrs(converged="no", unconverged="rhat of mu"))
+    assert "have not converged (rhat of mu)" in report(
+        decided().assign_attrs(converged="no", unconverged="rhat of mu")
+    )
 
 
 def test_how_a_trial_came_about_is_said_in_a_line_each():
-    attrs = {"confirms": "fresh units, drawn independently; selected from the trial ab12: GATA1"}
-    attrs |= {"stopped": "stopped at 400 of at most 900 units, look 3: every interval is short"}
+    attrs = {
+        "confirms": "fresh units, drawn independently; selected from the trial ab12: GATA1"
+    }
+    attrs |= {
+        "stopped": "stopped at 400 of at most 900 units, look 3: every interval is short"
+    }
     attrs |= {"until": "Precision(half_width=0.1)", "exploratory": "control, rope"}
     lines = [
-        "Confirmation: fresh units, drawn independently; selected from the trial ab12: GATA1.",
-        "Sequential trial: stopped at 400 of at most 900 units, look 3: every interval is short.",
+        "Confirmation: fresh units, drawn independently; selected from the trial ab12: "
+        "GATA1.",
+        "Sequential trial: stopped at 400 of at most 900 units, look 3: every interval "
+        "is short.",
         "Exploratory, chosen after the outcomes were seen: control, rope.",
     ]
     for found in (estimates(), decided()):
         assert set(lines) <= set(report(found.assign_attrs(attrs)).splitlines())
-        assert not any(line.split(",")[0].split(":")[0] in report(found) for line in lines)
-    sequence = report(decided().assign_attrs(attrs | {"until": "Decided(rope=(-1, 1))"}))
-    assert "every interval is short; the intervals that hold over all looks are look_lower and look_upper" in sequence
+        assert not any(
+            line.split(",")[0].split(":")[0] in report(found) for line in lines
+        )
+    sequence = report(
+        decided().assign_attrs(attrs | {"until": "Decided(rope=(-1, 1))"})
+    )
+    assert (
+        "every interval is short; the intervals that hold over all looks are "
+        "look_lower and look_upper" in sequence
+    )
     exact = "decided as they stand, for no unit differs: none"
     assert f"Without spread: {exact}.\n" in report(decided().assign_attrs(exact=exact))
 
@@ -511,13 +697,19 @@ def test_how_a_trial_came_about_is_said_in_a_line_each():
         (
             {"error": "bh"},
             "q (bh)",
-            "Directions and 'negligible' are adjusted separately (Benjamini-Hochberg, over the contrasts of a task).",
+            "Directions and 'negligible' are adjusted separately (Benjamini-Hochberg, "
+            "over the contrasts of a task).",
         ),
-        ({"error": "holm"}, "q (holm)", "are adjusted separately (Holm, over the contrasts of a task)."),
+        (
+            {"error": "holm"},
+            "q (holm)",
+            "are adjusted separately (Holm, over the contrasts of a task).",
+        ),
         (
             {"rope": "placebo"},
             "q (bh)",
-            "ROPE (region of practical equivalence), the central 95 % of 40 placebo words",
+            "ROPE (region of practical equivalence), the central 95 % of 40 placebo "
+            "words",
         ),
     ],
 )
@@ -528,15 +720,28 @@ def test_how_verdicts_were_given_is_said(choice, heading, said):
 
 
 def test_a_posterior_says_that_it_is_one():
-    draws = np.random.default_rng(0).normal([1.0, 0.0], 0.02, size=(400, 2)).reshape(4, 100, 2, 1)
+    draws = (
+        np.random.default_rng(0)
+        .normal([1.0, 0.0], 0.02, size=(400, 2))
+        .reshape(4, 100, 2, 1)
+    )
     names = {"contrast": ["GATA1", "none"], "task": ["K562"]}
     post = {
-        "posterior": xr.Dataset({"ace": (("chain", "draw", *EFFECT), draws)}, coords=names, attrs={"law": "normal"})
+        "posterior": xr.Dataset(
+            {"ace": (("chain", "draw", *EFFECT), draws)},
+            coords=names,
+            attrs={"law": "normal"},
+        )
     }
     found = cg.decide(post, rope=(-0.5, 0.5), error="bayes_fdr", level=0.9)
     text = report(found)
-    assert "ACE here is the posterior mean of a hierarchical model (normal law)." in text
-    assert "mean posterior error of the verdicts within the contrasts of one task at most 0.1" in text
+    assert (
+        "ACE here is the posterior mean of a hierarchical model (normal law)." in text
+    )
+    assert (
+        "mean posterior error of the verdicts within the contrasts of one task at most "
+        "0.1" in text
+    )
     assert cells(found) == (
         ["contrast", "ACE", "80 % interval", "verdict", "q (bayes_fdr)"],
         [
@@ -554,19 +759,27 @@ def test_rows_of_decisions_are_plain():
 
 
 def test_the_mean_of_a_spike_is_rounded_by_its_standard_error():
-    assert format_effect({"ace": 2e-6, "lower": 0.0, "upper": 0.0, "se": 0.01}) == ("0.000", "[0.000, 0.000]")
+    assert format_effect({"ace": 2e-6, "lower": 0.0, "upper": 0.0, "se": 0.01}) == (
+        "0.000",
+        "[0.000, 0.000]",
+    )
 
 
 def test_a_sentence_of_a_posterior_says_the_probability_of_its_interval() -> None:
     estimates = cg.from_effects(np.random.default_rng(0).normal(size=40), se=0.3)
-    said = cg.report(cg.decide(cg.infer(estimates, rng=0), rope=(-1, 1)), rows="all").splitlines()
+    said = cg.report(
+        cg.decide(cg.infer(estimates, rng=0), rope=(-1, 1)), rows="all"
+    ).splitlines()
     one = [line for line in said if line.startswith("ACE on") and ": " in line]
     assert one
     assert all("] (90 %)" in line for line in one)
 
 
 def test_a_half_open_interval_has_one_limit():
-    for lower, upper, interval in ((-np.inf, 1.0, "(-inf, 1.00]"), (-1.0, np.inf, "[-1.00, inf)")):
+    for lower, upper, interval in (
+        (-np.inf, 1.0, "(-inf, 1.00]"),
+        (-1.0, np.inf, "[-1.00, inf)"),
+    ):
         row = {"ace": 0.5, "se": 0.2, "lower": lower, "upper": upper}
         assert format_effect(row) == ("0.50", interval)
         assert format_effect(row | {"interval_level": 0.9})[1] == interval
@@ -579,7 +792,9 @@ def test_one_table_has_one_notation():
         ["1.2340e+09", "3.3e+06", "[1.2275e+09, 1.2405e+09]"],
         ["5.1e+06", "1.2e+06", "[2.7e+06, 7.5e+06]"],
     ]
-    assert format_effect({"ace": 9.9e6, "se": 1e5, "lower": 9.7e6, "upper": 1.01e7}) == (
+    assert format_effect(
+        {"ace": 9.9e6, "se": 1e5, "lower": 9.7e6, "upper": 1.01e7}
+    ) == (
         "9.90e+06",
         "[9.70e+06, 1.010e+07]",
     )
@@ -588,7 +803,12 @@ def test_one_table_has_one_notation():
 def test_numbers_at_the_edge_of_their_standard_error():
     assert format_number(0.0, 1e-9) == "0"
     assert format_number(3e-12, 1e-9) == "0"
-    assert [format_number(x, 2000.0) for x in (5.0, -49.0, 0.3, 1951.0)] == ["5", "-49", "0", "2000"]
+    assert [format_number(x, 2000.0) for x in (5.0, -49.0, 0.3, 1951.0)] == [
+        "5",
+        "-49",
+        "0",
+        "2000",
+    ]
     assert format_number(math.nan, 0.1) == format_number(math.nan, 1e-9) == "n/a"
     assert format_number(math.inf, 1e-9) == "inf"
     assert format_p(math.nan) == "n/a"
@@ -596,10 +816,19 @@ def test_numbers_at_the_edge_of_their_standard_error():
 
 
 def test_a_limit_on_an_end_of_the_rope_is_printed_as_that_end():
-    row = {"ace": 0.5, "se": 0.1, "upper": 0.7, "rope_lower": -0.3, "rope_upper": 0.1 + 0.2}
+    row = {
+        "ace": 0.5,
+        "se": 0.1,
+        "upper": 0.7,
+        "rope_lower": -0.3,
+        "rope_upper": 0.1 + 0.2,
+    }
     assert format_effect(row | {"lower": 0.3})[1] == "[0.30, 0.70]"
     assert format_effect(row | {"lower": 0.3 + 2e-16})[1] == "[0.30, 0.70]"
-    assert format_effect(row | {"lower": 1 / 3, "rope_upper": np.nextafter(1 / 3, 1)})[1] == "[0.3333, 0.70]"
+    assert (
+        format_effect(row | {"lower": 1 / 3, "rope_upper": np.nextafter(1 / 3, 1)})[1]
+        == "[0.3333, 0.70]"
+    )
 
 
 def test_large_numbers_of_both_signs_are_short():

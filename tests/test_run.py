@@ -1,4 +1,6 @@
-"""Trials: outcomes are what the predictor says of the edited units, whatever the order, batch or company."""
+"""Trials: outcomes are what the predictor says of the edited units, whatever the order,
+batch or company.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ from rich.console import Console
 
 import causalgia as cg
 from causalgia.design import Intervention
-from causalgia.errors import DegenerateWarning, DesignError, OutcomesError, PredictorError, SequenceError, StoreError
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    OutcomesError,
+    PredictorError,
+    SequenceError,
+    StoreError,
+)
 from causalgia.predict import Predictor
 from causalgia.trial.outcomes import meter
 from causalgia.trial.turns import Trial
@@ -30,11 +39,15 @@ NULL = cg.DinucleotideShuffle(of=PARENTS)
 
 def word_count(x: np.ndarray) -> np.ndarray:
     """Two tasks: where the G are, and how many A."""
-    return np.stack([(x[:, 2] * np.arange(x.shape[2])).sum(1), x[:, 0].sum(1)], axis=1).astype(np.float64)
+    return np.stack(
+        [(x[:, 2] * np.arange(x.shape[2])).sum(1), x[:, 0].sum(1)], axis=1
+    ).astype(np.float64)
 
 
 def predictor(**options) -> cg.FunctionPredictor:
-    return cg.FunctionPredictor(word_count, **{"tasks": ["G", "A"], "scale": "counts", **options})
+    return cg.FunctionPredictor(
+        word_count, **{"tasks": ["G", "A"], "scale": "counts", **options}
+    )
 
 
 def design(**changes) -> cg.Design:
@@ -67,17 +80,25 @@ def test_outcomes_are_the_answers_for_the_edited_units():
     backgrounds = NULL.sample(30, rng=7)
     assert outcomes["outcome"].dims == ("unit", "arm", "task")
     one_hot = np.eye(4)[backgrounds["sequence"].values].transpose(0, 2, 1)
-    np.testing.assert_array_equal(outcomes["outcome"].sel(arm="untreated"), word_count(one_hot))
+    np.testing.assert_array_equal(
+        outcomes["outcome"].sel(arm="untreated"), word_count(one_hot)
+    )
     treated = backgrounds["sequence"].values.copy()
     treated[:, 20:27] = [0, 2, 0, 3, 0, 0, 2]
     np.testing.assert_array_equal(
-        outcomes["outcome"].sel(arm="GATA"), word_count(np.eye(4)[treated].transpose(0, 2, 1))
+        outcomes["outcome"].sel(arm="GATA"),
+        word_count(np.eye(4)[treated].transpose(0, 2, 1)),
     )
     np.testing.assert_array_equal(outcomes["parent"], backgrounds["parent"])
     assert np.bincount(outcomes["parent"]).tolist() == [6] * 5
     np.testing.assert_array_equal(outcomes["gc"], backgrounds["gc"])
     assert outcomes["do"].sel(arm="GATA").item() == "do(x[20:27] = AGATAAG)"
-    assert outcomes["kind"].values.tolist() == ["untreated", "placebo", "embed", "scramble"]
+    assert outcomes["kind"].values.tolist() == [
+        "untreated",
+        "placebo",
+        "embed",
+        "scramble",
+    ]
     assert outcomes["random"].values.tolist() == [False, True, False, True]
     assert outcomes.attrs["scale"] == "counts"
     assert outcomes.attrs["null"] == "dinucleotide shuffles of 5 sequences of 60 bp"
@@ -85,28 +106,44 @@ def test_outcomes_are_the_answers_for_the_edited_units():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_dtype_is_the_predictors(dtype):
-    fn = cg.FunctionPredictor(lambda x: x.sum((1, 2)).astype(dtype) + x[:, 0, 0], tasks=["y"], scale="counts")
-    fixed = cg.FunctionPredictor(lambda x: x[:, 0].sum(1).astype(dtype), tasks=["y"], scale="counts")
+    fn = cg.FunctionPredictor(
+        lambda x: x.sum((1, 2)).astype(dtype) + x[:, 0, 0], tasks=["y"], scale="counts"
+    )
+    fixed = cg.FunctionPredictor(
+        lambda x: x[:, 0].sum(1).astype(dtype), tasks=["y"], scale="counts"
+    )
     del fn
     assert cg.run(design(), fixed, rng=0)["outcome"].dtype == dtype
 
 
 def test_results_do_not_depend_on_batch_size_or_other_arms_and_a_short_trial_starts_the_long_one():
     whole = cg.run(design(), predictor(batch_size=512), rng=0)
-    np.testing.assert_array_equal(whole["outcome"], cg.run(design(), predictor(batch_size=1), rng=0)["outcome"])
-    fewer = cg.run(design(arms={k: ARMS[k] for k in ("scramble", "placebo")}), predictor(), rng=0)
-    np.testing.assert_array_equal(whole["outcome"].sel(arm=["scramble", "placebo"]), fewer["outcome"])
+    np.testing.assert_array_equal(
+        whole["outcome"], cg.run(design(), predictor(batch_size=1), rng=0)["outcome"]
+    )
+    fewer = cg.run(
+        design(arms={k: ARMS[k] for k in ("scramble", "placebo")}), predictor(), rng=0
+    )
+    np.testing.assert_array_equal(
+        whole["outcome"].sel(arm=["scramble", "placebo"]), fewer["outcome"]
+    )
     longer = cg.run(design(n_units=1_100), predictor(), rng=0)
     np.testing.assert_array_equal(whole["outcome"], longer["outcome"][:30])
 
 
 def test_each_distinct_sequence_is_predicted_once():
     recorder = Recorder()
-    arms = {**ARMS, "same as GATA where G": cg.Embed("AGATAAG", at=20) + cg.Mutate(at=50, bases="G")}
+    arms = {
+        **ARMS,
+        "same as GATA where G": cg.Embed("AGATAAG", at=20)
+        + cg.Mutate(at=50, bases="G"),
+    }
     cg.run(design(arms=arms, n_units=1_500), recorder, rng=0)
-    checks = sum(len(rows) for rows in recorder.asked[:4])  # the batch-mate check asks 8 + 1 + 8 + 8 rows
+    # the batch-mate check asks 8 + 1 + 8 + 8 rows
+    checks = sum(len(rows) for rows in recorder.asked[:4])
     alone = np.concatenate([rows for rows in recorder.asked[:4] if len(rows) == 1])
-    np.testing.assert_array_equal(recorder.asked[-1], alone)  # whether answers are still the same
+    # whether answers are still the same
+    np.testing.assert_array_equal(recorder.asked[-1], alone)
     asked = np.concatenate([rows for rows in recorder.asked if len(rows) > 8])
     assert len(asked) == len(np.unique(asked, axis=0))
     assert len(asked) < 5 * 1_500
@@ -118,49 +155,83 @@ def test_parallel_trials_give_each_unit_one_arm():
     assert outcomes["outcome"].dims == ("unit", "task")
     crossover = cg.run(design(n_units=40), predictor(), rng=0)["outcome"]
     for unit, arm in enumerate(outcomes["assigned"].values):
-        np.testing.assert_array_equal(outcomes["outcome"][unit], crossover.sel(arm=arm)[unit])
+        np.testing.assert_array_equal(
+            outcomes["outcome"][unit], crossover.sel(arm=arm)[unit]
+        )
     assert np.unique(outcomes["assigned"], return_counts=True)[1].tolist() == [10] * 4
     first = cg.run(design(assignment="parallel", n_units=20), predictor(), rng=0)
     np.testing.assert_array_equal(first["assigned"], outcomes["assigned"][:20])
 
 
 def test_blocks_hold_every_arm():
-    outcomes = cg.run(design(assignment="parallel", n_units=40, blocks="parent"), predictor(), rng=0)
+    outcomes = cg.run(
+        design(assignment="parallel", n_units=40, blocks="parent"), predictor(), rng=0
+    )
     np.testing.assert_array_equal(outcomes["block"], outcomes["parent"])
-    table = outcomes["assigned"].to_series().groupby(outcomes["block"].values).value_counts()
+    table = (
+        outcomes["assigned"]
+        .to_series()
+        .groupby(outcomes["block"].values)
+        .value_counts()
+    )
     assert set(table) == {2}
     labels = ["a"] * 10 + ["b"] * 30
-    given = cg.run(design(assignment="parallel", n_units=40, blocks=labels), predictor(), rng=0)
+    given = cg.run(
+        design(assignment="parallel", n_units=40, blocks=labels), predictor(), rng=0
+    )
     assert given["block"].values.tolist() == labels
 
 
 def test_a_longer_trial_in_blocks_starts_with_the_shorter_one():
     labels = ["z"] * 20 + ["a"] * 20
-    longer = cg.run(design(assignment="parallel", n_units=40, blocks=labels), predictor(), rng=0)
-    shorter = cg.run(design(assignment="parallel", n_units=20, blocks=labels[:20]), predictor(), rng=0)
+    longer = cg.run(
+        design(assignment="parallel", n_units=40, blocks=labels), predictor(), rng=0
+    )
+    shorter = cg.run(
+        design(assignment="parallel", n_units=20, blocks=labels[:20]),
+        predictor(),
+        rng=0,
+    )
     np.testing.assert_array_equal(longer["assigned"][:20], shorter["assigned"])
-    three = [cg.Genomic(of=PARENTS, n_draws=2).sample(n, rng=4)["parent"].values.tolist() for n in (4, 6, 8)]
+    three = [
+        cg.Genomic(of=PARENTS, n_draws=2).sample(n, rng=4)["parent"].values.tolist()
+        for n in (4, 6, 8)
+    ]
     assert three[0] == three[1][:4] == three[2][:4]
 
 
 def test_factor_levels_are_coordinates():
     arms = [
         cg.Arm("control", cg.Untreated()),
-        cg.Arm("near", cg.Mutate(at=3, bases="A"), levels={"distance": 3, "strand": "+", "known": True}),
-        cg.Arm("far", cg.Mutate(at=40, bases="A"), levels={"distance": 40, "strand": "-", "known": False}),
+        cg.Arm(
+            "near",
+            cg.Mutate(at=3, bases="A"),
+            levels={"distance": 3, "strand": "+", "known": True},
+        ),
+        cg.Arm(
+            "far",
+            cg.Mutate(at=40, bases="A"),
+            levels={"distance": 40, "strand": "-", "known": False},
+        ),
     ]
     outcomes = cg.run(design(arms=arms), predictor(), rng=0)
     np.testing.assert_array_equal(outcomes["distance"], [np.nan, 3, 40])
     assert outcomes["strand"].values.tolist() == ["", "+", "-"]
     np.testing.assert_array_equal(outcomes["known"], [np.nan, 1, 0])
     factorial = cg.run(
-        design(arms=cg.factorial({"A": ARMS["GATA"], "B": cg.Mutate(at=3, bases="C")})), predictor(), rng=0
+        design(arms=cg.factorial({"A": ARMS["GATA"], "B": cg.Mutate(at=3, bases="C")})),
+        predictor(),
+        rng=0,
     )
     assert factorial["A"].dtype.kind == "i"
 
 
 def test_arms_of_other_lengths_go_to_a_predictor_that_takes_them():
-    arms = {"control": cg.Untreated(), "insert": cg.Insert("GGG", at=0), "delete": cg.Delete((0, 5))}
+    arms = {
+        "control": cg.Untreated(),
+        "insert": cg.Insert("GGG", at=0),
+        "delete": cg.Delete((0, 5)),
+    }
     outcomes = cg.run(design(arms=arms), predictor(), rng=0)["outcome"]
     g, a = outcomes.sel(arm="control", task="G"), outcomes.sel(arm="insert", task="G")
     assert (a > g).all()
@@ -168,8 +239,14 @@ def test_arms_of_other_lengths_go_to_a_predictor_that_takes_them():
 
 def test_several_draws_of_one_sequence_run_and_several_copies_of_it_do_not():
     arms = {"u": cg.Untreated(), "s": cg.Scramble((0, 20))}
-    places = cg.FunctionPredictor(lambda x: (x[:, 2] * np.arange(x.shape[2])).sum(1), tasks=["G"], scale="sum")
-    once = cg.run(design(null=cg.Genomic(of=[PARENTS[0]], n_draws=8), arms=arms, n_units=8), places, rng=0)
+    places = cg.FunctionPredictor(
+        lambda x: (x[:, 2] * np.arange(x.shape[2])).sum(1), tasks=["G"], scale="sum"
+    )
+    once = cg.run(
+        design(null=cg.Genomic(of=[PARENTS[0]], n_draws=8), arms=arms, n_units=8),
+        places,
+        rng=0,
+    )
     assert len(np.unique(once["outcome"].sel(arm="s"))) > 1
     with pytest.raises(DesignError, match="would be one sequence"):
         design(null=cg.Genomic(of=[PARENTS[0]] * 4, n_draws=2), arms=arms, n_units=8)
@@ -186,11 +263,17 @@ def test_models_of_an_ensemble_are_a_dim():
 def test_a_non_finite_answer_names_arm_unit_and_task():
     def broken(x):
         out = word_count(x)
-        out[(x[:, :, 20:27] == np.eye(4)[[0, 2, 0, 3, 0, 0, 2]].T).all((1, 2)), 1] = np.nan
+        out[(x[:, :, 20:27] == np.eye(4)[[0, 2, 0, 3, 0, 0, 2]].T).all((1, 2)), 1] = (
+            np.nan
+        )
         return out
 
     with pytest.raises(PredictorError, match=r"arm 'GATA', unit 0: .*task 'A'"):
-        cg.run(design(), cg.FunctionPredictor(broken, tasks=["G", "A"], scale="counts"), rng=0)
+        cg.run(
+            design(),
+            cg.FunctionPredictor(broken, tasks=["G", "A"], scale="counts"),
+            rng=0,
+        )
 
 
 @pytest.mark.parametrize("assignment", ["crossover", "parallel"])
@@ -198,9 +281,16 @@ def test_a_non_finite_answer_names_arm_unit_and_task():
 def test_a_non_finite_answer_names_its_unit_wherever_it_is_found(unit, assignment):
     backgrounds = NULL.sample(30, rng=0)["sequence"].values
     marked = np.eye(4)[backgrounds[unit]].T
-    arms = {"control": cg.Untreated(), "other": cg.Mutate(at=0, bases="A"), "same": cg.Mutate(at=0, bases="C")}
+    arms = {
+        "control": cg.Untreated(),
+        "other": cg.Mutate(at=0, bases="A"),
+        "same": cg.Mutate(at=0, bases="C"),
+    }
     broken = cg.FunctionPredictor(
-        lambda x: np.where((x[:, :, 1:] == marked[:, 1:]).all((1, 2)), np.inf, x[:, 0].sum(1)), tasks=["A count"]
+        lambda x: np.where(
+            (x[:, :, 1:] == marked[:, 1:]).all((1, 2)), np.inf, x[:, 0].sum(1)
+        ),
+        tasks=["A count"],
     )
     trial = cg.Design(null=NULL, arms=arms, n_units=30, assignment=assignment)
     with pytest.raises(PredictorError) as caught:
@@ -208,20 +298,30 @@ def test_a_non_finite_answer_names_its_unit_wherever_it_is_found(unit, assignmen
     arm = "control"
     if assignment == "parallel":
         arm = cg.run(trial, predictor(), rng=0)["assigned"].values[unit]
-    assert str(caught.value).startswith(f"arm '{arm}', unit {unit}: task 'A count': the predictor answered inf")
+    assert str(caught.value).startswith(
+        f"arm '{arm}', unit {unit}: task 'A count': the predictor answered inf"
+    )
     assert "sequence" not in str(caught.value).replace("sequences", "")
 
 
 def test_units_of_one_sequence_are_not_refused_for_their_artificial_company():
     only = "ACCA" * 15
-    no_g = cg.FunctionPredictor(lambda x: np.where(x[:, 2:].any((1, 2)), np.nan, x[:, 0].sum(1)), tasks=["y"])
+    no_g = cg.FunctionPredictor(
+        lambda x: np.where(x[:, 2:].any((1, 2)), np.nan, x[:, 0].sum(1)), tasks=["y"]
+    )
     arms = {"control": cg.Untreated(), "shuffled": cg.Scramble((0, 60))}
     with pytest.warns(DegenerateWarning):
-        cg.run(cg.Design(null=cg.Genomic(of=[only], n_draws=10), arms=arms, n_units=10), no_g, rng=0)
+        cg.run(
+            cg.Design(null=cg.Genomic(of=[only], n_draws=10), arms=arms, n_units=10),
+            no_g,
+            rng=0,
+        )
 
 
 def test_answers_that_depend_on_batch_mates_are_refused():
-    centered = cg.FunctionPredictor(lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"], scale="counts")
+    centered = cg.FunctionPredictor(
+        lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"], scale="counts"
+    )
     with pytest.raises(PredictorError, match="batch"):
         cg.run(design(), centered, rng=0)
 
@@ -233,8 +333,14 @@ def test_a_network_that_refuses_the_length_is_named_with_the_arm():
         return x[:, 0].sum(1)
 
     arms = {"control": cg.Untreated(), "longer": cg.Insert("A", at=0)}
-    with pytest.raises(PredictorError, match=r"arm 'longer' \(61 bp\): .*expected 60 positions"):
-        cg.run(design(arms=arms), cg.FunctionPredictor(fixed, tasks=["y"], scale="counts"), rng=0)
+    with pytest.raises(
+        PredictorError, match=r"arm 'longer' \(61 bp\): .*expected 60 positions"
+    ):
+        cg.run(
+            design(arms=arms),
+            cg.FunctionPredictor(fixed, tasks=["y"], scale="counts"),
+            rng=0,
+        )
 
 
 def test_wrong_number_of_tasks():
@@ -243,40 +349,68 @@ def test_wrong_number_of_tasks():
 
 
 def test_a_constant_predictor_is_answered_with_a_warning():
-    constant = cg.FunctionPredictor(lambda x: np.ones(len(x)), tasks=["y"], scale="counts")
-    with pytest.warns(DegenerateWarning, match="task 'y': the predictor gives the same answer"):
+    constant = cg.FunctionPredictor(
+        lambda x: np.ones(len(x)), tasks=["y"], scale="counts"
+    )
+    with pytest.warns(
+        DegenerateWarning, match="task 'y': the predictor gives the same answer"
+    ):
         outcomes = cg.run(design(), constant, rng=0)
     assert (outcomes["outcome"] == 1).all()
 
 
 def test_one_sequence_for_all_units_is_refused_at_the_latest_when_drawn():
-    markov = cg.Design(null=cg.Markov(of=["ACACACAC"], order=1), arms=ARMS_8, n_units=40)
+    markov = cg.Design(
+        null=cg.Markov(of=["ACACACAC"], order=1), arms=ARMS_8, n_units=40
+    )
     with pytest.warns(DegenerateWarning, match="only 2 of the first 40"):
         cg.run(markov, predictor(), rng=0)
     with pytest.raises(DesignError, match="came out as one sequence"):
-        cg.run(cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=4), predictor(), rng=0)
+        cg.run(
+            cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=4),
+            predictor(),
+            rng=0,
+        )
 
 
 def test_one_sequence_drawn_many_times_is_a_trial_where_an_arm_draws():
     arms = {"real": cg.Untreated(), "scrambled": cg.Scramble((10, 40))}
     g_places = cg.FunctionPredictor(lambda x: word_count(x)[:, 0])
-    outcomes = cg.run(cg.Design(null=cg.Genomic(of=PARENTS[:1], n_draws=10), arms=arms, n_units=10), g_places, rng=0)
+    outcomes = cg.run(
+        cg.Design(null=cg.Genomic(of=PARENTS[:1], n_draws=10), arms=arms, n_units=10),
+        g_places,
+        rng=0,
+    )
     y = outcomes["outcome"].squeeze("task")
-    assert np.unique(y.sel(arm="real")).size == 1 < np.unique(y.sel(arm="scrambled")).size
+    assert (
+        np.unique(y.sel(arm="real")).size == 1 < np.unique(y.sel(arm="scrambled")).size
+    )
 
 
 def test_two_units_alike_by_chance_are_two_units():
     one_base = cg.Design(
-        null=cg.Uniform(length=1), arms={"a": cg.Mutate(at=0, bases="A"), "g": cg.Mutate(at=0, bases="G")}, n_units=2
+        null=cg.Uniform(length=1),
+        arms={"a": cg.Mutate(at=0, bases="A"), "g": cg.Mutate(at=0, bases="G")},
+        n_units=2,
     )
-    twins = [seed for seed in range(40) if np.ptp(one_base.null.sample(2, rng=seed)["sequence"].values) == 0]
+    twins = [
+        seed
+        for seed in range(40)
+        if np.ptp(one_base.null.sample(2, rng=seed)["sequence"].values) == 0
+    ]
     is_g = cg.FunctionPredictor(lambda x: x[:, 2, 0])
-    assert cg.run(one_base, is_g, rng=twins[0])["outcome"].squeeze().values.tolist() == [[0, 1], [0, 1]]
+    assert cg.run(one_base, is_g, rng=twins[0])[
+        "outcome"
+    ].squeeze().values.tolist() == [[0, 1], [0, 1]]
 
 
 def test_two_units_that_had_to_be_alike_are_refused():
     with pytest.raises(DesignError, match="all 2 units came out as one sequence"):
-        cg.run(cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=2), predictor(), rng=0)
+        cg.run(
+            cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=2),
+            predictor(),
+            rng=0,
+        )
 
 
 @dataclass(frozen=True)
@@ -300,7 +434,10 @@ class Fussy(Intervention):
 
 
 @pytest.mark.parametrize("error", [DesignError, SequenceError])
-@pytest.mark.parametrize("said", ["position 3 is not what I want", "arm 'picky': position 3 is not what I want"])
+@pytest.mark.parametrize(
+    "said",
+    ["position 3 is not what I want", "arm 'picky': position 3 is not what I want"],
+)
 def test_an_arm_that_cannot_be_applied_is_named_once(said, error):
     arms = {"control": cg.Untreated(), "picky": Fussy(said, error)}
     with pytest.raises(error) as caught:
@@ -308,20 +445,33 @@ def test_an_arm_that_cannot_be_applied_is_named_once(said, error):
     assert str(caught.value) == "arm 'picky': position 3 is not what I want"
 
 
-@pytest.mark.parametrize(("n_units", "size"), [(10**13, "298,023.2 GiB"), (10**14, "2,980,232.2 GiB")])
+@pytest.mark.parametrize(
+    ("n_units", "size"), [(10**13, "298,023.2 GiB"), (10**14, "2,980,232.2 GiB")]
+)
 def test_more_units_than_memory_holds_are_refused_before_they_are_made(n_units, size):
-    trial = cg.Design(null=cg.Uniform(length=45), arms={k: ARMS[k] for k in ("untreated", "scramble")}, n_units=n_units)
-    with pytest.raises(DesignError, match=f"n_units={n_units:,}: units of 45 bp.*{size}.*fewer units"):
+    trial = cg.Design(
+        null=cg.Uniform(length=45),
+        arms={k: ARMS[k] for k in ("untreated", "scramble")},
+        n_units=n_units,
+    )
+    with pytest.raises(
+        DesignError, match=f"n_units={n_units:,}: units of 45 bp.*{size}.*fewer units"
+    ):
         cg.run(trial, cg.FunctionPredictor(word_count), rng=0)
 
 
 @pytest.mark.parametrize("n_units", [10**12, 2**48 - 1])
 @pytest.mark.parametrize("how", ["store", "moments"])
 def test_more_turns_than_can_be_listed_are_refused(tmp_path, n_units, how):
-    options = {"store": tmp_path / "trial.zarr"} if how == "store" else {"keep": "moments"}
-    plan = cg.Design(null=cg.Uniform(length=45), arms=ARMS, n_units=n_units, contrasts="untreated")
+    options = (
+        {"store": tmp_path / "trial.zarr"} if how == "store" else {"keep": "moments"}
+    )
+    plan = cg.Design(
+        null=cg.Uniform(length=45), arms=ARMS, n_units=n_units, contrasts="untreated"
+    )
     with pytest.raises(
-        DesignError, match=rf"n_units={n_units:,}: at [\d,]+ units a turn, a trial has at most [\d,]+;?"
+        DesignError,
+        match=rf"n_units={n_units:,}: at [\d,]+ units a turn, a trial has at most [\d,]+;?",
     ):
         cg.run(plan, predictor(), rng=0, **options)
     assert not list(tmp_path.iterdir())
@@ -332,7 +482,10 @@ def test_memory_that_runs_out_is_a_design_error(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(cg.DinucleotideShuffle, "draw", draw)
-    with pytest.raises(DesignError, match=r"n_units=30: units of 60 bp and their outcomes would take 0\.0 GiB"):
+    with pytest.raises(
+        DesignError,
+        match=r"n_units=30: units of 60 bp and their outcomes would take 0\.0 GiB",
+    ):
         cg.run(design(), predictor(), rng=0)
 
 
@@ -340,7 +493,10 @@ ARMS_8 = {"control": cg.Untreated(), "treated": cg.Embed("GG", at=2)}
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(DesignError, match="not a cg.Design; the two arguments are swapped: give the design first"):
+    with pytest.raises(
+        DesignError,
+        match="not a cg.Design; the two arguments are swapped: give the design first",
+    ):
         cg.run(predictor(), design(), rng=0)
     with pytest.raises(DesignError, match=r"is FunctionPredictor, not a cg.Design$"):
         cg.run(predictor(), predictor(), rng=0)
@@ -358,7 +514,9 @@ def test_the_bar_is_silent_when_not_a_terminal(capfd):
 @pytest.mark.parametrize(("seconds", "rate"), [(0.5, "2,468/s"), (500.0, "2.5/s")])
 def test_a_terminal_shows_outcomes_per_second(seconds, rate):
     text, now = io.StringIO(), [0.0]
-    console = Console(file=text, force_terminal=True, width=100, get_time=lambda: now[0])
+    console = Console(
+        file=text, force_terminal=True, width=100, get_time=lambda: now[0]
+    )
     with meter(5_000, show=True, console=console) as advance:
         advance(0)
         now[0] = seconds
@@ -380,7 +538,9 @@ def test_a_trial_at_a_terminal_shows_a_rate(monkeypatch, capfd):
 
 def test_every_outcome_is_counted_once():
     done = []
-    trial = Trial(design(arms={**ARMS, "G": cg.Mutate(at=50, bases="G")}), predictor(), key=0)
+    trial = Trial(
+        design(arms={**ARMS, "G": cg.Mutate(at=50, bases="G")}), predictor(), key=0
+    )
     turn = trial.prepare(0, 30)
     trial.answer(turn, advance=done.append)
     assert turn.n_distinct < turn.n_rows == sum(done) == 5 * 30
@@ -388,7 +548,9 @@ def test_every_outcome_is_counted_once():
 
 
 class Counting(Recorder):
-    """A predictor whose fingerprint moves with every call, as that of a network that counts its calls does."""
+    """A predictor whose fingerprint moves with every call, as that of a network that
+    counts its calls does.
+    """
 
     @property
     def fingerprint(self):
@@ -397,13 +559,26 @@ class Counting(Recorder):
 
 def test_the_fingerprint_is_that_of_the_predictor_before_it_was_asked():
     runs = [cg.run(design(), Counting(), rng=0) for _ in range(2)]
-    assert [outcomes.attrs["predictor_fingerprint"] for outcomes in runs] == ["0" * 16] * 2
+    assert [outcomes.attrs["predictor_fingerprint"] for outcomes in runs] == [
+        "0" * 16
+    ] * 2
 
 
 def test_fingerprints_travel_with_the_outcomes():
-    one, two = cg.run(design(), predictor(), rng=0), cg.run(design(n_units=31), predictor(), rng=0)
-    assert one.attrs["design_fingerprint"] == design().fingerprint != two.attrs["design_fingerprint"]
-    assert one.attrs["predictor_fingerprint"] == two.attrs["predictor_fingerprint"] == predictor().fingerprint
+    one, two = (
+        cg.run(design(), predictor(), rng=0),
+        cg.run(design(n_units=31), predictor(), rng=0),
+    )
+    assert (
+        one.attrs["design_fingerprint"]
+        == design().fingerprint
+        != two.attrs["design_fingerprint"]
+    )
+    assert (
+        one.attrs["predictor_fingerprint"]
+        == two.attrs["predictor_fingerprint"]
+        == predictor().fingerprint
+    )
     assert one.attrs["rng"] == "0"
 
 
@@ -420,7 +595,9 @@ def test_the_analysis_is_kept_as_it_was_fixed():
     ask = cg.Analysis(control="placebo", rope=(-1, 1))
     outcomes = cg.run(design(), predictor(), rng=0, analysis=ask)
     assert outcomes.attrs["analysis"] == ask.to_json()
-    assert outcomes.drop_attrs().identical(cg.run(design(), predictor(), rng=0).drop_attrs())
+    assert outcomes.drop_attrs().identical(
+        cg.run(design(), predictor(), rng=0).drop_attrs()
+    )
 
 
 def test_the_design_is_kept_and_its_intervention_may_be_ones_own():
@@ -461,7 +638,8 @@ def changing(what, after):
 
 @pytest.mark.parametrize("n_units", [30, 2_000])
 @pytest.mark.parametrize(
-    ("what", "said"), [("answers", "otherwise than when the trial"), ("dtype", "in float32 after")]
+    ("what", "said"),
+    [("answers", "otherwise than when the trial"), ("dtype", "in float32 after")],
 )
 def test_a_predictor_that_changes_midway_is_refused(what, said, n_units):
     with pytest.raises(PredictorError, match=said):
@@ -479,13 +657,19 @@ def test_rows_that_are_permuted_midway_are_refused(n_units):
         return share if answered <= n_units else share[::-1]
 
     with pytest.raises(PredictorError, match="otherwise than when the trial"):
-        cg.run(design(n_units=n_units), cg.FunctionPredictor(answer, tasks=["y"], scale="counts"), rng=0)
+        cg.run(
+            design(n_units=n_units),
+            cg.FunctionPredictor(answer, tasks=["y"], scale="counts"),
+            rng=0,
+        )
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 64])
 @pytest.mark.parametrize("call", range(3, 20))
 def test_answers_that_become_nan_midway_are_not_blamed_on_batch_mates(call, batch_size):
-    """From the fifth call, that is in the probe, in a turn, or where rounding is measured."""
+    """From the fifth call, that is in the probe, in a turn, or where rounding is
+    measured.
+    """
     calls = 0
 
     def answer(x):
@@ -496,16 +680,26 @@ def test_answers_that_become_nan_midway_are_not_blamed_on_batch_mates(call, batc
 
     some = {} if batch_size is None else {"batch_size": batch_size}
     function = cg.FunctionPredictor(answer, tasks=["y"], scale="counts", **some)
-    with pytest.raises(PredictorError, match=r"^arm '\w+', unit \d+: .* a finite answer, then nan") as caught:
+    with pytest.raises(
+        PredictorError, match=r"^arm '\w+', unit \d+: .* a finite answer, then nan"
+    ) as caught:
         cg.run(design(n_units=30), function, rng=0)
     said = str(caught.value)
-    assert "its answers changed midway" in said or "y': the predictor answered nan; the predictor answers oth" in said
+    assert (
+        "its answers changed midway" in said
+        or "y': the predictor answered nan; the predictor answers oth" in said
+    )
     assert "batch mates" not in said
     assert "logarithm" not in said
 
 
 def test_a_predictor_that_changes_midway_leaves_no_complete_store(tmp_path):
     with pytest.raises(PredictorError, match="otherwise than when the trial"):
-        cg.run(design(n_units=300), changing("answers", after=900), rng=0, store=tmp_path / "trial")
+        cg.run(
+            design(n_units=300),
+            changing("answers", after=900),
+            rng=0,
+            store=tmp_path / "trial",
+        )
     with pytest.raises(StoreError, match="not finished, 0 of 300 units"):
         cg.open(tmp_path / "trial")

@@ -1,4 +1,6 @@
-"""Kept answers of a predictor that was mended: taken over by one that gives them too, refused from any other."""
+"""Kept answers of a predictor that was mended: taken over by one that gives them too,
+refused from any other.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ from causalgia.trial.archive import Archive
 
 DESIGN = cg.Design(
     null=cg.Uniform(length=30),
-    arms={"control": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)},
+    arms={
+        "control": cg.Untreated(),
+        "GC": cg.Embed("GCGCGC", at=12),
+        "AT": cg.Embed("ATATAT", at=12),
+    },
     n_units=6_000,
     contrasts="control",
 )
@@ -37,8 +43,12 @@ def predictor(fn: object, **options: object) -> cg.FunctionPredictor:
     return cg.FunctionPredictor(fn, **({"tasks": ["GC"], "scale": "share"} | options))
 
 
-def until_ctrl_c(answers: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that answers 9,000 sequences, and is interrupted at the next."""
+def until_ctrl_c(
+    answers: Callable[[np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that answers 9,000 sequences, and is interrupted at the
+    next.
+    """
     asked = 0
 
     def second(x: np.ndarray) -> np.ndarray:
@@ -53,8 +63,16 @@ def until_ctrl_c(answers: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.nd
 
 def interrupted(path: Path, **options: object) -> None:
     """Carry out a trial until Ctrl-C comes with some of its turns answered."""
-    with pytest.raises(TrialInterruptedError, match=r"interrupted with [1-9],\d+ of 6,000"):
-        cg.run(DESIGN, predictor(until_ctrl_c(share), fingerprint="faulty"), rng=3, store=path, **options)
+    with pytest.raises(
+        TrialInterruptedError, match=r"interrupted with [1-9],\d+ of 6,000"
+    ):
+        cg.run(
+            DESIGN,
+            predictor(until_ctrl_c(share), fingerprint="faulty"),
+            rng=3,
+            store=path,
+            **options,
+        )
 
 
 @pytest.mark.parametrize("keep", ["outcomes", "effects"])
@@ -62,10 +80,16 @@ def test_answers_that_are_the_same_are_taken_over(tmp_path, keep):
     path = tmp_path / "trial.zarr"
     interrupted(path, keep=keep)
     with pytest.raises(
-        StoreError, match=r"the predictor differs .*; if the predictor gives the same answers, same_answers=True"
+        StoreError,
+        match=(
+            r"the predictor differs .*; if the predictor gives the same answers, "
+            r"same_answers=True"
+        ),
     ):
         cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep)
-    found = cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep, same_answers=True)
+    found = cg.run(
+        DESIGN, predictor(mended), rng=3, store=path, keep=keep, same_answers=True
+    )
     whole = cg.run(DESIGN, predictor(mended), rng=3, keep=keep)
     name = "outcome" if keep == "outcomes" else "ice"
     np.testing.assert_allclose(found[name], whole[name], rtol=1e-5, atol=1e-4)
@@ -75,28 +99,54 @@ def test_answers_that_are_the_same_are_taken_over(tmp_path, keep):
     assert predictor(share, fingerprint="faulty").fingerprint in note
     assert "of them, asked again, had the same answers within rounding" in note
     assert cg.open(path).attrs == found.attrs
-    assert cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep).identical(found)
+    assert cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep).identical(
+        found
+    )
     effects = found if keep == "effects" else cg.contrast(found, control="control")
-    decisions = cg.decide(cg.infer(cg.estimate(effects), rng=0), rope=(-0.1, 0.1), level=0.95)
+    decisions = cg.decide(
+        cg.infer(cg.estimate(effects), rng=0), rope=(-0.1, 0.1), level=0.95
+    )
     assert note.split(" (")[0] in " ".join(cg.report(decisions).split())
 
 
 @pytest.mark.parametrize(
     ("keep", "change", "why"),
     [
-        ("outcomes", lambda y: y + 1e-3, r"arm 'control', task 'GC': .* there, .* now, and its own rounding is 0.0001"),
+        (
+            "outcomes",
+            lambda y: y + 1e-3,
+            r"arm 'control', task 'GC': .* there, .* now, and its own rounding is "
+            r"0.0001",
+        ),
         ("outcomes", lambda y: y * 1.0001, r"unit \d+, arm '.*', task 'GC'"),
-        ("outcomes", lambda y: np.where(y > 28, 0, y), r"does not give the answers that are kept: unit \d+"),
+        (
+            "outcomes",
+            lambda y: np.where(y > 28, 0, y),
+            r"does not give the answers that are kept: unit \d+",
+        ),
         ("effects", lambda y: y * 1.001, r"unit \d+, contrast '(GC|AT)', task 'GC'"),
-        ("effects", lambda y: np.where(y > 28, 0, y), r"unit \d+, (contrast|measured) .*, task 'GC'"),
+        (
+            "effects",
+            lambda y: np.where(y > 28, 0, y),
+            r"unit \d+, (contrast|measured) .*, task 'GC'",
+        ),
     ],
 )
 def test_answers_that_differ_are_refused(tmp_path, keep, change, why):
     path = tmp_path / "trial.zarr"
     interrupted(path, keep=keep)
     with pytest.raises(StoreError, match=why):
-        cg.run(DESIGN, predictor(lambda x: change(share(x))), rng=3, store=path, keep=keep, same_answers=True)
-    found = cg.run(DESIGN, predictor(share, fingerprint="faulty"), rng=3, store=path, keep=keep)
+        cg.run(
+            DESIGN,
+            predictor(lambda x: change(share(x))),
+            rng=3,
+            store=path,
+            keep=keep,
+            same_answers=True,
+        )
+    found = cg.run(
+        DESIGN, predictor(share, fingerprint="faulty"), rng=3, store=path, keep=keep
+    )
     assert "notes" not in found.attrs
 
 
@@ -110,54 +160,111 @@ def test_answers_that_differ_are_refused(tmp_path, keep, change, why):
 def test_other_tasks_and_scales_are_refused(tmp_path, options, why):
     interrupted(tmp_path / "trial.zarr")
     with pytest.raises(StoreError, match=why):
-        cg.run(DESIGN, predictor(share, **options), rng=3, store=tmp_path / "trial.zarr", same_answers=True)
+        cg.run(
+            DESIGN,
+            predictor(share, **options),
+            rng=3,
+            store=tmp_path / "trial.zarr",
+            same_answers=True,
+        )
 
 
-def test_answers_of_a_wider_dtype_than_is_kept_are_refused_before_anything_is_taken_over(tmp_path):
-    """Otherwise the store would be the new predictor's, and would take none of its answers."""
+def test_answers_of_a_wider_dtype_than_is_kept_are_refused_before_anything_is_taken_over(
+    tmp_path,
+):
+    """Otherwise the store would be the new predictor's, and would take none of its
+    answers.
+    """
     path = tmp_path / "trial.zarr"
 
     def in_float32(x: np.ndarray) -> np.ndarray:
         return share(x).round().astype(np.float32)
 
-    narrow, wide = predictor(in_float32, fingerprint="faulty"), predictor(lambda x: mended(x).round())
+    narrow, wide = (
+        predictor(in_float32, fingerprint="faulty"),
+        predictor(lambda x: mended(x).round()),
+    )
     stopped = predictor(until_ctrl_c(in_float32), fingerprint="faulty")
     with pytest.raises(TrialInterruptedError):
         cg.run(DESIGN, stopped, rng=3, store=path)
-    with pytest.raises(StoreError, match=r"trial\.zarr: keeps 'outcome' as float32, .* predictor's float64; let it"):
+    with pytest.raises(
+        StoreError,
+        match=r"trial\.zarr: keeps 'outcome' as float32, .* predictor's float64; let it",
+    ):
         cg.run(DESIGN, wide, rng=3, store=path, same_answers=True)
     assert "notes" not in cg.run(DESIGN, narrow, rng=3, store=path).attrs
-    whole = cg.run(DESIGN, wide, rng=3, store=path, same_answers=True)  # nothing is missing any more
-    assert "6,000 of 6,000 units were answered by another predictor" in whole.attrs["notes"]
+    # nothing is missing any more
+    whole = cg.run(DESIGN, wide, rng=3, store=path, same_answers=True)
+    assert (
+        "6,000 of 6,000 units were answered by another predictor"
+        in whole.attrs["notes"]
+    )
 
 
 def test_the_rounding_that_a_refusal_names_is_that_of_the_task(tmp_path):
-    def large_beside_small(y: Callable[[np.ndarray], np.ndarray], shift: float) -> cg.FunctionPredictor:
-        return predictor(lambda x: np.stack([y(x) + shift, y(x) * 1e6], 1), tasks=["small", "large"])
+    def large_beside_small(
+        y: Callable[[np.ndarray], np.ndarray], shift: float
+    ) -> cg.FunctionPredictor:
+        return predictor(
+            lambda x: np.stack([y(x) + shift, y(x) * 1e6], 1), tasks=["small", "large"]
+        )
 
     path = tmp_path / "trial.zarr"
     cg.run(DESIGN, large_beside_small(share, 0), rng=3, store=path)
-    with pytest.raises(StoreError, match=r"task 'small': .* now, and its own rounding is 0\.0001; give"):
-        cg.run(DESIGN, large_beside_small(mended, 0.01), rng=3, store=path, same_answers=True)
+    with pytest.raises(
+        StoreError, match=r"task 'small': .* now, and its own rounding is 0\.0001; give"
+    ):
+        cg.run(
+            DESIGN,
+            large_beside_small(mended, 0.01),
+            rng=3,
+            store=path,
+            same_answers=True,
+        )
 
 
 @pytest.mark.parametrize("said", ["yes", 1, None])
 def test_what_is_neither_true_nor_false_takes_over_nothing(tmp_path, said):
-    with pytest.raises(DesignError, match=f"same_answers={said!r} is neither True nor False"):
-        cg.run(DESIGN, predictor(share), rng=3, store=tmp_path / "trial.zarr", same_answers=said)
+    with pytest.raises(
+        DesignError, match=f"same_answers={said!r} is neither True nor False"
+    ):
+        cg.run(
+            DESIGN,
+            predictor(share),
+            rng=3,
+            store=tmp_path / "trial.zarr",
+            same_answers=said,
+        )
     assert not (tmp_path / "trial.zarr").exists()
 
 
 def test_another_design_or_seed_is_refused_as_before(tmp_path):
     interrupted(tmp_path / "trial.zarr")
     with pytest.raises(StoreError, match="the rng differs"):
-        cg.run(DESIGN, predictor(mended), rng=4, store=tmp_path / "trial.zarr", same_answers=True)
+        cg.run(
+            DESIGN,
+            predictor(mended),
+            rng=4,
+            store=tmp_path / "trial.zarr",
+            same_answers=True,
+        )
 
 
 def test_sums_cannot_be_compared_and_are_refused(tmp_path):
-    cg.run(DESIGN, predictor(share), rng=3, store=tmp_path / "trial.zarr", keep="moments")
-    with pytest.raises(StoreError, match="keeps sums, and no answers that could be compared"):
-        cg.run(DESIGN, predictor(mended), rng=3, store=tmp_path / "trial.zarr", keep="moments", same_answers=True)
+    cg.run(
+        DESIGN, predictor(share), rng=3, store=tmp_path / "trial.zarr", keep="moments"
+    )
+    with pytest.raises(
+        StoreError, match="keeps sums, and no answers that could be compared"
+    ):
+        cg.run(
+            DESIGN,
+            predictor(mended),
+            rng=3,
+            store=tmp_path / "trial.zarr",
+            keep="moments",
+            same_answers=True,
+        )
     with pytest.raises(DesignError, match="give store="):
         cg.run(DESIGN, predictor(mended), rng=3, same_answers=True)
 
@@ -168,7 +275,9 @@ def test_a_manifest_without_a_predictor_cannot_be_taken_over(tmp_path):
     content = manifest_of(path)
     del content["identity"]["predictor"]
     put_manifest(path, content)
-    with pytest.raises(StoreError, match="the predictor differs .predictor: not given there") as raised:
+    with pytest.raises(
+        StoreError, match="the predictor differs .predictor: not given there"
+    ) as raised:
         cg.run(DESIGN, predictor(mended), rng=3, store=path, same_answers=True)
     assert "same_answers" not in str(raised.value)
 
@@ -186,20 +295,34 @@ def test_a_store_of_the_same_predictor_is_gone_on_with(tmp_path):
     [
         (lambda: predictor(mended), "code", "weights"),
         (lambda: predictor(_line(2.0)), "code", "options"),
-        (lambda: predictor(share, rc_average=True), "options", "code, read-out, weights"),
-        (lambda: predictor(share, reduce=np.log1p), "read-out", "code, options, weights"),
+        (
+            lambda: predictor(share, rc_average=True),
+            "options",
+            "code, read-out, weights",
+        ),
+        (
+            lambda: predictor(share, reduce=np.log1p),
+            "read-out",
+            "code, options, weights",
+        ),
     ],
 )
-def test_the_error_says_which_part_of_the_fingerprint_moved(tmp_path, other, moved, stayed):
+def test_the_error_says_which_part_of_the_fingerprint_moved(
+    tmp_path, other, moved, stayed
+):
     path = tmp_path / "trial.zarr"
     cg.run(DESIGN, predictor(share), rng=3, store=path)
-    with pytest.raises(StoreError, match=rf"now; its {moved}.* moved; its .*{stayed}.* did not\)"):
+    with pytest.raises(
+        StoreError, match=rf"now; its {moved}.* moved; its .*{stayed}.* did not\)"
+    ):
         cg.run(DESIGN, other(), rng=3, store=path)
 
 
 def test_weights_are_told_from_code(tmp_path):
     cg.run(DESIGN, predictor(_line(1.0)), rng=3, store=tmp_path / "trial.zarr")
-    with pytest.raises(StoreError, match=r"its weights moved; its code, options, read-out did not\)"):
+    with pytest.raises(
+        StoreError, match=r"its weights moved; its code, options, read-out did not\)"
+    ):
         cg.run(DESIGN, predictor(_line(2.0)), rng=3, store=tmp_path / "trial.zarr")
 
 
@@ -208,7 +331,11 @@ def test_versions_are_named_where_they_moved(tmp_path, monkeypatch):
     cg.run(DESIGN, predictor(share), rng=3, store=path)
     monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
     with pytest.raises(
-        StoreError, match=r"versions: 'Python 3\.\d+\.\d+, numpy .*' there, 'Python 3.99.0, numpy .*' now"
+        StoreError,
+        match=(
+            r"versions: 'Python 3\.\d+\.\d+, numpy .*' there, 'Python 3.99.0, numpy "
+            r".*' now"
+        ),
     ):
         cg.run(DESIGN, predictor(mended), rng=3, store=path)
 
@@ -220,35 +347,60 @@ def _line(slope: float):
 
 def test_an_ensemble_names_the_member_that_moved(tmp_path):
     def ensemble(fn: object) -> cg.Ensemble:
-        return cg.Ensemble({"one": predictor(_line(1.0)), "two": predictor(fn)}, differ_by="seeds")
+        return cg.Ensemble(
+            {"one": predictor(_line(1.0)), "two": predictor(fn)}, differ_by="seeds"
+        )
 
     path = tmp_path / "trial.zarr"
     cg.run(DESIGN, ensemble(share), rng=3, store=path)
-    with pytest.raises(StoreError, match=r"its code of 'two', weights of 'two' moved; its code of 'one'"):
+    with pytest.raises(
+        StoreError,
+        match=r"its code of 'two', weights of 'two' moved; its code of 'one'",
+    ):
         cg.run(DESIGN, ensemble(_line(2.0)), rng=3, store=path)
     found = cg.run(DESIGN, ensemble(mended), rng=3, store=path, same_answers=True)
-    assert "6,000 of 6,000 units were answered by another predictor" in found.attrs["notes"]
+    assert (
+        "6,000 of 6,000 units were answered by another predictor"
+        in found.attrs["notes"]
+    )
 
 
 def test_turns_that_some_members_answered_are_counted(tmp_path):
-    """Workers are asked member by member; a kill leaves turns that some of them answered."""
+    """Workers are asked member by member; a kill leaves turns that some of them
+    answered.
+    """
     path = tmp_path / "trial.zarr"
 
     def ensemble(fn: object) -> cg.Ensemble:
-        return cg.Ensemble({"one": predictor(share), "two": predictor(fn, fingerprint=fn.__name__)}, differ_by="seeds")
+        return cg.Ensemble(
+            {"one": predictor(share), "two": predictor(fn, fingerprint=fn.__name__)},
+            differ_by="seeds",
+        )
 
     with pytest.raises(TrialInterruptedError):
         cg.run(DESIGN, ensemble(until_ctrl_c(mended)), rng=3, store=path)
     with Archive.resume(path, identity=manifest_of(path)["identity"]) as archive:
         turn, grid = archive.missing[0], archive.grid
         first, last = grid.units(turn)
-        archive.put(turn, {f.name: np.zeros((last - first, *f.of_a_file), f.dtype) for f in grid.fields}, model=0)
+        archive.put(
+            turn,
+            {
+                f.name: np.zeros((last - first, *f.of_a_file), f.dtype)
+                for f in grid.fields
+            },
+            model=0,
+        )
         whole = grid.n_units - sum(b - a for a, b in map(grid.units, archive.missing))
     found = cg.run(DESIGN, ensemble(mended), rng=3, store=path, same_answers=True)
-    assert f"{whole + last - first:,} of 6,000 units were answered by another predictor" in found.attrs["notes"]
+    assert (
+        f"{whole + last - first:,} of 6,000 units were answered by another predictor"
+        in found.attrs["notes"]
+    )
 
 
-def test_killed_between_the_manifest_and_the_attrs_the_store_is_the_new_ones(tmp_path, monkeypatch):
+def test_killed_between_the_manifest_and_the_attrs_the_store_is_the_new_ones(
+    tmp_path, monkeypatch
+):
     path = tmp_path / "trial.zarr"
     cg.run(DESIGN, predictor(share), rng=3, store=path)
 
@@ -259,9 +411,14 @@ def test_killed_between_the_manifest_and_the_attrs_the_store_is_the_new_ones(tmp
         patched.setattr("causalgia.trial.archive.writer.replace", torn)
         with pytest.raises(StoreError, match="torn"):
             cg.run(DESIGN, predictor(mended), rng=3, store=path, same_answers=True)
-    with pytest.warns(cg.errors.DamageWarning, match=r"zarr.json; 0 units are made again"):
+    with pytest.warns(
+        cg.errors.DamageWarning, match=r"zarr.json; 0 units are made again"
+    ):
         found = cg.run(DESIGN, predictor(mended), rng=3, store=path)
-    assert "6,000 of 6,000 units were answered by another predictor" in found.attrs["notes"]
+    assert (
+        "6,000 of 6,000 units were answered by another predictor"
+        in found.attrs["notes"]
+    )
 
 
 TRIAL = """
@@ -293,9 +450,17 @@ def test_from_the_command_line(tmp_path, monkeypatch):
     (tmp_path / "trial.toml").write_text(TRIAL)
     (tmp_path / "network.py").write_text(network.format("x[:, 1:3].sum((1, 2)) / 20"))
     call("--out", "results", "--store")
-    (tmp_path / "network.py").write_text(network.format("x[:, [1, 2]].sum(2).sum(1) / 20"))
+    (tmp_path / "network.py").write_text(
+        network.format("x[:, [1, 2]].sum(2).sum(1) / 20")
+    )
     refused = call("--out", "results", "--store", code=2)
-    assert "if the predictor gives the same answers, --same-answers checks some stored answers" in refused
+    assert (
+        "if the predictor gives the same answers, --same-answers checks some stored "
+        "answers" in refused
+    )
     call("--out", "results", "--store", "--same-answers")
-    assert "50 of 50 units were answered by another predictor" in cg.open("results").outcomes.attrs["notes"]
+    assert (
+        "50 of 50 units were answered by another predictor"
+        in cg.open("results").outcomes.attrs["notes"]
+    )
     assert "add --store" in call("--out", "other", "--same-answers", code=2)

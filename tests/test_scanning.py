@@ -1,4 +1,6 @@
-"""Instances of words and motifs against brute force, and exact p-values against enumeration."""
+"""Instances of words and motifs against brute force, and exact p-values against
+enumeration.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import Motif, decode, encode, find_instances, reverse_complement
+from causalgia.sequences import (
+    Motif,
+    decode,
+    encode,
+    find_instances,
+    reverse_complement,
+)
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motif_scores import cutoff, step_scores, tail_probabilities
 
-TOY = Motif.from_counts("toy", [[8, 0, 1, 1], [0, 1, 9, 0], [4, 3, 2, 1], [0, 0, 1, 9], [5, 4, 1, 0]])
+TOY = Motif.from_counts(
+    "toy", [[8, 0, 1, 1], [0, 1, 9, 0], [4, 3, 2, 1], [0, 0, 1, 9], [5, 4, 1, 0]]
+)
 WORDS = st.text("ACGTUWSRYN", min_size=1, max_size=5)
 
 
@@ -24,7 +34,9 @@ def refused(message: str):
 
 
 def reads(word: str, letters: str) -> bool:
-    return all(base in IUPAC[letter] for letter, base in zip(word, letters, strict=True))
+    return all(
+        base in IUPAC[letter] for letter, base in zip(word, letters, strict=True)
+    )
 
 
 def opposite(letters: str) -> str:
@@ -32,14 +44,18 @@ def opposite(letters: str) -> str:
 
 
 def listed(found) -> list[tuple[int, int, str]]:
-    return list(zip(found.row.tolist(), found.start.tolist(), found.strand.tolist(), strict=True))
+    return list(
+        zip(
+            found.row.tolist(), found.start.tolist(), found.strand.tolist(), strict=True
+        )
+    )
 
 
 def random_tokens(n: int, length: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 4, (n, length)).astype(np.uint8)
 
 
-# --- words -------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------
 
 
 @given(WORDS, st.integers(0, 1_000))
@@ -66,23 +82,36 @@ def test_case_and_rna_do_not_matter():
 
 def test_a_word_scores_its_bits():
     assert find_instances(encode(["AGATAA"]), "WGATAR").score.tolist() == [10.0]
-    np.testing.assert_allclose(find_instances(encode(["AC"]), "AB").score, 4 - np.log2(3))
+    np.testing.assert_allclose(
+        find_instances(encode(["AC"]), "AB").score, 4 - np.log2(3)
+    )
     assert find_instances(encode(["AC"]), "N").score.tolist() == [0.0, 0.0]
 
 
-# --- motifs ------------------------------------------------------------------------------------------------------
+# --- motifs ---------------------------------------------------------------------------
 
 
 def test_p_values_are_those_of_all_words():
     steps = step_scores(TOY)
-    scores = np.array([sum(steps[i, b] for i, b in enumerate(w)) for w in itertools.product(range(4), repeat=5)])
+    scores = np.array(
+        [
+            sum(steps[i, b] for i, b in enumerate(w))
+            for w in itertools.product(range(4), repeat=5)
+        ]
+    )
     tails = tail_probabilities(steps)
     lowest = steps.min(axis=1).sum()
     assert tails.size == scores.max() - lowest + 1
     for score in np.unique(scores):
-        assert tails[score - lowest] == pytest.approx((scores >= score).mean(), abs=1e-15)
+        assert tails[score - lowest] == pytest.approx(
+            (scores >= score).mean(), abs=1e-15
+        )
     for threshold in (0.9, 0.1, 0.01, 1 / 1024):
-        assert (scores >= cutoff(TOY, threshold)).mean() <= threshold < (scores >= cutoff(TOY, threshold) - 1).mean()
+        assert (
+            (scores >= cutoff(TOY, threshold)).mean()
+            <= threshold
+            < (scores >= cutoff(TOY, threshold) - 1).mean()
+        )
 
 
 def test_scores_are_log_odds_rounded_to_a_thousandth_of_a_bit():
@@ -99,16 +128,28 @@ def test_a_motif_is_found_where_it_scores_on_either_strand(threshold):
     expected = []
     for row, start in itertools.product(range(20), range(26)):
         piece = tokens[row, start : start + 5]
-        plus, minus = (int(steps[np.arange(5), x].sum()) for x in (piece, reverse_complement(piece)))
+        plus, minus = (
+            int(steps[np.arange(5), x].sum())
+            for x in (piece, reverse_complement(piece))
+        )
         if max(plus, minus) >= lowest:
-            expected.append((row, start, "-" if minus > plus else "+", max(plus, minus) / 1000))
+            expected.append(
+                (row, start, "-" if minus > plus else "+", max(plus, minus) / 1000)
+            )
     found = find_instances(tokens, TOY, threshold=threshold, overlapping=True)
-    assert [(*place, s) for place, s in zip(listed(found), found.score.tolist(), strict=True)] == expected
+    assert [
+        (*place, s)
+        for place, s in zip(listed(found), found.score.tolist(), strict=True)
+    ] == expected
 
 
 def test_random_sequences_have_as_many_instances_as_the_p_value_says():
-    found = find_instances(random_tokens(4_000, 104), TOY, threshold=0.001, overlapping=True)
-    probability = tail_probabilities(step_scores(TOY))[cutoff(TOY, 0.001) - step_scores(TOY).min(axis=1).sum()]
+    found = find_instances(
+        random_tokens(4_000, 104), TOY, threshold=0.001, overlapping=True
+    )
+    probability = tail_probabilities(step_scores(TOY))[
+        cutoff(TOY, 0.001) - step_scores(TOY).min(axis=1).sum()
+    ]
     per_row = np.bincount(found.row, minlength=4_000)
     se = per_row.std(ddof=1) / np.sqrt(4_000)
     # no word of this motif scores on both strands, so that strands add
@@ -118,7 +159,9 @@ def test_random_sequences_have_as_many_instances_as_the_p_value_says():
 def test_the_default_threshold_is_one_in_ten_thousand():
     wide = Motif.from_counts("wide", np.tile([[9, 1, 0, 2], [0, 8, 2, 2]], (4, 1)))
     tokens = random_tokens(500, 200)
-    assert listed(find_instances(tokens, wide)) == listed(find_instances(tokens, wide, threshold=1e-4))
+    assert listed(find_instances(tokens, wide)) == listed(
+        find_instances(tokens, wide, threshold=1e-4)
+    )
     assert len(find_instances(tokens, wide)) > 0
 
 
@@ -129,7 +172,7 @@ def test_blocks_do_not_change_what_is_found(monkeypatch):
     assert listed(find_instances(tokens, TOY, threshold=0.01)) == listed(whole)
 
 
-# --- overlaps ----------------------------------------------------------------------------------------------------
+# --- overlaps -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("pattern", [TOY, "NRN", "AA"])
@@ -137,7 +180,9 @@ def test_overlaps_are_thinned_greedily_by_score(pattern):
     tokens = random_tokens(30, 40)
     threshold = 0.3 if isinstance(pattern, Motif) else None
     every = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
-    order = sorted(range(len(every)), key=lambda i: (-every.score[i], every.row[i], every.start[i]))
+    order = sorted(
+        range(len(every)), key=lambda i: (-every.score[i], every.row[i], every.start[i])
+    )
     kept: list[tuple[int, int, str]] = []
     for row, start, strand in (listed(every)[i] for i in order):
         if all(row != r or abs(start - s) >= every.width for r, s, _ in kept):
@@ -147,8 +192,14 @@ def test_overlaps_are_thinned_greedily_by_score(pattern):
 
 
 def test_neighboring_sequences_do_not_overlap():
-    assert listed(find_instances(encode(["CCA", "ACC"]), "A")) == [(0, 2, "+"), (1, 0, "+")]
-    assert listed(find_instances(encode(["AAAA", "AAAA"]), "AAA")) == [(0, 0, "+"), (1, 0, "+")]
+    assert listed(find_instances(encode(["CCA", "ACC"]), "A")) == [
+        (0, 2, "+"),
+        (1, 0, "+"),
+    ]
+    assert listed(find_instances(encode(["AAAA", "AAAA"]), "AAA")) == [
+        (0, 0, "+"),
+        (1, 0, "+"),
+    ]
 
 
 def test_nothing_found_is_empty():
@@ -157,7 +208,7 @@ def test_nothing_found_is_empty():
         assert (len(found), found.width, found.score.dtype) == (0, 6, np.float64)
 
 
-# --- refusals ----------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -172,7 +223,12 @@ def test_nothing_found_is_empty():
         (TOY, 1.0, "threshold=1.0 is a p-value"),
         (TOY, float("nan"), "threshold=nan is a p-value"),
         (TOY, True, "threshold=True is a p-value"),
-        (TOY, None, "too short for threshold=0.0001: its best word has p-value 0.000977; give threshold=0.00098"),
+        (
+            TOY,
+            None,
+            "too short for threshold=0.0001: its best word has p-value 0.000977; give "
+            "threshold=0.00098",
+        ),
         ([[0.25] * 4], None, "list is neither a word nor a Motif"),
     ],
 )
@@ -187,10 +243,20 @@ def test_the_threshold_that_a_refusal_advises_is_met(word):
     with pytest.raises(SequenceError) as caught:
         find_instances(encode(["A" * 6 + motif.consensus]), motif, threshold=1e-9)
     advised = float(re.search(r"give threshold=([\de.-]+),", str(caught.value))[1])
-    assert (find_instances(encode(["G" * 6 + motif.consensus]), motif, threshold=advised).start == 6).any()
+    assert (
+        find_instances(
+            encode(["G" * 6 + motif.consensus]), motif, threshold=advised
+        ).start
+        == 6
+    ).any()
 
 
 def test_tokens_are_checked():
-    for odd in (np.full((1, 4), 4), np.zeros((0, 4), int), np.zeros(4, int), np.zeros((1, 4))):
+    for odd in (
+        np.full((1, 4), 4),
+        np.zeros((0, 4), int),
+        np.zeros(4, int),
+        np.zeros((1, 4)),
+    ):
         with pytest.raises(SequenceError):
             find_instances(odd, "A")

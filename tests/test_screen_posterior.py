@@ -1,4 +1,6 @@
-"""Effects that are alike for the reason that their errors are: the posterior of a screen of words."""
+"""Effects that are alike for the reason that their errors are: the posterior of a
+screen of words.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +24,36 @@ LARGEST = 40
 
 
 def screened(name: str, *, n_units: int, seed: int) -> tuple[xr.Dataset, np.ndarray]:
-    """Return the estimates of all words of four letters that vary, and the truth of each, (contrast,)."""
+    """Return the estimates of all words of four letters that vary, and the truth of
+    each, (contrast,).
+    """
     experiment = cg.experiments.word_screen(k=4, n_units=n_units)
     oracle = cg.zoo.oracle(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)
         estimates = cg.estimate(cg.contrast(cg.run(experiment, oracle, rng=seed)))
     estimates = estimates.isel(contrast=(estimates["se"] > 0).all("task").to_numpy())
-    return estimates, oracle.true_ace(experiment).sel(contrast=estimates["contrast"]).to_numpy()[:, 0]
+    return estimates, oracle.true_ace(experiment).sel(
+        contrast=estimates["contrast"]
+    ).to_numpy()[:, 0]
 
 
-def judged(estimates: xr.Dataset, truth: np.ndarray, law: Any = "spike_and_slab") -> np.ndarray:
-    """Return coverage of all and of the largest, and their mean square error, over that of the raw estimates."""
-    draws = cg.infer(estimates, law=law, n_draws=1_000, rng=0)["posterior"]["ace"].to_numpy()[..., 0]
+def judged(
+    estimates: xr.Dataset, truth: np.ndarray, law: Any = "spike_and_slab"
+) -> np.ndarray:
+    """Return coverage of all and of the largest, and their mean square error, over that
+    of the raw estimates.
+    """
+    draws = cg.infer(estimates, law=law, n_draws=1_000, rng=0)["posterior"][
+        "ace"
+    ].to_numpy()[..., 0]
     low, high = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
     raw = estimates["ace"].to_numpy()[:, 0]
     largest = np.argsort(-np.abs(raw))[:LARGEST]
-    inside, square = (low <= truth) & (truth <= high), (draws.mean(axis=(0, 1)) - truth) ** 2
+    inside, square = (
+        (low <= truth) & (truth <= high),
+        (draws.mean(axis=(0, 1)) - truth) ** 2,
+    )
     plain = np.abs(raw - truth) <= 1.97 * estimates["se"].to_numpy()[:, 0]
     means = (inside, inside[largest], plain, plain[largest], square, square[largest])
     return np.array([*(x.mean() for x in means), ((raw - truth) ** 2)[largest].mean()])
@@ -48,31 +63,45 @@ def judged(estimates: xr.Dataset, truth: np.ndarray, law: Any = "spike_and_slab"
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["additive", "rbfox1_like"])
 def test_a_screen_of_words_covers_its_truth(name: str) -> None:
-    """One error is shared by nearly all words: over the trials, as often inside as the t interval of one word."""
+    """One error is shared by nearly all words: over the trials, as often inside as the
+    t interval of one word.
+    """
     covers, of_largest, raw, raw_of_largest, _, square, raw_square = np.mean(
         [judged(*screened(name, n_units=1_000, seed=seed)) for seed in range(2)], axis=0
     )
     assert covers > raw - 0.05
     assert of_largest > raw_of_largest - 0.05
     assert of_largest > 0.85
-    assert square < 1.5 * raw_square  # it was 30 times, and .1 inside, where scores were read from the effects
+    # it was 30 times, and .1 inside, where scores were read from the effects
+    assert square < 1.5 * raw_square
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("law", ["spike_and_slab", "student_t", "normal"])
-def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(law: Any) -> None:
-    """Half of the words lie 10 standard errors lower, and half of the words share an error: the same half."""
+def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(
+    law: Any,
+) -> None:
+    """Half of the words lie 10 standard errors lower, and half of the words share an
+    error: the same half.
+    """
     inside = []
     for seed in range(30):
         generator = np.random.default_rng(seed)
         half = np.arange(60) < 30
         truth = np.where(half, -0.5, 0.0) + 0.02 * generator.normal(size=60)
-        ice = truth + half * generator.normal(size=(400, 1)) + 0.2 * generator.normal(size=(400, 60))
+        ice = (
+            truth
+            + half * generator.normal(size=(400, 1))
+            + 0.2 * generator.normal(size=(400, 60))
+        )
         names = [f"c{i}" for i in range(60)]
         effects = xr.Dataset(
-            {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]}
+            {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
+            {"contrast": names, "task": ["t"]},
         )
-        found = cg.infer(estimate(effects), law=law, n_draws=400, rng=seed)["posterior"]["ace"][..., 0]
+        found = cg.infer(estimate(effects), law=law, n_draws=400, rng=seed)[
+            "posterior"
+        ]["ace"][..., 0]
         low, high = np.quantile(found[:, :, 0], [0.025, 0.975])
         inside.append(low <= truth[0] <= high)
     assert np.mean(inside) > 0.79  # 95 %, less 4 Monte-Carlo errors
@@ -108,26 +137,42 @@ def test_coefficients_are_those_of_the_users_covariates_alone() -> None:
     generator = np.random.default_rng(2)
     x = np.linspace(-1, 1, 40)
     loads = generator.choice([0.2, 1.5], 40)
-    ice = 2 * x + loads * generator.normal(size=(200, 1)) + 0.3 * generator.normal(size=(200, 40))
+    ice = (
+        2 * x
+        + loads * generator.normal(size=(200, 1))
+        + 0.3 * generator.normal(size=(200, 40))
+    )
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
         {"contrast": [f"c{i}" for i in range(40)], "task": ["t"], "x": ("contrast", x)},
     )
     estimates = estimate(effects)
     for law in ("spike_and_slab", "student_t", "normal"):
-        found = cg.infer(estimates, law=law, covariates="x", n_draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
+        found = cg.infer(estimates, law=law, covariates="x", n_draws=400, rng=0)[
+            "posterior"
+        ]  # type: ignore[arg-type]
         assert found["beta"].sizes["covariate"] == 1
         assert abs(float(found["beta"].mean()) - 2) < 5 * float(found["beta"].std())
-        assert "beta" not in cg.infer(estimates, law=law, n_draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
+        assert (
+            "beta" not in cg.infer(estimates, law=law, n_draws=400, rng=0)["posterior"]
+        )  # type: ignore[arg-type]
 
 
-def test_weights_stop_where_only_rounding_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_stop_where_only_rounding_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     generator = np.random.default_rng(11)
-    effect = np.where(generator.random(3_000) < 0.1, generator.normal(size=3_000) * 8, 0.0)
+    effect = np.where(
+        generator.random(3_000) < 0.1, generator.normal(size=3_000) * 8, 0.0
+    )
     effect = effect + 0.6 * generator.normal(size=3_000)
     sd = scale_grid(effect, np.ones(3_000))
-    terms = log_component_densities(effect, np.ones(3_000), Components(sd**2, np.ones(len(sd))))
+    terms = log_component_densities(
+        effect, np.ones(3_000), Components(sd**2, np.ones(len(sd)))
+    )
     steps, newton = [], mixture._newton_step
-    monkeypatch.setattr(mixture, "_newton_step", lambda *given: steps.append(1) or newton(*given))
+    monkeypatch.setattr(
+        mixture, "_newton_step", lambda *given: steps.append(1) or newton(*given)
+    )
     assert mixture_weights(terms, null_biased_counts(sd)).kkt_excess < 1e-9
     assert len(steps) < 30  # 43 before

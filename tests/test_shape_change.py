@@ -9,7 +9,12 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 import causalgia as cg
-from causalgia.errors import CausalgiaError, EstimateError, OutcomesError, PredictorError
+from causalgia.errors import (
+    CausalgiaError,
+    EstimateError,
+    OutcomesError,
+    PredictorError,
+)
 from causalgia.estimation import shape_change
 from causalgia.sequences.alphabet import reverse_complement
 
@@ -21,13 +26,17 @@ def oracle(name: str) -> cg.zoo.ProfileOracle:
     return getattr(cg.zoo, name)()
 
 
-def design(name: str, n: int = 60, null: cg.design.NullModel | None = None) -> cg.Design:
+def design(
+    name: str, n: int = 60, null: cg.design.NullModel | None = None
+) -> cg.Design:
     arms = {
         "control": cg.Placebo(WORDS[name], at=90),
         "site": cg.Embed(WORDS[name], at=90),
         "two": cg.Embed(WORDS[name], at=90) + cg.Embed(WORDS[name], at=110),
     }
-    return cg.Design(null=null or cg.Uniform(length=200), arms=arms, n_units=n, contrasts="control")
+    return cg.Design(
+        null=null or cg.Uniform(length=200), arms=arms, n_units=n, contrasts="control"
+    )
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -37,25 +46,35 @@ def test_true_curves_are_what_many_units_show(name):
     for null in (cg.Uniform(length=200), profile):
         truth = made.true_curve(design(name, null=null))
         moments = cg.run(design(name, 4_000, null=null), made, rng=0, keep="moments")
-        away = np.abs(moments["ice_mean"] - truth) / (moments["ice_sd"] / np.sqrt(4_000)).where(moments["ice_sd"] > 0)
+        away = np.abs(moments["ice_mean"] - truth) / (
+            moments["ice_sd"] / np.sqrt(4_000)
+        ).where(moments["ice_sd"] > 0)
         seen = moments["ice_leverage"] < 0.02
         assert float(away.where(seen).max()) < 5
         assert float(np.abs(truth).max()) > 3
     with pytest.raises(PredictorError, match="no closed form"):
-        made.true_curve(design(name, null=cg.DinucleotideShuffle(of=["ACGT" * 50, "AACCGGTT" * 25])))
+        made.true_curve(
+            design(name, null=cg.DinucleotideShuffle(of=["ACGT" * 50, "AACCGGTT" * 25]))
+        )
 
 
 def test_expectations_are_enumerated():
     made = cg.zoo.ProfileOracle(
-        cg.zoo.Imprint("a", "GA", heights=(-1.0, 2.0), start=-1, flank_gain=0.3, flank=2),
+        cg.zoo.Imprint(
+            "a", "GA", heights=(-1.0, 2.0), start=-1, flank_gain=0.3, flank=2
+        ),
         cg.zoo.Imprint("b", "NC", heights=(1.0,), flank_gain=-0.2, flank=-3),
         baseline=3.0,
     )
-    tokens = np.stack(np.meshgrid(*[np.arange(4, dtype=np.uint8)] * 6, indexing="ij"), -1).reshape(-1, 6)
+    tokens = np.stack(
+        np.meshgrid(*[np.arange(4, dtype=np.uint8)] * 6, indexing="ij"), -1
+    ).reshape(-1, 6)
     p = np.array([0.1, 0.2, 0.3, 0.4])
     weight = p[tokens].prod(axis=1)
     exact = (made.predict(tokens) * weight[:, None, None]).sum(axis=0)
-    np.testing.assert_allclose(made.expected(np.tile(p, (1, 6, 1)))[0], exact, rtol=1e-12)
+    np.testing.assert_allclose(
+        made.expected(np.tile(p, (1, 6, 1)))[0], exact, rtol=1e-12
+    )
 
 
 def test_a_promoter_is_the_same_on_the_other_strand():
@@ -73,7 +92,12 @@ def test_imprints_that_are_none_are_refused():
     for make, message in (
         (lambda: cg.zoo.Imprint("a", "GATA", heights=()), "no heights"),
         (lambda: cg.zoo.ProfileOracle(), "made of imprints"),
-        (lambda: cg.zoo.ProfileOracle(cg.zoo.Imprint("a", "GA", (1.0,)), track=cg.Track(bin=2)), "not bins of 2"),
+        (
+            lambda: cg.zoo.ProfileOracle(
+                cg.zoo.Imprint("a", "GA", (1.0,)), track=cg.Track(bin=2)
+            ),
+            "not bins of 2",
+        ),
     ):
         with pytest.raises(PredictorError, match=message):
             make()
@@ -94,7 +118,11 @@ def only_unit_3() -> xr.Dataset:
 def by_hand(y: np.ndarray, arm: int, divergence: str) -> np.ndarray:
     """Divergence of mean profiles (units, arms, positions) for one task."""
     p, q = (y[:, a].mean(axis=0) / y[:, a].mean(axis=0).sum() for a in (arm, 0))
-    return np.abs(p - q).sum() / 2 if divergence == "total_variation" else jensenshannon(p, q, base=2) ** 2
+    return (
+        np.abs(p - q).sum() / 2
+        if divergence == "total_variation"
+        else jensenshannon(p, q, base=2) ** 2
+    )
 
 
 @pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
@@ -109,8 +137,12 @@ def test_estimates_are_the_jackknife_by_hand(divergence, clustered):
     for k, arm in enumerate((1, 2)):
         for task in (0, 1):
             whole = by_hand(y[..., task], arm, divergence)
-            out = np.array([by_hand(y[cluster != g][..., task], arm, divergence) for g in range(n)])
-            assert found["ace"][k, task] == pytest.approx(n * whole - (n - 1) * out.mean(), rel=1e-9)
+            out = np.array(
+                [by_hand(y[cluster != g][..., task], arm, divergence) for g in range(n)]
+            )
+            assert found["ace"][k, task] == pytest.approx(
+                n * whole - (n - 1) * out.mean(), rel=1e-9
+            )
             se = np.sqrt((n - 1) / n * ((out - out.mean()) ** 2).sum())
             assert found["se"][k, task] == pytest.approx(se, rel=1e-9)
     assert found.attrs["cluster"] == ("parent" if clustered else "unit")
@@ -138,7 +170,9 @@ def test_placebo_words_are_the_null_of_a_divergence():
     found = shape_change(cg.run(trial, made, rng=0), control="control")
     ranked = cg.multiplicity.placebo_rank(found)
     assert int(found["placebo_word"].sum()) == 40
-    assert float(ranked["p_placebo_above"].sel(contrast="site").item()) == pytest.approx(1 / 41)
+    assert float(
+        ranked["p_placebo_above"].sel(contrast="site").item()
+    ) == pytest.approx(1 / 41)
     assert "p" not in found
 
 
@@ -146,13 +180,48 @@ def test_placebo_words_are_the_null_of_a_divergence():
     ("outcomes", "options", "error", "message"),
     [
         (positive_outcomes(), {"control": "C"}, EstimateError, "not an arm"),
-        (positive_outcomes(), {"control": "0", "divergence": "kl"}, EstimateError, "not one of 'total_variation'"),
-        (positive_outcomes(), {"control": "0", "between": (0, 1)}, EstimateError, "needs two or more"),
-        (positive_outcomes(), {"control": "0", "between": 5}, EstimateError, r"between=5: give .*such as \(-50, 50\)"),
-        (positive_outcomes(), {"control": "0", "between": ("a", "b")}, EstimateError, "give the first position"),
-        (only_unit_3(), {"control": "0"}, OutcomesError, "0 everywhere but in one cluster"),
-        (positive_outcomes(4), {"control": "0"}, EstimateError, "4 clusters are too few"),
-        (positive_outcomes().isel(position=0), {"control": "0"}, OutcomesError, "track=cg.Track"),
+        (
+            positive_outcomes(),
+            {"control": "0", "divergence": "kl"},
+            EstimateError,
+            "not one of 'total_variation'",
+        ),
+        (
+            positive_outcomes(),
+            {"control": "0", "between": (0, 1)},
+            EstimateError,
+            "needs two or more",
+        ),
+        (
+            positive_outcomes(),
+            {"control": "0", "between": 5},
+            EstimateError,
+            r"between=5: give .*such as \(-50, 50\)",
+        ),
+        (
+            positive_outcomes(),
+            {"control": "0", "between": ("a", "b")},
+            EstimateError,
+            "give the first position",
+        ),
+        (
+            only_unit_3(),
+            {"control": "0"},
+            OutcomesError,
+            "0 everywhere but in one cluster",
+        ),
+        (
+            positive_outcomes(4),
+            {"control": "0"},
+            EstimateError,
+            "4 clusters are too few",
+        ),
+        (
+            positive_outcomes().isel(position=0),
+            {"control": "0"},
+            OutcomesError,
+            "track=cg.Track",
+        ),
         (positive_outcomes() - 3, {"control": "0"}, OutcomesError, "arm '0'.*no shape"),
     ],
 )
@@ -168,7 +237,9 @@ N_TRIALS = 200
 @pytest.fixture(scope="module")
 def footprints():
     """Outcomes of trials on 80 units each, run as one: their units are independent."""
-    return cg.run(design("footprint", 80 * N_TRIALS), oracle("footprint"), rng=0, progress=False)
+    return cg.run(
+        design("footprint", 80 * N_TRIALS), oracle("footprint"), rng=0, progress=False
+    )
 
 
 @pytest.mark.long
@@ -176,56 +247,84 @@ def footprints():
 def test_intervals_of_the_footprint_cover(footprints, divergence):
     means = oracle("footprint").true_mean(design("footprint", 80)).to_numpy()[..., 0]
     p, q = (means[a] / means[a].sum() for a in (1, 0))
-    truth = np.abs(p - q).sum() / 2 if divergence == "total_variation" else jensenshannon(p, q, base=2) ** 2
+    truth = (
+        np.abs(p - q).sum() / 2
+        if divergence == "total_variation"
+        else jensenshannon(p, q, base=2) ** 2
+    )
     hits = 0
     for i in range(N_TRIALS):
         trial = footprints.isel(unit=slice(80 * i, 80 * (i + 1)))
-        found = shape_change(trial, control="control", divergence=divergence).isel(contrast=0)
+        found = shape_change(trial, control="control", divergence=divergence).isel(
+            contrast=0
+        )
         hits += bool(found["lower"].item() <= truth <= found["upper"].item())
     low, high = stats.binom.ppf([5e-4, 1 - 5e-4], N_TRIALS, 0.95) / N_TRIALS
     assert low <= hits / N_TRIALS <= high, hits / N_TRIALS
 
 
 def test_a_distance_is_called_one_and_has_no_law_of_effects():
-    arms = {"u": cg.Untreated(), "p": cg.Embed("AGATAAG", at=96)} | cg.placebos("AGATAAG", at=96, n_words=20, rng=1)
+    arms = {"u": cg.Untreated(), "p": cg.Embed("AGATAAG", at=96)} | cg.placebos(
+        "AGATAAG", at=96, n_words=20, rng=1
+    )
     trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=30, contrasts="u")
-    found = cg.estimation.shape_change(cg.run(trial, cg.zoo.footprint(), rng=1), control="u")
+    found = cg.estimation.shape_change(
+        cg.run(trial, cg.zoo.footprint(), rng=1), control="u"
+    )
     text = cg.report(found)
     assert "each arm against u" in text
     assert "minus" not in text
     assert "Note: A distance is never negative" in text
-    assert cg.plot.forest(found).get_xlabel().startswith("ACE on total variation of the shape, against u")
+    assert (
+        cg.plot.forest(found)
+        .get_xlabel()
+        .startswith("ACE on total variation of the shape, against u")
+    )
     with pytest.raises(cg.errors.InferenceError, match="placebo_rank"):
         cg.infer(found, rng=0)
     ranked = cg.multiplicity.placebo_rank(found)  # the cure
     assert ranked["p_placebo_above"].sel(contrast="p").item() == pytest.approx(1 / 21)
     with pytest.raises(cg.errors.OutcomesError, match="leave keep= out"):
-        cg.estimation.shape_change(cg.run(trial, cg.zoo.footprint(), rng=1, keep="moments"), control="u")
+        cg.estimation.shape_change(
+            cg.run(trial, cg.zoo.footprint(), rng=1, keep="moments"), control="u"
+        )
 
 
 def test_a_position_without_counts_is_part_of_a_shape():
     outcomes = positive_outcomes()
     empty = outcomes.where(outcomes["position"] != 2, 0.0)
     found = shape_change(empty, control="0")
-    rest = shape_change(outcomes.isel(position=outcomes["position"].to_numpy() != 2), control="0")
+    rest = shape_change(
+        outcomes.isel(position=outcomes["position"].to_numpy() != 2), control="0"
+    )
     np.testing.assert_allclose(found["ace"], rest["ace"])
 
 
 @pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
 @pytest.mark.parametrize("at_once", [1, 100, 150, 2**23])
-def test_limits_are_those_of_student_t_however_many_clusters_are_held_at_once(monkeypatch, divergence, at_once):
+def test_limits_are_those_of_student_t_however_many_clusters_are_held_at_once(
+    monkeypatch, divergence, at_once
+):
     monkeypatch.setattr("causalgia.estimation._shape_change._NUMBERS_AT_ONCE", at_once)
     outcomes = positive_outcomes()
-    outcomes["outcome"][:, 1] *= np.arange(1.0, 9)[:, None] ** 2  # far from the shapes of the others: limits lie inside
-    cluster = np.random.default_rng(1).permutation(np.repeat(np.arange(8), [1, 2, 3, 4, 5, 5, 4, 6]))
+    # far from the shapes of the others: limits lie inside
+    outcomes["outcome"][:, 1] *= np.arange(1.0, 9)[:, None] ** 2
+    cluster = np.random.default_rng(1).permutation(
+        np.repeat(np.arange(8), [1, 2, 3, 4, 5, 5, 4, 6])
+    )
     outcomes = outcomes.assign_coords(parent=("unit", cluster))
     found = shape_change(outcomes, control="A", divergence=divergence, ci_prob=0.9)
     assert found["contrast"].values.tolist() == ["0", "B"]
     y = outcomes["outcome"].to_numpy()[:, [1, 0, 2]]
     for k, task in np.ndindex(2, 2):
         whole = by_hand(y[..., task], k + 1, divergence)
-        out = np.array([by_hand(y[cluster != g][..., task], k + 1, divergence) for g in range(8)])
-        ace, half = 8 * whole - 7 * out.mean(), stats.t.ppf(0.95, 7) * 7 * stats.sem(out)
+        out = np.array(
+            [by_hand(y[cluster != g][..., task], k + 1, divergence) for g in range(8)]
+        )
+        ace, half = (
+            8 * whole - 7 * out.mean(),
+            stats.t.ppf(0.95, 7) * 7 * stats.sem(out),
+        )
         limits = [found[name][k, task].item() for name in ("ace", "lower", "upper")]
         np.testing.assert_allclose(limits, [ace, ace - half, ace + half], rtol=1e-9)
     for name, value in {"df": 7, "n_units": 30, "n_clusters": 8}.items():
@@ -233,14 +332,17 @@ def test_limits_are_those_of_student_t_however_many_clusters_are_held_at_once(mo
 
 
 def test_five_units_and_two_positions_are_enough():
-    assert np.isfinite(shape_change(positive_outcomes(5), control="0", between=(0, 2))["se"]).all()
+    assert np.isfinite(
+        shape_change(positive_outcomes(5), control="0", between=(0, 2))["se"]
+    ).all()
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0])
 def test_the_arm_without_a_shape_is_named_where_others_have_one(value):
     outcomes = positive_outcomes()
     at = 3 if value else slice(None)
-    outcomes["outcome"][:, 1, 0, 1] = 0  # an earlier arm without a signal at one position has a shape
+    # an earlier arm without a signal at one position has a shape
+    outcomes["outcome"][:, 1, 0, 1] = 0
     outcomes["outcome"][:, 2, at, 1] = value
     with pytest.raises(OutcomesError, match="arm 'B': the mean track"):
         shape_change(outcomes, control="A")
@@ -268,5 +370,7 @@ def test_a_parallel_trial_has_no_shapes_of_the_same_units():
         assignment="parallel",
         contrasts="control",
     )
-    with pytest.raises(OutcomesError, match="a parallel trial has other units in each arm"):
+    with pytest.raises(
+        OutcomesError, match="a parallel trial has other units in each arm"
+    ):
         shape_change(cg.run(trial, oracle("footprint"), rng=0), control="control")

@@ -1,4 +1,6 @@
-"""Sequences that are shuffles of one another are one parent; fewer units than parents are a random sample of them."""
+"""Sequences that are shuffles of one another are one parent; fewer units than parents
+are a random sample of them.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +13,36 @@ from causalgia.sequences.composition import first_of_equal_dinucleotides
 
 
 def random_sequences(n: int, length: int = 80, seed: int = 0) -> list[str]:
-    return decode(np.random.default_rng(seed).integers(0, 4, (n, length)).astype(np.uint8))
+    return decode(
+        np.random.default_rng(seed).integers(0, 4, (n, length)).astype(np.uint8)
+    )
 
 
 def shuffles(n_parents: int, n_each: int, seed: int = 0) -> list[str]:
-    """Return dinucleotide shuffles of n_parents sequences, those of one parent in a row."""
+    """Return dinucleotide shuffles of n_parents sequences, those of one parent in a
+    row.
+    """
     of = random_sequences(n_parents, seed=seed)
-    drawn = [cg.DinucleotideShuffle(of=[one]).sample(n_each, rng=i)["sequence"].values for i, one in enumerate(of)]
+    drawn = [
+        cg.DinucleotideShuffle(of=[one]).sample(n_each, rng=i)["sequence"].values
+        for i, one in enumerate(of)
+    ]
     return decode(np.concatenate(drawn))
 
 
 def gc_by_parent(x: np.ndarray) -> np.ndarray:
-    """Answer with GC, which all shuffles of a parent share, and a little of what the first bases are."""
+    """Answer with GC, which all shuffles of a parent share, and a little of what the
+    first bases are.
+    """
     return x[:, 1:3].sum((1, 2)) / 8 * (1 + x[:, 0, :10].sum(1) / 20)
 
 
 def trial(null: object, n_units: int, rng: int = 1) -> object:
     arms = {"control": cg.Untreated(), "word": cg.Embed("AAAAAAAAAA", at=0)}
     design = cg.Design(null=null, arms=arms, n_units=n_units, contrasts="control")
-    predictor = cg.FunctionPredictor(gc_by_parent, tasks=["y"], scale="s", fingerprint="gc by parent")
+    predictor = cg.FunctionPredictor(
+        gc_by_parent, tasks=["y"], scale="s", fingerprint="gc by parent"
+    )
     return cg.run(design, predictor, rng=rng, progress=False)
 
 
@@ -61,7 +74,10 @@ def test_genomic_given_shuffles_counts_their_parents():
     apart = estimates(cg.Genomic(of=shuffles(25, 20), parent=range(500)), 500)
     assert apart["n_clusters"].item() == 500
     assert found["se"].item() > 2 * apart["se"].item()
-    note = "500 sequences are 25 parents: equal sequences, and sequences with equal dinucleotide counts"
+    note = (
+        "500 sequences are 25 parents: equal sequences, and sequences with equal "
+        "dinucleotide counts"
+    )
     assert found.attrs["notes"].startswith(note)
     assert f"Note: {note}" in str(cg.report(found))
     assert "notes" not in apart.attrs
@@ -74,7 +90,9 @@ def test_equal_sequences_are_one_parent_under_the_first_name():
     sample = null.sample(3, rng=0)
     assert sample["parent"].values.tolist() == ["a", "b", "a"]
     assert sample.attrs["notes"].startswith("3 sequences are 2 parents")
-    assert cg.Genomic(of={"a": one, "b": other, "c": one}, parent=["x", "y", "z"]).parent_names == ("x", "y", "z")
+    assert cg.Genomic(
+        of={"a": one, "b": other, "c": one}, parent=["x", "y", "z"]
+    ).parent_names == ("x", "y", "z")
     assert cg.Genomic(of={"a": one, "b": other}).notes(2) == []
 
 
@@ -89,7 +107,9 @@ def test_shuffles_of_one_sequence_are_reserved_together():
 
 @pytest.mark.long
 def test_standard_errors_of_genomic_shuffles_hold_over_new_parents():
-    """The 95 % interval of the mean over new parents, from 20 parents of 10 shuffles."""
+    """The 95 % interval of the mean over new parents, from 20 parents of 10
+    shuffles.
+    """
     rng = np.random.default_rng(3)
     words = np.eye(4)[rng.integers(0, 4, (40_000, 80))].transpose(0, 2, 1)
     treated = words.copy()
@@ -99,11 +119,14 @@ def test_standard_errors_of_genomic_shuffles_hold_over_new_parents():
     for seed in range(60):
         found = estimates(cg.Genomic(of=shuffles(20, 10, seed=100 + seed)), 200)
         covered.append(found["lower"].item() <= truth <= found["upper"].item())
-    assert np.mean(covered) >= 0.85  # below it by chance in 1 of 1,000 if .95 are covered
+    # below it by chance in 1 of 1,000 if .95 are covered
+    assert np.mean(covered) >= 0.85
 
 
 @pytest.mark.parametrize(
-    "make", [cg.Shuffle, cg.DinucleotideShuffle, lambda of: cg.KletShuffle(of=of, k=3)], ids=["1", "2", "3"]
+    "make",
+    [cg.Shuffle, cg.DinucleotideShuffle, lambda of: cg.KletShuffle(of=of, k=3)],
+    ids=["1", "2", "3"],
 )
 def test_fewer_units_than_parents_are_a_random_sample_of_them(make):
     null = make(of=random_sequences(200))
@@ -112,11 +135,13 @@ def test_fewer_units_than_parents_are_a_random_sample_of_them(make):
     assert len(set(parents.tolist())) == 20
     assert parents.max() > 100  # the first 20 of the file would not be
     assert few.attrs["notes"] == (
-        "20 of 200 sequences are shuffled, drawn at random: there are fewer units than sequences"
+        "20 of 200 sequences are shuffled, drawn at random: there are fewer units than "
+        "sequences"
     )
     assert parents.tolist() != null.sample(20, rng=6)["parent"].values.tolist()
     many = null.sample(450, rng=5)
-    np.testing.assert_array_equal(many["sequence"][:20], few["sequence"])  # a draw belongs to a unit
+    # a draw belongs to a unit
+    np.testing.assert_array_equal(many["sequence"][:20], few["sequence"])
     np.testing.assert_array_equal(many["parent"][:20], parents)
     counts = np.bincount(many["parent"].values, minlength=200)
     assert set(counts.tolist()) == {2, 3}
@@ -130,11 +155,14 @@ def test_each_parent_is_as_likely_to_be_drawn():
         key = seed * 7919 + 1
         counts[null.parents(np.arange(5, dtype=np.uint64), key=key, n_units=5)] += 1
     expected = 2_000 * 5 / 20
-    assert ((counts - expected) ** 2 / (expected * 0.75)).sum() * 0.95 < 43.8  # chi-squared, 19 df, .001
+    # chi-squared, 19 df, .001
+    assert ((counts - expected) ** 2 / (expected * 0.75)).sum() * 0.95 < 43.8
 
 
 def test_the_mean_over_a_file_sorted_by_composition_is_unbiased():
-    """The first n of a sorted file were once the sample: their mean is far from that of all."""
+    """The first n of a sorted file were once the sample: their mean is far from that of
+    all.
+    """
     given = sorted(random_sequences(400), key=lambda s: s.count("G") + s.count("C"))
     null = cg.DinucleotideShuffle(of=given)
     whole = np.mean([s.count("G") + s.count("C") for s in given]) / 80
@@ -155,7 +183,9 @@ def test_arms_of_a_unit_share_its_parent():
     null = cg.DinucleotideShuffle(of=random_sequences(60))
     arms = {"control": cg.Untreated(), "same": cg.Embed("AAAA", at=2)}
     design = cg.Design(null=null, arms=arms, n_units=40, contrasts="control")
-    predictor = cg.FunctionPredictor(lambda x: x[:, 2, 20:].sum(1), tasks=["y"], scale="s", fingerprint="G count")
+    predictor = cg.FunctionPredictor(
+        lambda x: x[:, 2, 20:].sum(1), tasks=["y"], scale="s", fingerprint="G count"
+    )
     ice = cg.contrast(cg.run(design, predictor, rng=0, progress=False))["ice"]
     assert (ice == 0).all()
 
@@ -167,8 +197,12 @@ def test_a_redrawn_unit_keeps_its_parent():
         first = null.draw(units, key=5, n_units=30)
         again = null.redraw(units, key=5, again=6, n_units=30)
         assert (first != again).any(axis=1).all()
-        rows = first_of_equal_dinucleotides(np.concatenate([first, again])).reshape(2, 30)
+        rows = first_of_equal_dinucleotides(np.concatenate([first, again])).reshape(
+            2, 30
+        )
         np.testing.assert_array_equal(*rows)
     given = cg.Genomic(of=of)
     same = given.draw(units[:10], key=5, n_units=10)
-    np.testing.assert_array_equal(given.redraw(units[:10], key=5, again=6, n_units=10), same)
+    np.testing.assert_array_equal(
+        given.redraw(units[:10], key=5, again=6, n_units=10), same
+    )

@@ -13,7 +13,12 @@ from scipy import integrate, stats
 
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import from_frame
-from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, RandomnessError
+from causalgia.errors import (
+    DegenerateWarning,
+    EstimateError,
+    OutcomesError,
+    RandomnessError,
+)
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import (
     adjust,
@@ -33,7 +38,10 @@ EXPECTED = json.loads((CASE / "expected.json").read_text())
 
 def effects_of(ice: np.ndarray, **coords: Any) -> xr.Dataset:
     ice = ice if ice.ndim > 2 else ice[:, :, None]
-    names = {"contrast": [f"c{i}" for i in range(ice.shape[1])], "task": [f"t{i}" for i in range(ice.shape[2])]}
+    names = {
+        "contrast": [f"c{i}" for i in range(ice.shape[1])],
+        "task": [f"t{i}" for i in range(ice.shape[2])],
+    }
     dims = ("unit", "contrast", "task", "model")[: ice.ndim]
     return xr.Dataset({"ice": (dims, ice)}, coords=names | coords)
 
@@ -52,10 +60,14 @@ NULL = np.random.default_rng(0).exponential(size=(80, 6)) - 1
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("case", "critical", "p"), [("crossover", 5e-4, 1e-4), ("parallel_dunnett", 1e-6, 1e-6)], ids=["qmc", "quadrature"]
+    ("case", "critical", "p"),
+    [("crossover", 5e-4, 1e-4), ("parallel_dunnett", 1e-6, 1e-6)],
+    ids=["qmc", "quadrature"],
 )
 @pytest.mark.parametrize("alternative", ["two-sided", "greater"])
-def test_multivariate_t_is_that_of_r(case: str, critical: float, p: float, alternative: str) -> None:
+def test_multivariate_t_is_that_of_r(
+    case: str, critical: float, p: float, alternative: str
+) -> None:
     theirs = EXPECTED[case]
     mine = multivariate_t_max(
         np.array(theirs["t"]),
@@ -64,9 +76,15 @@ def test_multivariate_t_is_that_of_r(case: str, critical: float, p: float, alter
         alternative=alternative,  # type: ignore[arg-type]
     )
     end, side = ("", "two") if alternative == "two-sided" else ("_greater", "one")
-    np.testing.assert_allclose(mine.critical, theirs[f"critical_{side}_sided"], rtol=0, atol=critical)
-    np.testing.assert_allclose(mine.p_single_step, theirs[f"p_single_step{end}"], rtol=0, atol=p)
-    np.testing.assert_allclose(mine.p_step_down, theirs[f"p_step_down{end}"], rtol=0, atol=p)
+    np.testing.assert_allclose(
+        mine.critical, theirs[f"critical_{side}_sided"], rtol=0, atol=critical
+    )
+    np.testing.assert_allclose(
+        mine.p_single_step, theirs[f"p_single_step{end}"], rtol=0, atol=p
+    )
+    np.testing.assert_allclose(
+        mine.p_step_down, theirs[f"p_step_down{end}"], rtol=0, atol=p
+    )
 
 
 @pytest.mark.long
@@ -74,24 +92,40 @@ def test_the_labeled_band_is_that_of_r() -> None:
     effects, theirs = crossover(), EXPECTED["crossover"]
     for given in (effects, estimate(effects)):
         band = simultaneous(given, method="dunnett", ci_prob=EXPECTED["ci_prob"])
-        np.testing.assert_allclose(band["critical"][:, 0], theirs["critical_two_sided"], rtol=0, atol=5e-4)
+        np.testing.assert_allclose(
+            band["critical"][:, 0], theirs["critical_two_sided"], rtol=0, atol=5e-4
+        )
         for name in ("lower", "upper"):
             gap = (band[name][:, 0] - theirs[name]) / band["se"][:, 0]
             assert np.abs(gap).max() < 5e-4
         adjusted = adjust(given, method="dunnett")
-        np.testing.assert_allclose(adjusted["p_adjusted"][:, 0], theirs["p_single_step"], rtol=0, atol=1e-4)
-        np.testing.assert_allclose(adjusted["p_step_down"][:, 0], theirs["p_step_down"], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(
+            adjusted["p_adjusted"][:, 0], theirs["p_single_step"], rtol=0, atol=1e-4
+        )
+        np.testing.assert_allclose(
+            adjusted["p_step_down"][:, 0], theirs["p_step_down"], rtol=0, atol=1e-4
+        )
 
 
 def test_one_contrast_is_its_own_t() -> None:
-    assert equicoordinate(np.eye(1), 7.0) == pytest.approx(stats.t.ppf(0.975, 7), abs=1e-9)
+    assert equicoordinate(np.eye(1), 7.0) == pytest.approx(
+        stats.t.ppf(0.975, 7), abs=1e-9
+    )
     one = multivariate_t_max(np.array([2.0]), np.ones((1, 1)), 7.0)
-    assert one.p_single_step[0] == one.p_raw[0] == pytest.approx(2 * stats.t.sf(2, 7), abs=1e-9)
+    assert (
+        one.p_single_step[0]
+        == one.p_raw[0]
+        == pytest.approx(2 * stats.t.sf(2, 7), abs=1e-9)
+    )
 
 
 def test_independent_and_identical_statistics() -> None:
-    assert equicoordinate(np.eye(5)) == pytest.approx(stats.norm.ppf((1 + 0.95**0.2) / 2), abs=1e-8)
-    assert equicoordinate(np.ones((3, 3)), 10.0) == pytest.approx(stats.t.ppf(0.975, 10), abs=0.02)
+    assert equicoordinate(np.eye(5)) == pytest.approx(
+        stats.norm.ppf((1 + 0.95**0.2) / 2), abs=1e-8
+    )
+    assert equicoordinate(np.ones((3, 3)), 10.0) == pytest.approx(
+        stats.t.ppf(0.975, 10), abs=0.02
+    )
 
 
 def test_many_contrasts_are_simulated() -> None:
@@ -102,7 +136,9 @@ def test_many_contrasts_are_simulated() -> None:
     unit = factor / np.sqrt((factor**2).sum(axis=0))
     scale = np.sqrt(rng.chisquare(60, 20_000) / 60)
     maxima = np.abs(rng.normal(size=(20_000, 40)) @ unit).max(axis=1) / scale
-    assert abs((maxima > mine.critical).mean() - 0.05) < 4.5 * np.sqrt(0.05 * 0.95 / 20_000)
+    assert abs((maxima > mine.critical).mean() - 0.05) < 4.5 * np.sqrt(
+        0.05 * 0.95 / 20_000
+    )
     p = (maxima >= 3.5).mean()
     assert abs(mine.p_single_step[0] - p) < 4.5 * np.sqrt(p / 20_000)
 
@@ -127,7 +163,10 @@ def test_deep_p_stay_within_bonferroni() -> None:
     [
         (np.array([[1.0, 0.5], [0.4, 1.0]]), "not symmetric"),
         (np.array([[2.0, 0.5], [0.5, 2.0]]), "1 on its diagonal"),
-        (np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]]), "negative eigenvalue"),
+        (
+            np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]]),
+            "negative eigenvalue",
+        ),
         (np.array([[1.0, np.nan], [np.nan, 1.0]]), "not finite"),
         (np.ones((2, 3)), "shape"),
     ],
@@ -146,16 +185,24 @@ def test_a_shared_control_is_counted_and_independence_misses() -> None:
     rng = np.random.default_rng(1)
     largest = np.concatenate(
         [
-            np.abs((rng.normal(size=(4_000, 1)) + rng.normal(size=(4_000, k))) / np.sqrt(2)).max(axis=1)
+            np.abs(
+                (rng.normal(size=(4_000, 1)) + rng.normal(size=(4_000, k))) / np.sqrt(2)
+            ).max(axis=1)
             for _ in range(trials // 4_000)
         ]
     )
     critical = {
-        "counted": simultaneous(from_effects(np.zeros(k), covariance=v), method="dunnett")["critical"],
-        "ignored": simultaneous(from_effects(np.zeros(k), se=1.0), method="dunnett")["critical"],
+        "counted": simultaneous(
+            from_effects(np.zeros(k), covariance=v), method="dunnett"
+        )["critical"],
+        "ignored": simultaneous(from_effects(np.zeros(k), se=1.0), method="dunnett")[
+            "critical"
+        ],
     }
     low, high = stats.binom.ppf([5e-4, 1 - 5e-4], trials, 0.05) / trials
-    error = {name: float((largest > c.values[0, 0]).mean()) for name, c in critical.items()}
+    error = {
+        name: float((largest > c.values[0, 0]).mean()) for name, c in critical.items()
+    }
     assert low <= error["counted"] <= high
     assert error["ignored"] < low
 
@@ -165,7 +212,9 @@ def test_bootstrap_bands_of_arms_with_one_control() -> None:
     missed = 0
     for _ in range(trials):
         outcome = rng.normal(size=(60, 201))
-        band = simultaneous(effects_of(outcome[:, 1:] - outcome[:, :1]), n_draws=199, rng=rng)
+        band = simultaneous(
+            effects_of(outcome[:, 1:] - outcome[:, :1]), n_draws=199, rng=rng
+        )
         missed += bool(((band["lower"] > 0) | (band["upper"] < 0)).any())
     assert missed <= stats.binom.ppf(1 - 5e-4, trials, 0.05)
 
@@ -179,9 +228,16 @@ def test_the_band_is_estimates_with_wider_limits(method: str) -> None:
     band, plain = simultaneous(effects, method=method, rng=3), estimate(effects)  # type: ignore[arg-type]
     xr.testing.assert_allclose(band[["ace", "se", "p"]], plain[["ace", "se", "p"]])
     assert (band["lower"] < plain["lower"]).all()
-    np.testing.assert_allclose(band["upper"], band["ace"] + band["critical"] * band["se"])
+    np.testing.assert_allclose(
+        band["upper"], band["ace"] + band["critical"] * band["se"]
+    )
     assert len(np.unique(band["critical"])) == 1
-    said = {"band": method, "family": "the contrasts of one task", "ci_prob": 0.95, "seed": "3"}
+    said = {
+        "band": method,
+        "family": "the contrasts of one task",
+        "ci_prob": 0.95,
+        "seed": "3",
+    }
     assert said.items() <= band.attrs.items()
     assert band.attrs.get("n_draws") == (9_999 if method == "bootstrap_t" else None)
     adjusted = adjust(effects, method=method, rng=3)  # type: ignore[arg-type]
@@ -191,10 +247,16 @@ def test_the_band_is_estimates_with_wider_limits(method: str) -> None:
 
 def test_a_seed_is_a_seed() -> None:
     effects = effects_of(NULL)
-    xr.testing.assert_identical(simultaneous(effects, rng=0), simultaneous(effects, rng=0))
-    assert simultaneous(effects, rng=0)["critical"][0, 0] != simultaneous(effects, rng=1)["critical"][0, 0]
+    xr.testing.assert_identical(
+        simultaneous(effects, rng=0), simultaneous(effects, rng=0)
+    )
+    assert (
+        simultaneous(effects, rng=0)["critical"][0, 0]
+        != simultaneous(effects, rng=1)["critical"][0, 0]
+    )
     with pytest.raises(
-        RandomnessError, match="method='bootstrap_t' draws at random and needs a seed; for example rng=0"
+        RandomnessError,
+        match="method='bootstrap_t' draws at random and needs a seed; for example rng=0",
     ):
         simultaneous(effects)
 
@@ -213,7 +275,10 @@ def test_families() -> None:
     one_task = simultaneous(effects_of(NULL[:, :3]), rng=0)
     np.testing.assert_allclose(by_motif["critical"][:3, 0], one_task["critical"][:, 0])
     assert by_motif.attrs["family"] == "the contrasts of one task with the same 'motif'"
-    assert simultaneous(effects_of(two), method="dunnett", family="all")["critical"].std() < 1e-12
+    assert (
+        simultaneous(effects_of(two), method="dunnett", family="all")["critical"].std()
+        < 1e-12
+    )
     with pytest.raises(EstimateError, match="how tasks .* correlate"):
         simultaneous(estimate(effects_of(two)), method="dunnett", family="all")
 
@@ -222,7 +287,9 @@ def test_models_are_families_of_their_own() -> None:
     both = effects_of(np.stack([NULL[:, :, None], NULL[:, :, None] ** 2], axis=3))
     band = simultaneous(both, rng=0)
     assert band["critical"].dims == ("contrast", "task", "model")
-    np.testing.assert_allclose(band["critical"][:, :, 0], simultaneous(effects_of(NULL), rng=0)["critical"])
+    np.testing.assert_allclose(
+        band["critical"][:, :, 0], simultaneous(effects_of(NULL), rng=0)["critical"]
+    )
 
 
 def test_parents_are_resampled_whole() -> None:
@@ -230,29 +297,49 @@ def test_parents_are_resampled_whole() -> None:
     parent = np.repeat(np.arange(30), 4)
     ice = rng.normal(size=(30, 5))[parent] + 0.1 * rng.normal(size=(120, 5))
     effects = effects_of(ice, parent=("unit", parent))
-    clustered, naive = simultaneous(effects, rng=0), simultaneous(effects, cluster="none", rng=0)
-    assert ((clustered["upper"] - clustered["lower"]) > 1.7 * (naive["upper"] - naive["lower"])).all()
+    clustered, naive = (
+        simultaneous(effects, rng=0),
+        simultaneous(effects, cluster="none", rng=0),
+    )
+    assert (
+        (clustered["upper"] - clustered["lower"])
+        > 1.7 * (naive["upper"] - naive["lower"])
+    ).all()
     assert clustered.attrs["cluster"] == "parent"
 
 
 def test_tables_of_anybody() -> None:
-    table = pd.DataFrame({"effect": [1.0, 2.0, 0.5], "se": [0.5, 0.5, 1.0]}, index=["a", "b", "c"])
+    table = pd.DataFrame(
+        {"effect": [1.0, 2.0, 0.5], "se": [0.5, 0.5, 1.0]}, index=["a", "b", "c"]
+    )
     band = simultaneous(table, method="dunnett")
-    np.testing.assert_allclose(band["critical"], stats.norm.ppf((1 + 0.95 ** (1 / 3)) / 2))
+    np.testing.assert_allclose(
+        band["critical"], stats.norm.ppf((1 + 0.95 ** (1 / 3)) / 2)
+    )
     few = simultaneous(table.assign(df=[4.0, 4.0, 30.0]), method="dunnett")
-    np.testing.assert_allclose(few["critical"][:, 0], stats.t.ppf((1 + 0.95 ** (1 / 3)) / 2, [4, 4, 30]))
-    mapped = from_effects([1.0, 2.0], covariance=np.array([[1.0, 0.6], [0.6, 1.0]]), df=[5.0, 50.0])
+    np.testing.assert_allclose(
+        few["critical"][:, 0], stats.t.ppf((1 + 0.95 ** (1 / 3)) / 2, [4, 4, 30])
+    )
+    mapped = from_effects(
+        [1.0, 2.0], covariance=np.array([[1.0, 0.6], [0.6, 1.0]]), df=[5.0, 50.0]
+    )
     z = equicoordinate(np.array([[1.0, 0.6], [0.6, 1.0]]))
     critical = simultaneous(mapped, method="dunnett")["critical"][:, 0]
-    np.testing.assert_allclose(critical, stats.t.ppf(stats.norm.cdf(z), [5, 50]), rtol=1e-6)
+    np.testing.assert_allclose(
+        critical, stats.t.ppf(stats.norm.cdf(z), [5, 50]), rtol=1e-6
+    )
 
 
 def test_a_parallel_trial_takes_the_multivariate_t() -> None:
     frame = pd.read_csv(CASE / "input_parallel.csv")
-    effects = contrast(from_frame(frame, outcome="y", arm="arm", unit="unit"), control="control")
+    effects = contrast(
+        from_frame(frame, outcome="y", arm="arm", unit="unit"), control="control"
+    )
     band = simultaneous(effects, method="dunnett")
     assert (band["lower"] < estimate(effects)["lower"]).all()
-    with pytest.raises(EstimateError, match="a parallel trial has no ICE; use method='dunnett'"):
+    with pytest.raises(
+        EstimateError, match="a parallel trial has no ICE; use method='dunnett'"
+    ):
         simultaneous(effects, rng=0)
 
 
@@ -275,7 +362,9 @@ def test_one_contrast_and_equal_contrasts() -> None:
     one = simultaneous(effects_of(NULL[:, :1]), rng=0)
     equal = simultaneous(effects_of(np.repeat(NULL[:, :1], 30, axis=1)), rng=0)
     np.testing.assert_allclose(equal["critical"], one["critical"].item(), rtol=1e-5)
-    same = simultaneous(effects_of(np.repeat(NULL[:, :1], 30, axis=1)), method="dunnett")
+    same = simultaneous(
+        effects_of(np.repeat(NULL[:, :1], 30, axis=1)), method="dunnett"
+    )
     np.testing.assert_allclose(same["critical"], stats.t.ppf(0.975, 79), atol=0.03)
 
 
@@ -283,16 +372,24 @@ def test_what_is_refused() -> None:
     effects = effects_of(NULL)
     with pytest.raises(EstimateError, match="'sign_flip' makes no band: flips test"):
         simultaneous(effects, method="sign_flip", rng=0)  # type: ignore[arg-type]
-    with pytest.raises(EstimateError, match="no longer have them; give the effects from cg.contrast"):
+    with pytest.raises(
+        EstimateError, match="no longer have them; give the effects from cg.contrast"
+    ):
         simultaneous(estimate(effects), rng=0)
-    with pytest.raises(EstimateError, match="'holm' is not one of 'auto', 'bootstrap_t', .*'bonferroni'"):
+    with pytest.raises(
+        EstimateError,
+        match="'holm' is not one of 'auto', 'bootstrap_t', .*'bonferroni'",
+    ):
         simultaneous(effects, method="holm", rng=0)  # type: ignore[arg-type]
     for bad in (0, 1, 1.5, "0.95", True):
         with pytest.raises(EstimateError, match="ci_prob="):
             simultaneous(effects, ci_prob=bad, rng=0)  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="4 clusters are too few"):
         simultaneous(effects_of(NULL[:4]), method="bootstrap_t", rng=0)
-    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="one unit gives no standard error"):
+    with (
+        pytest.warns(DegenerateWarning),
+        pytest.raises(EstimateError, match="one unit gives no standard error"),
+    ):
         simultaneous(effects_of(NULL[:1]), rng=0)
     with pytest.raises(OutcomesError):
         simultaneous(NULL, rng=0)
@@ -304,13 +401,24 @@ def test_what_is_refused() -> None:
 
 
 def ratios(k: int = 4, *, scale: Any = "ratio", seed: int = 3) -> xr.Dataset:
-    """Ratios of two means over 60 units: k - 1 near 1, the last near 1.5; all far from 0."""
+    """Ratios of two means over 60 units: k - 1 near 1, the last near 1.5; all far
+    from 0.
+    """
     rng = np.random.default_rng(seed)
     control = rng.gamma(9, size=(60, 1)) + 5
     treated = control * np.r_[np.ones(k - 1), 1.5] + rng.normal(size=(60, k))
     outcomes = xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), np.hstack([control, treated])[:, :, None])},
-        coords={"unit": np.arange(60), "arm": ["0", *(f"a{i}" for i in range(k))], "task": ["y"]},
+        {
+            "outcome": (
+                ("unit", "arm", "task"),
+                np.hstack([control, treated])[:, :, None],
+            )
+        },
+        coords={
+            "unit": np.arange(60),
+            "arm": ["0", *(f"a{i}" for i in range(k))],
+            "task": ["y"],
+        },
     )
     return contrast(outcomes, control="0", scale=scale)
 
@@ -321,16 +429,22 @@ def test_joint_tests_of_ratios_ask_about_1(method: Any) -> None:
     found = adjust(effects, method=method, n_draws=999, n_flips=999, rng=1)
     assert (found["p_adjusted"] > 0.05)[:3].all()
     assert found["p_adjusted"][3, 0] <= 0.002
-    same = adjust(ratios(scale="log_of_means"), method=method, n_draws=999, n_flips=999, rng=1)
+    same = adjust(
+        ratios(scale="log_of_means"), method=method, n_draws=999, n_flips=999, rng=1
+    )
     np.testing.assert_allclose(found["p_adjusted"], same["p_adjusted"], atol=1e-9)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
-def test_bands_of_ratios_lie_about_the_ratio_and_exclude_1_where_p_is_small(method: Any) -> None:
+def test_bands_of_ratios_lie_about_the_ratio_and_exclude_1_where_p_is_small(
+    method: Any,
+) -> None:
     effects = ratios(6)
     band = simultaneous(effects, method=method, n_draws=999, rng=1)
-    on_log = simultaneous(ratios(6, scale="log_of_means"), method=method, n_draws=999, rng=1)
+    on_log = simultaneous(
+        ratios(6, scale="log_of_means"), method=method, n_draws=999, rng=1
+    )
     for name in ("lower", "upper"):
         np.testing.assert_allclose(band[name], np.exp(on_log[name]), rtol=1e-9)
     np.testing.assert_allclose(band["critical"], on_log["critical"], rtol=1e-9)
@@ -356,39 +470,66 @@ def test_an_exact_ratio_of_1_is_no_effect(method: Any) -> None:
 
 def test_an_open_ratio_has_an_open_band_and_no_small_p() -> None:
     rng = np.random.default_rng(4)
-    y = np.stack([rng.normal(0.05, 1, size=30), rng.normal(3, 1, size=30), rng.normal(3, 1, size=30)], axis=1)
+    y = np.stack(
+        [
+            rng.normal(0.05, 1, size=30),
+            rng.normal(3, 1, size=30),
+            rng.normal(3, 1, size=30),
+        ],
+        axis=1,
+    )
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y[:, :, None])},
         coords={"unit": np.arange(30), "arm": ["0", "a", "b"], "task": ["y"]},
     )
-    effects = contrast(outcomes, contrasts={"a/0": {"a": 1, "0": -1}, "a/b": {"a": 1, "b": -1}}, scale="ratio")
+    effects = contrast(
+        outcomes,
+        contrasts={"a/0": {"a": 1, "0": -1}, "a/b": {"a": 1, "b": -1}},
+        scale="ratio",
+    )
     band = simultaneous(effects, rng=0, n_draws=999)
     assert band["unbounded"].values.ravel().tolist() == [True, False]
     assert [band["lower"][0, 0], band["upper"][0, 0]] == [-np.inf, np.inf]
     assert np.isfinite(band["upper"][1, 0])
     for method in ("bootstrap_t", "dunnett"):
-        assert adjust(effects, method=method, n_draws=999, rng=0)["p_adjusted"][0, 0] == 1  # type: ignore[arg-type]
+        assert (
+            adjust(effects, method=method, n_draws=999, rng=0)["p_adjusted"][0, 0] == 1
+        )  # type: ignore[arg-type]
     open_too = selected_intervals(estimate(effects), select=["a/0"])
     assert np.isinf(open_too["lower"].item())
     validate(open_too, "estimates")
 
 
 def test_joint_tests_ask_about_the_value_of_no_effect() -> None:
-    """ICE about 1 on a scale on which 1 is no effect have the p that ICE about 0 have where 0 is none."""
+    """ICE about 1 on a scale on which 1 is no effect have the p that ICE about 0 have
+    where 0 is none.
+    """
     ice = np.random.default_rng(0).normal(size=(40, 3, 1))
-    about_0 = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": list("abc"), "task": ["t"]})
+    about_0 = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)},
+        {"contrast": list("abc"), "task": ["t"]},
+    )
     about_1 = about_0.assign(ice=about_0["ice"] + 1).assign_attrs(null_value=1.0)
-    one, other = (adjust(e, method="bootstrap_t", n_draws=999, rng=0)["p_adjusted"] for e in (about_0, about_1))
+    one, other = (
+        adjust(e, method="bootstrap_t", n_draws=999, rng=0)["p_adjusted"]
+        for e in (about_0, about_1)
+    )
     np.testing.assert_allclose(one, other, atol=0.01)
 
 
 @pytest.mark.parametrize("r", [0.6, -0.6])
 def test_two_of_three_that_go_together_are_integrated_by_quadrature(r: float) -> None:
-    """A pair and one that is independent of both: the probabilities multiply, whatever the sign of the pair."""
+    """A pair and one that is independent of both: the probabilities multiply, whatever
+    the sign of the pair.
+    """
     correlation = np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    found = multivariate_t_max(np.array([2.0, 1.0, 0.5]), correlation_factor(correlation), np.inf)
+    found = multivariate_t_max(
+        np.array([2.0, 1.0, 0.5]), correlation_factor(correlation), np.inf
+    )
     pair = stats.multivariate_normal(np.zeros(2), correlation[:2, :2])
-    inside = float(pair.cdf([2.0, 2.0], lower_limit=[-2.0, -2.0])) * float(stats.chi2.cdf(4.0, 1))
+    inside = float(pair.cdf([2.0, 2.0], lower_limit=[-2.0, -2.0])) * float(
+        stats.chi2.cdf(4.0, 1)
+    )
     assert found.how == "quadrature"
     assert found.p_single_step[0] == pytest.approx(1 - inside, abs=1e-8)
 
@@ -396,11 +537,17 @@ def test_two_of_three_that_go_together_are_integrated_by_quadrature(r: float) ->
 @pytest.mark.parametrize("df", [3.0, 40.0, 5_000.0])
 def test_the_common_scale_is_integrated_whatever_its_df(df: float) -> None:
     def inside(s: float) -> float:
-        return float((2 * stats.norm.cdf(c * s) - 1) ** 2 * stats.chi.pdf(s * np.sqrt(df), df) * np.sqrt(df))
+        return float(
+            (2 * stats.norm.cdf(c * s) - 1) ** 2
+            * stats.chi.pdf(s * np.sqrt(df), df)
+            * np.sqrt(df)
+        )
 
     c = equicoordinate(np.eye(2), df)
     ends = stats.chi.ppf([1e-13, 1 - 1e-13], df) / np.sqrt(df)
-    assert integrate.quad(inside, *ends, epsabs=1e-11)[0] == pytest.approx(0.95, abs=1e-8)
+    assert integrate.quad(inside, *ends, epsabs=1e-11)[0] == pytest.approx(
+        0.95, abs=1e-8
+    )
 
 
 def test_statistics_that_do_not_fit_their_factor_are_refused() -> None:
@@ -415,13 +562,23 @@ def test_statistics_that_do_not_fit_their_factor_are_refused() -> None:
     ):
         with pytest.raises(EstimateError, match=words):
             multivariate_t_max(*arguments, 10.0)
-    for df, ci_prob in ((0.0, 0.95), (-1.0, 0.95), (np.nan, 0.95), (10.0, 0.0), (10.0, 1.0)):
-        with pytest.raises(EstimateError, match="df is positive, ci_prob between 0 and 1"):
+    for df, ci_prob in (
+        (0.0, 0.95),
+        (-1.0, 0.95),
+        (np.nan, 0.95),
+        (10.0, 0.0),
+        (10.0, 1.0),
+    ):
+        with pytest.raises(
+            EstimateError, match="df is positive, ci_prob between 0 and 1"
+        ):
             equicoordinate(np.eye(2), df, ci_prob=ci_prob)
 
 
 def test_opposite_statistics_have_bonferronis_bound() -> None:
-    """Of T and nearly -T one is large where the other is small: the bound is all but that of t at half the error."""
+    """Of T and nearly -T one is large where the other is small: the bound is all but
+    that of t at half the error.
+    """
     opposite = np.array([[1.0, -0.99], [-0.99, 1.0]])
     found = equicoordinate(opposite, 10.0, alternative="greater")
     assert found == pytest.approx(stats.t.ppf(0.975, 10), rel=1e-6)
@@ -429,28 +586,46 @@ def test_opposite_statistics_have_bonferronis_bound() -> None:
 
 def test_resampled_maxima_do_not_depend_on_where_effects_lie() -> None:
     ice = np.random.default_rng(0).normal(size=(60, 3))
-    here, there = (bootstrap_t_max(ice + shift, n_draws=199, rng=0) for shift in (0.0, 1e11))
+    here, there = (
+        bootstrap_t_max(ice + shift, n_draws=199, rng=0) for shift in (0.0, 1e11)
+    )
     assert there.critical == pytest.approx(here.critical, rel=1e-3)
     np.testing.assert_allclose(there.maxima, here.maxima, rtol=1e-2)
 
 
 def test_simulated_maxima_are_too_few_for_an_error_of_a_millionth() -> None:
-    with pytest.raises(EstimateError, match=r"65535 draws are too few for ci_prob=0\.999999"):
-        equicoordinate(np.kron(np.eye(6), np.full((5, 5), 0.5)) + 0.5 * np.eye(30), ci_prob=0.999999)
+    with pytest.raises(
+        EstimateError, match=r"65535 draws are too few for ci_prob=0\.999999"
+    ):
+        equicoordinate(
+            np.kron(np.eye(6), np.full((5, 5), 0.5)) + 0.5 * np.eye(30),
+            ci_prob=0.999999,
+        )
 
 
 @pytest.mark.parametrize("r", [0.99, 0.999, 0.99999])
 def test_two_statistics_that_are_nearly_one_are_integrated_as_well(r: float) -> None:
-    """Beside an independent third: the pair by one integral of the normal density, cut where it bends."""
+    """Beside an independent third: the pair by one integral of the normal density, cut
+    where it bends.
+    """
 
     def inside(c: float) -> float:
         own = np.sqrt(1 - r**2)
 
         def both(x: float) -> float:
-            return float(stats.norm.pdf(x) * (stats.norm.cdf((c - r * x) / own) - stats.norm.cdf((-c - r * x) / own)))
+            return float(
+                stats.norm.pdf(x)
+                * (
+                    stats.norm.cdf((c - r * x) / own)
+                    - stats.norm.cdf((-c - r * x) / own)
+                )
+            )
 
         ends = [-c, -c + 8 * own, c - 8 * own, c] if 8 * own < c else [-c, c]
-        pair = sum(integrate.quad(both, low, high, epsabs=1e-12)[0] for low, high in pairwise(ends))
+        pair = sum(
+            integrate.quad(both, low, high, epsabs=1e-12)[0]
+            for low, high in pairwise(ends)
+        )
         return pair * (2 * float(stats.norm.cdf(c)) - 1)
 
     found = equicoordinate(np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]]))
@@ -458,20 +633,32 @@ def test_two_statistics_that_are_nearly_one_are_integrated_as_well(r: float) -> 
 
 
 @pytest.mark.parametrize("loading", [0.5, 0.97, 0.99])
-def test_a_statistic_that_is_nearly_the_common_one_beside_an_independent_one(loading: float) -> None:
+def test_a_statistic_that_is_nearly_the_common_one_beside_an_independent_one(
+    loading: float,
+) -> None:
     """Of loadings l and 0 the correlation is 0: the probability is a product."""
     found = product_probability(2.0, np.array([loading, 0.0]), np.inf, True)
     assert found == pytest.approx((2 * stats.norm.cdf(2.0) - 1) ** 2, rel=1e-12)
 
 
 def test_estimates_of_unequal_df_meet_at_their_normal_scores() -> None:
-    """Without correlation the band is Sidak's: each t quantile at one tail probability, and so are the p."""
+    """Without correlation the band is Sidak's: each t quantile at one tail probability,
+    and so are the p.
+    """
     df, t = np.array([4.0, 30.0]), np.array([3.0, -1.5])
-    table = from_effects(t * [0.5, 2.0], covariance=np.diag([0.25, 4.0])).assign(df=(("contrast", "task"), df[:, None]))
+    table = from_effects(t * [0.5, 2.0], covariance=np.diag([0.25, 4.0])).assign(
+        df=(("contrast", "task"), df[:, None])
+    )
     tail = (1 - 0.95**0.5) / 2
     band = simultaneous(table, method="dunnett")
-    np.testing.assert_allclose(band["critical"].values.ravel(), stats.t.isf(tail, df), rtol=1e-6)
-    np.testing.assert_allclose(band["upper"].values.ravel(), (t + stats.t.isf(tail, df)) * [0.5, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(
+        band["critical"].values.ravel(), stats.t.isf(tail, df), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        band["upper"].values.ravel(),
+        (t + stats.t.isf(tail, df)) * [0.5, 2.0],
+        rtol=1e-6,
+    )
     p = 2 * stats.t.sf(np.abs(t), df)
     adjusted = adjust(table, method="dunnett")["p_adjusted"].values.ravel()
     np.testing.assert_allclose(adjusted, 1 - (1 - p) ** 2, rtol=1e-6)

@@ -1,4 +1,6 @@
-"""Bands of very many units: blocks of units are resampled, and the distribution of the largest t stays what it was."""
+"""Bands of very many units: blocks of units are resampled, and the distribution of the
+largest t stays what it was.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,11 @@ import numpy as np
 import pytest
 
 from causalgia.multiplicity import bootstrap_t
-from causalgia.multiplicity.bootstrap_t import MOST_RESAMPLED, _merge_clusters, bootstrap_t_max
+from causalgia.multiplicity.bootstrap_t import (
+    MOST_RESAMPLED,
+    _merge_clusters,
+    bootstrap_t_max,
+)
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -42,7 +48,11 @@ def test_draws_are_of_at_most_so_many_blocks_whatever_the_number_of_units(monkey
 def test_blocks_have_the_distribution_of_their_units(monkeypatch, make, clustered):
     rng = np.random.default_rng(5)
     ice = make(rng, 9_000)
-    cluster = np.sort(np.r_[np.arange(6_000), rng.integers(0, 6_000, 3_000)]) if clustered else None
+    cluster = (
+        np.sort(np.r_[np.arange(6_000), rng.integers(0, 6_000, 3_000)])
+        if clustered
+        else None
+    )
     joined = bootstrap_t_max(ice, cluster, n_draws=4_999, rng=1)
     monkeypatch.setattr(bootstrap_t, "MOST_RESAMPLED", len(ice))
     alone = bootstrap_t_max(ice, cluster, n_draws=4_999, rng=2)
@@ -55,14 +65,19 @@ def test_blocks_have_the_distribution_of_their_units(monkeypatch, make, clustere
 def test_contrasts_that_move_together_keep_their_band(monkeypatch):
     one = np.random.default_rng(0).exponential(size=(9_000, 1))
     twice = bootstrap_t_max(np.hstack([one, one]), n_draws=4_999, rng=1)
-    assert twice.critical == pytest.approx(bootstrap_t_max(one, n_draws=4_999, rng=1).critical, rel=1e-5)
+    assert twice.critical == pytest.approx(
+        bootstrap_t_max(one, n_draws=4_999, rng=1).critical, rel=1e-5
+    )
     assert twice.critical == pytest.approx(1.96, abs=0.09)
 
 
 def test_merged_clusters_keep_their_sums_and_columns_of_zeros() -> None:
     n = 3 * MOST_RESAMPLED + 5
     rng = np.random.default_rng(0)
-    sums, sizes = np.stack([rng.normal(size=n), np.zeros(n)]).astype(np.float32), rng.integers(1, 4, n).astype(float)
+    sums, sizes = (
+        np.stack([rng.normal(size=n), np.zeros(n)]).astype(np.float32),
+        rng.integers(1, 4, n).astype(float),
+    )
     merged, blocks = _merge_clusters(sums, sizes, np.random.default_rng(1))
     assert merged.shape == (2, MOST_RESAMPLED)
     assert blocks.sum() == sizes.sum()
@@ -70,5 +85,10 @@ def test_merged_clusters_keep_their_sums_and_columns_of_zeros() -> None:
     assert (merged[0] ** 2).mean() == pytest.approx(1, rel=1e-5)
     order = np.random.default_rng(1).permutation(n)
     first = sums[0, order[:3]].astype(float).sum()
-    whole = np.array([part.sum() for part in np.array_split(sums[0, order].astype(float), MOST_RESAMPLED)])
+    whole = np.array(
+        [
+            part.sum()
+            for part in np.array_split(sums[0, order].astype(float), MOST_RESAMPLED)
+        ]
+    )
     assert merged[0, 0] == pytest.approx(first / np.sqrt((whole**2).mean()), rel=0.05)

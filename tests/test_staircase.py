@@ -1,4 +1,6 @@
-"""The whole analysis in one call: the same as the verbs one by one, and which settings are exploratory."""
+"""The whole analysis in one call: the same as the verbs one by one, and which settings
+are exploratory.
+"""
 
 from __future__ import annotations
 
@@ -34,21 +36,33 @@ ASK = cg.Analysis(control="placebo", rope=(-0.5, 0.5), law="normal", error="loca
 
 def predictor():
     places = np.linspace(0.5, 1.5, 60)
-    return cg.FunctionPredictor(lambda x: (x[:, 2] * places).sum(1), tasks=["G"], scale="weighted count")
+    return cg.FunctionPredictor(
+        lambda x: (x[:, 2] * places).sum(1), tasks=["G"], scale="weighted count"
+    )
 
 
 def trial(analysis=ASK, **changes):
-    design = cg.Design(**{"null": cg.Uniform(length=60), "arms": ARMS, "n_units": 300, **changes})
+    design = cg.Design(
+        **{"null": cg.Uniform(length=60), "arms": ARMS, "n_units": 300, **changes}
+    )
     return cg.run(design, predictor(), rng=0, analysis=analysis)
 
 
 def verdicts(decisions):
-    return dict(zip(decisions["contrast"].values.tolist(), decisions["verdict"].values[:, 0].tolist(), strict=True))
+    return dict(
+        zip(
+            decisions["contrast"].values.tolist(),
+            decisions["verdict"].values[:, 0].tolist(),
+            strict=True,
+        )
+    )
 
 
 @pytest.mark.parametrize("error", ["local", "bayes_fdr", "bh", "bootstrap_t"])
 def test_every_error_rate_finds_what_is_there(error):
-    """Truth is known: a word adds its G less the 7/4 that were there, times the weight of the place."""
+    """Truth is known: a word adds its G less the 7/4 that were there, times the weight
+    of the place.
+    """
     ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5), law="normal", error=error)
     found = cg.analyze(trial(ask), rng=1)
     said = verdicts(found)
@@ -66,7 +80,12 @@ def test_it_is_the_verbs_one_after_the_other():
     assert found.effects["ice"].equals(effects["ice"])
     for name in estimates.data_vars:
         np.testing.assert_array_equal(found.estimates[name], estimates[name])
-    assert found.posterior["posterior"]["ace"].dims == ("chain", "draw", "contrast", "task")
+    assert found.posterior["posterior"]["ace"].dims == (
+        "chain",
+        "draw",
+        "contrast",
+        "task",
+    )
     again = cg.decide(found.posterior, rope=(-0.5, 0.5))
     for name in again.data_vars:
         np.testing.assert_array_equal(found.decisions[name], again[name])
@@ -81,52 +100,89 @@ def test_tests_need_no_posterior():
     np.testing.assert_array_equal(found.decisions["verdict"], expected["verdict"])
 
 
-@pytest.mark.parametrize(("method", "same"), [("holm", True), ("bootstrap_t", False), ("sign_flip", False)])
+@pytest.mark.parametrize(
+    ("method", "same"), [("holm", True), ("bootstrap_t", False), ("sign_flip", False)]
+)
 def test_adjusted_p_is_that_of_the_verb(method, same):
-    outcomes = trial(cg.Analysis(control="placebo", rope=0, error="bh", adjust=method, family="class"))
+    outcomes = trial(
+        cg.Analysis(
+            control="placebo", rope=0, error="bh", adjust=method, family="class"
+        )
+    )
     first, second = (steps(outcomes, rng=rng).estimates for rng in (0, 1))
     assert first.attrs["adjust"] == method
     assert bool((first["p_adjusted"] >= first["p"] - 0.02).all())
     assert first["class"].values.tolist() == ["none", "few", "few", "many", "many"]
     if same:
         np.testing.assert_array_equal(first["p_adjusted"], second["p_adjusted"])
-        expected = cg.adjust(first.drop_vars("p_adjusted"), method="holm", family="class")
+        expected = cg.adjust(
+            first.drop_vars("p_adjusted"), method="holm", family="class"
+        )
         np.testing.assert_array_equal(first["p_adjusted"], expected["p_adjusted"])
     assert steps(outcomes, rng=0).estimates["p_adjusted"].equals(first["p_adjusted"])
 
 
 def test_families_are_the_level_of_the_treatment_arm():
-    ask = cg.Analysis(control="placebo", rope=0, law="normal", family="class", error="local")
+    ask = cg.Analysis(
+        control="placebo", rope=0, law="normal", family="class", error="local"
+    )
     found = steps(trial(ask), rng=0)
-    assert set(found.posterior["posterior"]["mu"]["group"].values.tolist()) == {"none", "few", "many"}
+    assert set(found.posterior["posterior"]["mu"]["group"].values.tolist()) == {
+        "none",
+        "few",
+        "many",
+    }
     for error in ("bayes_fdr", "bootstrap_t", "bh"):
-        ask = cg.Analysis(control="placebo", rope=0, law="normal", family="class", error=error)
+        ask = cg.Analysis(
+            control="placebo", rope=0, law="normal", family="class", error=error
+        )
         assert "'class'" in cg.analyze(trial(ask), rng=0).attrs["families"]
-    mixed = cg.Analysis(contrasts={"x": {"one G": 0.5, "six G": 0.5, "placebo": -1}}, rope=0, family="class")
-    with pytest.raises(ContrastError, match=r"contrast x is of arms with several levels of 'class' \(few, many\)"):
+    mixed = cg.Analysis(
+        contrasts={"x": {"one G": 0.5, "six G": 0.5, "placebo": -1}},
+        rope=0,
+        family="class",
+    )
+    with pytest.raises(
+        ContrastError,
+        match=r"contrast x is of arms with several levels of 'class' \(few, many\)",
+    ):
         cg.analyze(trial(mixed), rng=0)
     with pytest.raises(
-        ContrastError, match="family='color' is not a coordinate of the contrasts or arms; there are .*class"
+        ContrastError,
+        match=(
+            "family='color' is not a coordinate of the contrasts or arms; there are "
+            ".*class"
+        ),
     ):
-        cg.analyze(trial(), cg.Analysis(control="placebo", rope=0, family="color"), rng=0)
+        cg.analyze(
+            trial(), cg.Analysis(control="placebo", rope=0, family="color"), rng=0
+        )
 
 
 def test_what_was_not_fixed_is_marked():
     outcomes = trial()
     assert "exploratory" not in cg.analyze(outcomes, rng=0).attrs
     asked = cg.Analysis(control="placebo", rope=(-1, 1), error="bh")
-    with pytest.warns(ExploratoryWarning, match="differs from the one kept with the outcomes in law, rope, error"):
+    with pytest.warns(
+        ExploratoryWarning,
+        match="differs from the one kept with the outcomes in law, rope, error",
+    ):
         found = cg.analyze(outcomes, asked, rng=0)
     assert found.attrs["exploratory"] == "law, rope, error"
     assert found.attrs["analysis_fingerprint"] == asked.fingerprint
     assert "xploratory" in cg.report(found)
     none = cg.analyze(trial(None), asked, rng=0)
-    assert none.attrs["exploratory"] == "the whole analysis: none was kept with the outcomes"
+    assert (
+        none.attrs["exploratory"]
+        == "the whole analysis: none was kept with the outcomes"
+    )
     assert "xploratory" in cg.report(none)
 
 
 def exact_trial(rope, n_words=0):
-    """Two tasks: in the first, GATA1 and the words add a constant; in the second all arms vary."""
+    """Two tasks: in the first, GATA1 and the words add a constant; in the second all
+    arms vary.
+    """
     arms = {
         "placebo": cg.Placebo("AGATAAG", at=20),
         "first": cg.Embed("CCCCCCC", at=40),
@@ -136,7 +192,9 @@ def exact_trial(rope, n_words=0):
     }
     places = np.linspace(0.5, 1.5, 60)
     both = cg.FunctionPredictor(
-        lambda x: np.stack([x[:, 2].sum(1), (x[:, 2] * places).sum(1)], 1), tasks=["count", "weighted"], scale="G"
+        lambda x: np.stack([x[:, 2].sum(1), (x[:, 2] * places).sum(1)], 1),
+        tasks=["count", "weighted"],
+        scale="G",
     )
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300)
     ask = cg.Analysis(control="placebo", rope=rope, law="normal", error="local")
@@ -154,31 +212,54 @@ def test_contrasts_without_spread_are_decided_as_they_stand(rope, tmp_path):
     assert word["ace"].item() == word["lower"].item() == word["upper"].item() == 0
     assert word["verdict"].item() == ("undecided" if rope == 0 else "negligible")
     np.testing.assert_allclose(decisions["raw"], found.estimates["ace"])
-    assert decisions["verdict"].sel(contrast="last").values.tolist() == ["increases", "increases"]
-    assert decisions.attrs["exact"] == "decided as they stand, for no unit differs: GATA1"
+    assert decisions["verdict"].sel(contrast="last").values.tolist() == [
+        "increases",
+        "increases",
+    ]
+    assert (
+        decisions.attrs["exact"] == "decided as they stand, for no unit differs: GATA1"
+    )
     assert decisions.attrs["evidence"] == "posterior"
-    again = cg.store.load(cg.store.save(decisions, tmp_path / "decisions.nc"), "decisions")
+    again = cg.store.load(
+        cg.store.save(decisions, tmp_path / "decisions.nc"), "decisions"
+    )
     assert again.identical(decisions)
     assert "GATA1" in cg.report(again)
 
 
 def test_contrasts_without_spread_in_any_of_several_predictors():
-    """A letter that each predictor rewards in every unit alike, and one whose effect depends on what it replaces."""
+    """A letter that each predictor rewards in every unit alike, and one whose effect
+    depends on what it replaces.
+    """
 
     def rewards(b, a):
         return cg.FunctionPredictor(
-            lambda x: x[:, 0, 0] + b * x[:, 2, 12] + a * x[:, 0, 14] * x[:, 1, 20:25].sum(1), tasks=["t"], scale="sum"
+            lambda x: (
+                x[:, 0, 0] + b * x[:, 2, 12] + a * x[:, 0, 14] * x[:, 1, 20:25].sum(1)
+            ),
+            tasks=["t"],
+            scale="sum",
         )
 
     names = {"untreated": "CCC", "same": "GCC", "varies": "CCA", "too": "CTA"}
     arms = {name: cg.Embed(word, at=12) for name, word in names.items()}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=500)
-    ask = cg.Analysis(control="untreated", rope=(-0.1, 0.1), law="normal", error="local")
-    for slopes, half in (((1.0, 1.0, 1.0), 0.0), ((1.0, 1.2, 0.8), 4.303 * 0.2 / np.sqrt(3))):
-        ensemble = cg.Ensemble([rewards(b, a) for b, a in zip(slopes, (1.0, 1.1, 0.9), strict=True)])
+    ask = cg.Analysis(
+        control="untreated", rope=(-0.1, 0.1), law="normal", error="local"
+    )
+    for slopes, half in (
+        ((1.0, 1.0, 1.0), 0.0),
+        ((1.0, 1.2, 0.8), 4.303 * 0.2 / np.sqrt(3)),
+    ):
+        ensemble = cg.Ensemble(
+            [rewards(b, a) for b, a in zip(slopes, (1.0, 1.1, 0.9), strict=True)]
+        )
         with pytest.warns(DegenerateWarning):
             found = steps(cg.run(design, ensemble, rng=0, analysis=ask), rng=0)
-        assert found.posterior["posterior"]["contrast"].values.tolist() == ["varies", "too"]
+        assert found.posterior["posterior"]["contrast"].values.tolist() == [
+            "varies",
+            "too",
+        ]
         decisions = found.decisions
         assert decisions["ace"].dims == ("contrast", "task")
         word = decisions.sel(contrast="same", task="t")
@@ -188,14 +269,19 @@ def test_contrasts_without_spread_in_any_of_several_predictors():
 
 
 def test_no_contrast_varies():
-    arms = {"placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
+    arms = {
+        "placebo": cg.Placebo("AGATAAG", at=20),
+        "GATA1": cg.Embed("AGATAAG", at=20),
+    }
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
     for n_units, verdict in (
         (299, "undecided"),
         (300, "negligible"),
     ):  # an effect on 1 % of backgrounds could be missed
         design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=n_units)
-        outcomes = cg.run(design, count, rng=0, analysis=cg.Analysis(control="placebo", rope=(-1, 1)))
+        outcomes = cg.run(
+            design, count, rng=0, analysis=cg.Analysis(control="placebo", rope=(-1, 1))
+        )
         with pytest.warns(DegenerateWarning, match="do(es)? not vary at all"):
             found = steps(outcomes, rng=0)
         assert found.posterior is None
@@ -204,8 +290,13 @@ def test_no_contrast_varies():
 
 @pytest.mark.parametrize("error", ["bayes_fdr", "bh"])
 def test_how_a_step_came_to_be_carried_out_is_not_marked(error):
-    """All effects of one task without spread are decided as they stand, and p is adjusted where nothing was said."""
-    arms = {"placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
+    """All effects of one task without spread are decided as they stand, and p is
+    adjusted where nothing was said.
+    """
+    arms = {
+        "placebo": cg.Placebo("AGATAAG", at=20),
+        "GATA1": cg.Embed("AGATAAG", at=20),
+    }
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=50)
     ask = cg.Analysis(control="placebo", rope=(-1, 1), error=error, law="normal")
@@ -216,7 +307,9 @@ def test_how_a_step_came_to_be_carried_out_is_not_marked(error):
     assert found.decisions.attrs["analysis"] == ask.to_json()
     plain = steps(trial(dataclasses.replace(ASK, error=error)), rng=0)
     assert "exploratory" not in plain.estimates.attrs | plain.decisions.attrs
-    np.testing.assert_array_equal(plain.estimates["p_adjusted"], cg.adjust(plain.estimates)["p_adjusted"])
+    np.testing.assert_array_equal(
+        plain.estimates["p_adjusted"], cg.adjust(plain.estimates)["p_adjusted"]
+    )
 
 
 def test_decisions_can_be_written(tmp_path):
@@ -228,8 +321,13 @@ def test_decisions_can_be_written(tmp_path):
 def test_the_prior_is_that_of_the_analysis():
     ask = cg.Analysis(control="placebo", rope=(-0.5, 0.5), law="normal", error="local")
     outcomes = trial(ask)
-    tight = dataclasses.replace(ask, prior=cg.Prior(tau="uniform", tau_scale=1e-3, mu_sd=1e-3))
-    with pytest.warns(PriorConflictWarning), pytest.warns(ExploratoryWarning, match=" in prior: "):
+    tight = dataclasses.replace(
+        ask, prior=cg.Prior(tau="uniform", tau_scale=1e-3, mu_sd=1e-3)
+    )
+    with (
+        pytest.warns(PriorConflictWarning),
+        pytest.warns(ExploratoryWarning, match=" in prior: "),
+    ):
         near = cg.analyze(outcomes, tight, rng=0)
     far = cg.analyze(outcomes, ask, rng=0)
     assert float(abs(near["ace"]).max()) < 0.05 * float(abs(far["ace"]).max())
@@ -242,7 +340,9 @@ def test_a_bench_table_is_analyzed_without_a_network():
     table = pd.DataFrame({"unit": np.repeat(np.arange(80), 2), "arm": ["a", "b"] * 80})
     table["y"] = rng.standard_normal(160) + 2 * (table["arm"] == "b")
     outcomes = cg.from_frame(table, unit="unit", arm="arm", outcome="y")
-    found = cg.analyze(outcomes, cg.Analysis(control="a", rope=(-0.5, 0.5), law="normal"), rng=0)
+    found = cg.analyze(
+        outcomes, cg.Analysis(control="a", rope=(-0.5, 0.5), law="normal"), rng=0
+    )
     assert found["verdict"].item() == "increases"
 
 
@@ -251,9 +351,21 @@ def test_a_bench_table_is_analyzed_without_a_network():
     [
         (None, OutcomesError, "have no stored analysis; give one: cg.Analysis"),
         ({"control": "placebo"}, OutcomesError, "is not a cg.Analysis"),
-        (cg.Analysis(rope=0), ContrastError, "the analysis defines no contrasts: say control= "),
-        (cg.Analysis(control="placebo"), DecisionError, "the analysis has no rope: say rope="),
-        (cg.Analysis(control="plcebo", rope=0), ContrastError, "'plcebo' is not an arm; did you mean 'placebo'"),
+        (
+            cg.Analysis(rope=0),
+            ContrastError,
+            "the analysis defines no contrasts: say control= ",
+        ),
+        (
+            cg.Analysis(control="placebo"),
+            DecisionError,
+            "the analysis has no rope: say rope=",
+        ),
+        (
+            cg.Analysis(control="plcebo", rope=0),
+            ContrastError,
+            "'plcebo' is not an arm; did you mean 'placebo'",
+        ),
     ],
 )
 def test_impossible_questions_are_refused(analysis, error, said):
@@ -270,7 +382,9 @@ def test_no_outcomes_no_answer():
 def outcomes_of(y, names, tasks=("y",), kinds=None):
     """Outcomes of shape (unit, arm, task), as a table's reader gives them."""
     dims = {"unit": np.arange(len(y)), "arm": list(names), "task": list(tasks)}
-    frame = xr.Dataset({"y": (tuple(dims), y)}, coords=dims).to_dataframe().reset_index()
+    frame = (
+        xr.Dataset({"y": (tuple(dims), y)}, coords=dims).to_dataframe().reset_index()
+    )
     read = cg.from_frame(frame, unit="unit", arm="arm", outcome="y", task="task")
     return read if kinds is None else read.assign_coords(kind=("arm", kinds))
 
@@ -281,40 +395,58 @@ def test_a_control_that_does_not_vary_is_no_end_on_either_side_of_thirty(arms, n
     names = ["control", *(f"a{i}" for i in range(arms))]
     y = np.random.default_rng(0).normal(1, 1, (n, len(names), 1))
     y[:, 0] = 0.3
-    found = cg.analyze(outcomes_of(y, names), cg.Analysis(control="control", rope=(-0.1, 0.1)), rng=0)
+    found = cg.analyze(
+        outcomes_of(y, names), cg.Analysis(control="control", rope=(-0.1, 0.1)), rng=0
+    )
     assert found.attrs["evidence"] == ("tests" if arms < 30 else "posterior")
     assert (found["verdict"] == "increases").all()
 
 
-@pytest.mark.filterwarnings("ignore:.*not vary at all:causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings(
+    "ignore:.*not vary at all:causalgia.errors.DegenerateWarning"
+)
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("error", ["auto", "bootstrap_t"])
 @pytest.mark.parametrize("rope", ["placebo", "placebo tail"])
 def test_a_task_whose_placebo_words_do_nothing_is_left_out(rope, error):
     outcomes, ask = placebo_words_that_do_nothing_in_a_task(rope, error)
-    with pytest.warns(DegenerateWarning, match="no verdict on task 'dead': the placebo words there vary no more"):
+    with pytest.warns(
+        DegenerateWarning,
+        match="no verdict on task 'dead': the placebo words there vary no more",
+    ):
         found = cg.analyze(outcomes, ask, rng=0)
     assert found["task"].values.tolist() == ["live"]
     assert "no verdict on task 'dead'" in found.attrs["notes"]
-    with pytest.warns(DegenerateWarning), pytest.raises(DecisionError, match="task dead: the placebo words"):
+    with (
+        pytest.warns(DegenerateWarning),
+        pytest.raises(DecisionError, match="task dead: the placebo words"),
+    ):
         cg.analyze(outcomes.sel(task=["dead"]), ask, rng=0)
 
 
-@pytest.mark.filterwarnings("ignore:.*not vary at all:causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings(
+    "ignore:.*not vary at all:causalgia.errors.DegenerateWarning"
+)
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("error", ["bh", "auto", "bootstrap_t"])
 def test_no_task_is_without_fences(error):
-    """Where all placebo words do nothing, the fences are 0, and a word that does something lies beyond them."""
+    """Where all placebo words do nothing, the fences are 0, and a word that does
+    something lies beyond them.
+    """
     outcomes, ask = placebo_words_that_do_nothing_in_a_task("placebo outliers", error)
     read = outcomes["outcome"].copy()
-    read.loc[{"task": "dead", "arm": "a0"}] += 1 + 0.1 * np.random.default_rng(2).normal(size=60)
+    read.loc[{"task": "dead", "arm": "a0"}] += 1 + 0.1 * np.random.default_rng(
+        2
+    ).normal(size=60)
     found = cg.analyze(outcomes.assign(outcome=read), ask, rng=0)
     dead = found.sel(task="dead")
     assert dead["verdict"].sel(contrast="a0") == "increases"
     assert (dead["verdict"].drop_sel(contrast="a0") == "undecided").all()
     assert not np.isnan(found[["ace", "lower", "upper", "q"]].to_array()).any()
     live = cg.analyze(outcomes.sel(task=["live"]), ask, rng=0)
-    np.testing.assert_array_equal(found["rope_upper"].sel(task="live"), live["rope_upper"].sel(task="live"))
+    np.testing.assert_array_equal(
+        found["rope_upper"].sel(task="live"), live["rope_upper"].sel(task="live")
+    )
 
 
 def placebo_words_that_do_nothing_in_a_task(rope, error):
@@ -323,7 +455,9 @@ def placebo_words_that_do_nothing_in_a_task(rope, error):
     kinds = ["embed"] * 6 + ["placebo_word"] * 45
     y = rng.normal(size=(60, 51, 2)) + rng.normal(size=(51, 2))
     y[:, :, 1] = y[:, :1, 1]
-    return outcomes_of(y, names, ["live", "dead"], kinds), cg.Analysis(control="control", rope=rope, error=error)
+    return outcomes_of(y, names, ["live", "dead"], kinds), cg.Analysis(
+        control="control", rope=rope, error=error
+    )
 
 
 @pytest.mark.parametrize(("n", "evidence"), [(20, "tests"), (21, "posterior")])
@@ -334,24 +468,36 @@ def test_a_posterior_decides_where_standard_errors_are_known_well_enough(n, evid
     found = steps(outcomes_of(y, names).assign_attrs(analysis=ask.to_json()), rng=0)
     assert found.decisions.attrs["evidence"] == evidence
     assert "exploratory" not in found.decisions.attrs
-    by_tests = cg.decide(found.estimates, rope=(-1, 1))  # what was fixed beforehand, for few units alone
+    # what was fixed beforehand, for few units alone
+    by_tests = cg.decide(found.estimates, rope=(-1, 1))
     assert ("exploratory" in by_tests.attrs) == (evidence == "posterior")
     said = dict(cg.infer(found.estimates, rng=0)["posterior"].attrs).get("notes", "")
-    assert ("19 degrees of freedom (median) and were taken as known" in said) == (evidence == "tests")
+    assert ("19 degrees of freedom (median) and were taken as known" in said) == (
+        evidence == "tests"
+    )
 
 
 def test_words_that_rarely_do_much_are_not_negligible_beside_words_that_do_nothing():
-    """Of 40 words 20 do 100 on 1 % of backgrounds: the 20 exact zeros would set a law that shrinks them to 0."""
+    """Of 40 words 20 do 100 on 1 % of backgrounds: the 20 exact zeros would set a law
+    that shrinks them to 0.
+    """
     rng, n, false = np.random.default_rng(0), 800, 0
     names = ["control", *(f"a{i}" for i in range(40))]
     for _ in range(3):
         y = 0.1 * rng.normal(size=(n, 41, 1))
         y[:, 0] = 0
         y[:, 1:21, 0] += 100 * (rng.random((n, 20)) < 0.01)
-        found = cg.analyze(outcomes_of(y, names), cg.Analysis(control="control", rope=(-0.9, 0.9), rare=0.01), rng=0)
+        found = cg.analyze(
+            outcomes_of(y, names),
+            cg.Analysis(control="control", rope=(-0.9, 0.9), rare=0.01),
+            rng=0,
+        )
         false += int((found["verdict"].isel(contrast=slice(20)) == "negligible").sum())
         assert (found["verdict"].isel(contrast=slice(20, 40)) == "negligible").all()
-        assert "tests decide, and no posterior of these effects: their standard errors grow" in found.attrs["notes"]
+        assert (
+            "tests decide, and no posterior of these effects: their standard errors "
+            "grow" in found.attrs["notes"]
+        )
     assert false == 0
 
 
@@ -359,9 +505,15 @@ def test_words_that_rarely_do_much_are_not_negligible_beside_words_that_do_nothi
 def test_skewed_effects_are_decided_by_tests(scale):
     rng = np.random.default_rng(0)
     names = ["control", *(f"a{i}" for i in range(40))]
-    y = rng.lognormal(size=(100, 41, 1)) if scale == "skewed" else rng.normal(size=(100, 41, 1))
+    y = (
+        rng.lognormal(size=(100, 41, 1))
+        if scale == "skewed"
+        else rng.normal(size=(100, 41, 1))
+    )
     y[:, 0] = 0
-    found = cg.analyze(outcomes_of(y, names), cg.Analysis(control="control", rope=(-0.9, 0.9)), rng=0)
+    found = cg.analyze(
+        outcomes_of(y, names), cg.Analysis(control="control", rope=(-0.9, 0.9)), rng=0
+    )
     assert found.attrs["evidence"] == ("tests" if scale == "skewed" else "posterior")
     assert ("too skewed" in found.attrs.get("notes", "")) == (scale == "skewed")
 
@@ -373,9 +525,20 @@ def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
     for _ in range(8):
         word = rng.normal(0, 0.3, 435)
         word[:5] = 6
-        y = np.concatenate([np.zeros((100, 1)), word + 0.5 * rng.normal(size=(100, 435))], axis=1)[:, :, None]
-        found = cg.analyze(outcomes_of(y, names, kinds=kinds), cg.Analysis(control="control", rope="placebo"), rng=0)
-        called = found["verdict"].isel(contrast=slice(35), task=0).isin(["increases", "decreases"]).values
+        y = np.concatenate(
+            [np.zeros((100, 1)), word + 0.5 * rng.normal(size=(100, 435))], axis=1
+        )[:, :, None]
+        found = cg.analyze(
+            outcomes_of(y, names, kinds=kinds),
+            cg.Analysis(control="control", rope="placebo"),
+            rng=0,
+        )
+        called = (
+            found["verdict"]
+            .isel(contrast=slice(35), task=0)
+            .isin(["increases", "decreases"])
+            .values
+        )
         assert called[:5].all()
         share.append(called[5:].sum() / called.sum())
     assert np.mean(share) <= 0.05

@@ -1,4 +1,6 @@
-"""What a command loads: the modules that it needs. Which modules, never how long, which benchmarks/startup.py says."""
+"""What a command loads: the modules that it needs. Which modules, never how long, which
+benchmarks/startup.py says.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,18 @@ import pytest
 import causalgia.experiments
 from causalgia import lazy_names
 
-_NUMERICS = {"numpy", "xarray", "pandas", "scipy", "numba", "torch", "matplotlib", "dask", "rich", "statsmodels"}
+_NUMERICS = {
+    "numpy",
+    "xarray",
+    "pandas",
+    "scipy",
+    "numba",
+    "torch",
+    "matplotlib",
+    "dask",
+    "rich",
+    "statsmodels",
+}
 _CODE = """
 import json, sys
 sys.argv = ["causalgia", *json.loads(sys.argv[1])]
@@ -26,7 +39,11 @@ finally:
 
 def loaded_by(folder, *words: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", _CODE, json.dumps(words)], capture_output=True, text=True, cwd=folder, check=True
+        [sys.executable, "-c", _CODE, json.dumps(words)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=True,
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
@@ -38,10 +55,15 @@ def folder(tmp_path_factory):
     loaded_by(folder, "init")
     loaded_by(folder, "run", "trial.toml", "--out", "results")
     text = (folder / "trial.toml").read_text()
-    for old, new in {'kind = "uniform"': 'kind = "dinucleotide_shuffle"\nof = "peaks.fa"', "length = 200": ""}.items():
+    for old, new in {
+        'kind = "uniform"': 'kind = "dinucleotide_shuffle"\nof = "peaks.fa"',
+        "length = 200": "",
+    }.items():
         text = text.replace(old, new, 1)
     (folder / "shuffled.toml").write_text(text)
-    (folder / "peaks.fa").write_text("".join(f">{i}\n{'ACGTTGCAAC' * 20}\n" for i in range(20)))
+    (folder / "peaks.fa").write_text(
+        "".join(f">{i}\n{'ACGTTGCAAC' * 20}\n" for i in range(20))
+    )
     return folder
 
 
@@ -53,7 +75,9 @@ def analyzed(folder, tmp_path_factory):
     return there
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["mpra", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["mpra", "--help"], ["--version"]]
+)
 def test_help_loads_no_numerics(words, tmp_path):
     assert not _NUMERICS & loaded_by(tmp_path, *words)
 
@@ -74,16 +98,52 @@ def test_the_catalogue_and_a_first_file_need_numpy_alone(words, tmp_path):
 def test_show_reads_and_prints_and_loads_nothing_that_computes(folder):
     loaded = loaded_by(folder, "show", "results")
     assert "xarray" in loaded
-    assert not {"numba", "matplotlib", "torch", "statsmodels", "scipy.stats", "scipy.optimize", "zarr"} & loaded
-    rooms = ("engine", "design", "experiments", "posterior", "predict", "trial", "zoo", "spec", "plot", "staircase")
+    assert (
+        not {
+            "numba",
+            "matplotlib",
+            "torch",
+            "statsmodels",
+            "scipy.stats",
+            "scipy.optimize",
+            "zarr",
+        }
+        & loaded
+    )
+    rooms = (
+        "engine",
+        "design",
+        "experiments",
+        "posterior",
+        "predict",
+        "trial",
+        "zoo",
+        "spec",
+        "plot",
+        "staircase",
+    )
     assert not {f"causalgia.{room}" for room in rooms} & loaded
 
 
 def test_show_of_an_analyzed_trial_loads_nothing_that_computes_either(analyzed):
     loaded = loaded_by(analyzed, "show", "results")
-    assert not {"numba", "matplotlib", "torch", "statsmodels", "scipy.stats", "scipy.optimize"} & loaded
     assert (
-        not {f"causalgia.{room}" for room in ("posterior", "experiments", "staircase", "multiplicity.bands")} & loaded
+        not {
+            "numba",
+            "matplotlib",
+            "torch",
+            "statsmodels",
+            "scipy.stats",
+            "scipy.optimize",
+        }
+        & loaded
+    )
+    assert (
+        not {
+            f"causalgia.{room}"
+            for room in ("posterior", "experiments", "staircase", "multiplicity.bands")
+        }
+        & loaded
     )
 
 
@@ -103,33 +163,70 @@ def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(f
 
 def test_analyze_by_tests_loads_no_posterior(folder):
     loaded = loaded_by(folder, "analyze", "results")
-    assert not {"numba", "scipy.interpolate", "scipy.optimize", "causalgia.posterior.engines"} & loaded
+    assert (
+        not {
+            "numba",
+            "scipy.interpolate",
+            "scipy.optimize",
+            "causalgia.posterior.engines",
+        }
+        & loaded
+    )
 
 
 def test_analyze_of_results_in_memory_loads_no_cluster(folder):
-    assert not {"distributed", "zarr", "causalgia.workers.clusters"} & loaded_by(folder, "analyze", "results")
+    assert not {"distributed", "zarr", "causalgia.workers.clusters"} & loaded_by(
+        folder, "analyze", "results"
+    )
 
 
 def test_a_command_does_not_look_through_what_it_loaded_for_garbage(analyzed):
-    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count(), gc.get_stats()[2]['collections']));"
+    code = (
+        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count(), "
+        "gc.get_stats()[2]['collections']));"
+    )
     code += "from causalgia.cli import main; main()"
     words = [sys.executable, "-c", code, "show", "results"]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=analyzed, check=True)
+    done = subprocess.run(
+        words, capture_output=True, text=True, cwd=analyzed, check=True
+    )
     kept, walks = map(int, done.stdout.splitlines()[-1].split())
     assert kept > 10_000
     assert walks == 0
 
 
 @pytest.mark.parametrize("trial", ["trial.toml", "shuffled.toml"])
-def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(folder, trial):
+def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(
+    folder, trial
+):
     loaded = loaded_by(folder, "run", trial, "--out", f"again-{trial}")
-    assert not {"statsmodels", "scipy.stats", "torch", "matplotlib", "zarr", "pymc", "arviz"} & loaded
-    assert not {"numba", "llvmlite", "causalgia._run.running_moments", "causalgia.estimation._estimate"} & loaded
+    assert (
+        not {
+            "statsmodels",
+            "scipy.stats",
+            "torch",
+            "matplotlib",
+            "zarr",
+            "pymc",
+            "arviz",
+        }
+        & loaded
+    )
+    assert (
+        not {
+            "numba",
+            "llvmlite",
+            "causalgia._run.running_moments",
+            "causalgia.estimation._estimate",
+        }
+        & loaded
+    )
 
 
 def test_a_module_of_kernels_loads_no_numba():
     code = (
-        "import sys, causalgia.sequences.dinucleotide_shuffle, causalgia.posterior.two_scales\n"
+        "import sys, causalgia.sequences.dinucleotide_shuffle, "
+        "causalgia.posterior.two_scales\n"
         "import causalgia.multiplicity.maxima\n"
         "assert 'numba' not in sys.modules"
     )
@@ -140,18 +237,24 @@ def test_names_of_a_room_are_there_before_and_after_their_first_use():
     code = (
         "import sys, causalgia.experiments as room\n"
         "before = dir(room)\n"
-        "assert 'copies' in before and 'causalgia.experiments._copies' not in sys.modules\n"
-        "assert room.copies is room.copies and 'causalgia.experiments._copies' in sys.modules\n"
+        "assert 'copies' in before and 'causalgia.experiments._copies' not in "
+        "sys.modules\n"
+        "assert room.copies is room.copies and 'causalgia.experiments._copies' in "
+        "sys.modules\n"
         "from causalgia.experiments import *\n"
         "assert set(room.__all__) <= set(globals())\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    with pytest.raises(AttributeError, match=r"module 'causalgia.experiments' has no attribute 'copy'"):
+    with pytest.raises(
+        AttributeError, match=r"module 'causalgia.experiments' has no attribute 'copy'"
+    ):
         causalgia.experiments.copy  # noqa: B018
 
 
 def test_a_room_without_its_source_says_so(monkeypatch):
     get, _ = lazy_names.on_first_use("causalgia.experiments")
     monkeypatch.setattr(causalgia.experiments, "__loader__", None)
-    with pytest.raises(ImportError, match=r"causalgia\.experiments is installed without its source"):
+    with pytest.raises(
+        ImportError, match=r"causalgia\.experiments is installed without its source"
+    ):
         get("copies")

@@ -1,4 +1,6 @@
-"""Rules that end a trial: the bounds against simulation, the looks against the whole trial, every refusal in words."""
+"""Rules that end a trial: the bounds against simulation, the looks against the whole
+trial, every refusal in words.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia import store
-from causalgia.errors import CausalgiaError, DecisionError, DegenerateWarning, DesignError, EstimateError
+from causalgia.errors import (
+    CausalgiaError,
+    DecisionError,
+    DegenerateWarning,
+    DesignError,
+    EstimateError,
+)
 from causalgia.stopping import (
     clusters_for_rare,
     confidence_sequence,
@@ -25,24 +33,34 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from validation import sequential
 
 VALIDATION = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
-ARMS = {"untreated": cg.Untreated(), "placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
+ARMS = {
+    "untreated": cg.Untreated(),
+    "placebo": cg.Placebo("AGATAAG", at=20),
+    "GATA1": cg.Embed("AGATAAG", at=20),
+}
 
 
 def oracle():
     """How many G are where: effects that are hardly skewed."""
     places = np.linspace(0.5, 1.5, 60)
-    return cg.FunctionPredictor(lambda x: (x[:, 2] * places).sum(1), tasks=["G"], scale="sum of places")
+    return cg.FunctionPredictor(
+        lambda x: (x[:, 2] * places).sum(1), tasks=["G"], scale="sum of places"
+    )
 
 
 def trial(**changes) -> cg.Design:
-    return cg.Design(**{"null": cg.Uniform(length=60), "arms": ARMS, "n_units": 1_500, **changes})
+    return cg.Design(
+        **{"null": cg.Uniform(length=60), "arms": ARMS, "n_units": 1_500, **changes}
+    )
 
 
 def outcomes_of(ice: np.ndarray, **coords) -> xr.Dataset:
     """Outcomes of two arms whose difference is the given effect of each unit."""
     y = np.stack([np.zeros_like(ice), ice], axis=1)[..., None]
     units = {"unit": np.arange(len(ice)), "arm": ["control", "treated"], "task": ["y"]}
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords={**units, **coords})
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)}, coords={**units, **coords}
+    )
 
 
 # the bounds
@@ -50,21 +68,31 @@ def outcomes_of(ice: np.ndarray, **coords) -> xr.Dataset:
 
 def test_the_sequence_is_as_much_wider_as_is_said():
     one_look = stats.norm.ppf(0.975)
-    assert sequence_critical(100, alpha=0.05) / one_look == pytest.approx(1.549, abs=5e-4)
-    assert sequence_critical(1_000, alpha=0.05) / one_look == pytest.approx(1.654, abs=5e-4)
+    assert sequence_critical(100, alpha=0.05) / one_look == pytest.approx(
+        1.549, abs=5e-4
+    )
+    assert sequence_critical(1_000, alpha=0.05) / one_look == pytest.approx(
+        1.654, abs=5e-4
+    )
     lower, upper = confidence_sequence([1.0, -2.0], [2.0, 0.0], 400, ci_prob=0.95)
-    np.testing.assert_allclose(upper - lower, 2 * sequence_critical(400, alpha=0.05) * np.array([0.1, 0.0]))
+    np.testing.assert_allclose(
+        upper - lower, 2 * sequence_critical(400, alpha=0.05) * np.array([0.1, 0.0])
+    )
     np.testing.assert_allclose((upper + lower) / 2, [1.0, -2.0])
 
 
 def test_the_sequence_is_shortest_where_it_starts():
-    """Its width at `min_clusters`, among all mixtures: the derivative in rho is 0 there."""
+    """Its width at `min_clusters`, among all mixtures: the derivative in rho is 0
+    there.
+    """
 
     def critical(r):
         return np.sqrt(2 * (r + 1) / r * np.log(np.sqrt(r + 1) / 0.05))
 
     grid = np.linspace(1, 40, 20_001)
-    assert sequence_critical(100, alpha=0.05) == pytest.approx(critical(grid).min(), rel=5e-4)
+    assert sequence_critical(100, alpha=0.05) == pytest.approx(
+        critical(grid).min(), rel=5e-4
+    )
 
 
 def test_brownian_motion_leaves_the_sequence_at_most_as_often_as_nominal():
@@ -76,7 +104,8 @@ def test_brownian_motion_leaves_the_sequence_at_most_as_often_as_nominal():
     crossed = (z > sequence_critical(n, alpha=0.1)).any(axis=1).mean()
     assert crossed <= 0.1 + 4 * np.sqrt(0.1 * 0.9 / 4_000)
     assert crossed > 0.01  # no bound that could never fail
-    assert (z > stats.norm.ppf(0.95)).any(axis=1).mean() > 0.3  # what looking costs without it
+    # what looking costs without it
+    assert (z > stats.norm.ppf(0.95)).any(axis=1).mean() > 0.3
 
 
 def draws(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -91,16 +120,22 @@ def draws(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.nda
 
 @pytest.mark.parametrize("kind", ["normal", "exponential", "lognormal", "rare"])
 def test_decided_raises_no_more_false_alarms_than_nominal(kind):
-    """An effect of 0, of which the direction alone is asked, up to 4,000 clusters; one-sided binomial band."""
+    """An effect of 0, of which the direction alone is asked, up to 4,000 clusters;
+    one-sided binomial band.
+    """
     setting = sequential.at_zero(lambda rng, shape: draws(kind, shape, rng))
-    trials = sequential.false_verdicts(setting, sequential.by_rule(sequential.RULE), sequential.LOOKS)
+    trials = sequential.false_verdicts(
+        setting, sequential.by_rule(sequential.RULE), sequential.LOOKS
+    )
     alarmed = trials(np.random.default_rng(7), 1_500)
     assert alarmed.sum() <= stats.binom.ppf(1 - 1e-4, 1_500, 0.05)
 
 
 @pytest.mark.parametrize(("kind", "least"), [("normal", 0.95), ("exponential", 0.93)])
 def test_precision_covers_as_it_says(kind, least):
-    """Coverage when the width has ended the trial, near the 95 % (skewed effects: as the t interval itself)."""
+    """Coverage when the width has ended the trial, near the 95 % (skewed effects: as
+    the t interval itself).
+    """
     rng, n_trials = np.random.default_rng(3), 1_500
     x = draws(kind, (n_trials, 2_500), rng)
     half_width = 1.96 * x.std() / np.sqrt(300)
@@ -119,7 +154,9 @@ def test_precision_covers_as_it_says(kind, least):
 
 
 def test_looks_on_units_of_shared_parents_count_the_parents():
-    """120 parents that differ, 20 units of each: who counts units is sure of the mean of these parents."""
+    """120 parents that differ, 20 units of each: who counts units is sure of the mean
+    of these parents.
+    """
     rng, alarms, naive, n_trials = np.random.default_rng(5), 0, 0, 60
     for _ in range(n_trials):
         parents = np.arange(2_400) % 120
@@ -150,9 +187,13 @@ def test_a_look_reports_the_intervals_of_its_rule():
 
 def assert_sequence(rule: cg.Decided, ice: np.ndarray, largest: float) -> None:
     unseen = -np.log(0.05) / 400 * largest
-    lower, upper = confidence_sequence(ice.mean(), ice.std(ddof=1), 400, ci_prob=0.95, min_clusters=368, unseen=unseen)
+    lower, upper = confidence_sequence(
+        ice.mean(), ice.std(ddof=1), 400, ci_prob=0.95, min_clusters=368, unseen=unseen
+    )
     look = rule.look(outcomes_of(ice))
-    np.testing.assert_allclose([look.record["lower"].item(), look.record["upper"].item()], [lower, upper])
+    np.testing.assert_allclose(
+        [look.record["lower"].item(), look.record["upper"].item()], [lower, upper]
+    )
 
 
 def test_the_error_is_shared_over_contrasts_and_tasks_but_not_over_placebo_words():
@@ -165,11 +206,20 @@ def test_the_error_is_shared_over_contrasts_and_tasks_but_not_over_placebo_words
     )
     record = cg.Decided(rope=0, rare=0.05).look(outcomes).record
     effects = cg.contrast(outcomes, control="a")
-    unseen = unseen_share(200, alpha=0.05 / 4) * np.abs(effects["ice"]).max(["unit", "contrast"])
-    critical = ((record["upper"] - record["lower"]) / 2 - unseen) / cg.estimate(effects)["se"]
-    np.testing.assert_allclose(critical, sequence_critical(200, alpha=0.05 / 4, min_clusters=100))
-    far = outcomes.assign(outcome=outcomes["outcome"] + [0, 9, -9, 0] * xr.ones_like(outcomes["arm"], int))
-    assert cg.Decided(rope=0, rare=0.05).look(far).stop  # the word is nowhere near decided
+    unseen = unseen_share(200, alpha=0.05 / 4) * np.abs(effects["ice"]).max(
+        ["unit", "contrast"]
+    )
+    critical = ((record["upper"] - record["lower"]) / 2 - unseen) / cg.estimate(
+        effects
+    )["se"]
+    np.testing.assert_allclose(
+        critical, sequence_critical(200, alpha=0.05 / 4, min_clusters=100)
+    )
+    far = outcomes.assign(
+        outcome=outcomes["outcome"] + [0, 9, -9, 0] * xr.ones_like(outcomes["arm"], int)
+    )
+    # the word is nowhere near decided
+    assert cg.Decided(rope=0, rare=0.05).look(far).stop
 
 
 @pytest.mark.parametrize(("shift", "rope", "stops"), [
@@ -186,18 +236,25 @@ def test_skewed_effects_wait():
     early = cg.Decided(rope=0).look(outcomes_of(ice[:100]))
     needed = int(np.ceil(25 * stats.skew(ice[:100]) ** 2))
     assert not early.stop
-    assert early.words == f"undecided: 100 clusters of the {needed:,} needed because of the skewness of 'treated'"
+    assert early.words == (
+        f"undecided: 100 clusters of the {needed:,} needed because of the skewness "
+        "of 'treated'"
+    )
 
 
 # effects on few backgrounds
 
 
 def test_no_verdict_before_a_rare_effect_would_have_been_met():
-    """Of 367 clusters an effect on 1 % is absent with probability .025; one less is too few."""
+    """Of 367 clusters an effect on 1 % is absent with probability .025; one less is too
+    few.
+    """
     assert 0.99**368 <= 0.025 < 0.99**367
     nothing = outcomes_of(np.zeros(367))
     assert (
-        cg.Decided(rope=(-0.1, 0.1)).look(nothing).words.startswith("undecided: 367 clusters of the 368 needed to see")
+        cg.Decided(rope=(-0.1, 0.1))
+        .look(nothing)
+        .words.startswith("undecided: 367 clusters of the 368 needed to see")
     )
     look = cg.Decided(rope=(-0.1, 0.1)).look(outcomes_of(np.zeros(368)))
     assert (look.stop, look.words) == (
@@ -205,7 +262,8 @@ def test_no_verdict_before_a_rare_effect_would_have_been_met():
         "every contrast minus 'control' is above, below or inside the ROPE; "
         "effects on fewer than 1 % of backgrounds could be missed",
     )
-    assert not cg.Decided(rope=0).look(outcomes_of(np.ones(367))).stop  # a direction waits as well
+    # a direction waits as well
+    assert not cg.Decided(rope=0).look(outcomes_of(np.ones(367))).stop
     assert cg.Decided(rope=0).look(outcomes_of(np.ones(368))).stop
 
 
@@ -216,11 +274,15 @@ def test_the_share_that_is_named_is_the_one_that_the_first_look_rules_out():
         (cg.Decided(rope=(-1, 1), min_clusters=1_000), 1_000, "0.37 %"),
     ]:
         assert rule.schedule(9_999)[0] == n
-        assert rule.look(outcomes_of(np.zeros(n))).words.endswith(f"fewer than {share} of backgrounds could be missed")
+        assert rule.look(outcomes_of(np.zeros(n))).words.endswith(
+            f"fewer than {share} of backgrounds could be missed"
+        )
 
 
 def test_what_was_met_in_one_arm_widens_the_interval_of_another():
-    """An arm with nothing at all beside one whose effect is 5 somewhere: 3 / n of 5 could be missed."""
+    """An arm with nothing at all beside one whose effect is 5 somewhere: 3 / n of 5
+    could be missed.
+    """
     y = np.zeros((400, 3, 1))
     y[:, 2, 0] = np.random.default_rng(0).normal(size=400).clip(-5, 5)
     y[7, 2, 0] = -5
@@ -231,13 +293,19 @@ def test_what_was_met_in_one_arm_widens_the_interval_of_another():
     assert record["lower"].item() == -record["upper"].item()
     alone = cg.Decided(rope=(-1, 1), contrasts={"nothing": {"nothing": 1, "none": -1}})
     assert alone.look(outcomes).record["upper"].item() == 0
-    stated = cg.Decided(rope=(-1, 1), contrasts={"nothing": {"nothing": 1, "none": -1}}, largest=2)
-    assert stated.look(outcomes).record["upper"].item() == pytest.approx(-np.log(0.05) / 400 * 2)
+    stated = cg.Decided(
+        rope=(-1, 1), contrasts={"nothing": {"nothing": 1, "none": -1}}, largest=2
+    )
+    assert stated.look(outcomes).record["upper"].item() == pytest.approx(
+        -np.log(0.05) / 400 * 2
+    )
 
 
 @pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_a_large_cluster_counts_as_much_as_it_adds_to_the_mean():
-    """One of 400 parents has 41 of the 440 units: another like it would add 41 / 1.1 times as much as one of 1.1."""
+    """One of 400 parents has 41 of the 440 units: another like it would add 41 / 1.1
+    times as much as one of 1.1.
+    """
     parents = np.concatenate([np.arange(399), np.full(41, 399)])
     ice = np.where(parents == 399, 1.0, 0.0)
     outcomes = outcomes_of(ice, parent=("unit", parents))
@@ -252,19 +320,28 @@ def test_a_large_cluster_counts_as_much_as_it_adds_to_the_mean():
 
 @pytest.mark.parametrize("share", [0.01, 0.02])
 def test_a_look_and_the_functions_of_arrays_agree(share):
-    """What the validation counts by cumulative sums is what the rule says of the same outcomes."""
+    """What the validation counts by cumulative sums is what the rule says of the same
+    outcomes.
+    """
     rng = np.random.default_rng(3)
-    ice = np.where(rng.random((12, 1_000)) < share, 1.0, 0.0) + 0.05 * rng.standard_normal((12, 1_000))
+    ice = np.where(
+        rng.random((12, 1_000)) < share, 1.0, 0.0
+    ) + 0.05 * rng.standard_normal((12, 1_000))
     rule = cg.Decided(rope=(-share, share))
     looks = rule.schedule(1_000)
-    found = sequential.verdicts(ice.T[:, :, None], rule.rope, sequential.by_rule(rule), looks)
+    found = sequential.verdicts(
+        ice.T[:, :, None], rule.rope, sequential.by_rule(rule), looks
+    )
     for i, trial in enumerate(ice):
         each = [rule.look(outcomes_of(trial[:n])) for n in looks]
         stops = [look.stop for look in each]
         assert bool(found.stopped[i]) == any(stops)
         assert found.look[i] == (stops.index(True) if any(stops) else len(looks) - 1)
         last = each[found.look[i]].record
-        np.testing.assert_allclose([found.lower[i, 0], found.upper[i, 0]], [last["lower"].item(), last["upper"].item()])
+        np.testing.assert_allclose(
+            [found.lower[i, 0], found.upper[i, 0]],
+            [last["lower"].item(), last["upper"].item()],
+        )
 
 
 def test_a_look_at_units_of_parents_and_the_functions_of_arrays_agree():
@@ -275,12 +352,17 @@ def test_a_look_at_units_of_parents_and_the_functions_of_arrays_agree():
     for n in (390, 500, 1_000):
         last = rule.look(outcomes_of(ice[:n], parent=("unit", parents[:n])))
         lower, upper, counts = sequential.clustered_limits(ice[:n, None], 400, rule)
-        np.testing.assert_allclose([lower[0], upper[0]], [last.record["lower"].item(), last.record["upper"].item()])
+        np.testing.assert_allclose(
+            [lower[0], upper[0]],
+            [last.record["lower"].item(), last.record["upper"].item()],
+        )
         assert bool(counts[0]) == last.stop
 
 
 def one_in_64() -> tuple[cg.Design, cg.Predictor]:
-    """A word whose effect is 1 on the backgrounds that begin with ACG, 1 of 64 of them, and 0 on the others."""
+    """A word whose effect is 1 on the backgrounds that begin with ACG, 1 of 64 of them,
+    and 0 on the others.
+    """
 
     def answer(x: np.ndarray) -> np.ndarray:
         acg = x[:, 0, 0] * x[:, 1, 1] * x[:, 2, 2]
@@ -293,7 +375,9 @@ def one_in_64() -> tuple[cg.Design, cg.Predictor]:
 
 @pytest.mark.long
 def test_trials_of_a_predictor_seldom_call_a_rare_effect_negligible():
-    """Whole trials: by 100 units the effect on 1 of 64 backgrounds is unseen in .21 of them, by 368 in .003."""
+    """Whole trials: by 100 units the effect on 1 of 64 backgrounds is unseen in .21 of
+    them, by 368 in .003.
+    """
     design, predictor = one_in_64()
     bound, n_trials = 1 / 64, 60
     unseen = wrong = 0
@@ -301,7 +385,8 @@ def test_trials_of_a_predictor_seldom_call_a_rare_effect_negligible():
         until = cg.Decided(rope=(-bound, bound))
         outcomes = cg.run(design, predictor, rng=seed, until=until, progress=False)
         ice = (
-            outcomes["outcome"].sel(arm="word", task="y").values - outcomes["outcome"].sel(arm="none", task="y").values
+            outcomes["outcome"].sel(arm="word", task="y").values
+            - outcomes["outcome"].sel(arm="none", task="y").values
         )
         unseen += not ice[:100].any()
         wrong += outcomes.attrs["stopped"].startswith("stopped")
@@ -312,30 +397,52 @@ def test_trials_of_a_predictor_seldom_call_a_rare_effect_negligible():
 @pytest.mark.long
 @pytest.mark.parametrize("law", sequential.ON_THE_BOUND)
 def test_verdicts_on_an_effect_at_the_bound_are_seldom_false(law):
-    """The rows of the how-to, from draws of their own; below `rare` nothing is promised, and too many are false."""
+    """The rows of the how-to, from draws of their own; below `rare` nothing is
+    promised, and too many are false.
+    """
     n_trials, setting = 4_000, sequential.ON_THE_BOUND[law]
-    trials = sequential.false_verdicts(setting, sequential.by_rule(sequential.RULE), sequential.LOOKS)
+    trials = sequential.false_verdicts(
+        setting, sequential.by_rule(sequential.RULE), sequential.LOOKS
+    )
     false = trials(np.random.default_rng(11), n_trials).sum()
     if law == "on 0.5 % of backgrounds":
-        assert false == pytest.approx(n_trials * 0.995**368, rel=0.15)  # it was in none of the 368
+        # it was in none of the 368
+        assert false == pytest.approx(n_trials * 0.995**368, rel=0.15)
     else:
         assert false <= stats.binom.ppf(1 - 1e-4, n_trials, 0.05)
 
 
 @pytest.mark.parametrize("share", [0.005, 0.01, 0.02])
 def test_the_skewness_of_units_at_hand_is_no_guard(share):
-    """Without `rare` a trial ends at its first 100 units wherever none of them has the effect."""
+    """Without `rare` a trial ends at its first 100 units wherever none of them has the
+    effect.
+    """
     setting = sequential.on_few(share)
     limits = sequential.by_rule(sequential.RULE, rare=False)
-    false = sequential.false_verdicts(setting, limits, sequential.EARLY)(np.random.default_rng(12), 1_000)
-    assert false.mean() == pytest.approx((1 - share) ** 100, abs=4 * np.sqrt(0.25 / 1_000))
+    false = sequential.false_verdicts(setting, limits, sequential.EARLY)(
+        np.random.default_rng(12), 1_000
+    )
+    assert false.mean() == pytest.approx(
+        (1 - share) ** 100, abs=4 * np.sqrt(0.25 / 1_000)
+    )
 
 
 def test_the_report_says_which_effects_could_be_missed():
-    outcomes = cg.run(trial(), oracle(), rng=3, until=cg.Decided(rope=(-2, 9), control="placebo"), progress=False)
+    outcomes = cg.run(
+        trial(),
+        oracle(),
+        rng=3,
+        until=cg.Decided(rope=(-2, 9), control="placebo"),
+        progress=False,
+    )
     estimates = cg.estimate(cg.contrast(outcomes, control="placebo"))
-    assert "effects on fewer than 1 % of backgrounds could be missed" in " ".join(cg.report(estimates).split())
-    assert "effects on fewer than 1 % of backgrounds could be missed" in outcomes.attrs["stopped"]
+    assert "effects on fewer than 1 % of backgrounds could be missed" in " ".join(
+        cg.report(estimates).split()
+    )
+    assert (
+        "effects on fewer than 1 % of backgrounds could be missed"
+        in outcomes.attrs["stopped"]
+    )
 
 
 # what is reported
@@ -343,19 +450,39 @@ def test_the_report_says_which_effects_could_be_missed():
 
 def stopped_trial(**changes) -> xr.Dataset:
     ask = cg.Analysis(control="placebo", rope=(-1, 1), **changes)
-    return cg.run(trial(), oracle(), rng=3, until=cg.Decided(rope=(-1, 1)), analysis=ask, progress=False)
+    return cg.run(
+        trial(),
+        oracle(),
+        rng=3,
+        until=cg.Decided(rope=(-1, 1)),
+        analysis=ask,
+        progress=False,
+    )
 
 
 def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_path):
     outcomes = stopped_trial()
-    decisions = cg.analyze(store.load(store.save(outcomes, tmp_path / "o.nc"), "outcomes"), rng=0)
+    decisions = cg.analyze(
+        store.load(store.save(outcomes, tmp_path / "o.nc"), "outcomes"), rng=0
+    )
     for side in ("lower", "upper"):
-        np.testing.assert_array_equal(decisions[side], outcomes[f"look_{side}"].isel(look=-1))
+        np.testing.assert_array_equal(
+            decisions[side], outcomes[f"look_{side}"].isel(look=-1)
+        )
     assert (decisions["interval_level"] == 0.95).all()
     assert decisions.attrs["evidence"] == "confidence sequence"
-    lower, upper, verdict = (decisions[name].values for name in ("lower", "upper", "verdict"))
+    lower, upper, verdict = (
+        decisions[name].values for name in ("lower", "upper", "verdict")
+    )
     inside = (lower > -1) & (upper < 1)
-    assert (verdict == np.select([lower > 1, upper < -1, inside], ["increases", "decreases", "negligible"], "?")).all()
+    assert (
+        verdict
+        == np.select(
+            [lower > 1, upper < -1, inside],
+            ["increases", "decreases", "negligible"],
+            "?",
+        )
+    ).all()
     text = " ".join(cg.report(decisions).split())
     assert "by the confidence sequence that monitored the trial" in text
     assert text.count("effects on fewer than 1 % of backgrounds could be missed") >= 1
@@ -365,39 +492,70 @@ def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_pa
 def test_a_trial_with_too_few_clusters_has_no_verdicts():
     ask = cg.Analysis(control="placebo", rope=(-1, 1))
     short = trial(n_units=400)  # one effect takes 368, and several share the error
-    outcomes = cg.run(short, oracle(), rng=3, until=cg.Decided(rope=(-1, 1)), analysis=ask, progress=False)
+    outcomes = cg.run(
+        short,
+        oracle(),
+        rng=3,
+        until=cg.Decided(rope=(-1, 1)),
+        analysis=ask,
+        progress=False,
+    )
     assert not outcomes["look_counts"].any()
     assert (cg.analyze(outcomes, rng=0)["verdict"] == "undecided").all()
 
 
 @pytest.mark.parametrize(("rare", "takes"), [(0.01, "368"), (1e-9, "3,688,879,453")])
-def test_units_that_can_decide_nothing_are_refused_before_anything_is_predicted(rare, takes):
+def test_units_that_can_decide_nothing_are_refused_before_anything_is_predicted(
+    rare, takes
+):
     def never(x):
         raise AssertionError("asked")
 
     until = cg.Decided(rope=(-1, 1), rare=rare)
     predictor = cg.FunctionPredictor(never, tasks=["y"], scale="none")
-    with pytest.raises(DecisionError, match=f"no verdict is possible with 300 units: .* takes {takes} clusters"):
+    with pytest.raises(
+        DecisionError,
+        match=f"no verdict is possible with 300 units: .* takes {takes} clusters",
+    ):
         cg.run(trial(n_units=300), predictor, rng=0, until=until, progress=False)
 
 
 def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
     assert cg.analyze(stopped_trial(error="bh"), rng=0).attrs["evidence"] == "tests"
     outcomes = stopped_trial()
-    assert cg.stopping.is_monitored(outcomes, cg.estimate(cg.contrast(outcomes, control="placebo")))
-    for other in (cg.contrast(outcomes, control="GATA1"), cg.contrast(outcomes.isel(unit=slice(9)), control="placebo")):
+    assert cg.stopping.is_monitored(
+        outcomes, cg.estimate(cg.contrast(outcomes, control="placebo"))
+    )
+    for other in (
+        cg.contrast(outcomes, control="GATA1"),
+        cg.contrast(outcomes.isel(unit=slice(9)), control="placebo"),
+    ):
         assert not cg.stopping.is_monitored(outcomes, cg.estimate(other))
-    precise = cg.run(trial(), oracle(), rng=3, until=cg.Precision(half_width=9), progress=False)
-    assert not cg.stopping.is_monitored(precise, cg.estimate(cg.contrast(precise, control="untreated")))
+    precise = cg.run(
+        trial(), oracle(), rng=3, until=cg.Precision(half_width=9), progress=False
+    )
+    assert not cg.stopping.is_monitored(
+        precise, cg.estimate(cg.contrast(precise, control="untreated"))
+    )
 
 
 # the how-to
 
 
 def test_the_how_to_has_the_figures_of_the_validation_page():
-    """Both are written from one run: each figure of the how-to's tables is a row of the page, rounded."""
-    rows = [line.split(" | ") for line in VALIDATION.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    found = {row[0].removeprefix("| "): float(row[1]) for row in rows if len(row) > 4 and row[1][:1].isdigit()}
+    """Both are written from one run: each figure of the how-to's tables is a row of the
+    page, rounded.
+    """
+    rows = [
+        line.split(" | ")
+        for line in VALIDATION.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+    ]
+    found = {
+        row[0].removeprefix("| "): float(row[1])
+        for row in rows
+        if len(row) > 4 and row[1][:1].isdigit()
+    }
     page = sequential.HOWTO.read_text(encoding="utf-8")
     assert page.count(sequential.BEGIN) == page.count(sequential.END) == 1
     assert sequential.block(found) in page
@@ -407,7 +565,11 @@ def test_the_how_to_has_the_figures_of_the_validation_page():
 
 
 @pytest.mark.parametrize(
-    "until", [cg.Precision(half_width=0.08), cg.Decided(rope=(-0.1, 0.1), control="placebo", every=200)]
+    "until",
+    [
+        cg.Precision(half_width=0.08),
+        cg.Decided(rope=(-0.1, 0.1), control="placebo", every=200),
+    ],
 )
 def test_a_stopped_trial_is_the_beginning_of_the_whole_one(until, tmp_path):
     whole = cg.run(trial(), oracle(), rng=3, progress=False)
@@ -417,55 +579,97 @@ def test_a_stopped_trial_is_the_beginning_of_the_whole_one(until, tmp_path):
     np.testing.assert_array_equal(stopped["outcome"], whole["outcome"][:n])
     np.testing.assert_array_equal(stopped["parent"], whole["parent"][:n])
     assert stopped.attrs["until"] == repr(until)
-    assert stopped.attrs["stopped"].startswith(f"stopped at {n} of at most 1,500 units, look {stopped.sizes['look']}: ")
-    assert stopped["look_n_units"].values.tolist() == until.schedule(1_500)[: stopped.sizes["look"]]
+    assert stopped.attrs["stopped"].startswith(
+        f"stopped at {n} of at most 1,500 units, look {stopped.sizes['look']}: "
+    )
+    assert (
+        stopped["look_n_units"].values.tolist()
+        == until.schedule(1_500)[: stopped.sizes["look"]]
+    )
     assert stopped["look_n_units"][-1] == n
     half = (stopped["look_upper"] - stopped["look_lower"]) / 2
     assert half.dims == ("look", "contrast", "task")
-    assert bool((half.isel(look=-1) < half.isel(look=0)).all()) or stopped.sizes["look"] == 1
+    assert (
+        bool((half.isel(look=-1) < half.isel(look=0)).all())
+        or stopped.sizes["look"] == 1
+    )
     again = store.load(store.save(stopped, tmp_path / "outcomes.nc"), "outcomes")
     assert again.identical(stopped)
-    assert cg.estimate(cg.contrast(again, control="placebo")).attrs["stopped"] == stopped.attrs["stopped"]
+    assert (
+        cg.estimate(cg.contrast(again, control="placebo")).attrs["stopped"]
+        == stopped.attrs["stopped"]
+    )
 
 
 def test_a_trial_that_ends_undecided_says_so():
-    outcomes = cg.run(trial(n_units=300), oracle(), rng=0, until=cg.Precision(half_width=1e-6), progress=False)
+    outcomes = cg.run(
+        trial(n_units=300),
+        oracle(),
+        rng=0,
+        until=cg.Precision(half_width=1e-6),
+        progress=False,
+    )
     assert outcomes.sizes["unit"] == 300
-    said = "ended at the 300 units there are, look 6: intervals are still wider than 1e-06 to each side: placebo, GATA1"
+    said = (
+        "ended at the 300 units there are, look 6: intervals are still wider than "
+        "1e-06 to each side: placebo, GATA1"
+    )
     assert outcomes.attrs["stopped"] == said
 
 
 def test_short_intervals_of_skewed_effects_say_that_they_are():
     rare = np.zeros(200)
     rare[::40] = 1
-    assert cg.Precision(half_width=0.1).look(outcomes_of(rare)).words.endswith("may cover less than they say")
+    assert (
+        cg.Precision(half_width=0.1)
+        .look(outcomes_of(rare))
+        .words.endswith("may cover less than they say")
+    )
     normal = stats.norm.ppf((np.arange(200) + 0.5) / 200)
-    assert cg.Precision(half_width=1).look(outcomes_of(normal)).words.endswith("at most 1 to each side")
+    assert (
+        cg.Precision(half_width=1)
+        .look(outcomes_of(normal))
+        .words.endswith("at most 1 to each side")
+    )
 
 
 def test_what_keeps_a_trial_from_ending_is_named():
-    """One rare effect among two contrasts and two tasks: the one that asks for 25 skew^2 clusters."""
+    """One rare effect among two contrasts and two tasks: the one that asks for 25
+    skew^2 clusters.
+    """
     rare = np.zeros(400)
     rare[:4] = 1
     y = np.random.default_rng(0).normal(size=(400, 3, 2))
     y[:, 2, 1] = y[:, 0, 1] + rare
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y)},
-        coords={"unit": np.arange(400), "arm": ["none", "GATA1", "rare"], "task": ["K562", "HepG2"]},
+        coords={
+            "unit": np.arange(400),
+            "arm": ["none", "GATA1", "rare"],
+            "task": ["K562", "HepG2"],
+        },
     )
     look = cg.Decided(rope=(-1, 1)).look(outcomes)
     needed = int(np.ceil(25 * stats.skew(rare) ** 2))
-    said = f"undecided: 400 clusters of the {needed:,} needed because of the skewness of 'rare' in HepG2"
+    said = (
+        f"undecided: 400 clusters of the {needed:,} needed because of the skewness of "
+        "'rare' in HepG2"
+    )
     assert (look.stop, look.words) == (False, said)
     few = outcomes.isel(unit=slice(4, 60))
     of_four = clusters_for_rare(0.01, alpha=0.05 / 4)
-    said = f"undecided: 56 clusters of the {of_four} needed to see an effect on 1 % of backgrounds"
+    said = (
+        f"undecided: 56 clusters of the {of_four} needed to see an effect on 1 % of "
+        "backgrounds"
+    )
     assert cg.Decided(rope=0).look(few).words == said
     assert cg.Decided(rope=0, rare=0.1).look(few).words.endswith("of the 100 needed")
 
 
 def test_the_direction_of_a_ratio_is_about_1():
-    """Means 10 and 12: their ratio is 1.2, above 1; a ratio of 1 is not a direction, however sure it is."""
+    """Means 10 and 12: their ratio is 1.2, above 1; a ratio of 1 is not a direction,
+    however sure it is.
+    """
     y = 10 + np.random.default_rng(0).normal(size=(400, 2, 1)) + [[0.0], [2.0]]
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y)},
@@ -482,17 +686,27 @@ def test_the_direction_of_a_ratio_is_about_1():
 
 
 def test_a_constant_predictor_is_warned_of_at_the_end_too():
-    constant = cg.FunctionPredictor(lambda x: np.ones(len(x)), tasks=["y"], scale="counts")
-    with pytest.warns(DegenerateWarning, match="task 'y': the predictor gives the same answer") as caught:
-        outcomes = cg.run(trial(), constant, rng=0, until=cg.Precision(half_width=1), progress=False)
+    constant = cg.FunctionPredictor(
+        lambda x: np.ones(len(x)), tasks=["y"], scale="counts"
+    )
+    with pytest.warns(
+        DegenerateWarning, match="task 'y': the predictor gives the same answer"
+    ) as caught:
+        outcomes = cg.run(
+            trial(), constant, rng=0, until=cg.Precision(half_width=1), progress=False
+        )
     assert [str(w.filename) for w in caught] == [__file__]
     assert outcomes.sizes["unit"] == 100
 
 
 def test_few_parents_never_stop_a_trial():
-    parents = ["".join(np.random.default_rng(i).choice(list("ACGT"), 60)) for i in range(30)]
+    parents = [
+        "".join(np.random.default_rng(i).choice(list("ACGT"), 60)) for i in range(30)
+    ]
     few = trial(null=cg.DinucleotideShuffle(of=parents), n_units=300)
-    outcomes = cg.run(few, oracle(), rng=0, until=cg.Precision(half_width=100), progress=False)
+    outcomes = cg.run(
+        few, oracle(), rng=0, until=cg.Precision(half_width=100), progress=False
+    )
     assert "undecided: 30 clusters of the 100 needed" in outcomes.attrs["stopped"]
     one = trial(null=cg.DinucleotideShuffle(of=parents[:1]), n_units=300)
     with pytest.raises(EstimateError, match="all units so far share one cluster"):
@@ -506,8 +720,14 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
 
     wide = cg.Precision(half_width=9)
     assert control(until=wide) == ["placebo", "GATA1"]
-    assert control(until=wide, analysis=cg.Analysis(control="placebo")) == ["untreated", "GATA1"]
-    assert control(until=cg.Precision(half_width=9, control="GATA1")) == ["untreated", "placebo"]
+    assert control(until=wide, analysis=cg.Analysis(control="placebo")) == [
+        "untreated",
+        "GATA1",
+    ]
+    assert control(until=cg.Precision(half_width=9, control="GATA1")) == [
+        "untreated",
+        "placebo",
+    ]
     only = {"mine": {"GATA1": 1, "placebo": -1}}
     assert control(until=cg.Precision(half_width=9, contrasts=only)) == ["mine"]
     assert control(until=wide, analysis=cg.Analysis(contrasts=only)) == ["mine"]
@@ -516,48 +736,122 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
 @pytest.mark.parametrize(
     ("make", "error", "said"),
     [
-        (lambda: cg.Precision(half_width=0), EstimateError, "half_width=0 must be a positive number"),
+        (
+            lambda: cg.Precision(half_width=0),
+            EstimateError,
+            "half_width=0 must be a positive number",
+        ),
         (lambda: cg.Precision(half_width=np.inf), EstimateError, "half_width=inf"),
         (lambda: cg.Precision(half_width="0.1"), EstimateError, "half_width='0.1'"),
-        (lambda: cg.Precision(half_width=0.1, ci_prob=95), EstimateError, "ci_prob=95 is not between 0 and 1"),
+        (
+            lambda: cg.Precision(half_width=0.1, ci_prob=95),
+            EstimateError,
+            "ci_prob=95 is not between 0 and 1",
+        ),
         (
             lambda: cg.Precision(half_width=0.1, min_clusters=10),
             EstimateError,
             "min_clusters=10 must be 100 clusters or more",
         ),
-        (lambda: cg.Precision(half_width=0.1, every=0), EstimateError, "every=0 must be a number of units"),
         (
-            lambda: cg.Precision(half_width=1, control="a", contrasts={"b": {"a": 1, "c": -1}}),
+            lambda: cg.Precision(half_width=0.1, every=0),
+            EstimateError,
+            "every=0 must be a number of units",
+        ),
+        (
+            lambda: cg.Precision(
+                half_width=1, control="a", contrasts={"b": {"a": 1, "c": -1}}
+            ),
             EstimateError,
             "Precision: control and contrasts are two questions",
         ),
-        (lambda: cg.Decided(rope=None), DecisionError, "rope=None is not fixed beforehand"),
-        (lambda: cg.Decided(rope="placebo"), DecisionError, "rope='placebo' is not fixed beforehand"),
+        (
+            lambda: cg.Decided(rope=None),
+            DecisionError,
+            "rope=None is not fixed beforehand",
+        ),
+        (
+            lambda: cg.Decided(rope="placebo"),
+            DecisionError,
+            "rope='placebo' is not fixed beforehand",
+        ),
         (
             lambda: cg.Decided(rope=(0.1, -0.1)),
             DecisionError,
             "Decided: rope = .* must be two numbers, the lower first",
         ),
-        (lambda: cg.Decided(rope={"K562": (-1, 1)}), DecisionError, "is not fixed beforehand for all"),
+        (
+            lambda: cg.Decided(rope={"K562": (-1, 1)}),
+            DecisionError,
+            "is not fixed beforehand for all",
+        ),
         (lambda: cg.Decided(rope=(0.1, 0.1)), DecisionError, "Decided: rope = "),
-        (lambda: cg.Decided(rope=0, level=1), EstimateError, "level=1 is not between 0.5 and 1"),
-        (lambda: cg.Decided(rope=0, level=0.2), EstimateError, "level=0.2 is not between 0.5 and 1"),
+        (
+            lambda: cg.Decided(rope=0, level=1),
+            EstimateError,
+            "level=1 is not between 0.5 and 1",
+        ),
+        (
+            lambda: cg.Decided(rope=0, level=0.2),
+            EstimateError,
+            "level=0.2 is not between 0.5 and 1",
+        ),
         (
             lambda: cg.Decided(rope=0, rare=None),
             DecisionError,
             "rare=None is not between 0 and 1.*for example rare=0.01",
         ),
-        (lambda: cg.Decided(rope=0, rare=0), DecisionError, "rare=0 is not between 0 and 1"),
-        (lambda: cg.Decided(rope=0, rare=1.0), DecisionError, "rare=1.0 is not between 0 and 1"),
-        (lambda: cg.Decided(rope=0, rare=np.nan), DecisionError, "rare=nan is not between 0 and 1"),
-        (lambda: cg.Decided(rope=0, rare="1 %"), DecisionError, "rare='1 %' is not between 0 and 1"),
-        (lambda: cg.Decided(rope=0, rare=True), DecisionError, "rare=True is not between 0 and 1"),
-        (lambda: cg.Decided(rope=0, largest=0), EstimateError, "largest=0 must be a positive number"),
-        (lambda: cg.Decided(rope=0, largest=np.nan), EstimateError, "largest=nan must be a positive number"),
-        (lambda: clusters_for_rare(1.0, alpha=0.05), EstimateError, "rare and alpha between 0 and 1"),
-        (lambda: sequence_critical(0, alpha=0.05), EstimateError, "n and min_clusters of 1 or more"),
+        (
+            lambda: cg.Decided(rope=0, rare=0),
+            DecisionError,
+            "rare=0 is not between 0 and 1",
+        ),
+        (
+            lambda: cg.Decided(rope=0, rare=1.0),
+            DecisionError,
+            "rare=1.0 is not between 0 and 1",
+        ),
+        (
+            lambda: cg.Decided(rope=0, rare=np.nan),
+            DecisionError,
+            "rare=nan is not between 0 and 1",
+        ),
+        (
+            lambda: cg.Decided(rope=0, rare="1 %"),
+            DecisionError,
+            "rare='1 %' is not between 0 and 1",
+        ),
+        (
+            lambda: cg.Decided(rope=0, rare=True),
+            DecisionError,
+            "rare=True is not between 0 and 1",
+        ),
+        (
+            lambda: cg.Decided(rope=0, largest=0),
+            EstimateError,
+            "largest=0 must be a positive number",
+        ),
+        (
+            lambda: cg.Decided(rope=0, largest=np.nan),
+            EstimateError,
+            "largest=nan must be a positive number",
+        ),
+        (
+            lambda: clusters_for_rare(1.0, alpha=0.05),
+            EstimateError,
+            "rare and alpha between 0 and 1",
+        ),
+        (
+            lambda: sequence_critical(0, alpha=0.05),
+            EstimateError,
+            "n and min_clusters of 1 or more",
+        ),
         (lambda: sequence_critical(10, alpha=0), EstimateError, "0 < alpha < 1"),
-        (lambda: confidence_sequence(0, 1, 10, ci_prob=0.05), EstimateError, "ci_prob=0.05 is below 0.5"),
+        (
+            lambda: confidence_sequence(0, 1, 10, ci_prob=0.05),
+            EstimateError,
+            "ci_prob=0.05 is below 0.5",
+        ),
     ],
 )
 def test_impossible_rules_are_refused(make, error, said):
@@ -567,12 +861,21 @@ def test_impossible_rules_are_refused(make, error, said):
 
 def test_impossible_trials_are_refused():
     rule = cg.Precision(half_width=0.1)
-    with pytest.raises(DesignError, match="until= monitors the individual effects of a crossover"):
+    with pytest.raises(
+        DesignError, match="until= monitors the individual effects of a crossover"
+    ):
         cg.run(trial(assignment="parallel"), oracle(), rng=0, until=rule)
-    with pytest.raises(DesignError, match=r"until= takes cg.Precision\(half_width=\) or cg.Decided\(rope=\), not 0.1"):
+    with pytest.raises(
+        DesignError,
+        match=r"until= takes cg.Precision\(half_width=\) or cg.Decided\(rope=\), not 0.1",
+    ):
         cg.run(trial(), oracle(), rng=0, until=0.1)
-    with pytest.raises(CausalgiaError, match="control 'GATA' is not an arm; did you mean 'GATA1'"):
-        cg.run(trial(), oracle(), rng=0, until=cg.Precision(half_width=0.1, control="GATA"))
+    with pytest.raises(
+        CausalgiaError, match="control 'GATA' is not an arm; did you mean 'GATA1'"
+    ):
+        cg.run(
+            trial(), oracle(), rng=0, until=cg.Precision(half_width=0.1, control="GATA")
+        )
 
 
 def test_rules_are_values():
@@ -582,5 +885,10 @@ def test_rules_are_values():
     assert eval(repr(rule), {"Decided": cg.Decided}) == rule
     rule = cg.Decided(rope=0, rare=np.float64(0.02), largest=np.float32(2))
     assert repr(rule) == "Decided(rope=0, rare=0.02, largest=2.0)"
-    assert cg.Precision(half_width=1, every=400).schedule(1_000) == [100, 500, 900, 1_000]
+    assert cg.Precision(half_width=1, every=400).schedule(1_000) == [
+        100,
+        500,
+        900,
+        1_000,
+    ]
     assert cg.Precision(half_width=1).schedule(50) == [50]

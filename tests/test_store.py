@@ -19,12 +19,20 @@ from causalgia.errors import DesignError, OutcomesError
 from causalgia.schema import validate
 from causalgia.trial.attributes import load_design
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)),
+    max_size=8,
+)
 
 
 def outcomes(**attrs):
     return xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), np.arange(12.0).reshape(2, 3, 2).astype(np.float32))},
+        {
+            "outcome": (
+                ("unit", "arm", "task"),
+                np.arange(12.0).reshape(2, 3, 2).astype(np.float32),
+            )
+        },
         coords={
             "unit": [0, 1],
             "arm": ["untreated", "α / β", "GATA1 x2"],
@@ -42,7 +50,9 @@ def assert_same(read, wrote):
     xr.testing.assert_identical(read, wrote)
     for name in wrote.variables:
         assert read[name].dtype == wrote[name].dtype, name
-    assert {k: type(v) for k, v in read.attrs.items()} == {k: type(v) for k, v in wrote.attrs.items()}
+    assert {k: type(v) for k, v in read.attrs.items()} == {
+        k: type(v) for k, v in wrote.attrs.items()
+    }
 
 
 def test_round_trip_is_exact(tmp_path):
@@ -64,27 +74,46 @@ def test_a_trial_and_its_estimates_round_trip(tmp_path):
     trial = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0)
     estimates = cg.adjust(cg.estimate(cg.contrast(trial, control="a")))
     assert_same(store.load(store.save(trial, tmp_path / "o.nc"), "outcomes"), trial)
-    assert_same(store.load(store.save(estimates, tmp_path / "e.nc"), "estimates"), estimates)
+    assert_same(
+        store.load(store.save(estimates, tmp_path / "e.nc"), "estimates"), estimates
+    )
 
 
 def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
-    arms = {"none": cg.Untreated()} | {f"word {i}": cg.Embed("GATAAG" * 10, at=i) for i in range(600)}
+    arms = {"none": cg.Untreated()} | {
+        f"word {i}": cg.Embed("GATAAG" * 10, at=i) for i in range(600)
+    }
     design = cg.Design(null=cg.Uniform(length=700), arms=arms, n_units=100)
-    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 700, tasks=["GC"], scale="share")
+    share = cg.FunctionPredictor(
+        lambda x: x[:, 1:3].sum((1, 2)) / 700, tasks=["GC"], scale="share"
+    )
     until = cg.Precision(half_width=1, control="none")
     trial = cg.run(design, share, rng=0, until=until, progress=False)
     assert trial["design"].dims == ("byte",)
     assert "design" not in trial.attrs
-    for name in ("design", "look_n_units", "look_n_clusters", "look_lower", "look_upper"):
+    for name in (
+        "design",
+        "look_n_units",
+        "look_n_clusters",
+        "look_lower",
+        "look_upper",
+    ):
         assert trial[name].attrs["meaning"]
     read = store.load(store.save(trial, tmp_path / "o.nc"), "outcomes")
     assert_same(read, trial)
     assert load_design(read) == design
     worse = trial.assign(look_lower=trial["look_lower"] * np.nan)
-    with pytest.raises(OutcomesError, match="'look_lower' has nan at look 0, contrast word 0, task GC"):
-        store.save(worse, tmp_path / "w.nc") and store.load(tmp_path / "w.nc", "outcomes")
+    with pytest.raises(
+        OutcomesError, match="'look_lower' has nan at look 0, contrast word 0, task GC"
+    ):
+        store.save(worse, tmp_path / "w.nc") and store.load(
+            tmp_path / "w.nc", "outcomes"
+        )
     with pytest.raises(OutcomesError, match="'design' has dims"):
-        validate(trial.drop_vars("design").assign(design=("unit", np.zeros(100, np.uint8))), "outcomes")
+        validate(
+            trial.drop_vars("design").assign(design=("unit", np.zeros(100, np.uint8))),
+            "outcomes",
+        )
 
 
 @pytest.mark.parametrize("name", ["look", "byte", "design", "look_lower"])
@@ -95,8 +124,12 @@ def test_names_of_looks_and_designs_are_no_factors(name):
 
 @settings(max_examples=settings.default.max_examples // 3)
 @given(
-    names=st.lists(TEXT.filter(lambda s: not s.endswith("\0")), min_size=2, max_size=4, unique=True),
-    values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=2),
+    names=st.lists(
+        TEXT.filter(lambda s: not s.endswith("\0")), min_size=2, max_size=4, unique=True
+    ),
+    values=st.lists(
+        st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=2
+    ),
     text=TEXT,
 )
 def test_any_names_and_numbers_round_trip(tmp_path_factory, names, values, text):
@@ -117,7 +150,10 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(xr.Dataset, "dump_to_store", broken)
-    with pytest.raises(OutcomesError, match=r"o\.nc: cannot be written \(No space left on device\); choose"):
+    with pytest.raises(
+        OutcomesError,
+        match=r"o\.nc: cannot be written \(No space left on device\); choose",
+    ):
         store.save(outcomes(), path)
     monkeypatch.undo()
     assert_same(store.load(path, "outcomes"), outcomes())
@@ -133,12 +169,15 @@ def test_an_attribute_that_would_not_come_back_is_refused(tmp_path, value):
 
 @pytest.mark.parametrize("lazy", [False, True])
 def test_a_file_has_the_bytes_that_xarray_writes(tmp_path, lazy):
-    plain = outcomes(scale="log counts").drop_vars(["spacing (bp)", "side/strand"])  # names that xarray does not write
+    # names that xarray does not write
+    plain = outcomes(scale="log counts").drop_vars(["spacing (bp)", "side/strand"])
     one = plain["outcome"].variable  # dask writes several in any order
     dataset = plain.assign(outcome=one.chunk({"unit": 1})) if lazy else plain
     store.save(dataset, tmp_path / "o.nc")
     dataset.to_netcdf(tmp_path / "x.nc", engine="h5netcdf", format="NETCDF4")
-    assert (tmp_path / "o.nc").read_bytes()[: -store.SEAL] == (tmp_path / "x.nc").read_bytes()
+    assert (tmp_path / "o.nc").read_bytes()[: -store.SEAL] == (
+        tmp_path / "x.nc"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +193,9 @@ def test_a_file_has_the_bytes_that_xarray_writes(tmp_path, lazy):
     ],
 )
 def test_what_netcdf_cannot_hold_is_refused_by_the_name_of_the_file(tmp_path, odd):
-    with pytest.raises(OutcomesError, match=r"o\.nc: HDF5 cannot store a name or a value of it \("):
+    with pytest.raises(
+        OutcomesError, match=r"o\.nc: HDF5 cannot store a name or a value of it \("
+    ):
         store.save(odd, tmp_path / "o.nc")
     assert not list(tmp_path.iterdir())
 
@@ -181,10 +222,16 @@ def test_a_file_that_may_not_be_read_or_written_is_not_damaged(tmp_path, monkeyp
     path = store.save(outcomes(), tmp_path / "outcomes.nc")
 
     def denied(*_, **__):
-        raise PermissionError(errno.EACCES, "unable to open file (name = '.outcomes.nc.1.part', o_flags = 0)")
+        raise PermissionError(
+            errno.EACCES,
+            "unable to open file (name = '.outcomes.nc.1.part', o_flags = 0)",
+        )
 
     monkeypatch.setattr(xr.Dataset, "dump_to_store", denied)
-    with pytest.raises(OutcomesError, match=r"outcomes.nc: cannot be written \(Permission denied\); choose another"):
+    with pytest.raises(
+        OutcomesError,
+        match=r"outcomes.nc: cannot be written \(Permission denied\); choose another",
+    ):
         store.save(xr.Dataset(), path)
     monkeypatch.setattr(os, "open", denied)
     with pytest.raises(OutcomesError, match=r"outcomes.nc: cannot be read"):

@@ -1,4 +1,6 @@
-"""Trials on disk: the outcomes are those of a trial in memory, bit for bit, however often it was stopped."""
+"""Trials on disk: the outcomes are those of a trial in memory, bit for bit, however
+often it was stopped.
+"""
 
 from __future__ import annotations
 
@@ -12,34 +14,64 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import DegenerateWarning, DesignError, PredictorError, StoreError, TrialInterruptedError
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    PredictorError,
+    StoreError,
+    TrialInterruptedError,
+)
 from causalgia.predict import Predictor
 from causalgia.trial import turn_plan as planning
 
-PARENTS = {f"peak {i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 40)) for i in range(24)}
-ARMS = {"untreated": cg.Untreated(), "placebo": cg.Placebo("AGATAAG", at=20), "GATA": cg.Embed("AGATAAG", at=20)}
+PARENTS = {
+    f"peak {i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 40))
+    for i in range(24)
+}
+ARMS = {
+    "untreated": cg.Untreated(),
+    "placebo": cg.Placebo("AGATAAG", at=20),
+    "GATA": cg.Embed("AGATAAG", at=20),
+}
 
 
 @pytest.fixture(autouse=True)
 def small_turns(monkeypatch):
-    for name, value in {"_ROWS_LEAST": 8, "_BATCHES": 1, "_MANY_ARMS": 4, "_CHUNK": 400}.items():
+    for name, value in {
+        "_ROWS_LEAST": 8,
+        "_BATCHES": 1,
+        "_MANY_ARMS": 4,
+        "_CHUNK": 400,
+    }.items():
         monkeypatch.setattr(planning, name, value)
 
 
 def design(**changes) -> cg.Design:
     null = cg.DinucleotideShuffle(of=PARENTS)
-    return cg.Design(**{"null": null, "arms": ARMS, "n_units": 60, "contrasts": "placebo", **changes})
+    return cg.Design(
+        **{"null": null, "arms": ARMS, "n_units": 60, "contrasts": "placebo", **changes}
+    )
 
 
 class Sums(Predictor):
-    """Answers in float32, whose last bits depend on how many sequences are asked at once; may stop after some."""
+    """Answers in float32, whose last bits depend on how many sequences are asked at
+    once; may stop after some.
+    """
 
     scale = "counts"
     tasks = ("G", "A")
 
-    def __init__(self, *, last: int = 10**9, stop: type[BaseException] = KeyboardInterrupt, name: str = "1"):
+    def __init__(
+        self,
+        *,
+        last: int = 10**9,
+        stop: type[BaseException] = KeyboardInterrupt,
+        name: str = "1",
+    ):
         self.asked, self.last, self.stop, self.name = 0, last, stop, name
-        self.weights = np.random.default_rng(0).normal(size=(4, 40, 2)).astype(np.float32)
+        self.weights = (
+            np.random.default_rng(0).normal(size=(4, 40, 2)).astype(np.float32)
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -54,25 +86,49 @@ class Sums(Predictor):
             raise self.stop("stopped")
         if progress:
             progress(len(tokens))
-        return np.einsum("nlt->nt", self.weights[tokens, np.arange(tokens.shape[1])]) / np.float32(7)
+        return np.einsum(
+            "nlt->nt", self.weights[tokens, np.arange(tokens.shape[1])]
+        ) / np.float32(7)
 
 
 def members() -> cg.Ensemble:
-    makers = (lambda x: x[:, 2].sum(1) / 3, lambda x: (x[:, 1] * np.arange(x.shape[2])).sum(1) / 7)
-    return cg.Ensemble({f"m{i}": cg.FunctionPredictor(f, tasks=["y"], scale="s") for i, f in enumerate(makers)})
+    makers = (
+        lambda x: x[:, 2].sum(1) / 3,
+        lambda x: (x[:, 1] * np.arange(x.shape[2])).sum(1) / 7,
+    )
+    return cg.Ensemble(
+        {
+            f"m{i}": cg.FunctionPredictor(f, tasks=["y"], scale="s")
+            for i, f in enumerate(makers)
+        }
+    )
 
 
 CASES = {
     "crossover": (design, Sums),
-    "parallel in blocks": (lambda: design(assignment="parallel", blocks="parent", contrasts=None, n_units=96), Sums),
+    "parallel in blocks": (
+        lambda: design(
+            assignment="parallel", blocks="parent", contrasts=None, n_units=96
+        ),
+        Sums,
+    ),
     "ensemble": (design, members),
     "real sequences": (
-        lambda: design(null=cg.Genomic(of=list(PARENTS.values()), n_draws=4, parent=[*"aabbccddeeff" * 2]), n_units=96),
+        lambda: design(
+            null=cg.Genomic(
+                of=list(PARENTS.values()), n_draws=4, parent=[*"aabbccddeeff" * 2]
+            ),
+            n_units=96,
+        ),
         Sums,
     ),
     "other lengths": (
-        lambda: design(arms={**ARMS, "longer": cg.Insert("GG", at=5)}, null=cg.Uniform(length=38)),
-        lambda: cg.FunctionPredictor(lambda x: x[:, 2].mean(1), tasks=["G"], scale="share"),
+        lambda: design(
+            arms={**ARMS, "longer": cg.Insert("GG", at=5)}, null=cg.Uniform(length=38)
+        ),
+        lambda: cg.FunctionPredictor(
+            lambda x: x[:, 2].mean(1), tasks=["G"], scale="share"
+        ),
     ),
 }
 
@@ -89,7 +145,9 @@ def test_a_stored_trial_is_the_one_in_memory(case, tmp_path):
 
 def test_any_reader_of_zarr_opens_it(tmp_path):
     outcomes = cg.run(design(), Sums(), rng=3, store=tmp_path / "t.zarr")
-    np.testing.assert_array_equal(xr.open_zarr(tmp_path / "t.zarr")["outcome"].values, outcomes["outcome"].values)
+    np.testing.assert_array_equal(
+        xr.open_zarr(tmp_path / "t.zarr")["outcome"].values, outcomes["outcome"].values
+    )
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError, MemoryError])
@@ -115,7 +173,9 @@ def test_tasks_without_names_are_known_from_the_store(tmp_path):
         return cg.FunctionPredictor(lambda x: x[:, 2].sum(1), fingerprint="v1")
 
     first = cg.run(design(), unnamed(), rng=3, store=tmp_path / "t.zarr")
-    xr.testing.assert_identical(cg.run(design(), unnamed(), rng=3, store=tmp_path / "t.zarr"), first)
+    xr.testing.assert_identical(
+        cg.run(design(), unnamed(), rng=3, store=tmp_path / "t.zarr"), first
+    )
 
 
 def test_a_finished_trial_is_not_asked_again(tmp_path):
@@ -143,7 +203,9 @@ def test_another_trial_is_refused_and_told_what_differs(what, changed, tmp_path)
     with pytest.raises(StoreError, match=f"holds another trial.*{what}") as caught:
         cg.run(**{**same, **changed})
     assert str(place) in str(caught.value)
-    assert {file: file.read_bytes() for file in place.rglob("*") if file.is_file()} == before
+    assert {
+        file: file.read_bytes() for file in place.rglob("*") if file.is_file()
+    } == before
 
 
 def test_what_differs_in_a_design_is_told_in_words(tmp_path):
@@ -154,7 +216,9 @@ def test_what_differs_in_a_design_is_told_in_words(tmp_path):
 
 def test_a_store_at_home_is_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    xr.testing.assert_identical(cg.run(design(), Sums(), rng=3, store="~/t.zarr"), cg.open(tmp_path / "t.zarr"))
+    xr.testing.assert_identical(
+        cg.run(design(), Sums(), rng=3, store="~/t.zarr"), cg.open(tmp_path / "t.zarr")
+    )
 
 
 @pytest.mark.parametrize("lost", [["manifest.json"], ["manifest.json", "copy"]])
@@ -168,14 +232,19 @@ def test_sums_of_another_trial_are_not_taken_for_this_ones(lost, tmp_path):
             cg.run(design(), Sums(), rng=4, store=place, keep="moments")
     else:
         found = cg.run(design(), Sums(), rng=4, store=place, keep="moments")
-        xr.testing.assert_identical(found, cg.run(design(), Sums(), rng=4, keep="moments"))
+        xr.testing.assert_identical(
+            found, cg.run(design(), Sums(), rng=4, keep="moments")
+        )
 
 
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 @pytest.mark.parametrize("slot", ["state-0", "state-1"])
 def test_both_generations_of_sums_are_whole_in_the_end(keep, slot, tmp_path):
     cg.run(design(), Sums(), rng=3, store=tmp_path / "t.zarr", keep=keep)
-    files = [tmp_path / "t.zarr" / "causalgia-trial" / name for name in ("state-0", "state-1")]
+    files = [
+        tmp_path / "t.zarr" / "causalgia-trial" / name
+        for name in ("state-0", "state-1")
+    ]
     before = [file.read_bytes() for file in files]
     (tmp_path / "t.zarr" / "causalgia-trial" / slot).unlink()
     cg.run(design(), Sums(last=0), rng=3, store=tmp_path / "t.zarr", keep=keep)
@@ -211,7 +280,10 @@ class Settling(Sums):
         self.size = sizes[40]
 
     def predict(self, tokens, *, progress=None):
-        answers = [super(Settling, self).predict(tokens[i : i + self.size]) for i in range(0, len(tokens), self.size)]
+        answers = [
+            super(Settling, self).predict(tokens[i : i + self.size])
+            for i in range(0, len(tokens), self.size)
+        ]
         return np.concatenate(answers) + np.float32(self.size)
 
 
@@ -219,17 +291,23 @@ def test_batch_sizes_are_settled_once_for_all(tmp_path):
     with pytest.raises(TrialInterruptedError):
         cg.run(design(), Settling(8, last=100), rng=3, store=tmp_path / "t.zarr")
     outcomes = cg.run(design(), Settling(11), rng=3, store=tmp_path / "t.zarr")
-    xr.testing.assert_identical(outcomes.compute(), cg.run(design(), Settling(8), rng=3))
+    xr.testing.assert_identical(
+        outcomes.compute(), cg.run(design(), Settling(8), rng=3)
+    )
 
 
 def test_a_constant_predictor_is_said_of_a_store_as_well(tmp_path):
     one = cg.FunctionPredictor(lambda x: np.ones(len(x)), tasks=["y"], scale="s")
     for _ in range(2):
-        with pytest.warns(DegenerateWarning, match="task 'y': the predictor gives the same answer"):
+        with pytest.warns(
+            DegenerateWarning, match="task 'y': the predictor gives the same answer"
+        ):
             cg.run(design(), one, rng=0, store=tmp_path / "t.zarr")
 
 
-def test_an_answer_that_cannot_be_used_names_its_unit_and_what_came_before_is_kept(tmp_path):
+def test_an_answer_that_cannot_be_used_names_its_unit_and_what_came_before_is_kept(
+    tmp_path,
+):
     class Broken(Sums):
         def predict(self, tokens, *, progress=None):
             answers = super().predict(tokens, progress=progress)
@@ -248,11 +326,21 @@ def test_an_answer_that_cannot_be_used_names_its_unit_and_what_came_before_is_ke
 def test_refusals_before_anything_is_predicted(tmp_path):
     nobody = Sums(last=0)
     with pytest.raises(DesignError, match=r"until= looks at outcomes.*store="):
-        cg.run(design(), nobody, rng=0, until=cg.Precision(half_width=1), store=tmp_path / "t.zarr")
+        cg.run(
+            design(),
+            nobody,
+            rng=0,
+            until=cg.Precision(half_width=1),
+            store=tmp_path / "t.zarr",
+        )
     for odd in (5, b"x", True, ["a"], "", "s3://bucket/t.zarr", "x\0y"):
-        with pytest.raises(StoreError, match="a trial is kept in a folder of this machine"):
+        with pytest.raises(
+            StoreError, match="a trial is kept in a folder of this machine"
+        ):
             cg.run(design(), nobody, rng=0, store=odd)
-        with pytest.raises(StoreError, match="a trial is kept in a folder of this machine"):
+        with pytest.raises(
+            StoreError, match="a trial is kept in a folder of this machine"
+        ):
             cg.open(odd)
     with pytest.raises(DesignError, match="keep='everything' is not one of"):
         cg.run(design(), nobody, rng=0, keep="everything")
@@ -263,7 +351,11 @@ def test_refusals_before_anything_is_predicted(tmp_path):
     (tmp_path / "folder" / "mine.txt").write_text("mine")
     with pytest.raises(StoreError, match="folder"):
         cg.run(design(), nobody, rng=0, store=tmp_path / "folder")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder", "mine.txt"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "file",
+        "folder",
+        "mine.txt",
+    ]
     assert nobody.asked == 0
 
 
@@ -294,7 +386,12 @@ def test_a_process_that_is_killed_is_gone_on_with(tmp_path):
     (tmp_path / "killed.py").write_text(SCRIPT)
     place = tmp_path / "t.zarr"
     for answers in (1, 40, 150, 200):  # of some 625 in all
-        command = [sys.executable, str(tmp_path / "killed.py"), str(place), str(answers)]
+        command = [
+            sys.executable,
+            str(tmp_path / "killed.py"),
+            str(place),
+            str(answers),
+        ]
         assert subprocess.run(command).returncode == -signal.SIGKILL
     namespace: dict = {"__name__": "trial"}
     exec(SCRIPT, namespace)
@@ -307,26 +404,48 @@ def test_a_process_that_is_killed_is_gone_on_with(tmp_path):
     )
     assert quick.fingerprint == namespace["predictor"].fingerprint
     outcomes = cg.run(namespace["design"], quick, rng=5, store=place)
-    xr.testing.assert_identical(outcomes.compute(), cg.run(namespace["design"], quick, rng=5))
+    xr.testing.assert_identical(
+        outcomes.compute(), cg.run(namespace["design"], quick, rng=5)
+    )
 
 
 def test_a_trial_that_is_read_back_answers_as_in_memory(tmp_path):
     ask = cg.Analysis(rope=(-0.1, 0.1), error="bh")
     held = cg.analyze(cg.run(design(), Sums(), rng=3, analysis=ask), rng=0)
     for keep in ("outcomes", "effects"):
-        kept = cg.run(design(), Sums(), rng=3, analysis=ask, store=tmp_path / keep, keep=keep)
+        kept = cg.run(
+            design(), Sums(), rng=3, analysis=ask, store=tmp_path / keep, keep=keep
+        )
         xr.testing.assert_identical(cg.analyze(kept, rng=0), held)
-    moments = cg.run(design(), Sums(), rng=3, analysis=ask, store=tmp_path / "moments", keep="moments")
-    xr.testing.assert_allclose(cg.analyze(moments, rng=0)[["ace", "verdict"]], held[["ace", "verdict"]])
+    moments = cg.run(
+        design(),
+        Sums(),
+        rng=3,
+        analysis=ask,
+        store=tmp_path / "moments",
+        keep="moments",
+    )
+    xr.testing.assert_allclose(
+        cg.analyze(moments, rng=0)[["ace", "verdict"]], held[["ace", "verdict"]]
+    )
 
 
 def test_effects_are_not_asked_for_other_contrasts():
     kept = cg.run(design(), Sums(), rng=3, keep="effects")
     for asked in ({"control": "untreated"}, {"scale": "log2"}):
-        with pytest.raises(cg.errors.CausalgiaError, match="these are effects already.*keep='outcomes'"):
+        with pytest.raises(
+            cg.errors.CausalgiaError, match="these are effects already.*keep='outcomes'"
+        ):
             cg.analyze(kept, cg.Analysis(rope=0, **asked), rng=0)
     moments = cg.run(design(), Sums(), rng=3, keep="moments")
-    for asked in ({"target": "units"}, {"adjust": "sign_flip"}, {"error": "bootstrap_t"}):
-        with pytest.raises(cg.errors.CausalgiaError, match="these are moments; keep outcomes or effects"):
+    for asked in (
+        {"target": "units"},
+        {"adjust": "sign_flip"},
+        {"error": "bootstrap_t"},
+    ):
+        with pytest.raises(
+            cg.errors.CausalgiaError,
+            match="these are moments; keep outcomes or effects",
+        ):
             cg.analyze(moments, cg.Analysis(control="placebo", rope=0, **asked), rng=0)
     assert replace(design(), n_units=10) != design()

@@ -1,4 +1,6 @@
-"""Changes that may not matter: the sign of the outcome, its unit, and the tasks and contrasts beside one."""
+"""Changes that may not matter: the sign of the outcome, its unit, and the tasks and
+contrasts beside one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ import causalgia as cg
 from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaWarning
 from causalgia.estimation import heterogeneity, modification
-from causalgia.multiplicity import equivalence, placebo_rank, placebo_region, selected_intervals, simultaneous
+from causalgia.multiplicity import (
+    equivalence,
+    placebo_rank,
+    placebo_region,
+    selected_intervals,
+    simultaneous,
+)
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture
@@ -22,14 +30,20 @@ from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
 
-pytestmark = pytest.mark.filterwarnings(f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}")
+pytestmark = pytest.mark.filterwarnings(
+    f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}"
+)
 
 ROPE = (-0.5, 1.0)
 EFFECT = ("contrast", "task")
 
 
-def trial(*, parallel: bool = False, n: int = 60, n_arms: int = 5, n_models: int = 0) -> xr.Dataset:
-    """Skewed outcomes of three tasks, that share parents in a crossover; the last arm has a large effect."""
+def trial(
+    *, parallel: bool = False, n: int = 60, n_arms: int = 5, n_models: int = 0
+) -> xr.Dataset:
+    """Skewed outcomes of three tasks, that share parents in a crossover; the last arm
+    has a large effect.
+    """
     rng = np.random.default_rng(7)
     parent = np.arange(n) % 24
     y = (
@@ -40,20 +54,34 @@ def trial(*, parallel: bool = False, n: int = 60, n_arms: int = 5, n_models: int
     )
     y[:, -1] += [3.0, -2.5, 0.9]
     arms = ["control", *(f"arm{a}" for a in range(1, n_arms))]
-    coords: dict[str, Any] = {"unit": np.arange(n), "gc": ("unit", rng.uniform(0.3, 0.6, n))}
+    coords: dict[str, Any] = {
+        "unit": np.arange(n),
+        "gc": ("unit", rng.uniform(0.3, 0.6, n)),
+    }
     coords |= {"arm": arms, "task": ["K562", "HepG2", "WTC11"]}
     attrs = {"scale": "counts"}
     if parallel:
         given = np.arange(n) % n_arms
         assigned = ("unit", [arms[a] for a in given])
         return xr.Dataset(
-            {"outcome": (("unit", "task"), y[np.arange(n), given])}, coords | {"assigned": assigned}, attrs
+            {"outcome": (("unit", "task"), y[np.arange(n), given])},
+            coords | {"assigned": assigned},
+            attrs,
         )
     dims: tuple[str, ...] = ("unit", "arm", "task")
     if n_models:
-        y = y[..., None] + rng.normal(size=(n_arms, 3, n_models)) + rng.normal(size=(*y.shape, n_models))
-        dims, coords = (*dims, "model"), coords | {"model": [f"m{j}" for j in range(n_models)]}
-    return xr.Dataset({"outcome": (dims, y)}, coords | {"parent": ("unit", parent)}, attrs)
+        y = (
+            y[..., None]
+            + rng.normal(size=(n_arms, 3, n_models))
+            + rng.normal(size=(*y.shape, n_models))
+        )
+        dims, coords = (
+            (*dims, "model"),
+            coords | {"model": [f"m{j}" for j in range(n_models)]},
+        )
+    return xr.Dataset(
+        {"outcome": (dims, y)}, coords | {"parent": ("unit", parent)}, attrs
+    )
 
 
 def effects(outcomes: xr.Dataset) -> xr.Dataset:
@@ -61,12 +89,22 @@ def effects(outcomes: xr.Dataset) -> xr.Dataset:
 
 
 def drawn_from(estimates: xr.Dataset, size: float) -> dict[str, xr.Dataset]:
-    """Return draws of a flat posterior, the same but for their unit and sign, with the estimates beside them."""
+    """Return draws of a flat posterior, the same but for their unit and sign, with the
+    estimates beside them.
+    """
     names = ["K562", "HepG2", "WTC11"]
-    noise = np.random.default_rng(3).standard_normal((2, 300, estimates.sizes["contrast"], 3))
-    drawn = noise[..., [names.index(task) for task in estimates["task"].values.tolist()]]
-    ace = estimates["ace"] + np.sign(size) * estimates["se"] * xr.DataArray(drawn, dims=("chain", "draw", *EFFECT))
-    kept = estimates[["se", "n_units", "n_clusters", "skewness", "largest_ice", "control_sd"]]
+    noise = np.random.default_rng(3).standard_normal(
+        (2, 300, estimates.sizes["contrast"], 3)
+    )
+    drawn = noise[
+        ..., [names.index(task) for task in estimates["task"].values.tolist()]
+    ]
+    ace = estimates["ace"] + np.sign(size) * estimates["se"] * xr.DataArray(
+        drawn, dims=("chain", "draw", *EFFECT)
+    )
+    kept = estimates[
+        ["se", "n_units", "n_clusters", "skewness", "largest_ice", "control_sd"]
+    ]
     return {
         "posterior": xr.Dataset({"ace": ace}, attrs={"converged": "yes"}),
         "observed_data": xr.Dataset({"effect": estimates["ace"]}),
@@ -75,9 +113,13 @@ def drawn_from(estimates: xr.Dataset, size: float) -> dict[str, xr.Dataset]:
 
 
 def among_words(effects: xr.Dataset) -> xr.Dataset:
-    """Return the effects with all contrasts but the first and the last as placebo words."""
+    """Return the effects with all contrasts but the first and the last as placebo
+    words.
+    """
     n = effects.sizes["contrast"]
-    return effects.assign_coords(placebo_word=("contrast", [0 < k < n - 1 for k in range(n)]))
+    return effects.assign_coords(
+        placebo_word=("contrast", [0 < k < n - 1 for k in range(n)])
+    )
 
 
 Verb = tuple[Callable[..., Any], dict[str, Any]]
@@ -88,13 +130,16 @@ def of_estimates(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_estimates_over(target: Any) -> Callable[..., Any]:
-    return lambda effects, **given: cg.decide(cg.estimate(effects, target=target), **given)
+    return lambda effects, **given: cg.decide(
+        cg.estimate(effects, target=target), **given
+    )
 
 
 def over_words(effects: xr.Dataset) -> xr.Dataset:
     kinds = ["control", *["placebo_word"] * (effects.sizes["arm"] - 2), "embed"]
     return cg.estimate(
-        effects.drop_vars("placebo_word").assign_coords(kind=("arm", kinds)), target="population x words"
+        effects.drop_vars("placebo_word").assign_coords(kind=("arm", kinds)),
+        target="population x words",
     )
 
 
@@ -112,10 +157,19 @@ CROSSOVER: dict[str, Verb] = {
     "modification": (modification, {}),
     "equivalence": (equivalence, {"rope": ROPE}),
     "selected": (of_selected, {}),
-    **{f"adjust {m}": (cg.adjust, {"method": m}) for m in ("bh", "by", "holm", "hochberg", "bonferroni")},
-    "adjust bootstrap_t": (cg.adjust, {"method": "bootstrap_t", "n_draws": 999, "rng": 0}),
+    **{
+        f"adjust {m}": (cg.adjust, {"method": m})
+        for m in ("bh", "by", "holm", "hochberg", "bonferroni")
+    },
+    "adjust bootstrap_t": (
+        cg.adjust,
+        {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
+    ),
     "adjust sign_flip": (cg.adjust, {"method": "sign_flip", "n_flips": 999, "rng": 0}),
-    "band bootstrap_t": (simultaneous, {"method": "bootstrap_t", "n_draws": 999, "rng": 0}),
+    "band bootstrap_t": (
+        simultaneous,
+        {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
+    ),
     "band bonferroni": (simultaneous, {"method": "bonferroni"}),
     **{f"decide {m}": (decide, {"rope": ROPE, "error": m}) for m in ("bh", "holm")},
     "decide bootstrap_t": (cg.decide, {"rope": ROPE, "error": "bootstrap_t", "rng": 0}),
@@ -123,7 +177,15 @@ CROSSOVER: dict[str, Verb] = {
     "decide direction": (decide, {"rope": 0}),
     "decide rare": (decide, {"rope": ROPE, "rare": 0.1}),
 }
-OF_EITHER = ("estimate", "equivalence", "selected", "adjust holm", "band bonferroni", "decide bh", "decide in sd")
+OF_EITHER = (
+    "estimate",
+    "equivalence",
+    "selected",
+    "adjust holm",
+    "band bonferroni",
+    "decide bh",
+    "decide in sd",
+)
 PARALLEL: dict[str, Verb] = {name: CROSSOVER[name] for name in OF_EITHER} | {
     "covariates": (cg.estimate, {"covariates": "gc"}),
     "band dunnett": (simultaneous, {"method": "dunnett"}),
@@ -144,19 +206,45 @@ DRAWS: dict[str, Verb] = {
 ENSEMBLE: dict[str, Verb] = {
     "each predictor": (cg.estimate, {}),
     "over predictors": (cg.estimate, {"target": "population x predictors"}),
-    "over predictors, units": (cg.estimate, {"target": "population x predictors", "cluster": "none"}),
+    "over predictors, units": (
+        cg.estimate,
+        {"target": "population x predictors", "cluster": "none"},
+    ),
     "moderated": (cg.estimate, {"target": "population x predictors", "moderate": True}),
     "next predictor": (cg.estimate, {"target": "next predictor"}),
     "next, moderated": (cg.estimate, {"target": "next predictor", "moderate": True}),
     "heterogeneity": (heterogeneity, {"rope": ROPE}),
     "modification": (modification, {}),
-    "decide next": (of_estimates_over("next predictor"), {"rope": ROPE, "error": "holm"}),
+    "decide next": (
+        of_estimates_over("next predictor"),
+        {"rope": ROPE, "error": "holm"},
+    ),
 }
 WORDS["over words"] = (over_words, {})
-TABLES = {"crossover": CROSSOVER, "parallel": PARALLEL, "words": WORDS, "draws": DRAWS, "ensemble": ENSEMBLE}
-EVERY = pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, table in TABLES.items() for name in table])
+TABLES = {
+    "crossover": CROSSOVER,
+    "parallel": PARALLEL,
+    "words": WORDS,
+    "draws": DRAWS,
+    "ensemble": ENSEMBLE,
+}
+EVERY = pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, table in TABLES.items() for name in table]
+)
 MEASURED = {
-    *("ace", "se", "lower", "upper", "control_sd", "largest_ice", "sd", "sd_se", "sd_lower", "sd_upper", "quantiles"),
+    *(
+        "ace",
+        "se",
+        "lower",
+        "upper",
+        "control_sd",
+        "largest_ice",
+        "sd",
+        "sd_se",
+        "sd_lower",
+        "sd_upper",
+        "quantiles",
+    ),
     *(
         "raw",
         "quantile_lower",
@@ -171,8 +259,17 @@ MEASURED = {
 }
 TURNED = {"ace", "raw", "skewness", "slope", "mean", "quantiles"}
 SIDES = [
-    *(("lower", "upper"), ("lower_tost", "upper_tost"), ("rope_lower", "rope_upper"), ("p_lower", "p_upper")),
-    *(("quantile_lower", "quantile_upper"), ("p_below", "p_above"), ("p_placebo_below", "p_placebo_above")),
+    *(
+        ("lower", "upper"),
+        ("lower_tost", "upper_tost"),
+        ("rope_lower", "rope_upper"),
+        ("p_lower", "p_upper"),
+    ),
+    *(
+        ("quantile_lower", "quantile_upper"),
+        ("p_below", "p_above"),
+        ("p_placebo_below", "p_placebo_above"),
+    ),
     *((f"below{end}", f"above{end}") for end in ("", "_se", "_lower", "_upper")),
 ]
 OTHER_SIDE = dict(SIDES) | {above: below for below, above in SIDES}
@@ -180,26 +277,39 @@ OTHER_VERDICT = {"increases": "decreases", "decreases": "increases"}
 
 
 def ask(
-    kind: str, name: str, change: Callable[[xr.Dataset], xr.Dataset] = lambda y: y, size: float = 1.0
+    kind: str,
+    name: str,
+    change: Callable[[xr.Dataset], xr.Dataset] = lambda y: y,
+    size: float = 1.0,
 ) -> xr.Dataset:
-    """Return the answer of a verb on changed outcomes, with the region in their unit and on their side."""
+    """Return the answer of a verb on changed outcomes, with the region in their unit
+    and on their side.
+    """
     verb, given = TABLES[kind][name]
     if given.get("rope") == ROPE:
         given = given | {"rope": tuple(sorted(size * end for end in ROPE))}
     if kind == "draws":
         return verb(drawn_from(cg.estimate(effects(change(trial()))), size), **given)
     n_arms, n_models = 44 if kind == "words" else 5, 4 if kind == "ensemble" else 0
-    outcomes = change(trial(parallel=kind == "parallel", n_arms=n_arms, n_models=n_models))
+    outcomes = change(
+        trial(parallel=kind == "parallel", n_arms=n_arms, n_models=n_models)
+    )
     of = effects(outcomes)
     found = verb(among_words(of) if kind == "words" else of, **given)
-    return found.drop_vars(["mean", "sd"]) if name == "modification" else found  # those of the covariate
+    # those of the covariate
+    return found.drop_vars(["mean", "sd"]) if name == "modification" else found
 
 
 def check_equal(found: xr.Dataset, expected: xr.Dataset, rtol: float = 1e-9) -> None:
-    """Hold the variables, but for a root of the covariance, which is not unique, and its second dim of contrasts."""
+    """Hold the variables, but for a root of the covariance, which is not unique, and
+    its second dim of contrasts.
+    """
     assert set(found.data_vars) == set(expected.data_vars)
     for name in {*map(str, found.data_vars)} - {"factor", "covariance"}:
-        here, there = found[name].transpose(*expected[name].dims).to_numpy(), expected[name].to_numpy()
+        here, there = (
+            found[name].transpose(*expected[name].dims).to_numpy(),
+            expected[name].to_numpy(),
+        )
         if here.dtype.kind == "U":
             assert here.tolist() == there.tolist(), name
         else:
@@ -211,34 +321,50 @@ def test_a_task_has_the_answer_that_it_has_alone(kind: str, name: str) -> None:
     whole = ask(kind, name)
     for task in ("WTC11", "HepG2"):
         alone = ask(kind, name, lambda y, task=task: y.sel(task=[task]))
-        rows = {"contrast": alone["contrast"]} if "contrast" in alone.dims else {}  # those that are selected
+        # those that are selected
+        rows = {"contrast": alone["contrast"]} if "contrast" in alone.dims else {}
         check_equal(alone, whole.sel(task=[task], **rows))
 
 
 @EVERY
-def test_outcomes_in_another_unit_have_effects_in_that_unit(kind: str, name: str) -> None:
+def test_outcomes_in_another_unit_have_effects_in_that_unit(
+    kind: str, name: str
+) -> None:
     size = 2.0**-40  # changes no digit
     found = ask(kind, name, lambda y: y.assign(outcome=size * y["outcome"]), size)
-    check_equal(found.assign({v: found[v] / size for v in MEASURED & set(found.data_vars)}), ask(kind, name))
+    check_equal(
+        found.assign({v: found[v] / size for v in MEASURED & set(found.data_vars)}),
+        ask(kind, name),
+    )
 
 
 @EVERY
-def test_outcomes_of_the_other_sign_have_effects_of_the_other_sign(kind: str, name: str) -> None:
+def test_outcomes_of_the_other_sign_have_effects_of_the_other_sign(
+    kind: str, name: str
+) -> None:
     found = ask(kind, name, lambda y: y.assign(outcome=-y["outcome"]), -1.0)
     turned = {}
     for v in map(str, found.data_vars):
         column = found[OTHER_SIDE.get(v, v)]
         if v in TURNED or (v in OTHER_SIDE and v in MEASURED):
             column = -column
-        turned[v] = column.isel(prob=slice(None, None, -1)).drop_vars("prob") if "prob" in column.dims else column
+        turned[v] = (
+            column.isel(prob=slice(None, None, -1)).drop_vars("prob")
+            if "prob" in column.dims
+            else column
+        )
     if "verdict" in turned:
         said = found["verdict"]
-        turned["verdict"] = said.copy(data=np.vectorize(lambda v: OTHER_VERDICT.get(v, v))(said.to_numpy()))
+        turned["verdict"] = said.copy(
+            data=np.vectorize(lambda v: OTHER_VERDICT.get(v, v))(said.to_numpy())
+        )
     here = ask(kind, name)
     check_equal(xr.Dataset(turned), here)
     for key, value in here.attrs.items():
         if "rope" not in key:  # which is written in numbers
-            assert found.attrs[key] == (pytest.approx(value) if isinstance(value, float) else value), key
+            assert found.attrs[key] == (
+                pytest.approx(value) if isinstance(value, float) else value
+            ), key
 
 
 BY_UNITS = [
@@ -251,67 +377,111 @@ BY_UNITS = [
 
 @pytest.mark.parametrize(("kind", "name"), BY_UNITS)
 def test_the_order_of_units_says_nothing(kind: str, name: str) -> None:
-    """Units from the last to the first, with the parents that they have; random resampling takes them in order."""
-    check_equal(ask(kind, name, lambda y: y.isel(unit=slice(None, None, -1))), ask(kind, name), rtol=1e-7)
+    """Units from the last to the first, with the parents that they have; random
+    resampling takes them in order.
+    """
+    check_equal(
+        ask(kind, name, lambda y: y.isel(unit=slice(None, None, -1))),
+        ask(kind, name),
+        rtol=1e-7,
+    )
 
 
 @pytest.mark.parametrize("name", ENSEMBLE)
 def test_the_order_of_predictors_says_nothing(name: str) -> None:
     found = ask("ensemble", name, lambda y: y.isel(model=[2, 0, 3, 1]))
     expected = ask("ensemble", name)
-    check_equal(found.sel(model=expected["model"]) if "model" in expected.dims else found, expected, rtol=1e-7)
+    check_equal(
+        found.sel(model=expected["model"]) if "model" in expected.dims else found,
+        expected,
+        rtol=1e-7,
+    )
 
 
-SHARED, LINE = np.array([[0.3], [0.2], [0.4], [0.3], [0.1], [0.3], [0.2], [0.3]] * 4), np.linspace(-1, 1, 32)[:, None]
+SHARED, LINE = (
+    np.array([[0.3], [0.2], [0.4], [0.3], [0.1], [0.3], [0.2], [0.3]] * 4),
+    np.linspace(-1, 1, 32)[:, None],
+)
 LAWS: dict[str, Callable[..., Exact]] = {
     "normal": lambda d, noise, prior, x: normal(d, noise, prior, covariates=x),
     "student_t": lambda d, noise, prior, x: student(d, noise, prior, covariates=x),
     "two_scales": lambda d, noise, prior, x: two_scales(d, noise, covariates=x),
-    "mixture": lambda d, noise, prior, x: mixture(d, noise, prior, covariates=x, mode="estimate"),
+    "mixture": lambda d, noise, prior, x: mixture(
+        d, noise, prior, covariates=x, mode="estimate"
+    ),
     "spike_and_slab": lambda d, noise, prior, x: spike_and_slab(d, noise, prior),
 }
-ASKED = [(law, n, kind) for law in LAWS for n in (5, 32) for kind in ("independent", "shared", "line")]
 ASKED = [
-    (law, n, kind) for law, n, kind in ASKED if (law, kind) != ("spike_and_slab", "line") and (law, n) != ("mixture", 5)
+    (law, n, kind)
+    for law in LAWS
+    for n in (5, 32)
+    for kind in ("independent", "shared", "line")
+]
+ASKED = [
+    (law, n, kind)
+    for law, n, kind in ASKED
+    if (law, kind) != ("spike_and_slab", "line") and (law, n) != ("mixture", 5)
 ]
 
 
 def posterior_of(law: str, n: int, kind: str, size: float) -> tuple[Exact, np.ndarray]:
-    """Return the posterior of a few large effects and small ones in a unit, and their estimates."""
+    """Return the posterior of a few large effects and small ones in a unit, and their
+    estimates.
+    """
     rng = np.random.default_rng(11)
-    effect = np.where(np.arange(n) % 4 == 1, 3.0, rng.normal(0.2, 0.2, n)) + 0.5 * rng.normal(size=n)
+    effect = np.where(
+        np.arange(n) % 4 == 1, 3.0, rng.normal(0.2, 0.2, n)
+    ) + 0.5 * rng.normal(size=n)
     loadings = size * SHARED[:n] if kind == "shared" else None
     noise = Noise(size**2 * np.linspace(0.2, 0.3, n), loadings)
     prior = Prior(mu_sd=3 * size, tau_scale=2 * size, standardized=False)
-    return LAWS[law](size * effect, noise, prior, LINE[:n] if kind == "line" else None), size * effect
+    return LAWS[law](
+        size * effect, noise, prior, LINE[:n] if kind == "line" else None
+    ), size * effect
 
 
 @pytest.mark.parametrize(("law", "n", "kind"), ASKED)
-def test_estimates_in_another_unit_have_the_posterior_in_that_unit(law: str, n: int, kind: str) -> None:
+def test_estimates_in_another_unit_have_the_posterior_in_that_unit(
+    law: str, n: int, kind: str
+) -> None:
     size = 2.0**-5
     (one, effect), (other, _) = (posterior_of(law, n, kind, s) for s in (1.0, size))
     same = {"rtol": 1e-6, "atol": 1e-9}
     for name in ("mean", "sd"):
-        np.testing.assert_allclose(getattr(other, name) / size, getattr(one, name), err_msg=name, **same)
+        np.testing.assert_allclose(
+            getattr(other, name) / size, getattr(one, name), err_msg=name, **same
+        )
     for name in ("lfsr", "lfdr", "shrinkage"):
-        np.testing.assert_allclose(getattr(other, name), getattr(one, name), err_msg=name, **same)
+        np.testing.assert_allclose(
+            getattr(other, name), getattr(one, name), err_msg=name, **same
+        )
     for name in ("tau", "coefficients", "coefficients_sd"):
         averages = [fit.nodes.weight @ getattr(fit.nodes, name) for fit in (one, other)]
-        np.testing.assert_allclose(averages[1] / size, averages[0], err_msg=name, **same)
+        np.testing.assert_allclose(
+            averages[1] / size, averages[0], err_msg=name, **same
+        )
     for x in (np.full(n, 0.1), effect, one.mean - one.sd):
         np.testing.assert_allclose(other.below(size * x), one.below(x), **same)
     flat = 1 + (kind == "line") if law == "two_scales" else 0
-    assert other.log_evidence - one.log_evidence == pytest.approx((flat - n) * np.log(size), abs=1e-6)
+    assert other.log_evidence - one.log_evidence == pytest.approx(
+        (flat - n) * np.log(size), abs=1e-6
+    )
     drawn, again = (fit.draw(40, np.random.default_rng(0)) for fit in (one, other))
     for name in ("ace", "mu", "tau", "slab"):
         if getattr(drawn, name) is not None:
-            np.testing.assert_allclose(getattr(again, name) / size, getattr(drawn, name), err_msg=name, **same)
+            np.testing.assert_allclose(
+                getattr(again, name) / size, getattr(drawn, name), err_msg=name, **same
+            )
     np.testing.assert_allclose(again.beta / size, drawn.beta, **same)
     for name, values in drawn.law.items():
-        np.testing.assert_allclose(again.law[name] / (size if name.startswith("tau") else 1), values, **same)
+        np.testing.assert_allclose(
+            again.law[name] / (size if name.startswith("tau") else 1), values, **same
+        )
     if drawn.log_likelihood is not None:
         assert again.log_likelihood is not None
-        np.testing.assert_allclose(again.log_likelihood() + np.log(size), drawn.log_likelihood(), **same)
+        np.testing.assert_allclose(
+            again.log_likelihood() + np.log(size), drawn.log_likelihood(), **same
+        )
 
 
 @pytest.mark.parametrize(("law", "n", "kind"), ASKED)
@@ -321,18 +491,31 @@ def test_moments_and_draws_are_of_one_posterior(law: str, n: int, kind: str) -> 
     root = np.sqrt(8_000)
     assert (np.abs(drawn.ace.mean(axis=0) - fit.mean) < 4.5 * fit.sd / root).all()
     np.testing.assert_allclose(drawn.ace.std(axis=0), fit.sd, rtol=0.1)
-    np.testing.assert_allclose((drawn.ace == 0).mean(axis=0), fit.lfdr, atol=4.5 * 0.5 / root)
+    np.testing.assert_allclose(
+        (drawn.ace == 0).mean(axis=0), fit.lfdr, atol=4.5 * 0.5 / root
+    )
     for x in (np.full(n, 0.4), effect, fit.mean - fit.sd):
-        np.testing.assert_allclose(fit.below(x), (drawn.ace <= x).mean(axis=0), atol=4.5 * 0.5 / root)
+        np.testing.assert_allclose(
+            fit.below(x), (drawn.ace <= x).mean(axis=0), atol=4.5 * 0.5 / root
+        )
     for probability in (0.025, 0.6):
-        ends = fit.quantile(probability) + 1e-14 * np.array([[-1.0], [1.0]]) * (np.abs(fit.mean) + 9 * fit.sd)
+        ends = fit.quantile(probability) + 1e-14 * np.array([[-1.0], [1.0]]) * (
+            np.abs(fit.mean) + 9 * fit.sd
+        )
         assert (fit.below(ends[0]) < probability + 1e-12).all()
         assert (fit.below(ends[1]) > probability - 1e-12).all()
         under = (drawn.ace <= fit.quantile(probability)).mean(axis=0)
         assert (under > probability - 4.5 * 0.5 / root).all()
-    tau, center = fit.nodes.weight @ fit.nodes.tau, fit.nodes.weight @ fit.nodes.coefficients
-    assert drawn.tau.mean() == pytest.approx(tau, abs=1e-9 * tau + 4.5 * drawn.tau.std() / root)
+    tau, center = (
+        fit.nodes.weight @ fit.nodes.tau,
+        fit.nodes.weight @ fit.nodes.coefficients,
+    )
+    assert drawn.tau.mean() == pytest.approx(
+        tau, abs=1e-9 * tau + 4.5 * drawn.tau.std() / root
+    )
     drawn_center = np.column_stack([drawn.mu, drawn.beta])
     np.testing.assert_allclose(
-        drawn_center.mean(axis=0), center, atol=1e-9 + 4.5 * drawn_center.std(axis=0).max() / root
+        drawn_center.mean(axis=0),
+        center,
+        atol=1e-9 + 4.5 * drawn_center.std(axis=0).max() / root,
     )

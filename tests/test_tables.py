@@ -12,7 +12,9 @@ import xarray as xr
 import causalgia as cg
 from causalgia.errors import EstimateError, OutcomesError
 
-ARMS = {"placebo": cg.Placebo("AGATAAG", at=46)} | {f"at {i}": cg.Embed("AGATAAG", at=i) for i in (10, 30, 50, 70)}
+ARMS = {"placebo": cg.Placebo("AGATAAG", at=46)} | {
+    f"at {i}": cg.Embed("AGATAAG", at=i) for i in (10, 30, 50, 70)
+}
 ORACLE = cg.zoo.oracle("gata1_like")
 ASK = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
 
@@ -38,7 +40,9 @@ def one_row_an_effect(table: xr.Dataset, of: str = "ace") -> pd.DataFrame:
     assert len(frame) == table[of].size
     assert frame.index.is_unique
     np.testing.assert_array_equal(frame[of].to_numpy(), table[of].to_numpy().ravel())
-    on_effects = {str(n) for n, v in table.variables.items() if set(v.dims) <= set(table[of].dims)}
+    on_effects = {
+        str(n) for n, v in table.variables.items() if set(v.dims) <= set(table[of].dims)
+    }
     assert set(map(str, frame.columns)) == on_effects - set(table[of].dims)
     return frame
 
@@ -46,14 +50,19 @@ def one_row_an_effect(table: xr.Dataset, of: str = "ace") -> pd.DataFrame:
 # ---- out
 
 
-def test_estimates_have_a_row_for_each_contrast_in_each_task(effects: xr.Dataset) -> None:
+def test_estimates_have_a_row_for_each_contrast_in_each_task(
+    effects: xr.Dataset,
+) -> None:
     estimates = cg.estimate(effects)
     assert {"covariance", "weight"} <= set(estimates.data_vars)
     assert {"kind", "random"} <= set(estimates.coords)
     frame = one_row_an_effect(estimates)
     assert len(frame) == 4 * 2
     assert {"ace", "se", "p", "do"} <= set(frame.columns)
-    assert frame.loc[("at 50", "HepG2"), "se"] == estimates["se"].sel(contrast="at 50", task="HepG2").item()
+    assert (
+        frame.loc[("at 50", "HepG2"), "se"]
+        == estimates["se"].sel(contrast="at 50", task="HepG2").item()
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,11 +74,16 @@ def test_estimates_have_a_row_for_each_contrast_in_each_task(effects: xr.Dataset
         lambda e: cg.multiplicity.equivalence(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(e, rope=(-0.1, 0.1), error="bootstrap_t", rng=1),
-        lambda e: cg.decide(cg.infer(cg.estimate(e), n_draws=400, rng=1), rope=(-0.1, 0.1)),
+        lambda e: cg.decide(
+            cg.infer(cg.estimate(e), n_draws=400, rng=1), rope=(-0.1, 0.1)
+        ),
         lambda e: cg.estimate(e).sel(contrast=["at 70", "at 10"]),
         lambda e: cg.estimate(e).isel(task=0),
         lambda e: xr.concat(
-            [cg.estimate(e).assign_coords(task=names) for names in (["a", "b"], ["c", "d"])],
+            [
+                cg.estimate(e).assign_coords(task=names)
+                for names in (["a", "b"], ["c", "d"])
+            ],
             "task",
             data_vars="minimal",
             coords="minimal",
@@ -77,40 +91,64 @@ def test_estimates_have_a_row_for_each_contrast_in_each_task(effects: xr.Dataset
         ),
     ],
 )
-def test_what_a_verb_returns_has_one_row_an_effect(verb: Any, effects: xr.Dataset) -> None:
+def test_what_a_verb_returns_has_one_row_an_effect(
+    verb: Any, effects: xr.Dataset
+) -> None:
     one_row_an_effect(verb(effects))
 
 
 def test_decisions_have_one_row_an_effect(crossover: xr.Dataset) -> None:
     decisions = cg.analyze(crossover, rng=1)
     assert decisions.sizes["arm"] == 5
-    assert set(one_row_an_effect(decisions)["verdict"]) <= {"increases", "decreases", "negligible", "undecided"}
+    assert set(one_row_an_effect(decisions)["verdict"]) <= {
+        "increases",
+        "decreases",
+        "negligible",
+        "undecided",
+    }
 
 
-def test_parallel_trials_and_effects_have_one_row_an_effect(effects: xr.Dataset) -> None:
-    one_row_an_effect(cg.estimate(cg.contrast(outcomes(assignment="parallel"), control="placebo")))
+def test_parallel_trials_and_effects_have_one_row_an_effect(
+    effects: xr.Dataset,
+) -> None:
+    one_row_an_effect(
+        cg.estimate(cg.contrast(outcomes(assignment="parallel"), control="placebo"))
+    )
     one_row_an_effect(effects, of="ice")
 
 
 def test_many_contrasts_whose_covariance_is_a_factor_have_one_row_each() -> None:
     ice = np.random.default_rng(0).normal(size=(20, 600, 1))
-    estimates = cg.estimate(xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"task": ["K562"]}))
+    estimates = cg.estimate(
+        xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"task": ["K562"]})
+    )
     assert "factor" in estimates
     one_row_an_effect(estimates)
 
 
 def test_rows_are_the_same_after_a_file(effects: xr.Dataset, tmp_path: Any) -> None:
     estimates = cg.estimate(effects)
-    read = cg.store.load(cg.store.save(estimates, tmp_path / "estimates.nc"), "estimates")
+    read = cg.store.load(
+        cg.store.save(estimates, tmp_path / "estimates.nc"), "estimates"
+    )
     xr.testing.assert_identical(read, estimates)
-    pd.testing.assert_frame_equal(read.to_dataframe()[["ace", "se"]], estimates.to_dataframe()[["ace", "se"]])
-    plain = xr.load_dataset(estimates.to_netcdf(tmp_path / "plain.nc", engine="h5netcdf") or tmp_path / "plain.nc")
+    pd.testing.assert_frame_equal(
+        read.to_dataframe()[["ace", "se"]], estimates.to_dataframe()[["ace", "se"]]
+    )
+    plain = xr.load_dataset(
+        estimates.to_netcdf(tmp_path / "plain.nc", engine="h5netcdf")
+        or tmp_path / "plain.nc"
+    )
     one_row_an_effect(cg.adjust(plain, method="holm"))
-    np.testing.assert_array_equal(cg.estimation.covariance(plain), cg.estimation.covariance(estimates))
+    np.testing.assert_array_equal(
+        cg.estimation.covariance(plain), cg.estimation.covariance(estimates)
+    )
 
 
 @pytest.mark.parametrize("keep", ["effects", "moments"])
-def test_what_a_trial_on_disk_keeps_has_one_row_an_effect(keep: str, tmp_path: Any) -> None:
+def test_what_a_trial_on_disk_keeps_has_one_row_an_effect(
+    keep: str, tmp_path: Any
+) -> None:
     design = cg.Design(null=cg.Uniform(length=200), arms=ARMS, n_units=40)
     cg.run(design, ORACLE, rng=7, analysis=ASK, store=tmp_path / "t.zarr", keep=keep)
     opened = cg.open(tmp_path / "t.zarr")
@@ -138,25 +176,43 @@ P = [0.01, 0.04, 0.03, 0.2]
         ("bonferroni", [0.04, 0.16, 0.12, 0.8]),
     ],
 )
-def test_p_values_alone_are_adjusted_by_hand(method: Any, expected: list[float]) -> None:
+def test_p_values_alone_are_adjusted_by_hand(
+    method: Any, expected: list[float]
+) -> None:
     for given in (P, tuple(P), np.array(P)):
         found = cg.adjust(given, method=method)
         assert isinstance(found, np.ndarray)
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("method", ["bh", "by", "holm", "hochberg", "bonferroni", "storey", "auto"])
+@pytest.mark.parametrize(
+    "method", ["bh", "by", "holm", "hochberg", "bonferroni", "storey", "auto"]
+)
 def test_p_values_alone_are_adjusted_as_those_of_a_dataset(method: Any) -> None:
     p = np.random.default_rng(1).uniform(size=50) ** 2
-    whole = xr.Dataset({"ace": (("contrast", "task"), p[:, None]), "p": (("contrast", "task"), p[:, None])})
-    theirs = cg.adjust(whole.assign_coords(contrast=np.arange(50), task=["t"]), method=method)["p_adjusted"]
-    np.testing.assert_array_equal(cg.adjust(p, method=method), theirs.to_numpy().ravel())
+    whole = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), p[:, None]),
+            "p": (("contrast", "task"), p[:, None]),
+        }
+    )
+    theirs = cg.adjust(
+        whole.assign_coords(contrast=np.arange(50), task=["t"]), method=method
+    )["p_adjusted"]
+    np.testing.assert_array_equal(
+        cg.adjust(p, method=method), theirs.to_numpy().ravel()
+    )
 
 
 def test_labels_stay_with_p_values() -> None:
     column = pd.DataFrame({"p.value": P}, index=list("abcd"))["p.value"]
-    series, array = cg.adjust(column), cg.adjust(xr.DataArray(P, {"word": list("abcd")}, "word"))
-    pd.testing.assert_series_equal(series, pd.Series(cg.adjust(P), list("abcd"), name="p_adjusted"))
+    series, array = (
+        cg.adjust(column),
+        cg.adjust(xr.DataArray(P, {"word": list("abcd")}, "word")),
+    )
+    pd.testing.assert_series_equal(
+        series, pd.Series(cg.adjust(P), list("abcd"), name="p_adjusted")
+    )
     assert array.dims == ("word",)
     assert array.name == "p_adjusted"
     assert array["word"].values.tolist() == list("abcd")
@@ -170,7 +226,10 @@ def test_labels_stay_with_p_values() -> None:
         (np.array([-0.1, 0.2]), "entry 0: p is -0.1"),
         (pd.Series([0.1, 2.0], index=["GATA1", "TAL1"]), r"entry 1 \(TAL1\): p is 2"),
         (pd.Series([0.1, None], dtype="Float64"), "entry 1: p is nan"),
-        (xr.DataArray([np.inf, 0.5], {"x": ["u", "v"]}, "x"), r"entry 0 \(u\): p is inf"),
+        (
+            xr.DataArray([np.inf, 0.5], {"x": ["u", "v"]}, "x"),
+            r"entry 0 \(u\): p is inf",
+        ),
         ([], r"shape \(0,\)"),
         ([[0.1, 0.2]], r"shape \(1, 2\)"),
         (["a"], "does not hold numbers alone"),
@@ -185,23 +244,37 @@ def test_what_is_no_p_value_is_refused_by_its_entry(given: Any, words: str) -> N
 
 def test_p_values_alone_have_no_units_and_no_families() -> None:
     for method in ("bootstrap_t", "dunnett", "sign_flip", "hierarchical"):
-        with pytest.raises(EstimateError, match=f"method='{method}' needs .* p-values alone have none"):
+        with pytest.raises(
+            EstimateError, match=f"method='{method}' needs .* p-values alone have none"
+        ):
             cg.adjust(P, method=method)  # type: ignore[arg-type]
-    with pytest.raises(EstimateError, match="family='motif': p-values alone are one family"):
+    with pytest.raises(
+        EstimateError, match="family='motif': p-values alone are one family"
+    ):
         cg.adjust(P, family="motif")
     with pytest.raises(OutcomesError, match=r"cg\.adjust\(table\['p'\]\)"):
         cg.adjust(pd.DataFrame({"p": P}))
 
 
-OURS = pd.DataFrame({"effect": [1.0, 0.2, -0.6], "se": [0.2, 0.1, 0.2], "motif": list("xyx")}, index=list("abc"))
+OURS = pd.DataFrame(
+    {"effect": [1.0, 0.2, -0.6], "se": [0.2, 0.1, 0.2], "motif": list("xyx")},
+    index=list("abc"),
+)
 THEIRS = OURS.rename(columns={"effect": "estimate", "se": "std_error"})
 
 
 @pytest.mark.parametrize(
-    "table", [THEIRS, THEIRS.rename(columns={"std_error": "std.error"}), THEIRS.assign(effect=OURS["effect"])]
+    "table",
+    [
+        THEIRS,
+        THEIRS.rename(columns={"std_error": "std.error"}),
+        THEIRS.assign(effect=OURS["effect"]),
+    ],
 )
 @pytest.mark.parametrize("as_dataset", [False, True])
-def test_tables_of_others_are_read_as_ours(table: pd.DataFrame, as_dataset: bool) -> None:
+def test_tables_of_others_are_read_as_ours(
+    table: pd.DataFrame, as_dataset: bool
+) -> None:
     given = table.rename_axis("contrast").to_xarray() if as_dataset else table
     for verb in (
         cg.from_effects,
@@ -213,19 +286,33 @@ def test_tables_of_others_are_read_as_ours(table: pd.DataFrame, as_dataset: bool
 
 
 def test_tables_of_several_tasks_are_read() -> None:
-    table = pd.DataFrame({"contrast": ["a", "b"] * 2, "task": list("xxyy"), "estimate": range(4), "std_error": 1.0})
+    table = pd.DataFrame(
+        {
+            "contrast": ["a", "b"] * 2,
+            "task": list("xxyy"),
+            "estimate": range(4),
+            "std_error": 1.0,
+        }
+    )
     found = cg.from_effects(table, ci_prob=0.9)
     assert found["ace"].sel(contrast="b", task="y").item() == 3
     assert found.attrs["ci_prob"] == 0.9
-    np.testing.assert_allclose((found["upper"] - found["ace"]).values, 1.6448536269514722)
+    np.testing.assert_allclose(
+        (found["upper"] - found["ace"]).values, 1.6448536269514722
+    )
 
 
-@pytest.mark.parametrize("verb", [cg.from_effects, cg.adjust, lambda t: cg.infer(t, rng=1)])
+@pytest.mark.parametrize(
+    "verb", [cg.from_effects, cg.adjust, lambda t: cg.infer(t, rng=1)]
+)
 @pytest.mark.parametrize("name", ["effect", "se"])
 def test_two_columns_for_one_number_have_to_agree(verb: Any, name: str) -> None:
     theirs = {"effect": "estimate", "se": "std_error"}[name]
     table = THEIRS.assign(**{name: OURS[name].where(OURS.index != "b", 9.0)})
-    with pytest.raises(EstimateError, match=f"'{theirs}' and '{name}', and they differ: .* and 9.0 in row 1"):
+    with pytest.raises(
+        EstimateError,
+        match=f"'{theirs}' and '{name}', and they differ: .* and 9.0 in row 1",
+    ):
         verb(table)
 
 

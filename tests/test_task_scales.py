@@ -1,4 +1,6 @@
-"""The scale of each task: what a predictor is told, what outcomes carry, and which contrasts are refused."""
+"""The scale of each task: what a predictor is told, what outcomes carry, and which
+contrasts are refused.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,30 @@ def net(x):
 
 
 def predictor(scale=SCALES, **options):
-    return cg.FunctionPredictor(net, **({"tasks": TASKS, "scale": scale, "fingerprint": "v1"} | options))
+    return cg.FunctionPredictor(
+        net, **({"tasks": TASKS, "scale": scale, "fingerprint": "v1"} | options)
+    )
 
 
 def test_a_scale_for_each_task_in_any_order():
     found = predictor(dict(reversed(SCALES.items())))
-    assert found.task_scales == predictor(list(SCALES.values())).task_scales == tuple(SCALES.values())
+    assert (
+        found.task_scales
+        == predictor(list(SCALES.values())).task_scales
+        == tuple(SCALES.values())
+    )
     assert found.scale == "log counts (K562, HepG2), share (CTCF)"
     assert found.fingerprint == predictor(list(SCALES.values())).fingerprint
-    assert len({found.fingerprint, predictor("share").fingerprint, predictor(["a", "b", "c"]).fingerprint}) == 3
+    assert (
+        len(
+            {
+                found.fingerprint,
+                predictor("share").fingerprint,
+                predictor(["a", "b", "c"]).fingerprint,
+            }
+        )
+        == 3
+    )
     again = pickle.loads(pickle.dumps(found))
     assert again.task_scales == found.task_scales
 
@@ -52,16 +69,33 @@ def test_one_scale_for_all_is_one_text():
     [
         (SCALES | {pd.NA: "share"}, {}, "<NA> is not a task"),
         (SCALES | {"CTFC": "share"}, {}, "'CTFC' is not a task.* did you mean 'CTCF'"),
-        ({"K562": "share"}, {}, "task 'HepG2' has none; give one for each task, or one text for all"),
+        (
+            {"K562": "share"},
+            {},
+            "task 'HepG2' has none; give one for each task, or one text for all",
+        ),
         (["share", "counts"], {}, "2 for 3 tasks"),
         ({**SCALES, "CTCF": " "}, {}, "scale of task 'CTCF'=' ' must be a text"),
         ([1, 2, 3], {}, "scale of task 'K562'=1 must be a text"),
         (SCALES, {"tasks": None}, "whose names are not given; say them"),
         (3, {}, "scale=3 must be a text"),
         ("log\ncounts", {}, r"scale='log\\ncounts' holds a line end .*; leave it out"),
-        ("\x1b[31mred", {}, r"scale='\\x1b\[31mred' holds a line end or another character that cannot be printed"),
-        ({**SCALES, "CTCF": "a\tb"}, {}, r"scale of task 'CTCF'='a\\tb' holds a line end"),
-        ("share", {"tasks": ["K562", "a\nb", "c"]}, r"task 'a\\nb' holds a line end or another .*; rename it"),
+        (
+            "\x1b[31mred",
+            {},
+            r"scale='\\x1b\[31mred' holds a line end or another character that cannot "
+            r"be printed",
+        ),
+        (
+            {**SCALES, "CTCF": "a\tb"},
+            {},
+            r"scale of task 'CTCF'='a\\tb' holds a line end",
+        ),
+        (
+            "share",
+            {"tasks": ["K562", "a\nb", "c"]},
+            r"task 'a\\nb' holds a line end or another .*; rename it",
+        ),
     ],
 )
 def test_scales_that_are_refused(scale, options, message):
@@ -70,7 +104,13 @@ def test_scales_that_are_refused(scale, options, message):
 
 
 def scales(table):
-    return dict(zip(table["task"].values.tolist(), table["task_scale"].values.tolist(), strict=True))
+    return dict(
+        zip(
+            table["task"].values.tolist(),
+            table["task_scale"].values.tolist(),
+            strict=True,
+        )
+    )
 
 
 @pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
@@ -80,11 +120,19 @@ def test_what_is_kept_carries_the_scales(tmp_path, keep):
     cg.run(DESIGN, predictor(), rng=0, keep=keep, store=tmp_path / "kept.zarr")
     stored = cg.open(tmp_path / "kept.zarr")
     assert scales(stored) == SCALES
-    effects = made if keep == "effects" else cg.contrast(made, control="none") if keep == "outcomes" else None
+    effects = (
+        made
+        if keep == "effects"
+        else cg.contrast(made, control="none")
+        if keep == "outcomes"
+        else None
+    )
     estimates = cg.estimate(made if effects is None else effects)
     assert scales(estimates) == SCALES
     with pytest.raises(StoreError, match="predictor"):
-        cg.run(DESIGN, predictor("share"), rng=0, keep=keep, store=tmp_path / "kept.zarr")
+        cg.run(
+            DESIGN, predictor("share"), rng=0, keep=keep, store=tmp_path / "kept.zarr"
+        )
 
 
 def test_a_killed_trial_resumes_with_its_scales(tmp_path):
@@ -96,12 +144,17 @@ def test_a_killed_trial_resumes_with_its_scales(tmp_path):
             raise KeyboardInterrupt
         return net(x)
 
-    place, options = tmp_path / "kept.zarr", {"tasks": TASKS, "scale": SCALES, "fingerprint": "v1", "batch_size": 4}
+    place, options = (
+        tmp_path / "kept.zarr",
+        {"tasks": TASKS, "scale": SCALES, "fingerprint": "v1", "batch_size": 4},
+    )
     with pytest.raises(KeyboardInterrupt):
         cg.run(DESIGN, cg.FunctionPredictor(stops, **options), rng=0, store=place)
     done = cg.run(DESIGN, cg.FunctionPredictor(net, **options), rng=0, store=place)
     assert scales(done) == SCALES
-    np.testing.assert_array_equal(done["outcome"], cg.run(DESIGN, predictor(batch_size=4), rng=0)["outcome"])
+    np.testing.assert_array_equal(
+        done["outcome"], cg.run(DESIGN, predictor(batch_size=4), rng=0)["outcome"]
+    )
 
 
 @pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
@@ -113,11 +166,19 @@ def test_tasks_on_two_scales_are_refused_before_anything_is_predicted(keep):
         return net(x)
 
     both = cg.FunctionPredictor(counted, tasks=TASKS, scale=SCALES, fingerprint="v1")
-    with pytest.raises(ContrastError, match="'K562' is on 'log counts' and task 'CTCF' on 'share'"):
-        cg.run(DESIGN, both, rng=0, keep=keep, analysis=cg.Analysis(tasks="K562 - CTCF"))
+    with pytest.raises(
+        ContrastError, match="'K562' is on 'log counts' and task 'CTCF' on 'share'"
+    ):
+        cg.run(
+            DESIGN, both, rng=0, keep=keep, analysis=cg.Analysis(tasks="K562 - CTCF")
+        )
     assert asked == []
-    made = cg.run(DESIGN, both, rng=0, keep=keep, analysis=cg.Analysis(tasks="K562 - HepG2"))
-    assert made["task"].values.tolist() == (TASKS if keep == "outcomes" else ["K562 - HepG2"])
+    made = cg.run(
+        DESIGN, both, rng=0, keep=keep, analysis=cg.Analysis(tasks="K562 - HepG2")
+    )
+    assert made["task"].values.tolist() == (
+        TASKS if keep == "outcomes" else ["K562 - HepG2"]
+    )
     assert ("task_scale" in made.coords) == (keep == "outcomes")
 
 
@@ -125,14 +186,24 @@ def test_the_cure_of_two_scales():
     outcomes = cg.run(DESIGN, predictor(), rng=0)
     with pytest.raises(ContrastError, match="use scale='sd'"):
         cg.contrast(outcomes, control="none", tasks="K562 - CTCF")
-    assert cg.contrast(outcomes, control="none", tasks="K562 - CTCF", scale="sd").sizes["task"] == 1
+    assert (
+        cg.contrast(outcomes, control="none", tasks="K562 - CTCF", scale="sd").sizes[
+            "task"
+        ]
+        == 1
+    )
 
 
 def test_members_of_an_ensemble_have_one_scale_for_each_task():
     one, other = predictor(), predictor(fingerprint="v2")
     assert scales(cg.run(DESIGN, cg.Ensemble([one, other]), rng=0)) == SCALES
-    mixed = predictor({**SCALES, "CTCF": "log counts", "HepG2": "share"}, fingerprint="v2")
-    with pytest.raises(PredictorError, match=r"on scale 'log counts \(K562, CTCF\), share \(HepG2\)'.*use one"):
+    mixed = predictor(
+        {**SCALES, "CTCF": "log counts", "HepG2": "share"}, fingerprint="v2"
+    )
+    with pytest.raises(
+        PredictorError,
+        match=r"on scale 'log counts \(K562, CTCF\), share \(HepG2\)'.*use one",
+    ):
         cg.Ensemble([one, mixed])
 
 
@@ -166,17 +237,29 @@ def ready():
 """
 
 
-@pytest.mark.parametrize("scale", ['{K562 = "counts", HepG2 = "share"}', '["counts", "share"]'])
+@pytest.mark.parametrize(
+    "scale", ['{K562 = "counts", HepG2 = "share"}', '["counts", "share"]']
+)
 def test_a_predictor_file_says_the_scale_of_each_task(tmp_path, scale):
     from causalgia.cli.options import load_predictor_spec
     from causalgia.trial_file.trial_spec import read_predictor_spec
 
     (tmp_path / "net.py").write_text(FILE)
-    (tmp_path / "net.toml").write_text(f'[predictor]\nfactory = "net.py:load"\nscale = {scale}\n')
+    (tmp_path / "net.toml").write_text(
+        f'[predictor]\nfactory = "net.py:load"\nscale = {scale}\n'
+    )
     spec = read_predictor_spec(tmp_path / "net.toml")
-    assert load_predictor_spec(spec, tmp_path / "net.toml", None).task_scales == ("counts", "share")
-    assert spec.to_dict()["scale"] in ({"K562": "counts", "HepG2": "share"}, ["counts", "share"])
-    (tmp_path / "net.toml").write_text('[predictor]\nfactory = "net.py:load"\nscale = {K562 = 3}\n')
+    assert load_predictor_spec(spec, tmp_path / "net.toml", None).task_scales == (
+        "counts",
+        "share",
+    )
+    assert spec.to_dict()["scale"] in (
+        {"K562": "counts", "HepG2": "share"},
+        ["counts", "share"],
+    )
+    (tmp_path / "net.toml").write_text(
+        '[predictor]\nfactory = "net.py:load"\nscale = {K562 = 3}\n'
+    )
     with pytest.raises(DesignError, match="words for each task"):
         read_predictor_spec(tmp_path / "net.toml")
 

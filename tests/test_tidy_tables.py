@@ -1,4 +1,6 @@
-"""`cg.tidy` and `cg.table`: every number is that of the Dataset, and every name is escaped for its format."""
+"""`cg.tidy` and `cg.table`: every number is that of the Dataset, and every name is
+escaped for its format.
+"""
 
 import io
 
@@ -17,7 +19,9 @@ HOSTILE = "=1+1|<script>alert('x')</script> & 50%_{a}\\"
 @pytest.fixture(scope="module")
 def outcomes():
     design = cg.Design(
-        null=cg.Uniform(length=200), arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}, n_units=60
+        null=cg.Uniform(length=200),
+        arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)},
+        n_units=60,
     )
     return cg.run(design, cg.zoo.oracle("gata1_like"), rng=0)
 
@@ -28,17 +32,29 @@ def estimates(outcomes):
 
 
 def hostile_estimates():
-    return cg.from_effects([1.0, -0.5], se=[0.1, 0.1], df=[30, 30], names=[HOSTILE, "GATA1"])
+    return cg.from_effects(
+        [1.0, -0.5], se=[0.1, 0.1], df=[30, 30], names=[HOSTILE, "GATA1"]
+    )
 
 
 def test_estimates_have_the_columns_of_broom_in_order(estimates):
     frame = cg.tidy(estimates)
     assert tuple(frame.columns[: len(COLUMNS)]) == COLUMNS
     assert len(frame) == estimates["ace"].size
-    for column, name in {"estimate": "ace", "std_error": "se", "p_value": "p", "conf_low": "lower"}.items():
-        wanted = [estimates[name].sel(contrast=r.term, task=r.task).item() for r in frame.itertuples()]
+    for column, name in {
+        "estimate": "ace",
+        "std_error": "se",
+        "p_value": "p",
+        "conf_low": "lower",
+    }.items():
+        wanted = [
+            estimates[name].sel(contrast=r.term, task=r.task).item()
+            for r in frame.itertuples()
+        ]
         np.testing.assert_array_equal(frame[column], wanted)
-    np.testing.assert_allclose(frame["statistic"], frame["estimate"] / frame["std_error"], rtol=1e-15)
+    np.testing.assert_allclose(
+        frame["statistic"], frame["estimate"] / frame["std_error"], rtol=1e-15
+    )
     assert (frame["conf_level"] == 0.95).all()
     assert frame.attrs["control"] == "untreated"
 
@@ -50,9 +66,15 @@ def test_what_was_asked_afterwards_is_called_exploratory_in_each_row(estimates):
 
 
 def test_the_statistic_of_a_ratio_is_its_distance_from_1(outcomes):
-    shifted = outcomes.assign(outcome=outcomes["outcome"] + 5.0).assign_attrs(scale="counts")
-    frame = cg.tidy(cg.estimate(cg.contrast(shifted, control="untreated", scale="ratio")))
-    np.testing.assert_allclose(frame["statistic"], (frame["estimate"] - 1) / frame["std_error"], rtol=1e-14)
+    shifted = outcomes.assign(outcome=outcomes["outcome"] + 5.0).assign_attrs(
+        scale="counts"
+    )
+    frame = cg.tidy(
+        cg.estimate(cg.contrast(shifted, control="untreated", scale="ratio"))
+    )
+    np.testing.assert_allclose(
+        frame["statistic"], (frame["estimate"] - 1) / frame["std_error"], rtol=1e-14
+    )
 
 
 def test_decisions_by_tests_have_the_two_sided_p_of_their_own_test():
@@ -64,13 +86,19 @@ def test_decisions_by_tests_have_the_two_sided_p_of_their_own_test():
 
 
 def test_decisions_by_a_posterior_have_no_p_and_keep_what_was_shrunken():
-    given = cg.from_effects(np.linspace(-1, 1, 40), se=np.full(40, 0.1), names=[f"w{i}" for i in range(40)])
+    given = cg.from_effects(
+        np.linspace(-1, 1, 40), se=np.full(40, 0.1), names=[f"w{i}" for i in range(40)]
+    )
     posterior = cg.infer(given, rng=0)
     frame = cg.tidy(cg.decide(posterior, rope=(-0.1, 0.1)))
     assert frame["p_value"].isna().all()
     assert frame["std_error"].isna().all()
-    np.testing.assert_array_equal(frame["raw_estimate"], given["ace"].to_numpy().ravel())
-    np.testing.assert_array_equal(frame["raw_std_error"], given["se"].to_numpy().ravel())
+    np.testing.assert_array_equal(
+        frame["raw_estimate"], given["ace"].to_numpy().ravel()
+    )
+    np.testing.assert_array_equal(
+        frame["raw_std_error"], given["se"].to_numpy().ravel()
+    )
     assert (frame["conf_level"].round(12) == 0.9).all()
     of_posterior = cg.tidy(posterior)
     np.testing.assert_allclose(of_posterior["estimate"], frame["estimate"], rtol=1e-12)
@@ -80,7 +108,11 @@ def test_decisions_by_a_posterior_have_no_p_and_keep_what_was_shrunken():
 
 def test_draws_without_a_task_are_summarized_by_mean_sd_and_quantiles():
     draws = np.random.default_rng(0).normal([0.0, 3.0], size=(2, 500, 2))
-    tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), draws)}, {"contrast": ["a", "b"]})}
+    tree = {
+        "posterior": xr.Dataset(
+            {"ace": (("chain", "draw", "contrast"), draws)}, {"contrast": ["a", "b"]}
+        )
+    }
     frame = cg.tidy(tree)
     flat = draws.reshape(-1, 2)
     np.testing.assert_allclose(frame["estimate"], flat.mean(axis=0))
@@ -91,7 +123,12 @@ def test_draws_without_a_task_are_summarized_by_mean_sd_and_quantiles():
 
 def test_exact_effects_have_no_statistic():
     ice = xr.Dataset(
-        {"ice": (("unit", "contrast", "task"), np.array([[[1.0], [1.0]], [[1.0], [3.0]], [[1.0], [2.0]]]))},
+        {
+            "ice": (
+                ("unit", "contrast", "task"),
+                np.array([[[1.0], [1.0]], [[1.0], [3.0]], [[1.0], [2.0]]]),
+            )
+        },
         {"unit": range(3), "contrast": ["exact", "noisy"], "task": ["t"]},
     )
     with pytest.warns(DegenerateWarning, match="does not vary"):
@@ -104,7 +141,10 @@ def test_exact_effects_have_no_statistic():
 def test_a_curve_has_a_row_for_each_position():
     ace = np.arange(6.0).reshape(1, 3, 2)
     curve = xr.Dataset(
-        {"ace": (("contrast", "position", "task"), ace), "se": (("contrast", "position", "task"), ace * 0 + 1)},
+        {
+            "ace": (("contrast", "position", "task"), ace),
+            "se": (("contrast", "position", "task"), ace * 0 + 1),
+        },
         {"contrast": ["a"], "position": [-1, 0, 1], "task": ["x", "y"]},
     )
     frame = cg.tidy(curve)
@@ -117,7 +157,8 @@ def test_an_ensemble_has_a_row_for_each_model():
     ace = np.arange(4.0).reshape(1, 2, 2)
     dims = ("contrast", "task", "model")
     given = xr.Dataset(
-        {"ace": (dims, ace), "se": (dims, ace * 0 + 1)}, {"contrast": ["a"], "task": ["x", "y"], "model": ["m", "n"]}
+        {"ace": (dims, ace), "se": (dims, ace * 0 + 1)},
+        {"contrast": ["a"], "task": ["x", "y"], "model": ["m", "n"]},
     )
     frame = cg.tidy(given)
     assert frame[["task", "model", "estimate"]].to_numpy().tolist() == [
@@ -131,16 +172,24 @@ def test_an_ensemble_has_a_row_for_each_model():
 def test_a_fit_has_a_row_for_each_element_and_contrast():
     dims = ("element", "contrast")
     given = xr.Dataset(
-        {"ace": (dims, [[0.5], [1.0]]), "se": (dims, [[0.1], [0.2]])}, {"element": ["u1", "u2"], "contrast": ["GATA1"]}
+        {"ace": (dims, [[0.5], [1.0]]), "se": (dims, [[0.1], [0.2]])},
+        {"element": ["u1", "u2"], "contrast": ["GATA1"]},
     )
     frame = cg.tidy(given)
-    assert frame[["term", "task", "estimate"]].to_numpy().tolist() == [["u1", "GATA1", 0.5], ["u2", "GATA1", 1.0]]
+    assert frame[["term", "task", "estimate"]].to_numpy().tolist() == [
+        ["u1", "GATA1", 0.5],
+        ["u2", "GATA1", 1.0],
+    ]
 
 
 def test_an_answer_is_tidied_by_its_decisions():
-    experiment = cg.experiments.copies(cg.Uniform(length=60), word="UGCAUG", at=[5, 25], n_units=30)
+    experiment = cg.experiments.copies(
+        cg.Uniform(length=60), word="UGCAUG", at=[5, 25], n_units=30
+    )
     with pytest.warns(DegenerateWarning, match="does not vary"):
-        answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
+        answer = experiment.analyze(
+            cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
+        )
     pd.testing.assert_frame_equal(cg.tidy(answer), cg.tidy(answer.decisions))
     assert "verdict" in cg.tidy(answer)
     assert cg.table(answer) == cg.table(answer.decisions)
@@ -185,15 +234,22 @@ def test_names_are_escaped_for_each_format():
     assert r"\& 50\%\_\{a\}\textbackslash{}" in latex
     markdown = cg.table(decided, format="markdown")
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
-    assert {line.replace(r"\|", "").count("|") for line in lines} == {6}  # no cell breaks its row
+    # no cell breaks its row
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {6}
     assert r"\<script\>" in markdown
 
 
 def test_names_with_line_ends_and_signs_of_formulas_are_one_cell():
-    estimates = hostile_estimates()[{"contrast": [0]}].assign_coords(contrast=["$x$ &lt;\nb\t\x1b[31m\u202e"])
+    estimates = hostile_estimates()[{"contrast": [0]}].assign_coords(
+        contrast=["$x$ &lt;\nb\t\x1b[31m\u202e"]
+    )
     shown = {
         "markdown": r"| \$x\$ \&lt;\\nb\\t\\x1b\[31m\\u202e |",
-        "latex": r"\$x\$ \&lt;\textbackslash{}nb\textbackslash{}t\textbackslash{}x1b[31m\textbackslash{}u202e &",
+        "latex": (
+            r"\$x\$ "
+            r"\&lt;\textbackslash{}nb\textbackslash{}t\textbackslash{}x1b[31m\textbackslash{}u202e "
+            r"&"
+        ),
         "html": r">$x$ &amp;lt;\nb\t\x1b[31m\u202e</td>",
     }
     for to, cell in shown.items():
@@ -222,11 +278,23 @@ def test_negative_numbers_have_the_sign_for_minus_and_names_keep_their_hyphens()
 def test_of_many_tasks_the_table_says_which_are_shown():
     ace = np.arange(40.0)[None, :]
     names = {"contrast": ["a"], "task": [f"t{i}" for i in range(40)]}
-    given = xr.Dataset({"ace": (("contrast", "task"), ace), "se": (("contrast", "task"), ace * 0 + 1)}, names)
+    given = xr.Dataset(
+        {"ace": (("contrast", "task"), ace), "se": (("contrast", "task"), ace * 0 + 1)},
+        names,
+    )
     text = cg.table(given)
     assert "20 tasks with the largest effects, of 40" in text
     assert len([line for line in text.splitlines() if line.startswith("| a")]) == 20
-    assert len([line for line in cg.table(given, rows="all").splitlines() if line.startswith("| a")]) == 40
+    assert (
+        len(
+            [
+                line
+                for line in cg.table(given, rows="all").splitlines()
+                if line.startswith("| a")
+            ]
+        )
+        == 40
+    )
 
 
 def test_a_great_table_has_the_same_cells(estimates):

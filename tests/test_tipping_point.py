@@ -1,4 +1,6 @@
-"""The ACE as a function of the null model: against trials on the tilted null, brute force and simulation."""
+"""The ACE as a function of the null model: against trials on the tilted null, brute
+force and simulation.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +12,41 @@ import xarray as xr
 from scipy import optimize, stats
 
 import causalgia as cg
-from causalgia.errors import ContrastError, DecisionError, EstimateError, FewClustersWarning, OutcomesError
+from causalgia.errors import (
+    ContrastError,
+    DecisionError,
+    EstimateError,
+    FewClustersWarning,
+    OutcomesError,
+)
 from causalgia.estimation import mean_ice
 from causalgia.numerics.moments import skewness, untransformed
-from causalgia.verdicts._tipping_point import _cube_over_square, _first_changes, standardized, tilt, tilted_mean
+from causalgia.verdicts._tipping_point import (
+    _cube_over_square,
+    _first_changes,
+    standardized,
+    tilt,
+    tilted_mean,
+)
 
 
-def outcomes_of(ice: np.ndarray, tasks: tuple[str, ...] = ("K562",), **on_unit: Any) -> xr.Dataset:
-    """Return outcomes of a crossover whose ICE of "word" minus "control" are given, (n,) or (n, tasks)."""
+def outcomes_of(
+    ice: np.ndarray, tasks: tuple[str, ...] = ("K562",), **on_unit: Any
+) -> xr.Dataset:
+    """Return outcomes of a crossover whose ICE of "word" minus "control" are given,
+    (n,) or (n, tasks).
+    """
     ice = ice.reshape(len(ice), -1)
     control = np.random.default_rng(99).normal(size=ice.shape)
     y = np.stack([control, control + ice], axis=1)
-    coords = {"unit": np.arange(len(ice)), "arm": ["control", "word"], "task": list(tasks)}
+    coords = {
+        "unit": np.arange(len(ice)),
+        "arm": ["control", "word"],
+        "task": list(tasks),
+    }
     return xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), y)}, coords=coords | {k: ("unit", v) for k, v in on_unit.items()}
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords=coords | {k: ("unit", v) for k, v in on_unit.items()},
     )
 
 
@@ -46,10 +69,14 @@ def test_the_tilt_is_the_one_that_a_root_finder_finds(shift: float) -> None:
         return float(w @ z / w.sum() - shift)
 
     found = tilt(z, shift)
-    assert found.exponent == pytest.approx(optimize.brentq(mean, -60, 60, xtol=1e-13), abs=1e-8)
+    assert found.exponent == pytest.approx(
+        optimize.brentq(mean, -60, 60, xtol=1e-13), abs=1e-8
+    )
     assert found.weights.sum() == pytest.approx(1)
     assert found.weights @ z == pytest.approx(shift, abs=1e-10)
-    assert found.effective() == pytest.approx(found.weights.sum() ** 2 / (found.weights**2).sum())
+    assert found.effective() == pytest.approx(
+        found.weights.sum() ** 2 / (found.weights**2).sum()
+    )
 
 
 def test_a_covariate_of_few_values_is_tilted_up_to_its_ends() -> None:
@@ -62,14 +89,25 @@ def test_a_covariate_of_few_values_is_tilted_up_to_its_ends() -> None:
 
 def test_without_a_shift_it_is_the_mean_to_the_last_digit() -> None:
     rng = np.random.default_rng(2)
-    ice, x, parent = rng.gamma(1.0, size=(60, 3)), rng.normal(size=60), np.arange(60) % 17
+    ice, x, parent = (
+        rng.gamma(1.0, size=(60, 3)),
+        rng.normal(size=60),
+        np.arange(60) % 17,
+    )
     for cluster in (None, parent):
-        found, plain = tilted_mean(ice, (z := standardized(x)[0]), tilt(z, 0.0), cluster), mean_ice(ice, cluster)
+        found, plain = (
+            tilted_mean(ice, (z := standardized(x)[0]), tilt(z, 0.0), cluster),
+            mean_ice(ice, cluster),
+        )
         for name in ("ace", "se", "df", "factor", "leverage"):
-            np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-10, atol=1e-15)
+            np.testing.assert_allclose(
+                getattr(found, name), getattr(plain, name), rtol=1e-10, atol=1e-15
+            )
 
 
-def by_brute_force(y: np.ndarray, x: np.ndarray, shift: float, weight: np.ndarray) -> float:
+def by_brute_force(
+    y: np.ndarray, x: np.ndarray, shift: float, weight: np.ndarray
+) -> float:
     """Return the tilted mean of a sample in which unit u stands `weight[u]` times."""
     share = weight / weight.sum()
     mean = share @ x
@@ -85,8 +123,12 @@ def by_brute_force(y: np.ndarray, x: np.ndarray, shift: float, weight: np.ndarra
 
 @pytest.mark.parametrize("shift", [-0.8, 0.4, 1.1])
 @pytest.mark.parametrize("clustered", [False, True])
-def test_the_error_is_the_derivative_by_the_weight_of_each_unit(shift: float, clustered: bool) -> None:
-    """The infinitesimal jackknife, by central differences of the whole procedure, with the same CR2 scale."""
+def test_the_error_is_the_derivative_by_the_weight_of_each_unit(
+    shift: float, clustered: bool
+) -> None:
+    """The infinitesimal jackknife, by central differences of the whole procedure, with
+    the same CR2 scale.
+    """
     rng = np.random.default_rng(3)
     n = 40
     x, parent = rng.gamma(3.0, size=n), np.arange(n) % 13
@@ -98,7 +140,10 @@ def test_the_error_is_the_derivative_by_the_weight_of_each_unit(shift: float, cl
         up, down = np.ones(n), np.ones(n)
         up[codes == g] += step
         down[codes == g] -= step
-        influence.append((by_brute_force(y, x, shift, up) - by_brute_force(y, x, shift, down)) / (2 * step))
+        influence.append(
+            (by_brute_force(y, x, shift, up) - by_brute_force(y, x, shift, down))
+            / (2 * step)
+        )
     w = tilted.weights
     W, q = np.bincount(codes, w), np.bincount(codes, w**2)
     scaled = np.array(influence) / np.sqrt(1 - 2 * W + W**2 * (w @ w) / q)
@@ -119,26 +164,53 @@ def test_the_error_is_the_derivative_by_the_weight_of_each_unit(shift: float, cl
 
 
 def composed(gc: float, length: int = 40) -> cg.Profile:
-    """Return the null model of independent bases of a GC content in steps of .01, the tilt of the uniform one."""
+    """Return the null model of independent bases of a GC content in steps of .01, the
+    tilt of the uniform one.
+    """
     n = round(gc * 100)
-    column = "G" * (n // 2) + "C" * (n - n // 2) + "A" * ((100 - n) // 2) + "T" * (100 - n - (100 - n) // 2)
+    column = (
+        "G" * (n // 2)
+        + "C" * (n - n // 2)
+        + "A" * ((100 - n) // 2)
+        + "T" * (100 - n - (100 - n) // 2)
+    )
     return cg.Profile(of=[base * length for base in column])
 
 
 def test_the_curve_is_the_ace_of_trials_on_tilted_null_models() -> None:
-    """Uniform sequences tilted by GC are independent bases of another composition: the ACE has a closed form."""
-    oracle = cg.zoo.Oracle(cg.zoo.Word("GC", 1.0), cg.zoo.Word("GAT", 1.5), tasks=["K562"], scale="log counts")
+    """Uniform sequences tilted by GC are independent bases of another composition: the
+    ACE has a closed form.
+    """
+    oracle = cg.zoo.Oracle(
+        cg.zoo.Word("GC", 1.0),
+        cg.zoo.Word("GAT", 1.5),
+        tasks=["K562"],
+        scale="log counts",
+    )
     arms = {"untreated": cg.Untreated(), "word": cg.Embed("GATGATGAT", at=15)}
-    outcomes = cg.run(cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=6_000), oracle, rng=5)
-    found = cg.tipping_point(outcomes, contrast="word - untreated", rope=(-1, 1)).squeeze()
+    outcomes = cg.run(
+        cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=6_000), oracle, rng=5
+    )
+    found = cg.tipping_point(
+        outcomes, contrast="word - untreated", rope=(-1, 1)
+    ).squeeze()
     sd = np.sqrt(0.25 / 40)  # of the null model, not of the sample
     checked = 0
     for gc in (0.36, 0.42, 0.46, 0.5, 0.54, 0.58, 0.64):
-        truth = oracle.true_ace(cg.Design(null=composed(gc), arms=arms, n_units=10), control="untreated").item()
-        at = found.interp(shift=(gc - 0.5) / sd)[["tilted_ace", "tilted_se"]] if gc != 0.5 else found.sel(shift=0)
+        truth = oracle.true_ace(
+            cg.Design(null=composed(gc), arms=arms, n_units=10), control="untreated"
+        ).item()
+        at = (
+            found.interp(shift=(gc - 0.5) / sd)[["tilted_ace", "tilted_se"]]
+            if gc != 0.5
+            else found.sel(shift=0)
+        )
         assert abs(at["tilted_ace"].item() - truth) < 4 * at["tilted_se"].item(), gc
         assert at["tilted_se"].item() < 0.1
-        checked += abs(truth - found.sel(shift=0)["tilted_ace"].item()) > 4 * at["tilted_se"].item()
+        checked += (
+            abs(truth - found.sel(shift=0)["tilted_ace"].item())
+            > 4 * at["tilted_se"].item()
+        )
     assert checked >= 4  # the ACE does depend on GC
 
 
@@ -156,14 +228,17 @@ def test_intervals_cover(noise: str) -> None:
         low, high = untransformed(quantile, np.array(a))
         hits += low <= (found.ace - 1.0) / found.se <= high
     low, high = stats.binom.ppf([5e-5, 1 - 5e-5], trials, 0.95) / trials
-    assert low <= hits / trials <= high + 0.012  # heavy weights: at least the level, a little above
+    # heavy weights: at least the level, a little above
+    assert low <= hits / trials <= high + 0.012
 
 
 # --- the verb
 
 
 def test_where_the_verdict_turns_and_why() -> None:
-    found = cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5)).squeeze()
+    found = cg.tipping_point(
+        drawn(), contrast="word - control", rope=(-0.5, 0.5)
+    ).squeeze()
     down, up = found.sel(side="down"), found.sel(side="up")
     # ACE(s) = 1 + .5 s reaches .5 at s = -1; the verdict turns a little before
     assert down["turns"].item()
@@ -171,22 +246,33 @@ def test_where_the_verdict_turns_and_why() -> None:
     assert down["turns_to"].item() == "undecided"
     assert down["leaves"].item()
     assert -1.1 <= down["leaving_shift"].item() <= -0.9
-    assert down["tipping_covariate"].item() == pytest.approx(0.45 + 0.04 * down["tipping_shift"].item(), abs=0.004)
+    assert down["tipping_covariate"].item() == pytest.approx(
+        0.45 + 0.04 * down["tipping_shift"].item(), abs=0.004
+    )
     assert not up["turns"].item()
     assert up["turns_to"].item() == ""
     assert not up["leaves"].item()
     assert up["tipping_shift"].item() == found["shift"].to_numpy().max()
     assert (found["ess"] >= 50).all()
     assert found["ess"].sel(shift=0).item() == pytest.approx(800)
-    np.testing.assert_allclose(found["odds"], np.exp(found["tilt"] * found.attrs["covariate_sd"]), rtol=1e-12)
+    np.testing.assert_allclose(
+        found["odds"], np.exp(found["tilt"] * found.attrs["covariate_sd"]), rtol=1e-12
+    )
 
 
 def test_without_a_shift_it_is_what_decide_says() -> None:
     rng = np.random.default_rng(4)
     parent = np.repeat(np.arange(90), 4)
-    ice = rng.normal([1.0, 0.02], [0.5, 0.4], (360, 2)) + rng.normal(0, 0.2, 90)[parent][:, None]
-    outcomes = outcomes_of(ice, tasks=("K562", "HepG2"), gc=rng.normal(0.5, 0.1, 360), parent=parent)
-    found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.3, 0.3)).sel(shift=0)
+    ice = (
+        rng.normal([1.0, 0.02], [0.5, 0.4], (360, 2))
+        + rng.normal(0, 0.2, 90)[parent][:, None]
+    )
+    outcomes = outcomes_of(
+        ice, tasks=("K562", "HepG2"), gc=rng.normal(0.5, 0.1, 360), parent=parent
+    )
+    found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.3, 0.3)).sel(
+        shift=0
+    )
     estimates = cg.estimate(cg.contrast(outcomes, contrasts="word - control"))
     decisions = cg.decide(estimates, rope=(-0.3, 0.3))
     for name in ("ace", "se", "df"):
@@ -197,26 +283,45 @@ def test_without_a_shift_it_is_what_decide_says() -> None:
 
 
 def test_turning_for_want_of_units() -> None:
-    """An effect that does not depend on the covariate, barely beyond the ROPE: only precision is lost."""
+    """An effect that does not depend on the covariate, barely beyond the ROPE: only
+    precision is lost.
+    """
     rng = np.random.default_rng(5)
     outcomes = outcomes_of(0.5 + rng.normal(0, 0.8, 300), gc=rng.normal(0.5, 0.1, 300))
     found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.36, 0.36))
     assert found["tilted_verdict"].sel(shift=0).item() == "increases"
     turn = found.isel(side=np.flatnonzero(found["turns"].to_numpy().ravel())[:1])
     assert turn["turns_to"].item() == "undecided"
-    assert not turn["leaves"].item() or abs(turn["leaving_shift"].item()) > abs(turn["tipping_shift"].item())
+    assert not turn["leaves"].item() or abs(turn["leaving_shift"].item()) > abs(
+        turn["tipping_shift"].item()
+    )
 
 
 def test_what_the_analysis_stored_is_used() -> None:
-    sites = cg.FunctionPredictor(lambda x: 2 * x[:, 1:3].mean((1, 2)) * (x[:, 0, 9] - x[:, 3, 9]), tasks=["K562"])
-    arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9), "C": cg.Embed("C", at=9)}
+    sites = cg.FunctionPredictor(
+        lambda x: 2 * x[:, 1:3].mean((1, 2)) * (x[:, 0, 9] - x[:, 3, 9]), tasks=["K562"]
+    )
+    arms = {
+        "T": cg.Embed("T", at=9),
+        "A": cg.Embed("A", at=9),
+        "C": cg.Embed("C", at=9),
+    }
     analysis = cg.Analysis(control="T", rope=(-0.8, 0.8), level=0.9)
-    outcomes = cg.run(cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=400), sites, analysis=analysis, rng=0)
+    outcomes = cg.run(
+        cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=400),
+        sites,
+        analysis=analysis,
+        rng=0,
+    )
     found = cg.tipping_point(outcomes)
     assert found["contrast"].to_numpy().tolist() == ["A", "C"]
     assert (found.attrs["level"], found["rope_upper"].values.max()) == (0.9, 0.8)
     one = cg.tipping_point(outcomes, contrast="A")
-    np.testing.assert_allclose(one["tilted_ace"].squeeze(), found["tilted_ace"].sel(contrast="A").squeeze(), rtol=1e-12)
+    np.testing.assert_allclose(
+        one["tilted_ace"].squeeze(),
+        found["tilted_ace"].sel(contrast="A").squeeze(),
+        rtol=1e-12,
+    )
     assert cg.report(found).count("Downwards") == 2
 
 
@@ -225,33 +330,54 @@ def test_any_covariate() -> None:
     values = outcomes["gc"].to_numpy()
     by_name = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
     for by in (values, list(values), outcomes["gc"], lambda y: y["gc"]):
-        found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5), by=by)
+        found = cg.tipping_point(
+            outcomes, contrast="word - control", rope=(-0.5, 0.5), by=by
+        )
         np.testing.assert_array_equal(found["tilted_ace"], by_name["tilted_ace"])
-    doubled = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5), by=2 * values + 7)
+    doubled = cg.tipping_point(
+        outcomes, contrast="word - control", rope=(-0.5, 0.5), by=2 * values + 7
+    )
     np.testing.assert_allclose(doubled["tilted_ace"], by_name["tilted_ace"], rtol=1e-8)
-    np.testing.assert_allclose(doubled["tilt"] * 2, by_name["tilt"], rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(
+        doubled["tilt"] * 2, by_name["tilt"], rtol=1e-6, atol=1e-12
+    )
     control = cg.tipping_point(
-        outcomes, contrast="word - control", rope=(-0.5, 0.5), by=lambda y: y["outcome"].sel(arm="control", task="K562")
+        outcomes,
+        contrast="word - control",
+        rope=(-0.5, 0.5),
+        by=lambda y: y["outcome"].sel(arm="control", task="K562"),
     )
     assert control.attrs["covariate"] == "the covariate"
 
 
 def test_units_of_one_effect_have_no_error_anywhere() -> None:
-    outcomes = outcomes_of(np.full(900, 2.0), gc=np.random.default_rng(6).normal(size=900))
+    outcomes = outcomes_of(
+        np.full(900, 2.0), gc=np.random.default_rng(6).normal(size=900)
+    )
     outcomes["outcome"][:] = np.array([0.0, 2.0])[None, :, None]
     with pytest.warns(cg.errors.DegenerateWarning):
         found = cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
     assert (found["tilted_se"] == 0).all()
     assert (found["tilted_ace"] == 2).all()
     few = found["ess"] < 60  # 3 / n > .05: exact, and no evidence at that level
-    assert (found["tilted_verdict"].squeeze() == xr.where(few, "undecided", "increases")).all()
+    assert (
+        found["tilted_verdict"].squeeze() == xr.where(few, "undecided", "increases")
+    ).all()
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"by": "length"}, EstimateError, "no numeric coordinate of that name on the units; there are gc"),
-        ({"by": np.ones(3)}, EstimateError, r"by= has shape \(3,\), and there are 800 units"),
+        (
+            {"by": "length"},
+            EstimateError,
+            "no numeric coordinate of that name on the units; there are gc",
+        ),
+        (
+            {"by": np.ones(3)},
+            EstimateError,
+            r"by= has shape \(3,\), and there are 800 units",
+        ),
         ({"by": np.ones(800)}, EstimateError, "the same in all units"),
         ({"by": np.r_[np.nan, np.ones(799)]}, EstimateError, "unit 0: by= is nan"),
         ({"by": lambda y: ["a"] * 800}, EstimateError, "not one number for each unit"),
@@ -259,19 +385,32 @@ def test_units_of_one_effect_have_no_error_anywhere() -> None:
         ({"rope": None}, DecisionError, "region of practical equivalence"),
         ({"contrast": "placebo - control"}, ContrastError, "placebo"),
         ({"contrast": None}, ContrastError, "no contrast was given"),
-        ({"contrast": "word"}, ContrastError, "compared with, such as 'word - control'"),
+        (
+            {"contrast": "word"},
+            ContrastError,
+            "compared with, such as 'word - control'",
+        ),
         (
             {"contrast": "word - control", "control": "control"},
             ContrastError,
             r"of the contrasts \['word'\]; name those",
         ),
-        ({"contrast": None, "control": "placebo"}, ContrastError, "control 'placebo' is not an arm"),
+        (
+            {"contrast": None, "control": "placebo"},
+            ContrastError,
+            "control 'placebo' is not an arm",
+        ),
         ({"scale": "ratio"}, EstimateError, "influence values of a function of means"),
         ({"cluster": "batch"}, EstimateError, "no coordinate 'batch'"),
     ],
 )
-def test_bad_requests(options: dict[str, Any], error: type[Exception], message: str) -> None:
-    given: dict[str, Any] = {"contrast": "word - control", "rope": (-0.5, 0.5)} | options
+def test_bad_requests(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    given: dict[str, Any] = {
+        "contrast": "word - control",
+        "rope": (-0.5, 0.5),
+    } | options
     outcomes = drawn()
     if options.get("scale") == "ratio":
         outcomes["outcome"] = outcomes["outcome"] + 30
@@ -285,10 +424,17 @@ def test_a_series_sorted_otherwise_is_refused() -> None:
     gc = outcomes["gc"].to_series()
     with pytest.raises(EstimateError, match="another order"):
         cg.tipping_point(outcomes, by=gc.sort_values(), **asked)
-    found = cg.tipping_point(outcomes, by=gc.sort_values().reindex(outcomes["unit"].values), **asked)
-    np.testing.assert_array_equal(found["tilted_ace"], cg.tipping_point(outcomes, **asked)["tilted_ace"])
-    rows = outcomes.assign_coords(unit=[f"well {i}" for i in range(800)])  # a table's own row numbers name no unit
-    np.testing.assert_array_equal(cg.tipping_point(rows, by=gc, **asked)["tilted_ace"], found["tilted_ace"])
+    found = cg.tipping_point(
+        outcomes, by=gc.sort_values().reindex(outcomes["unit"].values), **asked
+    )
+    np.testing.assert_array_equal(
+        found["tilted_ace"], cg.tipping_point(outcomes, **asked)["tilted_ace"]
+    )
+    # a table's own row numbers name no unit
+    rows = outcomes.assign_coords(unit=[f"well {i}" for i in range(800)])
+    np.testing.assert_array_equal(
+        cg.tipping_point(rows, by=gc, **asked)["tilted_ace"], found["tilted_ace"]
+    )
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
@@ -296,16 +442,22 @@ def test_the_unit_of_the_covariate_is_of_no_matter(unit: float) -> None:
     outcomes = drawn()
     asked: dict[str, Any] = {"contrast": "word - control", "rope": (-0.5, 0.5)}
     plain, scaled = (
-        cg.tipping_point(outcomes, by=outcomes["gc"].to_numpy() * factor, **asked) for factor in (1.0, unit)
+        cg.tipping_point(outcomes, by=outcomes["gc"].to_numpy() * factor, **asked)
+        for factor in (1.0, unit)
     )
     np.testing.assert_allclose(scaled["tilted_ace"], plain["tilted_ace"], rtol=1e-9)
 
 
 def test_few_units_and_few_parents_are_refused() -> None:
-    with pytest.raises(EstimateError, match="40 effective units: a tilted null model takes 50 or more"):
+    with pytest.raises(
+        EstimateError, match="40 effective units: a tilted null model takes 50 or more"
+    ):
         cg.tipping_point(drawn(40), contrast="word - control", rope=(-1, 1))
     outcomes = drawn(800).assign_coords(parent=("unit", np.arange(800) % 10))
-    with pytest.warns(FewClustersWarning), pytest.raises(EstimateError, match="10 effective parents"):
+    with (
+        pytest.warns(FewClustersWarning),
+        pytest.raises(EstimateError, match="10 effective parents"),
+    ):
         cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
 
 
@@ -317,8 +469,15 @@ def test_a_parallel_trial_is_refused() -> None:
         "outcome": rng.normal(size=100),
         "task": ["K"] * 100,
     }
-    coords = {"unit": frame["unit"], "task": ["K"], "assigned": ("unit", frame["arm"]), "arm": ["control", "word"]}
-    outcomes = xr.Dataset({"outcome": (("unit", "task"), frame["outcome"][:, None])}, coords=coords)
+    coords = {
+        "unit": frame["unit"],
+        "task": ["K"],
+        "assigned": ("unit", frame["arm"]),
+        "arm": ["control", "word"],
+    }
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "task"), frame["outcome"][:, None])}, coords=coords
+    )
     outcomes = outcomes.assign_coords(gc=("unit", rng.normal(size=100)))
     with pytest.raises(EstimateError, match="crossover"):
         cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
@@ -329,7 +488,9 @@ def test_a_region_in_sd_and_one_by_task_stay_where_they_are() -> None:
     found = cg.tipping_point(outcomes, contrast="word - control", rope="0.5 sd")
     sd = outcomes["outcome"].sel(arm="control").std(ddof=1).item()
     assert found["rope_upper"].item() == pytest.approx(0.5 * sd)
-    by_task = cg.tipping_point(outcomes, contrast="word - control", rope={"K562": (-0.5, 0.5)})
+    by_task = cg.tipping_point(
+        outcomes, contrast="word - control", rope={"K562": (-0.5, 0.5)}
+    )
     plain = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
     np.testing.assert_array_equal(by_task["tilted_verdict"], plain["tilted_verdict"])
 
@@ -338,33 +499,65 @@ def test_effects_do_as_well_as_outcomes() -> None:
     outcomes = drawn()
     effects = cg.contrast(outcomes, contrasts="word - control")
     found = cg.tipping_point(effects, rope=(-0.5, 0.5))
-    xr.testing.assert_allclose(found, cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5)))
-    xr.testing.assert_identical(found, cg.tipping_point(effects, contrast="word - control", rope=(-0.5, 0.5)))
+    xr.testing.assert_allclose(
+        found, cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
+    )
+    xr.testing.assert_identical(
+        found, cg.tipping_point(effects, contrast="word - control", rope=(-0.5, 0.5))
+    )
     with pytest.raises(
-        ContrastError, match=r"contrast='word' is not one of these effects, of the contrasts \['word - control'\]"
+        ContrastError,
+        match=(
+            r"contrast='word' is not one of these effects, of the contrasts \['word - "
+            r"control'\]"
+        ),
     ):
         cg.tipping_point(effects, contrast="word", rope=(-0.5, 0.5))
-    with pytest.raises(EstimateError, match="effects do not have; give the outcomes, from cg.run or cg.from_frame"):
-        cg.tipping_point(effects, by=lambda y: y["outcome"].sel(arm="control", task="K562"), rope=(-0.5, 0.5))
+    with pytest.raises(
+        EstimateError,
+        match="effects do not have; give the outcomes, from cg.run or cg.from_frame",
+    ):
+        cg.tipping_point(
+            effects,
+            by=lambda y: y["outcome"].sel(arm="control", task="K562"),
+            rope=(-0.5, 0.5),
+        )
 
 
 def test_a_contrast_alone_is_decided_as_in_a_family_of_one() -> None:
     """By the shorter way, which adjusts nothing."""
-    outcomes = outcomes_of(np.random.default_rng(12).normal(0.3, 0.5, (300, 3)), tasks=("a", "b", "c"))
-    outcomes = outcomes.assign_coords(gc=("unit", np.random.default_rng(13).normal(size=300)))
+    outcomes = outcomes_of(
+        np.random.default_rng(12).normal(0.3, 0.5, (300, 3)), tasks=("a", "b", "c")
+    )
+    outcomes = outcomes.assign_coords(
+        gc=("unit", np.random.default_rng(13).normal(size=300))
+    )
     found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.25, 0.25))
     doubled = xr.concat(
-        [outcomes["outcome"], outcomes["outcome"].sel(arm=["word"]).assign_coords(arm=["again"])], "arm"
+        [
+            outcomes["outcome"],
+            outcomes["outcome"].sel(arm=["word"]).assign_coords(arm=["again"]),
+        ],
+        "arm",
     )
     both = outcomes.drop_dims("arm").assign(outcome=doubled)
-    contrasts = {"word": {"word": 1.0, "control": -1.0}, "again": {"again": 1.0, "control": -1.0}}
-    pair = cg.tipping_point(both, contrast=contrasts, rope=(-0.25, 0.25)).sel(contrast=["word"])
+    contrasts = {
+        "word": {"word": 1.0, "control": -1.0},
+        "again": {"again": 1.0, "control": -1.0},
+    }
+    pair = cg.tipping_point(both, contrast=contrasts, rope=(-0.25, 0.25)).sel(
+        contrast=["word"]
+    )
     # two equal p-values are adjusted to themselves
     np.testing.assert_array_equal(found["tilted_verdict"], pair["tilted_verdict"])
 
 
 def test_placebo_words_give_a_region_that_stays() -> None:
-    arms = {"none": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=90), **cg.placebos("AGATAAG", at=90, n_words=40)}
+    arms = {
+        "none": cg.Untreated(),
+        "GATA1": cg.Embed("AGATAAG", at=90),
+        **cg.placebos("AGATAAG", at=90, n_words=40),
+    }
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=1).sel(task=["K562"])
     effects = cg.contrast(outcomes, control="none")
@@ -373,32 +566,46 @@ def test_placebo_words_give_a_region_that_stays() -> None:
     assert found["rope_lower"].item() == pytest.approx(decisions["rope_lower"].item())
     named = cg.tipping_point(outcomes, control="none", contrast="GATA1", rope="placebo")
     assert named["rope_lower"].item() == pytest.approx(decisions["rope_lower"].item())
-    assert found["tilted_verdict"].sel(shift=0).item() == decisions["verdict"].item() == "increases"
+    assert (
+        found["tilted_verdict"].sel(shift=0).item()
+        == decisions["verdict"].item()
+        == "increases"
+    )
 
 
 def test_members_of_an_ensemble_have_a_curve_each() -> None:
     outcomes = drawn()
-    both = xr.concat([outcomes["outcome"], outcomes["outcome"] * 2], dim="model").transpose(
-        "unit", "arm", "task", "model"
+    both = xr.concat(
+        [outcomes["outcome"], outcomes["outcome"] * 2], dim="model"
+    ).transpose("unit", "arm", "task", "model")
+    ensemble = (
+        outcomes.drop_vars("outcome")
+        .assign(outcome=both)
+        .assign_coords(model=["a", "b"])
     )
-    ensemble = outcomes.drop_vars("outcome").assign(outcome=both).assign_coords(model=["a", "b"])
     found = cg.tipping_point(ensemble, contrast="word - control", rope=(-0.5, 0.5))
     assert found["tipping_shift"].dims == ("side", "contrast", "task", "model")
     first = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
-    np.testing.assert_allclose(found["tilted_ace"].sel(model="a"), first["tilted_ace"], rtol=1e-12)
+    np.testing.assert_allclose(
+        found["tilted_ace"].sel(model="a"), first["tilted_ace"], rtol=1e-12
+    )
 
 
 # --- sentences and the picture
 
 
 def test_the_report_says_what_turns_and_what_does_not() -> None:
-    text = cg.report(cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5)))
+    text = cg.report(
+        cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5))
+    )
     assert "Downwards it turns to undecided at" in text
     assert "the ACE itself leaves its region at -0.95 sd" in text
     assert "Upwards it holds as far as these units can say, to +" in text
     rng = np.random.default_rng(2)
     unclear = outcomes_of(rng.normal(0.5, 3, 100), gc=rng.normal(0.45, 0.04, 100))
-    text = cg.report(cg.tipping_point(unclear, contrast="word - control", rope=(-0.5, 0.5)))
+    text = cg.report(
+        cg.tipping_point(unclear, contrast="word - control", rope=(-0.5, 0.5))
+    )
     assert "It stays undecided as far as these units can say" in text
 
 
@@ -406,7 +613,9 @@ def test_a_control_is_named_as_in_contrast() -> None:
     outcomes = drawn()
     by_text = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
     for named in ("word", ["word"], None):
-        found = cg.tipping_point(outcomes, contrast=named, control="control", rope=(-0.5, 0.5))
+        found = cg.tipping_point(
+            outcomes, contrast=named, control="control", rope=(-0.5, 0.5)
+        )
         assert found["contrast"].item() == "word"
         assert np.array_equal(found["tilted_ace"], by_text["tilted_ace"])
     effects = cg.contrast(outcomes, control="control")
@@ -418,28 +627,49 @@ def test_the_report_says_where_an_outlier_leaves_nothing_to_say() -> None:
     outcomes = drawn()
     gc = outcomes["gc"].to_numpy().copy()
     gc[7] = 1e5
-    text = cg.report(cg.tipping_point(outcomes, by=gc, contrast="word - control", rope=(-0.5, 0.5)))
+    text = cg.report(
+        cg.tipping_point(outcomes, by=gc, contrast="word - control", rope=(-0.5, 0.5))
+    )
     assert "Downwards these units give no information" in text
     assert "to 0 sd" not in text
     ranks = gc.argsort().argsort()
-    text = cg.report(cg.tipping_point(outcomes, by=ranks, contrast="word - control", rope=(-0.5, 0.5)))
+    text = cg.report(
+        cg.tipping_point(
+            outcomes, by=ranks, contrast="word - control", rope=(-0.5, 0.5)
+        )
+    )
     assert "Downwards it turns to undecided at" in text
 
 
 def test_the_report_says_when_effects_of_one_size_are_too_few() -> None:
-    outcomes = outcomes_of(np.full(900, 2.0), gc=np.random.default_rng(6).normal(size=900))
+    outcomes = outcomes_of(
+        np.full(900, 2.0), gc=np.random.default_rng(6).normal(size=900)
+    )
     outcomes["outcome"][:] = np.array([0.0, 2.0])[None, :, None]
     with pytest.warns(cg.errors.DegenerateWarning):
-        text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1)))
+        text = cg.report(
+            cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
+        )
     assert "effective units, too few for a direction where effects do not vary" in text
 
 
 def test_the_report_says_when_rare_effects_are_the_reason() -> None:
     rng = np.random.default_rng(9)
     outcomes = outcomes_of(rng.normal(0, 0.2, 600), gc=rng.normal(size=600))
-    text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5), rare=0.01))
-    assert "too few to rule out effects on 1 % of backgrounds; the ACE itself stays in its region" in text
-    text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5), rare="none"))
+    text = cg.report(
+        cg.tipping_point(
+            outcomes, contrast="word - control", rope=(-0.5, 0.5), rare=0.01
+        )
+    )
+    assert (
+        "too few to rule out effects on 1 % of backgrounds; the ACE itself stays in "
+        "its region" in text
+    )
+    text = cg.report(
+        cg.tipping_point(
+            outcomes, contrast="word - control", rope=(-0.5, 0.5), rare="none"
+        )
+    )
     assert "It holds as far as these units can say, for gc from" in text
     text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=0))
     assert "verdicts on direction alone at level 0.95" in text
@@ -448,18 +678,26 @@ def test_the_report_says_when_rare_effects_are_the_reason() -> None:
 def test_many_tasks_are_cut_and_the_rest_is_counted() -> None:
     rng = np.random.default_rng(8)
     outcomes = outcomes_of(
-        rng.normal(1, 0.5, (100, 25)), tasks=tuple(f"t{i}" for i in range(25)), gc=rng.normal(size=100)
+        rng.normal(1, 0.5, (100, 25)),
+        tasks=tuple(f"t{i}" for i in range(25)),
+        gc=rng.normal(size=100),
     )
-    text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5)))
+    text = cg.report(
+        cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
+    )
     assert text.count("\nword - control, t") == 20
     assert "5 more: select" in text
 
 
 def test_effects_without_a_scale_have_none_in_the_report() -> None:
     rng = np.random.default_rng(8)
-    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), rng.normal(size=(100, 1, 1)))})
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), rng.normal(size=(100, 1, 1)))}
+    )
     effects = effects.assign_coords(contrast=["word"], task=["K562"])
-    text = cg.report(cg.tipping_point(effects, by=rng.normal(size=100), rope=(-0.5, 0.5)))
+    text = cg.report(
+        cg.tipping_point(effects, by=rng.normal(size=100), rope=(-0.5, 0.5))
+    )
     assert text.startswith("Tipping points: ACE, tilted along")
 
 
@@ -467,9 +705,13 @@ def test_the_picture_has_the_curve_and_the_tipping_points() -> None:
     found = cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5))
     axes = cg.plot.tipping_point(found)
     joined = next(line for line in axes.lines if line.get_label() == "_joined")
-    np.testing.assert_array_equal(joined.get_ydata(), found["tilted_ace"].values.ravel())
+    np.testing.assert_array_equal(
+        joined.get_ydata(), found["tilted_ace"].values.ravel()
+    )
     dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
-    assert [line.get_xdata()[0] for line in dotted] == [found["tipping_shift"].sel(side="down").item()]
+    assert [line.get_xdata()[0] for line in dotted] == [
+        found["tipping_shift"].sel(side="down").item()
+    ]
     with pytest.raises(ContrastError, match="contrast 'other' is not there"):
         cg.plot.tipping_point(found, contrast="other")
     with pytest.raises(OutcomesError, match="tipping"):
@@ -482,22 +724,42 @@ def test_a_region_of_placebo_words_takes_one_predictor() -> None:
     ice = rng.normal(size=(120, 41, 1, 2)) + np.linspace(0, 1, 41)[:, None, None]
     effects = xr.Dataset(
         {"ice": (("unit", "contrast", "task", "model"), ice)},
-        coords={"contrast": names, "task": ["K562"], "model": ["a", "b"], "gc": ("unit", rng.normal(size=120))},
+        coords={
+            "contrast": names,
+            "task": ["K562"],
+            "model": ["a", "b"],
+            "gc": ("unit", rng.normal(size=120)),
+        },
     ).assign_coords(placebo_word=("contrast", np.arange(41) > 0))
-    with pytest.raises(DecisionError, match="differs between the members of an ensemble"):
+    with pytest.raises(
+        DecisionError, match="differs between the members of an ensemble"
+    ):
         cg.tipping_point(effects, contrast="word", by="gc", rope="placebo")
-    cg.tipping_point(effects.isel(model=0, drop=True), contrast="word", by="gc", rope="placebo")
+    cg.tipping_point(
+        effects.isel(model=0, drop=True), contrast="word", by="gc", rope="placebo"
+    )
 
 
 def test_where_a_verdict_first_changes_on_either_side() -> None:
-    values = np.array([list("aabb"), list("abbb"), list("bbbb"), list("bbbb"), list("bbcb"), list("bacb")])
+    values = np.array(
+        [
+            list("aabb"),
+            list("abbb"),
+            list("bbbb"),
+            list("bbbb"),
+            list("bbcb"),
+            list("bacb"),
+        ]
+    )
     changes, at, new = _first_changes(values, 3)
     assert changes.tolist() == [[True, True, False, False], [False, True, True, False]]
     assert at.tolist() == [[1, 0, 0, 0], [5, 5, 4, 5]]
     assert new.tolist() == [["a", "a", "b", "b"], ["b", "a", "c", "b"]]
 
 
-def test_the_cube_over_the_square_is_the_skewness_over_the_root_of_their_number() -> None:
+def test_the_cube_over_the_square_is_the_skewness_over_the_root_of_their_number() -> (
+    None
+):
     factor = np.random.default_rng(0).exponential(size=(30, 2)) * [1.0, -1e-170]
     expected = (factor[:, 0] ** 3).sum() / (factor[:, 0] ** 2).sum() ** 1.5
     other = factor[:, 1] * 1e170
@@ -510,41 +772,63 @@ def test_the_cube_over_the_square_is_the_skewness_over_the_root_of_their_number(
 def test_the_curve_ends_at_three_sd_the_last_unit_or_fifty_effective_ones() -> None:
     heavy = np.repeat([-1.0, 0.0, 1.0], [100, 1_800, 100])
     outcomes = outcomes_of(np.random.default_rng(0).normal(size=2_000), gc=heavy)
-    wide = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))["shift"].to_numpy()
+    wide = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))[
+        "shift"
+    ].to_numpy()
     assert (wide[0], wide[-1]) == (-3.0, 3.0)
     np.testing.assert_allclose(np.diff(wide), wide[1] - wide[0])
-    few = outcomes_of(np.random.default_rng(0).normal(size=400), gc=np.tile([-1.0, 1.0], 200))
+    few = outcomes_of(
+        np.random.default_rng(0).normal(size=400), gc=np.tile([-1.0, 1.0], 200)
+    )
     ends = cg.tipping_point(few, contrast="word - control", by="gc", rope=(-0.5, 0.5))
     assert np.abs(ends["shift"]).max() < 1
     assert (ends["ess"] >= 50).all()
     z = standardized(np.random.default_rng(1).normal(size=80))[0]
     found = cg.tipping_point(
-        outcomes_of(np.random.default_rng(2).normal(size=80), gc=z), contrast="word - control", rope=(-0.5, 0.5)
+        outcomes_of(np.random.default_rng(2).normal(size=80), gc=z),
+        contrast="word - control",
+        rope=(-0.5, 0.5),
     )
     shifts, step = found["shift"].to_numpy(), float(np.diff(found["shift"])[0])
-    assert tilt(z, shifts[-1]).effective() >= 50 > tilt(z, shifts[-1] + step).effective()
+    assert (
+        tilt(z, shifts[-1]).effective() >= 50 > tilt(z, shifts[-1] + step).effective()
+    )
     assert tilt(z, shifts[0]).effective() >= 50 > tilt(z, shifts[0] - step).effective()
 
 
 def test_values_by_unit_are_matched_by_their_units() -> None:
     outcomes = drawn(200)
-    x = xr.DataArray(np.arange(200.0), dims="unit", coords={"unit": outcomes["unit"].to_numpy()})
-    plain = cg.tipping_point(outcomes, contrast="word - control", by=np.arange(200.0), rope=(-0.5, 0.5))
-    found = cg.tipping_point(outcomes, contrast="word - control", by=x, rope=(-0.5, 0.5))
+    x = xr.DataArray(
+        np.arange(200.0), dims="unit", coords={"unit": outcomes["unit"].to_numpy()}
+    )
+    plain = cg.tipping_point(
+        outcomes, contrast="word - control", by=np.arange(200.0), rope=(-0.5, 0.5)
+    )
+    found = cg.tipping_point(
+        outcomes, contrast="word - control", by=x, rope=(-0.5, 0.5)
+    )
     np.testing.assert_array_equal(found["tilted_ace"], plain["tilted_ace"])
-    cg.tipping_point(outcomes, contrast="word - control", by=x.drop_vars("unit"), rope=(-0.5, 0.5))
+    cg.tipping_point(
+        outcomes, contrast="word - control", by=x.drop_vars("unit"), rope=(-0.5, 0.5)
+    )
     with pytest.raises(EstimateError, match="other units than the outcomes"):
-        cg.tipping_point(outcomes, contrast="word - control", by=x[::-1], rope=(-0.5, 0.5))
+        cg.tipping_point(
+            outcomes, contrast="word - control", by=x[::-1], rope=(-0.5, 0.5)
+        )
 
 
 @pytest.mark.parametrize("start", [-3.0, 0.0, 5.0])
 def test_the_tilt_does_not_depend_on_where_its_search_begins(start: float) -> None:
     z = standardized(np.random.default_rng(1).gamma(0.3, size=300))[0]
     for shift in (0.99 * z.min(), -0.1, 0.5, 3.0):
-        assert tilt(z, shift, start=start).exponent == pytest.approx(tilt(z, shift).exponent, rel=1e-6, abs=1e-9)
+        assert tilt(z, shift, start=start).exponent == pytest.approx(
+            tilt(z, shift).exponent, rel=1e-6, abs=1e-9
+        )
 
 
-def test_one_unit_without_a_covariate_is_named_and_a_function_without_a_name_has_a_label() -> None:
+def test_one_unit_without_a_covariate_is_named_and_a_function_without_a_name_has_a_label() -> (
+    None
+):
     outcomes = drawn(200)
     x = np.arange(200.0)
     x[7] = np.nan
@@ -555,27 +839,45 @@ def test_one_unit_without_a_covariate_is_named_and_a_function_without_a_name_has
     def by_hand(y: xr.Dataset) -> np.ndarray:
         return x
 
-    for by, label in ((by_hand, "by_hand"), (lambda y: x, "the covariate"), (x, "the covariate")):
-        found = cg.tipping_point(outcomes, contrast="word - control", by=by, rope=(-0.5, 0.5))
+    for by, label in (
+        (by_hand, "by_hand"),
+        (lambda y: x, "the covariate"),
+        (x, "the covariate"),
+    ):
+        found = cg.tipping_point(
+            outcomes, contrast="word - control", by=by, rope=(-0.5, 0.5)
+        )
         assert found.attrs["covariate"] == label
     named = xr.DataArray(x, dims="unit", name="depth")
-    found = cg.tipping_point(outcomes, contrast="word - control", by=named, rope=(-0.5, 0.5))
+    found = cg.tipping_point(
+        outcomes, contrast="word - control", by=named, rope=(-0.5, 0.5)
+    )
     assert found.attrs["covariate"] == "depth"
 
 
 def test_estimates_are_refused_with_their_cure():
     outcomes = drawn()
     effects = cg.contrast(outcomes, control="control")
-    with pytest.raises(OutcomesError, match=r"these are estimates, which have none: give the outcomes of cg\.run \(or"):
+    with pytest.raises(
+        OutcomesError,
+        match=r"these are estimates, which have none: give the outcomes of cg\.run \(or",
+    ):
         cg.tipping_point(cg.estimate(effects), by="gc", rope=(-0.5, 0.5))
     for given in (outcomes, effects):
         asked = "word - control" if given is outcomes else None
-        assert cg.tipping_point(given, contrast=asked, by="gc", rope=(-0.5, 0.5)).sizes["contrast"] == 1
+        assert (
+            cg.tipping_point(given, contrast=asked, by="gc", rope=(-0.5, 0.5)).sizes[
+                "contrast"
+            ]
+            == 1
+        )
 
 
 @pytest.mark.parametrize("dpi", [60, 80, 200])
 def test_the_picture_has_its_labels_whole(dpi, tmp_path):
-    found = cg.tipping_point(drawn(), contrast="word - control", by="gc", rope=(-0.5, 0.5))
+    found = cg.tipping_point(
+        drawn(), contrast="word - control", by="gc", rope=(-0.5, 0.5)
+    )
     figure = cg.plot.tipping_point(found).figure
     figure.savefig(tmp_path / "it.png", dpi=dpi)
     low, high = figure.get_tightbbox().y0, figure.get_tightbbox().y1

@@ -1,4 +1,5 @@
-"""On a GPU: the answers are those of the CPU, the same in every run, and none is lost between host and device.
+"""On a GPU: the answers are those of the CPU, the same in every run, and none is lost
+between host and device.
 
 Collected only where there is one (conftest.py).
 """
@@ -19,15 +20,25 @@ LENGTH = 249
 
 
 class Net(nn.Module):
-    """Convolutions, pooling and two heads: enough that TF32 and other algorithms show."""
+    """Convolutions, pooling and two heads: enough that TF32 and other algorithms
+    show.
+    """
 
     def __init__(self, seed=0):
         super().__init__()
         torch.manual_seed(seed)
         blocks = []
         for c_in, c_out, k in ((4, 128, 7), (128, 64, 3), (64, 64, 5)):
-            blocks += [nn.Conv1d(c_in, c_out, k, padding=k // 2), nn.BatchNorm1d(c_out), nn.ReLU(), nn.MaxPool1d(2)]
-        self.body, self.head = nn.Sequential(*blocks), nn.Sequential(nn.Flatten(), nn.Linear(64 * 31, 2))
+            blocks += [
+                nn.Conv1d(c_in, c_out, k, padding=k // 2),
+                nn.BatchNorm1d(c_out),
+                nn.ReLU(),
+                nn.MaxPool1d(2),
+            ]
+        self.body, self.head = (
+            nn.Sequential(*blocks),
+            nn.Sequential(nn.Flatten(), nn.Linear(64 * 31, 2)),
+        )
 
     def forward(self, x):
         return self.head(self.body(x))
@@ -57,8 +68,11 @@ def test_it_runs_where_it_is_told():
     assert predictor.device.type == "cuda"
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch itself, while it compiles
-@pytest.mark.parametrize("asked", [{}, {"channels_last": True}, {"compile": True}, {"batch_size": 17}])
+# of torch itself, while it compiles
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    "asked", [{}, {"channels_last": True}, {"compile": True}, {"batch_size": 17}]
+)
 def test_answers_are_those_of_the_cpu(on_cpu, asked):
     found = answers("cuda", **asked)
     assert np.abs(found - on_cpu).max() < 2e-5 * on_cpu.std()
@@ -66,7 +80,9 @@ def test_answers_are_those_of_the_cpu(on_cpu, asked):
 
 def test_tf32_is_off_unless_asked_for(on_cpu):
     torch.backends.cudnn.allow_tf32 = True  # what a process may have set
-    exact, coarse = (np.abs(answers("cuda", tf32=tf32) - on_cpu).max() for tf32 in (False, True))
+    exact, coarse = (
+        np.abs(answers("cuda", tf32=tf32) - on_cpu).max() for tf32 in (False, True)
+    )
     assert exact < coarse / 20
 
 
@@ -80,10 +96,15 @@ def test_recomputing_what_an_edit_reaches(on_cpu):
 
 
 def test_nothing_is_lost_on_the_way():
-    """Batches of random bytes go there and back, the device kept busy so that copies really are late."""
+    """Batches of random bytes go there and back, the device kept busy so that copies
+    really are late.
+    """
     device, rng = torch.device("cuda"), np.random.default_rng(3)
     ferry, waste = HostDeviceCopier(device), torch.randn(2_048, 2_048, device=device)
-    sent = [rng.integers(0, 255, (rng.integers(1, 4_000), 249)).astype(np.uint8) for _ in range(200)]
+    sent = [
+        rng.integers(0, 255, (rng.integers(1, 4_000), 249)).astype(np.uint8)
+        for _ in range(200)
+    ]
     back = []
     for values in sent:
         for _ in range(3):
@@ -117,8 +138,13 @@ def test_float32_is_enough_for_contrasts_and_tf32_is_not():
     treated = control.copy()
     treated[:, 100:107] = [0, 2, 0, 3, 0, 0, 2]
     arms = {"control": control, "GATA1": treated}
-    plain, coarse = (cg.TorchPredictor(Net().eval(), device="cuda", tf32=tf32) for tf32 in (False, True))
+    plain, coarse = (
+        cg.TorchPredictor(Net().eval(), device="cuda", tf32=tf32)
+        for tf32 in (False, True)
+    )
     exact = plain.reference()
-    fine, rough = (contrast_deviation(asked, exact, arms).rms.max() for asked in (plain, coarse))
+    fine, rough = (
+        contrast_deviation(asked, exact, arms).rms.max() for asked in (plain, coarse)
+    )
     assert fine < 1e-4
     assert fine < rough / 20

@@ -1,4 +1,6 @@
-"""Predictors that answer a track: axes, positions, windows, strands, and trials on them."""
+"""Predictors that answer a track: axes, positions, windows, strands, and trials on
+them.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,14 @@ KERNEL = RNG.normal(size=(2, 4, 3)).astype(np.float32)
 
 
 def tracks(x: np.ndarray) -> np.ndarray:
-    """Answer (n, 2 tasks, length) for one-hot (n, 4, length): a convolution of width 3, made positive."""
+    """Answer (n, 2 tasks, length) for one-hot (n, 4, length): a convolution of width 3,
+    made positive.
+    """
     wide = np.pad(x, ((0, 0), (0, 0), (1, 1)))
-    sums = sum(np.einsum("nal,ta->ntl", wide[:, :, i : i + x.shape[2]], KERNEL[:, :, i]) for i in range(3))
+    sums = sum(
+        np.einsum("nal,ta->ntl", wide[:, :, i : i + x.shape[2]], KERNEL[:, :, i])
+        for i in range(3)
+    )
     return np.logaddexp(0, sums)
 
 
@@ -28,8 +35,18 @@ def turned(x: np.ndarray) -> np.ndarray:
     return tracks(x).swapaxes(1, 2)
 
 
-def predictor(fn=tracks, *, axis: int = -1, origin: int = 10, bin: int = 1, tasks=("a", "b"), **options):
-    track = cg.Track(axis=axis, origin=origin, bin=bin, opposite=options.pop("opposite", ()))
+def predictor(
+    fn=tracks,
+    *,
+    axis: int = -1,
+    origin: int = 10,
+    bin: int = 1,
+    tasks=("a", "b"),
+    **options,
+):
+    track = cg.Track(
+        axis=axis, origin=origin, bin=bin, opposite=options.pop("opposite", ())
+    )
     return cg.FunctionPredictor(fn, track=track, tasks=tasks, **options)
 
 
@@ -43,13 +60,24 @@ def one_hot(rows: np.ndarray) -> np.ndarray:
 
 def design(n: int = 12, **options) -> cg.Design:
     arms = {"control": cg.Untreated(), "GATA": cg.Embed("GATA", at=10)}
-    return cg.Design(null=cg.Uniform(length=LENGTH), arms=arms, n_units=n, contrasts="control", **options)
+    return cg.Design(
+        null=cg.Uniform(length=LENGTH),
+        arms=arms,
+        n_units=n,
+        contrasts="control",
+        **options,
+    )
 
 
 def test_answers_have_positions_before_tasks_by_either_axis():
     rows = tokens()
     truth = tracks(one_hot(rows)).swapaxes(1, 2)
-    for made in (predictor(), predictor(axis=2), predictor(turned, axis=1), predictor(turned, axis=-2)):
+    for made in (
+        predictor(),
+        predictor(axis=2),
+        predictor(turned, axis=1),
+        predictor(turned, axis=-2),
+    ):
         np.testing.assert_array_equal(made.predict(rows), truth)
         assert made.dims == ("position", "task")
         assert made.positions.tolist() == list(range(-10, 14))
@@ -60,46 +88,74 @@ def test_answers_have_positions_before_tasks_by_either_axis():
 
 def test_the_other_strand_is_turned_around_and_its_tasks_exchanged():
     rows = tokens()
-    forward, backward = (tracks(one_hot(r)).swapaxes(1, 2) for r in (rows, reverse_complement(rows)))
+    forward, backward = (
+        tracks(one_hot(r)).swapaxes(1, 2) for r in (rows, reverse_complement(rows))
+    )
     averaged = predictor(rc_average=True).predict(rows)
     np.testing.assert_allclose(averaged, (forward + backward[:, ::-1]) / 2, rtol=1e-6)
     exchanged = predictor(rc_average=True, opposite=[("a", "b")]).predict(rows)
-    np.testing.assert_allclose(exchanged, (forward + backward[:, ::-1, ::-1]) / 2, rtol=1e-6)
-    # a strand-symmetric answer: that of the reverse complement is the same, turned around
-    again = predictor(rc_average=True, opposite=[("a", "b")]).predict(reverse_complement(rows))
+    np.testing.assert_allclose(
+        exchanged, (forward + backward[:, ::-1, ::-1]) / 2, rtol=1e-6
+    )
+    # a strand-symmetric answer: that of the reverse complement is the same, turned
+    # around
+    again = predictor(rc_average=True, opposite=[("a", "b")]).predict(
+        reverse_complement(rows)
+    )
     np.testing.assert_allclose(again[:, ::-1, ::-1], exchanged, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("reduce", "of"),
-    [("sum", np.sum), ("mean", np.mean), ("max", np.max), ("log sum", lambda y, axis: np.log(y.sum(axis)))],
+    [
+        ("sum", np.sum),
+        ("mean", np.mean),
+        ("max", np.max),
+        ("log sum", lambda y, axis: np.log(y.sum(axis))),
+    ],
 )
 def test_windows_are_sums_means_maxima_of_their_positions(reduce, of):
     rows = tokens()
     y = tracks(one_hot(rows)).swapaxes(1, 2)
-    made = predictor(reduce=[cg.Window("TSS", -2, 3, reduce), cg.Window("up", -10, -6, reduce)], scale="counts")
+    made = predictor(
+        reduce=[cg.Window("TSS", -2, 3, reduce), cg.Window("up", -10, -6, reduce)],
+        scale="counts",
+    )
     expected = np.concatenate([of(y[:, 8:13], axis=1), of(y[:, 0:4], axis=1)], axis=1)
     np.testing.assert_allclose(made.predict(rows), expected, rtol=1e-6)
     assert made.tasks == ("TSS: a", "TSS: b", "up: a", "up: b")
-    assert (made.scale, made.dims, made.positions) == (f"{reduce} of counts", ("task",), None)
+    assert (made.scale, made.dims, made.positions) == (
+        f"{reduce} of counts",
+        ("task",),
+        None,
+    )
 
 
 def test_a_window_reads_the_turned_strand():
     rows = tokens()
-    forward, backward = (tracks(one_hot(r)).swapaxes(1, 2) for r in (rows, reverse_complement(rows)))
+    forward, backward = (
+        tracks(one_hot(r)).swapaxes(1, 2) for r in (rows, reverse_complement(rows))
+    )
     made = predictor(reduce=cg.Window("left", -10, -2), rc_average=True)
     expected = (forward[:, :8].sum(1) + backward[:, ::-1][:, :8].sum(1)) / 2
     np.testing.assert_allclose(made.predict(rows), expected, rtol=1e-6)
 
 
 def test_windows_of_bins():
-    binned = predictor(lambda x: tracks(x).reshape(len(x), 2, -1, 4).sum(-1), bin=4, origin=8)
+    binned = predictor(
+        lambda x: tracks(x).reshape(len(x), 2, -1, 4).sum(-1), bin=4, origin=8
+    )
     assert binned.predict(tokens()).shape == (5, 6, 2)
     assert binned.positions.tolist() == [-8, -4, 0, 4, 8, 12]
     read = predictor(
-        lambda x: tracks(x).reshape(len(x), 2, -1, 4).sum(-1), bin=4, origin=8, reduce=[cg.Window("w", -4, 8)]
+        lambda x: tracks(x).reshape(len(x), 2, -1, 4).sum(-1),
+        bin=4,
+        origin=8,
+        reduce=[cg.Window("w", -4, 8)],
     )
-    np.testing.assert_allclose(read.predict(tokens()), binned.predict(tokens())[:, 1:4].sum(1), rtol=1e-6)
+    np.testing.assert_allclose(
+        read.predict(tokens()), binned.predict(tokens())[:, 1:4].sum(1), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,11 +167,25 @@ def test_windows_of_bins():
         (lambda: cg.Track(opposite=["ab", ("a", "c")]), "in two pairs"),
         (lambda: cg.Window("", 0, 1), "a name"),
         (lambda: cg.Window("w", 5, 5), "whole numbers of bp"),
-        (lambda: cg.Window("w", 0, 5, "median"), "not one of 'sum', 'mean', 'log sum', 'max'"),
+        (
+            lambda: cg.Window("w", 0, 5, "median"),
+            "not one of 'sum', 'mean', 'log sum', 'max'",
+        ),
         (lambda: cg.FunctionPredictor(tracks, track="profile"), "not a Track"),
-        (lambda: cg.FunctionPredictor(tracks, reduce=[cg.Window("w", 0, 5)]), "the predictor has none"),
-        (lambda: predictor(reduce=[cg.Window("w", 0, 5), cg.Window("w", 5, 9)]), "two windows"),
-        (lambda: predictor(reduce=[cg.Window("w", 0, 5), cg.Window("v", 5, 9, "max")]), "several reductions"),
+        (
+            lambda: cg.FunctionPredictor(tracks, reduce=[cg.Window("w", 0, 5)]),
+            "the predictor has none",
+        ),
+        (
+            lambda: predictor(reduce=[cg.Window("w", 0, 5), cg.Window("w", 5, 9)]),
+            "two windows",
+        ),
+        (
+            lambda: predictor(
+                reduce=[cg.Window("w", 0, 5), cg.Window("v", 5, 9, "max")]
+            ),
+            "several reductions",
+        ),
         (lambda: predictor(reduce=["sum"]), "neither a function"),
         (lambda: predictor(opposite=[("a", "c")]), "'c', which is not among"),
     ],
@@ -133,8 +203,16 @@ def test_impossible_choices_are_refused(make, message):
         (predictor(lambda x: x[:, :, :, None]), "has shape"),
         (predictor(lambda x: x.sum(-1).sum(-1)), "has shape"),
         (predictor(bin=2), "more than the 24 bp"),
-        (predictor(reduce=cg.Window("w", -11, 0)), "leaves the track, which has positions -10 to 14"),
-        (predictor(lambda x: tracks(x)[:, :, ::4], bin=4, reduce=cg.Window("w", -10, 3)), "whose edges are 2 and 6"),
+        (
+            predictor(reduce=cg.Window("w", -11, 0)),
+            "leaves the track, which has positions -10 to 14",
+        ),
+        (
+            predictor(
+                lambda x: tracks(x)[:, :, ::4], bin=4, reduce=cg.Window("w", -10, 3)
+            ),
+            "whose edges are 2 and 6",
+        ),
     ],
 )
 def test_outputs_that_are_no_such_track_are_refused(made, message):
@@ -148,15 +226,23 @@ def test_a_track_with_nan_names_unit_arm_and_position():
         y[(x[:, 2, 10] == 1) & (x[:, 0, 11] == 1) & (x[:, 3, 12] == 1), 1, 3] = np.nan
         return y
 
-    with pytest.raises(PredictorError, match=r"arm 'GATA', unit 0: task 'b', position -7: the predictor answered nan"):
+    with pytest.raises(
+        PredictorError,
+        match=r"arm 'GATA', unit 0: task 'b', position -7: the predictor answered nan",
+    ):
         cg.run(design(), predictor(broken), rng=0)
     pair = cg.Ensemble({"one": predictor(), "two": predictor(broken)})
-    with pytest.raises(PredictorError, match=r"arm 'GATA', unit 0: task 'b', position -7: model 'two' answered nan"):
+    with pytest.raises(
+        PredictorError,
+        match=r"arm 'GATA', unit 0: task 'b', position -7: model 'two' answered nan",
+    ):
         cg.run(design(), pair, rng=0)
 
 
 def test_a_window_without_counts_says_logarithm():
-    made = predictor(lambda x: np.zeros((len(x), 2, LENGTH)), reduce=cg.Window("w", 0, 5, "log sum"))
+    made = predictor(
+        lambda x: np.zeros((len(x), 2, LENGTH)), reduce=cg.Window("w", 0, 5, "log sum")
+    )
     with pytest.raises(PredictorError, match="task 'w: a': .*-inf.*logarithm of zero"):
         made.predict(tokens())
 
@@ -168,13 +254,19 @@ def test_a_window_over_a_whole_softmax_is_refused(reduce):
         return y / y.sum(1, keepdims=True)
 
     def of(*windows):
-        return cg.FunctionPredictor(shares, track=cg.Track(origin=4), reduce=list(windows))
+        return cg.FunctionPredictor(
+            shares, track=cg.Track(origin=4), reduce=list(windows)
+        )
 
     word = np.zeros((1, 8), np.uint8)
-    with pytest.raises(PredictorError, match="window 'all' is the whole track.*softmax over positions"):
+    with pytest.raises(
+        PredictorError, match="window 'all' is the whole track.*softmax over positions"
+    ):
         of(cg.Window("all", -4, 4, reduce=reduce)).predict(word)
     assert of(cg.Window("half", -4, 0)).predict(word).item() == pytest.approx(0.5)
-    assert of(cg.Window("top", -4, 4, reduce="max")).predict(word).item() == pytest.approx(0.125)
+    assert of(cg.Window("top", -4, 4, reduce="max")).predict(
+        word
+    ).item() == pytest.approx(0.125)
 
 
 def test_batch_mates_at_one_position_are_found():
@@ -203,16 +295,22 @@ def test_outcomes_of_a_trial_are_the_answers_by_position():
     np.testing.assert_array_equal(found["outcome"], again["outcome"])
     # the sum over all positions is the window over all
     whole = cg.run(design(), predictor(reduce=cg.Window("all", -10, 14)), rng=0)
-    np.testing.assert_allclose(found["outcome"].sum("position"), whole["outcome"], rtol=1e-6)
+    np.testing.assert_allclose(
+        found["outcome"].sum("position"), whole["outcome"], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
 def test_stored_trials_are_those_in_memory(tmp_path, keep):
     made = cg.Ensemble({"one": predictor(), "two": predictor(lambda x: tracks(x) * 2)})
     held = cg.run(design(30), made, rng=0, keep=keep)
-    stored = cg.run(design(30), made, rng=0, keep=keep, store=tmp_path / "trial.zarr").load()
+    stored = cg.run(
+        design(30), made, rng=0, keep=keep, store=tmp_path / "trial.zarr"
+    ).load()
     xr.testing.assert_identical(held, stored)
-    again = cg.run(design(30), made, rng=0, keep=keep, store=tmp_path / "trial.zarr").load()
+    again = cg.run(
+        design(30), made, rng=0, keep=keep, store=tmp_path / "trial.zarr"
+    ).load()
     xr.testing.assert_identical(held, again)
 
 
@@ -232,9 +330,22 @@ def test_another_track_is_another_predictor(tmp_path):
 
 
 def test_members_with_other_positions_are_refused():
-    with pytest.raises(PredictorError, match="'two' answers one number for each task, 'one' positions in bins of 1"):
-        cg.Ensemble({"one": predictor(), "two": cg.FunctionPredictor(lambda x: x[:, :2].sum(-1), tasks=["a", "b"])})
-    with pytest.raises(PredictorError, match="'two' answers positions 0 to 23 in bins of 1 bp, 'one' positions -10"):
+    with pytest.raises(
+        PredictorError,
+        match="'two' answers one number for each task, 'one' positions in bins of 1",
+    ):
+        cg.Ensemble(
+            {
+                "one": predictor(),
+                "two": cg.FunctionPredictor(
+                    lambda x: x[:, :2].sum(-1), tasks=["a", "b"]
+                ),
+            }
+        )
+    with pytest.raises(
+        PredictorError,
+        match="'two' answers positions 0 to 23 in bins of 1 bp, 'one' positions -10",
+    ):
         cg.Ensemble({"one": predictor(), "two": predictor(origin=0)}).predict(tokens())
 
 
@@ -272,9 +383,17 @@ def test_torch_answers_whole_and_in_part_alike(rc_average, windows):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     net = torch.nn.Sequential(
-        torch.nn.Conv1d(4, 8, 5, padding=2), torch.nn.ReLU(), torch.nn.Conv1d(8, 2, 3, padding=1), torch.nn.Softplus()
+        torch.nn.Conv1d(4, 8, 5, padding=2),
+        torch.nn.ReLU(),
+        torch.nn.Conv1d(8, 2, 3, padding=1),
+        torch.nn.Softplus(),
     )
-    options = {"track": cg.Track(origin=20), "tasks": ["a", "b"], "device": "cpu", "rc_average": rc_average}
+    options = {
+        "track": cg.Track(origin=20),
+        "tasks": ["a", "b"],
+        "device": "cpu",
+        "rc_average": rc_average,
+    }
     trial = cg.Design(
         null=cg.Uniform(length=200),
         arms={"control": cg.Untreated(), "GATA": cg.Embed("GATA", at=100)},
@@ -282,14 +401,20 @@ def test_torch_answers_whole_and_in_part_alike(rc_average, windows):
         contrasts="control",
     )
     whole = cg.run(trial, cg.TorchPredictor(net, reduce=windows, **options), rng=0)
-    part = cg.run(trial, cg.TorchPredictor(net, reduce=windows, incremental=True, **options), rng=0)
+    part = cg.run(
+        trial,
+        cg.TorchPredictor(net, reduce=windows, incremental=True, **options),
+        rng=0,
+    )
     np.testing.assert_allclose(whole["outcome"], part["outcome"], rtol=2e-6)
     numpy_like = cg.FunctionPredictor(
         lambda x: net(torch.from_numpy(x)).detach().numpy(),
         **{name: value for name, value in options.items() if name != "device"},
         reduce=windows,
     )
-    np.testing.assert_allclose(whole["outcome"], cg.run(trial, numpy_like, rng=0)["outcome"], rtol=2e-6)
+    np.testing.assert_allclose(
+        whole["outcome"], cg.run(trial, numpy_like, rng=0)["outcome"], rtol=2e-6
+    )
 
 
 @pytest.mark.torch
@@ -300,7 +425,19 @@ def test_an_exported_track_is_the_same(tmp_path):
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Conv1d(4, 2, 5, padding=2), torch.nn.Softplus())
     for windows in (None, [cg.Window("w", -4, 5, "log sum")]):
-        made = cg.TorchPredictor(net, track=cg.Track(origin=10), tasks=["a", "b"], device="cpu", reduce=windows)
+        made = cg.TorchPredictor(
+            net,
+            track=cg.Track(origin=10),
+            tasks=["a", "b"],
+            device="cpu",
+            reduce=windows,
+        )
         file = cg.predict.export_onnx(made, tmp_path / "net.onnx", length=LENGTH)
-        assert (file.tasks, file.scale, file.dims) == (made.tasks, made.scale, made.dims)
-        np.testing.assert_allclose(file.predict(tokens()), made.predict(tokens()), rtol=1e-5)
+        assert (file.tasks, file.scale, file.dims) == (
+            made.tasks,
+            made.scale,
+            made.dims,
+        )
+        np.testing.assert_allclose(
+            file.predict(tokens()), made.predict(tokens()), rtol=1e-5
+        )

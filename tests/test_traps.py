@@ -1,6 +1,8 @@
-"""Traps of earlier implementations, one test or more for each: every one fails where the library falls into its trap.
+"""Traps of earlier implementations, one test or more for each: every one fails where
+the library falls into its trap.
 
-False alarms: six chi-square tests at 1e-6 and some 15 comparisons at four standard errors or more, on fixed seeds.
+False alarms: six chi-square tests at 1e-6 and some 15 comparisons at four standard
+errors or more, on fixed seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import DesignError, EstimateError, RandomnessError, SequenceError
-from causalgia.experiments import hairpin, junctions, knock_in, motif_pair, pairing_gain, spacing, word_screen
+from causalgia.experiments import (
+    hairpin,
+    junctions,
+    knock_in,
+    motif_pair,
+    pairing_gain,
+    spacing,
+    word_screen,
+)
 from causalgia.sequences import decode, encode, find_instances
 from causalgia.zoo import Oracle, Slope, Word
 
@@ -25,9 +35,13 @@ BASES = "ACGT"
 
 
 def row_scores(length: int, seed: int = 0):
-    """A predictor that adds up a number for every base at every place: nearly every word does something to it."""
+    """A predictor that adds up a number for every base at every place: nearly every
+    word does something to it.
+    """
     table = np.random.default_rng(seed).normal(size=(4, length))
-    return cg.FunctionPredictor(lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score")
+    return cg.FunctionPredictor(
+        lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score"
+    )
 
 
 def carries(tokens, word: str):
@@ -41,10 +55,13 @@ def arm_tokens(design: cg.Design, n: int = 40) -> dict[str, np.ndarray]:
     """What every arm makes of the first units."""
     units = np.arange(n, dtype=np.uint64)
     drawn = design.null.draw(units, key=3, n_units=n)
-    return {arm.name: arm.intervention.apply(drawn, units=units, key=5) for arm in design.named_arms}
+    return {
+        arm.name: arm.intervention.apply(drawn, units=units, key=5)
+        for arm in design.named_arms
+    }
 
 
-# --- shuffles ---------------------------------------------------------------------------------------------------------
+# --- shuffles -------------------------------------------------------------------------
 
 
 def rearrangements(word: str, k: int) -> set[str]:
@@ -54,7 +71,11 @@ def rearrangements(word: str, k: int) -> set[str]:
     def extend(text: str) -> None:
         if len(text) == len(word):
             found.add(text)
-        for klet in [text[len(text) - k + 1 :] + base for base in BASES] if len(text) < len(word) else []:
+        for klet in (
+            [text[len(text) - k + 1 :] + base for base in BASES]
+            if len(text) < len(word)
+            else []
+        ):
             if left[klet]:
                 left[klet] -= 1
                 extend(text + klet[-1])
@@ -81,7 +102,8 @@ def test_a_shuffle_that_reaches_only_some_sequences_or_some_more_often(word, k):
     counts = Counter(decode(null.draw(np.arange(n, dtype=np.uint64), key=8, n_units=n)))
     assert set(counts) == set(valid)
     if k < 3:
-        assert len({one[-2] for one in valid}) > 1  # the second-to-last base is free to change
+        # the second-to-last base is free to change
+        assert len({one[-2] for one in valid}) > 1
     assert stats.chisquare([counts[one] for one in valid]).pvalue > 1e-6
 
 
@@ -90,40 +112,62 @@ def test_one_permutation_shared_by_a_batch():
     for null in (cg.Shuffle(of=distinct), cg.DinucleotideShuffle(of=distinct)):
         drawn = null.sample(300, rng=0)["sequence"].to_numpy()
         assert len(np.unique(drawn, axis=0)) == 300
-    # a batch of many copies of one sequence and another: under a shared permutation both would move alike
+    # a batch of many copies of one sequence and another: under a shared permutation
+    # both would move alike
     given = np.concatenate([np.tile(distinct, (50, 1)), 3 - np.tile(distinct, (50, 1))])
     drawn = cg.Shuffle(of=given).sample(100, rng=0)["sequence"].to_numpy()
     assert not np.array_equal(drawn[:50], 3 - drawn[50:])
-    fills = cg.Scramble((5, 35)).apply(np.tile(distinct, (200, 1)), units=np.arange(200, dtype=np.uint64), key=1)
+    fills = cg.Scramble((5, 35)).apply(
+        np.tile(distinct, (200, 1)), units=np.arange(200, dtype=np.uint64), key=1
+    )
     assert len(np.unique(fills, axis=0)) == 200
 
 
-# --- seeds, pairing, the control --------------------------------------------------------------------------------------
+# --- seeds, pairing, the control ------------------------------------------------------
 
 
 def test_a_seed_of_0_read_as_no_seed():
     null = cg.Uniform(length=30)
-    first, again, other = (null.sample(20, rng=seed)["sequence"].to_numpy() for seed in (0, 0, 1))
+    first, again, other = (
+        null.sample(20, rng=seed)["sequence"].to_numpy() for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-    design = cg.Design(null=null, arms={"control": cg.Untreated(), "N": cg.Embed("NNNN", at=3)}, n_units=20)
-    runs = [cg.run(design, row_scores(30), rng=0, progress=False)["outcome"].to_numpy() for _ in range(2)]
+    design = cg.Design(
+        null=null,
+        arms={"control": cg.Untreated(), "N": cg.Embed("NNNN", at=3)},
+        n_units=20,
+    )
+    runs = [
+        cg.run(design, row_scores(30), rng=0, progress=False)["outcome"].to_numpy()
+        for _ in range(2)
+    ]
     np.testing.assert_array_equal(*runs)
 
 
 def test_no_seed_in_workers_which_unpairs_arms():
-    design = cg.Design(null=cg.Uniform(length=30), arms={"0": cg.Untreated(), "A": cg.Embed("AAA", at=3)}, n_units=4)
-    assert inspect.signature(cg.run).parameters["rng"].default is inspect.Parameter.empty
+    design = cg.Design(
+        null=cg.Uniform(length=30),
+        arms={"0": cg.Untreated(), "A": cg.Embed("AAA", at=3)},
+        n_units=4,
+    )
+    assert (
+        inspect.signature(cg.run).parameters["rng"].default is inspect.Parameter.empty
+    )
     with pytest.raises(RandomnessError, match="not None"):
         cg.run(design, row_scores(30), rng=None)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_arms_unpaired_under_batches(batch_size):
-    """A predictor of the bases around the site answers every arm alike, if every arm has the same backgrounds."""
+    """A predictor of the bases around the site answers every arm alike, if every arm
+    has the same backgrounds.
+    """
     table = np.random.default_rng(1).normal(size=(4, 40))
     table[:, 10:30] = 0
-    around = cg.FunctionPredictor(lambda x: (x * table).sum((1, 2)), scale="score", batch_size=batch_size)
+    around = cg.FunctionPredictor(
+        lambda x: (x * table).sum((1, 2)), scale="score", batch_size=batch_size
+    )
     arms = {
         "untreated": cg.Untreated(),
         "motif": cg.Embed("AGATAAG", at=12),
@@ -140,7 +184,9 @@ def test_arms_unpaired_under_batches(batch_size):
 def test_a_random_step_draws_the_same_alone_and_in_company():
     """A and A + B share the draw of A, or their difference is not the effect of B."""
     a, b = cg.Embed("NNNN", at=3), cg.Embed("CC", at=20)
-    design = cg.Design(null=cg.Uniform(length=30), arms={"A": a, "A + B": a + b, "B": b}, n_units=40)
+    design = cg.Design(
+        null=cg.Uniform(length=30), arms={"A": a, "A + B": a + b, "B": b}, n_units=40
+    )
     made = arm_tokens(design)
     np.testing.assert_array_equal(made["A"][:, :20], made["A + B"][:, :20])
 
@@ -153,21 +199,37 @@ def test_the_control_recomputed_for_every_motif():
         return x[:, 0].sum(-1)
 
     words = ["".join(word) for word in itertools.product(BASES, repeat=3)]
-    arms = {"untreated": cg.Untreated(), **{word: cg.Embed(word, at=4) for word in words}}
+    arms = {
+        "untreated": cg.Untreated(),
+        **{word: cg.Embed(word, at=4) for word in words},
+    }
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=100)
-    cg.run(design, cg.FunctionPredictor(fn, fingerprint="counts its rows"), rng=0, progress=False)
-    # each background is one of the 64 words already: the untreated arm costs nothing at all, the checks some 120 rows
+    cg.run(
+        design,
+        cg.FunctionPredictor(fn, fingerprint="counts its rows"),
+        rng=0,
+        progress=False,
+    )
+    # each background is one of the 64 words already: the untreated arm costs nothing at
+    # all, the checks some 120 rows
     assert sum(asked) < 100 * 64 + 160
 
 
 def test_the_control_of_the_first_task_subtracted_from_another():
-    pair = cg.FunctionPredictor(lambda x: np.stack([x[:, 0].sum(-1), 1_000 + x[:, 3].sum(-1)], 1), tasks=["A", "T"])
+    pair = cg.FunctionPredictor(
+        lambda x: np.stack([x[:, 0].sum(-1), 1_000 + x[:, 3].sum(-1)], 1),
+        tasks=["A", "T"],
+    )
     design = cg.Design(
-        null=cg.Uniform(length=30), arms={"untreated": cg.Untreated(), "TTT": cg.Embed("TTT", at=4)}, n_units=50
+        null=cg.Uniform(length=30),
+        arms={"untreated": cg.Untreated(), "TTT": cg.Embed("TTT", at=4)},
+        n_units=50,
     )
     outcomes = cg.run(design, pair, rng=0, progress=False)
     ice = cg.contrast(outcomes, control="untreated")["ice"].squeeze("contrast")
-    made = (outcomes["outcome"].sel(arm="TTT") - outcomes["outcome"].sel(arm="untreated")).transpose(*ice.dims)
+    made = (
+        outcomes["outcome"].sel(arm="TTT") - outcomes["outcome"].sel(arm="untreated")
+    ).transpose(*ice.dims)
     np.testing.assert_array_equal(ice, made)
     assert float(abs(ice).max()) <= 3
 
@@ -175,11 +237,27 @@ def test_the_control_of_the_first_task_subtracted_from_another():
 def test_the_null_array_overwritten_in_place():
     own = np.random.default_rng(2).integers(0, 4, (50, 30), dtype=np.uint8)
     kept = own.copy()
-    last_base = cg.FunctionPredictor(lambda x: x[:, :, 4:9].argmax(1) @ 4.0 ** np.arange(5), scale="its letters")
-    arms = {"TTTTT": cg.Embed("TTTTT", at=4), "scramble": cg.Scramble((0, 30)), "untreated": cg.Untreated()}
-    outcomes = cg.run(cg.Design(null=cg.Genomic(of=own), arms=arms, n_units=50), last_base, rng=0, progress=False)
+    last_base = cg.FunctionPredictor(
+        lambda x: x[:, :, 4:9].argmax(1) @ 4.0 ** np.arange(5), scale="its letters"
+    )
+    arms = {
+        "TTTTT": cg.Embed("TTTTT", at=4),
+        "scramble": cg.Scramble((0, 30)),
+        "untreated": cg.Untreated(),
+    }
+    outcomes = cg.run(
+        cg.Design(null=cg.Genomic(of=own), arms=arms, n_units=50),
+        last_base,
+        rng=0,
+        progress=False,
+    )
     np.testing.assert_array_equal(own, kept)
-    for arm in [*arms.values(), cg.Placebo("AGATAAG", at=3), cg.Mutate(at=5, bases="A"), cg.Ablate((2, 9), fill="A")]:
+    for arm in [
+        *arms.values(),
+        cg.Placebo("AGATAAG", at=3),
+        cg.Mutate(at=5, bases="A"),
+        cg.Ablate((2, 9), fill="A"),
+    ]:
         arm.apply(own, units=np.arange(50, dtype=np.uint64), key=1)
         np.testing.assert_array_equal(own, kept)
     untreated = outcomes["outcome"].sel(arm="untreated").to_numpy().ravel()
@@ -187,25 +265,38 @@ def test_the_null_array_overwritten_in_place():
 
 
 def test_unpaired_welch_on_paired_data():
-    """Backgrounds vary far more than effects: without the pairs an effect, and more so an interaction, is lost."""
+    """Backgrounds vary far more than effects: without the pairs an effect, and more so
+    an interaction, is lost.
+    """
     table = np.random.default_rng(0).normal(size=(4, 60))
 
     def fn(x):
         score = (x * table).sum((1, 2))
-        return score + 0.05 * np.sin(score)  # the least of an interaction, so that it has a spread
+        # the least of an interaction, so that it has a spread
+        return score + 0.05 * np.sin(score)
 
     both = cg.FunctionPredictor(fn, tasks=["score"], scale="score")
-    arms = cg.factorial({"GATA": cg.Embed("AGATAAG", at=10), "E-box": cg.Embed("CACGTG", at=40)})
+    arms = cg.factorial(
+        {"GATA": cg.Embed("AGATAAG", at=10), "E-box": cg.Embed("CACGTG", at=40)}
+    )
     contrasts = {
         "GATA": {"GATA": 1, "untreated": -1},
         "x": {"GATA + E-box": 1, "GATA": -1, "E-box": -1, "untreated": 1},
     }
-    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=400, contrasts=contrasts)
+    design = cg.Design(
+        null=cg.Uniform(length=60), arms=arms, n_units=400, contrasts=contrasts
+    )
     outcomes = cg.run(design, both, rng=0, progress=False)
     y = outcomes["outcome"].squeeze()
     estimates = cg.estimate(cg.contrast(outcomes)).squeeze()
     paired = (y.sel(arm="GATA") - y.sel(arm="untreated")).std("unit", ddof=1) / 20
-    welch = np.sqrt((y.sel(arm="GATA").var("unit", ddof=1) + y.sel(arm="untreated").var("unit", ddof=1)) / 400)
+    welch = np.sqrt(
+        (
+            y.sel(arm="GATA").var("unit", ddof=1)
+            + y.sel(arm="untreated").var("unit", ddof=1)
+        )
+        / 400
+    )
     np.testing.assert_allclose(estimates["se"].sel(contrast="GATA"), paired, rtol=1e-9)
     gain = pairing_gain(outcomes, design)["gain"].squeeze()
     np.testing.assert_allclose(gain.sel(contrast="GATA"), welch / paired, rtol=1e-9)
@@ -213,33 +304,55 @@ def test_unpaired_welch_on_paired_data():
     assert float(gain.sel(contrast="x")) > 30  # far more
 
 
-# --- confounding and significance -------------------------------------------------------------------------------------
+# --- confounding and significance -----------------------------------------------------
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_spacing_confounded_with_position():
     """Sites lose strength along the sequence and do not know of each other."""
-    oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score")
-    near, far = (cg.Embed("UGCAUG", at=10) + cg.Embed("UGCAUG", at=10 + distance) for distance in (6, 16))
-    naive = cg.Design(null=cg.Uniform(length=41), arms={"near": near, "far": far}, n_units=200, contrasts="near")
+    oracle = Oracle(
+        Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score"
+    )
+    near, far = (
+        cg.Embed("UGCAUG", at=10) + cg.Embed("UGCAUG", at=10 + distance)
+        for distance in (6, 16)
+    )
+    naive = cg.Design(
+        null=cg.Uniform(length=41),
+        arms={"near": near, "far": far},
+        n_units=200,
+        contrasts="near",
+    )
     moved = cg.estimate(cg.contrast(cg.run(naive, oracle, rng=0, progress=False)))
-    assert moved["upper"].item() < -0.5  # one site stays and the other moves: ten bases of slope, called a spacing
+    # one site stays and the other moves: ten bases of slope, called a spacing
+    assert moved["upper"].item() < -0.5
 
     experiment = spacing(distances=[6, 16], n_units=200)
-    estimates = cg.estimate(cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))).squeeze()
+    estimates = cg.estimate(
+        cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))
+    ).squeeze()
     truth = oracle.true_ace(experiment).squeeze().sel(contrast=estimates["contrast"])
     for name in ("interaction at 6", "interaction at 16", "rise"):
         assert abs(float(truth.sel(contrast=name))) < 0.05
         off = abs(float((estimates["ace"] - truth).sel(contrast=name)))
         assert off <= 4 * float(estimates["se"].sel(contrast=name)) + 1e-9
-    # the two sites stand about one center at every distance, and each place has an arm of its own
-    starts = [tuple(map(int, re.findall(r"at (\d+)", name))) for name in experiment.arm_names if "," in name]
+    # the two sites stand about one center at every distance, and each place has an arm
+    # of its own
+    starts = [
+        tuple(map(int, re.findall(r"at (\d+)", name)))
+        for name in experiment.arm_names
+        if "," in name
+    ]
     assert starts == [(15, 21), (10, 26)]
-    assert {f"UGCAUG at {start}" for both in starts for start in both} <= set(experiment.arm_names)
+    assert {f"UGCAUG at {start}" for both in starts for start in both} <= set(
+        experiment.arm_names
+    )
 
 
 def test_a_thousand_units_make_everything_significant():
-    """No word stands out of a sum over single bases: most differ from 0, hardly any from what any word does."""
+    """No word stands out of a sum over single bases: most differ from 0, hardly any
+    from what any word does.
+    """
     experiment = word_screen(k=3, n_units=1_000, n_placebos=40)
     outcomes = cg.run(experiment, row_scores(41), rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
@@ -247,7 +360,9 @@ def test_a_thousand_units_make_everything_significant():
     p = answer.estimates["p"].to_numpy()
     assert (p[placebo] < 0.05).mean() > 0.8
     assert (p[~placebo] < 0.05).mean() > 0.8
-    beyond = np.isin(answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"])
+    beyond = np.isin(
+        answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"]
+    )
     assert beyond.mean() <= 0.1
     assert answer.estimates.attrs["adjust"] == "bh"
 
@@ -264,7 +379,10 @@ def test_no_multiplicity():
 def test_stars_at_p_below_a_half():
     design = cg.Design(
         null=cg.Uniform(length=41),
-        arms={"0": cg.Untreated(), **{word: cg.Embed(word, at=9) for word in ("ACG", "GGG", "TTT")}},
+        arms={
+            "0": cg.Untreated(),
+            **{word: cg.Embed(word, at=9) for word in ("ACG", "GGG", "TTT")},
+        },
         n_units=50,
         contrasts="0",
     )
@@ -272,21 +390,32 @@ def test_stars_at_p_below_a_half():
     estimated = cg.report(cg.adjust(cg.estimate(cg.contrast(outcomes)), method="holm"))
     decided = cg.report(cg.analyze(outcomes, cg.Analysis(rope="0.2 sd"), rng=0))
     for text in (estimated, decided):
-        header = next(line for line in text.splitlines() if line.startswith("contrast  "))
-        assert re.match(r"contrast\s+ACE\s+(SE\s+)?[0-9.]+ % interval", header)  # the size and its interval come first
+        header = next(
+            line for line in text.splitlines() if line.startswith("contrast  ")
+        )
+        # the size and its interval come first
+        assert re.match(r"contrast\s+ACE\s+(SE\s+)?[0-9.]+ % interval", header)
         assert "*" not in text
         assert "significant" not in text
     assert "p (holm)" in estimated
-    assert re.search(r"\bp\b", next(x for x in decided.splitlines() if x.startswith("contrast  "))) is None
+    assert (
+        re.search(
+            r"\bp\b",
+            next(x for x in decided.splitlines() if x.startswith("contrast  ")),
+        )
+        is None
+    )
 
 
-# --- placebos, mutants, junctions -------------------------------------------------------------------------------------
+# --- placebos, mutants, junctions -----------------------------------------------------
 
 
 def e_boxes(n: int = 4_000) -> np.ndarray:
     """Random sequences with an E-box at 20 and no other."""
     drawn = cg.Embed("CACGTG", at=20).apply(
-        cg.Uniform(length=50).sample(n, rng=4)["sequence"].to_numpy(), units=np.arange(n, dtype=np.uint64), key=0
+        cg.Uniform(length=50).sample(n, rng=4)["sequence"].to_numpy(),
+        units=np.arange(n, dtype=np.uint64),
+        key=0,
     )
     return drawn[[len(starts) == 1 for starts in by_row(drawn, "CACGTG")]]
 
@@ -310,15 +439,21 @@ def test_a_scramble_that_contains_the_motif():
     found = junctions(design, "CACGTG", rng=0).squeeze()
     assert float(found["background"]) == 1
     assert found["written"].values.tolist() == [0, 0, 0]
-    # 180 rearrangements of CACGTG: a naive scramble still reads it once in 180, and the count says so
+    # 180 rearrangements of CACGTG: a naive scramble still reads it once in 180, and the
+    # count says so
     still = 1 - float(found["lost"].sel(arm="scrambled"))
     assert abs(still - 1 / 180) < 4 * (1 / 180 / 3_000) ** 0.5
     assert still > 0
-    assert float(found["lost"].sel(arm="placebo")) > 0.995  # but for a junction with the base before it
-    words = [name.removeprefix("placebo ") for name in cg.placebos("CACGTG", at=20, n_words=60)]
+    # but for a junction with the base before it
+    assert float(found["lost"].sel(arm="placebo")) > 0.995
+    words = [
+        name.removeprefix("placebo ")
+        for name in cg.placebos("CACGTG", at=20, n_words=60)
+    ]
     assert not carries(encode(words), "CACGTG").any()
     with pytest.raises(DesignError, match="reads as CACGTA"):
-        knock_in(e_boxes(100), motif="CACGTA", at=5, placebo="TACGTG")  # its reverse complement
+        # its reverse complement
+        knock_in(e_boxes(100), motif="CACGTA", at=5, placebo="TACGTG")
 
 
 def test_a_broken_site_that_still_carries_the_motif():
@@ -331,17 +466,29 @@ def test_a_broken_site_that_still_carries_the_motif():
     design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=2_000)
     found = junctions(design, {"E-box": "CACGTG", "any E-box": "CANNTG"}, rng=0)
     written = found["written"].sel(motif="E-box")
-    assert written.sel(arm=["untreated", "motif", "broken"]).values.tolist() == [0, 1, 0]
-    assert abs(float(written.sel(arm="half broken")) - 1 / 4) < 4 * (3 / 16 / 2_000) ** 0.5
-    assert found["written"].sel(motif="any E-box").values.tolist() == [0, 1, 1, 1]  # broken for one reader alone
+    assert written.sel(arm=["untreated", "motif", "broken"]).values.tolist() == [
+        0,
+        1,
+        0,
+    ]
+    assert (
+        abs(float(written.sel(arm="half broken")) - 1 / 4) < 4 * (3 / 16 / 2_000) ** 0.5
+    )
+    # broken for one reader alone
+    assert found["written"].sel(motif="any E-box").values.tolist() == [0, 1, 1, 1]
     pair = cg.motif([[0.97, 0.01, 0.01, 0.01], [0.01, 0.01, 0.97, 0.01]] * 4)
     weak = junctions(
-        cg.Design(null=cg.Uniform(length=50), arms={"0": cg.Untreated(), "1": cg.Embed("AGAGAGAT", at=9)}, n_units=50),
+        cg.Design(
+            null=cg.Uniform(length=50),
+            arms={"0": cg.Untreated(), "1": cg.Embed("AGAGAGAT", at=9)},
+            n_units=50,
+        ),
         {"AG": pair},
         rng=0,
         threshold=1e-3,
     )
-    assert weak["written"].sel(arm="1").item() == 1  # one base of eight is changed, and it still scores
+    # one base of eight is changed, and it still scores
+    assert weak["written"].sel(arm="1").item() == 1
 
 
 def test_the_report_gives_motif_minus_placebo_paired():
@@ -349,34 +496,56 @@ def test_the_report_gives_motif_minus_placebo_paired():
     experiment = knock_in(sequences, motif="AGATAAG", at=26)
     outcomes = cg.run(experiment, row_scores(60), rng=0, progress=False)
     y = outcomes["outcome"].squeeze()
-    net = cg.estimate(cg.contrast(outcomes)).squeeze().sel(contrast="motif minus placebo")
+    net = (
+        cg.estimate(cg.contrast(outcomes)).squeeze().sel(contrast="motif minus placebo")
+    )
     difference = y.sel(arm="motif") - y.sel(arm="placebo")
     np.testing.assert_allclose(net["ace"], difference.mean(), rtol=1e-9)
-    np.testing.assert_allclose(net["se"], difference.std("unit", ddof=1) / 300**0.5, rtol=1e-9)
-    assert float(net["se"]) < 0.6 * float(np.hypot(y.sel(arm="motif").std(), y.sel(arm="placebo").std()) / 300**0.5)
+    np.testing.assert_allclose(
+        net["se"], difference.std("unit", ddof=1) / 300**0.5, rtol=1e-9
+    )
+    assert float(net["se"]) < 0.6 * float(
+        np.hypot(y.sel(arm="motif").std(), y.sel(arm="placebo").std()) / 300**0.5
+    )
     assert "motif minus placebo" in str(experiment.analyze(outcomes, rng=0))
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_placebos_on_real_sequences_are_not_zero():
-    """Real sequences carry something in their middle: whatever is written there costs it, the motif's placebo too."""
+    """Real sequences carry something in their middle: whatever is written there costs
+    it, the motif's placebo too.
+    """
     sequences = cg.Embed("GGAAGT", at=28).apply(
-        cg.Uniform(length=60).sample(200, rng=6)["sequence"].to_numpy(), units=np.arange(200, dtype=np.uint64), key=0
+        cg.Uniform(length=60).sample(200, rng=6)["sequence"].to_numpy(),
+        units=np.arange(200, dtype=np.uint64),
+        key=0,
     )
     oracle = Oracle(Word("GGAAGT", 0.5), Word("AGATAAG", 1.0), scale="score")
     experiment = knock_in(sequences, motif="AGATAAG", at=27)
-    estimates = cg.estimate(cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))).squeeze()
+    estimates = cg.estimate(
+        cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))
+    ).squeeze()
     assert abs(float(estimates["ace"].sel(contrast="placebo")) + 0.5) < 0.05
-    assert abs(float(estimates["ace"].sel(contrast="motif")) - 0.5) < 0.05  # against untreated half of it is hidden
+    # against untreated half of it is hidden
+    assert abs(float(estimates["ace"].sel(contrast="motif")) - 0.5) < 0.05
     assert abs(float(estimates["ace"].sel(contrast="motif minus placebo")) - 1.0) < 0.05
 
 
 def test_shuffles_of_few_parents_treated_as_independent():
-    """An effect that depends on the parent is one number for each of ten parents, however many shuffles they have."""
+    """An effect that depends on the parent is one number for each of ten parents,
+    however many shuffles they have.
+    """
     rng = np.random.default_rng(7)
-    parents = [rng.choice(4, 200, p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2]) for gc in np.linspace(0.3, 0.7, 10)]
+    parents = [
+        rng.choice(4, 200, p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2])
+        for gc in np.linspace(0.3, 0.7, 10)
+    ]
     per_gc = cg.FunctionPredictor(
-        lambda x: x[:, 1:3].mean((1, 2)) * (x[:, 0, 96:103].sum(-1) == 7) + 1e-3 * x[:, 0].sum(-1), scale="score"
+        lambda x: (
+            x[:, 1:3].mean((1, 2)) * (x[:, 0, 96:103].sum(-1) == 7)
+            + 1e-3 * x[:, 0].sum(-1)
+        ),
+        scale="score",
     )
     design = cg.Design(
         null=cg.DinucleotideShuffle(of=np.array(parents, np.uint8)),
@@ -391,33 +560,59 @@ def test_shuffles_of_few_parents_treated_as_independent():
     assert int(honest["n_clusters"]) == 10
     assert float(honest["df"]) <= 9
     means = effects["ice"].squeeze().groupby("parent").mean()
-    assert float(honest["se"]) == pytest.approx(float(means.std(ddof=1)) / 10**0.5, rel=1e-6)
+    assert float(honest["se"]) == pytest.approx(
+        float(means.std(ddof=1)) / 10**0.5, rel=1e-6
+    )
     assert float(honest["se"] / naive["se"]) > 2.7
 
 
 def test_embedding_makes_another_motif_at_the_junction():
-    """GAT reads GATA wherever an A follows: a quarter of uniform backgrounds have what was not meant."""
-    arms = {"untreated": cg.Untreated(), "GAT": cg.Embed("GAT", at=20), "fill": cg.Ablate((20, 24), fill="uniform")}
+    """GAT reads GATA wherever an A follows: a quarter of uniform backgrounds have what
+    was not meant.
+    """
+    arms = {
+        "untreated": cg.Untreated(),
+        "GAT": cg.Embed("GAT", at=20),
+        "fill": cg.Ablate((20, 24), fill="uniform"),
+    }
     design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=8_000)
     found = junctions(design, ["GATA", "GAT"], rng=0)
     # those with GATA there already are kept, not made
     expected = 1 / 4 * (1 - 1 / 64)
     made = found["made"].sel(motif="GATA")
-    assert abs(float(made.sel(arm="GAT")) - expected) < 4 * (expected * (1 - expected) / 8_000) ** 0.5
+    assert (
+        abs(float(made.sel(arm="GAT")) - expected)
+        < 4 * (expected * (1 - expected) / 8_000) ** 0.5
+    )
     assert float(made.sel(arm="untreated")) == 0
     assert float(made.sel(arm="fill")) > 0.02  # a fill can be the motif, or end one
     assert found["written"].sel(motif="GAT").values.tolist() == [0, 1, 0]
-    # the very units of a trial with this seed: their bases from 14 to 30, as a predictor sees them, read by hand
-    record = cg.FunctionPredictor(lambda x: x[:, :, 14:30].argmax(1) @ 4.0 ** np.arange(16), scale="its letters")
-    seen = cg.run(design, record, rng=0, progress=False)["outcome"].squeeze().astype(np.int64)
-    read = {arm: gata_starts(seen.sel(arm=arm).to_numpy()) for arm in ("untreated", "GAT")}
-    by_hand = [bool(new - old) for new, old in zip(read["GAT"], read["untreated"], strict=True)]
+    # the very units of a trial with this seed: their bases from 14 to 30, as a
+    # predictor sees them, read by hand
+    record = cg.FunctionPredictor(
+        lambda x: x[:, :, 14:30].argmax(1) @ 4.0 ** np.arange(16), scale="its letters"
+    )
+    seen = (
+        cg.run(design, record, rng=0, progress=False)["outcome"]
+        .squeeze()
+        .astype(np.int64)
+    )
+    read = {
+        arm: gata_starts(seen.sel(arm=arm).to_numpy()) for arm in ("untreated", "GAT")
+    }
+    by_hand = [
+        bool(new - old) for new, old in zip(read["GAT"], read["untreated"], strict=True)
+    ]
     assert float(made.sel(arm="GAT")) == np.mean(by_hand)
 
 
 def gata_starts(codes) -> list[set[int]]:
-    texts = ("".join(BASES[code // 4**i % 4] for i in range(16)) for code in codes.tolist())
-    return [{i for i in range(13) if text[i : i + 4] in ("GATA", "TATC")} for text in texts]
+    texts = (
+        "".join(BASES[code // 4**i % 4] for i in range(16)) for code in codes.tolist()
+    )
+    return [
+        {i for i in range(13) if text[i : i + 4] in ("GATA", "TATC")} for text in texts
+    ]
 
 
 def test_junctions_between_two_sites_insertions_and_deletions():
@@ -432,15 +627,22 @@ def test_junctions_between_two_sites_insertions_and_deletions():
     }
     design = cg.Design(null=null, arms=arms, n_units=2)
     found = junctions(design, "GATA", rng=0).squeeze()
-    rows = {name: [float(found[name].sel(arm=arm)) for arm in arms] for name in ("written", "made", "lost")}
+    rows = {
+        name: [float(found[name].sel(arm=arm)) for arm in arms]
+        for name in ("written", "made", "lost")
+    }
     assert rows["written"] == [0] * 5
-    assert rows["made"] == [0, 1, 0, 0, 0.5]  # GA and TA meet, between two words and over a deletion
-    assert rows["lost"] == [0, 0, 0, 0.5, 0.5]  # what moves along with its sequence is not lost
+    # GA and TA meet, between two words and over a deletion
+    assert rows["made"] == [0, 1, 0, 0, 0.5]
+    # what moves along with its sequence is not lost
+    assert rows["lost"] == [0, 0, 0, 0.5, 0.5]
     assert float(found["background"]) == 0.5
 
 
 def test_junctions_of_alleles_and_of_motifs_by_name():
-    contexts = cg.Genomic(of={"gain": "CCCCGACACCCC", "loss": "CCCCGATACCCC", "none": "C" * 12})
+    contexts = cg.Genomic(
+        of={"gain": "CCCCGACACCCC", "loss": "CCCCGATACCCC", "none": "C" * 12}
+    )
     design = cg.Design(
         null=contexts,
         arms={
@@ -450,8 +652,15 @@ def test_junctions_of_alleles_and_of_motifs_by_name():
         n_units=3,
     )
     found = junctions(design, "GATA", rng=0).sel(arm="alternate").squeeze()
-    assert [round(3 * float(found[name])) for name in ("written", "made", "lost", "background")] == [1, 1, 1, 1]
-    wide = cg.Design(null=cg.Uniform(length=60), arms={"0": cg.Untreated(), "1": cg.Embed("AGATAAG", at=9)}, n_units=20)
+    assert [
+        round(3 * float(found[name]))
+        for name in ("written", "made", "lost", "background")
+    ] == [1, 1, 1, 1]
+    wide = cg.Design(
+        null=cg.Uniform(length=60),
+        arms={"0": cg.Untreated(), "1": cg.Embed("AGATAAG", at=9)},
+        n_units=20,
+    )
     assert junctions(wide, "GATA1", rng=0, n_units=10).attrs["n_units"] == 10
 
 
@@ -467,12 +676,16 @@ def test_junctions_of_alleles_and_of_motifs_by_name():
     ],
 )
 def test_junctions_refuse(motifs, options, error, said):
-    design = cg.Design(null=cg.Uniform(length=60), arms={"0": cg.Untreated(), "1": cg.Embed("A", at=9)}, n_units=20)
+    design = cg.Design(
+        null=cg.Uniform(length=60),
+        arms={"0": cg.Untreated(), "1": cg.Embed("A", at=9)},
+        n_units=20,
+    )
     with pytest.raises(error, match=re.escape(said)):
         junctions(design, motifs, rng=0, **options)
 
 
-# --- predictors, covariates, arguments --------------------------------------------------------------------------------
+# --- predictors, covariates, arguments ------------------------------------------------
 
 
 @pytest.mark.parametrize("order", ["ACTG", "TGCA", "CATG"])
@@ -482,25 +695,36 @@ def test_channel_order_assumed(order):
     network = np.zeros((4, 7))
     network[[order.index(BASES[token]) for token in rows], range(7)] = 1.0
     network += 0.01 * weights
-    said = cg.FunctionPredictor(lambda x: (x[:, :, 10:17] * network).sum((1, 2)), scale="score", alphabet=order)
-    assumed = cg.FunctionPredictor(lambda x: (x[:, :, 10:17] * network).sum((1, 2)), scale="score")
+    said = cg.FunctionPredictor(
+        lambda x: (x[:, :, 10:17] * network).sum((1, 2)), scale="score", alphabet=order
+    )
+    assumed = cg.FunctionPredictor(
+        lambda x: (x[:, :, 10:17] * network).sum((1, 2)), scale="score"
+    )
     design = cg.Design(
         null=cg.Uniform(length=30), arms={"placebo": cg.Placebo("AGATAAG", at=10), "motif": cg.Embed("AGATAAG", at=10)},
         n_units=300, contrasts="placebo",
     )  # fmt: skip
     effects = [
-        cg.estimate(cg.contrast(cg.run(design, one, rng=0, progress=False)))["ace"].item() for one in (said, assumed)
+        cg.estimate(cg.contrast(cg.run(design, one, rng=0, progress=False)))[
+            "ace"
+        ].item()
+        for one in (said, assumed)
     ]
     assert effects[0] > 4
     assert effects[1] < effects[0] - 2
 
 
 def test_regression_to_the_mean_by_grouping_on_the_outcome():
-    """Y(a) - Y(c) falls with Y(c) even where effects do not differ: no slope on an outcome is given."""
+    """Y(a) - Y(c) falls with Y(c) even where effects do not differ: no slope on an
+    outcome is given.
+    """
     rng = np.random.default_rng(9)
     sequences = cg.Uniform(length=41).sample(300, rng=10)["sequence"].to_numpy()
     table = rng.normal(size=(4, 41))
-    oracle = cg.FunctionPredictor(lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score")
+    oracle = cg.FunctionPredictor(
+        lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score"
+    )
     design = cg.Design(
         null=cg.Genomic(of=sequences),
         arms={"untreated": cg.Untreated(), "motif": cg.Embed("AGATAAG", at=15)},
@@ -511,10 +735,13 @@ def test_regression_to_the_mean_by_grouping_on_the_outcome():
     effects = cg.contrast(outcomes)
     y = outcomes["outcome"].squeeze().sel(arm="untreated").to_numpy()
     coupled = stats.linregress(y, effects["ice"].squeeze().to_numpy())
-    assert coupled.slope < -5 * coupled.stderr  # though every word does the same to every background but its own bases
+    # though every word does the same to every background but its own bases
+    assert coupled.slope < -5 * coupled.stderr
     for name in ("Y(untreated)", "untreated", "outcome of the control"):
         with pytest.raises(EstimateError, match="coupled to it by construction"):
-            cg.estimation.modification(effects.assign_coords({name: ("unit", y)}), by=name)
+            cg.estimation.modification(
+                effects.assign_coords({name: ("unit", y)}), by=name
+            )
     assert cg.estimation.modification(effects, by="gc")["slope"].notnull().all()
 
 
@@ -522,47 +749,68 @@ def test_the_chosen_are_asked_again_on_other_units():
     experiment = word_screen(k=3, n_units=60, n_placebos=40)
     screened = cg.run(experiment, row_scores(41), rng=0, progress=False)
     fresh = cg.confirm(screened, select=["AAA", "CCC"], predictor=row_scores(41), rng=0)
-    first, second = (x["outcome"].sel(arm="untreated").to_numpy().ravel() for x in (screened, fresh))
+    first, second = (
+        x["outcome"].sel(arm="untreated").to_numpy().ravel() for x in (screened, fresh)
+    )
     assert not np.intersect1d(first, second).size
 
 
 def test_hairpin_arguments_accepted_and_ignored():
     complement = str.maketrans("ACGT", "TGCA")
     made = {
-        (stem, loop): decode(arm_tokens(hairpin(cg.Uniform(length=70), at=30, stem=stem, loop=loop))["loop"])
+        (stem, loop): decode(
+            arm_tokens(hairpin(cg.Uniform(length=70), at=30, stem=stem, loop=loop))[
+                "loop"
+            ]
+        )
         for stem, loop in ((8, 9), (8, 11), (10, 9), (5, 5))
     }
     for (stem, loop), texts in made.items():
         left = 30 - stem
         right = left + stem + loop
         for text in texts:
-            assert text[right : right + stem] == text[left : left + stem].translate(complement)[::-1]
+            assert (
+                text[right : right + stem]
+                == text[left : left + stem].translate(complement)[::-1]
+            )
             assert text[30:35] == "GCTGG"
     assert len({tuple(texts) for texts in made.values()}) == 4
 
 
 def test_distances_accepted_and_ignored():
     null = cg.Uniform(length=120)
-    pair = motif_pair(null, first="AGATAAG", second="CACGTCA", distances=[10, 17, 30], orientations=["++"], at=55)
+    pair = motif_pair(
+        null,
+        first="AGATAAG",
+        second="CACGTCA",
+        distances=[10, 17, 30],
+        orientations=["++"],
+        at=55,
+    )
     made = arm_tokens(pair)
     for order, sign in (("downstream", 1), ("upstream", -1)):
         for distance in (10, 17, 30):
             texts = decode(made[f"++ {order} {distance}"])
             at = 55 + sign * distance
-            assert {(text[55:62], text[at : at + 7]) for text in texts} == {("AGATAAG", "CACGTCA")}
+            assert {(text[55:62], text[at : at + 7]) for text in texts} == {
+                ("AGATAAG", "CACGTCA")
+            }
     pairs = spacing(null, distances=[6, 13], center=60)
     for name in (name for name in pairs.arm_names if "," in name):
         first, second = map(int, re.findall(r"at (\d+)", name))
         assert second - first in (6, 13)
-        assert {(t[first : first + 6], t[second : second + 6]) for t in decode(arm_tokens(pairs)[name])} == {
-            ("TGCATG", "TGCATG")
-        }
+        assert {
+            (t[first : first + 6], t[second : second + 6])
+            for t in decode(arm_tokens(pairs)[name])
+        } == {("TGCATG", "TGCATG")}
 
 
 def test_the_best_word_left_out_of_its_own_logo():
     oracle = cg.zoo.oracle("vts1_like")
     experiment = cg.experiments.word_mutagenesis(word="GCUGG", at=18, n_units=100)
-    answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+    answer = experiment.analyze(
+        cg.run(experiment, oracle, rng=0, progress=False), rng=0
+    )
     logo = answer.findings["logo"]["ace"].squeeze("task")
     assert logo.notnull().all()
     assert logo.shape == (5, 4)
@@ -572,16 +820,21 @@ def test_the_best_word_left_out_of_its_own_logo():
     assert (logo.argmax("base").to_numpy() == [2, 1, 3, 2, 2]).all()
 
 
-# --- letters ----------------------------------------------------------------------------------------------------------
+# --- letters --------------------------------------------------------------------------
 
 
 def test_letters_in_any_spelling(tmp_path):
     path = tmp_path / "masked.fa.gz"
     with gzip.open(path, "wt") as file:
-        file.write(">soft\nACGTacgt\nagataag\n>rna\nACGUACGUAGAUAAG\n>upper\nACGTACGTAGATAAG\n")
+        file.write(
+            ">soft\nACGTacgt\nagataag\n>rna\nACGUACGUAGAUAAG\n>upper\nACGTACGTAGATAAG\n"
+        )
     read = cg.read_sequences(path)
     assert decode(read.tokens) == ["ACGTACGTAGATAAG"] * 3
-    assert [len(find_instances(read.tokens, word)) for word in ("AGATAAG", "agataag", "AGAUAAG")] == [3, 3, 3]
+    assert [
+        len(find_instances(read.tokens, word))
+        for word in ("AGATAAG", "agataag", "AGAUAAG")
+    ] == [3, 3, 3]
     assert cg.Embed("UGCAUG", at=3) == cg.Embed("tgcatg", at=3)
     with pytest.raises(DesignError, match="given twice"):
         word_screen(words=["UGCAUG", "TGCATG"])
@@ -602,10 +855,14 @@ def test_palindromes_counted_twice():
     found = find_instances(boxes, "CACGTG")
     assert len(found) == 20
     assert found.start.tolist() == [20] * 20
-    experiment = cg.experiments.occlusion(boxes, motif="CACGTG", fills=["uniform"], n_draws=1)
+    experiment = cg.experiments.occlusion(
+        boxes, motif="CACGTG", fills=["uniform"], n_draws=1
+    )
     assert experiment.n_units == 20
     with pytest.raises(DesignError, match="reads the same on both strands"):
-        motif_pair(cg.Uniform(length=100), first="CACGTG", second="AGATAAG", distances=[10])
+        motif_pair(
+            cg.Uniform(length=100), first="CACGTG", second="AGATAAG", distances=[10]
+        )
     design = cg.Design(
         null=cg.Uniform(length=50),
         arms={"0": cg.Untreated(), "+": cg.Embed("CACGTG", at=9)},

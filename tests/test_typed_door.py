@@ -1,4 +1,6 @@
-"""What a type checker and a reader see of the public names: their signatures, and the nearest name to a wrong one."""
+"""What a type checker and a reader see of the public names: their signatures, and the
+nearest name to a wrong one.
+"""
 
 from __future__ import annotations
 
@@ -92,36 +94,66 @@ def mine(tmp_path: Path) -> Path:
 
 def test_mypy_knows_the_public_names(mine):
     config, cache = str(ROOT / "pyproject.toml"), str(ROOT / ".mypy_cache")
-    said, _, _ = api.run(["--strict", "--config-file", config, "--cache-dir", cache, str(mine)])
-    lines = [line.partition("mine.py:")[2] for line in said.splitlines() if "mine.py:" in line]
+    said, _, _ = api.run(
+        ["--strict", "--config-file", config, "--cache-dir", cache, str(mine)]
+    )
+    lines = [
+        line.partition("mine.py:")[2]
+        for line in said.splitlines()
+        if "mine.py:" in line
+    ]
     revealed = [line for line in lines if "note: Revealed type" in line]
     assert re.search(r"def \(.*effects.*cluster.*\) -> .*Dataset", revealed[0])
     assert re.search(r"def \(.*counts.*method.*\) -> .*Dataset", revealed[1])
     assert "causalgia.design.design.Design" in revealed[2]
     assert "causalgia.predict.torch_predictor.TorchPredictor" in revealed[3]
     for n, message in enumerate(WRONG.values(), FIRST):
-        assert any(line.startswith(f"{n}: error: {message}") for line in lines), (message, lines)
+        assert any(line.startswith(f"{n}: error: {message}") for line in lines), (
+            message,
+            lines,
+        )
     errors = {int(line.partition(":")[0]) for line in lines if "error" in line}
     assert errors == set(range(FIRST, FIRST + len(WRONG)))
 
 
 def test_pyright_knows_the_public_names(mine):
-    places = {"extraPaths": [str(ROOT)], "venvPath": str(Path(sys.prefix).parent), "venv": Path(sys.prefix).name}
-    (mine.parent / "pyrightconfig.json").write_text(json.dumps(places | {"typeCheckingMode": "strict"}))
-    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--project", str(mine.parent)]
-    said = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    places = {
+        "extraPaths": [str(ROOT)],
+        "venvPath": str(Path(sys.prefix).parent),
+        "venv": Path(sys.prefix).name,
+    }
+    (mine.parent / "pyrightconfig.json").write_text(
+        json.dumps(places | {"typeCheckingMode": "strict"})
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "basedpyright",
+        "--outputjson",
+        "--project",
+        str(mine.parent),
+    ]
+    said = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    )
     found = said["generalDiagnostics"]
-    errors = {one["range"]["start"]["line"] + 1 for one in found if one["severity"] == "error"}
+    errors = {
+        one["range"]["start"]["line"] + 1 for one in found if one["severity"] == "error"
+    }
     assert errors == set(range(FIRST, FIRST + len(WRONG))), found
     revealed = [one["message"] for one in found if one["severity"] == "information"]
     assert re.search(r"cg.estimate.*effects: Dataset.* -> Dataset", revealed[0])
 
 
 def test_no_public_argument_of_data_is_of_any_type():
-    """The first arguments of public functions, but for what a reader of JSON returns."""
+    """The first arguments of public functions, but for what a reader of JSON
+    returns.
+    """
     rooms = [getattr(cg, name) for name in dir(cg)]
     rooms = [cg, *(room for room in rooms if inspect.ismodule(room))]
-    functions = {getattr(room, name) for room in rooms for name in room.__all__ if name.islower()}
+    functions = {
+        getattr(room, name) for room in rooms for name in room.__all__ if name.islower()
+    }
     untyped = set()
     for function in filter(inspect.isfunction, functions):
         for argument in inspect.signature(function).parameters.values():
@@ -144,7 +176,9 @@ def test_no_public_argument_of_data_is_of_any_type():
     ],
 )
 def test_the_nearest_name_is_said(room, wrong, right):
-    with pytest.raises(AttributeError, match=f"no attribute '{wrong}'; did you mean '{right}'?"):
+    with pytest.raises(
+        AttributeError, match=f"no attribute '{wrong}'; did you mean '{right}'?"
+    ):
         getattr(room, wrong)
 
 
@@ -165,9 +199,19 @@ def test_experiments_are_listed_without_their_parts():
     listed = set(dir(cg.experiments))
     assert {*cg.experiments.entries(), "entries"} < listed
     functions = {name: getattr(cg.experiments, name) for name in cg.experiments.__all__}
-    makes = {name: getattr(f, "__annotations__", {}).get("return") for name, f in functions.items()}
-    experiments = {name for name, what in makes.items() if what == "Experiment"} - {"build"}
-    assert listed - experiments == {"entries", "greedy_tiles", "null_models", "tile_search"}
+    makes = {
+        name: getattr(f, "__annotations__", {}).get("return")
+        for name, f in functions.items()
+    }
+    experiments = {name for name, what in makes.items() if what == "Experiment"} - {
+        "build"
+    }
+    assert listed - experiments == {
+        "entries",
+        "greedy_tiles",
+        "null_models",
+        "tile_search",
+    }
     assert experiments < listed
 
 
@@ -175,4 +219,7 @@ def test_a_module_of_the_root_lists_its_exports_alone():
     for module in (cg.schema, cg.store, cg.errors):
         assert set(dir(module)) == set(module.__all__)
         functions_and_classes = set(dir(module)) - {"SCHEMA", "Kind", "Variable"}
-        assert all(getattr(module, name).__module__ == module.__name__ for name in functions_and_classes)
+        assert all(
+            getattr(module, name).__module__ == module.__name__
+            for name in functions_and_classes
+        )

@@ -1,4 +1,6 @@
-"""The validation table with fewer trials: every promise inside its band, every method shown failing outside it."""
+"""The validation table with fewer trials: every promise inside its band, every method
+shown failing outside it.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,20 @@ from causalgia.calibration import Row
 pytestmark = pytest.mark.long
 EACH = 0.001 / len(CHECKS)
 FEW = 8
-"""Up to so many trials say next to nothing of their own spread: with 2, the band of Student's t has 80,000 errors."""
+"""Up to so many trials say next to nothing of their own spread: with 2, the band of
+Student's t has 80,000 errors.
+"""
 KEPT = json.loads(FIGURES.read_text(encoding="utf-8"))
 REPORTED = 2
-"""Trials of a row without a promise: it has no band, and passes unless the trials fail or give no number."""
+"""Trials of a row without a promise: it has no band, and passes unless the trials fail
+or give no number.
+"""
 
 
 def with_known_spread(row: Row) -> Row:
-    """Return a row of few trials with the spread between trials that those of the page had."""
+    """Return a row of few trials with the spread between trials that those of the page
+    had.
+    """
     kept = KEPT.get(row.name)
     if row.n_trials > FEW or row.kind != "mean" or kept is None:
         return row
@@ -39,13 +47,16 @@ def with_known_spread(row: Row) -> Row:
 def holds(row: Row) -> bool:
     """Return whether a row of the gate says what that of the page says.
 
-    That a method fails, the page shows. With the fewer trials of the gate its figure may well lie inside of a band at
-    the level of the whole table, so that it has to lie nearer to the page's figure than to the nominal one.
+    That a method fails, the page shows. With the fewer trials of the gate its figure
+    may well lie inside of a band at the level of the whole table, so that it has to lie
+    nearer to the page's figure than to the nominal one.
     """
     kept = KEPT.get(row.name)
     if row.claim != "fails" or kept is None:
         return with_known_spread(row).passes(EACH)
-    return Row(**kept).passes(EACH) and abs(row.value - kept["value"]) < abs(row.value - row.nominal)
+    return Row(**kept).passes(EACH) and abs(row.value - kept["value"]) < abs(
+        row.value - row.nominal
+    )
 
 
 def test_names_are_different() -> None:
@@ -63,7 +74,9 @@ def test_what_is_promised_happens(check) -> None:
     n = REPORTED if check.claim == "reported" and check.quick > FEW else check.quick
     row = check.row(n)
     assert row.n_trials >= n
-    assert holds(row), f"{row.name}: {row.value:.4f}, band {with_known_spread(row).band(EACH)}"
+    assert holds(row), (
+        f"{row.name}: {row.value:.4f}, band {with_known_spread(row).band(EACH)}"
+    )
 
 
 FAILING = [check for check in CHECKS if check.claim == "fails" and check.name in KEPT]
@@ -76,13 +89,19 @@ def test_a_method_that_is_shown_failing_is_seen_where_it_fails_no_more(check) ->
     assert not holds(replace(page, value=page.nominal, n_trials=check.quick))
 
 
-def test_of_all_methods_shown_failing_other_draws_would_rarely_be_taken_for_sound() -> None:
-    """And as rarely one that became sound for failing: by the normal law, docs/testing.md names the sum."""
+def test_of_all_methods_shown_failing_other_draws_would_rarely_be_taken_for_sound() -> (
+    None
+):
+    """And as rarely one that became sound for failing: by the normal law,
+    docs/testing.md names the sum.
+    """
     chances = []
     for check in FAILING:
         page = KEPT[check.name]
         se = page["mcse"] * np.sqrt(page["n_trials"] / check.quick)
-        chances.append(stats.norm.sf(abs(page["value"] - page["nominal"]) / 2 / se) if se else 0.0)
+        chances.append(
+            stats.norm.sf(abs(page["value"] - page["nominal"]) / 2 / se) if se else 0.0
+        )
     assert sum(chances) < 0.03
 
 

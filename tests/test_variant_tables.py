@@ -10,7 +10,9 @@ from causalgia.errors import SequenceError
 from causalgia.sequences import Variant, read_variants, variant_windows
 
 ROWS = [("chr1", 41, "rs1", "A", "G"), ("chr2", 9, "rs2", "CA", "C")]
-WRITTEN = {  # columns as kundajelab/variant-scorer reads them: `bed` counts from 0, the others from 1
+# columns as kundajelab/variant-scorer reads them: `bed` counts from 0, the others from
+# 1
+WRITTEN = {
     "original": lambda c, at, name, ref, alt: (c, at + 1, name, ref, alt),
     "bed": lambda c, at, name, ref, alt: (c, at, at + len(ref), ref, alt, name),
     "plink": lambda c, at, name, ref, alt: (c, name, 0, at + 1, ref, alt),
@@ -35,21 +37,57 @@ def test_every_schema_gives_the_same_variants(tmp_path, schema):
 
 def test_alternates_of_one_row_and_shared_names(tmp_path):
     path = write(tmp_path, ("1", 42, "A", "G,T", "rs1"), ("1", 50, "A", "G", "."))
-    assert [x.name for x in read_variants(path, schema="chrombpnet")] == ["1:42:A>G", "1:42:A>T", "1:50:A>G"]
+    assert [x.name for x in read_variants(path, schema="chrombpnet")] == [
+        "1:42:A>G",
+        "1:42:A>T",
+        "1:50:A>G",
+    ]
 
 
 @pytest.mark.parametrize(
     ("schema", "row", "message"),
     [
-        ("excel", ("1", 5, "x", "A", "G"), "schema='excel' is not one of 'vcf', 'original'"),
-        ("original", ("1", 5, "x", "A"), "line 1: 4 columns separated by tabs, and schema='original' has 5"),
-        ("plink", ("1", "x", 5, "A", "G"), "line 1: 5 columns separated by tabs, and schema='plink' has 6"),
+        (
+            "excel",
+            ("1", 5, "x", "A", "G"),
+            "schema='excel' is not one of 'vcf', 'original'",
+        ),
+        (
+            "original",
+            ("1", 5, "x", "A"),
+            "line 1: 4 columns separated by tabs, and schema='original' has 5",
+        ),
+        (
+            "plink",
+            ("1", "x", 5, "A", "G"),
+            "line 1: 5 columns separated by tabs, and schema='plink' has 6",
+        ),
         ("original", ("1", "x", 5, "A", "G"), "line 1: position"),
-        ("original", ("1", 0, "x", "A", "G"), "position 0; schema='original' counts from 1"),
-        ("bed", ("1", 5, 5, "A", "G", "x"), "[5, 5) has 0 bases and allele 1 'A' 1; a BED counts its start from 0"),
-        ("original", ("1", 5, "x", "A", "<DEL>"), "line 1: variant 'x': alternate allele is '<DEL>'; symbolic"),
-        ("original", ("1", 5, "x", "A", "G,*"), "alternate allele is '*'; symbolic alleles"),
-        ("original", ("#1", 5, "x", "A", "G"), "no variants; schema='original' has the columns chromosome, position"),
+        (
+            "original",
+            ("1", 0, "x", "A", "G"),
+            "position 0; schema='original' counts from 1",
+        ),
+        (
+            "bed",
+            ("1", 5, 5, "A", "G", "x"),
+            "[5, 5) has 0 bases and allele 1 'A' 1; a BED counts its start from 0",
+        ),
+        (
+            "original",
+            ("1", 5, "x", "A", "<DEL>"),
+            "line 1: variant 'x': alternate allele is '<DEL>'; symbolic",
+        ),
+        (
+            "original",
+            ("1", 5, "x", "A", "G,*"),
+            "alternate allele is '*'; symbolic alleles",
+        ),
+        (
+            "original",
+            ("#1", 5, "x", "A", "G"),
+            "no variants; schema='original' has the columns chromosome, position",
+        ),
     ],
 )
 def test_bad_rows_are_named(tmp_path, schema, row, message):
@@ -58,36 +96,70 @@ def test_bad_rows_are_named(tmp_path, schema, row, message):
 
 
 def test_a_repeated_variant_is_refused(tmp_path):
-    with pytest.raises(SequenceError, match=r"lines 1 and 2 give the same variant 1:5:A>G"):
-        read_variants(write(tmp_path, ("1", 5, "x", "A", "G"), ("1", 5, "y", "A", "G")), schema="original")
+    with pytest.raises(
+        SequenceError, match=r"lines 1 and 2 give the same variant 1:5:A>G"
+    ):
+        read_variants(
+            write(tmp_path, ("1", 5, "x", "A", "G"), ("1", 5, "y", "A", "G")),
+            schema="original",
+        )
 
 
 def test_a_bed_that_is_read_as_vcf_is_refused(tmp_path):
     path = write(tmp_path, *(WRITTEN["bed"](*row) for row in ROWS))
-    with pytest.raises(SequenceError, match=r"ID is the end of each variant, as in a BED file.*schema='bed'"):
+    with pytest.raises(
+        SequenceError,
+        match=r"ID is the end of each variant, as in a BED file.*schema='bed'",
+    ):
         read_variants(path)
-    numbers = write(tmp_path, ("chr1", 42, 43, "A", "G", ".", "PASS", "."), ("chr1", 50, 7, "A", "G", ".", "PASS", "."))
+    numbers = write(
+        tmp_path,
+        ("chr1", 42, 43, "A", "G", ".", "PASS", "."),
+        ("chr1", 50, 7, "A", "G", ".", "PASS", "."),
+    )
     assert [variant.name for variant in read_variants(numbers)] == ["43", "7"]
 
 
 def test_a_header_is_named(tmp_path):
-    path = write(tmp_path, ("chr", "pos", "variant_id", "allele1", "allele2"), WRITTEN["original"](*ROWS[0]))
-    with pytest.raises(SequenceError, match="line 1 is a header, and the schemas have none; drop it, or begin it"):
+    path = write(
+        tmp_path,
+        ("chr", "pos", "variant_id", "allele1", "allele2"),
+        WRITTEN["original"](*ROWS[0]),
+    )
+    with pytest.raises(
+        SequenceError,
+        match="line 1 is a header, and the schemas have none; drop it, or begin it",
+    ):
         read_variants(path, schema="original")
     path.write_text("#" + path.read_text())
     assert len(read_variants(path, schema="original")) == 1
 
 
-@pytest.mark.parametrize(("schema", "off", "side"), [("bed", 1, "left"), ("original", -1, "right")])
+@pytest.mark.parametrize(
+    ("schema", "off", "side"), [("bed", 1, "left"), ("original", -1, "right")]
+)
 def test_positions_counted_from_another_number_are_named(tmp_path, schema, off, side):
     letters = "ACGTTGCA" * 20
     (tmp_path / "genome.fa").write_text(f">chr1\n{letters}\n")
-    rows = [("chr1", at + off, f"v{at}", letters[at], "A" if letters[at] != "A" else "C") for at in (65, 74, 82)]
-    variants = read_variants(write(tmp_path, *(WRITTEN[schema](*row) for row in rows)), schema=schema)
-    with pytest.raises(SequenceError, match=rf"one base to the {side}, so .*schema='bed' counts from 0"):
+    rows = [
+        ("chr1", at + off, f"v{at}", letters[at], "A" if letters[at] != "A" else "C")
+        for at in (65, 74, 82)
+    ]
+    variants = read_variants(
+        write(tmp_path, *(WRITTEN[schema](*row) for row in rows)), schema=schema
+    )
+    with pytest.raises(
+        SequenceError, match=rf"one base to the {side}, so .*schema='bed' counts from 0"
+    ):
         variant_windows(variants, tmp_path / "genome.fa", length=20)
     right = read_variants(
-        write(tmp_path, *(WRITTEN[schema](c, at - off, name, ref, alt) for c, at, name, ref, alt in rows)),
+        write(
+            tmp_path,
+            *(
+                WRITTEN[schema](c, at - off, name, ref, alt)
+                for c, at, name, ref, alt in rows
+            ),
+        ),
         schema=schema,
     )
     assert len(variant_windows(right, tmp_path / "genome.fa", length=20)) == 3

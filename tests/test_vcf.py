@@ -42,25 +42,39 @@ def vcf(tmp_path):
 def genome(tmp_path_factory):
     path = tmp_path_factory.mktemp("genome") / "genome.fa"
     soft = CHROMOSOME[:10] + CHROMOSOME[10:20].lower() + CHROMOSOME[20:]
-    path.write_text(f">chr1\n{soft[:12]}\n{soft[12:24]}\n{soft[24:]}\n>chrN\nACGTNACGTACGTRCGT\n")
+    path.write_text(
+        f">chr1\n{soft[:12]}\n{soft[12:24]}\n{soft[24:]}\n>chrN\nACGTNACGTACGTRCGT\n"
+    )
     return path
 
 
-# --- reading -----------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["some.vcf", "some.vcf.gz"])
 @pytest.mark.parametrize("header", [HEADER, ""])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_a_vcf_is_read_in_its_order(vcf, name, header, ends):
-    path = vcf(line("chr2", 5, "rs2", "a", "G"), line("chr1", 1, ".", "AC", "A"), header=header, name=name)
+    path = vcf(
+        line("chr2", 5, "rs2", "a", "G"),
+        line("chr1", 1, ".", "AC", "A"),
+        header=header,
+        name=name,
+    )
     if ends != "\n" and not name.endswith("gz"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert read_vcf(path) == (Variant("chr2", 4, "A", "G", "rs2"), Variant("chr1", 0, "AC", "A", "chr1:1:AC>A"))
+    assert read_vcf(path) == (
+        Variant("chr2", 4, "A", "G", "rs2"),
+        Variant("chr1", 0, "AC", "A", "chr1:1:AC>A"),
+    )
 
 
 def test_lines_of_several_alternates_are_split_and_shared_names_replaced(vcf):
-    path = vcf(line("1", 7, "rs1", "A", "C,AT"), line("1", 9, "rs9", "G", "T"), line("1", 10, "rs9", "G", "T"))
+    path = vcf(
+        line("1", 7, "rs1", "A", "C,AT"),
+        line("1", 9, "rs9", "G", "T"),
+        line("1", 10, "rs9", "G", "T"),
+    )
     assert [(v.name, v.alternate) for v in read_vcf(path)] == [
         ("1:7:A>C", "C"),
         ("1:7:A>AT", "AT"),
@@ -76,19 +90,40 @@ def test_columns_may_be_five_and_separated_by_blanks(vcf):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (line("1", 7, "x", "A", "<DEL>"), "line 3: variant 'x': alternate allele is '<DEL>'; symbolic alleles"),
+        (
+            line("1", 7, "x", "A", "<DEL>"),
+            "line 3: variant 'x': alternate allele is '<DEL>'; symbolic alleles",
+        ),
         (line("1", 7, "x", "A", "C,*"), "alternate allele is '*'; symbolic alleles"),
-        (line("1", 7, ".", "A", "."), "variant '1:7': alternate allele is '.'; symbolic alleles"),
+        (
+            line("1", 7, ".", "A", "."),
+            "variant '1:7': alternate allele is '.'; symbolic alleles",
+        ),
         (line("1", 7, "x", "A", "A]2:8]"), "is 'A]2:8]'; symbolic alleles, breakends"),
-        (line("1", 7, "x", "N", "A"), "reference allele is 'N'; alleles are words of A, C, G, T"),
-        (line("1", 7, "x", "A", "R"), "alternate allele is 'R'; alleles are words of A, C, G, T"),
+        (
+            line("1", 7, "x", "N", "A"),
+            "reference allele is 'N'; alleles are words of A, C, G, T",
+        ),
+        (
+            line("1", 7, "x", "A", "R"),
+            "alternate allele is 'R'; alleles are words of A, C, G, T",
+        ),
         (line("1", 7, "x", "A", "C,"), "alternate allele is ''"),
         (line("1", 7, "x", "A", "a"), "both alleles are 'A'"),
-        (line("1", 0, "x", "A", "C"), "line 3: POS '0' is not a whole number of at least 1"),
+        (
+            line("1", 0, "x", "A", "C"),
+            "line 3: POS '0' is not a whole number of at least 1",
+        ),
         (line("1", "1e3", "x", "A", "C"), "POS '1e3'"),
-        ("1\t7\tx\tA\n", "line 3: 4 columns; a VCF line has CHROM, POS, ID, REF and ALT"),
+        (
+            "1\t7\tx\tA\n",
+            "line 3: 4 columns; a VCF line has CHROM, POS, ID, REF and ALT",
+        ),
         ("", "no variants"),
-        (line("1", 7, "x", "A", "C") + line("1", 7, "y", "A", "c"), "lines 3 and 4 give the same variant 1:7:A>C"),
+        (
+            line("1", 7, "x", "A", "C") + line("1", 7, "y", "A", "c"),
+            "lines 3 and 4 give the same variant 1:7:A>C",
+        ),
     ],
 )
 def test_lines_that_are_no_variants_are_refused(vcf, text, message):
@@ -105,7 +140,10 @@ def test_a_file_that_is_no_text_is_refused(vcf, tmp_path):
 
 
 def test_a_genome_in_the_place_of_variants_is_refused(genome, vcf):
-    path, message = vcf(line("chr1", 16, "x", "G", "T")), f"{genome}: this is FASTA; give the VCF file first, then"
+    path, message = (
+        vcf(line("chr1", 16, "x", "G", "T")),
+        f"{genome}: this is FASTA; give the VCF file first, then",
+    )
     with refused(message):
         variant_windows(genome, path, length=9)
     with refused(message):
@@ -124,7 +162,7 @@ def test_a_variant_is_checked_when_it_is_made():
     assert eval(repr(Variant("1", 3, "A", "C"))) == Variant("1", 3, "A", "C")
 
 
-# --- windows -----------------------------------------------------------------------------------------------------
+# --- windows --------------------------------------------------------------------------
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -134,7 +172,11 @@ def test_windows_are_the_genome_and_the_genome_with_the_alternate(genome, data):
     width = data.draw(st.integers(1, min(length, 5)))
     position = data.draw(st.integers(0, len(CHROMOSOME) - width))
     reference = CHROMOSOME[position : position + width]
-    alternate = data.draw(st.text("ACGT", min_size=1, max_size=min(length, 5)).filter(lambda x: x != reference))
+    alternate = data.draw(
+        st.text("ACGT", min_size=1, max_size=min(length, 5)).filter(
+            lambda x: x != reference
+        )
+    )
     edited = CHROMOSOME[:position] + alternate + CHROMOSOME[position + width :]
     first = position - (length // 2 - max(width, len(alternate)) // 2)
     variant = Variant("chr1", position, reference, alternate)
@@ -169,7 +211,10 @@ def test_windows_keep_order_names_and_widths(genome):
     assert windows.names == ("del", "ins", "chr1:16:G>T")
     assert windows.reference.shape == windows.alternate.shape == (3, 9)
     assert windows.start.tolist() == [3, 2, 4]
-    assert (windows.reference_width.tolist(), windows.alternate_width.tolist()) == ([3, 1, 1], [1, 4, 1])
+    assert (windows.reference_width.tolist(), windows.alternate_width.tolist()) == (
+        [3, 1, 1],
+        [1, 4, 1],
+    )
     assert len(windows) == 3
     for i, start in enumerate(windows.start):
         assert (windows.reference[i, :start] == windows.alternate[i, :start]).all()
@@ -178,7 +223,11 @@ def test_windows_keep_order_names_and_widths(genome):
 @pytest.mark.parametrize(
     ("variant", "length", "message"),
     [
-        (Variant("chr1", 15, "A", "T", "v"), 5, "variant 'v': its reference allele at chr1:15 (counted from 0) is 'A'"),
+        (
+            Variant("chr1", 15, "A", "T", "v"),
+            5,
+            "variant 'v': its reference allele at chr1:15 (counted from 0) is 'A'",
+        ),
         (
             Variant("chr1", 15, "A", "T", "v"),
             5,
@@ -186,21 +235,43 @@ def test_windows_keep_order_names_and_widths(genome):
         ),
         (Variant("chr1", 15, "A", "G", "v"), 5, "are the alleles swapped?"),
         (Variant("1", 15, "G", "T", "v"), 5, "chromosome '1' is not in"),
-        (Variant("1", 15, "G", "T", "v"), 5, "did you mean 'chr1'? Rename one file's chromosomes"),
-        (Variant("chrZ9", 15, "G", "T", "v"), 5, "variant 'v': chromosome 'chrZ9' is not in"),
-        (Variant("chr1", 1, "C", "T", "v"), 9, "variant 'v': window chr1:-3-6 leaves the chromosome"),
-        (Variant("chr1", 99, "C", "T", "v"), 9, "leaves the chromosome, which has 30 bases"),
+        (
+            Variant("1", 15, "G", "T", "v"),
+            5,
+            "did you mean 'chr1'? Rename one file's chromosomes",
+        ),
+        (
+            Variant("chrZ9", 15, "G", "T", "v"),
+            5,
+            "variant 'v': chromosome 'chrZ9' is not in",
+        ),
+        (
+            Variant("chr1", 1, "C", "T", "v"),
+            9,
+            "variant 'v': window chr1:-3-6 leaves the chromosome",
+        ),
+        (
+            Variant("chr1", 99, "C", "T", "v"),
+            9,
+            "leaves the chromosome, which has 30 bases",
+        ),
         (
             Variant("chr1", 14, "GGC", "G", "v"),
             2,
             "variant 'v' has an allele of 3 bases; give length= of at least that",
         ),
         (Variant("chrN", 3, "T", "A", "v"), 3, "variant 'v':"),
-        (Variant("chrN", 3, "T", "A", "v"), 3, "has 'N', no base, 2 bases after its window's start"),
+        (
+            Variant("chrN", 3, "T", "A", "v"),
+            3,
+            "has 'N', no base, 2 bases after its window's start",
+        ),
         (Variant("chrN", 11, "GT", "G", "v"), 2, "has 'R', no base, 2 bases after"),
     ],
 )
-def test_variants_that_do_not_fit_the_genome_are_refused(genome, variant, length, message):
+def test_variants_that_do_not_fit_the_genome_are_refused(
+    genome, variant, length, message
+):
     with refused(message):
         variant_windows([variant], genome, length=length)
 
@@ -221,9 +292,14 @@ def test_arguments_are_checked(genome):
     with refused("not 'chr1:16:G>T'"):
         variant_windows(["chr1:16:G>T"], genome, length=3)
     for odd in (3, None):
-        with pytest.raises(SequenceError, match=f"variants= takes a VCF file, .* at least one, not {odd}"):
+        with pytest.raises(
+            SequenceError,
+            match=f"variants= takes a VCF file, .* at least one, not {odd}",
+        ):
             variant_windows(odd, genome, length=3)
-    with pytest.raises(SequenceError, match="the genome is 3; give the path of a FASTA file"):
+    with pytest.raises(
+        SequenceError, match="the genome is 3; give the path of a FASTA file"
+    ):
         variant_windows([variant], 3, length=3)
     with refused("more than one variant is called 'chr1:16:G>T'"):
         variant_windows([variant, variant], genome, length=3)

@@ -12,7 +12,12 @@ from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root, l
     ("ours", "reference", "where", "right"),
     [
         (exp2, lambda x: 2.0**x, -np.linspace(0, 1000, 5_001), 1e-11),
-        (inverse_root, lambda x: 1 / math.sqrt(x), np.geomspace(1e-300, 1e300, 5_001), 4e-11),
+        (
+            inverse_root,
+            lambda x: 1 / math.sqrt(x),
+            np.geomspace(1e-300, 1e300, 5_001),
+            4e-11,
+        ),
         (log2, math.log2, np.geomspace(2, 1e300, 5_001), 1e-13),
         (log2, math.log2, np.geomspace(1e-300, 0.5, 5_001), 1e-13),
         (erfc, math.erfc, np.linspace(0, 26, 5_001), 3e-11),
@@ -34,6 +39,8 @@ def test_erfc_beyond_what_a_double_holds_is_next_to_nothing(x):
 
 
 def test_the_logarithm_is_right_where_its_series_is_longest():
-    """Over one power of 2 about 1, where the series is all there is, as far from 1 as it goes."""
+    """Over one power of 2 about 1, where the series is all there is, as far from 1 as
+    it goes.
+    """
     x = np.sqrt(0.5) * np.linspace(1, 2, 4_001)[:-1]
     assert max(abs(log2(v) - math.log2(v)) for v in x.tolist()) < 1e-13

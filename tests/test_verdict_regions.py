@@ -1,4 +1,6 @@
-"""Regions of verdicts by task, class of words and predictor, rare backgrounds, and where a tilted verdict turns."""
+"""Regions of verdicts by task, class of words and predictor, rare backgrounds, and
+where a tilted verdict turns.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from causalgia.multiplicity.placebo import resolution_note, tail_errors, words_n
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
 from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
-from causalgia.verdicts.rope import left_out_sentence, rope_region, select_tasks, tasks_that_vary, with_note
+from causalgia.verdicts.rope import (
+    left_out_sentence,
+    rope_region,
+    select_tasks,
+    tasks_that_vary,
+    with_note,
+)
 
 EFFECT = ("contrast", "task")
 
@@ -38,14 +46,18 @@ def test_regions_by_task_hold_for_every_contrast_and_predictor() -> None:
             assert (found.lower[:, t] == low).all()
             assert (found.upper[:, t] == high).all()
         assert not found.direction_only.any()
-    with pytest.raises(DecisionError, match="task y: .*; a region by task is in numbers"):
+    with pytest.raises(
+        DecisionError, match="task y: .*; a region by task is in numbers"
+    ):
         rope_region({"x": (-1, 1), "y": "0.2 sd"}, effects, 0.0)
     with pytest.raises(DecisionError, match="task y: ") as refused:
         rope_region({"x": (-1, 1), "y": (1, -1)}, effects, 0.0)
     assert "a region by task is in numbers" not in str(refused.value)
 
 
-@pytest.mark.parametrize("rope", ["0 sd", "1e999 sd", "sd", "0.2", "-0.2 sd", "0.2 sd of it"])
+@pytest.mark.parametrize(
+    "rope", ["0 sd", "1e999 sd", "sd", "0.2", "-0.2 sd", "0.2 sd of it"]
+)
 def test_a_region_in_sd_is_a_positive_finite_number_of_them(rope: str) -> None:
     table = xr.Dataset({"ace": (EFFECT, [[0.0]]), "control_sd": (EFFECT, [[2.0]])})
     with pytest.raises(DecisionError, match="is not a region"):
@@ -56,40 +68,65 @@ def test_a_region_in_sd_is_a_positive_finite_number_of_them(rope: str) -> None:
 def test_a_region_in_sd_names_whose_sd_it_is() -> None:
     table = xr.Dataset({"ace": (EFFECT, [[0.0]]), "control_sd": (EFFECT, [[2.0]])})
     assert rope_region("0.2 sd", table, 0.0).label == "0.2 sd of the control arm = ±0.4"
-    named = table.assign_attrs(control_sd_of="the placebo arm", task_weights="K562 - HepG2")
-    assert rope_region("0.2 sd", named, 0.0).label == "0.2 sd of the contrast of tasks in the placebo arm = ±0.4"
+    named = table.assign_attrs(
+        control_sd_of="the placebo arm", task_weights="K562 - HepG2"
+    )
+    assert (
+        rope_region("0.2 sd", named, 0.0).label
+        == "0.2 sd of the contrast of tasks in the placebo arm = ±0.4"
+    )
     with pytest.raises(DecisionError, match=r"belongs to cg.experiments.variants"):
         rope_region("matched", table, 0.0)
-    with pytest.raises(DecisionError, match="contrast 0: the control arm's outcomes do not vary, so that"):
+    with pytest.raises(
+        DecisionError,
+        match="contrast 0: the control arm's outcomes do not vary, so that",
+    ):
         rope_region("0.2 sd", table.assign(control_sd=(EFFECT, [[np.nan]])), 0.0)
 
 
 def words_of(n: int, wide: np.ndarray | None = None, se: float = 0.1) -> xr.Dataset:
     rng = np.random.default_rng(0)
-    table = xr.Dataset({"ace": (EFFECT, rng.normal(size=(n, 2))), "se": (EFFECT, np.full((n, 2), se))})
-    table = table.assign_coords(
-        contrast=[f"c{i}" for i in range(n)], task=["x", "y"], placebo_word=("contrast", np.arange(n) % 10 > 0)
+    table = xr.Dataset(
+        {"ace": (EFFECT, rng.normal(size=(n, 2))), "se": (EFFECT, np.full((n, 2), se))}
     )
-    return table if wide is None else table.assign_coords(placebo_class=("contrast", wide))
+    table = table.assign_coords(
+        contrast=[f"c{i}" for i in range(n)],
+        task=["x", "y"],
+        placebo_word=("contrast", np.arange(n) % 10 > 0),
+    )
+    return (
+        table if wide is None else table.assign_coords(placebo_class=("contrast", wide))
+    )
 
 
 def test_the_class_with_fewest_words_is_counted() -> None:
-    """Of each ten contrasts nine are words: 45 of 6 bases and 63 of 8, in either order."""
+    """Of each ten contrasts nine are words: 45 of 6 bases and 63 of 8, in either
+    order.
+    """
     for wide in (np.repeat([6, 8], [50, 70]), np.repeat([8, 6], [70, 50])):
         found = rope_region("placebo", words_of(120, wide), 0.0)
-        assert found.label == "the central 95 % of 45 or more placebo words of each width"
+        assert (
+            found.label == "the central 95 % of 45 or more placebo words of each width"
+        )
         assert (found.of_placebos, found.by_rank, found.tail) == (True, True, False)
-    tail, fences = (rope_region(rope, words_of(100), 0.0) for rope in (" placebo tail ", "placebo outliers"))
+    tail, fences = (
+        rope_region(rope, words_of(100), 0.0)
+        for rope in (" placebo tail ", "placebo outliers")
+    )
     assert (tail.of_placebos, tail.by_rank, tail.tail) == (True, True, True)
     assert (fences.of_placebos, fences.by_rank, fences.tail) == (True, False, False)
     assert "five standard deviations of 90 placebo words" in fences.label
 
 
 def test_words_of_a_posterior_have_the_errors_of_their_covariance() -> None:
-    """Its standard errors are of normal scores; those of the words are the roots of the diagonal."""
+    """Its standard errors are of normal scores; those of the words are the roots of the
+    diagonal.
+    """
     table = words_of(60, se=0.4)
     matrix = np.stack([0.16 * np.eye(60), 0.09 * np.eye(60)], axis=-1)
-    given = table.assign(se=0 * table["se"] + 9, covariance=(("contrast", "contrast_", "task"), matrix))
+    given = table.assign(
+        se=0 * table["se"] + 9, covariance=(("contrast", "contrast_", "task"), matrix)
+    )
     given = given.assign_coords(contrast_=table["contrast"].to_numpy())
     known = table.assign(se=(EFFECT, np.tile([0.4, 0.3], (60, 1))))
     found, expected = (rope_region("placebo", x, 0.0) for x in (given, known))
@@ -101,9 +138,13 @@ def test_words_of_a_posterior_have_the_errors_of_their_covariance() -> None:
 
 
 def test_tasks_without_a_scale_are_left_out_unless_all_are() -> None:
-    sd = xr.DataArray([[0.0, 0.0], [0.0, 0.0]], dims=EFFECT, coords={"task": ["x", "y"]})
+    sd = xr.DataArray(
+        [[0.0, 0.0], [0.0, 0.0]], dims=EFFECT, coords={"task": ["x", "y"]}
+    )
     assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["x", "y"]
-    assert tasks_that_vary(xr.Dataset({"control_sd": sd.copy(data=[[0.0, 1.0], [0.0, 0.0]])}), "0.2 sd") == ["y"]
+    assert tasks_that_vary(
+        xr.Dataset({"control_sd": sd.copy(data=[[0.0, 1.0], [0.0, 0.0]])}), "0.2 sd"
+    ) == ["y"]
     words = words_of(60)
     still = words.assign(ace=words["ace"] * [1.0, 1e-6])
     assert tasks_that_vary(still, "placebo") == ["x"]
@@ -111,7 +152,10 @@ def test_tasks_without_a_scale_are_left_out_unless_all_are() -> None:
     assert select_tasks(still, ["y"])["task"].values.tolist() == ["y"]
     assert select_tasks(still.isel(task=0), ["y"]).identical(still.isel(task=0))
     left = left_out_sentence(still, ["x"], "placebo")
-    assert "no verdict on task 'y': the placebo words there vary no more than their errors explain" in left
+    assert (
+        "no verdict on task 'y': the placebo words there vary no more than their "
+        "errors explain" in left
+    )
     assert with_note(still, left).attrs["notes"]
     assert with_note(still, "") is still
 
@@ -120,9 +164,13 @@ def test_tasks_without_a_scale_are_left_out_unless_all_are() -> None:
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.1])
-def test_words_that_are_needed_are_the_first_number_whose_least_p_is_small_enough(alpha: float) -> None:
+def test_words_that_are_needed_are_the_first_number_whose_least_p_is_small_enough(
+    alpha: float,
+) -> None:
     for k, r in itertools.product((1, 4, 7, 30), (1, 3)):
-        brute = next(m for m in itertools.count(1) if 2 / (m + 1) <= alpha * r / k * (1 + 1e-9))
+        brute = next(
+            m for m in itertools.count(1) if 2 / (m + 1) <= alpha * r / k * (1 + 1e-9)
+        )
         assert words_needed(k, r, alpha) == brute
 
 
@@ -131,14 +179,17 @@ def test_tails_are_of_the_words_of_one_class_in_one_task() -> None:
     wide = np.tile([6, 8, 8], 40)
     table = words_of(120, wide)
     ace = table["ace"].to_numpy() * np.where(wide == 8, 3.0, 1.0)[:, None]
-    ace[::10] = rng.normal(size=(12, 2)) * 12  # effects, some beyond every word on either side
+    # effects, some beyond every word on either side
+    ace[::10] = rng.normal(size=(12, 2)) * 12
     table = table.assign(ace=(EFFECT, ace))
     whole = np.stack(tail_errors(table))
     assert (whole < 2 / 80).sum(axis=(1, 2)).min() > 0
     for width, t in itertools.product((6, 8), (0, 1)):
         rows = np.flatnonzero(wide == width)
         alone = table.isel(contrast=rows, task=[t]).drop_vars("placebo_class")
-        np.testing.assert_allclose(whole[:, rows, t], np.stack(tail_errors(alone))[..., 0])
+        np.testing.assert_allclose(
+            whole[:, rows, t], np.stack(tail_errors(alone))[..., 0]
+        )
     mirrored = np.stack(tail_errors(table.assign(ace=-table["ace"])))
     np.testing.assert_allclose(mirrored, whole[::-1])
 
@@ -146,12 +197,16 @@ def test_tails_are_of_the_words_of_one_class_in_one_task() -> None:
 def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
     words = np.r_[np.linspace(-1, 1, 39), np.full(41, 0.99)]
     table = xr.Dataset({"ace": (EFFECT, np.r_[1.0, 1.0001, words][:, None])})
-    above, _ = tail_errors(table.assign_coords(placebo_word=("contrast", np.arange(82) > 1)))
+    above, _ = tail_errors(
+        table.assign_coords(placebo_word=("contrast", np.arange(82) > 1))
+    )
     assert above[0, 0] == 2 * 2 / 81
     assert above[1, 0] <= 2 / 81
 
 
-def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_most_effects() -> None:
+def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_most_effects() -> (
+    None
+):
     table = words_of(100, np.repeat([6, 8], [40, 60]))  # 36 and 54 words, 10 effects
     could_be = np.zeros((100, 2), dtype=bool)
     could_be[[0, 10, 20], 0] = could_be[[0, 30], 1] = True
@@ -165,14 +220,18 @@ def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_mos
 
 def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
     effect = np.r_[9.0, 0.0, 0.6 * np.random.default_rng(0).normal(size=45)]
-    table = cg.from_effects(effect, 0.05).assign(n_units=(EFFECT, np.full((47, 1), 500)))
+    table = cg.from_effects(effect, 0.05).assign(
+        n_units=(EFFECT, np.full((47, 1), 500))
+    )
     table = table.assign_coords(placebo_word=("contrast", np.arange(47) > 1))
     found = decide(table, rope="placebo", rare="none")
     verdict, more = found["verdict"].values.ravel(), found["more_units"].values.ravel()
     assert verdict[0] == "undecided"
     assert more[0] == -1
     assert "79 words are needed to find 1 of 2" in found.attrs["notes"]
-    beyond = (found["lower"] > found["rope_upper"]) | (found["upper"] < found["rope_lower"])
+    beyond = (found["lower"] > found["rope_upper"]) | (
+        found["upper"] < found["rope_lower"]
+    )
     near = (verdict == "undecided") & ~beyond.values.ravel()
     assert near.any()
     assert (more[near] > 0).all()
@@ -195,23 +254,36 @@ def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
         ({"predictor_fingerprint": "1", "null_kind": "uniform"}, 0.01),
     ],
 )
-def test_rare_effects_are_those_of_a_predictor_over_a_population(attrs: dict[str, str], share: float | None) -> None:
-    table = xr.Dataset({"ace": (EFFECT, [[0.0]]), "n_units": (EFFECT, [[200]])}, attrs=attrs)
+def test_rare_effects_are_those_of_a_predictor_over_a_population(
+    attrs: dict[str, str], share: float | None
+) -> None:
+    table = xr.Dataset(
+        {"ace": (EFFECT, [[0.0]]), "n_units": (EFFECT, [[200]])}, attrs=attrs
+    )
     assert as_rare("auto", table) == share
     assert as_rare("none", table) is None
     assert as_rare(None, table) is None
     assert as_rare(0.2, table) == 0.2
     for value in (1, 0, -0.1, "0.1", True):
-        with pytest.raises(DecisionError, match="is neither 'auto', 'none' nor a share"):
+        with pytest.raises(
+            DecisionError, match="is neither 'auto', 'none' nor a share"
+        ):
             as_rare(value, table)
 
 
 @pytest.mark.parametrize(("rare", "level"), [(0.01, 0.95), (0.05, 0.9), (0.3, 0.99)])
-def test_backgrounds_are_too_few_while_rare_ones_may_be_missed(rare: float, level: float) -> None:
-    """Missed by n draws with probability exp(-n rare) (Poisson), at most 1 - level from the first n that is enough."""
+def test_backgrounds_are_too_few_while_rare_ones_may_be_missed(
+    rare: float, level: float
+) -> None:
+    """Missed by n draws with probability exp(-n rare) (Poisson), at most 1 - level from
+    the first n that is enough.
+    """
     n = np.arange(0, 700)
     table = xr.Dataset({"ace": ("contrast", 0.0 * n), "n_units": ("contrast", n)})
-    np.testing.assert_array_equal(too_few_backgrounds(table, rare, level), (np.exp(-n * rare) > 1 - level) & (n > 0))
+    np.testing.assert_array_equal(
+        too_few_backgrounds(table, rare, level),
+        (np.exp(-n * rare) > 1 - level) & (n > 0),
+    )
     assert not too_few_backgrounds(table, None, level).any()
     np.testing.assert_allclose(missed_share(table)[1:], np.minimum(3 / n[1:], 1))
     assert missed_share(table)[0] == 0
@@ -228,9 +300,16 @@ def trial(n: int = 600, seed: int = 0, **on_unit: Any) -> xr.Dataset:
     slope = np.array([[0.5, -0.5], [0.0, 1.0]])
     ice = 1 + slope * (x[:, None, None] - 4) / 2 + rng.normal(0, 0.4, (n, 2, 2))
     control = rng.normal(size=(n, 1, 2))
-    coords: dict[str, Any] = {"unit": np.arange(n), "arm": ["none", "a", "b"], "task": ["s", "t"], "x": ("unit", x)}
+    coords: dict[str, Any] = {
+        "unit": np.arange(n),
+        "arm": ["none", "a", "b"],
+        "task": ["s", "t"],
+        "x": ("unit", x),
+    }
     y = np.concatenate([control, control + ice], axis=1)
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords | on_unit)
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)}, coords=coords | on_unit
+    )
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -252,33 +331,57 @@ def test_the_curve_is_the_mean_of_units_weighted_by_a_tilt(clustered: bool) -> N
         exponent = optimize.brentq(moved, -20, 20, xtol=1e-13)
         w = np.exp(exponent * z) / np.exp(exponent * z).sum()
         at = found.isel(shift=k)
-        np.testing.assert_allclose(at["tilted_ace"], np.einsum("u,ukt->kt", w, ice), atol=1e-8)
+        np.testing.assert_allclose(
+            at["tilted_ace"], np.einsum("u,ukt->kt", w, ice), atol=1e-8
+        )
         np.testing.assert_allclose(at["covariate_mean"], w @ x, rtol=1e-9)
         np.testing.assert_allclose(at["tilt"], exponent / x.std(), atol=1e-8)
         np.testing.assert_allclose(at["odds"], np.exp(exponent), rtol=1e-7)
-        np.testing.assert_allclose(at["ess"], 1 / (np.bincount(codes, w) ** 2).sum(), rtol=1e-8)
+        np.testing.assert_allclose(
+            at["ess"], 1 / (np.bincount(codes, w) ** 2).sum(), rtol=1e-8
+        )
     assert found.attrs["n_units"] == 600
     assert found.attrs["n_clusters"] == (len(np.unique(parent)) if clustered else 600)
 
 
 def test_where_it_turns_and_leaves_is_where_the_curve_does() -> None:
-    found = cg.tipping_point(trial(), control="none", by="x", rope=(-0.3, 0.7), rare="none")
+    found = cg.tipping_point(
+        trial(), control="none", by="x", rope=(-0.3, 0.7), rare="none"
+    )
     shift = found["shift"].to_numpy()
     start = int(np.flatnonzero(shift == 0)[0])
     verdict, ace = found["tilted_verdict"].to_numpy(), found["tilted_ace"].to_numpy()
     place = np.where(ace > 0.7, 1, np.where(ace < -0.3, -1, 0))
-    for side, order in (("down", range(start, -1, -1)), ("up", range(start, len(shift)))):
+    for side, order in (
+        ("down", range(start, -1, -1)),
+        ("up", range(start, len(shift))),
+    ):
         for k, t in itertools.product(range(2), range(2)):
             at = found.sel(side=side).isel(contrast=k, task=t)
             last = order[-1]
-            turn = next((i for i in order if verdict[i, k, t] != verdict[start, k, t]), None)
-            leave = next((i for i in order if place[i, k, t] != place[start, k, t]), None)
-            assert (at["turns"].item(), at["leaves"].item()) == (turn is not None, leave is not None)
-            assert at["turns_to"].item() == ("" if turn is None else verdict[turn, k, t])
+            turn = next(
+                (i for i in order if verdict[i, k, t] != verdict[start, k, t]), None
+            )
+            leave = next(
+                (i for i in order if place[i, k, t] != place[start, k, t]), None
+            )
+            assert (at["turns"].item(), at["leaves"].item()) == (
+                turn is not None,
+                leave is not None,
+            )
+            assert at["turns_to"].item() == (
+                "" if turn is None else verdict[turn, k, t]
+            )
             assert at["tipping_shift"].item() == shift[last if turn is None else turn]
             assert at["leaving_shift"].item() == shift[last if leave is None else leave]
-            assert at["tipping_odds"].item() == found["odds"].values[last if turn is None else turn]
-            assert at["tipping_covariate"].item() == found["covariate_mean"].values[last if turn is None else turn]
+            assert (
+                at["tipping_odds"].item()
+                == found["odds"].values[last if turn is None else turn]
+            )
+            assert (
+                at["tipping_covariate"].item()
+                == found["covariate_mean"].values[last if turn is None else turn]
+            )
     assert found["turns"].any()
     assert found["leaves"].any()
     assert not found["leaves"].all()
@@ -286,109 +389,188 @@ def test_where_it_turns_and_leaves_is_where_the_curve_does() -> None:
 
 def test_the_other_sign_of_the_covariate_exchanges_the_sides() -> None:
     one, other = (
-        cg.tipping_point(trial(), control="none", by=sign * trial()["x"].to_numpy(), rope=(-0.3, 0.7))
+        cg.tipping_point(
+            trial(), control="none", by=sign * trial()["x"].to_numpy(), rope=(-0.3, 0.7)
+        )
         for sign in (1, -1)
     )
     turned = other.isel(side=[1, 0]).assign_coords(side=["down", "up"])
-    for name, sign in (("tipping_shift", -1), ("leaving_shift", -1), ("tipping_covariate", -1), ("turns", 1)):
+    for name, sign in (
+        ("tipping_shift", -1),
+        ("leaving_shift", -1),
+        ("tipping_covariate", -1),
+        ("turns", 1),
+    ):
         np.testing.assert_allclose(sign * turned[name], one[name], rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(1 / turned["tipping_odds"], one["tipping_odds"], rtol=1e-6)
+    np.testing.assert_allclose(
+        1 / turned["tipping_odds"], one["tipping_odds"], rtol=1e-6
+    )
     np.testing.assert_allclose(other["tilted_se"][::-1], one["tilted_se"], rtol=1e-7)
 
 
 @pytest.mark.parametrize("clustered", [False, True])
-def test_a_tilted_negligible_effect_takes_as_many_effective_units_as_any(clustered: bool) -> None:
-    """With 500 draws and rare = .01 it takes 300: as the share of effective ones falls, "negligible" ends there."""
-    size = np.random.default_rng(3).integers(1, 4, 500) if clustered else np.ones(500, dtype=int)
+def test_a_tilted_negligible_effect_takes_as_many_effective_units_as_any(
+    clustered: bool,
+) -> None:
+    """With 500 draws and rare = .01 it takes 300: as the share of effective ones falls,
+    "negligible" ends there.
+    """
+    size = (
+        np.random.default_rng(3).integers(1, 4, 500)
+        if clustered
+        else np.ones(500, dtype=int)
+    )
     parent = np.repeat(np.arange(500), size)
     rng = np.random.default_rng(4)
     y = np.zeros((len(parent), 2, 1))
     y[:, 1, 0] = rng.normal(0, 0.01, len(parent))
-    coords = {"unit": np.arange(len(parent)), "arm": ["none", "a"], "task": ["t"], "parent": ("unit", parent)}
+    coords = {
+        "unit": np.arange(len(parent)),
+        "arm": ["none", "a"],
+        "task": ["t"],
+        "parent": ("unit", parent),
+    }
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords)
     x = rng.normal(size=len(parent))
     found = cg.tipping_point(outcomes, control="none", by=x, rope=(-1, 1), rare=0.01)
     effective = 500 * found["ess"] / found["ess"].sel(shift=0)
     enough = (np.rint(effective) >= 300).to_numpy()
     assert 3 < enough.sum() < len(enough) - 3
-    np.testing.assert_array_equal((found["tilted_verdict"] == "negligible").to_numpy().ravel(), enough)
+    np.testing.assert_array_equal(
+        (found["tilted_verdict"] == "negligible").to_numpy().ravel(), enough
+    )
 
 
 def test_limits_without_a_shift_allow_for_skewness_as_verdicts_do() -> None:
     rng = np.random.default_rng(0)
     y = np.zeros((80, 2, 1))
     y[:, 1, 0] = 1 + rng.exponential(size=80)
-    coords = {"unit": np.arange(80), "arm": ["none", "a"], "task": ["t"], "x": ("unit", rng.normal(size=80))}
+    coords = {
+        "unit": np.arange(80),
+        "arm": ["none", "a"],
+        "task": ["t"],
+        "x": ("unit", rng.normal(size=80)),
+    }
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords)
-    found = cg.tipping_point(outcomes, control="none", by="x", rope=(-0.5, 0.5)).sel(shift=0)
-    alone = decide(cg.estimate(cg.contrast(outcomes, control="none")), rope=(-0.5, 0.5), error="local")
+    found = cg.tipping_point(outcomes, control="none", by="x", rope=(-0.5, 0.5)).sel(
+        shift=0
+    )
+    alone = decide(
+        cg.estimate(cg.contrast(outcomes, control="none")),
+        rope=(-0.5, 0.5),
+        error="local",
+    )
     assert alone["verdict"].item() == "increases"
     for name in ("lower", "upper"):
         np.testing.assert_allclose(found[f"tilted_{name}"], alone[name], rtol=1e-9)
-    assert alone["upper"].item() - alone["ace"].item() > 1.1 * (alone["ace"].item() - alone["lower"].item())
+    assert alone["upper"].item() - alone["ace"].item() > 1.1 * (
+        alone["ace"].item() - alone["lower"].item()
+    )
 
 
 def test_settings_that_were_stored_decide_the_curve() -> None:
     outcomes = trial()
-    for error, rule in (("holm", "holm"), ("bh", "bh"), ("auto", "bh"), ("local", "bh")):
+    for error, rule in (
+        ("holm", "holm"),
+        ("bh", "bh"),
+        ("auto", "bh"),
+        ("local", "bh"),
+    ):
         stored = cg.Analysis(control="none", rope=(-0.3, 0.7), level=0.9, error=error)
         kept = outcomes.assign_attrs(analysis=stored.to_json())
         found = cg.tipping_point(kept, by="x")
-        assert (found.attrs["error"], found.attrs["level"], found.attrs["ci_prob"]) == (rule, 0.9, 0.9)
+        assert (found.attrs["error"], found.attrs["level"], found.attrs["ci_prob"]) == (
+            rule,
+            0.9,
+            0.9,
+        )
         asked = cg.tipping_point(kept, by="x", level=0.99, rope=(-0.2, 0.2))
         assert asked.attrs["level"] == 0.99
         assert (asked["rope_upper"] == 0.2).all()
-        plain = decide(cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), level=0.9, error=rule)
-        np.testing.assert_array_equal(found["tilted_verdict"].sel(shift=0), plain["verdict"])
+        plain = decide(
+            cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), level=0.9, error=rule
+        )
+        np.testing.assert_array_equal(
+            found["tilted_verdict"].sel(shift=0), plain["verdict"]
+        )
 
 
 def test_contrasts_are_named_in_any_number_and_order() -> None:
     effects = cg.contrast(trial(), control="none")
-    effects = effects.assign_coords(batch=(EFFECT, [[1, 2], [3, 4]]), plate=("place", [1]))
+    effects = effects.assign_coords(
+        batch=(EFFECT, [[1, 2], [3, 4]]), plate=("place", [1])
+    )
     whole = cg.tipping_point(effects, by="x", rope=(-0.3, 0.7))
     assert whole["batch"].values.tolist() == [[1, 2], [3, 4]]
     assert "plate" not in whole.coords
     assert whole["contrast"].values.tolist() == ["a", "b"]
     both = cg.tipping_point(effects, contrast=["b", "a"], by="x", rope=(-0.3, 0.7))
     assert both["contrast"].values.tolist() == ["b", "a"]
-    np.testing.assert_allclose(both["tilted_ace"], whole["tilted_ace"].sel(contrast=["b", "a"]))
+    np.testing.assert_allclose(
+        both["tilted_ace"], whole["tilted_ace"].sel(contrast=["b", "a"])
+    )
     for wrong in ("c", ["a", "c"], {"a": {"a": 1.0}}):
-        with pytest.raises(ContrastError, match=r"is not one of these effects, of the contrasts \['a', 'b'\]"):
+        with pytest.raises(
+            ContrastError,
+            match=r"is not one of these effects, of the contrasts \['a', 'b'\]",
+        ):
             cg.tipping_point(effects, contrast=wrong, by="x", rope=(-0.3, 0.7))
     stored = cg.Analysis(control="none", rope=(-0.3, 0.7)).to_json()
     kept = trial().assign_attrs(analysis=stored)
-    assert cg.tipping_point(kept, contrast="b", by="x")["contrast"].values.tolist() == ["b"]
-    assert cg.tipping_point(kept, contrast=["b", "a"], by="x")["contrast"].values.tolist() == ["b", "a"]
-    assert cg.tipping_point(kept, contrast="b - a", by="x")["contrast"].values.tolist() == ["b - a"]
+    assert cg.tipping_point(kept, contrast="b", by="x")["contrast"].values.tolist() == [
+        "b"
+    ]
+    assert cg.tipping_point(kept, contrast=["b", "a"], by="x")[
+        "contrast"
+    ].values.tolist() == ["b", "a"]
+    assert cg.tipping_point(kept, contrast="b - a", by="x")[
+        "contrast"
+    ].values.tolist() == ["b - a"]
 
 
 def test_names_beside_weights_are_no_contrasts() -> None:
     with pytest.raises(ContrastError):
-        cg.tipping_point(trial(), contrast=["a", {"a": 1.0, "none": -1.0}], by="x", rope=(-0.3, 0.7))  # type: ignore[list-item]
+        cg.tipping_point(
+            trial(), contrast=["a", {"a": 1.0, "none": -1.0}], by="x", rope=(-0.3, 0.7)
+        )  # type: ignore[list-item]
 
 
-def test_the_skewness_of_tiny_pieces_is_that_of_any_and_one_piece_may_be_nothing() -> None:
+def test_the_skewness_of_tiny_pieces_is_that_of_any_and_one_piece_may_be_nothing() -> (
+    None
+):
     factor = np.r_[0.0, np.random.default_rng(0).exponential(size=30)][:, None]
     expected = (factor**3).sum() / (factor**2).sum() ** 1.5
     np.testing.assert_allclose(
-        _cube_over_square(factor * [1e-170, 1.0, -1e150]).ravel(), expected * np.array([1, 1, -1])
+        _cube_over_square(factor * [1e-170, 1.0, -1e150]).ravel(),
+        expected * np.array([1, 1, -1]),
     )
 
 
 def test_values_by_unit_are_taken_by_place_where_units_have_no_names() -> None:
     outcomes = trial(200)
     x = outcomes["x"].to_numpy()
-    plain = cg.tipping_point(outcomes, control="none", by=x, rope=(-0.3, 0.7))["tilted_ace"]
+    plain = cg.tipping_point(outcomes, control="none", by=x, rope=(-0.3, 0.7))[
+        "tilted_ace"
+    ]
     bare = outcomes.drop_vars("unit")
     turned = pd.Series(x, index=np.arange(200)[::-1])
     np.testing.assert_array_equal(
-        cg.tipping_point(bare, control="none", by=turned, rope=(-0.3, 0.7))["tilted_ace"], plain
+        cg.tipping_point(bare, control="none", by=turned, rope=(-0.3, 0.7))[
+            "tilted_ace"
+        ],
+        plain,
     )
-    some = pd.Series(x, index=np.arange(1, 201))  # labels that are not those of the units
+    # labels that are not those of the units
+    some = pd.Series(x, index=np.arange(1, 201))
     np.testing.assert_array_equal(
-        cg.tipping_point(outcomes, control="none", by=some, rope=(-0.3, 0.7))["tilted_ace"], plain
+        cg.tipping_point(outcomes, control="none", by=some, rope=(-0.3, 0.7))[
+            "tilted_ace"
+        ],
+        plain,
     )
-    with pytest.raises(EstimateError, match="other units than the outcomes, or another order"):
+    with pytest.raises(
+        EstimateError, match="other units than the outcomes, or another order"
+    ):
         cg.tipping_point(outcomes, control="none", by=turned, rope=(-0.3, 0.7))
     x = x.copy()
     x[[3, 9]] = np.inf, np.nan

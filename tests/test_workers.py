@@ -1,4 +1,6 @@
-"""Trials over workers: the answers of the local run, whoever dies, joins or disappears meanwhile."""
+"""Trials over workers: the answers of the local run, whoever dies, joins or disappears
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def client() -> Iterator[Any]:
 @pytest.fixture
 def no_workers() -> Iterator[Any]:
     with (
-        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster,
+        distributed.LocalCluster(
+            n_workers=0, processes=False, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
@@ -74,37 +78,59 @@ def in_threads(n: int = 1) -> Any:
 
 
 def design(n: int = 1_000, **more: Any) -> cg.Design:
-    arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATAAG", at=12), "random": cg.Scramble((3, 9))}
+    arms = {
+        "untreated": cg.Untreated(),
+        "GATA": cg.Embed("GATAAG", at=12),
+        "random": cg.Scramble((3, 9)),
+    }
     return cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=n, **more)
 
 
 def weighted(rate: float = 1.37) -> cg.FunctionPredictor:
-    return cg.FunctionPredictor(lambda x: np.exp(x[:, 1:3].sum(2) * rate / 10), tasks=["G", "C"])
+    return cg.FunctionPredictor(
+        lambda x: np.exp(x[:, 1:3].sum(2) * rate / 10), tasks=["G", "C"]
+    )
 
 
-def trial(predictor: Any, asked: cg.Design | None = None, *, turn: int = TURN) -> tuple[Trial, TurnPlan]:
+def trial(
+    predictor: Any, asked: cg.Design | None = None, *, turn: int = TURN
+) -> tuple[Trial, TurnPlan]:
     asked = design() if asked is None else asked
     return Trial(asked, predictor, root_key(7)), TurnPlan(asked.n_units, turn, 4)
 
 
 def every(plan: TurnPlan, models: int = 0) -> list[tuple[int, int | None]]:
-    return [(turn, model) for turn in range(len(plan)) for model in (list(range(models)) or [None])]
+    return [
+        (turn, model)
+        for turn in range(len(plan))
+        for model in (list(range(models)) or [None])
+    ]
 
 
-def through(client: Any, begun: tuple[Trial, TurnPlan], *, models: int = 0, advance: Any = None) -> Iterator[Any]:
-    return run_on_cluster(client, *begun, every(begun[1], models), reduction=KEPT, advance=advance)
+def through(
+    client: Any, begun: tuple[Trial, TurnPlan], *, models: int = 0, advance: Any = None
+) -> Iterator[Any]:
+    return run_on_cluster(
+        client, *begun, every(begun[1], models), reduction=KEPT, advance=advance
+    )
 
 
 def require_same(found: list[Any], begun: tuple[Trial, TurnPlan]) -> None:
     """The bytes of every array, turn by turn, are those of the local run."""
     turns = sorted(turn for turn, _, _ in found)
     assert turns == list(range(len(turns)))
-    made = {turn: parts for turn, _, parts in outcomes.run_here(*begun, turns, reduction=KEPT)}
+    made = {
+        turn: parts
+        for turn, _, parts in outcomes.run_here(*begun, turns, reduction=KEPT)
+    }
     for turn, model, parts in found:
         assert model is None
         assert parts.keys() == made[turn].keys()
         for name, part in parts.items():
-            assert (part.dtype, part.shape) == (made[turn][name].dtype, made[turn][name].shape), name
+            assert (part.dtype, part.shape) == (
+                made[turn][name].dtype,
+                made[turn][name].shape,
+            ), name
             assert part.tobytes() == made[turn][name].tobytes(), name
 
 
@@ -113,7 +139,9 @@ def pids(client: Any) -> list[int]:
 
 
 def held(folder: Path) -> cg.FunctionPredictor:
-    """A predictor that leaves the number of its process in a folder, and answers once the gate in it is open."""
+    """A predictor that leaves the number of its process in a folder, and answers once
+    the gate in it is open.
+    """
 
     def answer(x: Any) -> Any:
         (folder / str(os.getpid())).touch()
@@ -130,7 +158,9 @@ def arrived(folder: Path) -> set[int]:
 
 def open_when(folder: Path, ready: Any) -> threading.Thread:
     """Open the gate, from another thread, as soon as something holds."""
-    thread = threading.Thread(target=lambda: wait_for(ready) and (folder / "open").touch())
+    thread = threading.Thread(
+        target=lambda: wait_for(ready) and (folder / "open").touch()
+    )
     thread.start()
     return thread
 
@@ -154,15 +184,28 @@ def test_a_parallel_trial_with_blocks(client: Any) -> None:
 
 
 def test_models_of_an_ensemble_are_asked_apart(client: Any) -> None:
-    begun = trial(cg.Ensemble({"a": weighted(), "b": weighted(2.0), "c": weighted(0.1)}), design(330))
-    whole = {turn: parts for turn, _, parts in outcomes.run_here(*begun, range(len(begun[1])), reduction=KEPT)}
+    begun = trial(
+        cg.Ensemble({"a": weighted(), "b": weighted(2.0), "c": weighted(0.1)}),
+        design(330),
+    )
+    whole = {
+        turn: parts
+        for turn, _, parts in outcomes.run_here(
+            *begun, range(len(begun[1])), reduction=KEPT
+        )
+    }
     n: list[int] = []
     found = list(through(client, begun, models=3, advance=n.append))
     assert sorted((turn, model) for turn, model, _ in found) == every(begun[1], 3)
     assert sum(n) == 3 * 330
     for turn, model, parts in found:
-        assert parts["outcome"].tobytes() == np.ascontiguousarray(whole[turn]["outcome"][..., model]).tobytes()
-        assert parts.keys() - {"outcome"} == (whole[turn].keys() - {"outcome"} if model == 0 else set())
+        assert (
+            parts["outcome"].tobytes()
+            == np.ascontiguousarray(whole[turn]["outcome"][..., model]).tobytes()
+        )
+        assert parts.keys() - {"outcome"} == (
+            whole[turn].keys() - {"outcome"} if model == 0 else set()
+        )
 
 
 def test_a_client_of_threads_asks_one_at_a_time() -> None:
@@ -176,7 +219,9 @@ def test_a_client_of_threads_asks_one_at_a_time() -> None:
         inside.pop()
         return x[:, 1:3].sum(2)
 
-    begun = trial(cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="v1"), design(300))
+    begun = trial(
+        cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="v1"), design(300)
+    )
     with (
         in_threads(3) as cluster,
         distributed.Client(cluster, set_as_default=False) as threads,
@@ -199,7 +244,9 @@ def test_a_trained_network_answers_the_same_bits(client: Any) -> None:
 # --- loaded once, forgotten in the end, and never too many at a time
 
 
-def test_a_worker_loads_the_predictor_once_and_lets_go_of_it(client: Any, tmp_path: Path) -> None:
+def test_a_worker_loads_the_predictor_once_and_lets_go_of_it(
+    client: Any, tmp_path: Path
+) -> None:
     before = set(pids(client))
     list(through(client, trial(Factory(str(tmp_path)), design(1_000))))
     loads = [int(path.name.partition("-")[0]) for path in tmp_path.iterdir()]
@@ -208,7 +255,9 @@ def test_a_worker_loads_the_predictor_once_and_lets_go_of_it(client: Any, tmp_pa
 
 
 class Factory(cg.predict.Predictor):
-    """Builds a predictor wherever it is unpickled, and leaves a file to say so; answers once it was built twice."""
+    """Builds a predictor wherever it is unpickled, and leaves a file to say so; answers
+    once it was built twice.
+    """
 
     scale = "outcome"
     tasks = ("G", "C")
@@ -241,7 +290,9 @@ def n_loaded() -> int:
 def test_freed_memory_is_kept_for_the_next_layer() -> None:
     """Dask's own setting costs a page fault for every 4 kB of every activation."""
     process = subprocess.run(
-        [sys.executable, "-c", ALLOCATING], env={**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}, capture_output=True
+        [sys.executable, "-c", ALLOCATING],
+        env={**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"},
+        capture_output=True,
     )
     before, after = map(int, process.stdout.split())
     assert before > 2_000
@@ -286,7 +337,11 @@ def test_batch_sizes_settled_on_here_hold_there(client: Any) -> None:
     predictor = Sized()
     predictor.sizes[30] = 17
     begun = trial(predictor, design(100))
-    assert {float(answer) for _, _, parts in through(client, begun) for answer in parts["outcome"].flat} == {17.0}
+    assert {
+        float(answer)
+        for _, _, parts in through(client, begun)
+        for answer in parts["outcome"].flat
+    } == {17.0}
 
 
 class Sized(cg.predict.Predictor):
@@ -312,7 +367,9 @@ class Sized(cg.predict.Predictor):
         return self.sizes.get(length, 5)
 
     def predict(self, tokens: Any, *, progress: Any = None) -> Any:
-        return np.full((len(tokens), 1), float(self.resolve_batch_size(tokens.shape[1])))
+        return np.full(
+            (len(tokens), 1), float(self.resolve_batch_size(tokens.shape[1]))
+        )
 
 
 # --- what workers say
@@ -323,7 +380,9 @@ def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
         return np.where(x[:, 0].sum(1) > 11, np.nan, 1.0)
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"]))
-    with pytest.raises(PredictorError, match=r"arm 'untreated', unit \d+: task 'A'") as here:
+    with pytest.raises(
+        PredictorError, match=r"arm 'untreated', unit \d+: task 'A'"
+    ) as here:
         list(outcomes.run_here(*begun, range(len(begun[1])), reduction=KEPT))
     with pytest.raises(PredictorError) as there:
         list(through(client, begun))
@@ -337,7 +396,9 @@ class Stop(BaseException):
     """An error that no handler of `Exception` takes."""
 
 
-@pytest.mark.parametrize("ended", [Stop("mine"), KeyboardInterrupt()], ids=["own", "interrupt"])
+@pytest.mark.parametrize(
+    "ended", [Stop("mine"), KeyboardInterrupt()], ids=["own", "interrupt"]
+)
 @pytest.mark.parametrize("keep", ["outcomes", "moments"])
 def test_a_predictor_that_raises_what_is_no_exception_is_an_error_that_names_the_units(
     client: Any, ended: BaseException, keep: str, tmp_path: Path
@@ -354,22 +415,41 @@ def test_a_predictor_that_raises_what_is_no_exception_is_an_error_that_names_the
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=40, contrasts="a")
     said = rf"^units 0 to 39 \(turn 0\): {type(ended).__name__}.*, raised on a worker, which ends a program"
     with pytest.raises(ClusterError, match=said):
-        cg.run(design, predictor, rng=0, client=client, store=tmp_path / "a.zarr", keep=keep, progress=False)
+        cg.run(
+            design,
+            predictor,
+            rng=0,
+            client=client,
+            store=tmp_path / "a.zarr",
+            keep=keep,
+            progress=False,
+        )
     wait_for(lambda: not any(client.processing().values()))
     assert set(client.run(n_loaded).values()) == {0}
 
 
 def test_errors_keep_what_they_know_on_the_way(client: Any) -> None:
     def fail() -> None:
-        raise NonFiniteError("sequence 3: NaN", row=3, task="K562", value=np.inf, detail="NaN")
+        raise NonFiniteError(
+            "sequence 3: NaN", row=3, task="K562", value=np.inf, detail="NaN"
+        )
 
     with pytest.raises(NonFiniteError, match="sequence 3: NaN") as error:
         client.submit(fail, pure=False).result()
-    assert (error.value.row, error.value.task, error.value.value, error.value.detail) == (3, "K562", np.inf, "NaN")
+    assert (
+        error.value.row,
+        error.value.task,
+        error.value.value,
+        error.value.detail,
+    ) == (3, "K562", np.inf, "NaN")
 
 
 def test_an_arm_that_cannot_be_applied(client: Any) -> None:
-    asked = cg.Design(null=cg.Uniform(length=30), arms={"untreated": cg.Untreated(), "odd": Own()}, n_units=100)
+    asked = cg.Design(
+        null=cg.Uniform(length=30),
+        arms={"untreated": cg.Untreated(), "odd": Own()},
+        n_units=100,
+    )
     with pytest.raises(DesignError, match="arm 'odd': not today"):
         list(through(client, trial(weighted(), asked)))
 
@@ -394,17 +474,26 @@ class Odd(UserWarning):
     """A kind of warning that only the predictor's package has."""
 
 
-def test_a_worker_of_another_version_is_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_of_another_version_is_refused(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cg, "__version__", "99.0")
-    with pytest.raises(ClusterError, match=r"a worker has causalgia .*, this process 99.0"):
+    with pytest.raises(
+        ClusterError, match=r"a worker has causalgia .*, this process 99.0"
+    ):
         list(through(client, trial(weighted())))
 
 
 def test_ctrl_c_cancels_the_jobs(client: Any, tmp_path: Path) -> None:
-    """The signal comes while a worker is at work (both, as a rule), which does not end before it has come."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs behind
+    """The signal comes while a worker is at work (both, as a rule), which does not end
+    before it has come.
+    """
+    # a shell ignores it in what it runs behind
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupt = threading.Thread(
-        target=lambda: wait_for(lambda: arrived(tmp_path)) and os.kill(os.getpid(), signal.SIGINT)
+        target=lambda: (
+            wait_for(lambda: arrived(tmp_path)) and os.kill(os.getpid(), signal.SIGINT)
+        )
     )
     try:
         found = through(client, trial(held(tmp_path)))
@@ -429,14 +518,22 @@ def hangs_when_told(x: Any) -> Any:
 
 
 def test_a_predictor_that_hangs_ends_in_an_error_at_the_limit_that_was_set() -> None:
-    predictor = cg.FunctionPredictor(hangs_when_told, tasks=["G", "C"], fingerprint="v1")
+    predictor = cg.FunctionPredictor(
+        hangs_when_told, tasks=["G", "C"], fingerprint="v1"
+    )
     begun = trial(predictor)
     HANGING.set()
     try:
-        with in_threads() as cluster, distributed.Client(cluster, set_as_default=False) as client:
+        with (
+            in_threads() as cluster,
+            distributed.Client(cluster, set_as_default=False) as client,
+        ):
             with dask.config.set({"causalgia.time-limit": "200 ms"}):
                 found = through(client, begun)
-                said = r"nothing came back within the 0\.2 s of causalgia\.time-limit; waiting for units 0 to .*hangs"
+                said = (
+                    r"nothing came back within the 0\.2 s of causalgia\.time-limit; "
+                    r"waiting for units 0 to .*hangs"
+                )
                 with pytest.raises(ClusterError, match=said):
                     list(found)
             RELEASED.set()
@@ -445,7 +542,9 @@ def test_a_predictor_that_hangs_ends_in_an_error_at_the_limit_that_was_set() -> 
         RELEASED.set()
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")
+@pytest.mark.skipif(
+    not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here"
+)
 def test_a_worker_that_is_stopped_ends_in_an_error_at_the_limit_that_was_set() -> None:
     with local_cluster(1) as client:
         (stopped,) = pids(client)
@@ -453,7 +552,10 @@ def test_a_worker_that_is_stopped_ends_in_an_error_at_the_limit_that_was_set() -
         try:
             with (
                 dask.config.set({"causalgia.time-limit": "200 ms"}),
-                pytest.raises(ClusterError, match=r"nothing came back within .*waiting for units 0 to .*hangs"),
+                pytest.raises(
+                    ClusterError,
+                    match=r"nothing came back within .*waiting for units 0 to .*hangs",
+                ),
             ):
                 list(through(client, trial(weighted())))
         finally:
@@ -487,7 +589,10 @@ def test_a_predictor_that_cannot_be_sent(client: Any) -> None:
             return x[:, 0].sum(1)
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"], fingerprint="v1"))
-    cure = r"the predictor's fn \(a function\) cannot be sent.*lock.*cg.predict.PredictorFactory\(build\)"
+    cure = (
+        r"the predictor's fn \(a function\) cannot be "
+        r"sent.*lock.*cg.predict.PredictorFactory\(build\)"
+    )
     with pytest.raises(ClusterError, match=cure):
         through(client, begun)
     with pytest.raises(ClusterError, match=cure):
@@ -496,17 +601,29 @@ def test_a_predictor_that_cannot_be_sent(client: Any) -> None:
 
 def test_a_member_and_an_arm_that_cannot_be_sent() -> None:
     lock = threading.Lock()
-    bad = cg.FunctionPredictor(lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1")
+    bad = cg.FunctionPredictor(
+        lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1"
+    )
     with pytest.raises(ClusterError, match="model 'bad'"):
         check_picklable(trial(cg.Ensemble({"good": weighted(), "bad": bad}))[0])
-    asked = cg.Design(null=cg.Uniform(length=30), arms={"untreated": cg.Untreated(), "odd": Own(lock)}, n_units=100)
-    with pytest.raises(ClusterError, match=r"arm 'odd''s held \(a lock\) cannot be sent.*keep open files"):
+    asked = cg.Design(
+        null=cg.Uniform(length=30),
+        arms={"untreated": cg.Untreated(), "odd": Own(lock)},
+        n_units=100,
+    )
+    with pytest.raises(
+        ClusterError,
+        match=r"arm 'odd''s held \(a lock\) cannot be sent.*keep open files",
+    ):
         check_picklable(trial(weighted(), asked)[0])
     check_picklable(trial(weighted())[0])
 
 
 def test_a_predictor_that_cannot_be_loaded(client: Any) -> None:
-    with pytest.raises(ClusterError, match=r"a worker could not load the trial .*no such session.*PredictorFactory"):
+    with pytest.raises(
+        ClusterError,
+        match=r"a worker could not load the trial .*no such session.*PredictorFactory",
+    ):
         list(through(client, trial(Unloadable())))
 
 
@@ -540,9 +657,17 @@ def _no_session() -> None:
 
 
 def test_a_file_of_the_users_own_is_sent_along(client: Any, tmp_path: Path) -> None:
-    """Workers cannot import it: neither its name nor its neighbors' are on their path."""
-    (tmp_path / "beside_it.py").write_text("def share(x):\n    return x[:, 1:3].sum(2)\n")
-    (tmp_path / "arch.py").write_text("from beside_it import share\n\ndef load():\n    return lambda x: share(x) / 3\n")
+    """Workers cannot import it: neither its name nor its neighbors' are on their
+    path.
+    """
+    (tmp_path / "beside_it.py").write_text(
+        "def share(x):\n    return x[:, 1:3].sum(2)\n"
+    )
+    (tmp_path / "arch.py").write_text(
+        "from beside_it import share\n\n"
+        "def load():\n"
+        "    return lambda x: share(x) / 3\n"
+    )
     predictor = cg.predict.load_predictor(f"{tmp_path}/arch.py:load", tasks=["G", "C"])
     begun = trial(predictor, design(100))
     require_same(list(through(client, begun)), begun)
@@ -583,14 +708,22 @@ def test_flags_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClusterError, match="0 workers"), dask_client(None, 0):
         pass
     monkeypatch.setattr(clusters, "_TO_CONNECT", 0.5)
-    with pytest.raises(ClusterError, match="no Dask scheduler"), dask_client("tcp://127.0.0.1:1", None):
+    with (
+        pytest.raises(ClusterError, match="no Dask scheduler"),
+        dask_client("tcp://127.0.0.1:1", None),
+    ):
         pass
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", ""])
-def test_an_address_where_nothing_answers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_where_nothing_answers(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(clusters, "_TO_CONNECT", 0.5)
-    with pytest.raises(ClusterError, match="no Dask scheduler answers at"), connected(address):
+    with (
+        pytest.raises(ClusterError, match="no Dask scheduler answers at"),
+        connected(address),
+    ):
         pass
 
 
@@ -603,12 +736,18 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- workers that die, join, and are lost
 
 
-def test_a_worker_killed_during_the_run_changes_no_bit(client: Any, tmp_path: Path) -> None:
-    """One is killed with a job in its hands; no answer comes until the one in its place has been asked, too."""
+def test_a_worker_killed_during_the_run_changes_no_bit(
+    client: Any, tmp_path: Path
+) -> None:
+    """One is killed with a job in its hands; no answer comes until the one in its place
+    has been asked, too.
+    """
     begun = trial(held(tmp_path), design(1_500))
     first = pids(client)[0]
     asked = lambda: first in arrived(tmp_path)  # noqa: E731
-    killing = threading.Thread(target=lambda: wait_for(asked) and os.kill(first, signal.SIGKILL))
+    killing = threading.Thread(
+        target=lambda: wait_for(asked) and os.kill(first, signal.SIGKILL)
+    )
     opening = open_when(tmp_path, lambda: len(arrived(tmp_path)) >= 3)
     killing.start()
     found = list(through(client, begun))
@@ -622,7 +761,11 @@ def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
     """Two workers are at work, and nothing ends until the third is."""
     begun = trial(held(tmp_path))
     before = set(pids(client))
-    joining = threading.Thread(target=lambda: wait_for(lambda: arrived(tmp_path) == before) and client.cluster.scale(3))
+    joining = threading.Thread(
+        target=lambda: (
+            wait_for(lambda: arrived(tmp_path) == before) and client.cluster.scale(3)
+        )
+    )
     opening = open_when(tmp_path, lambda: len(arrived(tmp_path)) >= 3)
     joining.start()
     found = list(through(client, begun))
@@ -633,20 +776,31 @@ def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
     require_same(found, begun)
 
 
-def test_a_job_that_kills_every_worker_is_named(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_kills_every_worker_is_named(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def answer(x: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
             os.kill(os.getpid(), signal.SIGKILL)
         return x[:, :1].sum(2)
 
-    begun = trial(cg.FunctionPredictor(answer, tasks=["A"], fingerprint="killer"), design(20), turn=20)
+    begun = trial(
+        cg.FunctionPredictor(answer, tasks=["A"], fingerprint="killer"),
+        design(20),
+        turn=20,
+    )
     monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
-    with pytest.raises(ClusterError, match=r"units 0 to 19 \(turn 0\): every worker .* died \(1 in all\).*memory"):
+    with pytest.raises(
+        ClusterError,
+        match=r"units 0 to 19 \(turn 0\): every worker .* died \(1 in all\).*memory",
+    ):
         list(through(client, begun))
 
 
 def test_all_workers_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also with answers that were ready and not fetched: Dask calls what was lost with its worker done."""
+    """Also with answers that were ready and not fetched: Dask calls what was lost with
+    its worker done.
+    """
     monkeypatch.setattr(jobs, "TO_COME", 1.0)
     monkeypatch.setattr(jobs, "_TO_READ", 1.0)
     with (
@@ -666,7 +820,9 @@ def test_a_cluster_that_disappears() -> None:
         found = through(client, trial(weighted()))
         next(found)
         cluster.close()
-        with pytest.raises(ClusterError, match=r"scheduler is lost.*same call.*stay there"):
+        with pytest.raises(
+            ClusterError, match=r"scheduler is lost.*same call.*stay there"
+        ):
             list(found)
     with pytest.raises(ClusterError, match="closed, not connected"):
         through(client, trial(weighted()))
@@ -676,7 +832,9 @@ def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
     """A scheduler in a process of its own, as on a cluster of machines."""
     file = tmp_path / "address"
     process = subprocess.Popen(
-        [sys.executable, "-c", SCHEDULER, str(file)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", SCHEDULER, str(file)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     try:
         address = wait_for(lambda: file.exists() and file.read_text())
@@ -704,7 +862,11 @@ sys.stdin.read()
 
 def test_workers_end_with_a_process_that_is_killed() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     workers = [int(pid) for pid in process.stdout.readline().split()]
@@ -726,6 +888,8 @@ with local_cluster(1) as client:
 
 def alive(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        )
     except FileNotFoundError:
         return False

@@ -1,4 +1,6 @@
-"""Networks that change the working folder: what the command line was given is where it was."""
+"""Networks that change the working folder: what the command line was given is where it
+was.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +55,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "home").mkdir()
     (tmp_path / "away").mkdir()
     monkeypatch.chdir(tmp_path / "home")
-    Path("network.py").write_text(_NETWORK.format(away=tmp_path / "away", tasks=["share"]))
+    Path("network.py").write_text(
+        _NETWORK.format(away=tmp_path / "away", tasks=["share"])
+    )
     Path("trial.toml").write_text(_TRIAL)
     Path("parents.fa").write_text(
-        "".join(f">{i}\n{'ACGTTGCAAC' * 2}{'ACGT'[i % 4]}GATC{i % 2 * 'A'}\n" for i in (1, 3))
+        "".join(
+            f">{i}\n{'ACGTTGCAAC' * 2}{'ACGT'[i % 4]}GATC{i % 2 * 'A'}\n"
+            for i in (1, 3)
+        )
     )
     return tmp_path / "home"
 
@@ -70,30 +77,47 @@ def call(home: Path, *args: str, code: int = 0) -> str:
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--store",), ("--store", "--keep", "effects"), ("--store", "--keep", "moments")]
+    "options",
+    [
+        (),
+        ("--store",),
+        ("--store", "--keep", "effects"),
+        ("--store", "--keep", "moments"),
+    ],
 )
 def test_a_run_writes_where_it_was_told_to(home, options):
     said = call(home, "run", "trial.toml", "--out", "results", *options)
     assert "in results.\n" in said
     assert "\nNext: causalgia estimate results" in said
     call(home, "estimate", "results")
-    assert {"trial.toml", "estimates.nc"} <= {path.name for path in (home / "results").iterdir()}
+    assert {"trial.toml", "estimates.nc"} <= {
+        path.name for path in (home / "results").iterdir()
+    }
 
 
 def test_names_of_tasks_do_nothing_to_a_terminal(home):
     network = Path("network.py")
-    network.write_text(network.read_text().replace("['share']", r'["\x1b[31mred\u202e"]'))
-    for asked in (("run", "trial.toml", "--out", "results"), ("lock", "trial.toml", "--out", "lock.toml")):
+    network.write_text(
+        network.read_text().replace("['share']", r'["\x1b[31mred\u202e"]')
+    )
+    for asked in (
+        ("run", "trial.toml", "--out", "results"),
+        ("lock", "trial.toml", "--out", "lock.toml"),
+    ):
         said = call(home, *asked, code=2)
         assert (
-            r"task '\x1b[31mred\u202e' holds a line end or another character that cannot be printed; rename it" in said
+            r"task '\x1b[31mred\u202e' holds a line end or another character that "
+            r"cannot be printed; rename it" in said
         )
         assert not {"\x1b", "\u202e"} & set(said)
         assert not (home / asked[-1]).exists()
 
 
 def test_a_lock_that_could_not_be_read_is_not_written(tmp_path):
-    with pytest.raises(ProtocolError, match=r"tasks = '\\x1b' holds the control character '\\x1b'; leave it out"):
+    with pytest.raises(
+        ProtocolError,
+        match=r"tasks = '\\x1b' holds the control character '\\x1b'; leave it out",
+    ):
         write_lock(tmp_path / "lock.toml", {"predictor": {"tasks": "\x1b"}})
     assert not (tmp_path / "lock.toml").exists()
 
@@ -107,14 +131,18 @@ def test_a_lock_and_its_run_are_written_where_they_were_told_to(home):
 
 def test_checks_of_a_trial_are_written_beside_it(home):
     call(home, "run", "trial.toml", "--out", "results")
-    said = call(home, "refute", "results", "--real", "parents.fa", "--check", "prediction_range")
+    said = call(
+        home, "refute", "results", "--real", "parents.fa", "--check", "prediction_range"
+    )
     assert "Wrote refutation.nc in results" in said
     assert (home / "results" / "refutation.nc").is_file()
 
 
 def test_a_discovery_is_kept_where_it_was_told_to(home):
     os.chdir(home)
-    share = cg.predict.load_predictor("network.py:load", tasks=["share"], scale="share", announce=None)
+    share = cg.predict.load_predictor(
+        "network.py:load", tasks=["share"], scale="share", announce=None
+    )
     os.chdir(home)
     rng = np.random.default_rng(0)
     sequences = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(40)]

@@ -16,7 +16,11 @@ from causalgia.errors import OutcomesError
         (cg.store, "loa", "'load'"),
         (cg.schema, "validat", "'validate'"),
         (cg.errors, "OutcomeError", "'OutcomesError'"),
-        (cg, "equivalence", "causalgia.multiplicity.equivalence, causalgia.plot.equivalence"),
+        (
+            cg,
+            "equivalence",
+            "causalgia.multiplicity.equivalence, causalgia.plot.equivalence",
+        ),
         (cg, "library", "causalgia.mpra.library"),
         (cg, "describe", "'report'"),
         (cg, "estimat", "'estimate'"),
@@ -26,7 +30,9 @@ from causalgia.errors import OutcomesError
 def test_the_name_that_was_meant_is_suggested(module, name, meant):
     with pytest.raises(AttributeError) as error:
         getattr(module, name)
-    assert str(error.value) == f"module {module.__name__!r} has no attribute {name!r}; did you mean {meant}?"
+    assert str(error.value) == (
+        f"module {module.__name__!r} has no attribute {name!r}; did you mean {meant}?"
+    )
 
 
 def test_names_of_python_itself_have_no_suggestion():
@@ -38,12 +44,21 @@ def test_names_of_python_itself_have_no_suggestion():
 
 def test_what_is_no_dataset_is_not_saved(tmp_path):
     for given, kind in ((3, "int"), (pd.DataFrame({"x": [1.0]}), "DataFrame")):
-        with pytest.raises(OutcomesError, match=f"this is {kind}; make one of a table with cg.from_frame"):
+        with pytest.raises(
+            OutcomesError,
+            match=f"this is {kind}; make one of a table with cg.from_frame",
+        ):
             cg.store.save(given, tmp_path / "x.nc")
 
 
 def test_an_unknown_kind_of_dataset_is_named_with_the_nearest():
-    with pytest.raises(OutcomesError, match="kind='estimats' is not a kind of Dataset; did you mean 'estimates'"):
+    with pytest.raises(
+        OutcomesError,
+        match="kind='estimats' is not a kind of Dataset; did you mean 'estimates'",
+    ):
         cg.schema.validate(xr.Dataset(), "estimats")
-    with pytest.raises(OutcomesError, match="kind='xyz' is not a kind of Dataset; use one of 'sequences', 'outcomes'"):
+    with pytest.raises(
+        OutcomesError,
+        match="kind='xyz' is not a kind of Dataset; use one of 'sequences', 'outcomes'",
+    ):
         cg.schema.validate(xr.Dataset(), "xyz")

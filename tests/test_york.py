@@ -1,4 +1,6 @@
-"""A line through points with errors in both coordinates: against scipy.odr, least squares, and known truth."""
+"""A line through points with errors in both coordinates: against scipy.odr, least
+squares, and known truth.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from causalgia.errors import EstimateError
 from causalgia.estimation import errors_in_variables
 from causalgia.estimation.lines import _ANGLES, _Points, errors_in_both, weighted_line
 
-# Pearson's data with York's weights: slope -0.480533, intercept 5.479910 (York 1966; York et al. 2004, table II)
+# Pearson's data with York's weights: slope -0.480533, intercept 5.479910 (York 1966;
+# York et al. 2004, table II)
 X = np.array([0.0, 0.9, 1.8, 2.6, 3.3, 4.4, 5.2, 6.1, 6.5, 7.4])
 Y = np.array([5.9, 5.4, 4.4, 4.6, 3.5, 3.7, 2.8, 2.8, 2.4, 1.5])
 WX = np.array([1000.0, 1000, 500, 800, 200, 80, 60, 20, 1.8, 1])
@@ -32,12 +35,20 @@ def test_reproduces_the_line_of_york():
 
 def test_agrees_with_scipy_odr_where_errors_are_independent():
     odr = pytest.importorskip("scipy.odr", reason="scipy has no odr any more")
-    fit = odr.ODR(odr.RealData(X, Y, sx=WX**-0.5, sy=WY**-0.5), odr.unilinear, beta0=[-0.5, 5.0], sstol=1e-14).run()
+    fit = odr.ODR(
+        odr.RealData(X, Y, sx=WX**-0.5, sy=WY**-0.5),
+        odr.unilinear,
+        beta0=[-0.5, 5.0],
+        sstol=1e-14,
+    ).run()
     line = errors_in_variables(X, Y, y_covariance=1 / WY, x_covariance=1 / WX)
     assert [line.slope, line.intercept] == pytest.approx(fit.beta, rel=1e-5)
     assert line.chi2 == pytest.approx(fit.sum_square, rel=1e-6)
-    # odr's covariance linearizes at the data, ours at the adjusted points: alike to the order of the errors
-    assert [line.slope_se, line.intercept_se] == pytest.approx(np.sqrt(np.diag(fit.cov_beta)), rel=0.05)
+    # odr's covariance linearizes at the data, ours at the adjusted points: alike to the
+    # order of the errors
+    assert [line.slope_se, line.intercept_se] == pytest.approx(
+        np.sqrt(np.diag(fit.cov_beta)), rel=0.05
+    )
 
 
 def test_is_generalized_least_squares_where_x_is_exact():
@@ -52,7 +63,10 @@ def test_is_generalized_least_squares_where_x_is_exact():
 
 
 def test_is_ordinary_least_squares_where_scatter_is_all_there_is():
-    line, expected = errors_in_variables(X, Y, y_covariance=np.zeros(10), scatter=True), stats.linregress(X, Y)
+    line, expected = (
+        errors_in_variables(X, Y, y_covariance=np.zeros(10), scatter=True),
+        stats.linregress(X, Y),
+    )
     assert line.slope == pytest.approx(expected.slope, rel=1e-8)
     assert line.slope_se == pytest.approx(expected.stderr, rel=1e-6)
     assert line.intercept_se == pytest.approx(expected.intercept_stderr, rel=1e-6)
@@ -93,14 +107,18 @@ def test_the_slope_is_where_the_misfit_has_no_derivative(sign):
         left = left - (weights * left).sum() / weights.sum()
         return (weights * left**2).sum().imag / step
 
-    root = optimize.brentq(derivative, *sorted([0.4 * sign, 1.1 * sign]), xtol=1e-15, rtol=1e-15)
+    root = optimize.brentq(
+        derivative, *sorted([0.4 * sign, 1.1 * sign]), xtol=1e-15, rtol=1e-15
+    )
     assert errors_in_both(x, y, vx, vy).slope == pytest.approx(root, rel=1e-12)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("steps", [2, 3, 5, 8])
 def test_a_slope_that_is_steep_on_either_side_is_found(sign, steps):
-    """Points on a line whose angle is a few steps of the grid from a right one, with errors of x."""
+    """Points on a line whose angle is a few steps of the grid from a right one, with
+    errors of x.
+    """
     slope = sign * np.tan(np.pi / 2 - steps * np.pi / (_ANGLES + 1))
     x = np.linspace(-1, 1, 9)
     line = errors_in_both(x, 3 + slope * x, np.full(9, 1e-4), np.full(9, 1e-3))
@@ -116,23 +134,34 @@ def test_no_other_slope_has_less_misfit_where_yorks_iteration_fails(seed):
     slopes = np.tan(np.linspace(-1.5, 1.5, 20_001))
     weights = 1 / (vy + slopes[:, None] ** 2 * vx)
     left = y - slopes[:, None] * x
-    left -= (weights * left).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
+    left -= (weights * left).sum(axis=1, keepdims=True) / weights.sum(
+        axis=1, keepdims=True
+    )
     misfit = (weights * left**2).sum(axis=1)
     line = errors_in_variables(x, y, y_covariance=vy, x_covariance=vx)
-    assert line.slope == pytest.approx(slopes[misfit.argmin()], abs=3e-4 * (1 + line.slope**2))
+    assert line.slope == pytest.approx(
+        slopes[misfit.argmin()], abs=3e-4 * (1 + line.slope**2)
+    )
     assert line.chi2 == pytest.approx(misfit.min(), rel=1e-5)
-    if seed in (13, 75):  # a least misfit where x vary less than their errors has no standard error
+    if seed in (
+        13,
+        75,
+    ):  # a least misfit where x vary less than their errors has no standard error
         with pytest.raises(EstimateError, match="do not vary beyond"):
             errors_in_both(x, y, vx, vy)
     else:
         fast = errors_in_both(x, y, vx, vy)
-        assert (fast.slope, fast.objective) == pytest.approx((line.slope, line.chi2), rel=1e-5)
+        assert (fast.slope, fast.objective) == pytest.approx(
+            (line.slope, line.chi2), rel=1e-5
+        )
 
 
 def test_errors_of_x_that_leave_no_slope_are_refused():
     x, y = np.tile([-1.0, 1.0], 10), np.repeat([-1.0, 1.0], 10)
     with pytest.raises(EstimateError, match="the best line is vertical"):
-        errors_in_variables(x, y, y_covariance=np.full(20, 0.5), x_covariance=np.full(20, 4.0))
+        errors_in_variables(
+            x, y, y_covariance=np.full(20, 0.5), x_covariance=np.full(20, 4.0)
+        )
 
 
 def test_a_line_of_points_in_one_place_or_without_error_is_refused():
@@ -140,8 +169,14 @@ def test_a_line_of_points_in_one_place_or_without_error_is_refused():
     for refused, said in (
         (lambda: errors_in_both(one, at, one, one), "virtual effects are equal"),
         (lambda: weighted_line(one, at), "virtual effects are equal"),
-        (lambda: errors_in_both(at, at, one, np.array([1.0, 1.0, 0.0, 1.0])), "a measured effect has no error"),
-        (lambda: weighted_line(at, at**2, cluster=np.array([0, 0, 1, 1])), "2 parents give no standard error"),
+        (
+            lambda: errors_in_both(at, at, one, np.array([1.0, 1.0, 0.0, 1.0])),
+            "a measured effect has no error",
+        ),
+        (
+            lambda: weighted_line(at, at**2, cluster=np.array([0, 0, 1, 1])),
+            "2 parents give no standard error",
+        ),
     ):
         with pytest.raises(EstimateError, match=said):
             refused()
@@ -149,7 +184,9 @@ def test_a_line_of_points_in_one_place_or_without_error_is_refused():
 
 def test_does_not_depend_on_units_and_offsets():
     line = errors_in_variables(X, Y, y_covariance=1 / WY, x_covariance=1 / WX)
-    far = errors_in_variables(1e3 * X + 1e6, 1e-3 * Y - 50, y_covariance=1e-6 / WY, x_covariance=1e6 / WX)
+    far = errors_in_variables(
+        1e3 * X + 1e6, 1e-3 * Y - 50, y_covariance=1e-6 / WY, x_covariance=1e6 / WX
+    )
     assert far.slope == pytest.approx(1e-6 * line.slope, rel=1e-6)
     assert far.slope_se == pytest.approx(1e-6 * line.slope_se, rel=1e-6)
     assert far.chi2 == pytest.approx(line.chi2, rel=1e-6)
@@ -162,19 +199,31 @@ def _coverage(*, x_error, scatter, fitted_scatter, n):
     Ly = np.linalg.cholesky(Vy)
     held, slopes = 0, []
     for _ in range(n):
-        y = truth[0] + truth[1] * xi + scatter * rng.normal(size=8) + Ly @ rng.normal(size=8)
+        y = (
+            truth[0]
+            + truth[1] * xi
+            + scatter * rng.normal(size=8)
+            + Ly @ rng.normal(size=8)
+        )
         x = xi + x_error * rng.normal(size=8)
-        line = errors_in_variables(x, y, y_covariance=Vy, x_covariance=Vx, scatter=fitted_scatter)
+        line = errors_in_variables(
+            x, y, y_covariance=Vy, x_covariance=Vx, scatter=fitted_scatter
+        )
         held += line.slope_lower <= truth[1] <= line.slope_upper
         slopes.append(line.slope)
     return held, np.array(slopes)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("x_error", "scatter", "fitted"), [(0.1, 0.0, False), (0.0, 0.4, True), (0.1, 0.4, True)])
+@pytest.mark.parametrize(
+    ("x_error", "scatter", "fitted"),
+    [(0.1, 0.0, False), (0.0, 0.4, True), (0.1, 0.4, True)],
+)
 def test_intervals_hold_and_the_slope_is_not_attenuated(x_error, scatter, fitted):
     n = 500
-    held, slopes = _coverage(x_error=x_error, scatter=scatter, fitted_scatter=fitted, n=n)
+    held, slopes = _coverage(
+        x_error=x_error, scatter=scatter, fitted_scatter=fitted, n=n
+    )
     low, high = stats.binom.ppf([5e-5, 1 - 5e-5], n, 0.95)
     assert low <= held <= high
     assert abs(slopes.mean() + 1.6) < 4 * slopes.std() / n**0.5 + 0.005
@@ -191,7 +240,9 @@ def test_the_test_of_fit_has_its_level_and_finds_scatter():
 
     def p(scatter):
         y = 1 - xi + rng.normal(size=8) * (0.04 + scatter**2) ** 0.5
-        return errors_in_variables(xi + 0.05 * rng.normal(size=8), y, y_covariance=Vy, x_covariance=Vx).p
+        return errors_in_variables(
+            xi + 0.05 * rng.normal(size=8), y, y_covariance=Vy, x_covariance=Vx
+        ).p
 
     low, high = stats.binom.ppf([5e-5, 1 - 5e-5], 600, 0.1)
     assert low <= sum(p(0.0) < 0.1 for _ in range(600)) <= high
@@ -199,10 +250,14 @@ def test_the_test_of_fit_has_its_level_and_finds_scatter():
 
 
 def test_exact_points_on_a_line():
-    line = errors_in_variables([0, 1, 2, 3], [1, 3, 5, 7], y_covariance=[0.0] * 4, scatter=True)
+    line = errors_in_variables(
+        [0, 1, 2, 3], [1, 3, 5, 7], y_covariance=[0.0] * 4, scatter=True
+    )
     assert (line.slope, line.intercept) == pytest.approx((2, 1))
     assert (line.scatter, line.chi2, line.p) == (0.0, 0.0, 1.0)
-    flat = errors_in_variables([0, 1, 2], [0.0, 0, 0], y_covariance=[0.0] * 3, scatter=True)
+    flat = errors_in_variables(
+        [0, 1, 2], [0.0, 0, 0], y_covariance=[0.0] * 3, scatter=True
+    )
     assert (flat.slope, flat.r2, flat.scatter) == (0.0, 0.0, 0.0)
 
 
@@ -220,19 +275,33 @@ def test_exact_points_on_a_line():
     ],
 )
 def test_refuses_what_gives_no_line(change, said):
-    given = {"x": [0, 1, 2, 3], "y": [0.1, 0.9, 2.2, 2.9], "y_covariance": [0.1] * 4} | change
+    given = {
+        "x": [0, 1, 2, 3],
+        "y": [0.1, 0.9, 2.2, 2.9],
+        "y_covariance": [0.1] * 4,
+    } | change
     with pytest.raises(EstimateError, match=said):
         errors_in_variables(given.pop("x"), given.pop("y"), **given)
 
 
 def test_errors_of_x_alone_explain_exact_y():
-    x, y, variance = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.1, 0.9, 2.2, 2.8]), np.full(4, 0.04)
-    line = errors_in_variables(x, y, y_covariance=[0.0] * 4, x_covariance=variance, scatter=True)
+    x, y, variance = (
+        np.array([0.0, 1.0, 2.0, 3.0]),
+        np.array([0.1, 0.9, 2.2, 2.8]),
+        np.full(4, 0.04),
+    )
+    line = errors_in_variables(
+        x, y, y_covariance=[0.0] * 4, x_covariance=variance, scatter=True
+    )
     slopes = np.linspace(0.5, 2, 15_001)
     left = y - slopes[:, None] * x
-    least = (left - left.mean(axis=1, keepdims=True)) ** 2 / (slopes[:, None] ** 2 * variance)
+    least = (left - left.mean(axis=1, keepdims=True)) ** 2 / (
+        slopes[:, None] ** 2 * variance
+    )
     assert line.chi2 == pytest.approx(least.sum(axis=1).min(), rel=1e-6)
-    assert np.isinf(errors_in_variables(x, y, y_covariance=[0.0] * 4, scatter=True).chi2)
+    assert np.isinf(
+        errors_in_variables(x, y, y_covariance=[0.0] * 4, scatter=True).chi2
+    )
 
 
 def test_points_that_are_no_numbers_are_refused():
@@ -246,17 +315,24 @@ def test_p_is_that_of_the_chi_square_of_the_scatter():
     assert line.df == 8
     assert line.p == pytest.approx(stats.chi2.sf(line.chi2, 8), rel=1e-9)
     assert line.chi2 == pytest.approx(
-        ((Y - line.intercept - line.slope * X) ** 2 / (1 / WY + line.slope**2 / WX)).sum(), rel=1e-6
+        (
+            (Y - line.intercept - line.slope * X) ** 2 / (1 / WY + line.slope**2 / WX)
+        ).sum(),
+        rel=1e-6,
     )
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_a_line_that_is_all_but_vertical_on_either_side_is_refused(sign: float) -> None:
-    """The least misfit lies at the last angle on one side, where errors of x are larger than all their spread."""
+    """The least misfit lies at the last angle on one side, where errors of x are larger
+    than all their spread.
+    """
     x, y = np.tile([-1.0, 1.0], 10), np.repeat([-1.0, 1.0], 10)
     x = x + sign * 1e-3 * y
     with pytest.raises(EstimateError, match="the best line is vertical"):
-        errors_in_variables(x, y, y_covariance=np.full(20, 0.5), x_covariance=np.full(20, 4.0))
+        errors_in_variables(
+            x, y, y_covariance=np.full(20, 0.5), x_covariance=np.full(20, 4.0)
+        )
     with pytest.raises(EstimateError, match="do not vary beyond"):
         _Points(x, y, np.full(20, 4.0), np.full(20, 0.5)).slope(0.0)
 
@@ -265,14 +341,22 @@ def test_a_line_that_is_all_but_vertical_on_either_side_is_refused(sign: float) 
 def test_a_line_by_three_clusters_has_the_sandwich_of_statsmodels(weighted):
     rng = np.random.default_rng(3)
     x, cluster = rng.normal(size=8), np.array([0, 0, 0, 1, 1, 2, 2, 2])
-    y, w = 1 + 2 * x + rng.normal(size=8), rng.uniform(0.5, 3, 8) if weighted else np.ones(8)
-    theirs = sm.WLS(y, sm.add_constant(x), weights=w).fit(cov_type="cluster", cov_kwds={"groups": cluster})
-    expected = theirs.cov_params() * 6 / 7  # statsmodels adds (n - 1) / (n - p) to G / (G - 1)
+    y, w = (
+        1 + 2 * x + rng.normal(size=8),
+        rng.uniform(0.5, 3, 8) if weighted else np.ones(8),
+    )
+    theirs = sm.WLS(y, sm.add_constant(x), weights=w).fit(
+        cov_type="cluster", cov_kwds={"groups": cluster}
+    )
+    # statsmodels adds (n - 1) / (n - p) to G / (G - 1)
+    expected = theirs.cov_params() * 6 / 7
     mine = weighted_line(x, y, weights=w, cluster=cluster)
     np.testing.assert_allclose([mine.intercept, mine.slope], theirs.params, rtol=1e-10)
     np.testing.assert_allclose(mine.covariance, expected, rtol=1e-9)
     assert mine.df == 2
     exact_x = errors_in_both(x, y, np.zeros(8), 1 / w, cluster=cluster)
-    np.testing.assert_allclose([exact_x.intercept, exact_x.slope], theirs.params, rtol=1e-7)
+    np.testing.assert_allclose(
+        [exact_x.intercept, exact_x.slope], theirs.params, rtol=1e-7
+    )
     np.testing.assert_allclose(exact_x.covariance, expected, rtol=1e-6)
     assert exact_x.df == 2

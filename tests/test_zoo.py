@@ -1,4 +1,6 @@
-"""The zoo: closed forms against enumeration and simulation, and the predictor's contract."""
+"""The zoo: closed forms against enumeration and simulation, and the predictor's
+contract.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,12 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import causalgia as cg
-from causalgia.errors import ContrastError, DesignError, MissingExtraError, PredictorError
+from causalgia.errors import (
+    ContrastError,
+    DesignError,
+    MissingExtraError,
+    PredictorError,
+)
 from causalgia.sequences import Motif, encode
 from causalgia.zoo import (
     Bump,
@@ -32,7 +39,13 @@ from causalgia.zoo import (
     oracle,
 )
 from causalgia.zoo._true_ace import mixture
-from causalgia.zoo.automaton import NoClosedForm, Reading, Site, distribution, pattern_probability
+from causalgia.zoo.automaton import (
+    NoClosedForm,
+    Reading,
+    Site,
+    distribution,
+    pattern_probability,
+)
 
 TERMS = {
     "word": Word("GAT", 1.5),
@@ -50,20 +63,33 @@ TERMS = {
     "pair": Pair("GA", "TC", bonus=1.0, clash=-0.5, min_distance=3),
     "pair, phase": Pair("GA", "TAC", bonus=1.0, decay=4.0, phase=0.5, reach=5),
     "pair, self": Pair("ATA", "ATA", bonus=1.0, clash=-2.0, min_distance=3),
-    "pair, graded": Pair("GA", "TC", bonus=0.5, clash=((2, -1.25), (4, -0.85)), min_distance=6, decay=9.0),
+    "pair, graded": Pair(
+        "GA", "TC", bonus=0.5, clash=((2, -1.25), (4, -0.85)), min_distance=6, decay=9.0
+    ),
     "pair, nested": Pair("GNNA", "T", bonus=0.3, direction="forward"),
-    "pair, both strands": Pair("GAT", "AC", bonus=0.4, clash=-1.0, min_distance=2, decay=9.0, strand="both"),
+    "pair, both strands": Pair(
+        "GAT", "AC", bonus=0.4, clash=-1.0, min_distance=2, decay=9.0, strand="both"
+    ),
     "pair, half palindromes": Pair("NATR", "RAY", bonus=0.4, strand="both"),
     "hairpin": Hairpin("GN", bonus=1.1, stem=2, loop=3),
     "hairpin, wobble": Hairpin("CA", bonus=0.6, stem=1, loop=(2, 4, 5), wobble=True),
     "and": Gate(("GA", "TC"), bonus=1.7, logic="and"),
     "or": Gate(("GA", "TC"), bonus=1.7, logic="or"),
-    "and of overlapping words": Gate(("ATA", "TAY", "N"), bonus=-0.6, logic="and", strand="both"),
+    "and of overlapping words": Gate(
+        ("ATA", "TAY", "N"), bonus=-0.6, logic="and", strand="both"
+    ),
     "or of nested words": Gate(("GNA", "A", "TTGT"), bonus=0.4, logic="or", strand="-"),
     "and with one too long": Gate(("A", "ACGTACGTAC"), bonus=1.0, logic="and"),
-    "Hill": Saturating((Word("A", 1.0), Word("GT", 0.5)), Hill(top=3, half=2, power=1.5)),
-    "Hill with gain": Saturating((Word("AY", 1.0, "both", gain=Slope(0.1)), EndGC(1.0, last=2)), Hill(top=3, half=1)),
-    "exponential": Saturating((Word("ATA", 1.0), Word("TN", -0.2, "both")), Exponential(top=2, scale=1.5)),
+    "Hill": Saturating(
+        (Word("A", 1.0), Word("GT", 0.5)), Hill(top=3, half=2, power=1.5)
+    ),
+    "Hill with gain": Saturating(
+        (Word("AY", 1.0, "both", gain=Slope(0.1)), EndGC(1.0, last=2)),
+        Hill(top=3, half=1),
+    ),
+    "exponential": Saturating(
+        (Word("ATA", 1.0), Word("TN", -0.2, "both")), Exponential(top=2, scale=1.5)
+    ),
 }
 
 
@@ -81,21 +107,40 @@ def probabilities(columns: np.ndarray, tokens: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("length", [4, 7])
 @pytest.mark.parametrize("name", TERMS)
-def test_expectation_of_every_term_equals_enumeration_of_all_sequences(name: str, length: int) -> None:
+def test_expectation_of_every_term_equals_enumeration_of_all_sequences(
+    name: str, length: int
+) -> None:
     tokens = all_sequences(length)
-    columns = np.stack([np.full((length, 4), 0.25), random_columns(length, 1), np.eye(4)[tokens[99]]])
-    enumerated = [probabilities(c, tokens) @ TERMS[name].score(Reading(tokens)) for c in columns]
-    np.testing.assert_allclose(TERMS[name].expected(columns), enumerated, rtol=1e-12, atol=1e-13)
+    columns = np.stack(
+        [np.full((length, 4), 0.25), random_columns(length, 1), np.eye(4)[tokens[99]]]
+    )
+    enumerated = [
+        probabilities(c, tokens) @ TERMS[name].score(Reading(tokens)) for c in columns
+    ]
+    np.testing.assert_allclose(
+        TERMS[name].expected(columns), enumerated, rtol=1e-12, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("name", TERMS)
 def test_score_equals_the_formula_read_letter_by_letter(name: str) -> None:
     tokens = np.random.default_rng(5).integers(0, 4, (200, 13)).astype(np.uint8)
     slow = [formula(TERMS[name], "".join("ACGT"[t] for t in row)) for row in tokens]
-    np.testing.assert_allclose(TERMS[name].score(Reading(tokens)), slow, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(
+        TERMS[name].score(Reading(tokens)), slow, rtol=1e-13, atol=1e-13
+    )
 
 
-IUPAC = {"A": "A", "C": "C", "G": "G", "T": "T", "R": "AG", "Y": "CT", "S": "CG", "N": "ACGT"}
+IUPAC = {
+    "A": "A",
+    "C": "C",
+    "G": "G",
+    "T": "T",
+    "R": "AG",
+    "Y": "CT",
+    "S": "CG",
+    "N": "ACGT",
+}
 OPPOSITE = str.maketrans("ACGTRYSN", "TGCAYRSN")
 
 
@@ -123,7 +168,9 @@ def formula(term: object, x: str) -> float:
         case Saturating(terms, Exponential(top=top, scale=scale)):
             return top * (1 - np.exp(-sum(formula(part, x) for part in terms) / scale))
         case Gate(words, bonus=bonus, logic=logic, strand=strand):
-            present = [any(reads(x, i, word, strand) for i in range(len(x))) for word in words]
+            present = [
+                any(reads(x, i, word, strand) for i in range(len(x))) for word in words
+            ]
             return bonus * (all(present) if logic == "and" else any(present))
         case Pair():
             return plain_pair(term, x)
@@ -137,7 +184,9 @@ def plain_gain(gain: Slope | Bump | None, i: int, middle: float) -> float:
         return 1.0
     center = middle if gain.center is None else gain.center
     return (
-        1 + gain.per_base * (i - center) if isinstance(gain, Slope) else np.exp(-((i - center) ** 2) / 2 / gain.sd**2)
+        1 + gain.per_base * (i - center)
+        if isinstance(gain, Slope)
+        else np.exp(-((i - center) ** 2) / 2 / gain.sd**2)
     )
 
 
@@ -149,10 +198,18 @@ def plain_pair(term: Pair, x: str) -> float:
             continue
         if term.direction == "forward" and not forward:
             continue
-        if reads(x, i, term.first, term.strand) and reads(x, j, term.second, term.strand):
+        if reads(x, i, term.first, term.strand) and reads(
+            x, j, term.second, term.strand
+        ):
             wave = 1 + term.phase * np.cos(2 * np.pi * d / term.period)
             h = term.bonus * np.exp(-d / (term.decay or np.inf)) * wave
-            total += plain_clash(term, d) if d < term.min_distance else h if d <= (term.reach or len(x)) else 0
+            total += (
+                plain_clash(term, d)
+                if d < term.min_distance
+                else h
+                if d <= (term.reach or len(x))
+                else 0
+            )
     return total
 
 
@@ -162,7 +219,9 @@ def plain_clash(term: Pair, d: int) -> float:
     knots = [*term.clash, (term.min_distance, 0.0)]
     if d <= knots[0][0]:
         return knots[0][1]
-    ((a, at_a), (b, at_b)) = next(pair for pair in itertools.pairwise(knots) if pair[0][0] <= d < pair[1][0])
+    ((a, at_a), (b, at_b)) = next(
+        pair for pair in itertools.pairwise(knots) if pair[0][0] <= d < pair[1][0]
+    )
     return at_a + (at_b - at_a) * (d - a) / (b - a)
 
 
@@ -171,7 +230,9 @@ def plain_hairpin(term: Hairpin, x: str) -> float:
     count = 0
     for a, loop in itertools.product(range(len(x)), term.loops):
         end = a + 2 * term.stem + loop - 1
-        if end < len(x) and all(x[a + k] + x[end - k] in pairs for k in range(term.stem)):
+        if end < len(x) and all(
+            x[a + k] + x[end - k] in pairs for k in range(term.stem)
+        ):
             starts = range(a + term.stem, a + term.stem + loop - len(term.word) + 1)
             count += sum(reads(x, start, term.word, "+") for start in starts)
     return term.bonus * count
@@ -179,7 +240,9 @@ def plain_hairpin(term: Hairpin, x: str) -> float:
 
 @settings(max_examples=settings.default.max_examples * 2 // 3)
 @given(
-    words=st.lists(st.text("ACGTRYSN", min_size=1, max_size=4), min_size=1, max_size=3, unique=True),
+    words=st.lists(
+        st.text("ACGTRYSN", min_size=1, max_size=4), min_size=1, max_size=3, unique=True
+    ),
     strand=st.sampled_from(["+", "-", "both"]),
     weights=st.lists(st.sampled_from([1.0, -0.5, 0.3]), min_size=3, max_size=3),
     seed=st.integers(0, 1000),
@@ -188,13 +251,19 @@ def test_distribution_of_a_weighted_count_equals_enumeration(
     words: list[str], strand: str, weights: list[float], seed: int
 ) -> None:
     tokens, columns = all_sequences(5), random_columns(5, seed)
-    terms = [Word(word, weight, strand) for word, weight in zip(words, weights, strict=False)]
-    values, found = distribution(columns[None], [term.weighted_site(5) for term in terms])
+    terms = [
+        Word(word, weight, strand) for word, weight in zip(words, weights, strict=False)
+    ]
+    values, found = distribution(
+        columns[None], [term.weighted_site(5) for term in terms]
+    )
     assert found.sum() == pytest.approx(1, abs=1e-12)
     scores = sum(term.score(Reading(tokens)) for term in terms)
     for value, probability in zip(values, found[0], strict=True):
         same = np.abs(scores - value) < 1e-9
-        assert probability == pytest.approx(probabilities(columns, tokens)[same].sum(), abs=1e-13)
+        assert probability == pytest.approx(
+            probabilities(columns, tokens)[same].sum(), abs=1e-13
+        )
 
 
 @settings(max_examples=settings.default.max_examples * 2 // 3)
@@ -204,17 +273,31 @@ def test_distribution_of_a_weighted_count_equals_enumeration(
     strand=st.sampled_from(["+", "-", "both"]),
     direction=st.sampled_from(["either", "forward"]),
 )
-def test_expected_pairs_equal_enumeration(first: str, second: str, strand: str, direction: str) -> None:
+def test_expected_pairs_equal_enumeration(
+    first: str, second: str, strand: str, direction: str
+) -> None:
     tokens, columns = all_sequences(6), random_columns(6, 3)
     pair = Pair(
-        first, second, bonus=1.0, clash=-0.6, min_distance=3, decay=3.0, phase=0.4, strand=strand, direction=direction
+        first,
+        second,
+        bonus=1.0,
+        clash=-0.6,
+        min_distance=3,
+        decay=3.0,
+        phase=0.4,
+        strand=strand,
+        direction=direction,
     )
     enumerated = probabilities(columns, tokens) @ pair.score(Reading(tokens))
-    assert pair.expected(columns[None])[0] == pytest.approx(enumerated, rel=1e-11, abs=1e-12)
+    assert pair.expected(columns[None])[0] == pytest.approx(
+        enumerated, rel=1e-11, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("link", ["identity", "exp"])
-def test_expected_outcome_with_links_and_task_weights_equals_enumeration(link: str) -> None:
+def test_expected_outcome_with_links_and_task_weights_equals_enumeration(
+    link: str,
+) -> None:
     made = Oracle(
         Word("GA", 0.5, "both"),
         EndGC(0.4, last=3),
@@ -231,7 +314,9 @@ def test_expected_outcome_with_links_and_task_weights_equals_enumeration(link: s
 
 def test_the_exponential_of_a_pair_is_said_to_have_no_closed_form() -> None:
     with pytest.raises(NoClosedForm, match="Pair"):
-        Oracle(Pair("GA", "TC", bonus=1.0), link="exp").expected(np.full((1, 9, 4), 0.25), "outcome")
+        Oracle(Pair("GA", "TC", bonus=1.0), link="exp").expected(
+            np.full((1, 9, 4), 0.25), "outcome"
+        )
 
 
 ARMS = {
@@ -239,8 +324,14 @@ ARMS = {
     "word": cg.Embed("GATA", at=1),
     "minus": cg.Embed("GATTC", at=0, strand="-"),
     "IUPAC": cg.Embed("GNTR", at=2),
-    "motif": cg.Embed(Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0))), at=3, strand="-"),
-    "consensus": cg.Embed(Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0))), at=3, instance="consensus"),
+    "motif": cg.Embed(
+        Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0))), at=3, strand="-"
+    ),
+    "consensus": cg.Embed(
+        Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0))),
+        at=3,
+        instance="consensus",
+    ),
     "placebo": cg.Placebo("GATA", at=1),
     "two placebos": cg.Placebo("GAT", at=0) + cg.Placebo("CCA", at=3),
     "mutate": cg.Mutate(at=(4, 1), bases="CR"),
@@ -249,7 +340,9 @@ ARMS = {
     "letters": cg.Ablate((1, 4), fill="TCG"),
     "insert": cg.Insert("GAT", at=2),
     "delete": cg.Delete((1, 4)),
-    "sequence": cg.Embed("GAT", at=0) + cg.Insert("R", at=3) + cg.Mutate(at=6, bases="C"),
+    "sequence": cg.Embed("GAT", at=0)
+    + cg.Insert("R", at=3)
+    + cg.Mutate(at=6, bases="C"),
 }
 GRAMMAR = Oracle(
     Word("GAT", 1.0, "both", gain=Slope(0.1)),
@@ -264,14 +357,18 @@ PARENTS = ["ACGTACA", "GGCTAAC", "TTGTACC", "CAGGATA", "ATCTCGA"]
 
 
 def masked_z(simulated: np.ndarray, truth: np.ndarray, se: np.ndarray) -> float:
-    """The largest error in standard errors; where there is no spread, errors must vanish."""
+    """The largest error in standard errors; where there is no spread, errors must
+    vanish.
+    """
     exact = se < 1e-12
     np.testing.assert_allclose(simulated[exact], truth[exact], atol=1e-9)
     return float(np.max(np.abs(simulated - truth)[~exact] / se[~exact], initial=0.0))
 
 
 def most_z(k: int) -> float:
-    """Bound that the largest of k |z| passes with probability at most 1e-4 (Bonferroni)."""
+    """Bound that the largest of k |z| passes with probability at most 1e-4
+    (Bonferroni).
+    """
     return float(norm.isf(1e-4 / (2 * k)))
 
 
@@ -281,13 +378,20 @@ def simulated_effects(
     units = np.arange(n_units, dtype=np.uint64)
     tokens = design.null.draw(units, key=key, n_units=n_units)
     outcomes = {
-        arm.name: made.predict(arm.intervention.apply(tokens, units=units, key=key)) for arm in design.named_arms
+        arm.name: made.predict(arm.intervention.apply(tokens, units=units, key=key))
+        for arm in design.named_arms
     }
-    ice = np.stack([y - outcomes[control] for name, y in outcomes.items() if name != control], axis=1)
+    ice = np.stack(
+        [y - outcomes[control] for name, y in outcomes.items() if name != control],
+        axis=1,
+    )
     return ice.mean(axis=0), ice.std(axis=0, ddof=1) / np.sqrt(n_units)
 
 
-@pytest.mark.parametrize("null", [cg.Uniform(length=7), cg.Profile(of=PARENTS), cg.Markov(of=PARENTS, order=0)])
+@pytest.mark.parametrize(
+    "null",
+    [cg.Uniform(length=7), cg.Profile(of=PARENTS), cg.Markov(of=PARENTS, order=0)],
+)
 def test_closed_form_of_every_arm_agrees_with_simulation(null: cg.Uniform) -> None:
     design = cg.Design(null=null, arms=ARMS, n_units=100)
     truth = GRAMMAR.true_ace(design, control="untreated")
@@ -297,17 +401,27 @@ def test_closed_form_of_every_arm_agrees_with_simulation(null: cg.Uniform) -> No
     assert masked_z(ace, truth.values, se) < most_z(truth.size)
 
 
-def test_closed_form_of_arms_that_draw_nothing_equals_enumeration_of_all_backgrounds() -> None:
+def test_closed_form_of_arms_that_draw_nothing_equals_enumeration_of_all_backgrounds() -> (
+    None
+):
     tokens, columns = all_sequences(7), cg.Profile(of=PARENTS).probabilities()
     units = np.arange(len(tokens), dtype=np.uint64)
     arms = {name: arm for name, arm in ARMS.items() if not arm.random}
     means = {
-        name: probabilities(columns, tokens) @ GRAMMAR.predict(arm.apply(tokens, units=units, key=0))
+        name: probabilities(columns, tokens)
+        @ GRAMMAR.predict(arm.apply(tokens, units=units, key=0))
         for name, arm in arms.items()
     }
-    truth = GRAMMAR.true_ace(cg.Design(null=cg.Profile(of=PARENTS), arms=arms, n_units=10), control="untreated")
+    truth = GRAMMAR.true_ace(
+        cg.Design(null=cg.Profile(of=PARENTS), arms=arms, n_units=10),
+        control="untreated",
+    )
     for contrast in truth.contrast.values:
-        np.testing.assert_allclose(truth.sel(contrast=contrast), means[contrast] - means["untreated"], atol=1e-12)
+        np.testing.assert_allclose(
+            truth.sel(contrast=contrast),
+            means[contrast] - means["untreated"],
+            atol=1e-12,
+        )
 
 
 def test_a_placebo_is_the_mixture_of_its_words() -> None:
@@ -319,18 +433,34 @@ def test_a_placebo_is_the_mixture_of_its_words() -> None:
 
 
 def test_scrambling_bases_that_are_alike_changes_nothing_and_is_exact() -> None:
-    arms = {"control": cg.Untreated(), "scramble": cg.Scramble((1, 5)), "shuffle": cg.Ablate((0, 6), fill="shuffle")}
-    truth = GRAMMAR.true_ace(cg.Design(null=cg.Uniform(length=7), arms=arms, n_units=10), control="control")
+    arms = {
+        "control": cg.Untreated(),
+        "scramble": cg.Scramble((1, 5)),
+        "shuffle": cg.Ablate((0, 6), fill="shuffle"),
+    }
+    truth = GRAMMAR.true_ace(
+        cg.Design(null=cg.Uniform(length=7), arms=arms, n_units=10), control="control"
+    )
     assert (truth.method == "closed form").all()
     np.testing.assert_allclose(truth, 0, atol=1e-14)
 
 
 def test_without_closed_form_the_large_sample_agrees_and_says_so() -> None:
-    arms = {"control": cg.Untreated(), "scramble": cg.Scramble((1, 6)), "word": cg.Embed("GAT", at=0)}
+    arms = {
+        "control": cg.Untreated(),
+        "scramble": cg.Scramble((1, 6)),
+        "word": cg.Embed("GAT", at=0),
+    }
     design = cg.Design(null=cg.Profile(of=PARENTS), arms=arms, n_units=10)
     truth = GRAMMAR.true_ace(design, control="control", n_units=20_000)
-    assert truth.method.sel(contrast="scramble").values.tolist() == ["large n", "large n"]
-    assert truth.method.sel(contrast="word").values.tolist() == ["closed form", "closed form"]
+    assert truth.method.sel(contrast="scramble").values.tolist() == [
+        "large n",
+        "large n",
+    ]
+    assert truth.method.sel(contrast="word").values.tolist() == [
+        "closed form",
+        "closed form",
+    ]
     assert (truth.mcse.sel(contrast="scramble") > 0).all()
     ace, se = simulated_effects(GRAMMAR, design, "control", n_units=20_000, key=5)
     total = np.sqrt(se**2 + truth.mcse.values**2)
@@ -338,9 +468,17 @@ def test_without_closed_form_the_large_sample_agrees_and_says_so() -> None:
 
 
 def test_only_the_task_that_uses_a_term_without_closed_form_is_simulated() -> None:
-    made = Oracle(Word("GAT"), Pair("GA", "TC", bonus=1.0), tasks=["a", "b"], weights=[[1, 0], [1, 1]], link="exp")
+    made = Oracle(
+        Word("GAT"),
+        Pair("GA", "TC", bonus=1.0),
+        tasks=["a", "b"],
+        weights=[[1, 0], [1, 1]],
+        link="exp",
+    )
     design = cg.Design(
-        null=cg.Uniform(length=9), arms={"control": cg.Untreated(), "w": cg.Embed("GAT", at=3)}, n_units=10
+        null=cg.Uniform(length=9),
+        arms={"control": cg.Untreated(), "w": cg.Embed("GAT", at=3)},
+        n_units=10,
     )
     truth = made.true_ace(design, control="control", n_units=2_000)
     assert truth.method.values.tolist() == [["closed form", "large n"]]
@@ -348,7 +486,11 @@ def test_only_the_task_that_uses_a_term_without_closed_form_is_simulated() -> No
 
 
 def test_genomic_backgrounds_are_enumerated_and_random_arms_drawn() -> None:
-    arms = {"control": cg.Untreated(), "word": cg.Embed("GAT", at=0), "placebo": cg.Placebo("GAT", at=0)}
+    arms = {
+        "control": cg.Untreated(),
+        "word": cg.Embed("GAT", at=0),
+        "placebo": cg.Placebo("GAT", at=0),
+    }
     design = cg.Design(null=cg.Genomic(of=PARENTS), arms=arms, n_units=5)
     truth = GRAMMAR.true_ace(design, control="control", n_units=5_000)
     tokens = encode(PARENTS)
@@ -358,7 +500,10 @@ def test_genomic_backgrounds_are_enumerated_and_random_arms_drawn() -> None:
     assert (truth.method.sel(contrast="word") == "enumeration").all()
     assert not truth.mcse.sel(contrast="word").any()
     exact = mean_over_words(arms["placebo"], tokens)
-    z = np.abs(truth.sel(contrast="placebo").values - exact) / truth.mcse.sel(contrast="placebo").values
+    z = (
+        np.abs(truth.sel(contrast="placebo").values - exact)
+        / truth.mcse.sel(contrast="placebo").values
+    )
     assert z.max() < most_z(2)
 
 
@@ -373,22 +518,37 @@ def mean_over_words(placebo: cg.Placebo, tokens: np.ndarray) -> np.ndarray:
 
 def test_shuffled_parents_count_alike_and_mcse_is_the_spread_within_them() -> None:
     null = cg.Shuffle(of=PARENTS)
-    design = cg.Design(null=null, arms={"control": cg.Untreated(), "w": cg.Embed("GAT", at=0)}, n_units=7)
-    truths = [GRAMMAR.true_ace(design, control="control", n_units=3_000, rng=seed) for seed in range(40)]
+    design = cg.Design(
+        null=null,
+        arms={"control": cg.Untreated(), "w": cg.Embed("GAT", at=0)},
+        n_units=7,
+    )
+    truths = [
+        GRAMMAR.true_ace(design, control="control", n_units=3_000, rng=seed)
+        for seed in range(40)
+    ]
     spread = np.std([t.values for t in truths], axis=0, ddof=1)
     claimed = np.mean([t.mcse.values for t in truths], axis=0)
     assert (np.abs(np.log(spread / claimed)) < 4 / np.sqrt(2 * 39)).all()
 
 
-def test_two_equal_random_steps_draw_independently_and_so_does_the_closed_form() -> None:
+def test_two_equal_random_steps_draw_independently_and_so_does_the_closed_form() -> (
+    None
+):
     twice = cg.Insert("RR", at=3) + cg.Insert("RR", at=3)
     oracle = Oracle(Word("AAAA", 1.0))
-    design = cg.Design(null=cg.Uniform(length=12), arms={"control": cg.Untreated(), "twice": twice}, n_units=60_000)
+    design = cg.Design(
+        null=cg.Uniform(length=12),
+        arms={"control": cg.Untreated(), "twice": twice},
+        n_units=60_000,
+    )
     truth = oracle.true_ace(design, control="control")
     assert truth["method"].item() == "closed form"
     outcomes = cg.run(design, oracle, rng=0, progress=False)["outcome"].squeeze()
     ice = outcomes.sel(arm="twice") - outcomes.sel(arm="control")
-    assert abs(ice.mean().item() - truth.item()) < 4.5 * ice.std(ddof=1).item() / np.sqrt(60_000)
+    assert abs(ice.mean().item() - truth.item()) < 4.5 * ice.std(
+        ddof=1
+    ).item() / np.sqrt(60_000)
 
 
 RNA = {
@@ -400,7 +560,9 @@ RNA = {
     "two": cg.Embed("UGCAUG", at=4) + cg.Embed("UGCAUG", at=11),
     "weak": cg.Embed("AGAAUG", at=17),
     "GC": cg.Embed("GCGCGC", at=34),
-    "hairpin": cg.Embed("ACGAUCGC", at=9) + cg.Embed("GCUGGAA", at=17) + cg.Embed("GCGAUCGU", at=24),
+    "hairpin": cg.Embed("ACGAUCGC", at=9)
+    + cg.Embed("GCUGGAA", at=17)
+    + cg.Embed("GCGAUCGU", at=24),
     "open": cg.Embed("GCUGG", at=17),
 }
 DNA = {
@@ -417,12 +579,16 @@ DNA = {
 def backgrounds(length: int, *, rna_like: bool) -> list[str]:
     rng = np.random.default_rng(17)
     weights = [0.3, 0.2, 0.2, 0.3] if rna_like else [0.2, 0.3, 0.3, 0.2]
-    return ["".join(rng.choice(list("ACGT"), p=weights, size=length)) for _ in range(20)]
+    return [
+        "".join(rng.choice(list("ACGT"), p=weights, size=length)) for _ in range(20)
+    ]
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("null", ["uniform", "profile", "markov"])
-@pytest.mark.parametrize("name", ["rbfox1_like", "gata1_like", "vts1_like", "additive", "saturating"])
+@pytest.mark.parametrize(
+    "name", ["rbfox1_like", "gata1_like", "vts1_like", "additive", "saturating"]
+)
 def test_named_oracles_know_their_effects(name: str, null: str) -> None:
     length, arms = (200, DNA) if name == "gata1_like" else (41, RNA)
     parents = backgrounds(length, rna_like=length == 41)
@@ -433,32 +599,55 @@ def test_named_oracles_know_their_effects(name: str, null: str) -> None:
     }
     design = cg.Design(null=made[null], arms=arms, n_units=10)
     truth = oracle(name).true_ace(design, control="untreated", n_units=10_000)
-    assert set(truth.method.values.ravel()) == {"large n" if null == "markov" else "closed form"}
-    ace, se = simulated_effects(oracle(name), design, "untreated", n_units=5_000, key=23)
-    assert masked_z(ace, truth.values, np.hypot(se, truth.mcse.values)) < most_z(truth.size)
+    assert set(truth.method.values.ravel()) == {
+        "large n" if null == "markov" else "closed form"
+    }
+    ace, se = simulated_effects(
+        oracle(name), design, "untreated", n_units=5_000, key=23
+    )
+    assert masked_z(ace, truth.values, np.hypot(se, truth.mcse.values)) < most_z(
+        truth.size
+    )
 
 
 def test_two_rbfox1_sites_clash_as_far_as_published() -> None:
-    """Published totals of two sites at 4, 6 and 9: 6.6, 7.0 and 7.85; what near ones fall short of far ones."""
+    """Published totals of two sites at 4, 6 and 9: 6.6, 7.0 and 7.85; what near ones
+    fall short of far ones.
+    """
     spacing = cg.experiments.spacing(n_units=10)
     truth = oracle("rbfox1_like").true_ace(spacing).squeeze("task")
     assert set(truth["method"].values.ravel()) == {"closed form"}
     total = [truth.sel(contrast=f"pair at {d}").item() for d in (4, 6, 9)]
-    assert np.subtract(total, total[2]) == pytest.approx([6.6 - 7.85, 7.0 - 7.85, 0], abs=0.02)
+    assert np.subtract(total, total[2]) == pytest.approx(
+        [6.6 - 7.85, 7.0 - 7.85, 0], abs=0.02
+    )
 
 
 def test_the_named_oracles_tell_their_stories() -> None:
     rna = cg.Design(null=cg.Uniform(length=41), arms=RNA, n_units=10)
     rbfox = oracle("rbfox1_like").true_ace(rna, control="untreated").squeeze("task")
-    assert rbfox.sel(contrast="UGCAUG") > rbfox.sel(contrast="weak") > 1 > abs(rbfox.sel(contrast="placebo"))
+    assert (
+        rbfox.sel(contrast="UGCAUG")
+        > rbfox.sel(contrast="weak")
+        > 1
+        > abs(rbfox.sel(contrast="placebo"))
+    )
     assert rbfox.sel(contrast="two") < rbfox.sel(contrast=["at 4", "at 11"]).sum() - 0.4
     assert rbfox.sel(contrast="GC") < -0.2
     vts1 = oracle("vts1_like").true_ace(rna, control="untreated").squeeze("task")
     assert vts1.sel(contrast="hairpin") > vts1.sel(contrast="open") + 1.0
     dna = cg.Design(null=cg.Uniform(length=200), arms=DNA, n_units=10)
     gata = oracle("gata1_like").true_ace(dna, control="untreated")
-    assert gata.sel(contrast="pair in phase", task="K562") > gata.sel(contrast="pair out of phase", task="K562") + 0.2
-    assert gata.sel(contrast="HNF4", task="HepG2") > 1 > 0.1 > abs(gata.sel(contrast="HNF4", task="K562"))
+    assert (
+        gata.sel(contrast="pair in phase", task="K562")
+        > gata.sel(contrast="pair out of phase", task="K562") + 0.2
+    )
+    assert (
+        gata.sel(contrast="HNF4", task="HepG2")
+        > 1
+        > 0.1
+        > abs(gata.sel(contrast="HNF4", task="K562"))
+    )
 
 
 def test_an_unknown_oracle_suggests_near_names() -> None:
@@ -469,11 +658,21 @@ def test_an_unknown_oracle_suggests_near_names() -> None:
 @pytest.mark.parametrize(
     ("arms", "control", "why"),
     [
-        ({"GATA": cg.Embed("GATA", at=3), "as it is": cg.Untreated()}, "as it is", "the only untreated arm"),
-        ({"GATA": cg.Embed("GATA", at=3), "TATA": cg.Embed("TATA", at=3)}, "GATA", "the first arm"),
+        (
+            {"GATA": cg.Embed("GATA", at=3), "as it is": cg.Untreated()},
+            "as it is",
+            "the only untreated arm",
+        ),
+        (
+            {"GATA": cg.Embed("GATA", at=3), "TATA": cg.Embed("TATA", at=3)},
+            "GATA",
+            "the first arm",
+        ),
     ],
 )
-def test_the_control_has_a_default_that_is_said(arms: dict, control: str, why: str) -> None:
+def test_the_control_has_a_default_that_is_said(
+    arms: dict, control: str, why: str
+) -> None:
     design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=10)
     made = oracle("additive")
     truth = made.true_ace(design)
@@ -490,15 +689,21 @@ def test_the_control_has_a_default_that_is_said(arms: dict, control: str, why: s
 
 def test_swapped_arguments_of_true_ace_are_named() -> None:
     design = cg.Design(null=cg.Uniform(length=41), arms=RNA, n_units=10)
-    with pytest.raises(DesignError, match="true_ace.design, oracle.*swapped: give the design first"):
+    with pytest.raises(
+        DesignError, match="true_ace.design, oracle.*swapped: give the design first"
+    ):
         cg.zoo.true_ace(oracle("additive"), design)
-    with pytest.raises(PredictorError, match="the effects of int have no closed form here"):
+    with pytest.raises(
+        PredictorError, match="the effects of int have no closed form here"
+    ):
         cg.zoo.true_ace(design, 3)
 
 
 def test_two_untreated_arms_of_a_parallel_trial_leave_the_first_arm() -> None:
     arms = {"GATA": cg.Embed("GATA", at=3), "A": cg.Untreated(), "B": cg.Untreated()}
-    design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=30, assignment="parallel")
+    design = cg.Design(
+        null=cg.Uniform(length=41), arms=arms, n_units=30, assignment="parallel"
+    )
     assert oracle("additive").true_ace(design).attrs["control"] == "GATA"
 
 
@@ -531,14 +736,27 @@ def test_progress_counts_every_row_of_several_batches() -> None:
     assert done == [made.resolve_batch_size(41), 5]
 
 
-def test_fingerprints_are_the_same_in_every_process_and_differ_between_oracles() -> None:
-    code = "from causalgia.zoo import names, oracle; print([oracle(name).fingerprint for name in names()])"
-    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+def test_fingerprints_are_the_same_in_every_process_and_differ_between_oracles() -> (
+    None
+):
+    code = (
+        "from causalgia.zoo import names, oracle; print([oracle(name).fingerprint for "
+        "name in names()])"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
     here = [oracle(name).fingerprint for name in names()]
     assert there == str(here)
     assert len(set(here)) == len(here)
-    assert Oracle(Word("GATA", np.float64(1))).fingerprint == Oracle(Word("GATA", 1)).fingerprint
-    assert Oracle(Word("GATA", 1.0 + 1e-15)).fingerprint != Oracle(Word("GATA", 1)).fingerprint
+    assert (
+        Oracle(Word("GATA", np.float64(1))).fingerprint
+        == Oracle(Word("GATA", 1)).fingerprint
+    )
+    assert (
+        Oracle(Word("GATA", 1.0 + 1e-15)).fingerprint
+        != Oracle(Word("GATA", 1)).fingerprint
+    )
 
 
 @pytest.mark.parametrize("name", names())
@@ -557,11 +775,25 @@ def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
         (lambda: Oracle("GATA"), "made of terms"),
         (lambda: Oracle(Word("GA"), tasks=["a", "a"]), "named twice"),
         (lambda: Oracle(Word("GA"), weights=[[1, 2]]), "2 numbers, 1 are needed"),
-        (lambda: Oracle(Word("GA"), tasks=["a", "b"], weights=[[1]]), "1 rows for 2 tasks"),
+        (
+            lambda: Oracle(Word("GA"), tasks=["a", "b"], weights=[[1]]),
+            "1 rows for 2 tasks",
+        ),
         (lambda: Oracle(Word("GA"), link="log"), "'identity' or 'exp'"),
-        (lambda: Oracle(Word("GA"), length=4).predict(np.zeros((1, 5), np.uint8)), "4 bases; these have 5"),
-        (lambda: Oracle(EndGC(1.0, last=6)).predict(np.zeros((1, 5), np.uint8)), "at least 6 positions"),
-        (lambda: Oracle(Word("A", 500.0), link="exp").predict(np.zeros((1, 9), np.uint8)), "inf"),
+        (
+            lambda: Oracle(Word("GA"), length=4).predict(np.zeros((1, 5), np.uint8)),
+            "4 bases; these have 5",
+        ),
+        (
+            lambda: Oracle(EndGC(1.0, last=6)).predict(np.zeros((1, 5), np.uint8)),
+            "at least 6 positions",
+        ),
+        (
+            lambda: Oracle(Word("A", 500.0), link="exp").predict(
+                np.zeros((1, 9), np.uint8)
+            ),
+            "inf",
+        ),
         (lambda: Oracle(Word("GA")).predict(np.full((1, 5), 4, np.uint8)), "token 4"),
         (lambda: Word("GA", float("nan")), "word 'GA': weight=nan"),
         (lambda: Word("GA", strand="?"), "strand"),
@@ -570,16 +802,34 @@ def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
         (lambda: Hairpin("GCUGG", bonus=1, stem=3, loop=(5, 5)), "several different"),
         (lambda: Pair("GA", "TC", decay=0), "decay=0"),
         (lambda: Pair("GA", "TC", direction="back"), "direction"),
-        (lambda: Pair("GA", "TC", clash=((4, -1.0), (3, -0.5)), min_distance=6), "by rising distance"),
-        (lambda: Pair("GA", "TC", clash=((4, -1.0),), min_distance=4), "below min_distance=4"),
-        (lambda: Pair("GA", "TC", clash=((2, -1.0, 3),), min_distance=4), "distance, effect"),
-        (lambda: Pair("GA", "TC", clash=((2, float("nan")),), min_distance=4), "clash at 2=nan"),
+        (
+            lambda: Pair("GA", "TC", clash=((4, -1.0), (3, -0.5)), min_distance=6),
+            "by rising distance",
+        ),
+        (
+            lambda: Pair("GA", "TC", clash=((4, -1.0),), min_distance=4),
+            "below min_distance=4",
+        ),
+        (
+            lambda: Pair("GA", "TC", clash=((2, -1.0, 3),), min_distance=4),
+            "distance, effect",
+        ),
+        (
+            lambda: Pair("GA", "TC", clash=((2, float("nan")),), min_distance=4),
+            "clash at 2=nan",
+        ),
         (lambda: Hill(top=1, half=0), "half=0"),
         (lambda: Exponential(top=1, scale=-1), "scale=-1"),
-        (lambda: Saturating((Pair("GA", "TC"),), Hill(top=1, half=1)), "Word and EndGC"),
+        (
+            lambda: Saturating((Pair("GA", "TC"),), Hill(top=1, half=1)),
+            "Word and EndGC",
+        ),
         (lambda: Saturating((), Hill(top=1, half=1)), "none"),
         (lambda: Gate(("GATA",), bonus=1, logic="and"), "two or more different words"),
-        (lambda: Gate(("GATA", "GATA"), bonus=1, logic="and"), "two or more different words"),
+        (
+            lambda: Gate(("GATA", "GATA"), bonus=1, logic="and"),
+            "two or more different words",
+        ),
         (lambda: Gate("GATA", bonus=1, logic="and"), "two or more different words"),
         (lambda: Gate(("GATA", "CA"), bonus=1, logic="xor"), "logic='xor'"),
         (lambda: Gate(("GATA", "CA"), bonus=float("inf"), logic="or"), "bonus=inf"),
@@ -589,21 +839,33 @@ def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
         (lambda: Bump(0), "sd=0"),
     ],
 )
-def test_bad_grammar_is_refused_with_the_culprit_named(make: object, message: str) -> None:
+def test_bad_grammar_is_refused_with_the_culprit_named(
+    make: object, message: str
+) -> None:
     with pytest.raises(PredictorError, match=message):
         make()  # type: ignore[operator]
 
 
 def test_windows_of_short_sequences_and_bad_letters() -> None:
-    assert Oracle(Word("GATA")).predict(np.zeros((2, 3), np.uint8)).tolist() == [[0.0], [0.0]]
-    assert pattern_probability(np.full((2, 3, 4), 0.25), Site.of("GATA").patterns[0]).shape == (2, 0)
+    assert Oracle(Word("GATA")).predict(np.zeros((2, 3), np.uint8)).tolist() == [
+        [0.0],
+        [0.0],
+    ]
+    assert pattern_probability(
+        np.full((2, 3, 4), 0.25), Site.of("GATA").patterns[0]
+    ).shape == (2, 0)
     with pytest.raises(cg.errors.CausalgiaError, match="'X'"):
         Word("GAXA")
 
 
 def test_importing_the_zoo_does_not_load_torch() -> None:
-    code = "import sys; from causalgia.zoo import oracle; oracle('gata1_like'); print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = (
+        "import sys; from causalgia.zoo import oracle; oracle('gata1_like'); "
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"
 
 
@@ -613,8 +875,17 @@ LONG = Word("N" * 9 + "A" + "N" * 9 + "C", 1.0)
 @pytest.mark.parametrize(
     ("term", "message"),
     [
-        (Saturating(tuple(Word("A", 2.0**k, gain=Bump(k + 2.3)) for k in range(9)), Hill(top=1, half=1)), "values"),
-        (Saturating((LONG, Word("G" + "N" * 12 + "T")), Hill(top=1, half=1)), "5,000 states"),
+        (
+            Saturating(
+                tuple(Word("A", 2.0**k, gain=Bump(k + 2.3)) for k in range(9)),
+                Hill(top=1, half=1),
+            ),
+            "values",
+        ),
+        (
+            Saturating((LONG, Word("G" + "N" * 12 + "T")), Hill(top=1, half=1)),
+            "5,000 states",
+        ),
     ],
 )
 def test_a_response_too_large_for_the_automaton_says_so(
@@ -634,13 +905,20 @@ UNEQUAL = Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0)))
         (cg.Placebo(UNEQUAL, at=0), "drawn and not enumerated"),
         (cg.Placebo("GATTACA", at=0, strand="-"), "drawn and not enumerated"),
         (cg.Placebo("GATTACAGAT", at=0), "more than 4,096 rearrangements"),
-        (cg.Placebo("GATTAC", at=0) + cg.Placebo("GATTAC", at=8), "more than 4,096 distributions"),
+        (
+            cg.Placebo("GATTAC", at=0) + cg.Placebo("GATTAC", at=8),
+            "more than 4,096 distributions",
+        ),
     ],
 )
 def test_arms_that_are_not_enumerated_are_drawn(arm: cg.Placebo, message: str) -> None:
     with pytest.raises(NoClosedForm, match=message):
         mixture(arm, np.full((30, 4), 0.25))
-    design = cg.Design(null=cg.Uniform(length=30), arms={"control": cg.Untreated(), "arm": arm}, n_units=10)
+    design = cg.Design(
+        null=cg.Uniform(length=30),
+        arms={"control": cg.Untreated(), "arm": arm},
+        n_units=10,
+    )
     truth = GRAMMAR.true_ace(design, control="control", n_units=100)
     assert (truth.method == "large n").all()
     assert (truth.mcse > 0).all()

@@ -1,4 +1,6 @@
-"""An experiment of the catalogue with an oracle that knows its truth: defaults where these show something."""
+"""An experiment of the catalogue with an oracle that knows its truth: defaults where
+these show something.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from causalgia.zoo.terms import Hill
 
 FIRST, SECOND = "GATAAGCA", "TATAAACG"
 _TILES = [(30, 60), (120, 150), (180, 210)]
-_WEAK = (Word("CAC", 0.1), Word("TTG", -0.1))  # so that what is shuffled is never quite nothing
+# so that what is shuffled is never quite nothing
+_WEAK = (Word("CAC", 0.1), Word("TTG", -0.1))
 _FEWER = 5
 
 
@@ -33,60 +36,97 @@ class Case:
 
 
 def case(name: str, *, quick: bool = False) -> Case:
-    """Return the case of an experiment: from the table below, else as `causalgia init` would write its file."""
+    """Return the case of an experiment: from the table below, else as `causalgia init`
+    would write its file.
+    """
     made = _CASES[name]() if name in _CASES else _example(name)
-    if not quick or "n_units" not in inspect.signature(getattr(cg.experiments, name)).parameters:
+    if (
+        not quick
+        or "n_units" not in inspect.signature(getattr(cg.experiments, name)).parameters
+    ):
         return made
-    return replace(made, experiment=replace(made.experiment, n_units=made.experiment.n_units // _FEWER))
+    return replace(
+        made,
+        experiment=replace(made.experiment, n_units=made.experiment.n_units // _FEWER),
+    )
 
 
 def _example(name: str) -> Case:
-    """Return the case that `causalgia init --experiment` writes: its settings, files and oracle."""
+    """Return the case that `causalgia init --experiment` writes: its settings, files
+    and oracle.
+    """
     text = starter(name)
     with tempfile.TemporaryDirectory() as folder:
         for file, content in {"trial.toml": text, **example_files(name)}.items():
             Path(folder, file).write_text(content)
         experiment = read_spec(Path(folder, "trial.toml")).design
     story = tomllib.loads(text)["predictor"]["zoo"]
-    return Case(experiment=experiment, oracle=cg.zoo.oracle(story), spelled=f"`{story}`")
+    return Case(
+        experiment=experiment, oracle=cg.zoo.oracle(story), spelled=f"`{story}`"
+    )
 
 
 def _long(n: int = 24, length: int = 240) -> dict[str, str]:
-    """Return random sequences with the first word in the tile 30-60 and the second in 120-150, where in it differs."""
+    """Return random sequences with the first word in the tile 30-60 and the second in
+    120-150, where in it differs.
+    """
     made = {}
-    for i, text in enumerate(decode(cg.Uniform(length=length).sample(n, rng=0)["sequence"].to_numpy())):
+    for i, text in enumerate(
+        decode(cg.Uniform(length=length).sample(n, rng=0)["sequence"].to_numpy())
+    ):
         a, b = 32 + i % 18, 122 + i % 18
-        made[f"sequence {i + 1}"] = text[:a] + FIRST + text[a + 8 : b] + SECOND + text[b + 8 :]
+        made[f"sequence {i + 1}"] = (
+            text[:a] + FIRST + text[a + 8 : b] + SECOND + text[b + 8 :]
+        )
     return made
 
 
-def _tiled(name: str, oracle: Oracle, spelled: str, **settings: Any) -> Callable[[], Case]:
+def _tiled(
+    name: str, oracle: Oracle, spelled: str, **settings: Any
+) -> Callable[[], Case]:
     def made() -> Case:
         experiment = build(name, _long(), settings={"rope": (-0.5, 0.5)} | settings)
-        return Case(experiment=experiment, oracle=oracle, spelled=f"{spelled}, in sequences with both")
+        return Case(
+            experiment=experiment,
+            oracle=oracle,
+            spelled=f"{spelled}, in sequences with both",
+        )
 
     return made
 
 
 def _gate(logic: Any) -> Oracle:
-    return Oracle(Gate((FIRST, SECOND), bonus=4.0, logic=logic), *_WEAK, scale="activity", intercepts=[3.0])
+    return Oracle(
+        Gate((FIRST, SECOND), bonus=4.0, logic=logic),
+        *_WEAK,
+        scale="activity",
+        intercepts=[3.0],
+    )
 
 
 def _real_like() -> list[str]:
-    """Return random sequences of 200 bp in which words of the oracle stand as they fall."""
+    """Return random sequences of 200 bp in which words of the oracle stand as they
+    fall.
+    """
     return decode(cg.Uniform(length=200).sample(400, rng=1)["sequence"].to_numpy())
 
 
 def _gata1(name: str, said: str, **settings: Any) -> Callable[[], Case]:
     def made() -> Case:
         experiment = build(name, _real_like(), settings=settings)
-        return Case(experiment=experiment, oracle=cg.zoo.oracle("gata1_like"), spelled=f"`gata1_like`, {said}")
+        return Case(
+            experiment=experiment,
+            oracle=cg.zoo.oracle("gata1_like"),
+            spelled=f"`gata1_like`, {said}",
+        )
 
     return made
 
 
 def _variants() -> Case:
-    """Return 24 variants, half in the core of a GATA site and half beside it, in sampled contexts."""
+    """Return 24 variants, half in the core of a GATA site and half beside it, in
+    sampled contexts.
+    """
     letters = decode(cg.Uniform(length=100).sample(24, rng=3)["sequence"].to_numpy())
     chromosomes = [text[:46] + "AGATAAG" + text[53:] for text in letters]
     rows = [
@@ -95,10 +135,17 @@ def _variants() -> Case:
     ]
     with tempfile.TemporaryDirectory() as folder:
         genome, vcf = Path(folder, "genome.fa"), Path(folder, "variants.vcf")
-        genome.write_text("".join(f">chr{i}\n{text}\n" for i, text in _from_1(chromosomes)))
-        vcf.write_text("\n".join(["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT", *rows]) + "\n")
+        genome.write_text(
+            "".join(f">chr{i}\n{text}\n" for i, text in _from_1(chromosomes))
+        )
+        vcf.write_text(
+            "\n".join(["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT", *rows])
+            + "\n"
+        )
         experiment = cg.experiments.variants(vcf, genome, null=cg.Uniform(length=200))
-    said = "`gata1_like`; half of the variants lie in the core of AGATAAG, half beside it"
+    said = (
+        "`gata1_like`; half of the variants lie in the core of AGATAAG, half beside it"
+    )
     return Case(experiment=experiment, oracle=cg.zoo.oracle("gata1_like"), spelled=said)
 
 
@@ -107,7 +154,9 @@ def _from_1(texts: list[str]) -> list[tuple[int, str]]:
 
 
 def _place(number: int) -> int:
-    """Return where variant so many is, counted from 1: in the core, or nine bases after the site."""
+    """Return where variant so many is, counted from 1: in the core, or nine bases after
+    the site.
+    """
     return 50 if number % 2 else 62
 
 
@@ -124,7 +173,9 @@ _CASES: dict[str, Callable[[], Case]] = {
     "knock_in": _gata1("knock_in", "in random sequences", motif="AGATAAG"),
     "context_dependence": _tiled(
         "context_dependence",
-        Oracle(Gate((FIRST, SECOND), bonus=40.0, logic="and"), *_WEAK, scale="activity"),
+        Oracle(
+            Gate((FIRST, SECOND), bonus=40.0, logic="and"), *_WEAK, scale="activity"
+        ),
         _BOTH,
         element=_TILES[0],
     ),
@@ -132,7 +183,11 @@ _CASES: dict[str, Callable[[], Case]] = {
     "sufficiency": _tiled("sufficiency", _gate("or"), _ANY, tile_width=30, n_draws=5),
     "tile_placement": _tiled(
         "tile_placement",
-        Oracle(Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300), *_WEAK, scale="activity"),
+        Oracle(
+            Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300),
+            *_WEAK,
+            scale="activity",
+        ),
         "an oracle in which one word acts on the other, less at larger distances",
         at=[0, 60, 160, 210],
         rope=(-0.2, 0.2),
@@ -140,13 +195,19 @@ _CASES: dict[str, Callable[[], Case]] = {
     ),
     "tile_copies": _tiled(
         "tile_copies",
-        Oracle(Saturating((Word(FIRST, 1.0),), Hill(top=4.0, half=1.0)), *_WEAK, scale="activity"),
+        Oracle(
+            Saturating((Word(FIRST, 1.0),), Hill(top=4.0, half=1.0)),
+            *_WEAK,
+            scale="activity",
+        ),
         "an oracle in which copies saturate (half of the maximum at one copy)",
         at=[30, 160, 200],
         rope=(-0.25, 0.25),
         **_PLACED,
     ),
-    "tile_interactions": _tiled("tile_interactions", _gate("and"), _BOTH, tiles=_TILES, n_draws=5),
+    "tile_interactions": _tiled(
+        "tile_interactions", _gate("and"), _BOTH, tiles=_TILES, n_draws=5
+    ),
     "greedy_round": _tiled(
         "greedy_round",
         Oracle(Word(FIRST, 3.0), Word(SECOND, 1.5), *_WEAK, scale="activity"),

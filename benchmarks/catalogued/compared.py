@@ -1,4 +1,6 @@
-"""What an experiment found beside its truth: standard errors between them, and verdicts that are wrong."""
+"""What an experiment found beside its truth: standard errors between them, and verdicts
+that are wrong.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +16,29 @@ import causalgia as cg
 from .cases import Case
 
 ROWS = 12
-CLEAR = 5.0  # standard errors from a bound of the region beyond which a verdict may not be wrong
+# standard errors from a bound of the region beyond which a verdict may not be wrong
+CLEAR = 5.0
 ERROR = 1e-4
 _EXACT = 1e-12
 Results = dict[str, Any]
 
 
-def found(case: Case, *, n: int = 8_000) -> tuple[xr.Dataset, cg.experiments.Answer, Results]:
-    """Run and analyze a case; return outcomes, the answer, and what the page says of it."""
+def found(
+    case: Case, *, n: int = 8_000
+) -> tuple[xr.Dataset, cg.experiments.Answer, Results]:
+    """Run and analyze a case; return outcomes, the answer, and what the page says of
+    it.
+    """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", cg.errors.CausalgiaWarning)
         outcomes = cg.run(case.experiment, case.oracle, rng=0, progress=False)
         answer = case.experiment.analyze(outcomes, rng=0)
     truth = case.oracle.true_ace(case.experiment, n_units=n)
-    results = {"design": design_in_words(case), "sentences": list(answer.sentences), "warned": _once(said)}
+    results = {
+        "design": design_in_words(case),
+        "sentences": list(answer.sentences),
+        "warned": _once(said),
+    }
     return outcomes, answer, results | against_truth(answer, truth)
 
 
@@ -36,30 +47,43 @@ def design_in_words(case: Case) -> str:
     made = case.experiment
     n = len(made.named_contrasts or ())
     return (
-        f"{len(made.named_arms):,} arms, {n:,} contrast{'' if n == 1 else 's'}, {made.n_units:,} units of "
-        f"{made.drawn.describe()}; on {case.spelled}"
+        f"{len(made.named_arms):,} arms, {n:,} contrast{'' if n == 1 else 's'}, "
+        f"{made.n_units:,} units of {made.drawn.describe()}; on {case.spelled}"
     )
 
 
 def _once(said: list[warnings.WarningMessage]) -> list[str]:
-    return list(dict.fromkeys(f"{one.category.__name__}: {one.message}" for one in said))
+    return list(
+        dict.fromkeys(f"{one.category.__name__}: {one.message}" for one in said)
+    )
 
 
 def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results:
-    """Return rows of the largest effects, the largest |z| of all contrasts with its bound, and the wrong verdicts.
+    """Return rows of the largest effects, the largest |z| of all contrasts with its
+    bound, and the wrong verdicts.
 
-    The bound is Bonferroni's, just above the quantile of the largest of K t statistics that it stands for. Contrasts
-    whose standard error is 0 (every unit has the same effect) have no z: their largest miss is given by itself.
+    The bound is Bonferroni's, just above the quantile of the largest of K t statistics
+    that it stands for. Contrasts whose standard error is 0 (every unit has the same
+    effect) have no z: their largest miss is given by itself.
     """
     estimates = answer.estimates.transpose("contrast", "task", ...)
-    true = truth.sel(contrast=estimates["contrast"], task=estimates["task"]).transpose("contrast", "task")
+    true = truth.sel(contrast=estimates["contrast"], task=estimates["task"]).transpose(
+        "contrast", "task"
+    )
     ace, se = (estimates[name].to_numpy() for name in ("ace", "se"))
-    off, noise = ace - true.to_numpy(), np.hypot(se, true["mcse"].transpose("contrast", "task").to_numpy())
+    off, noise = (
+        ace - true.to_numpy(),
+        np.hypot(se, true["mcse"].transpose("contrast", "task").to_numpy()),
+    )
     exact = noise <= _EXACT
     z = np.divide(off, noise, out=np.zeros_like(off), where=~exact)
-    limit = stats.t.ppf(1 - ERROR / (2 * z.size), np.clip(estimates["df"].to_numpy(), 1, 1e9))
+    limit = stats.t.ppf(
+        1 - ERROR / (2 * z.size), np.clip(estimates["df"].to_numpy(), 1, 1e9)
+    )
     worst = np.unravel_index(np.argmax(np.abs(z) - limit), z.shape)
-    verdicts = answer.decisions.sel(contrast=estimates["contrast"], task=estimates["task"])
+    verdicts = answer.decisions.sel(
+        contrast=estimates["contrast"], task=estimates["task"]
+    )
     wrong, clear = judged(verdicts, true.to_numpy() + _shared(estimates, off), se)
     return {
         "rows": _rows(estimates, true, z, exact, verdicts["verdict"].to_numpy()),
@@ -75,29 +99,56 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
 
 
 def _shared(estimates: xr.Dataset, off: np.ndarray) -> np.ndarray | float:
-    """Return the mean miss of placebo words, which moves words and the region that placebo words make alike."""
-    placebo = estimates["placebo_word"].to_numpy() if "placebo_word" in estimates.coords else np.zeros(len(off), bool)
+    """Return the mean miss of placebo words, which moves words and the region that
+    placebo words make alike.
+    """
+    placebo = (
+        estimates["placebo_word"].to_numpy()
+        if "placebo_word" in estimates.coords
+        else np.zeros(len(off), bool)
+    )
     return off[placebo].mean(axis=0) if placebo.any() else 0.0
 
 
 def judged(decisions: xr.Dataset, truth: np.ndarray, se: np.ndarray) -> tuple[int, int]:
-    """Return how many verdicts are wrong and how many were to be judged: those clear of both bounds of the region."""
-    low, high, word = (decisions[name].to_numpy() for name in ("rope_lower", "rope_upper", "verdict"))
+    """Return how many verdicts are wrong and how many were to be judged: those clear of
+    both bounds of the region.
+    """
+    low, high, word = (
+        decisions[name].to_numpy() for name in ("rope_lower", "rope_upper", "verdict")
+    )
     clear = np.minimum(np.abs(truth - low), np.abs(truth - high)) > CLEAR * se
-    right = np.where(truth > high, "increases", np.where(truth < low, "decreases", "negligible"))
-    return int((clear & (word != right) & (word != "undecided")).sum()), int(clear.sum())
+    right = np.where(
+        truth > high, "increases", np.where(truth < low, "decreases", "negligible")
+    )
+    return int((clear & (word != right) & (word != "undecided")).sum()), int(
+        clear.sum()
+    )
 
 
 def _rows(
-    estimates: xr.Dataset, true: xr.DataArray, z: np.ndarray, exact: np.ndarray, verdicts: np.ndarray
+    estimates: xr.Dataset,
+    true: xr.DataArray,
+    z: np.ndarray,
+    exact: np.ndarray,
+    verdicts: np.ndarray,
 ) -> list[Results]:
     ace = estimates["ace"].to_numpy()
     order = np.argsort(-np.abs(ace), axis=None, kind="stable")[: min(ROWS, ace.size)]
     rows = []
-    for i, j in zip(*np.unravel_index(np.sort(order) if ace.size <= ROWS else order, ace.shape), strict=True):
+    for i, j in zip(
+        *np.unravel_index(np.sort(order) if ace.size <= ROWS else order, ace.shape),
+        strict=True,
+    ):
         row = estimates.isel(contrast=int(i), task=int(j))
         numbers = {name: float(row[name]) for name in ("ace", "se", "lower", "upper")}
-        named = {"contrast": str(row["contrast"].item()), "task": str(row["task"].item())}
-        seen = {"truth": float(true[i, j]), "z": None if exact[i, j] else float(z[i, j])}
+        named = {
+            "contrast": str(row["contrast"].item()),
+            "task": str(row["task"].item()),
+        }
+        seen = {
+            "truth": float(true[i, j]),
+            "z": None if exact[i, j] else float(z[i, j]),
+        }
         rows.append(named | numbers | seen | {"verdict": str(verdicts[i, j])})
     return rows

@@ -1,4 +1,6 @@
-"""What must be nothing is nothing: placebo words, A/A trials, additive predictors; and what pairing buys."""
+"""What must be nothing is nothing: placebo words, A/A trials, additive predictors; and
+what pairing buys.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +20,32 @@ _SHOWN = 8
 
 
 def pairing(outcomes: xr.Dataset, experiment: Experiment) -> list[Results]:
-    """Return the gain of pairing of each interaction: contrasts of more than two arms; many of them as quantiles."""
-    rows = [row for task in outcomes["task"].to_numpy() for row in _pairing_in(outcomes.sel(task=[task]), experiment)]
+    """Return the gain of pairing of each interaction: contrasts of more than two arms;
+    many of them as quantiles.
+    """
+    rows = [
+        row
+        for task in outcomes["task"].to_numpy()
+        for row in _pairing_in(outcomes.sel(task=[task]), experiment)
+    ]
     if len(rows) <= _SHOWN:
         return rows
     quantiles = sorted(rows, key=lambda row: row["gain"])
     chosen = {"least": 0, "median": len(rows) // 2, "most": len(rows) - 1}
-    return [quantiles[i] | {"of": f"{name} of {len(rows):,}"} for name, i in chosen.items()]
+    return [
+        quantiles[i] | {"of": f"{name} of {len(rows):,}"} for name, i in chosen.items()
+    ]
 
 
 def _pairing_in(outcomes: xr.Dataset, experiment: Experiment) -> list[Results]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
         table = pairing_gain(outcomes, experiment)
-    together = {str(name) for name, row in (experiment.named_contrasts or {}).items() if len(row) > 2}
+    together = {
+        str(name)
+        for name, row in (experiment.named_contrasts or {}).items()
+        if len(row) > 2
+    }
     names = [str(name) for name in table["contrast"].to_numpy()]
     found = []
     for name in (name for name in names if name in together):
@@ -43,27 +57,44 @@ def _pairing_in(outcomes: xr.Dataset, experiment: Experiment) -> list[Results]:
 
 
 def placebo_words(n_units: int, n_words: int = 200) -> Results:
-    """Judge fresh random words against placebo words, on each network: how many lie inside, and are claimed, wrongly.
+    """Judge fresh random words against placebo words, on each network: how many lie
+    inside, and are claimed, wrongly.
 
-    A claim is wrong where the true effect of the word, on the oracle, lies inside the region of the placebo words.
+    A claim is wrong where the true effect of the word, on the oracle, lies inside the
+    region of the placebo words.
     """
     chosen = _words(n_words)
     experiment = cg.experiments.word_screen(words=chosen, n_units=n_units)
-    truth = cg.zoo.oracle("rbfox1_like").true_ace(experiment).sel(contrast=chosen).isel(task=0).to_numpy()
+    truth = (
+        cg.zoo.oracle("rbfox1_like")
+        .true_ace(experiment)
+        .sel(contrast=chosen)
+        .isel(task=0)
+        .to_numpy()
+    )
     members = [_judged(experiment, chosen, truth, member) for member in range(5)]
     return {"n_words": n_words, "n_units": n_units, "members": members}
 
 
 def _words(n: int) -> list[str]:
     numbers = np.random.default_rng(7).choice(4**6, size=n, replace=False)
-    return ["".join("ACGU"[number // 4**place % 4] for place in range(6)) for number in numbers]
+    return [
+        "".join("ACGU"[number // 4**place % 4] for place in range(6))
+        for number in numbers
+    ]
 
 
-def _judged(experiment: Experiment, words: list[str], truth: np.ndarray, member: int) -> dict[str, int]:
+def _judged(
+    experiment: Experiment, words: list[str], truth: np.ndarray, member: int
+) -> dict[str, int]:
     network = cg.zoo.load("rbfox1_like", member=member)
-    decisions = experiment.analyze(cg.run(experiment, network, rng=0, progress=False), rng=0).decisions
+    decisions = experiment.analyze(
+        cg.run(experiment, network, rng=0, progress=False), rng=0
+    ).decisions
     rows = decisions.sel(contrast=words).isel(task=0)
-    low, high, ace = (rows[name].to_numpy() for name in ("rope_lower", "rope_upper", "ace"))
+    low, high, ace = (
+        rows[name].to_numpy() for name in ("rope_lower", "rope_upper", "ace")
+    )
     claimed = np.isin(rows["verdict"].to_numpy(), ("increases", "decreases"))
     inside = (low <= truth) & (truth <= high)
     return {
@@ -74,11 +105,16 @@ def _judged(experiment: Experiment, words: list[str], truth: np.ndarray, member:
 
 
 def same_arms(n_trials: int, n_units: int = 100) -> Results:
-    """Compare two arms that are the same, on a trained network, over and over: p must be uniform."""
+    """Compare two arms that are the same, on a trained network, over and over: p must
+    be uniform.
+    """
     network = cg.zoo.load("rbfox1_like", member=0)
     written = cg.Embed("UGCAUG", at=17)
     trial = cg.Design(
-        null=cg.Uniform(length=41), arms={"A": written, "A again": written}, n_units=n_units, assignment="parallel"
+        null=cg.Uniform(length=41),
+        arms={"A": written, "A again": written},
+        n_units=n_units,
+        assignment="parallel",
     )
     p = np.array([_p_of(trial, network, seed) for seed in range(n_trials)])
     rejected = int((p < 0.05).sum())
@@ -98,7 +134,9 @@ def _p_of(trial: cg.Design, network: Any, seed: int) -> float:
 
 
 def no_interaction(n_units: int) -> list[Results]:
-    """Ask for interactions of a predictor that has none, and last for one that its backgrounds make."""
+    """Ask for interactions of a predictor that has none, and last for one that its
+    backgrounds make.
+    """
     additive, e = cg.zoo.oracle("additive"), cg.experiments
     asked: list[tuple[Experiment, list[str]]] = [
         (e.spacing(), ["interaction at 4", "interaction at 6", "interaction at 9"]),
@@ -108,10 +146,16 @@ def no_interaction(n_units: int) -> list[Results]:
         (e.hairpin(), ["word x loop", "word x stem"]),
         (e.copies(at="published"), ["excess over single sites"]),
     ]
-    return [row for experiment, names in asked for row in _interactions(experiment, names, additive, n_units)]
+    return [
+        row
+        for experiment, names in asked
+        for row in _interactions(experiment, names, additive, n_units)
+    ]
 
 
-def _interactions(experiment: Experiment, names: list[str], additive: Any, n_units: int) -> list[Results]:
+def _interactions(
+    experiment: Experiment, names: list[str], additive: Any, n_units: int
+) -> list[Results]:
     asked = replace(experiment, n_units=n_units)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
@@ -119,6 +163,16 @@ def _interactions(experiment: Experiment, names: list[str], additive: Any, n_uni
     found = []
     for name in names:
         row = answer.decisions.sel(contrast=name).isel(task=0)
-        numbers = {key: float(row[key]) for key in ("ace", "lower", "upper", "rope_lower", "rope_upper")}
-        found.append({"experiment": asked.entry.name, "contrast": name, "verdict": row["verdict"].item()} | numbers)
+        numbers = {
+            key: float(row[key])
+            for key in ("ace", "lower", "upper", "rope_lower", "rope_upper")
+        }
+        found.append(
+            {
+                "experiment": asked.entry.name,
+                "contrast": name,
+                "verdict": row["verdict"].item(),
+            }
+            | numbers
+        )
     return found

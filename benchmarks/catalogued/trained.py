@@ -1,4 +1,6 @@
-"""The RNA experiments on trained networks: members beside their mean, and what the papers found."""
+"""The RNA experiments on trained networks: members beside their mean, and what the
+papers found.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +32,29 @@ def asked(n_units: int) -> dict[str, tuple[str, Experiment]]:
         "copies": (RBFOX1, e.copies(**own)),
         "copies of a weak site": (RBFOX1, e.copies(word="AGAAUG", **own)),
         "spacing": (RBFOX1, e.spacing(**own)),
-        "composition_bias": (RBFOX1, e.composition_bias(at=[34, 2], word="UGCAUG", **own)),
-        "composition_bias of the other protein": (VTS1, e.composition_bias(at=[34, 2], word="GCUGG", **own)),
+        "composition_bias": (
+            RBFOX1,
+            e.composition_bias(at=[34, 2], word="UGCAUG", **own),
+        ),
+        "composition_bias of the other protein": (
+            VTS1,
+            e.composition_bias(at=[34, 2], word="GCUGG", **own),
+        ),
         "hairpin": (VTS1, e.hairpin(**own)),
     }
 
 
 def of_members(experiment: Experiment, story: str) -> tuple[Answer, Results]:
-    """Run an experiment on the five networks of a story; return the answer and rows of members beside their mean.
+    """Run an experiment on the five networks of a story; return the answer and rows of
+    members beside their mean.
 
-    The answer is about backgrounds and networks alike: its errors count how far networks of other seeds disagree.
+    The answer is about backgrounds and networks alike: its errors count how far
+    networks of other seeds disagree.
     """
-    experiment = replace(experiment, analysis=replace(experiment.analysis, target="population x predictors"))
+    experiment = replace(
+        experiment,
+        analysis=replace(experiment.analysis, target="population x predictors"),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
         outcomes = cg.run(experiment, cg.zoo.ensemble(story), rng=0, progress=False)
@@ -56,12 +69,21 @@ def of_members(experiment: Experiment, story: str) -> tuple[Answer, Results]:
     }
 
 
-def _rows(decisions: xr.Dataset, members: xr.Dataset, truth: xr.DataArray) -> list[Results]:
+def _rows(
+    decisions: xr.Dataset, members: xr.Dataset, truth: xr.DataArray
+) -> list[Results]:
     names = [str(name) for name in decisions["contrast"].to_numpy()]
     if len(names) > _SHOWN:
         order = np.argsort(-np.abs(decisions["ace"].to_numpy()), kind="stable")[:_SHOWN]
         names = [names[i] for i in order]
-    return [_row(decisions.sel(contrast=name), members.sel(contrast=name), truth.sel(contrast=name)) for name in names]
+    return [
+        _row(
+            decisions.sel(contrast=name),
+            members.sel(contrast=name),
+            truth.sel(contrast=name),
+        )
+        for name in names
+    ]
 
 
 def _row(decision: xr.Dataset, members: xr.Dataset, truth: xr.DataArray) -> Results:
@@ -69,7 +91,9 @@ def _row(decision: xr.Dataset, members: xr.Dataset, truth: xr.DataArray) -> Resu
     return {
         "contrast": str(decision["contrast"].item()),
         "truth": truth.item(),
-        **{name: decision[name].item() for name in ("ace", "lower", "upper", "verdict")},
+        **{
+            name: decision[name].item() for name in ("ace", "lower", "upper", "verdict")
+        },
         "members": each.tolist(),
         "between_sd": float(each.std(ddof=1)),
         "paired_se": float(np.sqrt((members["se"].to_numpy() ** 2).mean())),
@@ -77,11 +101,17 @@ def _row(decision: xr.Dataset, members: xr.Dataset, truth: xr.DataArray) -> Resu
 
 
 def screen(n_units: int) -> tuple[Answer, Results]:
-    """Screen all words on the five networks; return the answer and the first words of each member."""
+    """Screen all words on the five networks; return the answer and the first words of
+    each member.
+    """
     experiment = cg.experiments.word_screen(n_units=n_units)
-    moments = cg.run(experiment, cg.zoo.ensemble(RBFOX1), rng=0, progress=False, keep="moments")
+    moments = cg.run(
+        experiment, cg.zoo.ensemble(RBFOX1), rng=0, progress=False, keep="moments"
+    )
     answer = experiment.analyze(moments, rng=0)
-    words = answer.estimates.isel(contrast=~answer.estimates["placebo_word"].to_numpy(), task=0)
+    words = answer.estimates.isel(
+        contrast=~answer.estimates["placebo_word"].to_numpy(), task=0
+    )
     ace = words["ace"].transpose("contrast", "model").to_numpy()
     names = [str(name) for name in words["contrast"].to_numpy()]
     order = np.argsort(-ace.mean(axis=1), kind="stable")[:_SHOWN]
@@ -110,7 +140,9 @@ def screen(n_units: int) -> tuple[Answer, Results]:
 
 
 def nulls(n_units: int) -> Results:
-    """Ask all single-letter changes of the word under several null models; return the least agreement."""
+    """Ask all single-letter changes of the word under several null models; return the
+    least agreement.
+    """
     skewed = _uneven()
     backgrounds = {
         "uniform": cg.Uniform(length=41),
@@ -119,15 +151,22 @@ def nulls(n_units: int) -> Results:
         "Markov chain": cg.Markov(of=skewed, order=1),
         "the sequences themselves": cg.Genomic(of=skewed),
     }
-    under = null_models(cg.experiments.word_mutagenesis(n_units=n_units), nulls=backgrounds)
+    under = null_models(
+        cg.experiments.word_mutagenesis(n_units=n_units), nulls=backgrounds
+    )
     network = cg.zoo.load(RBFOX1, member=0)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", cg.errors.CausalgiaWarning)
         answers = {
-            name: each.analyze(cg.run(each, network, rng=0, progress=False), rng=0) for name, each in under.items()
+            name: each.analyze(cg.run(each, network, rng=0, progress=False), rng=0)
+            for name, each in under.items()
         }
         table = agreement(answers)
-    warned = [str(one.message) for one in said if issubclass(one.category, cg.errors.NullModelWarning)]
+    warned = [
+        str(one.message)
+        for one in said
+        if issubclass(one.category, cg.errors.NullModelWarning)
+    ]
     tau = table["tau"].isel(task=0)
     return {
         "nulls": list(backgrounds),
@@ -140,16 +179,22 @@ def nulls(n_units: int) -> Results:
 
 def _uneven(n: int = 1_000) -> list[str]:
     """Return sequences rich in A and U, as 3' UTRs are."""
-    letters = np.random.default_rng(2).choice(list("ACGU"), p=[0.32, 0.18, 0.18, 0.32], size=(n, 41))
+    letters = np.random.default_rng(2).choice(
+        list("ACGU"), p=[0.32, 0.18, 0.18, 0.32], size=(n, 41)
+    )
     return ["".join(row) for row in letters]
 
 
 def findings(results: Mapping[str, Any]) -> list[Results]:
-    """Return what the papers found, whether it came out on the trained networks, and by which numbers."""
+    """Return what the papers found, whether it came out on the trained networks, and by
+    which numbers.
+    """
     if "trained" not in results:
         return []
     of, agreed = results["trained"]["experiments"], results["trained"]["nulls"]
-    rows = {name: {row["contrast"]: row for row in one["rows"]} for name, one in of.items()}
+    rows = {
+        name: {row["contrast"]: row for row in one["rows"]} for name, one in of.items()
+    }
     return [
         _first_of_all(of[SCREEN]),
         _copies(rows["copies"], "UGCAUG"),
@@ -162,11 +207,17 @@ def findings(results: Mapping[str, Any]) -> list[Results]:
 
 
 def _agreed(one: Results) -> Results:
-    said = f"smallest Kendall tau between {len(one['nulls'])} null models {one['least']:.2f}"
+    said = (
+        f"smallest Kendall tau between {len(one['nulls'])} null models "
+        f"{one['least']:.2f}"
+    )
     holds = one["least"] >= 0.8 or bool(one["warned"])
     said += "; a warning is given" if one["warned"] else ""
     return {
-        "finding": "the order of effects is the same under every null model, or a warning is given",
+        "finding": (
+            "the order of effects is the same under every null model, or a warning is "
+            "given"
+        ),
         "holds": holds,
         "by": said,
     }
@@ -179,7 +230,10 @@ def _effect(row: Results) -> str:
 def _first_of_all(one: Results) -> Results:
     best = one["rows"][0]
     n, each = one["firsts"].count("UGCAUG"), len(one["firsts"])
-    said = f"in {n} of {each} networks, and on average ({best['ace']:.2f}; next {one['rows'][1]['contrast']}, "
+    said = (
+        f"in {n} of {each} networks, and on average ({best['ace']:.2f}; next "
+        f"{one['rows'][1]['contrast']}, "
+    )
     said += f"{one['rows'][1]['ace']:.2f})"
     return {
         "finding": f"UGCAUG has the largest effect of {one['n_words']:,} words",
@@ -189,29 +243,55 @@ def _first_of_all(one: Results) -> Results:
 
 
 def _copies(rows: Mapping[str, Results], word: str) -> Results:
-    """Monotone in every member; near additive: the excess over single sites is under a tenth of the total effect."""
-    steps = np.array([rows[name]["members"] for name in ("1 copy", "2 copies", "3 copies")])
+    """Monotone in every member; near additive: the excess over single sites is under a
+    tenth of the total effect.
+    """
+    steps = np.array(
+        [rows[name]["members"] for name in ("1 copy", "2 copies", "3 copies")]
+    )
     excess, three = rows["excess over single sites"], rows["3 copies"]["ace"]
     share = max(abs(excess["lower"]), abs(excess["upper"])) / three
-    holds = bool((np.diff(steps, axis=0) > 0).all() and (steps[0] > 0).all() and share < 0.1)
-    doses = ", ".join(_effect(rows[name]) for name in ("1 copy", "2 copies", "3 copies"))
+    holds = bool(
+        (np.diff(steps, axis=0) > 0).all() and (steps[0] > 0).all() and share < 0.1
+    )
+    doses = ", ".join(
+        _effect(rows[name]) for name in ("1 copy", "2 copies", "3 copies")
+    )
     most = f"at most {100 * share:.1f} % of the effect of three"
     said = f"{doses}; excess over single sites {_effect(excess)}, {most}"
-    return {"finding": f"the outcome rises with every copy of {word}, nearly additively", "holds": holds, "by": said}
+    return {
+        "finding": f"the outcome rises with every copy of {word}, nearly additively",
+        "holds": holds,
+        "by": said,
+    }
 
 
 def _spacing(rows: Mapping[str, Results]) -> Results:
     near, far = rows["interaction at 4"], rows["interaction at 9"]
     holds = near["verdict"] == "decreases" and far["verdict"] == "negligible"
-    said = f"interaction at 4: {_effect(near)}, {near['verdict']}; at 9: {_effect(far)}, {far['verdict']}"
-    return {"finding": "two sites are sub-additive at distance 4 and additive at 9", "holds": holds, "by": said}
+    said = (
+        f"interaction at 4: {_effect(near)}, {near['verdict']}; at 9: {_effect(far)}, "
+        f"{far['verdict']}"
+    )
+    return {
+        "finding": "two sites are sub-additive at distance 4 and additive at 9",
+        "holds": holds,
+        "by": said,
+    }
 
 
 def _hairpin(rows: Mapping[str, Results]) -> Results:
     loop, stem = rows["word x loop"], rows["word x stem"]
     holds = loop["verdict"] == "increases" and stem["verdict"] == "decreases"
-    said = f"loop minus open {_effect(loop)}, {loop['verdict']}; stem minus open {_effect(stem)}, {stem['verdict']}"
-    return {"finding": "effect of a site of VTS1: loop > open > stem", "holds": holds, "by": said}
+    said = (
+        f"loop minus open {_effect(loop)}, {loop['verdict']}; stem minus open "
+        f"{_effect(stem)}, {stem['verdict']}"
+    )
+    return {
+        "finding": "effect of a site of VTS1: loop > open > stem",
+        "holds": holds,
+        "by": said,
+    }
 
 
 def _bias(mine: Mapping[str, Results], other: Mapping[str, Results]) -> Results:
@@ -219,8 +299,9 @@ def _bias(mine: Mapping[str, Results], other: Mapping[str, Results]) -> Results:
     beyond = end["upper"] < min(0.0, start["lower"], none["lower"])  # than elsewhere
     holds = beyond and {start["verdict"], none["verdict"]} == {"negligible"}
     said = (
-        f"GCGCGC at the 3' end {_effect(end)}, {end['verdict']}; at the 5' end {_effect(start)}, {start['verdict']}; "
-        f"at the 3' end of the protein without a bias {_effect(none)}, {none['verdict']}"
+        f"GCGCGC at the 3' end {_effect(end)}, {end['verdict']}; at the 5' end "
+        f"{_effect(start)}, {start['verdict']}; at the 3' end of the protein without a "
+        f"bias {_effect(none)}, {none['verdict']}"
     )
     return {
         "finding": "GC lowers the outcome at the 3' end, and only if this bias was simulated",

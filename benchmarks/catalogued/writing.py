@@ -16,11 +16,24 @@ Results = dict[str, Any]
 def page(results: Results, *, real: str = "") -> str:
     """Return the page; `real` is a section about real networks, written elsewhere."""
     known = entries()
-    parts = [_HEAD, _overview({name: results["oracle"][name] for name in known if name in results["oracle"]})]
+    parts = [
+        _HEAD,
+        _overview(
+            {
+                name: results["oracle"][name]
+                for name in known
+                if name in results["oracle"]
+            }
+        ),
+    ]
     if "trained" in results:
         parts.append(_findings(trained.findings(results)))
     parts += [real.strip()] if real else []
-    parts += [_section(name, entry, results) for name, entry in known.items() if name in results["oracle"]]
+    parts += [
+        _section(name, entry, results)
+        for name, entry in known.items()
+        if name in results["oracle"]
+    ]
     if "trained" in results:
         parts.append(_null_models(results["trained"]["nulls"]))
     parts.append(_pairing(results["oracle"]))
@@ -40,7 +53,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     | 1 | 2\|3 |
     """
     lines = [list(head), ["---"] * len(head), *rows]
-    made = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+    made = [
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
+        for line in lines
+    ]
     made[1] = f"|{'---|' * len(head)}"
     return "\n".join(made)
 
@@ -51,7 +67,9 @@ def _number(value: float, against: float) -> str:
 
 def _effect(row: Results) -> list[str]:
     size = row["se"] or abs(row["ace"]) / 1000 or 1e-3
-    return [_number(row[name], size) for name in ("truth", "ace")] + [format_se(row["se"])]
+    return [_number(row[name], size) for name in ("truth", "ace")] + [
+        format_se(row["se"])
+    ]
 
 
 def _short(value: float) -> str:
@@ -59,12 +77,21 @@ def _short(value: float) -> str:
 
 
 def _interval(row: Results) -> str:
-    size = row["se"] or (row["upper"] - row["lower"]) / 4 or abs(row["ace"]) / 1000 or 1e-3
+    size = (
+        row["se"] or (row["upper"] - row["lower"]) / 4 or abs(row["ace"]) / 1000 or 1e-3
+    )
     return f"[{_number(row['lower'], size)}, {_number(row['upper'], size)}]"
 
 
 def _overview(oracle: Results) -> str:
-    head = ["experiment", "effects", "largest |z|", "bound", "verdicts checked", "wrong"]
+    head = [
+        "experiment",
+        "effects",
+        "largest |z|",
+        "bound",
+        "verdicts checked",
+        "wrong",
+    ]
     rows = [
         [
             f"[{name}](#catalogue-{name})",
@@ -80,7 +107,10 @@ def _overview(oracle: Results) -> str:
 
 
 def _findings(found: list[Results]) -> str:
-    rows = [[one["finding"], "yes" if one["holds"] else "**NO**", one["by"]] for one in found]
+    rows = [
+        [one["finding"], "yes" if one["holds"] else "**NO**", one["by"]]
+        for one in found
+    ]
     evidence = table(["finding", "found", "evidence"], rows)
     return f"## Findings of the papers, on trained networks\n\n{_TRAINED}\n\n{evidence}"
 
@@ -104,16 +134,29 @@ def _section(name: str, entry: Entry, results: Results) -> str:
 
 
 def _said(sentences: Sequence[str], most: int = 10) -> str:
-    """Return sentences as a quotation, those about an effect that is exactly none last."""
+    """Return sentences as a quotation, those about an effect that is exactly none
+    last.
+    """
     shown = sorted(sentences, key=lambda text: "0 [0, 0]" in text)[:most]
     more = len(sentences) - len(shown)
-    lines = [f"> {text}" for text in shown] + ([f"> ... and {more:,} more sentences."] if more else [])
+    lines = [f"> {text}" for text in shown] + (
+        [f"> ... and {more:,} more sentences."] if more else []
+    )
     return "\n>\n".join(lines).replace("*", r"\*").replace("_", r"\_")
 
 
 def _against_truth(one: Results) -> str:
     several = len({row["task"] for row in one["rows"]}) > 1
-    head = ["contrast", *(["task"] if several else []), "truth", "ACE", "SE", "z", "95 % interval", "verdict"]
+    head = [
+        "contrast",
+        *(["task"] if several else []),
+        "truth",
+        "ACE",
+        "SE",
+        "z",
+        "95 % interval",
+        "verdict",
+    ]
     rows = [
         [
             row["contrast"],
@@ -125,23 +168,46 @@ def _against_truth(one: Results) -> str:
         ]
         for row in one["rows"]
     ]
-    of = f"of all {one['n_contrasts']:,} effects" if one["n_contrasts"] > 1 else "of the one effect"
+    of = (
+        f"of all {one['n_contrasts']:,} effects"
+        if one["n_contrasts"] > 1
+        else "of the one effect"
+    )
     said = f"Largest |z| {of} {one['largest_z']:.2f} (bound {one['limit']:.2f}); "
-    said += f"wrong verdicts {one['n_wrong']} of {one['n_clear']:,}; truth by {' and '.join(one['truth_by'])}."
+    said += (
+        f"wrong verdicts {one['n_wrong']} of {one['n_clear']:,}; truth by "
+        f"{' and '.join(one['truth_by'])}."
+    )
     if len(rows) < one["n_contrasts"]:
-        said = f"The {len(rows)} largest of {one['n_contrasts']:,} effects are shown. " + said
+        said = (
+            f"The {len(rows)} largest of {one['n_contrasts']:,} effects are shown. "
+            + said
+        )
     if one["n_exact"]:
         are = "effect is" if one["n_exact"] == 1 else "effects are"
         said += (
-            f" {one['n_exact']:,} {are} the same in every unit and without a z; the largest distance from the truth is "
-            f"{_short(one['largest_exact_miss'])}."
+            f" {one['n_exact']:,} {are} the same in every unit and without a z; the "
+            f"largest distance from the truth is {_short(one['largest_exact_miss'])}."
         )
-    warned = "".join(f"\n\nIts warning: {text}" for text in one["warned"][:2]).replace("_", r"\_").replace("*", r"\*")
+    warned = (
+        "".join(f"\n\nIts warning: {text}" for text in one["warned"][:2])
+        .replace("_", r"\_")
+        .replace("*", r"\*")
+    )
     return f"{table(head, rows)}\n\n{said}{warned}"
 
 
 def _members(key: str, one: Results) -> str:
-    head = ["contrast", "truth", "mean", "95 % interval", "members", "sd between", "paired SE", "verdict"]
+    head = [
+        "contrast",
+        "truth",
+        "mean",
+        "95 % interval",
+        "members",
+        "sd between",
+        "paired SE",
+        "verdict",
+    ]
     rows = [
         [
             row["contrast"],
@@ -156,21 +222,35 @@ def _members(key: str, one: Results) -> str:
         for row in one["rows"]
     ]
     if not any("lower" in row for row in one["rows"]):
-        keep = [i for i, name in enumerate(head) if name not in ("95 % interval", "verdict")]
+        keep = [
+            i for i, name in enumerate(head) if name not in ("95 % interval", "verdict")
+        ]
         head, rows = [head[i] for i in keep], [[row[i] for i in keep] for row in rows]
-    title = f"On five trained `{one['story']}` networks, {key.replace('_', ' ')}, {one['n_units']:,} units:"
+    title = (
+        f"On five trained `{one['story']}` networks, {key.replace('_', ' ')}, "
+        f"{one['n_units']:,} units:"
+    )
     return f"{title}\n\n{table(head, rows)}\n\n{_said(one['sentences'], most=2)}"
 
 
 def _null_models(one: Results) -> str:
-    rows = [[name, f"{tau:.3f}"] for name, tau in zip(one["nulls"], one["tau"], strict=True)]
+    rows = [
+        [name, f"{tau:.3f}"] for name, tau in zip(one["nulls"], one["tau"], strict=True)
+    ]
     warned = f"\n\nIts warning: {one['warned'][0]}" if one["warned"] else ""
     asked = table(["null model", "Kendall's tau with uniform"], rows)
     return f"## Null models\n\n{_NULLS}\n\n{asked}\n\n{_said(one['sentences'])}{warned}"
 
 
 def _pairing(oracle: Results) -> str:
-    head = ["experiment", "contrast", "SE paired", "SE unpaired", "gain", "times as many units"]
+    head = [
+        "experiment",
+        "contrast",
+        "SE paired",
+        "SE unpaired",
+        "gain",
+        "times as many units",
+    ]
     rows = [
         [
             name,
@@ -189,15 +269,23 @@ def _pairing(oracle: Results) -> str:
 def _controls(controls: Results) -> str:
     words, same = controls["placebo_words"], controls["same_arms"]
     members = [
-        [f"member {i}", f"{row['inside']} of {words['n_words']}", str(row["claimed"]), str(row["wrong"])]
+        [
+            f"member {i}",
+            f"{row['inside']} of {words['n_words']}",
+            str(row["claimed"]),
+            str(row["wrong"]),
+        ]
         for i, row in enumerate(words["members"])
     ]
-    placebo = table(["network", "estimates inside the central 95 %", "claims", "wrong claims"], members)
+    placebo = table(
+        ["network", "estimates inside the central 95 %", "claims", "wrong claims"],
+        members,
+    )
     again = (
-        f"Two identical arms, with {same['n_units']} fresh units in each, on a trained network: of "
-        f"{same['n_trials']:,} trials, {same['rejected']} have p < 0.05 (99.9 % range of chance: {same['band'][0]} to "
-        f"{same['band'][1]}). "
-        f"A Kolmogorov-Smirnov test of uniform p-values has p = {same['uniform_p']:.2f}."
+        f"Two identical arms, with {same['n_units']} fresh units in each, on a trained "
+        f"network: of {same['n_trials']:,} trials, {same['rejected']} have p < 0.05 "
+        f"(99.9 % range of chance: {same['band'][0]} to {same['band'][1]}). A "
+        f"Kolmogorov-Smirnov test of uniform p-values has p = {same['uniform_p']:.2f}."
     )
     none = table(
         ["experiment", "interaction", "effect", "region", "verdict"],
@@ -213,8 +301,15 @@ def _controls(controls: Results) -> str:
         ],
     )
     return (
-        f"## Control tests\n\n### Placebo words\n\n{_PLACEBOS.format(**words)}\n\n{placebo}\n\n"
-        f"### A against A\n\n{again}\n\n### No interaction\n\n{_NONE}\n\n{none}"
+        "## Control tests\n\n"
+        "### Placebo words\n\n"
+        f"{_PLACEBOS.format(**words)}\n\n"
+        f"{placebo}\n\n"
+        "### A against A\n\n"
+        f"{again}\n\n"
+        "### No interaction\n\n"
+        f"{_NONE}\n\n"
+        f"{none}"
     )
 
 

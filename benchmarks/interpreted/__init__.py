@@ -1,1 +1,3 @@
-"""What the page of interpretation methods is made from: methods, gates, confounded sequences, simulated grammars."""
+"""What the page of interpretation methods is made from: methods, gates, confounded
+sequences, simulated grammars.
+"""

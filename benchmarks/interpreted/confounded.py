@@ -1,4 +1,6 @@
-"""The effect of a word by regression in sequences where words come together, by a trial, and in truth."""
+"""The effect of a word by regression in sequences where words come together, by a
+trial, and in truth.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,15 @@ _IN_ENHANCERS, _ELSEWHERE = 0.6, 0.1
 
 
 def sequences(n: int, *, rng: int) -> list[str]:
-    """Return sequences of which half are enhancers: these have each word with probability .6, the others with .1."""
+    """Return sequences of which half are enhancers: these have each word with
+    probability .6, the others with .1.
+    """
     generator = np.random.default_rng(rng)
     tokens = generator.integers(0, 4, (n, LENGTH), dtype=np.uint8)
     for unit, row in enumerate(tokens):
         share = _IN_ENHANCERS if unit % 2 else _ELSEWHERE
-        places = generator.permutation(LENGTH // 10) * 10  # one word in each stretch of 10 bp
+        # one word in each stretch of 10 bp
+        places = generator.permutation(LENGTH // 10) * 10
         for word, start in zip((WORD, *_OTHERS), places, strict=False):
             if generator.random() < share:
                 row[start : start + len(word)] = encode(word)[0]
@@ -28,19 +33,27 @@ def sequences(n: int, *, rng: int) -> list[str]:
 
 
 def measured(*, quick: bool = False) -> dict[str, Any]:
-    """Return the three estimates of the average effect of the word, each with its standard error."""
+    """Return the three estimates of the average effect of the word, each with its
+    standard error.
+    """
     oracle = cg.zoo.oracle("gata1_like")
     given = sequences(400 if quick else 4_000, rng=1)
     answers = oracle.predict(encode(given))[:, oracle.tasks.index(TASK)]
     present = np.array([WORD in text for text in given], dtype=float)
     observed = _slope(present[:, None], answers)
-    with_others = np.array([[word in text for word in (WORD, *_OTHERS)] for text in given], dtype=float)
+    with_others = np.array(
+        [[word in text for word in (WORD, *_OTHERS)] for text in given], dtype=float
+    )
     adjusted = _slope(with_others, answers)
     design = cg.Design(
         null=cg.Uniform(length=LENGTH), arms={"untreated": cg.Untreated(), "word": cg.Embed(WORD, at=96)},
         n_units=100 if quick else 1_000, contrasts="untreated",
     )  # fmt: skip
-    trial = cg.estimate(cg.contrast(cg.run(design, oracle, rng=0, progress=False))).isel(contrast=0).sel(task=TASK)
+    trial = (
+        cg.estimate(cg.contrast(cg.run(design, oracle, rng=0, progress=False)))
+        .isel(contrast=0)
+        .sel(task=TASK)
+    )
     truth = float(oracle.true_ace(design).isel(contrast=0).sel(task=TASK))
     return {
         "regression on the word": observed,
@@ -51,7 +64,9 @@ def measured(*, quick: bool = False) -> dict[str, Any]:
 
 
 def _slope(columns: Any, answers: Any) -> list[float]:
-    """Return the least-squares slope of the first column and its robust (HC1) standard error."""
+    """Return the least-squares slope of the first column and its robust (HC1) standard
+    error.
+    """
     x = np.column_stack([columns, np.ones(len(answers))])
     inverse = np.linalg.inv(x.T @ x)
     slopes = inverse @ x.T @ answers

@@ -1,4 +1,6 @@
-"""Methods of interpretation as functions of a predictor and tokens: maps, marginalization, propose-then-test."""
+"""Methods of interpretation as functions of a predictor and tokens: maps,
+marginalization, propose-then-test.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,29 @@ _UNITS, _STRONGEST = 200, 4
 Pairs = dict[tuple[str, str], tuple[float, float]]
 
 
-def mapped(predictor: cg.Predictor, tokens: Tokens, *, method: str, n_baselines: int = BASELINES) -> Any:
+def mapped(
+    predictor: cg.Predictor,
+    tokens: Tokens,
+    *,
+    method: str,
+    n_baselines: int = BASELINES,
+) -> Any:
     """Return the map of a method of `cg.attribute`."""
-    more = {} if method in ("ism", "gradient") else {"n_baselines": n_baselines, "rng": 0}
+    more = (
+        {} if method in ("ism", "gradient") else {"n_baselines": n_baselines, "rng": 0}
+    )
     return cg.attribute(tokens, predictor, method=method, progress=False, **more)  # type: ignore[arg-type]
 
 
 def marginalized(predictor: cg.Predictor, tokens: Tokens) -> Array:
-    """Return for each base the mean over the 8-bp windows on it of their average effect in 16 shuffled sequences."""
-    shuffled = cg.DinucleotideShuffle(of=tokens).sample(_BACKGROUNDS, rng=0)["sequence"].to_numpy()
+    """Return for each base the mean over the 8-bp windows on it of their average effect
+    in 16 shuffled sequences.
+    """
+    shuffled = (
+        cg.DinucleotideShuffle(of=tokens)
+        .sample(_BACKGROUNDS, rng=0)["sequence"]
+        .to_numpy()
+    )
     bare = predictor.predict(shuffled)[:, 0]
     starts = np.arange(tokens.shape[1] - _WINDOW + 1)
     scores = np.zeros(tokens.shape)
@@ -39,18 +55,24 @@ def marginalized(predictor: cg.Predictor, tokens: Tokens) -> Array:
         rows = np.repeat(shuffled[None], len(starts), axis=0)
         for start in starts:
             rows[start, :, start : start + _WINDOW] = row[start : start + _WINDOW]
-        answers = predictor.predict(rows.reshape(-1, tokens.shape[1]))[:, 0].reshape(len(starts), -1)
+        answers = predictor.predict(rows.reshape(-1, tokens.shape[1]))[:, 0].reshape(
+            len(starts), -1
+        )
         for start, effect in zip(starts, (answers - bare).mean(1), strict=True):
             scores[unit, start : start + _WINDOW] += effect / _WINDOW
     return scores
 
 
 def discovered(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
-    """Return the confirmed words of `cg.discover`, each with its average effect, and the interactions of its pairs."""
+    """Return the confirmed words of `cg.discover`, each with its average effect, and
+    the interactions of its pairs.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
         found = cg.discover(predictor, decode(tokens), n_units=_UNITS, rng=0)
-    effects = dict(zip(found.confirmed["consensus"], found.confirmed["ace"], strict=True))
+    effects = dict(
+        zip(found.confirmed["consensus"], found.confirmed["ace"], strict=True)
+    )
     z = norm.isf(0.025 / max(1, len(found.pairs)))
     pairs = {
         (row.first, row.second): (row.interaction, (row.upper - row.lower) / (2 * z))
@@ -60,16 +82,20 @@ def discovered(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
 
 
 def tested(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
-    """Return words that integrated gradients propose on half of the sequences, with effects, and their interactions.
+    """Return words that integrated gradients propose on half of the sequences, with
+    effects, and their interactions.
 
-    Tested on shuffles of the other half: each word against a tenth of the mean difference between sequences and
-    shuffles, and the four strongest in pairs. A word holds alone, or in a pair whose interaction is larger than that.
+    Tested on shuffles of the other half: each word against a tenth of the mean
+    difference between sequences and shuffles, and the four strongest in pairs. A word
+    holds alone, or in a pair whose interaction is larger than that.
     """
     order = np.random.default_rng(0).permutation(len(tokens))
     one, other = tokens[order[::2]], tokens[order[1::2]]
     null = cg.DinucleotideShuffle(of=other)
     shuffled = null.sample(_UNITS, rng=3)["sequence"].to_numpy()
-    rope = 0.1 * abs(float(predictor.predict(one).mean() - predictor.predict(shuffled).mean()))
+    rope = 0.1 * abs(
+        float(predictor.predict(one).mean() - predictor.predict(shuffled).mean())
+    )
     if rope == 0:
         return np.zeros(tokens.shape), {}
     with warnings.catch_warnings():
@@ -78,13 +104,21 @@ def tested(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
         proposed = cg.propose(maps, predictor=predictor, rng=0)
         if not proposed.sizes["pattern"]:
             return np.zeros(tokens.shape), {}
-        experiment = cg.experiments.proposals(proposed, null, n_units=_UNITS, rope=(-rope, rope))
+        experiment = cg.experiments.proposals(
+            proposed, null, n_units=_UNITS, rope=(-rope, rope)
+        )
         outcomes = cg.run(experiment, predictor, rng=1, progress=False)
         decided = experiment.analyze(outcomes, rng=0).decisions.isel(task=0)
-        by_strength = np.argsort(-np.abs(proposed["strength"].to_numpy()[:, 0]), kind="stable")
-        words = list(dict.fromkeys(map(str, proposed["consensus"].to_numpy()[by_strength])))
+        by_strength = np.argsort(
+            -np.abs(proposed["strength"].to_numpy()[:, 0]), kind="stable"
+        )
+        words = list(
+            dict.fromkeys(map(str, proposed["consensus"].to_numpy()[by_strength]))
+        )
         rows = {word: decided.sel(contrast=word) for word in words}
-        held = {word: float(row["ace"]) for word, row in rows.items() if _holds(row, rope)}
+        held = {
+            word: float(row["ace"]) for word, row in rows.items() if _holds(row, rope)
+        }
         pairs = _four_arms(predictor, null, words[:_STRONGEST])
     for pair, (interaction, se) in pairs.items():
         if abs(interaction) - 3 * se > rope:
@@ -94,26 +128,38 @@ def tested(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
 
 
 def _holds(row: xr.Dataset, rope: float) -> bool:
-    """Whether a word has a direction; one with the same effect in every unit needs no test."""
+    """Whether a word has a direction; one with the same effect in every unit needs no
+    test.
+    """
     exact = bool(row["exact"].item()) and abs(float(row["ace"])) > rope
     return exact or row["verdict"].item() in ("increases", "decreases")
 
 
-def _four_arms(predictor: cg.Predictor, null: cg.DinucleotideShuffle, words: list[str]) -> Pairs:
-    """Return the interaction of each pair of words, in the thirds of the same sequences."""
+def _four_arms(
+    predictor: cg.Predictor, null: cg.DinucleotideShuffle, words: list[str]
+) -> Pairs:
+    """Return the interaction of each pair of words, in the thirds of the same
+    sequences.
+    """
     found = {}
     for first, second in combinations(words, 2):
         at = null.length // 3 - len(first) // 2, 2 * null.length // 3 - len(second) // 2
-        arms = cg.factorial({"first": cg.Embed(first, at=at[0]), "second": cg.Embed(second, at=at[1])})
+        arms = cg.factorial(
+            {"first": cg.Embed(first, at=at[0]), "second": cg.Embed(second, at=at[1])}
+        )
         design = cg.Design(null=null, arms=arms, n_units=_UNITS)
         outcomes = cg.run(design, predictor, rng=2, progress=False)
-        row = cg.estimate(cg.contrast(outcomes, interaction=["first", "second"])).isel(contrast=0, task=0)
+        row = cg.estimate(cg.contrast(outcomes, interaction=["first", "second"])).isel(
+            contrast=0, task=0
+        )
         found[first, second] = float(row["ace"]), float(row["se"])
     return found
 
 
 def _at_words(tokens: Tokens, effects: dict[str, float]) -> Array:
-    """Return the effects of the words at the bases where they occur, shared by their letters."""
+    """Return the effects of the words at the bases where they occur, shared by their
+    letters.
+    """
     scores = np.zeros(tokens.shape)
     for unit, text in enumerate(decode(tokens)):
         for word, effect in effects.items():

@@ -32,30 +32,52 @@ _TABLES = ("auroc", "precision_at_k", "attenuation", "fdp", "recall")
 
 def page(results: Results) -> str:
     """Return the page."""
-    of_zoo = {name: results[f"zoo: {name}"]["found"] for name in METHODS if f"zoo: {name}" in results}
-    grammars = {name: results[f"grammars: {name}"]["found"] for name in ON_GRAMMARS if f"grammars: {name}" in results}
+    of_zoo = {
+        name: results[f"zoo: {name}"]["found"]
+        for name in METHODS
+        if f"zoo: {name}" in results
+    }
+    grammars = {
+        name: results[f"grammars: {name}"]["found"]
+        for name in ON_GRAMMARS
+        if f"grammars: {name}" in results
+    }
     parts = [_HEAD]
     parts += [_gates(results["gates"]["found"])] if "gates" in results else []
-    parts += [_confounded(results["confounded"]["found"])] if "confounded" in results else []
+    parts += (
+        [_confounded(results["confounded"]["found"])] if "confounded" in results else []
+    )
     parts += [_words(results["words"]["found"])] if "words" in results else []
     parts += [_loop(results["loop"]["found"])] if "loop" in results else []
     parts += [_zoo(of_zoo)] if of_zoo else []
     parts += [_grammars(grammars)] if grammars else []
     parts.append(_missed(results, {"zoo": of_zoo, "grammars": grammars}))
     seconds = sum(one["seconds"] for one in results.values())
-    parts.append(f"## What it cost\n\n{seconds / 60:.0f} minutes of processor time, {_longest(results)}.")
+    parts.append(
+        "## What it cost\n\n"
+        f"{seconds / 60:.0f} minutes of processor time, {_longest(results)}."
+    )
     return "\n\n".join(parts) + "\n"
 
 
 def promised(found: Results) -> list[tuple[str, str, float, float, float, float]]:
-    """Return method, network, AUROC and precision@k with the least that is promised of each."""
+    """Return method, network, AUROC and precision@k with the least that is promised of
+    each.
+    """
     listed = []
     for method, (_, _, least_auroc, least_precision) in PROMISED.items():
         by: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
         for case, network, score, value, *_ in found.get(method, ()):
             by[case, network][score] = value
         listed += [
-            (method, f"{case}, {network}", one["auroc"], least_auroc, one["precision_at_k"], least_precision)
+            (
+                method,
+                f"{case}, {network}",
+                one["auroc"],
+                least_auroc,
+                one["precision_at_k"],
+                least_precision,
+            )
             for (case, network), one in by.items()
         ]
     return listed
@@ -67,15 +89,21 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(rows: Sequence[Row]) -> str:
-    """Return the mean over networks, with the standard error over sequences of one network (root mean square)."""
+    """Return the mean over networks, with the standard error over sequences of one
+    network (root mean square).
+    """
     if not rows:
         return "-"
-    value, se = np.mean([row[3] for row in rows]), np.sqrt(np.mean([row[4] ** 2 for row in rows]))
+    value, se = (
+        np.mean([row[3] for row in rows]),
+        np.sqrt(np.mean([row[4] ** 2 for row in rows])),
+    )
     return f"{_short(float(value))} ({_short(float(se))})"
 
 
 def _short(value: float) -> str:
-    """Return a number to three digits after the point, without a leading 0, and never as minus nothing.
+    """Return a number to three digits after the point, without a leading 0, and never
+    as minus nothing.
 
     Examples
     --------
@@ -89,19 +117,33 @@ def _short(value: float) -> str:
 
 def _grid(found: dict[str, Results], score: str) -> str:
     cases = list(dict.fromkeys(row[0] for one in found.values() for row in one["rows"]))
-    refused = {name: {case for case, *_ in one["refused"]} for name, one in found.items()}
+    refused = {
+        name: {case for case, *_ in one["refused"]} for name, one in found.items()
+    }
     body = []
     for case in cases:
         cells = []
         for name, one in found.items():
             rows = [row for row in one["rows"] if row[0] == case and row[2] == score]
-            cells.append("refused" if not rows and case in refused[name] else _cell(rows))
+            cells.append(
+                "refused" if not rows and case in refused[name] else _cell(rows)
+            )
         body.append([case, *cells])
-    return _table(["case", *found], [row for row in body if any(cell not in ("-", "refused") for cell in row[1:])])
+    return _table(
+        ["case", *found],
+        [row for row in body if any(cell not in ("-", "refused") for cell in row[1:])],
+    )
 
 
 def _zoo(found: dict[str, Results]) -> str:
-    head = ["method", *_SCORES.values(), "agreement", "interaction error", "forwards", "refused"]
+    head = [
+        "method",
+        *_SCORES.values(),
+        "agreement",
+        "interaction error",
+        "forwards",
+        "refused",
+    ]
     body = []
     for name, one in found.items():
         cells = []
@@ -109,14 +151,23 @@ def _zoo(found: dict[str, Results]) -> str:
             by_case = defaultdict(list)
             for row in one["rows"]:
                 if row[2] == score:
-                    by_case[row[0]].append(abs(row[3]) if score == "interaction_error" else row[3])
+                    by_case[row[0]].append(
+                        abs(row[3]) if score == "interaction_error" else row[3]
+                    )
             means = [float(np.mean(values)) for values in by_case.values()]
             cells.append(_short(float(np.mean(means))) if means else "-")
-        forwards = [row[3] for row in one["rows"] if row[2] == "forwards" and row[0].startswith("rbfox1_like,")]
+        forwards = [
+            row[3]
+            for row in one["rows"]
+            if row[2] == "forwards" and row[0].startswith("rbfox1_like,")
+        ]
         cells.append(f"{np.mean(forwards):,.0f}" if forwards else "-")
         body.append([name, *cells, str(len(one["refused"])) if one["refused"] else ""])
     summary = _table(head, body)
-    grids = "\n\n".join(f"### {_SCORES[score]}\n\n{_SAID[score]}\n\n{_grid(found, score)}" for score in _TABLES)
+    grids = "\n\n".join(
+        f"### {_SCORES[score]}\n\n{_SAID[score]}\n\n{_grid(found, score)}"
+        for score in _TABLES
+    )
     return f"## Methods over the zoo\n\n{_ZOO}\n\n{summary}\n\n{grids}"
 
 
@@ -126,29 +177,56 @@ def _gates(found: Results) -> str:
         if method not in found["maps"]:
             continue
         rows, cells = found["maps"][method]["rows"], []
-        refused = {(case, network) for case, network, _ in found["maps"][method]["refused"]}
+        refused = {
+            (case, network) for case, network, _ in found["maps"][method]["refused"]
+        }
         for gate in GATES:
             cell = []
             for network in ("oracle", "CNN"):
-                one = {row[2]: row[3] for row in rows if row[0] == gate and row[1] == network}
+                one = {
+                    row[2]: row[3]
+                    for row in rows
+                    if row[0] == gate and row[1] == network
+                }
                 none = "refused" if (gate, network) in refused else "-"
-                cell.append(f"{_short(one['auroc'])} ({_short(one['attenuation'])})" if one else none)
+                cell.append(
+                    f"{_short(one['auroc'])} ({_short(one['attenuation'])})"
+                    if one
+                    else none
+                )
             cells.append(" / ".join(cell))
         body.append([method, *cells])
     for network, one in found["trial"].items():
         cells = [f"{one[gate][0]:.3f} ({abs(one[gate][1]):.3f})" for gate in GATES]
         body.append([f"**trial, {network}**", *cells[:3], f"effect {cells[3]}"])
-    r2 = f"R2 {min(found['r2'].values()):.3f} to {max(found['r2'].values()):.3f} on new sequences"
-    return f"## Why a trial follows a map\n\n{_GATES.format(r2=r2)}\n\n{_table(['', *GATES], body)}\n\n{_GATES_SAY}"
+    r2 = (
+        f"R2 {min(found['r2'].values()):.3f} to {max(found['r2'].values()):.3f} on new "
+        "sequences"
+    )
+    return (
+        "## Why a trial follows a map\n\n"
+        f"{_GATES.format(r2=r2)}\n\n"
+        f"{_table(['', *GATES], body)}\n\n"
+        f"{_GATES_SAY}"
+    )
 
 
 def _confounded(found: Results) -> str:
-    rows = [[name, f"{value:.3f}", f"{se:.3f}" if se else "exact"] for name, (value, se) in found.items()]
-    return f"## Regression on observed sequences\n\n{_CONFOUNDED}\n\n{_table(['estimate', 'effect', 'SE'], rows)}"
+    rows = [
+        [name, f"{value:.3f}", f"{se:.3f}" if se else "exact"]
+        for name, (value, se) in found.items()
+    ]
+    return (
+        "## Regression on observed sequences\n\n"
+        f"{_CONFOUNDED}\n\n"
+        f"{_table(['estimate', 'effect', 'SE'], rows)}"
+    )
 
 
 def _words(found: Results) -> str:
-    by: dict[tuple[str, str], list[tuple[float, float, float, float]]] = defaultdict(list)
+    by: dict[tuple[str, str], list[tuple[float, float, float, float]]] = defaultdict(
+        list
+    )
     for method, network, *figures in promised(found):
         by[method, network.split(",")[0]].append(tuple(figures))  # type: ignore[arg-type]  # four numbers
     rows = []
@@ -160,7 +238,15 @@ def _words(found: Results) -> str:
             f"{_short(precision.min())} to {_short(precision.max())}", f"{least_precision[0]:g}",
             f"{held} of {len(figures)}" if held == len(figures) else f"**{held} of {len(figures)}**",
         ])  # fmt: skip
-    head = ["method", "networks", "AUROC", "at least", "precision@k", "at least", "reached"]
+    head = [
+        "method",
+        "networks",
+        "AUROC",
+        "at least",
+        "precision@k",
+        "at least",
+        "reached",
+    ]
     return f"## UGCAUG in ten networks\n\n{_WORDS}\n\n{_table(head, rows)}"
 
 
@@ -194,40 +280,67 @@ def _loop(found: Results) -> str:
         inside = sum(effect < fence for effect, fence in missed)
         beyond = max(effect - fence for effect, fence in missed)
         says += (
-            f" Of the {len(missed)} words not found, with effects of {min(missed)[0]:.2f} to {max(missed)[0]:.2f}, "
-            f"{n_unproposed} {'was' if n_unproposed == 1 else 'were'} not proposed. {inside} of them "
-            f"{'lies' if inside == 1 else 'lie'} inside the fence, the others at most {max(beyond, 0):.2f} beyond it."
+            f" Of the {len(missed)} words not found, with effects of "
+            f"{min(missed)[0]:.2f} to {max(missed)[0]:.2f}, {n_unproposed} "
+            f"{'was' if n_unproposed == 1 else 'were'} not proposed. {inside} of them "
+            f"{'lies' if inside == 1 else 'lie'} inside the fence, the others at most "
+            f"{max(beyond, 0):.2f} beyond it."
         )
         says += " " + " ".join(_LOOP_LIMIT.split())
     acting, held = (
         sum(row[1 + found["columns"].index(name)] for row in found["rows"])
         for name in ("confirmed active", "confirmed")
     )
-    says = f"Of {held} confirmed words {acting} act ({_short(acting / held)}; at least .9 is asked). {says}"
+    says = (
+        f"Of {held} confirmed words {acting} act ({_short(acting / held)}; at least .9 "
+        f"is asked). {says}"
+    )
     says = "\n".join(wrap(says, 119, break_on_hyphens=False))
-    return f"## Propose, then test, in ten networks\n\n{_LOOP}\n\n{_table(head, table)}\n\n{says}"
+    return (
+        "## Propose, then test, in ten networks\n\n"
+        f"{_LOOP}\n\n"
+        f"{_table(head, table)}\n\n"
+        f"{says}"
+    )
 
 
 def _grammars(found: dict[str, Results]) -> str:
     one_each = {
-        name: one | {"rows": [row for row in one["rows"] if row[1] == LARGEST], "refused": []}
+        name: one
+        | {"rows": [row for row in one["rows"] if row[1] == LARGEST], "refused": []}
         for name, one in found.items()
     }
     shown = "auroc", "precision_at_k", "sign"
-    grids = "\n\n".join(f"### {_SCORES[score]}\n\n{_grid(one_each, score)}" for score in shown)
+    grids = "\n\n".join(
+        f"### {_SCORES[score]}\n\n{_grid(one_each, score)}" for score in shown
+    )
     on_all = {name: one for name, one in found.items() if name not in ON_ONE}
     by_network = {
-        name: one | {"rows": [(f"{row[0]}, {row[1]}", *row[1:]) for row in one["rows"]], "refused": []}
+        name: one
+        | {
+            "rows": [(f"{row[0]}, {row[1]}", *row[1:]) for row in one["rows"]],
+            "refused": [],
+        }
         for name, one in on_all.items()
     }
     nothing = [
         f"{name} calls {'bases in ' + '; '.join(wrong) if wrong else 'nothing'}"
         for name, one in on_all.items()
-        for wrong in [[row[0] for row in one["rows"] if "not learned" in row[0] and row[2] == "fdp" and row[3] > 0]]
+        for wrong in [
+            [
+                row[0]
+                for row in one["rows"]
+                if "not learned" in row[0] and row[2] == "fdp" and row[3] > 0
+            ]
+        ]
     ]
     return (
-        f"## Networks of simulated grammars\n\n{_GRAMMARS}\n\n{grids}\n\n### AUROC in every network\n\n"
-        f"{_grid(by_network, 'auroc')}\n\nIn networks that did not learn, where nothing is to be found: "
+        "## Networks of simulated grammars\n\n"
+        f"{_GRAMMARS}\n\n"
+        f"{grids}\n\n"
+        "### AUROC in every network\n\n"
+        f"{_grid(by_network, 'auroc')}\n\n"
+        "In networks that did not learn, where nothing is to be found: "
         f"{', '.join(nothing)}."
     )
 
@@ -235,16 +348,21 @@ def _grammars(found: dict[str, Results]) -> str:
 def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
     lines = []
     if "words" in results:
-        for method, network, auroc, least, precision, least_precision in promised(results["words"]["found"]):
+        for method, network, auroc, least, precision, least_precision in promised(
+            results["words"]["found"]
+        ):
             if auroc < least or precision < least_precision:
                 lines.append(
-                    f"{method} of UGCAUG, {network}: AUROC {auroc:.3f} (at least {least:g}), "
-                    f"precision@k {precision:.3f} (at least {least_precision:g})."
+                    f"{method} of UGCAUG, {network}: AUROC {auroc:.3f} (at least "
+                    f"{least:g}), precision@k {precision:.3f} (at least "
+                    f"{least_precision:g})."
                 )
     if "loop" in results:
         for network, lost in results["loop"]["found"]["missed"].items():
             if lost:
-                words = ", ".join(f"{word} ({effect:.2f})" for word, effect in lost.items())
+                words = ", ".join(
+                    f"{word} ({effect:.2f})" for word, effect in lost.items()
+                )
                 lines.append(f"propose, test in {network}: {words} not found.")
     if "gates" in results:
         found = found | {"gates": results["gates"]["found"]["maps"]}
@@ -261,18 +379,34 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
                     and row[3] - NOMINAL * row[4] > RATE
                 ):
                     by_case[row[0]].append(row[3])
-            nothing = [row[:2] for row in one["rows"] if row[2] == "auroc" and row[3] == CHANCE and place == "zoo"]
-            blind = [case if network == "oracle" else f"{case}, {network}" for case, network in nothing]
-            lines += [f"{method} finds nothing in {'; '.join(blind)} (AUROC {CHANCE:g})."] if blind else []
-            above[method] += [_largest_above(case, values, networks[case]) for case, values in by_case.items()]
+            nothing = [
+                row[:2]
+                for row in one["rows"]
+                if row[2] == "auroc" and row[3] == CHANCE and place == "zoo"
+            ]
+            blind = [
+                case if network == "oracle" else f"{case}, {network}"
+                for case, network in nothing
+            ]
+            lines += (
+                [f"{method} finds nothing in {'; '.join(blind)} (AUROC {CHANCE:g})."]
+                if blind
+                else []
+            )
+            above[method] += [
+                _largest_above(case, values, networks[case])
+                for case, values in by_case.items()
+            ]
             by_reason: dict[str, list[str]] = defaultdict(list)
             for case, network, why in one["refused"]:
                 by_reason[why.split(";")[0]].append(f"{case}, {network}")
             lines += [
-                f"{method} refuses {'; '.join(cases)} ({place}): {_one_line(why)}." for why, cases in by_reason.items()
+                f"{method} refuses {'; '.join(cases)} ({place}): {_one_line(why)}."
+                for why, cases in by_reason.items()
             ]
     lines += [
-        f"{method}: false discoveries above the nominal {RATE:g}, by more than two standard errors: {'; '.join(cases)}."
+        f"{method}: false discoveries above the nominal {RATE:g}, by more than two "
+        f"standard errors: {'; '.join(cases)}."
         for method, cases in above.items()
         if cases
     ]
@@ -283,7 +417,10 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
 def _largest_above(case: str, values: list[float], n_networks: int) -> str:
     if n_networks == 1:
         return f"{case} {values[0]:.2f}"
-    return f"{case} {max(values):.2f} (largest of {n_networks} networks, {len(values)} above)"
+    return (
+        f"{case} {max(values):.2f} (largest of {n_networks} networks, {len(values)} "
+        "above)"
+    )
 
 
 def _one_line(text: str, most: int = 160) -> str:
@@ -293,7 +430,9 @@ def _one_line(text: str, most: int = 160) -> str:
 
 def _longest(results: Results) -> str:
     longest = sorted((-one["seconds"], name) for name, one in results.items())[:3]
-    return "most of it for " + ", ".join(f"{name} ({-seconds / 60:.1f})" for seconds, name in longest)
+    return "most of it for " + ", ".join(
+        f"{name} ({-seconds / 60:.1f})" for seconds, name in longest
+    )
 
 
 _HEAD = """# Methods of interpretation against known truth
@@ -335,8 +474,14 @@ sequences are left for the trial of `cg.discover`, and the words have the same e
 take 30 sequences for a verdict, so that their words are undecided there."""
 _SAID = {
     "auroc": "Of the absolute scores: .5 is chance.",
-    "precision_at_k": "Share of bases that are read among the k with the largest scores (k bases are read).",
-    "attenuation": "Score per unit of effect of sites, relative to single sites of an additive oracle.",
+    "precision_at_k": (
+        "Share of bases that are read among the k with the largest scores (k bases are "
+        "read)."
+    ),
+    "attenuation": (
+        "Score per unit of effect of sites, relative to single sites of an additive "
+        "oracle."
+    ),
     "fdp": """Share of false ones among the bases called at a nominal false discovery rate of .1, by Benjamini-Hochberg
 against maps of shuffled sequences. This rate is not guaranteed: those maps lack the scores that a site adds to
 adjacent bases. Where nothing is called (recall 0) it is 0.""",

@@ -8,12 +8,26 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("numpy", "scipy", "numba", "torch", "zarr", "dask", "onnxruntime", "tangermeme", "seqpro")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "torch",
+    "zarr",
+    "dask",
+    "onnxruntime",
+    "tangermeme",
+    "seqpro",
+)
 
 
 def described() -> dict[str, str]:
     """Return what the machine is and what runs on it."""
-    return {"machine": _machine(), "versions": f"Python {platform.python_version()}, {_versions()}", "load": _load()}
+    return {
+        "machine": _machine(),
+        "versions": f"Python {platform.python_version()}, {_versions()}",
+        "load": _load(),
+    }
 
 
 def _machine() -> str:
@@ -24,7 +38,9 @@ def _machine() -> str:
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    named = (
+        line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+    )
     return next(named, platform.processor() or platform.machine())
 
 

@@ -1,4 +1,6 @@
-"""What is promised of speed and size, and which benchmark measures it: one table, from which the page is made."""
+"""What is promised of speed and size, and which benchmark measures it: one table, from
+which the page is made.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ AT_LEAST, AT_MOST = ">=", "<="
 
 @dataclass(frozen=True)
 class Target:
-    """A promise: what, against what, and the name of its figure among those that the benchmark returns."""
+    """A promise: what, against what, and the name of its figure among those that the
+    benchmark returns.
+    """
 
     what: str
     against: str
@@ -21,11 +25,15 @@ class Target:
     bound: float
     unit: str = "x"
     peer: str = ""
-    """Package, or program on the path, that is measured beside ours and is no dependency."""
+    """Package, or program on the path, that is measured beside ours and is no
+    dependency.
+    """
 
     def holds(self, measured: float) -> bool:
         """Return whether a figure keeps the promise."""
-        return measured >= self.bound if self.sense == AT_LEAST else measured <= self.bound
+        return (
+            measured >= self.bound if self.sense == AT_LEAST else measured <= self.bound
+        )
 
 
 def _shuffles() -> tuple[Target, ...]:
@@ -41,9 +49,28 @@ def _shuffles() -> tuple[Target, ...]:
                 7,
                 peer="tangermeme",
             ),
-            Target(what, "seqpro", f"seqpro / ours, L = {length}", AT_LEAST, 3, peer="seqpro"),
-            Target(what, "slower than a plain Fisher-Yates", f"ours / Fisher-Yates, L = {length}", AT_MOST, 3),
-            Target(what, "2 threads against 1", f"1 thread / 2, L = {length}", AT_LEAST, 1.8),
+            Target(
+                what,
+                "seqpro",
+                f"seqpro / ours, L = {length}",
+                AT_LEAST,
+                3,
+                peer="seqpro",
+            ),
+            Target(
+                what,
+                "slower than a plain Fisher-Yates",
+                f"ours / Fisher-Yates, L = {length}",
+                AT_MOST,
+                3,
+            ),
+            Target(
+                what,
+                "2 threads against 1",
+                f"1 thread / 2, L = {length}",
+                AT_LEAST,
+                1.8,
+            ),
         ]
     return tuple(targets)
 
@@ -53,10 +80,21 @@ _NAMES = ("ResidualBind", "DeepSTARR", "BPNet")
 
 
 def _sizes(
-    what: str, against: str, key: str, sense: str, bound: float, peer: str = "", names: tuple[str, ...] = _NAMES
+    what: str,
+    against: str,
+    key: str,
+    sense: str,
+    bound: float,
+    peer: str = "",
+    names: tuple[str, ...] = _NAMES,
 ) -> tuple[Target, ...]:
-    """Return the same promise for each size of network; `key` has a place for its name."""
-    return tuple(Target(f"{what}, {n} size", against, key.format(n), sense, bound, peer=peer) for n in names)
+    """Return the same promise for each size of network; `key` has a place for its
+    name.
+    """
+    return tuple(
+        Target(f"{what}, {n} size", against, key.format(n), sense, bound, peer=peer)
+        for n in names
+    )
 
 
 _MOTIFS = "10 motifs x 1,000 backgrounds (BPNet: 96), every layer recomputed"
@@ -66,14 +104,38 @@ _PEER = "tangermeme `marginalize`, its best batch"
 
 
 PARTS: dict[str, tuple[Target, ...]] = {
-    "imports": (Target("`import causalgia`", "`import numpy`", "import causalgia / import numpy", AT_MOST, 2),),
+    "imports": (
+        Target(
+            "`import causalgia`",
+            "`import numpy`",
+            "import causalgia / import numpy",
+            AT_MOST,
+            2,
+        ),
+    ),
     "startup": (
         Target("`causalgia --help`", _FRESH, "--help", AT_MOST, 0.15, "s"),
         Target("`causalgia init`", _FRESH, "init", AT_MOST, 0.6, "s"),
         Target("`causalgia experiments`", _FRESH, "experiments", AT_MOST, 0.6, "s"),
-        Target("`causalgia show` of the first trial, analyzed", _FRESH, "show", AT_MOST, 0.6, "s"),
-        Target("`causalgia analyze` of the first trial", _FRESH, "analyze", AT_MOST, 2, "s"),
-        Target("`causalgia run` of the first trial", f"{_FRESH}, numba's cache empty", "first run", AT_MOST, 3, "s"),
+        Target(
+            "`causalgia show` of the first trial, analyzed",
+            _FRESH,
+            "show",
+            AT_MOST,
+            0.6,
+            "s",
+        ),
+        Target(
+            "`causalgia analyze` of the first trial", _FRESH, "analyze", AT_MOST, 2, "s"
+        ),
+        Target(
+            "`causalgia run` of the first trial",
+            f"{_FRESH}, numba's cache empty",
+            "first run",
+            AT_MOST,
+            3,
+            "s",
+        ),
         Target(
             "the same on dinucleotide shuffles",
             f"{_FRESH}, numba's cache empty",
@@ -93,7 +155,11 @@ PARTS: dict[str, tuple[Target, ...]] = {
             1.3,
         ),
         Target(
-            "max-T, 1,000 x 4,096 x 10,000 flips", "`scipy.stats.permutation_test`", "scipy / sign flips", AT_LEAST, 100
+            "max-T, 1,000 x 4,096 x 10,000 flips",
+            "`scipy.stats.permutation_test`",
+            "scipy / sign flips",
+            AT_LEAST,
+            100,
         ),
         Target(
             "its largest t",
@@ -103,10 +169,23 @@ PARTS: dict[str, tuple[Target, ...]] = {
             1e-6,
             "relative",
         ),
-        Target("its memory", "beyond the effects", "sign flips, extra MB", AT_MOST, 64, "MB"),
+        Target(
+            "its memory",
+            "beyond the effects",
+            "sign flips, extra MB",
+            AT_MOST,
+            64,
+            "MB",
+        ),
     ),
     "covariance": (
-        Target("covariance of 4,096 contrasts, streamed", "`np.cov`", "streamed / np.cov", AT_MOST, 1),
+        Target(
+            "covariance of 4,096 contrasts, streamed",
+            "`np.cov`",
+            "streamed / np.cov",
+            AT_MOST,
+            1,
+        ),
         Target(
             "its memory, no second K x K array",
             "one K x K array",
@@ -117,64 +196,141 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
     ),
     "across_tasks": (
-        Target("effects shared across tasks, 10,000 x 56", "20 s on 2 cores", "processor time / 40 s", AT_MOST, 1),
-        Target("the same", "bare eigenvectors of their error covariances", "infer / eigenvectors", AT_MOST, 8),
+        Target(
+            "effects shared across tasks, 10,000 x 56",
+            "20 s on 2 cores",
+            "processor time / 40 s",
+            AT_MOST,
+            1,
+        ),
+        Target(
+            "the same",
+            "bare eigenvectors of their error covariances",
+            "infer / eigenvectors",
+            AT_MOST,
+            8,
+        ),
     ),
     "marginalize": (
         *_sizes(_MOTIFS, _PEER, "tangermeme / run, {}", AT_LEAST, 1.8, "tangermeme"),
         *_sizes(_MOTIFS, _FORWARDS, "run / bare forwards, {}", AT_MOST, 1.05),
     ),
     "incremental": (
-        *_sizes(_PART, _PEER, "tangermeme / incremental run, {}", AT_LEAST, 5, "tangermeme", _NAMES[1:]),
-        *_sizes(_PART, _FORWARDS, "incremental run / bare forwards, {}", AT_MOST, 0.2, names=_NAMES[1:]),
+        *_sizes(
+            _PART,
+            _PEER,
+            "tangermeme / incremental run, {}",
+            AT_LEAST,
+            5,
+            "tangermeme",
+            _NAMES[1:],
+        ),
+        *_sizes(
+            _PART,
+            _FORWARDS,
+            "incremental run / bare forwards, {}",
+            AT_MOST,
+            0.2,
+            names=_NAMES[1:],
+        ),
     ),
     "mutagenesis": (
         *(
-            Target(f"{what}, {name} size", "full passes", f"{key} / full passes, {name}", AT_MOST, bound)
+            Target(
+                f"{what}, {name} size",
+                "full passes",
+                f"{key} / full passes, {name}",
+                AT_MOST,
+                bound,
+            )
             for what, key, name, bound in (
-                ("all substitutions of 1 sequence, session", "substitutions of 1, session", "DeepSTARR", 0.15),
+                (
+                    "all substitutions of 1 sequence, session",
+                    "substitutions of 1, session",
+                    "DeepSTARR",
+                    0.15,
+                ),
                 ("of 4 sequences", "substitutions of 4, session", "DeepSTARR", 0.12),
                 ("of 16 sequences", "substitutions of 16, session", "DeepSTARR", 0.12),
                 ("the same as a trial", "substitutions of 16, run", "DeepSTARR", 0.25),
-                ("100 words x 200 backgrounds", "100 words x 200, run", "DeepSTARR", 0.15),
-                ("all pairs of 60 positions of 1 sequence", "pairs of 60 positions, interactions", "DeepSTARR", 0.15),
+                (
+                    "100 words x 200 backgrounds",
+                    "100 words x 200, run",
+                    "DeepSTARR",
+                    0.15,
+                ),
+                (
+                    "all pairs of 60 positions of 1 sequence",
+                    "pairs of 60 positions, interactions",
+                    "DeepSTARR",
+                    0.15,
+                ),
                 (
                     "all substitutions of 1 sequence, session",
                     "substitutions of 1, session",
                     "ResidualBind, 200 bp",
                     0.2,
                 ),
-                ("all substitutions of 1 sequence, session", "substitutions of 1, session", "BPNet", 0.2),
+                (
+                    "all substitutions of 1 sequence, session",
+                    "substitutions of 1, session",
+                    "BPNet",
+                    0.2,
+                ),
             )
         ),
     ),
     "discovery": (
         Target(
-            "`cg.discover`, 500 sequences, DeepSTARR size", "10 min on 4 cores", "processor time / 2,400 s", AT_MOST, 1
+            "`cg.discover`, 500 sequences, DeepSTARR size",
+            "10 min on 4 cores",
+            "processor time / 2,400 s",
+            AT_MOST,
+            1,
         ),
         Target(
-            "words that it finds in this network of random weights", "none to find", "discoveries", AT_MOST, 1, "words"
+            "words that it finds in this network of random weights",
+            "none to find",
+            "discoveries",
+            AT_MOST,
+            1,
+            "words",
         ),
     ),
     "catalogue": (
-        Target("4,096 words x 1,000 units, to estimates", "bare forwards", "trial / bare forwards", AT_MOST, 1.05),
+        Target(
+            "4,096 words x 1,000 units, to estimates",
+            "bare forwards",
+            "trial / bare forwards",
+            AT_MOST,
+            1.05,
+        ),
     ),
     "variant_scores": (
         Target(
-            "3,000 variants x 2 alleles beside 300 matched null variants, to q-values, DeepSTARR size",
+            "3,000 variants x 2 alleles beside 300 matched null variants, to q-values, "
+            "DeepSTARR size",
             "bare forwards",
             "variants / bare forwards",
             AT_MOST,
             1.1,
         ),
         Target(
-            "100,000 variants beside 10,000 matched null variants, small network (one convolution)",
+            "100,000 variants beside 10,000 matched null variants, small network (one "
+            "convolution)",
             "bare forwards",
             "many variants / bare forwards",
             AT_MOST,
             1.1,
         ),
-        Target("its memory for each variant", "beyond the network", "many variants, kB each", AT_MOST, 2, "kB"),
+        Target(
+            "its memory for each variant",
+            "beyond the network",
+            "many variants, kB each",
+            AT_MOST,
+            2,
+            "kB",
+        ),
     ),
     "passes": (
         Target(
@@ -203,10 +359,28 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
     ),
     "profiles": (
-        Target("trial on a network of 500 positions x 2 tasks", "bare forwards", "run / bare forwards", AT_MOST, 1.1),
-        Target("its moments by position, 20,000 units", "2,000 units", "memory, ten times the units", AT_MOST, 1.2),
+        Target(
+            "trial on a network of 500 positions x 2 tasks",
+            "bare forwards",
+            "run / bare forwards",
+            AT_MOST,
+            1.1,
+        ),
+        Target(
+            "its moments by position, 20,000 units",
+            "2,000 units",
+            "memory, ten times the units",
+            AT_MOST,
+            1.2,
+        ),
     ),
-    "batch": _sizes("automatic batch, its throughput", "best batch found by hand", "{}", AT_LEAST, 0.9),
+    "batch": _sizes(
+        "automatic batch, its throughput",
+        "best batch found by hand",
+        "{}",
+        AT_LEAST,
+        0.9,
+    ),
     "tasks": (
         *(
             Target(
@@ -220,17 +394,66 @@ PARTS: dict[str, tuple[Target, ...]] = {
             for n, s in (("919", 5), ("5,313", 20))
             for how in ("tests", "posteriors")
         ),
-        Target("its memory, 5,313 tasks", "the effects in float64", "arrays, 5,313 tasks", AT_MOST, 8, "arrays"),
+        Target(
+            "its memory, 5,313 tasks",
+            "the effects in float64",
+            "arrays, 5,313 tasks",
+            AT_MOST,
+            8,
+            "arrays",
+        ),
     ),
     "report_page": (
-        Target("page of a usual trial, its size", "three arms, two tasks", "usual trial, MB", AT_MOST, 2, "MB"),
-        Target("page of 10,000 effects, its size", "with verdicts", "10,000 effects, MB", AT_MOST, 10, "MB"),
-        Target("the same, opened", "an empty page", "10,000 effects, opened", AT_MOST, 3, "s", peer="chromium"),
+        Target(
+            "page of a usual trial, its size",
+            "three arms, two tasks",
+            "usual trial, MB",
+            AT_MOST,
+            2,
+            "MB",
+        ),
+        Target(
+            "page of 10,000 effects, its size",
+            "with verdicts",
+            "10,000 effects, MB",
+            AT_MOST,
+            10,
+            "MB",
+        ),
+        Target(
+            "the same, opened",
+            "an empty page",
+            "10,000 effects, opened",
+            AT_MOST,
+            3,
+            "s",
+            peer="chromium",
+        ),
     ),
-    "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),
+    "store": (
+        Target(
+            "store write, 10 million outcomes",
+            "raw file write, fsync in both",
+            "store / raw",
+            AT_MOST,
+            2,
+        ),
+    ),
     "fits": (
-        Target("two-way fit, 4 million cells", "log ratios and their sums", "two_way / one pass", AT_MOST, 60),
-        Target("precision-weighted fit, 4 million cells", "the same", "precision / one pass", AT_MOST, 60),
+        Target(
+            "two-way fit, 4 million cells",
+            "log ratios and their sums",
+            "two_way / one pass",
+            AT_MOST,
+            60,
+        ),
+        Target(
+            "precision-weighted fit, 4 million cells",
+            "the same",
+            "precision / one pass",
+            AT_MOST,
+            60,
+        ),
         Target(
             "negative binomial fit with a two-layer error, 4 million cells",
             "`statsmodels`, the regression alone",
@@ -248,14 +471,28 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
     ),
     "hierarchical": (
-        Target("hierarchical fit, 4 million cells", "the two-way closed form", "hierarchical / two_way", AT_MOST, 150),
+        Target(
+            "hierarchical fit, 4 million cells",
+            "the two-way closed form",
+            "hierarchical / two_way",
+            AT_MOST,
+            150,
+        ),
     ),
     "library": (
-        Target("12,000 oligos x 20 barcodes, made and written", "60 s", "seconds / 60, 20 nt", AT_MOST, 1),
+        Target(
+            "12,000 oligos x 20 barcodes, made and written",
+            "60 s",
+            "seconds / 60, 20 nt",
+            AT_MOST,
+            1,
+        ),
         Target("its memory", "1 GiB", "GiB, 20 nt", AT_MOST, 1),
     ),
     "memory": tuple(
-        Target(f'memory of 10^7 predictions, keep="{keep}"', "of 10^5", keep, AT_MOST, 1.2)
+        Target(
+            f'memory of 10^7 predictions, keep="{keep}"', "of 10^5", keep, AT_MOST, 1.2
+        )
         for keep in ("outcomes", "effects", "moments")
     ),
     "barcodes": (
@@ -303,7 +540,13 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
     ),
     "verbs": tuple(
-        Target(f"{name}, over 2 local workers", "2 bare processes", f"{name}, share of linear", AT_LEAST, 0.85)
+        Target(
+            f"{name}, over 2 local workers",
+            "2 bare processes",
+            f"{name}, share of linear",
+            AT_LEAST,
+            0.85,
+        )
         for name in (
             "calibrate, trials",
             "infer, tasks",
@@ -312,7 +555,9 @@ PARTS: dict[str, tuple[Target, ...]] = {
         )
     ),
 }
-"""The benchmarks by the name of their module in this folder; its `main(argv)` returns figures by name."""
+"""The benchmarks by the name of their module in this folder; its `main(argv)` returns
+figures by name.
+"""
 
 
 def _is_absent(peer: str) -> bool:
@@ -320,10 +565,17 @@ def _is_absent(peer: str) -> bool:
 
 
 def measured(name: str, *, quick: bool = False) -> dict[str, float]:
-    """Run a benchmark and return the figures that its targets are about; a quick one may lack an absent peer's."""
+    """Run a benchmark and return the figures that its targets are about; a quick one
+    may lack an absent peer's.
+    """
     found = import_module(name).main(["--quick"] if quick else [])
-    wanted = [target.key for target in PARTS[name] if not (quick and _is_absent(target.peer))]
+    wanted = [
+        target.key for target in PARTS[name] if not (quick and _is_absent(target.peer))
+    ]
     absent = [key for key in wanted if key not in found]
     if absent:
-        raise SystemExit(f"{name} did not measure {', '.join(absent)}: is a peer missing, or was a name changed?")
+        raise SystemExit(
+            f"{name} did not measure {', '.join(absent)}: is a peer missing, or was a "
+            "name changed?"
+        )
     return {key: float(found[key]) for key in wanted}

@@ -69,12 +69,17 @@ def page(results: Results) -> str:
     head = _HEAD.format(**results, n_motifs=results["arms"] - 1)
     rates = [_rate(results, name) for name in names]
     rows = [_row(results, power) for power in POWERS]
-    return "".join([head, *rates, _BYTES, *_kept(results), table, *rows, _last(results)])
+    return "".join(
+        [head, *rates, _BYTES, *_kept(results), table, *rows, _last(results)]
+    )
 
 
 def _rate(results: Results, name: str) -> str:
     rate = results["rates"][name]
-    return f"| {name} size | {results['lengths'][name]:,} bp | {_count(rate)} | {_short(1e6 / rate / 3_600)} |\n"
+    return (
+        f"| {name} size | {results['lengths'][name]:,} bp | {_count(rate)} | "
+        f"{_short(1e6 / rate / 3_600)} |\n"
+    )
 
 
 def _kept(results: Results) -> list[str]:
@@ -83,16 +88,29 @@ def _kept(results: Results) -> list[str]:
 
 def _kept_row(results: Results, keep: str) -> str:
     kept, taken_in = results["on_disk"][keep], 1 / results["client"][keep]
-    fed = ", ".join(f"{_count(taken_in / rate)} x {name}" for name, rate in results["rates"].items())
-    moved, each = f"{results['moved'][keep]:.1f} bytes", f"{kept['a_prediction']:.1f} bytes"
-    return f"| `{keep}` | {moved} | {each} | {size(kept['once'])} | {_count(taken_in)} a second | {fed} |\n"
+    fed = ", ".join(
+        f"{_count(taken_in / rate)} x {name}" for name, rate in results["rates"].items()
+    )
+    moved, each = (
+        f"{results['moved'][keep]:.1f} bytes",
+        f"{kept['a_prediction']:.1f} bytes",
+    )
+    return (
+        f"| `{keep}` | {moved} | {each} | {size(kept['once'])} | {_count(taken_in)} a "
+        f"second | {fed} |\n"
+    )
 
 
 def _row(results: Results, power: int) -> str:
     n = 10.0**power
     hours = " | ".join(_hours(n / rate) for rate in results["rates"].values())
-    kept = " | ".join(size(_on_disk(results, keep, n)) for keep in ("outcomes", "effects", "moments"))
-    return f"| 10^{power} | {hours} | {size(n * results['moved']['outcomes'])} | {kept} |\n"
+    kept = " | ".join(
+        size(_on_disk(results, keep, n)) for keep in ("outcomes", "effects", "moments")
+    )
+    return (
+        f"| 10^{power} | {hours} | {size(n * results['moved']['outcomes'])} | {kept} "
+        "|\n"
+    )
 
 
 def _on_disk(results: Results, keep: str, n: float) -> float:
@@ -106,7 +124,9 @@ def _last(results: Results) -> str:
     return _LAST.format(
         arms=results["arms"],
         units=n / results["arms"],
-        steps="\n".join(_step(name, n / rate, rate) for name, rate in results["rates"].items()),
+        steps="\n".join(
+            _step(name, n / rate, rate) for name, rate in results["rates"].items()
+        ),
         outcome_bytes=results["on_disk"]["outcomes"]["a_prediction"],
         moved_bytes=moved,
         moved=size(n * moved),
@@ -117,7 +137,10 @@ def _last(results: Results) -> str:
 
 def _step(name: str, seconds: float, rate: float) -> str:
     whole, shared = _hours(seconds), duration(seconds / WORKERS)
-    return f"- {name} size: 10^12 / {_count(rate)} a second = {whole} of one worker, {shared} of {WORKERS:,}."
+    return (
+        f"- {name} size: 10^12 / {_count(rate)} a second = {whole} of one worker, "
+        f"{shared} of {WORKERS:,}."
+    )
 
 
 def _count(n: float) -> str:
@@ -141,7 +164,12 @@ def duration(seconds: float) -> str:
     >>> duration(90), duration(3 * 86_400)
     ('90 s', '3 days')
     """
-    for unit, length, least in (("years", 31_557_600, 2), ("days", 86_400, 2), ("h", 3_600, 2), ("min", 60, 2)):
+    for unit, length, least in (
+        ("years", 31_557_600, 2),
+        ("days", 86_400, 2),
+        ("h", 3_600, 2),
+        ("min", 60, 2),
+    ):
         if seconds >= least * length:
             return f"{seconds / length:,.3g} {unit}"
     return f"{seconds:.2g} s"
@@ -155,7 +183,13 @@ def size(n: float) -> str:
     >>> size(3_000), size(2.5e12)
     ('3 kB', '2.5 TB')
     """
-    for unit, length in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+    for unit, length in (
+        ("PB", 1e15),
+        ("TB", 1e12),
+        ("GB", 1e9),
+        ("MB", 1e6),
+        ("kB", 1e3),
+    ):
         if n >= length:
             return f"{n / length:.3g} {unit}"
     return f"{n:.0f} bytes"

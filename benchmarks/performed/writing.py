@@ -34,22 +34,45 @@ A benchmark is run again by its name: `python benchmarks/performance_page.py --o
 def page(results: dict[str, Any]) -> str:
     """Return the page of the parts that have results, in the order of the table."""
     names = [name for name in PARTS if name in results]
-    rows = [_row(target, results[name]["found"][target.key]) for name in names for target in PARTS[name]]
-    return "".join([_HEAD, *rows, _missed(results), _HOW, *(_how(n, results[n]) for n in names), _machines(results)])
+    rows = [
+        _row(target, results[name]["found"][target.key])
+        for name in names
+        for target in PARTS[name]
+    ]
+    return "".join(
+        [
+            _HEAD,
+            *rows,
+            _missed(results),
+            _HOW,
+            *(_how(n, results[n]) for n in names),
+            _machines(results),
+        ]
+    )
 
 
 def missed(results: dict[str, Any]) -> dict[str, Target]:
-    """Return the targets that are not reached, by the benchmark and the name of the figure ("maxt: scipy / flips")."""
+    """Return the targets that are not reached, by the benchmark and the name of the
+    figure ("maxt: scipy / flips").
+    """
     asked = {
-        f"{name}: {t.key}": (t, results[name]["found"][t.key]) for name in PARTS if name in results for t in PARTS[name]
+        f"{name}: {t.key}": (t, results[name]["found"][t.key])
+        for name in PARTS
+        if name in results
+        for t in PARTS[name]
     }
-    return {key: target for key, (target, value) in asked.items() if not target.holds(value)}
+    return {
+        key: target for key, (target, value) in asked.items() if not target.holds(value)
+    }
 
 
 def _row(target: Target, value: float) -> str:
     reached = "reached" if target.holds(value) else "**missed**"
     promise = f"{target.sense} {_number(target.bound)} {target.unit}"
-    return f"| {target.what} | {target.against} | {promise} | {_number(value)} | {reached} |\n"
+    return (
+        f"| {target.what} | {target.against} | {promise} | {_number(value)} | "
+        f"{reached} |\n"
+    )
 
 
 def _number(value: float) -> str:
@@ -60,19 +83,32 @@ def _number(value: float) -> str:
 
 def _missed(results: dict[str, Any]) -> str:
     said = [
-        f"- {t.what}, against {t.against}: {REASONS[key]}\n" for key, t in missed(results).items() if key in REASONS
+        f"- {t.what}, against {t.against}: {REASONS[key]}\n"
+        for key, t in missed(results).items()
+        if key in REASONS
     ]
     return "".join(["\n## What is missed, and why\n\n", *said]) if said else ""
 
 
 def _how(name: str, result: dict[str, Any]) -> str:
-    first = (ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or "").split("\n\n")[0]
-    return f"| `{name}` | {' '.join(first.split())} | {result['load']} | {result['seconds'] / 60:.0f} |\n"
+    first = (
+        ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8")))
+        or ""
+    ).split("\n\n")[0]
+    return (
+        f"| `{name}` | {' '.join(first.split())} | {result['load']} | "
+        f"{result['seconds'] / 60:.0f} |\n"
+    )
 
 
 def _machines(results: dict[str, Any]) -> str:
     by_machine: dict[tuple[str, str], list[str]] = {}
     for name in filter(results.__contains__, PARTS):
-        by_machine.setdefault((results[name]["machine"], results[name]["versions"]), []).append(f"`{name}`")
-    said = [f"- {machine}; {versions}: {', '.join(names)}\n" for (machine, versions), names in by_machine.items()]
+        by_machine.setdefault(
+            (results[name]["machine"], results[name]["versions"]), []
+        ).append(f"`{name}`")
+    said = [
+        f"- {machine}; {versions}: {', '.join(names)}\n"
+        for (machine, versions), names in by_machine.items()
+    ]
     return "".join(["\n## Where\n\n", *said])

@@ -1,1 +1,3 @@
-"""Is it calibrated? Every statistical promise, checked over repeated trials: `python benchmarks/validate.py`."""
+"""Is it calibrated? Every statistical promise, checked over repeated trials:
+`python benchmarks/validate.py`.
+"""

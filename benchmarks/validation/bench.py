@@ -1,4 +1,6 @@
-"""The bench: what is printed from fits of counts, arms of unequal noise, and predictions beside measurements."""
+"""The bench: what is printed from fits of counts, arms of unequal noise, and
+predictions beside measurements.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,15 @@ from validation.draws import Rng
 
 Trials = Callable[[Rng, int], np.ndarray]
 ROPE = 0.5
-#: on the ends of the region, inside, far and near outside: where false verdicts are likeliest, and where none are
+#: on the ends of the region, inside, far and near outside: where false verdicts are
+#: likeliest, and where none are
 TRUTHS = np.array([0.5, 0.0, 5.0, -0.5, 0.8, -0.2])
 FEW, MANY = (1, 2, 6, 12, 29), (30, 100, 400)
-MEASURES = ("coverage of intervals", "false share of negligible verdicts", "false share of directions")
+MEASURES = (
+    "coverage of intervals",
+    "false share of negligible verdicts",
+    "false share of directions",
+)
 
 
 # --- what is printed from counts
@@ -37,7 +44,12 @@ MEASURES = ("coverage of intervals", "false share of negligible verdicts", "fals
 def simulated(truth: np.ndarray, rng: Rng, *, sd_barcode: float) -> xr.Dataset:
     """Simulate counts of elements under two arms whose effects are known."""
     n = len(truth)
-    table = pd.DataFrame({"element": np.repeat([f"e{i}" for i in range(n)], 2), "arm": np.tile(["mutant", "WT"], n)})
+    table = pd.DataFrame(
+        {
+            "element": np.repeat([f"e{i}" for i in range(n)], 2),
+            "arm": np.tile(["mutant", "WT"], n),
+        }
+    )
     base = rng.normal(size=n)
     table["log2"] = np.column_stack([base, base + truth]).ravel()
     return cg.mpra.simulate(
@@ -52,18 +64,27 @@ def simulated(truth: np.ndarray, rng: Rng, *, sd_barcode: float) -> xr.Dataset:
 
 @cache
 def printed(method: str, K: int, sd_barcode: float, n_trials: int) -> np.ndarray:
-    """Return `MEASURES` of each trial: `causalgia.decide` of a fit, as it comes, shape ``(n_trials, 3)``."""
+    """Return `MEASURES` of each trial: `causalgia.decide` of a fit, as it comes, shape
+    ``(n_trials, 3)``.
+    """
     rng = np.random.default_rng(zlib.crc32(f"{method} {K} {sd_barcode}".encode()))
     found = []
     for _ in range(n_trials):
         truth = np.resize(TRUTHS, K) * (1 if rng.random() < 0.5 else -1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
-            fitted = cg.mpra.fit(simulated(truth, rng, sd_barcode=sd_barcode), control="mutant", method=method)
+            fitted = cg.mpra.fit(
+                simulated(truth, rng, sd_barcode=sd_barcode),
+                control="mutant",
+                method=method,
+            )
             decided = cg.decide(fitted, rope=(-ROPE, ROPE)).isel(task=0)
         verdict = decided["verdict"].to_numpy()
         covered = ((decided["lower"] <= truth) & (truth <= decided["upper"])).to_numpy()
-        called, beyond = verdict == "negligible", np.isin(verdict, ("increases", "decreases"))
+        called, beyond = (
+            verdict == "negligible",
+            np.isin(verdict, ("increases", "decreases")),
+        )
         wrong = np.where(verdict == "increases", truth <= ROPE, truth >= -ROPE) & beyond
         false = (called & (np.abs(truth) >= ROPE)).sum() / max(called.sum(), 1)
         found.append((covered.mean(), false, wrong.sum() / max(beyond.sum(), 1)))
@@ -82,7 +103,8 @@ def half_of_them(n: int, effect: float) -> Callable[[Rng], np.ndarray]:
     return lambda rng: np.where(np.arange(n) % 2, effect * rng.choice([-1, 1], n), 0.0)
 
 
-LIBRARIES: dict[str, tuple[Callable[[Rng], np.ndarray], float]] = {  # true effects, and the skewed sd of barcodes
+# true effects, and the skewed sd of barcodes
+LIBRARIES: dict[str, tuple[Callable[[Rng], np.ndarray], float]] = {
     "80 elements, no effects": (half_of_them(80, 0.0), 0.0),
     "40 null, 40 effects of 0.5": (half_of_them(80, 0.5), 0.0),
     "60 negatives, 60 effects of 2": (half_of_them(120, 2.0), 0.0),
@@ -93,20 +115,32 @@ OF_ANALYZE = ("false share of calls", "coverage of intervals")
 
 @cache
 def analyzed(library: str, n_trials: int) -> np.ndarray:
-    """Return `OF_ANALYZE` of each library: what the table effects.csv says, shape ``(n_trials, 2)``."""
-    rng, (effects, skew), found = np.random.default_rng(zlib.crc32(library.encode())), LIBRARIES[library], []
+    """Return `OF_ANALYZE` of each library: what the table effects.csv says, shape
+    ``(n_trials, 2)``.
+    """
+    rng, (effects, skew), found = (
+        np.random.default_rng(zlib.crc32(library.encode())),
+        LIBRARIES[library],
+        [],
+    )
     for _ in range(n_trials):
         truth = effects(rng)
         counts = simulated(truth, rng, sd_barcode=0.3)
         if skew:  # a tail of weak barcodes, the same in every replicate
-            weaker = np.exp2(skew * (1 - rng.exponential(size=(counts.sizes["barcode"], 1))))
-            counts = counts.assign(rna=(counts["rna"].dims, rng.poisson(counts["rna"].to_numpy() * weaker)))
+            weaker = np.exp2(
+                skew * (1 - rng.exponential(size=(counts.sizes["barcode"], 1)))
+            )
+            counts = counts.assign(
+                rna=(counts["rna"].dims, rng.poisson(counts["rna"].to_numpy() * weaker))
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             fitted = cg.mpra.fit(counts, control="mutant", method="hierarchical")
             decided = cg.decide(fitted, rope=0, error="bh", level=0.95).isel(task=0)
         verdict = decided["verdict"].to_numpy()
-        false = ((verdict == "increases") & (truth <= 0)) | ((verdict == "decreases") & (truth >= 0))
+        false = ((verdict == "increases") & (truth <= 0)) | (
+            (verdict == "decreases") & (truth >= 0)
+        )
         called = np.isin(verdict, ("increases", "decreases")).sum()
         covered = ((decided["lower"] <= truth) & (truth <= decided["upper"])).to_numpy()
         found.append((false.sum() / max(called, 1), covered.mean()))
@@ -120,23 +154,42 @@ def what_analyze_prints(library: str, measure: int) -> Trials:
 # --- one arm noisier
 
 
-def noisier(dispersions: tuple[float, float], sd_barcode: float, replicates: int, *, method: str = "nb") -> Trials:
-    """Whether p < .05 in counts without effects, reads of one arm more dispersed; barcodes of both arms alike."""
+def noisier(
+    dispersions: tuple[float, float],
+    sd_barcode: float,
+    replicates: int,
+    *,
+    method: str = "nb",
+) -> Trials:
+    """Whether p < .05 in counts without effects, reads of one arm more dispersed;
+    barcodes of both arms alike.
+    """
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
         happened: list[np.ndarray] = []
         while sum(map(len, happened)) < n_trials:
             counts = dispersed(rng, dispersions, sd_barcode, replicates)
-            happened.append(cg.mpra.fit(counts, control="mutant", method=method)["p"].to_numpy().ravel() < 0.05)
+            happened.append(
+                cg.mpra.fit(counts, control="mutant", method=method)["p"]
+                .to_numpy()
+                .ravel()
+                < 0.05
+            )
         return np.concatenate(happened)[:n_trials]
 
     return trials
 
 
 def dispersed(
-    rng: Rng, dispersions: tuple[float, float], sd_barcode: float, replicates: int, n: int = 100
+    rng: Rng,
+    dispersions: tuple[float, float],
+    sd_barcode: float,
+    replicates: int,
+    n: int = 100,
 ) -> xr.Dataset:
-    counts = simulated(np.zeros(n), rng, sd_barcode=sd_barcode).isel(replicate=[0] * replicates)
+    counts = simulated(np.zeros(n), rng, sd_barcode=sd_barcode).isel(
+        replicate=[0] * replicates
+    )
     counts = counts.assign_coords(replicate=[str(r + 1) for r in range(replicates)])
     place = counts["oligo_index"].to_numpy()
     abundance = np.exp2(rng.normal(size=len(place)))[:, None]
@@ -147,8 +200,16 @@ def dispersed(
     dna = rng.poisson(60 * abundance * rng.gamma(1 / 0.03, 0.03, shape))
     rna = rng.poisson(90 * abundance * active * rng.gamma(1 / d, d, shape))
     on = ("barcode", "replicate")
-    reads = {"dna": (on, dna), "rna": (on, rna), "dna_observed": (on, dna > 0), "rna_observed": (on, dna > 0)}
-    totals = {"dna_total": ("replicate", dna.sum(axis=0)), "rna_total": ("replicate", rna.sum(axis=0))}
+    reads = {
+        "dna": (on, dna),
+        "rna": (on, rna),
+        "dna_observed": (on, dna > 0),
+        "rna_observed": (on, dna > 0),
+    }
+    totals = {
+        "dna_total": ("replicate", dna.sum(axis=0)),
+        "rna_total": ("replicate", rna.sum(axis=0)),
+    }
     return counts.assign(reads | totals)
 
 
@@ -176,7 +237,9 @@ def refused(law: str, n: int) -> Trials:
 
 
 def refused_of_many(law: str, n: int, k: int) -> Trials:
-    """Whether n units drawn at random are taken for a selection by one of k contrasts."""
+    """Whether n units drawn at random are taken for a selection by one of k
+    contrasts.
+    """
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
         happened = []
@@ -195,7 +258,10 @@ def found_out(law: str, n: int) -> Trials:
         happened = []
         for _ in range(n_trials):
             f = LAWS[law](rng, n + PREDICTED)
-            chosen = np.isin(np.arange(len(f)), rng.choice(np.argsort(f)[-len(f) // 4 :], n, replace=False))
+            chosen = np.isin(
+                np.arange(len(f)),
+                rng.choice(np.argsort(f)[-len(f) // 4 :], n, replace=False),
+            )
             happened.append(random_draw_test(f[chosen], f[~chosen]).p < 0.001)
         return np.array(happened)
 
@@ -203,7 +269,9 @@ def found_out(law: str, n: int) -> Trials:
 
 
 def both_intervals(rng: Rng, law: str, r: float, n: int) -> tuple[bool, bool]:
-    """Return whether the interval that is given, and the classical one, cover the mean."""
+    """Return whether the interval that is given, and the classical one, cover the
+    mean.
+    """
     y, truth = LAWS[law](rng, n + PREDICTED), 0.0
     if law.startswith("binary"):
         f, truth = r * y + rng.normal(0, 0.5, len(y)), 0.05
@@ -212,7 +280,9 @@ def both_intervals(rng: Rng, law: str, r: float, n: int) -> tuple[bool, bool]:
         y = r * f + np.sqrt(1 - r**2) * y
     classical = powered_mean(y[:n], f[:n], f[n:], lam=0.0)
     usual = bool(classical_reason(y[:n], f[:n], f[n:]))
-    return _covers(classical if usual else powered_mean(y[:n], f[:n], f[n:]), truth), _covers(classical, truth)
+    return _covers(
+        classical if usual else powered_mean(y[:n], f[:n], f[n:]), truth
+    ), _covers(classical, truth)
 
 
 def _covers(found: PoweredMean, truth: float) -> bool:
@@ -220,23 +290,35 @@ def _covers(found: PoweredMean, truth: float) -> bool:
 
 
 def covered(law: str, r: float, n: int) -> Trials:
-    return lambda rng, n_trials: np.array([both_intervals(rng, law, r, n)[0] for _ in range(n_trials)])
+    return lambda rng, n_trials: np.array(
+        [both_intervals(rng, law, r, n)[0] for _ in range(n_trials)]
+    )
 
 
 def beside_the_classical(law: str, r: float, n: int) -> Trials:
     """Coverage less that of the classical interval of the same trials."""
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
-        pairs = np.array([both_intervals(rng, law, r, n) for _ in range(n_trials)], dtype=float)
+        pairs = np.array(
+            [both_intervals(rng, law, r, n) for _ in range(n_trials)], dtype=float
+        )
         return pairs[:, 0] - pairs[:, 1]
 
     return trials
 
 
-_PRINTED = "Verdicts and intervals from fits of barcode counts, true effects on the bounds of the ROPE"
-_ANALYZED = "Default of `mpra analyze`: hierarchical fit, Benjamini-Hochberg at .05, no ROPE"
+_PRINTED = (
+    "Verdicts and intervals from fits of barcode counts, true effects on the bounds of "
+    "the ROPE"
+)
+_ANALYZED = (
+    "Default of `mpra analyze`: hierarchical fit, Benjamini-Hochberg at .05, no ROPE"
+)
 _NOISY = "Negative binomial fits of counts without effects: p below .05"
-_NOISY_LOGS = "Fits by mean log ratios of counts without effects, reads of one arm more dispersed: p below .05"
+_NOISY_LOGS = (
+    "Fits by mean log ratios of counts without effects, reads of one arm more "
+    "dispersed: p below .05"
+)
 _DRAW = "Prediction-powered means: measured units that are not taken as a random sample"
 _POWERED = "Prediction-powered means: coverage of 95 % intervals"
 _BOUND = (0.90, 0.05, 0.05)
@@ -294,14 +376,20 @@ CHECKS = [
     *(
         Check(
             _NOISY,
-            f"dispersion {one:g} and {other:g}, barcodes with sd {sd:g}, {R} replicates",
+            f"dispersion {one:g} and {other:g}, barcodes with sd {sd:g}, {R} "
+            "replicates",
             noisier((one, other), sd, R),
             0.07 if sd else 0.06,
             "at most",
             full=6_000,
             quick=600,
         )
-        for one, other, sd in ((0.1, 0.1, 0.0), (0.1, 0.2, 0.0), (0.1, 0.4, 0.0), (0.4, 0.1, 0.5))
+        for one, other, sd in (
+            (0.1, 0.1, 0.0),
+            (0.1, 0.2, 0.0),
+            (0.1, 0.4, 0.0),
+            (0.4, 0.1, 0.5),
+        )
         for R in (3, 4, 6)
     ),
     *(
@@ -354,9 +442,18 @@ CHECKS = [
         for law in ("normal", "t3", "lognormal")
         for n in (12, 20)
     ),
-    # of the normal law few in CI, where tests/test_mpra_ppi.py counts 400 of the same cells
+    # of the normal law few in CI, where tests/test_mpra_ppi.py counts 400 of the same
+    # cells
     *(
-        Check(_POWERED, f"{law}, r = {r:g}, n = {n}", covered(law, r, n), 0.95, claim, full=5_000, quick=quick)
+        Check(
+            _POWERED,
+            f"{law}, r = {r:g}, n = {n}",
+            covered(law, r, n),
+            0.95,
+            claim,
+            full=5_000,
+            quick=quick,
+        )
         for law, claim, quick in (("normal", "exact", 60), ("t3", "at least", 300))
         for r in (0.0, 0.5, 0.9, -0.7)
         for n in (12, 20, 50, 200)

@@ -1,4 +1,6 @@
-"""A check: trials drawn from known truth, what is counted in them, and what is promised of the count."""
+"""A check: trials drawn from known truth, what is counted in them, and what is promised
+of the count.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,21 @@ from causalgia.calibration import Row, mean_row, rank_row, share_row
 
 Rng = np.random.Generator
 Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]
-SEEDS: dict[str, int] = json.loads(Path(__file__).with_name("seeds.json").read_text(encoding="utf-8"))
-"""Name -> seed of rows that were renamed after their trials were run, so that their trials stay the same."""
+SEEDS: dict[str, int] = json.loads(
+    Path(__file__).with_name("seeds.json").read_text(encoding="utf-8")
+)
+"""Name -> seed of rows that were renamed after their trials were run, so that their
+trials stay the same.
+"""
 
 
 @dataclass(frozen=True)
 class Check:
     """One row of the table.
 
-    `trials(rng, n)` returns what happened in n independent trials: whether (bool, a share), how much (float, a mean),
-    or the rank of the truth among `n_draws` draws (int). `full` and `quick` are the trials of the page and of CI.
+    `trials(rng, n)` returns what happened in n independent trials: whether (bool, a
+    share), how much (float, a mean), or the rank of the truth among `n_draws` draws
+    (int). `full` and `quick` are the trials of the page and of CI.
     """
 
     section: str

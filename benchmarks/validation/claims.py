@@ -1,7 +1,9 @@
-"""What an analysis prints by default: verdicts and intervals, against known truth, from tables and from units.
+"""What an analysis prints by default: verdicts and intervals, against known truth, from
+tables and from units.
 
-A trial is one family of K effects, analyzed as `causalgia.analyze` does with ``Analysis(rope=...)``: tests of fewer
-than 30 effects, the posterior of 30 or more. Trials are the tasks of one Dataset, each a family of its own.
+A trial is one family of K effects, analyzed as `causalgia.analyze` does with
+``Analysis(rope=...)``: tests of fewer than 30 effects, the posterior of 30 or more.
+Trials are the tasks of one Dataset, each a family of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ _BLOCK = 200
 
 @dataclass(frozen=True)
 class Printed:
-    """Of each trial: the share of printed intervals that hold the truth, and the shares of claims that are false."""
+    """Of each trial: the share of printed intervals that hold the truth, and the shares
+    of claims that are false.
+    """
 
     coverage: np.ndarray
     directions: np.ndarray
@@ -39,9 +43,13 @@ class Printed:
 
 
 def printed(decisions: xr.Dataset, truth: np.ndarray) -> Printed:
-    """Count what decisions (K contrasts, n trials as tasks) say against the truth, (K, n)."""
+    """Count what decisions (K contrasts, n trials as tasks) say against the truth, (K,
+    n).
+    """
     columns = ("verdict", "lower", "upper", "rope_lower", "rope_upper")
-    verdict, lower, upper, *region = (decisions[name].transpose(*EFFECT).to_numpy() for name in columns)
+    verdict, lower, upper, *region = (
+        decisions[name].transpose(*EFFECT).to_numpy() for name in columns
+    )
     direction, negligible = false_claims(verdict, truth, *region)
     claimed = np.isin(verdict, ["increases", "decreases"]).sum(axis=0)
     called = (verdict == "negligible").sum(axis=0)
@@ -53,25 +61,56 @@ def printed(decisions: xr.Dataset, truth: np.ndarray) -> Printed:
 
 
 def _together(parts: list[Printed]) -> Printed:
-    return Printed(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("coverage", "directions", "negligibles")))
+    return Printed(
+        *(
+            np.concatenate([getattr(p, f) for p in parts])
+            for f in ("coverage", "directions", "negligibles")
+        )
+    )
 
 
-def from_table(truth: Truth, k: int, rope: float, n: int, seed: int, *, shared: float = 0.5) -> Printed:
-    """Print n trials of K effects with standard error 1, of whose variance a part is shared, as under one control."""
+def from_table(
+    truth: Truth, k: int, rope: float, n: int, seed: int, *, shared: float = 0.5
+) -> Printed:
+    """Print n trials of K effects with standard error 1, of whose variance a part is
+    shared, as under one control.
+    """
     rng = np.random.default_rng(seed)
     true = truth(rng, k, n)
-    effect = true + np.sqrt(1 - shared) * rng.normal(size=(k, n)) + np.sqrt(shared) * rng.normal(size=n)
-    names = {"contrast": [f"e{i}" for i in range(k)], "task": [str(i) for i in range(n)]}
+    effect = (
+        true
+        + np.sqrt(1 - shared) * rng.normal(size=(k, n))
+        + np.sqrt(shared) * rng.normal(size=n)
+    )
+    names = {
+        "contrast": [f"e{i}" for i in range(k)],
+        "task": [str(i) for i in range(n)],
+    }
     p = 2 * special.ndtr(-np.abs(effect))
-    table = xr.Dataset({"ace": (EFFECT, effect), "se": (EFFECT, np.ones((k, n))), "p": (EFFECT, p)}, coords=names)
+    table = xr.Dataset(
+        {"ace": (EFFECT, effect), "se": (EFFECT, np.ones((k, n))), "p": (EFFECT, p)},
+        coords=names,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
-        found = steps_from(table, Analysis(control="untreated", rope=(-rope, rope)), rng=seed)
+        found = steps_from(
+            table, Analysis(control="untreated", rope=(-rope, rope)), rng=seed
+        )
     return printed(found.decisions, true)
 
 
-def from_units(truth: Truth, k: int, rope: float, n: int, seed: int, *, draw: draws.Draw, n_units: int) -> Printed:
-    """Print n trials of K arms on the same units under one control: outcomes of a predictor to decisions.
+def from_units(
+    truth: Truth,
+    k: int,
+    rope: float,
+    n: int,
+    seed: int,
+    *,
+    draw: draws.Draw,
+    n_units: int,
+) -> Printed:
+    """Print n trials of K arms on the same units under one control: outcomes of a
+    predictor to decisions.
 
     Effects and ROPE are in units of the standard error of an effect.
     """
@@ -93,7 +132,11 @@ def from_units(truth: Truth, k: int, rope: float, n: int, seed: int, *, draw: dr
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
-            found = steps(outcomes, Analysis(control="none", rope=(-rope, rope)), rng=int(rng.integers(2**31)))
+            found = steps(
+                outcomes,
+                Analysis(control="none", rope=(-rope, rope)),
+                rng=int(rng.integers(2**31)),
+            )
         parts.append(printed(found.decisions, true))
     return _together(parts)
 
@@ -108,7 +151,9 @@ def at_the_bound(rng: Rng, k: int, n: int) -> np.ndarray:
 
 
 def one_sixth_large(rng: Rng, k: int, n: int) -> np.ndarray:
-    """A sixth of the effects (at least one of two or more) is 50; the others lie at 1.5, outside a ROPE of 1."""
+    """A sixth of the effects (at least one of two or more) is 50; the others lie at
+    1.5, outside a ROPE of 1.
+    """
     true = rng.choice([-1.5, 1.5], (k, n))
     true[: -(-k // 6) if k > 1 else 0] = 50.0
     return true
@@ -119,7 +164,9 @@ def sparse(rng: Rng, k: int, n: int) -> np.ndarray:
 
 
 def wide_and_narrow(rng: Rng, k: int, n: int) -> np.ndarray:
-    return np.where(rng.random((k, n)) < 0.1, rng.normal(0, 4, (k, n)), rng.normal(0, 0.3, (k, n)))
+    return np.where(
+        rng.random((k, n)) < 0.1, rng.normal(0, 4, (k, n)), rng.normal(0, 0.3, (k, n))
+    )
 
 
 def one_sided(rng: Rng, k: int, n: int) -> np.ndarray:
@@ -135,14 +182,37 @@ TRUTHS: dict[str, tuple[Truth, float]] = {
     "10 % N(0, 4), the rest N(0, .3), ROPE 3": (wide_and_narrow, 3.0),
     "exponential, mean 2, ROPE 1": (one_sided, 1.0),
 }
-_LABELS = {"on the bounds of 1": "all at +-1, ROPE 1", "on the bounds of 4": "all at +-4, ROPE 4"}
-LAWS: dict[str, draws.Draw] = {"normal": draws.normal, "exponential": draws.exponential, "lognormal": draws.lognormal}
+_LABELS = {
+    "on the bounds of 1": "all at +-1, ROPE 1",
+    "on the bounds of 4": "all at +-4, ROPE 4",
+}
+LAWS: dict[str, draws.Draw] = {
+    "normal": draws.normal,
+    "exponential": draws.exponential,
+    "lognormal": draws.lognormal,
+}
 _TABLE = "Default analysis of tables: K effects with standard error 1 under one control"
-_POSTERIOR = "Default analysis of tables of 30 or more independent effects: a posterior, right on average over effects"
-_POSTERIOR_UNITS = "Default analysis of units: 30 or more arms, one control, a posterior, right on average over effects"
-_TESTS_OF_MANY = "Default analysis of units: 40 arms whose standard errors depend on the effects, so that tests decide"
-_ATTRS = {"scale": "log", "assignment": "crossover", "predictor_fingerprint": "simulated"}
-_UNITS = "Default analysis of units: K arms under one control, every true effect on a bound of the ROPE"
+_POSTERIOR = (
+    "Default analysis of tables of 30 or more independent effects: a posterior, right "
+    "on average over effects"
+)
+_POSTERIOR_UNITS = (
+    "Default analysis of units: 30 or more arms, one control, a posterior, right on "
+    "average over effects"
+)
+_TESTS_OF_MANY = (
+    "Default analysis of units: 40 arms whose standard errors depend on the effects, "
+    "so that tests decide"
+)
+_ATTRS = {
+    "scale": "log",
+    "assignment": "crossover",
+    "predictor_fingerprint": "simulated",
+}
+_UNITS = (
+    "Default analysis of units: K arms under one control, every true effect on a bound "
+    "of the ROPE"
+)
 
 
 @cache
@@ -155,17 +225,38 @@ def _of_table(name: str, k: int, n: int) -> Printed:
 def _of_units(law: str, n_units: int, k: int, n: int) -> Printed:
     rope = 8.0
     return from_units(
-        lambda rng, k, n: rope * at_the_bound(rng, k, n), k, rope, n, 7 * k + n_units, draw=LAWS[law], n_units=n_units
+        lambda rng, k, n: rope * at_the_bound(rng, k, n),
+        k,
+        rope,
+        n,
+        7 * k + n_units,
+        draw=LAWS[law],
+        n_units=n_units,
     )
 
 
 def _rows(
-    section: str, cell: str, count: Callable[[int], Printed], *, covers: float, false: Claim, full: int, quick: int
+    section: str,
+    cell: str,
+    count: Callable[[int], Printed],
+    *,
+    covers: float,
+    false: Claim,
+    full: int,
+    quick: int,
 ) -> list[Check]:
-    """Return three rows on one cell: coverage of intervals, false directions, false negligible verdicts."""
+    """Return three rows on one cell: coverage of intervals, false directions, false
+    negligible verdicts.
+    """
     return [
         Check(
-            section, f"{cell}: coverage of intervals", lambda _, n: count(n).coverage, covers, "at least", full, quick
+            section,
+            f"{cell}: coverage of intervals",
+            lambda _, n: count(n).coverage,
+            covers,
+            "at least",
+            full,
+            quick,
         ),
         Check(
             section,
@@ -189,7 +280,8 @@ def _rows(
 
 
 def _table_rows(name: str, k: int) -> list[Check]:
-    covers = 0.90 if TRUTHS[name][1] > 1 else 0.94  # the interval of a negligible effect is at .90 or more
+    # the interval of a negligible effect is at .90 or more
+    covers = 0.90 if TRUTHS[name][1] > 1 else 0.94
     return _rows(
         _TABLE,
         f"K = {k}, {_LABELS.get(name, name)}",
@@ -225,7 +317,14 @@ SPREADS: dict[str, Truth] = {
 
 @cache
 def _of_spread(name: str, k: int, n: int, shared: float = 0.0) -> Printed:
-    return from_table(SPREADS[name], k, 1.0, n, seed=zlib.crc32(f"{name}, {k}".encode()), shared=shared)
+    return from_table(
+        SPREADS[name],
+        k,
+        1.0,
+        n,
+        seed=zlib.crc32(f"{name}, {k}".encode()),
+        shared=shared,
+    )
 
 
 @cache
@@ -238,44 +337,80 @@ def _spread_rows(name: str, k: int) -> list[Check]:
     cell = f"table, K = {k}, {name}, ROPE 1"
     full, quick = {30: (500, 20), 100: (300, 12), 400: (150, 5)}[k]
     return _rows(
-        _POSTERIOR, cell, lambda n: _of_spread(name, k, n), covers=0.85, false="at most", full=full, quick=quick
+        _POSTERIOR,
+        cell,
+        lambda n: _of_spread(name, k, n),
+        covers=0.85,
+        false="at most",
+        full=full,
+        quick=quick,
     )
 
 
 def _spread_unit_rows(name: str, k: int) -> list[Check]:
     cell, full, quick = f"400 units, K = {k}, {name}, ROPE 1", 200, 8
     count = lambda n: _of_spread_units(name, k, n)  # noqa: E731
-    return _rows(_POSTERIOR_UNITS, cell, count, covers=0.85, false="at most", full=full, quick=quick)
+    return _rows(
+        _POSTERIOR_UNITS,
+        cell,
+        count,
+        covers=0.85,
+        false="at most",
+        full=full,
+        quick=quick,
+    )
 
 
 @cache
 def _of_rare_words(law: str, n: int) -> Printed:
-    """Print n trials of 40 arms on 800 units, of which 20 do nothing and 20 have rare or skewed effects of mean 1."""
+    """Print n trials of 40 arms on 800 units, of which 20 do nothing and 20 have rare
+    or skewed effects of mean 1.
+    """
     rng, parts = np.random.default_rng(zlib.crc32(law.encode())), []
     true = np.repeat([1.0, 0.0], 20)[:, None]
     for _ in range(n):
         size = (800, 20)
-        effect = 100.0 * (rng.random(size) < 0.01) if law == "rare" else rng.lognormal(size=size) / np.exp(0.5)
+        effect = (
+            100.0 * (rng.random(size) < 0.01)
+            if law == "rare"
+            else rng.lognormal(size=size) / np.exp(0.5)
+        )
         y = 0.1 * rng.normal(size=(800, 41, 1))
         y[:, 0] = 0
         y[:, 1:21, 0] += effect
-        coords = {"unit": np.arange(800), "arm": ["none", *map(str, range(40))], "task": ["y"]}
-        outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords, attrs=_ATTRS)
+        coords = {
+            "unit": np.arange(800),
+            "arm": ["none", *map(str, range(40))],
+            "task": ["y"],
+        }
+        outcomes = xr.Dataset(
+            {"outcome": (("unit", "arm", "task"), y)}, coords, attrs=_ATTRS
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
-            found = steps(outcomes, Analysis(control="none", rope=(-0.9, 0.9)), rng=int(rng.integers(2**31)))
+            found = steps(
+                outcomes,
+                Analysis(control="none", rope=(-0.9, 0.9)),
+                rng=int(rng.integers(2**31)),
+            )
         parts.append(printed(found.decisions, true))
     return _together(parts)
 
 
 def _rare_word_rows(law: str) -> list[Check]:
-    cell, count = f"20 of 40 effects {law}, mean 1, the rest 0, 800 units, ROPE 0.9", lambda n: _of_rare_words(law, n)
-    return _rows(_TESTS_OF_MANY, cell, count, covers=0.90, false="at most", full=400, quick=20)
+    cell, count = (
+        f"20 of 40 effects {law}, mean 1, the rest 0, 800 units, ROPE 0.9",
+        lambda n: _of_rare_words(law, n),
+    )
+    return _rows(
+        _TESTS_OF_MANY, cell, count, covers=0.90, false="at most", full=400, quick=20
+    )
 
 
 _SHARED = Check(
     _POSTERIOR,
-    "K = 100, N(0, .5), half of the error variance shared, no covariance given: coverage of intervals",
+    "K = 100, N(0, .5), half of the error variance shared, no covariance given: "
+    "coverage of intervals",
     lambda _, n: _of_spread("N(0, .5)", 100, n, 0.5).coverage,
     0.90,
     "fails",
@@ -285,10 +420,26 @@ _SHARED = Check(
 
 
 CHECKS = [
-    *(row for k in (1, 2, 6, 12, 29) for name in TRUTHS for row in _table_rows(name, k)),
+    *(
+        row
+        for k in (1, 2, 6, 12, 29)
+        for name in TRUTHS
+        for row in _table_rows(name, k)
+    ),
     *(row for k in (30, 100, 400) for name in SPREADS for row in _spread_rows(name, k)),
     _SHARED,
-    *(row for k in (30, 100) for name in list(SPREADS)[:3] for row in _spread_unit_rows(name, k)),
+    *(
+        row
+        for k in (30, 100)
+        for name in list(SPREADS)[:3]
+        for row in _spread_unit_rows(name, k)
+    ),
     *(row for law in ("rare", "skewed") for row in _rare_word_rows(law)),
-    *(row for law in LAWS for n in (300, 1_000) for k in (1, 6) for row in _unit_rows(law, n, k, "at most")),
+    *(
+        row
+        for law in LAWS
+        for n in (300, 1_000)
+        for k in (1, 6)
+        for row in _unit_rows(law, n, k, "at most")
+    ),
 ]

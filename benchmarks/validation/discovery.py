@@ -32,13 +32,22 @@ def corpus(rng: Rng, n: int = _SEQUENCES) -> Tokens:
 
 
 def false_share(method: Method) -> Callable[[Rng], float]:
-    """Return the share of the words found whose average effect lies within .3 of the mean random word."""
+    """Return the share of the words found whose average effect lies within .3 of the
+    mean random word.
+    """
 
     def one(rng: Rng) -> float:
         words = held(_ORACLE, corpus(rng), rng, method)
         backgrounds = rng.integers(0, 4, (2_000, _LENGTH)).astype(np.uint8)
-        random = np.mean([_effect(word, backgrounds) for word in rng.integers(0, 4, (100, 8)).astype(np.uint8)])
-        effects = np.array([_effect(cg.sequences.encode([word])[0], backgrounds) for word in words])
+        random = np.mean(
+            [
+                _effect(word, backgrounds)
+                for word in rng.integers(0, 4, (100, 8)).astype(np.uint8)
+            ]
+        )
+        effects = np.array(
+            [_effect(cg.sequences.encode([word])[0], backgrounds) for word in words]
+        )
         return float((np.abs(effects - random) < _ACTIVE).sum() / max(len(words), 1))
 
     return one
@@ -51,16 +60,26 @@ def _effect(word: Tokens, backgrounds: Tokens) -> float:
     return float(np.mean(_ORACLE.predict(rows) - _ORACLE.predict(backgrounds)))
 
 
-def held(predictor: cg.predict.Predictor, tokens: Tokens, rng: Rng, method: Method) -> set[str]:
+def held(
+    predictor: cg.predict.Predictor, tokens: Tokens, rng: Rng, method: Method
+) -> set[str]:
     """Return the words that a discovery confirms."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
-        found = cg.discover(predictor, tokens, n_units=_UNITS, method=method, rng=int(rng.integers(2**62)))
+        found = cg.discover(
+            predictor,
+            tokens,
+            n_units=_UNITS,
+            method=method,
+            rng=int(rng.integers(2**62)),
+        )
     return set(found.confirmed["consensus"])
 
 
 def more_than_one_word(epochs: int, method: Method) -> Callable[[Rng], bool]:
-    """Whether two words or more are found in a network of random weights, or one trained on shuffled labels."""
+    """Whether two words or more are found in a network of random weights, or one
+    trained on shuffled labels.
+    """
     import torch
 
     def one(rng: Rng) -> bool:
@@ -73,12 +92,18 @@ def more_than_one_word(epochs: int, method: Method) -> Callable[[Rng], bool]:
         )  # fmt: skip
         tokens = corpus(rng, 1_000)
         labels = torch.from_numpy(rng.permutation(_ORACLE.predict(tokens))).float()
-        one_hot = torch.nn.functional.one_hot(torch.from_numpy(tokens).long(), 4).transpose(1, 2).float()
+        one_hot = (
+            torch.nn.functional.one_hot(torch.from_numpy(tokens).long(), 4)
+            .transpose(1, 2)
+            .float()
+        )
         steps = torch.optim.Adam(network.parameters(), lr=3e-3)
         for _ in range(epochs):
             for rows in torch.randperm(len(tokens)).split(100):
                 steps.zero_grad()
-                torch.nn.functional.mse_loss(network(one_hot[rows]), labels[rows]).backward()
+                torch.nn.functional.mse_loss(
+                    network(one_hot[rows]), labels[rows]
+                ).backward()
                 steps.step()
         predictor = cg.TorchPredictor(network.eval(), tasks=["a"], device="cpu")
         return len(held(predictor, corpus(rng), rng, method)) > 1
@@ -86,19 +111,37 @@ def more_than_one_word(epochs: int, method: Method) -> Callable[[Rng], bool]:
     return one
 
 
-_SECTION = "Words found by cg.discover, in networks with known words and in networks that respond to none"
+_SECTION = (
+    "Words found by cg.discover, in networks with known words and in networks that "
+    "respond to none"
+)
 CHECKS = [
-    Check(_SECTION, f"{name}{words}", each(of), promised, "at most", full=full, quick=quick)
+    Check(
+        _SECTION,
+        f"{name}{words}",
+        each(of),
+        promised,
+        "at most",
+        full=full,
+        quick=quick,
+    )
     for method, words in (("seqlets", ""), ("all", ", by all methods"))
     for name, of, promised, full, quick in (
         (
-            "rbfox1_like, 80 sequences: share of the words found that have no effect of their own",
+            "rbfox1_like, 80 sequences: share of the words found that have no effect "
+            "of their own",
             false_share(method),
             0.12,
             200,
             4,
         ),
-        ("random weights: two words or more are found", more_than_one_word(0, method), 0.05, 100, 3),
+        (
+            "random weights: two words or more are found",
+            more_than_one_word(0, method),
+            0.05,
+            100,
+            3,
+        ),
         (
             "weights trained on shuffled labels: two words or more are found",
             more_than_one_word(20, method),

@@ -1,4 +1,6 @@
-"""Individual causal effects with mean 0: normal, skewed, rare, and of units that share parents."""
+"""Individual causal effects with mean 0: normal, skewed, rare, and of units that share
+parents.
+"""
 
 from __future__ import annotations
 
@@ -37,5 +39,10 @@ def parents_of(sizes: list[int]) -> np.ndarray:
 
 
 def clustered(rng: Rng, parent: np.ndarray, draw: Draw, n_trials: int) -> np.ndarray:
-    """Draw effects, (unit, trial), with an intraclass correlation of one half; the parents' part is normal."""
-    return draw(rng, (len(parent), n_trials)) + normal(rng, (int(parent.max()) + 1, n_trials))[parent]
+    """Draw effects, (unit, trial), with an intraclass correlation of one half; the
+    parents' part is normal.
+    """
+    return (
+        draw(rng, (len(parent), n_trials))
+        + normal(rng, (int(parent.max()) + 1, n_trials))[parent]
+    )

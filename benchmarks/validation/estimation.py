@@ -1,7 +1,9 @@
-"""Do 95 % intervals cover 95 %? The design-based estimators, and what goes wrong without the design.
+"""Do 95 % intervals cover 95 %? The design-based estimators, and what goes wrong
+without the design.
 
-Rows that are approximate, because few clusters or predictors or skewed effects make them so, are held at the coverage
-that they were found to have in 60,000 other trials, or, for rare effects, that a sum over the binomial gives.
+Rows that are approximate, because few clusters or predictors or skewed effects make
+them so, are held at the coverage that they were found to have in 60,000 other trials,
+or, for rare effects, that a sum over the binomial gives.
 """
 
 from __future__ import annotations
@@ -27,14 +29,25 @@ from causalgia.estimation import (
 from causalgia.estimation.parallel_estimates import block_effects
 from causalgia.numerics.moments import p_and_limits
 from validation.checks import Check
-from validation.draws import RARE, Draw, Rng, exponential, lognormal, normal, parents_of, rare
+from validation.draws import (
+    RARE,
+    Draw,
+    Rng,
+    exponential,
+    lognormal,
+    normal,
+    parents_of,
+    rare,
+)
 from validation.draws import clustered as clustered_ice
 
 Trials = Callable[[Rng, int], np.ndarray]
 
 
 def rare_coverage(n: int) -> float:
-    """Coverage of the t interval for such effects, summed over every count that n units can give."""
+    """Coverage of the t interval for such effects, summed over every count that n units
+    can give.
+    """
     k = np.arange(n + 1)
     half = stats.t.ppf(0.975, n - 1) * np.sqrt(k * (n - k) / (n - 1)) / n
     return float(stats.binom.pmf(k, n, RARE)[np.abs(k / n - RARE) <= half].sum())
@@ -52,7 +65,9 @@ def paired(draw: Draw, n: int) -> Trials:
     return lambda rng, trials: covered(mean_ice(draw(rng, (n, trials))))
 
 
-def cr2(sizes: list[int], draw: Draw, *, naive: bool = False, weigh_parents: bool = False) -> Trials:
+def cr2(
+    sizes: list[int], draw: Draw, *, naive: bool = False, weigh_parents: bool = False
+) -> Trials:
     parent = parents_of(sizes)
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
@@ -81,20 +96,29 @@ def two_arms(draw: Draw, n0: int, n1: int, sd: float) -> Trials:
 
 
 def arms_inside_parents(n_parents: int) -> Trials:
-    """Parallel arms, two to seven units a parent, the parents' effects vary; a parent may have unequal arms."""
+    """Parallel arms, two to seven units a parent, the parents' effects vary; a parent
+    may have unequal arms.
+    """
     parent = parents_of([2 + p % 6 for p in range(n_parents)])
     arm, W = np.arange(len(parent)) * 7 % 3 % 2, np.array([[-1.0, 1.0]])
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
-        y = normal(rng, (len(parent), n_trials)) + normal(rng, (n_parents, n_trials))[parent]
+        y = (
+            normal(rng, (len(parent), n_trials))
+            + normal(rng, (n_parents, n_trials))[parent]
+        )
         y += (arm == 1)[:, None] * normal(rng, (n_parents, n_trials))[parent]
-        return covered(clustered(fit_arms(y, arm, [0, 1], cluster=parent), W, n_parents))
+        return covered(
+            clustered(fit_arms(y, arm, [0, 1], cluster=parent), W, n_parents)
+        )
 
     return trials
 
 
 def blocks(draw: Draw, n_blocks: int, *, naive: bool = False) -> Trials:
-    """Blocks drawn from a population in which the effect varies, two units an arm in each."""
+    """Blocks drawn from a population in which the effect varies, two units an arm in
+    each.
+    """
     block, arm, W = (
         np.arange(4 * n_blocks) % n_blocks,
         np.arange(4 * n_blocks) // (2 * n_blocks),
@@ -102,7 +126,10 @@ def blocks(draw: Draw, n_blocks: int, *, naive: bool = False) -> Trials:
     )
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
-        y = normal(rng, (4 * n_blocks, n_trials)) + normal(rng, (n_blocks, n_trials))[block]
+        y = (
+            normal(rng, (4 * n_blocks, n_trials))
+            + normal(rng, (n_blocks, n_trials))[block]
+        )
         y += (arm == 1)[:, None] * 1.5 * draw(rng, (n_blocks, n_trials))[block]
         if naive:
             return covered(residual_df(fit_arms_by_stratum(y, arm, [0, 1], block), W))
@@ -112,7 +139,9 @@ def blocks(draw: Draw, n_blocks: int, *, naive: bool = False) -> Trials:
 
 
 def lin(*, population: bool, n: int = 60) -> Trials:
-    """A covariate whose slope differs between arms: intervals for these units, for the population; truth 0."""
+    """A covariate whose slope differs between arms: intervals for these units, for the
+    population; truth 0.
+    """
     arm, W = np.arange(n) % 2, np.array([[-1.0, 1.0]])
 
     def one(rng: Rng) -> Estimate:
@@ -127,7 +156,10 @@ def lin(*, population: bool, n: int = 60) -> Trials:
 
 
 def _stacked(answers: list[Estimate]) -> Estimate:
-    ace, se, df = (np.concatenate([getattr(a, name) for a in answers]) for name in ("ace", "se", "df"))
+    ace, se, df = (
+        np.concatenate([getattr(a, name) for a in answers])
+        for name in ("ace", "se", "df")
+    )
     return Estimate(ace, se, df, np.empty((0, len(ace))), np.zeros_like(ace))
 
 
@@ -141,7 +173,9 @@ def retrainings(n: int, n_predictors: int, *, naive: bool = False) -> Trials:
 
 
 def these_units(rng: Rng, n_trials: int) -> np.ndarray:
-    """Potential outcomes are fixed, the effect varies, and only the assignment is drawn: Neyman covers more."""
+    """Potential outcomes are fixed, the effect varies, and only the assignment is
+    drawn: Neyman covers more.
+    """
     y0 = normal(rng, (40,))
     y1 = y0 * -0.5
     arm = rng.permuted(np.tile(np.arange(40) % 2, (n_trials, 1)), axis=1).T
@@ -159,7 +193,9 @@ EXACT: dict[str, Trials] = {
     "CR2, 12 equal parents, normal": cr2([6] * 12, normal),
     "CR2, 40 unequal parents, normal": cr2([3, 5, 7, 9] * 10, normal),
     "CR2, 40 unequal parents, exponential units": cr2([3, 5, 7, 9] * 10, exponential),
-    "mean of 40 unequal parents' means": cr2([3, 5, 7, 9] * 10, exponential, weigh_parents=True),
+    "mean of 40 unequal parents' means": cr2(
+        [3, 5, 7, 9] * 10, exponential, weigh_parents=True
+    ),
     "target parents, 10 parents with 5 shuffles each": these_parents,
     "Welch, 12 and 25, sd 1 and 3": two_arms(normal, 12, 25, 3.0),
     "Welch, 200 and 150, exponential": two_arms(exponential, 200, 150, 2.0),
@@ -178,26 +214,50 @@ AS_FOUND: dict[str, tuple[float, Trials]] = {
     "3 predictors crossed with 30 units": (0.925, retrainings(30, 3)),
 }
 AT_LEAST: dict[str, Trials] = {
-    "5 predictors, no variance between them": lambda rng, n: covered(crossed_mean(normal(rng, (30, 5, n)))),
+    "5 predictors, no variance between them": lambda rng, n: covered(
+        crossed_mean(normal(rng, (30, 5, n)))
+    ),
     "Neyman's SE, target units, effects vary": these_units,
 }
 FAILING: dict[str, Trials] = {
-    "naive SE: units of 12 parents taken as independent": cr2([6] * 12, normal, naive=True),
+    "naive SE: units of 12 parents taken as independent": cr2(
+        [6] * 12, normal, naive=True
+    ),
     "fixed-block SE for random blocks": blocks(normal, 20, naive=True),
     "SE over units alone, for a claim over retrainings": retrainings(30, 5, naive=True),
     "paired t, exponential, n = 20": paired(exponential, 20),
 }
-_IN, _OUT = "Coverage of 95 % intervals", "Coverage of 95 % intervals: methods that fail"
+_IN, _OUT = (
+    "Coverage of 95 % intervals",
+    "Coverage of 95 % intervals: methods that fail",
+)
 CHECKS = [
     *(Check(_IN, name, trials, 0.95, quick=5_000) for name, trials in EXACT.items()),
     *(
         Check(_IN, f"{name} (approximate)", trials, level, "known", quick=5_000)
         for name, (level, trials) in AS_FOUND.items()
     ),
-    *(Check(_IN, name, trials, 0.95, "at least", quick=2_000) for name, trials in AT_LEAST.items()),
-    Check(_IN, "Lin's regression, target population", lin(population=True), 0.95, quick=2_000),
-    *(Check(_OUT, name, trials, 0.95, "fails", quick=5_000) for name, trials in FAILING.items()),
+    *(
+        Check(_IN, name, trials, 0.95, "at least", quick=2_000)
+        for name, trials in AT_LEAST.items()
+    ),
     Check(
-        _OUT, "HC2 SE of Lin's regression, used for the population", lin(population=False), 0.95, "fails", quick=2_000
+        _IN,
+        "Lin's regression, target population",
+        lin(population=True),
+        0.95,
+        quick=2_000,
+    ),
+    *(
+        Check(_OUT, name, trials, 0.95, "fails", quick=5_000)
+        for name, trials in FAILING.items()
+    ),
+    Check(
+        _OUT,
+        "HC2 SE of Lin's regression, used for the population",
+        lin(population=False),
+        0.95,
+        "fails",
+        quick=2_000,
     ),
 ]

@@ -1,9 +1,12 @@
-"""The law of two scales at truths of many kinds: the acceptance table of the default posterior, figure by figure.
+"""The law of two scales at truths of many kinds: the acceptance table of the default
+posterior, figure by figure.
 
-A trial is one family of K effects with standard error 1 and independent errors, answered by the law that is the default
-of 30 effects and more. Its 90 % intervals and its probabilities are those of independent draws, as in
-`causalgia.infer`. A verdict is given where its region has a probability of .95 (the local rule, `error="local"`), and
-errors among verdicts are means over trials of ``wrong / max(given, 1)``. A truth on an end of the ROPE is in no region.
+A trial is one family of K effects with standard error 1 and independent errors,
+answered by the law that is the default of 30 effects and more. Its 90 % intervals and
+its probabilities are those of independent draws, as in `causalgia.infer`. A verdict is
+given where its region has a probability of .95 (the local rule, `error="local"`), and
+errors among verdicts are means over trials of ``wrong / max(given, 1)``. A truth on an
+end of the ROPE is in no region.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ def a_sixth_at_50(others: Truth) -> Truth:
 
 
 def some(share: float, wide: float, narrow: float) -> Truth:
-    return lambda rng, k: np.where(rng.random(k) < share, rng.normal(0, wide, k), rng.normal(0, narrow, k))
+    return lambda rng, k: np.where(
+        rng.random(k) < share, rng.normal(0, wide, k), rng.normal(0, narrow, k)
+    )
 
 
 def signs(size: float) -> Truth:
@@ -52,7 +57,11 @@ def one_sided(rng: Rng, k: int) -> np.ndarray:
     return rng.exponential(2, k)
 
 
-ON_THE_BOUND, SPARSE, AT_3 = "a sixth at 50, the rest +-1", "5 % N(0, 5), the rest 0", "all at +-3"
+ON_THE_BOUND, SPARSE, AT_3 = (
+    "a sixth at 50, the rest +-1",
+    "5 % N(0, 5), the rest 0",
+    "all at +-3",
+)
 TRUTHS: dict[str, Truth] = {
     "N(0, .5)": spread(0.5),
     "N(0, 1)": spread(1.0),
@@ -69,7 +78,9 @@ TRUTHS: dict[str, Truth] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One trial, or n of them in arrays whose first axis is the trial; ROPEs are the last axis."""
+    """One trial, or n of them in arrays whose first axis is the trial; ROPEs are the
+    last axis.
+    """
 
     coverage: np.ndarray
     coverage_of_largest: np.ndarray
@@ -77,15 +88,21 @@ class Measured:
     loss: np.ndarray
     """Mean squared error of the posterior mean."""
     negligibles: np.ndarray
-    """Share of verdicts "negligible" whose truth is outside of the ROPE, or on an end of it."""
+    """Share of verdicts "negligible" whose truth is outside of the ROPE, or on an end
+    of it.
+    """
     directions: np.ndarray
     """Share of directions whose truth is not beyond the ROPE on that side."""
     by_average: np.ndarray
-    """The same where directions are the largest set with a mean error of at most .05 (Bayesian FDR)."""
+    """The same where directions are the largest set with a mean error of at most .05
+    (Bayesian FDR).
+    """
 
 
 def _trial(name: str, k: int, number: int) -> tuple[np.ndarray, np.ndarray, Rng]:
-    """Return truths and estimates of one trial, the same whoever measures them, and a generator for draws."""
+    """Return truths and estimates of one trial, the same whoever measures them, and a
+    generator for draws.
+    """
     rng = np.random.default_rng([zlib.crc32(name.encode()), k, number])
     true = TRUTHS[name](rng, k)
     return true, true + rng.normal(size=k), rng
@@ -100,23 +117,39 @@ def _answered(name: str, k: int, number: int) -> Measured:
     covers = (lower <= true) & (true <= upper)
     top = np.argsort(-np.abs(post.mean))[: max(1, k // 20)]
     verdicts = np.transpose([_false_verdicts(draws, true, rope) for rope in ROPES])
-    return Measured(covers.mean(), covers[top].mean(), ((post.mean - true) ** 2).mean(), *verdicts)
+    return Measured(
+        covers.mean(), covers[top].mean(), ((post.mean - true) ** 2).mean(), *verdicts
+    )
 
 
 def measured(name: str, k: int, n: int) -> Measured:
     """Answer n trials by the law of two scales."""
     trials = [_answered(name, k, i) for i in range(n)]
-    return Measured(*(np.array([getattr(trial, f.name) for trial in trials]) for f in fields(Measured)))
+    return Measured(
+        *(
+            np.array([getattr(trial, f.name) for trial in trials])
+            for f in fields(Measured)
+        )
+    )
 
 
-def _false_verdicts(draws: np.ndarray, true: np.ndarray, rope: float) -> tuple[float, float, float]:
-    """Return false shares of negligibles and of directions by the local rule, and of directions on average."""
+def _false_verdicts(
+    draws: np.ndarray, true: np.ndarray, rope: float
+) -> tuple[float, float, float]:
+    """Return false shares of negligibles and of directions by the local rule, and of
+    directions on average.
+    """
     up, down = (draws > rope).mean(axis=0), (draws < -rope).mean(axis=0)
     negligible = 1 - up - down >= _LEVEL
-    error, false = 1 - np.maximum(up, down), np.where(up > down, true <= rope, true >= -rope)
+    error, false = (
+        1 - np.maximum(up, down),
+        np.where(up > down, true <= rope, true >= -rope),
+    )
     order = np.argsort(error, kind="stable")
     together = np.zeros(len(true), dtype=bool)
-    together[order] = np.cumsum(error[order]) <= (1 - _LEVEL) * np.arange(1, len(true) + 1)
+    together[order] = np.cumsum(error[order]) <= (1 - _LEVEL) * np.arange(
+        1, len(true) + 1
+    )
     return (
         _share(negligible, np.abs(true) >= rope),
         _share(error <= 1 - _LEVEL, false),
@@ -130,7 +163,9 @@ def _share(given: np.ndarray, wrong: np.ndarray) -> float:
 
 @cache
 def losses(name: str, k: int, n: int, law: str) -> np.ndarray:
-    """Return the mean squared error of another law's posterior mean in each trial, (n,)."""
+    """Return the mean squared error of another law's posterior mean in each trial,
+    (n,).
+    """
     fit = {
         "normal": lambda d, noise: normal(d, noise, _PRIOR),
         "student_t": lambda d, noise: student(d, noise, _PRIOR),
@@ -144,20 +179,31 @@ def losses(name: str, k: int, n: int, law: str) -> np.ndarray:
 
 
 def relative_error(name: str, k: int, others: tuple[str, ...]) -> Measure:
-    """Return the rmse over that of the best of other laws: values whose mean is the ratio, by the delta method."""
+    """Return the rmse over that of the best of other laws: values whose mean is the
+    ratio, by the delta method.
+    """
 
     def trials(_: Rng, n: int) -> np.ndarray:
         ours = measured(name, k, n).loss
-        best = min((losses(name, k, n, law) for law in others), key=lambda x: float(x.mean()))
+        best = min(
+            (losses(name, k, n, law) for law in others), key=lambda x: float(x.mean())
+        )
         ratio = np.sqrt(ours.mean() / best.mean())
         return np.asarray(ratio + (ours - ratio**2 * best) / (2 * ratio * best.mean()))
 
     return trials
 
 
-_COVERAGE = "Default law of effects, K effects with standard error 1: coverage of 90 % intervals"
-_VERDICTS = "Default law of effects: verdicts by the local rule, true effects of other laws"
-_ERROR = "Default law of effects: RMSE of the posterior mean relative to that of other laws"
+_COVERAGE = (
+    "Default law of effects, K effects with standard error 1: coverage of 90 % "
+    "intervals"
+)
+_VERDICTS = (
+    "Default law of effects: verdicts by the local rule, true effects of other laws"
+)
+_ERROR = (
+    "Default law of effects: RMSE of the posterior mean relative to that of other laws"
+)
 _FULL = {30: 300, 100: 300, 400: 60}
 _QUICK = {30: 12, 100: 6, 400: 2}
 
@@ -184,7 +230,14 @@ def _check(
 def _coverage_rows(name: str, k: int) -> list[Check]:
     least = _least_of_largest(name, k)
     return [
-        _check(_COVERAGE, k, f"{name}: all", lambda _, n: measured(name, k, n).coverage, 0.85, "at least"),
+        _check(
+            _COVERAGE,
+            k,
+            f"{name}: all",
+            lambda _, n: measured(name, k, n).coverage,
+            0.85,
+            "at least",
+        ),
         _check(
             _COVERAGE,
             k,
@@ -201,10 +254,23 @@ def _over_the_truths(k: int) -> Check:
 
     def trials(_: Rng, n: int) -> np.ndarray:
         names = list(TRUTHS)
-        return np.array([_answered(names[i % len(names)], k, i // len(names)).coverage for i in range(n)])
+        return np.array(
+            [
+                _answered(names[i % len(names)], k, i // len(names)).coverage
+                for i in range(n)
+            ]
+        )
 
     counts = (10 * _FULL[k], {30: 20, 100: 10, 400: 5}[k])
-    return _check(_COVERAGE, k, "the ten laws of true effects together", trials, 0.89, "at least", counts)
+    return _check(
+        _COVERAGE,
+        k,
+        "the ten laws of true effects together",
+        trials,
+        0.89,
+        "at least",
+        counts,
+    )
 
 
 def _verdict_rows(name: str, k: int) -> list[Check]:
@@ -234,7 +300,14 @@ def _verdict_rows(name: str, k: int) -> list[Check]:
 
 def _average_row(name: str, k: int) -> Check:
     what = f"{name}, ROPE 1: false share of directions with error='bayes_fdr'"
-    return _check(_VERDICTS, k, what, lambda _, n: measured(name, k, n).by_average[:, 1], 0.05, "reported")
+    return _check(
+        _VERDICTS,
+        k,
+        what,
+        lambda _, n: measured(name, k, n).by_average[:, 1],
+        0.05,
+        "reported",
+    )
 
 
 def _error_rows(k: int) -> list[Check]:
@@ -252,13 +325,28 @@ def _error_rows(k: int) -> list[Check]:
         for name in TRUTHS
     ]
     sparse = f"{SPARSE}: relative to the law with an atom at 0"
-    return [*rows, _check(_ERROR, k, sparse, relative_error(SPARSE, k, ("atom",)), least, "at most", (300, 5))]
+    return [
+        *rows,
+        _check(
+            _ERROR,
+            k,
+            sparse,
+            relative_error(SPARSE, k, ("atom",)),
+            least,
+            "at most",
+            (300, 5),
+        ),
+    ]
 
 
 CHECKS = [
     *(row for k in SIZES for name in TRUTHS for row in _coverage_rows(name, k)),
     *(_over_the_truths(k) for k in SIZES),
     *(row for k in SIZES for name in TRUTHS for row in _verdict_rows(name, k)),
-    *(_average_row(name, k) for k in SIZES for name in ("exponential, mean 2", ON_THE_BOUND)),
+    *(
+        _average_row(name, k)
+        for k in SIZES
+        for name in ("exponential, mean 2", ON_THE_BOUND)
+    ),
     *(row for k in SIZES for row in _error_rows(k)),
 ]

@@ -1,6 +1,8 @@
-"""Ranks among matched variants: null variants against null variants, and planted effects, on laws and real networks.
+"""Ranks among matched variants: null variants against null variants, and planted
+effects, on laws and real networks.
 
-``python benchmarks/validation/matched.py`` prints the figures of the real networks with 20,000 null variants each.
+``python benchmarks/validation/matched.py`` prints the figures of the real networks with
+20,000 null variants each.
 """
 
 from __future__ import annotations
@@ -16,7 +18,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import causalgia as cg
-from causalgia.multiplicity.matched_ranks import Strata, extrapolate_ranks, local_fdr, match_strata, rank_among_matched
+from causalgia.multiplicity.matched_ranks import (
+    Strata,
+    extrapolate_ranks,
+    local_fdr,
+    match_strata,
+    rank_among_matched,
+)
 from causalgia.sequences import Variant, read_fasta, variant_windows
 from validation.checks import Check
 from validation.draws import Rng
@@ -33,27 +41,49 @@ def one_stratum(m: int, k: int) -> Strata:
 
 
 def heavy(rng: Rng, n: int) -> np.ndarray:
-    """Draw null effects as a network has them: most sequences hardly answer, a few answer much."""
+    """Draw null effects as a network has them: most sequences hardly answer, a few
+    answer much.
+    """
     return rng.standard_t(3, n) * rng.lognormal(0, 1.5, n)
 
 
-def shared_sequences(rng: Rng, n: int, *, per_sequence: int, correlation: float) -> np.ndarray:
-    """Draw null effects of which `per_sequence` share a sequence, with so correlated a size."""
+def shared_sequences(
+    rng: Rng, n: int, *, per_sequence: int, correlation: float
+) -> np.ndarray:
+    """Draw null effects of which `per_sequence` share a sequence, with so correlated a
+    size.
+    """
     of = np.repeat(rng.normal(size=-(-n // per_sequence)), per_sequence)[:n]
     size = np.sqrt(correlation) * of + np.sqrt(1 - correlation) * rng.normal(size=n)
     return rng.choice([-1.0, 1.0], n) * np.exp(1.5 * size)
 
 
-def rejected(rng: Rng, alpha: float, draw: Callable[[Rng, int], np.ndarray] = heavy, k: int = 1_000) -> float:
+def rejected(
+    rng: Rng,
+    alpha: float,
+    draw: Callable[[Rng, int], np.ndarray] = heavy,
+    k: int = 1_000,
+) -> float:
     """Return the share of k null effects with p <= alpha among `M` others."""
     effects = draw(rng, M + k)
-    return float((rank_among_matched(effects[M:], effects[:M], one_stratum(M, k)).p <= alpha).mean())
+    return float(
+        (
+            rank_among_matched(effects[M:], effects[:M], one_stratum(M, k)).p <= alpha
+        ).mean()
+    )
 
 
 def false_share(
-    rng: Rng, k: int, draw: Callable[[Rng, int], np.ndarray] = heavy, *, m: int = M, share: float = 0.05
+    rng: Rng,
+    k: int,
+    draw: Callable[[Rng, int], np.ndarray] = heavy,
+    *,
+    m: int = M,
+    share: float = 0.05,
 ) -> float:
-    """Return the false discovery proportion at q < .05 with a share of effects planted beyond nearly all nulls."""
+    """Return the false discovery proportion at q < .05 with a share of effects planted
+    beyond nearly all nulls.
+    """
     n_real = round(share * k)
     own = draw(rng, k - n_real)
     nulls = draw(rng, m)
@@ -61,43 +91,67 @@ def false_share(
 
 
 def planted(rng: Rng, own: np.ndarray, nulls: np.ndarray, n_real: int) -> float:
-    """Return the false discovery proportion among null effects and so many effects beyond 99.9 % of the nulls."""
+    """Return the false discovery proportion among null effects and so many effects
+    beyond 99.9 % of the nulls.
+    """
     least = np.quantile(np.abs(nulls), 0.999)
-    effects = np.concatenate([own, least * rng.uniform(1, 4, n_real) * rng.choice([-1, 1], n_real)])
+    effects = np.concatenate(
+        [own, least * rng.uniform(1, 4, n_real) * rng.choice([-1, 1], n_real)]
+    )
     q = rank_among_matched(effects, nulls, one_stratum(len(nulls), len(effects))).q
     found = q < 0.05
     return float(found[: len(own)].sum() / max(found.sum(), 1))
 
 
 def tail_rejected(
-    rng: Rng, alpha: float, draw: Callable[[Rng, int], np.ndarray] = heavy, m: int = M, k: int = 200_000
+    rng: Rng,
+    alpha: float,
+    draw: Callable[[Rng, int], np.ndarray] = heavy,
+    m: int = M,
+    k: int = 200_000,
 ) -> float:
-    """Return the share of k null effects with an extrapolated p <= alpha among m others."""
+    """Return the share of k null effects with an extrapolated p <= alpha among m
+    others.
+    """
     effects = draw(rng, m + k)
-    return float((extrapolate_ranks(effects[m:], effects[:m], one_stratum(m, k)).p <= alpha).mean())
+    return float(
+        (
+            extrapolate_ranks(effects[m:], effects[:m], one_stratum(m, k)).p <= alpha
+        ).mean()
+    )
 
 
-def strata_rejected(rng: Rng, alpha: float, k: int = 600, m: int = 6_000, least: int = 500) -> np.ndarray:
-    """Return the share of null effects with p <= alpha: of all, and of the kinds whose effects are largest and least.
+def strata_rejected(
+    rng: Rng, alpha: float, k: int = 600, m: int = 6_000, least: int = 500
+) -> np.ndarray:
+    """Return the share of null effects with p <= alpha: of all, and of the kinds whose
+    effects are largest and least.
 
-    Sixty kinds of variants (substitution by context), of which some are ten times as frequent as others, with effects
-    of sizes over a factor of hundred. A kind has 26 to 263 nulls of its own on average, below the 500 that a stratum
-    needs, so that kinds of one substitution are pooled.
+    Sixty kinds of variants (substitution by context), of which some are ten times as
+    frequent as others, with effects of sizes over a factor of hundred. A kind has 26 to
+    263 nulls of its own on average, below the 500 that a stratum needs, so that kinds
+    of one substitution are pooled.
     """
     kind_size = np.geomspace(0.1, 10, 60)
     share = np.tile([1.0, 10.0, 2.0, 1.0, 5.0], 12) / 228
     kinds = rng.choice(60, k, p=share)
     matched = rng.integers(k, size=m)
     keys = np.column_stack([kinds, kinds // 20, np.zeros(k, np.int64)])
-    strata = match_strata(keys, ("context", "substitution", "any"), matched, least=least)
-    effects, nulls = (heavy(rng, len(of)) * kind_size[of] for of in (kinds, kinds[matched]))
+    strata = match_strata(
+        keys, ("context", "substitution", "any"), matched, least=least
+    )
+    effects, nulls = (
+        heavy(rng, len(of)) * kind_size[of] for of in (kinds, kinds[matched])
+    )
     found = rank_among_matched(effects, nulls, strata).p <= alpha
     top = kinds % 20 >= 15  # the five largest kinds of each substitution
     return np.array([found.mean(), found[top].mean(), found[~top].mean()])
 
 
 def local_rate_off(rng: Rng) -> float:
-    """Return how far the mean local rate of what it calls (lfdr <= .2) is from the share of null effects there."""
+    """Return how far the mean local rate of what it calls (lfdr <= .2) is from the
+    share of null effects there.
+    """
     p = np.concatenate([rng.uniform(size=1_800), rng.beta(0.1, 20, 200)])
     lfdr = local_fdr(p)
     called = lfdr <= 0.2
@@ -108,18 +162,24 @@ def local_rate_off(rng: Rng) -> float:
 
 
 def splicing_genome(rng: Rng, n: int = 400_000) -> tuple[str, list[tuple[int, int]]]:
-    """Return random letters with splice sites in them, and the two bases of each GT and AG."""
+    """Return random letters with splice sites in them, and the two bases of each GT and
+    AG.
+    """
     letters = rng.choice(list("ACGT"), n)
     core = []
     for at in range(GENOME_SITES // 2, n - 200, GENOME_SITES):
-        word, offset = (DONOR, 3) if at // GENOME_SITES % 2 else (ACCEPTOR, len(ACCEPTOR) - 3)
+        word, offset = (
+            (DONOR, 3) if at // GENOME_SITES % 2 else (ACCEPTOR, len(ACCEPTOR) - 3)
+        )
         letters[at : at + len(word)] = list(word)
         core.append((at + offset, at + offset + 1))
     return "".join(letters), core
 
 
 def strongest_site(arch: object, reach: int = 20) -> Callable[[object], object]:
-    """Return the read-out: probability of the strongest site, of either kind, within `reach` bases of the middle."""
+    """Return the read-out: probability of the strongest site, of either kind, within
+    `reach` bases of the middle.
+    """
 
     def read(logits: object) -> object:
         odds = arch.log_odds(logits)
@@ -131,18 +191,31 @@ def strongest_site(arch: object, reach: int = 20) -> Callable[[object], object]:
 
 def network(name: str, member: int = 10) -> cg.TorchPredictor:
     """Return one of the three real networks."""
-    folder = SHARED / "models" / {"splicing": "openspliceai_mane_80", "MPRA": "mpra_dragonn"}.get(name, "deepstarr")
+    folder = (
+        SHARED
+        / "models"
+        / {"splicing": "openspliceai_mane_80", "MPRA": "mpra_dragonn"}.get(
+            name, "deepstarr"
+        )
+    )
     if name != "splicing":
         return cg.load_predictor(
-            f"{folder / 'arch.py'}:load", weights=folder / "model.safetensors", scale="log2 activity", announce=None
+            f"{folder / 'arch.py'}:load",
+            weights=folder / "model.safetensors",
+            scale="log2 activity",
+            announce=None,
         )
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("arch_of_splicing", folder / "arch.py")
+    spec = importlib.util.spec_from_file_location(
+        "arch_of_splicing", folder / "arch.py"
+    )
     arch = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(arch)
     net = arch.load(folder / f"member_{member}.safetensors")
-    return cg.TorchPredictor(net, tasks=["strongest site"], scale="probability", reduce=strongest_site(arch))
+    return cg.TorchPredictor(
+        net, tasks=["strongest site"], scale="probability", reduce=strongest_site(arch)
+    )
 
 
 def population(name: str) -> tuple[cg.MatchedVariants, int]:
@@ -150,22 +223,30 @@ def population(name: str) -> tuple[cg.MatchedVariants, int]:
     if name == "splicing":
         return cg.MatchedVariants(of="genome"), 181
     if name == "MPRA":
-        elements = read_fasta(SHARED / "sequences/human_lentimpra_200/sequences.fasta.gz")
+        elements = read_fasta(
+            SHARED / "sequences/human_lentimpra_200/sequences.fasta.gz"
+        )
         return cg.MatchedVariants(of=cg.DinucleotideShuffle(of=elements)), 145
     shuffles = read_fasta(SHARED / "sequences/fly_249/enhancers.fasta.gz")
     return cg.MatchedVariants(of=cg.DinucleotideShuffle(of=shuffles)), 249
 
 
 @cache
-def null_effects(name: str, n: int = 2 * M, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return the effects of n null variants, (n, task), and the stratum of each: its substitution."""
+def null_effects(
+    name: str, n: int = 2 * M, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the effects of n null variants, (n, task), and the stratum of each: its
+    substitution.
+    """
     from dataclasses import replace
 
     rng = np.random.default_rng(seed)
     letters, _ = splicing_genome(rng)
     null, length = population(name)
     chosen = []
-    for i, at in enumerate(rng.choice(np.arange(300, len(letters) - 300), 600, replace=False).tolist()):
+    for i, at in enumerate(
+        rng.choice(np.arange(300, len(letters) - 300), 600, replace=False).tolist()
+    ):
         other = [base for base in "ACGT" if base != letters[at]]
         chosen.append(Variant("g", at, letters[at], other[i % 3], f"v{i}"))
     with tempfile.TemporaryDirectory() as folder:
@@ -174,29 +255,48 @@ def null_effects(name: str, n: int = 2 * M, seed: int = 0) -> tuple[np.ndarray, 
         windows = variant_windows(chosen, path, length=length)
         nulls = replace(null, seed=seed).draw(windows, n_null=n, genome=path)
     predictor = network(name)
-    effects = np.asarray(predictor.predict(nulls.alternate)) - np.asarray(predictor.predict(nulls.reference))
+    effects = np.asarray(predictor.predict(nulls.alternate)) - np.asarray(
+        predictor.predict(nulls.reference)
+    )
     keys, names = null.keys_of(windows)
     return effects.astype(np.float64), keys[nulls.matched, names.index("substitution")]
 
 
 def real_rejected(rng: Rng, name: str, alpha: float, task: int = 0) -> float:
-    """Return the share of half of a network's null variants with p <= alpha among the other half."""
+    """Return the share of half of a network's null variants with p <= alpha among the
+    other half.
+    """
     effects = null_effects(name)[0][:, task]
     order = rng.permutation(len(effects))
     m = len(effects) // 2
-    return float((rank_among_matched(effects[order[m:]], effects[order[:m]], one_stratum(m, m)).p <= alpha).mean())
+    return float(
+        (
+            rank_among_matched(
+                effects[order[m:]], effects[order[:m]], one_stratum(m, m)
+            ).p
+            <= alpha
+        ).mean()
+    )
 
 
-def real_tail_rejected(rng: Rng, name: str, alphas: Sequence[float], m: int, task: int = 0) -> np.ndarray:
-    """Return the share of a network's null variants with an extrapolated p <= alpha among m others."""
+def real_tail_rejected(
+    rng: Rng, name: str, alphas: Sequence[float], m: int, task: int = 0
+) -> np.ndarray:
+    """Return the share of a network's null variants with an extrapolated p <= alpha
+    among m others.
+    """
     effects = rng.permutation(null_effects(name)[0][:, task])
     k = len(effects) - m
     found = extrapolate_ranks(effects[m:], effects[:m], one_stratum(m, k))
-    return np.array([*((found.p <= alpha).mean() for alpha in alphas), (found.by == "no fit").any()])
+    return np.array(
+        [*((found.p <= alpha).mean() for alpha in alphas), (found.by == "no fit").any()]
+    )
 
 
 def real_false_share(rng: Rng, name: str, k: int = 1_000, task: int = 0) -> float:
-    """Return the false discovery proportion with 5 % planted among a network's null variants."""
+    """Return the false discovery proportion with 5 % planted among a network's null
+    variants.
+    """
     effects = rng.permutation(null_effects(name)[0][:, task])
     m, n_real = len(effects) // 2, round(0.05 * k)
     return planted(rng, effects[m : m + k - n_real], effects[:m], n_real)
@@ -205,39 +305,61 @@ def real_false_share(rng: Rng, name: str, k: int = 1_000, task: int = 0) -> floa
 def splice_variants(
     folder: Path, n: int = 1_000, share: float = 0.1, seed: int = 1
 ) -> tuple[list[Variant], np.ndarray]:
-    """Write the splicing genome, and return n variants of which a share break a GT or an AG, and which these are."""
+    """Write the splicing genome, and return n variants of which a share break a GT or
+    an AG, and which these are.
+    """
     rng = np.random.default_rng(seed)
     letters, core = splicing_genome(rng)
     (folder / "genome.fa").write_text(f">g\n{letters}\n")
     of_core = rng.permutation(np.array(core).ravel())[: round(share * n)].tolist()
     near = {at + d for at in np.array(core).ravel().tolist() for d in range(-30, 31)}
-    others = [at for at in rng.permutation(np.arange(300, len(letters) - 300)).tolist() if at not in near]
+    others = [
+        at
+        for at in rng.permutation(np.arange(300, len(letters) - 300)).tolist()
+        if at not in near
+    ]
     chosen = []
     for i, at in enumerate([*of_core, *others[: n - len(of_core)]]):
         alternates = [base for base in "ACGT" if base != letters[at]]
-        chosen.append(Variant("g", at, letters[at], alternates[int(rng.integers(3))], f"v{i}"))
+        chosen.append(
+            Variant("g", at, letters[at], alternates[int(rng.integers(3))], f"v{i}")
+        )
     return chosen, np.arange(n) < len(of_core)
 
 
-def splice_recall(n: int = 1_000, n_null: int = M, member: int = 10) -> dict[str, float]:
-    """Return the share of GT- and AG-breaking variants found at q <= .05, and the share of others among those found.
+def splice_recall(
+    n: int = 1_000, n_null: int = M, member: int = 10
+) -> dict[str, float]:
+    """Return the share of GT- and AG-breaking variants found at q <= .05, and the share
+    of others among those found.
 
-    A site counts where the network calls it: where its probability is above .5 in the reference.
+    A site counts where the network calls it: where its probability is above .5 in the
+    reference.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         chosen, broken = splice_variants(folder, n)
         experiment = cg.experiments.variants(
-            chosen, folder / "genome.fa", length=181, null=cg.MatchedVariants(of="genome"), n_null=n_null
+            chosen,
+            folder / "genome.fa",
+            length=181,
+            null=cg.MatchedVariants(of="genome"),
+            n_null=n_null,
         )
-        outcomes = cg.run(experiment, network("splicing", member), rng=0, progress=False)
+        outcomes = cg.run(
+            experiment, network("splicing", member), rng=0, progress=False
+        )
         answer = experiment.analyze(outcomes)
-    called = (outcomes["outcome"].sel(arm="reference")[:n] > 0.5).any("task").to_numpy() & broken
+    called = (outcomes["outcome"].sel(arm="reference")[:n] > 0.5).any(
+        "task"
+    ).to_numpy() & broken
     found = (answer.estimates["q_matched"] <= 0.05).any("task").to_numpy()
     return {
         "sites called": int(called.sum()),
         "recall": float(found[called].mean()),
-        "of those found, not at a GT or AG": float((found & ~broken).sum() / max(found.sum(), 1)),
+        "of those found, not at a GT or AG": float(
+            (found & ~broken).sum() / max(found.sum(), 1)
+        ),
     }
 
 
@@ -249,33 +371,62 @@ def main() -> None:
     import time
 
     for member in (10, 11, 12, 13, 14):
-        print(f"splicing, seed {member}, variants that break a GT or an AG:", splice_recall(member=member), flush=True)
+        print(
+            f"splicing, seed {member}, variants that break a GT or an AG:",
+            splice_recall(member=member),
+            flush=True,
+        )
     for name in REAL:
         start = time.perf_counter()
         effects, _ = null_effects(name)
         kurtosis = ((effects - effects.mean(0)) ** 4).mean(0) / effects.var(0) ** 2 - 3
         print(
-            f"{name}: {len(effects):,} null variants in {time.perf_counter() - start:.0f} s; excess kurtosis "
+            f"{name}: {len(effects):,} null variants in "
+            f"{time.perf_counter() - start:.0f} s; excess kurtosis "
             f"{np.round(kurtosis, 1)}",
             flush=True,
         )
         for task in range(min(effects.shape[1], 2)):
             rng = np.random.default_rng(1)
             rates = {
-                a: np.mean([real_rejected(rng, name, a, task) for _ in range(40)]) for a in (0.05, 0.01, 1e-3, 1e-4)
+                a: np.mean([real_rejected(rng, name, a, task) for _ in range(40)])
+                for a in (0.05, 0.01, 1e-3, 1e-4)
             }
-            print("  task", task, "rejected / nominal", {a: round(r / a, 3) for a, r in rates.items()})
-            one = {a: real_rejected(np.random.default_rng(2), name, a, task) for a in (0.05, 0.01, 1e-3, 1e-4)}
+            print(
+                "  task",
+                task,
+                "rejected / nominal",
+                {a: round(r / a, 3) for a, r in rates.items()},
+            )
+            one = {
+                a: real_rejected(np.random.default_rng(2), name, a, task)
+                for a in (0.05, 0.01, 1e-3, 1e-4)
+            }
             print("    a single split", {a: round(r / a, 2) for a, r in one.items()})
             for m in (2_000, M):
                 alphas = (1e-3, 1e-4, 1e-5)
-                found = np.mean([real_tail_rejected(rng, name, alphas, m, task) for _ in range(200)], axis=0)
-                rates = {a: round(r / a, 3) for a, r in zip(alphas, found, strict=False)}
-                print(f"    extrapolated from {m:,}: rejected / nominal {rates}, refused {found[-1]:.3f}", flush=True)
-            for k in (1_000, 5_000):
-                shares = np.array([real_false_share(rng, name, k, task) for _ in range(300)])
+                found = np.mean(
+                    [
+                        real_tail_rejected(rng, name, alphas, m, task)
+                        for _ in range(200)
+                    ],
+                    axis=0,
+                )
+                rates = {
+                    a: round(r / a, 3) for a, r in zip(alphas, found, strict=False)
+                }
                 print(
-                    f"    K = {k:,}: mean FDP {shares.mean():.4f}, 95th percentile {np.quantile(shares, 0.95):.4f}",
+                    f"    extrapolated from {m:,}: rejected / nominal {rates}, refused "
+                    f"{found[-1]:.3f}",
+                    flush=True,
+                )
+            for k in (1_000, 5_000):
+                shares = np.array(
+                    [real_false_share(rng, name, k, task) for _ in range(300)]
+                )
+                print(
+                    f"    K = {k:,}: mean FDP {shares.mean():.4f}, 95th percentile "
+                    f"{np.quantile(shares, 0.95):.4f}",
                     flush=True,
                 )
 
@@ -285,9 +436,18 @@ def _each(one: Callable[[Rng], float]) -> Callable[[Rng, int], np.ndarray]:
 
 
 _RANKS = "P-values from ranks among 10,000 matched nulls, heavy-tailed effects"
-_FOUND = "False discoveries among 1,000 effects, 5 % of them planted, ranked among matched nulls at q < .05"
-_POOLED = "P-values from ranks in pooled strata: 600 effects of 60 kinds that differ in size, 6,000 matched nulls"
-_TAIL = "P-values extrapolated beyond the largest matched null, by a generalized Pareto tail"
+_FOUND = (
+    "False discoveries among 1,000 effects, 5 % of them planted, ranked among matched "
+    "nulls at q < .05"
+)
+_POOLED = (
+    "P-values from ranks in pooled strata: 600 effects of 60 kinds that differ in "
+    "size, 6,000 matched nulls"
+)
+_TAIL = (
+    "P-values extrapolated beyond the largest matched null, by a generalized Pareto "
+    "tail"
+)
 _LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {
     "heavy-tailed effects": heavy,
     "exponential effects": lambda rng, n: rng.exponential(size=n),
@@ -332,7 +492,8 @@ CHECKS = [
     ),
     Check(
         _FOUND,
-        "ten matched nulls in each of 1,000 sequences, correlated at .99, mean share of false discoveries",
+        "ten matched nulls in each of 1,000 sequences, correlated at .99, mean share "
+        "of false discoveries",
         _each(lambda rng: false_share(rng, 1_000, _shared)),
         0.055,
         "at most",
@@ -341,7 +502,8 @@ CHECKS = [
     ),
     Check(
         _FOUND,
-        "ten matched nulls in each of 100 sequences, correlated at .99 (not allowed), mean share of false discoveries",
+        "ten matched nulls in each of 100 sequences, correlated at .99 (not allowed), "
+        "mean share of false discoveries",
         _each(lambda rng: false_share(rng, 1_000, _shared, m=1_000)),
         0.05,
         "fails",
@@ -352,7 +514,9 @@ CHECKS = [
         Check(
             _POOLED,
             f"{name}, with p <= 0.05",
-            lambda rng, n, column=column: np.array([strata_rejected(rng, 0.05)[column] for _ in range(n)]),
+            lambda rng, n, column=column: np.array(
+                [strata_rejected(rng, 0.05)[column] for _ in range(n)]
+            ),
             0.05,
             claim,
             full=2_000,
@@ -360,7 +524,11 @@ CHECKS = [
         )
         for column, name, claim in (
             (0, "null effects of all kinds", "exact"),
-            (1, "the fifteen kinds with the largest effects alone (not promised)", "fails"),
+            (
+                1,
+                "the fifteen kinds with the largest effects alone (not promised)",
+                "fails",
+            ),
             (2, "the other kinds alone", "at most"),
         )
     ),
@@ -378,7 +546,8 @@ CHECKS = [
         for m, a in ((2_000, 1e-4), (M, 1e-5))
     ),
     Check(
-        "Local false discovery rate from a two-group model of ranks, 2,000 effects of which 10 % are real",
+        "Local false discovery rate from a two-group model of ranks, 2,000 effects of "
+        "which 10 % are real",
         "share of nulls among effects with lfdr <= .2, minus their mean lfdr",
         _each(local_rate_off),
         0.01,

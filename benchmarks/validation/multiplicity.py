@@ -1,4 +1,6 @@
-"""Many questions: how often any band misses, how often discoveries are false, and what fails under skew."""
+"""Many questions: how often any band misses, how often discoveries are false, and what
+fails under skew.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,24 @@ import numpy as np
 from scipy import stats
 
 from causalgia.estimation import mean_ice
-from causalgia.multiplicity import bootstrap_t_max, equicoordinate, hierarchical_q, sign_flip_max_t, storey_q
+from causalgia.multiplicity import (
+    bootstrap_t_max,
+    equicoordinate,
+    hierarchical_q,
+    sign_flip_max_t,
+    storey_q,
+)
 from validation.checks import Check
-from validation.draws import Draw, Rng, clustered, exponential, lognormal, normal, parents_of, rare
+from validation.draws import (
+    Draw,
+    Rng,
+    clustered,
+    exponential,
+    lognormal,
+    normal,
+    parents_of,
+    rare,
+)
 
 Trials = Callable[[Rng, int], np.ndarray]
 K = 200
@@ -23,7 +40,9 @@ def each(one: Callable[[Rng], float]) -> Trials:
     return lambda rng, n: np.array([one(rng) for _ in range(n)])
 
 
-def band_misses(draw: Draw, n: int, parents: list[int] | None = None, k: int = K) -> Trials:
+def band_misses(
+    draw: Draw, n: int, parents: list[int] | None = None, k: int = K
+) -> Trials:
     """All effects are 0; whether the bootstrap-t band misses any."""
     parent = None if parents is None else parents_of(parents)
 
@@ -54,8 +73,12 @@ def bands_of_one_control(critical: Callable[[int], float], n: int) -> Trials:
 
 
 def dunnett(n: int) -> float:
-    """Return the critical value at the correlation of contrasts with one control, one half."""
-    return equicoordinate(np.full((K, K), 0.5) + 0.5 * np.eye(K), n - 1.0, ci_prob=1 - LEVEL)
+    """Return the critical value at the correlation of contrasts with one control, one
+    half.
+    """
+    return equicoordinate(
+        np.full((K, K), 0.5) + 0.5 * np.eye(K), n - 1.0, ci_prob=1 - LEVEL
+    )
 
 
 def as_if_independent(n: int) -> float:
@@ -72,7 +95,9 @@ def flips_find(draw: Draw, n: int, k: int = K) -> Trials:
     return each(one)
 
 
-def p_values(rng: Rng, *, shared: bool, n: int = 200, true: int = 40, size: float = 0.35) -> np.ndarray:
+def p_values(
+    rng: Rng, *, shared: bool, n: int = 200, true: int = 40, size: float = 0.35
+) -> np.ndarray:
     """p-values of K contrasts of which the first `true` have an effect."""
     ice = with_one_control(rng, n) / np.sqrt(2) if shared else normal(rng, (n, K))
     ice[:, :true] += size
@@ -84,7 +109,9 @@ def proportion(found: np.ndarray, true: int = 40) -> float:
     return float(found[true:].sum() / max(found.sum(), 1))
 
 
-def false_discoveries(adjusted: Callable[[np.ndarray], np.ndarray], *, shared: bool) -> Trials:
+def false_discoveries(
+    adjusted: Callable[[np.ndarray], np.ndarray], *, shared: bool
+) -> Trials:
     return each(lambda rng: proportion(adjusted(p_values(rng, shared=shared)) <= LEVEL))
 
 
@@ -101,11 +128,15 @@ def storey(p: np.ndarray) -> np.ndarray:
 
 
 def hierarchical(rng: Rng) -> float:
-    """Ten families of twenty, effects in two of them: mean FDP over the selected families."""
+    """Ten families of twenty, effects in two of them: mean FDP over the selected
+    families.
+    """
     family = np.repeat(np.arange(10), 20)
     answer = hierarchical_q(p_values(rng, shared=False), family, alpha=LEVEL)
     found = answer.q <= LEVEL
-    chosen = [proportion_in(found[family == f], f) for f in range(10) if answer.selected[f]]
+    chosen = [
+        proportion_in(found[family == f], f) for f in range(10) if answer.selected[f]
+    ]
     return float(np.mean(chosen)) if chosen else 0.0
 
 
@@ -114,12 +145,16 @@ def proportion_in(found: np.ndarray, family: int) -> float:
 
 
 def tost_at_the_bound(n: int = 50) -> Trials:
-    """The effect is the upper end of the region: whether two one-sided tests at 5 % call it negligible."""
+    """The effect is the upper end of the region: whether two one-sided tests at 5 %
+    call it negligible.
+    """
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
         answer = mean_ice(normal(rng, (n, n_trials)) + 1.0)
         t_low, t_high = (answer.ace + 1) / answer.se, (answer.ace - 1) / answer.se
-        return np.asarray(np.maximum(stats.t.sf(t_low, n - 1), stats.t.cdf(t_high, n - 1)) <= LEVEL)
+        return np.asarray(
+            np.maximum(stats.t.sf(t_low, n - 1), stats.t.cdf(t_high, n - 1)) <= LEVEL
+        )
 
     return trials
 
@@ -129,11 +164,21 @@ _BAND, _FLIP, _FDR = (
     "Sign-flip tests, which assume symmetric effects: family-wise error at 5 %",
     "False discovery rate at 5 %",
 )
-_DRAWS = {"normal": normal, "exponential": exponential, "lognormal": lognormal, "3 % rare": rare}
+_DRAWS = {
+    "normal": normal,
+    "exponential": exponential,
+    "lognormal": lognormal,
+    "3 % rare": rare,
+}
 CHECKS = [
     *(
         Check(
-            _BAND, f"bootstrap-t, {name}, n = 100, 200 contrasts", band_misses(draw, 100), LEVEL, "at most", quick=150
+            _BAND,
+            f"bootstrap-t, {name}, n = 100, 200 contrasts",
+            band_misses(draw, 100),
+            LEVEL,
+            "at most",
+            quick=150,
         )
         for name, draw in _DRAWS.items()
     ),
@@ -168,7 +213,13 @@ CHECKS = [
         "at most",
         quick=150,
     ),
-    Check(_BAND, "multivariate t, one control, n = 1,000", bands_of_one_control(dunnett, 1_000), LEVEL, quick=300),
+    Check(
+        _BAND,
+        "multivariate t, one control, n = 1,000",
+        bands_of_one_control(dunnett, 1_000),
+        LEVEL,
+        quick=300,
+    ),
     Check(
         _BAND,
         "multivariate t, one control, n = 60 (assumes a common variance)",
@@ -185,15 +236,37 @@ CHECKS = [
         "fails",
         quick=4_000,
     ),
-    Check(_FLIP, "normal, n = 100", flips_find(normal, 100), LEVEL, "at most", quick=150),
+    Check(
+        _FLIP, "normal, n = 100", flips_find(normal, 100), LEVEL, "at most", quick=150
+    ),
     *(
-        Check(_FLIP, f"{name}, n = 100", flips_find(draw, 100), LEVEL, "fails", full=2_000, quick=100)
+        Check(
+            _FLIP,
+            f"{name}, n = 100",
+            flips_find(draw, 100),
+            LEVEL,
+            "fails",
+            full=2_000,
+            quick=100,
+        )
         for name, draw in list(_DRAWS.items())[1:]
     ),
-    Check(_FDR, "BH, independent", false_discoveries(bh, shared=False), LEVEL, "at most"),
-    Check(_FDR, "BH, one control", false_discoveries(bh, shared=True), LEVEL, "at most"),
-    Check(_FDR, "BY, one control", false_discoveries(by, shared=True), LEVEL, "at most"),
-    Check(_FDR, "Storey q, independent", false_discoveries(storey, shared=False), LEVEL, "reported"),
+    Check(
+        _FDR, "BH, independent", false_discoveries(bh, shared=False), LEVEL, "at most"
+    ),
+    Check(
+        _FDR, "BH, one control", false_discoveries(bh, shared=True), LEVEL, "at most"
+    ),
+    Check(
+        _FDR, "BY, one control", false_discoveries(by, shared=True), LEVEL, "at most"
+    ),
+    Check(
+        _FDR,
+        "Storey q, independent",
+        false_discoveries(storey, shared=False),
+        LEVEL,
+        "reported",
+    ),
     Check(
         _FDR,
         "Storey q, one control (not allowed)",
@@ -202,6 +275,19 @@ CHECKS = [
         "fails",
         quick=2_000,
     ),
-    Check(_FDR, "Benjamini-Bogomolov over selected families", each(hierarchical), LEVEL, "at most"),
-    Check("Equivalence tests", "TOST at the bound, level 5 %", tost_at_the_bound(), LEVEL, "at most", quick=5_000),
+    Check(
+        _FDR,
+        "Benjamini-Bogomolov over selected families",
+        each(hierarchical),
+        LEVEL,
+        "at most",
+    ),
+    Check(
+        "Equivalence tests",
+        "TOST at the bound, level 5 %",
+        tost_at_the_bound(),
+        LEVEL,
+        "at most",
+        quick=5_000,
+    ),
 ]

@@ -1,7 +1,9 @@
-"""Interactions of pairs of positions: how often the largest t over all pairs finds one where there is none.
+"""Interactions of pairs of positions: how often the largest t over all pairs finds one
+where there is none.
 
-In uniform random sequences the base that is there is a random one, as is the one that it is exchanged for, so that the
-average interaction of every pair is 0 for every predictor, while those of single sequences are not.
+In uniform random sequences the base that is there is a random one, as is the one that
+it is exchanged for, so that the average interaction of every pair is 0 for every
+predictor, while those of single sequences are not.
 """
 
 from __future__ import annotations
@@ -20,11 +22,16 @@ _LENGTH, _DRAWS, _LEVEL = 8, 499, 0.05
 
 
 def found_any(
-    method: Literal["dunnett", "bootstrap_t"], n_parents: int, n_each: int, threshold: float | None
+    method: Literal["dunnett", "bootstrap_t"],
+    n_parents: int,
+    n_each: int,
+    threshold: float | None,
 ) -> Trials:
-    """Whether any of 28 pairs has an adjusted p of .05 or less; sequences of a parent share their first six bases.
+    """Whether any of 28 pairs has an adjusted p of .05 or less; sequences of a parent
+    share their first six bases.
 
-    The predictor is a smooth function of all bases; above a threshold, few sequences interact at all.
+    The predictor is a smooth function of all bases; above a threshold, few sequences
+    interact at all.
     """
 
     def one(rng: Rng) -> bool:
@@ -32,9 +39,15 @@ def found_any(
 
         def answer(x: np.ndarray) -> np.ndarray:
             total = (x * weights).sum(axis=(1, 2))
-            return np.asarray(np.tanh(total) if threshold is None else np.maximum(total - threshold, 0))[:, None]
+            return np.asarray(
+                np.tanh(total)
+                if threshold is None
+                else np.maximum(total - threshold, 0)
+            )[:, None]
 
-        predictor = cg.FunctionPredictor(answer, tasks=["y"], scale="s", fingerprint=f"{rng.integers(2**62):x}")
+        predictor = cg.FunctionPredictor(
+            answer, tasks=["y"], scale="s", fingerprint=f"{rng.integers(2**62):x}"
+        )
         tokens = rng.integers(0, 4, (n_parents * n_each, _LENGTH)).astype(np.uint8)
         parent = np.repeat(np.arange(n_parents), n_each)
         tokens[:, :6] = tokens[parent * n_each, :6]
@@ -42,15 +55,28 @@ def found_any(
         found = found.assign_coords(parent=("unit", parent))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
-            adjusted = cg.adjust(found, method=method, n_draws=_DRAWS, rng=int(rng.integers(2**62)))
+            adjusted = cg.adjust(
+                found, method=method, n_draws=_DRAWS, rng=int(rng.integers(2**62))
+            )
         return bool((adjusted["p_adjusted"] <= _LEVEL).any())
 
     return each(one)
 
 
-_SECTION = "Interactions of pairs of positions: family-wise error of the largest t over all pairs"
+_SECTION = (
+    "Interactions of pairs of positions: family-wise error of the largest t over all "
+    "pairs"
+)
 CHECKS = [
-    Check(_SECTION, f"28 pairs of positions, {words}", found_any(*how), _LEVEL, "at most", full=400, quick=40)
+    Check(
+        _SECTION,
+        f"28 pairs of positions, {words}",
+        found_any(*how),
+        _LEVEL,
+        "at most",
+        full=400,
+        quick=40,
+    )
     for words, how in (
         ("dunnett, 40 sequences", ("dunnett", 40, 1, None)),
         ("dunnett, 60 sequences of 30 parents", ("dunnett", 30, 2, None)),

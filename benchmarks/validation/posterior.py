@@ -1,4 +1,6 @@
-"""The hierarchical model: ranks of truths drawn from it, signs, and intervals of selected effects from few units."""
+"""The hierarchical model: ranks of truths drawn from it, signs, and intervals of
+selected effects from few units.
+"""
 
 from __future__ import annotations
 
@@ -40,18 +42,33 @@ def errors_of(rng: Rng, noise: Noise) -> np.ndarray:
     if noise.whole is not None:
         return np.asarray(np.linalg.cholesky(noise.whole) @ rng.normal(size=K))
     own = np.sqrt(noise.variances) * rng.normal(size=K)
-    return own if noise.loadings is None else own + noise.loadings @ rng.normal(size=noise.loadings.shape[1])
+    return (
+        own
+        if noise.loadings is None
+        else own + noise.loadings @ rng.normal(size=noise.loadings.shape[1])
+    )
 
 
-def rank_of(what: str, form: str, fit: Callable[[np.ndarray, Noise], Exact], z: Callable[[Rng], np.ndarray]) -> Trials:
-    """Draw (mu, tau, delta) from the prior and the estimates from them: the rank of one of them among the draws."""
+def rank_of(
+    what: str,
+    form: str,
+    fit: Callable[[np.ndarray, Noise], Exact],
+    z: Callable[[Rng], np.ndarray],
+) -> Trials:
+    """Draw (mu, tau, delta) from the prior and the estimates from them: the rank of one
+    of them among the draws.
+    """
 
     def one(rng: Rng) -> int:
         mu, tau = rng.normal() * PRIOR.mu_sd, abs(rng.normal()) * PRIOR.tau_scale
         delta = mu + tau * z(rng)
         noise = noise_like(rng, form)
         draws = fit(delta + errors_of(rng, noise), noise).draw(RANKED, rng)
-        truth, drawn = {"mu": (mu, draws.mu), "tau": (tau, draws.tau), "effect": (delta[0], draws.ace[:, 0])}[what]
+        truth, drawn = {
+            "mu": (mu, draws.mu),
+            "tau": (tau, draws.tau),
+            "effect": (delta[0], draws.ace[:, 0]),
+        }[what]
         return int((drawn < truth).sum())
 
     return each(one)
@@ -74,14 +91,22 @@ def student_t4(rng: Rng) -> np.ndarray:
 
 
 def rank_on_a_profile(rng: Rng) -> int:
-    """Draw a smooth curve with a period from the prior of the profile: the rank of its third point."""
+    """Draw a smooth curve with a period from the prior of the profile: the rank of its
+    third point.
+    """
     x, periods = np.arange(K) * 2.0, np.array([5.0, 7.0])
     lengths = np.geomspace(2.0, 2 * np.ptp(x), 12)
     sd, amplitude = np.abs(rng.normal(size=2))
     line = rng.normal() + rng.normal() * (x - x.mean()) / np.ptp(x)
-    smooth = rng.multivariate_normal(np.zeros(K), sd**2 * matern52(x, rng.choice(lengths)))
+    smooth = rng.multivariate_normal(
+        np.zeros(K), sd**2 * matern52(x, rng.choice(lengths))
+    )
     turn = 2 * np.pi * x / rng.choice(periods)
-    truth = line + smooth + amplitude * (rng.normal() * np.cos(turn) + rng.normal() * np.sin(turn))
+    truth = (
+        line
+        + smooth
+        + amplitude * (rng.normal() * np.cos(turn) + rng.normal() * np.sin(turn))
+    )
     found = gaussian_process(
         truth + 0.3 * rng.normal(size=K),
         Noise(np.full(K, 0.09)),
@@ -99,7 +124,9 @@ def sparse(rng: Rng, k: int, share: float) -> np.ndarray:
 
 
 def lfsr_less_wrong_signs(share: float, k: int = 500) -> Trials:
-    """Say how far the mean local false sign rate of an ash posterior exceeds the share of signs that are wrong."""
+    """Say how far the mean local false sign rate of an ash posterior exceeds the share
+    of signs that are wrong.
+    """
 
     def one(rng: Rng) -> float:
         truth, se = sparse(rng, k, share), rng.uniform(0.1, 0.5, k)
@@ -111,10 +138,14 @@ def lfsr_less_wrong_signs(share: float, k: int = 500) -> Trials:
     return each(one)
 
 
-def from_few_units(which: str, draw: Callable[[Rng, tuple[int, int]], np.ndarray], n: int, k: int) -> Trials:
-    """From units to 90 % intervals of the top 2 % of K effects, truths drawn from the prior, one control.
+def from_few_units(
+    which: str, draw: Callable[[Rng, tuple[int, int]], np.ndarray], n: int, k: int
+) -> Trials:
+    """From units to 90 % intervals of the top 2 % of K effects, truths drawn from the
+    prior, one control.
 
-    `which` is how Sigma enters: the oracle's, low rank + diagonal, or the whole estimated covariance.
+    `which` is how Sigma enters: the oracle's, low rank + diagonal, or the whole
+    estimated covariance.
     """
 
     def one(rng: Rng) -> float:
@@ -130,7 +161,9 @@ def from_few_units(which: str, draw: Callable[[Rng, tuple[int, int]], np.ndarray
 
 
 def sigma(which: str, ice: np.ndarray, own: np.ndarray) -> Noise:
-    """Return the covariance of the mean ICE as it is known, or as one of two rules has it from the units."""
+    """Return the covariance of the mean ICE as it is known, or as one of two rules has
+    it from the units.
+    """
     n, k = ice.shape
     if which == "oracle":
         return Noise(own**2 / n, np.full((k, 1), 1 / np.sqrt(n)))
@@ -144,7 +177,9 @@ def sigma(which: str, ice: np.ndarray, own: np.ndarray) -> Noise:
 
 
 def false_signs(n: int, *, scores: bool, k: int = 1_000) -> Trials:
-    """Share of wrong signs in the largest set with a mean lfsr of 5 %, from n units; one effect in ten is not 0."""
+    """Share of wrong signs in the largest set with a mean lfsr of 5 %, from n units;
+    one effect in ten is not 0.
+    """
 
     def one(rng: Rng) -> float:
         truth = sparse(rng, k, 0.1) / 2
@@ -165,8 +200,15 @@ def standard(rng: Rng, shape: tuple[int, int]) -> np.ndarray:
 
 
 _SBC = "Simulation-based calibration: p-value of a test for uniform ranks"
-_SIGN, _FEW = "False sign rates", "90 % intervals of the top 2 % of 400 effects, 100 units, one control"
-_FORMS = {"diagonal": "independent errors", "low rank": "errors of low rank", "whole": "full error covariance"}
+_SIGN, _FEW = (
+    "False sign rates",
+    "90 % intervals of the top 2 % of 400 effects, 100 units, one control",
+)
+_FORMS = {
+    "diagonal": "independent errors",
+    "low rank": "errors of low rank",
+    "whole": "full error covariance",
+}
 _COVARIANCES = {
     "oracle": "true covariance",
     "low rank + diagonal": "low rank + diagonal",
@@ -230,10 +272,21 @@ CHECKS = [
             quick=100,
         )
         for n in (20, 50)
-        for words, scores, claim in (("SE by the normal score of p", True, "at most"), ("plain SE", False, "fails"))
+        for words, scores, claim in (
+            ("SE by the normal score of p", True, "at most"),
+            ("plain SE", False, "fails"),
+        )
     ),
     *(
-        Check(_FEW, _COVARIANCES[which], from_few_units(which, standard, 100, 400), level, claim, full=1_000, quick=60)
+        Check(
+            _FEW,
+            _COVARIANCES[which],
+            from_few_units(which, standard, 100, 400),
+            level,
+            claim,
+            full=1_000,
+            quick=60,
+        )
         for which, level, claim in (
             ("oracle", 0.9, "exact"),
             ("low rank + diagonal", 0.87, "at least"),

@@ -1,4 +1,6 @@
-"""Bands of curves: how often a 95 % band misses the true effect on a profile at any position; changes of shape."""
+"""Bands of curves: how often a 95 % band misses the true effect on a profile at any
+position; changes of shape.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +19,30 @@ Trials = Callable[[Rng, int], np.ndarray]
 _ORACLES = {
     "smooth footprint": ("footprint", "CCACTAGGTGGC"),
     "spiky promoter": ("promoter", "CTATAAAAGGCC"),
-    "smooth footprint of 7 letters, which 1 unit in 100 has by accident": ("footprint", "AGATAAG"),
+    "smooth footprint of 7 letters, which 1 unit in 100 has by accident": (
+        "footprint",
+        "AGATAAG",
+    ),
     "smooth footprint of 7 letters": ("footprint", "AGATAAG"),
     "spiky promoter of 6 letters": ("promoter", "TATAAA"),
 }
 _POOL, _AT_ONCE = 10_000, 50
 _RUNS = 4
-"""Trials of a row without a promise in the gate, which asks only whether it runs: the page has all of them."""
+"""Trials of a row without a promise in the gate, which asks only whether it runs: the
+page has all of them.
+"""
 
 
 @cache
 def pool(name: str) -> xr.DataArray:
-    """ICE of an oracle's first track in 10,000 units, (unit, position): the population of the trials."""
+    """ICE of an oracle's first track in 10,000 units, (unit, position): the population
+    of the trials.
+    """
     oracle, word = _ORACLES[name]
     arms = {"placebo": cg.Placebo(word, at=90), "word": cg.Embed(word, at=90)}
-    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=_POOL, contrasts="placebo")
+    design = cg.Design(
+        null=cg.Uniform(length=200), arms=arms, n_units=_POOL, contrasts="placebo"
+    )
     with warnings.catch_warnings():  # of a promoter the other strand, which is not used
         warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
         effects = cg.run(design, getattr(cg.zoo, oracle)(word), rng=1, keep="effects")
@@ -39,7 +50,9 @@ def pool(name: str) -> xr.DataArray:
 
 
 def misses(name: str, n: int, method: str, *, parents: int = 0) -> Trials:
-    """Whether the band of n units misses; units of a parent have an amplitude in common, of sd .4."""
+    """Whether the band of n units misses; units of a parent have an amplitude in
+    common, of sd .4.
+    """
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
         everything = pool(name)
@@ -50,60 +63,100 @@ def misses(name: str, n: int, method: str, *, parents: int = 0) -> Trials:
             """Return k trials, a contrast each: every curve is a family of its own."""
             ice = values[rng.integers(0, len(values), (n, k))]
             if parents:
-                ice = ice * (1 + 0.4 * rng.standard_normal((parents, k))[parent])[:, :, None]
+                ice = (
+                    ice
+                    * (1 + 0.4 * rng.standard_normal((parents, k))[parent])[:, :, None]
+                )
             effects = xr.Dataset(
                 {"ice": (("unit", "contrast", "position", "task"), ice[..., None])},
-                coords={"contrast": np.arange(k).astype(str), "position": everything["position"], "task": ["track"]},
+                coords={
+                    "contrast": np.arange(k).astype(str),
+                    "position": everything["position"],
+                    "task": ["track"],
+                },
             ).assign_coords(parent=("unit", parent))
-            band = cg.simultaneous(effects, over="position", method=method, n_draws=999, rng=rng)
+            band = cg.simultaneous(
+                effects, over="position", method=method, n_draws=999, rng=rng
+            )
             missed = (band["lower"] > truth[:, None]) | (band["upper"] < truth[:, None])
             return np.asarray(missed.any(["position", "task"]))
 
-        return np.concatenate([some(min(_AT_ONCE, n_trials - i)) for i in range(0, n_trials, _AT_ONCE)])
+        return np.concatenate(
+            [some(min(_AT_ONCE, n_trials - i)) for i in range(0, n_trials, _AT_ONCE)]
+        )
 
     return trials
 
 
 def rare(name: str, n: int, counted: str) -> Trials:
-    """What is `counted` of a band of n units: whether it says that few units carry it, or whether wider limits miss."""
+    """What is `counted` of a band of n units: whether it says that few units carry it,
+    or whether wider limits miss.
+    """
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
         everything = pool(name)
         values, truth = everything.to_numpy(), everything.to_numpy().mean(axis=0)
 
         def some(k: int) -> np.ndarray:
-            """Return k trials, a task each, so that no trial knows the largest effect of another."""
+            """Return k trials, a task each, so that no trial knows the largest effect
+            of another.
+            """
             ice = np.moveaxis(values[rng.integers(0, len(values), (n, k))], 1, 2)
             effects = xr.Dataset(
                 {"ice": (("unit", "contrast", "position", "task"), ice[:, None])},
-                coords={"contrast": ["word"], "position": everything["position"], "task": np.arange(k).astype(str)},
+                coords={
+                    "contrast": ["word"],
+                    "position": everything["position"],
+                    "task": np.arange(k).astype(str),
+                },
             )
             n_draws = 199 if counted == "flag" else 999
-            band = cg.simultaneous(effects, over="position", n_draws=n_draws, rng=rng).isel(contrast=0)
+            band = cg.simultaneous(
+                effects, over="position", n_draws=n_draws, rng=rng
+            ).isel(contrast=0)
             wider = band["unseen"] if counted == "beyond" else 0.0
-            missed = (band["lower"] - wider > truth[:, None]) | (band["upper"] + wider < truth[:, None])
-            return np.asarray((band["few_units"] if counted == "flag" else missed).any("position"))
+            missed = (band["lower"] - wider > truth[:, None]) | (
+                band["upper"] + wider < truth[:, None]
+            )
+            return np.asarray(
+                (band["few_units"] if counted == "flag" else missed).any("position")
+            )
 
-        return np.concatenate([some(min(_AT_ONCE, n_trials - i)) for i in range(0, n_trials, _AT_ONCE)])
+        return np.concatenate(
+            [some(min(_AT_ONCE, n_trials - i)) for i in range(0, n_trials, _AT_ONCE)]
+        )
 
     return trials
 
 
 def shape_misses(divergence: str, n: int) -> Trials:
-    """Whether the interval of the change of shape of the smooth footprint misses the closed form."""
+    """Whether the interval of the change of shape of the smooth footprint misses the
+    closed form.
+    """
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
         oracle = cg.zoo.footprint()
-        arms = {"placebo": cg.Placebo("AGATAAG", at=90), "word": cg.Embed("AGATAAG", at=90)}
-        design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=n, contrasts="placebo")
-        q, p = (mean / mean.sum() for mean in oracle.true_mean(design).to_numpy()[..., 0])
+        arms = {
+            "placebo": cg.Placebo("AGATAAG", at=90),
+            "word": cg.Embed("AGATAAG", at=90),
+        }
+        design = cg.Design(
+            null=cg.Uniform(length=200), arms=arms, n_units=n, contrasts="placebo"
+        )
+        q, p = (
+            mean / mean.sum() for mean in oracle.true_mean(design).to_numpy()[..., 0]
+        )
         truth = np.abs(p - q).sum() / 2
         if divergence == "jensen_shannon":
             truth = sum((x * np.log2(2 * x / (p + q))).sum() for x in (p, q)) / 2
 
         def one() -> bool:
-            outcomes = cg.run(design, oracle, rng=int(rng.integers(2**31)), progress=False)
-            found = cg.estimation.shape_change(outcomes, control="placebo", divergence=divergence)
+            outcomes = cg.run(
+                design, oracle, rng=int(rng.integers(2**31)), progress=False
+            )
+            found = cg.estimation.shape_change(
+                outcomes, control="placebo", divergence=divergence
+            )
             return not found["lower"].item() <= truth <= found["upper"].item()
 
         return np.array([one() for _ in range(n_trials)])
@@ -112,9 +165,13 @@ def shape_misses(divergence: str, n: int) -> Trials:
 
 
 def misses_of_mean(n_predictors: int) -> Trials:
-    """Whether the band of the mean curve over predictors misses it: 40 units of sd .1, predictors of sd 1."""
+    """Whether the band of the mean curve over predictors misses it: 40 units of sd .1,
+    predictors of sd 1.
+    """
     at = np.arange(60)
-    smooth = np.linalg.cholesky(np.exp(-((np.subtract.outer(at, at) / 8) ** 2)) + 1e-8 * np.eye(60)).T
+    smooth = np.linalg.cholesky(
+        np.exp(-((np.subtract.outer(at, at) / 8) ** 2)) + 1e-8 * np.eye(60)
+    ).T
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
         def one() -> bool:
@@ -122,10 +179,24 @@ def misses_of_mean(n_predictors: int) -> Trials:
                 0.1 * rng.standard_normal((40, 60)) @ smooth,
                 rng.standard_normal((40, n_predictors, 60)),
             )
-            ice = of_units[:, None] + rng.standard_normal((n_predictors, 60)) @ smooth + 0.1 * of_both
+            ice = (
+                of_units[:, None]
+                + rng.standard_normal((n_predictors, 60)) @ smooth
+                + 0.1 * of_both
+            )
             effects = xr.Dataset(
-                {"ice": (("unit", "contrast", "position", "task", "model"), np.moveaxis(ice, 1, 2)[:, None, :, None])},
-                coords={"contrast": ["word"], "position": at, "task": ["track"], "model": np.arange(n_predictors)},
+                {
+                    "ice": (
+                        ("unit", "contrast", "position", "task", "model"),
+                        np.moveaxis(ice, 1, 2)[:, None, :, None],
+                    )
+                },
+                coords={
+                    "contrast": ["word"],
+                    "position": at,
+                    "task": ["track"],
+                    "model": np.arange(n_predictors),
+                },
             )
             estimates = cg.estimate(effects, target="population x predictors")
             band = cg.simultaneous(estimates, over="position", rng=rng)
@@ -160,7 +231,13 @@ CHECKS = [
     ),
     *(
         Check(
-            _BAND, f"{how}, {_SHORT}, n = 200", misses(_SHORT, 200, method), 0.05, "reported", full=2_000, quick=_RUNS
+            _BAND,
+            f"{how}, {_SHORT}, n = 200",
+            misses(_SHORT, 200, method),
+            0.05,
+            "reported",
+            full=2_000,
+            quick=_RUNS,
         )
         for how, method in (("sup-t", "sup_t"), ("bootstrap-t", "bootstrap_t"))
     ),
@@ -204,7 +281,17 @@ CHECKS = [
         for n in (3, 5)
     ),
     *(
-        Check(_SHAPE, f"{name}, 100 units", shape_misses(divergence, 100), 0.05, full=500, quick=60)
-        for name, divergence in (("total variation", "total_variation"), ("Jensen-Shannon", "jensen_shannon"))
+        Check(
+            _SHAPE,
+            f"{name}, 100 units",
+            shape_misses(divergence, 100),
+            0.05,
+            full=500,
+            quick=60,
+        )
+        for name, divergence in (
+            ("total variation", "total_variation"),
+            ("Jensen-Shannon", "jensen_shannon"),
+        )
     ),
 ]

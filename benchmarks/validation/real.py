@@ -1,4 +1,6 @@
-"""Resamples of a real network's individual causal effects: DeepSTARR (de Almeida et al. 2022), where it is at hand."""
+"""Resamples of a real network's individual causal effects: DeepSTARR (de Almeida et al.
+2022), where it is at hand.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,17 @@ from validation.checks import Check
 from validation.draws import Rng
 from validation.multiplicity import DRAWS, LEVEL, each
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "models" / "deepstarr"
+FOLDER = (
+    Path(__file__).resolve().parents[3] / "shared" / "data" / "models" / "deepstarr"
+)
 WORDS = {"AP-1": "ATGACTCAT", "GATA": "AGATAAGA", "Dref": "TATCGATA"}
 
 
 @cache
 def population() -> np.ndarray:
-    """Return the ICE of 2,000 random backgrounds, (unit, contrast): 10 words, two tasks."""
+    """Return the ICE of 2,000 random backgrounds, (unit, contrast): 10 words, two
+    tasks.
+    """
     predictor = cg.load_predictor(
         f"{FOLDER / 'arch.py'}:load",
         weights=FOLDER / "model.safetensors",
@@ -36,14 +42,21 @@ def population() -> np.ndarray:
         **cg.placebos("ATGACTCAT", at=100, n_words=7),
     }
     outcomes = cg.run(
-        cg.Design(null=cg.Uniform(length=249), arms=arms, n_units=2_000), predictor, rng=0, progress=False
+        cg.Design(null=cg.Uniform(length=249), arms=arms, n_units=2_000),
+        predictor,
+        rng=0,
+        progress=False,
     )
-    ice = cg.contrast(outcomes, control="untreated")["ice"].transpose("unit", "contrast", "task")
+    ice = cg.contrast(outcomes, control="untreated")["ice"].transpose(
+        "unit", "contrast", "task"
+    )
     return ice.to_numpy().reshape(2_000, -1).astype(np.float64)
 
 
 def resampled(rng: Rng, n: int = 100) -> np.ndarray:
-    """Draw n units from the population, and measure from its mean: all effects are 0."""
+    """Draw n units from the population, and measure from its mean: all effects
+    are 0.
+    """
     ice = population()
     return ice[rng.integers(0, len(ice), n)] - ice.mean(axis=0)
 
@@ -51,7 +64,9 @@ def resampled(rng: Rng, n: int = 100) -> np.ndarray:
 def one_is_covered(rng: Rng) -> bool:
     ice = resampled(rng)
     answer = mean_ice(ice[:, rng.integers(ice.shape[1])])
-    return bool(np.abs(answer.ace) <= stats.t.ppf(1 - LEVEL / 2, len(ice) - 1) * answer.se)
+    return bool(
+        np.abs(answer.ace) <= stats.t.ppf(1 - LEVEL / 2, len(ice) - 1) * answer.se
+    )
 
 
 def band_misses(rng: Rng) -> bool:
@@ -60,11 +75,27 @@ def band_misses(rng: Rng) -> bool:
     return bool((np.abs(ice.mean(axis=0)) > answer.half_width).any())
 
 
-_REAL = "Resampled individual effects of a real network (DeepSTARR, 10 words, 2 tasks), 100 units"
+_REAL = (
+    "Resampled individual effects of a real network (DeepSTARR, 10 words, 2 tasks), "
+    "100 units"
+)
 CHECKS = (
     [
-        Check(_REAL, "paired t, one of the 20 contrasts", each(one_is_covered), 0.95, quick=500),
-        Check(_REAL, "bootstrap-t band of the 20 contrasts", each(band_misses), LEVEL, "at most", quick=200),
+        Check(
+            _REAL,
+            "paired t, one of the 20 contrasts",
+            each(one_is_covered),
+            0.95,
+            quick=500,
+        ),
+        Check(
+            _REAL,
+            "bootstrap-t band of the 20 contrasts",
+            each(band_misses),
+            LEVEL,
+            "at most",
+            quick=200,
+        ),
     ]
     if FOLDER.is_dir() and find_spec("torch") is not None
     else []

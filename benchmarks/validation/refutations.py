@@ -1,4 +1,6 @@
-"""Refutations: sound trials that no check may fail, and trials with a planted fault that one must find."""
+"""Refutations: sound trials that no check may fail, and trials with a planted fault
+that one must find.
+"""
 
 from __future__ import annotations
 
@@ -26,21 +28,40 @@ def sequences(rng: Rng, n: int, shares: tuple[float, ...] = _UNIFORM) -> np.ndar
 
 
 def trial(
-    null: cg.design.NullModel, n_units: int, control: cg.design.Intervention | None = None, **options
+    null: cg.design.NullModel,
+    n_units: int,
+    control: cg.design.Intervention | None = None,
+    **options,
 ) -> cg.Design:
     """Return a trial of two words of the oracle beside a control."""
     control = control or cg.Placebo(_WORD, at=_AT)
-    arms = {"control": control, "site": cg.Embed(_WORD, at=_AT), "weak site": cg.Embed(_WEAK, at=_AT)}
-    return cg.Design(null=null, arms=arms, n_units=n_units, contrasts="control", **options)
+    arms = {
+        "control": control,
+        "site": cg.Embed(_WORD, at=_AT),
+        "weak site": cg.Embed(_WEAK, at=_AT),
+    }
+    return cg.Design(
+        null=null, arms=arms, n_units=n_units, contrasts="control", **options
+    )
 
 
 def sound(rng: Rng) -> xr.Dataset:
-    """Return the refutation of a sound trial: of three null models, two oracles or a trained network."""
+    """Return the refutation of a sound trial: of three null models, two oracles or a
+    trained network.
+    """
     real = sequences(rng, 120, tuple(rng.dirichlet((20, 20, 20, 20))))
-    null = [cg.Uniform(length=_LENGTH), cg.DinucleotideShuffle(of=real), cg.Markov(of=real, order=1)][rng.integers(3)]
+    null = [
+        cg.Uniform(length=_LENGTH),
+        cg.DinucleotideShuffle(of=real),
+        cg.Markov(of=real, order=1),
+    ][rng.integers(3)]
     names = ["rbfox1_like", "additive", "trained"]
     name = str(rng.choice(names, p=[0.4, 0.4, 0.2]))
-    predictor = cg.zoo.oracle(name) if name != "trained" else cg.zoo.load("rbfox1_like", member=int(rng.integers(5)))
+    predictor = (
+        cg.zoo.oracle(name)
+        if name != "trained"
+        else cg.zoo.load("rbfox1_like", member=int(rng.integers(5)))
+    )
     assignment = "parallel" if rng.random() < 0.2 else "crossover"
     of = trial(null, int(rng.integers(150, 401)), assignment=assignment)
     given = sequences(rng, 100) if isinstance(null, cg.Uniform) else None
@@ -48,7 +69,9 @@ def sound(rng: Rng) -> xr.Dataset:
     return refuted(of, predictor, rng, real=given, positive=known)
 
 
-def refuted(of: cg.Design | xr.Dataset, predictor: cg.predict.Predictor, rng: Rng, **choices) -> xr.Dataset:
+def refuted(
+    of: cg.Design | xr.Dataset, predictor: cg.predict.Predictor, rng: Rng, **choices
+) -> xr.Dataset:
     """Return a refutation without its warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
@@ -57,12 +80,20 @@ def refuted(of: cg.Design | xr.Dataset, predictor: cg.predict.Predictor, rng: Rn
 
 @cache
 def sound_trials(n: int) -> list[set[str]]:
-    """Return the checks that failed in each of n sound trials; the rows of the table share them."""
+    """Return the checks that failed in each of n sound trials; the rows of the table
+    share them.
+    """
     rng = np.random.default_rng(18)
     found = []
     for _ in range(n):
         checks = sound(rng)
-        found.append(set(checks["check"].to_numpy()[(checks["status"] == "fail").to_numpy()].tolist()))
+        found.append(
+            set(
+                checks["check"]
+                .to_numpy()[(checks["status"] == "fail").to_numpy()]
+                .tolist()
+            )
+        )
     return found
 
 
@@ -70,45 +101,73 @@ _BY_CHANCE = ["identical_arms", "subset_of_units", "balance"]
 
 
 @cache
-def p_values(n: int, assignment: Literal["crossover", "parallel"]) -> dict[str, np.ndarray]:
-    """Return the p-values of the checks that fail by chance alone, in each of n sound trials on shuffles."""
+def p_values(
+    n: int, assignment: Literal["crossover", "parallel"]
+) -> dict[str, np.ndarray]:
+    """Return the p-values of the checks that fail by chance alone, in each of n sound
+    trials on shuffles.
+    """
     rng, oracle, found = np.random.default_rng(19), cg.zoo.oracle("rbfox1_like"), []
     for _ in range(n):
         null = cg.DinucleotideShuffle(of=sequences(rng, 60))
-        of = trial(null, 200 if assignment == "crossover" else 500, assignment=assignment)
+        of = trial(
+            null, 200 if assignment == "crossover" else 500, assignment=assignment
+        )
         found.append(refuted(of, oracle, rng, checks=_BY_CHANCE))
-    return {name: np.array([one["value"].sel(check=name).item() for one in found]) for name in _OF_CHANCE[assignment]}
+    return {
+        name: np.array([one["value"].sel(check=name).item() for one in found])
+        for name in _OF_CHANCE[assignment]
+    }
 
 
-def chance(check: str, assignment: Literal["crossover", "parallel"], level: float) -> Callable[[Rng, int], np.ndarray]:
-    """Return trials of whether the p-value of a check is at most a level in a sound trial."""
+def chance(
+    check: str, assignment: Literal["crossover", "parallel"], level: float
+) -> Callable[[Rng, int], np.ndarray]:
+    """Return trials of whether the p-value of a check is at most a level in a sound
+    trial.
+    """
     return lambda _rng, n: p_values(n, assignment)[check] <= level
 
 
 def wrong_channel_order(rng: Rng) -> xr.Dataset:
-    """G and T change places before the network sees them; the word that it must know is named."""
+    """G and T change places before the network sees them; the word that it must know is
+    named.
+    """
     oracle = cg.zoo.oracle("rbfox1_like")
 
     def swapped(one_hot: np.ndarray) -> np.ndarray:
         return oracle.predict(one_hot[:, [0, 1, 3, 2]].argmax(axis=1).astype(np.uint8))
 
     predictor = cg.FunctionPredictor(swapped, tasks=["RBFOX1"], fingerprint="swapped")
-    return refuted(trial(cg.Uniform(length=_LENGTH), 400), predictor, rng, positive=_WORD)
+    return refuted(
+        trial(cg.Uniform(length=_LENGTH), 400), predictor, rng, positive=_WORD
+    )
 
 
 def dropout_left_on(rng: Rng) -> xr.Dataset:
     """The stored outcomes carry noise of .4 that the network would give anew."""
     oracle = cg.zoo.oracle("rbfox1_like")
-    outcomes = cg.run(trial(cg.Uniform(length=_LENGTH), 400), oracle, rng=int(rng.integers(2**62)), progress=False)
+    outcomes = cg.run(
+        trial(cg.Uniform(length=_LENGTH), 400),
+        oracle,
+        rng=int(rng.integers(2**62)),
+        progress=False,
+    )
     noisy = outcomes["outcome"] + rng.normal(0, 0.4, outcomes["outcome"].shape)
     return refuted(outcomes.assign(outcome=noisy), oracle, rng)
 
 
 def gc_artifact(rng: Rng) -> xr.Dataset:
-    """The network reads GC content, the word is rich in it, and the control is the untreated background."""
-    share = cg.FunctionPredictor(lambda x: 20 * x[:, 1:3].mean((1, 2)), tasks=["activity"], fingerprint="gc")
+    """The network reads GC content, the word is rich in it, and the control is the
+    untreated background.
+    """
+    share = cg.FunctionPredictor(
+        lambda x: 20 * x[:, 1:3].mean((1, 2)), tasks=["activity"], fingerprint="gc"
+    )
     arms = {"control": cg.Untreated(), "site": cg.Embed("GGCGAC", at=_AT)}
-    of = cg.Design(null=cg.Uniform(length=_LENGTH), arms=arms, n_units=400, contrasts="control")
+    of = cg.Design(
+        null=cg.Uniform(length=_LENGTH), arms=arms, n_units=400, contrasts="control"
+    )
     return refuted(of, share, rng)
 
 
@@ -119,25 +178,44 @@ def leaky_control(rng: Rng) -> xr.Dataset:
 
 
 def junction_motif(rng: Rng) -> xr.Dataset:
-    """All backgrounds have GT where the word ends, and what acts is the word with it."""
+    """All backgrounds have GT where the word ends, and what acts is the word with
+    it.
+    """
     tokens = sequences(rng, 300)
     tokens[:, _AT + 6 : _AT + 8] = (2, 3)
     arms = {"control": cg.Placebo(_WORD, at=_AT), "site": cg.Embed(_WORD, at=_AT)}
-    of = cg.Design(null=cg.Genomic(of=cg.sequences.decode(tokens)), arms=arms, n_units=300, contrasts="control")
+    of = cg.Design(
+        null=cg.Genomic(of=cg.sequences.decode(tokens)),
+        arms=arms,
+        n_units=300,
+        contrasts="control",
+    )
     return refuted(of, Oracle(Word("UGCAUGGU", 3.0)), rng, motifs=["UGCAUGGU"])
 
 
 def shifted_null(rng: Rng) -> xr.Dataset:
     """Uniform backgrounds beside real sequences of 90 % G and C."""
     of = trial(cg.Uniform(length=_LENGTH), 400)
-    return refuted(of, cg.zoo.oracle("rbfox1_like"), rng, real=cg.sequences.decode(sequences(rng, 200, _RICH)))
+    return refuted(
+        of,
+        cg.zoo.oracle("rbfox1_like"),
+        rng,
+        real=cg.sequences.decode(sequences(rng, 200, _RICH)),
+    )
 
 
 def duplicated_units(rng: Rng) -> xr.Dataset:
     """A table in which each unit stands twice, under two names."""
     oracle = cg.zoo.oracle("rbfox1_like")
-    outcomes = cg.run(trial(cg.Uniform(length=_LENGTH), 200), oracle, rng=int(rng.integers(2**62)), progress=False)
-    measured = outcomes.assign(outcome=outcomes["outcome"] + rng.normal(0, 0.1, outcomes["outcome"].shape))
+    outcomes = cg.run(
+        trial(cg.Uniform(length=_LENGTH), 200),
+        oracle,
+        rng=int(rng.integers(2**62)),
+        progress=False,
+    )
+    measured = outcomes.assign(
+        outcome=outcomes["outcome"] + rng.normal(0, 0.1, outcomes["outcome"].shape)
+    )
     frame = measured["outcome"].to_dataframe().reset_index()[["unit", "arm", "outcome"]]
     twice = [frame, frame.assign(unit=frame["unit"] + 1_000)]
     import pandas as pd
@@ -147,7 +225,9 @@ def duplicated_units(rng: Rng) -> xr.Dataset:
 
 
 def half_trained_weights(rng: Rng) -> xr.Dataset:
-    """A trained network in which half of each weight is that of another position of its layer."""
+    """A trained network in which half of each weight is that of another position of its
+    layer.
+    """
     from copy import deepcopy
 
     import torch
@@ -157,10 +237,16 @@ def half_trained_weights(rng: Rng) -> xr.Dataset:
     module = deepcopy(network.module)
     with torch.no_grad():
         for one in module.parameters():
-            mixed = one.flatten()[torch.randperm(one.numel(), generator=generator)].reshape(one.shape)
+            mixed = one.flatten()[
+                torch.randperm(one.numel(), generator=generator)
+            ].reshape(one.shape)
             one.copy_((one + mixed) / 2)
     half = cg.TorchPredictor(
-        module, tasks=network.tasks, scale=network.scale, alphabet=network.alphabet, layout=network.layout
+        module,
+        tasks=network.tasks,
+        scale=network.scale,
+        alphabet=network.alphabet,
+        layout=network.layout,
     )
     return refuted(trial(cg.Uniform(length=_LENGTH), 400), half, rng, positive=_WORD)
 
@@ -193,31 +279,76 @@ def finds(fault: str) -> Callable[[Rng, int], np.ndarray]:
     """Return trials of whether the check of a fault fails."""
 
     def trials(rng: Rng, n: int) -> np.ndarray:
-        return np.array([FAULTS[fault](rng)["status"].sel(check=FINDS[fault]).item() == "fail" for _ in range(n)])
+        return np.array(
+            [
+                FAULTS[fault](rng)["status"].sel(check=FINDS[fault]).item() == "fail"
+                for _ in range(n)
+            ]
+        )
 
     return trials
 
 
 def fails(check: str | None) -> Callable[[Rng, int], np.ndarray]:
     """Return trials of whether a check, or any, fails in a sound trial."""
-    return lambda _rng, n: np.array([bool(found) if check is None else check in found for found in sound_trials(n)])
+    return lambda _rng, n: np.array(
+        [bool(found) if check is None else check in found for found in sound_trials(n)]
+    )
 
 
 _CHECKED = [
-    *("positive control", "placebo words", "specific share", "another control", "identical arms", "other null models"),
-    *("sd between null models", "classifier", "prediction range", "reweighted effect", "tipping shift"),
-    *("degenerate draws", "subset of units", "balance", "junction sites", "same answers", "numerical floor"),
+    *(
+        "positive control",
+        "placebo words",
+        "specific share",
+        "another control",
+        "identical arms",
+        "other null models",
+    ),
+    *(
+        "sd between null models",
+        "classifier",
+        "prediction range",
+        "reweighted effect",
+        "tipping shift",
+    ),
+    *(
+        "degenerate draws",
+        "subset of units",
+        "balance",
+        "junction sites",
+        "same answers",
+        "numerical floor",
+    ),
     "randomized weights",
 ]
 _OF_CHANCE: dict[Literal["crossover", "parallel"], list[str]] = {
     "crossover": ["identical arms", "subset of units"],
     "parallel": ["identical arms", "subset of units", "balance"],
 }
-_SECTION = "Refutations: checks that fail in sound trials, and planted faults that they detect"
+_SECTION = (
+    "Refutations: checks that fail in sound trials, and planted faults that they detect"
+)
 CHECKS = [
-    Check(_SECTION, "sound trials: any check fails", fails(None), 0.05, "at most", full=200, quick=6),
+    Check(
+        _SECTION,
+        "sound trials: any check fails",
+        fails(None),
+        0.05,
+        "at most",
+        full=200,
+        quick=6,
+    ),
     *(
-        Check(_SECTION, f"sound trials: check '{check}' fails", fails(check), 0.0025, "at most", full=200, quick=6)
+        Check(
+            _SECTION,
+            f"sound trials: check '{check}' fails",
+            fails(check),
+            0.0025,
+            "at most",
+            full=200,
+            quick=6,
+        )
         for check in _CHECKED
     ),
     *(
@@ -236,7 +367,13 @@ CHECKS = [
     ),
     *(
         Check(
-            _SECTION, f"planted {fault}: check '{FINDS[fault]}' fails", finds(fault), 0.95, "at least", full=20, quick=2
+            _SECTION,
+            f"planted {fault}: check '{FINDS[fault]}' fails",
+            finds(fault),
+            0.95,
+            "at least",
+            full=20,
+            quick=2,
         )
         for fault in FAULTS
     ),

@@ -1,4 +1,6 @@
-"""Replicates of barcode counts: averages over elements under noise that they share, and verdicts on what is wrong."""
+"""Replicates of barcode counts: averages over elements under noise that they share, and
+verdicts on what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,27 @@ def _each(one: Callable[[Rng], bool]) -> Trials:
 
 
 def average_covers(method: str, between: float, p_silent: float = 0.0) -> Trials:
-    """Whether 95 % intervals cover the average over elements, the effect shifted by sd `between` in each replicate."""
+    """Whether 95 % intervals cover the average over elements, the effect shifted by sd
+    `between` in each replicate.
+    """
 
     def one(rng: Rng) -> bool:
         truth = rng.normal(0.5, 0.3, 40)
-        counts = _counts(rng, truth, n_barcodes=6, depth_rna=400.0, noise=cg.mpra.NoiseModel(p_silent=p_silent))
+        counts = _counts(
+            rng,
+            truth,
+            n_barcodes=6,
+            depth_rna=400.0,
+            noise=cg.mpra.NoiseModel(p_silent=p_silent),
+        )
         treated = (counts["arm"].to_numpy() == "t")[counts["oligo_index"].to_numpy()]
-        factor = np.where(treated[:, None], 2 ** rng.normal(0, between, _REPLICATES), 1.0)
+        factor = np.where(
+            treated[:, None], 2 ** rng.normal(0, between, _REPLICATES), 1.0
+        )
         rna = np.rint(counts["rna"].to_numpy() * factor).astype(np.int64)
-        fitted = cg.mpra.fit(counts.assign(rna=(counts["rna"].dims, rna)), control="c", method=method)
+        fitted = cg.mpra.fit(
+            counts.assign(rna=(counts["rna"].dims, rna)), control="c", method=method
+        )
         found = cg.mpra.average(fitted)
         return bool(found["lower"].item() <= 0.5 <= found["upper"].item())
 
@@ -48,9 +62,17 @@ def _counts(rng: Rng, effect: np.ndarray, **settings: Any) -> xr.Dataset:
     base = rng.normal(0, 0.8, len(effect))
     names = np.repeat([f"e{i}" for i in range(len(effect))], 2)
     log2 = np.column_stack([base, base + effect]).ravel()
-    table = pd.DataFrame({"element": names, "arm": ["c", "t"] * len(effect), "log2": log2})
+    table = pd.DataFrame(
+        {"element": names, "arm": ["c", "t"] * len(effect), "log2": log2}
+    )
     return cg.mpra.simulate(
-        table, **{"n_barcodes": 8, "n_replicates": _REPLICATES, "rng": int(rng.integers(2**31))} | settings
+        table,
+        **{
+            "n_barcodes": 8,
+            "n_replicates": _REPLICATES,
+            "rng": int(rng.integers(2**31)),
+        }
+        | settings,
     )
 
 
@@ -59,19 +81,27 @@ def _counts(rng: Rng, effect: np.ndarray, **settings: Any) -> xr.Dataset:
 
 def sound(**settings: Any) -> Trials:
     """Whether counts without fault have a verdict."""
-    return _each(lambda rng: bool(_verdicts(_counts(rng, np.full(_ELEMENTS, 0.5), **settings))))
+    return _each(
+        lambda rng: bool(_verdicts(_counts(rng, np.full(_ELEMENTS, 0.5), **settings)))
+    )
 
 
 def found(verdict: str, change: Change, replicates: int = _REPLICATES) -> Trials:
-    """Whether the fault that was put in is found, named with its replicates, and nothing else."""
+    """Whether the fault that was put in is found, named with its replicates, and
+    nothing else.
+    """
 
     def one(rng: Rng) -> bool:
         counts = _counts(rng, np.full(_ELEMENTS, 0.5), n_replicates=replicates)
         dna, rna = (counts[name].to_numpy().astype(float) for name in ("dna", "rna"))
         odd = rng.permutation(replicates)
         change(dna, rna, odd, rng)
-        wrong = sorted(odd[:2] + 1) if verdict in ("copied", "disagree") else [odd[0] + 1]
-        return _verdicts(_again(counts, dna, rna)) == [(verdict, [str(r) for r in wrong])]
+        wrong = (
+            sorted(odd[:2] + 1) if verdict in ("copied", "disagree") else [odd[0] + 1]
+        )
+        return _verdicts(_again(counts, dna, rna)) == [
+            (verdict, [str(r) for r in wrong])
+        ]
 
     return _each(one)
 
@@ -88,7 +118,10 @@ def _again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
         np.where(counts["rna_observed"], rna, np.nan),
         barcodes=counts["barcode"].to_numpy(),
         oligos=counts["oligo"].to_numpy()[counts["oligo_index"].to_numpy()],
-        side_table=counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index(),
+        side_table=counts[["element", "arm", "group"]]
+        .to_dataframe()
+        .rename_axis("oligo_name")
+        .reset_index(),
     )
 
 
@@ -96,7 +129,9 @@ def _noisy(sd: float) -> Change:
     """Multiply the RNA of one replicate by noise that barcodes of an oligo share."""
 
     def change(_dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, rng: Rng) -> None:
-        per_oligo = np.repeat(rng.normal(0, sd, 2 * _ELEMENTS), len(rna) // (2 * _ELEMENTS))
+        per_oligo = np.repeat(
+            rng.normal(0, sd, 2 * _ELEMENTS), len(rna) // (2 * _ELEMENTS)
+        )
         rna[:, odd[0]] = np.rint(rna[:, odd[0]] * 2 ** np.resize(per_oligo, len(rna)))
 
     return change
@@ -127,17 +162,25 @@ def _swapped(dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, _rng: Rng) -> No
 
 
 def unseen(n: int) -> Trials:
-    """Whether nb takes arms whose barcodes spread by .3 and .6 of log2 for arms that spread alike."""
+    """Whether nb takes arms whose barcodes spread by .3 and .6 of log2 for arms that
+    spread alike.
+    """
 
     def one(rng: Rng) -> bool:
         counts = dispersed(rng, (0.1, 0.1), 0.3, 4, n=n)
         arm = counts["oligo_index"].to_numpy() % 2
-        more = np.exp2(np.where(arm == 1, rng.normal(0, np.sqrt(0.6**2 - 0.3**2), len(arm)), 0.0))
+        more = np.exp2(
+            np.where(arm == 1, rng.normal(0, np.sqrt(0.6**2 - 0.3**2), len(arm)), 0.0)
+        )
         rna = rng.poisson(counts["rna"].to_numpy() * more[:, None])
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", BarcodeNoiseWarning)
-                cg.mpra.fit(counts.assign(rna=(counts["rna"].dims, rna)), control="mutant", method="nb")
+                cg.mpra.fit(
+                    counts.assign(rna=(counts["rna"].dims, rna)),
+                    control="mutant",
+                    method="nb",
+                )
         except EstimateError:
             return False
         return True
@@ -145,14 +188,23 @@ def unseen(n: int) -> Trials:
     return _each(one)
 
 
-_AVERAGE = "Averages of measured effects over elements: coverage of 95 % intervals, 4 replicates"
-_QUALITY = "Faults of replicates, from their counts: 60 elements, 8 barcodes, 4 replicates"
-_FEW = "Negative binomial fits of few elements: unequal variances of barcodes that are not detected"
+_AVERAGE = (
+    "Averages of measured effects over elements: coverage of 95 % intervals, 4 "
+    "replicates"
+)
+_QUALITY = (
+    "Faults of replicates, from their counts: 60 elements, 8 barcodes, 4 replicates"
+)
+_FEW = (
+    "Negative binomial fits of few elements: unequal variances of barcodes that are "
+    "not detected"
+)
 CHECKS = [
     *(
         Check(
             _AVERAGE,
-            f"{method}, effects shifted by {between:g} between replicates{silent and ', a fifth of cells silent'}",
+            f"{method}, effects shifted by {between:g} between "
+            f"replicates{silent and ', a fifth of cells silent'}",
             average_covers(method, between, 0.2 if silent else 0.0),
             0.94,
             "at least",
@@ -169,33 +221,87 @@ CHECKS = [
     ),
     *(
         Check(
-            _QUALITY, f"sound counts{what}: any fault reported", sound(**settings), 0.01, "at most", full=full, quick=20
+            _QUALITY,
+            f"sound counts{what}: any fault reported",
+            sound(**settings),
+            0.01,
+            "at most",
+            full=full,
+            quick=20,
         )
         for what, full, settings in (
             ("", 500, {}),
             (", few reads", 500, {"depth_dna": 6.0, "depth_rna": 6.0}),
-            (", a fifth of cells silent", 500, {"noise": cg.mpra.NoiseModel(p_silent=0.2)}),
-            (", noisy replicates", 500, {"noise": cg.mpra.NoiseModel(sd_replicate=1.5, sd_barcode=1.0)}),
+            (
+                ", a fifth of cells silent",
+                500,
+                {"noise": cg.mpra.NoiseModel(p_silent=0.2)},
+            ),
+            (
+                ", noisy replicates",
+                500,
+                {"noise": cg.mpra.NoiseModel(sd_replicate=1.5, sd_barcode=1.0)},
+            ),
             (", two replicates", 200, {"n_replicates": 2}),
-            (", reads Poisson", 200, {"noise": cg.mpra.NoiseModel(disp_dna=0.0, disp_rna=0.0, sd_replicate=0.0)}),
+            (
+                ", reads Poisson",
+                200,
+                {
+                    "noise": cg.mpra.NoiseModel(
+                        disp_dna=0.0, disp_rna=0.0, sd_replicate=0.0
+                    )
+                },
+            ),
         )
     ),
     *(
         Check(
-            _QUALITY, f"{what}: detected, and nothing else", found(name, change), 0.99, "at least", full=full, quick=20
+            _QUALITY,
+            f"{what}: detected, and nothing else",
+            found(name, change),
+            0.99,
+            "at least",
+            full=full,
+            quick=20,
         )
         for what, full, name, change in (
-            ("RNA of one replicate noisier, sd 3 (log2) per oligo", 500, "outlier", _noisy(3.0)),
-            ("RNA of one replicate copied from another", 500, "copied", _made_of_another(lambda x, _: x)),
-            ("RNA of one replicate half of another's", 200, "copied", _made_of_another(lambda x, _: np.rint(x / 2))),
-            ("RNA of one replicate three times another's", 200, "copied", _made_of_another(lambda x, _: 3 * x)),
-            ("RNA of one replicate another's, thinned to 30 %", 200, "copied", _made_of_another(_thinned(0.3))),
+            (
+                "RNA of one replicate noisier, sd 3 (log2) per oligo",
+                500,
+                "outlier",
+                _noisy(3.0),
+            ),
+            (
+                "RNA of one replicate copied from another",
+                500,
+                "copied",
+                _made_of_another(lambda x, _: x),
+            ),
+            (
+                "RNA of one replicate half of another's",
+                200,
+                "copied",
+                _made_of_another(lambda x, _: np.rint(x / 2)),
+            ),
+            (
+                "RNA of one replicate three times another's",
+                200,
+                "copied",
+                _made_of_another(lambda x, _: 3 * x),
+            ),
+            (
+                "RNA of one replicate another's, thinned to 30 %",
+                200,
+                "copied",
+                _made_of_another(_thinned(0.3)),
+            ),
             ("DNA and RNA of one replicate swapped", 500, "swapped", _swapped),
         )
     ),
     Check(
         _QUALITY,
-        "RNA of one of two replicates shuffled: disagreement detected, and nothing else",
+        "RNA of one of two replicates shuffled: disagreement detected, and nothing "
+        "else",
         found("disagree", _shuffled, replicates=2),
         0.95,
         "at least",
@@ -203,7 +309,15 @@ CHECKS = [
         quick=20,
     ),
     *(
-        Check(_FEW, f"{n} elements, sd .3 and .6 (log2): taken as equal", unseen(n), 0.1, claim, full=200, quick=20)
+        Check(
+            _FEW,
+            f"{n} elements, sd .3 and .6 (log2): taken as equal",
+            unseen(n),
+            0.1,
+            claim,
+            full=200,
+            quick=20,
+        )
         for n, claim in ((8, "fails"), (20, "at most"))
     ),
 ]

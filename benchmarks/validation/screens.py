@@ -1,7 +1,8 @@
-"""What the posterior of a screen needs: known standard errors, unrelated to the effects, and an atom if there is one.
+"""What the posterior of a screen needs: known standard errors, unrelated to the
+effects, and an atom if there is one.
 
-A trial is one family of K effects. Degrees of freedom are those of standard errors from a chi-squared; larger effects
-have larger errors where "proportional" is said.
+A trial is one family of K effects. Degrees of freedom are those of standard errors from
+a chi-squared; larger effects have larger errors where "proportional" is said.
 """
 
 from __future__ import annotations
@@ -22,21 +23,29 @@ _K, _REGION, _LEVEL = 100, 1.5, 0.95
 
 
 def interval_without_the_atom(share: float, size: str, k: int) -> Trials:
-    """Share of effects that are not 0 inside of their interval "if not 0", of the spike and slab."""
+    """Share of effects that are not 0 inside of their interval "if not 0", of the spike
+    and slab.
+    """
 
     def one(rng: Rng) -> float:
         real = rng.random(k) < share
         real[0] = True
         drawn = rng.normal(0, 2, k) if size == "N(0, 2)" else rng.choice([-3.0, 3.0], k)
         true = np.where(real, drawn, 0.0)
-        found = _decided(true + rng.normal(size=k), 1.0, np.inf, "spike_and_slab", rng, 1.0)
-        return float(((found["lower_slab"] <= true) & (true <= found["upper_slab"]))[real].mean())
+        found = _decided(
+            true + rng.normal(size=k), 1.0, np.inf, "spike_and_slab", rng, 1.0
+        )
+        return float(
+            ((found["lower_slab"] <= true) & (true <= found["upper_slab"]))[real].mean()
+        )
 
     return each(one)
 
 
 def false_negligibles(df: float) -> Trials:
-    """Share of verdicts "negligible" by the posterior that are false, truths N(0, 1), standard errors from df."""
+    """Share of verdicts "negligible" by the posterior that are false, truths N(0, 1),
+    standard errors from df.
+    """
 
     def one(rng: Rng) -> float:
         true = rng.normal(size=_K)
@@ -50,7 +59,8 @@ def false_negligibles(df: float) -> Trials:
 
 
 def just_beyond(share: float, k: int, *, of_those_given: bool) -> Trials:
-    """Share of false "negligible" where `share` of the effects are 1.003 of the ROPE of 3 standard errors, the rest 0.
+    """Share of false "negligible" where `share` of the effects are 1.003 of the ROPE of
+    3 standard errors, the rest 0.
 
     Of all effects that are beyond it, or of those that are called negligible.
     """
@@ -58,7 +68,12 @@ def just_beyond(share: float, k: int, *, of_those_given: bool) -> Trials:
     def one(rng: Rng) -> float:
         beyond = np.arange(k) < share * k
         true = np.where(beyond, 3.01 * rng.choice([-1.0, 1.0], k), 0.0)
-        given = _decided(true + rng.normal(size=k), 1.0, np.inf, "two_scales", rng, 3.0)["verdict"] == "negligible"
+        given = (
+            _decided(true + rng.normal(size=k), 1.0, np.inf, "two_scales", rng, 3.0)[
+                "verdict"
+            ]
+            == "negligible"
+        )
         wrong = float((given & beyond).sum())
         return wrong / max(given.sum(), 1) if of_those_given else wrong / beyond.sum()
 
@@ -66,30 +81,43 @@ def just_beyond(share: float, k: int, *, of_those_given: bool) -> Trials:
 
 
 def growing_errors(slope: float, k: int = _K) -> Trials:
-    """Whether standard errors of .2 and `slope` of the effect, measured with 40 degrees of freedom, are noticed."""
+    """Whether standard errors of .2 and `slope` of the effect, measured with 40 degrees
+    of freedom, are noticed.
+    """
 
     def one(rng: Rng) -> bool:
         true = rng.normal(size=k)
         se = 0.2 + slope * np.abs(true) if slope else np.exp(rng.normal(-0.7, 0.5, k))
-        return errors_grow_with_effects(true + se * rng.normal(size=k), se * np.sqrt(rng.chisquare(40, k) / 40))
+        return errors_grow_with_effects(
+            true + se * rng.normal(size=k), se * np.sqrt(rng.chisquare(40, k) / 40)
+        )
 
     return each(one)
 
 
 def coverage_where_errors_grow(slope: float, k: int = _K) -> Trials:
-    """Share of effects inside of their 90 % interval by the posterior, standard errors .2 and `slope` of the effect."""
+    """Share of effects inside of their 90 % interval by the posterior, standard errors
+    .2 and `slope` of the effect.
+    """
 
     def one(rng: Rng) -> float:
         true = rng.normal(size=k)
         se = 0.2 + slope * np.abs(true)
-        found = _decided(true + se * rng.normal(size=k), se, np.inf, "two_scales", rng, 0.5)
+        found = _decided(
+            true + se * rng.normal(size=k), se, np.inf, "two_scales", rng, 0.5
+        )
         return float(((found["lower"] <= true) & (true <= found["upper"])).mean())
 
     return each(one)
 
 
 def _decided(
-    estimate: np.ndarray, se: np.ndarray | float, df: float, law: str, rng: Rng, region: float
+    estimate: np.ndarray,
+    se: np.ndarray | float,
+    df: float,
+    law: str,
+    rng: Rng,
+    region: float,
 ) -> dict[str, np.ndarray]:
     known = {} if np.isinf(df) else {"df": df}
     table = cg.from_effects(estimate, se=se, **known)
@@ -101,7 +129,10 @@ def _decided(
 
 
 _ATOM = "Spike and slab: interval of an effect, given that it is not 0"
-_BEYOND = "Effects just beyond a ROPE of 3 standard errors: false negligible verdicts of a posterior"
+_BEYOND = (
+    "Effects just beyond a ROPE of 3 standard errors: false negligible verdicts of a "
+    "posterior"
+)
 _KNOWN = "Standard errors that a posterior takes as known"
 CHECKS = [
     *(
@@ -115,7 +146,11 @@ CHECKS = [
             quick=3,
         )
         for k in (100, 400)
-        for share, size, least in ((0.3, "N(0, 2)", 0.88), (0.05, "N(0, 2)", 0.83), (0.3, "+-3", 0.83))
+        for share, size, least in (
+            (0.3, "N(0, 2)", 0.88),
+            (0.05, "N(0, 2)", 0.83),
+            (0.3, "+-3", 0.83),
+        )
     ),
     *(
         Check(
@@ -134,19 +169,26 @@ CHECKS = [
     *(
         Check(
             _KNOWN,
-            f"{df:g} degrees of freedom: false share of negligible verdicts of a posterior",
+            f"{df:g} degrees of freedom: false share of negligible verdicts of a "
+            "posterior",
             false_negligibles(df),
             0.05,
             claim,
             full=400,
             quick=20,
         )
-        for df, claim in ((3.0, "reported"), (5.0, "reported"), (20.0, "reported"), (np.inf, "at most"))
+        for df, claim in (
+            (3.0, "reported"),
+            (5.0, "reported"),
+            (20.0, "reported"),
+            (np.inf, "at most"),
+        )
     ),
     *(
         Check(
             _KNOWN,
-            f"standard errors of .2 plus {slope:g} times the effect's size, K = {k}: detected, so that tests decide",
+            f"standard errors of .2 plus {slope:g} times the effect's size, K = {k}: "
+            "detected, so that tests decide",
             growing_errors(slope, k),
             promised,
             claim,
@@ -161,7 +203,8 @@ CHECKS = [
     ),
     Check(
         _KNOWN,
-        "standard errors unrelated to the effects, K = 100: tests decide (a false alarm)",
+        "standard errors unrelated to the effects, K = 100: tests decide (a false "
+        "alarm)",
         growing_errors(0.0),
         0.02,
         "at most",
@@ -170,7 +213,8 @@ CHECKS = [
     ),
     Check(
         _KNOWN,
-        "standard errors of .2 plus 1 times the effect's size, K = 100: coverage of 90 % intervals of a posterior",
+        "standard errors of .2 plus 1 times the effect's size, K = 100: coverage of 90 "
+        "% intervals of a posterior",
         coverage_where_errors_grow(1.0),
         0.9,
         "fails",

@@ -1,7 +1,9 @@
-"""Trials that stop themselves: false verdicts over all looks, intervals where they stopped, and what a verdict costs.
+"""Trials that stop themselves: false verdicts over all looks, intervals where they
+stopped, and what a verdict costs.
 
-An effect lies on the bound of the ROPE, so that every verdict on it is false, whichever it is. `verdicts` is
-`causalgia.Decided` for many trials at once, by sums between looks; ``tests/test_stopping.py`` holds the two together.
+An effect lies on the bound of the ROPE, so that every verdict on it is false, whichever
+it is. `verdicts` is `causalgia.Decided` for many trials at once, by sums between looks;
+``tests/test_stopping.py`` holds the two together.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ from validation.checks import Check
 from validation.draws import Draw, Rng, exponential, lognormal, normal
 
 HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto" / "confirm_and_stop.md"
-BEGIN, END = "<!-- begin: written by benchmarks/validate.py -->", "<!-- end: written by benchmarks/validate.py -->"
+BEGIN, END = (
+    "<!-- begin: written by benchmarks/validate.py -->",
+    "<!-- end: written by benchmarks/validate.py -->",
+)
 
 Trials = Callable[[Rng, int], np.ndarray]
 Array = np.ndarray
@@ -38,7 +43,9 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interim:
-    """Estimates at every look: ``mean, sd, skewness, largest`` (look, trial, contrast), and ``n`` (look, 1, 1)."""
+    """Estimates at every look: ``mean, sd, skewness, largest`` (look, trial, contrast),
+    and ``n`` (look, 1, 1).
+    """
 
     mean: Array
     sd: Array
@@ -48,36 +55,59 @@ class Interim:
 
 
 def interim(ice: Array, looks: Sequence[int]) -> Interim:
-    """Return the estimates of the first n units of each trial at every look; ICE (unit, trial, contrast)."""
+    """Return the estimates of the first n units of each trial at every look; ICE (unit,
+    trial, contrast).
+    """
     first = np.concatenate([[0], np.asarray(looks)[:-1]])
     n = np.asarray(looks).reshape(-1, 1, 1)
     shift = ice[:1]
     x = ice - shift  # a constant effect has no spread, without rounding
-    m1, m2, m3 = (np.cumsum(np.add.reduceat(x**k, first, axis=0), axis=0) / n for k in (1, 2, 3))
+    m1, m2, m3 = (
+        np.cumsum(np.add.reduceat(x**k, first, axis=0), axis=0) / n for k in (1, 2, 3)
+    )
     variance = np.maximum(m2 - m1**2, 0.0)
     spread = np.where(variance > 0, variance, 1.0) ** 1.5
     return Interim(
         mean=shift + m1,
         sd=np.sqrt(variance * n / (n - 1)),
         skewness=np.where(variance > 0, (m3 - 3 * m1 * m2 + 2 * m1**3) / spread, 0.0),
-        largest=np.maximum.accumulate(np.maximum.reduceat(np.abs(ice), first, axis=0), axis=0),
+        largest=np.maximum.accumulate(
+            np.maximum.reduceat(np.abs(ice), first, axis=0), axis=0
+        ),
         n=n,
     )
 
 
 def by_rule(rule: Decided, *, rare: bool = True) -> Limits:
-    """Return the intervals of a rule and whether each look counts; without `rare`, by the skewness of units alone."""
+    """Return the intervals of a rule and whether each look counts; without `rare`, by
+    the skewness of units alone.
+    """
 
     def limits(now: Interim) -> tuple[Array, Array, Array]:
         alpha = (1 - rule.level) / now.mean.shape[-1]
-        start = max(rule.min_clusters, clusters_for_rare(rule.rare, alpha=alpha)) if rare else rule.min_clusters
-        largest = np.maximum(now.largest.max(axis=-1, keepdims=True), rule.largest or 0.0)
+        start = (
+            max(rule.min_clusters, clusters_for_rare(rule.rare, alpha=alpha))
+            if rare
+            else rule.min_clusters
+        )
+        largest = np.maximum(
+            now.largest.max(axis=-1, keepdims=True), rule.largest or 0.0
+        )
         unseen = unseen_share(now.n, alpha=alpha) * largest if rare else 0.0
         n = np.maximum(now.n, start)  # the clock, whose first looks do not count
         lower, upper = confidence_sequence(
-            now.mean, now.sd * np.sqrt(n / now.n), n, ci_prob=1 - alpha, min_clusters=start, unseen=unseen
+            now.mean,
+            now.sd * np.sqrt(n / now.n),
+            n,
+            ci_prob=1 - alpha,
+            min_clusters=start,
+            unseen=unseen,
         )
-        return lower, upper, now.n >= np.ceil(least_clusters(now.skewness, min_clusters=start))
+        return (
+            lower,
+            upper,
+            now.n >= np.ceil(least_clusters(now.skewness, min_clusters=start)),
+        )
 
     return limits
 
@@ -90,7 +120,9 @@ def by_t(now: Interim) -> tuple[Array, Array, Array]:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The look at which each trial ended, whether it was decided, and the intervals there (trial, contrast)."""
+    """The look at which each trial ended, whether it was decided, and the intervals
+    there (trial, contrast).
+    """
 
     look: Array
     stopped: Array
@@ -98,14 +130,22 @@ class Verdicts:
     upper: Array
 
 
-def verdicts(ice: Array, rope: tuple[float, float], limits: Limits, looks: Sequence[int]) -> Verdicts:
-    """Return where each trial stops: the first look that counts at which every contrast is clear of the ROPE's ends."""
+def verdicts(
+    ice: Array, rope: tuple[float, float], limits: Limits, looks: Sequence[int]
+) -> Verdicts:
+    """Return where each trial stops: the first look that counts at which every contrast
+    is clear of the ROPE's ends.
+    """
     lower, upper, counts = limits(interim(ice, looks))
     return ended(lower, upper, counts.all(axis=-1), rope)
 
 
-def ended(lower: Array, upper: Array, counts: Array, rope: tuple[float, float]) -> Verdicts:
-    """Return where each trial stops, from the intervals (look, trial, contrast) and which looks count."""
+def ended(
+    lower: Array, upper: Array, counts: Array, rope: tuple[float, float]
+) -> Verdicts:
+    """Return where each trial stops, from the intervals (look, trial, contrast) and
+    which looks count.
+    """
     low, high = rope
     clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
     stop = counts & clear.all(axis=-1)
@@ -120,7 +160,9 @@ def ended(lower: Array, upper: Array, counts: Array, rope: tuple[float, float]) 
 
 @dataclass(frozen=True)
 class Setting:
-    """Effects of the units with mean `truth`, on the upper end of the ROPE: every verdict on them is false."""
+    """Effects of the units with mean `truth`, on the upper end of the ROPE: every
+    verdict on them is false.
+    """
 
     draw: Draw
     truth: float
@@ -131,11 +173,15 @@ class Setting:
 def on_the_bound(draw: Draw, sd: float, *, n_contrasts: int = 1) -> Setting:
     """Return effects of mean 0.3 sd; the ROPE is 0.3 sd to either side."""
     bound = 0.3 * sd
-    return Setting(lambda rng, shape: draw(rng, shape) + bound, bound, (-bound, bound), n_contrasts)
+    return Setting(
+        lambda rng, shape: draw(rng, shape) + bound, bound, (-bound, bound), n_contrasts
+    )
 
 
 def on_few(share: float, *, noise: float = 0.0, n_contrasts: int = 1) -> Setting:
-    """Return effects of 1 on a share of the backgrounds, and hardly any on the others; the ROPE ends at their mean."""
+    """Return effects of 1 on a share of the backgrounds, and hardly any on the others;
+    the ROPE ends at their mean.
+    """
 
     def draw(rng: Rng, shape: tuple[int, ...]) -> Array:
         ice = (rng.random(shape) < share).astype(float)
@@ -145,10 +191,14 @@ def on_few(share: float, *, noise: float = 0.0, n_contrasts: int = 1) -> Setting
 
 
 def on_few_of_any_size(share: float, *, noise: float) -> Setting:
-    """Return effects of exponential size on a share of the backgrounds: large ones are on fewer than that share."""
+    """Return effects of exponential size on a share of the backgrounds: large ones are
+    on fewer than that share.
+    """
 
     def draw(rng: Rng, shape: tuple[int, ...]) -> Array:
-        return (rng.random(shape) < share) * rng.standard_exponential(shape) + noise * normal(rng, shape)
+        return (rng.random(shape) < share) * rng.standard_exponential(
+            shape
+        ) + noise * normal(rng, shape)
 
     return Setting(draw, share, (-share, share))
 
@@ -182,11 +232,18 @@ def false_verdicts(setting: Setting, limits: Limits, looks: Sequence[int]) -> Tr
 
 
 def covered(setting: Setting, limits: Limits, looks: Sequence[int]) -> Trials:
-    """Whether the interval that a trial reports, of the look at which it ended, holds the effect."""
+    """Whether the interval that a trial reports, of the look at which it ended, holds
+    the effect.
+    """
 
     def trials(rng: Rng, n_trials: int) -> Array:
         found = _ended(setting, limits, looks, rng, n_trials)
-        return np.concatenate([((f.lower <= setting.truth) & (setting.truth <= f.upper)).all(axis=-1) for f in found])
+        return np.concatenate(
+            [
+                ((f.lower <= setting.truth) & (setting.truth <= f.upper)).all(axis=-1)
+                for f in found
+            ]
+        )
 
     return trials
 
@@ -201,15 +258,22 @@ def units(setting: Setting, limits: Limits, looks: Sequence[int]) -> Trials:
     return trials
 
 
-def _ended(setting: Setting, limits: Limits, looks: Sequence[int], rng: Rng, n_trials: int) -> list[Verdicts]:
+def _ended(
+    setting: Setting, limits: Limits, looks: Sequence[int], rng: Rng, n_trials: int
+) -> list[Verdicts]:
     size = max(200 // setting.n_contrasts, 1)
     sizes = [min(size, n_trials - at) for at in range(0, n_trials, size)]
     shapes = [(MOST, n, setting.n_contrasts) for n in sizes]
-    return [verdicts(setting.draw(rng, shape), setting.rope, limits, looks) for shape in shapes]
+    return [
+        verdicts(setting.draw(rng, shape), setting.rope, limits, looks)
+        for shape in shapes
+    ]
 
 
 def of_parents(draw: Draw, *, n_parents: int, by_unit: bool) -> Trials:
-    """Units of parents in turn, the effect of mean 0, its direction asked: whether a trial stops, which is false."""
+    """Units of parents in turn, the effect of mean 0, its direction asked: whether a
+    trial stops, which is false.
+    """
     rule = Decided(rope=0)
     looks = rule.schedule(MOST)
 
@@ -220,18 +284,26 @@ def of_parents(draw: Draw, *, n_parents: int, by_unit: bool) -> Trials:
             parent = draw(rng, (n_parents, size))
             ice = parent[np.arange(MOST) % n_parents] + 0.5 * normal(rng, (MOST, size))
             if by_unit:
-                out.append(verdicts(ice[:, :, None], (0.0, 0.0), by_rule(rule), looks).stopped)
+                out.append(
+                    verdicts(ice[:, :, None], (0.0, 0.0), by_rule(rule), looks).stopped
+                )
                 continue
             found = [clustered_limits(ice[:n], n_parents, rule) for n in looks]
             lower, upper, counts = (np.array(part) for part in zip(*found, strict=True))
-            out.append(ended(lower[..., None], upper[..., None], counts, (0.0, 0.0)).stopped)
+            out.append(
+                ended(lower[..., None], upper[..., None], counts, (0.0, 0.0)).stopped
+            )
         return np.concatenate(out)
 
     return trials
 
 
-def clustered_limits(ice: Array, n_parents: int, rule: Decided) -> tuple[Array, Array, Array]:
-    """Return the rule's interval for units (unit, trial) of parents in turn, and whether the look counts."""
+def clustered_limits(
+    ice: Array, n_parents: int, rule: Decided
+) -> tuple[Array, Array, Array]:
+    """Return the rule's interval for units (unit, trial) of parents in turn, and
+    whether the look counts.
+    """
     n, alpha = len(ice), 1 - rule.level
     sums = np.zeros((min(n_parents, n), ice.shape[1]))
     sizes = np.zeros(len(sums))
@@ -247,19 +319,32 @@ def clustered_limits(ice: Array, n_parents: int, rule: Decided) -> tuple[Array, 
     largest = np.maximum(np.abs(ice).max(axis=0), np.abs(sums).max(axis=0) * groups / n)
     unseen = unseen_share(groups, alpha=alpha) * largest
     lower, upper = confidence_sequence(
-        mean, se * np.sqrt(clock), clock, ci_prob=1 - alpha, min_clusters=start, unseen=unseen
+        mean,
+        se * np.sqrt(clock),
+        clock,
+        ci_prob=1 - alpha,
+        min_clusters=start,
+        unseen=unseen,
     )
-    return lower, upper, groups >= np.ceil(least_clusters(skewness_of(residuals), min_clusters=start))
+    return (
+        lower,
+        upper,
+        groups >= np.ceil(least_clusters(skewness_of(residuals), min_clusters=start)),
+    )
 
 
 def covered_when_short(draw: Draw, half_width: float) -> Trials:
-    """Whether the t interval at the first look that is short enough covers the effect."""
+    """Whether the t interval at the first look that is short enough covers the
+    effect.
+    """
     looks = Precision(half_width=half_width).schedule(MOST)
 
     def trials(rng: Rng, n_trials: int) -> Array:
         out = []
         for at in range(0, n_trials, 200):
-            lower, upper, _ = by_t(interim(draw(rng, (MOST, min(200, n_trials - at), 1)), looks))
+            lower, upper, _ = by_t(
+                interim(draw(rng, (MOST, min(200, n_trials - at), 1)), looks)
+            )
             short = (upper - lower)[..., 0] <= 2 * half_width
             stop = np.where(short.any(axis=0), short.argmax(axis=0), len(looks) - 1)
             where = (stop, np.arange(len(stop)), 0)
@@ -278,7 +363,10 @@ ON_THE_BOUND: dict[str, Setting] = {
     "normal": on_the_bound(normal, 1.0),
     "exponential": on_the_bound(exponential, 1.0),
     "lognormal": on_the_bound(lognormal, LOGNORMAL_SD),
-    **{f"on {100 * share:g} % of backgrounds": on_few(share) for share in (0.005, 0.01, 0.02, 0.03, 0.1)},
+    **{
+        f"on {100 * share:g} % of backgrounds": on_few(share)
+        for share in (0.005, 0.01, 0.02, 0.03, 0.1)
+    },
 }
 METHODS: dict[str, tuple[Limits, Sequence[int]]] = {
     "95 % interval at each look": (by_t, EARLY),
@@ -288,9 +376,18 @@ METHODS: dict[str, tuple[Limits, Sequence[int]]] = {
 _BELOW = "on 0.5 % of backgrounds"
 _SHOWN_FAILING = (_BELOW, "on 1 % of backgrounds", "on 2 % of backgrounds")
 
-_FALSE = "Stopping once verdicts are clear: false verdicts on an effect at the bound of the ROPE, up to 4,000 units"
-_MORE = "Stopping once verdicts are clear: several effects, shared parents, directions, and the reported interval"
-_COST = "Stopping once verdicts are clear: mean number of units where the effect is truly negligible"
+_FALSE = (
+    "Stopping once verdicts are clear: false verdicts on an effect at the bound of the "
+    "ROPE, up to 4,000 units"
+)
+_MORE = (
+    "Stopping once verdicts are clear: several effects, shared parents, directions, "
+    "and the reported interval"
+)
+_COST = (
+    "Stopping once verdicts are clear: mean number of units where the effect is truly "
+    "negligible"
+)
 _WIDTH = "Stopping once intervals are short: coverage of 95 % intervals"
 
 
@@ -308,11 +405,22 @@ def name_of(law: str, method: str) -> str:
 
 
 def _false(section: str, name: str, setting: Setting) -> Check:
-    return Check(section, name, false_verdicts(setting, by_rule(RULE), LOOKS), 1 - LEVEL, "at most", quick=400)
+    return Check(
+        section,
+        name,
+        false_verdicts(setting, by_rule(RULE), LOOKS),
+        1 - LEVEL,
+        "at most",
+        quick=400,
+    )
 
 
-NEGLIGIBLE = {f"ROPE {width:g} sd": Setting(normal, 0.0, (-width, width)) for width in (0.4, 0.15)}
-NEGLIGIBLE["no effect on any background"] = Setting(lambda _, shape: np.zeros(shape), 0.0, (-0.1, 0.1))
+NEGLIGIBLE = {
+    f"ROPE {width:g} sd": Setting(normal, 0.0, (-width, width)) for width in (0.4, 0.15)
+}
+NEGLIGIBLE["no effect on any background"] = Setting(
+    lambda _, shape: np.zeros(shape), 0.0, (-0.1, 0.1)
+)
 
 CHECKS = [
     *(
@@ -336,7 +444,8 @@ CHECKS = [
     ),
     Check(
         _FALSE,
-        "Decided(largest=4), on 1 % of backgrounds of exponential size, others vary by 0.03",
+        "Decided(largest=4), on 1 % of backgrounds of exponential size, others vary by "
+        "0.03",
         false_verdicts(on_few_of_any_size(0.01, noise=0.03), by_rule(Decided(rope=0, largest=4)), LOOKS),
         1 - LEVEL,
         "at most",
@@ -406,13 +515,25 @@ CHECKS = [
 def block(figures: Mapping[str, float]) -> str:
     """Return the tables of the how-to, from the figures of this page's rows by name."""
     methods = list(METHODS)
-    lines = [f"| effects of units | {' | '.join(map(_heading, methods))} |", "|---|" + "---|" * len(methods)]
+    lines = [
+        f"| effects of units | {' | '.join(map(_heading, methods))} |",
+        "|---|" + "---|" * len(methods),
+    ]
     for law in ON_THE_BOUND:
-        cells = (f"{figures[name_of(law, method)]:.3f}".removeprefix("0") for method in methods)
+        cells = (
+            f"{figures[name_of(law, method)]:.3f}".removeprefix("0")
+            for method in methods
+        )
         lines.append(f"| {law} | {' | '.join(cells)} |")
-    lines += ["", f"| truly negligible | {' | '.join(map(_heading, methods))} |", "|---|" + "---|" * len(methods)]
+    lines += [
+        "",
+        f"| truly negligible | {' | '.join(map(_heading, methods))} |",
+        "|---|" + "---|" * len(methods),
+    ]
     for name in NEGLIGIBLE:
-        cells = (f"{figures[f'{method}, {name}: units']:,.0f} units" for method in methods)
+        cells = (
+            f"{figures[f'{method}, {name}: units']:,.0f} units" for method in methods
+        )
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join([BEGIN, "", *lines, "", END])
 
@@ -429,9 +550,16 @@ def with_block(page: str, figures: Mapping[str, float]) -> str:
 
 
 def write_howto(rows: Sequence[Row]) -> None:
-    """Write the tables of the how-to from the rows that the validation page has; not where some were never run."""
+    """Write the tables of the how-to from the rows that the validation page has; not
+    where some were never run.
+    """
     figures = {row.name: row.value for row in rows}
     if lacking := [check.name for check in CHECKS if check.name not in figures]:
-        print(f"{HOWTO.name} is left as it is: {len(lacking)} rows were never run, the first '{lacking[0]}'")
+        print(
+            f"{HOWTO.name} is left as it is: {len(lacking)} rows were never run, the "
+            f"first '{lacking[0]}'"
+        )
         return
-    HOWTO.write_text(with_block(HOWTO.read_text(encoding="utf-8"), figures), encoding="utf-8")
+    HOWTO.write_text(
+        with_block(HOWTO.read_text(encoding="utf-8"), figures), encoding="utf-8"
+    )

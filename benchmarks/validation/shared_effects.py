@@ -1,4 +1,6 @@
-"""Effects that tasks share: squared errors and false signs against each task by itself, for kinds of truth."""
+"""Effects that tasks share: squared errors and false signs against each task by itself,
+for kinds of truth.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +37,33 @@ def truth_of(kind: str, n: int, tasks: int, rng: Rng) -> np.ndarray:
 
 
 @lru_cache(maxsize=128)
-def _trial(kind: str, tasks: int, r: float, seed: int) -> tuple[float, float, float, float]:
-    """Return the rmse over that of each task by itself, false signs, mean lfsr of the clear, and sharing (1 or 0)."""
+def _trial(
+    kind: str, tasks: int, r: float, seed: int
+) -> tuple[float, float, float, float]:
+    """Return the rmse over that of each task by itself, false signs, mean lfsr of the
+    clear, and sharing (1 or 0).
+    """
     rng = np.random.default_rng(seed)
     truth = truth_of(kind, N, tasks, rng)
     correlation = (1 - r) * np.eye(tasks) + r
     effect = truth + rng.normal(size=truth.shape) @ np.linalg.cholesky(correlation).T
-    dims, coords = ("contrast", "task"), {"contrast": np.arange(N), "task": np.arange(tasks)}
-    table = xr.Dataset({"effect": (dims, effect), "se": (dims, np.ones(truth.shape))}, coords)
-    posterior = cg.infer(cg.from_effects(table, task_correlation=correlation), across="task", rng=seed, n_draws=4)
+    dims, coords = (
+        ("contrast", "task"),
+        {"contrast": np.arange(N), "task": np.arange(tasks)},
+    )
+    table = xr.Dataset(
+        {"effect": (dims, effect), "se": (dims, np.ones(truth.shape))}, coords
+    )
+    posterior = cg.infer(
+        cg.from_effects(table, task_correlation=correlation),
+        across="task",
+        rng=seed,
+        n_draws=4,
+    )
     moments = posterior["moments"]
-    mean, alone, lfsr = (moments[name].to_numpy() for name in ("mean", "mean_alone", "lfsr"))
+    mean, alone, lfsr = (
+        moments[name].to_numpy() for name in ("mean", "mean_alone", "lfsr")
+    )
     clear = lfsr <= 0.05
     wrong = np.sign(mean) != np.sign(truth)
     false = float(wrong[clear].mean()) if clear.any() else 0.0
@@ -57,13 +75,17 @@ def _trial(kind: str, tasks: int, r: float, seed: int) -> tuple[float, float, fl
 def trials(kind: str, tasks: int, r: float, which: int) -> Trials:
     """Draw trials of which one figure is counted; rows of one cell share them."""
     start = 1_000 * tasks + int(10 * r)
-    return lambda _, n: np.array([_trial(kind, tasks, r, start + i)[which] for i in range(n)])
+    return lambda _, n: np.array(
+        [_trial(kind, tasks, r, start + i)[which] for i in range(n)]
+    )
 
 
 _SECTION = "Effects shared across tasks (1,000 contrasts)"
-#: kind of truth, tasks, correlation of errors -> rmse over that of each task by itself, at most. With the law known
-#: (sharing and each task by itself alike) the errors correlated by .6 leave .80 and .79 for equal effects in 10 and 56
-#: tasks, .82 and .73 for shared ones, .99 for dense shared ones, which have .83 and .80 with independent errors
+#: kind of truth, tasks, correlation of errors -> rmse over that of each task by itself,
+#: at most. With the law known (sharing and each task by itself alike) the errors
+#: correlated by .6 leave .80 and .79 for equal effects in 10 and 56 tasks, .82 and .73
+#: for shared ones, .99 for dense shared ones, which have .83 and .80 with independent
+#: errors
 _BOUNDS = {
     ("equal", 10, 0.0): 0.75,
     ("equal", 10, 0.6): 0.84,
@@ -102,5 +124,8 @@ CHECKS = [
         quick=1,
     )
     for (kind, tasks, r), bound in _BOUNDS.items()
-    for which, words in ((0, ": RMSE relative to each task by itself"), (1, ": false signs at lfsr <= .05"))
+    for which, words in (
+        (0, ": RMSE relative to each task by itself"),
+        (1, ": false signs at lfsr <= .05"),
+    )
 ]

@@ -1,1 +1,3 @@
-"""Training of the networks that the zoo ships: ``python -m benchmarks.zoo_training --help``."""
+"""Training of the networks that the zoo ships:
+``python -m benchmarks.zoo_training --help``.
+"""

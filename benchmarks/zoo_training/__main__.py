@@ -1,4 +1,6 @@
-"""Train the networks of the zoo: ``python -m benchmarks.zoo_training``, about two minutes a network on one core."""
+"""Train the networks of the zoo: ``python -m benchmarks.zoo_training``, about two
+minutes a network on one core.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,22 @@ def main() -> None:
 
 
 def _parse_arguments() -> Namespace:
-    parser = ArgumentParser(prog="python -m benchmarks.zoo_training", description="Train the zoo's networks.")
-    parser.add_argument("story", nargs="*", choices=[*STORIES, []], help="all by default")
-    parser.add_argument("--network", action="append", choices=ARCHITECTURES, help="all by default")
-    parser.add_argument("--into", type=Path, default=WEIGHTS, help="folder for weights and cards; the package's own")
+    parser = ArgumentParser(
+        prog="python -m benchmarks.zoo_training",
+        description="Train the zoo's networks.",
+    )
+    parser.add_argument(
+        "story", nargs="*", choices=[*STORIES, []], help="all by default"
+    )
+    parser.add_argument(
+        "--network", action="append", choices=ARCHITECTURES, help="all by default"
+    )
+    parser.add_argument(
+        "--into",
+        type=Path,
+        default=WEIGHTS,
+        help="folder for weights and cards; the package's own",
+    )
     return parser.parse_args()
 
 

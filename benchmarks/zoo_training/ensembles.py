@@ -1,4 +1,6 @@
-"""Training of the zoo's networks: simulated data, fitted networks, files of weights and their cards. Needs torch."""
+"""Training of the zoo's networks: simulated data, fitted networks, files of weights and
+their cards. Needs torch.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,20 @@ class Fit:
 
     def describe(self) -> str:
         """Return the optimizer in words."""
-        return f"Adam, batches of {self.batch_size}, learning rate up to {self.learning_rate} and down (one cycle)"
+        return (
+            f"Adam, batches of {self.batch_size}, learning rate up to "
+            f"{self.learning_rate} and down (one cycle)"
+        )
 
 
-def fit(network: str, tokens: Tokens, labels: NDArray[np.float64], how: Fit, *, seed: int) -> nn.Module:
-    """Return a network fitted by least squares (Adam, a learning rate that rises and falls once).
+def fit(
+    network: str, tokens: Tokens, labels: NDArray[np.float64], how: Fit, *, seed: int
+) -> nn.Module:
+    """Return a network fitted by least squares (Adam, a learning rate that rises and
+    falls once).
 
-    Labels are standardized for the fit; the last layer of what is returned answers on their scale.
+    Labels are standardized for the fit; the last layer of what is returned answers on
+    their scale.
 
     Parameters
     ----------
@@ -58,19 +67,32 @@ def fit(network: str, tokens: Tokens, labels: NDArray[np.float64], how: Fit, *, 
     targets = torch.tensor((labels - center) / spread, dtype=torch.float32)
     batches = list(_training_batches(len(labels), how, np.random.default_rng(seed)))
     optimizer = torch.optim.Adam(made.parameters(), lr=how.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, how.learning_rate, total_steps=len(batches))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, how.learning_rate, total_steps=len(batches)
+    )
     made.train()
     for rows in batches:
-        _training_step(made, torch.from_numpy(one_hot(tokens[rows], dtype="float32")), targets[rows], optimizer)
+        _training_step(
+            made,
+            torch.from_numpy(one_hot(tokens[rows], dtype="float32")),
+            targets[rows],
+            optimizer,
+        )
         schedule.step()
     return _rescale_output(made.eval(), center, spread)
 
 
-def _training_batches(n: int, how: Fit, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows of each step: in each epoch all in a new order, less what fills no batch."""
+def _training_batches(
+    n: int, how: Fit, rng: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows of each step: in each epoch all in a new order, less what fills no
+    batch.
+    """
     full = n // how.batch_size
     for _ in range(how.epochs):
-        yield from rng.permutation(n)[: full * how.batch_size].reshape(full, how.batch_size)
+        yield from rng.permutation(n)[: full * how.batch_size].reshape(
+            full, how.batch_size
+        )
 
 
 def _initialized(network: str, seed: int) -> nn.Module:
@@ -79,7 +101,9 @@ def _initialized(network: str, seed: int) -> nn.Module:
         return NETWORKS[network]()
 
 
-def _training_step(network: nn.Module, x: Tensor, target: Tensor, optimizer: torch.optim.Optimizer) -> None:
+def _training_step(
+    network: nn.Module, x: Tensor, target: Tensor, optimizer: torch.optim.Optimizer
+) -> None:
     optimizer.zero_grad()
     loss = nn.functional.mse_loss(network(x)[:, 0], target)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -97,7 +121,9 @@ def _rescale_output(network: nn.Module, center: float, spread: float) -> nn.Modu
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How many sequences, with how much noise (relative to the sd of the oracle's answers), fitted how."""
+    """How many sequences, with how much noise (relative to the sd of the oracle's
+    answers), fitted how.
+    """
 
     n_train: int
     n_test: int = 10_000
@@ -106,8 +132,12 @@ class Plan:
 
 
 PLANS = {
-    "rbfox1_like": Plan(n_train=60_000, fit=Fit(epochs=8, batch_size=256, learning_rate=0.004)),
-    "vts1_like": Plan(n_train=120_000, fit=Fit(epochs=10, batch_size=256, learning_rate=0.004)),
+    "rbfox1_like": Plan(
+        n_train=60_000, fit=Fit(epochs=8, batch_size=256, learning_rate=0.004)
+    ),
+    "vts1_like": Plan(
+        n_train=120_000, fit=Fit(epochs=10, batch_size=256, learning_rate=0.004)
+    ),
 }
 
 
@@ -121,14 +151,23 @@ class Member:
     test_r2_noise_free: float
 
 
-def train_ensemble(story: str, network: str, folder: Path, say: Callable[[str], object]) -> Card:
-    """Train the five members, write their weights and their card, and return the card."""
+def train_ensemble(
+    story: str, network: str, folder: Path, say: Callable[[str], object]
+) -> Card:
+    """Train the five members, write their weights and their card, and return the
+    card.
+    """
     members = []
     for seed in range(MEMBERS):
         members.append(train_member(story, network, seed, folder))
-        say(f"{story} {network} {seed}: R2 {members[-1].test_r2_noise_free:.4f} against the oracle")
+        say(
+            f"{story} {network} {seed}: R2 {members[-1].test_r2_noise_free:.4f} "
+            "against the oracle"
+        )
     card = _card(story, network, members)
-    card_path(folder, story, network).write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
+    card_path(folder, story, network).write_text(
+        json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8"
+    )
     return card
 
 
@@ -137,7 +176,9 @@ def train_member(story: str, network: str, seed: int, folder: Path) -> Member:
     plan, key = PLANS[story], derive(root_key(seed), "zoo training", story, network)
     data = simulate(story, plan.n_train, noise=plan.noise, key=derive(key, "train"))
     with _one_thread():
-        fitted = fit(network, data.tokens, data.labels, plan.fit, seed=derive(key, "fit") % 2**63)
+        fitted = fit(
+            network, data.tokens, data.labels, plan.fit, seed=derive(key, "fit") % 2**63
+        )
     path = weights_path(folder, story, network, seed)
     save_weights(fitted, path)
     predictor = TorchPredictor(fitted, device="cpu")
@@ -154,7 +195,12 @@ def train_member(story: str, network: str, seed: int, folder: Path) -> Member:
 def test_data(story: str) -> Labeled:
     """Return the sequences on which every network of a story is tested."""
     plan = PLANS[story]
-    return simulate(story, plan.n_test, noise=plan.noise, key=derive(root_key(0), "zoo training", story, "test"))
+    return simulate(
+        story,
+        plan.n_test,
+        noise=plan.noise,
+        key=derive(root_key(0), "zoo training", story, "test"),
+    )
 
 
 def r_squared(y: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
@@ -197,5 +243,7 @@ def _card(story: str, network: str, members: list[Member]) -> Card:
         seeds=tuple(range(MEMBERS)),
         digests=tuple(member.digest for member in members),
         test_r2=tuple(round(member.test_r2, 4) for member in members),
-        test_r2_noise_free=tuple(round(member.test_r2_noise_free, 4) for member in members),
+        test_r2_noise_free=tuple(
+            round(member.test_r2_noise_free, 4) for member in members
+        ),
     )

@@ -1,4 +1,6 @@
-"""Cost of a trial: sequences, time, memory and disk space; and the throughput of a predictor."""
+"""Cost of a trial: sequences, time, memory and disk space; and the throughput of a
+predictor.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,13 @@ from causalgia.schema import validate
 from causalgia.trial.outcomes import outcome_dims, outcomes_dataset, predicted_turns
 from causalgia.trial.setup import TrialSetup, check_memory, set_up_trial, store_fields
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
-from causalgia.trial.turns import AllOutcomes, DrawnUnits, NamedArrays, Trial, unit_coordinates
+from causalgia.trial.turns import (
+    AllOutcomes,
+    DrawnUnits,
+    NamedArrays,
+    Trial,
+    unit_coordinates,
+)
 from causalgia.types import Tokens
 from causalgia.workers.clusters import available_cores
 
@@ -44,7 +52,8 @@ class Cost:
     outcomes
         Number of outcomes of all units.
     sequences
-        Number of sequences that the predictor is asked for: distinct ones within a turn.
+        Number of sequences that the predictor is asked for: distinct ones within a
+        turn.
     seconds
         Time from the call to the outcomes, on one machine, in memory.
     timed
@@ -66,24 +75,36 @@ def setup_seconds(setup: TrialSetup) -> float:
     return time.perf_counter() - started
 
 
-def _unit_records(setup: TrialSetup, units: DrawnUnits, outcome: NDArray[Any] | None) -> NamedArrays:
-    """Return the outcomes and coordinates of some units; `outcome` None stands for equal outcomes."""
+def _unit_records(
+    setup: TrialSetup, units: DrawnUnits, outcome: NDArray[Any] | None
+) -> NamedArrays:
+    """Return the outcomes and coordinates of some units; `outcome` None stands for
+    equal outcomes.
+    """
     trial = setup.trial
     if outcome is None:
         assert trial.answer_like is not None, "the predictor has been met"
         arms = (outcomes_per_unit(trial.design),) if units.assigned is None else ()
-        outcome = np.broadcast_to(trial.answer_like, (len(units.ids), *arms, *trial.answer_like.shape))
+        outcome = np.broadcast_to(
+            trial.answer_like, (len(units.ids), *arms, *trial.answer_like.shape)
+        )
     return {**unit_coordinates(trial, units), "outcome": outcome}
 
 
 def _build_outcomes(setup: TrialSetup, parts: list[NamedArrays]) -> None:
     """Build the outcomes Dataset as a trial does at its end."""
-    outcomes_store = AllOutcomes(outcome_dims(setup.trial.design, setup.trial.predictor))
+    outcomes_store = AllOutcomes(
+        outcome_dims(setup.trial.design, setup.trial.predictor)
+    )
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    validate(outcomes_dataset(setup.frame, outcomes_store, whole), "outcomes", positions=True)
+    validate(
+        outcomes_dataset(setup.frame, outcomes_store, whole), "outcomes", positions=True
+    )
 
 
-def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
+def estimate_cost(
+    setup: TrialSetup, plan: TurnPlan, *, per_second: float, start: float
+) -> Cost:
     """Estimate the cost of a trial by running part of it.
 
     Parameters
@@ -107,11 +128,17 @@ def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start
         return cost_from_rate(trial, plan, per_second=per_second, start=start)
     trial.answer(trial.prepare(0, 1))  # checks the predictor at every length
     if affordable < plan.turn:
-        return _time_part_of_turn(setup, plan, min(affordable, plan.n_units), start=start)
-    return _time_turns(setup, plan, min(len(plan), _MOST_TURNS, affordable // plan.turn), start=start)
+        return _time_part_of_turn(
+            setup, plan, min(affordable, plan.n_units), start=start
+        )
+    return _time_turns(
+        setup, plan, min(len(plan), _MOST_TURNS, affordable // plan.turn), start=start
+    )
 
 
-def _time_turns(setup: TrialSetup, plan: TurnPlan, n_turns: int, *, start: float) -> Cost:
+def _time_turns(
+    setup: TrialSetup, plan: TurnPlan, n_turns: int, *, start: float
+) -> Cost:
     """Time whole turns one after the other, as a trial runs them."""
     began, ends, parts, distinct = time.perf_counter(), [], [], 0
     for turn, outcome in predicted_turns(setup.trial, map(plan.bounds, range(n_turns))):
@@ -121,13 +148,21 @@ def _time_turns(setup: TrialSetup, plan: TurnPlan, n_turns: int, *, start: float
     _build_outcomes(setup, parts)
     units = plan.bounds(n_turns - 1)[1]
     after = time.perf_counter() - began - ends[-1]
-    a_unit = (ends[-1] - ends[0]) / (units - plan.turn) if n_turns > 1 else ends[0] / units
-    seconds = start + ends[-1] + after + (plan.n_units - units) * (a_unit + after / units)
+    a_unit = (
+        (ends[-1] - ends[0]) / (units - plan.turn) if n_turns > 1 else ends[0] / units
+    )
+    seconds = (
+        start + ends[-1] + after + (plan.n_units - units) * (a_unit + after / units)
+    )
     return _cost(setup.trial, distinct / units, seconds, units)
 
 
-def _time_part_of_turn(setup: TrialSetup, plan: TurnPlan, n: int, *, start: float) -> Cost:
-    """Time some units of the first turn; turns are prepared while others are predicted, the first one before."""
+def _time_part_of_turn(
+    setup: TrialSetup, plan: TurnPlan, n: int, *, start: float
+) -> Cost:
+    """Time some units of the first turn; turns are prepared while others are predicted,
+    the first one before.
+    """
     trial, began = setup.trial, time.perf_counter()
     turn = trial.prepare(0, n)
     ready = time.perf_counter() - began
@@ -140,8 +175,12 @@ def _time_part_of_turn(setup: TrialSetup, plan: TurnPlan, n: int, *, start: floa
     return _cost(trial, turn.n_distinct / n, seconds, n)
 
 
-def cost_from_rate(trial: Trial, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
-    """Estimate the cost from the rate alone: one unit under every arm takes too long, or answers are unusable."""
+def cost_from_rate(
+    trial: Trial, plan: TurnPlan, *, per_second: float, start: float
+) -> Cost:
+    """Estimate the cost from the rate alone: one unit under every arm takes too long,
+    or answers are unusable.
+    """
     n = min(_FEW, plan.n_units)
     distinct = trial.prepare(0, n).n_distinct / n
     return _cost(trial, distinct, start + plan.n_units * distinct / per_second, 0)
@@ -149,33 +188,43 @@ def cost_from_rate(trial: Trial, plan: TurnPlan, *, per_second: float, start: fl
 
 def _cost(trial: Trial, distinct_a_unit: float, seconds: float, timed: int) -> Cost:
     n = trial.design.n_units
-    return Cost(n * outcomes_per_unit(trial.design), round(n * distinct_a_unit), seconds, timed)
+    return Cost(
+        n * outcomes_per_unit(trial.design), round(n * distinct_a_unit), seconds, timed
+    )
 
 
 def outcome_bytes(setup: TrialSetup) -> int:
     """Return the bytes of a trial's outcomes in memory."""
     like = setup.trial.answer_like
     assert like is not None, "the predictor has been met"
-    return setup.trial.design.n_units * outcomes_per_unit(setup.trial.design) * like.nbytes
+    return (
+        setup.trial.design.n_units * outcomes_per_unit(setup.trial.design) * like.nbytes
+    )
 
 
 def fits_in_memory(setup: TrialSetup) -> bool:
     """Say whether a trial could hold its outcomes in memory."""
     try:
-        check_memory(setup.trial.design, tasks=_answers_per_sequence(setup.trial.predictor))
+        check_memory(
+            setup.trial.design, tasks=_answers_per_sequence(setup.trial.predictor)
+        )
     except DesignError:
         return False
     return True
 
 
 def store_bytes(setup: TrialSetup) -> dict[str, int]:
-    """Return the bytes of a store by ``keep=``: outcomes, and for a crossover effects and moments.
+    """Return the bytes of a store by ``keep=``: outcomes, and for a crossover effects
+    and moments.
 
     A store is not compressed. Names of arms, tasks and contrasts are not counted.
     """
     design, predictor = setup.trial.design, setup.trial.predictor
     fields = store_fields(setup, AllOutcomes(outcome_dims(design, predictor)))
-    sizes = {field.name: int(np.prod(field.shape)) * np.dtype(field.dtype).itemsize for field in fields}
+    sizes = {
+        field.name: int(np.prod(field.shape)) * np.dtype(field.dtype).itemsize
+        for field in fields
+    }
     of_units = 8 + sum(sizes.values()) - sizes["outcome"]
     found = {"outcomes": design.n_units * (sizes["outcome"] + of_units)}
     if design.assignment != "crossover":
@@ -183,9 +232,16 @@ def store_bytes(setup: TrialSetup) -> dict[str, int]:
     n_contrasts, n_controls = len(design.named_arms) - 1, 1
     if (named := design.named_contrasts) is not None:
         n_contrasts = len(named)
-        n_controls = len({arm for row in named.values() for arm, weight in row.items() if weight < 0})
-    answers, dtype = _answers_per_sequence(predictor), sizes["outcome"] // outcomes_per_unit(design)
-    found["effects"] = design.n_units * (8 * n_contrasts * answers + n_controls * dtype + of_units)
+        n_controls = len(
+            {arm for row in named.values() for arm, weight in row.items() if weight < 0}
+        )
+    answers, dtype = (
+        _answers_per_sequence(predictor),
+        sizes["outcome"] // outcomes_per_unit(design),
+    )
+    found["effects"] = design.n_units * (
+        8 * n_contrasts * answers + n_controls * dtype + of_units
+    )
     if design.n_units > 1:
         found["moments"] = _moments_bytes(design, n_contrasts, answers)
     return found
@@ -197,25 +253,36 @@ def _answers_per_sequence(predictor: Predictor) -> int:
 
 
 def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:
-    """Return the bytes of running moments, which are stored twice, and of the final moments."""
+    """Return the bytes of running moments, which are stored twice, and of the final
+    moments.
+    """
     columns_ = n_contrasts * answers
     if type(design.drawn).parents is not NullModel.parents:
-        rows = min(design.n_units, len(set(getattr(design.drawn, "parent_names", range(design.n_units)))))
+        rows = min(
+            design.n_units,
+            len(set(getattr(design.drawn, "parent_names", range(design.n_units)))),
+        )
     elif n_contrasts <= MAX_COVARIANCE:
         rows = n_contrasts
     else:
-        rows = min(design.n_units, max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * columns_)))
+        rows = min(
+            design.n_units, max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * columns_))
+        )
     together = 8 * columns_ * rows
     sketch = 8 * columns_ * (2 * bins_within(columns_) + 1)
     return 2 * (together + sketch) + together + 8 * columns_ * len(QUANTILES)
 
 
 _MAPPED_FROM = 2**25
-"""Bytes above which glibc maps fresh memory at every layer: larger batches cost a factor of 3 on a CPU."""
+"""Bytes above which glibc maps fresh memory at every layer: larger batches cost a
+factor of 3 on a CPU.
+"""
 _SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
 _ROUNDS, _PACE_SECONDS, _BRIEF = 3, 3.0, 0.15
 SLOW = 0.3
-"""Seconds per sequence above which a predictor is slow: as little as possible is predicted."""
+"""Seconds per sequence above which a predictor is slow: as little as possible is
+predicted.
+"""
 
 
 @dataclass(frozen=True)
@@ -229,7 +296,8 @@ class Throughput:
     by_batch
         Sequences per second at each batch size that was tried, of one network.
     by_threads
-        Sequences per second by number of threads, where torch computes on a CPU; else empty.
+        Sequences per second by number of threads, where torch computes on a CPU; else
+        empty.
     per_second
         Sequences per second at `batch_size`, every member of an ensemble answering.
     busy
@@ -257,8 +325,12 @@ class Throughput:
         return max(self.by_batch, key=lambda size: self.by_batch[size])
 
 
-def measure_throughput(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Throughput:
-    """Measure the throughput for sequences such as these, in some seconds; the predictor is left as it was."""
+def measure_throughput(
+    predictor: Predictor, tokens: Tokens, *, seconds_a_row: float
+) -> Throughput:
+    """Measure the throughput for sequences such as these, in some seconds; the
+    predictor is left as it was.
+    """
     length, part = tokens.shape[1], predictor.parts[0]
     batch = predictor.resolve_batch_size(length)
     few = max(1, min(batch, int(_PACE_SECONDS / 3 / seconds_a_row)))
@@ -266,15 +338,20 @@ def measure_throughput(predictor: Predictor, tokens: Tokens, *, seconds_a_row: f
     use = measure_memory(lambda: predictor.predict(rows)).times(batch / few)
     rate, busy = _rate(lambda: predictor.predict(rows), few)
     threads = _torch_threads(use)
-    by_batch = _by_batch(part, tokens, use, seconds_a_row=1 / (rate * len(predictor.parts)))
-    by_threads: dict[int, float] = {}  # with one thread, with those in use, and with one for each core
+    by_batch = _by_batch(
+        part, tokens, use, seconds_a_row=1 / (rate * len(predictor.parts))
+    )
+    # with one thread, with those in use, and with one for each core
+    by_threads: dict[int, float] = {}
     if threads is not None:
         from causalgia.predict.torch_device import with_threads
 
         some = rows[: max(8, int(_BRIEF * rate))]
         for n in sorted({1, threads, available_cores()}):
             with with_threads(n):
-                by_threads[n] = _rate(lambda: predictor.predict(some), len(some), seconds=_BRIEF)[0]
+                by_threads[n] = _rate(
+                    lambda: predictor.predict(some), len(some), seconds=_BRIEF
+                )[0]
     return Throughput(
         batch_size=batch,
         by_batch=by_batch,
@@ -286,15 +363,21 @@ def measure_throughput(predictor: Predictor, tokens: Tokens, *, seconds_a_row: f
     )
 
 
-def _rate(do: Callable[[], object], n_rows: int, *, seconds: float = 0.4) -> tuple[float, float]:
-    """Return rows per second, from the median of at least three calls, and the number of busy cores."""
+def _rate(
+    do: Callable[[], object], n_rows: int, *, seconds: float = 0.4
+) -> tuple[float, float]:
+    """Return rows per second, from the median of at least three calls, and the number
+    of busy cores.
+    """
     took: list[float] = []
     started, used = time.perf_counter(), time.process_time()
     while len(took) < _ROUNDS or time.perf_counter() - started < seconds:
         took.append(_seconds(do))
         if time.perf_counter() - started > 3 * seconds:
             break
-    return n_rows / float(np.median(took)), (time.process_time() - used) / (time.perf_counter() - started)
+    return n_rows / float(np.median(took)), (time.process_time() - used) / (
+        time.perf_counter() - started
+    )
 
 
 def _seconds(do: Callable[[], object]) -> float:
@@ -303,35 +386,55 @@ def _seconds(do: Callable[[], object]) -> float:
     return max(time.perf_counter() - started, 1e-9)
 
 
-def _by_batch(part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row: float) -> dict[int, float]:
-    """Return sequences per second by batch size, from a quarter of the current one to four times as many.
+def _by_batch(
+    part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row: float
+) -> dict[int, float]:
+    """Return sequences per second by batch size, from a quarter of the current one to
+    four times as many.
 
-    Every size predicts the same rows, in turn with the others; the fastest time of each counts, since other load on the
-    machine can only slow it down.
+    Every size predicts the same rows, in turn with the others; the fastest time of each
+    counts, since other load on the machine can only slow it down.
     """
     length = tokens.shape[1]
     usual = part.resolve_batch_size(length)
     sizes = _sizes(part, length, usual, use)
     affordable = int(_PACE_SECONDS / (_ROUNDS * len(sizes) * seconds_a_row))
-    sizes = [size for size in sizes if size <= affordable] or [min(usual, max(1, affordable))]
+    sizes = [size for size in sizes if size <= affordable] or [
+        min(usual, max(1, affordable))
+    ]
     rows = np.resize(tokens, (max(sizes), length))
-    rounds = int(np.clip(_PACE_SECONDS / 4 / (len(sizes) * len(rows) * seconds_a_row), _ROUNDS, 4 * _ROUNDS))
+    rounds = int(
+        np.clip(
+            _PACE_SECONDS / 4 / (len(sizes) * len(rows) * seconds_a_row),
+            _ROUNDS,
+            4 * _ROUNDS,
+        )
+    )
     calls = [partial(_predict_in_batches, part, rows, size) for size in sizes]
     took = np.array([[_seconds(call) for call in calls] for _ in range(rounds)])
-    return {size: len(rows) / least for size, least in zip(sizes, took.min(axis=0).tolist(), strict=True)}
+    return {
+        size: len(rows) / least
+        for size, least in zip(sizes, took.min(axis=0).tolist(), strict=True)
+    }
 
 
 def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int]:
-    """Return the batch sizes to try; the current one for a compiled network, and above 50 kb.
+    """Return the batch sizes to try; the current one for a compiled network, and above
+    50 kb.
 
-    Larger ones stay on a CPU below the limit of fresh memory, elsewhere at twice the current one.
+    Larger ones stay on a CPU below the limit of fresh memory, elsewhere at twice the
+    current one.
     """
     if getattr(part, "compile", False) or length > LONG:
         return [usual]
     found = []
     for size in dict.fromkeys(max(1, int(usual * share)) for share in _SHARES):
         if size > usual:
-            safe = use.largest * size / usual < _MAPPED_FROM if use.on_cpu else size <= 2 * usual
+            safe = (
+                use.largest * size / usual < _MAPPED_FROM
+                if use.on_cpu
+                else size <= 2 * usual
+            )
             if not safe:
                 continue
             with at_batch_size(part, length, size) as sized:
@@ -351,7 +454,9 @@ def _predict_in_batches(part: Predictor, rows: Tokens, size: int) -> None:
 
 @contextmanager
 def at_batch_size(predictor: Predictor, length: int, size: int) -> Iterator[Predictor]:
-    """Yield a predictor with another batch size, if it can be set; restore it afterward."""
+    """Yield a predictor with another batch size, if it can be set; restore it
+    afterward.
+    """
     if isinstance(predictor, FunctionPredictor):
         sized = copy.copy(predictor)
         sized.batch_size = size
@@ -374,8 +479,12 @@ def _torch_threads(use: MemoryUse) -> int | None:
     return threads_in_use()
 
 
-def seconds_per_sequence(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> float:
-    """Return the approximate seconds per sequence, from one sequence, and from all if that is quick."""
+def seconds_per_sequence(
+    ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens
+) -> float:
+    """Return the approximate seconds per sequence, from one sequence, and from all if
+    that is quick.
+    """
     one = _seconds(partial(ask, tokens[:1]))
     return one if one > SLOW else min(one, _seconds(partial(ask, tokens)) / len(tokens))
 
@@ -403,12 +512,15 @@ class MemoryUse:
 
     def times(self, share: float) -> MemoryUse:
         """Return the memory of `share` times as many rows."""
-        return replace(self, peak=round(self.peak * share), largest=round(self.largest * share))
+        return replace(
+            self, peak=round(self.peak * share), largest=round(self.largest * share)
+        )
 
 
 @dataclass(frozen=True)
 class LongProbe:
-    """The first two passes of a sequence above 50 kb, which stand for the repeated ones that shorter sequences take.
+    """The first two passes of a sequence above 50 kb, which stand for the repeated ones
+    that shorter sequences take.
 
     Attributes
     ----------
@@ -434,11 +546,20 @@ def probe_long(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> LongPro
     memory = measure_memory(lambda: answers.append(ask(tokens[:1])), at_once=True)
     used = time.process_time()
     seconds = _seconds(lambda: answers.append(ask(tokens[:1])))
-    return LongProbe(np.concatenate(answers[-2:]), memory, seconds, (time.process_time() - used) / seconds)
+    return LongProbe(
+        np.concatenate(answers[-2:]),
+        memory,
+        seconds,
+        (time.process_time() - used) / seconds,
+    )
 
 
-def throughput_of_long(predictor: Predictor, ask: Callable[[], object], probe: LongProbe, *, length: int) -> Throughput:
-    """Return the throughput for sequences above 50 kb; `ask` makes one more pass, with a thread for each core."""
+def throughput_of_long(
+    predictor: Predictor, ask: Callable[[], object], probe: LongProbe, *, length: int
+) -> Throughput:
+    """Return the throughput for sequences above 50 kb; `ask` makes one more pass, with
+    a thread for each core.
+    """
     batch, rate = predictor.resolve_batch_size(length), 1 / probe.seconds
     threads, cores = _torch_threads(probe.memory), available_cores()
     by_threads: dict[int, float] = {}
@@ -460,7 +581,9 @@ def throughput_of_long(predictor: Predictor, ask: Callable[[], object], probe: L
 
 
 def measure_memory(do: Callable[[], object], *, at_once: bool = False) -> MemoryUse:
-    """Return the peak memory of a call, which is made once for each allocator; `at_once`: once, and again on CUDA."""
+    """Return the peak memory of a call, which is made once for each allocator;
+    `at_once`: once, and again on CUDA.
+    """
     if "torch" not in sys.modules:
         return MemoryUse(_peak_host_bytes(do), 0, False, True)
     from causalgia.predict.torch_device import cuda_peak, tensors_used
@@ -473,7 +596,9 @@ def measure_memory(do: Callable[[], object], *, at_once: bool = False) -> Memory
 
 
 def _peak_host_bytes(do: Callable[[], object]) -> int:
-    """Return the peak bytes of Python's and numpy's allocators; a trace of the user's own goes on."""
+    """Return the peak bytes of Python's and numpy's allocators; a trace of the user's
+    own goes on.
+    """
     ours = not tracemalloc.is_tracing()
     if ours:
         tracemalloc.start()

@@ -1,4 +1,6 @@
-"""Findings of `causalgia.check`: lines to read, the numbers behind them, and the gain of the incremental path."""
+"""Findings of `causalgia.check`: lines to read, the numbers behind them, and the gain
+of the incremental path.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,11 @@ class IncrementalGain:
     in_use
         Whether the predictor does so.
     speed
-        Time of a full pass over that of a recomputation, the smallest over arms; None if none was timed.
+        Time of a full pass over that of a recomputation, the smallest over arms; None
+        if none was timed.
     share
-        Share of the multiplications of a full pass that is repeated, the largest over arms.
+        Share of the multiplications of a full pass that is repeated, the largest over
+        arms.
     deviation
         Largest difference from the full pass, in sd of the answers.
     """
@@ -54,13 +58,20 @@ class IncrementalGain:
 
 
 def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
-    """Measure the recomputation of edits on some units and arms; the predictor is left as it was."""
+    """Measure the recomputation of edits on some units and arms; the predictor is left
+    as it was.
+    """
     part = sample.trial.predictor.parts[0]
     network = _network(part)
     if network is None:
-        return IncrementalGain(f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none")
+        return IncrementalGain(
+            f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none"
+        )
     if network.compile and not network.incremental:
-        return IncrementalGain("it is not tried beside compile=True, which answers whole batches of one size")
+        return IncrementalGain(
+            "it is not tried beside compile=True, which answers whole batches of one "
+            "size"
+        )
     from causalgia.predict.incremental import Incremental
 
     base = sample.units.tokens
@@ -70,7 +81,11 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
         return IncrementalGain(reason, in_use=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FallbackWarning)  # its content is measured here
-        n = int(np.clip(_SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS))
+        n = int(
+            np.clip(
+                _SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS
+            )
+        )
         if sample.probe is not None:
             n = 1
         base = sample.units.tokens[:n]
@@ -79,10 +94,16 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
             edited = sample.tokens(arm, n)
             if edited.shape == base.shape and (edited != base).any():
                 session.answers(edited, np.arange(len(base)))
-    in_use = all(getattr(part, "incremental", False) for part in sample.trial.predictor.parts)
+    in_use = all(
+        getattr(part, "incremental", False) for part in sample.trial.predictor.parts
+    )
     tried = trying.tried(timed=sample.probe is None)  # beside full passes, four more
     if sample.probe is not None and not tried:
-        return IncrementalGain("more than half of the multiplications remain, or no arm edits a background", in_use)
+        return IncrementalGain(
+            "more than half of the multiplications remain, or no arm edits a "
+            "background",
+            in_use,
+        )
     return _summarize_tried(tried, in_use=in_use)
 
 
@@ -121,8 +142,8 @@ class Finding:
     name
         Name of the check.
     state
-        ``"ok"``; ``"note"``: worth knowing; ``"warn"``: the result of a trial would suffer; ``"FAIL"``:
-        `causalgia.run` would refuse, or its results would be wrong.
+        ``"ok"``; ``"note"``: worth knowing; ``"warn"``: the result of a trial would
+        suffer; ``"FAIL"``: `causalgia.run` would refuse, or its results would be wrong.
     text
         The result, and the cure.
     """
@@ -139,8 +160,8 @@ class Finding:
 class Check:
     """The result of `causalgia.check`; printed, one line for each check.
 
-    What could not be measured is None (or empty). An sd is that of the predictor's answers over units, unless it is
-    said to be of a contrast.
+    What could not be measured is None (or empty). An sd is that of the predictor's
+    answers over units, unless it is said to be of a contrast.
 
     Attributes
     ----------
@@ -153,15 +174,19 @@ class Check:
     deterministic
         Whether a batch that is predicted twice has the same answers, up to rounding.
     batch_mates
-        Largest difference between the answers to a sequence alone, among others and in another order, in sd.
+        Largest difference between the answers to a sequence alone, among others and in
+        another order, in sd.
     floor
-        Rounding error of the contrasts: ``rms (contrast, task[, model])`` of an individual effect, in sd of the
-        contrast over units; ``bias`` of the average effect in its standard errors at the design's number of units, its
-        ``mcse``, and ``most = |bias| + 2 mcse``; ``constant`` where an effect does not vary; ``size``, the average
-        effect below which a trial says "zero within rounding". ``attrs["method"]`` says whether a computation in
-        float64 was compared, or other batches.
+        Rounding error of the contrasts: ``rms (contrast, task[, model])`` of an
+        individual effect, in sd of the contrast over units; ``bias`` of the average
+        effect in its standard errors at the design's number of units, its ``mcse``, and
+        ``most = |bias| + 2 mcse``; ``constant`` where an effect does not vary;
+        ``size``, the average effect below which a trial says "zero within rounding".
+        ``attrs["method"]`` says whether a computation in float64 was compared, or other
+        batches.
     strand_asymmetry
-        Root mean square difference of the answers to a sequence and to its reverse complement, in sd, (task[, model]).
+        Root mean square difference of the answers to a sequence and to its reverse
+        complement, in sd, (task[, model]).
     throughput
         Sequences per second at `batch_size`.
     batch_size, best_batch_size
@@ -209,10 +234,17 @@ class Check:
     @property
     def verdict(self) -> str:
         """The last line: whether a trial can be run."""
-        failed, warned = ([f.name for f in self.findings if f.state == state] for state in ("FAIL", "warn"))
+        failed, warned = (
+            [f.name for f in self.findings if f.state == state]
+            for state in ("FAIL", "warn")
+        )
         if failed:
             return f"Not fit for a trial yet: {', '.join(failed)}."
-        return f"Fit for a trial; look at: {', '.join(warned)}." if warned else "Fit for a trial."
+        return (
+            f"Fit for a trial; look at: {', '.join(warned)}."
+            if warned
+            else "Fit for a trial."
+        )
 
     def __str__(self) -> str:
         return "\n".join([self.about, "", *map(str, self.findings), "", self.verdict])
@@ -221,9 +253,13 @@ class Check:
 
 
 _BIASED = 0.1
-"""Bias in standard errors that noticeably reduces the coverage of an interval (0.95 becomes 0.949)."""
+"""Bias in standard errors that noticeably reduces the coverage of an interval (0.95
+becomes 0.949).
+"""
 _COARSE = 1e-3
-"""Rounding of an effect, in sd, that is too large for float32: half precision, or TF32."""
+"""Rounding of an effect, in sd, that is too large for float32: half precision, or
+TF32.
+"""
 _WORTH = 1.2
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _ALIKE = 1e-6
@@ -232,20 +268,38 @@ _ALIKE = 1e-6
 def answers(constant: str, sample: ProbeUnits) -> Finding:
     """Report that answers are finite, and whether they vary."""
     n, n_arms = len(sample.arms), len(sample.trial.design.named_arms)
-    arms = f"{n} arms" if n == n_arms else f"{n} of {n_arms:,} arms, those of contrasts spread evenly"
-    text = f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {arms}"
+    arms = (
+        f"{n} arms"
+        if n == n_arms
+        else f"{n} of {n_arms:,} arms, those of contrasts spread evenly"
+    )
+    text = (
+        f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {arms}"
+    )
     if constant:
-        return Finding("answers", "warn", f"{text}, but one and the same for every sequence ({constant})")
+        return Finding(
+            "answers",
+            "warn",
+            f"{text}, but one and the same for every sequence ({constant})",
+        )
     return Finding("answers", "ok", text)
 
 
 def determinism(found: Repeats) -> Finding:
     """Report whether a batch that is predicted twice has the same answers."""
     if found.random:
-        return Finding("determinism", "FAIL", f"{found.random}. The answers are {_worst(found.twice)} apart")
+        return Finding(
+            "determinism",
+            "FAIL",
+            f"{found.random}. The answers are {_worst(found.twice)} apart",
+        )
     if not found.twice.any():
         return Finding("determinism", "ok", "the same answers twice, bit for bit")
-    return Finding("determinism", "note", f"twice the same but for rounding: {_worst(found.twice)} apart at most")
+    return Finding(
+        "determinism",
+        "note",
+        f"twice the same but for rounding: {_worst(found.twice)} apart at most",
+    )
 
 
 def batch_mates(found: Repeats) -> Finding:
@@ -254,40 +308,78 @@ def batch_mates(found: Repeats) -> Finding:
     if found.random:
         return Finding(name, "FAIL", "cannot be tested while answers are random")
     if found.dependent:
-        return Finding(name, "FAIL", f"{found.dependent}. The answers are {_worst(found.mates)} apart")
+        return Finding(
+            name,
+            "FAIL",
+            f"{found.dependent}. The answers are {_worst(found.mates)} apart",
+        )
     if found.one_by_one:
         return Finding(name, "ok", "every sequence goes through the network alone")
     if not found.mates.any():
-        return Finding(name, "ok", "the same answers alone, among others and in another order, bit for bit")
-    return Finding(name, "ok", f"answers alone, among others and in another order are {_worst(found.mates)} apart")
+        return Finding(
+            name,
+            "ok",
+            "the same answers alone, among others and in another order, bit for bit",
+        )
+    return Finding(
+        name,
+        "ok",
+        f"answers alone, among others and in another order are {_worst(found.mates)} "
+        "apart",
+    )
 
 
 def floor(found: xr.Dataset, n_units: int) -> Finding:
-    """Report the rounding of contrasts, and whether its bias is visible at the design's number of units."""
+    """Report the rounding of contrasts, and whether its bias is visible at the design's
+    number of units.
+    """
     name = "numerical floor"
     if bool(found["constant"].all()):
-        what = "the effects of one unit have no spread" if n_units == 1 else "no effect varies over units"
+        what = (
+            "the effects of one unit have no spread"
+            if n_units == 1
+            else "no effect varies over units"
+        )
         size = f"rounding {_two_digits(found['rms'].max())} of the largest answer"
-        return Finding(name, "note", f"{what}, so that there is no standard error to compare with; {size}")
+        return Finding(
+            name,
+            "note",
+            f"{what}, so that there is no standard error to compare with; {size}",
+        )
     varying = found.where(~found["constant"])
     where = varying["most"].fillna(-1.0).argmax(...)
     at = found.isel(where)
     here = f"({', '.join(str(at[dim].item()) for dim in found['rms'].dims)})"
-    size = f"rounding of an effect {_two_digits(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
+    size = (
+        f"rounding of an effect {_two_digits(at['rms'])} of its sd over units {here}, "
+        f"{found.attrs['method']}"
+    )
     bias, most = abs(at["bias"].item()), at["most"].item()
-    sentence = f"bias {_two_digits(bias)} standard errors at {n_units:,} units, at most {_two_digits(most)}"
+    sentence = (
+        f"bias {_two_digits(bias)} standard errors at {n_units:,} units, at most "
+        f"{_two_digits(most)}"
+    )
     if "size" in found:
-        sentence += f"; an effect of {_two_digits(found['size'].max())} or less is zero within rounding"
+        sentence += (
+            f"; an effect of {_two_digits(found['size'].max())} or less is zero within "
+            "rounding"
+        )
     unseen = at["rms"].item() >= _COARSE and found.attrs["method"] != AGAINST_EXACT
     if most <= _BIASED and not unseen:
         return Finding(name, "ok", f"{size}; {sentence}")
     if bias - 2 * at["mcse"].item() <= _BIASED and at["rms"] < _COARSE:
         return Finding(
-            name, "note", f"{size}; {sentence}: too few units were looked at to tell whether it is below 0.1"
+            name,
+            "note",
+            f"{size}; {sentence}: too few units were looked at to tell whether it is "
+            "below 0.1",
         )
     if unseen:
         sentence = "what all batches share of it is not seen, and does not cancel"
-    cure = "no number of units removes it: compute in float32 without TF32, or in float64 (module.double())"
+    cure = (
+        "no number of units removes it: compute in float32 without TF32, or in float64 "
+        "(module.double())"
+    )
     return Finding(name, "warn", f"{size}; {sentence}; {cure}")
 
 
@@ -296,15 +388,31 @@ def strands(found: xr.DataArray) -> Finding:
     name = "strand symmetry"
     if found.max() <= _ALIKE:
         exactly = "alike" if found.any() else "alike, bit for bit"
-        return Finding(name, "ok", f"a sequence and its reverse complement are answered {exactly}")
-    text = f"a sequence and its reverse complement are answered {_worst(found)} apart (root mean square)"
-    return Finding(name, "note", f"{text}; where the task has no strand, rc_average=True averages both")
+        return Finding(
+            name, "ok", f"a sequence and its reverse complement are answered {exactly}"
+        )
+    text = (
+        f"a sequence and its reverse complement are answered {_worst(found)} apart "
+        "(root mean square)"
+    )
+    return Finding(
+        name,
+        "note",
+        f"{text}; where the task has no strand, rc_average=True averages both",
+    )
 
 
 def throughput(found: Throughput) -> Finding:
     """Report sequences per second, and the effect of the number of threads."""
-    text = f"{_rate(found.per_second)} sequences per second in batches of {found.batch_size:,}"
-    where = f"; {found.busy:.1f} of {available_cores()} cores busy" if found.use.on_cpu else ""
+    text = (
+        f"{_rate(found.per_second)} sequences per second in batches of "
+        f"{found.batch_size:,}"
+    )
+    where = (
+        f"; {found.busy:.1f} of {available_cores()} cores busy"
+        if found.use.on_cpu
+        else ""
+    )
     if not found.by_threads or found.threads is None:
         return Finding("throughput", "ok", text + where)
     by = ", ".join(f"{n}: {_rate(rate)}" for n, rate in found.by_threads.items())
@@ -312,16 +420,27 @@ def throughput(found: Throughput) -> Finding:
     better = found.by_threads[best] > _WORTH * found.by_threads[found.threads]
     advice = f"; torch.set_num_threads({best}) is faster" if better else ""
     state = "note" if better else "ok"
-    return Finding("throughput", state, f"{text}{where}; by threads ({found.threads} in use) {by}{advice}")  # type: ignore[arg-type]
+    return Finding(
+        "throughput",
+        state,
+        f"{text}{where}; by threads ({found.threads} in use) {by}{advice}",
+    )  # type: ignore[arg-type]
 
 
 def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
     """Report the memory of a batch, and of the outcomes if they are held in memory."""
     where = "" if found.use.on_cpu else " of the device"
-    text = f"a batch takes {_bytes(found.use.peak)}{where} at its peak; outcomes held in memory {_bytes(held)}"
+    text = (
+        f"a batch takes {_bytes(found.use.peak)}{where} at its peak; outcomes held in "
+        f"memory {_bytes(held)}"
+    )
     if fits:
         return Finding("memory", "ok", text)
-    return Finding("memory", "warn", f"{text}, with their units more than this machine has: store='trial.zarr'")
+    return Finding(
+        "memory",
+        "warn",
+        f"{text}, with their units more than this machine has: store='trial.zarr'",
+    )
 
 
 def batch_size(found: Throughput) -> Finding:
@@ -329,14 +448,31 @@ def batch_size(found: Throughput) -> Finding:
     name, best = "best batch size", found.best_batch_size
     tried = f"of {', '.join(f'{size:,}' for size in found.by_batch)} tried"
     if found.long and found.batch_size == 1:
-        return Finding(name, "ok", "1: above 50 kb sequences go one at a time; batch_size= puts more together")
+        return Finding(
+            name,
+            "ok",
+            "1: above 50 kb sequences go one at a time; batch_size= puts more together",
+        )
     if found.batch_size not in found.by_batch:
-        return Finding(name, "note", f"{found.batch_size:,} is in use; a batch is too slow to try others")
+        return Finding(
+            name,
+            "note",
+            f"{found.batch_size:,} is in use; a batch is too slow to try others",
+        )
     gain = found.by_batch[best] / found.by_batch[found.batch_size]
     if gain <= _WORTH:
-        where = "the best" if best == found.batch_size else f"within {100 * (gain - 1):.0f} % of the best"
-        return Finding(name, "ok", f"{found.batch_size:,}, which is in use, is {where} {tried}")
-    text = f"{best:,}, the best {tried}, is {gain:.1f} times as fast as {found.batch_size:,}, which is in use"
+        where = (
+            "the best"
+            if best == found.batch_size
+            else f"within {100 * (gain - 1):.0f} % of the best"
+        )
+        return Finding(
+            name, "ok", f"{found.batch_size:,}, which is in use, is {where} {tried}"
+        )
+    text = (
+        f"{best:,}, the best {tried}, is {gain:.1f} times as fast as "
+        f"{found.batch_size:,}, which is in use"
+    )
     return Finding(name, "note", f"{text}: batch_size={best}")
 
 
@@ -350,12 +486,20 @@ def incremental_path(found: IncrementalGain) -> Finding:
         text = f"an edit takes {share} (not timed), alike within rounding"
     else:
         speed = f"an edit takes {1 / found.speed:.2g} of a full pass, "
-        text = f"{speed}{100 * found.share:.1f} % of its multiplications, {_two_digits(found.deviation)} sd apart"
+        text = (
+            f"{speed}{100 * found.share:.1f} % of its multiplications, "
+            f"{_two_digits(found.deviation)} sd apart"
+        )
     if found.reason:
         return Finding(name, "note", f"not worth it: {found.reason} ({text})")
     if found.in_use:
         return Finding(name, "ok", f"in use: {text}")
-    return Finding(name, "note", f"applies and is not in use: {text}; TorchPredictor(..., incremental=True) uses it")
+    return Finding(
+        name,
+        "note",
+        f"applies and is not in use: {text}; TorchPredictor(..., incremental=True) "
+        "uses it",
+    )
 
 
 def expected_time(found: Cost) -> Finding:
@@ -363,19 +507,30 @@ def expected_time(found: Cost) -> Finding:
     saved = 1 - found.sequences / found.outcomes
     some = f", {100 * saved:.0f} % of the outcomes are shared" if saved >= 0.005 else ""
     how_long = duration(found.seconds) if found.seconds >= 1 else "less than a second"
-    text = f"{how_long} on this machine: {found.outcomes:,} outcomes, {found.sequences:,} sequences{some}"
+    text = (
+        f"{how_long} on this machine: {found.outcomes:,} outcomes, {found.sequences:,} "
+        f"sequences{some}"
+    )
     return Finding("expected time", "ok", text)
 
 
 def disk(found: Mapping[str, int]) -> Finding:
     """Report the size of a store for each ``keep=``."""
-    return Finding("disk", "ok", "; ".join(f"{keep} {_bytes(size)}" for keep, size in found.items()))
+    return Finding(
+        "disk",
+        "ok",
+        "; ".join(f"{keep} {_bytes(size)}" for keep, size in found.items()),
+    )
 
 
 def _worst(values: xr.DataArray) -> str:
     """Return the largest value over tasks, in words."""
     at = values.isel(values.argmax(...))
-    here = [f"{dim} {quoted(at[dim].item())}" for dim in values.dims if values.sizes[dim] > 1]
+    here = [
+        f"{dim} {quoted(at[dim].item())}"
+        for dim in values.dims
+        if values.sizes[dim] > 1
+    ]
     return f"{_two_digits(at)} sd" + (f" ({', '.join(here)})" if here else "")
 
 

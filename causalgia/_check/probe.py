@@ -28,7 +28,8 @@ Weights: TypeAlias = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class ProbeUnits:
-    """The first units of a design, drawn with a key of their own, and the contrasts to check.
+    """The first units of a design, drawn with a key of their own, and the contrasts to
+    check.
 
     Attributes
     ----------
@@ -43,7 +44,8 @@ class ProbeUnits:
     probe
         The first passes of a sequence above 50 kb, where every pass counts; else None.
     n_calls
-        Sequences asked so far, by precision: ``"float32"`` of the predictor itself, ``"float64"`` of its reference.
+        Sequences asked so far, by precision: ``"float32"`` of the predictor itself,
+        ``"float64"`` of its reference.
     """
 
     trial: Trial
@@ -52,27 +54,42 @@ class ProbeUnits:
     seconds_a_row: float = 0.0
     probe: LongProbe | None = None
     n_calls: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
-    _answered: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
+    _answered: dict[str, NDArray[Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def __len__(self) -> int:
         return len(self.units.ids)
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
-        """The arms of the contrasts, in the order of the design, the reference arm first."""
+        """The arms of the contrasts, in the order of the design, the reference arm
+        first.
+        """
         used = {arm for row in self.weights.values() for arm in row}
         first = reference_arm(self.trial.design)
-        return (first, *(name for name in self.trial.design.arm_names if name in used - {first}))
+        return (
+            first,
+            *(name for name in self.trial.design.arm_names if name in used - {first}),
+        )
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
         """Weights of the contrasts over `arms`, (K, arms)."""
-        return np.array([[row.get(arm, 0.0) for arm in self.arms] for row in self.weights.values()])
+        return np.array(
+            [[row.get(arm, 0.0) for arm in self.arms] for row in self.weights.values()]
+        )
 
     @cached_property
     def goes_one_by_one(self) -> bool:
-        """Whether sequences are long and go through the predictor alone, so that none has batch mates."""
-        sizes = (part.resolve_batch_size(n) for part in self.trial.predictor.parts for n in self.lengths)
+        """Whether sequences are long and go through the predictor alone, so that none
+        has batch mates.
+        """
+        sizes = (
+            part.resolve_batch_size(n)
+            for part in self.trial.predictor.parts
+            for n in self.lengths
+        )
         return self.probe is not None and max(sizes) == 1
 
     @cached_property
@@ -83,37 +100,59 @@ class ProbeUnits:
     def tokens(self, arm: str, n: int | None = None) -> Tokens:
         """Return the first n units under an arm, (n, length)."""
         named = next(one for one in self.trial.design.named_arms if one.name == arm)
-        return apply_arm(named, self.units.tokens[:n], self.units.ids[:n], self.trial.key)
+        return apply_arm(
+            named, self.units.tokens[:n], self.units.ids[:n], self.trial.key
+        )
 
     def answers(self, arm: str) -> NDArray[Any]:
-        """Return the predictor's answers to the units under an arm, (units, tasks[, models]), cached.
+        """Return the predictor's answers to the units under an arm, (units, tasks[,
+        models]), cached.
 
         Raises
         ------
         PredictorError
-            If it fails; names the arm, and the unit and task whose answer is not finite.
+            If it fails; names the arm, and the unit and task whose answer is not
+            finite.
         """
         if arm not in self._answered:
             tokens = self.tokens(arm)
             known = self.trial.known(tokens)
             new = [row for row in range(len(tokens)) if row not in known]
-            made = self.named(self.trial.predictor, tokens[new], arm, new) if new else ()
-            self._answered[arm] = np.stack([*known.values(), *made])[np.argsort([*known, *new])]
+            made = (
+                self.named(self.trial.predictor, tokens[new], arm, new) if new else ()
+            )
+            self._answered[arm] = np.stack([*known.values(), *made])[
+                np.argsort([*known, *new])
+            ]
         return self._answered[arm]
 
-    def named(self, predictor: Predictor, tokens: Tokens, arm: str, rows: Sequence[int] | None = None) -> NDArray[Any]:
-        """Return the answers to tokens of units (the first ones) under an arm; an error names the arm and unit."""
+    def named(
+        self,
+        predictor: Predictor,
+        tokens: Tokens,
+        arm: str,
+        rows: Sequence[int] | None = None,
+    ) -> NDArray[Any]:
+        """Return the answers to tokens of units (the first ones) under an arm; an error
+        names the arm and unit.
+        """
         self.n_calls[str(predictor.precision)] += len(tokens)
         try:
             return predictor.predict(tokens)
         except NonFiniteError as error:
             unit = int(self.units.ids[error.row if rows is None else rows[error.row]])
-            raise PredictorError(f"arm {quoted(arm)}, unit {unit}: {error.detail}") from error
+            raise PredictorError(
+                f"arm {quoted(arm)}, unit {unit}: {error.detail}"
+            ) from error
         except PredictorError as error:
-            raise PredictorError(f"arm {quoted(arm)} ({tokens.shape[1]} bp): {error}") from error
+            raise PredictorError(
+                f"arm {quoted(arm)} ({tokens.shape[1]} bp): {error}"
+            ) from error
 
     def outcomes(self) -> NDArray[np.float64]:
-        """Return the answers to the units under each of `arms`, (arms, units, tasks[, models])."""
+        """Return the answers to the units under each of `arms`, (arms, units, tasks[,
+        models]).
+        """
         return np.stack([self.answers(arm) for arm in self.arms]).astype(np.float64)
 
     def outcomes_of(self, predictor: Predictor) -> NDArray[np.float64]:
@@ -123,7 +162,8 @@ class ProbeUnits:
 
 
 def reference_arm(design: Design) -> str:
-    """Return the arm that others are compared with: the design's control, else the untreated arm, else the first.
+    """Return the arm that others are compared with: the design's control, else the
+    untreated arm, else the first.
 
     Examples
     --------
@@ -133,31 +173,47 @@ def reference_arm(design: Design) -> str:
     'as it is'
     """
     control = design.analysis_fields.get("control")
-    untreated = (arm.name for arm in design.named_arms if arm.intervention.kind == "untreated")
+    untreated = (
+        arm.name for arm in design.named_arms if arm.intervention.kind == "untreated"
+    )
     called = (name for name in design.arm_names if name.lower() == "control")
-    return str(control) if control is not None else next(untreated, next(called, design.arm_names[0]))
+    return (
+        str(control)
+        if control is not None
+        else next(untreated, next(called, design.arm_names[0]))
+    )
 
 
 def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
-    """Return at most `most` contrasts of a design, spread evenly, that together weigh few arms.
+    """Return at most `most` contrasts of a design, spread evenly, that together weigh
+    few arms.
 
-    They are those that the design names, else every arm against the reference arm. If each of them weighs too many
-    arms, it is one other arm against the reference arm.
+    They are those that the design names, else every arm against the reference arm. If
+    each of them weighs too many arms, it is one other arm against the reference arm.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"untreated": cg.Untreated(), **{w: cg.Embed(w, at=20) for w in ("GATA", "TATA", "CACC")}}
+    >>> arms = {
+    ...     "untreated": cg.Untreated(),
+    ...     **{w: cg.Embed(w, at=20) for w in ("GATA", "TATA", "CACC")},
+    ... }
     >>> design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10)
     >>> contrasts_to_check(design, most=2, most_arms=8)
     {'GATA': {'GATA': 1.0, 'untreated': -1.0}, 'CACC': {'CACC': 1.0, 'untreated': -1.0}}
     """
     control = reference_arm(design)
     named: Mapping[str, Mapping[str, float]] | None = design.named_contrasts
-    names = list(named) if named is not None else [arm for arm in design.arm_names if arm != control]
+    names = (
+        list(named)
+        if named is not None
+        else [arm for arm in design.arm_names if arm != control]
+    )
     chosen: Weights = {}
     arms = {control}
-    for i in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)):
+    for i in np.unique(
+        np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)
+    ):
         name = names[i]
         row = {name: 1.0, control: -1.0} if named is None else dict(named[name])
         if len(arms | row.keys()) <= most_arms:
@@ -179,11 +235,13 @@ _NOTHING = 2
 class Rounding:
     """The rounding error ``e`` of individual effects, in units of their sd.
 
-    With ``ICE_u = sum_a w_a Y_u(a)`` and ``e_u`` its error, over m units: `rms` is ``sqrt(mean e^2) / sd``, `bias`
-    ``mean e / se`` with ``se`` the standard error of the average effect at the design's own number of units, `mcse` the
-    standard error of `bias` itself, from m units. `sd` is the sd of the ICE (of a parallel trial: the
-    standard error of the average effect times the root of the number of units). Where the ICE do not vary, `constant`,
-    there is no standard error: `rms` is then relative to the largest outcome, `bias` and `mcse` are 0.
+    With ``ICE_u = sum_a w_a Y_u(a)`` and ``e_u`` its error, over m units: `rms` is
+    ``sqrt(mean e^2) / sd``, `bias` ``mean e / se`` with ``se`` the standard error of
+    the average effect at the design's own number of units, `mcse` the standard error of
+    `bias` itself, from m units. `sd` is the sd of the ICE (of a parallel trial: the
+    standard error of the average effect times the root of the number of units). Where
+    the ICE do not vary, `constant`, there is no standard error: `rms` is then relative
+    to the largest outcome, `bias` and `mcse` are 0.
 
     All are (contrasts, tasks[, models]).
     """
@@ -201,17 +259,23 @@ class Rounding:
 
 
 def contrast_values(weights: Array, y: Array) -> Array:
-    """Return the contrasts, (K, units, ...), of outcomes (arms, units, ...) with weights (K, arms)."""
+    """Return the contrasts, (K, units, ...), of outcomes (arms, units, ...) with
+    weights (K, arms).
+    """
     return np.tensordot(weights, y, axes=1)
 
 
-def rounding_against_float64(y: Array, exact: Array, weights: Array, *, n_units: int, dealt: int = 1) -> Rounding:
-    """Return the rounding of contrasts, from the same outcomes computed in higher precision.
+def rounding_against_float64(
+    y: Array, exact: Array, weights: Array, *, n_units: int, dealt: int = 1
+) -> Rounding:
+    """Return the rounding of contrasts, from the same outcomes computed in higher
+    precision.
 
     Parameters
     ----------
     y, exact
-        Outcomes of the predictor, and in higher precision, (arms, units, tasks[, models]).
+        Outcomes of the predictor, and in higher precision, (arms, units, tasks[,
+        models]).
     weights
         Weights of the contrasts, (K, arms).
     n_units
@@ -223,26 +287,39 @@ def rounding_against_float64(y: Array, exact: Array, weights: Array, *, n_units:
     --------
     >>> rng = np.random.default_rng(0)
     >>> exact = rng.normal(size=(2, 400, 1))
-    >>> y = exact + np.array([0.05, 0.0]).reshape(2, 1, 1)  # the first arm is always answered 0.05 too high
-    >>> found = rounding_against_float64(y, exact, np.array([[1.0, -1.0]]), n_units=10_000)
-    >>> found.rms.round(3).tolist(), found.bias.round(2).tolist()  # about 0.05 / sqrt(2), and 100 times that
+    >>> y = exact + np.array([0.05, 0.0]).reshape(
+    ...     2, 1, 1
+    ... )  # the first arm is always answered 0.05 too high
+    >>> found = rounding_against_float64(
+    ...     y, exact, np.array([[1.0, -1.0]]), n_units=10_000
+    ... )
+    >>> (
+    ...     found.rms.round(3).tolist(),
+    ...     found.bias.round(2).tolist(),
+    ... )  # about 0.05 / sqrt(2), and 100 times that
     ([[0.037]], [[3.69]])
     """
     error = contrast_values(weights, y - exact)
-    return _standardize_rounding(error[None], 0.0, exact, weights, n_units=n_units, dealt=dealt, eps=2.0**-40)
+    return _standardize_rounding(
+        error[None], 0.0, exact, weights, n_units=n_units, dealt=dealt, eps=2.0**-40
+    )
 
 
-def rounding_across_batches(repeats: Array, weights: Array, *, eps: float, n_units: int, dealt: int = 1) -> Rounding:
-    """Return the rounding of contrasts that shows when the same sequences are predicted in other batches.
+def rounding_across_batches(
+    repeats: Array, weights: Array, *, eps: float, n_units: int, dealt: int = 1
+) -> Rounding:
+    """Return the rounding of contrasts that shows when the same sequences are predicted
+    in other batches.
 
-    An error that is the same in every batch is not seen: `bias` is the largest shift of the average effect between two
-    ways of batching. The rounding of the answers to their dtype, at most ``eps |Y| / sqrt(12)``, is added to `rms` and
-    `mcse`.
+    An error that is the same in every batch is not seen: `bias` is the largest shift of
+    the average effect between two ways of batching. The rounding of the answers to
+    their dtype, at most ``eps |Y| / sqrt(12)``, is added to `rms` and `mcse`.
 
     Parameters
     ----------
     repeats
-        The same outcomes from several ways of batching, (ways, arms, units, tasks[, models]).
+        The same outcomes from several ways of batching, (ways, arms, units, tasks[,
+        models]).
     weights
         Weights of the contrasts, (K, arms).
     eps
@@ -251,15 +328,33 @@ def rounding_across_batches(repeats: Array, weights: Array, *, eps: float, n_uni
         As in `rounding_against_float64`.
     """
     first = repeats[0]
-    error = contrast_values(weights, np.moveaxis(repeats[1:] - first, 0, 1))  # (K, ways - 1, units, ...)
+    # (K, ways - 1, units, ...)
+    error = contrast_values(weights, np.moveaxis(repeats[1:] - first, 0, 1))
     own = np.sqrt(np.tensordot(weights**2, (eps * first) ** 2 / 12, axes=1))
-    return _standardize_rounding(np.moveaxis(error, 1, 0), own, first, weights, n_units=n_units, dealt=dealt, eps=eps)
+    return _standardize_rounding(
+        np.moveaxis(error, 1, 0),
+        own,
+        first,
+        weights,
+        n_units=n_units,
+        dealt=dealt,
+        eps=eps,
+    )
 
 
 def _standardize_rounding(
-    errors: Array, own: Array | float, y: Array, weights: Array, *, n_units: int, dealt: int, eps: float
+    errors: Array,
+    own: Array | float,
+    y: Array,
+    weights: Array,
+    *,
+    n_units: int,
+    dealt: int,
+    eps: float,
 ) -> Rounding:
-    """Return errors (ways, K, units, ...) relative to the spread of the ICE of outcomes y (arms, units, ...)."""
+    """Return errors (ways, K, units, ...) relative to the spread of the ICE of outcomes
+    y (arms, units, ...).
+    """
     m = y.shape[1]
     size = np.abs(y).max(axis=(0, 1))
     sd, varies = _contrast_sd(y, weights, dealt=dealt, least=_NOTHING * eps * size)
@@ -278,8 +373,12 @@ def _standardize_rounding(
     )
 
 
-def _contrast_sd(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the standard errors of the contrasts times root n, (K, ...), and whether they exceed rounding."""
+def _contrast_sd(
+    y: Array, weights: Array, *, dealt: int, least: Array
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the standard errors of the contrasts times root n, (K, ...), and whether
+    they exceed rounding.
+    """
     ice = contrast_values(weights, y)
     if y.shape[1] < 2:
         return np.zeros_like(ice[:, 0]), np.zeros(ice[:, 0].shape, bool)
@@ -290,7 +389,8 @@ def _contrast_sd(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple
 
 
 def answer_sd(y: Array) -> Array:
-    """Return the unit of differences of answers (units, ...): their sd over units; if that is 0, their size.
+    """Return the unit of differences of answers (units, ...): their sd over units; if
+    that is 0, their size.
 
     Examples
     --------
@@ -308,7 +408,8 @@ _TWICE = "when asked twice"
 
 @dataclass(frozen=True)
 class Repeats:
-    """Differences between answers to one sequence, in sd of the answers over units, by task (and model).
+    """Differences between answers to one sequence, in sd of the answers over units, by
+    task (and model).
 
     Attributes
     ----------
@@ -319,7 +420,8 @@ class Repeats:
     random, dependent
         The fault, in words, if a difference exceeds rounding; else "".
     one_by_one
-        Whether every sequence goes through the predictor alone, so that nothing was asked for `mates`.
+        Whether every sequence goes through the predictor alone, so that nothing was
+        asked for `mates`.
     """
 
     twice: xr.DataArray
@@ -347,22 +449,45 @@ def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
     predictor, arm = sample.trial.predictor, sample.arms[0]
     tokens, first = sample.tokens(arm), sample.answers(arm)
     n = min(_ALONE, len(tokens))
-    limit, unit = rounding_allowed(predictor, first), answer_sd(first.astype(np.float64))
+    limit, unit = (
+        rounding_allowed(predictor, first),
+        answer_sd(first.astype(np.float64)),
+    )
     if sample.probe is not None:
         twice = max_difference(sample.probe.answers[:1], sample.probe.answers[1:])
     else:
         twice = max_difference(first, sample.named(predictor, tokens, arm))
     if sample.goes_one_by_one:
         random = f"the predictor {SAME_TWICE}" if twice.max() > limit else ""
-        parts = label_by_task(twice / unit, predictor), label_by_task(np.zeros_like(unit), predictor)
+        parts = (
+            label_by_task(twice / unit, predictor),
+            label_by_task(np.zeros_like(unit), predictor),
+        )
         return Repeats(*parts, random=random, dependent="", one_by_one=True)
     lonely = [sample.named(predictor, tokens[i : i + 1], arm, [i]) for i in range(n)]
     alone = max_difference(first[:n], np.concatenate(lonely))
-    order = max_difference(first, sample.named(predictor, tokens[::-1], arm, range(len(tokens))[::-1])[::-1])
+    order = max_difference(
+        first,
+        sample.named(predictor, tokens[::-1], arm, range(len(tokens))[::-1])[::-1],
+    )
     at_door = refused or _refusal_at_other_lengths(sample)
-    random = at_door if _TWICE in at_door else f"the predictor {SAME_TWICE}" if twice.max() > limit else ""
-    how = "alone and among others" if alone.max() >= order.max() else "when the batch is in another order"
-    own = f"the predictor {MATES.format(how=how)}" if max(alone.max(), order.max()) > limit else ""
+    random = (
+        at_door
+        if _TWICE in at_door
+        else f"the predictor {SAME_TWICE}"
+        if twice.max() > limit
+        else ""
+    )
+    how = (
+        "alone and among others"
+        if alone.max() >= order.max()
+        else "when the batch is in another order"
+    )
+    own = (
+        f"the predictor {MATES.format(how=how)}"
+        if max(alone.max(), order.max()) > limit
+        else ""
+    )
     return Repeats(
         twice=label_by_task(twice / unit, predictor),
         mates=label_by_task(np.maximum(alone, order) / unit, predictor),
@@ -372,7 +497,9 @@ def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
 
 
 def _refusal_at_other_lengths(sample: ProbeUnits) -> str:
-    """Return why `causalgia.run` would refuse the predictor for sequences of another length; else ""."""
+    """Return why `causalgia.run` would refuse the predictor for sequences of another
+    length; else "".
+    """
     lengths = {sample.tokens(sample.arms[0], 1).shape[1]}
     for arm in sample.arms[1:]:
         tokens = sample.tokens(arm, _ALONE)
@@ -386,7 +513,9 @@ def _refusal_at_other_lengths(sample: ProbeUnits) -> str:
     return ""
 
 
-def label_by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str] = ()) -> xr.DataArray:
+def label_by_task(
+    values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str] = ()
+) -> xr.DataArray:
     """Return values ([contrasts, ][positions, ]tasks[, models]) with labels."""
     coords: dict[str, Any] = {"contrast": list(contrasts)} if contrasts else {}
     coords |= predictor.coordinates
@@ -394,10 +523,12 @@ def label_by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterabl
 
 
 def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
-    """Return the difference between the answers to a sequence and to its reverse complement.
+    """Return the difference between the answers to a sequence and to its reverse
+    complement.
 
-    The root mean square over units of ``f(x) - f(reverse complement of x)``, in sd of ``f(x)`` over units, by task (and
-    model). Unrelated answers have the square root of 2; a predictor that averages both strands has 0.
+    The root mean square over units of ``f(x) - f(reverse complement of x)``, in sd of
+    ``f(x)`` over units, by task (and model). Unrelated answers have the square root of
+    2; a predictor that averages both strands has 0.
 
     Raises
     ------
@@ -406,13 +537,16 @@ def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
     """
     predictor, arm = sample.trial.predictor, sample.arms[0]
     forward = sample.answers(arm).astype(np.float64)
-    backward = sample.named(predictor, reverse_complement(sample.tokens(arm)), f"{arm}, reverse complement")
+    backward = sample.named(
+        predictor, reverse_complement(sample.tokens(arm)), f"{arm}, reverse complement"
+    )
     gap = np.sqrt(((forward - backward) ** 2).mean(axis=0))
     return label_by_task(gap / answer_sd(forward), predictor)
 
 
 def outcomes_in_other_batches(sample: ProbeUnits) -> NDArray[np.float64]:
-    """Return outcomes predicted in three ways: in order, in reverse order, and in small batches.
+    """Return outcomes predicted in three ways: in order, in reverse order, and in small
+    batches.
 
     Long sequences that go one at a time are not asked again.
 
@@ -422,12 +556,18 @@ def outcomes_in_other_batches(sample: ProbeUnits) -> NDArray[np.float64]:
         (ways, arms, units, tasks[, models]).
     """
     if sample.goes_one_by_one:
-        return np.stack([sample.outcomes(), sample.outcomes()])  # each sequence goes alone, whatever the batch
+        # each sequence goes alone, whatever the batch
+        return np.stack([sample.outcomes(), sample.outcomes()])
     small, places = max(2, min(7, len(sample) // 3)), range(len(sample))
 
     def predict(arm: str, rows: range) -> NDArray[Any]:
         return sample.named(sample.trial.predictor, sample.tokens(arm)[rows], arm, rows)
 
     reverse = [predict(arm, places[::-1])[::-1] for arm in sample.arms]
-    cut = [np.concatenate([predict(arm, places[i : i + small]) for i in places[::small]]) for arm in sample.arms]
-    return np.stack([sample.outcomes(), np.stack(reverse), np.stack(cut)]).astype(np.float64)
+    cut = [
+        np.concatenate([predict(arm, places[i : i + small]) for i in places[::small]])
+        for arm in sample.arms
+    ]
+    return np.stack([sample.outcomes(), np.stack(reverse), np.stack(cut)]).astype(
+        np.float64
+    )

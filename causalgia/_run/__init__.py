@@ -1,4 +1,6 @@
-"""`run`: run a trial and keep its outcomes, its individual effects, or their moments."""
+"""`run`: run a trial and keep its outcomes, its individual effects, or their
+moments.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`run`: run a trial and keep its outcomes, its individual effects, or their moments."""
+"""`run`: run a trial and keep its outcomes, its individual effects, or their
+moments.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,14 @@ from causalgia.trial.archive.files import replace
 from causalgia.trial.archive.journal import state_of_trial
 from causalgia.trial.archive.manifest import saved_sums
 from causalgia.trial.attributes import n_known_answers
-from causalgia.trial.outcomes import OutcomeBuffer, meter, outcome_dims, outcomes_dataset, run_turns, warn_constant
+from causalgia.trial.outcomes import (
+    OutcomeBuffer,
+    meter,
+    outcome_dims,
+    outcomes_dataset,
+    run_turns,
+    warn_constant,
+)
 from causalgia.trial.setup import (
     TrialSetup,
     check_memory,
@@ -49,8 +58,8 @@ _LARGEST_MARKS, _MACHINE = 1_000_000, ("threads", "torch")
 def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     """Open a finished trial on disk: the result of ``cg.run(..., store=path)``.
 
-    Variables with a value for each unit are lazy (dask), a chunk for each file; every verb accepts them and returns the
-    same results as in memory, bit for bit.
+    Variables with a value for each unit are lazy (dask), a chunk for each file; every
+    verb accepts them and returns the same results as in memory, bit for bit.
 
     Parameters
     ----------
@@ -65,16 +74,21 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     Raises
     ------
     StoreError
-        If there is no trial at the path, it is not finished (says how far it is), is of another version, or damaged.
+        If there is no trial at the path, it is not finished (says how far it is), is of
+        another version, or damaged.
 
     Examples
     --------
     >>> import tempfile
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
-    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50, contrasts="untreated")
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30), arms=arms, n_units=50, contrasts="untreated"
+    ... )
     >>> path = tempfile.mkdtemp() + "/trial.zarr"
-    >>> effects = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, store=path, keep="effects")
+    >>> effects = cg.run(
+    ...     design, cg.zoo.oracle("rbfox1_like"), rng=0, store=path, keep="effects"
+    ... )
     >>> open_store(path).identical(effects)
     True
     """
@@ -94,7 +108,8 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
 
 
 def protocol_marks(path: Path) -> dict[str, Any] | None:
-    """Return what marks a trial on disk as run under a lock, kept in a file beside it; None of another trial.
+    """Return what marks a trial on disk as run under a lock, kept in a file beside it;
+    None of another trial.
 
     Raises
     ------
@@ -106,7 +121,9 @@ def protocol_marks(path: Path) -> dict[str, Any] | None:
         return None
     text = read_text(beside, StoreError, most=_LARGEST_MARKS)
     marks: dict[str, Any] = parse_json(text, StoreError, source=str(beside))
-    known = isinstance(marks, dict) and all(name.startswith("protocol") or name in _MACHINE for name in marks)
+    known = isinstance(marks, dict) and all(
+        name.startswith("protocol") or name in _MACHINE for name in marks
+    )
     if not known or not all(isinstance(value, str | int) for value in marks.values()):
         raise StoreError(f"{beside}: no marks of a protocol; restore it from a copy")
     return marks
@@ -125,7 +142,9 @@ def write_protocol_marks(path: Path, marks: Mapping[str, Any]) -> None:
         beside.parent.mkdir(parents=True, exist_ok=True)
         replace(beside, (json.dumps(dict(marks), indent=1) + "\n").encode())
     except OSError as error:
-        raise StoreError(f"{beside}: cannot be written ({error}); choose another place") from error
+        raise StoreError(
+            f"{beside}: cannot be written ({error}); choose another place"
+        ) from error
 
 
 def _marks_file(path: Path) -> Path:
@@ -146,11 +165,13 @@ def run(
     progress: bool = True,
     real: Source | Literal["parents"] | None = None,
 ) -> xr.Dataset:
-    """Run a trial: draw units from the null model, apply every arm, and collect the predictor's outcomes.
+    """Run a trial: draw units from the null model, apply every arm, and collect the
+    predictor's outcomes.
 
-    This is the first verb of a trial; `causalgia.contrast` or `causalgia.analyze` follows. The outcome of unit u under
-    arm a is ``Y_u(a) = f(a(u))``. Only the design, the predictor and `rng` determine it, not batch size, workers,
-    storage or interruptions.
+    This is the first verb of a trial; `causalgia.contrast` or `causalgia.analyze`
+    follows. The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. Only the design,
+    the predictor and `rng` determine it, not batch size, workers, storage or
+    interruptions.
 
     Parameters
     ----------
@@ -161,40 +182,44 @@ def run(
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     store
-        Folder (zarr) in which the trial is saved while it runs; the same call resumes it, and the result is lazy, as
-        from `causalgia.open`. None: in memory.
+        Folder (zarr) in which the trial is saved while it runs; the same call resumes
+        it, and the result is lazy, as from `causalgia.open`. None: in memory.
     same_answers
-        Resume a store with a changed predictor, if it reproduces the answers of up to 256 stored units.
+        Resume a store with a changed predictor, if it reproduces the answers of up to
+        256 stored units.
     keep
-        ``"outcomes"``; ``"effects"``, the individual effects of the contrasts of the design or the analysis; or
-        ``"moments"``, their moments, in memory that does not grow with the number of units. The last two need a
-        crossover.
+        ``"outcomes"``; ``"effects"``, the individual effects of the contrasts of the
+        design or the analysis; or ``"moments"``, their moments, in memory that does not
+        grow with the number of units. The last two need a crossover.
     client
         A `distributed.Client`, whose Dask workers predict. None: this process.
     analysis
         The planned analysis, stored with the outcomes. None: that of the design.
     until
-        Stopping rule, `causalgia.Precision` or `causalgia.Decided`, for a crossover in memory of at most
-        ``design.n_units`` units.
+        Stopping rule, `causalgia.Precision` or `causalgia.Decided`, for a crossover in
+        memory of at most ``design.n_units`` units.
     progress
         Whether to draw a progress bar on a terminal.
     real
-        Natural sequences of the length of the backgrounds, or ``"parents"`` for those of the null model; a note names
-        the tasks in which null model and data hardly overlap.
+        Natural sequences of the length of the backgrounds, or ``"parents"`` for those
+        of the null model; a note names the tasks in which null model and data hardly
+        overlap.
 
     Returns
     -------
     Dataset
-        ``outcome (unit, arm, task[, model])`` in the predictor's dtype, on ``attrs["scale"]``; in a parallel trial,
-        ``outcome (unit, task[, model])`` and ``assigned (unit)``. ``keep="effects"``: the result of
-        `causalgia.contrast`. ``keep="moments"``: the input of `causalgia.estimate`. With `until`, also the interim
-        intervals on the dim ``look``, and ``attrs["stopped"]``.
+        ``outcome (unit, arm, task[, model])`` in the predictor's dtype, on
+        ``attrs["scale"]``; in a parallel trial, ``outcome (unit, task[, model])`` and
+        ``assigned (unit)``. ``keep="effects"``: the result of `causalgia.contrast`.
+        ``keep="moments"``: the input of `causalgia.estimate`. With `until`, also the
+        interim intervals on the dim ``look``, and ``attrs["stopped"]``.
 
     Raises
     ------
     DesignError
-        If all units are one sequence, an arm cannot be applied, the result does not fit into memory, the analysis names
-        what the outcomes will not have, or `until` or `keep` does not go with the trial.
+        If all units are one sequence, an arm cannot be applied, the result does not fit
+        into memory, the analysis names what the outcomes will not have, or `until` or
+        `keep` does not go with the trial.
     PredictorError
         If an answer is not finite, has the wrong shape, or depends on batch mates.
     ContrastError
@@ -202,7 +227,8 @@ def run(
     EstimateError
         If moments are kept and all units share one parent.
     StoreError
-        If the store holds another trial (the message names the difference) or cannot be written.
+        If the store holds another trial (the message names the difference) or cannot be
+        written.
     ClusterError
         If the cluster has no workers, or the predictor cannot be sent to them.
     TrialInterruptedError
@@ -219,8 +245,9 @@ def run(
 
     Notes
     -----
-    The draws of a unit depend on `rng` and its id alone: adding an arm changes no other arm, and a trial that stops
-    early has the first units of the full trial. The guide "Run a large trial" describes stores, moments and clusters.
+    The draws of a unit depend on `rng` and its id alone: adding an arm changes no other
+    arm, and a trial that stops early has the first units of the full trial. The guide
+    "Run a large trial" describes stores, moments and clusters.
 
     Examples
     --------
@@ -231,12 +258,17 @@ def run(
     ...     n_units=50,
     ...     contrasts="control",
     ... )
-    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
+    >>> share = cg.FunctionPredictor(
+    ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share"
+    ... )
     >>> outcomes = cg.run(design, share, rng=0)
     >>> outcomes["outcome"].shape
     (50, 2, 1)
     >>> moments = cg.run(design, share, rng=0, keep="moments")
-    >>> moments["ice_quantile"].sel(quantile=0.5).round(2).values, cg.estimate(moments)["ace"].round(2).values
+    >>> (
+    ...     moments["ice_quantile"].sel(quantile=0.5).round(2).values,
+    ...     cg.estimate(moments)["ace"].round(2).values,
+    ... )
     (array([[0.1]]), array([[0.1]]))
     """
     request = RunRequest(
@@ -265,29 +297,49 @@ def run_outcomes(request: RunRequest) -> xr.Dataset:
     """Run a trial and keep its outcomes."""
     setup = request.set_up()
     reduction = AllOutcomes(outcome_dims(request.design, request.predictor))
-    found = (_hold_outcomes if request.path is None else _store_outcomes)(request, setup, reduction)
+    found = (_hold_outcomes if request.path is None else _store_outcomes)(
+        request, setup, reduction
+    )
     warn_constant(found["outcome"])
     return found
 
 
-def _hold_outcomes(request: RunRequest, setup: TrialSetup, reduction: AllOutcomes) -> xr.Dataset:
+def _hold_outcomes(
+    request: RunRequest, setup: TrialSetup, reduction: AllOutcomes
+) -> xr.Dataset:
     """Run a trial in memory, to its end or until its rule stops it."""
     design, client = request.design, request.client
     check_memory(design, tasks=n_known_answers(request.predictor))
-    with explain_memory_error(design), meter(design.n_units * outcomes_per_unit(design), show=request.progress) as done:
+    with (
+        explain_memory_error(design),
+        meter(
+            design.n_units * outcomes_per_unit(design), show=request.progress
+        ) as done,
+    ):
         plan = setup.probe()
         gathered = OutcomeBuffer(setup.trial, plan, reduction)
         label = partial(outcomes_dataset, setup.frame, reduction)
         if request.until is not None:
-            return validate(_run_until(request.until, design, lambda n: label(gathered.up_to(n, done))), "outcomes")
+            return validate(
+                _run_until(
+                    request.until, design, lambda n: label(gathered.up_to(n, done))
+                ),
+                "outcomes",
+            )
         turns = range(len(plan))
-        for job in run_turns(setup.trial, plan, turns, reduction=reduction, client=client, advance=done):
+        for job in run_turns(
+            setup.trial, plan, turns, reduction=reduction, client=client, advance=done
+        ):
             gathered.put(*job)
         return validate(label(gathered.parts), "outcomes", positions=True)
 
 
-def _run_until(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:
-    """Predict more and more units until the rule stops the trial; return outcomes with the trajectory of looks."""
+def _run_until(
+    until: Until, design: Design, up_to: Callable[[int], xr.Dataset]
+) -> xr.Dataset:
+    """Predict more and more units until the rule stops the trial; return outcomes with
+    the trajectory of looks.
+    """
     looks: list[Look] = []
     for n in until.schedule(design.n_units):
         outcomes = up_to(n)
@@ -295,9 +347,15 @@ def _run_until(until: Until, design: Design, up_to: Callable[[int], xr.Dataset])
         if looks[-1].stop:
             break
     trajectory = xr.concat([look.record for look in looks], dim="look")
-    trajectory = trajectory.rename({str(name): f"look_{name}" for name in trajectory.data_vars})
+    trajectory = trajectory.rename(
+        {str(name): f"look_{name}" for name in trajectory.data_vars}
+    )
     n, most, last = outcomes.sizes["unit"], design.n_units, looks[-1]
-    where = f"stopped at {n:,} of at most {most:,} units" if last.stop else f"ended at the {most:,} units there are"
+    where = (
+        f"stopped at {n:,} of at most {most:,} units"
+        if last.stop
+        else f"ended at the {most:,} units there are"
+    )
     sentence = f"{where}, look {len(looks)}: {last.words}"
     attrs = {"until": until.stored_text(), "stopped": sentence} | {
         f"until_{name}": x for name, x in last.record.attrs.items()
@@ -305,10 +363,14 @@ def _run_until(until: Until, design: Design, up_to: Callable[[int], xr.Dataset])
     return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))
 
 
-def _store_outcomes(request: RunRequest, setup: TrialSetup, reduction: AllOutcomes) -> xr.Dataset:
+def _store_outcomes(
+    request: RunRequest, setup: TrialSetup, reduction: AllOutcomes
+) -> xr.Dataset:
     """Run the part of a trial that a store lacks, and return the whole trial lazily."""
     assert request.path is not None
-    archive, plan = open_or_create(setup, reduction, request.path, same_answers=request.same_answers)
+    archive, plan = open_or_create(
+        setup, reduction, request.path, same_answers=request.same_answers
+    )
     per_unit = outcomes_per_unit(request.design)
     with (
         archive,

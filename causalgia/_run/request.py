@@ -1,4 +1,6 @@
-"""The request of `run`: its arguments, checked, and the contrasts that are computed while the trial runs."""
+"""The request of `run`: its arguments, checked, and the contrasts that are computed
+while the trial runs.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Protocol,
+    TypeAlias,
+    get_args,
+    runtime_checkable,
+)
 
 import numpy as np
 import pandas as pd
@@ -20,7 +30,12 @@ from causalgia.checks import check_flag
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of
-from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
+from causalgia.effects.contrast_weights import (
+    Weights,
+    arm_name,
+    requested_weights,
+    weight_matrix,
+)
 from causalgia.effects.functions_of_means import check_scale_of_means
 from causalgia.effects.pointwise_effects import sd_weights, sums_over_arms
 from causalgia.effects.scales import (
@@ -43,7 +58,13 @@ from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive
-from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks, store_design, task_scale_coordinate
+from causalgia.trial.attributes import (
+    arm_coordinates,
+    check_analysis,
+    known_tasks,
+    store_design,
+    task_scale_coordinate,
+)
 from causalgia.trial.design_notes import overlap_notes
 from causalgia.trial.setup import TrialSetup, set_up_trial
 from causalgia.trial.turns import NamedArrays
@@ -65,11 +86,15 @@ class Look(Protocol):
 
     @property
     def words(self) -> str:
-        """The result as part of a sentence, such as "every interval is at most 0.1 to each side"."""
+        """The result as part of a sentence, such as "every interval is at most 0.1 to
+        each side".
+        """
 
     @property
     def record(self) -> xr.Dataset:
-        """``n_units, n_clusters ()`` and the intervals ``lower, upper (contrast, task[, model])``, with attrs."""
+        """``n_units, n_clusters ()`` and the intervals
+        ``lower, upper (contrast, task[, model])``, with attrs.
+        """
 
 
 @runtime_checkable
@@ -77,7 +102,9 @@ class Until(Protocol):
     """A stopping rule: `causalgia.Precision` or `causalgia.Decided`."""
 
     def schedule(self, n_units: int) -> Iterable[int]:
-        """Return the increasing numbers of units at which to look; the last is `n_units`, the maximum."""
+        """Return the increasing numbers of units at which to look; the last is
+        `n_units`, the maximum.
+        """
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Analyze the outcomes of the first units."""
@@ -93,11 +120,13 @@ class RunRequest:
     Raises
     ------
     DesignError
-        If the design, the analysis or the stopping rule is none, or two of them do not go together.
+        If the design, the analysis or the stopping rule is none, or two of them do not
+        go together.
     ContrastError
         If the scale of the analysis is impossible for the predictor's answers.
     DecisionError
-        If the region of the stopping rule does not contain 1 and the analysis is of ratios.
+        If the region of the stopping rule does not contain 1 and the analysis is of
+        ratios.
     PredictorError
         If the predictor is none.
     """
@@ -116,11 +145,17 @@ class RunRequest:
 
     def __post_init__(self) -> None:
         if not isinstance(self.keep, str) or self.keep not in KEEPS:
-            raise DesignError(f"keep={quoted(self.keep)} is not one of {', '.join(map(quoted, KEEPS))}")
+            raise DesignError(
+                f"keep={quoted(self.keep)} is not one of "
+                f"{', '.join(map(quoted, KEEPS))}"
+            )
         for name in ("same_answers", "progress"):
             check_flag(getattr(self, name), name, error=DesignError)
         if self.same_answers and self.path is None:
-            raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
+            raise DesignError(
+                "same_answers= is about the answers that a store keeps; give store=, "
+                "or leave it out"
+            )
         check_design(self.design, self.predictor, "run(design, predictor)")
         check_predictor(self.predictor, "run(design, predictor)")
         if self.until is not None:
@@ -130,35 +165,44 @@ class RunRequest:
             object.__setattr__(self, "analysis", self.design.planned())
         if self.analysis is not None:
             if not isinstance(self.analysis, Analysis):
-                raise DesignError(f"analysis= takes a cg.Analysis, not {type(self.analysis).__name__}")
+                raise DesignError(
+                    f"analysis= takes a cg.Analysis, not {type(self.analysis).__name__}"
+                )
             if self.until is not None and self.analysis.tasks is not None:
                 raise DesignError(
-                    "until= monitors the effect in each task, and the analysis asks for contrasts between tasks; leave "
-                    "tasks= out of the analysis until the trial has ended, or give n_units= instead of until="
+                    "until= monitors the effect in each task, and the analysis asks "
+                    "for contrasts between tasks; leave tasks= out of the analysis "
+                    "until the trial has ended, or give n_units= instead of until="
                 )
             if self.until is not None and self.analysis.across is not None:
                 raise DesignError(
-                    "until= decides by its confidence sequence, and across='task' by a posterior; leave across= out of "
-                    "the analysis, or give n_units= instead of until="
+                    "until= decides by its confidence sequence, and across='task' by a "
+                    "posterior; leave across= out of the analysis, or give n_units= "
+                    "instead of until="
                 )
             tasks = known_tasks(self.predictor)
             check_analysis(self.analysis, self.design, tasks)
             self._check_outcomes(self.analysis)
 
     def _check_verdicts_of_curves(self) -> None:
-        """Raise DesignError if an analysis that is given asks for verdicts on a track."""
+        """Raise DesignError if an analysis that is given asks for verdicts on a
+        track.
+        """
         rope = getattr(self.analysis, "rope", None)
         if rope is not None and "position" in self.predictor.dims:
             raise DesignError(
-                f"[analysis]: rope = {quoted(rope)} is for verdicts on one number for each task, and the predictor "
-                "answers a track; leave rope= out (cg.simultaneous(over='position') gives the band of a curve), or "
-                "read a window: reduce=[cg.Window(...)]"
+                f"[analysis]: rope = {quoted(rope)} is for verdicts on one number for "
+                "each task, and the predictor answers a track; leave rope= out "
+                "(cg.simultaneous(over='position') gives the band of a curve), or read "
+                "a window: reduce=[cg.Window(...)]"
             )
 
     def _check_outcomes(self, analysis: Analysis) -> None:
         """Raise for an analysis of what the predictor's outcomes cannot show."""
         crossover = self.design.assignment == "crossover"
-        check_scale_of_means(analysis.scale, None, analysis.interaction, crossover, self.predictor.scale)
+        check_scale_of_means(
+            analysis.scale, None, analysis.interaction, crossover, self.predictor.scale
+        )
         if analysis.tasks is not None:
             check_task_scale(analysis.scale)
             known = known_tasks(self.predictor)
@@ -168,13 +212,19 @@ class RunRequest:
             check_not_log(analysis.scale, self.predictor.scale)
         if analysis.target in OVER_PREDICTORS and len(self.predictor.models or ()) < 2:
             raise DesignError(
-                f"[analysis]: target = {quoted(analysis.target)} needs the answers of two or more predictors, and "
-                "there is one; run the trial on cg.Ensemble([...]), or leave target= out"
+                f"[analysis]: target = {quoted(analysis.target)} needs the answers of "
+                "two or more predictors, and there is one; run the trial on "
+                "cg.Ensemble([...]), or leave target= out"
             )
-        if analysis.across is not None and analysis.target not in OVER_PREDICTORS and self.predictor.models is not None:
+        if (
+            analysis.across is not None
+            and analysis.target not in OVER_PREDICTORS
+            and self.predictor.models is not None
+        ):
             raise DesignError(
-                "[analysis]: across = 'task' of several predictors takes their average; say target = 'population x "
-                "predictors', or run the trial on one of them"
+                "[analysis]: across = 'task' of several predictors takes their "
+                "average; say target = 'population x predictors', or run the trial on "
+                "one of them"
             )
         rope = getattr(self.until, "rope", None)
         if analysis.scale == "ratio" and isinstance(rope, tuple):
@@ -184,50 +234,81 @@ class RunRequest:
 
     def _check_until(self, until: object) -> None:
         if not isinstance(until, Until):
-            raise DesignError(f"until= takes cg.Precision(half_width=) or cg.Decided(rope=), not {quoted(until)}")
+            raise DesignError(
+                "until= takes cg.Precision(half_width=) or cg.Decided(rope=), not "
+                f"{quoted(until)}"
+            )
         if self.design.assignment != "crossover":
-            raise DesignError("until= monitors the individual effects of a crossover; a parallel trial has n_units=")
+            raise DesignError(
+                "until= monitors the individual effects of a crossover; a parallel "
+                "trial has n_units="
+            )
         if "position" in self.predictor.dims:
             raise DesignError(
-                "until= monitors one number for each task, and the predictor answers a track; watch a window of it: "
-                "reduce=[cg.Window(...)]"
+                "until= monitors one number for each task, and the predictor answers a "
+                "track; watch a window of it: reduce=[cg.Window(...)]"
             )
-        until.schedule(self.design.n_units)  # which refuses units that are too few to decide anything
+        # which refuses units that are too few to decide anything
+        until.schedule(self.design.n_units)
         if self.keep != "outcomes":
             raise DesignError(
-                f"until= looks at outcomes as they come, and keep={quoted(self.keep)} does not hold them; leave one out"
+                f"until= looks at outcomes as they come, and keep={quoted(self.keep)} "
+                "does not hold them; leave one out"
             )
         for name, value in (("store", self.path), ("client", self.client)):
             if value is not None:
                 raise DesignError(
-                    f"until= looks at outcomes as they come, in memory and in order: it goes with no {name}=; leave "
-                    "one out"
+                    "until= looks at outcomes as they come, in memory and in order: it "
+                    f"goes with no {name}=; leave one out"
                 )
 
     def set_up(self) -> TrialSetup:
-        """Return the trial before its first answer; only real sequences are predicted, to compare them with units."""
-        setup = set_up_trial(self.design, self.predictor, rng=self.rng, analysis=self.analysis, client=self.client)
+        """Return the trial before its first answer; only real sequences are predicted,
+        to compare them with units.
+        """
+        setup = set_up_trial(
+            self.design,
+            self.predictor,
+            rng=self.rng,
+            analysis=self.analysis,
+            client=self.client,
+        )
         setup.trial.announce = self.progress
         if self.analysis is not None and self.analysis.target == "parents":
-            n, drawn, key = self.design.n_units, setup.trial.design.drawn, derive(setup.trial.key, "null")
+            n, drawn, key = (
+                self.design.n_units,
+                setup.trial.design.drawn,
+                derive(setup.trial.key, "null"),
+            )
             parents = drawn.parents(np.arange(n, dtype=np.uint64), key=key, n_units=n)
             lone = int((np.bincount(pd.factorize(parents)[0]) < 2).sum())
             if lone:
                 raise DesignError(
-                    f"[analysis]: target = 'parents' needs two or more units of each parent, and {lone:,} of them "
-                    "would have one; draw more units of them (n_units=), or leave target= out"
+                    "[analysis]: target = 'parents' needs two or more units of each "
+                    f"parent, and {lone:,} of them would have one; draw more units of "
+                    "them (n_units=), or leave target= out"
                 )
-        if self.real is not None and (notes := overlap_notes(self.design, self.predictor, self.real)):
-            setup.attrs["notes"] = "\n".join([*notes, *([setup.attrs["notes"]] if "notes" in setup.attrs else [])])
+        if self.real is not None and (
+            notes := overlap_notes(self.design, self.predictor, self.real)
+        ):
+            setup.attrs["notes"] = "\n".join(
+                [*notes, *([setup.attrs["notes"]] if "notes" in setup.attrs else [])]
+            )
         return setup
 
 
-def as_comparable_tasks(analysis: Analysis, predictor: Predictor, known: tuple[str, ...]) -> TaskWeights:
-    """Return the contrasts between tasks; ContrastError if one is of tasks on different scales."""
+def as_comparable_tasks(
+    analysis: Analysis, predictor: Predictor, known: tuple[str, ...]
+) -> TaskWeights:
+    """Return the contrasts between tasks; ContrastError if one is of tasks on different
+    scales.
+    """
     assert analysis.tasks is not None
     over = requested_task_weights(analysis.weights_by_task_contrast, known)
     if predictor.task_scales is not None and analysis.scale == "identity":
-        check_one_task_scale(over.weights, dict(zip(known, predictor.task_scales, strict=True)))
+        check_one_task_scale(
+            over.weights, dict(zip(known, predictor.task_scales, strict=True))
+        )
     return over
 
 
@@ -272,7 +353,9 @@ class ContrastRequest:
 
     @cached_property
     def sd_matrix(self) -> sparse.csr_array:
-        """Weights of the arms whose sd is the unit of each contrast, ``(K, A)``; by default `matrix` itself."""
+        """Weights of the arms whose sd is the unit of each contrast, ``(K, A)``; by
+        default `matrix` itself.
+        """
         kinds = [arm.intervention.kind for arm in self.design.named_arms]
         return sd_weights(self.matrix, kinds, self.control)
 
@@ -283,30 +366,39 @@ class ContrastRequest:
 
     @cached_property
     def measured(self) -> NDArray[np.intp]:
-        """Arms whose sd is computed: the untreated one, and, in case it does not vary, those subtracted."""
-        return np.union1d(*(W.indices[W.data < 0] for W in (self.sd_matrix, self.matrix))).astype(np.intp)
+        """Arms whose sd is computed: the untreated one, and, in case it does not vary,
+        those subtracted.
+        """
+        return np.union1d(
+            *(W.indices[W.data < 0] for W in (self.sd_matrix, self.matrix))
+        ).astype(np.intp)
 
 
-def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> ContrastRequest:
-    """Return the contrasts of a trial that keeps only effects or moments, from its analysis, else from its design.
+def contrast_request(
+    design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str
+) -> ContrastRequest:
+    """Return the contrasts of a trial that keeps only effects or moments, from its
+    analysis, else from its design.
 
     Raises
     ------
     DesignError
-        If neither names contrasts, the trial is parallel, or the analysis needs the outcomes themselves.
+        If neither names contrasts, the trial is parallel, or the analysis needs the
+        outcomes themselves.
     ContrastError
         If the scale is impossible for the predictor's answers.
     """
     prefix = f"keep={quoted(keep)}"
     if design.assignment != "crossover":
         raise DesignError(
-            f"{prefix}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a "
-            "unit"
+            f"{prefix}: a parallel trial has no individual effects; leave keep= out: "
+            "cg.run then holds one outcome a unit"
         )
     request = (analysis or Analysis()).asking(design.analysis_fields)
     if not request.asks:
         raise DesignError(
-            f"{prefix}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
+            f"{prefix}: the design names no contrasts; make it with cg.Design(..., "
+            "contrasts=...), or say analysis="
         )
     needs_units = {"scale": request.scale in OF_MEANS}
     if keep == "moments":
@@ -318,34 +410,52 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
         }
     for name in (name for name, needed in needs_units.items() if needed):
         raise DesignError(
-            f"{prefix}: {name}={quoted(getattr(request, name))} of the analysis needs the outcomes of all units at "
-            f"once; leave keep= out, or leave {name}= out of the analysis (of an experiment: "
-            "dataclasses.replace(experiment, analysis=...))"
+            f"{prefix}: {name}={quoted(getattr(request, name))} of the analysis needs "
+            f"the outcomes of all units at once; leave keep= out, or leave {name}= out "
+            "of the analysis (of an experiment: dataclasses.replace(experiment, "
+            "analysis=...))"
         )
     if keep == "moments" and design.n_units < 2:
-        raise DesignError(f"{prefix}: one unit gives no standard error; draw more units, or leave keep= out")
+        raise DesignError(
+            f"{prefix}: one unit gives no standard error; draw more units, or leave "
+            "keep= out"
+        )
     if request.scale != "identity":
         check_not_log(request.scale, predictor.scale)
-    shell, arms = xr.Dataset(coords=arm_coordinates(design.named_arms)), design.arm_names
+    shell, arms = (
+        xr.Dataset(coords=arm_coordinates(design.named_arms)),
+        design.arm_names,
+    )
     control = None if request.control is None else arm_name(request.control, arms)
     rows = None if control is not None else request.weights_by_contrast or None
-    weights = requested_weights(shell, arms, control, rows, list(request.interaction) if request.interaction else None)
-    return ContrastRequest(request, design, weights, control, _task_weights(request, predictor, prefix))
+    weights = requested_weights(
+        shell,
+        arms,
+        control,
+        rows,
+        list(request.interaction) if request.interaction else None,
+    )
+    return ContrastRequest(
+        request, design, weights, control, _task_weights(request, predictor, prefix)
+    )
 
 
-def _task_weights(analysis: Analysis, predictor: Predictor, prefix: str) -> TaskWeights | None:
+def _task_weights(
+    analysis: Analysis, predictor: Predictor, prefix: str
+) -> TaskWeights | None:
     """Return the contrasts between tasks, of a predictor whose tasks are known."""
     if analysis.tasks is None:
         return None
     if "position" in predictor.dims:
         raise DesignError(
-            f"{prefix}: contrasts between tasks of curves are taken of outcomes; leave keep= out, or read a window: "
-            "reduce=[cg.Window(...)]"
+            f"{prefix}: contrasts between tasks of curves are taken of outcomes; leave "
+            "keep= out, or read a window: reduce=[cg.Window(...)]"
         )
     known = known_tasks(predictor)
     if known is None:
         raise DesignError(
-            f"{prefix}: the analysis compares tasks, and those of this predictor have no names before its first "
+            f"{prefix}: the analysis compares tasks, and those of this predictor have "
+            "no names before its first "
             'answer; give it tasks=["K562", ...], or leave keep= out'
         )
     return as_comparable_tasks(analysis, predictor, known)
@@ -355,7 +465,11 @@ _MOST_WEIGHTS = 2**25
 
 
 def effect_labels(
-    question: ContrastRequest, predictor: Predictor, attrs: dict[str, Any], *, sparing: bool = False
+    question: ContrastRequest,
+    predictor: Predictor,
+    attrs: dict[str, Any],
+    *,
+    sparing: bool = False,
 ) -> xr.Dataset:
     """Return effects without units and numbers, labeled as by `causalgia.contrast`.
 
@@ -368,10 +482,12 @@ def effect_labels(
     attrs
         Attributes of the trial.
     sparing
-        Leave out ``weight`` and the arms beyond 33 million weights, and mark the contrasts of one placebo word.
+        Leave out ``weight`` and the arms beyond 33 million weights, and mark the
+        contrasts of one placebo word.
     """
     design, weights = question.design, question.weights
-    attrs = {name: value for name, value in attrs.items() if name != "edits"}  # for contrasts named after the trial
+    # for contrasts named after the trial
+    attrs = {name: value for name, value in attrs.items() if name != "edits"}
     outcomes = xr.Dataset(coords=arm_coordinates(design.named_arms), attrs=attrs)
     words = effect_attrs(
         measured_on(outcomes),
@@ -385,28 +501,47 @@ def effect_labels(
     coords = {
         "contrast": list(weights),
         **predictor.coordinates,
-        **(task_scale_coordinate(predictor) if question.over is None else {"task": question.over.names}),
+        **(
+            task_scale_coordinate(predictor)
+            if question.over is None
+            else {"task": question.over.names}
+        ),
         **do_coordinate(outcomes, weights, question.scale),
     }
-    names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))
+    names = xr.Dataset(
+        coords=coords,
+        attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale),
+    )
     if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
-        placebo_words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
+        placebo_words = {
+            arm.name
+            for arm in design.named_arms
+            if arm.intervention.kind == "placebo_word"
+        }
         single = set(placebo_word_contrasts(weights, placebo_words))
         if not placebo_words:
             return names
-        return names.assign_coords(placebo_word=("contrast", [k in single for k in weights]))
-    on_arms = {str(name): c.variable for name, c in outcomes.coords.items() if name != "do"}
-    return names.assign(weight=(("contrast", "arm"), as_dense(question.matrix))).assign_coords(on_arms)
+        return names.assign_coords(
+            placebo_word=("contrast", [k in single for k in weights])
+        )
+    on_arms = {
+        str(name): c.variable for name, c in outcomes.coords.items() if name != "do"
+    }
+    return names.assign(
+        weight=(("contrast", "arm"), as_dense(question.matrix))
+    ).assign_coords(on_arms)
 
 
 @dataclass(frozen=True)
 class ContrastReduction:
-    """Computes contrasts of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
+    """Computes contrasts of the outcomes of some units, (units, arms, tasks[, models]);
+    it can be pickled.
 
     Attributes
     ----------
     names
-        Names of the arms, and of the tasks where they are known before the first answer, for errors.
+        Names of the arms, and of the tasks where they are known before the first
+        answer, for errors.
     used, matrix
         The arms in use, and the weights of the contrasts over them, ``(K, len(used))``.
     measured
@@ -435,7 +570,10 @@ class ContrastReduction:
         if tasks is not None and over is not None:
             tasks = tuple(tasks[i] for i in over.used)
         return cls(
-            names={"arm": question.design.arm_names, **({} if tasks is None else {"task": list(tasks)})},
+            names={
+                "arm": question.design.arm_names,
+                **({} if tasks is None else {"task": list(tasks)}),
+            },
             used=question.used,
             matrix=question.matrix[:, question.used],
             measured=question.measured,
@@ -446,9 +584,11 @@ class ContrastReduction:
         )
 
     def effects(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[, models]).
+        """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[,
+        models]).
 
-        The intervals ICE +- rounding of all units have [low, high] in common; they are disjoint where low > high.
+        The intervals ICE +- rounding of all units have [low, high] in common; they are
+        disjoint where low > high.
 
         Raises
         ------
@@ -456,10 +596,17 @@ class ContrastReduction:
             If the scale is impossible for an outcome.
         """
         outcome = self.of_tasks(outcome)
-        named = xr.DataArray(outcome, dims=("unit", "arm", *self.dims)[: outcome.ndim], coords=self.names)
+        named = xr.DataArray(
+            outcome, dims=("unit", "arm", *self.dims)[: outcome.ndim], coords=self.names
+        )
         check_scale(named.isel(arm=self.used), self.scale, self.measured_on)
-        y, bound = transform_with_bound(np.take(outcome, self.used, axis=1), scale=self.scale, over=self.over)
-        ice, within = sums_over_arms(self.matrix, y), sums_over_arms(abs(self.matrix), bound)
+        y, bound = transform_with_bound(
+            np.take(outcome, self.used, axis=1), scale=self.scale, over=self.over
+        )
+        ice, within = (
+            sums_over_arms(self.matrix, y),
+            sums_over_arms(abs(self.matrix), bound),
+        )
         return {
             "ice": np.ascontiguousarray(np.moveaxis(ice, 0, 1)),
             "low": (ice - within).max(axis=1),
@@ -467,17 +614,27 @@ class ContrastReduction:
         }
 
     def of_arms(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""
+        """Return the outcomes of the measured arms on the scale, ``arms`` (units, S,
+        ...), with their low and high.
+        """
         measured = np.take(self.of_tasks(outcome), self.measured, axis=1)
         y, bound = transform_with_bound(measured, scale=self.scale, over=self.over)
-        return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
+        return {
+            "arms": np.ascontiguousarray(y),
+            "arms_low": (y - bound).max(0),
+            "arms_high": (y + bound).min(0),
+        }
 
     def of_tasks(self, outcome: NDArray[Any]) -> NDArray[Any]:
         """Return the outcomes of the tasks in use."""
-        return outcome if self.over is None else np.take(outcome, self.over.used, axis=2)
+        return (
+            outcome if self.over is None else np.take(outcome, self.over.used, axis=2)
+        )
 
     def extremes(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Return the smallest and largest answer of each task or contrast of tasks (and model), ``least``, ``most``."""
+        """Return the smallest and largest answer of each task or contrast of tasks (and
+        model), ``least``, ``most``.
+        """
         if self.over is not None:
             outcome = self.over.sums(self.of_tasks(outcome).astype(np.float64), 2)
         return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}
@@ -485,7 +642,9 @@ class ContrastReduction:
 
 @dataclass(frozen=True)
 class ContrastTrialSetup(TrialSetup):
-    """A trial before its first answer, and the contrasts that are computed while it runs."""
+    """A trial before its first answer, and the contrasts that are computed while it
+    runs.
+    """
 
     question: ContrastRequest
     sparing: bool
@@ -498,7 +657,9 @@ class ContrastTrialSetup(TrialSetup):
     @property
     def frame(self) -> xr.Dataset:
         """Labels of the effects or moments, without units and numbers."""
-        names = effect_labels(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        names = effect_labels(
+            self.question, self.trial.predictor, self.attrs, sparing=self.sparing
+        )
         if self.trial.floor is not None:
             floor = self._floor
             names["floor"] = (("contrast", *self.trial.predictor.dims), floor)
@@ -509,13 +670,18 @@ class ContrastTrialSetup(TrialSetup):
     def roundings(self) -> dict[str, NDArray[np.float64]]:
         """Rounding error of effects, and of the outcomes stored beside them."""
         of_outcomes, over = super().roundings["outcome"], self.question.over
-        return {"ice": self._floor, "measured": of_outcomes if over is None else of_outcomes[over.used]}
+        return {
+            "ice": self._floor,
+            "measured": of_outcomes if over is None else of_outcomes[over.used],
+        }
 
     @property
     def _floor(self) -> NDArray[np.float64]:
         over, by_scale = self.question.over, self.floor_by_scale
         by_scale = by_scale if over is None else by_scale.isel(task=over.used)
-        floor = np.asarray(floor_of(self.question.matrix, by_scale, self.question.scale))
+        floor = np.asarray(
+            floor_of(self.question.matrix, by_scale, self.question.scale)
+        )
         return floor if over is None else over.bounds(floor, 1)
 
 
@@ -525,17 +691,23 @@ def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:
     Raises
     ------
     DesignError
-        If it names no contrasts, is parallel, or its analysis needs the outcomes themselves.
+        If it names no contrasts, is parallel, or its analysis needs the outcomes
+        themselves.
     ContrastError
         If the scale is impossible for the predictor's answers.
     """
-    question = contrast_request(request.design, request.predictor, request.analysis, keep=request.keep)
+    question = contrast_request(
+        request.design, request.predictor, request.analysis, keep=request.keep
+    )
     setup = request.set_up()
-    return ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=request.keep == "moments")
+    return ContrastTrialSetup(
+        setup.trial, setup.attrs, question, sparing=request.keep == "moments"
+    )
 
 
 def which_tasks(holds: NDArray[np.bool_], dims: tuple[str, ...]) -> list[int]:
-    """Return the tasks for which something holds everywhere, of an array with the dims of an answer.
+    """Return the tasks for which something holds everywhere, of an array with the dims
+    of an answer.
 
     Examples
     --------
@@ -543,12 +715,18 @@ def which_tasks(holds: NDArray[np.bool_], dims: tuple[str, ...]) -> list[int]:
     [0]
     """
     by_task = np.moveaxis(holds, dims.index("task"), 0)
-    return [int(task) for task in np.flatnonzero(by_task.reshape(len(by_task), -1).all(axis=1))]
+    return [
+        int(task)
+        for task in np.flatnonzero(by_task.reshape(len(by_task), -1).all(axis=1))
+    ]
 
 
 def warn_constant_tasks(constant: list[int], found: xr.Dataset) -> None:
     """Warn of the first of the tasks that have one answer for every sequence."""
     if constant:
         task = str(found["task"].to_numpy()[constant[0]])
-        text = f"task '{task}': the predictor gives the same answer for every unit under every arm"
+        text = (
+            f"task '{task}': the predictor gives the same answer for every unit under "
+            "every arm"
+        )
         warnings.warn(text, DegenerateWarning, stacklevel=4)

@@ -1,4 +1,6 @@
-"""Trials that keep moments of individual effects, in memory that does not grow with the number of units."""
+"""Trials that keep moments of individual effects, in memory that does not grow with the
+number of units.
+"""
 
 from __future__ import annotations
 
@@ -40,15 +42,21 @@ from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import NamedArrays, Trial, TurnReduction
 from causalgia.types import Array
 
-QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))
-"""Probabilities of the stored quantiles: the percentiles, and those of usual intervals."""
+QUANTILES = np.unique(
+    np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]])
+)
+"""Probabilities of the stored quantiles: the percentiles, and those of usual
+intervals.
+"""
 _LEAST_GROUPS = 256
 _BYTES_OF_GROUPS = 2**25
 
 
 @dataclass(eq=False)
 class TurnMoments:
-    """Reduces a turn, where it was predicted, to its ICE, the measured arms, and extremes for `RunningMoments`."""
+    """Reduces a turn, where it was predicted, to its ICE, the measured arms, and
+    extremes for `RunningMoments`.
+    """
 
     name = "moments"
     reduction: ContrastReduction
@@ -67,7 +75,9 @@ class TurnMoments:
         }
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Return the input of `RunningMoments.take`, for outcomes (units, arms, tasks[, models])."""
+        """Return the input of `RunningMoments.take`, for outcomes (units, arms, tasks[,
+        models]).
+        """
         return {
             **self.reduction.effects(outcome),
             **self.reduction.of_arms(outcome),
@@ -76,11 +86,13 @@ class TurnMoments:
 
 
 class RunningMoments(TurnMoments):
-    """Running moments of the ICE of a trial: mean, spread, extremes, quantiles and sums for the covariance.
+    """Running moments of the ICE of a trial: mean, spread, extremes, quantiles and sums
+    for the covariance.
 
-    Turns are taken in order, so that the numbers are the same, bit for bit, wherever turns were predicted and however
-    often the trial was resumed. The state grows with arms, contrasts and shared parents, and not with units. It is
-    pickled as a `TurnMoments`, without the sums.
+    Turns are taken in order, so that the numbers are the same, bit for bit, wherever
+    turns were predicted and however often the trial was resumed. The state grows with
+    arms, contrasts and shared parents, and not with units. It is pickled as a
+    `TurnMoments`, without the sums.
 
     Parameters
     ----------
@@ -93,17 +105,24 @@ class RunningMoments(TurnMoments):
 
     References
     ----------
-    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115. Masson, Rim & Lee (2019),
-    doi:10.14778/3352063.3352135. Wolter (2007), Introduction to Variance Estimation, doi:10.1007/978-0-387-35099-8,
-    chapter 2 (random groups).
+    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115. Masson, Rim & Lee
+    (2019), doi:10.14778/3352063.3352135. Wolter (2007), Introduction to Variance
+    Estimation, doi:10.1007/978-0-387-35099-8, chapter 2 (random groups).
     """
 
     def __init__(
-        self, question: ContrastRequest, reduction: ContrastReduction, *, parents: tuple[Any, ...] | None
+        self,
+        question: ContrastRequest,
+        reduction: ContrastReduction,
+        *,
+        parents: tuple[Any, ...] | None,
     ) -> None:
         super().__init__(reduction)
         self._question = question
-        self._names, self._parents = parents, None if parents is None else pd.Index(parents)
+        self._names, self._parents = (
+            parents,
+            None if parents is None else pd.Index(parents),
+        )
         self._answers: dict[str, NDArray[Any]] = {}
         self._powers = np.zeros(0, np.int64)
         self._begin()
@@ -138,22 +157,32 @@ class RunningMoments(TurnMoments):
             self._begin(parts["ice"].shape[2:])
             self._powers = _powers(parts["ice"], parts["arms"], self.reduction.dims)
         for name, better in (("least", np.minimum), ("most", np.maximum)):
-            self._answers[name] = better(self._answers.get(name, parts[name]), parts[name])
+            self._answers[name] = better(
+                self._answers.get(name, parts[name]), parts[name]
+            )
         before = self.n
         ice, low, high = (self._flat(parts[name]) for name in ("ice", "low", "high"))
-        self._arms.take(*(self._flat(parts[name]) for name in ("arms", "arms_low", "arms_high")))
+        self._arms.take(
+            *(self._flat(parts[name]) for name in ("arms", "arms_low", "arms_high"))
+        )
         centered, step = self._ice.take(ice, low, high)
         if isinstance(self._together, Sums):
-            groups = np.arange(before, self.n, dtype=np.intp) % len(self._together.sizes)
+            groups = np.arange(before, self.n, dtype=np.intp) % len(
+                self._together.sizes
+            )
             if self._parents is not None:
-                groups = np.asarray(self._parents.get_indexer(parts["parent"].tolist()), np.intp)
+                groups = np.asarray(
+                    self._parents.get_indexer(parts["parent"].tolist()), np.intp
+                )
             self._together.add(ice - self._ice.origin, groups)
         else:
             self._together.add(before, centered, step)
         self._sketch.add(ice)
 
     def _flat(self, values: NDArray[Any]) -> Array:
-        """Return values with one axis for tasks and models, divided by the powers of two."""
+        """Return values with one axis for tasks and models, divided by the powers of
+        two.
+        """
         near = np.ldexp(values, -self._powers) if self._powers.any() else values
         shape = values.shape[: values.ndim - self._powers.ndim]
         return np.ascontiguousarray(near, np.float64).reshape(*shape, -1)
@@ -161,10 +190,17 @@ class RunningMoments(TurnMoments):
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the sums as arrays by name; after the last turn also the moments."""
         running = {
-            f"{part}.{name}": np.asarray(x) for part, of in self._running.items() for name, x in vars(of).items()
+            f"{part}.{name}": np.asarray(x)
+            for part, of in self._running.items()
+            for name, x in vars(of).items()
         }
         whole = self.moments() if self.n == self._question.design.n_units else {}
-        return running | {f"answers.{name}": x for name, x in self._answers.items()} | {"powers": self._powers} | whole
+        return (
+            running
+            | {f"answers.{name}": x for name, x in self._answers.items()}
+            | {"powers": self._powers}
+            | whole
+        )
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Continue from what `state` returned.
@@ -182,13 +218,22 @@ class RunningMoments(TurnMoments):
             if part == "answers":
                 self._answers[name] = values
             elif part in self._running:
-                setattr(self._running[part], name, values.item() if values.ndim == 0 else values.copy())
+                setattr(
+                    self._running[part],
+                    name,
+                    values.item() if values.ndim == 0 else values.copy(),
+                )
 
     def _check(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Raise StoreError for sums of other names, shapes or dtypes than those after a turn of zeros."""
+        """Raise StoreError for sums of other names, shapes or dtypes than those after a
+        turn of zeros.
+        """
         wrong = StoreError("sums of other names, shapes or kinds")
         K, S = self._question.matrix.shape[0], len(self._question.measured)
-        powers, origin, least = (state.get(name, np.zeros(0)) for name in ("powers", "ice.origin", "answers.least"))
+        powers, origin, least = (
+            state.get(name, np.zeros(0))
+            for name in ("powers", "ice.origin", "answers.least")
+        )
         answers = powers.shape
         if (
             origin.shape != (K, math.prod(answers))
@@ -198,30 +243,56 @@ class RunningMoments(TurnMoments):
         ):
             raise wrong
         empty = RunningMoments(self._question, self.reduction, parents=self._names)
-        effects, arms, one = np.zeros((K, *answers)), np.zeros((S, *answers)), np.zeros(answers, least.dtype)
-        parts = {"ice": effects[None], "low": effects, "high": effects, "least": one, "most": one}
+        effects, arms, one = (
+            np.zeros((K, *answers)),
+            np.zeros((S, *answers)),
+            np.zeros(answers, least.dtype),
+        )
+        parts = {
+            "ice": effects[None],
+            "low": effects,
+            "high": effects,
+            "least": one,
+            "most": one,
+        }
         parts |= {"arms": arms[None], "arms_low": arms, "arms_high": arms}
         empty.take(parts | {"parent": np.asarray((self._names or (0,))[:1])})
         expected = {name: (x.shape, x.dtype) for name, x in empty.state().items()}
-        found = {name: (x.shape, x.dtype) for name, x in state.items() if name in expected}
+        found = {
+            name: (x.shape, x.dtype) for name, x in state.items() if name in expected
+        }
         rest = state.keys() - found.keys()
-        if found != expected or any(name not in _DIMS and not name.startswith("attrs.") for name in rest):
+        if found != expected or any(
+            name not in _DIMS and not name.startswith("attrs.") for name in rest
+        ):
             raise wrong
 
     @property
     def _running(self) -> dict[str, Any]:
-        return {"ice": self._ice, "arms": self._arms, "together": self._together, "sketch": self._sketch}
+        return {
+            "ice": self._ice,
+            "arms": self._arms,
+            "together": self._together,
+            "sketch": self._sketch,
+        }
 
     @property
     def constant_tasks(self) -> list[int]:
         """Tasks that have one answer for every sequence, in every model."""
-        return which_tasks(self._answers["least"] == self._answers["most"], self.reduction.dims)
+        return which_tasks(
+            self._answers["least"] == self._answers["most"], self.reduction.dims
+        )
 
     def moments(self) -> dict[str, NDArray[Any]]:
-        """Return the moments, as arrays by name, ``(..., K, tasks[, models])``: the input of `moments_dataset`."""
+        """Return the moments, as arrays by name, ``(..., K, tasks[, models])``: the
+        input of `moments_dataset`.
+        """
         ice = self._ice
         mean = np.where(ice.zero, 0.0, ice.mean)
-        least, most = (np.where(ice.constant, mean, ice.origin + end) for end in (ice.least, ice.most))
+        least, most = (
+            np.where(ice.constant, mean, ice.origin + end)
+            for end in (ice.least, ice.most)
+        )
         quantiles = np.clip(self._sketch.quantile(QUANTILES), least, most)
         quantiles[[0, -1]] = least, most
         measured, sd_of = self._question.measured, self._question.sd_matrix
@@ -235,35 +306,65 @@ class RunningMoments(TurnMoments):
             "ice_quantile": quantiles,
             "control_sd": pooled_sd(self._arms.sd, sd_of[:, measured]),
         }
-        of_itself: dict[str, NDArray[Any]] = {"ice_skewness": ice.skewness, "ice_leverage": ice.leverage}
-        of_itself |= {"constant": ice.constant, "zero": ice.zero, "n_units": np.full(mean.shape, ice.n)}
+        of_itself: dict[str, NDArray[Any]] = {
+            "ice_skewness": ice.skewness,
+            "ice_leverage": ice.leverage,
+        }
+        of_itself |= {
+            "constant": ice.constant,
+            "zero": ice.zero,
+            "n_units": np.full(mean.shape, ice.n),
+        }
         if isinstance(self._together, Products):
-            of_itself["ice_correlation"] = _correlation_of_sums(self._together.sums, ice.constant)
+            of_itself["ice_correlation"] = _correlation_of_sums(
+                self._together.sums, ice.constant
+            )
         else:
-            sized["ice_sum"] = np.where(ice.constant, 0.0, self._together.about(ice.shift))
+            sized["ice_sum"] = np.where(
+                ice.constant, 0.0, self._together.about(ice.shift)
+            )
         flat = {name: np.asarray(x) for name, x in (of_itself | sized).items()}
-        found = {name: x.reshape(*x.shape[:-1], *self._powers.shape) for name, x in flat.items()}
+        found = {
+            name: x.reshape(*x.shape[:-1], *self._powers.shape)
+            for name, x in flat.items()
+        }
         found |= {name: np.ldexp(found[name], self._powers) for name in sized}
         if isinstance(self._together, Sums):
             found["cluster_size"] = self._together.sizes.astype(np.int64)
         by = "unit" if self._parents is None else "parent"
-        attrs = {"cluster": by, "relative_error": self._sketch.error, "control_sd_of": ""}
+        attrs = {
+            "cluster": by,
+            "relative_error": self._sketch.error,
+            "control_sd_of": "",
+        }
         attrs |= sd_attrs(sd_of, self._question.matrix)
-        return found | {f"attrs.{name}": np.asarray(value) for name, value in attrs.items()}
+        return found | {
+            f"attrs.{name}": np.asarray(value) for name, value in attrs.items()
+        }
 
 
 def _correlation_of_sums(sums: Array, constant: NDArray[np.bool_]) -> Array:
-    """Correlations (K, K, R) of columns whose central sums of products are (R, K, K); 0 where one is constant."""
+    """Correlations (K, K, R) of columns whose central sums of products are (R, K, K); 0
+    where one is constant.
+    """
     size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
     unit = np.divide(1.0, size, out=np.zeros_like(size), where=(size > 0) & ~constant.T)
-    return np.ascontiguousarray(np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2))
+    return np.ascontiguousarray(
+        np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2)
+    )
 
 
 def _powers(ice: Array, arms: Array, dims: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return a power of two for each answer whose first numbers are outside 1e-100 to 1e100, one for all models."""
+    """Return a power of two for each answer whose first numbers are outside 1e-100 to
+    1e100, one for all models.
+    """
     peak = np.maximum(np.abs(ice).max(axis=(0, 1)), np.abs(arms).max(axis=(0, 1)))
-    peak = peak.max(axis=dims.index("model"), keepdims=True) if "model" in dims else peak
-    powers = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0)
+    peak = (
+        peak.max(axis=dims.index("model"), keepdims=True) if "model" in dims else peak
+    )
+    powers = np.where(
+        (peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0
+    )
     return np.broadcast_to(powers, ice.shape[2:]).astype(np.int64)
 
 
@@ -272,7 +373,9 @@ def has_moments(state: Mapping[str, NDArray[Any]]) -> bool:
     return "ice_mean" in state
 
 
-def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+def moments_dataset(
+    names: xr.Dataset, moments: Mapping[str, NDArray[Any]]
+) -> xr.Dataset:
     """Return moments as a labeled Dataset.
 
     Parameters
@@ -287,7 +390,9 @@ def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> x
     KeyError
         If one of the moments is missing.
     """
-    together = {"ice_sum", "cluster_size"} if "ice_sum" in moments else {"ice_correlation"}
+    together = (
+        {"ice_sum", "cluster_size"} if "ice_sum" in moments else {"ice_correlation"}
+    )
     if missing := sorted((_ALWAYS | together) - moments.keys()):
         raise KeyError(", ".join(missing))
     found = names.copy()
@@ -295,9 +400,15 @@ def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> x
     for name, values in moments.items():
         if name in _DIMS:
             found[name] = ((*_DIMS[name], *last)[: values.ndim], values)
-    attrs = {name.removeprefix("attrs."): x.item() for name, x in moments.items() if name.startswith("attrs.")}
+    attrs = {
+        name.removeprefix("attrs."): x.item()
+        for name, x in moments.items()
+        if name.startswith("attrs.")
+    }
     found["ice_quantile"].attrs["relative_error"] = attrs.pop("relative_error")
-    found = found.assign_coords(quantile=QUANTILES).assign_attrs({name: x for name, x in attrs.items() if x != ""})
+    found = found.assign_coords(quantile=QUANTILES).assign_attrs(
+        {name: x for name, x in attrs.items() if x != ""}
+    )
     if "ice_correlation" in found:
         found = found.assign_coords(contrast_=names["contrast"].to_numpy())
     return validate(annotate(found), "moments", positions=True)
@@ -305,7 +416,10 @@ def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> x
 
 _OF_CONTRAST = ("mean", "sd", "least", "most", "skewness", "leverage")
 _DIMS = {
-    **dict.fromkeys((*(f"ice_{name}" for name in _OF_CONTRAST), "constant", "zero", "control_sd"), ("contrast",)),
+    **dict.fromkeys(
+        (*(f"ice_{name}" for name in _OF_CONTRAST), "constant", "zero", "control_sd"),
+        ("contrast",),
+    ),
     "n_units": ("contrast",),
     "ice_quantile": ("quantile", "contrast"),
     "ice_correlation": ("contrast", "contrast_"),
@@ -321,13 +435,17 @@ _ALWAYS = _DIMS.keys() - {"ice_correlation", "ice_sum", "cluster_size"} | {
 
 _SECONDS = 1.0
 _SPARING = 20
-"""Least pause between two saves of the sums, as a multiple of the time of the last save: saves take at most 1/20."""
+"""Least pause between two saves of the sums, as a multiple of the time of the last
+save: saves take at most 1/20.
+"""
 
 
 def run_moments(request: RunRequest) -> xr.Dataset:
     """Run a trial and keep the moments of the individual effects of its contrasts."""
     setup = set_up_contrasts(request)
-    parents = shared_parents(request.design, setup.question.analysis, key=setup.trial.key)
+    parents = shared_parents(
+        request.design, setup.question.analysis, key=setup.trial.key
+    )
     moments = RunningMoments(setup.question, setup.reduction, parents=parents)
     if request.path is None:
         _take_turns(request, setup, moments, setup.probe())
@@ -343,15 +461,26 @@ def run_moments(request: RunRequest) -> xr.Dataset:
 def _store_moments(
     request: RunRequest, setup: ContrastTrialSetup, moments: RunningMoments
 ) -> tuple[xr.Dataset, dict[str, NDArray[Any]]]:
-    """Run the part of a trial that a store lacks; return the stored labels and the last state of the sums."""
+    """Run the part of a trial that a store lacks; return the stored labels and the last
+    state of the sums.
+    """
     assert request.path is not None
-    archive, plan = open_or_create(setup, moments, request.path, same_answers=request.same_answers)
+    archive, plan = open_or_create(
+        setup, moments, request.path, same_answers=request.same_answers
+    )
     with archive, flush_on_interrupt(archive):
         before = archive.state()
         if before is not None:
             with state_of_trial(archive.path):
                 moments.restore(before[1])
-        _take_turns(request, setup, moments, plan, first=0 if before is None else before[0], archive=archive)
+        _take_turns(
+            request,
+            setup,
+            moments,
+            plan,
+            first=0 if before is None else before[0],
+            archive=archive,
+        )
         after = archive.state()
         assert after is not None
     return annotate(open_archive(request.path)), after[1]
@@ -366,26 +495,42 @@ def _take_turns(
     first: int = 0,
     archive: Archive | None = None,
 ) -> None:
-    """Add turn after turn to the sums; an archive saves them about every second and at the end."""
+    """Add turn after turn to the sums; an archive saves them about every second and at
+    the end.
+    """
     per_unit, turns = outcomes_per_unit(request.design), range(first, len(plan))
     with meter(plan.n_units * per_unit, show=request.progress) as advance:
         if first:
             advance(plan.bounds(first - 1)[1] * per_unit)
-        answers = run_turns(setup.trial, plan, turns, reduction=moments, client=request.client, advance=advance)
+        answers = run_turns(
+            setup.trial,
+            plan,
+            turns,
+            reduction=moments,
+            client=request.client,
+            advance=advance,
+        )
         saved, pause = time.monotonic(), _SECONDS
         for turn, parts in _ordered_turns(answers, setup.trial, moments, first):
             moments.take(parts)
             started = time.monotonic()
-            if archive is not None and (started - saved >= pause or turn == len(plan) - 1):
+            if archive is not None and (
+                started - saved >= pause or turn == len(plan) - 1
+            ):
                 archive.put_state(moments.state(), turns=turn + 1)
                 saved = time.monotonic()
                 pause = max(_SECONDS, _SPARING * (saved - started))
 
 
 def _ordered_turns(
-    answers: Iterable[tuple[int, int | None, NamedArrays]], trial: Trial, reduction: TurnReduction, first: int
+    answers: Iterable[tuple[int, int | None, NamedArrays]],
+    trial: Trial,
+    reduction: TurnReduction,
+    first: int,
 ) -> Iterator[tuple[int, NamedArrays]]:
-    """Yield turns in order; the models of an ensemble that were asked separately are stacked again."""
+    """Yield turns in order; the models of an ensemble that were asked separately are
+    stacked again.
+    """
     waiting: dict[int, dict[int, NamedArrays]] = {}
     n_parts = len(trial.predictor.parts)
     for turn, model, parts in answers:
@@ -393,8 +538,14 @@ def _ordered_turns(
         while len(waiting.get(first, ())) == (1 if model is None else n_parts):
             models = waiting.pop(first)
             found = dict(models[0])
-            for name in (name for name, dims in reduction.dims.items() if model is not None and "model" in dims):
-                found[name] = np.stack([models[i][name] for i in sorted(models)], axis=-1)
+            for name in (
+                name
+                for name, dims in reduction.dims.items()
+                if model is not None and "model" in dims
+            ):
+                found[name] = np.stack(
+                    [models[i][name] for i in sorted(models)], axis=-1
+                )
             yield first, found
             first += 1
 
@@ -402,8 +553,11 @@ def _ordered_turns(
 _AT_ONCE = 2**16
 
 
-def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any, ...] | None:
-    """Return the parents in order of appearance, where units share them and errors are to be clustered; else None.
+def shared_parents(
+    design: Design, analysis: Analysis, *, key: int
+) -> tuple[Any, ...] | None:
+    """Return the parents in order of appearance, where units share them and errors are
+    to be clustered; else None.
 
     Raises
     ------

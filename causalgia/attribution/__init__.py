@@ -1,6 +1,8 @@
-"""Attribution maps: the contribution of each base to a prediction, as proposals for a trial to test.
+"""Attribution maps: the contribution of each base to a prediction, as proposals for a
+trial to test.
 
-A map has no p-values: scores away from a site rise where a sequence has one, so that shuffled maps are no null.
+A map has no p-values: scores away from a site rise where a sequence has one, so that
+shuffled maps are no null.
 """
 
 from __future__ import annotations
@@ -14,7 +16,12 @@ if TYPE_CHECKING:
     from causalgia.attribution._interactions import dfim, interactions
     from causalgia.attribution._propose import propose
     from causalgia.attribution.altered_networks import Nullified, randomized
-    from causalgia.attribution.attribution_maps import against_trial, average, contributions, read_attributions
+    from causalgia.attribution.attribution_maps import (
+        against_trial,
+        average,
+        contributions,
+        read_attributions,
+    )
     from causalgia.attribution.layer_responses import attention, filters, match
 else:
     _get, __dir__ = on_first_use(__name__)

@@ -42,8 +42,22 @@ if TYPE_CHECKING:
 
     from causalgia.predict.torch_exports import Differentiable
 
-Method = Literal["ism", "gradient", "integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion"]
-_OVER_BASELINES = ("integrated_gradients", "expected_gradients", "deeplift", "shapley", "occlusion")
+Method = Literal[
+    "ism",
+    "gradient",
+    "integrated_gradients",
+    "expected_gradients",
+    "deeplift",
+    "shapley",
+    "occlusion",
+]
+_OVER_BASELINES = (
+    "integrated_gradients",
+    "expected_gradients",
+    "deeplift",
+    "shapley",
+    "occlusion",
+)
 _BY_POSITION = ("shapley", "occlusion")
 _WIDTH, _USUAL_N = 5, 64
 _FEWEST_STEPS, _MOST_STEPS, _MOST_AT_FIRST = 16, 4096, 256
@@ -63,53 +77,62 @@ def attribute(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Return attribution maps of sequences: the contribution of each base at each position to the prediction.
+    """Return attribution maps of sequences: the contribution of each base at each
+    position to the prediction.
 
-    Maps propose hypotheses and have no p-values; test them in a trial (`causalgia.run`). Single substitutions do
-    not show redundant sites, and gradients do not show saturated ones.
+    Maps propose hypotheses and have no p-values; test them in a trial
+    (`causalgia.run`). Single substitutions do not show redundant sites, and gradients
+    do not show saturated ones.
 
     Parameters
     ----------
     sequences
-        Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``.
+        Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from
+        ``null.sample``.
     predictor
         The network. Gradients need a `cg.TorchPredictor`, or an ensemble of them.
     method
-        ``"ism"``: the exact change by each substitution, ``f(x with b at i) - f(x)``. ``"gradient"``: of the answer,
-        centered over the four bases. ``"integrated_gradients"``: along the line from baselines to the sequence.
-        ``"expected_gradients"``: the same with one random point of each line, a sixteenth of the passes or less, but
-        scores add up within ``completeness_se`` alone.
-        ``"deeplift"``: by the rescale rule, on a copy of the network whose activations are modules (tangermeme).
-        ``"shapley"``: letters of the sequence put into a baseline one after another, in random order.
-        ``"occlusion"``: what is lost with the letters of a baseline in windows of 5 bp. The last two have no dim base.
+        ``"ism"``: the exact change by each substitution, ``f(x with b at i) - f(x)``.
+        ``"gradient"``: of the answer, centered over the four bases.
+        ``"integrated_gradients"``: along the line from baselines to the sequence.
+        ``"expected_gradients"``: the same with one random point of each line, a
+        sixteenth of the passes or less, but scores add up within ``completeness_se``
+        alone. ``"deeplift"``: by the rescale rule, on a copy of the network whose
+        activations are modules (tangermeme). ``"shapley"``: letters of the sequence put
+        into a baseline one after another, in random order. ``"occlusion"``: what is
+        lost with the letters of a baseline in windows of 5 bp. The last two have no dim
+        base.
     baselines
-        Null model from which the baselines of each sequence are drawn; by default dinucleotide shuffles of it.
+        Null model from which the baselines of each sequence are drawn; by default
+        dinucleotide shuffles of it.
     n_baselines
-        Baselines of each sequence, at least 2. At a site, one baseline's score has a standard deviation of about .8 of
-        the mean: 8 give it to .3, 64 to .1.
+        Baselines of each sequence, at least 2. At a site, one baseline's score has a
+        standard deviation of about .8 of the mean: 8 give it to .3, 64 to .1.
     rng
         Seed of the baselines; methods without baselines need none.
     tasks
-        Names or patterns such as ``"DNASE:*"`` of the tasks to explain; by default all. Gradients and DeepLIFT take a
-        backward pass for each.
+        Names or patterns such as ``"DNASE:*"`` of the tasks to explain; by default all.
+        Gradients and DeepLIFT take a backward pass for each.
     progress
         Whether to draw a progress bar on a terminal.
 
     Returns
     -------
     Dataset
-        ``score (unit, position, base, task[, model])`` on the predictor's scale, ``observed (unit, position)`` tokens
-        and ``answer (unit, task[, model])``; over baselines also ``score_se``, ``baseline_answer`` and
-        ``completeness``, how far the observed bases' scores are from adding up to the difference of the answers.
+        ``score (unit, position, base, task[, model])`` on the predictor's scale,
+        ``observed (unit, position)`` tokens and ``answer (unit, task[, model])``; over
+        baselines also ``score_se``, ``baseline_answer`` and ``completeness``, how far
+        the observed bases' scores are from adding up to the difference of the answers.
 
     Raises
     ------
     AttributionError
-        If a method or null model is unknown, or scores miss the difference that they explain (or the standard
-        deviation of the baselines' answers, if that is larger) by more than 1 %; names the sequences, ten at most.
-        If a slope is not finite.
+        If a method or null model is unknown, or scores miss the difference that they
+        explain (or the standard deviation of the baselines' answers, if that is larger)
+        by more than 1 %; names the sequences, ten at most. If a slope is not finite.
     PredictorError
-        If the predictor gives no gradients, answers along a track, or an answer is not finite.
+        If the predictor gives no gradients, answers along a track, or an answer is not
+        finite.
     SequenceError
         If there are no sequences, or they differ in length.
     ContrastError
@@ -122,25 +145,29 @@ def attribute(
 
     Notes
     -----
-    Predictions for a sequence of length L with B baselines, in addition to a few for checks: ``"ism"`` 3 L + 1;
-    ``"gradient"`` 1; ``"occlusion"`` B (L - 3) + 1; ``"shapley"`` B (L + 1); ``"expected_gradients"`` 2 B + 1;
-    ``"integrated_gradients"`` 17 B + 1; sequences whose scores do not add up with 16 points on a line are explained
-    again with twice as many, up to 4,096 (8,160 B more at most, because networks of many kinks need them);
-    ``"deeplift"`` B + 2, and 2 B a task, in float64.
-    Substitutions are recomputed in part where the network allows it.
+    Predictions for a sequence of length L with B baselines, in addition to a few for
+    checks: ``"ism"`` 3 L + 1; ``"gradient"`` 1; ``"occlusion"`` B (L - 3) + 1;
+    ``"shapley"`` B (L + 1); ``"expected_gradients"`` 2 B + 1;
+    ``"integrated_gradients"`` 17 B + 1; sequences whose scores do not add up with 16
+    points on a line are explained again with twice as many, up to 4,096 (8,160 B more
+    at most, because networks of many kinks need them); ``"deeplift"`` B + 2, and 2 B a
+    task, in float64. Substitutions are recomputed in part where the network allows it.
     Memory beyond the result is bounded by blocks of baselines.
 
     References
     ----------
-    Sundararajan et al. (2017), arXiv:1703.01365: integrated gradients. Erion et al. (2021),
-    doi:10.1038/s42256-021-00343-w: expected gradients. Shrikumar et al. (2017), arXiv:1704.02685, and
-    Lundberg and Lee (2017), arXiv:1705.07874: DeepLIFT over many baselines. Majdandzic et al. (2023),
-    doi:10.1186/s13059-023-02956-3: why gradients are centered.
+    Sundararajan et al. (2017), arXiv:1703.01365: integrated gradients. Erion et al.
+    (2021), doi:10.1038/s42256-021-00343-w: expected gradients. Shrikumar et al. (2017),
+    arXiv:1704.02685, and Lundberg and Lee (2017), arXiv:1705.07874: DeepLIFT over many
+    baselines. Majdandzic et al. (2023), doi:10.1186/s13059-023-02956-3: why gradients
+    are centered.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> count = cg.FunctionPredictor(lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count")
+    >>> count = cg.FunctionPredictor(
+    ...     lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count"
+    ... )
     >>> maps = cg.attribute(["ACGT"], count, method="ism")
     >>> maps["score"].sel(unit=0, base="G", task="G").values.tolist()
     [1.0, 1.0, 0.0, 1.0]
@@ -148,13 +175,19 @@ def attribute(
     check_predictor(predictor, "cg.attribute")
     if method not in get_args(Method):
         known = list(get_args(Method))
-        hint = nearest(str(method), known, then=f"use one of {', '.join(map(quoted, known))}")
+        hint = nearest(
+            str(method), known, then=f"use one of {', '.join(map(quoted, known))}"
+        )
         raise AttributionError(f"method={quoted(method)} is not a method{hint}")
     over_baselines = method in _OVER_BASELINES
     if not over_baselines and baselines is not None:
-        raise AttributionError(f"method={quoted(method)} has no baselines; leave baselines= out")
+        raise AttributionError(
+            f"method={quoted(method)} has no baselines; leave baselines= out"
+        )
     if not over_baselines and n_baselines != _USUAL_N:
-        raise AttributionError(f"method={quoted(method)} has no baselines; leave n_baselines= out")
+        raise AttributionError(
+            f"method={quoted(method)} has no baselines; leave n_baselines= out"
+        )
     of = as_explained(sequences)
     check_no_track(predictor)
     attrs: dict[str, Any] = {"method": method}
@@ -162,28 +195,54 @@ def attribute(
     n_baselines = as_count(n_baselines, "n_baselines")
     if over_baselines:
         if n_baselines < 2:
-            raise AttributionError("n_baselines=1: one baseline gives no standard error; take 2 or more, such as 64")
+            raise AttributionError(
+                "n_baselines=1: one baseline gives no standard error; take 2 or more, "
+                "such as 64"
+            )
         if rng is None:
-            raise AttributionError("baselines are drawn at random, and a seed must be explicit: give rng=0, say")
+            raise AttributionError(
+                "baselines are drawn at random, and a seed must be explicit: give "
+                "rng=0, say"
+            )
         null, key = as_null(baselines, of), root_key(rng)
         draw = draws_of(null, of, n_baselines, derive(key, "baselines"))
         _warn_of_equal_baselines(draw, of, n_baselines)
-        attrs |= {"baselines": null.describe(), "baselines_fingerprint": null.fingerprint, "n_baselines": n_baselines}
+        attrs |= {
+            "baselines": null.describe(),
+            "baselines_fingerprint": null.fingerprint,
+            "n_baselines": n_baselines,
+        }
     check_same_twice(predictor, of.tokens)
     chosen = columns_of_tasks(predictor, of, tasks)
-    n_each = {"ism": 3 * of.length + 1, "gradient": 1, "shapley": n_baselines * (of.length + 1)}
+    n_each = {
+        "ism": 3 * of.length + 1,
+        "gradient": 1,
+        "shapley": n_baselines * (of.length + 1),
+    }
     n_each["occlusion"] = 1 + n_baselines * (of.length - min(_WIDTH, of.length) + 2)
     made = []
-    with meter(len(of) * n_each.get(method, n_baselines) * len(predictor.parts), show=progress) as done:
+    with meter(
+        len(of) * n_each.get(method, n_baselines) * len(predictor.parts), show=progress
+    ) as done:
         for part in predictor.parts:
             if method == "ism":
-                score, answer = mutagenesis(part, of.tokens, progress=done, tasks=chosen)
+                score, answer = mutagenesis(
+                    part, of.tokens, progress=done, tasks=chosen
+                )
                 made.append({"score": score, "answer": answer})
             elif draw is not None and method in _BY_POSITION:
-                made.append(_by_exchange(method, part, of, draw, n_baselines, key, chosen, done))
+                made.append(
+                    _by_exchange(method, part, of, draw, n_baselines, key, chosen, done)
+                )
             else:
-                made.append(_by_gradient(method, part, of, draw, n_baselines, key, chosen, done))
-    names = predictor.tasks if isinstance(chosen, slice) else [predictor.tasks[k] for k in chosen]
+                made.append(
+                    _by_gradient(method, part, of, draw, n_baselines, key, chosen, done)
+                )
+    names = (
+        predictor.tasks
+        if isinstance(chosen, slice)
+        else [predictor.tasks[k] for k in chosen]
+    )
     return _dataset(made, of, predictor, names, attrs, sequences)
 
 
@@ -191,14 +250,19 @@ def _warn_of_equal_baselines(draw: Draw, of: Sequences, n_baselines: int) -> Non
     first = draw(np.arange(len(of)), np.zeros(len(of), np.int64))
     maybe = np.flatnonzero((first == of.tokens).all(axis=1))
     numbers = np.arange(n_baselines)
-    equal = [row for row in maybe if (draw(np.full(n_baselines, row), numbers) == of.tokens[row]).all()]
+    equal = [
+        row
+        for row in maybe
+        if (draw(np.full(n_baselines, row), numbers) == of.tokens[row]).all()
+    ]
     if not equal:
         return
     names = ", ".join(quoted(str(of.names[row])) for row in equal[:_MOST_NAMED])
     more = ", ..." * (len(equal) > _MOST_NAMED)
     warnings.warn(
-        f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that their scores are 0 whatever the "
-        f"network: {names}{more}; give baselines= that differ, such as cg.Uniform(length={of.length})",
+        f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that "
+        f"their scores are 0 whatever the network: {names}{more}; give baselines= that "
+        f"differ, such as cg.Uniform(length={of.length})",
         DegenerateWarning,
         stacklevel=3,
     )
@@ -208,18 +272,24 @@ def check_no_track(predictor: Predictor) -> None:
     """Raise PredictorError if the predictor answers along a track."""
     if predictor.dims[0] != "task":
         raise PredictorError(
-            "the predictor answers with a dim position, and a map is of one number for each task; read windows of the "
-            "track out: cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)])"
+            "the predictor answers with a dim position, and a map is of one number for "
+            "each task; read windows of the track out: cg.TorchPredictor(..., track=, "
+            "reduce=[cg.Window('TSS', -50, 50)])"
         )
 
 
-def columns_of_tasks(predictor: Predictor, of: Sequences, tasks: str | Sequence[str] | None) -> slice | list[int]:
+def columns_of_tasks(
+    predictor: Predictor, of: Sequences, tasks: str | Sequence[str] | None
+) -> slice | list[int]:
     """Return which columns of an answer are those tasks."""
     if tasks is None:
         return slice(None)
     predictor.predict(of.tokens[:1])  # which names the tasks, where none were given
     known = list(predictor.tasks)
-    return [known.index(name) for name in selected_tasks(known, tasks, place="attribute: ", argument="tasks")]
+    return [
+        known.index(name)
+        for name in selected_tasks(known, tasks, place="attribute: ", argument="tasks")
+    ]
 
 
 def _by_exchange(
@@ -232,19 +302,41 @@ def _by_exchange(
     tasks: slice | list[int],
     done: Callable[[int], None],
 ) -> Maps:
-    names = ("score", "score_se", "answer", "baseline_answer", *(("completeness",) if method == "shapley" else ()))
+    names = (
+        "score",
+        "score_se",
+        "answer",
+        "baseline_answer",
+        *(("completeness",) if method == "shapley" else ()),
+    )
     maps: Maps = {}
     for row, tokens in enumerate(of.tokens):
         draws = draw(np.full(n_baselines, row), np.arange(n_baselines))
         if method == "occlusion":
-            parts = occlusion(predictor, tokens, draws, width=min(_WIDTH, of.length), progress=done, tasks=tasks)
+            parts = occlusion(
+                predictor,
+                tokens,
+                draws,
+                width=min(_WIDTH, of.length),
+                progress=done,
+                tasks=tasks,
+            )
         else:
-            parts = shapley(predictor, tokens, draws, key=derive(key, row), progress=done, tasks=tasks)
+            parts = shapley(
+                predictor,
+                tokens,
+                draws,
+                key=derive(key, row),
+                progress=done,
+                tasks=tasks,
+            )
         _fill(maps, names, position_scores_over_baselines(*parts), row, len(of))
     return maps
 
 
-def _fill(maps: Maps, names: Sequence[str], scores: ScoresOverBaselines, row: int, n: int) -> None:
+def _fill(
+    maps: Maps, names: Sequence[str], scores: ScoresOverBaselines, row: int, n: int
+) -> None:
     """Write the scores of one of n sequences into the maps of all, in place."""
     for name in names:
         value = getattr(scores, name)
@@ -270,13 +362,22 @@ def _by_gradient(
     from causalgia.predict.torch_predictor import TorchPredictor
 
     n_tasks = predictor.predict(of.tokens[:1])[:, tasks].shape[1]
-    batch = max(1, min(predictor.resolve_batch_size(of.length) // 2, _HELD // (32 * of.length * n_tasks)))
+    batch = max(
+        1,
+        min(
+            predictor.resolve_batch_size(of.length) // 2,
+            _HELD // (32 * of.length * n_tasks),
+        ),
+    )
     with differentiable(predictor) as f:
         if not isinstance(predictor, TorchPredictor):
-            raise TypeError(f"{type(predictor).__name__} passed as differentiable")  # unreachable: for mypy
+            # unreachable: for mypy
+            raise TypeError(f"{type(predictor).__name__} passed as differentiable")
         like = torch.empty(0, dtype=predictor.dtype, device=predictor.device)
         if draw is None:
-            score, answer = gradients(_of_tasks(f, tasks), of.tokens, batch=batch, like=like, progress=done)
+            score, answer = gradients(
+                _of_tasks(f, tasks), of.tokens, batch=batch, like=like, progress=done
+            )
             return {"score": score, "answer": answer}
         if method == "deeplift":
             from causalgia.attribution.gradients import Answers, check_installed
@@ -294,11 +395,19 @@ def _by_gradient(
             draws = draw(np.full(n_baselines, row), np.arange(n_baselines))
             shares = None
             if method == "expected_gradients":
-                units = np.arange(row * n_baselines, (row + 1) * n_baselines, dtype=np.uint64)
-                shares = (random_words(derive(key, "points"), units, 1)[:, 0] >> np.uint64(11)) * 2.0**-53
+                units = np.arange(
+                    row * n_baselines, (row + 1) * n_baselines, dtype=np.uint64
+                )
+                shares = (
+                    random_words(derive(key, "points"), units, 1)[:, 0] >> np.uint64(11)
+                ) * 2.0**-53
             same = {"tasks": tasks, "batch": batch, "like": like, "shares": shares}
             scores = _scores_of_one(f, tokens, draws, n_steps=steps, **same)
-            while not scores.is_complete and method == "integrated_gradients" and steps < _MOST_STEPS:
+            while (
+                not scores.is_complete
+                and method == "integrated_gradients"
+                and steps < _MOST_STEPS
+            ):
                 steps *= 2
                 scores = _scores_of_one(f, tokens, draws, n_steps=steps, **same)
             if not scores.is_complete:
@@ -310,8 +419,14 @@ def _by_gradient(
             steps = min(max(_FEWEST_STEPS, steps // 2), _MOST_AT_FIRST)
             done(n_baselines)
     if incomplete:
-        names = predictor.tasks if isinstance(tasks, slice) else [predictor.tasks[k] for k in tasks]
-        raise AttributionError(_of_incomplete(method, incomplete, row + 1, names, unruled))
+        names = (
+            predictor.tasks
+            if isinstance(tasks, slice)
+            else [predictor.tasks[k] for k in tasks]
+        )
+        raise AttributionError(
+            _of_incomplete(method, incomplete, row + 1, names, unruled)
+        )
     return maps
 
 
@@ -331,7 +446,9 @@ def _scores_of_one(
     n_steps: int,
     shares: NDArray[np.float64] | None,
 ) -> ScoresOverBaselines:
-    """Return the scores of one sequence, over blocks of baselines that fit into memory."""
+    """Return the scores of one sequence, over blocks of baselines that fit into
+    memory.
+    """
     import torch
 
     from causalgia.attribution.gradients import (
@@ -344,7 +461,10 @@ def _scores_of_one(
 
     with torch.no_grad():
         rows = np.concatenate([tokens[None], draws])
-        parts = [f(one_hot(rows[i : i + batch], like)).double().cpu().numpy() for i in range(0, len(rows), batch)]
+        parts = [
+            f(one_hot(rows[i : i + batch], like)).double().cpu().numpy()
+            for i in range(0, len(rows), batch)
+        ]
     answers = np.concatenate(parts)
     places = list(range(answers.shape[1]))[tasks] if isinstance(tasks, slice) else tasks
     block = max(1, _HELD // (32 * len(tokens) * len(places)))
@@ -355,9 +475,18 @@ def _scores_of_one(
             weights = multipliers(f, tokens, some, tasks=places, batch=batch, like=like)
         elif shares is not None:
             at = shares[start : start + block]
-            weights = random_point_multipliers(_of_tasks(f, tasks), tokens, some, at, batch=batch, like=like)
+            weights = random_point_multipliers(
+                _of_tasks(f, tasks), tokens, some, at, batch=batch, like=like
+            )
         else:
-            weights = path_multipliers(_of_tasks(f, tasks), tokens, some, batch=batch, like=like, n_steps=n_steps)
+            weights = path_multipliers(
+                _of_tasks(f, tasks),
+                tokens,
+                some,
+                batch=batch,
+                like=like,
+                n_steps=n_steps,
+            )
         sums.add(weights, tokens, some)
     chosen = answers[:, tasks]
     return sums.scores(tokens, chosen[0], chosen[1:], in_expectation=shares is not None)
@@ -370,49 +499,75 @@ def _of_incomplete(
     tasks: Sequence[str],
     unruled: Sequence[str],
 ) -> str:
-    """Return the message on sequences whose scores do not add up: the first with its numbers, and which others."""
+    """Return the message on sequences whose scores do not add up: the first with its
+    numbers, and which others.
+    """
     (name, scores), *others = incomplete.items()
     # a task of constant answers explains nothing, and misses nothing
-    shares = np.abs(scores.completeness) / np.where(scores.explained > 0, scores.explained, np.inf)
+    shares = np.abs(scores.completeness) / np.where(
+        scores.explained > 0, scores.explained, np.inf
+    )
     worst = int(np.argmax(shares))
     most = f"{TOLERANCE:.0%} of {scores.explained[worst]:.3g}"
     difference = scores.answer[worst] - scores.baseline_answer[worst]
     says = (
-        f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} add up to "
-        f"{difference + scores.completeness[worst]:+.3g}, and the answers differ by {difference:+.3g}: a miss of "
-        f"{scores.completeness[worst]:+.3g}, "
+        f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} "
+        f"add up to {difference + scores.completeness[worst]:+.3g}, and the answers "
+        f"differ by {difference:+.3g}: a miss of {scores.completeness[worst]:+.3g}, "
     )
     if scores.completeness_se is not None:
         why = (
-            f"more than chance over {scores.n_baselines} baselines (standard error {scores.completeness_se[worst]:.2g})"
-            ": the answer changes on a short part of the lines; take method='integrated_gradients', or more n_baselines"
+            f"more than chance over {scores.n_baselines} baselines (standard error "
+            f"{scores.completeness_se[worst]:.2g}): the answer changes on a short part "
+            "of the lines; take method='integrated_gradients', or more n_baselines"
         )
     elif unruled:
         why = (
-            f"and {most} is the most; operations without a rule of DeepLIFT: {', '.join(unruled)}; take "
-            "method='integrated_gradients'"
+            f"and {most} is the most; operations without a rule of DeepLIFT: "
+            f"{', '.join(unruled)}; take method='integrated_gradients'"
         )
     else:
-        points = f" with {_MOST_STEPS:,} points on each line" * (method == "integrated_gradients")
-        why = f"and {most} is the most{points}; take method='ism', which needs answers alone"
+        points = f" with {_MOST_STEPS:,} points on each line" * (
+            method == "integrated_gradients"
+        )
+        why = (
+            f"and {most} is the most{points}; take method='ism', which needs answers "
+            "alone"
+        )
     if others:
         listed = ", ".join(quoted(one) for one, _ in others)
-        why += f", or leave out {quoted(name)}, {listed}: {len(incomplete)} of the first {n_used:,} sequences miss it"
+        why += (
+            f", or leave out {quoted(name)}, {listed}: {len(incomplete)} of the first "
+            f"{n_used:,} sequences miss it"
+        )
     elif n_used > 1:
         why += f", or leave this one out: of {n_used:,} sequences it alone misses it"
     return says + why
 
 
 def _dataset(
-    made: list[Maps], of: Sequences, predictor: Predictor, tasks: Sequence[str], attrs: dict[str, Any], sequences: Any
+    made: list[Maps],
+    of: Sequences,
+    predictor: Predictor,
+    tasks: Sequence[str],
+    attrs: dict[str, Any],
+    sequences: Any,
 ) -> xr.Dataset:
     import xarray as xr
 
     model = () if predictor.models is None else ("model",)
-    of_score = ("unit", "position", *(() if attrs["method"] in _BY_POSITION else ("base",)), "task")
+    of_score = (
+        "unit",
+        "position",
+        *(() if attrs["method"] in _BY_POSITION else ("base",)),
+        "task",
+    )
     dims = {"score": of_score, "score_se": of_score}
     variables = {
-        name: ((*dims.get(name, ("unit", "task")), *model), np.stack([part[name] for part in made], -1))
+        name: (
+            (*dims.get(name, ("unit", "task")), *model),
+            np.stack([part[name] for part in made], -1),
+        )
         if model
         else (dims.get(name, ("unit", "task")), made[0][name])
         for name in made[0]
@@ -425,10 +580,20 @@ def _dataset(
         "task": list(tasks),
     }
     if isinstance(sequences, xr.Dataset):
-        coords |= {name: ("unit", sequences[name].to_numpy()) for name in ("parent", "gc") if name in sequences}
+        coords |= {
+            name: ("unit", sequences[name].to_numpy())
+            for name in ("parent", "gc")
+            if name in sequences
+        }
         coords["unit"] = sequences["unit"].to_numpy()
     if model:
         coords["model"] = list(predictor.models or ())
-    attrs |= {"scale": predictor.scale, "predictor": predictor.fingerprint, "sequences": of.digest}
-    maps = xr.Dataset(variables | {"observed": (("unit", "position"), of.tokens)}, coords, attrs)
+    attrs |= {
+        "scale": predictor.scale,
+        "predictor": predictor.fingerprint,
+        "sequences": of.digest,
+    }
+    maps = xr.Dataset(
+        variables | {"observed": (("unit", "position"), of.tokens)}, coords, attrs
+    )
     return validate(annotate(maps), "attributions")

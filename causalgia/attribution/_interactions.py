@@ -1,4 +1,6 @@
-"""Interactions of positions: of all pairs (`interactions`), and of one site with all others (`dfim`)."""
+"""Interactions of positions: of all pairs (`interactions`), and of one site with all
+others (`dfim`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.attribution._attribute import Method, attribute, check_no_track, columns_of_tasks
+from causalgia.attribution._attribute import (
+    Method,
+    attribute,
+    check_no_track,
+    columns_of_tasks,
+)
 from causalgia.attribution.attribution_maps import contributions, find_aligned
 from causalgia.attribution.map_scores import PairChanges, as_explained, pair_mutagenesis
 from causalgia.checks import as_count, as_span, is_whole
@@ -44,28 +51,33 @@ def interactions(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    r"""Measure the interaction of the bases at pairs of positions by pair mutagenesis: joint minus single effects.
+    r"""Measure the interaction of the bases at pairs of positions by pair mutagenesis:
+    joint minus single effects.
 
-    Use it to find which positions of a sequence, or of a family of aligned sequences, act together. It is positive
-    where bases need each other (AND), negative where either is enough (OR, saturation), and 0 where they are
-    additive. `causalgia.plot.interaction_map` draws it; the strongest pairs are tested on fresh units by
-    `causalgia.experiments.site_pairs`.
+    Use it to find which positions of a sequence, or of a family of aligned sequences,
+    act together. It is positive where bases need each other (AND), negative where
+    either is enough (OR, saturation), and 0 where they are additive.
+    `causalgia.plot.interaction_map` draws it; the strongest pairs are tested on fresh
+    units by `causalgia.experiments.site_pairs`.
 
     Parameters
     ----------
     sequences
-        Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``. A position means the
-        same in all of them, unless they are aligned by `anchor`.
+        Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from
+        ``null.sample``. A position means the same in all of them, unless they are
+        aligned by `anchor`.
     predictor
         The network.
     positions
-        Positions (from 0) of which all pairs are measured; by default all, of a motif those of the motif.
+        Positions (from 0) of which all pairs are measured; by default all, of a motif
+        those of the motif.
     pairs
         Instead of `positions`: pairs such as ``[(8, 28), (9, 28)]``.
     anchor
-        What positions are counted from: a word of IUPAC letters or a motif, on either strand, as in
-        `causalgia.sequences.find_instances`; its instances; or one start for each sequence. Units are then instances,
-        and positions beside the motif are allowed: -1 is the base before it.
+        What positions are counted from: a word of IUPAC letters or a motif, on either
+        strand, as in `causalgia.sequences.find_instances`; its instances; or one start
+        for each sequence. Units are then instances, and positions beside the motif are
+        allowed: -1 is the base before it.
     tasks
         Names or patterns such as ``"DNASE:*"`` of tasks; by default all.
     progress
@@ -74,16 +86,19 @@ def interactions(
     Returns
     -------
     Dataset
-        Effects: ``ice (unit, contrast, task[, model])`` on the predictor's scale, with a contrast ``"8:28"`` for each
-        pair and its coordinates ``first`` and ``second``, first < second. Units keep ``parent``; aligned ones have
-        ``start`` and ``strand``. `causalgia.estimate` averages over units with errors clustered by parent,
-        `causalgia.adjust` and `causalgia.simultaneous`, by ``method="dunnett"``, account for the number of pairs by the
-        largest t, and `causalgia.decide` gives verdicts.
+        Effects: ``ice (unit, contrast, task[, model])`` on the predictor's scale, with
+        a contrast ``"8:28"`` for each pair and its coordinates ``first`` and
+        ``second``, first < second. Units keep ``parent``; aligned ones have ``start``
+        and ``strand``. `causalgia.estimate` averages over units with errors clustered
+        by parent, `causalgia.adjust` and `causalgia.simultaneous`, by
+        ``method="dunnett"``, account for the number of pairs by the largest t, and
+        `causalgia.decide` gives verdicts.
 
     Raises
     ------
     AttributionError
-        If positions or pairs lie outside the sequences, occur twice, or are too many; or there is no instance.
+        If positions or pairs lie outside the sequences, occur twice, or are too many;
+        or there is no instance.
     PredictorError
         If it is no predictor, answers along a track, or an answer is not finite.
     SequenceError
@@ -93,31 +108,37 @@ def interactions(
 
     Notes
     -----
-    The interaction of positions i and j in a sequence x is the mean over the 3 x 3 exchanges of both bases,
+    The interaction of positions i and j in a sequence x is the mean over the 3 x 3
+    exchanges of both bases,
 
     .. math:: f(x) - \frac{1}{3} \sum_a f(x_{i \to a}) - \frac{1}{3} \sum_b f(x_{j \to b})
         + \frac{1}{9} \sum_{a, b} f(x_{i \to a, j \to b}),
 
-    the interaction of a 2 x 2 factorial whose levels are the base that is there and a random other one (an entry of the
-    finite-difference Hessian of the answer in the bases). A mean, and not the largest of the nine, because a mean of
-    means is an estimate: exchanges that interact in opposite directions cancel in it. With one sequence it is a
-    description of that sequence, without p-value; over units, the average is an estimate for the population that these
-    sequences are a sample of, and its tests are of a pair's average interaction over units, never of a position.
-    Sequences should share bases: over uniform random ones every average is 0, whatever the predictor, because no base
-    is there more often than it is exchanged for. Where sequences or pairs were chosen by their interactions, the
-    average is too large: test on other sequences.
+    the interaction of a 2 x 2 factorial whose levels are the base that is there and a
+    random other one (an entry of the finite-difference Hessian of the answer in the
+    bases). A mean, and not the largest of the nine, because a mean of means is an
+    estimate: exchanges that interact in opposite directions cancel in it. With one
+    sequence it is a description of that sequence, without p-value; over units, the
+    average is an estimate for the population that these sequences are a sample of, and
+    its tests are of a pair's average interaction over units, never of a position.
+    Sequences should share bases: over uniform random ones every average is 0, whatever
+    the predictor, because no base is there more often than it is exchanged for. Where
+    sequences or pairs were chosen by their interactions, the average is too large: test
+    on other sequences.
 
-    Many pairs interact in a few sequences alone. The one critical value of ``"bootstrap_t"`` follows the most skewed of
-    them, and was above 1,300 for the 1,770 pairs of a trained network in 20 to 50 sequences, that of ``"dunnett"`` 4.4
-    to 4.5; both keep the family-wise error (validation).
+    Many pairs interact in a few sequences alone. The one critical value of
+    ``"bootstrap_t"`` follows the most skewed of them, and was above 1,300 for the 1,770
+    pairs of a trained network in 20 to 50 sequences, that of ``"dunnett"`` 4.4 to 4.5;
+    both keep the family-wise error (validation).
 
-    L positions take ``9 L (L - 1) / 2 + 3 L + 1`` answers for each sequence. Double mutants are asked for as
-    single substitutions of single mutants, recomputed in part where the network allows it.
+    L positions take ``9 L (L - 1) / 2 + 3 L + 1`` answers for each sequence. Double
+    mutants are asked for as single substitutions of single mutants, recomputed in part
+    where the network allows it.
 
     References
     ----------
-    Greenside et al. (2018), doi:10.1093/bioinformatics/bty575. Horovitz & Fersht (1990), J Mol Biol 214(3), 613-617:
-    double-mutant cycles.
+    Greenside et al. (2018), doi:10.1093/bioinformatics/bty575. Horovitz & Fersht
+    (1990), J Mol Biol 214(3), 613-617: double-mutant cycles.
 
     Examples
     --------
@@ -134,29 +155,50 @@ def interactions(
     check_no_track(predictor)
     of = as_explained(sequences)
     units = _units(of, anchor)
-    names, table = _requested(positions, pairs, of.length if anchor is None else units.width)
+    names, table = _requested(
+        positions, pairs, of.length if anchor is None else units.width
+    )
     places = _places_in(of, units, names)
     predictor.predict(of.tokens[:1])  # which names the tasks, where none were given
     columns = columns_of_tasks(predictor, of, tasks)
-    known = list(predictor.tasks) if isinstance(columns, slice) else [predictor.tasks[k] for k in columns]
+    known = (
+        list(predictor.tasks)
+        if isinstance(columns, slice)
+        else [predictor.tasks[k] for k in columns]
+    )
     n_numbers = len(units.row) * len(table) * len(known) * len(predictor.parts)
     if n_numbers > _MOST_NUMBERS:
         raise AttributionError(
-            f"{len(units.row):,} units with {len(table):,} pairs, {len(known):,} tasks and {len(predictor.parts)} "
-            f"predictors are {n_numbers:,} interactions, and {_MOST_NUMBERS:,} is the most; give tasks=, fewer "
-            "positions=, or fewer sequences"
+            f"{len(units.row):,} units with {len(table):,} pairs, {len(known):,} tasks "
+            f"and {len(predictor.parts)} predictors are {n_numbers:,} interactions, "
+            f"and {_MOST_NUMBERS:,} is the most; give tasks=, fewer positions=, or "
+            "fewer sequences"
         )
     n_answers = len(units.row) * (1 + 3 * len(names) + 9 * len(table))
     with meter(n_answers * len(predictor.parts), show=progress) as done:
         found = [
-            pair_mutagenesis(part, of.tokens[units.row], places, table, progress=done, tasks=columns)
+            pair_mutagenesis(
+                part, of.tokens[units.row], places, table, progress=done, tasks=columns
+            )
             for part in predictor.parts
         ]
-    return _effects(found, of, units, names, table, predictor, known, sequences, aligned=anchor is not None)
+    return _effects(
+        found,
+        of,
+        units,
+        names,
+        table,
+        predictor,
+        known,
+        sequences,
+        aligned=anchor is not None,
+    )
 
 
 class _Units(NamedTuple):
-    """Where positions are counted from: sequence, start and strand of each unit, and the width of a motif."""
+    """Where positions are counted from: sequence, start and strand of each unit, and
+    the width of a motif.
+    """
 
     row: NDArray[np.int64]
     start: NDArray[np.int64]
@@ -170,33 +212,64 @@ def _units(of: Sequences, anchor: Any) -> _Units:
         return _Units(np.arange(n), np.zeros(n, np.int64), np.full(n, "+"), of.length)
     by_width = isinstance(anchor, str | Motif | Instances)
     observed = xr.Dataset({"observed": (("unit", "position"), of.tokens)})
-    found = find_aligned(observed, anchor, width=None if by_width else 1, threshold=None, both_strands=True)
+    found = find_aligned(
+        observed,
+        anchor,
+        width=None if by_width else 1,
+        threshold=None,
+        both_strands=True,
+    )
     if not len(found):
         what = quoted(anchor) if isinstance(anchor, str) else "the motif"
-        raise AttributionError(f"no instance of {what} in {n:,} sequences; give sequences that have one")
+        raise AttributionError(
+            f"no instance of {what} in {n:,} sequences; give sequences that have one"
+        )
     return _Units(found.row, found.start, found.strand, found.width if by_width else 0)
 
 
-def _requested(positions: Any, pairs: Any, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the positions that are exchanged, sorted, and the pairs as columns of these, sorted."""
+def _requested(
+    positions: Any, pairs: Any, width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the positions that are exchanged, sorted, and the pairs as columns of
+    these, sorted.
+    """
     if positions is not None and pairs is not None:
-        raise AttributionError("positions= asks for all their pairs, and pairs= for some; give one of them")
+        raise AttributionError(
+            "positions= asks for all their pairs, and pairs= for some; give one of them"
+        )
     if pairs is None:
         if positions is None and not width:
-            raise AttributionError("starts without positions=; say which, counted from each start: range(-10, 20), say")
-        names = np.sort(_as_whole_numbers(range(width) if positions is None else positions, "positions"))
+            raise AttributionError(
+                "starts without positions=; say which, counted from each start: "
+                "range(-10, 20), say"
+            )
+        names = np.sort(
+            _as_whole_numbers(
+                range(width) if positions is None else positions, "positions"
+            )
+        )
         _check_once([(int(name),) for name in names], "positions")
         if len(names) < 2:
-            raise AttributionError(f"positions={names.tolist()}: a pair needs two; give two or more")
+            raise AttributionError(
+                f"positions={names.tolist()}: a pair needs two; give two or more"
+            )
         n_pairs = len(names) * (len(names) - 1) // 2
         _check_number(n_pairs, len(names))
         table = np.stack(np.triu_indices(len(names), 1), axis=1)
         return names, np.asarray(table, np.int64)
-    listed = [tuple(_as_whole_numbers(pair, "pairs").tolist()) for pair in _as_list(pairs, "pairs")]
+    listed = [
+        tuple(_as_whole_numbers(pair, "pairs").tolist())
+        for pair in _as_list(pairs, "pairs")
+    ]
     if odd := [pair for pair in listed if len(pair) != 2 or pair[0] == pair[1]]:
-        raise AttributionError(f"pairs: {odd[0]} is not a pair of two positions; give such as [(8, 28), (9, 28)]")
+        raise AttributionError(
+            f"pairs: {odd[0]} is not a pair of two positions; give such as [(8, 28), "
+            "(9, 28)]"
+        )
     if not listed:
-        raise AttributionError("pairs=[] is empty; give such as [(8, 28), (9, 28)], or positions=")
+        raise AttributionError(
+            "pairs=[] is empty; give such as [(8, 28), (9, 28)], or positions="
+        )
     ordered = sorted((min(pair), max(pair)) for pair in listed)
     _check_once(ordered, "pairs")
     names = np.unique(ordered)
@@ -207,7 +280,8 @@ def _requested(positions: Any, pairs: Any, width: int) -> tuple[NDArray[np.int64
 def _as_list(values: Any, name: str) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise AttributionError(
-            f"{name}={quoted(values)} is not a list; give such as [(8, 28)], or positions=range(8, 36)"
+            f"{name}={quoted(values)} is not a list; give such as [(8, 28)], or "
+            "positions=range(8, 36)"
         )
     return list(values)
 
@@ -215,7 +289,10 @@ def _as_list(values: Any, name: str) -> list[Any]:
 def _as_whole_numbers(values: Any, name: str) -> NDArray[np.int64]:
     listed = _as_list(values, name)
     if odd := [value for value in listed if not is_whole(value)]:
-        raise AttributionError(f"{name}: {quoted(odd[0])} is not a position; give whole numbers, counted from 0")
+        raise AttributionError(
+            f"{name}: {quoted(odd[0])} is not a position; give whole numbers, counted "
+            "from 0"
+        )
     return np.asarray(listed, np.int64)
 
 
@@ -231,13 +308,16 @@ def _check_once(pairs: Sequence[tuple[int, ...]], name: str) -> None:
 def _check_number(n_pairs: int, n_positions: int) -> None:
     if n_pairs > _MOST_PAIRS:
         raise AttributionError(
-            f"{n_positions:,} positions have {n_pairs:,} pairs, {9 * n_pairs + 3 * n_positions + 1:,} answers for each "
-            f"sequence, and {_MOST_PAIRS:,} pairs are the most; give fewer positions, such as those where a map is "
-            "large: positions=range(100, 200), or pairs="
+            f"{n_positions:,} positions have {n_pairs:,} pairs, "
+            f"{9 * n_pairs + 3 * n_positions + 1:,} answers for each sequence, and "
+            f"{_MOST_PAIRS:,} pairs are the most; give fewer positions, such as those "
+            "where a map is large: positions=range(100, 200), or pairs="
         )
 
 
-def _places_in(of: Sequences, units: _Units, names: NDArray[np.int64]) -> NDArray[np.int64]:
+def _places_in(
+    of: Sequences, units: _Units, names: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Return the positions in the sequence of each unit, (units, positions)."""
     minus = (units.strand == "-")[:, None]
     last = (units.start + units.width - 1)[:, None]
@@ -248,15 +328,19 @@ def _places_in(of: Sequences, units: _Units, names: NDArray[np.int64]) -> NDArra
     if (units.start == 0).all() and not minus.any():
         wrong = names[outside.any(axis=0)]
         raise AttributionError(
-            f"position {wrong[0]} lies outside of {of.length:,} bp; positions are counted from 0, up to "
-            f"{of.length - 1:,}"
+            f"position {wrong[0]} lies outside of {of.length:,} bp; positions are "
+            f"counted from 0, up to {of.length - 1:,}"
         )
-    before, after = np.where(minus[:, 0], of.length - 1 - last[:, 0], units.start), units.start
+    before, after = (
+        np.where(minus[:, 0], of.length - 1 - last[:, 0], units.start),
+        units.start,
+    )
     after = np.where(minus[:, 0], last[:, 0], of.length - 1 - after)
     raise AttributionError(
-        f"positions {names[0]} to {names[-1]} leave the sequence at {int(outside.any(axis=1).sum()):,} of "
-        f"{len(units.row):,} places; all have those from {-int(before.min())} to {int(after.min())}: give these, or "
-        "longer sequences"
+        f"positions {names[0]} to {names[-1]} leave the sequence at "
+        f"{int(outside.any(axis=1).sum()):,} of {len(units.row):,} places; all have "
+        f"those from {-int(before.min())} to {int(after.min())}: give these, or longer "
+        "sequences"
     )
 
 
@@ -288,7 +372,10 @@ def _effects(
         "contrast_scale": predictor.scale,
         "transform": "identity",
         "control": "",
-        "estimand": "mean over units of the interaction of the bases at two positions, over 3 x 3 exchanges",
+        "estimand": (
+            "mean over units of the interaction of the bases at two positions, over 3 "
+            "x 3 exchanges"
+        ),
         "effect_on": "the predictor",
         "map_method": "pair mutagenesis",
         "predictor_fingerprint": predictor.fingerprint,
@@ -298,30 +385,50 @@ def _effects(
     }
     if isinstance(sequences, xr.Dataset):
         of_units, drawn_by = ("parent", "gc"), ("null", "null_kind", "null_fingerprint")
-        coords |= {name: ("unit", sequences[name].to_numpy()[units.row]) for name in of_units if name in sequences}
+        coords |= {
+            name: ("unit", sequences[name].to_numpy()[units.row])
+            for name in of_units
+            if name in sequences
+        }
         coords["unit"] = coords["unit"] if aligned else sequences["unit"].to_numpy()
-        attrs |= {name: sequences.attrs[name] for name in drawn_by if name in sequences.attrs}
+        attrs |= {
+            name: sequences.attrs[name] for name in drawn_by if name in sequences.attrs
+        }
     if aligned:
         coords |= {"start": ("unit", units.start), "strand": ("unit", units.strand)}
     if predictor.models is not None:
         coords["model"] = list(predictor.models)
-    return validate(annotate(xr.Dataset(_columns(found, predictor), coords, attrs)), "effects")
+    return validate(
+        annotate(xr.Dataset(_columns(found, predictor), coords, attrs)), "effects"
+    )
 
 
 def _columns(found: Sequence[PairChanges], predictor: Predictor) -> dict[str, Any]:
-    """Return ICE, where they are one number within rounding, what rounding can make, and the sd of the answers."""
-    columns: dict[str, list[Any]] = {name: [] for name in ("ice", "constant", "zero", "floor", "control_sd")}
+    """Return ICE, where they are one number within rounding, what rounding can make,
+    and the sd of the answers.
+    """
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("ice", "constant", "zero", "floor", "control_sd")
+    }
     for part, member in zip(found, predictor.parts, strict=True):
         of_contrasts = np.ones((part.interaction.shape[1], 1))
         eps = float(np.finfo(member.precision).eps)
-        bound = np.broadcast_to(_TERMS * eps * part.largest[:, None], part.interaction.shape)
+        bound = np.broadcast_to(
+            _TERMS * eps * part.largest[:, None], part.interaction.shape
+        )
         constant, zero = agreement_of_blocks([(part.interaction, bound)])
         columns["ice"].append(part.interaction)
         columns["constant"].append(constant)
         columns["zero"].append(zero)
-        columns["floor"].append(_TERMS * floor_of_one(member, part.largest.max(axis=0)[None], None)[0] * of_contrasts)
+        columns["floor"].append(
+            _TERMS
+            * floor_of_one(member, part.largest.max(axis=0)[None], None)[0]
+            * of_contrasts
+        )
         if len(part.answers) > 1:
-            columns["control_sd"].append(part.answers.std(axis=0, ddof=1) * of_contrasts)
+            columns["control_sd"].append(
+                part.answers.std(axis=0, ddof=1) * of_contrasts
+            )
     model = () if predictor.models is None else ("model",)
     return {
         name: (
@@ -334,13 +441,22 @@ def _columns(found: Sequence[PairChanges], predictor: Predictor) -> dict[str, An
 
 
 def _consensus(of: Sequences, units: _Units, first: int, last: int) -> str:
-    """Return the most frequent letter of the units at each position from the first to the last."""
+    """Return the most frequent letter of the units at each position from the first to
+    the last.
+    """
     between, minus = np.arange(first, last + 1), (units.strand == "-")[:, None]
-    places = np.where(minus, (units.start + units.width - 1)[:, None] - between, units.start[:, None] + between)
+    places = np.where(
+        minus,
+        (units.start + units.width - 1)[:, None] - between,
+        units.start[:, None] + between,
+    )
     letters = of.tokens[units.row[:, None], places]
     letters = np.where(minus, 3 - letters, letters)
     return "".join(
-        "ACGT"[base] for base in np.stack([(letters == base).sum(axis=0) for base in range(4)]).argmax(axis=0)
+        "ACGT"[base]
+        for base in np.stack(
+            [(letters == base).sum(axis=0) for base in range(4)]
+        ).argmax(axis=0)
     )
 
 
@@ -357,55 +473,64 @@ def dfim(
     tasks: str | Sequence[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    r"""Map how contributions elsewhere depend on one site: contributions minus those with the site exchanged.
+    r"""Map how contributions elsewhere depend on one site: contributions minus those
+    with the site exchanged.
 
-    Use it to find the partners of a known site. A position whose contribution falls when the site is exchanged
-    needs it (positive, AND); one whose contribution rises can replace it (negative, OR). It is a map, without
-    p-values; all pairs of positions are measured by `causalgia.attribution.interactions`.
+    Use it to find the partners of a known site. A position whose contribution falls
+    when the site is exchanged needs it (positive, AND); one whose contribution rises
+    can replace it (negative, OR). It is a map, without p-values; all pairs of positions
+    are measured by `causalgia.attribution.interactions`.
 
     Parameters
     ----------
     sequences
-        Sequences of one length, with the site at the same place, as for `causalgia.attribute`.
+        Sequences of one length, with the site at the same place, as for
+        `causalgia.attribute`.
     predictor
         The network.
     source
-        The site: a position (from 0), or ``(start, stop)``, stop excluded; the same in every sequence. Of sites that
-        move, cut the sequences around them, or make one call for each place.
+        The site: a position (from 0), or ``(start, stop)``, stop excluded; the same in
+        every sequence. Of sites that move, cut the sequences around them, or make one
+        call for each place.
     method, baselines, n_baselines
         How maps are made, as in `causalgia.attribute`.
     n_exchanges
-        Random exchanges of the site of each sequence. Where a site has no more exchanges than that (3 for a position, 9
-        for two), all of them are made.
+        Random exchanges of the site of each sequence. Where a site has no more
+        exchanges than that (3 for a position, 9 for two), all of them are made.
     rng
-        Seed of exchanges and of baselines; a source of one or two positions with a method without baselines needs none.
+        Seed of exchanges and of baselines; a source of one or two positions with a
+        method without baselines needs none.
     tasks, progress
         As in `causalgia.attribute`.
 
     Returns
     -------
     Dataset
-        A map: ``score (unit, position, task[, model])`` on the predictor's scale, 0 in the site itself, with
-        ``observed`` and ``answer``; over baselines also ``score_se``, the sum of the standard errors of both
-        maps, which the error of the difference does not exceed. `causalgia.plot.map_logo` draws it and
+        A map: ``score (unit, position, task[, model])`` on the predictor's scale, 0 in
+        the site itself, with ``observed`` and ``answer``; over baselines also
+        ``score_se``, the sum of the standard errors of both maps, which the error of
+        the difference does not exceed. `causalgia.plot.map_logo` draws it and
         `causalgia.attribution.average` averages it over sequences.
 
     Raises
     ------
     AttributionError
-        If the source is no position or leaves the sequences, the method is unknown, a seed is missing, or as in
-        `causalgia.attribute`.
+        If the source is no position or leaves the sequences, the method is unknown, a
+        seed is missing, or as in `causalgia.attribute`.
     PredictorError, SequenceError, ContrastError
         As in `causalgia.attribute`.
 
     Notes
     -----
-    With :math:`c_j(x)` the contribution of position j (`causalgia.attribution.contributions`), the score is
-    :math:`c_j(x) - E_e[c_j(x_e)]`, over exchanges e in which every base of the site becomes one of the other three. By
-    ``"ism"`` with a source of one position it is the interaction of pair mutagenesis, exactly. Greenside et al. replace
-    a motif by base frequencies, which is not a sequence; here every edited sequence is one. Shuffles, the default
-    baselines, are those of each edited sequence; a null model such as ``baselines=cg.Uniform(length=...)`` has the same
-    baselines for both maps, so that most of their noise cancels. It takes as many maps as exchanges, and one more.
+    With :math:`c_j(x)` the contribution of position j
+    (`causalgia.attribution.contributions`), the score
+    is :math:`c_j(x) - E_e[c_j(x_e)]`, over exchanges e in which every base of the site
+    becomes one of the other three. By ``"ism"`` with a source of one position it is the
+    interaction of pair mutagenesis, exactly. Greenside et al. replace a motif by base
+    frequencies, which is not a sequence; here every edited sequence is one. Shuffles,
+    the default baselines, are those of each edited sequence; a null model such as
+    ``baselines=cg.Uniform(length=...)`` has the same baselines for both maps, so that
+    most of their noise cancels. It takes as many maps as exchanges, and one more.
 
     References
     ----------
@@ -416,7 +541,9 @@ def dfim(
     >>> import causalgia as cg
     >>> both = "TCTC" + "AGATAAGG" + "TCTCTC" + "CCACACCC" + "TCTC"
     >>> found = dfim([both], cg.zoo.oracle("gated"), (4, 12), rng=0)
-    >>> found["score"].sel(unit=0, position=20, task=["AND", "OR"]).round(6).to_series().to_dict()
+    >>> found["score"].sel(unit=0, position=20, task=["AND", "OR"]).round(
+    ...     6
+    ... ).to_series().to_dict()
     {'AND': 2.0, 'OR': -2.0}
     """
     of = as_explained(sequences)
@@ -425,11 +552,18 @@ def dfim(
     every = 3**width <= n_exchanges
     if rng is None and not every:
         raise AttributionError(
-            f"source=({start}, {stop}) has {3**width:,} exchanges, of which {n_exchanges:,} are drawn at random, and a "
-            "seed must be explicit: give rng=0, say"
+            f"source=({start}, {stop}) has {3**width:,} exchanges, of which "
+            f"{n_exchanges:,} are drawn at random, and a seed must be explicit: give "
+            "rng=0, say"
         )
     key = None if rng is None else root_key(rng)
-    edits = _edits(of, start, width, None if every or key is None else derive(key, "exchanges"), n_exchanges)
+    edits = _edits(
+        of,
+        start,
+        width,
+        None if every or key is None else derive(key, "exchanges"),
+        n_exchanges,
+    )
 
     def mapped(what: Source | xr.Dataset) -> xr.Dataset:
         return attribute(
@@ -456,7 +590,15 @@ def dfim(
     score[:, start:stop] = 0.0
     dims = tuple(dim for dim in maps["score"].dims if dim != "base")
     found = maps.drop_vars(
-        ["score", "score_se", "baseline_answer", "completeness", "completeness_se", "base"], errors="ignore"
+        [
+            "score",
+            "score_se",
+            "baseline_answer",
+            "completeness",
+            "completeness_se",
+            "base",
+        ],
+        errors="ignore",
     ).assign(score=(dims, score))
     if "score_se" in maps:
         error = _observed_se(maps) + error
@@ -472,37 +614,64 @@ def dfim(
 
 
 def _as_source(source: object, length: int) -> tuple[int, int]:
-    if isinstance(source, Sequence | np.ndarray) and not isinstance(source, str) and len(source) != 2:
+    if (
+        isinstance(source, Sequence | np.ndarray)
+        and not isinstance(source, str)
+        and len(source) != 2
+    ):
         raise AttributionError(
-            f"source={quoted(source)} has {len(source):,} entries, and a site is at one place, the same in all "
-            "sequences; give a position such as 20, or (16, 24): cut sequences around a site that moves, or make one "
-            "call for each place"
+            f"source={quoted(source)} has {len(source):,} entries, and a site is at "
+            "one place, the same in all sequences; give a position such as 20, or (16, "
+            "24): cut sequences around a site that moves, or make one call for each "
+            "place"
         )
     try:
         start, stop = as_span((source, int(source) + 1) if is_whole(source) else source)
     except DesignError as error:
         raise AttributionError(
-            f"source={quoted(source)} is not a site: {error}; give a position such as 20, or (16, 24)"
+            f"source={quoted(source)} is not a site: {error}; give a position such as "
+            "20, or (16, 24)"
         ) from error
     if stop > length:
-        raise AttributionError(f"source=({start}, {stop}) leaves the sequences, which have {length:,} bp")
+        raise AttributionError(
+            f"source=({start}, {stop}) leaves the sequences, which have {length:,} bp"
+        )
     if stop - start == length:
-        raise AttributionError(f"source=({start}, {stop}) is the whole sequence, and no base is left to map")
+        raise AttributionError(
+            f"source=({start}, {stop}) is the whole sequence, and no base is left to "
+            "map"
+        )
     return start, stop
 
 
-def _edits(of: Sequences, start: int, width: int, key: int | None, n_exchanges: int) -> Iterator[Tokens]:
-    """Yield the sequences with every base of the site exchanged: in all ways without a key, else at random."""
+def _edits(
+    of: Sequences, start: int, width: int, key: int | None, n_exchanges: int
+) -> Iterator[Tokens]:
+    """Yield the sequences with every base of the site exchanged: in all ways without a
+    key, else at random.
+    """
     units = np.arange(len(of), dtype=np.uint64)
     steps: Any = product((1, 2, 3), repeat=width) if key is None else range(n_exchanges)
     for step in steps:
-        by = np.asarray(step) if key is None else random_words(derive(key, int(step)), units, width) % np.uint64(3) + 1
+        by = (
+            np.asarray(step)
+            if key is None
+            else random_words(derive(key, int(step)), units, width) % np.uint64(3) + 1
+        )
         tokens = of.tokens.copy()
-        tokens[:, start : start + width] = (tokens[:, start : start + width] + by.astype(np.uint8)) % 4
+        tokens[:, start : start + width] = (
+            tokens[:, start : start + width] + by.astype(np.uint8)
+        ) % 4
         yield tokens
 
 
 def _observed_se(maps: xr.Dataset) -> Any:
-    """Return the standard error of the observed base's score, (unit, position, task[, model])."""
+    """Return the standard error of the observed base's score, (unit, position, task[,
+    model]).
+    """
     error = maps["score_se"].to_numpy()
-    return observed_scores(error, maps["observed"].to_numpy()) if "base" in maps["score_se"].dims else error.copy()
+    return (
+        observed_scores(error, maps["observed"].to_numpy())
+        if "base" in maps["score_se"].dims
+        else error.copy()
+    )

@@ -67,64 +67,77 @@ def propose(
     rc: bool | None = None,
     rng: RNG,
 ) -> xr.Dataset:
-    """Return words suggested by maps of sequences, as proposals for a trial on other sequences.
+    """Return words suggested by maps of sequences, as proposals for a trial on other
+    sequences.
 
-    Windows of a map whose contributions add up to more (or less) than those of most windows on maps of null sequences
-    are seqlets; seqlets of equal letters are a pattern, which average mutagenesis then trims. Nothing is tested
-    here; use `causalgia.experiments.proposals` to test proposals on other units.
+    Windows of a map whose contributions add up to more (or less) than those of most
+    windows on maps of null sequences are seqlets; seqlets of equal letters are a
+    pattern, which average mutagenesis then trims. Nothing is tested here; use
+    `causalgia.experiments.proposals` to test proposals on other units.
 
     Parameters
     ----------
     attributions
-        Maps from `causalgia.attribute`, of any method, or, with ``method="modisco"`` or `seqlets`, from
-        `causalgia.attribution.read_attributions`; of an ensemble, their mean over the members is read.
+        Maps from `causalgia.attribute`, of any method, or, with ``method="modisco"`` or
+        `seqlets`, from `causalgia.attribution.read_attributions`; of an ensemble, their
+        mean over the members is read.
     predictor
         The predictor of these maps.
     sequences
         Sequences to map by mutagenesis (``method="ism"``), instead of `attributions`.
     method
-        ``"seqlets"``; or ``"kmer"``: all words of a width whose mean contribution, over their occurrences in two
-        sequences or more, is beyond the same limits; or ``"modisco"``: the patterns of TF-MoDISco
-        (``causalgia[modisco]``), for each task, which takes maps of all four bases, sequences of 51 bp or more, and
-        some hundred instances of a word; or ``"filters"``: what each channel of the first convolution of a
-        `causalgia.TorchPredictor` responds to (`causalgia.attribution.filters`), in the `width` positions of most
-        information, whatever they contribute. Several, in a tuple: the patterns of each, in this order; one that is in
-        those of an earlier method as well keeps the word of that method. ``"all"``: those that the predictor, the
-        sequences and the installation allow; ``attrs["left_out"]`` names the others and why.
+        ``"seqlets"``; or ``"kmer"``: all words of a width whose mean contribution, over
+        their occurrences in two sequences or more, is beyond the same limits; or
+        ``"modisco"``: the patterns of TF-MoDISco (``causalgia[modisco]``), for each
+        task, which takes maps of all four bases, sequences of 51 bp or more, and some
+        hundred instances of a word; or ``"filters"``: what each channel of the first
+        convolution of a `causalgia.TorchPredictor` responds to
+        (`causalgia.attribution.filters`), in the `width` positions of most information,
+        whatever they contribute. Several, in a tuple: the patterns of each, in this
+        order; one that is in those of an earlier method as well keeps the word of that
+        method. ``"all"``: those that the predictor, the sequences and the installation
+        allow; ``attrs["left_out"]`` names the others and why.
     seqlets
         Seqlets that another program called on maps of these sequences, such as
-        ``tangermeme.seqlet.recursive_seqlets``: columns ``example_idx``, ``start``, ``end``, and ``task`` where there
-        are several. Other columns are not read: the p-values there rank windows, and are no error rates.
+        ``tangermeme.seqlet.recursive_seqlets``: columns ``example_idx``, ``start``,
+        ``end``, and ``task`` where there are several. Other columns are not read: the
+        p-values there rank windows, and are no error rates.
     null
-        Null model of the sequences on whose maps the limits are taken, as many as were given, and in which words are
-        trimmed; by default dinucleotide shuffles of the sequences.
+        Null model of the sequences on whose maps the limits are taken, as many as were
+        given, and in which words are trimmed; by default dinucleotide shuffles of the
+        sequences.
     width
-        Positions of a window, 4 or more (and at most 8 of ``"kmer"``); 8 by default. Trimmed words are of 4 to
-        ``2 * width``.
+        Positions of a window, 4 or more (and at most 8 of ``"kmer"``); 8 by default.
+        Trimmed words are of 4 to ``2 * width``.
     null_share
-        Share of the windows of null maps that lie beyond the two limits, 0.1 by default. A proposal rate, and no error
-        rate: most windows beyond it may be of no effect.
+        Share of the windows of null maps that lie beyond the two limits, 0.1 by
+        default. A proposal rate, and no error rate: most windows beyond it may be of no
+        effect.
     n_patterns
         Most patterns of a method, those with the largest mean contributions.
     rc
-        Whether a word and its reverse complement are one pattern; None: if the answers to the sequences and to their
-        reverse complements correlate by 0.9 or more in each task. If not, a pattern of modisco is split by strand.
+        Whether a word and its reverse complement are one pattern; None: if the answers
+        to the sequences and to their reverse complements correlate by 0.9 or more in
+        each task. If not, a pattern of modisco is split by strand.
     rng
         Seed of the null sequences.
 
     Returns
     -------
     Dataset
-        A row a pattern, the largest average effect first: ``consensus`` (the word), ``motif (pattern, motif_position,
-        base)`` with ``width``, ``n_seqlets``, ``n_units``, ``strength (pattern, task)`` on the predictor's scale,
-        ``proposed (pattern, unit)``, ``proposed_by (pattern, method)``, and the limits ``threshold (side, task)``,
-        unless others called the seqlets. There may be no rows.
+        A row a pattern, the largest average effect first: ``consensus`` (the word),
+        ``motif (pattern, motif_position, base)`` with ``width``, ``n_seqlets``,
+        ``n_units``, ``strength (pattern, task)`` on the predictor's scale,
+        ``proposed (pattern, unit)``, ``proposed_by (pattern, method)``, and the limits
+        ``threshold (side, task)``, unless others called the seqlets. There may be no
+        rows.
 
     Raises
     ------
     AttributionError
-        If maps and predictor do not belong together, both or neither of `attributions` and `sequences` are given, or
-        a setting is impossible, or seqlets leave the sequences.
+        If maps and predictor do not belong together, both or neither of `attributions`
+        and `sequences` are given, or a setting is impossible, or seqlets leave the
+        sequences.
     MissingExtraError
         If modisco-lite is not installed.
     PredictorError, SequenceError
@@ -139,7 +152,9 @@ def propose(
     --------
     >>> import causalgia as cg
     >>> additive = cg.zoo.oracle("additive")
-    >>> drawn = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=1)["sequence"].values)
+    >>> drawn = cg.sequences.decode(
+    ...     cg.Uniform(length=41).sample(60, rng=1)["sequence"].values
+    ... )
     >>> peaks = [row[:15] + "TGCATG" + row[21:] for row in drawn]
     >>> proposed = cg.propose(sequences=peaks, predictor=additive, rng=0)
     >>> proposed["consensus"].values[0].item()
@@ -147,7 +162,10 @@ def propose(
     """
     check_predictor(predictor, "cg.propose")
     methods = requested_methods(method)
-    key, called = root_key(rng), seqlets is not None or not set(_OF_WINDOWS).intersection(methods)
+    key, called = (
+        root_key(rng),
+        seqlets is not None or not set(_OF_WINDOWS).intersection(methods),
+    )
     _check_settings(methods, method, seqlets, width=width, null_share=null_share)
     maps = _as_maps(attributions, sequences, predictor, called=called)
     n_patterns = as_count(n_patterns, "n_patterns")
@@ -155,45 +173,67 @@ def propose(
     of_maps = {"maps": maps.attrs["method"], "sequences": maps.attrs["sequences"]}
     limits: dict[str, Any] = {}
     if methods != ("modisco",) and seqlets is None:
-        limits["width"] = _as_width(_WIDTH if width is None else width, methods, maps.sizes["position"])
+        limits["width"] = _as_width(
+            _WIDTH if width is None else width, methods, maps.sizes["position"]
+        )
     below = above = np.zeros(scores.shape[2])
     if not called:
         null_share = _NULL_SHARE if null_share is None else null_share
         if not is_real(null_share) or not 0 < null_share < 1:
             raise AttributionError(
-                f"null_share={quoted(null_share)} must be a share between 0 and 1, such as {_NULL_SHARE}"
+                f"null_share={quoted(null_share)} must be a share between 0 and 1, "
+                f"such as {_NULL_SHARE}"
             )
         limits["null_share"] = float(null_share)
     drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
     if not called:
-        below, above = _limits(drawn, predictor, maps, limits["width"], limits["null_share"], key)
+        below, above = _limits(
+            drawn, predictor, maps, limits["width"], limits["null_share"], key
+        )
     strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
 
     def listed(one: str) -> list[tuple[Windows, Group]]:
         if seqlets is not None:
-            parts = windows_of_table(seqlets, tokens, scores, maps["task"].to_numpy().tolist())
-            return [(part, group) for part in parts for group in groups(part, both_strands=strands)]
+            parts = windows_of_table(
+                seqlets, tokens, scores, maps["task"].to_numpy().tolist()
+            )
+            return [
+                (part, group)
+                for part in parts
+                for group in groups(part, both_strands=strands)
+            ]
         if one == "seqlets":
-            found = windows(tokens, scores, width=limits["width"], below=below, above=above)
+            found = windows(
+                tokens, scores, width=limits["width"], below=below, above=above
+            )
             return [(found, group) for group in groups(found, both_strands=strands)]
         if one == "kmer":
             return _words_beyond(tokens, scores, limits["width"], below, above)
         if one == "modisco":
             check_modisco()
-            return modisco_groups(tokens, _of_all_bases(maps), scores, both_strands=strands)
+            return modisco_groups(
+                tokens, _of_all_bases(maps), scores, both_strands=strands
+            )
         return _of_filters(predictor, maps, scores, limits["width"])
 
     lists, left_out = {}, []
     for one in methods:
         try:
-            lists["seqlets given" if seqlets is not None else one] = _ranked(listed(one))
+            lists["seqlets given" if seqlets is not None else one] = _ranked(
+                listed(one)
+            )
         except (AttributionError, MissingExtraError, PredictorError) as error:
             if method != "all":
                 raise
             left_out.append(f"{one} ({str(error).split(';')[0]})")
-    columns = [list(predictor.tasks).index(task) for task in maps["task"].to_numpy().tolist()]
+    columns = [
+        list(predictor.tasks).index(task) for task in maps["task"].to_numpy().tolist()
+    ]
     backgrounds = drawn["sequence"].to_numpy()
-    edited = EditedBackgrounds(predictor.with_incremental_edits(backgrounds.shape[1]), backgrounds[:_BACKGROUNDS])
+    edited = EditedBackgrounds(
+        predictor.with_incremental_edits(backgrounds.shape[1]),
+        backgrounds[:_BACKGROUNDS],
+    )
     patterns = _patterns_of_methods(lists, edited, n_patterns, strands, columns)
     made = _proposals_dataset(patterns, list(lists), maps, scores)
     if not called:
@@ -211,16 +251,27 @@ def requested_methods(method: object) -> tuple[str, ...]:
     """Return the methods that were asked for, each once."""
     if method == "all":
         return _ALL
-    names = [method] if isinstance(method, str) or not isinstance(method, Sequence) else list(method)
+    names = (
+        [method]
+        if isinstance(method, str) or not isinstance(method, Sequence)
+        else list(method)
+    )
     known = list(get_args(Method))
     if "all" in names:
-        raise AttributionError(f"method={quoted(method)}: 'all' is not combined with others; give method='all'")
+        raise AttributionError(
+            f"method={quoted(method)}: 'all' is not combined with others; give "
+            "method='all'"
+        )
     wrong = [one for one in names if one not in known]
     if wrong or not names:
         listed = ", ".join(map(quoted, known))
         raise AttributionError(
             f"method={quoted(method)} is not a method"
-            + nearest(str((wrong or [""])[0]), [*known, "all"], then=f"use one or several of {listed}, or 'all'")
+            + nearest(
+                str((wrong or [""])[0]),
+                [*known, "all"],
+                then=f"use one or several of {listed}, or 'all'",
+            )
         )
     return tuple(dict.fromkeys(map(str, names)))
 
@@ -232,82 +283,138 @@ def _patterns_of_methods(
     strands: bool,
     columns: list[int],
 ) -> list[Pattern]:
-    """Return the distinct patterns of all methods, the largest effect on backgrounds first, and each word once."""
+    """Return the distinct patterns of all methods, the largest effect on backgrounds
+    first, and each word once.
+    """
     patterns: list[Pattern] = []
     for name, found in lists.items():
         if not patterns:
-            patterns = distinct_patterns(name, found, edited, n_patterns, strands, columns)
+            patterns = distinct_patterns(
+                name, found, edited, n_patterns, strands, columns
+            )
         else:
-            patterns = with_others(patterns, name, found, edited, n_patterns, strands, columns)
-    return each_word_once(sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands)
+            patterns = with_others(
+                patterns, name, found, edited, n_patterns, strands, columns
+            )
+    return each_word_once(
+        sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands
+    )
 
 
 def _check_settings(
-    methods: tuple[str, ...], method: object, seqlets: object, *, width: object, null_share: object
+    methods: tuple[str, ...],
+    method: object,
+    seqlets: object,
+    *,
+    width: object,
+    null_share: object,
 ) -> None:
-    """Raise AttributionError for settings of windows beside seqlets that others call."""
+    """Raise AttributionError for settings of windows beside seqlets that others
+    call.
+    """
     if seqlets is not None and methods != ("seqlets",):
-        raise AttributionError(f"seqlets= are given, and method={quoted(method)} calls its own; leave one of them out")
+        raise AttributionError(
+            f"seqlets= are given, and method={quoted(method)} calls its own; leave one "
+            "of them out"
+        )
     if "modisco" in methods and method != "all":
         check_modisco()
     if seqlets is None and set(_OF_WINDOWS).intersection(methods):
         return
-    who = "seqlets= are given" if seqlets is not None else f"{quoted(method)} has no null maps"
-    for name, value in (("width", None if methods == ("filters",) else width), ("null_share", null_share)):
+    who = (
+        "seqlets= are given"
+        if seqlets is not None
+        else f"{quoted(method)} has no null maps"
+    )
+    for name, value in (
+        ("width", None if methods == ("filters",) else width),
+        ("null_share", null_share),
+    ):
         if value is not None:
-            raise AttributionError(f"{name}={quoted(value)} is of windows on null maps, and {who}; leave {name}= out")
+            raise AttributionError(
+                f"{name}={quoted(value)} is of windows on null maps, and {who}; leave "
+                f"{name}= out"
+            )
 
 
 def _of_filters(
     predictor: Predictor, maps: xr.Dataset, scores: NDArray[np.float64], width: int
 ) -> list[tuple[Windows, Group]]:
-    """Return the patterns of the first convolution of a network, or of each member of an ensemble."""
+    """Return the patterns of the first convolution of a network, or of each member of
+    an ensemble.
+    """
     from causalgia.predict import TorchPredictor
 
     networks = [part for part in predictor.parts if isinstance(part, TorchPredictor)]
     if not networks:
         raise PredictorError(
-            f"{type(predictor).__name__} has no layers; leave 'filters' out of method=, or wrap the network in "
-            "cg.TorchPredictor(...)"
+            f"{type(predictor).__name__} has no layers; leave 'filters' out of "
+            "method=, or wrap the network in cg.TorchPredictor(...)"
         )
     from causalgia.attribution.layers import filter_groups
 
     of = _sequences_of(maps)
-    return [pattern for network in networks for pattern in filter_groups(network, of, scores, width)]
+    return [
+        pattern
+        for network in networks
+        for pattern in filter_groups(network, of, scores, width)
+    ]
 
 
 def _limits(
-    drawn: xr.Dataset, predictor: Predictor, maps: xr.Dataset, width: int, null_share: float, key: int
+    drawn: xr.Dataset,
+    predictor: Predictor,
+    maps: xr.Dataset,
+    width: int,
+    null_share: float,
+    key: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the limits of window sums in each task, from maps of null sequences."""
     options: dict[str, Any] = {"method": maps.attrs["method"]}
     if "n_baselines" in maps.attrs:
-        options |= {"n_baselines": int(maps.attrs["n_baselines"]), "rng": derive(key, "baselines")}
+        options |= {
+            "n_baselines": int(maps.attrs["n_baselines"]),
+            "rng": derive(key, "baselines"),
+        }
     null_maps = attribute(drawn, predictor, **options).sel(task=maps["task"])
     shares = [null_share / 2, 1 - null_share / 2]
-    limits = np.quantile(window_sums(_mean_contributions(null_maps), width), shares, axis=(0, 1))
+    limits = np.quantile(
+        window_sums(_mean_contributions(null_maps), width), shares, axis=(0, 1)
+    )
     return np.minimum(limits[0], 0.0), np.maximum(limits[1], 0.0)
 
 
 def _of_all_bases(maps: xr.Dataset) -> NDArray[np.float64]:
-    """Return the contribution that each base would have at each position, (n, length, 4, tasks)."""
+    """Return the contribution that each base would have at each position, (n, length,
+    4, tasks).
+    """
     score = maps["score"]
     if "base" not in score.dims:
         raise AttributionError(
-            f"method='modisco' compares all four bases, and these maps ({maps.attrs['method']}) have the observed one "
-            "alone; give maps of cg.attribute(..., method='ism')"
+            "method='modisco' compares all four bases, and these maps "
+            f"({maps.attrs['method']}) have the observed one alone; give maps of "
+            "cg.attribute(..., method='ism')"
         )
     mean = score.mean("model") if "model" in score.dims else score
-    values: NDArray[np.float64] = mean.transpose("unit", "position", "base", "task").to_numpy().astype(np.float64)
+    values: NDArray[np.float64] = (
+        mean.transpose("unit", "position", "base", "task").to_numpy().astype(np.float64)
+    )
     if maps.attrs["method"] == "ism":
         values = 4 / 3 * (values - values.mean(axis=2, keepdims=True))
     return values
 
 
-def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predictor, *, called: bool) -> xr.Dataset:
+def _as_maps(
+    attributions: xr.Dataset | None,
+    sequences: Any,
+    predictor: Predictor,
+    *,
+    called: bool,
+) -> xr.Dataset:
     if (attributions is None) == (sequences is None):
         raise AttributionError(
-            "give maps, cg.propose(attributions, predictor=...), or sequences=, of which maps are made; "
+            "give maps, cg.propose(attributions, predictor=...), or sequences=, of "
+            "which maps are made; "
             f"{'neither is given' if sequences is None else 'both are given'}"
         )
     if attributions is None:
@@ -318,37 +425,44 @@ def _as_maps(attributions: xr.Dataset | None, sequences: Any, predictor: Predict
         return maps
     if maps.attrs.get("predictor") != predictor.fingerprint:
         raise AttributionError(
-            f"the maps are of the predictor {maps.attrs.get('predictor', '?')}, and predictor= is "
-            f"{predictor.fingerprint}; give the one that was mapped"
+            f"the maps are of the predictor {maps.attrs.get('predictor', '?')}, and "
+            f"predictor= is {predictor.fingerprint}; give the one that was mapped"
         )
     if maps.attrs["method"] == "dfim":
         raise AttributionError(
-            "feature interaction maps are of sequences with one site at one place, which null sequences do not have; "
-            "give maps of cg.attribute"
+            "feature interaction maps are of sequences with one site at one place, "
+            "which null sequences do not have; give maps of cg.attribute"
         )
     if "baselines_fingerprint" in maps.attrs and not called:
         default = DinucleotideShuffle(of=_sequences_of(maps))
         if maps.attrs["baselines_fingerprint"] != default.fingerprint:
             raise AttributionError(
-                f"the maps have baselines from {maps.attrs.get('baselines', 'a null model')}, and maps of null "
-                "sequences are compared with those over dinucleotide shuffles of each; leave baselines= out of "
-                "cg.attribute"
+                "the maps have baselines from "
+                f"{maps.attrs.get('baselines', 'a null model')}, and maps of null "
+                "sequences are compared with those over dinucleotide shuffles of each; "
+                "leave baselines= out of cg.attribute"
             )
     return maps
 
 
 def _check_read_maps(maps: xr.Dataset, predictor: Predictor, *, called: bool) -> None:
-    """Raise AttributionError unless maps from a file can propose, and are of tasks of the predictor."""
+    """Raise AttributionError unless maps from a file can propose, and are of tasks of
+    the predictor.
+    """
     if not called:
         raise AttributionError(
-            f"the maps are read from {maps.attrs.get('source', 'a file')}, and maps of null sequences by the same "
-            "program are not at hand; use method='modisco', give seqlets=, or sequences= in place of the maps"
+            f"the maps are read from {maps.attrs.get('source', 'a file')}, and maps of "
+            "null sequences by the same program are not at hand; use method='modisco', "
+            "give seqlets=, or sequences= in place of the maps"
         )
-    others = [task for task in maps["task"].to_numpy().tolist() if task not in predictor.tasks]
+    others = [
+        task for task in maps["task"].to_numpy().tolist() if task not in predictor.tasks
+    ]
     if others:
         raise AttributionError(
-            f"the maps are of the task {quoted(others[0])}, and the predictor has {quoted(list(predictor.tasks))}; say "
-            "which by cg.attribution.read_attributions(..., task=)"
+            f"the maps are of the task {quoted(others[0])}, and the predictor has "
+            f"{quoted(list(predictor.tasks))}; say which by "
+            "cg.attribution.read_attributions(..., task=)"
         )
 
 
@@ -360,11 +474,15 @@ def _sequences_of(maps: xr.Dataset) -> Sequences:
 
 
 def _as_width(width: object, methods: tuple[str, ...], length: int) -> int:
-    number, most = as_count(width, "width"), min(length, _WIDEST_KMER) if "kmer" in methods else length
+    number, most = (
+        as_count(width, "width"),
+        min(length, _WIDEST_KMER) if "kmer" in methods else length,
+    )
     if not 4 <= number <= most:
         raise AttributionError(
-            f"width={number}: windows have 4 to {most} positions in sequences of {length:,}"
-            f"{' with method=' + quoted('kmer') if 'kmer' in methods else ''}; give one of these"
+            f"width={number}: windows have 4 to {most} positions in sequences of "
+            f"{length:,}{' with method=' + quoted('kmer') if 'kmer' in methods else ''}; "
+            "give one of these"
         )
     return number
 
@@ -374,12 +492,13 @@ def _as_null(null: object, maps: xr.Dataset) -> NullModel:
         return DinucleotideShuffle(of=_sequences_of(maps))
     if not isinstance(null, NullModel):
         raise AttributionError(
-            f"null={quoted(null)} is not a null model; give one such as cg.Uniform(length=...), or leave null= out"
+            f"null={quoted(null)} is not a null model; give one such as "
+            "cg.Uniform(length=...), or leave null= out"
         )
     if null.length != maps.sizes["position"]:
         raise AttributionError(
-            f"null= draws sequences of {null.length:,} bp, and the maps have {maps.sizes['position']:,}; give a null "
-            "model of that length"
+            f"null= draws sequences of {null.length:,} bp, and the maps have "
+            f"{maps.sizes['position']:,}; give a null model of that length"
         )
     return null
 
@@ -387,38 +506,64 @@ def _as_null(null: object, maps: xr.Dataset) -> NullModel:
 def _mean_contributions(maps: xr.Dataset) -> NDArray[np.float64]:
     of = contributions(maps)
     mean = of.mean("model") if "model" in of.dims else of
-    values: NDArray[np.float64] = mean.transpose("unit", "position", "task").to_numpy().astype(np.float64)
+    values: NDArray[np.float64] = (
+        mean.transpose("unit", "position", "task").to_numpy().astype(np.float64)
+    )
     return values
 
 
 def _reads_both_strands(predictor: Predictor, tokens: Tokens) -> bool:
     """Return whether answers to sequences and to their reverse complements agree."""
-    pair = [predictor.predict(rows).astype(np.float64) for rows in (tokens, reverse_complement(tokens))]
-    one, other = (answers.reshape(len(tokens), -1) - answers.reshape(len(tokens), -1).mean(0) for answers in pair)
+    pair = [
+        predictor.predict(rows).astype(np.float64)
+        for rows in (tokens, reverse_complement(tokens))
+    ]
+    one, other = (
+        answers.reshape(len(tokens), -1) - answers.reshape(len(tokens), -1).mean(0)
+        for answers in pair
+    )
     size = np.sqrt((one**2).sum(0) * (other**2).sum(0))
-    return bool(((one * other).sum(0) >= _SAME_STRANDS * size).all() and (size > 0).all())
+    return bool(
+        ((one * other).sum(0) >= _SAME_STRANDS * size).all() and (size > 0).all()
+    )
 
 
 def _words_beyond(
-    tokens: Tokens, scores: NDArray[np.float64], width: int, below: NDArray[np.float64], above: NDArray[np.float64]
+    tokens: Tokens,
+    scores: NDArray[np.float64],
+    width: int,
+    below: NDArray[np.float64],
+    above: NDArray[np.float64],
 ) -> list[tuple[Windows, Group]]:
-    """Return the words of two sequences or more whose mean contribution in a task lies beyond its limits."""
+    """Return the words of two sequences or more whose mean contribution in a task lies
+    beyond its limits.
+    """
     every, found = all_windows(tokens, scores, width=width), []
     for group in groups_of_words(every):
         mean, task = every.total[group.members].mean(), every.task[group.members[0]]
-        if (mean > above[task] or mean < below[task]) and len(set(every.unit[group.members].tolist())) > 1:
+        if (mean > above[task] or mean < below[task]) and len(
+            set(every.unit[group.members].tolist())
+        ) > 1:
             found.append((every, group))
     return found
 
 
 def _ranked(listed: list[tuple[Windows, Group]]) -> list[tuple[Windows, Group]]:
-    """Return groups by their mean contribution times the square root of their number, the largest first."""
-    size = [abs(of.total[group.members].sum()) / np.sqrt(len(group.members)) for of, group in listed]
+    """Return groups by their mean contribution times the square root of their number,
+    the largest first.
+    """
+    size = [
+        abs(of.total[group.members].sum()) / np.sqrt(len(group.members))
+        for of, group in listed
+    ]
     return [listed[k] for k in np.argsort(-np.array(size), kind="stable")]
 
 
 def _proposals_dataset(
-    patterns: list[Pattern], methods: list[str], maps: xr.Dataset, scores: NDArray[np.float64]
+    patterns: list[Pattern],
+    methods: list[str],
+    maps: xr.Dataset,
+    scores: NDArray[np.float64],
 ) -> xr.Dataset:
     import xarray as xr
 
@@ -427,9 +572,14 @@ def _proposals_dataset(
     motif = np.zeros((len(patterns), widest, 4))
     proposed = np.zeros((len(patterns), len(tokens)), dtype=bool)
     strength = np.zeros((len(patterns), scores.shape[2]))
-    by_method = np.array([[one in pattern.methods for one in methods] for pattern in patterns], dtype=bool)
+    by_method = np.array(
+        [[one in pattern.methods for one in methods] for pattern in patterns],
+        dtype=bool,
+    )
     by_method = by_method.reshape(len(patterns), len(methods))
-    total = np.cumsum(np.concatenate([np.zeros_like(scores[:, :1]), scores], axis=1), axis=1)
+    total = np.cumsum(
+        np.concatenate([np.zeros_like(scores[:, :1]), scores], axis=1), axis=1
+    )
     for row, pattern in enumerate(patterns):
         motif[row, : len(pattern.word)] = pattern.motif
         unit, start, stop = pattern.windows.T
@@ -437,10 +587,21 @@ def _proposals_dataset(
         strength[row] = (total[unit, stop] - total[unit, start]).mean(axis=0)
     made = xr.Dataset(
         {
-            "consensus": ("pattern", np.array([pattern.word for pattern in patterns], dtype=np.str_)),
+            "consensus": (
+                "pattern",
+                np.array([pattern.word for pattern in patterns], dtype=np.str_),
+            ),
             "motif": (("pattern", "motif_position", "base"), motif),
-            "width": ("pattern", np.array([len(pattern.word) for pattern in patterns], dtype=np.int64)),
-            "n_seqlets": ("pattern", np.array([len(pattern.windows) for pattern in patterns], dtype=np.int64)),
+            "width": (
+                "pattern",
+                np.array([len(pattern.word) for pattern in patterns], dtype=np.int64),
+            ),
+            "n_seqlets": (
+                "pattern",
+                np.array(
+                    [len(pattern.windows) for pattern in patterns], dtype=np.int64
+                ),
+            ),
             "n_units": ("pattern", proposed.sum(axis=1)),
             "strength": (("pattern", "task"), strength),
             "proposed": (("pattern", "unit"), proposed),

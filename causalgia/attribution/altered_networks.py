@@ -1,4 +1,6 @@
-"""Networks without some channels of a layer (`Nullified`), and with shuffled parameters (`randomized`)."""
+"""Networks without some channels of a layer (`Nullified`), and with shuffled parameters
+(`randomized`).
+"""
 
 from __future__ import annotations
 
@@ -38,11 +40,13 @@ _PRIME = 2**31 - 1
 
 
 class Nullified(TorchPredictor):
-    """A predictor without some channels of a layer: an intervention on the network, whose effect a contrast estimates.
+    """A predictor without some channels of a layer: an intervention on the network,
+    whose effect a contrast estimates.
 
-    ``cg.Ensemble({"intact": predictor, "without 3": Nullified(predictor, "conv1", [3])}, differ_by="architectures")``
-    runs both on the same units, and ``cg.contrast(outcomes, over="model", control="intact")`` compares them. The
-    network is shared with the predictor and as before after every call.
+    ``cg.Ensemble({"intact": predictor, "without 3": Nullified(predictor, "conv1",
+    [3])}, differ_by="architectures")`` runs both on the same units, and
+    ``cg.contrast(outcomes, over="model", control="intact")`` compares them. The network
+    is shared with the predictor and as before after every call.
 
     Parameters
     ----------
@@ -53,25 +57,29 @@ class Nullified(TorchPredictor):
     channels
         A channel, or a set of channels that are nulled together, by number or name.
     names
-        Names of the channels, one for each in their order, as of the units of a transparent network by the motifs of
-        their filters. A name may belong to several channels, which it then nulls together, and "" to none.
+        Names of the channels, one for each in their order, as of the units of a
+        transparent network by the motifs of their filters. A name may belong to several
+        channels, which it then nulls together, and "" to none.
     ablation
-        What takes their place: ``"zero"``; ``"mean"``, the mean of each channel over `sequences` and places;
-        ``"resample"``, what the channel answers to another sequence, one of `sequences`, always the same for the same
-        input. Zero may be far from anything that the network meets.
+        What takes their place: ``"zero"``; ``"mean"``, the mean of each channel over
+        `sequences` and places; ``"resample"``, what the channel answers to another
+        sequence, one of `sequences`, always the same for the same input. Zero may be
+        far from anything that the network meets.
     sequences
-        For ``"mean"`` and ``"resample"``: sequences as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``.
+        For ``"mean"`` and ``"resample"``: sequences as for ``cg.Genomic(of=...)``, or a
+        Dataset from ``null.sample``.
     side
-        ``"output"`` of the layer, or its ``"input"``: an activation that is no module, as in ``conv(x).exp()``, is the
-        input of the layer that follows.
+        ``"output"`` of the layer, or its ``"input"``: an activation that is no module,
+        as in ``conv(x).exp()``, is the input of the layer that follows.
 
     Raises
     ------
     AttributionError
-        If there is no such layer (which lists those that exist) or channel, the layer takes no part in the forward
-        pass, or several without weights of its own (an activation between different layers), the numbers of names and
-        channels differ, or `sequences` are missing, or of another length than those that are resampled. What only a
-        pass shows is said at the first one.
+        If there is no such layer (which lists those that exist) or channel, the layer
+        takes no part in the forward pass, or several without weights of its own (an
+        activation between different layers), the numbers of names and channels differ,
+        or `sequences` are missing, or of another length than those that are resampled.
+        What only a pass shows is said at the first one.
     PredictorError
         If the predictor has no layers.
 
@@ -99,33 +107,67 @@ class Nullified(TorchPredictor):
         whole = as_torch_predictor(predictor, "Nullified")
         part = as_layer(whole.module, layer, side)
         if ablation not in get_args(Ablation):
-            raise AttributionError(f"ablation={quoted(ablation)}; use 'zero', 'mean' or 'resample'")
+            raise AttributionError(
+                f"ablation={quoted(ablation)}; use 'zero', 'mean' or 'resample'"
+            )
         if (ablation == "zero") != (sequences is None):
-            cure = "leave sequences= out" if ablation == "zero" else "give sequences=, such as null.sample(200, rng=0)"
+            cure = (
+                "leave sequences= out"
+                if ablation == "zero"
+                else "give sequences=, such as null.sample(200, rng=0)"
+            )
             raise AttributionError(f"ablation={quoted(ablation)}: {cure}")
         end = "out" if side == "output" else "in"
-        found = [getattr(part, name, None) for name in (f"{end}_channels", f"{end}_features", "num_features")]
+        found = [
+            getattr(part, name, None)
+            for name in (f"{end}_channels", f"{end}_features", "num_features")
+        ]
         n_channels = next((n for n in found if isinstance(n, int)), None)
-        nulled = _as_channels(channels if names is None else _by_number(channels, names, n_channels, layer))
+        nulled = _as_channels(
+            channels
+            if names is None
+            else _by_number(channels, names, n_channels, layer)
+        )
         _check_channels(nulled, n_channels, layer)
         values = (
             None
             if ablation == "zero"
-            else _replacements(whole, layer, side, nulled, sequences, mean=ablation == "mean")
+            else _replacements(
+                whole, layer, side, nulled, sequences, mean=ablation == "mean"
+            )
         )
-        self.layer, self.channels, self.ablation, self.side = layer, nulled, ablation, side
+        self.layer, self.channels, self.ablation, self.side = (
+            layer,
+            nulled,
+            ablation,
+            side,
+        )
         self._whole = whole
-        self._nulls = (layer, nulled, ablation, side, *(() if values is None else (fingerprint_of(values.numpy()),)))
+        self._nulls = (
+            layer,
+            nulled,
+            ablation,
+            side,
+            *(() if values is None else (fingerprint_of(values.numpy()),)),
+        )
         super().__init__(
             _WithoutChannels(
-                whole.module, layer, nulled, side, values, whole.layout, None if names is None else len(names)
+                whole.module,
+                layer,
+                nulled,
+                side,
+                values,
+                whole.layout,
+                None if names is None else len(names),
             ),
             **same_options(whole),
         )
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the predictor's fingerprint, the layer, the channels and what takes their place."""
+        """Digest of the predictor's fingerprint, the layer, the channels and what takes
+        their place.
+        """
         return digest("nullified", self._whole.fingerprint, *self._nulls)
 
     @property
@@ -134,26 +176,41 @@ class Nullified(TorchPredictor):
         return self._whole.fingerprint_parts | {"nullified": digest(*self._nulls)}
 
     def _what(self) -> str:
-        return f"{self._whole._what()} without {', '.join(map(str, self.channels))} of {self.layer}"
+        return (
+            f"{self._whole._what()} without {', '.join(map(str, self.channels))} of "
+            f"{self.layer}"
+        )
 
 
 def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
-    """Return channels with the numbers of all channels that have a name in its place."""
-    known = [str(name) for name in np.asarray(names).tolist()] if np.ndim(names) == 1 else []
+    """Return channels with the numbers of all channels that have a name in its
+    place.
+    """
+    known = (
+        [str(name) for name in np.asarray(names).tolist()]
+        if np.ndim(names) == 1
+        else []
+    )
     if not known:
-        raise AttributionError(f'names={quoted(names)}; give one name for each channel in their order, "" for none')
+        raise AttributionError(
+            f'names={quoted(names)}; give one name for each channel in their order, "" '
+            "for none"
+        )
     _check_names(len(known), n, layer)
     found: list[Any] = []
     for channel in _listed(channels):
         if not isinstance(channel, str):
             found.append(channel)
             continue
-        numbers = [number for number, name in enumerate(known) if name == channel and name]
+        numbers = [
+            number for number, name in enumerate(known) if name == channel and name
+        ]
         if not numbers:
             others = sorted({*known} - {""})
             hint = nearest(channel, others, most=3) or "."
             raise AttributionError(
-                f"channels={quoted(channel)} is not the name of a channel{hint} They are {quoted(others)}"
+                f"channels={quoted(channel)} is not the name of a channel{hint} They "
+                f"are {quoted(others)}"
             )
         found += numbers
     return found
@@ -162,26 +219,33 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
 def _check_names(n_names: int | None, n: int | None, layer: str) -> None:
     if n_names is not None and n is not None and n_names != n:
         raise AttributionError(
-            f'names={n_names} names; give one name for each channel in their order, "" for none, and {quoted(layer)} '
+            f'names={n_names} names; give one name for each channel in their order, "" '
+            f"for none, and {quoted(layer)} "
             f"has {n}"
         )
 
 
 def _listed(channels: Any) -> list[Any]:
-    return list(channels) if isinstance(channels, list | tuple | range | np.ndarray) else [channels]
+    return (
+        list(channels)
+        if isinstance(channels, list | tuple | range | np.ndarray)
+        else [channels]
+    )
 
 
 def _as_channels(channels: Any) -> tuple[int, ...]:
     given = _listed(channels)
     if any(isinstance(c, str) for c in given):
         raise AttributionError(
-            f"channels={quoted(channels)} is a name, and names= has none; give the names of the channels, such as "
-            "names=[f'unit {k}' for k in range(100)], or a number"
+            f"channels={quoted(channels)} is a name, and names= has none; give the "
+            "names of the channels, such as names=[f'unit {k}' for k in range(100)], "
+            "or a number"
         )
     wrong = [c for c in given if not is_whole(c) or c < 0]
     if wrong or not given or len(set(given)) < len(given):
         raise AttributionError(
-            f"channels={quoted(channels)}; give a channel, 0 or more, or a list of different ones, such as [3, 7]"
+            f"channels={quoted(channels)}; give a channel, 0 or more, or a list of "
+            "different ones, such as [3, 7]"
         )
     return tuple(sorted(int(c) for c in given))
 
@@ -189,24 +253,37 @@ def _as_channels(channels: Any) -> tuple[int, ...]:
 def _check_channels(channels: tuple[int, ...], n: int | None, layer: str) -> None:
     if n is not None and channels[-1] >= n:
         raise AttributionError(
-            f"layer {quoted(layer)} has the channels 0 to {n - 1}, and channel {channels[-1]} is not among them"
+            f"layer {quoted(layer)} has the channels 0 to {n - 1}, and channel "
+            f"{channels[-1]} is not among them"
         )
 
 
 def _replacements(
-    predictor: TorchPredictor, layer: str, side: Side, channels: tuple[int, ...], sequences: Any, *, mean: bool
+    predictor: TorchPredictor,
+    layer: str,
+    side: Side,
+    channels: tuple[int, ...],
+    sequences: Any,
+    *,
+    mean: bool,
 ) -> torch.Tensor:
-    """Return the mean of each channel, (channels,), or their answers to each sequence, (n, channels, places)."""
+    """Return the mean of each channel, (channels,), or their answers to each sequence,
+    (n, channels, places).
+    """
     parts = []
     for block in activations(predictor, layer, side, as_explained(sequences).tokens):
         _check_channels(channels, block.shape[1], layer)
         parts.append(block[:, list(channels)])
     answers = np.concatenate(parts)
-    return torch.from_numpy(answers.mean((0, 2)) if mean else answers).to(predictor.dtype)
+    return torch.from_numpy(answers.mean((0, 2)) if mean else answers).to(
+        predictor.dtype
+    )
 
 
 class _WithoutChannels(nn.Module):
-    """A network with other values in some channels of a layer; the hook is on it during a call alone."""
+    """A network with other values in some channels of a layer; the hook is on it during
+    a call alone.
+    """
 
     def __init__(
         self,
@@ -220,7 +297,13 @@ class _WithoutChannels(nn.Module):
     ) -> None:
         super().__init__()
         self.n_names = n_names
-        self.network, self.layer, self.channels, self.side, self.layout = network, layer, channels, side, layout
+        self.network, self.layer, self.channels, self.side, self.layout = (
+            network,
+            layer,
+            channels,
+            side,
+            layout,
+        )
         self.register_buffer("values", values)
 
     def forward(self, x: torch.Tensor) -> Any:
@@ -241,7 +324,10 @@ class _WithoutChannels(nn.Module):
 
         with met_at(part, self.side, change):
             answer = self.network(x)
-        check_met(n_calls if next(part.parameters(), None) is None else min(n_calls, 1), self.layer)
+        check_met(
+            n_calls if next(part.parameters(), None) is None else min(n_calls, 1),
+            self.layer,
+        )
         return answer
 
     def _values(self, by_channel: torch.Tensor, x: torch.Tensor) -> Any:
@@ -253,37 +339,45 @@ class _WithoutChannels(nn.Module):
         shape = (len(x), len(self.channels), *by_channel.shape[2:])
         if by_channel[0, 0].numel() != values.shape[2]:
             raise AttributionError(
-                f"ablation='resample': layer {quoted(self.layer)} answers at {by_channel[0, 0].numel()} places, and to "
-                f"sequences= at {values.shape[2]}; give sequences of the length of the units"
+                f"ablation='resample': layer {quoted(self.layer)} answers at "
+                f"{by_channel[0, 0].numel()} places, and to sequences= at "
+                f"{values.shape[2]}; give sequences of the length of the units"
             )
         tokens = x.argmax(1 if self.layout == "NCL" else 2)
         weights = [pow(48_271, i + 1, _PRIME) for i in range(tokens.shape[1])]
-        key = (tokens * torch.tensor(weights, device=tokens.device)).sum(1) % _PRIME * 48_271 % _PRIME
+        key = (
+            (tokens * torch.tensor(weights, device=tokens.device)).sum(1)
+            % _PRIME
+            * 48_271
+            % _PRIME
+        )
         return values[key % len(values)].to(by_channel).reshape(shape)
 
 
 def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
-    """Return a predictor and copies with shuffled parameters, as an ensemble: its predictions without training.
+    """Return a predictor and copies with shuffled parameters, as an ensemble: its
+    predictions without training.
 
-    An effect that the copies also show comes from the architecture, the read-out or the backgrounds, not from
-    training. ``cg.contrast(cg.run(design, randomized(predictor, rng=0)), over="model", control="intact")`` compares
-    each copy with the network on the same units; with ``contrasts=``, effects are compared in place of outcomes.
+    An effect that the copies also show comes from the architecture, the read-out or the
+    backgrounds, not from training. ``cg.contrast(cg.run(design, randomized(predictor,
+    rng=0)), over="model", control="intact")`` compares each copy with the network on
+    the same units; with ``contrasts=``, effects are compared in place of outcomes.
 
     Parameters
     ----------
     predictor
         A `cg.TorchPredictor`, which stays as it is; each copy takes as much memory.
     n_draws
-        Copies, each shuffled by itself. Effects of one copy are those of one random network, so that what holds of
-        random networks takes several.
+        Copies, each shuffled by itself. Effects of one copy are those of one random
+        network, so that what holds of random networks takes several.
     rng
         Seed of the shuffles. Copy k is the same whatever `n_draws`.
 
     Returns
     -------
     Ensemble
-        Of ``"intact"``, the predictor, and ``"randomized 1"``, ``"randomized 2"``, ..., each with the predictor's
-        options and a fingerprint of its own.
+        Of ``"intact"``, the predictor, and ``"randomized 1"``, ``"randomized 2"``, ...,
+        each with the predictor's options and a fingerprint of its own.
 
     Raises
     ------
@@ -294,12 +388,14 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
 
     Notes
     -----
-    The values of each parameter tensor are permuted, all permutations being equally likely, so that a copy has the
-    same values, tensor by tensor, in other places. A tensor that several layers share remains shared. Adebayo et al.
-    draw parameters anew from the law of the initialization, which a trained network does not tell; a permutation keeps
-    the scale that training gave.
-    Buffers are not shuffled: running means and variances of batch normalization stay those of the network. They fit its
-    activations and not those of the copies, whose answers may be far from the scale of the network's.
+    The values of each parameter tensor are permuted, all permutations being equally
+    likely, so that a copy has the same values, tensor by tensor, in other places. A
+    tensor that several layers share remains shared. Adebayo et al. draw parameters anew
+    from the law of the initialization, which a trained network does not tell; a
+    permutation keeps the scale that training gave. Buffers are not shuffled: running
+    means and variances of batch normalization stay those of the network. They fit its
+    activations and not those of the copies, whose answers may be far from the scale of
+    the network's.
 
     References
     ----------
@@ -312,27 +408,39 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
     >>> both.models
     ('intact', 'randomized 1', 'randomized 2')
     >>> arms = {"untreated": cg.Untreated(), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> outcomes = cg.run(cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=50), both, rng=0)
+    >>> outcomes = cg.run(
+    ...     cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=50), both, rng=0
+    ... )
     >>> effects = cg.estimate(cg.contrast(outcomes, contrasts="UGCAUG - untreated"))
-    >>> bool(effects["ace"].sel(model="intact").item() > 3 * abs(effects["ace"].isel(model=[1, 2])).max())
+    >>> bool(
+    ...     effects["ace"].sel(model="intact").item()
+    ...     > 3 * abs(effects["ace"].isel(model=[1, 2])).max()
+    ... )
     True
     """
     whole = as_torch_predictor(predictor, "randomized")
     n_draws, key = as_count(n_draws, "n_draws"), root_key(rng)
     parameters = list(whole.module.parameters())
-    if all(one.numel() < 2 or bool((one == one.flatten()[0]).all()) for one in parameters):
+    if all(
+        one.numel() < 2 or bool((one == one.flatten()[0]).all()) for one in parameters
+    ):
         why = (
-            "has no parameters to shuffle" if not parameters else "has no parameter of two different values to shuffle"
+            "has no parameters to shuffle"
+            if not parameters
+            else "has no parameter of two different values to shuffle"
         )
         raise AttributionError(
-            f"{type(whole.module).__name__} {why}; weights are torch.nn.Parameter (a buffer is not shuffled), or "
-            "compare with a network of your own: cg.Ensemble({'intact': ..., 'other': ...}, differ_by='architectures')"
+            f"{type(whole.module).__name__} {why}; weights are torch.nn.Parameter (a "
+            "buffer is not shuffled), or compare with a network of your own: "
+            "cg.Ensemble({'intact': ..., 'other': ...}, differ_by='architectures')"
         )
     members: dict[str, Predictor] = {"intact": whole}
     for draw in range(1, n_draws + 1):
         options = same_options(whole)
         if whole._given is not None:
-            options["fingerprint"] = f"{whole._given}, parameters shuffled by {key:016x}, {draw}"
+            options["fingerprint"] = (
+                f"{whole._given}, parameters shuffled by {key:016x}, {draw}"
+            )
         members[f"randomized {draw}"] = TorchPredictor(
             _shuffled(whole.module, derive(key, "randomized", draw)),
             **options,
@@ -343,19 +451,26 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
 
 
 def _shuffled(network: nn.Module, key: int) -> nn.Module:
-    """Return a copy of a network with the values of each parameter tensor in random order."""
+    """Return a copy of a network with the values of each parameter tensor in random
+    order.
+    """
     try:
         with lock_of(network):
             made = copied_network(network)
     except PredictorError as error:
         raise PredictorError(
-            f"{error}; build it anew and load its weights "
-            "(cg.predict.load_weights); weight normalization of torch.nn.utils is copied where it is that of "
+            f"{error}; build it anew and load its weights (cg.predict.load_weights); "
+            "weight normalization of torch.nn.utils is copied where it is that of "
             "torch.nn.utils.parametrizations"
         ) from error
     with torch.no_grad():
-        for name, parameter in made.named_parameters():  # each once, also where layers share it
+        for (
+            name,
+            parameter,
+        ) in made.named_parameters():  # each once, also where layers share it
             words = random_words(derive(key, name), [0], parameter.numel())[0]
-            order = torch.from_numpy(np.argsort(words, kind="stable")).to(parameter.device)
+            order = torch.from_numpy(np.argsort(words, kind="stable")).to(
+                parameter.device
+            )
             parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
     return made

@@ -1,4 +1,6 @@
-"""Maps as they are read and used: from files, at observed bases, averaged over sites, beside a trial's effects."""
+"""Maps as they are read and used: from files, at observed bases, averaged over sites,
+beside a trial's effects.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,16 @@ from causalgia.sequences.pattern_files import HDF5, opened_hdf5
 from causalgia.sequences.sequence_files import as_letters, load_arrays
 from causalgia.types import Array, Tokens
 
-#: names of scores and of sequences in files, the first that is there; ChromBPNet, BPNet, FiNeMo, then others
-_SCORES = ("shap/seq", "hyp_scores", "projected_shap/seq", "contributions", "attributions", "scores")
+#: names of scores and of sequences in files, the first that is there; ChromBPNet,
+#: BPNet, FiNeMo, then others
+_SCORES = (
+    "shap/seq",
+    "hyp_scores",
+    "projected_shap/seq",
+    "contributions",
+    "attributions",
+    "scores",
+)
 _SEQUENCES = ("raw/seq", "input_seqs", "sequences", "one_hot", "ohe")
 
 
@@ -38,33 +48,36 @@ def read_attributions(
 ) -> xr.Dataset:
     """Read maps written by another program, for averages, logos and contributions.
 
-    The format is found by the content: HDF5 of ChromBPNet (``shap/seq``, else ``projected_shap/seq``, with
-    ``raw/seq``) or of BPNet (``hyp_scores`` with ``input_seqs``), regions of FiNeMo, or any ``.npz`` or ``.npy`` of
-    scores (n, 4, length) or (n, length, 4) in the order A, C, G, T.
+    The format is found by the content: HDF5 of ChromBPNet (``shap/seq``, else
+    ``projected_shap/seq``, with ``raw/seq``) or of BPNet (``hyp_scores`` with
+    ``input_seqs``), regions of FiNeMo, or any ``.npz`` or ``.npy`` of scores (n, 4,
+    length) or (n, length, 4) in the order A, C, G, T.
 
     Parameters
     ----------
     path
         The file.
     sequences
-        The sequences that were explained, as for ``cg.Genomic(of=...)``; by default those in the file, which they must
-        equal.
+        The sequences that were explained, as for ``cg.Genomic(of=...)``; by default
+        those in the file, which they must equal.
     key
-        Name of the scores in the file, where there are several arrays and none has a known name.
+        Name of the scores in the file, where there are several arrays and none has a
+        known name.
     task, scale
         Name and scale of what was explained.
 
     Returns
     -------
     Dataset
-        Attributions: ``score (unit, position, base, task)`` and ``observed``; without the dim base if all scores but
-        those of the observed bases are 0, as projected ones are. No answers, standard errors or completeness.
+        Attributions: ``score (unit, position, base, task)`` and ``observed``; without
+        the dim base if all scores but those of the observed bases are 0, as projected
+        ones are. No answers, standard errors or completeness.
 
     Raises
     ------
     AttributionError
-        If there are no scores or sequences, several of unknown name, shapes or sequences do not match, or a score is
-        not finite.
+        If there are no scores or sequences, several of unknown name, shapes or
+        sequences do not match, or a score is not finite.
     SequenceError
         If the file cannot be read, or its sequences are not one-hot.
 
@@ -79,7 +92,10 @@ def read_attributions(
     """
     place = Path(path) if isinstance(path, str | PathLike) else None
     if place is None:
-        raise AttributionError(f"path={quoted(path)} is not a path; give that of one file, such as 'contributions.h5'")
+        raise AttributionError(
+            f"path={quoted(path)} is not a path; give that of one file, such as "
+            "'contributions.h5'"
+        )
     with open_regular_file(place, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
     arrays = _hdf5_arrays(place) if is_hdf5 else load_arrays(place)
@@ -88,13 +104,13 @@ def read_attributions(
     where = f"{place}: {name}" if name else str(place)
     if score.dtype.kind not in "fiu" or score.ndim not in (2, 3) or not score.size:
         raise AttributionError(
-            f"{where}: an array of {score.dtype} and shape {score.shape}; scores are numbers (n, 4, length) or "
-            "(n, length, 4)"
+            f"{where}: an array of {score.dtype} and shape {score.shape}; scores are "
+            "numbers (n, 4, length) or (n, length, 4)"
         )
     if score.shape[1:] == (4, 4):
         raise AttributionError(
-            f"{where}: scores of shape {score.shape} fit both (n, 4, length) and (n, length, 4); give those of the "
-            "bases that are there, (n, length)"
+            f"{where}: scores of shape {score.shape} fit both (n, 4, length) and (n, "
+            "length, 4); give those of the bases that are there, (n, length)"
         )
     of = _explained_sequences(sequences, arrays, name, place)
     n, length = of.tokens.shape
@@ -102,19 +118,33 @@ def read_attributions(
         score = score.transpose(0, 2, 1)
     elif score.shape not in ((n, length, 4), (n, length)):
         raise AttributionError(
-            f"{where}: scores of shape {score.shape} beside {n:,} sequences of {length:,} bp; give (n, 4, length) or "
-            "(n, length, 4) of the same sequences, in their order"
+            f"{where}: scores of shape {score.shape} beside {n:,} sequences of "
+            f"{length:,} bp; give (n, 4, length) or (n, length, 4) of the same "
+            "sequences, in their order"
         )
     score = score.astype(np.float64)
     if not np.isfinite(score).all():
         at = tuple(int(k) for k in np.argwhere(~np.isfinite(score))[0])
         raise AttributionError(
-            f"{where}: sequence {at[0]}, position {at[1]} has the score {score[at]}; leave that sequence out"
+            f"{where}: sequence {at[0]}, position {at[1]} has the score {score[at]}; "
+            "leave that sequence out"
         )
-    return _dataset(score, of, {"method": "read", "source": place.name, "scale": scale, "sequences": of.digest}, task)
+    return _dataset(
+        score,
+        of,
+        {
+            "method": "read",
+            "source": place.name,
+            "scale": scale,
+            "sequences": of.digest,
+        },
+        task,
+    )
 
 
-def _dataset(score: NDArray[np.float64], of: Sequences, attrs: dict[str, Any], task: str) -> xr.Dataset:
+def _dataset(
+    score: NDArray[np.float64], of: Sequences, attrs: dict[str, Any], task: str
+) -> xr.Dataset:
     if score.ndim == 3:
         there = np.arange(4) == of.tokens[:, :, None]
         if not score[~there].any():
@@ -122,11 +152,17 @@ def _dataset(score: NDArray[np.float64], of: Sequences, attrs: dict[str, Any], t
         elif (np.count_nonzero(score, axis=2) <= 1).all():
             row, at = (int(k) for k in np.argwhere((score != 0) & ~there)[0][:2])
             raise AttributionError(
-                f"{attrs['source']}: the scores are of one base at each position, and at sequence {row}, position {at} "
-                f"it is not the {'ACGT'[of.tokens[row, at]]} that is there: these are maps of other sequences, or in "
-                "another order; give those that were explained, in their order, sequences="
+                f"{attrs['source']}: the scores are of one base at each position, and "
+                f"at sequence {row}, position {at} it is not the "
+                f"{'ACGT'[of.tokens[row, at]]} that is there: these are maps of other "
+                "sequences, or in another order; give those that were explained, in "
+                "their order, sequences="
             )
-    dims = ("unit", "position", "base", "task") if score.ndim == 3 else ("unit", "position", "task")
+    dims = (
+        ("unit", "position", "base", "task")
+        if score.ndim == 3
+        else ("unit", "position", "task")
+    )
     coords: dict[str, Any] = {
         "unit": np.arange(len(of)),
         "parent": ("unit", np.asarray(of.names)),
@@ -135,18 +171,27 @@ def _dataset(score: NDArray[np.float64], of: Sequences, attrs: dict[str, Any], t
     }
     if "base" in dims:
         coords["base"] = list("ACGT")
-    variables = {"score": (dims, score[..., None]), "observed": (("unit", "position"), of.tokens)}
+    variables = {
+        "score": (dims, score[..., None]),
+        "observed": (("unit", "position"), of.tokens),
+    }
     return validate(annotate(xr.Dataset(variables, coords, attrs)), "attributions")
 
 
 def _hdf5_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an HDF5 file that may be scores or sequences, by their path in it."""
+    """Return the arrays of an HDF5 file that may be scores or sequences, by their path
+    in it.
+    """
     import h5py
 
     found: dict[str, NDArray[Any]] = {}
 
     def take(name: str, member: Any) -> None:
-        if isinstance(member, h5py.Dataset) and member.dtype.kind in "fiub" and len(member.shape or ()) == 3:
+        if (
+            isinstance(member, h5py.Dataset)
+            and member.dtype.kind in "fiub"
+            and len(member.shape or ()) == 3
+        ):
             found[name] = member[()]
 
     with opened_hdf5(path) as file:
@@ -157,38 +202,53 @@ def _hdf5_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _score_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: Path) -> str:
     if key is not None and key not in arrays:
         raise AttributionError(
-            f"{path}: key={quoted(key)} is not there; the file has the arrays {quoted(sorted(arrays))}"
+            f"{path}: key={quoted(key)} is not there; the file has the arrays "
+            f"{quoted(sorted(arrays))}"
         )
     if key is not None:
         return key
     known = next((name for name in _SCORES if name in arrays), None)
     others = [name for name in arrays if name not in _SEQUENCES]
     if known is None and len(others) != 1:
-        what = f"has the arrays {quoted(sorted(arrays))}; say which are scores by key=" if others else "has no scores"
+        what = (
+            f"has the arrays {quoted(sorted(arrays))}; say which are scores by key="
+            if others
+            else "has no scores"
+        )
         raise AttributionError(f"{path}: {what}")
     return others[0] if known is None else known
 
 
-def _explained_sequences(sequences: Any, arrays: Mapping[str, NDArray[Any]], scores: str, path: Path) -> Sequences:
-    name = next((name for name in _SEQUENCES if name in arrays and name != scores), None)
+def _explained_sequences(
+    sequences: Any, arrays: Mapping[str, NDArray[Any]], scores: str, path: Path
+) -> Sequences:
+    name = next(
+        (name for name in _SEQUENCES if name in arrays and name != scores), None
+    )
     if sequences is not None:
         of = as_sequences(sequences)
         if name is not None:
             _check_same(of, arrays[name], f"{path}: {name}")
         return of
     if name is None:
-        raise AttributionError(f"{path}: has scores and no sequences; give those that were explained, sequences=")
+        raise AttributionError(
+            f"{path}: has scores and no sequences; give those that were explained, "
+            "sequences="
+        )
     tokens: Tokens = as_letters(arrays[name], None, f"{path}: {name}")
     if (tokens > 3).any():
         row, at = (int(k) for k in np.argwhere(tokens > 3)[0])
         raise AttributionError(
-            f"{path}: {name}: sequence {row} has no base at position {at}; leave that sequence out, or give sequences="
+            f"{path}: {name}: sequence {row} has no base at position {at}; leave that "
+            "sequence out, or give sequences="
         )
     return Sequences(tokens, tuple(range(len(tokens))))
 
 
 def _check_same(of: Sequences, array: NDArray[Any], place: str) -> None:
-    """Raise AttributionError if sequences differ from those of a file, where these have a base."""
+    """Raise AttributionError if sequences differ from those of a file, where these have
+    a base.
+    """
     try:
         tokens = as_letters(array, None, place)
     except SequenceError:  # no sequences after all, or of none but soft letters
@@ -199,17 +259,20 @@ def _check_same(of: Sequences, array: NDArray[Any], place: str) -> None:
     if len(wrong):
         row, at = (int(k) for k in wrong[0])
         raise AttributionError(
-            f"{place}: sequence {row} has {'ACGT'[tokens[row, at]]} at position {at}, and sequences= has "
-            f"{'ACGT'[of.tokens[row, at]]} ({len(set(wrong[:, 0].tolist())):,} of {len(tokens):,} sequences differ): "
-            "leave sequences= out, or give those that were explained, in their order"
+            f"{place}: sequence {row} has {'ACGT'[tokens[row, at]]} at position {at}, "
+            f"and sequences= has {'ACGT'[of.tokens[row, at]]} "
+            f"({len(set(wrong[:, 0].tolist())):,} of {len(tokens):,} sequences "
+            "differ): leave sequences= out, or give those that were explained, in "
+            "their order"
         )
 
 
 def contributions(attributions: xr.Dataset) -> xr.DataArray:
-    """Return the contribution of the observed base at each position: one number for each position of a map.
+    """Return the contribution of the observed base at each position: one number for
+    each position of a map.
 
-    Of ``method="ism"`` it is ``f(x) - mean_b f(x with b at i)`` over the three other bases; of all other methods the
-    score of the observed base itself.
+    Of ``method="ism"`` it is ``f(x) - mean_b f(x with b at i)`` over the three other
+    bases; of all other methods the score of the observed base itself.
 
     Parameters
     ----------
@@ -229,7 +292,9 @@ def contributions(attributions: xr.Dataset) -> xr.DataArray:
     Examples
     --------
     >>> import causalgia as cg
-    >>> count = cg.FunctionPredictor(lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count")
+    >>> count = cg.FunctionPredictor(
+    ...     lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count"
+    ... )
     >>> maps = cg.attribute(["ACGT"], count, method="ism")
     >>> cg.attribution.contributions(maps).sel(task="G").values.tolist()
     [[-0.333..., -0.333..., 1.0, -0.333...]]
@@ -239,7 +304,9 @@ def contributions(attributions: xr.Dataset) -> xr.DataArray:
     if "base" not in score.dims:
         return score
     values = observed_scores(
-        score.to_numpy(), attributions["observed"].to_numpy(), by_substitution=attributions.attrs["method"] == "ism"
+        score.to_numpy(),
+        attributions["observed"].to_numpy(),
+        by_substitution=attributions.attrs["method"] == "ism",
     )
     return score.isel(base=0, drop=True).copy(data=values)
 
@@ -256,11 +323,13 @@ def average(
     both_strands: bool = True,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    r"""Estimate the mean score of each base at each position of a motif, over the instances of that motif.
+    r"""Estimate the mean score of each base at each position of a motif, over the
+    instances of that motif.
 
-    One map describes one sequence; the average over instances is an estimate, with an interval for new sequences
-    from the same population. With ``method="ism"`` it is the average causal effect of a base at that position,
-    against the mean of the four. ``cg.simultaneous(..., method="dunnett")`` gives intervals that hold over all
+    One map describes one sequence; the average over instances is an estimate, with an
+    interval for new sequences from the same population. With ``method="ism"`` it is the
+    average causal effect of a base at that position, against the mean of the four.
+    ``cg.simultaneous(..., method="dunnett")`` gives intervals that hold over all
     positions and bases together, and `causalgia.plot.average_logo` draws them.
 
     Parameters
@@ -269,8 +338,8 @@ def average(
         From `causalgia.attribute`.
     anchor
         What the scores are aligned by: a word of IUPAC letters or a motif, found as by
-        `causalgia.sequences.find_instances`; its instances; or one start for each sequence, with `width`. Those
-        on the minus strand are turned.
+        `causalgia.sequences.find_instances`; its instances; or one start for each
+        sequence, with `width`. Those on the minus strand are turned.
     width
         Bases from each start, for starts alone.
     threshold
@@ -283,16 +352,18 @@ def average(
     Returns
     -------
     Dataset
-        Estimates: ``ace, se, df, lower, upper, n_units, n_clusters (contrast, task[, model])`` and their covariance.
-        Contrasts are named ``"3 G"`` and have the coordinates ``motif_position``, from 0, and ``base``; of maps without
-        the dim base, positions alone. Units are instances. A score has no p-value,
-        and `causalgia.decide` and `causalgia.infer`, whose probabilities would be of positions, refuse these estimates.
+        Estimates: ``ace, se, df, lower, upper, n_units, n_clusters (contrast, task[,
+        model])`` and their covariance. Contrasts are named ``"3 G"`` and have the
+        coordinates ``motif_position``, from 0, and ``base``; of maps without the dim
+        base, positions alone. Units are instances. A score has no p-value, and
+        `causalgia.decide` and `causalgia.infer`, whose probabilities would be of
+        positions, refuse these estimates.
 
     Raises
     ------
     AttributionError
-        If there are fewer than two instances, all are in one parent, starts leave the sequence, or an option does not
-        go with `anchor`.
+        If there are fewer than two instances, all are in one parent, starts leave the
+        sequence, or an option does not go with `anchor`.
     OutcomesError
         If it is no Dataset of `causalgia.attribute`.
     SequenceError
@@ -300,17 +371,19 @@ def average(
 
     Notes
     -----
-    The estimand is :math:`E[s_{p,b}]` over instances, each with weight 1; of ``"ism"``
-    :math:`E[f(x_{p \to b}) - \sum_c f(x_{p \to c}) / 4]`, centered as gradients are, so that the base of the motif
-    shows, and not that the three others lower the answer. Instances in sequences of one parent are
-    dependent: errors are CR2 by ``parent``, intervals t with Satterthwaite's degrees of freedom. Baselines are drawn
-    anew for each sequence, so that their noise is part of the variance between sequences. Where instances are chosen by
-    their scores, as seqlets are, the average is too large; choose them by letters, or on other sequences.
+    The estimand is :math:`E[s_{p,b}]` over instances, each with weight 1; of
+    ``"ism"`` :math:`E[f(x_{p \to b}) - \sum_c f(x_{p \to c}) / 4]`, centered as
+    gradients are, so that the base of the motif shows, and not that the three others
+    lower the answer. Instances in sequences of one parent are dependent: errors are CR2
+    by ``parent``, intervals t with Satterthwaite's degrees of freedom. Baselines are
+    drawn anew for each sequence, so that their noise is part of the variance between
+    sequences. Where instances are chosen by their scores, as seqlets are, the average
+    is too large; choose them by letters, or on other sequences.
 
     References
     ----------
-    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton (2018),
-    doi:10.1080/07350015.2016.1247004.
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton
+    (2018), doi:10.1080/07350015.2016.1247004.
 
     Examples
     --------
@@ -322,19 +395,39 @@ def average(
     (8, True)
     """
     validate(attributions, "attributions")
-    found = find_aligned(attributions, anchor, width=width, threshold=threshold, both_strands=both_strands)
-    n = len(np.unique(attributions["parent"].to_numpy()[found.row])) if "parent" in attributions else len(found)
+    found = find_aligned(
+        attributions,
+        anchor,
+        width=width,
+        threshold=threshold,
+        both_strands=both_strands,
+    )
+    n = (
+        len(np.unique(attributions["parent"].to_numpy()[found.row]))
+        if "parent" in attributions
+        else len(found)
+    )
     if len(found) < 2 or n < 2:
-        what = f"{len(found)} instance{'s' * (len(found) != 1)}" + (f" in {n} parent" if len(found) > 1 else "")
-        raise AttributionError(
-            f"{what} of {_named(anchor)} in {attributions.sizes['unit']:,} sequences; an average needs two or more, of "
-            "different parents: give maps of more sequences"
+        what = f"{len(found)} instance{'s' * (len(found) != 1)}" + (
+            f" in {n} parent" if len(found) > 1 else ""
         )
-    return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(["p", "log_p"])
+        raise AttributionError(
+            f"{what} of {_named(anchor)} in {attributions.sizes['unit']:,} sequences; "
+            "an average needs two or more, of different parents: give maps of more "
+            "sequences"
+        )
+    return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(
+        ["p", "log_p"]
+    )
 
 
 def find_aligned(
-    maps: xr.Dataset, anchor: Any, *, width: int | None, threshold: float | None, both_strands: bool
+    maps: xr.Dataset,
+    anchor: Any,
+    *,
+    width: int | None,
+    threshold: float | None,
+    both_strands: bool,
 ) -> Instances:
     """Return the instances that `average` and `against_trial` are given by `anchor`.
 
@@ -346,36 +439,65 @@ def find_aligned(
     if isinstance(anchor, str | Motif):
         if width is not None:
             raise AttributionError(
-                f"width={quoted(width)} goes with starts, and {_named(anchor)} has its own: leave it"
+                f"width={quoted(width)} goes with starts, and {_named(anchor)} has its "
+                "own: leave it"
             )
-        return find_instances(maps["observed"].to_numpy(), anchor, threshold=threshold, both_strands=both_strands)
+        return find_instances(
+            maps["observed"].to_numpy(),
+            anchor,
+            threshold=threshold,
+            both_strands=both_strands,
+        )
     if threshold is not None:
-        raise AttributionError(f"threshold={quoted(threshold)} is for a motif's score; leave it out")
+        raise AttributionError(
+            f"threshold={quoted(threshold)} is for a motif's score; leave it out"
+        )
     n, length = maps.sizes["unit"], maps.sizes["position"]
     if isinstance(anchor, Instances):
         found = anchor
         if width is not None:
-            raise AttributionError(f"width={quoted(width)} goes with starts; instances have width {found.width}")
+            raise AttributionError(
+                f"width={quoted(width)} goes with starts; instances have width "
+                f"{found.width}"
+            )
         if not both_strands:
             plus = found.strand == "+"
-            found = Instances(found.row[plus], found.start[plus], found.strand[plus], found.score[plus], found.width)
+            found = Instances(
+                found.row[plus],
+                found.start[plus],
+                found.strand[plus],
+                found.score[plus],
+                found.width,
+            )
     else:
         starts = np.asarray(anchor)
         if starts.shape != (n,) or starts.dtype.kind not in "iu":
             raise AttributionError(
-                f"anchor= is an array of {starts.dtype} and shape {starts.shape}; give a word, a motif, or one whole "
-                f"number for each of {n:,} sequences: where it starts"
+                f"anchor= is an array of {starts.dtype} and shape {starts.shape}; give "
+                f"a word, a motif, or one whole number for each of {n:,} sequences: "
+                "where it starts"
             )
         if width is None:
-            raise AttributionError("starts without width=; say how many bases from each start, such as width=8")
+            raise AttributionError(
+                "starts without width=; say how many bases from each start, such as "
+                "width=8"
+            )
         rows = np.arange(n)
-        found = Instances(rows, starts, np.full(n, "+"), np.zeros(n), as_count(width, "width"))
-    outside = (found.start < 0) | (found.start + found.width > length) | (found.row < 0) | (found.row >= n)
+        found = Instances(
+            rows, starts, np.full(n, "+"), np.zeros(n), as_count(width, "width")
+        )
+    outside = (
+        (found.start < 0)
+        | (found.start + found.width > length)
+        | (found.row < 0)
+        | (found.row >= n)
+    )
     if outside.any():
         k = int(np.argmax(outside))
         raise AttributionError(
-            f"instance {k}, row {found.row[k]}, bases {found.start[k]} to {found.start[k] + found.width}, lies outside "
-            f"{n:,} maps of {length:,} bp; instances must be of the sequences that were explained"
+            f"instance {k}, row {found.row[k]}, bases {found.start[k]} to "
+            f"{found.start[k] + found.width}, lies outside {n:,} maps of {length:,} "
+            "bp; instances must be of the sequences that were explained"
         )
     return found
 
@@ -387,14 +509,16 @@ def _named(anchor: Any) -> str:
 
 
 def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
-    """Return the scores at instances as effects of units: ``ice (unit, contrast, task[, model])``."""
+    """Return the scores at instances as effects of units:
+    ``ice (unit, contrast, task[, model])``.
+    """
     score = maps["score"]
     by_base = "base" in score.dims
     each = int(np.prod(score.shape[2:])) * found.width
     if len(found) * each > _MOST_SCORES:
         raise AttributionError(
-            f"{len(found):,} instances of {each:,} scores do not fit into memory; select tasks, "
-            "maps.isel(task=[0]), or average fewer sequences"
+            f"{len(found):,} instances of {each:,} scores do not fit into memory; "
+            "select tasks, maps.isel(task=[0]), or average fewer sequences"
         )
     offset: NDArray[np.int64] = np.arange(found.width)
     minus = (found.strand == "-")[:, None]
@@ -402,7 +526,8 @@ def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
     values = score.to_numpy()[found.row[:, None], at].astype(np.float64)
     if by_base:
         turned = minus[:, 0]
-        values[turned] = values[turned][:, :, ::-1]  # A C G T read on the other strand are T G C A
+        # A C G T read on the other strand are T G C A
+        values[turned] = values[turned][:, :, ::-1]
         if maps.attrs.get("method") == "ism":
             values = values - values.mean(axis=2, keepdims=True)
         values = values.reshape(len(found), found.width * 4, *values.shape[3:])
@@ -410,7 +535,10 @@ def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
     places, letters = np.repeat(offset, len(bases)), np.tile(bases, found.width)
     coords: dict[str, Any] = {
         "unit": np.arange(len(found)),
-        "contrast": [f"{place} {letter}".strip() for place, letter in zip(places.tolist(), letters, strict=True)],
+        "contrast": [
+            f"{place} {letter}".strip()
+            for place, letter in zip(places.tolist(), letters, strict=True)
+        ],
         "motif_position": ("contrast", places),
         "task": maps["task"].to_numpy(),
     }
@@ -422,10 +550,23 @@ def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
         coords["parent"] = ("unit", maps["unit"].to_numpy()[found.row])
     if "model" in score.dims:
         coords["model"] = maps["model"].to_numpy()
-    dims = ("unit", "contrast", *(dim for dim in ("task", "model") if dim in score.dims))
-    attrs = {name: maps.attrs[name] for name in ("scale", "predictor", "sequences") if name in maps.attrs}
-    attrs |= {"contrast_scale": maps.attrs.get("scale", ""), "map_method": maps.attrs.get("method", "")}
-    return validate(annotate(xr.Dataset({"ice": (dims, values)}, coords, attrs)), "effects")
+    dims = (
+        "unit",
+        "contrast",
+        *(dim for dim in ("task", "model") if dim in score.dims),
+    )
+    attrs = {
+        name: maps.attrs[name]
+        for name in ("scale", "predictor", "sequences")
+        if name in maps.attrs
+    }
+    attrs |= {
+        "contrast_scale": maps.attrs.get("scale", ""),
+        "map_method": maps.attrs.get("method", ""),
+    }
+    return validate(
+        annotate(xr.Dataset({"ice": (dims, values)}, coords, attrs)), "effects"
+    )
 
 
 SATURATED, REDUNDANT = 0.25, 0.05
@@ -441,19 +582,20 @@ def against_trial(
     threshold: float | None = None,
     both_strands: bool = True,
 ) -> xr.Dataset:
-    """Compare the effect of a site in each sequence, by single substitutions, with its average effect in a trial.
+    """Compare the effect of a site in each sequence, by single substitutions, with its
+    average effect in a trial.
 
-    A substitution measures what a site adds to the rest of its sequence: almost nothing if another site has the
-    same effect (an OR gate), and only a part if copies saturate. Such sites look unimportant on a map, and are
-    flagged.
+    A substitution measures what a site adds to the rest of its sequence: almost nothing
+    if another site has the same effect (an OR gate), and only a part if copies
+    saturate. Such sites look unimportant on a map, and are flagged.
 
     Parameters
     ----------
     attributions
         From ``cg.attribute(..., method="ism")``.
     estimates
-        From `causalgia.estimate` or `causalgia.decide`: the effect of the site alone, such as of an arm that embeds it
-        in backgrounds.
+        From `causalgia.estimate` or `causalgia.decide`: the effect of the site alone,
+        such as of an arm that embeds it in backgrounds.
     anchor, width, threshold, both_strands
         Where the sites are, as in `causalgia.attribution.average`.
     contrast
@@ -462,25 +604,29 @@ def against_trial(
     Returns
     -------
     Dataset
-        ``largest_contribution, average_effect, share (site, task[, model])``, and ``flag``: ``"redundant"`` where the
-        largest contribution of a position of the site is below 5 % of the effect, ``"saturated"`` below 25 %, both for
-        every effect in the interval of the trial; ``"no effect"`` where that interval holds 0; else ``""``. Coordinates
-        ``unit``, ``start`` and ``strand`` say where each site is.
+        ``largest_contribution, average_effect, share (site, task[, model])``, and
+        ``flag``: ``"redundant"`` where the largest contribution of a position of the
+        site is below 5 % of the effect, ``"saturated"`` below 25 %, both for every
+        effect in the interval of the trial; ``"no effect"`` where that interval holds
+        0; else ``""``. Coordinates ``unit``, ``start`` and ``strand`` say where each
+        site is.
 
     Raises
     ------
     AttributionError
-        If the maps are not by substitutions, there is no site, the contrast is unknown, or tasks differ.
+        If the maps are not by substitutions, there is no site, the contrast is unknown,
+        or tasks differ.
     OutcomesError
         If a Dataset is of another kind.
 
     Notes
     -----
-    The contribution is that of the one position which counts most, in the direction of the effect: all of the effect
-    for a site that any substitution breaks. Where many bases share an effect equally, none has much of it, and the site
-    is flagged though nothing else acts: compare the share with that of the site alone in a background, or look for
-    what acts in its place: positions where `causalgia.attribution.dfim` of the site has the sign opposite to the
-    effect's.
+    The contribution is that of the one position which counts most, in the direction of
+    the effect: all of the effect for a site that any substitution breaks. Where many
+    bases share an effect equally, none has much of it, and the site is flagged though
+    nothing else acts: compare the share with that of the site alone in a background, or
+    look for what acts in its place: positions where `causalgia.attribution.dfim` of the
+    site has the sign opposite to the effect's.
 
     Examples
     --------
@@ -488,7 +634,12 @@ def against_trial(
     >>> import pandas as pd
     >>> gate = cg.zoo.oracle("gated")
     >>> maps = cg.attribute(["AGATAAGG" + "ACAC" * 3 + "CCACACCC"], gate)
-    >>> table = {"contrast": ["GATA"] * 3, "task": ["AND", "OR", "sum"], "effect": [0.1, 2.0, 1.0], "se": [0.1] * 3}
+    >>> table = {
+    ...     "contrast": ["GATA"] * 3,
+    ...     "task": ["AND", "OR", "sum"],
+    ...     "effect": [0.1, 2.0, 1.0],
+    ...     "se": [0.1] * 3,
+    ... }
     >>> effect = cg.from_effects(pd.DataFrame(table))
     >>> against_trial(maps, effect, "AGATAAGG")["flag"].sel(site=0).values.tolist()
     ['no effect', 'redundant', '']
@@ -497,40 +648,74 @@ def against_trial(
     validate(estimates, "estimates")
     if attributions.attrs.get("method") != "ism":
         raise AttributionError(
-            f"maps by {quoted(attributions.attrs.get('method'))} do not say what a substitution changes; give those of "
-            "cg.attribute(..., method='ism')"
+            f"maps by {quoted(attributions.attrs.get('method'))} do not say what a "
+            "substitution changes; give those of cg.attribute(..., method='ism')"
         )
     names = [str(name) for name in estimates["contrast"].to_numpy()]
-    if (contrast is None and len(names) != 1) or (contrast is not None and contrast not in names):
+    if (contrast is None and len(names) != 1) or (
+        contrast is not None and contrast not in names
+    ):
         problem = (
-            "the estimates have several contrasts" if contrast is None else f"contrast={quoted(contrast)} is not one"
+            "the estimates have several contrasts"
+            if contrast is None
+            else f"contrast={quoted(contrast)} is not one"
         )
-        raise AttributionError(f"{problem}; say contrast= one of {', '.join(map(quoted, names[:8]))}")
+        raise AttributionError(
+            f"{problem}; say contrast= one of {', '.join(map(quoted, names[:8]))}"
+        )
     effect = estimates.isel(contrast=0 if contrast is None else names.index(contrast))
     tasks = attributions["task"].to_numpy().tolist()
-    if lacking := [task for task in tasks if task not in effect["task"].to_numpy().tolist()]:
-        raise AttributionError(f"task {quoted(lacking[0])} of the maps is not in the estimates; run the trial on it")
+    if lacking := [
+        task for task in tasks if task not in effect["task"].to_numpy().tolist()
+    ]:
+        raise AttributionError(
+            f"task {quoted(lacking[0])} of the maps is not in the estimates; run the "
+            "trial on it"
+        )
     if not {"lower", "upper"} <= set(effect.variables):
-        raise AttributionError("the estimates have no intervals (one unit, or target='units'); run more units")
-    found = find_aligned(attributions, anchor, width=width, threshold=threshold, both_strands=both_strands)
+        raise AttributionError(
+            "the estimates have no intervals (one unit, or target='units'); run more "
+            "units"
+        )
+    found = find_aligned(
+        attributions,
+        anchor,
+        width=width,
+        threshold=threshold,
+        both_strands=both_strands,
+    )
     if not len(found):
-        raise AttributionError("no site in these sequences; give maps of sequences that have one")
+        raise AttributionError(
+            "no site in these sequences; give maps of sequences that have one"
+        )
     of_position = contributions(attributions).to_numpy()
     dims = ("task", *(("model",) if "model" in attributions["score"].dims else ()))
     ace, lower, upper = (
-        _like_maps(effect[name].sel(task=tasks), attributions, dims) for name in ("ace", "lower", "upper")
+        _like_maps(effect[name].sel(task=tasks), attributions, dims)
+        for name in ("ace", "lower", "upper")
     )
-    at_sites = of_position[found.row[:, None], found.start[:, None] + np.arange(found.width)]
+    at_sites = of_position[
+        found.row[:, None], found.start[:, None] + np.arange(found.width)
+    ]
     largest = (at_sites * np.sign(ace)).max(axis=1)
     has_effect = lower * upper > 0
     least = np.minimum(np.abs(lower), np.abs(upper))
     flag = np.select(
-        [np.broadcast_to(~has_effect, largest.shape), largest < REDUNDANT * least, largest < SATURATED * least],
+        [
+            np.broadcast_to(~has_effect, largest.shape),
+            largest < REDUNDANT * least,
+            largest < SATURATED * least,
+        ],
         ["no effect", "redundant", "saturated"],
         "",
     )
     shape = largest.shape
-    share = np.divide(largest, np.abs(ace), out=np.zeros(shape), where=np.broadcast_to(ace != 0, shape))
+    share = np.divide(
+        largest,
+        np.abs(ace),
+        out=np.zeros(shape),
+        where=np.broadcast_to(ace != 0, shape),
+    )
     columns: dict[str, Any] = {
         "largest_contribution": largest * np.sign(ace),
         "average_effect": np.broadcast_to(ace, shape).copy(),
@@ -545,23 +730,31 @@ def against_trial(
         "strand": ("site", found.strand),
     }
     attrs = {
-        name: attributions.attrs[name] for name in ("scale", "predictor", "sequences") if name in attributions.attrs
+        name: attributions.attrs[name]
+        for name in ("scale", "predictor", "sequences")
+        if name in attributions.attrs
     }
     made = {name: (("site", *dims), values) for name, values in columns.items()}
     return validate(annotate(xr.Dataset(made, coords, attrs)), "sites")
 
 
 def _like_maps(values: xr.DataArray, maps: xr.Dataset, dims: tuple[str, ...]) -> Array:
-    """Return numbers of the trial by task, and by model if the maps have members: those of the same name, or one."""
+    """Return numbers of the trial by task, and by model if the maps have members: those
+    of the same name, or one.
+    """
     if "model" in values.dims and "model" not in dims:
         raise AttributionError(
-            "the estimates have the dim 'model' and the maps have one network; take one: .isel(model=0)"
+            "the estimates have the dim 'model' and the maps have one network; take "
+            "one: .isel(model=0)"
         )
     if "model" in values.dims:
         known = values["model"].to_numpy().tolist()
-        if lacking := [name for name in maps["model"].to_numpy().tolist() if name not in known]:
+        if lacking := [
+            name for name in maps["model"].to_numpy().tolist() if name not in known
+        ]:
             raise AttributionError(
-                f"member {quoted(lacking[0])} of the maps is not in the estimates; run the same ones"
+                f"member {quoted(lacking[0])} of the maps is not in the estimates; run "
+                "the same ones"
             )
         values = values.sel(model=maps["model"].to_numpy())
     elif "model" in dims:

@@ -1,4 +1,6 @@
-"""Patterns of distinct words: trimmed by average mutagenesis, and merged where they are one."""
+"""Patterns of distinct words: trimmed by average mutagenesis, and merged where they are
+one.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ _SHORTEST_WITHIN = 6
 
 @dataclass(frozen=True)
 class Trimmed:
-    """A word cut to, or lengthened by, the positions on which its average effect depends.
+    """A word cut to, or lengthened by, the positions on which its average effect
+    depends.
 
     Attributes
     ----------
@@ -38,7 +41,8 @@ class Trimmed:
 
 
 class EditedBackgrounds:
-    """Mean answers over backgrounds with words put into them, through edit sessions where a predictor has some.
+    """Mean answers over backgrounds with words put into them, through edit sessions
+    where a predictor has some.
 
     Parameters
     ----------
@@ -55,17 +59,30 @@ class EditedBackgrounds:
         for part in predictor.parts:
             held = part.backgrounds_at_once(backgrounds.shape[1])
             starts = range(0, n, held) if held else ()
-            self._sessions.append((part, [part.edits(backgrounds[start : start + held]) for start in starts], held))
-        answers = predictor.predict(backgrounds).astype(np.float64).reshape(n, -1, len(predictor.parts))
+            self._sessions.append(
+                (
+                    part,
+                    [part.edits(backgrounds[start : start + held]) for start in starts],
+                    held,
+                )
+            )
+        answers = (
+            predictor.predict(backgrounds)
+            .astype(np.float64)
+            .reshape(n, -1, len(predictor.parts))
+        )
         self.untreated = answers.mean(axis=(0, 2))
 
     def answers(self, words: Tokens, *, at: int, task: int) -> NDArray[np.float64]:
-        """Return the answer to each background with each word (m, width) at a place: (m, n).
+        """Return the answer to each background with each word (m, width) at a place:
+        (m, n).
 
         Backgrounds keep their own letters where a word has `NO_LETTER`.
         """
         n, stop = len(self.backgrounds), at + words.shape[1]
-        rows = np.broadcast_to(self.backgrounds, (len(words), *self.backgrounds.shape)).copy()
+        rows = np.broadcast_to(
+            self.backgrounds, (len(words), *self.backgrounds.shape)
+        ).copy()
         own = self.backgrounds[:, at:stop]
         rows[:, :, at:stop] = np.where(words[:, None] == NO_LETTER, own, words[:, None])
         total = np.zeros((len(words), n))
@@ -75,26 +92,35 @@ class EditedBackgrounds:
                 block = rows[:, units]
                 places = np.tile(np.arange(block.shape[1]), len(words))
                 answers = session.answers(block.reshape(-1, rows.shape[2]), places)
-                total[:, units] += answers[:, task].astype(np.float64).reshape(len(words), -1)
+                total[:, units] += (
+                    answers[:, task].astype(np.float64).reshape(len(words), -1)
+                )
             if not sessions:
                 answers = part.predict(rows.reshape(-1, rows.shape[2]))
                 total += answers[:, task].astype(np.float64).reshape(len(words), n)
         return total / len(self._sessions)
 
 
-def trimmed(frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int], task: int) -> Trimmed:
-    """Return the part of a word on which its average effect depends, by mutagenesis in the middle of backgrounds.
+def trimmed(
+    frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int], task: int
+) -> Trimmed:
+    """Return the part of a word on which its average effect depends, by mutagenesis in
+    the middle of backgrounds.
 
-    Outer positions stay where their letter carries a fifth of the word's effect (against the mean of the other three),
-    or where the answers of the four bases differ by a fifth of the most that they do at any position. Then up to two
-    letters on either side are added, from the sequences that propose the word, if they carry a fifth of its effect: so
-    ``GCAUGU``, which backgrounds complete to ``UGCAUG`` now and then, becomes ``UGCAUG``. Beside such letters two more
-    are added, and so on, if they carry as much, and four times their standard error: the word was a part of a long one.
+    Outer positions stay where their letter carries a fifth of the word's effect
+    (against the mean of the other three), or where the answers of the four bases differ
+    by a fifth of the most that they do at any position. Then up to two letters on
+    either side are added, from the sequences that propose the word, if they carry a
+    fifth of its effect: so ``GCAUGU``, which backgrounds complete to ``UGCAUG`` now and
+    then, becomes ``UGCAUG``. Beside such letters two more are added, and so on, if they
+    carry as much, and four times their standard error: the word was a part of a long
+    one.
 
     Parameters
     ----------
     frame
-        Tokens of the word and of the positions beside it in the sequences that propose it, (w,).
+        Tokens of the word and of the positions beside it in the sequences that propose
+        it, (w,).
     edited
         The backgrounds, with their predictor.
     inside
@@ -104,65 +130,99 @@ def trimmed(frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int]
     """
     left, right = inside
     word, length = frame[left:right], edited.backgrounds.shape[1]
-    at, width, without = (length - len(word)) // 2, len(word), float(edited.untreated[task])
+    at, width, without = (
+        (length - len(word)) // 2,
+        len(word),
+        float(edited.untreated[task]),
+    )
     answer = _by_base(edited, word, at, at + np.arange(width), task).mean(axis=2)
     effect, spread = float(answer[0, word[0]]) - without, np.ptp(answer, axis=1)
     carried = np.sign(effect) * _carried(answer, word)
-    belongs = np.flatnonzero((spread >= _SHARE * spread.max()) | (carried >= _SHARE * abs(effect)))
+    belongs = np.flatnonzero(
+        (spread >= _SHARE * spread.max()) | (carried >= _SHARE * abs(effect))
+    )
     start, stop = int(belongs[0]), int(belongs[-1]) + 1
     while stop - start < min(_NARROWEST, width):
-        before, after = (spread[start - 1] if start > 0 else -1.0), (spread[stop] if stop < width else -1.0)
+        before, after = (
+            (spread[start - 1] if start > 0 else -1.0),
+            (spread[stop] if stop < width else -1.0),
+        )
         start, stop = (start - 1, stop) if before >= after else (start, stop + 1)
 
     first, last, least_t = start, stop, 0.0
     while True:
         beside = [
-            k for k in (first - 2, first - 1, last, last + 1) if 0 <= at + k < length and 0 <= left + k < len(frame)
+            k
+            for k in (first - 2, first - 1, last, last + 1)
+            if 0 <= at + k < length and 0 <= left + k < len(frame)
         ]
         places = np.array([k for k in beside if frame[left + k] < 4], dtype=np.int64)
         final = frame[left + first : left + last]
         answers = _by_base(edited, final, at + first, at + places, task)
         each = np.sign(effect) * _carried(answers, frame[left + places])
         mean, se = each.mean(axis=1), each.std(axis=1) / np.sqrt(each.shape[1])
-        retained = (mean >= _SHARE * abs(effect)) & (mean >= least_t * se) & (effect != 0)
+        retained = (
+            (mean >= _SHARE * abs(effect)) & (mean >= least_t * se) & (effect != 0)
+        )
         added = set(places[retained].tolist())
         while first - 1 in added:
             first -= 1
         while last in added:
             last += 1
         grown = frame[left + first : left + last]
-        effect = float(edited.answers(grown[None], at=at + first, task=task).mean()) - without
+        effect = (
+            float(edited.answers(grown[None], at=at + first, task=task).mean())
+            - without
+        )
         if len(grown) == len(final):
             return Trimmed(grown, left + first, effect)
         least_t = _CLEAR
 
 
 def _carried(answer: NDArray[np.float64], letters: Tokens) -> NDArray[np.float64]:
-    """Return the answer with a letter at each position minus the mean of the other three bases: (positions, ...)."""
+    """Return the answer with a letter at each position minus the mean of the other
+    three bases: (positions, ...).
+    """
     own = answer[np.arange(len(letters)), letters]
     carried: NDArray[np.float64] = own - (answer.sum(axis=1) - own) / 3
     return carried
 
 
 def _by_base(
-    edited: EditedBackgrounds, word: Tokens, at: int, positions: NDArray[np.int64], task: int
+    edited: EditedBackgrounds,
+    word: Tokens,
+    at: int,
+    positions: NDArray[np.int64],
+    task: int,
 ) -> NDArray[np.float64]:
-    """Return the answer with each base at positions of each background, a word at a place: (positions, 4, n)."""
+    """Return the answer with each base at positions of each background, a word at a
+    place: (positions, 4, n).
+    """
     n = len(edited.backgrounds)
     if not len(positions):
         return np.zeros((0, 4, n))
     first = min(at, int(positions.min()))
-    template = np.full(max(at + len(word), int(positions.max()) + 1) - first, NO_LETTER, dtype=np.uint8)
+    template = np.full(
+        max(at + len(word), int(positions.max()) + 1) - first, NO_LETTER, dtype=np.uint8
+    )
     template[at - first : at - first + len(word)] = word
     words = np.broadcast_to(template, (len(positions), 4, len(template))).copy()
-    words[np.arange(len(positions)), :, positions - first] = np.arange(4, dtype=np.uint8)
-    distinct, row = np.unique(words.reshape(-1, len(template)), axis=0, return_inverse=True)
-    return edited.answers(distinct, at=first, task=task)[row].reshape(len(positions), 4, n)
+    words[np.arange(len(positions)), :, positions - first] = np.arange(
+        4, dtype=np.uint8
+    )
+    distinct, row = np.unique(
+        words.reshape(-1, len(template)), axis=0, return_inverse=True
+    )
+    return edited.answers(distinct, at=first, task=task)[row].reshape(
+        len(positions), 4, n
+    )
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern: its word, base frequencies, task, windows (unit, start, stop), average effect, and its methods."""
+    """A pattern: its word, base frequencies, task, windows (unit, start, stop), average
+    effect, and its methods.
+    """
 
     word: str
     motif: NDArray[np.float64]
@@ -180,7 +240,9 @@ def distinct_patterns(
     both_strands: bool,
     columns: list[int],
 ) -> list[Pattern]:
-    """Return trimmed patterns of distinct words, at most so many; words inside each other are one."""
+    """Return trimmed patterns of distinct words, at most so many; words inside each
+    other are one.
+    """
     found: list[Pattern] = []
     for of, group in listed:
         if len(found) == most:
@@ -208,9 +270,11 @@ def with_others(
 ) -> list[Pattern]:
     """Return patterns with those that another method adds, at most so many.
 
-    What is in an earlier pattern, holds it or is a near copy of it (`is_near_copy`) with an effect of the same sign
-    adds its windows to that one, which keeps its word, unless it has less than half of the effect of a longer one, of
-    which it is then a part. Words of k letters, of which there are many, are compared before they are trimmed as well.
+    What is in an earlier pattern, holds it or is a near copy of it (`is_near_copy`)
+    with an effect of the same sign adds its windows to that one, which keeps its word,
+    unless it has less than half of the effect of a longer one, of which it is then a
+    part. Words of k letters, of which there are many, are compared before they are
+    trimmed as well.
     """
     merged, n_found = list(found), len(found)
     for of, group in listed:
@@ -218,9 +282,16 @@ def with_others(
             break
         if method == "kmer":
             spelled = decode(group.consensus[of.flank : of.flank + of.width])[0]
-            sign, task = float(np.sign(of.total[group.members].sum())), int(of.task[group.members[0]])
-            windows = np.stack([of.unit, of.start, of.start + of.width], axis=1)[group.members]
-            whole = Pattern(spelled, np.zeros((0, 4)), task, windows, sign, frozenset([method]))
+            sign, task = (
+                float(np.sign(of.total[group.members].sum())),
+                int(of.task[group.members[0]]),
+            )
+            windows = np.stack([of.unit, of.start, of.start + of.width], axis=1)[
+                group.members
+            ]
+            whole = Pattern(
+                spelled, np.zeros((0, 4)), task, windows, sign, frozenset([method])
+            )
             if _added(merged, whole, both_strands):
                 continue
         pattern = trimmed_pattern(method, of, group, edited, columns)
@@ -230,7 +301,9 @@ def with_others(
 
 
 def each_word_once(patterns: list[Pattern], *, both_strands: bool) -> list[Pattern]:
-    """Return patterns of different words: later ones of a word, shortened or lengthened to it, add to the first."""
+    """Return patterns of different words: later ones of a word, shortened or lengthened
+    to it, add to the first.
+    """
     found: dict[str, Pattern] = {}
     for pattern in patterns:
         other = reverse_complement_word(pattern.word)
@@ -245,22 +318,36 @@ def each_word_once(patterns: list[Pattern], *, both_strands: bool) -> list[Patte
 
 
 def _added(merged: list[Pattern], pattern: Pattern, both_strands: bool) -> bool:
-    """Add a pattern to one that it is a copy of, in place; return whether there is one."""
+    """Add a pattern to one that it is a copy of, in place; return whether there is
+    one.
+    """
     for k, one in enumerate(merged):
         same = one.task == pattern.task and one.effect * pattern.effect > 0
         near = same and is_near_copy(pattern.word, one.word, both_strands=both_strands)
-        if near or (len(pattern.motif) and _shared(one, pattern, both_strands) is not None):
+        if near or (
+            len(pattern.motif) and _shared(one, pattern, both_strands) is not None
+        ):
             both = np.concatenate([one.windows, pattern.windows])
-            is_part = len(pattern.word) > len(one.word) and abs(pattern.effect) > 2 * abs(one.effect)
+            is_part = len(pattern.word) > len(one.word) and abs(
+                pattern.effect
+            ) > 2 * abs(one.effect)
             whole = pattern if len(pattern.motif) and is_part else one
-            merged[k] = replace(whole, windows=both, methods=one.methods | pattern.methods)
+            merged[k] = replace(
+                whole, windows=both, methods=one.methods | pattern.methods
+            )
             return True
     return False
 
 
 def _shared(one: Pattern, other: Pattern, both_strands: bool) -> Pattern | None:
-    """Return which of two patterns stands for both; None if they are two, or of two tasks and not the same word."""
-    spelled = {other.word, reverse_complement_word(other.word)} if both_strands else {other.word}
+    """Return which of two patterns stands for both; None if they are two, or of two
+    tasks and not the same word.
+    """
+    spelled = (
+        {other.word, reverse_complement_word(other.word)}
+        if both_strands
+        else {other.word}
+    )
     if one.word in spelled:
         return one
     return _one_of(one, other, both_strands) if one.task == other.task else None
@@ -269,29 +356,48 @@ def _shared(one: Pattern, other: Pattern, both_strands: bool) -> Pattern | None:
 def _one_of(one: Pattern, other: Pattern, both_strands: bool) -> Pattern | None:
     """Return which of two patterns stands for both, None if they are two.
 
-    A word with half of the effect of a longer one that holds it is its core. A word that has all letters of another one
-    but the first or last two, and no more than twice the effect that random letters there would give it, is half of
-    that one. Other words are two, as those of overlapping sites are.
+    A word with half of the effect of a longer one that holds it is its core. A word
+    that has all letters of another one but the first or last two, and no more than
+    twice the effect that random letters there would give it, is half of that one. Other
+    words are two, as those of overlapping sites are.
     """
     if one.effect * other.effect < 0:
         return None
     short, long = sorted((one, other), key=lambda pattern: len(pattern.word))
     weak, strong = sorted((one, other), key=lambda pattern: abs(pattern.effect))
-    strands = [short.word] + ([reverse_complement_word(short.word)] if both_strands else [])
-    if any(word in long.word for word in strands) and 2 * abs(short.effect) >= abs(long.effect):
+    strands = [short.word] + (
+        [reverse_complement_word(short.word)] if both_strands else []
+    )
+    if any(word in long.word for word in strands) and 2 * abs(short.effect) >= abs(
+        long.effect
+    ):
         return short
-    strands = [weak.word] + ([reverse_complement_word(weak.word)] if both_strands else [])
+    strands = [weak.word] + (
+        [reverse_complement_word(weak.word)] if both_strands else []
+    )
     for missing in (1, 2):
         parts = strong.word[:-missing], strong.word[missing:]
-        has = any(word.endswith(parts[0]) or word.startswith(parts[1]) for word in strands)
+        has = any(
+            word.endswith(parts[0]) or word.startswith(parts[1]) for word in strands
+        )
         if has and abs(weak.effect) <= 2 * 0.25**missing * abs(strong.effect):
             return strong
     return None
 
 
-def trimmed_pattern(method: str, of: Windows, group: Group, edited: EditedBackgrounds, columns: list[int]) -> Pattern:
-    """Return windows as a pattern, its word trimmed by average mutagenesis; `columns` are those of the tasks."""
-    covered = of.flank + np.flatnonzero(group.counts[of.flank : of.flank + of.width].any(axis=1))
+def trimmed_pattern(
+    method: str,
+    of: Windows,
+    group: Group,
+    edited: EditedBackgrounds,
+    columns: list[int],
+) -> Pattern:
+    """Return windows as a pattern, its word trimmed by average mutagenesis; `columns`
+    are those of the tasks.
+    """
+    covered = of.flank + np.flatnonzero(
+        group.counts[of.flank : of.flank + of.width].any(axis=1)
+    )
     inside = int(covered[0]), int(covered[-1]) + 1
     task = int(of.task[group.members[0]])
     cut = trimmed(group.consensus, edited, inside=inside, task=columns[task])
@@ -299,39 +405,59 @@ def trimmed_pattern(method: str, of: Windows, group: Group, edited: EditedBackgr
     unit, start = of.unit[group.members], of.start[group.members]
     places = np.stack([unit, start, start + of.width], axis=1)
     share = rows / rows.sum(axis=1, keepdims=True)
-    return Pattern(decode(cut.word)[0], share, task, places, cut.effect, frozenset([method]))
+    return Pattern(
+        decode(cut.word)[0], share, task, places, cut.effect, frozenset([method])
+    )
 
 
 def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
-    """Whether two words are one, shifted: they share a run of five letters, and of all but two of the shorter.
+    """Whether two words are one, shifted: they share a run of five letters, and of all
+    but two of the shorter.
 
-    Words of one length that differ at their ends, without a shift, are variants and no copies.
+    Words of one length that differ at their ends, without a shift, are variants and no
+    copies.
 
     Examples
     --------
     >>> is_near_copy("GTGACTCA", "TGACTCAC", both_strands=False)
     True
-    >>> is_near_copy("TGCATG", "AGCATG", both_strands=False), is_near_copy("TGAGTCA", "GTGACTC", both_strands=True)
+    >>> (
+    ...     is_near_copy("TGCATG", "AGCATG", both_strands=False),
+    ...     is_near_copy("TGAGTCA", "GTGACTC", both_strands=True),
+    ... )
     (False, True)
     """
     shorter = min(len(word), len(other))
     least = min(max(shorter - 2, 5), shorter)
     for one in [word, reverse_complement_word(word)] if both_strands else [word]:
-        runs = ((i, j) for i in range(len(one) - least + 1) for j in range(len(other) - least + 1))
+        runs = (
+            (i, j)
+            for i in range(len(one) - least + 1)
+            for j in range(len(other) - least + 1)
+        )
         shifted = ((i, j) for i, j in runs if i != j or len(one) != len(other))
-        if one == other or any(one[i : i + least] == other[j : j + least] for i, j in shifted):
+        if one == other or any(
+            one[i : i + least] == other[j : j + least] for i, j in shifted
+        ):
             return True
     return False
 
 
 def is_variant(word: str, other: str, *, both_strands: bool) -> bool:
-    """Whether two words differ by one letter: of one length, or the shorter (six or more) within the longer.
+    """Whether two words differ by one letter: of one length, or the shorter (six or
+    more) within the longer.
 
     Examples
     --------
-    >>> is_variant("TTTACAT", "TTTGCAT", both_strands=False), is_variant("ATGTAAA", "TTTGCAT", both_strands=True)
+    >>> (
+    ...     is_variant("TTTACAT", "TTTGCAT", both_strands=False),
+    ...     is_variant("ATGTAAA", "TTTGCAT", both_strands=True),
+    ... )
     (True, True)
-    >>> is_variant("TTACAT", "CTTTGCATA", both_strands=False), is_variant("TTTGCAT", "TTTGCAT", both_strands=False)
+    >>> (
+    ...     is_variant("TTACAT", "CTTTGCATA", both_strands=False),
+    ...     is_variant("TTTGCAT", "TTTGCAT", both_strands=False),
+    ... )
     (True, False)
     """
     short, long = (encode([one])[0] for one in sorted((word, other), key=len))

@@ -1,9 +1,12 @@
-"""Gradients of a prediction, also along the line from baselines, and DeepLIFT multipliers; needs torch.
+"""Gradients of a prediction, also along the line from baselines, and DeepLIFT
+multipliers; needs torch.
 
-DeepLIFT multipliers are tangermeme's, on a copy of the network in which every activation passes through a module: rules
-of DeepLIFT attach to modules, so that of a network that calls ``x.relu()`` they see nothing, and the scores are wrong
-without a word. Here each such call is redirected, while the copy runs, to a module that has the rule; nothing is
-traced, so that ``forward`` may branch. The copy is in float64, where quotients of small differences are exact enough.
+DeepLIFT multipliers are tangermeme's, on a copy of the network in which every
+activation passes through a module: rules of DeepLIFT attach to modules, so that of a
+network that calls ``x.relu()`` they see nothing, and the scores are wrong without a
+word. Here each such call is redirected, while the copy runs, to a module that has the
+rule; nothing is traced, so that ``forward`` may branch. The copy is in float64, where
+quotients of small differences are exact enough.
 """
 
 from __future__ import annotations
@@ -29,73 +32,101 @@ from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
 
 NO_GRADIENT = (
-    "no gradient of the answers reaches the sequence: the network, or reduce=, detaches it, leaves torch or counts "
-    "letters; take method='ism', which needs answers alone"
+    "no gradient of the answers reaches the sequence: the network, or reduce=, "
+    "detaches it, leaves torch or counts letters; take method='ism', which needs "
+    "answers alone"
 )
 
 
 def check_finite_slopes(gradient: torch.Tensor) -> None:
-    """Raise AttributionError if a slope of an answer, (n, length, 4, tasks), is not finite."""
+    """Raise AttributionError if a slope of an answer, (n, length, 4, tasks), is not
+    finite.
+    """
     if not bool(torch.isfinite(gradient).all()):
-        row, position, base, task = (int(k) for k in (~torch.isfinite(gradient)).nonzero()[0])
+        row, position, base, task = (
+            int(k) for k in (~torch.isfinite(gradient)).nonzero()[0]
+        )
         raise AttributionError(
-            f"the slope of answer {task} in base {'ACGT'[base]} at position {position} is "
-            f"{gradient[row, position, base, task].item()}, such as that of a square root, a logarithm or a norm at "
-            "0; add a small number such as 1e-6 inside of it, or take method='ism', which needs answers alone"
+            f"the slope of answer {task} in base {'ACGT'[base]} at position {position} "
+            f"is {gradient[row, position, base, task].item()}, such as that of a "
+            "square root, a logarithm or a norm at 0; add a small number such as 1e-6 "
+            "inside of it, or take method='ism', which needs answers alone"
         )
 
 
 @contextmanager
 def backward_errors(also: str = "") -> Iterator[None]:
-    """Raise AttributionError where torch cannot differentiate a network, as after ``h += x`` on what it kept."""
+    """Raise AttributionError where torch cannot differentiate a network, as after
+    ``h += x`` on what it kept.
+    """
     try:
         yield
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
         raise AttributionError(
-            f"the network cannot be differentiated as it is: {first_line(error)}; write operations in place, such as "
-            f"h += x, as h = h + x{also}; or take method='ism', which needs answers alone"
+            f"the network cannot be differentiated as it is: {first_line(error)}; "
+            f"write operations in place, such as h += x, as h = h + x{also}; or take "
+            "method='ism', which needs answers alone"
         ) from error
 
 
 def one_hot(tokens: Tokens, like: torch.Tensor) -> torch.Tensor:
-    """Return tokens (n, length) as one-hot rows (n, 4, length), in the order ACGT, with the dtype and device given."""
+    """Return tokens (n, length) as one-hot rows (n, 4, length), in the order ACGT, with
+    the dtype and device given.
+    """
     rows = torch.from_numpy(tokens.astype(np.int64)).to(like.device)
     return torch.nn.functional.one_hot(rows, 4).transpose(1, 2).to(like.dtype)
 
 
-def slopes(f: Differentiable, x: torch.Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return gradients of each answer (n, length, 4, tasks) and the answers (n, tasks) at rows (n, 4, length)."""
+def slopes(
+    f: Differentiable, x: torch.Tensor
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return gradients of each answer (n, length, 4, tasks) and the answers (n, tasks)
+    at rows (n, 4, length).
+    """
     x = x.detach().requires_grad_(True)
     answers = f(x)
     last = answers.shape[1] - 1
     parts: list[torch.Tensor | None] = []
     with backward_errors():
         for k in range(last + 1 if answers.requires_grad else 0):
-            parts += torch.autograd.grad(answers[:, k].sum(), x, retain_graph=k < last, allow_unused=True)
+            parts += torch.autograd.grad(
+                answers[:, k].sum(), x, retain_graph=k < last, allow_unused=True
+            )
     if all(part is None for part in parts):
         raise AttributionError(NO_GRADIENT)
     zeros = torch.zeros_like(x)
-    gradient = torch.stack([zeros if part is None else part for part in parts], -1).transpose(1, 2)
+    gradient = torch.stack(
+        [zeros if part is None else part for part in parts], -1
+    ).transpose(1, 2)
     check_finite_slopes(gradient)
     return gradient.double().cpu().numpy(), answers.detach().double().cpu().numpy()
 
 
 def gradients(
-    f: Differentiable, tokens: Tokens, *, batch: int, like: torch.Tensor, progress: Callable[[int], None]
+    f: Differentiable,
+    tokens: Tokens,
+    *,
+    batch: int,
+    like: torch.Tensor,
+    progress: Callable[[int], None],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return gradients centered over the four bases, (n, length, 4, tasks), and the answers (n, tasks).
+    """Return gradients centered over the four bases, (n, length, 4, tasks), and the
+    answers (n, tasks).
 
-    The part of a gradient that is common to the bases points off the simplex of one-hot rows, where the network was
-    never asked (Majdandzic et al. 2023, doi:10.1186/s13059-023-02956-3).
+    The part of a gradient that is common to the bases points off the simplex of one-hot
+    rows, where the network was never asked (Majdandzic et al. 2023,
+    doi:10.1186/s13059-023-02956-3).
     """
     made: list[NDArray[np.float64]] = []
     for start in range(0, len(tokens), batch):
         rows = slice(start, start + batch)
         gradient, answers = slopes(f, one_hot(tokens[rows], like))
         if not made:
-            made = [np.empty((len(tokens), *part.shape[1:])) for part in (gradient, answers)]
+            made = [
+                np.empty((len(tokens), *part.shape[1:])) for part in (gradient, answers)
+            ]
         np.subtract(gradient, gradient.mean(2, keepdims=True), out=made[0][rows])
         made[1][rows] = answers
         progress(len(answers))
@@ -103,17 +134,27 @@ def gradients(
 
 
 def path_multipliers(
-    f: Differentiable, tokens: Tokens, draws: Tokens, *, batch: int, like: torch.Tensor, n_steps: int
+    f: Differentiable,
+    tokens: Tokens,
+    draws: Tokens,
+    *,
+    batch: int,
+    like: torch.Tensor,
+    n_steps: int,
 ) -> NDArray[np.float64]:
-    """Return mean gradients on the lines from baselines to a sequence (length,): (draws, length, 4, tasks).
+    """Return mean gradients on the lines from baselines to a sequence (length,):
+    (draws, length, 4, tasks).
 
-    By Gauss-Legendre quadrature: the multipliers of integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365).
+    By Gauss-Legendre quadrature: the multipliers of integrated gradients (Sundararajan
+    et al. 2017, arXiv:1703.01365).
     """
     nodes, weights = _legendre(n_steps)
     x, baselines = one_hot(tokens[None], like), one_hot(draws, like)
     total: NDArray[np.float64] = np.zeros(())
     for start in range(0, len(draws) * n_steps, batch):
-        pair, step = np.divmod(np.arange(start, min(start + batch, len(draws) * n_steps)), n_steps)
+        pair, step = np.divmod(
+            np.arange(start, min(start + batch, len(draws) * n_steps)), n_steps
+        )
         share = torch.from_numpy((nodes[step] + 1) / 2).to(like)[:, None, None]
         gradient, _ = slopes(f, baselines[pair] + share * (x - baselines[pair]))
         if start == 0:
@@ -124,18 +165,28 @@ def path_multipliers(
 
 @cache
 def _legendre(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return nodes and weights on [-1, 1]; numpy takes the eigenvalues of a dense matrix, which at 4,096 is seconds."""
+    """Return nodes and weights on [-1, 1]; numpy takes the eigenvalues of a dense
+    matrix, which at 4,096 is seconds.
+    """
     nodes, weights = roots_legendre(n)
     return nodes, weights
 
 
 def random_point_multipliers(
-    f: Differentiable, tokens: Tokens, draws: Tokens, shares: NDArray[np.float64], *, batch: int, like: torch.Tensor
+    f: Differentiable,
+    tokens: Tokens,
+    draws: Tokens,
+    shares: NDArray[np.float64],
+    *,
+    batch: int,
+    like: torch.Tensor,
 ) -> NDArray[np.float64]:
-    """Return gradients at one point of the line from each baseline to a sequence: (draws, length, 4, tasks).
+    """Return gradients at one point of the line from each baseline to a sequence:
+    (draws, length, 4, tasks).
 
-    Shares (draws,) say how far along; uniform ones give the multipliers of expected gradients (Erion et al. 2021,
-    doi:10.1038/s42256-021-00343-w), whose mean over draws is that of integrated gradients.
+    Shares (draws,) say how far along; uniform ones give the multipliers of expected
+    gradients (Erion et al. 2021, doi:10.1038/s42256-021-00343-w), whose mean over draws
+    is that of integrated gradients.
     """
     x, baselines = one_hot(tokens[None], like), one_hot(draws, like)
     parts = []
@@ -163,7 +214,16 @@ _UNARY = frozenset(
             "tanh",
             "softplus",
         ),
-        *("softsign", "logsigmoid", "log_sigmoid", "hardtanh", "hardswish", "hardsigmoid", "tanhshrink", "softshrink"),
+        *(
+            "softsign",
+            "logsigmoid",
+            "log_sigmoid",
+            "hardtanh",
+            "hardswish",
+            "hardsigmoid",
+            "tanhshrink",
+            "softshrink",
+        ),
         *(
             "hardshrink",
             "threshold",
@@ -194,7 +254,16 @@ _UNARY = frozenset(
             "clamp_max",
             "clip",
         ),
-        *("pow", "__pow__", "float_power", "__rtruediv__", "__rpow__", "logit", "nan_to_num", "__abs__"),
+        *(
+            "pow",
+            "__pow__",
+            "float_power",
+            "__rtruediv__",
+            "__rpow__",
+            "logit",
+            "nan_to_num",
+            "__abs__",
+        ),
         *("special_expit", "special_erf", "special_erfc", "sinc"),
     )
 )
@@ -204,54 +273,250 @@ _QUOTIENTS = frozenset(["div", "divide", "true_divide", "__truediv__", "__itrued
 #: operations that are linear in the one argument that depends on the sequence
 _LINEAR = frozenset(
     (
-        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "linear", "einsum", "tensordot", "mv"),
-        *("mul", "multiply", "__mul__", "__rmul__", "__imul__", "div", "divide", "true_divide", "__truediv__"),
-        *("__itruediv__", "matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "dot", "inner", "outer", "neg"),
-        *("__neg__", "negative", "sum", "mean", "nansum", "cumsum", "diff", "avg_pool1d", "avg_pool2d"),
-        *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "batch_norm", "interpolate", "upsample", "pad", "fold"),
-        *("unfold", "flatten", "unflatten", "reshape", "reshape_as", "view", "view_as", "ravel", "squeeze"),
-        *("unsqueeze", "transpose", "t", "permute", "movedim", "moveaxis", "swapaxes", "swapdims", "flip", "fliplr"),
-        *("flipud", "roll", "rot90", "expand", "expand_as", "broadcast_to", "repeat", "repeat_interleave", "tile"),
-        *("chunk", "split", "split_with_sizes", "tensor_split", "unbind", "narrow", "select", "index_select"),
-        *("gather", "take", "take_along_dim", "diagonal", "diag", "diag_embed", "tril", "triu", "pixel_shuffle"),
-        *("dropout", "dropout1d", "dropout2d", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"),
-        *("clone", "contiguous", "to", "type", "type_as", "double", "cpu", "cuda", "__getitem__", "__iter__"),
+        *(
+            "conv1d",
+            "conv2d",
+            "conv3d",
+            "conv_transpose1d",
+            "conv_transpose2d",
+            "linear",
+            "einsum",
+            "tensordot",
+            "mv",
+        ),
+        *(
+            "mul",
+            "multiply",
+            "__mul__",
+            "__rmul__",
+            "__imul__",
+            "div",
+            "divide",
+            "true_divide",
+            "__truediv__",
+        ),
+        *(
+            "__itruediv__",
+            "matmul",
+            "__matmul__",
+            "__rmatmul__",
+            "bmm",
+            "mm",
+            "dot",
+            "inner",
+            "outer",
+            "neg",
+        ),
+        *(
+            "__neg__",
+            "negative",
+            "sum",
+            "mean",
+            "nansum",
+            "cumsum",
+            "diff",
+            "avg_pool1d",
+            "avg_pool2d",
+        ),
+        *(
+            "adaptive_avg_pool1d",
+            "adaptive_avg_pool2d",
+            "batch_norm",
+            "interpolate",
+            "upsample",
+            "pad",
+            "fold",
+        ),
+        *(
+            "unfold",
+            "flatten",
+            "unflatten",
+            "reshape",
+            "reshape_as",
+            "view",
+            "view_as",
+            "ravel",
+            "squeeze",
+        ),
+        *(
+            "unsqueeze",
+            "transpose",
+            "t",
+            "permute",
+            "movedim",
+            "moveaxis",
+            "swapaxes",
+            "swapdims",
+            "flip",
+            "fliplr",
+        ),
+        *(
+            "flipud",
+            "roll",
+            "rot90",
+            "expand",
+            "expand_as",
+            "broadcast_to",
+            "repeat",
+            "repeat_interleave",
+            "tile",
+        ),
+        *(
+            "chunk",
+            "split",
+            "split_with_sizes",
+            "tensor_split",
+            "unbind",
+            "narrow",
+            "select",
+            "index_select",
+        ),
+        *(
+            "gather",
+            "take",
+            "take_along_dim",
+            "diagonal",
+            "diag",
+            "diag_embed",
+            "tril",
+            "triu",
+            "pixel_shuffle",
+        ),
+        *(
+            "dropout",
+            "dropout1d",
+            "dropout2d",
+            "feature_dropout",
+            "alpha_dropout",
+            "feature_alpha_dropout",
+        ),
+        *(
+            "clone",
+            "contiguous",
+            "to",
+            "type",
+            "type_as",
+            "double",
+            "cpu",
+            "cuda",
+            "__getitem__",
+            "__iter__",
+        ),
     )
 )
 #: operations that are linear in all their arguments together
 _SUMS = frozenset(
     (
-        *("add", "__add__", "__radd__", "__iadd__", "sub", "subtract", "rsub", "__sub__", "__rsub__", "__isub__"),
-        *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack", "broadcast_tensors"),
+        *(
+            "add",
+            "__add__",
+            "__radd__",
+            "__iadd__",
+            "sub",
+            "subtract",
+            "rsub",
+            "__sub__",
+            "__rsub__",
+            "__isub__",
+        ),
+        *(
+            "cat",
+            "concat",
+            "concatenate",
+            "stack",
+            "hstack",
+            "vstack",
+            "dstack",
+            "column_stack",
+            "broadcast_tensors",
+        ),
     )
 )
 #: what is asked of a tensor beside its values
 _OF_SHAPE = frozenset(
     (
-        *("__get__", "__set__", "__len__", "__repr__", "__format__", "__hash__", "size", "dim", "ndimension"),
-        *("numel", "stride", "is_contiguous", "is_floating_point", "is_complex", "get_device", "element_size"),
-        *("type", "zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty"),
+        *(
+            "__get__",
+            "__set__",
+            "__len__",
+            "__repr__",
+            "__format__",
+            "__hash__",
+            "size",
+            "dim",
+            "ndimension",
+        ),
+        *(
+            "numel",
+            "stride",
+            "is_contiguous",
+            "is_floating_point",
+            "is_complex",
+            "get_device",
+            "element_size",
+        ),
+        *(
+            "type",
+            "zeros_like",
+            "ones_like",
+            "empty_like",
+            "full_like",
+            "new_zeros",
+            "new_ones",
+            "new_empty",
+        ),
         *("new_full", "new_tensor", "requires_grad", "retain_grad", "register_hook"),
     )
 )
 _IN_FLOAT64 = (
-    ", and x.float() or torch.zeros(8) as x.to(self.weight) or a buffer, since DeepLIFT runs a copy in float64; take "
-    "method='integrated_gradients'"
+    ", and x.float() or torch.zeros(8) as x.to(self.weight) or a buffer, since "
+    "DeepLIFT runs a copy in float64; take method='integrated_gradients'"
 )
 _RULED_MODULES = (
-    *(nn.ReLU, nn.ReLU6, nn.RReLU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.GLU, nn.ELU, nn.LeakyReLU),
-    *(nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softshrink, nn.LogSigmoid, nn.PReLU, nn.MaxPool1d, nn.MaxPool2d),
+    *(
+        nn.ReLU,
+        nn.ReLU6,
+        nn.RReLU,
+        nn.SELU,
+        nn.CELU,
+        nn.GELU,
+        nn.SiLU,
+        nn.Mish,
+        nn.GLU,
+        nn.ELU,
+        nn.LeakyReLU,
+    ),
+    *(
+        nn.Sigmoid,
+        nn.Tanh,
+        nn.Softplus,
+        nn.Softshrink,
+        nn.LogSigmoid,
+        nn.PReLU,
+        nn.MaxPool1d,
+        nn.MaxPool2d,
+    ),
     *(nn.Softmax, nn.LayerNorm, nn.RMSNorm),
 )
 
 
 class Elementwise(nn.Module):
-    """A function of each element as a module, to which a rule of DeepLIFT can attach."""
+    """A function of each element as a module, to which a rule of DeepLIFT can
+    attach.
+    """
 
     function: Callable[[torch.Tensor], torch.Tensor] = torch.relu
 
-    def of(self, x: torch.Tensor, function: Callable[..., torch.Tensor], *others: Any, **named: Any) -> torch.Tensor:
-        """Return ``function(x, *others, **named)`` by a call of this module, which has one argument for its rule."""
+    def of(
+        self,
+        x: torch.Tensor,
+        function: Callable[..., torch.Tensor],
+        *others: Any,
+        **named: Any,
+    ) -> torch.Tensor:
+        """Return ``function(x, *others, **named)`` by a call of this module, which has
+        one argument for its rule.
+        """
         self.function = lambda values: function(values, *others, **named)
         made: torch.Tensor = self(x)
         return made
@@ -262,9 +527,11 @@ class Elementwise(nn.Module):
 
 
 class _ActivationsAsModules(TorchFunctionMode):
-    """Sends activations, products and poolings of what depends on the sequence through modules; notes what has no rule.
+    """Sends activations, products and poolings of what depends on the sequence through
+    modules; notes what has no rule.
 
-    A tensor depends on the sequence if it requires a gradient, since the weights of the copy do not.
+    A tensor depends on the sequence if it requires a gradient, since the weights of the
+    copy do not.
     """
 
     def __init__(self, modules: nn.ModuleDict) -> None:
@@ -275,7 +542,9 @@ class _ActivationsAsModules(TorchFunctionMode):
         self.inside_ruled = 0
         self.unruled: dict[str, None] = {}
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         kwargs = dict(kwargs or {})
         if not args and "input" in kwargs:
             args = (kwargs.pop("input"),)
@@ -292,7 +561,11 @@ class _ActivationsAsModules(TorchFunctionMode):
             finally:
                 self.inside_ruled -= 1
         if made is None:
-            is_linear = plain in _LINEAR and n_varying == 1 and not (plain == "batch_norm" and kwargs.get("training"))
+            is_linear = (
+                plain in _LINEAR
+                and n_varying == 1
+                and not (plain == "batch_norm" and kwargs.get("training"))
+            )
             if not is_linear and plain not in _SUMS | _OF_SHAPE:
                 self.unruled[plain] = None
             return func(*args, **kwargs)
@@ -300,33 +573,55 @@ class _ActivationsAsModules(TorchFunctionMode):
             return args[0].copy_(made)
         return made
 
-    def _by_module(self, func: Any, name: str, args: Any, kwargs: dict[str, Any], n_varying: int) -> Any:
-        """Return the result of a module that has a rule, or None where the operation is linear or has no rule."""
+    def _by_module(
+        self, func: Any, name: str, args: Any, kwargs: dict[str, Any], n_varying: int
+    ) -> Any:
+        """Return the result of a module that has a rule, or None where the operation is
+        linear or has no rule.
+        """
         modules, inplace = self.modules, kwargs.pop("inplace", None)
-        x = args[0].clone() if inplace or getattr(func, "__name__", "").endswith("_") else args[0]
+        x = (
+            args[0].clone()
+            if inplace or getattr(func, "__name__", "").endswith("_")
+            else args[0]
+        )
         if name in _UNARY and n_varying == 1:
             return self.elementwise.of(x, _out_of_place(func), *args[1:], **kwargs)
         if name in _PRODUCTS and n_varying == 2:
             return modules["product"](*_broadcast(x, args[1]))
         if name in _MATRIX_PRODUCTS and n_varying == 2:
             return modules["matrix_product"](x, args[1])
-        if name in _QUOTIENTS and isinstance(args[1], torch.Tensor) and args[1].requires_grad:
+        if (
+            name in _QUOTIENTS
+            and isinstance(args[1], torch.Tensor)
+            and args[1].requires_grad
+        ):
             below = self.elementwise.of(args[1], torch.reciprocal)
-            return modules["product"](*_broadcast(x, below)) if n_varying == 2 else x * below
+            return (
+                modules["product"](*_broadcast(x, below))
+                if n_varying == 2
+                else x * below
+            )
         if name in ("max_pool1d", "max_pool2d"):
             pool = (nn.MaxPool1d if x.ndim == 3 else nn.MaxPool2d)(*args[1:], **kwargs)
-            return self._registered(f"pool {args[1:]} {sorted(kwargs.items())} {x.ndim}", pool)(x)
+            return self._registered(
+                f"pool {args[1:]} {sorted(kwargs.items())} {x.ndim}", pool
+            )(x)
         if name in ("softmax", "softmin", "glu"):
             dim = kwargs.get("dim", args[1] if len(args) > 1 else -1)
             if name == "glu":
                 return self._registered(f"glu {dim}", nn.GLU(dim=dim))(x)
-            return self._registered(f"softmax {dim}", nn.Softmax(dim=dim))(-x if name == "softmin" else x)
+            return self._registered(f"softmax {dim}", nn.Softmax(dim=dim))(
+                -x if name == "softmin" else x
+            )
         if inplace is not None:
             kwargs["inplace"] = inplace
         return None
 
     def _registered(self, key: str, module: nn.Module) -> nn.Module:
-        """Return the module of that key, which is kept from the first pass on, so that rules attach to it."""
+        """Return the module of that key, which is kept from the first pass on, so that
+        rules attach to it.
+        """
         key = key.replace(".", " ")
         if key not in self.modules:
             self.modules[key] = module
@@ -334,9 +629,13 @@ class _ActivationsAsModules(TorchFunctionMode):
 
 
 def _n_varying(args: Iterable[Any]) -> int:
-    """Return how many tensors among arguments, and in lists of them, depend on the sequence."""
+    """Return how many tensors among arguments, and in lists of them, depend on the
+    sequence.
+    """
     return sum(
-        _n_varying(one) if isinstance(one, list | tuple) else isinstance(one, torch.Tensor) and one.requires_grad
+        _n_varying(one)
+        if isinstance(one, list | tuple)
+        else isinstance(one, torch.Tensor) and one.requires_grad
         for one in args
     )
 
@@ -349,12 +648,15 @@ def _broadcast(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
 def _out_of_place(func: Any) -> Any:
     name = getattr(func, "__name__", "")
     if name.endswith("_") and not name.startswith("__"):
-        return getattr(torch.Tensor, name.removesuffix("_"), None) or getattr(torch, name.removesuffix("_"))
+        return getattr(torch.Tensor, name.removesuffix("_"), None) or getattr(
+            torch, name.removesuffix("_")
+        )
     return func
 
 
 class Answers(nn.Module):
-    """A predictor as a module from one-hot rows (n, 4, length), in the order ACGT, to answers (n, tasks) in float64.
+    """A predictor as a module from one-hot rows (n, 4, length), in the order ACGT, to
+    answers (n, tasks) in float64.
 
     `unruled` lists the operations met that have no rule of DeepLIFT.
     """
@@ -363,9 +665,14 @@ class Answers(nn.Module):
         from tangermeme.deep_lift_shap import BilinearOp
 
         super().__init__()
-        self.network = copied_network(predictor.module, double=True).eval().requires_grad_(False)
-        self.predictor = (predictor,)  # in a tuple, so that its network is no part of this one
-        self.activations = nn.ModuleDict({"product": BilinearOp("...,...->..."), "matrix_product": BilinearOp()})
+        self.network = (
+            copied_network(predictor.module, double=True).eval().requires_grad_(False)
+        )
+        # in a tuple, so that its network is no part of this one
+        self.predictor = (predictor,)
+        self.activations = nn.ModuleDict(
+            {"product": BilinearOp("...,...->..."), "matrix_product": BilinearOp()}
+        )
         self._mode = _ActivationsAsModules(self.activations)
         for part in self.network.modules():
             if hasattr(part, "inplace"):
@@ -398,26 +705,37 @@ def check_installed() -> None:
     try:
         import tangermeme.deep_lift_shap  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError("method='deeplift' needs tangermeme: pip install 'causalgia[attribution]'") from error
+        raise MissingExtraError(
+            "method='deeplift' needs tangermeme: pip install 'causalgia[attribution]'"
+        ) from error
 
 
 def multipliers(
-    model: nn.Module, tokens: Tokens, draws: Tokens, *, tasks: Sequence[int], batch: int, like: torch.Tensor
+    model: nn.Module,
+    tokens: Tokens,
+    draws: Tokens,
+    *,
+    tasks: Sequence[int],
+    batch: int,
+    like: torch.Tensor,
 ) -> NDArray[np.float64]:
-    """Return DeepLIFT multipliers of a sequence (length,) against baselines: (draws, length, 4, tasks).
+    """Return DeepLIFT multipliers of a sequence (length,) against baselines: (draws,
+    length, 4, tasks).
 
-    By the rescale rule (Shrikumar et al. 2017, arXiv:1704.02685), as tangermeme has it; `tasks` are places among the
-    answers.
+    By the rescale rule (Shrikumar et al. 2017, arXiv:1704.02685), as tangermeme has it;
+    `tasks` are places among the answers.
     """
     from tangermeme.deep_lift_shap import _nonlinear, deep_lift_shap
 
     rules = {Elementwise: _nonlinear}
     x, references = one_hot(tokens[None], like), one_hot(draws, like)[None]
     with warnings.catch_warnings(), backward_errors(_IN_FLOAT64):
-        answers = model(x.clone().requires_grad_(True))  # registers the modules, to which rules then attach
+        # registers the modules, to which rules then attach
+        answers = model(x.clone().requires_grad_(True))
         if not answers.requires_grad:
             raise AttributionError(NO_GRADIENT)
-        warnings.simplefilter("ignore", RuntimeWarning)  # completeness is checked, over all baselines
+        # completeness is checked, over all baselines
+        warnings.simplefilter("ignore", RuntimeWarning)
         parts = [
             deep_lift_shap(
                 model,

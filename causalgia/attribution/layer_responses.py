@@ -1,4 +1,6 @@
-"""What layers respond to: channels (`filters`), their motifs (`match`) and pairs of positions (`attention`)."""
+"""What layers respond to: channels (`filters`), their motifs (`match`) and pairs of
+positions (`attention`).
+"""
 
 from __future__ import annotations
 
@@ -38,10 +40,12 @@ def filters(
     side: Literal["output", "input"] = "output",
     activation: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
 ) -> xr.Dataset:
-    """Return what each channel of a layer responds to: base frequencies over the sites that excite it.
+    """Return what each channel of a layer responds to: base frequencies over the sites
+    that excite it.
 
-    A site of a channel is a window where its activation exceeds half of its maximum over all sequences. A filter
-    that looks like a motif is a hypothesis; a contrast with `Nullified` estimates its effect on the network.
+    A site of a channel is a window where its activation exceeds half of its maximum
+    over all sequences. A filter that looks like a motif is a hypothesis; a contrast
+    with `Nullified` estimates its effect on the network.
 
     Parameters
     ----------
@@ -50,34 +54,38 @@ def filters(
     layer
         Name of a layer, as in ``predictor.module.named_modules()``.
     sequences
-        Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``.
+        Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from
+        ``null.sample``.
     side
-        ``"output"`` of the layer, or its ``"input"``: an activation that is no module, as in ``conv(x).exp()``, is the
-        input of the layer that follows.
+        ``"output"`` of the layer, or its ``"input"``: an activation that is no module,
+        as in ``conv(x).exp()``, is the input of the layer that follows.
     activation
-        Applied to what the layer answers, such as ``np.exp``, where no layer has the activation: half of a maximum
-        means little before it.
+        Applied to what the layer answers, such as ``np.exp``, where no layer has the
+        activation: half of a maximum means little before it.
 
     Returns
     -------
     Dataset
-        ``frequency (channel, motif_position, base)``, ``information (channel, motif_position)`` in bits, ``n_sites
-        (channel)`` and ``maximum (channel)`` of the activation. The width is that of the receptive field, found by
-        substitutions; sites that leave the sequence are not counted. A channel that is never above 0 has no site, and
-        frequencies of .25. Few sites look informative by chance alone: n of them have about ``2.16 / n`` bits at each
+        ``frequency (channel, motif_position, base)``,
+        ``information (channel, motif_position)`` in bits, ``n_sites (channel)`` and
+        ``maximum (channel)`` of the activation. The width is that of the receptive
+        field, found by substitutions; sites that leave the sequence are not counted. A
+        channel that is never above 0 has no site, and frequencies of .25. Few sites
+        look informative by chance alone: n of them have about ``2.16 / n`` bits at each
         position.
 
     Raises
     ------
     AttributionError
-        If there is no such layer (which lists those that exist), it takes no part in the forward pass, or several
-        times, or its places read the whole sequence.
+        If there is no such layer (which lists those that exist), it takes no part in
+        the forward pass, or several times, or its places read the whole sequence.
     PredictorError
         If the predictor has no layers.
 
     References
     ----------
-    Koo and Ploenzke (2021), doi:10.1038/s42256-020-00291-x: filters as motifs, half of the maximum.
+    Koo and Ploenzke (2021), doi:10.1038/s42256-020-00291-x: filters as motifs, half of
+    the maximum.
 
     Examples
     --------
@@ -90,14 +98,20 @@ def filters(
     """
     import xarray as xr
 
-    from causalgia.attribution.layers import as_torch_predictor, base_counts, filter_sites
+    from causalgia.attribution.layers import (
+        as_torch_predictor,
+        base_counts,
+        filter_sites,
+    )
 
     network = as_torch_predictor(predictor, "filters")
     of = as_explained(sequences)
     sites = filter_sites(network, layer, of, side, activation)
     counts = base_counts(of.tokens, sites)
     n_sites = counts[:, 0].sum(-1)
-    frequency = np.where(n_sites[:, None, None] > 0, counts / np.maximum(n_sites, 1)[:, None, None], 0.25)
+    frequency = np.where(
+        n_sites[:, None, None] > 0, counts / np.maximum(n_sites, 1)[:, None, None], 0.25
+    )
     logs = np.log2(frequency, where=frequency > 0, out=np.zeros_like(frequency))
     variables = {
         "frequency": (("channel", "motif_position", "base"), frequency),
@@ -105,8 +119,17 @@ def filters(
         "n_sites": ("channel", n_sites),
         "maximum": ("channel", sites.maximum),
     }
-    attrs = {"layer": layer, "side": side, "predictor": network.fingerprint, "sequences": of.digest}
-    coords = {"channel": np.arange(len(counts)), "motif_position": np.arange(counts.shape[1]), "base": list(BASES)}
+    attrs = {
+        "layer": layer,
+        "side": side,
+        "predictor": network.fingerprint,
+        "sequences": of.digest,
+    }
+    coords = {
+        "channel": np.arange(len(counts)),
+        "motif_position": np.arange(counts.shape[1]),
+        "base": list(BASES),
+    }
     return validate(annotate(xr.Dataset(variables, coords, attrs)), "filters")
 
 
@@ -116,35 +139,46 @@ _RANDOM = 20
 
 
 def match(
-    motifs: Motifs, database: str | Motifs = "JASPAR", *, trim: float = 0.25, taxon: str | None = "vertebrates"
+    motifs: Motifs,
+    database: str | Motifs = "JASPAR",
+    *,
+    trim: float = 0.25,
+    taxon: str | None = "vertebrates",
 ) -> xr.Dataset:
-    """Return how alike motifs are to those of a database: Tomtom p-values, and q-values over all pairs.
+    """Return how alike motifs are to those of a database: Tomtom p-values, and q-values
+    over all pairs.
 
-    Tomtom treats the columns of a motif as independent draws from those of the database. Columns of little
-    information then match the gaps of long motifs too well: of 100 filters drawn at random 6 to 100 had a q of .1
-    or less, most for the 34-bp motifs of CTCF. Therefore each motif is also compared as 20 random ones, with the
-    bases of each column in random order, and p is raised to the power ``1 / max(1, mean of -log p of these)``:
-    exact if -log p is exponential. Of 400 random filters at each of four strengths, .3 to 4.8 % then had a motif
-    with a q of .1 or less.
+    Tomtom treats the columns of a motif as independent draws from those of the
+    database. Columns of little information then match the gaps of long motifs too well:
+    of 100 filters drawn at random 6 to 100 had a q of .1 or less, most for the 34-bp
+    motifs of CTCF. Therefore each motif is also compared as 20 random ones, with the
+    bases of each column in random order, and p is raised to the power
+    ``1 / max(1, mean of -log p of these)``: exact if -log p is exponential. Of 400
+    random filters at each of four strengths, .3 to 4.8 % then had a motif with a q of
+    .1 or less.
 
     Parameters
     ----------
     motifs
-        Filters from `filters`; or a mapping name -> motif, or a list, of anything that `causalgia.motif` takes.
+        Filters from `filters`; or a mapping name -> motif, or a list, of anything that
+        `causalgia.motif` takes.
     database
-        ``"JASPAR"``: the CORE collection inside pyjaspar, newest versions; or motifs. The p-value of a pair depends on
-        the columns of the whole database: fewer than 50 motifs are compared beside those of JASPAR.
+        ``"JASPAR"``: the CORE collection inside pyjaspar, newest versions; or motifs.
+        The p-value of a pair depends on the columns of the whole database: fewer than
+        50 motifs are compared beside those of JASPAR.
     trim
-        Flanks of `motifs` with fewer bits than this are cut off. With the flanks of 32 filters, 4 to 7 of them with
-        their columns in random order had a q below .05; without, none of 96.
+        Flanks of `motifs` with fewer bits than this are cut off. With the flanks of 32
+        filters, 4 to 7 of them with their columns in random order had a q below .05;
+        without, none of 96.
     taxon
         Taxonomic group of JASPAR; None: all.
 
     Returns
     -------
     Dataset
-        ``match_p`` (calibrated as above) and ``match_q (motif, target)``, with the names of targets as coordinate
-        ``name``, and ``nearest`` and ``nearest_q (motif)``. A motif without a position of `trim` bits, as of a filter
+        ``match_p`` (calibrated as above) and ``match_q (motif, target)``, with the
+        names of targets as coordinate ``name``, and ``nearest`` and
+        ``nearest_q (motif)``. A motif without a position of `trim` bits, as of a filter
         without sites, has p and q of 1.
 
     Raises
@@ -158,8 +192,8 @@ def match(
 
     References
     ----------
-    Gupta et al. (2007), doi:10.1186/gb-2007-8-2-r24: Tomtom, here by memelite. Benjamini and Hochberg (1995),
-    doi:10.1111/j.2517-6161.1995.tb02031.x.
+    Gupta et al. (2007), doi:10.1186/gb-2007-8-2-r24: Tomtom, here by memelite.
+    Benjamini and Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
 
     Examples
     --------
@@ -171,7 +205,9 @@ def match(
         with caching_if_possible():
             from memelite import tomtom
     except ImportError as error:
-        raise MissingExtraError("cg.attribution.match needs memelite: pip install 'causalgia[attribution]'") from error
+        raise MissingExtraError(
+            "cg.attribution.match needs memelite: pip install 'causalgia[attribution]'"
+        ) from error
     from scipy.stats import false_discovery_control
 
     queries = _by_name(motifs, "motifs")
@@ -180,24 +216,46 @@ def match(
     beside = jaspar_motifs(taxon) if len(targets) < _FEWEST else {}
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
-        raise AttributionError(f"trim={quoted(trim)}; give bits from 0 up to 2, such as 0.25")
+        raise AttributionError(
+            f"trim={quoted(trim)}; give bits from 0 up to 2, such as 0.25"
+        )
     # a column of no information at all has no Tomtom score
-    held = [np.flatnonzero(one.information > max(trim, 1e-9)) for one in queries.values()]
+    held = [
+        np.flatnonzero(one.information > max(trim, 1e-9)) for one in queries.values()
+    ]
     informative = [i for i, positions in enumerate(held) if len(positions)]
     p = np.ones((len(queries), len(targets)))
     if informative:
         columns = [_columns(one) for one in queries.values()]
-        windows = [np.ascontiguousarray(columns[i][:, held[i][0] : held[i][-1] + 1]) for i in informative]
-        # a motif's p-values do not depend on the motifs beside it: each has its own stream of the same seed
+        windows = [
+            np.ascontiguousarray(columns[i][:, held[i][0] : held[i][-1] + 1])
+            for i in informative
+        ]
+        # a motif's p-values do not depend on the motifs beside it: each has its own
+        # stream of the same seed
         streams = [np.random.default_rng(0) for _ in windows]
-        random = [rng.permuted(one, axis=0) for _ in range(_RANDOM) for rng, one in zip(streams, windows, strict=True)]
+        random = [
+            rng.permuted(one, axis=0)
+            for _ in range(_RANDOM)
+            for rng, one in zip(streams, windows, strict=True)
+        ]
         with threads_of_torch():
-            found = np.clip(tomtom([*windows, *random], tables, n_jobs=1)[0][:, : len(targets)], 0.0, 1.0)
+            found = np.clip(
+                tomtom([*windows, *random], tables, n_jobs=1)[0][:, : len(targets)],
+                0.0,
+                1.0,
+            )
         of_random = found[len(windows) :].reshape(_RANDOM, len(windows), -1)
         nats = -np.log(np.maximum(of_random, np.finfo(float).tiny)).mean(0)
         p[informative] = found[: len(windows)] ** (1 / np.maximum(nats, 1.0))
     q = false_discovery_control(p, axis=None, method="bh").reshape(p.shape)
-    return _matches_dataset(queries, targets, p, q, {"database": "JASPAR" if of_jaspar else "motifs as given"})
+    return _matches_dataset(
+        queries,
+        targets,
+        p,
+        q,
+        {"database": "JASPAR" if of_jaspar else "motifs as given"},
+    )
 
 
 def _matches_dataset(
@@ -217,7 +275,11 @@ def _matches_dataset(
         "nearest_q": ("motif", q[np.arange(len(p)), best]),
     }
     names = [one.name for one in targets.values()]
-    coords = {"motif": list(queries), "target": list(targets), "name": ("target", names)}
+    coords = {
+        "motif": list(queries),
+        "target": list(targets),
+        "name": ("target", names),
+    }
     return validate(annotate(xr.Dataset(variables, coords, attrs)), "matches")
 
 
@@ -233,58 +295,85 @@ def _by_name(motifs: Any, argument: str) -> dict[str, Motif]:
     if isinstance(motifs, xr.Dataset):
         found = validate(motifs, "filters")
         channels = found["channel"].to_numpy()
-        table = found["frequency"].transpose("channel", "motif_position", "base").to_numpy()
-        return {str(c): Motif(str(c), rows.tolist()) for c, rows in zip(channels, table, strict=True)}
+        table = (
+            found["frequency"].transpose("channel", "motif_position", "base").to_numpy()
+        )
+        return {
+            str(c): Motif(str(c), rows.tolist())
+            for c, rows in zip(channels, table, strict=True)
+        }
     if isinstance(motifs, str) or not isinstance(motifs, Mapping | Sequence):
         known = ", or 'JASPAR'" if argument == "database" else ""
         raise AttributionError(
-            f"{argument}={quoted(motifs)}; give filters from cg.attribution.filters, a list of motifs, or name -> "
-            f"motif{known}"
+            f"{argument}={quoted(motifs)}; give filters from cg.attribution.filters, a "
+            f"list of motifs, or name -> motif{known}"
         )
-    made = [motif(one) for one in (motifs.values() if isinstance(motifs, Mapping) else motifs)]
-    names = [str(name) for name in motifs] if isinstance(motifs, Mapping) else [one.name for one in made]
+    made = [
+        motif(one)
+        for one in (motifs.values() if isinstance(motifs, Mapping) else motifs)
+    ]
+    names = (
+        [str(name) for name in motifs]
+        if isinstance(motifs, Mapping)
+        else [one.name for one in made]
+    )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None or not names:
-        flaw = "there is no motif" if not names else f"two motifs are called {quoted(twice)}"
-        raise AttributionError(f"{argument}: {flaw}; give a mapping of different names to motifs")
+        flaw = (
+            "there is no motif"
+            if not names
+            else f"two motifs are called {quoted(twice)}"
+        )
+        raise AttributionError(
+            f"{argument}: {flaw}; give a mapping of different names to motifs"
+        )
     return dict(zip(names, made, strict=True))
 
 
-def attention(predictor: Predictor, layer: str, sequences: Source | xr.Dataset) -> xr.Dataset:
-    """Return the attention weights of a layer for each sequence, averaged over its heads.
+def attention(
+    predictor: Predictor, layer: str, sequences: Source | xr.Dataset
+) -> xr.Dataset:
+    """Return the attention weights of a layer for each sequence, averaged over its
+    heads.
 
-    Use it to propose pairs of positions: give their bases to `causalgia.attribution.interactions` (``pairs=``), and
-    test interactions on fresh units by `causalgia.experiments.site_pairs`. A weight shows which positions are
+    Use it to propose pairs of positions: give their bases to
+    `causalgia.attribution.interactions` (``pairs=``), and test interactions on fresh
+    units by `causalgia.experiments.site_pairs`. A weight shows which positions are
     combined, not their effect on the prediction; it has no p-value.
 
     Parameters
     ----------
     predictor
-        A `cg.TorchPredictor` with ``nn.MultiheadAttention``, as each ``nn.TransformerEncoderLayer`` has.
+        A `cg.TorchPredictor` with ``nn.MultiheadAttention``, as each
+        ``nn.TransformerEncoderLayer`` has.
     layer
         Name of that module, such as ``"encoder.layers.0.self_attn"``.
     sequences
-        Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``.
+        Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from
+        ``null.sample``.
 
     Returns
     -------
     Dataset
-        ``attention (unit, query, key)``, which sums to 1 over keys, with coordinates ``query_base`` and ``key_base``,
-        the base in the middle of what a place reads, found by substitutions at the input of the first attention. A
-        place that is no part of the sequence, such as a class token before it, has a base outside of the sequence.
+        ``attention (unit, query, key)``, which sums to 1 over keys, with coordinates
+        ``query_base`` and ``key_base``, the base in the middle of what a place reads,
+        found by substitutions at the input of the first attention. A place that is no
+        part of the sequence, such as a class token before it, has a base outside of the
+        sequence.
 
     Raises
     ------
     AttributionError
-        If the layer has no attention weights (which lists those that have), attends from one sequence to another, is
-        not called once, its places read the whole sequence, or are not those of the first attention.
+        If the layer has no attention weights (which lists those that have), attends
+        from one sequence to another, is not called once, its places read the whole
+        sequence, or are not those of the first attention.
     PredictorError
         If the predictor has no layers.
 
     References
     ----------
-    Vaswani et al. (2017), arXiv:1706.03762. Jain and Wallace (2019), doi:10.18653/v1/N19-1357: attention weights and
-    effects need not agree.
+    Vaswani et al. (2017), arXiv:1706.03762. Jain and Wallace (2019),
+    doi:10.18653/v1/N19-1357: attention weights and effects need not agree.
 
     Examples
     --------
@@ -294,9 +383,12 @@ def attention(predictor: Predictor, layer: str, sequences: Source | xr.Dataset) 
     ...         super().__init__()
     ...         self.scan = torch.nn.Conv1d(4, 8, 5, padding=2)
     ...         self.attends = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+    ...
     ...     def forward(self, x):
     ...         h = self.scan(x).transpose(1, 2)
-    ...         return self.attends(h, h, h, need_weights=False)[0].mean((1, 2))[:, None]
+    ...         return self.attends(h, h, h, need_weights=False)[0].mean((1, 2))[
+    ...             :, None
+    ...         ]
     >>> predictor = cg.TorchPredictor(Attends(), tasks=["answer"])
     >>> found = attention(predictor, "attends", cg.Uniform(length=20).sample(3, rng=0))
     >>> dict(found.sizes), found["key_base"].values[:3]
@@ -305,17 +397,29 @@ def attention(predictor: Predictor, layer: str, sequences: Source | xr.Dataset) 
     import xarray as xr
     from torch import nn
 
-    from causalgia.attribution.layers import as_layer, as_torch_predictor, receptive_field
+    from causalgia.attribution.layers import (
+        as_layer,
+        as_torch_predictor,
+        receptive_field,
+    )
 
     network = as_torch_predictor(predictor, "attention")
     of = as_explained(sequences)
     part = as_layer(network.module, layer, "output")
-    known = {name: one for name, one in network.module.named_modules() if isinstance(one, nn.MultiheadAttention)}
+    known = {
+        name: one
+        for name, one in network.module.named_modules()
+        if isinstance(one, nn.MultiheadAttention)
+    }
     if layer not in known:
-        has = f"the network's are {', '.join(map(quoted, known))}" if known else "the network has none"
+        has = (
+            f"the network's are {', '.join(map(quoted, known))}"
+            if known
+            else "the network has none"
+        )
         raise AttributionError(
-            f"layer {quoted(layer)} is a {type(part).__name__}, which has no attention weights; nn.MultiheadAttention "
-            f"has, and {has}"
+            f"layer {quoted(layer)} is a {type(part).__name__}, which has no attention "
+            f"weights; nn.MultiheadAttention has, and {has}"
         )
     network.predict(of.tokens[:1])  # the network's own errors come with their cures
     first = _first_called(network, known, of.tokens[:1])
@@ -323,21 +427,28 @@ def attention(predictor: Predictor, layer: str, sequences: Source | xr.Dataset) 
     n_places = weights.shape[2]
     if weights.shape[1] != n_places:
         raise AttributionError(
-            f"layer {quoted(layer)} attends from {weights.shape[1]} places to {n_places} others; take a layer whose "
-            "queries and keys are the same places"
+            f"layer {quoted(layer)} attends from {weights.shape[1]} places to "
+            f"{n_places} others; take a layer whose queries and keys are the same "
+            "places"
         )
-    n_first = n_places if first == layer else next(_weights(network, first, known[first], of.tokens[:1])).shape[2]
+    n_first = (
+        n_places
+        if first == layer
+        else next(_weights(network, first, known[first], of.tokens[:1])).shape[2]
+    )
     if n_first != n_places:
         raise AttributionError(
-            f"layer {quoted(layer)} has {n_places} places and the first attention, {quoted(first)}, {n_first}, so that "
-            f"theirs are unknown in the sequence; take {quoted(first)}"
+            f"layer {quoted(layer)} has {n_places} places and the first attention, "
+            f"{quoted(first)}, {n_first}, so that theirs are unknown in the sequence; "
+            f"take {quoted(first)}"
         )
     try:
         start, step, width = receptive_field(network, first, "input", of.length)
     except AttributionError as error:
         raise AttributionError(
-            f"the attention weights of {quoted(layer)} are of no positions of the sequence: "
-            f"{str(error).partition('; take')[0]}; propose pairs by cg.attribution.interactions alone"
+            f"the attention weights of {quoted(layer)} are of no positions of the "
+            f"sequence: {str(error).partition('; take')[0]}; propose pairs by "
+            "cg.attribution.interactions alone"
         ) from error
     bases = start + step * np.arange(n_places) + (width - 1) // 2
     found = xr.Dataset({"attention": (("unit", "query", "key"), weights)})
@@ -349,12 +460,17 @@ def attention(predictor: Predictor, layer: str, sequences: Source | xr.Dataset) 
     return validate(annotate(found.assign_attrs(attrs)), "attention")
 
 
-def _first_called(predictor: TorchPredictor, known: dict[str, nn.MultiheadAttention], tokens: Tokens) -> str:
+def _first_called(
+    predictor: TorchPredictor, known: dict[str, nn.MultiheadAttention], tokens: Tokens
+) -> str:
     """Return the name of the attention that is called first in a forward pass."""
     from causalgia.attribution.layers import call_network
 
     called: list[str] = []
-    hooks = [part.register_forward_pre_hook(lambda *_, name=name: called.append(name)) for name, part in known.items()]
+    hooks = [
+        part.register_forward_pre_hook(lambda *_, name=name: called.append(name))
+        for name, part in known.items()
+    ]
     try:
         call_network(predictor, tokens)
     finally:
@@ -366,13 +482,17 @@ def _first_called(predictor: TorchPredictor, known: dict[str, nn.MultiheadAttent
 def _weights(
     predictor: TorchPredictor, layer: str, part: nn.MultiheadAttention, tokens: Tokens
 ) -> Iterator[NDArray[np.floating[Any]]]:
-    """Yield attention weights of tokens (n, length), batch by batch: (b, queries, keys), the mean over heads."""
+    """Yield attention weights of tokens (n, length), batch by batch: (b, queries,
+    keys), the mean over heads.
+    """
     from causalgia.attribution.layers import call_network, check_met
 
     met: list[Any] = []
     names = list(inspect.signature(part.forward).parameters)
 
-    def ask(_: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def ask(
+        _: nn.Module, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         given = dict(zip(names, args, strict=False)) | options
         return (), given | {"need_weights": True, "average_attn_weights": True}
 
@@ -380,7 +500,10 @@ def _weights(
         met.append(output[1].detach())
 
     size = predictor.resolve_batch_size(tokens.shape[1])
-    hooks = [part.register_forward_pre_hook(ask, with_kwargs=True), part.register_forward_hook(keep)]
+    hooks = [
+        part.register_forward_pre_hook(ask, with_kwargs=True),
+        part.register_forward_hook(keep),
+    ]
     try:
         for begin in range(0, len(tokens), size):
             met.clear()

@@ -1,4 +1,6 @@
-"""Layers of a network by name: the activations of their channels, and the sites that they read. Needs torch."""
+"""Layers of a network by name: the activations of their channels, and the sites that
+they read. Needs torch.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from causalgia.attribution.gradients import one_hot
-from causalgia.attribution.seqlets import Group, Windows, group_of, window_sums, windows_at
+from causalgia.attribution.seqlets import (
+    Group,
+    Windows,
+    group_of,
+    window_sums,
+    windows_at,
+)
 from causalgia.checks import nearest
 from causalgia.design import Uniform
 from causalgia.errors import AttributionError, PredictorError, quoted
@@ -29,7 +37,9 @@ _PROBES, _DIFFERS, _SHORT = 8, 1e-9, 1_000
 
 
 def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
-    """Return a predictor with layers; PredictorError if it has none, or is an ensemble."""
+    """Return a predictor with layers; PredictorError if it has none, or is an
+    ensemble.
+    """
     if isinstance(predictor, TorchPredictor):
         return predictor
     cure = (
@@ -41,7 +51,9 @@ def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
 
 
 def same_options(whole: TorchPredictor) -> dict[str, Any]:
-    """Return the options with which another network is read as that of a predictor is."""
+    """Return the options with which another network is read as that of a predictor
+    is.
+    """
     return {
         "tasks": whole._given_tasks,
         "scale": whole._given_scale,
@@ -65,63 +77,105 @@ def as_layer(network: nn.Module, layer: str, side: str) -> nn.Module:
     Raises
     ------
     AttributionError
-        If the network has no layer of that name, which lists those that it has, or `side` is neither of its sides.
+        If the network has no layer of that name, which lists those that it has, or
+        `side` is neither of its sides.
     """
     if side not in get_args(Side):
-        raise AttributionError(f"side={quoted(side)}; use 'output', or 'input' for what the layer is given")
-    known: dict[str, nn.Module] = {name: part for name, part in network.named_modules() if name}
+        raise AttributionError(
+            f"side={quoted(side)}; use 'output', or 'input' for what the layer is given"
+        )
+    known: dict[str, nn.Module] = {
+        name: part for name, part in network.named_modules() if name
+    }
     if layer not in known:
-        listed = ", ".join(map(quoted, list(known)[:40])) + (f" and {len(known) - 40} more" if len(known) > 40 else "")
-        has = f"it has {listed}" if known else "it has none: address layers of a network that is made of modules"
+        listed = ", ".join(map(quoted, list(known)[:40])) + (
+            f" and {len(known) - 40} more" if len(known) > 40 else ""
+        )
+        has = (
+            f"it has {listed}"
+            if known
+            else "it has none: address layers of a network that is made of modules"
+        )
         near = nearest(str(layer), list(known)) or ""
-        raise AttributionError(f"layer={quoted(layer)} is not a layer of {type(network).__name__}{near}; {has}")
+        raise AttributionError(
+            f"layer={quoted(layer)} is not a layer of {type(network).__name__}{near}; "
+            f"{has}"
+        )
     return known[layer]
 
 
 def channel_axis(part: nn.Module, x: torch.Tensor) -> int:
-    """Return the axis of the channels: 1, but the last one of a linear layer along a sequence, and of attention."""
-    return x.ndim - 1 if isinstance(part, nn.Linear | nn.LayerNorm | nn.MultiheadAttention) else 1
+    """Return the axis of the channels: 1, but the last one of a linear layer along a
+    sequence, and of attention.
+    """
+    return (
+        x.ndim - 1
+        if isinstance(part, nn.Linear | nn.LayerNorm | nn.MultiheadAttention)
+        else 1
+    )
 
 
 @contextmanager
-def met_at(part: nn.Module, side: Side, change: Callable[[torch.Tensor], torch.Tensor | None]) -> Iterator[None]:
-    """Call `change` with what a layer returns, or is given, and go on with what it returns, within the context."""
+def met_at(
+    part: nn.Module, side: Side, change: Callable[[torch.Tensor], torch.Tensor | None]
+) -> Iterator[None]:
+    """Call `change` with what a layer returns, or is given, and go on with what it
+    returns, within the context.
+    """
 
     def tensor(value: object) -> torch.Tensor:
         if isinstance(value, torch.Tensor) and value.ndim >= 2:
             return value
-        what = f"a tensor {tuple(value.shape)}" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
+        what = (
+            f"a tensor {tuple(value.shape)}"
+            if isinstance(value, torch.Tensor)
+            else f"a {type(value).__name__}"
+        )
         raise AttributionError(
-            f"the {side} of the {type(part).__name__} is {what}, not a tensor (n, channels[, positions]); take a layer "
-            "before or after it"
+            f"the {side} of the {type(part).__name__} is {what}, not a tensor (n, "
+            "channels[, positions]); take a layer before or after it"
         )
 
-    def before(_: nn.Module, args: tuple[object, ...], options: dict[str, object]) -> Any:
+    def before(
+        _: nn.Module, args: tuple[object, ...], options: dict[str, object]
+    ) -> Any:
         given = dict(enumerate(args)) | options
         first = next(iter(given), 0)
         made = change(tensor(given.get(first)))
         if made is None:
             return None
-        return ((made, *args[1:]), options) if args else (args, options | {str(first): made})
+        return (
+            ((made, *args[1:]), options)
+            if args
+            else (args, options | {str(first): made})
+        )
 
     def after(_: nn.Module, __: object, output: object) -> torch.Tensor | None:
         return change(tensor(output))
 
     at_input = side == "input"
-    hook = part.register_forward_pre_hook(before, with_kwargs=True) if at_input else part.register_forward_hook(after)
+    hook = (
+        part.register_forward_pre_hook(before, with_kwargs=True)
+        if at_input
+        else part.register_forward_hook(after)
+    )
     try:
         yield
     finally:
         hook.remove()
 
 
-def activations(predictor: TorchPredictor, layer: str, side: Side, tokens: Tokens) -> Iterator[NDArray[np.float64]]:
-    """Yield what a layer answers to tokens (n, length), batch by batch: (b, channels, places).
+def activations(
+    predictor: TorchPredictor, layer: str, side: Side, tokens: Tokens
+) -> Iterator[NDArray[np.float64]]:
+    """Yield what a layer answers to tokens (n, length), batch by batch: (b, channels,
+    places).
 
     Raises
     ------
     AttributionError
-        If there is no such layer, it takes no part in the forward pass or several times, or has two axes of places.
+        If there is no such layer, it takes no part in the forward pass or several
+        times, or has two axes of places.
     """
     part = as_layer(predictor.module, layer, side)
     size = predictor.resolve_batch_size(tokens.shape[1])
@@ -134,8 +188,12 @@ def activations(predictor: TorchPredictor, layer: str, side: Side, tokens: Token
         yield _by_channel(part, met[0], layer).double().cpu().numpy()
 
 
-def call_network(predictor: TorchPredictor, tokens: Tokens, *, nan_at: int | None = None) -> None:
-    """Call the network once on tokens (b, length), for the hooks on its layers; with NaN in place of one base."""
+def call_network(
+    predictor: TorchPredictor, tokens: Tokens, *, nan_at: int | None = None
+) -> None:
+    """Call the network once on tokens (b, length), for the hooks on its layers; with
+    NaN in place of one base.
+    """
     network, device = predictor.module, predictor.device
     like = torch.empty(0, dtype=predictor.dtype, device=device)
     exact, whole = exact_float32(device, tf32=False), without_autocast(device)
@@ -150,36 +208,44 @@ def check_met(n_calls: int, layer: str) -> None:
     """Raise AttributionError unless a layer was called once in a forward pass."""
     if n_calls == 0:
         raise AttributionError(
-            f"layer {quoted(layer)} takes no part in the forward pass (it is not called, or the network is scripted); "
-            "take a layer that does"
+            f"layer {quoted(layer)} takes no part in the forward pass (it is not "
+            "called, or the network is scripted); take a layer that does"
         )
     if n_calls > 1:
         raise AttributionError(
-            f"layer {quoted(layer)} is called {n_calls} times in one forward pass, so that its channels have no one "
-            "answer; take a layer that is called once"
+            f"layer {quoted(layer)} is called {n_calls} times in one forward pass, so "
+            "that its channels have no one answer; take a layer that is called once"
         )
 
 
 def _by_channel(part: nn.Module, x: torch.Tensor, layer: str) -> torch.Tensor:
-    """Return (n, channels, places) of a layer's answer, in which axes of length 1 are left out."""
-    if isinstance(part, nn.MultiheadAttention) and not part.batch_first:  # (places, n, channels)
+    """Return (n, channels, places) of a layer's answer, in which axes of length 1 are
+    left out.
+    """
+    if (
+        isinstance(part, nn.MultiheadAttention) and not part.batch_first
+    ):  # (places, n, channels)
         x = x.transpose(0, 1)
     first = x.movedim(channel_axis(part, x), 1)
     long = [size for size in first.shape[2:] if size > 1]
     if len(long) > 1:
         raise AttributionError(
-            f"layer {quoted(layer)} answers {tuple(x.shape)}, and a sequence has one axis of places; take a layer "
-            "with (n, channels, places)"
+            f"layer {quoted(layer)} answers {tuple(x.shape)}, and a sequence has one "
+            "axis of places; take a layer with (n, channels, places)"
         )
     return first.reshape(len(x), first.shape[1], -1)
 
 
-def receptive_field(predictor: TorchPredictor, layer: str, side: Side, length: int) -> tuple[int, int, int]:
-    """Return where a place of a layer reads: the first base of place 0, the bases between places, and the width.
+def receptive_field(
+    predictor: TorchPredictor, layer: str, side: Side, length: int
+) -> tuple[int, int, int]:
+    """Return where a place of a layer reads: the first base of place 0, the bases
+    between places, and the width.
 
-    In float64, on random sequences: a base is read by a place if a substitution changes any channel of it, or if the
-    place has no number where the base has none. Substitutions alone do not move a channel that answers to rare words
-    only, and what has no number is the same to any weight; but a comparison, or a lookup, may hide it.
+    In float64, on random sequences: a base is read by a place if a substitution changes
+    any channel of it, or if the place has no number where the base has none.
+    Substitutions alone do not move a channel that answers to rare words only, and what
+    has no number is the same to any weight; but a comparison, or a lookup, may hide it.
 
     Raises
     ------
@@ -196,23 +262,33 @@ def receptive_field(predictor: TorchPredictor, layer: str, side: Side, length: i
             edited = probes.copy()
             edited[:, base] = (edited[:, base] + 1 + row % 3) % 4
             after = np.concatenate(list(activations(exact, layer, side, edited)))
-            found[row] = (np.abs(after - before) > _DIFFERS * (np.abs(after) + np.abs(before))).any((0, 1))
-            found[row] |= _without_a_number(exact, layer, side, probes[:1], int(base), before.shape[2])
+            found[row] = (
+                np.abs(after - before) > _DIFFERS * (np.abs(after) + np.abs(before))
+            ).any((0, 1))
+            found[row] |= _without_a_number(
+                exact, layer, side, probes[:1], int(base), before.shape[2]
+            )
         return found
 
     whole = AttributionError(
-        f"places of layer {quoted(layer)} read the whole sequence of {length} bp, so that a site in it has no width; "
-        "take a layer nearer to the sequence, such as the first convolution"
+        f"places of layer {quoted(layer)} read the whole sequence of {length} bp, so "
+        "that a site in it has no width; take a layer nearer to the sequence, such as "
+        "the first convolution"
     )
     bases = np.arange(length)
     if length > _SHORT:
         met = np.flatnonzero(changed(np.array([length // 2])))
-        reach = (np.ptp(met) + 2) * -(-length // before.shape[2]) if len(met) else length
+        reach = (
+            (np.ptp(met) + 2) * -(-length // before.shape[2]) if len(met) else length
+        )
         if 2 * reach >= length:
             raise whole
         bases = np.arange(length // 2 - reach, length // 2 + reach + 1)
     read = changed(bases)
-    places = np.flatnonzero(read.any(0) & ~(read[0] | read[-1] if length > _SHORT else np.zeros_like(read[0])))
+    places = np.flatnonzero(
+        read.any(0)
+        & ~(read[0] | read[-1] if length > _SHORT else np.zeros_like(read[0]))
+    )
     if not len(places):
         raise whole
     first = bases[read[:, places].argmax(0)]
@@ -226,16 +302,24 @@ def receptive_field(predictor: TorchPredictor, layer: str, side: Side, length: i
     start = int(starts[0] - step * at_places[0])
     if (starts != start + step * at_places).any():
         raise AttributionError(
-            f"places of layer {quoted(layer)} read windows that do not move evenly along the sequence; take a layer "
-            "nearer to the sequence, such as the first convolution"
+            f"places of layer {quoted(layer)} read windows that do not move evenly "
+            "along the sequence; take a layer nearer to the sequence, such as the "
+            "first convolution"
         )
     return start, step, int(width.max())
 
 
 def _without_a_number(
-    predictor: TorchPredictor, layer: str, side: Side, tokens: Tokens, base: int, n_places: int
+    predictor: TorchPredictor,
+    layer: str,
+    side: Side,
+    tokens: Tokens,
+    base: int,
+    n_places: int,
 ) -> NDArray[np.bool_]:
-    """Return which places of a layer are NaN, (places,), where a base is; none if the network refuses it before."""
+    """Return which places of a layer are NaN, (places,), where a base is; none if the
+    network refuses it before.
+    """
     part, met = as_layer(predictor.module, layer, side), list[torch.Tensor]()
     with (
         met_at(part, side, met.append),
@@ -252,12 +336,14 @@ _NARROWEST, _LEAST_BITS, _CHANCE_BITS = 4, 0.25, 2.16
 
 @dataclass(frozen=True)
 class FilterSites:
-    """Windows that excite a channel to more than half of its maximum over all sequences.
+    """Windows that excite a channel to more than half of its maximum over all
+    sequences.
 
     Attributes
     ----------
     unit, channel, start
-        Of each site, (m,): the row of its sequence, the channel, the first position of the window.
+        Of each site, (m,): the row of its sequence, the channel, the first position of
+        the window.
     width
         Positions of the window, the receptive field of the layer.
     maximum
@@ -278,7 +364,8 @@ def filter_sites(
     side: Side,
     activation: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
 ) -> FilterSites:
-    """Return the sites of each channel of a layer, those that leave a sequence left out.
+    """Return the sites of each channel of a layer, those that leave a sequence left
+    out.
 
     Raises
     ------
@@ -292,22 +379,32 @@ def filter_sites(
         inside = np.flatnonzero((first >= 0) & (first + width <= of.length))
         if not len(inside):
             raise AttributionError(
-                f"layer {quoted(layer)} reads windows of {width} bp, and none lies within sequences of {of.length} bp; "
-                "give longer sequences"
+                f"layer {quoted(layer)} reads windows of {width} bp, and none lies "
+                f"within sequences of {of.length} bp; give longer sequences"
             )
-        block = block[:, :, inside] if activation is None else activation(block[:, :, inside])
+        block = (
+            block[:, :, inside]
+            if activation is None
+            else activation(block[:, :, inside])
+        )
         peak = block.max((0, 2))
         maximum = np.maximum(maximum, peak) if len(maximum) else peak
         unit, channel, place = np.nonzero((block > maximum[:, None] / 2) & (block > 0))
-        parts.append((row + unit, channel, first[inside[place]], block[unit, channel, place]))
+        parts.append(
+            (row + unit, channel, first[inside[place]], block[unit, channel, place])
+        )
         row += len(block)
-    unit, channel, begin, value = (np.concatenate(column) for column in zip(*parts, strict=True))
+    unit, channel, begin, value = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     strong = value > maximum[channel] / 2
     return FilterSites(unit[strong], channel[strong], begin[strong], width, maximum)
 
 
 def base_counts(tokens: Tokens, sites: FilterSites) -> NDArray[np.int64]:
-    """Return how often each base is at each position of the sites of each channel, (channels, width, 4)."""
+    """Return how often each base is at each position of the sites of each channel,
+    (channels, width, 4).
+    """
     counts = np.zeros((len(sites.maximum), sites.width, 4), np.int64)
     for position in range(sites.width):
         bases = tokens[sites.unit, sites.start + position].astype(np.int64)
@@ -316,14 +413,20 @@ def base_counts(tokens: Tokens, sites: FilterSites) -> NDArray[np.int64]:
 
 
 def filter_groups(
-    network: TorchPredictor, of: Sequences, contributions: NDArray[np.float64], width: int
+    network: TorchPredictor,
+    of: Sequences,
+    contributions: NDArray[np.float64],
+    width: int,
 ) -> list[tuple[Windows, Group]]:
-    """Return the sites of each channel of the first convolution as windows of a pattern.
+    """Return the sites of each channel of the first convolution as windows of a
+    pattern.
 
-    A window is cut to the positions in a row that have most information, and to the span of those among them with a
-    quarter of a bit or more, and more than chance gives so few sites (2.16 bits over their number). Channels with sites
-    in fewer than two sequences, or a span below four positions, propose nothing. The task is that in which the windows
-    contribute most, in standard deviations of the contributions of single bases.
+    A window is cut to the positions in a row that have most information, and to the
+    span of those among them with a quarter of a bit or more, and more than chance gives
+    so few sites (2.16 bits over their number). Channels with sites in fewer than two
+    sequences, or a span below four positions, propose nothing. The task is that in
+    which the windows contribute most, in standard deviations of the contributions of
+    single bases.
 
     Parameters
     ----------
@@ -351,24 +454,38 @@ def filter_groups(
         if len(set(sites.unit[rows].tolist())) < 2:
             continue
         share = table / table.sum(axis=1, keepdims=True)
-        bits = 2 + (share * np.log2(share, where=share > 0, out=np.zeros_like(share))).sum(axis=1)
+        bits = 2 + (
+            share * np.log2(share, where=share > 0, out=np.zeros_like(share))
+        ).sum(axis=1)
         first = int(window_sums(bits[None], min(width, sites.width)).argmax())
-        informative = first + np.flatnonzero(bits[first : first + width] > max(_LEAST_BITS, _CHANCE_BITS / len(rows)))
+        informative = first + np.flatnonzero(
+            bits[first : first + width] > max(_LEAST_BITS, _CHANCE_BITS / len(rows))
+        )
         if not len(informative) or np.ptp(informative) + 1 < _NARROWEST:
             continue
-        unit, start, span = sites.unit[rows], sites.start[rows] + informative[0], int(np.ptp(informative)) + 1
-        inside = contributions[unit[:, None], start[:, None] + np.arange(span)].sum(axis=1)
+        unit, start, span = (
+            sites.unit[rows],
+            sites.start[rows] + informative[0],
+            int(np.ptp(informative)) + 1,
+        )
+        inside = contributions[unit[:, None], start[:, None] + np.arange(span)].sum(
+            axis=1
+        )
         task = int((np.abs(inside.mean(axis=0)) / spread).argmax())
-        windows = windows_at(of.tokens, contributions, unit, start, np.full(len(unit), task), span)
+        windows = windows_at(
+            of.tokens, contributions, unit, start, np.full(len(unit), task), span
+        )
         found.append((windows, group_of(np.arange(len(unit)), windows.letters)))
     return found
 
 
 def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side]:
-    """Return the layer, and its side, at which the first convolution has passed normalization and activation.
+    """Return the layer, and its side, at which the first convolution has passed
+    normalization and activation.
 
-    That is the input of the first module behind it that is another kind of layer: one that has a matrix of weights, or
-    changes the shape. If places are flattened before it, it is the output of the last module with places.
+    That is the input of the first module behind it that is another kind of layer: one
+    that has a matrix of weights, or changes the shape. If places are flattened before
+    it, it is the output of the last module with places.
 
     Raises
     ------
@@ -379,13 +496,20 @@ def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side
 
     def after(name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
         def hook(part: nn.Module, args: tuple[object, ...], output: object) -> None:
-            tensors = (one if isinstance(one, torch.Tensor) else torch.empty(0) for one in (*args[:1], output))
+            tensors = (
+                one if isinstance(one, torch.Tensor) else torch.empty(0)
+                for one in (*args[:1], output)
+            )
             shapes = [tuple(one.shape) for one in tensors]
             called.append((name, part, shapes[0], shapes[-1]))
 
         return hook
 
-    leaves = [(name, part) for name, part in network.module.named_modules() if not next(part.children(), None)]
+    leaves = [
+        (name, part)
+        for name, part in network.module.named_modules()
+        if not next(part.children(), None)
+    ]
     hooks = [part.register_forward_hook(after(name)) for name, part in leaves]
     try:
         call_network(network, tokens)
@@ -393,11 +517,13 @@ def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side
         for hook in hooks:
             hook.remove()
     kinds = nn.Conv1d, nn.Conv2d
-    first = next((k for k, (_, part, _, _) in enumerate(called) if isinstance(part, kinds)), None)
+    first = next(
+        (k for k, (_, part, _, _) in enumerate(called) if isinstance(part, kinds)), None
+    )
     if first is None:
         raise AttributionError(
-            f"{type(network.module).__name__} calls no nn.Conv1d or nn.Conv2d, whose channels would be filters; leave "
-            "'filters' out of method="
+            f"{type(network.module).__name__} calls no nn.Conv1d or nn.Conv2d, whose "
+            "channels would be filters; leave 'filters' out of method="
         )
     at: tuple[str, Side] = (called[first][0], "output")
     channels = called[first][3][:2]

@@ -1,4 +1,6 @@
-"""Scores of maps: from predictions alone (mutagenesis, exchanges), and from multipliers against baselines."""
+"""Scores of maps: from predictions alone (mutagenesis, exchanges), and from multipliers
+against baselines.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ _LEAST_SHUFFLED = 3
 
 
 def mutagenesis(
-    predictor: Predictor, tokens: Tokens, *, progress: Callable[[int], None], tasks: slice | list[int] = slice(None)
+    predictor: Predictor,
+    tokens: Tokens,
+    *,
+    progress: Callable[[int], None],
+    tasks: slice | list[int] = slice(None),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the change of the answer by each base at each position, and the answers.
 
@@ -42,13 +48,17 @@ def mutagenesis(
     Returns
     -------
     tuple
-        ``f(x with b at i) - f(x)``, (n, length, 4, tasks), 0 for the observed base; and ``f(x)``, (n, tasks).
+        ``f(x with b at i) - f(x)``, (n, length, 4, tasks), 0 for the observed base; and
+        ``f(x)``, (n, tasks).
     """
     n, length = tokens.shape
     answers = predictor.predict(tokens, progress=progress)[:, tasks].astype(np.float64)
     changes = np.zeros((n, length, 4, answers.shape[1]))
     held = predictor.backgrounds_at_once(length)
-    at, step = np.repeat(np.arange(length), 3), np.tile(np.arange(1, 4, dtype=np.uint8), length)
+    at, step = (
+        np.repeat(np.arange(length), 3),
+        np.tile(np.arange(1, 4, dtype=np.uint8), length),
+    )
     block = min(max(held, 1), max(1, _ROWS // (3 * length)))
     for start in range(0, n, block):
         base = tokens[start : start + block]
@@ -57,8 +67,14 @@ def mutagenesis(
         to = (base[rows, places] + steps) % 4
         edited = base[rows]
         edited[np.arange(len(rows)), places] = to
-        made = predictor.edits(base).answers(edited, rows) if held else predictor.predict(edited)
-        changes[start + rows, places, to] = made[:, tasks].astype(np.float64) - answers[start + rows]
+        made = (
+            predictor.edits(base).answers(edited, rows)
+            if held
+            else predictor.predict(edited)
+        )
+        changes[start + rows, places, to] = (
+            made[:, tasks].astype(np.float64) - answers[start + rows]
+        )
         progress(len(rows))
     return changes, answers
 
@@ -72,7 +88,8 @@ class PairChanges(NamedTuple):
     Attributes
     ----------
     interaction
-        ``f(x) - mean f(x_i) - mean f(x_j) + mean f(x_ij)`` of each pair, (n, pairs, tasks).
+        ``f(x) - mean f(x_i) - mean f(x_j) + mean f(x_ij)`` of each pair, (n, pairs,
+        tasks).
     answers
         ``f(x)``, (n, tasks).
     largest
@@ -93,10 +110,12 @@ def pair_mutagenesis(
     progress: Callable[[int], None],
     tasks: slice | list[int] = slice(None),
 ) -> PairChanges:
-    """Return the interaction of the bases at pairs of positions, over the 3 x 3 exchanges of both.
+    """Return the interaction of the bases at pairs of positions, over the 3 x 3
+    exchanges of both.
 
-    Double mutants are asked for as single substitutions of single mutants: an edit is then one base wide however far
-    apart the two positions are, which is what a session of edits recomputes fastest.
+    Double mutants are asked for as single substitutions of single mutants: an edit is
+    then one base wide however far apart the two positions are, which is what a session
+    of edits recomputes fastest.
 
     Parameters
     ----------
@@ -116,17 +135,32 @@ def pair_mutagenesis(
     (n, m), n_pairs = places.shape, len(pairs)
     answers = predictor.predict(tokens, progress=progress)[:, tasks].astype(np.float64)
     largest = np.abs(answers)
-    one, both = np.zeros((n, m, answers.shape[1])), np.zeros((n, n_pairs, answers.shape[1]))
+    one, both = (
+        np.zeros((n, m, answers.shape[1])),
+        np.zeros((n, n_pairs, answers.shape[1])),
+    )
     held = predictor.backgrounds_at_once(tokens.shape[1])
 
-    def add(total: Array, base: Tokens, own: NDArray[np.int64], rows: NDArray[np.int64], to: NDArray[np.int64]) -> None:
-        """Add answers to substitutions in `base`, made of the sequences `own`; `to` are columns of `total`."""
+    def add(
+        total: Array,
+        base: Tokens,
+        own: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        to: NDArray[np.int64],
+    ) -> None:
+        """Add answers to substitutions in `base`, made of the sequences `own`; `to` are
+        columns of `total`.
+        """
         column = to if total is one else pairs[to, 1]
         at, rows = np.repeat(places[own[rows], column], 3), np.repeat(rows, 3)
         edited = base[rows]
         each = np.arange(len(rows))
         edited[each, at] = (edited[each, at] + np.tile(_STEPS, len(to))) % 4
-        made = predictor.edits(base).answers(edited, rows) if held else predictor.predict(edited)
+        made = (
+            predictor.edits(base).answers(edited, rows)
+            if held
+            else predictor.predict(edited)
+        )
         found = made[:, tasks].astype(np.float64)
         np.add.at(total, (own[rows], np.repeat(to, 3)), found)
         np.maximum.at(largest, own[rows], np.abs(found))
@@ -139,9 +173,12 @@ def pair_mutagenesis(
         rows, to = np.divmod(np.arange(len(own) * m), m)
         add(one, tokens[own], own, rows, to)
 
-    firsts, begins, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+    firsts, begins, counts = np.unique(
+        pairs[:, 0], return_index=True, return_counts=True
+    )
     width = len(firsts) * 3
-    n_edits = np.tile(np.repeat(3 * counts, 3), n)  # of each single mutant: (sequence, first position, base)
+    # of each single mutant: (sequence, first position, base)
+    n_edits = np.tile(np.repeat(3 * counts, 3), n)
     start = 0
     while start < len(n_edits):
         some = np.cumsum(n_edits[start : start + limit])
@@ -150,12 +187,18 @@ def pair_mutagenesis(
         own, which = mutant // width, mutant % width // 3
         at = places[own, firsts[which]]
         base = tokens[own]
-        base[np.arange(len(base)), at] = (base[np.arange(len(base)), at] + _STEPS[mutant % 3]) % 4
+        base[np.arange(len(base)), at] = (
+            base[np.arange(len(base)), at] + _STEPS[mutant % 3]
+        ) % 4
         rows = np.repeat(np.arange(len(base)), counts[which])
-        to = np.concatenate([np.arange(begins[k], begins[k] + counts[k]) for k in which])
+        to = np.concatenate(
+            [np.arange(begins[k], begins[k] + counts[k]) for k in which]
+        )
         add(both, base, own, rows, to)
         start = stop
-    interaction = answers[:, None] - (one[:, pairs[:, 0]] + one[:, pairs[:, 1]]) / 3 + both / 9
+    interaction = (
+        answers[:, None] - (one[:, pairs[:, 0]] + one[:, pairs[:, 1]]) / 3 + both / 9
+    )
     return PairChanges(interaction, answers, largest)
 
 
@@ -168,9 +211,11 @@ def occlusion(
     progress: Callable[[int], None],
     tasks: slice | list[int] = slice(None),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return what an answer loses with the windows that cover a position, by baseline: (draws, length, tasks).
+    """Return what an answer loses with the windows that cover a position, by baseline:
+    (draws, length, tasks).
 
-    A window has the letters of the baseline at its place. A position has the mean over the windows that cover it.
+    A window has the letters of the baseline at its place. A position has the mean over
+    the windows that cover it.
 
     Parameters
     ----------
@@ -188,7 +233,8 @@ def occlusion(
     Returns
     -------
     tuple
-        The scores; the answer (tasks,); and the answers to the baselines (draws, tasks).
+        The scores; the answer (tasks,); and the answers to the baselines (draws,
+        tasks).
     """
     n, length = draws.shape
     n_windows = length - width + 1
@@ -198,7 +244,9 @@ def occlusion(
     inside = np.arange(length) - np.arange(n_windows)[:, None]
     occluded = (inside >= 0) & (inside < width)
     for row, baseline in enumerate(draws):
-        lost = ends[0] - _answers(predictor, np.where(occluded, baseline, tokens), progress, tasks)
+        lost = ends[0] - _answers(
+            predictor, np.where(occluded, baseline, tokens), progress, tasks
+        )
         total = np.cumsum(np.concatenate([np.zeros((1, lost.shape[1])), lost]), axis=0)
         last = np.minimum(np.arange(length), n_windows - 1) + 1
         first = np.maximum(np.arange(length) - width + 1, 0)
@@ -215,11 +263,13 @@ def shapley(
     progress: Callable[[int], None],
     tasks: slice | list[int] = slice(None),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return Shapley values of the positions by random orders, one for each baseline: (draws, length, tasks).
+    """Return Shapley values of the positions by random orders, one for each baseline:
+    (draws, length, tasks).
 
-    From the baseline, letters of the sequence are put in one after another, in random order; a position has the change
-    that its letter makes (Castro et al. 2009, doi:10.1016/j.cor.2008.04.004). Changes add up to the difference of the
-    answers in every order.
+    From the baseline, letters of the sequence are put in one after another, in random
+    order; a position has the change that its letter makes (Castro et al. 2009,
+    doi:10.1016/j.cor.2008.04.004). Changes add up to the difference of the answers in
+    every order.
 
     Parameters
     ----------
@@ -243,7 +293,9 @@ def shapley(
     words = random_words(derive(key, "orders"), np.arange(n, dtype=np.uint64), length)
     scores: list[NDArray[np.float64]] = []
     first, last = [], []
-    for baseline, order in zip(draws, np.argsort(words, axis=1, kind="stable"), strict=True):
+    for baseline, order in zip(
+        draws, np.argsort(words, axis=1, kind="stable"), strict=True
+    ):
         rank = np.argsort(order)
         steps = np.where(rank < np.arange(length + 1)[:, None], tokens, baseline)
         answers = _answers(predictor, steps, progress, tasks)
@@ -254,54 +306,68 @@ def shapley(
 
 
 def _answers(
-    predictor: Predictor, rows: Tokens, progress: Callable[[int], None], tasks: slice | list[int]
+    predictor: Predictor,
+    rows: Tokens,
+    progress: Callable[[int], None],
+    tasks: slice | list[int],
 ) -> NDArray[np.float64]:
     parts = [
-        predictor.predict(rows[start : start + _ROWS], progress=progress)[:, tasks].astype(np.float64)
+        predictor.predict(rows[start : start + _ROWS], progress=progress)[
+            :, tasks
+        ].astype(np.float64)
         for start in range(0, len(rows), _ROWS)
     ]
     return np.concatenate(parts)
 
 
-#: draws baselines: rows of the sequences and numbers of the draws, each (m,), to tokens (m, length)
+#: draws baselines: rows of the sequences and numbers of the draws, each (m,), to tokens
+#: (m, length)
 Draw = Callable[[NDArray[np.int64], NDArray[np.int64]], Tokens]
 
 
 def as_explained(sequences: Any) -> Sequences:
-    """Return sequences of any source, or of a Dataset that a null model drew, whose units are their names."""
+    """Return sequences of any source, or of a Dataset that a null model drew, whose
+    units are their names.
+    """
     import xarray as xr
 
     if not isinstance(sequences, xr.Dataset):
         return as_sequences(sequences)
     drawn = validate(sequences, "sequences")
-    return Sequences(drawn["sequence"].to_numpy(), tuple(map(str, drawn["unit"].to_numpy())))
+    return Sequences(
+        drawn["sequence"].to_numpy(), tuple(map(str, drawn["unit"].to_numpy()))
+    )
 
 
 def as_null(baselines: object, of: Sequences) -> NullModel:
-    """Return the null model of the baselines, by default dinucleotide shuffles of each sequence.
+    """Return the null model of the baselines, by default dinucleotide shuffles of each
+    sequence.
 
     Raises
     ------
     AttributionError
-        If it is not a null model, or one of another length, or sequences are too short for shuffles.
+        If it is not a null model, or one of another length, or sequences are too short
+        for shuffles.
     """
     if baselines is None and of.length < _LEAST_SHUFFLED:
         raise AttributionError(
-            f"sequences of {of.length} bp have no shuffles, the default baselines; give baselines=cg.Uniform(length="
-            f"{of.length})"
+            f"sequences of {of.length} bp have no shuffles, the default baselines; "
+            f"give baselines=cg.Uniform(length={of.length})"
         )
     if baselines is None:
         return DinucleotideShuffle(of=of)
     if not isinstance(baselines, NullModel):
         raise AttributionError(
-            f"baselines={quoted(baselines)} is not a null model, and a row of zeros or of quarters is not a "
-            "sequence; give "
-            "one such as cg.DinucleotideShuffle(of=sequences) or cg.Uniform(length=...), or leave baselines= out"
+            f"baselines={quoted(baselines)} is not a null model, and a row of zeros or "
+            "of quarters is not a sequence; give one such as "
+            "cg.DinucleotideShuffle(of=sequences) or cg.Uniform(length=...), or leave "
+            "baselines= out"
         )
     if baselines.length != of.length:
         raise AttributionError(
-            f"baselines= draws sequences of {baselines.length:,} bp, and those to explain have {of.length:,}; they "
-            "replace each other base by base: give a null model of that length"
+            f"baselines= draws sequences of {baselines.length:,} bp, and those to "
+            f"explain have {of.length:,}; they replace each other base by base: give a "
+            "null model of that length"
         )
     return baselines
 
@@ -309,12 +375,14 @@ def as_null(baselines: object, of: Sequences) -> NullModel:
 def draws_of(null: NullModel, of: Sequences, n_baselines: int, key: int) -> Draw:
     """Return the function that draws the k-th baseline of a sequence, keyed by both.
 
-    Shuffles of the very sequences that are explained are those of each sequence itself; other null models are one
-    population for all.
+    Shuffles of the very sequences that are explained are those of each sequence itself;
+    other null models are one population for all.
     """
     n_units = len(of) * n_baselines
     null.check(n_units)
-    own = isinstance(null, KletShuffle) and np.array_equal(null.parents_given.tokens, of.tokens)
+    own = isinstance(null, KletShuffle) and np.array_equal(
+        null.parents_given.tokens, of.tokens
+    )
 
     def draw(rows: NDArray[np.int64], draws: NDArray[np.int64]) -> Tokens:
         units = (rows * n_baselines + draws).astype(np.uint64)
@@ -330,7 +398,8 @@ def draws_of(null: NullModel, of: Sequences, n_baselines: int, key: int) -> Draw
 #: largest miss, as a share of the difference that a map explains
 TOLERANCE = 0.01
 _ROUNDING = 1e-4
-#: share of maps by random points that are refused on either side though they add up in expectation
+#: share of maps by random points that are refused on either side though they add up in
+#: expectation
 _FALSE_REFUSALS = 1e-6
 
 
@@ -347,10 +416,11 @@ class ScoresOverBaselines:
     completeness
         Sum of the observed bases' scores minus the difference of the answers, (tasks,).
     explained
-        What the miss is measured against: the largest of that difference, the sd of the baselines' answers, and what
-        rounding may reach.
+        What the miss is measured against: the largest of that difference, the sd of the
+        baselines' answers, and what rounding may reach.
     completeness_se
-        Standard error of the miss over baselines, of methods that add up in expectation alone; else None.
+        Standard error of the miss over baselines, of methods that add up in expectation
+        alone; else None.
     """
 
     score: NDArray[np.float64]
@@ -364,18 +434,26 @@ class ScoresOverBaselines:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the scores of every task add up to within `TOLERANCE` of what they explain, or chance allows it."""
+        """Whether the scores of every task add up to within `TOLERANCE` of what they
+        explain, or chance allows it.
+        """
         within = TOLERANCE * self.explained
         if self.completeness_se is not None:
-            within = np.maximum(within, stdtrit(self.n_baselines - 1, 1 - _FALSE_REFUSALS) * self.completeness_se)
+            within = np.maximum(
+                within,
+                stdtrit(self.n_baselines - 1, 1 - _FALSE_REFUSALS)
+                * self.completeness_se,
+            )
         return bool((np.abs(self.completeness) <= within).all())
 
 
 @dataclass
 class BaselineSums:
-    """Running mean and sum of squares of scores over blocks of baselines, by the pairwise update.
+    """Running mean and sum of squares of scores over blocks of baselines, by the
+    pairwise update.
 
-    Scores of base b at position i from multipliers m are ``mean over x' of sum_c m_ic (1[c = b] - x'_ic)``.
+    Scores of base b at position i from multipliers m are
+    ``mean over x' of sum_c m_ic (1[c = b] - x'_ic)``.
 
     References
     ----------
@@ -388,11 +466,19 @@ class BaselineSums:
     totals: list[NDArray[np.float64]] = field(default_factory=list)
     """Sum of the observed bases' scores, by baseline: (draws, tasks) of each block."""
 
-    def add(self, multipliers: NDArray[np.float64], tokens: Tokens, draws: Tokens) -> None:
-        """Add multipliers (draws, length, 4, tasks) of a sequence (length,) against baselines (draws, length)."""
-        at_baseline = np.take_along_axis(multipliers, draws.astype(np.intp)[:, :, None, None], 2)
+    def add(
+        self, multipliers: NDArray[np.float64], tokens: Tokens, draws: Tokens
+    ) -> None:
+        """Add multipliers (draws, length, 4, tasks) of a sequence (length,) against
+        baselines (draws, length).
+        """
+        at_baseline = np.take_along_axis(
+            multipliers, draws.astype(np.intp)[:, :, None, None], 2
+        )
         scores = multipliers - at_baseline
-        observed = np.take_along_axis(scores, tokens.astype(np.intp)[None, :, None, None], 2)
+        observed = np.take_along_axis(
+            scores, tokens.astype(np.intp)[None, :, None, None], 2
+        )
         self.totals.append(observed.sum((1, 2)))
         n, mean = len(scores), scores.mean(0)
         scores -= mean
@@ -414,27 +500,42 @@ class BaselineSums:
         *,
         in_expectation: bool = False,
     ) -> ScoresOverBaselines:
-        """Return the scores; `in_expectation` says that they add up over many baselines, and not for each."""
+        """Return the scores; `in_expectation` says that they add up over many
+        baselines, and not for each.
+        """
         se = np.sqrt(self.squares / (self.n - 1)) / np.sqrt(self.n)
-        observed = np.take_along_axis(self.mean, tokens.astype(np.intp)[:, None, None], 1)
+        observed = np.take_along_axis(
+            self.mean, tokens.astype(np.intp)[:, None, None], 1
+        )
         sizes = np.abs(observed).sum((0, 1))
-        found = _scores(self.mean, se, observed.sum((0, 1)), sizes, answer, baseline_answers)
+        found = _scores(
+            self.mean, se, observed.sum((0, 1)), sizes, answer, baseline_answers
+        )
         if not in_expectation:
             return found
         miss = np.concatenate(self.totals) - (answer - baseline_answers)
-        by_chance = np.where(sizes > 0, mean_and_se(miss)[1], 0.0)  # no scores at all have no error to hide behind
+        # no scores at all have no error to hide behind
+        by_chance = np.where(sizes > 0, mean_and_se(miss)[1], 0.0)
         return replace(found, completeness_se=by_chance, n_baselines=self.n)
 
 
 def position_scores_over_baselines(
-    scores: NDArray[np.float64], answer: NDArray[np.float64], baseline_answers: NDArray[np.float64]
+    scores: NDArray[np.float64],
+    answer: NDArray[np.float64],
+    baseline_answers: NDArray[np.float64],
 ) -> ScoresOverBaselines:
-    """Return scores of the observed bases alone as a mean over baselines, from (draws, length, tasks)."""
+    """Return scores of the observed bases alone as a mean over baselines, from (draws,
+    length, tasks).
+    """
     score, se = mean_and_se(scores)
-    return _scores(score, se, score.sum(0), np.abs(score).sum(0), answer, baseline_answers)
+    return _scores(
+        score, se, score.sum(0), np.abs(score).sum(0), answer, baseline_answers
+    )
 
 
-def mean_and_se(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mean_and_se(
+    scores: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean over the first axis and its standard error."""
     return scores.mean(0), scores.std(0, ddof=1) / np.sqrt(len(scores))
 
@@ -448,7 +549,14 @@ def _scores(
     baseline_answers: NDArray[np.float64],
 ) -> ScoresOverBaselines:
     difference = answer - baseline_answers.mean(0)
-    # where all answers are equal, scores are of nothing, and miss it by their own rounding
-    rounding = _ROUNDING * np.maximum.reduce([np.abs(answer), np.abs(baseline_answers).max(0), sizes])
-    explained = np.maximum.reduce([np.abs(difference), baseline_answers.std(0), rounding])
-    return ScoresOverBaselines(score, se, answer, baseline_answers.mean(0), observed - difference, explained)
+    # where all answers are equal, scores are of nothing, and miss it by their own
+    # rounding
+    rounding = _ROUNDING * np.maximum.reduce(
+        [np.abs(answer), np.abs(baseline_answers).max(0), sizes]
+    )
+    explained = np.maximum.reduce(
+        [np.abs(difference), baseline_answers.std(0), rounding]
+    )
+    return ScoresOverBaselines(
+        score, se, answer, baseline_answers.mean(0), observed - difference, explained
+    )

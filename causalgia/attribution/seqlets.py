@@ -1,4 +1,6 @@
-"""Seqlets: windows with a large contribution to a prediction, also from tables, and the patterns that they share."""
+"""Seqlets: windows with a large contribution to a prediction, also from tables, and the
+patterns that they share.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,13 @@ class Windows:
     Attributes
     ----------
     unit, start, task
-        Of each window, (n,): the row of its sequence, its first position, and the task of the map.
+        Of each window, (n,): the row of its sequence, its first position, and the task
+        of the map.
     total
         Sum of its contributions, (n,).
     letters
-        Its tokens with `flank` positions on either side, (n, width + 2 flank); 9 outside of the sequence.
+        Its tokens with `flank` positions on either side, (n, width + 2 flank); 9
+        outside of the sequence.
     contributions
         Of its positions, (n, width).
     """
@@ -70,7 +74,8 @@ class Group:
     counts
         Letters of the aligned windows with their flanks, (width + 2 flank, 4).
     consensus
-        The most frequent letter at each of these positions, (width + 2 flank,); 9 where no window reaches.
+        The most frequent letter at each of these positions, (width + 2 flank,); 9 where
+        no window reaches.
     """
 
     members: NDArray[np.int64]
@@ -79,8 +84,13 @@ class Group:
 
 
 def window_sums(contributions: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Return the sums of contributions (n, length, ...) in all windows: (n, length - width + 1, ...)."""
-    total = np.cumsum(np.concatenate([np.zeros_like(contributions[:, :1]), contributions], axis=1), axis=1)
+    """Return the sums of contributions (n, length, ...) in all windows: (n, length -
+    width + 1, ...).
+    """
+    total = np.cumsum(
+        np.concatenate([np.zeros_like(contributions[:, :1]), contributions], axis=1),
+        axis=1,
+    )
     sums: NDArray[np.float64] = total[:, width:] - total[:, :-width]
     return sums
 
@@ -93,7 +103,8 @@ def windows(
     below: NDArray[np.float64],
     above: NDArray[np.float64],
 ) -> Windows:
-    """Return the windows whose summed contributions lie beyond two limits, the largest first, without overlaps.
+    """Return the windows whose summed contributions lie beyond two limits, the largest
+    first, without overlaps.
 
     Parameters
     ----------
@@ -120,8 +131,12 @@ def windows(
     return windows_at(tokens, contributions, unit, start, of_task, width)
 
 
-def all_windows(tokens: Tokens, contributions: NDArray[np.float64], *, width: int) -> Windows:
-    """Return every window of every sequence, with the contributions of each task (n, length, tasks)."""
+def all_windows(
+    tokens: Tokens, contributions: NDArray[np.float64], *, width: int
+) -> Windows:
+    """Return every window of every sequence, with the contributions of each task (n,
+    length, tasks).
+    """
     shape = len(tokens), tokens.shape[1] - width + 1, contributions.shape[2]
     unit, start, task = (index.ravel() for index in np.indices(shape))
     return windows_at(tokens, contributions, unit, start, task, width)
@@ -154,16 +169,25 @@ def windows_at(
     inside = sliding_window_view(contributions, width, axis=1)[unit, start, task]
     total = inside.sum(axis=1)
     order = np.lexsort((start, unit, task, -np.abs(total)))
-    return Windows(unit[order], start[order], task[order], total[order], letters[order], inside[order])
+    return Windows(
+        unit[order],
+        start[order],
+        task[order],
+        total[order],
+        letters[order],
+        inside[order],
+    )
 
 
 def groups(of: Windows, *, both_strands: bool) -> list[Group]:
-    """Return windows of equal words as groups, each around the one with the largest contributions left.
+    """Return windows of equal words as groups, each around the one with the largest
+    contributions left.
 
-    The word of a group is the letters of that window with a contribution of a quarter of its largest or more (five at
-    the least). Windows of the same sign that have the word, up to half a width away, are of the group. Letters are
-    compared, not contributions: words of one motif that differ at a single base may differ in effect, and are proposed
-    one by one.
+    The word of a group is the letters of that window with a contribution of a quarter
+    of its largest or more (five at the least). Windows of the same sign that have the
+    word, up to half a width away, are of the group. Letters are compared, not
+    contributions: words of one motif that differ at a single base may differ in effect,
+    and are proposed one by one.
 
     Parameters
     ----------
@@ -191,7 +215,11 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
         for letters in strands:
             for shift in shifts:
                 left = np.flatnonzero(~is_member)
-                have = left[(letters[rows[left][:, None], flank + shift + at] == word).all(axis=1)]
+                have = left[
+                    (letters[rows[left][:, None], flank + shift + at] == word).all(
+                        axis=1
+                    )
+                ]
                 is_member[have] = True
                 to = slice(max(0, -shift), width + 2 * flank - max(0, shift))
                 source = slice(max(0, shift), width + 2 * flank - max(0, -shift))
@@ -202,9 +230,14 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
 
 
 def groups_of_words(of: Windows) -> list[Group]:
-    """Return windows of a task grouped by their whole words, in the order of their first windows."""
+    """Return windows of a task grouped by their whole words, in the order of their
+    first windows.
+    """
     words = of.letters[:, of.flank : of.flank + of.width]
-    codes = words.astype(np.int64) @ 4 ** np.arange(of.width, dtype=np.int64) + of.task * 4**of.width
+    codes = (
+        words.astype(np.int64) @ 4 ** np.arange(of.width, dtype=np.int64)
+        + of.task * 4**of.width
+    )
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
@@ -214,7 +247,9 @@ def groups_of_words(of: Windows) -> list[Group]:
 def group_of(members: NDArray[np.int64], aligned: Tokens) -> Group:
     """Return windows as a group, with their aligned letters (m, width + 2 flank)."""
     counts = (aligned[:, :, None] == np.arange(4)).sum(axis=0)
-    consensus = np.where(counts.any(axis=1), counts.argmax(axis=1), NO_LETTER).astype(np.uint8)
+    consensus = np.where(counts.any(axis=1), counts.argmax(axis=1), NO_LETTER).astype(
+        np.uint8
+    )
     return Group(members, counts, consensus)
 
 
@@ -223,14 +258,19 @@ _NARROWEST = 4
 
 
 def windows_of_table(
-    table: pd.DataFrame, tokens: Tokens, contributions: NDArray[np.float64], tasks: list[str]
+    table: pd.DataFrame,
+    tokens: Tokens,
+    contributions: NDArray[np.float64],
+    tasks: list[str],
 ) -> list[Windows]:
-    """Return the seqlets of a table as windows, those of each width together; rows of one place are one seqlet.
+    """Return the seqlets of a table as windows, those of each width together; rows of
+    one place are one seqlet.
 
     Parameters
     ----------
     table
-        Columns ``example_idx`` (row of the sequence), ``start`` and ``end`` (one past the last position), and ``task``.
+        Columns ``example_idx`` (row of the sequence), ``start`` and ``end`` (one past
+        the last position), and ``task``.
     tokens
         Sequences (n, length).
     contributions
@@ -241,12 +281,20 @@ def windows_of_table(
     Raises
     ------
     AttributionError
-        If it is no such table, or a seqlet leaves the sequences, has fewer than 4 positions or an unknown task.
+        If it is no such table, or a seqlet leaves the sequences, has fewer than 4
+        positions or an unknown task.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> table = pd.DataFrame({"example_idx": [0, 1], "start": [1, 0], "end": [5, 4], "p-value": [0.01, 0.001]})
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "example_idx": [0, 1],
+    ...         "start": [1, 0],
+    ...         "end": [5, 4],
+    ...         "p-value": [0.01, 0.001],
+    ...     }
+    ... )
     >>> maps = np.arange(12.0).reshape(2, 6, 1)
     >>> (found,) = windows_of_table(table, np.zeros((2, 6), np.uint8), maps, ["K562"])
     >>> found.unit, found.start, found.total
@@ -256,31 +304,41 @@ def windows_of_table(
 
     if not isinstance(table, pd.DataFrame):
         raise AttributionError(
-            f"seqlets= is a {type(table).__name__}; give a DataFrame with {', '.join(_PLACES)}, such as that of "
+            f"seqlets= is a {type(table).__name__}; give a DataFrame with "
+            f"{', '.join(_PLACES)}, such as that of "
             "tangermeme.seqlet.recursive_seqlets"
         )
     columns = {name: _whole_numbers(table, name) for name in _PLACES}
     unit, start, end = columns.values()
     n, length = tokens.shape
-    limits = {"example_idx": (unit, 0, n - 1), "start": (start, 0, length), "end": (end, 0, length)}
+    limits = {
+        "example_idx": (unit, 0, n - 1),
+        "start": (start, 0, length),
+        "end": (end, 0, length),
+    }
     for name, (values, least, most) in limits.items():
         beyond = np.flatnonzero((values < least) | (values > most))
         if len(beyond):
             raise AttributionError(
-                f"seqlets=: row {beyond[0]} has {name} {values[beyond[0]]}, and the maps are of {n:,} sequences of "
-                f"{length:,} bp; give the maps on which the seqlets were called, or leave the row out"
+                f"seqlets=: row {beyond[0]} has {name} {values[beyond[0]]}, and the "
+                f"maps are of {n:,} sequences of {length:,} bp; give the maps on which "
+                "the seqlets were called, or leave the row out"
             )
     narrow = np.flatnonzero(end - start < _NARROWEST)
     if len(narrow):
         raise AttributionError(
-            f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to {end[narrow[0]]}, and words have {_NARROWEST} "
-            f"positions or more; leave it out, seqlets[seqlets.end - seqlets.start >= {_NARROWEST}]"
+            f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to "
+            f"{end[narrow[0]]}, and words have {_NARROWEST} positions or more; leave "
+            f"it out, seqlets[seqlets.end - seqlets.start >= {_NARROWEST}]"
         )
     places = np.stack([unit, start, end, _task_of_each(table, tasks)], axis=1)
-    unit, start, end, task = np.unique(places, axis=0).T  # a place that is listed twice is one seqlet
+    # a place that is listed twice is one seqlet
+    unit, start, end, task = np.unique(places, axis=0).T
     widths = np.unique(end - start)
     return [
-        windows_at(tokens, contributions, unit[rows], start[rows], task[rows], int(width))
+        windows_at(
+            tokens, contributions, unit[rows], start[rows], task[rows], int(width)
+        )
         for width in widths
         for rows in [np.flatnonzero(end - start == width)]
     ]
@@ -297,8 +355,9 @@ def _whole_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
     column = table[name].to_numpy()
     if column.dtype.kind not in "iu" and len(column):
         raise AttributionError(
-            f"seqlets=: column {quoted(name)} is of {column.dtype}, and places are whole numbers; see "
-            f"seqlets[{quoted(name)}].head(), and convert it by .astype(int)"
+            f"seqlets=: column {quoted(name)} is of {column.dtype}, and places are "
+            f"whole numbers; see seqlets[{quoted(name)}].head(), and convert it by "
+            ".astype(int)"
         )
     return column.astype(np.int64)
 
@@ -307,8 +366,9 @@ def _task_of_each(table: pd.DataFrame, tasks: list[str]) -> NDArray[np.int64]:
     if "task" not in table.columns:
         if len(tasks) > 1:
             raise AttributionError(
-                f"seqlets= has no column 'task', and the maps have {quoted(tasks)}; say on which the seqlets were "
-                f"called: seqlets.assign(task={quoted(tasks[0])})"
+                f"seqlets= has no column 'task', and the maps have {quoted(tasks)}; "
+                "say on which the seqlets were called: "
+                f"seqlets.assign(task={quoted(tasks[0])})"
             )
         return np.zeros(len(table), dtype=np.int64)
     named = table["task"].astype(str).tolist()
@@ -333,17 +393,25 @@ def check_modisco() -> None:
     try:
         import modiscolite  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError("method='modisco' needs modisco-lite: pip install 'causalgia[modisco]'") from error
+        raise MissingExtraError(
+            "method='modisco' needs modisco-lite: pip install 'causalgia[modisco]'"
+        ) from error
 
 
 def modisco_groups(
-    tokens: Tokens, hypothetical: NDArray[np.float64], contributions: NDArray[np.float64], *, both_strands: bool
+    tokens: Tokens,
+    hypothetical: NDArray[np.float64],
+    contributions: NDArray[np.float64],
+    *,
+    both_strands: bool,
 ) -> list[tuple[Windows, Group]]:
-    """Return the patterns of each task, both signs, with the instances of each as windows.
+    """Return the patterns of each task, both signs, with the instances of each as
+    windows.
 
-    modisco-lite runs with the settings of its command line. A pattern is cut to the positions that have 0.3 or more of
-    its largest mean contribution, as in `causalgia.sequences.read_patterns`. It aligns both strands; if they are not
-    read alike, the instances on each are a group.
+    modisco-lite runs with the settings of its command line. A pattern is cut to the
+    positions that have 0.3 or more of its largest mean contribution, as in
+    `causalgia.sequences.read_patterns`. It aligns both strands; if they are not read
+    alike, the instances on each are a group.
 
     Parameters
     ----------
@@ -365,7 +433,8 @@ def modisco_groups(
 
     if tokens.shape[1] <= _LONGER_THAN:
         raise AttributionError(
-            f"patterns of modisco have {_LONGER_THAN} positions, and sequences {tokens.shape[1]}; use method='seqlets'"
+            f"patterns of modisco have {_LONGER_THAN} positions, and sequences "
+            f"{tokens.shape[1]}; use method='seqlets'"
         )
     one_hot = np.eye(4, dtype=np.float32)[tokens]
     found = []
@@ -374,36 +443,65 @@ def modisco_groups(
             continue
         try:
             with threads_of_torch():
-                signs = TFMoDISco(one_hot, hypothetical[..., task].astype(np.float32), n_leiden_runs=_RUNS)
+                signs = TFMoDISco(
+                    one_hot,
+                    hypothetical[..., task].astype(np.float32),
+                    n_leiden_runs=_RUNS,
+                )
         except Exception as error:  # where all seqlets are alike, or none is left
             raise AttributionError(
-                f"modisco-lite stopped in task {task} ({type(error).__name__}: {error}): it takes some hundred seqlets "
-                "that are not all alike; give more sequences, or use method='seqlets'"
+                f"modisco-lite stopped in task {task} ({type(error).__name__}: "
+                f"{error}): it takes some hundred seqlets that are not all alike; give "
+                "more sequences, or use method='seqlets'"
             ) from error
         for pattern in [one for patterns in signs for one in patterns or []]:
-            found += _groups_of(pattern, tokens, contributions, task, both_strands=both_strands)
+            found += _groups_of(
+                pattern, tokens, contributions, task, both_strands=both_strands
+            )
     return found
 
 
 def _groups_of(
-    pattern: Any, tokens: Tokens, contributions: NDArray[np.float64], task: int, *, both_strands: bool
+    pattern: Any,
+    tokens: Tokens,
+    contributions: NDArray[np.float64],
+    task: int,
+    *,
+    both_strands: bool,
 ) -> list[tuple[Windows, Group]]:
     """Return the instances of a pattern as one group, or as one for each strand."""
     first, stop = trimmed(pattern.contrib_scores, _MODISCO_SHARE)
     opposite: dict[tuple[int, int], bool] = {}
     for seqlet in pattern.seqlets:
         start = seqlet.end - stop if seqlet.is_revcomp else seqlet.start + first
-        opposite.setdefault((int(seqlet.example_idx), int(start)), bool(seqlet.is_revcomp))
-    sides = [list(opposite)] if both_strands else [[at for at in opposite if opposite[at] == side] for side in (0, 1)]
+        opposite.setdefault(
+            (int(seqlet.example_idx), int(start)), bool(seqlet.is_revcomp)
+        )
+    sides = (
+        [list(opposite)]
+        if both_strands
+        else [[at for at in opposite if opposite[at] == side] for side in (0, 1)]
+    )
     found = []
     for places in filter(None, sides):
         unit, start = np.array(places, dtype=np.int64).T
-        of = windows_at(tokens, contributions, unit, start, np.full(len(unit), task), stop - first)
+        of = windows_at(
+            tokens, contributions, unit, start, np.full(len(unit), task), stop - first
+        )
         if both_strands:
-            turned = np.array([opposite[at] for at in zip(of.unit.tolist(), of.start.tolist(), strict=True)])
-            complement = np.where(of.letters == NO_LETTER, NO_LETTER, 3 - of.letters)[:, ::-1]
+            turned = np.array(
+                [
+                    opposite[at]
+                    for at in zip(of.unit.tolist(), of.start.tolist(), strict=True)
+                ]
+            )
+            complement = np.where(of.letters == NO_LETTER, NO_LETTER, 3 - of.letters)[
+                :, ::-1
+            ]
             letters = np.where(turned[:, None], complement, of.letters)
-            values = np.where(turned[:, None], of.contributions[:, ::-1], of.contributions)
+            values = np.where(
+                turned[:, None], of.contributions[:, ::-1], of.contributions
+            )
             of = replace(of, letters=letters, contributions=values)
         found.append((of, group_of(np.arange(len(unit)), of.letters)))
     return found
@@ -411,7 +509,9 @@ def _groups_of(
 
 @contextmanager
 def threads_of_torch() -> Iterator[None]:
-    """Give torch its number of threads back: numba's parallel kernels set it to all cores, for the whole process."""
+    """Give torch its number of threads back: numba's parallel kernels set it to all
+    cores, for the whole process.
+    """
     torch = sys.modules.get("torch")
     n = None if torch is None else torch.get_num_threads()
     yield

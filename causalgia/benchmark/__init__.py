@@ -1,4 +1,6 @@
-"""Benchmarks of interpretation methods, on oracles and trained networks whose words are known."""
+"""Benchmarks of interpretation methods, on oracles and trained networks whose words are
+known.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`interpretation`: how well a method of interpretation finds the words that networks are known to read."""
+"""`interpretation`: how well a method of interpretation finds the words that networks
+are known to read.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,15 @@ _SHARED = 5
 _SCALE = "single sites"
 _OF_EACH_WIDTH, _LENGTH = 20, 41
 _ORDER = (
-    *("auroc", "average_precision", "precision_at_k", "sign", "attenuation", "fdp", "recall"),
+    *(
+        "auroc",
+        "average_precision",
+        "precision_at_k",
+        "sign",
+        "attenuation",
+        "fdp",
+        "recall",
+    ),
     *("agreement", "interaction_error", "forwards"),
 )
 
@@ -52,77 +62,108 @@ class Interpretation:
     Attributes
     ----------
     table
-        A row a case, network and score: ``case, network, score, value, se, n`` (sequences, or pairs of words). A score
-        that a case or method does not have is no row.
+        A row a case, network and score: ``case, network, score, value, se, n``
+        (sequences, or pairs of words). A score that a case or method does not have is
+        no row.
     refused
-        (case, network) -> the error of the method, where it gave no map; of the case ``"single sites"``, on which
-        scores are scaled, there is then no attenuation.
+        (case, network) -> the error of the method, where it gave no map; of the case
+        ``"single sites"``, on which scores are scaled, there is then no attenuation.
     """
 
     table: pd.DataFrame
     refused: Mapping[tuple[str, str], str]
 
     def wide(self) -> pd.DataFrame:
-        """Return the means over networks: a row a case, a column a score; empty text where there is none."""
-        mean = self.table.groupby(["case", "score"], sort=False)["value"].mean().unstack()
-        return mean.reindex(columns=[name for name in _ORDER if name in mean]).map(_cell)
+        """Return the means over networks: a row a case, a column a score; empty text
+        where there is none.
+        """
+        mean = (
+            self.table.groupby(["case", "score"], sort=False)["value"].mean().unstack()
+        )
+        return mean.reindex(columns=[name for name in _ORDER if name in mean]).map(
+            _cell
+        )
 
     def __str__(self) -> str:
         parts = [self.wide().to_string()] if len(self.table) else []
-        parts += [f"{case}, {network}: refused: {why}" for (case, network), why in self.refused.items()]
+        parts += [
+            f"{case}, {network}: refused: {why}"
+            for (case, network), why in self.refused.items()
+        ]
         return "\n".join(parts)
 
     def __repr__(self) -> str:
         n_cases = self.table["case"].nunique()
-        return f"<Interpretation: {n_cases} cases, {len(self.table)} scores, {len(self.refused)} refused>"
+        return (
+            f"<Interpretation: {n_cases} cases, {len(self.table)} scores, "
+            f"{len(self.refused)} refused>"
+        )
 
 
 def _cell(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+    return (
+        ""
+        if np.isnan(value)
+        else f"{value:,.0f}"
+        if abs(value) >= 100
+        else f"{value:.3f}"
+    )
 
 
-def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: RNG = 0) -> Interpretation:
-    """Return how well a method finds the words that oracles and trained networks are known to read.
+def interpretation(
+    method: Method, *, cases: Sequence[Case] | None = None, rng: RNG = 0
+) -> Interpretation:
+    """Return how well a method finds the words that oracles and trained networks are
+    known to read.
 
-    A method is a function of a network and sequences that scores their bases. It is run on sequences with planted
-    sites, so that the bases with an effect, its size and its interactions are known.
+    A method is a function of a network and sequences that scores their bases. It is run
+    on sequences with planted sites, so that the bases with an effect, its size and its
+    interactions are known.
 
     Parameters
     ----------
     method
-        ``method(predictor, tokens)``, with a `causalgia.TorchPredictor` of one task and tokens (n, length). It returns
-        scores (n, length) of the observed bases; or (n, length, 4) of each base, of which the observed one's is taken
-        (if those are all 0, scores are changes by substitution, and minus their mean is taken); or the Dataset of
-        `causalgia.attribute`. It may return a pair: scores, and interactions of words that it found, ``{(word, word):
-        (interaction, standard error)}`` on the predictor's scale.
+        ``method(predictor, tokens)``, with a `causalgia.TorchPredictor` of one task and
+        tokens (n, length). It returns scores (n, length) of the observed bases; or (n,
+        length, 4) of each base, of which the observed one's is taken (if those are all
+        0, scores are changes by substitution, and minus their mean is taken); or the
+        Dataset of `causalgia.attribute`. It may return a pair: scores, and interactions
+        of words that it found, ``{(word, word): (interaction, standard error)}`` on the
+        predictor's scale.
     cases
-        By default those of the zoo, `causalgia.benchmark.cases`; add your own: ``[*cg.benchmark.cases(), own]``.
+        By default those of the zoo, `causalgia.benchmark.cases`; add your own:
+        ``[*cg.benchmark.cases(), own]``.
     rng
         Seed of the cases of the zoo and of the null sequences.
 
     Returns
     -------
     Interpretation
-        Its ``table`` has these scores, each over sequences with its standard error. Of the size of the scores: AUROC,
-        average precision, and precision among the k largest (k bases are read). ``sign``: share of sites whose scores
-        have the sign of their effect in sum. ``attenuation``: slope of the sites' sums on their effects, relative to
-        that on single sites of the same width of an oracle that adds words (1: a site counts here as much as there).
-        ``fdp`` and ``recall`` of bases called at a nominal false discovery rate of 0.1 against maps of dinucleotide
-        shuffles. ``agreement``: correlation of maps between retrainings. ``interaction_error``: found minus true
-        interaction, relative to the largest effect of the sites. ``forwards``: passes of the network a sequence, a
-        backward one counted as two.
+        Its ``table`` has these scores, each over sequences with its standard error. Of
+        the size of the scores: AUROC, average precision, and precision among the k
+        largest (k bases are read). ``sign``: share of sites whose scores have the sign
+        of their effect in sum. ``attenuation``: slope of the sites' sums on their
+        effects, relative to that on single sites of the same width of an oracle that
+        adds words (1: a site counts here as much as there). ``fdp`` and ``recall`` of
+        bases called at a nominal false discovery rate of 0.1 against maps of
+        dinucleotide shuffles. ``agreement``: correlation of maps between retrainings.
+        ``interaction_error``: found minus true interaction, relative to the largest
+        effect of the sites. ``forwards``: passes of the network a sequence, a backward
+        one counted as two.
 
     Raises
     ------
     AttributionError
-        If `method` is no function, or returns no finite map of these sequences, or an interaction that is not finite,
-        has a negative standard error, or is of what is neither a word of A, C, G and T or U nor the name of a site.
+        If `method` is no function, or returns no finite map of these sequences, or an
+        interaction that is not finite, has a negative standard error, or is of what is
+        neither a word of A, C, G and T or U nor the name of a site.
 
     Notes
     -----
-    The effect of a site is the largest change of the network's answer that it makes in its background, without or
-    beside the other sites of that sequence. So a site of an AND gate has the effect that it has beside its partner, one
-    of an OR gate that which it has alone. Errors of the library that a method raises
+    The effect of a site is the largest change of the network's answer that it makes in
+    its background, without or beside the other sites of that sequence. So a site of an
+    AND gate has the effect that it has beside its partner, one of an OR gate that which
+    it has alone. Errors of the library that a method raises
     (`causalgia.errors.CausalgiaError`) are an answer, in ``refused``.
 
     Examples
@@ -131,7 +172,9 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
     >>> def ism(predictor, tokens):
     ...     return cg.attribute(tokens, predictor, method="ism", progress=False)
     >>> zoo = cg.benchmark.cases(n_sequences=40)
-    >>> found = cg.benchmark.interpretation(ism, cases=[case for case in zoo if case.name in ("sum", "OR")])
+    >>> found = cg.benchmark.interpretation(
+    ...     ism, cases=[case for case in zoo if case.name in ("sum", "OR")]
+    ... )
     >>> found.wide()["attenuation"].to_dict()
     {'sum': '1.000', 'OR': '0.000'}
     """
@@ -139,16 +182,22 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
 
     if not callable(method):
         raise AttributionError(
-            f"method={quoted(method)} is not a function of a predictor and tokens; such as lambda predictor, tokens: "
-            "cg.attribute(tokens, predictor, method='ism')"
+            f"method={quoted(method)} is not a function of a predictor and tokens; "
+            "such as lambda predictor, tokens: cg.attribute(tokens, predictor, "
+            "method='ism')"
         )
     key = root_key(rng)
     if isinstance(cases, Case):
-        raise AttributionError(f"cases={quoted(cases)} is one case; give a list, cases=[case]")
+        raise AttributionError(
+            f"cases={quoted(cases)} is one case; give a list, cases=[case]"
+        )
     known = cases_of_the_zoo(rng=rng) if cases is None else tuple(cases)
     for case in known:
         if not isinstance(case, Case):
-            raise AttributionError(f"cases= has {quoted(case)}, which is not a cg.benchmark.Case; make one of it")
+            raise AttributionError(
+                f"cases= has {quoted(case)}, which is not a cg.benchmark.Case; make "
+                "one of it"
+            )
     if not known or len({case.name for case in known}) < len(known):
         raise AttributionError("cases= must be one or more, of different names")
     refused: dict[tuple[str, str], str] = {}
@@ -164,17 +213,33 @@ def interpretation(method: Method, *, cases: Sequence[Case] | None = None, rng: 
         maps = {}
         for name, predictor in case.predictors.items():
             try:
-                found = _Found.of(method, predictor, case, derive(key, "null", case.name))
+                found = _Found.of(
+                    method, predictor, case, derive(key, "null", case.name)
+                )
             except _MethodError as error:
                 refused[case.name, name] = str(error)
                 continue
             maps[name] = found.scores
-            rows += [(case.name, name, *row) for row in _scores(found, predictor, case, scales)]
+            rows += [
+                (case.name, name, *row)
+                for row in _scores(found, predictor, case, scales)
+            ]
         for one, other in combinations(maps, 2):
             value = mean_with_se(
-                map_correlation(np.where(case.scored, maps[one], 0), np.where(case.scored, maps[other], 0))
+                map_correlation(
+                    np.where(case.scored, maps[one], 0),
+                    np.where(case.scored, maps[other], 0),
+                )
             )
-            rows.append((case.name, f"{one} and {other}", "agreement", *value, len(case.sequences)))
+            rows.append(
+                (
+                    case.name,
+                    f"{one} and {other}",
+                    "agreement",
+                    *value,
+                    len(case.sequences),
+                )
+            )
     table = pd.DataFrame(rows, columns=["case", "network", "score", "value", "se", "n"])
     return Interpretation(table, refused)
 
@@ -185,7 +250,9 @@ class _MethodError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Scores of the sequences of a case and of their shuffles, pairs of words, and passes a sequence."""
+    """Scores of the sequences of a case and of their shuffles, pairs of words, and
+    passes a sequence.
+    """
 
     scores: Array
     null: Array
@@ -193,18 +260,24 @@ class _Found:
     forwards: float
 
     @classmethod
-    def of(cls, method: Method, predictor: TorchPredictor, case: Case, key: int) -> _Found:
+    def of(
+        cls, method: Method, predictor: TorchPredictor, case: Case, key: int
+    ) -> _Found:
         n, length = case.sequences.shape
         predictor.resolve_batch_size(length)  # which may take passes, once
         with counted_passes(predictor) as passes:
             scores, pairs = _as_scores(method, predictor, case.sequences)
         shuffled = klet_shuffle(key, np.arange(n, dtype=np.uint64), case.sequences, 2)
-        return cls(scores, _as_scores(method, predictor, shuffled)[0], pairs, passes[0] / n)
+        return cls(
+            scores, _as_scores(method, predictor, shuffled)[0], pairs, passes[0] / n
+        )
 
 
 @contextmanager
 def counted_passes(predictor: TorchPredictor) -> Iterator[list[int]]:
-    """Yield a list whose only number grows by the rows that the network is given, thrice with a backward pass."""
+    """Yield a list whose only number grows by the rows that the network is given,
+    thrice with a backward pass.
+    """
     import torch
 
     passes = [0]
@@ -221,8 +294,12 @@ def counted_passes(predictor: TorchPredictor) -> Iterator[list[int]]:
         hook.remove()
 
 
-def _as_scores(method: Method, predictor: TorchPredictor, tokens: Tokens) -> tuple[Array, Pairs]:
-    """Return scores (n, length) of the observed bases and pairs of words, as a method gives them."""
+def _as_scores(
+    method: Method, predictor: TorchPredictor, tokens: Tokens
+) -> tuple[Array, Pairs]:
+    """Return scores (n, length) of the observed bases and pairs of words, as a method
+    gives them.
+    """
     import xarray as xr
 
     try:
@@ -236,34 +313,52 @@ def _as_scores(method: Method, predictor: TorchPredictor, tokens: Tokens) -> tup
         if np.iscomplexobj(made):
             raise TypeError("scores are complex numbers")
         scores = np.asarray(made, dtype=np.float64)
-        pairs = {(str(one), str(other)): (float(value), float(se)) for (one, other), (value, se) in dict(pairs).items()}
-    except (TypeError, ValueError, RuntimeError) as error:  # torch raises the last one, of tensors with a gradient
+        pairs = {
+            (str(one), str(other)): (float(value), float(se))
+            for (one, other), (value, se) in dict(pairs).items()
+        }
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # torch raises the last one, of tensors with a gradient
         raise AttributionError(
-            f"the method returned what is no array of scores, or no pairs {{(word, word): (interaction, standard "
-            f"error)}}: {first_line(error)}; return a numpy array, or a tuple of one and a dict"
+            "the method returned what is no array of scores, or no pairs {(word, "
+            f"word): (interaction, standard error)}}: {first_line(error)}; return a "
+            "numpy array, or a tuple of one and a dict"
         ) from error
     if scores.shape not in (tokens.shape, (*tokens.shape, 4)):
         raise AttributionError(
-            f"the method returned scores of shape {scores.shape} for sequences {tokens.shape}; return (unit, position) "
-            "or (unit, position, base)"
+            f"the method returned scores of shape {scores.shape} for sequences "
+            f"{tokens.shape}; return (unit, position) or (unit, position, base)"
         )
     if not np.isfinite(scores).all():
-        raise AttributionError("the method returned scores that are NaN or infinite; return finite ones")
+        raise AttributionError(
+            "the method returned scores that are NaN or infinite; return finite ones"
+        )
     for words, (value, se) in pairs.items():
         if not (np.isfinite(value) and np.isfinite(se) and se >= 0):
             raise AttributionError(
-                f"the method returned an interaction of {words[0]} and {words[1]} of {value} with standard error {se}; "
-                "return a finite one with a standard error of 0 or more, or leave the pair out"
+                f"the method returned an interaction of {words[0]} and {words[1]} of "
+                f"{value} with standard error {se}; return a finite one with a "
+                "standard error of 0 or more, or leave the pair out"
             )
     if scores.ndim == 3:
-        at_observed = np.take_along_axis(scores, tokens.astype(np.intp)[:, :, None], 2)[:, :, 0]
+        at_observed = np.take_along_axis(scores, tokens.astype(np.intp)[:, :, None], 2)[
+            :, :, 0
+        ]
         by_substitution = not at_observed.any()
-        scores = observed_scores(scores[..., None], tokens, by_substitution=by_substitution)[..., 0]
+        scores = observed_scores(
+            scores[..., None], tokens, by_substitution=by_substitution
+        )[..., 0]
     return scores, pairs
 
 
-def _scales(method: Method, widths: Sequence[int], key: int) -> dict[int, tuple[float, float]]:
-    """Return a method's sum of scores of a site of each width for each unit of effect, and its standard error.
+def _scales(
+    method: Method, widths: Sequence[int], key: int
+) -> dict[int, tuple[float, float]]:
+    """Return a method's sum of scores of a site of each width for each unit of effect,
+    and its standard error.
 
     From sequences with one word of an oracle that adds words.
     """
@@ -273,13 +368,19 @@ def _scales(method: Method, widths: Sequence[int], key: int) -> dict[int, tuple[
     of = Oracle(*[Word(word, 1.0) for word in dict.fromkeys(words)])
     n = max(FEWEST, _OF_EACH_WIDTH * len(words))
     length = max(_LENGTH, 2 * max(widths))
-    case = planted_case(_SCALE, of, [(word,) for word in words], n, derive(key, "scale"), length=length)
+    case = planted_case(
+        _SCALE, of, [(word,) for word in words], n, derive(key, "scale"), length=length
+    )
     predictor = case.predictors["oracle"]
     scores, _ = _as_scores(method, predictor, case.sequences)
     effects = _site_effects(predictor, case)
     found = {}
     for width in widths:
-        some = {site: effect for site, effect in effects.items() if site.stop - site.start == width}
+        some = {
+            site: effect
+            for site, effect in effects.items()
+            if site.stop - site.start == width
+        }
         units = [site.unit for site in some]
         above, below = _products(scores, some, {width: (1.0, 0.0)}, n)
         found[width] = ratio_with_se(above[units], below[units])
@@ -290,25 +391,38 @@ Effects: TypeAlias = dict[Site, float]
 
 
 def _site_effects(predictor: TorchPredictor, case: Case) -> Effects:
-    """Return the largest effect of each site in its background, without or beside the other sites."""
+    """Return the largest effect of each site in its background, without or beside the
+    other sites.
+    """
     effects: Effects = {}
     for sites, there, answers in _answers(predictor, case):
         for k, site in enumerate(sites):
-            changes = answers[there[:, k]] - answers[~there[:, k]]  # subsets are in one order with and without it
+            # subsets are in one order with and without it
+            changes = answers[there[:, k]] - answers[~there[:, k]]
             effects[site] = float(changes[np.abs(changes).argmax()])
     return effects
 
 
-def _answers(predictor: TorchPredictor, case: Case) -> Iterator[tuple[tuple[Site, ...], NDArray[np.bool_], Array]]:
+def _answers(
+    predictor: TorchPredictor, case: Case
+) -> Iterator[tuple[tuple[Site, ...], NDArray[np.bool_], Array]]:
     parts = list(case.with_sites())
-    answers = predictor.predict(np.concatenate([rows for _, _, rows in parts]))[:, 0].astype(np.float64)
+    answers = predictor.predict(np.concatenate([rows for _, _, rows in parts]))[
+        :, 0
+    ].astype(np.float64)
     ends = np.cumsum([len(rows) for _, _, rows in parts])
-    for (sites, there, _), of_rows in zip(parts, np.split(answers, ends[:-1]), strict=True):
+    for (sites, there, _), of_rows in zip(
+        parts, np.split(answers, ends[:-1]), strict=True
+    ):
         yield sites, there, of_rows
 
 
-def _products(scores: Array, effects: Effects, scales: Scales, n: int) -> tuple[Array, Array]:
-    """Return sums over the sites of each sequence: scores times effect, and what they are with scores on scale."""
+def _products(
+    scores: Array, effects: Effects, scales: Scales, n: int
+) -> tuple[Array, Array]:
+    """Return sums over the sites of each sequence: scores times effect, and what they
+    are with scores on scale.
+    """
     above, below = np.zeros(n), np.zeros(n)
     for site, effect in effects.items():
         above[site.unit] += scores[site.unit, site.start : site.stop].sum() * effect
@@ -322,11 +436,17 @@ def _scores(
     n, size = len(case.sequences), np.abs(found.scores)
     with_truth = np.flatnonzero(case.read.any(1) & (~case.read & case.scored).any(1))
     if len(with_truth) > 1:
-        answers = [(size[u, case.scored[u]], case.read[u, case.scored[u]]) for u in with_truth]
+        answers = [
+            (size[u, case.scored[u]], case.read[u, case.scored[u]]) for u in with_truth
+        ]
         of_ranks = {
             "auroc": [auroc(scores[~read], scores[read]) for scores, read in answers],
-            "average_precision": [average_precision(scores, read) for scores, read in answers],
-            "precision_at_k": [precision_at_k(scores, read) for scores, read in answers],
+            "average_precision": [
+                average_precision(scores, read) for scores, read in answers
+            ],
+            "precision_at_k": [
+                precision_at_k(scores, read) for scores, read in answers
+            ],
         }
         for name, values in of_ranks.items():
             yield name, *mean_with_se(np.array(values)), len(values)
@@ -334,7 +454,9 @@ def _scores(
     if effects and case.read.any():
         right, sites = np.zeros(n), np.zeros(n)
         for site, effect in effects.items():
-            right[site.unit] += np.sign(found.scores[site.unit, site.start : site.stop].sum()) == np.sign(effect)
+            right[site.unit] += np.sign(
+                found.scores[site.unit, site.start : site.stop].sum()
+            ) == np.sign(effect)
             sites[site.unit] += 1
         yield "sign", *ratio_with_se(right, sites), n
         widths = {site.stop - site.start for site in effects}
@@ -343,10 +465,24 @@ def _scores(
             own = max(abs(scales[width][1] / scales[width][0]) for width in widths)
             yield "attenuation", ratio, float(np.hypot(se, ratio * own)), n
     calls = np.zeros(size.shape, dtype=bool)
-    calls[case.scored] = called(size[case.scored], np.abs(found.null)[case.scored], RATE)
-    yield "fdp", *ratio_with_se((calls & ~case.read).sum(1).astype(float), calls.sum(1).astype(float)), n
+    calls[case.scored] = called(
+        size[case.scored], np.abs(found.null)[case.scored], RATE
+    )
+    yield (
+        "fdp",
+        *ratio_with_se(
+            (calls & ~case.read).sum(1).astype(float), calls.sum(1).astype(float)
+        ),
+        n,
+    )
     if case.read.any():
-        yield "recall", *ratio_with_se((calls & case.read).sum(1).astype(float), case.read.sum(1).astype(float)), n
+        yield (
+            "recall",
+            *ratio_with_se(
+                (calls & case.read).sum(1).astype(float), case.read.sum(1).astype(float)
+            ),
+            n,
+        )
     yield from _interactions(found, predictor, case, effects)
     yield "forwards", found.forwards, 0.0, n
 
@@ -354,53 +490,86 @@ def _scores(
 def _interactions(
     found: _Found, predictor: TorchPredictor, case: Case, effects: Effects
 ) -> Iterator[tuple[str, float, float, int]]:
-    """Yield the mean error of the interactions of words that name sites of the same sequences."""
+    """Yield the mean error of the interactions of words that name sites of the same
+    sequences.
+    """
     names_of_sites = {site.name for site in case.sites}
     for word in (word for pair in found.pairs for word in pair):
         if word not in names_of_sites and (not word or set(word) - set("ACGTU")):
             raise AttributionError(
-                f"the method returned an interaction of {quoted(word)}, which is not a word of A, C, G and T or U, nor "
-                f"a site of case {quoted(case.name)}; name the two words by their letters"
+                f"the method returned an interaction of {quoted(word)}, which is not a "
+                f"word of A, C, G and T or U, nor a site of case {quoted(case.name)}; "
+                "name the two words by their letters"
             )
     truth: dict[tuple[str, str], list[float]] = {}
     for sites, there, answers in _answers(predictor, case):
-        alone = {tuple(row.tolist()): answer for row, answer in zip(there, answers, strict=True)}
+        alone = {
+            tuple(row.tolist()): answer
+            for row, answer in zip(there, answers, strict=True)
+        }
         for i, j in combinations(range(len(sites)), 2):
-            flags = [tuple(k in some for k in range(len(sites))) for some in ((i, j), (i,), (j,), ())]
+            flags = [
+                tuple(k in some for k in range(len(sites)))
+                for some in ((i, j), (i,), (j,), ())
+            ]
             both, one, other, neither = (alone[flag] for flag in flags)
             names = min(sites[i].name, sites[j].name), max(sites[i].name, sites[j].name)
             truth.setdefault(names, []).append(both - one - other + neither)
     largest = max(map(abs, effects.values()), default=0.0)
     errors = []
     for (one, other), values in truth.items():
-        shared = {pair: max(_shared(pair, (one, other)), _shared(pair, (other, one))) for pair in found.pairs}
+        shared = {
+            pair: max(_shared(pair, (one, other)), _shared(pair, (other, one)))
+            for pair in found.pairs
+        }
         nearest = max(shared, key=lambda pair: shared[pair], default=None)
         if nearest is not None and shared[nearest] > 0 and largest > 0:
             value, se = found.pairs[nearest]
             errors.append(((value - float(np.mean(values))) / largest, se / largest))
     if errors:
         of_value, of_se = np.array(errors).T
-        yield "interaction_error", float(of_value.mean()), float(np.sqrt((of_se**2).sum()) / len(errors)), len(errors)
+        yield (
+            "interaction_error",
+            float(of_value.mean()),
+            float(np.sqrt((of_se**2).sum()) / len(errors)),
+            len(errors),
+        )
 
 
 def _shared(words: tuple[str, str], sites: tuple[str, str]) -> int:
-    """Return the letters that two words have in common with two sites; 0 unless each is its site's, on either strand.
+    """Return the letters that two words have in common with two sites; 0 unless each is
+    its site's, on either strand.
 
-    A word is a site's if they have five letters in a row in common, or all of the shorter one.
+    A word is a site's if they have five letters in a row in common, or all of the
+    shorter one.
 
     Examples
     --------
-    >>> _shared(("CCTTATCT", "CACACCC"), ("AGATAAGG", "CCACACCC")), _shared(("ACACCC", "GGG"), ("AGATAAGG", "CCACACCC"))
+    >>> (
+    ...     _shared(("CCTTATCT", "CACACCC"), ("AGATAAGG", "CCACACCC")),
+    ...     _shared(("ACACCC", "GGG"), ("AGATAAGG", "CCACACCC")),
+    ... )
     (15, 0)
     """
     total = 0
     for word, site in zip(words, sites, strict=True):
         if not set(word + site) - set("ACGTU"):
             word, site = word.replace("U", "T"), site.replace("U", "T")
-        strands = [site, reverse_complement_word(site)] if set(site) <= set("ACGTU") else [site]
-        lengths = range(min(_SHARED, len(word), len(site)), min(len(word), len(site)) + 1)
+        strands = (
+            [site, reverse_complement_word(site)]
+            if set(site) <= set("ACGTU")
+            else [site]
+        )
+        lengths = range(
+            min(_SHARED, len(word), len(site)), min(len(word), len(site)) + 1
+        )
         most = max(
-            (n for n in lengths for i in range(len(word) - n + 1) if any(word[i : i + n] in one for one in strands)),
+            (
+                n
+                for n in lengths
+                for i in range(len(word) - n + 1)
+                if any(word[i : i + n] in one for one in strands)
+            ),
             default=0,
         )
         if not most:
@@ -413,11 +582,14 @@ Bases = NDArray[np.bool_]
 
 
 def average_precision(scores: Array, read: Bases) -> float:
-    """Return the mean precision over the read bases, each at its own score; equal scores enter together.
+    """Return the mean precision over the read bases, each at its own score; equal
+    scores enter together.
 
     Examples
     --------
-    >>> average_precision(np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, False, True, False]))
+    >>> average_precision(
+    ...     np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, False, True, False])
+    ... )
     0.833...
     """
     above = rankdata(-scores, method="max")
@@ -426,11 +598,14 @@ def average_precision(scores: Array, read: Bases) -> float:
 
 
 def precision_at_k(scores: Array, read: Bases) -> float:
-    """Return the share of read bases among the k largest scores, k their number, with ties broken at random.
+    """Return the share of read bases among the k largest scores, k their number, with
+    ties broken at random.
 
     Examples
     --------
-    >>> precision_at_k(np.array([3.0, 1.0, 1.0, 0.0]), np.array([True, True, False, False]))
+    >>> precision_at_k(
+    ...     np.array([3.0, 1.0, 1.0, 0.0]), np.array([True, True, False, False])
+    ... )
     0.75
     """
     k = int(read.sum())
@@ -440,10 +615,12 @@ def precision_at_k(scores: Array, read: Bases) -> float:
 
 
 def called(scores: Array, null: Array, rate: float) -> Bases:
-    """Return which scores are called at a nominal false discovery rate, by Benjamini-Hochberg against null scores.
+    """Return which scores are called at a nominal false discovery rate, by
+    Benjamini-Hochberg against null scores.
 
-    The p-value of a score is the share of null scores that are as large, both counted with one more. Scores that differ
-    by less than a millionth of the largest are equal: rounding does not decide between them.
+    The p-value of a score is the share of null scores that are as large, both counted
+    with one more. Scores that differ by less than a millionth of the largest are equal:
+    rounding does not decide between them.
 
     Examples
     --------
@@ -451,12 +628,18 @@ def called(scores: Array, null: Array, rate: float) -> Bases:
     array([ True, False])
     """
     ranked = np.sort(null.ravel())
-    equal = _EQUAL * max(float(np.abs(scores).max(initial=0.0)), float(np.abs(null).max(initial=0.0)))
+    equal = _EQUAL * max(
+        float(np.abs(scores).max(initial=0.0)), float(np.abs(null).max(initial=0.0))
+    )
     at_least = len(ranked) - np.searchsorted(ranked, scores.ravel() - equal, "left")
     p = (1 + at_least) / (1 + len(ranked))
     order = np.sort(p)
     within = np.flatnonzero(order <= rate * np.arange(1, len(p) + 1) / len(p))
-    return (p <= order[within[-1]]).reshape(scores.shape) if len(within) else np.zeros(scores.shape, dtype=bool)
+    return (
+        (p <= order[within[-1]]).reshape(scores.shape)
+        if len(within)
+        else np.zeros(scores.shape, dtype=bool)
+    )
 
 
 def mean_with_se(values: Array) -> tuple[float, float]:
@@ -465,7 +648,8 @@ def mean_with_se(values: Array) -> tuple[float, float]:
 
 
 def ratio_with_se(above: Array, below: Array) -> tuple[float, float]:
-    """Return a ratio of sums over sequences and its standard error by linearization; 0 of nothing is 0.
+    """Return a ratio of sums over sequences and its standard error by linearization; 0
+    of nothing is 0.
 
     Examples
     --------
@@ -481,14 +665,20 @@ def ratio_with_se(above: Array, below: Array) -> tuple[float, float]:
 
 
 def map_correlation(one: Array, other: Array) -> Array:
-    """Return the correlation over positions of two maps of each sequence, (n, length); 0 of a map that is flat.
+    """Return the correlation over positions of two maps of each sequence, (n, length);
+    0 of a map that is flat.
 
     Examples
     --------
-    >>> map_correlation(np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0]]), np.array([[0.0, 2.0, 4.0], [1.0, 2.0, 3.0]]))
+    >>> map_correlation(
+    ...     np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0]]),
+    ...     np.array([[0.0, 2.0, 4.0], [1.0, 2.0, 3.0]]),
+    ... )
     array([1., 0.])
     """
     centered = [x - x.mean(1, keepdims=True) for x in (one, other)]
     size = np.sqrt((centered[0] ** 2).sum(1) * (centered[1] ** 2).sum(1))
-    found: Array = np.divide((centered[0] * centered[1]).sum(1), size, out=np.zeros(len(one)), where=size > 0)
+    found: Array = np.divide(
+        (centered[0] * centered[1]).sum(1), size, out=np.zeros(len(one)), where=size > 0
+    )
     return found

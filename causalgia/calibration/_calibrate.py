@@ -16,7 +16,14 @@ from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia._run import run
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import Prior
-from causalgia.calibration.binomial_bands import Row, mean_row, rank_row, rate_table, share_row, verdict_rows
+from causalgia.calibration.binomial_bands import (
+    Row,
+    mean_row,
+    rank_row,
+    rate_table,
+    share_row,
+    verdict_rows,
+)
 from causalgia.checks import is_whole
 from causalgia.design import Arm, Design
 from causalgia.design.design import check_design
@@ -64,45 +71,51 @@ def calibrate(
     alpha: float = 0.001,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Repeat a trial with fresh units and estimate its error rates: false verdicts, coverage, type-I error.
+    """Repeat a trial with fresh units and estimate its error rates: false verdicts,
+    coverage, type-I error.
 
-    Each rate is given with the band in which it lies by chance if the nominal rate holds. Trials are the
-    replicates, and the bands hold for all rows together. If the analysis has a region of practical equivalence,
-    verdicts and printed intervals are those of `causalgia.analyze`.
+    Each rate is given with the band in which it lies by chance if the nominal rate
+    holds. Trials are the replicates, and the bands hold for all rows together. If the
+    analysis has a region of practical equivalence, verdicts and printed intervals are
+    those of `causalgia.analyze`.
 
     Parameters
     ----------
     design
         The design.
     predictor_or_simulator
-        A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes as `causalgia.run` does, with
-        an optional variable ``truth (contrast, task)`` of the trial. Truths drawn from the prior test the
-        calibration of a posterior.
+        A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes
+        as `causalgia.run` does, with an optional variable ``truth (contrast, task)`` of
+        the trial. Truths drawn from the prior test the calibration of a posterior.
     n_trials
-        Number of trials, two or more; as many A/A trials are run too. 1,000 detect a true .07 instead of .05 with
-        probability .7.
+        Number of trials, two or more; as many A/A trials are run too. 1,000 detect a
+        true .07 instead of .05 with probability .7.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     analysis
         Analysis of each trial; None: every arm minus the first, 95 % intervals.
     truth
-        True ACE ``(contrast, task)``. None: the simulator's, or the predictor's ``true_ace``, else the mean of all
-        trials, which measures coverage but not false discoveries.
+        True ACE ``(contrast, task)``. None: the simulator's, or the predictor's
+        ``true_ace``, else the mean of all trials, which measures coverage but not false
+        discoveries.
     posterior
-        Whether to fit a posterior (`causalgia.infer`) to each trial, and add rows on it; trials without one (an effect
-        without spread, a sampler that has not converged) are counted in attrs["without_posterior"].
+        Whether to fit a posterior (`causalgia.infer`) to each trial, and add rows on
+        it; trials without one (an effect without spread, a sampler that has not
+        converged) are counted in attrs["without_posterior"].
     alpha
         Probability that any row falls outside its band although all nominal rates hold.
     client
-        Client of a Dask cluster (`distributed.Client`) that runs the trials. Seeds do not depend on workers: the table
-        is the same, to the bit on equal hardware, for any number of them. None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the trials. Seeds do
+        not depend on workers: the table is the same, to the bit on equal hardware, for
+        any number of them. None: this process.
 
     Returns
     -------
     Dataset
-        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``, ``p_same (trial, task)`` of the A/A
-        trials and ``ace (trial, contrast, task)``; attrs["not_measured"] lists what cannot be measured with the
-        available truth. Notes list the rows.
+        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``,
+        ``p_same (trial, task)`` of the A/A trials and ``ace (trial, contrast, task)``;
+        attrs["not_measured"] lists what cannot be measured with the available truth.
+        Notes list the rows.
 
     Raises
     ------
@@ -111,19 +124,23 @@ def calibrate(
     DesignError
         If `design` is not a design, or the analysis names an arm it lacks.
     ClusterError
-        If the cluster has no workers, loses them, does not respond within the time limit, or the predictor or simulator
-        cannot be sent to them; or the simulator fails on a worker (names the trial).
+        If the cluster has no workers, loses them, does not respond within the time
+        limit, or the predictor or simulator cannot be sent to them; or the simulator
+        fails on a worker (names the trial).
 
     Notes
     -----
-    Rows: ``"A/A p < 0.05: task"`` (type-I error), ``"coverage: contrast, task"`` (of `causalgia.estimate`), ``"FWER of
-    the band"``. If a truth and a region are known: ``"false verdict: contrast, task"``; ``"printed interval: contrast,
-    task"``, the coverage of the interval that gave the verdict, nominally at least its mean level, minus ``(1 - level)
-    / 2`` where the data choose between the levels of a direction and of "negligible"; ``"false directions of all
-    given"`` and ``"false negligibles of all given"``, means over trials, which a posterior controls if truths are drawn
-    anew. If some truths are 0: ``"FDR"``, and the 95th percentile of the false-discovery proportion. With `posterior`:
-    ``"lfsr - wrong signs"`` and ``"SBC rank: contrast, task"``, for truths drawn from the prior and estimates simulated
-    with each trial's errors, or for the simulator's own truths.
+    Rows: ``"A/A p < 0.05: task"`` (type-I error), ``"coverage: contrast, task"`` (of
+    `causalgia.estimate`), ``"FWER of the band"``. If a truth and a region are known:
+    ``"false verdict: contrast, task"``; ``"printed interval: contrast, task"``, the
+    coverage of the interval that gave the verdict, nominally at least its mean level,
+    minus ``(1 - level) / 2`` where the data choose between the levels of a direction
+    and of "negligible"; ``"false directions of all given"`` and
+    ``"false negligibles of all given"``, means over trials, which a posterior controls
+    if truths are drawn anew. If some truths are 0: ``"FDR"``, and the 95th percentile
+    of the false-discovery proportion. With `posterior`: ``"lfsr - wrong signs"`` and
+    ``"SBC rank: contrast, task"``, for truths drawn from the prior and estimates
+    simulated with each trial's errors, or for the simulator's own truths.
 
     References
     ----------
@@ -137,40 +154,72 @@ def calibrate(
     ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
     ...     n_units=40,
     ... )
-    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
+    >>> share = cg.FunctionPredictor(
+    ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share"
+    ... )
     >>> table = calibrate(design, share, n_trials=20, rng=0)
     >>> table["row"].values.tolist()
     ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band', 'lfsr - wrong signs', 'SBC rank: GC, GC']
     >>> bool(table["passes"].all())
     True
     """
-    check_design(design, predictor_or_simulator, "calibrate(design, predictor_or_simulator)")
+    check_design(
+        design, predictor_or_simulator, "calibrate(design, predictor_or_simulator)"
+    )
     if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
         raise EstimateError(
-            f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed, and 1,000 give useful bands"
+            f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed, and "
+            "1,000 give useful bands"
         )
     simulator_of(predictor_or_simulator)  # raises PredictorError
     _check_truth(truth)
-    request = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
+    request = (
+        analysis
+        if analysis is not None
+        else Analysis(control=design.named_arms[0].name)
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CausalgiaWarning)  # they would be repeated in every trial
+        # they would be repeated in every trial
+        warnings.simplefilter("ignore", CausalgiaWarning)
         known = truth
         identity = request.control is not None and request.scale == "identity"
-        if truth is None and identity and hasattr(predictor_or_simulator, "true_ace"):  # of the zoo
+        if (
+            truth is None and identity and hasattr(predictor_or_simulator, "true_ace")
+        ):  # of the zoo
             known = predictor_or_simulator.true_ace(design, control=request.control)
         settings = None
-        if client is not None and isinstance(predictor_or_simulator, Predictor):  # those of this process, for workers
-            begun = set_up_trial(design, predictor_or_simulator, rng=0, analysis=None, client=client)
+        if client is not None and isinstance(
+            predictor_or_simulator, Predictor
+        ):  # those of this process, for workers
+            begun = set_up_trial(
+                design, predictor_or_simulator, rng=0, analysis=None, client=client
+            )
             begun.probe()
             settings = begun.trial.settings
-        repeat = _Repetition(design, predictor_or_simulator, request, root_key(rng), posterior, known, settings)
+        repeat = _Repetition(
+            design,
+            predictor_or_simulator,
+            request,
+            root_key(rng),
+            posterior,
+            known,
+            settings,
+        )
         alone = repeat((_SAME_ARMS, 0))
-        again = [] if alone is None else [(_SAME_ARMS, trial) for trial in range(1, n_trials)]
+        again = (
+            []
+            if alone is None
+            else [(_SAME_ARMS, trial) for trial in range(1, n_trials)]
+        )
         pieces = [*((_TRIAL, trial) for trial in range(n_trials)), *again]
         names = [f"{which} {trial}" for which, trial in pieces]
         found = mapped(repeat, pieces, what="calibrate", names=names, client=client)
     results = found[:n_trials]
-    aa_p_values = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
+    aa_p_values = (
+        None
+        if alone is None
+        else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
+    )
     return _calibration_table(results, aa_p_values, request, known, alpha)
 
 
@@ -178,8 +227,8 @@ def calibrate(
 class _TrialResult:
     """What the table needs of one trial, which a worker sends back.
 
-    ``ace, lower, upper`` of the estimates, ``lower, upper`` of the simultaneous band, discoveries, truth, decisions,
-    and summaries of the posterior.
+    ``ace, lower, upper`` of the estimates, ``lower, upper`` of the simultaneous band,
+    discoveries, truth, decisions, and summaries of the posterior.
     """
 
     estimates: xr.Dataset
@@ -206,60 +255,115 @@ class _Repetition:
     trial_settings: list[dict[str, Any]] | None
 
     def __post_init__(self) -> None:
-        """Apply the predictor settings of the main process, on which the last bits of predictions depend."""
+        """Apply the predictor settings of the main process, on which the last bits of
+        predictions depend.
+        """
         if self.trial_settings is not None:
-            Trial(self.design, self.predictor_or_simulator, self.key).apply_settings(self.trial_settings)
+            Trial(self.design, self.predictor_or_simulator, self.key).apply_settings(
+                self.trial_settings
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Repetition, tuple(getattr(self, field.name) for field in fields(self))
 
     def __call__(self, piece: tuple[str, int]) -> Any:
-        """Return the result of a trial; of an A/A trial its p-values, or None where there are none."""
+        """Return the result of a trial; of an A/A trial its p-values, or None where
+        there are none.
+        """
         which, trial = piece
         simulator = simulator_of(self.predictor_or_simulator)
         if which == _TRIAL:
-            return self._analyze(repeat_trial(self.design, simulator, key=self.key, trial=trial, purpose=which), trial)
-        control = self.analysis.control if self.analysis.control is not None else self.design.named_arms[0].name
-        pair = repeat_trial(aa_design(self.design, control), simulator, key=self.key, trial=trial, purpose=which)
+            return self._analyze(
+                repeat_trial(
+                    self.design, simulator, key=self.key, trial=trial, purpose=which
+                ),
+                trial,
+            )
+        control = (
+            self.analysis.control
+            if self.analysis.control is not None
+            else self.design.named_arms[0].name
+        )
+        pair = repeat_trial(
+            aa_design(self.design, control),
+            simulator,
+            key=self.key,
+            trial=trial,
+            purpose=which,
+        )
         try:
-            return estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(contrast=0, drop=True)
-        except ContrastError:  # a simulator with arms of its own, not those of the design that it is given
+            return estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(
+                contrast=0, drop=True
+            )
+        except (
+            ContrastError
+        ):  # a simulator with arms of its own, not those of the design that it is given
             return None
 
     def _analyze(self, outcomes: xr.Dataset, trial: int) -> _TrialResult:
-        """Apply the analysis to the outcomes of a trial, and summarize its posterior."""
+        """Apply the analysis to the outcomes of a trial, and summarize its
+        posterior.
+        """
         analysis, rng = self.analysis, derive(self.key, "resampling", trial)
-        effects, estimates = estimate_effects(outcomes.drop_vars("truth", errors="ignore"), analysis)
-        own = outcomes["truth"] if "truth" in outcomes.variables else None  # which a simulator may give
+        effects, estimates = estimate_effects(
+            outcomes.drop_vars("truth", errors="ignore"), analysis
+        )
+        # which a simulator may give
+        own = outcomes["truth"] if "truth" in outcomes.variables else None
         true = own if own is not None else self.known
         at = None if true is None else _truth_of_estimates(true, estimates)
         p = estimates["p"].transpose("contrast", "task").to_numpy()
         discovered = stepwise(p.ravel(), "bh").reshape(p.shape) <= 1 - analysis.ci_prob
         band = _simultaneous_band(effects, estimates, analysis, rng)[["lower", "upper"]]
-        found = _TrialResult(estimates[["ace", "lower", "upper"]], band, discovered.astype(float), at)
+        found = _TrialResult(
+            estimates[["ace", "lower", "upper"]], band, discovered.astype(float), at
+        )
         if analysis.rope is not None and at is not None:
-            steps = infer_and_decide(outcomes, effects, estimates, analysis, derive(self.key, "decisions", trial), shrinks=False)
+            steps = infer_and_decide(
+                outcomes,
+                effects,
+                estimates,
+                analysis,
+                derive(self.key, "decisions", trial),
+                shrinks=False,
+            )
             found = replace(found, decisions=steps.decisions)
         if not self.posterior:
             return found
-        summary = _posterior_summary(estimates, analysis, own is not None, at, derive(self.key, "posterior", trial))
+        summary = _posterior_summary(
+            estimates,
+            analysis,
+            own is not None,
+            at,
+            derive(self.key, "posterior", trial),
+        )
         if isinstance(summary, str):
             return replace(found, without=summary)
         lfsr, sign, ranks = summary
         return replace(found, lfsr=lfsr, sign=sign, ranks=ranks)
 
 
-def _simultaneous_band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
+def _simultaneous_band(
+    effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int
+) -> xr.Dataset:
     if effects is None or "ice" not in effects:
         return simultaneous(estimates, method="dunnett", ci_prob=analysis.ci_prob)
     cluster = analysis.cluster
-    return simultaneous(effects, ci_prob=analysis.ci_prob, n_draws=999, cluster=cluster, rng=rng)
+    return simultaneous(
+        effects, ci_prob=analysis.ci_prob, n_draws=999, cluster=cluster, rng=rng
+    )
 
 
 def _posterior_summary(
-    estimates: xr.Dataset, analysis: Analysis, drawn: bool, truth: Array | None, seed: int
+    estimates: xr.Dataset,
+    analysis: Analysis,
+    drawn: bool,
+    truth: Array | None,
+    seed: int,
 ) -> tuple[Array, Array, Array | None] | str:
-    """Return the lfsr and sign of each effect and the rank of a truth drawn from the prior; or why there are none."""
+    """Return the lfsr and sign of each effect and the rank of a truth drawn from the
+    prior; or why there are none.
+    """
     from causalgia.posterior import infer
 
     shrink: Any = analysis.shrink
@@ -269,39 +373,66 @@ def _posterior_summary(
         post = infer(estimates, law=law, n_draws=4 * (RANKED + 1), rng=seed, **chosen)
     except (InferenceError, ConvergenceError) as error:
         return str(error)
-    draws = post["posterior"]["ace"].transpose("chain", "draw", "contrast", "task").to_numpy()
+    draws = (
+        post["posterior"]["ace"]
+        .transpose("chain", "draw", "contrast", "task")
+        .to_numpy()
+    )
     draws = draws.reshape(-1, *draws.shape[2:])
     sign = np.sign((draws > 0).sum(axis=0) - (draws < 0).sum(axis=0))
     lfsr = post["moments"]["lfsr"].transpose("contrast", "task").to_numpy()
     if drawn and truth is not None:
         return lfsr, sign.astype(float), (draws[:RANKED] < truth).sum(axis=0)
     prior = shrink.prior if isinstance(shrink.prior, Prior) else Prior()
-    return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, law, seed=derive(seed, "ranks"))
+    return (
+        lfsr,
+        sign.astype(float),
+        ranks_from_the_prior(estimates, prior, law, seed=derive(seed, "ranks")),
+    )
 
 
 def _check_truth(truth: Any) -> None:
     if truth is None:
         return
-    if not isinstance(truth, xr.DataArray) or set(truth.dims) != {"contrast", "task"} or truth.dtype.kind not in "iuf":
-        what = f"has dims {truth.dims}" if isinstance(truth, xr.DataArray) else f"is a {type(truth).__name__}"
+    if (
+        not isinstance(truth, xr.DataArray)
+        or set(truth.dims) != {"contrast", "task"}
+        or truth.dtype.kind not in "iuf"
+    ):
+        what = (
+            f"has dims {truth.dims}"
+            if isinstance(truth, xr.DataArray)
+            else f"is a {type(truth).__name__}"
+        )
         raise EstimateError(
-            f"truth= {what}; give the true ACE as an xarray.DataArray of numbers with dims and coordinates contrast "
-            "and task, as predictor.true_ace(design, control=...) does for the zoo"
+            f"truth= {what}; give the true ACE as an xarray.DataArray of numbers with "
+            "dims and coordinates contrast and task, as predictor.true_ace(design, "
+            "control=...) does for the zoo"
         )
     for dim in ("contrast", "task"):
         if dim not in truth.coords:
             raise EstimateError(f"truth= has no coordinate {dim}; name each {dim}")
     if not np.isfinite(truth.to_numpy()).all():
-        raise EstimateError("truth= has values that are not finite; leave truth= out where it is not known")
+        raise EstimateError(
+            "truth= has values that are not finite; leave truth= out where it is not "
+            "known"
+        )
 
 
 def _truth_of_estimates(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
     """Return the truth of each estimate, (contrast, task)."""
     for dim in ("contrast", "task"):
-        lacking = [x for x in estimates[dim].to_numpy() if x not in truth[dim].to_numpy()]
+        lacking = [
+            x for x in estimates[dim].to_numpy() if x not in truth[dim].to_numpy()
+        ]
         if lacking:
-            raise EstimateError(f"the truth lacks {dim} {lacking[0]!s}; give truth (contrast, task) for all of them")
-    at = truth.sel(contrast=estimates["contrast"].to_numpy(), task=estimates["task"].to_numpy())
+            raise EstimateError(
+                f"the truth lacks {dim} {lacking[0]!s}; give truth (contrast, task) "
+                "for all of them"
+            )
+    at = truth.sel(
+        contrast=estimates["contrast"].to_numpy(), task=estimates["task"].to_numpy()
+    )
     return np.asarray(at.transpose("contrast", "task").to_numpy(), dtype=np.float64)
 
 
@@ -320,70 +451,139 @@ def _calibration_table(
     alpha = 1 - float(analysis.ci_prob)
     rows, lacking = list[Row](), list[str]()
     if aa_p_values is None:
-        lacking = ["A/A: the simulator has arms of its own, not the two equal ones of the design that it is given"]
+        lacking = [
+            "A/A: the simulator has arms of its own, not the two equal ones of the "
+            "design that it is given"
+        ]
     else:
         for t in aa_p_values["task"].to_numpy():
-            rows.append(share_row(f"A/A p < {alpha:.3g}: {t!s}", aa_p_values.sel(task=t).to_numpy() < alpha, alpha))
+            rows.append(
+                share_row(
+                    f"A/A p < {alpha:.3g}: {t!s}",
+                    aa_p_values.sel(task=t).to_numpy() < alpha,
+                    alpha,
+                )
+            )
     covered = ~_outside(estimates, truth)
     contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
     for k, j in np.ndindex(*covered.shape[1:]):
-        rows.append(share_row(f"coverage: {contrasts[k]!s}, {tasks[j]!s}", covered[:, k, j], 1 - alpha))
-    rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
+        rows.append(
+            share_row(
+                f"coverage: {contrasts[k]!s}, {tasks[j]!s}", covered[:, k, j], 1 - alpha
+            )
+        )
+    rows.append(
+        share_row(
+            "FWER of the band",
+            _outside(bands, truth).any(axis=(1, 2)),
+            alpha,
+            "at most",
+        )
+    )
     random = bool(truths) and known is None
-    decided, why_not = verdict_rows([result.decisions for result in results], truth, random=random)
+    decided, why_not = verdict_rows(
+        [result.decisions for result in results], truth, random=random
+    )
     rows += decided
     lacking += why_not
-    more, why = _discovery_rows(results, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
+    more, why = (
+        _discovery_rows(results, truth, alpha)
+        if truths
+        else ([], ["FDR: no true effect is known"])
+    )
     rows += more + _posterior_rows(results, truth, estimates, random=random)
     why += [f"posterior: {result.without}" for result in results if result.without][:1]
     table = rate_table(rows, alpha=alpha).assign(ace=estimates["ace"])
     if aa_p_values is not None:
         table["p_same"] = aa_p_values
-    table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking + why)}
+    table.attrs |= {
+        "analysis": analysis.to_json(),
+        "not_measured": "; ".join(lacking + why),
+    }
     table.attrs["without_posterior"] = sum(bool(result.without) for result in results)
     return table
 
 
 def _outside(limits: xr.Dataset, truth: Array) -> npt.NDArray[np.bool_]:
-    lower, upper = (limits[end].transpose("trial", "contrast", "task").to_numpy() for end in ("lower", "upper"))
+    lower, upper = (
+        limits[end].transpose("trial", "contrast", "task").to_numpy()
+        for end in ("lower", "upper")
+    )
     return np.asarray((truth < lower) | (truth > upper))
 
 
-def _discovery_rows(results: Sequence[_TrialResult], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
+def _discovery_rows(
+    results: Sequence[_TrialResult], truth: Array, alpha: float
+) -> tuple[list[Row], list[str]]:
     null = truth == 0
     if not null.any():
         return [], ["FDR: no true effect is 0, so no discovery is false"]
     found = np.stack([result.found for result in results]) > 0
     proportion = (found & null).sum(axis=(1, 2)) / np.maximum(found.sum(axis=(1, 2)), 1)
     spread = float(np.quantile(proportion, 0.95))
-    tail = Row("95th percentile of the FDP", spread, alpha, len(results), "reported", "mean", 0.0)
+    tail = Row(
+        "95th percentile of the FDP",
+        spread,
+        alpha,
+        len(results),
+        "reported",
+        "mean",
+        0.0,
+    )
     return [mean_row("FDR", proportion, alpha, "at most"), tail], []
 
 
-def _posterior_rows(results: Sequence[_TrialResult], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
-    """Return rows on lfsr minus wrong signs (nominal if truths were drawn anew for each trial) and on ranks."""
+def _posterior_rows(
+    results: Sequence[_TrialResult],
+    truth: Array,
+    estimates: xr.Dataset,
+    *,
+    random: bool,
+) -> list[Row]:
+    """Return rows on lfsr minus wrong signs (nominal if truths were drawn anew for each
+    trial) and on ranks.
+    """
     has = [i for i, result in enumerate(results) if result.lfsr is not None]
     if not has:
         return []
-    lfsr, sign = (np.stack([getattr(results[i], name) for i in has]) for name in ("lfsr", "sign"))
+    lfsr, sign = (
+        np.stack([getattr(results[i], name) for i in has]) for name in ("lfsr", "sign")
+    )
     wrong = (truth[has] == 0) | (np.sign(truth[has]) != sign)
-    rows = [mean_row("lfsr - wrong signs", (lfsr - wrong).mean(axis=(1, 2)), 0.0, "exact" if random else "reported")]
+    rows = [
+        mean_row(
+            "lfsr - wrong signs",
+            (lfsr - wrong).mean(axis=(1, 2)),
+            0.0,
+            "exact" if random else "reported",
+        )
+    ]
     each = [r for r in (results[i].ranks for i in has) if r is not None]
     if not each:
         return rows
     ranks = np.stack(each)
     contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
     for k, t in np.ndindex(*ranks.shape[1:]):
-        rows.append(rank_row(f"SBC rank: {contrasts[k]!s}, {tasks[t]!s}", ranks[:, k, t], RANKED, "exact"))
+        rows.append(
+            rank_row(
+                f"SBC rank: {contrasts[k]!s}, {tasks[t]!s}",
+                ranks[:, k, t],
+                RANKED,
+                "exact",
+            )
+        )
     return rows
 
 
-def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed: int) -> Array | None:
-    """Return the rank of effects drawn from the prior among draws of their posterior, (contrast, task).
+def ranks_from_the_prior(
+    estimates: xr.Dataset, prior: Prior, law: str, *, seed: int
+) -> Array | None:
+    """Return the rank of effects drawn from the prior among draws of their posterior,
+    (contrast, task).
 
-    ``(mu, tau, delta)`` are drawn from the prior, and estimates with the standard errors of this trial, taken as known
-    and independent. None if the prior is improper or without a unit (the control arm does not
-    vary), or a standard error is 0.
+    ``(mu, tau, delta)`` are drawn from the prior, and estimates with the standard
+    errors of this trial, taken as known and independent. None if the prior is improper
+    or without a unit (the control arm does not vary), or a standard error is 0.
 
     Parameters
     ----------
@@ -402,7 +602,9 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
 
     Examples
     --------
-    >>> ranks_from_the_prior(from_effects([0.0, 1.0], se=0.5), Prior(), "normal", seed=0).shape
+    >>> ranks_from_the_prior(
+    ...     from_effects([0.0, 1.0], se=0.5), Prior(), "normal", seed=0
+    ... ).shape
     (2, 1)
     """
     se = estimates["se"].transpose("contrast", "task").to_numpy()
@@ -412,11 +614,27 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
     columns, drawn_from = [], "student_t" if law == "student_t" else "normal"
     for t in range(se.shape[1]):
         own = prior
-        if prior.standardized and "control_sd" in estimates:  # on the scale of the effects
-            unit = float(np.sqrt((estimates["control_sd"].transpose("contrast", "task").to_numpy()[:, t] ** 2).mean()))
+        if (
+            prior.standardized and "control_sd" in estimates
+        ):  # on the scale of the effects
+            unit = float(
+                np.sqrt(
+                    (
+                        estimates["control_sd"]
+                        .transpose("contrast", "task")
+                        .to_numpy()[:, t]
+                        ** 2
+                    ).mean()
+                )
+            )
             if not unit > 0:  # the control arm does not vary: the prior has no unit
                 return None
-            own = Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardized=False)
+            own = Prior(
+                mu_sd=unit * prior.mu_sd,
+                tau=prior.tau,
+                tau_scale=unit * prior.tau_scale,
+                standardized=False,
+            )
         columns.append(_ranks(se[:, t], own, drawn_from, generator))
     return np.stack(columns, axis=1)
 
@@ -424,28 +642,43 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
 def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) -> Array:
     from causalgia.posterior import infer
 
-    z = generator.standard_t(_NU, se.size) if law == "student_t" else generator.standard_normal(se.size)
+    z = (
+        generator.standard_t(_NU, se.size)
+        if law == "student_t"
+        else generator.standard_normal(se.size)
+    )
     mu = prior.mu_sd * generator.standard_normal()
     if prior.tau == "uniform":
         tau = prior.tau_scale * float(generator.random())
     elif prior.tau == "half_normal":
         tau = prior.tau_scale * abs(float(generator.standard_normal()))
     else:
-        tau = prior.tau_scale * abs(float(generator.standard_t(3 if prior.tau == "half_t" else 1)))
+        tau = prior.tau_scale * abs(
+            float(generator.standard_t(3 if prior.tau == "half_t" else 1))
+        )
     delta = mu + tau * z
     table = from_effects(delta + se * generator.standard_normal(se.size), se)
-    post = infer(table, law=law, prior=prior, n_draws=RANKED + 1, rng=int(generator.integers(2**62)))
+    post = infer(
+        table,
+        law=law,
+        prior=prior,
+        n_draws=RANKED + 1,
+        rng=int(generator.integers(2**62)),
+    )
     draws = post["posterior"]["ace"].to_numpy().reshape(-1, se.size)[:RANKED]
     return np.asarray((draws < delta).sum(axis=0))
 
 
-#: called as `run` is, without the predictor: ``simulator(design, rng=seed) -> outcomes``
+#: called as `run` is, without the predictor:
+#: ``simulator(design, rng=seed) -> outcomes``
 Simulator: TypeAlias = Callable[..., xr.Dataset]
 SAME, _AGAIN = "A", "A again"
 
 
 def simulator_of(predictor_or_simulator: Any) -> Simulator:
-    """Return the simulator of one trial: `run` with a predictor, or the given function."""
+    """Return the simulator of one trial: `run` with a predictor, or the given
+    function.
+    """
     if isinstance(predictor_or_simulator, Predictor):
         predictor: Predictor = predictor_or_simulator
 
@@ -459,29 +692,35 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
             inspect.signature(simulator).bind(None, rng=0)
         except TypeError as error:
             raise PredictorError(
-                f"the simulator is called as simulator(design, rng=seed) and cannot be ({error}); define it so"
+                "the simulator is called as simulator(design, rng=seed) and cannot be "
+                f"({error}); define it so"
             ) from error
         except ValueError:  # a callable without a signature is tried as it is
             pass
         return simulator
     raise PredictorError(
-        f"calibrate(design, predictor_or_simulator): {type(predictor_or_simulator).__name__} is neither a predictor "
-        "nor a function simulator(design, rng=) that returns outcomes as cg.run does"
+        "calibrate(design, predictor_or_simulator): "
+        f"{type(predictor_or_simulator).__name__} is neither a predictor nor a "
+        "function simulator(design, rng=) that returns outcomes as cg.run does"
     )
 
 
-def repeat_trial(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
+def repeat_trial(
+    design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str
+) -> xr.Dataset:
     """Return the outcomes of one repetition, on units of its own."""
     outcomes = simulator(design, rng=derive(key, purpose, trial))
     if not isinstance(outcomes, xr.Dataset):
         raise OutcomesError(
-            f"the simulator returned {type(outcomes).__name__}; it must return outcomes as cg.run or cg.from_frame do"
+            f"the simulator returned {type(outcomes).__name__}; it must return "
+            "outcomes as cg.run or cg.from_frame do"
         )
     return outcomes
 
 
 def aa_design(design: Design, control: str) -> Design:
-    """Return the A/A trial of a design: its control arm twice, each unit randomized to one of them.
+    """Return the A/A trial of a design: its control arm twice, each unit randomized to
+    one of them.
 
     There are twice as many units, so that each arm has as many as in the design.
 
@@ -496,21 +735,32 @@ def aa_design(design: Design, control: str) -> Design:
     """
     arms = {arm.name: arm.intervention for arm in design.named_arms}
     if control not in arms:
-        raise DesignError(f"control {quoted(control)} is not an arm of the design; the arms are {', '.join(arms)}")
+        raise DesignError(
+            f"control {quoted(control)} is not an arm of the design; the arms are "
+            f"{', '.join(arms)}"
+        )
     n_units = 2 * design.n_units if design.assignment == "crossover" else design.n_units
     try:
         design.null.check(n_units)
     except DesignError:  # the null model cannot give as many
         n_units = design.n_units
     pair = [Arm(SAME, arms[control]), Arm(_AGAIN, arms[control])]
-    return replace(design, arms=pair, n_units=n_units, assignment="parallel", blocks=None, contrasts=None)
+    return replace(
+        design,
+        arms=pair,
+        n_units=n_units,
+        assignment="parallel",
+        blocks=None,
+        contrasts=None,
+    )
 
 
 def centered_truth(ace: np.ndarray) -> np.ndarray:
-    """Return a substitute for unknown truths from the mean of all trials, in the shape of `ace`, (trials, ...).
+    """Return a substitute for unknown truths from the mean of all trials, in the shape
+    of `ace`, (trials, ...).
 
-    A trial's deviation from the mean of all n has variance ``sigma^2 (1 - 1/n)``; scaled by ``sqrt(n / (n - 1))`` it
-    has that of a deviation from the truth.
+    A trial's deviation from the mean of all n has variance ``sigma^2 (1 - 1/n)``;
+    scaled by ``sqrt(n / (n - 1))`` it has that of a deviation from the truth.
 
     Examples
     --------

@@ -1,4 +1,6 @@
-"""Rows of a calibration table: observed rates in repeated trials, with their binomial bands."""
+"""Rows of a calibration table: observed rates in repeated trials, with their binomial
+bands.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array, Mask
 
 Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]
-#: claim -> whether the band is bounded below and above; "fails" must fall outside a two-sided band
+#: claim -> whether the band is bounded below and above; "fails" must fall outside a
+#: two-sided band
 _TAILS: dict[str, tuple[bool, bool]] = {
     "exact": (True, True),
     "known": (True, True),
@@ -41,10 +44,12 @@ class Row:
     n_trials
         Independent trials behind it: the trial is the replicate.
     claim
-        ``"exact"`` (two-sided band), ``"known"`` (two-sided, about an empirical value), ``"at most"``, ``"at least"``
-        (one-sided), ``"fails"`` (a method shown to fail: outside the two-sided band), ``"reported"`` (no band).
+        ``"exact"`` (two-sided band), ``"known"`` (two-sided, about an empirical value),
+        ``"at most"``, ``"at least"`` (one-sided), ``"fails"`` (a method shown to fail:
+        outside the two-sided band), ``"reported"`` (no band).
     kind
-        ``"share"`` of trials (binomial band), ``"mean"`` over trials (t band), ``"p"`` of a test of uniformity.
+        ``"share"`` of trials (binomial band), ``"mean"`` over trials (t band), ``"p"``
+        of a test of uniformity.
     mcse
         Monte-Carlo standard error of `value`.
     """
@@ -68,7 +73,12 @@ class Row:
         if self.kind == "share":
             from scipy.stats import binom
 
-            ends = np.asarray(binom.ppf(np.array([tail, 1 - tail]), self.n_trials, self.nominal)) / self.n_trials
+            ends = (
+                np.asarray(
+                    binom.ppf(np.array([tail, 1 - tail]), self.n_trials, self.nominal)
+                )
+                / self.n_trials
+            )
             return float(ends[0]), float(ends[1])
         if self.kind == "p":
             return tail, 1.0
@@ -76,13 +86,17 @@ class Row:
         return self.nominal - half, self.nominal + half
 
     def passes(self, alpha: float) -> bool:
-        """Return whether the claim holds: inside the band, or outside for a method shown to fail."""
+        """Return whether the claim holds: inside the band, or outside for a method
+        shown to fail.
+        """
         below, above = self.band(alpha)
         inside = below <= self.value <= above
         return not inside if self.claim == "fails" else inside
 
 
-def share_row(name: str, hits: npt.ArrayLike, nominal: float, claim: Claim = "exact") -> Row:
+def share_row(
+    name: str, hits: npt.ArrayLike, nominal: float, claim: Claim = "exact"
+) -> Row:
     """Return the row of the share of trials with an event.
 
     Parameters
@@ -108,7 +122,9 @@ def share_row(name: str, hits: npt.ArrayLike, nominal: float, claim: Claim = "ex
     return Row(name, value, nominal, happened.size, claim, "share", mcse)
 
 
-def mean_row(name: str, values: npt.ArrayLike, nominal: float, claim: Claim = "exact") -> Row:
+def mean_row(
+    name: str, values: npt.ArrayLike, nominal: float, claim: Claim = "exact"
+) -> Row:
     """Return the row of a mean over trials, such as a false-discovery proportion.
 
     Examples
@@ -122,8 +138,11 @@ def mean_row(name: str, values: npt.ArrayLike, nominal: float, claim: Claim = "e
     return Row(name, float(x.mean()), nominal, x.size, claim, "mean", mcse)
 
 
-def rank_row(name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exact") -> Row:
-    """Return the row of simulation-based calibration: the p-value that ranks are uniform on 0 to n_draws.
+def rank_row(
+    name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exact"
+) -> Row:
+    """Return the row of simulation-based calibration: the p-value that ranks are
+    uniform on 0 to n_draws.
 
     The chi-square test of up to 20 equal bins, one rank for each independent trial.
 
@@ -148,10 +167,14 @@ def rank_row(name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exac
     1.0
     """
     counts = np.bincount(np.asarray(ranks, dtype=np.intp), minlength=n_draws + 1)
-    parts = np.array_split(np.arange(n_draws + 1), min(20, n_draws + 1, max(2, counts.sum() // 5)))
+    parts = np.array_split(
+        np.arange(n_draws + 1), min(20, n_draws + 1, max(2, counts.sum() // 5))
+    )
     observed = np.array([counts[part].sum() for part in parts])
     expected = counts.sum() * np.array([len(part) for part in parts]) / (n_draws + 1)
-    p = float(special.chdtrc(len(parts) - 1, ((observed - expected) ** 2 / expected).sum()))
+    p = float(
+        special.chdtrc(len(parts) - 1, ((observed - expected) ** 2 / expected).sum())
+    )
     return Row(name, p, 0.5, int(counts.sum()), claim, "p", 0.0)
 
 
@@ -163,13 +186,15 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     rows
         From `share_row`, `mean_row`, `rank_row`; at least one, with different names.
     alpha
-        Probability that any row falls outside its band although all nominal values hold.
+        Probability that any row falls outside its band although all nominal values
+        hold.
 
     Returns
     -------
     Dataset
-        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``; an open end of a band is replaced by the
-        bound of the quantity (0 or 1 for shares and p-values).
+        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``; an open
+        end of a band is replaced by the bound of the quantity (0 or 1 for shares and
+        p-values).
 
     Raises
     ------
@@ -184,34 +209,54 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     """
     names = [row.name for row in rows]
     if not rows or len(set(names)) < len(names):
-        raise EstimateError(f"a table needs one or more rows with different names, not {names}")
+        raise EstimateError(
+            f"a table needs one or more rows with different names, not {names}"
+        )
     if not is_real(alpha) or not 0 < alpha < 1:
-        raise EstimateError(f"alpha={quoted(alpha)} is not between 0 and 1; for example alpha=0.001")
+        raise EstimateError(
+            f"alpha={quoted(alpha)} is not between 0 and 1; for example alpha=0.001"
+        )
     each = alpha / len(rows)
     bands = np.array([row.band(each) for row in rows])
-    least = np.array([min(row.value, row.nominal) if row.kind == "mean" else 0.0 for row in rows])
-    most = np.array([max(row.value, row.nominal) if row.kind == "mean" else 1.0 for row in rows])
+    least = np.array(
+        [min(row.value, row.nominal) if row.kind == "mean" else 0.0 for row in rows]
+    )
+    most = np.array(
+        [max(row.value, row.nominal) if row.kind == "mean" else 1.0 for row in rows]
+    )
     columns: dict[str, Any] = {
         name: ("row", np.array([getattr(row, name) for row in rows]))
         for name in ("value", "nominal", "mcse", "n_trials", "claim", "kind")
     }
-    for name, ends, bound in (("lower", bands[:, 0], least), ("upper", bands[:, 1], most)):
+    for name, ends, bound in (
+        ("lower", bands[:, 0], least),
+        ("upper", bands[:, 1], most),
+    ):
         columns[name] = ("row", np.where(np.isfinite(ends), ends, bound))
     columns["passes"] = ("row", np.array([row.passes(each) for row in rows]))
-    return xr.Dataset(columns, coords={"row": names}, attrs={"alpha": float(alpha), "alpha_each": each})
+    return xr.Dataset(
+        columns,
+        coords={"row": names},
+        attrs={"alpha": float(alpha), "alpha_each": each},
+    )
 
 
-def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random: bool) -> tuple[list[Row], list[str]]:
-    """Return rows on the verdicts and printed intervals of repeated trials, or why there are none.
+def verdict_rows(
+    decisions: Sequence[xr.Dataset | None], truth: Array, *, random: bool
+) -> tuple[list[Row], list[str]]:
+    """Return rows on the verdicts and printed intervals of repeated trials, or why
+    there are none.
 
     Parameters
     ----------
     decisions
-        Decisions of each trial from `causalgia.analyze`; None without a region or a truth.
+        Decisions of each trial from `causalgia.analyze`; None without a region or a
+        truth.
     truth
         True effects of each trial, shape ``(trials, contrasts, tasks)``.
     random
-        Whether truths were drawn anew for each trial, as error rates of a posterior assume.
+        Whether truths were drawn anew for each trial, as error rates of a posterior
+        assume.
     """
     decided = [found for found in decisions if found is not None]
     if len(decided) < len(decisions) or not decided:
@@ -221,11 +266,18 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     each: Claim = "at most" if by_tests else "reported"
     family: Claim = "at most" if by_tests or random else "reported"
     verdict = _stack_trials(decided, "verdict")
-    rope_lower, rope_upper = (_stack_trials(decided, end) for end in ("rope_lower", "rope_upper"))
-    false_direction, false_negligible = false_claims(verdict, truth, rope_lower, rope_upper)
+    rope_lower, rope_upper = (
+        _stack_trials(decided, end) for end in ("rope_lower", "rope_upper")
+    )
+    false_direction, false_negligible = false_claims(
+        verdict, truth, rope_lower, rope_upper
+    )
     wrong, level = false_direction | false_negligible, _interval_levels(decided)
-    covered = (_stack_trials(decided, "lower") <= truth) & (truth <= _stack_trials(decided, "upper"))
-    # the data choose between the interval levels of a direction and of "negligible", which costs half an alpha
+    covered = (_stack_trials(decided, "lower") <= truth) & (
+        truth <= _stack_trials(decided, "upper")
+    )
+    # the data choose between the interval levels of a direction and of "negligible",
+    # which costs half an alpha
     chosen = (rope_lower < rope_upper).any(axis=0)
     rows: list[Row] = []
     contrasts, tasks = decided[0]["contrast"].to_numpy(), decided[0]["task"].to_numpy()
@@ -234,10 +286,18 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
         rows.append(share_row(f"false verdict: {name}", wrong[:, k, t], alpha, each))
         share = float(level[:, k, t].mean()) - chosen[k, t] * alpha / 2
         rows.append(
-            share_row(f"printed interval: {name}", covered[:, k, t], share, "at least" if by_tests else "reported")
+            share_row(
+                f"printed interval: {name}",
+                covered[:, k, t],
+                share,
+                "at least" if by_tests else "reported",
+            )
         )
     shares = {
-        "false directions of all given": (false_direction, np.isin(verdict, DIRECTIONS)),
+        "false directions of all given": (
+            false_direction,
+            np.isin(verdict, DIRECTIONS),
+        ),
         "false negligibles of all given": (false_negligible, verdict == "negligible"),
     }
     for name, (false, claimed) in shares.items():
@@ -246,24 +306,37 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     return rows, []
 
 
-def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, upper: Array) -> tuple[Mask, Mask]:
-    """Return which directions, and which verdicts of negligible, are false: the truth is outside the claimed region.
+def false_claims(
+    verdict: npt.NDArray[np.str_], truth: Array, lower: Array, upper: Array
+) -> tuple[Mask, Mask]:
+    """Return which directions, and which verdicts of negligible, are false: the truth
+    is outside the claimed region.
 
     Examples
     --------
     >>> verdict = np.array(["increases", "negligible", "undecided", "decreases"])
-    >>> false_claims(verdict, np.array([0.05, 0.2, 0.2, -0.2]), np.full(4, -0.1), np.full(4, 0.1))
+    >>> false_claims(
+    ...     verdict, np.array([0.05, 0.2, 0.2, -0.2]), np.full(4, -0.1), np.full(4, 0.1)
+    ... )
     (array([ True, False, False, False]), array([False,  True, False, False]))
     """
-    direction = ((verdict == "increases") & (truth <= upper)) | ((verdict == "decreases") & (truth >= lower))
-    return direction, (verdict == "negligible") & ((truth >= upper) | (truth <= lower)) & (lower < upper)
+    direction = ((verdict == "increases") & (truth <= upper)) | (
+        (verdict == "decreases") & (truth >= lower)
+    )
+    return direction, (verdict == "negligible") & (
+        (truth >= upper) | (truth <= lower)
+    ) & (lower < upper)
 
 
 def _interval_levels(decided: Sequence[xr.Dataset]) -> Array:
     if all("interval_level" in found for found in decided):
         return np.asarray(_stack_trials(decided, "interval_level"))
-    return np.full(_stack_trials(decided, "ace").shape, float(decided[0].attrs["ci_prob"]))
+    return np.full(
+        _stack_trials(decided, "ace").shape, float(decided[0].attrs["ci_prob"])
+    )
 
 
 def _stack_trials(decided: Sequence[xr.Dataset], name: str) -> Any:
-    return np.stack([found[name].transpose("contrast", "task").to_numpy() for found in decided])
+    return np.stack(
+        [found[name].transpose("contrast", "task").to_numpy() for found in decided]
+    )

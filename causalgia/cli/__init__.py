@@ -1,4 +1,6 @@
-"""Command line: thin wrappers of the public verbs; each reads its arguments, calls one verb and prints."""
+"""Command line: thin wrappers of the public verbs; each reads its arguments, calls one
+verb and prints.
+"""
 
 from __future__ import annotations
 

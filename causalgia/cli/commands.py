@@ -56,7 +56,13 @@ from causalgia.cli.options import (
 )
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.sequence_commands import discover_words, score_variants
-from causalgia.cli.tables import echo, print_answers, print_catalogue, print_entry, print_written
+from causalgia.cli.tables import (
+    echo,
+    print_answers,
+    print_catalogue,
+    print_entry,
+    print_written,
+)
 from causalgia.cli.trial_commands import (
     lock_trial,
     next_step,
@@ -102,7 +108,13 @@ def _version(requested: bool) -> None:
 def _top(
     ctx: typer.Context,
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Print the version and stop.",
+        ),
     ] = False,
 ) -> None:
     """Randomized experiments on sequence-to-activity networks, with standard errors.
@@ -167,24 +179,34 @@ def _top(
         typer.echo(ctx.get_help())
 
 
-_Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")]
+_Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")
+]
 _TARGETS = ", ".join(f"'{name}'" if " " in name else name for name in TARGETS)
 _METHODS = ", ".join(METHODS)
 _ROPE = (
-    "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo tail', 'placebo outliers', "
-    "'0.2 sd', or 0 for direction alone."
+    "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo "
+    "tail', 'placebo outliers', '0.2 sd', or 0 for direction alone."
 )
-_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
+_Out = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR", help="Output folder; created if missing."),
+]
 
 
 @app.command()
 def demo(
     out: _Out = Path(_DEMO),
-    n_units: Annotated[int, typer.Option(metavar="N", min=2, help="Background sequences.")] = 1000,
+    n_units: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Background sequences.")
+    ] = 1000,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite existing files.")
+    ] = False,
 ) -> None:
-    """Run a trial on a predictor whose true effects are known; print each estimate beside its truth, and verdicts.
+    """Run a trial on a predictor whose true effects are known; print each estimate
+    beside its truth, and verdicts.
 
     Example:   causalgia demo --out demo --n-units 2000
     """
@@ -196,12 +218,20 @@ def demo(
 
     check_folder_free(out, force=force or is_written_by_causalgia(out / SPEC, _DEMO))
     spec = parse_spec(starter(), folder=out)
-    spec = replace(spec, name=_DEMO, rng=rng, design=replace(spec.design, n_units=n_units))
+    spec = replace(
+        spec, name=_DEMO, rng=rng, design=replace(spec.design, n_units=n_units)
+    )
     predictor = oracle(str(spec.predictor.zoo))
     outcomes = run(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
     found = steps(outcomes, rng=rng)
     truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
-    write_outcomes(make_folder(out), outcomes, spec, command=_DEMO, rewritten=(ESTIMATES, DECISIONS, FOREST))
+    write_outcomes(
+        make_folder(out),
+        outcomes,
+        spec,
+        command=_DEMO,
+        rewritten=(ESTIMATES, DECISIONS, FOREST),
+    )
     store.save(found.estimates, out / ESTIMATES)
     store.save(found.decisions, out / DECISIONS)
     _print_and_draw(found.estimates, out, truth=truth, decisions=found.decisions)
@@ -211,9 +241,12 @@ def demo(
 
 @app.command()
 def experiments(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="An experiment to describe.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="An experiment to describe.")
+    ] = None,
 ) -> None:
-    """List the catalogue of experiments, one line each; or describe one: its question, estimand and settings.
+    """List the catalogue of experiments, one line each; or describe one: its question,
+    estimand and settings.
 
     Example:   causalgia experiments copies
     """
@@ -225,13 +258,21 @@ def experiments(
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write.")] = Path(SPEC),
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The file to write.")
+    ] = Path(SPEC),
     experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="An experiment listed by `causalgia experiments`.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="An experiment listed by `causalgia experiments`."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite existing files.")
+    ] = False,
 ) -> None:
-    """Write a commented trial.toml that runs as it is, for you to change; or one of a named experiment.
+    """Write a commented trial.toml that runs as it is, for you to change; or one of a
+    named experiment.
 
     Example:   causalgia init gata1.toml
 
@@ -240,29 +281,46 @@ def init(
     from causalgia.trial_file import starter_files
 
     if path.is_dir():
-        raise DesignError(f"{path} is a folder; give the name of a file, such as {path / SPEC}")
+        raise DesignError(
+            f"{path} is a folder; give the name of a file, such as {path / SPEC}"
+        )
     files = starter_files(path, experiment)
     for place, text in files.items():
         check_link(place)
         same = place != path and place.is_file() and place.read_bytes() == text.encode()
         if place.exists() and not force and not same:
-            raise DesignError(f"{place} exists already; give another name, or --force to write over it")
+            raise DesignError(
+                f"{place} exists already; give another name, or --force to write over "
+                "it"
+            )
     made = "" if path.parent.exists() else f" in the new folder {path.parent}"
     make_folder(path.parent)
     for place, text in files.items():
         write_text(place, text)
     example_names = [place.name for place in files if place != path]
-    echo(f"Wrote {', '.join([str(path), *example_names])}{made}. Next: causalgia run {shell_word(path)} --out results")
+    echo(
+        f"Wrote {', '.join([str(path), *example_names])}{made}. Next: causalgia run "
+        f"{shell_word(path)} --out results"
+    )
 
 
 @app.command()
 def check(
-    spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")],
+    spec_file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one."
+        ),
+    ],
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
+        ),
     ] = None,
 ) -> None:
-    """Check the predictor of a trial before it is run: numerical accuracy, run time and disk space.
+    """Check the predictor of a trial before it is run: numerical accuracy, run time and
+    disk space.
 
     The exit code is 1 if the trial would be refused or its answers would be wrong.
 
@@ -276,37 +334,72 @@ def check(
     from causalgia._check import check as check_trial
 
     control, design = spec.analysis.control, spec.design
-    if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
+    if (
+        design.named_contrasts is None
+        and control is not None
+        and str(control) in design.arm_names
+    ):
         design = replace(design, contrasts=str(control))
     found = check_trial(design, predictor)
     echo(in_shell(str(found)))
     code = 0 if found.ok else 1
-    check_tasks(spec, predictor, spec_file)  # tasks of a network without names are known after its first answer
+    # tasks of a network without names are known after its first answer
+    check_tasks(spec, predictor, spec_file)
     raise typer.Exit(code)
 
 
-_Control = Annotated[str | None, typer.Option(metavar="ARM", help="Control arm, subtracted from every other arm.")]
-_Cluster = Annotated[str | None, typer.Option(metavar="NAME", help="auto, none, or a coordinate of the units.")]
-_Target = Annotated[str | None, typer.Option(metavar="NAME", help=f"{_TARGETS}.")]
-_CiProb = Annotated[float | None, typer.Option(metavar="P", help="Probability of the intervals.")]
-_Adjust = Annotated[str | None, typer.Option(metavar="METHOD", help=f"Adjust p-values: {_METHODS}.")]
-_Family = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Contrasts adjusted together: all, or by a factor of the arms.")
+_Control = Annotated[
+    str | None,
+    typer.Option(metavar="ARM", help="Control arm, subtracted from every other arm."),
 ]
-_All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo word.")]
-_Sentences = Annotated[bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")]
+_Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="auto, none, or a coordinate of the units."),
+]
+_Target = Annotated[str | None, typer.Option(metavar="NAME", help=f"{_TARGETS}.")]
+_CiProb = Annotated[
+    float | None, typer.Option(metavar="P", help="Probability of the intervals.")
+]
+_Adjust = Annotated[
+    str | None, typer.Option(metavar="METHOD", help=f"Adjust p-values: {_METHODS}.")
+]
+_Family = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Contrasts adjusted together: all, or by a factor of the arms.",
+    ),
+]
+_All = Annotated[
+    bool, typer.Option("--all", help="Print a line for each placebo word.")
+]
+_Sentences = Annotated[
+    bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")
+]
 _Task = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Print and draw these tasks: a name or a pattern such as 'DNASE:*'."),
+    typer.Option(
+        metavar="NAME",
+        help="Print and draw these tasks: a name or a pattern such as 'DNASE:*'.",
+    ),
 ]
 _Tasks = Annotated[
     str | None,
     typer.Option(
-        metavar="CONTRAST", help="Contrast between tasks, such as 'K562 - HepG2', or a pattern; '*' is each task."
+        metavar="CONTRAST",
+        help=(
+            "Contrast between tasks, such as 'K562 - HepG2', or a pattern; '*' is each "
+            "task."
+        ),
     ),
 ]
 _Seed = Annotated[
-    int | None, typer.Option(metavar="SEED", min=0, help="Seed of draws and resampling; default: the trial's.")
+    int | None,
+    typer.Option(
+        metavar="SEED",
+        min=0,
+        help="Seed of draws and resampling; default: the trial's.",
+    ),
 ]
 
 
@@ -323,7 +416,8 @@ def estimate(
     all_rows: _All = False,
     sentences: _Sentences = False,
 ) -> None:
-    """Estimate average causal effects with standard errors, by the analysis in trial.toml; options override it.
+    """Estimate average causal effects with standard errors, by the analysis in
+    trial.toml; options override it.
 
     Example:   causalgia estimate results --control placebo --ci-prob 0.9
     """
@@ -332,20 +426,35 @@ def estimate(
 
     outcomes = load_marked_outcomes(folder)
     check_usable(folder)
-    given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob}
-    analysis = folder_analysis(folder, outcomes, {**given, "family": family, "tasks": tasks})
+    given = {
+        "control": control,
+        "cluster": cluster,
+        "target": target,
+        "ci_prob": ci_prob,
+    }
+    analysis = folder_analysis(
+        folder, outcomes, {**given, "family": family, "tasks": tasks}
+    )
     _, estimates = estimate_effects(outcomes, analysis)
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
     with results_of_page(folder, ESTIMATES):
         store.save(estimates, folder / ESTIMATES)
-    _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences, task=task)
+    _print_and_draw(
+        estimates, folder, all_rows=all_rows, in_sentences=sentences, task=task
+    )
     print_written(folder, ESTIMATES, FOREST)
     if (folder / DECISIONS).is_file():
         with suppress(OutcomesError):  # a damaged file is left as it is
-            if other := other_analysis(estimates, store.load(folder / DECISIONS, "decisions")):
-                echo(f"Kept {DECISIONS}: its verdicts are of another analysis than these estimates: {other}.")
+            if other := other_analysis(
+                estimates, store.load(folder / DECISIONS, "decisions")
+            ):
+                echo(
+                    f"Kept {DECISIONS}: its verdicts are of another analysis than "
+                    f"these estimates: {other}."
+                )
     echo(
-        f"For verdicts: causalgia analyze {shell_word(folder)}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}"
+        "For verdicts: causalgia analyze "
+        f"{shell_word(folder)}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}"
     )
 
 
@@ -353,19 +462,36 @@ def estimate(
 def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(metavar="ROPE", help=_ROPE)] = None,
-    law: Annotated[str | None, typer.Option(metavar="LAW", help=f"Law of the effects: {', '.join(LAWS)}.")] = None,
-    across: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"task: tasks borrow strength from each other; draws {SHARING}.")
+    law: Annotated[
+        str | None,
+        typer.Option(metavar="LAW", help=f"Law of the effects: {', '.join(LAWS)}."),
     ] = None,
-    error: Annotated[str | None, typer.Option(metavar="RATE", help=f"Error of verdicts: {', '.join(ERRORS)}.")] = None,
+    across: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"task: tasks borrow strength from each other; draws {SHARING}.",
+        ),
+    ] = None,
+    error: Annotated[
+        str | None,
+        typer.Option(metavar="RATE", help=f"Error of verdicts: {', '.join(ERRORS)}."),
+    ] = None,
     rare: Annotated[
         str | None,
         typer.Option(
-            metavar="SHARE", help="Smallest share of backgrounds on which an effect must be detectable (0.01), or none."
+            metavar="SHARE",
+            help=(
+                "Smallest share of backgrounds on which an effect must be detectable "
+                "(0.01), or none."
+            ),
         ),
     ] = None,
     largest: Annotated[
-        float | None, typer.Option(metavar="SIZE", help="Largest effect that any background can have.")
+        float | None,
+        typer.Option(
+            metavar="SIZE", help="Largest effect that any background can have."
+        ),
     ] = None,
     control: _Control = None,
     cluster: _Cluster = None,
@@ -375,13 +501,18 @@ def analyze(
     tasks: _Tasks = None,
     rng: _Seed = None,
     task: _Task = None,
-    keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}.")] = False,
+    keep_draws: Annotated[
+        bool,
+        typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}."),
+    ] = False,
     all_rows: _All = False,
     sentences: _Sentences = False,
 ) -> None:
-    """Decide which effects are large: estimate, decide, infer, by trial.toml; options override it.
+    """Decide which effects are large: estimate, decide, infer, by trial.toml; options
+    override it.
 
-    For an experiment of the catalogue, the answer is computed again, unless --control or --keep-draws is given.
+    For an experiment of the catalogue, the answer is computed again, unless --control
+    or --keep-draws is given.
 
     Example:   causalgia analyze results --rope=-0.1,0.1 --error fwer
     """
@@ -391,20 +522,35 @@ def analyze(
 
     outcomes = load_marked_outcomes(folder)
     check_usable(folder)
-    given = {"rope": parse_rope(rope), "rare": parse_share(rare), "error": error, "largest": largest}
+    given = {
+        "rope": parse_rope(rope),
+        "rare": parse_share(rare),
+        "error": error,
+        "largest": largest,
+    }
     if law is not None:
         given["shrink"] = {"law": law}
     given["across"] = across
-    given |= {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob}
+    given |= {
+        "control": control,
+        "cluster": cluster,
+        "target": target,
+        "ci_prob": ci_prob,
+    }
     given |= {"family": family, "tasks": tasks}
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
     experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:
-        own = replace(analysis, control=None, contrasts=None, interaction=None)  # the experiment has contrasts
+        # the experiment has contrasts
+        own = replace(analysis, control=None, contrasts=None, interaction=None)
         answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
         with results_of_page(folder, ESTIMATES, DECISIONS):
-            remove_outdated(folder, *of_analysis(folder), rewritten=answer_files(answer))
-            written = write_answer(answer, folder, all_rows=all_rows, in_sentences=sentences, task=task)
+            remove_outdated(
+                folder, *of_analysis(folder), rewritten=answer_files(answer)
+            )
+            written = write_answer(
+                answer, folder, all_rows=all_rows, in_sentences=sentences, task=task
+            )
         print_written(folder, *written)
         return
     found = steps(outcomes, analysis, rng=seed)
@@ -421,23 +567,38 @@ def analyze(
     if shares:
         save_figure(sharing(found.posterior), folder / SHARING)
     _print_and_draw(
-        found.estimates, folder, decisions=found.decisions, all_rows=all_rows, in_sentences=sentences, task=task
+        found.estimates,
+        folder,
+        decisions=found.decisions,
+        all_rows=all_rows,
+        in_sentences=sentences,
+        task=task,
     )
     print_written(folder, *written)
     if keep_draws and found.posterior is None:
-        echo("No draws to keep: these verdicts are by tests; --error local decides by a posterior.")
+        echo(
+            "No draws to keep: these verdicts are by tests; --error local decides by a "
+            "posterior."
+        )
 
 
 @app.command()
 def show(
     folder: _Folder,
     task: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Print these tasks: a name or a pattern such as 'DNASE:*'.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Print these tasks: a name or a pattern such as 'DNASE:*'.",
+        ),
     ] = None,
-    all_rows: Annotated[bool, typer.Option("--all", help="Print a line for each arm and placebo word.")] = False,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print a line for each arm and placebo word.")
+    ] = False,
     sentences: _Sentences = False,
 ) -> None:
-    """Print what a folder holds: null model, arms, predictor, and effects and verdicts if estimated.
+    """Print what a folder holds: null model, arms, predictor, and effects and verdicts
+    if estimated.
 
     Example:   causalgia show results
     """
@@ -452,7 +613,11 @@ def show(
         from causalgia import mpra, report
 
         echo(in_shell(report(mpra.read_library(folder), task=task)))
-        echo(f"\nNext: causalgia mpra predict trial.toml --design {shell_word(folder)} --out virtual")
+        echo(
+            "\n"
+            f"Next: causalgia mpra predict trial.toml --design {shell_word(folder)} "
+            "--out virtual"
+        )
         return
     outcomes = load_marked_outcomes(folder)
     rows: Rows = "all" if all_rows else "summary"
@@ -460,44 +625,92 @@ def show(
         echo(trial_report(outcomes, rows=rows, task=task))
         echo()
         if (folder / FIT).is_file():
-            echo(f"The effects of the elements, with their verdicts, are in {EFFECTS}; the fit is in {FIT}.")
-            echo(f"For the average over elements: causalgia estimate {shell_word(folder)}")
+            echo(
+                f"The effects of the elements, with their verdicts, are in {EFFECTS}; "
+                f"the fit is in {FIT}."
+            )
+            echo(
+                "For the average over elements: causalgia estimate "
+                f"{shell_word(folder)}"
+            )
         else:
             echo(f"No estimates yet. {next_step(stored_analysis(outcomes), folder)}")
         return
-    estimates, command = store.load(folder / ESTIMATES, "estimates"), show_all_command(folder)
+    estimates, command = (
+        store.load(folder / ESTIMATES, "estimates"),
+        show_all_command(folder),
+    )
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
     for part in (estimates, decisions):
         check_same_trial(
-            f"{folder}: outcomes", outcomes, part, cure=f"make these anew: causalgia analyze {shell_word(folder)}"
+            f"{folder}: outcomes",
+            outcomes,
+            part,
+            cure=f"make these anew: causalgia analyze {shell_word(folder)}",
         )
     estimates = marked_as(outcomes, estimates)
     decisions = None if decisions is None else marked_as(outcomes, decisions)
-    shown = tasks_in_table(select_tasks(estimates, task, place="--"))  # a contrast of tasks is of all outcomes
-    echo(trial_report(outcomes, rows=rows, task=[name for name in tasks_in_table(outcomes) if name in shown] or None))
+    # a contrast of tasks is of all outcomes
+    shown = tasks_in_table(select_tasks(estimates, task, place="--"))
+    echo(
+        trial_report(
+            outcomes,
+            rows=rows,
+            task=[name for name in tasks_in_table(outcomes) if name in shown] or None,
+        )
+    )
     echo()
     if decisions is not None and (other := other_analysis(estimates, decisions)):
-        print_answers(estimates, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
-        echo(f"The verdicts in {DECISIONS} are of another analysis than these estimates: {other}.\n")
+        print_answers(
+            estimates,
+            all_rows=all_rows,
+            in_sentences=sentences,
+            command=command,
+            task=task,
+        )
+        echo(
+            f"The verdicts in {DECISIONS} are of another analysis than these "
+            f"estimates: {other}.\n"
+        )
         estimates = decisions
-    print_answers(estimates, decisions, all_rows=all_rows, in_sentences=sentences, command=command, task=task)
+    print_answers(
+        estimates,
+        decisions,
+        all_rows=all_rows,
+        in_sentences=sentences,
+        command=command,
+        task=task,
+    )
     if not decided:
         echo(f"No verdicts yet. Next: causalgia analyze {shell_word(folder)}")
 
 
 app.lazy.add(str(bench.info.name), bench, str(bench.info.help))
 app.lazy.sort(
-    *("demo", "experiments", "init", "check", "plan", "lock", "run", "estimate", "analyze", "show"),
+    *(
+        "demo",
+        "experiments",
+        "init",
+        "check",
+        "plan",
+        "lock",
+        "run",
+        "estimate",
+        "analyze",
+        "show",
+    ),
     *("refute", "report", "verify", "reproduce", "variants", "discover", "mpra"),
 )
 
 
 def main() -> None:
-    """Run the command line; characters that a terminal cannot print become question marks.
+    """Run the command line; characters that a terminal cannot print become question
+    marks.
 
-    A command mostly imports modules, none of which is garbage, and then ends. Old objects are therefore collected a
-    twentieth as often as Python's default, and not at exit.
+    A command mostly imports modules, none of which is garbage, and then ends. Old
+    objects are therefore collected a twentieth as often as Python's default, and not at
+    exit.
     """
     gc.set_threshold(*gc.get_threshold()[:2], 200)
     atexit.register(gc.freeze)
@@ -532,5 +745,7 @@ def _print_and_draw(
             task=task,
         )
     finally:
-        drawn = select_tasks(estimates if decisions is None else decisions, task or None, place="--")
+        drawn = select_tasks(
+            estimates if decisions is None else decisions, task or None, place="--"
+        )
         save_forest(drawn, folder / FOREST, truth=truth)

@@ -13,8 +13,21 @@ import typer
 
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.tables import echo, print_answers
-from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, quoted, shell_word
-from causalgia.inputs import check_no_pipe, open_regular_file, parse_toml, read_bytes, to_csv
+from causalgia.errors import (
+    DesignError,
+    OutcomesError,
+    StoreError,
+    TrialInterruptedError,
+    quoted,
+    shell_word,
+)
+from causalgia.inputs import (
+    check_no_pipe,
+    open_regular_file,
+    parse_toml,
+    read_bytes,
+    to_csv,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +39,12 @@ if TYPE_CHECKING:
     from causalgia.trial_file import TrialSpec
 
 
-OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
+OUTCOMES, ESTIMATES, SPEC, FOREST = (
+    "outcomes.nc",
+    "estimates.nc",
+    "trial.toml",
+    "forest.png",
+)
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
 SHARING = "sharing.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
@@ -39,35 +57,53 @@ _OF_VERDICTS = ("rope", "rare", "error", "largest", "ci_prob", "shrink")
 _MARK = "# Written by `causalgia "
 
 
-def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: bool = False) -> None:
-    """Raise if files in a folder would be overwritten, apart from a `trial.toml` of ours or `spec_file` itself.
+def check_folder_free(
+    folder: Path, *, spec_file: Path | None = None, force: bool = False
+) -> None:
+    """Raise if files in a folder would be overwritten, apart from a `trial.toml` of
+    ours or `spec_file` itself.
 
     Raises
     ------
     OutcomesError
-        If a file to be written is a folder, or exists (without `force`), or as `check_usable`.
+        If a file to be written is a folder, or exists (without `force`), or as
+        `check_usable`.
     """
     check_usable(folder)
     if (folder / STORE).exists():
         raise OutcomesError(
-            f"{folder} holds {STORE}, a trial on disk; --store resumes it. Or choose another --out, or delete it"
+            f"{folder} holds {STORE}, a trial on disk; --store resumes it. Or choose "
+            "another --out, or delete it"
         )
     for name in (OUTCOMES, *of_outcomes(folder), SPEC):
         path = folder / name
         if path.is_dir():
-            raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
+            raise OutcomesError(
+                f"{path} is a folder; move it away, or choose another --out"
+            )
         check_no_pipe(path, OutcomesError)
         if (
             path.exists()
             and not force
-            and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file)))
+            and not (
+                name == SPEC
+                and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))
+            )
         ):
-            held = "holds outcomes already" if name == OUTCOMES else f"holds another {name} already"
-            raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
+            held = (
+                "holds outcomes already"
+                if name == OUTCOMES
+                else f"holds another {name} already"
+            )
+            raise OutcomesError(
+                f"{folder} {held}; choose another --out, or --force to write over it"
+            )
 
 
 def is_written_by_causalgia(path: Path, command: str = "") -> bool:
-    """Return whether a `trial.toml` was written by causalgia (by `command`, if given)."""
+    """Return whether a `trial.toml` was written by causalgia (by `command`, if
+    given).
+    """
     mark = (_MARK + command).encode()
     try:
         with open_regular_file(path, OutcomesError) as file:
@@ -85,7 +121,8 @@ def write_outcomes(
     spec_file: Path | None = None,
     rewritten: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Write outcomes and their specification (unless it was read from there), and remove outdated results.
+    """Write outcomes and their specification (unless it was read from there), and
+    remove outdated results.
 
     Files in `rewritten` are written again at once, so their removal is not printed.
 
@@ -102,17 +139,25 @@ def write_outcomes(
     return OUTCOMES, *spec_files
 
 
-def write_spec(folder: Path, spec: TrialSpec, *, command: str, spec_file: Path | None = None) -> tuple[str, ...]:
-    """Write a specification unless it was read from there; return the names of the files written."""
+def write_spec(
+    folder: Path, spec: TrialSpec, *, command: str, spec_file: Path | None = None
+) -> tuple[str, ...]:
+    """Write a specification unless it was read from there; return the names of the
+    files written.
+    """
     if _is_same_file(folder / SPEC, spec_file):
         return ()
-    mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
+    mark = (
+        f"{_MARK}{command}`, which may write over it: keep a file of your own under "
+        "another name.\n"
+    )
     write_text(folder / SPEC, mark + spec.to_toml())
     return (SPEC,)
 
 
 def load_outcomes(folder: Path) -> xr.Dataset:
-    """Return the Dataset of a trial in a folder: outcomes, or with ``--keep`` effects or moments.
+    """Return the Dataset of a trial in a folder: outcomes, or with ``--keep`` effects
+    or moments.
 
     Raises
     ------
@@ -127,24 +172,37 @@ def load_outcomes(folder: Path) -> xr.Dataset:
         if not (folder / OUTCOMES).is_file():
             if (folder / LIBRARY).is_file():
                 raise OutcomesError(
-                    f"{folder} holds an oligo library without outcomes; predict them with: causalgia mpra predict "
-                    f"trial.toml --design {shell_word(folder)} --out virtual"
+                    f"{folder} holds an oligo library without outcomes; predict them "
+                    "with: causalgia mpra predict trial.toml --design "
+                    f"{shell_word(folder)} --out virtual"
                 )
             if folder.is_file():
                 raise OutcomesError(
-                    f"{folder} is a file; give the folder of its results, such as: causalgia run "
-                    f"{shell_word(folder)} --out results"
+                    f"{folder} is a file; give the folder of its results, such as: "
+                    f"causalgia run {shell_word(folder)} --out results"
                     if folder.suffix.lower() == ".toml"
-                    else f"{folder} is a file; give the folder that it lies in, {shell_word(folder.parent)}"
+                    else (
+                        f"{folder} is a file; give the folder that it lies in, "
+                        f"{shell_word(folder.parent)}"
+                    )
                 )
-            for name, what in ((WORDS, "the words that a network reads"), (CONCORDANCE, "a comparison of two trials")):
+            for name, what in (
+                (WORDS, "the words that a network reads"),
+                (CONCORDANCE, "a comparison of two trials"),
+            ):
                 if (folder / name).is_file():
                     raise OutcomesError(
-                        f"{folder} holds {what}, and no trial; see it with: causalgia report {shell_word(folder)}"
+                        f"{folder} holds {what}, and no trial; see it with: causalgia "
+                        f"report {shell_word(folder)}"
                     )
-            missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is not a folder"
+            missing = (
+                f"holds no {OUTCOMES} or {STORE}"
+                if folder.is_dir()
+                else "is not a folder"
+            )
             raise OutcomesError(
-                f"{folder} {missing}; make it with: causalgia run trial.toml --out {shell_word(folder)}"
+                f"{folder} {missing}; make it with: causalgia run trial.toml --out "
+                f"{shell_word(folder)}"
             )
         return store.load(folder / OUTCOMES, "outcomes")
     from causalgia._run._run import open_store
@@ -154,11 +212,14 @@ def load_outcomes(folder: Path) -> xr.Dataset:
     if not (folder / SPEC).is_file():
         return found
     spec = read_spec(folder / SPEC)
-    return found.assign_attrs(_about(spec) if "protocol" in found.attrs else spec.attrs)  # a lock fixed the analysis
+    # a lock fixed the analysis
+    return found.assign_attrs(_about(spec) if "protocol" in found.attrs else spec.attrs)
 
 
 def load_marked_outcomes(folder: Path) -> xr.Dataset:
-    """Return `load_outcomes`, marked if the values are not those that its run under a lock recorded: all are read."""
+    """Return `load_outcomes`, marked if the values are not those that its run under a
+    lock recorded: all are read.
+    """
     outcomes = load_outcomes(folder)
     if "protocol" not in outcomes.attrs:
         return outcomes
@@ -176,7 +237,8 @@ def marked_as(outcomes: xr.Dataset | None, result: xr.Dataset) -> xr.Dataset:
 
 
 def figure_file(number: int) -> str:
-    """Return the file name of an experiment's figure for a task: experiment.png, experiment_2.png, ...
+    """Return the file name of an experiment's figure for a task: experiment.png,
+    experiment_2.png, ...
 
     Examples
     --------
@@ -187,8 +249,14 @@ def figure_file(number: int) -> str:
 
 
 def numbered_figures(folder: Path, stem: str = "experiment") -> tuple[str, ...]:
-    """Return the names of figures in a folder, ``stem.png, stem_2.png, ...``, with the first one in any case."""
-    found = [p.name for p in folder.glob(f"{stem}_*.png") if p.stem.removeprefix(f"{stem}_").isdecimal()]
+    """Return the names of figures in a folder, ``stem.png, stem_2.png, ...``, with the
+    first one in any case.
+    """
+    found = [
+        p.name
+        for p in folder.glob(f"{stem}_*.png")
+        if p.stem.removeprefix(f"{stem}_").isdecimal()
+    ]
     return f"{stem}.png", *sorted(found)
 
 
@@ -209,7 +277,9 @@ def finding_tables(folder: Path) -> tuple[str, ...]:
 
 
 def of_analysis(folder: Path) -> tuple[str, ...]:
-    """Return the names of the files that another analysis of the same outcomes outdates, apart from the page."""
+    """Return the names of the files that another analysis of the same outcomes
+    outdates, apart from the page.
+    """
     return *_OF_ANALYSIS, *numbered_figures(folder), *finding_tables(folder)
 
 
@@ -220,7 +290,9 @@ def of_outcomes(folder: Path) -> tuple[str, ...]:
 
 @contextmanager
 def results_of_page(folder: Path, *names: str) -> Iterator[None]:
-    """Remove the page of a folder, and print so, if the body of the context changes one of these results."""
+    """Remove the page of a folder, and print so, if the body of the context changes one
+    of these results.
+    """
     if not (folder / PAGE).exists():
         yield
         return
@@ -230,7 +302,10 @@ def results_of_page(folder: Path, *names: str) -> Iterator[None]:
     finally:  # also where a second result could not be written
         after = [_as_read(folder / name) for name in names]
         pairs = zip(before, after, strict=True)
-        if not all(a is b or (a is not None and b is not None and a.identical(b)) for a, b in pairs):
+        if not all(
+            a is b or (a is not None and b is not None and a.identical(b))
+            for a, b in pairs
+        ):
             remove_outdated(folder, PAGE)
 
 
@@ -244,7 +319,8 @@ def _as_read(path: Path) -> xr.Dataset | None:
 
 
 def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
-    """Remove outdated results and print their names, apart from those `rewritten` at once.
+    """Remove outdated results and print their names, apart from those `rewritten` at
+    once.
 
     Examples
     --------
@@ -262,14 +338,22 @@ def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) 
 
 
 def other_analysis(estimates: xr.Dataset, decisions: xr.Dataset) -> str:
-    """Return how the analysis of decisions differs from that of estimates, apart from settings of verdicts, or ""."""
+    """Return how the analysis of decisions differs from that of estimates, apart from
+    settings of verdicts, or "".
+    """
     from causalgia.analysis import analysis_in_attrs
 
-    fields = analysis_in_attrs(decisions.attrs).differs(analysis_in_attrs(estimates.attrs))
+    fields = analysis_in_attrs(decisions.attrs).differs(
+        analysis_in_attrs(estimates.attrs)
+    )
     if fields := tuple(field for field in fields if field not in _OF_VERDICTS):
         return f"they differ in {', '.join(fields)}"
     known = set(estimates["contrast"].to_numpy().tolist())
-    return "" if known.issuperset(decisions["contrast"].to_numpy().tolist()) else "they have other contrasts"
+    return (
+        ""
+        if known.issuperset(decisions["contrast"].to_numpy().tolist())
+        else "they have other contrasts"
+    )
 
 
 def other_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -277,35 +361,50 @@ def other_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> other_settings({"--length": 64, "null": {"k": 2}}, {"--length": 60, "null": {"k": 2}, "rng": 1})
+    >>> other_settings(
+    ...     {"--length": 64, "null": {"k": 2}},
+    ...     {"--length": 60, "null": {"k": 2}, "rng": 1},
+    ... )
     '--length 64 there, 60 now; rng not given there, 1 now'
     """
     one, other = _by_path(there), _by_path(now)
     words = [
-        f"{name} {' there, '.join(quoted(x[name]) if name in x else 'not given' for x in (one, other))} now"
+        f"{name} "
+        f"{' there, '.join(quoted(x[name]) if name in x else 'not given' for x in (one, other))} "
+        "now"
         for name in dict.fromkeys([*one, *other])
         if (name in one, one.get(name)) != (name in other, other.get(name))
     ]
-    return "; ".join(words[:4]) + (f"; and {len(words) - 4} more" if len(words) > 4 else "")
+    return "; ".join(words[:4]) + (
+        f"; and {len(words) - 4} more" if len(words) > 4 else ""
+    )
 
 
 def _by_path(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """Return the values of nested tables by their paths, ``"null.k"``."""
     found: dict[str, Any] = {}
     for name, value in table.items():
-        inner = _by_path(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+        inner = (
+            _by_path(value, f"{before}{name}.")
+            if isinstance(value, dict)
+            else {f"{before}{name}": value}
+        )
         found |= inner
     return found
 
 
-def as_other_trial(error: StoreError, folder: Path, there: Mapping[str, Any], now: Mapping[str, Any]) -> StoreError:
-    """Return the error of a folder with the trial of other settings, which it names, as the command line has them."""
+def as_other_trial(
+    error: StoreError, folder: Path, there: Mapping[str, Any], now: Mapping[str, Any]
+) -> StoreError:
+    """Return the error of a folder with the trial of other settings, which it names, as
+    the command line has them.
+    """
     differ = other_settings(there, now)
     if "holds another trial" not in str(error) or not differ:
         return StoreError(str(error).replace("another path as store=", "another --out"))
     return StoreError(
-        f"{folder} holds a trial with other settings ({differ}); choose another --out, or give the same settings to "
-        "continue this one"
+        f"{folder} holds a trial with other settings ({differ}); choose another --out, "
+        "or give the same settings to continue this one"
     )
 
 
@@ -316,7 +415,9 @@ def show_all_command(folder: Path) -> str:
 
 @contextmanager
 def output_folder(folder: Path) -> Iterator[Path]:
-    """Create a folder for the body of the context; on an error, remove created folders that are still empty."""
+    """Create a folder for the body of the context; on an error, remove created folders
+    that are still empty.
+    """
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         yield make_folder(folder)
@@ -331,7 +432,8 @@ def check_link(path: Path) -> None:
     """Raise OutcomesError if a path is a broken link."""
     if path.is_symlink() and not path.exists():
         raise OutcomesError(
-            f"{path} is a link to {path.readlink()}, which is not there; remove it or give another path"
+            f"{path} is a link to {path.readlink()}, which is not there; remove it or "
+            "give another path"
         )
 
 
@@ -341,7 +443,8 @@ def check_usable(folder: Path) -> None:
     Raises
     ------
     OutcomesError
-        If a file or a device is at the path, its name is too long, or it is not writable.
+        If a file or a device is at the path, its name is too long, or it is not
+        writable.
 
     Examples
     --------
@@ -354,12 +457,20 @@ def check_usable(folder: Path) -> None:
 
     check_link(folder)
     try:
-        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        there = next(
+            place for place in (folder, *folder.absolute().parents) if place.exists()
+        )
         with TemporaryDirectory(prefix=".causalgia-", dir=there):
             pass
     except OSError as error:
-        what = "nothing can be written there" if folder.is_dir() else "cannot be made a folder"
-        raise OutcomesError(f"{folder}: {what} ({error.strerror}); choose another place") from error
+        what = (
+            "nothing can be written there"
+            if folder.is_dir()
+            else "cannot be made a folder"
+        )
+        raise OutcomesError(
+            f"{folder}: {what} ({error.strerror}); choose another place"
+        ) from error
 
 
 def make_folder(folder: Path) -> Path:
@@ -375,7 +486,9 @@ def write_text(path: Path, text: str | bytes) -> None:
     try:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     except OSError as error:
-        raise OutcomesError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+        raise OutcomesError(
+            f"{path}: cannot be written ({error.strerror}); choose another place"
+        ) from error
 
 
 def _is_same_file(path: Path, other: Path | None) -> bool:
@@ -391,20 +504,38 @@ class Keep(StrEnum):
 
 
 StoreOption: TypeAlias = Annotated[
-    bool, typer.Option("--store", help=f"Keep the trial in {STORE} as it runs; the same command resumes it.")
+    bool,
+    typer.Option(
+        "--store",
+        help=f"Keep the trial in {STORE} as it runs; the same command resumes it.",
+    ),
 ]
 SameAnswersOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--same-answers",
-        help="Resume a store of another predictor if a sample of its stored answers agrees with this one's.",
+        help=(
+            "Resume a store of another predictor if a sample of its stored answers "
+            "agrees with this one's."
+        ),
     ),
 ]
-KeepOption: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
+KeepOption: TypeAlias = Annotated[
+    Keep, typer.Option("--keep", help="What --store keeps.")
+]
 
 
-def check_run_folder(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool, same_answers: bool) -> None:
-    """Raise if files would be overwritten, or options of a store are given without ``--store``.
+def check_run_folder(
+    out: Path,
+    spec_file: Path,
+    *,
+    stored: bool,
+    keep: Keep,
+    force: bool,
+    same_answers: bool,
+) -> None:
+    """Raise if files would be overwritten, or options of a store are given without
+    ``--store``.
 
     Raises
     ------
@@ -427,13 +558,20 @@ def check_run_folder(out: Path, spec_file: Path, *, stored: bool, keep: Keep, fo
         for name in (OUTCOMES, SPEC):
             path = out / name
             if path.exists() and not (
-                name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))
+                name == SPEC
+                and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))
             ):
-                raise OutcomesError(f"{path} exists already; choose another --out for a trial with --store")
-        for name in of_outcomes(out) if not (out / STORE).exists() and not force else ():
+                raise OutcomesError(
+                    f"{path} exists already; choose another --out for a trial with "
+                    "--store"
+                )
+        for name in (
+            of_outcomes(out) if not (out / STORE).exists() and not force else ()
+        ):
             if (out / name).exists():
                 raise OutcomesError(
-                    f"{out} holds another {name} already; choose another --out, or --force to remove it"
+                    f"{out} holds another {name} already; choose another --out, or "
+                    "--force to remove it"
                 )
     else:
         check_folder_free(out, spec_file=spec_file, force=force)
@@ -451,7 +589,8 @@ def run_in_folder(
     same_answers: bool,
     protocol: Protocol | None = None,
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
-    """Run a trial, under its lock if there is one; return its Dataset and the names of the files written.
+    """Run a trial, under its lock if there is one; return its Dataset and the names of
+    the files written.
 
     Outcomes of a lock keep the locked analysis, whatever the trial file asks.
     """
@@ -462,8 +601,12 @@ def run_in_folder(
     verb = partial(run, analysis=analysis) if protocol is None else protocol.run
     if not stored:
         outcomes = verb(spec.design, predictor, rng=spec.rng, client=client)
-        outcomes = outcomes.assign_attrs(machine_attrs() | spec.attrs if protocol is None else _about(spec))
-        return outcomes, write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
+        outcomes = outcomes.assign_attrs(
+            machine_attrs() | spec.attrs if protocol is None else _about(spec)
+        )
+        return outcomes, write_outcomes(
+            folder, outcomes, spec, command="run", spec_file=spec_file
+        )
     store, trial_file = folder / STORE, folder / SPEC
     if protocol is None and not store.exists():
         (folder / MARKS).unlink(missing_ok=True)  # of a trial that is gone
@@ -488,11 +631,17 @@ def run_in_folder(
         there = spec.to_dict()
         if before is not None and spec_files:
             write_text(trial_file, before)  # that of the trial that is there
-            with suppress(OutcomesError, UnicodeDecodeError):  # damaged: the store says in its own words what differs
+            with suppress(
+                OutcomesError, UnicodeDecodeError
+            ):  # damaged: the store says in its own words what differs
                 there = parse_toml(before.decode(), OutcomesError)
         raise as_other_trial(error, folder, there, spec.to_dict()) from error
     marks = () if protocol is None else (MARKS,)
-    return found.assign_attrs(spec.attrs if protocol is None else _about(spec)), (STORE, *marks, *spec_files)
+    return found.assign_attrs(spec.attrs if protocol is None else _about(spec)), (
+        STORE,
+        *marks,
+        *spec_files,
+    )
 
 
 def _about(spec: TrialSpec) -> dict[str, str]:
@@ -508,10 +657,11 @@ def write_answer(
     in_sentences: bool = False,
     task: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
-    """Print an answer, write its tables and findings, and draw it for each task, first that of the largest effect.
+    """Print an answer, write its tables and findings, and draw it for each task, first
+    that of the largest effect.
 
-    Of more than 12 tasks only that one is drawn; `task` names the tasks to print. A failing figure does not suppress
-    the tables.
+    Of more than 12 tasks only that one is drawn; `task` names the tasks to print. A
+    failing figure does not suppress the tables.
 
     Returns
     -------
@@ -523,7 +673,10 @@ def write_answer(
     decisions = answer.decisions.assign_attrs(answer="\n".join(answer.shown_sentences))
     store.save(answer.estimates, folder / ESTIMATES)
     store.save(decisions, folder / DECISIONS)
-    tables = {finding_file(name): to_csv(table.to_dataframe()) for name, table in answer.findings.items()}
+    tables = {
+        finding_file(name): to_csv(table.to_dataframe())
+        for name, table in answer.findings.items()
+    }
     for name, text in tables.items():
         write_text(folder / name, text)
     try:
@@ -538,7 +691,9 @@ def write_answer(
         )
     finally:
         for name, of in _task_by_figure(answer).items():
-            answer.save(folder / name, task=of if len(answer.tasks) <= _MOST_FIGURES else None)
+            answer.save(
+                folder / name, task=of if len(answer.tasks) <= _MOST_FIGURES else None
+            )
     return answer_files(answer)
 
 
@@ -547,10 +702,22 @@ _MOST_FIGURES = 12
 
 def answer_files(answer: Answer) -> tuple[str, ...]:
     """Return the names of the files that `write_answer` writes."""
-    return ESTIMATES, DECISIONS, *map(finding_file, answer.findings), *_task_by_figure(answer)
+    return (
+        ESTIMATES,
+        DECISIONS,
+        *map(finding_file, answer.findings),
+        *_task_by_figure(answer),
+    )
 
 
 def _task_by_figure(answer: Answer) -> dict[str, str]:
-    """Return the tasks by figure: file name -> task, that of the largest effect first; of many tasks it alone."""
-    tasks = dict.fromkeys([answer.clearest_task, *(answer.tasks if len(answer.tasks) <= _MOST_FIGURES else ())])
+    """Return the tasks by figure: file name -> task, that of the largest effect first;
+    of many tasks it alone.
+    """
+    tasks = dict.fromkeys(
+        [
+            answer.clearest_task,
+            *(answer.tasks if len(answer.tasks) <= _MOST_FIGURES else ()),
+        ]
+    )
     return {figure_file(number): task for number, task in enumerate(tasks)}

@@ -59,59 +59,102 @@ from causalgia.inputs import to_csv
 
 bench = LazyTyper(
     name="mpra",
-    help="Order a design as an MPRA library, analyze its counts, and compare the virtual with the measured trial.",
+    help=(
+        "Order a design as an MPRA library, analyze its counts, and compare the "
+        "virtual with the measured trial."
+    ),
     no_args_is_help=True,
 )
 
-_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file with an [mpra] table.")]
-_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
+_Trial = Annotated[
+    Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file with an [mpra] table.")
+]
+_Out = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR", help="Output folder; created if missing."),
+]
 _Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 _Library = Annotated[
     Path,
     typer.Option(
-        "--design", metavar="LIB", help="Folder written by `mpra design`, a side table, or IGVF design (TSV)."
+        "--design",
+        metavar="LIB",
+        help="Folder written by `mpra design`, a side table, or IGVF design (TSV).",
     ),
 ]
 _SdBarcode = Annotated[
     float | None,
-    typer.Option(metavar="SD", help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6."),
+    typer.Option(
+        metavar="SD",
+        help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6.",
+    ),
 ]
 _SdReplicate = Annotated[
-    float | None, typer.Option(metavar="SD", help="sd between replicates of an oligo; default: the pilot's, or 0.15.")
+    float | None,
+    typer.Option(
+        metavar="SD",
+        help="sd between replicates of an oligo; default: the pilot's, or 0.15.",
+    ),
 ]
 _Tau = Annotated[
-    float | None, typer.Option(metavar="SD", help="sd of the effect between backgrounds; default: the pilot's, or 0.5.")
+    float | None,
+    typer.Option(
+        metavar="SD",
+        help="sd of the effect between backgrounds; default: the pilot's, or 0.5.",
+    ),
 ]
 _Pilot = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Counts of a pilot, which give the noise; needs --design.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Counts of a pilot, which give the noise; needs --design."
+    ),
 ]
 _PilotLibrary = Annotated[
-    Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
+    Path | None,
+    typer.Option("--design", metavar="LIB", help="The pilot's library, or side table."),
 ]
-_PilotControl = Annotated[str | None, typer.Option(metavar="ARM", help="The pilot's control arm.")]
+_PilotControl = Annotated[
+    str | None, typer.Option(metavar="ARM", help="The pilot's control arm.")
+]
 _PilotReplicates = Annotated[
     str | None,
     typer.Option(
-        metavar="NAMES", help="Read only these replicates of the pilot, separated by commas: those of one cell type."
+        metavar="NAMES",
+        help=(
+            "Read only these replicates of the pilot, separated by commas: those of "
+            "one cell type."
+        ),
     ),
 ]
 _PilotArms = Annotated[
     str | None,
-    typer.Option(metavar="ARMS", help="Treatments of the pilot that are used, separated by commas; default: all."),
+    typer.Option(
+        metavar="ARMS",
+        help="Treatments of the pilot that are used, separated by commas; default: all.",
+    ),
 ]
 _Recovery = Annotated[
-    float, typer.Option(metavar="SHARE", help="Share of the planned barcodes that will be recovered, 0 to 1.")
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="Share of the planned barcodes that will be recovered, 0 to 1.",
+    ),
 ]
 _Dispersion = Annotated[
     float | None,
     typer.Option(
         "--random-barcodes",
         metavar="DISPERSION",
-        help="Barcodes are random: their numbers vary between oligos, variance m + DISPERSION m^2, 0 for Poisson; "
-        "default: synthesized, as many as planned.",
+        help=(
+            "Barcodes are random: their numbers vary between oligos, variance m + "
+            "DISPERSION m^2, 0 for Poisson; default: synthesized, as many as planned."
+        ),
     ),
 ]
-_Rope = "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1), or 0 for direction alone."
+_Rope = (
+    "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1), or 0 for "
+    "direction alone."
+)
 
 
 class ErrorRate(StrEnum):
@@ -134,7 +177,8 @@ class FitMethod(StrEnum):
 
 @bench.command()
 def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
-    """Make the oligo library of a trial, check it, and write the files for the order and for the pipeline.
+    """Make the oligo library of a trial, check it, and write the files for the order
+    and for the pipeline.
 
     Example:   causalgia mpra design trial.toml --out library
     """
@@ -151,25 +195,41 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     echo(in_shell(report(library)))
     echo()
     print_written(out, *(path.name for path in written))
-    echo(f"Next: causalgia mpra predict {shell_word(spec_file)} --design {shell_word(out)} --out virtual")
+    echo(
+        f"Next: causalgia mpra predict {shell_word(spec_file)} --design "
+        f"{shell_word(out)} --out virtual"
+    )
 
 
 @bench.command()
 def predict(
     spec_file: _Trial,
     library_folder: Annotated[
-        Path, typer.Option("--design", metavar="LIB", help="Folder written by `mpra design`, which has the inserts.")
+        Path,
+        typer.Option(
+            "--design",
+            metavar="LIB",
+            help="Folder written by `mpra design`, which has the inserts.",
+        ),
     ],
     out: _Out,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
+        ),
     ] = None,
     flanks: Annotated[
-        str | None, typer.Option(metavar="LEFT,RIGHT", help="Bases around each insert for the predictor: LEFT,RIGHT.")
+        str | None,
+        typer.Option(
+            metavar="LEFT,RIGHT",
+            help="Bases around each insert for the predictor: LEFT,RIGHT.",
+        ),
     ] = None,
     force: _Force = False,
 ) -> None:
-    """Predict exactly the inserts of a library: the virtual counterpart of the measured trial.
+    """Predict exactly the inserts of a library: the virtual counterpart of the measured
+    trial.
 
     Example:   causalgia mpra predict trial.toml --design library --out virtual
     """
@@ -180,32 +240,57 @@ def predict(
     spec = read_spec(spec_file)
     library = mpra.read_library(library_folder)
     check_files_free(out, force, OUTCOMES, *of_outcomes(out))
-    with output_folder(out.absolute()) as folder:  # a predictor may change the working folder
+    with output_folder(
+        out.absolute()
+    ) as folder:  # a predictor may change the working folder
         outcomes = mpra.virtual_trial(
-            library, load_spec_predictor(spec, spec_file, device), flanks=parse_flanks(flanks)
+            library,
+            load_spec_predictor(spec, spec_file, device),
+            flanks=parse_flanks(flanks),
         )
         remove_outdated(folder, *of_outcomes(folder))
-        store.save(outcomes.assign_attrs(virtual_attrs(spec, library)), folder / OUTCOMES)
-    echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
+        store.save(
+            outcomes.assign_attrs(virtual_attrs(spec, library)), folder / OUTCOMES
+        )
+    echo(
+        f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} "
+        "predicted."
+    )
     print_written(out, OUTCOMES)
-    echo(f"Next: causalgia mpra analyze counts.tsv --design {shell_word(library_folder)} --out measured")
+    echo(
+        "Next: causalgia mpra analyze counts.tsv --design "
+        f"{shell_word(library_folder)} --out measured"
+    )
 
 
 @bench.command()
 def power(
-    effect: Annotated[str, typer.Option(metavar="NUMBERS", help="True log2 effects: 0.5 or 0.25,0.5,1.")] = "0.5",
-    barcodes: Annotated[str, typer.Option(metavar="NUMBERS", help="Barcodes of each oligo.")] = "5,10,20,50",
-    replicates: Annotated[str, typer.Option(metavar="NUMBERS", help="Replicates.")] = "3,4,6",
+    effect: Annotated[
+        str,
+        typer.Option(metavar="NUMBERS", help="True log2 effects: 0.5 or 0.25,0.5,1."),
+    ] = "0.5",
+    barcodes: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Barcodes of each oligo.")
+    ] = "5,10,20,50",
+    replicates: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Replicates.")
+    ] = "3,4,6",
     backgrounds: Annotated[
         str | None,
         typer.Option(
             metavar="NUMBERS",
-            help="Number of backgrounds, for the power of their average effect; default: one element.",
+            help=(
+                "Number of backgrounds, for the power of their average effect; "
+                "default: one element."
+            ),
         ),
     ] = None,
     depth: Annotated[
         str | None,
-        typer.Option(metavar="NUMBERS", help="Mean reads of a barcode in one library; default: the pilot's, or 100."),
+        typer.Option(
+            metavar="NUMBERS",
+            help="Mean reads of a barcode in one library; default: the pilot's, or 100.",
+        ),
     ] = None,
     sd_barcode: _SdBarcode = None,
     sd_replicate: _SdReplicate = None,
@@ -213,16 +298,23 @@ def power(
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
     alpha: Annotated[
-        float | None, typer.Option(metavar="P", help="Error rate of the two-sided test; default: 0.05.")
+        float | None,
+        typer.Option(
+            metavar="P", help="Error rate of the two-sided test; default: 0.05."
+        ),
     ] = None,
-    q: Annotated[float | None, typer.Option(metavar="P", help="False discovery rate, instead of --alpha.")] = None,
+    q: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="False discovery rate, instead of --alpha."),
+    ] = None,
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
 ) -> None:
-    """Find the standard error, half width and power of a log2 effect, for each design of a grid.
+    """Find the standard error, half width and power of a log2 effect, for each design
+    of a grid.
 
     Example:   causalgia mpra power --effect 0.5 --barcodes 10,20,50 --replicates 3,4
 
@@ -250,7 +342,9 @@ def power(
         parse_numbers(effect, "--effect"),
         n_barcodes=parse_numbers(barcodes, "--barcodes"),
         n_replicates=parse_numbers(replicates, "--replicates"),
-        n_backgrounds=None if backgrounds is None else parse_numbers(backgrounds, "--backgrounds"),
+        n_backgrounds=None
+        if backgrounds is None
+        else parse_numbers(backgrounds, "--backgrounds"),
         depth=None if depth is None else parse_numbers(depth, "--depth"),
         contrast=mpra.PlannedContrast(alpha=alpha, q=q),
         noise=noise,
@@ -258,14 +352,27 @@ def power(
     )
     settings: dict[str, tuple[str | None, str]] = {
         "n_barcodes": (barcodes, "barcodes of each oligo"),
-        "n_replicates": (replicates, "replicate" if replicates == "1" else "replicates"),
+        "n_replicates": (
+            replicates,
+            "replicate" if replicates == "1" else "replicates",
+        ),
         "n_backgrounds": (backgrounds, "backgrounds"),
         "depth": (depth or "the pilot's", "reads of a barcode in one library"),
     }
-    fixed = [f"{value} {what}" for name, (value, what) in settings.items() if value and name not in found.dims]
-    size = f"log2 effect of {effect}" if "true_effect" not in found.dims else "log2 effect"
+    fixed = [
+        f"{value} {what}"
+        for name, (value, what) in settings.items()
+        if value and name not in found.dims
+    ]
+    size = (
+        f"log2 effect of {effect}" if "true_effect" not in found.dims else "log2 effect"
+    )
     of = "in one element" if backgrounds is None else "on the average over backgrounds"
-    test = f"false discovery rate of {q:g}" if q is not None else f"two-sided test at {found['alpha'].item():.3g}"
+    test = (
+        f"false discovery rate of {q:g}"
+        if q is not None
+        else f"two-sided test at {found['alpha'].item():.3g}"
+    )
     echo(f"Power to detect a {size} {of}, {test}; {', '.join(fixed)}.")
     echo(assumed_noise(noise, known, average=backgrounds is not None))
     echo(power_table(found))
@@ -274,29 +381,62 @@ def power(
 @bench.command()
 def cheapest(
     half_width: Annotated[
-        float | None, typer.Option(metavar="LOG2", help="Half width of the interval, on log2.")
+        float | None,
+        typer.Option(metavar="LOG2", help="Half width of the interval, on log2."),
     ] = None,
     effect: Annotated[
-        float | None, typer.Option(metavar="LOG2", help="Instead of --half-width: an effect to detect with 80 % power.")
+        float | None,
+        typer.Option(
+            metavar="LOG2",
+            help="Instead of --half-width: an effect to detect with 80 % power.",
+        ),
     ] = None,
-    oligos: Annotated[int | None, typer.Option(metavar="N", help="Largest number of oligos.")] = None,
-    budget: Annotated[float | None, typer.Option(metavar="COST", help="Largest cost of the library.")] = None,
+    oligos: Annotated[
+        int | None, typer.Option(metavar="N", help="Largest number of oligos.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(metavar="COST", help="Largest cost of the library.")
+    ] = None,
     price: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Price list (TOML); default: placeholder prices.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Price list (TOML); default: placeholder prices."
+        ),
     ] = None,
-    arms: Annotated[int, typer.Option(metavar="N", min=2, help="Oligos per background.")] = 2,
+    arms: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Oligos per background.")
+    ] = 2,
     controls: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Constructs beside the arms: scrambles, positives.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Constructs beside the arms: scrambles, positives."
+        ),
     ] = 0,
     oligo_length: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Whole oligo, nt; its price depends on it.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Whole oligo, nt; its price depends on it."
+        ),
     ] = 200,
     max_barcodes: Annotated[
-        int, typer.Option(metavar="N", min=3, max=10_000, help="Largest number of barcodes per oligo to try.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=3,
+            max=10_000,
+            help="Largest number of barcodes per oligo to try.",
+        ),
     ] = 100,
-    max_replicates: Annotated[int, typer.Option(metavar="N", min=2, help="Largest number of replicates to try.")] = 6,
+    max_replicates: Annotated[
+        int,
+        typer.Option(metavar="N", min=2, help="Largest number of replicates to try."),
+    ] = 6,
     depth: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="Mean reads of a barcode in one library: the values to try.")
+        str,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Mean reads of a barcode in one library: the values to try.",
+        ),
     ] = "10,20,50,100,200",
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
@@ -309,7 +449,8 @@ def cheapest(
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
 ) -> None:
-    """Find the cheapest library for a given precision or power, or the best split of oligos or a budget.
+    """Find the cheapest library for a given precision or power, or the best split of
+    oligos or a budget.
 
     Example:   causalgia mpra cheapest --half-width 0.1
 
@@ -338,7 +479,9 @@ def cheapest(
         max_oligos=oligos,
         budget=budget,
         library=mpra.PlannedLibrary(
-            n_controls=controls, oligo_length=oligo_length, prices=None if price is None else mpra.read_prices(price)
+            n_controls=controls,
+            oligo_length=oligo_length,
+            prices=None if price is None else mpra.read_prices(price),
         ),
         n_barcodes=range(3, max_barcodes + 1),
         n_replicates=range(2, max_replicates + 1),
@@ -349,51 +492,100 @@ def cheapest(
     )
     echo(assumed_noise(noise, known, average=True))
     echo(plan_table(found))
-    if at := plan_limits(found, max_barcodes, max_replicates, parse_numbers(depth, "--depth")):
-        echo(f"At the edge of what was tried: {', '.join(at)}; a better plan may lie beyond.")
-    echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
+    if at := plan_limits(
+        found, max_barcodes, max_replicates, parse_numbers(depth, "--depth")
+    ):
+        echo(
+            f"At the edge of what was tried: {', '.join(at)}; a better plan may lie "
+            "beyond."
+        )
+    echo(
+        f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: "
+        f"{found.attrs['note']}"
+    )
 
 
 @bench.command(cls=RopeCommand)
 def analyze(
-    counts_file: Annotated[Path, typer.Argument(metavar="COUNTS.TSV", help="Barcode counts, an IGVF barcode table.")],
+    counts_file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="COUNTS.TSV", help="Barcode counts, an IGVF barcode table."
+        ),
+    ],
     library_folder: _Library,
     out: _Out = Path("measured"),
     control: Annotated[
         str | None,
-        typer.Option(metavar="ARM", help="Control arm, subtracted from every other arm; default: the trial's."),
+        typer.Option(
+            metavar="ARM",
+            help="Control arm, subtracted from every other arm; default: the trial's.",
+        ),
     ] = None,
     arms: Annotated[
-        str | None, typer.Option(metavar="ARMS", help="Treatments, separated by commas; default: all.")
+        str | None,
+        typer.Option(
+            metavar="ARMS", help="Treatments, separated by commas; default: all."
+        ),
     ] = None,
     contrasts: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CONTRAST",
-            help="Instead of --control: a contrast of arms, '(AB - A) - (B - none)'; may be repeated.",
+            help=(
+                "Instead of --control: a contrast of arms, '(AB - A) - (B - none)'; "
+                "may be repeated."
+            ),
         ),
     ] = None,
     replicates: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="Read only these replicates, separated by commas: those of one cell type."),
+        typer.Option(
+            metavar="NAMES",
+            help=(
+                "Read only these replicates, separated by commas: those of one cell "
+                "type."
+            ),
+        ),
     ] = None,
-    method: Annotated[FitMethod, typer.Option(help="How effects are fitted.")] = FitMethod.hierarchical,
+    method: Annotated[
+        FitMethod, typer.Option(help="How effects are fitted.")
+    ] = FitMethod.hierarchical,
     min_dna: Annotated[
-        float | None, typer.Option(metavar="READS", help="Leave out barcodes with fewer DNA reads (mean).")
+        float | None,
+        typer.Option(
+            metavar="READS", help="Leave out barcodes with fewer DNA reads (mean)."
+        ),
     ] = None,
     min_barcodes: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Leave out elements with an oligo that has fewer barcodes.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Leave out elements with an oligo that has fewer barcodes.",
+        ),
     ] = 1,
     rope: Annotated[str, typer.Option(metavar="ROPE", help=_Rope)] = "0",
     error: Annotated[
         ErrorRate,
-        typer.Option(help="Error rate that is bounded: of tests, bh or holm; or of the posterior, local or bayes_fdr."),
+        typer.Option(
+            help=(
+                "Error rate that is bounded: of tests, bh or holm; or of the "
+                "posterior, local or bayes_fdr."
+            )
+        ),
     ] = ErrorRate.fdr,
-    ci_prob: Annotated[float, typer.Option(metavar="P", help="Probability of intervals; 1 minus the error of verdicts.")] = 0.95,
+    ci_prob: Annotated[
+        float,
+        typer.Option(
+            metavar="P", help="Probability of intervals; 1 minus the error of verdicts."
+        ),
+    ] = 0.95,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of draws.")] = 0,
     force: _Force = False,
 ) -> None:
-    """Estimate log2 effects of every element, and on average over elements, from barcode counts; then decide.
+    """Estimate log2 effects of every element, and on average over elements, from
+    barcode counts; then decide.
 
     Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
 
@@ -407,21 +599,46 @@ def analyze(
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS, *of_outcomes(out))
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
-        counts = mpra.read_counts(counts_file, side_table=side, replicates=split_names(replicates))
-        question = counts_question(side, counts, control=control, arms=arms, contrasts=contrasts)
-        quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
-        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arm_names=question.used)
+        counts = mpra.read_counts(
+            counts_file, side_table=side, replicates=split_names(replicates)
+        )
+        question = counts_question(
+            side, counts, control=control, arms=arms, contrasts=contrasts
+        )
+        quality = (
+            mpra.quality(counts)
+            if min_dna is None
+            else mpra.quality(counts, min_dna=min_dna)
+        )
+        counts = mpra.filter(
+            counts, min_dna=min_dna, min_barcodes=min_barcodes, arm_names=question.used
+        )
         outcomes = mpra.activity(counts, arm_names=question.used)
         crossover = "assigned" not in outcomes
         if crossover:
             fitted = mpra.fit(counts, **vars(question), method=method.value)
-            evidence = infer(fitted, rng=rng) if error is ErrorRate.posterior else fitted
-            decisions = decide(evidence, rope=region, error=error.value, ci_prob=ci_prob)
+            evidence = (
+                infer(fitted, rng=rng) if error is ErrorRate.posterior else fitted
+            )
+            decisions = decide(
+                evidence, rope=region, error=error.value, ci_prob=ci_prob
+            )
         outdated = (*of_outcomes(folder), FIT, EFFECTS, *QUALITY_FIGURES)
         figures = quality_figures(quality)
-        remove_outdated(folder, *outdated, rewritten=(*figures, *((FIT, EFFECTS) if crossover else ())))
-        target: Target = "population x replicates" if outcomes.sizes.get("model", 1) > 1 else "population"
-        attrs = {"analysis": Analysis(**question.contrast, target=target).to_json(), "rng": str(rng)}
+        remove_outdated(
+            folder,
+            *outdated,
+            rewritten=(*figures, *((FIT, EFFECTS) if crossover else ())),
+        )
+        target: Target = (
+            "population x replicates"
+            if outcomes.sizes.get("model", 1) > 1
+            else "population"
+        )
+        attrs = {
+            "analysis": Analysis(**question.contrast, target=target).to_json(),
+            "rng": str(rng),
+        }
         store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
         draw_quality(quality, folder)
         if not crossover:
@@ -431,7 +648,10 @@ def analyze(
             return
         print_average(fitted, ci_prob)
         store.save(fitted, folder / FIT)
-        write_text(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
+        write_text(
+            folder / EFFECTS,
+            to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False),
+        )
         print_verdicts(decisions, fitted)
         print_quality(quality, counts)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
@@ -441,45 +661,83 @@ def analyze(
 @bench.command()
 def compare(
     virtual: Annotated[
-        Path, typer.Argument(metavar="VIRTUAL", help="Folder with outcomes, or a table with columns element effect se.")
+        Path,
+        typer.Argument(
+            metavar="VIRTUAL",
+            help="Folder with outcomes, or a table with columns element effect se.",
+        ),
     ],
     measured: Annotated[
         Path,
         typer.Argument(
-            metavar="MEASURED", help="Folder written by `mpra analyze`, or a table with columns element effect se."
+            metavar="MEASURED",
+            help=(
+                "Folder written by `mpra analyze`, or a table with columns element "
+                "effect se."
+            ),
         ),
     ],
     control: Annotated[
-        str | None, typer.Option(metavar="ARM", help="Virtual control arm; default: that of the measured trial.")
+        str | None,
+        typer.Option(
+            metavar="ARM",
+            help="Virtual control arm; default: that of the measured trial.",
+        ),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Task that was measured, if the predictor has several.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Task that was measured, if the predictor has several."
+        ),
     ] = None,
     contrast: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A measured contrast to compare; may be repeated. Default: all."),
+        typer.Option(
+            metavar="NAME",
+            help="A measured contrast to compare; may be repeated. Default: all.",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figures.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder for table and figures."),
+    ] = None,
 ) -> None:
-    """Compare virtual with measured effects: correlation, slope (corrected for noise in both), discordant elements.
+    """Compare virtual with measured effects: correlation, slope (corrected for noise in
+    both), discordant elements.
 
     Example:   causalgia mpra compare virtual measured --out compared
     """
     from causalgia import mpra, report, store
 
     if virtual.resolve() == measured.resolve():
-        raise OutcomesError(f"{virtual} is given for both trials; give the virtual one first, then the measured one")
+        raise OutcomesError(
+            f"{virtual} is given for both trials; give the virtual one first, then the "
+            "measured one"
+        )
     with nullcontext() if out is None else output_folder(out) as folder:
         of_bench = measured_effects(measured)
         chosen = {name: name for name in contrast} if contrast else None
-        found = mpra.concordance(virtual_effects(virtual, control, of_bench), of_bench, pairs=chosen, task=task)
+        found = mpra.concordance(
+            virtual_effects(virtual, control, of_bench),
+            of_bench,
+            pairs=chosen,
+            task=task,
+        )
         echo(in_shell(report(found)))
         if folder is None:
             return
-        by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
+        by_element = found[
+            [
+                name
+                for name, v in found.data_vars.items()
+                if set(v.dims) == {"element", "contrast"}
+            ]
+        ]
         figures = concordance_figures(found)
         with results_of_page(folder, CONCORDANCE):
-            remove_outdated(folder, *numbered_figures(folder, "concordance"), rewritten=figures)
+            remove_outdated(
+                folder, *numbered_figures(folder, "concordance"), rewritten=figures
+            )
             write_text(folder / COMPARISON, to_csv(by_element.to_dataframe()))
             store.write_netcdf(folder / CONCORDANCE, found.to_netcdf)
         draw_concordance(found, folder)

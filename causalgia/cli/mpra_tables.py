@@ -50,7 +50,9 @@ def parse_numbers(text: str, option: str) -> list[float] | float:
     except ValueError:
         found = []
     if not found:
-        raise OutcomesError(f"{option} {quoted(text)} must be a number, or several: 5,10,20")
+        raise OutcomesError(
+            f"{option} {quoted(text)} must be a number, or several: 5,10,20"
+        )
     return found[0] if len(found) == 1 else found
 
 
@@ -60,13 +62,15 @@ def parse_log2_rope(text: str) -> Any:
     Raises
     ------
     DecisionError
-        If it is anything else; placebo words and sd of the control's outcomes belong to trials on a predictor.
+        If it is anything else; placebo words and sd of the control's outcomes belong to
+        trials on a predictor.
     """
     found = parse_rope(text)
     if isinstance(found, str) or not is_rope(found):
         raise DecisionError(
-            f"--rope {quoted(text)} must be two numbers on log2, the lower first: --rope=-0.1,0.1, the effects too "
-            "small to matter; or --rope 0, the direction alone"
+            f"--rope {quoted(text)} must be two numbers on log2, the lower first: "
+            "--rope=-0.1,0.1, the effects too small to matter; or --rope 0, the "
+            "direction alone"
         )
     return found
 
@@ -75,18 +79,30 @@ def parse_flanks(text: str | None) -> tuple[str, str]:
     """Return the left and right flanks of an insert."""
     parts = (text or ",").split(",")
     if len(parts) != 2:
-        raise LibraryError(f"--flanks {quoted(text)}: give both sides, LEFT,RIGHT; one may be empty: ACGT,")
+        raise LibraryError(
+            f"--flanks {quoted(text)}: give both sides, LEFT,RIGHT; one may be empty: "
+            "ACGT,"
+        )
     return parts[0].strip(), parts[1].strip()
 
 
 def virtual_attrs(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
-    """Return the attrs of virtual outcomes; with the trial's analysis only if the library is of its design."""
+    """Return the attrs of virtual outcomes; with the trial's analysis only if the
+    library is of its design.
+    """
     attrs = spec.attrs
     if library.attrs.get("design_fingerprint") == spec.design.fingerprint:
         return attrs
-    echo(f"The library is of another design than {spec.name}: its own arms are predicted.")
+    echo(
+        f"The library is of another design than {spec.name}: its own arms are "
+        "predicted."
+    )
     del attrs["analysis"]
-    return attrs | {name: str(library.attrs[name]) for name in ("analysis",) if name in library.attrs}
+    return attrs | {
+        name: str(library.attrs[name])
+        for name in ("analysis",)
+        if name in library.attrs
+    }
 
 
 def read_library_or_side_table(place: Path) -> Path | xr.Dataset:
@@ -94,13 +110,18 @@ def read_library_or_side_table(place: Path) -> Path | xr.Dataset:
     from causalgia import mpra
 
     if not place.exists():
-        raise LibraryError(f"--design {place}: no such folder or file; give what `causalgia mpra design` wrote")
+        raise LibraryError(
+            f"--design {place}: no such folder or file; give what `causalgia mpra "
+            "design` wrote"
+        )
     return mpra.read_library(place) if place.is_dir() else place
 
 
 @dataclass(frozen=True)
 class CountsQuestion:
-    """Contrasts of counts: every arm (or `arms`) against `control`, or weights of arms by contrast."""
+    """Contrasts of counts: every arm (or `arms`) against `control`, or weights of arms
+    by contrast.
+    """
 
     control: str | None = None
     arm_names: list[str] | None = None
@@ -110,13 +131,19 @@ class CountsQuestion:
     def used(self) -> list[str] | None:
         """The arms in the contrasts; None: all."""
         if self.contrasts is not None:
-            return list(dict.fromkeys(arm for row in self.contrasts.values() for arm in row))
+            return list(
+                dict.fromkeys(arm for row in self.contrasts.values() for arm in row)
+            )
         return None if self.arm_names is None else [str(self.control), *self.arm_names]
 
     @property
     def contrast(self) -> dict[str, Any]:
         """Arguments of `causalgia.contrast`."""
-        return {"control": self.control} if self.contrasts is None else {"contrasts": self.contrasts}
+        return (
+            {"control": self.control}
+            if self.contrasts is None
+            else {"contrasts": self.contrasts}
+        )
 
 
 def counts_question(
@@ -127,7 +154,8 @@ def counts_question(
     arms: str | None,
     contrasts: list[str] | None,
 ) -> CountsQuestion:
-    """Return the contrasts of the command line, else those of the trial that the library was made of.
+    """Return the contrasts of the command line, else those of the trial that the
+    library was made of.
 
     Raises
     ------
@@ -139,26 +167,44 @@ def counts_question(
     known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
     if contrasts:
         if control is not None or arms is not None:
-            raise ContrastError("--contrasts names the arms itself; leave --control and --arms out")
-        return CountsQuestion(contrasts=requested_weights(counts, known, None, contrasts, None))
+            raise ContrastError(
+                "--contrasts names the arms itself; leave --control and --arms out"
+            )
+        return CountsQuestion(
+            contrasts=requested_weights(counts, known, None, contrasts, None)
+        )
     if control is None and not isinstance(side, Path):
         analysis, factors = _library_question(side)
-        if arms is None and (analysis.contrasts is not None or analysis.interaction is not None):
-            of_design = factors["arm"].to_numpy().astype(str).tolist() if "arm" in factors else known
+        if arms is None and (
+            analysis.contrasts is not None or analysis.interaction is not None
+        ):
+            of_design = (
+                factors["arm"].to_numpy().astype(str).tolist()
+                if "arm" in factors
+                else known
+            )
             return CountsQuestion(
                 contrasts=requested_weights(
-                    factors, of_design, None, dict(analysis.weights_by_contrast) or None, analysis.interaction
+                    factors,
+                    of_design,
+                    None,
+                    dict(analysis.weights_by_contrast) or None,
+                    analysis.interaction,
                 )
             )
         control = None if analysis.control is None else str(analysis.control)
     if control is None:
         raise ContrastError(
-            f"which arm is the control? give --control, one of {comma_list(known)}; or --contrasts; or control, "
-            "contrasts or interaction in the trial's [analysis]"
+            f"which arm is the control? give --control, one of {comma_list(known)}; or "
+            "--contrasts; or control, contrasts or interaction in the trial's "
+            "[analysis]"
         )
     if control not in known:
         hint = nearest(control, known, most=3) or "."
-        raise ContrastError(f"control {quoted(control)} is not an arm{hint} The arms are {listed(known)}")
+        raise ContrastError(
+            f"control {quoted(control)} is not an arm{hint} The arms are "
+            f"{listed(known)}"
+        )
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
     given = [arm for arm in split_names(arms, known) or [] if arm != control]
@@ -172,30 +218,47 @@ def _check_arms(option: str, given: list[str], known: list[str]) -> None:
     for arm in given:
         if arm not in known:
             hint = nearest(arm, known, most=3) or "."
-            raise ContrastError(f"{option} {quoted(arm)} is not an arm{hint} The arms are {listed(known)}")
+            raise ContrastError(
+                f"{option} {quoted(arm)} is not an arm{hint} The arms are "
+                f"{listed(known)}"
+            )
 
 
-def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
+def _arms_beside_control(
+    counts: xr.Dataset, arms: list[str], control: str
+) -> list[str] | None:
     """Return the arms that share an element with the control; None if all do."""
     import pandas as pd
 
     from causalgia.mpra.counts.counts_table import CONTROLS
 
     names = ("element", "arm", "group")
-    rows = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in names}).drop_duplicates(names[:2])
+    rows = pd.DataFrame(
+        {name: counts[name].to_numpy().astype(str) for name in names}
+    ).drop_duplicates(names[:2])
     controlled = set(rows.loc[rows["arm"] == control, "element"])
-    found = {str(arm) for arm, of in rows.groupby("arm")["element"] if not controlled.isdisjoint(of)}
+    found = {
+        str(arm)
+        for arm, of in rows.groupby("arm")["element"]
+        if not controlled.isdisjoint(of)
+    }
     beside = [arm for arm in arms if arm in found and arm != control]
-    if not beside and rows.loc[~rows["group"].isin(CONTROLS), "element"].duplicated().any():
+    if (
+        not beside
+        and rows.loc[~rows["group"].isin(CONTROLS), "element"].duplicated().any()
+    ):
         raise ContrastError(
-            f"--control: no element has {quoted(control)} and another arm beside it, so nothing can be compared with "
-            f"it; the arms are {comma_list(map(printable, arms))}"
+            f"--control: no element has {quoted(control)} and another arm beside it, "
+            "so nothing can be compared with it; the arms are "
+            f"{comma_list(map(printable, arms))}"
         )
     return beside if 0 < len(beside) < len(arms) - 1 else None
 
 
 def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
-    """Return the analysis stored with a library (or the contrasts of its design), and the factors of the arms."""
+    """Return the analysis stored with a library (or the contrasts of its design), and
+    the factors of the arms.
+    """
     import xarray as xr
 
     from causalgia.analysis import Analysis
@@ -203,7 +266,9 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     from causalgia.notes import design_question
     from causalgia.trial.attributes import arm_coordinates
 
-    analysis = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(design_question(library))
+    analysis = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(
+        design_question(library)
+    )
     return analysis, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
@@ -221,7 +286,14 @@ def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None
     with_commas = {name for name in known if "," in name}
     names = []
     while given:
-        n = next((n for n in range(len(given), 1, -1) if ", ".join(given[:n]) in with_commas), 1)
+        n = next(
+            (
+                n
+                for n in range(len(given), 1, -1)
+                if ", ".join(given[:n]) in with_commas
+            ),
+            1,
+        )
         names.append(", ".join(given[:n]))
         given = given[n:]
     return names
@@ -235,7 +307,8 @@ def planning_noise(
     replicates: str | None,
     **options: float | None,
 ) -> tuple[NoiseModel, xr.Dataset | None]:
-    """Return the noise of the options, and the components of a pilot if its counts are given.
+    """Return the noise of the options, and the components of a pilot if its counts are
+    given.
 
     Without a pilot, noise that no option gives is that of published libraries.
     """
@@ -243,32 +316,50 @@ def planning_noise(
 
     given = {name: value for name, value in options.items() if value is not None}
     if pilot is None:
-        of_pilot = {"--pilot-replicates": replicates, "--pilot-arms": arms, "--control": control, "--design": library}
+        of_pilot = {
+            "--pilot-replicates": replicates,
+            "--pilot-arms": arms,
+            "--control": control,
+            "--design": library,
+        }
         for option, given_for in of_pilot.items():
             if given_for is not None:
-                raise OutcomesError(f"{option} is about a pilot; give its counts, --pilot")
+                raise OutcomesError(
+                    f"{option} is about a pilot; give its counts, --pilot"
+                )
         return mpra.NoiseModel(**(_PUBLISHED | given)), None  # type: ignore[arg-type]
     if library is None or control is None:
-        raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
+        raise OutcomesError(
+            "--pilot needs --design (its library or side table) and --control (an arm "
+            "of it)"
+        )
     try:
         side = read_library_or_side_table(library)
-        counts = mpra.read_counts(pilot, side_table=side, replicates=split_names(replicates))
+        counts = mpra.read_counts(
+            pilot, side_table=side, replicates=split_names(replicates)
+        )
         known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
         chosen = split_names(arms, known)
         _check_arms("--pilot-arms", chosen or [], known)
         found = mpra.components(counts, control=control, arm_names=chosen)
-    except CausalgiaError as error:  # --replicates and --arms are those of the next library
-        raise type(error)(re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))) from error
+    except (
+        CausalgiaError
+    ) as error:  # --replicates and --arms are those of the next library
+        raise type(error)(
+            re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))
+        ) from error
     return mpra.NoiseModel(**given), found  # type: ignore[arg-type]
 
 
 def check_one_treatment(pilot: xr.Dataset | None) -> None:
-    """Raise OutcomesError if a pilot has several treatments; a split of oligos is for the noise of one."""
+    """Raise OutcomesError if a pilot has several treatments; a split of oligos is for
+    the noise of one.
+    """
     if pilot is not None and pilot.sizes.get("contrast", 1) > 1:
         names = pilot["contrast"].to_numpy().astype(str)
         raise OutcomesError(
-            f"the pilot has several treatments ({', '.join(map(quoted, names))}); choose one, --pilot-arms "
-            f"{shell_word(names[0])}"
+            f"the pilot has several treatments ({', '.join(map(quoted, names))}); "
+            f"choose one, --pilot-arms {shell_word(names[0])}"
         )
 
 
@@ -278,7 +369,9 @@ def assumed_noise(noise: NoiseModel, pilot: xr.Dataset | None, *, average: bool)
     Examples
     --------
     >>> from causalgia.mpra import NoiseModel
-    >>> assumed_noise(NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5), None, average=False)
+    >>> assumed_noise(
+    ...     NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5), None, average=False
+    ... )
     'Assumed: sd on log2 of 0.6 between barcodes, 0.15 between replicates; all planned barcodes are counted.'
     """
     layers = {"sd_barcode": "between barcodes", "sd_replicate": "between replicates"}
@@ -286,19 +379,44 @@ def assumed_noise(noise: NoiseModel, pilot: xr.Dataset | None, *, average: bool)
     parts = []
     for name, what in layers.items():
         given = getattr(noise, name)
-        values = [given] if given is not None or pilot is None else pilot[name].to_numpy().ravel().tolist()
+        values = (
+            [given]
+            if given is not None or pilot is None
+            else pilot[name].to_numpy().ravel().tolist()
+        )
         of_pilot = " (pilot)" if given is None else ""
-        parts.append(f"{' or '.join(f'{value:.3g}' for value in values)} {what}{of_pilot}")
+        parts.append(
+            f"{' or '.join(f'{value:.3g}' for value in values)} {what}{of_pilot}"
+        )
     counted = "all" if noise.recovery == 1 else f"{100 * noise.recovery:g} % of the"
-    random = "" if noise.barcode_dispersion is None else f", random with dispersion {noise.barcode_dispersion:g},"
-    return f"Assumed: sd on log2 of {', '.join(parts)}; {counted} planned barcodes{random} are counted."
+    random = (
+        ""
+        if noise.barcode_dispersion is None
+        else f", random with dispersion {noise.barcode_dispersion:g},"
+    )
+    return (
+        f"Assumed: sd on log2 of {', '.join(parts)}; {counted} planned "
+        f"barcodes{random} are counted."
+    )
 
 
 def power_table(found: xr.Dataset) -> str:
-    """Return a table of designs: the settings that vary, standard error, half width and power."""
+    """Return a table of designs: the settings that vary, standard error, half width and
+    power.
+    """
     columns = found[["se", "half_width", "power"]]
-    table = (columns if columns.dims else columns.expand_dims("design")).to_dataframe().reset_index()
-    table = table[[c for c in table.columns if c in found.dims or c in ("se", "half_width", "power")]]
+    table = (
+        (columns if columns.dims else columns.expand_dims("design"))
+        .to_dataframe()
+        .reset_index()
+    )
+    table = table[
+        [
+            c
+            for c in table.columns
+            if c in found.dims or c in ("se", "half_width", "power")
+        ]
+    ]
     return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
 
 
@@ -321,22 +439,39 @@ def plan_table(plan: xr.Dataset) -> str:
     Examples
     --------
     >>> import xarray as xr
-    >>> print(plan_table(xr.Dataset({"n_oligos": 996, "price": 6617.3}, attrs={"currency": "USD"})))
+    >>> print(
+    ...     plan_table(
+    ...         xr.Dataset(
+    ...             {"n_oligos": 996, "price": 6617.3}, attrs={"currency": "USD"}
+    ...         )
+    ...     )
+    ... )
       996  oligos
     6,617  price, USD
     """
     names = _PLAN | {"price": f"price, {plan.attrs['currency']}"}
     rows = {
-        str(name): f"{value.item():,.4g}" if value.dtype.kind == "f" else f"{value.item():,}"
+        str(name): f"{value.item():,.4g}"
+        if value.dtype.kind == "f"
+        else f"{value.item():,}"
         for name, value in plan.data_vars.items()
     }
     width = max(map(len, rows.values()))
-    return "\n".join(f"{value:>{width}}  {names.get(name, name)}" for name, value in rows.items())
+    return "\n".join(
+        f"{value:>{width}}  {names.get(name, name)}" for name, value in rows.items()
+    )
 
 
-def plan_limits(plan: xr.Dataset, barcodes: int, replicates: int, depths: list[float] | float) -> list[str]:
-    """Return the settings of a plan at the largest value tried, with the options that raise it."""
-    tried = {"n_barcodes": (float(barcodes), "--max-barcodes"), "n_replicates": (float(replicates), "--max-replicates")}
+def plan_limits(
+    plan: xr.Dataset, barcodes: int, replicates: int, depths: list[float] | float
+) -> list[str]:
+    """Return the settings of a plan at the largest value tried, with the options that
+    raise it.
+    """
+    tried = {
+        "n_barcodes": (float(barcodes), "--max-barcodes"),
+        "n_replicates": (float(replicates), "--max-replicates"),
+    }
     tried |= {} if isinstance(depths, float) else {"depth": (max(depths), "--depth")}
     return [
         f"{_PLAN[name].partition(',')[0]} ({option})"
@@ -350,11 +485,16 @@ def check_files_free(folder: Path, force: bool, *names: str) -> None:
     check_usable(folder)
     for name in names:
         if (folder / name).exists() and not force:
-            raise OutcomesError(f"{folder} holds {name} already; choose another --out, or --force to write over it")
+            raise OutcomesError(
+                f"{folder} holds {name} already; choose another --out, or --force to "
+                "write over it"
+            )
 
 
 def quality_figures(quality: xr.Dataset) -> tuple[str, ...]:
-    """Return the names of the figures of `draw_quality`: of barcodes, and of replicates if there are two or more."""
+    """Return the names of the figures of `draw_quality`: of barcodes, and of replicates
+    if there are two or more.
+    """
     return QUALITY_FIGURES if quality.sizes["replicate"] > 1 else QUALITY_FIGURES[:1]
 
 
@@ -362,35 +502,58 @@ def draw_quality(quality: xr.Dataset, folder: Path) -> None:
     """Draw barcodes per oligo and, with two or more, replicates against each other."""
     from causalgia import plot
 
-    for name, draw in zip(quality_figures(quality), (plot.barcodes, plot.replicates), strict=False):
+    for name, draw in zip(
+        quality_figures(quality), (plot.barcodes, plot.replicates), strict=False
+    ):
         plot.save_figure(draw(quality), folder / name)
 
 
 def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
     """Return the names of the figures of `draw_concordance`, one for each contrast."""
-    return tuple(f"concordance_{i}.png" if i > 1 else "concordance.png" for i in range(1, found.sizes["contrast"] + 1))
+    return tuple(
+        f"concordance_{i}.png" if i > 1 else "concordance.png"
+        for i in range(1, found.sizes["contrast"] + 1)
+    )
 
 
 def draw_concordance(found: xr.Dataset, folder: Path) -> None:
     """Draw measured against virtual effects, one figure per contrast."""
     from causalgia import plot
 
-    for name, contrast in zip(concordance_figures(found), found["contrast"].to_numpy().astype(str), strict=True):
+    for name, contrast in zip(
+        concordance_figures(found),
+        found["contrast"].to_numpy().astype(str),
+        strict=True,
+    ):
         plot.save_figure(plot.concordance(found, contrast=str(contrast)), folder / name)
 
 
 def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
-    """Return a table by element and contrast: group of the element, effect, error, p, q and verdict."""
+    """Return a table by element and contrast: group of the element, effect, error, p, q
+    and verdict.
+    """
     import pandas as pd
 
     from causalgia.reporting import rows
 
     decided = pd.DataFrame(rows(decisions))
-    decided = decided[[c for c in ("contrast", "task", "verdict", "lfsr") if c in decided]]
+    decided = decided[
+        [c for c in ("contrast", "task", "verdict", "lfsr") if c in decided]
+    ]
     table = pd.DataFrame(rows(adjusted)).merge(decided, on=["contrast", "task"])
     table = table.drop(columns=[c for c in ("do", "placebo_word") if c in table])
-    table = table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
-    groups = dict(zip(*(adjusted[name].to_numpy().astype(str).tolist() for name in ("contrast", "group")), strict=True))
+    table = table.rename(
+        columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"}
+    )
+    groups = dict(
+        zip(
+            *(
+                adjusted[name].to_numpy().astype(str).tolist()
+                for name in ("contrast", "group")
+            ),
+            strict=True,
+        )
+    )
     table.insert(1, "group", [groups[element] for element in table["element"]])
     return table
 
@@ -404,25 +567,42 @@ def print_average(fitted: xr.Dataset, level: float) -> None:
 
     groups = fitted["group"].to_numpy().astype(str)
     test = ~np.isin(groups, CONTROLS)
-    left_out = [f"{(groups == g).sum():,} {g}" for g in dict.fromkeys(groups[~test].tolist())]
+    left_out = [
+        f"{(groups == g).sum():,} {g}" for g in dict.fromkeys(groups[~test].tolist())
+    ]
     also = f", without {', '.join(left_out)} controls" if left_out else ""
     if test.sum() < 2:
-        echo(f"There are {test.sum()} elements of the test{also}: no average over backgrounds.\n")
+        echo(
+            f"There are {test.sum()} elements of the test{also}: no average over "
+            "backgrounds.\n"
+        )
         return
     echo(f"Average over {test.sum():,} elements (backgrounds){also}:")
     if fitted.attrs["n_replicates"] == 1:
-        echo("One replicate was measured: the average is that of this replicate, without variation between replicates.")
+        echo(
+            "One replicate was measured: the average is that of this replicate, "
+            "without variation between replicates."
+        )
     found = average(fitted.isel(element=test), by=None, ci_prob=level)
-    found = found.isel(contrast=0, drop=True).rename(task="contrast").expand_dims(task=["measured"], axis=1)
+    found = (
+        found.isel(contrast=0, drop=True)
+        .rename(task="contrast")
+        .expand_dims(task=["measured"], axis=1)
+    )
     print_answers(found, all_rows=True)
 
 
 def print_parallel(folder: Path, question: dict[str, Any], level: float) -> None:
-    """Print differences of means between arms of a parallel library, from the activities in a folder."""
+    """Print differences of means between arms of a parallel library, from the
+    activities in a folder.
+    """
     from causalgia.effects import contrast
     from causalgia.estimation import estimate
 
-    echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
+    echo(
+        "Each element has one arm (a parallel library), so there are no effects of "
+        "single elements."
+    )
     echo("Average over elements (backgrounds):")
     found = estimate(contrast(load_outcomes(folder), **question), ci_prob=level)
     print_answers(found, command=f"causalgia estimate {shell_word(folder)} --all")
@@ -438,14 +618,21 @@ def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
 
 
 def print_verdicts(decisions: xr.Dataset, fitted: xr.Dataset) -> None:
-    """Print the number of elements by verdict in each contrast, those of controls apart, and the largest effects."""
+    """Print the number of elements by verdict in each contrast, those of controls
+    apart, and the largest effects.
+    """
     import numpy as np
 
     from causalgia.experiments.kit.answer import largest_contrasts
     from causalgia.mpra.counts.counts_table import CONTROLS
     from causalgia.reporting.verdict_sentences import verdict_method
 
-    groups = fitted["group"].sel(element=decisions["contrast"].to_numpy()).to_numpy().astype(str)
+    groups = (
+        fitted["group"]
+        .sel(element=decisions["contrast"].to_numpy())
+        .to_numpy()
+        .astype(str)
+    )
     of_bench = np.isin(groups, CONTROLS)
     for arm in decisions["task"].to_numpy().astype(str):
         verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
@@ -457,9 +644,14 @@ def print_verdicts(decisions: xr.Dataset, fitted: xr.Dataset) -> None:
     if decisions.sizes["contrast"] > _MOST_ROWS:
         n = decisions.sizes["contrast"]
         decisions = largest_contrasts(decisions, most=_MOST_ROWS)
-        each = f", each in {decisions.sizes['task']} contrasts" if decisions.sizes["task"] > 1 else ""
+        each = (
+            f", each in {decisions.sizes['task']} contrasts"
+            if decisions.sizes["task"] > 1
+            else ""
+        )
         echo(
-            f"The {decisions.sizes['contrast']} elements of {n:,} with the largest effects{each}; all are in {EFFECTS}:"
+            f"The {decisions.sizes['contrast']} elements of {n:,} with the largest "
+            f"effects{each}; all are in {EFFECTS}:"
         )
     print_table(decisions, contrast="element", task="contrast")
 
@@ -469,7 +661,8 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
 
     if not path.exists():
         raise OutcomesError(
-            f"{path}: no such file or folder; give a folder written by causalgia, or a table element effect se"
+            f"{path}: no such file or folder; give a folder written by causalgia, or a "
+            "table element effect se"
         )
     text = read_text(path, OutcomesError)
     if not text.strip():
@@ -478,21 +671,42 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
         header = next(line for line in text.split("\n") if line.strip())
         separator = max(",\t; |", key=header.count)
         lines = pd.read_csv(
-            StringIO(text), sep=separator, engine="python", dtype=str, keep_default_na=False, header=None
+            StringIO(text),
+            sep=separator,
+            engine="python",
+            dtype=str,
+            keep_default_na=False,
+            header=None,
         )
     except Exception as error:  # the python engine raises whatever csv does
-        raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
-    table = lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)  # names are text: no number and no missing value
-    table = table.rename(columns={"ace": "effect"} if "effect" not in table.columns else {})
+        raise OutcomesError(
+            f"{path}: cannot be read as a table ({error}); give columns element effect "
+            "se"
+        ) from error
+    # names are text: no number and no missing value
+    table = lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)
+    table = table.rename(
+        columns={"ace": "effect"} if "effect" not in table.columns else {}
+    )
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
-        raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
-    numbers = [name for name in ("effect", "se", "df", "p", "q") if name in table.columns]
-    used = ["element", *numbers, *(name for name in ("contrast", "parent", "group") if name in table.columns)]
+        raise OutcomesError(
+            f"{path}: has columns {has}; a table of effects has element, effect and se"
+        )
+    numbers = [
+        name for name in ("effect", "se", "df", "p", "q") if name in table.columns
+    ]
+    used = [
+        "element",
+        *numbers,
+        *(name for name in ("contrast", "parent", "group") if name in table.columns),
+    ]
     table = table[used]
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
-        raise OutcomesError(f"{path}: has the column {quoted(twice)} twice; leave one of them out")
+        raise OutcomesError(
+            f"{path}: has the column {quoted(twice)} twice; leave one of them out"
+        )
     table[numbers] = table[numbers].mask(table[numbers].isin(_MISSING))
     return table.apply(from_column)
 
@@ -505,21 +719,28 @@ def measured_effects(place: Path) -> xr.Dataset | pd.DataFrame:
         return _read_effects_table(place)
     if not (place / FIT).is_file():
         raise OutcomesError(
-            f"{place} holds no {FIT}: give the folder of the measured trial, which is written by: "
-            "causalgia mpra analyze counts.tsv --design LIB --out measured"
+            f"{place} holds no {FIT}: give the folder of the measured trial, which is "
+            "written by: causalgia mpra analyze counts.tsv --design LIB --out measured"
         )
     return store.read_netcdf(place / FIT)
 
 
-def virtual_effects(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
-    """Return virtual effects: the measured contrasts of the outcomes in a folder, or a table."""
+def virtual_effects(
+    place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame
+) -> xr.Dataset | pd.DataFrame:
+    """Return virtual effects: the measured contrasts of the outcomes in a folder, or a
+    table.
+    """
     import xarray as xr
 
     from causalgia.effects import contrast
 
     if not place.is_dir():
         if control is not None:
-            raise ContrastError(f"{place} has effects, whose control is chosen already; leave --control {control} out")
+            raise ContrastError(
+                f"{place} has effects, whose control is chosen already; leave "
+                f"--control {control} out"
+            )
         return _read_effects_table(place)
     outcomes = load_outcomes(place)
     if control is not None:
@@ -527,5 +748,8 @@ def virtual_effects(place: Path, control: str | None, measured: xr.Dataset | pd.
     if not isinstance(measured, xr.Dataset):
         return contrast(outcomes)
     rows = measured["weight"].transpose("contrast", "arm").to_pandas().iterrows()
-    weights = {str(name): {str(arm): float(w) for arm, w in row.items() if w} for name, row in rows}
+    weights = {
+        str(name): {str(arm): float(w) for arm, w in row.items() if w}
+        for name, row in rows
+    }
     return contrast(outcomes, contrasts=weights)

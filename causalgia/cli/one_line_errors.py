@@ -17,7 +17,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from causalgia.checks import nearest_key
-from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, PredictorError, as_message, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    CausalgiaWarning,
+    DesignError,
+    PredictorError,
+    as_message,
+    quoted,
+)
 
 _NUMBER = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
 _VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER}|True|False|None|\.\.\.)"""
@@ -28,7 +35,17 @@ _FIRST = re.compile(
 _GIVEN = r"\((?:[^()]|\([^()]*\))*\)"
 _CALL = re.compile(rf"(?:null=)?\bcg\.((?:[a-z]+\.)*\w+)({_GIVEN}(?:\.\w+{_GIVEN})*)?")
 _COMMANDS = {
-    **{name: name for name in ("run", "check", "estimate", "analyze", "mpra.power", "mpra.cheapest")},
+    **{
+        name: name
+        for name in (
+            "run",
+            "check",
+            "estimate",
+            "analyze",
+            "mpra.power",
+            "mpra.cheapest",
+        )
+    },
     **dict.fromkeys(("decide", "infer", "adjust"), "analyze"),
     "open": "show",
     **dict.fromkeys(("mpra.library", "mpra.write_library"), "mpra design"),
@@ -36,9 +53,23 @@ _COMMANDS = {
     "mpra.virtual_trial": "mpra predict",
     "mpra.concordance": "mpra compare",
 }
-_OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
+_OPTIONS_OF_CALLS = (
+    "store",
+    "keep",
+    "rope",
+    "error",
+    "law",
+    "level",
+    "target",
+    "adjust",
+    "min_dna",
+    "min_barcodes",
+)
 _OPTION_NAMES = {  # arguments whose option has another name in some command
-    **{f"n_{name}": (name, f"max-{name}") for name in ("oligos", "barcodes", "replicates", "backgrounds", "controls")},
+    **{
+        f"n_{name}": (name, f"max-{name}")
+        for name in ("oligos", "barcodes", "replicates", "backgrounds", "controls")
+    },
     "max_oligos": ("oligos",),
     "overwrite": ("force",),
     "barcode_dispersion": ("random-barcodes",),
@@ -48,11 +79,14 @@ _OPTION_NAMES = {  # arguments whose option has another name in some command
     "arm_names": ("arms",),
     "checks": ("check",),
 }
-_KEYS = {"barcode_rules": "barcode_length, min_distance and seeds in [mpra]"}  # arguments that are several keys
-_FIELDS = re.compile(  # fields of these are options, or keys of the trial file, of their own
+# arguments that are several keys
+_KEYS = {"barcode_rules": "barcode_length, min_distance and seeds in [mpra]"}
+# fields of these are options, or keys of the trial file, of their own
+_FIELDS = re.compile(
     r"\b(?:noise|rules|controls|contrast|library)=cg\.mpra\.[A-Z]\w+\(([^()]*)\)"
 )
-_TWO_NAMES = re.compile(r", or say which belong together: pairs=\{[^{}]*\}")  # no option can
+# no option can
+_TWO_NAMES = re.compile(r", or say which belong together: pairs=\{[^{}]*\}")
 
 _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
 
@@ -66,22 +100,34 @@ _command: ContextVar[str] = ContextVar("command", default="causalgia")
 
 
 def in_shell(text: str, *, of_predictor: bool = False) -> str:
-    """Return a message with Python arguments and functions replaced by options, trial-file keys and commands.
+    """Return a message with Python arguments and functions replaced by options,
+    trial-file keys and commands.
 
-    Keys that several tables of the trial file have (tasks, scale, weights) are those of the predictor in its errors.
+    Keys that several tables of the trial file have (tasks, scale, weights) are those of
+    the predictor in its errors.
 
     Examples
     --------
-    >>> set_options(frozenset({"--half-width", "--budget", "--oligos", "--rope", "--error", "--tau"}))
+    >>> set_options(
+    ...     frozenset(
+    ...         {"--half-width", "--budget", "--oligos", "--rope", "--error", "--tau"}
+    ...     )
+    ... )
     >>> in_shell("give a goal (half_width=) or a limit (budget= or max_oligos=)")
     'give a goal (--half-width) or a limit (--budget or --oligos)'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
-    >>> in_shell("tau is not given; give noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike")
+    >>> in_shell(
+    ...     "tau is not given; give noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike"
+    ... )
     'tau is not given; give --tau, 0 if all are alike'
     >>> in_shell("effect=nan is not a number; name the others: rope={...}")
     'effect=nan is not a number; name the others: --rope'
-    >>> in_shell("tau: it is -1"), in_shell("trial.toml: tau: it is -1"), in_shell("effects: there are none")
+    >>> (
+    ...     in_shell("tau: it is -1"),
+    ...     in_shell("trial.toml: tau: it is -1"),
+    ...     in_shell("effects: there are none"),
+    ... )
     ('--tau: it is -1', 'trial.toml: tau: it is -1', 'effects: there are none')
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
@@ -89,7 +135,9 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     'give positive controls, positives in [mpra]'
     >>> in_shell("the same cg.run(..., store=) resumes it")
     'the same causalgia run --store resumes it'
-    >>> in_shell("a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)")
+    >>> in_shell(
+    ...     "a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)"
+    ... )
     'a placebo of its own word: placebo = of the same pattern; or [null] kind = "genomic"'
     >>> in_shell("these are effects already; run the trial without keep=")
     'these are effects already; run the trial without --keep'
@@ -99,8 +147,16 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
     text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
-    text = _FIRST.sub(lambda found: name if (name := _option_name(found[0])) in _options.get() else found[0], text)
-    return _ARGUMENT.sub(partial(_shell_argument, of_predictor=of_predictor), _CALL.sub(_shell_call, text))
+    text = _FIRST.sub(
+        lambda found: (
+            name if (name := _option_name(found[0])) in _options.get() else found[0]
+        ),
+        text,
+    )
+    return _ARGUMENT.sub(
+        partial(_shell_argument, of_predictor=of_predictor),
+        _CALL.sub(_shell_call, text),
+    )
 
 
 def _shell_call(found: re.Match[str]) -> str:
@@ -111,10 +167,20 @@ def _shell_call(found: re.Match[str]) -> str:
         return key
     if name not in _COMMANDS:
         more = found.string[found.end() : found.end() + 2]
-        return f"causalgia.{name}{arguments}, in Python" + ("," if more[:1] == " " and more[1:].isalpha() else "")
+        return f"causalgia.{name}{arguments}, in Python" + (
+            "," if more[:1] == " " and more[1:].isalpha() else ""
+        )
     command = _COMMANDS[name].replace(".", " ")
-    options = [_option_text(key, value) for key, value in _ARGUMENT.findall(arguments) if key in _OPTIONS_OF_CALLS]
-    if name == "decide" and arguments.startswith("(estimates") and "error=" not in arguments:
+    options = [
+        _option_text(key, value)
+        for key, value in _ARGUMENT.findall(arguments)
+        if key in _OPTIONS_OF_CALLS
+    ]
+    if (
+        name == "decide"
+        and arguments.startswith("(estimates")
+        and "error=" not in arguments
+    ):
         options.append("--error bh")  # verdicts by tests, not by a posterior
     return " ".join(["causalgia", command, *options])
 
@@ -126,13 +192,17 @@ def _trial_file_key(name: str) -> str | None:
     from causalgia.design.arms import INTERVENTIONS
     from causalgia.design.null_distributions import NULL_MODELS
 
-    kinds = {kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()}
+    kinds = {
+        kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()
+    }
     verbs = {kind.__name__: f"{key} =" for key, kind in INTERVENTIONS.items()}
     return (kinds | verbs | {"Analysis": "[analysis]"}).get(name)
 
 
 def _shell_argument(found: re.Match[str], *, of_predictor: bool) -> str:
-    """Return an argument as an option of the running command, as a trial-file key, or unchanged."""
+    """Return an argument as an option of the running command, as a trial-file key, or
+    unchanged.
+    """
     from causalgia.analysis import ANALYSIS
     from causalgia.trial_file import toml_value
     from causalgia.trial_file.trial_tables import MPRA, PREDICTOR, TOP
@@ -140,9 +210,16 @@ def _shell_argument(found: re.Match[str], *, of_predictor: bool) -> str:
     name, value = found[1], found[2] or ""
     if name in _KEYS:
         return _KEYS[name]
-    if _option_name(name) in _options.get() or name == "keep":  # an option of causalgia run, whose trials are read
+    if (
+        _option_name(name) in _options.get() or name == "keep"
+    ):  # an option of causalgia run, whose trials are read
         return _option_text(name, value)
-    tables = {"": TOP, " in [analysis]": ANALYSIS, " in [predictor]": PREDICTOR, " in [mpra]": MPRA}
+    tables = {
+        "": TOP,
+        " in [analysis]": ANALYSIS,
+        " in [predictor]": PREDICTOR,
+        " in [mpra]": MPRA,
+    }
     if of_predictor:
         tables = {" in [predictor]": PREDICTOR} | tables
     for place, keys in tables.items():
@@ -156,7 +233,9 @@ def _shell_argument(found: re.Match[str], *, of_predictor: bool) -> str:
 
 
 def _option_name(name: str) -> str:
-    """Return the option of an argument: the first name that the command has, else the last."""
+    """Return the option of an argument: the first name that the command has, else the
+    last.
+    """
     names = [f"--{one.replace('_', '-')}" for one in _OPTION_NAMES.get(name, (name,))]
     return next((one for one in names if one in _options.get()), names[-1])
 
@@ -166,7 +245,11 @@ def _option_text(name: str, value: str) -> str:
 
     Examples
     --------
-    >>> _option_text("rope", "(-0.1, 0.1)"), _option_text("target", "'next predictor'"), _option_text("store", "")
+    >>> (
+    ...     _option_text("rope", "(-0.1, 0.1)"),
+    ...     _option_text("target", "'next predictor'"),
+    ...     _option_text("store", ""),
+    ... )
     ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
     >>> _option_text("checks", "[...]")
     '--check'
@@ -183,7 +266,11 @@ def _option_text(name: str, value: str) -> str:
     if plain is None:
         return _option_name(name)
     word = str(plain)
-    return f"{_option_name(name)} '{word}'" if " " in word else f"{_option_name(name)} {word}"
+    return (
+        f"{_option_name(name)} '{word}'"
+        if " " in word
+        else f"{_option_name(name)} {word}"
+    )
 
 
 def _literal(value: str) -> Any:
@@ -207,7 +294,9 @@ _PLAIN = {  # message of the parser -> plain message
 
 
 class Commands(Mapping[str, Any]):
-    """Commands by name, each made at its first use: the parameters of all together take typer longer than the help."""
+    """Commands by name, each made at its first use: the parameters of all together take
+    typer longer than the help.
+    """
 
     def __init__(self) -> None:
         self._apps: dict[str, typer.Typer] = {}
@@ -224,7 +313,11 @@ class Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
             app = self._apps[name]
-            make = typer.main.get_group if isinstance(app, LazyTyper) else typer.main.get_command
+            make = (
+                typer.main.get_group
+                if isinstance(app, LazyTyper)
+                else typer.main.get_command
+            )
             self._made[name] = make(app)
         return self._made[name]
 
@@ -259,7 +352,9 @@ class LazyTyper(typer.Typer):
 
 
 class OneLineGroup(TyperGroup):
-    """Group of commands with one-line errors and no traceback: exit code 2, or 130 if interrupted."""
+    """Group of commands with one-line errors and no traceback: exit code 2, or 130 if
+    interrupted.
+    """
 
     lazy: ClassVar[Commands]
 
@@ -280,7 +375,9 @@ class OneLineGroup(TyperGroup):
         except StoppedError as error:
             sys.exit(_print_error(in_shell(str(error)), 130))
         except CausalgiaError as error:
-            code = _print_error(in_shell(str(error), of_predictor=isinstance(error, PredictorError)), 2)
+            code = _print_error(
+                in_shell(str(error), of_predictor=isinstance(error, PredictorError)), 2
+            )
         except (MemoryError, OSError) as error:
             code = _print_error(_system_message(error), 2)
         except (KeyboardInterrupt, typer.Abort):
@@ -288,18 +385,32 @@ class OneLineGroup(TyperGroup):
         except Exception as error:
             if not hasattr(error, "format_message"):
                 raise
-            if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+            if (
+                type(error).__name__ == "NoArgsIsHelpError"
+            ):  # its message is the whole help
                 typer.echo(error.format_message())
                 sys.exit(0)
             context = getattr(error, "ctx", None)
             path = _command.get() if context is None else context.command_path
             message = str(error.format_message()).rstrip(".")
-            if context is not None and hasattr(error, "option_name") and hasattr(error, "possibilities"):
-                options = [name for parameter in context.command.params for name in parameter.opts]
+            if (
+                context is not None
+                and hasattr(error, "option_name")
+                and hasattr(error, "possibilities")
+            ):
+                options = [
+                    name
+                    for parameter in context.command.params
+                    for name in parameter.opts
+                ]
                 message = _unknown_option(str(error.option_name), options)
             for pattern, plain in _PLAIN.items():
                 message = re.sub(pattern, plain, message)
-            code = _print_error(f"{message}{' See' if message.endswith('?') else '; see'} `{path} --help`", 2)
+            code = _print_error(
+                f"{message}{' See' if message.endswith('?') else '; see'} `{path} "
+                "--help`",
+                2,
+            )
         if code == 130:
             _print_error("interrupted", 130)
         sys.exit(code)
@@ -307,22 +418,34 @@ class OneLineGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         found = super().resolve_command(ctx, args)
         _command.set(f"{ctx.command_path} {found[0]}")
-        set_options(frozenset(name for parameter in getattr(found[1], "params", ()) for name in parameter.opts))
+        set_options(
+            frozenset(
+                name
+                for parameter in getattr(found[1], "params", ())
+                for name in parameter.opts
+            )
+        )
         return found
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for place, arg in enumerate(args):
-            if not arg.strip() or (arg.startswith("--") and arg.endswith("=")):  # as a folder: the working folder
+            if not arg.strip() or (
+                arg.startswith("--") and arg.endswith("=")
+            ):  # as a folder: the working folder
                 after = args[place - 1] if place else "causalgia"
                 raise DesignError(
-                    f"there is an empty text after {quoted(after)} on the command line; give a name, or leave it out"
+                    f"there is an empty text after {quoted(after)} on the command "
+                    "line; give a name, or leave it out"
                 )
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands with the first paragraph of their help."""
         del ctx
-        rows = [(name, " ".join(self.lazy.helps[name].split("\n\n")[0].split())) for name in self.lazy]
+        rows = [
+            (name, " ".join(self.lazy.helps[name].split("\n\n")[0].split()))
+            for name in self.lazy
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -332,13 +455,19 @@ class StoppedError(CausalgiaError):
 
 
 class RopeCommand(TyperCommand):
-    """Command whose ``--rope`` accepts two limits: ``--rope -0.1 0.1`` is ``--rope=-0.1,0.1``."""
+    """Command whose ``--rope`` accepts two limits: ``--rope -0.1 0.1`` is
+    ``--rope=-0.1,0.1``.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if "--rope" in args:
             at = args.index("--rope")
             if len(args) > at + 2 and all(map(_is_number_text, args[at + 1 : at + 3])):
-                args = [*args[:at], f"--rope={args[at + 1]},{args[at + 2]}", *args[at + 3 :]]
+                args = [
+                    *args[:at],
+                    f"--rope={args[at + 1]},{args[at + 2]}",
+                    *args[at + 3 :],
+                ]
         return super().parse_args(ctx, args)
 
 
@@ -351,8 +480,13 @@ def _is_number_text(text: str) -> bool:
 
 
 def _unknown_option(option: str, options: list[str]) -> str:
-    hint = nearest_key(option.lstrip("-").replace("-", "_"), [name[2:].replace("-", "_") for name in options])
-    return f"No such option: {option}" + re.sub(r"'(\w+)'", lambda name: "--" + name[1].replace("_", "-"), hint)
+    hint = nearest_key(
+        option.lstrip("-").replace("-", "_"),
+        [name[2:].replace("-", "_") for name in options],
+    )
+    return f"No such option: {option}" + re.sub(
+        r"'(\w+)'", lambda name: "--" + name[1].replace("_", "-"), hint
+    )
 
 
 def _print_error(message: str, code: int) -> int:
@@ -361,15 +495,21 @@ def _print_error(message: str, code: int) -> int:
 
 
 def _system_message(error: MemoryError | OSError) -> str:
-    """Return the message of an error of the system: memory, disk space, permission or missing file."""
+    """Return the message of an error of the system: memory, disk space, permission or
+    missing file.
+    """
     if isinstance(error, MemoryError):
         return (
-            f"not enough memory ({str(error).rstrip('.') or 'none is left'}); ask for less: fewer units, arms or oligos"
+            f"not enough memory ({str(error).rstrip('.') or 'none is left'}); ask for "
+            "less: fewer units, arms or oligos"
         )
     culprit = f"{error.filename}: " if error.filename is not None else ""
     if isinstance(error, FileNotFoundError):
         return f"{culprit}{error.strerror or error}; check the path"
-    return f"{culprit}{error.strerror or error}; free some space, or choose another place that can be read and written"
+    return (
+        f"{culprit}{error.strerror or error}; free some space, or choose another place "
+        "that can be read and written"
+    )
 
 
 @contextmanager

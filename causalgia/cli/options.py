@@ -1,4 +1,6 @@
-"""Options of the commands: analysis, seed, predictor and workers; options override the trial file."""
+"""Options of the commands: analysis, seed, predictor and workers; options override the
+trial file.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
     from causalgia.trial_file import PredictorSpec, TrialSpec
 
 
-def folder_analysis(folder: Path, outcomes: xr.Dataset, given: dict[str, Any]) -> Analysis:
-    """Return the analysis in the folder's trial.toml, with options of the command line replacing its fields.
+def folder_analysis(
+    folder: Path, outcomes: xr.Dataset, given: dict[str, Any]
+) -> Analysis:
+    """Return the analysis in the folder's trial.toml, with options of the command line
+    replacing its fields.
 
-    Without a file it is the analysis stored with the outcomes. If it defines no contrasts, those of the design are
-    used.
+    Without a file it is the analysis stored with the outcomes. If it defines no
+    contrasts, those of the design are used.
     """
     from causalgia.analysis import ANALYSIS, Analysis, stored_analysis
     from causalgia.checks import check_value
@@ -38,29 +43,44 @@ def folder_analysis(folder: Path, outcomes: xr.Dataset, given: dict[str, Any]) -
         check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
     found = stored_analysis(outcomes)
     if (folder / SPEC).is_file():
-        found = read_analysis(folder / SPEC, stored=found).asking(design_question(outcomes))
+        found = read_analysis(folder / SPEC, stored=found).asking(
+            design_question(outcomes)
+        )
     plain = {} if found is None else found.to_dict()
     if "control" in options:
-        plain = {key: value for key, value in plain.items() if key not in ("contrasts", "interaction")}
+        plain = {
+            key: value
+            for key, value in plain.items()
+            if key not in ("contrasts", "interaction")
+        }
     found = Analysis.from_dict({**plain, **options})
     if not found.asks:
-        raise DesignError("which arm is the control? give --control NAME, or control = in [analysis] of the trial.toml")
+        raise DesignError(
+            "which arm is the control? give --control NAME, or control = in [analysis] "
+            "of the trial.toml"
+        )
     return found
 
 
 def folder_experiment(folder: Path) -> Experiment | None:
-    """Return the experiment in the folder's trial.toml; None if it defines arms or does not exist."""
+    """Return the experiment in the folder's trial.toml; None if it defines arms or does
+    not exist.
+    """
     from causalgia.trial_file import read_experiment_design
 
     return read_experiment_design(folder / SPEC) if (folder / SPEC).is_file() else None
 
 
 def parse_rope(text: str | None) -> Any:
-    """Return the value of ``--rope`` as in a trial file: ``-0.1,0.1`` is two numbers, ``0`` is a number.
+    """Return the value of ``--rope`` as in a trial file: ``-0.1,0.1`` is two numbers,
+    ``0`` is a number.
 
     Examples
     --------
-    >>> [parse_rope(text) for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)]
+    >>> [
+    ...     parse_rope(text)
+    ...     for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)
+    ... ]
     [[-0.1, 0.1], [-0.1, 0.1], 0.0, 'placebo', '0.2 sd', None]
     """
     if text is None:
@@ -92,21 +112,35 @@ def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
         return rng
     seed = str(outcomes.attrs.get("rng", ""))
     if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
-        raise DesignError("the outcomes have no numeric seed; give --rng 0 (or any other)")
+        raise DesignError(
+            "the outcomes have no numeric seed; give --rng 0 (or any other)"
+        )
     return int(seed)
 
 
 DaskOption: TypeAlias = Annotated[
     str | None,
-    typer.Option("--dask", metavar="ADDRESS", help="A Dask scheduler whose workers predict: tcp://host:8786."),
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="A Dask scheduler whose workers predict: tcp://host:8786.",
+    ),
 ]
 WorkersOption: TypeAlias = Annotated[
-    int | None, typer.Option("--workers", metavar="N", help="Predict in N processes on this machine, at least 1.")
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Predict in N processes on this machine, at least 1.",
+    ),
 ]
 
 
-def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager[Client | None]:
-    """Return a context manager of a Dask client, or of None without ``--dask`` and ``--workers``.
+def dask_client(
+    dask: str | None, workers: int | None
+) -> AbstractContextManager[Client | None]:
+    """Return a context manager of a Dask client, or of None without ``--dask`` and
+    ``--workers``.
 
     Raises
     ------
@@ -116,7 +150,10 @@ def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager
         When entered, if Dask distributed is not installed.
     """
     if dask is not None and workers is not None:
-        raise ClusterError("--dask names a cluster with workers of its own, --workers N starts workers here; give one")
+        raise ClusterError(
+            "--dask names a cluster with workers of its own, --workers N starts "
+            "workers here; give one"
+        )
     if dask is None and workers is None:
         return nullcontext()
     from causalgia.workers import connected, local_cluster
@@ -125,22 +162,36 @@ def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager
 
 
 def check_tasks(spec: TrialSpec, predictor: Predictor, spec_file: Path) -> None:
-    """Raise DesignError if the analysis of a trial file names a task that its predictor lacks, as far as known."""
+    """Raise DesignError if the analysis of a trial file names a task that its predictor
+    lacks, as far as known.
+    """
     from causalgia.trial.attributes import check_analysis, known_tasks
 
     try:
-        check_analysis(spec.analysis.asking(spec.design.analysis_fields), spec.design, known_tasks(predictor))
+        check_analysis(
+            spec.analysis.asking(spec.design.analysis_fields),
+            spec.design,
+            known_tasks(predictor),
+        )
     except CausalgiaError as error:
         raise DesignError(f"{spec_file}: {error}") from error
 
 
-def load_spec_predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
-    """Return the predictor of a trial file, on the device of the command line if given."""
+def load_spec_predictor(
+    spec: TrialSpec, spec_file: Path, device: str | None
+) -> Predictor:
+    """Return the predictor of a trial file, on the device of the command line if
+    given.
+    """
     return load_predictor_spec(spec.predictor, spec_file, device)
 
 
-def load_predictor_spec(predictor_spec: PredictorSpec, spec_file: Path, device: str | None) -> Predictor:
-    """Return a predictor from the table [predictor] of a file, on the device of the command line if given."""
+def load_predictor_spec(
+    predictor_spec: PredictorSpec, spec_file: Path, device: str | None
+) -> Predictor:
+    """Return a predictor from the table [predictor] of a file, on the device of the
+    command line if given.
+    """
     from causalgia.trial_file import check_device
 
     if device is not None:
@@ -166,15 +217,22 @@ def load_predictor_spec(predictor_spec: PredictorSpec, spec_file: Path, device: 
             alphabet=predictor_spec.alphabet,
             device=predictor_spec.device,
             batch_size=predictor_spec.batch_size,
-            announce=(lambda line: typer.echo(printable(line), err=True)) if k == 0 else None,
+            announce=(lambda line: typer.echo(printable(line), err=True))
+            if k == 0
+            else None,
         )
         for k, file in enumerate(files)
     ]
-    return members[0] if len(members) == 1 else Ensemble(members, names=_member_names([str(file) for file in files]))
+    return (
+        members[0]
+        if len(members) == 1
+        else Ensemble(members, names=_member_names([str(file) for file in files]))
+    )
 
 
 def _member_names(files: list[str]) -> list[str]:
-    """Return the names of files without their endings, with their folders where these alone tell them apart.
+    """Return the names of files without their endings, with their folders where these
+    alone tell them apart.
 
     Examples
     --------
@@ -184,4 +242,6 @@ def _member_names(files: list[str]) -> list[str]:
     paths = [Path(file).with_suffix("") for file in files]
     short = [path.name for path in paths]
     longer = [f"{path.parent.name}/{path.name}" for path in paths]
-    return next((names for names in (short, longer) if len(set(names)) == len(names)), files)
+    return next(
+        (names for names in (short, longer) if len(set(names)) == len(names)), files
+    )

@@ -1,4 +1,6 @@
-"""The command `causalgia report`: a folder of results as a page, or for a paper as Markdown or LaTeX."""
+"""The command `causalgia report`: a folder of results as a page, or for a paper as
+Markdown or LaTeX.
+"""
 
 from __future__ import annotations
 
@@ -43,25 +45,51 @@ _BENCH_PICTURES = {
 def report_folder(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="DIR", help="Folder of a trial, an experiment, a fit or a comparison of an MPRA."),
+        typer.Argument(
+            metavar="DIR",
+            help="Folder of a trial, an experiment, a fit or a comparison of an MPRA.",
+        ),
     ],
-    html: Annotated[bool, typer.Option("--html", help=f"Write a page, {PAGE}, into the folder (the default).")] = False,
+    html: Annotated[
+        bool,
+        typer.Option(
+            "--html", help=f"Write a page, {PAGE}, into the folder (the default)."
+        ),
+    ] = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the results, their table and the methods as Markdown.")
+        bool,
+        typer.Option(
+            "--markdown",
+            help="Print the results, their table and the methods as Markdown.",
+        ),
     ] = False,
-    latex: Annotated[bool, typer.Option("--latex", help="Print them as LaTeX.")] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print them as LaTeX.")
+    ] = False,
     checklist: Annotated[
-        bool, typer.Option("--checklist", help="Print what a paper must report, filled in, as Markdown.")
+        bool,
+        typer.Option(
+            "--checklist",
+            help="Print what a paper must report, filled in, as Markdown.",
+        ),
     ] = False,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to this file instead.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write to this file instead."),
+    ] = None,
     task: Annotated[
-        list[str] | None, typer.Option("--task", metavar="NAME", help="Report this task alone; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--task", metavar="NAME", help="Report this task alone; may be repeated."
+        ),
     ] = None,
 ) -> None:
-    """Report the results in a folder: as one self-contained page, or as text for a paper.
+    """Report the results in a folder: as one self-contained page, or as text for a
+    paper.
 
-    The page has the finding, pictures, a table to sort and filter, the checks of causalgia refute if they lie in the
-    folder, convergence, provenance, and what to cite.
+    The page has the finding, pictures, a table to sort and filter, the checks of
+    causalgia refute if they lie in the folder, convergence, provenance, and what to
+    cite.
 
     Example:   causalgia report results --html
 
@@ -79,7 +107,9 @@ def report_folder(
     ]
     chosen = [kind for given, kind in kinds if given]
     if len(chosen) > 1:
-        raise OutcomesError(f"--{chosen[0]} and --{chosen[1]} are two reports; give one at a time")
+        raise OutcomesError(
+            f"--{chosen[0]} and --{chosen[1]} are two reports; give one at a time"
+        )
     kind: _Kind = chosen[0] if chosen else "html"
     if out is not None:
         check_link(out)
@@ -87,10 +117,16 @@ def report_folder(
     if kind == "html":
         path = folder / PAGE if out is None else out
         if path.suffix.lower() not in (".html", ".htm"):
-            raise OutcomesError(f"--out {out}: a page ends in .html; for a paper: --markdown or --latex")
+            raise OutcomesError(
+                f"--out {out}: a page ends in .html; for a paper: --markdown or --latex"
+            )
         echo(f"Wrote {write_page(path, parts, task=task)}")
         return
-    text = _filled_in(parts, folder, task) if kind == "checklist" else _for_paper(parts, folder, kind, task)
+    text = (
+        _filled_in(parts, folder, task)
+        if kind == "checklist"
+        else _for_paper(parts, folder, kind, task)
+    )
     if out is None:
         echo(text.rstrip("\n"))
     else:
@@ -99,30 +135,41 @@ def report_folder(
 
 
 def _filled_in(parts: PageParts, folder: Path, task: list[str] | None) -> str:
-    """Return the checklist of a paper, filled in from the effects and the checks in a folder."""
+    """Return the checklist of a paper, filled in from the effects and the checks in a
+    folder.
+    """
     from causalgia.effect_table import select_tasks
     from causalgia.paper import checklist
     from causalgia.reporting.effect_rows import as_reportable
 
     if "noise_ceiling" in parts.result:
         raise OutcomesError(
-            f"{folder} holds a comparison, and the checklist is of effects; fill it in from the folders that were "
-            "compared: causalgia report DIR --checklist"
+            f"{folder} holds a comparison, and the checklist is of effects; fill it in "
+            "from the folders that were compared: causalgia report DIR --checklist"
         )
     _check_has_effects(parts, folder)
-    return checklist(select_tasks(as_reportable(parts.result), task, place="report: "), refutation=parts.refutations)
+    return checklist(
+        select_tasks(as_reportable(parts.result), task, place="report: "),
+        refutation=parts.refutations,
+    )
 
 
 def _check_has_effects(parts: PageParts, folder: Path) -> None:
     if "ace" not in parts.result or parts.text:
         place = shell_word(folder)
         raise OutcomesError(
-            f"{folder} holds no effects to tabulate; causalgia report {place} --html shows what there is, and of a "
-            f"trial causalgia analyze {place} estimates them"
+            f"{folder} holds no effects to tabulate; causalgia report {place} --html "
+            f"shows what there is, and of a trial causalgia analyze {place} estimates "
+            "them"
         )
 
 
-def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"], task: list[str] | None) -> str:
+def _for_paper(
+    parts: PageParts,
+    folder: Path,
+    kind: Literal["markdown", "latex"],
+    task: list[str] | None,
+) -> str:
     """Return the results paragraph, the table and the methods paragraph."""
     from causalgia.paper import methods, table
     from causalgia.reporting.table_formats import escaped
@@ -130,8 +177,14 @@ def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"
     if "noise_ceiling" in parts.result:
         from causalgia.paper.citations import software
 
-        lines = [escaped(line.strip(), kind) for line in parts.text.split("\n") if line.strip()]
-        cited = escaped(f"Computed with causalgia {software().fields['version']}.", kind)
+        lines = [
+            escaped(line.strip(), kind)
+            for line in parts.text.split("\n")
+            if line.strip()
+        ]
+        cited = escaped(
+            f"Computed with causalgia {software().fields['version']}.", kind
+        )
         if kind == "markdown":
             return "\n".join(f"- {line}" for line in lines) + f"\n\n{cited}\n"
         items = "\n".join(rf"\item {line}" for line in lines)
@@ -139,9 +192,16 @@ def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"
     _check_has_effects(parts, folder)
     found = methods(parts.result, task=task)
     works = [escaped(str(work), kind) for work in found.works]
-    paragraphs = [escaped(found.results, kind), table(parts.result, format=kind, task=task).rstrip("\n")]
+    paragraphs = [
+        escaped(found.results, kind),
+        table(parts.result, format=kind, task=task).rstrip("\n"),
+    ]
     paragraphs += [escaped(found.methods, kind)]
-    paragraphs += ["\n".join(f"- {work}" for work in works) if kind == "markdown" else "; ".join(works) + "."]
+    paragraphs += [
+        "\n".join(f"- {work}" for work in works)
+        if kind == "markdown"
+        else "; ".join(works) + "."
+    ]
     return "\n\n".join(paragraphs) + "\n"
 
 
@@ -158,53 +218,98 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     from causalgia.reporting._trial_report import check_same_trial
 
     if not folder.is_dir():
-        raise OutcomesError(f"{folder} is not a folder; give one that causalgia run, analyze or mpra wrote")
-    there = {name for name in (OUTCOMES, STORE, DECISIONS, ESTIMATES, FIT, LIBRARY) if (folder / name).exists()}
+        raise OutcomesError(
+            f"{folder} is not a folder; give one that causalgia run, analyze or mpra "
+            "wrote"
+        )
+    there = {
+        name
+        for name in (OUTCOMES, STORE, DECISIONS, ESTIMATES, FIT, LIBRARY)
+        if (folder / name).exists()
+    }
     if (folder / CONCORDANCE).is_file():
         found = store.read_netcdf(folder / CONCORDANCE)
         return PageParts(result=found, text=report(found, task=task))
     saved = {
-        caption: (folder / name).read_bytes() for name, caption in _BENCH_PICTURES.items() if (folder / name).is_file()
+        caption: (folder / name).read_bytes()
+        for name, caption in _BENCH_PICTURES.items()
+        if (folder / name).is_file()
     }
     if FIT in there and not {DECISIONS, ESTIMATES} & there:
         fitted = store.read_netcdf(folder / FIT)
-        verdicts = (f"The verdict on each element is in {EFFECTS}.",) if (folder / EFFECTS).is_file() else ()
-        return PageParts(result=fitted, saved=saved, sentences=(*report(fitted, task=task).split("\n"), *verdicts))
+        verdicts = (
+            (f"The verdict on each element is in {EFFECTS}.",)
+            if (folder / EFFECTS).is_file()
+            else ()
+        )
+        return PageParts(
+            result=fitted,
+            saved=saved,
+            sentences=(*report(fitted, task=task).split("\n"), *verdicts),
+        )
     if LIBRARY in there and not {OUTCOMES, STORE} & there:
         library = mpra.read_library(folder)
         return PageParts(result=library, text=report(library, task=task))
     if not there:
         raise OutcomesError(
-            f"{folder} holds no results; make them with: causalgia run trial.toml --out {shell_word(folder)}"
+            f"{folder} holds no results; make them with: causalgia run trial.toml "
+            f"--out {shell_word(folder)}"
         )
     outcomes = load_marked_outcomes(folder) if {OUTCOMES, STORE} & there else None
-    refutations = store.read_netcdf(folder / REFUTATION) if (folder / REFUTATION).is_file() else None
-    draws = store.read_tree(folder / POSTERIOR).children if (folder / POSTERIOR).is_file() else {}
+    refutations = (
+        store.read_netcdf(folder / REFUTATION)
+        if (folder / REFUTATION).is_file()
+        else None
+    )
+    draws = (
+        store.read_tree(folder / POSTERIOR).children
+        if (folder / POSTERIOR).is_file()
+        else {}
+    )
     if DECISIONS in there or ESTIMATES in there:
-        kind: Literal["decisions", "estimates"] = "decisions" if DECISIONS in there else "estimates"
+        kind: Literal["decisions", "estimates"] = (
+            "decisions" if DECISIONS in there else "estimates"
+        )
         result, text = store.load(folder / f"{kind}.nc", kind), ""
         again = f"make these anew: causalgia analyze {shell_word(folder)}"
         check_same_trial(f"{folder}: outcomes", outcomes, result, cure=again)
-        check_same_trial(f"{folder}: the checks in {REFUTATION}", refutations, result, cure="run them anew")
+        check_same_trial(
+            f"{folder}: the checks in {REFUTATION}",
+            refutations,
+            result,
+            cure="run them anew",
+        )
         result = marked_as(outcomes, result)
     else:
         assert outcomes is not None
         result, text = outcomes, report(outcomes, task=task)
     experiment = folder_experiment(folder)
-    of_all = task is None or result.sizes.get("task", 1) == 1  # a figure does not say of which task it is
+    # a figure does not say of which task it is
+    of_all = task is None or result.sizes.get("task", 1) == 1
     figures = numbered_figures(folder) if experiment is not None and of_all else ()
-    for number, name in enumerate(name for name in figures if (folder / name).is_file()):
-        of = "of the task with the largest effect" if number == 0 else f"of another task ({number + 1})"
-        saved[f"Picture of the experiment {experiment.entry.name if experiment else ''}, {of}."] = (
-            folder / name
-        ).read_bytes()
+    for number, name in enumerate(
+        name for name in figures if (folder / name).is_file()
+    ):
+        of = (
+            "of the task with the largest effect"
+            if number == 0
+            else f"of another task ({number + 1})"
+        )
+        saved[
+            f"Picture of the experiment {experiment.entry.name if experiment else ''}, "
+            f"{of}."
+        ] = (folder / name).read_bytes()
     return PageParts(
         result=result,
         text=text,
         question=experiment.entry.question if experiment is not None else "",
-        sentences=tuple(line for line in str(result.attrs.get("answer", "")).split("\n") if line),
+        sentences=tuple(
+            line for line in str(result.attrs.get("answer", "")).split("\n") if line
+        ),
         outcomes=outcomes,
         refutations=refutations,
-        diagnostics=draws["diagnostics"].to_dataset() if "diagnostics" in draws else None,
+        diagnostics=draws["diagnostics"].to_dataset()
+        if "diagnostics" in draws
+        else None,
         saved=saved,
     )

@@ -12,7 +12,14 @@ import xarray as xr
 
 from causalgia import store
 from causalgia._run._run import open_store
-from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, load_outcomes
+from causalgia.cli.folder import (
+    DECISIONS,
+    ESTIMATES,
+    OUTCOMES,
+    POSTERIOR,
+    STORE,
+    load_outcomes,
+)
 from causalgia.errors import OutcomesError, StoreError, shell_word
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets
 from causalgia.trial.archive import place_of
@@ -22,7 +29,8 @@ from causalgia.trial.archive.manifest import is_store
 
 @dataclass(eq=False)
 class Results:
-    """Results of `causalgia run`, `estimate` and `analyze` in a folder, as returned by `open`.
+    """Results of `causalgia run`, `estimate` and `analyze` in a folder, as returned by
+    `open`.
 
     A file is read when its attribute is first used.
 
@@ -31,9 +39,11 @@ class Results:
     folder
         The folder.
     contents
-        The attributes with a file, of ``"outcomes"``, ``"estimates"``, ``"decisions"``, ``"posterior"``.
+        The attributes with a file, of ``"outcomes"``, ``"estimates"``, ``"decisions"``,
+        ``"posterior"``.
     outcomes
-        Dataset of `run`: outcomes, or the Dataset chosen by ``--keep`` (lazy with ``--store``).
+        Dataset of `run`: outcomes, or the Dataset chosen by ``--keep`` (lazy with
+        ``--store``).
     estimates
         Dataset of estimates, as `estimate` returns it.
     decisions
@@ -44,7 +54,8 @@ class Results:
     Raises
     ------
     OutcomesError
-        By an attribute that has no file, with the command that writes it, or if the file is damaged.
+        By an attribute that has no file, with the command that writes it, or if the
+        file is damaged.
     StoreError
         By ``outcomes``, if the trial on disk is not finished, or damaged.
     """
@@ -54,7 +65,11 @@ class Results:
     @property
     def contents(self) -> tuple[str, ...]:
         """The attributes with a file."""
-        return tuple(name for name, files in _FILES.items() if any((self.folder / file).exists() for file in files))
+        return tuple(
+            name
+            for name, files in _FILES.items()
+            if any((self.folder / file).exists() for file in files)
+        )
 
     @cached_property
     def outcomes(self) -> xr.Dataset:
@@ -64,17 +79,23 @@ class Results:
     @cached_property
     def estimates(self) -> xr.Dataset:
         """Average causal effects with standard errors."""
-        return store.load(self._file(ESTIMATES, f"causalgia estimate {self.folder}"), "estimates")
+        return store.load(
+            self._file(ESTIMATES, f"causalgia estimate {self.folder}"), "estimates"
+        )
 
     @cached_property
     def decisions(self) -> xr.Dataset:
         """Effects with their verdicts."""
-        return store.load(self._file(DECISIONS, f"causalgia analyze {self.folder}"), "decisions")
+        return store.load(
+            self._file(DECISIONS, f"causalgia analyze {self.folder}"), "decisions"
+        )
 
     @cached_property
     def posterior(self) -> Tree:
         """Draws, in the container of the installed ArviZ."""
-        path = self._file(POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws")
+        path = self._file(
+            POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws"
+        )
         return as_tree(tree_datasets(store.read_tree(path)))
 
     def __repr__(self) -> str:
@@ -83,7 +104,9 @@ class Results:
     def _file(self, name: str, command: str) -> Path:
         path = self.folder / name
         if not path.is_file():
-            raise OutcomesError(f"{self.folder} holds no {name}; make it with: {command}")
+            raise OutcomesError(
+                f"{self.folder} holds no {name}; make it with: {command}"
+            )
         return path
 
 
@@ -106,25 +129,30 @@ def open(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     Dataset or Results
-        For a trial on disk, the Dataset of ``cg.run(..., store=path)``: outcomes, effects or moments. Variables with a
-        value per unit are lazy (dask, one chunk per file); all verbs accept them, with bit-identical results. For a
-        folder of the command line, `Results`, with the attributes ``outcomes``, ``estimates``, ``decisions`` and
-        ``posterior``, as far as the files exist.
+        For a trial on disk, the Dataset of ``cg.run(..., store=path)``: outcomes,
+        effects or moments. Variables with a value per unit are lazy (dask, one chunk
+        per file); all verbs accept them, with bit-identical results. For a folder of
+        the command line, `Results`, with the attributes ``outcomes``, ``estimates``,
+        ``decisions`` and ``posterior``, as far as the files exist.
 
     Raises
     ------
     StoreError
-        If the path is a file, has no results, or the trial is unfinished (with its progress), of another version or
-        damaged.
+        If the path is a file, has no results, or the trial is unfinished (with its
+        progress), of another version or damaged.
 
     Examples
     --------
     >>> import tempfile
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
-    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50, contrasts="untreated")
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30), arms=arms, n_units=50, contrasts="untreated"
+    ... )
     >>> path = tempfile.mkdtemp() + "/trial.zarr"
-    >>> effects = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, store=path, keep="effects")
+    >>> effects = cg.run(
+    ...     design, cg.zoo.oracle("rbfox1_like"), rng=0, store=path, keep="effects"
+    ... )
     >>> cg.open(path).identical(effects)
     True
     """
@@ -137,8 +165,10 @@ def open(path: str | os.PathLike[str]) -> Any:
             return results
         if place.is_dir() and not is_store(place):
             raise StoreError(
-                f"{place}: holds no trial on disk, nor any of {', '.join(f for fs in _FILES.values() for f in fs)}; "
-                f"cg.run(..., store=) makes the one, causalgia run trial.toml --out {shell_word(place)} the other"
+                f"{place}: holds no trial on disk, nor any of "
+                f"{', '.join(f for fs in _FILES.values() for f in fs)}; cg.run(..., "
+                "store=) makes the one, causalgia run trial.toml --out "
+                f"{shell_word(place)} the other"
             )
     return open_store(path)
 
@@ -148,4 +178,7 @@ def _containing_folder(file: Path) -> str:
     for folder in file.parents:
         if Results(folder).contents or is_store(folder):
             return f"and a trial is opened by its folder: cg.open('{folder}')"
-    return "and in no folder of a trial; open the folder that cg.run(..., store=) or causalgia run --out made"
+    return (
+        "and in no folder of a trial; open the folder that cg.run(..., store=) or "
+        "causalgia run --out made"
+    )

@@ -26,9 +26,21 @@ from causalgia.cli.folder import (
     write_text,
 )
 from causalgia.cli.one_line_errors import StoppedError, in_shell
-from causalgia.cli.options import DaskOption, WorkersOption, dask_client, load_predictor_spec, parse_rope
+from causalgia.cli.options import (
+    DaskOption,
+    WorkersOption,
+    dask_client,
+    load_predictor_spec,
+    parse_rope,
+)
 from causalgia.cli.tables import echo, print_answers, print_written
-from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, shell_word
+from causalgia.errors import (
+    DesignError,
+    OutcomesError,
+    StoreError,
+    TrialInterruptedError,
+    shell_word,
+)
 from causalgia.inputs import parse_json, read_bytes, to_csv
 from causalgia.notes import without_notes
 
@@ -44,42 +56,71 @@ UNFINISHED = "discovery"
 
 def discover_words(
     network: Annotated[
-        Path, typer.Argument(metavar="NET.TOML", help="A file with the table [predictor], as in a trial.toml.")
+        Path,
+        typer.Argument(
+            metavar="NET.TOML",
+            help="A file with the table [predictor], as in a trial.toml.",
+        ),
     ],
     sequences: Annotated[
-        Path, typer.Option("--sequences", metavar="FASTA", help="Sequences of one length, 40 or more, such as peaks.")
+        Path,
+        typer.Option(
+            "--sequences",
+            metavar="FASTA",
+            help="Sequences of one length, 40 or more, such as peaks.",
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Output folder; created if missing."),
+    ],
     motifs: Annotated[
         Path | None,
         typer.Option(
-            "--motifs", metavar="MEME", help="File of motifs to name words by; or JASPAR, for its vertebrate motifs."
+            "--motifs",
+            metavar="MEME",
+            help="File of motifs to name words by; or JASPAR, for its vertebrate motifs.",
         ),
     ] = None,
-    n_units: Annotated[int, typer.Option(metavar="N", min=2, help="Backgrounds of each trial.")] = 200,
+    n_units: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Backgrounds of each trial.")
+    ] = 200,
     method: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Method that proposes words: seqlets, modisco, filters, kmer; may be repeated. Default: all "
-            "available.",
+            help=(
+                "Method that proposes words: seqlets, modisco, filters, kmer; may be "
+                "repeated. Default: all available."
+            ),
         ),
     ] = None,
-    rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of null sequences and backgrounds.")] = 0,
+    rng: Annotated[
+        int,
+        typer.Option(
+            metavar="SEED", min=0, help="Seed of null sequences and backgrounds."
+        ),
+    ] = 0,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files, and start anew.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite existing files, and start anew.")
+    ] = False,
 ) -> None:
-    """Find the words that a network reads: proposed on half of the sequences, tested on the other half.
+    """Find the words that a network reads: proposed on half of the sequences, tested on
+    the other half.
 
-    Maps of one half propose words; each is embedded in shuffles of the other half and compared with placebo words.
-    If the file lists several weights, words are tested in each retraining, and hold if they do so in more than
-    half.
+    Maps of one half propose words; each is embedded in shuffles of the other half and
+    compared with placebo words. If the file lists several weights, words are tested in
+    each retraining, and hold if they do so in more than half.
 
-    Writes a table of all words, including those that do not hold (words.csv), interactions of pairs of the largest
-    words (pairs.csv), and the positions of words that hold (sites.bed). The same command resumes a run that was
-    stopped.
+    Writes a table of all words, including those that do not hold (words.csv),
+    interactions of pairs of the largest words (pairs.csv), and the positions of words
+    that hold (sites.bed). The same command resumes a run that was stopped.
 
     Example:   causalgia discover net.toml --sequences peaks.fa --out words
 
@@ -91,23 +132,40 @@ def discover_words(
 
     check_usable(out)
     goes_on = (out / UNFINISHED).is_dir()  # stopped, perhaps among its result files
-    _check_files(out, sequences, None if motifs == Path("JASPAR") else motifs, force=force or goes_on)
-    place, sequences = out.absolute(), sequences.absolute()  # a predictor may change the working folder
+    _check_files(
+        out,
+        sequences,
+        None if motifs == Path("JASPAR") else motifs,
+        force=force or goes_on,
+    )
+    # a predictor may change the working folder
+    place, sequences = out.absolute(), sequences.absolute()
     motifs = motifs if motifs is None or motifs == Path("JASPAR") else motifs.absolute()
     predictor = load_predictor_spec(read_predictor_spec(network), network, device)
     with output_folder(place) as folder, results_of_page(place, DECISIONS):
         if force:
             shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
-        methods = "all" if not method else method[0] if len(method) == 1 else tuple(method)
+        methods = (
+            "all" if not method else method[0] if len(method) == 1 else tuple(method)
+        )
         named = None if motifs is None else str(motifs)
         store_at = folder / UNFINISHED
         found = discover(
-            predictor, sequences, n_units=n_units, method=cast(Any, methods), motifs=named, store=store_at, rng=rng
+            predictor,
+            sequences,
+            n_units=n_units,
+            method=cast(Any, methods),
+            motifs=named,
+            store=store_at,
+            rng=rng,
         )
         for name, table in ((WORDS, found.table), (PAIRS, found.pairs)):
             write_text(folder / name, to_csv(table, index=False))
         rows = found.sites.itertuples(index=False)
-        bed = (f"{row.sequence}\t{row.start}\t{row.stop}\t{row.word}\t0\t{row.strand}\n" for row in rows)
+        bed = (
+            f"{row.sequence}\t{row.start}\t{row.stop}\t{row.word}\t0\t{row.strand}\n"
+            for row in rows
+        )
         write_text(folder / SITES, "".join(bed))
         store.save(found.proposals, folder / PROPOSALS)
         written = [WORDS, PAIRS, SITES, PROPOSALS]
@@ -115,7 +173,8 @@ def discover_words(
             store.save(found.decisions, folder / DECISIONS)
             written.append(DECISIONS)
         else:
-            (folder / DECISIONS).unlink(missing_ok=True)  # of the words that --force writes over
+            # of the words that --force writes over
+            (folder / DECISIONS).unlink(missing_ok=True)
         shutil.rmtree(folder / UNFINISHED)
         echo(in_shell(str(found)))
         echo()
@@ -123,14 +182,19 @@ def discover_words(
 
 
 def _check_files(out: Path, *given: Path | None, force: bool) -> None:
-    """Raise OutcomesError where a file of another run or of the user would be overwritten."""
+    """Raise OutcomesError where a file of another run or of the user would be
+    overwritten.
+    """
     for name in (WORDS, PAIRS, SITES, PROPOSALS, DECISIONS):
         path = out / name
-        if path.is_dir() or any(path.exists() and file is not None and path.samefile(file) for file in given):
+        if path.is_dir() or any(
+            path.exists() and file is not None and path.samefile(file) for file in given
+        ):
             raise OutcomesError(f"{path} cannot be written over; choose another --out")
         if path.exists() and not force:
             raise OutcomesError(
-                f"{out} holds another {name} already; choose another --out, or --force to write over it"
+                f"{out} holds another {name} already; choose another --out, or --force "
+                "to write over it"
             )
 
 
@@ -139,86 +203,153 @@ SETTINGS = "settings.json"
 _OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
 _NOT_SEQUENCES = ("genome", "variants")
 _TRIAL_OPTIONS = ("calls", "out", "device", "force", "same_answers", "dask", "workers")
-_NEEDED = {"genome": "--genome FASTA", "predictor": "--predictor TOML", "length": "--length N"}
+_NEEDED = {
+    "genome": "--genome FASTA",
+    "predictor": "--predictor TOML",
+    "length": "--length N",
+}
 
 
 def score_variants(
     ctx: typer.Context,
     calls: Annotated[
         Path,
-        typer.Argument(metavar="CALLS", help="Variants: a VCF file, or a table (--schema); or a trial.toml of them."),
+        typer.Argument(
+            metavar="CALLS",
+            help="Variants: a VCF file, or a table (--schema); or a trial.toml of them.",
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")],
-    genome: Annotated[Path | None, typer.Option("--genome", metavar="FASTA", help="The reference genome.")] = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Output folder; created if missing."),
+    ],
+    genome: Annotated[
+        Path | None,
+        typer.Option("--genome", metavar="FASTA", help="The reference genome."),
+    ] = None,
     predictor: Annotated[
         Path | None,
-        typer.Option("--predictor", metavar="TOML", help="A file with the table [predictor], as in a trial.toml."),
+        typer.Option(
+            "--predictor",
+            metavar="TOML",
+            help="A file with the table [predictor], as in a trial.toml.",
+        ),
     ] = None,
     length: Annotated[
         int | None,
-        typer.Option("--length", metavar="N", min=1, help="Bases of a window: the input length of the network."),
+        typer.Option(
+            "--length",
+            metavar="N",
+            min=1,
+            help="Bases of a window: the input length of the network.",
+        ),
     ] = None,
     schema: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help=f"Columns of CALLS: {', '.join(SCHEMAS)}; tables are tab-separated, without header."
+            metavar="NAME",
+            help=(
+                f"Columns of CALLS: {', '.join(SCHEMAS)}; tables are tab-separated, "
+                "without header."
+            ),
         ),
     ] = SCHEMAS[0],
     null: Annotated[
         str,
         typer.Option(
             metavar="WHERE",
-            help="Where null variants lie: genome, variants (their own windows), a FASTA file, or none.",
+            help=(
+                "Where null variants lie: genome, variants (their own windows), a "
+                "FASTA file, or none."
+            ),
         ),
     ] = "genome",
     match: Annotated[
         str,
         typer.Option(
-            metavar="KEYS", help="What null variants share with the variants they match, separated by commas."
+            metavar="KEYS",
+            help=(
+                "What null variants share with the variants they match, separated by "
+                "commas."
+            ),
         ),
     ] = "substitution,context:3,distance,length",
-    n_null: Annotated[int, typer.Option(metavar="N", min=39, help="Null variants.")] = 10_000,
+    n_null: Annotated[
+        int, typer.Option(metavar="N", min=39, help="Null variants.")
+    ] = 10_000,
     min_nulls: Annotated[
-        int, typer.Option(metavar="N", min=39, help="Null variants that a stratum needs; with fewer, keys are dropped.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=39,
+            help="Null variants that a stratum needs; with fewer, keys are dropped.",
+        ),
     ] = 2_000,
-    tail: Annotated[bool, typer.Option("--tail", help="Extrapolate p below 1 / (null variants + 1).")] = False,
+    tail: Annotated[
+        bool,
+        typer.Option("--tail", help="Extrapolate p below 1 / (null variants + 1)."),
+    ] = False,
     read_out: Annotated[
         Path | None,
         typer.Option(
             "--read-out",
             metavar="BED",
-            help="Sites to center windows on, such as TSS: the nearest to each variant. Default: the variant.",
+            help=(
+                "Sites to center windows on, such as TSS: the nearest to each variant. "
+                "Default: the variant."
+            ),
         ),
     ] = None,
     align: Annotated[
         str | None,
         typer.Option(
             metavar="SIDE",
-            help=f"The side of an indel that keeps its place: {', '.join(ALIGNS)}. Default: left, or with --read-out "
-            "the side of the site.",
+            help=(
+                f"The side of an indel that keeps its place: {', '.join(ALIGNS)}. "
+                "Default: left, or with --read-out the side of the site."
+            ),
         ),
     ] = None,
     rope: Annotated[
         str | None,
-        typer.Option(metavar="ROPE", help="Effects too small to matter: matched (the default), -0.1,0.1 or '0.2 sd'."),
+        typer.Option(
+            metavar="ROPE",
+            help=(
+                "Effects too small to matter: matched (the default), -0.1,0.1 or '0.2 "
+                "sd'."
+            ),
+        ),
     ] = None,
     skip_mismatches: Annotated[
         bool,
         typer.Option(
             "--skip-mismatches",
-            help=f"Leave out variants whose reference allele differs from the genome; list them in {SKIPPED}.",
+            help=(
+                "Leave out variants whose reference allele differs from the genome; "
+                f"list them in {SKIPPED}."
+            ),
         ),
     ] = False,
-    rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of the null variants.")] = 0,
+    rng: Annotated[
+        int, typer.Option(metavar="SEED", min=0, help="Seed of the null variants.")
+    ] = 0,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite existing files.")
+    ] = False,
     same_answers: Annotated[
         bool,
         typer.Option(
             "--same-answers",
-            help="Resume with another predictor if a sample of its stored answers agrees with this one's.",
+            help=(
+                "Resume with another predictor if a sample of its stored answers "
+                "agrees with this one's."
+            ),
         ),
     ] = False,
     dask: DaskOption = None,
@@ -226,12 +357,13 @@ def score_variants(
 ) -> None:
     """Rank the effect of each variant of a list among those of matched null variants.
 
-    Effects are those of the alternate allele in the variant's own sequence, exact for the network. Writes a table
-    (variants.tsv) and an annotated VCF (variants.vcf). Answers are saved during the run; the same command resumes after
-    Ctrl-C, a kill or a full disk.
+    Effects are those of the alternate allele in the variant's own sequence, exact for
+    the network. Writes a table (variants.tsv) and an annotated VCF (variants.vcf).
+    Answers are saved during the run; the same command resumes after Ctrl-C, a kill or a
+    full disk.
 
-    Options may also be given in a trial file, with [experiment] of kind = "variants", [null] of kind =
-    "matched_variants" and [predictor].
+    Options may also be given in a trial file, with [experiment] of kind = "variants",
+    [null] of kind = "matched_variants" and [predictor].
 
     Example:   causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
@@ -246,43 +378,93 @@ def score_variants(
 
     check_usable(out)
     passed = {name: value for name, value in ctx.params.items() if value is not None}
-    shown = {name: value for name, value in passed.items() if name == "calls" or name not in _TRIAL_OPTIONS}
-    paths = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in shown.items()}
+    shown = {
+        name: value
+        for name, value in passed.items()
+        if name == "calls" or name not in _TRIAL_OPTIONS
+    }
+    paths = {
+        name: str(value.resolve()) if isinstance(value, Path) else value
+        for name, value in shown.items()
+    }
     # what the trial on disk depends on, by option
-    request = {"--" + name.replace("_", "-") if name != "calls" else name: value for name, value in paths.items()}
-    place, vcf = out.absolute(), calls.absolute()  # a predictor may change the working folder
+    request = {
+        "--" + name.replace("_", "-") if name != "calls" else name: value
+        for name, value in paths.items()
+    }
+    # a predictor may change the working folder
+    place, vcf = out.absolute(), calls.absolute()
     skipped: tuple[tuple[Variant, str], ...] = ()
     if calls.suffix.lower() == ".toml":
-        given = _options_set(ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS])
+        given = _options_set(
+            ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS]
+        )
         if given:
             raise DesignError(
-                f"{given[0]} beside {calls}: the file defines the variants and their ranking; write it there"
+                f"{given[0]} beside {calls}: the file defines the variants and their "
+                "ranking; write it there"
             )
         experiment, loaded, calls, schema = _of_trial_file(calls, device)
         vcf = calls
         _check_own_files(place, calls, force=force)
     elif genome is None or predictor is None or length is None:
         missing = [words for name, words in _NEEDED.items() if ctx.params[name] is None]
-        raise DesignError(f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in its tables")
+        raise DesignError(
+            f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in "
+            "its tables"
+        )
     else:
         _check_own_files(out, calls, force=force)
         chosen, skipped = _variants_of(calls, schema, genome, skip=skip_mismatches)
-        if null == "none" and (given := _options_set(ctx, ["match", "n_null", "min_nulls", "tail", "rng"])):
-            raise DesignError(f"{given[0]} is of null variants, and --null none has none: leave one of them out")
+        if null == "none" and (
+            given := _options_set(ctx, ["match", "n_null", "min_nulls", "tail", "rng"])
+        ):
+            raise DesignError(
+                f"{given[0]} is of null variants, and --null none has none: leave one "
+                "of them out"
+            )
         matched = _null_model(null, match, min_nulls, rng)
-        settings: dict[str, Any] = {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
-        region, at = None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region, genome.absolute()
+        settings: dict[str, Any] = (
+            {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
+        )
+        region, at = (
+            None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region,
+            genome.absolute(),
+        )
         loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
         experiment = experiment_of(
-            chosen, at, length=length, read_out=read_out, align=cast("Align | None", align), rope=region, **settings
+            chosen,
+            at,
+            length=length,
+            read_out=read_out,
+            align=cast("Align | None", align),
+            rope=region,
+            **settings,
         )
-    n = experiment.n_units if not isinstance(experiment, MatchedTrial) else len(experiment.variants)
-    echo(f"{n:,} variants of {calls}" + (f", {len(skipped):,} skipped" if skipped else "") + ".")
+    n = (
+        experiment.n_units
+        if not isinstance(experiment, MatchedTrial)
+        else len(experiment.variants)
+    )
+    echo(
+        f"{n:,} variants of {calls}"
+        + (f", {len(skipped):,} skipped" if skipped else "")
+        + "."
+    )
     for line in experiment.notes:
         echo(in_shell(f"Note: {line}."))
     with output_folder(place) as folder, dask_client(dask, workers) as client:
-        answer = _answer(experiment, loaded, folder, request, client=client, same_answers=same_answers)
-        written = _write(answer, folder, vcf if schema == "vcf" else None, skipped, experiment.notes)
+        answer = _answer(
+            experiment,
+            loaded,
+            folder,
+            request,
+            client=client,
+            same_answers=same_answers,
+        )
+        written = _write(
+            answer, folder, vcf if schema == "vcf" else None, skipped, experiment.notes
+        )
     print_written(out, STORE, *written)
 
 
@@ -290,8 +472,9 @@ def _rope(text: str) -> Any:
     value = parse_rope(text)
     if not is_rope(value):
         raise DesignError(
-            f"--rope {text}: effects too small to matter are matched (the central 95 % of null variants), two numbers "
-            "with the lower first, such as -0.1,0.1, sd of the reference windows, such as '0.2 sd', or 0"
+            f"--rope {text}: effects too small to matter are matched (the central 95 % "
+            "of null variants), two numbers with the lower first, such as -0.1,0.1, sd "
+            "of the reference windows, such as '0.2 sd', or 0"
         )
     return value
 
@@ -299,39 +482,57 @@ def _rope(text: str) -> Any:
 def _options_set(ctx: typer.Context, names: Sequence[str]) -> list[str]:
     """Return which options stand on the command line, as they are written there."""
     sources = {name: ctx.get_parameter_source(name) for name in names}
-    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    given = [
+        name
+        for name, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    ]
     return [f"--{name.replace('_', '-')}" for name in given]
 
 
 def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path, str]:
-    """Return the experiment of a trial file, its predictor, and the file of its variants with its schema."""
+    """Return the experiment of a trial file, its predictor, and the file of its
+    variants with its schema.
+    """
     from causalgia.design import NullModel
     from causalgia.trial_file import read_spec
 
     spec = read_spec(path)
     if spec.experiment is None or spec.experiment.kind != "variants":
         raise DesignError(
-            f'{path}: has no [experiment] with kind = "variants"; causalgia run {shell_word(path)} runs other trials'
+            f'{path}: has no [experiment] with kind = "variants"; causalgia run '
+            f"{shell_word(path)} runs other trials"
         )
     if isinstance(spec.experiment.null, NullModel):
         raise DesignError(
-            f"{path}: [null] is of sequences, so effects are averaged over them: causalgia run {shell_word(path)} "
-            "does that; here [null] is of kind 'matched_variants', or left out"
+            f"{path}: [null] is of sequences, so effects are averaged over them: "
+            f"causalgia run {shell_word(path)} does that; here [null] is of kind "
+            "'matched_variants', or left out"
         )
     settings = spec.experiment.settings
     loaded = load_predictor_spec(spec.predictor, path, device)
-    return cast("Experiment", spec.design), loaded, Path(settings["vcf"]), settings.get("schema", "vcf")
+    return (
+        cast("Experiment", spec.design),
+        loaded,
+        Path(settings["vcf"]),
+        settings.get("schema", "vcf"),
+    )
 
 
 def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
-    """Raise OutcomesError where a file of another run or of the user would be overwritten."""
+    """Raise OutcomesError where a file of another run or of the user would be
+    overwritten.
+    """
     for name in _OWN:
         path = out / name
         if path.exists() and path.samefile(calls):
-            raise OutcomesError(f"{path} is the list of variants itself; choose another --out")
+            raise OutcomesError(
+                f"{path} is the list of variants itself; choose another --out"
+            )
         if path.exists() and not force and not (out / STORE).exists():
             raise OutcomesError(
-                f"{out} holds another {name} already; choose another --out, or --force to write over it"
+                f"{out} holds another {name} already; choose another --out, or --force "
+                "to write over it"
             )
 
 
@@ -344,12 +545,20 @@ def _variants_of(
     found = split_by_genome(chosen, genome)
     most = 2 * len(found.mismatched) > len(chosen)
     if found.mismatched and (most or not skip):
-        shown = "; ".join(f"{x.name} has {x.reference}, the genome {letters}" for x, letters in found.mismatched[:5])
-        more = f"; and {len(found.mismatched) - 5:,} more" if len(found.mismatched) > 5 else ""
+        shown = "; ".join(
+            f"{x.name} has {x.reference}, the genome {letters}"
+            for x, letters in found.mismatched[:5]
+        )
+        more = (
+            f"; and {len(found.mismatched) - 5:,} more"
+            if len(found.mismatched) > 5
+            else ""
+        )
         cure = "" if most else "; --skip-mismatches leaves them out"
         raise DesignError(
-            f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have another reference allele than "
-            f"{genome}: {shown}{more}; is it the assembly that they are of, and are positions counted as --schema says "
+            f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have "
+            f"another reference allele than {genome}: {shown}{more}; is it the "
+            "assembly that they are of, and are positions counted as --schema says "
             f"(bed from 0, the others from 1)?{cure}"
         )
     return found.matched, found.mismatched
@@ -361,7 +570,9 @@ def _null_model(null: str, match: str, min_nulls: int, rng: int) -> Any:
     if null == "none":
         return None
     if null not in _NOT_SEQUENCES and not Path(null).is_file():
-        raise DesignError(f"--null {null} is neither a file nor one of genome, variants, none")
+        raise DesignError(
+            f"--null {null} is neither a file nor one of genome, variants, none"
+        )
     keys = tuple(key.strip() for key in match.split(",") if key.strip())
     return MatchedVariants(of=null, match=keys, min_nulls=min_nulls, seed=rng)
 
@@ -375,7 +586,9 @@ def _answer(
     client: Any,
     same_answers: bool,
 ) -> Answer:
-    """Run the experiment on disk; the settings stand beside it, so that a rerun with others can name them."""
+    """Run the experiment on disk; the settings stand beside it, so that a rerun with
+    others can name them.
+    """
     from causalgia._run import run
 
     settings_file = folder / SETTINGS
@@ -394,31 +607,61 @@ def _answer(
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
     except StoreError as error:
-        text = read_bytes(settings_file, OutcomesError) if settings_file.is_file() else "{}"
+        text = (
+            read_bytes(settings_file, OutcomesError)
+            if settings_file.is_file()
+            else "{}"
+        )
         there = parse_json(text, OutcomesError, source=str(settings_file))
-        raise as_other_trial(error, folder, there if isinstance(there, dict) else {}, settings) from error
+        raise as_other_trial(
+            error, folder, there if isinstance(there, dict) else {}, settings
+        ) from error
     return experiment.analyze(effects, rng=0)
 
 
 def _write(
-    answer: Answer, folder: Path, like: Path | None, skipped: tuple[tuple[Variant, str], ...], shown: Sequence[str]
+    answer: Answer,
+    folder: Path,
+    like: Path | None,
+    skipped: tuple[tuple[Variant, str], ...],
+    shown: Sequence[str],
 ) -> tuple[str, ...]:
-    """Print the answer, without the notes that were shown before, and write its files; return their names."""
+    """Print the answer, without the notes that were shown before, and write its files;
+    return their names.
+    """
     from causalgia import store
     from causalgia.experiments import write_variants
 
     decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
     with results_of_page(folder, ESTIMATES, DECISIONS):
-        remove_outdated(folder, *of_analysis(folder), rewritten=(ESTIMATES, DECISIONS, EXPERIMENT))
+        remove_outdated(
+            folder, *of_analysis(folder), rewritten=(ESTIMATES, DECISIONS, EXPERIMENT)
+        )
         store.save(answer.estimates, folder / ESTIMATES)
         store.save(decisions, folder / DECISIONS)
     write_variants(answer, folder / TABLE)
     write_variants(answer, folder / ANNOTATED, like=like)
     (folder / SKIPPED).unlink(missing_ok=True)
     if skipped:
-        rows = (f"{x.chromosome}\t{x.position + 1}\t{x.name}\t{x.reference}\t{x.alternate}\t{y}\n" for x, y in skipped)
-        write_text(folder / SKIPPED, "chromosome\tposition\tname\treference\talternate\tgenome\n" + "".join(rows))
+        rows = (
+            f"{x.chromosome}\t{x.position + 1}\t{x.name}\t{x.reference}\t{x.alternate}\t{y}\n"
+            for x, y in skipped
+        )
+        write_text(
+            folder / SKIPPED,
+            "chromosome\tposition\tname\treference\talternate\tgenome\n"
+            + "".join(rows),
+        )
     echo()
-    print_answers(*(without_notes(table, shown) for table in (answer.estimates, decisions)))
+    print_answers(
+        *(without_notes(table, shown) for table in (answer.estimates, decisions))
+    )
     answer.save(folder / EXPERIMENT)
-    return (TABLE, ANNOTATED, *([SKIPPED] if skipped else []), ESTIMATES, DECISIONS, EXPERIMENT)
+    return (
+        TABLE,
+        ANNOTATED,
+        *([SKIPPED] if skipped else []),
+        ESTIMATES,
+        DECISIONS,
+        EXPERIMENT,
+    )

@@ -1,4 +1,6 @@
-"""Printed output of the commands: tables of effects and verdicts, the catalogue, and names of written files."""
+"""Printed output of the commands: tables of effects and verdicts, the catalogue, and
+names of written files.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,12 @@ def print_answers(
     command: str = "",
     task: Sequence[str] | None = None,
 ) -> None:
-    """Print the answer of an experiment, the estimand, one table, its notes, and optional sentences.
+    """Print the answer of an experiment, the estimand, one table, its notes, and
+    optional sentences.
 
-    The table shows verdicts with their own intervals if there are decisions, else effects. Of many contrasts or tasks
-    the largest are shown, with the `command` that prints all; `task` names tasks and patterns to print.
+    The table shows verdicts with their own intervals if there are decisions, else
+    effects. Of many contrasts or tasks the largest are shown, with the `command` that
+    prints all; `task` names tasks and patterns to print.
     """
     from causalgia.effect_table import select_tasks, tasks_in_table
     from causalgia.reporting import sentences
@@ -47,20 +51,31 @@ def print_answers(
     verdicts_alone = estimates is decisions  # whose estimand names their method
     every = tasks_in_table(estimates)
     estimates = select_tasks(estimates, task or None, place="--")
-    decisions = None if decisions is None else select_tasks(decisions, task or None, place="--")
+    decisions = (
+        None if decisions is None else select_tasks(decisions, task or None, place="--")
+    )
     found = "" if decisions is None else str(decisions.attrs.get("answer", ""))
     answer = sentences_on_tasks(found.splitlines(), tasks_in_table(estimates), every)
     which: Rows = "all" if all_rows else "summary"
     under = [] if which == "all" else _family_lines(estimates)
     under += [] if decisions is None else _level_lines(decisions)
-    estimates, decisions, more = (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
+    estimates, decisions, more = (
+        (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
+    )
     estimates, decisions, left_out = (
-        (estimates, decisions, "") if all_rows else _printed_tasks(estimates, decisions, command)
+        (estimates, decisions, "")
+        if all_rows
+        else _printed_tasks(estimates, decisions, command)
     )
     under += [left_out] if left_out else []
     if decisions is not None:  # notes of decisions include those of estimates
-        estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
-    lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
+        estimates = estimates.assign_attrs(
+            {k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs}
+        )
+    lines = [
+        in_shell(line) if line.startswith("Note: ") else line
+        for line in estimand(estimates).splitlines()
+    ]
     parts: list[str | Table] = ["\n".join(lines)]
     if decisions is None:
         parts += [_rich_table(estimates, which, truth), *under, *shape_lines(estimates)]
@@ -68,7 +83,11 @@ def print_answers(
         parts += [] if verdicts_alone else [verdict_method(decisions)]
         parts += [_rich_table(decisions, which, truth), *under, *shape_lines(decisions)]
     if in_sentences:
-        parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
+        parts.append(
+            "\n".join(
+                sentences(estimates if decisions is None else decisions, rows=which)
+            )
+        )
     if answer:
         _print_parts(["\n".join(answer)])
     _print_parts(parts)
@@ -78,18 +97,25 @@ def print_answers(
 
 
 def print_table(dataset: xr.Dataset, **headings: str) -> None:
-    """Print the table of estimates or decisions alone, with other headings where they are given."""
+    """Print the table of estimates or decisions alone, with other headings where they
+    are given.
+    """
     _print_parts([_rich_table(dataset, "all", None, headings)])
 
 
 def _family_lines(estimates: xr.Dataset) -> list[str]:
-    """Return a line on the number of contrasts that p-values are adjusted for, if placebo words are not printed."""
+    """Return a line on the number of contrasts that p-values are adjusted for, if
+    placebo words are not printed.
+    """
     from causalgia.estimation.crossover_estimates import placebo_words
 
     n, n_words = estimates.sizes["contrast"], int(placebo_words(estimates).sum())
     if not n_words or estimates.attrs.get("family") != "the contrasts of one task":
         return []
-    return [f"p-values are adjusted for all {n:,} contrasts of one task, of which {n_words:,} are placebo words."]
+    return [
+        f"p-values are adjusted for all {n:,} contrasts of one task, of which "
+        f"{n_words:,} are placebo words."
+    ]
 
 
 def _level_lines(decisions: xr.Dataset) -> list[str]:
@@ -99,31 +125,52 @@ def _level_lines(decisions: xr.Dataset) -> list[str]:
     levels = decisions["interval_level"].to_numpy()
     if (levels == levels.flat[0]).all():
         return []
-    return ["Levels differ because each interval has the level of the adjusted test that gave its verdict."]
+    return [
+        "Levels differ because each interval has the level of the adjusted test that "
+        "gave its verdict."
+    ]
 
 
-def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
-    """Return both tables restricted to the largest effects if there are many, and the number omitted."""
-    many = _MOST_ROWS if decisions is None or "answer" not in decisions.attrs else _MOST_EXPERIMENT_ROWS
+def _printed_rows(
+    estimates: xr.Dataset, decisions: xr.Dataset | None
+) -> tuple[xr.Dataset, xr.Dataset | None, int]:
+    """Return both tables restricted to the largest effects if there are many, and the
+    number omitted.
+    """
+    many = (
+        _MOST_ROWS
+        if decisions is None or "answer" not in decisions.attrs
+        else _MOST_EXPERIMENT_ROWS
+    )
     if estimates.sizes["contrast"] <= many:
         return estimates, decisions, 0
     from causalgia.experiments.kit.answer import largest_contrasts
 
     shown = largest_contrasts(estimates if decisions is None else decisions, most=many)
     names = shown["contrast"].to_numpy()
-    first = largest_contrasts(estimates, most=0, n=estimates.sizes["contrast"]).sel(contrast=names)
-    return first, None if decisions is None else shown, estimates.sizes["contrast"] - len(names)
+    first = largest_contrasts(estimates, most=0, n=estimates.sizes["contrast"]).sel(
+        contrast=names
+    )
+    return (
+        first,
+        None if decisions is None else shown,
+        estimates.sizes["contrast"] - len(names),
+    )
 
 
 def _printed_tasks(
     estimates: xr.Dataset, decisions: xr.Dataset | None, command: str
 ) -> tuple[xr.Dataset, xr.Dataset | None, str]:
-    """Return both tables restricted to the tasks with the largest effects if there are many, and a line on the rest."""
+    """Return both tables restricted to the tasks with the largest effects if there are
+    many, and a line on the rest.
+    """
     from causalgia.reporting.effect_rows import largest_tasks, left_out_tasks
 
     shown = largest_tasks(estimates if decisions is None else decisions)
     every = command or "--all"
-    line = left_out_tasks(estimates if decisions is None else decisions, shown, every, "--task 'NAME*'")
+    line = left_out_tasks(
+        estimates if decisions is None else decisions, shown, every, "--task 'NAME*'"
+    )
     if not line:
         return estimates, decisions, ""
     names = shown["task"].to_numpy()
@@ -133,7 +180,10 @@ def _printed_tasks(
 
 
 def _rich_table(
-    dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None, headings: Mapping[str, str] | None = None
+    dataset: xr.Dataset,
+    which: Rows,
+    truth: xr.DataArray | None,
+    headings: Mapping[str, str] | None = None,
 ) -> Table:
     from rich.table import Table
     from rich.text import Text
@@ -145,7 +195,10 @@ def _rich_table(
     for name in header:
         words = name in ("contrast", "task", "model")
         table.add_column(
-            (headings or {}).get(name, name), justify="left" if words else "right", no_wrap=not words, overflow="fold"
+            (headings or {}).get(name, name),
+            justify="left" if words else "right",
+            no_wrap=not words,
+            overflow="fold",
         )
     for line in lines:
         table.add_row(*(Text(printable(cell)) for cell in line))
@@ -155,7 +208,9 @@ def _rich_table(
 def _print_parts(parts: list[str | Table]) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+    console = Console(
+        highlight=False, markup=False, width=None if sys.stdout.isatty() else 200
+    )
     for part in parts:
         if part:
             console.print(printable(part) if isinstance(part, str) else part)
@@ -172,11 +227,19 @@ def print_written(folder: Path, *names: str) -> None:
     echo(f"Wrote {', '.join(names)} in {folder}.")
 
 
-_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions")
+_IN_PYTHON = (
+    "null_models",
+    "across_predictors",
+    "tile_search",
+    "greedy_tiles",
+    "junctions",
+)
 
 
 def print_catalogue() -> None:
-    """Print the name and question of each experiment, and the functions available only in Python."""
+    """Print the name and question of each experiment, and the functions available only
+    in Python.
+    """
     from causalgia import experiments
 
     found = experiments.entries()
@@ -190,7 +253,8 @@ def print_catalogue() -> None:
 
 
 def print_entry(name: str) -> None:
-    """Print one experiment: question, estimand, paper, and settings with their defaults.
+    """Print one experiment: question, estimand, paper, and settings with their
+    defaults.
 
     Raises
     ------
@@ -203,12 +267,22 @@ def print_entry(name: str) -> None:
 
     if name in _IN_PYTHON:
         summary = (inspect.getdoc(getattr(experiments, name)) or "").splitlines()[0]
-        typer.echo(f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})")
+        typer.echo(
+            f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})"
+        )
         return
     settings = settings_of(name)
     entry = entries()[name]
-    typer.echo(f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n")
+    typer.echo(
+        f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n"
+    )
     for setting in settings:
-        value = "needed" if setting.required else "left out" if setting.default is None else toml_value(setting.default)
+        value = (
+            "needed"
+            if setting.required
+            else "left out"
+            if setting.default is None
+            else toml_value(setting.default)
+        )
         typer.echo(f"  {setting.name} ({value})\n      {setting.words}")
     typer.echo(f"\nA file to begin with: causalgia init --experiment {name}")

@@ -36,7 +36,13 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.tables import echo, print_written
-from causalgia.errors import DesignError, OutcomesError, ProtocolError, comma_list, shell_word
+from causalgia.errors import (
+    DesignError,
+    OutcomesError,
+    ProtocolError,
+    comma_list,
+    shell_word,
+)
 
 if TYPE_CHECKING:
     from causalgia.analysis import Analysis
@@ -48,33 +54,53 @@ def run_trial(
     spec_file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one. Not needed with --protocol."
+            metavar="TRIAL.TOML",
+            help="Trial file; `causalgia init` writes one. Not needed with --protocol.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.  [required]")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Output folder; created if missing.  [required]",
+        ),
     ] = None,
     protocol: Annotated[
-        Path | None, typer.Option("--protocol", metavar="LOCK.TOML", help="Lock of the trial, by `causalgia lock`.")
+        Path | None,
+        typer.Option(
+            "--protocol",
+            metavar="LOCK.TOML",
+            help="Lock of the trial, by `causalgia lock`.",
+        ),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite existing files.")
+    ] = False,
     store: StoreOption = False,
     same_answers: SameAnswersOption = False,
     keep: KeepOption = Keep.outcomes,
     dask: DaskOption = None,
     workers: WorkersOption = None,
 ) -> None:
-    """Run the trial in a file: draw the units, apply the arms, predict, write the outcomes.
+    """Run the trial in a file: draw the units, apply the arms, predict, write the
+    outcomes.
 
-    For an experiment of the catalogue, the answer is printed as a table and sentences, and its figure is drawn.
+    For an experiment of the catalogue, the answer is printed as a table and sentences,
+    and its figure is drawn.
 
-    With --store, outcomes are saved during the run; the same command resumes after Ctrl-C, a kill or a full disk.
+    With --store, outcomes are saved during the run; the same command resumes after
+    Ctrl-C, a kill or a full disk.
 
-    With --protocol, also with --store, the trial is the one that was locked. If TRIAL.TOML is given as well, that
-    file is run, and its deviations from the lock are labeled exploratory in every result.
+    With --protocol, also with --store, the trial is the one that was locked. If
+    TRIAL.TOML is given as well, that file is run, and its deviations from the lock are
+    labeled exploratory in every result.
 
     Example:   causalgia run trial.toml --out results --device cuda
 
@@ -87,9 +113,14 @@ def run_trial(
     from causalgia.trial_file import read_spec
 
     if out is None:
-        raise DesignError("give --out DIR, a folder for the results, such as --out results")
+        raise DesignError(
+            "give --out DIR, a folder for the results, such as --out results"
+        )
     if spec_file is None and protocol is None:
-        raise DesignError("give TRIAL.TOML, or --protocol with a lock; `causalgia init` writes a trial file")
+        raise DesignError(
+            "give TRIAL.TOML, or --protocol with a lock; `causalgia init` writes a "
+            "trial file"
+        )
     locked = None
     if protocol is not None:
         from causalgia.protocol import Protocol
@@ -97,9 +128,16 @@ def run_trial(
         locked = Protocol.read(protocol)
     source = spec_file if spec_file is not None else Path(str(protocol))
     check_link(source)
-    spec = read_spec(source) if spec_file is not None or locked is None else locked_spec(locked, source)
-    check_run_folder(out, source, stored=store, keep=keep, force=force, same_answers=same_answers)
-    place, origin = out.absolute(), source.absolute()  # a predictor may change the working folder
+    spec = (
+        read_spec(source)
+        if spec_file is not None or locked is None
+        else locked_spec(locked, source)
+    )
+    check_run_folder(
+        out, source, stored=store, keep=keep, force=force, same_answers=same_answers
+    )
+    # a predictor may change the working folder
+    place, origin = out.absolute(), source.absolute()
     predictor = load_spec_predictor(spec, source, device)
     check_tasks(spec, predictor, source)
     with output_folder(place) as folder, dask_client(dask, workers) as client:
@@ -115,7 +153,10 @@ def run_trial(
             protocol=locked,
         )
     units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
-    echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
+    echo(
+        f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, "
+        f"{tasks_in_words(outcomes)}."
+    )
     if isinstance(spec.design, Experiment):
         echo()
         with results_of_page(folder, ESTIMATES, DECISIONS):
@@ -133,41 +174,61 @@ def next_step(analysis: Analysis | None, folder: Path) -> str:
 
 
 def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
-    """Return the trial in a lock that `causalgia lock` wrote; its files are relative to the folder of the lock.
+    """Return the trial in a lock that `causalgia lock` wrote; its files are relative to
+    the folder of the lock.
 
     Raises
     ------
     ProtocolError
-        If the lock was written in Python and holds no trial file, or a file of the trial is not there.
+        If the lock was written in Python and holds no trial file, or a file of the
+        trial is not there.
     """
     from causalgia.trial_file import parse_spec
 
     if protocol.trial is None:
         raise ProtocolError(
-            f"{path} was locked in Python and holds no trial file; run it there: cg.Protocol.read(path).run(design, "
-            "predictor); or give the trial file, too: causalgia run trial.toml --protocol lock.toml"
+            f"{path} was locked in Python and holds no trial file; run it there: "
+            "cg.Protocol.read(path).run(design, predictor); or give the trial file, "
+            "too: causalgia run trial.toml --protocol lock.toml"
         )
     try:
-        return parse_spec(protocol.trial, folder=path.resolve().parent, source=f"{path}, [trial]")
+        return parse_spec(
+            protocol.trial, folder=path.resolve().parent, source=f"{path}, [trial]"
+        )
     except DesignError as error:
         raise ProtocolError(
-            f"{error}; files of the trial are looked for from the folder of the lock: put them there, or give the "
-            "trial file, too: causalgia run trial.toml --protocol lock.toml"
+            f"{error}; files of the trial are looked for from the folder of the lock: "
+            "put them there, or give the trial file, too: causalgia run trial.toml "
+            "--protocol lock.toml"
         ) from error
 
 
-_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")]
-_Device = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")]
-_Results = Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")]
+_Trial = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one."
+    ),
+]
+_Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
+    ),
+]
+_Results = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")
+]
 _MOST_ARMS = 12
 
 
 def plan_trial(spec_file: _Trial) -> None:
-    """Print in words what a trial will do: question, arms, units, predictions, analysis. Nothing is predicted.
+    """Print in words what a trial will do: question, arms, units, predictions,
+    analysis. Nothing is predicted.
 
-    The smallest effect that the trial can find is given in standard deviations of the individual effects, as if units
-    were independent. To get it in the units of the outcome, run a few backgrounds (`causalgia run`) and give their
-    effects to cg.sample_size.
+    The smallest effect that the trial can find is given in standard deviations of the
+    individual effects, as if units were independent. To get it in the units of the
+    outcome, run a few backgrounds (`causalgia run`) and give their effects to
+    cg.sample_size.
 
     Example:   causalgia plan trial.toml
     """
@@ -182,13 +243,22 @@ def plan_trial(spec_file: _Trial) -> None:
 
 def lock_trial(
     spec_file: _Trial,
-    out: Annotated[Path, typer.Option("--out", metavar="LOCK.TOML", help="The lock; a file that does not exist yet.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="LOCK.TOML",
+            help="The lock; a file that does not exist yet.",
+        ),
+    ],
     device: _Device = None,
 ) -> None:
-    """Fix a trial before it is run: write what will be done into a lock with its SHA-256 and the time.
+    """Fix a trial before it is run: write what will be done into a lock with its
+    SHA-256 and the time.
 
-    The lock has fingerprints of the sequences and of the network, and the trial file with paths relative to the lock.
-    Nothing is predicted. Publish the hash that is printed, for instance in a registry.
+    The lock has fingerprints of the sequences and of the network, and the trial file
+    with paths relative to the lock. Nothing is predicted. Publish the hash that is
+    printed, for instance in a registry.
 
     Example:   causalgia lock trial.toml --out lock.toml
     """
@@ -212,11 +282,18 @@ def lock_trial(
 
 def verify_results(
     folder: _Results,
-    protocol: Annotated[Path, typer.Option("--protocol", metavar="LOCK.TOML", help="Lock, by `causalgia lock`.")],
+    protocol: Annotated[
+        Path,
+        typer.Option(
+            "--protocol", metavar="LOCK.TOML", help="Lock, by `causalgia lock`."
+        ),
+    ],
 ) -> None:
-    """Compare the results in a folder with their lock, and name every deviation; the exit code is then 1.
+    """Compare the results in a folder with their lock, and name every deviation; the
+    exit code is then 1.
 
-    Estimates and verdicts are computed again from the outcomes, so that edited numbers are found.
+    Estimates and verdicts are computed again from the outcomes, so that edited numbers
+    are found.
 
     Example:   causalgia verify results --protocol lock.toml
     """
@@ -227,8 +304,8 @@ def verify_results(
     locked = Protocol.read(protocol)
     if not folder.is_dir():
         raise OutcomesError(
-            f"{folder} is not a folder; make it with: causalgia run --protocol {shell_word(protocol)} "
-            f"--out {shell_word(folder)}"
+            f"{folder} is not a folder; make it with: causalgia run --protocol "
+            f"{shell_word(protocol)} --out {shell_word(folder)}"
         )
     found = verify(locked, folder)
     of_file, note = _trial_file_deviations(locked, folder)
@@ -240,10 +317,12 @@ def verify_results(
 
 
 def reproduce_trial(folder: _Results, device: _Device = None) -> None:
-    """Run the trial of a folder again from its trial.toml, and compare the outcomes bit for bit.
+    """Run the trial of a folder again from its trial.toml, and compare the outcomes bit
+    for bit.
 
-    If they differ, the first thing that differs is named: design, seed, predictor, versions; or by how much the numbers
-    differ, beside the rounding error of an answer. The exit code is then 1. Nothing is written.
+    If they differ, the first thing that differs is named: design, seed, predictor,
+    versions; or by how much the numbers differ, beside the rounding error of an answer.
+    The exit code is then 1. Nothing is written.
 
     Example:   causalgia reproduce results
     """
@@ -254,10 +333,16 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
 
     first = load_outcomes(folder)
     if not (folder / SPEC).is_file():
-        raise OutcomesError(f"{folder} holds no {SPEC}, from which its trial is run again; `causalgia run` writes both")
+        raise OutcomesError(
+            f"{folder} holds no {SPEC}, from which its trial is run again; `causalgia "
+            "run` writes both"
+        )
     spec = read_spec(folder / SPEC)
     if "outcome" not in first:
-        raise OutcomesError(f"{folder} keeps no outcomes but effects or moments; run it with --keep outcomes")
+        raise OutcomesError(
+            f"{folder} keeps no outcomes but effects or moments; run it with --keep "
+            "outcomes"
+        )
     predictor = load_spec_predictor(spec, folder / SPEC, device)
     again = run(spec.design, predictor, rng=spec.rng, analysis=stored_analysis(first))
     found = compare_runs(first, again.assign_attrs(machine_attrs()))
@@ -268,7 +353,12 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
 def _protocol_of(spec: TrialSpec, predictor: Any) -> Protocol:
     from causalgia.protocol import Protocol
 
-    return Protocol(spec.design, spec.analysis.asking(spec.design.analysis_fields), predictor=predictor, rng=spec.rng)
+    return Protocol(
+        spec.design,
+        spec.analysis.asking(spec.design.analysis_fields),
+        predictor=predictor,
+        rng=spec.rng,
+    )
 
 
 def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
@@ -278,17 +368,29 @@ def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
     from causalgia.trial.turn_plan import outcomes_per_unit
 
     design, plan = spec.design, protocol.analysis
-    question = [f"Question: {design.question}"] if isinstance(design, Experiment) else []
-    arms = [f"  {name}: {do}" for name, do in list(protocol.do_by_arm.items())[:_MOST_ARMS]]
+    question = (
+        [f"Question: {design.question}"] if isinstance(design, Experiment) else []
+    )
+    arms = [
+        f"  {name}: {do}" for name, do in list(protocol.do_by_arm.items())[:_MOST_ARMS]
+    ]
     more = len(protocol.arms) - len(arms)
     n = design.n_units * outcomes_per_unit(design)
     weights = spec.predictor.weights
     members = len(weights) if isinstance(weights, tuple) else 1
     names = comma_list(protocol.contrasts[:_MOST_ARMS])
-    estimand, scale = protocol.estimand.removesuffix(", on outcome"), spec.predictor.scale  # known if the file says it
+    # known if the file says it
+    estimand, scale = (
+        protocol.estimand.removesuffix(", on outcome"),
+        spec.predictor.scale,
+    )
     if isinstance(scale, str) and estimand != protocol.estimand:
         estimand = f"{estimand}, on {scale}"
-    rest = f", ... ({len(protocol.contrasts):,})" if len(protocol.contrasts) > _MOST_ARMS else ""
+    rest = (
+        f", ... ({len(protocol.contrasts):,})"
+        if len(protocol.contrasts) > _MOST_ARMS
+        else ""
+    )
     lines = [
         f"{spec.name}: a trial that is planned, and not run",
         *question,
@@ -299,17 +401,22 @@ def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
         *arms,
         *([f"  ... and {more:,} more"] if more else []),
         f"Contrasts: {names}{rest}",
-        f"Region of practical equivalence: {'none, and so no verdict' if plan.rope is None else plan.region}",
+        "Region of practical equivalence: "
+        f"{'none, and so no verdict' if plan.rope is None else plan.region}",
         f"Error rate of verdicts: {plan.error}, {1 - plan.ci_prob:.3g}",
         f"Intervals: {100 * plan.ci_prob:.4g} %",
         f"Predictor: {spec.predictor.describe()}",
-        f"Predictions: {n * members:,}{f' ({members} networks)' if members > 1 else ''}, and a few to try it",
+        "Predictions: "
+        f"{n * members:,}{f' ({members} networks)' if members > 1 else ''}, and a few "
+        "to try it",
     ]
     if design.assignment == "crossover" and design.n_units > 1:
-        least = minimal_detectable_effect(sd=1.0, n_units=design.n_units)["minimal_detectable_effect"].item()
+        least = minimal_detectable_effect(sd=1.0, n_units=design.n_units)[
+            "minimal_detectable_effect"
+        ].item()
         lines.append(
-            f"Smallest effect found with power 0.8 at level 0.95 (one contrast, independent units): {least:.3g} sd of "
-            "the individual effects"
+            "Smallest effect found with power 0.8 at level 0.95 (one contrast, "
+            f"independent units): {least:.3g} sd of the individual effects"
         )
     return lines
 
@@ -319,7 +426,10 @@ def _relative(plain: Any, folder: Path) -> Any:
 
     Examples
     --------
-    >>> _relative({"factory": "/a/b/net.py:load", "weights": ["/a/c/w.pt"], "name": "x"}, Path("/a/b"))
+    >>> _relative(
+    ...     {"factory": "/a/b/net.py:load", "weights": ["/a/c/w.pt"], "name": "x"},
+    ...     Path("/a/b"),
+    ... )
     {'factory': 'net.py:load', 'weights': ['../c/w.pt'], 'name': 'x'}
     """
     if isinstance(plain, dict):
@@ -331,8 +441,12 @@ def _relative(plain: Any, folder: Path) -> Any:
     return plain
 
 
-def _trial_file_deviations(locked: Protocol, folder: Path) -> tuple[list[Deviation], str]:
-    """Return what the trial file in a folder does otherwise, and a line if it cannot be read on this machine."""
+def _trial_file_deviations(
+    locked: Protocol, folder: Path
+) -> tuple[list[Deviation], str]:
+    """Return what the trial file in a folder does otherwise, and a line if it cannot be
+    read on this machine.
+    """
     from causalgia.trial_file import read_spec
 
     if not (folder / SPEC).is_file():
@@ -340,48 +454,88 @@ def _trial_file_deviations(locked: Protocol, folder: Path) -> tuple[list[Deviati
     try:
         here = _protocol_of(read_spec(folder / SPEC), locked.predictor_fingerprint)
     except DesignError as error:
-        return [], f"{SPEC} cannot be read here and was not compared: {in_shell(str(error))}"
+        return (
+            [],
+            f"{SPEC} cannot be read here and was not compared: {in_shell(str(error))}",
+        )
     return locked.differences(here, where=SPEC), ""
 
 
 def refute_trial(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the trial, from causalgia run.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder of the trial, from causalgia run."),
+    ],
     predictor: Annotated[
         Path | None,
-        typer.Option("--predictor", metavar="TOML", help=f"A file with the table [predictor]; default: DIR/{SPEC}."),
+        typer.Option(
+            "--predictor",
+            metavar="TOML",
+            help=f"A file with the table [predictor]; default: DIR/{SPEC}.",
+        ),
     ] = None,
     real: Annotated[
-        Path | None, typer.Option("--real", metavar="FASTA", help="Real sequences of the length of the backgrounds.")
+        Path | None,
+        typer.Option(
+            "--real",
+            metavar="FASTA",
+            help="Real sequences of the length of the backgrounds.",
+        ),
     ] = None,
     positive: Annotated[
-        str | None, typer.Option("--positive", metavar="WORD", help="A word that the predictor must recognize.")
+        str | None,
+        typer.Option(
+            "--positive",
+            metavar="WORD",
+            help="A word that the predictor must recognize.",
+        ),
     ] = None,
     motifs: Annotated[
         list[str] | None,
-        typer.Option("--motif", metavar="WORD", help="A word that must not arise at a junction; may be repeated."),
+        typer.Option(
+            "--motif",
+            metavar="WORD",
+            help="A word that must not arise at a junction; may be repeated.",
+        ),
     ] = None,
     control: Annotated[
-        str | None, typer.Option(metavar="ARM", help="The arm that is subtracted; default: the planned one.")
+        str | None,
+        typer.Option(
+            metavar="ARM", help="The arm that is subtracted; default: the planned one."
+        ),
     ] = None,
     checks: Annotated[
         list[str] | None,
         typer.Option(
             "--check",
             metavar="NAME",
-            help="Run only this check, with as many predictions as it needs; may be repeated.",
+            help=(
+                "Run only this check, with as many predictions as it needs; may be "
+                "repeated."
+            ),
         ),
     ] = None,
     rng: Annotated[
-        int | None, typer.Option(metavar="SEED", min=0, help="Seed of fresh units; default: that of the trial.")
+        int | None,
+        typer.Option(
+            metavar="SEED",
+            min=0,
+            help="Seed of fresh units; default: that of the trial.",
+        ),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
+        ),
     ] = None,
 ) -> None:
-    """Try to refute the claims of a trial: placebo words, controls, null models, units, and the predictor itself.
+    """Try to refute the claims of a trial: placebo words, controls, null models, units,
+    and the predictor itself.
 
-    All checks together predict at most as many sequences as the trial did. Prints a line for each, with its reason and
-    cure, and writes them to refutation.nc. The exit status is 1 if a check fails.
+    All checks together predict at most as many sequences as the trial did. Prints a
+    line for each, with its reason and cure, and writes them to refutation.nc. The exit
+    status is 1 if a check fails.
 
     Example:   causalgia refute results --positive AGATAAG
 
@@ -395,8 +549,12 @@ def refute_trial(
     outcomes = load_outcomes(folder)
     spec = folder / SPEC if predictor is None else predictor
     if not spec.is_file():
-        raise OutcomesError(f"{spec} is not a file; give one with the table [predictor]: --predictor net.toml")
-    place, real = folder.absolute(), None if real is None else real.absolute()  # a predictor may change the folder
+        raise OutcomesError(
+            f"{spec} is not a file; give one with the table [predictor]: --predictor "
+            "net.toml"
+        )
+    # a predictor may change the folder
+    place, real = folder.absolute(), None if real is None else real.absolute()
     network = load_predictor_spec(read_predictor_spec(spec), spec, device)
     found = refute(
         outcomes,

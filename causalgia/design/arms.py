@@ -1,4 +1,6 @@
-"""Arms: named interventions with factor levels, their factorials, their edits, and the assignment of units to them."""
+"""Arms: named interventions with factor levels, their factorials, their edits, and the
+assignment of units to them.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ class Arm:
     intervention
         What is done.
     levels
-        Factor -> level, such as ``{"spacing": 10, "strand": "+"}``; each factor becomes a coordinate of the arms.
+        Factor -> level, such as ``{"spacing": 10, "strand": "+"}``; each factor becomes
+        a coordinate of the arms.
 
     Examples
     --------
@@ -51,39 +54,56 @@ class Arm:
     levels: Mapping[str, Level] | Levels = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
-            raise DesignError(f"arm name {quoted(self.name)}: a name is a printable, non-empty string")
+        if (
+            not isinstance(self.name, str)
+            or not self.name.strip()
+            or not self.name.isprintable()
+        ):
+            raise DesignError(
+                f"arm name {quoted(self.name)}: a name is a printable, non-empty string"
+            )
         if not isinstance(self.intervention, Intervention):
             raise DesignError(
-                f"arm {quoted(self.name)}: {quoted(self.intervention)} is not an intervention, such as cg.Embed(...)"
+                f"arm {quoted(self.name)}: {quoted(self.intervention)} is not an "
+                "intervention, such as cg.Embed(...)"
             )
         try:
             pairs = dict(self.levels)
         except (TypeError, ValueError) as error:
             raise DesignError(
-                f"arm {quoted(self.name)}: levels={quoted(self.levels)} must be a mapping factor -> level"
+                f"arm {quoted(self.name)}: levels={quoted(self.levels)} must be a "
+                "mapping factor -> level"
             ) from error
-        object.__setattr__(self, "levels", tuple(sorted((str(factor), level) for factor, level in pairs.items())))
+        object.__setattr__(
+            self,
+            "levels",
+            tuple(sorted((str(factor), level) for factor, level in pairs.items())),
+        )
         for factor, level in self.factors.items():
             if factor in RESERVED:
                 raise DesignError(
-                    f"arm {quoted(self.name)}: a factor cannot be called {quoted(factor)}; that name is taken"
+                    f"arm {quoted(self.name)}: a factor cannot be called "
+                    f"{quoted(factor)}; that name is taken"
                 )
             if not factor.isprintable():
                 raise DesignError(
-                    f"arm {quoted(self.name)}: a factor is called {quoted(factor)}; give it a printable name"
+                    f"arm {quoted(self.name)}: a factor is called {quoted(factor)}; "
+                    "give it a printable name"
                 )
             if not isinstance(level, str | int | float | bool) or level != level:
                 raise DesignError(
-                    f"arm {quoted(self.name)}: level {quoted(level)} of {quoted(factor)} must be a string or a number"
+                    f"arm {quoted(self.name)}: level {quoted(level)} of "
+                    f"{quoted(factor)} must be a string or a number"
                 )
             if isinstance(level, str) and not level.isprintable():
                 raise DesignError(
-                    f"arm {quoted(self.name)}: level {quoted(level)} of {quoted(factor)} must be printable"
+                    f"arm {quoted(self.name)}: level {quoted(level)} of "
+                    f"{quoted(factor)} must be printable"
                 )
             if isinstance(level, int) and not -(2**63) <= level < 2**63:
                 raise DesignError(
-                    f"arm {quoted(self.name)}: level {quoted(level)} of {quoted(factor)} must be below 2^63"
+                    f"arm {quoted(self.name)}: level {quoted(level)} of "
+                    f"{quoted(factor)} must be below 2^63"
                 )
 
     @property
@@ -96,7 +116,9 @@ class Arm:
         return self._with_levels(self.intervention.to_dict())
 
     def identity(self) -> dict[str, Any]:
-        """Return the content that makes two arms of one name equal, whatever their spelling."""
+        """Return the content that makes two arms of one name equal, whatever their
+        spelling.
+        """
         return self._with_levels(self.intervention.identity())
 
     def _with_levels(self, plain: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +129,8 @@ class Arm:
         """Return the arm that `to_dict` wrote; DesignError names the arm."""
         if not isinstance(plain, Mapping):
             raise DesignError(
-                f'arm {quoted(name)}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at = 1000}}'
+                f"arm {quoted(name)}: {quoted(plain)} is not a table such as {{embed = "
+                '"AGATAAG", at = 1000}'
             )
         levels = plain.get("levels", {})
         rest = {key: value for key, value in plain.items() if key != "levels"}
@@ -118,8 +141,11 @@ class Arm:
         return cls(name, intervention, levels)
 
 
-def factorial(factors: Mapping[str, Intervention], *, untreated: str = "untreated") -> tuple[Arm, ...]:
-    """Return the full 2^k factorial of k interventions: every combination of absent and present, as arms.
+def factorial(
+    factors: Mapping[str, Intervention], *, untreated: str = "untreated"
+) -> tuple[Arm, ...]:
+    """Return the full 2^k factorial of k interventions: every combination of absent and
+    present, as arms.
 
     Parameters
     ----------
@@ -131,65 +157,100 @@ def factorial(factors: Mapping[str, Intervention], *, untreated: str = "untreate
     Returns
     -------
     tuple of Arm
-        2^k arms named by what is present (``"A + B"``), with levels 0 and 1 for each factor, ready for
-        ``cg.contrast(outcomes, interaction=["A", "B"])``.
+        2^k arms named by what is present (``"A + B"``), with levels 0 and 1 for each
+        factor, ready for ``cg.contrast(outcomes, interaction=["A", "B"])``.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> [arm.name for arm in cg.factorial({"A": cg.Embed("GATA", at=0), "B": cg.Embed("TGCA", at=9)})]
+    >>> [
+    ...     arm.name
+    ...     for arm in cg.factorial(
+    ...         {"A": cg.Embed("GATA", at=0), "B": cg.Embed("TGCA", at=9)}
+    ...     )
+    ... ]
     ['untreated', 'B', 'A', 'A + B']
     """
     if not factors:
-        raise DesignError("factorial: name at least one factor, such as {'A': cg.Embed(...)}")
+        raise DesignError(
+            "factorial: name at least one factor, such as {'A': cg.Embed(...)}"
+        )
     arms = []
     for levels in product((0, 1), repeat=len(factors)):
         present = [name for name, level in zip(factors, levels, strict=True) if level]
         done: Intervention = Untreated()
         for name in present:
             done = done + factors[name]
-        arms.append(Arm(" + ".join(present) or untreated, done, dict(zip(factors, levels, strict=True))))
+        arms.append(
+            Arm(
+                " + ".join(present) or untreated,
+                done,
+                dict(zip(factors, levels, strict=True)),
+            )
+        )
     return tuple(arms)
 
 
 def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return arms from a mapping name -> intervention or a sequence of `Arm`; names must be unique."""
+    """Return arms from a mapping name -> intervention or a sequence of `Arm`; names
+    must be unique.
+    """
     if isinstance(arms, Mapping):
         made = tuple(Arm(name, intervention) for name, intervention in arms.items())
     else:
         if not isinstance(arms, Iterable):
-            raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {quoted(arms)}")
+            raise DesignError(
+                "arms= takes a mapping name -> intervention or a sequence of cg.Arm, "
+                f"not {quoted(arms)}"
+            )
         made = tuple(arms)
         for arm in made:
             if not isinstance(arm, Arm):
                 raise DesignError(
-                    f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {quoted(arm)}"
+                    "arms= takes a mapping name -> intervention or a sequence of "
+                    f"cg.Arm, not {quoted(arm)}"
                 )
     for name, times in Counter(arm.name for arm in made).items():
         if times > 1:
-            raise DesignError(f"arm {quoted(name)}: the name is taken by another arm; arm names are unique")
+            raise DesignError(
+                f"arm {quoted(name)}: the name is taken by another arm; arm names are "
+                "unique"
+            )
     return made
 
 
 def check_blocks(labels: NDArray[Any] | None, *, n_units: int, n_arms: int) -> None:
-    """Raise DesignError if units cannot be randomized inside the blocks, one label for each unit."""
+    """Raise DesignError if units cannot be randomized inside the blocks, one label for
+    each unit.
+    """
     if n_units < n_arms:
-        raise DesignError(f"parallel: {n_units} units cannot fill {n_arms} arms; raise n_units or drop arms")
+        raise DesignError(
+            f"parallel: {n_units} units cannot fill {n_arms} arms; raise n_units or "
+            "drop arms"
+        )
     if labels is None:
         return
     if labels.shape != (n_units,):
-        raise DesignError(f"blocks= must be None, 'parent', or {n_units} labels, one for each unit; not {labels.shape}")
+        raise DesignError(
+            f"blocks= must be None, 'parent', or {n_units} labels, one for each unit; "
+            f"not {labels.shape}"
+        )
     names, sizes = np.unique(labels, return_counts=True)
     if sizes.min() < n_arms:
         label, size = names[sizes.argmin()], sizes.min()
-        raise DesignError(f"block {label!s} has {size} units for {n_arms} arms; every block must hold every arm")
+        raise DesignError(
+            f"block {label!s} has {size} units for {n_arms} arms; every block must "
+            "hold every arm"
+        )
 
 
 def assign(blocks: NDArray[Any], *, n_arms: int, key: int) -> NDArray[np.int64]:
-    """Return the arm index of each unit: inside each block, arms are assigned in permuted groups of `n_arms`.
+    """Return the arm index of each unit: inside each block, arms are assigned in
+    permuted groups of `n_arms`.
 
-    Each group of `n_arms` units of a block gets every arm once, in an order drawn from the group's own stream; so
-    arms are balanced to within one unit, and a longer trial keeps the assignment of a shorter one.
+    Each group of `n_arms` units of a block gets every arm once, in an order drawn from
+    the group's own stream; so arms are balanced to within one unit, and a longer trial
+    keeps the assignment of a shorter one.
 
     Parameters
     ----------
@@ -229,24 +290,36 @@ def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:
     --------
     >>> from causalgia.design import Delete, Embed
     >>> arm = Arm("shorter", Delete((10, 20)) + Embed("GATA", at=50))
-    >>> [(edit.does, edit.sites, edit.grows) for edit in edits_of_arms([arm])["shorter"]]
+    >>> [
+    ...     (edit.does, edit.sites, edit.grows)
+    ...     for edit in edits_of_arms([arm])["shorter"]
+    ... ]
     [('delete', ((10, 10),), -10), ('word', ((60, 4),), 0)]
     """
     found: dict[str, tuple[Edit, ...]] = {}
     for arm in arms:
         edits: list[Edit] = []
-        moved: list[tuple[int, int]] = []  # where earlier steps inserted or deleted bases, and how many
+        # where earlier steps inserted or deleted bases, and how many
+        moved: list[tuple[int, int]] = []
         for step in steps_of(arm.intervention):
             edit = step.edit()
-            edits.append(edit if edit.sites is None else replace(edit, sites=_before_shifts(edit.sites, moved)))
+            edits.append(
+                edit
+                if edit.sites is None
+                else replace(edit, sites=_before_shifts(edit.sites, moved))
+            )
             if edit.grows and edit.sites:
                 moved.append((edit.sites[0][0], edit.grows))
         found[arm.name] = tuple(edits)
     return found
 
 
-def _before_shifts(sites: tuple[tuple[int, int], ...], moved: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Return sites, (start, width), as they were before earlier steps inserted or deleted bases."""
+def _before_shifts(
+    sites: tuple[tuple[int, int], ...], moved: list[tuple[int, int]]
+) -> tuple[tuple[int, int], ...]:
+    """Return sites, (start, width), as they were before earlier steps inserted or
+    deleted bases.
+    """
     found = []
     for start, width in sites:
         for at, grown in reversed(moved):
@@ -260,7 +333,19 @@ def _before_shifts(sites: tuple[tuple[int, int], ...], moved: list[tuple[int, in
 
 INTERVENTIONS: dict[str, type[Intervention]] = {
     kind.kind: kind
-    for kind in (Embed, Insert, Placebo, PlaceboWord, Delete, Scramble, Ablate, Mutate, Copy, AblateEach, EmbedEach)
+    for kind in (
+        Embed,
+        Insert,
+        Placebo,
+        PlaceboWord,
+        Delete,
+        Scramble,
+        Ablate,
+        Mutate,
+        Copy,
+        AblateEach,
+        EmbedEach,
+    )
 }
 """Key of a trial file -> the intervention that it names."""
 
@@ -268,9 +353,17 @@ INTERVENTIONS: dict[str, type[Intervention]] = {
 def _sequential(plain: dict[str, Any]) -> Intervention:
     listed = plain.pop("steps")
     if plain:
-        raise DesignError(f"steps stand alone; {', '.join(plain)} beside them would be lost: put it into a step")
-    if not isinstance(listed, list) or not all(isinstance(step, dict) for step in listed):
-        raise DesignError(f'steps = a list of tables such as {{embed = "ACG", at = 3}}, not {quoted(listed)}')
+        raise DesignError(
+            f"steps stand alone; {', '.join(plain)} beside them would be lost: put it "
+            "into a step"
+        )
+    if not isinstance(listed, list) or not all(
+        isinstance(step, dict) for step in listed
+    ):
+        raise DesignError(
+            'steps = a list of tables such as {embed = "ACG", at = 3}, not '
+            f"{quoted(listed)}"
+        )
     steps: Intervention = Untreated()
     for step in listed:
         steps = steps + intervention_from_dict(step)
@@ -284,7 +377,8 @@ def intervention_from_dict(plain: Any) -> Intervention:
     Raises
     ------
     DesignError
-        If the table names no intervention, several, or an option that the intervention does not have.
+        If the table names no intervention, several, or an option that the intervention
+        does not have.
 
     Examples
     --------
@@ -292,7 +386,10 @@ def intervention_from_dict(plain: Any) -> Intervention:
     do(x[3:7] = GATA, x[20:26] = CACGTG)
     """
     if not isinstance(plain, Mapping):
-        raise DesignError(f'an intervention is a table such as {{embed = "ACG", at = 3}}, not {quoted(plain)}')
+        raise DesignError(
+            'an intervention is a table such as {embed = "ACG", at = 3}, not '
+            f"{quoted(plain)}"
+        )
     known = [*INTERVENTIONS, "steps"]
     verbs = [verb for verb in plain if verb in known]
     if not plain:
@@ -301,10 +398,14 @@ def intervention_from_dict(plain: Any) -> Intervention:
         found = " and ".join(verbs) if verbs else f"only {', '.join(plain)}"
         raise DesignError(f"an arm says one of {', '.join(known)}; here {found}")
     try:
-        read = _sequential if verbs[0] == "steps" else INTERVENTIONS[verbs[0]].from_plain
+        read = (
+            _sequential if verbs[0] == "steps" else INTERVENTIONS[verbs[0]].from_plain
+        )
         return read(dict(plain))
     except TypeError as error:
-        raise DesignError(f"{verbs[0]}: {str(error).split('__init__() ')[-1]}") from error
+        raise DesignError(
+            f"{verbs[0]}: {str(error).split('__init__() ')[-1]}"
+        ) from error
 
 
 @reads(NullModel)
@@ -322,12 +423,19 @@ def null_from_dict(plain: Any) -> NullModel:
     Uniform(length=20)
     """
     if not isinstance(plain, Mapping):
-        raise DesignError(f'null: a table such as {{kind = "uniform", length = 200}}, not {quoted(plain)}')
+        raise DesignError(
+            'null: a table such as {kind = "uniform", length = 200}, not '
+            f"{quoted(plain)}"
+        )
     kind = plain.get("kind")
     if not isinstance(kind, str) or kind not in NULL_MODELS:
-        raise DesignError(f"null: kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}")
+        raise DesignError(
+            f"null: kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}"
+        )
     options = {key: value for key, value in plain.items() if key != "kind"}
     try:
         return NULL_MODELS[kind](**options)
     except TypeError as error:
-        raise DesignError(f"null '{kind}': {str(error).split('__init__() ')[-1]}") from error
+        raise DesignError(
+            f"null '{kind}': {str(error).split('__init__() ')[-1]}"
+        ) from error

@@ -1,4 +1,6 @@
-"""The design of a trial as one frozen value, with its named contrasts and its drawing."""
+"""The design of a trial as one frozen value, with its named contrasts and its
+drawing.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ Row: TypeAlias = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, eq=False)
 class Contrasts(Mapping[str, Mapping[str, float]]):
-    """Contrast -> arm -> weight, with weights that sum to zero; a read-only mapping that is compared by value.
+    """Contrast -> arm -> weight, with weights that sum to zero; a read-only mapping
+    that is compared by value.
 
     Attributes
     ----------
@@ -61,16 +64,30 @@ class Contrasts(Mapping[str, Mapping[str, float]]):
         return repr(self.plain)
 
     def control_of(self, arms: Sequence[str]) -> str | None:
-        """Return the control if the contrasts are all other arms against it, in order; else None."""
+        """Return the control if the contrasts are all other arms against it, in order;
+        else None.
+        """
         control = self.control
-        return control if control is not None and list(self) == [arm for arm in arms if arm != control] else None
+        return (
+            control
+            if control is not None
+            and list(self) == [arm for arm in arms if arm != control]
+            else None
+        )
 
     @cached_property
     def control(self) -> str | None:
-        """The arm that every contrast subtracts from the arm in its name; None for other contrasts."""
-        controls = {next((arm for arm, weight in row if weight == -1), None) for _, row in self.rows}
+        """The arm that every contrast subtracts from the arm in its name; None for
+        other contrasts.
+        """
+        controls = {
+            next((arm for arm, weight in row if weight == -1), None)
+            for _, row in self.rows
+        }
         control = controls.pop() if len(controls) == 1 else None
-        simple = control is not None and all(dict(row) == {name: 1.0, control: -1.0} for name, row in self.rows)
+        simple = control is not None and all(
+            dict(row) == {name: 1.0, control: -1.0} for name, row in self.rows
+        )
         return control if simple else None
 
     @property
@@ -80,53 +97,74 @@ class Contrasts(Mapping[str, Mapping[str, float]]):
 
 
 def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
-    """Return contrasts from a mapping contrast -> arm -> weight, or from the name of the control.
+    """Return contrasts from a mapping contrast -> arm -> weight, or from the name of
+    the control.
 
     Raises
     ------
     DesignError
-        If an arm is unknown, a weight is not a finite number, weights do not sum to zero, or nothing is compared.
+        If an arm is unknown, a weight is not a finite number, weights do not sum to
+        zero, or nothing is compared.
     """
     known = frozenset(arms)
     if isinstance(given, Contrasts):
         given = dict(given)
     if isinstance(given, str):
         if given not in known:
-            hint = nearest(given, sorted(known)) or "; give another contrast by weights: {'A - B': {'A': 1, 'B': -1}}"
-            raise DesignError(f"contrasts: the control {quoted(given)} is not an arm{hint}")
-        return Contrasts(tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given))
+            hint = (
+                nearest(given, sorted(known))
+                or "; give another contrast by weights: {'A - B': {'A': 1, 'B': -1}}"
+            )
+            raise DesignError(
+                f"contrasts: the control {quoted(given)} is not an arm{hint}"
+            )
+        return Contrasts(
+            tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given)
+        )
     if not isinstance(given, Mapping) or not given:
         raise DesignError(
-            f"contrasts={quoted(given)} must be a mapping contrast -> arm -> weight, or the control arm's name"
+            f"contrasts={quoted(given)} must be a mapping contrast -> arm -> weight, "
+            "or the control arm's name"
         )
-    return Contrasts(tuple(_as_contrast_row(name, row, known) for name, row in given.items()))
+    return Contrasts(
+        tuple(_as_contrast_row(name, row, known) for name, row in given.items())
+    )
 
 
-def _as_contrast_row(name: object, weights: Any, known: frozenset[str]) -> tuple[str, Row]:
+def _as_contrast_row(
+    name: object, weights: Any, known: frozenset[str]
+) -> tuple[str, Row]:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise DesignError(f"contrast name {quoted(name)}: a name is a printable, non-empty string")
+        raise DesignError(
+            f"contrast name {quoted(name)}: a name is a printable, non-empty string"
+        )
     if not isinstance(weights, Mapping):
         raise DesignError(
-            f"contrast {quoted(name)}: {quoted(weights)} is not weights by arm, such as {{'A': 1, 'B': -1}}"
+            f"contrast {quoted(name)}: {quoted(weights)} is not weights by arm, such "
+            "as {'A': 1, 'B': -1}"
         )
     for arm, weight in weights.items():
         _check_arm_known(arm, known, f"contrast '{name}':")
         if not is_real(weight) or weight <= -(2**1000) or not weight < 2**1000:
             raise DesignError(
-                f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(weight)}, not a finite number"
+                f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is "
+                f"{quoted(weight)}, not a finite number"
             )
     row = {str(arm): float(weight) for arm, weight in weights.items() if weight}
     total, size = math.fsum(row.values()), sum(map(abs, row.values()))
     if not row or abs(total) > 1e-9 * size:
         raise DesignError(
-            f"contrast {quoted(name)}: the weights {row} sum to {total:g}; a contrast compares, and sums to 0"
+            f"contrast {quoted(name)}: the weights {row} sum to {total:g}; a contrast "
+            "compares, and sums to 0"
         )
     return name, tuple(row.items())
 
 
 def _check_arm_known(arm: object, known: frozenset[str], what: str) -> None:
     if arm not in known:
-        raise DesignError(f"{what} {quoted(arm)} is not an arm{nearest(str(arm), sorted(known))}")
+        raise DesignError(
+            f"{what} {quoted(arm)} is not an arm{nearest(str(arm), sorted(known))}"
+        )
 
 
 _WIDTH, _HEIGHT, _MOST_ARMS, _MOST_SPANS, _LEAST_BOX = 420.0, 18, 20, 50, 2.0
@@ -135,15 +173,18 @@ _IN_PLACE = {"delete", "scramble", "ablate"}
 
 
 def ruler(design: Design) -> str:
-    """Return a design as HTML: a row for each arm with its do-notation, drawn on the length of a background.
+    """Return a design as HTML: a row for each arm with its do-notation, drawn on the
+    length of a background.
 
-    Blue boxes are written by the intervention, orange ones changed in place (scrambled, ablated, deleted). The first 20
-    arms are drawn, and the number of the others is said.
+    Blue boxes are written by the intervention, orange ones changed in place (scrambled,
+    ablated, deleted). The first 20 arms are drawn, and the number of the others is
+    said.
 
     Parameters
     ----------
     design
-        The design. Positions of interventions that vary by sequence are drawn for the first 50 of them.
+        The design. Positions of interventions that vary by sequence are drawn for the
+        first 50 of them.
 
     Examples
     --------
@@ -156,21 +197,30 @@ def ruler(design: Design) -> str:
     length = design.null.length
     arms = design.named_arms
     rows = [
-        f"<tr><th scope='row' style='text-align: left'>{as_html(arm.name)}</th>"
-        f"<td>{_drawing(arm.intervention, length)}</td>"
-        f"<td style='text-align: left'><code>{as_html(str(arm.intervention))}</code></td></tr>"
+        "<tr><th scope='row' style='text-align: "
+        f"left'>{as_html(arm.name)}</th><td>{_drawing(arm.intervention, length)}</td><td "
+        "style='text-align: "
+        f"left'><code>{as_html(str(arm.intervention))}</code></td></tr>"
         for arm in arms[:_MOST_ARMS]
     ]
     more = len(arms) - _MOST_ARMS
-    rows += [f"<tr><td colspan='3'>and {more:,} more arms</td></tr>"] if more > 0 else []
+    rows += (
+        [f"<tr><td colspan='3'>and {more:,} more arms</td></tr>"] if more > 0 else []
+    )
     units = f"{design.n_units:,} unit{'s' if design.n_units != 1 else ''}"
     caption = f"{design.assignment}; {units}; {design.null.describe()}"
     axis = f"<tr><td></td><td>{_axis(length)}</td><td></td></tr>"
-    return f"<table><caption>{as_html(caption)}</caption>\n" + "\n".join([axis, *rows]) + "\n</table>"
+    return (
+        f"<table><caption>{as_html(caption)}</caption>\n"
+        + "\n".join([axis, *rows])
+        + "\n</table>"
+    )
 
 
 def _drawing(intervention: Intervention, length: int) -> str:
-    """Return the background as a line, with a box for each span; inserted bases make the line longer."""
+    """Return the background as a line, with a box for each span; inserted bases make
+    the line longer.
+    """
     layout, changed = Layout(length), []
     for step in steps_of(intervention):
         if step.kind in _IN_PLACE:
@@ -178,11 +228,20 @@ def _drawing(intervention: Intervention, length: int) -> str:
         layout = step.lay(layout)
     scale = _WIDTH / max(length, layout.length, 1)
     boxes = [_box(span, scale, _CHANGED, f"x[{span[0]}:{span[1]}]") for span in changed]
-    boxes += [_box((w.start, w.stop), scale, _WRITTEN, w.label) for w in layout.written[:_MOST_SPANS]]
-    line = f"<line x1='0' x2='{layout.length * scale:.1f}' y1='9' y2='9' stroke='currentColor' stroke-width='1.5'/>"
+    boxes += [
+        _box((w.start, w.stop), scale, _WRITTEN, w.label)
+        for w in layout.written[:_MOST_SPANS]
+    ]
+    line = (
+        f"<line x1='0' x2='{layout.length * scale:.1f}' y1='9' y2='9' "
+        "stroke='currentColor' stroke-width='1.5'/>"
+    )
     if not boxes and steps_of(intervention):
         at = _WIDTH / 2
-        boxes = [f"<text x='{at}' y='7' font-size='9' fill='currentColor' text-anchor='middle'>varies by unit</text>"]
+        boxes = [
+            f"<text x='{at}' y='7' font-size='9' fill='currentColor' "
+            "text-anchor='middle'>varies by unit</text>"
+        ]
     return _svg("".join([line, *boxes]), str(intervention))
 
 
@@ -197,11 +256,14 @@ def _box(span: tuple[int, int], scale: float, color: str, label: str) -> str:
 def _axis(length: int) -> str:
     """Return a scale of the positions with ticks at round numbers."""
     step = 10 ** math.floor(math.log10(max(length, 1)))
-    step = next(s for s in (step, step // 2 or 1, step // 5 or 1) if length / s >= 2 or s == 1)
+    step = next(
+        s for s in (step, step // 2 or 1, step // 5 or 1) if length / s >= 2 or s == 1
+    )
     ticks, scale = range(0, length + 1, step), _WIDTH / max(length, 1)
     marks = "".join(
-        f"<line x1='{t * scale:.1f}' x2='{t * scale:.1f}' y1='12' y2='18' stroke='currentColor'/>"
-        f"<text x='{t * scale:.1f}' y='10' font-size='10' fill='currentColor' "
+        f"<line x1='{t * scale:.1f}' x2='{t * scale:.1f}' y1='12' y2='18' "
+        f"stroke='currentColor'/><text x='{t * scale:.1f}' y='10' font-size='10' "
+        "fill='currentColor' "
         f"text-anchor='{'start' if t == 0 else 'end' if t * scale > _WIDTH - 12 else 'middle'}'>{t:,}</text>"
         for t in ticks
     )
@@ -209,8 +271,13 @@ def _axis(length: int) -> str:
 
 
 def _svg(inside: str, label: str) -> str:
-    size = f"width='{_WIDTH:.0f}' height='{_HEIGHT}' viewBox='0 0 {_WIDTH:.0f} {_HEIGHT}'"
-    return f"<svg xmlns='http://www.w3.org/2000/svg' role='img' aria-label='{as_html(label)}' {size}>{inside}</svg>"
+    size = (
+        f"width='{_WIDTH:.0f}' height='{_HEIGHT}' viewBox='0 0 {_WIDTH:.0f} {_HEIGHT}'"
+    )
+    return (
+        "<svg xmlns='http://www.w3.org/2000/svg' role='img' "
+        f"aria-label='{as_html(label)}' {size}>{inside}</svg>"
+    )
 
 
 Assignment = Literal["crossover", "parallel"]
@@ -219,7 +286,8 @@ _OPTIONS = ("assignment", "blocks", "reserve", "contrasts")
 
 @dataclass(frozen=True, kw_only=True)
 class Design(Choice):
-    """Units and arms of a trial: treatment and control arms on backgrounds from one null model.
+    """Units and arms of a trial: treatment and control arms on backgrounds from one
+    null model.
 
     Parameters
     ----------
@@ -230,29 +298,34 @@ class Design(Choice):
     n_units
         Number of backgrounds.
     assignment
-        ``"crossover"``: every unit gets every arm, so individual effects are computed; ``"parallel"``: each unit is
-        randomized to one arm, as on a bench.
+        ``"crossover"``: every unit gets every arm, so individual effects are computed;
+        ``"parallel"``: each unit is randomized to one arm, as on a bench.
     blocks
-        Parallel only: strata inside which arms are balanced: None, ``"parent"``, or a label for each unit.
+        Parallel only: strata inside which arms are balanced: None, ``"parent"``, or a
+        label for each unit.
     reserve
-        Share of the null model's parents that `causalgia.run` never uses, so that `causalgia.confirm` has fresh ones.
-        The selection depends on the null model alone. Null models without parents need none: their draws are fresh.
+        Share of the null model's parents that `causalgia.run` never uses, so that
+        `causalgia.confirm` has fresh ones. The selection depends on the null model
+        alone. Null models without parents need none: their draws are fresh.
     contrasts
-        Contrasts that the trial was designed for: contrast -> arm -> weight, weights that sum to 0; or the name of the
-        arm that is subtracted from every other one. Stored as a read-only mapping; the default of
-        `causalgia.contrast` and `causalgia.analyze`. None: the analysis names them.
+        Contrasts that the trial was designed for: contrast -> arm -> weight, weights
+        that sum to 0; or the name of the arm that is subtracted from every other one.
+        Stored as a read-only mapping; the default of `causalgia.contrast` and
+        `causalgia.analyze`. None: the analysis names them.
 
     Raises
     ------
     DesignError
-        If there are fewer than two arms, an arm does not fit the backgrounds (the arm is named), two arms of a
-        crossover are the same intervention, a name is taken, every unit would be the same sequence, parents are
-        reserved where there are none or too few, or a contrast names an unknown arm or does not sum to 0.
+        If there are fewer than two arms, an arm does not fit the backgrounds (the arm
+        is named), two arms of a crossover are the same intervention, a name is taken,
+        every unit would be the same sequence, parents are reserved where there are none
+        or too few, or a contrast names an unknown arm or does not sum to 0.
 
     Warns
     -----
     DegenerateWarning
-        If the null model can reach fewer than half as many distinct sequences as there are units.
+        If the null model can reach fewer than half as many distinct sequences as there
+        are units.
 
     Examples
     --------
@@ -277,17 +350,26 @@ class Design(Choice):
     def __post_init__(self) -> None:
         null: object = self.null
         if not isinstance(null, NullModel):
-            raise DesignError(f"null={shown(null)} is not a null model, such as cg.Uniform(length=200)")
+            raise DesignError(
+                f"null={shown(null)} is not a null model, such as "
+                "cg.Uniform(length=200)"
+            )
         object.__setattr__(self, "arms", as_arms(self.arms))
         object.__setattr__(self, "n_units", as_count(self.n_units, "n_units"))
         if self.blocks is not None and not isinstance(self.blocks, str):
             labels = np.asarray(self.blocks)
             if labels.ndim != 1 or labels.dtype.kind not in "iufUTOb":
-                raise DesignError(f"blocks={quoted(self.blocks)} must be None, 'parent', or a label for each unit")
+                raise DesignError(
+                    f"blocks={quoted(self.blocks)} must be None, 'parent', or a label "
+                    "for each unit"
+                )
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
         object.__setattr__(self, "reserve", as_share(self.reserve, "reserve"))
         if len(self.arms) < 2:
-            raise DesignError(f"a trial compares at least two arms; this has {len(self.arms)}: add a control arm")
+            raise DesignError(
+                f"a trial compares at least two arms; this has {len(self.arms)}: add a "
+                "control arm"
+            )
         drawn = self.drawn
         for arm in self.named_arms:
             try:
@@ -297,24 +379,36 @@ class Design(Choice):
                 raise DesignError(f"arm {quoted(arm.name)}: {error}") from error
         self._check_assignment()
         if self.contrasts is not None:
-            object.__setattr__(self, "contrasts", contrasts_of(self.contrasts, self.arm_names))
+            object.__setattr__(
+                self, "contrasts", contrasts_of(self.contrasts, self.arm_names)
+            )
         self.drawn.check(self.n_units)
         self._check_degeneracy()
 
     def _check_assignment(self) -> None:
-        if not isinstance(self.assignment, str) or self.assignment not in ("crossover", "parallel"):
-            raise DesignError(f"assignment={quoted(self.assignment)} must be 'crossover' or 'parallel'")
+        if not isinstance(self.assignment, str) or self.assignment not in (
+            "crossover",
+            "parallel",
+        ):
+            raise DesignError(
+                f"assignment={quoted(self.assignment)} must be 'crossover' or "
+                "'parallel'"
+            )
         if self.assignment == "parallel":
             self.block_labels(key=0)
             return
         if self.blocks is not None:
-            raise DesignError("blocks= is for assignment='parallel'; in a crossover every unit is its own block")
+            raise DesignError(
+                "blocks= is for assignment='parallel'; in a crossover every unit is "
+                "its own block"
+            )
         seen: dict[Intervention, str] = {}
         for arm in self.named_arms:
             if arm.intervention in seen:
                 raise DesignError(
-                    f"arms {quoted(seen[arm.intervention])} and {quoted(arm.name)} are the same intervention "
-                    f"{arm.intervention}: their individual effects are 0 by construction; for an A/A trial use "
+                    f"arms {quoted(seen[arm.intervention])} and {quoted(arm.name)} are "
+                    f"the same intervention {arm.intervention}: their individual "
+                    "effects are 0 by construction; for an A/A trial use "
                     "assignment='parallel'"
                 )
             seen[arm.intervention] = arm.name
@@ -327,12 +421,14 @@ class Design(Choice):
         distinct = round(np.exp(reachable))
         if distinct <= 1:
             raise DesignError(
-                f"all {self.n_units:,} units would be one sequence: {self.drawn.describe()} reach no other; "
-                "use a null model that varies (more parents, a smaller k), or n_units=1"
+                f"all {self.n_units:,} units would be one sequence: "
+                f"{self.drawn.describe()} reach no other; use a null model that varies "
+                "(more parents, a smaller k), or n_units=1"
             )
         if distinct < backgrounds / 2:
             warnings.warn(
-                f"{self.drawn.describe()}: only about {distinct:,} distinct sequences for {self.n_units:,} units",
+                f"{self.drawn.describe()}: only about {distinct:,} distinct sequences "
+                f"for {self.n_units:,} units",
                 DegenerateWarning,
                 stacklevel=4,
             )
@@ -342,12 +438,16 @@ class Design(Choice):
         return ruler(self)
 
     def block_labels(self, *, key: int) -> NDArray[Any] | None:
-        """Return the block of each unit, (n_units,), or None; `key` is the null model's, as in `NullModel.draw`."""
+        """Return the block of each unit, (n_units,), or None; `key` is the null
+        model's, as in `NullModel.draw`.
+        """
         if self.blocks is None:
             labels = None
         elif self.blocks == "parent":
             self.drawn.check(self.n_units)
-            labels = self.drawn.parents(np.arange(self.n_units, dtype=np.uint64), key=key, n_units=self.n_units)
+            labels = self.drawn.parents(
+                np.arange(self.n_units, dtype=np.uint64), key=key, n_units=self.n_units
+            )
         else:
             labels = np.asarray(self.blocks)
         check_blocks(labels, n_units=self.n_units, n_arms=len(self.arms))
@@ -360,7 +460,9 @@ class Design(Choice):
 
     @property
     def reserved(self) -> NullModel | None:
-        """The null model of the reserved parents, for a confirmation; None if none are reserved."""
+        """The null model of the reserved parents, for a confirmation; None if none are
+        reserved.
+        """
         return self._halves[1]
 
     @cached_property
@@ -375,7 +477,9 @@ class Design(Choice):
     @property
     def factors(self) -> list[str]:
         """The names of all factors of the arms."""
-        return list(dict.fromkeys(factor for arm in self.named_arms for factor in arm.factors))
+        return list(
+            dict.fromkeys(factor for arm in self.named_arms for factor in arm.factors)
+        )
 
     @property
     def named_contrasts(self) -> Contrasts | None:
@@ -384,14 +488,22 @@ class Design(Choice):
 
     @property
     def analysis_fields(self) -> dict[str, Any]:
-        """The contrasts as arguments of an `Analysis`: ``{"control": ...}``, ``{"contrasts": ...}``, or {}."""
+        """The contrasts as arguments of an `Analysis`: ``{"control": ...}``,
+        ``{"contrasts": ...}``, or {}.
+        """
         if self.named_contrasts is None:
             return {}
         control = self.named_contrasts.control_of(self.arm_names)
-        return {"contrasts": self.named_contrasts.plain} if control is None else {"control": control}
+        return (
+            {"contrasts": self.named_contrasts.plain}
+            if control is None
+            else {"control": control}
+        )
 
     def planned(self) -> Analysis | None:
-        """Return the planned analysis: none here; an experiment of the catalogue has one."""
+        """Return the planned analysis: none here; an experiment of the catalogue has
+        one.
+        """
         return None
 
     @property
@@ -410,7 +522,9 @@ class Design(Choice):
     def _numbers(self) -> dict[str, Any]:
         plain: dict[str, Any] = {"n_units": self.n_units, "assignment": self.assignment}
         if self.blocks is not None:
-            plain["blocks"] = self.blocks if isinstance(self.blocks, str) else list(self.blocks)
+            plain["blocks"] = (
+                self.blocks if isinstance(self.blocks, str) else list(self.blocks)
+            )
         if self.reserve:
             plain["reserve"] = self.reserve
         if self.named_contrasts is not None:
@@ -427,22 +541,34 @@ class Design(Choice):
             If a key is missing, unknown or wrong; the message names it.
         """
         if not isinstance(plain, Mapping):
-            raise DesignError(f"a design is a table with null, arms and n_units, not {type(plain).__name__}")
+            raise DesignError(
+                "a design is a table with null, arms and n_units, not "
+                f"{type(plain).__name__}"
+            )
         for key in ("null", "arms", "n_units"):
             if key not in plain:
-                raise DesignError(f"a design needs {quoted(key)}; it has {', '.join(plain) or 'nothing'}")
+                raise DesignError(
+                    f"a design needs {quoted(key)}; it has "
+                    f"{', '.join(plain) or 'nothing'}"
+                )
         for key in plain:
             if key not in ("null", "arms", "n_units", *_OPTIONS):
-                raise DesignError(f"a design has no {quoted(key)}; it takes null, arms, n_units, {', '.join(_OPTIONS)}")
+                raise DesignError(
+                    f"a design has no {quoted(key)}; it takes null, arms, n_units, "
+                    f"{', '.join(_OPTIONS)}"
+                )
         if not isinstance(plain["arms"], Mapping):
-            raise DesignError(f"arms: a table of arms by name, not {quoted(plain['arms'])}")
+            raise DesignError(
+                f"arms: a table of arms by name, not {quoted(plain['arms'])}"
+            )
         rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return Design(null=null_from_dict(plain["null"]), arms=arms, **rest)
 
 
 def check_design(value: object, second: object, call: str) -> None:
-    """Raise DesignError unless the first argument of a call is a design; names the cure if the second one is.
+    """Raise DesignError unless the first argument of a call is a design; names the cure
+    if the second one is.
 
     Examples
     --------
@@ -452,5 +578,12 @@ def check_design(value: object, second: object, call: str) -> None:
     causalgia.errors.DesignError: run(design, predictor): the first argument is int, not a cg.Design
     """
     if not isinstance(value, Design):
-        swapped = "; the two arguments are swapped: give the design first" if isinstance(second, Design) else ""
-        raise DesignError(f"{call}: the first argument is {type(value).__name__}, not a cg.Design{swapped}")
+        swapped = (
+            "; the two arguments are swapped: give the design first"
+            if isinstance(second, Design)
+            else ""
+        )
+        raise DesignError(
+            f"{call}: the first argument is {type(value).__name__}, not a "
+            f"cg.Design{swapped}"
+        )

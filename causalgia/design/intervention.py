@@ -1,7 +1,9 @@
-"""Interventions: maps from unit to unit, as frozen values that print in do-notation, and the layout of their edits.
+"""Interventions: maps from unit to unit, as frozen values that print in do-notation,
+and the layout of their edits.
 
-An intervention may be random. Its randomness is keyed by its fingerprint and the unit's id: an arm's draws do not
-change when another arm is added, and an intervention in two arms (A, and A + B) makes the same draws in both.
+An intervention may be random. Its randomness is keyed by its fingerprint and the unit's
+id: an arm's draws do not change when another arm is added, and an intervention in two
+arms (A, and A + B) makes the same draws in both.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ class WrittenSpan:
 
 @dataclass(frozen=True)
 class Layout:
-    """The length of the sequence and the spans written so far, in current coordinates."""
+    """The length of the sequence and the spans written so far, in current
+    coordinates.
+    """
 
     length: int
     written: tuple[WrittenSpan, ...] = ()
@@ -51,19 +55,28 @@ class Layout:
         causalgia.errors.DesignError: 'AGATAAG' at 196 ends at 203, past the 200-bp background; ...
         """
         if width > self.length:
-            raise DesignError(f"{shown(label)} has {width} bases, more than the {self.length}-bp background")
+            raise DesignError(
+                f"{shown(label)} has {width} bases, more than the {self.length}-bp "
+                "background"
+            )
         if at + width > self.length:
             raise DesignError(
-                f"{quoted(label)} at {at} ends at {at + width}, past the {self.length}-bp background; "
-                f"the last valid start is {self.length - width}"
+                f"{quoted(label)} at {at} ends at {at + width}, past the "
+                f"{self.length}-bp background; the last valid start is "
+                f"{self.length - width}"
             )
         self._check_overlap((at, at + width), f"'{label}' at {at}")
-        return replace(self, written=(*self.written, WrittenSpan(at, at + width, label)))
+        return replace(
+            self, written=(*self.written, WrittenSpan(at, at + width, label))
+        )
 
     def read(self, span: tuple[int, int], verb: str) -> Layout:
         """Read the bases of a span, written or not."""
         if span[1] > self.length:
-            raise DesignError(f"{verb} of x[{span[0]}:{span[1]}] ends past the {self.length}-bp background")
+            raise DesignError(
+                f"{verb} of x[{span[0]}:{span[1]}] ends past the {self.length}-bp "
+                "background"
+            )
         return self
 
     def disturb(self, span: tuple[int, int], verb: str) -> Layout:
@@ -73,16 +86,25 @@ class Layout:
         return self
 
     def insert(self, at: int, width: int, label: str) -> Layout:
-        """Insert `width` bases before the base at `at`; bases to the right are shifted."""
+        """Insert `width` bases before the base at `at`; bases to the right are
+        shifted.
+        """
         if at > self.length:
-            raise DesignError(f"insert of {quoted(label)} at {at} is past the end of the {self.length}-bp background")
+            raise DesignError(
+                f"insert of {quoted(label)} at {at} is past the end of the "
+                f"{self.length}-bp background"
+            )
         for w in self.written:
             if w.start < at < w.stop:
                 raise DesignError(
-                    f"insert of {quoted(label)} at {at} splits {quoted(w.label)} at {w.start}; move one of them"
+                    f"insert of {quoted(label)} at {at} splits {quoted(w.label)} at "
+                    f"{w.start}; move one of them"
                 )
         moved = tuple(
-            replace(w, start=w.start + width, stop=w.stop + width) if w.start >= at else w for w in self.written
+            replace(w, start=w.start + width, stop=w.stop + width)
+            if w.start >= at
+            else w
+            for w in self.written
         )
         return Layout(self.length + width, (*moved, WrittenSpan(at, at + width, label)))
 
@@ -93,14 +115,20 @@ class Layout:
         if width == self.length:
             raise DesignError(f"deletion of x[{span[0]}:{span[1]}] leaves no sequence")
         moved = tuple(
-            replace(w, start=w.start - width, stop=w.stop - width) if w.start >= span[1] else w for w in self.written
+            replace(w, start=w.start - width, stop=w.stop - width)
+            if w.start >= span[1]
+            else w
+            for w in self.written
         )
         return Layout(self.length - width, moved)
 
     def _check_overlap(self, span: tuple[int, int], what: str) -> None:
         for w in self.written:
             if w.start < span[1] and span[0] < w.stop:
-                raise DesignError(f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop}); move one of them")
+                raise DesignError(
+                    f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop}); "
+                    "move one of them"
+                )
 
 
 Span = tuple[int, int]
@@ -115,14 +143,19 @@ class Intervention(Choice):
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Intervention:
-        """Return the intervention of a table that has its kind as a key, as `to_dict` or a user wrote it.
+        """Return the intervention of a table that has its kind as a key, as `to_dict`
+        or a user wrote it.
 
         Raises
         ------
         DesignError
             If it needs a position and has none, or a value is invalid.
         """
-        main, options, names = plain.pop(cls.kind), plain, {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        main, options, names = (
+            plain.pop(cls.kind),
+            plain,
+            {field.name for field in fields(cls)},
+        )  # type: ignore[arg-type]
         if "at" in names and options.get("at") is None:
             raise DesignError(f"{cls.kind} needs at = a 0-based position")
         if "fill" in names:
@@ -136,7 +169,9 @@ class Intervention(Choice):
         return made
 
     def edit(self) -> Edit:
-        """Return sites, width and letters of the edit; a site of its own in each sequence is not known."""
+        """Return sites, width and letters of the edit; a site of its own in each
+        sequence is not known.
+        """
         return Edit(self.kind, sites=None)
 
     @property
@@ -151,10 +186,14 @@ class Intervention(Choice):
 
     @abstractmethod
     def lay(self, layout: Layout) -> Layout:
-        """Return the layout after the intervention, or raise DesignError if it does not fit."""
+        """Return the layout after the intervention, or raise DesignError if it does not
+        fit.
+        """
 
     def check_units(self, null: NullModel, n_units: int) -> None:
-        """Raise DesignError if the intervention cannot be applied to `n_units` units of a null model."""
+        """Raise DesignError if the intervention cannot be applied to `n_units` units of
+        a null model.
+        """
 
     @property
     def turns(self) -> int:
@@ -162,7 +201,9 @@ class Intervention(Choice):
         return 1
 
     def for_draws(self, n_draws: int) -> Intervention:  # noqa: ARG002
-        """Return the same intervention for units that come `n_draws` in a row from each given sequence."""
+        """Return the same intervention for units that come `n_draws` in a row from each
+        given sequence.
+        """
         return self
 
     @abstractmethod
@@ -186,7 +227,9 @@ class Intervention(Choice):
         if not isinstance(other, Intervention):
             return NotImplemented
         steps = (*steps_of(self), *steps_of(other))
-        return steps[0] if len(steps) == 1 else Sequential(steps) if steps else Untreated()
+        return (
+            steps[0] if len(steps) == 1 else Sequential(steps) if steps else Untreated()
+        )
 
     def identity(self) -> dict[str, Any]:
         return self.to_dict()
@@ -196,7 +239,9 @@ class Intervention(Choice):
 
 
 def steps_of(intervention: Intervention) -> tuple[Intervention, ...]:
-    """Return the steps of an intervention, in order; none if it leaves the background untreated."""
+    """Return the steps of an intervention, in order; none if it leaves the background
+    untreated.
+    """
     if isinstance(intervention, Sequential):
         return intervention.steps
     return () if isinstance(intervention, Untreated) else (intervention,)
@@ -230,8 +275,8 @@ class Untreated(Intervention):
 class Sequential(Intervention):
     """Several interventions, one after the other; written ``a + b``.
 
-    Positions in each step refer to the sequence after the step before. A step that would change bases written by an
-    earlier step raises DesignError.
+    Positions in each step refer to the sequence after the step before. A step that
+    would change bases written by an earlier step raises DesignError.
     """
 
     steps: tuple[Intervention, ...]
@@ -263,8 +308,11 @@ class Sequential(Intervention):
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         for i, step in enumerate(self.steps):
-            again = self.steps[:i].count(step)  # a repeated step draws anew; the first one draws as it does alone
-            tokens = step.apply(tokens, units=units, key=derive(key, "again", again) if again else key)
+            # a repeated step draws anew; the first one draws as it does alone
+            again = self.steps[:i].count(step)
+            tokens = step.apply(
+                tokens, units=units, key=derive(key, "again", again) if again else key
+            )
         return tokens
 
     def identity(self) -> dict[str, Any]:

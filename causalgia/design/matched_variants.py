@@ -1,4 +1,6 @@
-"""Null variants: a distribution over variants that match given variants in the chosen keys."""
+"""Null variants: a distribution over variants that match given variants in the chosen
+keys.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,12 @@ from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.windowed_variants import Change, VariantWindows, distance_class, variant_changes
+from causalgia.sequences.windowed_variants import (
+    Change,
+    VariantWindows,
+    distance_class,
+    variant_changes,
+)
 from causalgia.streams import derive
 
 Population: TypeAlias = "Source | NullModel | Literal['genome', 'variants']"
@@ -38,50 +45,61 @@ MOST_IN_A_SEQUENCE, SEQUENCES_FOR_SEVERAL = 10, 1_000
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MatchedVariants(Choice):
-    """The null model of variants: variants elsewhere that match the given ones in the chosen keys.
+    """The null model of variants: variants elsewhere that match the given ones in the
+    chosen keys.
 
-    Use it to test whether a variant's effect is large: ``cg.experiments.variants(vcf, fasta, length=...,
-    null=cg.MatchedVariants(of="genome"))``. A variant's effect in its own sequence is exact for a predictor; its
-    null distribution is that of variants exchangeable with it.
+    Use it to test whether a variant's effect is large: ``cg.experiments.variants(vcf,
+    fasta, length=..., null=cg.MatchedVariants(of="genome"))``. A variant's effect in
+    its own sequence is exact for a predictor; its null distribution is that of variants
+    exchangeable with it.
 
     Parameters
     ----------
     of
-        The population of sequences that null variants lie in: ``"genome"``, random loci of the genome of the variants;
-        ``"variants"``, the windows of the variants themselves, at other positions; sequences (a FASTA file of records
-        of one length, strings, tokens, `causalgia.sequences.from_bed` for other loci), at least as long as the windows,
-        of which the middle is used; or a null model such as ``cg.DinucleotideShuffle(of=...)``, a sequence for each.
+        The population of sequences that null variants lie in: ``"genome"``, random loci
+        of the genome of the variants; ``"variants"``, the windows of the variants
+        themselves, at other positions; sequences (a FASTA file of records of one
+        length, strings, tokens, `causalgia.sequences.from_bed` for other loci), at
+        least as long as the windows, of which the middle is used; or a null model such
+        as ``cg.DinucleotideShuffle(of=...)``, a sequence for each.
     match
         What a null variant has in common with the variant that it is drawn for:
 
         - ``"substitution"``: the letters removed and added, on either strand;
-        - ``"context:3"``: the bases beside them, here one on each side (``"context:5"``: two);
-        - ``"distance"``: the side and the power of two of the distance from the middle of the window, the read-out
-          (0, 1, 2 to 3, 4 to 7, ... bases);
-        - ``"length"``: how many bases are removed and added. Null variants have the length of theirs in any case;
-          without this key they serve variants of other lengths as well.
+        - ``"context:3"``: the bases beside them, here one on each side
+          (``"context:5"``: two);
+        - ``"distance"``: the side and the power of two of the distance from the middle
+          of the window, the read-out (0, 1, 2 to 3, 4 to 7, ... bases);
+        - ``"length"``: how many bases are removed and added. Null variants have the
+          length of theirs in any case; without this key they serve variants of other
+          lengths as well.
     min_nulls
-        Null variants that a stratum needs. Where there are fewer, strata are pooled: context is dropped first, then
-        the substitution, then the distance; the length never. By default 2,000, which resolve the p-values of variants
-        of which 5 % are real.
+        Null variants that a stratum needs. Where there are fewer, strata are pooled:
+        context is dropped first, then the substitution, then the distance; the length
+        never. By default 2,000, which resolve the p-values of variants of which 5 % are
+        real.
     seed
         Seed of the null variants.
 
     Raises
     ------
     DesignError
-        If `of` is no population, a key is unknown or given twice, or `min_nulls` or `seed` is no whole number.
+        If `of` is no population, a key is unknown or given twice, or `min_nulls` or
+        `seed` is no whole number.
 
     References
     ----------
-    Bates, Candes, Lei, Romano & Sesia (2023), doi:10.1214/22-AOS2244: conformal p-values among matched nulls.
+    Bates, Candes, Lei, Romano & Sesia (2023), doi:10.1214/22-AOS2244: conformal
+    p-values among matched nulls.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> cg.MatchedVariants(of="genome")
     MatchedVariants(of='genome')
-    >>> cg.MatchedVariants(of=cg.Uniform(length=200), match=("substitution", "length")).describe()
+    >>> cg.MatchedVariants(
+    ...     of=cg.Uniform(length=200), match=("substitution", "length")
+    ... ).describe()
     'variants with the same substitution and length in uniform random sequences of 200 bp'
     """
 
@@ -92,23 +110,28 @@ class MatchedVariants(Choice):
     kind: ClassVar[str] = "matched_variants"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.of, NullModel) and not (isinstance(self.of, str) and self.of in ("genome", "variants")):
+        if not isinstance(self.of, NullModel) and not (
+            isinstance(self.of, str) and self.of in ("genome", "variants")
+        ):
             try:
                 object.__setattr__(self, "of", Genomic(of=self.of))
             except (DesignError, SequenceError) as error:
                 raise DesignError(
-                    f"MatchedVariants(of=...): {error}; or give 'genome', 'variants' or a null model such as "
-                    "cg.Uniform(...)"
+                    f"MatchedVariants(of=...): {error}; or give 'genome', 'variants' "
+                    "or a null model such as cg.Uniform(...)"
                 ) from error
         object.__setattr__(self, "match", _as_keys(self.match))
         object.__setattr__(self, "min_nulls", as_count(self.min_nulls, "min_nulls"))
         if self.min_nulls < LEAST_MATCHED_NULLS:
             raise DesignError(
-                f"min_nulls={self.min_nulls}: the central 95 % of a stratum need {LEAST_MATCHED_NULLS} null variants; "
-                f"give min_nulls={LEAST_MATCHED_NULLS} or more"
+                f"min_nulls={self.min_nulls}: the central 95 % of a stratum need "
+                f"{LEAST_MATCHED_NULLS} null variants; give "
+                f"min_nulls={LEAST_MATCHED_NULLS} or more"
             )
         if not is_whole(self.seed) or self.seed < 0:
-            raise DesignError(f"seed={quoted(self.seed)} is not a whole number of at least 0")
+            raise DesignError(
+                f"seed={quoted(self.seed)} is not a whole number of at least 0"
+            )
 
     @property
     def flank(self) -> int:
@@ -119,48 +142,97 @@ class MatchedVariants(Choice):
     @property
     def matched(self) -> tuple[str, ...]:
         """The keys that are matched, in the order in which they are dropped."""
-        return tuple(key for key in KEYS if any(one.partition(":")[0] == key for one in self.match))
+        return tuple(
+            key
+            for key in KEYS
+            if any(one.partition(":")[0] == key for one in self.match)
+        )
 
     def describe(self) -> str:
         """Return the null model as text, for reports."""
-        words = [f"{2 * self.flank + 1}-mer context" if key == "context" else key for key in self.matched[::-1]]
+        words = [
+            f"{2 * self.flank + 1}-mer context" if key == "context" else key
+            for key in self.matched[::-1]
+        ]
         words = sorted(words, key=lambda x: x != "substitution")
-        alike = ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else ""
-        place = {"genome": "at random loci of the genome", "variants": "elsewhere in the variants' own windows"}
-        where = place[self.of] if isinstance(self.of, str) else f"in {self.of.describe()}"  # type: ignore[union-attr]
-        return f"variants with the same {alike} {where}" if words else f"variants {where}"
+        alike = (
+            ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
+            if words
+            else ""
+        )
+        place = {
+            "genome": "at random loci of the genome",
+            "variants": "elsewhere in the variants' own windows",
+        }
+        where = (
+            place[self.of] if isinstance(self.of, str) else f"in {self.of.describe()}"
+        )  # type: ignore[union-attr]
+        return (
+            f"variants with the same {alike} {where}" if words else f"variants {where}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         of = self.of if isinstance(self.of, str) else self.of.to_dict()  # type: ignore[union-attr]
-        return {"kind": self.kind, "of": of, "match": list(self.match), "min_nulls": self.min_nulls, "seed": self.seed}
+        return {
+            "kind": self.kind,
+            "of": of,
+            "match": list(self.match),
+            "min_nulls": self.min_nulls,
+            "seed": self.seed,
+        }
 
     def identity(self) -> dict[str, Any]:
         of = self.of if isinstance(self.of, str) else self.of.identity()  # type: ignore[union-attr]
         # "least" is the key of `min_nulls` in the fingerprints of stored results
-        return {"kind": self.kind, "of": of, "match": list(self.match), "least": self.min_nulls, "seed": self.seed}
+        return {
+            "kind": self.kind,
+            "of": of,
+            "match": list(self.match),
+            "least": self.min_nulls,
+            "seed": self.seed,
+        }
 
     def __repr__(self) -> str:
         given = {"match": MATCH, "min_nulls": 2_000, "seed": 0}
-        more = "".join(f", {name}={getattr(self, name)!r}" for name, x in given.items() if getattr(self, name) != x)
+        more = "".join(
+            f", {name}={getattr(self, name)!r}"
+            for name, x in given.items()
+            if getattr(self, name) != x
+        )
         return f"MatchedVariants(of={self.of!r}{more})"
 
-    def keys_of(self, windows: VariantWindows) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-        """Return codes of the matched keys of each variant, (V, keys), and their names, in the order of dropping."""
+    def keys_of(
+        self, windows: VariantWindows
+    ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Return codes of the matched keys of each variant, (V, keys), and their names,
+        in the order of dropping.
+        """
         columns: dict[str, list[Any]] = {key: [] for key in self.matched}
-        whole, alike = "substitution" in columns, dict[tuple[str, ...], dict[str, Any]]()
+        whole, alike = (
+            "substitution" in columns,
+            dict[tuple[str, ...], dict[str, Any]](),
+        )
         for change in variant_changes(windows, flank=self.flank):
             words = change.removed, change.added, change.left, change.right
             if (of_words := alike.get(words)) is None:
                 both = change, change.on_other_strand
                 of_words = alike[words] = {
-                    "context": min((x.left, x.right, *((x.removed, x.added) if whole else ())) for x in both),
+                    "context": min(
+                        (x.left, x.right, *((x.removed, x.added) if whole else ()))
+                        for x in both
+                    ),
                     "substitution": min((x.removed, x.added) for x in both),
                     "length": change.size,
                 }
-            cells = {**of_words, "distance": distance_class(change.at - windows.reference.shape[1] // 2)}
+            cells = {
+                **of_words,
+                "distance": distance_class(change.at - windows.reference.shape[1] // 2),
+            }
             for key, column in columns.items():
                 column.append(cells[key])
-        names = self.matched if self.matched[-1:] == ("length",) else (*self.matched, "any")
+        names = (
+            self.matched if self.matched[-1:] == ("length",) else (*self.matched, "any")
+        )
         columns.setdefault(names[-1], [0] * len(windows))
         coded = []
         for name in names:
@@ -168,27 +240,32 @@ class MatchedVariants(Choice):
             coded.append([code.setdefault(cell, len(code)) for cell in columns[name]])
         return np.array(coded, np.int64).T, names
 
-    def draw(self, windows: VariantWindows, *, n_null: int, genome: str | PathLike[str]) -> NullVariants:
+    def draw(
+        self, windows: VariantWindows, *, n_null: int, genome: str | PathLike[str]
+    ) -> NullVariants:
         """Draw null variants for the variants of these windows.
 
-        Each null variant is drawn for one of the variants, so that together they have the variants' substitutions,
-        contexts and distances in the same proportions. Half of them are spread evenly over the lengths of changes, so
-        that a rare length has null variants of its own.
+        Each null variant is drawn for one of the variants, so that together they have
+        the variants' substitutions, contexts and distances in the same proportions.
+        Half of them are spread evenly over the lengths of changes, so that a rare
+        length has null variants of its own.
 
         Parameters
         ----------
         windows
             The variants, with their windows.
         n_null
-            How many: one in each sequence, or up to ten where there are 1,000 sequences or more.
+            How many: one in each sequence, or up to ten where there are 1,000 sequences
+            or more.
         genome
             The FASTA file of the variants, for ``of="genome"`` and ``of="variants"``.
 
         Raises
         ------
         DesignError
-            If there are too few sequences for `n_null`, the context is wider than the windows, or sequences are shorter
-            than the windows and what a deletion takes from beyond them.
+            If there are too few sequences for `n_null`, the context is wider than the
+            windows, or sequences are shorter than the windows and what a deletion takes
+            from beyond them.
         """
         n_null = as_count(n_null, "n_null")
         key = derive(int(self.fingerprint, 16), "matched variants", self.seed)
@@ -197,8 +274,9 @@ class MatchedVariants(Choice):
         if 2 * self.flank + 1 > length:
             most = length - 1 + length % 2
             raise DesignError(
-                f"match='context:{2 * self.flank + 1}' is wider than the windows of {length} bases; give a context of "
-                f"at most {most}, such as 'context:3', or longer windows, length={2 * self.flank + 1} or more"
+                f"match='context:{2 * self.flank + 1}' is wider than the windows of "
+                f"{length} bases; give a context of at most {most}, such as "
+                f"'context:3', or longer windows, length={2 * self.flank + 1} or more"
             )
         matched = _variants_to_match(changes, n_null, key)
         wanted = Wanted(changes, matched, self.matched, length, windows.align, key)
@@ -208,22 +286,43 @@ class MatchedVariants(Choice):
             return self._draw_beside(wanted, windows, genome)
         of: Any = self.of
         if of.length < (needed := length + 2 * wanted.beyond):
-            more = f" and {wanted.beyond} on each side that the longest deletion takes" if wanted.beyond else ""
+            more = (
+                f" and {wanted.beyond} on each side that the longest deletion takes"
+                if wanted.beyond
+                else ""
+            )
             raise DesignError(
-                f"MatchedVariants(of=...): sequences of {of.length} bases, and windows of {length}{more}: give "
-                f"sequences of {needed} bases or more, of which the middle is used, or of='genome'"
+                f"MatchedVariants(of=...): sequences of {of.length} bases, and windows "
+                f"of {length}{more}: give sequences of {needed} bases or more, of "
+                "which the middle is used, or of='genome'"
             )
         if isinstance(of, Genomic):
             given = of.parents_given
             names = [str(name) for name in given.names]
-            return draw_in_finite(wanted, given.tokens, names, per_sequence=_in_a_sequence(n_null, len(given)))
+            return draw_in_finite(
+                wanted,
+                given.tokens,
+                names,
+                per_sequence=_in_a_sequence(n_null, len(given)),
+            )
         units = derive(key, "null")
-        return draw_by_proposals(wanted, of.length, lambda ids: of.draw(ids, key=units, n_units=n_null), of.describe())
+        return draw_by_proposals(
+            wanted,
+            of.length,
+            lambda ids: of.draw(ids, key=units, n_units=n_null),
+            of.describe(),
+        )
 
-    def _draw_beside(self, wanted: Wanted, windows: VariantWindows, genome: str | PathLike[str]) -> NullVariants:
-        """Draw null variants in the windows of the variants, at other places than theirs."""
+    def _draw_beside(
+        self, wanted: Wanted, windows: VariantWindows, genome: str | PathLike[str]
+    ) -> NullVariants:
+        """Draw null variants in the windows of the variants, at other places than
+        theirs.
+        """
         length, beyond = wanted.length, wanted.beyond
-        _, first, of = np.unique(windows.reference, axis=0, return_index=True, return_inverse=True)
+        _, first, of = np.unique(
+            windows.reference, axis=0, return_index=True, return_inverse=True
+        )
         order = np.argsort(first)
         row_of = np.argsort(order)[of.ravel()]
         chosen = first[order].tolist()
@@ -232,9 +331,15 @@ class MatchedVariants(Choice):
             for row, i in enumerate(chosen):
                 variant = windows.variants[i]
                 start = int(windows.first[i]) - beyond
-                place = f"variant {quoted(variant.name)}, for null variants in its window"
-                letters = records.letters(variant.chromosome, start, start + wide.shape[1], place=place)
-                wide[row] = encode([letters.decode("latin-1").upper()], names=[variant.name])[0]
+                place = (
+                    f"variant {quoted(variant.name)}, for null variants in its window"
+                )
+                letters = records.letters(
+                    variant.chromosome, start, start + wide.shape[1], place=place
+                )
+                wide[row] = encode(
+                    [letters.decode("latin-1").upper()], names=[variant.name]
+                )[0]
         minus = windows.on_minus[chosen]
         wide[minus] = reverse_complement(wide[minus])
         return draw_in_finite(
@@ -247,26 +352,38 @@ class MatchedVariants(Choice):
 
 
 def _as_keys(match: Any) -> tuple[str, ...]:
-    given = (match,) if isinstance(match, str) else tuple(match) if isinstance(match, Sequence) else ()
+    given = (
+        (match,)
+        if isinstance(match, str)
+        else tuple(match)
+        if isinstance(match, Sequence)
+        else ()
+    )
     kinds = []
     for one in given:
         kind, _, size = one.partition(":") if isinstance(one, str) else ("", "", "")
-        known = kind in KEYS and (not size if kind != "context" else size.isdecimal() and int(size) % 2 == 1)
+        known = kind in KEYS and (
+            not size if kind != "context" else size.isdecimal() and int(size) % 2 == 1
+        )
         if not known:
             raise DesignError(
-                f"match: {quoted(one)} is not one of 'substitution', 'context:3' (an odd number of bases, the changed "
-                "one in their middle), 'distance', 'length'"
+                f"match: {quoted(one)} is not one of 'substitution', 'context:3' (an "
+                "odd number of bases, the changed one in their middle), 'distance', "
+                "'length'"
             )
         kinds.append(kind)
     if len(set(kinds)) < len(kinds) or (not given and match != ()):
         raise DesignError(
-            f"match={quoted(match)}: name different keys, such as ('substitution', 'context:3', 'length')"
+            f"match={quoted(match)}: name different keys, such as ('substitution', "
+            "'context:3', 'length')"
         )
     return given
 
 
 def _in_a_sequence(n_null: int, n_sequences: int) -> int:
-    """Return how many null variants each sequence gets at most, or raise DesignError."""
+    """Return how many null variants each sequence gets at most, or raise
+    DesignError.
+    """
     if n_null <= n_sequences:
         return 1
     several = n_sequences >= SEQUENCES_FOR_SEVERAL
@@ -275,19 +392,31 @@ def _in_a_sequence(n_null: int, n_sequences: int) -> int:
         why = (
             f"at most {MOST_IN_A_SEQUENCE} in a sequence"
             if several
-            else f"one in each, up to {MOST_IN_A_SEQUENCE} only where there are {SEQUENCES_FOR_SEVERAL:,} or more"
+            else (
+                f"one in each, up to {MOST_IN_A_SEQUENCE} only where there are "
+                f"{SEQUENCES_FOR_SEVERAL:,} or more"
+            )
         )
-        fewer = f"n_null={most:,}, more sequences, or " if most >= LEAST_MATCHED_NULLS else ""
+        fewer = (
+            f"n_null={most:,}, more sequences, or "
+            if most >= LEAST_MATCHED_NULLS
+            else ""
+        )
         short = "" if fewer else f", and a rank needs {LEAST_MATCHED_NULLS}"
         raise DesignError(
-            f"n_null={n_null:,} null variants in {n_sequences:,} sequences: several in a sequence are not independent, "
-            f"so there are {why}{short}; give {fewer}of='genome' or a null model, which have a sequence for each"
+            f"n_null={n_null:,} null variants in {n_sequences:,} sequences: several in "
+            f"a sequence are not independent, so there are {why}{short}; give "
+            f"{fewer}of='genome' or a null model, which have a sequence for each"
         )
     return -(-n_null // n_sequences)
 
 
-def _variants_to_match(changes: list[Change], n_null: int, key: int) -> NDArray[np.int64]:
-    """Return the variant that each null is drawn for: half by variant, half by length and then by variant."""
+def _variants_to_match(
+    changes: list[Change], n_null: int, key: int
+) -> NDArray[np.int64]:
+    """Return the variant that each null is drawn for: half by variant, half by length
+    and then by variant.
+    """
     from causalgia.sequences.random import random_words
 
     by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -299,7 +428,10 @@ def _variants_to_match(changes: list[Change], n_null: int, key: int) -> NDArray[
     of_all = np.minimum((u[:, 2] * len(changes)).astype(np.int64), len(changes) - 1)
     size = np.minimum((u[:, 1] * len(sizes)).astype(np.int64), len(sizes) - 1)
     of_size = np.array(
-        [sizes[s][min(int(x * len(sizes[s])), len(sizes[s]) - 1)] for s, x in zip(size, u[:, 2], strict=True)]
+        [
+            sizes[s][min(int(x * len(sizes[s])), len(sizes[s]) - 1)]
+            for s, x in zip(size, u[:, 2], strict=True)
+        ]
     )
     return np.where(u[:, 0] < 0.5, of_all, of_size)
 
@@ -307,7 +439,19 @@ def _variants_to_match(changes: list[Change], n_null: int, key: int) -> NDArray[
 @reads(MatchedVariants)
 def _matched_variants_from(plain: Any) -> MatchedVariants:
     known = ("kind", "of", "match", "min_nulls", "seed")
-    if not isinstance(plain, Mapping) or "of" not in plain or any(key not in known for key in plain):
-        raise DesignError(f"matched variants are a table with {', '.join(known)}, not {quoted(plain)}")
-    of = null_from_dict(plain["of"]) if isinstance(plain["of"], Mapping) and "kind" in plain["of"] else plain["of"]
-    return MatchedVariants(**{**{key: x for key, x in plain.items() if key != "kind"}, "of": of})
+    if (
+        not isinstance(plain, Mapping)
+        or "of" not in plain
+        or any(key not in known for key in plain)
+    ):
+        raise DesignError(
+            f"matched variants are a table with {', '.join(known)}, not {quoted(plain)}"
+        )
+    of = (
+        null_from_dict(plain["of"])
+        if isinstance(plain["of"], Mapping) and "kind" in plain["of"]
+        else plain["of"]
+    )
+    return MatchedVariants(
+        **{**{key: x for key, x in plain.items() if key != "kind"}, "of": of}
+    )

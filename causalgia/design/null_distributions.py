@@ -1,7 +1,8 @@
 """Null models: distributions over background sequences, as frozen values.
 
-Every null model draws unit i from a stream of its own, so the first 100 units of a 1,000-unit trial are the
-100-unit trial, whatever the batch size, the order or the number of threads.
+Every null model draws unit i from a stream of its own, so the first 100 units of a
+1,000-unit trial are the 100-unit trial, whatever the batch size, the order or the
+number of threads.
 """
 
 from __future__ import annotations
@@ -71,15 +72,18 @@ class Uniform(NullModel):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Profile(FromSequences):
-    """Each position drawn independently from the base frequencies of that position in the parents.
+    """Each position drawn independently from the base frequencies of that position in
+    the parents.
 
-    This is the profile null of global importance analysis (Koo et al. 2021, doi:10.1371/journal.pcbi.1008925):
-    composition by position is kept, everything else is broken.
+    This is the profile null of global importance analysis (Koo et al. 2021,
+    doi:10.1371/journal.pcbi.1008925): composition by position is kept, everything else
+    is broken.
 
     Parameters
     ----------
     of
-        Sequences of equal length: strings, a FASTA path, a token array (n, length), or `cg.read_sequences(...)`.
+        Sequences of equal length: strings, a FASTA path, a token array (n, length), or
+        `cg.read_sequences(...)`.
 
     Examples
     --------
@@ -108,11 +112,13 @@ class Profile(FromSequences):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Markov(FromSequences):
-    """A Markov chain of the given order m: each next base by the parents' transition frequencies.
+    """A Markov chain of the given order m: each next base by the parents' transition
+    frequencies.
 
-    A background starts with a word of m bases drawn from the m-mers at every position of the parents, and continues
-    with the maximum-likelihood transitions (the share of each base after each m-mer). The chain is not stationary
-    in general: base frequencies can change along a background, most where the parents are few and short.
+    A background starts with a word of m bases drawn from the m-mers at every position
+    of the parents, and continues with the maximum-likelihood transitions (the share of
+    each base after each m-mer). The chain is not stationary in general: base
+    frequencies can change along a background, most where the parents are few and short.
 
     Parameters
     ----------
@@ -135,9 +141,15 @@ class Markov(FromSequences):
         super().__post_init__()
         order = self.order
         if not is_whole(order) or not 0 <= order <= 10:
-            raise DesignError(f"Markov(order={quoted(order)}): the order is a whole number from 0 to 10")
+            raise DesignError(
+                f"Markov(order={quoted(order)}): the order is a whole number from 0 to "
+                "10"
+            )
         if order >= self.length:
-            raise DesignError(f"Markov(order={order}) needs parents longer than {order} bp; these have {self.length}")
+            raise DesignError(
+                f"Markov(order={order}) needs parents longer than {order} bp; these "
+                f"have {self.length}"
+            )
         object.__setattr__(self, "order", int(order))
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
@@ -158,19 +170,22 @@ _PARENTS_COUNTED = 64
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class KletShuffle(FromParents):
-    """Shuffles of the parents, exactly uniform over all rearrangements with the same k-let counts.
+    """Shuffles of the parents, exactly uniform over all rearrangements with the same
+    k-let counts.
 
-    Unit i is a fresh shuffle of parent ``i mod n`` in a random order of the n parents, which depends on the seed of the
-    trial: parents are balanced, and fewer units than parents are a random sample of them. Uniformity is exact: Wilson's
-    loop-erased walk draws the last-exit tree, the other edges are put in random order (Kandel et al. 1996,
-    doi:10.1016/S0166-218X(97)81456-4; Wilson 1996, doi:10.1145/237814.237880).
+    Unit i is a fresh shuffle of parent ``i mod n`` in a random order of the n parents,
+    which depends on the seed of the trial: parents are balanced, and fewer units than
+    parents are a random sample of them. Uniformity is exact: Wilson's loop-erased walk
+    draws the last-exit tree, the other edges are put in random order (Kandel et al.
+    1996, doi:10.1016/S0166-218X(97)81456-4; Wilson 1996, doi:10.1145/237814.237880).
 
     Parameters
     ----------
     of
         Sequences of equal length, as for `Profile`.
     k
-        Length of the words whose counts are kept: 1 keeps composition, 2 dinucleotides, 3 codon-like triplets.
+        Length of the words whose counts are kept: 1 keeps composition, 2 dinucleotides,
+        3 codon-like triplets.
 
     Examples
     --------
@@ -186,9 +201,15 @@ class KletShuffle(FromParents):
         super().__post_init__()
         k = as_count(self.k, "k")
         if k > 10:
-            raise DesignError(f"{type(self).__name__}(k={k}): k is at most 10; longer words leave nothing to shuffle")
+            raise DesignError(
+                f"{type(self).__name__}(k={k}): k is at most 10; longer words leave "
+                "nothing to shuffle"
+            )
         if k > self.length:
-            raise DesignError(f"{type(self).__name__}(k={k}): parents have only {self.length} bp; choose k below that")
+            raise DesignError(
+                f"{type(self).__name__}(k={k}): parents have only {self.length} bp; "
+                "choose k below that"
+            )
         object.__setattr__(self, "k", k)
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
@@ -197,7 +218,13 @@ class KletShuffle(FromParents):
     def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
         from causalgia.sequences.shuffles import klet_shuffle
 
-        return klet_shuffle(again, units, self.parents_given.tokens, self.k, parent=self._parent_index(units, key))
+        return klet_shuffle(
+            again,
+            units,
+            self.parents_given.tokens,
+            self.k,
+            parent=self._parent_index(units, key),
+        )
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
         return parent_labels(self)[self._parent_index(units, key)]
@@ -206,22 +233,31 @@ class KletShuffle(FromParents):
         n, shared = len(self.parents_given), super().notes(n_units)
         if n_units >= n:
             return shared
-        few = f"{n_units:,} of {n:,} sequences are shuffled, drawn at random: there are fewer units than sequences"
+        few = (
+            f"{n_units:,} of {n:,} sequences are shuffled, drawn at random: there are "
+            "fewer units than sequences"
+        )
         return [*shared, few]
 
     def _parent_index(self, units: Units, key: int) -> NDArray[np.int64]:
         n = len(self.parents_given)
-        return random_order(n, derive(key, "parents"))[(units % np.uint64(n)).astype(np.int64)]
+        return random_order(n, derive(key, "parents"))[
+            (units % np.uint64(n)).astype(np.int64)
+        ]
 
     def log_reachable(self, n_units: int) -> float:
-        """Natural log of the number of distinct sequences, counted until it exceeds the units; else infinity."""
+        """Natural log of the number of distinct sequences, counted until it exceeds the
+        units; else infinity.
+        """
         from causalgia.sequences.shuffles import log_degeneracy
 
         if self.k > 4 and self.length > _LONG:
             return np.inf
         parents = self.parents_given.tokens  # any of them may be drawn
         classes = {}
-        for row in parents[:_PARENTS_COUNTED]:  # by their letters and k-lets, which shuffles of each other share
+        for row in parents[
+            :_PARENTS_COUNTED
+        ]:  # by their letters and k-lets, which shuffles of each other share
             words = np.lib.stride_tricks.sliding_window_view(row, self.k)
             klets = words[np.lexsort(words.T)].tobytes()
             classes[np.sort(row).tobytes() + klets + row[: self.k - 1].tobytes()] = row
@@ -233,7 +269,8 @@ class KletShuffle(FromParents):
         return float(total) if len(parents) <= _PARENTS_COUNTED else np.inf
 
     def _extras(self) -> dict[str, Any]:
-        return {} if self.kind in ("shuffle", "dinucleotide_shuffle") else {"k": self.k}  # these have it in their kind
+        # these have it in their kind
+        return {} if self.kind in ("shuffle", "dinucleotide_shuffle") else {"k": self.k}
 
     def _words(self) -> str:
         return f"{self.k}-let shuffles of"
@@ -241,7 +278,8 @@ class KletShuffle(FromParents):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Shuffle(KletShuffle):
-    """Shuffles of the parents that keep each one's base composition: uniform over all rearrangements.
+    """Shuffles of the parents that keep each one's base composition: uniform over all
+    rearrangements.
 
     Parameters
     ----------
@@ -264,7 +302,8 @@ class Shuffle(KletShuffle):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DinucleotideShuffle(KletShuffle):
-    """Shuffles of the parents that keep each one's dinucleotide counts, exactly uniform over all such sequences.
+    """Shuffles of the parents that keep each one's dinucleotide counts, exactly uniform
+    over all such sequences.
 
     Parameters
     ----------
@@ -273,12 +312,15 @@ class DinucleotideShuffle(KletShuffle):
 
     References
     ----------
-    Altschul & Erickson (1985), doi:10.1093/oxfordjournals.molbev.a040370; Wilson (1996), doi:10.1145/237814.237880.
+    Altschul & Erickson (1985), doi:10.1093/oxfordjournals.molbev.a040370; Wilson
+    (1996), doi:10.1145/237814.237880.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> cg.DinucleotideShuffle(of=["ACGTACGATCA"]).sample(2, rng=0)["sequence"].values[:, 0]
+    >>> cg.DinucleotideShuffle(of=["ACGTACGATCA"]).sample(2, rng=0)["sequence"].values[
+    ...     :, 0
+    ... ]
     array([0, 0], dtype=uint8)
     """
 
@@ -291,12 +333,15 @@ class DinucleotideShuffle(KletShuffle):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Genomic(FromParents):
-    """The given sequences themselves (knock-in): every unit is a real sequence, none is altered.
+    """The given sequences themselves (knock-in): every unit is a real sequence, none is
+    altered.
 
-    Units are in the given order if `n_units` equals the number of sequences (times `n_draws`); otherwise they are a
-    random subset without replacement, and a smaller trial uses the first part of a larger one. With ``n_draws=2``
-    or more every sequence is that many units in a row: arms that draw (a scramble, a sampled motif) then have
-    several draws for each sequence, which a standard error for ``target="units"`` needs.
+    Units are in the given order if `n_units` equals the number of sequences (times
+    `n_draws`); otherwise they are a random subset without replacement, and a smaller
+    trial uses the first part of a larger one. With ``n_draws=2`` or more every sequence
+    is that many units in a row: arms that draw (a scramble, a sampled motif) then have
+    several draws for each sequence, which a standard error for ``target="units"``
+    needs.
 
     Parameters
     ----------
@@ -305,18 +350,25 @@ class Genomic(FromParents):
     n_draws
         Units made from each sequence.
     parent
-        Name of the parent of each sequence, if several descend from one: a sequence that is given once for each of its
-        motif instances, or overlapping windows. Their units are one cluster, and are reserved together. By
-        default every sequence is its own parent, except that equal sequences, and sequences with equal dinucleotide
-        counts (shuffles of one another), are one parent together, under the name of the first; a note says so. Names
-        that are all different make each sequence a parent of its own.
+        Name of the parent of each sequence, if several descend from one: a sequence
+        that is given once for each of its motif instances, or overlapping windows.
+        Their units are one cluster, and are reserved together. By default every
+        sequence is its own parent, except that equal sequences, and sequences with
+        equal dinucleotide counts (shuffles of one another), are one parent together,
+        under the name of the first; a note says so. Names that are all different make
+        each sequence a parent of its own.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> cg.Genomic(of={"peak1": "ACGT", "peak2": "TTTT"}).sample(2, rng=0)["parent"].values.tolist()
+    >>> cg.Genomic(of={"peak1": "ACGT", "peak2": "TTTT"}).sample(2, rng=0)[
+    ...     "parent"
+    ... ].values.tolist()
     ['peak1', 'peak2']
-    >>> sites = cg.Genomic(of={"site1": "ACGA", "site2": "ACGA", "site3": "TTTT"}, parent=["peak1", "peak1", "peak2"])
+    >>> sites = cg.Genomic(
+    ...     of={"site1": "ACGA", "site2": "ACGA", "site3": "TTTT"},
+    ...     parent=["peak1", "peak1", "peak2"],
+    ... )
     >>> sites.sample(3, rng=0)["parent"].values.tolist()
     ['peak1', 'peak1', 'peak2']
     """
@@ -330,24 +382,31 @@ class Genomic(FromParents):
         object.__setattr__(self, "n_draws", as_count(self.n_draws, "n_draws"))
         if self.parent is None:
             return
-        named = not isinstance(self.parent, str) and isinstance(self.parent, Sequence | np.ndarray)
+        named = not isinstance(self.parent, str) and isinstance(
+            self.parent, Sequence | np.ndarray
+        )
         names = np.asarray(self.parent, object).tolist() if named else []
-        known = all(isinstance(name, str | int) and not isinstance(name, bool) for name in names)
+        known = all(
+            isinstance(name, str | int) and not isinstance(name, bool) for name in names
+        )
         if len(names) != (n := len(self.parents_given)) or not known:
             raise DesignError(
-                f"Genomic: parent={quoted(self.parent)} must name the parent of each of the {n:,} sequences, in order"
+                f"Genomic: parent={quoted(self.parent)} must name the parent of each "
+                f"of the {n:,} sequences, in order"
             )
         object.__setattr__(self, "parent", tuple(map(str, names)))
 
     def check(self, n_units: int) -> None:
         if n_units > self.available:
             raise DesignError(
-                f"Genomic: {n_units:,} units from {len(self.parents_given):,} sequences x {self.n_draws} draws: "
-                f"ask for at most {self.available:,}, give more sequences, or raise n_draws="
+                f"Genomic: {n_units:,} units from {len(self.parents_given):,} "
+                f"sequences x {self.n_draws} draws: ask for at most "
+                f"{self.available:,}, give more sequences, or raise n_draws="
             )
         if n_units % self.n_draws:
             raise DesignError(
-                f"Genomic(n_draws={self.n_draws}): n_units={n_units} must be a multiple of {self.n_draws}"
+                f"Genomic(n_draws={self.n_draws}): n_units={n_units} must be a "
+                f"multiple of {self.n_draws}"
             )
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
@@ -361,7 +420,11 @@ class Genomic(FromParents):
 
     def names(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
         """Return the name of each unit's sequence, as text."""
-        return np.array(self.parents_given.names, object)[self._index(units, key, n_units)].astype(str).astype(object)
+        return (
+            np.array(self.parents_given.names, object)[self._index(units, key, n_units)]
+            .astype(str)
+            .astype(object)
+        )
 
     @property
     def available(self) -> int:
@@ -370,7 +433,9 @@ class Genomic(FromParents):
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: as named, else the first with equal dinucleotide counts."""
+        """The parent of each given sequence: as named, else the first with equal
+        dinucleotide counts.
+        """
         return super().parent_names if self.parent is None else tuple(self.parent)
 
     def notes(self, n_units: int) -> list[str]:
@@ -381,18 +446,29 @@ class Genomic(FromParents):
         return super()._of_rows(chosen, parent=parent, **more)
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
-        """Natural log of the number of distinct sequences; of all of them if `parent` says that some are equal."""
-        whole = np.dtype((np.void, self.length))  # a sequence as one value: many times faster than by columns
+        """Natural log of the number of distinct sequences; of all of them if `parent`
+        says that some are equal.
+        """
+        # a sequence as one value: many times faster than by columns
+        whole = np.dtype((np.void, self.length))
         rows = np.ascontiguousarray(self.parents_given.tokens).view(whole)
         return float(np.log(len(np.unique(rows) if self.parent is None else rows)))
 
     def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
-        n, rank = len(self.parents_given), (units // np.uint64(self.n_draws)).astype(np.int64)
+        n, rank = (
+            len(self.parents_given),
+            (units // np.uint64(self.n_draws)).astype(np.int64),
+        )
         return rank if n_units == n * self.n_draws else random_order(n, key)[rank]
 
     def identity(self) -> dict[str, Any]:
-        """Return the content that keys the choice of reserved parents; `n_draws` has its first name in it."""
-        return {"draws" if key == "n_draws" else key: value for key, value in super().identity().items()}
+        """Return the content that keys the choice of reserved parents; `n_draws` has
+        its first name in it.
+        """
+        return {
+            "draws" if key == "n_draws" else key: value
+            for key, value in super().identity().items()
+        }
 
     def _extras(self) -> dict[str, Any]:
         plain: dict[str, Any] = {"n_draws": self.n_draws} if self.n_draws > 1 else {}
@@ -400,9 +476,21 @@ class Genomic(FromParents):
 
     def _words(self) -> str:
         of = "" if self.parent is None else f" of {len(set(self.parent)):,} parents"
-        return f"the real sequences themselves{of}{f', {self.n_draws} draws each' if self.n_draws > 1 else ''}:"
+        return (
+            "the real sequences "
+            f"themselves{of}{f', {self.n_draws} draws each' if self.n_draws > 1 else ''}:"
+        )
 
 
 NULL_MODELS: dict[str, type[NullModel]] = {
-    model.kind: model for model in (Uniform, Profile, Markov, Shuffle, DinucleotideShuffle, KletShuffle, Genomic)
+    model.kind: model
+    for model in (
+        Uniform,
+        Profile,
+        Markov,
+        Shuffle,
+        DinucleotideShuffle,
+        KletShuffle,
+        Genomic,
+    )
 }

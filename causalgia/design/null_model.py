@@ -1,4 +1,5 @@
-"""Frozen choices of a design, and null models among them: distributions of background sequences, drawn unit by unit.
+"""Frozen choices of a design, and null models among them: distributions of background
+sequences, drawn unit by unit.
 
 A choice has equality by value, a fingerprint, and conversion to TOML and JSON.
 """
@@ -36,7 +37,9 @@ Made = TypeVar("Made", bound="Choice")
 
 
 class Choice(ABC):
-    """A frozen decision about a trial: compared by value, fingerprinted, written to and read from plain data."""
+    """A frozen decision about a trial: compared by value, fingerprinted, written to and
+    read from plain data.
+    """
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -44,21 +47,29 @@ class Choice(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """Return the content that makes two choices equal: as `to_dict`, with contents (not paths) of sequences."""
+        """Return the content that makes two choices equal: as `to_dict`, with contents
+        (not paths) of sequences.
+        """
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits that equal choices share in every process, and unequal ones do not."""
+        """Sixteen hex digits that equal choices share in every process, and unequal
+        ones do not.
+        """
         text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @classmethod
     def from_dict(cls, plain: Any) -> Self:
-        """Return the choice that `to_dict` wrote; DesignError says what is wrong with the data."""
+        """Return the choice that `to_dict` wrote; DesignError says what is wrong with
+        the data.
+        """
         read = next(_READERS[kind] for kind in cls.__mro__ if kind in _READERS)
         made = read(plain)
         if not isinstance(made, cls):
-            raise DesignError(f"this is {type(made).__name__}, not {cls.__name__}: {quoted(made)}")
+            raise DesignError(
+                f"this is {type(made).__name__}, not {cls.__name__}: {quoted(made)}"
+            )
         return made
 
     def to_toml(self) -> str:
@@ -87,7 +98,9 @@ _READERS: dict[type[Any], _Reader] = {}
 
 
 def reads(kind: type[Any]) -> Callable[[Callable[[Any], Made]], Callable[[Any], Made]]:
-    """Register the function that reads a kind of choice from plain data, for its `from_dict`."""
+    """Register the function that reads a kind of choice from plain data, for its
+    `from_dict`.
+    """
 
     def declare(read: Callable[[Any], Made]) -> Callable[[Any], Made]:
         _READERS[kind] = read
@@ -100,39 +113,54 @@ _SHOWN = 200  # letters shown in a repr
 
 
 class NullModel(Choice):
-    """A distribution of backgrounds: `sample` draws units from it; a `Design` says what is done to them."""
+    """A distribution of backgrounds: `sample` draws units from it; a `Design` says what
+    is done to them.
+    """
 
     kind: ClassVar[str]
     length: int
     """Length of a background in bases."""
     n_draws: int = 1
-    """Units per draw of a background; more than one if the same sequence is used for several units."""
+    """Units per draw of a background; more than one if the same sequence is used for
+    several units.
+    """
 
     @abstractmethod
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
-        """Return the backgrounds of the given unit ids, (len(units), length) tokens; a function of (key, unit)."""
+        """Return the backgrounds of the given unit ids, (len(units), length) tokens; a
+        function of (key, unit).
+        """
 
     def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
-        """Return other backgrounds of the given units, from the streams of the key `again`, with the same parents."""
+        """Return other backgrounds of the given units, from the streams of the key
+        `again`, with the same parents.
+        """
         return self.draw(units, key=again, n_units=n_units)
 
     @abstractmethod
     def describe(self) -> str:
-        """Return the population as text, for the estimand: 'dinucleotide shuffles of 500 sequences'."""
+        """Return the population as text, for the estimand: 'dinucleotide shuffles of
+        500 sequences'.
+        """
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
-        """Return the parent of each unit id: by default the unit itself, since each is drawn independently."""
+        """Return the parent of each unit id: by default the unit itself, since each is
+        drawn independently.
+        """
         return units.astype(np.int64)
 
     def check(self, n_units: int) -> None:
         """Raise DesignError if this null model cannot give `n_units` units."""
 
     def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
-        """Return notes on the parents of `n_units` units for a report, a sentence each; by default none."""
+        """Return notes on the parents of `n_units` units for a report, a sentence each;
+        by default none.
+        """
         return []
 
     def split(self, reserve: float) -> tuple[NullModel, NullModel]:
-        """Return this null model without a share of its parents, and the one of these parents alone.
+        """Return this null model without a share of its parents, and the one of these
+        parents alone.
 
         Raises
         ------
@@ -140,12 +168,14 @@ class NullModel(Choice):
             If its units are independent draws, which are always fresh.
         """
         raise DesignError(
-            f"reserve={reserve}: {self.describe()} are drawn anew for every trial, and have no parents to reserve; "
-            "leave reserve= out"
+            f"reserve={reserve}: {self.describe()} are drawn anew for every trial, and "
+            "have no parents to reserve; leave reserve= out"
         )
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
-        """Natural log of the number of distinct sequences that can be drawn; infinity if it is unknown."""
+        """Natural log of the number of distinct sequences that can be drawn; infinity
+        if it is unknown.
+        """
         return np.inf
 
     def sample(self, n_units: int, *, rng: RNG) -> xr.Dataset:
@@ -156,18 +186,21 @@ class NullModel(Choice):
         n_units
             How many.
         rng
-            Seed, Generator or SeedSequence; `cg.run` with the same `rng` draws the same units.
+            Seed, Generator or SeedSequence; `cg.run` with the same `rng` draws the same
+            units.
 
         Returns
         -------
         Dataset
-            ``sequence (unit, position)`` uint8 tokens, 0 1 2 3 = A C G T; ``parent (unit)`` the source sequence of
-            each unit (its FASTA name, else its index); ``gc (unit)`` its share of G and C.
+            ``sequence (unit, position)`` uint8 tokens, 0 1 2 3 = A C G T;
+            ``parent (unit)`` the source sequence of each unit (its FASTA name, else its
+            index); ``gc (unit)`` its share of G and C.
 
         Raises
         ------
         DesignError
-            If `n_units` is not positive, or more units are asked for than a finite null model has.
+            If `n_units` is not positive, or more units are asked for than a finite null
+            model has.
 
         Examples
         --------
@@ -185,7 +218,8 @@ class NullModel(Choice):
             tokens = self.draw(units, key=key, n_units=n_units)
         except MemoryError as error:
             raise DesignError(
-                f"n_units={n_units:,}: sequences of {self.length:,} bp do not fit into memory; draw fewer"
+                f"n_units={n_units:,}: sequences of {self.length:,} bp do not fit into "
+                "memory; draw fewer"
             ) from error
         parents = self.parents(units, key=key, n_units=n_units)
         dataset = xr.Dataset(
@@ -196,9 +230,15 @@ class NullModel(Choice):
                 "parent": ("unit", parents),
                 "gc": ("unit", gc_content(tokens)),
             },
-            attrs={"null": self.describe(), "null_kind": self.kind, "null_fingerprint": self.fingerprint},
+            attrs={
+                "null": self.describe(),
+                "null_kind": self.kind,
+                "null_fingerprint": self.fingerprint,
+            },
         )
-        return validate(annotate(with_notes(dataset, *self.notes(n_units))), "sequences")
+        return validate(
+            annotate(with_notes(dataset, *self.notes(n_units))), "sequences"
+        )
 
 
 def gc_content(tokens: Tokens) -> NDArray[np.float64]:
@@ -208,7 +248,9 @@ def gc_content(tokens: Tokens) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FromSequences(NullModel):
-    """Base of null models made from given sequences: `of` is normalized once and compared by content."""
+    """Base of null models made from given sequences: `of` is normalized once and
+    compared by content.
+    """
 
     of: Source
     length: int = field(init=False, repr=False, compare=False)
@@ -226,7 +268,11 @@ class FromSequences(NullModel):
         return as_sequences(self.of)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, "of": _plain_sequences(self.parents_given), **self._extras()}
+        return {
+            "kind": self.kind,
+            "of": _plain_sequences(self.parents_given),
+            **self._extras(),
+        }
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "of": self.parents_given.digest, **self._extras()}
@@ -235,14 +281,21 @@ class FromSequences(NullModel):
         return {}
 
     def __repr__(self) -> str:
-        few = self.parents_given.source is not None or self.parents_given.tokens.size <= _SHOWN
+        few = (
+            self.parents_given.source is not None
+            or self.parents_given.tokens.size <= _SHOWN
+        )
         of = _plain_sequences(self.parents_given) if few else self.parents_given
-        extras = "".join(f", {name}={value!r}" for name, value in self._extras().items())
+        extras = "".join(
+            f", {name}={value!r}" for name, value in self._extras().items()
+        )
         return f"{type(self).__name__}(of={of!r}{extras})"
 
     def describe(self) -> str:
         n = len(self.parents_given)
-        return f"{self._words()} {n:,} sequence{'s' if n != 1 else ''} of {self.length} bp"
+        return (
+            f"{self._words()} {n:,} sequence{'s' if n != 1 else ''} of {self.length} bp"
+        )
 
     @abstractmethod
     def _words(self) -> str: ...
@@ -250,30 +303,38 @@ class FromSequences(NullModel):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FromParents(FromSequences):
-    """Base of null models whose every unit descends from one of the given sequences, its parent.
+    """Base of null models whose every unit descends from one of the given sequences,
+    its parent.
 
-    Given sequences that are equal, or have equal dinucleotide counts, are shuffles of one another: together they are
-    one parent, with the name of the first.
+    Given sequences that are equal, or have equal dinucleotide counts, are shuffles of
+    one another: together they are one parent, with the name of the first.
     """
 
     def split(self, reserve: float) -> tuple[NullModel, NullModel]:
-        """Return this null model without a share of its parents, and the one of these parents alone.
+        """Return this null model without a share of its parents, and the one of these
+        parents alone.
 
-        The reserved parents are the first in a random order that depends on the null model's fingerprint: a random
-        sample of the parents, the same one for all arms and seeds of a trial.
+        The reserved parents are the first in a random order that depends on the null
+        model's fingerprint: a random sample of the parents, the same one for all arms
+        and seeds of a trial.
         """
         from causalgia.sequences.random import random_words
 
-        names = {name: number for number, name in enumerate(dict.fromkeys(self.parent_names))}
+        names = {
+            name: number for number, name in enumerate(dict.fromkeys(self.parent_names))
+        }
         n = len(names)
         n_reserved = round(n * reserve)
         if not 1 <= n_reserved < n:
             raise DesignError(
-                f"reserve={reserve} of {n:,} sequences reserves {n_reserved:,}; both the trial and its confirmation "
-                "need one or more: give more sequences, or another share"
+                f"reserve={reserve} of {n:,} sequences reserves {n_reserved:,}; both "
+                "the trial and its confirmation need one or more: give more sequences, "
+                "or another share"
             )
         key = derive(int(self.fingerprint, 16), "reserve")
-        order = np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable")
+        order = np.argsort(
+            random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable"
+        )
         chosen = np.zeros(n, bool)
         chosen[order[:n_reserved]] = True
         rows = chosen[[names[name] for name in self.parent_names]]
@@ -281,7 +342,9 @@ class FromParents(FromSequences):
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: the name of the first one with equal dinucleotide counts."""
+        """The parent of each given sequence: the name of the first one with equal
+        dinucleotide counts.
+        """
         names = self.parents_given.names
         return tuple(names[first] for first in first_equal_parent(self).tolist())
 
@@ -290,17 +353,24 @@ class FromParents(FromSequences):
         if n_parents == n:
             return []
         return [
-            f"{n:,} sequences are {n_parents:,} parent{'s' if n_parents != 1 else ''}: equal sequences, and sequences "
-            "with equal dinucleotide counts (shuffles of one another), are not independent of each other"
+            f"{n:,} sequences are {n_parents:,} parent{'s' if n_parents != 1 else ''}: "
+            "equal sequences, and sequences with equal dinucleotide counts (shuffles "
+            "of one another), are not independent of each other"
         ]
 
     def _of_rows(self, chosen: NDArray[np.bool_], **more: Any) -> NullModel:
         given = self.parents_given
-        return replace(self, of=Sequences(given.tokens[chosen], tuple(compress(given.names, chosen))), **more)
+        return replace(
+            self,
+            of=Sequences(given.tokens[chosen], tuple(compress(given.names, chosen))),
+            **more,
+        )
 
 
 def _plain_sequences(of: Sequences) -> str | list[str] | dict[str, str]:
-    """Return the sequences as plain data: a path, strings (named 0 to n - 1), or a table of names."""
+    """Return the sequences as plain data: a path, strings (named 0 to n - 1), or a
+    table of names.
+    """
     from causalgia.sequences.alphabet import decode
 
     if of.source is not None:
@@ -329,7 +399,9 @@ def markov_chain(null: FromSequences, order: int) -> MarkovChain:
 
 @lru_cache(maxsize=2)
 def first_equal_parent(null: FromParents) -> NDArray[np.int64]:
-    """Return, for each given sequence, the first one with the same dinucleotide counts, (n,)."""
+    """Return, for each given sequence, the first one with the same dinucleotide counts,
+    (n,).
+    """
     from causalgia.sequences.composition import first_of_equal_dinucleotides
 
     return _read_only(first_of_equal_dinucleotides(null.parents_given.tokens))
@@ -346,7 +418,11 @@ def random_order(n: int, key: int) -> NDArray[np.int64]:
     """Return a random order of n sequences; a trial uses the first part."""
     from causalgia.sequences.random import random_words
 
-    return _read_only(np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable"))
+    return _read_only(
+        np.argsort(
+            random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable"
+        )
+    )
 
 
 def _read_only(values: NDArray[Any]) -> NDArray[Any]:

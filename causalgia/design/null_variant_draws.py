@@ -1,4 +1,6 @@
-"""Draws of null variants: positions in sequences or loci of a genome that match a given variant."""
+"""Draws of null variants: positions in sequences or loci of a genome that match a given
+variant.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,20 @@ from causalgia.choices import Align
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASES, encode, reverse_complement
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.windowed_variants import Change, changed_windows, distance_class, distances_of, keeping_side
+from causalgia.sequences.windowed_variants import (
+    Change,
+    changed_windows,
+    distance_class,
+    distances_of,
+    keeping_side,
+)
 from causalgia.streams import derive
 from causalgia.types import Mask, Tokens
 
 KEYS = ("context", "substitution", "distance", "length")
-"""What may be matched, in the order in which keys are dropped; the length is never dropped."""
+"""What may be matched, in the order in which keys are dropped; the length is never
+dropped.
+"""
 _ROUNDS = 1_024  # proposals of a null variant before a key is dropped
 _UNITS = 1 << 32  # ids of the sequences of each round
 _WILD = "N"  # stands for every base in a pattern
@@ -39,7 +49,8 @@ class NullVariants(NamedTuple):
     source
         (M,) the sequence or the locus that each lies in.
     n_dropped
-        (M,) how many of the matched keys the draw had to give up, in the order of `KEYS`.
+        (M,) how many of the matched keys the draw had to give up, in the order of
+        `KEYS`.
     """
 
     reference: Tokens
@@ -51,7 +62,8 @@ class NullVariants(NamedTuple):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is drawn: for each null variant, the change that it matches, and the keys in the order of dropping.
+    """What is drawn: for each null variant, the change that it matches, and the keys in
+    the order of dropping.
 
     Attributes
     ----------
@@ -85,13 +97,23 @@ class Wanted:
         for n_dropped in range(len(droppable) + 1):
             yield n_dropped, self.keys[n_dropped:]
 
-    def groups(self, of: NDArray[np.int64]) -> Iterator[tuple[Change, NDArray[np.int64]]]:
-        """Yield changes that look for the same places, each with those null variants."""
+    def groups(
+        self, of: NDArray[np.int64]
+    ) -> Iterator[tuple[Change, NDArray[np.int64]]]:
+        """Yield changes that look for the same places, each with those null
+        variants.
+        """
         members: dict[tuple[object, ...], list[int]] = defaultdict(list)
         first: dict[tuple[object, ...], Change] = {}
         for i in of.tolist():
             change = self.changes[self.matched[i]]
-            cell = (change.removed, change.added, change.left, change.right, self._distance_class(change))
+            cell = (
+                change.removed,
+                change.added,
+                change.left,
+                change.right,
+                self._distance_class(change),
+            )
             members[cell].append(i)
             first.setdefault(cell, change)
         for which, rows in members.items():
@@ -101,12 +123,16 @@ class Wanted:
         return distance_class(change.at - self.length // 2)
 
     def places(self, change: Change, keys: tuple[str, ...]) -> range:
-        """Return the places in the window at which a null variant of this change may begin."""
+        """Return the places in the window at which a null variant of this change may
+        begin.
+        """
         middle, last = self.length // 2, self.length - max(change.size)
         if "distance" not in keys:
             return range(last + 1)
         distances = distances_of(self._distance_class(change))
-        return range(max(middle + distances.start, 0), min(middle + distances.stop, last + 1))
+        return range(
+            max(middle + distances.start, 0), min(middle + distances.stop, last + 1)
+        )
 
 
 @dataclass
@@ -134,7 +160,8 @@ def draw_in_finite(
     per_sequence: int,
     taken: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> NullVariants:
-    """Draw null variants in given sequences, at most `per_sequence` in each, and never two at one place.
+    """Draw null variants in given sequences, at most `per_sequence` in each, and never
+    two at one place.
 
     Parameters
     ----------
@@ -162,21 +189,33 @@ def draw_in_finite(
                 fits &= free[np.ix_(open_, places)][:, None, :]
                 able = np.flatnonzero(fits.any((1, 2)))
                 cell = change.removed, change.added, change.left, change.right
-                u = _uniforms(derive(wanted.key, "order", n_dropped, number, *cell), open_[able], 2)
+                u = _uniforms(
+                    derive(wanted.key, "order", n_dropped, number, *cell),
+                    open_[able],
+                    2,
+                )
                 chosen = np.argsort(u[:, 0], kind="stable")[: len(mine)]
                 mine, rows = mine[: len(chosen)], open_[able[chosen]]
                 minus, place = _one_of(fits[able[chosen]], u[chosen, 1])
                 found.at[mine] = np.asarray(places)[place]
-                found.minus[mine], found.n_dropped[mine], row[mine] = minus, n_dropped, rows
+                found.minus[mine], found.n_dropped[mine], row[mine] = (
+                    minus,
+                    n_dropped,
+                    rows,
+                )
                 free[rows, found.at[mine]] = False
                 room[rows] -= 1
     return _with_windows(wanted, wide[row], offset, found, [names[i] for i in row])
 
 
 def draw_by_proposals(
-    wanted: Wanted, width: int, propose: Callable[[NDArray[np.uint64]], Tokens], name: str
+    wanted: Wanted,
+    width: int,
+    propose: Callable[[NDArray[np.uint64]], Tokens],
+    name: str,
 ) -> NullVariants:
-    """Draw each null variant in a sequence of its own: sequences are proposed until one has a place that matches.
+    """Draw each null variant in a sequence of its own: sequences are proposed until one
+    has a place that matches.
 
     Parameters
     ----------
@@ -196,7 +235,9 @@ def draw_by_proposals(
             missing = found.missing
             if not len(missing):
                 break
-            ids = missing.astype(np.uint64) + np.uint64((n_dropped * _ROUNDS + number) * _UNITS)
+            ids = missing.astype(np.uint64) + np.uint64(
+                (n_dropped * _ROUNDS + number) * _UNITS
+            )
             proposed = propose(ids)
             u = _uniforms(derive(wanted.key, "place"), ids, 1)[:, 0]
             of_id = np.full(n, -1)
@@ -214,7 +255,9 @@ def draw_by_proposals(
 
 
 def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
-    """Draw each null variant at a random locus of a genome, its window around it as that of its variant is."""
+    """Draw each null variant at a random locus of a genome, its window around it as
+    that of its variant is.
+    """
     n, beyond = len(wanted.matched), wanted.beyond
     found = _nothing(n)
     wide = np.zeros((n, wanted.length + 2 * beyond), np.uint8)
@@ -229,30 +272,50 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                 missing = found.missing
                 if not len(missing):
                     break
-                ids = missing.astype(np.uint64) + np.uint64((n_dropped * _ROUNDS + number) * _UNITS)
-                places = (_uniforms(derive(wanted.key, "locus"), ids, 1)[:, 0] * ends[-1]).astype(np.int64)
+                ids = missing.astype(np.uint64) + np.uint64(
+                    (n_dropped * _ROUNDS + number) * _UNITS
+                )
+                places = (
+                    _uniforms(derive(wanted.key, "locus"), ids, 1)[:, 0] * ends[-1]
+                ).astype(np.int64)
                 of = np.searchsorted(ends, places, side="right")
-                for i, c, place in zip(missing.tolist(), of.tolist(), places.tolist(), strict=True):
+                for i, c, place in zip(
+                    missing.tolist(), of.tolist(), places.tolist(), strict=True
+                ):
                     change = wanted.changes[which := int(wanted.matched[i])]
                     position = place - (int(ends[c - 1]) if c else 0)
                     first = position - change.at - beyond
                     if first < 0 or first + wide.shape[1] > lengths[chromosomes[c]]:
                         continue
                     if (both := patterns.get(which)) is None:
-                        both = patterns[which] = _pattern(change, keys), _pattern(change.on_other_strand, keys)
+                        both = patterns[which] = (
+                            _pattern(change, keys),
+                            _pattern(change.on_other_strand, keys),
+                        )
                     flank = (len(both[0]) - len(change.removed)) // 2
                     stop = position + len(change.removed) + flank
                     if position < flank or stop > lengths[chromosomes[c]]:
                         continue
-                    there = genome.letters(chromosomes[c], position - flank, stop, place="a null variant")
+                    there = genome.letters(
+                        chromosomes[c], position - flank, stop, place="a null variant"
+                    )
                     minus = _strand_of(there.decode("latin-1").upper(), both)
                     if minus is None:
                         continue
-                    letters = genome.letters(chromosomes[c], first, first + wide.shape[1], place="a null variant")
+                    letters = genome.letters(
+                        chromosomes[c],
+                        first,
+                        first + wide.shape[1],
+                        place="a null variant",
+                    )
                     text = letters.decode("latin-1").upper()
                     if _LETTERS.issuperset(text):
                         texts[i] = text
-                        found.at[i], found.minus[i], found.n_dropped[i] = change.at, minus, n_dropped
+                        found.at[i], found.minus[i], found.n_dropped[i] = (
+                            change.at,
+                            minus,
+                            n_dropped,
+                        )
                         source[i] = f"{chromosomes[c]}:{position + 1}"
     rows = np.flatnonzero(found.at >= 0)
     if len(rows):
@@ -261,10 +324,15 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
 
 
 def _strand_of(text: str, patterns: tuple[str, str]) -> bool | None:
-    """Return whether letters match the pattern of the minus strand; None where they match on neither."""
+    """Return whether letters match the pattern of the minus strand; None where they
+    match on neither.
+    """
     for minus, pattern in enumerate(patterns):
         if text == pattern or (
-            _WILD in pattern and all(x in (_WILD, letter) for x, letter in zip(pattern, text, strict=True))
+            _WILD in pattern
+            and all(
+                x in (_WILD, letter) for x, letter in zip(pattern, text, strict=True)
+            )
         ):
             return bool(minus)
     return None
@@ -279,50 +347,73 @@ def _pattern(change: Change, keys: tuple[str, ...]) -> str:
 def _fitting(
     wanted: Wanted, wide: Tokens, offset: int, change: Change, keys: tuple[str, ...]
 ) -> tuple[Mask, NDArray[np.int64]]:
-    """Return which places of each sequence match, (n, strands, places), and the places."""
+    """Return which places of each sequence match, (n, strands, places), and the
+    places.
+    """
     plus = _pattern(change, keys)
     before = len(change.left) if "context" in keys else 0
     places = np.array(
         [
             at
             for at in wanted.places(change, keys)
-            if offset + at - before >= 0 and offset + at - before + len(plus) <= wide.shape[1]
+            if offset + at - before >= 0
+            and offset + at - before + len(plus) <= wide.shape[1]
         ],
         np.int64,
     )
     fits = np.ones((len(wide), 2, len(places)), bool)
     other = change.on_other_strand
-    for strand, (pattern, left) in enumerate(((plus, before), (_pattern(other, keys), len(other.left) * (before > 0)))):
+    for strand, (pattern, left) in enumerate(
+        ((plus, before), (_pattern(other, keys), len(other.left) * (before > 0)))
+    ):
         for j, letter in enumerate(pattern):
             if letter != _WILD:
                 column = offset + places - left + j
                 inside = (column >= 0) & (column < wide.shape[1])
-                fits[:, strand] &= inside & (wide[:, np.clip(column, 0, wide.shape[1] - 1)] == BASES.index(letter))
+                fits[:, strand] &= inside & (
+                    wide[:, np.clip(column, 0, wide.shape[1] - 1)]
+                    == BASES.index(letter)
+                )
     return fits, places
 
 
 def _one_of(fits: Mask, u: NDArray[np.float64]) -> tuple[Mask, NDArray[np.int64]]:
-    """Return for each row one of its matches, uniformly: whether on the minus strand, and the index of its place."""
+    """Return for each row one of its matches, uniformly: whether on the minus strand,
+    and the index of its place.
+    """
     flat = fits.reshape(len(fits), fits.shape[1] * fits.shape[2])
     nth = np.minimum((u * flat.sum(1)).astype(np.int64), flat.sum(1) - 1)
-    column = np.argmax(np.cumsum(flat, axis=1) == (nth + 1)[:, None], axis=1) if len(fits) else nth
-    return np.asarray(column >= fits.shape[2]), np.asarray(column % max(fits.shape[2], 1))
+    column = (
+        np.argmax(np.cumsum(flat, axis=1) == (nth + 1)[:, None], axis=1)
+        if len(fits)
+        else nth
+    )
+    return np.asarray(column >= fits.shape[2]), np.asarray(
+        column % max(fits.shape[2], 1)
+    )
 
 
 def _uniforms(key: int, units: NDArray[np.integer], n: int) -> NDArray[np.float64]:
     from causalgia.sequences.random import random_words
 
-    return np.asarray((random_words(key, units, n) >> np.uint64(11)) * 2.0**-53, np.float64)
+    return np.asarray(
+        (random_words(key, units, n) >> np.uint64(11)) * 2.0**-53, np.float64
+    )
 
 
-def _with_windows(wanted: Wanted, wide: Tokens, offset: int, found: _Found, source: Sequence[str]) -> NullVariants:
-    """Return null variants with their windows; letters added are those of their variant where these are matched."""
+def _with_windows(
+    wanted: Wanted, wide: Tokens, offset: int, found: _Found, source: Sequence[str]
+) -> NullVariants:
+    """Return null variants with their windows; letters added are those of their variant
+    where these are matched.
+    """
     n = len(found.at)
     if len(found.missing):
         change = wanted.changes[wanted.matched[found.missing[0]]]
         raise DesignError(
-            f"{len(found.missing):,} of {n:,} null variants found no place: a window of {wanted.length} bases for a "
-            f"change of {len(change.removed)} to {len(change.added)} bases, without N and off the places taken; give "
+            f"{len(found.missing):,} of {n:,} null variants found no place: a window "
+            f"of {wanted.length} bases for a change of {len(change.removed)} to "
+            f"{len(change.added)} bases, without N and off the places taken; give "
             "fewer (n_null=), or more or longer sequences (of=)"
         )
     reference, alternate = (np.zeros((n, wanted.length), np.uint8) for _ in range(2))
@@ -331,22 +422,39 @@ def _with_windows(wanted: Wanted, wide: Tokens, offset: int, found: _Found, sour
     for i, at in enumerate(found.at.tolist()):
         size = wanted.changes[wanted.matched[i]].size
         read_out = wanted.align == "read_out"
-        alike[*size, keeping_side(at, size[0], wanted.length // 2) if read_out else wanted.align].append(i)
+        alike[
+            *size,
+            keeping_side(at, size[0], wanted.length // 2) if read_out else wanted.align,
+        ].append(i)
     for (removed, n_added, side), rows in alike.items():
         members = np.array(rows)
         words = np.zeros((len(rows), n_added), np.uint8)
-        drawn = (_uniforms(derive(wanted.key, "letters"), members, max(n_added, 1)) * 12).astype(np.int64)
-        own = wide[members[:, None], offset + found.at[members, None] + np.arange(removed)]
+        drawn = (
+            _uniforms(derive(wanted.key, "letters"), members, max(n_added, 1)) * 12
+        ).astype(np.int64)
+        own = wide[
+            members[:, None], offset + found.at[members, None] + np.arange(removed)
+        ]
         for k, i in enumerate(rows):
             change = wanted.changes[wanted.matched[i]]
             if "substitution" in droppable[found.n_dropped[i] :]:
                 letters = encode([change.added])[0] if n_added else words[k]
-                words[k] = reverse_complement(letters[None])[0] if found.minus[i] else letters
+                words[k] = (
+                    reverse_complement(letters[None])[0] if found.minus[i] else letters
+                )
             elif removed == n_added:  # another base than the sequence has
                 words[k] = (own[k] + 1 + drawn[k, :n_added] % 3) % 4
             else:
                 words[k] = drawn[k, :n_added] % 4
         reference[members], alternate[members] = changed_windows(
-            wide[members], offset, wanted.length, found.at[members].tolist(), removed, words, side
+            wide[members],
+            offset,
+            wanted.length,
+            found.at[members].tolist(),
+            removed,
+            words,
+            side,
         )
-    return NullVariants(reference, alternate, wanted.matched, tuple(source), found.n_dropped)
+    return NullVariants(
+        reference, alternate, wanted.matched, tuple(source), found.n_dropped
+    )

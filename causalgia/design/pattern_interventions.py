@@ -1,4 +1,6 @@
-"""Interventions that write a pattern: embed, insert, placebo; and placebo words as arms."""
+"""Interventions that write a pattern: embed, insert, placebo; and placebo words as
+arms.
+"""
 
 from __future__ import annotations
 
@@ -50,20 +52,27 @@ class Patterned(Intervention):
         if not isinstance(self.strand, str) or self.strand not in ("+", "-"):
             raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
         if self.instance not in ("sample", "consensus"):
-            raise DesignError(f"instance={quoted(self.instance)} must be 'sample' or 'consensus'")
+            raise DesignError(
+                f"instance={quoted(self.instance)} must be 'sample' or 'consensus'"
+            )
         object.__setattr__(self, "at", as_position(self.at, "at"))
-        object.__setattr__(self, "pattern", as_pattern(self.pattern, instance=self.instance))
+        object.__setattr__(
+            self, "pattern", as_pattern(self.pattern, instance=self.instance)
+        )
         object.__setattr__(self, "instance", self.written.instance)
 
     @classmethod
     def _from_main(cls, main: Any, options: dict[str, Any]) -> Intervention:
-        """Return the intervention of a pattern, or of a list of patterns with a position for each."""
+        """Return the intervention of a pattern, or of a list of patterns with a
+        position for each.
+        """
         at = options.pop("at")
         if not isinstance(main, list):
             return cls(pattern_from_plain(main), at=at, **options)
         if not isinstance(at, list) or len(at) != len(main):
             raise DesignError(
-                f"{cls.kind} = {quoted(main)} needs at = a list of {len(main)} positions, not {quoted(at)}"
+                f"{cls.kind} = {quoted(main)} needs at = a list of {len(main)} "
+                f"positions, not {quoted(at)}"
             )
         steps: Intervention = Untreated()
         for pattern, position in zip(main, at, strict=True):
@@ -72,10 +81,15 @@ class Patterned(Intervention):
 
     def edit(self) -> Edit:
         source = self.written
-        word = source.word if self.strand == "+" else reverse_complement_word(source.word)
+        word = (
+            source.word if self.strand == "+" else reverse_complement_word(source.word)
+        )
         if isinstance(source.reads, Motif):
             content = json.dumps(source.reads.to_dict()).encode()
-            pattern = f"{source.instance} of {hashlib.blake2b(content, digest_size=8).hexdigest()}"
+            pattern = (
+                f"{source.instance} of "
+                f"{hashlib.blake2b(content, digest_size=8).hexdigest()}"
+            )
             letters = "" if source.random else word.replace("U", "T")
         else:
             pattern, letters = source.reads, word.replace("U", "T")
@@ -86,7 +100,10 @@ class Patterned(Intervention):
             pattern=pattern,
             label=source.label,
             letters=letters,
-            bases=tuple(sum((base in bases) / len(bases) for bases in admitted) for base in BASES),
+            bases=tuple(
+                sum((base in bases) / len(bases) for bases in admitted)
+                for base in BASES
+            ),
             one_strand="U" in source.word,
         )
 
@@ -115,7 +132,9 @@ class Patterned(Intervention):
 
     @cached_property
     def _constant(self) -> Tokens:
-        """The tokens of a pattern that is not random, (w,), cached since arms are applied batch by batch."""
+        """The tokens of a pattern that is not random, (w,), cached since arms are
+        applied batch by batch.
+        """
         return self._oriented(self.written.instances(np.empty(0, np.uint64), 0))
 
     def _oriented(self, piece: Tokens) -> Tokens:
@@ -136,19 +155,24 @@ class Patterned(Intervention):
         return plain
 
     def __repr__(self) -> str:
-        extras = "".join(f", {k}={v!r}" for k, v in self.to_dict().items() if k not in (self.kind, "at"))
+        extras = "".join(
+            f", {k}={v!r}"
+            for k, v in self.to_dict().items()
+            if k not in (self.kind, "at")
+        )
         return f"{type(self).__name__}({self.written.source!r}, at={self.at}{extras})"
 
 
 @dataclass(frozen=True, repr=False)
 class Embed(Patterned):
-    """Write a pattern over the bases at a position; the length is kept: ``do(x[at:at+w] = pattern)``.
+    """Write a pattern over the bases at a position; the length is kept:
+    ``do(x[at:at+w] = pattern)``.
 
     Parameters
     ----------
     pattern
-        A word (``"AGATAAG"``; IUPAC letters such as N or R draw a base for each unit), or a `Motif`: then an instance
-        is sampled for each unit.
+        A word (``"AGATAAG"``; IUPAC letters such as N or R draw a base for each unit),
+        or a `Motif`: then an instance is sampled for each unit.
     at
         0-based start.
     strand
@@ -159,8 +183,9 @@ class Embed(Patterned):
     Raises
     ------
     DesignError
-        If the pattern is empty or has other letters, or `at` is negative; when a `Design` is made, if it leaves the
-        sequence or overlaps another embed of the same arm.
+        If the pattern is empty or has other letters, or `at` is negative; when a
+        `Design` is made, if it leaves the sequence or overlaps another embed of the
+        same arm.
 
     Examples
     --------
@@ -173,7 +198,10 @@ class Embed(Patterned):
 
     @property
     def terms(self) -> tuple[str, ...]:
-        return (f"x[{self.at}:{self.at + self.width}] {'~' if self.random else '='} {self._notation}",)
+        return (
+            f"x[{self.at}:{self.at + self.width}] {'~' if self.random else '='} "
+            f"{self._notation}",
+        )
 
     def lay(self, layout: Layout) -> Layout:
         return layout.write(self.at, self.width, self.written.label)
@@ -184,7 +212,8 @@ class Embed(Patterned):
 
 @dataclass(frozen=True, repr=False)
 class Insert(Patterned):
-    """Insert a pattern before the base at a position; the length grows. The estimand differs from that of `Embed`.
+    """Insert a pattern before the base at a position; the length grows. The estimand
+    differs from that of `Embed`.
 
     Parameters
     ----------
@@ -231,12 +260,15 @@ class PlaceboWord(Embed):
 
 @dataclass(frozen=True, repr=False)
 class Placebo(Patterned):
-    """Write a fresh rearrangement of a pattern for each unit, never one that carries the pattern on either strand.
+    """Write a fresh rearrangement of a pattern for each unit, never one that carries
+    the pattern on either strand.
 
-    The draw is uniform over all distinct rearrangements without a run of the pattern, or of its reverse complement,
-    longer than two thirds of it (rounded up: five of seven bases). Since each unit gets another word, the arm's mean is
-    over words as well as backgrounds: the control does not depend on a single scramble. For a `Motif`, an instance is
-    sampled and rearranged, and the consensus is excluded as well.
+    The draw is uniform over all distinct rearrangements without a run of the pattern,
+    or of its reverse complement, longer than two thirds of it (rounded up: five of
+    seven bases). Since each unit gets another word, the arm's mean is over words as
+    well as backgrounds: the control does not depend on a single scramble. For a
+    `Motif`, an instance is sampled and rearranged, and the consensus is excluded as
+    well.
 
     Parameters
     ----------
@@ -276,13 +308,20 @@ class Placebo(Patterned):
 
 
 def placebos(
-    pattern: str | Motif, *, at: int, n_words: int, strand: Literal["+", "-"] = "+", rng: RNG = 0
+    pattern: str | Motif,
+    *,
+    at: int,
+    n_words: int,
+    strand: Literal["+", "-"] = "+",
+    rng: RNG = 0,
 ) -> dict[str, Intervention]:
-    """Return `n_words` fixed placebo words as arms: the reference distribution for effects of real words.
+    """Return `n_words` fixed placebo words as arms: the reference distribution for
+    effects of real words.
 
-    The words are distinct rearrangements of the pattern (for a motif: of sampled instances), drawn uniformly from
-    those that do not carry it, as for `Placebo`. 40 words or more define a region ("beyond 97.5 % of placebos");
-    fewer give a rank p-value but no quantile.
+    The words are distinct rearrangements of the pattern (for a motif: of sampled
+    instances), drawn uniformly from those that do not carry it, as for `Placebo`. 40
+    words or more define a region ("beyond 97.5 % of placebos"); fewer give a rank
+    p-value but no quantile.
 
     Parameters
     ----------
@@ -295,7 +334,8 @@ def placebos(
     strand
         Strand on which they are written.
     rng
-        Seed of the words: a fixed choice of the design and not part of a trial's randomness, hence its default.
+        Seed of the words: a fixed choice of the design and not part of a trial's
+        randomness, hence its default.
 
     Returns
     -------
@@ -305,7 +345,8 @@ def placebos(
     Raises
     ------
     DesignError
-        If the pattern has fewer than `n_words` distinct rearrangements; the message says how many.
+        If the pattern has fewer than `n_words` distinct rearrangements; the message
+        says how many.
 
     Examples
     --------
@@ -322,10 +363,18 @@ def placebos(
     batch = np.arange(4 * n_words, dtype=np.uint64)
     words: dict[str, None] = {}
     for attempt in range(_MOST_ATTEMPTS):
-        words.update(dict.fromkeys(decode(rearrangements(source, batch, derive(key, attempt)))))
+        words.update(
+            dict.fromkeys(decode(rearrangements(source, batch, derive(key, attempt))))
+        )
         if len(words) >= n_words:
-            return {f"placebo {word}": PlaceboWord(word, at=at, strand=strand) for word in list(words)[:n_words]}
-    raise DesignError(f"placebos of {quoted(source.label)}: {n_words} distinct words were not found; ask for fewer")
+            return {
+                f"placebo {word}": PlaceboWord(word, at=at, strand=strand)
+                for word in list(words)[:n_words]
+            }
+    raise DesignError(
+        f"placebos of {quoted(source.label)}: {n_words} distinct words were not found; "
+        "ask for fewer"
+    )
 
 
 _MOST_ATTEMPTS = 1_000
@@ -333,7 +382,8 @@ _MOST_ENUMERATED = 20_000
 
 
 def longest_run(width: int) -> int:
-    """Return how many consecutive letters a placebo may share with the pattern: two thirds rounded up, but not all.
+    """Return how many consecutive letters a placebo may share with the pattern: two
+    thirds rounded up, but not all.
 
     Examples
     --------
@@ -378,7 +428,8 @@ def count_orders(word: str) -> int:
 
 @lru_cache(maxsize=64)
 def admissible(word: str) -> Tokens:
-    """Return all rearrangements of a word that do not carry it, (m, w) tokens; for words with few of them.
+    """Return all rearrangements of a word that do not carry it, (m, w) tokens; for
+    words with few of them.
 
     Examples
     --------
@@ -402,32 +453,40 @@ def _n_orders(left: Counter[int], n: int) -> Iterator[tuple[int, ...]]:
 
 
 def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
-    """Raise DesignError if fewer than `n` distinct placebos can be made of the pattern."""
+    """Raise DesignError if fewer than `n` distinct placebos can be made of the
+    pattern.
+    """
     if isinstance(pattern.source, Motif) and pattern.random:
         return
     word = pattern.word
     if pattern.random:
-        raise DesignError(f"placebo of {quoted(word)}: give a word of A C G T or a Motif, not IUPAC letters")
+        raise DesignError(
+            f"placebo of {quoted(word)}: give a word of A C G T or a Motif, not IUPAC "
+            "letters"
+        )
     if count_orders(word) > _MOST_ENUMERATED:
         return
     most = len(admissible(word))
     if most == 0:
         raise DesignError(
-            f"placebo of {quoted(word)}: every rearrangement reads as the pattern (on one strand or the other); "
-            "use Ablate, or an Embed of another word, as the control"
+            f"placebo of {quoted(word)}: every rearrangement reads as the pattern (on "
+            "one strand or the other); use Ablate, or an Embed of another word, as the "
+            "control"
         )
     if n > most:
         raise DesignError(
-            f"placebos of {quoted(word)}: only {most:,} distinct rearrangements do not carry it, {n:,} were asked for; "
-            "ask for fewer, or take a longer pattern"
+            f"placebos of {quoted(word)}: only {most:,} distinct rearrangements do not "
+            f"carry it, {n:,} were asked for; ask for fewer, or take a longer pattern"
         )
 
 
 def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
-    """Return a rearrangement of the pattern for each unit, (n, w), uniform over those that do not carry it.
+    """Return a rearrangement of the pattern for each unit, (n, w), uniform over those
+    that do not carry it.
 
-    Uniform shuffles are drawn, and those that carry the pattern (for a motif: the instance or the consensus) are
-    redrawn, each unit from its own stream, so a unit's word depends on that unit alone.
+    Uniform shuffles are drawn, and those that carry the pattern (for a motif: the
+    instance or the consensus) are redrawn, each unit from its own stream, so a unit's
+    word depends on that unit alone.
     """
     from causalgia.sequences.samplers import shuffle
 
@@ -436,10 +495,18 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
     for attempt in range(_MOST_ATTEMPTS):
         mine, stream = units[pending], derive(key, "attempt", attempt)
         instances = pattern.instances(mine, derive(stream, "instance"))
-        piece = np.ascontiguousarray(np.broadcast_to(instances, (len(mine), len(pattern))))
+        piece = np.ascontiguousarray(
+            np.broadcast_to(instances, (len(mine), len(pattern)))
+        )
         drawn = shuffle(derive(stream, "arrangement"), mine, piece)
         words[pending] = drawn
-        pending = pending[carries_pattern(drawn, piece) | carries_pattern(drawn, encode(pattern.word)[0])]
+        pending = pending[
+            carries_pattern(drawn, piece)
+            | carries_pattern(drawn, encode(pattern.word)[0])
+        ]
         if not len(pending):
             return words
-    raise DesignError(f"placebo of {quoted(pattern.label)}: hardly any rearrangement is free of it; use Ablate instead")
+    raise DesignError(
+        f"placebo of {quoted(pattern.label)}: hardly any rearrangement is free of it; "
+        "use Ablate instead"
+    )

@@ -1,4 +1,6 @@
-"""Patterns to write into a sequence: words, IUPAC words, and motifs; and merged words of overlapping sites."""
+"""Patterns to write into a sequence: words, IUPAC words, and motifs; and merged words
+of overlapping sites.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ Instance = Literal["sample", "consensus"]
 class Pattern:
     """A word or a motif, and whether a motif stands for its instances or its consensus.
 
-    Two words are equal where they read the same bases (U is T); `source` keeps the spelling, for do-notation.
+    Two words are equal where they read the same bases (U is T); `source` keeps the
+    spelling, for do-notation.
     """
 
     source: str | Motif = field(compare=False)
@@ -31,7 +34,11 @@ class Pattern:
     def __post_init__(self) -> None:
         word = isinstance(self.source, str)
         object.__setattr__(
-            self, "reads", self.source.replace("U", "T") if isinstance(self.source, str) else self.source
+            self,
+            "reads",
+            self.source.replace("U", "T")
+            if isinstance(self.source, str)
+            else self.source,
         )
         if word:
             object.__setattr__(self, "instance", "sample")
@@ -41,11 +48,15 @@ class Pattern:
 
     @property
     def label(self) -> str:
-        """The word itself, or the motif's name (with its consensus if that is written)."""
+        """The word itself, or the motif's name (with its consensus if that is
+        written).
+        """
         if isinstance(self.source, str):
             return self.source
         return (
-            self.source.name if self.instance == "sample" else f"{self.source.name} consensus {self.source.consensus}"
+            self.source.name
+            if self.instance == "sample"
+            else f"{self.source.name} consensus {self.source.consensus}"
         )
 
     @property
@@ -58,20 +69,32 @@ class Pattern:
         """Whether instances differ between units."""
         if isinstance(self.reads, str):
             return not set(self.reads) <= set(BASES)
-        return self.instance == "sample" and any(max(row) < 1 for row in self.reads.probabilities)
+        return self.instance == "sample" and any(
+            max(row) < 1 for row in self.reads.probabilities
+        )
 
     @property
     def identity(self) -> str | dict[str, Any]:
         """The content that makes two patterns equal, as plain data."""
-        return self.reads if isinstance(self.reads, str) else {"motif": self.reads.to_dict()}
+        return (
+            self.reads
+            if isinstance(self.reads, str)
+            else {"motif": self.reads.to_dict()}
+        )
 
     @property
     def plain(self) -> str | dict[str, Any]:
         """The pattern as TOML-ready data."""
-        return self.source if isinstance(self.source, str) else {"motif": self.source.to_dict()}
+        return (
+            self.source
+            if isinstance(self.source, str)
+            else {"motif": self.source.to_dict()}
+        )
 
     def instances(self, units: Units, key: int) -> Tokens:
-        """Return the written letters: (w,) tokens for all units, or (n, w), drawn from each unit's stream."""
+        """Return the written letters: (w,) tokens for all units, or (n, w), drawn from
+        each unit's stream.
+        """
         if not self.random:
             return self._constant
         from causalgia.sequences.random import random_integers, random_words
@@ -87,46 +110,57 @@ class Pattern:
 
     @cached_property
     def _constant(self) -> Tokens:
-        tokens = np.array([BASES.index(letter) for letter in self.word.replace("U", "T")], np.uint8)
+        tokens = np.array(
+            [BASES.index(letter) for letter in self.word.replace("U", "T")], np.uint8
+        )
         tokens.setflags(write=False)  # shared by all arms with this word
         return tokens
 
 
 def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
-    """Return the pattern of a word, a Motif or a Pattern; DesignError for anything else."""
+    """Return the pattern of a word, a Motif or a Pattern; DesignError for anything
+    else.
+    """
     if isinstance(pattern, Pattern):
         return pattern if instance is None else Pattern(pattern.source, instance)
     if isinstance(pattern, Motif):
         return Pattern(pattern, instance or "sample")
     if not isinstance(pattern, str):
         raise DesignError(
-            f"a pattern is a word or a Motif, not {type(pattern).__name__}; cg.motif() makes a Motif of a table or "
-            "a path"
+            f"a pattern is a word or a Motif, not {type(pattern).__name__}; cg.motif() "
+            "makes a Motif of a table or a path"
         )
     try:
         return Pattern(parse_word(pattern)[0])
     except SequenceError as error:
-        by_name = f"; a motif by its name or file is cg.motif({quoted(pattern)})" if pattern else ""
+        by_name = (
+            f"; a motif by its name or file is cg.motif({quoted(pattern)})"
+            if pattern
+            else ""
+        )
         raise DesignError(f"{error}{by_name}") from error
 
 
 def merged_word(first: str, second: str, distance: int) -> str:
-    """Return the one word of two overlapping sites, `second` starting `distance` bases after `first`.
+    """Return the one word of two overlapping sites, `second` starting `distance` bases
+    after `first`.
 
-    Two embeds of one arm may not overlap, since the later would undo the earlier; sites that agree where they overlap
-    are one longer word.
+    Two embeds of one arm may not overlap, since the later would undo the earlier; sites
+    that agree where they overlap are one longer word.
 
     Parameters
     ----------
     first, second
         Words of A C G T (U), as they are read on the + strand.
     distance
-        Bases from the start of `first` to that of `second`, 0 to the width of `first` (then they abut).
+        Bases from the start of `first` to that of `second`, 0 to the width of `first`
+        (then they abut).
 
     Raises
     ------
     DesignError
-        If the letters of an overlap contradict each other, a word has other letters, or the sites do not touch.
+        If the letters of an overlap contradict each other, a word has other letters, or
+        the sites do not touch.
 
     Examples
     --------
@@ -141,34 +175,42 @@ def merged_word(first: str, second: str, distance: int) -> str:
     for word in (first, second):
         pattern = as_pattern(word)
         if pattern.random or not isinstance(pattern.source, str):
-            raise DesignError(f"a site is a word of A, C, G, T or U, not {quoted(word)}")
+            raise DesignError(
+                f"a site is a word of A, C, G, T or U, not {quoted(word)}"
+            )
         words.append(pattern.source)
     left, right = words
     distance = as_position(distance, "distance")
     if distance > len(left):
         raise DesignError(
-            f"{quoted(left)} and {quoted(right)} at distance {distance} do not touch: at most {len(left)} makes one "
-            "word; embed each of them"
+            f"{quoted(left)} and {quoted(right)} at distance {distance} do not touch: "
+            f"at most {len(left)} makes one word; embed each of them"
         )
     pairs = zip(left[distance:], right, strict=False)
     for offset, (a, b) in enumerate(pairs, start=distance):
         if a.replace("U", "T") != b.replace("U", "T"):
             raise DesignError(
-                f"sites collide: {quoted(left)} and {quoted(right)} at distance {distance} want {a} and {b} at base "
-                f"{offset} (counted from 0); choose another distance"
+                f"sites collide: {quoted(left)} and {quoted(right)} at distance "
+                f"{distance} want {a} and {b} at base {offset} (counted from 0); "
+                "choose another distance"
             )
     merged = left + right[len(left) - distance :]
     return merged if "T" not in merged else merged.replace("U", "T")
 
 
 def pattern_from_plain(plain: object) -> str | Motif:
-    """Return the word or Motif that `Pattern.plain` wrote, or ``{file = "x.meme", motif = "GATA1"}``."""
+    """Return the word or Motif that `Pattern.plain` wrote, or
+    ``{file = "x.meme", motif = "GATA1"}``.
+    """
     if isinstance(plain, str):
         return plain
     if isinstance(plain, dict) and isinstance(plain.get("motif"), dict):
         return Motif.from_dict(plain["motif"])
     if not isinstance(plain, dict) or {"file", "motif"} != set(plain):
-        raise DesignError(f'a pattern is a word, or {{file = "motifs.meme", motif = "GATA1"}}, not {quoted(plain)}')
+        raise DesignError(
+            'a pattern is a word, or {file = "motifs.meme", motif = "GATA1"}, not '
+            f"{quoted(plain)}"
+        )
     from causalgia.sequences.motifs import read_motifs
 
     path, name = plain["file"], plain["motif"]
@@ -177,5 +219,7 @@ def pattern_from_plain(plain: object) -> str | Motif:
     except SequenceError as error:
         raise DesignError(str(error)) from error
     if name not in motifs:
-        raise DesignError(f"{path} has no motif {quoted(name)}; it has {', '.join(list(motifs)[:8])}")
+        raise DesignError(
+            f"{path} has no motif {quoted(name)}; it has {', '.join(list(motifs)[:8])}"
+        )
     return motifs[name]

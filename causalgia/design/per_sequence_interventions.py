@@ -1,8 +1,10 @@
-"""Interventions at a different site in each given sequence: occlusion of instances, alleles in their contexts.
+"""Interventions at a different site in each given sequence: occlusion of instances,
+alleles in their contexts.
 
-Units of ``Genomic(of=..., n_draws=d)`` that take every sequence come in the given order, d in a row: unit u is row
-``u // d``. So an intervention can hold a span or a word for each row (or spans that its draws take in turn), and says
-which null model it was written for.
+Units of ``Genomic(of=..., n_draws=d)`` that take every sequence come in the given
+order, d in a row: unit u is row ``u // d``. So an intervention can hold a span or a
+word for each row (or spans that its draws take in turn), and says which null model it
+was written for.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from causalgia.types import Ints, Tokens, Units
 
 @dataclass(frozen=True)
 class Sited(Intervention):
-    """Base of interventions that change one span in each of the given sequences, a span of its own."""
+    """Base of interventions that change one span in each of the given sequences, a span
+    of its own.
+    """
 
     n_draws: int = field(default=1, kw_only=True)
 
@@ -38,7 +42,9 @@ class Sited(Intervention):
     @property
     @abstractmethod
     def sites(self) -> tuple[Span, ...]:
-        """The (start, stop) of the edit in each row; several sites of a row follow one another."""
+        """The (start, stop) of the edit in each row; several sites of a row follow one
+        another.
+        """
 
     @property
     def n_rows(self) -> int:
@@ -47,7 +53,9 @@ class Sited(Intervention):
 
     @abstractmethod
     def _pieces(self, own: Tokens, rows: Ints, units: Units, key: int) -> Tokens:
-        """Return the letters that replace the bases `own`, (n, w), of units from the given rows."""
+        """Return the letters that replace the bases `own`, (n, w), of units from the
+        given rows.
+        """
 
     @cached_property
     def _bounds(self) -> Ints:
@@ -55,39 +63,48 @@ class Sited(Intervention):
         return np.array(self.sites, np.int64)
 
     def check_units(self, null: NullModel, n_units: int) -> None:
-        """Raise DesignError unless the units are the given sequences, in their order."""
+        """Raise DesignError unless the units are the given sequences, in their
+        order.
+        """
         rows = self.n_rows
         if not isinstance(null, Genomic):
             raise DesignError(
-                f"{self.kind} has a site for each of {rows:,} sequences, and {null.describe()} are others; "
-                "use null=cg.Genomic(of=those sequences)"
+                f"{self.kind} has a site for each of {rows:,} sequences, and "
+                f"{null.describe()} are others; use null=cg.Genomic(of=those "
+                "sequences)"
             )
         given = len(null.parents_given)
         if given != rows:
             raise DesignError(
-                f"{self.kind} has {rows:,} sites and the null model {given:,} sequences to draw from; give a site for "
-                "each sequence, in their order, and no reserve="
+                f"{self.kind} has {rows:,} sites and the null model {given:,} "
+                "sequences to draw from; give a site for each sequence, in their "
+                "order, and no reserve="
             )
         if null.n_draws != self.n_draws:
             raise DesignError(
-                f"{self.kind} has n_draws={self.n_draws} and the null model n_draws={null.n_draws}; make them equal"
+                f"{self.kind} has n_draws={self.n_draws} and the null model "
+                f"n_draws={null.n_draws}; make them equal"
             )
         if n_units != rows * self.n_draws:
             raise DesignError(
-                f"{self.kind} is for every sequence in the given order: {rows:,} x {self.n_draws} draws = "
-                f"{rows * self.n_draws:,} units, not n_units={n_units:,}"
+                f"{self.kind} is for every sequence in the given order: {rows:,} x "
+                f"{self.n_draws} draws = {rows * self.n_draws:,} units, not "
+                f"n_units={n_units:,}"
             )
 
     def for_draws(self, n_draws: int) -> Intervention:
-        """Return the same sites for units that come `n_draws` in a row from each sequence."""
+        """Return the same sites for units that come `n_draws` in a row from each
+        sequence.
+        """
         return replace(self, n_draws=n_draws)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         rows = (units // np.uint64(self.n_draws)).astype(np.int64)
         if rows.size and rows.max() >= self.n_rows:
             raise DesignError(
-                f"{self.kind} has {self.n_rows:,} sites x {self.n_draws} draws, and unit {int(units.max()):,} is "
-                "beyond them; give a site for each sequence"
+                f"{self.kind} has {self.n_rows:,} sites x {self.n_draws} draws, and "
+                f"unit {int(units.max()):,} is beyond them; give a site for each "
+                "sequence"
             )
         turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
         starts, stops = self._bounds[rows * self.turns + turn].T
@@ -95,12 +112,19 @@ class Sited(Intervention):
         for width in np.unique(widths).tolist():
             (mine,) = np.nonzero(widths == width)
             places = (mine[:, None], starts[mine, None] + np.arange(width))
-            edited[places] = self._pieces(tokens[places], rows[mine], units[mine], stream)
+            edited[places] = self._pieces(
+                tokens[places], rows[mine], units[mine], stream
+            )
         return edited
 
     def identity(self) -> dict[str, Any]:
-        """Return the content that keys the random stream; `n_draws` has the name in it that it had at first."""
-        return {"draws" if key == "n_draws" else key: value for key, value in self.to_dict().items()}
+        """Return the content that keys the random stream; `n_draws` has the name in it
+        that it had at first.
+        """
+        return {
+            "draws" if key == "n_draws" else key: value
+            for key, value in self.to_dict().items()
+        }
 
     def _plain(self, plain: dict[str, Any]) -> dict[str, Any]:
         return {**plain, "n_draws": self.n_draws} if self.n_draws > 1 else plain
@@ -108,29 +132,34 @@ class Sited(Intervention):
 
 @dataclass(frozen=True)
 class AblateEach(Sited):
-    """Replace a different span in each given sequence by bases without signal: occlusion of instances.
+    """Replace a different span in each given sequence by bases without signal:
+    occlusion of instances.
 
-    Row u // draws of the null model stands for unit u. The individual effect of a unit is the necessity of that one
-    instance; with ``n_draws=2`` or more each instance has several fills. A sequence with several instances is given
-    once for each, and ``Genomic(parent=...)`` says that these rows are one sequence.
+    Row u // draws of the null model stands for unit u. The individual effect of a unit
+    is the necessity of that one instance; with ``n_draws=2`` or more each instance has
+    several fills. A sequence with several instances is given once for each, and
+    ``Genomic(parent=...)`` says that these rows are one sequence.
 
     Parameters
     ----------
     spans
-        (start, stop) for each sequence, in the order of the null model; 0-based, stop excluded. Or a list of as many
-        for each sequence, which its draws take in turn: spans that stand for the places where one could be.
+        (start, stop) for each sequence, in the order of the null model; 0-based, stop
+        excluded. Or a list of as many for each sequence, which its draws take in turn:
+        spans that stand for the places where one could be.
     fill
-        ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and ``"dinucleotide_shuffle"`` rearrange the
-        span's own; one base (``"A"``), or a word of the width of all spans, is written as it is. No default: what
-        stands in for "nothing" is part of the question.
+        ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and
+        ``"dinucleotide_shuffle"`` rearrange the span's own; one base (``"A"``), or a
+        word of the width of all spans, is written as it is. No default: what stands in
+        for "nothing" is part of the question.
     n_draws
         Units made from each sequence, as in the null model.
 
     Raises
     ------
     DesignError
-        If a span or the fill is invalid, or draws are not a multiple of the spans; when a `Design` is made, if a span
-        leaves the sequence, or the null model is not `Genomic` with as many sequences and draws, all of them used.
+        If a span or the fill is invalid, or draws are not a multiple of the spans; when
+        a `Design` is made, if a span leaves the sequence, or the null model is not
+        `Genomic` with as many sequences and draws, all of them used.
 
     References
     ----------
@@ -141,13 +170,22 @@ class AblateEach(Sited):
     >>> import causalgia as cg
     >>> from causalgia.design import AblateEach
     >>> design = cg.Design(
-    ...     null=cg.Genomic(of={"first": "TTGATATT", "second": "TTGATATT"}, parent=["peak", "peak"], n_draws=5),
-    ...     arms={"wild type": cg.Untreated(), "occluded": AblateEach([(2, 6), (5, 8)], fill="uniform", n_draws=5)},
+    ...     null=cg.Genomic(
+    ...         of={"first": "TTGATATT", "second": "TTGATATT"},
+    ...         parent=["peak", "peak"],
+    ...         n_draws=5,
+    ...     ),
+    ...     arms={
+    ...         "wild type": cg.Untreated(),
+    ...         "occluded": AblateEach([(2, 6), (5, 8)], fill="uniform", n_draws=5),
+    ...     },
     ...     n_units=10,
     ... )
     >>> print(design.named_arms[1].intervention)
     do(x[the span of each of 2 rows] ~ uniform)
-    >>> print(AblateEach([[(2, 6), (0, 4)], [(5, 8), (1, 4)]], fill="uniform", n_draws=4))
+    >>> print(
+    ...     AblateEach([[(2, 6), (0, 4)], [(5, 8), (1, 4)]], fill="uniform", n_draws=4)
+    ... )
     do(x[2 spans of each of 2 rows] ~ uniform)
     """
 
@@ -159,7 +197,12 @@ class AblateEach(Sited):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(
-            self, "spans", _spans(_as_list_per_sequence(self.spans, "spans", "(start, stop)"), self.n_draws)
+            self,
+            "spans",
+            _spans(
+                _as_list_per_sequence(self.spans, "spans", "(start, stop)"),
+                self.n_draws,
+            ),
         )
         object.__setattr__(self, "fill", _fill(self.fill, self.sites))
 
@@ -180,7 +223,10 @@ class AblateEach(Sited):
     @property
     def terms(self) -> tuple[str, ...]:
         which = "the span" if self.turns == 1 else f"{self.turns} spans"
-        return (f"x[{which} of each of {len(self.spans):,} rows] {'~' if self.random else '='} {self.fill}",)
+        return (
+            f"x[{which} of each of {len(self.spans):,} rows] "
+            f"{'~' if self.random else '='} {self.fill}",
+        )
 
     def lay(self, layout: Layout) -> Layout:
         for number, span in enumerate(self.sites):
@@ -195,19 +241,23 @@ class AblateEach(Sited):
     def to_dict(self) -> dict[str, Any]:
         plain: list[Any] = [list(span) for span in self.sites]
         nested = [plain[i : i + self.turns] for i in range(0, len(plain), self.turns)]
-        return self._plain({self.kind: nested if self.turns > 1 else plain, "fill": self.fill})
+        return self._plain(
+            {self.kind: nested if self.turns > 1 else plain, "fill": self.fill}
+        )
 
 
 @dataclass(frozen=True)
 class EmbedEach(Sited):
-    """Write a different word into each given sequence: alleles of variants in their contexts.
+    """Write a different word into each given sequence: alleles of variants in their
+    contexts.
 
     Row u // draws of the null model stands for unit u; the length is kept.
 
     Parameters
     ----------
     words
-        A word of A C G T (U) for each sequence, in the order of the null model; their widths may differ.
+        A word of A C G T (U) for each sequence, in the order of the null model; their
+        widths may differ.
     at
         0-based start: one for all, or one for each sequence.
     n_draws
@@ -216,7 +266,8 @@ class EmbedEach(Sited):
     Raises
     ------
     DesignError
-        If a word or a position is invalid, or there is not one for each; when a `Design` is made, as for `AblateEach`.
+        If a word or a position is invalid, or there is not one for each; when a
+        `Design` is made, as for `AblateEach`.
 
     Examples
     --------
@@ -224,7 +275,10 @@ class EmbedEach(Sited):
     >>> from causalgia.design import EmbedEach
     >>> design = cg.Design(
     ...     null=cg.Genomic(of={"rs1": "TTGATATT", "rs2": "CCGATACC"}),
-    ...     arms={"reference": EmbedEach(["A", "T"], at=[3, 4]), "alternate": EmbedEach(["C", "G"], at=[3, 4])},
+    ...     arms={
+    ...         "reference": EmbedEach(["A", "T"], at=[3, 4]),
+    ...         "alternate": EmbedEach(["C", "G"], at=[3, 4]),
+    ...     },
     ...     n_units=2,
     ... )
     >>> print(design.named_arms[0].intervention)
@@ -242,30 +296,45 @@ class EmbedEach(Sited):
         for row, word in enumerate(_as_list_per_sequence(self.words, "words", "word")):
             letters = word.upper().replace("U", "T") if isinstance(word, str) else ""
             if not letters or not set(letters) <= set(BASES):
-                raise DesignError(f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T or U")
+                raise DesignError(
+                    f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T "
+                    "or U"
+                )
             words.append(letters)
         object.__setattr__(self, "words", tuple(words))
         if isinstance(self.at, int | np.integer):
             object.__setattr__(self, "at", as_position(self.at, "at"))
             return
-        places = tuple(as_position(at, "at") for at in _as_list_per_sequence(self.at, "at", "position"))
+        places = tuple(
+            as_position(at, "at")
+            for at in _as_list_per_sequence(self.at, "at", "position")
+        )
         if len(places) != len(words):
-            raise DesignError(f"{self.kind}: {len(words):,} words and {len(places):,} positions in at=; give one each")
+            raise DesignError(
+                f"{self.kind}: {len(words):,} words and {len(places):,} positions in "
+                "at=; give one each"
+            )
         object.__setattr__(self, "at", places)
 
     @property
     def sites(self) -> tuple[Span, ...]:
         places = (self.at,) * len(self.words) if isinstance(self.at, int) else self.at
-        return tuple((at, at + len(word)) for at, word in zip(places, self.words, strict=True))
+        return tuple(
+            (at, at + len(word)) for at, word in zip(places, self.words, strict=True)
+        )
 
     @property
     def terms(self) -> tuple[str, ...]:
         return (f"x[the place of each of {len(self.words):,} rows] = its word",)
 
     def lay(self, layout: Layout) -> Layout:
-        # words of different rows may overlap each other, but not what an earlier step wrote
+        # words of different rows may overlap each other, but not what an earlier step
+        # wrote
         spans = dict.fromkeys(self.sites)
-        laid = [layout.write(start, stop - start, "the word of a row").written[-1] for start, stop in spans]
+        laid = [
+            layout.write(start, stop - start, "the word of a row").written[-1]
+            for start, stop in spans
+        ]
         return replace(layout, written=(*layout.written, *laid))
 
     @cached_property
@@ -273,8 +342,12 @@ class EmbedEach(Sited):
         """The tokens of each word, (rows, width of the longest), 0 beyond its end."""
         longest = max(map(len, self.words))
         padded = "".join(word.ljust(longest, BASES[0]) for word in self.words)
-        letters = np.frombuffer(padded.encode(), np.uint8).reshape(len(self.words), longest)
-        return np.searchsorted(np.frombuffer(BASES.encode(), np.uint8), letters).astype(np.uint8)
+        letters = np.frombuffer(padded.encode(), np.uint8).reshape(
+            len(self.words), longest
+        )
+        return np.searchsorted(np.frombuffer(BASES.encode(), np.uint8), letters).astype(
+            np.uint8
+        )
 
     def _pieces(self, own: Tokens, rows: Ints, units: Units, key: int) -> Tokens:  # noqa: ARG002
         return self._letters[rows, : own.shape[1]]
@@ -285,22 +358,43 @@ class EmbedEach(Sited):
 
 
 def _as_list_per_sequence(values: object, name: str, one: str) -> list[Any]:
-    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or not len(values):
-        raise DesignError(f"{name}={shown(values)} must be a list with a {one} for each sequence")
+    if (
+        isinstance(values, str)
+        or not isinstance(values, Sequence | np.ndarray)
+        or not len(values)
+    ):
+        raise DesignError(
+            f"{name}={shown(values)} must be a list with a {one} for each sequence"
+        )
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 
 def _spans(listed: list[Any], n_draws: int) -> tuple[Any, ...]:
-    """Return a span for each row, or several spans for each row, which its draws use in turn."""
-    nested = [isinstance(one, list | tuple) and len(one) > 0 and isinstance(one[0], list | tuple) for one in listed]
+    """Return a span for each row, or several spans for each row, which its draws use in
+    turn.
+    """
+    nested = [
+        isinstance(one, list | tuple)
+        and len(one) > 0
+        and isinstance(one[0], list | tuple)
+        for one in listed
+    ]
     if not any(nested):
         return tuple(map(as_span, listed))
     turns = {len(one) for one in listed} if all(nested) else set()
     if len(turns) != 1:
-        raise DesignError("spans: some sequences have one span and some several; give each (start, stop), or as many")
+        raise DesignError(
+            "spans: some sequences have one span and some several; give each (start, "
+            "stop), or as many"
+        )
     if n_draws % (n := turns.pop()):
-        raise DesignError(f"spans: each sequence has {n} spans and n_draws={n_draws}; give a multiple of {n} draws")
-    return tuple(as_span(one[0]) if n == 1 else tuple(map(as_span, one)) for one in listed)
+        raise DesignError(
+            f"spans: each sequence has {n} spans and n_draws={n_draws}; give a "
+            f"multiple of {n} draws"
+        )
+    return tuple(
+        as_span(one[0]) if n == 1 else tuple(map(as_span, one)) for one in listed
+    )
 
 
 def _fill(fill: object, sites: tuple[Span, ...]) -> str:
@@ -309,9 +403,16 @@ def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     word = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
     if not word or not set(word) <= set(BASES):
         raise DesignError(
-            f"ablate_each: fill={shown(fill)} must be one of {', '.join(FILLS)}, a base, or a word of the spans' width"
+            f"ablate_each: fill={shown(fill)} must be one of {', '.join(FILLS)}, a "
+            "base, or a word of the spans' width"
         )
-    other = next((f"({start}, {stop})" for start, stop in sites if stop - start != len(word)), None)
+    other = next(
+        (f"({start}, {stop})" for start, stop in sites if stop - start != len(word)),
+        None,
+    )
     if len(word) > 1 and other:
-        raise DesignError(f"ablate_each: fill={shown(fill)} has {len(word)} bases and span {other} another width")
+        raise DesignError(
+            f"ablate_each: fill={shown(fill)} has {len(word)} bases and span {other} "
+            "another width"
+        )
     return word

@@ -12,7 +12,12 @@ from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
-from causalgia.sequences.alphabet import delete, overwrite, reverse_complement, substitute
+from causalgia.sequences.alphabet import (
+    delete,
+    overwrite,
+    reverse_complement,
+    substitute,
+)
 from causalgia.types import Tokens, Units
 
 
@@ -102,16 +107,23 @@ class Scramble(_Spanned):
         width = self.span[1] - self.span[0]
         if not is_whole(self.k) or not 1 <= self.k <= min(width, 10):
             raise DesignError(
-                f"scramble of {self._place}: k={quoted(self.k)} must be a whole number from 1 to {min(width, 10)}"
+                f"scramble of {self._place}: k={quoted(self.k)} must be a whole number "
+                f"from 1 to {min(width, 10)}"
             )
 
     @property
     def terms(self) -> tuple[str, ...]:
-        return (f"{self._place} ~ scrambled" + (f" (k = {self.k})" if self.k > 1 else ""),)
+        return (
+            f"{self._place} ~ scrambled" + (f" (k = {self.k})" if self.k > 1 else ""),
+        )
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         own = tokens[:, slice(*self.span)]
-        return overwrite(tokens, shuffled_span(own, self.k, units, self._stream(key)), at=self.span[0])
+        return overwrite(
+            tokens,
+            shuffled_span(own, self.k, units, self._stream(key)),
+            at=self.span[0],
+        )
 
     @property
     def _does(self) -> str:
@@ -130,9 +142,10 @@ class Ablate(_Spanned):
     span
         (start, stop), 0-based, stop excluded.
     fill
-        ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and ``"dinucleotide_shuffle"`` rearrange the
-        unit's own; one base (``"A"``) or a word of the span's width writes that, IUPAC letters draw. No default:
-        what stands in for "nothing" is part of the question.
+        ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and
+        ``"dinucleotide_shuffle"`` rearrange the unit's own; one base (``"A"``) or a
+        word of the span's width writes that, IUPAC letters draw. No default: what
+        stands in for "nothing" is part of the question.
 
     Examples
     --------
@@ -149,7 +162,10 @@ class Ablate(_Spanned):
         if isinstance(self.fill, str) and self.fill in FILLS:
             return
         width = self.span[1] - self.span[0]
-        choices = f"fill={quoted(self.fill)} must be one of {', '.join(FILLS)}, one base, or a word of {width} bases"
+        choices = (
+            f"fill={quoted(self.fill)} must be one of {', '.join(FILLS)}, one base, or "
+            f"a word of {width} bases"
+        )
         try:
             reads = as_pattern(self.fill).reads
         except DesignError as error:
@@ -169,7 +185,11 @@ class Ablate(_Spanned):
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         stream, (start, stop) = self._stream(key), self.span
         if self.fill in FILLS:
-            return overwrite(tokens, drawn_fill(self.fill, tokens[:, start:stop], units, stream), at=start)
+            return overwrite(
+                tokens,
+                drawn_fill(self.fill, tokens[:, start:stop], units, stream),
+                at=start,
+            )
         word = self.fill * (stop - start) if len(self.fill) == 1 else self.fill
         return overwrite(tokens, as_pattern(word).instances(units, stream), at=start)
 
@@ -190,7 +210,8 @@ class Mutate(Intervention):
     at
         A position, or several.
     bases
-        The new base at each position, one letter for each; an IUPAC letter draws a base for each unit.
+        The new base at each position, one letter for each; an IUPAC letter draws a base
+        for each unit.
 
     Examples
     --------
@@ -215,15 +236,22 @@ class Mutate(Intervention):
         positions = np.atleast_1d(np.asarray(self.at, object)).tolist()
         at = tuple(as_position(p, "at") for p in positions)
         bases: object = self.bases
-        pattern = as_pattern("".join(map(str, bases)) if isinstance(bases, list | tuple) else bases)
+        pattern = as_pattern(
+            "".join(map(str, bases)) if isinstance(bases, list | tuple) else bases
+        )
         if len(pattern) != len(at):
             raise DesignError(
-                f"mutation: {len(at)} position(s) but {len(pattern)} base(s), bases={quoted(self.bases)}; give one each"
+                f"mutation: {len(at)} position(s) but {len(pattern)} base(s), "
+                f"bases={quoted(self.bases)}; give one each"
             )
         if len(set(at)) < len(at):
-            raise DesignError(f"mutation: a position is named twice in at={at}; name each once")
+            raise DesignError(
+                f"mutation: a position is named twice in at={at}; name each once"
+            )
         pairs = sorted(zip(at, str(pattern.reads), strict=True))
-        object.__setattr__(self, "at", at[0] if len(at) == 1 else tuple(place for place, _ in pairs))
+        object.__setattr__(
+            self, "at", at[0] if len(at) == 1 else tuple(place for place, _ in pairs)
+        )
         object.__setattr__(self, "bases", "".join(base for _, base in pairs))
 
     @property
@@ -238,7 +266,9 @@ class Mutate(Intervention):
     @property
     def terms(self) -> tuple[str, ...]:
         pairs = zip(self.positions, self.bases, strict=True)
-        return tuple(f"x[{p}] {'=' if base in 'ACGTU' else '~'} {base}" for p, base in pairs)
+        return tuple(
+            f"x[{p}] {'=' if base in 'ACGTU' else '~'} {base}" for p, base in pairs
+        )
 
     def lay(self, layout: Layout) -> Layout:
         for at, base in zip(self.positions, self.bases, strict=True):
@@ -246,20 +276,29 @@ class Mutate(Intervention):
         return layout
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return substitute(tokens, as_pattern(self.bases).instances(units, self._stream(key)), at=self.positions)
+        return substitute(
+            tokens,
+            as_pattern(self.bases).instances(units, self._stream(key)),
+            at=self.positions,
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        return {self.kind: self.bases, "at": list(self.positions) if isinstance(self.at, tuple) else self.at}
+        return {
+            self.kind: self.bases,
+            "at": list(self.positions) if isinstance(self.at, tuple) else self.at,
+        }
 
 
 @dataclass(frozen=True)
 class Copy(Intervention):
-    """Copy the bases of a span over those at another place: ``do(x[at:at+w] = x[start:stop])``.
+    """Copy the bases of a span over those at another place:
+    ``do(x[at:at+w] = x[start:stop])``.
 
-    Each unit's own bases are copied, as the steps before left them: with ``strand="-"`` two arms of a hairpin stem
-    are made of every background, and a word that an earlier step embedded in the span is paired as well (the hairpin
-    of Koo et al. 2021). With ``strand="+"`` a tile moves, if its first place is scrambled by a later step (Toneyan &
-    Koo 2024).
+    Each unit's own bases are copied, as the steps before left them: with ``strand="-"``
+    two arms of a hairpin stem are made of every background, and a word that an earlier
+    step embedded in the span is paired as well (the hairpin of Koo et al. 2021). With
+    ``strand="+"`` a tile moves, if its first place is scrambled by a later step
+    (Toneyan & Koo 2024).
 
     Parameters
     ----------
@@ -273,13 +312,13 @@ class Copy(Intervention):
     Raises
     ------
     DesignError
-        If the two places overlap; when a `Design` is made, if one leaves the sequence, or an earlier step wrote where
-        the copy goes.
+        If the two places overlap; when a `Design` is made, if one leaves the sequence,
+        or an earlier step wrote where the copy goes.
 
     References
     ----------
-    Koo, Majdandzic, Ploenzke, Anand, Paul (2021), doi:10.1371/journal.pcbi.1008925; Toneyan & Koo (2024),
-    doi:10.1038/s41588-024-01923-3.
+    Koo, Majdandzic, Ploenzke, Anand, Paul (2021), doi:10.1371/journal.pcbi.1008925;
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3.
 
     Examples
     --------
@@ -302,8 +341,13 @@ class Copy(Intervention):
         start, stop = self.span
         if self.at < stop and start < self.at + self.width:
             raise DesignError(
-                f"copy of {self._source} to {self._place} overlaps itself; write it at {stop} or later"
-                + (f", or at {start - self.width} or earlier" if start >= self.width else "")
+                f"copy of {self._source} to {self._place} overlaps itself; write it at "
+                f"{stop} or later"
+                + (
+                    f", or at {start - self.width} or earlier"
+                    if start >= self.width
+                    else ""
+                )
             )
 
     @property
@@ -321,14 +365,21 @@ class Copy(Intervention):
 
     @property
     def terms(self) -> tuple[str, ...]:
-        return (f"{self._place} = {self._source if self.strand == '+' else f'rc({self._source})'}",)
+        return (
+            f"{self._place} = "
+            f"{self._source if self.strand == '+' else f'rc({self._source})'}",
+        )
 
     def lay(self, layout: Layout) -> Layout:
-        return layout.read(self.span, self.kind).write(self.at, self.width, f"copy of {self._source}")
+        return layout.read(self.span, self.kind).write(
+            self.at, self.width, f"copy of {self._source}"
+        )
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:  # noqa: ARG002
         own = tokens[:, slice(*self.span)]
-        return overwrite(tokens, own if self.strand == "+" else reverse_complement(own), at=self.at)
+        return overwrite(
+            tokens, own if self.strand == "+" else reverse_complement(own), at=self.at
+        )
 
     def edit(self) -> Edit:
         return Edit(f"{self.kind} {self.strand}", sites=((self.at, self.width),))
@@ -343,7 +394,8 @@ FILLS = {"uniform": 0, "shuffle": 1, "dinucleotide_shuffle": 2}
 
 
 def drawn_fill(fill: str, own: Tokens, units: Units, key: int) -> Tokens:
-    """Return what stands in for the bases `own`, (n, w) tokens, each row from the stream of its unit.
+    """Return what stands in for the bases `own`, (n, w) tokens, each row from the
+    stream of its unit.
 
     Examples
     --------

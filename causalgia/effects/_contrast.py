@@ -1,4 +1,6 @@
-"""Contrasts of arms: individual causal effects on a named scale from outcomes, and their numerical floor."""
+"""Contrasts of arms: individual causal effects on a named scale from outcomes, and
+their numerical floor.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,12 @@ from causalgia.effects.scales import (
 )
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.expressions import matched, without_patterns
-from causalgia.notes import design_question, edits_from_json, notes_of_controls, with_notes
+from causalgia.notes import (
+    design_question,
+    edits_from_json,
+    notes_of_controls,
+    with_notes,
+)
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
@@ -77,82 +84,103 @@ def contrast(
     over: Literal["model"] | None = None,
     models: Contrasts | None = None,
 ) -> xr.Dataset:
-    """Compute individual causal effects (ICE): for each unit, a weighted sum of its outcomes, on a named scale.
+    """Compute individual causal effects (ICE): for each unit, a weighted sum of its
+    outcomes, on a named scale.
 
-    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero. Give `control`, `contrasts` or `interaction`; without
-    them, the contrasts are those of the analysis stored with the outcomes, or of the design. The estimand is the mean
-    over the null model; `causalgia.estimate` follows.
+    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero. Give `control`,
+    `contrasts` or `interaction`; without them, the contrasts are those of the analysis
+    stored with the outcomes, or of the design. The estimand is the mean over the null
+    model; `causalgia.estimate` follows.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `from_frame`: a crossover, ``outcome (unit, arm, task[, model])``, or a parallel trial,
-        ``outcome (unit, task[, model])`` and ``assigned (unit)``. With a dim ``position`` before task (curves), the
-        effects have it, too.
+        From `causalgia.run` or `from_frame`: a crossover,
+        ``outcome (unit, arm, task[, model])``, or a parallel trial,
+        ``outcome (unit, task[, model])`` and ``assigned (unit)``. With a dim
+        ``position`` before task (curves), the effects have it, too.
     control
-        The arm that is subtracted from every other arm; each contrast has the name of its treatment arm. A number
-        stands for the arm of that name: 0 and 0.0 for ``"0"``.
+        The arm that is subtracted from every other arm; each contrast has the name of
+        its treatment arm. A number stands for the arm of that name: 0 and 0.0 for
+        ``"0"``.
     contrasts
-        Weights of arms by the name of the contrast, ``{"AB alone": {"AB": 1, "A": -1}}``; or text, ``"GATA1 -
-        placebo"`` or ``"(A + B)/2 = placebo"``, one or a list, with backticks around names that have spaces or signs;
-        or ``"pairwise"``, ``"reference"`` (each arm minus the first) or ``"sequential"`` (minus the previous one).
+        Weights of arms by the name of the contrast,
+        ``{"AB alone": {"AB": 1, "A": -1}}``; or text, ``"GATA1 - placebo"`` or
+        ``"(A + B)/2 = placebo"``, one or a list, with backticks around names that have
+        spaces or signs; or ``"pairwise"``, ``"reference"`` (each arm minus the first)
+        or ``"sequential"`` (minus the previous one).
     interaction
-        Two or more two-level factors, coordinates on arm, for their full interaction: AB - A - B + 0 for two factors, 0
-        being the smaller level. Arms with a missing level are left out.
+        Two or more two-level factors, coordinates on arm, for their full interaction:
+        AB - A - B + 0 for two factors, 0 being the smaller level. Arms with a missing
+        level are left out.
     tasks
-        Contrasts between tasks, of which each takes the place of a task: ``{"K562 minus HepG2": {"K562": 1, "HepG2":
-        -1}}``, or text, ``"K562 - HepG2"``. The effect is the weighted sum over tasks of the ICE, unit by unit, so
-        that its standard error accounts for the units that all tasks share. Weights that sum to zero compare tasks.
-        A pattern (``"DNASE:*"``) selects each task that it matches; in a sum, in backticks, it is their mean.
+        Contrasts between tasks, of which each takes the place of a task:
+        ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, or text, ``"K562 - HepG2"``.
+        The effect is the weighted sum over tasks of the ICE, unit by unit, so that its
+        standard error accounts for the units that all tasks share. Weights that sum to
+        zero compare tasks. A pattern (``"DNASE:*"``) selects each task that it matches;
+        in a sum, in backticks, it is their mean.
     scale
-        The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or ``"sd"``, in sd of the control arm of
-        each task (for tasks that are measured on different scales); or a function of the means of the arms,
-        ``"log_of_means"`` or ``"ratio"``, and for an interaction of two factors in a crossover
-        ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or ``"bliss"``.
+        The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or
+        ``"sd"``, in sd of the control arm of each task (for tasks that are measured on
+        different scales); or a function of the means of the arms, ``"log_of_means"`` or
+        ``"ratio"``, and for an interaction of two factors in a crossover
+        ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or
+        ``"bliss"``.
     ceiling
         For ``scale="bliss"``: the largest possible outcome.
     over
-        ``"model"`` for contrasts between the members of an ensemble, on the same units: `control` is then the model
-        that is subtracted from every other, ``"UGCAUG: without 3 minus intact"``. The outcome of each arm is compared,
-        or, with `contrasts` or `interaction`, the effect: ``E[ICE_u(model) - ICE_u(control)]``.
+        ``"model"`` for contrasts between the members of an ensemble, on the same units:
+        `control` is then the model that is subtracted from every other,
+        ``"UGCAUG: without 3 minus intact"``. The outcome of each arm is compared, or,
+        with `contrasts` or `interaction`, the effect:
+        ``E[ICE_u(model) - ICE_u(control)]``.
     models
-        With ``over="model"``, other contrasts between models than "each minus `control`", as `contrasts` of arms:
-        ``{"redundancy": "both - first - second + intact"}``, of networks without two filters, each of them, and none.
+        With ``over="model"``, other contrasts between models than "each minus
+        `control`", as `contrasts` of arms:
+        ``{"redundancy": "both - first - second + intact"}``, of networks without two
+        filters, each of them, and none.
 
     Returns
     -------
     Dataset
-        Crossover: ``ice (unit, contrast, task[, model])``, with ``constant`` where all units have the same ICE within
-        rounding and ``zero`` where it may be 0. Parallel trial: ``outcome`` on the scale g, ``assigned`` and
-        ``rounding``. Both: ``weight (contrast, arm)``, ``control_sd``, ``do (contrast)``, and attrs that describe the
-        estimand; attrs["exploratory"] names settings that differ from the stored analysis.
+        Crossover: ``ice (unit, contrast, task[, model])``, with ``constant`` where all
+        units have the same ICE within rounding and ``zero`` where it may be 0. Parallel
+        trial: ``outcome`` on the scale g, ``assigned`` and ``rounding``. Both:
+        ``weight (contrast, arm)``, ``control_sd``, ``do (contrast)``, and attrs that
+        describe the estimand; attrs["exploratory"] names settings that differ from the
+        stored analysis.
 
     Raises
     ------
     ContrastError
-        If several of `control`, `contrasts` and `interaction` are given, or none and none is stored; if an arm or
-        factor is unknown, a text is not linear in the arms or repeats a contrast, weights do not sum to zero, a cell of
-        the factorial is empty or occurs twice, the scale is impossible for an outcome, or a contrast names an unknown
-        task, or tasks on different scales (coordinate ``task_scale``).
+        If several of `control`, `contrasts` and `interaction` are given, or none and
+        none is stored; if an arm or factor is unknown, a text is not linear in the arms
+        or repeats a contrast, weights do not sum to zero, a cell of the factorial is
+        empty or occurs twice, the scale is impossible for an outcome, or a contrast
+        names an unknown task, or tasks on different scales (coordinate ``task_scale``).
     OutcomesError
         If `outcomes` is not a Dataset of outcomes.
 
     Notes
     -----
-    Functions of means have no individual effects; their ``ice`` are influence values, whose mean is the effect and
-    whose spread gives its error. The page "What is estimated" (the scale) has the formulas.
+    Functions of means have no individual effects; their ``ice`` are influence values,
+    whose mean is the effect and whose spread gives its error. The page "What is
+    estimated" (the scale) has the formulas.
 
-    ``control_sd``, the unit of a ROPE or prior in sd, is the sd over units of the `control`, else of the untreated arm;
-    if there is none or several, or it does not vary, the pooled sd of the arms with negative weights. For a contrast of
-    tasks it is the sd of the same weighted sum of the tasks: "0.2 sd" of K562 - HepG2 is a fifth of the sd over units
-    of their difference in the control arm.
+    ``control_sd``, the unit of a ROPE or prior in sd, is the sd over units of the
+    `control`, else of the untreated arm; if there is none or several, or it does not
+    vary, the pooled sd of the arms with negative weights. For a contrast of tasks it is
+    the sd of the same weighted sum of the tasks: "0.2 sd" of K562 - HepG2 is a fifth of
+    the sd over units of their difference in the control arm.
 
-    Lazy outcomes of a crossover are streamed, and ``ice`` is lazy in the same chunks; others are loaded. Arms that no
-    contrast uses are not read.
+    Lazy outcomes of a crossover are streamed, and ``ice`` is lazy in the same chunks;
+    others are loaded. Arms that no contrast uses are not read.
 
     References
     ----------
-    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925: global importance is such an average.
+    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925: global importance is such an
+    average.
 
     Examples
     --------
@@ -167,17 +195,30 @@ def contrast(
     outcomes = _as_outcomes(outcomes)
     if over is not None:
         of_arms = (control, contrasts, interaction)
-        return _contrast_of_models(outcomes, over, *of_arms, models, tasks=tasks, scale=scale, ceiling=ceiling)
+        return _contrast_of_models(
+            outcomes, over, *of_arms, models, tasks=tasks, scale=scale, ceiling=ceiling
+        )
     if models is not None:
-        raise ContrastError("models= are contrasts between the models of an ensemble; give over='model' as well")
+        raise ContrastError(
+            "models= are contrasts between the models of an ensemble; give "
+            "over='model' as well"
+        )
     question = _as_question(outcomes, control, contrasts, interaction, tasks, scale)
     columns, by_column, curves = outcomes, question.tasks, has_positions(outcomes)
     if curves:
         columns = folded(outcomes)
-        by_column = None if by_column is None else by_column.at_each(outcomes["position"].to_numpy().tolist())
-        if question.tasks is not None:  # contrasts between tasks, whose labels are those of effects, replace the tasks
+        by_column = (
+            None
+            if by_column is None
+            else by_column.at_each(outcomes["position"].to_numpy().tolist())
+        )
+        if (
+            question.tasks is not None
+        ):  # contrasts between tasks, whose labels are those of effects, replace the tasks
             labels = [name for name, c in outcomes.coords.items() if "task" in c.dims]
-            first = outcomes.drop_vars(labels).isel(task=np.zeros(len(question.tasks.names), int))
+            first = outcomes.drop_vars(labels).isel(
+                task=np.zeros(len(question.tasks.names), int)
+            )
             outcomes = first.assign_coords(task=question.tasks.names)
     effects = _effects(columns, question, by_column, scale, ceiling)
     return unfolded(effects, outcomes) if curves else effects
@@ -216,33 +257,58 @@ def _as_question(
     tasks: Contrasts | None,
     scale: Scale,
 ) -> _Question:
-    from_plan, stored = control is None and contrasts is None and interaction is None, "analysis" in outcomes.attrs
+    from_plan, stored = (
+        control is None and contrasts is None and interaction is None,
+        "analysis" in outcomes.attrs,
+    )
     plan = Analysis()
     if from_plan or stored:  # of outcomes without a plan, the contrasts of their design
         plan = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
         plan = plan if plan.asks else plan.asking(design_question(outcomes))
-    planned = (plan.control, plan.weights_by_contrast or None, list(plan.interaction or ()) or None)
+    planned = (
+        plan.control,
+        plan.weights_by_contrast or None,
+        list(plan.interaction or ()) or None,
+    )
     if from_plan:
         control, contrasts, interaction = planned
         tasks = (plan.weights_by_task_contrast or None) if tasks is None else tasks
     arms = _names_of_arms(outcomes)
     control = None if control is None else arm_name(control, arms)
     weights = requested_weights(outcomes, arms, control, contrasts, interaction)
-    over = None if tasks is None else requested_task_weights(tasks, tasks_in_table(outcomes))
+    over = (
+        None
+        if tasks is None
+        else requested_task_weights(tasks, tasks_in_table(outcomes))
+    )
     question = (control, None if contrasts is None else weights, interaction)
     as_planned = from_plan or (stored and question == planned)
-    requested = {} if as_planned else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
+    requested = (
+        {}
+        if as_planned
+        else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
+    )
     requested["tasks"] = _tasks_for_plan(plan, over)
     deviations = exploratory_attrs(outcomes.attrs, **requested, scale=scale)
     return _Question(control, interaction, weights, over, as_planned, deviations)
 
 
 def _effects(
-    outcomes: xr.Dataset, question: _Question, over: TaskWeights | None, scale: Scale, ceiling: float | None
+    outcomes: xr.Dataset,
+    question: _Question,
+    over: TaskWeights | None,
+    scale: Scale,
+    ceiling: float | None,
 ) -> xr.Dataset:
-    """Return the effects of outcomes without positions; `over` are the weights of their tasks."""
+    """Return the effects of outcomes without positions; `over` are the weights of their
+    tasks.
+    """
     control, interaction, weights, of_tasks, as_planned, deviations = question
-    arms, on, crossover = _names_of_arms(outcomes), measured_on(outcomes), "arm" in outcomes["outcome"].dims
+    arms, on, crossover = (
+        _names_of_arms(outcomes),
+        measured_on(outcomes),
+        "arm" in outcomes["outcome"].dims,
+    )
     W, cells = weight_matrix(weights, arms), list(next(iter(weights.values())))
     check_scale_of_means(scale, ceiling, interaction, crossover, on)
     if over is not None:
@@ -250,26 +316,38 @@ def _effects(
         outcomes = tasks_in_use(outcomes, over, scale)
     sd_of, sds = varying_sd_weights(outcomes, W, arms, control)
     if crossover:
-        parts = _crossover_effects(outcomes, W, sd_of, sds, scale, on, ceiling, cells, over)
+        parts = _crossover_effects(
+            outcomes, W, sd_of, sds, scale, on, ceiling, cells, over
+        )
     else:
         outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
-    floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of)
+    floor = floor_column(
+        outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of
+    )
     sentences = [] if as_planned else duplicate_notes(weights)
-    sentences += skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
+    sentences += (
+        skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
+    )
     if over is not None:
-        outcomes = outcomes.drop_vars([name for name, c in outcomes.coords.items() if "task" in c.dims])
+        outcomes = outcomes.drop_vars(
+            [name for name, c in outcomes.coords.items() if "task" in c.dims]
+        )
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects = effects if over is None else effects.assign_coords(task=over.names)
     effects["weight"] = (("contrast", "arm"), as_dense(W))
     do = do_coordinate(outcomes, weights, scale)
-    effects = effects.assign(floor).assign_coords(contrast=list(weights), arm=arms, **do)
+    effects = effects.assign(floor).assign_coords(
+        contrast=list(weights), arm=arms, **do
+    )
     edits = str(effects.attrs.pop("edits", ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
     assignment = "crossover" if crossover else "parallel"
-    effects.attrs |= effect_attrs(on, weights, scale, assignment, control, interaction, of_tasks)
+    effects.attrs |= effect_attrs(
+        on, weights, scale, assignment, control, interaction, of_tasks
+    )
     effects.attrs |= sd_attrs(sd_of, W) | deviations
     return validate(annotate(with_notes(effects, *sentences)), "effects")
 
@@ -279,14 +357,22 @@ def _names_of_arms(outcomes: xr.Dataset) -> list[str]:
 
 
 def _tasks_for_plan(plan: Analysis, over: TaskWeights | None) -> Any:
-    """Return the weights of tasks in the form in which a plan has them: its own patterns, where they say the same."""
+    """Return the weights of tasks in the form in which a plan has them: its own
+    patterns, where they say the same.
+    """
     planned = plan.weights_by_task_contrast
-    if over is None or (not planned and over.selects and set(over.names) == set(over.known)):
+    if over is None or (
+        not planned and over.selects and set(over.names) == set(over.known)
+    ):
         return None
     known = set(over.known)
     patterns = [task for row in planned.values() for task in row if task not in known]
     if patterns and all(matched(task, over.known) for task in patterns):
-        return planned if without_patterns(planned, over.known) == over.weights else over.weights
+        return (
+            planned
+            if without_patterns(planned, over.known) == over.weights
+            else over.weights
+        )
     return over.weights
 
 
@@ -302,34 +388,64 @@ def _contrast_of_models(
     scale: Scale,
     ceiling: float | None,
 ) -> xr.Dataset:
-    """Return contrasts between the models of an ensemble, whose arms become arms of one trial."""
+    """Return contrasts between the models of an ensemble, whose arms become arms of one
+    trial.
+    """
     of_models = requested_model_weights(outcomes, over, control, models)
     arms = _names_of_arms(outcomes)
     by_arm = contrasts is None and interaction is None
     weights = (
-        {arm: {arm: 1.0} for arm in arms} if by_arm else requested_weights(outcomes, arms, None, contrasts, interaction)
+        {arm: {arm: 1.0} for arm in arms}
+        if by_arm
+        else requested_weights(outcomes, arms, None, contrasts, interaction)
     )
     stacked = stacked_weights(weights, of_models)
-    effects = contrast(stacked_models(outcomes), contrasts=stacked, tasks=tasks, scale=scale, ceiling=ceiling)
+    effects = contrast(
+        stacked_models(outcomes),
+        contrasts=stacked,
+        tasks=tasks,
+        scale=scale,
+        ceiling=ceiling,
+    )
     what = str(effects.attrs["estimand"])
-    what = what.replace("the weighted sum of outcome over arms", "outcome under each arm") if by_arm else what
-    compared = f"each model minus {quoted(str(control))}" if models is None else "contrasts between models"
+    what = (
+        what.replace("the weighted sum of outcome over arms", "outcome under each arm")
+        if by_arm
+        else what
+    )
+    compared = (
+        f"each model minus {quoted(str(control))}"
+        if models is None
+        else "contrasts between models"
+    )
     if ATTRIBUTE in effects.attrs:  # the sum over tasks stands first
         of_tasks, _, what = what.partition(", of the ")
-        return effects.assign_attrs(estimand=f"{of_tasks}, of {compared}, of the {what}", over=over)
+        return effects.assign_attrs(
+            estimand=f"{of_tasks}, of {compared}, of the {what}", over=over
+        )
     return effects.assign_attrs(estimand=f"{compared}, of {what}", over=over)
 
 
 def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
-    """Return outcomes of one unit or more with a dim arm, in memory but for those of a crossover."""
+    """Return outcomes of one unit or more with a dim arm, in memory but for those of a
+    crossover.
+    """
     curves = has_positions(outcomes)
     validate(outcomes, "outcomes", positions=curves)
     if outcomes.sizes["unit"] == 0:
-        raise OutcomesError("outcomes: no units; the selection before contrast left none")
+        raise OutcomesError(
+            "outcomes: no units; the selection before contrast left none"
+        )
     if "arm" not in outcomes.dims:
-        raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
-    outcomes = in_memory(outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None)
-    return outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
+        raise OutcomesError(
+            "outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it"
+        )
+    outcomes = in_memory(
+        outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None
+    )
+    return outcomes.set_coords(
+        [name for name in ("assigned", "parent", "block") if name in outcomes]
+    )
 
 
 def _crossover_effects(
@@ -347,8 +463,12 @@ def _crossover_effects(
     if len(used) < y.sizes["arm"]:
         y = y.isel(arm=used).copy(data=by_block(y.data, np.take, indices=used, axis=1))
     if scale in OF_MEANS:
-        return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, ceiling, cells, over)
-    return effects_of_units(y, W[:, used], sd_of[:, used], scale, on, over, untreated_sd=untreated_sd)
+        return expand_crossover(
+            y, W[:, used], sd_of[:, used], scale, on, ceiling, cells, over
+        )
+    return effects_of_units(
+        y, W[:, used], sd_of[:, used], scale, on, over, untreated_sd=untreated_sd
+    )
 
 
 def _parallel_effects(
@@ -362,38 +482,59 @@ def _parallel_effects(
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
         raise OutcomesError(
-            "outcomes: neither a dim 'arm' of the outcome nor a coordinate 'assigned'; use cg.from_frame"
+            "outcomes: neither a dim 'arm' of the outcome nor a coordinate 'assigned'; "
+            "use cg.from_frame"
         )
     known = set(arms)
     assigned = outcomes["assigned"].to_numpy().astype(str)
     for i, arm in enumerate(assigned):
         if arm not in known:
             raise OutcomesError(
-                f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to {quoted(arm)}, which is not an arm"
+                f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to "
+                f"{quoted(arm)}, which is not an arm"
             )
     if scale != "identity":
-        outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.union1d(W.indices, sd_of.indices)]))
+        outcomes = outcomes.isel(
+            unit=np.isin(
+                assigned, [arms[j] for j in np.union1d(W.indices, sd_of.indices)]
+            )
+        )
     received = outcomes["assigned"].to_numpy().astype(str)
     rows = [np.flatnonzero(received == arm) for arm in arms]
     if scale in OF_MEANS:
-        y, bound, more = expand_parallel(outcomes["outcome"], rows, arms, W, sd_of, scale, on)
+        y, bound, more = expand_parallel(
+            outcomes["outcome"], rows, arms, W, sd_of, scale, on
+        )
     else:
         (y, bound), more = on_scale(outcomes["outcome"], scale, on), {}
     if over is not None:
         coords = {str(name): c for name, c in y.coords.items() if "task" not in c.dims}
-        y, bound = xr.DataArray(over.sums(y.to_numpy(), 1), coords, y.dims), over.bounds(bound, 1)
-    spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], sd_of)
+        y, bound = (
+            xr.DataArray(over.sums(y.to_numpy(), 1), coords, y.dims),
+            over.bounds(bound, 1),
+        )
+    spread = control_sd(
+        [y.to_numpy()[i].astype(np.float64) for i in rows],
+        [bound[i] for i in rows],
+        sd_of,
+    )
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}
 
 
 def cell_interactions(
-    outcomes: xr.Dataset, cells: Cells, *, scale: Scale = "identity", ceiling: float | None = None
+    outcomes: xr.Dataset,
+    cells: Cells,
+    *,
+    scale: Scale = "identity",
+    ceiling: float | None = None,
 ) -> xr.Dataset:
-    """Return the interaction of two interventions in each of many 2 x 2 factorials, which may share arms.
+    """Return the interaction of two interventions in each of many 2 x 2 factorials,
+    which may share arms.
 
-    For each cell this is ``cg.contrast(outcomes, interaction=[first, second], scale=scale)``: AB - A - B + 0, or the
-    interaction on a scale of means. A is the first intervention, the divisor of ``"bpnet"``.
+    For each cell this is ``cg.contrast(outcomes, interaction=[first, second],
+    scale=scale)``: AB - A - B + 0, or the interaction on a scale of means. A is the
+    first intervention, the divisor of ``"bpnet"``.
 
     Parameters
     ----------
@@ -407,12 +548,14 @@ def cell_interactions(
     Returns
     -------
     Dataset
-        Effects, as `contrast` gives them, with a contrast for each cell (no ``weight`` on the scales of four means).
+        Effects, as `contrast` gives them, with a contrast for each cell (no ``weight``
+        on the scales of four means).
 
     Raises
     ------
     ContrastError
-        If the scale is impossible for the outcomes, or divides by a mean that is not positive.
+        If the scale is impossible for the outcomes, or divides by a mean that is not
+        positive.
 
     Examples
     --------
@@ -422,15 +565,22 @@ def cell_interactions(
     ...     coords={"arm": ["0", "B", "A", "AB", "AB far"], "task": ["K562"]},
     ... )
     >>> cells = {"near": ("0", "B", "A", "AB"), "far": ("0", "B", "A", "AB far")}
-    >>> cell_interactions(outcomes, cells, scale="bpnet")["ice"].mean("unit").values.ravel()
+    >>> cell_interactions(outcomes, cells, scale="bpnet")["ice"].mean(
+    ...     "unit"
+    ... ).values.ravel()
     array([2.25, 1.25])
     """
     if scale not in OF_MEANS or scale in _BY_WEIGHTS:
-        rows = {name: {both: 1.0, a: -1.0, b: -1.0, none: 1.0} for name, (none, b, a, both) in cells.items()}
+        rows = {
+            name: {both: 1.0, a: -1.0, b: -1.0, none: 1.0}
+            for name, (none, b, a, both) in cells.items()
+        }
         return contrast(outcomes, contrasts=rows, scale=scale)
     validate(outcomes, "outcomes")
     on = measured_on(outcomes)
-    check_scale_of_means(scale, ceiling, ("first", "second"), "arm" in outcomes["outcome"].dims, on)
+    check_scale_of_means(
+        scale, ceiling, ("first", "second"), "arm" in outcomes["outcome"].dims, on
+    )
     names = list(map(str, outcomes["arm"].to_numpy()))
     place = {name: i for i, name in enumerate(names)}
     columns = [[place[arm] for arm in arms] for arms in cells.values()]
@@ -439,25 +589,39 @@ def cell_interactions(
     values, bound = (np.moveaxis(x, 2, 0) for x in (values, bound))
     found = of_four_means(values, bound, function_of_four_means(scale, ceiling), scale)
     shell = y.isel(arm=np.zeros(len(cells), int)).drop_vars("arm", errors="ignore")
-    effects = xr.Dataset(effect_variables(_by_cell(found), shell, OF_MEANS[scale], {}), attrs=outcomes.attrs)
-    coords = {str(name): c.variable for name, c in outcomes.coords.items() if c.dims == ("unit",)}
+    effects = xr.Dataset(
+        effect_variables(_by_cell(found), shell, OF_MEANS[scale], {}),
+        attrs=outcomes.attrs,
+    )
+    coords = {
+        str(name): c.variable
+        for name, c in outcomes.coords.items()
+        if c.dims == ("unit",)
+    }
     effects = effects.assign_coords(contrast=list(cells), **coords)
     weights = {name: {arms[3]: 1.0} for name, arms in cells.items()}
-    effects.attrs |= effect_attrs(on, weights, scale, "crossover", None, ("first", "second"))
+    effects.attrs |= effect_attrs(
+        on, weights, scale, "crossover", None, ("first", "second")
+    )
     return validate(annotate(effects), "effects")
 
 
 def _by_cell(found: Expansion) -> Expansion:
-    """Return an expansion (1, n, C, ...) of C cells as one of C functions, (C, n, ...)."""
+    """Return an expansion (1, n, C, ...) of C cells as one of C functions, (C, n,
+    ...).
+    """
     parts = (found.influence, found.denominator, found.bound)
-    influence, below, bound = (None if x is None else np.moveaxis(x[0], 1, 0) for x in parts)
+    influence, below, bound = (
+        None if x is None else np.moveaxis(x[0], 1, 0) for x in parts
+    )
     assert influence is not None
     assert bound is not None
     return Expansion(found.value[0], influence, below, bound)
 
 
 def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
-    """Return ``sum_a |w_a| r``, with r the largest rounding error of a prediction, ``(K, tasks[, models])``.
+    """Return ``sum_a |w_a| r``, with r the largest rounding error of a prediction,
+    ``(K, tasks[, models])``.
 
     Parameters
     ----------
@@ -470,7 +634,11 @@ def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
 
     Examples
     --------
-    >>> r = xr.DataArray([[1e-7], [0.0]], dims=("transform", "task"), coords={"transform": ["identity", "log"]})
+    >>> r = xr.DataArray(
+    ...     [[1e-7], [0.0]],
+    ...     dims=("transform", "task"),
+    ...     coords={"transform": ["identity", "log"]},
+    ... )
     >>> floor_of(sparse.csr_array([[1.0, -1.0, -1.0, 1.0]]), r, "identity")
     array([[4.e-07]])
     """
@@ -480,9 +648,15 @@ def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
 
 
 def floor_of_means(
-    W: sparse.csr_array, error: Array, mean: Array, scale: str, ceiling: float | None, cells: list[int]
+    W: sparse.csr_array,
+    error: Array,
+    mean: Array,
+    scale: str,
+    ceiling: float | None,
+    cells: list[int],
 ) -> Array:
-    """Return ``sum_a |d theta / d m_a| r`` of functions theta of the arms' means, ``(K, tasks[, models])``.
+    """Return ``sum_a |d theta / d m_a| r`` of functions theta of the arms' means,
+    ``(K, tasks[, models])``.
 
     Parameters
     ----------
@@ -513,8 +687,12 @@ def floor_of_means(
             return floor
         logs = np.log(size).reshape(len(mean), -1)
         return np.asarray(floor * np.exp(np.asarray(W @ logs)).reshape(shape))
-    gradient = function_of_four_means(scale, ceiling)(*(mean[cell] for cell in cells))[1]
-    return np.array(np.broadcast_to(np.abs(np.stack(gradient)).sum(axis=0) * error, shape))
+    gradient = function_of_four_means(scale, ceiling)(*(mean[cell] for cell in cells))[
+        1
+    ]
+    return np.array(
+        np.broadcast_to(np.abs(np.stack(gradient)).sum(axis=0) * error, shape)
+    )
 
 
 def floor_column(
@@ -528,11 +706,19 @@ def floor_column(
     over: TaskWeights | None = None,
     sd_of: sparse.csr_array | None = None,
 ) -> dict[str, Any]:
-    """Return the variable ``floor`` of effects, if the outcomes have the rounding error of predictions.
+    """Return the variable ``floor`` of effects, if the outcomes have the rounding error
+    of predictions.
 
     Examples
     --------
-    >>> floor_column(xr.Dataset(), sparse.csr_array([[1.0, -1.0]]), ["a", "b"], "identity", None, [])
+    >>> floor_column(
+    ...     xr.Dataset(),
+    ...     sparse.csr_array([[1.0, -1.0]]),
+    ...     ["a", "b"],
+    ...     "identity",
+    ...     None,
+    ...     [],
+    ... )
     {}
     """
     if "answer_floor" not in outcomes:
@@ -545,10 +731,22 @@ def floor_column(
         sd = shared_control_sd(outcomes["outcome"].data, sd_of, scale="identity")
         floor = floor_of(W, by_scale, "identity") / sd
     else:
-        error, mean = by_scale.sel(transform="identity").to_numpy(), _arm_means(outcomes, arms)
-        of_four = [] if scale in ("log_of_means", "ratio") else [arms.index(str(cell)) for cell in cells]
+        error, mean = (
+            by_scale.sel(transform="identity").to_numpy(),
+            _arm_means(outcomes, arms),
+        )
+        of_four = (
+            []
+            if scale in ("log_of_means", "ratio")
+            else [arms.index(str(cell)) for cell in cells]
+        )
         floor = floor_of_means(W, error, mean, scale, ceiling, of_four)
-    return {"floor": (("contrast", *others), floor if over is None else over.bounds(floor, 1))}
+    return {
+        "floor": (
+            ("contrast", *others),
+            floor if over is None else over.bounds(floor, 1),
+        )
+    }
 
 
 def _arm_means(outcomes: xr.Dataset, arms: list[str]) -> Array:
@@ -556,7 +754,15 @@ def _arm_means(outcomes: xr.Dataset, arms: list[str]) -> Array:
     y = outcomes["outcome"]
     if "arm" in y.dims:
         return np.asarray(y.to_numpy().astype(np.float64).mean(axis=0))
-    assigned, values = outcomes["assigned"].to_numpy().astype(str), y.to_numpy().astype(np.float64)
+    assigned, values = (
+        outcomes["assigned"].to_numpy().astype(str),
+        y.to_numpy().astype(np.float64),
+    )
     return np.stack(
-        [values[assigned == a].mean(axis=0) if (assigned == a).any() else np.ones(values.shape[1:]) for a in arms]
+        [
+            values[assigned == a].mean(axis=0)
+            if (assigned == a).any()
+            else np.ones(values.shape[1:])
+            for a in arms
+        ]
     )

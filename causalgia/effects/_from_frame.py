@@ -33,10 +33,12 @@ def from_frame(
     covariates: str | Iterable[str] | None = (),
     scale: str = "outcome",
 ) -> xr.Dataset:
-    """Convert a long table, one row per measurement, to the Dataset of outcomes that `contrast` takes.
+    """Convert a long table, one row per measurement, to the Dataset of outcomes that
+    `contrast` takes.
 
-    If every unit has every arm the trial is a crossover; if every unit has one arm it is parallel. Anything in between
-    raises an error: rows are neither dropped nor imputed.
+    If every unit has every arm the trial is a crossover; if every unit has one arm it
+    is parallel. Anything in between raises an error: rows are neither dropped nor
+    imputed.
 
     Parameters
     ----------
@@ -47,37 +49,49 @@ def from_frame(
     unit
         Column of the unit; None: each row is a unit.
     parent, block
-        Columns, constant within a unit: the source that units share, the stratum of the randomization.
+        Columns, constant within a unit: the source that units share, the stratum of the
+        randomization.
     task, model
-        Columns of the task, and of the predictor or replicate; without `task` the one task is named after the outcome's
-        column.
+        Columns of the task, and of the predictor or replicate; without `task` the one
+        task is named after the outcome's column.
     covariates
-        Numeric columns measured before the intervention, constant within a unit. They keep their names, which must not
-        be those of other variables of outcomes (such as ``parent``).
+        Numeric columns measured before the intervention, constant within a unit. They
+        keep their names, which must not be those of other variables of outcomes (such
+        as ``parent``).
     scale
         Scale of the outcome in words, such as ``"log counts"``.
 
     Returns
     -------
     Dataset
-        ``outcome (unit, arm, task[, model])`` for a crossover; ``outcome (unit, task[, model])`` with ``assigned
-        (unit)`` and the arms' names as coordinate ``arm`` for a parallel trial. Units, arms, tasks and models are in
+        ``outcome (unit, arm, task[, model])`` for a crossover;
+        ``outcome (unit, task[, model])`` with ``assigned (unit)`` and the arms' names
+        as coordinate ``arm`` for a parallel trial. Units, arms, tasks and models are in
         order of first appearance; a float32 outcome stays float32.
 
     Raises
     ------
     OutcomesError
-        If a column is missing or has gaps, an outcome or covariate is not a finite real number, a measurement is
-        duplicated or missing, a unit's parent, block or covariate changes, or two names are the same as text (0 and
-        ``"0"``). The message names the unit, the arm and the task.
+        If a column is missing or has gaps, an outcome or covariate is not a finite real
+        number, a measurement is duplicated or missing, a unit's parent, block or
+        covariate changes, or two names are the same as text (0 and ``"0"``). The
+        message names the unit, the arm and the task.
 
     Examples
     --------
     >>> frame = pd.DataFrame(
-    ...     {"seq": ["s1", "s1", "s2", "s2"], "arm": [0, 1, 0, 1], "y": [1.0, 2.0, 1.5, 3.5]}
+    ...     {
+    ...         "seq": ["s1", "s1", "s2", "s2"],
+    ...         "arm": [0, 1, 0, 1],
+    ...         "y": [1.0, 2.0, 1.5, 3.5],
+    ...     }
     ... )
     >>> outcomes = from_frame(frame, outcome="y", arm="arm", unit="seq")
-    >>> outcomes["outcome"].dims, outcomes["arm"].values.tolist(), outcomes.attrs["assignment"]
+    >>> (
+    ...     outcomes["outcome"].dims,
+    ...     outcomes["arm"].values.tolist(),
+    ...     outcomes.attrs["assignment"],
+    ... )
     (('unit', 'arm', 'task'), ['0', '1'], 'crossover')
     """
     covariates = _as_covariate_columns(covariates, outcome, arm)
@@ -92,7 +106,11 @@ def from_frame(
     }
     table = _as_table(frame, named, covariates)
     n = len(table)
-    units = _axis(table, "unit", unit) if unit is not None else _Axis("unit", np.arange(n), list(range(n)))
+    units = (
+        _axis(table, "unit", unit)
+        if unit is not None
+        else _Axis("unit", np.arange(n), list(range(n)))
+    )
     arms = _axis(table, "arm", arm, text=True)
     one_task = _Axis("task", np.zeros(n, dtype=np.intp), [outcome])
     tasks = _axis(table, "task", task, text=True) if task is not None else one_task
@@ -107,17 +125,29 @@ def from_frame(
             )
         },
         coords={axis.dim: axis.names for axis in [*axes, arms]},
-        attrs={"assignment": "crossover" if crossover else "parallel", "scale": scale, "source": "from_frame"},
+        attrs={
+            "assignment": "crossover" if crossover else "parallel",
+            "scale": scale,
+            "source": "from_frame",
+        },
     )
     first = np.unique(units.codes, return_index=True)[1]
     on_unit = {"parent": parent, "block": block} | {c: c for c in covariates}
     for name, column in on_unit.items():
         if column is not None:
             factorized(table, column)
-            values = _as_finite_column(table, column, [units]) if name in covariates else table[column].to_numpy()
-            outcomes = outcomes.assign_coords({name: ("unit", _constant_within_unit(values, column, units, first))})
+            values = (
+                _as_finite_column(table, column, [units])
+                if name in covariates
+                else table[column].to_numpy()
+            )
+            outcomes = outcomes.assign_coords(
+                {name: ("unit", _constant_within_unit(values, column, units, first))}
+            )
     if not crossover:
-        outcomes = outcomes.assign_coords(assigned=("unit", [arms.names[code] for code in arms.codes[first]]))
+        outcomes = outcomes.assign_coords(
+            assigned=("unit", [arms.names[code] for code in arms.codes[first]])
+        )
     return validate(annotate(outcomes), "outcomes")
 
 
@@ -130,37 +160,73 @@ class _Axis:
     names: list[Any]
 
 
-def _as_covariate_columns(covariates: str | Iterable[str] | None, outcome: str, arm: str) -> tuple[str, ...]:
-    covariates = () if covariates is None else (covariates,) if isinstance(covariates, str) else covariates
+def _as_covariate_columns(
+    covariates: str | Iterable[str] | None, outcome: str, arm: str
+) -> tuple[str, ...]:
+    covariates = (
+        ()
+        if covariates is None
+        else (covariates,)
+        if isinstance(covariates, str)
+        else covariates
+    )
     if not isinstance(covariates, Iterable):
-        raise OutcomesError(f"covariates= takes names of columns, not {type(covariates).__name__}")
+        raise OutcomesError(
+            f"covariates= takes names of columns, not {type(covariates).__name__}"
+        )
     names = tuple(covariates)
     for name in names:
         if not isinstance(name, str):
-            raise OutcomesError(f"covariates= takes the name of a column as text, not {type(name).__name__}")
+            raise OutcomesError(
+                "covariates= takes the name of a column as text, not "
+                f"{type(name).__name__}"
+            )
         if name in (outcome, arm):
             raise OutcomesError(
-                f"covariates={quoted(name)} is the column of the outcome or the arm; name what came before"
+                f"covariates={quoted(name)} is the column of the outcome or the arm; "
+                "name what came before"
             )
         if name in RESERVED - {"gc"}:
             raise OutcomesError(
-                f"covariate {quoted(name)}: a Dataset of outcomes means something else by that name; rename the column"
+                f"covariate {quoted(name)}: a Dataset of outcomes means something else "
+                "by that name; rename the column"
             )
     return names
 
 
-def _as_table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str]) -> pd.DataFrame:
-    table = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas() if hasattr(frame, "to_pandas") else None
+def _as_table(
+    frame: Any, named: Mapping[str, str | None], covariates: Sequence[str]
+) -> pd.DataFrame:
+    table = (
+        frame
+        if isinstance(frame, pd.DataFrame)
+        else frame.to_pandas()
+        if hasattr(frame, "to_pandas")
+        else None
+    )
     if not isinstance(table, pd.DataFrame):
-        raise OutcomesError(f"from_frame takes a table, not {type(frame).__name__}; make it a pandas DataFrame first")
+        raise OutcomesError(
+            f"from_frame takes a table, not {type(frame).__name__}; make it a pandas "
+            "DataFrame first"
+        )
     if table.empty:
         raise OutcomesError("from_frame: the table has no rows")
-    columns = [(name, column) for name, column in named.items() if column is not None or name in ("outcome", "arm")]
+    columns = [
+        (name, column)
+        for name, column in named.items()
+        if column is not None or name in ("outcome", "arm")
+    ]
     for name, column in [*columns, *(("covariates", column) for column in covariates)]:
         if not isinstance(column, str):
-            raise OutcomesError(f"{name}= takes the name of a column as text, not {type(column).__name__}")
+            raise OutcomesError(
+                f"{name}= takes the name of a column as text, not "
+                f"{type(column).__name__}"
+            )
         if column not in table.columns:
-            raise OutcomesError(f"no column {quoted(column)}; the columns are {', '.join(map(quoted, table.columns))}")
+            raise OutcomesError(
+                f"no column {quoted(column)}; the columns are "
+                f"{', '.join(map(quoted, table.columns))}"
+            )
         if (table.columns == column).sum() > 1:
             raise OutcomesError(f"column {quoted(column)} appears twice; rename one")
     return table
@@ -171,16 +237,25 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     absent = table[column].isna().to_numpy()
     if absent.any():
         raise OutcomesError(
-            f"row {_first_bad_row(table, absent)}: column {quoted(column)} has no value; fill it in or drop the row"
+            f"row {_first_bad_row(table, absent)}: column {quoted(column)} has no "
+            "value; fill it in or drop the row"
         )
     codes, uniques = factorized(table, column)
     names = uniques.tolist()
     if text or not all(isinstance(name, int) for name in names):
-        names = [str(int(name)) if isinstance(name, float) and name.is_integer() else str(name) for name in names]
+        names = [
+            str(int(name))
+            if isinstance(name, float) and name.is_integer()
+            else str(name)
+            for name in names
+        ]
         _check_distinct_labels(names, column)
         odd = next((name for name in names if not name.isprintable()), None)
         if odd is not None and text:
-            raise OutcomesError(f"column {quoted(column)} has {quoted(odd)}, which cannot be printed; rename it")
+            raise OutcomesError(
+                f"column {quoted(column)} has {quoted(odd)}, which cannot be printed; "
+                "rename it"
+            )
     return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
 
 
@@ -201,16 +276,24 @@ def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
     """
     try:
         codes, uniques = pd.factorize(table[column])
-        for value in () if isinstance(uniques.dtype, np.dtype) and uniques.dtype != object else uniques:
-            str(value).encode()  # half a surrogate pair, or more digits than Python writes, would fail later
+        for value in (
+            ()
+            if isinstance(uniques.dtype, np.dtype) and uniques.dtype != object
+            else uniques
+        ):
+            # half a surrogate pair, or more digits than Python writes, would fail later
+            str(value).encode()
     except (TypeError, ValueError) as error:
         for row, value in zip(table.index, table[column], strict=True):
             if not isinstance(value, Hashable) or not _has_text(value):
                 raise OutcomesError(
-                    f"row {row}: column {quoted(column)} holds {quoted(value)}; a cell holds one number or one text "
-                    "that can be printed"
+                    f"row {row}: column {quoted(column)} holds {quoted(value)}; a cell "
+                    "holds one number or one text that can be printed"
                 ) from error
-        raise OutcomesError(f"column {quoted(column)} holds values that are not names ({error}); give text") from error
+        raise OutcomesError(
+            f"column {quoted(column)} holds values that are not names ({error}); give "
+            "text"
+        ) from error
     return codes, uniques
 
 
@@ -226,7 +309,8 @@ def _check_distinct_labels(names: list[str], column: str) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise OutcomesError(
-            f"column {quoted(column)} has {count} values that are all {quoted(name)} as text; write them one way"
+            f"column {quoted(column)} has {count} values that are all {quoted(name)} "
+            "as text; write them one way"
         )
 
 
@@ -234,24 +318,44 @@ def _first_bad_row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
     return str(table.index[np.flatnonzero(bad)[0]])
 
 
-def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+def _as_finite_column(
+    table: pd.DataFrame, column: str, axes: Sequence[_Axis]
+) -> npt.NDArray[np.floating]:
     """Return a column as finite floats; float16 and float32 are kept."""
-    dtype: Any = table[column].dtype  # extension dtypes of pandas and Arrow name their numpy dtype
-    kind = dtype if isinstance(dtype, np.dtype) else np.dtype(getattr(dtype, "numpy_dtype", object))
+    # extension dtypes of pandas and Arrow name their numpy dtype
+    dtype: Any = table[column].dtype
+    kind = (
+        dtype
+        if isinstance(dtype, np.dtype)
+        else np.dtype(getattr(dtype, "numpy_dtype", object))
+    )
     if kind.kind in "cmM":
-        raise OutcomesError(f"column {quoted(column)} is {table[column].dtype}, not real numbers; give numbers")
+        raise OutcomesError(
+            f"column {quoted(column)} is {table[column].dtype}, not real numbers; give "
+            "numbers"
+        )
     try:
-        values = table[column].to_numpy(dtype=kind if kind in (np.float16, np.float32) else np.float64, na_value=np.nan)
-    except (TypeError, ValueError, ArithmeticError) as error:  # too large for a float, or a signaling NaN
-        raise OutcomesError(f"column {quoted(column)} is not numeric ({error}); give numbers") from error
+        values = table[column].to_numpy(
+            dtype=kind if kind in (np.float16, np.float32) else np.float64,
+            na_value=np.nan,
+        )
+    except (
+        TypeError,
+        ValueError,
+        ArithmeticError,
+    ) as error:  # too large for a float, or a signaling NaN
+        raise OutcomesError(
+            f"column {quoted(column)} is not numeric ({error}); give numbers"
+        ) from error
     bad = ~np.isfinite(values)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
         unit, *others = ((axis.dim, axis.names[axis.codes[i]]) for axis in axes)
         where = "".join(f", {dim} '{name}'" for dim, name in others)
         raise OutcomesError(
-            f"row {_first_bad_row(table, bad)} (unit {unit[1]}{where}): {quoted(column)} is {values[i]!s}; repair the "
-            "value, or drop every row of that unit"
+            f"row {_first_bad_row(table, bad)} (unit {unit[1]}{where}): "
+            f"{quoted(column)} is {values[i]!s}; repair the value, or drop every row "
+            "of that unit"
         )
     return np.asarray(values)
 
@@ -268,38 +372,53 @@ def _is_crossover(units: _Axis, arms: _Axis) -> bool:
     u = int(np.argmax(counts < len(arms.names)))
     missing = arms.names[int(np.flatnonzero(~has[u])[0])]
     raise OutcomesError(
-        f"unit {units.names[u]} has {counts[u]} of {len(arms.names)} arms and lacks {quoted(missing)}; a crossover "
-        "needs every arm in every unit, a parallel trial one arm a unit: add the row, or drop that unit or that arm"
+        f"unit {units.names[u]} has {counts[u]} of {len(arms.names)} arms and lacks "
+        f"{quoted(missing)}; a crossover needs every arm in every unit, a parallel "
+        "trial one arm a unit: add the row, or drop that unit or that arm"
     )
 
 
-def _as_cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+def _as_cube(
+    y: npt.NDArray[np.floating], axes: Sequence[_Axis]
+) -> npt.NDArray[np.floating]:
     shape = tuple(len(axis.names) for axis in axes)
     flat = np.ravel_multi_index(tuple(axis.codes for axis in axes), shape)
     counts = np.bincount(flat, minlength=int(np.prod(shape)))
     for wrong, times, cure in (
-        (counts > 1, "more than once", "average them, or name the column that tells them apart (task=, model=, unit=)"),
+        (
+            counts > 1,
+            "more than once",
+            "average them, or name the column that tells them apart (task=, model=, "
+            "unit=)",
+        ),
         (
             counts == 0,
             "nowhere",
-            "add the row, drop what is incomplete, or take it as it is: cg.estimation.from_incomplete",
+            "add the row, drop what is incomplete, or take it as it is: "
+            "cg.estimation.from_incomplete",
         ),
     ):
         if wrong.any():
             where = np.unravel_index(np.flatnonzero(wrong)[0], shape)
-            at = ", ".join(f"{axis.dim} '{axis.names[i]}'" for axis, i in zip(axes, where, strict=True))
+            at = ", ".join(
+                f"{axis.dim} '{axis.names[i]}'"
+                for axis, i in zip(axes, where, strict=True)
+            )
             raise OutcomesError(f"{at} is measured {times}; {cure}")
     cube = np.empty(len(counts), dtype=y.dtype)
     cube[flat] = y
     return cube.reshape(shape)
 
 
-def _constant_within_unit(values: Labels, column: str, units: _Axis, first: Codes) -> Labels:
+def _constant_within_unit(
+    values: Labels, column: str, units: _Axis, first: Codes
+) -> Labels:
     """Return one value for each unit; raise OutcomesError where a unit has two."""
     absent = pd.isna(values)
     if absent.any():
         raise OutcomesError(
-            f"unit {units.names[units.codes[np.argmax(absent)]]}: {quoted(column)} has no value; fill it in"
+            f"unit {units.names[units.codes[np.argmax(absent)]]}: {quoted(column)} has "
+            "no value; fill it in"
         )
     one = values[first]
     differs = np.asarray(values != one[units.codes])
@@ -307,10 +426,12 @@ def _constant_within_unit(values: Labels, column: str, units: _Axis, first: Code
         i = int(np.flatnonzero(differs)[0])
         name = units.names[units.codes[i]]
         raise OutcomesError(
-            f"unit {name}: {quoted(column)} is {one[units.codes[i]]!s} in one row and {values[i]!s} in another; "
-            "it belongs to the unit, so it must be the same in all its rows"
+            f"unit {name}: {quoted(column)} is {one[units.codes[i]]!s} in one row and "
+            f"{values[i]!s} in another; it belongs to the unit, so it must be the same "
+            "in all its rows"
         )
     if one.dtype != object:
         return one
     _check_distinct_labels([str(name) for name in pd.unique(one)], column)
-    return np.array([str(name) for name in one])  # numpy's astype takes a pair for two values
+    # numpy's astype takes a pair for two values
+    return np.array([str(name) for name in one])

@@ -1,4 +1,6 @@
-"""Weights of contrasts over arms: against a control, as given, the interaction of factors, or the trend over doses."""
+"""Weights of contrasts over arms: against a control, as given, the interaction of
+factors, or the trend over doses.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def as_unique(names: list[str], what: str) -> list[str]:
     """Return names; raise ContrastError if two are the same as text."""
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise ContrastError(f"{count} {what} are called {quoted(name)} once they are text; rename them")
+        raise ContrastError(
+            f"{count} {what} are called {quoted(name)} once they are text; rename them"
+        )
     return names
 
 
@@ -55,24 +59,37 @@ def requested_weights(
     contrasts: Contrasts | None,
     interaction: Sequence[str] | None,
 ) -> Weights:
-    """Return the requested weights; exactly one of control, contrasts and interaction must be given."""
+    """Return the requested weights; exactly one of control, contrasts and interaction
+    must be given.
+    """
     given = [
         name
-        for name, x in (("control", control), ("contrasts", contrasts), ("interaction", interaction))
+        for name, x in (
+            ("control", control),
+            ("contrasts", contrasts),
+            ("interaction", interaction),
+        )
         if x is not None
     ]
     if len(given) != 1:
         listed = ", ".join(map(quoted, arms[:12])) + (", ..." if len(arms) > 12 else "")
         raise ContrastError(
-            f"no contrast was given: say control=, contrasts= or interaction=; the arms are {listed}"
+            "no contrast was given: say control=, contrasts= or interaction=; the arms "
+            f"are {listed}"
             if not given
-            else f"{' and '.join(f'{name}=' for name in given)} are given; they are two questions: say one of them"
+            else (
+                f"{' and '.join(f'{name}=' for name in given)} are given; they are two "
+                "questions: say one of them"
+            )
         )
     if control is not None:
         base = str(control)
         _check_arm(base, arms, "control")
         if len(arms) < 2:
-            raise ContrastError(f"the only arm is the control {quoted(base)}; a contrast needs another arm")
+            raise ContrastError(
+                f"the only arm is the control {quoted(base)}; a contrast needs another "
+                "arm"
+            )
         return {arm: {arm: 1.0, base: -1.0} for arm in arms if arm != base}
     if contrasts is not None:
         return weights_as_given(contrasts, arms)
@@ -80,10 +97,14 @@ def requested_weights(
 
 
 def arm_name(name: Any, arms: list[str]) -> str:
-    """Return the name of an arm as text; the number 0.0 means "0" unless there is an arm "0.0"."""
+    """Return the name of an arm as text; the number 0.0 means "0" unless there is an
+    arm "0.0".
+    """
     if not is_real(name):
         return str(name)
-    if not -(2**63) <= name < 2**63:  # no level of a dose, and perhaps too long to write
+    if (
+        not -(2**63) <= name < 2**63
+    ):  # no level of a dose, and perhaps too long to write
         return quoted(name)
     whole = [str(int(name))] if float(name).is_integer() else []
     return next((text for text in (str(name), *whole) if text in arms), str(name))
@@ -94,35 +115,59 @@ def _check_arm(arm: str, arms: list[str], role: str, of: str = "arm") -> None:
         return
     hint = nearest(arm, arms, most=3) or "."
     raise ContrastError(
-        f"{role} {quoted(arm)} is not {'an' if of == 'arm' else 'a'} {of}{hint} The {of}s are {listed(arms)}"
+        f"{role} {quoted(arm)} is not {'an' if of == 'arm' else 'a'} {of}{hint} The "
+        f"{of}s are {listed(arms)}"
     )
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:
     """Return names for a message, the first 20."""
     names = list(names)
-    return ", ".join(map(quoted, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(map(quoted, names[:most])) + (
+        f" and {len(names) - most} more" if len(names) > most else ""
+    )
 
 
-def weights_as_given(contrasts: Contrasts, known: list[str], *, of: str = "arm") -> Weights:
-    """Return weights of arms, tasks or models by name, from weights or text; those of arms and models sum to zero."""
+def weights_as_given(
+    contrasts: Contrasts, known: list[str], *, of: str = "arm"
+) -> Weights:
+    """Return weights of arms, tasks or models by name, from weights or text; those of
+    arms and models sum to zero.
+    """
     argument = "contrasts" if of == "arm" else f"{of}s"
     contrasts = unpacked_texts(contrasts)
     texts = [contrasts] if isinstance(contrasts, str) else contrasts
-    if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
+    if (
+        isinstance(texts, list | tuple)
+        and texts
+        and all(isinstance(text, str) for text in texts)
+    ):
         contrasts = _texts_by_name(texts, known, of, argument)
     if not isinstance(contrasts, Mapping) or not contrasts:
         is_empty = isinstance(contrasts, Mapping | list | tuple) and not contrasts
-        what = "is empty" if is_empty else f"is {type(contrasts).__name__}, not a mapping or text"
+        what = (
+            "is empty"
+            if is_empty
+            else f"is {type(contrasts).__name__}, not a mapping or text"
+        )
         raise ContrastError(
-            f'{argument}= {what}; for example {argument}={{"A minus B": {{"A": 1, "B": -1}}}} or "A - B"'
+            f'{argument}= {what}; for example {argument}={{"A minus B": {{"A": 1, "B": '
+            '-1}} or "A - B"'
         )
     names = as_unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
-    written = {name: _weights_of_text(row, known, of) if isinstance(row, str) else row for name, row in rows.items()}
+    written = {
+        name: _weights_of_text(row, known, of) if isinstance(row, str) else row
+        for name, row in rows.items()
+    }
     if not all(map(str.strip, names)):
-        raise ContrastError("a contrast has an empty name; give each a name, by which it is printed")
-    found = {name: _as_contrast_weights(name, row, known, of, text=rows[name]) for name, row in written.items()}
+        raise ContrastError(
+            "a contrast has an empty name; give each a name, by which it is printed"
+        )
+    found = {
+        name: _as_contrast_weights(name, row, known, of, text=rows[name])
+        for name, row in written.items()
+    }
     if any(isinstance(row, str) for row in rows.values()):
         check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
     return found
@@ -137,27 +182,40 @@ def duplicate_notes(weights: Weights) -> list[str]:
     ["contrasts 'one' and 'other' have the same weights: one question counts twice in its family; drop one"]
     """
     known: dict[frozenset[tuple[str, float]], str] = {}
-    pairs = [(known.setdefault(frozenset(row.items()), name), name) for name, row in weights.items()]
+    pairs = [
+        (known.setdefault(frozenset(row.items()), name), name)
+        for name, row in weights.items()
+    ]
     return [
-        f"contrasts {quoted(first)} and {quoted(name)} have the same weights: one question counts twice in its "
-        f"family; drop one"
+        f"contrasts {quoted(first)} and {quoted(name)} have the same weights: one "
+        "question counts twice in its family; drop one"
         for first, name in pairs
         if first != name
     ]
 
 
-def _texts_by_name(texts: Sequence[str], known: list[str], of: str, argument: str) -> dict[str, dict[str, float] | str]:
+def _texts_by_name(
+    texts: Sequence[str], known: list[str], of: str, argument: str
+) -> dict[str, dict[str, float] | str]:
     """Return contrasts by name: those of a keyword, and texts under their own names."""
     rows: dict[str, dict[str, float] | str] = {}
     for text in texts:
         more = (
             differences(text, known, of=of)
             if text in KEYWORDS and text not in known
-            else {hypothesis_name(text) if of == "arm" else text if text in known else name_alone(text): text}
+            else {
+                hypothesis_name(text)
+                if of == "arm"
+                else text
+                if text in known
+                else name_alone(text): text
+            }
         )
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
-            raise ContrastError(f"{argument}= names {quoted(duplicates[0])} twice; leave one out")
+            raise ContrastError(
+                f"{argument}= names {quoted(duplicates[0])} twice; leave one out"
+            )
         rows |= more
     return rows
 
@@ -173,64 +231,98 @@ def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
         raise
     if found.constant:
         raise ContrastError(
-            f"contrast {quoted(text)}: {of}s are compared with each other, and the right side is to be 0; a contrast "
-            "is compared with a number by cg.estimation.hypotheses(estimates, ...)"
+            f"contrast {quoted(text)}: {of}s are compared with each other, and the "
+            "right side is to be 0; a contrast is compared with a number by "
+            "cg.estimation.hypotheses(estimates, ...)"
         )
     return found.terms
 
 
 def _as_contrast_weights(
-    name: str, weights: Mapping[Any, float], known: list[str], of: str, *, text: object = None
+    name: str,
+    weights: Mapping[Any, float],
+    known: list[str],
+    of: str,
+    *,
+    text: object = None,
 ) -> dict[str, float]:
     if not isinstance(weights, Mapping):
         raise ContrastError(
-            f'contrast {quoted(name)} is {quoted(weights)}, not weights by {of}; for example {{"A": 1, "B": -1}}'
+            f"contrast {quoted(name)} is {quoted(weights)}, not weights by {of}; for "
+            'example {"A": 1, "B": -1}'
         )
     for weighted, value in weights.items():
         if of != "task" or not matched(str(weighted), known):
-            _check_arm(arm_name(weighted, known), known, f"contrast {quoted(name)}:", of)
+            _check_arm(
+                arm_name(weighted, known), known, f"contrast {quoted(name)}:", of
+            )
         too_long = isinstance(value, int) and value.bit_length() > 1_000
         if not is_real(value) or too_long:
             raise ContrastError(
-                f"contrast {quoted(name)}: the weight of {of} {quoted(weighted)} is {quoted(value)}, not a number"
+                f"contrast {quoted(name)}: the weight of {of} {quoted(weighted)} is "
+                f"{quoted(value)}, not a number"
             )
     w = {arm_name(weighted, known): float(value) for weighted, value in weights.items()}
     if len(w) < len(weights):
         raise ContrastError(
-            f"contrast {quoted(name)} names {'an' if of == 'arm' else 'a'} {of} twice: {quoted(list(weights))}"
+            f"contrast {quoted(name)} names {'an' if of == 'arm' else 'a'} {of} twice: "
+            f"{quoted(list(weights))}"
         )
     size, total = sum(map(abs, w.values())), sum(w.values())
     if not np.isfinite(size):
-        raise ContrastError(f"contrast {quoted(name)} has a weight that is not finite: {w}")
+        raise ContrastError(
+            f"contrast {quoted(name)} has a weight that is not finite: {w}"
+        )
     if any(not 1e-100 < abs(value) < 1e100 for value in w.values() if value):
         raise ContrastError(
-            f"contrast {quoted(name)} has weights beyond 1e-100 to 1e100: {w}; weights of size 1 say the same"
+            f"contrast {quoted(name)} has weights beyond 1e-100 to 1e100: {w}; weights "
+            "of size 1 say the same"
         )
     if size == 0:
-        raise ContrastError(f"contrast {quoted(name)} has no weight other than 0; name the {of}s it compares")
+        raise ContrastError(
+            f"contrast {quoted(name)} has no weight other than 0; name the {of}s it "
+            "compares"
+        )
     if of != "task" and abs(total) > 1e-9 * size:
         raise ContrastError(
-            f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
-            f"{_cure_of_sum(text, w, known)}"
+            f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect "
+            f"needs weights that sum to 0{_cure_of_sum(text, w, known)}"
         )
     return {weighted: value for weighted, value in w.items() if value != 0}
 
 
 def _cure_of_sum(text: object, weights: Mapping[str, float], known: list[str]) -> str:
     others = [arm for arm in known if arm not in weights]
-    apart = [arm for arm in others if isinstance(text, str) and arm in text and backticked(arm) not in text]
+    apart = [
+        arm
+        for arm in others
+        if isinstance(text, str) and arm in text and backticked(arm) not in text
+    ]
     if apart:
-        return f"; the name {quoted(apart[0])} stands in backticks, {backticked(quoted(apart[0])[1:-1])}"
+        return (
+            f"; the name {quoted(apart[0])} stands in backticks, "
+            f"{backticked(quoted(apart[0])[1:-1])}"
+        )
     if len(weights) > 1 or not others:
         return ""
-    return f"; say what it is compared with, such as {quoted(' - '.join(map(backticked, [*weights, others[0]])))}"
+    return (
+        "; say what it is compared with, such as "
+        f"{quoted(' - '.join(map(backticked, [*weights, others[0]])))}"
+    )
 
 
-def _interaction_weights(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) -> Weights:
-    factors = [factors] if isinstance(factors, str) or not isinstance(factors, Iterable) else list(factors)
+def _interaction_weights(
+    outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]
+) -> Weights:
+    factors = (
+        [factors]
+        if isinstance(factors, str) or not isinstance(factors, Iterable)
+        else list(factors)
+    )
     if len(factors) < 2 or len(set(factors)) < len(factors):
         raise ContrastError(
-            f'interaction={quoted(factors)}: name two or more different factors, for example ["A", "B"]'
+            f"interaction={quoted(factors)}: name two or more different factors, for "
+            'example ["A", "B"]'
         )
     high = [_at_high_level(outcomes, factor) for factor in factors]
     members: dict[tuple[int, ...], str] = {}
@@ -240,56 +332,81 @@ def _interaction_weights(outcomes: xr.Dataset, arms: list[str], factors: Sequenc
             continue
         if cell in members:
             raise ContrastError(
-                f"interaction: arms {quoted(members[cell])} and {quoted(arm)} are both the cell "
-                f"{_cell_label(factors, cell)}; drop one of them, or name every factor that tells them apart"
+                f"interaction: arms {quoted(members[cell])} and {quoted(arm)} are both "
+                f"the cell {_cell_label(factors, cell)}; drop one of them, or name "
+                "every factor that tells them apart"
             )
         members[cell] = arm
     weights = {}
     for cell in product((0, 1), repeat=len(factors)):
         if cell not in members:
             raise ContrastError(
-                f"interaction: no arm has the cell {_cell_label(factors, cell)}; a factorial needs all "
-                f"2^{len(factors)} arms"
+                f"interaction: no arm has the cell {_cell_label(factors, cell)}; a "
+                f"factorial needs all 2^{len(factors)} arms"
             )
         weights[members[cell]] = float((-1) ** (len(cell) - sum(cell)))
     return {":".join(factors): weights}
 
 
 def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
-    """Return 1 for arms at the high level of a factor, 0 at its reference, -1 without a level."""
-    on_arm = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c not in RESERVED]
+    """Return 1 for arms at the high level of a factor, 0 at its reference, -1 without a
+    level.
+    """
+    on_arm = [
+        str(c)
+        for c in outcomes.coords
+        if outcomes[c].dims == ("arm",) and c not in RESERVED
+    ]
     if not on_arm:
         raise ContrastError(
-            f"interaction: no factor {quoted(factor)}, because the arms have no factors; make the arms with "
-            "cg.factorial, or "
+            f"interaction: no factor {quoted(factor)}, because the arms have no "
+            "factors; make the arms with cg.factorial, or "
             f'give their levels: outcomes.assign_coords({factor}=("arm", [0, 1, ...]))'
         )
     if factor not in on_arm:
         raise ContrastError(
-            f"interaction: no factor {quoted(factor)} on the arms; the coordinates there are {listed(on_arm)}"
+            f"interaction: no factor {quoted(factor)} on the arms; the coordinates "
+            f"there are {listed(on_arm)}"
         )
     values = outcomes[factor].to_numpy().tolist()
     absent = [v is None or v == "" or v != v for v in values]
-    levels = sorted({v for v, gone in zip(values, absent, strict=True) if not gone}, key=lambda v: (str(type(v)), v))
+    levels = sorted(
+        {v for v, gone in zip(values, absent, strict=True) if not gone},
+        key=lambda v: (str(type(v)), v),
+    )
     if len(levels) != 2:
         raise ContrastError(
-            f"interaction: factor {quoted(factor)} has the levels {levels}; two are needed, use contrasts= for more"
+            f"interaction: factor {quoted(factor)} has the levels {levels}; two are "
+            "needed, use contrasts= for more"
         )
-    return np.array([-1 if gone else levels.index(v) for v, gone in zip(values, absent, strict=True)], dtype=np.intp)
+    return np.array(
+        [
+            -1 if gone else levels.index(v)
+            for v, gone in zip(values, absent, strict=True)
+        ],
+        dtype=np.intp,
+    )
 
 
 def _cell_label(factors: Sequence[str], cell: tuple[int, ...]) -> str:
     return ", ".join(
-        f"{factor} {'high' if level else 'reference'}" for factor, level in zip(factors, cell, strict=True)
+        f"{factor} {'high' if level else 'reference'}"
+        for factor, level in zip(factors, cell, strict=True)
     )
 
 
 def weight_matrix(weights: Weights, arms: list[str]) -> sparse.csr_array:
     """Return weights as a sparse matrix of contrasts by arms (or tasks)."""
     column = {arm: j for j, arm in enumerate(arms)}
-    entries = [(k, column[arm], value) for k, w in enumerate(weights.values()) for arm, value in w.items()]
+    entries = [
+        (k, column[arm], value)
+        for k, w in enumerate(weights.values())
+        for arm, value in w.items()
+    ]
     rows, columns, values = zip(*entries, strict=True)
-    return sparse.csr_array((np.array(values), (rows, columns)), shape=(len(weights), len(arms)))
+    return sparse.csr_array(
+        (np.array(values), (rows, columns)), shape=(len(weights), len(arms))
+    )
 
 
 def dose_contrasts(
@@ -299,100 +416,132 @@ def dose_contrasts(
     kind: Literal["slope", "orthonormal", "consecutive", "equally_spaced"] = "slope",
     degree: int | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return contrasts for the change of outcomes with a dose, for `contrast(outcomes, contrasts=...)`.
+    """Return contrasts for the change of outcomes with a dose, for
+    `contrast(outcomes, contrasts=...)`.
 
     Parameters
     ----------
     outcomes
-        A Dataset whose arms have a numeric coordinate `along`; or the doses, arm name -> dose (a mapping, or a Series
-        by arm). Arms without a dose (NaN or empty) are left out.
+        A Dataset whose arms have a numeric coordinate `along`; or the doses, arm name
+        -> dose (a mapping, or a Series by arm). Arms without a dose (NaN or empty) are
+        left out.
     along
         The coordinate on the arm dim, such as the number of copies of a motif.
     kind
-        ``"slope"``: the least-squares slope per unit of dose, ``(x - mean x) / sum (x - mean x)^2``;
-        ``"orthonormal"``: orthonormal polynomials in the dose (linear, quadratic, ...) with positive leading
-        coefficients; ``"consecutive"``: each dose minus the one before; ``"equally_spaced"``: the integer polynomials
-        of tables, which treat any doses as equally spaced.
+        ``"slope"``: the least-squares slope per unit of dose,
+        ``(x - mean x) / sum (x - mean x)^2``; ``"orthonormal"``: orthonormal
+        polynomials in the dose (linear, quadratic, ...) with positive leading
+        coefficients; ``"consecutive"``: each dose minus the one before;
+        ``"equally_spaced"``: the integer polynomials of tables, which treat any doses
+        as equally spaced.
     degree
         Highest degree of the polynomials; None: all, one less than the number of doses.
 
     Returns
     -------
     dict
-        Contrast name -> arm name -> weight. Applied to each unit they give its own slope (or step), so standard errors
-        come from the units and not from a pooled error.
+        Contrast name -> arm name -> weight. Applied to each unit they give its own
+        slope (or step), so standard errors come from the units and not from a pooled
+        error.
 
     Raises
     ------
     ContrastError
-        If no arm has such a coordinate, a dose is not a number, there are fewer than two doses, or two arms share one
-        where each dose needs one arm.
+        If no arm has such a coordinate, a dose is not a number, there are fewer than
+        two doses, or two arms share one where each dose needs one arm.
 
     Examples
     --------
     >>> dose_contrasts({"0": 0, "1": 1, "2": 2}, kind="consecutive")
     {'1 minus 0': {'1': 1.0, '0': -1.0}, '2 minus 1': {'2': 1.0, '1': -1.0}}
-    >>> dose_contrasts({"none": 0, "one": 1, "three": 3}, kind="equally_spaced")["quadratic"]
+    >>> dose_contrasts({"none": 0, "one": 1, "three": 3}, kind="equally_spaced")[
+    ...     "quadratic"
+    ... ]
     {'none': 1.0, 'one': -2.0, 'three': 1.0}
     """
     doses = _doses(outcomes, along)
     arms, x = list(doses), np.array(list(doses.values()))
     if len(set(doses.values())) < 2:
         raise ContrastError(
-            f"along={quoted(along)}: a response to a dose needs two or more doses, and there is {x[0]:g} alone"
+            f"along={quoted(along)}: a response to a dose needs two or more doses, and "
+            f"there is {x[0]:g} alone"
         )
     if kind == "slope":
         if degree is not None:
-            raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
+            raise ContrastError(
+                "degree= is for kind='orthonormal' and 'equally_spaced'; leave it out"
+            )
         away = centered(x)[1]
         return {"slope": _weights_by_arm(arms, away / (away @ away))}
     if len(set(doses.values())) < len(doses):
-        duplicate = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
+        duplicate = next(
+            a for a, d in doses.items() if list(doses.values()).count(d) > 1
+        )
         raise ContrastError(
-            f"kind={quoted(kind)}: arm {quoted(duplicate)} shares its dose {doses[duplicate]:g} with another; drop one "
-            "arm"
+            f"kind={quoted(kind)}: arm {quoted(duplicate)} shares its dose "
+            f"{doses[duplicate]:g} with another; drop one arm"
         )
     if kind == "consecutive":
         if degree is not None:
-            raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
+            raise ContrastError(
+                "degree= is for kind='orthonormal' and 'equally_spaced'; leave it out"
+            )
         return {f"{b} minus {a}": {b: 1.0, a: -1.0} for a, b in pairwise(arms)}
     makers: dict[str, Callable[[], Array]] = {
         "orthonormal": lambda: orthonormal_polynomials(x, _as_degree(degree, len(x))),
-        "equally_spaced": lambda: integer_polynomials(len(x), _as_degree(degree, len(x))),
+        "equally_spaced": lambda: integer_polynomials(
+            len(x), _as_degree(degree, len(x))
+        ),
     }
     if kind not in makers:
         raise ContrastError(
-            f"kind={quoted(kind)} is not one of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'"
+            f"kind={quoted(kind)} is not one of 'slope', 'orthonormal', 'consecutive', "
+            "'equally_spaced'"
         )
     rows = makers[kind]()
     names = (*_ORDERS, *(f"degree {j}" for j in range(len(_ORDERS) + 1, len(rows) + 1)))
-    return {name: _weights_by_arm(arms, row) for name, row in zip(names, rows, strict=False)}
+    return {
+        name: _weights_by_arm(arms, row) for name, row in zip(names, rows, strict=False)
+    }
 
 
 def _weights_by_arm(arms: list[str], weights: Array) -> dict[str, float]:
     return dict(zip(arms, weights.tolist(), strict=True))
 
 
-def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:
+def _doses(
+    outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str
+) -> dict[str, float]:
     """Return arm -> dose, in the order of the doses."""
     if isinstance(outcomes, xr.Dataset):
         if along not in outcomes.coords or outcomes[along].dims != ("arm",):
-            there = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c != "arm"]
+            there = [
+                str(c)
+                for c in outcomes.coords
+                if outcomes[c].dims == ("arm",) and c != "arm"
+            ]
             raise ContrastError(
-                f"along={quoted(along)} is not a coordinate on the arms; there are {', '.join(there) or 'none'}"
+                f"along={quoted(along)} is not a coordinate on the arms; there are "
+                f"{', '.join(there) or 'none'}"
             )
-        names, values = outcomes["arm"].to_numpy().tolist(), outcomes[along].to_numpy().tolist()
+        names, values = (
+            outcomes["arm"].to_numpy().tolist(),
+            outcomes[along].to_numpy().tolist(),
+        )
     elif isinstance(outcomes, pd.Series):
         names, values = outcomes.index.tolist(), outcomes.tolist()
     elif isinstance(outcomes, Mapping):
         names, values = list(outcomes), list(outcomes.values())
     else:
         raise ContrastError(
-            f"doses are in outcomes or in a mapping (or Series) of arm to dose, not in {type(outcomes).__name__}"
+            "doses are in outcomes or in a mapping (or Series) of arm to dose, not in "
+            f"{type(outcomes).__name__}"
         )
     duplicates = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
     if duplicates:
-        raise ContrastError(f"arm {quoted(duplicates[0])} has more than one dose; give one for each arm")
+        raise ContrastError(
+            f"arm {quoted(duplicates[0])} has more than one dose; give one for each arm"
+        )
     found = {
         str(a): _as_dose(v, str(a))
         for a, v in zip(names, values, strict=True)
@@ -409,7 +558,9 @@ def _as_dose(value: Any, arm: str) -> float:
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise ContrastError(f"arm {quoted(arm)} has the dose {quoted(value)}, which is not a number")
+        raise ContrastError(
+            f"arm {quoted(arm)} has the dose {quoted(value)}, which is not a number"
+        )
     return number
 
 
@@ -417,14 +568,19 @@ def _as_degree(degree: int | None, n: int) -> int:
     if degree is None:
         return n - 1
     if not is_whole(degree) or not 1 <= degree < n:
-        raise ContrastError(f"degree={quoted(degree)}: {n} doses have polynomials of degree 1 to {n - 1}")
+        raise ContrastError(
+            f"degree={quoted(degree)}: {n} doses have polynomials of degree 1 to "
+            f"{n - 1}"
+        )
     return int(degree)
 
 
 def orthonormal_polynomials(x: Array, degree: int) -> Array:
-    """Return polynomials of degree 1 to `degree` in x, orthonormal over the points, leading coefficients positive.
+    """Return polynomials of degree 1 to `degree` in x, orthonormal over the points,
+    leading coefficients positive.
 
-    Each is x times the one before, made orthogonal to all lower ones (twice, for rounding).
+    Each is x times the one before, made orthogonal to all lower ones (twice, for
+    rounding).
 
     Parameters
     ----------
@@ -460,7 +616,8 @@ def orthonormal_polynomials(x: Array, degree: int) -> Array:
 
 
 def integer_polynomials(n_levels: int, degree: int) -> Array:
-    """Return the orthogonal polynomials over 1, 2, ..., n in their smallest integers, leading coefficients positive.
+    """Return the orthogonal polynomials over 1, 2, ..., n in their smallest integers,
+    leading coefficients positive.
 
     Parameters
     ----------
@@ -488,8 +645,14 @@ def integer_polynomials(n_levels: int, degree: int) -> Array:
             share = _dot(new, row) / _dot(row, row)
             new = [a - share * b for a, b in zip(new, row, strict=True)]
         rows.append(new)
-    wholes = [[int(value * lcm(*(v.denominator for v in row))) for value in row] for row in rows[1:]]
-    return np.array([[value // gcd(*whole) for value in whole] for whole in wholes], dtype=np.float64)
+    wholes = [
+        [int(value * lcm(*(v.denominator for v in row))) for value in row]
+        for row in rows[1:]
+    ]
+    return np.array(
+        [[value // gcd(*whole) for value in whole] for whole in wholes],
+        dtype=np.float64,
+    )
 
 
 def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:

@@ -38,7 +38,8 @@ class Expansion:
     influence
         Their first-order change by each unit, mean 0, shape ``(K, n, ...)``.
     denominator
-        Relative influence on the divisor of each function, plus 1, shape ``(K, n, ...)``; None without a divisor.
+        Relative influence on the divisor of each function, plus 1, shape
+        ``(K, n, ...)``; None without a divisor.
     bound
         Bound on the rounding of each influence, shape ``(K, n, ...)``.
     """
@@ -51,11 +52,14 @@ class Expansion:
     def over_tasks(self, over: TaskWeights) -> Expansion:
         """Return the weighted sums over tasks of functions that have no divisor."""
         value = over.sums(self.value, 1)
-        return Expansion(value, over.sums(self.influence, 2), None, over.bounds(self.bound, 2))
+        return Expansion(
+            value, over.sums(self.influence, 2), None, over.bounds(self.bound, 2)
+        )
 
 
 def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
-    """Return means over units, relative deviations from them, and bounds on the rounding of these.
+    """Return means over units, relative deviations from them, and bounds on the
+    rounding of these.
 
     Parameters
     ----------
@@ -65,7 +69,8 @@ def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
     Returns
     -------
     mean, change, bound
-        Shapes ``(...)``, ``(n, ...)`` and ``(n, ...)``; a mean within rounding of 0 is 0, with change 0.
+        Shapes ``(...)``, ``(n, ...)`` and ``(n, ...)``; a mean within rounding of 0 is
+        0, with change 0.
 
     Examples
     --------
@@ -82,36 +87,49 @@ def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
     return np.where(nothing, 0.0, mean)[()], np.where(nothing, 0.0, change), moved
 
 
-def log_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) -> Expansion:
+def log_of_means(
+    mean: Array, change: Array, bound: Array, W: sparse.csr_array
+) -> Expansion:
     """Expand ``sum_a w_a log m_a``.
 
     Parameters
     ----------
     mean, change, bound
-        Of A arms with positive means, from `relative`, shapes ``(A, ...)``, ``(A, n, ...)`` and ``(A, n, ...)``.
+        Of A arms with positive means, from `relative`, shapes ``(A, ...)``,
+        ``(A, n, ...)`` and ``(A, n, ...)``.
     W
         Weights, shape ``(K, A)``.
 
     Examples
     --------
     >>> mean, change = np.array([1.0, 2.0]), np.array([[-0.5, 0.5], [0.25, -0.25]])
-    >>> found = log_of_means(mean, change, np.zeros((2, 2)), sparse.csr_array([[-1.0, 1.0]]))
+    >>> found = log_of_means(
+    ...     mean, change, np.zeros((2, 2)), sparse.csr_array([[-1.0, 1.0]])
+    ... )
     >>> found.value.round(4), found.influence
     (array([0.6931]), array([[ 0.75, -0.75]]))
     """
     value = _sums_over_first_axis(W, np.log(np.abs(mean)))
-    moved = _sums_over_first_axis(abs(W), bound + _EPS * (1 + np.abs(np.log(np.abs(mean))))[:, None])
+    moved = _sums_over_first_axis(
+        abs(W), bound + _EPS * (1 + np.abs(np.log(np.abs(mean))))[:, None]
+    )
     return Expansion(value, _sums_over_first_axis(W, change), None, moved)
 
 
-def in_control_sd(y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr_array) -> tuple[Expansion, Array]:
-    """Expand ``sum_a w_a m_a / s``, s being the sd over units of the arms that each contrast is measured in.
+def in_control_sd(
+    y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr_array
+) -> tuple[Expansion, Array]:
+    """Expand ``sum_a w_a m_a / s``, s being the sd over units of the arms that each
+    contrast is measured in.
 
-    s is estimated from the same units (Glass's delta; Hedges 1981, doi:10.3102/10769986006002107, without its
-    assumption of normal outcomes). The influences are those of the jackknife: with one unit left out the effect is
-    ``e_i``, and its influence is ``(n - 1) (mean e - e_i)``, so that ``sd / sqrt(n)`` of the influences is the
-    jackknife's standard error (Efron & Stein 1981, doi:10.1214/aos/1176345462). Their linear part, ``-e (z^2 - 1) / 2``
-    of a control z sd from its mean, gives errors that are 9 % too small with 200 units of an exponential control.
+    s is estimated from the same units (Glass's delta; Hedges 1981,
+    doi:10.3102/10769986006002107, without its assumption of normal outcomes). The
+    influences are those of the jackknife: with one unit left out the effect is ``e_i``,
+    and its influence is ``(n - 1) (mean e - e_i)``, so that ``sd / sqrt(n)`` of the
+    influences is the jackknife's standard error (Efron & Stein 1981,
+    doi:10.1214/aos/1176345462). Their linear part, ``-e (z^2 - 1) / 2`` of a control z
+    sd from its mean, gives errors that are 9 % too small with 200 units of an
+    exponential control.
 
     Parameters
     ----------
@@ -123,7 +141,8 @@ def in_control_sd(y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr
     Returns
     -------
     expansion, sd
-        The sd has shape ``(K, ...)``. The expansion is not finite where the sd is 0, or 0 without one of the units.
+        The sd has shape ``(K, ...)``. The expansion is not finite where the sd is 0, or
+        0 without one of the units.
 
     Examples
     --------
@@ -144,29 +163,41 @@ def in_control_sd(y: Array, bound: Array, W: sparse.csr_array, sd_of: sparse.csr
     n = y.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         squares = _sums_over_first_axis(share, away**2) / sd[:, None] ** 2
-        lost = (n / (n - 1) * squares - 1) / (n - 2)  # share of the variance that goes with a unit
+        # share of the variance that goes with a unit
+        lost = (n / (n - 1) * squares - 1) / (n - 2)
         root = np.sqrt(np.where(lost < 1 - _EPS * n, 1 - lost, np.nan))
-        pull = (n - 1) * value[:, None] * lost / (root * (1 + root)) - (ice - value[:, None]) / root
+        pull = (n - 1) * value[:, None] * lost / (root * (1 + root)) - (
+            ice - value[:, None]
+        ) / root
         influence = (pull.mean(axis=1, keepdims=True) - pull) / sd[:, None]
-        within = (moved + moved.mean(axis=1, keepdims=True)) / (sd[:, None] * root) + _EPS * np.abs(influence)
+        within = (moved + moved.mean(axis=1, keepdims=True)) / (
+            sd[:, None] * root
+        ) + _EPS * np.abs(influence)
         return Expansion(value / sd, influence, None, within), sd
 
 
-def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) -> Expansion:
-    """Expand ``prod_a m_a^w_a``: for one treatment and one control the ratio of their means, of any sign.
+def ratio_of_means(
+    mean: Array, change: Array, bound: Array, W: sparse.csr_array
+) -> Expansion:
+    """Expand ``prod_a m_a^w_a``: for one treatment and one control the ratio of their
+    means, of any sign.
 
-    The denominator is the mean that is divided by. With more than two means it is the mean nearest to 0 in its standard
-    errors (of independent units), which decides whether all logarithms are reliable.
+    The denominator is the mean that is divided by. With more than two means it is the
+    mean nearest to 0 in its standard errors (of independent units), which decides
+    whether all logarithms are reliable.
 
     Parameters
     ----------
     mean, change, bound, W
-        As in `log_of_means`; negative means only where a contrast has one arm over one other.
+        As in `log_of_means`; negative means only where a contrast has one arm over one
+        other.
 
     Examples
     --------
     >>> mean, change = np.array([1.0, 2.0]), np.array([[-0.5, 0.5], [0.25, -0.25]])
-    >>> found = ratio_of_means(mean, change, np.zeros((2, 2)), sparse.csr_array([[-1.0, 1.0]]))
+    >>> found = ratio_of_means(
+    ...     mean, change, np.zeros((2, 2)), sparse.csr_array([[-1.0, 1.0]])
+    ... )
     >>> found.value.round(4), found.influence.round(4), found.denominator
     (array([2.]), array([[ 1.5, -1.5]]), array([[0.5, 1.5]]))
     """
@@ -187,7 +218,9 @@ def is_plain(W: sparse.csr_array) -> npt.NDArray[np.bool_]:
 
     Examples
     --------
-    >>> is_plain(sparse.csr_array([[-1.0, 1.0, 0.0], [-2.0, 1.0, 1.0], [1.0, -0.5, -0.5]]))
+    >>> is_plain(
+    ...     sparse.csr_array([[-1.0, 1.0, 0.0], [-2.0, 1.0, 1.0], [1.0, -0.5, -0.5]])
+    ... )
     array([ True, False, False])
     """
     two = (abs(W) > 0).sum(axis=1) == 2
@@ -201,7 +234,12 @@ def _sums_over_first_axis(W: sparse.csr_array, x: Array) -> Array:
 def excess_over_multiplicative(none: Array, b: Array, a: Array, both: Array) -> Parts:
     """``AB - A B / 0``: 0 where effects multiply."""
     one, zero = np.ones_like(none), np.zeros_like(none)
-    return both - a * b / none, (a * b / none**2, -a / none, -b / none, one), none, (one, zero, zero, zero)
+    return (
+        both - a * b / none,
+        (a * b / none**2, -a / none, -b / none, one),
+        none,
+        (one, zero, zero, zero),
+    )
 
 
 def bpnet(none: Array, b: Array, a: Array, both: Array) -> Parts:
@@ -211,7 +249,9 @@ def bpnet(none: Array, b: Array, a: Array, both: Array) -> Parts:
 
 
 def cooperativity(none: Array, b: Array, a: Array, both: Array) -> Parts:
-    """``2^AB / (2^A + 2^B - 2^0)`` of outcomes in log2: 1 where effects add before the log (de Almeida et al. 2022)."""
+    """``2^AB / (2^A + 2^B - 2^0)`` of outcomes in log2: 1 where effects add before the
+    log (de Almeida et al. 2022).
+    """
     low, left, right = (np.exp2(x - both) for x in (none, b, a))
     below, rate = left + right - low, np.log(2.0)
     by_arm = (-rate * low, rate * left, rate * right, np.zeros_like(low))
@@ -221,22 +261,35 @@ def cooperativity(none: Array, b: Array, a: Array, both: Array) -> Parts:
 
 
 def bliss(none: Array, b: Array, a: Array, both: Array, *, ceiling: float) -> Parts:
-    """``e_AB - e_A - e_B + e_A e_B`` of ``e = (m - m_0) / (ceiling - m_0)``: 0 where A and B act independently."""
+    """``e_AB - e_A - e_B + e_A e_B`` of ``e = (m - m_0) / (ceiling - m_0)``: 0 where A
+    and B act independently.
+    """
     room = ceiling - none
     e_b, e_a, e_both = ((m - none) / room for m in (b, a, both))
     of_none = ((e_both - 1) - (e_a - 1) * (1 - e_b) - (e_b - 1) * (1 - e_a)) / room
     gradient = (of_none, -(1 - e_a) / room, -(1 - e_b) / room, 1 / room)
     zero = np.zeros_like(none)
-    return e_both - e_a - e_b + e_a * e_b, gradient, room, (-np.ones_like(none), zero, zero, zero)
+    return (
+        e_both - e_a - e_b + e_a * e_b,
+        gradient,
+        room,
+        (-np.ones_like(none), zero, zero, zero),
+    )
 
 
-def of_four_means(y: Array, bound: Array, parts: Callable[[Array, Array, Array, Array], Parts], name: str) -> Expansion:
+def of_four_means(
+    y: Array,
+    bound: Array,
+    parts: Callable[[Array, Array, Array, Array], Parts],
+    name: str,
+) -> Expansion:
     """Expand a function of the means of a 2 x 2 factorial.
 
     Parameters
     ----------
     y, bound
-        Outcomes of the arms 0, B, A and AB and bounds on their rounding, shape ``(4, n, ...)``.
+        Outcomes of the arms 0, B, A and AB and bounds on their rounding, shape
+        ``(4, n, ...)``.
     parts
         The function.
     name
@@ -259,21 +312,37 @@ def of_four_means(y: Array, bound: Array, parts: Callable[[Array, Array, Array, 
         value, gradient, below, below_gradient = parts(*mean)
     if not ((below > 0) & np.isfinite(value)).all():
         raise ContrastError(
-            f"scale={quoted(name)} divides by {float(np.min(below)):.4g}, which must be positive; use the additive "
-            "interaction (scale='identity')"
+            f"scale={quoted(name)} divides by {float(np.min(below)):.4g}, which must "
+            "be positive; use the additive interaction (scale='identity')"
         )
     away = y - mean[:, None]
     slopes = np.stack(gradient)[:, None]
-    moved = (np.abs(slopes) * (bound + bound.mean(axis=1, keepdims=True) + _EPS * np.abs(mean[:, None]))).sum(axis=0)
+    moved = (
+        np.abs(slopes)
+        * (bound + bound.mean(axis=1, keepdims=True) + _EPS * np.abs(mean[:, None]))
+    ).sum(axis=0)
     relative_below = 1 + (np.stack(below_gradient)[:, None] * away).sum(axis=0) / below
-    return Expansion(value[None], (slopes * away).sum(axis=0)[None], relative_below[None], moved[None])
+    return Expansion(
+        value[None],
+        (slopes * away).sum(axis=0)[None],
+        relative_below[None],
+        moved[None],
+    )
 
 
-_OF_FOUR = {"excess_over_multiplicative": excess_over_multiplicative, "bpnet": bpnet, "cooperativity": cooperativity}
+_OF_FOUR = {
+    "excess_over_multiplicative": excess_over_multiplicative,
+    "bpnet": bpnet,
+    "cooperativity": cooperativity,
+}
 
 
 def check_scale_of_means(
-    scale: object, ceiling: float | None, interaction: Sequence[str] | None, crossover: bool, measured_on: str
+    scale: object,
+    ceiling: float | None,
+    interaction: Sequence[str] | None,
+    crossover: bool,
+    measured_on: str,
 ) -> None:
     """Raise ContrastError where a function of means is not defined for the request.
 
@@ -285,29 +354,45 @@ def check_scale_of_means(
     causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; give interaction=["A", "B"]
     """
     if not isinstance(scale, str):
-        raise ContrastError(f"scale {quoted(scale)} is not one of the scales, such as 'identity', 'log' and 'ratio'")
+        raise ContrastError(
+            f"scale {quoted(scale)} is not one of the scales, such as 'identity', "
+            "'log' and 'ratio'"
+        )
     if (scale == "bliss") != (ceiling is not None):
-        raise ContrastError("scale='bliss' and ceiling= (the largest outcome there can be) go together; give both")
+        raise ContrastError(
+            "scale='bliss' and ceiling= (the largest outcome there can be) go "
+            "together; give both"
+        )
     if scale not in OF_MEANS:
         return
     if scale == "sd":
         pass  # of any outcome
     elif scale == "cooperativity":
         if measured_on != "outcome" and not is_log(measured_on):
-            raise ContrastError(f"scale='cooperativity' takes log2 outcomes, and these are on {quoted(measured_on)}")
+            raise ContrastError(
+                "scale='cooperativity' takes log2 outcomes, and these are on "
+                f"{quoted(measured_on)}"
+            )
     else:
         check_not_log(scale, measured_on)
     if scale == "sd" and not crossover:
         raise ContrastError(
-            "scale='sd' takes a crossover, whose units show how effects and the sd of the control go together; in a "
-            "parallel trial use scale='log' or 'log_of_means', or give a region in sd: rope='0.2 sd'"
+            "scale='sd' takes a crossover, whose units show how effects and the sd of "
+            "the control go together; in a parallel trial use scale='log' or "
+            "'log_of_means', or give a region in sd: rope='0.2 sd'"
         )
     if scale in ("sd", "log_of_means", "ratio"):
         return
     if interaction is None or len(interaction) != 2 or isinstance(interaction, str):
-        raise ContrastError(f'scale={quoted(scale)} is an interaction of two factors; give interaction=["A", "B"]')
+        raise ContrastError(
+            f"scale={quoted(scale)} is an interaction of two factors; give "
+            'interaction=["A", "B"]'
+        )
     if not crossover:
-        raise ContrastError(f"scale={quoted(scale)} takes a crossover; in a parallel trial use scale='log_of_means'")
+        raise ContrastError(
+            f"scale={quoted(scale)} takes a crossover; in a parallel trial use "
+            "scale='log_of_means'"
+        )
 
 
 def expand_crossover(
@@ -331,24 +416,44 @@ def expand_crossover(
     scale, measured_on, ceiling
         As in `contrast`.
     cells
-        The arms of the first contrast in the order of its weights: 0, B, A, AB for an interaction.
+        The arms of the first contrast in the order of its weights: 0, B, A, AB for an
+        interaction.
     over
-        Contrasts between tasks, which replace the tasks: of ``"sd"`` and ``"log_of_means"``.
+        Contrasts between tasks, which replace the tasks: of ``"sd"`` and
+        ``"log_of_means"``.
     """
-    values, bound = (np.moveaxis(np.asarray(x), 1, 0) for x in on_scale(y, "identity", measured_on))
+    values, bound = (
+        np.moveaxis(np.asarray(x), 1, 0) for x in on_scale(y, "identity", measured_on)
+    )
     if scale in ("log_of_means", "ratio"):
-        mean, change, moved = (np.stack(x) for x in zip(*map(relative, values, bound), strict=True))
+        mean, change, moved = (
+            np.stack(x) for x in zip(*map(relative, values, bound), strict=True)
+        )
         _check_means(mean, W, scale, [str(a) for a in y["arm"].to_numpy()])
-        found = (log_of_means if scale == "log_of_means" else ratio_of_means)(mean, change, moved, W)
+        found = (log_of_means if scale == "log_of_means" else ratio_of_means)(
+            mean, change, moved, W
+        )
         if over is not None:
-            found, change, moved = found.over_tasks(over), over.sums(change, 2), over.bounds(moved, 2)
+            found, change, moved = (
+                found.over_tasks(over),
+                over.sums(change, 2),
+                over.bounds(moved, 2),
+            )
         spread = control_sd(list(change), list(moved), sd_of)
     elif scale == "sd":
         found, spread = _in_sd(values, bound, W, sd_of, y, over)
     else:
         arms = [str(a) for a in y["arm"].to_numpy()]
         order = [arms.index(cell) for cell in cells]
-        found, spread = of_four_means(values[order], bound[order], function_of_four_means(scale, ceiling), scale), {}
+        found, spread = (
+            of_four_means(
+                values[order],
+                bound[order],
+                function_of_four_means(scale, ceiling),
+                scale,
+            ),
+            {},
+        )
     return effect_variables(found, y, OF_MEANS[scale], spread, over)
 
 
@@ -360,20 +465,28 @@ def _in_sd(
     y: xr.DataArray,
     over: TaskWeights | None,
 ) -> tuple[Expansion, dict[str, Array]]:
-    """Return effects in sd of the control arm, their contrasts between tasks, and the control's sd on that scale."""
+    """Return effects in sd of the control arm, their contrasts between tasks, and the
+    control's sd on that scale.
+    """
     if values.shape[1] < 3:
         raise ContrastError(
-            f"scale='sd': the error of an sd takes three units, and there are {values.shape[1]}; draw more, or use "
-            "scale='identity'"
+            "scale='sd': the error of an sd takes three units, and there are "
+            f"{values.shape[1]}; draw more, or use scale='identity'"
         )
     found, sd = in_control_sd(values, bound, W, sd_of)
     for k, t, *more in np.argwhere(~np.isfinite(found.influence).all(axis=1))[:1]:
-        arms = [str(y["arm"].to_numpy()[a]) for a in sd_of.indices[sd_of.indptr[k] : sd_of.indptr[k + 1]]]
+        arms = [
+            str(y["arm"].to_numpy()[a])
+            for a in sd_of.indices[sd_of.indptr[k] : sd_of.indptr[k + 1]]
+        ]
         task = str(y["task"].to_numpy()[t]) if "task" in y.coords else str(t)
-        where = "over units" if sd[(k, t, *more)] == 0 else "over units but for one of them"
+        where = (
+            "over units" if sd[(k, t, *more)] == 0 else "over units but for one of them"
+        )
         raise ContrastError(
-            f"scale='sd': task {quoted(task)} does not vary {where} in the control ({', '.join(arms)}), so that it "
-            "has no sd to measure in; leave the task out, or use scale='identity'"
+            f"scale='sd': task {quoted(task)} does not vary {where} in the control "
+            f"({', '.join(arms)}), so that it has no sd to measure in; leave the task "
+            "out, or use scale='identity'"
         )
     if over is None:
         return found, {"control_sd": np.ones_like(sd)}
@@ -391,17 +504,24 @@ def _in_sd(
     return found.over_tasks(over), {"control_sd": spread}
 
 
-def function_of_four_means(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
+def function_of_four_means(
+    scale: str, ceiling: float | None
+) -> Callable[[Array, Array, Array, Array], Parts]:
     """Return the function of the means of arms 0, B, A and AB for a scale."""
     if scale != "bliss":
         return _OF_FOUR[scale]
     if not is_real(ceiling) or not np.isfinite(ceiling):
-        raise ContrastError(f"ceiling={quoted(ceiling)} is not a number; give the largest outcome there can be")
+        raise ContrastError(
+            f"ceiling={quoted(ceiling)} is not a number; give the largest outcome "
+            "there can be"
+        )
     return partial(bliss, ceiling=float(ceiling))
 
 
 def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) -> None:
-    """Raise ContrastError for a mean of 0, or a negative one unless its contrasts are ratios of two means."""
+    """Raise ContrastError for a mean of 0, or a negative one unless its contrasts are
+    ratios of two means.
+    """
     plain = is_plain(W) if scale == "ratio" else np.zeros(W.shape[0], dtype=bool)
     strict = np.asarray(abs(W).T @ ~plain > 0)
     flat = mean.reshape(len(mean), -1)
@@ -409,32 +529,49 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
     for a, r in np.argwhere(bad)[:1]:
         need = "positive" if strict[a] else "other than 0"
         raise ContrastError(
-            f"scale={quoted(scale)} needs means {need}, and arm {quoted(arms[a])} has the mean {flat[a, r]:.4g}; "
-            "use scale='identity'"
+            f"scale={quoted(scale)} needs means {need}, and arm {quoted(arms[a])} has "
+            f"the mean {flat[a, r]:.4g}; use scale='identity'"
         )
 
 
 def effect_variables(
-    found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array], over: TaskWeights | None = None
+    found: Expansion,
+    y: xr.DataArray,
+    null: float,
+    spread: dict[str, Array],
+    over: TaskWeights | None = None,
 ) -> dict[str, Any]:
-    """Return the variables of effects for an expansion; of outcomes ``y (unit, arm, ...)`` only labels are used."""
+    """Return the variables of effects for an expansion; of outcomes
+    ``y (unit, arm, ...)`` only labels are used.
+    """
     others = y.dims[2:]
     constant, one = constant_and_value(found, null)
-    ice = np.where(constant[:, None], one[:, None], found.value[:, None] + found.influence)
+    ice = np.where(
+        constant[:, None], one[:, None], found.value[:, None] + found.influence
+    )
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     coords |= {} if over is None else {"task": np.asarray(over.names)}
-    by_unit = {"ice": ice} if found.denominator is None else {"ice": ice, "denominator": found.denominator}
+    by_unit = (
+        {"ice": ice}
+        if found.denominator is None
+        else {"ice": ice, "denominator": found.denominator}
+    )
     dims = ("unit", "contrast", *others)
     parts: dict[str, Any] = {
-        name: xr.DataArray(np.ascontiguousarray(np.moveaxis(x, 0, 1)), dims=dims, coords=coords)
+        name: xr.DataArray(
+            np.ascontiguousarray(np.moveaxis(x, 0, 1)), dims=dims, coords=coords
+        )
         for name, x in by_unit.items()
     }
     columns = {"constant": constant, "zero": constant & (one == 0), **spread}
-    return parts | {name: (("contrast", *others), values) for name, values in columns.items()}
+    return parts | {
+        name: (("contrast", *others), values) for name, values in columns.items()
+    }
 
 
 def constant_and_value(found: Expansion, null: float) -> tuple[Any, Array]:
-    """Return where influences are constant within rounding, and the effect, set to the null value if within rounding.
+    """Return where influences are constant within rounding, and the effect, set to the
+    null value if within rounding.
 
     Returns
     -------
@@ -448,7 +585,10 @@ def constant_and_value(found: Expansion, null: float) -> tuple[Any, Array]:
     (array([ True,  True]), array([1., 2.]))
     """
     around = found.value - null
-    flags = [agreement(x + e, b) for x, e, b in zip(around, found.influence, found.bound, strict=True)]
+    flags = [
+        agreement(x + e, b)
+        for x, e, b in zip(around, found.influence, found.bound, strict=True)
+    ]
     constant, zero = (np.stack(part) for part in zip(*flags, strict=True))
     return constant, np.where(zero, null, found.value)
 
@@ -480,15 +620,19 @@ def expand_parallel(
     Returns
     -------
     outcome, bound, variables
-        ``log m_a + (Y_u - m_a) / m_a`` (for the ratio ``Y_u / m_a``) and the bound on its rounding, of the shape of
-        `y`; and for the ratio ``ratio (contrast, ...)``.
+        ``log m_a + (Y_u - m_a) / m_a`` (for the ratio ``Y_u / m_a``) and the bound on
+        its rounding, of the shape of `y`; and for the ratio ``ratio (contrast, ...)``.
     """
-    values, bound = y.to_numpy().astype(np.float64), on_scale(y, "identity", measured_on)[1]
+    values, bound = (
+        y.to_numpy().astype(np.float64),
+        on_scale(y, "identity", measured_on)[1],
+    )
     used = np.unique(W.indices)
     empty = [arms[a] for a in used if not len(rows[a])]
     if empty:
         raise ContrastError(
-            f"scale={quoted(scale)}: no unit was given arm {quoted(empty[0])}, so it has no mean; leave it out"
+            f"scale={quoted(scale)}: no unit was given arm {quoted(empty[0])}, so it "
+            "has no mean; leave it out"
         )
     used = np.array([a for a in np.union1d(used, sd_of.indices) if len(rows[a])])
     mean = np.ones((len(arms), *values.shape[1:]))
@@ -500,9 +644,17 @@ def expand_parallel(
     nothing = np.zeros((len(arms), 1, *mean.shape[1:]))
     if scale == "ratio":
         value = ratio_of_means(mean, nothing, nothing, W).value
-        bound = np.stack([moved[i].max(axis=0, initial=0.0) for i in rows]).reshape(len(arms), -1)
-        value = np.where(np.abs(value - 1) <= (abs(W) @ bound).reshape(value.shape), 1.0, value)
-        return y.copy(data=out + 1), moved, {"ratio": (("contrast", *y.dims[1:]), value)}
+        bound = np.stack([moved[i].max(axis=0, initial=0.0) for i in rows]).reshape(
+            len(arms), -1
+        )
+        value = np.where(
+            np.abs(value - 1) <= (abs(W) @ bound).reshape(value.shape), 1.0, value
+        )
+        return (
+            y.copy(data=out + 1),
+            moved,
+            {"ratio": (("contrast", *y.dims[1:]), value)},
+        )
     for a in used:
         log = np.log(mean[a])
         out[rows[a]] += log

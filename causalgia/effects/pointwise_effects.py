@@ -1,4 +1,6 @@
-"""Effects on scales that apply to every unit, and the standard deviation of the control, their unit."""
+"""Effects on scales that apply to every unit, and the standard deviation of the
+control, their unit.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ def effects_of_units(
     *,
     untreated_sd: Array | None = None,
 ) -> dict[str, Any]:
-    """Return the variables of effects of a crossover: ICE, where they do not vary, and the sd of the control.
+    """Return the variables of effects of a crossover: ICE, where they do not vary, and
+    the sd of the control.
 
     Parameters
     ----------
@@ -99,11 +102,17 @@ def effects_of_units(
 def _is_pair(W: sparse.csr_array) -> Mask:
     """Return which contrasts, of shape ``(K,)``, are one arm minus another."""
     size = abs(W)
-    return np.asarray((size.sum(axis=1) == 2) & (size.max(axis=1).toarray().ravel() == 1) & (np.diff(W.indptr) == 2))
+    return np.asarray(
+        (size.sum(axis=1) == 2)
+        & (size.max(axis=1).toarray().ravel() == 1)
+        & (np.diff(W.indptr) == 2)
+    )
 
 
 def _zero_or_one(y: Rows) -> Mask:
-    """Return in which tasks (and models) every outcome is 0 or 1; lazy outcomes are read until none can be left."""
+    """Return in which tasks (and models) every outcome is 0 or 1; lazy outcomes are
+    read until none can be left.
+    """
     left = np.full(y.shape[2:], True)
     for block in row_blocks(y, math.prod(y.shape[1:])):
         left &= ((block == 0) | (block == 1)).all(axis=(0, 1))
@@ -113,23 +122,30 @@ def _zero_or_one(y: Rows) -> Mask:
 
 
 def _outcome_range(y: Rows, scale: str) -> Array:
-    """Return the largest outcome less the least one of each task (and model), over all units and arms."""
+    """Return the largest outcome less the least one of each task (and model), over all
+    units and arms.
+    """
     low, high = np.full(y.shape[2:], np.inf), np.full(y.shape[2:], -np.inf)
     for block in row_blocks(y, math.prod(y.shape[1:])):
         values = transform(block, scale=scale)
-        low, high = np.minimum(low, values.min(axis=(0, 1))), np.maximum(high, values.max(axis=(0, 1)))
+        low, high = (
+            np.minimum(low, values.min(axis=(0, 1))),
+            np.maximum(high, values.max(axis=(0, 1))),
+        )
     return high - low
 
 
 def weighted_sums(
     y: Rows, W: sparse.csr_array, *, scale: str, over: TaskWeights | None = None
 ) -> tuple[Rows, Mask, Mask]:
-    """Return ``sum_a w_a g(Y_u(a))`` of each unit u, and where the sums are constant, or may be 0, within rounding.
+    """Return ``sum_a w_a g(Y_u(a))`` of each unit u, and where the sums are constant,
+    or may be 0, within rounding.
 
     Parameters
     ----------
     y
-        Outcomes for which the scale is possible, in memory or lazy, shape ``(n, A, ...)``.
+        Outcomes for which the scale is possible, in memory or lazy, shape
+        ``(n, A, ...)``.
     W
         Weights, shape ``(K, A)``.
     scale
@@ -140,15 +156,24 @@ def weighted_sums(
     Returns
     -------
     sums, constant, zero
-        Shape ``(n, K, ...)`` in float64, lazy where the outcomes are and in chunks of the same units; and ``(K, ...)``.
+        Shape ``(n, K, ...)`` in float64, lazy where the outcomes are and in chunks of
+        the same units; and ``(K, ...)``.
 
     Examples
     --------
-    >>> weighted_sums(np.array([[1.0, 3.0], [2.0, 4.0]]), sparse.csr_array([[-1.0, 1.0]]), scale="identity")
+    >>> weighted_sums(
+    ...     np.array([[1.0, 3.0], [2.0, 4.0]]),
+    ...     sparse.csr_array([[-1.0, 1.0]]),
+    ...     scale="identity",
+    ... )
     (array([[2.],
            [2.]]), array([ True]), array([False]))
     """
-    shape = (W.shape[0], *y.shape[2:]) if over is None else (W.shape[0], len(over.names), *y.shape[3:])
+    shape = (
+        (W.shape[0], *y.shape[2:])
+        if over is None
+        else (W.shape[0], len(over.names), *y.shape[3:])
+    )
     out = None if is_lazy(y) else np.empty((len(y), *shape))
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
 
@@ -156,7 +181,10 @@ def weighted_sums(
         start = 0
         for block in row_blocks(y, math.prod(shape)):
             values, bound = transform_with_bound(block, scale=scale, over=over)
-            sums, within = (np.moveaxis(sums_over_arms(w, x), 0, 1) for w, x in ((W, values), (abs(W), bound)))
+            sums, within = (
+                np.moveaxis(sums_over_arms(w, x), 0, 1)
+                for w, x in ((W, values), (abs(W), bound))
+            )
             np.minimum(low, sums.min(axis=0), out=low)
             np.maximum(high, sums.max(axis=0), out=high)
             if out is not None:
@@ -167,11 +195,26 @@ def weighted_sums(
     constant, zero = agreement_of_blocks(sums_of_blocks())
     if out is not None:
         return out, constant, zero
-    return by_block(y, _weighted_sums_of_block, extremes=(low, high), W=W, scale=scale, over=over), constant, zero
+    return (
+        by_block(
+            y,
+            _weighted_sums_of_block,
+            extremes=(low, high),
+            W=W,
+            scale=scale,
+            over=over,
+        ),
+        constant,
+        zero,
+    )
 
 
-def _weighted_sums_of_block(block: Array, *, W: sparse.csr_array, scale: str, over: TaskWeights | None) -> Array:
-    return np.ascontiguousarray(np.moveaxis(sums_over_arms(W, transform(block, scale=scale, over=over)), 0, 1))
+def _weighted_sums_of_block(
+    block: Array, *, W: sparse.csr_array, scale: str, over: TaskWeights | None
+) -> Array:
+    return np.ascontiguousarray(
+        np.moveaxis(sums_over_arms(W, transform(block, scale=scale, over=over)), 0, 1)
+    )
 
 
 def sums_over_arms(W: sparse.csr_array, x: Array) -> Array:
@@ -179,18 +222,26 @@ def sums_over_arms(W: sparse.csr_array, x: Array) -> Array:
 
     Examples
     --------
-    >>> sums_over_arms(sparse.csr_array([[-1.0, 1.0]]), np.array([[1.0, 3.0], [2.0, 5.0]]))
+    >>> sums_over_arms(
+    ...     sparse.csr_array([[-1.0, 1.0]]), np.array([[1.0, 3.0], [2.0, 5.0]])
+    ... )
     array([[2., 3.]])
     """
     by_arm = np.moveaxis(x, 1, 0)
-    return np.asarray(W @ by_arm.reshape(len(by_arm), -1)).reshape(W.shape[0], *by_arm.shape[1:])
+    return np.asarray(W @ by_arm.reshape(len(by_arm), -1)).reshape(
+        W.shape[0], *by_arm.shape[1:]
+    )
 
 
-def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
-    """Return weights whose negative entries name the arms whose sd is the unit of each contrast.
+def sd_weights(
+    W: sparse.csr_array, kinds: Sequence[str], control: object
+) -> sparse.csr_array:
+    """Return weights whose negative entries name the arms whose sd is the unit of each
+    contrast.
 
-    Without a control this is the only untreated arm, for all contrasts: an interaction has no control of its own, and
-    the negation of a contrast must have the same size. Otherwise it is the arms that a contrast subtracts.
+    Without a control this is the only untreated arm, for all contrasts: an interaction
+    has no control of its own, and the negation of a contrast must have the same size.
+    Otherwise it is the arms that a contrast subtracts.
 
     Parameters
     ----------
@@ -204,7 +255,8 @@ def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sp
     Returns
     -------
     csr_array
-        Shape ``(K, A)``; `W` itself where there is a `control`, or no or several untreated arms.
+        Shape ``(K, A)``; `W` itself where there is a `control`, or no or several
+        untreated arms.
 
     Examples
     --------
@@ -217,14 +269,22 @@ def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sp
     if control is not None or len(untreated) != 1:
         return W
     rows = np.arange(W.shape[0])
-    return sparse.csr_array((-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape)
+    return sparse.csr_array(
+        (-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape
+    )
 
 
 def varying_sd_weights(
     outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None
 ) -> tuple[sparse.csr_array, Array | None]:
-    """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary; else its sd, ``(1, ...)``."""
-    kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
+    """Return `sd_weights`, but those of the contrasts if the untreated arm does not
+    vary; else its sd, ``(1, ...)``.
+    """
+    kinds = (
+        outcomes["kind"].to_numpy().astype(str).tolist()
+        if "kind" in outcomes.coords
+        else []
+    )
     sd_of = sd_weights(W, kinds, control)
     if sd_of is W:
         return W, None
@@ -232,13 +292,21 @@ def varying_sd_weights(
     if "arm" in y.dims:
         rows, column = y.data, a
     else:
-        rows, column = y.to_numpy()[outcomes["assigned"].to_numpy().astype(str) == arms[a], None], 0
-    sds = shared_arm_sds(rows, [column], scale="identity") if len(rows) > 1 else np.zeros(1)
+        rows, column = (
+            y.to_numpy()[outcomes["assigned"].to_numpy().astype(str) == arms[a], None],
+            0,
+        )
+    sds = (
+        shared_arm_sds(rows, [column], scale="identity")
+        if len(rows) > 1
+        else np.zeros(1)
+    )
     return (sd_of, sds) if (sds > 0).all() else (W, None)
 
 
 def sd_attrs(sd_of: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
-    """Return the attr ``control_sd_of`` of effects, if the arm is not the one that is subtracted.
+    """Return the attr ``control_sd_of`` of effects, if the arm is not the one that is
+    subtracted.
 
     Examples
     --------
@@ -250,12 +318,14 @@ def sd_attrs(sd_of: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
 
 
 def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
-    """Pool the sd of the arms that each contrast subtracts: ``sqrt(sum |w_a| s_a^2 / sum |w_a|)`` over ``w_a < 0``.
+    """Pool the sd of the arms that each contrast subtracts:
+    ``sqrt(sum |w_a| s_a^2 / sum |w_a|)`` over ``w_a < 0``.
 
     Parameters
     ----------
     sds
-        Standard deviation of each arm over units, shape ``(A, ...)``; only arms of negative weight are used.
+        Standard deviation of each arm over units, shape ``(A, ...)``; only arms of
+        negative weight are used.
     W
         Weights of K contrasts, each with a negative one, shape ``(K, A)``.
 
@@ -266,7 +336,10 @@ def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
 
     Examples
     --------
-    >>> pooled_sd(np.array([3.0, 1.0, 5.0]), sparse.csr_array([[-1.0, 1.0, 0.0], [-0.5, 1.0, -0.5]])).round(4)
+    >>> pooled_sd(
+    ...     np.array([3.0, 1.0, 5.0]),
+    ...     sparse.csr_array([[-1.0, 1.0, 0.0], [-0.5, 1.0, -0.5]]),
+    ... ).round(4)
     array([3.    , 4.1231])
     """
     share = (-W).maximum(0)
@@ -278,10 +351,12 @@ def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
 
 
 def skewed_control_note(y: xr.DataArray, sd_of: sparse.csr_array) -> list[str]:
-    """Return a note on the controls whose sd is uncertain because they are skewed: ``n < 200 skewness^2``.
+    """Return a note on the controls whose sd is uncertain because they are skewed:
+    ``n < 200 skewness^2``.
 
-    In simulations 95 % intervals in sd of such a control covered .94 (exponential) to .88 (lognormal), of others .93
-    and more. A sample's skewness is below that of its law, so that skewness below .75 counts as none.
+    In simulations 95 % intervals in sd of such a control covered .94 (exponential) to
+    .88 (lognormal), of others .93 and more. A sample's skewness is below that of its
+    law, so that skewness below .75 counts as none.
 
     Parameters
     ----------
@@ -301,23 +376,31 @@ def skewed_control_note(y: xr.DataArray, sd_of: sparse.csr_array) -> list[str]:
         return []
     a, t, *_ = np.unravel_index(int(size.argmax()), size.shape)
     task = str(y["task"].to_numpy()[t]) if "task" in y.coords else str(t)
-    others = int(flagged.any(axis=tuple(i for i in range(flagged.ndim) if i != 1)).sum()) - 1
+    others = (
+        int(flagged.any(axis=tuple(i for i in range(flagged.ndim) if i != 1)).sum()) - 1
+    )
     return [
-        f"the control {quoted(str(y['arm'].to_numpy()[arms[a]]))} is skewed in task {quoted(task)}"
+        f"the control {quoted(str(y['arm'].to_numpy()[arms[a]]))} is skewed in task "
+        f"{quoted(task)}"
         + (f" and {others} more" if others else "")
-        + f" (skewness {float(size.max()):.1f}), so that its sd is uncertain: 95 % intervals in sd then covered .88 to "
-        f".94 in simulations; about {int(np.ceil(_ENOUGH_FOR_SD * float(size.max()) ** 2)):,} units are enough, and "
-        f"there are {n:,}"
+        + (
+            f" (skewness {float(size.max()):.1f}), so that its sd is uncertain: 95 % "
+            "intervals in sd then covered .88 to .94 in simulations; about "
+            f"{int(np.ceil(_ENOUGH_FOR_SD * float(size.max()) ** 2)):,} units are "
+            f"enough, and there are {n:,}"
+        )
     ]
 
 
 def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
-    """Return the sd over units of each arm, 0 where its values are equal within rounding.
+    """Return the sd over units of each arm, 0 where its values are equal within
+    rounding.
 
     Parameters
     ----------
     values, bounds
-        For each arm: outcomes of two or more units, and bounds on their rounding, shape ``(n_a, ...)`` each.
+        For each arm: outcomes of two or more units, and bounds on their rounding, shape
+        ``(n_a, ...)`` each.
 
     Returns
     -------
@@ -326,15 +409,25 @@ def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
 
     Examples
     --------
-    >>> arm_sds([np.array([1.0, 3.0]), np.array([0.3, 0.1 + 0.2])], [np.zeros(2), np.full(2, 1e-16)]).round(4)
+    >>> arm_sds(
+    ...     [np.array([1.0, 3.0]), np.array([0.3, 0.1 + 0.2])],
+    ...     [np.zeros(2), np.full(2, 1e-16)],
+    ... ).round(4)
     array([1.4142, 0.    ])
     """
-    sds = [np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd) for y, bound in zip(values, bounds, strict=True)]
+    sds = [
+        np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd)
+        for y, bound in zip(values, bounds, strict=True)
+    ]
     return np.stack(sds)
 
 
 def shared_arm_sds(
-    y: Rows, arms: Sequence[int] | npt.NDArray[np.integer], *, scale: str, over: TaskWeights | None = None
+    y: Rows,
+    arms: Sequence[int] | npt.NDArray[np.integer],
+    *,
+    scale: str,
+    over: TaskWeights | None = None,
 ) -> Array:
     """Return the sd over units of some arms of a crossover, as `arm_sds`.
 
@@ -356,17 +449,24 @@ def shared_arm_sds(
 
     Examples
     --------
-    >>> shared_arm_sds(np.array([[1.0, 4.0, 0.0], [3.0, 4.0, 9.0]]), [0, 1], scale="identity").round(4)
+    >>> shared_arm_sds(
+    ...     np.array([[1.0, 4.0, 0.0], [3.0, 4.0, 9.0]]), [0, 1], scale="identity"
+    ... ).round(4)
     array([1.4142, 0.    ])
     """
     y = computed_if_small(by_block(y, np.take, indices=arms, axis=1))
     sds = column_moments(by_block(y, transform, scale=scale, over=over)).sd
-    constant = agreement_of_blocks(transform_with_bound(block, scale=scale, over=over) for block in row_blocks(y))[0]
+    constant = agreement_of_blocks(
+        transform_with_bound(block, scale=scale, over=over) for block in row_blocks(y)
+    )[0]
     return np.where(constant, 0.0, sds)
 
 
-def shared_control_sd(y: Rows, sd_of: sparse.csr_array, *, scale: str, over: TaskWeights | None = None) -> Array:
-    """Return the sd of the control of each contrast of a crossover, shape ``(K, ...)``; arguments as `shared_arm_sds`.
+def shared_control_sd(
+    y: Rows, sd_of: sparse.csr_array, *, scale: str, over: TaskWeights | None = None
+) -> Array:
+    """Return the sd of the control of each contrast of a crossover, shape ``(K, ...)``;
+    arguments as `shared_arm_sds`.
 
     Examples
     --------
@@ -375,22 +475,32 @@ def shared_control_sd(y: Rows, sd_of: sparse.csr_array, *, scale: str, over: Tas
     array([1.4142])
     """
     subtracted = np.unique(sd_of.indices[sd_of.data < 0])
-    return pooled_sd(shared_arm_sds(y, subtracted, scale=scale, over=over), sd_of[:, subtracted])
+    return pooled_sd(
+        shared_arm_sds(y, subtracted, scale=scale, over=over), sd_of[:, subtracted]
+    )
 
 
-def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:
-    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; empty if an arm has fewer than two units.
+def control_sd(
+    values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array
+) -> dict[str, Array]:
+    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; empty if an arm has
+    fewer than two units.
 
     Parameters
     ----------
     values, bounds
-        For each of A arms: outcomes of its units, and bounds on their rounding, shape ``(n_a, ...)`` each.
+        For each of A arms: outcomes of its units, and bounds on their rounding, shape
+        ``(n_a, ...)`` each.
     W
         Weights, shape ``(K, A)``.
 
     Examples
     --------
-    >>> control_sd([np.array([1.0, 3.0]), np.array([5.0, 6.0])], [np.zeros(2)] * 2, sparse.csr_array([[-1.0, 1.0]]))
+    >>> control_sd(
+    ...     [np.array([1.0, 3.0]), np.array([5.0, 6.0])],
+    ...     [np.zeros(2)] * 2,
+    ...     sparse.csr_array([[-1.0, 1.0]]),
+    ... )
     {'control_sd': array([1.41421356])}
     """
     subtracted = np.unique(W.indices[W.data < 0])

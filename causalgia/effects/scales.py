@@ -1,4 +1,6 @@
-"""Scales of outcomes with bounds on rounding, and contrasts between tasks and between models of an ensemble."""
+"""Scales of outcomes with bounds on rounding, and contrasts between tasks and between
+models of an ensemble.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia.checks import nearest
-from causalgia.effects.contrast_weights import Contrasts, Weights, as_unique, weight_matrix, weights_as_given
+from causalgia.effects.contrast_weights import (
+    Contrasts,
+    Weights,
+    as_unique,
+    weight_matrix,
+    weights_as_given,
+)
 from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import backticked, without_patterns
 from causalgia.inputs import parse_json
@@ -50,15 +58,20 @@ _TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]
 #: relative rounding error of the calculation of an outcome in float64
 _CALCULATION = 4 * np.finfo(float).eps
 
-_LOG_WORD = re.compile(r"(?<![a-z])(log(2|10|1p|e|s|ged|arithms?|arithmic)?|ln|logits?)(?![a-z])", re.IGNORECASE)
+_LOG_WORD = re.compile(
+    r"(?<![a-z])(log(2|10|1p|e|s|ged|arithms?|arithmic)?|ln|logits?)(?![a-z])",
+    re.IGNORECASE,
+)
 _LOG_PREFIX = re.compile(r"(?<![A-Za-z])log[A-Z]")
 
 
-def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArray, Array]:
+def on_scale(
+    y: xr.DataArray, scale: str, measured_on: str
+) -> tuple[xr.DataArray, Array]:
     """Transform outcomes to a scale in float64, with a bound on the rounding of each.
 
-    The bound is half a unit in the last place of the outcome's dtype plus four units of float64 for its calculation,
-    times the derivative of the scale.
+    The bound is half a unit in the last place of the outcome's dtype plus four units of
+    float64 for its calculation, times the derivative of the scale.
 
     Parameters
     ----------
@@ -82,7 +95,9 @@ def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArra
     Examples
     --------
     >>> import xarray as xr
-    >>> y, bound = on_scale(xr.DataArray(np.array([1.0, 1e6], dtype=np.float32)), "identity", "counts")
+    >>> y, bound = on_scale(
+    ...     xr.DataArray(np.array([1.0, 1e6], dtype=np.float32)), "identity", "counts"
+    ... )
     >>> bound.round(7)
     array([1.000e-07, 3.125e-02])
     """
@@ -99,7 +114,8 @@ def transform_with_bound(
     Parameters
     ----------
     values
-        Outcomes of any shape, in their original dtype; with `over` (unit, arm, task, ...).
+        Outcomes of any shape, in their original dtype; with `over` (unit, arm, task,
+        ...).
     scale
         As in `on_scale`.
     over
@@ -111,13 +127,23 @@ def transform_with_bound(
     array([0., 3.])
     """
     size, put = values.astype(np.float64), transform(values, scale=scale)
-    bound = _TRANSFORMS[scale][1](size) * (np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size))
+    bound = _TRANSFORMS[scale][1](size) * (
+        np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size)
+    )
     bound = bound + np.finfo(float).eps * np.abs(put)
-    return (put, bound) if over is None else (over.sums(put, _TASK_AXIS), over.bounds(bound, _TASK_AXIS))
+    return (
+        (put, bound)
+        if over is None
+        else (over.sums(put, _TASK_AXIS), over.bounds(bound, _TASK_AXIS))
+    )
 
 
-def transform(values: npt.NDArray[np.floating], *, scale: str, over: TaskWeights | None = None) -> Array:
-    """Return outcomes transformed to a scale, in float64, and their contrasts between tasks."""
+def transform(
+    values: npt.NDArray[np.floating], *, scale: str, over: TaskWeights | None = None
+) -> Array:
+    """Return outcomes transformed to a scale, in float64, and their contrasts between
+    tasks.
+    """
     put = _TRANSFORMS[scale][0](values.astype(np.float64))
     return put if over is None else over.sums(put, _TASK_AXIS)
 
@@ -126,7 +152,10 @@ def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
     """Raise ContrastError where a scale is unknown, or impossible for the outcomes."""
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
         known = [*_TRANSFORMS, *OF_MEANS]
-        raise ContrastError(f"scale {quoted(scale)} is not one of {', '.join(known)}{nearest(str(scale), known)}")
+        raise ContrastError(
+            f"scale {quoted(scale)} is not one of "
+            f"{', '.join(known)}{nearest(str(scale), known)}"
+        )
     if scale != "identity":
         check_not_log(scale, measured_on)
         _check_values(y, scale)
@@ -137,7 +166,16 @@ def is_log(measured_on: str) -> bool:
 
     Examples
     --------
-    >>> [is_log(words) for words in ("log counts", "log2FC", "logCPM", "biology score", "analog signal")]
+    >>> [
+    ...     is_log(words)
+    ...     for words in (
+    ...         "log counts",
+    ...         "log2FC",
+    ...         "logCPM",
+    ...         "biology score",
+    ...         "analog signal",
+    ...     )
+    ... ]
     [True, True, True, False, False]
     """
     return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
@@ -157,11 +195,12 @@ def check_not_log(scale: str, measured_on: str) -> None:
         return
     if scale == "logit":
         raise ContrastError(
-            f"scale='logit': the outcomes are on {quoted(measured_on)} and not probabilities; use scale='identity'"
+            f"scale='logit': the outcomes are on {quoted(measured_on)} and not "
+            "probabilities; use scale='identity'"
         )
     raise ContrastError(
-        f"scale={quoted(scale)}: the outcomes are already on {quoted(measured_on)}; use scale='identity', which "
-        "compares logs"
+        f"scale={quoted(scale)}: the outcomes are already on {quoted(measured_on)}; "
+        "use scale='identity', which compares logs"
     )
 
 
@@ -169,12 +208,20 @@ def _check_values(y: xr.DataArray, scale: str) -> None:
     low, high = extremes(y.data) if y.size else (np.ones(1), np.zeros(1))
     if not ((low <= 0).any() or (scale == "logit" and (high >= 1).any())):
         return
-    value, where = first_where(y.data, lambda block: (block <= 0) | (block >= 1) if scale == "logit" else block <= 0)
+    value, where = first_where(
+        y.data,
+        lambda block: (block <= 0) | (block >= 1) if scale == "logit" else block <= 0,
+    )
     labels = ", ".join(
-        f"{dim} {y[dim].to_numpy()[i]!s}" for dim, i in zip(y.dims, where, strict=True) if dim in y.coords
+        f"{dim} {y[dim].to_numpy()[i]!s}"
+        for dim, i in zip(y.dims, where, strict=True)
+        if dim in y.coords
     )
     need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
-    raise ContrastError(f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use scale='identity'")
+    raise ContrastError(
+        f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use "
+        "scale='identity'"
+    )
 
 
 @dataclass(frozen=True)
@@ -199,8 +246,12 @@ class TaskWeights:
 
     @cached_property
     def used(self) -> NDArray[np.intp]:
-        """Places of the tasks that have a weight in any contrast; the only ones that are read."""
-        return np.unique(weight_matrix(self.weights, list(self.known)).indices).astype(np.intp)
+        """Places of the tasks that have a weight in any contrast; the only ones that
+        are read.
+        """
+        return np.unique(weight_matrix(self.weights, list(self.known)).indices).astype(
+            np.intp
+        )
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
@@ -221,34 +272,48 @@ class TaskWeights:
         return sums_over_axis(abs(self.matrix), x, axis)
 
     def at_each(self, positions: Sequence[Any]) -> TaskWeights:
-        """Return the weights over the columns of curves, as `causalgia.effect_table.folded` names them."""
+        """Return the weights over the columns of curves, as
+        `causalgia.effect_table.folded` names them.
+        """
         weights = {
             f"{name} at {at}": {f"{task} at {at}": w for task, w in row.items()}
             for at in positions
             for name, row in self.weights.items()
         }
-        return TaskWeights(weights, tuple(f"{task} at {at}" for at in positions for task in self.known))
+        return TaskWeights(
+            weights, tuple(f"{task} at {at}" for at in positions for task in self.known)
+        )
 
     @property
     def attrs(self) -> dict[str, str]:
-        """The weights as an attribute of effects; nothing where tasks are selected and not summed."""
+        """The weights as an attribute of effects; nothing where tasks are selected and
+        not summed.
+        """
         return {} if self.selects else {ATTRIBUTE: json.dumps(self.weights)}
 
 
 def stored_task_weights(estimates: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Return the weights that effects, estimates or decisions keep; an empty dict where no tasks were summed.
+    """Return the weights that effects, estimates or decisions keep; an empty dict where
+    no tasks were summed.
 
     Raises
     ------
     ContrastError
         If the attribute holds anything else, as in a file changed by hand.
     """
-    rows = parse_json(str(estimates.attrs.get(ATTRIBUTE, "{}")), ContrastError, source=f"attrs['{ATTRIBUTE}']")
+    rows = parse_json(
+        str(estimates.attrs.get(ATTRIBUTE, "{}")),
+        ContrastError,
+        source=f"attrs['{ATTRIBUTE}']",
+    )
     weights = rows if isinstance(rows, dict) else {"": rows}
     for name, row in weights.items():
-        if not isinstance(row, dict) or not all(type(weight) in (int, float) for weight in row.values()):
+        if not isinstance(row, dict) or not all(
+            type(weight) in (int, float) for weight in row.values()
+        ):
             raise ContrastError(
-                f"attrs['{ATTRIBUTE}'] holds no weights of tasks for {quoted(name)}; estimate again (cg.contrast)"
+                f"attrs['{ATTRIBUTE}'] holds no weights of tasks for {quoted(name)}; "
+                "estimate again (cg.contrast)"
             )
     return weights
 
@@ -272,8 +337,13 @@ def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeight
     rows = weights_as_given(tasks, names, of="task")
     weights = without_patterns(rows, names)
     for name, row in weights.items():
-        if name in names and {task: weight for task, weight in row.items() if weight} != {name: 1.0}:
-            raise ContrastError(f"the contrast {quoted(name)} has the name of a task, and is another sum; rename it")
+        if name in names and {
+            task: weight for task, weight in row.items() if weight
+        } != {name: 1.0}:
+            raise ContrastError(
+                f"the contrast {quoted(name)} has the name of a task, and is another "
+                "sum; rename it"
+            )
     return TaskWeights(weights, tuple(names))
 
 
@@ -282,12 +352,16 @@ def sums_over_axis(V: sparse.csr_array, x: Array, axis: int) -> Array:
 
     Examples
     --------
-    >>> sums_over_axis(sparse.csr_array([[1.0, -1.0]]), np.array([[3.0, 1.0], [5.0, 2.0]]), 1)
+    >>> sums_over_axis(
+    ...     sparse.csr_array([[1.0, -1.0]]), np.array([[3.0, 1.0], [5.0, 2.0]]), 1
+    ... )
     array([[2.],
            [3.]])
     """
     first = np.moveaxis(x, axis, 0)
-    found = np.asarray(V @ first.reshape(len(first), -1)).reshape(V.shape[0], *first.shape[1:])
+    found = np.asarray(V @ first.reshape(len(first), -1)).reshape(
+        V.shape[0], *first.shape[1:]
+    )
     return np.ascontiguousarray(np.moveaxis(found, 0, axis))
 
 
@@ -297,12 +371,19 @@ def tasks_in_use(outcomes: xr.Dataset, over: TaskWeights, scale: str) -> xr.Data
     Raises
     ------
     ContrastError
-        If the tasks of a contrast are measured on different scales (coordinate ``task_scale``), and `scale` leaves them
-        there.
+        If the tasks of a contrast are measured on different scales (coordinate
+        ``task_scale``), and `scale` leaves them there.
     """
     if "task_scale" in outcomes.coords and scale == "identity":
         check_one_task_scale(
-            over.weights, dict(zip(over.known, outcomes["task_scale"].astype(str).to_numpy(), strict=True))
+            over.weights,
+            dict(
+                zip(
+                    over.known,
+                    outcomes["task_scale"].astype(str).to_numpy(),
+                    strict=True,
+                )
+            ),
         )
     if len(over.used) == len(over.known):
         return outcomes
@@ -313,15 +394,19 @@ def tasks_in_use(outcomes: xr.Dataset, over: TaskWeights, scale: str) -> xr.Data
 
 
 def check_one_task_scale(weights: Weights, scales: Mapping[str, str]) -> None:
-    """Raise ContrastError for a contrast of tasks that are measured on different scales."""
+    """Raise ContrastError for a contrast of tasks that are measured on different
+    scales.
+    """
     for name, row in weights.items():
         first, *others = row
         for task in others:
             if scales[task] != scales[first]:
                 raise ContrastError(
-                    f"contrast {quoted(name)}: task {quoted(first)} is on {quoted(scales[first])} and task "
-                    f"{quoted(task)} on {quoted(scales[task])}, which cannot be subtracted; use scale='sd' (effects in "
-                    "sd of the control arm of each task), or scale='log' for positive outcomes"
+                    f"contrast {quoted(name)}: task {quoted(first)} is on "
+                    f"{quoted(scales[first])} and task {quoted(task)} on "
+                    f"{quoted(scales[task])}, which cannot be subtracted; use "
+                    "scale='sd' (effects in sd of the control arm of each task), or "
+                    "scale='log' for positive outcomes"
                 )
 
 
@@ -330,26 +415,50 @@ def task_weights_in_words(weights: Weights) -> str:
 
     Examples
     --------
-    >>> task_weights_in_words({"specific": {"K562": 1.0, "HepG2": -0.5, "HEK 293": -0.5}})
+    >>> task_weights_in_words(
+    ...     {"specific": {"K562": 1.0, "HepG2": -0.5, "HEK 293": -0.5}}
+    ... )
     'K562 - 0.5 HepG2 - 0.5 `HEK 293`'
-    >>> task_weights_in_words({"K562": {"K562": 1.0, **{f"t{i}": -1 / 55 for i in range(55)}}})
+    >>> task_weights_in_words(
+    ...     {"K562": {"K562": 1.0, **{f"t{i}": -1 / 55 for i in range(55)}}}
+    ... )
     'K562 - mean of t0, t1 and 53 more'
     """
     if len(weights) > 1:
         return f"each of {len(weights)} contrasts between tasks"
     row = next(iter(weights.values()))
-    signs = {sign: {task: abs(w) for task, w in row.items() if w * sign > 0} for sign in (1, -1)}
-    parts = [f"{'-' if sign < 0 else '+'} {_sum_in_words(terms, sign)}" for sign, terms in signs.items() if terms]
+    signs = {
+        sign: {task: abs(w) for task, w in row.items() if w * sign > 0}
+        for sign in (1, -1)
+    }
+    parts = [
+        f"{'-' if sign < 0 else '+'} {_sum_in_words(terms, sign)}"
+        for sign, terms in signs.items()
+        if terms
+    ]
     return " ".join(parts).removeprefix("+ ")
 
 
 def _sum_in_words(terms: Mapping[str, float], sign: int) -> str:
-    """Return a sum of tasks; of many with equal weights that sum to 1 their mean, of others the first ones."""
+    """Return a sum of tasks; of many with equal weights that sum to 1 their mean, of
+    others the first ones.
+    """
     names = list(map(backticked, terms))
     first, left = ", ".join(names[:2]), len(names) - 2
-    if len(names) > 2 and np.ptp(list(terms.values())) < 1e-12 and abs(sum(terms.values()) - 1) < 1e-9:
-        return f"mean of {first} and {left} more" if left > 1 else f"mean of {', '.join(names)}"
-    pieces = [f"{'' if w == 1 else f'{w:.4g} '}{name}" for name, w in zip(names, terms.values(), strict=True)]
+    if (
+        len(names) > 2
+        and np.ptp(list(terms.values())) < 1e-12
+        and abs(sum(terms.values()) - 1) < 1e-9
+    ):
+        return (
+            f"mean of {first} and {left} more"
+            if left > 1
+            else f"mean of {', '.join(names)}"
+        )
+    pieces = [
+        f"{'' if w == 1 else f'{w:.4g} '}{name}"
+        for name, w in zip(names, terms.values(), strict=True)
+    ]
     more = len(pieces) - _MOST_TERMS
     shown = [*pieces[:_MOST_TERMS], f"{more} more"] if more > 1 else pieces
     return (" - " if sign < 0 else " + ").join(shown)
@@ -367,80 +476,133 @@ def check_task_scale(scale: str) -> None:
     """
     if scale == "ratio":
         raise ContrastError(
-            "tasks= with scale='ratio': ratios are not added; use scale='log_of_means', whose difference between tasks "
-            "is the log of the ratio of both ratios"
+            "tasks= with scale='ratio': ratios are not added; use "
+            "scale='log_of_means', whose difference between tasks is the log of the "
+            "ratio of both ratios"
         )
     if scale in ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss"):
         raise ContrastError(
-            f"tasks= with scale={quoted(scale)}: this interaction is estimated for one task at a time; leave "
-            "tasks= out, or "
-            "use scale='identity' or 'log_of_means'"
+            f"tasks= with scale={quoted(scale)}: this interaction is estimated for one "
+            "task at a time; leave tasks= out, or use scale='identity' or "
+            "'log_of_means'"
         )
 
 
 def requested_model_weights(
-    outcomes: xr.Dataset, over: str, control: str | float | None, models: Contrasts | None
+    outcomes: xr.Dataset,
+    over: str,
+    control: str | float | None,
+    models: Contrasts | None,
 ) -> Weights:
-    """Return weights of models by the name of the comparison: each minus a control, or as given.
+    """Return weights of models by the name of the comparison: each minus a control, or
+    as given.
 
     Raises
     ------
     ContrastError
-        If `over` is not ``"model"``, there are not two models or more of a crossover, control and models are both
-        given, or a model is unknown.
+        If `over` is not ``"model"``, there are not two models or more of a crossover,
+        control and models are both given, or a model is unknown.
     """
     if over != "model":
-        raise ContrastError(f"over={quoted(over)}: contrasts are over arms, or over='model' of an ensemble")
+        raise ContrastError(
+            f"over={quoted(over)}: contrasts are over arms, or over='model' of an "
+            "ensemble"
+        )
     if "model" not in outcomes["outcome"].dims:
         raise ContrastError(
-            "over='model': these are outcomes of one predictor; run the predictors that are compared on the same "
-            "units: cg.run(design, cg.Ensemble({'intact': ..., 'without 3': ...}), rng=)"
+            "over='model': these are outcomes of one predictor; run the predictors "
+            "that are compared on the same units: cg.run(design, "
+            "cg.Ensemble({'intact': ..., 'without 3': ...}), rng=)"
         )
     if "arm" not in outcomes["outcome"].dims:
-        raise ContrastError("over='model' takes outcomes of a crossover; leave assignment='parallel' out of the design")
+        raise ContrastError(
+            "over='model' takes outcomes of a crossover; leave assignment='parallel' "
+            "out of the design"
+        )
     known = [str(name) for name in outcomes["model"].to_numpy()]
-    listed = ", ".join(map(quoted, known[:20])) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    listed = ", ".join(map(quoted, known[:20])) + (
+        f" and {len(known) - 20} more" if len(known) > 20 else ""
+    )
     if control is not None and models is not None:
-        raise ContrastError("control= and models= are given; they are two questions: say one of them")
+        raise ContrastError(
+            "control= and models= are given; they are two questions: say one of them"
+        )
     if models is not None:
         return weights_as_given(models, known, of="model")
     if control is None:
-        raise ContrastError(f"over='model': say with control= which model is subtracted; the models are {listed}")
+        raise ContrastError(
+            "over='model': say with control= which model is subtracted; the models are "
+            f"{listed}"
+        )
     if str(control) not in known:
         hint = nearest(str(control), known, most=3) or "."
-        raise ContrastError(f"over='model': control {quoted(control)} is not a model{hint} The models are {listed}")
+        raise ContrastError(
+            f"over='model': control {quoted(control)} is not a model{hint} The models "
+            f"are {listed}"
+        )
     if len(known) < 2:
-        raise ContrastError(f"over='model': {quoted(control)} is the only model; there is none to compare it with")
-    return {f"{model} minus {control}": {model: 1.0, str(control): -1.0} for model in known if model != str(control)}
+        raise ContrastError(
+            f"over='model': {quoted(control)} is the only model; there is none to "
+            "compare it with"
+        )
+    return {
+        f"{model} minus {control}": {model: 1.0, str(control): -1.0}
+        for model in known
+        if model != str(control)
+    }
 
 
 def stacked_models(outcomes: xr.Dataset) -> xr.Dataset:
-    """Return outcomes with an arm for each arm and model, ``"GATA1 in intact"``, and without the dim model.
+    """Return outcomes with an arm for each arm and model, ``"GATA1 in intact"``, and
+    without the dim model.
 
     Examples
     --------
     >>> outcomes = xr.Dataset(
-    ...     {"outcome": (("unit", "arm", "task", "model"), np.arange(4.0).reshape(1, 2, 1, 2))},
+    ...     {
+    ...         "outcome": (
+    ...             ("unit", "arm", "task", "model"),
+    ...             np.arange(4.0).reshape(1, 2, 1, 2),
+    ...         )
+    ...     },
     ...     coords={"arm": ["A", "B"], "task": ["K562"], "model": ["m", "n"]},
     ... )
     >>> stacked = stacked_models(outcomes)
-    >>> dict(zip(stacked["arm"].values.tolist(), stacked["outcome"].values.ravel().tolist(), strict=True))
+    >>> dict(
+    ...     zip(
+    ...         stacked["arm"].values.tolist(),
+    ...         stacked["outcome"].values.ravel().tolist(),
+    ...         strict=True,
+    ...     )
+    ... )
     {'A in m': 0.0, 'B in m': 2.0, 'A in n': 1.0, 'B in n': 3.0}
     """
     y = outcomes["outcome"].transpose("unit", "arm", ..., "model")
     models = [str(name) for name in y["model"].to_numpy()]
     n = len(models)
-    coords: dict[str, Any] = {"arm": [f"{arm} in {model}" for model in models for arm in y["arm"].to_numpy()]}
+    coords: dict[str, Any] = {
+        "arm": [f"{arm} in {model}" for model in models for arm in y["arm"].to_numpy()]
+    }
     for name, c in outcomes.coords.items():
         if c.dims == ("arm",) and name not in ("arm", "kind", "random"):
-            values = [f"{x} in {model}" for model in models for x in c.to_numpy()] if name == "do" else np.tile(c, n)
+            values = (
+                [f"{x} in {model}" for model in models for x in c.to_numpy()]
+                if name == "do"
+                else np.tile(c, n)
+            )
             coords[str(name)] = ("arm", values)
         elif "arm" not in c.dims and "model" not in c.dims:
             coords[str(name)] = c.variable
-    stacked: dict[str, Any] = {"outcome": (y.dims[:-1], by_block(y.data, _with_models_as_arms))}
+    stacked: dict[str, Any] = {
+        "outcome": (y.dims[:-1], by_block(y.data, _with_models_as_arms))
+    }
     if "answer_floor" in outcomes:
         stacked["answer_floor"] = outcomes["answer_floor"].max("model").variable
-    attrs = {name: value for name, value in outcomes.attrs.items() if name not in ("edits", "model_is")}
+    attrs = {
+        name: value
+        for name, value in outcomes.attrs.items()
+        if name not in ("edits", "model_is")
+    }
     return xr.Dataset(stacked, coords, attrs)
 
 
@@ -451,11 +613,14 @@ def _with_models_as_arms(block: Array) -> Array:
 
 
 def stacked_weights(weights: Weights, of_models: Weights) -> Weights:
-    """Return the weights of stacked arms by which each contrast of arms is compared between models.
+    """Return the weights of stacked arms by which each contrast of arms is compared
+    between models.
 
     Examples
     --------
-    >>> stacked_weights({"B": {"B": 1.0, "A": -1.0}}, {"n minus m": {"n": 1.0, "m": -1.0}})
+    >>> stacked_weights(
+    ...     {"B": {"B": 1.0, "A": -1.0}}, {"n minus m": {"n": 1.0, "m": -1.0}}
+    ... )
     {'B: n minus m': {'B in n': 1.0, 'A in n': -1.0, 'B in m': -1.0, 'A in m': 1.0}}
     """
     return {
@@ -476,21 +641,41 @@ def measured_on(outcomes: xr.Dataset) -> str:
 
 
 def do_coordinate(outcomes: xr.Dataset, weights: Weights, scale: str) -> dict[str, Any]:
-    """Return the coordinate ``do (contrast)``, the signed sum (or quotient) of those of the arms, if any."""
+    """Return the coordinate ``do (contrast)``, the signed sum (or quotient) of those of
+    the arms, if any.
+    """
     if "do" not in outcomes.variables:
         return {}
-    text = dict(zip(map(str, outcomes["arm"].to_numpy()), map(str, outcomes["do"].to_numpy()), strict=True))
-    return {"do": ("contrast", [_signed_sum(w, text, ratio=scale == "ratio") for w in weights.values()])}
+    text = dict(
+        zip(
+            map(str, outcomes["arm"].to_numpy()),
+            map(str, outcomes["do"].to_numpy()),
+            strict=True,
+        )
+    )
+    return {
+        "do": (
+            "contrast",
+            [_signed_sum(w, text, ratio=scale == "ratio") for w in weights.values()],
+        )
+    }
 
 
 def _signed_sum(w: dict[str, float], text: Mapping[str, str], *, ratio: bool) -> str:
-    """Return '+' and '−' terms, of a ratio '×' and '/' factors; the positive ones first, eight at most."""
+    """Return '+' and '−' terms, of a ratio '×' and '/' factors; the positive ones
+    first, eight at most.
+    """
     terms = sorted(w.items(), key=lambda item: item[1] < 0)
     plus, minus, power = ("×", "/", "^{:.4g}") if ratio else ("+", "−", "{:.4g} ")
     pieces = []
-    for arm, value in terms[: len(terms) if len(terms) <= _MOST_ARMS_SHOWN + 1 else _MOST_ARMS_SHOWN]:
+    for arm, value in terms[
+        : len(terms) if len(terms) <= _MOST_ARMS_SHOWN + 1 else _MOST_ARMS_SHOWN
+    ]:
         size = "" if abs(value) == 1 else power.format(abs(value))
-        pieces.append(f"{minus if value < 0 else plus} {text[arm] + size if ratio else size + text[arm]}")
+        pieces.append(
+            f"{minus if value < 0 else plus} "
+            f"{text[arm] + size if ratio else size + text[arm]}"
+        )
     more = len(terms) - len(pieces)
     rest = f"{'×/' if ratio else '±'} {more:,} more"
     return " ".join([*pieces, *([rest] if more else [])]).removeprefix(f"{plus} ")
@@ -505,7 +690,9 @@ def effect_attrs(
     interaction: Sequence[str] | None,
     over: TaskWeights | None = None,
 ) -> dict[str, Any]:
-    """Return the attrs of effects of outcomes measured `on` a scale: assignment, scale, control, estimand, tasks."""
+    """Return the attrs of effects of outcomes measured `on` a scale: assignment, scale,
+    control, estimand, tasks.
+    """
     estimand = _estimand_text(weights, scale, control, interaction)
     if over is not None and not over.selects:
         estimand = f"{task_weights_in_words(over.weights)}, of the {estimand}"
@@ -518,7 +705,10 @@ def effect_attrs(
         **({} if over is None else over.attrs),
     }
     if scale in OF_MEANS:
-        attrs |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
+        attrs |= {
+            "null_value": OF_MEANS[scale],
+            "ice_is": "influence values, whose mean is the effect",
+        }
     return attrs
 
 
@@ -532,19 +722,40 @@ def _scale_in_words(scale: str, on: str) -> str:
     return f"log of mean {on}" if scale == "log_of_means" else f"{scale} of mean {on}"
 
 
-def _estimand_text(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
+def _estimand_text(
+    weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None
+) -> str:
     by_unit = scale not in OF_MEANS or scale == "sd"
     outcome = "outcome" if by_unit else "mean outcome over units"
-    outcome = outcome if scale in ("identity", "ratio", "sd") else f"{scale.removesuffix('_of_means')}({outcome})"
+    outcome = (
+        outcome
+        if scale in ("identity", "ratio", "sd")
+        else f"{scale.removesuffix('_of_means')}({outcome})"
+    )
     arm = quoted(next(iter(weights))) if len(weights) == 1 else "the arm"
     if control is not None:
         against = "divided by" if scale == "ratio" else "minus"
         what = f"{outcome} under {arm} {against} {outcome} under {quoted(str(control))}"
     elif interaction is not None:
-        what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
-        what = what.replace(" of mean", " (ratio of ratios) of mean") if scale == "ratio" else what
+        what = (
+            f"the interaction {' : '.join(interaction)} of {outcome}, over all "
+            f"2^{len(interaction)} arms"
+        )
+        what = (
+            what.replace(" of mean", " (ratio of ratios) of mean")
+            if scale == "ratio"
+            else what
+        )
     else:
         what = f"the weighted sum of {outcome} over arms"
-        what = "the weighted product of mean outcomes over units" if scale == "ratio" else what
+        what = (
+            "the weighted product of mean outcomes over units"
+            if scale == "ratio"
+            else what
+        )
     what = f"mean over units of {what}" if by_unit else what
-    return f"{what}, divided by the sd of the control over units" if scale == "sd" else what
+    return (
+        f"{what}, divided by the sd of the control over units"
+        if scale == "sd"
+        else what
+    )

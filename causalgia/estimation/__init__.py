@@ -1,10 +1,13 @@
-"""Design-based estimation of average causal effects, with standard errors, tests and intervals.
+"""Design-based estimation of average causal effects, with standard errors, tests and
+intervals.
 
-Functions on labeled Datasets: `estimate`, `covariance`, and `from_effects` for estimates obtained elsewhere. Functions
-of arrays: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `between_levels`, `moderate`
-(crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered` (parallel), `randomization_test` and
-`sign_flip_test` (exact), `regress` and `wald_htz`, `reml` for variance components, `random_effects` for meta-analysis,
-and `errors_in_variables` for a line through points with errors in both coordinates. `Sketch` estimates quantiles of a
+Functions on labeled Datasets: `estimate`, `covariance`, and `from_effects` for
+estimates obtained elsewhere. Functions of arrays: `mean_ice`, `mean_of_cluster_means`,
+`stratified_mean`, `crossed_mean`, `between_levels`, `moderate` (crossover), `fit_arms`,
+`fit_arms_by_stratum`, `welch`, `residual_df`, `clustered` (parallel),
+`randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`, `reml` for
+variance components, `random_effects` for meta-analysis, and `errors_in_variables` for a
+line through points with errors in both coordinates. `Sketch` estimates quantiles of a
 stream of values.
 """
 
@@ -15,11 +18,24 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.effects.contrast_weights import dose_contrasts, orthonormal_polynomials
+    from causalgia.effects.contrast_weights import (
+        dose_contrasts,
+        orthonormal_polynomials,
+    )
     from causalgia.estimation._estimate import covariance, estimate
     from causalgia.estimation._from_effects import as_estimates, from_effects
-    from causalgia.estimation._helical_phase import Wave, helical_phase, mean_curve_wave, trend_basis
-    from causalgia.estimation._heterogeneity import heterogeneity, modification, sd_of, slopes
+    from causalgia.estimation._helical_phase import (
+        Wave,
+        helical_phase,
+        mean_curve_wave,
+        trend_basis,
+    )
+    from causalgia.estimation._heterogeneity import (
+        heterogeneity,
+        modification,
+        sd_of,
+        slopes,
+    )
     from causalgia.estimation._hypotheses import hypotheses
     from causalgia.estimation._random_effects import RandomEffects, random_effects
     from causalgia.estimation._shape_change import shape_change
@@ -41,7 +57,14 @@ if TYPE_CHECKING:
         sign_flip_test,
     )
     from causalgia.estimation.lines import Line, errors_in_variables
-    from causalgia.estimation.mixed_model import MixedFit, Variances, fit_variances, mixed_layout, reml, respond
+    from causalgia.estimation.mixed_model import (
+        MixedFit,
+        Variances,
+        fit_variances,
+        mixed_layout,
+        reml,
+        respond,
+    )
     from causalgia.estimation.parallel import (
         ArmFit,
         add_covariate_sampling,

@@ -15,8 +15,17 @@ from causalgia.checks import check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import folded, has_positions, is_folded, unfolded
 from causalgia.effects.scales import OF_MEANS
-from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, quoted
-from causalgia.estimation._from_effects import as_estimates, check_not_decisions, with_aligned_covariance
+from causalgia.errors import (
+    ClusterSizeWarning,
+    DegenerateWarning,
+    EstimateError,
+    quoted,
+)
+from causalgia.estimation._from_effects import (
+    as_estimates,
+    check_not_decisions,
+    with_aligned_covariance,
+)
 from causalgia.estimation.crossover_estimates import (
     check_one_unit,
     estimate_crossover,
@@ -45,7 +54,14 @@ from causalgia.estimation.request import (
 )
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
-from causalgia.numerics.row_blocks import HELD, Rows, by_block, gram, in_memory, sums_in_random_groups
+from causalgia.numerics.row_blocks import (
+    HELD,
+    Rows,
+    by_block,
+    gram,
+    in_memory,
+    sums_in_random_groups,
+)
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.types import Array, Codes
 
@@ -66,88 +82,115 @@ def estimate(
 ) -> xr.Dataset:
     """Estimate average causal effects (ACE) with standard errors, tests and intervals.
 
-    The ACE is ``E_u[ICE_u]`` over the population that `target` names. The estimator follows from the trial: a crossover
-    averages the ICE, a parallel trial compares the means of the arms, and units that share a parent are clustered.
-    `causalgia.report`, `adjust`, `infer` or `decide` follow.
+    The ACE is ``E_u[ICE_u]`` over the population that `target` names. The estimator
+    follows from the trial: a crossover averages the ICE, a parallel trial compares the
+    means of the arms, and units that share a parent are clustered. `causalgia.report`,
+    `adjust`, `infer` or `decide` follow.
 
     Parameters
     ----------
     effects
-        From `contrast`; or the moments of a trial, ``cg.run(..., keep="moments")``, for the population as target, equal
-        weights of units, and the clusters of the trial's analysis.
+        From `contrast`; or the moments of a trial, ``cg.run(..., keep="moments")``, for
+        the population as target, equal weights of units, and the clusters of the
+        trial's analysis.
     cluster
-        ``"auto"``: by ``parent`` if any parent has more than one unit. ``"none"``: units are independent. Or the name
-        of a coordinate on the units. Clustered standard errors are CR2 with Satterthwaite degrees of freedom.
+        ``"auto"``: by ``parent`` if any parent has more than one unit. ``"none"``:
+        units are independent. Or the name of a coordinate on the units. Clustered
+        standard errors are CR2 with Satterthwaite degrees of freedom.
     block
-        Parallel trials: the coordinate within which arms were randomized. None: ``block``, if the outcomes have it.
-        Blocks are random for the target ``"population"`` (mean of block effects) and fixed for ``"units"``.
+        Parallel trials: the coordinate within which arms were randomized. None:
+        ``block``, if the outcomes have it. Blocks are random for the target
+        ``"population"`` (mean of block effects) and fixed for ``"units"``.
     covariates
-        Parallel trials: numeric coordinates on the units for Lin's interacted regression.
+        Parallel trials: numeric coordinates on the units for Lin's interacted
+        regression.
     target
-        The population of the claim. ``"population"`` (None): new backgrounds, and new parents. ``"parents"``: new
-        shuffles of these parents. ``"units"``: exactly these units. ``"population x predictors"``: also new retrainings
-        of the predictor (dim model). ``"next predictor"``: the ACE in one more retraining, with its prediction
-        interval. ``"population x words"``: the mean effect of 20 or more placebo words, as one contrast. ``"population
-        x replicates"``: new elements and replicates, the default for measured activities.
+        The population of the claim. ``"population"`` (None): new backgrounds, and new
+        parents. ``"parents"``: new shuffles of these parents. ``"units"``: exactly
+        these units. ``"population x predictors"``: also new retrainings of the
+        predictor (dim model). ``"next predictor"``: the ACE in one more retraining,
+        with its prediction interval. ``"population x words"``: the mean effect of 20 or
+        more placebo words, as one contrast. ``"population x replicates"``: new elements
+        and replicates, the default for measured activities.
     ci_prob
         Probability of the interval.
     weights
-        Crossover: ``"units"``, each unit has weight 1; or ``"clusters"``, each cluster has weight 1. They differ if
-        effects depend on the size of a cluster.
+        Crossover: ``"units"``, each unit has weight 1; or ``"clusters"``, each cluster
+        has weight 1. They differ if effects depend on the size of a cluster.
     moderate
-        Whether the variance between predictors is moderated over contrasts (limma's squeezeVar; three or more
-        predictors and contrasts). None: yes for ``"population x predictors"``, no for ``"next predictor"``.
+        Whether the variance between predictors is moderated over contrasts (limma's
+        squeezeVar; three or more predictors and contrasts). None: yes for
+        ``"population x predictors"``, no for ``"next predictor"``.
     task_correlation
-        Whether to keep how the errors of tasks vary together, for ``infer(..., across="task")``.
+        Whether to keep how the errors of tasks vary together, for
+        ``infer(..., across="task")``.
 
     Returns
     -------
     Dataset
-        ``ace, se, df, p, log_p, lower, upper, skewness, leverage, exact, n_units, n_clusters (contrast, task[,
-        model])`` on attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512 contrasts,
-        above that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor; ``control_sd``.
-        Effects with a dim ``position`` keep it before task; their intervals hold position by position, and `factor`,
-        summed over 256 or more random groups of clusters, is what `causalgia.simultaneous` makes a band of. On request
-        ``task_correlation (contrast, task, task_)`` and ``shared_covariance (task, task_)``.
+        ``ace, se, df, p, log_p, lower, upper, skewness, leverage, exact, n_units,
+        n_clusters (contrast, task[, model])`` on attrs["contrast_scale"];
+        ``covariance (contrast, contrast_, task[, model])`` up to 512 contrasts, above
+        that ``factor (cluster, contrast, task[, model])`` with covariance = factor'
+        factor; ``control_sd``. Effects with a dim ``position`` keep it before task;
+        their intervals hold position by position, and `factor`, summed over 256 or more
+        random groups of clusters, is what `causalgia.simultaneous` makes a band of. On
+        request ``task_correlation (contrast, task, task_)`` and
+        ``shared_covariance (task, task_)``.
 
     Raises
     ------
     EstimateError
-        If the data do not identify the requested standard error; the message says what is lacking and the remedy.
+        If the data do not identify the requested standard error; the message says what
+        is lacking and the remedy.
 
     Warns
     -----
     DegenerateWarning
         If nothing varies among the units, or there is one unit.
     ClusterSizeWarning
-        If the mean ICE of clusters depends on their size (10 or more clusters; false alarms in 1 %) and units are
-        weighted equally; ``weights="clusters"`` is the remedy.
+        If the mean ICE of clusters depends on their size (10 or more clusters; false
+        alarms in 1 %) and units are weighted equally; ``weights="clusters"`` is the
+        remedy.
     FewClustersWarning
         Below 20 clusters; not for drawn blocks, where t on G - 1 is exact arithmetic.
 
     Notes
     -----
-    If nothing varies beyond the rounding of the outcomes, ``exact`` is true, the interval is a point, and p is 1 for an
-    ACE of 0, else 0. ``log_p`` is the natural logarithm of p, also where p underflows. One unit gives ``ace`` alone,
-    and so does the target ``"units"`` of a crossover without random arms, with se 0. For ``"next predictor"``, ``se``
-    is the standard deviation of the prediction error. On a scale of means, p tests attrs["null_value"]; limits of a
-    ratio are those of its logarithm, or Fieller's, infinite where ``unbounded``.
+    If nothing varies beyond the rounding of the outcomes, ``exact`` is true, the
+    interval is a point, and p is 1 for an ACE of 0, else 0. ``log_p`` is the natural
+    logarithm of p, also where p underflows. One unit gives ``ace`` alone, and so does
+    the target ``"units"`` of a crossover without random arms, with se 0. For
+    ``"next predictor"``, ``se`` is the standard deviation of the prediction error. On a
+    scale of means, p tests attrs["null_value"]; limits of a ratio are those of its
+    logarithm, or Fieller's, infinite where ``unbounded``.
 
-    Lazy ICE are streamed for the population without clusters (memory does not grow with the number of units).
+    Lazy ICE are streamed for the population without clusters (memory does not grow with
+    the number of units).
 
     References
     ----------
-    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton (2018),
-    doi:10.1080/07350015.2016.1247004. Welch (1947), doi:10.1093/biomet/34.1-2.28. Lin (2013), doi:10.1214/12-AOAS583.
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton
+    (2018), doi:10.1080/07350015.2016.1247004. Welch (1947),
+    doi:10.1093/biomet/34.1-2.28. Lin (2013), doi:10.1214/12-AOAS583.
 
     Examples
     --------
     >>> effects = xr.Dataset(
-    ...     {"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[4.0]], [[9.0]]])},
+    ...     {
+    ...         "ice": (
+    ...             ("unit", "contrast", "task"),
+    ...             [[[1.0]], [[2.0]], [[4.0]], [[9.0]]],
+    ...         )
+    ...     },
     ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
     ... )
     >>> estimates = estimate(effects)
-    >>> estimates["ace"].item(), round(estimates["se"].item(), 4), round(estimates["lower"].item(), 4)
+    >>> (
+    ...     estimates["ace"].item(),
+    ...     round(estimates["se"].item(), 4),
+    ...     round(estimates["lower"].item(), 4),
+    ... )
     (4.0, 1.7795, -1.6632)
     """
     given, of_moments, curves = effects, has_moments(effects), has_positions(effects)
@@ -155,18 +198,36 @@ def estimate(
     with_positions = is_folded(effects)
     validate(effects, "moments" if of_moments else "effects")
     if effects.sizes.get("unit", 1) == 0:
-        raise EstimateError("the effects have no units; the selection before estimate left none")
+        raise EstimateError(
+            "the effects have no units; the selection before estimate left none"
+        )
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
     check_flag(task_correlation, "task_correlation", error=EstimateError)
     if task_correlation and with_positions:
         raise EstimateError(
-            "task_correlation=True: the effects have the dim 'position'; select one, or read a cg.Window"
+            "task_correlation=True: the effects have the dim 'position'; select one, "
+            "or read a cg.Window"
         )
-    listed = () if covariates is None else (covariates,) if isinstance(covariates, str) else covariates
+    listed = (
+        ()
+        if covariates is None
+        else (covariates,)
+        if isinstance(covariates, str)
+        else covariates
+    )
     if not isinstance(listed, Iterable):
-        raise EstimateError(f"covariates={quoted(covariates)}: give names of coordinates on the units")
-    request = Request(cluster, block, tuple(map(str, listed)), target, weights, moderate)
-    answer, limits, note, of_means = None, None, None, effects.attrs.get("transform") in OF_MEANS
+        raise EstimateError(
+            f"covariates={quoted(covariates)}: give names of coordinates on the units"
+        )
+    request = Request(
+        cluster, block, tuple(map(str, listed)), target, weights, moderate
+    )
+    answer, limits, note, of_means = (
+        None,
+        None,
+        None,
+        effects.attrs.get("transform") in OF_MEANS,
+    )
     if of_moments:
         effects, request, answer = estimate_from_moments(effects, request)
     else:
@@ -179,26 +240,47 @@ def estimate(
             check_one_unit(effects, request)
         else:
             request = with_clusters(effects, request)
-            # lazy effects are loaded, unless their ICE are large and can be streamed in blocks
+            # lazy effects are loaded, unless their ICE are large and can be streamed in
+            # blocks
             by_blocks = not of_means and is_unclustered_population(effects, request)
-            held = not by_blocks or (effects["ice"].nbytes <= HELD and effects.sizes["contrast"] <= MAX_COVARIANCE)
+            held = not by_blocks or (
+                effects["ice"].nbytes <= HELD
+                and effects.sizes["contrast"] <= MAX_COVARIANCE
+            )
             effects = in_memory(effects) if held else in_memory(effects, but="unit")
             rescaled, exponents = rescale(effects)
             estimator = estimate_crossover if crossover else estimate_parallel
             answer = undo_rescale(estimator(rescaled, request), exponents, effects)
             if of_means:
-                answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
+                answer, limits = limits_of_means(
+                    effects, answer, request, ci_prob, estimator
+                )
             elif crossover:
                 note = _size_note(effects, request)
     if answer is not None:
         if limits is None:
             t = answer.estimate.ace, answer.estimate.se, answer.estimate.df
             limits = (*p_and_limits(*t, ci_prob), {"log_p": log_p(*t)})
-        estimates = _labeled(effects, *_answer_columns(answer, limits, curves=with_positions), request, ci_prob)
-        if not (with_positions or of_means or (answer.by_definition and bool((answer.estimate.se == 0).all()))):
+        estimates = _labeled(
+            effects,
+            *_answer_columns(answer, limits, curves=with_positions),
+            request,
+            ci_prob,
+        )
+        if not (
+            with_positions
+            or of_means
+            or (answer.by_definition and bool((answer.estimate.se == 0).all()))
+        ):
             estimates = _by_the_rule(estimates, effects, request, ci_prob)
-        estimates = _with_covariance(estimates, answer.estimate.factor, curves=with_positions)
-        estimates = _with_task_columns(estimates, answer, given, request) if task_correlation else estimates
+        estimates = _with_covariance(
+            estimates, answer.estimate.factor, curves=with_positions
+        )
+        estimates = (
+            _with_task_columns(estimates, answer, given, request)
+            if task_correlation
+            else estimates
+        )
     else:
         estimates = _labeled(effects, *_one_unit(effects), request, ci_prob)
     estimates = annotate(unfolded(estimates, given) if curves else estimates)
@@ -208,53 +290,84 @@ def estimate(
 _EACH = "each unit"
 
 
-def _with_task_columns(estimates: xr.Dataset, answer: Answer, effects: xr.Dataset, request: Request) -> xr.Dataset:
-    """Add what is known of the errors between tasks; raise EstimateError where rows of units are not to be had.
+def _with_task_columns(
+    estimates: xr.Dataset, answer: Answer, effects: xr.Dataset, request: Request
+) -> xr.Dataset:
+    """Add what is known of the errors between tasks; raise EstimateError where rows of
+    units are not to be had.
 
-    Independent units of a parallel trial have a factor with a row for each arm, and moments have one of each task by
-    itself: neither says how tasks vary together. Units of a parallel trial are then taken as clusters of one.
+    Independent units of a parallel trial have a factor with a row for each arm, and
+    moments have one of each task by itself: neither says how tasks vary together. Units
+    of a parallel trial are then taken as clusters of one.
     """
     if "model" in estimates["ace"].dims:
         raise EstimateError(
-            "task_correlation=True: the estimates have the dim 'model'; take one predictor, effects.isel(model=0), or "
-            "target='population x predictors'"
+            "task_correlation=True: the estimates have the dim 'model'; take one "
+            "predictor, effects.isel(model=0), or target='population x predictors'"
         )
     if "ice_correlation" in effects and "ice_sum" not in effects:
         raise EstimateError(
-            "task_correlation=True: moments do not keep how tasks vary together; run the trial with keep='effects', or "
-            "leave keep= out"
+            "task_correlation=True: moments do not keep how tasks vary together; run "
+            "the trial with keep='effects', or leave keep= out"
         )
     if "outcome" in effects and answer.cluster == "unit":
         if request.target != "population":
             raise EstimateError(
-                f"task_correlation=True: target={quoted(request.target)} of a parallel trial has no errors by unit; "
-                "use target='population'"
+                f"task_correlation=True: target={quoted(request.target)} of a parallel "
+                "trial has no errors by unit; use target='population'"
             )
-        each = effects.assign_coords({_EACH: ("unit", np.arange(effects.sizes["unit"]))})
+        each = effects.assign_coords(
+            {_EACH: ("unit", np.arange(effects.sizes["unit"]))}
+        )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the estimates themselves gave the warnings
-            by_unit = estimate(each, cluster=_EACH, covariates=request.covariates, task_correlation=True)
+            # the estimates themselves gave the warnings
+            warnings.simplefilter("ignore")
+            by_unit = estimate(
+                each,
+                cluster=_EACH,
+                covariates=request.covariates,
+                task_correlation=True,
+            )
         columns = by_unit[["task_correlation", "shared_covariance"]]
         return estimates.merge(columns.drop_attrs()).assign_attrs(
             task_correlation_df=by_unit.attrs["task_correlation_df"]
         )
     labels = contrast_labels(estimates)
-    tasks = estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
+    tasks = (
+        estimates["task"].to_numpy()
+        if "task" in estimates.coords
+        else np.arange(estimates.sizes["task"])
+    )
     found = task_columns(answer.estimate.factor, labels, tasks)
     df = min(int(answer.n_clusters.min()), len(answer.estimate.factor)) - 1
     return estimates.assign(found).assign_attrs(task_correlation_df=df)
 
 
-def _by_the_rule(estimates: xr.Dataset, effects: xr.Dataset, request: Request, ci_prob: float) -> xr.Dataset:
-    """Return estimates of means with p and limits by the one rule (`causalgia.estimation.effect_intervals`)."""
+def _by_the_rule(
+    estimates: xr.Dataset, effects: xr.Dataset, request: Request, ci_prob: float
+) -> xr.Dataset:
+    """Return estimates of means with p and limits by the one rule
+    (`causalgia.estimation.effect_intervals`).
+    """
     dims = estimates["ace"].dims
     if "outcome_range" in effects:
         over = [dim for dim in effects["outcome_range"].dims if dim not in dims]
         estimates["outcome_range"] = effects["outcome_range"].max(over)
-    if "binary" in effects and request.target == "population" and request.groups is None and effects.sizes["unit"]:
+    if (
+        "binary" in effects
+        and request.target == "population"
+        and request.groups is None
+        and effects.sizes["unit"]
+    ):
         ice, known = effects["ice"], effects["binary"]
         for name, differs in (("n_up", ice > 0.5), ("n_down", ice < -0.5)):
-            count = differs.sum("unit").where(known, -1).compute().transpose(*dims).to_numpy()
+            count = (
+                differs.sum("unit")
+                .where(known, -1)
+                .compute()
+                .transpose(*dims)
+                .to_numpy()
+            )
             estimates[name] = (dims, count.astype(np.int64))
     p = two_sided_p(estimates, 0.0, ci_prob)
     lower, upper = effect_limits(estimates, ci_prob)
@@ -265,7 +378,9 @@ def _by_the_rule(estimates: xr.Dataset, effects: xr.Dataset, request: Request, c
     unbounded = np.isinf(lower)
     if unbounded.any():
         columns["unbounded"] = unbounded
-    return annotate(estimates.assign({name: (dims, values) for name, values in columns.items()}))
+    return annotate(
+        estimates.assign({name: (dims, values) for name, values in columns.items()})
+    )
 
 
 def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
@@ -273,7 +388,8 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
     # effects on these units need several draws of a random arm
     or_fixed = "" if uses_random_arms(effects).any() else ", or ask target='units'"
     warnings.warn(
-        f"one unit: the effects have no standard error, p and interval; draw more units{or_fixed}",
+        "one unit: the effects have no standard error, p and interval; draw more "
+        f"units{or_fixed}",
         DegenerateWarning,
         stacklevel=caller_stacklevel(),
     )
@@ -282,19 +398,30 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
     return {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, attrs
 
 
-def _answer_columns(answer: Answer, limits: Limits, *, curves: bool) -> tuple[dict[str, Any], dict[str, str]]:
+def _answer_columns(
+    answer: Answer, limits: Limits, *, curves: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from an answer and its p and limits."""
     e = answer.estimate
     (p, lower, upper, others), exact = limits, e.se == 0
     if (exact.all() if curves else exact.any()) and not answer.by_definition:
-        of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
-        counts = np.broadcast_to(answer.n_clusters.reshape(-1, *[1] * (e.ace.ndim - 1)), exact.shape)[exact]
+        of_what = (
+            "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
+        )
+        counts = np.broadcast_to(
+            answer.n_clusters.reshape(-1, *[1] * (e.ace.ndim - 1)), exact.shape
+        )[exact]
         n, n_exact = int(counts.min()), int(exact.sum())
         over = f"{n} or more" if counts.max() > n else n
-        do, their = ("does", "its interval is a point") if n_exact == 1 else ("do", "their intervals are points")
+        do, their = (
+            ("does", "its interval is a point")
+            if n_exact == 1
+            else ("do", "their intervals are points")
+        )
         warnings.warn(
-            f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} independent units: "
-            f"{their}, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
+            f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} "
+            f"independent units: {their}, and up to 3/n = {min(3 / n, 1):.2g} of the "
+            "population may still differ (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )
@@ -305,38 +432,78 @@ def _answer_columns(answer: Answer, limits: Limits, *, curves: bool) -> tuple[di
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
     columns["largest_ice"] = np.broadcast_to(answer.reach.max(axis=0), e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
-        columns[name] = np.broadcast_to(count.reshape(-1, *trailing), e.ace.shape).astype(np.int64)
+        columns[name] = np.broadcast_to(
+            count.reshape(-1, *trailing), e.ace.shape
+        ).astype(np.int64)
     return columns, {"cluster": answer.cluster, "method": answer.method}
 
 
-def _with_covariance(estimates: xr.Dataset, factor: Rows, *, curves: bool) -> xr.Dataset:
-    """Add the covariance of the estimates; of curves and of very many contrasts its factor."""
+def _with_covariance(
+    estimates: xr.Dataset, factor: Rows, *, curves: bool
+) -> xr.Dataset:
+    """Add the covariance of the estimates; of curves and of very many contrasts its
+    factor.
+    """
     dims, labels = estimates["ace"].dims, contrast_labels(estimates)
     if curves or len(labels) > MAX_COVARIANCE:
-        return estimates.assign(factor=(("cluster", *dims), sums_in_random_groups(factor) if curves else factor))
-    estimates = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), gram(factor)))
+        return estimates.assign(
+            factor=(
+                ("cluster", *dims),
+                sums_in_random_groups(factor) if curves else factor,
+            )
+        )
+    estimates = estimates.assign(
+        covariance=(("contrast", "contrast_", *dims[1:]), gram(factor))
+    )
     return estimates.assign_coords(contrast_=labels)
 
 
 def _labeled(
-    effects: xr.Dataset, columns: dict[str, Any], attrs: dict[str, str], request: Request, ci_prob: float
+    effects: xr.Dataset,
+    columns: dict[str, Any],
+    attrs: dict[str, str],
+    request: Request,
+    ci_prob: float,
 ) -> xr.Dataset:
-    """Return columns of estimates with the labels and attrs of the effects, and what was requested."""
+    """Return columns of estimates with the labels and attrs of the effects, and what
+    was requested.
+    """
     source = effects["ice"] if "ice" in effects else effects["outcome"]
-    dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))[: columns["ace"].ndim]
-    coords = {name: c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
-    estimates = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
+    dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))[
+        : columns["ace"].ndim
+    ]
+    coords = {
+        name: c
+        for name, c in effects.coords.items()
+        if c.dims and set(c.dims) <= set(dims)
+    }
+    estimates = xr.Dataset(
+        {name: (dims, values) for name, values in columns.items()}, coords=coords
+    )
     if "weight" in effects:
         estimates["weight"] = effects["weight"]
-    if "control_sd" in effects:  # the root mean square over predictors that were averaged
+    if (
+        "control_sd" in effects
+    ):  # the root mean square over predictors that were averaged
         over = [dim for dim in effects["control_sd"].dims if dim not in dims]
         peak = effects["control_sd"].max(over)
         relative = effects["control_sd"] / peak.where(peak > 0, 1.0)
         estimates["control_sd"] = peak * np.sqrt((relative**2).mean(over))
-    settings: dict[str, Any] = {"target": request.target, "ci_prob": ci_prob, "weights": request.weights}
+    settings: dict[str, Any] = {
+        "target": request.target,
+        "ci_prob": ci_prob,
+        "weights": request.weights,
+    }
     chosen = settings | {"covariates": ", ".join(request.covariates)}
-    of_trial = {name: getattr(request, name) for name in ("cluster", "block", "covariates", "moderate")}
-    levels = "model" if "predictor" in request.target or request.target == "population x words" else None
+    of_trial = {
+        name: getattr(request, name)
+        for name in ("cluster", "block", "covariates", "moderate")
+    }
+    levels = (
+        "model"
+        if "predictor" in request.target or request.target == "population x words"
+        else None
+    )
     if levels in effects.sizes:
         chosen["n_levels"] = effects.sizes["model"]
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
@@ -344,7 +511,9 @@ def _labeled(
     return with_floor(validate(annotate(estimates), "estimates"), effects)
 
 
-def covariance(estimates: xr.Dataset, contrast: str | Sequence[str] | None = None) -> xr.DataArray:
+def covariance(
+    estimates: xr.Dataset, contrast: str | Sequence[str] | None = None
+) -> xr.DataArray:
     """Return the covariance of ACEs, stored as a matrix or as a factor.
 
     Parameters
@@ -352,7 +521,8 @@ def covariance(estimates: xr.Dataset, contrast: str | Sequence[str] | None = Non
     estimates
         From `estimate`, with ``covariance`` or ``factor``.
     contrast
-        Names of contrasts, one or several; None: all. From a factor only this block is formed.
+        Names of contrasts, one or several; None: all. From a factor only this block is
+        formed.
 
     Returns
     -------
@@ -362,18 +532,26 @@ def covariance(estimates: xr.Dataset, contrast: str | Sequence[str] | None = Non
     Raises
     ------
     EstimateError
-        If a contrast is unknown, the estimates have no covariance (one unit, errors from elsewhere, decisions), or
-        names do not identify the columns of the selected contrasts.
+        If a contrast is unknown, the estimates have no covariance (one unit, errors
+        from elsewhere, decisions), or names do not identify the columns of the selected
+        contrasts.
     OutcomesError
         If these are outcomes or effects.
 
     Examples
     --------
     >>> effects = xr.Dataset(
-    ...     {"ice": (("unit", "contrast", "task"), [[[1.0], [0.0]], [[2.0], [3.0]], [[6.0], [3.0]]])},
+    ...     {
+    ...         "ice": (
+    ...             ("unit", "contrast", "task"),
+    ...             [[[1.0], [0.0]], [[2.0], [3.0]], [[6.0], [3.0]]],
+    ...         )
+    ...     },
     ...     coords={"contrast": ["GATA1", "TAL1"], "task": ["K562"]},
     ... )
-    >>> covariance(estimate(effects)).sel(contrast="GATA1", contrast_="TAL1").round(6).item()
+    >>> covariance(estimate(effects)).sel(contrast="GATA1", contrast_="TAL1").round(
+    ...     6
+    ... ).item()
     1.0
     """
     check_dataset(estimates, "estimates")
@@ -382,17 +560,22 @@ def covariance(estimates: xr.Dataset, contrast: str | Sequence[str] | None = Non
         check_not_decisions(estimates)
         if "se" in as_estimates(estimates):
             raise EstimateError(
-                "the estimates have standard errors alone, and how they vary together is not known; take them from "
-                "cg.estimate, or give their covariance: cg.from_effects(estimates, covariance=)"
+                "the estimates have standard errors alone, and how they vary together "
+                "is not known; take them from cg.estimate, or give their covariance: "
+                "cg.from_effects(estimates, covariance=)"
             )
-        raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
+        raise EstimateError(
+            "the estimates have neither 'covariance' nor 'factor': one unit gives "
+            "none; use more units"
+        )
     wanted = [contrast] if isinstance(contrast, str) else contrast
     names = list(contrast_labels(estimates)) if wanted is None else list(wanted)
     place = {name: k for k, name in enumerate(contrast_labels(estimates))}
     unknown = [name for name in names if name not in place]
     if unknown:
         raise EstimateError(
-            f"contrast {quoted(unknown[0])} is not among the estimates; estimates['contrast'] lists them"
+            f"contrast {quoted(unknown[0])} is not among the estimates; "
+            "estimates['contrast'] lists them"
         )
     where = [place[name] for name in names]
     if "covariance" in estimates:
@@ -404,7 +587,9 @@ def covariance(estimates: xr.Dataset, contrast: str | Sequence[str] | None = Non
         "contrast": names,
         "contrast_": names,
     }
-    return xr.DataArray(gram(chosen), dims=dims, coords=coords, name="covariance", attrs=factor.attrs)
+    return xr.DataArray(
+        gram(chosen), dims=dims, coords=coords, name="covariance", attrs=factor.attrs
+    )
 
 
 LEVEL = 0.01
@@ -415,11 +600,13 @@ _PERMUTATIONS, _SEED, _BLOCK = 999, 0, 2**22
 
 
 def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
-    r"""Test whether the mean ICE of clusters depends on their size, in any of K contrasts.
+    r"""Test whether the mean ICE of clusters depends on their size, in any of K
+    contrasts.
 
-    The statistic is the correlation :math:`r_k` of the logarithm of a cluster's size with the rank of its mean ICE. The
-    p of the largest :math:`|r_k|` is its rank among 999 permutations of the sizes (with a fixed seed, and only if a
-    single :math:`r_k` has p below .05 by t).
+    The statistic is the correlation :math:`r_k` of the logarithm of a cluster's size
+    with the rank of its mean ICE. The p of the largest :math:`|r_k|` is its rank among
+    999 permutations of the sizes (with a fixed seed, and only if a single :math:`r_k`
+    has p below .05 by t).
 
     Parameters
     ----------
@@ -431,20 +618,22 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     Returns
     -------
     correlation, p
-        Correlation of log size and rank, shape ``(...)``, 0 where means or sizes do not vary; and p of the largest, 1
-        below 10 clusters.
+        Correlation of log size and rank, shape ``(...)``, 0 where means or sizes do not
+        vary; and p of the largest, 1 below 10 clusters.
 
     Notes
     -----
-    If cluster effects are independent of size and identically distributed, p is exact for any distribution of effects,
-    any sizes and any dependence between contrasts. Means of large clusters vary less, which makes the test
-    conservative. Its power in few clusters is low: for a slope of one sd of the cluster effects per unit of log size
-    (Pareto sizes, index 1.5) it is .1 with 20 clusters, .5 with 50 and .9 with 100.
+    If cluster effects are independent of size and identically distributed, p is exact
+    for any distribution of effects, any sizes and any dependence between contrasts.
+    Means of large clusters vary less, which makes the test conservative. Its power in
+    few clusters is low: for a slope of one sd of the cluster effects per unit of log
+    size (Pareto sizes, index 1.5) it is .1 with 20 clusters, .5 with 50 and .9
+    with 100.
 
     References
     ----------
-    Hoffman, Sen & Weinberg (2001), doi:10.1093/biomet/88.4.1121. Westfall & Young (1993), Resampling-Based Multiple
-    Testing.
+    Hoffman, Sen & Weinberg (2001), doi:10.1093/biomet/88.4.1121. Westfall & Young
+    (1993), Resampling-Based Multiple Testing.
 
     Examples
     --------
@@ -463,14 +652,18 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     largest = float(np.abs(correlation).max(initial=0.0))
     p = 1.0
     r2 = min(largest**2, 1 - 1e-12)
-    by_t = 2 * scipy.special.stdtr(n_clusters - 2, -np.sqrt(r2 * (n_clusters - 2) / (1 - r2)))
+    by_t = 2 * scipy.special.stdtr(
+        n_clusters - 2, -np.sqrt(r2 * (n_clusters - 2) / (1 - r2))
+    )
     if n_clusters >= FEWEST and largest > 0 and by_t <= 5 * LEVEL:
         p = _by_permutation(size, effect, largest)
     return correlation.reshape(trailing), p
 
 
 def _standardized(values: Array) -> Array:
-    """Return each column centered, with a sum of squares of 1, or 0 where all are equal."""
+    """Return each column centered, with a sum of squares of 1, or 0 where all are
+    equal.
+    """
     values = values - values.mean(axis=0)
     norm = np.sqrt((values**2).sum(axis=0))
     return np.asarray(values / np.where(norm > 0, norm, 1.0))
@@ -483,16 +676,24 @@ def _by_permutation(size: Array, effect: Array, largest: float) -> float:
     width = max(1, _BLOCK // _PERMUTATIONS)
     most = np.zeros(_PERMUTATIONS)
     for start in range(0, effect.shape[1], width):
-        most = np.maximum(most, np.abs(permuted @ effect[:, start : start + width]).max(axis=1))
-    return float((1 + np.count_nonzero(most >= largest * (1 - 1e-9))) / (1 + _PERMUTATIONS))
+        most = np.maximum(
+            most, np.abs(permuted @ effect[:, start : start + width]).max(axis=1)
+        )
+    return float(
+        (1 + np.count_nonzero(most >= largest * (1 - 1e-9))) / (1 + _PERMUTATIONS)
+    )
 
 
 def _size_note(effects: xr.Dataset, request: Request) -> str | None:
-    """Return a note, and warn, if the effects of a crossover depend on the size of clusters (`size_dependence`).
+    """Return a note, and warn, if the effects of a crossover depend on the size of
+    clusters (`size_dependence`).
 
-    Only means over units with randomly drawn clusters are tested (not ``weights="clusters"``, fixed parents or units).
+    Only means over units with randomly drawn clusters are tested (not
+    ``weights="clusters"``, fixed parents or units).
     """
-    if request.weights == "clusters" or not (request.target == "population" or request.is_crossed):
+    if request.weights == "clusters" or not (
+        request.target == "population" or request.is_crossed
+    ):
         return None
     groups = request.groups
     if groups is None or np.ptp(groups.sizes) == 0:
@@ -504,8 +705,14 @@ def _size_note(effects: xr.Dataset, request: Request) -> str | None:
     if p > LEVEL:
         return None
     worst = int(np.argmax(np.abs(correlation)))
-    at, one = np.unravel_index(worst, correlation.shape), ice.reshape(len(ice), -1)[:, worst]
-    over_units, over_clusters = float(one.mean()), float(centered(one, groups.codes)[0].mean())
+    at, one = (
+        np.unravel_index(worst, correlation.shape),
+        ice.reshape(len(ice), -1)[:, worst],
+    )
+    over_units, over_clusters = (
+        float(one.mean()),
+        float(centered(one, groups.codes)[0].mean()),
+    )
     dims = [str(dim) for dim in effects["ice"].dims if dim != "unit"]
     names = [
         str(effects[dim].to_numpy()[i]) if dim in effects.coords else str(i)
@@ -514,10 +721,13 @@ def _size_note(effects: xr.Dataset, request: Request) -> str | None:
     ]
     name = groups.name
     sentence = (
-        f"effects depend on the size of their {name} ({' in '.join(names)}: correlation of rank and log size "
-        f"{float(correlation[at]):.2f}): the mean over units, {over_units:.3g}, and the mean over {name}s, "
-        f"{over_clusters:.3g}, are two different estimands, and intervals of the first cover less than their nominal "
-        f'level where few {name}s have most of the units; weights="clusters" estimates the second'
+        f"effects depend on the size of their {name} ({' in '.join(names)}: "
+        f"correlation of rank and log size {float(correlation[at]):.2f}): the mean "
+        f"over units, {over_units:.3g}, and the mean over {name}s, "
+        f"{over_clusters:.3g}, are two different estimands, and intervals of the first "
+        "cover less than their nominal "
+        f'level where few {name}s have most of the units; weights="clusters" estimates '
+        "the second"
     )
     warnings.warn(sentence, ClusterSizeWarning, stacklevel=caller_stacklevel())
     return sentence

@@ -29,10 +29,30 @@ from causalgia.types import Array, EstimateTable
 TASK = "effect"
 
 _ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
-_VARIABLES = frozenset(row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims)
-_ELSEWHERE = frozenset(r.name for r in _ON_ESTIMATES if not {("contrast", "task"), ("contrast",)} & set(r.dims))
-_ON_DECISIONS = frozenset(row.name for row in SCHEMA if {"decisions", "estimates"} & {*row.datasets} == {"decisions"})
-_NOT_COLUMNS = _ELSEWHERE | {"effect", "unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "df"}
+_VARIABLES = frozenset(
+    row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims
+)
+_ELSEWHERE = frozenset(
+    r.name
+    for r in _ON_ESTIMATES
+    if not {("contrast", "task"), ("contrast",)} & set(r.dims)
+)
+_ON_DECISIONS = frozenset(
+    row.name
+    for row in SCHEMA
+    if {"decisions", "estimates"} & {*row.datasets} == {"decisions"}
+)
+_NOT_COLUMNS = _ELSEWHERE | {
+    "effect",
+    "unit",
+    "arm",
+    "task",
+    "model",
+    "contrast",
+    "contrast_",
+    "cluster",
+    "df",
+}
 
 
 def from_effects(
@@ -40,49 +60,60 @@ def from_effects(
     se: npt.ArrayLike | None = None,
     covariance: npt.ArrayLike | None = None,
     df: npt.ArrayLike | None = None,
-    names: Sequence[Any] | npt.NDArray[Any] | pd.Index[Any] | pd.Series[Any] | None = None,
+    names: Sequence[Any]
+    | npt.NDArray[Any]
+    | pd.Index[Any]
+    | pd.Series[Any]
+    | None = None,
     *,
     ci_prob: float = 0.95,
     task_correlation: npt.ArrayLike | None = None,
 ) -> xr.Dataset:
-    """Make estimates from effects and standard errors (or their covariance) obtained elsewhere.
+    """Make estimates from effects and standard errors (or their covariance) obtained
+    elsewhere.
 
     Use it to adjust, shrink or decide effects that another program estimated.
 
     Parameters
     ----------
     estimates
-        Effects of K contrasts, shape ``(K,)``. Names of a Series or DataArray are the names of the contrasts; all
-        arguments with names must have the same ones in the same order. Or a table with the columns ``effect`` and
-        ``se`` (or ``estimate`` and ``std_error``), as in `as_estimates`; then only `ci_prob` and `task_correlation` may
-        be given as well.
+        Effects of K contrasts, shape ``(K,)``. Names of a Series or DataArray are the
+        names of the contrasts; all arguments with names must have the same ones in the
+        same order. Or a table with the columns ``effect`` and ``se`` (or ``estimate``
+        and ``std_error``), as in `as_estimates`; then only `ci_prob` and
+        `task_correlation` may be given as well.
     se
-        Their standard errors, shape ``(K,)`` or one number; the errors are independent, unless there is a covariance.
+        Their standard errors, shape ``(K,)`` or one number; the errors are independent,
+        unless there is a covariance.
     covariance
-        Their covariance, shape ``(K, K)``, taken as known; standard errors follow from it. With `se` as well, its
-        diagonal has to be their squares.
+        Their covariance, shape ``(K, K)``, taken as known; standard errors follow from
+        it. With `se` as well, its diagonal has to be their squares.
     df
-        Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None: normal.
+        Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None:
+        normal.
     names
         K names; None: those of the arguments, else numbers from 0.
     ci_prob
         Probability of the intervals.
     task_correlation
-        Of a table with several tasks: correlation of the errors between tasks, ``(T, T)`` for all contrasts alike or
-        ``(K, T, T)``, which ``infer(..., across="task")`` needs; ``np.eye(T)`` for independent errors.
+        Of a table with several tasks: correlation of the errors between tasks,
+        ``(T, T)`` for all contrasts alike or ``(K, T, T)``, which
+        ``infer(..., across="task")`` needs; ``np.eye(T)`` for independent errors.
 
     Returns
     -------
     Dataset
-        ``ace, se, p, log_p, lower, upper (contrast, task)``, ``df`` where it was given, and ``covariance (contrast,
-        contrast_, task)`` where it was given; one task, ``"effect"``.
+        ``ace, se, p, log_p, lower, upper (contrast, task)``, ``df`` where it was given,
+        and ``covariance (contrast, contrast_, task)`` where it was given; one task,
+        ``"effect"``.
 
     Raises
     ------
     EstimateError
-        If an effect is not finite or masked, an se or df is not positive, shapes or names differ, a name is missing or
-        repeated, or the covariance is not symmetric, not positive definite or disagrees with the standard errors. The
-        message names the contrast.
+        If an effect is not finite or masked, an se or df is not positive, shapes or
+        names differ, a name is missing or repeated, or the covariance is not symmetric,
+        not positive definite or disagrees with the standard errors. The message names
+        the contrast.
 
     Examples
     --------
@@ -96,46 +127,76 @@ def from_effects(
         named = [name for name, value in beside.items() if value is not None]
         if named:
             raise EstimateError(
-                f"from_effects: {named[0]}= beside a table, whose columns say it; add a column {quoted(named[0])}, or "
-                "give arrays"
+                f"from_effects: {named[0]}= beside a table, whose columns say it; add "
+                f"a column {quoted(named[0])}, or give arrays"
             )
         if isinstance(estimates, xr.Dataset) and "ace" in estimates:
             raise EstimateError(
-                "from_effects: these are estimates already (they have 'ace'); give them to the verb itself"
+                "from_effects: these are estimates already (they have 'ace'); give "
+                "them to the verb itself"
             )
         made = _estimates_of_columns(estimates, as_ci_prob(ci_prob))
-        return made if task_correlation is None else with_given_correlation(made, task_correlation)
+        return (
+            made
+            if task_correlation is None
+            else with_given_correlation(made, task_correlation)
+        )
     if task_correlation is not None:
         raise EstimateError(
-            "from_effects: task_correlation= is for a table with several tasks; give a DataFrame with the columns "
-            "contrast, task, effect and se, or a Dataset with effect and se (contrast, task)"
+            "from_effects: task_correlation= is for a table with several tasks; give a "
+            "DataFrame with the columns contrast, task, effect and se, or a Dataset "
+            "with effect and se (contrast, task)"
         )
     if estimates is None:
         raise EstimateError(
-            "from_effects: estimates=None; give the effects and their standard errors, from_effects([1.2, 0.1], "
-            "se=[0.3, 0.2]), or a table with columns 'effect' and 'se'"
+            "from_effects: estimates=None; give the effects and their standard errors, "
+            "from_effects([1.2, 0.1], se=[0.3, 0.2]), or a table with columns 'effect' "
+            "and 'se'"
         )
-    return _estimates_of_tasks({TASK: _as_given_effects(estimates, se, covariance, df, names, {})}, as_ci_prob(ci_prob))
+    return _estimates_of_tasks(
+        {TASK: _as_given_effects(estimates, se, covariance, df, names, {})},
+        as_ci_prob(ci_prob),
+    )
 
 
 def _as_given_effects(
     effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]
 ) -> GivenEffects:
     """Validate the effects of one task and convert them to arrays."""
-    shared = shared_labels({"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df})
+    shared = shared_labels(
+        {"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df}
+    )
     names = shared if names is None else names
     ace = np.atleast_1d(_as_floats(effect, "effect"))
     if ace.ndim != 1 or ace.size == 0:
-        raise EstimateError(f"effect has shape {ace.shape}; give one number for each of one or more contrasts")
+        raise EstimateError(
+            f"effect has shape {ace.shape}; give one number for each of one or more "
+            "contrasts"
+        )
     labels = contrast_names(names, len(ace))
-    check_none(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
+    check_none(
+        ~np.isfinite(ace),
+        labels,
+        ace,
+        "effect",
+        "is not finite; leave the contrast out or repair it",
+    )
     if se is None and covariance is None:
-        raise EstimateError("give se= (independent errors) or covariance=; or both, which then have to agree")
+        raise EstimateError(
+            "give se= (independent errors) or covariance=; or both, which then have to "
+            "agree"
+        )
     matrix = None if covariance is None else _as_covariance(covariance, labels)
     errors = _as_standard_errors(se, matrix, labels)
-    freedom = np.full(len(ace), np.inf) if df is None else _as_positive_array(df, "df", labels, "None is normal")
+    freedom = (
+        np.full(len(ace), np.inf)
+        if df is None
+        else _as_positive_array(df, "df", labels, "None is normal")
+    )
     if np.isinf(freedom).any() and not np.isinf(freedom).all():
-        raise EstimateError("df is infinite for some contrasts; give 1e9 for a normal one among others")
+        raise EstimateError(
+            "df is infinite for some contrasts; give 1e9 for a normal one among others"
+        )
     return GivenEffects(labels, ace, errors, freedom, matrix, beside)
 
 
@@ -143,13 +204,22 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
     """Return the estimates of all tasks, with p and limits, in one Dataset."""
     effects = stack_tasks(tasks)
     t = (effects.effect.ravel(), effects.se.ravel(), effects.df.ravel())
-    tested = dict(zip(("p", "lower", "upper"), p_and_limits(*t, ci_prob), strict=True)) | {"log_p": log_p(*t)}
+    tested = dict(
+        zip(("p", "lower", "upper"), p_and_limits(*t, ci_prob), strict=True)
+    ) | {"log_p": log_p(*t)}
     shape, tested = effects.effect.shape, {"ace": t[0], "se": t[1], **tested}
-    columns = {name: tested[name].reshape(shape) for name in ("ace", "se", "p", "log_p", "lower", "upper")}
+    columns = {
+        name: tested[name].reshape(shape)
+        for name in ("ace", "se", "p", "log_p", "lower", "upper")
+    }
     columns |= {"df": effects.df} if np.isfinite(effects.df).all() else {}
-    data: dict[str, Any] = {name: (("contrast", "task"), column) for name, column in columns.items()}
+    data: dict[str, Any] = {
+        name: (("contrast", "task"), column) for name, column in columns.items()
+    }
     data |= (
-        {} if effects.covariance is None else {"covariance": (("contrast", "contrast_", "task"), effects.covariance)}
+        {}
+        if effects.covariance is None
+        else {"covariance": (("contrast", "contrast_", "task"), effects.covariance)}
     )
     coords: dict[str, Any] = {"contrast": effects.labels, "task": list(tasks)}
     coords |= {"contrast_": effects.labels} if effects.covariance is not None else {}
@@ -157,7 +227,11 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
         if name in _NOT_COLUMNS or name in data:
             continue
         if name in _VARIABLES:
-            wide = column if column.ndim == 2 else np.broadcast_to(column[:, None], shape).copy()
+            wide = (
+                column
+                if column.ndim == 2
+                else np.broadcast_to(column[:, None], shape).copy()
+            )
             data[name] = (("contrast", "task"), wide)
         else:
             coords[name] = (("contrast", "task")[: column.ndim], column)
@@ -166,49 +240,69 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
 
 
 def as_estimates(table: EstimateTable) -> xr.Dataset:
-    """Return estimates as they are, or make them from a table with ``effect`` and ``se`` (or ``covariance``).
+    """Return estimates as they are, or make them from a table with ``effect`` and
+    ``se`` (or ``covariance``).
 
-    Columns may also be named ``estimate`` and ``std_error`` (or ``std.error``), as in broom and marginaleffects, whose
-    column ``term`` names the contrasts where neither a column ``contrast`` nor the index does. If
-    contrasts were selected from estimates, their covariance is reduced to these.
+    Columns may also be named ``estimate`` and ``std_error`` (or ``std.error``), as in
+    broom and marginaleffects, whose column ``term`` names the contrasts where neither a
+    column ``contrast`` nor the index does. If contrasts were selected from estimates,
+    their covariance is reduced to these.
 
     Parameters
     ----------
     table
-        Estimates; or a Dataset with ``ace, se (element, contrast)``, as from ``cg.mpra.fit``: elements become the dim
-        ``contrast`` and contrasts the dim ``task``, so that a family is the elements of one contrast. Or a Dataset with
-        ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its dim x naming the contrasts; or a
-        DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or a column ``contrast``) naming the
-        contrasts. Several tasks are a second dim ``task`` of effect and se, or a column ``task`` of a long table, each
-        with the same contrasts. Other columns become coordinates on contrast, which may name families, or variables if
-        they have the name of one, such as ``n_units``.
+        Estimates; or a Dataset with ``ace, se (element, contrast)``, as from
+        ``cg.mpra.fit``: elements become the dim ``contrast`` and contrasts the dim
+        ``task``, so that a family is the elements of one contrast. Or a Dataset with
+        ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its dim x
+        naming the contrasts; or a DataFrame with columns ``effect`` and ``se`` (and
+        ``df``), its index (or a column ``contrast``) naming the contrasts. Several
+        tasks are a second dim ``task`` of effect and se, or a column ``task`` of a long
+        table, each with the same contrasts. Other columns become coordinates on
+        contrast, which may name families, or variables if they have the name of one,
+        such as ``n_units``.
 
     Raises
     ------
     OutcomesError
         If it is not one of these, or violates `causalgia.schema`.
     EstimateError
-        As `from_effects`; or if a standard error is negative, df is not positive, or the covariance is not symmetric,
-        has negative eigenvalues, or disagrees with the standard errors. It may be singular.
+        As `from_effects`; or if a standard error is negative, df is not positive, or
+        the covariance is not symmetric, has negative eigenvalues, or disagrees with the
+        standard errors. It may be singular.
 
     Examples
     --------
-    >>> table = pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5], "motif": ["x", "y"]}, index=["a", "b"])
+    >>> table = pd.DataFrame(
+    ...     {"effect": [1.0, 2.0], "se": [0.5, 0.5], "motif": ["x", "y"]},
+    ...     index=["a", "b"],
+    ... )
     >>> as_estimates(table)["contrast"].values, as_estimates(table)["motif"].values
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
     check_not_shrunken(table)
     if isinstance(table, xr.Dataset) and "ace" in table:
-        table = estimates_of_elements(table) if "element" in table["ace"].dims else table
+        table = (
+            estimates_of_elements(table) if "element" in table["ace"].dims else table
+        )
         estimates = with_aligned_covariance(validate(table, "estimates"))
         for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
-            wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
+            wrong = (
+                estimates[name].to_numpy() < least
+                if name in estimates
+                else np.zeros(1, dtype=bool)
+            )
             if wrong.any():
                 where = tuple(np.argwhere(wrong)[0])
-                label = estimates["contrast"].to_numpy()[where[0]] if "contrast" in estimates.coords else where[0]
+                label = (
+                    estimates["contrast"].to_numpy()[where[0]]
+                    if "contrast" in estimates.coords
+                    else where[0]
+                )
                 raise EstimateError(
-                    f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se must be at least 0 "
-                    "and df above 0"
+                    f"contrast {label!s}: {name} "
+                    f"{estimates[name].to_numpy()[where]:g}; se must be at least 0 and "
+                    "df above 0"
                 )
         if "covariance" in estimates:
             check_covariance(estimates)
@@ -221,7 +315,9 @@ def check_not_shrunken(table: Any) -> None:
 
     Examples
     --------
-    >>> check_not_shrunken(xr.Dataset({"ace": ("contrast", [1.0])}, attrs={"evidence": "posterior"}))
+    >>> check_not_shrunken(
+    ...     xr.Dataset({"ace": ("contrast", [1.0])}, attrs={"evidence": "posterior"})
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: these are decisions from a posterior, whose effects are shrunken; ...
@@ -229,11 +325,14 @@ def check_not_shrunken(table: Any) -> None:
     if isinstance(table, pd.DataFrame):
         shrunken = {"verdict", "rope_lower", "raw"} <= {*table.columns}
     else:
-        shrunken = isinstance(table, xr.Dataset) and table.attrs.get("evidence") == "posterior"
+        shrunken = (
+            isinstance(table, xr.Dataset) and table.attrs.get("evidence") == "posterior"
+        )
     if shrunken:
         raise EstimateError(
-            "these are decisions from a posterior, whose effects are shrunken; give the estimates that cg.infer took, "
-            "or decide on the posterior itself: cg.decide(posterior, rope=...)"
+            "these are decisions from a posterior, whose effects are shrunken; give "
+            "the estimates that cg.infer took, or decide on the posterior itself: "
+            "cg.decide(posterior, rope=...)"
         )
 
 
@@ -242,7 +341,11 @@ def check_not_decisions(table: xr.Dataset) -> None:
 
     Examples
     --------
-    >>> check_not_decisions(xr.Dataset({"ace": ("contrast", [1.0]), "verdict": ("contrast", ["increases"])}))
+    >>> check_not_decisions(
+    ...     xr.Dataset(
+    ...         {"ace": ("contrast", [1.0]), "verdict": ("contrast", ["increases"])}
+    ...     )
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: these are decisions, which keep no p-values and no covariance; give the estimates...
@@ -250,53 +353,72 @@ def check_not_decisions(table: xr.Dataset) -> None:
     check_not_shrunken(table)
     if "verdict" in table:
         raise EstimateError(
-            "these are decisions, which keep no p-values and no covariance; give the estimates that they were made of, "
-            "from cg.estimate or cg.from_effects"
+            "these are decisions, which keep no p-values and no covariance; give the "
+            "estimates that they were made of, from cg.estimate or cg.from_effects"
         )
 
 
 def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
     table = with_effect_columns(table)
-    if isinstance(table, pd.DataFrame) and {"verdict", "rope_lower"} <= {*table.columns}:  # to be decided anew
+    if isinstance(table, pd.DataFrame) and {"verdict", "rope_lower"} <= {
+        *table.columns
+    }:  # to be decided anew
         table = table.drop(columns=list(_ON_DECISIONS & {*table.columns}))
     tables = split_by_task(table)
     tables = {TASK: table} if tables is None else tables
-    return _estimates_of_tasks({task: _read_task(one) for task, one in tables.items()}, ci_prob)
+    return _estimates_of_tasks(
+        {task: _read_task(one) for task, one in tables.items()}, ci_prob
+    )
 
 
 def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
-    """Return effects of elements, ``ace (element[, contrast])``, as estimates, ``ace (contrast, task)``.
+    """Return effects of elements, ``ace (element[, contrast])``, as estimates,
+    ``ace (contrast, task)``.
 
     Examples
     --------
     >>> fitted = xr.Dataset(
-    ...     {"ace": (("element", "contrast"), [[0.5], [1.0]])}, coords={"element": ["u1", "u2"], "contrast": ["GATA1"]}
+    ...     {"ace": (("element", "contrast"), [[0.5], [1.0]])},
+    ...     coords={"element": ["u1", "u2"], "contrast": ["GATA1"]},
     ... )
     >>> estimates_of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
     1.0
     """
     fitted = with_contrast_dim(fitted)
     dims = {"element", "contrast"}
-    of_both = [n for n, v in fitted.data_vars.items() if set(v.dims) == dims and n in _VARIABLES]
-    of_each = [n for n, v in fitted.coords.items() if v.dims == ("element",) and n != "element"]
+    of_both = [
+        n
+        for n, v in fitted.data_vars.items()
+        if set(v.dims) == dims and n in _VARIABLES
+    ]
+    of_each = [
+        n for n, v in fitted.coords.items() if v.dims == ("element",) and n != "element"
+    ]
     renamed = {"contrast": "task", "element": "contrast"}
     found = fitted[of_both].transpose("element", "contrast").reset_coords(drop=True)
     found = found.assign_coords({n: fitted[n] for n in of_each}).rename(renamed)
-    attrs = {n: v for n, v in fitted.attrs.items() if n != "control"} | {"errors": "estimated"}
+    attrs = {n: v for n, v in fitted.attrs.items() if n != "control"} | {
+        "errors": "estimated"
+    }
     if "method" in fitted.attrs:
         attrs["method"] = f"method {quoted(fitted.attrs['method'])}"
     if "control" in fitted.attrs:
-        attrs["estimand"] = f"the contrast's arm minus {fitted.attrs['control']}, in each element"
+        attrs["estimand"] = (
+            f"the contrast's arm minus {fitted.attrs['control']}, in each element"
+        )
     found.attrs = attrs
     return annotate(found)
 
 
 def with_contrast_dim(fitted: xr.Dataset) -> xr.Dataset:
-    """Return effects of elements with a dim contrast, which is restored where one contrast was selected.
+    """Return effects of elements with a dim contrast, which is restored where one
+    contrast was selected.
 
     Examples
     --------
-    >>> with_contrast_dim(xr.Dataset({"ace": ("element", [0.5])}, coords={"contrast": "GATA1"}))["ace"].dims
+    >>> with_contrast_dim(
+    ...     xr.Dataset({"ace": ("element", [0.5])}, coords={"contrast": "GATA1"})
+    ... )["ace"].dims
     ('contrast', 'element')
     """
     if "contrast" in fitted["ace"].dims:
@@ -309,14 +431,27 @@ def _read_task(table: Any) -> GivenEffects:
     columns, names, covariance = _read_table(table)
     if "effect" not in columns or ("se" not in columns and covariance is None):
         raise OutcomesError(f"estimates: {_not_estimates_message(table)}")
-    beside = {name: _as_text_or_numbers(column) for name, column in columns.items() if np.ndim(column) == 1}
-    return _as_given_effects(columns["effect"], columns.get("se"), covariance, columns.get("df"), names, beside)
+    beside = {
+        name: _as_text_or_numbers(column)
+        for name, column in columns.items()
+        if np.ndim(column) == 1
+    }
+    return _as_given_effects(
+        columns["effect"],
+        columns.get("se"),
+        covariance,
+        columns.get("df"),
+        names,
+        beside,
+    )
 
 
 def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
-    """Return estimates with the columns of their covariance selected and ordered as its rows.
+    """Return estimates with the columns of their covariance selected and ordered as its
+    rows.
 
-    ``estimates.sel(contrast=[...])`` selects rows only, because columns have a dim of their own.
+    ``estimates.sel(contrast=[...])`` selects rows only, because columns have a dim of
+    their own.
 
     Raises
     ------
@@ -325,7 +460,9 @@ def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
 
     Examples
     --------
-    >>> whole = from_effects([1.0, 2.0], covariance=[[4.0, 1.0], [1.0, 9.0]], names=["a", "b"])
+    >>> whole = from_effects(
+    ...     [1.0, 2.0], covariance=[[4.0, 1.0], [1.0, 9.0]], names=["a", "b"]
+    ... )
     >>> with_aligned_covariance(whole.sel(contrast=["b"]))["covariance"].values.ravel()
     array([9.])
     """
@@ -338,7 +475,8 @@ def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
 
 
 def check_has_errors(estimates: xr.Dataset) -> None:
-    """Check that estimates have errors: those of one unit, or of exactly these units, have none.
+    """Check that estimates have errors: those of one unit, or of exactly these units,
+    have none.
 
     Raises
     ------
@@ -354,33 +492,49 @@ def check_has_errors(estimates: xr.Dataset) -> None:
     """
     if "se" not in estimates:
         raise EstimateError(
-            "the estimates have no standard errors, because one unit gives no standard error; use more units"
+            "the estimates have no standard errors, because one unit gives no standard "
+            "error; use more units"
         )
-    if estimates.attrs.get("target") == "units" and "p" not in estimates and not estimates["se"].any():
+    if (
+        estimates.attrs.get("target") == "units"
+        and "p" not in estimates
+        and not estimates["se"].any()
+    ):
         raise EstimateError(
-            "target='units': the effects on exactly these units are known, and nothing is sampled: there is no test, "
-            "no p and no interval; use ace as it is, or claim more: cg.estimate(effects, target='population')"
+            "target='units': the effects on exactly these units are known, and nothing "
+            "is sampled: there is no test, no p and no interval; use ace as it is, or "
+            "claim more: cg.estimate(effects, target='population')"
         )
 
 
 def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
     """Return the columns of a table, the names of its rows, and its covariance."""
     if isinstance(table, pd.DataFrame):
-        name = next((name for name in ("contrast", "term") if name in table.columns), None)
-        unnamed = isinstance(table.index, pd.RangeIndex)  # the index of a table that is read from a file
-        named = table.set_index(name) if name == "contrast" or (name and unnamed) else table
+        name = next(
+            (name for name in ("contrast", "term") if name in table.columns), None
+        )
+        # the index of a table that is read from a file
+        unnamed = isinstance(table.index, pd.RangeIndex)
+        named = (
+            table.set_index(name) if name == "contrast" or (name and unnamed) else table
+        )
         if not named.columns.is_unique:
-            raise OutcomesError("estimates: two columns of the table have one name; rename or drop one")
+            raise OutcomesError(
+                "estimates: two columns of the table have one name; rename or drop one"
+            )
         return {str(c): named[c].to_numpy() for c in named}, named.index, None
     if not isinstance(table, xr.Dataset) or "effect" not in table:
         return {}, None, None
     dims = table["effect"].dims
     if len(dims) != 1:
         raise OutcomesError(
-            f"estimates: 'effect' has dims {dims}; give one dim that names the contrasts, and 'task' if several"
+            f"estimates: 'effect' has dims {dims}; give one dim that names the "
+            "contrasts, and 'task' if several"
         )
     columns = {
-        str(name): v.to_numpy() for name, v in table.variables.items() if v.dims in (dims, ()) and name != dims[0]
+        str(name): v.to_numpy()
+        for name, v in table.variables.items()
+        if v.dims in (dims, ()) and name != dims[0]
     }
     names = table[dims[0]].to_numpy() if dims[0] in table.coords else None
     if "covariance" not in table:
@@ -389,7 +543,9 @@ def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
     return (
         columns,
         names,
-        aligned_covariance(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy() if matrix.ndim == 2 else matrix,
+        aligned_covariance(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy()
+        if matrix.ndim == 2
+        else matrix,
     )
 
 
@@ -406,31 +562,43 @@ def _not_estimates_message(table: Any) -> str:
             return "these are effects; give estimates = cg.estimate(effects)"
         if "outcome" in table:
             return (
-                "these are outcomes; contrast them first: effects = cg.contrast(outcomes, control=...), and then "
-                "estimates = cg.estimate(effects)"
+                "these are outcomes; contrast them first: effects = "
+                "cg.contrast(outcomes, control=...), and then estimates = "
+                "cg.estimate(effects)"
             )
         if {"score", "observed"} <= {*table.variables}:
             return OF_MAPS
         if "ice_mean" in table:
-            return "these are moments of effects; estimate them first: estimates = cg.estimate(moments)"
-        described = f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
+            return (
+                "these are moments of effects; estimate them first: estimates = "
+                "cg.estimate(moments)"
+            )
+        described = (
+            f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
+        )
     elif isinstance(table, pd.DataFrame):
         known = with_effect_columns(table).columns
-        lacks = " and ".join(quoted(name) for name in ("effect", "se") if name not in known)
+        lacks = " and ".join(
+            quoted(name) for name in ("effect", "se") if name not in known
+        )
         described = (
-            f"a DataFrame without {lacks}, with {', '.join(quoted(str(name)) for name in table) or 'no columns'}"
+            f"a DataFrame without {lacks}, with "
+            f"{', '.join(quoted(str(name)) for name in table) or 'no columns'}"
         )
     else:
         described = type(table).__name__
     return (
-        "take them from cg.estimate or cg.from_effects, or give a table with columns 'effect' and 'se' "
-        f"('estimate' and 'std_error' will do, or a covariance), not {described}"
+        "take them from cg.estimate or cg.from_effects, or give a table with columns "
+        "'effect' and 'se' ('estimate' and 'std_error' will do, or a covariance), not "
+        f"{described}"
     )
 
 
 def _as_floats(values: Any, name: str) -> Array:
     if np.ma.is_masked(values):
-        raise EstimateError(f"{name} has masked numbers; leave those contrasts out, or fill them in")
+        raise EstimateError(
+            f"{name} has masked numbers; leave those contrasts out, or fill them in"
+        )
     try:
         if np.asarray(values).dtype.kind in "USmMc":
             raise EstimateError(f"{name} does not hold numbers alone; give floats")
@@ -438,25 +606,41 @@ def _as_floats(values: Any, name: str) -> Array:
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, EstimateError):
             raise
-        raise EstimateError(f"{name} does not hold numbers alone ({error}); give floats") from error
+        raise EstimateError(
+            f"{name} does not hold numbers alone ({error}); give floats"
+        ) from error
     return numbers
 
 
-def _as_positive_array(values: Any, name: str, labels: npt.NDArray[Any], cure: str) -> Array:
+def _as_positive_array(
+    values: Any, name: str, labels: npt.NDArray[Any], cure: str
+) -> Array:
     numbers = _as_floats(values, name)
     if numbers.shape not in ((), (len(labels),)):
-        raise EstimateError(f"{name} has shape {numbers.shape}, and there are {len(labels)} effects")
+        raise EstimateError(
+            f"{name} has shape {numbers.shape}, and there are {len(labels)} effects"
+        )
     numbers = np.broadcast_to(numbers, (len(labels),)).copy()
     finite = numbers < np.inf if name != "df" else ~np.isnan(numbers)
-    check_none(~((numbers > 0) & finite), labels, numbers, name, f"is not a positive number; {cure}")
+    check_none(
+        ~((numbers > 0) & finite),
+        labels,
+        numbers,
+        name,
+        f"is not a positive number; {cure}",
+    )
     return numbers
 
 
-def _as_standard_errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
+def _as_standard_errors(
+    se: Any, matrix: Array | None, labels: npt.NDArray[Any]
+) -> Array:
     """Return standard errors, given or from a covariance; they must agree."""
     if se is None and matrix is not None:
         return np.asarray(np.sqrt(np.diagonal(matrix)))
-    errors = _as_positive_array(se, "se", labels, "a contrast without error is not an estimate; leave it out")
+    errors = _as_positive_array(
+        se, "se", labels, "a contrast without error is not an estimate; leave it out"
+    )
     if matrix is not None:
         check_se_matches(errors, np.diagonal(matrix), labels)
     return errors
@@ -465,31 +649,48 @@ def _as_standard_errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any])
 def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
     matrix, n = _as_floats(values, "covariance"), len(labels)
     if matrix.shape != (n, n):
-        raise EstimateError(f"covariance has shape {matrix.shape}, and there are {n} effects; give ({n}, {n})")
+        raise EstimateError(
+            f"covariance has shape {matrix.shape}, and there are {n} effects; give "
+            f"({n}, {n})"
+        )
     check_none(
-        ~np.isfinite(matrix).all(axis=1), labels, np.diagonal(matrix), "covariance", "has a row that is not finite"
+        ~np.isfinite(matrix).all(axis=1),
+        labels,
+        np.diagonal(matrix),
+        "covariance",
+        "has a row that is not finite",
     )
     variances = np.diagonal(matrix)
-    check_none(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
+    check_none(
+        ~(variances > 0),
+        labels,
+        variances,
+        "variance",
+        "is not a positive number; leave the contrast out",
+    )
     sd = np.sqrt(variances)
     correlation = matrix / sd / sd[:, None]
     check_symmetric(correlation, labels, variances)
     least = float(np.linalg.eigvalsh(correlation)[0])
     if least < -1e-9 * n:
         raise EstimateError(
-            f"the matrix is not a covariance (least eigenvalue of its correlation {least:.2g}); check it, or give se= "
-            "alone"
+            "the matrix is not a covariance (least eigenvalue of its correlation "
+            f"{least:.2g}); check it, or give se= alone"
         )
     if not least > 1e-12 * n:
         raise EstimateError(
-            f"the covariance of the {n} effects is singular (least eigenvalue of the correlation "
-            f"{least:.2g}): some contrast is a sum of others; leave it out, or give se= alone"
+            f"the covariance of the {n} effects is singular (least eigenvalue of the "
+            f"correlation {least:.2g}): some contrast is a sum of others; leave it "
+            "out, or give se= alone"
         )
     return (matrix + matrix.T) / 2
 
 
-def typical_df(estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = None) -> float:
-    """Return the median degrees of freedom of the standard errors, infinite if there are none.
+def typical_df(
+    estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = None
+) -> float:
+    """Return the median degrees of freedom of the standard errors, infinite if there
+    are none.
 
     Parameters
     ----------
@@ -500,7 +701,10 @@ def typical_df(estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = No
 
     Examples
     --------
-    >>> typical_df(from_effects([1.0, 2.0, 3.0], se=1.0, df=[3, 5, 40])), typical_df(from_effects([1.0], se=1.0))
+    >>> (
+    ...     typical_df(from_effects([1.0, 2.0, 3.0], se=1.0, df=[3, 5, 40])),
+    ...     typical_df(from_effects([1.0], se=1.0)),
+    ... )
     (5.0, inf)
     """
     if "df" not in estimates:
@@ -516,15 +720,29 @@ _LEAST_SD = 1e-153  # its square has all its digits
 
 
 def check_covariance(estimates: xr.Dataset) -> None:
-    """Raise EstimateError where a covariance is not symmetric, not semidefinite, or disagrees with standard errors."""
+    """Raise EstimateError where a covariance is not symmetric, not semidefinite, or
+    disagrees with standard errors.
+    """
     matrix = estimates["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
     n = len(matrix)
-    labels = estimates["contrast"].to_numpy() if "contrast" in estimates.coords else np.arange(n)
+    labels = (
+        estimates["contrast"].to_numpy()
+        if "contrast" in estimates.coords
+        else np.arange(n)
+    )
     stack = np.moveaxis(matrix.reshape(n, n, -1), -1, 0).astype(np.float64)
     for t, variances in enumerate(np.diagonal(stack, axis1=1, axis2=2)):
-        check_none(variances < 0, labels, variances, "variance", "is negative; no covariance has that")
+        check_none(
+            variances < 0,
+            labels,
+            variances,
+            "variance",
+            "is negative; no covariance has that",
+        )
         if "se" in estimates:
-            check_se_matches(estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels)
+            check_se_matches(
+                estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels
+            )
         sd = np.sqrt(np.diagonal(stack[t]))
         sd = np.where(sd > _LEAST_SD, sd, 1.0)  # correlations are 0 where a variance is
         correlation = np.asarray(stack[t] / sd / sd[:, None])
@@ -532,25 +750,46 @@ def check_covariance(estimates: xr.Dataset) -> None:
         least = _least_eigenvalue(correlation)
         if least < -_ROUNDING:
             raise EstimateError(
-                f"the covariance of the {n} effects has negative eigenvalues (least of the correlation {least:.2g}), "
-                "and no estimates vary like that; take it as cg.estimate gave it, or repair it where it arose"
+                f"the covariance of the {n} effects has negative eigenvalues (least of "
+                f"the correlation {least:.2g}), and no estimates vary like that; take "
+                "it as cg.estimate gave it, or repair it where it arose"
             )
 
 
 def check_se_matches(se: Array, variances: Array, labels: npt.NDArray[Any]) -> None:
-    """Raise EstimateError where standard errors, (K,), are not the roots of their variances within rounding."""
+    """Raise EstimateError where standard errors, (K,), are not the roots of their
+    variances within rounding.
+    """
     sd = np.sqrt(variances)
     apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + _LEAST_SD
-    check_none(apart, labels, se, "se", "is not the root of its variance in the covariance; give one of the two alone")
+    check_none(
+        apart,
+        labels,
+        se,
+        "se",
+        "is not the root of its variance in the covariance; give one of the two alone",
+    )
 
 
-def check_symmetric(correlation: Array, labels: npt.NDArray[Any], variances: Array) -> None:
-    """Raise EstimateError where a correlation, (K, K), is not symmetric within rounding."""
+def check_symmetric(
+    correlation: Array, labels: npt.NDArray[Any], variances: Array
+) -> None:
+    """Raise EstimateError where a correlation, (K, K), is not symmetric within
+    rounding.
+    """
     crooked = (np.abs(correlation - correlation.T) > _ROUNDING).any(axis=1)
-    check_none(crooked, labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be")
+    check_none(
+        crooked,
+        labels,
+        variances,
+        "covariance",
+        "is not symmetric; give (V + V.T) / 2 if it should be",
+    )
 
 
-def check_none(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: str) -> None:
+def check_none(
+    bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: str
+) -> None:
     """Raise EstimateError with name and value of the first contrast that is bad."""
     if bad.any():
         k = int(np.argmax(bad))
@@ -558,7 +797,9 @@ def check_none(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why
 
 
 def _least_eigenvalue(correlation: Array) -> float:
-    """Return the least eigenvalue if it is negative beyond rounding, else 0 (a Cholesky factor is faster)."""
+    """Return the least eigenvalue if it is negative beyond rounding, else 0 (a Cholesky
+    factor is faster).
+    """
     try:
         np.linalg.cholesky(correlation + _ROUNDING * np.eye(len(correlation)))
     except np.linalg.LinAlgError:

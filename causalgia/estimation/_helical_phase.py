@@ -1,4 +1,6 @@
-"""Helical phasing: a periodic component of about 10.5 bp in an effect as a function of distance."""
+"""Helical phasing: a periodic component of about 10.5 bp in an effect as a function of
+distance.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ from causalgia.types import Array, Codes
 
 Trend = Literal["linear", "quadratic", "cubic", "natural_spline_4", "decay"]
 _DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
-_LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {"natural_spline_4": 5, "decay": 5}
+_LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {
+    "natural_spline_4": 5,
+    "decay": 5,
+}
 _LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
 _TURN = 10.5
 _ROUNDING = 1e-9  # of the largest effect, below which waves of units do not differ
@@ -69,10 +74,11 @@ def helical_phase(
 ) -> xr.Dataset:
     """Test whether an effect varies with the helical phase, as a function of distance.
 
-    Effects at K distances are a smooth trend plus ``a cos(2 pi d / P) + b sin(2 pi d / P)``. The fit ``"unitwise"``
-    estimates (a, b) in each unit and tests their mean (Hotelling; CR2 with clusters), a claim about new backgrounds.
-    ``"mean_curve"`` fits the mean over units and takes residuals at the distances as independent noise; it is given for
-    comparison with the literature.
+    Effects at K distances are a smooth trend plus
+    ``a cos(2 pi d / P) + b sin(2 pi d / P)``. The fit ``"unitwise"`` estimates (a, b)
+    in each unit and tests their mean (Hotelling; CR2 with clusters), a claim about new
+    backgrounds. ``"mean_curve"`` fits the mean over units and takes residuals at the
+    distances as independent noise; it is given for comparison with the literature.
 
     Parameters
     ----------
@@ -83,10 +89,12 @@ def helical_phase(
     period
         P, in the units of the distance.
     trend
-        ``"linear"``, ``"quadratic"``, ``"cubic"``, or ``"natural_spline_4"``: natural cubic splines with knots at the
-        quartiles of the distances and boundaries at their ends. ``"decay"``: a line and ``exp(-d / P)``,
-        ``exp(-d / 2P)`` and ``exp(-d / 4P)``, which fit any exponential decay with a length of P or more; polynomials
-        leave a hundred times as much residual, which passes for a wave where units hardly differ.
+        ``"linear"``, ``"quadratic"``, ``"cubic"``, or ``"natural_spline_4"``: natural
+        cubic splines with knots at the quartiles of the distances and boundaries at
+        their ends. ``"decay"``: a line and ``exp(-d / P)``, ``exp(-d / 2P)`` and
+        ``exp(-d / 4P)``, which fit any exponential decay with a length of P or more;
+        polynomials leave a hundred times as much residual, which passes for a wave
+        where units hardly differ.
     periods
         Periods of the scan; None: 9.0 to 12.0 by 0.1.
     cluster
@@ -95,15 +103,18 @@ def helical_phase(
     Returns
     -------
     Dataset
-        ``cos, sin, amplitude, amplitude_se, phase_bp, phase_bp_se, F, df1, df2, p (fit, task[, model])`` and
-        ``pair_covariance (fit, task[, model], pair, pair_)``; ``rss_trend, rss_full (task[, model])`` of the mean
-        curve, ``rss (period, task[, model])`` of the scan and its ``best_period (task[, model])``.
+        ``cos, sin, amplitude, amplitude_se, phase_bp, phase_bp_se, F, df1, df2, p (fit,
+        task[, model])`` and ``pair_covariance (fit, task[, model], pair, pair_)``;
+        ``rss_trend, rss_full (task[, model])`` of the mean curve,
+        ``rss (period, task[, model])`` of the scan and its
+        ``best_period (task[, model])``.
 
     Raises
     ------
     EstimateError
-        Without ICE or distances, with too few distances or units, with distances at which the wave is collinear with
-        the trend, or where the pair is exactly 0 or fits exactly.
+        Without ICE or distances, with too few distances or units, with distances at
+        which the wave is collinear with the trend, or where the pair is exactly 0 or
+        fits exactly.
 
     References
     ----------
@@ -116,41 +127,66 @@ def helical_phase(
     >>> ice = np.cos(2 * np.pi * (d - 3.0) / 10.5) + rng.normal(size=(30, 42))
     >>> effects = xr.Dataset(
     ...     {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
-    ...     coords={"contrast": [str(x) for x in d], "distance": ("contrast", d), "task": ["K562"]},
+    ...     coords={
+    ...         "contrast": [str(x) for x in d],
+    ...         "distance": ("contrast", d),
+    ...         "task": ["K562"],
+    ...     },
     ... )
     >>> found = helical_phase(effects).sel(fit="unitwise", task="K562")
-    >>> round(float(found["amplitude"]), 1), round(float(found["phase_bp"]), 1), int(found["df2"])
+    >>> (
+    ...     round(float(found["amplitude"]), 1),
+    ...     round(float(found["phase_bp"]), 1),
+    ...     int(found["df2"]),
+    ... )
     (1.0, 3.0, 28)
     """
     ice, x = _ice_by_distance(effects, distance)
-    grid = np.round(np.arange(90, 121) / 10, 1) if periods is None else _as_periods(periods)
+    grid = (
+        np.round(np.arange(90, 121) / 10, 1)
+        if periods is None
+        else _as_periods(periods)
+    )
     period = float(_as_periods([period])[0])
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
         check_clusters(groups, len(groups.labels))
-    base, codes = trend_basis(x, trend, period=period), None if groups is None else groups.codes
+    base, codes = (
+        trend_basis(x, trend, period=period),
+        None if groups is None else groups.codes,
+    )
     n_clusters = len(ice) if groups is None else len(groups.labels)
     if n_clusters < 3:
         raise EstimateError(
-            f"the wave of each unit needs 3 or more of them, and there are {n_clusters}; draw more units"
+            "the wave of each unit needs 3 or more of them, and there are "
+            f"{n_clusters}; draw more units"
         )
     flat = ice.reshape(*ice.shape[:2], -1)
     mean = centered(flat)[0][0]
     waves = [
         [mean_curve_wave(x, mean[:, r], base, period) for r in range(flat.shape[2])],
-        [unitwise_wave(x, flat[..., r], base, period, codes) for r in range(flat.shape[2])],
+        [
+            unitwise_wave(x, flat[..., r], base, period, codes)
+            for r in range(flat.shape[2])
+        ],
     ]
     out = _waves_dataset(effects, waves, ice.shape[2:])
     trailing = effects["ice"].dims[2:]
-    scan = np.stack([_residual_squares(_wave_design(x, base, P), mean) for P in grid]).reshape(
-        len(grid), *ice.shape[2:]
-    )
+    scan = np.stack(
+        [_residual_squares(_wave_design(x, base, P), mean) for P in grid]
+    ).reshape(len(grid), *ice.shape[2:])
     out["rss"] = (("period", *trailing), scan)
     out["best_period"] = (trailing, grid[scan.argmin(axis=0)])
     for name, X in (("rss_trend", base), ("rss_full", _wave_design(x, base, period))):
         out[name] = (trailing, _residual_squares(X, mean).reshape(ice.shape[2:]))
-    attrs = {"period": period, "trend": trend, "cluster": "unit" if groups is None else groups.name}
-    return out.assign_coords(period=grid).assign_attrs(dict(effects.attrs) | attrs | {"n_units": len(ice)})
+    attrs = {
+        "period": period,
+        "trend": trend,
+        "cluster": "unit" if groups is None else groups.name,
+    }
+    return out.assign_coords(period=grid).assign_attrs(
+        dict(effects.attrs) | attrs | {"n_units": len(ice)}
+    )
 
 
 def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
@@ -158,19 +194,28 @@ def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     validate(effects, "effects")
     if "ice" not in effects:
         raise EstimateError(
-            "the phase of each unit needs the ICE of a crossover, and in a parallel trial each unit shows one arm; "
+            "the phase of each unit needs the ICE of a crossover, and in a parallel "
+            "trial each unit shows one arm; "
             'run the design with assignment="crossover"'
         )
-    on_contrast = [str(c) for c in effects.coords if effects[c].dims == ("contrast",) and c != "contrast"]
+    on_contrast = [
+        str(c)
+        for c in effects.coords
+        if effects[c].dims == ("contrast",) and c != "contrast"
+    ]
     if distance not in on_contrast or effects[distance].dtype.kind not in "fiu":
         raise EstimateError(
-            f"distance={quoted(distance)}: no numeric coordinate of that name on the contrasts; there are "
-            f"{', '.join(on_contrast) or 'none'}; give one: effects.assign_coords({distance}=('contrast', [...]))"
+            f"distance={quoted(distance)}: no numeric coordinate of that name on the "
+            f"contrasts; there are {', '.join(on_contrast) or 'none'}; give one: "
+            f"effects.assign_coords({distance}=('contrast', [...]))"
         )
     x = effects[distance].to_numpy().astype(np.float64)
     if not np.isfinite(x).all():
         k = int(np.argmax(~np.isfinite(x)))
-        raise EstimateError(f"contrast {effects['contrast'].to_numpy()[k]!s} has the distance {x[k]}; repair it")
+        raise EstimateError(
+            f"contrast {effects['contrast'].to_numpy()[k]!s} has the distance {x[k]}; "
+            "repair it"
+        )
     order = np.argsort(x, kind="stable")
     return effects["ice"].to_numpy().astype(np.float64)[:, order], x[order]
 
@@ -181,7 +226,10 @@ def _as_periods(periods: Any) -> Array:
     except (TypeError, ValueError):
         values = np.array([])
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
-        raise EstimateError(f"a period of {quoted(periods)} is not a positive number; B-DNA turns in about 10.5 bp")
+        raise EstimateError(
+            f"a period of {quoted(periods)} is not a positive number; B-DNA turns in "
+            "about 10.5 bp"
+        )
     return values
 
 
@@ -205,42 +253,57 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     Raises
     ------
     EstimateError
-        If the trend is unknown, or there are too few distances for it, or too close together.
+        If the trend is unknown, or there are too few distances for it, or too close
+        together.
 
     Examples
     --------
     >>> x = np.arange(11.0, 61.0)
-    >>> [trend_basis(x, trend).shape for trend in ("cubic", "natural_spline_4", "decay")]
+    >>> [
+    ...     trend_basis(x, trend).shape
+    ...     for trend in ("cubic", "natural_spline_4", "decay")
+    ... ]
     [(50, 4), (50, 5), (50, 5)]
     """
     if trend not in _LEAST:
         raise EstimateError(
-            f"trend={quoted(trend)} is not one of {', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
+            f"trend={quoted(trend)} is not one of "
+            f"{', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
         )
     points, least = len(np.unique(x)), _LEAST[trend]
     if points <= least + 2:
         raise EstimateError(
-            f"trend={quoted(trend)} with a wave needs {least + 3} or more distances, and there are {points}; "
-            "add distances, or use a simpler trend"
+            f"trend={quoted(trend)} with a wave needs {least + 3} or more distances, "
+            f"and there are {points}; add distances, or use a simpler trend"
         )
     if trend in _DEGREES:
-        return np.column_stack([np.full(len(x), len(x) ** -0.5), orthonormal_polynomials(x, _DEGREES[trend]).T])
+        return np.column_stack(
+            [
+                np.full(len(x), len(x) ** -0.5),
+                orthonormal_polynomials(x, _DEGREES[trend]).T,
+            ]
+        )
     if trend == "natural_spline_4":
         columns = _natural_spline(x)
     else:  # constant, line, and exponentials of one, two and four periods, (K, 5)
         away = (x - x.min()) / period
-        columns = np.column_stack([np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)])
+        columns = np.column_stack(
+            [np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)]
+        )
     Q, R = np.linalg.qr(columns)
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
         raise EstimateError(
-            f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest distance is too short for a "
-            f"period of {period:g}; add distances, or use a simpler trend"
+            f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest "
+            f"distance is too short for a period of {period:g}; add distances, or use "
+            "a simpler trend"
         )
     return np.asarray(Q)
 
 
 def _natural_spline(x: Array) -> Array:
-    """Return the truncated-power basis of natural cubic splines with knots at quartiles and ends, shape (K, 5)."""
+    """Return the truncated-power basis of natural cubic splines with knots at quartiles
+    and ends, shape (K, 5).
+    """
     z = (x - x.min()) / (x.max() - x.min())
     knots = np.concatenate([[0.0], np.quantile(z, [0.25, 0.5, 0.75]), [1.0]])
     cubes = np.maximum(z[:, None] - knots, 0.0) ** 3
@@ -254,8 +317,9 @@ def _wave_design(x: Array, base: Array, period: float) -> Array:
     R = np.abs(np.diag(np.linalg.qr(X)[1])[-2:])
     if R.min() < 1e-8 * np.sqrt(len(x)):
         raise EstimateError(
-            f"at these {len(x)} distances a wave of period {period:g} is part of the trend; use distances that are no "
-            "multiples of half the period, or another period"
+            f"at these {len(x)} distances a wave of period {period:g} is part of the "
+            "trend; use distances that are no multiples of half the period, or another "
+            "period"
         )
     return X
 
@@ -280,7 +344,9 @@ def mean_curve_wave(x: Array, y: Array, base: Array, period: float) -> Wave:
     Examples
     --------
     >>> x = np.arange(30.0)
-    >>> y = np.sin(2 * np.pi * x / 10.5) + 0.01 * np.random.default_rng(0).normal(size=30)
+    >>> y = np.sin(2 * np.pi * x / 10.5) + 0.01 * np.random.default_rng(0).normal(
+    ...     size=30
+    ... )
     >>> wave = mean_curve_wave(x, y, trend_basis(x, "linear"), 10.5)
     >>> round(wave.sin, 2), round(wave.phase_bp, 1), wave.df2
     (1.0, 2.6, 26.0)
@@ -288,15 +354,27 @@ def mean_curve_wave(x: Array, y: Array, base: Array, period: float) -> Wave:
     X, df = _wave_design(x, base, period), float(len(x) - base.shape[1] - 2)
     full, alone = float(_residual_squares(X, y)), float(_residual_squares(base, y))
     if full <= (1e-14 * np.abs(y).max()) ** 2 * len(y):
-        raise EstimateError("trend and wave fit the mean curve exactly, so no residual is left to test the wave")
+        raise EstimateError(
+            "trend and wave fit the mean curve exactly, so no residual is left to test "
+            "the wave"
+        )
     inverse: Array = np.asarray(np.linalg.inv(X.T @ X), dtype=np.float64)
     a, b = (inverse @ (X.T @ y))[-2:]
     F = (alone - full) / 2 / (full / df)
-    return _wave_of_pair(a, b, inverse[-2:, -2:] * full / df, period, (F, 2.0, df, float(special.fdtrc(2, df, F))))
+    return _wave_of_pair(
+        a,
+        b,
+        inverse[-2:, -2:] * full / df,
+        period,
+        (F, 2.0, df, float(special.fdtrc(2, df, F))),
+    )
 
 
-def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Codes | None = None) -> Wave:
-    """Fit trend and wave to each unit, and test the mean pair between units (or clusters).
+def unitwise_wave(
+    x: Array, ice: Array, base: Array, period: float, cluster: Codes | None = None
+) -> Wave:
+    """Fit trend and wave to each unit, and test the mean pair between units (or
+    clusters).
 
     Parameters
     ----------
@@ -326,23 +404,40 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
     """
     X = _wave_design(x, base, period)
     pairs = ice @ np.linalg.solve(X.T @ X, X.T)[-2:].T
-    if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(ice).max() * np.sqrt(len(ice)):
+    if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(
+        ice
+    ).max() * np.sqrt(len(ice)):
         raise EstimateError(
-            "waves of units hardly differ (or in size alone), so the error of their mean cannot be estimated"
+            "waves of units hardly differ (or in size alone), so the error of their "
+            "mean cannot be estimated"
         )
     answer = mean_ice(pairs, cluster)
     V: Array = np.asarray(answer.factor.T @ answer.factor)
     test = wald_htz(answer.ace, V, float(answer.df[0]))
     return _wave_of_pair(
-        float(answer.ace[0]), float(answer.ace[1]), V, period, (test.F, float(test.df1), test.df2, test.p)
+        float(answer.ace[0]),
+        float(answer.ace[1]),
+        V,
+        period,
+        (test.F, float(test.df1), test.df2, test.p),
     )
 
 
-def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.random.Generator, n: int = 1_999) -> float:
-    """Return p of a wave in one curve, by permuting the residuals of the trend over the distances.
+def permuted_wave(
+    x: Array,
+    y: Array,
+    base: Array,
+    period: float,
+    *,
+    rng: np.random.Generator,
+    n: int = 1_999,
+) -> float:
+    """Return p of a wave in one curve, by permuting the residuals of the trend over the
+    distances.
 
-    The statistic is the share of the residual sum of squares that the wave explains. Under the null hypothesis of
-    trend plus independent noise residuals are exchangeable, in the approximation of Freedman and Lane.
+    The statistic is the share of the residual sum of squares that the wave explains.
+    Under the null hypothesis of trend plus independent noise residuals are
+    exchangeable, in the approximation of Freedman and Lane.
 
     Parameters
     ----------
@@ -360,7 +455,9 @@ def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.ran
     Examples
     --------
     >>> x, rng = np.arange(60.0), np.random.default_rng(0)
-    >>> y = np.exp(-x / 20) * (1 + 0.3 * np.cos(2 * np.pi * x / 10.5)) + 0.01 * rng.normal(size=60)
+    >>> y = np.exp(-x / 20) * (
+    ...     1 + 0.3 * np.cos(2 * np.pi * x / 10.5)
+    ... ) + 0.01 * rng.normal(size=60)
     >>> permuted_wave(x, y, trend_basis(x, "decay"), 10.5, rng=rng)
     0.0005
     """
@@ -368,14 +465,21 @@ def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.ran
     left = y - base @ (base.T @ y)
     permuted = rng.permuted(np.tile(left, (n, 1)), axis=1)
     permuted = np.vstack([left, permuted - (permuted @ base) @ base.T])
-    share = ((permuted @ Q[:, -2:]) ** 2).sum(axis=1) / np.maximum((permuted**2).sum(axis=1), np.finfo(float).tiny)
+    share = ((permuted @ Q[:, -2:]) ** 2).sum(axis=1) / np.maximum(
+        (permuted**2).sum(axis=1), np.finfo(float).tiny
+    )
     return float((share >= share[0] * (1 - _ROUNDING)).mean())
 
 
-def _wave_of_pair(a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]) -> Wave:
+def _wave_of_pair(
+    a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]
+) -> Wave:
     amplitude, omega = float(np.hypot(a, b)), 2 * np.pi / period
     if amplitude == 0:
-        raise EstimateError("cosine and sine are exactly 0 at every distance, so there is no phase; drop that task")
+        raise EstimateError(
+            "cosine and sine are exactly 0 at every distance, so there is no phase; "
+            "drop that task"
+        )
     g, h = np.array([a, b]) / amplitude, np.array([-b, a]) / amplitude**2
     return Wave(
         cos=float(a),
@@ -392,14 +496,30 @@ def _wave_of_pair(a: float, b: float, V: Array, period: float, test: tuple[float
     )
 
 
-def _waves_dataset(effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[int, ...]) -> xr.Dataset:
+def _waves_dataset(
+    effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[int, ...]
+) -> xr.Dataset:
     dims = ("fit", *effects["ice"].dims[2:])
     names = [name for name in Wave.__dataclass_fields__ if name != "covariance"]
     columns: dict[str, Any] = {
-        name: (dims, np.array([[getattr(w, name) for w in row] for row in waves]).reshape(2, *shape)) for name in names
+        name: (
+            dims,
+            np.array([[getattr(w, name) for w in row] for row in waves]).reshape(
+                2, *shape
+            ),
+        )
+        for name in names
     }
-    pairs = np.array([[w.covariance for w in row] for row in waves]).reshape(2, *shape, 2, 2)
+    pairs = np.array([[w.covariance for w in row] for row in waves]).reshape(
+        2, *shape, 2, 2
+    )
     columns["pair_covariance"] = ((*dims, "pair", "pair_"), pairs)
-    coords = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    coords = {
+        str(name): c
+        for name, c in effects.coords.items()
+        if c.dims and set(c.dims) <= set(dims)
+    }
     of_pair = {"pair": ["cos", "sin"], "pair_": ["cos", "sin"]}
-    return xr.Dataset(columns, coords={"fit": ["mean_curve", "unitwise"], **of_pair, **coords})
+    return xr.Dataset(
+        columns, coords={"fit": ["mean_curve", "unitwise"], **of_pair, **coords}
+    )

@@ -1,4 +1,6 @@
-"""Heterogeneity of individual effects: sd, quantiles, shares beyond a region, and modification by covariates."""
+"""Heterogeneity of individual effects: sd, quantiles, shares beyond a region, and
+modification by covariates.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,18 @@ from causalgia.checks import is_real
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
-from causalgia.estimation.crossover_estimates import has_moments, ice_without_rounding, needs_units_error
-from causalgia.estimation.request import Request, as_ci_prob, check_clusters, clusters, unit_name
+from causalgia.estimation.crossover_estimates import (
+    has_moments,
+    ice_without_rounding,
+    needs_units_error,
+)
+from causalgia.estimation.request import (
+    Request,
+    as_ci_prob,
+    check_clusters,
+    clusters,
+    unit_name,
+)
 from causalgia.estimation.standard_errors import regress
 from causalgia.numerics.moments import centered, group_sums, p_and_limits
 from causalgia.schema import validate
@@ -32,17 +44,20 @@ def heterogeneity(
     cluster: str = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Describe how individual causal effects (ICE) differ between contexts: sd, quantiles, share beyond the ROPE.
+    """Describe how individual causal effects (ICE) differ between contexts: sd,
+    quantiles, share beyond the ROPE.
 
-    In a crossover each ICE is observed, so their distribution over the null model can be estimated, with standard
-    errors by cluster; a parallel trial does not identify it.
+    In a crossover each ICE is observed, so their distribution over the null model can
+    be estimated, with standard errors by cluster; a parallel trial does not identify
+    it.
 
     Parameters
     ----------
     effects
         From `contrast`, of a crossover.
     rope
-        Region of practical equivalence on attrs["contrast_scale"]: its two ends, or 0; None: no shares.
+        Region of practical equivalence on attrs["contrast_scale"]: its two ends, or 0;
+        None: no shares.
     quantiles
         Probabilities of the quantiles.
     cluster
@@ -53,33 +68,46 @@ def heterogeneity(
     Returns
     -------
     Dataset
-        ``sd, sd_se, sd_lower, sd_upper (contrast, task[, model])`` of the ICE, by the jackknife of its logarithm;
-        ``quantiles, quantile_lower, quantile_upper (prob, contrast, task[, model])`` by Woodruff's interval;
-        ``quantile_open`` is true where a limit is the sample's extreme for lack of units; with a ROPE ``above, below``
-        and ``beyond`` (either; shares of contexts), each with ``_se``, ``_lower`` and ``_upper`` (Korn & Graubard:
-        Clopper-Pearson at the effective number of units). All account for clusters.
+        ``sd, sd_se, sd_lower, sd_upper (contrast, task[, model])`` of the ICE, by the
+        jackknife of its logarithm; ``quantiles, quantile_lower, quantile_upper (prob,
+        contrast, task[, model])`` by Woodruff's interval; ``quantile_open`` is true
+        where a limit is the sample's extreme for lack of units; with a ROPE
+        ``above, below`` and ``beyond`` (either; shares of contexts), each with ``_se``,
+        ``_lower`` and ``_upper`` (Korn & Graubard: Clopper-Pearson at the effective
+        number of units). All account for clusters.
 
     Raises
     ------
     EstimateError
-        For a parallel trial or a function of means (no ICE), one unit or cluster, or an impossible option.
+        For a parallel trial or a function of means (no ICE), one unit or cluster, or an
+        impossible option.
 
     References
     ----------
-    Miller (1974), doi:10.1093/biomet/61.1.1. Woodruff (1952), doi:10.1080/01621459.1952.10483443. Korn & Graubard
-    (1998), Survey Methodology 24(2), 193-201.
+    Miller (1974), doi:10.1093/biomet/61.1.1. Woodruff (1952),
+    doi:10.1080/01621459.1952.10483443. Korn & Graubard (1998), Survey Methodology
+    24(2), 193-201.
 
     Examples
     --------
     >>> ice = np.random.default_rng(0).normal(1.0, 2.0, size=(400, 1, 1))
     >>> effects = xr.Dataset(
-    ...     {"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    ...     {"ice": (("unit", "contrast", "task"), ice)},
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
     ... )
     >>> found = heterogeneity(effects, rope=(-1, 1)).squeeze()
-    >>> round(float(found["sd"]), 2), round(float(found["above"]), 2), found["quantiles"].values.round(1)
+    >>> (
+    ...     round(float(found["sd"]), 2),
+    ...     round(float(found["above"]), 2),
+    ...     found["quantiles"].values.round(1),
+    ... )
     (1.99, 0.47, array([-1.9, -0.4,  0.9,  2.3,  4.2]))
     """
-    ice, ends, probs = individual_effects(effects, "heterogeneity"), _as_rope(rope), _as_probabilities(quantiles)
+    ice, ends, probs = (
+        individual_effects(effects, "heterogeneity"),
+        _as_rope(rope),
+        _as_probabilities(quantiles),
+    )
     ci_prob = as_ci_prob(ci_prob)
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
@@ -87,7 +115,11 @@ def heterogeneity(
     codes = None if groups is None else groups.codes
     dims = effects["ice"].dims[1:]
     columns: dict[str, Any] = dict(
-        zip(("sd", "sd_se", "sd_lower", "sd_upper"), sd_of(ice, codes, ci_prob), strict=True)
+        zip(
+            ("sd", "sd_se", "sd_lower", "sd_upper"),
+            sd_of(ice, codes, ci_prob),
+            strict=True,
+        )
     )
     events: dict[str, npt.NDArray[np.bool_]] = {}
     if ends is not None:
@@ -98,22 +130,40 @@ def heterogeneity(
         columns |= dict(zip(parts_of, share_of(event, codes, ci_prob), strict=True))
     out = xr.Dataset({name: (dims, values) for name, values in columns.items()})
     parts = zip(*(quantile_of(ice, p, codes, ci_prob) for p in probs), strict=True)
-    for name, part in zip(("quantiles", "quantile_lower", "quantile_upper", "quantile_open"), parts, strict=True):
+    for name, part in zip(
+        ("quantiles", "quantile_lower", "quantile_upper", "quantile_open"),
+        parts,
+        strict=True,
+    ):
         out[name] = (("prob", *dims), np.stack(part))
-    coords = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
-    attrs = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}
+    coords = {
+        str(name): c
+        for name, c in effects.coords.items()
+        if c.dims and set(c.dims) <= set(dims)
+    }
+    attrs = {
+        "ci_prob": ci_prob,
+        "cluster": "unit" if groups is None else groups.name,
+        "n_units": len(ice),
+    }
     attrs |= {"n_clusters": len(ice) if groups is None else len(groups.labels)}
     attrs |= {} if ends is None else {"rope_lower": ends[0], "rope_upper": ends[1]}
-    return out.assign_coords(prob=probs, **coords).assign_attrs(dict(effects.attrs) | attrs)
+    return out.assign_coords(prob=probs, **coords).assign_attrs(
+        dict(effects.attrs) | attrs
+    )
 
 
-def sd_of(ice: Array, cluster: Codes | None, ci_prob: float) -> tuple[Array, Array, Array, Array]:
+def sd_of(
+    ice: Array, cluster: Codes | None, ci_prob: float
+) -> tuple[Array, Array, Array, Array]:
     """Return the sd of ICE, its standard error and limits.
 
-    The variance is the mean of ``e_i^2`` plus the (CR2) variance of the mean, which is ``sum e_i^2 / (n - 1)`` without
-    clusters. The standard error is that of the delete-one-cluster jackknife of the log sd, with t on G - 1 degrees of
-    freedom. Over 4,000 trials 95 % intervals covered .95 with 200 or 50 normal units and .93 with 40 or 20 normal
-    parents of 5; with exponential ICE .93, .89, .90 and .88, most of the misses being too low.
+    The variance is the mean of ``e_i^2`` plus the (CR2) variance of the mean, which is
+    ``sum e_i^2 / (n - 1)`` without clusters. The standard error is that of the
+    delete-one-cluster jackknife of the log sd, with t on G - 1 degrees of freedom. Over
+    4,000 trials 95 % intervals covered .95 with 200 or 50 normal units and .93 with 40
+    or 20 normal parents of 5; with exponential ICE .93, .89, .90 and .88, most of the
+    misses being too low.
 
     Parameters
     ----------
@@ -140,31 +190,45 @@ def sd_of(ice: Array, cluster: Codes | None, ci_prob: float) -> tuple[Array, Arr
     variance = np.asarray((z**2).mean(axis=0) + mean_ice(z, cluster).se ** 2)
     relative, n_clusters = _jackknife_of_log_sd(z, cluster)
     sd = peak * np.sqrt(variance)
-    half = np.exp(np.minimum(special.stdtrit(n_clusters - 1, 0.5 + ci_prob / 2) * relative, 100.0))
+    half = np.exp(
+        np.minimum(special.stdtrit(n_clusters - 1, 0.5 + ci_prob / 2) * relative, 100.0)
+    )
     return sd, sd * relative, sd / half, sd * half
 
 
 def _jackknife_of_log_sd(z: Array, cluster: Codes | None) -> tuple[Array, int]:
-    """Return the delete-one-cluster jackknife standard error of the log sd of centered values, and the cluster count.
+    """Return the delete-one-cluster jackknife standard error of the log sd of centered
+    values, and the cluster count.
 
-    If one cluster has all the spread, the variance without it counts as 1e-12 of the total.
+    If one cluster has all the spread, the variance without it counts as 1e-12 of the
+    total.
     """
     codes = np.arange(len(z)) if cluster is None else cluster
     trailing = [1] * (z.ndim - 1)
-    sizes, sums, squares = np.bincount(codes).reshape(-1, *trailing), group_sums(z, codes), group_sums(z**2, codes)
+    sizes, sums, squares = (
+        np.bincount(codes).reshape(-1, *trailing),
+        group_sums(z, codes),
+        group_sums(z**2, codes),
+    )
     left, total = len(z) - sizes, squares.sum(axis=0)
     variance = (total - squares) / left - (sums / left) ** 2
-    logs = 0.5 * np.log(np.maximum(variance, 1e-12 * np.where(total > 0, total, 1.0) / len(z)))
+    logs = 0.5 * np.log(
+        np.maximum(variance, 1e-12 * np.where(total > 0, total, 1.0) / len(z))
+    )
     g = len(sizes)
     se = np.sqrt((g - 1) / g * (centered(logs)[1] ** 2).sum(axis=0))
     return np.where(total > 0, se, 0.0), g
 
 
-def share_of(event: npt.NDArray[np.bool_], cluster: Codes | None, ci_prob: float) -> tuple[Array, Array, Array, Array]:
-    """Return the share of units with an event, its standard error (CR2) and Korn-Graubard limits.
+def share_of(
+    event: npt.NDArray[np.bool_], cluster: Codes | None, ci_prob: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return the share of units with an event, its standard error (CR2) and
+    Korn-Graubard limits.
 
-    Clopper-Pearson at the effective number of units ``p (1 - p) / se^2`` (at most n, times the squared ratio of t
-    quantiles); at a share of 0 or 1, where none can be estimated, at the number of clusters.
+    Clopper-Pearson at the effective number of units ``p (1 - p) / se^2`` (at most n,
+    times the squared ratio of t quantiles); at a share of 0 or 1, where none can be
+    estimated, at the number of clusters.
 
     Parameters
     ----------
@@ -183,20 +247,40 @@ def share_of(event: npt.NDArray[np.bool_], cluster: Codes | None, ci_prob: float
     size = np.full(share.shape, n)
     if cluster is not None:
         free = np.asarray(answer.se) > 0
-        effective = np.divide(share * (1 - share), np.asarray(answer.se) ** 2, out=np.zeros_like(share), where=free)
-        shrink = (special.stdtrit(n - 1, 1 - tail) / special.stdtrit(answer.df, 1 - tail)) ** 2
+        effective = np.divide(
+            share * (1 - share),
+            np.asarray(answer.se) ** 2,
+            out=np.zeros_like(share),
+            where=free,
+        )
+        shrink = (
+            special.stdtrit(n - 1, 1 - tail) / special.stdtrit(answer.df, 1 - tail)
+        ) ** 2
         inside = (share > 0) & (share < 1)
-        size = np.where(inside, np.where(free, np.minimum(effective, n) * shrink, n), float(cluster.max() + 1))
+        size = np.where(
+            inside,
+            np.where(free, np.minimum(effective, n) * shrink, n),
+            float(cluster.max() + 1),
+        )
     hits = share * size
-    lower = np.where(hits > 0, special.betaincinv(np.maximum(hits, 1e-300), size - hits + 1, tail), 0.0)
-    upper = np.where(hits < size, special.betaincinv(hits + 1, np.maximum(size - hits, 1e-300), 1 - tail), 1.0)
+    lower = np.where(
+        hits > 0,
+        special.betaincinv(np.maximum(hits, 1e-300), size - hits + 1, tail),
+        0.0,
+    )
+    upper = np.where(
+        hits < size,
+        special.betaincinv(hits + 1, np.maximum(size - hits, 1e-300), 1 - tail),
+        1.0,
+    )
     return share, np.asarray(answer.se), lower, upper
 
 
 def quantile_of(
     ice: Array, prob: float, cluster: Codes | None, ci_prob: float
 ) -> tuple[Array, Array, Array, npt.NDArray[np.bool_]]:
-    """Return a quantile of ICE with Woodruff's limits: the quantiles at the limits of its share.
+    """Return a quantile of ICE with Woodruff's limits: the quantiles at the limits of
+    its share.
 
     Parameters
     ----------
@@ -227,7 +311,10 @@ def quantile_of(
     from_below = np.floor(n * (prob - half)).astype(np.intp)
     from_above = np.floor(n * (1 - prob - half)).astype(np.intp)
     first, last = (np.maximum(rank, 1) for rank in (from_below, from_above))
-    lower, upper = (np.take_along_axis(ordered, np.asarray(i)[None], axis=0)[0] for i in (first - 1, n - last))
+    lower, upper = (
+        np.take_along_axis(ordered, np.asarray(i)[None], axis=0)[0]
+        for i in (first - 1, n - last)
+    )
     varies = ordered[0] < ordered[-1]
     return quantile, lower, upper, ((from_below < 1) | (from_above < 1)) & varies
 
@@ -239,10 +326,14 @@ def _as_rope(rope: Any) -> tuple[float, float] | None:
     try:
         lower, upper = (float(x) for x in pair)
     except (TypeError, ValueError):
-        raise EstimateError(f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1), or 0") from None
+        raise EstimateError(
+            f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1), or "
+            "0"
+        ) from None
     if not (np.isfinite([lower, upper]).all() and lower <= upper):
         raise EstimateError(
-            f"rope={quoted(rope)} does not go from a lower to an upper number; for example rope=(-0.1, 0.1)"
+            f"rope={quoted(rope)} does not go from a lower to an upper number; for "
+            "example rope=(-0.1, 0.1)"
         )
     return lower, upper
 
@@ -252,10 +343,18 @@ def _as_probabilities(values: Any) -> Array:
         probs = np.asarray([float(p) for p in values])
     except (TypeError, ValueError):
         raise EstimateError(
-            f"quantiles={quoted(values)} are not probabilities; for example quantiles=(0.05, 0.5, 0.95)"
+            f"quantiles={quoted(values)} are not probabilities; for example "
+            "quantiles=(0.05, 0.5, 0.95)"
         ) from None
-    if not len(probs) or not ((probs > 0) & (probs < 1)).all() or len(set(probs.tolist())) < len(probs):
-        raise EstimateError(f"quantiles={quoted(values)}: give different numbers between 0 and 1; for example 0.95")
+    if (
+        not len(probs)
+        or not ((probs > 0) & (probs < 1)).all()
+        or len(set(probs.tolist())) < len(probs)
+    ):
+        raise EstimateError(
+            f"quantiles={quoted(values)}: give different numbers between 0 and 1; for "
+            "example 0.95"
+        )
     return probs
 
 
@@ -272,11 +371,14 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     Raises
     ------
     EstimateError
-        For a parallel trial, for moments, for a function of means, or with one or two units.
+        For a parallel trial, for moments, for a function of means, or with one or two
+        units.
 
     Examples
     --------
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[4.0]]])})
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[4.0]]])}
+    ... )
     >>> individual_effects(effects, "heterogeneity").ravel()
     array([1., 2., 4.])
     """
@@ -285,17 +387,21 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     validate(effects, "effects")
     if "ice" not in effects:
         raise EstimateError(
-            f"{what} needs the individual effects (ICE) of a crossover, and in a parallel trial each unit shows one "
+            f"{what} needs the individual effects (ICE) of a crossover, and in a "
+            "parallel trial each unit shows one "
             'arm; run the design with assignment="crossover"'
         )
     scale = effects.attrs.get("transform")
     if scale in OF_MEANS:
         raise EstimateError(
-            f"{what} needs individual effects, and scale={quoted(scale)} has influence values of a function of means; "
-            "use scale='identity' or scale='log'"
+            f"{what} needs individual effects, and scale={quoted(scale)} has influence "
+            "values of a function of means; use scale='identity' or scale='log'"
         )
     if effects.sizes["unit"] < 3:
-        raise EstimateError(f"{what} needs three or more units, and there are {effects.sizes['unit']}; draw more units")
+        raise EstimateError(
+            f"{what} needs three or more units, and there are {effects.sizes['unit']}; "
+            "draw more units"
+        )
     return ice_without_rounding(effects)
 
 
@@ -306,82 +412,138 @@ def modification(
     cluster: str = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Regress individual causal effects (ICE) on covariates of the units: effect modification.
+    """Regress individual causal effects (ICE) on covariates of the units: effect
+    modification.
 
-    ``ICE_u = a + sum_j b_j (x_uj - mean x_j) + e_u`` by least squares; b_j is the change of the effect per unit of x_j
-    at equal values of the others, over the null model. Contexts were drawn, not set: the slopes describe where the
-    effect is larger, not what causes it.
+    ``ICE_u = a + sum_j b_j (x_uj - mean x_j) + e_u`` by least squares; b_j is the
+    change of the effect per unit of x_j at equal values of the others, over the null
+    model. Contexts were drawn, not set: the slopes describe where the effect is larger,
+    not what causes it.
 
     Parameters
     ----------
     effects
         From `contrast`, of a crossover.
     by
-        Numeric coordinates on the units, such as ``"gc"`` or a parent's measured activity, in one joint regression.
+        Numeric coordinates on the units, such as ``"gc"`` or a parent's measured
+        activity, in one joint regression.
     cluster, ci_prob
         As in `estimate`; CR2 with Satterthwaite degrees of freedom.
 
     Returns
     -------
     Dataset
-        ``slope, se, df, p, lower, upper (covariate, contrast, task[, model])`` on attrs["contrast_scale"] for one unit
-        of the covariate, and ``mean, sd (covariate)``.
+        ``slope, se, df, p, lower, upper (covariate, contrast, task[, model])`` on
+        attrs["contrast_scale"] for one unit of the covariate, and
+        ``mean, sd (covariate)``.
 
     Raises
     ------
     EstimateError
-        If a covariate is missing, is not numeric, does not vary, is determined by the others, or is an outcome:
-        ``Y(a) - Y(c)`` holds ``-Y(c)``, so its slope on Y(c) is negative whether or not effects differ. Also for a
-        parallel trial, a function of means, or too few units.
+        If a covariate is missing, is not numeric, does not vary, is determined by the
+        others, or is an outcome: ``Y(a) - Y(c)`` holds ``-Y(c)``, so its slope on Y(c)
+        is negative whether or not effects differ. Also for a parallel trial, a function
+        of means, or too few units.
 
     References
     ----------
-    Oldham (1962), doi:10.1016/0021-9681(62)90034-7: change is coupled to the initial value. Bell & McCaffrey (2002),
-    Survey Methodology 28(2), 169-181.
+    Oldham (1962), doi:10.1016/0021-9681(62)90034-7: change is coupled to the initial
+    value. Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181.
 
     Examples
     --------
     >>> gc = np.array([0.3, 0.4, 0.5, 0.6, 0.7])
     >>> ice = (2 * gc + np.array([0.1, -0.1, 0.0, -0.1, 0.1]))[:, None, None]
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords={"gc": ("unit", gc)})
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), ice)}, coords={"gc": ("unit", gc)}
+    ... )
     >>> found = modification(effects, by="gc").squeeze()
-    >>> round(float(found["slope"]), 3), round(float(found["se"]), 3), round(float(found["df"]), 2)
+    >>> (
+    ...     round(float(found["slope"]), 3),
+    ...     round(float(found["se"]), 3),
+    ...     round(float(found["df"]), 2),
+    ... )
     (2.0, 0.478, 1.95)
     """
     ice = individual_effects(effects, "modification")
-    names = tuple(map(str, (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else ()))
+    names = tuple(
+        map(
+            str,
+            (by,)
+            if isinstance(by, str)
+            else tuple(by)
+            if isinstance(by, Iterable)
+            else (),
+        )
+    )
     if not names or len(set(names)) < len(names):
-        raise EstimateError(f"by={quoted(by)}: name one or more different coordinates on the units, such as by='gc'")
+        raise EstimateError(
+            f"by={quoted(by)}: name one or more different coordinates on the units, "
+            "such as by='gc'"
+        )
     ci_prob = as_ci_prob(ci_prob)
     for name in names:
-        meaning = str(effects[name].attrs.get("meaning", "")) if name in effects.variables else ""
-        arms = [str(a) for a in effects["arm"].to_numpy()] if "arm" in effects.coords else []
-        outcome = name in _OUTCOMES or name in effects.data_vars or meaning.startswith("potential outcome")
+        meaning = (
+            str(effects[name].attrs.get("meaning", ""))
+            if name in effects.variables
+            else ""
+        )
+        arms = (
+            [str(a) for a in effects["arm"].to_numpy()]
+            if "arm" in effects.coords
+            else []
+        )
+        outcome = (
+            name in _OUTCOMES
+            or name in effects.data_vars
+            or meaning.startswith("potential outcome")
+        )
         if outcome or name in arms or name.lower().startswith(("outcome", "y(")):
             raise EstimateError(
-                f"by={quoted(name)} is an outcome: effects are differences of outcomes, so their slope on one of them "
-                "is coupled to it by construction (Y(a) - Y(c) falls with Y(c) even where effects do not differ); use "
-                "what was known of the units before, such as 'gc'"
+                f"by={quoted(name)} is an outcome: effects are differences of "
+                "outcomes, so their slope on one of them is coupled to it by "
+                "construction (Y(a) - Y(c) falls with Y(c) even where effects do not "
+                "differ); use what was known of the units before, such as 'gc'"
             )
     values = [unit_covariate(effects, name, f"by={quoted(name)}") for name in names]
     x = np.column_stack([centered(v)[1] for v in values])
     check_rank(x / np.abs(x).max(axis=0), names, "the units")
     if len(ice) < len(names) + 2:
-        raise EstimateError(f"{len(names)} covariates need {len(names) + 2} or more units, and there are {len(ice)}")
+        raise EstimateError(
+            f"{len(names)} covariates need {len(names) + 2} or more units, and there "
+            f"are {len(ice)}"
+        )
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
         check_clusters(groups, len(groups.labels))
     columns = slopes(x, ice, None if groups is None else groups.codes, ci_prob)
     dims = effects["ice"].dims[1:]
-    out = xr.Dataset({name: (("covariate", *dims), column) for name, column in columns.items()})
-    for name, about in (("mean", [v.mean() for v in values]), ("sd", [v.std(ddof=1) for v in values])):
+    out = xr.Dataset(
+        {name: (("covariate", *dims), column) for name, column in columns.items()}
+    )
+    for name, about in (
+        ("mean", [v.mean() for v in values]),
+        ("sd", [v.std(ddof=1) for v in values]),
+    ):
         out[name] = (("covariate",), about)
-    coords = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
-    attrs = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}
-    return out.assign_coords(covariate=list(names), **coords).assign_attrs(dict(effects.attrs) | attrs)
+    coords = {
+        str(name): c
+        for name, c in effects.coords.items()
+        if c.dims and set(c.dims) <= set(dims)
+    }
+    attrs = {
+        "ci_prob": ci_prob,
+        "cluster": "unit" if groups is None else groups.name,
+        "n_units": len(ice),
+    }
+    return out.assign_coords(covariate=list(names), **coords).assign_attrs(
+        dict(effects.attrs) | attrs
+    )
 
 
-def slopes(x: Array, ice: Array, cluster: Codes | None, ci_prob: float) -> dict[str, Array]:
+def slopes(
+    x: Array, ice: Array, cluster: Codes | None, ci_prob: float
+) -> dict[str, Array]:
     """Return slope, se, df, p, lower and upper of each covariate for each effect.
 
     Parameters
@@ -403,21 +565,36 @@ def slopes(x: Array, ice: Array, cluster: Codes | None, ci_prob: float) -> dict[
     Examples
     --------
     >>> x = np.array([[-1.0], [0.0], [1.0], [0.0]])
-    >>> {k: v.round(3).tolist() for k, v in slopes(x, np.array([1.0, 2.0, 4.0, 2.0]), None, 0.95).items() if k != "p"}
+    >>> {
+    ...     k: v.round(3).tolist()
+    ...     for k, v in slopes(x, np.array([1.0, 2.0, 4.0, 2.0]), None, 0.95).items()
+    ...     if k != "p"
+    ... }
     {'slope': [1.5], 'se': [0.354], 'df': [1.0], 'lower': [-2.992], 'upper': [5.992]}
     """
     X, flat = np.column_stack([np.ones(len(x)), x]), ice.reshape(len(ice), -1)
     fits = [regress(X, flat, c, cluster) for c in np.eye(X.shape[1])[1:]]
-    slope, se = (np.stack([np.asarray(getattr(fit, k)) for fit in fits]) for k in ("estimate", "se"))
+    slope, se = (
+        np.stack([np.asarray(getattr(fit, k)) for fit in fits])
+        for k in ("estimate", "se")
+    )
     df = np.broadcast_to(np.array([fit.df for fit in fits])[:, None], slope.shape)
     p, lower, upper = p_and_limits(slope, se, df, ci_prob)
     shape = (x.shape[1], *ice.shape[1:])
-    columns = {"slope": slope, "se": se, "df": df, "p": p, "lower": lower, "upper": upper}
+    columns = {
+        "slope": slope,
+        "se": se,
+        "df": df,
+        "p": p,
+        "lower": lower,
+        "upper": upper,
+    }
     return {name: np.array(column).reshape(shape) for name, column in columns.items()}
 
 
 def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
-    """Return a numeric, varying coordinate on the units, shape ``(n,)``; error messages name it by `argument`.
+    """Return a numeric, varying coordinate on the units, shape ``(n,)``; error messages
+    name it by `argument`.
 
     Raises
     ------
@@ -433,24 +610,33 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
     on_unit = [
         str(c)
         for c in effects.coords
-        if effects[c].dims == ("unit",) and effects[c].dtype.kind in "fiub" and c != "unit"
+        if effects[c].dims == ("unit",)
+        and effects[c].dtype.kind in "fiub"
+        and c != "unit"
     ]
     if name not in on_unit:
         raise EstimateError(
-            f"{argument}: no numeric coordinate of that name on the units; there are {', '.join(on_unit) or 'none'}; "
-            "for anything else give its values, one number for each unit"
+            f"{argument}: no numeric coordinate of that name on the units; there are "
+            f"{', '.join(on_unit) or 'none'}; for anything else give its values, one "
+            "number for each unit"
         )
     values = effects[name].to_numpy().astype(np.float64)
     if not np.isfinite(values).all():
         i = int(np.argmax(~np.isfinite(values)))
-        raise EstimateError(f"unit {unit_name(effects, i)}: covariate {quoted(name)} is {values[i]}; repair it")
+        raise EstimateError(
+            f"unit {unit_name(effects, i)}: covariate {quoted(name)} is {values[i]}; "
+            "repair it"
+        )
     if (values == values[0]).all():
-        raise EstimateError(f"covariate {quoted(name)} is the same in all units; leave it out")
+        raise EstimateError(
+            f"covariate {quoted(name)} is the same in all units; leave it out"
+        )
     return values
 
 
 def check_rank(x: Array, names: tuple[str, ...], where: str) -> None:
-    """Raise EstimateError for the first covariate that is constant or collinear with those before it.
+    """Raise EstimateError for the first covariate that is constant or collinear with
+    those before it.
 
     Examples
     --------
@@ -463,8 +649,12 @@ def check_rank(x: Array, names: tuple[str, ...], where: str) -> None:
     size = np.sqrt((x**2).sum(axis=0))
     for j, name in enumerate(names):
         if size[j] == 0:
-            raise EstimateError(f"covariate {quoted(name)} is the same in all units of {where}; leave it out")
+            raise EstimateError(
+                f"covariate {quoted(name)} is the same in all units of {where}; leave "
+                "it out"
+            )
         if j >= len(R) or R[j] <= 1e-9 * size[j]:
             raise EstimateError(
-                f"covariate {quoted(name)} is collinear with {', '.join(names[:j])} in {where}; leave one out"
+                f"covariate {quoted(name)} is collinear with {', '.join(names[:j])} in "
+                f"{where}; leave one out"
             )

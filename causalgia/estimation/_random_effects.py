@@ -26,24 +26,27 @@ class RandomEffects:
     method
         How tau2 was estimated.
     beta, se, statistic, p, lower, upper
-        Fixed effects (without covariates the mean alone), shape ``(p,)``, with their standard errors, z (t under
-        Knapp and Hartung), two-sided p and limits.
+        Fixed effects (without covariates the mean alone), shape ``(p,)``, with their
+        standard errors, z (t under Knapp and Hartung), two-sided p and limits.
     df
         Degrees of freedom of the t, ``K - p``; infinite for z.
     tau2, tau2_se
-        Variance of the true effects about their mean, and its standard error (both 0 for ``"FE"``).
+        Variance of the true effects about their mean, and its standard error (both 0
+        for ``"FE"``).
     tau2_lower, tau2_upper
-        Q-profile interval of tau2; negative limits are 0, and both are 0 if the set is empty.
+        Q-profile interval of tau2; negative limits are 0, and both are 0 if the set is
+        empty.
     I2, H2
-        Percentage of the variance that is not error, and the ratio of total to error variance, at a typical error
-        variance.
+        Percentage of the variance that is not error, and the ratio of total to error
+        variance, at a typical error variance.
     Q, Q_df, Q_p
         Cochran's test that all true effects are equal (given the covariates).
     fitted, prediction_lower, prediction_upper
-        Mean of the true effects at each contrast's covariates, and the prediction interval of a new one, ``(K,)``.
+        Mean of the true effects at each contrast's covariates, and the prediction
+        interval of a new one, ``(K,)``.
     blup, blup_se, blup_lower, blup_upper
-        Best linear unbiased predictions of the K true effects, shape ``(K,)``; the standard error includes the
-        uncertainty of beta, not that of tau2.
+        Best linear unbiased predictions of the K true effects, shape ``(K,)``; the
+        standard error includes the uncertainty of beta, not that of tau2.
     """
 
     method: str
@@ -74,7 +77,9 @@ class RandomEffects:
 
 @dataclass(frozen=True)
 class _Decorrelated:
-    """Effects rotated so that their errors are independent, with variances v, shape ``(K,)``; U rotates back."""
+    """Effects rotated so that their errors are independent, with variances v, shape
+    ``(K,)``; U rotates back.
+    """
 
     y: Array
     X: Array
@@ -101,7 +106,8 @@ class _WeightedFit:
     @property
     def trace(self) -> float:
         """``tr(P)``."""
-        return float((self.w * (1 - self.w * self.leverage)).sum())  # w^2 overflows where variances are tiny
+        # w^2 overflows where variances are tiny
+        return float((self.w * (1 - self.w * self.leverage)).sum())
 
 
 def random_effects(
@@ -114,10 +120,11 @@ def random_effects(
     covariance: npt.ArrayLike | None = None,
     ci_prob: float = 0.95,
 ) -> RandomEffects:
-    """Fit the classical random-effects model (meta-analysis, meta-regression) to K estimates.
+    """Fit the classical random-effects model (meta-analysis, meta-regression) to K
+    estimates.
 
-    ``effect ~ N(theta, V)`` with V known and ``theta_k ~ N(x_k' beta, tau2)``. A full V is diagonalized first, so that
-    every method works with it too.
+    ``effect ~ N(theta, V)`` with V known and ``theta_k ~ N(x_k' beta, tau2)``. A full V
+    is diagonalized first, so that every method works with it too.
 
     Parameters
     ----------
@@ -126,12 +133,14 @@ def random_effects(
     variance
         Their squared standard errors, shape ``(K,)``, taken as known.
     covariates
-        Covariates of the contrasts, shape ``(K,)`` or ``(K, c)``, for a meta-regression; the intercept is added.
+        Covariates of the contrasts, shape ``(K,)`` or ``(K, c)``, for a
+        meta-regression; the intercept is added.
     method
-        ``"REML"``, ``"ML"``, ``"DL"`` (DerSimonian and Laird), ``"PM"`` (Paule and Mandel), or ``"FE"`` for tau2 = 0.
+        ``"REML"``, ``"ML"``, ``"DL"`` (DerSimonian and Laird), ``"PM"`` (Paule and
+        Mandel), or ``"FE"`` for tau2 = 0.
     knapp_hartung
-        Whether the standard errors of beta are scaled by the residuals, with t on K - p degrees of freedom. The scale
-        is not truncated at 1.
+        Whether the standard errors of beta are scaled by the residuals, with t on K - p
+        degrees of freedom. The scale is not truncated at 1.
     covariance
         V, shape ``(K, K)``, instead of `variance`.
     ci_prob
@@ -140,24 +149,32 @@ def random_effects(
     Raises
     ------
     EstimateError
-        If shapes disagree, a value is not finite, a variance is not positive, V is not symmetric and positive
-        definite, there are not more effects than coefficients, or the covariates are not of full rank.
+        If shapes disagree, a value is not finite, a variance is not positive, V is not
+        symmetric and positive definite, there are not more effects than coefficients,
+        or the covariates are not of full rank.
 
     References
     ----------
-    DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2. Paule & Mandel (1982), doi:10.6028/jres.087.022.
-    Viechtbauer (2005), doi:10.3102/10769986030003261. Knapp & Hartung (2003), doi:10.1002/sim.1482. Viechtbauer
-    (2007), doi:10.1002/sim.2514. Higgins & Thompson (2002), doi:10.1002/sim.1186.
+    DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2. Paule & Mandel (1982),
+    doi:10.6028/jres.087.022. Viechtbauer (2005), doi:10.3102/10769986030003261. Knapp &
+    Hartung (2003), doi:10.1002/sim.1482. Viechtbauer (2007), doi:10.1002/sim.2514.
+    Higgins & Thompson (2002), doi:10.1002/sim.1186.
 
     Examples
     --------
-    >>> effect, se = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0], np.array([15, 10, 16, 11, 9, 11, 10, 18.0])
+    >>> effect, se = (
+    ...     [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0],
+    ...     np.array([15, 10, 16, 11, 9, 11, 10, 18.0]),
+    ... )
     >>> answer = random_effects(effect, se**2)
     >>> round(answer.tau2, 4), answer.beta.round(4), answer.blup.round(1)
     (0.0, array([7.6856]), array([7.7, 7.7, 7.7, 7.7, 7.7, 7.7, 7.7, 7.7]))
     """
     if method not in get_args(Method):
-        raise EstimateError(f"method={quoted(method)} is not one of {', '.join(map(quoted, get_args(Method)))}")
+        raise EstimateError(
+            f"method={quoted(method)} is not one of "
+            f"{', '.join(map(quoted, get_args(Method)))}"
+        )
     ci_prob = as_ci_prob(ci_prob)
     y, X = _design_matrix(effect, covariates)
     table = _decorrelate(y, X, variance, covariance)
@@ -168,28 +185,47 @@ def random_effects(
     elif method == "DL":
         tau2 = float(max(0.0, (fixed.squares - df) / fixed.trace))
     else:
-        tau2 = _tau2_at_q(table, df, fixed) if method == "PM" else _maximize_likelihood(table, method == "REML")
+        tau2 = (
+            _tau2_at_q(table, df, fixed)
+            if method == "PM"
+            else _maximize_likelihood(table, method == "REML")
+        )
     return _results(table, X, fixed, tau2, method, knapp_hartung, ci_prob)
 
 
 def _results(
-    table: _Decorrelated, X: Array, fixed: _WeightedFit, tau2: float, method: str, knapp_hartung: bool, ci_prob: float
+    table: _Decorrelated,
+    X: Array,
+    fixed: _WeightedFit,
+    tau2: float,
+    method: str,
+    knapp_hartung: bool,
+    ci_prob: float,
 ) -> RandomEffects:
     k, p = X.shape
     fit = _fit_at(table, tau2)
     cov = fit.covariance * (fit.squares / (k - p) if knapp_hartung else 1.0)
     df = float(k - p) if knapp_hartung else np.inf
     quantile = (
-        float(special.stdtrit(df, 0.5 + ci_prob / 2)) if knapp_hartung else float(special.ndtri(0.5 + ci_prob / 2))
+        float(special.stdtrit(df, 0.5 + ci_prob / 2))
+        if knapp_hartung
+        else float(special.ndtri(0.5 + ci_prob / 2))
     )
     se = np.sqrt(np.diagonal(cov))
     statistic = np.divide(fit.beta, se, out=np.zeros_like(se), where=se > 0)
-    tail = special.stdtr(df, -np.abs(statistic)) if knapp_hartung else special.ndtr(-np.abs(statistic))
+    tail = (
+        special.stdtr(df, -np.abs(statistic))
+        if knapp_hartung
+        else special.ndtr(-np.abs(statistic))
+    )
     fitted = X @ fit.beta
     spread = quantile * np.sqrt(np.einsum("kp,pq,kq->k", X, cov, X) + tau2)
     blup, blup_se = _blups(table, fit, cov, tau2)
-    low, high = (float(special.chdtri(k - p, q)) for q in (0.5 - ci_prob / 2, 0.5 + ci_prob / 2))
-    lower, upper = _tau2_at_q(table, low, fixed), _tau2_at_q(table, high, fixed)  # the Q profile
+    low, high = (
+        float(special.chdtri(k - p, q)) for q in (0.5 - ci_prob / 2, 0.5 + ci_prob / 2)
+    )
+    # the Q profile
+    lower, upper = _tau2_at_q(table, low, fixed), _tau2_at_q(table, high, fixed)
     H2 = tau2 * fixed.trace / (k - p) + 1 if method != "FE" else fixed.squares / (k - p)
     return RandomEffects(
         method=method,
@@ -219,22 +255,36 @@ def _results(
     )
 
 
-def _design_matrix(effect: npt.ArrayLike, covariates: npt.ArrayLike | None) -> tuple[Array, Array]:
+def _design_matrix(
+    effect: npt.ArrayLike, covariates: npt.ArrayLike | None
+) -> tuple[Array, Array]:
     y = _as_finite_array(effect, "effect")
     if y.ndim != 1:
-        raise EstimateError(f"effect has shape {y.shape}; give one number for each contrast")
-    columns = np.empty((len(y), 0)) if covariates is None else _as_finite_array(covariates, "covariates")
+        raise EstimateError(
+            f"effect has shape {y.shape}; give one number for each contrast"
+        )
+    columns = (
+        np.empty((len(y), 0))
+        if covariates is None
+        else _as_finite_array(covariates, "covariates")
+    )
     columns = columns[:, None] if columns.ndim == 1 else columns
     if columns.ndim != 2 or len(columns) != len(y):
         raise EstimateError(
-            f"covariates has shape {columns.shape}, and there are {len(y)} effects; give one row for each"
+            f"covariates has shape {columns.shape}, and there are {len(y)} effects; "
+            "give one row for each"
         )
     X = np.column_stack([np.ones(len(y)), columns])
     if len(y) <= X.shape[1]:
-        raise EstimateError(f"{len(y)} effects for {X.shape[1]} coefficients leave no spread; give more effects")
+        raise EstimateError(
+            f"{len(y)} effects for {X.shape[1]} coefficients leave no spread; give "
+            "more effects"
+        )
     size = np.linalg.norm(X, axis=0)
     if (size == 0).any() or np.linalg.matrix_rank(X / size) < X.shape[1]:
-        raise EstimateError("the covariates are constant or sums of each other; leave those out")
+        raise EstimateError(
+            "the covariates are constant or sums of each other; leave those out"
+        )
     return y, X
 
 
@@ -242,35 +292,55 @@ def _as_finite_array(values: npt.ArrayLike, name: str) -> Array:
     try:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise EstimateError(f"{name} does not hold numbers alone ({error}); give floats") from error
+        raise EstimateError(
+            f"{name} does not hold numbers alone ({error}); give floats"
+        ) from error
     if not np.isfinite(numbers).all():
         where = np.argwhere(~np.isfinite(numbers))[0]
-        raise EstimateError(f"{name}: value {where.tolist()} is {numbers[tuple(where)]}; leave the contrast out")
+        raise EstimateError(
+            f"{name}: value {where.tolist()} is {numbers[tuple(where)]}; leave the "
+            "contrast out"
+        )
     return numbers
 
 
-def _decorrelate(y: Array, X: Array, variance: npt.ArrayLike | None, covariance: npt.ArrayLike | None) -> _Decorrelated:
+def _decorrelate(
+    y: Array, X: Array, variance: npt.ArrayLike | None, covariance: npt.ArrayLike | None
+) -> _Decorrelated:
     if (variance is None) == (covariance is None):
-        raise EstimateError("give either variance= (independent errors) or covariance=, and not both")
+        raise EstimateError(
+            "give either variance= (independent errors) or covariance=, and not both"
+        )
     if variance is not None:
         v = _as_finite_array(variance, "variance")
         v = np.broadcast_to(v, y.shape) if v.ndim == 0 else v
         if v.shape != y.shape:
-            raise EstimateError(f"variance has shape {v.shape}, and there are {len(y)} effects")
+            raise EstimateError(
+                f"variance has shape {v.shape}, and there are {len(y)} effects"
+            )
         if (v <= 0).any():
-            raise EstimateError(f"effect {int(np.argmin(v))}: variance {v.min():g} is not positive; leave it out")
+            raise EstimateError(
+                f"effect {int(np.argmin(v))}: variance {v.min():g} is not positive; "
+                "leave it out"
+            )
         return _Decorrelated(y, X, v, None)
     V = _as_finite_array(covariance, "covariance")  # type: ignore[arg-type]
     if V.shape != (len(y), len(y)) or not np.allclose(V, V.T, rtol=1e-8, atol=0):
-        raise EstimateError(f"covariance has shape {V.shape} or is not symmetric; give ({len(y)}, {len(y)})")
+        raise EstimateError(
+            f"covariance has shape {V.shape} or is not symmetric; give ({len(y)}, "
+            f"{len(y)})"
+        )
     v, U = np.linalg.eigh((V + V.T) / 2)
     if v[0] <= 1e-12 * len(y) * v[-1]:
         what = f"least eigenvalue {v[0]:.2g}"
         raise EstimateError(
-            f"the matrix is not a covariance ({what}); check it, or give variance= alone"
+            f"the matrix is not a covariance ({what}); check it, or give variance= "
+            "alone"
             if v[0] < -1e-9 * len(y) * v[-1]
-            else f"the covariance is singular ({what}): some effect is a sum of others; leave it out, or give "
-            "variance= alone"
+            else (
+                f"the covariance is singular ({what}): some effect is a sum of others; "
+                "leave it out, or give variance= alone"
+            )
         )
     return _Decorrelated(U.T @ y, U.T @ X, v, U)
 
@@ -281,17 +351,29 @@ def _fit_at(table: _Decorrelated, tau2: float) -> _WeightedFit:
     Q, R = np.linalg.qr(table.X * root[:, None])
     inverse = np.linalg.inv(R)
     beta = inverse @ (Q.T @ (table.y * root))
-    return _WeightedFit(w, inverse @ inverse.T, beta, table.y - table.X @ beta, (Q**2).sum(axis=1) / w)
+    return _WeightedFit(
+        w, inverse @ inverse.T, beta, table.y - table.X @ beta, (Q**2).sum(axis=1) / w
+    )
 
 
-def _tau2_se(table: _Decorrelated, fixed: _WeightedFit, fit: _WeightedFit, tau2: float, method: str) -> float:
+def _tau2_se(
+    table: _Decorrelated,
+    fixed: _WeightedFit,
+    fit: _WeightedFit,
+    tau2: float,
+    method: str,
+) -> float:
     k, p = table.X.shape
     if method == "REML":
         return float(np.sqrt(2 / _trace_of_squared_p(table, fit)))
     if method == "ML":
         return float(np.sqrt(2 / (fit.w**2).sum()))
     if method == "DL":
-        spread = 2 * (k - p) + 4 * tau2 * fixed.trace + 2 * tau2**2 * _trace_of_squared_p(table, fixed)
+        spread = (
+            2 * (k - p)
+            + 4 * tau2 * fixed.trace
+            + 2 * tau2**2 * _trace_of_squared_p(table, fixed)
+        )
         return float(np.sqrt(spread) / fixed.trace)
     return float(np.sqrt(2 * k**2 / (k - p)) / fit.w.sum()) if method == "PM" else 0.0
 
@@ -309,33 +391,53 @@ def _tau2_at_q(table: _Decorrelated, target: float, fixed: _WeightedFit) -> floa
 
 
 def _find_root(f: Callable[[float], float], low: float, high: float) -> float:
-    return float(optimize.brentq(f, low, high, xtol=1e-300, rtol=4 * np.finfo(float).eps, maxiter=1_000))
+    return float(
+        optimize.brentq(
+            f, low, high, xtol=1e-300, rtol=4 * np.finfo(float).eps, maxiter=1_000
+        )
+    )
 
 
 def _maximize_likelihood(table: _Decorrelated, restricted: bool) -> float:
-    """Maximize over 0 and a grid in log tau2, then find the root of the score next to the best node."""
+    """Maximize over 0 and a grid in log tau2, then find the root of the score next to
+    the best node.
+    """
     fixed = _fit_at(table, 0.0)
     start = max(float((fixed.residual**2).mean()), float(table.v.min()))
     nodes = np.concatenate([[0.0], np.geomspace(1e-6 * start, 1e3 * start, 181)])
-    best = int(np.argmin([_deviance(_fit_at(table, tau2), restricted) for tau2 in nodes]))
+    best = int(
+        np.argmin([_deviance(_fit_at(table, tau2), restricted) for tau2 in nodes])
+    )
     if best == 0 and _score(table, 0.0, restricted) <= 0:
         return 0.0
-    low, high = float(nodes[max(best - 1, 0)]), float(nodes[min(best + 1, len(nodes) - 1)])
+    low, high = (
+        float(nodes[max(best - 1, 0)]),
+        float(nodes[min(best + 1, len(nodes) - 1)]),
+    )
     if _score(table, low, restricted) > 0 > _score(table, high, restricted):
         return _find_root(lambda tau2: _score(table, tau2, restricted), low, high)
     found = optimize.minimize_scalar(
-        lambda tau2: _deviance(_fit_at(table, tau2), restricted), bounds=(low, high), method="bounded"
+        lambda tau2: _deviance(_fit_at(table, tau2), restricted),
+        bounds=(low, high),
+        method="bounded",
     )
     return float(found.x)
 
 
 def _deviance(fit: _WeightedFit, restricted: bool) -> float:
-    return float(fit.squares - np.log(fit.w).sum() - (np.linalg.slogdet(fit.covariance)[1] if restricted else 0.0))
+    return float(
+        fit.squares
+        - np.log(fit.w).sum()
+        - (np.linalg.slogdet(fit.covariance)[1] if restricted else 0.0)
+    )
 
 
 def _score(table: _Decorrelated, tau2: float, restricted: bool) -> float:
     fit = _fit_at(table, tau2)
-    return float(np.sum((fit.w * fit.residual) ** 2) - (fit.trace if restricted else np.sum(fit.w)))
+    return float(
+        np.sum((fit.w * fit.residual) ** 2)
+        - (fit.trace if restricted else np.sum(fit.w))
+    )
 
 
 def _trace_of_squared_p(table: _Decorrelated, fit: _WeightedFit) -> float:
@@ -346,8 +448,12 @@ def _trace_of_squared_p(table: _Decorrelated, fit: _WeightedFit) -> float:
     return float((fit.w**2).sum() - 2 * np.trace(inner) + np.trace(both @ both))
 
 
-def _blups(table: _Decorrelated, fit: _WeightedFit, cov: Array, tau2: float) -> tuple[Array, Array]:
-    """Return best linear unbiased predictions of the true effects, and their standard errors."""
+def _blups(
+    table: _Decorrelated, fit: _WeightedFit, cov: Array, tau2: float
+) -> tuple[Array, Array]:
+    """Return best linear unbiased predictions of the true effects, and their standard
+    errors.
+    """
     shrunk = tau2 * fit.w
     blup = table.X @ fit.beta + shrunk * fit.residual
     D = table.X * (1 - shrunk)[:, None]
@@ -355,4 +461,6 @@ def _blups(table: _Decorrelated, fit: _WeightedFit, cov: Array, tau2: float) -> 
     if table.U is None:
         return blup, np.sqrt(own + np.einsum("kp,pq,kq->k", D, cov, D))
     D = table.U @ D
-    return table.U @ blup, np.sqrt(table.U**2 @ own + np.einsum("kp,pq,kq->k", D, cov, D))
+    return table.U @ blup, np.sqrt(
+        table.U**2 @ own + np.einsum("kp,pq,kq->k", D, cov, D)
+    )

@@ -14,7 +14,12 @@ import xarray as xr
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import ice_without_rounding
-from causalgia.estimation.mixed_model import fit_variances, mixed_layout, respond, same_partition
+from causalgia.estimation.mixed_model import (
+    fit_variances,
+    mixed_layout,
+    respond,
+    same_partition,
+)
 from causalgia.estimation.request import contrast_labels, parents_if_shared
 from causalgia.numerics.moments import group_sums
 from causalgia.numerics.row_blocks import weights_of
@@ -30,55 +35,73 @@ _REMEDY = {
 
 
 def variance_components(
-    outcomes_or_effects: xr.Dataset, *, control: str | float | None = None, instance: str | None = None
+    outcomes_or_effects: xr.Dataset,
+    *,
+    control: str | float | None = None,
+    instance: str | None = None,
 ) -> xr.Dataset:
-    """Split the variance of effects (or outcomes) into components, to decide what to draw more of.
+    """Split the variance of effects (or outcomes) into components, to decide what to
+    draw more of.
 
-    Each component is the variance of a normal random intercept, estimated by restricted maximum likelihood (REML),
-    bounded at 0.
+    Each component is the variance of a normal random intercept, estimated by restricted
+    maximum likelihood (REML), bounded at 0.
 
     Parameters
     ----------
     outcomes_or_effects
-        Effects of a crossover, from `contrast`; or outcomes, from `run` or `from_frame`.
+        Effects of a crossover, from `contrast`; or outcomes, from `run` or
+        `from_frame`.
     control
-        The arm that is subtracted from outcomes first, so that the components are those of each effect.
+        The arm that is subtracted from outcomes first, so that the components are those
+        of each effect.
     instance
-        A coordinate on the contrasts (or arms) with the same value for all instances of a motif: components are then
-        given for each motif, its instances being one of them.
+        A coordinate on the contrasts (or arms) with the same value for all instances of
+        a motif: components are then given for each motif, its instances being one of
+        them.
 
     Returns
     -------
     Dataset
-        ``variance, se, share, sd, in_ace (component, contrast, task)``: variance on the squared scale of the effect,
-        its standard error (average information, normal theory; where the variance is 0, that of the unbounded
-        estimate), its share of the sum, its root, and its share of the squared standard error of the ACE (of the
-        difference of the first two arms, for outcomes without control). ``n_levels (component, contrast)``. attrs say
-        which components are not identified, which are 0, and what to draw more of.
+        ``variance, se, share, sd, in_ace (component, contrast, task)``: variance on the
+        squared scale of the effect, its standard error (average information, normal
+        theory; where the variance is 0, that of the unbounded estimate), its share of
+        the sum, its root, and its share of the squared standard error of the ACE (of
+        the difference of the first two arms, for outcomes without control).
+        ``n_levels (component, contrast)``. attrs say which components are not
+        identified, which are 0, and what to draw more of.
 
     Raises
     ------
     EstimateError
-        If there is one unit, effects of a parallel trial are requested, effects are given with ``control=``, `instance`
-        is not a coordinate on contrasts or arms, or a motif has one instance.
+        If there is one unit, effects of a parallel trial are requested, effects are
+        given with ``control=``, `instance` is not a coordinate on contrasts or arms, or
+        a motif has one instance.
 
     Notes
     -----
-    Effects: ``ICE = ACE + background + parent + predictor + instance + their interactions``; the interaction of all of
-    them is the residual. Outcomes without a control: ``Y = arm + background + parent + predictor`` and the interaction
-    of each with the arm; an interaction of background and predictor that is the same in all arms is in the residual.
+    Effects: ``ICE = ACE + background + parent + predictor + instance + their
+    interactions``; the interaction of all of them is the residual. Outcomes without a
+    control: ``Y = arm + background + parent + predictor`` and the interaction of each
+    with the arm; an interaction of background and predictor that is the same in all
+    arms is in the residual.
 
     References
     ----------
-    Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545. Searle, Casella & McCulloch (1992),
-    doi:10.1002/9780470316856.
+    Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545. Searle, Casella &
+    McCulloch (1992), doi:10.1002/9780470316856.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> ice = 2 + rng.normal(size=(50, 1, 1, 1)) + 0.5 * rng.normal(size=(1, 1, 1, 4)) + rng.normal(size=(50, 1, 1, 4))
+    >>> ice = (
+    ...     2
+    ...     + rng.normal(size=(50, 1, 1, 1))
+    ...     + 0.5 * rng.normal(size=(1, 1, 1, 4))
+    ...     + rng.normal(size=(50, 1, 1, 4))
+    ... )
     >>> effects = xr.Dataset(
-    ...     {"ice": (("unit", "contrast", "task", "model"), ice)}, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    ...     {"ice": (("unit", "contrast", "task", "model"), ice)},
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
     ... )
     >>> components = variance_components(effects)
     >>> components["component"].values
@@ -92,33 +115,53 @@ def variance_components(
     check_dataset(source, "effects")
     if control is not None:
         if "ice" in source or "contrast" in source.dims:
-            raise EstimateError("control= goes with outcomes; these are effects already, leave control= out")
+            raise EstimateError(
+                "control= goes with outcomes; these are effects already, leave "
+                "control= out"
+            )
         source = contrast(source, control=control)
     if "ace" in source:
         raise EstimateError(
-            "these are estimates, in which the units are averaged away; give the effects of cg.contrast behind them"
+            "these are estimates, in which the units are averaged away; give the "
+            "effects of cg.contrast behind them"
         )
     if "ice" in source:
         return _components_of_effects(validate(source, "effects"), instance)
     if "contrast" in source.dims:
-        raise EstimateError("a parallel trial has no individual effects; give its outcomes without control=")
+        raise EstimateError(
+            "a parallel trial has no individual effects; give its outcomes without "
+            "control="
+        )
     if instance is not None:
-        raise EstimateError(f"instance={quoted(instance)} groups effects; give control= too, or the effects")
+        raise EstimateError(
+            f"instance={quoted(instance)} groups effects; give control= too, or the "
+            "effects"
+        )
     outcomes = validate(source, "outcomes")
     _check_units(outcomes)
     return _with_attrs(
-        _components_dataset(outcome_cells(outcomes, _parent_codes(outcomes)), ["outcome"], outcomes), outcomes
+        _components_dataset(
+            outcome_cells(outcomes, _parent_codes(outcomes)), ["outcome"], outcomes
+        ),
+        outcomes,
     )
 
 
 def _components_of_effects(effects: xr.Dataset, instance: str | None) -> xr.Dataset:
     _check_units(effects)
     dims = effects["ice"].dims
-    ice = np.moveaxis(ice_without_rounding(effects), [dims.index(d) for d in ("unit", "contrast", "task")], [0, 1, 2])
+    ice = np.moveaxis(
+        ice_without_rounding(effects),
+        [dims.index(d) for d in ("unit", "contrast", "task")],
+        [0, 1, 2],
+    )
     ice, parent = ice if ice.ndim == 4 else ice[..., None], _parent_codes(effects)
     if instance is None:
         return _with_attrs(
-            _components_dataset(effect_cells(ice, parent), list(contrast_labels(effects)), effects), effects
+            _components_dataset(
+                effect_cells(ice, parent), list(contrast_labels(effects)), effects
+            ),
+            effects,
         )
     blocks = [
         _components_dataset(instance_cells(ice[:, k], parent), [name], effects)
@@ -130,7 +173,9 @@ def _components_of_effects(effects: xr.Dataset, instance: str | None) -> xr.Data
 
 def _check_units(dataset: xr.Dataset) -> None:
     if dataset.sizes["unit"] < 2:
-        raise EstimateError(f"{dataset.sizes['unit']} unit gives no variance; draw more units")
+        raise EstimateError(
+            f"{dataset.sizes['unit']} unit gives no variance; draw more units"
+        )
 
 
 def _parent_codes(dataset: xr.Dataset) -> Codes | None:
@@ -139,15 +184,17 @@ def _parent_codes(dataset: xr.Dataset) -> Codes | None:
     return None if parents is None else parents.codes
 
 
-def _instances_by_motif(effects: xr.Dataset, instance: str) -> Iterator[tuple[str, Codes]]:
+def _instances_by_motif(
+    effects: xr.Dataset, instance: str
+) -> Iterator[tuple[str, Codes]]:
     """Yield each motif and the contrasts that are its instances."""
     labels, motifs = contrast_labels(effects), _motif_of_contrasts(effects, instance)
     for motif in dict.fromkeys(motifs):
         where = np.flatnonzero([value == motif for value in motifs])
         if len(where) < 2:
             raise EstimateError(
-                f"instance={quoted(instance)}: {motif!s} has one instance, contrast {labels[where[0]]!s}; "
-                "leave it out, or add instances"
+                f"instance={quoted(instance)}: {motif!s} has one instance, contrast "
+                f"{labels[where[0]]!s}; leave it out, or add instances"
             )
         yield motif, where
 
@@ -158,11 +205,15 @@ def _motif_of_contrasts(effects: xr.Dataset, instance: str) -> list[str]:
         return [str(value) for value in effects[instance].to_numpy()]
     if dims == ("arm",) and "weight" in effects:
         on_arms, treated = effects[instance].to_numpy(), weights_of(effects) > 0
-        motifs = [sorted(set(on_arms[row].astype(str))) for row in np.split(treated.indices, treated.indptr[1:-1])]
+        motifs = [
+            sorted(set(on_arms[row].astype(str)))
+            for row in np.split(treated.indices, treated.indptr[1:-1])
+        ]
         for name, values in zip(contrast_labels(effects), motifs, strict=True):
             if len(values) != 1:
                 raise EstimateError(
-                    f"contrast {name!s}: its arms have several {quoted(instance)} ({', '.join(values)})"
+                    f"contrast {name!s}: its arms have several {quoted(instance)} "
+                    f"({', '.join(values)})"
                 )
         return [values[0] for values in motifs]
     raise EstimateError(
@@ -171,27 +222,53 @@ def _motif_of_contrasts(effects: xr.Dataset, instance: str) -> list[str]:
     )
 
 
-def _components_dataset(cells: Cells, names: list[Any], source: xr.Dataset) -> xr.Dataset:
+def _components_dataset(
+    cells: Cells, names: list[Any], source: xr.Dataset
+) -> xr.Dataset:
     size = np.ptp(cells.rows, axis=0)
     if (size > 1e150).any() or ((size > 0) & (size < 1e-150)).any():
         raise EstimateError(
-            f"effects that spread over {size.max():g} have no variance in double precision; rescale them"
+            f"effects that spread over {size.max():g} have no variance in double "
+            "precision; rescale them"
         )
     known = identify(cells)
     variance, se = _reml_variances(cells, known)
     shape = (len(variance), len(names), source.sizes["task"])
     dims = ("component", "contrast", "task")
-    # variance of the effect for a unit of the variance of each component, the residual last
-    sums = [float((group_sums(cells.weight, codes) ** 2).sum()) for codes in known.groups.values()]
+    # variance of the effect for a unit of the variance of each component, the residual
+    # last
+    sums = [
+        float((group_sums(cells.weight, codes) ** 2).sum())
+        for codes in known.groups.values()
+    ]
     in_ace = variance * np.array([*sums, float((cells.weight**2).sum())])[:, None]
-    columns = {"variance": variance, "se": se, "share": _proportions(variance), "in_ace": _proportions(in_ace)}
-    data: dict[str, Any] = {name: (dims, column.reshape(shape)) for name, column in columns.items()}
+    columns = {
+        "variance": variance,
+        "se": se,
+        "share": _proportions(variance),
+        "in_ace": _proportions(in_ace),
+    }
+    data: dict[str, Any] = {
+        name: (dims, column.reshape(shape)) for name, column in columns.items()
+    }
     data["sd"] = (dims, np.sqrt(variance).reshape(shape))
-    levels = [int(codes.max()) + 1 for codes in known.groups.values()] + [len(cells.rows)]
-    data["n_levels"] = (("component", "contrast"), np.repeat(np.array(levels)[:, None], len(names), axis=1))
-    alone = () if "predictor" in known.groups else ("one predictor shows no variance between predictors",)
+    levels = [int(codes.max()) + 1 for codes in known.groups.values()] + [
+        len(cells.rows)
+    ]
+    data["n_levels"] = (
+        ("component", "contrast"),
+        np.repeat(np.array(levels)[:, None], len(names), axis=1),
+    )
+    alone = (
+        ()
+        if "predictor" in known.groups
+        else ("one predictor shows no variance between predictors",)
+    )
     notes = (*known.notes, *alone)
-    coords: dict[str, Any] = {"component": [*known.groups, known.residual], "contrast": names}
+    coords: dict[str, Any] = {
+        "component": [*known.groups, known.residual],
+        "contrast": names,
+    }
     coords |= {"task": source["task"].to_numpy()} if "task" in source.coords else {}
     return xr.Dataset(data, coords, {"not_identified": "; ".join(notes)})
 
@@ -201,26 +278,40 @@ def _reml_variances(cells: Cells, known: Identified) -> tuple[Array, Array]:
     if not known.groups:
         df = len(cells.rows) - cells.fixed.shape[1]
         residuals = cells.rows - cells.rows[0]
-        residuals = residuals - cells.fixed @ np.linalg.lstsq(cells.fixed, residuals, rcond=None)[0]
+        residuals = (
+            residuals
+            - cells.fixed @ np.linalg.lstsq(cells.fixed, residuals, rcond=None)[0]
+        )
         variance = (residuals**2).sum(axis=0, keepdims=True) / df
         return variance, variance * np.sqrt(2 / df)
     layout = mixed_layout(cells.fixed, known.groups)
     fits = [fit_variances(respond(layout, y)) for y in cells.rows.T]
-    return np.column_stack([fit.variance for fit in fits]), np.column_stack([fit.se for fit in fits])
+    return np.column_stack([fit.variance for fit in fits]), np.column_stack(
+        [fit.se for fit in fits]
+    )
 
 
 def _proportions(parts: Array) -> Array:
     whole = parts.sum(axis=0, keepdims=True)
-    return np.asarray(np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 0))
+    return np.asarray(
+        np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 0)
+    )
 
 
 def _with_attrs(out: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
-    zero = [str(name) for name, v in zip(out["component"].to_numpy(), out["variance"], strict=True) if (v == 0).any()]
+    zero = [
+        str(name)
+        for name, v in zip(out["component"].to_numpy(), out["variance"], strict=True)
+        if (v == 0).any()
+    ]
     out.attrs = (
         dict(source.attrs)
         | out.attrs
         | {
-            "method": "REML, variances bounded at 0; standard errors from the average information, normal theory",
+            "method": (
+                "REML, variances bounded at 0; standard errors from the average "
+                "information, normal theory"
+            ),
             "at_zero": ", ".join(zero),
             "buy_next": _buy_next(out),
         }
@@ -233,11 +324,20 @@ def _buy_next(out: xr.Dataset) -> str:
     if not median.any():
         return "nothing varies: more units or predictors change nothing"
     name = str(out["component"].to_numpy()[median.argmax()])
-    mains = dict.fromkeys(part for part in name.replace(" + residual", "").split("_by_") if part in _REMEDY)
-    what = " or ".join(_REMEDY[part] for part in mains) or " or ".join(
-        _REMEDY[part] for part in ("background", "predictor", "instance") if part in out["component"].to_numpy()
+    mains = dict.fromkeys(
+        part
+        for part in name.replace(" + residual", "").split("_by_")
+        if part in _REMEDY
     )
-    part = f"{name} has the largest part of the squared standard error of the ACE ({100 * median.max():.0f} %)"
+    what = " or ".join(_REMEDY[part] for part in mains) or " or ".join(
+        _REMEDY[part]
+        for part in ("background", "predictor", "instance")
+        if part in out["component"].to_numpy()
+    )
+    part = (
+        f"{name} has the largest part of the squared standard error of the ACE "
+        f"({100 * median.max():.0f} %)"
+    )
     return f"{part}: buy {what or 'more units'}"
 
 
@@ -252,7 +352,8 @@ class Cells:
     fixed
         Fixed effects, shape ``(N, p)``.
     weight
-        Weight of each row in the effect whose squared standard error is split, shape ``(N,)``.
+        Weight of each row in the effect whose squared standard error is split, shape
+        ``(N,)``.
     drawn
         Component -> level of each row, shape ``(N,)``.
     """
@@ -270,7 +371,8 @@ class Identified:
     Attributes
     ----------
     groups
-        Component -> level of each row; all different, none with one level or with one row for each level.
+        Component -> level of each row; all different, none with one level or with one
+        row for each level.
     residual
         Name of the residual, which includes a main effect that is confounded with it.
     notes
@@ -295,7 +397,14 @@ def identify(cells: Cells) -> Identified:
     residual, notes = "residual", []
     for name, codes in cells.drawn.items():
         levels = int(codes.max()) + 1
-        twin = next((other for other, theirs in groups.items() if same_partition(codes, theirs)), None)
+        twin = next(
+            (
+                other
+                for other, theirs in groups.items()
+                if same_partition(codes, theirs)
+            ),
+            None,
+        )
         if levels == 1:
             notes.append(f"{name} has one level")
         elif levels == len(codes):
@@ -309,7 +418,8 @@ def identify(cells: Cells) -> Identified:
 
 
 def effect_cells(ice: Array, parent: Codes | None) -> Cells:
-    """Arrange ICE of shape ``(n, K, T, M)`` with each contrast and task as one response.
+    """Arrange ICE of shape ``(n, K, T, M)`` with each contrast and task as one
+    response.
 
     Examples
     --------
@@ -317,11 +427,15 @@ def effect_cells(ice: Array, parent: Codes | None) -> Cells:
     (12, 2)
     """
     n, k, t, m = ice.shape
-    return Cells(np.moveaxis(ice, 3, 1).reshape(n * m, k * t), *_random_effects_of_ice(n, m, 1, parent))
+    return Cells(
+        np.moveaxis(ice, 3, 1).reshape(n * m, k * t),
+        *_random_effects_of_ice(n, m, 1, parent),
+    )
 
 
 def instance_cells(ice: Array, parent: Codes | None) -> Cells:
-    """Arrange ICE of shape ``(n, K, T, M)`` of K instances of one motif, with each task as one response.
+    """Arrange ICE of shape ``(n, K, T, M)`` of K instances of one motif, with each task
+    as one response.
 
     Examples
     --------
@@ -329,19 +443,35 @@ def instance_cells(ice: Array, parent: Codes | None) -> Cells:
     ['background', 'background_by_instance', 'instance']
     """
     n, k, t, m = ice.shape
-    return Cells(ice.transpose(0, 3, 1, 2).reshape(n * m * k, t), *_random_effects_of_ice(n, m, k, parent))
+    return Cells(
+        ice.transpose(0, 3, 1, 2).reshape(n * m * k, t),
+        *_random_effects_of_ice(n, m, k, parent),
+    )
 
 
-def _random_effects_of_ice(n: int, m: int, k: int, parent: Codes | None) -> tuple[Array, Array, dict[str, Codes]]:
+def _random_effects_of_ice(
+    n: int, m: int, k: int, parent: Codes | None
+) -> tuple[Array, Array, dict[str, Codes]]:
     u, p, i = (index.ravel() for index in np.indices((n, m, k)))
     others = ({"predictor": p} if m > 1 else {}) | ({"instance": i} if k > 1 else {})
-    subsets = [chosen for size in range(len(others) + 1) for chosen in combinations(others, size)]
+    subsets = [
+        chosen
+        for size in range(len(others) + 1)
+        for chosen in combinations(others, size)
+    ]
     drawn: dict[str, Codes] = {}
     for name, codes in _unit_groupings(u, parent).items():
         drawn |= {
-            "_by_".join([name, *with_]): interaction_codes(codes, *(others[x] for x in with_)) for with_ in subsets
+            "_by_".join([name, *with_]): interaction_codes(
+                codes, *(others[x] for x in with_)
+            )
+            for with_ in subsets
         }
-    drawn |= {"_by_".join(with_): interaction_codes(*(others[x] for x in with_)) for with_ in subsets if with_}
+    drawn |= {
+        "_by_".join(with_): interaction_codes(*(others[x] for x in with_))
+        for with_ in subsets
+        if with_
+    }
     size = n * m * k
     return np.ones((size, 1)), np.full(size, 1 / size), drawn
 
@@ -351,7 +481,8 @@ def _unit_groupings(u: Codes, parent: Codes | None) -> dict[str, Codes]:
 
 
 def interaction_codes(*codes: Codes) -> Codes:
-    """Return the codes of the combinations of several groupings, in order of first appearance.
+    """Return the codes of the combinations of several groupings, in order of first
+    appearance.
 
     Examples
     --------
@@ -369,21 +500,31 @@ def outcome_cells(outcomes: xr.Dataset, parent: Codes | None) -> Cells:
 
     Examples
     --------
-    >>> outcomes = xr.Dataset({"outcome": (("unit", "arm", "task", "model"), np.zeros((4, 2, 1, 3)))})
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task", "model"), np.zeros((4, 2, 1, 3)))}
+    ... )
     >>> list(outcome_cells(outcomes, None).drawn)
     ['background', 'predictor', 'background_by_arm', 'predictor_by_arm']
     """
     crossover = "arm" in outcomes["outcome"].dims
     dims = ("unit", "arm", "task") if crossover else ("unit", "task")
-    y = np.asarray(outcomes["outcome"].transpose(*dims, ...).to_numpy(), dtype=np.float64)
+    y = np.asarray(
+        outcomes["outcome"].transpose(*dims, ...).to_numpy(), dtype=np.float64
+    )
     y = y if crossover else y[:, None]
     y = y[..., None] if y.ndim == 3 else y
     n, a, t, m = y.shape
     u, arm, p = (index.ravel() for index in np.indices((n, a, m)))
     if not crossover:
-        arm = np.asarray(pd.factorize(outcomes["assigned"].to_numpy())[0], dtype=np.intp)[u]
+        arm = np.asarray(
+            pd.factorize(outcomes["assigned"].to_numpy())[0], dtype=np.intp
+        )[u]
     drawn = _unit_groupings(u, parent) | ({"predictor": p} if m > 1 else {})
-    drawn |= {f"{name}_by_arm": interaction_codes(codes, arm) for name, codes in drawn.items() if arm.max() > 0}
+    drawn |= {
+        f"{name}_by_arm": interaction_codes(codes, arm)
+        for name, codes in drawn.items()
+        if arm.max() > 0
+    }
     fixed = np.eye(arm.max() + 1)[arm]
     size = fixed.sum(axis=0)
     weight = fixed[:, 0] / size[0] - (fixed[:, 1] / size[1] if len(size) > 1 else 0.0)

@@ -1,4 +1,6 @@
-"""Estimators for a crossover, in which the ICE of every unit is observed: functions of arrays."""
+"""Estimators for a crossover, in which the ICE of every unit is observed: functions of
+arrays.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ import numpy as np
 import scipy
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.standard_errors import LEAST_VARIANCES, Kind, Moderated, bell_mccaffrey_df, moderate
+from causalgia.estimation.standard_errors import (
+    LEAST_VARIANCES,
+    Kind,
+    Moderated,
+    bell_mccaffrey_df,
+    moderate,
+)
 from causalgia.numerics.moments import (
     ColumnMoments,
     centered,
@@ -26,15 +34,17 @@ _LOW, _HIGH, _MOST_DF = 0.95, 0.9995, 1e9
 
 @dataclass(frozen=True)
 class Estimate:
-    """Average causal effects with their errors; ``...`` is the trailing shape of the data.
+    """Average causal effects with their errors; ``...`` is the trailing shape of the
+    data.
 
     Attributes
     ----------
     ace, se, df
         Estimate, standard error and degrees of freedom, shape ``(...)``.
     factor
-        Independent pieces of the error, shape ``(G, ...)``: the covariance of two estimates is the sum over G of
-        the products of their pieces, and ``se**2`` the sum of squares.
+        Independent pieces of the error, shape ``(G, ...)``: the covariance of two
+        estimates is the sum over G of the products of their pieces, and ``se**2`` the
+        sum of squares.
     leverage
         Largest share of one independent cluster in ``se**2``, shape ``(...)``.
     """
@@ -47,7 +57,8 @@ class Estimate:
 
 
 def from_factor(ace: Array, factor: Array, df: Array | float) -> Estimate:
-    """Return the `Estimate` whose covariance is ``factor' factor`` and whose clusters are its rows.
+    """Return the `Estimate` whose covariance is ``factor' factor`` and whose clusters
+    are its rows.
 
     Examples
     --------
@@ -56,25 +67,35 @@ def from_factor(ace: Array, factor: Array, df: Array | float) -> Estimate:
     """
     se, leverage = root_sum_squares(factor)
     return Estimate(
-        ace=ace, se=se, df=np.broadcast_to(df, np.shape(ace)).astype(float), factor=factor, leverage=leverage
+        ace=ace,
+        se=se,
+        df=np.broadcast_to(df, np.shape(ace)).astype(float),
+        factor=factor,
+        leverage=leverage,
     )
 
 
-def mean_ice(ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") -> Estimate:
-    """Estimate the ACE by the mean ICE, each unit counting once, with a cluster-robust variance.
+def mean_ice(
+    ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2"
+) -> Estimate:
+    """Estimate the ACE by the mean ICE, each unit counting once, with a cluster-robust
+    variance.
 
-    The influence of cluster g is ``sum_{i in g} e_i / n`` times 1 (CR0), ``sqrt(G / (G - 1))`` (CR1),
-    ``1 / sqrt(1 - n_g / n)`` (CR2) or ``1 / (1 - n_g / n)`` (CR3). Without clusters CR2 is the paired t:
-    ``s^2 / n`` on n - 1 degrees of freedom.
+    The influence of cluster g is ``sum_{i in g} e_i / n`` times 1 (CR0),
+    ``sqrt(G / (G - 1))`` (CR1), ``1 / sqrt(1 - n_g / n)`` (CR2) or
+    ``1 / (1 - n_g / n)`` (CR3). Without clusters CR2 is the paired t: ``s^2 / n`` on
+    n - 1 degrees of freedom.
 
     Parameters
     ----------
     ice
         Individual causal effects, shape ``(n, ...)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
+        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
+        unit is one.
     kind
-        ``"CR0"`` to ``"CR3"``; the df are Satterthwaite's (Bell-McCaffrey) for that kind.
+        ``"CR0"`` to ``"CR3"``; the df are Satterthwaite's (Bell-McCaffrey) for that
+        kind.
 
     Raises
     ------
@@ -83,8 +104,8 @@ def mean_ice(ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") ->
 
     References
     ----------
-    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton (2018),
-    doi:10.1080/07350015.2016.1247004.
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton
+    (2018), doi:10.1080/07350015.2016.1247004.
 
     Examples
     --------
@@ -97,20 +118,27 @@ def mean_ice(ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") ->
     """
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
     if n_clusters < 2:
-        raise EstimateError(f"{n_clusters} cluster gives no spread between clusters; two or more are needed")
+        raise EstimateError(
+            f"{n_clusters} cluster gives no spread between clusters; two or more are "
+            "needed"
+        )
     if cluster is None:
         return mean_of_rows(ice, column_moments(ice), kind=kind)
     means, residuals = centered(ice)
-    return mean_of_sums(means[0], group_sums(residuals, cluster), np.bincount(cluster), kind=kind)
+    return mean_of_sums(
+        means[0], group_sums(residuals, cluster), np.bincount(cluster), kind=kind
+    )
 
 
 def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Estimate:
-    """Estimate the ACE as `mean_ice` does without clusters, from the moments of the ICE.
+    """Estimate the ACE as `mean_ice` does without clusters, from the moments of the
+    ICE.
 
     Parameters
     ----------
     ice
-        Individual causal effects, shape ``(n, ...)`` with n > 1; the factor is lazy if they are.
+        Individual causal effects, shape ``(n, ...)`` with n > 1; the factor is lazy if
+        they are.
     found
         Their moments.
     kind
@@ -123,13 +151,19 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
     np.float64(1.7795)
     """
     scale = float(_cluster_scale(np.full(1, 1 / found.n), found.n, kind)[0]) / found.n
-    factor = by_block(ice, shifted_rows, first=found.first, shift=found.shift, scale=scale)
+    factor = by_block(
+        ice, shifted_rows, first=found.first, shift=found.shift, scale=scale
+    )
     se = found.peak * scale * np.sqrt(found.squares) + 0.0  # not -0.0, of no variance
     df = np.full(np.shape(se), found.n - 1.0)
-    return Estimate(ace=found.mean, se=se, df=df, factor=factor, leverage=found.leverage)
+    return Estimate(
+        ace=found.mean, se=se, df=df, factor=factor, leverage=found.leverage
+    )
 
 
-def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind = "CR2") -> Estimate:
+def mean_of_sums(
+    mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind = "CR2"
+) -> Estimate:
     """Estimate the ACE as `mean_ice` does, from sums by cluster.
 
     Parameters
@@ -145,7 +179,9 @@ def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind =
 
     Examples
     --------
-    >>> mean_of_sums(np.array(4.0), np.array([-5.0, 5.0]), np.array([2.0, 2.0])).se.round(6)
+    >>> mean_of_sums(
+    ...     np.array(4.0), np.array([-5.0, 5.0]), np.array([2.0, 2.0])
+    ... ).se.round(6)
     np.float64(2.5)
     """
     n = sizes.sum()
@@ -160,11 +196,14 @@ def _cluster_scale(share: Array, n_clusters: int, kind: Kind) -> Array:
         return np.asarray((1 - share) ** -0.5)
     if kind == "CR3":
         return np.asarray((1 - share) ** -1.0)
-    return np.full(len(share), np.sqrt(n_clusters / (n_clusters - 1)) if kind == "CR1" else 1.0)
+    return np.full(
+        len(share), np.sqrt(n_clusters / (n_clusters - 1)) if kind == "CR1" else 1.0
+    )
 
 
 def mean_of_cluster_means(ice: Array, cluster: Codes) -> Estimate:
-    """Estimate the ACE with every cluster counting once: the mean of the cluster means, t on G - 1.
+    """Estimate the ACE with every cluster counting once: the mean of the cluster means,
+    t on G - 1.
 
     Parameters
     ----------
@@ -180,17 +219,21 @@ def mean_of_cluster_means(ice: Array, cluster: Codes) -> Estimate:
 
     Examples
     --------
-    >>> mean_of_cluster_means(np.array([1.0, 2.0, 3.0, 8.0]), np.array([0, 0, 0, 1])).ace
+    >>> mean_of_cluster_means(
+    ...     np.array([1.0, 2.0, 3.0, 8.0]), np.array([0, 0, 0, 1])
+    ... ).ace
     np.float64(5.0)
     """
     return mean_ice(centered(ice, cluster)[0])
 
 
 def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
-    """Estimate a weighted mean of stratum means, with fixed strata and random units inside them.
+    """Estimate a weighted mean of stratum means, with fixed strata and random units
+    inside them.
 
-    ``sum_p w_p mean_p`` with variance ``sum_p w_p^2 s_p^2 / n_p`` and Satterthwaite df over the strata; in a
-    crossover with parents as strata this is the claim about new shuffles of *these* parents.
+    ``sum_p w_p mean_p`` with variance ``sum_p w_p^2 s_p^2 / n_p`` and Satterthwaite df
+    over the strata; in a crossover with parents as strata this is the claim about new
+    shuffles of *these* parents.
 
     Parameters
     ----------
@@ -212,42 +255,60 @@ def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
 
     Examples
     --------
-    >>> answer = stratified_mean(np.array([1.0, 3.0, 10.0, 14.0]), np.array([0, 0, 1, 1]), np.array([0.5, 0.5]))
+    >>> answer = stratified_mean(
+    ...     np.array([1.0, 3.0, 10.0, 14.0]),
+    ...     np.array([0, 0, 1, 1]),
+    ...     np.array([0.5, 0.5]),
+    ... )
     >>> answer.ace, answer.se.round(4), answer.df.round(4)
     (np.float64(7.0), np.float64(1.118), np.float64(1.4706))
     """
     sizes = np.bincount(stratum)
     if (sizes < 2).any():
-        raise EstimateError(f"a stratum of {sizes.min()} unit has no spread of its own; each needs two units")
+        raise EstimateError(
+            f"a stratum of {sizes.min()} unit has no spread of its own; each needs two "
+            "units"
+        )
     means, residuals = centered(y, stratum)
     trailing = [1] * (y.ndim - 1)
-    factor = residuals * (weights / np.sqrt(sizes * (sizes - 1.0)))[stratum].reshape(-1, *trailing)
-    df = satterthwaite(group_sums(factor**2, stratum), np.asarray(sizes - 1.0).reshape(-1, *trailing))
+    factor = residuals * (weights / np.sqrt(sizes * (sizes - 1.0)))[stratum].reshape(
+        -1, *trailing
+    )
+    df = satterthwaite(
+        group_sums(factor**2, stratum), np.asarray(sizes - 1.0).reshape(-1, *trailing)
+    )
     return from_factor(np.tensordot(weights, means, axes=1)[()], factor, df)
 
 
-def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None) -> Estimate:
-    """Estimate the ACE over units and over M crossed levels (predictors, words), both random.
+def crossed_mean(
+    ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None
+) -> Estimate:
+    """Estimate the ACE over units and over M crossed levels (predictors, words), both
+    random.
 
-    ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way analysis of variance (those of REML
-    for a balanced table) and Satterthwaite degrees of freedom; a component estimated below 0 is 0. With clusters the
-    parts from units are CR2. With few levels the interval is approximate: with equal components and 30 units a 95 % one
-    covered .925, .944 and .951 with 3, 5 and 8 levels.
+    ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way
+    analysis of variance (those of REML for a balanced table) and Satterthwaite degrees
+    of freedom; a component estimated below 0 is 0. With clusters the parts from units
+    are CR2. With few levels the interval is approximate: with equal components and 30
+    units a 95 % one covered .925, .944 and .951 with 3, 5 and 8 levels.
 
     Parameters
     ----------
     ice
         Individual causal effects, shape ``(n, M, ...)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
+        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
+        unit is one.
     between
-        From `between_levels`: moderated variances between the levels' means, used instead of the sample's own.
+        From `between_levels`: moderated variances between the levels' means, used
+        instead of the sample's own.
 
     Returns
     -------
     Estimate
-        Shape ``(...)``; its factor has a row for each cluster and each level, and where s2_u was truncated at 0 a row
-        for each cluster in each level. ``factor' factor`` has the stated variances on its diagonal.
+        Shape ``(...)``; its factor has a row for each cluster and each level, and where
+        s2_u was truncated at 0 a row for each cluster in each level. ``factor' factor``
+        has the stated variances on its diagonal.
 
     Raises
     ------
@@ -256,7 +317,8 @@ def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated
 
     References
     ----------
-    Satterthwaite (1946), doi:10.2307/3002019. Judd, Westfall & Kenny (2012), doi:10.1037/a0028347.
+    Satterthwaite (1946), doi:10.2307/3002019. Judd, Westfall & Kenny (2012),
+    doi:10.1037/a0028347.
 
     Examples
     --------
@@ -266,24 +328,40 @@ def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated
     """
     n_levels = ice.shape[1]
     if n_levels < 2:
-        raise EstimateError("one level gives no spread between levels; two or more predictors (or words) are needed")
+        raise EstimateError(
+            "one level gives no spread between levels; two or more predictors (or "
+            "words) are needed"
+        )
     first, ice = ice[0, 0], ice - ice[0, 0]
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
     interaction = interaction_influence(ice, cluster)
     both = np.asarray(root_sum_squares(interaction)[0] ** 2)
     own, df = levels.se**2, levels.df
-    drawn, df = (own, df) if between is None else (between.variance / n_levels, np.broadcast_to(between.df, df.shape))
-    more_units, more_levels = np.maximum(units.se**2 - both, 0.0), np.maximum(drawn - both, 0.0)
-    counted = np.stack([more_units > 0, more_levels > 0, (more_units > 0) == (more_levels > 0)])
+    drawn, df = (
+        (own, df)
+        if between is None
+        else (between.variance / n_levels, np.broadcast_to(between.df, df.shape))
+    )
+    more_units, more_levels = (
+        np.maximum(units.se**2 - both, 0.0),
+        np.maximum(drawn - both, 0.0),
+    )
+    counted = np.stack(
+        [more_units > 0, more_levels > 0, (more_units > 0) == (more_levels > 0)]
+    )
     parts = np.where(counted, np.stack([units.se**2, drawn, both]), 0.0)
     dfs = np.stack([units.df, df, units.df * levels.df])
     factor = [units.factor, levels.factor * sqrt_ratio(more_levels, own)]
     missing = np.maximum(both - units.se**2, 0.0)
     if (missing > 0).any():
         factor.append(interaction * sqrt_ratio(missing, both))
-    # Satterthwaite's degrees of freedom of sums and differences of mean squares, finite where all are 0
+    # Satterthwaite's degrees of freedom of sums and differences of mean squares, finite
+    # where all are 0
     spread = (parts**2 / dfs).sum(axis=0)
-    total, none = more_units + more_levels + both, np.array(satterthwaite(parts[:2], dfs[:2]))
+    total, none = (
+        more_units + more_levels + both,
+        np.array(satterthwaite(parts[:2], dfs[:2])),
+    )
     df = np.asarray(np.divide(total**2, spread, out=none, where=spread > 0))[()]
     return from_factor(units.ace + first, np.concatenate(factor), df)
 
@@ -296,16 +374,20 @@ def sqrt_ratio(part: Array, whole: Array) -> Array:
     >>> sqrt_ratio(np.array([1.0, 0.0]), np.array([4.0, 0.0]))
     array([0.5, 0. ])
     """
-    return np.asarray(np.sqrt(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)))
+    return np.asarray(
+        np.sqrt(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0))
+    )
 
 
 def between_levels(ice: Array) -> Moderated | None:
-    """Moderate the variances between the levels over contrasts; None with fewer than three levels or contrasts.
+    """Moderate the variances between the levels over contrasts; None with fewer than
+    three levels or contrasts.
 
-    Few levels estimate each contrast's variance poorly, but many contrasts show the distribution of such variances. The
-    correlation between contrasts over levels is estimated and allowed for. 95 % intervals for 60 contrasts of 3
-    predictors covered .90 to .95 where unmoderated ones covered .92 to .95, at two thirds of their width where
-    contrasts are independent.
+    Few levels estimate each contrast's variance poorly, but many contrasts show the
+    distribution of such variances. The correlation between contrasts over levels is
+    estimated and allowed for. 95 % intervals for 60 contrasts of 3 predictors covered
+    .90 to .95 where unmoderated ones covered .92 to .95, at two thirds of their width
+    where contrasts are independent.
 
     Parameters
     ----------
@@ -318,7 +400,9 @@ def between_levels(ice: Array) -> Moderated | None:
 
     Examples
     --------
-    >>> ice = np.random.default_rng(0).normal(size=(9, 3, 200)) + np.random.default_rng(1).normal(size=(3, 200))
+    >>> ice = np.random.default_rng(0).normal(size=(9, 3, 200)) + np.random.default_rng(
+    ...     1
+    ... ).normal(size=(3, 200))
     >>> between_levels(ice).prior_df > 10
     np.True_
     """
@@ -327,54 +411,71 @@ def between_levels(ice: Array) -> Moderated | None:
         return None
     means = centered((ice - ice[0, 0]).mean(axis=0))[1]
     size = root_sum_squares(means)[0]
-    rho = _mean_squared_correlation(np.divide(means, size, out=np.zeros_like(means), where=size > 0))
+    rho = _mean_squared_correlation(
+        np.divide(means, size, out=np.zeros_like(means), where=size > 0)
+    )
     return moderate(size**2 / (n_levels - 1), n_levels - 1.0, dependence=rho)
 
 
 def _mean_squared_correlation(z: Array) -> Array:
-    """Return the mean squared correlation of contrasts over M levels, corrected for chance, shape (...).
+    """Return the mean squared correlation of contrasts over M levels, corrected for
+    chance, shape (...).
 
-    For unit columns z of shape ``(M, K, ...)`` the sum over all pairs is ``|z z'|^2``, which needs no K by K matrix.
+    For unit columns z of shape ``(M, K, ...)`` the sum over all pairs is ``|z z'|^2``,
+    which needs no K by K matrix.
     """
     n_levels, n = len(z), np.maximum((z != 0).any(axis=0).sum(axis=0), 2)
     square = (np.einsum("mk...,lk...->ml...", z, z) ** 2).sum(axis=(0, 1))
     chance = 1 / (n_levels - 1)
-    return np.asarray(np.clip(((square - n) / (n * (n - 1)) - chance) / (1 - chance), 0.0, 1.0))
+    return np.asarray(
+        np.clip(((square - n) / (n * (n - 1)) - chance) / (1 - chance), 0.0, 1.0)
+    )
 
 
 def interaction_influence(ice: Array, cluster: Codes | None) -> Array:
-    """Return the CR2 influence of each cluster in each level, ``(G M, ...)``; its squares sum to s2_um / (n M)."""
+    """Return the CR2 influence of each cluster in each level, ``(G M, ...)``; its
+    squares sum to s2_um / (n M).
+    """
     n, n_levels = ice.shape[:2]
     codes = np.arange(n) if cluster is None else cluster
     by_unit = ice - ice.mean(axis=1, keepdims=True)
-    scale = (1 - np.bincount(codes) / n) ** -0.5 / n / np.sqrt(n_levels * (n_levels - 1))
-    sums = group_sums(centered(by_unit)[1], codes) * scale.reshape(-1, *[1] * (ice.ndim - 1))
+    scale = (
+        (1 - np.bincount(codes) / n) ** -0.5 / n / np.sqrt(n_levels * (n_levels - 1))
+    )
+    sums = group_sums(centered(by_unit)[1], codes) * scale.reshape(
+        -1, *[1] * (ice.ndim - 1)
+    )
     return np.asarray(sums.reshape(-1, *ice.shape[2:]))
 
 
-def next_level(ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None) -> Estimate:
+def next_level(
+    ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None
+) -> Estimate:
     """Predict the ACE of one more level (a predictor) from J exchangeable ones.
 
-    The interval is ``mean +- sqrt(t_{J-1}^2 s_b^2 (1 + 1/J) + t_{G-1}^2 b)``, with ``s_b^2`` the variance between the
-    ACEs of the levels and ``b`` the variance of the units that they share. ``se`` and ``df`` are those of the t
-    interval that is as wide at 90 % and at 99.9 %, and no narrower between.
+    The interval is ``mean +- sqrt(t_{J-1}^2 s_b^2 (1 + 1/J) + t_{G-1}^2 b)``, with
+    ``s_b^2`` the variance between the ACEs of the levels and ``b`` the variance of the
+    units that they share. ``se`` and ``df`` are those of the t interval that is as wide
+    at 90 % and at 99.9 %, and no narrower between.
 
     Parameters
     ----------
     ice
         Individual causal effects, shape ``(n, J, ...)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
+        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
+        unit is one.
     between
-        From `causalgia.estimation.crossover.between_levels`: moderated variances between the levels' means, used
-        instead of the sample's own. The interval then holds on average over contrasts, and covers less where the levels
-        differ most.
+        From `causalgia.estimation.crossover.between_levels`: moderated variances
+        between the levels' means, used instead of the sample's own. The interval then
+        holds on average over contrasts, and covers less where the levels differ most.
 
     Returns
     -------
     Estimate
-        Shape ``(...)``: the mean, and as ``se`` and ``df`` scale and degrees of freedom of the t distribution of the
-        prediction error. ``factor' factor`` has ``se^2`` on its diagonal.
+        Shape ``(...)``: the mean, and as ``se`` and ``df`` scale and degrees of freedom
+        of the t distribution of the prediction error. ``factor' factor`` has ``se^2``
+        on its diagonal.
 
     Raises
     ------
@@ -383,23 +484,27 @@ def next_level(ice: Array, cluster: Codes | None = None, *, between: Moderated |
 
     Notes
     -----
-    With ``ice_um = d + g_m + a_u + e_um`` the ACE of the next level is ``d + g_{J+1}``. The mean over J levels misses
-    it by ``g_{J+1} - mean(g) - mean(a) - mean(e)``, whose variance is ``s2_m (1 + 1/J) + s2_a / n + s2_e / (nJ)``.
-    Because ``E[s_b^2] = s2_m + s2_e / n`` this is ``(1 + 1/J) E[s_b^2] + b`` with ``b = (s2_a - s2_e) / n``, set to 0
-    if negative.
+    With ``ice_um = d + g_m + a_u + e_um`` the ACE of the next level is ``d + g_{J+1}``.
+    The mean over J levels misses it by ``g_{J+1} - mean(g) - mean(a) - mean(e)``, whose
+    variance is ``s2_m (1 + 1/J) + s2_a / n + s2_e / (nJ)``. Because
+    ``E[s_b^2] = s2_m + s2_e / n`` this is ``(1 + 1/J) E[s_b^2] + b`` with
+    ``b = (s2_a - s2_e) / n``, set to 0 if negative.
 
-    Without ``b`` the interval is exact (normal levels) for the ACE of the next level over *these* units, and it is
-    nearly exact where one term is far above the other. Between, the root of the sum of two squared half widths exceeds
-    a coverage of 90 % by at most .058, .035, .025, .019 with J = 2, 3, 4, 5; Satterthwaite's t is too narrow (J = 2:
-    .83 at 90 %, .92 at 99 %). Where s2_e is above s2_a the interval is too wide as well.
+    Without ``b`` the interval is exact (normal levels) for the ACE of the next level
+    over *these* units, and it is nearly exact where one term is far above the other.
+    Between, the root of the sum of two squared half widths exceeds a coverage of 90 %
+    by at most .058, .035, .025, .019 with J = 2, 3, 4, 5; Satterthwaite's t is too
+    narrow (J = 2: .83 at 90 %, .92 at 99 %). Where s2_e is above s2_a the interval is
+    too wide as well.
 
-    J = 2 has one degree of freedom: the interval is 12.7 standard errors at 95 %. If the J levels agree exactly the
-    interval is that of the shared units, a point if these do not vary.
+    J = 2 has one degree of freedom: the interval is 12.7 standard errors at 95 %. If
+    the J levels agree exactly the interval is that of the shared units, a point if
+    these do not vary.
 
     References
     ----------
-    Geisser (1993), Predictive Inference, doi:10.1201/9780203742310. Zou & Donner (2008), doi:10.1002/sim.3095: the
-    half width of a sum from those of its parts.
+    Geisser (1993), Predictive Inference, doi:10.1201/9780203742310. Zou & Donner
+    (2008), doi:10.1002/sim.3095: the half width of a sum from those of its parts.
 
     Examples
     --------
@@ -409,30 +514,51 @@ def next_level(ice: Array, cluster: Codes | None = None, *, between: Moderated |
     """
     n_levels = ice.shape[1]
     if n_levels < 2:
-        raise EstimateError("one level gives no spread between levels; two or more predictors are needed")
+        raise EstimateError(
+            "one level gives no spread between levels; two or more predictors are "
+            "needed"
+        )
     first, ice = ice[0, 0], ice - ice[0, 0]
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
     both = np.asarray(root_sum_squares(interaction_influence(ice, cluster))[0] ** 2)
     shared = np.maximum(units.se**2 - (n_levels + 1) * both, 0.0)
     drawn, df = levels.se**2, levels.df
     if between is not None:
-        drawn, df = between.variance / n_levels, np.broadcast_to(between.df, levels.df.shape)
+        drawn, df = (
+            between.variance / n_levels,
+            np.broadcast_to(between.df, levels.df.shape),
+        )
     predicted = (n_levels + 1) * drawn
     scale, df = _t_of_same_width(predicted, df, shared, units.df)
     part = np.concatenate(
-        [units.factor * sqrt_ratio(shared, units.se**2), levels.factor * sqrt_ratio(predicted, levels.se**2)]
+        [
+            units.factor * sqrt_ratio(shared, units.se**2),
+            levels.factor * sqrt_ratio(predicted, levels.se**2),
+        ]
     )
-    return from_factor(units.ace + first, part * sqrt_ratio(scale**2, predicted + shared), df)
+    return from_factor(
+        units.ace + first, part * sqrt_ratio(scale**2, predicted + shared), df
+    )
 
 
-def _t_of_same_width(one: Array, df: Array, other: Array, other_df: Array) -> tuple[Array, Array]:
-    """Return scale and df of the t interval with the half widths, at 90 % and 99.9 %, of two combined t terms."""
+def _t_of_same_width(
+    one: Array, df: Array, other: Array, other_df: Array
+) -> tuple[Array, Array]:
+    """Return scale and df of the t interval with the half widths, at 90 % and 99.9 %,
+    of two combined t terms.
+    """
 
     def half_width(at: float) -> Array:
-        return np.sqrt(one * scipy.special.stdtrit(df, at) ** 2 + other * scipy.special.stdtrit(other_df, at) ** 2)
+        return np.sqrt(
+            one * scipy.special.stdtrit(df, at) ** 2
+            + other * scipy.special.stdtrit(other_df, at) ** 2
+        )
 
     narrow, wide_level = half_width(_LOW), half_width(_HIGH)
-    low, high = np.log(np.minimum(df, other_df)), np.log(np.minimum(np.maximum(df, other_df), _MOST_DF))
+    low, high = (
+        np.log(np.minimum(df, other_df)),
+        np.log(np.minimum(np.maximum(df, other_df), _MOST_DF)),
+    )
     for _ in range(60):
         middle = (low + high) / 2
         heavy = (
@@ -441,4 +567,6 @@ def _t_of_same_width(one: Array, df: Array, other: Array, other_df: Array) -> tu
         )
         low, high = np.where(heavy, middle, low), np.where(heavy, high, middle)
     found = np.where(other > 0, np.exp(high), df)
-    return np.where(other > 0, narrow / scipy.special.stdtrit(found, _LOW), np.sqrt(one)), found
+    return np.where(
+        other > 0, narrow / scipy.special.stdtrit(found, _LOW), np.sqrt(one)
+    ), found

@@ -1,4 +1,6 @@
-"""ACE of a crossover, from units or from stored moments: the estimator for each target of `estimate`."""
+"""ACE of a crossover, from units or from stored moments: the estimator for each target
+of `estimate`.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,13 @@ from causalgia.estimation.request import (
 )
 from causalgia.estimation.standard_errors import Moderated
 from causalgia.numerics.moments import centered, column_moments, skewness
-from causalgia.numerics.row_blocks import Rows, by_block, first_row, mean_from, weights_of
+from causalgia.numerics.row_blocks import (
+    Rows,
+    by_block,
+    first_row,
+    mean_from,
+    weights_of,
+)
 from causalgia.types import Array
 
 LEAST_WORDS = 20
@@ -53,7 +61,9 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         return _estimate_unclustered(effects)
     ice = ice_without_rounding(effects)
     residuals = centered(ice)[1]
-    estimator: Callable[[xr.Dataset, Array, Request], tuple[Estimate, int, str, str]] = {
+    estimator: Callable[
+        [xr.Dataset, Array, Request], tuple[Estimate, int, str, str]
+    ] = {
         "population": _estimate_population,
         "parents": _estimate_parents,
         "units": _estimate_units,
@@ -69,8 +79,14 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         estimate=answer,
         skewness=skewness(answer.factor)
         if request.target == "population"
-        else skewness(residuals if answer.ace.ndim == residuals.ndim - 1 else residuals.mean(axis=-1)),
-        reach=np.asarray(reach if reach.ndim == answer.ace.ndim else reach.max(axis=-1)),
+        else skewness(
+            residuals
+            if answer.ace.ndim == residuals.ndim - 1
+            else residuals.mean(axis=-1)
+        ),
+        reach=np.asarray(
+            reach if reach.ndim == answer.ace.ndim else reach.max(axis=-1)
+        ),
         n_units=np.full(n_contrasts, n_units),
         n_clusters=np.full(n_contrasts, n_clusters),
         method=method,
@@ -80,48 +96,70 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
 
 
 def is_unclustered_population(effects: xr.Dataset, request: Request) -> bool:
-    """Return whether the units of a crossover are independent draws, so that their ICE can be streamed in blocks."""
-    return "ice" in effects and request.target == "population" and request.groups is None
+    """Return whether the units of a crossover are independent draws, so that their ICE
+    can be streamed in blocks.
+    """
+    return (
+        "ice" in effects and request.target == "population" and request.groups is None
+    )
 
 
 def _estimate_unclustered(effects: xr.Dataset) -> Answer:
-    """Estimate the ACE over new, independent units; the factor is lazy where the ICE are."""
+    """Estimate the ACE over new, independent units; the factor is lazy where the ICE
+    are.
+    """
     ice = lazy_ice_without_rounding(effects)
     found = column_moments(ice)
     every = np.full(ice.shape[1], found.n)
     method = "mean ICE; s^2 / n, t with n - 1 df"
-    return Answer(mean_of_rows(ice, found), found.skewness, found.largest, every, every, method, "unit")
+    return Answer(
+        mean_of_rows(ice, found),
+        found.skewness,
+        found.largest,
+        every,
+        every,
+        method,
+        "unit",
+    )
 
 
 def check_crossover_request(request: Request) -> None:
-    """Raise EstimateError where a request names blocks or covariates, which are for parallel trials."""
+    """Raise EstimateError where a request names blocks or covariates, which are for
+    parallel trials.
+    """
     if request.block is not None:
         raise EstimateError(
-            f"block={quoted(request.block)} is for parallel trials: in a crossover every unit is its own block; "
-            f"where units of one {request.block} depend on each other, use cluster={quoted(request.block)}"
+            f"block={quoted(request.block)} is for parallel trials: in a crossover "
+            f"every unit is its own block; where units of one {request.block} depend "
+            f"on each other, use cluster={quoted(request.block)}"
         )
     if request.covariates:
         raise EstimateError(
-            f"covariates={quoted(request.covariates)} is for parallel trials: in a crossover each unit is compared "
-            "with itself and its covariates cancel; leave covariates= out"
+            f"covariates={quoted(request.covariates)} is for parallel trials: in a "
+            "crossover each unit is compared with itself and its covariates cancel; "
+            "leave covariates= out"
         )
 
 
 def check_one_unit(effects: xr.Dataset, request: Request) -> None:
-    """Raise EstimateError where a request is impossible with one unit: for crossed targets."""
+    """Raise EstimateError where a request is impossible with one unit: for crossed
+    targets.
+    """
     check_crossover_request(request)
     clusters(effects, request)
     if request.target == "parents":
         parents_as_strata(effects)
     if request.is_crossed:
         raise EstimateError(
-            f"target={quoted(request.target)} needs two or more units, and there is one; draw more units, or use "
-            "target='units' for the effect on this one"
+            f"target={quoted(request.target)} needs two or more units, and there is "
+            "one; draw more units, or use target='units' for the effect on this one"
         )
 
 
 def ice_without_rounding(effects: xr.Dataset) -> Array:
-    """Return the ICE; those equal within the rounding of the outcomes are made exactly equal, or 0 if possible."""
+    """Return the ICE; those equal within the rounding of the outcomes are made exactly
+    equal, or 0 if possible.
+    """
     return np.asarray(lazy_ice_without_rounding(effects), dtype=np.float64)
 
 
@@ -129,18 +167,27 @@ def lazy_ice_without_rounding(effects: xr.Dataset) -> Rows:
     """Return `ice_without_rounding`, lazily where the ICE are lazy."""
     ice = effects["ice"].data
     ice = ice if ice.dtype == np.float64 else ice.astype(np.float64)
-    if not {"constant", "zero"} <= set(effects.variables) or not effects["constant"].any():
+    if (
+        not {"constant", "zero"} <= set(effects.variables)
+        or not effects["constant"].any()
+    ):
         return ice
     first = first_row(ice)
     one = np.where(effects["zero"].to_numpy(), 0.0, first + mean_from(ice, first))
-    return by_block(ice, _replace_constant, one=one, constant=effects["constant"].to_numpy())
+    return by_block(
+        ice, _replace_constant, one=one, constant=effects["constant"].to_numpy()
+    )
 
 
-def _replace_constant(ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]) -> Array:
+def _replace_constant(
+    ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]
+) -> Array:
     return np.where(constant, one, ice)
 
 
-def _estimate_population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+def _estimate_population(
+    effects: xr.Dataset, ice: Array, request: Request
+) -> tuple[Estimate, int, str, str]:
     del effects  # which other targets take
     groups = request.groups
     assert groups is not None  # else `_estimate_unclustered` answers
@@ -148,26 +195,45 @@ def _estimate_population(effects: xr.Dataset, ice: Array, request: Request) -> t
     n_clusters, name = len(groups.labels), groups.name
     if request.weights == "clusters":
         answer = mean_of_cluster_means(ice, groups.codes)
-        return answer, n_clusters, name, f"mean over {name}s of their mean ICE; t with G - 1 df"
+        return (
+            answer,
+            n_clusters,
+            name,
+            f"mean over {name}s of their mean ICE; t with G - 1 df",
+        )
     answer = mean_ice(ice, groups.codes)
-    return answer, n_clusters, name, f"mean ICE; CR2 by {name}, Satterthwaite (Bell-McCaffrey) df"
+    return (
+        answer,
+        n_clusters,
+        name,
+        f"mean ICE; CR2 by {name}, Satterthwaite (Bell-McCaffrey) df",
+    )
 
 
-def _estimate_parents(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    check_no_cluster(request, "these parents are fixed, and their units are drawn independently")
+def _estimate_parents(
+    effects: xr.Dataset, ice: Array, request: Request
+) -> tuple[Estimate, int, str, str]:
+    check_no_cluster(
+        request, "these parents are fixed, and their units are drawn independently"
+    )
     strata = parents_as_strata(effects)
     _check_two_units_each(strata, "target='parents'")
     answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
-    return answer, len(ice), "unit", "mean ICE with these parents fixed; variance within parents, Satterthwaite df"
+    return (
+        answer,
+        len(ice),
+        "unit",
+        "mean ICE with these parents fixed; variance within parents, Satterthwaite df",
+    )
 
 
 def _check_two_units_each(strata: Grouping, why: str, how: str = "") -> None:
     lone = np.flatnonzero(strata.sizes < 2)
     if lone.size:
         raise EstimateError(
-            f"{why} needs the spread within each {strata.name}, and {lone.size} have one unit (first: "
-            f"{quoted(strata.labels[lone[0]])}); draw two or more units of each{how and f' ({how})'}, "
-            "or use target='population'"
+            f"{why} needs the spread within each {strata.name}, and {lone.size} have "
+            f"one unit (first: {quoted(strata.labels[lone[0]])}); draw two or more "
+            f"units of each{how and f' ({how})'}, or use target='population'"
         )
 
 
@@ -177,131 +243,200 @@ def _stratum_weights(strata: Grouping, request: Request) -> Array:
     return np.asarray(strata.sizes / strata.sizes.sum())
 
 
-def _estimate_units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+def _estimate_units(
+    effects: xr.Dataset, ice: Array, request: Request
+) -> tuple[Estimate, int, str, str]:
     check_no_cluster(request, "these units are fixed")
     random = uses_random_arms(effects)
     if not random.any():
         groups = clusters(effects, request) if request.weights == "clusters" else None
-        means = centered(ice)[0] if groups is None else centered(centered(ice, groups.codes)[0])[0]
+        means = (
+            centered(ice)[0]
+            if groups is None
+            else centered(centered(ice, groups.codes)[0])[0]
+        )
         ace = np.asarray(means[0])
-        answer = from_factor(ace, np.zeros((1, *ace.shape)), float(max(len(ice) - 1, 1)))
+        answer = from_factor(
+            ace, np.zeros((1, *ace.shape)), float(max(len(ice) - 1, 1))
+        )
         return (
             answer,
             len(ice),
             "unit",
-            "mean ICE of exactly these units; nothing is sampled, so the standard error is 0",
+            "mean ICE of exactly these units; nothing is sampled, so the standard "
+            "error is 0",
         )
     if effects.attrs.get("null_kind") != "genomic" or "parent" not in effects.coords:
         k = int(np.argmax(random))
         raise EstimateError(
-            f"target='units': contrast {effects['contrast'].to_numpy()[k]!s} has an arm that draws something of "
-            "its own, which needs two or more draws of every unit: null=cg.Genomic(of=..., n_draws=2), "
-            "or use target='population'"
+            f"target='units': contrast {effects['contrast'].to_numpy()[k]!s} has an "
+            "arm that draws something of its own, which needs two or more draws of "
+            "every unit: null=cg.Genomic(of=..., n_draws=2), or use "
+            "target='population'"
         )
     strata = grouping(effects, "parent", "target='units'")
     _check_two_units_each(
-        strata, "target='units' with an arm that draws something of its own", "cg.Genomic(of=..., n_draws=2)"
+        strata,
+        "target='units' with an arm that draws something of its own",
+        "cg.Genomic(of=..., n_draws=2)",
     )
     answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
     factor = answer.factor * random.reshape(1, -1, *[1] * (ice.ndim - 2))
-    method = "mean ICE of exactly these sequences; variance of the arms' own draws, Satterthwaite df"
+    method = (
+        "mean ICE of exactly these sequences; variance of the arms' own draws, "
+        "Satterthwaite df"
+    )
     return from_factor(answer.ace, factor, answer.df), len(ice), "unit", method
 
 
-def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    levels_noun = "predictors" if request.target == NEXT else request.target.removeprefix("population x ")
+def _estimate_crossed(
+    effects: xr.Dataset, ice: Array, request: Request
+) -> tuple[Estimate, int, str, str]:
+    levels_noun = (
+        "predictors"
+        if request.target == NEXT
+        else request.target.removeprefix("population x ")
+    )
     if "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
         raise EstimateError(_one_level_message(request.target))
     if levels_noun == "predictors":
         check_distinct_predictors(effects, ice)
     if request.target == NEXT and "denominator" in effects:
         raise EstimateError(
-            f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: there is no predictive interval "
-            "for a ratio; use scale='log_of_means', whose limits are those of the logarithm"
+            f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: "
+            "there is no predictive interval for a ratio; use scale='log_of_means', "
+            "whose limits are those of the logarithm"
         )
     by_level, groups = np.moveaxis(ice, -1, 1), request.groups
     by, n_clusters, name, codes = "", len(ice), "unit", None
     if groups is not None:
         check_clusters(groups, len(groups.labels))
-        n_clusters, name, codes, by = len(groups.labels), groups.name, groups.codes, f"CR2 by {groups.name}, "
+        n_clusters, name, codes, by = (
+            len(groups.labels),
+            groups.name,
+            groups.codes,
+            f"CR2 by {groups.name}, ",
+        )
         if request.weights == "clusters":
-            by_level, codes, by = centered(by_level, groups.codes)[0], None, f"means of {name}s, "
+            by_level, codes, by = (
+                centered(by_level, groups.codes)[0],
+                None,
+                f"means of {name}s, ",
+            )
     moderate = request.target != NEXT if request.moderate is None else request.moderate
-    prior = between_levels(by_level) if moderate and request.target != "population x words" else None
+    prior = (
+        between_levels(by_level)
+        if moderate and request.target != "population x words"
+        else None
+    )
     if prior is None and request.moderate:
         raise EstimateError(
-            f"moderate=True takes three or more predictors and contrasts, and there are {effects.sizes['model']} and "
-            f"{effects.sizes['contrast']}; leave it out"
+            "moderate=True takes three or more predictors and contrasts, and there are "
+            f"{effects.sizes['model']} and {effects.sizes['contrast']}; leave it out"
         )
     moderation = "" if prior is None else _moderation_clause(prior, levels_noun)
     if request.target == NEXT:
         answer = next_level(by_level, codes, between=prior)
-        return answer, n_clusters, name, _prediction_method(effects, by, moderation, moderated=prior is not None)
+        return (
+            answer,
+            n_clusters,
+            name,
+            _prediction_method(effects, by, moderation, moderated=prior is not None),
+        )
     answer = crossed_mean(by_level, codes, between=prior)
     return (
         answer,
         n_clusters,
         name,
-        f"mean ICE over units and {levels_noun}, both drawn; crossed, {by}Satterthwaite df{moderation}",
+        f"mean ICE over units and {levels_noun}, both drawn; crossed, "
+        f"{by}Satterthwaite df{moderation}",
     )
 
 
-def _prediction_method(effects: xr.Dataset, by: str, moderation: str, *, moderated: bool) -> str:
+def _prediction_method(
+    effects: xr.Dataset, by: str, moderation: str, *, moderated: bool
+) -> str:
     n = effects.sizes["model"]
-    parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
-    holds = "; it holds on average over contrasts, and less where predictors differ most" if moderated else ""
-    return f"predictive interval from {n} predictors: {parts}; t on few df{moderation}{holds}"
+    parts = (
+        f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that "
+        "they share"
+    )
+    holds = (
+        "; it holds on average over contrasts, and less where predictors differ most"
+        if moderated
+        else ""
+    )
+    return (
+        f"predictive interval from {n} predictors: {parts}; t on few "
+        f"df{moderation}{holds}"
+    )
 
 
 def _one_level_message(target: str) -> str:
     if target == "population x replicates":
         return (
-            "one replicate shows no variance between replicates; measure two or more, or use target='population' for "
-            "this one alone"
+            "one replicate shows no variance between replicates; measure two or more, "
+            "or use target='population' for this one alone"
         )
     return (
-        f"target={quoted(target)} needs the answers of two or more predictors on a dim 'model'; run the trial on "
-        "cg.Ensemble([...]), or use target='population'"
+        f"target={quoted(target)} needs the answers of two or more predictors on a dim "
+        "'model'; run the trial on cg.Ensemble([...]), or use target='population'"
     )
 
 
 def _moderation_clause(prior: Moderated, what: str) -> str:
     least, most = (f"{df:.3g}" for df in (prior.prior_df.min(), prior.prior_df.max()))
     df = least if least == most else f"{least} to {most}"
-    return f"; variance between {what} moderated over contrasts (squeezeVar, {df} prior df)"
+    return (
+        f"; variance between {what} moderated over contrasts (squeezeVar, {df} prior "
+        "df)"
+    )
 
 
 def uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
+    """Return whether each contrast has a weight on an arm whose intervention is random,
+    shape (K,).
+    """
     if "random" not in effects.coords or "weight" not in effects:
         return np.zeros(effects.sizes["contrast"], dtype=bool)
-    return np.asarray(abs(weights_of(effects)) @ effects["random"].to_numpy().astype(bool).astype(np.float64) > 0)
+    return np.asarray(
+        abs(weights_of(effects))
+        @ effects["random"].to_numpy().astype(bool).astype(np.float64)
+        > 0
+    )
 
 
 def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast of effects or estimates is one fixed placebo word minus other arms, (contrast,).
+    """Return whether each contrast of effects or estimates is one fixed placebo word
+    minus other arms, (contrast,).
 
-    This is read from ``weight (contrast, arm)`` and ``kind (arm)``; without them no contrast is. A mean of several
-    words is not a draw from the class of words, and does not count.
+    This is read from ``weight (contrast, arm)`` and ``kind (arm)``; without them no
+    contrast is. A mean of several words is not a draw from the class of words, and does
+    not count.
 
     Examples
     --------
     >>> weight = [[-1.0, 1.0, 0.0, 0.0], [-1.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.5, 0.5]]
     >>> kind = ("arm", ["placebo", "embed", "placebo_word", "placebo_word"])
-    >>> placebo_words(xr.Dataset({"weight": (("contrast", "arm"), weight)}, coords={"kind": kind}))
+    >>> placebo_words(
+    ...     xr.Dataset({"weight": (("contrast", "arm"), weight)}, coords={"kind": kind})
+    ... )
     array([False,  True, False])
     """
     if "weight" not in dataset or "kind" not in dataset.variables:
         return np.zeros(dataset.sizes["contrast"], dtype=bool)
     positive = (weights_of(dataset) > 0).astype(np.intp)
     word = dataset["kind"].to_numpy().astype(str) == "placebo_word"
-    return np.asarray((positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0))
+    return np.asarray(
+        (positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0)
+    )
 
 
 def is_placebo_word(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return whether each contrast is one fixed placebo word, shape ``(contrast,)``.
 
-    Read from the bool coordinate or variable ``placebo_word (contrast)``, else by `placebo_words`.
+    Read from the bool coordinate or variable ``placebo_word (contrast)``, else by
+    `placebo_words`.
 
     Raises
     ------
@@ -310,73 +445,113 @@ def is_placebo_word(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
 
     Examples
     --------
-    >>> is_placebo_word(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
+    >>> is_placebo_word(
+    ...     xr.Dataset(
+    ...         {
+    ...             "ace": ("contrast", [1.0, 0.0]),
+    ...             "placebo_word": ("contrast", [False, True]),
+    ...         }
+    ...     )
+    ... )
     array([False,  True])
     """
     if "placebo_word" not in dataset.variables:
         return placebo_words(dataset)
     marked = dataset["placebo_word"]
     if marked.dims != ("contrast",) or marked.dtype != bool:
-        raise EstimateError(f"placebo_word has dims {marked.dims} and dtype {marked.dtype}, not bool on contrast")
+        raise EstimateError(
+            f"placebo_word has dims {marked.dims} and dtype {marked.dtype}, not bool "
+            "on contrast"
+        )
     return np.asarray(marked.to_numpy())
 
 
 def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
-    """Rearrange the contrasts of placebo words as levels, on the dim model, of one contrast: the class of words.
+    """Rearrange the contrasts of placebo words as levels, on the dim model, of one
+    contrast: the class of words.
 
     Raises
     ------
     EstimateError
-        If fewer than 20 contrasts have an arm of kind ``placebo_word`` with positive weight, or there is a dim model.
+        If fewer than 20 contrasts have an arm of kind ``placebo_word`` with positive
+        weight, or there is a dim model.
 
     Examples
     --------
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), np.zeros((2, 1, 1)))})
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), np.zeros((2, 1, 1)))}
+    ... )
     >>> words_as_levels(effects)
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: target='population x words' needs 20 or more contrasts of placebo words, ...
     """
     if "ice" in effects and "model" in effects["ice"].dims:
-        raise EstimateError("target='population x words' takes one predictor; pick one of the dim 'model' first")
+        raise EstimateError(
+            "target='population x words' takes one predictor; pick one of the dim "
+            "'model' first"
+        )
     if effects.attrs.get("transform") in OF_MEANS:
         raise EstimateError(
-            f"target='population x words' is a mean over words, and scale={quoted(effects.attrs['transform'])} is of "
-            "the arms' means; use scale='identity' or scale='log'"
+            "target='population x words' is a mean over words, and "
+            f"scale={quoted(effects.attrs['transform'])} is of the arms' means; use "
+            "scale='identity' or scale='log'"
         )
-    words = np.flatnonzero(placebo_words(effects)) if "ice" in effects else np.array([], dtype=np.intp)
+    words = (
+        np.flatnonzero(placebo_words(effects))
+        if "ice" in effects
+        else np.array([], dtype=np.intp)
+    )
     if len(words) < LEAST_WORDS:
         raise EstimateError(
-            f"target='population x words' needs {LEAST_WORDS} or more contrasts of placebo words, "
-            f"and there are {len(words)}; "
-            "add arms with cg.placebos(pattern, at=, n_words=40) to a crossover, or use target='population'"
+            f"target='population x words' needs {LEAST_WORDS} or more contrasts of "
+            f"placebo words, and there are {len(words)}; add arms with "
+            "cg.placebos(pattern, at=, n_words=40) to a crossover, or use "
+            "target='population'"
         )
     ice = ice_without_rounding(effects)[:, words]
     by_word = np.moveaxis(ice, 1, -1)[:, None]
-    coords = {name: c for name, c in effects.coords.items() if set(c.dims) <= {"unit", "task", "arm"}}
-    out = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), by_word)}, coords=coords, attrs=effects.attrs)
+    coords = {
+        name: c
+        for name, c in effects.coords.items()
+        if set(c.dims) <= {"unit", "task", "arm"}
+    }
+    out = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), by_word)},
+        coords=coords,
+        attrs=effects.attrs,
+    )
     if "control_sd" in effects:
         squares = effects["control_sd"].to_numpy()[words] ** 2
-        out["control_sd"] = (("contrast", "task"), np.sqrt(squares.mean(axis=0, keepdims=True)))
+        out["control_sd"] = (
+            ("contrast", "task"),
+            np.sqrt(squares.mean(axis=0, keepdims=True)),
+        )
     if "floor" in effects:
-        out["floor"] = (("contrast", "task"), effects["floor"].to_numpy()[words].max(axis=0, keepdims=True))
+        out["floor"] = (
+            ("contrast", "task"),
+            effects["floor"].to_numpy()[words].max(axis=0, keepdims=True),
+        )
     out["weight"] = (
         ("contrast", "arm"),
-        effects["weight"].to_numpy()[words].mean(axis=0, keepdims=True, dtype=np.float64),
+        effects["weight"]
+        .to_numpy()[words]
+        .mean(axis=0, keepdims=True, dtype=np.float64),
     )
     return out.assign_coords(contrast=["placebo words"])
 
 
 def check_distinct_predictors(effects: xr.Dataset, ice: Array) -> None:
-    """Check that no two predictors have identical ICE, which would be one network counted twice.
+    """Check that no two predictors have identical ICE, which would be one network
+    counted twice.
 
     Parameters
     ----------
     effects
         Effects whose coordinate ``model`` names the predictors.
     ice
-        Their ICE, shape ``(n, K, ..., J)``. Predictors without any variation (all their architecture excludes it) are
-        not compared.
+        Their ICE, shape ``(n, K, ..., J)``. Predictors without any variation (all their
+        architecture excludes it) are not compared.
 
     Raises
     ------
@@ -385,11 +560,20 @@ def check_distinct_predictors(effects: xr.Dataset, ice: Array) -> None:
     """
     for i, j in combinations(range(ice.shape[-1]), 2):
         one, other = ice[..., i], ice[..., j]
-        if np.array_equal(one[0], other[0]) and (one != one[0]).any() and np.array_equal(one, other):
-            names = effects["model"].to_numpy() if "model" in effects.coords else range(ice.shape[-1])
+        if (
+            np.array_equal(one[0], other[0])
+            and (one != one[0]).any()
+            and np.array_equal(one, other)
+        ):
+            names = (
+                effects["model"].to_numpy()
+                if "model" in effects.coords
+                else range(ice.shape[-1])
+            )
             raise EstimateError(
-                f"models {quoted(str(names[i]))} and {quoted(str(names[j]))} gave the same numbers in every unit: they "
-                "are one network, and do not show the spread between networks; leave one of them out"
+                f"models {quoted(str(names[i]))} and {quoted(str(names[j]))} gave the "
+                "same numbers in every unit: they are one network, and do not show the "
+                "spread between networks; leave one of them out"
             )
 
 
@@ -401,33 +585,50 @@ def has_moments(dataset: object) -> bool:
     >>> has_moments(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
     True
     """
-    return isinstance(dataset, xr.Dataset) and "ice_mean" in dataset and "ice" not in dataset
+    return (
+        isinstance(dataset, xr.Dataset)
+        and "ice_mean" in dataset
+        and "ice" not in dataset
+    )
 
 
 def needs_units_error(what: str) -> EstimateError:
     """Return the error for a request that needs the ICE of every unit."""
     return EstimateError(
-        f'{what} needs the ICE of every unit, and these are moments of them; run the trial with keep="effects"'
+        f"{what} needs the ICE of every unit, and these are moments of them; run the "
+        'trial with keep="effects"'
     )
 
 
-def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[xr.Dataset, Request, Answer]:
-    """Return the effects without units, the request with its clusters named, and the ACE, (K, tasks[, models]).
+def estimate_from_moments(
+    moments: xr.Dataset, request: Request
+) -> tuple[xr.Dataset, Request, Answer]:
+    """Return the effects without units, the request with its clusters named, and the
+    ACE, (K, tasks[, models]).
 
-    ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or CR2 of the sums by parent if units share
-    parents. The covariance is ``se_j se_k`` times the correlation of the ICE, or the products of sums by parent (or by
-    random group). A requested ``cluster="auto"`` is the cluster of the trial's analysis.
+    ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or CR2 of
+    the sums by parent if units share parents. The covariance is ``se_j se_k`` times the
+    correlation of the ICE, or the products of sums by parent (or by random group). A
+    requested ``cluster="auto"`` is the cluster of the trial's analysis.
 
     Raises
     ------
     EstimateError
-        If the request needs the ICE of every unit, or a squared standard error is beyond float64, so that there is no
-        covariance.
+        If the request needs the ICE of every unit, or a squared standard error is
+        beyond float64, so that there is no covariance.
     """
     request = _request_for_moments(moments, request)
-    if "n_units" not in moments or not {"ice_sum", "ice_correlation"} & set(moments.variables):
-        raise OutcomesError("moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep all variables")
-    n, by = int(moments["n_units"].to_numpy().max()), str(moments.attrs.get("cluster", "unit"))
+    if "n_units" not in moments or not {"ice_sum", "ice_correlation"} & set(
+        moments.variables
+    ):
+        raise OutcomesError(
+            "moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep "
+            "all variables"
+        )
+    n, by = (
+        int(moments["n_units"].to_numpy().max()),
+        str(moments.attrs.get("cluster", "unit")),
+    )
     clustered = by != "unit"
     estimate, rows = _estimate_of_moments(moments, n, clustered=clustered)
     check_squares(estimate.se, moments)
@@ -438,8 +639,13 @@ def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[xr.Dat
         request,
         Answer(
             estimate=estimate,
-            skewness=skewness(estimate.factor) if clustered else moments["ice_skewness"].to_numpy(),
-            reach=np.maximum(np.abs(moments["ice_least"].to_numpy()), np.abs(moments["ice_most"].to_numpy())),
+            skewness=skewness(estimate.factor)
+            if clustered
+            else moments["ice_skewness"].to_numpy(),
+            reach=np.maximum(
+                np.abs(moments["ice_least"].to_numpy()),
+                np.abs(moments["ice_most"].to_numpy()),
+            ),
             n_units=np.full(K, n),
             n_clusters=np.full(K, rows if clustered else n),
             method=f"mean ICE; CR2 by {by}, Satterthwaite (Bell-McCaffrey) df"
@@ -451,7 +657,9 @@ def estimate_from_moments(moments: xr.Dataset, request: Request) -> tuple[xr.Dat
 
 
 def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
-    """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's analysis."""
+    """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's
+    analysis.
+    """
     check_crossover_request(request)
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
@@ -461,11 +669,17 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
     alone = ("none", "parent") if cluster != "none" else ("none",)
     if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
         raise needs_units_error(f"cluster={quoted(request.cluster)}")
-    return replace(request, cluster=cluster if request.cluster == "auto" else request.cluster)
+    return replace(
+        request, cluster=cluster if request.cluster == "auto" else request.cluster
+    )
 
 
-def _estimate_of_moments(moments: xr.Dataset, n: int, *, clustered: bool) -> tuple[Estimate, int]:
-    """Return the estimate, and the number of parents or random groups whose sums there are, else of units."""
+def _estimate_of_moments(
+    moments: xr.Dataset, n: int, *, clustered: bool
+) -> tuple[Estimate, int]:
+    """Return the estimate, and the number of parents or random groups whose sums there
+    are, else of units.
+    """
     mean = moments["ice_mean"].to_numpy()
     if "ice_sum" in moments:
         sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
@@ -474,14 +688,22 @@ def _estimate_of_moments(moments: xr.Dataset, n: int, *, clustered: bool) -> tup
             return found, rows
         factor = found.factor
     else:
-        correlation = aligned_covariance(moments["ice_correlation"], "contrast", "contrast_").to_numpy()
-        factor, rows = root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)), n
+        correlation = aligned_covariance(
+            moments["ice_correlation"], "contrast", "contrast_"
+        ).to_numpy()
+        factor, rows = (
+            root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)),
+            n,
+        )
     sd, leverage = moments["ice_sd"].to_numpy(), moments["ice_leverage"].to_numpy()
-    return Estimate(mean, sd / np.sqrt(n), np.full(sd.shape, n - 1.0), factor, leverage), rows
+    return Estimate(
+        mean, sd / np.sqrt(n), np.full(sd.shape, n - 1.0), factor, leverage
+    ), rows
 
 
 def root_of(correlation: Array) -> Array:
-    """Return F, shape ``(K, K, ...)``, with ``F' F`` equal to (possibly singular) correlations ``(K, K, ...)``.
+    """Return F, shape ``(K, K, ...)``, with ``F' F`` equal to (possibly singular)
+    correlations ``(K, K, ...)``.
 
     Examples
     --------
@@ -496,10 +718,16 @@ def root_of(correlation: Array) -> Array:
 
 
 def _without_units(moments: xr.Dataset) -> xr.Dataset:
-    """Return effects with 0 units, which have the labels, weights and attributes for estimates."""
+    """Return effects with 0 units, which have the labels, weights and attributes for
+    estimates.
+    """
     names = [name for name in ("weight", "control_sd", "floor") if name in moments]
     mean = moments["ice_mean"]
-    drop = [str(c) for c in moments.coords if {"quantile", "contrast_", "byte"} & set(moments[c].dims)]
+    drop = [
+        str(c)
+        for c in moments.coords
+        if {"quantile", "contrast_", "byte"} & set(moments[c].dims)
+    ]
     effects = moments[names].assign_coords(mean.coords).drop_vars(drop, errors="ignore")
     effects["ice"] = (("unit", *mean.dims), np.empty((0, *mean.shape)))
     return effects

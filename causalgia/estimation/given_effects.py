@@ -1,4 +1,6 @@
-"""Effects obtained elsewhere (names, columns, tasks and covariance), and the correlation of estimates between tasks."""
+"""Effects obtained elsewhere (names, columns, tasks and covariance), and the
+correlation of estimates between tasks.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +19,36 @@ from causalgia.types import Array
 
 Labels = npt.NDArray[Any]
 #: column name in broom, marginaleffects or a table of estimates -> name here
-_OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se", "ace": "effect"}
+_OTHER_NAMES = {
+    "estimate": "effect",
+    "std_error": "se",
+    "std.error": "se",
+    "ace": "effect",
+}
 _MOST_BYTES = 2**31
 _SYMMETRIC = 1e-6
 
 
 def labels_of(values: Any) -> list[Labels]:
-    """Return the names along each axis of a Series, DataFrame or DataArray; an empty list for anything else.
+    """Return the names along each axis of a Series, DataFrame or DataArray; an empty
+    list for anything else.
 
     Examples
     --------
-    >>> labels_of(pd.Series([1.0, 2.0], index=["a", "b"]))[0].tolist(), labels_of([1.0, 2.0])
+    >>> (
+    ...     labels_of(pd.Series([1.0, 2.0], index=["a", "b"]))[0].tolist(),
+    ...     labels_of([1.0, 2.0]),
+    ... )
     (['a', 'b'], [])
     """
     if isinstance(values, pd.Series | pd.DataFrame):
         return [_as_objects(axis) for axis in values.axes]
     if isinstance(values, xr.DataArray):
-        return [_as_objects(values[dim].to_numpy()) for dim in values.dims if dim in values.coords]
+        return [
+            _as_objects(values[dim].to_numpy())
+            for dim in values.dims
+            if dim in values.coords
+        ]
     return []
 
 
@@ -52,17 +67,28 @@ def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
 
     Examples
     --------
-    >>> shared_labels({"effect": pd.Series([1.0, 2.0], index=["a", "b"]), "se": 0.5}).tolist()
+    >>> shared_labels(
+    ...     {"effect": pd.Series([1.0, 2.0], index=["a", "b"]), "se": 0.5}
+    ... ).tolist()
     ['a', 'b']
     """
-    named = [(name, labels) for name, values in arguments.items() for labels in labels_of(values)]
+    named = [
+        (name, labels)
+        for name, values in arguments.items()
+        for labels in labels_of(values)
+    ]
     for name, labels in named[1:]:
         first, reference = named[0]
         if len(labels) == len(reference) and labels.tolist() != reference.tolist():
-            k = next(i for i, (a, b) in enumerate(zip(reference, labels, strict=True)) if a != b)
+            k = next(
+                i
+                for i, (a, b) in enumerate(zip(reference, labels, strict=True))
+                if a != b
+            )
             raise EstimateError(
-                f"{first} and {name} name entry {k} differently, {reference[k]!s} and {labels[k]!s}; bring them into "
-                "one order (se.reindex(effect.index)), or give arrays without names (.to_numpy()) if they are in one"
+                f"{first} and {name} name entry {k} differently, {reference[k]!s} and "
+                f"{labels[k]!s}; bring them into one order (se.reindex(effect.index)), "
+                "or give arrays without names (.to_numpy()) if they are in one"
             )
     return named[0][1] if named else None
 
@@ -84,7 +110,10 @@ def contrast_names(names: Any, n: int) -> Labels:
         return np.arange(n)
     items = _as_objects(names)
     if items.shape != (n,):
-        raise EstimateError(f"names has shape {items.shape}, and there are {n} effects; give one name for each")
+        raise EstimateError(
+            f"names has shape {items.shape}, and there are {n} effects; give one name "
+            "for each"
+        )
     for k, item in enumerate(items):
         if (
             not np.isscalar(item)
@@ -92,15 +121,21 @@ def contrast_names(names: Any, n: int) -> Labels:
             and item is not None
         ):
             raise EstimateError(
-                f"name {k}, {quoted(item)}, is not a single value; join the levels of an index: index.map(' '.join)"
+                f"name {k}, {quoted(item)}, is not a single value; join the levels of "
+                "an index: index.map(' '.join)"
             )
     missing = np.array([item is None or bool(pd.isna(item)) for item in items])
     if missing.any():
-        raise EstimateError(f"name {int(np.argmax(missing))} is missing; give one name for each effect")
+        raise EstimateError(
+            f"name {int(np.argmax(missing))} is missing; give one name for each effect"
+        )
     labels = np.array(items.tolist())
     unique, counts = np.unique(labels, return_counts=True)
     if (counts > 1).any():
-        raise EstimateError(f"the name {unique[counts > 1][0]!s} appears {counts.max()} times; make names unique")
+        raise EstimateError(
+            f"the name {unique[counts > 1][0]!s} appears {counts.max()} times; make "
+            "names unique"
+        )
     return labels
 
 
@@ -121,25 +156,34 @@ def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.Data
 
     Examples
     --------
-    >>> v = xr.DataArray([[4.0, 1.0], [1.0, 9.0]], coords={"x": ["a", "b"], "y": ["a", "b"]}, dims=("x", "y"))
+    >>> v = xr.DataArray(
+    ...     [[4.0, 1.0], [1.0, 9.0]],
+    ...     coords={"x": ["a", "b"], "y": ["a", "b"]},
+    ...     dims=("x", "y"),
+    ... )
     >>> aligned_covariance(v.sel(x=["b"]), "x", "y").values
     array([[9.]])
     """
     if rows not in matrix.coords or columns not in matrix.coords:
         if matrix.sizes[rows] != matrix.sizes[columns]:
             raise EstimateError(
-                f"the covariance is of {matrix.sizes[rows]} by {matrix.sizes[columns]} contrasts, and no names on both "
-                f"dims say which; select on both: isel({rows}=..., {columns}=...)"
+                f"the covariance is of {matrix.sizes[rows]} by {matrix.sizes[columns]} "
+                "contrasts, and no names on both dims say which; select on both: "
+                f"isel({rows}=..., {columns}=...)"
             )
         return matrix
-    wanted, known = matrix[rows].to_numpy().tolist(), matrix[columns].to_numpy().tolist()
+    wanted, known = (
+        matrix[rows].to_numpy().tolist(),
+        matrix[columns].to_numpy().tolist(),
+    )
     if wanted == known:
         return matrix
     place = {name: i for i, name in enumerate(known)}
     missing = [name for name in wanted if name not in place]
     if missing:
         raise EstimateError(
-            f"contrast {missing[0]!s} has a row in the covariance and no column; select the same on both"
+            f"contrast {missing[0]!s} has a row in the covariance and no column; "
+            "select the same on both"
         )
     return matrix.isel({columns: [place[name] for name in wanted]})
 
@@ -158,7 +202,8 @@ def _as_objects(values: Any) -> Labels:
 
 
 def with_effect_columns(table: Any) -> Any:
-    """Return a table with columns ``estimate, std_error`` renamed to ``effect, se``; anything else as it is.
+    """Return a table with columns ``estimate, std_error`` renamed to ``effect, se``;
+    anything else as it is.
 
     ``estimates.to_dataframe()`` has ``ace``, and its contrasts and tasks in the index.
 
@@ -169,19 +214,29 @@ def with_effect_columns(table: Any) -> Any:
 
     Examples
     --------
-    >>> with_effect_columns(pd.DataFrame({"estimate": [1.0], "std.error": [0.5]})).columns.tolist()
+    >>> with_effect_columns(
+    ...     pd.DataFrame({"estimate": [1.0], "std.error": [0.5]})
+    ... ).columns.tolist()
     ['effect', 'se']
     """
-    if not isinstance(table, pd.DataFrame | xr.Dataset) or (isinstance(table, xr.Dataset) and "ace" in table):
+    if not isinstance(table, pd.DataFrame | xr.Dataset) or (
+        isinstance(table, xr.Dataset) and "ace" in table
+    ):
         return table
-    if isinstance(table, pd.DataFrame) and {"contrast", "task"} <= set(table.index.names):
+    if isinstance(table, pd.DataFrame) and {"contrast", "task"} <= set(
+        table.index.names
+    ):
         table = table.reset_index()
     for theirs, ours in _OTHER_NAMES.items():
         if theirs not in table:
             continue
         if ours in table:
             _check_columns_agree(table, theirs, ours)
-            table = table.drop(columns=theirs) if isinstance(table, pd.DataFrame) else table.drop_vars(theirs)
+            table = (
+                table.drop(columns=theirs)
+                if isinstance(table, pd.DataFrame)
+                else table.drop_vars(theirs)
+            )
         else:
             table = (
                 table.rename(columns={theirs: ours})
@@ -193,15 +248,22 @@ def with_effect_columns(table: Any) -> Any:
 
 def _check_columns_agree(table: Any, theirs: str, ours: str) -> None:
     one, other = (np.asarray(table[name]) for name in (theirs, ours))
-    same = one.shape == other.shape and bool(pd.Series(one.ravel()).equals(pd.Series(other.ravel())))
+    same = one.shape == other.shape and bool(
+        pd.Series(one.ravel()).equals(pd.Series(other.ravel()))
+    )
     if same:
         return
     where = ""
     if one.shape == other.shape and one.ndim == 1:
-        row = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if not (a == b or (a != a and b != b)))
+        row = next(
+            i
+            for i, (a, b) in enumerate(zip(one, other, strict=True))
+            if not (a == b or (a != a and b != b))
+        )
         where = f": {one[row]!s} and {other[row]!s} in row {row}"
     raise EstimateError(
-        f"the table has the columns {quoted(theirs)} and {quoted(ours)}, and they differ{where}; drop one of them"
+        f"the table has the columns {quoted(theirs)} and {quoted(ours)}, and they "
+        f"differ{where}; drop one of them"
     )
 
 
@@ -211,7 +273,8 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
     Parameters
     ----------
     table
-        A DataFrame with a column ``task``, or a Dataset with ``effect`` on a dim of its own and ``task``.
+        A DataFrame with a column ``task``, or a Dataset with ``effect`` on a dim of its
+        own and ``task``.
 
     Raises
     ------
@@ -220,7 +283,9 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
 
     Examples
     --------
-    >>> table = pd.DataFrame({"task": ["x", "y"], "effect": [1.0, 2.0]}, index=["a", "a"])
+    >>> table = pd.DataFrame(
+    ...     {"task": ["x", "y"], "effect": [1.0, 2.0]}, index=["a", "a"]
+    ... )
     >>> {task: one["effect"].tolist() for task, one in split_by_task(table).items()}
     {'x': [1.0], 'y': [2.0]}
     """
@@ -229,24 +294,45 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
             return None
         missing = table["task"].isna().to_numpy()
         if missing.any() or table.empty:
-            where = f"row {int(np.argmax(missing))} has no task" if missing.any() else "the table has no rows"
-            raise OutcomesError(f"estimates: {where}; give its name in the column 'task'")
-        rest, rows = table.drop(columns="task"), table.reset_index(drop=True).groupby("task", sort=False).indices
+            where = (
+                f"row {int(np.argmax(missing))} has no task"
+                if missing.any()
+                else "the table has no rows"
+            )
+            raise OutcomesError(
+                f"estimates: {where}; give its name in the column 'task'"
+            )
+        rest, rows = (
+            table.drop(columns="task"),
+            table.reset_index(drop=True).groupby("task", sort=False).indices,
+        )
         return {task: rest.iloc[rows[task]] for task in table["task"].unique()}
-    if not isinstance(table, xr.Dataset) or "effect" not in table or "task" not in table["effect"].dims:
+    if (
+        not isinstance(table, xr.Dataset)
+        or "effect" not in table
+        or "task" not in table["effect"].dims
+    ):
         return None
     if table["effect"].ndim != 2 or table.sizes["task"] == 0:
         return None
-    names = table["task"].to_numpy().tolist() if "task" in table.coords else range(table.sizes["task"])
+    names = (
+        table["task"].to_numpy().tolist()
+        if "task" in table.coords
+        else range(table.sizes["task"])
+    )
     tables = {name: table.isel(task=i, drop=True) for i, name in enumerate(names)}
     if len(tables) < table.sizes["task"]:
-        raise OutcomesError("estimates: a task appears more than once; make the names of 'task' unique")
+        raise OutcomesError(
+            "estimates: a task appears more than once; make the names of 'task' unique"
+        )
     return tables
 
 
 @dataclass(frozen=True, eq=False)
 class GivenEffects:
-    """Validated effects from elsewhere, of K contrasts in one task, or in T tasks on a last axis."""
+    """Validated effects from elsewhere, of K contrasts in one task, or in T tasks on a
+    last axis.
+    """
 
     labels: Labels
     """Names of the contrasts, (K,)."""
@@ -275,11 +361,15 @@ def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
         apart = sorted(set(wanted) ^ set(place), key=str)
         if apart:
             raise EstimateError(
-                f"contrast {apart[0]!s} has an effect in some tasks and none in others (see task {task!s}); give every "
-                "contrast in every task, or one task at a time"
+                f"contrast {apart[0]!s} has an effect in some tasks and none in others "
+                f"(see task {task!s}); give every contrast in every task, or one task "
+                "at a time"
             )
         if np.isinf(one.df).any() != np.isinf(first.df).any():
-            raise EstimateError(f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for a normal one")
+            raise EstimateError(
+                f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for "
+                "a normal one"
+            )
         ordered.append(_reordered(one, [place[name] for name in wanted]))
     matrices = [one.covariance for one in ordered if one.covariance is not None]
     return GivenEffects(
@@ -288,7 +378,10 @@ def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
         np.stack([one.se for one in ordered], axis=-1),
         np.stack([one.df for one in ordered], axis=-1),
         np.stack(matrices, axis=-1) if matrices else None,
-        {name: _stack_columns([one.beside[name] for one in ordered]) for name in first.beside},
+        {
+            name: _stack_columns([one.beside[name] for one in ordered])
+            for name in first.beside
+        },
     )
 
 
@@ -297,7 +390,9 @@ def _reordered(one: GivenEffects, rows: list[int]) -> GivenEffects:
         return one
     matrix = None if one.covariance is None else one.covariance[np.ix_(rows, rows)]
     beside = {name: column[rows] for name, column in one.beside.items()}
-    return GivenEffects(one.labels[rows], one.effect[rows], one.se[rows], one.df[rows], matrix, beside)
+    return GivenEffects(
+        one.labels[rows], one.effect[rows], one.se[rows], one.df[rows], matrix, beside
+    )
 
 
 def _stack_columns(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
@@ -308,7 +403,8 @@ def _stack_columns(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def task_columns(factor: Rows, contrasts: Any, tasks: Any) -> dict[str, xr.DataArray]:
-    """Return what is known of the errors between tasks, from the rows of units or clusters.
+    """Return what is known of the errors between tasks, from the rows of units or
+    clusters.
 
     Parameters
     ----------
@@ -320,8 +416,9 @@ def task_columns(factor: Rows, contrasts: Any, tasks: Any) -> dict[str, xr.DataA
     Returns
     -------
     dict
-        ``task_correlation (contrast, task, task_)``, in single precision, and ``shared_covariance (task, task_)``: the
-        mean covariance of the errors of two contrasts, which is 0 unless contrasts share an arm.
+        ``task_correlation (contrast, task, task_)``, in single precision, and
+        ``shared_covariance (task, task_)``: the mean covariance of the errors of two
+        contrasts, which is 0 unless contrasts share an arm.
 
     Raises
     ------
@@ -331,8 +428,9 @@ def task_columns(factor: Rows, contrasts: Any, tasks: Any) -> dict[str, xr.DataA
     n, size = factor.shape[1:]
     if 4 * n * size**2 > _MOST_BYTES:
         raise EstimateError(
-            f"task_correlation=True: the correlations between {size:,} tasks of {n:,} contrasts take "
-            f"{4 * n * size**2 / 2**30:.1f} GiB; take fewer tasks, effects.sel(task=[...]), or contrasts in parts"
+            f"task_correlation=True: the correlations between {size:,} tasks of {n:,} "
+            f"contrasts take {4 * n * size**2 / 2**30:.1f} GiB; take fewer tasks, "
+            "effects.sel(task=[...]), or contrasts in parts"
         )
     square, total = np.zeros((n, size, size)), np.zeros((size, size))
     for rows in row_blocks(factor):
@@ -340,7 +438,11 @@ def task_columns(factor: Rows, contrasts: Any, tasks: Any) -> dict[str, xr.DataA
         square += np.matmul(each.transpose(0, 2, 1), each)
         whole = rows.sum(axis=1, dtype=np.float64)
         total += whole.T @ whole
-    shared = (total - square.sum(axis=0)) / (n * (n - 1)) if n > 1 else np.zeros((size, size))
+    shared = (
+        (total - square.sum(axis=0)) / (n * (n - 1))
+        if n > 1
+        else np.zeros((size, size))
+    )
     sd = np.sqrt(np.diagonal(square, axis1=1, axis2=2))
     sd = np.where(sd > 0, sd, 1.0)
     square /= sd[:, :, None]
@@ -349,13 +451,16 @@ def task_columns(factor: Rows, contrasts: Any, tasks: Any) -> dict[str, xr.DataA
     coords = {"contrast": contrasts, "task": tasks, "task_": tasks}
     own = {name: coords[name] for name in ("task", "task_")}
     return {
-        "task_correlation": xr.DataArray(square.astype(np.float32), coords, ("contrast", "task", "task_")),
+        "task_correlation": xr.DataArray(
+            square.astype(np.float32), coords, ("contrast", "task", "task_")
+        ),
         "shared_covariance": xr.DataArray(shared, own, ("task", "task_")),
     }
 
 
 def with_given_correlation(estimates: xr.Dataset, given: Any) -> xr.Dataset:
-    """Return estimates with the correlation of their errors between tasks, given by the user.
+    """Return estimates with the correlation of their errors between tasks, given by the
+    user.
 
     Parameters
     ----------
@@ -367,13 +472,18 @@ def with_given_correlation(estimates: xr.Dataset, given: Any) -> xr.Dataset:
     Raises
     ------
     EstimateError
-        If it has another shape or other names, a number is not finite, or a matrix is no correlation.
+        If it has another shape or other names, a number is not finite, or a matrix is
+        no correlation.
 
     Examples
     --------
     >>> ace = (("contrast", "task"), [[1.0, 2.0]])
-    >>> estimates = xr.Dataset({"ace": ace}, coords={"contrast": ["A"], "task": ["liver", "lung"]})
-    >>> with_given_correlation(estimates, [[1.0, 0.3], [0.3, 1.0]])["task_correlation"].dims
+    >>> estimates = xr.Dataset(
+    ...     {"ace": ace}, coords={"contrast": ["A"], "task": ["liver", "lung"]}
+    ... )
+    >>> with_given_correlation(estimates, [[1.0, 0.3], [0.3, 1.0]])[
+    ...     "task_correlation"
+    ... ].dims
     ('task', 'task_')
     """
     n, size = estimates.sizes["contrast"], estimates.sizes["task"]
@@ -381,35 +491,51 @@ def with_given_correlation(estimates: xr.Dataset, given: Any) -> xr.Dataset:
     for names in labels_of(given)[-2:]:
         if names.tolist() != tasks:
             raise EstimateError(
-                f"task_correlation= names the tasks {', '.join(map(str, names[:4]))} and the effects "
-                f"{', '.join(map(str, tasks[:4]))}; give it in the order of the effects' tasks"
+                f"task_correlation= names the tasks {', '.join(map(str, names[:4]))} "
+                f"and the effects {', '.join(map(str, tasks[:4]))}; give it in the "
+                "order of the effects' tasks"
             )
     try:
         values = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
-        raise EstimateError(f"task_correlation= holds {type(given).__name__} and no numbers; give a matrix") from None
+        raise EstimateError(
+            f"task_correlation= holds {type(given).__name__} and no numbers; give a "
+            "matrix"
+        ) from None
     if values.shape not in ((size, size), (n, size, size)):
         raise EstimateError(
-            f"task_correlation= has shape {values.shape}, and the effects have {n} contrasts in {size} tasks; give "
-            f"({size}, {size}) for all contrasts alike, or ({n}, {size}, {size})"
+            f"task_correlation= has shape {values.shape}, and the effects have {n} "
+            f"contrasts in {size} tasks; give ({size}, {size}) for all contrasts "
+            f"alike, or ({n}, {size}, {size})"
         )
     stack = values.reshape(-1, size, size)
-    check_correlations(stack, estimates["contrast"].to_numpy() if values.ndim == 3 else None)
+    check_correlations(
+        stack, estimates["contrast"].to_numpy() if values.ndim == 3 else None
+    )
     dims = ("contrast", "task", "task_")[3 - values.ndim :]
-    return estimates.assign(task_correlation=(dims, values)).assign_coords(task_=estimates["task"].to_numpy())
+    return estimates.assign(task_correlation=(dims, values)).assign_coords(
+        task_=estimates["task"].to_numpy()
+    )
 
 
 def check_correlations(stack: Array, contrasts: Any) -> None:
-    """Raise EstimateError unless every matrix, (n, T, T), is a correlation: finite, symmetric, of diagonal 1."""
+    """Raise EstimateError unless every matrix, (n, T, T), is a correlation: finite,
+    symmetric, of diagonal 1.
+    """
     size = stack.shape[1]
     finite = np.isfinite(stack)
     stack = np.where(finite, stack, 0.0)
     unit = np.abs(np.diagonal(stack, axis1=1, axis2=2) - 1) <= _SYMMETRIC
-    symmetric = stack - stack.transpose(0, 2, 1) <= _SYMMETRIC  # one of each pair of differences is not negative
+    # one of each pair of differences is not negative
+    symmetric = stack - stack.transpose(0, 2, 1) <= _SYMMETRIC
     bounded = np.abs(stack) <= 1 + _SYMMETRIC
     for holds, why in (
         (finite, "holds a number that is not finite"),
-        (unit, "does not have ones on its diagonal; for a covariance V give V / np.outer(se, se)"),
+        (
+            unit,
+            "does not have ones on its diagonal; for a covariance V give V / "
+            "np.outer(se, se)",
+        ),
         (symmetric, "is not symmetric"),
         (bounded, "exceeds 1"),
     ):
@@ -419,15 +545,20 @@ def check_correlations(stack: Array, contrasts: Any) -> None:
             raise EstimateError(f"task_correlation={which}: the matrix {why}")
     negative = np.asarray(np.linalg.eigvalsh(stack)[:, 0] < -_SYMMETRIC * size)
     if negative.any():
-        which = "" if contrasts is None else f" of contrast {contrasts[int(np.argmax(negative))]!s}"
+        which = (
+            ""
+            if contrasts is None
+            else f" of contrast {contrasts[int(np.argmax(negative))]!s}"
+        )
         raise EstimateError(
-            f"task_correlation={which}: the matrix has a negative eigenvalue, and no errors correlate like that; "
-            "estimate it from complete data"
+            f"task_correlation={which}: the matrix has a negative eigenvalue, and no "
+            "errors correlate like that; estimate it from complete data"
         )
 
 
 def task_columns_of(estimates: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return `task_columns` of estimates, kept with them or from their factor; empty where neither is known.
+    """Return `task_columns` of estimates, kept with them or from their factor; empty
+    where neither is known.
 
     Tasks that were selected from the estimates are selected on both dims.
 
@@ -442,30 +573,52 @@ def task_columns_of(estimates: xr.Dataset) -> dict[str, xr.DataArray]:
     {}
     """
     if "task_correlation" in estimates:
-        found = {n: estimates[n] for n in ("task_correlation", "shared_covariance") if n in estimates}
+        found = {
+            n: estimates[n]
+            for n in ("task_correlation", "shared_covariance")
+            if n in estimates
+        }
         wanted = estimates["task"].to_numpy().tolist()
-        place = {name: i for i, name in enumerate(estimates["task_"].to_numpy().tolist())}
+        place = {
+            name: i for i, name in enumerate(estimates["task_"].to_numpy().tolist())
+        }
         missing = [name for name in wanted if name not in place]
         if missing:
             raise EstimateError(
-                f"task {missing[0]!s} has a row in task_correlation and no column; select from the estimates as "
-                "cg.estimate gave them, estimates.sel(task=[...])"
+                f"task {missing[0]!s} has a row in task_correlation and no column; "
+                "select from the estimates as cg.estimate gave them, "
+                "estimates.sel(task=[...])"
             )
-        return {name: column.isel(task_=[place[task] for task in wanted]) for name, column in found.items()}
-    if "factor" in estimates and "model" not in estimates["factor"].dims and not is_factor_by_arm(estimates):
+        return {
+            name: column.isel(task_=[place[task] for task in wanted])
+            for name, column in found.items()
+        }
+    if (
+        "factor" in estimates
+        and "model" not in estimates["factor"].dims
+        and not is_factor_by_arm(estimates)
+    ):
         factor = estimates["factor"].transpose("cluster", "contrast", "task")
-        return task_columns(factor.data, estimates["contrast"].to_numpy(), estimates["task"].to_numpy())
+        return task_columns(
+            factor.data, estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
+        )
     return {}
 
 
 def is_factor_by_arm(estimates: xr.Dataset) -> bool:
     """Return whether a row of the factor is an arm, and so says nothing of two tasks.
 
-    Independent units of a parallel trial have a row of standard deviations for each arm, in each task by itself.
+    Independent units of a parallel trial have a row of standard deviations for each
+    arm, in each task by itself.
 
     Examples
     --------
-    >>> is_factor_by_arm(xr.Dataset(attrs={"assignment": "parallel", "cluster": "unit"}))
+    >>> is_factor_by_arm(
+    ...     xr.Dataset(attrs={"assignment": "parallel", "cluster": "unit"})
+    ... )
     True
     """
-    return estimates.attrs.get("assignment") == "parallel" and estimates.attrs.get("cluster") == "unit"
+    return (
+        estimates.attrs.get("assignment") == "parallel"
+        and estimates.attrs.get("cluster") == "unit"
+    )

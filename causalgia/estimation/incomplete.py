@@ -25,7 +25,8 @@ from causalgia.types import Array, Codes
 
 @dataclass(frozen=True)
 class CrossedFit:
-    """An average causal effect over two crossed populations, by restricted maximum likelihood.
+    """An average causal effect over two crossed populations, by restricted maximum
+    likelihood.
 
     Attributes
     ----------
@@ -41,54 +42,74 @@ class CrossedFit:
     singular: bool
 
 
-def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = None) -> CrossedFit:
-    r"""Estimate the ACE over random units and random crossed levels (predictors, words) from an incomplete table.
+def crossed_reml(
+    ice: Array, unit: Codes, level: Codes, parent: Codes | None = None
+) -> CrossedFit:
+    r"""Estimate the ACE over random units and random crossed levels (predictors, words)
+    from an incomplete table.
 
-    ``ICE_um = ACE + a_u + g_m + e_um`` with normal a, g, e, fitted by restricted maximum likelihood; with parents, the
-    parent and its interaction with the level have variances too. The ACE is the generalized least-squares mean, with
-    Satterthwaite's df. Cells must be missing at random: given unit and level, missingness must not depend on the ICE.
+    ``ICE_um = ACE + a_u + g_m + e_um`` with normal a, g, e, fitted by restricted
+    maximum likelihood; with parents, the parent and its interaction with the level have
+    variances too. The ACE is the generalized least-squares mean, with Satterthwaite's
+    df. Cells must be missing at random: given unit and level, missingness must not
+    depend on the ICE.
 
     Parameters
     ----------
     ice
         Individual causal effects of the N cells that were measured, shape ``(N,)``.
     unit, level
-        Unit and level of each cell, 0 to n - 1 and 0 to M - 1, all present, shape ``(N,)``.
+        Unit and level of each cell, 0 to n - 1 and 0 to M - 1, all present, shape
+        ``(N,)``.
     parent
         Parent of each cell's unit, shape ``(N,)``; None: units are independent.
 
     Raises
     ------
     EstimateError
-        With fewer than two units, parents or levels, or where the cells do not identify units and levels.
+        With fewer than two units, parents or levels, or where the cells do not identify
+        units and levels.
 
     Notes
     -----
-    For a complete table the result is that of `crossed_mean`, unless a component is estimated as 0. With equal
-    components, 30 units and a fifth of the cells missing, 95 % intervals covered .938, .941 and .949 with 3, 5 and 8
-    levels (1,500 trials each), and .944 with 5 levels and half of the cells missing.
+    For a complete table the result is that of `crossed_mean`, unless a component is
+    estimated as 0. With equal components, 30 units and a fifth of the cells missing, 95
+    % intervals covered .938, .941 and .949 with 3, 5 and 8 levels (1,500 trials each),
+    and .944 with 5 levels and half of the cells missing.
 
-    A variance estimated as 0 counts as known to be 0: with few levels, a variance between levels of 0 makes the
-    interval too short. If all cells are equal the answer is exact, with a standard error of 0.
+    A variance estimated as 0 counts as known to be 0: with few levels, a variance
+    between levels of 0 makes the interval too short. If all cells are equal the answer
+    is exact, with a standard error of 0.
 
     References
     ----------
-    Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545. Giesbrecht & Burns (1985), doi:10.2307/2530872. Rubin
-    (1976), doi:10.1093/biomet/63.3.581: missing at random.
+    Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545. Giesbrecht & Burns (1985),
+    doi:10.2307/2530872. Rubin (1976), doi:10.1093/biomet/63.3.581: missing at random.
 
     Examples
     --------
-    >>> ice, unit, level = np.array([1.0, 2.0, 3.0, 5.0, 4.0]), np.array([0, 0, 1, 1, 2]), np.array([0, 1, 0, 1, 1])
+    >>> ice, unit, level = (
+    ...     np.array([1.0, 2.0, 3.0, 5.0, 4.0]),
+    ...     np.array([0, 0, 1, 1, 2]),
+    ...     np.array([0, 1, 0, 1, 1]),
+    ... )
     >>> found = crossed_reml(ice, unit, level)
     >>> round(found.ace, 3), round(found.se, 3), round(found.df, 2)
     (2.93, 1.054, 2.51)
     """
     for what, codes in (("unit", unit), ("level", level), ("parent", parent)):
         if codes is not None and codes.max() == 0:
-            raise EstimateError(f"one {what} gives no spread between {what}s; two or more are needed")
+            raise EstimateError(
+                f"one {what} gives no spread between {what}s; two or more are needed"
+            )
     ice = np.asarray(ice, dtype=np.float64)
     if np.ptp(ice) == 0:
-        return CrossedFit(float(ice[0]), 0.0, float((unit if parent is None else parent).max()), singular=False)
+        return CrossedFit(
+            float(ice[0]),
+            0.0,
+            float((unit if parent is None else parent).max()),
+            singular=False,
+        )
     drawn: dict[str, Codes] = {}
     if parent is not None:
         drawn |= {"parent": parent, "parent_by_level": interaction_codes(parent, level)}
@@ -97,12 +118,15 @@ def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = N
     groups = identify(Cells(ice[:, None], fixed, fixed[:, 0] / len(ice), drawn)).groups
     if "level" not in groups or not {"unit", "parent"} & groups.keys():
         raise EstimateError(
-            "no two cells share a unit or no two share a level, so that units, levels and noise cannot be separated; "
-            "measure some units by several levels"
+            "no two cells share a unit or no two share a level, so that units, levels "
+            "and noise cannot be separated; measure some units by several levels"
         )
     fit = reml(ice, fixed, groups)
     return CrossedFit(
-        float(fit.beta[0]), float(fit.se[0]), float(fit.df[0]), bool(fit.variance[fit.names.index("level")] == 0)
+        float(fit.beta[0]),
+        float(fit.se[0]),
+        float(fit.df[0]),
+        bool(fit.variance[fit.names.index("level")] == 0),
     )
 
 
@@ -120,7 +144,12 @@ class _ColumnNames:
     @property
     def all(self) -> list[str]:
         optional = (self.model, self.parent, self.task)
-        return [self.outcome, self.arm, self.unit, *(name for name in optional if name is not None)]
+        return [
+            self.outcome,
+            self.arm,
+            self.unit,
+            *(name for name in optional if name is not None),
+        ]
 
 
 def from_incomplete(
@@ -137,11 +166,13 @@ def from_incomplete(
     scale: str = "outcome",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate ACEs from a long table of units by predictors, or by words, with missing cells.
+    """Estimate ACEs from a long table of units by predictors, or by words, with missing
+    cells.
 
-    `from_frame` refuses such a table, because values are not imputed. Here each pair of unit and predictor (or word)
-    with both arms gives one ICE, and `crossed_reml` estimates from these. The claim is about new units and new
-    predictors (words): ``target="population x predictors"`` (``"population x words"``).
+    `from_frame` refuses such a table, because values are not imputed. Here each pair of
+    unit and predictor (or word) with both arms gives one ICE, and `crossed_reml`
+    estimates from these. The claim is about new units and new predictors (words):
+    ``target="population x predictors"`` (``"population x words"``).
 
     Parameters
     ----------
@@ -152,12 +183,15 @@ def from_incomplete(
     control
         The arm that is subtracted from every other one.
     model
-        Column of the predictor (retraining, replicate); every arm other than the control is a contrast.
+        Column of the predictor (retraining, replicate); every arm other than the
+        control is a contrast.
     words
-        Instead of `model`: names of 20 or more arms that are words of one class; their mean effect is one contrast,
-        ``"words"``. Other arms are not used, which a note states.
+        Instead of `model`: names of 20 or more arms that are words of one class; their
+        mean effect is one contrast, ``"words"``. Other arms are not used, which a note
+        states.
     parent
-        Column of the source that units share, constant within a unit; None: units are independent.
+        Column of the source that units share, constant within a unit; None: units are
+        independent.
     task
         Column of the task; None: one task, named after `outcome`.
     scale
@@ -168,17 +202,20 @@ def from_incomplete(
     Returns
     -------
     Dataset
-        Estimates as `estimate` gives them, ``ace, se, df, p, log_p, lower, upper, exact, n_units, n_clusters,
-        control_sd (contrast, task)``, each contrast by itself: their covariance is not known. Notes give the number of
-        missing cells, of rows without a partner (not used), and where the variance between levels was estimated as 0.
+        Estimates as `estimate` gives them, ``ace, se, df, p, log_p, lower, upper,
+        exact, n_units, n_clusters, control_sd (contrast, task)``, each contrast by
+        itself: their covariance is not known. Notes give the number of missing cells,
+        of rows without a partner (not used), and where the variance between levels was
+        estimated as 0.
 
     Raises
     ------
     OutcomesError
-        If a column is missing or has gaps, an outcome is not finite, or a cell occurs twice.
+        If a column is missing or has gaps, an outcome is not finite, or a cell occurs
+        twice.
     EstimateError
-        If neither or both of `model` and `words` are given, an arm is unknown, there are fewer than 20 words, or the
-        cells of a contrast do not identify its error.
+        If neither or both of `model` and `words` are given, an arm is unknown, there
+        are fewer than 20 words, or the cells of a contrast do not identify its error.
 
     Warns
     -----
@@ -193,34 +230,70 @@ def from_incomplete(
     --------
     >>> rng = np.random.default_rng(0)
     >>> unit, net, arm = (x.ravel() for x in np.indices((30, 4, 2)))
-    >>> table = pd.DataFrame({"unit": unit, "net": net, "arm": np.where(arm, "GATA1", "placebo")})
-    >>> table["y"] = rng.normal(size=30)[unit] + arm * (1 + rng.normal(size=4)[net]) + rng.normal(size=len(table))
-    >>> found = from_incomplete(table.iloc[7:], outcome="y", arm="arm", unit="unit", model="net", control="placebo")
-    >>> found["contrast"].values.tolist(), found["n_units"].item(), bool(found["df"] < 4)
+    >>> table = pd.DataFrame(
+    ...     {"unit": unit, "net": net, "arm": np.where(arm, "GATA1", "placebo")}
+    ... )
+    >>> table["y"] = (
+    ...     rng.normal(size=30)[unit]
+    ...     + arm * (1 + rng.normal(size=4)[net])
+    ...     + rng.normal(size=len(table))
+    ... )
+    >>> found = from_incomplete(
+    ...     table.iloc[7:],
+    ...     outcome="y",
+    ...     arm="arm",
+    ...     unit="unit",
+    ...     model="net",
+    ...     control="placebo",
+    ... )
+    >>> (
+    ...     found["contrast"].values.tolist(),
+    ...     found["n_units"].item(),
+    ...     bool(found["df"] < 4),
+    ... )
     (['GATA1'], 29, True)
     """
     ci_prob = as_ci_prob(ci_prob)
     if (model is None) == (words is None):
-        raise EstimateError("give one of model= (units by predictors) and words= (units by words), not both or neither")
+        raise EstimateError(
+            "give one of model= (units by predictors) and words= (units by words), not "
+            "both or neither"
+        )
     columns = _ColumnNames(outcome, arm, unit, model, parent, task)
     table = _as_cell_table(frame, columns)
-    control, listed = _as_arm_name(control), None if words is None else [_as_arm_name(word) for word in words]
+    control, listed = (
+        _as_arm_name(control),
+        None if words is None else [_as_arm_name(word) for word in words],
+    )
     _check_arms(table, control, listed)
     tasks = list(dict.fromkeys(table["task"]))
-    blocks = [_estimate_task(table[table["task"] == name], control, listed, ci_prob) for name in tasks]
+    blocks = [
+        _estimate_task(table[table["task"] == name], control, listed, ci_prob)
+        for name in tasks
+    ]
     out = xr.concat(
-        [block for block, _ in blocks], pd.Index(tasks, name="task"), coords="minimal", compat="override", join="outer"
+        [block for block, _ in blocks],
+        pd.Index(tasks, name="task"),
+        coords="minimal",
+        compat="override",
+        join="outer",
     ).transpose("contrast", "task")
     missing = np.argwhere(~np.isfinite(out["ace"].to_numpy()))
     if missing.size:
-        names = (str(out[dim].to_numpy()[i]) for dim, i in zip(("contrast", "task"), missing[0], strict=True))
+        names = (
+            str(out[dim].to_numpy()[i])
+            for dim, i in zip(("contrast", "task"), missing[0], strict=True)
+        )
         contrast, name = map(quoted, names)
-        raise EstimateError(f"contrast {contrast} has no cell in task {name}; estimate that task by itself")
+        raise EstimateError(
+            f"contrast {contrast} has no cell in task {name}; estimate that task by "
+            "itself"
+        )
     if out["exact"].any():
         exact = out["exact"]
         warnings.warn(
-            f"{int(exact.sum())} of {exact.size} contrasts do not vary at all over their cells: their intervals are "
-            "points",
+            f"{int(exact.sum())} of {exact.size} contrasts do not vary at all over "
+            "their cells: their intervals are points",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )
@@ -233,11 +306,17 @@ def from_incomplete(
         "transform": "identity",
         "source": "from_incomplete",
         "control": control,
-        "estimand": f"mean over units and {what} of outcome under the arm minus outcome under {quoted(control)}",
+        "estimand": (
+            f"mean over units and {what} of outcome under the arm minus outcome under "
+            f"{quoted(control)}"
+        ),
         "target": f"population x {what}",
         "ci_prob": ci_prob,
         "cluster": clusters,
-        "method": f"mean ICE over units and {what}, both drawn; REML of the cells measured, Satterthwaite df",
+        "method": (
+            f"mean ICE over units and {what}, both drawn; REML of the cells measured, "
+            "Satterthwaite df"
+        ),
     }
     notes = dict.fromkeys(note for _, found in blocks for note in found)
     return validate(annotate(with_notes(out, *notes)), "estimates")
@@ -245,54 +324,80 @@ def from_incomplete(
 
 def _as_arm_name(name: Any) -> str:
     try:
-        return str(int(name)) if isinstance(name, float) and name.is_integer() else str(name)
+        return (
+            str(int(name))
+            if isinstance(name, float) and name.is_integer()
+            else str(name)
+        )
     except ValueError as error:  # a whole number of more digits than Python writes
-        raise EstimateError(f"{quoted(name)} is not a name of an arm; give text or a number") from error
+        raise EstimateError(
+            f"{quoted(name)} is not a name of an arm; give text or a number"
+        ) from error
 
 
 def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
-    """Check a table (all columns, no gaps, each cell once) and return it with columns named by their roles."""
+    """Check a table (all columns, no gaps, each cell once) and return it with columns
+    named by their roles.
+    """
     if not isinstance(frame, pd.DataFrame) or frame.empty:
-        raise OutcomesError("from_incomplete takes a pandas DataFrame with a row for each measurement")
+        raise OutcomesError(
+            "from_incomplete takes a pandas DataFrame with a row for each measurement"
+        )
     for name in columns.all:
         if not isinstance(name, str) or list(frame.columns).count(name) != 1:
             raise OutcomesError(
-                f"no one column {quoted(name)}; the columns are {', '.join(map(quoted, frame.columns))}"
+                f"no one column {quoted(name)}; the columns are "
+                f"{', '.join(map(quoted, frame.columns))}"
             )
         gaps = frame[name].isna().to_numpy()
         if gaps.any():
             raise OutcomesError(
-                f"row {frame.index[int(np.argmax(gaps))]}: column {quoted(name)} has no value; drop the row, for a "
-                "missing cell is a row that is not there"
+                f"row {frame.index[int(np.argmax(gaps))]}: column {quoted(name)} has "
+                "no value; drop the row, for a missing cell is a row that is not there"
             )
         if name != columns.outcome:
             factorized(frame, name)
     try:
         y = frame[columns.outcome].to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise OutcomesError(f"column {quoted(columns.outcome)} is not numeric ({error}); give numbers") from error
+        raise OutcomesError(
+            f"column {quoted(columns.outcome)} is not numeric ({error}); give numbers"
+        ) from error
     if not np.isfinite(y).all():
         raise OutcomesError(
-            f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: {quoted(columns.outcome)} is not finite"
+            f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: "
+            f"{quoted(columns.outcome)} is not finite"
         )
     table = pd.DataFrame({"y": y, "unit": frame[columns.unit].to_numpy()})
     table["arm"] = [_as_arm_name(name) for name in frame[columns.arm]]
-    table["task"] = columns.outcome if columns.task is None else [_as_arm_name(name) for name in frame[columns.task]]
+    table["task"] = (
+        columns.outcome
+        if columns.task is None
+        else [_as_arm_name(name) for name in frame[columns.task]]
+    )
     table["model"] = 0 if columns.model is None else frame[columns.model].to_numpy()
-    table["parent"] = None if columns.parent is None else frame[columns.parent].to_numpy()
+    table["parent"] = (
+        None if columns.parent is None else frame[columns.parent].to_numpy()
+    )
     keys = ["unit", "model", "arm", "task"]
     duplicated = table.duplicated(keys).to_numpy()
     if duplicated.any():
         row = table.loc[int(np.argmax(duplicated)), keys]
-        where = ", ".join(f"{key} {row[key]!s}" for key in keys if columns.model is not None or key != "model")
+        where = ", ".join(
+            f"{key} {row[key]!s}"
+            for key in keys
+            if columns.model is not None or key != "model"
+        )
         raise OutcomesError(
-            f"{where} is measured more than once; average them, or name the column that tells them apart"
+            f"{where} is measured more than once; average them, or name the column "
+            "that tells them apart"
         )
     if columns.parent is not None:
         several = table.groupby("unit", sort=False)["parent"].nunique() > 1
         if several.any():
             raise OutcomesError(
-                f"unit {several.idxmax()}: {quoted(columns.parent)} changes between its rows; it belongs to the unit"
+                f"unit {several.idxmax()}: {quoted(columns.parent)} changes between "
+                "its rows; it belongs to the unit"
             )
     return table
 
@@ -301,14 +406,21 @@ def _check_arms(table: pd.DataFrame, control: str, words: list[str] | None) -> N
     arms = list(dict.fromkeys(table["arm"]))
     for name in [control, *(words or [])]:
         if name not in arms:
-            raise EstimateError(f"{quoted(name)} is not an arm; the arms are {', '.join(map(quoted, arms[:20]))}")
+            raise EstimateError(
+                f"{quoted(name)} is not an arm; the arms are "
+                f"{', '.join(map(quoted, arms[:20]))}"
+            )
     if words is not None and (len(set(words)) < LEAST_WORDS or control in words):
         raise EstimateError(
-            f"words= names {len(set(words))} words{' and the control' if control in words else ''}; the class "
-            f"takes {LEAST_WORDS} or more besides the control"
+            f"words= names {len(set(words))} "
+            f"words{' and the control' if control in words else ''}; the class takes "
+            f"{LEAST_WORDS} or more besides the control"
         )
     if len(arms) < 2:
-        raise EstimateError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
+        raise EstimateError(
+            f"the only arm is the control {quoted(control)}; a contrast needs another "
+            "arm"
+        )
 
 
 def _estimate_task(
@@ -320,8 +432,8 @@ def _estimate_task(
     others = [name for name in dict.fromkeys(table["arm"]) if name != control]
     if not others:
         raise EstimateError(
-            f"task {quoted(table['task'].iloc[0])}: only {quoted(control)} was measured; measure another arm, or "
-            "drop it"
+            f"task {quoted(table['task'].iloc[0])}: only {quoted(control)} was "
+            "measured; measure another arm, or drop it"
         )
     arms_of = {name: [name] for name in others} if words is None else {"words": words}
     rows, notes = [], []
@@ -329,27 +441,54 @@ def _estimate_task(
         cells, alone = _paired_cells(table[table["arm"].isin(arms)], base, key)
         if cells.empty:
             raise EstimateError(
-                f"contrast {quoted(name)}: no cell has both its arm and {quoted(control)}; measure both in a cell"
+                f"contrast {quoted(name)}: no cell has both its arm and "
+                f"{quoted(control)}; measure both in a cell"
             )
         row, singular = _estimate_contrast(name, cells, ci_prob)
         rows.append(row)
         notes += _missing_notes(
-            name, cells, alone, singular=singular, between="predictors" if words is None else "words"
+            name,
+            cells,
+            alone,
+            singular=singular,
+            between="predictors" if words is None else "words",
         )
-    columns = {column: ("contrast", np.array([row[column] for row in rows])) for column in rows[0]}
+    columns = {
+        column: ("contrast", np.array([row[column] for row in rows]))
+        for column in rows[0]
+    }
     out = xr.Dataset(columns, coords={"contrast": list(arms_of)})
     unused = [name for name in others if words is not None and name not in words]
     if unused:
-        notes.append(f"{len(unused)} arms are neither the control nor words and were not used: {', '.join(unused[:5])}")
-    spread = table[table["arm"] == control].groupby("model", sort=False)["y"].var(ddof=1).to_numpy()
+        notes.append(
+            f"{len(unused)} arms are neither the control nor words and were not used: "
+            f"{', '.join(unused[:5])}"
+        )
+    spread = (
+        table[table["arm"] == control]
+        .groupby("model", sort=False)["y"]
+        .var(ddof=1)
+        .to_numpy()
+    )
     if np.isfinite(spread).any():
-        out["control_sd"] = ("contrast", np.full(len(rows), np.sqrt(np.nanmean(spread))))
+        out["control_sd"] = (
+            "contrast",
+            np.full(len(rows), np.sqrt(np.nanmean(spread))),
+        )
     return out, notes
 
 
-def _paired_cells(treated: pd.DataFrame, base: pd.Series[float], key: list[str]) -> tuple[pd.DataFrame, int]:
-    """Return the cells with both arms, with ICE and level, and the number of rows without a partner."""
-    at = pd.MultiIndex.from_frame(treated[key]) if len(key) > 1 else pd.Index(treated["unit"])
+def _paired_cells(
+    treated: pd.DataFrame, base: pd.Series[float], key: list[str]
+) -> tuple[pd.DataFrame, int]:
+    """Return the cells with both arms, with ICE and level, and the number of rows
+    without a partner.
+    """
+    at = (
+        pd.MultiIndex.from_frame(treated[key])
+        if len(key) > 1
+        else pd.Index(treated["unit"])
+    )
     ice = treated["y"].to_numpy() - base.reindex(at).to_numpy()
     there = np.isfinite(ice)
     level = treated["model"] if len(key) > 1 else treated["arm"]
@@ -357,28 +496,53 @@ def _paired_cells(treated: pd.DataFrame, base: pd.Series[float], key: list[str])
     return treated.assign(ice=ice, level=level)[there], alone
 
 
-def _estimate_contrast(name: str, cells: pd.DataFrame, ci_prob: float) -> tuple[dict[str, Any], bool]:
-    codes = {key: np.asarray(pd.factorize(cells[key])[0], dtype=np.intp) for key in ("unit", "level", "parent")}
+def _estimate_contrast(
+    name: str, cells: pd.DataFrame, ci_prob: float
+) -> tuple[dict[str, Any], bool]:
+    codes = {
+        key: np.asarray(pd.factorize(cells[key])[0], dtype=np.intp)
+        for key in ("unit", "level", "parent")
+    }
     parent = None if cells["parent"].isna().any() else codes["parent"]
     try:
-        fit = crossed_reml(cells["ice"].to_numpy(), codes["unit"], codes["level"], parent)
+        fit = crossed_reml(
+            cells["ice"].to_numpy(), codes["unit"], codes["level"], parent
+        )
     except EstimateError as error:
         raise EstimateError(f"contrast {quoted(name)}: {error}") from error
     ace, se, df = np.array(fit.ace), np.array(fit.se), np.array(fit.df)
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
     n = int(codes["unit"].max()) + 1
-    row: dict[str, Any] = {"ace": ace, "se": se, "df": df, "p": p, "log_p": log_p(ace, se, df)}
+    row: dict[str, Any] = {
+        "ace": ace,
+        "se": se,
+        "df": df,
+        "p": p,
+        "log_p": log_p(ace, se, df),
+    }
     row |= {"lower": lower, "upper": upper, "exact": fit.se == 0, "n_units": n}
-    return row | {"n_clusters": n if parent is None else int(parent.max()) + 1}, fit.singular
+    return row | {
+        "n_clusters": n if parent is None else int(parent.max()) + 1
+    }, fit.singular
 
 
-def _missing_notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, between: str) -> list[str]:
+def _missing_notes(
+    name: str, cells: pd.DataFrame, alone: int, *, singular: bool, between: str
+) -> list[str]:
     whole = cells["unit"].nunique() * cells["level"].nunique()
     missing, notes = whole - len(cells), []
     if missing:
-        notes.append(f"{name}: {missing:,} of {whole:,} cells are missing, which is assumed to be at random")
+        notes.append(
+            f"{name}: {missing:,} of {whole:,} cells are missing, which is assumed to "
+            "be at random"
+        )
     if alone:
-        notes.append(f"{name}: {alone:,} rows have no partner in their cell and were not used")
+        notes.append(
+            f"{name}: {alone:,} rows have no partner in their cell and were not used"
+        )
     if singular:
-        notes.append(f"{name}: the variance between {between} was estimated as 0, and the interval may be too short")
+        notes.append(
+            f"{name}: the variance between {between} was estimated as 0, and the "
+            "interval may be too short"
+        )
     return notes

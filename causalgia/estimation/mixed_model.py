@@ -1,9 +1,11 @@
-"""Restricted maximum likelihood (REML) for crossed and nested random intercepts, on sparse arrays.
+"""Restricted maximum likelihood (REML) for crossed and nested random intercepts, on
+sparse arrays.
 
-The model is ``y = X beta + sum_j Z_j u_j + e``: each level of grouping j has a normal random intercept of variance s_j,
-and e is the residual of variance s_e. All matrices except the data have the size of the random effects, are sparse, and
-are factored once for each evaluation: ``V^-1 = (I - Z G (I + Z'Z G)^-1 Z') / s_e`` with G the diagonal of the ratios
-s_j / s_e, which is regular where a variance is 0.
+The model is ``y = X beta + sum_j Z_j u_j + e``: each level of grouping j has a normal
+random intercept of variance s_j, and e is the residual of variance s_e. All matrices
+except the data have the size of the random effects, are sparse, and are factored once
+for each evaluation: ``V^-1 = (I - Z G (I + Z'Z G)^-1 Z') / s_e`` with G the diagonal of
+the ratios s_j / s_e, which is regular where a variance is 0.
 """
 
 from __future__ import annotations
@@ -37,10 +39,11 @@ class Variances:
     names
         The J groupings in their order, then ``"residual"``.
     variance
-        Their variances on the squared scale of the data, shape ``(J + 1,)``, bounded at 0.
+        Their variances on the squared scale of the data, shape ``(J + 1,)``, bounded
+        at 0.
     covariance
-        Inverse of the average information about them, shape ``(J + 1, J + 1)``; of the unbounded estimate for a
-        grouping at the bound, 0 for a residual of 0.
+        Inverse of the average information about them, shape ``(J + 1, J + 1)``; of the
+        unbounded estimate for a grouping at the bound, 0 for a residual of 0.
     """
 
     names: tuple[str, ...]
@@ -60,12 +63,16 @@ def fit_variances(table: Table) -> Variances:
     --------
     >>> from causalgia.estimation.mixed_model import mixed_layout, respond
     >>> layout = mixed_layout(np.ones((6, 1)), {"unit": np.array([0, 0, 1, 1, 2, 2])})
-    >>> fit_variances(respond(layout, np.array([1.0, 2.0, 2.0, 4.0, 6.0, 8.0]))).variance.round(4)
+    >>> fit_variances(
+    ...     respond(layout, np.array([1.0, 2.0, 2.0, 4.0, 6.0, 8.0]))
+    ... ).variance.round(4)
     array([7.3333, 1.5   ])
     """
     names = (*table.layout.names, "residual")
     if table.scale == 0:
-        return Variances(names, np.zeros(len(names)), np.zeros((len(names), len(names))))
+        return Variances(
+            names, np.zeros(len(names)), np.zeros((len(names), len(names)))
+        )
     at = Point(table, maximize(table))
     units = table.scale**2
     covariance = inverse_information(at.average_information, at.not_exact) * units**2
@@ -73,7 +80,8 @@ def fit_variances(table: Table) -> Variances:
 
 
 def inverse_information(information: Array, free: npt.NDArray[np.bool_]) -> Array:
-    """Invert the information about the free variances, each on its own scale; 0 for the others.
+    """Invert the information about the free variances, each on its own scale; 0 for the
+    others.
 
     Examples
     --------
@@ -84,23 +92,40 @@ def inverse_information(information: Array, free: npt.NDArray[np.bool_]) -> Arra
     out, block = np.zeros_like(information), np.ix_(free, free)
     size = np.sqrt(np.diagonal(information)[free])
     size = np.where(size > 0, size, 1.0)
-    out[block] = np.linalg.pinv(information[block] / np.outer(size, size), hermitian=True) / np.outer(size, size)
+    out[block] = np.linalg.pinv(
+        information[block] / np.outer(size, size), hermitian=True
+    ) / np.outer(size, size)
     return out
 
 
 class Point:
-    """The restricted likelihood of a table at given variances (groupings, then residual)."""
+    """The restricted likelihood of a table at given variances (groupings, then
+    residual).
+    """
 
     def __init__(self, table: Table, theta: npt.NDArray[Any]) -> None:
-        self.table, self.layout, self.theta, self.residual = table, table.layout, theta, theta[-1]
+        self.table, self.layout, self.theta, self.residual = (
+            table,
+            table.layout,
+            theta,
+            theta[-1],
+        )
         self.ratio = theta[self.layout.owner] / self.residual
         q = len(self.ratio)
-        M = sparse.csc_array(sparse.eye_array(q, format="csc") + self.layout.cross * self.ratio[None, :])
+        M = sparse.csc_array(
+            sparse.eye_array(q, format="csc") + self.layout.cross * self.ratio[None, :]
+        )
         self.lu = factorize(M)
         sides, projected = table.sides, table.projected
         solved = self.lu.solve(projected.astype(M.dtype))
-        inner = (sides.T @ sides - projected.T @ (self.ratio[:, None] * solved)) / self.residual
-        self.information, self.side, whole = inner[:-1, :-1], inner[:-1, -1], inner[-1, -1]
+        inner = (
+            sides.T @ sides - projected.T @ (self.ratio[:, None] * solved)
+        ) / self.residual
+        self.information, self.side, whole = (
+            inner[:-1, :-1],
+            inner[:-1, -1],
+            inner[-1, -1],
+        )
         self.shift = np.linalg.solve(self.information, self.side)
         self.squares = whole - self.side @ self.shift
 
@@ -117,20 +142,33 @@ class Point:
     @property
     def not_exact(self) -> npt.NDArray[np.bool_]:
         """All variances, except that of a residual which is rounding alone."""
-        return np.append(np.ones(len(self.theta) - 1, dtype=bool), self.residual > FLOOR)
+        return np.append(
+            np.ones(len(self.theta) - 1, dtype=bool), self.residual > FLOOR
+        )
 
     @property
     def criterion(self) -> Any:
         """Minus twice the restricted log likelihood, without constants."""
         sign, size = np.linalg.slogdet(self.information)
-        determinant = np.log(self.lu.U.diagonal()).sum() + len(self.table.y) * np.log(self.residual)
-        return determinant + size + (1j * np.angle(sign) if np.iscomplexobj(sign) else 0.0) + self.squares
+        determinant = np.log(self.lu.U.diagonal()).sum() + len(self.table.y) * np.log(
+            self.residual
+        )
+        return (
+            determinant
+            + size
+            + (1j * np.angle(sign) if np.iscomplexobj(sign) else 0.0)
+            + self.squares
+        )
 
     @cached_property
     def score(self) -> Array:
-        """Derivative of the criterion in each variance, by complex steps; for the residual by homogeneity."""
+        """Derivative of the criterion in each variance, by complex steps; for the
+        residual by homogeneity.
+        """
         n_groups = len(self.theta) - 1
-        slopes = np.array([_criterion_slope(self.table, self.theta, j) for j in range(n_groups)])
+        slopes = np.array(
+            [_criterion_slope(self.table, self.theta, j) for j in range(n_groups)]
+        )
         rows = len(self.table.y) - self.layout.Q.shape[1]
         residual = (rows - self.squares - slopes @ self.theta[:-1]) / self.residual
         return np.append(slopes, residual)
@@ -138,7 +176,9 @@ class Point:
     def inverse_times(self, v: Array) -> Array:
         """``V^-1 v`` for columns v, shape ``(N, c)``."""
         solved = self.lu.solve(np.asarray(self.layout.Z.T @ v))
-        return np.asarray((v - self.layout.Z @ (self.ratio[:, None] * solved)) / self.residual)
+        return np.asarray(
+            (v - self.layout.Z @ (self.ratio[:, None] * solved)) / self.residual
+        )
 
     @cached_property
     def average_information(self) -> Array:
@@ -159,7 +199,8 @@ def _criterion_slope(table: Table, theta: Array, j: int) -> float:
 
 
 def maximize(table: Table) -> Array:
-    """Return the REML variances (groupings, then residual) on the scale of the table, by average-information steps.
+    """Return the REML variances (groupings, then residual) on the scale of the table,
+    by average-information steps.
 
     Raises
     ------
@@ -167,23 +208,31 @@ def maximize(table: Table) -> Array:
         If the groupings are not identifiable, or no maximum is found.
     """
     least = np.append(np.zeros(len(table.layout.names)), FLOOR)
-    # start at MINQUE with weights 0, in closed form: the analysis of variance of a balanced table
+    # start at MINQUE with weights 0, in closed form: the analysis of variance of a
+    # balanced table
     layout = table.layout
-    squares = [(np.asarray(Z.T @ table.y) ** 2).sum() for Z in layout.blocks] + [table.y @ table.y]
+    squares = [(np.asarray(Z.T @ table.y) ** 2).sum() for Z in layout.blocks] + [
+        table.y @ table.y
+    ]
     norm = np.sqrt(np.diagonal(layout.gram))
-    minque = np.asarray(np.linalg.solve(layout.gram / np.outer(norm, norm), np.array(squares) / norm) / norm)
+    minque = np.asarray(
+        np.linalg.solve(layout.gram / np.outer(norm, norm), np.array(squares) / norm)
+        / norm
+    )
     at = Point(table, np.maximum(minque, least))
     for _ in range(MOST_STEPS):
         free = ~((at.theta <= least) & (at.score > 0))
         step = -inverse_information(2 * at.average_information, free) @ at.score
-        # a gain below this is rounding, of which the score has more for a residual at its bound
+        # a gain below this is rounding, of which the score has more for a residual at
+        # its bound
         least_gain = 1e-18 * len(table.y) if at.residual > FLOOR else 1e-10
         new = at if -at.score @ step < least_gain else _shortened(at, step, least)
         if np.array_equal(new.theta, at.theta):
             return np.asarray(at.theta)
         at = new
     raise EstimateError(
-        f"no maximum of the restricted likelihood after {MOST_STEPS} steps; leave out a grouping with few levels"
+        f"no maximum of the restricted likelihood after {MOST_STEPS} steps; leave out "
+        "a grouping with few levels"
     )
 
 
@@ -207,14 +256,17 @@ class MixedFit:
     names
         The J groupings in their order, then ``"residual"``.
     variance, variance_se
-        Variances and their standard errors, shape ``(J + 1,)``, on the squared scale of the data. With Satterthwaite's
-        degrees of freedom a variance at its bound counts as known, with standard error 0.
+        Variances and their standard errors, shape ``(J + 1,)``, on the squared scale of
+        the data. With Satterthwaite's degrees of freedom a variance at its bound counts
+        as known, with standard error 0.
     singular
         Whether a variance is at its bound, 0.
     beta, se, df
-        Fixed effects, shape ``(p,)``, with standard errors and degrees of freedom of their t.
+        Fixed effects, shape ``(p,)``, with standard errors and degrees of freedom of
+        their t.
     covariance
-        Covariance of the fixed effects, shape ``(p, p)``, adjusted where `method` is ``"kenward_roger"``.
+        Covariance of the fixed effects, shape ``(p, p)``, adjusted where `method` is
+        ``"kenward_roger"``.
     criterion
         Minus twice the restricted log likelihood.
     method
@@ -240,7 +292,8 @@ def reml(
     *,
     ddf: Literal["satterthwaite", "kenward_roger"] = "satterthwaite",
 ) -> MixedFit:
-    """Fit crossed or nested random intercepts by restricted maximum likelihood (REML), bounded at 0.
+    """Fit crossed or nested random intercepts by restricted maximum likelihood (REML),
+    bounded at 0.
 
     Parameters
     ----------
@@ -251,26 +304,30 @@ def reml(
     groups
         Grouping name -> level of each row, 0 to q_j - 1, shape ``(N,)``.
     ddf
-        Method for the degrees of freedom (and standard errors) of the fixed effects. ``"kenward_roger"`` forms dense
-        matrices of the size of the random effects, 3,000 at most.
+        Method for the degrees of freedom (and standard errors) of the fixed effects.
+        ``"kenward_roger"`` forms dense matrices of the size of the random effects,
+        3,000 at most.
 
     Raises
     ------
     EstimateError
-        If shapes disagree, values are not finite, X is not of full rank, groupings are not identifiable, or no maximum
-        is found.
+        If shapes disagree, values are not finite, X is not of full rank, groupings are
+        not identifiable, or no maximum is found.
 
     Notes
     -----
-    Starting values are MINQUE with weights 0 (analysis of variance for a balanced table), followed by projected
-    average-information steps with exact scores by complex differentiation. Satterthwaite's degrees of freedom use the
-    observed information about the variances; Kenward and Roger's use the expected one, and their adjusted covariance.
+    Starting values are MINQUE with weights 0 (analysis of variance for a balanced
+    table), followed by projected average-information steps with exact scores by complex
+    differentiation. Satterthwaite's degrees of freedom use the observed information
+    about the variances; Kenward and Roger's use the expected one, and their adjusted
+    covariance.
 
     References
     ----------
-    Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545. Gilmour, Thompson & Cullis (1995), doi:10.2307/2533274.
-    Squire & Trapp (1998), doi:10.1137/S003614459631241X. Rao (1971), doi:10.1016/0047-259X(71)90001-7. Bertsekas
-    (1982), doi:10.1137/0320018. Kenward & Roger (1997), doi:10.2307/2533558. Giesbrecht & Burns (1985),
+    Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545. Gilmour, Thompson & Cullis
+    (1995), doi:10.2307/2533274. Squire & Trapp (1998), doi:10.1137/S003614459631241X.
+    Rao (1971), doi:10.1016/0047-259X(71)90001-7. Bertsekas (1982), doi:10.1137/0320018.
+    Kenward & Roger (1997), doi:10.2307/2533558. Giesbrecht & Burns (1985),
     doi:10.2307/2530872.
 
     Examples
@@ -283,19 +340,35 @@ def reml(
     (array([3.8333]), array([1.6415]), array([2.]))
     """
     if ddf not in ("satterthwaite", "kenward_roger"):
-        raise EstimateError(f"ddf={quoted(ddf)} is neither 'satterthwaite' nor 'kenward_roger'")
+        raise EstimateError(
+            f"ddf={quoted(ddf)} is neither 'satterthwaite' nor 'kenward_roger'"
+        )
     table = respond(mixed_layout(X, groups), y)
     if table.scale == 0:
-        raise EstimateError("the fixed effects fit y exactly: nothing varies, and every variance component is 0")
+        raise EstimateError(
+            "the fixed effects fit y exactly: nothing varies, and every variance "
+            "component is 0"
+        )
     theta = maximize(table)
     at = Point(table, theta)
     inverse: Array = np.asarray(np.linalg.inv(at.layout.R))
-    plain, beta = inverse @ at.fixed @ inverse.T, table.start + table.scale * (inverse @ at.shift)
-    covariance, spread = (plain, _observed_covariance(at)) if ddf == "satterthwaite" else _kenward_roger(at, inverse)
+    plain, beta = (
+        inverse @ at.fixed @ inverse.T,
+        table.start + table.scale * (inverse @ at.shift),
+    )
+    covariance, spread = (
+        (plain, _observed_covariance(at))
+        if ddf == "satterthwaite"
+        else _kenward_roger(at, inverse)
+    )
     slopes = _variance_slopes(at, inverse)
     dfs = 2 * np.diagonal(plain) ** 2 / np.einsum("pi,ij,pj->p", slopes, spread, slopes)
     units, n = table.scale**2, len(table.y) - len(beta)
-    criterion = float(at.criterion + 2 * np.log(np.abs(np.diagonal(at.layout.R))).sum() + n * np.log(2 * np.pi * units))
+    criterion = float(
+        at.criterion
+        + 2 * np.log(np.abs(np.diagonal(at.layout.R))).sum()
+        + n * np.log(2 * np.pi * units)
+    )
     zero = at.at_bound
     return MixedFit(
         names=(*at.layout.names, "residual"),
@@ -312,54 +385,85 @@ def reml(
 
 
 def _variance_slopes(at: Point, inverse: Array) -> Array:
-    """Return the derivative of each fixed effect's variance in each variance component, shape ``(p, J + 1)``."""
+    """Return the derivative of each fixed effect's variance in each variance component,
+    shape ``(p, J + 1)``.
+    """
     x = at.inverse_times(at.layout.Q) @ at.fixed @ inverse.T
     parts = [(np.asarray(Z.T @ x) ** 2).sum(axis=0) for Z in at.layout.blocks]
     return np.column_stack([*parts, (x**2).sum(axis=0)])
 
 
 def _observed_covariance(at: Point) -> Array:
-    """Return the covariance of the variances inside their bounds, by the observed information.
+    """Return the covariance of the variances inside their bounds, by the observed
+    information.
 
-    The average information is used where the observed is not positive definite, or there is no residual.
+    The average information is used where the observed is not positive definite, or
+    there is no residual.
     """
     free = ~at.at_bound
-    moves = 1e-4 * np.minimum(at.theta, 1 / np.sqrt(2 * np.diagonal(at.average_information)))[free]
+    moves = (
+        1e-4
+        * np.minimum(at.theta, 1 / np.sqrt(2 * np.diagonal(at.average_information)))[
+            free
+        ]
+    )
     columns = []
     for j, move in zip(np.flatnonzero(free), moves, strict=True):
         away = np.where(np.arange(len(free)) == j, move, 0.0)
-        columns.append((Point(at.table, at.theta + away).score - Point(at.table, at.theta - away).score) / (4 * move))
+        columns.append(
+            (
+                Point(at.table, at.theta + away).score
+                - Point(at.table, at.theta - away).score
+            )
+            / (4 * move)
+        )
     hessian = np.zeros((len(free), len(free)))
     hessian[:, free] = np.array(columns).T
     hessian[~free] = 0.0
     hessian = (hessian + hessian.T) / 2
     inner = hessian[np.ix_(free, free)] * np.outer(moves, moves)
-    definite = bool(at.not_exact[-1] and np.linalg.eigvalsh(inner / np.abs(inner).max())[0] > 0)
+    definite = bool(
+        at.not_exact[-1] and np.linalg.eigvalsh(inner / np.abs(inner).max())[0] > 0
+    )
     return inverse_information(hessian if definite else at.average_information, free)
 
 
 def _kenward_roger(at: Point, inverse: Array) -> tuple[Array, Array]:
-    """Return the fixed effects' adjusted covariance, and the variances' covariance by the expected information."""
+    """Return the fixed effects' adjusted covariance, and the variances' covariance by
+    the expected information.
+    """
     q = len(at.ratio)
     if q > 3_000:
-        raise EstimateError(f"{q} random effects are too many for ddf='kenward_roger'; use ddf='satterthwaite'")
+        raise EstimateError(
+            f"{q} random effects are too many for ddf='kenward_roger'; use "
+            "ddf='satterthwaite'"
+        )
     P, Q = _moment_matrices(at)
     traces = _traces(at)
     F = at.fixed
     J = len(P)
-    corrected = np.array([[Q[i][j] - P[i] @ F @ P[j] for j in range(J)] for i in range(J)])
-    fixed_part = [[2 * np.trace(F @ Q[i][j]) - np.trace(F @ P[i] @ F @ P[j]) for j in range(J)] for i in range(J)]
+    corrected = np.array(
+        [[Q[i][j] - P[i] @ F @ P[j] for j in range(J)] for i in range(J)]
+    )
+    fixed_part = [
+        [2 * np.trace(F @ Q[i][j]) - np.trace(F @ P[i] @ F @ P[j]) for j in range(J)]
+        for i in range(J)
+    ]
     W = inverse_information((traces - np.array(fixed_part)) / 2, at.not_exact)
     adjusted = F + 2 * F @ np.einsum("ij,ijab->ab", W, corrected) @ F
     return inverse @ adjusted @ inverse.T, W
 
 
 def _moment_matrices(at: Point) -> tuple[list[Array], list[list[Array]]]:
-    """Return ``X'V^-1 V_i V^-1 X`` (Kenward and Roger's P_i, negated) and ``X'V^-1 V_i V^-1 V_j V^-1 X``."""
+    """Return ``X'V^-1 V_i V^-1 X`` (Kenward and Roger's P_i, negated) and
+    ``X'V^-1 V_i V^-1 V_j V^-1 X``.
+    """
     x = at.inverse_times(at.layout.Q)
     parts = [*(Z @ (Z.T @ x) for Z in at.layout.blocks), x]
     solved = [at.inverse_times(part) for part in parts]
-    return [x.T @ part for part in parts], [[part.T @ other for other in solved] for part in parts]
+    return [x.T @ part for part in parts], [
+        [part.T @ other for other in solved] for part in parts
+    ]
 
 
 def _traces(at: Point) -> Array:
@@ -369,7 +473,10 @@ def _traces(at: Point) -> Array:
     pairs, alone = (A @ K) ** 2, np.diagonal(K.T @ A @ K)
     J = len(at.layout.names)
     out = np.empty((J + 1, J + 1))
-    out[:J, :J] = [[pairs[np.ix_(owner == i, owner == j)].sum() for j in range(J)] for i in range(J)]
+    out[:J, :J] = [
+        [pairs[np.ix_(owner == i, owner == j)].sum() for j in range(J)]
+        for i in range(J)
+    ]
     out[:J, J] = out[J, :J] = [alone[owner == j].sum() for j in range(J)]
     out[J, J] = len(at.table.y) - len(owner) + (K * K.T).sum()
     return np.asarray(out / at.residual**2)
@@ -382,9 +489,11 @@ class Layout:
     Attributes
     ----------
     Q, R
-        The orthonormal and the triangular part of the fixed effects, shapes ``(N, p)`` and ``(p, p)``.
+        The orthonormal and the triangular part of the fixed effects, shapes ``(N, p)``
+        and ``(p, p)``.
     Z
-        Indicators of the levels of all groupings, shape ``(N, q)``, in an order that keeps its factors sparse.
+        Indicators of the levels of all groupings, shape ``(N, q)``, in an order that
+        keeps its factors sparse.
     owner
         Grouping of each column of Z, shape ``(q,)``.
     names
@@ -405,11 +514,16 @@ class Layout:
     @cached_property
     def blocks(self) -> list[sparse.csr_array]:
         """The columns of Z that belong to each grouping."""
-        return [sparse.csr_array(self.Z[:, np.flatnonzero(self.owner == j)]) for j in range(len(self.names))]
+        return [
+            sparse.csr_array(self.Z[:, np.flatnonzero(self.owner == j)])
+            for j in range(len(self.names))
+        ]
 
     @cached_property
     def gram(self) -> Array:
-        """``tr(M V_i M V_j)`` with ``M = I - QQ'`` and the residual last, shape ``(J + 1, J + 1)``."""
+        """``tr(M V_i M V_j)`` with ``M = I - QQ'`` and the residual last, shape
+        ``(J + 1, J + 1)``.
+        """
         shadows = [np.asarray(Z.T @ self.Q) for Z in self.blocks]
         n, p = self.Q.shape
         gram = np.full((len(shadows) + 1, len(shadows) + 1), float(n - p))
@@ -422,18 +536,21 @@ class Layout:
 
 @dataclass(frozen=True)
 class Table:
-    """A layout with a response, scaled so that its residuals from the fixed effects have variance 1.
+    """A layout with a response, scaled so that its residuals from the fixed effects
+    have variance 1.
 
     Attributes
     ----------
     layout
         Fixed effects and groupings.
     y
-        Residuals of least squares, divided by `scale`, shape ``(N,)``; 0 where the fixed effects fit exactly.
+        Residuals of least squares, divided by `scale`, shape ``(N,)``; 0 where the
+        fixed effects fit exactly.
     start
         Coefficients of least squares, shape ``(p,)``, on the scale of the data.
     scale
-        Standard deviation of the residuals of least squares, 0 where they are rounding alone.
+        Standard deviation of the residuals of least squares, 0 where they are rounding
+        alone.
     """
 
     layout: Layout
@@ -453,7 +570,8 @@ class Table:
 
 
 def mixed_layout(X: Array, groups: Mapping[str, Codes]) -> Layout:
-    """Check fixed effects and groupings, and factor the matrices that all responses share.
+    """Check fixed effects and groupings, and factor the matrices that all responses
+    share.
 
     Examples
     --------
@@ -464,27 +582,44 @@ def mixed_layout(X: Array, groups: Mapping[str, Codes]) -> Layout:
     _check_layout(X, groups)
     Q, R = np.linalg.qr(X)
     if np.abs(np.diagonal(R)).min() <= 1e-10 * np.abs(R).max():
-        raise EstimateError("the columns of X are not of full rank; leave out those that are sums of others")
+        raise EstimateError(
+            "the columns of X are not of full rank; leave out those that are sums of "
+            "others"
+        )
     n = len(X)
-    indicators = [sparse.csr_array((np.ones(n), (np.arange(n), codes))) for codes in groups.values()]
+    indicators = [
+        sparse.csr_array((np.ones(n), (np.arange(n), codes)))
+        for codes in groups.values()
+    ]
     Z = sparse.csr_array(sparse.hstack(indicators, format="csr"))
-    owner = np.concatenate([np.full(codes.max() + 1, j) for j, codes in enumerate(groups.values())]).astype(np.intp)
+    owner = np.concatenate(
+        [np.full(codes.max() + 1, j) for j, codes in enumerate(groups.values())]
+    ).astype(np.intp)
     M = sparse.csc_array(Z.T @ Z + sparse.eye_array(Z.shape[1]))
-    order = np.argsort(factorize(M, "MMD_AT_PLUS_A").perm_c)  # little fill-in; costs more than one factorization
+    # little fill-in; costs more than one factorization
+    order = np.argsort(factorize(M, "MMD_AT_PLUS_A").perm_c)
     layout = Layout(Q, R, sparse.csr_array(Z[:, order]), owner[order], tuple(groups))
     _check_identifiable(layout)
     return layout
 
 
 def _check_identifiable(layout: Layout) -> None:
-    """Raise EstimateError where no quadratic forms of the residuals identify all variances."""
-    whole = np.array([(np.asarray(Z.sum(axis=0)) ** 2).sum() for Z in layout.blocks] + [len(layout.Q)])
+    """Raise EstimateError where no quadratic forms of the residuals identify all
+    variances.
+    """
+    whole = np.array(
+        [(np.asarray(Z.sum(axis=0)) ** 2).sum() for Z in layout.blocks]
+        + [len(layout.Q)]
+    )
     left = np.diagonal(layout.gram)
     norm = np.sqrt(np.where(left > 1e-12 * whole, left, 1.0))
-    if (left <= 1e-12 * whole).any() or np.linalg.cond(layout.gram / np.outer(norm, norm)) > 1e12:
+    if (left <= 1e-12 * whole).any() or np.linalg.cond(
+        layout.gram / np.outer(norm, norm)
+    ) > 1e12:
         raise EstimateError(
-            f"the groupings {', '.join(map(quoted, layout.names))}, the fixed effects and the residual cannot be "
-            "separated by these rows; leave one out or add rows"
+            f"the groupings {', '.join(map(quoted, layout.names))}, the fixed effects "
+            "and the residual cannot be separated by these rows; leave one out or add "
+            "rows"
         )
 
 
@@ -499,51 +634,82 @@ def respond(layout: Layout, y: Array) -> Table:
     """
     y, (n, p) = np.asarray(y, dtype=np.float64), layout.Q.shape
     if y.shape != (n,):
-        raise EstimateError(f"y has shape {y.shape} and X has {n} rows; give one value for each row")
+        raise EstimateError(
+            f"y has shape {y.shape} and X has {n} rows; give one value for each row"
+        )
     if not np.isfinite(y).all():
-        raise EstimateError("y has values that are not finite; leave those rows out or repair them")
+        raise EstimateError(
+            "y has values that are not finite; leave those rows out or repair them"
+        )
     shifted = y - y[0]
     residuals = shifted - layout.Q @ (layout.Q.T @ shifted)
     residuals -= layout.Q @ (layout.Q.T @ residuals)
     scale = float(np.sqrt((residuals**2).sum() / (n - p)))
     scale = 0.0 if scale <= 1e-14 * np.abs(shifted).max() else scale
-    start = np.linalg.solve(layout.R, layout.Q.T @ shifted) + np.linalg.solve(layout.R, layout.Q.T @ np.full(n, y[0]))
+    start = np.linalg.solve(layout.R, layout.Q.T @ shifted) + np.linalg.solve(
+        layout.R, layout.Q.T @ np.full(n, y[0])
+    )
     return Table(layout, residuals / scale if scale > 0 else np.zeros(n), start, scale)
 
 
-def factorize(M: sparse.csc_array, order: Literal["NATURAL", "MMD_AT_PLUS_A"] = "NATURAL") -> SuperLU:
-    """Factorize a matrix that is similar to a positive definite one, without pivoting."""
-    return splu(M, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+def factorize(
+    M: sparse.csc_array, order: Literal["NATURAL", "MMD_AT_PLUS_A"] = "NATURAL"
+) -> SuperLU:
+    """Factorize a matrix that is similar to a positive definite one, without
+    pivoting.
+    """
+    return splu(
+        M, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
 
 
 def _check_layout(X: Array, groups: Mapping[str, Codes]) -> None:
     if X.ndim != 2 or not np.isfinite(X).all():
-        raise EstimateError(f"X has shape {X.shape} or values that are not finite; give finite numbers of shape (N, p)")
+        raise EstimateError(
+            f"X has shape {X.shape} or values that are not finite; give finite numbers "
+            "of shape (N, p)"
+        )
     if not groups:
-        raise EstimateError("no groupings: give at least one, for example {'unit': codes}")
+        raise EstimateError(
+            "no groupings: give at least one, for example {'unit': codes}"
+        )
     if len(X) <= X.shape[1] + 1:
-        raise EstimateError(f"{len(X)} rows for {X.shape[1]} fixed effects leave no spread; more rows are needed")
+        raise EstimateError(
+            f"{len(X)} rows for {X.shape[1]} fixed effects leave no spread; more rows "
+            "are needed"
+        )
     for name, codes in groups.items():
         _check_grouping(name, np.asarray(codes), len(X))
     for one, other in combinations(groups, 2):
         if same_partition(np.asarray(groups[one]), np.asarray(groups[other])):
-            raise EstimateError(f"the groupings {quoted(one)} and {quoted(other)} are the same; leave one of them out")
+            raise EstimateError(
+                f"the groupings {quoted(one)} and {quoted(other)} are the same; leave "
+                "one of them out"
+            )
 
 
 def _check_grouping(name: str, codes: npt.NDArray[Any], n: int) -> None:
     if codes.shape != (n,) or codes.dtype.kind not in "iu":
         raise EstimateError(
-            f"grouping {quoted(name)} has shape {codes.shape} and dtype {codes.dtype}; give {n} integers"
+            f"grouping {quoted(name)} has shape {codes.shape} and dtype {codes.dtype}; "
+            f"give {n} integers"
         )
     levels = np.unique(codes)
     if levels[0] != 0 or levels[-1] != len(levels) - 1:
-        raise EstimateError(f"grouping {quoted(name)}: the levels are not 0 to {len(levels) - 1}; use pandas.factorize")
+        raise EstimateError(
+            f"grouping {quoted(name)}: the levels are not 0 to {len(levels) - 1}; use "
+            "pandas.factorize"
+        )
     if len(levels) < 2:
         raise EstimateError(
-            f"grouping {quoted(name)} has one level, which gives no variance; leave it out or add levels"
+            f"grouping {quoted(name)} has one level, which gives no variance; leave it "
+            "out or add levels"
         )
     if len(levels) == n:
-        raise EstimateError(f"grouping {quoted(name)} has one row for each level: it is the residual; leave it out")
+        raise EstimateError(
+            f"grouping {quoted(name)} has one row for each level: it is the residual; "
+            "leave it out"
+        )
 
 
 def same_partition(one: Codes, other: Codes) -> bool:
@@ -561,4 +727,8 @@ def same_partition(one: Codes, other: Codes) -> bool:
 def _overlap(Z: sparse.csr_array, S: Array, other: sparse.csr_array, T: Array) -> float:
     """Return ``|| Z' (I - QQ') other ||^2`` with S = Z'Q and T = other'Q."""
     both = sparse.csr_array(Z.T @ other)
-    return float((both.multiply(both)).sum() - 2 * np.sum(S * (both @ T)) + np.sum((S.T @ S) * (T.T @ T)))
+    return float(
+        (both.multiply(both)).sum()
+        - 2 * np.sum(S * (both @ T))
+        + np.sum((S.T @ S) * (T.T @ T))
+    )

@@ -1,7 +1,9 @@
-"""Estimators for a parallel trial, in which each unit receives one arm: functions of arrays.
+"""Estimators for a parallel trial, in which each unit receives one arm: functions of
+arrays.
 
-Each arm is fitted by itself, and a contrast is ``sum_a w_a mean_a``. Arms have in common only clusters, the mean of the
-covariates and the sizes of fixed blocks; without these, adding an arm changes no other contrast.
+Each arm is fitted by itself, and a contrast is ``sum_a w_a mean_a``. Arms have in
+common only clusters, the mean of the covariates and the sizes of fixed blocks; without
+these, adding an arm changes no other contrast.
 """
 
 from __future__ import annotations
@@ -13,9 +15,19 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, stratified_mean
+from causalgia.estimation.crossover import (
+    Estimate,
+    from_factor,
+    mean_ice,
+    stratified_mean,
+)
 from causalgia.estimation.standard_errors import Regression, bell_mccaffrey_df, regress
-from causalgia.numerics.moments import centered, group_sums, root_sum_squares, satterthwaite
+from causalgia.numerics.moments import (
+    centered,
+    group_sums,
+    root_sum_squares,
+    satterthwaite,
+)
 from causalgia.types import Array, Codes
 
 Fits: TypeAlias = "dict[int, ArmFit]"
@@ -28,7 +40,8 @@ class ArmFit:
     Attributes
     ----------
     mean
-        Mean outcome (at the covariates' mean, where there are covariates), shape ``(R,)``.
+        Mean outcome (at the covariates' mean, where there are covariates), shape
+        ``(R,)``.
     slope
         Coefficients of the covariates, shape ``(p, R)``; p is 0 without.
     cluster
@@ -36,12 +49,14 @@ class ArmFit:
     influence
         Share of each of them in the error of the mean, shape ``(g, R)``.
     delta, loading
-        Working-model covariance of the influences (see `Regression`), shapes ``(g,)`` and ``(g, q)``.
+        Working-model covariance of the influences (see `Regression`), shapes ``(g,)``
+        and ``(g, q)``.
     df
         Residual degrees of freedom of the arm.
     rounding
-        Largest change of the mean and of each slope by rounding of the outcomes, shape ``(1 + p, R)``. The influence is
-        0 where rounding can explain all residuals of the arm.
+        Largest change of the mean and of each slope by rounding of the outcomes, shape
+        ``(1 + p, R)``. The influence is 0 where rounding can explain all residuals of
+        the arm.
     """
 
     mean: Array
@@ -68,7 +83,8 @@ def fit_arms(
     covariates: Array | None = None,
     rounding: Array | None = None,
 ) -> Fits:
-    """Regress the outcomes of each arm on its (centered) covariates, with CR2 influences (HC2 without clusters).
+    """Regress the outcomes of each arm on its (centered) covariates, with CR2
+    influences (HC2 without clusters).
 
     Parameters
     ----------
@@ -83,7 +99,8 @@ def fit_arms(
     covariates
         Centered at their mean over all n units, shape ``(n, p)``.
     rounding
-        Bound on the rounding of each outcome, shape ``(n, R)``; without it outcomes are exact.
+        Bound on the rounding of each outcome, shape ``(n, R)``; without it outcomes are
+        exact.
 
     Returns
     -------
@@ -92,32 +109,60 @@ def fit_arms(
 
     References
     ----------
-    Lin (2013), doi:10.1214/12-AOAS583. Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181.
+    Lin (2013), doi:10.1214/12-AOAS583. Bell & McCaffrey (2002), Survey Methodology
+    28(2), 169-181.
 
     Examples
     --------
-    >>> fits = fit_arms(np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1])
+    >>> fits = fit_arms(
+    ...     np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1]
+    ... )
     >>> fits[1].mean, fits[1].variance
     (array([12.]), array([4.]))
     """
-    X = np.column_stack([np.ones(len(Y)), *([] if covariates is None else [covariates])])
+    X = np.column_stack(
+        [np.ones(len(Y)), *([] if covariates is None else [covariates])]
+    )
     bound = np.zeros_like(Y) if rounding is None else rounding
-    return {a: _fit_arm(Y, X, bound, rows, cluster) for a in arm_codes if (rows := np.flatnonzero(arm == a)).size}
+    return {
+        a: _fit_arm(Y, X, bound, rows, cluster)
+        for a in arm_codes
+        if (rows := np.flatnonzero(arm == a)).size
+    }
 
 
-def _fit_arm(Y: Array, X: Array, bound: Array, rows: Codes, cluster: Codes | None) -> ArmFit:
-    labels, within = (rows, None) if cluster is None else np.unique(cluster[rows], return_inverse=True)
+def _fit_arm(
+    Y: Array, X: Array, bound: Array, rows: Codes, cluster: Codes | None
+) -> ArmFit:
+    labels, within = (
+        (rows, None)
+        if cluster is None
+        else np.unique(cluster[rows], return_inverse=True)
+    )
     fit: Regression = regress(X[rows], Y[rows], np.eye(X.shape[1])[0], within)
     flat, rounding = _rounding_bounds(X[rows], Y[rows], bound[rows])
     influence = np.where(flat, 0.0, fit.influence)
-    return ArmFit(fit.estimate, fit.beta[1:], labels, influence, fit.delta, fit.loading, fit.df_residual, rounding)
+    return ArmFit(
+        fit.estimate,
+        fit.beta[1:],
+        labels,
+        influence,
+        fit.delta,
+        fit.loading,
+        fit.df_residual,
+        rounding,
+    )
 
 
-def _rounding_bounds(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.bool_], Array]:
-    """Return whether rounding can explain all residuals, (R,), and the largest change of coefficients, (q, R).
+def _rounding_bounds(
+    X: Array, Y: Array, bound: Array
+) -> tuple[npt.NDArray[np.bool_], Array]:
+    """Return whether rounding can explain all residuals, (R,), and the largest change
+    of coefficients, (q, R).
 
-    Errors d within ``bound`` change residual i by ``|d_i - h_i' d|``, at most ``bound_i + |h_i| |bound|``, with h_i a
-    row of the hat matrix and ``|h_i|^2`` its diagonal.
+    Errors d within ``bound`` change residual i by ``|d_i - h_i' d|``, at most
+    ``bound_i + |h_i| |bound|``, with h_i a row of the hat matrix and ``|h_i|^2`` its
+    diagonal.
     """
     Q, R = np.linalg.qr(X)
     residuals = Y - Y[0] - Q @ (Q.T @ (Y - Y[0]))
@@ -127,9 +172,15 @@ def _rounding_bounds(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.b
 
 
 def fit_arms_by_stratum(
-    Y: Array, arm: Codes, arm_codes: Sequence[int], stratum: Codes, *, rounding: Array | None = None
+    Y: Array,
+    arm: Codes,
+    arm_codes: Sequence[int],
+    stratum: Codes,
+    *,
+    rounding: Array | None = None,
 ) -> Fits:
-    """Average the stratum means of each arm with weights ``n_b / n``, the strata fixed (Neyman by block).
+    """Average the stratum means of each arm with weights ``n_b / n``, the strata fixed
+    (Neyman by block).
 
     Parameters
     ----------
@@ -140,7 +191,8 @@ def fit_arms_by_stratum(
     arm_codes
         The arms to fit; each has at least two units in every stratum.
     stratum
-        Block of each unit, 0 to B - 1, shape ``(n,)``; n_b counts the units of all arms.
+        Block of each unit, 0 to B - 1, shape ``(n,)``; n_b counts the units of all
+        arms.
     rounding
         As in `fit_arms`.
 
@@ -151,29 +203,43 @@ def fit_arms_by_stratum(
     Examples
     --------
     >>> y = np.array([[1.0], [3.0], [5.0], [9.0]])
-    >>> fit_arms_by_stratum(y, np.array([0, 0, 0, 0]), [0], np.array([0, 0, 1, 1]))[0].mean
+    >>> fit_arms_by_stratum(y, np.array([0, 0, 0, 0]), [0], np.array([0, 0, 1, 1]))[
+    ...     0
+    ... ].mean
     array([4.5])
     """
     weights = np.bincount(stratum) / len(stratum)
     bound = np.zeros_like(Y) if rounding is None else rounding
     rows = {a: np.flatnonzero(arm == a) for a in arm_codes}
-    return {a: _stratified_arm(Y[i], stratum[i], weights, i, bound[i]) for a, i in rows.items()}
+    return {
+        a: _stratified_arm(Y[i], stratum[i], weights, i, bound[i])
+        for a, i in rows.items()
+    }
 
 
-def _stratified_arm(Y: Array, stratum: Codes, weights: Array, units: Codes, bound: Array) -> ArmFit:
+def _stratified_arm(
+    Y: Array, stratum: Codes, weights: Array, units: Codes, bound: Array
+) -> ArmFit:
     fit = stratified_mean(Y, stratum, weights)
     sizes = np.bincount(stratum)[:, None]
     spread = np.sqrt(group_sums(bound**2, stratum) / sizes)[stratum]
     flat = (np.abs(centered(Y, stratum)[1]) <= bound + spread).all(axis=0)
-    nothing, rounding = np.empty((0, Y.shape[1])), weights @ (group_sums(bound, stratum) / sizes)
+    nothing, rounding = (
+        np.empty((0, Y.shape[1])),
+        weights @ (group_sums(bound, stratum) / sizes),
+    )
     influence, df = np.where(flat, 0.0, fit.factor), len(Y) - len(weights)
-    return ArmFit(fit.ace, nothing, units, influence, nothing[:, 0], nothing, df, rounding[None])
+    return ArmFit(
+        fit.ace, nothing, units, influence, nothing[:, 0], nothing, df, rounding[None]
+    )
 
 
 def welch(fits: Fits, W: Array) -> Estimate:
-    """Contrast arms with independent units: Neyman's variance and Welch's degrees of freedom for any weights.
+    """Contrast arms with independent units: Neyman's variance and Welch's degrees of
+    freedom for any weights.
 
-    ``se^2 = sum_a w_a^2 s_a^2 / n_a``, ``df = se^4 / sum_a (w_a^2 s_a^2 / n_a)^2 / (n_a - 1)``.
+    ``se^2 = sum_a w_a^2 s_a^2 / n_a``,
+    ``df = se^4 / sum_a (w_a^2 s_a^2 / n_a)^2 / (n_a - 1)``.
 
     Parameters
     ----------
@@ -189,11 +255,14 @@ def welch(fits: Fits, W: Array) -> Estimate:
 
     References
     ----------
-    Welch (1947), doi:10.1093/biomet/34.1-2.28. Neyman (1923/1990), doi:10.1214/ss/1177012031.
+    Welch (1947), doi:10.1093/biomet/34.1-2.28. Neyman (1923/1990),
+    doi:10.1214/ss/1177012031.
 
     Examples
     --------
-    >>> fits = fit_arms(np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1])
+    >>> fits = fit_arms(
+    ...     np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1]
+    ... )
     >>> answer = welch(fits, np.array([[-1.0, 1.0]]))
     >>> answer.ace, answer.se.round(4), answer.df.round(4)
     (array([[10.]]), array([[2.2361]]), array([[1.4706]]))
@@ -201,15 +270,19 @@ def welch(fits: Fits, W: Array) -> Estimate:
     variance = np.stack([fit.variance for fit in fits.values()])
     dfs = np.array([float(fit.df) for fit in fits.values()])
     w2 = W[:, list(fits)] ** 2
-    df = [satterthwaite(w2[k, used, None] * variance[used], dfs[used, None]) for k, used in enumerate(w2 > 0)]
+    df = [
+        satterthwaite(w2[k, used, None] * variance[used], dfs[used, None])
+        for k, used in enumerate(w2 > 0)
+    ]
     return _independent_contrasts(fits, W, np.stack(df))
 
 
 def residual_df(fits: Fits, W: Array) -> Estimate:
-    """Contrast arms with independent units on the residual degrees of freedom of the arms that a contrast uses.
+    """Contrast arms with independent units on the residual degrees of freedom of the
+    arms that a contrast uses.
 
-    With covariates this is Lin's regression with HC2 on ``n - A (p + 1)``; with strata Neyman by block on
-    ``n - A B``, for the A arms of the contrast and their n units.
+    With covariates this is Lin's regression with HC2 on ``n - A (p + 1)``; with strata
+    Neyman by block on ``n - A B``, for the A arms of the contrast and their n units.
 
     Parameters
     ----------
@@ -229,7 +302,9 @@ def residual_df(fits: Fits, W: Array) -> Estimate:
 
     Examples
     --------
-    >>> fits = fit_arms(np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1])
+    >>> fits = fit_arms(
+    ...     np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1]
+    ... )
     >>> residual_df(fits, np.array([[-1.0, 1.0]])).df
     array([[2.]])
     """
@@ -239,11 +314,24 @@ def residual_df(fits: Fits, W: Array) -> Estimate:
 
 def _independent_contrasts(fits: Fits, W: Array, df: Array) -> Estimate:
     w = W[:, list(fits)]
-    sd, share = (np.stack(x) for x in zip(*(root_sum_squares(fit.influence) for fit in fits.values()), strict=True))
+    sd, share = (
+        np.stack(x)
+        for x in zip(
+            *(root_sum_squares(fit.influence) for fit in fits.values()), strict=True
+        )
+    )
     answer = from_factor(_contrast_means(w, fits), w.T[:, :, None] * sd[:, None, :], df)
     peak = (w.T[:, :, None] ** 2 * (share * sd**2)[:, None, :]).max(axis=0)
-    leverage = np.divide(peak, answer.se**2, out=np.zeros_like(peak), where=answer.se > 0)
-    return Estimate(_zero_within_rounding(answer, fits, w), answer.se, answer.df, answer.factor, leverage)
+    leverage = np.divide(
+        peak, answer.se**2, out=np.zeros_like(peak), where=answer.se > 0
+    )
+    return Estimate(
+        _zero_within_rounding(answer, fits, w),
+        answer.se,
+        answer.df,
+        answer.factor,
+        leverage,
+    )
 
 
 def _contrast_means(w: Array, fits: Fits) -> Array:
@@ -259,10 +347,11 @@ def _zero_within_rounding(answer: Estimate, fits: Fits, w: Array) -> Array:
 
 
 def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
-    """Contrast arms whose units share clusters: CR2 over clusters with Satterthwaite degrees of freedom.
+    """Contrast arms whose units share clusters: CR2 over clusters with Satterthwaite
+    degrees of freedom.
 
-    ``u_g = sum_a w_a v_ga' e_ga`` with the CR2 adjustment inside each cluster and arm, which is where the arms'
-    saturated regression puts it.
+    ``u_g = sum_a w_a v_ga' e_ga`` with the CR2 adjustment inside each cluster and arm,
+    which is where the arms' saturated regression puts it.
 
     Parameters
     ----------
@@ -285,7 +374,12 @@ def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
     Examples
     --------
     >>> y = np.array([[1.0], [3.0], [10.0], [14.0], [2.0], [8.0]])
-    >>> fits = fit_arms(y, np.array([0, 0, 1, 1, 0, 1]), [0, 1], cluster=np.array([0, 1, 0, 1, 2, 2]))
+    >>> fits = fit_arms(
+    ...     y,
+    ...     np.array([0, 0, 1, 1, 0, 1]),
+    ...     [0, 1],
+    ...     cluster=np.array([0, 1, 0, 1, 2, 2]),
+    ... )
     >>> answer = clustered(fits, np.array([[-1.0, 1.0]]), 3)
     >>> answer.ace.round(4), answer.se.round(4), answer.df.round(4)
     (array([[8.6667]]), array([[1.453]]), array([[2.]]))
@@ -308,11 +402,14 @@ def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
 def add_covariate_sampling(
     answer: Estimate, fits: Fits, W: Array, covariates: Array, cluster: Codes | None
 ) -> Estimate:
-    """Add the variance from sampling the covariates' mean, for claims about a population of units.
+    """Add the variance from sampling the covariates' mean, for claims about a
+    population of units.
 
-    Independent units: ``se^2 + gamma' S_x gamma / n`` with ``gamma = sum_a w_a slope_a`` (for two arms
-    ``(b1 - b0)' S_x (b1 - b0) / n``). With clusters each cluster's share, ``gamma' sum_{i in g} x_i / n`` with its
-    CR2 factor, is added to its influence, because residuals and covariates may correlate within clusters.
+    Independent units: ``se^2 + gamma' S_x gamma / n`` with
+    ``gamma = sum_a w_a slope_a`` (for two arms ``(b1 - b0)' S_x (b1 - b0) / n``). With
+    clusters each cluster's share, ``gamma' sum_{i in g} x_i / n`` with its CR2 factor,
+    is added to its influence, because residuals and covariates may correlate within
+    clusters.
 
     Parameters
     ----------
@@ -333,7 +430,10 @@ def add_covariate_sampling(
 
     Examples
     --------
-    >>> y, x = np.array([[1.0], [3.0], [2.0], [8.0], [2.0], [7.0]]), np.array([[-1.0], [1], [0], [1], [-1], [0]])
+    >>> y, x = (
+    ...     np.array([[1.0], [3.0], [2.0], [8.0], [2.0], [7.0]]),
+    ...     np.array([[-1.0], [1], [0], [1], [-1], [0]]),
+    ... )
     >>> fits = fit_arms(y, np.array([0, 0, 0, 1, 1, 1]), [0, 1], covariates=x)
     >>> W = np.array([[-1.0, 1.0]])
     >>> before = residual_df(fits, W)
@@ -343,12 +443,27 @@ def add_covariate_sampling(
     """
     w = W[:, list(fits)]
     gamma = np.tensordot(w, np.stack([fit.slope for fit in fits.values()]), axes=1)
-    bound = np.tensordot(np.abs(w), np.stack([fit.rounding[1:] for fit in fits.values()]), axes=1)
+    bound = np.tensordot(
+        np.abs(w), np.stack([fit.rounding[1:] for fit in fits.values()]), axes=1
+    )
     gamma = np.where(np.abs(gamma) <= bound, 0.0, gamma)
     sampling = mean_ice(covariates, cluster).factor
     if cluster is not None:
-        return from_factor(answer.ace, answer.factor + np.einsum("gp,kpr->gkr", sampling, gamma), answer.df)
+        return from_factor(
+            answer.ace,
+            answer.factor + np.einsum("gp,kpr->gkr", sampling, gamma),
+            answer.df,
+        )
     root = np.linalg.cholesky(sampling.T @ sampling).T
-    whole = from_factor(answer.ace, np.concatenate([answer.factor, np.einsum("qp,kpr->qkr", root, gamma)]), answer.df)
-    shrink = np.divide(answer.se, whole.se, out=np.ones_like(whole.se), where=whole.se > 0) ** 2
-    return Estimate(whole.ace, whole.se, whole.df, whole.factor, answer.leverage * shrink)
+    whole = from_factor(
+        answer.ace,
+        np.concatenate([answer.factor, np.einsum("qp,kpr->qkr", root, gamma)]),
+        answer.df,
+    )
+    shrink = (
+        np.divide(answer.se, whole.se, out=np.ones_like(whole.se), where=whole.se > 0)
+        ** 2
+    )
+    return Estimate(
+        whole.ace, whole.se, whole.df, whole.factor, answer.leverage * shrink
+    )

@@ -1,4 +1,6 @@
-"""Arguments of `estimate`, groupings of units, the answer of an estimator and the floor that rounding sets for it."""
+"""Arguments of `estimate`, groupings of units, the answer of an estimator and the floor
+that rounding sets for it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from causalgia.numerics.row_blocks import extremes, in_memory
 from causalgia.schema import annotate
 from causalgia.types import Array, Codes, Mask
 
-OVER_PREDICTORS = tuple(name for name, target in TARGET_MEANINGS.items() if target.of_predictors)
+OVER_PREDICTORS = tuple(
+    name for name, target in TARGET_MEANINGS.items() if target.of_predictors
+)
 FEW_CLUSTERS = 20
 ZERO = "zero within rounding"
 """Label of an effect below its floor."""
@@ -29,7 +33,8 @@ _LARGEST = float(np.sqrt(np.finfo(float).max))
 
 
 def check_cluster_name(cluster: object, *, of_units: bool) -> None:
-    """Raise EstimateError unless `cluster` names how units are grouped; estimates have no units left to group.
+    """Raise EstimateError unless `cluster` names how units are grouped; estimates have
+    no units left to group.
 
     Examples
     --------
@@ -39,14 +44,22 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
     causalgia.errors.EstimateError: cluster='parent' groups units, and these are estimates; give it to cg.estimate
     """
     if not isinstance(cluster, str):
-        raise EstimateError(f"cluster={quoted(cluster)} is not 'auto', 'none' or a coordinate of the units")
+        raise EstimateError(
+            f"cluster={quoted(cluster)} is not 'auto', 'none' or a coordinate of the "
+            "units"
+        )
     if not of_units and cluster not in ("auto", "none"):
-        raise EstimateError(f"cluster={quoted(cluster)} groups units, and these are estimates; give it to cg.estimate")
+        raise EstimateError(
+            f"cluster={quoted(cluster)} groups units, and these are estimates; give it "
+            "to cg.estimate"
+        )
 
 
 @dataclass(frozen=True)
 class Request:
-    """Validated arguments of one call of `estimate`; `groups` are its clusters (`with_clusters`)."""
+    """Validated arguments of one call of `estimate`; `groups` are its clusters
+    (`with_clusters`).
+    """
 
     cluster: str
     block: str | None
@@ -60,22 +73,32 @@ class Request:
         check_cluster_name(self.cluster, of_units=True)
         if not isinstance(self.target, str) or self.target not in TARGETS:
             hint = nearest(str(self.target), TARGETS)
-            raise EstimateError(f"target {quoted(self.target)} is not one of {', '.join(map(quoted, TARGETS))}{hint}")
+            raise EstimateError(
+                f"target {quoted(self.target)} is not one of "
+                f"{', '.join(map(quoted, TARGETS))}{hint}"
+            )
         if self.weights not in ("units", "clusters"):
-            raise EstimateError(f"weights {quoted(self.weights)} is neither 'units' (each counts once) nor 'clusters'")
+            raise EstimateError(
+                f"weights {quoted(self.weights)} is neither 'units' (each counts once) "
+                "nor 'clusters'"
+            )
         if self.moderate not in (None, True, False):
             raise EstimateError(
-                f"moderate={quoted(self.moderate)} is neither True nor False (nor None, as the target has it)"
+                f"moderate={quoted(self.moderate)} is neither True nor False (nor "
+                "None, as the target has it)"
             )
         if self.moderate is not None and self.target not in OVER_PREDICTORS:
             raise EstimateError(
-                f"moderate={self.moderate} is of the variance between predictors, which target={quoted(self.target)} "
-                "lacks; leave moderate= out, or use target='next predictor'"
+                f"moderate={self.moderate} is of the variance between predictors, "
+                f"which target={quoted(self.target)} lacks; leave moderate= out, or "
+                "use target='next predictor'"
             )
 
     @property
     def is_crossed(self) -> bool:
-        """Whether the target has a second population beside that of the units, so that it needs every ICE."""
+        """Whether the target has a second population beside that of the units, so that
+        it needs every ICE.
+        """
         return self.target.startswith("population x") or self.target == "next predictor"
 
 
@@ -105,7 +128,8 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Answer:
-    """An `Estimate` with further columns, for K contrasts and a trailing shape of tasks (and models).
+    """An `Estimate` with further columns, for K contrasts and a trailing shape of tasks
+    (and models).
 
     Attributes
     ----------
@@ -120,7 +144,8 @@ class Answer:
     method, cluster
         The estimator in words, and the coordinate that names the independent clusters.
     by_definition
-        Whether a standard error of 0 follows from the target, not from a lack of spread.
+        Whether a standard error of 0 follows from the target, not from a lack of
+        spread.
     """
 
     estimate: Estimate
@@ -134,37 +159,52 @@ class Answer:
 
 
 def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
-    """Return the units grouped by a coordinate; `argument` is how error messages name the request.
+    """Return the units grouped by a coordinate; `argument` is how error messages name
+    the request.
 
     Examples
     --------
-    >>> effects = xr.Dataset(coords={"unit": [0, 1, 2], "parent": ("unit", ["a", "b", "a"])})
+    >>> effects = xr.Dataset(
+    ...     coords={"unit": [0, 1, 2], "parent": ("unit", ["a", "b", "a"])}
+    ... )
     >>> grouping(effects, "parent", "cluster='parent'").codes
     array([0, 1, 0])
     """
     on_unit = [str(c) for c in effects.coords if effects[c].dims == ("unit",)]
     if not isinstance(name, str) or name not in on_unit:
         raise EstimateError(
-            f"{argument}: no coordinate {quoted(name)} on the units; there are {', '.join(on_unit) or 'none'}"
+            f"{argument}: no coordinate {quoted(name)} on the units; there are "
+            f"{', '.join(on_unit) or 'none'}"
         )
     codes, labels = pd.factorize(effects[name].to_numpy())
     if (codes < 0).any():
-        raise EstimateError(f"unit {unit_name(effects, int(np.argmin(codes)))} has no {quoted(name)}; fill it in")
+        raise EstimateError(
+            f"unit {unit_name(effects, int(np.argmin(codes)))} has no {quoted(name)}; "
+            "fill it in"
+        )
     _check_names_groups(effects, name, argument, codes, labels)
     return Grouping(name, np.asarray(codes, dtype=np.intp), tuple(map(str, labels)))
 
 
-def _check_names_groups(effects: xr.Dataset, name: str, argument: str, codes: Codes, labels: Any) -> None:
-    """Raise EstimateError where a coordinate holds numbers that are not whole: a measurement names no groups."""
+def _check_names_groups(
+    effects: xr.Dataset, name: str, argument: str, codes: Codes, labels: Any
+) -> None:
+    """Raise EstimateError where a coordinate holds numbers that are not whole: a
+    measurement names no groups.
+    """
     if labels.dtype.kind not in "fO":
         return
-    measured = [is_real(label) and not is_whole(label) and not float(label).is_integer() for label in labels]
+    measured = [
+        is_real(label) and not is_whole(label) and not float(label).is_integer()
+        for label in labels
+    ]
     if any(measured):
         first = measured.index(True)
         what = "block" if argument.startswith("block") else "cluster"
         raise EstimateError(
-            f"{argument}: unit {unit_name(effects, int(np.argmax(codes == first)))} has {quoted(name)} "
-            f"{float(labels[first]):g}, and a {what} is a group of units; give a coordinate of names or whole numbers"
+            f"{argument}: unit {unit_name(effects, int(np.argmax(codes == first)))} "
+            f"has {quoted(name)} {float(labels[first]):g}, and a {what} is a group of "
+            "units; give a coordinate of names or whole numbers"
         )
 
 
@@ -176,7 +216,11 @@ def contrast_labels(dataset: xr.Dataset) -> npt.NDArray[Any]:
     >>> contrast_labels(xr.Dataset({"ace": ("contrast", [0.5, 1.0])}))
     array([0, 1])
     """
-    return dataset["contrast"].to_numpy() if "contrast" in dataset.coords else np.arange(dataset.sizes["contrast"])
+    return (
+        dataset["contrast"].to_numpy()
+        if "contrast" in dataset.coords
+        else np.arange(dataset.sizes["contrast"])
+    )
 
 
 def unit_name(effects: xr.Dataset, i: int) -> str:
@@ -202,13 +246,21 @@ def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
 
 
 def with_clusters(effects: xr.Dataset, request: Request) -> Request:
-    """Return a request with its clusters, found once, where the target has units drawn with them.
+    """Return a request with its clusters, found once, where the target has units drawn
+    with them.
 
     Examples
     --------
-    >>> effects = xr.Dataset(coords={"unit": [0, 1, 2], "parent": ("unit", ["a", "b", "a"])})
-    >>> request = with_clusters(effects, Request("auto", None, (), "population", "units"))
-    >>> request.groups.labels, with_clusters(effects, Request("auto", None, (), "units", "units")).groups
+    >>> effects = xr.Dataset(
+    ...     coords={"unit": [0, 1, 2], "parent": ("unit", ["a", "b", "a"])}
+    ... )
+    >>> request = with_clusters(
+    ...     effects, Request("auto", None, (), "population", "units")
+    ... )
+    >>> (
+    ...     request.groups.labels,
+    ...     with_clusters(effects, Request("auto", None, (), "units", "units")).groups,
+    ... )
     (('a', 'b'), None)
     """
     drawn = request.target == "population" or request.is_crossed
@@ -220,49 +272,71 @@ def check_clusters(groups: Grouping, n_clusters: int) -> None:
     check_two_clusters(groups, n_clusters)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
-            f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals may cover less than their nominal "
-            "level when clusters are skewed; draw from more of them",
+            f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals "
+            "may cover less than their nominal level when clusters are skewed; draw "
+            "from more of them",
             FewClustersWarning,
             stacklevel=caller_stacklevel(),
         )
 
 
 def check_two_clusters(groups: Grouping, n_clusters: int) -> None:
-    """Raise EstimateError for one cluster, from which no variance between clusters can be estimated."""
+    """Raise EstimateError for one cluster, from which no variance between clusters can
+    be estimated.
+    """
     if n_clusters < 2:
-        shuffles = "target='parents' (new shuffles of this one) or " if groups.name == "parent" else ""
+        shuffles = (
+            "target='parents' (new shuffles of this one) or "
+            if groups.name == "parent"
+            else ""
+        )
         raise EstimateError(
-            f"all units share the one {groups.name} {quoted(groups.labels[0])}, so the variance between {groups.name}s "
-            f"cannot be estimated; draw from more {groups.name}s, or claim less: {shuffles}target='units'"
+            f"all units share the one {groups.name} {quoted(groups.labels[0])}, so the "
+            f"variance between {groups.name}s cannot be estimated; draw from more "
+            f"{groups.name}s, or claim less: {shuffles}target='units'"
         )
 
 
 def caller_stacklevel() -> int:
-    """Return the stack level of the first caller outside this package and xarray's pipe, for warnings."""
+    """Return the stack level of the first caller outside this package and xarray's
+    pipe, for warnings.
+    """
     level, frame = 2, sys._getframe(2)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(("causalgia.", "xarray.")):
+    while frame.f_back is not None and str(
+        frame.f_globals.get("__name__", "")
+    ).startswith(("causalgia.", "xarray.")):
         level, frame = level + 1, frame.f_back
     return level
 
 
 def check_no_cluster(request: Request, instead: str) -> None:
     """Raise EstimateError where a cluster is named and the target does not use it."""
-    if request.cluster not in ("none", "auto", "parent" if request.target == "parents" else "auto"):
+    if request.cluster not in (
+        "none",
+        "auto",
+        "parent" if request.target == "parents" else "auto",
+    ):
         raise EstimateError(
-            f"cluster={quoted(request.cluster)} does not go with target={quoted(request.target)}: {instead}; "
-            "leave cluster= out"
+            f"cluster={quoted(request.cluster)} does not go with "
+            f"target={quoted(request.target)}: {instead}; leave cluster= out"
         )
 
 
 def parents_as_strata(effects: xr.Dataset) -> Grouping:
-    """Return the units grouped by parent, for claims about new shuffles of these parents."""
+    """Return the units grouped by parent, for claims about new shuffles of these
+    parents.
+    """
     if "parent" not in effects.coords:
-        raise EstimateError("target='parents' needs a coordinate 'parent' on the units; use target='population'")
+        raise EstimateError(
+            "target='parents' needs a coordinate 'parent' on the units; use "
+            "target='population'"
+        )
     return grouping(effects, "parent", "target='parents'")
 
 
 def as_target(effects: xr.Dataset, target: Target | None) -> Target:
-    """Return the target; None is new elements and replicates for measured outcomes, else new units.
+    """Return the target; None is new elements and replicates for measured outcomes,
+    else new units.
 
     Raises
     ------
@@ -275,18 +349,21 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
     meaning = TARGET_MEANINGS.get(str(target))
     if meaning is not None and measured and not meaning.of_measurements:
         raise EstimateError(
-            f"target={quoted(target)} is for predictions, and these outcomes were measured, with noise of barcodes and "
-            "replicates: leave target= out for the mean over elements, or use cg.mpra.fit for each element's effect"
+            f"target={quoted(target)} is for predictions, and these outcomes were "
+            "measured, with noise of barcodes and replicates: leave target= out for "
+            "the mean over elements, or use cg.mpra.fit for each element's effect"
         )
     if meaning is not None and not measured and not meaning.of_predictions:
         raise EstimateError(
-            f"target={quoted(target)} is for measured activities, from cg.mpra.activity; leave target= out"
+            f"target={quoted(target)} is for measured activities, from "
+            "cg.mpra.activity; leave target= out"
         )
     return target
 
 
 def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
-    """Return the probability of an interval as a float; it must lie between `least` and 1.
+    """Return the probability of an interval as a float; it must lie between `least`
+    and 1.
 
     Examples
     --------
@@ -298,11 +375,14 @@ def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
     causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
     """
     if not is_real(ci_prob) or ci_prob <= least or not ci_prob < 1:
-        raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between {least:g} and 1; for example ci_prob=0.95")
+        raise EstimateError(
+            f"ci_prob={quoted(ci_prob)} is not between {least:g} and 1; for example "
+            "ci_prob=0.95"
+        )
     if ci_prob < 0.5:
         raise EstimateError(
-            f"ci_prob={quoted(ci_prob)} is below 0.5; it is the probability of the interval, not its error: give "
-            f"ci_prob={1 - ci_prob:g}"
+            f"ci_prob={quoted(ci_prob)} is below 0.5; it is the probability of the "
+            f"interval, not its error: give ci_prob={1 - ci_prob:g}"
         )
     return float(ci_prob)
 
@@ -319,7 +399,8 @@ def null_value(dataset: xr.Dataset) -> float:
 
 
 def floor_of_estimates(estimates: xr.Dataset) -> Array:
-    """Return the floor of each estimate, in the shape of ``ace``; 0 where it is not known.
+    """Return the floor of each estimate, in the shape of ``ace``; 0 where it is not
+    known.
 
     Examples
     --------
@@ -328,32 +409,46 @@ def floor_of_estimates(estimates: xr.Dataset) -> Array:
     """
     if "floor" not in estimates:
         return np.zeros(estimates["ace"].shape)
-    return np.asarray(estimates["floor"].transpose(*estimates["ace"].dims).to_numpy(), np.float64)
+    return np.asarray(
+        estimates["floor"].transpose(*estimates["ace"].dims).to_numpy(), np.float64
+    )
 
 
 def is_below_floor(estimates: xr.Dataset) -> Mask:
-    """Return which effects are zero within rounding, in the shape of ``ace``, except those that are 0 in every unit.
+    """Return which effects are zero within rounding, in the shape of ``ace``, except
+    those that are 0 in every unit.
 
     Examples
     --------
-    >>> is_below_floor(xr.Dataset({"ace": ("contrast", [1e-9, 2.0]), "floor": ("contrast", [1e-7, 1e-7])}))
+    >>> is_below_floor(
+    ...     xr.Dataset(
+    ...         {"ace": ("contrast", [1e-9, 2.0]), "floor": ("contrast", [1e-7, 1e-7])}
+    ...     )
+    ... )
     array([ True, False])
     """
     null = null_value(estimates)
     away = np.abs(estimates["ace"].to_numpy() - null)
     return np.asarray(
-        (away <= floor_of_estimates(estimates)) & ~(_is_exact(estimates) & (away == 0)) & ("floor" in estimates)
+        (away <= floor_of_estimates(estimates))
+        & ~(_is_exact(estimates) & (away == 0))
+        & ("floor" in estimates)
     )
 
 
 def _is_exact(estimates: xr.Dataset) -> Mask:
     if "exact" not in estimates:
         return np.zeros(estimates["ace"].shape, dtype=bool)
-    return np.asarray(estimates["exact"].transpose(*estimates["ace"].dims).to_numpy(), bool)
+    return np.asarray(
+        estimates["exact"].transpose(*estimates["ace"].dims).to_numpy(), bool
+    )
 
 
-def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[Array, Array]:
-    """Return limits at least the floor away from the effect; intervals of exact effects above the floor stay points.
+def at_least_floor(
+    estimates: xr.Dataset, lower: Array, upper: Array
+) -> tuple[Array, Array]:
+    """Return limits at least the floor away from the effect; intervals of exact effects
+    above the floor stay points.
 
     Examples
     --------
@@ -371,12 +466,14 @@ def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[A
 
 
 def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
-    r"""Add ``floor`` and ``below_floor`` to estimates; set p to 1 below it, and widen intervals to at least the floor.
+    r"""Add ``floor`` and ``below_floor`` to estimates; set p to 1 below it, and widen
+    intervals to at least the floor.
 
-    The floor of a contrast is :math:`\sum_a |w_a| \max|e|`, with e the rounding error of an output of the predictor.
-    Intervals are :math:`\mathrm{ACE} \mp \max(h, \mathrm{floor})`, h being the half width, so that they hold for the
-    network in exact arithmetic even if rounding is the same in every unit. For several predictors, or words, the
-    largest floor is used.
+    The floor of a contrast is :math:`\sum_a |w_a| \max|e|`, with e the rounding error
+    of an output of the predictor. Intervals
+    are :math:`\mathrm{ACE} \mp \max(h, \mathrm{floor})`, h being the half width, so
+    that they hold for the network in exact arithmetic even if rounding is the same in
+    every unit. For several predictors, or words, the largest floor is used.
     """
     if "floor" not in effects:
         return estimates
@@ -393,16 +490,24 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
         out["p"] = (dims, np.where(below, 1.0, out["p"].to_numpy()))
         out["log_p"] = (dims, np.where(below, 0.0, out["log_p"].to_numpy()))
     if "lower" in out:
-        lower, upper = at_least_floor(out, out["lower"].to_numpy(), out["upper"].to_numpy())
+        lower, upper = at_least_floor(
+            out, out["lower"].to_numpy(), out["upper"].to_numpy()
+        )
         out["lower"], out["upper"] = (dims, lower), (dims, upper)
     return annotate(with_notes(out, *_floor_note(out, below)))
 
 
 def _floor_note(estimates: xr.Dataset, below: Mask) -> list[str]:
-    """Return a note on the effects that are zero within rounding, with the size of the floor."""
+    """Return a note on the effects that are zero within rounding, with the size of the
+    floor.
+    """
     if not below.any():
         return []
-    named = [dim for dim in estimates["ace"].dims if dim == "contrast" or estimates.sizes[dim] > 1]
+    named = [
+        dim
+        for dim in estimates["ace"].dims
+        if dim == "contrast" or estimates.sizes[dim] > 1
+    ]
     names = [
         ", ".join(
             str(estimates[dim].to_numpy()[i])
@@ -415,13 +520,15 @@ def _floor_note(estimates: xr.Dataset, below: Mask) -> list[str]:
     more = f" and {n - len(names)} more" if n > len(names) else ""
     size = float(floor_of_estimates(estimates)[below].max())
     return [
-        f"{ZERO}: {'; '.join(names)}{more}: rounding in the predictor alone can produce an effect of up to {size:.2g}, "
-        "the same in every unit, which no number of units distinguishes from 0; compute in float64 to lower this limit"
+        f"{ZERO}: {'; '.join(names)}{more}: rounding in the predictor alone can "
+        f"produce an effect of up to {size:.2g}, the same in every unit, which no "
+        "number of units distinguishes from 0; compute in float64 to lower this limit"
     ]
 
 
 def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
-    """Divide the numbers of tasks outside 1e-100 to 1e100 by a power of two, without loss of digits.
+    """Divide the numbers of tasks outside 1e-100 to 1e100 by a power of two, without
+    loss of digits.
 
     Returns
     -------
@@ -430,7 +537,9 @@ def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
 
     Examples
     --------
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1e200, 1.0]], [[3e200, 2.0]]])})
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), [[[1e200, 1.0]], [[3e200, 2.0]]])}
+    ... )
     >>> small, exponents = rescale(effects)
     >>> exponents, small["ice"].max("unit").values.round(3)
     (array([666,   0]), array([[0.98, 2.  ]]))
@@ -439,12 +548,16 @@ def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
     low, high = extremes(effects[name].data)
     others = tuple(i for i, dim in enumerate(effects[name].dims[1:]) if dim != "task")
     peak = np.maximum(high.max(axis=others), -low.min(axis=others)).astype(np.float64)
-    exponents = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0).astype(np.intp)
+    exponents = np.where(
+        (peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0
+    ).astype(np.intp)
     if not exponents.any():
         return effects, exponents
     power = xr.DataArray(-exponents, dims="task")
     effects, names = in_memory(effects), [n for n in (name, "rounding") if n in effects]
-    return effects.assign({n: xr.apply_ufunc(np.ldexp, effects[n].astype(float), power) for n in names}), exponents
+    return effects.assign(
+        {n: xr.apply_ufunc(np.ldexp, effects[n].astype(float), power) for n in names}
+    ), exponents
 
 
 def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
@@ -466,7 +579,8 @@ def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answe
 
 
 def check_squares(se: Array, effects: xr.Dataset) -> None:
-    """Check that float64 holds the squares of standard errors; `effects` has the names for the message.
+    """Check that float64 holds the squares of standard errors; `effects` has the names
+    for the message.
 
     Raises
     ------
@@ -476,8 +590,12 @@ def check_squares(se: Array, effects: xr.Dataset) -> None:
     too_large = ~(se < _LARGEST)
     if too_large.any():
         k, t = np.argwhere(too_large)[0][:2]
-        contrast, task = effects["contrast"].to_numpy()[k], effects["task"].to_numpy()[t]
+        contrast, task = (
+            effects["contrast"].to_numpy()[k],
+            effects["task"].to_numpy()[t],
+        )
         raise EstimateError(
-            f"contrast {contrast!s}, task {task!s}: the standard error {se[too_large][0]:.3g} has a square beyond "
-            "float64; divide the outcomes by a constant first"
+            f"contrast {contrast!s}, task {task!s}: the standard error "
+            f"{se[too_large][0]:.3g} has a square beyond float64; divide the outcomes "
+            "by a constant first"
         )

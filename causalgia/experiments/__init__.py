@@ -1,7 +1,9 @@
-"""The catalogue: every classic in-silico experiment as a function that returns a design with its named contrasts.
+"""The catalogue: every classic in-silico experiment as a function that returns a design
+with its named contrasts.
 
-Each is run by `causalgia.run` and analyzed by the ordinary verbs; ``experiment.analyze(outcomes, rng=)`` is the pipe of
-verbs that answers its question. `entries` lists them.
+Each is run by `causalgia.run` and analyzed by the ordinary verbs;
+``experiment.analyze(outcomes, rng=)`` is the pipe of verbs that answers its question.
+`entries` lists them.
 """
 
 from __future__ import annotations
@@ -11,7 +13,10 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.experiments._across_predictors import across_predictors, share_of_predictors
+    from causalgia.experiments._across_predictors import (
+        across_predictors,
+        share_of_predictors,
+    )
     from causalgia.experiments._affinity import affinity
     from causalgia.experiments._composition_bias import composition_bias
     from causalgia.experiments._context_dependence import context_dependence
@@ -44,8 +49,19 @@ if TYPE_CHECKING:
     from causalgia.experiments._variants import variants
     from causalgia.experiments._word_mutagenesis import word_mutagenesis
     from causalgia.experiments._word_screen import word_screen
-    from causalgia.experiments.kit.answer import Answer, Finding, variant_frame, write_variants
-    from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, build, entries
+    from causalgia.experiments.kit.answer import (
+        Answer,
+        Finding,
+        variant_frame,
+        write_variants,
+    )
+    from causalgia.experiments.kit.experiment import (
+        Entry,
+        Experiment,
+        TrialResults,
+        build,
+        entries,
+    )
     from causalgia.experiments.kit.variance import pairing_gain
 else:
     __getattr__, _ = on_first_use(__name__)
@@ -99,7 +115,8 @@ __all__ = [
     "write_variants",
 ]
 
-#: what an experiment is made of and what is done with its answers; the rest of ``__all__`` are experiments
+#: what an experiment is made of and what is done with its answers; the rest of
+#: ``__all__`` are experiments
 _BESIDE_EXPERIMENTS = {
     "Answer",
     "Entry",

@@ -1,4 +1,6 @@
-"""Effects against measured affinities: a line through points with errors in both coordinates."""
+"""Effects against measured affinities: a line through points with errors in both
+coordinates.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,26 @@ if TYPE_CHECKING:
     from causalgia.plot import Axes
 
 ForWords: TypeAlias = Sequence[float] | Mapping[str, float]
-"""A number for each word: in the order of the words, or word -> number (a mapping or a pandas Series)."""
+"""A number for each word: in the order of the words, or word -> number (a mapping or a
+pandas Series).
+"""
 
 CONTROL = "untreated"
 _WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
 _KD = (0.83, 4.8, 6.1, 280.0, 350.0, 4.9, 1830.0)
-_SLOPE, _FIT = ("slope", "slope_se", "slope_lower", "slope_upper"), ("scatter", "r2", "chi2", "df", "p")
+_SLOPE, _FIT = (
+    ("slope", "slope_se", "slope_lower", "slope_upper"),
+    ("scatter", "r2", "chi2", "df", "p"),
+)
 _RISE = ("rise", "rise_lower", "rise_upper")
-_OF_LINE = (*_SLOPE, "intercept", "intercept_se", "intercept_lower", "intercept_upper", *_FIT)
+_OF_LINE = (
+    *_SLOPE,
+    "intercept",
+    "intercept_se",
+    "intercept_lower",
+    "intercept_upper",
+    *_FIT,
+)
 _LEVEL = 0.05  # of the test that a line fits
 _ROUNDING = 1e-9  # relative differences below this are rounding
 
@@ -51,11 +65,14 @@ def affinity(
 ) -> Experiment:
     """Return the experiment that tests whether effects depend on measured affinities.
 
-    Each word is compared with the untreated arm, and a line ``ACE = intercept + slope log10 K_D`` is fitted to the
-    effects (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the line from the tightest
-    word to the weakest, slope times the difference of their log10 K_D; the slope is the change of the effect for a
-    tenfold weaker binding. The fit has the covariance of the effects, which share backgrounds and control; the errors
-    of log10 K_D, where given; and a variance of words about the line, since words differ by more than these errors.
+    Each word is compared with the untreated arm, and a line
+    ``ACE = intercept + slope log10 K_D`` is fitted to the effects
+    (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the
+    line from the tightest word to the weakest, slope times the difference of their
+    log10 K_D; the slope is the change of the effect for a tenfold weaker binding. The
+    fit has the covariance of the effects, which share backgrounds and control; the
+    errors of log10 K_D, where given; and a variance of words about the line, since
+    words differ by more than these errors.
 
     Parameters
     ----------
@@ -64,35 +81,38 @@ def affinity(
     words
         Three words or more; published are RBFOX1's.
     kd
-        Dissociation constant of each word, positive, in any one unit (the published ones are in nM): in the order of
-        `words`, or by word as a mapping or a pandas Series, which may have further words.
+        Dissociation constant of each word, positive, in any one unit (the published
+        ones are in nM): in the order of `words`, or by word as a mapping or a pandas
+        Series, which may have further words.
     log10_kd_se
-        Standard error of each log10 K_D, in the form of `kd`, or one number for all; None: K_D are exact. It is about
-        ``se / (K_D ln 10)`` for a standard error of K_D: 0.043 for one of 10 %.
+        Standard error of each log10 K_D, in the form of `kd`, or one number for all;
+        None: K_D are exact. It is about ``se / (K_D ln 10)`` for a standard error of
+        K_D: 0.043 for one of 10 %.
     at
         0-based start; None: the center (of the longest word).
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for the effect of each word and for the line's rise, on the predictor's scale.
+        Region of practical equivalence for the effect of each word and for the line's
+        rise, on the predictor's scale.
 
     Returns
     -------
     Experiment
-        Arms and contrasts named after the words; coordinates ``log10_kd`` and, where given, ``log10_kd_se``. Finding
-        ``line (task)``: slope, intercept and rise with their limits, ``trend`` (the verdict on the rise), scatter and
-        fit.
+        Arms and contrasts named after the words; coordinates ``log10_kd`` and, where
+        given, ``log10_kd_se``. Finding ``line (task)``: slope, intercept and rise with
+        their limits, ``trend`` (the verdict on the rise), scatter and fit.
 
     Raises
     ------
     DesignError
-        If there are fewer than three words, a word is repeated (U is T) or leaves the sequence, a K_D (or error) is
-        missing or not positive, or all K_D are equal.
+        If there are fewer than three words, a word is repeated (U is T) or leaves the
+        sequence, a K_D (or error) is missing or not positive, or all K_D are equal.
 
     References
     ----------
-    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459. K_D: Auweter et al. (2006), doi:10.1038/sj.emboj.7600918. York
-    et al. (2004), doi:10.1119/1.1632486.
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459. K_D: Auweter et al. (2006),
+    doi:10.1038/sj.emboj.7600918. York et al. (2004), doi:10.1119/1.1632486.
 
     Examples
     --------
@@ -105,16 +125,32 @@ def affinity(
     as_null_model(null)
     listed = as_words(words, "words", least=3)
     start = as_start(at, "at", null.length, max(map(len, listed)))
-    measured = _as_positive_by_word(dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed)
+    measured = _as_positive_by_word(
+        dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed
+    )
     if len(set(measured)) == 1:
-        raise DesignError(f"kd: all words have the one K_D {measured[0]:g}, and a line needs different ones")
+        raise DesignError(
+            f"kd: all words have the one K_D {measured[0]:g}, and a line needs "
+            "different ones"
+        )
     labels = {"log10_kd": dict(zip(listed, map(math.log10, measured), strict=True))}
     if log10_kd_se is not None:
-        errors = [log10_kd_se] * len(listed) if isinstance(log10_kd_se, Real) else log10_kd_se
-        labels["log10_kd_se"] = dict(zip(listed, _as_positive_by_word(errors, "log10_kd_se", listed), strict=True))
+        errors = (
+            [log10_kd_se] * len(listed)
+            if isinstance(log10_kd_se, Real)
+            else log10_kd_se
+        )
+        labels["log10_kd_se"] = dict(
+            zip(
+                listed, _as_positive_by_word(errors, "log10_kd_se", listed), strict=True
+            )
+        )
     return Experiment(
         null=null,
-        arms=[Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start)) for word in listed)],
+        arms=[
+            Arm(CONTROL, Untreated()),
+            *(Arm(word, Embed(word, at=start)) for word in listed),
+        ],
         n_units=n_units,
         contrasts=CONTROL,
         entry=AFFINITY,
@@ -124,27 +160,46 @@ def affinity(
 
 
 def _as_positive_by_word(values: Any, name: str, words: tuple[str, ...]) -> list[float]:
-    """Return one positive number for each word, from numbers in order or by word (a mapping or a Series)."""
+    """Return one positive number for each word, from numbers in order or by word (a
+    mapping or a Series).
+    """
     items = list(values.items()) if hasattr(values, "items") else []
     by_word: dict[str, Any] | None = None
-    if items and (isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)):
+    if items and (
+        isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)
+    ):
         by_word = {_as_dna(str(key)): value for key, value in items}
         count = Counter(_as_dna(str(key)) for key, _ in items)
         twice = [str(key) for key, _ in items if count[_as_dna(str(key))] > 1]
         if twice:
-            raise DesignError(f"{name}: {', '.join(twice[:3])} appears twice (U is T); name each word once")
+            raise DesignError(
+                f"{name}: {', '.join(twice[:3])} appears twice (U is T); name each "
+                "word once"
+            )
     listed: list[Any] = []
     if by_word is not None:
         listed = [by_word[word] for word in map(_as_dna, words) if word in by_word]
-    elif items or (isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)):
+    elif items or (
+        isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
+    ):
         listed = list(values)
     if len(listed) != len(words):
-        lacks = [] if by_word is None else [word for word in words if _as_dna(word) not in by_word]
+        lacks = (
+            []
+            if by_word is None
+            else [word for word in words if _as_dna(word) not in by_word]
+        )
         shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={quoted(values)}"
-        raise DesignError(f"{name}{shown}; give one number for each of the {len(words)} words, in order or by word")
+        raise DesignError(
+            f"{name}{shown}; give one number for each of the {len(words)} words, in "
+            "order or by word"
+        )
     for word, value in zip(words, listed, strict=True):
         if not is_real(value) or not 0 < float(value) < math.inf:
-            raise DesignError(f"{name} of {word} is {quoted(value)}; it must be a positive, finite number")
+            raise DesignError(
+                f"{name} of {word} is {quoted(value)}; it must be a positive, finite "
+                "number"
+            )
     return [float(value) for value in listed]
 
 
@@ -160,32 +215,53 @@ def _read_affinity(found: TrialResults) -> Finding:
     reach = float(np.ptp(log_kd))
     dims = [str(name) for name in estimates["ace"].dims[1:]]
     lines = _fit_lines(estimates, found.experiment.labels)
-    fits = {begins: line for (begins, _), line in zip(rows_by_task(estimates), lines, strict=True)}
-    trends = {begins: _rise_verdict(fits[begins], reach, rows) for begins, rows in rows_by_task(decisions)}
-    rows = {begins: rows for begins, rows in rows_by_task(estimates) if begins in trends}
+    fits = {
+        begins: line
+        for (begins, _), line in zip(rows_by_task(estimates), lines, strict=True)
+    }
+    trends = {
+        begins: _rise_verdict(fits[begins], reach, rows)
+        for begins, rows in rows_by_task(decisions)
+    }
+    rows = {
+        begins: rows for begins, rows in rows_by_task(estimates) if begins in trends
+    }
     sentences = tuple(
-        f"{begins}: {_affinity_sentence(rows[begins], fits[begins], reach, trend)}" for begins, trend in trends.items()
+        f"{begins}: {_affinity_sentence(rows[begins], fits[begins], reach, trend)}"
+        for begins, trend in trends.items()
     )
     shape = estimates["ace"].shape[1:]
-    columns = {name: (dims, np.reshape([getattr(fit, name) for fit in fits.values()], shape)) for name in _OF_LINE}
+    columns = {
+        name: (dims, np.reshape([getattr(fit, name) for fit in fits.values()], shape))
+        for name in _OF_LINE
+    }
     rise = {
         name: (dims, reach * columns[slope][1])
-        for name, slope in zip(_RISE, ("slope", "slope_lower", "slope_upper"), strict=True)
+        for name, slope in zip(
+            _RISE, ("slope", "slope_lower", "slope_upper"), strict=True
+        )
     }
     verdicts = (dims, np.reshape([trends.get(begins, "") for begins in fits], shape))
     coords = {name: estimates[name].to_numpy() for name in dims}
-    return Finding(datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)}, sentences=sentences)
+    return Finding(
+        datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)},
+        sentences=sentences,
+    )
 
 
 def _rise_verdict(line: Line, reach: float, decisions: xr.Dataset) -> str:
-    """Return the verdict on the rise of the line: its interval compared with the ROPE."""
+    """Return the verdict on the rise of the line: its interval compared with the
+    ROPE.
+    """
     low, high = (decisions[end].to_numpy()[0] for end in ("rope_lower", "rope_upper"))
     lower, upper = reach * line.slope_lower, reach * line.slope_upper
     if upper < low:
         return "decreases"
     if lower > high:
         return "increases"
-    return "negligible" if low <= lower and upper <= high and low < high else "undecided"
+    return (
+        "negligible" if low <= lower and upper <= high and low < high else "undecided"
+    )
 
 
 def _fit_lines(estimates: xr.Dataset, labels: Labels) -> list[Line]:
@@ -196,10 +272,15 @@ def _fit_lines(estimates: xr.Dataset, labels: Labels) -> list[Line]:
     errors = None
     if "log10_kd_se" in labels:
         errors = estimates["log10_kd_se"].to_numpy() ** 2
-    log_kd, ace = estimates["log10_kd"].to_numpy(), estimates["ace"].to_numpy().reshape(n, -1)
+    log_kd, ace = (
+        estimates["log10_kd"].to_numpy(),
+        estimates["ace"].to_numpy().reshape(n, -1),
+    )
     V = covariance(estimates).to_numpy().reshape(n, n, -1)
     return [
-        errors_in_variables(log_kd, ace[:, j], y_covariance=V[..., j], x_covariance=errors, scatter=True)
+        errors_in_variables(
+            log_kd, ace[:, j], y_covariance=V[..., j], x_covariance=errors, scatter=True
+        )
         for j in range(ace.shape[1])
     ]
 
@@ -220,13 +301,20 @@ def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -
         return f"all words have the one effect {ace[0]:.4g}, whatever their K_D."
     scatter = "and no errors are given that could explain this scatter"
     if not math.isinf(line.chi2):
-        fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
+        fits = (
+            "a line fits within the errors"
+            if line.p > _LEVEL
+            else "more than their errors explain"
+        )
         scatter = f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"
     limits = {"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper}
-    rise = effect_in_words(xr.Dataset({name: reach * value for name, value in limits.items()}))
+    rise = effect_in_words(
+        xr.Dataset({name: reach * value for name, value in limits.items()})
+    )
     return (
-        f"effects {_TRENDS[trend]}: they change by {rise} from the tightest word to the weakest ({line.slope:.3g} for "
-        f"each tenfold weaker binding, R2 {line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, "
+        f"effects {_TRENDS[trend]}: they change by {rise} from the tightest word to "
+        f"the weakest ({line.slope:.3g} for each tenfold weaker binding, R2 "
+        f"{line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, "
         f"{scatter}."
     )
 
@@ -237,7 +325,9 @@ def _draw_affinity(answer: Answer) -> Axes:
     found = answer.findings["line"].isel(task=0)
     found = found.isel(model=0) if "model" in found.dims else found
     line = (found["intercept"].item(), found["slope"].item())
-    axes = against(answer.decisions, x="log10_kd", line=line, task=str(found["task"].item()))
+    axes = against(
+        answer.decisions, x="log10_kd", line=line, task=str(found["task"].item())
+    )
     axes.set_xlabel("log10 K_D", parse_math=False)
     return axes
 
@@ -245,8 +335,10 @@ def _draw_affinity(answer: Answer) -> Axes:
 AFFINITY = Entry(
     name="affinity",
     question="Do effects depend on measured affinities?",
-    estimand="The rise of E[Y(word) - Y(untreated)] over log10 of the words' true K_D, from the least to the "
-    "largest, over the null model.",
+    estimand=(
+        "The rise of E[Y(word) - Y(untreated)] over log10 of the words' true K_D, from "
+        "the least to the largest, over the null model."
+    ),
     doi="10.1101/418459",
     read=_read_affinity,
     draw=_draw_affinity,

@@ -1,4 +1,6 @@
-"""Composition bias: the effect of base composition such as GC, of a site, and their interaction."""
+"""Composition bias: the effect of base composition such as GC, of a site, and their
+interaction.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,12 @@ from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
-from causalgia.experiments.kit.sites import as_null_model, as_positions, as_site, as_start
+from causalgia.experiments.kit.sites import (
+    as_null_model,
+    as_positions,
+    as_site,
+    as_start,
+)
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.sequences import Motif
 
@@ -30,25 +37,29 @@ def composition_bias(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that tests whether GC, or any composition, changes the outcome and a site's effect.
+    """Return the experiment that tests whether GC, or any composition, changes the
+    outcome and a site's effect.
 
-    A full 2 x 2 factorial on the same backgrounds: neither, the letters, the word, both. Contrasts: ``bias``, the
-    letters without the word; ``word``, the word without the letters; and ``interaction``, the change of the word's
-    effect by the letters. With several places there is a factorial for each, ``bias at 34`` and ``interaction at 34``,
-    and the first place is compared with every other one, ``bias at 34 - at 2``, which tells a bias at one end from a
-    bias for GC anywhere.
+    A full 2 x 2 factorial on the same backgrounds: neither, the letters, the word,
+    both. Contrasts: ``bias``, the letters without the word; ``word``, the word without
+    the letters; and ``interaction``, the change of the word's effect by the letters.
+    With several places there is a factorial for each, ``bias at 34`` and
+    ``interaction at 34``, and the first place is compared with every other one,
+    ``bias at 34 - at 2``, which tells a bias at one end from a bias for GC anywhere.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     bias
-        The letters, as a word; IUPAC letters are drawn for each unit (``"SSSSSS"``: G or C).
+        The letters, as a word; IUPAC letters are drawn for each unit (``"SSSSSS"``: G
+        or C).
     at
-        0-based start of the letters, or several; None: one base before the end of the background (of 41 bases 34, as
-        published, beside 2).
+        0-based start of the letters, or several; None: one base before the end of the
+        background (of 41 bases 34, as published, beside 2).
     word, word_at
-        The site and its 0-based start (None: the center); published are CAAAUU, UUAUUU and UUGCAC at 17.
+        The site and its 0-based start (None: the center); published are CAAAUU, UUAUUU
+        and UUGCAC at 17.
     n_units
         Backgrounds.
     rope
@@ -57,8 +68,9 @@ def composition_bias(
     Returns
     -------
     Experiment
-        Arms ``"untreated"``, ``"word"``, ``"bias"`` and ``"bias + word"`` (for each place), with the factors
-        ``bias`` and ``word`` of levels 0 and 1; coordinate ``place``.
+        Arms ``"untreated"``, ``"word"``, ``"bias"`` and ``"bias + word"`` (for each
+        place), with the factors ``bias`` and ``word`` of levels 0 and 1; coordinate
+        ``place``.
 
     Raises
     ------
@@ -74,18 +86,31 @@ def composition_bias(
     >>> import causalgia as cg
     >>> from causalgia.zoo import EndGC, Oracle, Word
     >>> experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=200)
-    >>> binding = Oracle(Word("UGCAUG", 1.0), EndGC(-0.8, last=8), tasks=["RBFOX1"], scale="intensity", link="exp")
+    >>> binding = Oracle(
+    ...     Word("UGCAUG", 1.0),
+    ...     EndGC(-0.8, last=8),
+    ...     tasks=["RBFOX1"],
+    ...     scale="intensity",
+    ...     link="exp",
+    ... )
     >>> outcomes = cg.run(experiment, binding, rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: GCGCGC at 34 decreases the outcome, ...; UGCAUG at 17 increases the outcome, ...; interaction ...
     """
     as_null_model(null)
     letters, target = as_site(bias, "bias"), as_site(word, "word")
-    places = as_positions(max(null.length - len(as_pattern(letters)) - 1, 0) if at is None else at, "at")
+    places = as_positions(
+        max(null.length - len(as_pattern(letters)) - 1, 0) if at is None else at, "at"
+    )
     start = as_start(word_at, "word_at", null.length, len(as_pattern(target)))
-    names = {place: "bias" if len(places) == 1 else f"bias at {place}" for place in places}
+    names = {
+        place: "bias" if len(places) == 1 else f"bias at {place}" for place in places
+    }
     written = Embed(target, at=start)
-    arms = [Arm(UNTREATED, Untreated(), {"bias": 0, "word": 0}), Arm(WORD, written, {"bias": 0, "word": 1})]
+    arms = [
+        Arm(UNTREATED, Untreated(), {"bias": 0, "word": 0}),
+        Arm(WORD, written, {"bias": 0, "word": 1}),
+    ]
     for place, name in names.items():
         alone = Embed(letters, at=place)
         arms += [
@@ -95,9 +120,17 @@ def composition_bias(
     rows = {WORD: {WORD: 1.0, UNTREATED: -1.0}}
     for name in names.values():
         rows[name] = {name: 1.0, UNTREATED: -1.0}
-        rows[_interaction_name(name)] = {f"{name} + word": 1.0, name: -1.0, WORD: -1.0, UNTREATED: 1.0}
+        rows[_interaction_name(name)] = {
+            f"{name} + word": 1.0,
+            name: -1.0,
+            WORD: -1.0,
+            UNTREATED: 1.0,
+        }
     first, *others = names
-    rows |= {f"{names[first]} - at {other}": {names[first]: 1.0, names[other]: -1.0} for other in others}
+    rows |= {
+        f"{names[first]} - at {other}": {names[first]: 1.0, names[other]: -1.0}
+        for other in others
+    }
     return Experiment(
         null=null,
         arms=arms,
@@ -107,7 +140,10 @@ def composition_bias(
         analysis=Analysis(rope=rope),
         labels={
             "place": {**{name: place for place, name in names.items()}, WORD: start},
-            "written": {**dict.fromkeys(names.values(), as_pattern(letters).label), WORD: as_pattern(target).label},
+            "written": {
+                **dict.fromkeys(names.values(), as_pattern(letters).label),
+                WORD: as_pattern(target).label,
+            },
         },
     )
 
@@ -118,13 +154,25 @@ def _interaction_name(bias: str) -> str:
 
 def _bias_text(rows: xr.Dataset) -> str:
     names = [str(name) for name in rows["contrast"].to_numpy()]
-    alone = [name for name in names if name != WORD and rows["written"].sel(contrast=name).item()]
+    alone = [
+        name
+        for name in names
+        if name != WORD and rows["written"].sel(contrast=name).item()
+    ]
     parts = []
     for name in (*alone, WORD):
         row = rows.sel(contrast=name)
-        parts.append(f"{row['written'].item()} at {row['place'].item():.0f} {_verdict_text(rows, name)}")
-    parts += [f"{_interaction_name(name)} {_verdict_text(rows, _interaction_name(name))}" for name in alone]
-    parts += [f"{name} {_verdict_text(rows, name)}" for name in names if " - at " in name]
+        parts.append(
+            f"{row['written'].item()} at {row['place'].item():.0f} "
+            f"{_verdict_text(rows, name)}"
+        )
+    parts += [
+        f"{_interaction_name(name)} {_verdict_text(rows, _interaction_name(name))}"
+        for name in alone
+    ]
+    parts += [
+        f"{name} {_verdict_text(rows, name)}" for name in names if " - at " in name
+    ]
     return f"{'; '.join(parts)}."
 
 
@@ -135,10 +183,13 @@ def _verdict_text(rows: xr.Dataset, name: str) -> str:
 
 COMPOSITION_BIAS = Entry(
     name="composition_bias",
-    question="Does GC, or any composition, change the outcome, and does it change the effect of a site?",
+    question=(
+        "Does GC, or any composition, change the outcome, and does it change the "
+        "effect of a site?"
+    ),
     estimand=(
-        "E[Y(letters) - Y(none)], E[Y(word) - Y(none)] and E[Y(both) - Y(letters) - Y(word) + Y(none)] over the null "
-        "model."
+        "E[Y(letters) - Y(none)], E[Y(word) - Y(none)] and E[Y(both) - Y(letters) - "
+        "Y(word) + Y(none)] over the null model."
     ),
     doi="10.1371/journal.pcbi.1008925",
     read=partial(finding_by_task, text=_bias_text),

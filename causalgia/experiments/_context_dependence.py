@@ -1,4 +1,6 @@
-"""Context dependence: whether an element works alone or needs the sequence around it."""
+"""Context dependence: whether an element works alone or needs the sequence around
+it.
+"""
 
 from __future__ import annotations
 
@@ -38,31 +40,42 @@ DEPENDENT, NEUTRAL, INHIBITED = 0.95, 0.05, -0.3
 
 
 def context_dependence(
-    sequences: Source | Genomic, *, element: Span, n_draws: int = 10, k: int = 2, rope: Rope = "0.2 sd"
+    sequences: Source | Genomic,
+    *,
+    element: Span,
+    n_draws: int = 10,
+    k: int = 2,
+    rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that tests whether an element needs its context, works without it, or is inhibited by it.
+    """Return the experiment that tests whether an element needs its context, works
+    without it, or is inhibited by it.
 
-    Each sequence (WT) is compared with the same sequence with all but the element shuffled (MUT); the contrast is ``MUT
-    - WT``. The finding ``index`` is the published ``(WT - MUT) / WT``: over all sequences the ratio of mean outcomes
-    with Fieller's limits (the whole line where the mean WT may be 0), and for each sequence with the t interval of its
-    draws. Verdicts by the interval: above .95 ``"dependent"``, within .05 of 0 ``"neutral"``, below -.3
-    ``"inhibited"``, else ``"undecided"``. The index needs an outcome with a true zero: on log scales only the contrast
-    is given.
+    Each sequence (WT) is compared with the same sequence with all but the element
+    shuffled (MUT); the contrast is ``MUT
+    - WT``. The finding ``index`` is the published ``(WT - MUT) / WT``: over all
+      sequences the ratio of mean outcomes
+    with Fieller's limits (the whole line where the mean WT may be 0), and for each
+    sequence with the t interval of its draws. Verdicts by the interval: above .95
+    ``"dependent"``, within .05 of 0 ``"neutral"``, below -.3 ``"inhibited"``, else
+    ``"undecided"``. The index needs an outcome with a true zero: on log scales only the
+    contrast is given.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
-        errors between sequences; a single one is the target itself, with errors between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a
+        sample of a population, with errors between sequences; a single one is the
+        target itself, with errors between its shuffles.
     element
         (start, stop) of the element, 0-based, stop excluded.
     n_draws
         Shuffles of each sequence.
     k
-        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides. The two flanks of the
-        element are shuffled separately.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
+        dinucleotides. The two flanks of the element are shuffled separately.
     rope
-        Region of practical equivalence for the contrast, on the predictor's scale; sd of the wild type.
+        Region of practical equivalence for the contrast, on the predictor's scale; sd
+        of the wild type.
 
     Returns
     -------
@@ -72,20 +85,27 @@ def context_dependence(
     Raises
     ------
     DesignError
-        If the element leaves the sequence or is the whole sequence, sequences differ in length, or one sequence is
-        given with a single draw or with a rope in sd.
+        If the element leaves the sequence or is the whole sequence, sequences differ in
+        length, or one sequence is given with a single draw or with a rope in sd.
 
     References
     ----------
-    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3. Fieller (1954), doi:10.1111/j.2517-6161.1954.tb00159.x.
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3. Fieller (1954),
+    doi:10.1111/j.2517-6161.1954.tb00159.x.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> from causalgia.zoo import Gate, Oracle, Word
-    >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.002), scale="activity")
+    >>> gate = Oracle(
+    ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"),
+    ...     Word("CAC", 0.002),
+    ...     scale="activity",
+    ... )
     >>> sequence = "ACCGTCAC" * 9 + "GATAAG" + "CCAG" * 10 + "TATAAA" + "CACTGAGT" * 9
-    >>> experiment = cg.experiments.context_dependence([sequence], element=(72, 78), rope=(-0.5, 0.5))
+    >>> experiment = cg.experiments.context_dependence(
+    ...     [sequence], element=(72, 78), rope=(-0.5, 0.5)
+    ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: element 72-78 depends on its context: (WT - MUT) / WT = ...
@@ -134,7 +154,9 @@ def context_verdict(lower: Array, upper: Array) -> npt.NDArray[np.str_]:
 
     Examples
     --------
-    >>> context_verdict(np.array([0.96, -0.04, -9.0, 0.5]), np.array([1.1, 0.03, -0.4, 0.97])).tolist()
+    >>> context_verdict(
+    ...     np.array([0.96, -0.04, -9.0, 0.5]), np.array([1.1, 0.03, -0.4, 0.97])
+    ... ).tolist()
     ['dependent', 'neutral', 'inhibited', 'undecided']
     """
     inside = (lower > -NEUTRAL) & (upper < NEUTRAL)
@@ -143,19 +165,25 @@ def context_verdict(lower: Array, upper: Array) -> npt.NDArray[np.str_]:
 
 
 def context_index(
-    change: Array, wild_type: Array, variances: tuple[Array, Array, Array], df: Array, *, ci_prob: float = 0.95
+    change: Array,
+    wild_type: Array,
+    variances: tuple[Array, Array, Array],
+    df: Array,
+    *,
+    ci_prob: float = 0.95,
 ) -> Index:
     """Return ``change / WT`` with Fieller's limits, which are valid for any wild type.
 
-    Where WT is 0, the index is 0 for no change and otherwise infinite, and the interval is the whole line.
+    Where WT is 0, the index is 0 for no change and otherwise infinite, and the interval
+    is the whole line.
 
     Parameters
     ----------
     change, wild_type
         Estimates of ``WT - MUT`` and of WT, shape ``(...)``.
     variances
-        Variance of the change, covariance of the two, variance of WT, shape ``(...)`` each; the last two are 0 where
-        WT is known.
+        Variance of the change, covariance of the two, variance of WT, shape ``(...)``
+        each; the last two are 0 where WT is known.
     df
         Degrees of freedom, shape ``(...)``.
     ci_prob
@@ -168,7 +196,10 @@ def context_index(
     Examples
     --------
     >>> found = context_index(
-    ...     np.array([1.98, 0.0]), np.array([2.0, 0.0]), (np.full(2, 1e-4), np.zeros(2), np.zeros(2)), np.array(9.0)
+    ...     np.array([1.98, 0.0]),
+    ...     np.array([2.0, 0.0]),
+    ...     (np.full(2, 1e-4), np.zeros(2), np.zeros(2)),
+    ...     np.array(9.0),
     ... )
     >>> found.index, found.verdict.tolist(), found.unbounded.tolist()
     (array([0.99, 0.  ]), ['dependent', 'undecided'], [False, True])
@@ -183,9 +214,13 @@ def context_index(
 
 
 def _change_and_wild_type(outcomes: xr.Dataset) -> tuple[Array, xr.DataArray]:
-    """Return WT - MUT and WT of each unit, (unit, 2, task[, model]), and WT with its labels."""
+    """Return WT - MUT and WT of each unit, (unit, 2, task[, model]), and WT with its
+    labels.
+    """
     y = outcomes["outcome"].astype(float)
-    wild, alone = (y.sel(arm=arm, drop=True).transpose("unit", ...) for arm in (WILD_TYPE, ALONE))
+    wild, alone = (
+        y.sel(arm=arm, drop=True).transpose("unit", ...) for arm in (WILD_TYPE, ALONE)
+    )
     return np.stack([(wild - alone).to_numpy(), wild.to_numpy()], axis=1), wild
 
 
@@ -196,47 +231,80 @@ def _overall_index(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     pairs, wild = _change_and_wild_type(outcomes)
     parents, codes = np.unique(outcomes["parent"].to_numpy(), return_inverse=True)
     alone = len(parents) == 1
-    means = stratified_mean(pairs, codes, np.ones(1)) if alone else mean_ice(pairs, codes)
+    means = (
+        stratified_mean(pairs, codes, np.ones(1)) if alone else mean_ice(pairs, codes)
+    )
     covariance = np.einsum("ga...,gb...->ab...", means.factor, means.factor)
     variances = (covariance[0, 0], covariance[0, 1], covariance[1, 1])
     df = np.broadcast_to(means.df, means.ace.shape)[0]
-    index = context_index(means.ace[0], means.ace[1], variances, df, ci_prob=analysis.ci_prob)
+    index = context_index(
+        means.ace[0], means.ace[1], variances, df, ci_prob=analysis.ci_prob
+    )
     of = f"(E WT - E MUT) / E WT over {outcomes.attrs.get('null', 'the units')}"
-    return _index_table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(estimand=of)
+    return _index_table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(
+        estimand=of
+    )
 
 
 def _index_of_each(outcomes: xr.Dataset, null: Genomic, ci_prob: float) -> xr.Dataset:
-    """Return the index of each sequence, whose WT is known exactly, (sequence, task[, model])."""
+    """Return the index of each sequence, whose WT is known exactly, (sequence, task[,
+    model]).
+    """
     import xarray as xr
 
     pairs, wild = _change_and_wild_type(outcomes)
     n = len(pairs) // null.n_draws
-    change, wild_type = np.moveaxis(pairs[: n * null.n_draws].reshape(n, null.n_draws, *pairs.shape[1:]), 2, 0)
+    change, wild_type = np.moveaxis(
+        pairs[: n * null.n_draws].reshape(n, null.n_draws, *pairs.shape[1:]), 2, 0
+    )
     zero = np.zeros(change[:, 0].shape)
     variances = (change.var(axis=1, ddof=1) / null.n_draws, zero, zero)
-    index = context_index(change.mean(axis=1), wild_type[:, 0], variances, zero + null.n_draws - 1, ci_prob=ci_prob)
-    names = xr.DataArray(list(null.parents_given.names[:n]), dims="sequence", name="sequence")
-    found = _index_table(index, {"sequence": names, **wild.isel(unit=0, drop=True).coords})
-    return found.assign_attrs(estimand="(WT - E MUT) / WT of each sequence, over its shuffles")
+    index = context_index(
+        change.mean(axis=1),
+        wild_type[:, 0],
+        variances,
+        zero + null.n_draws - 1,
+        ci_prob=ci_prob,
+    )
+    names = xr.DataArray(
+        list(null.parents_given.names[:n]), dims="sequence", name="sequence"
+    )
+    found = _index_table(
+        index, {"sequence": names, **wild.isel(unit=0, drop=True).coords}
+    )
+    return found.assign_attrs(
+        estimand="(WT - E MUT) / WT of each sequence, over its shuffles"
+    )
 
 
 def _index_table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
     import xarray as xr
 
     dims = [str(name) for name, c in coords.items() if c.dims == (name,)]
-    columns = {name: getattr(index, name) for name in ("index", "lower", "upper", "unbounded", "verdict")}
-    return xr.Dataset({name: (dims, v) for name, v in columns.items()}, coords={dim: coords[dim] for dim in dims})
+    columns = {
+        name: getattr(index, name)
+        for name in ("index", "lower", "upper", "unbounded", "verdict")
+    }
+    return xr.Dataset(
+        {name: (dims, v) for name, v in columns.items()},
+        coords={dim: coords[dim] for dim in dims},
+    )
 
 
 def _read_context(found: TrialResults) -> Finding:
     from causalgia.effects.scales import is_log
 
-    outcomes, analysis, null = found.outcomes, found.experiment.analysis, found.experiment.null
+    outcomes, analysis, null = (
+        found.outcomes,
+        found.experiment.analysis,
+        found.experiment.null,
+    )
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
         sentences = [  # of the contrast alone: log scales and moments have no index
-            f"{start}: the element alone, against the wild type, {row['verdict'].item()}: {effect_in_words(row)}, "
-            f"{population_text(null)} (no share is taken)."
+            f"{start}: the element alone, against the wild type, "
+            f"{row['verdict'].item()}: {effect_in_words(row)}, {population_text(null)} "
+            "(no share is taken)."
             for start, row in rows_by_task(found.steps.decisions.isel(contrast=0))
         ]
         return Finding(sentences=tuple(sentences))
@@ -247,9 +315,12 @@ def _read_context(found: TrialResults) -> Finding:
     for start, row in rows_by_task(found.steps.decisions):
         where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}
         own = {
-            name: table.sel({dim: where[dim] for dim in where if dim in table.dims}) for name, table in tables.items()
+            name: table.sel({dim: where[dim] for dim in where if dim in table.dims})
+            for name, table in tables.items()
         }
-        sentences.append(f"{start}: {_element_sentence(element, row.isel(contrast=0), own, null)}")
+        sentences.append(
+            f"{start}: {_element_sentence(element, row.isel(contrast=0), own, null)}"
+        )
     return Finding(datasets=tables, sentences=tuple(sentences))
 
 
@@ -261,18 +332,29 @@ _WORDS = {
 }
 
 
-def _element_sentence(element: str, change: xr.Dataset, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
-    """Return the verdict on the index, undecided where too few exact effects are, and that on the change."""
+def _element_sentence(
+    element: str, change: xr.Dataset, tables: Mapping[str, xr.Dataset], null: Genomic
+) -> str:
+    """Return the verdict on the index, undecided where too few exact effects are, and
+    that on the change.
+    """
     row = tables["index"]
     verdict, of_change = str(row["verdict"].item()), str(change["verdict"].item())
     if of_change == "undecided" and "exact" in change and change["exact"].item():
         verdict = of_change
-    ends = {"ace": row["index"].item(), "lower": row["lower"].item(), "upper": row["upper"].item()}
+    ends = {
+        "ace": row["index"].item(),
+        "lower": row["lower"].item(),
+        "upper": row["upper"].item(),
+    }
     index = f"(WT - MUT) / WT = {' '.join(format_effect(ends))}"
     if row["unbounded"].item():
         index = "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
     text = f"element {element} {_WORDS[verdict]}: {index}, {population_text(null)}"
-    text += f"; the element alone minus the wild type {effect_in_words(change)} ({of_change})"
+    text += (
+        f"; the element alone minus the wild type {effect_in_words(change)} "
+        f"({of_change})"
+    )
     if len(null.parents_given) == 1 or "of each sequence" not in tables:
         return f"{text}."
     verdicts = tables["of each sequence"]["verdict"].to_numpy()
@@ -283,7 +365,10 @@ def _element_sentence(element: str, change: xr.Dataset, tables: Mapping[str, xr.
 CONTEXT_DEPENDENCE = Entry(
     name="context_dependence",
     question="Does an element need the sequence around it?",
-    estimand="E[Y(element, context shuffled) - Y(wild type)], and (E WT - E MUT) / E WT, over the real sequences.",
+    estimand=(
+        "E[Y(element, context shuffled) - Y(wild type)], and (E WT - E MUT) / E WT, "
+        "over the real sequences."
+    ),
     doi="10.1038/s41588-024-01923-3",
     read=_read_context,
 )

@@ -10,7 +10,12 @@ from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, rise_weights
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    rise_weights,
+)
 from causalgia.experiments.kit.sites import (
     as_null_model,
     as_positions,
@@ -25,10 +30,18 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-CONTROL, RISE, CURVATURE, EXCESS = "untreated", "rise", "curvature", "excess over single sites"
+CONTROL, RISE, CURVATURE, EXCESS = (
+    "untreated",
+    "rise",
+    "curvature",
+    "excess over single sites",
+)
 PUBLISHED = (4, 12, 20)
-"""0-based starts of Koo et al.; the letters between two UGCAUG complete a third in one background of 16."""
-LEAST_GAP = 4  # bases between neighbors; a smaller gap makes unintended third sites more frequent
+"""0-based starts of Koo et al.; the letters between two UGCAUG complete a third in one
+background of 16.
+"""
+# bases between neighbors; a smaller gap makes unintended third sites more frequent
+LEAST_GAP = 4
 UNCLEAR = "not clearly additive or otherwise"
 _COPIES = 3
 
@@ -41,28 +54,35 @@ def copies(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that tests whether copies of a site are additive, saturating or synergistic.
+    """Return the experiment that tests whether copies of a site are additive,
+    saturating or synergistic.
 
-    Arms have the site at the first place, at the first two, and so on, on the same backgrounds. Contrasts: each number
-    of copies against none; the ``rise`` of the least-squares line through 0, 1, ..., n copies, from none to all; the
-    ``curvature``, the effect of all n copies minus n times that of the first, ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0:
-    additive in number; of the sign of the rise: more than additive; of the opposite sign: saturating); and the ``excess
-    over single sites``, all copies minus the sum of the same sites alone (0: additive, even where the effect depends on
-    the place). The last three are effects over the whole range of copies and are compared with the ROPE as they are.
+    Arms have the site at the first place, at the first two, and so on, on the same
+    backgrounds. Contrasts: each number of copies against none; the ``rise`` of the
+    least-squares line through 0, 1, ..., n copies, from none to all; the ``curvature``,
+    the effect of all n copies minus n times that of the first,
+    ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0: additive in number; of the sign of the rise:
+    more than additive; of the opposite sign: saturating); and the
+    ``excess over single sites``, all copies minus the sum of the same sites alone (0:
+    additive, even where the effect depends on the place). The last three are effects
+    over the whole range of copies and are compared with the ROPE as they are.
 
-    Sites so close that the bases between them can complete a further one (UGCAUG 8 apart: ``UG CA UG`` in one
-    background of 16) have an excess for that reason; the answer gives its frequency if above 1 % of backgrounds. The
-    default gap of 4 bases makes a third site no more likely than elsewhere.
+    Sites so close that the bases between them can complete a further one (UGCAUG 8
+    apart: ``UG CA UG`` in one background of 16) have an excess for that reason; the
+    answer gives its frequency if above 1 % of backgrounds. The default gap of 4 bases
+    makes a third site no more likely than elsewhere.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
+        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif`
+        accepts).
     at
-        0-based starts of two or more copies, in the order in which they are added. None: three copies about the center
-        of the background, 4 bases between neighbors. ``"published"``: 4, 12 and 20.
+        0-based starts of two or more copies, in the order in which they are added.
+        None: three copies about the center of the background, 4 bases between
+        neighbors. ``"published"``: 4, 12 and 20.
     n_units
         Backgrounds.
     rope
@@ -71,8 +91,8 @@ def copies(
     Returns
     -------
     Experiment
-        Arms ``"1 copy"``, ``"2 copies"``, ... and ``"alone at 12"`` for each place but the first; coordinate
-        ``copies``.
+        Arms ``"1 copy"``, ``"2 copies"``, ... and ``"alone at 12"`` for each place but
+        the first; coordinate ``copies``.
 
     Raises
     ------
@@ -81,7 +101,8 @@ def copies(
 
     References
     ----------
-    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021),
+    doi:10.1371/journal.pcbi.1008925.
 
     Examples
     --------
@@ -94,7 +115,9 @@ def copies(
     """
     as_null_model(null)
     word = as_site(word, "word")
-    centered = centered_starts(null.length, len(as_pattern(word)), _COPIES, gap=LEAST_GAP)
+    centered = centered_starts(
+        null.length, len(as_pattern(word)), _COPIES, gap=LEAST_GAP
+    )
     places = (
         centered
         if at is None
@@ -130,17 +153,26 @@ def copies_in_words(n: int) -> str:
     return f"{n} {'copy' if n == 1 else 'copies'}"
 
 
-def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[str, float]]:
-    """Return the contrasts of arms with 1, 2, ... copies and of arms with a single copy at each further place.
+def copy_contrasts(
+    places: tuple[int, ...], *, control: str
+) -> dict[str, dict[str, float]]:
+    """Return the contrasts of arms with 1, 2, ... copies and of arms with a single copy
+    at each further place.
 
     Examples
     --------
     >>> copy_contrasts((4, 12), control="untreated")["excess over single sites"]
     {'2 copies': 1.0, '1 copy': -1.0, 'alone at 12': -1.0, 'untreated': 1.0}
     """
-    n, dose = len(places), [control, *(copies_in_words(n) for n in range(1, len(places) + 1))]
+    n, dose = (
+        len(places),
+        [control, *(copies_in_words(n) for n in range(1, len(places) + 1))],
+    )
     rows = {name: {name: 1.0, control: -1.0} for name in dose[1:]}
-    rows[RISE] = {arm: float(weight) for arm, weight in rise_weights({a: n for n, a in enumerate(dose)}).items()}
+    rows[RISE] = {
+        arm: float(weight)
+        for arm, weight in rise_weights({a: n for n, a in enumerate(dose)}).items()
+    }
     rows[CURVATURE] = {dose[-1]: 1.0, dose[1]: -float(n), control: n - 1.0}
     alone = [copies_in_words(1), *(f"alone at {place}" for place in places[1:])]
     rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: n - 1.0}
@@ -148,30 +180,43 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
 
 
 def read_copies(found: TrialResults) -> Finding:
-    """Return sentences on whether copies are additive: the verdicts on curvature and excess, and the rise."""
+    """Return sentences on whether copies are additive: the verdicts on curvature and
+    excess, and the rise.
+    """
     n = max(found.experiment.labels["copies"].values())
     sentences = []
     for task, rows in rows_by_task(found.steps.decisions):
         rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
         sentences.append(
-            f"{task}: 1 to {n} copies are {departure(rise, excess)} relative to the sum of the same sites alone, "
-            f"excess {effect_in_words(excess)}; from none to {n} the outcome changes by "
-            f"{effect_in_words(rise)} ({per_unit(rise, n, 'per copy')}); {_number_or_place_text(rows, n)}."
+            f"{task}: 1 to {n} copies are {departure(rise, excess)} relative to the "
+            f"sum of the same sites alone, excess {effect_in_words(excess)}; from none "
+            f"to {n} the outcome changes by {effect_in_words(rise)} "
+            f"({per_unit(rise, n, 'per copy')}); {_number_or_place_text(rows, n)}."
         )
     return Finding(sentences=tuple(sentences))
 
 
 def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
-    """Compare all copies with n times the first, and ascribe a departure to number or to place.
+    """Compare all copies with n times the first, and ascribe a departure to number or
+    to place.
 
-    The first site may have another effect than the others. A departure is ascribed to number if copies also depart,
-    in the same way, from the sum of the same sites alone.
+    The first site may have another effect than the others. A departure is ascribed to
+    number if copies also depart, in the same way, from the sum of the same sites alone.
     """
-    rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
+    rise, curvature, excess = (
+        rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS)
+    )
     size = f"{n} copies exceed {n} times the first by {effect_in_words(curvature)}"
     if curvature["ace"].item() < 0:
-        ends = {"ace": -curvature["ace"], "lower": -curvature["upper"], "upper": -curvature["lower"]}
-        size = f"{n} copies fall {effect_in_words(curvature.assign(ends))} short of {n} times the first"
+        ends = {
+            "ace": -curvature["ace"],
+            "lower": -curvature["upper"],
+            "upper": -curvature["lower"],
+        }
+        size = (
+            f"{n} copies fall {effect_in_words(curvature.assign(ends))} short of {n} "
+            "times the first"
+        )
     by_number, beside = departure(rise, curvature), departure(rise, excess)
     if by_number in (beside, UNCLEAR):
         return f"judged by number they are {by_number}: {size}"
@@ -179,16 +224,22 @@ def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
         "additive": "the sites differ, so place explains this",
         UNCLEAR: "place or number may explain this",
     }
-    return f"{size}; {cause.get(beside, 'the sites differ, so place and number together explain this')}"
+    return (
+        f"{size}; "
+        f"{cause.get(beside, 'the sites differ, so place and number together explain this')}"
+    )
 
 
 def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
-    """Name a departure from additivity, given its verdict and the direction of the effect of copies.
+    """Name a departure from additivity, given its verdict and the direction of the
+    effect of copies.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> up, down = (xr.Dataset({"verdict": verdict}) for verdict in ("increases", "decreases"))
+    >>> up, down = (
+    ...     xr.Dataset({"verdict": verdict}) for verdict in ("increases", "decreases")
+    ... )
     >>> departure(up, up), departure(up, down), departure(down, up)
     ('more than additive', 'saturating', 'saturating')
     """
@@ -204,15 +255,19 @@ def _read_site_copies(found: TrialResults) -> Finding:
     """Return the sentences on copies, and those on unintended further sites."""
     every = copies_in_words(max(found.experiment.labels["copies"].values()))
     key = derive(found.key, "further sites")
-    further = further_sites_in_words(found.experiment, every, of="the curvature and the excess", key=key)
+    further = further_sites_in_words(
+        found.experiment, every, of="the curvature and the excess", key=key
+    )
     return Finding(sentences=(*read_copies(found).sentences, *further))
 
 
 COPIES = Entry(
     name="copies",
     question="Are copies of a site additive, saturating or synergistic?",
-    estimand="E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n copies)] minus the sum of single "
-    "sites, over the null model.",
+    estimand=(
+        "E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n "
+        "copies)] minus the sum of single sites, over the null model."
+    ),
     doi="10.1101/418459",
     read=_read_site_copies,
     draw=profile_along("copies"),

@@ -20,8 +20,19 @@ from causalgia.experiments.kit.experiment import (
     rise_weights,
     weighted_sum,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_positions, as_word_or_motif, centered_starts
-from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task, trend_in_words
+from causalgia.experiments.kit.sites import (
+    as_null_model,
+    as_positions,
+    as_word_or_motif,
+    centered_starts,
+)
+from causalgia.experiments.kit.variance import (
+    effect_in_words,
+    listed,
+    per_unit,
+    rows_by_task,
+    trend_in_words,
+)
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:
@@ -35,15 +46,28 @@ _WEAK_TO_STRONG, _NONE_TO_ALL = "weak to strong, ", "none to all copies, "
 _COPIES = (1, 2, 3)
 
 _BEST = "UGCAUG"
-#: nM, of UGCAUG and single changes of it, in UGCAUGU (Auweter et al. 2006, doi:10.1038/sj.emboj.7600918)
-_KD = {"UGCAUG": 0.83, "AGCAUG": 4.8, "CGCAUG": 6.1, "UGUAUG": 280.0, "UACAUG": 350.0, "UGCACG": 4.9, "UGCAUA": 1830.0}
+#: nM, of UGCAUG and single changes of it, in UGCAUGU (Auweter et al. 2006,
+#: doi:10.1038/sj.emboj.7600918)
+_KD = {
+    "UGCAUG": 0.83,
+    "AGCAUG": 4.8,
+    "CGCAUG": 6.1,
+    "UGUAUG": 280.0,
+    "UACAUG": 350.0,
+    "UGCACG": 4.9,
+    "UGCAUA": 1830.0,
+}
 
 
-#: probabilities proportional to 1 / K_D of each single change; the weakest where it was not measured
+#: probabilities proportional to 1 / K_D of each single change; the weakest where it was
+#: not measured
 RBFOX1 = Motif.from_counts(
     "RBFOX1",
     [
-        [1 / _KD.get(f"{_BEST[:i]}{base}{_BEST[i + 1 :]}", max(_KD.values())) for base in "ACGU"]
+        [
+            1 / _KD.get(f"{_BEST[:i]}{base}{_BEST[i + 1 :]}", max(_KD.values()))
+            for base in "ACGU"
+        ]
         for i in range(len(_BEST))
     ],
 )
@@ -60,28 +84,34 @@ def dose_response(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates how the outcome depends on a site's strength, alone and in copies.
+    """Return the experiment that estimates how the outcome depends on a site's
+    strength, alone and in copies.
 
-    Words of a motif in even steps of score (`strength_ladder`) are embedded in every number of copies, and each alone
-    at every place, on the same backgrounds. Trends are effects over the whole tested range, not slopes for one bit or
-    one copy. Contrasts:
+    Words of a motif in even steps of score (`strength_ladder`) are embedded in every
+    number of copies, and each alone at every place, on the same backgrounds. Trends are
+    effects over the whole tested range, not slopes for one bit or one copy. Contrasts:
 
     - each word in each number of copies against none;
-    - for each number of copies ``"weak to strong"``, the rise of the least-squares line through the words' outcomes
-      from the lowest score to the highest;
-    - for each word ``"none to all copies"``, the rise of the line through 0 and the numbers of copies;
-    - ``"strength x copies"``, the change of ``"weak to strong"`` from the smallest number of copies to the largest;
-    - for each word ``"excess over single sites"`` of the largest number n of copies: ``Y(n copies) - sum of Y(one, at
-      each of their places) + (n - 1) Y(none)``, which is 0 for additive copies even where the effect depends on place;
-    - ``"rise of the excess"``, the rise of the line through these from the weakest word to the strongest.
+    - for each number of copies ``"weak to strong"``, the rise of the least-squares line
+      through the words' outcomes from the lowest score to the highest;
+    - for each word ``"none to all copies"``, the rise of the line through 0 and the
+      numbers of copies;
+    - ``"strength x copies"``, the change of ``"weak to strong"`` from the smallest
+      number of copies to the largest;
+    - for each word ``"excess over single sites"`` of the largest number n of copies:
+      ``Y(n copies) - sum of Y(one, at each of their places) + (n - 1) Y(none)``, which
+      is 0 for additive copies even where the effect depends on place;
+    - ``"rise of the excess"``, the rise of the line through these from the weakest word
+      to the strongest.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     motif
-        What `causalgia.motif` takes: a name, a file, a table; None: RBFOX1, from its affinities. A plain word gives
-        words in steps of one mismatch (8.6 bits), so it needs few steps or another `weakest`.
+        What `causalgia.motif` takes: a name, a file, a table; None: RBFOX1, from its
+        affinities. A plain word gives words in steps of one mismatch (8.6 bits), so it
+        needs few steps or another `weakest`.
     n_steps
         Words, from the weakest to the consensus.
     weakest
@@ -89,8 +119,9 @@ def dose_response(
     copies
         Numbers of copies, 1 or more.
     at
-        0-based starts in the order in which copies are added, at least as many as the largest number of copies. None:
-        about the center of the background, 4 bases between neighbors.
+        0-based starts in the order in which copies are added, at least as many as the
+        largest number of copies. None: about the center of the background, 4 bases
+        between neighbors.
     n_units
         Backgrounds.
     rope
@@ -99,28 +130,32 @@ def dose_response(
     Returns
     -------
     Experiment
-        Arms ``"untreated"``, ``"UGCAUG x 2"`` and ``"UGCAUG at 17"`` (each place but the first, which is that of one
-        copy), with levels ``score`` (bits) and ``copies``, which are coordinates of the contrasts of a number of
-        copies. Finding ``line`` (three words or more): ``share (copies, task)``, the share of the variation between
-        words that a straight line in bits explains.
+        Arms ``"untreated"``, ``"UGCAUG x 2"`` and ``"UGCAUG at 17"`` (each place but
+        the first, which is that of one copy), with levels ``score`` (bits) and
+        ``copies``, which are coordinates of the contrasts of a number of copies.
+        Finding ``line`` (three words or more): ``share (copies, task)``, the share of
+        the variation between words that a straight line in bits explains.
 
     Raises
     ------
     DesignError
-        If there are too few places for the copies, sites overlap, or one leaves the sequence.
+        If there are too few places for the copies, sites overlap, or one leaves the
+        sequence.
     SequenceError
         If there is no motif of that name, or no words near the steps of score.
 
     References
     ----------
-    RBFOX1's affinities: Auweter et al. (2006), doi:10.1038/sj.emboj.7600918; effects against affinity: Koo, Anand, Paul
-    & Eddy (2018), doi:10.1101/418459.
+    RBFOX1's affinities: Auweter et al. (2006), doi:10.1038/sj.emboj.7600918; effects
+    against affinity: Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> experiment = cg.experiments.dose_response(n_steps=3, copies=[1, 2], n_units=200)
-    >>> rna = cg.zoo.Oracle(cg.zoo.Word("UGCAUG", 0.5), cg.zoo.Word("A", 0.1), link="exp")
+    >>> rna = cg.zoo.Oracle(
+    ...     cg.zoo.Word("UGCAUG", 0.5), cg.zoo.Word("A", 0.1), link="exp"
+    ... )
     >>> print(experiment.analyze(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
     Task outcome: from the weakest word (... bits) to the strongest (11.3 bits) the outcome rises with 1 copy (1...
     """
@@ -129,26 +164,58 @@ def dose_response(
     site = site if isinstance(site, Motif) else Motif.from_word(site)
     ladder = dict(strength_ladder(site, n_steps, weakest=weakest))
     given: Any = copies
-    listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    listed = (
+        given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    )
     numbers = tuple(sorted(as_count(n, "copies") for n in listed))
     if not numbers or len(set(numbers)) < len(numbers):
-        raise DesignError(f"copies={shown(copies)}: give one or more different numbers of copies")
-    places = centered_starts(null.length, len(next(iter(ladder))), max(numbers), gap=LEAST_GAP) if at is None else at
+        raise DesignError(
+            f"copies={shown(copies)}: give one or more different numbers of copies"
+        )
+    places = (
+        centered_starts(
+            null.length, len(next(iter(ladder))), max(numbers), gap=LEAST_GAP
+        )
+        if at is None
+        else at
+    )
     places = as_positions(places, "at")
     if max(numbers) > len(places):
-        raise DesignError(f"copies={max(numbers)} and at= has {len(places)} places; give a place for each copy")
+        raise DesignError(
+            f"copies={max(numbers)} and at= has {len(places)} places; give a place for "
+            "each copy"
+        )
     places = places[: max(numbers)]
-    grid = {(word, n): _copies_arm(word, score, n, places) for word, score in ladder.items() for n in numbers}
-    first = {_single_site_name(word, places[0]): Embed(word, at=places[0]) for word in ladder if 1 not in numbers}
-    alone = first | {_single_site_name(word, place): Embed(word, at=place) for word in ladder for place in places[1:]}
+    grid = {
+        (word, n): _copies_arm(word, score, n, places)
+        for word, score in ladder.items()
+        for n in numbers
+    }
+    first = {
+        _single_site_name(word, places[0]): Embed(word, at=places[0])
+        for word in ladder
+        if 1 not in numbers
+    }
+    alone = first | {
+        _single_site_name(word, place): Embed(word, at=place)
+        for word in ladder
+        for place in places[1:]
+    }
     return Experiment(
         null=null,
-        arms=[Arm(CONTROL, Untreated()), *grid.values(), *(Arm(name, done) for name, done in alone.items())],
+        arms=[
+            Arm(CONTROL, Untreated()),
+            *grid.values(),
+            *(Arm(name, done) for name, done in alone.items()),
+        ],
         n_units=n_units,
         contrasts=_dose_contrasts(ladder, numbers, places),
         entry=DOSE_RESPONSE,
         analysis=Analysis(rope=rope),
-        labels={k: {arm.name: arm.factors[k] for arm in grid.values()} for k in ("score", "copies")},
+        labels={
+            k: {arm.name: arm.factors[k] for arm in grid.values()}
+            for k in ("score", "copies")
+        },
     )
 
 
@@ -170,44 +237,82 @@ def _single_site_name(word: str, place: int) -> str:
 Rows = dict[str, dict[str, float]]
 
 
-def _dose_contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], places: tuple[int, ...]) -> Rows:
+def _dose_contrasts(
+    ladder: Mapping[str, float], numbers: tuple[int, ...], places: tuple[int, ...]
+) -> Rows:
     rows = {
-        _copies_arm_name(word, n): {_copies_arm_name(word, n): 1.0, CONTROL: -1.0} for word in ladder for n in numbers
+        _copies_arm_name(word, n): {_copies_arm_name(word, n): 1.0, CONTROL: -1.0}
+        for word in ladder
+        for n in numbers
     }
-    rises = {n: rise_weights({_copies_arm_name(word, n): score for word, score in ladder.items()}) for n in numbers}
-    rows |= {f"{_WEAK_TO_STRONG}{copies_in_words(n)}": weighted_sum([(1, rise)]) for n, rise in rises.items()}
+    rises = {
+        n: rise_weights(
+            {_copies_arm_name(word, n): score for word, score in ladder.items()}
+        )
+        for n in numbers
+    }
+    rows |= {
+        f"{_WEAK_TO_STRONG}{copies_in_words(n)}": weighted_sum([(1, rise)])
+        for n, rise in rises.items()
+    }
     for word in ladder:
-        growth = rise_weights({CONTROL: 0.0} | {_copies_arm_name(word, n): n for n in numbers})
+        growth = rise_weights(
+            {CONTROL: 0.0} | {_copies_arm_name(word, n): n for n in numbers}
+        )
         rows[f"{_NONE_TO_ALL}{word}"] = weighted_sum([(1, growth)])
     if len(numbers) > 1:
         change = rise_weights({str(n): n for n in numbers})
         rows[CHANGE] = weighted_sum((change[str(n)], rises[n]) for n in numbers)
     if numbers[-1] > 1:
-        excess = {}  # all copies minus single copies at each place, plus n - 1 times none
+        # all copies minus single copies at each place, plus n - 1 times none
+        excess = {}
         for word in ladder:
-            first = _copies_arm_name(word, 1) if 1 in numbers else _single_site_name(word, places[0])
-            single = dict.fromkeys([first, *(_single_site_name(word, place) for place in places[1:])], -1.0)
-            excess[word] = {_copies_arm_name(word, numbers[-1]): 1.0, **single, CONTROL: len(places) - 1.0}
+            first = (
+                _copies_arm_name(word, 1)
+                if 1 in numbers
+                else _single_site_name(word, places[0])
+            )
+            single = dict.fromkeys(
+                [first, *(_single_site_name(word, place) for place in places[1:])], -1.0
+            )
+            excess[word] = {
+                _copies_arm_name(word, numbers[-1]): 1.0,
+                **single,
+                CONTROL: len(places) - 1.0,
+            }
         rows |= {f"{EXCESS}, {word}": row for word, row in excess.items()}
-        rows[RISE] = weighted_sum((weight, excess[word]) for word, weight in rise_weights(ladder).items())
+        rows[RISE] = weighted_sum(
+            (weight, excess[word]) for word, weight in rise_weights(ladder).items()
+        )
     return rows
 
 
 def _read_dose_response(found: TrialResults) -> Finding:
-    sentences = tuple(_dose_sentence(of, rows) for of, rows in rows_by_task(found.steps.decisions))
+    sentences = tuple(
+        _dose_sentence(of, rows) for of, rows in rows_by_task(found.steps.decisions)
+    )
     line = _linear_share(found.steps.estimates)
     if line.sizes["word"] < 3:
         return Finding(sentences=sentences)
-    about = [f"{of}: {_linear_share_text(rows)}" for of, rows in rows_by_task(line.rename(share="ace"))]
-    return Finding(datasets={"line": line.drop_dims("word")}, sentences=(*sentences, *about))
+    about = [
+        f"{of}: {_linear_share_text(rows)}"
+        for of, rows in rows_by_task(line.rename(share="ace"))
+    ]
+    return Finding(
+        datasets={"line": line.drop_dims("word")}, sentences=(*sentences, *about)
+    )
 
 
 def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
-    """Return the share of the variation between words that a line in their scores explains, (copies, ...)."""
+    """Return the share of the variation between words that a line in their scores
+    explains, (copies, ...).
+    """
     import xarray as xr
 
     single = estimates.sel(contrast=np.isfinite(estimates["score"].astype(float)))
-    score, copies = (single[name].to_numpy().astype(float) for name in ("score", "copies"))
+    score, copies = (
+        single[name].to_numpy().astype(float) for name in ("score", "copies")
+    )
     words, numbers = np.unique(score), np.unique(copies)
     order = np.lexsort((copies, score))
     ace = single["ace"].transpose("contrast", ...)
@@ -227,29 +332,48 @@ def _linear_share_text(rows: xr.Dataset) -> str:
         f"{format_share(row.item())} with {copies_in_words(n)}"
         for n, row in zip(rows["copies"].values, rows["ace"], strict=True)
     ]
-    return f"a straight line in bits explains this share of the variance between words: {', '.join(shares)}."
+    return (
+        "a straight line in bits explains this share of the variance between words: "
+        f"{', '.join(shares)}."
+    )
 
 
 def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
     names = rows["contrast"].to_numpy().tolist()
     score = rows["score"].to_numpy().astype(float)
     low, high = np.nanmin(score), np.nanmax(score)
-    rises = {name.removeprefix(_WEAK_TO_STRONG): rows.sel(contrast=name) for name in names if _WEAK_TO_STRONG in name}
+    rises = {
+        name.removeprefix(_WEAK_TO_STRONG): rows.sel(contrast=name)
+        for name in names
+        if _WEAK_TO_STRONG in name
+    }
     by_trend: dict[str, list[str]] = {}
     for n, row in rises.items():
         size = f"{effect_in_words(row)}, {per_unit(row, high - low, 'per bit')}"
-        by_trend.setdefault(trend_in_words(row, "the outcome"), []).append(f"{n} ({size})")
-    trends = listed([f"{trend} with {listed(sizes)}" for trend, sizes in by_trend.items()])
-    text = f"{begins}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) {trends}"
+        by_trend.setdefault(trend_in_words(row, "the outcome"), []).append(
+            f"{n} ({size})"
+        )
+    trends = listed(
+        [f"{trend} with {listed(sizes)}" for trend, sizes in by_trend.items()]
+    )
+    text = (
+        f"{begins}: from the weakest word ({low:.3g} bits) to the strongest "
+        f"({high:.3g} bits) {trends}"
+    )
     if CHANGE in names:
         row = rows.sel(contrast=CHANGE)
         first, *_, last = rises
-        text += f"; {trend_in_words(row, 'this difference')} from {first} to {last}, by {effect_in_words(row)}"
+        text += (
+            f"; {trend_in_words(row, 'this difference')} from {first} to {last}, by "
+            f"{effect_in_words(row)}"
+        )
     return f"{text}{_excess_text(rows, names)}."
 
 
 def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
-    """Return the excess over single sites of the strongest word, and its rise from the weakest."""
+    """Return the excess over single sites of the strongest word, and its rise from the
+    weakest.
+    """
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
     if not strongest:
         return ""
@@ -257,9 +381,10 @@ def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
     excess, does = rows.sel(contrast=name), rows.sel(contrast=f"{_NONE_TO_ALL}{word}")
     rise = rows.sel(contrast=RISE)
     return (
-        f"; copies of the strongest word are {departure(does, excess)} relative to the sum of the same sites alone, "
-        f"excess {effect_in_words(excess)}; {trend_in_words(rise, 'this excess')} from the weakest word to "
-        f"the strongest, by {effect_in_words(rise)}"
+        f"; copies of the strongest word are {departure(does, excess)} relative to the "
+        f"sum of the same sites alone, excess {effect_in_words(excess)}; "
+        f"{trend_in_words(rise, 'this excess')} from the weakest word to the "
+        f"strongest, by {effect_in_words(rise)}"
     )
 
 
@@ -273,9 +398,15 @@ def _draw_dose_response(answer: Answer) -> Axes:
 
 DOSE_RESPONSE = Entry(
     name="dose_response",
-    question="How does the outcome depend on the strength of a site, alone and in several copies?",
-    estimand="E[Y(n copies of a word) - Y(none)], its rise from the weakest word to the strongest and from none to all "
-    "copies, and E[Y(n copies)] minus the sum of single sites, over the null model.",
+    question=(
+        "How does the outcome depend on the strength of a site, alone and in several "
+        "copies?"
+    ),
+    estimand=(
+        "E[Y(n copies of a word) - Y(none)], its rise from the weakest word to the "
+        "strongest and from none to all copies, and E[Y(n copies)] minus the sum of "
+        "single sites, over the null model."
+    ),
     doi="10.1101/418459",
     read=_read_dose_response,
     draw=_draw_dose_response,

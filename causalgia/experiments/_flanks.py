@@ -1,4 +1,6 @@
-"""Flanks of a site: the effect of an instance split into core, flanks and background."""
+"""Flanks of a site: the effect of an instance split into core, flanks and
+background.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_site, as_start
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task, variance_limits
+from causalgia.experiments.kit.variance import (
+    effect_in_words,
+    rows_by_task,
+    variance_limits,
+)
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
@@ -72,12 +78,15 @@ def flanks(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that splits the effect of an instance into core, flanks and background.
+    """Return the experiment that splits the effect of an instance into core, flanks and
+    background.
 
-    The core is embedded in sampled flanks, and each pair of flanks is also embedded alone (with background bases in the
-    place of the core), on the same backgrounds. Contrasts for flanks f: ``"core in flanks, f"``, core and flanks minus
-    untreated; ``"flanks alone, f"``, flanks minus untreated; and ``"core, f"``, their difference, the effect of the
-    core in these flanks. ``"core"`` is its mean over the sampled flanks.
+    The core is embedded in sampled flanks, and each pair of flanks is also embedded
+    alone (with background bases in the place of the core), on the same backgrounds.
+    Contrasts for flanks f: ``"core in flanks, f"``, core and flanks minus untreated;
+    ``"flanks alone, f"``, flanks minus untreated; and ``"core, f"``, their difference,
+    the effect of the core in these flanks. ``"core"`` is its mean over the sampled
+    flanks.
 
     Parameters
     ----------
@@ -90,8 +99,8 @@ def flanks(
     width
         Bases of each flank.
     n_flanks
-        Pairs of flanks, three or more: uniform random bases, fixed by the design, none of which creates another
-        instance of the core on either strand.
+        Pairs of flanks, three or more: uniform random bases, fixed by the design, none
+        of which creates another instance of the core on either strand.
     n_units
         Backgrounds.
     rope
@@ -100,20 +109,24 @@ def flanks(
     Returns
     -------
     Experiment
-        Coordinates of the contrasts: ``part`` ("core in flanks", "core", "flanks alone") and ``flank``. Findings:
-        ``components (component, part, task)``, the mean square of the effect of each part split into ``core`` (squared
-        mean effect), ``flank``, ``background`` and ``flank x background``: ``size`` (the root; for the core the mean
-        effect), limits ``lower`` and ``upper``, and ``share`` of the mean square. The mean effect and its interval
-        generalize over flanks and backgrounds.
+        Coordinates of the contrasts: ``part`` ("core in flanks", "core", "flanks
+        alone") and ``flank``. Findings: ``components (component, part, task)``, the
+        mean square of the effect of each part split into ``core`` (squared mean
+        effect), ``flank``, ``background`` and ``flank x background``: ``size`` (the
+        root; for the core the mean effect), limits ``lower`` and ``upper``, and
+        ``share`` of the mean square. The mean effect and its interval generalize over
+        flanks and backgrounds.
 
     Raises
     ------
     DesignError
-        If flanks or core leave the sequence, there are fewer than three pairs of flanks, or too few exist.
+        If flanks or core leave the sequence, there are fewer than three pairs of
+        flanks, or too few exist.
 
     References
     ----------
-    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6; de Almeida et al. (2022), doi:10.1038/s41588-022-01048-5.
+    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6; de Almeida et al. (2022),
+    doi:10.1038/s41588-022-01048-5.
 
     Examples
     --------
@@ -128,18 +141,30 @@ def flanks(
     at = as_start(at, "at", null.length, len(core))
     if at < width:
         raise DesignError(
-            f"at={at}: {width} bases to the left of the core are needed for its flank; at={width} or more"
+            f"at={at}: {width} bases to the left of the core are needed for its flank; "
+            f"at={width} or more"
         )
     drawn = _sample_flanks(core, width, as_count(n_flanks, "n_flanks"))
     arms, rows = [Arm(CONTROL, Untreated())], {"core": dict[str, float]()}
     labels = {"part": {"core": "mean over flanks"}, "flank": dict[str, str]()}
     for flank in drawn:
         whole, core_alone, alone = flank.contrasts
-        beside = Embed(flank.left, at=at - width) + Embed(flank.right, at=at + len(core))
-        arms.append(Arm(whole, Embed(flank.around(core), at=at - width), {"flank": flank.name, "core": 1}))
+        beside = Embed(flank.left, at=at - width) + Embed(
+            flank.right, at=at + len(core)
+        )
+        arms.append(
+            Arm(
+                whole,
+                Embed(flank.around(core), at=at - width),
+                {"flank": flank.name, "core": 1},
+            )
+        )
         arms.append(Arm(alone, beside, {"flank": flank.name, "core": 0}))
         rows["core"] |= {whole: 1.0 / len(drawn), alone: -1.0 / len(drawn)}
-        rows |= {whole: {whole: 1.0, CONTROL: -1.0}, core_alone: {whole: 1.0, alone: -1.0}}
+        rows |= {
+            whole: {whole: 1.0, CONTROL: -1.0},
+            core_alone: {whole: 1.0, alone: -1.0},
+        }
         rows[alone] = {alone: 1.0, CONTROL: -1.0}
         labels["part"] |= dict(zip(flank.contrasts, PARTS, strict=True))
         labels["flank"] |= dict.fromkeys(flank.contrasts, flank.name)
@@ -155,53 +180,80 @@ def flanks(
 
 
 def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
-    """Draw distinct pairs of flanks, uniform over those that create no second instance of the core."""
+    """Draw distinct pairs of flanks, uniform over those that create no second instance
+    of the core.
+    """
     from causalgia.sequences import encode
     from causalgia.sequences.random import random_integers
 
     if n < 3:
-        raise DesignError(f"n_flanks={n}: three or more pairs of flanks are needed to say how they differ")
+        raise DesignError(
+            f"n_flanks={n}: three or more pairs of flanks are needed to say how they "
+            "differ"
+        )
     found: dict[Flank, None] = {}
     for attempt in range(_ATTEMPTS):
         key = derive(_KEY, "flanks", core, width, attempt)
-        bases = random_integers(key, np.arange(4 * n), np.full(2 * width, 4)).astype(np.uint8)
+        bases = random_integers(key, np.arange(4 * n), np.full(2 * width, 4)).astype(
+            np.uint8
+        )
         pairs = [Flank(text[:width], text[width:]) for text in decode(bases)]
         tokens = encode([flank.around(core.replace("U", "T")) for flank in pairs])
-        count = np.bincount(find_instances(tokens, core, overlapping=True).row, minlength=len(pairs))
-        found |= dict.fromkeys(flank for flank, n_cores in zip(pairs, count.tolist(), strict=True) if n_cores == 1)
+        count = np.bincount(
+            find_instances(tokens, core, overlapping=True).row, minlength=len(pairs)
+        )
+        found |= dict.fromkeys(
+            flank
+            for flank, n_cores in zip(pairs, count.tolist(), strict=True)
+            if n_cores == 1
+        )
         if len(found) >= n:
             return list(found)[:n]
     raise DesignError(
-        f"n_flanks={n}: only {len(found):,} pairs of flanks of {width} bases without another {core} were found; "
-        "ask for fewer, or a greater width="
+        f"n_flanks={n}: only {len(found):,} pairs of flanks of {width} bases without "
+        f"another {core} were found; ask for fewer, or a greater width="
     )
 
 
 def _read_flanks(core: str, found: TrialResults) -> Finding:
     core_effect = found.steps.decisions.sel(contrast="core")
     sentences = tuple(
-        f"{task}: {core} {_DOES[row['verdict'].item()]} the outcome over these flanks: {effect_in_words(row)}."
+        f"{task}: {core} {_DOES[row['verdict'].item()]} the outcome over these flanks: "
+        f"{effect_in_words(row)}."
         for task, row in rows_by_task(core_effect)
     )
     if found.steps.effects is None:
         return Finding(sentences=sentences)
-    components = _flank_components(found.steps.effects, float(found.steps.estimates.attrs["ci_prob"]))
-    split = (_flank_split_text(components.sel(task=task), task) for task in components["task"].to_numpy().tolist())
+    components = _flank_components(
+        found.steps.effects, float(found.steps.estimates.attrs["ci_prob"])
+    )
+    split = (
+        _flank_split_text(components.sel(task=task), task)
+        for task in components["task"].to_numpy().tolist()
+    )
     return Finding(datasets={"components": components}, sentences=(*sentences, *split))
 
 
 def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
-    """Split the mean square of each part's effects into core, flank, background and the last two together."""
+    """Split the mean square of each part's effects into core, flank, background and the
+    last two together.
+    """
     import xarray as xr
 
     from causalgia.estimation import variance_components
 
     effects = effects.sel(contrast=np.isin(effects["part"], PARTS))
     if "model" in effects["ice"].dims:
-        effects = effects.assign(ice=effects["ice"].mean("model")).drop_vars(["constant", "zero"], errors="ignore")
+        effects = effects.assign(ice=effects["ice"].mean("model")).drop_vars(
+            ["constant", "zero"], errors="ignore"
+        )
     split = variance_components(effects, instance="part")
     tables = [
-        _part_components(effects.sel(contrast=effects["part"] == part), split.sel(contrast=part), ci_prob)
+        _part_components(
+            effects.sel(contrast=effects["part"] == part),
+            split.sel(contrast=part),
+            ci_prob,
+        )
         for part in PARTS
     ]
     return (
@@ -211,8 +263,12 @@ def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
     )
 
 
-def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> xr.Dataset:
-    """Return the mean effect and the variance components of one part over pairs of flanks."""
+def _part_components(
+    effects: xr.Dataset, split: xr.Dataset, ci_prob: float
+) -> xr.Dataset:
+    """Return the mean effect and the variance components of one part over pairs of
+    flanks.
+    """
     import xarray as xr
     from scipy import special
 
@@ -220,9 +276,14 @@ def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> 
 
     parents, codes = np.unique(effects["parent"].to_numpy(), return_inverse=True)
     of_unit = None if len(parents) == effects.sizes["unit"] else codes.astype(np.intp)
-    mean = crossed_mean(effects["ice"].transpose("unit", "contrast", "task").to_numpy(), of_unit)
+    mean = crossed_mean(
+        effects["ice"].transpose("unit", "contrast", "task").to_numpy(), of_unit
+    )
     half = special.stdtrit(mean.df, 0.5 + ci_prob / 2) * mean.se
-    variance, se = (split[name].transpose("component", "task").to_numpy() for name in ("variance", "se"))
+    variance, se = (
+        split[name].transpose("component", "task").to_numpy()
+        for name in ("variance", "se")
+    )
     lower, upper = (np.sqrt(limit) for limit in variance_limits(variance, se, ci_prob))
     columns = {
         "size": np.vstack([mean.ace, np.sqrt(variance)]),
@@ -231,28 +292,47 @@ def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> 
     }
     square = np.vstack([np.maximum(mean.ace**2 - mean.se**2, 0.0), variance])
     whole = square.sum(axis=0, keepdims=True)
-    columns["share"] = np.divide(square, whole, out=np.zeros_like(square), where=whole > 0)
+    columns["share"] = np.divide(
+        square, whole, out=np.zeros_like(square), where=whole > 0
+    )
     names = [  # flanks are the instances of `variance_components`
-        name.replace("_by_instance", " x flank").replace("instance", "flank").replace("residual", "flank x background")
+        name.replace("_by_instance", " x flank")
+        .replace("instance", "flank")
+        .replace("residual", "flank x background")
         for name in split["component"].to_numpy().tolist()
     ]
     coords = {"component": ["core", *names], "task": effects["task"]}
-    return xr.Dataset({name: (("component", "task"), column) for name, column in columns.items()}, coords)
+    return xr.Dataset(
+        {name: (("component", "task"), column) for name, column in columns.items()},
+        coords,
+    )
 
 
-_DOES = {"negligible": "has a negligible effect on", "undecided": "has an undecided effect on"}
+_DOES = {
+    "negligible": "has a negligible effect on",
+    "undecided": "has an undecided effect on",
+}
 _DOES |= {verdict: verdict for verdict in DIRECTIONS}
 
 
 def _flank_split_text(components: xr.Dataset, task: Any) -> str:
     core, whole = (components.sel(part=part) for part in ("core", "core in flanks"))
-    mean, flank, background = (_component_size_text(core, name) for name in ("core", "flank", "background"))
-    alone, share = _component_size_text(components.sel(part="flanks alone"), "core"), whole["share"]
-    shares = [f"{100 * share.sel(component=name).item():.2g} % {name}" for name in share["component"].to_numpy()]
+    mean, flank, background = (
+        _component_size_text(core, name) for name in ("core", "flank", "background")
+    )
+    alone, share = (
+        _component_size_text(components.sel(part="flanks alone"), "core"),
+        whole["share"],
+    )
+    shares = [
+        f"{100 * share.sel(component=name).item():.2g} % {name}"
+        for name in share["component"].to_numpy()
+    ]
     return (
-        f"Task {task}: averaged over flanks like these, the core changes the outcome by {mean}; its effect has sd "
-        f"{flank} between flanks and {background} between backgrounds. The effect of the flanks alone is {alone}. Mean "
-        f"square of core and flanks together: {', '.join(shares)}."
+        f"Task {task}: averaged over flanks like these, the core changes the outcome "
+        f"by {mean}; its effect has sd {flank} between flanks and {background} between "
+        f"backgrounds. The effect of the flanks alone is {alone}. Mean square of core "
+        f"and flanks together: {', '.join(shares)}."
     )
 
 
@@ -262,36 +342,63 @@ def _component_size_text(part: xr.Dataset, component: str) -> str:
 
 
 def _draw_flank_components(answer: Answer) -> Axes:
-    """Draw mean effects and sd of the parts; the contrasts where no individual effects were kept."""
+    """Draw mean effects and sd of the parts; the contrasts where no individual effects
+    were kept.
+    """
     import xarray as xr
 
     from causalgia.plot import forest
 
     if "components" not in answer.findings:
         return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
-    components = answer.findings["components"].sel(part=["core", "flanks alone"], task=answer.tasks[0])
+    components = answer.findings["components"].sel(
+        part=["core", "flanks alone"], task=answer.tasks[0]
+    )
     cells = [components.sel(part=part) for part in components["part"].to_numpy()]
     names = []
     for cell in cells:
         for name in cell["component"].to_numpy():
-            of = "mean" if name == "core" else f"sd over {name}" if " x " in name else f"sd over {name}s"
+            of = (
+                "mean"
+                if name == "core"
+                else f"sd over {name}"
+                if " x " in name
+                else f"sd over {name}s"
+            )
             names.append(f"{cell['part'].item()}: {of}")
     ends = {
-        to: (("contrast", "task"), np.concatenate([cell[of].to_numpy() for cell in cells])[:, None])
+        to: (
+            ("contrast", "task"),
+            np.concatenate([cell[of].to_numpy() for cell in cells])[:, None],
+        )
         for to, of in (("ace", "size"), ("lower", "lower"), ("upper", "upper"))
     }
     attrs = {
-        name: answer.decisions.attrs[name] for name in ("scale", "contrast_scale") if name in answer.decisions.attrs
+        name: answer.decisions.attrs[name]
+        for name in ("scale", "contrast_scale")
+        if name in answer.decisions.attrs
     }
-    axes = forest(xr.Dataset(ends, {"contrast": names, "task": [answer.tasks[0]]}, attrs | components.attrs))
+    axes = forest(
+        xr.Dataset(
+            ends,
+            {"contrast": names, "task": [answer.tasks[0]]},
+            attrs | components.attrs,
+        )
+    )
     axes.set_xlabel(axes.get_xlabel().replace("ACE", "mean effect, or sd of effects,"))
     return axes
 
 
 FLANKS = Entry(
     name="flanks",
-    question="How much of an instance's effect is its core, its flanks, or the background around it?",
-    estimand="E[Y(core in flanks) - Y(flanks)] and the variance of Y(core in flanks) - Y(none) over both.",
+    question=(
+        "How much of an instance's effect is its core, its flanks, or the background "
+        "around it?"
+    ),
+    estimand=(
+        "E[Y(core in flanks) - Y(flanks)] and the variance of Y(core in flanks) - "
+        "Y(none) over both."
+    ),
     doi="10.1038/s41588-021-00782-6",
     draw=_draw_flank_components,
 )

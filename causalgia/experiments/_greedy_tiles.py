@@ -1,4 +1,6 @@
-"""Greedy search for tiles that matter jointly: the experiment of one round, and the search."""
+"""Greedy search for tiles that matter jointly: the experiment of one round, and the
+search.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +53,13 @@ def greedy_round(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return one round of a greedy search: the effect of each further tile, given that the chosen ones are shuffled.
+    """Return one round of a greedy search: the effect of each further tile, given that
+    the chosen ones are shuffled.
 
-    The effect of a tile is ``Y(chosen and this tile shuffled) - Y(chosen shuffled)``; in the first round, with nothing
-    chosen, its necessity. The largest of many estimates is biased upwards by selection: estimate a chosen tile from
-    draws other than those that selected it, as `greedy_tiles` does.
+    The effect of a tile is ``Y(chosen and this tile shuffled) - Y(chosen shuffled)``;
+    in the first round, with nothing chosen, its necessity. The largest of many
+    estimates is biased upwards by selection: estimate a chosen tile from draws other
+    than those that selected it, as `greedy_tiles` does.
 
     Parameters
     ----------
@@ -66,20 +70,21 @@ def greedy_round(
     chosen
         (start, stop) of the tiles chosen so far.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd of the outcome with
-        the chosen tiles shuffled.
+        Region of practical equivalence for every contrast, on the predictor's scale; sd
+        of the outcome with the chosen tiles shuffled.
 
     Returns
     -------
     Experiment
-        Arms ``"wild type"`` or ``"chosen shuffled"``, and ``"0-500"``, ... for each candidate; coordinates ``start``,
-        ``stop`` and ``center``.
+        Arms ``"wild type"`` or ``"chosen shuffled"``, and ``"0-500"``, ... for each
+        candidate; coordinates ``start``, ``stop`` and ``center``.
 
     Raises
     ------
     DesignError
-        If tiles overlap, leave the sequence or are too short to be shuffled, or no candidate is left; or for one
-        sequence with a single draw, or in the first round with a rope in sd.
+        If tiles overlap, leave the sequence or are too short to be shuffled, or no
+        candidate is left; or for one sequence with a single draw, or in the first round
+        with a rope in sd.
 
     References
     ----------
@@ -89,14 +94,19 @@ def greedy_round(
     --------
     >>> import causalgia as cg
     >>> random = cg.Uniform(length=90).sample(20, rng=0)["sequence"].values
-    >>> experiment = cg.experiments.greedy_round(random, tiles=[(0, 30), (30, 60), (60, 90)], chosen=[(30, 60)])
+    >>> experiment = cg.experiments.greedy_round(
+    ...     random, tiles=[(0, 30), (30, 60), (60, 90)], chosen=[(30, 60)]
+    ... )
     >>> experiment.arm_names
     ['chosen shuffled', '0-30', '60-90']
     """
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=not len(chosen))
     spans, before = _candidates(null, tiles, chosen, k)
     control = CHOSEN if before else WILD_TYPE
-    arms = [Arm(span_name(span), shuffle_spans([*before, span], k), {"start": span[0]}) for span in spans]
+    arms = [
+        Arm(span_name(span), shuffle_spans([*before, span], k), {"start": span[0]})
+        for span in spans
+    ]
     return Experiment(
         null=null,
         arms=[Arm(control, shuffle_spans(before, k)), *arms],
@@ -108,13 +118,18 @@ def greedy_round(
     )
 
 
-def _candidates(null: Genomic, tiles: Any, chosen: Any, k: int) -> tuple[list[Span], tuple[Span, ...]]:
+def _candidates(
+    null: Genomic, tiles: Any, chosen: Any, k: int
+) -> tuple[list[Span], tuple[Span, ...]]:
     """Return the remaining tiles and the chosen ones."""
     spans = as_spans_inside(tiles, "tiles", null.length)
     before = as_spans_inside(chosen, "chosen", null.length, least=0)
     left = [span for span in spans if span not in before]
     if not left:
-        raise DesignError(f"chosen: all {len(spans)} tiles are chosen, and none is left; give more tiles, or stop")
+        raise DesignError(
+            f"chosen: all {len(spans)} tiles are chosen, and none is left; give more "
+            "tiles, or stop"
+        )
     as_spans_inside([*left, *before], "tiles and chosen", null.length)
     check_shufflable([*left, *before], k)
     return left, before
@@ -134,11 +149,13 @@ def greedy_tiles(
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Shuffle tiles one after the other, each time the one that changes the mean outcome most, and estimate each.
+    """Shuffle tiles one after the other, each time the one that changes the mean
+    outcome most, and estimate each.
 
-    Each round runs `greedy_round` on some shuffles; the effect of the selected tile is then estimated from fresh
-    shuffles of the same sequences. The claim is about new shuffles of these sequences, for which the tiles were
-    selected; for a claim about other sequences, reserve some beforehand.
+    Each round runs `greedy_round` on some shuffles; the effect of the selected tile is
+    then estimated from fresh shuffles of the same sequences. The claim is about new
+    shuffles of these sequences, for which the tiles were selected; for a claim about
+    other sequences, reserve some beforehand.
 
     Parameters
     ----------
@@ -155,24 +172,28 @@ def greedy_tiles(
     task
         Task whose outcome is searched; None for a predictor with a single task.
     goal
-        ``"lower"``: the tile whose loss lowers the outcome most (an enhancing set); ``"raise"``: the one whose loss
-        raises it most (a silencing set).
+        ``"lower"``: the tile whose loss lowers the outcome most (an enhancing set);
+        ``"raise"``: the one whose loss raises it most (a silencing set).
     ci_prob
         Probability of each interval.
     client
-        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None:
+        this process.
 
     Returns
     -------
     Dataset
-        ``ace, se, df, p, lower, upper (round, contrast, task)`` on fresh shuffles: contrast ``"added"`` is the effect
-        of the tile given those before it, ``"total"`` that of all tiles so far against the wild type; ``choosing
-        (round, task)`` is the estimate from the shuffles that selected it. Coordinates ``tile, start, stop (round)``.
+        ``ace, se, df, p, lower, upper (round, contrast, task)`` on fresh shuffles:
+        contrast ``"added"`` is the effect of the tile given those before it,
+        ``"total"`` that of all tiles so far against the wild type;
+        ``choosing (round, task)`` is the estimate from the shuffles that selected it.
+        Coordinates ``tile, start, stop (round)``.
 
     Raises
     ------
     DesignError
-        As for `greedy_round`; if there are fewer tiles than rounds, a single draw, or no such task or goal.
+        As for `greedy_round`; if there are fewer tiles than rounds, a single draw, or
+        no such task or goal.
     ClusterError
         As `causalgia.run`.
 
@@ -189,7 +210,9 @@ def greedy_tiles(
     >>> random = decode(cg.Uniform(length=240).sample(10, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:130] + "TATAAA" + s[136:] for s in random]
     >>> tiles = [(start, start + 60) for start in range(0, 240, 60)]
-    >>> found = cg.experiments.greedy_tiles(sequences, oracle, tiles=tiles, n_rounds=2, rng=0)
+    >>> found = cg.experiments.greedy_tiles(
+    ...     sequences, oracle, tiles=tiles, n_rounds=2, rng=0
+    ... )
     >>> found["tile"].values.tolist()
     ['60-120', '120-180']
     """
@@ -204,42 +227,90 @@ def greedy_tiles(
     if goal not in ("lower", "raise"):
         raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
     if as_count(n_rounds, "n_rounds") > len(spans):
-        raise DesignError(f"n_rounds={n_rounds}: there are {len(spans)} tiles to choose from; give more tiles")
+        raise DesignError(
+            f"n_rounds={n_rounds}: there are {len(spans)} tiles to choose from; give "
+            "more tiles"
+        )
     if null.n_draws < 2:
-        raise DesignError("n_draws=1: an error over the shuffles of these sequences needs two of each; give n_draws=10")
+        raise DesignError(
+            "n_draws=1: an error over the shuffles of these sequences needs two of "
+            "each; give n_draws=10"
+        )
     check_task(predictor, task)
     answers = partial(run, predictor=predictor, client=client, progress=False)
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
     for n in range(n_rounds):
-        round_ = greedy_round(null, tiles=tiles, chosen=chosen, n_draws=n_draws, k=k, rope=0)
+        round_ = greedy_round(
+            null, tiles=tiles, chosen=chosen, n_draws=n_draws, k=k, rope=0
+        )
         ice = contrast(answers(round_, rng=derive(key, "choose", n)))["ice"]
         change = ice.mean([dim for dim in ice.dims if dim not in ("contrast", "task")])
         task = as_task(change["task"].to_numpy(), task)
-        best = int(np.argmax((-1 if goal == "lower" else 1) * change.sel(task=task).to_numpy()))
+        best = int(
+            np.argmax((-1 if goal == "lower" else 1) * change.sel(task=task).to_numpy())
+        )
         name = str(change["contrast"].to_numpy()[best])
-        span = next(s for s in as_spans_inside(tiles, "tiles", null.length) if span_name(s) == name)
-        fresh = answers(_fresh_trial(null, chosen, span, k), rng=derive(key, "estimate", n))
+        span = next(
+            s
+            for s in as_spans_inside(tiles, "tiles", null.length)
+            if span_name(s) == name
+        )
+        fresh = answers(
+            _fresh_trial(null, chosen, span, k), rng=derive(key, "estimate", n)
+        )
         found = estimate(contrast(fresh), target="parents", ci_prob=ci_prob)
         chosen.append(span)
-        numbers = found[[column for column in ("ace", "se", "df", "p", "lower", "upper") if column in found]]
-        numbers = numbers.drop_vars([name for name in numbers.coords if name not in numbers.dims])
-        choosing = change.isel(contrast=best, drop=True).drop_vars("do", errors="ignore")
+        numbers = found[
+            [
+                column
+                for column in ("ace", "se", "df", "p", "lower", "upper")
+                if column in found
+            ]
+        ]
+        numbers = numbers.drop_vars(
+            [name for name in numbers.coords if name not in numbers.dims]
+        )
+        choosing = change.isel(contrast=best, drop=True).drop_vars(
+            "do", errors="ignore"
+        )
         where = {"tile": span_name(span), "start": span[0], "stop": span[1]}
         rows.append(numbers.assign(choosing=choosing).assign_coords(where))
-    table = xr.concat(rows, dim=xr.Variable("round", np.arange(1, n_rounds + 1)), coords=["tile", "start", "stop"])
-    attrs = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}
-    return table.assign_attrs(rows[0].attrs | attrs | {"estimated": "from shuffles that did not choose the tile"})
+    table = xr.concat(
+        rows,
+        dim=xr.Variable("round", np.arange(1, n_rounds + 1)),
+        coords=["tile", "start", "stop"],
+    )
+    attrs = {
+        "searched": (
+            f"the tile whose loss would {goal} the mean of task {task} most, in every "
+            "round"
+        )
+    }
+    return table.assign_attrs(
+        rows[0].attrs
+        | attrs
+        | {"estimated": "from shuffles that did not choose the tile"}
+    )
 
 
 def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:
-    """Return the trial on fresh shuffles that estimates the added effect of a tile and the total effect so far."""
+    """Return the trial on fresh shuffles that estimates the added effect of a tile and
+    the total effect so far.
+    """
     before = [Arm(_BEFORE, shuffle_spans(chosen, k))] if chosen else []
     start = _BEFORE if chosen else WILD_TYPE
     return Design(
         null=null,
-        arms=[Arm(WILD_TYPE, Untreated()), *before, Arm(_AFTER, shuffle_spans([*chosen, span], k))],
+        arms=[
+            Arm(WILD_TYPE, Untreated()),
+            *before,
+            Arm(_AFTER, shuffle_spans([*chosen, span], k)),
+        ],
         n_units=null.available,
-        contrasts={"added": {_AFTER: 1.0, start: -1.0}, "total": {_AFTER: 1.0, WILD_TYPE: -1.0}},
+        contrasts={
+            "added": {_AFTER: 1.0, start: -1.0},
+            "total": {_AFTER: 1.0, WILD_TYPE: -1.0},
+        },
     )
 
 
@@ -252,14 +323,18 @@ _WORDS = {
 
 
 def _read_greedy_round(found: TrialResults) -> Finding:
-    return sentence_for_each_task(found, lambda rows: f"of the remaining tiles, {verdict_counts(rows, _WORDS)}")
+    return sentence_for_each_task(
+        found, lambda rows: f"of the remaining tiles, {verdict_counts(rows, _WORDS)}"
+    )
 
 
 GREEDY_ROUND = Entry(
     name="greedy_round",
     question="Which further tile matters, given those that are shuffled already?",
-    estimand="E[Y(chosen tiles and this one shuffled) - Y(chosen tiles shuffled)] for each tile, over the real "
-    "sequences and the shuffles.",
+    estimand=(
+        "E[Y(chosen tiles and this one shuffled) - Y(chosen tiles shuffled)] for each "
+        "tile, over the real sequences and the shuffles."
+    ),
     doi="10.1038/s41588-024-01923-3",
     read=_read_greedy_round,
     draw=profile_along("center"),

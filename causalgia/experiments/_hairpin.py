@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_count, as_position
-from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design import (
+    Arm,
+    Copy,
+    Embed,
+    Intervention,
+    NullModel,
+    Uniform,
+    Untreated,
+)
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer
@@ -41,18 +49,22 @@ def hairpin(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that compares the effects of a site outside of a hairpin, in its loop, and in its stem.
+    """Return the experiment that compares the effects of a site outside of a hairpin,
+    in its loop, and in its stem.
 
-    The stem is made of each unit's own bases: those of the 3' arm become the reverse complement of the 5' arm. The
-    effect of the word is estimated against the same fold without the word: in the open, in the loop (at the same
-    place), and in the stem (one base into its 5' arm, with its complement in the other); and also in the open at the
+    The stem is made of each unit's own bases: those of the 3' arm become the reverse
+    complement of the 5' arm. The effect of the word is estimated against the same fold
+    without the word: in the open, in the loop (at the same place), and in the stem (one
+    base into its 5' arm, with its complement in the other); and also in the open at the
     place that it has in the stem, so that structure is not confounded with position.
 
-    ``word x loop`` is the effect in the loop minus that in the open. A word in the stem comes with its complement,
-    which can have an effect of its own in any fold (CAUGCA after UG completes another UGCAUG). The complement therefore
-    has an arm by itself in the open, and ``word x stem`` is the effect in the stem minus the single effects of word and
-    complement; without structure (additive words) it is 0 over a uniform null model. ``hairpin`` is the effect of the
-    fold itself; ``loop - open`` and ``open - stem`` compare outcomes of whole arms, including the effects of fold and
+    ``word x loop`` is the effect in the loop minus that in the open. A word in the stem
+    comes with its complement, which can have an effect of its own in any fold (CAUGCA
+    after UG completes another UGCAUG). The complement therefore has an arm by itself in
+    the open, and ``word x stem`` is the effect in the stem minus the single effects of
+    word and complement; without structure (additive words) it is 0 over a uniform null
+    model. ``hairpin`` is the effect of the fold itself; ``loop - open`` and
+    ``open - stem`` compare outcomes of whole arms, including the effects of fold and
     complement.
 
     Parameters
@@ -62,16 +74,19 @@ def hairpin(
     word
         The site.
     at
-        0-based start of the word in the open and in the loop; None: the first base of the loop.
+        0-based start of the word in the open and in the loop; None: the first base of
+        the loop.
     stem
-        Base pairs of the stem; or its two arms as words, 5' arm first, each 5' to 3', with Watson-Crick or G-U pairs.
-        With a stem shorter than the word, the arms with the word in the stem are left out.
+        Base pairs of the stem; or its two arms as words, 5' arm first, each 5' to 3',
+        with Watson-Crick or G-U pairs. With a stem shorter than the word, the arms with
+        the word in the stem are left out.
     loop
         Bases between the arms of the stem.
     start
-        0-based start of the hairpin. None: the word is the first of the loop; without `at` either, the hairpin lies in
-        the center of the background. In 41 bases, as published, the arms of the stem are then at 8 and 24, the word at
-        17 in the loop from 17 to 24, and at 9 in the stem.
+        0-based start of the hairpin. None: the word is the first of the loop; without
+        `at` either, the hairpin lies in the center of the background. In 41 bases, as
+        published, the arms of the stem are then at 8 and 24, the word at 17 in the loop
+        from 17 to 24, and at 9 in the stem.
     n_units
         Backgrounds.
     rope
@@ -80,20 +95,24 @@ def hairpin(
     Returns
     -------
     Experiment
-        Arms ``"untreated"``, ``"open"``, ``"hairpin"``, ``"loop"``, ``"stem"``, ``"open, where the stem was"``,
-        ``"complement in the open"``, with the factors ``fold`` and ``site``; contrasts ``"word in the open"``, ``"word
-        in the loop"``, ``"word in the stem"``, ``"word in the open, where the stem was"``, ``"complement in the
-        open"``, ``"hairpin"``, ``"word x loop"``, ``"word x stem"``, ``"loop - open"``, ``"open - stem"``.
+        Arms ``"untreated"``, ``"open"``, ``"hairpin"``, ``"loop"``, ``"stem"``,
+        ``"open, where the stem was"``, ``"complement in the open"``, with the factors
+        ``fold`` and ``site``; contrasts ``"word in the open"``, ``"word in the loop"``,
+        ``"word in the stem"``, ``"word in the open, where the stem was"``,
+        ``"complement in the open"``, ``"hairpin"``, ``"word x loop"``,
+        ``"word x stem"``, ``"loop - open"``, ``"open - stem"``.
 
     Raises
     ------
     DesignError
-        If the stem cannot pair (the message names the first mismatch), the loop has fewer than three bases or cannot
-        hold the word, or the hairpin leaves the sequence.
+        If the stem cannot pair (the message names the first mismatch), the loop has
+        fewer than three bases or cannot hold the word, or the hairpin leaves the
+        sequence.
 
     References
     ----------
-    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021),
+    doi:10.1371/journal.pcbi.1008925.
 
     Examples
     --------
@@ -106,16 +125,29 @@ def hairpin(
     Task VTS1: loop > open > stem: ...
     """
     as_null_model(null)
-    site, (n_pairs, stem_words), bases = as_site(word, "word"), _as_stem(stem), as_count(loop, "loop")
+    site, (n_pairs, stem_words), bases = (
+        as_site(word, "word"),
+        _as_stem(stem),
+        as_count(loop, "loop"),
+    )
     if bases < _LEAST_LOOP:
-        raise DesignError(f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more")
+        raise DesignError(
+            f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more"
+        )
     if start is not None:
         left = as_position(start, "start")
     elif at is not None:
         left = as_position(at, "at") - n_pairs
     else:
         left = centered_starts(null.length, 2 * n_pairs + bases)[0]
-    fold = _Fold(site, left + n_pairs if at is None else as_position(at, "at"), n_pairs, stem_words, bases, left)
+    fold = _Fold(
+        site,
+        left + n_pairs if at is None else as_position(at, "at"),
+        n_pairs,
+        stem_words,
+        bases,
+        left,
+    )
     fold.check(null.length)
     return Experiment(
         null=null,
@@ -151,7 +183,9 @@ class _Fold:
 
     @property
     def inside(self) -> int:
-        """Start of the word in the 5' arm: after one pair, if the stem is longer than the word."""
+        """Start of the word in the 5' arm: after one pair, if the stem is longer than
+        the word.
+        """
         return self.left + min(1, self.stem - self.width)
 
     @property
@@ -165,25 +199,33 @@ class _Fold:
         return self.stem >= self.width
 
     def check(self, length: int) -> None:
-        """Raise DesignError if the word leaves the loop, or the hairpin leaves the sequence."""
+        """Raise DesignError if the word leaves the loop, or the hairpin leaves the
+        sequence.
+        """
         if self.loop < self.width:
-            raise DesignError(f"loop={self.loop} cannot hold {self._name}; it takes {self.width} bases or more")
+            raise DesignError(
+                f"loop={self.loop} cannot hold {self._name}; it takes {self.width} "
+                "bases or more"
+            )
         first, last = self.left + self.stem, self.right - self.width
         if not first <= self.at <= last:
             raise DesignError(
-                f"{self._name} at {self.at} is not in the loop from {first} to {self.right} of the hairpin that starts "
-                f"at {self.left}; at={first} to {last} fit, and start=None puts the loop where the word is"
+                f"{self._name} at {self.at} is not in the loop from {first} to "
+                f"{self.right} of the hairpin that starts at {self.left}; at={first} "
+                f"to {last} fit, and start=None puts the loop where the word is"
             )
         stop = self.right + self.stem
         if stop - self.left > length:
             raise DesignError(
-                f"a hairpin with a stem of {self.stem} and a loop of {self.loop} has {2 * self.stem + self.loop} "
-                f"bases, more than the {length}-bp background; shorten stem= or loop="
+                f"a hairpin with a stem of {self.stem} and a loop of {self.loop} has "
+                f"{2 * self.stem + self.loop} bases, more than the {length}-bp "
+                "background; shorten stem= or loop="
             )
         if self.left < 0 or stop > length:
             raise DesignError(
-                f"{self._name} at {self.at} puts the hairpin at {self.left} to {stop}, outside the {length}-bp "
-                f"background; at={self.at - self.left} to {length - stop + self.at} fit"
+                f"{self._name} at {self.at} puts the hairpin at {self.left} to {stop}, "
+                f"outside the {length}-bp background; at={self.at - self.left} to "
+                f"{length - stop + self.at} fit"
             )
 
     @property
@@ -197,11 +239,16 @@ class _Fold:
         return Embed(self.arms[0], at=self.left) + Embed(self.arms[1], at=self.right)
 
     def with_word_inside(self) -> Intervention:
-        """Return the intervention that makes the hairpin with the word in its 5' arm and the complement opposite."""
+        """Return the intervention that makes the hairpin with the word in its 5' arm
+        and the complement opposite.
+        """
         word = Embed(self.word, at=self.inside)
         if self.arms is None:
             return word + self.folded()
-        before, after = self.inside - self.left, self.left + self.stem - self.inside - self.width
+        before, after = (
+            self.inside - self.left,
+            self.left + self.stem - self.inside - self.width,
+        )
         rest = [
             (self.arms[0][:before], self.left),
             (self.arms[0][self.stem - after :], self.inside + self.width),
@@ -219,23 +266,33 @@ class _Fold:
 
 
 def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
-    """Return the length of the stem and its arms as words; None where they are made of each unit's bases."""
+    """Return the length of the stem and its arms as words; None where they are made of
+    each unit's bases.
+    """
     if isinstance(stem, str) or not isinstance(stem, Sequence):
         return as_count(stem, "stem"), None
     arms = []
     for pattern in map(as_pattern, stem):
         if not isinstance(pattern.source, str) or pattern.random:
-            raise DesignError(f"stem: {quoted(pattern.label)} is not a word of A C G T (U)")
+            raise DesignError(
+                f"stem: {quoted(pattern.label)} is not a word of A C G T (U)"
+            )
         arms.append(pattern.source)
     if len(arms) != 2:
-        raise DesignError(f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs")
+        raise DesignError(
+            f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs"
+        )
     if len(arms[0]) != len(arms[1]):
-        raise DesignError(f"a stem that cannot pair: its arms {arms} have {len(arms[0])} and {len(arms[1])} bases")
+        raise DesignError(
+            f"a stem that cannot pair: its arms {arms} have {len(arms[0])} and "
+            f"{len(arms[1])} bases"
+        )
     for i, (five, three) in enumerate(zip(arms[0], reversed(arms[1]), strict=True)):
         if (five + three).replace("U", "T") not in _PAIRS:
             raise DesignError(
-                f"a stem that cannot pair: base {i} of {quoted(arms[0])} is {five}, opposite base "
-                f"{len(arms[1]) - 1 - i} of {quoted(arms[1])}, {three} (counted from 0); A-U, G-C and G-U pair"
+                f"a stem that cannot pair: base {i} of {quoted(arms[0])} is {five}, "
+                f"opposite base {len(arms[1]) - 1 - i} of {quoted(arms[1])}, {three} "
+                "(counted from 0); A-U, G-C and G-U pair"
             )
     return len(arms[0]), (arms[0], arms[1])
 
@@ -252,45 +309,91 @@ def _hairpin_arms(fold: _Fold) -> list[Arm]:
         arms += [
             (STEM, fold.with_word_inside(), "hairpin", "stem"),
             (BESIDE, Embed(fold.word, at=fold.inside), "open", "stem"),
-            (COMPLEMENT, Embed(fold.word, at=fold.opposite, strand="-"), "open", "complement"),
+            (
+                COMPLEMENT,
+                Embed(fold.word, at=fold.opposite, strand="-"),
+                "open",
+                "complement",
+            ),
         ]
-    return [Arm(name, done, {"fold": state, "site": site}) for name, done, state, site in arms]
+    return [
+        Arm(name, done, {"fold": state, "site": site})
+        for name, done, state, site in arms
+    ]
 
 
 _WORD = {place: f"word in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
 
 
 def _hairpin_contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
-    places = {OPEN: UNTREATED, LOOP: FOLDED} | ({STEM: FOLDED, BESIDE: UNTREATED} if fold.holds_word else {})
-    rows = {_WORD[place]: {place: 1.0, without: -1.0} for place, without in places.items()}
+    places = {OPEN: UNTREATED, LOOP: FOLDED} | (
+        {STEM: FOLDED, BESIDE: UNTREATED} if fold.holds_word else {}
+    )
+    rows = {
+        _WORD[place]: {place: 1.0, without: -1.0} for place, without in places.items()
+    }
     rows[FOLDED] = {FOLDED: 1.0, UNTREATED: -1.0}
     rows["word x loop"] = {LOOP: 1.0, FOLDED: -1.0, OPEN: -1.0, UNTREATED: 1.0}
     rows["loop - open"] = {LOOP: 1.0, OPEN: -1.0}
     if fold.holds_word:
         rows[COMPLEMENT] = {COMPLEMENT: 1.0, UNTREATED: -1.0}
-        rows["word x stem"] = {STEM: 1.0, FOLDED: -1.0, BESIDE: -1.0, COMPLEMENT: -1.0, UNTREATED: 2.0}
+        rows["word x stem"] = {
+            STEM: 1.0,
+            FOLDED: -1.0,
+            BESIDE: -1.0,
+            COMPLEMENT: -1.0,
+            UNTREATED: 2.0,
+        }
         rows["open - stem"] = {BESIDE: 1.0, STEM: -1.0}
     return rows
 
 
 def _draw_hairpin(answer: Answer) -> Axes:
-    """Draw the effects place by place: open and loop, then beside and stem, each with its differences."""
+    """Draw the effects place by place: open and loop, then beside and stem, each with
+    its differences.
+    """
     from causalgia.plot import forest
 
     order = [_WORD[OPEN], _WORD[LOOP], "loop - open", "word x loop"]
-    order += [_WORD[BESIDE], COMPLEMENT, _WORD[STEM], "open - stem", "word x stem", FOLDED]
+    order += [
+        _WORD[BESIDE],
+        COMPLEMENT,
+        _WORD[STEM],
+        "open - stem",
+        "word x stem",
+        FOLDED,
+    ]
     known = answer.decisions["contrast"].to_numpy().tolist()
-    return forest(answer.decisions.sel(contrast=[name for name in order if name in known]), sort="given")
+    return forest(
+        answer.decisions.sel(contrast=[name for name in order if name in known]),
+        sort="given",
+    )
 
 
-# relation of loop to open by the verdict on word x loop, and of open to stem by that on word x stem
-_LOOP_TO_OPEN = {"increases": ">", "decreases": "<", "negligible": "=", "undecided": "?"}
-_OPEN_TO_STEM = {"increases": "<", "decreases": ">", "negligible": "=", "undecided": "?"}
+# relation of loop to open by the verdict on word x loop, and of open to stem by that on
+# word x stem
+_LOOP_TO_OPEN = {
+    "increases": ">",
+    "decreases": "<",
+    "negligible": "=",
+    "undecided": "?",
+}
+_OPEN_TO_STEM = {
+    "increases": "<",
+    "decreases": ">",
+    "negligible": "=",
+    "undecided": "?",
+}
 
 
 def _hairpin_text(rows: xr.Dataset) -> str:
-    """Return the order of loop, open and stem by the verdicts on the two interactions, with all effects."""
-    text = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
+    """Return the order of loop, open and stem by the verdicts on the two interactions,
+    with all effects.
+    """
+    text = {
+        str(name): effect_in_words(rows.sel(contrast=name))
+        for name in rows["contrast"].to_numpy()
+    }
     verdict = {name: rows["verdict"].sel(contrast=name).item() for name in text}
     relations = {
         ("loop", "open"): _LOOP_TO_OPEN[verdict["word x loop"]],
@@ -303,16 +406,20 @@ def _hairpin_text(rows: xr.Dataset) -> str:
             if sign
         )
     else:
-        order = "loop" + "".join(f" {sign} {right}" for (_, right), sign in relations.items() if sign)
+        order = "loop" + "".join(
+            f" {sign} {right}" for (_, right), sign in relations.items() if sign
+        )
     because = (
-        f"the word has an effect of {text[_WORD[LOOP]]} in the loop and {text[_WORD[OPEN]]} in the open at the same "
-        f"place (difference {text['word x loop']}, {verdict['word x loop']})"
+        f"the word has an effect of {text[_WORD[LOOP]]} in the loop and "
+        f"{text[_WORD[OPEN]]} in the open at the same place (difference "
+        f"{text['word x loop']}, {verdict['word x loop']})"
     )
     if "word x stem" not in text:
         return f"{order}: {because}; the stem is too short to hold the word."
     return (
-        f"{order}: {because}; in the stem, word and complement have an effect of {text[_WORD[STEM]]}, and in the open "
-        f"at the same places the word has {text[_WORD[BESIDE]]} and the complement {text[COMPLEMENT]} (stem minus "
+        f"{order}: {because}; in the stem, word and complement have an effect of "
+        f"{text[_WORD[STEM]]}, and in the open at the same places the word has "
+        f"{text[_WORD[BESIDE]]} and the complement {text[COMPLEMENT]} (stem minus "
         f"their sum {text['word x stem']}, {verdict['word x stem']})."
     )
 
@@ -321,8 +428,9 @@ HAIRPIN = Entry(
     name="hairpin",
     question="Does a site work in the open, in the loop of a hairpin, or in its stem?",
     estimand=(
-        "E[Y(fold, word) - Y(fold, no word)] in the open, the loop and the stem, and the differences of these at the "
-        "same place, the word's complement by itself taken off, over the null model."
+        "E[Y(fold, word) - Y(fold, no word)] in the open, the loop and the stem, and "
+        "the differences of these at the same place, the word's complement by itself "
+        "taken off, over the null model."
     ),
     doi="10.1101/418459",
     read=partial(finding_by_task, text=_hairpin_text),

@@ -10,13 +10,25 @@ import numpy as np
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position, shown
-from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Placebo, Untreated
+from causalgia.design import (
+    Arm,
+    Embed,
+    Genomic,
+    Intervention,
+    NullModel,
+    Placebo,
+    Untreated,
+)
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.sites import as_genomic, as_word_or_motif, check_no_overlap
+from causalgia.experiments.kit.sites import (
+    as_genomic,
+    as_word_or_motif,
+    check_no_overlap,
+)
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
@@ -60,28 +72,33 @@ def knock_in(
     n_units: int | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates the effect of a motif embedded in real sequences of the negative class.
+    """Return the experiment that estimates the effect of a motif embedded in real
+    sequences of the negative class.
 
-    Each sequence is its own control. In real sequences a placebo has an effect, since it overwrites something. The
-    claim is therefore the paired contrast ``"motif minus placebo"``; ``"motif"`` and ``"placebo"``, each minus
-    untreated, are reported with it.
+    Each sequence is its own control. In real sequences a placebo has an effect, since
+    it overwrites something. The claim is therefore the paired contrast
+    ``"motif minus placebo"``; ``"motif"`` and ``"placebo"``, each minus untreated, are
+    reported with it.
 
     Parameters
     ----------
     negatives
-        Real sequences of one length: a FASTA file, strings, tokens, or ``cg.Genomic(of=..., parent=..., n_draws=...)``.
+        Real sequences of one length: a FASTA file, strings, tokens, or
+        ``cg.Genomic(of=..., parent=..., n_draws=...)``.
     motif
-        A word of IUPAC letters, or what `causalgia.motif` takes: a name, a file, a table (each unit then gets its own
-        sampled instance).
+        A word of IUPAC letters, or what `causalgia.motif` takes: a name, a file, a
+        table (each unit then gets its own sampled instance).
     at
         0-based start; None: the center.
     placebo
-        Control word of the motif's width, such as the motif with a broken core; None: a fresh rearrangement for each
-        unit that does not carry the motif.
+        Control word of the motif's width, such as the motif with a broken core; None: a
+        fresh rearrangement for each unit that does not carry the motif.
     positives
-        Sequences of the positive class; no negative may equal, contain or lie within one of them, on either strand.
+        Sequences of the positive class; no negative may equal, contain or lie within
+        one of them, on either strand.
     threshold
-        p-value of the lowest score of an existing instance of a motif, by default 1e-4; not allowed for a word.
+        p-value of the lowest score of an existing instance of a motif, by default 1e-4;
+        not allowed for a word.
     n_units
         Number of sequences (times the null model's draws), a random subset; None: all.
     rope
@@ -90,21 +107,24 @@ def knock_in(
     Returns
     -------
     Experiment
-        Findings: ``modification``, how the effect (motif, and motif minus placebo) changes with ``gc`` and with
-        ``neighbors``, the number of instances elsewhere in the sequence (`causalgia.estimation.modification`);
-        ``distance``, how it changes with the distance to the nearest instance, among sequences that have one.
+        Findings: ``modification``, how the effect (motif, and motif minus placebo)
+        changes with ``gc`` and with ``neighbors``, the number of instances elsewhere in
+        the sequence (`causalgia.estimation.modification`); ``distance``, how it changes
+        with the distance to the nearest instance, among sequences that have one.
 
     Raises
     ------
     DesignError
-        If negatives are among the positives (the message gives their number and the first), the motif does not fit,
-        every rearrangement carries it, or the placebo has another width.
+        If negatives are among the positives (the message gives their number and the
+        first), the motif does not fit, every rearrangement carries it, or the placebo
+        has another width.
     SequenceError
         If there is no motif of that name.
 
     References
     ----------
-    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6; de Almeida et al. (2022), doi:10.1038/s41588-022-01048-5.
+    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6; de Almeida et al. (2022),
+    doi:10.1038/s41588-022-01048-5.
 
     Examples
     --------
@@ -119,7 +139,11 @@ def knock_in(
     if positives is not None:
         check_no_overlap(null, as_genomic(positives, "positives"))
     width = len(as_pattern(pattern))
-    at = (null.length - width) // 2 if at is None and width <= null.length else as_position(at or 0, "at")
+    at = (
+        (null.length - width) // 2
+        if at is None and width <= null.length
+        else as_position(at or 0, "at")
+    )
     arms = {
         CONTROL: Untreated(),
         "motif": Embed(pattern, at=at),
@@ -139,47 +163,72 @@ def knock_in(
     )
     place = Place(pattern, at, threshold)
     more = {
-        name: _share_with_unintended_motif(arms[name], null, place, meant=name == "motif")
+        name: _share_with_unintended_motif(
+            arms[name], null, place, meant=name == "motif"
+        )
         for name in ("motif", "placebo")
     }
     if more["placebo"] == 1:
         raise DesignError(
-            f"placebo={shown(placebo)} reads as {as_pattern(pattern).label} wherever it is written; give a word "
-            "without it"
+            f"placebo={shown(placebo)} reads as {as_pattern(pattern).label} wherever "
+            "it is written; give a word without it"
         )
-    return replace(experiment, entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, more)))
+    return replace(
+        experiment, entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, more))
+    )
 
 
-def _control_intervention(pattern: str | Motif, placebo: str | None, width: int, at: int) -> Intervention:
+def _control_intervention(
+    pattern: str | Motif, placebo: str | None, width: int, at: int
+) -> Intervention:
     if placebo is None:
         return Placebo(pattern, at=at)
     word = as_pattern(placebo)
     if len(word) != width:
         raise DesignError(
-            f"placebo={shown(placebo)} has {len(word)} bases and the motif {width}; give a word of that width"
+            f"placebo={shown(placebo)} has {len(word)} bases and the motif {width}; "
+            "give a word of that width"
         )
     return Embed(word.source, at=at)
 
 
-def _share_with_unintended_motif(arm: Intervention, given: Genomic, place: Place, *, meant: bool) -> float:
-    """Return the share of sequences in which an arm creates an unintended instance of the motif."""
+def _share_with_unintended_motif(
+    arm: Intervention, given: Genomic, place: Place, *, meant: bool
+) -> float:
+    """Return the share of sequences in which an arm creates an unintended instance of
+    the motif.
+    """
     tokens = given.parents_given.tokens
-    written = arm.apply(tokens, units=np.arange(len(tokens), dtype=np.uint64), key=derive(_KEY, "scanned draws"))
+    written = arm.apply(
+        tokens,
+        units=np.arange(len(tokens), dtype=np.uint64),
+        key=derive(_KEY, "scanned draws"),
+    )
     width, at = len(as_pattern(place.pattern)), place.at
     begin = max(at - width, 0)
-    near, own = slice(begin, at + 2 * width), np.array([[[at - begin, at - begin + width]]])
-    found = motif_changes(tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold)
+    near, own = (
+        slice(begin, at + 2 * width),
+        np.array([[[at - begin, at - begin + width]]]),
+    )
+    found = motif_changes(
+        tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold
+    )
     return float((found.made if meant else found.made | found.written).mean())
 
 
-def _read_knock_in(place: Place, more: dict[str, float], found: TrialResults) -> Finding:
+def _read_knock_in(
+    place: Place, more: dict[str, float], found: TrialResults
+) -> Finding:
     tasks = found.steps.decisions["task"].to_numpy().tolist()
     label, sentences = as_pattern(place.pattern).label, []
     for task, rows in rows_by_task(found.steps.decisions):
-        own, placebo, net = (rows.sel(contrast=name) for name in ("motif", "placebo", NET))
+        own, placebo, net = (
+            rows.sel(contrast=name) for name in ("motif", "placebo", NET)
+        )
         sentences.append(
-            f"{task}: {label} at {place.at} changes the outcome by {effect_in_words(own)}, its placebo by "
-            f"{effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
+            f"{task}: {label} at {place.at} changes the outcome by "
+            f"{effect_in_words(own)}, its placebo by {effect_in_words(placebo)}; motif "
+            f"minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
         )
     junctions = [
         f"{name}: creates {label} by chance in {100 * share:.2g} % of the sequences."
@@ -188,67 +237,120 @@ def _read_knock_in(place: Place, more: dict[str, float], found: TrialResults) ->
     ]
     if found.steps.effects is None:
         return Finding(sentences=(*sentences, *junctions))
-    datasets = _effect_modification(_add_neighbor_coordinates(found.steps.effects, found.experiment, place))
-    modified = [text for task in tasks for name in datasets for text in _modification_sentences(datasets[name], task)]
+    datasets = _effect_modification(
+        _add_neighbor_coordinates(found.steps.effects, found.experiment, place)
+    )
+    modified = [
+        text
+        for task in tasks
+        for name in datasets
+        for text in _modification_sentences(datasets[name], task)
+    ]
     return Finding(datasets=datasets, sentences=(*sentences, *modified, *junctions))
 
 
-def _add_neighbor_coordinates(effects: xr.Dataset, design: Experiment, place: Place) -> xr.Dataset:
-    """Add the number of instances elsewhere in each background and the distance to the nearest one."""
+def _add_neighbor_coordinates(
+    effects: xr.Dataset, design: Experiment, place: Place
+) -> xr.Dataset:
+    """Add the number of instances elsewhere in each background and the distance to the
+    nearest one.
+    """
     given, rows = design.drawn, effects["unit"].to_numpy().astype(np.int64)
     assert isinstance(given, Genomic)
     if design.n_units == given.available:
         rows = rows // given.n_draws
     else:
         row = {name: i for i, name in enumerate(given.parent_names)}
-        if len(row) < len(given.parent_names):  # a random subset of sequences that share parents
+        if len(row) < len(
+            given.parent_names
+        ):  # a random subset of sequences that share parents
             return effects
-        rows = np.array([row[name] for name in effects["parent"].to_numpy().tolist()], np.int64)
-    found = find_instances(given.parents_given.tokens, place.pattern, threshold=place.threshold)
+        rows = np.array(
+            [row[name] for name in effects["parent"].to_numpy().tolist()], np.int64
+        )
+    found = find_instances(
+        given.parents_given.tokens, place.pattern, threshold=place.threshold
+    )
     apart = np.abs(found.start - place.at)
     elsewhere = apart >= found.width
     count = np.bincount(found.row[elsewhere], minlength=len(given.parents_given))
     nearest = np.full(len(count), np.inf)
     np.minimum.at(nearest, found.row[elsewhere], apart[elsewhere])
-    return effects.assign_coords(neighbors=("unit", count[rows]), distance=("unit", nearest[rows]))
+    return effects.assign_coords(
+        neighbors=("unit", count[rows]), distance=("unit", nearest[rows])
+    )
 
 
 def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return the dependence of effects on GC and neighboring instances, and on the distance to the nearest one."""
+    """Return the dependence of effects on GC and neighboring instances, and on the
+    distance to the nearest one.
+    """
     from causalgia.estimation import modification
 
     whole = effects.sel(contrast=["motif", NET])
     if "model" in whole.dims:
-        whole = whole.assign(ice=whole["ice"].mean("model")).drop_vars(["constant", "zero"], errors="ignore")
-    near = whole.isel(unit=np.isfinite(whole["distance"])) if "distance" in whole.coords else whole.isel(unit=[])
-    covariates_of = {"modification": (whole, ("gc", "neighbors")), "distance": (near, ("distance",))}
+        whole = whole.assign(ice=whole["ice"].mean("model")).drop_vars(
+            ["constant", "zero"], errors="ignore"
+        )
+    near = (
+        whole.isel(unit=np.isfinite(whole["distance"]))
+        if "distance" in whole.coords
+        else whole.isel(unit=[])
+    )
+    covariates_of = {
+        "modification": (whole, ("gc", "neighbors")),
+        "distance": (near, ("distance",)),
+    }
     found = {}
     for name, (part, covariates) in covariates_of.items():
-        by = [name for name in covariates if name in part.coords and len(np.unique(part[name].to_numpy())) > 1]
+        by = [
+            name
+            for name in covariates
+            if name in part.coords and len(np.unique(part[name].to_numpy())) > 1
+        ]
         if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST:
             found[name] = modification(part, by=by)
     return found
 
 
 def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
-    """Return the changes for one sd more GC, one more instance, or ten more bases to the nearest one."""
+    """Return the changes for one sd more GC, one more instance, or ten more bases to
+    the nearest one.
+    """
     import xarray as xr
 
-    steps = {"gc": table["sd"].sel(covariate="gc").item()} if "gc" in table["covariate"] else {}
+    steps = (
+        {"gc": table["sd"].sel(covariate="gc").item()}
+        if "gc" in table["covariate"]
+        else {}
+    )
     steps |= {"neighbors": 1.0, "distance": 10.0}
-    words = {"neighbors": "each instance elsewhere", "distance": "10 bp further from the nearest instance"}
+    words = {
+        "neighbors": "each instance elsewhere",
+        "distance": "10 bp further from the nearest instance",
+    }
     changes = []
     for name in table["covariate"].to_numpy().tolist():
         row = table.sel(contrast=NET, task=task, covariate=name)
         limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
-        change = effect_in_words(xr.Dataset({key: value * steps[name] for key, value in limits.items()}))
-        changes.append(f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}")
+        change = effect_in_words(
+            xr.Dataset({key: value * steps[name] for key, value in limits.items()})
+        )
+        changes.append(
+            f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}"
+        )
     return [f"Task {task}: {NET} changes by {', and by '.join(changes)}."]
 
 
 KNOCK_IN = Entry(
     name="knock_in",
-    question="What is the effect of a motif embedded in real sequences of the negative class?",
-    estimand="E[Y(motif) - Y(placebo)] over the negative sequences, and its slope on GC and neighboring instances.",
+    question=(
+        "What is the effect of a motif embedded in real sequences of the negative "
+        "class?"
+    ),
+    estimand=(
+        "E[Y(motif) - Y(placebo)] over the negative sequences, and its slope on GC and "
+        "neighboring instances."
+    ),
     doi="10.1038/s41588-021-00782-6",
 )

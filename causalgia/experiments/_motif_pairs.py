@@ -1,4 +1,6 @@
-"""Interactions of two motifs by distance, orientation and order, for one pair or for all pairs of many."""
+"""Interactions of two motifs by distance, orientation and order, for one pair or for
+all pairs of many.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,29 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment, weighted_sum
-from causalgia.experiments.kit.pair_interactions import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
-from causalgia.experiments.kit.sites import as_null_model, as_positions, as_word_or_motif
+from causalgia.experiments.kit.pair_interactions import (
+    ORDERS,
+    draw_pair,
+    draw_pairs,
+    read_pair,
+    read_pairs,
+)
+from causalgia.experiments.kit.sites import (
+    as_null_model,
+    as_positions,
+    as_word_or_motif,
+)
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_word
 
 CONTROL = "untreated"
 ORIENTATIONS = ("++", "+-", "-+", "--")
-PLURIPOTENCY = {"Oct4-Sox2": "TTTGCATAACAA", "Sox2": "GAACAATGG", "Nanog": "AGCCATCA", "Klf4": "CCACGCCC"}
+PLURIPOTENCY = {
+    "Oct4-Sox2": "TTTGCATAACAA",
+    "Sox2": "GAACAATGG",
+    "Nanog": "AGCCATCA",
+    "Klf4": "CCACGCCC",
+}
 """Words of Avsec et al. (2021)."""
 
 
@@ -52,7 +69,11 @@ class _Cell:
 
     @property
     def levels(self) -> dict[str, str | int]:
-        return {"orientation": self.orientation, "order": self.order, "distance": self.distance}
+        return {
+            "orientation": self.orientation,
+            "order": self.order,
+            "distance": self.distance,
+        }
 
 
 def motif_pair(
@@ -67,32 +88,38 @@ def motif_pair(
     n_units: int = 128,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates the interaction of two motifs by distance, orientation and order.
+    """Return the experiment that estimates the interaction of two motifs by distance,
+    orientation and order.
 
-    The first motif stays at one place and the second moves downstream or upstream of it, each on either strand. Every
-    cell of distance, orientation and order is a 2 x 2 factorial (neither, first, second, both) on the same backgrounds.
-    Every place of the second motif has its own control without the first, so that distance is not confounded with
-    position.
+    The first motif stays at one place and the second moves downstream or upstream of
+    it, each on either strand. Every cell of distance, orientation and order is a 2 x 2
+    factorial (neither, first, second, both) on the same backgrounds. Every place of the
+    second motif has its own control without the first, so that distance is not
+    confounded with position.
 
-    Contrasts of every cell: ``"pair, ..."``, the joint effect AB - 0; and the additive interaction AB - A - B + 0. The
-    answer first gives the cells where the pair changes the outcome, then the interactions: two sites that each lower
-    the outcome are above their sum wherever together they lower it less, which is no effect of the pair. Further
-    contrasts: the ``direction`` of each orientation, the mean over distances of the interaction downstream minus
-    upstream; and each orientation against the first one, the mean over distances and orders of the difference of
-    interactions.
+    Contrasts of every cell: ``"pair, ..."``, the joint effect AB - 0; and the additive
+    interaction AB - A - B + 0. The answer first gives the cells where the pair changes
+    the outcome, then the interactions: two sites that each lower the outcome are above
+    their sum wherever together they lower it less, which is no effect of the pair.
+    Further contrasts: the ``direction`` of each orientation, the mean over distances of
+    the interaction downstream minus upstream; and each orientation against the first
+    one, the mean over distances and orders of the difference of interactions.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     first, second
-        A word or a motif each, or what `causalgia.motif` takes: a name, a path, a PFM (defaults: Nanog and Sox2).
+        A word or a motif each, or what `causalgia.motif` takes: a name, a path, a PFM
+        (defaults: Nanog and Sox2).
     distances
         Bases from the start of the upstream site to the start of the downstream one.
     orientations
-        Strands of the first and of the second motif: ``"++"``, ``"+-"``, ``"-+"``, ``"--"``.
+        Strands of the first and of the second motif: ``"++"``, ``"+-"``, ``"-+"``,
+        ``"--"``.
     orders
-        ``"downstream"``: the second motif lies downstream of the first; ``"upstream"``: upstream of it.
+        ``"downstream"``: the second motif lies downstream of the first; ``"upstream"``:
+        upstream of it.
     at
         0-based start of the first motif; None: the center.
     n_units
@@ -103,32 +130,43 @@ def motif_pair(
     Returns
     -------
     Experiment
-        Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and ``asks`` (``"pair"``,
-        ``"interaction"``, ``"direction"``, ``"orientation"``). Findings of the answer: ``scales``, the interaction of
-        every cell on all scales that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside a
-        decay) and ``period`` (its posterior, `causalgia.posterior.profile`) of every curve over 12 or more distances
-        that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`).
-        ``scales``, ``phase`` and ``pairing`` need outcomes, and moments have none. The ``p`` of ``phase`` is
-        the larger of two: that between units, and ``p_curve``, against the residuals of the mean curve
-        (``p_permutation`` by permutation). ``fit`` is ``"mean_curve"`` where units hardly differ.
+        Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and
+        ``asks`` (``"pair"``, ``"interaction"``, ``"direction"``, ``"orientation"``).
+        Findings of the answer: ``scales``, the interaction of every cell on all scales
+        that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside
+        a decay) and ``period`` (its posterior, `causalgia.posterior.profile`) of every
+        curve over 12 or more distances that span two turns; and ``pairing``, the gain
+        of shared backgrounds (`causalgia.experiments.pairing_gain`). ``scales``,
+        ``phase`` and ``pairing`` need outcomes, and moments have none. The ``p`` of
+        ``phase`` is the larger of two: that between units, and ``p_curve``, against the
+        residuals of the mean curve (``p_permutation`` by permutation). ``fit`` is
+        ``"mean_curve"`` where units hardly differ.
 
     Raises
     ------
     DesignError
-        If a distance is shorter than the upstream motif, a site leaves the sequence, an orientation or order is
-        invalid, or a palindromic motif is given two orientations.
+        If a distance is shorter than the upstream motif, a site leaves the sequence, an
+        orientation or order is invalid, or a palindromic motif is given two
+        orientations.
 
     References
     ----------
-    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6. De Almeida et al. (2022), doi:10.1038/s41588-022-01048-5.
+    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6. De Almeida et al. (2022),
+    doi:10.1038/s41588-022-01048-5.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> experiment = cg.experiments.motif_pair(
-    ...     cg.Uniform(length=200), distances=[15, 26], orientations=["++"], orders=["downstream"], n_units=200
+    ...     cg.Uniform(length=200),
+    ...     distances=[15, 26],
+    ...     orientations=["++"],
+    ...     orders=["downstream"],
+    ...     n_units=200,
     ... )
-    >>> syntax = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0))
+    >>> syntax = cg.zoo.Oracle(
+    ...     cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0)
+    ... )
     >>> answer = experiment.analyze(cg.run(experiment, syntax, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: together the two motifs increase the outcome in ++ downstream at 15 and 26; of 2 interactions, ...
@@ -138,24 +176,35 @@ def motif_pair(
     reach = _as_distances(distances, orders, (first, second))
     strands = _as_choices(orientations, ORIENTATIONS, "orientations")
     _check_palindromes(strands, (first, second))
-    center = (null.length - len(as_pattern(first))) // 2 if at is None else as_position(at, "at")
-    cells = [_Cell(*parts) for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)]
+    center = (
+        (null.length - len(as_pattern(first))) // 2
+        if at is None
+        else as_position(at, "at")
+    )
+    cells = [
+        _Cell(*parts)
+        for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)
+    ]
     far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
     if far > center:
         raise DesignError(
-            f"distances: {far} upstream of at={center} leaves the {null.length:,}-bp background; use shorter "
-            "distances, another at=, or a longer background"
+            f"distances: {far} upstream of at={center} leaves the {null.length:,}-bp "
+            "background; use shorter distances, another at=, or a longer background"
         )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
     pairs = [(f"pair, {cell.both}", cell) for cell in cells]
     both = {name: {cell.both: 1.0, CONTROL: -1.0} for name, cell in pairs}
     of_cell = [(name, cell) for pair, cell in pairs for name in (pair, cell.both)]
-    asks = dict.fromkeys(both, "pair") | dict.fromkeys((cell.both for cell in cells), "interaction")
+    asks = dict.fromkeys(both, "pair") | dict.fromkeys(
+        (cell.both for cell in cells), "interaction"
+    )
     return Experiment(
         null=null,
         arms=list(_pair_arms(cells, first, second, center)),
         n_units=n_units,
-        contrasts=both | {cell.both: cell.row for cell in cells} | {name: row for name, (row, _, _) in named.items()},
+        contrasts=both
+        | {cell.both: cell.row for cell in cells}
+        | {name: row for name, (row, _, _) in named.items()},
         entry=MOTIF_PAIR,
         analysis=Analysis(rope=rope),
         labels={
@@ -168,16 +217,23 @@ def motif_pair(
     )
 
 
-def _as_choices(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:
+def _as_choices(
+    values: Sequence[str], known: Sequence[str], name: str
+) -> tuple[str, ...]:
     chosen = (values,) if isinstance(values, str) else tuple(values)
     odd = [value for value in chosen if value not in known]
     if odd or not chosen or len(set(chosen)) < len(chosen):
-        raise DesignError(f"{name}={quoted(values)} must be different ones of {', '.join(map(quoted, known))}")
+        raise DesignError(
+            f"{name}={quoted(values)} must be different ones of "
+            f"{', '.join(map(quoted, known))}"
+        )
     return chosen
 
 
 def _as_distances(
-    distances: Sequence[int], orders: Sequence[str], sites: tuple[str | Motif, str | Motif]
+    distances: Sequence[int],
+    orders: Sequence[str],
+    sites: tuple[str | Motif, str | Motif],
 ) -> tuple[int, ...]:
     """Return the distances, checked to be at least the width of the upstream motif."""
     reach = as_positions(distances, "distances")
@@ -185,8 +241,9 @@ def _as_distances(
         width = len(as_pattern(upstream))
         if order in orders and min(reach) < width:
             raise DesignError(
-                f"distances: {min(reach)} is shorter than the {which} motif ({width} bases), which lies upstream in "
-                f"orders = {quoted(order)}: the sites would collide; distances are between starts, {width} or more"
+                f"distances: {min(reach)} is shorter than the {which} motif ({width} "
+                f"bases), which lies upstream in orders = {quoted(order)}: the sites "
+                f"would collide; distances are between starts, {width} or more"
             )
     return reach
 
@@ -194,18 +251,25 @@ def _as_distances(
 def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> None:
     for index, (name, motif) in enumerate(zip(("first", "second"), sites, strict=True)):
         pattern = as_pattern(motif)
-        palindrome = not pattern.random and reverse_complement_word(pattern.word) == pattern.word
+        palindrome = (
+            not pattern.random and reverse_complement_word(pattern.word) == pattern.word
+        )
         if palindrome and len({strand[index] for strand in strands}) > 1:
             once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
-                f"{name}={quoted(pattern.label)} reads the same on both strands, so that orientations={list(strands)} "
-                f"define some cells twice; give orientations={once}"
+                f"{name}={quoted(pattern.label)} reads the same on both strands, so "
+                f"that orientations={list(strands)} define some cells twice; give "
+                f"orientations={once}"
             )
 
 
-def _pair_arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int) -> Iterator[Arm]:
+def _pair_arms(
+    cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int
+) -> Iterator[Arm]:
     yield Arm(CONTROL, Untreated())
-    one: dict[str, Intervention] = {cell.first: Embed(first, at=at, strand=_cell_strand(cell, 0)) for cell in cells}
+    one: dict[str, Intervention] = {
+        cell.first: Embed(first, at=at, strand=_cell_strand(cell, 0)) for cell in cells
+    }
     other: dict[str, Intervention] = {
         cell.second: Embed(
             second,
@@ -215,7 +279,10 @@ def _pair_arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, 
         for cell in cells
     }
     yield from (Arm(name, done) for name, done in (one | other).items())
-    yield from (Arm(cell.both, one[cell.first] + other[cell.second], cell.levels) for cell in cells)
+    yield from (
+        Arm(cell.both, one[cell.first] + other[cell.second], cell.levels)
+        for cell in cells
+    )
 
 
 def _cell_strand(cell: _Cell, which: int) -> Any:
@@ -227,29 +294,47 @@ _NamedContrasts = dict[str, tuple[dict[str, float], str, str]]
 
 
 def _direction_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
-    """Return for each orientation the mean over distances of the interaction downstream minus upstream."""
+    """Return for each orientation the mean over distances of the interaction downstream
+    minus upstream.
+    """
     if len({cell.order for cell in cells}) < 2:
         return {}
     found: _NamedContrasts = {}
     for orientation in dict.fromkeys(cell.orientation for cell in cells):
         chosen = [cell for cell in cells if cell.orientation == orientation]
         share = Fraction(2, len(chosen))
-        signed = [(share if cell.order == "downstream" else -share, cell.row) for cell in chosen]
-        found[f"direction {orientation}"] = (weighted_sum(signed), "direction", orientation)
+        signed = [
+            (share if cell.order == "downstream" else -share, cell.row)
+            for cell in chosen
+        ]
+        found[f"direction {orientation}"] = (
+            weighted_sum(signed),
+            "direction",
+            orientation,
+        )
     return found
 
 
 def _orientation_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
-    """Return the interaction of each orientation minus that of the first, averaged over distances and orders."""
+    """Return the interaction of each orientation minus that of the first, averaged over
+    distances and orders.
+    """
     by = {
-        o: [cell for cell in cells if cell.orientation == o] for o in dict.fromkeys(cell.orientation for cell in cells)
+        o: [cell for cell in cells if cell.orientation == o]
+        for o in dict.fromkeys(cell.orientation for cell in cells)
     }
     base, *others = by
     found: _NamedContrasts = {}
     for orientation in others:
-        signed = [(Fraction(1, len(by[orientation])), cell.row) for cell in by[orientation]]
+        signed = [
+            (Fraction(1, len(by[orientation])), cell.row) for cell in by[orientation]
+        ]
         signed += [(Fraction(-1, len(by[base])), cell.row) for cell in by[base]]
-        found[f"orientation {orientation} against {base}"] = (weighted_sum(signed), "orientation", orientation)
+        found[f"orientation {orientation} against {base}"] = (
+            weighted_sum(signed),
+            "orientation",
+            orientation,
+        )
     return found
 
 
@@ -262,12 +347,15 @@ def motif_pairs(
     n_units: int = 128,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates the interactions of all pairs of many motifs, at every distance.
+    """Return the experiment that estimates the interactions of all pairs of many
+    motifs, at every distance.
 
-    Each motif on either strand stays at one place, with every motif on either strand downstream of it: 2M x 2M ordered
-    pairs, all orders and orientations of M motifs, at each distance, with shared single sites and untreated
-    backgrounds. Verdicts are by tests with the Benjamini-Hochberg false discovery rate. 11 motifs at 150 distances are
-    72,600 interactions on 75,923 arms; ``causalgia.run(..., keep="moments")`` estimates them without storing outcomes.
+    Each motif on either strand stays at one place, with every motif on either strand
+    downstream of it: 2M x 2M ordered pairs, all orders and orientations of M motifs, at
+    each distance, with shared single sites and untreated backgrounds. Verdicts are by
+    tests with the Benjamini-Hochberg false discovery rate. 11 motifs at 150 distances
+    are 72,600 interactions on 75,923 arms; ``causalgia.run(..., keep="moments")``
+    estimates them without storing outcomes.
 
     Parameters
     ----------
@@ -276,7 +364,8 @@ def motif_pairs(
     motifs
         Name -> word or motif; two or more (default: four of the eleven of the paper).
     distances
-        Bases between starts. (Those of the paper begin at 11, where a site of 12 bases would overlap the next.)
+        Bases between starts. (Those of the paper begin at 11, where a site of 12 bases
+        would overlap the next.)
     at
         0-based start of the upstream site; None: the center.
     n_units
@@ -287,13 +376,15 @@ def motif_pairs(
     Returns
     -------
     Experiment
-        Contrasts ``"Nanog+ Sox2- 24"``, with coordinates ``upstream``, ``downstream`` (names with strands) and
-        ``distance``. Finding: ``strongest``, the distance of the largest interaction of each pair.
+        Contrasts ``"Nanog+ Sox2- 24"``, with coordinates ``upstream``, ``downstream``
+        (names with strands) and ``distance``. Finding: ``strongest``, the distance of
+        the largest interaction of each pair.
 
     Raises
     ------
     DesignError
-        As `motif_pair`; or if a name is empty or ends in + or -, or there are fewer than two motifs.
+        As `motif_pair`; or if a name is empty or ends in + or -, or there are fewer
+        than two motifs.
 
     References
     ----------
@@ -312,13 +403,15 @@ def motif_pairs(
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
     if min(reach) < len(as_pattern(sites[wide][0])):
         raise DesignError(
-            f"distances: {min(reach)} is shorter than {quoted(wide[:-1])} ({len(as_pattern(sites[wide][0]))} bases): "
-            "the sites would collide; distances are between starts"
+            f"distances: {min(reach)} is shorter than {quoted(wide[:-1])} "
+            f"({len(as_pattern(sites[wide][0]))} bases): the sites would collide; "
+            "distances are between starts"
         )
     longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
     center = (null.length - longest) // 2 if at is None else as_position(at, "at")
     still: dict[str, Intervention] = {
-        name: Embed(motif, at=center, strand=strand) for name, (motif, strand) in sites.items()
+        name: Embed(motif, at=center, strand=strand)
+        for name, (motif, strand) in sites.items()
     }
     moved: dict[tuple[str, int], Intervention] = {
         (name, d): Embed(motif, at=center + d, strand=strand)
@@ -332,7 +425,12 @@ def motif_pairs(
         *(Arm(name, still[a] + moved[b, d]) for name, (a, b, d) in cells.items()),
     ]
     rows = {
-        name: {name: 1.0, f"{a} upstream": -1.0, f"{b} alone at +{d}": -1.0, CONTROL: 1.0}
+        name: {
+            name: 1.0,
+            f"{a} upstream": -1.0,
+            f"{b} alone at +{d}": -1.0,
+            CONTROL: 1.0,
+        }
         for name, (a, b, d) in cells.items()
     }
     parts = {"upstream": 0, "downstream": 1, "distance": 2}
@@ -343,26 +441,40 @@ def motif_pairs(
         contrasts=rows,
         entry=MOTIF_PAIRS,
         analysis=Analysis(rope=rope),
-        labels={key: {name: cell[i] for name, cell in cells.items()} for key, i in parts.items()},
+        labels={
+            key: {name: cell[i] for name, cell in cells.items()}
+            for key, i in parts.items()
+        },
     )
 
 
-def _motifs_on_strands(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif, Any]]:
+def _motifs_on_strands(
+    motifs: Mapping[str, str | Motif],
+) -> dict[str, tuple[str | Motif, Any]]:
     """Return name with strand -> motif and strand; a palindrome is listed once."""
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
-        raise DesignError(f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': 'AGCCATCA', ...}}")
+        raise DesignError(
+            f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': "
+            "'AGCCATCA', ...}"
+        )
     found: dict[str, tuple[str | Motif, Any]] = {}
     for name, given in motifs.items():
         if not isinstance(name, str) or not name.strip():
             raise DesignError(f"motifs: the name {quoted(name)} is empty")
         if name.endswith(("+", "-")):
             raise DesignError(
-                f"motifs: the name {quoted(name)} ends in a strand, which is written behind names; rename it"
+                f"motifs: the name {quoted(name)} ends in a strand, which is written "
+                "behind names; rename it"
             )
         motif = _as_pair_motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)
-        palindrome = not pattern.random and reverse_complement_word(pattern.word) == pattern.word
-        found |= {f"{name}{strand}": (motif, strand) for strand in ("+" if palindrome else "+-")}
+        palindrome = (
+            not pattern.random and reverse_complement_word(pattern.word) == pattern.word
+        )
+        found |= {
+            f"{name}{strand}": (motif, strand)
+            for strand in ("+" if palindrome else "+-")
+        }
     return found
 
 
@@ -375,9 +487,14 @@ def _as_pair_motif(given: object, name: str) -> str | Motif:
 
 MOTIF_PAIR = Entry(
     name="motif_pair",
-    question="Do two motifs interact, and how does the interaction depend on their arrangement?",
-    estimand="E[Y(both) - Y(neither)] and E[Y(both) - Y(first) - Y(second) + Y(neither)] by distance, orientation and "
-    "order, over the null model.",
+    question=(
+        "Do two motifs interact, and how does the interaction depend on their "
+        "arrangement?"
+    ),
+    estimand=(
+        "E[Y(both) - Y(neither)] and E[Y(both) - Y(first) - Y(second) + Y(neither)] by "
+        "distance, orientation and order, over the null model."
+    ),
     doi="10.1038/s41588-021-00782-6",
     read=read_pair,
     draw=draw_pair,
@@ -386,7 +503,10 @@ MOTIF_PAIR = Entry(
 MOTIF_PAIRS = Entry(
     name="motif_pairs",
     question="Which of many motifs interact, and in which order, orientation and distance?",
-    estimand="E[Y(both) - Y(one) - Y(other) + Y(neither)] of every ordered and oriented pair at each distance.",
+    estimand=(
+        "E[Y(both) - Y(one) - Y(other) + Y(neither)] of every ordered and oriented "
+        "pair at each distance."
+    ),
     doi="10.1038/s41588-021-00782-6",
     read=read_pairs,
     draw=draw_pairs,

@@ -1,4 +1,6 @@
-"""Necessity of tiles in their own context, and sufficiency of tiles in a shuffled one."""
+"""Necessity of tiles in their own context, and sufficiency of tiles in a shuffled
+one.
+"""
 
 from __future__ import annotations
 
@@ -43,41 +45,50 @@ def necessity(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates which tiles are necessary: each is shuffled in place.
+    """Return the experiment that estimates which tiles are necessary: each is shuffled
+    in place.
 
-    The effect of a tile is ``Y(tile shuffled) - Y(wild type)``: shuffling a necessary tile ``"decreases"`` the outcome,
-    shuffling a repressive one ``"increases"`` it, and a tile that is not necessary is ``"negligible"`` (it may still be
-    sufficient: where either of two tiles is enough, neither is necessary).
+    The effect of a tile is ``Y(tile shuffled) - Y(wild type)``: shuffling a necessary
+    tile ``"decreases"`` the outcome, shuffling a repressive one ``"increases"`` it, and
+    a tile that is not necessary is ``"negligible"`` (it may still be sufficient: where
+    either of two tiles is enough, neither is necessary).
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
-        errors between sequences; a single one is the target itself, with errors between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a
+        sample of a population, with errors between sequences; a single one is the
+        target itself, with errors between its shuffles.
     tile_width
-        Width of adjacent tiles that fill the sequence beside `tss`, where `tiles` is None; the last tile may be
-        shorter. None: 5,000, or an eighth of sequences that are shorter than two such tiles.
+        Width of adjacent tiles that fill the sequence beside `tss`, where `tiles` is
+        None; the last tile may be shorter. None: 5,000, or an eighth of sequences that
+        are shorter than two such tiles.
     tiles
         (start, stop) of each tile, 0-based, stop excluded, without overlap.
     tss
-        The span that is never shuffled, such as the tile with the start of transcription.
+        The span that is never shuffled, such as the tile with the start of
+        transcription.
     n_draws
         Shuffles of each tile in each sequence.
     k
-        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
+        dinucleotides.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd of the wild type.
+        Region of practical equivalence for every contrast, on the predictor's scale; sd
+        of the wild type.
 
     Returns
     -------
     Experiment
-        Arms ``"wild type"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates ``start``, ``stop`` and ``center``.
+        Arms ``"wild type"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates
+        ``start``, ``stop`` and ``center``.
 
     Raises
     ------
     DesignError
-        If tiles leave the sequence, overlap each other or `tss`, are too short to be shuffled, or one is the whole
-        sequence; or for one sequence with a single draw or a rope in sd.
+        If tiles leave the sequence, overlap each other or `tss`, are too short to be
+        shuffled, or one is the whole sequence; or for one sequence with a single draw
+        or a rope in sd.
 
     References
     ----------
@@ -88,19 +99,30 @@ def necessity(
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
     >>> from causalgia.zoo import Gate, Oracle, Word
-    >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01))
+    >>> gate = Oracle(
+    ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01)
+    ... )
     >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
-    >>> experiment = cg.experiments.necessity(sequences, tile_width=60, rope=(-0.5, 0.5))
+    >>> experiment = cg.experiments.necessity(
+    ...     sequences, tile_width=60, rope=(-0.5, 0.5)
+    ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles, 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over the population ...
     """
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
-    spans, _ = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
+    spans, _ = as_tiles_and_protected(
+        null.length, tile_width=tile_width, tiles=tiles, tss=tss
+    )
     check_shufflable(spans, k)
-    arms = [Arm(span_name(span), shuffle_spans([span], k), {"start": span[0]}) for span in spans]
-    return _tile_experiment(null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, rope, spans)
+    arms = [
+        Arm(span_name(span), shuffle_spans([span], k), {"start": span[0]})
+        for span in spans
+    ]
+    return _tile_experiment(
+        null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, rope, spans
+    )
 
 
 def sufficiency(
@@ -113,26 +135,29 @@ def sufficiency(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates which tiles are sufficient: each alone in a shuffled context.
+    """Return the experiment that estimates which tiles are sufficient: each alone in a
+    shuffled context.
 
-    The effect of a tile is ``Y(tile and tss kept, all else shuffled) - Y(tss kept, all else shuffled)``. Every tile and
-    every gap is shuffled within itself, with the same shuffled bases in every arm, so that the arms of a unit differ in
-    one tile alone.
+    The effect of a tile is ``Y(tile and tss kept, all else shuffled) - Y(tss kept, all
+    else shuffled)``. Every tile and every gap is shuffled within itself, with the same
+    shuffled bases in every arm, so that the arms of a unit differ in one tile alone.
 
     Parameters
     ----------
     sequences, tile_width, tiles, n_draws, k
         As for `necessity`.
     tss
-        The span that every arm keeps, such as the promoter that a tile acts on; None: no span is kept.
+        The span that every arm keeps, such as the promoter that a tile acts on; None:
+        no span is kept.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd of the fully
-        shuffled arm.
+        Region of practical equivalence for every contrast, on the predictor's scale; sd
+        of the fully shuffled arm.
 
     Returns
     -------
     Experiment
-        Arms ``"all shuffled"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates ``start``, ``stop`` and ``center``.
+        Arms ``"all shuffled"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates
+        ``start``, ``stop`` and ``center``.
 
     Raises
     ------
@@ -148,24 +173,53 @@ def sufficiency(
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
     >>> from causalgia.zoo import Gate, Oracle, Word
-    >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="or"), Word("CAC", 0.01))
+    >>> gate = Oracle(
+    ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="or"), Word("CAC", 0.01)
+    ... )
     >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
-    >>> experiment = cg.experiments.sufficiency(sequences, tile_width=60, rope=(-0.5, 0.5))
+    >>> experiment = cg.experiments.sufficiency(
+    ...     sequences, tile_width=60, rope=(-0.5, 0.5)
+    ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles, 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
-    spans, promoter = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
+    spans, promoter = as_tiles_and_protected(
+        null.length, tile_width=tile_width, tiles=tiles, tss=tss
+    )
     check_shufflable(spans, k)
-    context = [block for block in cut_into_blocks(null.length, [*spans, *promoter]) if block not in promoter]
-    alone = (Arm(span_name(s), shuffle_spans([b for b in context if b != s], k), {"start": s[0]}) for s in spans)
-    return _tile_experiment(null, [Arm(NOTHING, shuffle_spans(context, k)), *alone], NOTHING, SUFFICIENCY, rope, spans)
+    context = [
+        block
+        for block in cut_into_blocks(null.length, [*spans, *promoter])
+        if block not in promoter
+    ]
+    alone = (
+        Arm(
+            span_name(s),
+            shuffle_spans([b for b in context if b != s], k),
+            {"start": s[0]},
+        )
+        for s in spans
+    )
+    return _tile_experiment(
+        null,
+        [Arm(NOTHING, shuffle_spans(context, k)), *alone],
+        NOTHING,
+        SUFFICIENCY,
+        rope,
+        spans,
+    )
 
 
 def _tile_experiment(
-    null: Genomic, arms: list[Arm], control: str, entry: Entry, rope: Rope, spans: Sequence[Span]
+    null: Genomic,
+    arms: list[Arm],
+    control: str,
+    entry: Entry,
+    rope: Rope,
+    spans: Sequence[Span],
 ) -> Experiment:
     return Experiment(
         null=null,
@@ -178,7 +232,12 @@ def _tile_experiment(
     )
 
 
-_LOST = {"decreases": "needed", "increases": "holding it down", "negligible": "negligible", "undecided": "undecided"}
+_LOST = {
+    "decreases": "needed",
+    "increases": "holding it down",
+    "negligible": "negligible",
+    "undecided": "undecided",
+}
 _GAINED = {
     "increases": "sufficient",
     "decreases": "holding it down",
@@ -189,14 +248,20 @@ _GAINED = {
 
 def _read_tiles(found: TrialResults, *, words: dict[str, str]) -> Finding:
     return sentence_for_each_task(
-        found, lambda rows: f"of {rows.sizes['contrast']} tiles, {verdict_counts(rows, words)}"
+        found,
+        lambda rows: (
+            f"of {rows.sizes['contrast']} tiles, {verdict_counts(rows, words)}"
+        ),
     )
 
 
 def verdict_counts(
-    decisions: xr.Dataset, words: dict[str, str], largest: Callable[[xr.Dataset], str] | None = None
+    decisions: xr.Dataset,
+    words: dict[str, str],
+    largest: Callable[[xr.Dataset], str] | None = None,
 ) -> str:
-    """Return the number of contrasts with each verdict, as text, with the largest increases and decreases.
+    """Return the number of contrasts with each verdict, as text, with the largest
+    increases and decreases.
 
     Parameters
     ----------
@@ -205,13 +270,22 @@ def verdict_counts(
     words
         Verdict -> its word in the text.
     largest
-        From increases or decreases, the text that names the largest; by default up to three tiles and their effects.
+        From increases or decreases, the text that names the largest; by default up to
+        three tiles and their effects.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> row = {"ace": [2.0, 0.0], "lower": [1.9, -0.1], "upper": [2.1, 0.1], "verdict": ["increases", "negligible"]}
-    >>> table = xr.Dataset({k: ("contrast", v) for k, v in row.items()}, coords={"contrast": ["0-5", "5-9"]})
+    >>> row = {
+    ...     "ace": [2.0, 0.0],
+    ...     "lower": [1.9, -0.1],
+    ...     "upper": [2.1, 0.1],
+    ...     "verdict": ["increases", "negligible"],
+    ... }
+    >>> table = xr.Dataset(
+    ...     {k: ("contrast", v) for k, v in row.items()},
+    ...     coords={"contrast": ["0-5", "5-9"]},
+    ... )
     >>> verdict_counts(table, {"increases": "sufficient", "negligible": "negligible"})
     '1 is sufficient (0-5: 2.000 [1.900, 2.100]), 1 is negligible'
     """
@@ -219,7 +293,9 @@ def verdict_counts(
     for verdict, word in words.items():
         rows = decisions.isel(contrast=verdicts == verdict)
         n = rows.sizes["contrast"]
-        shown = f" ({(largest or _largest_tiles)(rows)})" if verdict in DIRECTIONS else ""
+        shown = (
+            f" ({(largest or _largest_tiles)(rows)})" if verdict in DIRECTIONS else ""
+        )
         does = f"{'is' if n == 1 else 'are'} {word}"
         if f"{word}s" == verdict:  # a verb
             does = verdict if n == 1 else word
@@ -231,14 +307,19 @@ def _largest_tiles(tiles: xr.Dataset) -> str:
     """List the tiles with the largest effects, in the order of the sequence."""
     order = abs(tiles["ace"]).argsort().to_numpy()[::-1]
     rows = [tiles.isel(contrast=i) for i in sorted(order[:_MOST_NAMED])]
-    text = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows)
+    text = "; ".join(
+        f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows
+    )
     return text + ("; ..." if len(order) > _MOST_NAMED else "")
 
 
 NECESSITY = Entry(
     name="necessity",
     question="Which tiles are necessary for the outcome?",
-    estimand="E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and the shuffles.",
+    estimand=(
+        "E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and "
+        "the shuffles."
+    ),
     doi="10.1038/s41588-024-01923-3",
     read=partial(_read_tiles, words=_LOST),
     draw=profile_along("center"),
@@ -246,7 +327,10 @@ NECESSITY = Entry(
 SUFFICIENCY = Entry(
     name="sufficiency",
     question="Which tiles are sufficient by themselves?",
-    estimand="E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the real sequences and shuffles.",
+    estimand=(
+        "E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the "
+        "real sequences and shuffles."
+    ),
     doi="10.1038/s41588-024-01923-3",
     read=partial(_read_tiles, words=_GAINED),
     draw=profile_along("center"),

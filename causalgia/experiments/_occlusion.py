@@ -16,8 +16,19 @@ from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.sites import Sites, as_genomic, as_word_or_motif, motif_sites, share_with_motif
-from causalgia.experiments.kit.variance import effect_in_words, nested_split, rows_by_task, split_in_words
+from causalgia.experiments.kit.sites import (
+    Sites,
+    as_genomic,
+    as_word_or_motif,
+    motif_sites,
+    share_with_motif,
+)
+from causalgia.experiments.kit.variance import (
+    effect_in_words,
+    nested_split,
+    rows_by_task,
+    split_in_words,
+)
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source
 
@@ -37,46 +48,53 @@ def occlusion(
     threshold: float | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that overwrites each instance of a motif in real sequences, and estimates the loss.
+    """Return the experiment that overwrites each instance of a motif in real sequences,
+    and estimates the loss.
 
-    Each instance has `n_draws` units with fresh fills, and instances of one sequence are one cluster. Each fill is an
-    arm with a placebo, since overwriting any bases of a real sequence may have an effect: a span of the same width in
-    the same sequence, away from every instance, with the same fill (another span for every draw, fixed by the design).
-    Contrasts: ``"<fill>"``, the instance occluded minus untreated; ``"<fill>, placebo span"``; and the paired ``"<fill>
-    minus placebo"``, the effect of the motif itself.
+    Each instance has `n_draws` units with fresh fills, and instances of one sequence
+    are one cluster. Each fill is an arm with a placebo, since overwriting any bases of
+    a real sequence may have an effect: a span of the same width in the same sequence,
+    away from every instance, with the same fill (another span for every draw, fixed by
+    the design). Contrasts: ``"<fill>"``, the instance occluded minus untreated;
+    ``"<fill>, placebo span"``; and the paired ``"<fill> minus placebo"``, the effect of
+    the motif itself.
 
     Parameters
     ----------
     sequences
-        Real sequences of one length: a FASTA file, strings, tokens, or ``cg.Genomic(of=..., parent=...)`` where
-        several descend from one.
+        Real sequences of one length: a FASTA file, strings, tokens, or
+        ``cg.Genomic(of=..., parent=...)`` where several descend from one.
     motif
-        A word of IUPAC letters (found exactly, on both strands), or what `causalgia.motif` takes: a name, a file, a
-        table.
+        A word of IUPAC letters (found exactly, on both strands), or what
+        `causalgia.motif` takes: a name, a file, a table.
     fills
         Replacements of the instances, as in `causalgia.design.AblateEach`.
     n_draws
         Fills of each instance in each arm, and placebo spans.
     threshold
-        p-value of the lowest score of an instance of a motif, by default 1e-4; not allowed for a word.
+        p-value of the lowest score of an instance of a motif, by default 1e-4; not
+        allowed for a word.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale.
 
     Returns
     -------
     Experiment
-        Coordinates of the contrasts: ``fill``; ``span`` ("motif", "placebo" or "motif minus placebo"); ``with_motif``,
-        the share of draws (of the design) after which the changed span carries the motif. Findings: ``instances``, the
-        mean effect of each instance over its draws with its standard error, sequence, start, strand, score and placebo
-        spans; ``beyond``, the distribution of the instances' effects minus placebo and the share beyond the ROPE;
-        ``components``, the sd between sequences, between instances of a sequence, and between draws (of fill and of
+        Coordinates of the contrasts: ``fill``; ``span`` ("motif", "placebo" or "motif
+        minus placebo"); ``with_motif``, the share of draws (of the design) after which
+        the changed span carries the motif. Findings: ``instances``, the mean effect of
+        each instance over its draws with its standard error, sequence, start, strand,
+        score and placebo spans; ``beyond``, the distribution of the instances' effects
+        minus placebo and the share beyond the ROPE; ``components``, the sd between
+        sequences, between instances of a sequence, and between draws (of fill and of
         placebo span).
 
     Raises
     ------
     DesignError
-        If no sequence has an instance (the message names the nearest window), there is only one instance, a sequence
-        has no room for a placebo span, a fill is invalid, or all instances are in one sequence and the rope is in sd.
+        If no sequence has an instance (the message names the nearest window), there is
+        only one instance, a sequence has no room for a placebo span, a fill is invalid,
+        or all instances are in one sequence and the rope is in sd.
     SequenceError
         If the motif is longer than the sequences, or there is no motif of that name.
 
@@ -89,25 +107,42 @@ def occlusion(
     >>> import causalgia as cg
     >>> from causalgia.zoo import EndGC, Oracle, Word
     >>> sampled = cg.Uniform(length=200).sample(400, rng=0)["sequence"].values
-    >>> experiment = cg.experiments.occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=2)
-    >>> outcomes = cg.run(experiment, Oracle(Word("AGATAA", 0.9, "both"), EndGC(-1.0, last=150)), rng=0)
+    >>> experiment = cg.experiments.occlusion(
+    ...     sampled, motif="AGATAA", fills=["uniform"], n_draws=2
+    ... )
+    >>> outcomes = cg.run(
+    ...     experiment,
+    ...     Oracle(Word("AGATAA", 0.9, "both"), EndGC(-1.0, last=150)),
+    ...     rng=0,
+    ... )
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: AGATAA occluded (uniform) changes the outcome by -0.897 [...; motif minus placebo -0.897 [...
     """
     null, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")
     if null.n_draws > 1:
         raise DesignError(
-            f"sequences: Genomic(n_draws={null.n_draws}); give n_draws={null.n_draws} to the occlusion instead"
+            f"sequences: Genomic(n_draws={null.n_draws}); give n_draws={null.n_draws} "
+            "to the occlusion instead"
         )
     n_draws = as_count(n_draws, "n_draws")
-    listed = (fills,) if isinstance(fills, str) else tuple(fills) if isinstance(fills, Iterable) else ()
+    listed = (
+        (fills,)
+        if isinstance(fills, str)
+        else tuple(fills)
+        if isinstance(fills, Iterable)
+        else ()
+    )
     if not listed or len(set(listed)) < len(listed):
-        raise DesignError(f"fills={shown(fills)}: name one or more different fills, such as ['uniform', 'shuffle']")
+        raise DesignError(
+            f"fills={shown(fills)}: name one or more different fills, such as "
+            "['uniform', 'shuffle']"
+        )
     fills = tuple(map(str, listed))
     sites = motif_sites(null, pattern, threshold, n_draws=n_draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(
-            f"rope={quoted(rope)}: the untreated outcome of one sequence has no sd; give rope=(lower, upper)"
+            f"rope={quoted(rope)}: the untreated outcome of one sequence has no sd; "
+            "give rope=(lower, upper)"
         )
     rows = null.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}
@@ -116,7 +151,9 @@ def occlusion(
         placebo = AblateEach(sites.placebo_spans, fill=fill, n_draws=n_draws)
         for name, arm in ((fill, own), (_placebo_name(fill), placebo)):
             arms.append(Arm(name, arm))
-            left[name] = share_with_motif(arm.sites, fill, np.repeat(rows, arm.turns, axis=0), pattern, threshold)
+            left[name] = share_with_motif(
+                arm.sites, fill, np.repeat(rows, arm.turns, axis=0), pattern, threshold
+            )
     contrasts: dict[str, dict[str, float]] = {}
     labels: dict[str, dict[str, Any]] = {"fill": {}, "span": {}, "with_motif": {}}
     for fill in fills:
@@ -125,10 +162,18 @@ def occlusion(
         contrasts[placebo_name] = {placebo_name: 1.0, CONTROL: -1.0}
         contrasts[net] = {fill: 1.0, placebo_name: -1.0}
         labels["fill"] |= dict.fromkeys((fill, placebo_name, net), fill)
-        labels["span"] |= {fill: "motif", placebo_name: "placebo", net: "motif minus placebo"}
-        labels["with_motif"] |= {name: left.get(name, left[fill]) for name in (fill, placebo_name, net)}
+        labels["span"] |= {
+            fill: "motif",
+            placebo_name: "placebo",
+            net: "motif minus placebo",
+        }
+        labels["with_motif"] |= {
+            name: left.get(name, left[fill]) for name in (fill, placebo_name, net)
+        }
     return Experiment(
-        null=Genomic(of=Sequences(rows, sites.names), parent=sites.cluster, n_draws=n_draws),
+        null=Genomic(
+            of=Sequences(rows, sites.names), parent=sites.cluster, n_draws=n_draws
+        ),
         arms=arms,
         n_units=len(rows) * n_draws,
         contrasts=contrasts,
@@ -147,15 +192,22 @@ def _net_name(fill: str) -> str:
 
 
 def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
-    fills, share = list(dict.fromkeys(found.experiment.labels["fill"].values())), found.experiment.labels["with_motif"]
+    fills, share = (
+        list(dict.fromkeys(found.experiment.labels["fill"].values())),
+        found.experiment.labels["with_motif"],
+    )
     sentences = []
     for task, rows in rows_by_task(found.steps.decisions):
         for fill in fills:
-            own, placebo, net = (rows.sel(contrast=name) for name in (fill, _placebo_name(fill), _net_name(fill)))
+            own, placebo, net = (
+                rows.sel(contrast=name)
+                for name in (fill, _placebo_name(fill), _net_name(fill))
+            )
             sentences.append(
-                f"{task}: {sites.label} occluded ({fill}) changes the outcome by {effect_in_words(own)}, a placebo "
-                f"span by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: "
-                f"{net['verdict'].item()}."
+                f"{task}: {sites.label} occluded ({fill}) changes the outcome by "
+                f"{effect_in_words(own)}, a placebo span by "
+                f"{effect_in_words(placebo)}; motif minus placebo "
+                f"{effect_in_words(net)}: {net['verdict'].item()}."
             )
     counted = [
         _instance_count_sentence(sites, found.experiment.null.n_draws),
@@ -175,30 +227,49 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     mean = _effects_by_draw(of_mean["ice"], n_draws).mean("draw")
     first = of_mean.isel(unit=slice(None, len(mean) * n_draws, n_draws))
     # instances are the units
-    by_row = first.assign(ice=(first["ice"].dims, mean.transpose("row", *first["ice"].dims[1:]).to_numpy()))
+    by_row = first.assign(
+        ice=(
+            first["ice"].dims,
+            mean.transpose("row", *first["ice"].dims[1:]).to_numpy(),
+        )
+    )
     if by_row.sizes["unit"] >= _LEAST:
         datasets["beyond"] = _share_beyond_rope(by_row, found.steps.decisions)
-        groups = {"sequence": of_mean["parent"].to_numpy(), "instance": np.arange(of_mean.sizes["unit"]) // n_draws}
+        groups = {
+            "sequence": of_mean["parent"].to_numpy(),
+            "instance": np.arange(of_mean.sizes["unit"]) // n_draws,
+        }
         ci_prob = found.steps.estimates.attrs["ci_prob"]
-        datasets["components"] = split = nested_split(of_mean["ice"], groups, each="draw", ci_prob=ci_prob)
+        datasets["components"] = split = nested_split(
+            of_mean["ice"], groups, each="draw", ci_prob=ci_prob
+        )
         tasks = found.steps.decisions["task"].to_numpy().tolist()
-        sentences += [_spread_sentence(datasets, task, name) for task in tasks for name in nets]
+        sentences += [
+            _spread_sentence(datasets, task, name) for task in tasks for name in nets
+        ]
         failed = [name for name in nets if name not in split["contrast"]]
         sentences += [
-            f"{name}: how its effects differ could not be split (no maximum of the likelihood)." for name in failed
+            f"{name}: how its effects differ could not be split (no maximum of the "
+            "likelihood)."
+            for name in failed
         ]
     return Finding(datasets=datasets, sentences=(*sentences, *counted))
 
 
 def _mean_over_predictors(effects: xr.Dataset) -> xr.Dataset:
-    """Return the individual effects, averaged over the predictors of an ensemble; constant effects exactly equal."""
+    """Return the individual effects, averaged over the predictors of an ensemble;
+    constant effects exactly equal.
+    """
     import xarray as xr
 
     ice = effects["ice"].transpose("unit", ...)
     if "constant" in effects:
         ice = ice.where(~effects["constant"], ice.isel(unit=0, drop=True))
     ice = ice.mean("model") if "model" in ice.dims else ice
-    return xr.Dataset({"ice": ice.drop_vars([n for n in ice.coords if "arm" in ice[n].dims])}, attrs=effects.attrs)
+    return xr.Dataset(
+        {"ice": ice.drop_vars([n for n in ice.coords if "arm" in ice[n].dims])},
+        attrs=effects.attrs,
+    )
 
 
 def _effects_by_draw(ice: xr.DataArray, n_draws: int) -> xr.DataArray:
@@ -228,13 +299,23 @@ def _instance_table(sites: Sites, effects: xr.Dataset, n_draws: int) -> xr.Datas
         "strand": sites.found.strand,
         "score": sites.found.score,
     }
-    coords = {str(k): c for k, c in effects.coords.items() if set(c.dims) <= {"contrast", "task", "model"} and c.dims}
+    coords = {
+        str(k): c
+        for k, c in effects.coords.items()
+        if set(c.dims) <= {"contrast", "task", "model"} and c.dims
+    }
     coords["placebo_start"] = (("instance", "draw"), sites.placebo[:n])
-    return xr.Dataset(columns, {k: ("instance", v[:n]) for k, v in about.items()} | coords, {"n_draws": n_draws})
+    return xr.Dataset(
+        columns,
+        {k: ("instance", v[:n]) for k, v in about.items()} | coords,
+        {"n_draws": n_draws},
+    )
 
 
 def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
-    """Return the distribution of the instances' effects, with the share beyond the ROPE of each contrast."""
+    """Return the distribution of the instances' effects, with the share beyond the ROPE
+    of each contrast.
+    """
     import xarray as xr
 
     from causalgia.estimation import heterogeneity
@@ -243,38 +324,70 @@ def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     for task in decisions["task"].to_numpy():  # those with a region
         for contrast in by_row["contrast"].to_numpy():
             ends = [
-                decisions[end].sel(contrast=contrast, task=task).mean().item() for end in ("rope_lower", "rope_upper")
+                decisions[end].sel(contrast=contrast, task=task).mean().item()
+                for end in ("rope_lower", "rope_upper")
             ]
-            found = heterogeneity(by_row.sel(contrast=[contrast], task=[task]), rope=(ends[0], ends[1]))
-            tables.append(found.drop_attrs(deep=False).assign_attrs(ci_prob=found.attrs["ci_prob"]))
+            found = heterogeneity(
+                by_row.sel(contrast=[contrast], task=[task]), rope=(ends[0], ends[1])
+            )
+            tables.append(
+                found.drop_attrs(deep=False).assign_attrs(
+                    ci_prob=found.attrs["ci_prob"]
+                )
+            )
     n = by_row.sizes["contrast"]
-    per_task = [xr.concat(tables[i : i + n], "contrast", combine_attrs="override") for i in range(0, len(tables), n)]
+    per_task = [
+        xr.concat(tables[i : i + n], "contrast", combine_attrs="override")
+        for i in range(0, len(tables), n)
+    ]
     return xr.concat(per_task, "task", combine_attrs="override")
 
 
 def _spread_sentence(datasets: dict[str, xr.Dataset], task: Any, contrast: str) -> str:
-    beyond, split = datasets["beyond"].sel(contrast=contrast, task=task), datasets["components"]
-    share, low, high = (100 * beyond[name].item() for name in ("beyond", "beyond_lower", "beyond_upper"))
-    parts = f"; {split_in_words(split.sel(contrast=contrast, task=task))}" if contrast in split["contrast"] else ""
-    return f"Task {task}, {contrast}: {share:.0f} % [{low:.0f}, {high:.0f}] of instances lie beyond the region{parts}."
+    beyond, split = (
+        datasets["beyond"].sel(contrast=contrast, task=task),
+        datasets["components"],
+    )
+    share, low, high = (
+        100 * beyond[name].item() for name in ("beyond", "beyond_lower", "beyond_upper")
+    )
+    parts = (
+        f"; {split_in_words(split.sel(contrast=contrast, task=task))}"
+        if contrast in split["contrast"]
+        else ""
+    )
+    return (
+        f"Task {task}, {contrast}: {share:.0f} % [{low:.0f}, {high:.0f}] of instances "
+        f"lie beyond the region{parts}."
+    )
 
 
 def _instance_count_sentence(sites: Sites, n_draws: int) -> str:
     without = sites.n_sequences - sites.n_with
-    left_out = f"; {without:,} {'sequence has' if without == 1 else 'sequences have'} none" if without else ""
+    left_out = (
+        f"; {without:,} {'sequence has' if without == 1 else 'sequences have'} none"
+        if without
+        else ""
+    )
     alone = (
-        "" if len(set(sites.cluster)) < len(sites) or sites.n_with > 1 else ", and intervals do not extend to others"
+        ""
+        if len(set(sites.cluster)) < len(sites) or sites.n_with > 1
+        else ", and intervals do not extend to others"
     )
     return (
-        f"{len(sites):,} instances of {sites.label} in {sites.n_with:,} of {sites.n_sequences:,} sequences{alone}, "
-        f"{n_draws} {'draw' if n_draws == 1 else 'draws'} of each fill{left_out}."
+        f"{len(sites):,} instances of {sites.label} in {sites.n_with:,} of "
+        f"{sites.n_sequences:,} sequences{alone}, {n_draws} "
+        f"{'draw' if n_draws == 1 else 'draws'} of each fill{left_out}."
     )
 
 
 OCCLUSION = Entry(
     name="occlusion",
     question="What is lost when the instances of a motif in real sequences are overwritten?",
-    estimand="E[Y(instance filled) - Y(placebo span filled)] over instances, draws of the fill, and sequences.",
+    estimand=(
+        "E[Y(instance filled) - Y(placebo span filled)] over instances, draws of the "
+        "fill, and sequences."
+    ),
     doi="10.1038/s41588-021-00782-6",
     read=_read_occlusion,  # type: ignore[arg-type]  # `occlusion` gives it the sites
 )

@@ -19,8 +19,18 @@ from causalgia.experiments.kit.experiment import (
     rise_weights,
     weighted_sum,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_positions, as_site, evenly_spaced_starts
-from causalgia.experiments.kit.variance import effect_in_words, listed, per_unit, rows_by_task
+from causalgia.experiments.kit.sites import (
+    as_null_model,
+    as_positions,
+    as_site,
+    evenly_spaced_starts,
+)
+from causalgia.experiments.kit.variance import (
+    effect_in_words,
+    listed,
+    per_unit,
+    rows_by_task,
+)
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -39,23 +49,28 @@ def position(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that tests whether a site has the same effect at every position.
+    """Return the experiment that tests whether a site has the same effect at every
+    position.
 
-    Contrasts: the site ``at`` each place against none; the ``rise`` of the least-squares line from the first place to
-    the last (over the whole range, because the ROPE is meant for effects and not for slopes); and each place ``minus
-    mean``, its deviation from the mean of all places. Findings: ``band``, simultaneous intervals of the places;
-    ``slope``, the rise for one base; ``equal``, the test that all places are equal. For a smooth curve through many
-    places, use `causalgia.posterior.profile` of their estimates, ``along="place"``.
+    Contrasts: the site ``at`` each place against none; the ``rise`` of the
+    least-squares line from the first place to the last (over the whole range, because
+    the ROPE is meant for effects and not for slopes); and each place ``minus mean``,
+    its deviation from the mean of all places. Findings: ``band``, simultaneous
+    intervals of the places; ``slope``, the rise for one base; ``equal``, the test that
+    all places are equal. For a smooth curve through many places, use
+    `causalgia.posterior.profile` of their estimates, ``along="place"``.
 
-    The verdict is ``flat`` if the rise and all deviations are negligible, ``sloped`` if the rise is clear and no place
-    deviates from the mean by more than the rise, ``uneven`` if some place deviates otherwise.
+    The verdict is ``flat`` if the rise and all deviations are negligible, ``sloped`` if
+    the rise is clear and no place deviates from the mean by more than the rise,
+    ``uneven`` if some place deviates otherwise.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
+        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif`
+        accepts).
     at
         Two or more 0-based starts; None: six, spread evenly over the background.
     n_units
@@ -66,16 +81,19 @@ def position(
     Returns
     -------
     Experiment
-        Arms and contrasts ``"at 3"``, ..., ``"rise"``, ``"at 3 minus mean"``, ...; coordinate ``place``.
+        Arms and contrasts ``"at 3"``, ..., ``"rise"``, ``"at 3 minus mean"``, ...;
+        coordinate ``place``.
 
     Raises
     ------
     DesignError
-        If there are fewer than two places, one is named twice, or the site leaves the sequence.
+        If there are fewer than two places, one is named twice, or the site leaves the
+        sequence.
 
     References
     ----------
-    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021),
+    doi:10.1371/journal.pcbi.1008925.
 
     Examples
     --------
@@ -90,7 +108,10 @@ def position(
     even = evenly_spaced_starts(null.length, len(as_pattern(site)), _PLACES)
     places = tuple(sorted(as_positions(even if at is None else at, "at", least=2)))
     named = {f"at {place}": place for place in places}
-    arms = [Arm(name, Embed(site, at=place), {"place": place}) for name, place in named.items()]
+    arms = [
+        Arm(name, Embed(site, at=place), {"place": place})
+        for name, place in named.items()
+    ]
     rows = {name: {name: 1.0, CONTROL: -1.0} for name in named}
     rows["rise"] = weighted_sum([(1, rise_weights(named))])
     mean = dict.fromkeys(named, -1.0 / len(places))
@@ -114,10 +135,20 @@ def _read_position(found: TrialResults) -> Finding:
     rise = estimates.sel(contrast="rise", drop=True)
     columns = [name for name in ("ace", "se", "lower", "upper") if name in rise]
     dims = [str(name) for name in rise["ace"].dims]
-    bare = rise[columns].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
-    datasets = {"band": _simultaneous_band(found, names), "slope": bare / (ends[1] - ends[0])}  # for one base
+    bare = (
+        rise[columns]
+        .reset_coords(drop=True)
+        .assign_coords({name: rise[name] for name in dims})
+    )
+    # for one base
+    datasets = {
+        "band": _simultaneous_band(found, names),
+        "slope": bare / (ends[1] - ends[0]),
+    }
     if not estimates["exact"].any():
-        datasets["equal"] = joint_test(estimates, [f"{name} minus mean" for name in names[1:]])
+        datasets["equal"] = joint_test(
+            estimates, [f"{name} minus mean" for name in names[1:]]
+        )
     site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
     about = f"{site.written.label} at {ends[0]} to {ends[1]}"
     sentences = [
@@ -128,12 +159,16 @@ def _read_position(found: TrialResults) -> Finding:
 
 
 def _simultaneous_band(found: TrialResults, names: list[str]) -> xr.Dataset:
-    """Return simultaneous intervals of all places: by resampling, or by a multivariate t for moments."""
+    """Return simultaneous intervals of all places: by resampling, or by a multivariate
+    t for moments.
+    """
     from causalgia.multiplicity import simultaneous
 
     if found.steps.effects is None:
         return simultaneous(found.steps.estimates.sel(contrast=names), method="dunnett")
-    return simultaneous(found.steps.effects.sel(contrast=names), rng=derive(found.key, "band"))
+    return simultaneous(
+        found.steps.effects.sel(contrast=names), rng=derive(found.key, "band")
+    )
 
 
 _DOES = {
@@ -146,16 +181,25 @@ _DOES = {
 
 def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     rise = rows.sel(contrast="rise")
-    away = rows.isel(contrast=[str(name).endswith(" minus mean") for name in rows["contrast"].to_numpy()])
+    away = rows.isel(
+        contrast=[
+            str(name).endswith(" minus mean") for name in rows["contrast"].to_numpy()
+        ]
+    )
     far = away.isel(contrast=int(np.abs(away["ace"].to_numpy()).argmax()))
     reach = ends[1] - ends[0]
     beyond_the_line = bool(np.abs(far["ace"].item()) > np.abs(rise["ace"].item()))
-    shape = _profile_verdict(str(rise["verdict"].item()), away["verdict"].to_numpy().tolist(), beyond_the_line)
+    shape = _profile_verdict(
+        str(rise["verdict"].item()),
+        away["verdict"].to_numpy().tolist(),
+        beyond_the_line,
+    )
     where = str(far["contrast"].item()).removesuffix(" minus mean")
     return (
-        f"{shape}: the word {_verdicts_by_place(rows)}; over these {reach} bases its effect changes by "
-        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'per base')}); {where} it "
-        f"differs most from the mean over all places, by {effect_in_words(far)}."
+        f"{shape}: the word {_verdicts_by_place(rows)}; over these {reach} bases its "
+        f"effect changes by {effect_in_words(rise)} "
+        f"({per_unit(rise, reach, 'per base')}); {where} it differs most from the mean "
+        f"over all places, by {effect_in_words(far)}."
     )
 
 
@@ -164,19 +208,27 @@ def _verdicts_by_place(rows: xr.Dataset) -> str:
     places = rows["place"].to_numpy().astype(float)
     single, verdicts, parts = np.isfinite(places), rows["verdict"].to_numpy(), []
     for verdict, does in _DOES.items():
-        found = [str(place) for place in places[single & (verdicts == verdict)].astype(int)]
+        found = [
+            str(place) for place in places[single & (verdicts == verdict)].astype(int)
+        ]
         if len(found) == single.sum():
             parts.append(f"{does} at every place")
         elif found:
             parts.append(f"{does} at {listed(found)}")
     text = ", ".join(parts)
-    return text if "increases" in verdicts[single] else text.replace("decreases it", "decreases the outcome", 1)
+    return (
+        text
+        if "increases" in verdicts[single]
+        else text.replace("decreases it", "decreases the outcome", 1)
+    )
 
 
 def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:
-    """Return the verdict on the profile from those on its rise and on the deviations from the mean.
+    """Return the verdict on the profile from those on its rise and on the deviations
+    from the mean.
 
-    The ends of a line deviate from the mean by half its rise; a larger deviation than the rise is not due to a slope.
+    The ends of a line deviate from the mean by half its rise; a larger deviation than
+    the rise is not due to a slope.
     """
     deviates = bool(set(DIRECTIONS) & set(away))
     if rise in DIRECTIONS and not (deviates and beyond_the_line):
@@ -189,7 +241,10 @@ def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:
 POSITION = Entry(
     name="position",
     question="Does the effect of a site depend on its position?",
-    estimand="E[Y(site at a place) - Y(untreated)] of each place, and the slope of these, over the null model.",
+    estimand=(
+        "E[Y(site at a place) - Y(untreated)] of each place, and the slope of these, "
+        "over the null model."
+    ),
     doi="10.1101/418459",
     read=_read_position,
     draw=profile_along("place"),

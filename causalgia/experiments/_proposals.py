@@ -13,7 +13,13 @@ from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untreated
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
-from causalgia.experiments._word_screen import CONTROL, PLACEBO, draw_word_screen, random_placebos, read_word_screen
+from causalgia.experiments._word_screen import (
+    CONTROL,
+    PLACEBO,
+    draw_word_screen,
+    random_placebos,
+    read_word_screen,
+)
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start
@@ -40,20 +46,24 @@ def proposals(
 ) -> Experiment:
     """Return the experiment that tests proposed words on other units.
 
-    Every proposed word is embedded at one place of the same backgrounds, and compared with the untreated arm and with
-    placebo words. Proposals are the extremes of a search, which exist in random networks as well,
-    so the verdicts "increases" and "decreases" require more than a rank beyond most placebo words: the effect must
-    lie beyond five of their standard deviations. The false discovery rate over the proposals is a tenth
-    (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words have larger effects than
-    narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12. No
-    placebo word contains a proposed word of five bases or more, on either strand if the predictor reads both.
+    Every proposed word is embedded at one place of the same backgrounds, and compared
+    with the untreated arm and with placebo words. Proposals are the extremes of a
+    search, which exist in random networks as well, so the verdicts "increases" and
+    "decreases" require more than a rank beyond most placebo words: the effect must lie
+    beyond five of their standard deviations. The false discovery rate over the
+    proposals is a tenth (Benjamini-Hochberg). Words differ in width after trimming, and
+    wide placebo words have larger effects than narrow ones; each word is compared with
+    placebo words of its own width, or one base wider: 6, 8, 10 or 12. No placebo word
+    contains a proposed word of five bases or more, on either strand if the predictor
+    reads both.
 
-    Directions are relative to the placebo words. Where these lower the outcome, as on natural sequences with sites in
-    the middle, a word with no effect "increases"; the answer names such words.
+    Directions are relative to the placebo words. Where these lower the outcome, as on
+    natural sequences with sites in the middle, a word with no effect "increases"; the
+    answer names such words.
 
-    The sequences that proposed the words would confirm them for the reason that they were chosen. They are refused, by
-    fingerprints of both strands: as parents of the null model here, and as drawn backgrounds when the trial is
-    analyzed.
+    The sequences that proposed the words would confirm them for the reason that they
+    were chosen. They are refused, by fingerprints of both strands: as parents of the
+    null model here, and as drawn backgrounds when the trial is analyzed.
 
     Parameters
     ----------
@@ -66,24 +76,30 @@ def proposals(
     at
         0-based start; None: the center.
     n_units
-        Backgrounds; None: all sequences of a `causalgia.Genomic`, 1,000 of other null models.
+        Backgrounds; None: all sequences of a `causalgia.Genomic`, 1,000 of other null
+        models.
     rope
-        Region of practical equivalence: ``"placebo outliers"``, five standard deviations about the placebo words
-        (`causalgia.multiplicity.placebo_fences`); or as for `causalgia.experiments.word_screen`.
+        Region of practical equivalence: ``"placebo outliers"``, five standard
+        deviations about the placebo words (`causalgia.multiplicity.placebo_fences`); or
+        as for `causalgia.experiments.word_screen`.
 
     Returns
     -------
     Experiment
-        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast of each with the last;
-        coordinates ``placebo_word``, ``placebo_class``, the width of the placebo words that a word is compared with,
-        and ``strength``, the mean contribution (of the task where it is largest) with which a word was proposed.
+        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast
+        of each with the last; coordinates ``placebo_word``, ``placebo_class``, the
+        width of the placebo words that a word is compared with, and ``strength``, the
+        mean contribution (of the task where it is largest) with which a word was
+        proposed.
 
     Raises
     ------
     DesignError
-        If there is no proposal, the null model has sequences that proposed, or a word leaves the sequence.
+        If there is no proposal, the null model has sequences that proposed, or a word
+        leaves the sequence.
     OutcomesError
-        If they are no proposals; or, from ``analyze``, if the trial has drawn backgrounds that proposed.
+        If they are no proposals; or, from ``analyze``, if the trial has drawn
+        backgrounds that proposed.
 
     References
     ----------
@@ -108,26 +124,42 @@ def proposals(
     words = list(dict.fromkeys(map(str, table["consensus"].to_numpy())))
     if not words:
         raise DesignError(
-            "the proposals have no pattern, and there is nothing to test; propose with a larger null_share="
+            "the proposals have no pattern, and there is nothing to test; propose with "
+            "a larger null_share="
         )
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
-    classes = {word: min(max(_NARROWEST, len(word) + len(word) % 2), null.length) for word in words}
+    classes = {
+        word: min(max(_NARROWEST, len(word) + len(word) % 2), null.length)
+        for word in words
+    }
     width = max(*classes.values(), *map(len, words))
     start = as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
-            f"a word of {width} bases at {start} does not fit into the {null.length:,}-bp background; move at=, or "
-            "take longer backgrounds"
+            f"a word of {width} bases at {start} does not fit into the "
+            f"{null.length:,}-bp background; move at=, or take longer backgrounds"
         )
     if n_units is None:
         n_units = null.available if isinstance(null, Genomic) else _UNITS
-    arms = [Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start + (width - len(word)) // 2)) for word in words)]
-    strands = [*words, *map(reverse_complement_word, words)] if table.attrs.get("both_strands") else words
+    arms = [
+        Arm(CONTROL, Untreated()),
+        *(
+            Arm(word, Embed(word, at=start + (width - len(word)) // 2))
+            for word in words
+        ),
+    ]
+    strands = (
+        [*words, *map(reverse_complement_word, words)]
+        if table.attrs.get("both_strands")
+        else words
+    )
     for wide in sorted(set(classes.values())):
         others = [word for word in strands if len(word) >= min(_LEAST_HELD, wide)]
         for word in random_placebos(wide, n_placebos, "ACGT", other_than=others):
-            arms.append(Arm(PLACEBO + word, PlaceboWord(word, at=start + (width - wide) // 2)))
+            arms.append(
+                Arm(PLACEBO + word, PlaceboWord(word, at=start + (width - wide) // 2))
+            )
             classes[PLACEBO + word] = wide
     strength = table["strength"].to_numpy()
     largest = strength[np.arange(len(strength)), np.abs(strength).argmax(axis=1)]
@@ -137,71 +169,111 @@ def proposals(
         n_units=n_units,
         contrasts=CONTROL,
         entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
-        # words that maps chose are no draws from one law of effects: tests, whatever their number
+        # words that maps chose are no draws from one law of effects: tests, whatever
+        # their number
         analysis=Analysis(rope=rope, ci_prob=_LEVEL),
         labels={
-            "placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]},
+            "placebo_word": {
+                arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]
+            },
             "placebo_class": classes,
-            "strength": dict(zip(map(str, table["consensus"].to_numpy()), map(float, largest), strict=True)),
+            "strength": dict(
+                zip(
+                    map(str, table["consensus"].to_numpy()),
+                    map(float, largest),
+                    strict=True,
+                )
+            ),
         },
     )
 
 
 def check_fresh_parents(null: NullModel, looked_at: frozenset[str]) -> None:
-    """Raise DesignError if a parent of the null model is one of the sequences that proposed, by fingerprint."""
+    """Raise DesignError if a parent of the null model is one of the sequences that
+    proposed, by fingerprint.
+    """
     if not isinstance(null, FromParents):
         return
     given = null.parents_given
     same = [
-        name for name, one in zip(given.names, sequence_fingerprints(given.tokens), strict=True) if one in looked_at
+        name
+        for name, one in zip(
+            given.names, sequence_fingerprints(given.tokens), strict=True
+        )
+        if one in looked_at
     ]
     if same:
         raise DesignError(
-            f"null=: {len(same):,} of {len(given):,} sequences proposed the words, such as {quoted(same[0])}, and a "
-            "trial is on fresh ones; propose on one part of the sequences and test on the other, as cg.discover does"
+            f"null=: {len(same):,} of {len(given):,} sequences proposed the words, "
+            f"such as {quoted(same[0])}, and a trial is on fresh ones; propose on one "
+            "part of the sequences and test on the other, as cg.discover does"
         )
 
 
 def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
-    """Raise OutcomesError if a background of the trial proposed: draw them again, where the seed is known."""
-    design, source = found.experiment, found.steps.estimates if found.outcomes is None else found.outcomes
+    """Raise OutcomesError if a background of the trial proposed: draw them again, where
+    the seed is known.
+    """
+    design, source = (
+        found.experiment,
+        found.steps.estimates if found.outcomes is None else found.outcomes,
+    )
     seed = str(source.attrs.get("rng", ""))
     if seed.isdecimal() and not isinstance(design.drawn, FromParents):
         units = np.arange(design.n_units, dtype=np.uint64)
         key = derive(root_key(int(seed)), "null")
-        drawn = sequence_fingerprints(design.drawn.draw(units, key=key, n_units=design.n_units))
+        drawn = sequence_fingerprints(
+            design.drawn.draw(units, key=key, n_units=design.n_units)
+        )
         same = sum(one in looked_at for one in drawn.tolist())
         if same:
             raise OutcomesError(
-                f"{same:,} of {design.n_units:,} backgrounds of this trial proposed the words: the same null model "
-                f"with the same seed draws the same sequences; run it with another one, rng={int(seed) + 1}"
+                f"{same:,} of {design.n_units:,} backgrounds of this trial proposed "
+                "the words: the same null model with the same seed draws the same "
+                f"sequences; run it with another one, rng={int(seed) + 1}"
             )
 
 
 def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
-    """Return the finding of the screen, after a check that none of its backgrounds proposed."""
+    """Return the finding of the screen, after a check that none of its backgrounds
+    proposed.
+    """
     check_fresh_draws(found, looked_at)
     finding = read_word_screen(found)
-    return replace(finding, sentences=(*finding.sentences, *_relative_directions(found.steps.decisions)))
+    return replace(
+        finding,
+        sentences=(*finding.sentences, *_relative_directions(found.steps.decisions)),
+    )
 
 
 def _relative_directions(decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on words whose verdict is not the sign of their effect; none if there are none."""
+    """Return a sentence on words whose verdict is not the sign of their effect; none if
+    there are none.
+    """
     words = decisions.sel(contrast=~decisions["placebo_word"])
     verdict, ace = words["verdict"], words["ace"]
-    relative = ((verdict == "increases") & (ace <= 0)) | ((verdict == "decreases") & (ace >= 0))
-    named = words["contrast"].to_numpy()[relative.any([dim for dim in relative.dims if dim != "contrast"])].tolist()
+    relative = ((verdict == "increases") & (ace <= 0)) | (
+        (verdict == "decreases") & (ace >= 0)
+    )
+    named = (
+        words["contrast"]
+        .to_numpy()[relative.any([dim for dim in relative.dims if dim != "contrast"])]
+        .tolist()
+    )
     if not named:
         return []
     which = "this word is" if len(named) == 1 else f"these {len(named):,} words are"
     return [
-        f"The verdict on {which} relative to placebo words, which have effects on these backgrounds themselves; the "
-        f"effect itself is 0 or has the opposite sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
+        f"The verdict on {which} relative to placebo words, which have effects on "
+        "these backgrounds themselves; the effect itself is 0 or has the opposite "
+        f"sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
     ]
 
 
 def placebo_sentences(decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on the placebo words that would hold in some task; none if none would."""
+    """Return a sentence on the placebo words that would hold in some task; none if none
+    would.
+    """
     verdict = decisions["verdict"].sel(contrast=decisions["placebo_word"])
     held = np.zeros(verdict.sizes["contrast"], dtype=bool)
     for one in DIRECTIONS:
@@ -212,15 +284,19 @@ def placebo_sentences(decisions: xr.Dataset) -> list[str]:
     if not n:
         return []
     return [
-        f"By the same rule {n:,} of {len(held):,} placebo words {'holds' if n == 1 else 'hold'}: in this "
-        "network some random words lie beyond the fences as well."
+        f"By the same rule {n:,} of {len(held):,} placebo words "
+        f"{'holds' if n == 1 else 'hold'}: in this network some random words lie "
+        "beyond the fences as well."
     ]
 
 
 PROPOSALS = Entry(
     name="proposals",
     question="Which proposed words have an effect on fresh units?",
-    estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
+    estimand=(
+        "E[Y(word at a place) - Y(untreated)] of each word, over the null model, "
+        "against the placebo words'."
+    ),
     doi="10.1371/journal.pcbi.1008925",
     read=read_word_screen,
     draw=draw_word_screen,

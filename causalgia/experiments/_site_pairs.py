@@ -44,13 +44,16 @@ def site_pairs(
     n_units: int | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that tests the pairs of sites whose bases interact most in sequences, on fresh units.
+    """Return the experiment that tests the pairs of sites whose bases interact most in
+    sequences, on fresh units.
 
-    Pair mutagenesis proposes: the strongest pair of positions, with the positions around both that interact at a fifth
-    of its strength or more, is a pair of sites. Each pair is a 2 x 2 factorial of the two words, as far apart as in the
-    sequences, embedded in the same backgrounds: neither, first, second, both. The interaction is positive for sites
-    that need each other (AND), negative for sites of which one is enough (OR), and negligible for sites that add up,
-    with one false discovery rate over all contrasts.
+    Pair mutagenesis proposes: the strongest pair of positions, with the positions
+    around both that interact at a fifth of its strength or more, is a pair of sites.
+    Each pair is a 2 x 2 factorial of the two words, as far apart as in the sequences,
+    embedded in the same backgrounds: neither, first, second, both. The interaction is
+    positive for sites that need each other (AND), negative for sites of which one is
+    enough (OR), and negligible for sites that add up, with one false discovery rate
+    over all contrasts.
 
     Parameters
     ----------
@@ -59,36 +62,43 @@ def site_pairs(
     null
         The null model of backgrounds, not from sequences that proposed.
     n_pairs
-        Pairs to test, at most; fewer where no other pair has a fifth of the strongest one's interaction.
+        Pairs to test, at most; fewer where no other pair has a fifth of the strongest
+        one's interaction.
     task
-        The task whose interactions propose; None: all of them, overlapping pairs once, by the strongest task.
+        The task whose interactions propose; None: all of them, overlapping pairs once,
+        by the strongest task.
     at
         0-based start of the first site; None: each pair in the center.
     n_units
-        Backgrounds; None: all sequences of a `causalgia.Genomic`, 500 of other null models. "negligible"
-        takes 300 or more: fewer could miss effects on 1 % of backgrounds.
+        Backgrounds; None: all sequences of a `causalgia.Genomic`, 500 of other null
+        models. "negligible" takes 300 or more: fewer could miss effects on 1 % of
+        backgrounds.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale.
 
     Returns
     -------
     Experiment
-        For the words A and B, contrasts ``"A 20 B"`` (20 bp from start to start), the interaction, ``"both, A 20 B"``,
-        ``"first, A 20 B"`` and ``"second, A 20 B"``, against the untreated arm. Coordinates: ``asks``
-        (``"interaction"``, ``"both"``, ``"first"``, ``"second"``), ``distance`` and ``proposed``, the mean interaction
+        For the words A and B, contrasts ``"A 20 B"`` (20 bp from start to start), the
+        interaction, ``"both, A 20 B"``, ``"first, A 20 B"`` and ``"second, A 20 B"``,
+        against the untreated arm. Coordinates: ``asks`` (``"interaction"``, ``"both"``,
+        ``"first"``, ``"second"``), ``distance`` and ``proposed``, the mean interaction
         that proposed the pair.
 
     Raises
     ------
     DesignError
-        If no two sites interact, the null model has sequences that proposed, or a pair does not fit.
+        If no two sites interact, the null model has sequences that proposed, or a pair
+        does not fit.
     OutcomesError
-        If these are no interactions; or, from ``analyze``, if the trial has drawn backgrounds that proposed.
+        If these are no interactions; or, from ``analyze``, if the trial has drawn
+        backgrounds that proposed.
 
     Notes
     -----
-    Sites closer than 3 bp to each other are one site, as are the bases of one word, which interact wherever the word
-    acts as a whole. Words are the most frequent letters at those positions.
+    Sites closer than 3 bp to each other are one site, as are the bases of one word,
+    which interact wherever the word acts as a whole. Words are the most frequent
+    letters at those positions.
 
     References
     ----------
@@ -98,17 +108,27 @@ def site_pairs(
     --------
     >>> import causalgia as cg
     >>> gate = cg.zoo.Oracle(cg.zoo.Gate(("GATAA", "CACCC"), bonus=2.0, logic="or"))
-    >>> drawn = cg.sequences.decode(cg.Uniform(length=40).sample(20, rng=1)["sequence"].values)
+    >>> drawn = cg.sequences.decode(
+    ...     cg.Uniform(length=40).sample(20, rng=1)["sequence"].values
+    ... )
     >>> rows = [row[:8] + "GATAA" + row[13:28] + "CACCC" + row[33:] for row in drawn]
     >>> found = cg.attribution.interactions(rows, gate)
-    >>> experiment = cg.experiments.site_pairs(found, cg.Uniform(length=40), n_units=100, rope=(-0.1, 0.1))
+    >>> experiment = cg.experiments.site_pairs(
+    ...     found, cg.Uniform(length=40), n_units=100, rope=(-0.1, 0.1)
+    ... )
     >>> print(experiment.analyze(cg.run(experiment, gate, rng=2)).sentences[0])
     Task outcome: GATAA 20 CACCC do less together than their sum (OR): interaction -1.840 [...], both...
     """
     as_null_model(null)
     table = validate(interactions, "effects")
-    if table.attrs.get("map_method") != "pair mutagenesis" or not {"first", "second"} <= set(table.coords):
-        raise DesignError("these effects are not of pairs of positions; give those of cg.attribution.interactions")
+    if table.attrs.get("map_method") != "pair mutagenesis" or not {
+        "first",
+        "second",
+    } <= set(table.coords):
+        raise DesignError(
+            "these effects are not of pairs of positions; give those of "
+            "cg.attribution.interactions"
+        )
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
     pairs = _proposed(table, as_count(n_pairs, "n_pairs"), task)
@@ -120,15 +140,32 @@ def site_pairs(
         start = as_start(at, "at", null.length, wide)
         if start + wide > null.length:
             raise DesignError(
-                f"{pair.name} takes {wide} bases from {start} on, and the backgrounds have {null.length:,}; move at=, "
-                "or take longer backgrounds"
+                f"{pair.name} takes {wide} bases from {start} on, and the backgrounds "
+                f"have {null.length:,}; move at=, or take longer backgrounds"
             )
-        one, other = Embed(pair.first, at=start), Embed(pair.second, at=start + pair.distance)
-        names = {which: f"{which}, {pair.name}" for which in ("first", "second", "both")}
-        arms += [Arm(names["first"], one), Arm(names["second"], other), Arm(names["both"], one + other)]
-        contrasts[pair.name] = {names["both"]: 1.0, names["first"]: -1.0, names["second"]: -1.0, CONTROL: 1.0}
+        one, other = (
+            Embed(pair.first, at=start),
+            Embed(pair.second, at=start + pair.distance),
+        )
+        names = {
+            which: f"{which}, {pair.name}" for which in ("first", "second", "both")
+        }
+        arms += [
+            Arm(names["first"], one),
+            Arm(names["second"], other),
+            Arm(names["both"], one + other),
+        ]
+        contrasts[pair.name] = {
+            names["both"]: 1.0,
+            names["first"]: -1.0,
+            names["second"]: -1.0,
+            CONTROL: 1.0,
+        }
         contrasts |= {name: {name: 1.0, CONTROL: -1.0} for name in names.values()}
-    of = {name: next(pair for pair in pairs if name.endswith(pair.name)) for name in contrasts}
+    of = {
+        name: next(pair for pair in pairs if name.endswith(pair.name))
+        for name in contrasts
+    }
     return Experiment(
         null=null,
         arms=arms,
@@ -137,7 +174,10 @@ def site_pairs(
         entry=replace(SITE_PAIRS, read=partial(_read_pairs, looked_at=looked_at)),
         analysis=Analysis(rope=rope),
         labels={
-            "asks": {name: name.split(",")[0] if "," in name else "interaction" for name in contrasts},
+            "asks": {
+                name: name.split(",")[0] if "," in name else "interaction"
+                for name in contrasts
+            },
             "distance": {name: pair.distance for name, pair in of.items()},
             "proposed": {name: pair.strength for name, pair in of.items()},
         },
@@ -146,7 +186,9 @@ def site_pairs(
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two words, the distance of their starts, and the mean interaction that proposed them."""
+    """Two words, the distance of their starts, and the mean interaction that proposed
+    them.
+    """
 
     first: str
     second: str
@@ -162,11 +204,19 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     tasks = table["task"].to_numpy().tolist()
     if task is not None and task not in tasks:
         raise DesignError(
-            f"task={quoted(task)} is not one of the interactions{nearest(str(task), map(str, tasks)) or ''}"
+            f"task={quoted(task)} is not one of the "
+            f"interactions{nearest(str(task), map(str, tasks)) or ''}"
         )
-    mean = table["ice"].mean([dim for dim in ("unit", "model") if dim in table["ice"].dims])
-    first, second = (table[name].to_numpy().astype(np.int64) for name in ("first", "second"))
-    begin, consensus = int(table.attrs["consensus_start"]), str(table.attrs["consensus"])
+    mean = table["ice"].mean(
+        [dim for dim in ("unit", "model") if dim in table["ice"].dims]
+    )
+    first, second = (
+        table[name].to_numpy().astype(np.int64) for name in ("first", "second")
+    )
+    begin, consensus = (
+        int(table.attrs["consensus_start"]),
+        str(table.attrs["consensus"]),
+    )
     found: list[_Block] = []
     for one in tasks if task is None else [task]:
         grid = np.zeros((len(consensus), len(consensus)))
@@ -177,23 +227,38 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     least = _SHARE * max((abs(block.strength) for block in found), default=0.0)
     for block in sorted(found, key=lambda block: -abs(block.strength)):
         left, right = block.rows, block.columns
-        pair = _Pair(consensus[slice(*left)], consensus[slice(*right)], right[0] - left[0], block.strength)
-        again = any(_is_shared(left, other.rows) and _is_shared(right, other.columns) for other in taken)
-        if not again and abs(block.strength) >= least and pair.name not in [other.name for other in pairs]:
+        pair = _Pair(
+            consensus[slice(*left)],
+            consensus[slice(*right)],
+            right[0] - left[0],
+            block.strength,
+        )
+        again = any(
+            _is_shared(left, other.rows) and _is_shared(right, other.columns)
+            for other in taken
+        )
+        if (
+            not again
+            and abs(block.strength) >= least
+            and pair.name not in [other.name for other in pairs]
+        ):
             pairs.append(pair)
             taken.append(block)
     pairs = pairs[:n_pairs]
     if not pairs:
         raise DesignError(
-            "no two sites interact: all interactions are 0, or are between bases of one site (3 bp or less apart), so "
-            "that there is nothing to test; give sequences that have both sites, or test given words: "
+            "no two sites interact: all interactions are 0, or are between bases of "
+            "one site (3 bp or less apart), so that there is nothing to test; give "
+            "sequences that have both sites, or test given words: "
             "cg.experiments.motif_pair"
         )
     return pairs
 
 
 class _Block(NamedTuple):
-    """Rows and columns (start, stop) of a block of interactions, and the strongest of them."""
+    """Rows and columns (start, stop) of a block of interactions, and the strongest of
+    them.
+    """
 
     rows: tuple[int, int]
     columns: tuple[int, int]
@@ -201,9 +266,11 @@ class _Block(NamedTuple):
 
 
 def _blocks(grid: Array, least: float) -> Iterator[_Block]:
-    """Yield the blocks of rows and columns around the strongest cells, strongest first, if they are two sites.
+    """Yield the blocks of rows and columns around the strongest cells, strongest first,
+    if they are two sites.
 
-    Cells of `least` or below are none, and so are those below a fifth of the strongest block of two sites.
+    Cells of `least` or below are none, and so are those below a fifth of the strongest
+    block of two sites.
 
     Examples
     --------
@@ -224,7 +291,10 @@ def _blocks(grid: Array, least: float) -> Iterator[_Block]:
             block = grown
         rows, columns = (np.flatnonzero(block.any(axis=axis)) for axis in (1, 0))
         left[block] = 0
-        spans = (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)
+        spans = (
+            (int(rows[0]), int(rows[-1]) + 1),
+            (int(columns[0]), int(columns[-1]) + 1),
+        )
         if spans[0][1] <= spans[1][0]:
             least = max(least, _SHARE * abs(strength))
             yield _Block(*spans, strength)
@@ -237,7 +307,9 @@ def _is_shared(one: tuple[int, int], other: tuple[int, int]) -> bool:
 def _near(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the cells within two rows and columns of some cells."""
     padded = np.pad(cells, _REACH)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * _REACH + 1, 2 * _REACH + 1))
+    windows = np.lib.stride_tricks.sliding_window_view(
+        padded, (2 * _REACH + 1, 2 * _REACH + 1)
+    )
     return np.asarray(windows.any(axis=(2, 3)))
 
 
@@ -246,11 +318,16 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
     check_fresh_draws(found, looked_at)
     sentences = []
     for begins, table in rows_by_task(found.steps.decisions):
-        for name in table["contrast"].to_numpy()[table["asks"].to_numpy() == "interaction"].tolist():
+        for name in (
+            table["contrast"]
+            .to_numpy()[table["asks"].to_numpy() == "interaction"]
+            .tolist()
+        ):
             row, both = table.sel(contrast=name), table.sel(contrast=f"both, {name}")
             gate = _gate(row["verdict"].item(), both["verdict"].item())
             sentences.append(
-                f"{begins}: {name} {gate}: interaction {effect_in_words(row)}, both {effect_in_words(both)}."
+                f"{begins}: {name} {gate}: interaction {effect_in_words(row)}, both "
+                f"{effect_in_words(both)}."
             )
     sentences.append("Pairs: two words, and the bases from start to start.")
     return Finding(sentences=tuple(sentences))
@@ -261,7 +338,11 @@ def _gate(interaction: str, both: str) -> str:
 
     Examples
     --------
-    >>> _gate("decreases", "increases"), _gate("decreases", "decreases"), _gate("negligible", "increases")
+    >>> (
+    ...     _gate("decreases", "increases"),
+    ...     _gate("decreases", "decreases"),
+    ...     _gate("negligible", "increases"),
+    ... )
     ('do less together than their sum (OR)', 'do more together than their sum (AND)', 'add up')
     >>> _gate("increases", "negligible"), _gate("undecided", "increases")
     ('interact', 'are undecided')
@@ -273,7 +354,11 @@ def _gate(interaction: str, both: str) -> str:
     if both not in DIRECTIONS:
         return "interact"
     more = interaction == both
-    return "do more together than their sum (AND)" if more else "do less together than their sum (OR)"
+    return (
+        "do more together than their sum (AND)"
+        if more
+        else "do less together than their sum (OR)"
+    )
 
 
 def draw_pairs_of_sites(answer: Answer) -> Axes:
@@ -286,8 +371,14 @@ def draw_pairs_of_sites(answer: Answer) -> Axes:
 
 SITE_PAIRS = Entry(
     name="site_pairs",
-    question="Do the sites that interact in sequences need each other, replace each other, or add up?",
-    estimand="E[Y(both) - Y(first) - Y(second) + Y(neither)] of each pair of words, over the null model.",
+    question=(
+        "Do the sites that interact in sequences need each other, replace each other, "
+        "or add up?"
+    ),
+    estimand=(
+        "E[Y(both) - Y(first) - Y(second) + Y(neither)] of each pair of words, over "
+        "the null model."
+    ),
     doi="10.1093/bioinformatics/bty575",
     draw=draw_pairs_of_sites,
 )

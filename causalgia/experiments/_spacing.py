@@ -1,4 +1,6 @@
-"""Spacing of two sites: the effect of their distance, separated from their positions."""
+"""Spacing of two sites: the effect of their distance, separated from their
+positions.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ import numpy as np
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position
-from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Uniform, Untreated, merged_word
+from causalgia.design import (
+    Arm,
+    Embed,
+    Intervention,
+    NullModel,
+    Sequential,
+    Uniform,
+    Untreated,
+    merged_word,
+)
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding
@@ -21,8 +32,21 @@ from causalgia.experiments.kit.experiment import (
     rise_weights,
     weighted_sum,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_positions, as_site, as_words, further_sites_in_words
-from causalgia.experiments.kit.variance import DOES, effect_in_words, listed, per_unit, rows_by_task, trend_in_words
+from causalgia.experiments.kit.sites import (
+    as_null_model,
+    as_positions,
+    as_site,
+    as_words,
+    further_sites_in_words,
+)
+from causalgia.experiments.kit.variance import (
+    DOES,
+    effect_in_words,
+    listed,
+    per_unit,
+    rows_by_task,
+    trend_in_words,
+)
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -46,35 +70,43 @@ def spacing(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates how the effect of two sites depends on their distance.
+    """Return the experiment that estimates how the effect of two sites depends on their
+    distance.
 
-    The two sites start symmetrically about `center` (half a base to its left for odd distances), and each place has an
-    arm with that site alone. The ``interaction`` at a distance is pair minus first alone minus second alone plus
-    untreated, so that the distance is not confounded with the places, which change with it.
+    The two sites start symmetrically about `center` (half a base to its left for odd
+    distances), and each place has an arm with that site alone. The ``interaction`` at a
+    distance is pair minus first alone minus second alone plus untreated, so that the
+    distance is not confounded with the places, which change with it.
 
-    Contrasts: each pair, and ``one site``, against the untreated arm; the ``interaction`` at each distance; and its
-    ``rise``, that of the least-squares line through the interactions from the smallest distance to the largest. The
-    answer first gives the distances at which the pair increases the outcome, then the comparison with the sum of both
-    sites alone: two sites that each lower the outcome are above their sum wherever together they lower it less.
+    Contrasts: each pair, and ``one site``, against the untreated arm; the
+    ``interaction`` at each distance; and its ``rise``, that of the least-squares line
+    through the interactions from the smallest distance to the largest. The answer first
+    gives the distances at which the pair increases the outcome, then the comparison
+    with the sum of both sites alone: two sites that each lower the outcome are above
+    their sum wherever together they lower it less.
 
-    Overlapping sites are allowed where their letters agree: they form one longer word. Sites so close that the bases
-    between them can complete a further one (UGCAUG 8 apart: ``UG CA UG`` in one background of 16) have an interaction
-    for that reason; the answer gives its frequency if above 1 % of backgrounds.
+    Overlapping sites are allowed where their letters agree: they form one longer word.
+    Sites so close that the bases between them can complete a further one (UGCAUG 8
+    apart: ``UG CA UG`` in one background of 16) have an interaction for that reason;
+    the answer gives its frequency if above 1 % of backgrounds.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The first site: a word, or a motif (anything that `causalgia.motif` accepts) for its consensus.
+        The first site: a word, or a motif (anything that `causalgia.motif` accepts) for
+        its consensus.
     other
         The second site, in the form of `word`; None: the same.
     distances
         Bases from the start of the first site to that of the second.
     center
-        Base about which both start; None: such that the sites are centered in the background (18 of 41, as published).
+        Base about which both start; None: such that the sites are centered in the
+        background (18 of 41, as published).
     single
-        Start of the arm with one site; None: one base before `center`, as published (17 for 18).
+        Start of the arm with one site; None: one base before `center`, as published (17
+        for 18).
     n_units
         Backgrounds.
     rope
@@ -83,18 +115,20 @@ def spacing(
     Returns
     -------
     Experiment
-        Arms ``"UGCAUG at 16"``, ``"UGCAUG at 20"``, ``"UGCAUG at 16, UGCAUG at 20"``, ...; contrasts ``"pair at 4"``,
-        ``"interaction at 4"``, ...; coordinate ``distance``.
+        Arms ``"UGCAUG at 16"``, ``"UGCAUG at 20"``, ``"UGCAUG at 16, UGCAUG at 20"``,
+        ...; contrasts ``"pair at 4"``, ``"interaction at 4"``, ...; coordinate
+        ``distance``.
 
     Raises
     ------
     DesignError
-        If sites collide at some distance (overlapping letters disagree, or create a further site), a distance is 0 or
-        repeated, or a site leaves the sequence.
+        If sites collide at some distance (overlapping letters disagree, or create a
+        further site), a distance is 0 or repeated, or a site leaves the sequence.
 
     References
     ----------
-    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021),
+    doi:10.1371/journal.pcbi.1008925.
 
     Examples
     --------
@@ -106,8 +140,15 @@ def spacing(
     """
     as_null_model(null)
     apart = tuple(sorted(as_positions(distances, "distances")))
-    first, second = _as_fixed_word(word, "word"), _as_fixed_word(word if other is None else other, "other")
-    middle = (null.length - len(second) + 1) // 2 if center is None else as_position(center, "center")
+    first, second = (
+        _as_fixed_word(word, "word"),
+        _as_fixed_word(word if other is None else other, "other"),
+    )
+    middle = (
+        (null.length - len(second) + 1) // 2
+        if center is None
+        else as_position(center, "center")
+    )
     pair = _SitePair(first, second, middle)
     alone = pair.center - 1 if single is None else as_position(single, "single")
     for distance in apart:
@@ -116,7 +157,9 @@ def spacing(
     arms = {CONTROL: Arm(CONTROL, Untreated())}
     for distance in apart:
         for site, start in zip((first, second), pair.starts(distance), strict=True):
-            arms[_site_at(site, start)] = Arm(_site_at(site, start), Embed(site, at=start))
+            arms[_site_at(site, start)] = Arm(
+                _site_at(site, start), Embed(site, at=start)
+            )
         both = pair.name(distance)
         arms[both] = Arm(both, pair.embedded(distance), {"distance": distance})
     arms[one] = Arm(one, Embed(first, at=alone))
@@ -124,9 +167,13 @@ def spacing(
     contrasts = {ONE: {one: 1.0, CONTROL: -1.0}}
     contrasts |= {f"{_PAIR} at {d}": {pair.name(d): 1.0, CONTROL: -1.0} for d in apart}
     contrasts |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
-    if len(apart) > 1:  # the rise of the line through the interactions over the distances
+    if (
+        len(apart) > 1
+    ):  # the rise of the line through the interactions over the distances
         rise = rise_weights({str(d): d for d in apart})
-        contrasts[RISE] = weighted_sum((rise[str(d)], row) for d, row in interactions.items())
+        contrasts[RISE] = weighted_sum(
+            (rise[str(d)], row) for d, row in interactions.items()
+        )
     return Experiment(
         null=null,
         arms=list(arms.values()),
@@ -134,7 +181,11 @@ def spacing(
         contrasts=contrasts,
         entry=SPACING,
         analysis=Analysis(rope=rope),
-        labels={"distance": {f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart}},
+        labels={
+            "distance": {
+                f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart
+            }
+        },
     )
 
 
@@ -161,11 +212,15 @@ class _SitePair:
         """Raise DesignError if the sites collide or leave the sequence."""
         left, right = self.starts(distance)
         if distance == 0:
-            raise DesignError("sites collide at distance 0: they would be one; give distances of 1 or more")
+            raise DesignError(
+                "sites collide at distance 0: they would be one; give distances of 1 "
+                "or more"
+            )
         if left < 0 or max(left + len(self.first), right + len(self.second)) > length:
             raise DesignError(
-                f"sites at distance {distance} about {self.center} start at {left} and {right}, and one leaves the "
-                f"{length}-bp background; move center= or leave the distance out"
+                f"sites at distance {distance} about {self.center} start at {left} and "
+                f"{right}, and one leaves the {length}-bp background; move center= or "
+                "leave the distance out"
             )
         if distance <= len(self.first):
             self._check_merged(distance)
@@ -177,14 +232,23 @@ class _SitePair:
             why = str(error).removeprefix("sites collide: ")
             raise DesignError(f"sites collide at distance {distance}: {why}") from error
         for word in {self.first, self.second}:
-            expected = {start for start, site in ((0, self.first), (distance, self.second)) if site == word}
+            expected = {
+                start
+                for start, site in ((0, self.first), (distance, self.second))
+                if site == word
+            }
             fixed, letters = word.replace("U", "T"), merged.replace("U", "T")
-            starts = {i for i in range(len(letters) - len(fixed) + 1) if letters.startswith(fixed, i)}
+            starts = {
+                i
+                for i in range(len(letters) - len(fixed) + 1)
+                if letters.startswith(fixed, i)
+            }
             made = sorted(starts - expected)
             if made:
                 raise DesignError(
-                    f"sites collide at distance {distance}: together they read {merged}, which has {word} at base "
-                    f"{made[0]} too; choose another distance"
+                    f"sites collide at distance {distance}: together they read "
+                    f"{merged}, which has {word} at base {made[0]} too; choose another "
+                    "distance"
                 )
 
     def name(self, distance: int) -> str:
@@ -193,13 +257,20 @@ class _SitePair:
         return f"{_site_at(self.first, left)}, {_site_at(self.second, right)}"
 
     def interaction(self, distance: int) -> dict[str, float]:
-        """Return the weights of pair minus first alone minus second alone plus untreated."""
+        """Return the weights of pair minus first alone minus second alone plus
+        untreated.
+        """
         starts = self.starts(distance)
-        alone = [_site_at(site, start) for site, start in zip((self.first, self.second), starts, strict=True)]
+        alone = [
+            _site_at(site, start)
+            for site, start in zip((self.first, self.second), starts, strict=True)
+        ]
         return {self.name(distance): 1.0, **dict.fromkeys(alone, -1.0), CONTROL: 1.0}
 
     def embedded(self, distance: int) -> Intervention:
-        """Return the intervention that embeds both sites, as one word where they overlap."""
+        """Return the intervention that embeds both sites, as one word where they
+        overlap.
+        """
         left, right = self.starts(distance)
         if distance < len(self.first):
             return Embed(merged_word(self.first, self.second, distance), at=left)
@@ -211,11 +282,19 @@ def _site_at(site: str, start: int) -> str:
 
 
 def _read_spacing(found: TrialResults) -> Finding:
-    sentences = [f"{task}: {_spacing_sentence(rows)}" for task, rows in rows_by_task(found.steps.decisions)]
+    sentences = [
+        f"{task}: {_spacing_sentence(rows)}"
+        for task, rows in rows_by_task(found.steps.decisions)
+    ]
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential):
-            of, key = f"the interaction at {arm.factors['distance']}", derive(found.key, "further sites", arm.name)
-            sentences += further_sites_in_words(found.experiment, arm.name, of=of, key=key)
+            of, key = (
+                f"the interaction at {arm.factors['distance']}",
+                derive(found.key, "further sites", arm.name),
+            )
+            sentences += further_sites_in_words(
+                found.experiment, arm.name, of=of, key=key
+            )
     return Finding(sentences=tuple(sentences))
 
 
@@ -237,23 +316,36 @@ def _spacing_sentence(rows: xr.Dataset) -> str:
     one = rows.sel(contrast=ONE)
     alone = f"one site alone {DOES[one['verdict'].item()]}, {effect_in_words(one)}"
     compared = _distances_by_verdict(rows, _INTERACTION, _BESIDE)
-    beside = f"compared with the sum of each site's effect alone, the pair is {compared}"
+    beside = (
+        f"compared with the sum of each site's effect alone, the pair is {compared}"
+    )
     together = _distances_by_verdict(rows, _PAIR, _TOGETHER)
-    nowhere = "" if _TOGETHER["increases"] in together else "increase the outcome at no distance, and "
+    nowhere = (
+        ""
+        if _TOGETHER["increases"] in together
+        else "increase the outcome at no distance, and "
+    )
     text = f"two sites {nowhere}{together}; {alone}; {beside}"
     if RISE not in rows["contrast"].to_numpy():
         return f"{text}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
     reach = np.nanmax(distances) - np.nanmin(distances)
     return (
-        f"{text}; {trend_in_words(rise, 'the interaction')} from the nearest distance to the farthest, by "
-        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'per base')})."
+        f"{text}; {trend_in_words(rise, 'the interaction')} from the nearest distance "
+        f"to the farthest, by {effect_in_words(rise)} "
+        f"({per_unit(rise, reach, 'per base')})."
     )
 
 
 def _distances_by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:
-    """Return the distances of each verdict on the pairs or on their interactions, with the effects."""
-    found = rows.isel(contrast=[str(name).startswith(f"{what} at ") for name in rows["contrast"].to_numpy()])
+    """Return the distances of each verdict on the pairs or on their interactions, with
+    the effects.
+    """
+    found = rows.isel(
+        contrast=[
+            str(name).startswith(f"{what} at ") for name in rows["contrast"].to_numpy()
+        ]
+    )
     verdicts = found["verdict"].to_numpy()
     parts = [
         f"{verb} {_distance_effects_text(found.isel(contrast=verdicts == verdict))}"
@@ -265,23 +357,40 @@ def _distances_by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str])
 
 def _distance_effects_text(found: xr.Dataset) -> str:
     rows = [found.isel(contrast=i) for i in range(found.sizes["contrast"])]
-    return listed([f"{row['distance'].item():.0f} ({effect_in_words(row)})" for row in rows])
+    return listed(
+        [f"{row['distance'].item():.0f} ({effect_in_words(row)})" for row in rows]
+    )
 
 
 def _draw_spacing(answer: Answer) -> Axes:
     from causalgia.plot import profile
 
     decisions = answer.decisions
-    chosen = [str(name).startswith(_INTERACTION) for name in decisions["contrast"].to_numpy()]
-    interactions, task = decisions.isel(contrast=chosen), str(decisions["task"].to_numpy()[0])
-    return profile(interactions, along="distance", task=task, label="Excess over the sum of both sites alone")
+    chosen = [
+        str(name).startswith(_INTERACTION) for name in decisions["contrast"].to_numpy()
+    ]
+    interactions, task = (
+        decisions.isel(contrast=chosen),
+        str(decisions["task"].to_numpy()[0]),
+    )
+    return profile(
+        interactions,
+        along="distance",
+        task=task,
+        label="Excess over the sum of both sites alone",
+    )
 
 
 SPACING = Entry(
     name="spacing",
-    question="Does the effect of two sites depend on their distance, apart from their positions?",
-    estimand="E[Y(both) - Y(untreated)] and E[Y(both) - Y(first alone) - Y(second alone) + Y(untreated)] at each "
-    "distance, over the null model.",
+    question=(
+        "Does the effect of two sites depend on their distance, apart from their "
+        "positions?"
+    ),
+    estimand=(
+        "E[Y(both) - Y(untreated)] and E[Y(both) - Y(first alone) - Y(second alone) + "
+        "Y(untreated)] at each distance, over the null model."
+    ),
     doi="10.1101/418459",
     read=_read_spacing,
     draw=_draw_spacing,

@@ -45,44 +45,52 @@ def tile_interactions(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates interactions of tiles: 2^k arms, each set of tiles kept, others shuffled.
+    """Return the experiment that estimates interactions of tiles: 2^k arms, each set of
+    tiles kept, others shuffled.
 
-    Contrasts are the Moebius terms: for a set S of tiles ``sum over T in S of (-1)^(|S| - |T|) Y(T kept)``. The term of
-    one tile is its effect with the others shuffled, that of two their interaction, and so on; ``all together``, every
-    tile kept minus none, is the sum of all terms. If all tiles are needed (AND), only the highest term differs from 0;
-    if one is enough (OR), single terms are positive and pairs negative; additive tiles have no interactions. The
-    variance of a term grows with its order, up to 2-fold for each.
+    Contrasts are the Moebius terms: for a set S of tiles
+    ``sum over T in S of (-1)^(|S| - |T|) Y(T kept)``. The term of one tile is its
+    effect with the others shuffled, that of two their interaction, and so on;
+    ``all together``, every tile kept minus none, is the sum of all terms. If all tiles
+    are needed (AND), only the highest term differs from 0; if one is enough (OR),
+    single terms are positive and pairs negative; additive tiles have no interactions.
+    The variance of a term grows with its order, up to 2-fold for each.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
-        errors between sequences; a single one is the target itself, with errors between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a
+        sample of a population, with errors between sequences; a single one is the
+        target itself, with errors between its shuffles.
     tiles
         (start, stop) of 2 to 6 tiles, 0-based, stop excluded, without overlap.
     tss
         The span that is kept in every arm; it must not overlap a tile.
     context
-        Context of the tiles: ``"own"``, unchanged; ``"shuffled"``, all bases but the tiles and `tss` shuffled.
+        Context of the tiles: ``"own"``, unchanged; ``"shuffled"``, all bases but the
+        tiles and `tss` shuffled.
     n_draws
         Shuffles of each sequence.
     k
-        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
+        dinucleotides.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
-        subtracted.
+        Region of practical equivalence for every contrast, on the predictor's scale; sd
+        of the arms that are subtracted.
 
     Returns
     -------
     Experiment
-        Arms ``"none"``, ``"0-500"``, ``"0-500 + 900-1400"``, ... with a factor (0 or 1) for each tile; contrasts
-        ``"0-500"``, ``"0-500 x 900-1400"``, ... and ``"all together"``; coordinate ``order``.
+        Arms ``"none"``, ``"0-500"``, ``"0-500 + 900-1400"``, ... with a factor (0 or 1)
+        for each tile; contrasts ``"0-500"``, ``"0-500 x 900-1400"``, ... and
+        ``"all together"``; coordinate ``order``.
 
     Raises
     ------
     DesignError
-        If there are fewer than 2 tiles or more than 6, they overlap or leave the sequence, or are too short to be
-        shuffled; or for one sequence with a single draw.
+        If there are fewer than 2 tiles or more than 6, they overlap or leave the
+        sequence, or are too short to be shuffled; or for one sequence with a single
+        draw.
 
     References
     ----------
@@ -93,10 +101,14 @@ def tile_interactions(
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
     >>> from causalgia.zoo import Gate, Oracle, Word
-    >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01))
+    >>> gate = Oracle(
+    ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01)
+    ... )
     >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
-    >>> experiment = cg.experiments.tile_interactions(sequences, tiles=[(60, 100), (120, 160)], rope=(-2.0, 2.0))
+    >>> experiment = cg.experiments.tile_interactions(
+    ...     sequences, tiles=[(60, 100), (120, 160)], rope=(-2.0, 2.0)
+    ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> answer.decisions["verdict"].values.ravel().tolist()
     ['negligible', 'negligible', 'increases', 'increases']
@@ -105,21 +117,29 @@ def tile_interactions(
     spans = as_spans_inside(tiles, "tiles", null.length, least=2)
     if len(spans) > MOST_TILES:
         raise DesignError(
-            f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; give {MOST_TILES} or fewer, such as "
-            "those that causalgia.experiments.greedy_tiles chose"
+            f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; give "
+            f"{MOST_TILES} or fewer, such as those that "
+            "causalgia.experiments.greedy_tiles chose"
         )
     promoter = as_protected_spans(tss, null.length, spans)
     check_shufflable(spans, k)
     if context not in ("own", "shuffled"):
         raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
-    blocks = cut_into_blocks(null.length, [*spans, *promoter]) if context == "shuffled" else ()
-    around = [block for block in blocks if block not in (*spans, *promoter)]  # shuffled in every arm
+    blocks = (
+        cut_into_blocks(null.length, [*spans, *promoter])
+        if context == "shuffled"
+        else ()
+    )
+    # shuffled in every arm
+    around = [block for block in blocks if block not in (*spans, *promoter)]
     sets = _tile_subsets(spans)
     terms = {_term_name(some): moebius_weights(some) for some in sets if some}
     arms = [
         Arm(
             _intact_tiles_name(intact),
-            shuffle_spans([*around, *(span for span in spans if span not in intact)], k),
+            shuffle_spans(
+                [*around, *(span for span in spans if span not in intact)], k
+            ),
             {span_name(span): int(span in intact) for span in spans},
         )
         for intact in sets
@@ -136,7 +156,9 @@ def tile_interactions(
 
 
 def _tile_subsets(spans: Sequence[Span]) -> list[tuple[Span, ...]]:
-    return [some for size in range(len(spans) + 1) for some in combinations(spans, size)]
+    return [
+        some for size in range(len(spans) + 1) for some in combinations(spans, size)
+    ]
 
 
 def _intact_tiles_name(intact: Iterable[Span]) -> str:
@@ -155,28 +177,42 @@ def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:
     >>> moebius_weights([(0, 5), (7, 9)])
     {'none': 1.0, '0-5': -1.0, '7-9': -1.0, '0-5 + 7-9': 1.0}
     """
-    return {_intact_tiles_name(some): float((-1) ** (len(tiles) - len(some))) for some in _tile_subsets(tiles)}
+    return {
+        _intact_tiles_name(some): float((-1) ** (len(tiles) - len(some)))
+        for some in _tile_subsets(tiles)
+    }
 
 
-_WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negligible", "undecided": "undecided"}
+_WORDS = {
+    "increases": "positive",
+    "decreases": "negative",
+    "negligible": "negligible",
+    "undecided": "undecided",
+}
 
 
 def _tile_interactions_text(decisions: xr.Dataset) -> str:
     order = decisions["order"].to_numpy()
     whole = decisions.sel(contrast=TOGETHER)
     together = f"{effect_in_words(whole)} together ({whole['verdict'].item()})"
-    single, joint = decisions.isel(contrast=order == 1), decisions.isel(contrast=order > 1)
+    single, joint = (
+        decisions.isel(contrast=order == 1),
+        decisions.isel(contrast=order > 1),
+    )
     return (
-        f"the effect of the tiles is {together}; of {single.sizes['contrast']} single terms, "
-        f"{verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} interactions, {verdict_counts(joint, _WORDS)}"
+        f"the effect of the tiles is {together}; of {single.sizes['contrast']} single "
+        f"terms, {verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} "
+        f"interactions, {verdict_counts(joint, _WORDS)}"
     )
 
 
 TILE_INTERACTIONS = Entry(
     name="tile_interactions",
     question="Are tiles additive, or do they need or replace each other?",
-    estimand="The Moebius terms of Y(set of tiles kept, the other tiles shuffled), over the real sequences and the "
-    "shuffles.",
+    estimand=(
+        "The Moebius terms of Y(set of tiles kept, the other tiles shuffled), over the "
+        "real sequences and the shuffles."
+    ),
     doi="10.1038/s41588-024-01923-3",
     read=partial(sentence_for_each_task, text=_tile_interactions_text),
 )

@@ -9,7 +9,12 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, rise_weights
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    rise_weights,
+)
 from causalgia.experiments.kit.tile_contexts import (
     TileContext,
     as_tile_sequences,
@@ -38,47 +43,53 @@ def tile_placement(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates the effect of distance and orientation of a tile.
+    """Return the experiment that estimates the effect of distance and orientation of a
+    tile.
 
-    In a shuffled context with the promoter kept, the tile is copied from each sequence to each place, in both
-    orientations. Contrasts: each place and strand against the context alone; ``orientation``, forward minus reversed,
-    at each place and on average; and ``distance``, the rise of the least-squares line through the effects (mean of both
-    strands) from the nearest copy to the farthest, by the distance between the centers of copy and promoter. The rise
-    is an effect over the whole range and is compared with the ROPE as it is.
+    In a shuffled context with the promoter kept, the tile is copied from each sequence
+    to each place, in both orientations. Contrasts: each place and strand against the
+    context alone; ``orientation``, forward minus reversed, at each place and on
+    average; and ``distance``, the rise of the least-squares line through the effects
+    (mean of both strands) from the nearest copy to the farthest, by the distance
+    between the centers of copy and promoter. The rise is an effect over the whole range
+    and is compared with the ROPE as it is.
 
-    Places do not overlap, so all arms shuffle the same blocks and share their shuffled bases. At its original
-    position the tile is forward only.
+    Places do not overlap, so all arms shuffle the same blocks and share their shuffled
+    bases. At its original position the tile is forward only.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
-        errors between sequences; a single one is the target itself, with errors between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a
+        sample of a population, with errors between sequences; a single one is the
+        target itself, with errors between its shuffles.
     tile
         (start, stop) of the tile, 0-based, stop excluded.
     at
         0-based starts of two or more copies; the tile's own start may be among them.
     tss
-        (start, stop) of the span that every arm keeps and from which distances are measured.
+        (start, stop) of the span that every arm keeps and from which distances are
+        measured.
     n_draws
         Shuffles of each sequence.
     k
-        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
+        dinucleotides.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
-        subtracted.
+        Region of practical equivalence for every contrast, on the predictor's scale; sd
+        of the arms that are subtracted.
 
     Returns
     -------
     Experiment
-        Arms ``"context alone"``, ``"at 2000"`` and ``"at 2000, reversed"``; coordinates ``place``, ``distance`` and
-        ``strand`` of the contrasts at one place.
+        Arms ``"context alone"``, ``"at 2000"`` and ``"at 2000, reversed"``; coordinates
+        ``place``, ``distance`` and ``strand`` of the contrasts at one place.
 
     Raises
     ------
     DesignError
-        If the tile, a copy or the promoter leaves the sequence, or overlaps another; or for one sequence with a
-        single draw.
+        If the tile, a copy or the promoter leaves the sequence, or overlaps another; or
+        for one sequence with a single draw.
 
     References
     ----------
@@ -90,21 +101,42 @@ def tile_placement(
     >>> from causalgia.sequences import decode
     >>> random = decode(cg.Uniform(length=5_000).sample(20, rng=0)["sequence"].values)
     >>> cut = enumerate(random)
-    >>> sequences = [s[: 2 * i] + "ATGCTGAGTCAT" + s[2 * i + 12 : 4_500] + "GGCTATAAAAGG" + s[4_512:] for i, s in cut]
+    >>> sequences = [
+    ...     s[: 2 * i]
+    ...     + "ATGCTGAGTCAT"
+    ...     + s[2 * i + 12 : 4_500]
+    ...     + "GGCTATAAAAGG"
+    ...     + s[4_512:]
+    ...     for i, s in cut
+    ... ]
     >>> experiment = cg.experiments.tile_placement(
-    ...     sequences, tile=(0, 60), at=[0, 1_500, 3_000], tss=(4_480, 4_540), n_draws=2, rope=(-0.1, 0.1)
+    ...     sequences,
+    ...     tile=(0, 60),
+    ...     at=[0, 1_500, 3_000],
+    ...     tss=(4_480, 4_540),
+    ...     n_draws=2,
+    ...     rope=(-0.1, 0.1),
     ... )
-    >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0)
+    >>> answer = experiment.analyze(
+    ...     cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0
+    ... )
     >>> print(answer.sentences[0])
     Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... per 100 ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     forward = {at: f"at {at}" for at in context.at}
-    turned = {at: f"at {at}, reversed" for at in context.at if at != context.tile[0]}  # its own copy is not reversed
+    # its own copy is not reversed
+    turned = {at: f"at {at}, reversed" for at in context.at if at != context.tile[0]}
     arms = [Arm(CONTEXT, context.with_copies({}))]
-    arms += [Arm(name, context.with_copies({at: "+"}), {"place": at, "strand": "+"}) for at, name in forward.items()]
-    arms += [Arm(name, context.with_copies({at: "-"}), {"place": at, "strand": "-"}) for at, name in turned.items()]
+    arms += [
+        Arm(name, context.with_copies({at: "+"}), {"place": at, "strand": "+"})
+        for at, name in forward.items()
+    ]
+    arms += [
+        Arm(name, context.with_copies({at: "-"}), {"place": at, "strand": "-"})
+        for at, name in turned.items()
+    ]
     places = {name: at for names in (forward, turned) for at, name in names.items()}
     return Experiment(
         null=null,
@@ -116,7 +148,8 @@ def tile_placement(
         labels={
             "place": places,
             "distance": {name: context.distance(at) for name, at in places.items()},
-            "strand": dict.fromkeys(forward.values(), "+") | dict.fromkeys(turned.values(), "-"),
+            "strand": dict.fromkeys(forward.values(), "+")
+            | dict.fromkeys(turned.values(), "-"),
             "tile": {forward[context.at[0]]: span_name(context.tile)},
         },
     )
@@ -125,13 +158,23 @@ def tile_placement(
 def _placement_contrasts(
     context: TileContext, forward: Mapping[int, str], turned: Mapping[int, str]
 ) -> dict[str, dict[str, float]]:
-    rows = {name: {name: 1.0, CONTEXT: -1.0} for name in (*forward.values(), *turned.values())}
-    rows |= {f"{ORIENTATION} at {at}": {forward[at]: 1.0, name: -1.0} for at, name in turned.items()}
+    rows = {
+        name: {name: 1.0, CONTEXT: -1.0}
+        for name in (*forward.values(), *turned.values())
+    }
+    rows |= {
+        f"{ORIENTATION} at {at}": {forward[at]: 1.0, name: -1.0}
+        for at, name in turned.items()
+    }
     if len(turned) > 1:
         share = 1.0 / len(turned)
-        rows[ORIENTATION] = {forward[at]: share for at in turned} | dict.fromkeys(turned.values(), -share)
+        rows[ORIENTATION] = {forward[at]: share for at in turned} | dict.fromkeys(
+            turned.values(), -share
+        )
     distances = {name: context.distance(at) for at, name in forward.items()}
-    if len(set(distances.values())) > 1:  # the rise of the line through the means over strands
+    if (
+        len(set(distances.values())) > 1
+    ):  # the rise of the line through the means over strands
         rise = rise_weights(distances)
         rise |= {name: rise[forward[at]] / 2 for at, name in turned.items()}
         rise |= {forward[at]: rise[name] for at, name in turned.items()}
@@ -157,22 +200,36 @@ def _placement_text(decisions: xr.Dataset, tile: str) -> str:
     text = f"the effect of tile {tile}"
     if DISTANCE in names:
         row = decisions.sel(contrast=DISTANCE)
-        near, far = (float(end) for end in (decisions["distance"].min(), decisions["distance"].max()))
-        text += f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} from {near:,.0f} to {far:,.0f} bp"
+        near, far = (
+            float(end)
+            for end in (decisions["distance"].min(), decisions["distance"].max())
+        )
+        text += (
+            f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} from "
+            f"{near:,.0f} to {far:,.0f} bp"
+        )
         text += f" ({per_unit(row, (far - near) / _PER, f'per {_PER} bp')})"
     else:
         text += " is at positions of one distance"
     turned = [name for name in names if name.startswith(ORIENTATION)]
     row = decisions.sel(contrast=ORIENTATION if ORIENTATION in turned else turned[0])
-    matters = {"negligible": "is negligible", "undecided": "is undecided"}.get(str(row["verdict"].item()), "matters")
-    return f"{text}; orientation {matters}: {effect_in_words(row)} for forward minus reverse"
+    matters = {"negligible": "is negligible", "undecided": "is undecided"}.get(
+        str(row["verdict"].item()), "matters"
+    )
+    return (
+        f"{text}; orientation {matters}: {effect_in_words(row)} for forward minus "
+        "reverse"
+    )
 
 
 TILE_PLACEMENT = Entry(
     name="tile_placement",
     question="Does the effect of a tile depend on its distance and orientation?",
-    estimand="E[Y(tile at a place and strand, context shuffled) - Y(context alone)], its rise over the distances "
-    "and the difference of strands, over the real sequences and the shuffles.",
+    estimand=(
+        "E[Y(tile at a place and strand, context shuffled) - Y(context alone)], its "
+        "rise over the distances and the difference of strands, over the real "
+        "sequences and the shuffles."
+    ),
     doi="10.1038/s41588-024-01923-3",
     read=_read_placement,
     draw=profile_along("distance", by="strand"),

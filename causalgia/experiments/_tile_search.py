@@ -1,4 +1,6 @@
-"""Search for the bases that carry an effect, by halving spans, with one family-wise error rate."""
+"""Search for the bases that carry an effect, by halving spans, with one family-wise
+error rate.
+"""
 
 from __future__ import annotations
 
@@ -54,21 +56,25 @@ def tile_search(
     rope: Rope = "0.2 sd",
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Locate the bases that carry an effect, by repeatedly halving spans whose replacement changes the outcome.
+    """Locate the bases that carry an effect, by repeatedly halving spans whose
+    replacement changes the outcome.
 
-    The effect of a span is ``Y(its bases replaced) - Y(wild type)``, its necessity in its own context. Each level tests
-    the halves of the spans found at the level above, on the same sequences and draws. A span is found if the hypothesis
-    that its effect lies inside the ROPE is rejected (two one-sided t tests, p doubled) at
-    ``alpha width / total width``, and all spans that contain it were found. The probability of any false finding is at
-    most `alpha` over the whole search under any dependence, as far as each t test holds its level. Effects that cancel
-    within a span (an enhancer beside a silencer) mask each other, and where one of two parts is enough neither is
-    necessary: start from smaller `tiles` then.
+    The effect of a span is ``Y(its bases replaced) - Y(wild type)``, its necessity in
+    its own context. Each level tests the halves of the spans found at the level above,
+    on the same sequences and draws. A span is found if the hypothesis that its effect
+    lies inside the ROPE is rejected (two one-sided t tests, p doubled) at
+    ``alpha width / total width``, and all spans that contain it were found. The
+    probability of any false finding is at most `alpha` over the whole search under any
+    dependence, as far as each t test holds its level. Effects that cancel within a span
+    (an enhancer beside a silencer) mask each other, and where one of two parts is
+    enough neither is necessary: start from smaller `tiles` then.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
-        errors between sequences; a single one is the target itself, with errors between its draws.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a
+        sample of a population, with errors between sequences; a single one is the
+        target itself, with errors between its draws.
     predictor
         The predictor.
     rng
@@ -78,49 +84,63 @@ def tile_search(
     min_width
         Smallest width of a span.
     fill
-        Replacement of a span: ``"uniform"`` random bases, or a ``"shuffle"`` or ``"dinucleotide_shuffle"`` of its own
-        bases (which changes narrow spans little).
+        Replacement of a span: ``"uniform"`` random bases, or a ``"shuffle"`` or
+        ``"dinucleotide_shuffle"`` of its own bases (which changes narrow spans little).
     alpha
         Bound on the family-wise error rate of the search.
     task
         Task whose outcome is searched; None for a predictor with a single task.
     n_draws
-        Replacements of each span in each sequence. Where all draws (of one sequence) or all sequences agree exactly,
-        there is no t test and p is ``2^(1 - n)`` of a sign test: narrow spans then need more draws.
+        Replacements of each span in each sequence. Where all draws (of one sequence) or
+        all sequences agree exactly, there is no t test and p is ``2^(1 - n)`` of a sign
+        test: narrow spans then need more draws.
     rope
-        Region of practical equivalence, on the predictor's scale; sd of the wild type; 0 for any effect at all.
+        Region of practical equivalence, on the predictor's scale; sd of the wild type;
+        0 for any effect at all.
     client
-        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None:
+        this process.
 
     Returns
     -------
     Dataset
-        One contrast for each tested span, a span before its halves: ``ace, se, df, p, p_adjusted, lower, upper, found,
-        finest (contrast, task)``. ``found`` where ``p_adjusted <= alpha``; ``finest`` where neither half was found.
-        Intervals have probability ``1 - alpha width / total width``, so that those of prespecified disjoint spans hold
-        simultaneously. Coordinates ``start``, ``stop``, ``depth`` and ``within`` (the parent span); attrs["sentence"].
+        One contrast for each tested span, a span before its halves: ``ace, se, df, p,
+        p_adjusted, lower, upper, found, finest (contrast, task)``. ``found`` where
+        ``p_adjusted <= alpha``; ``finest`` where neither half was found. Intervals have
+        probability ``1 - alpha width / total width``, so that those of prespecified
+        disjoint spans hold simultaneously. Coordinates ``start``, ``stop``, ``depth``
+        and ``within`` (the parent span); attrs["sentence"].
 
     Raises
     ------
     DesignError
-        If tiles overlap or leave the sequence, `min_width` is too narrow for the fill or wider than a tile, there is no
-        such task, or one sequence is given with a single draw or a rope in sd.
+        If tiles overlap or leave the sequence, `min_width` is too narrow for the fill
+        or wider than a tile, there is no such task, or one sequence is given with a
+        single draw or a rope in sd.
     ClusterError
         As `causalgia.run`.
 
     References
     ----------
-    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3. Meinshausen (2008), doi:10.1093/biomet/asn007. Goeman &
-    Solari (2010), doi:10.1214/10-AOS829.
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3. Meinshausen (2008),
+    doi:10.1093/biomet/asn007. Goeman & Solari (2010), doi:10.1214/10-AOS829.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
     >>> random = decode(cg.Uniform(length=640).sample(20, rng=0)["sequence"].values)
-    >>> sequences = [s[:200] + "ATGCTGAGTCAT" + s[212:500] + "GGCTATAAAAGG" + s[512:] for s in random]
+    >>> sequences = [
+    ...     s[:200] + "ATGCTGAGTCAT" + s[212:500] + "GGCTATAAAAGG" + s[512:]
+    ...     for s in random
+    ... ]
     >>> found = cg.experiments.tile_search(
-    ...     sequences, cg.zoo.oracle("long_range"), rng=0, tiles=[(0, 480)], rope=(-0.5, 0.5), n_draws=2
+    ...     sequences,
+    ...     cg.zoo.oracle("long_range"),
+    ...     rng=0,
+    ...     tiles=[(0, 480)],
+    ...     rope=(-0.5, 0.5),
+    ...     n_draws=2,
     ... )
     >>> found["contrast"].values[found["finest"].squeeze().values].tolist()
     ['195-210', '210-225']
@@ -128,7 +148,11 @@ def tile_search(
     import xarray as xr
 
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
-    roots = ((0, null.length),) if tiles is None else as_spans_inside(tiles, "tiles", null.length)
+    roots = (
+        ((0, null.length),)
+        if tiles is None
+        else as_spans_inside(tiles, "tiles", null.length)
+    )
     _check_search_arguments(roots, min_width, fill, alpha, rope)
     check_task(predictor, task)
     search = _Search(null, predictor, fill, rope, root_key(rng), client)
@@ -145,13 +169,18 @@ def tile_search(
             middle = (start + stop) // 2
             if middle - start >= min_width:
                 new += [len(nodes), len(nodes) + 1]
-                nodes += [Node((start, middle), depth, i), Node((middle, stop), depth, i)]
+                nodes += [
+                    Node((start, middle), depth, i),
+                    Node((middle, stop), depth, i),
+                ]
     whole = xr.concat(tables, dim="contrast")
     return _search_table(whole, nodes, _adjusted_p(p, nodes), alpha, null)
 
 
 class Node(NamedTuple):
-    """A span of the search tree, its depth, and the index of its parent span (-1: none)."""
+    """A span of the search tree, its depth, and the index of its parent span (-1:
+    none).
+    """
 
     span: Span
     depth: int
@@ -162,24 +191,32 @@ class Node(NamedTuple):
         return self.span[1] - self.span[0]
 
 
-def _check_search_arguments(roots: Sequence[Span], min_width: int, fill: str, alpha: float, rope: object) -> None:
+def _check_search_arguments(
+    roots: Sequence[Span], min_width: int, fill: str, alpha: float, rope: object
+) -> None:
     if fill not in FILLS:
         raise DesignError(
-            f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is between random replacements"
+            f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is "
+            "between random replacements"
         )
     if as_count(min_width, "min_width") < _LEAST[fill]:
         raise DesignError(
-            f"min_width={min_width}: fill={quoted(fill)} changes nothing below {_LEAST[fill]} bp; use 'uniform'"
+            f"min_width={min_width}: fill={quoted(fill)} changes nothing below "
+            f"{_LEAST[fill]} bp; use 'uniform'"
         )
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < min_width:
         raise DesignError(
-            f"tile {span_name(narrow)} is narrower than min_width={min_width}; widen it, or lower min_width"
+            f"tile {span_name(narrow)} is narrower than min_width={min_width}; widen "
+            "it, or lower min_width"
         )
     if not is_real(alpha) or not 0 < alpha < 1:
         raise DesignError(f"alpha={quoted(alpha)} must be a number between 0 and 1")
     if is_placebo_rope(rope):
-        raise DesignError(f"rope={quoted(rope)} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
+        raise DesignError(
+            f"rope={quoted(rope)} needs placebo words, and a search has none; give "
+            "rope=(-0.1, 0.1)"
+        )
 
 
 @dataclass(frozen=True)
@@ -194,14 +231,23 @@ class _Search:
     client: Client | None
 
     def design(self, spans: Sequence[Span]) -> Design:
-        """Return the trial of one level: the replacement of each span, against the wild type."""
-        arms = [Arm(span_name(span), Ablate(span, fill=self.fill), {"start": span[0]}) for span in spans]
+        """Return the trial of one level: the replacement of each span, against the wild
+        type.
+        """
+        arms = [
+            Arm(span_name(span), Ablate(span, fill=self.fill), {"start": span[0]})
+            for span in spans
+        ]
         return Design(
-            null=self.null, arms=[Arm(WILD_TYPE, Untreated()), *arms], n_units=self.null.available, contrasts=WILD_TYPE
+            null=self.null,
+            arms=[Arm(WILD_TYPE, Untreated()), *arms],
+            n_units=self.null.available,
+            contrasts=WILD_TYPE,
         )
 
     def level(self, spans: Sequence[Span], task: str | None) -> xr.Dataset:
-        """Return the estimates of one level, with p-values of the hypothesis that an effect lies inside the ROPE.
+        """Return the estimates of one level, with p-values of the hypothesis that an
+        effect lies inside the ROPE.
 
         They are twice the smaller one-sided p.
         """
@@ -213,12 +259,19 @@ class _Search:
         from causalgia.verdicts.rope import rope_region
 
         rng = derive(self.key, "search")
-        outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False)
+        outcomes = run(
+            self.design(spans),
+            self.predictor,
+            rng=rng,
+            client=self.client,
+            progress=False,
+        )
         if "model" in outcomes.dims:
             outcomes = outcomes.mean("model", keep_attrs=True)
         target = tile_analysis(self.null, self.rope).target
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DegenerateWarning)  # constant effects have a p-value of their own
+            # constant effects have a p-value of their own
+            warnings.simplefilter("ignore", DegenerateWarning)
             found = estimate(contrast(outcomes), target=target)
         chosen = as_task(outcomes["task"].to_numpy(), task)
         inside = rope_region(self.rope, found, null_value(found))
@@ -227,17 +280,23 @@ class _Search:
         agreeing = 2.0 ** (1.0 - found["n_clusters"].to_numpy())
         p = np.where(found["exact"], np.maximum(p, agreeing), p)
         tested = found.assign(p=(found["ace"].dims, p))[list(_KEPT)].sel(task=[chosen])
-        return tested.drop_vars([name for name in tested.coords if name not in tested.dims])
+        return tested.drop_vars(
+            [name for name in tested.coords if name not in tested.dims]
+        )
 
 
 def _adjusted_p(p: Any, nodes: Sequence[Node]) -> Any:
     from causalgia.multiplicity import hierarchical_p
 
     tested = nodes[: len(p)]
-    return hierarchical_p(p, np.array([node.parent for node in tested]), [node.width for node in tested])
+    return hierarchical_p(
+        p, np.array([node.parent for node in tested]), [node.width for node in tested]
+    )
 
 
-def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha: float, null: Genomic) -> xr.Dataset:
+def _search_table(
+    whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha: float, null: Genomic
+) -> xr.Dataset:
     """Return the table of a search: findings, intervals, the tree and the sentence."""
     import xarray as xr
     from scipy.special import stdtrit
@@ -251,7 +310,14 @@ def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha
     table = xr.Dataset(
         {name: whole[name] for name in _KEPT}
         | {"lower": whole["ace"] - half, "upper": whole["ace"] + half}
-        | {name: (dims, v[:, None]) for name, v in (("p_adjusted", adjusted), ("found", found), ("finest", finest))},
+        | {
+            name: (dims, v[:, None])
+            for name, v in (
+                ("p_adjusted", adjusted),
+                ("found", found),
+                ("finest", finest),
+            )
+        },
         attrs=whole.attrs,
     )
     names = [span_name(node.span) for node in nodes]
@@ -261,20 +327,36 @@ def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha
         "depth": [node.depth for node in nodes],
         "within": ["" if node.parent < 0 else names[node.parent] for node in nodes],
     }
-    table = table.assign_coords({name: ("contrast", values) for name, values in tree.items()})
+    table = table.assign_coords(
+        {name: ("contrast", values) for name, values in tree.items()}
+    )
     attrs = {
         "alpha": alpha,
-        "p_adjusted_by": "hierarchical: p total width / width, no smaller than that of the span that contains it",
+        "p_adjusted_by": (
+            "hierarchical: p total width / width, no smaller than that of the span "
+            "that contains it"
+        ),
     }
-    return table.assign_attrs(attrs | {"sentence": _search_sentence(table, null, alpha)})
+    return table.assign_attrs(
+        attrs | {"sentence": _search_sentence(table, null, alpha)}
+    )
 
 
 def _search_sentence(table: xr.Dataset, null: Genomic, alpha: float) -> str:
     rows = table.isel(task=0)
     ends = rows.isel(contrast=rows["finest"].to_numpy()).sortby("start")
-    task, bound = rows["task"].item(), f"family-wise error at most {alpha:g} over {rows.sizes['contrast']} spans tested"
+    task, bound = (
+        rows["task"].item(),
+        f"family-wise error at most {alpha:g} over {rows.sizes['contrast']} spans "
+        "tested",
+    )
     if not ends.sizes["contrast"]:
         return f"Task {task}: no span was found ({bound}), {population_text(null)}."
     listed = [ends.isel(contrast=i) for i in range(ends.sizes["contrast"])]
-    effects = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed)
-    return f"Task {task}: replacing the bases changes the outcome in {effects} ({bound}), {population_text(null)}."
+    effects = "; ".join(
+        f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed
+    )
+    return (
+        f"Task {task}: replacing the bases changes the outcome in {effects} ({bound}), "
+        f"{population_text(null)}."
+    )

@@ -1,4 +1,6 @@
-"""Variants: reference and alternate alleles as two arms, in their own contexts or in sampled ones."""
+"""Variants: reference and alternate alleles as two arms, in their own contexts or in
+sampled ones.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,15 @@ from numpy.typing import NDArray
 from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position, check_flag
 from causalgia.choices import Align, Schema, is_matched_rope, is_placebo_rope
-from causalgia.design import Arm, Embed, EmbedEach, Genomic, MatchedVariants, NullModel, Untreated
+from causalgia.design import (
+    Arm,
+    Embed,
+    EmbedEach,
+    Genomic,
+    MatchedVariants,
+    NullModel,
+    Untreated,
+)
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
@@ -49,9 +59,19 @@ if TYPE_CHECKING:
 REFERENCE, ALTERNATE = "reference", "alternate"
 MEAN = "alternate minus reference"
 _FLANK, _N_UNITS, _N_NULL, _MOST_NAMED = 10, 1_000, 10_000, 5
-_FROM_DECISIONS = {"ace": "effect", "lower": "lower", "upper": "upper", "verdict": "verdict"}
+_FROM_DECISIONS = {
+    "ace": "effect",
+    "lower": "lower",
+    "upper": "upper",
+    "verdict": "verdict",
+}
 _FROM_ESTIMATES = {"ace": "raw", "se": "se", "p": "p", "p_adjusted": "p_adjusted"}
-_VERDICTS = {"increases": "increase", "decreases": "decrease", "negligible": "negligible", "undecided": "undecided"}
+_VERDICTS = {
+    "increases": "increase",
+    "decreases": "decrease",
+    "negligible": "negligible",
+    "undecided": "undecided",
+}
 
 
 def variants(
@@ -69,22 +89,27 @@ def variants(
     n_units: int | None = None,
     rope: Rope | None = None,
 ) -> Experiment:
-    r"""Return the experiment that estimates the effect of each variant: VCF and FASTA in, one row per variant out.
+    r"""Return the experiment that estimates the effect of each variant: VCF and FASTA
+    in, one row per variant out.
 
-    In their own contexts (no `null`), each variant is one unit: the window of the genome around it, with the reference
-    and with the alternate allele. The effect ``Y(alternate) - Y(reference)`` of each is exact for this predictor and
-    genome (standard error 0). The estimated contrast is their mean, ``"alternate minus reference"``, over variants like
-    these. Variants with overlapping windows are one cluster; if all overlap, the claim is about variants of that one
+    In their own contexts (no `null`), each variant is one unit: the window of the
+    genome around it, with the reference and with the alternate allele. The effect
+    ``Y(alternate) - Y(reference)`` of each is exact for this predictor and genome
+    (standard error 0). The estimated contrast is their mean,
+    ``"alternate minus reference"``, over variants like these. Variants with overlapping
+    windows are one cluster; if all overlap, the claim is about variants of that one
     region.
 
-    In sampled contexts (`null`: random, shuffled or other real sequences), the alleles with `flank` genomic bases on
-    each side are embedded at the center of the same backgrounds, and there is a contrast for each variant: its average
-    effect over contexts, as in a reporter assay.
+    In sampled contexts (`null`: random, shuffled or other real sequences), the alleles
+    with `flank` genomic bases on each side are embedded at the center of the same
+    backgrounds, and there is a contrast for each variant: its average effect over
+    contexts, as in a reporter assay.
 
-    Beside matched variants (``null=cg.MatchedVariants(of=...)``), each variant in its own context is ranked among null
-    variants that are alike in substitution, flanking bases, distance and length: is its effect large for a variant? The
-    contrasts are then the variants. The p-value is ``(1 + #{|null| >= |effect|}) / (m + 1)`` within the stratum, valid
-    for a variant that is exchangeable with its null variants.
+    Beside matched variants (``null=cg.MatchedVariants(of=...)``), each variant in its
+    own context is ranked among null variants that are alike in substitution, flanking
+    bases, distance and length: is its effect large for a variant? The contrasts are
+    then the variants. The p-value is ``(1 + #{|null| >= |effect|}) / (m + 1)`` within
+    the stratum, valid for a variant that is exchangeable with its null variants.
 
     Parameters
     ----------
@@ -96,77 +121,98 @@ def variants(
     schema
         Columns of the file (`causalgia.sequences.read_variants`).
     length
-        Bases of each window, the predictor's input; with `null`, the length of its backgrounds.
+        Bases of each window, the predictor's input; with `null`, the length of its
+        backgrounds.
     null
-        The null model of sampled contexts; a `causalgia.MatchedVariants`, the null model of variants in their own
-        contexts; None: own contexts alone.
+        The null model of sampled contexts; a `causalgia.MatchedVariants`, the null
+        model of variants in their own contexts; None: own contexts alone.
     n_null
-        Matched null variants. p-values are at least ``1 / (m + 1)`` with m of them in a stratum: 10,000 if 1 % of the
-        variants may be real, 2,000 if 5 %.
+        Matched null variants. p-values are at least ``1 / (m + 1)`` with m of them in a
+        stratum: 10,000 if 1 % of the variants may be real, 2,000 if 5 %.
     tail
-        Whether p-values below ``1 / (m + 1)`` are extrapolated from the largest null effects of the stratum (2,000 or
-        more), as ``tail_p`` beside ``p_matched``: a model of their tail, where ranks assume none. Verdicts stay those
-        of the ranks.
+        Whether p-values below ``1 / (m + 1)`` are extrapolated from the largest null
+        effects of the stratum (2,000 or more), as ``tail_p`` beside ``p_matched``: a
+        model of their tail, where ranks assume none. Verdicts stay those of the ranks.
     read_out
-        Where the network reads, in own contexts: the site that stands in the middle of each window. By default the
-        variant itself. A BED file of sites (transcription start sites, splice sites, summits in a narrowPeak), of which
-        each variant gets the nearest, or a table with the columns ``position`` (counted from 0) and ``strand``, a row
-        for each variant. Windows of sites on the minus strand are reverse-complemented. The distance that is matched is
-        that to the site.
+        Where the network reads, in own contexts: the site that stands in the middle of
+        each window. By default the variant itself. A BED file of sites (transcription
+        start sites, splice sites, summits in a narrowPeak), of which each variant gets
+        the nearest, or a table with the columns ``position`` (counted from 0) and
+        ``strand``, a row for each variant. Windows of sites on the minus strand are
+        reverse-complemented. The distance that is matched is that to the site.
     align
-        Which side of an indel keeps its place in the window, in own contexts (`causalgia.sequences.variant_windows`):
-        by default ``"left"``, with `read_out` ``"read_out"``, the side that has the site.
+        Which side of an indel keeps its place in the window, in own contexts
+        (`causalgia.sequences.variant_windows`): by default ``"left"``, with `read_out`
+        ``"read_out"``, the side that has the site.
     flank
-        Bases of the genome on each side of the longer allele in sampled contexts, by default 10.
+        Bases of the genome on each side of the longer allele in sampled contexts, by
+        default 10.
     n_units
-        Backgrounds, by default 1,000 (or all real sequences); without `null` each variant is a unit.
+        Backgrounds, by default 1,000 (or all real sequences); without `null` each
+        variant is a unit.
     rope
-        Region of practical equivalence, on the predictor's scale: by default ``"0.2 sd"`` of the reference alleles'
-        outcomes; with matched variants ``"matched"``, their central 95 %.
+        Region of practical equivalence, on the predictor's scale: by default
+        ``"0.2 sd"`` of the reference alleles' outcomes; with matched variants
+        ``"matched"``, their central 95 %.
 
     Returns
     -------
     Experiment
-        Finding ``variants`` (variant, task): ``effect, lower, upper, verdict, se`` and, in sampled contexts, ``raw``
-        (the unshrunken estimate), ``p`` and ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted
-        from 0), ``reference``, ``alternate`` and, with `read_out`, ``distance``, that of the first changed base from
-        the site (negative: before it, as the network reads). ``answer.findings["variants"].to_dataframe()`` is the
-        table. Beside matched variants it has ``effect, p_matched, q_matched, n_matched, matched_lower, matched_upper,
-        verdict`` and, from 30 variants on, ``lfdr_matched``; with `tail`, ``tail_p`` and ``tail_by``; estimates and
-        decisions have the same (contrast, task), and ``dropped_keys``, what the null variants of a stratum need not
-        share. ``attrs["estimand"]`` names the estimand.
+        Finding ``variants`` (variant, task): ``effect, lower, upper, verdict, se`` and,
+        in sampled contexts, ``raw`` (the unshrunken estimate), ``p`` and
+        ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted from 0),
+        ``reference``, ``alternate`` and, with `read_out`, ``distance``, that of the
+        first changed base from the site (negative: before it, as the network reads).
+        ``answer.findings["variants"].to_dataframe()`` is the table. Beside matched
+        variants it has ``effect, p_matched, q_matched, n_matched, matched_lower,
+        matched_upper, verdict`` and, from 30 variants on, ``lfdr_matched``; with
+        `tail`, ``tail_p`` and ``tail_by``; estimates and decisions have the same
+        (contrast, task), and ``dropped_keys``, what the null variants of a stratum need
+        not share. ``attrs["estimand"]`` names the estimand.
 
     Raises
     ------
     SequenceError
-        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome or position or has another
-        reference allele there; or a variant has no site of `read_out`, or lies outside of its window. The message names
-        the variant.
+        If a file cannot be read, a variant is malformed, or the genome lacks its
+        chromosome or position or has another reference allele there; or a variant has
+        no site of `read_out`, or lies outside of its window. The message names the
+        variant.
     DesignError
-        If `length` is missing or not that of the backgrounds, a setting is given that is for another kind of `null`,
-        alleles do not fit the backgrounds, there is a single variant in its own context without matched variants, or
-        there are too few sequences for `n_null`.
+        If `length` is missing or not that of the backgrounds, a setting is given that
+        is for another kind of `null`, alleles do not fit the backgrounds, there is a
+        single variant in its own context without matched variants, or there are too few
+        sequences for `n_null`.
     EstimateError
         If a length of indels has fewer than 39 null variants.
 
     References
     ----------
-    Zhou & Troyanskaya (2015), doi:10.1038/nmeth.3547; alleles in many contexts, as in a reporter assay: Tewhey et al.
-    (2016), doi:10.1016/j.cell.2016.04.027; ranks among null draws: Bates, Candes, Lei, Romano & Sesia (2023),
-    doi:10.1214/22-AOS2244.
+    Zhou & Troyanskaya (2015), doi:10.1038/nmeth.3547; alleles in many contexts, as in a
+    reporter assay: Tewhey et al. (2016), doi:10.1016/j.cell.2016.04.027; ranks among
+    null draws: Bates, Candes, Lei, Romano & Sesia (2023), doi:10.1214/22-AOS2244.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> import causalgia as cg
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "genome.fa").write_text(">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4)
-    >>> _ = (folder / "two.vcf").write_text("chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n")
-    >>> experiment = cg.experiments.variants(folder / "two.vcf", folder / "genome.fa", length=40)
-    >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0)
+    >>> _ = (folder / "genome.fa").write_text(
+    ...     ">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4
+    ... )
+    >>> _ = (folder / "two.vcf").write_text(
+    ...     "chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n"
+    ... )
+    >>> experiment = cg.experiments.variants(
+    ...     folder / "two.vcf", folder / "genome.fa", length=40
+    ... )
+    >>> answer = experiment.analyze(
+    ...     cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0
+    ... )
     >>> print(answer.sentences[0])
     Task K562: of 2 variants in their own contexts, 1 decreases (rs1: -1.0...), 1 is negligible, each exact ...
-    >>> answer.findings["variants"].sel(task="K562").to_dataframe()[["position", "reference", "alternate", "verdict"]]
+    >>> answer.findings["variants"].sel(task="K562").to_dataframe()[
+    ...     ["position", "reference", "alternate", "verdict"]
+    ... ]
              position reference alternate     verdict
     variant...
     rs1            42         A         C   decreases
@@ -174,65 +220,95 @@ def variants(
 
     Beside matched variants, in random sequences:
 
-    >>> null = cg.MatchedVariants(of=cg.Uniform(length=40), match=("substitution", "length"), min_nulls=39)
-    >>> experiment = cg.experiments.variants(folder / "two.vcf", folder / "genome.fa", length=40, null=null, n_null=500)
-    >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0))
+    >>> null = cg.MatchedVariants(
+    ...     of=cg.Uniform(length=40), match=("substitution", "length"), min_nulls=39
+    ... )
+    >>> experiment = cg.experiments.variants(
+    ...     folder / "two.vcf", folder / "genome.fa", length=40, null=null, n_null=500
+    ... )
+    >>> answer = experiment.analyze(
+    ...     cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
+    ... )
     >>> answer.estimates["p_matched"].sel(task="K562").values < 0.01
     array([ True, False])
     """
     if schema != "vcf" and not isinstance(vcf, str | PathLike):
-        raise DesignError(f"schema={quoted(schema)} is for a file, and variants were given: leave it out")
-    given = read_variants(vcf, schema=schema) if isinstance(vcf, str | PathLike) else vcf
+        raise DesignError(
+            f"schema={quoted(schema)} is for a file, and variants were given: leave it "
+            "out"
+        )
+    given = (
+        read_variants(vcf, schema=schema) if isinstance(vcf, str | PathLike) else vcf
+    )
     chosen = tuple(given) if isinstance(given, Iterable) else (given,)
     matched = isinstance(null, MatchedVariants)
     if n_null != _N_NULL and not matched:
-        raise DesignError(f"n_null={n_null} is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
+        raise DesignError(
+            f"n_null={n_null} is for null=cg.MatchedVariants(of=...): leave it out, or "
+            "give that null"
+        )
     if tail and not matched:
-        raise DesignError("tail=True is for null=cg.MatchedVariants(of=...): leave it out, or give that null")
+        raise DesignError(
+            "tail=True is for null=cg.MatchedVariants(of=...): leave it out, or give "
+            "that null"
+        )
     check_flag(tail, "tail", error=DesignError)
     if matched and is_placebo_rope(rope):
         raise DesignError(
-            f"rope={quoted(rope)} is of placebo words, which variants have none of: give rope='matched', the central "
-            "95 % of matched null variants, two numbers or '0.2 sd'"
+            f"rope={quoted(rope)} is of placebo words, which variants have none of: "
+            "give rope='matched', the central 95 % of matched null variants, two "
+            "numbers or '0.2 sd'"
         )
     if is_matched_rope(rope) and not matched:
-        raise DesignError("rope='matched' needs matched variants: give null=cg.MatchedVariants(of='genome'), say")
+        raise DesignError(
+            "rope='matched' needs matched variants: give "
+            "null=cg.MatchedVariants(of='genome'), say"
+        )
     if isinstance(null, NullModel):
         for name, setting in (("align", align), ("read_out", read_out)):
             if setting is not None:
                 raise DesignError(
-                    f"{name}={quoted(setting)} is for variants in their own contexts; in sampled ones both alleles "
-                    "are in the middle: leave it out"
+                    f"{name}={quoted(setting)} is for variants in their own contexts; "
+                    "in sampled ones both alleles are in the middle: leave it out"
                 )
     rope = ("matched" if matched else "0.2 sd") if rope is None else rope
     if null is None or isinstance(null, MatchedVariants):
         for name, value in (("flank", flank), ("n_units", n_units)):
             if value is not None:
                 raise DesignError(
-                    f"{name}={value} is for sampled contexts: give null=, such as cg.Uniform(length=200); in its own "
-                    "context each variant is one unit with all bases of its window"
+                    f"{name}={value} is for sampled contexts: give null=, such as "
+                    "cg.Uniform(length=200); in its own context each variant is one "
+                    "unit with all bases of its window"
                 )
         windows = _own_windows(chosen, fasta, length, read_out, align)
         middle = windows.reference.shape[1] // 2
         changes = [] if read_out is None else variant_changes(windows, flank=0)
-        distances = None if read_out is None else [change.at - middle for change in changes]
+        distances = (
+            None if read_out is None else [change.at - middle for change in changes]
+        )
         if null is not None:
-            return _matched_experiment(windows, distances, fasta, null, n_null, tail=tail, rope=rope)
+            return _matched_experiment(
+                windows, distances, fasta, null, n_null, tail=tail, rope=rope
+            )
         return _own_context_experiment(windows, distances, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
-            f"null={quoted(null)} is not a null model, such as cg.MatchedVariants(of='genome') for variants in their "
-            "own contexts, or cg.Uniform(length=200) for sampled ones; None: own contexts alone"
+            f"null={quoted(null)} is not a null model, such as "
+            "cg.MatchedVariants(of='genome') for variants in their own contexts, or "
+            "cg.Uniform(length=200) for sampled ones; None: own contexts alone"
         )
     if length not in (None, null.length):
         raise DesignError(
-            f"length={length} and backgrounds of {null.length} bases: leave length= out, or make them equal"
+            f"length={length} and backgrounds of {null.length} bases: leave length= "
+            "out, or make them equal"
         )
     flank = _FLANK if flank is None else as_position(flank, "flank")
     return _sampled_context_experiment(chosen, fasta, null, flank, n_units, rope)
 
 
-def _own_context_experiment(windows: VariantWindows, distances: list[int] | None, rope: Rope) -> Experiment:
+def _own_context_experiment(
+    windows: VariantWindows, distances: list[int] | None, rope: Rope
+) -> Experiment:
     _check_own_contexts(windows, rope)
     loci = window_loci(windows)
     words, starts = replaced_words(windows)
@@ -243,7 +319,9 @@ def _own_context_experiment(windows: VariantWindows, distances: list[int] | None
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
         entry=replace(
             VARIANTS,
-            read=partial(_read_own_contexts, windows.variants, distances, len(set(loci))),
+            read=partial(
+                _read_own_contexts, windows.variants, distances, len(set(loci))
+            ),
             draw=_draw_own_contexts,
             claims="confirmatory",
         ),
@@ -259,12 +337,20 @@ def _own_windows(
     align: Align | None,
 ) -> VariantWindows:
     if length is None:
-        raise DesignError("length= is missing: give the bases of a window, as many as the predictor reads")
+        raise DesignError(
+            "length= is missing: give the bases of a window, as many as the predictor "
+            "reads"
+        )
     if read_out is None:
         return variant_windows(chosen, fasta, length=length, align=align or "left")
     starts, minus = place_by_read_out(as_variants(chosen), read_out, length=length)
     return variant_windows(
-        chosen, fasta, length=length, starts=starts.tolist(), align=align or "read_out", minus=minus.tolist()
+        chosen,
+        fasta,
+        length=length,
+        starts=starts.tolist(),
+        align=align or "read_out",
+        minus=minus.tolist(),
     )
 
 
@@ -288,7 +374,10 @@ def _matched_experiment(
     return MatchedTrial(
         null=Genomic(
             of=Sequences(reference, tuple(labels)),
-            parent=[*window_loci(windows), *(f"of null variants: {source}" for source in nulls.source)],
+            parent=[
+                *window_loci(windows),
+                *(f"of null variants: {source}" for source in nulls.source),
+            ],
         ),
         arms=[Arm(REFERENCE, Untreated()), Arm(ALTERNATE, EmbedEach(words, at=starts))],
         n_units=len(labels),
@@ -307,18 +396,26 @@ def _matched_experiment(
 def _check_own_contexts(windows: VariantWindows, rope: Rope) -> None:
     if len(windows) == 1:
         raise DesignError(
-            f"variant {quoted(windows.names[0])} alone, in its own context, is one number: there is nothing to "
-            "estimate it from; give more variants, or null= to sample contexts, such as cg.Uniform(length=...)"
+            f"variant {quoted(windows.names[0])} alone, in its own context, is one "
+            "number: there is nothing to estimate it from; give more variants, or "
+            "null= to sample contexts, such as cg.Uniform(length=...)"
         )
-    if len(np.unique(windows.reference, axis=0)) == 1 and isinstance(rope, str) and rope.strip().endswith("sd"):
+    if (
+        len(np.unique(windows.reference, axis=0)) == 1
+        and isinstance(rope, str)
+        and rope.strip().endswith("sd")
+    ):
         raise DesignError(
-            f"all variants have one reference window, so that rope={quoted(rope)} of its sd has no width; give the "
-            "effects that are too small to matter, rope=(-0.1, 0.1)"
+            f"all variants have one reference window, so that rope={quoted(rope)} of "
+            "its sd has no width; give the effects that are too small to matter, "
+            "rope=(-0.1, 0.1)"
         )
 
 
 def window_loci(windows: VariantWindows) -> list[str]:
-    """Return the genomic region of each variant's window; overlapping windows share a region."""
+    """Return the genomic region of each variant's window; overlapping windows share a
+    region.
+    """
     first = windows.first
     chromosome = [x.chromosome for x in windows.variants]
     loci, end, name = [""] * len(windows), -1, ""
@@ -330,7 +427,9 @@ def window_loci(windows: VariantWindows) -> list[str]:
 
 
 def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
-    """Return the alternate letters, from the allele (or the first base that differs) to the last one, and starts."""
+    """Return the alternate letters, from the allele (or the first base that differs) to
+    the last one, and starts.
+    """
     if windows.align != "left" or windows.minus is not None:
         return replaced_letters(windows.reference, windows.alternate)
     differs = windows.reference != windows.alternate
@@ -339,12 +438,18 @@ def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
     return _words_between(windows.alternate, windows.start, stops)
 
 
-def replaced_letters(reference: Tokens, alternate: Tokens) -> tuple[list[str], list[int]]:
-    """Return the alternate letters from the first base that differs to the last one, and where they start."""
+def replaced_letters(
+    reference: Tokens, alternate: Tokens
+) -> tuple[list[str], list[int]]:
+    """Return the alternate letters from the first base that differs to the last one,
+    and where they start.
+    """
     differs = reference != alternate
     starts = np.argmax(differs, axis=1)
     last = reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
-    return _words_between(alternate, starts, np.where(differs.any(axis=1), last, starts + 1))
+    return _words_between(
+        alternate, starts, np.where(differs.any(axis=1), last, starts + 1)
+    )
 
 
 def _words_between(
@@ -373,20 +478,37 @@ def _sampled_context_experiment(
     n = null.available if isinstance(null, Genomic) else _N_UNITS
     return Experiment(
         null=null,
-        arms=[Arm(name, Embed(word, at=(null.length - len(word)) // 2)) for word, name in named.items()],
+        arms=[
+            Arm(name, Embed(word, at=(null.length - len(word)) // 2))
+            for word, name in named.items()
+        ],
         n_units=n if n_units is None else n_units,
-        contrasts={x.name: {named[alternate]: 1.0, named[reference]: -1.0} for x, reference, alternate in pairs},
+        contrasts={
+            x.name: {named[alternate]: 1.0, named[reference]: -1.0}
+            for x, reference, alternate in pairs
+        },
         entry=VARIANTS,
         analysis=Analysis(rope=rope),
         labels=_variant_labels(chosen),
     )
 
 
-def _allele_words(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) -> tuple[list[str], list[str]]:
-    """Return the reference and alternate alleles with `flank` bases on both sides of the longer one."""
-    widths = [max(len(x.reference), len(x.alternate)) for x in chosen if isinstance(x, Variant)]
+def _allele_words(
+    chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int
+) -> tuple[list[str], list[str]]:
+    """Return the reference and alternate alleles with `flank` bases on both sides of
+    the longer one.
+    """
+    widths = [
+        max(len(x.reference), len(x.alternate))
+        for x in chosen
+        if isinstance(x, Variant)
+    ]
     windows = variant_windows(chosen, fasta, length=2 * flank + max(widths, default=1))
-    spans = [slice(i - flank, i + n + flank) for i, n in zip(windows.start.tolist(), widths, strict=True)]
+    spans = [
+        slice(i - flank, i + n + flank)
+        for i, n in zip(windows.start.tolist(), widths, strict=True)
+    ]
     reference, alternate = (
         [decode(row[None, span])[0] for row, span in zip(tokens, spans, strict=True)]
         for tokens in (windows.reference, windows.alternate)
@@ -394,17 +516,26 @@ def _allele_words(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank
     return reference, alternate
 
 
-def _check_alleles_fit(chosen: tuple[Variant, ...], references: list[str], alternates: list[str], length: int) -> None:
-    for variant, reference, alternate in zip(chosen, references, alternates, strict=True):
+def _check_alleles_fit(
+    chosen: tuple[Variant, ...],
+    references: list[str],
+    alternates: list[str],
+    length: int,
+) -> None:
+    for variant, reference, alternate in zip(
+        chosen, references, alternates, strict=True
+    ):
         if reference == alternate:
             raise DesignError(
-                f"variant {quoted(variant.name)}: both alleles read {quoted(reference)} with their flanks (an indel in "
-                "a repeat); give a longer flank=, or drop the variant"
+                f"variant {quoted(variant.name)}: both alleles read "
+                f"{quoted(reference)} with their flanks (an indel in a repeat); give a "
+                "longer flank=, or drop the variant"
             )
         if len(reference) >= length:
             raise DesignError(
-                f"variant {quoted(variant.name)}: its allele and flanks have {len(reference)} bases, and backgrounds "
-                f"{length}: none of their bases is left; give a shorter flank=, or null=None for the variants' "
+                f"variant {quoted(variant.name)}: its allele and flanks have "
+                f"{len(reference)} bases, and backgrounds {length}: none of their "
+                "bases is left; give a shorter flank=, or null=None for the variants' "
                 "own contexts"
             )
 
@@ -427,53 +558,105 @@ def _read_sampled_contexts(found: TrialResults) -> Finding:
         for of, rows in rows_by_task(tables[0])
     ]
     parts = zip(tables, (_FROM_DECISIONS, _FROM_ESTIMATES), strict=True)
-    columns = [table[list(names)].reset_coords(drop=True).rename(names) for table, names in parts]
-    labels = {name: ("contrast", tables[0][name].to_numpy()) for name in found.experiment.labels}
-    table = xr.merge(columns, compat="no_conflicts").assign_coords(labels).rename(contrast="variant")
-    return Finding(datasets={"variants": table.assign_attrs(estimand=OVER_CONTEXTS)}, sentences=tuple(sentences))
+    columns = [
+        table[list(names)].reset_coords(drop=True).rename(names)
+        for table, names in parts
+    ]
+    labels = {
+        name: ("contrast", tables[0][name].to_numpy())
+        for name in found.experiment.labels
+    }
+    table = (
+        xr.merge(columns, compat="no_conflicts")
+        .assign_coords(labels)
+        .rename(contrast="variant")
+    )
+    return Finding(
+        datasets={"variants": table.assign_attrs(estimand=OVER_CONTEXTS)},
+        sentences=tuple(sentences),
+    )
 
 
 def _read_own_contexts(
-    chosen: tuple[Variant, ...], distances: list[int] | None, n_loci: int, found: TrialResults
+    chosen: tuple[Variant, ...],
+    distances: list[int] | None,
+    n_loci: int,
+    found: TrialResults,
 ) -> Finding:
-    """Return sentences on the mean effect and, unless only moments were kept, a row for each variant."""
+    """Return sentences on the mean effect and, unless only moments were kept, a row for
+    each variant.
+    """
     rows = found.steps.decisions.sel(contrast=MEAN)
     over = f"{n_loci:,} stretches" if n_loci > 1 else "one stretch"
-    means = {of: f"on average {effect_in_words(row)} ({row['verdict'].item()})" for of, row in rows_by_task(rows)}
+    means = {
+        of: f"on average {effect_in_words(row)} ({row['verdict'].item()})"
+        for of, row in rows_by_task(rows)
+    }
     if found.steps.effects is None:
         return Finding(
-            sentences=tuple(f"{of}: {len(chosen)} variants of {over}, {mean}." for of, mean in means.items())
+            sentences=tuple(
+                f"{of}: {len(chosen)} variants of {over}, {mean}."
+                for of, mean in means.items()
+            )
         )
     check_every_variant(found.steps.effects, len(chosen))
-    table = _variant_table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
+    table = _variant_table(
+        found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen
+    )
     if distances is not None:
         table = table.assign_coords(distance=("variant", distances))
     sentences = [
-        f"{of}: of {len(chosen)} variants in their own contexts, {verdict_counts(part, _VERDICTS, _largest_variants)}, "
-        f"each exact for this predictor; over {over} {means[of]}."
+        f"{of}: of {len(chosen)} variants in their own contexts, "
+        f"{verdict_counts(part, _VERDICTS, _largest_variants)}, each exact for this "
+        f"predictor; over {over} {means[of]}."
         for of, part in rows_by_task(table.rename(effect="ace", variant="contrast"))
     ]
-    return Finding(datasets={"variants": table.assign_attrs(estimand=OWN_CONTEXT)}, sentences=tuple(sentences))
+    return Finding(
+        datasets={"variants": table.assign_attrs(estimand=OWN_CONTEXT)},
+        sentences=tuple(sentences),
+    )
 
 
-def _variant_table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]) -> xr.Dataset:
+def _variant_table(
+    effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]
+) -> xr.Dataset:
     """Return a row for each variant; its exact effect is compared with the ROPE."""
     import xarray as xr
 
-    with_verdict = effects.sel(task=mean["task"].to_numpy())  # a task whose control does not vary has no verdict
+    # a task whose control does not vary has no verdict
+    with_verdict = effects.sel(task=mean["task"].to_numpy())
     effect = with_verdict.reset_coords(drop=True).rename(unit="variant")
-    coords = {name: ("variant", list(row.values())) for name, row in _variant_labels(chosen).items()}
-    low, high = (mean[side].reset_coords(drop=True) for side in ("rope_lower", "rope_upper"))
-    verdict = xr.full_like(effect, "negligible", dtype="<U10").where(low < high, "undecided")
-    verdict = verdict.where(effect <= high, "increases").where(effect >= low, "decreases")
-    columns = {"effect": effect, "lower": effect, "upper": effect, "verdict": verdict, "se": xr.zeros_like(effect)}
-    return xr.Dataset(columns).assign_coords({"variant": [x.name for x in chosen], **coords})
+    coords = {
+        name: ("variant", list(row.values()))
+        for name, row in _variant_labels(chosen).items()
+    }
+    low, high = (
+        mean[side].reset_coords(drop=True) for side in ("rope_lower", "rope_upper")
+    )
+    verdict = xr.full_like(effect, "negligible", dtype="<U10").where(
+        low < high, "undecided"
+    )
+    verdict = verdict.where(effect <= high, "increases").where(
+        effect >= low, "decreases"
+    )
+    columns = {
+        "effect": effect,
+        "lower": effect,
+        "upper": effect,
+        "verdict": verdict,
+        "se": xr.zeros_like(effect),
+    }
+    return xr.Dataset(columns).assign_coords(
+        {"variant": [x.name for x in chosen], **coords}
+    )
 
 
 def _largest_variants(rows: xr.Dataset) -> str:
     order = abs(rows["ace"]).argsort().to_numpy()[::-1]
     shown = [rows.isel(contrast=i) for i in order[:_MOST_NAMED]]
-    text = "; ".join(f"{row['contrast'].item()}: {row['ace'].item():.4g}" for row in shown)
+    text = "; ".join(
+        f"{row['contrast'].item()}: {row['ace'].item():.4g}" for row in shown
+    )
     return text + ("; ..." if len(order) > _MOST_NAMED else "")
 
 
@@ -483,7 +666,11 @@ def _draw_own_contexts(answer: Answer) -> Axes:
 
     table = answer.decisions
     if "variants" in answer.findings:
-        ends = table[["rope_lower", "rope_upper"]].sel(contrast=MEAN, drop=True).reset_coords(drop=True)
+        ends = (
+            table[["rope_lower", "rope_upper"]]
+            .sel(contrast=MEAN, drop=True)
+            .reset_coords(drop=True)
+        )
         each = answer.findings["variants"].rename(variant="contrast", effect="ace")
         table = each.assign(ends.broadcast_like(each["ace"])).assign_attrs(table.attrs)
     return forest(largest_contrasts(table), task=answer.tasks[0])
@@ -491,8 +678,14 @@ def _draw_own_contexts(answer: Answer) -> Axes:
 
 VARIANTS = Entry(
     name="variants",
-    question="What is the effect of each variant, the alternate allele against the reference?",
-    estimand="Y(alternate) - Y(reference) of each variant in its own context, or its mean over sampled contexts.",
+    question=(
+        "What is the effect of each variant, the alternate allele against the "
+        "reference?"
+    ),
+    estimand=(
+        "Y(alternate) - Y(reference) of each variant in its own context, or its mean "
+        "over sampled contexts."
+    ),
     doi="10.1038/nmeth.3547",
     read=_read_sampled_contexts,
     draw=draw_largest_variants,

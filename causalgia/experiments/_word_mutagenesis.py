@@ -1,4 +1,6 @@
-"""Saturation mutagenesis of a word: all its single-base changes, and the word itself."""
+"""Saturation mutagenesis of a word: all its single-base changes, and the word
+itself.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,12 @@ import numpy as np
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, finding_by_task
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    finding_by_task,
+)
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 
@@ -30,13 +37,16 @@ def word_mutagenesis(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates the effect of each letter of a word, by all its single-base changes.
+    """Return the experiment that estimates the effect of each letter of a word, by all
+    its single-base changes.
 
-    Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named by their letters; and each
-    mutant against the word, ``"change G1A"`` (letter, 0-based position in the word, new letter). The finding ``logo``
-    has the effect of the word with each base at each position; at its own letters that is the effect of the word. The
-    figure draws each base minus the mean of its column, so that the height of a position shows how much its letters
-    differ; for an ensemble it draws the mean over models.
+    Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named
+    by their letters; and each mutant against the word, ``"change G1A"`` (letter,
+    0-based position in the word, new letter). The finding ``logo`` has the effect of
+    the word with each base at each position; at its own letters that is the effect of
+    the word. The figure draws each base minus the mean of its column, so that the
+    height of a position shows how much its letters differ; for an ensemble it draws the
+    mean over models.
 
     Parameters
     ----------
@@ -54,8 +64,8 @@ def word_mutagenesis(
     Returns
     -------
     Experiment
-        ``3 w + 2`` arms and ``6 w + 1`` contrasts; coordinates ``position`` (0-based in the word) and ``base`` of the
-        mutants.
+        ``3 w + 2`` arms and ``6 w + 1`` contrasts; coordinates ``position`` (0-based in
+        the word) and ``base`` of the mutants.
 
     Raises
     ------
@@ -64,7 +74,8 @@ def word_mutagenesis(
 
     References
     ----------
-    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021),
+    doi:10.1371/journal.pcbi.1008925.
 
     Examples
     --------
@@ -86,13 +97,20 @@ def word_mutagenesis(
         for base in _alphabet_of(whole)
         if base != whole[i]
     }
-    arms = [Arm(CONTROL, Untreated()), *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants))]
-    changes = {f"change {whole[i]}{i}{base}": {name: 1.0, whole: -1.0} for name, (i, base) in mutants.items()}
+    arms = [
+        Arm(CONTROL, Untreated()),
+        *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants)),
+    ]
+    changes = {
+        f"change {whole[i]}{i}{base}": {name: 1.0, whole: -1.0}
+        for name, (i, base) in mutants.items()
+    }
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)} | changes,
+        contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)}
+        | changes,
         entry=WORD_MUTAGENESIS,
         analysis=Analysis(rope=rope),
         labels={
@@ -113,35 +131,59 @@ def _read_mutagenesis(found: TrialResults) -> Finding:
 
 
 def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
-    """Return the effects of the word with each base at each position, its own letters included."""
+    """Return the effects of the word with each base at each position, its own letters
+    included.
+    """
     import xarray as xr
 
     columns = ("ace", "lower", "upper", "se")
-    spelled = np.array([[word[:i] + base + word[i + 1 :] for base in _alphabet_of(word)] for i in range(len(word))])
-    names = xr.DataArray(spelled, dims=("position", "base"))
-    table = estimates[[name for name in columns if name in estimates]].sel(contrast=names).reset_coords(drop=True)
-    dims = [name for name in ("task", "model") if name in estimates["ace"].dims]
-    coords = {"position": range(len(word)), "base": list(_alphabet_of(word)), "word": (("position", "base"), spelled)}
-    return table.assign_coords(coords | {name: estimates[name].to_numpy() for name in dims}).transpose(
-        "position", "base", *dims
+    spelled = np.array(
+        [
+            [word[:i] + base + word[i + 1 :] for base in _alphabet_of(word)]
+            for i in range(len(word))
+        ]
     )
+    names = xr.DataArray(spelled, dims=("position", "base"))
+    table = (
+        estimates[[name for name in columns if name in estimates]]
+        .sel(contrast=names)
+        .reset_coords(drop=True)
+    )
+    dims = [name for name in ("task", "model") if name in estimates["ace"].dims]
+    coords = {
+        "position": range(len(word)),
+        "base": list(_alphabet_of(word)),
+        "word": (("position", "base"), spelled),
+    }
+    return table.assign_coords(
+        coords | {name: estimates[name].to_numpy() for name in dims}
+    ).transpose("position", "base", *dims)
 
 
 def _mutagenesis_text(rows: xr.Dataset, word: str) -> str:
     whole = rows.sel(contrast=word)
-    changes = rows.isel(contrast=[str(name).startswith("change ") for name in rows["contrast"].to_numpy()])
+    changes = rows.isel(
+        contrast=[
+            str(name).startswith("change ") for name in rows["contrast"].to_numpy()
+        ]
+    )
     verdicts = changes["verdict"].to_numpy()
     does = {"decreases": "decrease the effect", "increases": "increase it"}
     does |= {"negligible": "are negligible", "undecided": "are undecided"}
-    counts = [f"{(verdicts == v).sum()} {words}" for v, words in does.items() if (verdicts == v).any()]
+    counts = [
+        f"{(verdicts == v).sum()} {words}"
+        for v, words in does.items()
+        if (verdicts == v).any()
+    ]
     order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
     mildest, worst = (
         f"{str(row['contrast'].item()).removeprefix('change ')}, {effect_in_words(row)}"
         for row in (changes.isel(contrast=int(order[k])) for k in (0, -1))
     )
     return (
-        f"{word} {DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of its {len(verdicts)} single-base "
-        f"changes, {', '.join(counts)}; the mildest is {mildest}, the strongest {worst}."
+        f"{word} {DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of "
+        f"its {len(verdicts)} single-base changes, {', '.join(counts)}; the mildest is "
+        f"{mildest}, the strongest {worst}."
     )
 
 
@@ -150,14 +192,24 @@ def _draw_logo(answer: Answer) -> Axes:
 
     table = answer.findings["logo"]
     table = mean_over_models(table[["ace"]]) if "model" in table.dims else table
-    about = answer.decisions.attrs | table.attrs | {"name": answer.decisions.attrs.get("name", "")}
-    return logo(table.assign_attrs(about).assign(n_units=answer.decisions["n_units"].max()), centered=True)
+    about = (
+        answer.decisions.attrs
+        | table.attrs
+        | {"name": answer.decisions.attrs.get("name", "")}
+    )
+    return logo(
+        table.assign_attrs(about).assign(n_units=answer.decisions["n_units"].max()),
+        centered=True,
+    )
 
 
 WORD_MUTAGENESIS = Entry(
     name="word_mutagenesis",
     question="Which letters of a word matter?",
-    estimand="E[Y(mutant) - Y(untreated)] and E[Y(mutant) - Y(word)] of every single-base change, over the null model.",
+    estimand=(
+        "E[Y(mutant) - Y(untreated)] and E[Y(mutant) - Y(word)] of every single-base "
+        "change, over the null model."
+    ),
     doi="10.1101/418459",
     read=_read_mutagenesis,
     draw=_draw_logo,

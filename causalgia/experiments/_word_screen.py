@@ -47,72 +47,86 @@ def word_screen(
     n_units: int = 1_000,
     rope: Rope = "placebo tail",
 ) -> Experiment:
-    """Return the experiment that finds words of a width with effects beyond those of arbitrary words.
+    """Return the experiment that finds words of a width with effects beyond those of
+    arbitrary words.
 
-    Every word is embedded at one place of the same backgrounds and compared with the untreated arm. On most networks
-    nearly every random word changes the outcome, so a test against 0 is uninformative; words are compared with placebo
-    words instead, random ones of the same width. A verdict "increases" or "decreases" means that the effect lies
-    beyond the central 95 % of placebo words and is rare among such words, with the false discovery rate over the
-    screen controlled (Benjamini-Hochberg).
+    Every word is embedded at one place of the same backgrounds and compared with the
+    untreated arm. On most networks nearly every random word changes the outcome, so a
+    test against 0 is uninformative; words are compared with placebo words instead,
+    random ones of the same width. A verdict "increases" or "decreases" means that the
+    effect lies beyond the central 95 % of placebo words and is rare among such words,
+    with the false discovery rate over the screen controlled (Benjamini-Hochberg).
 
-    Ranks among 100 placebo words cannot resolve thousands of words, so beyond the outermost placebo word a Student t
-    tail fitted to them decides. This is a model: the rate holds if the distribution of words has no heavier tail.
-    ``rope="placebo"`` assumes no tail and needs about ``40 K / R`` placebo words to find R of K. The largest of many
-    estimates are biased (winner's curse): the finding ``shrunken`` has the posterior mean of each word relative to the
-    mean placebo word (`causalgia.posterior.mixture`), and `causalgia.confirm` tests selected words on fresh
-    backgrounds.
+    Ranks among 100 placebo words cannot resolve thousands of words, so beyond the
+    outermost placebo word a Student t tail fitted to them decides. This is a model: the
+    rate holds if the distribution of words has no heavier tail. ``rope="placebo"``
+    assumes no tail and needs about ``40 K / R`` placebo words to find R of K. The
+    largest of many estimates are biased (winner's curse): the finding ``shrunken`` has
+    the posterior mean of each word relative to the mean placebo word
+    (`causalgia.posterior.mixture`), and `causalgia.confirm` tests selected words on
+    fresh backgrounds.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     k
-        Width of the words, 3 to 8 (too few placebo words exist below), of which all 4^k are screened; None: 6, or the
-        width of `words`.
+        Width of the words, 3 to 8 (too few placebo words exist below), of which all 4^k
+        are screened; None: 6, or the width of `words`.
     words
         The words to screen, of one width, instead of all.
     at
         0-based start; None: the center.
     n_placebos
-        Placebo words, 40 or more: distinct random words from a fixed stream, other than the given `words`; at most 64
-        of width 3. None: 400 for 1,000 words or more (to estimate the tail), else 100. Where all words are screened,
-        the placebo words are a random part of them.
+        Placebo words, 40 or more: distinct random words from a fixed stream, other than
+        the given `words`; at most 64 of width 3. None: 400 for 1,000 words or more (to
+        estimate the tail), else 100. Where all words are screened, the placebo words
+        are a random part of them.
     letters
         ``"ACGU"`` or ``"ACGT"``: the alphabet of the names of arms.
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence: ``"placebo tail"``, the central 95 % of the placebo words, with directions by
-        a fitted Student t tail; ``"placebo"``, the same with directions by ranks alone; or limits.
+        Region of practical equivalence: ``"placebo tail"``, the central 95 % of the
+        placebo words, with directions by a fitted Student t tail; ``"placebo"``, the
+        same with directions by ranks alone; or limits.
 
     Returns
     -------
     Experiment
-        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast of each with the last;
-        coordinate ``placebo_word``.
+        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast
+        of each with the last; coordinate ``placebo_word``.
 
     Raises
     ------
     DesignError
-        If `k` is not 3 to 8 or not the width of `words`, words differ in width or are repeated (U is T), a word leaves
-        the sequence, or there are fewer than 40 placebo words or more than exist.
+        If `k` is not 3 to 8 or not the width of `words`, words differ in width or are
+        repeated (U is T), a word leaves the sequence, or there are fewer than 40
+        placebo words or more than exist.
 
     References
     ----------
-    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925. Benjamini
-    & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021),
+    doi:10.1371/journal.pcbi.1008925. Benjamini & Hochberg (1995),
+    doi:10.1111/j.2517-6161.1995.tb02031.x.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.word_screen(words=["UGCAUG", "AGAAUG", "GGAACC"], n_units=200)
+    >>> experiment = cg.experiments.word_screen(
+    ...     words=["UGCAUG", "AGAAUG", "GGAACC"], n_units=200
+    ... )
     >>> additive = cg.zoo.oracle("additive")
     >>> screen = cg.run(experiment, additive, rng=0)
     >>> answer = experiment.analyze(screen, rng=0)
     >>> print(answer.sentences[0])
     Task outcome: 2 of 3 words lie beyond 100 placebo words ...: UGCAUG ...; AGAAUG ...
-    >>> fresh = cg.confirm(screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0)
-    >>> cg.analyze(fresh, rng=0)["verdict"].sel(contrast=["UGCAUG", "AGAAUG"]).values.ravel()
+    >>> fresh = cg.confirm(
+    ...     screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0
+    ... )
+    >>> cg.analyze(fresh, rng=0)["verdict"].sel(
+    ...     contrast=["UGCAUG", "AGAAUG"]
+    ... ).values.ravel()
     array(['increases', 'increases'], dtype='<U10')
     """
     as_null_model(null)
@@ -121,12 +135,24 @@ def word_screen(
     start = as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
-            f"a word of {width} bases at {start} does not fit into the {null.length}-bp background; shorten the words "
-            "or move at="
+            f"a word of {width} bases at {start} does not fit into the "
+            f"{null.length}-bp background; shorten the words or move at="
         )
-    spelled = "ACGU" if any("U" in word for word in screened) else _as_alphabet(letters) if words is None else "ACGT"
-    n_placebos = (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS) if n_placebos is None else n_placebos
-    placebos = random_placebos(width, n_placebos, spelled, other_than=() if words is None else screened)
+    spelled = (
+        "ACGU"
+        if any("U" in word for word in screened)
+        else _as_alphabet(letters)
+        if words is None
+        else "ACGT"
+    )
+    n_placebos = (
+        (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS)
+        if n_placebos is None
+        else n_placebos
+    )
+    placebos = random_placebos(
+        width, n_placebos, spelled, other_than=() if words is None else screened
+    )
     arms = [Arm(CONTROL, Untreated())]
     arms += [Arm(word, Embed(word, at=start)) for word in screened]
     arms += [Arm(PLACEBO + word, PlaceboWord(word, at=start)) for word in placebos]
@@ -137,7 +163,11 @@ def word_screen(
         contrasts=CONTROL,
         entry=WORD_SCREEN,
         analysis=Analysis(rope=rope),
-        labels={"placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]}},
+        labels={
+            "placebo_word": {
+                arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]
+            }
+        },
     )
 
 
@@ -147,52 +177,82 @@ def _as_alphabet(letters: object) -> str:
     return str(letters)
 
 
-def _as_screened_words(k: int | None, words: Sequence[str] | None, letters: str) -> tuple[str, ...]:
-    """Return the words to screen: the given ones, of one width, or all words of a width."""
+def _as_screened_words(
+    k: int | None, words: Sequence[str] | None, letters: str
+) -> tuple[str, ...]:
+    """Return the words to screen: the given ones, of one width, or all words of a
+    width.
+    """
     width = None if k is None else as_count(k, "k")
     if words is None:
         width = width or _WIDTH
         if width > _WIDEST:
-            raise DesignError(f"k={width}: all {4**width:,} words are too many; k is at most {_WIDEST}, or give words=")
+            raise DesignError(
+                f"k={width}: all {4**width:,} words are too many; k is at most "
+                f"{_WIDEST}, or give words="
+            )
         return tuple(map("".join, product(letters, repeat=width)))
     listed = as_words(words, "words")
     widths = sorted({len(word) for word in listed})
     if len(widths) > 1:
         raise DesignError(
-            f"words: they have {' and '.join(map(str, widths))} bases, and placebo words are of one width; "
-            "screen each width by itself"
+            f"words: they have {' and '.join(map(str, widths))} bases, and placebo "
+            "words are of one width; screen each width by itself"
         )
     if width not in (None, widths[0]):
-        raise DesignError(f"k={width}, and the words have {widths[0]} bases; leave k out where words= are given")
+        raise DesignError(
+            f"k={width}, and the words have {widths[0]} bases; leave k out where "
+            "words= are given"
+        )
     return listed
 
 
-def random_placebos(width: int, n: int, letters: str, *, other_than: Sequence[str]) -> list[str]:
-    """Draw distinct words uniformly, from a stream that is the same in every design; none holds another word."""
+def random_placebos(
+    width: int, n: int, letters: str, *, other_than: Sequence[str]
+) -> list[str]:
+    """Draw distinct words uniformly, from a stream that is the same in every design;
+    none holds another word.
+    """
     from causalgia.sequences.random import random_integers
 
-    n, taken = as_count(n, "n_placebos"), {word.replace("U", "T") for word in other_than}
+    n, taken = (
+        as_count(n, "n_placebos"),
+        {word.replace("U", "T") for word in other_than},
+    )
     left = 4**width - sum(len(word) == width for word in taken)
     others = f"the {left:,} {'other ' if other_than else ''}words of {width} bases"
     if left < LEAST_PLACEBO_WORDS:
         raise DesignError(
-            f"a screen needs {LEAST_PLACEBO_WORDS} placebo words, and {others} are fewer; screen words of "
-            f"{max(3, width + bool(other_than))} bases or more"
+            f"a screen needs {LEAST_PLACEBO_WORDS} placebo words, and {others} are "
+            f"fewer; screen words of {max(3, width + bool(other_than))} bases or more"
         )
     if n < LEAST_PLACEBO_WORDS or n > left:
-        raise DesignError(f"n_placebos={n}: give {LEAST_PLACEBO_WORDS} or more, and at most {others}")
+        raise DesignError(
+            f"n_placebos={n}: give {LEAST_PLACEBO_WORDS} or more, and at most {others}"
+        )
     found: dict[str, None] = {}
-    attempt, spelling, lengths = 0, np.array(list(letters)), {len(word) for word in taken}
+    attempt, spelling, lengths = (
+        0,
+        np.array(list(letters)),
+        {len(word) for word in taken},
+    )
     while len(found) < n:
         if attempt == _ATTEMPTS:
             raise DesignError(
-                f"nearly every word of {width} bases holds one of {len(taken):,} words; test fewer of them"
+                f"nearly every word of {width} bases holds one of {len(taken):,} "
+                "words; test fewer of them"
             )
         key = derive(_STREAM, "placebo words", width, attempt)
-        drawn = random_integers(key, np.arange(4 * n, dtype=np.uint64), np.full(width, 4))
+        drawn = random_integers(
+            key, np.arange(4 * n, dtype=np.uint64), np.full(width, 4)
+        )
         spelled = ("".join(row) for row in spelling[drawn])
         found.update(
-            dict.fromkeys(word for word in spelled if taken.isdisjoint(_parts(word.replace("U", "T"), lengths)))
+            dict.fromkeys(
+                word
+                for word in spelled
+                if taken.isdisjoint(_parts(word.replace("U", "T"), lengths))
+            )
         )
         attempt += 1
     return list(found)[:n]
@@ -204,38 +264,60 @@ def _parts(word: str, lengths: Set[int]) -> set[str]:
 
 
 def read_word_screen(found: TrialResults) -> Finding:
-    """Return the finding ``shrunken`` of a screen with placebo words, and a sentence for each task."""
+    """Return the finding ``shrunken`` of a screen with placebo words, and a sentence
+    for each task.
+    """
     decisions = found.steps.decisions
-    estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())  # those with a verdict
+    # those with a verdict
+    estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())
     placebo = estimates["placebo_word"].to_numpy()
     shrunken = _shrink_effects(estimates, placebo)
-    cells = zip(rows_by_task(decisions), rows_by_task(estimates), rows_by_task(shrunken), strict=True)
+    cells = zip(
+        rows_by_task(decisions),
+        rows_by_task(estimates),
+        rows_by_task(shrunken),
+        strict=True,
+    )
     sentences = [
-        f"{begins}: {_screen_sentence(rows, raw, beyond, placebo)}" for (begins, rows), (_, raw), (_, beyond) in cells
+        f"{begins}: {_screen_sentence(rows, raw, beyond, placebo)}"
+        for (begins, rows), (_, raw), (_, beyond) in cells
     ]
     return Finding(datasets={"shrunken": shrunken}, sentences=tuple(sentences))
 
 
 def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
-    """Return posterior mean, sd and lfsr of each word relative to the mean placebo word.
+    """Return posterior mean, sd and lfsr of each word relative to the mean placebo
+    word.
 
-    The error that all contrasts share (through the control and the overwritten bases) cancels in the difference from
-    the mean placebo word; the remaining errors are nearly independent and are treated as such.
+    The error that all contrasts share (through the control and the overwritten bases)
+    cancels in the difference from the mean placebo word; the remaining errors are
+    nearly independent and are treated as such.
     """
     import xarray as xr
 
     raw, se = _minus_mean_placebo(estimates, placebo)
     of = estimates["ace"]
     columns = [_mixture_posterior(raw[:, j], se[:, j]) for j in range(raw.shape[1])]
-    values = dict(zip(("ace", "sd", "lfsr"), np.stack(columns, axis=-1), strict=True)) | {"raw": raw, "se": se}
-    table = xr.Dataset({name: (of.dims, column.reshape(of.shape)) for name, column in values.items()})
+    values = dict(
+        zip(("ace", "sd", "lfsr"), np.stack(columns, axis=-1), strict=True)
+    ) | {"raw": raw, "se": se}
+    table = xr.Dataset(
+        {name: (of.dims, column.reshape(of.shape)) for name, column in values.items()}
+    )
     coords = {name: of[name].to_numpy() for name in of.dims if name in of.coords}
-    attrs = {"estimand": "E[Y(word)] minus its mean over the placebo words", "scale": of.attrs.get("scale", "")}
+    attrs = {
+        "estimand": "E[Y(word)] minus its mean over the placebo words",
+        "scale": of.attrs.get("scale", ""),
+    }
     return table.assign_coords(coords).assign_attrs(attrs).isel(contrast=~placebo)
 
 
-def _minus_mean_placebo(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Return each effect minus the mean placebo word's of its class, and its standard error, (contrast, ...) each."""
+def _minus_mean_placebo(
+    estimates: xr.Dataset, placebo: NDArray[np.bool_]
+) -> tuple[Array, Array]:
+    """Return each effect minus the mean placebo word's of its class, and its standard
+    error, (contrast, ...) each.
+    """
     from causalgia.multiplicity.placebo import placebo_classes
 
     n = len(placebo)
@@ -245,18 +327,28 @@ def _minus_mean_placebo(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tu
         share = placebo[rows] / placebo[rows].sum()
         raw[rows] = ace[rows] - share @ ace[rows]
         if "factor" in estimates:
-            factor = estimates["factor"].to_numpy().reshape(-1, n, ace.shape[1])[:, rows]
+            factor = (
+                estimates["factor"].to_numpy().reshape(-1, n, ace.shape[1])[:, rows]
+            )
             left = factor - np.einsum("gkt,k->gt", factor, share)[:, None]
             se[rows] = np.sqrt(np.einsum("gkt,gkt->kt", left, left))
         else:
-            whole = estimates["covariance"].to_numpy().reshape(n, n, -1)[np.ix_(rows, rows)]
+            whole = (
+                estimates["covariance"].to_numpy().reshape(n, n, -1)[np.ix_(rows, rows)]
+            )
             shared = np.einsum("klt,l->kt", whole, share)
-            se[rows] = np.sqrt(np.maximum(np.einsum("kkt->kt", whole) - 2 * shared + share @ shared, 0.0))
+            se[rows] = np.sqrt(
+                np.maximum(
+                    np.einsum("kkt->kt", whole) - 2 * shared + share @ shared, 0.0
+                )
+            )
     return raw, se
 
 
 def _mixture_posterior(effect: Array, se: Array) -> Array:
-    """Return posterior mean, sd and lfsr of effects with independent errors, (3, contrast); exact effects unchanged."""
+    """Return posterior mean, sd and lfsr of effects with independent errors, (3,
+    contrast); exact effects unchanged.
+    """
     from causalgia.posterior.error_covariance import Noise
     from causalgia.posterior.mixture import mixture
 
@@ -268,47 +360,89 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
     return out
 
 
-def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
+def _screen_sentence(
+    rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]
+) -> str:
     from causalgia.multiplicity.placebo import placebo_classes
 
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], DIRECTIONS)
     size = np.abs(beyond["ace"].to_numpy())
     n_named = min(_NAMED, int(directed.sum()) or len(size))
-    first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[:n_named]
+    first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[
+        :n_named
+    ]
     half = 1.96 * beyond["sd"]
-    shrunken = beyond[["ace"]].assign(lower=beyond["ace"] - half, upper=beyond["ace"] + half).isel(contrast=first)
+    shrunken = (
+        beyond[["ace"]]
+        .assign(lower=beyond["ace"] - half, upper=beyond["ace"] + half)
+        .isel(contrast=first)
+    )
     rows_named = [shrunken.isel(contrast=k) for k in range(n_named)]
-    named = "; ".join(f"{row['contrast'].item()} {effect_in_words(row)}" for row in rows_named)
-    named = named if directed.any() else f"the largest {named}; confirm tests them on fresh backgrounds"
+    named = "; ".join(
+        f"{row['contrast'].item()} {effect_in_words(row)}" for row in rows_named
+    )
+    named = (
+        named
+        if directed.any()
+        else f"the largest {named}; confirm tests them on fresh backgrounds"
+    )
     more = int(directed.sum()) - len(first)
     differs = raw["p_adjusted"].to_numpy() < 0.05
     ace, classes = raw["ace"].to_numpy(), placebo_classes(raw)
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
     lie = "lies" if directed.sum() == 1 else "lie"
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words {lie} beyond {_region_text(rows, placebo, classes, mean)}"
-        + f". Minus the mean placebo word ({', '.join(map('{:.3g}'.format, mean))}), shrunken: {named}"
+        f"{directed.sum():,} of {(~placebo).sum():,} words {lie} beyond "
+        f"{_region_text(rows, placebo, classes, mean)}"
+        + (
+            f". Minus the mean placebo word ({', '.join(map('{:.3g}'.format, mean))}), "
+            f"shrunken: {named}"
+        )
         + (f"; and {more:,} more" if more > 0 else "")
-        + f". Tested against 0 instead, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
-        f"{placebo.sum()} placebo words differ (adjusted p below 0.05)."
+        + (
+            f". Tested against 0 instead, {differs[~placebo].sum():,} words and "
+            f"{differs[placebo].sum()} of {placebo.sum()} placebo words differ "
+            "(adjusted p below 0.05)."
+        )
     )
 
 
 def _region_text(
-    rows: xr.Dataset, placebo: NDArray[np.bool_], classes: list[NDArray[np.int64]], mean: list[float]
+    rows: xr.Dataset,
+    placebo: NDArray[np.bool_],
+    classes: list[NDArray[np.int64]],
+    mean: list[float],
 ) -> str:
-    """Return the text of the ROPE; one of placebo words is given relative to their mean, for each of their widths."""
+    """Return the text of the ROPE; one of placebo words is given relative to their
+    mean, for each of their widths.
+    """
     rope = str(rows.attrs["rope"])
     if "placebo words" not in rope:
         return rope
     low, high = rows["rope_lower"].to_numpy(), rows["rope_upper"].to_numpy()
-    limits = [f"{low[of[0]] - m:.3g} to {high[of[0]] - m:.3g}" for of, m in zip(classes, mean, strict=True)]
-    how = f"a Student t tail fitted to {placebo.sum()} placebo words, a model" if "tail" in rope else "their ranks"
-    what, how = ("central 95 %", f"; directions by {how}") if rope.startswith("the central") else ("fences", "")
+    limits = [
+        f"{low[of[0]] - m:.3g} to {high[of[0]] - m:.3g}"
+        for of, m in zip(classes, mean, strict=True)
+    ]
+    how = (
+        f"a Student t tail fitted to {placebo.sum()} placebo words, a model"
+        if "tail" in rope
+        else "their ranks"
+    )
+    what, how = (
+        ("central 95 %", f"; directions by {how}")
+        if rope.startswith("the central")
+        else ("fences", "")
+    )
     if len(classes) == 1:
-        return f"{placebo.sum()} placebo words ({what}: {limits[0]} from their mean{how})"
+        return (
+            f"{placebo.sum()} placebo words ({what}: {limits[0]} from their mean{how})"
+        )
     widths = rows["placebo_class"].to_numpy()
-    each = ", ".join(f"{text} of {int(widths[of[0]])} bases" for of, text in zip(classes, limits, strict=True))
+    each = ", ".join(
+        f"{text} of {int(widths[of[0]])} bases"
+        for of, text in zip(classes, limits, strict=True)
+    )
     return f"{placebo.sum()} placebo words ({what}: {each}, from their means{how})"
 
 
@@ -319,15 +453,27 @@ def draw_word_screen(answer: Answer) -> Axes:
     first = answer.decisions.isel(task=[0])
     placebo = first["placebo_word"].to_numpy()
     size = np.abs(first["ace"].to_numpy().reshape(len(placebo), -1)).max(axis=1)
-    top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[: min(_DRAWN, int((~placebo).sum()))]
-    drawn, n_words = first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])), int((~placebo).sum())
-    return forest(drawn.assign_attrs(shown=f"the {len(top)} largest of {n_words:,}") if len(top) < n_words else drawn)
+    top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[
+        : min(_DRAWN, int((~placebo).sum()))
+    ]
+    drawn, n_words = (
+        first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])),
+        int((~placebo).sum()),
+    )
+    return forest(
+        drawn.assign_attrs(shown=f"the {len(top)} largest of {n_words:,}")
+        if len(top) < n_words
+        else drawn
+    )
 
 
 WORD_SCREEN = Entry(
     name="word_screen",
     question="Which words have effects beyond those of arbitrary words?",
-    estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
+    estimand=(
+        "E[Y(word at a place) - Y(untreated)] of each word, over the null model, "
+        "against the placebo words'."
+    ),
     doi="10.1101/418459",
     read=read_word_screen,
     draw=draw_word_screen,

@@ -1,4 +1,6 @@
-"""Massively parallel reporter assays: oligo libraries, barcode counts, fits, and virtual trials of libraries."""
+"""Massively parallel reporter assays: oligo libraries, barcode counts, fits, and
+virtual trials of libraries.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,11 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.mpra.comparisons import concordance, prediction_powered, virtual_trial
+    from causalgia.mpra.comparisons import (
+        concordance,
+        prediction_powered,
+        virtual_trial,
+    )
     from causalgia.mpra.counts import (
         NoiseModel,
         activity,
@@ -36,7 +42,11 @@ if TYPE_CHECKING:
         write_library,
     )
     from causalgia.mpra.libraries import library
-    from causalgia.mpra.libraries.barcode_sets import BarcodeRules, barcode_balance, barcodes
+    from causalgia.mpra.libraries.barcode_sets import (
+        BarcodeRules,
+        barcode_balance,
+        barcodes,
+    )
     from causalgia.mpra.libraries.order_plan import Controls
     from causalgia.mpra.libraries.rules import OligoRules
     from causalgia.mpra.planning import (

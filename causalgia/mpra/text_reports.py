@@ -29,17 +29,19 @@ _NOISE = {
 }
 _SHOWN_ELEMENTS = 5
 _AT_THE_BOUND = (
-    "  the observed correlation is above its ceiling, so that of the true effects is at its bound, by chance or "
-    "because the standard errors are too large"
+    "  the observed correlation is above its ceiling, so that of the true effects is "
+    "at its bound, by chance or because the standard errors are too large"
 )
 _NOTHING_LEFT = (
-    "  effects of one side vary no more than their errors, so the correlation of the true effects cannot be estimated"
+    "  effects of one side vary no more than their errors, so the correlation of the "
+    "true effects cannot be estimated"
 )
 _SHOWN_RULES, _MOST_ARMS = 5, 12
 
 
 def describe_fit(fit: xr.Dataset) -> str:
-    """Return a text report of a fit: noise, average effects, and numbers of elements with an effect.
+    """Return a text report of a fit: noise, average effects, and numbers of elements
+    with an effect.
 
     Parameters
     ----------
@@ -55,20 +57,27 @@ def describe_fit(fit: xr.Dataset) -> str:
     ...
     """
     fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
-    lost = {"without some arm": fit.attrs["n_left_out"], "without an answer": fit.attrs["n_not_fitted"]}
-    reasons = [f"{int(n):,} element{'s' if n > 1 else ''} {why}" for why, n in lost.items() if n]
-    reasons += [f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"] * bool(
-        fit.attrs["arms_left_out"]
-    )
+    lost = {
+        "without some arm": fit.attrs["n_left_out"],
+        "without an answer": fit.attrs["n_not_fitted"],
+    }
+    reasons = [
+        f"{int(n):,} element{'s' if n > 1 else ''} {why}"
+        for why, n in lost.items()
+        if n
+    ]
+    reasons += [
+        f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"
+    ] * bool(fit.attrs["arms_left_out"])
     groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
     by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
     *others, last = quoted_if_commas(fit["arm"].to_numpy())
     under = f"{', '.join(others)} and {last}"
     replicates = int(fit.attrs["n_replicates"])
     lines = [
-        f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) under {under}, in "
-        f"{replicates} replicate{'s' if replicates > 1 else ''}; {np.median(fit['n_barcodes']):g} barcodes an oligo "
-        "(median)",
+        f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) "
+        f"under {under}, in {replicates} replicate{'s' if replicates > 1 else ''}; "
+        f"{np.median(fit['n_barcodes']):g} barcodes an oligo (median)",
         *([f"  left out: {'; '.join(reasons)}"] if reasons else []),
         *_fit_noise_lines(fit),
     ]
@@ -83,7 +92,10 @@ def _fit_noise_lines(fit: xr.Dataset) -> list[str]:
     lines = [f"  sd on log2: {sds}"] if sds else []
     if "silent" in fit:
         by_arm = fit["silent"].mean("element")
-        arms = ", ".join(f"{format_share(by_arm.sel(arm=arm).item(), 1)} in {arm}" for arm in by_arm["arm"].to_numpy())
+        arms = ", ".join(
+            f"{format_share(by_arm.sel(arm=arm).item(), 1)} in {arm}"
+            for arm in by_arm["arm"].to_numpy()
+        )
         lines.append(f"  cells counted as silent, not as weak: {arms}")
     return lines
 
@@ -95,24 +107,33 @@ def _contrast_lines(one: xr.Dataset, name: str) -> list[str]:
     hit = weighted_bh(p, np.ones_like(p)) < _FIT_FDR
     up, down = int((hit & test & (ace > 0)).sum()), int((hit & test & (ace < 0)).sum())
     lines = [
-        f"{name}: {up + down:,} of {test.sum():,} elements have an effect at a false discovery rate of {_FIT_FDR:g} "
-        f"({up:,} up, {down:,} down); standard errors {np.median(one['se']):.2f} (median)"
+        f"{name}: {up + down:,} of {test.sum():,} elements have an effect at a false "
+        f"discovery rate of {_FIT_FDR:g} ({up:,} up, {down:,} down); standard errors "
+        f"{np.median(one['se']):.2f} (median)"
     ]
     if test.sum() > 1:
-        mean = average(one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"]))
-        value, lower, upper, tau = (mean[c].item() for c in ("ace", "lower", "upper", "tau"))
+        mean = average(
+            one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"])
+        )
+        value, lower, upper, tau = (
+            mean[c].item() for c in ("ace", "lower", "upper", "tau")
+        )
         lines.append(
-            f"  average over them {value:.2f} [{lower:.2f}, {upper:.2f}]; true effects differ by {tau:.2f} (sd) "
-            "between them"
+            f"  average over them {value:.2f} [{lower:.2f}, {upper:.2f}]; true effects "
+            f"differ by {tau:.2f} (sd) between them"
         )
     for group in dict.fromkeys(groups[~test].tolist()):
         own = groups == group
-        lines.append(f"  {group} controls: {int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,} have p < {_FIT_FDR:g}")
+        lines.append(
+            f"  {group} controls: {int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,} "
+            f"have p < {_FIT_FDR:g}"
+        )
     return lines
 
 
 def describe_concordance(concordance: xr.Dataset) -> str:
-    """Return a text report of a concordance: agreement, noise, line, hits and outlying elements.
+    """Return a text report of a concordance: agreement, noise, line, hits and outlying
+    elements.
 
     Parameters
     ----------
@@ -136,40 +157,70 @@ def describe_concordance(concordance: xr.Dataset) -> str:
     >>> rng = np.random.default_rng(1)
     >>> true = rng.normal(size=100)
     >>> virtual = pd.DataFrame({"element": np.arange(100), "effect": 0.5 * true})
-    >>> measured = pd.DataFrame({"element": np.arange(100), "effect": true + rng.normal(0, 0.5, size=100), "se": 0.5})
+    >>> measured = pd.DataFrame(
+    ...     {
+    ...         "element": np.arange(100),
+    ...         "effect": true + rng.normal(0, 0.5, size=100),
+    ...         "se": 0.5,
+    ...     }
+    ... )
     >>> print(describe_concordance(concordance(virtual, measured)))
     effect: 100 elements, virtual effects on the predictor's scale, measured ones on log2
       observed correlation 0.86 [0.80, 0.90] (ceiling with this noise: 0.86); correlation of the true effects 1.00 ...
     """
     if "noise_ceiling" not in concordance:
-        raise OutcomesError("no concordance: there is no 'noise_ceiling'; give cg.mpra.concordance(virtual, measured)")
-    lost = parse_json(str(concordance.attrs.get("lost")), OutcomesError, source="attrs['lost'] of the concordance")
+        raise OutcomesError(
+            "no concordance: there is no 'noise_ceiling'; give "
+            "cg.mpra.concordance(virtual, measured)"
+        )
+    lost = parse_json(
+        str(concordance.attrs.get("lost")),
+        OutcomesError,
+        source="attrs['lost'] of the concordance",
+    )
     lines: list[str] = []
     for name in concordance["contrast"].to_numpy().astype(str):
         one = concordance.sel(contrast=name)
         n, n_parents = one["n"].item(), one["n_clusters"].item()
         of = f" of {n_parents:,} parents" if n_parents < n else ""
         dropped = lost[printable(name)]
-        left_out = [f"{k:,} {what}" for what, k in dropped.items() if not isinstance(k, dict) and k]
+        left_out = [
+            f"{k:,} {what}"
+            for what, k in dropped.items()
+            if not isinstance(k, dict) and k
+        ]
         if isinstance(dropped["controls"], dict):
-            left_out += [f"{k:,} {group} controls" for group, k in dropped["controls"].items()]
+            left_out += [
+                f"{k:,} {group} controls" for group, k in dropped["controls"].items()
+            ]
         sides = [
-            one[of_side].sel(side=side).item() for of_side in ("tau", "reliability") for side in ("virtual", "measured")
+            one[of_side].sel(side=side).item()
+            for of_side in ("tau", "reliability")
+            for side in ("virtual", "measured")
         ]
         correlation, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
         of_truth = (
-            f" (ceiling with this noise: {ceiling:.2f}); correlation of the true effects "
-            f"{_with_ci(one, 'pearson_disattenuated')}"
+            f" (ceiling with this noise: {ceiling:.2f}); correlation of the true "
+            f"effects {_with_ci(one, 'pearson_disattenuated')}"
         )
         lines += [
-            f"{name}: {n:,} elements{of}, virtual effects on {concordance.attrs['virtual_scale']}, measured ones on "
+            f"{name}: {n:,} elements{of}, virtual effects on "
+            f"{concordance.attrs['virtual_scale']}, measured ones on "
             f"{concordance.attrs['measured_scale']}",
             *([f"  left out: {', '.join(left_out)}"] if left_out else []),
-            f"  observed correlation {_with_ci(one, 'pearson')}{of_truth if ceiling else ''}; of ranks "
+            "  observed correlation "
+            f"{_with_ci(one, 'pearson')}{of_truth if ceiling else ''}; of ranks "
             f"{one['spearman'].item():.2f}",
-            f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability "
-            f"{max(sides[2], 0):.2f} and {max(sides[3], 0):.2f}",
-            *([_AT_THE_BOUND] if correlation > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
+            f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} "
+            f"(measured); reliability {max(sides[2], 0):.2f} and "
+            f"{max(sides[3], 0):.2f}",
+            *(
+                [_AT_THE_BOUND]
+                if correlation > ceiling > 0
+                else [_NOTHING_LEFT]
+                if ceiling == 0
+                else []
+            ),
             *_slope_lines(one),
             *_hits_line(one),
             *_outlying_elements_line(one),
@@ -188,14 +239,21 @@ def _slope_lines(one: xr.Dataset) -> list[str]:
     slope = f"({slope})" if best["slope"].item() < 0 else slope
     inside = format_share(best["coverage"].item())
     scatter = best["scatter"].item()
-    about = f"scatter about the line by {scatter:.2g}" if scatter else "do not scatter about the line"
+    about = (
+        f"scatter about the line by {scatter:.2g}"
+        if scatter
+        else "do not scatter about the line"
+    )
     lines = [
-        f"  measured = {best['intercept'].item():.3g} + {slope} x virtual; true effects {about}; "
-        f"{inside} of the elements are inside their predictive intervals",
+        f"  measured = {best['intercept'].item():.3g} + {slope} x virtual; true "
+        f"effects {about}; {inside} of the elements are inside their predictive "
+        "intervals",
     ]
     if one["line_p"].item() < 0.05:
         p = p_clause(one["line_p"].item())
-        lines.append(f"  the errors alone do not explain the distances from the line ({p})")
+        lines.append(
+            f"  the errors alone do not explain the distances from the line ({p})"
+        )
     return lines
 
 
@@ -204,8 +262,9 @@ def _hits_line(one: xr.Dataset) -> list[str]:
     if n == 0:
         return ["  no measured effect is a hit"]
     return [
-        f"  {n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in {_with_ci(one, 'sign_agreement')}, found "
-        f"by the size of the virtual effect with AUROC {_with_ci(one, 'auroc')}"
+        f"  {n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in "
+        f"{_with_ci(one, 'sign_agreement')}, found by the size of the virtual effect "
+        f"with AUROC {_with_ci(one, 'auroc')}"
     ]
 
 
@@ -213,20 +272,32 @@ def _outlying_elements_line(one: xr.Dataset) -> list[str]:
     off = one.isel(element=np.flatnonzero(one["q_off"].to_numpy() < 0.05))
     if not off.sizes["element"]:
         return ["  no element is off the line by more than the errors"]
-    worst = off.isel(element=np.argsort(off["p_off"].to_numpy(), kind="stable")[:_SHOWN_ELEMENTS])
+    worst = off.isel(
+        element=np.argsort(off["p_off"].to_numpy(), kind="stable")[:_SHOWN_ELEMENTS]
+    )
     parts = [
         f"{name} ({measured:+.2f} measured, {predicted:+.2f} expected)"
         for name, measured, predicted in zip(
-            worst["element"].to_numpy(), worst["measured"].to_numpy(), worst["predicted"].to_numpy(), strict=True
+            worst["element"].to_numpy(),
+            worst["measured"].to_numpy(),
+            worst["predicted"].to_numpy(),
+            strict=True,
         )
     ]
-    n, more = off.sizes["element"], ", ..." if off.sizes["element"] > _SHOWN_ELEMENTS else ""
+    n, more = (
+        off.sizes["element"],
+        ", ..." if off.sizes["element"] > _SHOWN_ELEMENTS else "",
+    )
     count = f"{n:,} elements are" if n > 1 else "1 element is"
-    return [f"  {count} off the line by more than the errors (q < .05): {', '.join(parts)}{more}"]
+    return [
+        f"  {count} off the line by more than the errors (q < .05): "
+        f"{', '.join(parts)}{more}"
+    ]
 
 
 def describe_library(library: xr.Dataset) -> str:
-    """Return a text report of a library: oligos, rules, and the shift from the null model.
+    """Return a text report of a library: oligos, rules, and the shift from the null
+    model.
 
     Parameters
     ----------
@@ -236,9 +307,10 @@ def describe_library(library: xr.Dataset) -> str:
     Returns
     -------
     str
-        Oligos by arm, the oligo and its parts, the rules and by arm the draws that broke them, the share of redrawn
-        units, and the shift of GC content and k-mers (Jensen-Shannon divergence in bits, with that of two independent
-        samples of this size).
+        Oligos by arm, the oligo and its parts, the rules and by arm the draws that
+        broke them, the share of redrawn units, and the shift of GC content and k-mers
+        (Jensen-Shannon divergence in bits, with that of two independent samples of this
+        size).
 
     Raises
     ------
@@ -250,17 +322,28 @@ def describe_library(library: xr.Dataset) -> str:
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50)
-    >>> print(cg.report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
+    >>> print(
+    ...     cg.report(
+    ...         cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
+    ...     )
+    ... )
     200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
     ...
     """
     if not validate(library, "library").sizes["row"]:
-        raise OutcomesError("the library has no oligo to report; select rows that it has")
-    before, after = (format_share(library[name].item(), 2) for name in ("gc_proposed", "gc_ordered"))
+        raise OutcomesError(
+            "the library has no oligo to report; select rows that it has"
+        )
+    before, after = (
+        format_share(library[name].item(), 2) for name in ("gc_proposed", "gc_ordered")
+    )
     words = "; ".join(
         f"{k}-mers {shift:.1e} bits ({chance:.1e})"
         for k, shift, chance in zip(
-            library["k"].to_numpy(), library["shift"].to_numpy(), library["shift_by_chance"].to_numpy(), strict=True
+            library["k"].to_numpy(),
+            library["shift"].to_numpy(),
+            library["shift_by_chance"].to_numpy(),
+            strict=True,
         )
     )
     parts = [
@@ -270,24 +353,35 @@ def describe_library(library: xr.Dataset) -> str:
         _rule_lines(library),
         _dropped_lines(library),
         [
-            f"null model: GC {before} as drawn first, {after} as ordered; Jensen-Shannon divergence (of two "
-            f"independent samples): {words}"
+            f"null model: GC {before} as drawn first, {after} as ordered; "
+            f"Jensen-Shannon divergence (of two independent samples): {words}"
         ],
     ]
     return "\n".join(line for part in parts for line in part)
 
 
 def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
-    arms, groups = library["arm"].to_numpy().astype(str), library["group"].to_numpy().astype(str)
+    arms, groups = (
+        library["arm"].to_numpy().astype(str),
+        library["group"].to_numpy().astype(str),
+    )
     tests = [(arm, "test") for arm in library["judged_arm"].to_numpy()]
     kinds = dict.fromkeys([*tests, *zip(arms, groups, strict=True)])
-    counts = [(arm, group, int(((arms == arm) & (groups == group)).sum())) for arm, group in kinds]
+    counts = [
+        (arm, group, int(((arms == arm) & (groups == group)).sum()))
+        for arm, group in kinds
+    ]
     if len(tests) > _MOST_ARMS:
         n = int((groups == "test").sum())
-        counts = [(f"under {len(tests):,} arms", "test", n), *(row for row in counts if row[1] != "test")]
+        counts = [
+            (f"under {len(tests):,} arms", "test", n),
+            *(row for row in counts if row[1] != "test"),
+        ]
     shown = ", ".join(
         f"{n:,} {name}{f' ({group})' if group not in ('test', arm) else ''}"
-        for name, (arm, group, n) in zip(quoted_if_commas(arm for arm, _, _ in counts), counts, strict=True)
+        for name, (arm, group, n) in zip(
+            quoted_if_commas(arm for arm, _, _ in counts), counts, strict=True
+        )
     )
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
     if "positive" not in groups:
@@ -297,15 +391,18 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
         )
     if "barcode" not in library:
         lines.append(
-            "no A/A pair and no promoter alone: barcodes are random, so for an A/A comparison split the barcodes of an "
-            "oligo at random (cg.mpra.split_duplicates of the counts), and clone the promoter by itself"
+            "no A/A pair and no promoter alone: barcodes are random, so for an A/A "
+            "comparison split the barcodes of an oligo at random "
+            "(cg.mpra.split_duplicates of the counts), and clone the promoter by "
+            "itself"
         )
     elif "promoter" not in groups:
         lines.append("no promoter alone: clone it by itself")
     if "promoter_junction" in library.attrs:
         lines.append(
-            f"the promoter alone carries no insert, but a filler of {max(map(len, library['insert'].to_numpy()))} nt, "
-            "which is cut out of the junction when the reporter is put in"
+            "the promoter alone carries no insert, but a filler of "
+            f"{max(map(len, library['insert'].to_numpy()))} nt, which is cut out of "
+            "the junction when the reporter is put in"
         )
     return lines
 
@@ -316,7 +413,10 @@ def _oligo_parts_lines(library: xr.Dataset) -> list[str]:
     middle = [f"insert ({length})"]
     if "barcode" in library:
         middle += [attrs["junction"]] if attrs["junction"] else []
-        middle += [f"barcode ({attrs['barcode_length']}, Levenshtein distance at least {attrs['min_distance']})"]
+        middle += [
+            f"barcode ({attrs['barcode_length']}, Levenshtein distance at least "
+            f"{attrs['min_distance']})"
+        ]
     name = f"{attrs['construct']}: " if attrs["construct"] else ""
     return [
         f"oligo: {name}{' + '.join([attrs['left'], *middle, attrs['right']])}",
@@ -328,16 +428,32 @@ def _plan_lines(library: xr.Dataset) -> list[str]:
     attrs = library.attrs
     parts = []
     if "n_replicates" in attrs:
-        n = len(np.unique(library["unit"].to_numpy()[library["group"].to_numpy().astype(str) == "test"]))
-        barcodes, replicates = attrs.get("barcodes_per_oligo", "..."), attrs["n_replicates"]
-        call = f"cg.mpra.power(true_effect, n_barcodes={barcodes}, n_replicates={replicates}, n_backgrounds={n}, ...)"
+        n = len(
+            np.unique(
+                library["unit"].to_numpy()[
+                    library["group"].to_numpy().astype(str) == "test"
+                ]
+            )
+        )
+        barcodes, replicates = (
+            attrs.get("barcodes_per_oligo", "..."),
+            attrs["n_replicates"],
+        )
+        call = (
+            f"cg.mpra.power(true_effect, n_barcodes={barcodes}, "
+            f"n_replicates={replicates}, n_backgrounds={n}, ...)"
+        )
         parts.append(f"{replicates} replicates planned, whose power is that of {call}")
     if "max_oligos" in attrs:
         most = int(attrs["max_oligos"])
-        parts.append(f"{most - library.sizes['row']:,} of the {most:,} oligos allowed are left")
+        parts.append(
+            f"{most - library.sizes['row']:,} of the {most:,} oligos allowed are left"
+        )
     if "vendor" in attrs:
         pool = f", a pool of {attrs['pool_size']:,}" if "pool_size" in attrs else ""
-        parts.append(f"within the limits of {attrs['vendor']} as the table has them{pool}")
+        parts.append(
+            f"within the limits of {attrs['vendor']} as the table has them{pool}"
+        )
     return ["; ".join(parts)] if parts else []
 
 
@@ -350,7 +466,11 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
     for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
         if by_arm.any():
             order = np.argsort(-by_arm, kind="stable")[:_SHOWN_RULES]
-            arms = ", ".join(f"{by_arm[i]:,} in {library['judged_arm'].to_numpy()[i]}" for i in order if by_arm[i])
+            arms = ", ".join(
+                f"{by_arm[i]:,} in {library['judged_arm'].to_numpy()[i]}"
+                for i in order
+                if by_arm[i]
+            )
             more = (
                 f" and {np.count_nonzero(by_arm) - _SHOWN_RULES} more arms"
                 if np.count_nonzero(by_arm) > _SHOWN_RULES
@@ -362,42 +482,82 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
         ("broken_barcodes", "barcode in its oligo", "barcodes in their oligo"),
     ):
         total = int(library[name].sum())
-        exchanged = f"{one} broke a rule and was" if total == 1 else f"{many} broke a rule and were"
+        exchanged = (
+            f"{one} broke a rule and was"
+            if total == 1
+            else f"{many} broke a rule and were"
+        )
         lines += [f"  {total:,} {exchanged} exchanged"] if total else []
     flags = [
         f"{int(n):,} with {flag}"
-        for flag, n in zip(library["flag"].to_numpy(), library["flagged"].to_numpy(), strict=True)
+        for flag, n in zip(
+            library["flag"].to_numpy(), library["flagged"].to_numpy(), strict=True
+        )
         if n
     ]
-    return [*lines, *([f"kept, although vendors synthesize them less evenly: {', '.join(flags)}"] if flags else [])]
+    return [
+        *lines,
+        *(
+            [f"kept, although vendors synthesize them less evenly: {', '.join(flags)}"]
+            if flags
+            else []
+        ),
+    ]
 
 
 def _rule_names(library: xr.Dataset) -> list[str]:
     source = "attrs['rules'] of the library"
-    return list(parse_json(str(library.attrs.get("rules")), LibraryError, source=source))
+    return list(
+        parse_json(str(library.attrs.get("rules")), LibraryError, source=source)
+    )
 
 
 def _uncounted_sites(library: xr.Dataset) -> list[str]:
-    """Return the enzymes with a site in custom adapters that no rule keeps out of inserts and barcodes."""
+    """Return the enzymes with a site in custom adapters that no rule keeps out of
+    inserts and barcodes.
+    """
     if library.attrs["construct"]:
         return []
     rules = set(_rule_names(library))
-    parts = [encode(library.attrs[part]) for part in ("left", "junction", "right") if library.attrs[part]]
+    parts = [
+        encode(library.attrs[part])
+        for part in ("left", "junction", "right")
+        if library.attrs[part]
+    ]
     found = {}
     for enzyme, word in data_table("sites")["words"].items():
-        n = sum(int(word_hits(part, word)[0][0]) for part in parts if part.shape[1] >= len(word))
+        n = sum(
+            int(word_hits(part, word)[0][0])
+            for part in parts
+            if part.shape[1] >= len(word)
+        )
         if n and not rules & {f"site {enzyme}", f"site {word}"}:
             found[enzyme] = n
     return [
-        f"the adapters carry {', '.join(found)}, and inserts may too: where the protocol cuts there, give "
-        f"rules=cg.mpra.OligoRules(avoid={found})"
+        f"the adapters carry {', '.join(found)}, and inserts may too: where the "
+        f"protocol cuts there, give rules=cg.mpra.OligoRules(avoid={found})"
     ] * bool(found)
 
 
 def _dropped_lines(library: xr.Dataset) -> list[str]:
     if "why" not in library:
         return []
-    dropped = dict(zip(library["dropped"].to_numpy().tolist(), library["why"].to_numpy().tolist(), strict=True))
-    lines = [f"{len(dropped):,} units are in no arm: no draw of them met the rules, whatever their arm would have been"]
-    lines += [f"  unit {unit}: {why}" for unit, why in list(dropped.items())[:_SHOWN_RULES]]
-    return lines + ([f"  and {len(dropped) - _SHOWN_RULES:,} more"] if len(dropped) > _SHOWN_RULES else [])
+    dropped = dict(
+        zip(
+            library["dropped"].to_numpy().tolist(),
+            library["why"].to_numpy().tolist(),
+            strict=True,
+        )
+    )
+    lines = [
+        f"{len(dropped):,} units are in no arm: no draw of them met the rules, "
+        "whatever their arm would have been"
+    ]
+    lines += [
+        f"  unit {unit}: {why}" for unit, why in list(dropped.items())[:_SHOWN_RULES]
+    ]
+    return lines + (
+        [f"  and {len(dropped) - _SHOWN_RULES:,} more"]
+        if len(dropped) > _SHOWN_RULES
+        else []
+    )

@@ -1,4 +1,6 @@
-"""Multiple testing: adjusted p-values, simultaneous bands and selective intervals within declared families."""
+"""Multiple testing: adjusted p-values, simultaneous bands and selective intervals
+within declared families.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
         equicoordinate,
         multivariate_t_max,
     )
-    from causalgia.multiplicity.placebo import placebo_fences, placebo_rank, placebo_region
+    from causalgia.multiplicity.placebo import (
+        placebo_fences,
+        placebo_rank,
+        placebo_region,
+    )
     from causalgia.multiplicity.tost import equivalence
 else:
     __getattr__, __dir__ = on_first_use(__name__)

@@ -1,6 +1,8 @@
-"""Adjusted p-values of arrays: stepwise methods, q-values, weighted and hierarchical BH, and false coverage.
+"""Adjusted p-values of arrays: stepwise methods, q-values, weighted and hierarchical
+BH, and false coverage.
 
-In every function of false discovery rates a p-value that is NaN is not counted, and its result is NaN.
+In every function of false discovery rates a p-value that is NaN is not counted, and its
+result is NaN.
 """
 
 from __future__ import annotations
@@ -24,18 +26,20 @@ _SMOOTHER_DF = 3.0
 
 
 def stepwise(p: Array, method: Stepwise) -> Array:
-    """Return adjusted p-values: each is the smallest level at which the method rejects its hypothesis.
+    """Return adjusted p-values: each is the smallest level at which the method rejects
+    its hypothesis.
 
-    Equal to ``statsmodels.stats.multitest.multipletests`` to the bit, without its import time of a second (decision
-    17).
+    Equal to ``statsmodels.stats.multitest.multipletests`` to the bit, without its
+    import time of a second (decision 17).
 
     Parameters
     ----------
     p
         P-values, shape ``(K,)``, without NaN.
     method
-        ``"bonferroni"``, ``"holm"`` and ``"hochberg"`` bound the family-wise error (the last under independence),
-        ``"bh"`` and ``"by"`` the false discovery rate (the last under any dependence).
+        ``"bonferroni"``, ``"holm"`` and ``"hochberg"`` bound the family-wise error (the
+        last under independence), ``"bh"`` and ``"by"`` the false discovery rate (the
+        last under any dependence).
 
     Returns
     -------
@@ -49,8 +53,9 @@ def stepwise(p: Array, method: Stepwise) -> Array:
 
     References
     ----------
-    Holm (1979), doi:10.2307/4615733. Hochberg (1988), doi:10.1093/biomet/75.4.800. Benjamini & Hochberg (1995),
-    doi:10.1111/j.2517-6161.1995.tb02031.x. Benjamini & Yekutieli (2001), doi:10.1214/aos/1013699998.
+    Holm (1979), doi:10.2307/4615733. Hochberg (1988), doi:10.1093/biomet/75.4.800.
+    Benjamini & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x. Benjamini &
+    Yekutieli (2001), doi:10.1214/aos/1013699998.
 
     Examples
     --------
@@ -60,7 +65,9 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     """
     if method not in STEPWISE:
         hint = nearest(str(method), STEPWISE)
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(STEPWISE)}{hint}")
+        raise EstimateError(
+            f"method {quoted(method)} is not one of {', '.join(STEPWISE)}{hint}"
+        )
     count = len(p)
     if method == "bonferroni":
         return np.minimum(p * float(count), 1.0)
@@ -73,7 +80,9 @@ def stepwise(p: Array, method: Stepwise) -> Array:
         stepped = _reverse_cumulative_min(left * p[order])
     else:
         share = rank / float(count)
-        stepped = _reverse_cumulative_min(p[order] / (share if method == "bh" else share / np.sum(1.0 / rank)))
+        stepped = _reverse_cumulative_min(
+            p[order] / (share if method == "bh" else share / np.sum(1.0 / rank))
+        )
     adjusted = np.empty_like(stepped)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
@@ -85,20 +94,24 @@ def _reverse_cumulative_min(raw: Array) -> Array:
 
 
 def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]:
-    """Return q-values: Benjamini-Hochberg's adjusted p times the estimated share of true null hypotheses.
+    """Return q-values: Benjamini-Hochberg's adjusted p times the estimated share of
+    true null hypotheses.
 
-    For weakly dependent p-values only: under a shared control pi0 is erratic; use BH there.
+    For weakly dependent p-values only: under a shared control pi0 is erratic; use BH
+    there.
 
     Parameters
     ----------
     p
         P-values of K hypotheses, shape ``(K,)``.
     pi0
-        The share of true null hypotheses, or how it is estimated from ``#(p >= lambda) / (m (1 - lambda))`` over
-        lambda = .05, ..., .95: ``"bootstrap"``, the one of least mean squared error (by Robinson's closed form);
-        ``"smoother"``, a natural cubic smoothing spline of 3 effective degrees of freedom read at .95;
-        ``"adaptive"``, ``(1 + #(p > .5)) / (m / 2)``, which controls the FDR of independent p-values in finite samples.
-        Where no p is large, so that an estimate is not positive, the adaptive one takes its place.
+        The share of true null hypotheses, or how it is estimated from
+        ``#(p >= lambda) / (m (1 - lambda))`` over lambda = .05, ..., .95:
+        ``"bootstrap"``, the one of least mean squared error (by Robinson's closed
+        form); ``"smoother"``, a natural cubic smoothing spline of 3 effective degrees
+        of freedom read at .95; ``"adaptive"``, ``(1 + #(p > .5)) / (m / 2)``, which
+        controls the FDR of independent p-values in finite samples. Where no p is large,
+        so that an estimate is not positive, the adaptive one takes its place.
 
     Returns
     -------
@@ -112,8 +125,8 @@ def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]
 
     References
     ----------
-    Storey & Tibshirani (2003), doi:10.1073/pnas.1530509100. Storey, Taylor & Siegmund (2004),
-    doi:10.1111/j.1467-9868.2004.00439.x.
+    Storey & Tibshirani (2003), doi:10.1073/pnas.1530509100. Storey, Taylor & Siegmund
+    (2004), doi:10.1111/j.1467-9868.2004.00439.x.
 
     Examples
     --------
@@ -126,7 +139,8 @@ def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]
 
 
 def pi0_by_lambda(p: npt.ArrayLike) -> Array:
-    """Return ``#(p >= lambda) / (m (1 - lambda))`` at lambda = .05, .10, ..., .95, shape ``(19,)``.
+    """Return ``#(p >= lambda) / (m (1 - lambda))`` at lambda = .05, .10, ..., .95,
+    shape ``(19,)``.
 
     Examples
     --------
@@ -140,19 +154,22 @@ def pi0_by_lambda(p: npt.ArrayLike) -> Array:
 
 
 def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1: unequal prior weights.
+    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1:
+    unequal prior weights.
 
     Parameters
     ----------
     p
         P-values, shape ``(K,)``.
     weights
-        Not negative, fixed before p was seen, shape ``(K,)``; a hypothesis of weight 0 gets 1.
+        Not negative, fixed before p was seen, shape ``(K,)``; a hypothesis of weight 0
+        gets 1.
 
     Raises
     ------
     EstimateError
-        If a p-value is not between 0 and 1, or the weights are negative, not finite, of another length or all 0.
+        If a p-value is not between 0 and 1, or the weights are negative, not finite, of
+        another length or all 0.
 
     References
     ----------
@@ -165,12 +182,19 @@ def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     """
     values, w = _as_p_values(p), np.asarray(weights, dtype=np.float64)
     if w.shape != values.shape or not (np.isfinite(w) & (w >= 0)).all():
-        raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values; give one number >= 0 for each")
+        raise EstimateError(
+            f"weights of shape {w.shape} for {values.size} p-values; give one number "
+            ">= 0 for each"
+        )
     mean = w[~np.isnan(values)].mean()
     if not mean > 0:
         raise EstimateError("all weights are 0; at least one must be positive")
     with np.errstate(divide="ignore", invalid="ignore"):
-        weighted = np.where(w == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (w / mean)))
+        weighted = np.where(
+            w == 0,
+            np.where(np.isnan(values), np.nan, 1.0),
+            np.minimum(1.0, values / (w / mean)),
+        )
     return _adjust_present(weighted, "bh")
 
 
@@ -181,9 +205,11 @@ class Hierarchical:
     Attributes
     ----------
     q
-        Adjusted p of each hypothesis, shape ``(K,)``: rejected where ``q <= alpha``; 1 in families not selected.
+        Adjusted p of each hypothesis, shape ``(K,)``: rejected where ``q <= alpha``; 1
+        in families not selected.
     simes
-        Simes' p of each of F families, shape ``(F,)``; NaN for a family without a p-value.
+        Simes' p of each of F families, shape ``(F,)``; NaN for a family without a
+        p-value.
     simes_adjusted
         The same adjusted by Benjamini-Hochberg over families, shape ``(F,)``.
     selected
@@ -197,12 +223,18 @@ class Hierarchical:
 
 
 def hierarchical_q(
-    p: npt.ArrayLike, family_codes: Codes, *, alpha: float = 0.05, within: Literal["bh", "holm"] = "bh"
+    p: npt.ArrayLike,
+    family_codes: Codes,
+    *,
+    alpha: float = 0.05,
+    within: Literal["bh", "holm"] = "bh",
 ) -> Hierarchical:
-    """Select families by Benjamini-Hochberg on their Simes p, then adjust inside each selected family.
+    """Select families by Benjamini-Hochberg on their Simes p, then adjust inside each
+    selected family.
 
-    With R of m families selected, a hypothesis is tested inside its family at ``alpha R / m``, which bounds the
-    expected average, over the selected families, of the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
+    With R of m families selected, a hypothesis is tested inside its family at
+    ``alpha R / m``, which bounds the expected average, over the selected families, of
+    the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
 
     Parameters
     ----------
@@ -211,19 +243,21 @@ def hierarchical_q(
     family_codes
         Family of each hypothesis, 0 to F - 1, shape ``(K,)``.
     alpha
-        Error rate of both steps. The selection depends on it, so q holds for this rate alone.
+        Error rate of both steps. The selection depends on it, so q holds for this rate
+        alone.
     within
         Adjustment inside a family.
 
     Raises
     ------
     EstimateError
-        If a p-value or `alpha` is not between 0 and 1, there is not one code (an integer) for each, or `within`
-        is unknown.
+        If a p-value or `alpha` is not between 0 and 1, there is not one code (an
+        integer) for each, or `within` is unknown.
 
     References
     ----------
-    Benjamini & Bogomolov (2014), doi:10.1111/rssb.12028. Simes (1986), doi:10.1093/biomet/73.3.751.
+    Benjamini & Bogomolov (2014), doi:10.1111/rssb.12028. Simes (1986),
+    doi:10.1093/biomet/73.3.751.
 
     Examples
     --------
@@ -236,10 +270,13 @@ def hierarchical_q(
         raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
     _check_rate("alpha", alpha)
     if codes.shape != values.shape:
-        raise EstimateError(f"{codes.size} family codes for {values.size} p-values; give one for each")
+        raise EstimateError(
+            f"{codes.size} family codes for {values.size} p-values; give one for each"
+        )
     if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
         raise EstimateError(
-            f"family_codes have dtype {codes.dtype}; give an integer, 0 or more, for each: pandas.factorize(names)[0]"
+            f"family_codes have dtype {codes.dtype}; give an integer, 0 or more, for "
+            "each: pandas.factorize(names)[0]"
         )
     families = [codes == family for family in range(codes.max(initial=-1) + 1)]
     simes = np.array([_simes(values[mine]) for mine in families])
@@ -247,16 +284,26 @@ def hierarchical_q(
     selected = simes_adjusted <= alpha
     n = int((~np.isnan(simes)).sum())
     q = np.where(np.isnan(values), np.nan, 1.0)
-    for mine in (family for family, is_selected in zip(families, selected, strict=True) if is_selected):
-        q[mine] = np.minimum(1.0, _adjust_present(values[mine], within) * n / selected.sum())
-    return Hierarchical(q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected)
+    for mine in (
+        family
+        for family, is_selected in zip(families, selected, strict=True)
+        if is_selected
+    ):
+        q[mine] = np.minimum(
+            1.0, _adjust_present(values[mine], within) * n / selected.sum()
+        )
+    return Hierarchical(
+        q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected
+    )
 
 
 def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
-    """Return the probability ``1 - R (1 - ci_prob) / m`` that each interval of R selected among m must have.
+    """Return the probability ``1 - R (1 - ci_prob) / m`` that each interval of R
+    selected among m must have.
 
-    Then the expected share of the selected intervals that miss is at most ``1 - ci_prob``, if R is chosen by a simple
-    rule (such as BH) on p-values that are independent or positively dependent.
+    Then the expected share of the selected intervals that miss is at most
+    ``1 - ci_prob``, if R is chosen by a simple rule (such as BH) on p-values that are
+    independent or positively dependent.
 
     Raises
     ------
@@ -275,7 +322,8 @@ def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
     _check_rate("ci_prob", ci_prob)
     if not 1 <= n_selected <= n_tests:
         raise EstimateError(
-            f"{n_selected} selected of {n_tests}: select from 1 to {n_tests} to have intervals for them"
+            f"{n_selected} selected of {n_tests}: select from 1 to {n_tests} to have "
+            "intervals for them"
         )
     return 1 - n_selected * (1 - ci_prob) / n_tests
 
@@ -289,9 +337,14 @@ def _as_p_values(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, dtype=np.float64)
     wrong = (values < 0) | (values > 1)
     if values.ndim != 1 or np.isnan(values).all():
-        raise EstimateError(f"p has shape {values.shape} and {int((~np.isnan(values)).sum())} numbers; give shape (K,)")
+        raise EstimateError(
+            f"p has shape {values.shape} and {int((~np.isnan(values)).sum())} numbers; "
+            "give shape (K,)"
+        )
     if wrong.any():
-        raise EstimateError(f"p[{int(np.argmax(wrong))}] is {values[wrong][0]:g}, not between 0 and 1")
+        raise EstimateError(
+            f"p[{int(np.argmax(wrong))}] is {values[wrong][0]:g}, not between 0 and 1"
+        )
     return values
 
 
@@ -306,13 +359,20 @@ def _adjust_present(p: Array, method: Stepwise) -> Array:
 
 def _simes(p: Array) -> float:
     ordered = np.sort(p[~np.isnan(p)])
-    return float((len(ordered) * ordered / np.arange(1, len(ordered) + 1)).min()) if len(ordered) else np.nan
+    return (
+        float((len(ordered) * ordered / np.arange(1, len(ordered) + 1)).min())
+        if len(ordered)
+        else np.nan
+    )
 
 
 def _null_share(p: Array, pi0: Pi0) -> float:
     if isinstance(pi0, str):
         if pi0 not in _PI0_METHODS:
-            raise EstimateError(f"pi0={quoted(pi0)} is not one of {', '.join(map(quoted, _PI0_METHODS))}, nor a number")
+            raise EstimateError(
+                f"pi0={quoted(pi0)} is not one of "
+                f"{', '.join(map(quoted, _PI0_METHODS))}, nor a number"
+            )
         found = _PI0_METHODS[pi0](p)
         return min(1.0, found if found > 0 else _pi0_adaptive(p))
     if isinstance(pi0, bool) or not 0 < pi0 <= 1:
@@ -344,9 +404,11 @@ _PI0_METHODS: dict[str, Callable[[Array], float]] = {
 
 
 def smooth_natural_cubic(x: Array, y: Array, *, df: float) -> Array:
-    """Return the natural cubic smoothing spline with a given trace of its smoother, at the knots.
+    """Return the natural cubic smoothing spline with a given trace of its smoother, at
+    the knots.
 
-    The fit is ``(I + a Q R^-1 Q')^-1 y`` (Reinsch), with a chosen so that the trace is `df`.
+    The fit is ``(I + a Q R^-1 Q')^-1 y`` (Reinsch), with a chosen so that the trace is
+    `df`.
 
     Parameters
     ----------
@@ -359,7 +421,8 @@ def smooth_natural_cubic(x: Array, y: Array, *, df: float) -> Array:
 
     References
     ----------
-    Green & Silverman (1994), Nonparametric Regression and Generalized Linear Models, section 2.3.
+    Green & Silverman (1994), Nonparametric Regression and Generalized Linear Models,
+    section 2.3.
 
     Examples
     --------
@@ -380,51 +443,64 @@ def smooth_natural_cubic(x: Array, y: Array, *, df: float) -> Array:
 
 
 def _roughness(x: Array) -> Array:
-    """Return K with ``f' K f`` the integrated squared second derivative of the natural cubic spline through f."""
+    """Return K with ``f' K f`` the integrated squared second derivative of the natural
+    cubic spline through f.
+    """
     h, n = np.diff(x), len(x)
     inner = np.arange(n - 2)
     q = np.zeros((n, n - 2))
     q[inner, inner], q[inner + 2, inner] = 1 / h[:-1], 1 / h[1:]
     q[inner + 1, inner] = -1 / h[:-1] - 1 / h[1:]
-    r = np.diag((h[:-1] + h[1:]) / 3) + np.diag(h[1:-1] / 6, 1) + np.diag(h[1:-1] / 6, -1)
+    r = (
+        np.diag((h[:-1] + h[1:]) / 3)
+        + np.diag(h[1:-1] / 6, 1)
+        + np.diag(h[1:-1] / 6, -1)
+    )
     rough = q @ np.linalg.solve(r, q.T)
     return np.asarray((rough + rough.T) / 2)
 
 
 def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Array:
-    """Return p-values adjusted over a tree of hypotheses, each at least as large as that of the node above.
+    """Return p-values adjusted over a tree of hypotheses, each at least as large as
+    that of the node above.
 
-    ``max over the node and its ancestors of min(1, p m / size)``, with m the size of the roots together: a node is
-    rejected only where all above it are, so that a search descends from rejected nodes only. Whatever the dependence,
-    P(any true null hypothesis is rejected) <= alpha: above each false rejection is a topmost one, and these are
-    disjoint, so that their shares ``alpha size / m`` sum to ``alpha`` at most. A node and its parts need not agree: a
-    whole may have no effect though its parts do, and then hides them.
+    ``max over the node and its ancestors of min(1, p m / size)``, with m the size of
+    the roots together: a node is rejected only where all above it are, so that a search
+    descends from rejected nodes only. Whatever the dependence, P(any true null
+    hypothesis is rejected) <= alpha: above each false rejection is a topmost one, and
+    these are disjoint, so that their shares ``alpha size / m`` sum to ``alpha`` at
+    most. A node and its parts need not agree: a whole may have no effect though its
+    parts do, and then hides them.
 
     Parameters
     ----------
     p
-        P-values of N nodes, shape ``(N, ...)``: one family for each entry of the rest. NaN: the node was not tested,
-        and everything below it is NaN.
+        P-values of N nodes, shape ``(N, ...)``: one family for each entry of the rest.
+        NaN: the node was not tested, and everything below it is NaN.
     parents
-        The number of the node above each, -1 for a root; a parent comes before its children; shape ``(N,)``.
+        The number of the node above each, -1 for a root; a parent comes before its
+        children; shape ``(N,)``.
     sizes
-        How much of the whole each node is (bases, leaves), fixed before p was seen; positive, and children together
-        no more than their parent; shape ``(N,)``.
+        How much of the whole each node is (bases, leaves), fixed before p was seen;
+        positive, and children together no more than their parent; shape ``(N,)``.
 
     Returns
     -------
     array
-        Adjusted p, shape ``(N, ...)``; NaN where the node or one above it was not tested.
+        Adjusted p, shape ``(N, ...)``; NaN where the node or one above it was not
+        tested.
 
     Raises
     ------
     EstimateError
-        If a p-value is not between 0 and 1, the parents make no tree, or the sizes are not those of parts.
+        If a p-value is not between 0 and 1, the parents make no tree, or the sizes are
+        not those of parts.
 
     References
     ----------
-    Meinshausen (2008), Hierarchical testing of variable importance, doi:10.1093/biomet/asn007. Goeman & Solari (2010),
-    The sequential rejection principle of familywise error control, doi:10.1214/10-AOS829.
+    Meinshausen (2008), Hierarchical testing of variable importance,
+    doi:10.1093/biomet/asn007. Goeman & Solari (2010), The sequential rejection
+    principle of familywise error control, doi:10.1214/10-AOS829.
 
     Examples
     --------
@@ -434,16 +510,30 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     values = np.asarray(p, dtype=np.float64)
     wrong = (values < 0) | (values > 1)
     if values.ndim < 1 or wrong.any():
-        raise EstimateError(f"p has shape {values.shape} and {int(wrong.sum())} numbers that are not between 0 and 1")
+        raise EstimateError(
+            f"p has shape {values.shape} and {int(wrong.sum())} numbers that are not "
+            "between 0 and 1"
+        )
     above = np.asarray(parents)
-    if above.ndim != 1 or above.dtype.kind not in "iu" or not ((above < np.arange(above.size)) & (above >= -1)).all():
-        raise EstimateError("parents: give for each node the number of an earlier one, or -1 for a root")
+    if (
+        above.ndim != 1
+        or above.dtype.kind not in "iu"
+        or not ((above < np.arange(above.size)) & (above >= -1)).all()
+    ):
+        raise EstimateError(
+            "parents: give for each node the number of an earlier one, or -1 for a root"
+        )
     above, size = above.astype(np.int64), np.asarray(sizes, dtype=np.float64)
     if above.shape != values.shape[:1] or size.shape != above.shape:
-        raise EstimateError(f"{len(values)} p-values, {above.size} parents and {size.size} sizes; give one of each")
+        raise EstimateError(
+            f"{len(values)} p-values, {above.size} parents and {size.size} sizes; give "
+            "one of each"
+        )
     _check_sizes(above, size)
     whole = size[above < 0].sum()
-    adjusted = np.minimum(1.0, values * (whole / size).reshape(-1, *[1] * (values.ndim - 1)))
+    adjusted = np.minimum(
+        1.0, values * (whole / size).reshape(-1, *[1] * (values.ndim - 1))
+    )
     for node in np.flatnonzero(above >= 0):
         adjusted[node] = np.maximum(adjusted[node], adjusted[above[node]])
     return np.asarray(adjusted)
@@ -457,4 +547,7 @@ def _check_sizes(above: npt.NDArray[np.int64], size: Array) -> None:
     too_large = parts > size * (1 + 1e-9)
     if too_large.any():
         node = int(np.argmax(too_large))
-        raise EstimateError(f"sizes: node {node} has {size[node]:g}, and its children {parts[node]:g} together")
+        raise EstimateError(
+            f"sizes: node {node} has {size[node]:g}, and its children {parts[node]:g} "
+            "together"
+        )

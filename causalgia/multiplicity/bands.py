@@ -1,4 +1,6 @@
-"""Simultaneous confidence bands over a family of contrasts, and intervals of selected effects."""
+"""Simultaneous confidence bands over a family of contrasts, and intervals of selected
+effects.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ from causalgia.effect_table import folded, has_positions, unfolded
 from causalgia.errors import EstimateError, RandomnessError, quoted
 from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.ratios import WorkingScale, open_ended
-from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, at_least_floor, check_cluster_name
+from causalgia.estimation.request import (
+    FEW_CLUSTERS,
+    as_ci_prob,
+    at_least_floor,
+    check_cluster_name,
+)
 from causalgia.multiplicity.adjusted_p import fcr_ci_prob
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -56,97 +63,119 @@ def simultaneous(
     cluster: str = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset:
-    """Return intervals that hold for all contrasts of a family together, with probability `ci_prob`.
+    """Return intervals that hold for all contrasts of a family together, with
+    probability `ci_prob`.
 
-    Also the band of a curve: ``over="position"`` returns intervals that hold at all positions of a profile together.
-    The interval is ``ace -+ critical * se`` with one critical value for a family, the quantile of the largest ``|t|``.
-    ``"bootstrap_t"`` finds it by resampling clusters and holds for skewed effects; ``"dunnett"`` uses the multivariate
-    t of the estimates' covariance, for near-normal effects, parallel trials and estimates from elsewhere. Both account
-    for the correlation through a shared control and shared units.
+    Also the band of a curve: ``over="position"`` returns intervals that hold at all
+    positions of a profile together. The interval is ``ace -+ critical * se`` with one
+    critical value for a family, the quantile of the largest ``|t|``. ``"bootstrap_t"``
+    finds it by resampling clusters and holds for skewed effects; ``"dunnett"`` uses the
+    multivariate t of the estimates' covariance, for near-normal effects, parallel
+    trials and estimates from elsewhere. Both account for the correlation through a
+    shared control and shared units.
 
     Parameters
     ----------
     estimates
-        Effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``, estimated first; for ``"dunnett"``
-        and ``"bonferroni"`` also estimates, or a table with columns ``effect`` and ``se`` (for ``"dunnett"`` then
-        independent).
+        Effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``,
+        estimated first; for ``"dunnett"`` and ``"bonferroni"`` also estimates, or a
+        table with columns ``effect`` and ``se`` (for ``"dunnett"`` then independent).
     method
-        ``"bootstrap_t"``, ``"dunnett"``, ``"bonferroni"``, or ``"auto"``: ``"bootstrap_t"`` of 20 clusters or more,
-        else ``"bonferroni"``, and a note of the result says so.
+        ``"bootstrap_t"``, ``"dunnett"``, ``"bonferroni"``, or ``"auto"``:
+        ``"bootstrap_t"`` of 20 clusters or more, else ``"bonferroni"``, and a note of
+        the result says so.
     ci_prob
         Probability that all intervals of a family hold.
     over
-        ``"contrast"``: a family is the contrasts of one task. ``"position"``: it is the positions of one curve, a
-        contrast in one task, of effects (or estimates) with a dim ``position``. `method` may then be ``"sup_t"``, too,
-        which ``"auto"`` chooses from 20 clusters on.
+        ``"contrast"``: a family is the contrasts of one task. ``"position"``: it is the
+        positions of one curve, a contrast in one task, of effects (or estimates) with a
+        dim ``position``. `method` may then be ``"sup_t"``, too, which ``"auto"``
+        chooses from 20 clusters on.
     family
-        None: all contrasts of one task (and model), or one curve; the name of a coordinate on contrast, whose values
-        are the families inside one task; ``"all"``: every estimate of the Dataset.
+        None: all contrasts of one task (and model), or one curve; the name of a
+        coordinate on contrast, whose values are the families inside one task;
+        ``"all"``: every estimate of the Dataset.
     n_draws
-        Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``. No other method uses it: ``"dunnett"`` integrates, or
-        simulates 65,535 draws.
+        Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``. No other method uses it:
+        ``"dunnett"`` integrates, or simulates 65,535 draws.
     cluster
         For effects, as in `estimate`: the units that are resampled together.
     rng
-        Seed, Generator or SeedSequence; needed by ``"bootstrap_t"``, and so by ``"auto"`` from 20 clusters on.
-        ``"dunnett"`` integrates with a fixed seed without it.
+        Seed, Generator or SeedSequence; needed by ``"bootstrap_t"``, and so by
+        ``"auto"`` from 20 clusters on. ``"dunnett"`` integrates with a fixed seed
+        without it.
 
     Returns
     -------
     Dataset
-        The estimates with ``lower``, ``upper`` and ``critical`` of the band, infinite where ``unbounded`` is true; of
-        a curve also ``n_differing``, ``few_units`` and ``unseen`` (see Notes); attrs ``band`` (the method that
-        ``"auto"`` chose), ``family``, ``ci_prob``, ``n_draws`` and ``seed``.
+        The estimates with ``lower``, ``upper`` and ``critical`` of the band, infinite
+        where ``unbounded`` is true; of a curve also ``n_differing``, ``few_units`` and
+        ``unseen`` (see Notes); attrs ``band`` (the method that ``"auto"`` chose),
+        ``family``, ``ci_prob``, ``n_draws`` and ``seed``.
 
     Raises
     ------
     EstimateError
-        If the method cannot make a band of these data (sign flips never do), naming the cure; of a ratio, where a mean
-        is within about six standard errors of 0; of ``target="units"``, where nothing is sampled.
+        If the method cannot make a band of these data (sign flips never do), naming the
+        cure; of a ratio, where a mean is within about six standard errors of 0; of
+        ``target="units"``, where nothing is sampled.
     RandomnessError
         If ``"bootstrap_t"`` has no `rng`.
 
     Notes
     -----
-    ``"bonferroni"`` divides the error of a t interval by the number of contrasts. ``"auto"`` uses it below 20 clusters,
-    where resamples are too alike for the bootstrap-t (with 200 normal contrasts of 5 clusters its critical value is
-    about 200, Bonferroni's 12). The band of a ratio is that of its logarithm, ``exp(log ace -+ critical * se / ace)``.
+    ``"bonferroni"`` divides the error of a t interval by the number of contrasts.
+    ``"auto"`` uses it below 20 clusters, where resamples are too alike for the
+    bootstrap-t (with 200 normal contrasts of 5 clusters its critical value is about
+    200, Bonferroni's 12). The band of a ratio is that of its logarithm,
+    ``exp(log ace -+ critical * se / ace)``.
 
-    ``"sup_t"`` is the band of Montiel Olea & Plagborg-Moller: the quantile of the largest ``|t|`` of a Gaussian
-    multiplier bootstrap of the clusters, `n_draws` times, over a common ``sqrt(chi2 / df)``. It needs the sums of
-    clusters alone, which estimates of curves keep (`factor`), also those of ``keep="moments"``. Where eight or
-    fewer clusters differ from the others at a position it has no t, and the rule of three bounds it, as below. The
-    mean curve over predictors, too (``target="population x predictors"``), has Bonferroni's band with the fewest
-    degrees of freedom at any of its positions, because a handful of predictors agree by chance at some of them; and so
-    has the curve of a parallel trial of independent units, with the degrees of freedom of each position, and no less
-    than the rule of three where the arms do not vary.
-    ``"bootstrap_t"`` allows for skewed effects, and its one critical value then follows the most skewed position, so
-    that the band may be twice as wide everywhere; on curves the two cover alike (validation).
+    ``"sup_t"`` is the band of Montiel Olea & Plagborg-Moller: the quantile of the
+    largest ``|t|`` of a Gaussian multiplier bootstrap of the clusters, `n_draws` times,
+    over a common ``sqrt(chi2 / df)``. It needs the sums of clusters alone, which
+    estimates of curves keep (`factor`), also those of ``keep="moments"``. Where eight
+    or fewer clusters differ from the others at a position it has no t, and the rule of
+    three bounds it, as below. The mean curve over predictors, too
+    (``target="population x predictors"``), has Bonferroni's band with the fewest
+    degrees of freedom at any of its positions, because a handful of predictors agree by
+    chance at some of them; and so has the curve of a parallel trial of independent
+    units, with the degrees of freedom of each position, and no less than the rule of
+    three where the arms do not vary. ``"bootstrap_t"`` allows for skewed effects, and
+    its one critical value then follows the most skewed position, so that the band may
+    be twice as wide everywhere; on curves the two cover alike (validation).
 
-    **Rare effects on a curve.** ``few_units`` is true at positions at which few units carry the effect: ``n < 25
-    skewness^2``, or eight or fewer clusters differ (``n_differing``). Bands of populations whose samples show such
-    positions cover less often than stated, also where a sample happens to show none: an effect that is in none of the
-    units, where small effects vary, is in no interval. ``unseen`` is what effects in 3 / n of the population, as large
-    as the largest ICE of the curve, could add: ``lower - unseen`` to ``upper + unseen`` holds unless rare effects are
-    larger than all that were seen. It is several times wider, and shrinks with n.
+    **Rare effects on a curve.** ``few_units`` is true at positions at which few units
+    carry the effect: ``n < 25 skewness^2``, or eight or fewer clusters differ
+    (``n_differing``). Bands of populations whose samples show such positions cover less
+    often than stated, also where a sample happens to show none: an effect that is in
+    none of the units, where small effects vary, is in no interval. ``unseen`` is what
+    effects in 3 / n of the population, as large as the largest ICE of the curve, could
+    add: ``lower - unseen`` to ``upper + unseen`` holds unless rare effects are larger
+    than all that were seen. It is several times wider, and shrinks with n.
 
-    An exact contrast (its ICE do not vary) gets the point from ``"dunnett"`` and ``"bonferroni"``, and from
-    ``"bootstrap_t"`` the rule-of-three band: about ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G
-    clusters) times the largest deviation of an ICE in its family, which is the point only where nothing in the family
-    varies. Where too few clusters differ from a common ICE for a t, their number gives the band (`bootstrap_t_max`). An
-    effect that was not drawn is assumed to be at most the family's largest deviation: a contrast with a rare effect
-    many times larger than all others belongs in a family of its own, else its band may be too narrow.
+    An exact contrast (its ICE do not vary) gets the point from ``"dunnett"`` and
+    ``"bonferroni"``, and from ``"bootstrap_t"`` the rule-of-three band: about
+    ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G clusters) times the
+    largest deviation of an ICE in its family, which is the point only where nothing in
+    the family varies. Where too few clusters differ from a common ICE for a t, their
+    number gives the band (`bootstrap_t_max`). An effect that was not drawn is assumed
+    to be at most the family's largest deviation: a contrast with a rare effect many
+    times larger than all others belongs in a family of its own, else its band may be
+    too narrow.
 
     References
     ----------
-    Romano & Wolf (2005), doi:10.1198/016214504000000539. Dunnett (1955), doi:10.1080/01621459.1955.10501294. Hothorn,
-    Bretz & Westfall (2008), doi:10.1002/bimj.200810425. Montiel Olea & Plagborg-Moller (2019), doi:10.1002/jae.2656.
+    Romano & Wolf (2005), doi:10.1198/016214504000000539. Dunnett (1955),
+    doi:10.1080/01621459.1955.10501294. Hothorn, Bretz & Westfall (2008),
+    doi:10.1002/bimj.200810425. Montiel Olea & Plagborg-Moller (2019),
+    doi:10.1002/jae.2656.
 
     Examples
     --------
     >>> ice = np.random.default_rng(0).exponential(size=(50, 2, 1)) - [[1.0], [0.0]]
     >>> effects = xr.Dataset(
-    ...     {"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": ["null", "GATA1"], "task": ["K562"]}
+    ...     {"ice": (("unit", "contrast", "task"), ice)},
+    ...     coords={"contrast": ["null", "GATA1"], "task": ["K562"]},
     ... )
     >>> band = simultaneous(effects, rng=0)
     >>> (band["lower"] > 0).values.ravel(), band.attrs["band"], band.attrs["family"]
@@ -162,20 +191,39 @@ def simultaneous(
     key = key_of_method(used, rng, draws=used == "bootstrap_t")
     table = joint.estimates
     if curves is not None:
-        sets, label = curve_families(table, family, curves.sizes["position"]), _CURVES.get(family, _CURVES_SHARING)
+        sets, label = (
+            curve_families(table, family, curves.sizes["position"]),
+            _CURVES.get(family, _CURVES_SHARING),
+        )
     else:
-        sets, label = families(table, family, table["ace"].shape), family_label(family, table["ace"])
+        sets, label = (
+            families(table, family, table["ace"].shape),
+            family_label(family, table["ace"]),
+        )
     working = joint.working_scale(ci_prob)
     se = working.error.ravel()
     half, critical = np.empty_like(se), np.empty_like(se)
     for members in sets:
         half[members], critical[members] = _band_half_width(
-            joint, members, used, se[members], ci_prob, n_draws, key, curve=curves is not None
+            joint,
+            members,
+            used,
+            se[members],
+            ci_prob,
+            n_draws,
+            key,
+            curve=curves is not None,
         )
     rarity = {} if curves is None else _rarity_columns(joint, sets)
     ace = table["ace"]
-    lower, upper, open_ends = band_limits(table, working, half.reshape(ace.shape), ci_prob)
-    columns: dict[str, Any] = {"lower": lower, "upper": upper, "critical": critical.reshape(ace.shape)}
+    lower, upper, open_ends = band_limits(
+        table, working, half.reshape(ace.shape), ci_prob
+    )
+    columns: dict[str, Any] = {
+        "lower": lower,
+        "upper": upper,
+        "critical": critical.reshape(ace.shape),
+    }
     columns |= ({"unbounded": open_ends} if open_ends.any() else {}) | rarity
     out = table.assign({name: (ace.dims, values) for name, values in columns.items()})
     out.attrs |= {
@@ -185,7 +233,11 @@ def simultaneous(
         "seed": seed_label(rng),
     }
     out.attrs |= {"n_draws": n_draws} if used in ("bootstrap_t", "sup_t") else {}
-    out.attrs |= exploratory_attrs(out.attrs, family=family) if curves is None else {"over": "position"}
+    out.attrs |= (
+        exploratory_attrs(out.attrs, family=family)
+        if curves is None
+        else {"over": "position"}
+    )
     out = annotate(out if curves is None else unfolded(out, curves))
     return with_notes(out, why) if why else out
 
@@ -195,47 +247,71 @@ _CURVES_SHARING = "the positions of the curves of one family"
 
 
 def _as_curves(estimates: Any, over: str) -> xr.Dataset | None:
-    """Return the curves for a band over positions, else None; EstimateError where that and the dims do not fit."""
+    """Return the curves for a band over positions, else None; EstimateError where that
+    and the dims do not fit.
+    """
     if over not in ("contrast", "position"):
         raise EstimateError(f"over={quoted(over)} is neither 'contrast' nor 'position'")
     if has_positions(estimates) == (over == "position"):
         return estimates if over == "position" else None
     if over == "contrast":
         raise EstimateError(
-            "these are curves, with a dim 'position'; say over='position' for the band of a curve, or select one "
-            "position: .isel(position=...)"
+            "these are curves, with a dim 'position'; say over='position' for the band "
+            "of a curve, or select one position: .isel(position=...)"
         )
     raise EstimateError(
-        "over='position' needs effects with a dim 'position', of a predictor that answers a track: "
-        "cg.TorchPredictor(..., track=cg.Track(...))"
+        "over='position' needs effects with a dim 'position', of a predictor that "
+        "answers a track: cg.TorchPredictor(..., track=cg.Track(...))"
     )
 
 
-def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[str, str | None]:
-    """Return the method of the band, and the reason where it depends on the number of clusters."""
+def _choose_band(
+    joint: JointEstimates, method: str, *, curves: bool
+) -> tuple[str, str | None]:
+    """Return the method of the band, and the reason where it depends on the number of
+    clusters.
+    """
     if method == "sup_t" and not curves:
-        raise EstimateError("method='sup_t' is the band of a curve, over='position'; for contrasts use 'dunnett'")
+        raise EstimateError(
+            "method='sup_t' is the band of a curve, over='position'; for contrasts use "
+            "'dunnett'"
+        )
     if curves and _drawn_predictors(joint):
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
-                f"method={quoted(method)} resamples units, and the error of this curve is of predictors, too; leave "
-                "method= out (Bonferroni's t), or estimate target='population' of one of them"
+                f"method={quoted(method)} resamples units, and the error of this curve "
+                "is of predictors, too; leave method= out (Bonferroni's t), or "
+                "estimate target='population' of one of them"
             )
         why = "band by Bonferroni's t with the fewest degrees of freedom of the curve"
-        return "bonferroni", f"{why}, because few predictors agree by chance at some positions"
+        return (
+            "bonferroni",
+            f"{why}, because few predictors agree by chance at some positions",
+        )
     if curves and _arms_alone(joint):
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
-                f"method={quoted(method)} needs the effects of units, and a parallel trial has none; leave method= out "
-                "(Bonferroni's t), or run a crossover: cg.Design(assignment='crossover')"
+                f"method={quoted(method)} needs the effects of units, and a parallel "
+                "trial has none; leave method= out (Bonferroni's t), or run a "
+                "crossover: cg.Design(assignment='crossover')"
             )
-        return "bonferroni", "parallel trial: band by Bonferroni's t, because no unit has an effect of its own"
+        return (
+            "bonferroni",
+            "parallel trial: band by Bonferroni's t, because no unit has an effect of "
+            "its own",
+        )
     if method == "auto" and curves:
         few = int(joint.numbers("n_clusters").min()) < FEW_CLUSTERS
-        return ("bonferroni", "few clusters: band by Bonferroni's t") if few else ("sup_t", None)
+        return (
+            ("bonferroni", "few clusters: band by Bonferroni's t")
+            if few
+            else ("sup_t", None)
+        )
     if method == "auto":
         n_clusters = units_to_resample(joint, "bootstrap_t").n_clusters
-        return bootstrap_or_bound(n_clusters, bounds="bonferroni", takes="band by Bonferroni's t")
+        return bootstrap_or_bound(
+            n_clusters, bounds="bonferroni", takes="band by Bonferroni's t"
+        )
     if method == "bootstrap_t":
         units_to_resample(joint, method)
     return method, None
@@ -247,15 +323,23 @@ def _drawn_predictors(joint: JointEstimates) -> bool:
 
 
 def _arms_alone(joint: JointEstimates) -> bool:
-    """Return whether the pieces of the errors are those of arms, which do not tell how positions correlate."""
+    """Return whether the pieces of the errors are those of arms, which do not tell how
+    positions correlate.
+    """
     e = joint.estimates
     if not str(e.attrs.get("assignment", "")).startswith("parallel"):
         return False
-    return "factor" not in e or e.sizes["cluster"] != int(joint.numbers("n_clusters").max())
+    return "factor" not in e or e.sizes["cluster"] != int(
+        joint.numbers("n_clusters").max()
+    )
 
 
-def _rarity_columns(joint: JointEstimates, sets: Sequence[Codes]) -> dict[str, npt.NDArray[Any]]:
-    """Return what the units of each curve say about rare effects, in the shape of ``ace``; nothing if unknown."""
+def _rarity_columns(
+    joint: JointEstimates, sets: Sequence[Codes]
+) -> dict[str, npt.NDArray[Any]]:
+    """Return what the units of each curve say about rare effects, in the shape of
+    ``ace``; nothing if unknown.
+    """
     ace = joint.estimates["ace"]
     found = [] if _arms_alone(joint) else [rarity(joint, members) for members in sets]
     if not found or any(one is None for one in found):
@@ -283,36 +367,61 @@ def _band_half_width(
     """Return half-widths of a family's intervals, and the same in standard errors."""
     if method == "bonferroni":
         df = joint.working_scale(ci_prob).df.ravel()[members]
-        if curve and _drawn_predictors(joint):  # by chance predictors agree at some positions
+        if curve and _drawn_predictors(
+            joint
+        ):  # by chance predictors agree at some positions
             df = np.full_like(df, df.min())
-        critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
+        critical = np.asarray(
+            -special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float
+        )
         if curve and _arms_alone(joint):
-            return np.maximum(critical * se, rare_in_arms(joint, members, ci_prob=ci_prob)), critical
+            return np.maximum(
+                critical * se, rare_in_arms(joint, members, ci_prob=ci_prob)
+            ), critical
         return critical * se, critical
     if method == "sup_t":
         return sup_t(joint, members, ci_prob=ci_prob, n_draws=n_draws, key=key)
     if method == "bootstrap_t":
         units = units_to_resample(joint, method)
-        result = by_bootstrap(units, members, se=se, ci_prob=ci_prob, n_draws=n_draws, key=key, curve=curve)
+        result = by_bootstrap(
+            units,
+            members,
+            se=se,
+            ci_prob=ci_prob,
+            n_draws=n_draws,
+            key=key,
+            curve=curve,
+        )
     else:
         result = by_multivariate_t(joint, members, ci_prob=ci_prob, key=key)
     return result.half_width, result.critical
 
 
-def band_limits(estimates: xr.Dataset, working: WorkingScale, half: Array, ci_prob: float) -> tuple[Array, Array, Mask]:
-    """Return the limits of a band of half widths on the working scales, infinite where unbounded, and where that is.
+def band_limits(
+    estimates: xr.Dataset, working: WorkingScale, half: Array, ci_prob: float
+) -> tuple[Array, Array, Mask]:
+    """Return the limits of a band of half widths on the working scales, infinite where
+    unbounded, and where that is.
 
     Examples
     --------
     >>> from causalgia.estimation.ratios import working_scale_of
-    >>> one = xr.Dataset({"ace": ("contrast", [1.0]), "unbounded": ("contrast", [True])})
-    >>> working = working_scale_of(one, np.array([1.0]), np.array([0.5]), np.array([np.inf]), 0.95)
+    >>> one = xr.Dataset(
+    ...     {"ace": ("contrast", [1.0]), "unbounded": ("contrast", [True])}
+    ... )
+    >>> working = working_scale_of(
+    ...     one, np.array([1.0]), np.array([0.5]), np.array([np.inf]), 0.95
+    ... )
     >>> band_limits(one, working, np.array([1.2]), 0.95)
     (array([-inf]), array([inf]), array([ True]))
     """
     open_ends = open_ended(estimates, working, ci_prob)
     lower, upper = at_least_floor(estimates, *working.around(half))
-    return np.where(open_ends, -np.inf, lower), np.where(open_ends, np.inf, upper), open_ends
+    return (
+        np.where(open_ends, -np.inf, lower),
+        np.where(open_ends, np.inf, upper),
+        open_ends,
+    )
 
 
 def key_of_method(method: str, rng: RNG | None, *, draws: bool) -> int:
@@ -320,7 +429,9 @@ def key_of_method(method: str, rng: RNG | None, *, draws: bool) -> int:
 
     Examples
     --------
-    >>> key_of_method("dunnett", None, draws=False) == key_of_method("bootstrap_t", 0, draws=True)
+    >>> key_of_method("dunnett", None, draws=False) == key_of_method(
+    ...     "bootstrap_t", 0, draws=True
+    ... )
     True
     >>> key_of_method("bootstrap_t", None, draws=True)
     Traceback (most recent call last):
@@ -328,12 +439,17 @@ def key_of_method(method: str, rng: RNG | None, *, draws: bool) -> int:
     causalgia.errors.RandomnessError: method='bootstrap_t' draws at random and needs a seed; for example rng=0
     """
     if rng is None and draws:
-        raise RandomnessError(f"method={quoted(method)} draws at random and needs a seed; for example rng=0")
+        raise RandomnessError(
+            f"method={quoted(method)} draws at random and needs a seed; for example "
+            "rng=0"
+        )
     return root_key(0 if rng is None else rng)
 
 
 def seed_label(rng: RNG | None) -> str:
-    """Return the name of a source of randomness in attrs: the seed, a type, or "none"."""
+    """Return the name of a source of randomness in attrs: the seed, a type, or
+    "none".
+    """
     if rng is None:
         return "none"
     return str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
@@ -342,12 +458,16 @@ def seed_label(rng: RNG | None) -> str:
 def _check_band_method(method: str) -> None:
     if method == "sign_flip":
         raise EstimateError(
-            "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
-            "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
+            "method='sign_flip' makes no band: flips test whether all ICE are "
+            "symmetric about 0, and hold at no other value of skewed effects; use "
+            "method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
         )
     if method not in BANDS:
         hint = nearest(str(method), BANDS)
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(map(quoted, BANDS))}{hint}")
+        raise EstimateError(
+            f"method {quoted(method)} is not one of "
+            f"{', '.join(map(quoted, BANDS))}{hint}"
+        )
 
 
 def selected_intervals(
@@ -356,33 +476,38 @@ def selected_intervals(
     select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_],
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Return intervals of selected effects with a false coverage rate of at most ``1 - ci_prob``.
+    """Return intervals of selected effects with a false coverage rate of at most
+    ``1 - ci_prob``.
 
-    The winners of a screen are extreme partly by chance, so their ordinary intervals cover less often than stated.
-    With R of m contrasts of a task selected, each interval has the probability ``1 - R (1 - ci_prob) / m``. Where p
-    was adjusted over all tasks together (``family="all"``), R and m count all tasks.
+    The winners of a screen are extreme partly by chance, so their ordinary intervals
+    cover less often than stated. With R of m contrasts of a task selected, each
+    interval has the probability ``1 - R (1 - ci_prob) / m``. Where p was adjusted over
+    all tasks together (``family="all"``), R and m count all tasks.
 
     Parameters
     ----------
     estimates
-        From `causalgia.estimate`, or a table with columns ``effect`` and ``se``; or the effects from
-        `causalgia.contrast`, which are estimated first.
+        From `causalgia.estimate`, or a table with columns ``effect`` and ``se``; or the
+        effects from `causalgia.contrast`, which are estimated first.
     select
-        A number: the contrasts whose ``p_adjusted`` is at most that (from `causalgia.adjust`); names of contrasts; or
-        a mask, bool, ``(contrast)`` or of the shape of ``ace``. m is the number of contrasts in the estimates.
+        A number: the contrasts whose ``p_adjusted`` is at most that (from
+        `causalgia.adjust`); names of contrasts; or a mask, bool, ``(contrast)`` or of
+        the shape of ``ace``. m is the number of contrasts in the estimates.
     ci_prob
         Probability, 1 minus the false-coverage rate.
 
     Returns
     -------
     Dataset
-        The contrasts selected in any task, with ``lower`` and ``upper`` replaced, ``selected`` on the dims of ``ace``
-        (an effect that is not selected in this task keeps its row), and ``fcr_ci_prob (task[, model])``.
+        The contrasts selected in any task, with ``lower`` and ``upper`` replaced,
+        ``selected`` on the dims of ``ace`` (an effect that is not selected in this task
+        keeps its row), and ``fcr_ci_prob (task[, model])``.
 
     Raises
     ------
     EstimateError
-        If nothing is selected, `select` is not one of these, a name is unknown, or there is no ``p_adjusted``.
+        If nothing is selected, `select` is not one of these, a name is unknown, or
+        there is no ``p_adjusted``.
 
     References
     ----------
@@ -399,25 +524,47 @@ def selected_intervals(
     table, ci_prob = estimates_of(estimates), as_ci_prob(ci_prob)
     mask = _selection_mask(table, select)
     if not mask.any():
-        raise EstimateError("no contrast is selected, and no interval needed; select by a larger number, or names")
+        raise EstimateError(
+            "no contrast is selected, and no interval needed; select by a larger "
+            "number, or names"
+        )
     dims, n = table["ace"].dims, mask.shape[0]
-    over_tasks = table.attrs.get("family") == family_label("all", table["ace"])  # p was adjusted over all tasks
-    levels = _interval_levels(mask, together=is_real(select) and over_tasks, ci_prob=ci_prob)
-    lower, upper = effect_limits(table, levels)
-    columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(table, lower)
-    out = table.assign({name: (dims, values) for name, values in columns.items()}).assign(
-        fcr_ci_prob=(dims[1:], levels)
+    # p was adjusted over all tasks
+    over_tasks = table.attrs.get("family") == family_label("all", table["ace"])
+    levels = _interval_levels(
+        mask, together=is_real(select) and over_tasks, ci_prob=ci_prob
     )
+    lower, upper = effect_limits(table, levels)
+    columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(
+        table, lower
+    )
+    out = table.assign(
+        {name: (dims, values) for name, values in columns.items()}
+    ).assign(fcr_ci_prob=(dims[1:], levels))
     rows = np.flatnonzero(mask.reshape(n, -1).any(axis=1))
-    selected = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in table.dims else {})
+    selected = {"contrast": rows} | (
+        {"contrast_": rows} if "contrast_" in table.dims else {}
+    )
     label = f"intervals of the selected (false-coverage rate {1 - ci_prob:.3g})"
     return annotate(out.isel(selected).assign_attrs(ci_prob=ci_prob, selected=label))
 
 
-def _interval_levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float) -> Array:
-    """Return the probability of each interval by task (and model): by the number selected there, or in all tasks."""
-    selected, n = (np.full(mask.shape[1:], mask.sum()), mask.size) if together else (mask.sum(axis=0), len(mask))
-    return np.asarray(np.vectorize(lambda r: fcr_ci_prob(max(int(r), 1), n, ci_prob), otypes=[float])(selected))
+def _interval_levels(
+    mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float
+) -> Array:
+    """Return the probability of each interval by task (and model): by the number
+    selected there, or in all tasks.
+    """
+    selected, n = (
+        (np.full(mask.shape[1:], mask.sum()), mask.size)
+        if together
+        else (mask.sum(axis=0), len(mask))
+    )
+    return np.asarray(
+        np.vectorize(lambda r: fcr_ci_prob(max(int(r), 1), n, ci_prob), otypes=[float])(
+            selected
+        )
+    )
 
 
 def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
@@ -425,29 +572,50 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
     if is_real(select):
         alpha = float(select)
         if "p_adjusted" not in estimates:
-            raise EstimateError(f"select={alpha:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
+            raise EstimateError(
+                f"select={alpha:g} asks for p_adjusted, which cg.adjust(estimates, "
+                "method='bh') adds"
+            )
         if not 0 < alpha < 1:
             raise EstimateError(f"select={alpha:g} is not between 0 and 1")
-        return np.asarray(estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy() <= alpha)
+        return np.asarray(
+            estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy()
+            <= alpha
+        )
     if isinstance(select, xr.DataArray):
-        select = _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
+        select = (
+            _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
+        )
     chosen = np.asarray([select] if isinstance(select, str) else select)
     if chosen.ndim == 0:
         raise EstimateError(
-            f"select={quoted(select)} is not a number, a list of names or a mask; for example select=0.05"
+            f"select={quoted(select)} is not a number, a list of names or a mask; for "
+            "example select=0.05"
         )
     if chosen.dtype == bool:
         if chosen.shape not in ((len(ace),), ace.shape):
-            raise EstimateError(f"the mask has shape {chosen.shape}, and the effects {ace.shape}; give one for each")
-        wide = chosen.reshape(len(chosen), *[1] * (ace.ndim - 1)) if chosen.ndim == 1 else chosen
+            raise EstimateError(
+                f"the mask has shape {chosen.shape}, and the effects {ace.shape}; give "
+                "one for each"
+            )
+        wide = (
+            chosen.reshape(len(chosen), *[1] * (ace.ndim - 1))
+            if chosen.ndim == 1
+            else chosen
+        )
         return np.asarray(np.broadcast_to(wide, ace.shape))
     names = ace["contrast"].to_numpy()
     unknown = [name for name in chosen.tolist() if name not in names.tolist()]
     if unknown:
         raise EstimateError(
-            f"contrast {quoted(unknown[0])} is not among the estimates; estimates['contrast'] lists them"
+            f"contrast {quoted(unknown[0])} is not among the estimates; "
+            "estimates['contrast'] lists them"
         )
-    return np.asarray(np.broadcast_to(np.isin(names, chosen).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape))
+    return np.asarray(
+        np.broadcast_to(
+            np.isin(names, chosen).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape
+        )
+    )
 
 
 def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
@@ -456,4 +624,7 @@ def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
     try:
         return mask.sel({dim: ace[dim] for dim in named})
     except KeyError as error:
-        raise EstimateError(f"the mask does not say whether {error.args[0]} is selected; give one for each") from error
+        raise EstimateError(
+            f"the mask does not say whether {error.args[0]} is selected; give one for "
+            "each"
+        ) from error

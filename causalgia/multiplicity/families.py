@@ -1,4 +1,6 @@
-"""Families of contrasts for multiple testing, and the estimates and units that joint tests need."""
+"""Families of contrasts for multiple testing, and the estimates and units that joint
+tests need.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,12 @@ from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation._from_effects import TASK, check_has_errors
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.given_effects import aligned_covariance, is_factor_by_arm
-from causalgia.estimation.ratios import WorkingScale, clear_from, open_ended, working_scale_of
+from causalgia.estimation.ratios import (
+    WorkingScale,
+    clear_from,
+    open_ended,
+    working_scale_of,
+)
 from causalgia.estimation.request import Request, clusters, null_value
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
@@ -24,16 +31,19 @@ from causalgia.schema import check_no_positions
 from causalgia.types import Array, Codes, EstimateTable
 
 
-def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> list[Codes]:
-    """Return the members of each family as flat positions in an array (contrast, ...) of `shape`.
+def families(
+    table: xr.Dataset, family: str | None, shape: Sequence[int]
+) -> list[Codes]:
+    """Return the members of each family as flat positions in an array (contrast, ...)
+    of `shape`.
 
     Parameters
     ----------
     table
         Has the dim contrast, and the coordinate that is named.
     family
-        None: the contrasts of one task (and model); ``"all"``: every number; or the name of a coordinate on contrast,
-        whose values are the families inside one task.
+        None: the contrasts of one task (and model); ``"all"``: every number; or the
+        name of a coordinate on contrast, whose values are the families inside one task.
     shape
         Of the numbers, contrast first.
 
@@ -44,7 +54,9 @@ def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> lis
 
     Examples
     --------
-    >>> table = xr.Dataset(coords={"contrast": ["a", "b", "c"], "motif": ("contrast", ["x", "y", "x"])})
+    >>> table = xr.Dataset(
+    ...     coords={"contrast": ["a", "b", "c"], "motif": ("contrast", ["x", "y", "x"])}
+    ... )
     >>> [list(map(int, members)) for members in families(table, "motif", (3, 2))]
     [[0, 4], [2], [1, 5], [3]]
     """
@@ -52,19 +64,26 @@ def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> lis
     if family == "all":
         return [positions.ravel()]
     codes = family_codes(table, family)
-    return [column[codes == f] for column in positions.T for f in range(codes.max() + 1)]
+    return [
+        column[codes == f] for column in positions.T for f in range(codes.max() + 1)
+    ]
 
 
-def curve_families(table: xr.Dataset, family: str | None, n_positions: int) -> list[Codes]:
-    """Return the members of the family of each curve, as flat positions in an array (contrast, columns[, model]).
+def curve_families(
+    table: xr.Dataset, family: str | None, n_positions: int
+) -> list[Codes]:
+    """Return the members of the family of each curve, as flat positions in an array
+    (contrast, columns[, model]).
 
     Parameters
     ----------
     table
-        Estimates of curves, as `causalgia.effect_table.folded` gives them: a column for each position and task.
+        Estimates of curves, as `causalgia.effect_table.folded` gives them: a column for
+        each position and task.
     family
-        None: each curve is a family, of one contrast in one task (and model); the name of a coordinate on contrast: the
-        curves of one task that share its value; ``"all"``: all curves.
+        None: each curve is a family, of one contrast in one task (and model); the name
+        of a coordinate on contrast: the curves of one task that share its value;
+        ``"all"``: all curves.
     n_positions
         Positions of a curve.
 
@@ -75,33 +94,49 @@ def curve_families(table: xr.Dataset, family: str | None, n_positions: int) -> l
 
     Examples
     --------
-    >>> table = xr.Dataset({"ace": (("contrast", "task"), np.zeros((2, 4)))}, coords={"contrast": ["a", "b"]})
+    >>> table = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), np.zeros((2, 4)))},
+    ...     coords={"contrast": ["a", "b"]},
+    ... )
     >>> [members.tolist() for members in curve_families(table, None, 2)]
     [[0, 2], [1, 3], [4, 6], [5, 7]]
     """
     shape = table["ace"].shape
-    places = np.arange(table["ace"].size, dtype=np.intp).reshape(shape[0], n_positions, -1)
+    places = np.arange(table["ace"].size, dtype=np.intp).reshape(
+        shape[0], n_positions, -1
+    )
     if family == "all":
         return [places.ravel()]
     codes = np.arange(shape[0]) if family is None else family_codes(table, family)
-    return [places[codes == f, :, column].ravel() for f in range(codes.max() + 1) for column in range(places.shape[2])]
+    return [
+        places[codes == f, :, column].ravel()
+        for f in range(codes.max() + 1)
+        for column in range(places.shape[2])
+    ]
 
 
 def family_codes(table: xr.Dataset, family: str | None) -> Codes:
-    """Return the family of each contrast within one task, 0 to F - 1; all 0 for None."""
+    """Return the family of each contrast within one task, 0 to F - 1; all 0 for
+    None.
+    """
     if not isinstance(family, str | None):
-        raise EstimateError(f"family={quoted(family)} is neither None, 'all' nor the name of a coordinate on contrast")
+        raise EstimateError(
+            f"family={quoted(family)} is neither None, 'all' nor the name of a "
+            "coordinate on contrast"
+        )
     if family is None:
         return np.zeros(table.sizes["contrast"], dtype=np.intp)
     on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
     if family not in on_contrast:
         raise EstimateError(
-            f"family {quoted(family)} is neither 'all' nor a coordinate on contrast ({', '.join(on_contrast)})"
+            f"family {quoted(family)} is neither 'all' nor a coordinate on contrast "
+            f"({', '.join(on_contrast)})"
         )
     codes = np.asarray(pd.factorize(table[family].to_numpy())[0], dtype=np.intp)
     if (codes < 0).any():
         raise EstimateError(
-            f"contrast {table['contrast'].to_numpy()[np.argmin(codes)]!s} has no {quoted(family)}; fill it in"
+            f"contrast {table['contrast'].to_numpy()[np.argmin(codes)]!s} has no "
+            f"{quoted(family)}; fill it in"
         )
     return codes
 
@@ -126,8 +161,8 @@ class Units:
     Attributes
     ----------
     ice
-        ICE minus the value of no effect (of a ratio, on the scale of its logarithm), shape ``(n, K R)``: contrasts by
-        tasks (and models), read row by row.
+        ICE minus the value of no effect (of a ratio, on the scale of its logarithm),
+        shape ``(n, K R)``: contrasts by tasks (and models), read row by row.
     cluster
         Cluster of each unit, shape ``(n,)``, or None where each is its own.
     """
@@ -161,49 +196,74 @@ class JointEstimates:
     units: Units | None
 
     def working_scale(self, ci_prob: float) -> WorkingScale:
-        """Return the working scale of each estimate: itself, or the logarithm of a ratio."""
+        """Return the working scale of each estimate: itself, or the logarithm of a
+        ratio.
+        """
         shape = self.estimates["ace"].shape
-        ace, se, df = (self.numbers(name).reshape(shape) for name in ("ace", "se", "df"))
+        ace, se, df = (
+            self.numbers(name).reshape(shape) for name in ("ace", "se", "df")
+        )
         return working_scale_of(self.estimates, ace, se, df, ci_prob)
 
     def tested(self, ci_prob: float) -> tuple[Array, Array, Array]:
-        """Return effects minus no effect on the working scale, 0 where unbounded, se and df, ``(K R,)`` each."""
+        """Return effects minus no effect on the working scale, 0 where unbounded, se
+        and df, ``(K R,)`` each.
+        """
         working = self.working_scale(ci_prob)
         away = working.center - working.put(null_value(self.estimates))
         effect = np.where(open_ended(self.estimates, working, ci_prob), 0.0, away)
         return effect.ravel(), working.error.ravel(), working.df.ravel()
 
     def numbers(self, name: str) -> Array:
-        """Return a variable of the estimates, shape ``(K R,)``; infinite df where there are none."""
+        """Return a variable of the estimates, shape ``(K R,)``; infinite df where there
+        are none.
+        """
         if name == "df" and "df" not in self.estimates:
             return np.full(self.estimates["ace"].size, np.inf)
         return np.asarray(self.estimates[name].to_numpy(), dtype=np.float64).ravel()
 
     def factor_of(self, members: Codes) -> Array | None:
-        """Return a factor (G, m) of the correlation of estimates with se > 0; None where errors are independent."""
+        """Return a factor (G, m) of the correlation of estimates with se > 0; None
+        where errors are independent.
+        """
         e, n_columns = self.estimates, int(np.prod(self.estimates["ace"].shape[1:]))
         row, column = np.divmod(members, n_columns)
         several = bool((column != column[:1]).any())
         if "factor" in e and not (several and is_factor_by_arm(e)):
-            return np.ascontiguousarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
+            return np.ascontiguousarray(e["factor"].to_numpy()).reshape(
+                e.sizes["cluster"], -1
+            )[:, members]
         if self.units is not None:
-            return mean_ice(scale_columns(self.units.of(members))[0], self.units.cluster).factor
+            return mean_ice(
+                scale_columns(self.units.of(members))[0], self.units.cluster
+            ).factor
         if several and ("factor" in e or "covariance" in e):
             parallel = e.attrs.get("assignment") == "parallel"
-            cure = "estimates whose cluster= is a coordinate of unit numbers" if parallel else "effects of cg.contrast"
+            cure = (
+                "estimates whose cluster= is a coordinate of unit numbers"
+                if parallel
+                else "effects of cg.contrast"
+            )
             raise EstimateError(
-                "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
-                f"{cure}, or take each task as a family (family=None)"
+                "the estimates do not say how tasks (or models) correlate, which one "
+                f"family over them needs; give the {cure}, or take each task as a "
+                "family (family=None)"
             )
         if "covariance" not in e:
             return None
         matrix = aligned_covariance(e["covariance"], "contrast", "contrast_").to_numpy()
-        covariance = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
+        covariance = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][
+            np.ix_(row, row)
+        ]
         return correlation_factor(_as_correlation(covariance))
 
 
-def as_joint_estimates(given: Any, cluster: str, ci_prob: float = 0.95) -> JointEstimates:
-    """Return estimates with their units: from effects, estimated first, from estimates, or from a table."""
+def as_joint_estimates(
+    given: Any, cluster: str, ci_prob: float = 0.95
+) -> JointEstimates:
+    """Return estimates with their units: from effects, estimated first, from estimates,
+    or from a table.
+    """
     of_units = has_effects(given) and "ice" in given
     given = order_ice_dims(given)
     joint = JointEstimates(estimates_of(given, cluster), None)
@@ -211,32 +271,47 @@ def as_joint_estimates(given: Any, cluster: str, ci_prob: float = 0.95) -> Joint
     _check_ratios(joint, ci_prob)
     if not of_units:
         return joint
-    groups, ice = clusters(given, Request(cluster, None, (), "population", "units")), ice_without_rounding(given)
+    groups, ice = (
+        clusters(given, Request(cluster, None, (), "population", "units")),
+        ice_without_rounding(given),
+    )
     ice = _on_working_scale(ice, joint, ci_prob)
     codes = None if groups is None else groups.codes
     return JointEstimates(joint.estimates, Units(ice.reshape(len(ice), -1), codes))
 
 
 def _check_ratios(joint: JointEstimates, ci_prob: float) -> None:
-    """Refuse ratios with bounded Fieller limits for which neither the ratio nor its logarithm has a t statistic."""
+    """Refuse ratios with bounded Fieller limits for which neither the ratio nor its
+    logarithm has a t statistic.
+    """
     e, found = joint.estimates, joint.working_scale(ci_prob)
     need = np.broadcast_to(clear_from(found.df, ci_prob), found.ace.shape)
-    for at in map(tuple, np.argwhere(found.unclear & ~open_ended(e, found, ci_prob))[:1]):
+    for at in map(
+        tuple, np.argwhere(found.unclear & ~open_ended(e, found, ci_prob))[:1]
+    ):
         name = e["contrast"].to_numpy()[at[0]] if "contrast" in e.coords else at[0]
         why = (
-            f"a mean that enters the ratio is within {need[at]:.3g} standard errors of 0"
+            f"a mean that enters the ratio is within {need[at]:.3g} standard errors of "
+            "0"
             if found.ace[at] > 0
             else f"the ratio is {found.ace[at]:.4g}, which has no logarithm"
         )
         raise EstimateError(
-            f"contrast {name!s}: {why}; its own interval is Fieller's, and there is none for a family. Use "
-            "scale='identity', leave the contrast out, or adjust p: cg.adjust(estimates, method='holm')"
-            + ("; or draw more units, or use scale='log_of_means'" if found.ace[at] > 0 else "")
+            f"contrast {name!s}: {why}; its own interval is Fieller's, and there is "
+            "none for a family. Use scale='identity', leave the contrast out, or "
+            "adjust p: cg.adjust(estimates, method='holm')"
+            + (
+                "; or draw more units, or use scale='log_of_means'"
+                if found.ace[at] > 0
+                else ""
+            )
         )
 
 
 def _on_working_scale(ice: Array, joint: JointEstimates, ci_prob: float) -> Array:
-    """Return ICE minus no effect; for ratios influence values of the logarithm, with effect 0 where unbounded."""
+    """Return ICE minus no effect; for ratios influence values of the logarithm, with
+    effect 0 where unbounded.
+    """
     null, found = null_value(joint.estimates), joint.working_scale(ci_prob)
     if not (found.logs | found.unclear).any():
         return ice - null
@@ -247,12 +322,15 @@ def _on_working_scale(ice: Array, joint: JointEstimates, ci_prob: float) -> Arra
 
 
 def _as_correlation(covariance: Array) -> Array:
-    """Return the correlations of a covariance; refuse variances too small for full floating-point precision."""
+    """Return the correlations of a covariance; refuse variances too small for full
+    floating-point precision.
+    """
     sd = np.sqrt(np.diagonal(covariance))
     if not (sd > _LEAST_SD).all():
         raise EstimateError(
-            f"a variance of the estimates is {sd.min() ** 2:g}, too near the least float to tell how they correlate; "
-            "measure the outcome in a smaller unit, or give the effects from cg.contrast"
+            f"a variance of the estimates is {sd.min() ** 2:g}, too near the least "
+            "float to tell how they correlate; measure the outcome in a smaller unit, "
+            "or give the effects from cg.contrast"
         )
     return np.clip(covariance / sd / sd[:, None], -1.0, 1.0)
 
@@ -262,7 +340,9 @@ def estimates_of(given: EstimateTable, cluster: str = "auto") -> xr.Dataset:
 
     Examples
     --------
-    >>> ice = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[6.0]]])})
+    >>> ice = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[6.0]]])}
+    ... )
     >>> estimates_of(ice)["ace"].values
     array([[3.]])
     """
@@ -272,14 +352,19 @@ def estimates_of(given: EstimateTable, cluster: str = "auto") -> xr.Dataset:
 
 
 def estimate_effects(effects: xr.Dataset, cluster: str) -> xr.Dataset:
-    """Estimate effects for another verb; of the settings of `estimate`, ``exploratory`` then counts `cluster` alone."""
+    """Estimate effects for another verb; of the settings of `estimate`, ``exploratory``
+    then counts `cluster` alone.
+    """
     estimates = estimate(order_ice_dims(effects), cluster=cluster)
-    estimates.attrs = {name: value for name, value in estimates.attrs.items() if name != "exploratory"}
+    estimates.attrs = {
+        name: value for name, value in estimates.attrs.items() if name != "exploratory"
+    }
     return estimates.assign_attrs(exploratory_attrs(effects.attrs, cluster=cluster))
 
 
 def order_ice_dims(given: Any) -> Any:
-    """Return ICE with the dims (unit, contrast, task[, model]); without a task they get one, "effect".
+    """Return ICE with the dims (unit, contrast, task[, model]); without a task they get
+    one, "effect".
 
     Examples
     --------
@@ -287,33 +372,59 @@ def order_ice_dims(given: Any) -> Any:
     >>> order_ice_dims(ice)["ice"].dims
     ('unit', 'contrast', 'task')
     """
-    if not has_effects(given) or "ice" not in given or not {"unit", "contrast"} <= set(given["ice"].dims):
+    if (
+        not has_effects(given)
+        or "ice" not in given
+        or not {"unit", "contrast"} <= set(given["ice"].dims)
+    ):
         return given
     check_no_positions(given, "effects")
     if "task" not in given["ice"].dims:
-        task = given["task"].item() if "task" in given.coords and not given["task"].dims else TASK
+        task = (
+            given["task"].item()
+            if "task" in given.coords and not given["task"].dims
+            else TASK
+        )
         ice = given["ice"].drop_vars("task", errors="ignore").expand_dims(task=[task])
         given = given.drop_vars("task", errors="ignore").assign(ice=ice)
-    order = [dim for dim in ("unit", "contrast", "task", "model") if dim in given["ice"].dims]
-    return given if list(given["ice"].dims) == order else given.assign(ice=given["ice"].transpose(*order, ...))
+    order = [
+        dim for dim in ("unit", "contrast", "task", "model") if dim in given["ice"].dims
+    ]
+    return (
+        given
+        if list(given["ice"].dims) == order
+        else given.assign(ice=given["ice"].transpose(*order, ...))
+    )
 
 
 def has_effects(given: Any) -> TypeGuard[xr.Dataset]:
     """Return whether this is a Dataset of effects rather than of estimates."""
     if not isinstance(given, xr.Dataset) or "ace" in given:
         return False
-    return "ice" in given or ("contrast" in given.dims and {"outcome", "assigned"} <= set(given.variables))
+    return "ice" in given or (
+        "contrast" in given.dims and {"outcome", "assigned"} <= set(given.variables)
+    )
 
 
 def units_to_resample(joint: JointEstimates, method: str) -> Units:
     """Return the units; the error explains why there are none and what to do."""
     if joint.units is None:
         parallel = joint.estimates.attrs.get("assignment") == "parallel"
-        why = "a parallel trial has no ICE" if parallel else "these estimates no longer have them"
+        why = (
+            "a parallel trial has no ICE"
+            if parallel
+            else "these estimates no longer have them"
+        )
         cure = (
-            "" if parallel else "give the effects from cg.contrast, or any Dataset with ice (unit, contrast, task), or "
+            ""
+            if parallel
+            else (
+                "give the effects from cg.contrast, or any Dataset with ice (unit, "
+                "contrast, task), or "
+            )
         )
         raise EstimateError(
-            f"method={quoted(method)} resamples the ICE of units, and {why}; {cure}use method='dunnett'"
+            f"method={quoted(method)} resamples the ICE of units, and {why}; {cure}use "
+            "method='dunnett'"
         )
     return joint.units

@@ -1,4 +1,6 @@
-"""Joint p-values and bands of one family or curve, by bootstrap-t, multivariate t, sign flips or sup-t."""
+"""Joint p-values and bands of one family or curve, by bootstrap-t, multivariate t, sign
+flips or sup-t.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,13 @@ from causalgia.multiplicity.maxima import (
     scale_columns,
 )
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
-from causalgia.numerics.moments import ENOUGH, centered, cluster_sums, root_sum_squares, skewness
+from causalgia.numerics.moments import (
+    ENOUGH,
+    centered,
+    cluster_sums,
+    root_sum_squares,
+    skewness,
+)
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
@@ -43,7 +51,9 @@ Statistic = Literal["studentized", "mean"]
 Alternative = Literal["two-sided", "greater"]
 _ENUMERATED = 14
 FEW = 8
-"""Most clusters that make the effect at a position where t is not informative; as `too_rare` of 200 contrasts."""
+"""Most clusters that make the effect at a position where t is not informative; as
+`too_rare` of 200 contrasts.
+"""
 _SMALL = 1e-6
 _CHANCE = 4.5
 
@@ -55,11 +65,14 @@ class JointResult:
     Attributes
     ----------
     p_single_step, p_step_down
-        Adjusted p of no effect: the first is below ``1 - ci_prob`` where the band excludes it.
+        Adjusted p of no effect: the first is below ``1 - ci_prob`` where the band
+        excludes it.
     half_width
-        Of the simultaneous band, on the scale of the ACE; for a ratio on that of its logarithm.
+        Of the simultaneous band, on the scale of the ACE; for a ratio on that of its
+        logarithm.
     critical
-        The same in standard errors; for members without spread the critical value of the others.
+        The same in standard errors; for members without spread the critical value of
+        the others.
     """
 
     p_single_step: Array
@@ -69,58 +82,112 @@ class JointResult:
 
 
 def by_bootstrap(
-    units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int, curve: bool = False
+    units: Units,
+    members: Codes,
+    *,
+    se: Array,
+    ci_prob: float,
+    n_draws: int,
+    key: int,
+    curve: bool = False,
 ) -> JointResult:
     """Test a family by the bootstrap-t of the largest ``|t|``."""
-    found = bootstrap_t_max(units.of(members), units.cluster, n_draws=n_draws, ci_prob=ci_prob, rng=key, curve=curve)
+    found = bootstrap_t_max(
+        units.of(members),
+        units.cluster,
+        n_draws=n_draws,
+        ci_prob=ci_prob,
+        rng=key,
+        curve=curve,
+    )
     own = found.rare & (se > 0)
-    critical = np.divide(found.half_width, se, out=np.full(len(se), found.critical), where=own)
-    return JointResult(found.p_single_step, found.p_step_down, found.half_width, critical)
+    critical = np.divide(
+        found.half_width, se, out=np.full(len(se), found.critical), where=own
+    )
+    return JointResult(
+        found.p_single_step, found.p_step_down, found.half_width, critical
+    )
 
 
 def bootstrap_by_family(
-    joint: JointEstimates, units: Units, family: str | None, *, ci_prob: float, n_draws: int, key: int
+    joint: JointEstimates,
+    units: Units,
+    family: str | None,
+    *,
+    ci_prob: float,
+    n_draws: int,
+    key: int,
 ) -> JointResult:
-    """Test every family of the estimates by the bootstrap-t of their units; each array in the shape of ``ace``."""
+    """Test every family of the estimates by the bootstrap-t of their units; each array
+    in the shape of ``ace``.
+    """
     se = joint.working_scale(ci_prob).error
     flat = np.empty((4, se.size))
     for members in families(joint.estimates, family, se.shape):
-        found = by_bootstrap(units, members, se=se.ravel()[members], ci_prob=ci_prob, n_draws=n_draws, key=key)
-        flat[:, members] = found.p_single_step, found.p_step_down, found.half_width, found.critical
+        found = by_bootstrap(
+            units,
+            members,
+            se=se.ravel()[members],
+            ci_prob=ci_prob,
+            n_draws=n_draws,
+            key=key,
+        )
+        flat[:, members] = (
+            found.p_single_step,
+            found.p_step_down,
+            found.half_width,
+            found.critical,
+        )
     return JointResult(*flat.reshape(4, *se.shape))
 
 
-def by_multivariate_t(joint: JointEstimates, members: Codes, *, ci_prob: float, key: int) -> JointResult:
-    """Test a family by the multivariate t of the estimates' correlation; t of different df are each mapped to z.
+def by_multivariate_t(
+    joint: JointEstimates, members: Codes, *, ci_prob: float, key: int
+) -> JointResult:
+    """Test a family by the multivariate t of the estimates' correlation; t of different
+    df are each mapped to z.
 
     Independent errors share no scale either: their maximum is Sidak's.
     """
     effect, se, df = (x[members] for x in joint.tested(ci_prob))
     vary = se > 0
     p = np.where(effect == 0, 1.0, 0.0)
-    single, down, critical = p.copy(), p, np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
+    single, down, critical = (
+        p.copy(),
+        p,
+        np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64),
+    )
     if vary.any():
         with np.errstate(over="ignore"):
             t = np.minimum(np.abs(effect[vary]) / se[vary], 1e100)
         factor = joint.factor_of(members[vary])
         if factor is None:
             p_raw = 2 * special.stdtr(df[vary], -t)
-            single[vary], down[vary] = _adjust_independent(p_raw, "sidak"), _adjust_independent(p_raw, "holm-sidak")
-            critical[vary] = special.stdtrit(df[vary], 0.5 + ci_prob ** (1 / len(t)) / 2)
+            single[vary], down[vary] = (
+                _adjust_independent(p_raw, "sidak"),
+                _adjust_independent(p_raw, "holm-sidak"),
+            )
+            critical[vary] = special.stdtrit(
+                df[vary], 0.5 + ci_prob ** (1 / len(t)) / 2
+            )
         elif not np.allclose(df[vary], df[vary][0], rtol=1e-9):
             z = -special.ndtri(np.maximum(special.stdtr(df[vary], -t), 1e-300))
             max_t = multivariate_t_max(z, factor, ci_prob=ci_prob, rng=key)
             critical[vary] = -special.stdtrit(df[vary], special.ndtr(-max_t.critical))
             single[vary], down[vary] = max_t.p_single_step, max_t.p_step_down
         else:
-            max_t = multivariate_t_max(t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key)
+            max_t = multivariate_t_max(
+                t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key
+            )
             critical[vary] = max_t.critical
             single[vary], down[vary] = max_t.p_single_step, max_t.p_step_down
     return JointResult(single, down, critical * se, critical)
 
 
 def warn_of_skewness(units: Units) -> float:
-    """Return the largest absolute skewness of any contrast's cluster sums; warn where n < 25 skew^2."""
+    """Return the largest absolute skewness of any contrast's cluster sums; warn where n
+    < 25 skew^2.
+    """
     largest = 0.0
     for chunk in column_chunks(units.ice):
         columns, _ = scale_columns(units.ice[:, chunk])
@@ -129,9 +196,10 @@ def warn_of_skewness(units: Units) -> float:
         largest = max(largest, float(np.abs(skewness(residuals)).max()))
     if units.n_clusters < ENOUGH * largest**2:
         warnings.warn(
-            f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint symmetry: with "
-            f"{units.n_clusters} independent units, below {ENOUGH} skew^2 = {ENOUGH * largest**2:.0f}, they reject too "
-            "often; use method='bootstrap_t'",
+            f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint "
+            f"symmetry: with {units.n_clusters} independent units, below {ENOUGH} "
+            f"skew^2 = {ENOUGH * largest**2:.0f}, they reject too often; use "
+            "method='bootstrap_t'",
             SkewnessWarning,
             stacklevel=caller_stacklevel(),
         )
@@ -141,21 +209,28 @@ def warn_of_skewness(units: Units) -> float:
 def _adjust_independent(p: Array, method: str) -> Array:
     from statsmodels.stats.multitest import multipletests
 
-    return np.asarray(multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1])
+    return np.asarray(
+        multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1]
+    )
 
 
-def bootstrap_or_bound(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, str | None]:
-    """Return ``"bootstrap_t"`` with 20 clusters or more to resample, else a bound that needs none, and the reason.
+def bootstrap_or_bound(
+    n_clusters: int | None, *, bounds: str, takes: str
+) -> tuple[str, str | None]:
+    """Return ``"bootstrap_t"`` with 20 clusters or more to resample, else a bound that
+    needs none, and the reason.
 
-    A resample of few clusters often consists of two or three of them, whose t is unbounded: the critical value for 12
-    normal contrasts is 18.5 of 5 clusters, where Bonferroni's t has 5.9, 4.5 and 3.8 of 10, 3.3 and 3.3 of 20.
+    A resample of few clusters often consists of two or three of them, whose t is
+    unbounded: the critical value for 12 normal contrasts is 18.5 of 5 clusters, where
+    Bonferroni's t has 5.9, 4.5 and 3.8 of 10, 3.3 and 3.3 of 20.
 
     Parameters
     ----------
     n_clusters
         Clusters to resample; None where there are estimates only.
     bounds, takes
-        The method used instead (``"holm"``), and its description in the note ("adjusted by Holm").
+        The method used instead (``"holm"``), and its description in the note ("adjusted
+        by Holm").
 
     Examples
     --------
@@ -165,12 +240,16 @@ def bootstrap_or_bound(n_clusters: int | None, *, bounds: str, takes: str) -> tu
     'adjusted by Holm, which assumes that each t-test is valid: 11 clusters are too few to resample (20 or more)'
     """
     if n_clusters is None:
-        return bounds, f"{takes}, which assumes that each t-test is valid: estimates have no units to resample"
+        return (
+            bounds,
+            f"{takes}, which assumes that each t-test is valid: estimates have no "
+            "units to resample",
+        )
     if n_clusters >= FEW_CLUSTERS:
         return "bootstrap_t", None
     return bounds, (
-        f"{takes}, which assumes that each t-test is valid: {n_clusters} clusters are too few to resample "
-        f"({FEW_CLUSTERS} or more)"
+        f"{takes}, which assumes that each t-test is valid: {n_clusters} clusters are "
+        f"too few to resample ({FEW_CLUSTERS} or more)"
     )
 
 
@@ -184,25 +263,31 @@ def sign_flip_max_t(
     ci_prob: float = 0.95,
     rng: RNG | None = None,
 ) -> MaxT:
-    """Test every mean ICE and the largest of them by flipping the signs of whole clusters.
+    """Test every mean ICE and the largest of them by flipping the signs of whole
+    clusters.
 
-    The test is exact where the vectors of cluster sums are jointly symmetric about 0, which skewed effects are not; it
-    gives no interval. One sign flips all contrasts of a cluster together, which keeps their dependence.
-    ``"studentized"`` is the t of the G cluster sums, which grows with ``|sum_g s_g S_g| / sqrt(sum_g S_g^2)``, the only
-    part that a flip changes; ``"mean"`` is the mean ICE. Contrasts that are 0 throughout have p = 1.
+    The test is exact where the vectors of cluster sums are jointly symmetric about 0,
+    which skewed effects are not; it gives no interval. One sign flips all contrasts of
+    a cluster together, which keeps their dependence. ``"studentized"`` is the t of the
+    G cluster sums, which grows with ``|sum_g s_g S_g| / sqrt(sum_g S_g^2)``, the only
+    part that a flip changes; ``"mean"`` is the mean ICE. Contrasts that are 0
+    throughout have p = 1.
 
     Parameters
     ----------
     ice
         Individual causal effects, shape ``(n, K)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
+        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
+        unit is one.
     statistic
-        ``"studentized"`` or ``"mean"``; with the mean, contrasts of large variance dominate the maximum.
+        ``"studentized"`` or ``"mean"``; with the mean, contrasts of large variance
+        dominate the maximum.
     alternative
         ``"two-sided"`` or ``"greater"``.
     n_flips
-        Flips drawn. All 2^G are enumerated instead where G is at most 14 or 2^G at most `n_flips`.
+        Flips drawn. All 2^G are enumerated instead where G is at most 14 or 2^G at most
+        `n_flips`.
     ci_prob
         Probability at the critical value of the maximum.
     rng
@@ -211,20 +296,22 @@ def sign_flip_max_t(
     Returns
     -------
     MaxT
-        p by counting, ties included; drawn flips in float32, the largest of each summed in float64.
+        p by counting, ties included; drawn flips in float32, the largest of each summed
+        in float64.
 
     Raises
     ------
     EstimateError
-        If an option is unknown, the flips are too few for `ci_prob`, ICE are not finite numbers ``(n, K)``, or
-        clusters are not integer codes.
+        If an option is unknown, the flips are too few for `ci_prob`, ICE are not finite
+        numbers ``(n, K)``, or clusters are not integer codes.
     RandomnessError
         If flips are drawn and `rng` is not a source of randomness.
 
     References
     ----------
-    Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley. Ge, Dudoit & Speed (2003),
-    doi:10.1007/BF02595811. Hemerik & Goeman (2018), doi:10.1007/s11749-017-0571-1.
+    Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley. Ge, Dudoit &
+    Speed (2003), doi:10.1007/BF02595811. Hemerik & Goeman (2018),
+    doi:10.1007/s11749-017-0571-1.
 
     Examples
     --------
@@ -232,25 +319,40 @@ def sign_flip_max_t(
     >>> sign_flip_max_t(ice).p_step_down
     array([0.125, 0.75 ])
     """
-    if statistic not in ("studentized", "mean") or alternative not in ("two-sided", "greater"):
+    if statistic not in ("studentized", "mean") or alternative not in (
+        "two-sided",
+        "greater",
+    ):
         raise EstimateError(
-            f"statistic={quoted(statistic)}, alternative={quoted(alternative)}: give 'studentized' or 'mean', and "
-            "'two-sided' or 'greater'"
+            f"statistic={quoted(statistic)}, alternative={quoted(alternative)}: give "
+            "'studentized' or 'mean', and 'two-sided' or 'greater'"
         )
     ice, cluster = as_ice_array(ice, cluster)
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
     exact = enumerates(n_clusters, n_flips)
     if not exact:
         check_enough_draws(n_flips, ci_prob, "n_flips")
-    scale, sums = _scaled_cluster_sums(ice, cluster, statistic, np.float64 if exact else np.float32)
+    scale, sums = _scaled_cluster_sums(
+        ice, cluster, statistic, np.float64 if exact else np.float32
+    )
     with_sign = sums.sum(axis=1, dtype=np.float64)
     observed = np.abs(with_sign) if alternative == "two-sided" else with_sign
     sums = sums[descending_order(observed)]
     n_draws = 2**n_clusters if exact else n_flips
     size = rows_per_block(n_clusters, len(sums), n_draws)
-    signs = all_signs(n_clusters, size) if exact else _random_signs(n_clusters, n_flips, size, rng)
+    signs = (
+        all_signs(n_clusters, size)
+        if exact
+        else _random_signs(n_clusters, n_flips, size, rng)
+    )
     blocks = _flipped_statistics(sums, signs, alternative)
-    answer = against_maxima(observed, blocks, ci_prob=ci_prob, exact=exact, slack=SLACK if exact else FLOAT32_SLACK)
+    answer = against_maxima(
+        observed,
+        blocks,
+        ci_prob=ci_prob,
+        exact=exact,
+        slack=SLACK if exact else FLOAT32_SLACK,
+    )
     return _on_statistic_scale(answer, scale, n_clusters, statistic)
 
 
@@ -269,19 +371,29 @@ def enumerates(n_clusters: int, n_flips: int) -> bool:
 def _scaled_cluster_sums(
     ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DTypeLike
 ) -> tuple[float, Block]:
-    """Return the unit of the mean, and cluster sums (K, G) in that unit, or of norm 1 each where studentized."""
+    """Return the unit of the mean, and cluster sums (K, G) in that unit, or of norm 1
+    each where studentized.
+    """
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
     sums = np.empty((ice.shape[1], n_clusters), dtype=dtype)
     peak = max(float(np.abs(ice).max(initial=0.0)), np.finfo(float).tiny)
     for chunk in column_chunks(ice):
-        columns = ice[:, chunk] / peak if statistic == "mean" else scale_columns(ice[:, chunk])[0]
+        columns = (
+            ice[:, chunk] / peak
+            if statistic == "mean"
+            else scale_columns(ice[:, chunk])[0]
+        )
         part = cluster_sums(columns, cluster)
-        norm = np.sqrt((part**2).sum(axis=0)) if statistic == "studentized" else np.ones(1)
+        norm = (
+            np.sqrt((part**2).sum(axis=0)) if statistic == "studentized" else np.ones(1)
+        )
         sums[chunk] = (part / np.where(norm > 0, norm, 1.0)).T
     return peak / len(ice), sums
 
 
-def _flipped_statistics(sums: Block, signs: Iterator[Block], alternative: Alternative) -> Iterator[Block]:
+def _flipped_statistics(
+    sums: Block, signs: Iterator[Block], alternative: Alternative
+) -> Iterator[Block]:
     from causalgia.multiplicity.maxima import refine_maxima
 
     for block in signs:
@@ -290,26 +402,37 @@ def _flipped_statistics(sums: Block, signs: Iterator[Block], alternative: Altern
         yield drawn
 
 
-def _random_signs(n_clusters: int, n_flips: int, size: int, rng: RNG | None) -> Iterator[Block]:
+def _random_signs(
+    n_clusters: int, n_flips: int, size: int, rng: RNG | None
+) -> Iterator[Block]:
     draw, words = purpose_generator(rng, "sign_flip"), -(-n_clusters // 64)
     for start in range(0, n_flips, size):
-        packed = draw.integers(0, 2**64, size=(min(size, n_flips - start), words), dtype=np.uint64)
-        signs = np.unpackbits(packed.view(np.uint8), axis=1, count=n_clusters).astype(np.float32)
+        packed = draw.integers(
+            0, 2**64, size=(min(size, n_flips - start), words), dtype=np.uint64
+        )
+        signs = np.unpackbits(packed.view(np.uint8), axis=1, count=n_clusters).astype(
+            np.float32
+        )
         signs *= 2
         signs -= 1
         yield signs
 
 
-def _on_statistic_scale(answer: MaxT, scale: float, n_clusters: int, statistic: Statistic) -> MaxT:
+def _on_statistic_scale(
+    answer: MaxT, scale: float, n_clusters: int, statistic: Statistic
+) -> MaxT:
     def to_scale(u: Array) -> Array:
         if statistic == "mean":
             return np.asarray(u * scale)
-        left = np.maximum(n_clusters - u**2, 1e-12 * n_clusters)  # all sums equal: a large, finite t
+        # all sums equal: a large, finite t
+        left = np.maximum(n_clusters - u**2, 1e-12 * n_clusters)
         return np.asarray(u * np.sqrt((n_clusters - 1) / left))
 
     maxima = to_scale(answer.maxima)
     critical = float(to_scale(np.asarray(answer.critical)))
-    return replace(answer, observed=to_scale(answer.observed), critical=critical, maxima=maxima)
+    return replace(
+        answer, observed=to_scale(answer.observed), critical=critical, maxima=maxima
+    )
 
 
 class Rarity(NamedTuple):
@@ -320,10 +443,11 @@ class Rarity(NamedTuple):
     n_differing
         Clusters that differ from the others.
     few_units
-        Whether few of them carry the effect: ``n < 25 skewness^2``, or eight or fewer differ.
+        Whether few of them carry the effect: ``n < 25 skewness^2``, or eight or fewer
+        differ.
     unseen
-        What effects in 3 / n of the population, as large as the largest of the curve, could add; 0 where so few
-        differ that the band says it already.
+        What effects in 3 / n of the population, as large as the largest of the curve,
+        could add; 0 where so few differ that the band says it already.
     """
 
     n_differing: Codes
@@ -332,35 +456,52 @@ class Rarity(NamedTuple):
 
 
 def carried_by_few(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return where skewness says that few clusters carry the effect: ``n < 25 skewness^2``, in the shape of ``ace``.
+    """Return where skewness says that few clusters carry the effect:
+    ``n < 25 skewness^2``, in the shape of ``ace``.
 
-    Among many positions some skewness is chance. Its standard error is ``sqrt(6 / n)`` for normal effects, and what is
-    within 4.5 of them is not counted, which matters below about 55 clusters.
+    Among many positions some skewness is chance. Its standard error is ``sqrt(6 / n)``
+    for normal effects, and what is within 4.5 of them is not counted, which matters
+    below about 55 clusters.
 
     Examples
     --------
     >>> columns = {"ace": [0.3, 0.3], "skewness": [2.5, 1.5], "n_units": [30, 30]}
-    >>> carried_by_few(xr.Dataset({name: ("contrast", x) for name, x in columns.items()}))
+    >>> carried_by_few(
+    ...     xr.Dataset({name: ("contrast", x) for name, x in columns.items()})
+    ... )
     array([ True, False])
     """
     a = hall_coefficient(estimates)  # skewness / sqrt(n)
     counts = "n_clusters" if "n_clusters" in estimates else "n_units"
     if counts not in estimates:
         return np.zeros(a.shape, dtype=bool)
-    n = estimates[counts].broadcast_like(estimates["ace"]).transpose(*estimates["ace"].dims).to_numpy()
+    n = (
+        estimates[counts]
+        .broadcast_like(estimates["ace"])
+        .transpose(*estimates["ace"].dims)
+        .to_numpy()
+    )
     return np.asarray((ENOUGH * a**2 > 1) & (np.abs(a) * n > _CHANCE * np.sqrt(6)))
 
 
 def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
-    """Return the `Rarity` of the positions of a curve; None where the units are not what varies, or are not known.
+    """Return the `Rarity` of the positions of a curve; None where the units are not
+    what varies, or are not known.
 
-    An effect that is rare but present is seen by the skewness of the position, or by the number of clusters that
-    differ; one that is in none of the clusters is seen by nothing, and bounded by the rule of three.
+    An effect that is rare but present is seen by the skewness of the position, or by
+    the number of clusters that differ; one that is in none of the clusters is seen by
+    nothing, and bounded by the rule of three.
     """
     e = joint.estimates
-    if e.attrs.get("target", "population") != "population" or not {"largest_ice", "n_clusters"} <= set(e):
+    if e.attrs.get("target", "population") != "population" or not {
+        "largest_ice",
+        "n_clusters",
+    } <= set(e):
         return None
-    vary, differing = joint.numbers("se")[members] > 0, np.zeros(len(members), dtype=np.intp)
+    vary, differing = (
+        joint.numbers("se")[members] > 0,
+        np.zeros(len(members), dtype=np.intp),
+    )
     if vary.any():
         factor = joint.factor_of(members[vary])
         if factor is None:
@@ -369,17 +510,26 @@ def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
     n = int(joint.numbers("n_clusters")[members][0])
     draws = n / 2 if str(e.attrs.get("assignment", "")).startswith("parallel") else n
     skewed = carried_by_few(e).ravel()[members]
-    reach = 0.0 if e.attrs.get("transform") in OF_MEANS else float(joint.numbers("largest_ice")[members].max())
+    reach = (
+        0.0
+        if e.attrs.get("transform") in OF_MEANS
+        else float(joint.numbers("largest_ice")[members].max())
+    )
     few = vary & (skewed | (differing <= FEW))
-    return Rarity(differing, few, np.where(differing > FEW, missed_share(draws) * reach, 0.0))
+    return Rarity(
+        differing, few, np.where(differing > FEW, missed_share(draws) * reach, 0.0)
+    )
 
 
-def sup_t(joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int, key: int) -> tuple[Array, Array]:
-    """Return half-widths of the band of a curve, and the same in standard errors (those of one t where it is exact).
+def sup_t(
+    joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int, key: int
+) -> tuple[Array, Array]:
+    """Return half-widths of the band of a curve, and the same in standard errors (those
+    of one t where it is exact).
 
-    Where eight or fewer of 20 or more clusters differ from the others, the effect has no t, and is bounded by its
-    rarity: that number gives an upper limit of the share of the population that differs, by the largest ICE of the
-    curve at most.
+    Where eight or fewer of 20 or more clusters differ from the others, the effect has
+    no t, and is bounded by its rarity: that number gives an upper limit of the share of
+    the population that differs, by the largest ICE of the curve at most.
     """
     _, se, df = (x[members] for x in joint.tested(ci_prob))
     critical = np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
@@ -388,60 +538,87 @@ def sup_t(joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int
     factor = joint.factor_of(members[vary]) if vary.any() else np.zeros((1, 0))
     if factor is None:
         raise EstimateError(
-            "the estimates do not say how positions correlate, which the band of a curve needs; give estimates "
-            "from cg.estimate(effects), or the effects from cg.contrast"
+            "the estimates do not say how positions correlate, which the band of a "
+            "curve needs; give estimates from cg.estimate(effects), or the effects "
+            "from cg.contrast"
         )
     if vary.any():
         differing[vary] = n_differing(factor)
-    sampled = (n_clusters >= FEW_CLUSTERS) & (joint.estimates.attrs.get("target") == "population")
+    sampled = (n_clusters >= FEW_CLUSTERS) & (
+        joint.estimates.attrs.get("target") == "population"
+    )
     rare = sampled & (differing <= FEW)
     common = vary & ~rare
     if common.any():
         columns = factor[:, common[vary]]
-        critical[common] = critical_values(columns, df[common], ci_prob=ci_prob, n_draws=n_draws, rng=key)
+        critical[common] = critical_values(
+            columns, df[common], ci_prob=ci_prob, n_draws=n_draws, rng=key
+        )
         half[common] = critical[common] * se[common]
     if rare.any():
-        reach, u, n = float(joint.numbers("largest_ice")[members].max()), differing[rare], int(n_clusters[rare][0])
+        reach, u, n = (
+            float(joint.numbers("largest_ice")[members].max()),
+            differing[rare],
+            int(n_clusters[rare][0]),
+        )
         half[rare] = reach * u / n + rare_reach(reach, u, n, len(se), ci_prob=ci_prob)
-        critical[rare] = np.divide(half[rare], se[rare], out=critical[rare], where=se[rare] > 0)
+        critical[rare] = np.divide(
+            half[rare], se[rare], out=critical[rare], where=se[rare] > 0
+        )
     return half, critical
 
 
 def rare_in_arms(joint: JointEstimates, members: Codes, *, ci_prob: float) -> Array:
-    """Return the rule-of-three half-widths of a parallel trial's curve: 0 where more than eight units differ.
+    """Return the rule-of-three half-widths of a parallel trial's curve: 0 where more
+    than eight units differ.
 
-    The effects of units are not known, and how many differ follows from the skewness: about ``n / skewness^2``.
+    The effects of units are not known, and how many differ follows from the skewness:
+    about ``n / skewness^2``.
     """
     e, n = joint.estimates, joint.numbers("n_clusters")[members] / 2
-    a, still = np.abs(hall_coefficient(e).ravel()[members]), joint.numbers("se")[members] == 0
+    a, still = (
+        np.abs(hall_coefficient(e).ravel()[members]),
+        joint.numbers("se")[members] == 0,
+    )
     u = np.where(still, 0, np.rint(1 / np.maximum(a, _SMALL) ** 2)).astype(np.intp)
     rare, half = (u <= FEW) & (n >= FEW_CLUSTERS / 2), np.zeros(len(members))
     if rare.any():
         reach = float(joint.numbers("largest_ice")[members].max())
-        limit = rare_reach(reach, u[rare], int(n[rare].min()), len(members), ci_prob=ci_prob)
+        limit = rare_reach(
+            reach, u[rare], int(n[rare].min()), len(members), ci_prob=ci_prob
+        )
         half[rare] = reach * u[rare] / n[rare] + limit
     return half
 
 
 def n_differing(factor: Array) -> Codes:
-    """Return how many clusters deviate from the middle one, by more than a millionth of the largest deviation.
+    """Return how many clusters deviate from the middle one, by more than a millionth of
+    the largest deviation.
 
     Examples
     --------
-    >>> n_differing(np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 3.0], [4.0, 1.5], [0.0, 0.5]])).tolist()
+    >>> n_differing(
+    ...     np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 3.0], [4.0, 1.5], [0.0, 0.5]])
+    ... ).tolist()
     [1, 4]
     """
     away = np.abs(factor - np.median(factor, axis=0))
-    return np.asarray(np.count_nonzero(away > _SMALL * away.max(axis=0), axis=0), dtype=np.intp)
+    return np.asarray(
+        np.count_nonzero(away > _SMALL * away.max(axis=0), axis=0), dtype=np.intp
+    )
 
 
-def critical_values(factor: Array, df: Array, *, ci_prob: float, n_draws: int, rng: RNG) -> Array:
-    r"""Return the value that ``|t|`` of all K estimates stays below with probability `ci_prob`, for each estimate.
+def critical_values(
+    factor: Array, df: Array, *, ci_prob: float, n_draws: int, rng: RNG
+) -> Array:
+    r"""Return the value that ``|t|`` of all K estimates stays below with probability
+    `ci_prob`, for each estimate.
 
-    With the pieces :math:`F_g` of the estimates' errors, one for each of G independent clusters, a draw is
-    :math:`t_k = \sum_g \xi_g F_{gk} / \sqrt{\sum_g F_{gk}^2}` with normal :math:`\xi_g`, over a common
-    :math:`\sqrt{\chi^2_\nu / \nu}`. Where the degrees of freedom differ, the quantile of the largest normal statistic
-    is put on the t scale of each estimate.
+    With the pieces :math:`F_g` of the estimates' errors, one for each of G independent
+    clusters, a draw is :math:`t_k = \sum_g \xi_g F_{gk} / \sqrt{\sum_g F_{gk}^2}` with
+    normal :math:`\xi_g`, over a common :math:`\sqrt{\chi^2_\nu / \nu}`. Where the
+    degrees of freedom differ, the quantile of the largest normal statistic is put on
+    the t scale of each estimate.
 
     Parameters
     ----------
@@ -463,12 +640,14 @@ def critical_values(factor: Array, df: Array, *, ci_prob: float, n_draws: int, r
 
     References
     ----------
-    Montiel Olea & Plagborg-Moller (2019), doi:10.1002/jae.2656. Chernozhukov, Chetverikov & Kato (2013),
-    doi:10.1214/13-AOS1161.
+    Montiel Olea & Plagborg-Moller (2019), doi:10.1002/jae.2656. Chernozhukov,
+    Chetverikov & Kato (2013), doi:10.1214/13-AOS1161.
 
     Examples
     --------
-    >>> independent = critical_values(np.eye(10), np.full(10, np.inf), ci_prob=0.95, n_draws=9_999, rng=0)
+    >>> independent = critical_values(
+    ...     np.eye(10), np.full(10, np.inf), ci_prob=0.95, n_draws=9_999, rng=0
+    ... )
     >>> abs(independent[0] - special.ndtri((1 + 0.95**0.1) / 2)) < 0.05
     np.True_
     """
@@ -479,10 +658,18 @@ def critical_values(factor: Array, df: Array, *, ci_prob: float, n_draws: int, r
     tops, size = [], rows_per_block(len(unit), unit.shape[1], n_draws)
     for start in range(0, n_draws, size):
         rows = min(size, n_draws - start)
-        top = np.abs(draw.standard_normal((rows, len(unit)), dtype=np.float32) @ unit).max(axis=1).astype(np.float64)
-        tops.append(top / np.sqrt(draw.chisquare(df[0], rows) / df[0]) if alike else top)
+        top = (
+            np.abs(draw.standard_normal((rows, len(unit)), dtype=np.float32) @ unit)
+            .max(axis=1)
+            .astype(np.float64)
+        )
+        tops.append(
+            top / np.sqrt(draw.chisquare(df[0], rows) / df[0]) if alike else top
+        )
     maxima = np.sort(np.concatenate(tops))
     critical = float(maxima[int(np.ceil(ci_prob * (n_draws + 1) * (1 - 1e-12))) - 1])
     if alike:
         return np.full(len(df), critical)
-    return np.where(np.isfinite(df), -special.stdtrit(df, special.ndtr(-critical)), critical)
+    return np.where(
+        np.isfinite(df), -special.stdtrit(df, special.ndtr(-critical)), critical
+    )

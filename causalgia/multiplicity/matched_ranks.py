@@ -1,4 +1,6 @@
-"""Ranks of effects among matched null effects: conformal p-values, local false discovery rates, and their tails."""
+"""Ranks of effects among matched null effects: conformal p-values, local false
+discovery rates, and their tails.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,17 @@ from causalgia.types import Array, Codes, Mask
 FEWEST_NULLS = 2_000
 """Fewest null effects whose tail is modeled."""
 ENOUGH_BEYOND = 10
-"""Null effects beyond an effect from which its rank is precise enough, so that no model is used."""
+"""Null effects beyond an effect from which its rank is precise enough, so that no model
+is used.
+"""
 FARTHEST = 100
 """How far below 1 / (m + 1) a tail is extrapolated: by this factor."""
 _FEWEST_EXCEEDANCES, _MOST_EXCEEDANCES = 100, 250
 _SHAPES = np.linspace(0.0, 2.0, 41)[:, None]
-_LOG_SCALES = np.linspace(-1.2, 1.0, 45)[None, :]  # of the median exceedance / log 2, the scale of an exponential law
-#: Anderson and Darling's statistic at its .95 quantile with both parameters fitted on this grid, by shape
+# of the median exceedance / log 2, the scale of an exponential law
+_LOG_SCALES = np.linspace(-1.2, 1.0, 45)[None, :]
+#: Anderson and Darling's statistic at its .95 quantile with both parameters fitted on
+#: this grid, by shape
 _CRITICAL = ((0.0, 0.25, 0.5, 1.0, 1.5), (1.073, 0.919, 0.85, 0.77, 0.729))
 
 
@@ -38,7 +44,8 @@ class Strata:
     nulls
         For each stratum, the indices of its nulls.
     dropped
-        For each stratum, the keys that its members need not share, in the order in which they were dropped.
+        For each stratum, the keys that its members need not share, in the order in
+        which they were dropped.
     """
 
     of_effect: Codes
@@ -46,19 +53,24 @@ class Strata:
     dropped: tuple[tuple[str, ...], ...]
 
 
-def match_strata(keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLike, *, least: int) -> Strata:
-    """Divide effects into strata of equal keys, and drop keys where a stratum has too few nulls.
+def match_strata(
+    keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLike, *, least: int
+) -> Strata:
+    """Divide effects into strata of equal keys, and drop keys where a stratum has too
+    few nulls.
 
-    Each null was drawn to match one effect, and goes with it. Effects whose stratum has fewer than `least` nulls are
-    pooled after the first key is dropped, those still short of nulls after the second, and so on; the last key stays.
-    What is still left is pooled with the smallest strata that have its last key. So a stratum's nulls have the keys of
-    its effects in the same proportions, also the dropped ones. The division depends on keys and not on effects, which
-    is why ranks within it are valid.
+    Each null was drawn to match one effect, and goes with it. Effects whose stratum has
+    fewer than `least` nulls are pooled after the first key is dropped, those still
+    short of nulls after the second, and so on; the last key stays. What is still left
+    is pooled with the smallest strata that have its last key. So a stratum's nulls have
+    the keys of its effects in the same proportions, also the dropped ones. The division
+    depends on keys and not on effects, which is why ranks within it are valid.
 
     Parameters
     ----------
     keys
-        (K, n) codes of the keys of each effect, in the order in which they may be dropped.
+        (K, n) codes of the keys of each effect, in the order in which they may be
+        dropped.
     names
         Names of the n keys.
     matched
@@ -73,7 +85,12 @@ def match_strata(keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLi
 
     Examples
     --------
-    >>> strata = match_strata([[0, 0], [1, 0], [2, 0]], ["context", "length"], np.repeat([0, 1, 2], 40), least=50)
+    >>> strata = match_strata(
+    ...     [[0, 0], [1, 0], [2, 0]],
+    ...     ["context", "length"],
+    ...     np.repeat([0, 1, 2], 40),
+    ...     least=50,
+    ... )
     >>> strata.of_effect, [len(x) for x in strata.nulls], strata.dropped
     (array([0, 0, 0]), [120], (('context',),))
     """
@@ -98,9 +115,11 @@ def match_strata(keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLi
                 found = [other for other in found if other is not one]
         if mine[of_null].sum() < LEAST_MATCHED_NULLS:
             raise EstimateError(
-                f"a stratum has {mine[of_null].sum()} nulls with all keys dropped but {quoted(names[-1])}, and ranks "
-                f"with a region need {LEAST_MATCHED_NULLS}: draw more nulls (n_null=; of='genome' and null models "
-                f"have any number), or leave {quoted(names[-1])} out of match="
+                f"a stratum has {mine[of_null].sum()} nulls with all keys dropped but "
+                f"{quoted(names[-1])}, and ranks with a region need "
+                f"{LEAST_MATCHED_NULLS}: draw more nulls (n_null=; of='genome' and "
+                f"null models have any number), or leave {quoted(names[-1])} out of "
+                "match="
             )
         found.append((mine, codes.shape[1] - 1))
     of_effect = np.full(len(codes), -1)
@@ -136,13 +155,18 @@ class MatchedRanks(NamedTuple):
 
 
 def rank_among_matched(
-    effects: npt.ArrayLike, nulls: npt.ArrayLike, strata: Strata, *, floor: npt.ArrayLike = 0.0
+    effects: npt.ArrayLike,
+    nulls: npt.ArrayLike,
+    strata: Strata,
+    *,
+    floor: npt.ArrayLike = 0.0,
 ) -> MatchedRanks:
     """Rank each effect among the null effects of its stratum.
 
-    The p-value is conformal: super-uniform whenever an effect is exchangeable with its nulls, whatever their
-    distribution. P-values that share nulls are positively dependent, under which Benjamini and Hochberg's procedure
-    controls the false discovery rate.
+    The p-value is conformal: super-uniform whenever an effect is exchangeable with its
+    nulls, whatever their distribution. P-values that share nulls are positively
+    dependent, under which Benjamini and Hochberg's procedure controls the false
+    discovery rate.
 
     Parameters
     ----------
@@ -153,7 +177,8 @@ def rank_among_matched(
     strata
         From `match_strata`.
     floor
-        Error of an effect by the predictor's own arithmetic, for each column: nulls within it count as ties.
+        Error of an effect by the predictor's own arithmetic, for each column: nulls
+        within it count as ties.
 
     References
     ----------
@@ -170,7 +195,10 @@ def rank_among_matched(
     flat, null = of.reshape(len(of), -1), null.reshape(len(null), -1)
     p, lower, upper = (np.empty(flat.shape) for _ in range(3))
     n = np.empty(flat.shape, np.int64)
-    least = np.abs(flat) - np.broadcast_to(np.asarray(floor, np.float64), of.shape[1:]).ravel()
+    least = (
+        np.abs(flat)
+        - np.broadcast_to(np.asarray(floor, np.float64), of.shape[1:]).ravel()
+    )
     for number, members in enumerate(strata.nulls):
         mine, m = strata.of_effect == number, len(members)
         own = null[members]
@@ -186,10 +214,12 @@ def rank_among_matched(
 
 
 def local_fdr(p: npt.ArrayLike) -> Array:
-    """Estimate the local false discovery rate from p-values by two groups: ``pi0 / f(p)``.
+    """Estimate the local false discovery rate from p-values by two groups:
+    ``pi0 / f(p)``.
 
-    Null p-values are uniform, and f, the density of all, falls with p: it is the slope of the least concave majorant of
-    their distribution function. pi0 is Storey's conservative estimate at .5.
+    Null p-values are uniform, and f, the density of all, falls with p: it is the slope
+    of the least concave majorant of their distribution function. pi0 is Storey's
+    conservative estimate at .5.
 
     Parameters
     ----------
@@ -203,7 +233,8 @@ def local_fdr(p: npt.ArrayLike) -> Array:
 
     References
     ----------
-    Grenander (1956), doi:10.1080/03461238.1956.10414944; Strimmer (2008), doi:10.1186/1471-2105-9-303.
+    Grenander (1956), doi:10.1080/03461238.1956.10414944; Strimmer (2008),
+    doi:10.1186/1471-2105-9-303.
 
     Examples
     --------
@@ -214,14 +245,19 @@ def local_fdr(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, np.float64)
     if len(values) < LEAST_FOR_A_LAW:
         raise EstimateError(
-            f"a local false discovery rate needs {LEAST_FOR_A_LAW} p-values to estimate their density, and there are "
-            f"{len(values)}; read p or q instead"
+            f"a local false discovery rate needs {LEAST_FOR_A_LAW} p-values to "
+            f"estimate their density, and there are {len(values)}; read p or q instead"
         )
     at, count = np.unique(values, return_counts=True)
-    x, y = np.concatenate([[0.0], at]), np.concatenate([[0.0], np.cumsum(count) / len(values)])
+    x, y = (
+        np.concatenate([[0.0], at]),
+        np.concatenate([[0.0], np.cumsum(count) / len(values)]),
+    )
     corners = [0]
     for i in range(1, len(x)):  # the upper hull, left to right
-        while len(corners) > 1 and _slope(x, y, corners[-2], corners[-1]) <= _slope(x, y, corners[-1], i):
+        while len(corners) > 1 and _slope(x, y, corners[-2], corners[-1]) <= _slope(
+            x, y, corners[-1], i
+        ):
             corners.pop()
         corners.append(i)
     slopes = np.diff(y[corners]) / np.diff(x[corners])
@@ -235,10 +271,12 @@ def _slope(x: Array, y: Array, i: int, j: int) -> float:
 
 
 def nulls_needed(share: float, q: float = 0.05) -> int:
-    """Return the nulls that resolve p-values finely enough for a share of real effects: ``5 / (q share)``.
+    """Return the nulls that resolve p-values finely enough for a share of real effects:
+    ``5 / (q share)``.
 
-    With K effects of which R are found, Benjamini and Hochberg's threshold is ``q R / K``, and the least p is
-    ``1 / (m + 1)``: m = 5 K / (q R) puts five nulls beyond the threshold.
+    With K effects of which R are found, Benjamini and Hochberg's threshold is
+    ``q R / K``, and the least p is ``1 / (m + 1)``: m = 5 K / (q R) puts five nulls
+    beyond the threshold.
 
     Examples
     --------
@@ -255,7 +293,8 @@ class NullTail:
     Attributes
     ----------
     threshold, share
-        The absolute effect above which the law holds, and the share of null effects above it.
+        The absolute effect above which the law holds, and the share of null effects
+        above it.
     scale
         Unit of the scales of the grid.
     weights
@@ -271,8 +310,13 @@ class NullTail:
     least: float
 
     def p(self, sizes: npt.ArrayLike) -> Array:
-        """Return the posterior predictive probability that a null effect is at least as large, at least `least`."""
-        beyond = np.maximum(np.asarray(sizes, np.float64).ravel() - self.threshold, 0.0) / self.scale
+        """Return the posterior predictive probability that a null effect is at least as
+        large, at least `least`.
+        """
+        beyond = (
+            np.maximum(np.asarray(sizes, np.float64).ravel() - self.threshold, 0.0)
+            / self.scale
+        )
         found = np.array([(self.weights * np.exp(-_log_rate(x))).sum() for x in beyond])
         return np.maximum(self.share * found, self.least)
 
@@ -285,8 +329,9 @@ class TailRanks(NamedTuple):
     p
         By the law of the tail, or by rank.
     by
-        ``"rank"`` where 10 null effects or more are as large; ``"tail"`` where fewer are; ``"no fit"`` where fewer are
-        and the tail was not fitted, so that p is by rank.
+        ``"rank"`` where 10 null effects or more are as large; ``"tail"`` where fewer
+        are; ``"no fit"`` where fewer are and the tail was not fitted, so that p is by
+        rank.
     """
 
     p: Array
@@ -294,9 +339,14 @@ class TailRanks(NamedTuple):
 
 
 def extrapolate_ranks(
-    effects: npt.ArrayLike, nulls: npt.ArrayLike, strata: Strata, *, floor: npt.ArrayLike = 0.0
+    effects: npt.ArrayLike,
+    nulls: npt.ArrayLike,
+    strata: Strata,
+    *,
+    floor: npt.ArrayLike = 0.0,
 ) -> TailRanks:
-    """Extend the p-values of `rank_among_matched` beyond the largest null effects of each stratum, by a model.
+    """Extend the p-values of `rank_among_matched` beyond the largest null effects of
+    each stratum, by a model.
 
     Parameters
     ----------
@@ -307,13 +357,18 @@ def extrapolate_ranks(
     --------
     >>> from causalgia.multiplicity.matched_ranks import match_strata
     >>> strata = match_strata(np.zeros((2, 1)), ["length"], np.zeros(10_000), least=39)
-    >>> found = extrapolate_ranks([16.0, 2.0], np.random.default_rng(0).exponential(size=10_000), strata)
+    >>> found = extrapolate_ranks(
+    ...     [16.0, 2.0], np.random.default_rng(0).exponential(size=10_000), strata
+    ... )
     >>> found.by, found.p < 1e-4
     (array(['tail', 'rank'], dtype='<U6'), array([ True, False]))
     """
     of, null = np.asarray(effects, np.float64), np.asarray(nulls, np.float64)
     flat, sizes = of.reshape(len(of), -1), np.abs(null.reshape(len(null), -1))
-    least = np.abs(flat) - np.broadcast_to(np.asarray(floor, np.float64), of.shape[1:]).ravel()
+    least = (
+        np.abs(flat)
+        - np.broadcast_to(np.asarray(floor, np.float64), of.shape[1:]).ravel()
+    )
     p, by = np.empty(flat.shape), np.full(flat.shape, "rank", "<U6")
     for number, members in enumerate(strata.nulls):
         mine = np.flatnonzero(strata.of_effect == number)
@@ -330,14 +385,16 @@ def extrapolate_ranks(
 
 
 def fit_null_tail(sizes: npt.ArrayLike) -> NullTail | None:
-    r"""Fit the tail of absolute null effects; None where they are too few or no such law fits.
+    r"""Fit the tail of absolute null effects; None where they are too few or no such
+    law fits.
 
     Exceedances over a high threshold follow approximately a generalized Pareto law,
-    ``P(z > x) = (1 + shape x / scale)^(-1 / shape)`` (Knijnenburg et al. 2009, who extend permutation p-values by it).
-    The threshold leaves 1 % of the null effects beyond it, at least 100 of them and at most 250. The probability is
-    averaged over the posterior of shape and scale (flat in shape from 0 to 2 and in log scale): the probability at the
-    best fit is too small, as if shape and scale were known. Shapes below 0, of tails that end, are left out: their p is
-    0 beyond the end.
+    ``P(z > x) = (1 + shape x / scale)^(-1 / shape)`` (Knijnenburg et al. 2009, who
+    extend permutation p-values by it). The threshold leaves 1 % of the null effects
+    beyond it, at least 100 of them and at most 250. The probability is averaged over
+    the posterior of shape and scale (flat in shape from 0 to 2 and in log scale): the
+    probability at the best fit is too small, as if shape and scale were known. Shapes
+    below 0, of tails that end, are left out: their p is 0 beyond the end.
 
     The fit is refused where Anderson and Darling's statistic is above its .95 quantile.
 
@@ -348,8 +405,9 @@ def fit_null_tail(sizes: npt.ArrayLike) -> NullTail | None:
 
     References
     ----------
-    Knijnenburg, Wessels, Reinders & Shmulevich (2009), doi:10.1093/bioinformatics/btp211; the test of fit: Choulakian &
-    Stephens (2001), doi:10.1198/00401700152672573.
+    Knijnenburg, Wessels, Reinders & Shmulevich (2009),
+    doi:10.1093/bioinformatics/btp211; the test of fit: Choulakian & Stephens (2001),
+    doi:10.1198/00401700152672573.
 
     Examples
     --------
@@ -369,7 +427,9 @@ def fit_null_tail(sizes: npt.ArrayLike) -> NullTail | None:
         return None  # the largest null effects are equal
     z = z / unit
     rates = np.sum([_log_rate(x) for x in z], axis=0)
-    log_density = -n * np.broadcast_to(_LOG_SCALES, rates.shape) - rates - _SHAPES * rates
+    log_density = (
+        -n * np.broadcast_to(_LOG_SCALES, rates.shape) - rates - _SHAPES * rates
+    )
     weights = np.exp(log_density - log_density.max())
     weights /= weights.sum()
     shape, scale = np.unravel_index(int(log_density.argmax()), log_density.shape)
@@ -380,18 +440,23 @@ def fit_null_tail(sizes: npt.ArrayLike) -> NullTail | None:
 
 
 def _log_rate(x: float) -> Array:
-    """Return minus the log of the probability to exceed x, ``log(1 + shape x / scale) / shape``, on the grid."""
+    """Return minus the log of the probability to exceed x,
+    ``log(1 + shape x / scale) / shape``, on the grid.
+    """
     ratio = x / np.exp(_LOG_SCALES)
     inner = np.where(_SHAPES > 0, _SHAPES, 1.0)
     return np.where(_SHAPES > 0, np.log1p(inner * ratio) / inner, ratio)
 
 
 def anderson_darling(rates: npt.ArrayLike) -> float:
-    """Return Anderson and Darling's statistic of values in increasing order from minus their log survival.
+    """Return Anderson and Darling's statistic of values in increasing order from minus
+    their log survival.
 
     Examples
     --------
-    >>> round(anderson_darling(-np.log(1 - (np.arange(100) + 0.5) / 100)), 3)  # as even as can be
+    >>> round(
+    ...     anderson_darling(-np.log(1 - (np.arange(100) + 0.5) / 100)), 3
+    ... )  # as even as can be
     0.011
     """
     r = np.asarray(rates, np.float64)

@@ -24,21 +24,26 @@ FLOAT32_SLACK = 2e-6
 
 @dataclass(frozen=True)
 class MaxT:
-    """Contrasts tested against the maximum over all of them, by draws from a reference distribution.
+    """Contrasts tested against the maximum over all of them, by draws from a reference
+    distribution.
 
     Attributes
     ----------
     observed
-        The statistic of each contrast (absolute where the test is two-sided), shape ``(K,)``.
+        The statistic of each contrast (absolute where the test is two-sided), shape
+        ``(K,)``.
     p_raw, p_single_step, p_step_down
-        p of each contrast by itself; against the maximum over all; against the maximum over those no larger (Westfall &
-        Young), made monotone. Shape ``(K,)``.
+        p of each contrast by itself; against the maximum over all; against the maximum
+        over those no larger (Westfall & Young), made monotone. Shape ``(K,)``.
     critical
-        The value that the maximum exceeds with probability ``1 - ci_prob``, on the scale of `observed`.
+        The value that the maximum exceeds with probability ``1 - ci_prob``, on the
+        scale of `observed`.
     maxima
-        The maximum of each draw in ascending order, shape ``(B,)``; the observed one is among them when `exact`.
+        The maximum of each draw in ascending order, shape ``(B,)``; the observed one is
+        among them when `exact`.
     exact
-        Whether the draws enumerate the reference distribution; otherwise p is ``(1 + #) / (1 + B)``.
+        Whether the draws enumerate the reference distribution; otherwise p is
+        ``(1 + #) / (1 + B)``.
     """
 
     observed: Array
@@ -62,19 +67,29 @@ def rows_per_block(n_rows: int, n_columns: int, n_draws: int) -> int:
     return int(min(max(16, min(fit, 1024)), n_draws))
 
 
-def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, exact: bool, slack: float) -> MaxT:
-    """Count the draws that reach each observed statistic, alone and through successive maxima.
+def against_maxima(
+    observed: Array,
+    blocks: Iterable[Block],
+    *,
+    ci_prob: float,
+    exact: bool,
+    slack: float,
+) -> MaxT:
+    """Count the draws that reach each observed statistic, alone and through successive
+    maxima.
 
     Parameters
     ----------
     observed
         Statistics, shape ``(K,)``.
     blocks
-        Draws of the same statistics in the order of `descending_order`, shape ``(K, b)`` each.
+        Draws of the same statistics in the order of `descending_order`, shape
+        ``(K, b)`` each.
     ci_prob
         Probability at which the critical value is read.
     exact
-        Whether the draws enumerate the reference distribution, the observed one included.
+        Whether the draws enumerate the reference distribution, the observed one
+        included.
     slack
         Relative difference within which a draw ties with what was observed; ties count.
 
@@ -85,27 +100,40 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
 
     References
     ----------
-    Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley. Ge, Dudoit & Speed (2003),
-    doi:10.1007/BF02595811. Phipson & Smyth (2010), doi:10.2202/1544-6115.1585.
+    Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley. Ge, Dudoit &
+    Speed (2003), doi:10.1007/BF02595811. Phipson & Smyth (2010),
+    doi:10.2202/1544-6115.1585.
 
     Examples
     --------
     >>> draws = np.array([[2.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 2.0]])
-    >>> answer = against_maxima(np.array([2.0, 1.0]), [draws], ci_prob=0.5, exact=True, slack=1e-9)
+    >>> answer = against_maxima(
+    ...     np.array([2.0, 1.0]), [draws], ci_prob=0.5, exact=True, slack=1e-9
+    ... )
     >>> answer.p_raw, answer.p_single_step, answer.p_step_down
     (array([0.25, 0.5 ]), array([0.5, 1. ]), array([0.5, 0.5]))
     """
     order = descending_order(observed)
     threshold = observed[order] - slack * np.abs(observed[order])
-    alone, down = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
+    alone, down = (
+        np.zeros(len(order), dtype=np.int64),
+        np.zeros(len(order), dtype=np.int64),
+    )
     tops = []
     for block in blocks:
         top = np.empty(block.shape[1], block.dtype)
-        tally(np.ascontiguousarray(block), threshold.astype(block.dtype), alone, down, top)
+        tally(
+            np.ascontiguousarray(block), threshold.astype(block.dtype), alone, down, top
+        )
         tops.append(top.astype(np.float64))
     maxima = np.sort(np.concatenate(tops))
-    single = len(maxima) - np.searchsorted(maxima, threshold.astype(block.dtype), side="left")
-    shares = [(count + (not exact)) / (len(maxima) + (not exact)) for count in (alone, single, down)]
+    single = len(maxima) - np.searchsorted(
+        maxima, threshold.astype(block.dtype), side="left"
+    )
+    shares = [
+        (count + (not exact)) / (len(maxima) + (not exact))
+        for count in (alone, single, down)
+    ]
     shares[2] = np.maximum.accumulate(shares[2])
     back = np.argsort(order)
     p_raw, p_single_step, p_step_down = (share[back] for share in shares)
@@ -113,7 +141,8 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
     if rank > n_draws:
         raise EstimateError(
-            f"{n_draws} draws are too few for ci_prob={ci_prob:g}; take {int(np.ceil(ci_prob / (1 - ci_prob)))} or more"
+            f"{n_draws} draws are too few for ci_prob={ci_prob:g}; take "
+            f"{int(np.ceil(ci_prob / (1 - ci_prob)))} or more"
         )
     critical = float(maxima[rank - 1])
     return MaxT(observed, p_raw, p_single_step, p_step_down, critical, maxima, exact)
@@ -134,7 +163,8 @@ _CHUNK_BYTES = 2**22
 
 
 def column_chunks(ice: Array) -> Iterator[slice]:
-    """Yield slices of the columns of an array ``(n, K)`` that hold 4 MB of doubles at most.
+    """Yield slices of the columns of an array ``(n, K)`` that hold 4 MB of doubles at
+    most.
 
     Examples
     --------
@@ -147,7 +177,8 @@ def column_chunks(ice: Array) -> Iterator[slice]:
 
 
 def scale_columns(ice: Array) -> tuple[Array, Array]:
-    """Divide each column by the power of 2 above its largest magnitude: squares do not overflow, no digit is lost.
+    """Divide each column by the power of 2 above its largest magnitude: squares do not
+    overflow, no digit is lost.
 
     Returns
     -------
@@ -164,13 +195,16 @@ def scale_columns(ice: Array) -> tuple[Array, Array]:
     return np.ldexp(np.asarray(ice, dtype=np.float64), -exponents), exponents
 
 
-def as_ice_array(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array, Codes | None]:
+def as_ice_array(
+    ice: npt.ArrayLike, cluster: npt.ArrayLike | None
+) -> tuple[Array, Codes | None]:
     """Return ICE ``(n, K)`` and the cluster of each unit as arrays.
 
     Raises
     ------
     EstimateError
-        If ICE are not finite numbers of two dims, or clusters are not the integers 0 to G - 1, all of them present.
+        If ICE are not finite numbers of two dims, or clusters are not the integers 0 to
+        G - 1, all of them present.
 
     Examples
     --------
@@ -182,17 +216,29 @@ def as_ice_array(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Arr
     raw = np.asarray(ice)
     values: Array = raw if raw.dtype.kind == "f" else _as_floats(raw)
     if values.ndim != 2 or values.size == 0:
-        raise EstimateError(f"ice has shape {values.shape}; give (units, contrasts): ice[:, None] for one contrast")
+        raise EstimateError(
+            f"ice has shape {values.shape}; give (units, contrasts): ice[:, None] for "
+            "one contrast"
+        )
     if not np.isfinite(values).all():
         unit, k = np.argwhere(~np.isfinite(values))[0]
-        raise EstimateError(f"unit {unit}, contrast {k}: the ICE is {values[unit, k]}; leave the unit out or repair it")
+        raise EstimateError(
+            f"unit {unit}, contrast {k}: the ICE is {values[unit, k]}; leave the unit "
+            "out or repair it"
+        )
     if cluster is None:
         return values, None
     codes = np.asarray(cluster)
-    if codes.shape != (len(values),) or codes.dtype.kind not in "iu" or codes.min() < 0 or not np.bincount(codes).all():
+    if (
+        codes.shape != (len(values),)
+        or codes.dtype.kind not in "iu"
+        or codes.min() < 0
+        or not np.bincount(codes).all()
+    ):
         raise EstimateError(
-            f"cluster has shape {codes.shape} and dtype {codes.dtype}; give an integer 0 to G - 1 for each of "
-            f"{len(values)} units, none left out: pandas.factorize(names)[0]"
+            f"cluster has shape {codes.shape} and dtype {codes.dtype}; give an integer "
+            f"0 to G - 1 for each of {len(values)} units, none left out: "
+            "pandas.factorize(names)[0]"
         )
     return values, codes.astype(np.intp, copy=False)
 
@@ -203,7 +249,9 @@ def _as_floats(values: npt.NDArray[np.generic]) -> Array:
     try:
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise EstimateError(f"ice does not hold numbers alone ({error}); give floats") from error
+        raise EstimateError(
+            f"ice does not hold numbers alone ({error}); give floats"
+        ) from error
 
 
 def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
@@ -211,7 +259,9 @@ def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
 
     Examples
     --------
-    >>> purpose_generator(0, "bootstrap_t").integers(10) == purpose_generator(0, "bootstrap_t").integers(10)
+    >>> purpose_generator(0, "bootstrap_t").integers(10) == purpose_generator(
+    ...     0, "bootstrap_t"
+    ... ).integers(10)
     np.True_
     """
     key = root_key(rng)  # type: ignore[arg-type]  # None is refused there, with the cure
@@ -222,21 +272,28 @@ def check_count(n_draws: int, argument: str) -> None:
     """Raise unless the number of draws is a whole number from 1 to 10^8."""
     if not is_draws(n_draws):
         raise EstimateError(
-            f"{argument}={quoted(n_draws)} is not a number of draws, 1 to {MOST_DRAWS:,}; for example {argument}=9_999"
+            f"{argument}={quoted(n_draws)} is not a number of draws, 1 to "
+            f"{MOST_DRAWS:,}; for example {argument}=9_999"
         )
 
 
 def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
-    """Raise unless the number of draws is a positive integer large enough for `ci_prob`."""
+    """Raise unless the number of draws is a positive integer large enough for
+    `ci_prob`.
+    """
     check_count(n_draws, argument)
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
-        raise EstimateError(f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} or more")
+        raise EstimateError(
+            f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} "
+            "or more"
+        )
 
 
 @njit(nogil=True)
 def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
-    """Count the draws that reach the bar of each row: each row `alone`, and the maximum over rows from it (`down`).
+    """Count the draws that reach the bar of each row: each row `alone`, and the maximum
+    over rows from it (`down`).
 
     Parameters
     ----------
@@ -264,10 +321,11 @@ def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
 
 @njit(nogil=True)
 def refine_maxima(block: Any, sums: Any, signs: Any, absolute: Any) -> None:
-    """Recompute the largest statistic of each draw in float64, after taking absolute values if `absolute`.
+    """Recompute the largest statistic of each draw in float64, after taking absolute
+    values if `absolute`.
 
-    A product in float32 has a relative error of 1e-6 where a thousand terms cancel, and the maximum is compared with
-    every observed statistic.
+    A product in float32 has a relative error of 1e-6 where a thousand terms cancel, and
+    the maximum is compared with every observed statistic.
 
     Parameters
     ----------
@@ -278,7 +336,10 @@ def refine_maxima(block: Any, sums: Any, signs: Any, absolute: Any) -> None:
     absolute
         Whether the test is two-sided.
     """
-    most, which = np.full(block.shape[1], -np.inf, block.dtype), np.zeros(block.shape[1], np.int32)
+    most, which = (
+        np.full(block.shape[1], -np.inf, block.dtype),
+        np.zeros(block.shape[1], np.int32),
+    )
     for i in range(block.shape[0]):
         row, number = block[i], np.int32(i)
         for j in range(row.size):

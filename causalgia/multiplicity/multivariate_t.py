@@ -1,4 +1,6 @@
-"""Maximum of a multivariate t: single-step and step-down p-values, and critical values."""
+"""Maximum of a multivariate t: single-step and step-down p-values, and critical
+values.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,14 @@ _INTEGRATION_ERROR = 1e-6
 
 @dataclass(frozen=True)
 class MultivariateT:
-    """Contrasts tested against the distribution of the largest ``|t|`` under their correlation and df.
+    """Contrasts tested against the distribution of the largest ``|t|`` under their
+    correlation and df.
 
     Attributes
     ----------
     p_raw, p_single_step, p_step_down
-        p of each contrast by itself; against the maximum over all; free step-down: against the maximum over those no
-        larger, made monotone. Shape ``(K,)``.
+        p of each contrast by itself; against the maximum over all; free step-down:
+        against the maximum over those no larger, made monotone. Shape ``(K,)``.
     critical
         The c with ``P(max <= c) = ci_prob``.
     how
@@ -64,16 +67,17 @@ def multivariate_t_max(
 ) -> MultivariateT:
     """Test t statistics against the maximum of a multivariate t with their correlation.
 
-    T is correlated normals over one common ``sqrt(chi2_df / df)``, the usual approximation where each t has its own
-    variance. With one control and independent arms this is Dunnett's test, and exact.
+    T is correlated normals over one common ``sqrt(chi2_df / df)``, the usual
+    approximation where each t has its own variance. With one control and independent
+    arms this is Dunnett's test, and exact.
 
     Parameters
     ----------
     t
         Statistics, shape ``(K,)``.
     factor
-        Factor of their correlation, shape ``(G, K)``: ``R = factor' factor`` after its columns are scaled to
-        length 1. `correlation_factor` factors a matrix.
+        Factor of their correlation, shape ``(G, K)``: ``R = factor' factor`` after its
+        columns are scaled to length 1. `correlation_factor` factors a matrix.
     df
         Degrees of freedom of the common scale; infinite: normal.
     ci_prob
@@ -86,27 +90,33 @@ def multivariate_t_max(
     Returns
     -------
     MultivariateT
-        By quadrature, to about 1e-9, where R is a product ``l_i l_j`` of at most 64 contrasts (1,000 where they have 8
-        different l or fewer); to about 2e-5 by Genz's transformation for other positive definite R of at most 24
-        contrasts; else by 65,535 simulated maxima, with p = (1 + #) / (1 + B). A p is never outside Bonferroni's
-        bounds, from p_raw to K p_raw.
+        By quadrature, to about 1e-9, where R is a product ``l_i l_j`` of at most 64
+        contrasts (1,000 where they have 8 different l or fewer); to about 2e-5 by
+        Genz's transformation for other positive definite R of at most 24 contrasts;
+        else by 65,535 simulated maxima, with p = (1 + #) / (1 + B). A p is never
+        outside Bonferroni's bounds, from p_raw to K p_raw.
 
     Raises
     ------
     EstimateError
-        If shapes differ, a number is not finite, a column of the factor is 0, df or ci_prob is out of range, or df is
-        so small (below 1) that the critical value cannot be integrated.
+        If shapes differ, a number is not finite, a column of the factor is 0, df or
+        ci_prob is out of range, or df is so small (below 1) that the critical value
+        cannot be integrated.
 
     References
     ----------
-    Dunnett (1955), doi:10.1080/01621459.1955.10501294. Hothorn, Bretz & Westfall (2008), doi:10.1002/bimj.200810425.
-    Genz & Bretz (2002), doi:10.1198/106186002394.
+    Dunnett (1955), doi:10.1080/01621459.1955.10501294. Hothorn, Bretz & Westfall
+    (2008), doi:10.1002/bimj.200810425. Genz & Bretz (2002), doi:10.1198/106186002394.
 
     Examples
     --------
     >>> factor = correlation_factor(np.full((3, 3), 0.5) + 0.5 * np.eye(3))
     >>> answer = multivariate_t_max(np.array([3.0, 1.0, -2.2]), factor, 20.0)
-    >>> answer.p_single_step.round(4), answer.p_step_down.round(4), round(answer.critical, 4)
+    >>> (
+    ...     answer.p_single_step.round(4),
+    ...     answer.p_step_down.round(4),
+    ...     round(answer.critical, 4),
+    ... )
     (array([0.0188, 0.6327, 0.0984]), array([0.0188, 0.3293, 0.0716]), 2.5403)
     """
     unit = _unit_columns(t, factor, df, ci_prob)
@@ -119,10 +129,16 @@ def multivariate_t_max(
     order, everything = descending_order(stat), np.arange(len(stat))
     single, down = np.empty_like(p_raw), np.empty_like(p_raw)
     for rank, k in enumerate(order):
-        single[k] = _within_bonferroni(1 - inside(stat[k], everything), p_raw[k], len(order))
-        down[k] = _within_bonferroni(1 - inside(stat[k], order[rank:]), p_raw[k], len(order) - rank)
+        single[k] = _within_bonferroni(
+            1 - inside(stat[k], everything), p_raw[k], len(order)
+        )
+        down[k] = _within_bonferroni(
+            1 - inside(stat[k], order[rank:]), p_raw[k], len(order) - rank
+        )
     down[order] = np.maximum.accumulate(down[order])
-    critical = _solve_critical(lambda c: inside(c, everything), len(order), df, ci_prob, alternative)
+    critical = _solve_critical(
+        lambda c: inside(c, everything), len(order), df, ci_prob, alternative
+    )
     return MultivariateT(p_raw, single, down, critical, how)
 
 
@@ -134,7 +150,8 @@ def equicoordinate(
     alternative: Alternative = "two-sided",
     rng: RNG = 0,
 ) -> float:
-    """Return the c that the largest of K correlated t statistics stays below with probability `ci_prob`.
+    """Return the c that the largest of K correlated t statistics stays below with
+    probability `ci_prob`.
 
     Parameters
     ----------
@@ -163,7 +180,9 @@ def equicoordinate(
     n = unit.shape[1]
     if inside is None:
         zeros = np.zeros(n)
-        return _simulate_maxima(zeros, zeros + 1, unit, df, ci_prob, alternative, rng).critical
+        return _simulate_maxima(
+            zeros, zeros + 1, unit, df, ci_prob, alternative, rng
+        ).critical
     everything = np.arange(n)
     return _solve_critical(lambda c: inside(c, everything), n, df, ci_prob, alternative)
 
@@ -185,13 +204,22 @@ def correlation_factor(correlation: Array) -> Array:
     """
     r = np.asarray(correlation, dtype=float)
     if r.ndim != 2 or r.shape[0] != r.shape[1] or not np.isfinite(r).all():
-        raise EstimateError(f"the correlation has shape {r.shape} or is not finite; give a square matrix of numbers")
-    if not np.allclose(r, r.T, atol=1e-8) or not np.allclose(np.diagonal(r), 1, atol=1e-8):
-        raise EstimateError("the correlation is not symmetric with 1 on its diagonal; divide a covariance by both se")
+        raise EstimateError(
+            f"the correlation has shape {r.shape} or is not finite; give a square "
+            "matrix of numbers"
+        )
+    if not np.allclose(r, r.T, atol=1e-8) or not np.allclose(
+        np.diagonal(r), 1, atol=1e-8
+    ):
+        raise EstimateError(
+            "the correlation is not symmetric with 1 on its diagonal; divide a "
+            "covariance by both se"
+        )
     values, vectors = np.linalg.eigh((r + r.T) / 2)
     if values[0] < -1e-8 * len(r):
         raise EstimateError(
-            f"the correlation has a negative eigenvalue ({values[0]:.2g}); it is not a correlation matrix"
+            f"the correlation has a negative eigenvalue ({values[0]:.2g}); it is not a "
+            "correlation matrix"
         )
     positive = values > 1e-12 * len(r)
     return np.asarray((vectors[:, positive] * np.sqrt(values[positive])).T)
@@ -203,15 +231,21 @@ _MaxDistribution: TypeAlias = Callable[[float, npt.NDArray[np.intp]], float]
 def _max_distribution(
     unit: Array, df: float, alternative: Alternative, rng: RNG
 ) -> tuple[_MaxDistribution | None, str]:
-    """Return P(maximum over a subset <= c) as a function of (c, subset), and the method; None where it is simulated."""
+    """Return P(maximum over a subset <= c) as a function of (c, subset), and the
+    method; None where it is simulated.
+    """
     n, two_sided = unit.shape[1], alternative == "two-sided"
     if n > _LARGEST_MATRIX:
         return None, "simulation"
     correlation = unit.T @ unit
     np.fill_diagonal(correlation, 1.0)
     loadings = product_loadings(correlation)
-    if loadings is not None and (n <= _MANY_LOADINGS or len(np.unique(loadings)) <= _FEW_LOADINGS):
-        return lambda c, which: product_probability(c, loadings[which], df, two_sided), "quadrature"
+    if loadings is not None and (
+        n <= _MANY_LOADINGS or len(np.unique(loadings)) <= _FEW_LOADINGS
+    ):
+        return lambda c, which: product_probability(
+            c, loadings[which], df, two_sided
+        ), "quadrature"
     if n > MAX_GENZ or np.linalg.eigvalsh(correlation)[0] < 1e-6:
         return None, "simulation"
 
@@ -222,30 +256,50 @@ def _max_distribution(
 
 
 def _simulate_maxima(
-    stat: Array, p_raw: Array, unit: Array, df: float, ci_prob: float, alternative: Alternative, rng: RNG
+    stat: Array,
+    p_raw: Array,
+    unit: Array,
+    df: float,
+    ci_prob: float,
+    alternative: Alternative,
+    rng: RNG,
 ) -> MultivariateT:
     columns = np.ascontiguousarray(unit[:, descending_order(stat)].T, dtype=np.float32)
-    blocks = _draw_statistics(columns, df, alternative, purpose_generator(rng, "multivariate_t"))
-    answer = against_maxima(stat, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
+    blocks = _draw_statistics(
+        columns, df, alternative, purpose_generator(rng, "multivariate_t")
+    )
+    answer = against_maxima(
+        stat, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK
+    )
     single, down = (
-        np.clip(p, p_raw, np.minimum(len(stat) * p_raw, 1)) for p in (answer.p_single_step, answer.p_step_down)
+        np.clip(p, p_raw, np.minimum(len(stat) * p_raw, 1))
+        for p in (answer.p_single_step, answer.p_step_down)
     )
     return MultivariateT(p_raw, single, down, answer.critical, "simulation")
 
 
-def _draw_statistics(columns: Block, df: float, alternative: Alternative, draw: np.random.Generator) -> Iterator[Block]:
-    n, size = columns.shape[1], rows_per_block(columns.shape[1], len(columns), N_SIMULATED)
+def _draw_statistics(
+    columns: Block, df: float, alternative: Alternative, draw: np.random.Generator
+) -> Iterator[Block]:
+    n, size = (
+        columns.shape[1],
+        rows_per_block(columns.shape[1], len(columns), N_SIMULATED),
+    )
     for start in range(0, N_SIMULATED, size):
         rows = min(size, N_SIMULATED - start)
         normals = draw.standard_normal((rows, n), dtype=np.float32)
         if np.isfinite(df):
-            normals /= np.sqrt(draw.chisquare(df, rows) / df).astype(np.float32)[:, None]
+            normals /= np.sqrt(draw.chisquare(df, rows) / df).astype(np.float32)[
+                :, None
+            ]
         drawn = columns @ normals.T
         yield np.abs(drawn, out=drawn) if alternative == "two-sided" else drawn
 
 
 def _within_bonferroni(p: float, alone: float, n_contrasts: int) -> float:
-    """Clip p to Bonferroni's bounds; below the error of integration return the upper bound."""
+    """Clip p to Bonferroni's bounds; below the error of integration return the upper
+    bound.
+    """
     most = min(n_contrasts * alone, 1.0)
     return most if most <= _INTEGRATION_ERROR else float(np.clip(p, alone, most))
 
@@ -255,7 +309,11 @@ def _tail_quantile(tail: float, df: float) -> float:
 
 
 def _solve_critical(
-    inside: Callable[[float], float], n: int, df: float, ci_prob: float, alternative: Alternative
+    inside: Callable[[float], float],
+    n: int,
+    df: float,
+    ci_prob: float,
+    alternative: Alternative,
 ) -> float:
     """Find the critical value between that of one contrast and Bonferroni's."""
     tail = (1 - ci_prob) / (2 if alternative == "two-sided" else 1)
@@ -265,25 +323,40 @@ def _solve_critical(
     gap = 1e-3 * (high - low) + 1e-6
     if not inside(low - gap) < ci_prob < inside(high + gap):
         raise EstimateError(
-            f"df={df:g}: the tails of a t of so few degrees of freedom are too long for its maximum over {n} contrasts "
-            "to be integrated; draw more units, or adjust with method='holm'"
+            f"df={df:g}: the tails of a t of so few degrees of freedom are too long "
+            f"for its maximum over {n} contrasts to be integrated; draw more units, or "
+            "adjust with method='holm'"
         )
     from scipy.optimize import brentq
 
-    return float(brentq(lambda c: inside(c) - ci_prob, low - gap, high + gap, xtol=1e-10, rtol=1e-12))
+    return float(
+        brentq(
+            lambda c: inside(c) - ci_prob, low - gap, high + gap, xtol=1e-10, rtol=1e-12
+        )
+    )
 
 
 def _unit_columns(t: Array, factor: Array, df: float, ci_prob: float) -> Array:
     f = np.asarray(factor, dtype=float)
     if f.ndim != 2 or f.shape[1] == 0 or np.shape(t) != (f.shape[1],):
-        raise EstimateError(f"t has shape {np.shape(t)} and the factor {f.shape}; give (K,) and (G, K)")
+        raise EstimateError(
+            f"t has shape {np.shape(t)} and the factor {f.shape}; give (K,) and (G, K)"
+        )
     if not (np.isfinite(f).all() and np.isfinite(t).all()):
-        raise EstimateError("a statistic or its correlation is not finite; leave the contrast out or repair it")
+        raise EstimateError(
+            "a statistic or its correlation is not finite; leave the contrast out or "
+            "repair it"
+        )
     if not df > 0 or not 0 < ci_prob < 1:
-        raise EstimateError(f"df={df}, ci_prob={ci_prob}: df is positive, ci_prob between 0 and 1")
+        raise EstimateError(
+            f"df={df}, ci_prob={ci_prob}: df is positive, ci_prob between 0 and 1"
+        )
     length = root_sum_squares(f)[0]
     if not (length > 0).all():
-        raise EstimateError(f"contrast {int(np.argmin(length))} has no variance, so it has no t; leave it out")
+        raise EstimateError(
+            f"contrast {int(np.argmin(length))} has no variance, so it has no t; leave "
+            "it out"
+        )
     return np.asarray(f / length)
 
 
@@ -294,14 +367,18 @@ _LOG2_POINTS = 14
 
 
 def product_loadings(correlation: Array) -> Array | None:
-    """Return l with ``R_ij = l_i l_j`` off the diagonal, or None where R has no such form (or an l beyond .998).
+    """Return l with ``R_ij = l_i l_j`` off the diagonal, or None where R has no such
+    form (or an l beyond .998).
 
-    Independent statistics have l = 0; with one control and independent arms of n_i against n_0 units,
-    ``l_i = sqrt(n_i / (n_i + n_0))``. Any two statistics have the form.
+    Independent statistics have l = 0; with one control and independent arms of n_i
+    against n_0 units, ``l_i = sqrt(n_i / (n_i + n_0))``. Any two statistics have the
+    form.
 
     Examples
     --------
-    >>> product_loadings(np.array([[1.0, 0.32, 0.2], [0.32, 1.0, 0.4], [0.2, 0.4, 1.0]])).round(4)
+    >>> product_loadings(
+    ...     np.array([[1.0, 0.32, 0.2], [0.32, 1.0, 0.4], [0.2, 0.4, 1.0]])
+    ... ).round(4)
     array([0.4, 0.8, 0.5])
     """
     r = np.asarray(correlation - np.diag(np.diagonal(correlation)))
@@ -309,17 +386,31 @@ def product_loadings(correlation: Array) -> Array | None:
     loadings = np.zeros(len(r))
     if r[i, j] != 0:
         third = int(np.argmax(np.abs(r[i] * r[j])))
-        square = abs(r[i, j]) if r[i, third] * r[j, third] == 0 else r[i, j] * r[i, third] / r[j, third]
-        loadings = np.sqrt(max(square, 0.0)) * np.where(np.arange(len(r)) == i, 1.0, r[i] / square if square > 0 else 0)
-    fits = np.abs(np.outer(loadings, loadings) - r)[~np.eye(len(r), dtype=bool)].max(initial=0.0) < 1e-9
-    return loadings.round(12) if fits and (loadings**2).max() <= _LARGEST_LOADING else None
+        square = (
+            abs(r[i, j])
+            if r[i, third] * r[j, third] == 0
+            else r[i, j] * r[i, third] / r[j, third]
+        )
+        loadings = np.sqrt(max(square, 0.0)) * np.where(
+            np.arange(len(r)) == i, 1.0, r[i] / square if square > 0 else 0
+        )
+    fits = (
+        np.abs(np.outer(loadings, loadings) - r)[~np.eye(len(r), dtype=bool)].max(
+            initial=0.0
+        )
+        < 1e-9
+    )
+    return (
+        loadings.round(12) if fits and (loadings**2).max() <= _LARGEST_LOADING else None
+    )
 
 
 def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -> float:
-    """Return ``P(max_k |T_k| <= c)``, or of ``max_k T_k``, for T multivariate t with correlation ``l_i l_j``.
+    """Return ``P(max_k |T_k| <= c)``, or of ``max_k T_k``, for T multivariate t with
+    correlation ``l_i l_j``.
 
-    ``T_k = (sqrt(1 - l_k^2) e_k - l_k z) / s`` with one normal z and one s in common: given both, the T are
-    independent, and Gauss-Legendre panels integrate over the two.
+    ``T_k = (sqrt(1 - l_k^2) e_k - l_k z) / s`` with one normal z and one s in common:
+    given both, the T are independent, and Gauss-Legendre panels integrate over the two.
 
     References
     ----------
@@ -327,7 +418,10 @@ def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -
 
     Examples
     --------
-    >>> round(product_probability(2.0, np.zeros(2), np.inf, True), 6), round(0.9544997361**2, 6)
+    >>> (
+    ...     round(product_probability(2.0, np.zeros(2), np.inf, True), 6),
+    ...     round(0.9544997361**2, 6),
+    ... )
     (0.91107, 0.91107)
     """
     narrow = np.sqrt(1 - loadings**2).min() < 0.3
@@ -356,7 +450,9 @@ def _scale_nodes(df: float) -> tuple[Array, Array]:
     return s, mass / mass.sum()
 
 
-def _gauss_legendre_panels(start: float, stop: float, n_panels: int) -> tuple[Array, Array]:
+def _gauss_legendre_panels(
+    start: float, stop: float, n_panels: int
+) -> tuple[Array, Array]:
     node, weight = np.polynomial.legendre.leggauss(16)
     edges = np.linspace(start, stop, n_panels + 1)
     half = np.diff(edges)[:, None] / 2
@@ -377,13 +473,21 @@ def cube_points(n_dims: int, generator: np.random.Generator) -> Array:
     """
     from scipy.stats import qmc
 
-    return np.asarray(qmc.Sobol(n_dims, seed=int(generator.integers(2**63))).random_base2(_LOG2_POINTS))
+    return np.asarray(
+        qmc.Sobol(n_dims, seed=int(generator.integers(2**63))).random_base2(
+            _LOG2_POINTS
+        )
+    )
 
 
-def genz_probability(c: float, correlation: Array, df: float, two_sided: bool, points: Array) -> float:
-    """Return the probability of `product_probability` for any positive definite correlation.
+def genz_probability(
+    c: float, correlation: Array, df: float, two_sided: bool, points: Array
+) -> float:
+    """Return the probability of `product_probability` for any positive definite
+    correlation.
 
-    Genz's transformation to the unit cube: first the common scale, then each statistic given the previous ones.
+    Genz's transformation to the unit cube: first the common scale, then each statistic
+    given the previous ones.
 
     Parameters
     ----------
@@ -411,12 +515,19 @@ def genz_probability(c: float, correlation: Array, df: float, two_sided: bool, p
     --------
     >>> half = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
     >>> exact = product_probability(2.0, np.full(3, np.sqrt(0.5)), 10.0, True)
-    >>> abs(genz_probability(2.0, half, 10.0, True, cube_points(3, np.random.default_rng(0))) - exact) < 1e-4
+    >>> abs(
+    ...     genz_probability(
+    ...         2.0, half, 10.0, True, cube_points(3, np.random.default_rng(0))
+    ...     )
+    ...     - exact
+    ... ) < 1e-4
     True
     """
     n = len(correlation)
     root = linalg.cholesky(correlation, lower=True)
-    limit = c * (1.0 if np.isinf(df) else np.sqrt(special.chdtri(df, points[:, 0]) / df))
+    limit = c * (
+        1.0 if np.isinf(df) else np.sqrt(special.chdtri(df, points[:, 0]) / df)
+    )
     before = np.zeros((n, len(points)))
     inside = np.ones(len(points))
     for k in range(n):
@@ -425,5 +536,7 @@ def genz_probability(c: float, correlation: Array, df: float, two_sided: bool, p
         width = special.ndtr((limit - middle) / root[k, k]) - low
         inside *= width
         if k + 1 < n:
-            before[k] = special.ndtri(np.clip(low + points[:, k + 1] * width, 1e-300, 1 - 1e-16))
+            before[k] = special.ndtri(
+                np.clip(low + points[:, k + 1] * width, 1e-300, 1 - 1e-16)
+            )
     return float(inside.mean())

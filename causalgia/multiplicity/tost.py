@@ -17,18 +17,23 @@ from causalgia.schema import annotate
 from causalgia.types import Array, EstimateTable
 
 
-def equivalence(estimates: EstimateTable, *, rope: tuple[float, float], ci_prob: float = 0.95) -> xr.Dataset:
-    """Test each effect against a region of practical equivalence: negligible, beyond it, or undecided.
+def equivalence(
+    estimates: EstimateTable, *, rope: tuple[float, float], ci_prob: float = 0.95
+) -> xr.Dataset:
+    """Test each effect against a region of practical equivalence: negligible, beyond
+    it, or undecided.
 
-    Each effect by itself, as `causalgia.decide` with ``error="each"``: ``"negligible"`` where its interval at `ci_prob`
-    lies inside the region, ``"increases"`` or ``"decreases"`` where it lies above or below, else ``"undecided"``. Twice
-    the p of two one-sided tests is at most ``1 - ci_prob`` where the interval lies inside.
+    Each effect by itself, as `causalgia.decide` with ``error="each"``: ``"negligible"``
+    where its interval at `ci_prob` lies inside the region, ``"increases"`` or
+    ``"decreases"`` where it lies above or below, else ``"undecided"``. Twice the p of
+    two one-sided tests is at most ``1 - ci_prob`` where the interval lies inside.
 
     Parameters
     ----------
     estimates
-        From `causalgia.estimate` or `causalgia.from_effects`, or a table with columns ``effect`` and ``se``; or the
-        effects from `causalgia.contrast`, which are estimated first.
+        From `causalgia.estimate` or `causalgia.from_effects`, or a table with columns
+        ``effect`` and ``se``; or the effects from `causalgia.contrast`, which are
+        estimated first.
     rope
         Lower and upper end of the region, on attrs["contrast_scale"].
     ci_prob
@@ -37,16 +42,19 @@ def equivalence(estimates: EstimateTable, *, rope: tuple[float, float], ci_prob:
     Returns
     -------
     Dataset
-        On the dims of ``ace``: ``p_lower`` (of "at most the lower end"), ``p_upper`` (of "at least the upper end"),
-        ``p``, the larger; ``lower, upper`` at `ci_prob`; ``verdict``; ``differs``, whether the interval excludes no
-        effect (attrs["null_value"]: 1 for ratios, else 0), which that of a negligible effect may.
+        On the dims of ``ace``: ``p_lower`` (of "at most the lower end"), ``p_upper``
+        (of "at least the upper end"), ``p``, the larger; ``lower, upper`` at `ci_prob`;
+        ``verdict``; ``differs``, whether the interval excludes no effect
+        (attrs["null_value"]: 1 for ratios, else 0), which that of a negligible effect
+        may.
 
     Raises
     ------
     DecisionError
         If `rope` is not two finite numbers, the lower one first.
     EstimateError
-        If the estimates have no standard error (one unit), or `ci_prob` is not between 1/2 and 1.
+        If the estimates have no standard error (one unit), or `ci_prob` is not between
+        1/2 and 1.
 
     References
     ----------
@@ -55,7 +63,9 @@ def equivalence(estimates: EstimateTable, *, rope: tuple[float, float], ci_prob:
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> found = equivalence(from_effects([0.0, 3.0], [0.5, 0.5], names=["a", "b"]), rope=(-1, 1))
+    >>> found = equivalence(
+    ...     from_effects([0.0, 3.0], [0.5, 0.5], names=["a", "b"]), rope=(-1, 1)
+    ... )
     >>> found["verdict"].values.ravel().tolist(), found["p"].values.ravel().round(4)
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
@@ -67,18 +77,34 @@ def equivalence(estimates: EstimateTable, *, rope: tuple[float, float], ci_prob:
     lower, upper = effect_limits(table, ci_prob)
     claims = [(low <= lower) & (upper <= high), lower > high, upper < low]
     verdict = np.select(claims, ["negligible", "increases", "decreases"], "undecided")
-    columns: dict[str, Any] = {"p_lower": p.not_below, "p_upper": p.not_above, "p": p.inside}
+    columns: dict[str, Any] = {
+        "p_lower": p.not_below,
+        "p_upper": p.not_above,
+        "p": p.inside,
+    }
     columns |= {"lower": lower, "upper": upper, "verdict": verdict}
     columns |= unbounded_column(table, lower)
     columns["differs"] = (lower > null_value(table)) | (upper < null_value(table))
     # other p-values of the estimates do not test equivalence
-    out = table.drop_vars(["p", "log_p", "p_adjusted", "p_step_down", "critical"], errors="ignore")
-    out = out.assign({name: (table["ace"].dims, values) for name, values in columns.items()})
-    out["p"].attrs["meaning"] = "p of two one-sided tests that the effect lies outside the rope"
-    out.attrs = {k: v for k, v in table.attrs.items() if k not in ("adjust", "family", "band", "n_draws", "seed")}
+    out = table.drop_vars(
+        ["p", "log_p", "p_adjusted", "p_step_down", "critical"], errors="ignore"
+    )
+    out = out.assign(
+        {name: (table["ace"].dims, values) for name, values in columns.items()}
+    )
+    out["p"].attrs["meaning"] = (
+        "p of two one-sided tests that the effect lies outside the rope"
+    )
+    out.attrs = {
+        k: v
+        for k, v in table.attrs.items()
+        if k not in ("adjust", "family", "band", "n_draws", "seed")
+    }
     return annotate(
         out.assign_attrs(
-            rope=f"{low:g} to {high:g}", ci_prob=ci_prob, **exploratory_attrs(table.attrs, rope=(low, high))
+            rope=f"{low:g} to {high:g}",
+            ci_prob=ci_prob,
+            **exploratory_attrs(table.attrs, rope=(low, high)),
         )
     )
 
@@ -91,13 +117,14 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     rope
         ``(lower, upper)``.
     null
-        No effect: 1 for ratios, which the rope then has to contain; about 0 a rope may lie on one side.
+        No effect: 1 for ratios, which the rope then has to contain; about 0 a rope may
+        lie on one side.
 
     Raises
     ------
     DecisionError
-        If it is not two finite numbers, the lower one first, with something between them; or does not contain 1 on a
-        scale of ratios.
+        If it is not two finite numbers, the lower one first, with something between
+        them; or does not contain 1 on a scale of ratios.
 
     Examples
     --------
@@ -113,26 +140,38 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
             raise TypeError
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError):
-        raise DecisionError(f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)") from None
+        raise DecisionError(
+            f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)"
+        ) from None
     if not np.isfinite([low, high]).all():
-        raise DecisionError(f"rope={quoted(rope)} has an end that is not a finite number; for example rope=(-0.1, 0.1)")
+        raise DecisionError(
+            f"rope={quoted(rope)} has an end that is not a finite number; for example "
+            "rope=(-0.1, 0.1)"
+        )
     if low > high:
-        raise DecisionError(f"rope={quoted(rope)} is reversed; give the lower end first: rope=({high:g}, {low:g})")
+        raise DecisionError(
+            f"rope={quoted(rope)} is reversed; give the lower end first: "
+            f"rope=({high:g}, {low:g})"
+        )
     if low == high:
         raise DecisionError(
-            f"rope={quoted(rope)} has no width, and no effect is certainly a point; widen it, for example rope=(-0.1, "
-            "0.1), or ask cg.decide(..., rope=0) for the direction alone"
+            f"rope={quoted(rope)} has no width, and no effect is certainly a point; "
+            "widen it, for example rope=(-0.1, 0.1), or ask cg.decide(..., rope=0) for "
+            "the direction alone"
         )
     if null and not low <= null <= high:
         raise DecisionError(
-            f"rope={quoted(rope)} does not contain {null:g}, which is no effect on a scale of ratios; for example "
-            f"rope=({null - 0.1:g}, {null + 0.1:g})"
+            f"rope={quoted(rope)} does not contain {null:g}, which is no effect on a "
+            f"scale of ratios; for example rope=({null - 0.1:g}, {null + 0.1:g})"
         )
     return low, high
 
 
-def unbounded_column(estimates: xr.Dataset, lower: Array) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return the column ``unbounded`` of new limits, where the estimates have that column.
+def unbounded_column(
+    estimates: xr.Dataset, lower: Array
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return the column ``unbounded`` of new limits, where the estimates have that
+    column.
 
     Examples
     --------

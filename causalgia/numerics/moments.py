@@ -1,4 +1,6 @@
-"""Numerically stable moments, norms without overflow, p-values and limits of t, and scores of observed bases."""
+"""Numerically stable moments, norms without overflow, p-values and limits of t, and
+scores of observed bases.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.numerics.row_blocks import Rows, extremes, first_row, mean_from, row_blocks, sum_in_order
+from causalgia.numerics.row_blocks import (
+    Rows,
+    extremes,
+    first_row,
+    mean_from,
+    row_blocks,
+    sum_in_order,
+)
 from causalgia.types import Array, Codes, Tokens
 
 _FAR = -650.0
@@ -55,11 +64,14 @@ def cluster_sums(x: Array, cluster: Codes | None) -> Array:
     return x if cluster is None else group_sums(x, cluster)
 
 
-def centered(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Array, Array]:
+def centered(
+    x: npt.NDArray[np.floating], codes: Codes | None = None
+) -> tuple[Array, Array]:
     """Return group means and residuals, by two passes.
 
-    Each group is first shifted by its own first row, so that an offset of 1e6 costs no digits and a constant group has
-    residuals that are exactly 0. The mean of all rows is summed in the blocks of `row_blocks`.
+    Each group is first shifted by its own first row, so that an offset of 1e6 costs no
+    digits and a constant group has residuals that are exactly 0. The mean of all rows
+    is summed in the blocks of `row_blocks`.
 
     Parameters
     ----------
@@ -98,7 +110,8 @@ def centered(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[A
 def root_sum_squares(factor: Array) -> tuple[Array, Array]:
     """Return the norm of each column and the largest share of one row in its square.
 
-    Rows are divided by the largest before they are squared, so that nothing overflows or underflows.
+    Rows are divided by the largest before they are squared, so that nothing overflows
+    or underflows.
 
     Parameters
     ----------
@@ -117,11 +130,14 @@ def root_sum_squares(factor: Array) -> tuple[Array, Array]:
     """
     peak = np.abs(factor).max(axis=0)
     square = ((factor / np.where(peak > 0, peak, 1.0)) ** 2).sum(axis=0)
-    return peak * np.sqrt(square), np.divide(1.0, square, out=np.zeros_like(square), where=square > 0)
+    return peak * np.sqrt(square), np.divide(
+        1.0, square, out=np.zeros_like(square), where=square > 0
+    )
 
 
 def skewness(residuals: Array) -> Array:
-    """Return ``m3 / m2^1.5`` of centered values of shape ``(n, ...)``, shape ``(...)``; 0 where they do not vary.
+    """Return ``m3 / m2^1.5`` of centered values of shape ``(n, ...)``, shape ``(...)``;
+    0 where they do not vary.
 
     m2 and m3 are means over n of squares and cubes.
 
@@ -133,10 +149,16 @@ def skewness(residuals: Array) -> Array:
     peak = np.abs(residuals).max(axis=0)
     z = residuals / np.where(peak > 0, peak, 1.0)
     spread = (z**2).mean(axis=0) ** 1.5
-    return np.asarray(np.divide((z**3).mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0))[()]
+    return np.asarray(
+        np.divide(
+            (z**3).mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0
+        )
+    )[()]
 
 
-def p_and_limits(ace: Array, se: Array, df: Array, ci_prob: float) -> tuple[Array, Array, Array]:
+def p_and_limits(
+    ace: Array, se: Array, df: Array, ci_prob: float
+) -> tuple[Array, Array, Array]:
     """Return the two-sided p of ACE = 0 and the limits of the t interval.
 
     Where `se` is 0 the interval is the point `ace`, and p is 1 if that is 0, else 0.
@@ -155,7 +177,9 @@ def p_and_limits(ace: Array, se: Array, df: Array, ci_prob: float) -> tuple[Arra
 
     Examples
     --------
-    >>> p, lower, upper = p_and_limits(np.array([1.0, 2.0]), np.array([0.5, 0.0]), np.array([9.0, 9.0]), 0.95)
+    >>> p, lower, upper = p_and_limits(
+    ...     np.array([1.0, 2.0]), np.array([0.5, 0.0]), np.array([9.0, 9.0]), 0.95
+    ... )
     >>> p.round(4), lower.round(4), upper.round(4)
     (array([0.0766, 0.    ]), array([-0.1311,  2.    ]), array([2.1311, 2.    ]))
     """
@@ -172,7 +196,8 @@ def p_and_limits(ace: Array, se: Array, df: Array, ci_prob: float) -> tuple[Arra
 def satterthwaite(variances: Array, dfs: Array) -> Array:
     """Return the degrees of freedom of a sum of independent variance estimates.
 
-    ``(sum_j v_j)^2 / sum_j v_j^2 / df_j``; where all are 0 the sum of the df, so that it is always finite.
+    ``(sum_j v_j)^2 / sum_j v_j^2 / df_j``; where all are 0 the sum of the df, so that
+    it is always finite.
 
     Parameters
     ----------
@@ -188,7 +213,8 @@ def satterthwaite(variances: Array, dfs: Array) -> Array:
 
     References
     ----------
-    Satterthwaite (1946), doi:10.2307/3002019. Welch (1947), doi:10.1093/biomet/34.1-2.28.
+    Satterthwaite (1946), doi:10.2307/3002019. Welch (1947),
+    doi:10.1093/biomet/34.1-2.28.
 
     Examples
     --------
@@ -199,18 +225,23 @@ def satterthwaite(variances: Array, dfs: Array) -> Array:
     v = variances / np.where(peak > 0, peak, 1.0)
     total, spread = v.sum(axis=0), (v**2 / dfs).sum(axis=0)
     every = np.broadcast_to(dfs, v.shape).sum(axis=0, dtype=float)
-    return np.asarray(np.divide(total**2, spread, out=np.array(every), where=spread > 0))[()]
+    return np.asarray(
+        np.divide(total**2, spread, out=np.array(every), where=spread > 0)
+    )[()]
 
 
 def log_p(ace: Array, se: Array, df: Array) -> Array:
-    """Return the natural logarithm of the two-sided p of ACE = 0, also where p itself underflows.
+    """Return the natural logarithm of the two-sided p of ACE = 0, also where p itself
+    underflows.
 
-    Where `se` is 0 it is 0 for an ACE of 0, else the lowest float instead of minus infinity.
+    Where `se` is 0 it is 0 for an ACE of 0, else the lowest float instead of minus
+    infinity.
 
     Parameters
     ----------
     ace, se, df
-        Average causal effect, its standard error and degrees of freedom (``inf`` is normal), of one shape.
+        Average causal effect, its standard error and degrees of freedom (``inf`` is
+        normal), of one shape.
 
     Returns
     -------
@@ -219,7 +250,9 @@ def log_p(ace: Array, se: Array, df: Array) -> Array:
 
     Examples
     --------
-    >>> log_p(np.array([1.0, 50.0]), np.array([0.5, 1.0]), np.array([9.0, np.inf])).round(4)
+    >>> log_p(
+    ...     np.array([1.0, 50.0]), np.array([0.5, 1.0]), np.array([9.0, np.inf])
+    ... ).round(4)
     array([   -2.5698, -1254.1382])
     """
     from scipy import special
@@ -239,8 +272,9 @@ def log_p(ace: Array, se: Array, df: Array) -> Array:
 def log_sf_t(t: Array, df: Array) -> Array:
     """Return log P(T > t), also where the probability itself underflows.
 
-    Far out, ``P = f(t) R(t)``, and Mills' ratio R is an integral of the density's decay beyond t by Gauss-Laguerre
-    (many degrees of freedom), or the hypergeometric series of the incomplete beta function (t^2 > df).
+    Far out, ``P = f(t) R(t)``, and Mills' ratio R is an integral of the density's decay
+    beyond t by Gauss-Laguerre (many degrees of freedom), or the hypergeometric series
+    of the incomplete beta function (t^2 > df).
 
     Parameters
     ----------
@@ -264,7 +298,8 @@ def log_sf_t(t: Array, df: Array) -> Array:
 
 
 def density_ratio_at_0(df: Array) -> Array:
-    """Return the density of t at 0 over that of the normal, ``sqrt(2/df) Gamma((df+1)/2) / Gamma(df/2)``, (K,).
+    """Return the density of t at 0 over that of the normal,
+    ``sqrt(2/df) Gamma((df+1)/2) / Gamma(df/2)``, (K,).
 
     Examples
     --------
@@ -275,7 +310,8 @@ def density_ratio_at_0(df: Array) -> Array:
 
     half = df / 2
     exact = special.gammaln(half + 0.5) - special.gammaln(half) - 0.5 * np.log(half)
-    series = -1 / (8 * half) + 1 / (192 * half**3) - 1 / (640 * half**5)  # of the same, from half = 50 to rounding
+    # of the same, from half = 50 to rounding
+    series = -1 / (8 * half) + 1 / (192 * half**3) - 1 / (640 * half**5)
     return np.asarray(np.exp(np.where(half > 50, series, exact)))
 
 
@@ -286,7 +322,9 @@ def _log_sf_series(t: Array, df: Array) -> Array:
     x = np.exp(log_x)
     beta = special.gammaln(a) + 0.5 * np.log(np.pi) - special.gammaln(a + 0.5)
     series = np.log(special.hyp2f1(a + 0.5, 1.0, a + 1.0, x))
-    return np.asarray(a * log_x + 0.5 * np.log1p(-x) - np.log(a) - beta - np.log(2) + series)
+    return np.asarray(
+        a * log_x + 0.5 * np.log1p(-x) - np.log(a) - beta - np.log(2) + series
+    )
 
 
 def _log_sf_mills(t: Array, df: Array) -> Array:
@@ -296,17 +334,29 @@ def _log_sf_mills(t: Array, df: Array) -> Array:
     square = df + t**2
     y = nodes[:, None] * square / ((df + 1) * t)
     decay = (df + 1) / 2 * np.log1p((2 * t * y + y**2) / square)
-    mills = (weights[:, None] * np.exp(nodes[:, None] - decay)).sum(axis=0) * square / ((df + 1) * t)
-    log_density = np.log(density_ratio_at_0(df)) - 0.5 * np.log(2 * np.pi) - (df + 1) / 2 * np.log1p(t**2 / df)
+    mills = (
+        (weights[:, None] * np.exp(nodes[:, None] - decay)).sum(axis=0)
+        * square
+        / ((df + 1) * t)
+    )
+    log_density = (
+        np.log(density_ratio_at_0(df))
+        - 0.5 * np.log(2 * np.pi)
+        - (df + 1) / 2 * np.log1p(t**2 / df)
+    )
     return np.asarray(log_density + np.log(mills))
 
 
-def shifted_rows(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
+def shifted_rows(
+    rows: Rows, *, first: Array, shift: Array, scale: float = 1.0
+) -> Array:
     """Return ``((row - first) - shift) * scale``, in float64.
 
     Examples
     --------
-    >>> shifted_rows(np.array([[5.0], [9.0]]), first=np.array([[5.0]]), shift=np.array([[2.0]]))
+    >>> shifted_rows(
+    ...     np.array([[5.0], [9.0]]), first=np.array([[5.0]]), shift=np.array([[2.0]])
+    ... )
     array([[-2.],
            [ 2.]])
     """
@@ -319,7 +369,8 @@ def shifted_rows(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) 
 
 @dataclass(frozen=True)
 class ColumnMoments:
-    """Mean and central moments of the columns of n rows; every array but the first two has the shape of a row.
+    """Mean and central moments of the columns of n rows; every array but the first two
+    has the shape of a row.
 
     Attributes
     ----------
@@ -330,7 +381,8 @@ class ColumnMoments:
     peak
         Largest distance from the mean.
     squares, cubes
-        Sums over rows of squares and cubes of ``(row - mean) / peak``, 0 where the peak is 0.
+        Sums over rows of squares and cubes of ``(row - mean) / peak``, 0 where the peak
+        is 0.
     largest
         Largest absolute value.
     """
@@ -358,19 +410,34 @@ class ColumnMoments:
     def skewness(self) -> Array:
         """``m3 / m2^1.5`` of each column, 0 where it does not vary."""
         spread = (self.squares / self.n) ** 1.5
-        return np.asarray(np.divide(self.cubes / self.n, spread, out=np.zeros_like(spread), where=spread > 0))[()]
+        return np.asarray(
+            np.divide(
+                self.cubes / self.n, spread, out=np.zeros_like(spread), where=spread > 0
+            )
+        )[()]
 
     @property
     def leverage(self) -> Array:
-        """Share in the sum of squares of the row farthest from the mean, 0 where a column does not vary."""
-        return np.asarray(np.divide(1.0, self.squares, out=np.zeros_like(self.squares), where=self.squares > 0))[()]
+        """Share in the sum of squares of the row farthest from the mean, 0 where a
+        column does not vary.
+        """
+        return np.asarray(
+            np.divide(
+                1.0,
+                self.squares,
+                out=np.zeros_like(self.squares),
+                where=self.squares > 0,
+            )
+        )[()]
 
 
 def column_moments(rows: Rows) -> ColumnMoments:
-    """Return mean, extremes and central moments of each column, by two passes over the rows.
+    """Return mean, extremes and central moments of each column, by two passes over the
+    rows.
 
-    Rows are shifted by the first, so that an offset costs no digits and moments of a constant column are exactly 0, and
-    divided by the peak before they are squared, so that nothing overflows.
+    Rows are shifted by the first, so that an offset costs no digits and moments of a
+    constant column are exactly 0, and divided by the peak before they are squared, so
+    that nothing overflows.
 
     Parameters
     ----------
@@ -390,16 +457,23 @@ def column_moments(rows: Rows) -> ColumnMoments:
     first = first_row(rows)
     shift = mean_from(rows, first)
     least, most = extremes(rows)
-    low, high = (shifted_rows(end[None], first=first, shift=shift)[0] for end in (least, most))
+    low, high = (
+        shifted_rows(end[None], first=first, shift=shift)[0] for end in (least, most)
+    )
     peak = np.maximum(high, -low)
     size = np.where(peak > 0, peak, 1.0)
-    sums = sum_in_order(_power_sums(shifted_rows(block, first=first, shift=shift), size) for block in row_blocks(rows))
+    sums = sum_in_order(
+        _power_sums(shifted_rows(block, first=first, shift=shift), size)
+        for block in row_blocks(rows)
+    )
     largest = np.maximum(np.asarray(most), -np.asarray(least))
     return ColumnMoments(len(rows), first, shift, peak, sums[0], sums[1], largest)
 
 
 def _power_sums(away: Array, size: Array) -> Array:
-    """Return sums over rows of squares and cubes of ``away / size``, shape ``(2, ...)``."""
+    """Return sums over rows of squares and cubes of ``away / size``, shape
+    ``(2, ...)``.
+    """
     away /= size
     power = away * away
     squares = power.sum(axis=0)
@@ -408,23 +482,28 @@ def _power_sums(away: Array, size: Array) -> Array:
 
 
 LINEAR_BEYOND = 4.0
-"""|t| beyond which Hall's transformation has slope 1: the expansion that it inverts is one about the center."""
+"""|t| beyond which Hall's transformation has slope 1: the expansion that it inverts is one about the center.
+"""
 
 
 def transformed(t: Array | float, a: Array | float) -> Array:
     """Return Hall's transformed t, which removes the effect of skewness on t.
 
-    ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6`` for |t| <= 4, continued with slope 1. The studentized mean of n
-    skewed observations has a long tail on the side of the short tail of the observations: ``P(t <= x) = Phi(x) + a (2
-    x^2 + 1) phi(x) / 6 + O(1/n)`` with ``a = skewness / sqrt(n)``. g is increasing and removes that term. The cubic is
-    flat at ``t = -3 / a``, far beyond where the expansion holds: there it would make of a t of any size a small one.
+    ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6`` for |t| <= 4, continued with
+    slope 1. The studentized mean of n skewed observations has a long tail on the side
+    of the short tail of the observations:
+    ``P(t <= x) = Phi(x) + a (2 x^2 + 1) phi(x) / 6 + O(1/n)`` with
+    ``a = skewness / sqrt(n)``. g is increasing and removes that term. The cubic is flat
+    at ``t = -3 / a``, far beyond where the expansion holds: there it would make of a t
+    of any size a small one.
 
     Parameters
     ----------
     t
         Studentized distances of estimates from the tested value.
     a
-        Skewness of the independent contributions divided by the root of their number, broadcast against `t`.
+        Skewness of the independent contributions divided by the root of their number,
+        broadcast against `t`.
 
     References
     ----------
@@ -453,20 +532,35 @@ def untransformed(x: Array, a: Array | float) -> Array:
     array([-9., -1.,  4.])
     """
     x = np.asarray(x, dtype=np.float64)
-    a = np.broadcast_to(np.asarray(a, dtype=np.float64), np.broadcast_shapes(np.shape(x), np.shape(a)))
+    a = np.broadcast_to(
+        np.asarray(a, dtype=np.float64), np.broadcast_shapes(np.shape(x), np.shape(a))
+    )
     least, most = transformed(-LINEAR_BEYOND, a), transformed(LINEAR_BEYOND, a)
     y = np.clip(x, least, most) - a / 6
     still = np.abs(a) < 1e-12
     safe = np.where(still, 1.0, a)
     inner = safe * y
     small = inner > -0.5
-    root = np.where(small, np.expm1(np.log1p(np.where(small, inner, 0.0)) / 3), np.cbrt(1 + inner) - 1)
+    root = np.where(
+        small,
+        np.expm1(np.log1p(np.where(small, inner, 0.0)) / 3),
+        np.cbrt(1 + inner) - 1,
+    )
     near = np.where(still, y, 3 * root / safe)
-    return np.asarray(np.where(x < least, x - least - LINEAR_BEYOND, np.where(x > most, x - most + LINEAR_BEYOND, near)))
+    return np.asarray(
+        np.where(
+            x < least,
+            x - least - LINEAR_BEYOND,
+            np.where(x > most, x - most + LINEAR_BEYOND, near),
+        )
+    )
 
 
-def observed_scores(score: Array, observed: Tokens, *, by_substitution: bool = False) -> Array:
-    """Return the score of the observed base at each position, (n, length, ...), from (n, length, 4, ...).
+def observed_scores(
+    score: Array, observed: Tokens, *, by_substitution: bool = False
+) -> Array:
+    """Return the score of the observed base at each position, (n, length, ...), from
+    (n, length, 4, ...).
 
     Parameters
     ----------
@@ -475,14 +569,20 @@ def observed_scores(score: Array, observed: Tokens, *, by_substitution: bool = F
     observed
         Tokens (n, length).
     by_substitution
-        Whether scores are changes by substitutions, 0 for the observed base: its own is then minus the mean of the
-        three others.
+        Whether scores are changes by substitutions, 0 for the observed base: its own is
+        then minus the mean of the three others.
 
     Examples
     --------
-    >>> observed_scores(np.array([[[0.5, 0.0, -0.5, 0.0]]]), np.array([[2]], np.uint8)).tolist()
+    >>> observed_scores(
+    ...     np.array([[[0.5, 0.0, -0.5, 0.0]]]), np.array([[2]], np.uint8)
+    ... ).tolist()
     [[-0.5]]
-    >>> observed_scores(np.array([[[-3.0, -2.0, 0.0, -1.0]]]), np.array([[2]], np.uint8), by_substitution=True).tolist()
+    >>> observed_scores(
+    ...     np.array([[[-3.0, -2.0, 0.0, -1.0]]]),
+    ...     np.array([[2]], np.uint8),
+    ...     by_substitution=True,
+    ... ).tolist()
     [[2.0]]
     """
     if by_substitution:

@@ -1,7 +1,9 @@
-"""Rows of units in memory or lazy (dask), read by blocks: sums, extremes and weights of arms.
+"""Rows of units in memory or lazy (dask), read by blocks: sums, extremes and weights of
+arms.
 
-Sums are taken over blocks of rows whose size depends only on the shape, added in order. So arrays in memory and lazy
-ones in chunks of any size have the same sums to the bit, and only a few blocks of a lazy array are held.
+Sums are taken over blocks of rows whose size depends only on the shape, added in order.
+So arrays in memory and lazy ones in chunks of any size have the same sums to the bit,
+and only a few blocks of a lazy array are held.
 """
 
 from __future__ import annotations
@@ -30,10 +32,14 @@ BLOCK = 2**20
 HELD = 2**25
 """Bytes up to which a lazy array is loaded, rather than read several times."""
 MOST_WEIGHTS = 2**28
-"""Bytes up to which the weights of arms are a dense array: 8,192 contrasts of as many arms."""
+"""Bytes up to which the weights of arms are a dense array: 8,192 contrasts of as many
+arms.
+"""
 
 _EXTREMES: dict[str, tuple[Any, Any]] = {}
-"""Name of a lazy array -> its extremes, while the array exists (dask names identify what is computed)."""
+"""Name of a lazy array -> its extremes, while the array exists (dask names identify
+what is computed).
+"""
 
 
 def is_lazy(rows: Any) -> bool:
@@ -53,9 +59,14 @@ def computed_if_small(rows: Rows) -> Rows:
 
 
 def by_block(
-    rows: Rows, function: Callable[..., Any], *, extremes: tuple[Any, Any] | None = None, **given: Any
+    rows: Rows,
+    function: Callable[..., Any],
+    *,
+    extremes: tuple[Any, Any] | None = None,
+    **given: Any,
 ) -> Rows:
-    """Return ``function(rows, **given)``, lazily for a lazy array; the function keeps the numbers of rows and dims.
+    """Return ``function(rows, **given)``, lazily for a lazy array; the function keeps
+    the numbers of rows and dims.
 
     Parameters
     ----------
@@ -78,14 +89,17 @@ def by_block(
     rows = rows.rechunk(dict.fromkeys(range(1, rows.ndim), -1))
     one = function(np.full((1, *rows.shape[1:]), 0.5, rows.dtype), **given)
     chunks = (rows.chunks[0], *((size,) for size in one.shape[1:]))
-    found = rows.map_blocks(function, dtype=one.dtype, chunks=chunks, meta=one[:0], **given)
+    found = rows.map_blocks(
+        function, dtype=one.dtype, chunks=chunks, meta=one[:0], **given
+    )
     if extremes is not None:
         remember_extremes(found, *extremes)
     return found
 
 
 def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
-    """Load the lazy variables of a Dataset, except those along the dim `but` and the weights of very many arms.
+    """Load the lazy variables of a Dataset, except those along the dim `but` and the
+    weights of very many arms.
 
     Examples
     --------
@@ -93,13 +107,20 @@ def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
     >>> in_memory(xr.Dataset({"ace": ("contrast", [1.0])}))["ace"].item()
     1.0
     """
-    lazy = {name: v for name, v in dataset.variables.items() if is_lazy(v) and but not in v.dims}
-    waiting = [name for name, v in lazy.items() if name != "weight" or v.nbytes <= MOST_WEIGHTS]
+    lazy = {
+        name: v
+        for name, v in dataset.variables.items()
+        if is_lazy(v) and but not in v.dims
+    }
+    waiting = [
+        name for name, v in lazy.items() if name != "weight" or v.nbytes <= MOST_WEIGHTS
+    ]
     return dataset.assign(dataset[waiting].compute().variables) if waiting else dataset
 
 
 def row_blocks(rows: Rows, width: int = 1) -> Iterator[npt.NDArray[Any]]:
-    """Yield blocks of whole rows, about a million numbers each; each row of a lazy array is read once.
+    """Yield blocks of whole rows, about a million numbers each; each row of a lazy
+    array is read once.
 
     Parameters
     ----------
@@ -115,7 +136,10 @@ def row_blocks(rows: Rows, width: int = 1) -> Iterator[npt.NDArray[Any]]:
     """
     size = max(1, BLOCK // max(math.prod(rows.shape[1:]), width))
     if not is_lazy(rows):
-        yield from (np.ascontiguousarray(rows[start : start + size]) for start in range(0, len(rows), size))
+        yield from (
+            np.ascontiguousarray(rows[start : start + size])
+            for start in range(0, len(rows), size)
+        )
         return
     waiting: list[npt.NDArray[Any]] = []
     for part in _windows(rows, size):
@@ -124,7 +148,10 @@ def row_blocks(rows: Rows, width: int = 1) -> Iterator[npt.NDArray[Any]]:
             continue
         whole = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
         cut = len(whole) - len(whole) % size
-        yield from (np.ascontiguousarray(whole[start : start + size]) for start in range(0, cut, size))
+        yield from (
+            np.ascontiguousarray(whole[start : start + size])
+            for start in range(0, cut, size)
+        )
         waiting = [whole[cut:].copy()]
     left = np.concatenate(waiting) if waiting else np.empty(rows.shape, rows.dtype)
     if len(left):
@@ -159,7 +186,8 @@ def sum_in_order(parts: Iterable[Array]) -> Array:
 
 
 def extremes(rows: Rows) -> tuple[Any, Any]:
-    """Return the smallest and the largest value of each column, ``(...)`` each, cached for lazy arrays.
+    """Return the smallest and the largest value of each column, ``(...)`` each, cached
+    for lazy arrays.
 
     Both are NaN where a value is NaN.
 
@@ -177,7 +205,8 @@ def extremes(rows: Rows) -> tuple[Any, Any]:
 
 
 def is_finite(rows: Rows) -> bool:
-    """Return whether all numbers are finite; of a lazy array by the cached extremes of its columns.
+    """Return whether all numbers are finite; of a lazy array by the cached extremes of
+    its columns.
 
     Examples
     --------
@@ -199,8 +228,11 @@ def _blocks_with_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
     remember_extremes(rows, low, high)
 
 
-def first_where(rows: Rows, test: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]) -> tuple[Any, tuple[int, ...]]:
-    """Return the first number, in the order of the rows, for which a test of blocks is true, and its indices.
+def first_where(
+    rows: Rows, test: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]
+) -> tuple[Any, tuple[int, ...]]:
+    """Return the first number, in the order of the rows, for which a test of blocks is
+    true, and its indices.
 
     Examples
     --------
@@ -234,15 +266,23 @@ def mean_from(rows: Rows, first: Array) -> Array:
     >>> mean_from(np.array([[1e6 + 1.0], [1e6 + 2.0]]), np.array([[1e6 + 1.0]]))
     array([[0.5]])
     """
-    blocks = _blocks_with_extremes(rows) if is_lazy(rows) and rows.name not in _EXTREMES else row_blocks(rows)
-    return np.asarray(sum_in_order((block - first).sum(axis=0, keepdims=True) for block in blocks) / len(rows))
+    blocks = (
+        _blocks_with_extremes(rows)
+        if is_lazy(rows) and rows.name not in _EXTREMES
+        else row_blocks(rows)
+    )
+    return np.asarray(
+        sum_in_order((block - first).sum(axis=0, keepdims=True) for block in blocks)
+        / len(rows)
+    )
 
 
 def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
     """Return where the rows are equal within their rounding, and where they may be 0.
 
-    Rows are equal where the intervals ``value +- bound`` of all rows have a common point, so that one large row with a
-    wide bound does not hide differences between the others.
+    Rows are equal where the intervals ``value +- bound`` of all rows have a common
+    point, so that one large row with a wide bound does not hide differences between the
+    others.
 
     Parameters
     ----------
@@ -256,7 +296,9 @@ def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
 
     Examples
     --------
-    >>> agreement(np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16))
+    >>> agreement(
+    ...     np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16)
+    ... )
     (array([ True, False,  True]), array([False, False,  True]))
     """
     return agreement_of_blocks([(values, bound)])
@@ -267,11 +309,21 @@ def agreement_of_blocks(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mas
 
     Examples
     --------
-    >>> agreement_of_blocks([(np.array([[0.3]]), np.array([[1e-16]])), (np.array([[0.1 + 0.2]]), np.array([[1e-16]]))])
+    >>> agreement_of_blocks(
+    ...     [
+    ...         (np.array([[0.3]]), np.array([[1e-16]])),
+    ...         (np.array([[0.1 + 0.2]]), np.array([[1e-16]])),
+    ...     ]
+    ... )
     (array([ True]), array([False]))
     """
-    ends = (((values - bound).max(axis=0), (values + bound).min(axis=0)) for values, bound in parts)
-    low, high = reduce(lambda a, b: (np.maximum(a[0], b[0]), np.minimum(a[1], b[1])), ends)
+    ends = (
+        ((values - bound).max(axis=0), (values + bound).min(axis=0))
+        for values, bound in parts
+    )
+    low, high = reduce(
+        lambda a, b: (np.maximum(a[0], b[0]), np.minimum(a[1], b[1])), ends
+    )
     constant: Any = low <= high
     return constant, constant & (low <= 0) & (high >= 0)
 
@@ -281,12 +333,16 @@ _BYTES_OF_GROUPS = 2**25
 
 
 def sums_in_random_groups(factor: Rows) -> Array:
-    """Return sums of a factor's rows over random groups of clusters, so many that they take 32 MiB, and 256 at least.
+    """Return sums of a factor's rows over random groups of clusters, so many that they
+    take 32 MiB, and 256 at least.
 
-    Clusters are exchangeable, so that they are dealt out in turn. The sums have the covariance of the rows, estimated
-    on fewer degrees of freedom (Wolter 2007, chapter 2).
+    Clusters are exchangeable, so that they are dealt out in turn. The sums have the
+    covariance of the rows, estimated on fewer degrees of freedom (Wolter 2007, chapter
+    2).
     """
-    n = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * max(1, int(np.prod(factor.shape[1:])))))
+    n = max(
+        _LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * max(1, int(np.prod(factor.shape[1:]))))
+    )
     if len(factor) <= n:
         return np.asarray(factor)
     groups, first = np.zeros((n, *factor.shape[1:])), 0
@@ -298,9 +354,14 @@ def sums_in_random_groups(factor: Rows) -> Array:
 
 
 def gram(factor: Rows) -> Array:
-    """Return factor' factor for each task (and model), summed by blocks of rows: (G, K, ...) -> (K, K, ...)."""
+    """Return factor' factor for each task (and model), summed by blocks of rows: (G, K,
+    ...) -> (K, K, ...).
+    """
     flat = (block.reshape(*block.shape[:2], -1) for block in row_blocks(factor))
-    whole = sum_in_order(np.stack([rows[..., r].T @ rows[..., r] for r in range(rows.shape[2])], -1) for rows in flat)
+    whole = sum_in_order(
+        np.stack([rows[..., r].T @ rows[..., r] for r in range(rows.shape[2])], -1)
+        for rows in flat
+    )
     return whole.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
 
 
@@ -310,7 +371,8 @@ _SPARSE_BY_NAME: dict[str, Any] = {}
 
 
 def as_dense(W: sparse.csr_array) -> Any:
-    """Return sparse weights (K, A) as a dense array, in float32 if exact; as a lazy dask array if very large.
+    """Return sparse weights (K, A) as a dense array, in float32 if exact; as a lazy
+    dask array if very large.
 
     Examples
     --------
@@ -335,12 +397,15 @@ def as_dense(W: sparse.csr_array) -> Any:
 
 
 def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
-    """Return ``weight (contrast, arm)`` of effects or estimates as a sparse matrix, without a dense copy.
+    """Return ``weight (contrast, arm)`` of effects or estimates as a sparse matrix,
+    without a dense copy.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> weights_of(xr.Dataset({"weight": (("contrast", "arm"), [[-1.0, 1.0, 0.0]])})).indices
+    >>> weights_of(
+    ...     xr.Dataset({"weight": (("contrast", "arm"), [[-1.0, 1.0, 0.0]])})
+    ... ).indices
     array([0, 1], dtype=int32)
     """
     from scipy import sparse
@@ -352,12 +417,17 @@ def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
         known: sparse.csr_array = _SPARSE_BY_NAME[rows.name]
         return known
     step = max(1, _WEIGHTS_BLOCK // rows.shape[1])
-    parts = [sparse.csr_array(rows[start : start + step].compute()) for start in range(0, len(rows), step)]
+    parts = [
+        sparse.csr_array(rows[start : start + step].compute())
+        for start in range(0, len(rows), step)
+    ]
     return sparse.csr_array(sparse.vstack(parts, format="csr"))
 
 
 class _DenseBlocks:
-    """A sparse matrix with the array interface of dask: indexing returns a dense block."""
+    """A sparse matrix with the array interface of dask: indexing returns a dense
+    block.
+    """
 
     ndim = 2
 

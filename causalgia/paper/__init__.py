@@ -1,4 +1,6 @@
-"""For the paper: results as a report, a tidy table, a table to print, and sentences of methods and results."""
+"""For the paper: results as a report, a tidy table, a table to print, and sentences of
+methods and results.
+"""
 
 from __future__ import annotations
 

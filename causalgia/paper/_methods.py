@@ -1,4 +1,6 @@
-"""The verb `methods`: a paragraph of methods and one of results for a paper, with the works to cite."""
+"""The verb `methods`: a paragraph of methods and one of results for a paper, with the
+works to cite.
+"""
 
 from __future__ import annotations
 
@@ -41,25 +43,42 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
 
 _FEW, _MOST_LETTERS = 6, 700
-_NOUNS = {"increases": ("an increase", "increases"), "decreases": ("a decrease", "decreases")}
+_NOUNS = {
+    "increases": ("an increase", "increases"),
+    "decreases": ("a decrease", "decreases"),
+}
 _SCALES = {
     "ratio": "the ratio of means",
     "log_of_means": "the logarithm of means",
-    "bpnet": "the ratio (AB − (B − 0)) / A of means, where 0, A, B and AB are the arms with neither, one or both",
-    "excess_over_multiplicative": "the excess AB − A B / 0 of means, where 0, A, B and AB are the arms with neither, "
-    "one or both",
-    "cooperativity": "the ratio 2^AB / (2^A + 2^B − 2^0) of means, where 0, A, B and AB are the arms with neither, one "
-    "or both",
-    "bliss": "the excess over Bliss independence, e_AB − e_A − e_B + e_A e_B, where e is the share of the range from "
-    "the arm with neither to the ceiling",
+    "bpnet": (
+        "the ratio (AB − (B − 0)) / A of means, where 0, A, B and AB are the arms with "
+        "neither, one or both"
+    ),
+    "excess_over_multiplicative": (
+        "the excess AB − A B / 0 of means, where 0, A, B and AB are the arms with "
+        "neither, one or both"
+    ),
+    "cooperativity": (
+        "the ratio 2^AB / (2^A + 2^B − 2^0) of means, where 0, A, B and AB are the "
+        "arms with neither, one or both"
+    ),
+    "bliss": (
+        "the excess over Bliss independence, e_AB − e_A − e_B + e_A e_B, where e is "
+        "the share of the range from the arm with neither to the ceiling"
+    ),
     "sd": "the difference of means in sd of the control arm",
 }
 _FITS = {
     "two_way": "a two-way analysis of each element, in barcodes and replicates",
-    "hierarchical": "a two-way analysis of each element, in barcodes and replicates, with variances moderated by a "
-    "prior that was learned from all elements",
+    "hierarchical": (
+        "a two-way analysis of each element, in barcodes and replicates, with "
+        "variances moderated by a prior that was learned from all elements"
+    ),
     "precision": "a precision-weighted linear model of reads summed over barcodes",
-    "nb": "a negative-binomial regression of RNA reads, with a sandwich variance for barcodes and replicates",
+    "nb": (
+        "a negative-binomial regression of RNA reads, with a sandwich variance for "
+        "barcodes and replicates"
+    ),
 }
 """Method of `causalgia.mpra.fit` -> how its effects were estimated."""
 _OF_TWO = ("ratio", "log_of_means", "sd")
@@ -74,7 +93,8 @@ _LAWS = {
 _PROSE = (
     (
         r"^mean ICE; s\^2 / n, t with n - 1 df",
-        "the mean of the individual causal effects, with standard error s/√n; t has n − 1 degrees of freedom",
+        "the mean of the individual causal effects, with standard error s/√n; t has n "
+        "− 1 degrees of freedom",
     ),
     (
         r"^mean over (\w+)s of their mean ICE; t with G - 1 df",
@@ -82,50 +102,79 @@ _PROSE = (
         "freedom",
     ),
     (
-        r"^mean ICE of exactly these (units|sequences); nothing is sampled, so the standard error is 0",
-        r"the mean of the individual causal effects of exactly these \1, of which nothing is sampled",
+        r"^mean ICE of exactly these (units|sequences); nothing is sampled, so the "
+        r"standard error is 0",
+        r"the mean of the individual causal effects of exactly these \1, of which "
+        r"nothing is sampled",
     ),
     (
         r"^mean ICE over units and (\w+), both drawn; crossed",
-        r"the mean of the individual causal effects over units and \1, both as random draws (crossed random effects)",
+        r"the mean of the individual causal effects over units and \1, both as random "
+        r"draws (crossed random effects)",
     ),
     (
-        r"^mean ICE with these parents fixed; variance within parents, Satterthwaite df",
-        "the mean of the individual causal effects, with the variance within parents, which are fixed; t has "
-        "Satterthwaite's degrees of freedom",
+        r"^mean ICE with these parents fixed; variance within parents, Satterthwaite "
+        r"df",
+        "the mean of the individual causal effects, with the variance within parents, "
+        "which are fixed; t has Satterthwaite's degrees of freedom",
     ),
     (
-        r"^mean of the effects inside each (\w+), drawn from a population of them; t with G - 1 df",
+        r"^mean of the effects inside each (\w+), drawn from a population of them; t "
+        r"with G - 1 df",
         r"the mean of the effects inside each \1, as draws from a population of them; t has the number of \1s less one "
         "as degrees of freedom",
     ),
     (
-        r"^difference in means weighted by (\w+) size, \w+s fixed; Neyman by \w+, df n - A B",
-        r"the differences between the means of the arms inside each \1, weighted by its size, with \1s fixed and "
-        r"Neyman's variance inside each; t has as degrees of freedom the units less one for each arm and \1",
+        r"^difference in means weighted by (\w+) size, \w+s fixed; Neyman by \w+, df n "
+        r"- A B",
+        r"the differences between the means of the arms inside each \1, weighted by "
+        r"its size, with \1s fixed and Neyman's variance inside each; t has as degrees "
+        r"of freedom the units less one for each arm and \1",
     ),
-    (r"^predictive interval from (\d+) predictors: ", r"the mean over \1 predictors, with predictive variance "),
+    (
+        r"^predictive interval from (\d+) predictors: ",
+        r"the mean over \1 predictors, with predictive variance ",
+    ),
     (r"^ratio of means, delta method", "the ratio of means, by the delta method"),
     (r"^log of means, delta method", "the logarithms of means, by the delta method"),
-    (r"^([\w ]+), a function of means, delta method", r"this function of means, by the delta method"),
-    (r"^effects in sd of the control, jackknife", "the effects in sd of the control arm, with a jackknife"),
-    (r"^linear hypotheses by the covariance of estimates", "linear combinations of estimates and their covariance"),
+    (
+        r"^([\w ]+), a function of means, delta method",
+        r"this function of means, by the delta method",
+    ),
+    (
+        r"^effects in sd of the control, jackknife",
+        "the effects in sd of the control arm, with a jackknife",
+    ),
+    (
+        r"^linear hypotheses by the covariance of estimates",
+        "linear combinations of estimates and their covariance",
+    ),
     (r"^mean over backgrounds$", "the mean over backgrounds"),
     (r"^(REML|DL|FE) over backgrounds$", r"a meta-analysis over backgrounds (\1)"),
     (r"(delta method|jackknife over units); difference in means", r"\1"),
     (r"(^|: )mean ICE", r"\1the mean of the individual causal effects"),
     (r"(^|; )difference in means", r"\1the difference between the means of the arms"),
     (r"; t with n - 1 df", "; t has n − 1 degrees of freedom"),
-    (r"; Neyman's variance, Welch df", ", with Neyman's variance; t has Welch's degrees of freedom"),
+    (
+        r"; Neyman's variance, Welch df",
+        ", with Neyman's variance; t has Welch's degrees of freedom",
+    ),
     (
         r"(?:;|,) CR2 by (\w+), Satterthwaite (?:\(Bell-McCaffrey\) )?df",
-        r", with cluster-robust (CR2) standard errors by \1; t has Satterthwaite's degrees of freedom",
+        r", with cluster-robust (CR2) standard errors by \1; t has Satterthwaite's "
+        r"degrees of freedom",
     ),
     (r"(?:;|,) Satterthwaite df", "; t has Satterthwaite's degrees of freedom"),
     (r"; HC2", ", with HC2 standard errors"),
-    (r", df n - A \(p \+ 1\)", "; t has n − A (p + 1) degrees of freedom, of n units in A arms and p covariates"),
+    (
+        r", df n - A \(p \+ 1\)",
+        "; t has n − A (p + 1) degrees of freedom, of n units in A arms and p "
+        "covariates",
+    ),
 )
-"""Words of attrs["method"] -> words of a paper; what is not named here is cited as it stands."""
+"""Words of attrs["method"] -> words of a paper; what is not named here is cited as it
+stands.
+"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -137,7 +186,8 @@ class Paragraphs:
     methods
         Design, estimand, estimator, intervals, verdicts and software.
     results
-        Each effect with its interval and verdict; of more than six, their number by verdict and the largest.
+        Each effect with its interval and verdict; of more than six, their number by
+        verdict and the largest.
     works
         The works to cite.
     """
@@ -153,12 +203,21 @@ class Paragraphs:
 
     def __str__(self) -> str:
         cited = "\n".join(f"- {work}" for work in self.works)
-        return f"Methods\n\n{self.methods}\n\nResults\n\n{self.results}\n\nTo cite\n\n{cited}"
+        return (
+            "Methods\n\n"
+            f"{self.methods}\n\n"
+            "Results\n\n"
+            f"{self.results}\n\n"
+            "To cite\n\n"
+            f"{cited}"
+        )
 
     __repr__ = __str__
 
 
-def methods(x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None) -> Paragraphs:
+def methods(
+    x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None
+) -> Paragraphs:
     """Return a paragraph of methods and one of results for a paper, with the works to cite.
 
     Every sentence comes from the attributes of the Dataset: change the analysis, and the paragraph changes with it.
@@ -193,14 +252,19 @@ def methods(x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None) 
     Of 1 effect, 1 is an increase. GATA1: ACE 1.40 (95 % interval [1.20, 1.60]); increases, above the ROPE -0.1 to 0.1 \
 (q < 1e-4).
     """
-    if isinstance(decisions := getattr(x, "decisions", None), xr.Dataset):  # of an answer
+    if isinstance(
+        decisions := getattr(x, "decisions", None), xr.Dataset
+    ):  # of an answer
         x = decisions
     effects = select_tasks(as_reportable(x), task, place="methods: ")
     attrs = dict(effects.attrs)
-    if is_decided(effects) and "missed_share" in effects and "stopped" in attrs:  # the verdicts have said it
+    if (
+        is_decided(effects) and "missed_share" in effects and "stopped" in attrs
+    ):  # the verdicts have said it
         attrs["stopped"] = without_missed_share(attrs["stopped"])
     notes = [
-        "; ".join(part for part in note.rstrip(".").split("; ") if "cg." not in part) for note in notes_of(effects)
+        "; ".join(part for part in note.rstrip(".").split("; ") if "cg." not in part)
+        for note in notes_of(effects)
     ]
     parts = [
         *_design(effects),
@@ -210,7 +274,11 @@ def methods(x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None) 
         *(f"{note[:1].upper()}{note[1:]}." for note in notes if note),
         *_software(effects.attrs),
     ]
-    return Paragraphs(printable(" ".join(parts)), printable(_results_paragraph(effects)), works(effects))
+    return Paragraphs(
+        printable(" ".join(parts)),
+        printable(_results_paragraph(effects)),
+        works(effects),
+    )
 
 
 def _design(effects: xr.Dataset) -> list[str]:
@@ -218,12 +286,19 @@ def _design(effects: xr.Dataset) -> list[str]:
     attrs, counts = effects.attrs, count_clause(effects)
     parallel = attrs.get("assignment") == "parallel"
     if counts and parallel:  # the units of the other arms are not counted
-        counts += " in the arms of each contrast" if effects.sizes["contrast"] > 1 else " in its arms"
+        counts += (
+            " in the arms of each contrast"
+            if effects.sizes["contrast"] > 1
+            else " in its arms"
+        )
     if "null_kind" not in attrs:
         return [*_table_of_others(effects, counts), *_predictors(effects)]
     each = {
-        "crossover": "Every background was given to the predictor under every arm (crossover), so that an individual "
-        "causal effect (ICE) is a difference between two predictions for one background.",
+        "crossover": (
+            "Every background was given to the predictor under every arm (crossover), "
+            "so that an individual causal effect (ICE) is a difference between two "
+            "predictions for one background."
+        ),
         "parallel": "Each background was randomized to one arm (parallel groups).",
     }.get(str(attrs.get("assignment")), "")
     words = sum(row["placebo_word"] for row in rows_of(effects.isel(task=slice(1))))
@@ -232,7 +307,10 @@ def _design(effects: xr.Dataset) -> list[str]:
         *([each] if each else []),
         *_interventions(effects),
         *(
-            [f"{words} fixed placebo words, rearrangements of the letters, show the size of chance effects."]
+            [
+                f"{words} fixed placebo words, rearrangements of the letters, show the "
+                "size of chance effects."
+            ]
             if words
             else []
         ),
@@ -241,41 +319,80 @@ def _design(effects: xr.Dataset) -> list[str]:
 
 
 def _table_of_others(effects: xr.Dataset, counts: str | None) -> list[str]:
-    """Return sentences on effects of no null model: given ones, those of a table of outcomes, the fit of an MPRA."""
+    """Return sentences on effects of no null model: given ones, those of a table of
+    outcomes, the fit of an MPRA.
+    """
     attrs = effects.attrs
     if "method" not in attrs and "estimand" not in attrs:
-        what = "Effects (ACE) and their standard errors were given" if "se" in effects else "Effects (ACE) were given"
+        what = (
+            "Effects (ACE) and their standard errors were given"
+            if "se" in effects
+            else "Effects (ACE) were given"
+        )
         scale = attrs.get("contrast_scale") or attrs.get("scale")
-        return [f"{what}{f', on {scale}' if scale else ''}{f' ({counts})' if counts else ''}."]
+        return [
+            f"{what}{f', on {scale}' if scale else ''}{f' ({counts})' if counts else ''}."
+        ]
     if str(attrs.get("effect_on", "")) == "measured activity":
         n, replicates = effects.sizes["contrast"], int(attrs.get("n_replicates", 0))
-        measured = f" in {replicates} replicate{'s' if replicates != 1 else ''}" if replicates else ""
-        return [f"Activities of {n:,} element{'s' if n != 1 else ''} were measured by an MPRA{measured}."]
+        measured = (
+            f" in {replicates} replicate{'s' if replicates != 1 else ''}"
+            if replicates
+            else ""
+        )
+        return [
+            f"Activities of {n:,} element{'s' if n != 1 else ''} were measured by an "
+            f"MPRA{measured}."
+        ]
     if not counts:
         return []
-    each = {"crossover": ", each under every arm (crossover)", "parallel": ", each under one arm (parallel groups)"}
+    each = {
+        "crossover": ", each under every arm (crossover)",
+        "parallel": ", each under one arm (parallel groups)",
+    }
     return [f"There are {counts}{each.get(str(attrs.get('assignment')), '')}."]
 
 
 def _interventions(effects: xr.Dataset) -> list[str]:
-    """Return a sentence on what was done: in do-notation where it is short, else the number of contrasts."""
-    do = {row["contrast"]: row["do"] for row in rows_of(effects) if row["do"] and not row["placebo_word"]}
+    """Return a sentence on what was done: in do-notation where it is short, else the
+    number of contrasts.
+    """
+    do = {
+        row["contrast"]: row["do"]
+        for row in rows_of(effects)
+        if row["do"] and not row["placebo_word"]
+    }
     if not do:
         return []
-    linear = effects.attrs.get("transform") not in _SCALES or effects.attrs["transform"] in _OF_TWO
-    arms = {name: text if linear else ", ".join(re.split(r" [+−] ", text)) for name, text in do.items()}
+    linear = (
+        effects.attrs.get("transform") not in _SCALES
+        or effects.attrs["transform"] in _OF_TWO
+    )
+    arms = {
+        name: text if linear else ", ".join(re.split(r" [+−] ", text))
+        for name, text in do.items()
+    }
     text = "; ".join(f"{name}, {arm}" for name, arm in arms.items())
     if len(do) <= _FEW and len(text) <= _MOST_LETTERS:
         return [f"Interventions, in do-notation: {text}."]
     name, arm = min(arms.items(), key=lambda item: len(item[1]))
-    example = f", such as {name}, {arm} in do-notation" if len(arm) <= _MOST_LETTERS else ""
-    return [f"There are {len(do):,} contrasts between interventions{example}; the table lists them."]
+    example = (
+        f", such as {name}, {arm} in do-notation" if len(arm) <= _MOST_LETTERS else ""
+    )
+    return [
+        f"There are {len(do):,} contrasts between interventions{example}; the table "
+        "lists them."
+    ]
 
 
 def _predictors(effects: xr.Dataset) -> list[str]:
-    """Return a sentence on the predictors of an ensemble, or on words that are averaged."""
+    """Return a sentence on the predictors of an ensemble, or on words that are
+    averaged.
+    """
     if effects.sizes.get("model", 1) > 1:
-        return [f"Effects are of each of {effects.sizes['model']:,} predictors by itself."]
+        return [
+            f"Effects are of each of {effects.sizes['model']:,} predictors by itself."
+        ]
     n, target = effects.attrs.get("n_levels"), str(effects.attrs.get("target"))
     levels = TARGET_MEANINGS[target].levels if target in TARGET_MEANINGS else ""
     if not n or not levels:
@@ -288,31 +405,51 @@ def _estimand(effects: xr.Dataset) -> list[str]:
     if not method and not attrs.get("estimand"):
         return []
     defined = str(attrs.get("estimand", ""))
-    if attrs.get("weights") == "clusters" and attrs.get("cluster") not in (None, "", "unit"):
+    if attrs.get("weights") == "clusters" and attrs.get("cluster") not in (
+        None,
+        "",
+        "unit",
+    ):
         defined = defined.replace(
-            "mean over units of", f"mean over {attrs['cluster']}s of the mean over their units of"
+            "mean over units of",
+            f"mean over {attrs['cluster']}s of the mean over their units of",
         )
     scale = str(attrs.get("transform"))
     on = scale_text(attrs)
     if scale in _SCALES:
-        on, code = f"{_SCALES[scale]}, on {attrs.get('scale') or 'the outcome'}", f"{scale}(mean outcome over units)"
+        on, code = (
+            f"{_SCALES[scale]}, on {attrs.get('scale') or 'the outcome'}",
+            f"{scale}(mean outcome over units)",
+        )
         defined = defined.replace(code, "it") if scale not in _OF_TWO else defined
-    first = f"The estimand is the average causal effect (ACE) on {on}{population_text(effects)}"
+    first = (
+        "The estimand is the average causal effect (ACE) on "
+        f"{on}{population_text(effects)}"
+    )
     first += f": {defined}." if defined else "."
     if not method:
         return [first]
-    verb = "Before shrinkage it was estimated by" if attrs.get("evidence") == "posterior" else "It was estimated by"
+    verb = (
+        "Before shrinkage it was estimated by"
+        if attrs.get("evidence") == "posterior"
+        else "It was estimated by"
+    )
     return [first, f"{verb} {_method_in_words(effects)}."]
 
 
 def _method_in_words(effects: xr.Dataset) -> str:
-    """Return the estimator in words, without the law of its t where intervals and tests come from elsewhere."""
+    """Return the estimator in words, without the law of its t where intervals and tests
+    come from elsewhere.
+    """
     attrs, method = effects.attrs, str(effects.attrs["method"])
     if (fit := re.fullmatch(r"method '(\w+)'", method)) and fit[1] in _FITS:
         return _FITS[fit[1]]
     for pattern, prose in _PROSE:
         method = re.sub(pattern, prose, method)
-    elsewhere = attrs.get("evidence") == "posterior" or attrs.get("error") in ("bootstrap_t", "sequence")
+    elsewhere = attrs.get("evidence") == "posterior" or attrs.get("error") in (
+        "bootstrap_t",
+        "sequence",
+    )
     if elsewhere and is_decided(effects):
         method = re.sub(r"; t (?:has|on) [^;]*", "", method)
     return method
@@ -323,20 +460,33 @@ def _inference(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     if is_decided(effects):
         model = _posterior(effects) if attrs.get("evidence") == "posterior" else []
-        description = verdict_method(effects, model=False).replace(", which is printed next to it", "")
+        description = verdict_method(effects, model=False).replace(
+            ", which is printed next to it", ""
+        )
         verdicts = [line for line in description.split("\n") if line]
         return [*model, *verdicts, *_intervals_of_verdicts(effects)]
     if "lower" not in effects:
         return []
     level = percent(float(attrs.get("ci_prob", 0.95)))
-    tests = f"; p-values are two-sided, of an effect of {null_value(effects):g}" if "p" in effects else ""
+    tests = (
+        f"; p-values are two-sided, of an effect of {null_value(effects):g}"
+        if "p" in effects
+        else ""
+    )
     if is_simultaneous(effects):
         band = METHOD_NAMES.get(str(attrs["band"]), str(attrs["band"]))
         alone = ", and of each contrast alone" if tests else ""
-        return [f"Intervals are simultaneous at {level} ({band}, {attrs['family']}){tests}{alone}."]
+        return [
+            f"Intervals are simultaneous at {level} ({band}, "
+            f"{attrs['family']}){tests}{alone}."
+        ]
     by = METHOD_NAMES.get(str(attrs.get("adjust")), str(attrs.get("adjust")))
     adjusted = f", adjusted over {attrs['family']} ({by})" if "adjust" in attrs else ""
-    what = "Prediction intervals" if attrs.get("target") == "next predictor" else "Intervals"
+    what = (
+        "Prediction intervals"
+        if attrs.get("target") == "next predictor"
+        else "Intervals"
+    )
     return [f"{what} are at {level}, each by itself{tests}{adjusted}."]
 
 
@@ -345,42 +495,74 @@ def _posterior(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     law = str(attrs.get("law", ""))
     words = _LAWS.get(law, law.replace("_", " "))
-    by = {"exact": "quadrature and independent draws", "nuts": "NUTS"}.get(str(attrs.get("engine")), "")
+    by = {"exact": "quadrature and independent draws", "nuts": "NUTS"}.get(
+        str(attrs.get("engine")), ""
+    )
     how = f", computed by {by}" if by else ""
     n = f" ({int(attrs['n_draws']):,} draws)" if attrs.get("n_draws") else ""
-    lines = [f"ACE is the posterior mean of a hierarchical model{f' with {words}' if words else ''}{how}{n}."]
+    lines = [
+        "ACE is the posterior mean of a hierarchical "
+        f"model{f' with {words}' if words else ''}{how}{n}."
+    ]
     if law in ("normal", "student_t") and (prior := attrs.get("prior")):
-        given = Prior.from_dict(parse_json(str(prior), OutcomesError, source="attrs['prior']"))
-        mean = "flat" if math.isinf(given.mu_sd) else f"normal (0, sd {given.mu_sd:g})"
-        spread = {"half_t": "half-t with 3 degrees of freedom", "uniform": "uniform"}.get(
-            given.tau, given.tau.replace("_", "-")
+        given = Prior.from_dict(
+            parse_json(str(prior), OutcomesError, source="attrs['prior']")
         )
-        unit = str(attrs.get("prior_unit", "")).replace("contrast scale", "the unit of the effects")
-        size = "flat" if math.isinf(given.tau_scale) else f"{spread}, scale {given.tau_scale:g}"
-        lines.append(f"Priors: mean of the law, {mean}; its spread, {size}{f'; in {unit}' if unit else ''}.")
+        mean = "flat" if math.isinf(given.mu_sd) else f"normal (0, sd {given.mu_sd:g})"
+        spread = {
+            "half_t": "half-t with 3 degrees of freedom",
+            "uniform": "uniform",
+        }.get(given.tau, given.tau.replace("_", "-"))
+        unit = str(attrs.get("prior_unit", "")).replace(
+            "contrast scale", "the unit of the effects"
+        )
+        size = (
+            "flat"
+            if math.isinf(given.tau_scale)
+            else f"{spread}, scale {given.tau_scale:g}"
+        )
+        lines.append(
+            f"Priors: mean of the law, {mean}; its spread, "
+            f"{size}{f'; in {unit}' if unit else ''}."
+        )
     return lines
 
 
 def _intervals_of_verdicts(effects: xr.Dataset) -> list[str]:
-    """Return sentences on what the intervals of verdicts are: of a posterior, or of tests that allow for skewness."""
+    """Return sentences on what the intervals of verdicts are: of a posterior, or of
+    tests that allow for skewness.
+    """
     attrs = effects.attrs
     by_posterior, direction_only = (
         attrs.get("evidence") == "posterior",
         not (effects["rope_lower"] < effects["rope_upper"]).any(),
     )
-    lines, also = [], "'negligible' and the intervals of effects that are not directions also allow"
+    lines, also = (
+        [],
+        "'negligible' and the intervals of effects that are not directions also allow",
+    )
     if by_posterior:
         also = "'negligible' also allows"
-        lines.append(f"Intervals are central credible intervals, at {percent(float(attrs.get('ci_prob', 0.95)))}.")
+        lines.append(
+            "Intervals are central credible intervals, at "
+            f"{percent(float(attrs.get('ci_prob', 0.95)))}."
+        )
     elif not uses_skewness(effects):
         return []
     else:
-        lines.append("Tests and intervals allow for skewed effects by Hall's transformation of t.")
-    unseen = by_posterior and attrs.get("rare", "none") == "none"
-    if not (unseen or direction_only) and (ENOUGH * hall_coefficient(effects) ** 2 > 1).any():
         lines.append(
-            f"Where n, the number of independent backgrounds, is below 25 times the squared skewness, {also} for "
-            "backgrounds that were not drawn: 3/n of them, with effects as large as the largest that was observed."
+            "Tests and intervals allow for skewed effects by Hall's transformation of "
+            "t."
+        )
+    unseen = by_posterior and attrs.get("rare", "none") == "none"
+    if (
+        not (unseen or direction_only)
+        and (ENOUGH * hall_coefficient(effects) ** 2 > 1).any()
+    ):
+        lines.append(
+            "Where n, the number of independent backgrounds, is below 25 times the "
+            f"squared skewness, {also} for backgrounds that were not drawn: 3/n of "
+            "them, with effects as large as the largest that was observed."
         )
     return lines
 
@@ -395,35 +577,63 @@ def _software(attrs: Mapping[Any, Any]) -> list[str]:
         for name in ("design", "null", "predictor")
         if f"{name}_fingerprint" in attrs
     )
-    ran = f"causalgia {attrs.get('causalgia', causalgia.__version__)}{f' ({versions})' if versions else ''}"
-    seed = f", seed {attrs['rng']}" if str(attrs.get("rng", "")).lstrip("-").isdigit() else ""
-    return [f"Computed with {ran}{seed}{f'; fingerprints: {prints}' if prints else ''}."]
+    ran = (
+        "causalgia "
+        f"{attrs.get('causalgia', causalgia.__version__)}{f' ({versions})' if versions else ''}"
+    )
+    seed = (
+        f", seed {attrs['rng']}"
+        if str(attrs.get("rng", "")).lstrip("-").isdigit()
+        else ""
+    )
+    return [
+        f"Computed with {ran}{seed}{f'; fingerprints: {prints}' if prints else ''}."
+    ]
 
 
 def _results_paragraph(effects: xr.Dataset) -> str:
     table = [row for row in rows_of(effects) if not row["placebo_word"]]
     null = null_value(effects)
-    shown = table if len(table) <= _FEW else sorted(table, key=lambda row: -abs(row["ace"] - null))[:_FEW]
+    shown = (
+        table
+        if len(table) <= _FEW
+        else sorted(table, key=lambda row: -abs(row["ace"] - null))[:_FEW]
+    )
     sentences = [_sentence(effects, row) for row in shown]
     if not is_decided(effects):
         more = len(table) - len(shown)
         return " ".join(
-            [*sentences, *([f"These are the largest; {more:,} more effects are in the table."] if more else [])]
+            [
+                *sentences,
+                *(
+                    [f"These are the largest; {more:,} more effects are in the table."]
+                    if more
+                    else []
+                ),
+            ]
         )
     number = {word: sum(row["verdict"] == word for row in table) for word in VERDICTS}
     counts = [
-        f"{n:,} {'is' if n == 1 else 'are'} {_NOUNS[word][n != 1] if word in _NOUNS else word}"
+        f"{n:,} {'is' if n == 1 else 'are'} "
+        f"{_NOUNS[word][n != 1] if word in _NOUNS else word}"
         for word, n in number.items()
         if n
     ]
-    first = f"Of {len(table):,} effect{'s' if len(table) != 1 else ''}, {', '.join(counts)}."
+    first = (
+        f"Of {len(table):,} effect{'s' if len(table) != 1 else ''}, "
+        f"{', '.join(counts)}."
+    )
     largest = ["The largest:"] if len(shown) < len(table) else []
     return " ".join([first, *largest, *sentences])
 
 
 def _sentence(effects: xr.Dataset, row: Row) -> str:
     attrs = effects.attrs
-    where = "".join(f" in {row[name]}" for name in ("task", "model") if effects.sizes.get(name, 1) > 1)
+    where = "".join(
+        f" in {row[name]}"
+        for name in ("task", "model")
+        if effects.sizes.get(name, 1) > 1
+    )
     control = f" {versus(attrs)} {attrs['control']}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
     size = f"ACE {ace}"
@@ -438,7 +648,11 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
     claim = f"; {verdict_in_words(row, attrs)}" if is_decided(effects) else ""
     if not claim and "p" in row:
         name = "p_adjusted" if "p_adjusted" in row else "p"
-        clause = p_clause(row[name], name="adjusted p" if name == "p_adjusted" else "p", exact=bool(row.get("exact")))
+        clause = p_clause(
+            row[name],
+            name="adjusted p" if name == "p_adjusted" else "p",
+            exact=bool(row.get("exact")),
+        )
         claim = f"; {clause}" if clause else ""
     return f"{row['contrast']}{control}{where}: {size}{claim}."
 
@@ -451,15 +665,26 @@ def _kind_of_interval(effects: xr.Dataset) -> str:
         return "credible interval" if attrs.get("evidence") == "posterior" else kind
     if is_simultaneous(effects):
         return "simultaneous interval"
-    return "prediction interval" if attrs.get("target") == "next predictor" else "interval"
+    return (
+        "prediction interval" if attrs.get("target") == "next predictor" else "interval"
+    )
 
 
 def _same_in_every_unit(row: Row, attrs: Mapping[Any, Any]) -> str:
-    """Return a clause on an effect without variation: exact for these units, unknown in 3/n of a population."""
+    """Return a clause on an effect without variation: exact for these units, unknown in
+    3/n of a population.
+    """
     if attrs.get("target") == "units":
         return ", exactly"
     n = row.get("n_clusters") or row.get("n_units") or 0
-    same = "without variation between units" if attrs.get("transform") in _SCALES else "the same in every unit"
+    same = (
+        "without variation between units"
+        if attrs.get("transform") in _SCALES
+        else "the same in every unit"
+    )
     if n <= 3 or "missed_share" in row:  # the verdicts say it
         return f", {same}"
-    return f", {same} (with 95 % confidence it differs in at most {300 / n:.2g} % of the population)"
+    return (
+        f", {same} (with 95 % confidence it differs in at most {300 / n:.2g} % of the "
+        "population)"
+    )

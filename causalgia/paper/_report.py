@@ -1,4 +1,6 @@
-"""The verb `report`, for trials on predictors and the bench, and `checklist`: what a paper must report."""
+"""The verb `report`, for trials on predictors and the bench, and `checklist`: what a
+paper must report.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,18 @@ from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting._trial_report import count_clause
 from causalgia.reporting.effect_rows import as_reportable, check_not_draws
 from causalgia.reporting.table_formats import markdown_table
-from causalgia.reporting.verdict_sentences import is_decided, refutation_report, tipping_report
+from causalgia.reporting.verdict_sentences import (
+    is_decided,
+    refutation_report,
+    tipping_report,
+)
 from causalgia.schema import keeps_effects
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
 
-#: describing function of each kind of Dataset of the bench, and variables that no other kind has
+#: describing function of each kind of Dataset of the bench, and variables that no other
+#: kind has
 _OF_BENCH = {
     "describe_concordance": {"noise_ceiling"},
     "describe_fit": {"ace", "n_barcodes", "weight"},
@@ -33,8 +40,9 @@ _OF_BENCH = {
 }
 
 _TAKES = (
-    "report takes outcomes (cg.run, cg.from_frame), effects (cg.contrast), estimates (cg.estimate, cg.from_effects), "
-    "decisions (cg.decide) and results of cg.mpra (library, read_counts, filter, quality, fit, concordance)"
+    "report takes outcomes (cg.run, cg.from_frame), effects (cg.contrast), estimates "
+    "(cg.estimate, cg.from_effects), decisions (cg.decide) and results of cg.mpra "
+    "(library, read_counts, filter, quality, fit, concordance)"
 )
 _INSTEAD = {
     "Answer": "it reports itself: print(answer)",
@@ -42,9 +50,15 @@ _INSTEAD = {
     "Design": "run it first: outcomes = cg.run(design, predictor, rng=0)",
     "Experiment": "run it first: print(experiment.analyze(cg.run(experiment, predictor, rng=0)))",
     "Analysis": "it is a plan: give it to cg.run(..., analysis=), and report the outcomes",
-    "DataFrame": "make a Dataset of it first: cg.from_frame for outcomes, cg.from_effects for effects with se",
+    "DataFrame": (
+        "make a Dataset of it first: cg.from_frame for outcomes, cg.from_effects for "
+        "effects with se"
+    ),
     "str": "read the file first: cg.open(path), or cg.store.load(path, 'outcomes')",
-    "Discovery": "it reports itself: print(found); its words are effects: cg.report(found.decisions)",
+    "Discovery": (
+        "it reports itself: print(found); its words are effects: "
+        "cg.report(found.decisions)"
+    ),
     "Results": "report one of its parts: cg.report(results.outcomes)",
 }
 """Class of what is no result of a trial -> what to do instead."""
@@ -52,7 +66,11 @@ _INSTEAD = {
 
 @overload
 def report(
-    dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None, path: None = None
+    dataset: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
+    path: None = None,
 ) -> str: ...
 
 
@@ -79,60 +97,73 @@ def report(
     refutations: xr.Dataset | None = None,
     diagnostics: xr.Dataset | xr.DataTree | None = None,
 ) -> str | Path:
-    """Report a result as text or as a page: of a trial (outcomes, estimates, decisions), or of the bench.
+    """Report a result as text or as a page: of a trial (outcomes, estimates,
+    decisions), or of the bench.
 
-    Outcomes are described by population, units, arms in do-notation, predictor and analysis. Estimates and decisions
-    have the estimand, a table of effects, and sentences: one for each decision, with estimand, size, interval, verdict
-    and number of units, and for an undecided effect the approximate number of units of a new trial that would decide
-    it; for estimates if they are few. Fixed placebo words are summarized in one line. A profile has a line for each
-    curve: where its band excludes no effect, the largest change, the total.
+    Outcomes are described by population, units, arms in do-notation, predictor and
+    analysis. Estimates and decisions have the estimand, a table of effects, and
+    sentences: one for each decision, with estimand, size, interval, verdict and number
+    of units, and for an undecided effect the approximate number of units of a new trial
+    that would decide it; for estimates if they are few. Fixed placebo words are
+    summarized in one line. A profile has a line for each curve: where its band excludes
+    no effect, the largest change, the total.
 
     Parameters
     ----------
     dataset
-        Of a trial: from `causalgia.run` or `causalgia.from_frame`; from `causalgia.estimate`, with or without
-        `causalgia.adjust`; decisions from `causalgia.decide`; from `causalgia.tipping_point`; or from
-        `causalgia.refute`: a line for each check, with its reason and cure.
+        Of a trial: from `causalgia.run` or `causalgia.from_frame`; from
+        `causalgia.estimate`, with or without `causalgia.adjust`; decisions from
+        `causalgia.decide`; from `causalgia.tipping_point`; or from `causalgia.refute`:
+        a line for each check, with its reason and cure.
 
-        Of the bench: from `causalgia.mpra.library` (oligos by arm, the oligo and its parts, the rules and the draws
-        that broke them, the shift from the null model); from `read_counts` or `filter` (barcodes, and what filters
-        left out); from `quality` (barcodes, dropouts and outliers by arm, agreement of replicates); from `fit` (noise,
-        the average over test elements, and the number with an effect); or from `concordance` (correlations with the
-        noise ceiling, the line, hits, and the elements off the line).
+        Of the bench: from `causalgia.mpra.library` (oligos by arm, the oligo and its
+        parts, the rules and the draws that broke them, the shift from the null model);
+        from `read_counts` or `filter` (barcodes, and what filters left out); from
+        `quality` (barcodes, dropouts and outliers by arm, agreement of replicates);
+        from `fit` (noise, the average over test elements, and the number with an
+        effect); or from `concordance` (correlations with the noise ceiling, the line,
+        hits, and the elements off the line).
     rows
-        ``"summary"``, or ``"all"``: of estimates and outcomes also a line for each placebo word, of more than 30 tasks
-        a line for each (else the 20 with the largest effects), of a fit also the table of its elements.
+        ``"summary"``, or ``"all"``: of estimates and outcomes also a line for each
+        placebo word, of more than 30 tasks a line for each (else the 20 with the
+        largest effects), of a fit also the table of its elements.
     task
-        The tasks to report, for a trial: a name, a pattern such as ``"DNASE:*"``, or a list of them. None: all.
+        The tasks to report, for a trial: a name, a pattern such as ``"DNASE:*"``, or a
+        list of them. None: all.
     path
-        A file ending in ``.html``: one self-contained page with the finding, pictures, a table to sort and filter, the
-        checks, the provenance and what to cite. A page also takes the `~causalgia.experiments.Answer` of an experiment.
+        A file ending in ``.html``: one self-contained page with the finding, pictures,
+        a table to sort and filter, the checks, the provenance and what to cite. A page
+        also takes the `~causalgia.experiments.Answer` of an experiment.
     outcomes
         For a page of effects: the outcomes of the trial, whose distributions are drawn.
     refutations
-        For a page: the checks of the claim, ``value, threshold, status, reason (check)``.
+        For a page: the checks of the claim,
+        ``value, threshold, status, reason (check)``.
     diagnostics
-        For a page: the convergence of chains, ``posterior["diagnostics"]`` of `causalgia.infer`; exact posteriors have
-        none.
+        For a page: the convergence of chains, ``posterior["diagnostics"]`` of
+        `causalgia.infer`; exact posteriors have none.
 
     Returns
     -------
     str or Path
-        Text for a terminal or a notebook, no wider than the names need; with `path` that of the page.
+        Text for a terminal or a notebook, no wider than the names need; with `path`
+        that of the page.
 
     Raises
     ------
     OutcomesError
-        If it is anything else (a posterior goes through `causalgia.decide` first), `path` has another ending or cannot
-        be written, a part of a page is given without `path`, or `rows` with it.
+        If it is anything else (a posterior goes through `causalgia.decide` first),
+        `path` has another ending or cannot be written, a part of a page is given
+        without `path`, or `rows` with it.
     ContrastError
         If there is no such task.
 
     Notes
     -----
-    The first line names what was measured: ``attrs["effect_on"]``, or the predictor of a trial; it is "Effect" alone
-    for tables from elsewhere. The line of placebo words has their number, the mean and range of their estimates, and
-    from 40 words the central 95 %, which is wider than that of their true effects
+    The first line names what was measured: ``attrs["effect_on"]``, or the predictor of
+    a trial; it is "Effect" alone for tables from elsewhere. The line of placebo words
+    has their number, the mean and range of their estimates, and from 40 words the
+    central 95 %, which is wider than that of their true effects
     (`causalgia.multiplicity.placebo_region`).
 
     Examples
@@ -140,25 +171,48 @@ def report(
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50)
-    >>> print(report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
+    >>> print(
+    ...     report(
+    ...         cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
+    ...     )
+    ... )
     200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
     ...
 
     A page:
 
     >>> import tempfile
-    >>> estimates = cg.from_effects([1.4, 0.02], se=[0.1, 0.02], names=["GATA1", "mutant"])
+    >>> estimates = cg.from_effects(
+    ...     [1.4, 0.02], se=[0.1, 0.02], names=["GATA1", "mutant"]
+    ... )
     >>> decided = cg.decide(estimates, rope=(-0.1, 0.1))
     >>> report(decided, path=tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
     if path is not None:
         if rows != "summary":
-            raise OutcomesError(f"rows={quoted(rows)} is for text; a page has the summary, and cg.tidy every row")
-        return _page(dataset, path, task, outcomes=outcomes, refutations=refutations, diagnostics=diagnostics)
-    for name, part in (("outcomes", outcomes), ("refutations", refutations), ("diagnostics", diagnostics)):
+            raise OutcomesError(
+                f"rows={quoted(rows)} is for text; a page has the summary, and cg.tidy "
+                "every row"
+            )
+        return _page(
+            dataset,
+            path,
+            task,
+            outcomes=outcomes,
+            refutations=refutations,
+            diagnostics=diagnostics,
+        )
+    for name, part in (
+        ("outcomes", outcomes),
+        ("refutations", refutations),
+        ("diagnostics", diagnostics),
+    ):
         if part is not None:
-            raise OutcomesError(f"{name}= is a part of a page; say where to write it: path='report.html'")
+            raise OutcomesError(
+                f"{name}= is a part of a page; say where to write it: "
+                "path='report.html'"
+            )
     return _text(dataset, rows, task)
 
 
@@ -170,7 +224,10 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
         return tipping_report(select_tasks(dataset, task, place="report: "))
     if name is None and {"figure", "status", "cure"} <= variables:
         if task is not None:
-            raise OutcomesError(f"task={quoted(task)} is for effects, and these are checks of a claim; leave it out")
+            raise OutcomesError(
+                f"task={quoted(task)} is for effects, and these are checks of a claim; "
+                "leave it out"
+            )
         return refutation_report(dataset)
     if name is None:
         _check_reportable(dataset)
@@ -179,42 +236,66 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
         return trial_report(dataset, rows=rows, task=task)
     if task is not None:
         raise OutcomesError(
-            f"task={quoted(task)} is for results of a trial, and this is one of the bench; leave it out"
+            f"task={quoted(task)} is for results of a trial, and this is one of the "
+            "bench; leave it out"
         )
     if rows != "summary" and name != "describe_fit":
-        raise OutcomesError(f"rows={quoted(rows)} is for placebo words and elements, and this Dataset has none")
+        raise OutcomesError(
+            f"rows={quoted(rows)} is for placebo words and elements, and this Dataset "
+            "has none"
+        )
     from causalgia.mpra import text_reports
 
     text = printable(getattr(text_reports, name)(dataset))
-    return text if rows == "summary" else f"{text}\n\n{trial_report(dataset, rows=rows)}"
+    return (
+        text if rows == "summary" else f"{text}\n\n{trial_report(dataset, rows=rows)}"
+    )
 
 
 def _page(
-    given: Any, path: str | PathLike[str], task: str | Sequence[str] | None, **parts: xr.Dataset | xr.DataTree | None
+    given: Any,
+    path: str | PathLike[str],
+    task: str | Sequence[str] | None,
+    **parts: xr.Dataset | xr.DataTree | None,
 ) -> Path:
     """Write a page of a result, and return its path."""
     from causalgia.paper.html_page import PageParts, write_page
 
     if not isinstance(path, str | PathLike):
-        raise OutcomesError(f"path={quoted(path)} is not a path; give one that ends in .html: path='report.html'")
+        raise OutcomesError(
+            f"path={quoted(path)} is not a path; give one that ends in .html: "
+            "path='report.html'"
+        )
     page = Path(path)
     if page.suffix.lower() not in (".html", ".htm"):
-        raise OutcomesError(f"path={quoted(str(path))}: a page ends in .html; cg.table writes Markdown, LaTeX and CSV")
+        raise OutcomesError(
+            f"path={quoted(str(path))}: a page ends in .html; cg.table writes "
+            "Markdown, LaTeX and CSV"
+        )
     about: dict[str, Any] = {
-        name: part.to_dataset() if isinstance(part, xr.DataTree) else part for name, part in parts.items()
+        name: part.to_dataset() if isinstance(part, xr.DataTree) else part
+        for name, part in parts.items()
     }
     outcomes, diagnostics = about["outcomes"], about["diagnostics"]
-    of_trial = isinstance(outcomes, xr.Dataset) and (keeps_effects(outcomes) or "outcome" in outcomes)
+    of_trial = isinstance(outcomes, xr.Dataset) and (
+        keeps_effects(outcomes) or "outcome" in outcomes
+    )
     if outcomes is not None and not of_trial:
         raise OutcomesError(
-            "outcomes= has no outcomes; give those of cg.run(design, predictor) that the effects are of"
+            "outcomes= has no outcomes; give those of cg.run(design, predictor) that "
+            "the effects are of"
         )
     if not isinstance(diagnostics, xr.Dataset | None):
         raise OutcomesError(
-            f"diagnostics={quoted(diagnostics)} is not a Dataset; give posterior['diagnostics'] of cg.infer"
+            f"diagnostics={quoted(diagnostics)} is not a Dataset; give "
+            "posterior['diagnostics'] of cg.infer"
         )
     if not isinstance(given, xr.Dataset) and hasattr(given, "shown_sentences"):
-        about |= {"answer": given, "question": given.question, "sentences": given.shown_sentences}
+        about |= {
+            "answer": given,
+            "question": given.question,
+            "sentences": given.shown_sentences,
+        }
         given = given.decisions
     if isinstance(given, xr.Dataset) and "ace" in given and not has_positions(given):
         _check_reportable(given)
@@ -224,21 +305,35 @@ def _page(
 
 
 def _check_reportable(given: Any) -> None:
-    """Raise unless it is a result of a trial; the error of a posterior has a cure of its own."""
+    """Raise unless it is a result of a trial; the error of a posterior has a cure of
+    its own.
+    """
     check_not_draws(given)
     if not isinstance(given, xr.Dataset):
         kind = type(given).__name__
         article = "an" if kind[0] in "AEIOUaeiou" else "a"
-        instead = _INSTEAD["str"] if isinstance(given, PathLike) else _INSTEAD.get(kind, "print it")
+        instead = (
+            _INSTEAD["str"]
+            if isinstance(given, PathLike)
+            else _INSTEAD.get(kind, "print it")
+        )
         raise OutcomesError(f"{_TAKES}, and this is {article} {kind}; {instead}")
     effects = "ace" in given and {"contrast", "element"} & set(given["ace"].dims)
     if not (effects or keeps_effects(given) or "outcome" in given):
-        names = ", ".join(quoted(str(name)) for name in list(given.data_vars)[:4]) or "nothing"
-        raise OutcomesError(f"{_TAKES}, and this is another Dataset, of {names}; print it, which shows its variables")
+        names = (
+            ", ".join(quoted(str(name)) for name in list(given.data_vars)[:4])
+            or "nothing"
+        )
+        raise OutcomesError(
+            f"{_TAKES}, and this is another Dataset, of {names}; print it, which shows "
+            "its variables"
+        )
 
 
 class Item(NamedTuple):
-    """A line of the checklist: its section, what a paper reports, what produces it, and how a result tells it."""
+    """A line of the checklist: its section, what a paper reports, what produces it, and
+    how a result tells it.
+    """
 
     section: str
     what: str
@@ -259,7 +354,13 @@ def _control(effects: xr.Dataset) -> str:
 def _interventions(effects: xr.Dataset) -> str:
     if "do" not in effects.variables:
         return ""
-    shown = [str(do) for do, word in zip(effects["do"].to_numpy(), is_placebo_word(effects), strict=True) if not word]
+    shown = [
+        str(do)
+        for do, word in zip(
+            effects["do"].to_numpy(), is_placebo_word(effects), strict=True
+        )
+        if not word
+    ]
     more = len(shown) - 3
     return "; ".join(shown[:3]) + (f"; and {more:,} more" if more > 0 else "")
 
@@ -273,7 +374,9 @@ def _plan(effects: xr.Dataset) -> str:
     locked, planned = effects.attrs.get("protocol"), effects.attrs.get("analysis")
     if locked and effects.attrs.get("protocol_changed"):
         return f"locked: {locked}; the outcomes were changed after the run"
-    return f"locked: {locked}" if locked else "stored with the outcomes" if planned else ""
+    return (
+        f"locked: {locked}" if locked else "stored with the outcomes" if planned else ""
+    )
 
 
 def _deviations(effects: xr.Dataset) -> str:
@@ -286,13 +389,24 @@ def _multiplicity(effects: xr.Dataset) -> str:
     attrs = effects.attrs
     if is_decided(effects):
         families = attrs.get("families")
-        return f"{attrs['error']} at {1 - float(attrs['level']):.3g}{f', {families}' if families else ''}"
+        return (
+            f"{attrs['error']} at "
+            f"{1 - float(attrs['level']):.3g}{f', {families}' if families else ''}"
+        )
     return f"{attrs['adjust']}, {attrs['family']}" if "adjust" in attrs else ""
 
 
 def _sizes(effects: xr.Dataset) -> str:
-    n = int((~is_placebo_word(effects)).sum()) * effects["ace"].size // effects.sizes["contrast"]
-    return f"{n:,} effect{'s' if n != 1 else ''} with interval{'s' if n != 1 else ''}" if "lower" in effects else ""
+    n = (
+        int((~is_placebo_word(effects)).sum())
+        * effects["ace"].size
+        // effects.sizes["contrast"]
+    )
+    return (
+        f"{n:,} effect{'s' if n != 1 else ''} with interval{'s' if n != 1 else ''}"
+        if "lower" in effects
+        else ""
+    )
 
 
 def _verdicts(effects: xr.Dataset) -> str:
@@ -307,9 +421,14 @@ def _rare(effects: xr.Dataset) -> str:
     if "leverage" in effects:
         whose = "unit" if effects.attrs.get("cluster", "unit") == "unit" else "cluster"
         most = 100 * float(effects["leverage"].max())
-        parts.append(f"one {whose} carries up to {most:.0f} % of the variance of an effect")
+        parts.append(
+            f"one {whose} carries up to {most:.0f} % of the variance of an effect"
+        )
     if "missed_share" in effects:
-        parts.append(f"effects on fewer than {100 * float(effects['missed_share'].max()):.2g} % could be missed")
+        parts.append(
+            f"effects on fewer than {100 * float(effects['missed_share'].max()):.2g} % "
+            "could be missed"
+        )
     return "; ".join(parts)
 
 
@@ -320,7 +439,9 @@ def _placebo(effects: xr.Dataset) -> str:
 
 def _software(effects: xr.Dataset) -> str:
     names = ("causalgia", "python", "numpy", "rng")
-    return ", ".join(f"{name} {effects.attrs[name]}" for name in names if name in effects.attrs)
+    return ", ".join(
+        f"{name} {effects.attrs[name]}" for name in names if name in effects.attrs
+    )
 
 
 def _author(_: xr.Dataset) -> str:
@@ -328,46 +449,140 @@ def _author(_: xr.Dataset) -> str:
 
 
 ITEMS = (
-    Item("Question", "the question, and the estimand that answers it", "`cg.methods`", _attribute("estimand")),
     Item(
-        "Question", "that the claim is about the network, and what evidence would extend it to the cell", "you", _author
+        "Question",
+        "the question, and the estimand that answers it",
+        "`cg.methods`",
+        _attribute("estimand"),
     ),
-    Item("Design", "the network: architecture, training data, held-out performance", "you", _author),
-    Item("Design", "the weights, by their fingerprint", "`cg.run`", _attribute("predictor_fingerprint")),
-    Item("Design", "the null model of the backgrounds", "`cg.Design(null=)`", _attribute("null")),
+    Item(
+        "Question",
+        "that the claim is about the network, and what evidence would extend it to the "
+        "cell",
+        "you",
+        _author,
+    ),
+    Item(
+        "Design",
+        "the network: architecture, training data, held-out performance",
+        "you",
+        _author,
+    ),
+    Item(
+        "Design",
+        "the weights, by their fingerprint",
+        "`cg.run`",
+        _attribute("predictor_fingerprint"),
+    ),
+    Item(
+        "Design",
+        "the null model of the backgrounds",
+        "`cg.Design(null=)`",
+        _attribute("null"),
+    ),
     Item("Design", "every arm, in do-notation", "`cg.Design(arms=)`", _interventions),
-    Item("Design", "the control, and why it is the right one", "`cg.contrast(control=)`", _control),
-    Item("Design", "the number of backgrounds, and how it was chosen", "`cg.sample_size`, `cg.Precision`", _number),
-    Item("Design", "crossover, or parallel groups with their blocks", "`cg.Design`", _attribute("assignment")),
-    Item("Analysis", "the analysis, fixed before the outcomes", "`cg.Analysis`, `causalgia lock`", _plan),
-    Item("Analysis", "every deviation from it, called exploratory", "`cg.analyze`, `causalgia verify`", _deviations),
-    Item("Analysis", "the estimator of the standard error, with its clusters", "`cg.estimate`", _attribute("method")),
     Item(
-        "Analysis", "the region of practical equivalence, and why it has that size", "`cg.decide`", _attribute("rope")
+        "Design",
+        "the control, and why it is the right one",
+        "`cg.contrast(control=)`",
+        _control,
     ),
-    Item("Analysis", "the error rate, and the family that it holds for", "`cg.decide`, `cg.adjust`", _multiplicity),
-    Item("Results", "every effect that was asked for, with size and interval", "`cg.table`", _sizes),
-    Item("Results", "which effects are negligible and which are undecided", "`cg.decide`", _verdicts),
-    Item("Results", "effects that few backgrounds carry, and those that could be missed", "`cg.report`", _rare),
-    Item("Refutation", "placebo words: how large the effects of rearranged letters are", "`cg.placebos`", _placebo),
+    Item(
+        "Design",
+        "the number of backgrounds, and how it was chosen",
+        "`cg.sample_size`, `cg.Precision`",
+        _number,
+    ),
+    Item(
+        "Design",
+        "crossover, or parallel groups with their blocks",
+        "`cg.Design`",
+        _attribute("assignment"),
+    ),
+    Item(
+        "Analysis",
+        "the analysis, fixed before the outcomes",
+        "`cg.Analysis`, `causalgia lock`",
+        _plan,
+    ),
+    Item(
+        "Analysis",
+        "every deviation from it, called exploratory",
+        "`cg.analyze`, `causalgia verify`",
+        _deviations,
+    ),
+    Item(
+        "Analysis",
+        "the estimator of the standard error, with its clusters",
+        "`cg.estimate`",
+        _attribute("method"),
+    ),
+    Item(
+        "Analysis",
+        "the region of practical equivalence, and why it has that size",
+        "`cg.decide`",
+        _attribute("rope"),
+    ),
+    Item(
+        "Analysis",
+        "the error rate, and the family that it holds for",
+        "`cg.decide`, `cg.adjust`",
+        _multiplicity,
+    ),
+    Item(
+        "Results",
+        "every effect that was asked for, with size and interval",
+        "`cg.table`",
+        _sizes,
+    ),
+    Item(
+        "Results",
+        "which effects are negligible and which are undecided",
+        "`cg.decide`",
+        _verdicts,
+    ),
+    Item(
+        "Results",
+        "effects that few backgrounds carry, and those that could be missed",
+        "`cg.report`",
+        _rare,
+    ),
+    Item(
+        "Refutation",
+        "placebo words: how large the effects of rearranged letters are",
+        "`cg.placebos`",
+        _placebo,
+    ),
 )
 _LAST = (
     Item("Reproduction", "versions and seed", "`cg.run`", _software),
-    Item("Reproduction", "the design, in one file", "`causalgia reproduce`", _attribute("design_fingerprint")),
+    Item(
+        "Reproduction",
+        "the design, in one file",
+        "`causalgia reproduce`",
+        _attribute("design_fingerprint"),
+    ),
 )
-_REFUTE = Item("Refutation", "how the finding could have been wrong", "`cg.refute`", _author)
+_REFUTE = Item(
+    "Refutation", "how the finding could have been wrong", "`cg.refute`", _author
+)
 
 
-def checklist(x: xr.Dataset | Answer | None = None, *, refutation: xr.Dataset | None = None) -> str:
-    """Return the checklist for a paper that claims "the network learned X", as Markdown, filled in from a result.
+def checklist(
+    x: xr.Dataset | Answer | None = None, *, refutation: xr.Dataset | None = None
+) -> str:
+    """Return the checklist for a paper that claims "the network learned X", as
+    Markdown, filled in from a result.
 
-    Each line has an item, its value in this result, and the function that produces it. "say it" marks items that
-    only the authors know, and "missing" those that the result does not have.
+    Each line has an item, its value in this result, and the function that produces it.
+    "say it" marks items that only the authors know, and "missing" those that the result
+    does not have.
 
     Parameters
     ----------
     x
-        Estimates, decisions or the `~causalgia.experiments.Answer` of an experiment. None: the empty checklist.
+        Estimates, decisions or the `~causalgia.experiments.Answer` of an experiment.
+        None: the empty checklist.
     refutation
         Checks of `causalgia.refute`: a line each, with status and reason.
 
@@ -387,10 +602,17 @@ def checklist(x: xr.Dataset | Answer | None = None, *, refutation: xr.Dataset | 
     >>> [line for line in lines if "interval" in line]
     ['| Results | every effect that was asked for, with size and interval | 1 effect with interval | cg.table |']
     """
-    decisions: Any = x if x is None or isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
+    decisions: Any = (
+        x if x is None or isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
+    )
     effects = None if decisions is None else as_reportable(decisions)
     checks = [_REFUTE] if refutation is None else _refuted(refutation)
-    header = ["section", "report", *([] if effects is None else ["in this result"]), "made by"]
+    header = [
+        "section",
+        "report",
+        *([] if effects is None else ["in this result"]),
+        "made by",
+    ]
     lines = [_line(item, effects) for item in (*ITEMS, *checks, *_LAST)]
     return markdown_table(header, lines, [], names=set(header))
 
@@ -401,20 +623,32 @@ def _line(item: Item, effects: xr.Dataset | None) -> list[str]:
         return [item.section, item.what, made_by]
     measured = effects.attrs.get("effect_on") == "measured activity"
     if measured and ("network" in item.what or item.what.startswith("the weights")):
-        return [item.section, item.what, "does not apply: these effects were measured", made_by]
+        return [
+            item.section,
+            item.what,
+            "does not apply: these effects were measured",
+            made_by,
+        ]
     found = item.found(effects) or ("say it" if item.made_by == "you" else "missing")
     return [item.section, item.what, printable(found), made_by]
 
 
 def _refuted(refutation: Any) -> list[Item]:
     """Return an item for each check of a refutation, with its status and reason."""
-    if not isinstance(refutation, xr.Dataset) or not {"status", "reason"} <= set(refutation.variables):
-        raise OutcomesError("refutation= takes the checks of cg.refute(outcomes, predictor, rng=0)")
+    if not isinstance(refutation, xr.Dataset) or not {"status", "reason"} <= set(
+        refutation.variables
+    ):
+        raise OutcomesError(
+            "refutation= takes the checks of cg.refute(outcomes, predictor, rng=0)"
+        )
 
     def stated(text: str) -> Callable[[xr.Dataset], str]:
         return lambda _: text
 
-    texts = (refutation[name].to_numpy().astype(str) for name in ("check", "status", "reason"))
+    texts = (
+        refutation[name].to_numpy().astype(str)
+        for name in ("check", "status", "reason")
+    )
     return [
         Item("Refutation", check, "`cg.refute`", stated(f"{status}: {reason}"))
         for check, status, reason in zip(*texts, strict=True)

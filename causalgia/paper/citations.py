@@ -1,4 +1,6 @@
-"""Works to cite for a result, as BibTeX: of the question, the null model, the estimator, the intervals and verdicts."""
+"""Works to cite for a result, as BibTeX: of the question, the null model, the
+estimator, the intervals and verdicts.
+"""
 
 from __future__ import annotations
 
@@ -21,30 +23,53 @@ class Work(NamedTuple):
 
     def bibtex(self) -> str:
         """Return the entry as BibTeX."""
-        lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in self.fields.items())
+        lines = ",\n".join(
+            f"  {name} = {{{value}}}" for name, value in self.fields.items()
+        )
         return f"@{self.kind}{{{self.key},\n{lines}\n}}"
 
     def __str__(self) -> str:
         by = self.fields["author"].split(" and ")
         names = [name.partition(",")[0].strip("{}") for name in by]
-        who = names[0] if len(names) == 1 else " & ".join(names) if len(names) == 2 else f"{names[0]} et al."
+        who = (
+            names[0]
+            if len(names) == 1
+            else " & ".join(names)
+            if len(names) == 2
+            else f"{names[0]} et al."
+        )
         at = self.fields.get("doi")
         return f"{who} ({self.fields['year']}){f', doi:{at}' if at else ''}"
 
 
 def _article(
-    key: str, author: str, title: str, journal: str, year: int, volume: str, pages: str, doi: str = ""
+    key: str,
+    author: str,
+    title: str,
+    journal: str,
+    year: int,
+    volume: str,
+    pages: str,
+    doi: str = "",
 ) -> Work:
-    fields = {"author": author, "title": title, "journal": journal, "year": str(year), "volume": volume, "pages": pages}
+    fields = {
+        "author": author,
+        "title": title,
+        "journal": journal,
+        "year": str(year),
+        "volume": volume,
+        "pages": pages,
+    }
     return Work(key, "article", fields | ({"doi": doi} if doi else {}))
 
 
 _WORKS = [
     _article(
         "koo2021global",
-        "Koo, Peter K. and Majdandzic, Antonio and Ploenzke, Matthew and Anand, Praveen and Paul, Steffan B.",
-        "Global importance analysis: An interpretability method to quantify importance of genomic features in deep "
-        "neural networks",
+        "Koo, Peter K. and Majdandzic, Antonio and Ploenzke, Matthew and Anand, "
+        "Praveen and Paul, Steffan B.",
+        "Global importance analysis: An interpretability method to quantify importance "
+        "of genomic features in deep neural networks",
         "PLoS Computational Biology",
         2021,
         "17",
@@ -54,8 +79,8 @@ _WORKS = [
     _article(
         "altschul1985significance",
         "Altschul, Stephen F. and Erickson, Bruce W.",
-        "Significance of nucleotide sequence alignments: a method for random sequence permutation that preserves "
-        "dinucleotide and codon usage",
+        "Significance of nucleotide sequence alignments: a method for random sequence "
+        "permutation that preserves dinucleotide and codon usage",
         "Molecular Biology and Evolution",
         1985,
         "2",
@@ -65,7 +90,8 @@ _WORKS = [
     _article(
         "pustejovsky2018small",
         "Pustejovsky, James E. and Tipton, Elizabeth",
-        "Small-sample methods for cluster-robust variance estimation and hypothesis testing in fixed effects models",
+        "Small-sample methods for cluster-robust variance estimation and hypothesis "
+        "testing in fixed effects models",
         "Journal of Business & Economic Statistics",
         2018,
         "36",
@@ -85,7 +111,8 @@ _WORKS = [
     _article(
         "welch1947generalization",
         "Welch, B. L.",
-        "The generalization of Student's problem when several different population variances are involved",
+        "The generalization of Student's problem when several different population "
+        "variances are involved",
         "Biometrika",
         1947,
         "34",
@@ -95,7 +122,8 @@ _WORKS = [
     _article(
         "lin2013agnostic",
         "Lin, Winston",
-        "Agnostic notes on regression adjustments to experimental data: Reexamining Freedman's critique",
+        "Agnostic notes on regression adjustments to experimental data: Reexamining "
+        "Freedman's critique",
         "The Annals of Applied Statistics",
         2013,
         "7",
@@ -105,7 +133,8 @@ _WORKS = [
     _article(
         "smyth2004linear",
         "Smyth, Gordon K.",
-        "Linear models and empirical Bayes methods for assessing differential expression in microarray experiments",
+        "Linear models and empirical Bayes methods for assessing differential "
+        "expression in microarray experiments",
         "Statistical Applications in Genetics and Molecular Biology",
         2004,
         "3",
@@ -135,8 +164,8 @@ _WORKS = [
     _article(
         "schuirmann1987comparison",
         "Schuirmann, Donald J.",
-        "A comparison of the two one-sided tests procedure and the power approach for assessing the equivalence of "
-        "average bioavailability",
+        "A comparison of the two one-sided tests procedure and the power approach for "
+        "assessing the equivalence of average bioavailability",
         "Journal of Pharmacokinetics and Biopharmaceutics",
         1987,
         "15",
@@ -156,7 +185,8 @@ _WORKS = [
     _article(
         "benjamini1995controlling",
         "Benjamini, Yoav and Hochberg, Yosef",
-        "Controlling the false discovery rate: a practical and powerful approach to multiple testing",
+        "Controlling the false discovery rate: a practical and powerful approach to "
+        "multiple testing",
         "Journal of the Royal Statistical Society: Series B",
         1995,
         "57",
@@ -235,7 +265,8 @@ _WORKS = [
     _article(
         "dunnett1955multiple",
         "Dunnett, Charles W.",
-        "A multiple comparison procedure for comparing several treatments with a control",
+        "A multiple comparison procedure for comparing several treatments with a "
+        "control",
         "Journal of the American Statistical Association",
         1955,
         "50",
@@ -255,7 +286,8 @@ _WORKS = [
     _article(
         "urbut2019flexible",
         "Urbut, Sarah M. and Wang, Gao and Carbonetto, Peter and Stephens, Matthew",
-        "Flexible statistical methods for estimating and testing effects in genomic studies with multiple conditions",
+        "Flexible statistical methods for estimating and testing effects in genomic "
+        "studies with multiple conditions",
         "Nature Genetics",
         2019,
         "51",
@@ -264,8 +296,10 @@ _WORKS = [
     ),
     _article(
         "mueller2004optimal",
-        'M{\\"u}ller, Peter and Parmigiani, Giovanni and Robert, Christian and Rousseau, Judith',
-        "Optimal sample size for multiple testing: the case of gene expression microarrays",
+        'M{\\"u}ller, Peter and Parmigiani, Giovanni and Robert, Christian and '
+        "Rousseau, Judith",
+        "Optimal sample size for multiple testing: the case of gene expression "
+        "microarrays",
         "Journal of the American Statistical Association",
         2004,
         "99",
@@ -274,7 +308,8 @@ _WORKS = [
     ),
     _article(
         "waudbysmith2024time",
-        "Waudby-Smith, Ian and Arbour, David and Sinha, Ritwik and Kennedy, Edward H. and Ramdas, Aaditya",
+        "Waudby-Smith, Ian and Arbour, David and Sinha, Ritwik and Kennedy, Edward H. "
+        "and Ramdas, Aaditya",
         "Time-uniform central limit theory and asymptotic confidence sequences",
         "The Annals of Statistics",
         2024,
@@ -284,7 +319,8 @@ _WORKS = [
     ),
     _article(
         "bates2023testing",
-        "Bates, Stephen and Cand{\\`e}s, Emmanuel and Lei, Lihua and Romano, Yaniv and Sesia, Matteo",
+        "Bates, Stephen and Cand{\\`e}s, Emmanuel and Lei, Lihua and Romano, Yaniv and "
+        "Sesia, Matteo",
         "Testing for outliers with conformal p-values",
         "The Annals of Statistics",
         2023,
@@ -333,13 +369,22 @@ _BY_ADJUSTMENT = {
 def software() -> Work:
     """Return this library as a work to cite."""
     title = "causalgia: statistical causal inference for genomic neural networks"
-    fields = {"author": "{The causalgia developers}", "title": title, "year": "2026", "version": causalgia.__version__}
+    fields = {
+        "author": "{The causalgia developers}",
+        "title": title,
+        "year": "2026",
+        "version": causalgia.__version__,
+    }
     return Work("causalgia", "software", fields)
 
 
 def uses_skewness(effects: xr.Dataset) -> bool:
-    """Return whether verdicts by tests allow for the skewness of effects: of single effects, whose target has one."""
-    by_t = effects.attrs.get("evidence") == "tests" and effects.attrs.get("error") not in ("bootstrap_t", "sequence")
+    """Return whether verdicts by tests allow for the skewness of effects: of single
+    effects, whose target has one.
+    """
+    by_t = effects.attrs.get("evidence") == "tests" and effects.attrs.get(
+        "error"
+    ) not in ("bootstrap_t", "sequence")
     return bool(by_t and (hall_coefficient(effects) != 0).any())
 
 
@@ -349,30 +394,52 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
     Parameters
     ----------
     effects
-        Estimates or decisions; their attributes say which null model, estimator, adjustment and evidence they have.
+        Estimates or decisions; their attributes say which null model, estimator,
+        adjustment and evidence they have.
 
     Examples
     --------
     >>> from causalgia.estimation import from_effects
     >>> from causalgia.verdicts import decide
-    >>> decided = decide(from_effects([1.4], se=[0.1], names=["GATA1"]), rope=(-0.1, 0.1))
+    >>> decided = decide(
+    ...     from_effects([1.4], se=[0.1], names=["GATA1"]), rope=(-0.1, 0.1)
+    ... )
     >>> [work.key for work in works(decided)]
     ['causalgia', 'kruschke2018rejecting', 'schuirmann1987comparison', 'benjamini1995controlling']
     """
     attrs, decided = effects.attrs, is_decided(effects)
     keys = ["koo2021global"] if "null_kind" in attrs else []
-    keys += ["altschul1985significance"] if attrs.get("null_kind") == "dinucleotide_shuffle" else []
+    keys += (
+        ["altschul1985significance"]
+        if attrs.get("null_kind") == "dinucleotide_shuffle"
+        else []
+    )
     method = str(attrs.get("method", ""))
     keys += [key for word, key in _BY_METHOD.items() if word in method]
     if decided:
         keys.append("kruschke2018rejecting")
-        tests, matched = attrs.get("evidence") == "tests", attrs.get("evidence") == "matched"
-        keys += ["schuirmann1987comparison"] if tests else ["bates2023testing"] if matched else []
+        tests, matched = (
+            attrs.get("evidence") == "tests",
+            attrs.get("evidence") == "matched",
+        )
+        keys += (
+            ["schuirmann1987comparison"]
+            if tests
+            else ["bates2023testing"]
+            if matched
+            else []
+        )
         keys += ["hall1992removal"] if tests and uses_skewness(effects) else []
-        keys += ["hanley1983nothing"] if "missed_share" in effects and attrs.get("rope") != "0" else []
+        keys += (
+            ["hanley1983nothing"]
+            if "missed_share" in effects and attrs.get("rope") != "0"
+            else []
+        )
     if attrs.get("evidence") == "posterior" or ("lfsr" in effects and not decided):
         keys.append("stephens2017false")
     keys += ["urbut2019flexible"] if "across" in attrs else []
     chosen = [attrs.get("error") if decided else attrs.get("adjust"), attrs.get("band")]
-    keys += [_BY_ADJUSTMENT[str(name)] for name in chosen if str(name) in _BY_ADJUSTMENT]
+    keys += [
+        _BY_ADJUSTMENT[str(name)] for name in chosen if str(name) in _BY_ADJUSTMENT
+    ]
     return (software(), *(WORKS[key] for key in dict.fromkeys(keys)))

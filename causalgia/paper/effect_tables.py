@@ -19,7 +19,13 @@ from causalgia.inputs import to_csv
 from causalgia.paper._report import report
 from causalgia.reporting._trial_report import table_parts
 from causalgia.reporting.effect_rows import Rows, as_reportable
-from causalgia.reporting.table_formats import NAMES, html_table, latex_table, markdown_table, with_minus
+from causalgia.reporting.table_formats import (
+    NAMES,
+    html_table,
+    latex_table,
+    markdown_table,
+    with_minus,
+)
 from causalgia.reporting.verdict_sentences import is_decided
 from causalgia.schema import keeps_effects
 from causalgia.types import EstimateTable, PosteriorGroups
@@ -28,67 +34,96 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
 
 
-COLUMNS = ("term", "task", "estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
+COLUMNS = (
+    "term",
+    "task",
+    "estimate",
+    "std_error",
+    "statistic",
+    "df",
+    "p_value",
+    "conf_low",
+    "conf_high",
+)
 """Columns that every tidy table has, in this order, after broom."""
-_NAMES = {"ace": "estimate", "se": "std_error", "lower": "conf_low", "upper": "conf_high", "p": "p_value"}
+_NAMES = {
+    "ace": "estimate",
+    "se": "std_error",
+    "lower": "conf_low",
+    "upper": "conf_high",
+    "p": "p_value",
+}
 _RAW = {"raw": "raw_estimate", "se": "raw_std_error"}
 _FIRST = ("conf_level", "verdict", "q", "p_adjusted", "lfsr")
 _DIMS = {"contrast": "term"}
 _POSTERIOR_LEVEL = 0.95
 _TAKES = (
-    "tidy takes estimates (cg.estimate, cg.from_effects), decisions (cg.decide), a posterior (cg.infer), a fit "
-    "(cg.mpra.fit) or the answer of an experiment"
+    "tidy takes estimates (cg.estimate, cg.from_effects), decisions (cg.decide), a "
+    "posterior (cg.infer), a fit (cg.mpra.fit) or the answer of an experiment"
 )
 
 
-def tidy(x: EstimateTable | Answer | PosteriorGroups, *, task: str | Sequence[str] | None = None) -> pd.DataFrame:
-    """Return effects as a tidy table: one row per effect, with the column names of broom.
+def tidy(
+    x: EstimateTable | Answer | PosteriorGroups,
+    *,
+    task: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return effects as a tidy table: one row per effect, with the column names of
+    broom.
 
-    Use it to hand results to R, to a spreadsheet or to a plotting library. `causalgia.table` is the same for readers,
-    with rounded numbers. Names are as they were given, also in a file that pandas' ``to_csv``
-    writes; ``table(x, format="csv")`` has the same rows, and escapes names that a spreadsheet would take for formulas
-    or a terminal for commands.
+    Use it to hand results to R, to a spreadsheet or to a plotting library.
+    `causalgia.table` is the same for readers, with rounded numbers. Names are as they
+    were given, also in a file that pandas' ``to_csv`` writes;
+    ``table(x, format="csv")`` has the same rows, and escapes names that a spreadsheet
+    would take for formulas or a terminal for commands.
 
     Parameters
     ----------
     x
-        Estimates, decisions, a posterior, the fit of an MPRA (a row per element and contrast), or the
-        `~causalgia.experiments.Answer` of an experiment.
+        Estimates, decisions, a posterior, the fit of an MPRA (a row per element and
+        contrast), or the `~causalgia.experiments.Answer` of an experiment.
     task
         Tasks to keep: a name, a pattern such as ``"DNASE:*"``, or several. None: all.
 
     Returns
     -------
     DataFrame
-        A row per contrast and task (and ``position`` of a curve, ``model`` of a predictor). In this order:
+        A row per contrast and task (and ``position`` of a curve, ``model`` of a
+        predictor). In this order:
 
         - ``term``, the contrast (the element, for a fit), and ``task``;
-        - ``estimate``, the average causal effect on the scale of the contrast (a posterior: its mean);
+        - ``estimate``, the average causal effect on the scale of the contrast (a
+          posterior: its mean);
         - ``std_error`` (a posterior: its standard deviation);
-        - ``statistic = (estimate - null value) / std_error`` with ``df`` degrees of freedom;
+        - ``statistic = (estimate - null value) / std_error`` with ``df`` degrees of
+          freedom;
         - ``p_value``, two-sided, of no effect, not adjusted;
-        - ``conf_low, conf_high``, limits at ``conf_level``, which for tests with verdicts is the level of the test that
-          gave the verdict;
-        - ``verdict``, ``q``, ``p_adjusted``, ``lfsr`` and the other variables on the dims of an effect, where known,
-          under the names of `causalgia.schema`;
-        - ``exploratory``, what was decided after the outcomes were seen; no such column where nothing was.
+        - ``conf_low, conf_high``, limits at ``conf_level``, which for tests with
+          verdicts is the level of the test that gave the verdict;
+        - ``verdict``, ``q``, ``p_adjusted``, ``lfsr`` and the other variables on the
+          dims of an effect, where known, under the names of `causalgia.schema`;
+        - ``exploratory``, what was decided after the outcomes were seen; no such column
+          where nothing was.
 
-        A value is missing (NaN) where there is none: the statistic of an exact effect; the standard error and p of a
-        verdict by a posterior, whose unshrunken estimate is in ``raw_estimate, raw_std_error``. ``frame.attrs`` has the
-        attributes of the Dataset.
+        A value is missing (NaN) where there is none: the statistic of an exact effect;
+        the standard error and p of a verdict by a posterior, whose unshrunken estimate
+        is in ``raw_estimate, raw_std_error``. ``frame.attrs`` has the attributes of the
+        Dataset.
 
     Raises
     ------
     OutcomesError
-        If there are no effects in it: outcomes and effects of single units have to be estimated first.
+        If there are no effects in it: outcomes and effects of single units have to be
+        estimated first.
     ContrastError
         If there is no such task.
 
     Notes
     -----
-    For decisions by tests ``p_value`` is twice ``lfsr``, the smaller one-sided p of no effect by the test that gave the
-    verdict: Hall's transformed t where the skewness of the units is known, and then not that of ``statistic``. The
-    table of an answer is that of its decisions.
+    For decisions by tests ``p_value`` is twice ``lfsr``, the smaller one-sided p of no
+    effect by the test that gave the verdict: Hall's transformed t where the skewness of
+    the units is known, and then not that of ``statistic``. The table of an answer is
+    that of its decisions.
 
     References
     ----------
@@ -97,21 +132,35 @@ def tidy(x: EstimateTable | Answer | PosteriorGroups, *, task: str | Sequence[st
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> estimates = from_effects([1.38, 0.01], se=[0.02, 0.02], df=[99, 99], names=["GATA1", "mutant"])
-    >>> tidy(estimates)[["term", "estimate", "statistic", "df", "p_value", "conf_low"]].round(3)
+    >>> estimates = from_effects(
+    ...     [1.38, 0.01], se=[0.02, 0.02], df=[99, 99], names=["GATA1", "mutant"]
+    ... )
+    >>> tidy(estimates)[
+    ...     ["term", "estimate", "statistic", "df", "p_value", "conf_low"]
+    ... ].round(3)
          term  estimate  statistic    df  p_value  conf_low
     0   GATA1      1.38       69.0  99.0    0.000      1.34
     1  mutant      0.01        0.5  99.0    0.618     -0.03
     """
-    if isinstance(decisions := getattr(x, "decisions", None), xr.Dataset):  # of an answer
+    if isinstance(
+        decisions := getattr(x, "decisions", None), xr.Dataset
+    ):  # of an answer
         x = decisions
     if isinstance(x, pd.DataFrame):
         x = as_estimates(x)
     if not isinstance(x, xr.Dataset) or {"chain", "draw"} <= set(x.dims):
         return _frame(select_tasks(_summary(x), task, place="tidy: "))
     if "ace" not in x:
-        first = "cg.estimate(x)" if keeps_effects(x) else "cg.estimate(cg.contrast(outcomes, control=...))"
-        cure = f"estimate first: {first}" if keeps_effects(x) or "outcome" in x else "print it: it has no effects"
+        first = (
+            "cg.estimate(x)"
+            if keeps_effects(x)
+            else "cg.estimate(cg.contrast(outcomes, control=...))"
+        )
+        cure = (
+            f"estimate first: {first}"
+            if keeps_effects(x) or "outcome" in x
+            else "print it: it has no effects"
+        )
         raise OutcomesError(f"{_TAKES}, and this Dataset has no 'ace'; {cure}")
     if not has_positions(x):
         x = as_reportable(x)
@@ -119,12 +168,16 @@ def tidy(x: EstimateTable | Answer | PosteriorGroups, *, task: str | Sequence[st
 
 
 def _summary(posterior: Any) -> xr.Dataset:
-    """Return a posterior as a table: mean, standard deviation, equal-tailed interval, and its moments."""
+    """Return a posterior as a table: mean, standard deviation, equal-tailed interval,
+    and its moments.
+    """
     from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 
     groups = {"posterior": posterior} if isinstance(posterior, xr.Dataset) else None
     if groups is None:
-        if not (isinstance(posterior, xr.DataTree | Mapping) or hasattr(posterior, "groups")):
+        if not (
+            isinstance(posterior, xr.DataTree | Mapping) or hasattr(posterior, "groups")
+        ):
             name = type(posterior).__name__
             raise OutcomesError(f"{_TAKES}, and this is {printable(name)}")
         groups = tree_datasets(posterior)
@@ -142,29 +195,53 @@ def _summary(posterior: Any) -> xr.Dataset:
     exact = groups.get("moments", xr.Dataset())
     known = {"mean": "ace", "sd": "posterior_sd", "lfsr": "lfsr"}
     columns |= {
-        new: exact[old] for old, new in known.items() if old in exact and exact[old].dims == columns["ace"].dims
+        new: exact[old]
+        for old, new in known.items()
+        if old in exact and exact[old].dims == columns["ace"].dims
     }
-    attrs = {**groups["posterior"].attrs, "ci_prob": _POSTERIOR_LEVEL, "evidence": "posterior"}
+    attrs = {
+        **groups["posterior"].attrs,
+        "ci_prob": _POSTERIOR_LEVEL,
+        "evidence": "posterior",
+    }
     return xr.Dataset(columns, attrs=attrs)
 
 
 def _frame(effects: xr.Dataset) -> pd.DataFrame:
     dims = [str(dim) for dim in effects["ace"].dims]
-    on_dims = {str(n) for n, v in effects.variables.items() if v.dims and {*v.dims} <= {*dims} and n not in dims}
-    flat = xr.Dataset({name: effects[name].broadcast_like(effects["ace"]) for name in sorted(on_dims)})
-    columns = {name: flat[name].transpose(*dims).to_numpy().ravel() for name in flat.data_vars}
-    labels = pd.MultiIndex.from_product([effects.indexes.get(dim, range(effects.sizes[dim])) for dim in dims])
-    out = {_DIMS.get(dim, dim): labels.get_level_values(i).to_numpy() for i, dim in enumerate(dims)}
+    on_dims = {
+        str(n)
+        for n, v in effects.variables.items()
+        if v.dims and {*v.dims} <= {*dims} and n not in dims
+    }
+    flat = xr.Dataset(
+        {name: effects[name].broadcast_like(effects["ace"]) for name in sorted(on_dims)}
+    )
+    columns = {
+        name: flat[name].transpose(*dims).to_numpy().ravel() for name in flat.data_vars
+    }
+    labels = pd.MultiIndex.from_product(
+        [effects.indexes.get(dim, range(effects.sizes[dim])) for dim in dims]
+    )
+    out = {
+        _DIMS.get(dim, dim): labels.get_level_values(i).to_numpy()
+        for i, dim in enumerate(dims)
+    }
     out.setdefault("task", np.full(len(labels), "effect"))
     numbers = {str(name): values for name, values in columns.items()}
-    missing, by_posterior = np.full(len(labels), np.nan), effects.attrs.get("evidence") == "posterior"
+    missing, by_posterior = (
+        np.full(len(labels), np.nan),
+        effects.attrs.get("evidence") == "posterior",
+    )
     if by_posterior:
         out |= {new: numbers.pop(old) for old, new in _RAW.items() if old in numbers}
         numbers["se"] = numbers.pop("posterior_sd", missing)
     elif is_decided(effects) and "p" not in numbers and "lfsr" in numbers:
         numbers["p"] = np.minimum(2 * numbers["lfsr"], 1.0)
     out |= {_NAMES.get(name, name): values for name, values in numbers.items()}
-    level = out.pop("interval_level", np.full(len(labels), effects.attrs.get("ci_prob", np.nan)))
+    level = out.pop(
+        "interval_level", np.full(len(labels), effects.attrs.get("ci_prob", np.nan))
+    )
     if "conf_low" in out:
         out["conf_level"] = np.asarray(level, dtype=float)
     out = {name: missing for name in COLUMNS if name not in out} | out
@@ -172,14 +249,23 @@ def _frame(effects: xr.Dataset) -> pd.DataFrame:
         out["exploratory"] = np.full(len(labels), str(exploratory))
     if not by_posterior:
         se = np.asarray(out["std_error"], dtype=float)
-        with np.errstate(divide="ignore", invalid="ignore"):  # missing where there is no standard error above 0
-            statistic = (out["estimate"] - null_value(effects)) / np.where(se > 0, se, 1.0)
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # missing where there is no standard error above 0
+            statistic = (out["estimate"] - null_value(effects)) / np.where(
+                se > 0, se, 1.0
+            )
         out["statistic"] = np.where(se > 0, statistic, np.nan)
     known = [name for name in (*COLUMNS, *_FIRST) if name in out]
     rest = sorted(name for name in out if name not in known)
     at = 2 if "task" in known else 1
     where = [name for name in ("position", "model") if name in rest]
-    order = [*known[:at], *where, *known[at:], *(name for name in rest if name not in where)]
+    order = [
+        *known[:at],
+        *where,
+        *known[at:],
+        *(name for name in rest if name not in where),
+    ]
     frame = pd.DataFrame({name: out[name] for name in order})
     frame.attrs = {str(name): value for name, value in effects.attrs.items()}
     return frame
@@ -200,7 +286,11 @@ def table(
 
 @overload
 def table(
-    x: xr.Dataset | Answer, *, format: Format, rows: Rows = "summary", task: str | Sequence[str] | None = None
+    x: xr.Dataset | Answer,
+    *,
+    format: Format,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
 ) -> Any: ...
 
 
@@ -211,22 +301,25 @@ def table(
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
 ) -> Any:
-    r"""Return effects as a table to print: the one of `causalgia.report`, with its estimand and notes.
+    r"""Return effects as a table to print: the one of `causalgia.report`, with its
+    estimand and notes.
 
-    Effects are rounded to the second digit of their standard error, p below 1e-4 is "<1e-4", and fixed placebo words
-    are one line. Every name is escaped for the format.
+    Effects are rounded to the second digit of their standard error, p below 1e-4 is
+    "<1e-4", and fixed placebo words are one line. Every name is escaped for the format.
 
     Parameters
     ----------
     x
-        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer` of an experiment.
+        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer`
+        of an experiment.
     format
-        ``"markdown"``, ``"html"`` and ``"latex"`` (``tabular`` with the rules of the package booktabs, in a ``table``
-        with a caption) are text; ``"csv"`` is that of `causalgia.tidy`, with every digit; ``"great_tables"`` is a
-        ``great_tables.GT`` to be styled further (the extra ``tables``).
+        ``"markdown"``, ``"html"`` and ``"latex"`` (``tabular`` with the rules of the
+        package booktabs, in a ``table`` with a caption) are text; ``"csv"`` is that of
+        `causalgia.tidy`, with every digit; ``"great_tables"`` is a ``great_tables.GT``
+        to be styled further (the extra ``tables``).
     rows
-        ``"summary"``, or ``"all"`` for a row for each placebo word, and for each of more than 30 tasks (else the 20
-        with the largest effects, which a note says).
+        ``"summary"``, or ``"all"`` for a row for each placebo word, and for each of
+        more than 30 tasks (else the 20 with the largest effects, which a note says).
     task
         Tasks to show: a name, a pattern such as ``"DNASE:*"``, or several. None: all.
 
@@ -247,7 +340,9 @@ def table(
     --------
     >>> from causalgia.estimation import from_effects
     >>> from causalgia.verdicts import decide
-    >>> estimates = from_effects([1.38, -0.51], se=[0.02, 0.02], names=["GATA1", "TAL1_a"])
+    >>> estimates = from_effects(
+    ...     [1.38, -0.51], se=[0.02, 0.02], names=["GATA1", "TAL1_a"]
+    ... )
     >>> print(table(decide(estimates, rope=(-0.1, 0.1))))
     | contrast | ACE | 95 % interval | verdict | q (bh) |
     | :-- | --: | --: | :-- | --: |
@@ -258,7 +353,10 @@ def table(
     ...
     """
     if format not in get_args(Format):
-        raise OutcomesError(f"format={quoted(format)} is not one of {', '.join(map(quoted, get_args(Format)))}")
+        raise OutcomesError(
+            f"format={quoted(format)} is not one of "
+            f"{', '.join(map(quoted, get_args(Format)))}"
+        )
     if rows not in get_args(Rows):
         raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     effects: Any = x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
@@ -278,8 +376,16 @@ def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -
         raise MissingExtraError(
             "format='great_tables' needs great_tables: pip install 'causalgia[tables]'"
         ) from missing
-    shown = [[with_minus(c) if n not in NAMES else c for n, c in zip(header, line, strict=True)] for line in lines]
-    made = GT(pd.DataFrame(shown, columns=header)).cols_align("right", [n for n in header if n not in NAMES])
+    shown = [
+        [
+            with_minus(c) if n not in NAMES else c
+            for n, c in zip(header, line, strict=True)
+        ]
+        for line in lines
+    ]
+    made = GT(pd.DataFrame(shown, columns=header)).cols_align(
+        "right", [n for n in header if n not in NAMES]
+    )
     for note in notes:
         made = made.tab_source_note(as_html(html.escape(note)))
     return made
@@ -300,8 +406,9 @@ class View:
     Parameters
     ----------
     effects
-        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer` of an experiment. Of curves,
-        tipping points and other results without such a table their report is shown.
+        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer`
+        of an experiment. Of curves, tipping points and other results without such a
+        table their report is shown.
 
     Examples
     --------
@@ -315,9 +422,15 @@ class View:
     def _repr_html_(self) -> str:
         given = self.effects
         curve = isinstance(given, xr.Dataset) and has_positions(given)
-        if isinstance(given, xr.Dataset) and (curve or "ace" not in given):  # of which there is no table
+        if isinstance(given, xr.Dataset) and (
+            curve or "ace" not in given
+        ):  # of which there is no table
             return f"<pre>{html.escape(report(given))}</pre>"
         return str(table(given, format="html"))
 
     def __repr__(self) -> str:
-        return report(self.effects) if isinstance(self.effects, xr.Dataset) else str(self.effects)
+        return (
+            report(self.effects)
+            if isinstance(self.effects, xr.Dataset)
+            else str(self.effects)
+        )

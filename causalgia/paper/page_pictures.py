@@ -1,4 +1,6 @@
-"""Figures of an HTML page: by kind of result, as inline SVG with a text alternative, or as PNG if large."""
+"""Figures of an HTML page: by kind of result, as inline SVG with a text alternative, or
+as PNG if large.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ _MANY, _LEVELS = 8, 4  # effects of a volcano; distinct numbers of a curve
 
 
 class Picture(NamedTuple):
-    """A picture of a page: its markup, and its caption, which is also its text alternative."""
+    """A picture of a page: its markup, and its caption, which is also its text
+    alternative.
+    """
 
     markup: Markup
     caption: str
@@ -45,7 +49,9 @@ def drawn(axes: Axes, caption: str) -> Picture:
     Examples
     --------
     >>> ace = (("contrast", "task"), [[1.5]])
-    >>> estimates = xr.Dataset({"ace": ace}, coords={"contrast": ["<b>"], "task": ["K562"]})
+    >>> estimates = xr.Dataset(
+    ...     {"ace": ace}, coords={"contrast": ["<b>"], "task": ["K562"]}
+    ... )
     >>> picture = drawn(plot.forest(estimates), "effect of <b>")
     >>> str(picture.markup)[:48], "<b>" in picture.markup
     ('<svg role="img" aria-label="effect of &lt;b&gt;"', False)
@@ -55,9 +61,19 @@ def drawn(axes: Axes, caption: str) -> Picture:
     text = image_of(axes, "svg", dpi=_DPI).decode("utf-8")
     if len(text) > _LARGEST_SVG:
         return saved_picture(caption, image_of(axes, "png", dpi=_DPI))
-    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
-    own = hashlib.sha256(text.encode()).hexdigest()[:8]  # ids of several pictures share one page
-    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>p{own}-", text[text.index("<svg") + len("<svg") :])
+    text = re.sub(
+        r"<!--.*?-->|<metadata>.*?</metadata>|<style[^>]*>.*?</style>",
+        "",
+        text,
+        flags=re.DOTALL,
+    )
+    # ids of several pictures share one page
+    own = hashlib.sha256(text.encode()).hexdigest()[:8]
+    text = re.sub(
+        r'(\bid="|href="#|url\(#)',
+        rf"\g<1>p{own}-",
+        text[text.index("<svg") + len("<svg") :],
+    )
     opening = Markup('<svg role="img" aria-label="{}"').format(printable(caption))
     return Picture(opening + Markup(re.sub(r"\n\s*", "\n", text).rstrip()), caption)
 
@@ -67,25 +83,50 @@ def saved_picture(caption: str, png: bytes) -> Picture:
     from markupsafe import Markup
 
     data = base64.b64encode(png).decode()
-    return Picture(Markup('<img alt="{}" src="data:image/png;base64,{}">').format(printable(caption), data), caption)
+    return Picture(
+        Markup('<img alt="{}" src="data:image/png;base64,{}">').format(
+            printable(caption), data
+        ),
+        caption,
+    )
 
 
-def effect_pictures(effects: xr.Dataset, *, answer: Answer | None = None) -> list[Picture]:
-    """Return the pictures that apply to effects: of the experiment, forest, equivalence, volcano, curves, grids.
+def effect_pictures(
+    effects: xr.Dataset, *, answer: Answer | None = None
+) -> list[Picture]:
+    """Return the pictures that apply to effects: of the experiment, forest,
+    equivalence, volcano, curves, grids.
 
-    Of more than four tasks, the four with the largest effects are drawn, which the captions say.
+    Of more than four tasks, the four with the largest effects are drawn, which the
+    captions say.
     """
     every = tasks_in_table(effects)
-    shown = every if len(every) <= _MOST_TASKS else tasks_in_table(largest_tasks(effects, most=1))[:_MOST_TASKS]
+    shown = (
+        every
+        if len(every) <= _MOST_TASKS
+        else tasks_in_table(largest_tasks(effects, most=1))[:_MOST_TASKS]
+    )
     found = []
     for task in shown:
         one = effects.isel(task=[every.index(task)])
         of = f"task {task}" + ("" if len(every) == 1 else f", one of {len(every):,}")
-        of += "" if len(shown) == len(every) else f" ({_MOST_TASKS} with the largest effects are drawn)"
+        of += (
+            ""
+            if len(shown) == len(every)
+            else f" ({_MOST_TASKS} with the largest effects are drawn)"
+        )
         of = "" if every == [UNNAMED_TASK] else of
         if answer is not None:
-            found.append(drawn(answer.draw(task=task), f"{answer.question} {of[:1].upper()}{of[1:]}".rstrip()))
-        found += [drawn(axes, f"{caption}{of and '; '}{of}.") for axes, caption in _of_task(one)]
+            found.append(
+                drawn(
+                    answer.draw(task=task),
+                    f"{answer.question} {of[:1].upper()}{of[1:]}".rstrip(),
+                )
+            )
+        found += [
+            drawn(axes, f"{caption}{of and '; '}{of}.")
+            for axes, caption in _of_task(one)
+        ]
     return found
 
 
@@ -93,36 +134,58 @@ def _of_task(effects: xr.Dataset) -> Iterator[tuple[Axes, str]]:
     """Yield each picture of one task, with its caption."""
     n, of_models = effects.sizes["contrast"], "model" in effects["ace"].dims
     some, few = _largest(effects)
-    yield plot.forest(some), f"Effects with intervals, from the highest to the lowest{few}"
+    yield (
+        plot.forest(some),
+        f"Effects with intervals, from the highest to the lowest{few}",
+    )
     if of_models:
         return
     named = effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects)))
-    region = {"rope_lower", "lower"} <= set(effects.variables) and (effects["rope_lower"] < effects["rope_upper"]).all()
+    region = {"rope_lower", "lower"} <= set(effects.variables) and (
+        effects["rope_lower"] < effects["rope_upper"]
+    ).all()
     if region and 0 < named.sizes["contrast"] <= _MOST_ROWS:
-        yield plot.equivalence(named), "Intervals against the region of practical equivalence (ROPE)"
+        yield (
+            plot.equivalence(named),
+            "Intervals against the region of practical equivalence (ROPE)",
+        )
     if n >= _MANY and {"log_p", "p", "lfsr"} & set(effects.variables):
         yield (
             plot.volcano(effects),
-            f"p-value of no effect against size, {n:,} effects; outside the shaded ROPE matters",
+            f"p-value of no effect against size, {n:,} effects; outside the shaded "
+            "ROPE matters",
         )
     for name in _curve_names(effects):
-        yield plot.profile(effects, along=name), f"Effects along {name.replace('_', ' ')}"
+        yield (
+            plot.profile(effects, along=name),
+            f"Effects along {name.replace('_', ' ')}",
+        )
     for rows, columns in _grid_names(effects):
         words = f"{rows.replace('_', ' ')} and {columns.replace('_', ' ')}"
         yield plot.heatmap(effects, rows=rows, columns=columns), f"Effects by {words}"
 
 
 def _largest(effects: xr.Dataset) -> tuple[xr.Dataset, str]:
-    """Return the placebo words and up to 40 other contrasts with the largest effects, and what was left out."""
+    """Return the placebo words and up to 40 other contrasts with the largest effects,
+    and what was left out.
+    """
     words = is_placebo_word(effects)
     n = int((~words).sum())
     if n <= _MOST_ROWS:
         return effects, ""
-    size = np.abs(effects["ace"].transpose("contrast", ...).to_numpy() - null_value(effects))
+    size = np.abs(
+        effects["ace"].transpose("contrast", ...).to_numpy() - null_value(effects)
+    )
     size = np.where(words, np.inf, size.reshape(len(words), -1).max(axis=1))
     shown = np.sort(np.argsort(-size, kind="stable")[: int(words.sum()) + _MOST_ROWS])
-    pairs = [name for name, variable in effects.variables.items() if "contrast_" in variable.dims]
-    return effects.drop_vars(pairs).isel(contrast=shown), f", the {_MOST_ROWS} largest of {n:,}"
+    pairs = [
+        name
+        for name, variable in effects.variables.items()
+        if "contrast_" in variable.dims
+    ]
+    return effects.drop_vars(pairs).isel(
+        contrast=shown
+    ), f", the {_MOST_ROWS} largest of {n:,}"
 
 
 def _coordinates(effects: xr.Dataset) -> dict[str, list[Any]]:
@@ -130,7 +193,9 @@ def _coordinates(effects: xr.Dataset) -> dict[str, list[Any]]:
     names = [str(name) for name, c in effects.coords.items() if c.dims == ("contrast",)]
     left_out = {"contrast", "do", "placebo_word", "asks"}
     return {
-        name: effects[name].to_numpy().tolist() for name in names if name not in left_out and not name.endswith("_se")
+        name: effects[name].to_numpy().tolist()
+        for name in names
+        if name not in left_out and not name.endswith("_se")
     }
 
 
@@ -139,24 +204,44 @@ def _known(value: Any) -> bool:
 
 
 def _curve_names(effects: xr.Dataset) -> list[str]:
-    """Return coordinates of numbers along which effects are a curve: one contrast at each of four or more numbers."""
+    """Return coordinates of numbers along which effects are a curve: one contrast at
+    each of four or more numbers.
+    """
     found = []
     for name, values in _coordinates(effects).items():
         there = [value for value in values if _known(value)]
-        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) and np.isfinite(v) for v in there)
+        numbers = all(
+            isinstance(v, int | float) and not isinstance(v, bool) and np.isfinite(v)
+            for v in there
+        )
         if numbers and len(set(there)) == len(there) >= _LEVELS:
             found.append(name)
     return found
 
 
 def _grid_names(effects: xr.Dataset) -> list[tuple[str, str]]:
-    """Return the first two coordinates whose levels name each contrast once and fill at least half a grid."""
+    """Return the first two coordinates whose levels name each contrast once and fill at
+    least half a grid.
+    """
     coordinates = _coordinates(effects)
     for rows, columns in combinations(coordinates, 2):
-        pairs = [pair for pair in zip(coordinates[rows], coordinates[columns], strict=True) if all(map(_known, pair))]
+        pairs = [
+            pair
+            for pair in zip(coordinates[rows], coordinates[columns], strict=True)
+            if all(map(_known, pair))
+        ]
         levels = [len(set(side)) for side in zip(*pairs, strict=True)]
-        full = len(set(pairs)) == len(pairs) and levels and min(levels) >= 2 and max(levels) >= 3
-        if full and 2 * len(pairs) >= levels[0] * levels[1] and len(pairs) > max(levels):
+        full = (
+            len(set(pairs)) == len(pairs)
+            and levels
+            and min(levels) >= 2
+            and max(levels) >= 3
+        )
+        if (
+            full
+            and 2 * len(pairs) >= levels[0] * levels[1]
+            and len(pairs) > max(levels)
+        ):
             return [(rows, columns)]
     return []
 
@@ -166,61 +251,111 @@ def bench_pictures(result: xr.Dataset) -> list[Picture]:
     found: list[Picture] = []
     variables = set(result.variables)
     if "ace" in result and has_positions(result):
-        tasks, names = tasks_in_table(result), [str(name) for name in result["contrast"].to_numpy()]
+        tasks, names = (
+            tasks_in_table(result),
+            [str(name) for name in result["contrast"].to_numpy()],
+        )
         if "model" in result["ace"].dims:
             return []
         for task in tasks[:_MOST_TASKS]:
-            some = "" if len(names) <= _MOST_CURVES else f", the first {_MOST_CURVES} of {len(names):,} contrasts"
-            some += "" if len(tasks) <= _MOST_TASKS else f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn"
+            some = (
+                ""
+                if len(names) <= _MOST_CURVES
+                else f", the first {_MOST_CURVES} of {len(names):,} contrasts"
+            )
+            some += (
+                ""
+                if len(tasks) <= _MOST_TASKS
+                else f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn"
+            )
             axes = plot.band(result, contrast=names[:_MOST_CURVES], task=task)
-            found.append(drawn(axes, f"Effect along the profile, with its band; task {task}{some}."))
+            found.append(
+                drawn(
+                    axes, f"Effect along the profile, with its band; task {task}{some}."
+                )
+            )
     elif "noise_ceiling" in variables:
         for name in np.atleast_1d(result["contrast"].to_numpy())[:_MOST_CURVES]:
             found.append(
-                drawn(plot.concordance(result, contrast=str(name)), f"Measured against virtual effects, {name}.")
+                drawn(
+                    plot.concordance(result, contrast=str(name)),
+                    f"Measured against virtual effects, {name}.",
+                )
             )
     elif "tipping_shift" in variables and "model" not in result.dims:
         for task in tasks_in_table(result)[:_MOST_TASKS]:
             for name in result["contrast"].to_numpy()[:_MOST_CURVES]:
                 axes = plot.tipping_point(result, contrast=str(name), task=task)
-                found.append(drawn(axes, f"{name} as the null model shifts; task {task}."))
-    elif {"n_barcodes", "activity"} <= variables and "oligo" in result["n_barcodes"].dims:
-        found.append(drawn(plot.barcodes(result), "Barcodes with DNA of each oligo, by arm."))
+                found.append(
+                    drawn(axes, f"{name} as the null model shifts; task {task}.")
+                )
+    elif {"n_barcodes", "activity"} <= variables and "oligo" in result[
+        "n_barcodes"
+    ].dims:
+        found.append(
+            drawn(plot.barcodes(result), "Barcodes with DNA of each oligo, by arm.")
+        )
         if result.sizes.get("replicate", 0) > 1:
-            found.append(drawn(plot.replicates(result), "Activity of each oligo in two replicates."))
+            found.append(
+                drawn(
+                    plot.replicates(result), "Activity of each oligo in two replicates."
+                )
+            )
     elif "oligo_index" in variables:
-        found.append(drawn(plot.dna_counts(result), "DNA reads of each barcode, by replicate."))
+        found.append(
+            drawn(plot.dna_counts(result), "DNA reads of each barcode, by replicate.")
+        )
     return found
 
 
-def outcome_pictures(outcomes: xr.Dataset, *, effects: xr.Dataset | None) -> list[Picture]:
-    """Return the distributions of outcomes by arm, and of the effects of single units, where they were kept.
+def outcome_pictures(
+    outcomes: xr.Dataset, *, effects: xr.Dataset | None
+) -> list[Picture]:
+    """Return the distributions of outcomes by arm, and of the effects of single units,
+    where they were kept.
 
-    Of more than 20,000 units the first are drawn, and of more than four tasks the first four, which captions say.
+    Of more than 20,000 units the first are drawn, and of more than four tasks the first
+    four, which captions say.
     """
     name = next((name for name in ("outcome", "ice") if name in outcomes), None)
     if name is None or has_positions(outcomes) or "model" in outcomes[name].dims:
         return []
     tasks, n = tasks_in_table(outcomes), outcomes.sizes["unit"]
     outcomes = outcomes.isel(unit=slice(_MOST_UNITS))
-    some = f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn" if len(tasks) > _MOST_TASKS else ""
+    some = (
+        f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn"
+        if len(tasks) > _MOST_TASKS
+        else ""
+    )
     some += f"; the first {_MOST_UNITS:,} of {n:,} units" if n > _MOST_UNITS else ""
     each = outcomes if name == "ice" else _units(outcomes, effects)
     of_all = int((~is_placebo_word(effects)).sum()) if effects is not None else 0
-    few = f"; the first {_MOST_CLOUDS} of {of_all:,} contrasts" if each is not None and of_all > _MOST_CLOUDS else ""
+    few = (
+        f"; the first {_MOST_CLOUDS} of {of_all:,} contrasts"
+        if each is not None and of_all > _MOST_CLOUDS
+        else ""
+    )
     found = []
     for task in tasks[:_MOST_TASKS]:
         if name == "outcome":
             axes = plot.boxes(outcomes, task=task)
-            found.append(drawn(axes, f"Predictions of each arm over sequences; task {task}{some}."))
+            found.append(
+                drawn(
+                    axes, f"Predictions of each arm over sequences; task {task}{some}."
+                )
+            )
         if each is not None:
             axes = plot.raincloud(each, task=task)
-            found.append(drawn(axes, f"Effect on each sequence (ICE); task {task}{some}{few}."))
+            found.append(
+                drawn(axes, f"Effect on each sequence (ICE); task {task}{some}{few}.")
+            )
     return found
 
 
 def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | None:
-    """Return the effects of single units of a crossover, of the first 24 contrasts that are weighted sums of arms."""
+    """Return the effects of single units of a crossover, of the first 24 contrasts that
+    are weighted sums of arms.
+    """
     if (
         effects is None
         or "arm" not in outcomes["outcome"].dims
@@ -228,15 +363,33 @@ def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | Non
         or effects.attrs.get("transform") != "identity"
     ):
         return None
-    shown = effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects))[:_MOST_CLOUDS])
-    shown = shown.isel(arm=np.flatnonzero((shown["weight"] != 0).any("contrast").to_numpy()))
-    if set(map(str, shown["arm"].to_numpy())) - set(map(str, outcomes["arm"].to_numpy())):
+    shown = effects.isel(
+        contrast=np.flatnonzero(~is_placebo_word(effects))[:_MOST_CLOUDS]
+    )
+    shown = shown.isel(
+        arm=np.flatnonzero((shown["weight"] != 0).any("contrast").to_numpy())
+    )
+    if set(map(str, shown["arm"].to_numpy())) - set(
+        map(str, outcomes["arm"].to_numpy())
+    ):
         return None
-    outcome = outcomes["outcome"].sel(arm=shown["arm"].to_numpy()).transpose("unit", "task", "arm").to_numpy()
+    outcome = (
+        outcomes["outcome"]
+        .sel(arm=shown["arm"].to_numpy())
+        .transpose("unit", "task", "arm")
+        .to_numpy()
+    )
     weight = shown["weight"].transpose("contrast", "arm").to_numpy()
     ice = (("unit", "task", "contrast"), outcome @ weight.T)
     keep = {
-        name: shown.attrs[name] for name in ("scale", "contrast_scale", "control", "predictor") if name in shown.attrs
+        name: shown.attrs[name]
+        for name in ("scale", "contrast_scale", "control", "predictor")
+        if name in shown.attrs
     }
-    names = {"contrast": shown["contrast"].to_numpy(), "task": outcomes["task"].to_numpy()}
-    return xr.Dataset({"ice": ice}, coords=names, attrs=keep).transpose("unit", "contrast", "task")
+    names = {
+        "contrast": shown["contrast"].to_numpy(),
+        "task": outcomes["task"].to_numpy(),
+    }
+    return xr.Dataset({"ice": ice}, coords=names, attrs=keep).transpose(
+        "unit", "contrast", "task"
+    )

@@ -1,4 +1,6 @@
-"""Sample size and power, for an interval, a verdict or a test; and the pilot data that they use."""
+"""Sample size and power, for an interval, a verdict or a test; and the pilot data that
+they use.
+"""
 
 from __future__ import annotations
 
@@ -51,27 +53,33 @@ def sample_size(
     ci_prob: float = 0.95,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
-    """Find the number of units of a new trial for an interval of given half width, a verdict, or a test.
+    """Find the number of units of a new trial for an interval of given half width, a
+    verdict, or a test.
 
-    ``half_width=``: the smallest n with ``t_df se(n) <= half_width``. ``rope=``: that at which `causalgia.decide` gives
-    a verdict on one effect with probability `assurance`, averaged over the uncertainty of the pilot unless
-    ``true_effect=`` is given. ``true_effect=`` alone: that at which the two-sided test of no effect has this power.
+    ``half_width=``: the smallest n with ``t_df se(n) <= half_width``. ``rope=``: that
+    at which `causalgia.decide` gives a verdict on one effect with probability
+    `assurance`, averaged over the uncertainty of the pilot unless ``true_effect=`` is
+    given. ``true_effect=`` alone: that at which the two-sided test of no effect has
+    this power.
 
     Parameters
     ----------
     pilot
-        Effects from `contrast`; estimates; a table with effect, se and n_units; or outcomes with a stored analysis,
-        which gives the contrasts. With effects of several predictors (dim model) the claim is about retrainings too:
-        the new trial has as many, newly trained, and the variance between them is a floor of the half width. Units
-        share parents as in the pilot.
+        Effects from `contrast`; estimates; a table with effect, se and n_units; or
+        outcomes with a stored analysis, which gives the contrasts. With effects of
+        several predictors (dim model) the claim is about retrainings too: the new trial
+        has as many, newly trained, and the variance between them is a floor of the half
+        width. Units share parents as in the pilot.
     sd
         Instead of a pilot: the sd of the ICE of independent units.
     half_width
         Required half width, on the scale of the effect.
     rope
-        Region of practical equivalence on the scale of the contrast; 0: direction alone.
+        Region of practical equivalence on the scale of the contrast; 0: direction
+        alone.
     true_effect
-        A true effect to plan for, on the scale of the contrast: 1 is no effect for ratios.
+        A true effect to plan for, on the scale of the contrast: 1 is no effect for
+        ratios.
     assurance
         Required probability of a verdict, or power; not for `half_width`.
     level
@@ -79,32 +87,36 @@ def sample_size(
     ci_prob
         Probability of the interval of `half_width`.
     rare
-        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: no effect is
-        negligible with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
+        Share of the backgrounds on which an effect must not be missed, as in
+        `causalgia.decide`: no effect is negligible with fewer than ``3 / rare``
+        clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
 
     Returns
     -------
     Dataset
-        ``n_units, n_clusters (contrast, task)`` and the ``half_width`` or ``assurance`` that they reach. An exact pilot
-        (no spread) needs 2. Without dims for a plain sd.
+        ``n_units, n_clusters (contrast, task)`` and the ``half_width`` or ``assurance``
+        that they reach. An exact pilot (no spread) needs 2. Without dims for a plain
+        sd.
 
     Raises
     ------
     EstimateError
-        If no number of units reaches the target, the question is not one of the three, or the pilot is incomplete; the
-        message names the contrast and the remedy.
+        If no number of units reaches the target, the question is not one of the three,
+        or the pilot is incomplete; the message names the contrast and the remedy.
     DecisionError
         If `rare` is neither ``"auto"``, ``"none"`` nor between 0 and 1.
 
     Notes
     -----
-    The standard error at n follows from the pilot's variances. Verdicts are increases or decreases by t tests at
-    ``(1 - level) / 2`` a side, and negligible by two one-sided tests at ``1 - level``. The uncertainty of the pilot is
-    that of the effect and its sd under the reference prior: a t distribution about the pilot's estimate.
+    The standard error at n follows from the pilot's variances. Verdicts are increases
+    or decreases by t tests at ``(1 - level) / 2`` a side, and negligible by two
+    one-sided tests at ``1 - level``. The uncertainty of the pilot is that of the effect
+    and its sd under the reference prior: a t distribution about the pilot's estimate.
 
     References
     ----------
-    O'Hagan, Stevens & Campbell (2005), doi:10.1002/pst.175 (assurance). Schuirmann (1987), doi:10.1007/BF01068419.
+    O'Hagan, Stevens & Campbell (2005), doi:10.1002/pst.175 (assurance). Schuirmann
+    (1987), doi:10.1007/BF01068419.
 
     Examples
     --------
@@ -116,25 +128,50 @@ def sample_size(
     36
     """
     if half_width is None and rope is None and true_effect is None:
-        raise EstimateError("no goal is given: say half_width= (interval), rope= (verdict) or true_effect= (test)")
-    level, ci_prob, wanted = as_level(level), as_ci_prob(ci_prob), as_probability(assurance, "assurance")
+        raise EstimateError(
+            "no goal is given: say half_width= (interval), rope= (verdict) or "
+            "true_effect= (test)"
+        )
+    level, ci_prob, wanted = (
+        as_level(level),
+        as_ci_prob(ci_prob),
+        as_probability(assurance, "assurance"),
+    )
     if half_width is not None:
         if not (rope is None and true_effect is None):
             other = "true_effect= (a test)" if rope is None else "rope= (a verdict)"
-            raise EstimateError(f"half_width= (an interval) and {other} are two goals; give one of them")
+            raise EstimateError(
+                f"half_width= (an interval) and {other} are two goals; give one of them"
+            )
         if level != _USUAL:
-            raise EstimateError(f"level={level:g} is of verdicts and tests; half_width= takes ci_prob={level:g}")
+            raise EstimateError(
+                f"level={level:g} is of verdicts and tests; half_width= takes "
+                f"ci_prob={level:g}"
+            )
         if wanted != _USUAL_ASSURANCE or rare != "auto":
-            raise EstimateError("assurance= and rare= are of verdicts and tests; half_width= asks for neither")
+            raise EstimateError(
+                "assurance= and rare= are of verdicts and tests; half_width= asks for "
+                "neither"
+            )
     elif ci_prob != _USUAL:
-        raise EstimateError(f"ci_prob={ci_prob:g} is of the interval of half_width=; verdicts and tests take level=")
+        raise EstimateError(
+            f"ci_prob={ci_prob:g} is of the interval of half_width=; verdicts and "
+            "tests take level="
+        )
     plan = read_pilot(pilot, sd)
     if half_width is not None:
-        return _units_for_half_width(plan, as_positive(half_width, "half_width"), ci_prob)
-    at, region, least = _as_effect(plan, true_effect), _as_region(plan, rope), _least_clusters(pilot, rare)
+        return _units_for_half_width(
+            plan, as_positive(half_width, "half_width"), ci_prob
+        )
+    at, region, least = (
+        _as_effect(plan, true_effect),
+        _as_region(plan, rope),
+        _least_clusters(pilot, rare),
+    )
     attrs = {"level": level, "question": _describe_question(true_effect, rope, plan)}
     clusters = least_integer(
-        lambda g: _verdict_chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
+        lambda g: _verdict_chance(plan, g, at, region, level, least) >= wanted,
+        np.full(plan.per_cluster.shape, 2.0),
     )
     _check_reached(plan, clusters, at, region, wanted)
     chance = _verdict_chance(plan, clusters, at, region, level, least)
@@ -152,10 +189,12 @@ def power(
     ci_prob: float = 0.95,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
-    """Return the probability that a new trial of `n_units` reaches a verdict (`rope`), or rejects no effect.
+    """Return the probability that a new trial of `n_units` reaches a verdict (`rope`),
+    or rejects no effect.
 
-    Without ``true_effect=`` the probability is averaged over the uncertainty of the pilot (assurance), as in
-    `sample_size`; power at the pilot's estimate would be inflated for a contrast that was selected for its size.
+    Without ``true_effect=`` the probability is averaged over the uncertainty of the
+    pilot (assurance), as in `sample_size`; power at the pilot's estimate would be
+    inflated for a contrast that was selected for its size.
 
     Parameters
     ----------
@@ -184,12 +223,22 @@ def power(
     level, ci_prob = as_level(level), as_ci_prob(ci_prob)
     plan = read_pilot(pilot, sd)
     at, region = _as_effect(plan, true_effect), _as_region(plan, rope)
-    attrs = {"level": level, "ci_prob": ci_prob, "question": _describe_question(true_effect, rope, plan)}
+    attrs = {
+        "level": level,
+        "ci_prob": ci_prob,
+        "question": _describe_question(true_effect, rope, plan),
+    }
     clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
-    chance = _verdict_chance(plan, clusters, at, region, level, _least_clusters(pilot, rare))
+    chance = _verdict_chance(
+        plan, clusters, at, region, level, _least_clusters(pilot, rare)
+    )
     half = t_quantile(df, 0.5 + ci_prob / 2) * se
-    columns = {"power": chance, "se": plan.size_of(se), "half_width": plan.size_of(half)}
+    columns = {
+        "power": chance,
+        "se": plan.size_of(se),
+        "half_width": plan.size_of(half),
+    }
     return plan.dataset(columns, attrs | {"n_units": int(n_units)})
 
 
@@ -201,7 +250,8 @@ def minimal_detectable_effect(
     power: float = 0.8,
     level: float = 0.95,
 ) -> xr.Dataset:
-    """Return the smallest effect that the two-sided test detects with the given power in a trial of `n_units`.
+    """Return the smallest effect that the two-sided test detects with the given power
+    in a trial of `n_units`.
 
     Parameters
     ----------
@@ -215,8 +265,9 @@ def minimal_detectable_effect(
     Returns
     -------
     Dataset
-        ``minimal_detectable_effect, se (contrast, task)``; 0 for an exact pilot. It is the distance from no effect,
-        attrs["null_value"]; for a ratio of means the excess over 1 of the ratio or of its inverse.
+        ``minimal_detectable_effect, se (contrast, task)``; 0 for an exact pilot. It is
+        the distance from no effect, attrs["null_value"]; for a ratio of means the
+        excess over 1 of the ratio or of its inverse.
 
     Raises
     ------
@@ -225,7 +276,9 @@ def minimal_detectable_effect(
 
     Examples
     --------
-    >>> minimal_detectable_effect(sd=1.0, n_units=20)["minimal_detectable_effect"].round(6).item()
+    >>> minimal_detectable_effect(sd=1.0, n_units=20)[
+    ...     "minimal_detectable_effect"
+    ... ].round(6).item()
     0.660442
     """
     level, power = as_level(level), as_probability(power, "power")
@@ -234,11 +287,14 @@ def minimal_detectable_effect(
     least = detectable(se, df, power=power, level=level)
     least = least if plan.ratio is None else np.expm1(least)
     columns = {"minimal_detectable_effect": least, "se": plan.size_of(se)}
-    return plan.dataset(columns, {"level": level, "power": power, "n_units": int(n_units)})
+    return plan.dataset(
+        columns, {"level": level, "power": power, "n_units": int(n_units)}
+    )
 
 
 def as_rope(rope: Any) -> tuple[float, float]:
-    """Return the ends of a region of practical equivalence; 0 is the point of no effect.
+    """Return the ends of a region of practical equivalence; 0 is the point of no
+    effect.
 
     Examples
     --------
@@ -250,10 +306,13 @@ def as_rope(rope: Any) -> tuple[float, float]:
     try:
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError) as error:
-        raise EstimateError(f"rope={quoted(rope)}: give (lower, upper), for example (-0.1, 0.1), or 0") from error
+        raise EstimateError(
+            f"rope={quoted(rope)}: give (lower, upper), for example (-0.1, 0.1), or 0"
+        ) from error
     if not -np.inf < low < high < np.inf:
         raise EstimateError(
-            f"rope={quoted(rope)}: the lower end is not below the upper one; rope=0 asks for a direction"
+            f"rope={quoted(rope)}: the lower end is not below the upper one; rope=0 "
+            "asks for a direction"
         )
     return low, high
 
@@ -271,17 +330,23 @@ def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.
         if not (plan.floor > 0)[never].all():
             never &= plan.floor == 0
             raise EstimateError(
-                f"{plan.name(never)}: a half width of {half_width:g} needs more than {MOST:.0g} clusters; ask for a "
-                "wider one, on the scale of the effect"
+                f"{plan.name(never)}: a half width of {half_width:g} needs more than "
+                f"{MOST:.0g} clusters; ask for a wider one, on the scale of the effect"
             )
-        floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(t_quantile(plan.floor_df, 0.5 + ci_prob / 2))
+        floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(
+            t_quantile(plan.floor_df, 0.5 + ci_prob / 2)
+        )
         raise EstimateError(
-            f"{plan.name(never)}: no number of units reaches a half width of {half_width:g}, because "
-            f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors "
-            "(cg.planning.cheapest_split says how many), or restrict the claim to one of the dim 'model'"
+            f"{plan.name(never)}: no number of units reaches a half width of "
+            f"{half_width:g}, because {plan.floor_df + 1:g} predictors alone leave "
+            f"{floor:.3g}; train more predictors (cg.planning.cheapest_split says how "
+            "many), or restrict the claim to one of the dim 'model'"
         )
     return _units_dataset(
-        plan, clusters, {"half_width": reached(clusters)}, {"ci_prob": ci_prob, "question": "half width"}
+        plan,
+        clusters,
+        {"half_width": reached(clusters)},
+        {"ci_prob": ci_prob, "question": "half width"},
     )
 
 
@@ -290,41 +355,69 @@ def _as_clusters(plan: Pilot, n_units: int) -> Array:
     if not whole or (n_units < 2 * plan.size).any():
         least = int(np.ceil(2 * plan.size.max()))
         raise EstimateError(
-            f"n_units={quoted(n_units)}: give an integer of at least {least} (two clusters as in the pilot)"
+            f"n_units={quoted(n_units)}: give an integer of at least {least} (two "
+            "clusters as in the pilot)"
         )
     return np.asarray(n_units / plan.size)
 
 
-def _units_dataset(plan: Pilot, clusters: Array, reached: dict[str, Array], attrs: dict[str, Any]) -> xr.Dataset:
+def _units_dataset(
+    plan: Pilot, clusters: Array, reached: dict[str, Array], attrs: dict[str, Any]
+) -> xr.Dataset:
     units = np.ceil(clusters * plan.size - 1e-9).astype(np.int64)
-    return plan.dataset({"n_units": units, "n_clusters": clusters.astype(np.int64)} | reached, attrs)
+    return plan.dataset(
+        {"n_units": units, "n_clusters": clusters.astype(np.int64)} | reached, attrs
+    )
 
 
 def _verdict_chance(
-    plan: Pilot, clusters: Array, at: float | None, rope: tuple[float, float] | None, level: float, least: float
+    plan: Pilot,
+    clusters: Array,
+    at: float | None,
+    rope: tuple[float, float] | None,
+    level: float,
+    least: float,
 ) -> Array:
-    """Return the probability of a verdict (without a rope, of rejection); negligible needs `least` clusters."""
+    """Return the probability of a verdict (without a rope, of rejection); negligible
+    needs `least` clusters.
+    """
     se, df = plan.error(clusters)
     enough = clusters >= least
     if at is not None:
         if rope is None:
             return t_power(at, se, df, level=level)
-        return verdict_probability(at, se, se, df, rope=rope, level=level, negligible=enough)
+        return verdict_probability(
+            at, se, se, df, rope=rope, level=level, negligible=enough
+        )
     assert plan.ace is not None  # _as_effect
     assert plan.se is not None
     assert plan.df is not None
-    # sd / (the pilot's sd) given the pilot is sqrt(df / chi2_df): its quadrature nodes and weights
-    finite, axes = np.where(np.isfinite(plan.df), plan.df, 1e9), (-1, *[1] * plan.df.ndim)
-    scale, weight = np.sqrt(finite / special.chdtri(finite, ((_NODES + 1) / 2).reshape(axes))), _WEIGHTS / 2
+    # sd / (the pilot's sd) given the pilot is sqrt(df / chi2_df): its quadrature nodes
+    # and weights
+    finite, axes = (
+        np.where(np.isfinite(plan.df), plan.df, 1e9),
+        (-1, *[1] * plan.df.ndim),
+    )
+    scale, weight = (
+        np.sqrt(finite / special.chdtri(finite, ((_NODES + 1) / 2).reshape(axes))),
+        _WEIGHTS / 2,
+    )
     spread = np.sqrt(plan.se**2 + se**2) * scale
     ends = (0.0, 0.0) if rope is None else rope
-    chance = verdict_probability(plan.ace, spread, se * scale, df, rope=ends, level=level, negligible=enough)
+    chance = verdict_probability(
+        plan.ace, spread, se * scale, df, rope=ends, level=level, negligible=enough
+    )
     return np.asarray((weight.reshape(axes) * chance).sum(axis=0))
 
 
 def _least_clusters(pilot: Any, rare: float | str | None) -> float:
-    """Return the smallest number of clusters with which an effect may be called negligible."""
-    share = as_rare(rare, effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
+    """Return the smallest number of clusters with which an effect may be called
+    negligible.
+    """
+    share = as_rare(
+        rare,
+        effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset(),
+    )
     return 0.0 if share is None else 3 / share - 1e-9
 
 
@@ -334,7 +427,12 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
         return None
     low, high = as_rope(rope)
     return (
-        (0.0, 0.0) if low == high else (plan.put(low, f"rope={quoted(rope)}"), plan.put(high, f"rope={quoted(rope)}"))
+        (0.0, 0.0)
+        if low == high
+        else (
+            plan.put(low, f"rope={quoted(rope)}"),
+            plan.put(high, f"rope={quoted(rope)}"),
+        )
     )
 
 
@@ -342,15 +440,26 @@ def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
     """Return an effect on the pilot's scale."""
     if true_effect is None and plan.ace is None:
         raise EstimateError(
-            "sd= does not tell the size of the effect; give true_effect= (to plan for) beside sd=, or a pilot instead"
+            "sd= does not tell the size of the effect; give true_effect= (to plan for) "
+            "beside sd=, or a pilot instead"
         )
-    if true_effect is not None and not (isinstance(true_effect, int | float | np.number) and np.isfinite(true_effect)):
+    if true_effect is not None and not (
+        isinstance(true_effect, int | float | np.number) and np.isfinite(true_effect)
+    ):
         raise EstimateError(f"true_effect={quoted(true_effect)} is not a finite number")
-    return None if true_effect is None else plan.put(float(true_effect), f"true_effect={quoted(true_effect)}")
+    return (
+        None
+        if true_effect is None
+        else plan.put(float(true_effect), f"true_effect={quoted(true_effect)}")
+    )
 
 
 def _check_reached(
-    plan: Pilot, clusters: Array, true_effect: float | None, rope: tuple[float, float] | None, assurance: float
+    plan: Pilot,
+    clusters: Array,
+    true_effect: float | None,
+    rope: tuple[float, float] | None,
+    assurance: float,
 ) -> None:
     if not np.isinf(clusters).any():
         return
@@ -358,33 +467,47 @@ def _check_reached(
     if (plan.floor > 0)[np.isinf(clusters)].any():
         cure = "the predictors' own variance leaves it open; train more predictors"
     elif rope is None or rope[0] == rope[1]:
-        cure = f"the effect is {plan.null:g} (or too near it), which is no effect; plan for another true_effect="
+        cure = (
+            f"the effect is {plan.null:g} (or too near it), which is no effect; plan "
+            "for another true_effect="
+        )
     elif true_effect is not None or plan.se is None or (plan.se == 0).any():
         ends = tuple(float(f"{plan.back(end):g}") for end in rope)
-        cure = f"the effect lies on (or too near) an end of the region {ends}; move the region or the effect"
+        cure = (
+            f"the effect lies on (or too near) an end of the region {ends}; move the "
+            "region or the effect"
+        )
     else:
         cure = "ask less assurance"
-    raise EstimateError(f"{where}: no number of units gives assurance {assurance:g}: {cure}")
+    raise EstimateError(
+        f"{where}: no number of units gives assurance {assurance:g}: {cure}"
+    )
 
 
 def _describe_question(true_effect: float | None, rope: Any, plan: Pilot) -> str:
     low, high = (0.0, 0.0) if rope is None else as_rope(rope)
     low, high = (plan.null, plan.null) if low == high else (low, high)
     what = "test of no effect" if rope is None else f"verdict about ({low:g}, {high:g})"
-    at = "averaged over the pilot's uncertainty" if true_effect is None else f"at an effect of {true_effect:g}"
+    at = (
+        "averaged over the pilot's uncertainty"
+        if true_effect is None
+        else f"at an effect of {true_effect:g}"
+    )
     return f"{what}, {at}"
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """A pilot for planning: ``se^2 = floor + per_cluster / G`` with G clusters (units, or parents with several).
+    """A pilot for planning: ``se^2 = floor + per_cluster / G`` with G clusters (units,
+    or parents with several).
 
     No effect is 0: a ratio of means is planned on its logarithm, as it will be tested.
 
     Attributes
     ----------
     table
-        Coordinates of the contrasts and tasks; all arrays have the shape ``(...)`` of `per_cluster`.
+        Coordinates of the contrasts and tasks; all arrays have the shape ``(...)`` of
+        `per_cluster`.
     dims
         Names of its dims.
     ace, se, df
@@ -392,7 +515,8 @@ class Pilot:
     per_cluster
         Squared standard error of the pilot times its clusters, without the floor.
     floor, floor_df
-        Squared standard error that more units do not reduce (predictors), with its degrees of freedom.
+        Squared standard error that more units do not reduce (predictors), with its
+        degrees of freedom.
     df_per_cluster
         Degrees of freedom for each cluster beyond the first.
     size
@@ -420,11 +544,16 @@ class Pilot:
     ratio: Array | None = None
 
     def put(self, value: float, name: str) -> float:
-        """Transform an effect from the contrast's scale to that of the pilot, on which no effect is 0."""
+        """Transform an effect from the contrast's scale to that of the pilot, on which
+        no effect is 0.
+        """
         if self.ratio is None:
             return value - self.null
         if value <= 0:
-            raise EstimateError(f"{name}: {value:g} is not a ratio of means, which is above 0; no effect is 1")
+            raise EstimateError(
+                f"{name}: {value:g} is not a ratio of means, which is above 0; no "
+                "effect is 1"
+            )
         return float(np.log(value))
 
     def back(self, value: float) -> float:
@@ -432,32 +561,50 @@ class Pilot:
         return value + self.null if self.ratio is None else float(np.exp(value))
 
     def size_of(self, spread: Array) -> Array:
-        """Return standard errors or half widths on the contrast's scale, at the ratio of the pilot."""
+        """Return standard errors or half widths on the contrast's scale, at the ratio
+        of the pilot.
+        """
         return spread if self.ratio is None else spread * self.ratio
 
     def error(self, clusters: Array) -> tuple[Array, Array]:
-        """Return the standard error and degrees of freedom of a trial with a number of clusters."""
+        """Return the standard error and degrees of freedom of a trial with a number of
+        clusters.
+        """
         parts = np.stack([self.per_cluster / clusters, self.floor])
-        drawn = np.where(np.isinf(self.df_per_cluster), 10 * NORMAL, self.df_per_cluster * (clusters - 1))
+        drawn = np.where(
+            np.isinf(self.df_per_cluster),
+            10 * NORMAL,
+            self.df_per_cluster * (clusters - 1),
+        )
         df = satterthwaite(parts, np.stack([drawn, np.full_like(drawn, self.floor_df)]))
         return np.sqrt(parts.sum(axis=0)), np.where(self.floor > 0, df, drawn)
 
     def dataset(self, columns: dict[str, Any], attrs: dict[str, Any]) -> xr.Dataset:
         """Return a Dataset of results on the pilot's contrasts and tasks."""
-        data = {name: (self.dims, np.broadcast_to(values, self.per_cluster.shape)) for name, values in columns.items()}
+        data = {
+            name: (self.dims, np.broadcast_to(values, self.per_cluster.shape))
+            for name, values in columns.items()
+        }
         return xr.Dataset(data, self.table.coords, attrs | {"target": self.target})
 
     def name(self, where: npt.NDArray[Any]) -> str:
         """Return the name of the first cell of a mask."""
         at = np.argwhere(where)[0]
         labels = (
-            self.table[d].to_numpy()[i] if d in self.table.coords else i for d, i in zip(self.dims, at, strict=True)
+            self.table[d].to_numpy()[i] if d in self.table.coords else i
+            for d, i in zip(self.dims, at, strict=True)
         )
-        return ", ".join(f"{dim} {label!s}" for dim, label in zip(self.dims, labels, strict=True)) or "the effect"
+        return (
+            ", ".join(
+                f"{dim} {label!s}" for dim, label in zip(self.dims, labels, strict=True)
+            )
+            or "the effect"
+        )
 
 
 def read_pilot(pilot: Any, sd: float | None) -> Pilot:
-    """Make a `Pilot` from outcomes, effects, estimates, a table with effect, se and n_units, or an sd of the ICE.
+    """Make a `Pilot` from outcomes, effects, estimates, a table with effect, se and
+    n_units, or an sd of the ICE.
 
     Examples
     --------
@@ -466,53 +613,86 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
     """
     if pilot is None and sd is None:
         raise EstimateError(
-            "no pilot is given; give effects, estimates, or a table with effect, se and n_units, or instead sd= (the "
-            "sd of the ICE)"
+            "no pilot is given; give effects, estimates, or a table with effect, se "
+            "and n_units, or instead sd= (the sd of the ICE)"
         )
     if pilot is not None and sd is not None:
-        raise EstimateError("a pilot and sd= are given, and the pilot has an sd of its own; leave one of them out")
+        raise EstimateError(
+            "a pilot and sd= are given, and the pilot has an sd of its own; leave one "
+            "of them out"
+        )
     if sd is not None:
         one, variance = np.ones(()), np.asarray(as_positive(sd, "sd") ** 2)
-        return Pilot(xr.Dataset(), (), None, None, None, variance, 0 * one, 1.0, one, one, "population")
+        return Pilot(
+            xr.Dataset(),
+            (),
+            None,
+            None,
+            None,
+            variance,
+            0 * one,
+            1.0,
+            one,
+            one,
+            "population",
+        )
     pilot = effects_if_outcomes(pilot)
     if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
         raise EstimateError(
-            "variance components are a pilot of cg.planning.cheapest_split; here give the effects they are of"
+            "variance components are a pilot of cg.planning.cheapest_split; here give "
+            "the effects they are of"
         )
     if isinstance(pilot, xr.Dataset):
         check_no_positions(pilot, "the pilot")
-    if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables):
+    if isinstance(pilot, xr.Dataset) and (
+        "ice" in pilot or "assigned" in pilot.variables
+    ):
         several = "ice" in pilot and pilot["ice"].sizes.get("model", 1) > 1
         return (
-            _about_no_effect(_pilot_over_predictors(pilot), pilot) if several else _pilot_of_estimates(estimate(pilot))
+            _about_no_effect(_pilot_over_predictors(pilot), pilot)
+            if several
+            else _pilot_of_estimates(estimate(pilot))
         )
     return _pilot_of_estimates(_with_units(pilot))
 
 
 def effects_if_outcomes(pilot: Any) -> Any:
-    """Return a pilot, with outcomes replaced by their effects under the stored analysis.
+    """Return a pilot, with outcomes replaced by their effects under the stored
+    analysis.
 
     Examples
     --------
-    >>> effects_if_outcomes(xr.Dataset({"outcome": (("unit", "arm", "task"), np.zeros((2, 2, 1)))}))
+    >>> effects_if_outcomes(
+    ...     xr.Dataset({"outcome": (("unit", "arm", "task"), np.zeros((2, 2, 1)))})
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: the pilot is outcomes, and keeps no analysis that says what is contrasted; give ...
     """
-    if not isinstance(pilot, xr.Dataset) or "outcome" not in pilot or "contrast" in pilot.dims:
+    if (
+        not isinstance(pilot, xr.Dataset)
+        or "outcome" not in pilot
+        or "contrast" in pilot.dims
+    ):
         return pilot
     text = str(pilot.attrs.get("analysis", "")).strip()
     analysis = Analysis.from_json(text) if text.startswith("{") else Analysis()
-    if analysis.control is None and analysis.contrasts is None and analysis.interaction is None:
+    if (
+        analysis.control is None
+        and analysis.contrasts is None
+        and analysis.interaction is None
+    ):
         raise EstimateError(
-            "the pilot is outcomes, and keeps no analysis that says what is contrasted; give cg.contrast(outcomes, "
-            "control='...')"
+            "the pilot is outcomes, and keeps no analysis that says what is "
+            "contrasted; give cg.contrast(outcomes, control='...')"
         )
     return contrast(pilot, **analysis.contrasting)
 
 
 def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
-    """Transform a pilot so that no effect is 0: minus attrs["null_value"], or the logarithm of a ratio of means."""
+    """Transform a pilot so that no effect is 0: minus attrs["null_value"], or the
+    logarithm of a ratio of means.
+    """
     null, ratio = float(source.attrs.get("null_value", 0.0)), pilot.ace
     assert ratio is not None
     assert pilot.se is not None
@@ -520,61 +700,105 @@ def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
         return replace(pilot, ace=ratio - null, null=null)
     if (ratio <= 0).any():
         raise EstimateError(
-            f"{pilot.name(ratio <= 0)}: the pilot's ratio of means is not above 0, so that it has no logarithm to plan "
-            "on; contrast with scale='identity'"
+            f"{pilot.name(ratio <= 0)}: the pilot's ratio of means is not above 0, so "
+            "that it has no logarithm to plan on; contrast with scale='identity'"
         )
-    on_log = replace(pilot, ace=np.log(ratio), se=pilot.se / ratio, null=null, ratio=ratio)
-    return replace(on_log, per_cluster=pilot.per_cluster / ratio**2, floor=pilot.floor / ratio**2)
+    on_log = replace(
+        pilot, ace=np.log(ratio), se=pilot.se / ratio, null=null, ratio=ratio
+    )
+    return replace(
+        on_log, per_cluster=pilot.per_cluster / ratio**2, floor=pilot.floor / ratio**2
+    )
 
 
 def _with_units(pilot: Any) -> xr.Dataset:
     if isinstance(pilot, xr.Dataset) and "ace" in pilot and "n_units" in pilot:
-        pilot = pilot.assign(n_units=pilot["n_units"].broadcast_like(pilot["ace"]).transpose(*pilot["ace"].dims))
+        pilot = pilot.assign(
+            n_units=pilot["n_units"]
+            .broadcast_like(pilot["ace"])
+            .transpose(*pilot["ace"].dims)
+        )
     estimates = as_estimates(pilot)
     if "n_units" in estimates:
         return estimates
-    units = pilot["n_units"] if isinstance(pilot, pd.DataFrame | xr.Dataset) and "n_units" in pilot else None
+    units = (
+        pilot["n_units"]
+        if isinstance(pilot, pd.DataFrame | xr.Dataset) and "n_units" in pilot
+        else None
+    )
     if units is None:
         raise EstimateError(
-            "the pilot does not say how many units its standard errors rest on; add a column n_units "
-            "(estimates.assign(n_units=500)), or give the effects, or sd="
+            "the pilot does not say how many units its standard errors rest on; add a "
+            "column n_units (estimates.assign(n_units=500)), or give the effects, or "
+            "sd="
         )
-    counts = np.broadcast_to(np.asarray(units, dtype=np.int64).reshape(-1, 1), estimates["ace"].shape)
+    counts = np.broadcast_to(
+        np.asarray(units, dtype=np.int64).reshape(-1, 1), estimates["ace"].shape
+    )
     return estimates.assign(n_units=(estimates["ace"].dims, counts))
 
 
 def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     target = str(estimates.attrs.get("target", "population"))
     if target != "population":
-        cure = "give the effects" if "predictors" in target else "estimate with target='population'"
-        raise EstimateError(f"a pilot for target={quoted(target)} does not show the gain from more units; {cure}")
+        cure = (
+            "give the effects"
+            if "predictors" in target
+            else "estimate with target='population'"
+        )
+        raise EstimateError(
+            f"a pilot for target={quoted(target)} does not show the gain from more "
+            f"units; {cure}"
+        )
     if "se" not in estimates:
-        raise EstimateError("the pilot has no standard errors, because it has one unit; draw two or more")
+        raise EstimateError(
+            "the pilot has no standard errors, because it has one unit; draw two or "
+            "more"
+        )
     dims = tuple(map(str, estimates["ace"].dims))
-    ace, se = (np.asarray(estimates[name].to_numpy(), dtype=np.float64) for name in ("ace", "se"))
-    units = np.broadcast_to(estimates["n_units"].to_numpy(), ace.shape).astype(np.float64)
-    clusters = estimates["n_clusters"].to_numpy().astype(np.float64) if "n_clusters" in estimates else units
+    ace, se = (
+        np.asarray(estimates[name].to_numpy(), dtype=np.float64)
+        for name in ("ace", "se")
+    )
+    units = np.broadcast_to(estimates["n_units"].to_numpy(), ace.shape).astype(
+        np.float64
+    )
+    clusters = (
+        estimates["n_clusters"].to_numpy().astype(np.float64)
+        if "n_clusters" in estimates
+        else units
+    )
     if not (clusters >= 2).all():
-        raise EstimateError("the pilot has fewer than two units for some contrast; draw two or more")
+        raise EstimateError(
+            "the pilot has fewer than two units for some contrast; draw two or more"
+        )
     df = estimates["df"].to_numpy() if "df" in estimates else np.full(ace.shape, np.inf)
     table = xr.Dataset(coords={d: estimates[d] for d in dims if d in estimates.coords})
     zero, share, size = np.zeros(ace.shape), df / (clusters - 1), units / clusters
-    pilot = Pilot(table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target)
+    pilot = Pilot(
+        table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target
+    )
     unclear = working_scale_of(estimates, ace, se, df, 0.95).unclear
     if unclear.any():
         raise EstimateError(
-            f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, or the ratio is negative, so that "
-            "nothing can be predicted for a larger trial; draw more units, or contrast with scale='log_of_means'"
+            f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, "
+            "or the ratio is negative, so that nothing can be predicted for a larger "
+            "trial; draw more units, or contrast with scale='log_of_means'"
         )
     return _about_no_effect(pilot, estimates)
 
 
 def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:
-    """Return a pilot for claims about retrainings: the variance between predictors is the floor."""
+    """Return a pilot for claims about retrainings: the variance between predictors is
+    the floor.
+    """
     ice = effects["ice"]
     n, m = effects.sizes["unit"], effects.sizes["model"]
     components = variance_components(effects)
-    variance = {str(c): components["variance"].sel(component=c).to_numpy() for c in components["component"].to_numpy()}
+    variance = {
+        str(c): components["variance"].sel(component=c).to_numpy()
+        for c in components["component"].to_numpy()
+    }
     parents = parents_if_shared(effects) if "parent" in variance else None
     sizes = np.ones(n) if parents is None else parents.sizes.astype(np.float64)
     clusters, shape = len(sizes), components["variance"].shape[1:]
@@ -584,7 +808,11 @@ def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:
         own = own * clusters / n + shared * clusters * float((sizes**2).sum()) / n**2
     floor = variance["predictor"] / m
     pilot = Pilot(
-        table=xr.Dataset(coords={d: components[d] for d in ("contrast", "task") if d in components.coords}),
+        table=xr.Dataset(
+            coords={
+                d: components[d] for d in ("contrast", "task") if d in components.coords
+            }
+        ),
         dims=("contrast", "task"),
         ace=ice.mean(("unit", "model")).transpose("contrast", "task").to_numpy(),
         se=None,

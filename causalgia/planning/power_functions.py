@@ -1,4 +1,6 @@
-"""Exact power of t tests, equivalence tests and verdicts, and sample sizes: functions of arrays."""
+"""Exact power of t tests, equivalence tests and verdicts, and sample sizes: functions
+of arrays.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +22,25 @@ _DOUBLINGS, _HALVINGS = 200, 120
 
 
 def t_power(
-    true_effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float = 0.95, sides: int = 2
+    true_effect: npt.ArrayLike,
+    se: npt.ArrayLike,
+    df: npt.ArrayLike,
+    *,
+    level: float = 0.95,
+    sides: int = 2,
 ) -> Array:
-    """Return the exact power of the t test of no effect, including both tails of the noncentral t.
+    """Return the exact power of the t test of no effect, including both tails of the
+    noncentral t.
 
-    Paired: ``se = sd / sqrt(n)``, ``df = n - 1``. Two arms: ``se = sd sqrt(1/n1 + 1/n0)``, ``df = n1 + n0 - 2``.
-    Clusters: ``se = sd sqrt(design_effect / n)``, ``df = G - 1``. Normal: ``df = inf``.
+    Paired: ``se = sd / sqrt(n)``, ``df = n - 1``. Two arms:
+    ``se = sd sqrt(1/n1 + 1/n0)``, ``df = n1 + n0 - 2``. Clusters:
+    ``se = sd sqrt(design_effect / n)``, ``df = G - 1``. Normal: ``df = inf``.
 
     Parameters
     ----------
     true_effect, se, df
-        True effect, true standard error and degrees of freedom, broadcast against each other. Where se is 0 the power
-        is 1 for an effect and 0 for none.
+        True effect, true standard error and degrees of freedom, broadcast against each
+        other. Where se is 0 the power is 1 for an effect and 0 for none.
     level
         1 minus the error rate of the test, above 0.5.
     sides
@@ -44,18 +53,26 @@ def t_power(
 
     References
     ----------
-    Cohen (1988), doi:10.4324/9780203771587. Johnson & Welch (1940), doi:10.1093/biomet/31.3-4.362.
+    Cohen (1988), doi:10.4324/9780203771587. Johnson & Welch (1940),
+    doi:10.1093/biomet/31.3-4.362.
 
     Examples
     --------
     >>> t_power(0.5, 1 / np.sqrt(20), 19).round(6)
     np.float64(0.564504)
     """
-    return rejection_probability(true_effect, se, df, level=as_level(level), sides=sides)
+    return rejection_probability(
+        true_effect, se, df, level=as_level(level), sides=sides
+    )
 
 
 def rejection_probability(
-    true_effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float | Array, sides: int = 2
+    true_effect: npt.ArrayLike,
+    se: npt.ArrayLike,
+    df: npt.ArrayLike,
+    *,
+    level: float | Array,
+    sides: int = 2,
 ) -> Array:
     """Return what `t_power` returns, for levels of any size, which may be an array.
 
@@ -65,11 +82,15 @@ def rejection_probability(
     array([0.8 , 0.05])
     """
     tail = (1 - level) / sides
-    true_effect, se, df = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (true_effect, se, df)))
+    true_effect, se, df = np.broadcast_arrays(
+        *(np.asarray(x, dtype=np.float64) for x in (true_effect, se, df))
+    )
     critical = t_quantile(df, 1 - tail)
     power = _noncentral_t_tail(critical, df, _noncentrality(true_effect, se))
     return np.asarray(
-        power + _noncentral_t_tail(critical, df, _noncentrality(-true_effect, se)) if sides == 2 else power
+        power + _noncentral_t_tail(critical, df, _noncentrality(-true_effect, se))
+        if sides == 2
+        else power
     )[()]
 
 
@@ -83,7 +104,11 @@ def t_quantile(df: npt.ArrayLike, probability: float | Array) -> Array:
     """
     df = np.asarray(df, dtype=np.float64)
     normal = df > NORMAL
-    return np.where(normal, special.ndtri(probability), special.stdtrit(np.where(normal, 1.0, df), probability))
+    return np.where(
+        normal,
+        special.ndtri(probability),
+        special.stdtrit(np.where(normal, 1.0, df), probability),
+    )
 
 
 def verdict_probability(
@@ -98,10 +123,12 @@ def verdict_probability(
 ) -> Array:
     """Return the probability of any verdict: increases, decreases or negligible.
 
-    Verdicts are those of `causalgia.decide` by tests: one-sided t tests against the ends of the rope at
-    ``(1 - level) / 2`` a side, and two one-sided tests (TOST) inside it at ``1 - level``. The estimate is
-    ``N(center, spread^2)`` with estimated standard error ``se sqrt(chi2_df / df)``; spread = se for a known true
-    effect, and is larger for an uncertain one. Where `negligible` is False that verdict is excluded.
+    Verdicts are those of `causalgia.decide` by tests: one-sided t tests against the
+    ends of the rope at ``(1 - level) / 2`` a side, and two one-sided tests (TOST)
+    inside it at ``1 - level``. The estimate is ``N(center, spread^2)`` with estimated
+    standard error ``se sqrt(chi2_df / df)``; spread = se for a known true effect, and
+    is larger for an uncertain one. Where `negligible` is False that verdict is
+    excluded.
 
     Raises
     ------
@@ -114,25 +141,40 @@ def verdict_probability(
     np.float64(0.5084)
     """
     (low, high), level = rope, as_level(level)
-    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df)))
+    arrays = np.broadcast_arrays(
+        *(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df))
+    )
     center, spread, se, df = arrays
-    threshold = t_quantile(df, (1 + level) / 2) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
+    threshold = t_quantile(df, (1 + level) / 2) * np.divide(
+        se, spread, out=np.ones_like(se), where=spread > 0
+    )
     beyond = _noncentral_t_tail(threshold, df, _noncentrality(center - high, spread))
     below = _noncentral_t_tail(threshold, df, _noncentrality(low - center, spread))
-    inside = np.where(negligible, _tost_probability(center, spread, se, df, rope, level), 0.0)
+    inside = np.where(
+        negligible, _tost_probability(center, spread, se, df, rope, level), 0.0
+    )
     return np.asarray(beyond + below + inside)[()]
 
 
 def _tost_probability(
-    center: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float
+    center: Array,
+    spread: Array,
+    se: Array,
+    df: Array,
+    rope: tuple[float, float],
+    level: float,
 ) -> Array:
-    """Return the probability that both one-sided tests reject, integrated over the estimated standard error."""
+    """Return the probability that both one-sided tests reject, integrated over the
+    estimated standard error.
+    """
     low, high = rope
     if low == high:
         return np.zeros_like(se)
     critical = t_quantile(df, level)
     size = np.where(spread > 0, spread, 1.0)
-    top = np.divide(high - low, 2 * critical * se, out=np.full_like(se, np.inf), where=se > 0)
+    top = np.divide(
+        high - low, 2 * critical * se, out=np.full_like(se, np.inf), where=se > 0
+    )
     df_, normal = np.minimum(df, NORMAL), df > NORMAL
     ends = [np.sqrt(special.chdtri(df_, q) / df_) for q in (1 - 1e-13, 1e-13)]
     left, right = np.minimum(ends[0], top), np.minimum(ends[1], top)
@@ -140,17 +182,26 @@ def _tost_probability(
     x = np.where(normal[..., None], np.minimum(1.0, top)[..., None], x)
     margin = critical[..., None] * se[..., None] * x
     upper, lower = high - center[..., None] - margin, low - center[..., None] + margin
-    chance = special.ndtr(upper / size[..., None]) - special.ndtr(lower / size[..., None])
-    chance = np.where(spread[..., None] > 0, np.maximum(chance, 0.0), (upper > 0) & (lower < 0))
+    chance = special.ndtr(upper / size[..., None]) - special.ndtr(
+        lower / size[..., None]
+    )
+    chance = np.where(
+        spread[..., None] > 0, np.maximum(chance, 0.0), (upper > 0) & (lower < 0)
+    )
     k = df_[..., None]
     constant = np.log(2.0) + k / 2 * np.log(k / 2) - special.gammaln(k / 2)
-    density = np.asarray(np.exp(constant + special.xlogy(k - 1, x) - k * x**2 / 2))  # of sqrt(chi2_df / df)
+    # of sqrt(chi2_df / df)
+    density = np.asarray(np.exp(constant + special.xlogy(k - 1, x) - k * x**2 / 2))
     integral = (right - left) / 2 * np.sum(_WEIGHTS * chance * density, axis=-1)
-    return np.where(normal | (se == 0), np.where(top > 1, chance[..., 0], 0.0), integral)
+    return np.where(
+        normal | (se == 0), np.where(top > 1, chance[..., 0], 0.0), integral
+    )
 
 
 def _noncentrality(true_effect: Array, spread: Array) -> Array:
-    """Return the effect over its spread; if that is 0, infinity for a positive effect, else minus infinity."""
+    """Return the effect over its spread; if that is 0, infinity for a positive effect,
+    else minus infinity.
+    """
     return np.where(
         spread > 0,
         np.divide(true_effect, spread, out=np.zeros_like(spread), where=spread > 0),
@@ -159,7 +210,9 @@ def _noncentrality(true_effect: Array, spread: Array) -> Array:
 
 
 def _noncentral_t_tail(threshold: Array, df: Array, ncp: Array) -> Array:
-    """Return P(T > threshold) of the noncentral t, exactly 0 or 1 where double precision allows nothing else."""
+    """Return P(T > threshold) of the noncentral t, exactly 0 or 1 where double
+    precision allows nothing else.
+    """
     reach = 40 + np.abs(threshold) * (1 + 12 / np.sqrt(df))
     sure, never = ncp > reach, ncp < -40
     normal = df > NORMAL
@@ -168,17 +221,23 @@ def _noncentral_t_tail(threshold: Array, df: Array, ncp: Array) -> Array:
     from scipy.stats import nct
 
     exact = np.asarray(nct.sf(threshold, np.where(normal, 1.0, df), safe))
-    exact = np.where(normal, special.ndtr(np.where(np.isfinite(ncp), ncp, 0.0) - threshold), exact)
+    exact = np.where(
+        normal, special.ndtr(np.where(np.isfinite(ncp), ncp, 0.0) - threshold), exact
+    )
     return np.clip(np.where(sure, 1.0, np.where(never, 0.0, exact)), 0.0, 1.0)
 
 
-def detectable(se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: float = 0.95) -> Array:
-    """Return the effect at which the two-sided t test has this power, by bisection to the last digits.
+def detectable(
+    se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: float = 0.95
+) -> Array:
+    """Return the effect at which the two-sided t test has this power, by bisection to
+    the last digits.
 
     Raises
     ------
     EstimateError
-        If the level is not between 0.5 and 1, or the power not between 1 - level, the power at no effect, and 1.
+        If the level is not between 0.5 and 1, or the power not between 1 - level, the
+        power at no effect, and 1.
 
     Examples
     --------
@@ -188,9 +247,12 @@ def detectable(se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: flo
     level = as_level(level)
     if not 1 - level < power < 1:
         raise EstimateError(
-            f"power={quoted(power)} is not between {1 - level:g} (which no effect has) and 1; try power=0.8"
+            f"power={quoted(power)} is not between {1 - level:g} (which no effect has) "
+            "and 1; try power=0.8"
         )
-    se, df = np.broadcast_arrays(np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64))
+    se, df = np.broadcast_arrays(
+        np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64)
+    )
     low, high = np.zeros_like(se), np.ones_like(se)
     for _ in range(_DOUBLINGS):
         short = rejection_probability(high, 1.0, df, level=level) < power
@@ -211,12 +273,17 @@ MOST = 1e12
 
 
 def least_integer(
-    reaches: Callable[[Array], npt.NDArray[np.bool_]], start: Array, *, ratio: float = 2.0, most: float | Array = MOST
+    reaches: Callable[[Array], npt.NDArray[np.bool_]],
+    start: Array,
+    *,
+    ratio: float = 2.0,
+    most: float | Array = MOST,
 ) -> Array:
-    """Return the smallest integer from `start` that reaches a target, for many targets at once; inf if none does.
+    """Return the smallest integer from `start` that reaches a target, for many targets
+    at once; inf if none does.
 
-    The search goes up by a ratio and bisects the last step. It is exact for a monotone target; for others it finds a
-    point where the target holds over more than one step.
+    The search goes up by a ratio and bisects the last step. It is exact for a monotone
+    target; for others it finds a point where the target holds over more than one step.
 
     Parameters
     ----------
@@ -238,7 +305,9 @@ def least_integer(
     done = reaches(high)
     while (open_ := ~done & (high < most)).any():
         low = np.where(open_, high, low)
-        high = np.where(open_, np.minimum(np.maximum(np.ceil(high * ratio), high + 1), most), high)
+        high = np.where(
+            open_, np.minimum(np.maximum(np.ceil(high * ratio), high + 1), most), high
+        )
         done = done | (open_ & reaches(high))
     while (high - low > 1).any():
         middle = np.ceil((low + high) / 2)
@@ -264,7 +333,8 @@ def as_positive(value: Any, name: str) -> float:
 
 
 def as_level(value: Any) -> float:
-    """Return a level, 1 minus an error rate, as a float; one below 0.5 is an error rate by mistake.
+    """Return a level, 1 minus an error rate, as a float; one below 0.5 is an error rate
+    by mistake.
 
     Examples
     --------
@@ -274,7 +344,10 @@ def as_level(value: Any) -> float:
     causalgia.errors.EstimateError: level=0.05 is not between 0.5 and 1; level=0.95 is an error rate of 0.05
     """
     if not is_real(value) or not 0.5 < float(value) < 1:
-        raise EstimateError(f"level={quoted(value)} is not between 0.5 and 1; level=0.95 is an error rate of 0.05")
+        raise EstimateError(
+            f"level={quoted(value)} is not between 0.5 and 1; level=0.95 is an error "
+            "rate of 0.05"
+        )
     return float(value)
 
 
@@ -294,6 +367,7 @@ def as_probability(value: Any, name: str) -> float:
     number = is_real(value)
     if not number or not 0 < float(value) < 1:
         raise EstimateError(
-            f"{name}={quoted(value)} is not between 0 and 1; for example {name}={_EXAMPLES.get(name, 0.8)}"
+            f"{name}={quoted(value)} is not between 0 and 1; for example "
+            f"{name}={_EXAMPLES.get(name, 0.8)}"
         )
     return float(value)

@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes as Axes  # for modules that must not import matplotlib
+    # for modules that must not import matplotlib
+    from matplotlib.axes import Axes as Axes
 
-    from causalgia.plot.bench_figures import barcodes, concordance, dna_counts, replicates
+    from causalgia.plot.bench_figures import (
+        barcodes,
+        concordance,
+        dna_counts,
+        replicates,
+    )
     from causalgia.plot.curves import against, band, profile, tipping_point
-    from causalgia.plot.distribution_plots import boxes, null_shift, power_curve, raincloud, ranks
+    from causalgia.plot.distribution_plots import (
+        boxes,
+        null_shift,
+        power_curve,
+        raincloud,
+        ranks,
+    )
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap, interaction_map, sharing
     from causalgia.plot.logos import average_logo, logo, map_logo

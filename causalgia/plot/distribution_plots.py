@@ -1,4 +1,6 @@
-"""Figures of distributions: effects by unit, the null model and real sequences, ranks of true values, and power."""
+"""Figures of distributions: effects by unit, the null model and real sequences, ranks
+of true values, and power.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +46,17 @@ _MOST_ROWS, _MOST_POINTS, _GRID_POINTS = 24, 400, 200
 
 
 def raincloud(
-    effects: xr.Dataset, *, contrast: str | Sequence[str] | None = None, task: str | None = None, ax: Axes | None = None
+    effects: xr.Dataset,
+    *,
+    contrast: str | Sequence[str] | None = None,
+    task: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw the distribution of individual causal effects: density, box and a point for each unit.
+    """Draw the distribution of individual causal effects: density, box and a point for
+    each unit.
 
-    Use it to see what an average hides: units without an effect, two groups, or a few units with all of the effect.
+    Use it to see what an average hides: units without an effect, two groups, or a few
+    units with all of the effect.
 
     Parameters
     ----------
@@ -64,9 +72,10 @@ def raincloud(
     Returns
     -------
     Axes
-        Rows in the order of the contrasts. The box has the quartiles and the median, its whiskers the central 95 % of
-        the units, the diamond is the mean (the ACE). Of more than 400 units, 400 evenly spaced in rank are drawn, which
-        the legend says.
+        Rows in the order of the contrasts. The box has the quartiles and the median,
+        its whiskers the central 95 % of the units, the diamond is the mean (the ACE).
+        Of more than 400 units, 400 evenly spaced in rank are drawn, which the legend
+        says.
 
     Raises
     ------
@@ -82,19 +91,33 @@ def raincloud(
     >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)
     >>> outcomes = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> axes = raincloud(cg.contrast(outcomes, control="untreated"))
-    >>> axes.get_title("left"), [tick.get_text() for tick in axes.get_yticklabels()]  # doctest: +ELLIPSIS
+    >>> (
+    ...     axes.get_title("left"),
+    ...     [tick.get_text() for tick in axes.get_yticklabels()],
+    ... )  # doctest: +ELLIPSIS
     ('RBFOX1, network ..., n = 50', ['GCATG'])
     """
     if not isinstance(effects, xr.Dataset) or "ice" not in effects:
         raise OutcomesError(
-            "raincloud: there are no effects of single units; give those of cg.contrast(outcomes, control=...)"
+            "raincloud: there are no effects of single units; give those of "
+            "cg.contrast(outcomes, control=...)"
         )
     if "model" in effects["ice"].dims:
-        raise OutcomesError("raincloud: there are several models; select one: effects.sel(model=...)")
+        raise OutcomesError(
+            "raincloud: there are several models; select one: effects.sel(model=...)"
+        )
     task = as_task(effects, task, "raincloud")
     one = effects.isel(task=tasks_in_table(effects).index(task))
-    names = _chosen([str(name) for name in one["contrast"].to_numpy()], contrast, "raincloud", "contrast")
-    values = [one["ice"].sel(contrast=name).to_numpy().astype(float) for name in names[:_MOST_ROWS]]
+    names = _chosen(
+        [str(name) for name in one["contrast"].to_numpy()],
+        contrast,
+        "raincloud",
+        "contrast",
+    )
+    values = [
+        one["ice"].sel(contrast=name).to_numpy().astype(float)
+        for name in names[:_MOST_ROWS]
+    ]
     axes = axes_or_new(ax, 6.6, 1.6 + 0.62 * len(values))
     for row, units in enumerate(values):
         units = units[np.isfinite(units)]
@@ -103,33 +126,52 @@ def raincloud(
         _draw_box(axes, units, row + 0.1, color, height=0.08)
         drawn = _evenly_in_rank(units)
         jitter = 0.16 * (np.arange(len(drawn)) * 0.618034 % 1)
-        axes.scatter(drawn, row + 0.2 + jitter, s=5, color=color, alpha=0.55, lw=0, zorder=3)
+        axes.scatter(
+            drawn, row + 0.2 + jitter, s=5, color=color, alpha=0.55, lw=0, zorder=3
+        )
     most = max(map(len, values))
-    label = "unit" if most <= _MOST_POINTS else f"unit ({_MOST_POINTS:,} of {most:,}, evenly in rank)"
+    label = (
+        "unit"
+        if most <= _MOST_POINTS
+        else f"unit ({_MOST_POINTS:,} of {most:,}, evenly in rank)"
+    )
     axes.scatter([], [], s=8, color=GRAY, label=label)
-    _finish_rows(axes, names, values, axis_label(effects.attrs, "Individual causal effect"))
+    _finish_rows(
+        axes, names, values, axis_label(effects.attrs, "Individual causal effect")
+    )
     axes.axvline(null_value(effects), color=INK, lw=0.8, zorder=1.5)
-    some = f"first {_MOST_ROWS} of {len(names):,} contrasts" if len(names) > _MOST_ROWS else ""
+    some = (
+        f"first {_MOST_ROWS} of {len(names):,} contrasts"
+        if len(names) > _MOST_ROWS
+        else ""
+    )
     write_heading(axes, heading(one, *filter(None, (some, task))))
     legend_below(axes, columns=2)
     return axes
 
 
 def boxes(
-    outcomes: xr.Dataset, *, arm: str | Sequence[str] | None = None, task: str | None = None, ax: Axes | None = None
+    outcomes: xr.Dataset,
+    *,
+    arm: str | Sequence[str] | None = None,
+    task: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw the predictions of each arm as box plots over sequences, as most papers show them.
+    """Draw the predictions of each arm as box plots over sequences, as most papers show
+    them.
 
-    Overlapping boxes do not mean that there is no effect: in a crossover every unit has all arms, and the effect is a
-    mean of differences within units, which `raincloud` shows.
+    Overlapping boxes do not mean that there is no effect: in a crossover every unit has
+    all arms, and the effect is a mean of differences within units, which `raincloud`
+    shows.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `causalgia.from_frame`: ``outcome (unit, arm, task)``, or ``outcome (unit, task)`` of a
-        parallel trial.
+        From `causalgia.run` or `causalgia.from_frame`: ``outcome (unit, arm, task)``,
+        or ``outcome (unit, task)`` of a parallel trial.
     arm
-        One or several; None: all but fixed placebo words, of more than 24 the first 24, which the heading says.
+        One or several; None: all but fixed placebo words, of more than 24 the first 24,
+        which the heading says.
     task
         The task; required if there are several.
     ax
@@ -138,8 +180,9 @@ def boxes(
     Returns
     -------
     Axes
-        Rows in the order of the arms: quartiles and median, whiskers at the central 95 %, points beyond them (400 at
-        most, evenly spaced in rank), and the mean as a diamond.
+        Rows in the order of the arms: quartiles and median, whiskers at the central 95
+        %, points beyond them (400 at most, evenly spaced in rank), and the mean as a
+        diamond.
 
     Raises
     ------
@@ -158,10 +201,15 @@ def boxes(
     ('prediction on log intensity', ['untreated', 'GCATG'])
     """
     if not isinstance(outcomes, xr.Dataset) or "outcome" not in outcomes:
-        raise OutcomesError("boxes: there are no outcomes of single units; give those of cg.run(design, predictor)")
+        raise OutcomesError(
+            "boxes: there are no outcomes of single units; give those of "
+            "cg.run(design, predictor)"
+        )
     validate(outcomes, "outcomes")
     if "model" in outcomes["outcome"].dims:
-        raise OutcomesError("boxes: there are several models; select one: outcomes.sel(model=...)")
+        raise OutcomesError(
+            "boxes: there are several models; select one: outcomes.sel(model=...)"
+        )
     task = as_task(outcomes, task, "boxes")
     one = outcomes.isel(task=tasks_in_table(outcomes).index(task))
     parallel = "arm" not in one["outcome"].dims
@@ -174,22 +222,43 @@ def boxes(
     values = []
     for name in names[:_MOST_ROWS]:
         mine = of_each == name
-        units = (one["outcome"].to_numpy()[mine] if parallel else one["outcome"].sel(arm=name).to_numpy()).astype(float)
+        units = (
+            one["outcome"].to_numpy()[mine]
+            if parallel
+            else one["outcome"].sel(arm=name).to_numpy()
+        ).astype(float)
         values.append(units[np.isfinite(units)])
     axes = axes_or_new(ax, 6.6, 1.5 + 0.36 * len(values))
     for row, units in enumerate(values):
         low, high = _draw_box(axes, units, row, ACCENT, height=0.26)
         beyond = _evenly_in_rank(units[(units < low) | (units > high)])
-        axes.scatter(beyond, np.full(len(beyond), row), s=6, color=ACCENT, alpha=0.5, lw=0, zorder=3)
+        axes.scatter(
+            beyond,
+            np.full(len(beyond), row),
+            s=6,
+            color=ACCENT,
+            alpha=0.5,
+            lw=0,
+            zorder=3,
+        )
     axes.scatter([], [], s=8, color=GRAY, label="unit beyond the whiskers")
-    _finish_rows(axes, names, values, f"prediction on {shortened(str(outcomes.attrs.get('scale', 'the outcome')))}")
-    some = f"first {_MOST_ROWS} of {len(names):,} arms" if len(names) > _MOST_ROWS else ""
+    _finish_rows(
+        axes,
+        names,
+        values,
+        f"prediction on {shortened(str(outcomes.attrs.get('scale', 'the outcome')))}",
+    )
+    some = (
+        f"first {_MOST_ROWS} of {len(names):,} arms" if len(names) > _MOST_ROWS else ""
+    )
     write_heading(axes, heading(one, *filter(None, (some, task))))
     legend_below(axes, columns=2)
     return axes
 
 
-def power_curve(plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax: Axes | None = None) -> Axes:
+def power_curve(
+    plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw the power, or the probability of a verdict, against the number of units.
 
     Parameters
@@ -204,7 +273,8 @@ def power_curve(plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax:
     Returns
     -------
     Axes
-        A line for each contrast and task, on a logarithmic axis of units, and the line of 80 %.
+        A line for each contrast and task, on a logarithmic axis of units, and the line
+        of 80 %.
 
     Raises
     ------
@@ -216,35 +286,49 @@ def power_curve(plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax:
     Examples
     --------
     >>> from causalgia.planning import power
-    >>> axes = power_curve([power(sd=1.0, true_effect=0.5, n_units=n) for n in (10, 20, 50, 100)])
+    >>> axes = power_curve(
+    ...     [power(sd=1.0, true_effect=0.5, n_units=n) for n in (10, 20, 50, 100)]
+    ... )
     >>> axes.lines[0].get_xdata().tolist(), axes.lines[0].get_ydata().round(2).tolist()
     ([10, 20, 50, 100], [0.29, 0.56, 0.93, 1.0])
     """
     found = list(plans)
-    if not found or not all(isinstance(p, xr.Dataset) and "power" in p and "n_units" in p.attrs for p in found):
+    if not found or not all(
+        isinstance(p, xr.Dataset) and "power" in p and "n_units" in p.attrs
+        for p in found
+    ):
         raise EstimateError(
-            "power_curve: give results of cg.planning.power, one for each number of units: "
-            "[cg.planning.power(pilot, n_units=n) for n in (50, 100, 200)]"
+            "power_curve: give results of cg.planning.power, one for each number of "
+            "units: [cg.planning.power(pilot, n_units=n) for n in (50, 100, 200)]"
         )
     questions = {str(plan.attrs.get("question", "")) for plan in found}
     if len(questions) > 1:
         raise EstimateError(
-            f"power_curve: the plans have {' and '.join(map(quoted, sorted(questions)[:2]))}; draw one question at a "
-            "time"
+            "power_curve: the plans have "
+            f"{' and '.join(map(quoted, sorted(questions)[:2]))}; draw one question at "
+            "a time"
         )
     found.sort(key=lambda plan: int(plan.attrs["n_units"]))
     n_units = np.array([int(plan.attrs["n_units"]) for plan in found])
-    power = xr.concat([plan["power"].reset_coords(drop=True) for plan in found], "n_units").transpose("n_units", ...)
+    power = xr.concat(
+        [plan["power"].reset_coords(drop=True) for plan in found], "n_units"
+    ).transpose("n_units", ...)
     if contrast is not None:
         names = (
-            [str(name) for name in np.atleast_1d(power["contrast"].to_numpy())] if "contrast" in power.coords else []
+            [str(name) for name in np.atleast_1d(power["contrast"].to_numpy())]
+            if "contrast" in power.coords
+            else []
         )
-        power = power.isel(contrast=[names.index(_chosen(names, contrast, "power_curve", "contrast")[0])])
+        power = power.isel(
+            contrast=[
+                names.index(_chosen(names, contrast, "power_curve", "contrast")[0])
+            ]
+        )
     lines = power.to_numpy().reshape(len(n_units), -1)
     if lines.shape[1] > len(MODELS):
         raise ContrastError(
-            f"power_curve: {lines.shape[1]:,} contrasts and tasks are too many lines; select some: "
-            "pilot.sel(contrast=[...])"
+            f"power_curve: {lines.shape[1]:,} contrasts and tasks are too many lines; "
+            "select some: pilot.sel(contrast=[...])"
         )
     axes = axes_or_new(ax, 5.8, 3.8)
     for i, line in enumerate(lines.T):
@@ -253,7 +337,16 @@ def power_curve(plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax:
             shortened(str(power[dim].to_numpy()[j])) for dim, j in zip(power.dims[1:], where, strict=True)
             if dim in power.coords
         )  # fmt: skip
-        axes.plot(n_units, line, color=MODELS[i], lw=1.4, marker="o", ms=4, zorder=3, label=label or "power")
+        axes.plot(
+            n_units,
+            line,
+            color=MODELS[i],
+            lw=1.4,
+            marker="o",
+            ms=4,
+            zorder=3,
+            label=label or "power",
+        )
     axes.axhline(0.8, color=GRAY, lw=0.9, ls="--", zorder=2, label="80 %")
     if n_units[0] < n_units[-1]:
         axes.set_xscale("log")
@@ -274,19 +367,30 @@ def power_curve(plans: Sequence[xr.Dataset], *, contrast: str | None = None, ax:
     return axes
 
 
-def _chosen(known: list[str], given: str | Sequence[str] | None, figure: str, what: str) -> list[str]:
+def _chosen(
+    known: list[str], given: str | Sequence[str] | None, figure: str, what: str
+) -> list[str]:
     if given is None:
         return known
     wanted = [given] if isinstance(given, str) else [str(name) for name in given]
     missing = [name for name in wanted if name not in known]
     if missing or not wanted:
-        problem = f"{what} {quoted(missing[0])} is not there" if missing else f"no {what} is given"
-        raise ContrastError(f"{figure}: {problem}; say {what}= some of {', '.join(map(quoted, known[:8]))}")
+        problem = (
+            f"{what} {quoted(missing[0])} is not there"
+            if missing
+            else f"no {what} is given"
+        )
+        raise ContrastError(
+            f"{figure}: {problem}; say {what}= some of "
+            f"{', '.join(map(quoted, known[:8]))}"
+        )
     return wanted
 
 
 def _evenly_in_rank(values: Array) -> Array:
-    """Return at most 400 values, evenly spaced in rank, with the smallest and the largest."""
+    """Return at most 400 values, evenly spaced in rank, with the smallest and the
+    largest.
+    """
     ordered = np.sort(values)
     if len(ordered) <= _MOST_POINTS:
         return ordered
@@ -309,13 +413,28 @@ def _draw_density(axes: Axes, units: Array, row: int, color: str) -> None:
     axes.fill_between(at, top, row - 0.02, color=color, alpha=0.35, lw=0, zorder=2)
 
 
-def _draw_box(axes: Axes, units: Array, y: float, color: str, *, height: float) -> tuple[float, float]:
-    """Draw quartiles, median, mean and the central 95 % of units; return the ends of the whiskers."""
+def _draw_box(
+    axes: Axes, units: Array, y: float, color: str, *, height: float
+) -> tuple[float, float]:
+    """Draw quartiles, median, mean and the central 95 % of units; return the ends of
+    the whiskers.
+    """
     if not len(units):
         return 0.0, 0.0
-    low, first, middle, third, high = (float(q) for q in np.quantile(units, [0.025, 0.25, 0.5, 0.75, 0.975]))
+    low, first, middle, third, high = (
+        float(q) for q in np.quantile(units, [0.025, 0.25, 0.5, 0.75, 0.975])
+    )
     axes.hlines(y, low, high, color=color, lw=0.9, zorder=3.5)
-    axes.barh(y, third - first, left=first, height=height, facecolor="white", edgecolor=color, lw=1.1, zorder=4)
+    axes.barh(
+        y,
+        third - first,
+        left=first,
+        height=height,
+        facecolor="white",
+        edgecolor=color,
+        lw=1.1,
+        zorder=4,
+    )
     axes.vlines(middle, y - height / 2, y + height / 2, color=color, lw=2.0, zorder=4.5)
     axes.scatter([units.mean()], [y], marker="D", s=14, color=INK, lw=0, zorder=5)
     return low, high
@@ -325,9 +444,16 @@ def _finish_rows(axes: Axes, names: list[str], values: list[Array], label: str) 
     from matplotlib.ticker import MaxNLocator
 
     box = "quartiles and median; whiskers: central 95 %"
-    axes.scatter([], [], marker="s", s=36, facecolors="white", edgecolors=GRAY, lw=1.1, label=box)
+    axes.scatter(
+        [], [], marker="s", s=36, facecolors="white", edgecolors=GRAY, lw=1.1, label=box
+    )
     axes.scatter([], [], marker="D", s=14, color=INK, label="mean")
-    axes.set_yticks(range(len(values)), [shortened(name) for name in names[: len(values)]], fontsize=9, **AS_IT_IS)
+    axes.set_yticks(
+        range(len(values)),
+        [shortened(name) for name in names[: len(values)]],
+        fontsize=9,
+        **AS_IT_IS,
+    )
     axes.set_ylim(len(values) - 0.4, -0.7)
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     axes.set_xlabel(fill(label, 60), fontsize=9.5, **AS_IT_IS)
@@ -341,9 +467,11 @@ _NAMED, _MOST_BINS, _FEWEST = 4, 20, 20
 
 
 def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
-    """Compare the null model with real sequences: frequencies of words, and predictions before any edit.
+    """Compare the null model with real sequences: frequencies of words, and predictions
+    before any edit.
 
-    Use it to see at a glance whether a trial was run on sequences like those the network was trained on.
+    Use it to see at a glance whether a trial was run on sequences like those the
+    network was trained on.
 
     Parameters
     ----------
@@ -355,10 +483,11 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     Returns
     -------
     Axes
-        The left panel: a point for each word of three letters, its share of backgrounds against that of real sequences;
-        the four farthest off are named where there is room. The right panel of the same figure: predictions on both as
-        empirical distributions. The heading has the divergence of the words and the area under the ROC curve of a
-        classifier with its 95 % interval, .5 where both are alike.
+        The left panel: a point for each word of three letters, its share of backgrounds
+        against that of real sequences; the four farthest off are named where there is
+        room. The right panel of the same figure: predictions on both as empirical
+        distributions. The heading has the divergence of the words and the area under
+        the ROC curve of a classifier with its 95 % interval, .5 where both are alike.
 
     Raises
     ------
@@ -370,63 +499,111 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control")
-    >>> real = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=5)["sequence"].values)
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control"
+    ... )
+    >>> real = cg.sequences.decode(
+    ...     cg.Uniform(length=41).sample(60, rng=5)["sequence"].values
+    ... )
     >>> oracle = cg.zoo.oracle("rbfox1_like")
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, real=real)
+    >>> claim = cg.refutation.Claim(
+    ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
+    ... )
     >>> axes = null_shift(cg.refutation.null_and_real(claim))
     >>> axes.get_xlabel(), axes.figure.axes[1].get_xlabel()
     ('share in real sequences', 'prediction on log intensity')
     """
-    if not isinstance(samples, xr.Dataset) or not {"word_share", "prediction", "auc"} <= set(samples.variables):
-        raise OutcomesError("null_shift: these are not two samples; give cg.refutation.null_and_real(claim)")
+    if not isinstance(samples, xr.Dataset) or not {
+        "word_share",
+        "prediction",
+        "auc",
+    } <= set(samples.variables):
+        raise OutcomesError(
+            "null_shift: these are not two samples; give "
+            "cg.refutation.null_and_real(claim)"
+        )
     task = as_task(samples, task, "null_shift")
     figure = new_figure(8.6, 4.2)
     words, answers = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
-    null, real = (samples["word_share"].sel(sample=name).to_numpy() for name in ("null", "real"))
+    null, real = (
+        samples["word_share"].sel(sample=name).to_numpy() for name in ("null", "real")
+    )
     ends = [0.0, 1.05 * float(max(null.max(), real.max()))]
     words.plot(ends, ends, color=GRAY, lw=0.8, zorder=2, label="equal")
-    words.scatter(real, null, s=12, color=ACCENT, lw=0, alpha=0.8, zorder=3, label="word of three letters")
+    words.scatter(
+        real,
+        null,
+        s=12,
+        color=ACCENT,
+        lw=0,
+        alpha=0.8,
+        zorder=3,
+        label="word of three letters",
+    )
     words.set(xlim=ends, ylim=ends)
     words.set_xlabel("share in real sequences", fontsize=9.5)
     words.set_ylabel("share in backgrounds", fontsize=9.5)
     one = samples["prediction"].isel(task=tasks_in_table(samples).index(task))
-    for name, label, color in (("null", "background", MODELS[1]), ("real", "real sequence", ACCENT)):
+    for name, label, color in (
+        ("null", "background", MODELS[1]),
+        ("real", "real sequence", ACCENT),
+    ):
         values = np.sort(one.sel(sample=name).to_numpy())
         answers.ecdf(values, color=color, lw=1.4, label=f"{label} ({len(values):,})")
     answers.set_ylim(0, 1.02)
     answers.set_xlabel(
-        f"prediction on {shortened(str(samples.attrs.get('scale', 'the outcome')))}", fontsize=9.5, **AS_IT_IS
+        f"prediction on {shortened(str(samples.attrs.get('scale', 'the outcome')))}",
+        fontsize=9.5,
+        **AS_IT_IS,
     )
     answers.set_ylabel("share at or below", fontsize=9.5)
     for axes in (words, answers):
         strip(axes, "top", "right")
         axes.tick_params(labelsize=9)
         axes.grid(color=GRID, lw=0.5, zorder=1)
-        axes.legend(frameon=False, fontsize=8, loc="upper left" if axes is words else "lower right")
-    auc, low, high = (float(samples[name]) for name in ("auc", "auc_lower", "auc_upper"))
+        axes.legend(
+            frameon=False,
+            fontsize=8,
+            loc="upper left" if axes is words else "lower right",
+        )
+    auc, low, high = (
+        float(samples[name]) for name in ("auc", "auc_lower", "auc_upper")
+    )
     figure.suptitle(
-        f"{heading(samples, task)}\nwords diverge by {float(samples['divergence']):.2g} bits; a classifier tells both "
-        f"apart with AUC {auc:.2f} [{low:.2f}, {high:.2f}]",
+        f"{heading(samples, task)}\n"
+        f"words diverge by {float(samples['divergence']):.2g} bits; a classifier tells "
+        f"both apart with AUC {auc:.2f} [{low:.2f}, {high:.2f}]",
         fontsize=10.5, x=0.01, ha="left", color=INK, **AS_IT_IS,
     )  # fmt: skip
     fit_to_page(words, answers)
     farthest = np.argsort(-np.abs(null - real), kind="stable")[:_NAMED]
-    name_points(words, real, null, {int(i): str(samples["word"].to_numpy()[i]) for i in farthest})
+    name_points(
+        words,
+        real,
+        null,
+        {int(i): str(samples["word"].to_numpy()[i]) for i in farthest},
+    )
     return words
 
 
-def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95) -> Axes:
-    """Draw ranks of true values among posterior draws, which are uniform if the posterior is right.
+def ranks(
+    values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95
+) -> Axes:
+    """Draw ranks of true values among posterior draws, which are uniform if the
+    posterior is right.
 
-    Use it after simulation-based calibration: a hump means that posteriors are too wide, a bowl that they are too
-    narrow, a slope that they are biased.
+    Use it after simulation-based calibration: a hump means that posteriors are too
+    wide, a bowl that they are too narrow, a slope that they are biased.
 
     Parameters
     ----------
     values
-        Ranks from 0 to `n_draws`, one of each simulated trial: the number of draws below the truth.
+        Ranks from 0 to `n_draws`, one of each simulated trial: the number of draws
+        below the truth.
     n_draws
         Draws of each posterior, thinned to be independent.
     name
@@ -437,9 +614,10 @@ def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95)
     Returns
     -------
     Axes
-        The left panel: counts in up to 20 bins, with a band that all bins are in with at least this probability
-        (binomial, Bonferroni). The right panel of the same figure: the empirical distribution minus the uniform one,
-        with the simultaneous band of Säilynoja et al.
+        The left panel: counts in up to 20 bins, with a band that all bins are in with
+        at least this probability (binomial, Bonferroni). The right panel of the same
+        figure: the empirical distribution minus the uniform one, with the simultaneous
+        band of Säilynoja et al.
 
     Raises
     ------
@@ -462,13 +640,24 @@ def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95)
 
     found = np.asarray(values)
     if not is_whole(n_draws) or n_draws < 1:
-        raise EstimateError(f"ranks: n_draws={quoted(n_draws)} is not a number of draws; a whole number from 1")
+        raise EstimateError(
+            f"ranks: n_draws={quoted(n_draws)} is not a number of draws; a whole "
+            "number from 1"
+        )
     if found.ndim != 1 or len(found) < _FEWEST or found.dtype.kind not in "iu":
-        raise EstimateError(f"ranks: give the ranks of {_FEWEST} trials or more as whole numbers in one dimension")
+        raise EstimateError(
+            f"ranks: give the ranks of {_FEWEST} trials or more as whole numbers in "
+            "one dimension"
+        )
     if found.min() < 0 or found.max() > n_draws:
-        raise EstimateError(f"ranks: a rank among {n_draws:,} draws is from 0 to {n_draws:,}, not {found.max():,}")
+        raise EstimateError(
+            f"ranks: a rank among {n_draws:,} draws is from 0 to {n_draws:,}, not "
+            f"{found.max():,}"
+        )
     n, levels = len(found), n_draws + 1
-    edges = np.unique(np.round(np.linspace(0, levels, min(_MOST_BINS, levels, max(2, n // 10)) + 1))).astype(int)
+    edges = np.unique(
+        np.round(np.linspace(0, levels, min(_MOST_BINS, levels, max(2, n // 10)) + 1))
+    ).astype(int)
     share = np.diff(edges) / levels
     tail = (1 - ci_prob) / 2 / len(share)
     figure = new_figure(8.6, 3.6)
@@ -476,17 +665,45 @@ def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95)
     percent = f"{100 * ci_prob:.4g} % of all uniform ranks"
     band: dict[str, Any] = {"color": BAND, "lw": 0, "zorder": 1.5, "label": percent}
     law = stats.binom(n, share)
-    least, most = (np.append(limit, limit[-1:]) for limit in map(np.asarray, (law.ppf(tail), law.isf(tail))))
+    least, most = (
+        np.append(limit, limit[-1:])
+        for limit in map(np.asarray, (law.ppf(tail), law.isf(tail)))
+    )
     left.fill_between(edges - 0.5, least, most, step="post", **band)
-    left.stairs(np.histogram(found, edges - 0.5)[0], edges - 0.5, color=ACCENT, lw=1.4, zorder=3, label="trials")
-    left.stairs(n * share, edges - 0.5, color=GRAY, lw=0.9, ls="--", zorder=2.5, label="expected")
+    left.stairs(
+        np.histogram(found, edges - 0.5)[0],
+        edges - 0.5,
+        color=ACCENT,
+        lw=1.4,
+        zorder=3,
+        label="trials",
+    )
+    left.stairs(
+        n * share,
+        edges - 0.5,
+        color=GRAY,
+        lw=0.9,
+        ls="--",
+        zorder=2.5,
+        label="expected",
+    )
     left.set_ylim(0)
     at = np.arange(levels)
     uniform = (at + 1) / levels
     low, high = simultaneous_limits(n, uniform[:-1], ci_prob)
     below = np.searchsorted(np.sort(found), at, side="right") / n
-    right.fill_between(at[:-1], low - uniform[:-1], high - uniform[:-1], step="post", **band)
-    right.step(at, below - uniform, where="post", color=ACCENT, lw=1.4, zorder=3, label="trials")
+    right.fill_between(
+        at[:-1], low - uniform[:-1], high - uniform[:-1], step="post", **band
+    )
+    right.step(
+        at,
+        below - uniform,
+        where="post",
+        color=ACCENT,
+        lw=1.4,
+        zorder=3,
+        label="trials",
+    )
     right.axhline(0, color=GRAY, lw=0.9, ls="--", zorder=2.5, label="expected")
     for axes, label in ((left, "trials"), (right, "share at or below, minus uniform")):
         axes.set_xlabel("rank of the truth", fontsize=9.5)
@@ -496,20 +713,28 @@ def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95)
         axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
         strip(axes, "top", "right")
     handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8
+    )
     what = [shortened(name)] if name else []
     left.set_title(
-        ", ".join([*what, f"{n:,} trials", f"{n_draws:,} draws each"]), fontsize=10.5, loc="left", color=INK, **AS_IT_IS
+        ", ".join([*what, f"{n:,} trials", f"{n_draws:,} draws each"]),
+        fontsize=10.5,
+        loc="left",
+        color=INK,
+        **AS_IT_IS,
     )
     fit_to_page(left, right)
     return left
 
 
 def simultaneous_limits(n: int, at: Array, ci_prob: float) -> tuple[Array, Array]:
-    """Return limits that the distribution function of n uniform values is in at all points, with a probability.
+    """Return limits that the distribution function of n uniform values is in at all
+    points, with a probability.
 
-    The level of each pointwise binomial interval is the one at which that share of 4,000 simulated samples is inside
-    at all points (algorithm 1 of Säilynoja et al., with a fixed seed).
+    The level of each pointwise binomial interval is the one at which that share of
+    4,000 simulated samples is inside at all points (algorithm 1 of Säilynoja et al.,
+    with a fixed seed).
 
     Examples
     --------
@@ -520,9 +745,16 @@ def simultaneous_limits(n: int, at: Array, ci_prob: float) -> tuple[Array, Array
     from scipy import stats
 
     shares = np.diff(np.concatenate([[0.0], at, [1.0]]))
-    counts = np.random.default_rng(0).multinomial(n, shares, size=4_000).cumsum(axis=1)[:, :-1]
+    counts = (
+        np.random.default_rng(0)
+        .multinomial(n, shares, size=4_000)
+        .cumsum(axis=1)[:, :-1]
+    )
     law = stats.binom(n, at)
-    level = np.minimum(2 * np.minimum(law.cdf(counts), law.sf(counts - 1)), 1.0).min(axis=1)
-    tail = (1 - 1e-9) * float(np.quantile(level, 1 - ci_prob)) / 2  # a sample on the limit is inside
+    level = np.minimum(2 * np.minimum(law.cdf(counts), law.sf(counts - 1)), 1.0).min(
+        axis=1
+    )
+    # a sample on the limit is inside
+    tail = (1 - 1e-9) * float(np.quantile(level, 1 - ci_prob)) / 2
     low, high = np.asarray(law.ppf(tail)), np.asarray(law.isf(tail))
     return low / n, high / n

@@ -65,31 +65,38 @@ def forest(
     sort: Literal["size", "given"] = "size",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw effects with intervals, largest first, with the line of no effect, the ROPE and the placebo words.
+    """Draw effects with intervals, largest first, with the line of no effect, the ROPE
+    and the placebo words.
 
     The line of no effect is at 0, for ratios at 1. Unbounded intervals end in an arrow.
 
-    Decisions are colored by verdict (undecided: hollow) on the shaded region of practical equivalence. If a posterior
-    shrank the effects, unshrunken estimates are drawn above them in gray, with intervals of the same probability; the
-    legend says that the posterior decides.
+    Decisions are colored by verdict (undecided: hollow) on the shaded region of
+    practical equivalence. If a posterior shrank the effects, unshrunken estimates are
+    drawn above them in gray, with intervals of the same probability; the legend says
+    that the posterior decides.
 
-    Fixed placebo words share the lowest row, a point for each. The gray band behind the effects is their central 95 %
-    (their range, if there are fewer than 40): effects of meaningless words on this predictor.
+    Fixed placebo words share the lowest row, a point for each. The gray band behind the
+    effects is their central 95 % (their range, if there are fewer than 40): effects of
+    meaningless words on this predictor.
 
     Parameters
     ----------
     estimates
-        From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``; each model of an ensemble
-        gets its own marker.
+        From `causalgia.estimate` or `causalgia.decide`:
+        ``ace (contrast, task[, model])``; each model of an ensemble gets its own
+        marker.
     task
-        The task, or several: a list, or a pattern such as ``"DNASE:*"``. Each effect in each of several tasks has its
-        row, named after the task where there is one contrast. Required if there are several.
+        The task, or several: a list, or a pattern such as ``"DNASE:*"``. Each effect in
+        each of several tasks has its row, named after the task where there is one
+        contrast. Required if there are several.
     truth
         True ACE ``(contrast, task)`` if known, drawn as hollow diamonds.
     sort
-        ``"size"``: the largest effect first; ``"given"``: in the order of the contrasts.
+        ``"size"``: the largest effect first; ``"given"``: in the order of the
+        contrasts.
     ax
-        Axes to draw into; by default those of a new figure, ``axes.figure``, whose height grows with the rows.
+        Axes to draw into; by default those of a new figure, ``axes.figure``, whose
+        height grows with the rows.
 
     Returns
     -------
@@ -99,21 +106,33 @@ def forest(
     Raises
     ------
     ContrastError
-        If `task` does not exist, or is required and not given, several make more than 200 rows, or `sort` is neither.
+        If `task` does not exist, or is required and not given, several make more than
+        200 rows, or `sort` is neither.
     OutcomesError
-        If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
+        If `estimates` is not a Dataset of estimates or decisions; a posterior goes
+        through `causalgia.decide` first.
 
     Examples
     --------
     >>> ace = (("contrast", "task"), [[1.5]])
-    >>> estimates = xr.Dataset({"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> estimates = xr.Dataset(
+    ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    ... )
     >>> forest(estimates).get_xlabel()
     'ACE on the outcome'
     """
     if sort not in ("size", "given"):
-        raise ContrastError(f"forest: sort={quoted(sort)} is neither 'size' nor 'given'")
+        raise ContrastError(
+            f"forest: sort={quoted(sort)} is neither 'size' nor 'given'"
+        )
     estimates = as_reportable(estimates)
-    if task is not None and len(found := selected_tasks(tasks_in_table(estimates), task, place="forest: ")) > 1:
+    if (
+        task is not None
+        and len(
+            found := selected_tasks(tasks_in_table(estimates), task, place="forest: ")
+        )
+        > 1
+    ):
         estimates = select_tasks(estimates, found)
         table = _rows_of_tasks(estimates, truth, f"{len(found)} tasks")
     else:
@@ -121,11 +140,16 @@ def forest(
         estimates = select_tasks(estimates, [name])
         table = task_rows(estimates, name, truth)
     axes = axes_or_new(ax, 6.4, _figure_height(table))
-    return _draw_forest(table, estimates, axes, _row_of_contrasts(table, by_size=sort == "size"))
+    return _draw_forest(
+        table, estimates, axes, _row_of_contrasts(table, by_size=sort == "size")
+    )
 
 
-def _rows_of_tasks(estimates: xr.Dataset, truth: xr.DataArray | None, heading: str) -> list[Row]:
-    """Return the rows of several tasks as rows of one picture, named by task, and by contrast where there are several.
+def _rows_of_tasks(
+    estimates: xr.Dataset, truth: xr.DataArray | None, heading: str
+) -> list[Row]:
+    """Return the rows of several tasks as rows of one picture, named by task, and by
+    contrast where there are several.
 
     Raises
     ------
@@ -137,23 +161,36 @@ def _rows_of_tasks(estimates: xr.Dataset, truth: xr.DataArray | None, heading: s
     drawn = sum(not row["placebo_word"] for row in table)
     if drawn > _MOST_ROWS:
         raise ContrastError(
-            f"forest: {estimates.sizes['task']:,} tasks and {estimates.sizes['contrast']:,} contrasts are {drawn:,} "
-            f"rows, and a picture shows {_MOST_ROWS}; give a narrower pattern as task=, or fewer contrasts: "
-            "estimates.sel(contrast=[...])"
+            f"forest: {estimates.sizes['task']:,} tasks and "
+            f"{estimates.sizes['contrast']:,} contrasts are {drawn:,} rows, and a "
+            f"picture shows {_MOST_ROWS}; give a narrower pattern as task=, or fewer "
+            "contrasts: estimates.sel(contrast=[...])"
         )
     if not several and drawn:
-        heading = f"{next(row['contrast'] for row in table if not row['placebo_word'])}, {heading}"
+        heading = (
+            f"{next(row['contrast'] for row in table if not row['placebo_word'])}, "
+            f"{heading}"
+        )
     return [
-        {**row, "contrast": f"{row['contrast']}, {row['task']}" if several or row["placebo_word"] else row["task"]}
+        {
+            **row,
+            "contrast": f"{row['contrast']}, {row['task']}"
+            if several or row["placebo_word"]
+            else row["task"],
+        }
         | {"task": heading, "do": None}
         for row in table
     ]
 
 
-def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray | None = None) -> Path:
-    """Save forest plots of all tasks, side by side, to a file (PNG, PDF or SVG by its name).
+def save_forest(
+    estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray | None = None
+) -> Path:
+    """Save forest plots of all tasks, side by side, to a file (PNG, PDF or SVG by its
+    name).
 
-    Of more than 12 tasks, those with the largest effects share one plot, as in ``forest(task=[...])``.
+    Of more than 12 tasks, those with the largest effects share one plot, as in
+    ``forest(task=[...])``.
 
     Parameters
     ----------
@@ -173,18 +210,27 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
         shown = largest_tasks(estimates, most=_MOST_PANELS)
         at = range(min(shown.sizes["contrast"], _MOST_ROWS // shown.sizes["task"]))
         if len(at) < shown.sizes["contrast"]:
-            size = abs(shown["ace"] - null_value(shown)).max([dim for dim in shown["ace"].dims if dim != "contrast"])
-            shown = shown.isel(contrast=np.argsort(-size.to_numpy(), kind="stable")[: len(at)])
+            size = abs(shown["ace"] - null_value(shown)).max(
+                [dim for dim in shown["ace"].dims if dim != "contrast"]
+            )
+            shown = shown.isel(
+                contrast=np.argsort(-size.to_numpy(), kind="stable")[: len(at)]
+            )
         few = shown.sizes["task"]
         table = _rows_of_tasks(shown, truth, f"largest in {few} of {n:,} tasks")
         axes = axes_or_new(None, 6.4, _figure_height(table))
-        return save_figure(_draw_forest(table, shown, axes, _row_of_contrasts(table)), path)
+        return save_figure(
+            _draw_forest(table, shown, axes, _row_of_contrasts(table)), path
+        )
     tables = [task_rows(estimates, task, truth) for task in tasks_in_table(estimates)]
     columns = min(len(tables), _ACROSS)
     lines = math.ceil(len(tables) / columns)
     figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_figure_height, tables)))
     places = _row_of_contrasts([row for table in tables for row in table])
-    panels = [figure.add_subplot(lines, columns, 1 + number) for number in range(len(tables))]  # laid out together
+    # laid out together
+    panels = [
+        figure.add_subplot(lines, columns, 1 + number) for number in range(len(tables))
+    ]
     for number, (axes, table) in enumerate(zip(panels, tables, strict=True)):
         _draw_forest(table, estimates, axes, places)
         axes.tick_params(labelleft=number % columns == 0)
@@ -192,34 +238,67 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
             mine.remove()
     if len(tables) > 1:
         fit_to_page(*panels)
-        figure.supxlabel("Each task has an axis of its own: compare numbers, not lengths.", fontsize=8, color=GRAY)
+        figure.supxlabel(
+            "Each task has an axis of its own: compare numbers, not lengths.",
+            fontsize=8,
+            color=GRAY,
+        )
     return save_figure(panels[0], path)
 
 
 def _figure_height(table: Sequence[Row]) -> float:
-    n = len({row["contrast"] for row in table if not row["placebo_word"]}) + any(r["placebo_word"] for r in table)
+    n = len({row["contrast"] for row in table if not row["placebo_word"]}) + any(
+        r["placebo_word"] for r in table
+    )
     per_row = 0.4 if n <= _ROOMY + 1 else 0.2
     return min(1.3 + per_row * n, _TALLEST)
 
 
-def _draw_forest(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]) -> Axes:
+def _draw_forest(
+    table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]
+) -> Axes:
     words = [row for row in table if row["placebo_word"]]
     effects = [row for row in table if not row["placebo_word"]]
     rope = _draw_rope(axes, effects, places)
-    _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")), rope=rope)
+    _draw_placebos(
+        axes,
+        words,
+        len(places),
+        banded="placebo" not in str(estimates.attrs.get("rope")),
+        rope=rope,
+    )
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
     _draw_effects(axes, effects, places, reach(table, null_value(estimates)))
     add_verdicts_to_legend(axes, estimates)
-    if any(name in estimates and np.isinf(estimates[name]).any() for name in ("lower", "upper")):
+    if any(
+        name in estimates and np.isinf(estimates[name]).any()
+        for name in ("lower", "upper")
+    ):
         axes.scatter([], [], s=26, marker=">", color=GRAY, label="unbounded")
-    truth = {row["contrast"]: row["truth"] for row in effects if row.get("truth") is not None}
+    truth = {
+        row["contrast"]: row["truth"] for row in effects if row.get("truth") is not None
+    }
     if truth:
         x, y = list(truth.values()), [places[name] for name in truth]
-        axes.scatter(x, y, s=38, marker="D", facecolors="none", edgecolors=INK, lw=0.9, zorder=6, label="truth")
+        axes.scatter(
+            x,
+            y,
+            s=38,
+            marker="D",
+            facecolors="none",
+            edgecolors=INK,
+            lw=0.9,
+            zorder=6,
+            label="truth",
+        )
     _label_rows(axes, table, places, words)
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
     levels = interval_label(estimates)
-    axes.set_xlabel(axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""), fontsize=9.5, **AS_IT_IS)
+    axes.set_xlabel(
+        axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""),
+        fontsize=9.5,
+        **AS_IT_IS,
+    )
     write_heading(axes, heading(estimates, table[0]["task"]), part_shown(estimates))
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
@@ -230,24 +309,37 @@ def _draw_forest(table: list[Row], estimates: xr.Dataset, axes: Axes, places: di
 
 
 def _row_of_contrasts(table: list[Row], *, by_size: bool = True) -> dict[str, int]:
-    """Return the row of each contrast, with the largest effect (mean over tasks and models) in row 0, at the top."""
+    """Return the row of each contrast, with the largest effect (mean over tasks and
+    models) in row 0, at the top.
+    """
     totals: dict[str, list[float]] = {}
     for row in table:
         if not row["placebo_word"]:
             totals.setdefault(row["contrast"], []).append(row["ace"])
-    largest_first = sorted(totals, key=lambda name: -sum(totals[name]) / len(totals[name]))
-    return {name: place for place, name in enumerate(largest_first if by_size else totals)}
+    largest_first = sorted(
+        totals, key=lambda name: -sum(totals[name]) / len(totals[name])
+    )
+    return {
+        name: place for place, name in enumerate(largest_first if by_size else totals)
+    }
 
 
-def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> tuple[float, float]:
-    """Shade the region of practical equivalence: one band, or a bar for each effect where they differ.
+def _draw_rope(
+    axes: Axes, effects: list[Row], places: dict[str, int]
+) -> tuple[float, float]:
+    """Shade the region of practical equivalence: one band, or a bar for each effect
+    where they differ.
 
     Returns
     -------
     tuple of float
         Ends of the intersection of all regions; (0, 0) if there are none.
     """
-    ends = {row["contrast"]: (row["rope_lower"], row["rope_upper"]) for row in effects if "rope_lower" in row}
+    ends = {
+        row["contrast"]: (row["rope_lower"], row["rope_upper"])
+        for row in effects
+        if "rope_lower" in row
+    }
     if not ends or all(low == high for low, high in ends.values()):
         return 0.0, 0.0
     look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
@@ -255,29 +347,63 @@ def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> tuple[
         axes.axvspan(*next(iter(ends.values())), **look)
     else:
         low, high = np.array(list(ends.values())).T
-        axes.barh([places[name] for name in ends], high - low, left=low, height=1.0, **look)
+        axes.barh(
+            [places[name] for name in ends], high - low, left=low, height=1.0, **look
+        )
     return max(low for low, _ in ends.values()), min(high for _, high in ends.values())
 
 
-def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: float) -> None:
+def _draw_raw(
+    axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: float
+) -> None:
     """Draw unshrunken effects above the shrunken ones."""
     raw = [row for row in effects if row.get("raw") is not None]
     if not raw:
         return
-    x, y = np.array([row["raw"] for row in raw]), np.array([places[row["contrast"]] for row in raw]) - 0.22
+    x, y = (
+        np.array([row["raw"] for row in raw]),
+        np.array([places[row["contrast"]] for row in raw]) - 0.22,
+    )
     if "se" in raw[0]:
-        half = NormalDist().inv_cdf(0.5 + ci_prob / 2) * np.array([row["se"] for row in raw])
-        axes.errorbar(x, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.7, zorder=3)
+        half = NormalDist().inv_cdf(0.5 + ci_prob / 2) * np.array(
+            [row["se"] for row in raw]
+        )
+        axes.errorbar(
+            x, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.7, zorder=3
+        )
     percent = f"{100 * ci_prob:g} % interval"
     size = 9 if len(places) <= _FULL_SIZE else 4
-    axes.scatter(x, y, s=size, color=GRAY, lw=0, zorder=3.5, label=f"unshrunken estimate, {percent}")
-    axes.errorbar([], [], xerr=[], fmt="none", ecolor=INK, elinewidth=1.4, label=f"posterior, {percent}: decides")
+    axes.scatter(
+        x,
+        y,
+        s=size,
+        color=GRAY,
+        lw=0,
+        zorder=3.5,
+        label=f"unshrunken estimate, {percent}",
+    )
+    axes.errorbar(
+        [],
+        [],
+        xerr=[],
+        fmt="none",
+        ecolor=INK,
+        elinewidth=1.4,
+        label=f"posterior, {percent}: decides",
+    )
 
 
 def _draw_placebos(
-    axes: Axes, words: list[Row], place: int, *, banded: bool, rope: tuple[float, float] = (0.0, 0.0)
+    axes: Axes,
+    words: list[Row],
+    place: int,
+    *,
+    banded: bool,
+    rope: tuple[float, float] = (0.0, 0.0),
 ) -> None:
-    """Draw a point for each placebo word, and their band behind the effects, in front of the ROPE if inside it."""
+    """Draw a point for each placebo word, and their band behind the effects, in front
+    of the ROPE if inside it.
+    """
     if not words:
         return
     aces = np.array([row["ace"] for row in words])
@@ -286,12 +412,25 @@ def _draw_placebos(
     share = "central 95 %" if found["central"] else "range"
     if banded:
         order = 0.6 if rope[0] <= low and high <= rope[1] else 0.0
-        axes.axvspan(low, high, color=BAND, lw=0, zorder=order, label=f"{share} of placebo words")
+        axes.axvspan(
+            low, high, color=BAND, lw=0, zorder=order, label=f"{share} of placebo words"
+        )
     spread = 0.5 * (np.arange(len(aces)) * 0.618034 % 1 - 0.5)
-    axes.scatter(aces, place + spread, s=9, color=GRAY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
+    axes.scatter(
+        aces,
+        place + spread,
+        s=9,
+        color=GRAY,
+        alpha=0.65,
+        lw=0,
+        zorder=3,
+        label="_placebo words",
+    )
 
 
-def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach: tuple[float, float]) -> None:
+def _draw_effects(
+    axes: Axes, effects: list[Row], places: dict[str, int], reach: tuple[float, float]
+) -> None:
     models = list(dict.fromkeys(row.get("model") for row in effects))
     size, width = (8, 0.8) if len(places) > _FULL_SIZE else (26, 1.4)
     for number, model in enumerate(models):
@@ -299,54 +438,107 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach:
         dodge = 0.0 if len(models) == 1 else 0.5 * (number / (len(models) - 1) - 0.5)
         y = np.array([places[row["contrast"]] for row in mine]) + dodge
         x = np.array([row["ace"] for row in mine])
-        color: Any = [color_of(row) for row in mine] if model is None else MODELS[number % len(MODELS)]
+        color: Any = (
+            [color_of(row) for row in mine]
+            if model is None
+            else MODELS[number % len(MODELS)]
+        )
         if mine and "lower" in mine[0]:
-            limits = np.array([[row["lower"] for row in mine], [row["upper"] for row in mine]])
+            limits = np.array(
+                [[row["lower"] for row in mine], [row["upper"] for row in mine]]
+            )
             low, high = np.clip(limits, *reach)
             arms = np.maximum([x - low, high - x], 0)
-            axes.errorbar(x, y, xerr=arms, fmt="none", ecolor=color, elinewidth=width, zorder=4)
+            axes.errorbar(
+                x, y, xerr=arms, fmt="none", ecolor=color, elinewidth=width, zorder=4
+            )
             colors = np.broadcast_to(color, len(mine))
-            for limit, end, marker in zip(limits, reach, ("<", ">"), strict=True):  # an arrow at each unbounded end
+            for limit, end, marker in zip(
+                limits, reach, ("<", ">"), strict=True
+            ):  # an arrow at each unbounded end
                 if (gone := np.isinf(limit)).any():
-                    look: dict[str, Any] = {"s": size, "marker": marker, "lw": 0, "zorder": 5, "label": "_unbounded"}
-                    axes.scatter(np.full(int(gone.sum()), end), y[gone], color=colors[gone], **look)
+                    look: dict[str, Any] = {
+                        "s": size,
+                        "marker": marker,
+                        "lw": 0,
+                        "zorder": 5,
+                        "label": "_unbounded",
+                    }
+                    axes.scatter(
+                        np.full(int(gone.sum()), end),
+                        y[gone],
+                        color=colors[gone],
+                        **look,
+                    )
         hollow = np.array([row.get("verdict") == "undecided" for row in mine])
         label = model or ("_decided" if "verdict" in mine[0] else "estimate")
         axes.scatter(x, y, s=size, color=color, lw=0, zorder=5, label=label)
-        axes.scatter(x[hollow], y[hollow], s=size / 2, color="white", lw=0, zorder=5.5, label="_undecided")
+        axes.scatter(
+            x[hollow],
+            y[hollow],
+            s=size / 2,
+            color="white",
+            lw=0,
+            zorder=5.5,
+            label="_undecided",
+        )
 
 
-def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: list[Row]) -> None:
+def _label_rows(
+    axes: Axes, table: list[Row], places: dict[str, int], words: list[Row]
+) -> None:
     every = math.ceil(len(places) / _FULL_SIZE)
     ticks = list(range(0, len(places), every))
     labels = [shortened(name) for name in places][::every]
     if words:
         ticks.append(len(places))
         labels.append(f"{len({row['contrast'] for row in words})} placebo words")
-    axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **AS_IT_IS)
+    axes.set_yticks(
+        ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **AS_IT_IS
+    )
     axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
     if every > 1:
-        axes.set_ylabel(f"{len(places):,} contrasts, every {ordinal(every)} labeled", fontsize=8, color=GRAY)
+        axes.set_ylabel(
+            f"{len(places):,} contrasts, every {ordinal(every)} labeled",
+            fontsize=8,
+            color=GRAY,
+        )
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
         # short do-notation under each name; a shared control is named on the axis
         do = {row["contrast"]: row["do"] for row in table}
-        look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GRAY, "annotation_clip": False}
+        look: dict[str, Any] = {
+            "ha": "right",
+            "va": "center",
+            "fontsize": 7,
+            "color": GRAY,
+            "annotation_clip": False,
+        }
         look |= AS_IT_IS
-        beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+        beside: dict[str, Any] = {
+            "xycoords": axes.get_yaxis_transform(),
+            "textcoords": "offset points",
+        }
         written = _short_do({name: do[name] or "" for name in places})
         for name, done in written.items():
             axes.annotate(done, (0, places[name]), (-3.5, -11), **beside, **look)
 
 
 def _short_do(do: dict[str, str]) -> dict[str, str]:
-    """Return short do-notation of each contrast, without a control that is shared by all or untreated.
+    """Return short do-notation of each contrast, without a control that is shared by
+    all or untreated.
 
     Contrasts with the same text are left out.
 
     Examples
     --------
-    >>> _short_do({"motif": "do(a) − do()", "net": "do(a) − do(b)", "sum": "do() + do(a) − do(b) − do(c)"})
+    >>> _short_do(
+    ...     {
+    ...         "motif": "do(a) − do()",
+    ...         "net": "do(a) − do(b)",
+    ...         "sum": "do() + do(a) − do(b) − do(c)",
+    ...     }
+    ... )
     {'motif': 'do(a)', 'net': 'do(a) − do(b)', 'sum': 'do() + do(a) − do(b) − do(c)'}
     >>> _short_do({"one": "do(a) − do()", "other": "do(a) − do()"})
     {}
@@ -357,4 +549,8 @@ def _short_do(do: dict[str, str]) -> dict[str, str]:
         treated, _, control = text.partition(" − ")
         less[name] = treated if len(shared) == 1 or control == "do()" else text
     count = Counter(less.values())
-    return {name: text for name, text in less.items() if text and count[text] == 1 and len(text) <= _LONGEST_DO}
+    return {
+        name: text
+        for name, text in less.items()
+        if text and count[text] == 1 and len(text) <= _LONGEST_DO
+    }

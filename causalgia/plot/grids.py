@@ -1,4 +1,6 @@
-"""Heatmaps: effects over two coordinates of their contrasts, such as pair and distance; sharing of pairs of tasks."""
+"""Heatmaps: effects over two coordinates of their contrasts, such as pair and distance;
+sharing of pairs of tasks.
+"""
 
 from __future__ import annotations
 
@@ -58,22 +60,24 @@ def heatmap(
 ) -> Axes:
     """Draw a variable of the contrasts as colors in a grid of two of their coordinates.
 
-    The color scale is symmetric about no effect (0, for ratios 1), which is white. Cells without a contrast are gray.
-    Grids of up to 120 cells show the numbers too, effects rounded by their standard errors.
+    The color scale is symmetric about no effect (0, for ratios 1), which is white.
+    Cells without a contrast are gray. Grids of up to 120 cells show the numbers too,
+    effects rounded by their standard errors.
 
     Parameters
     ----------
     table
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task)``.
     rows, columns
-        Coordinates of the contrasts; numbers are sorted, names are in the order of the contrasts. Contrasts that lack
-        one of them are left out.
+        Coordinates of the contrasts; numbers are sorted, names are in the order of the
+        contrasts. Contrasts that lack one of them are left out.
     value
         The variable: ``"ace"``, ``"se"``, ``"lfsr"``, ...
     task
         The task; required if there are several.
     label
-        Name of the effects on the color bar: ``"ACE"``, or another such as ``"Interaction"``.
+        Name of the effects on the color bar: ``"ACE"``, or another such as
+        ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure, as large as its cells need.
 
@@ -85,8 +89,9 @@ def heatmap(
     Raises
     ------
     ContrastError
-        If a coordinate or the value does not exist or is not finite, two contrasts share a cell, there are several
-        models, or the task does not exist or is required.
+        If a coordinate or the value does not exist or is not finite, two contrasts
+        share a cell, there are several models, or the task does not exist or is
+        required.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -94,7 +99,9 @@ def heatmap(
     --------
     >>> ace = (("contrast", "task"), [[1.5], [0.5], [-1.0]])
     >>> at = {"first": ("contrast", list("AAB")), "distance": ("contrast", [10, 5, 5])}
-    >>> table = xr.Dataset({"ace": ace}, coords={"contrast": ["x", "y", "z"], "task": ["K562"], **at})
+    >>> table = xr.Dataset(
+    ...     {"ace": ace}, coords={"contrast": ["x", "y", "z"], "task": ["K562"], **at}
+    ... )
     >>> axes = heatmap(table, rows="first", columns="distance")
     >>> axes.images[0].get_array().tolist()
     [[0.5, 1.5], [-1.0, None]]
@@ -112,25 +119,41 @@ def heatmap(
     center = null_value(table) if value in _EFFECTS else 0.0
     image = _draw_grid(axes, grid, center)
     _write_values(axes, grid, texts, center)
-    _add_color_bar(axes, image, axis_label(table.attrs, label) if value == "ace" else value)
-    _label_grid(axes, (columns, across), (rows, down), heading(table, task), shown=part_shown(table))
+    _add_color_bar(
+        axes, image, axis_label(table.attrs, label) if value == "ace" else value
+    )
+    _label_grid(
+        axes,
+        (columns, across),
+        (rows, down),
+        heading(table, task),
+        shown=part_shown(table),
+    )
     fit_to_page(axes)
     return axes
 
 
 def interaction_map(
-    table: xr.Dataset, *, task: str | None = None, model: str | int | None = None, ax: Axes | None = None
+    table: xr.Dataset,
+    *,
+    task: str | None = None,
+    model: str | int | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw interactions of pairs of positions as a triangle of colors, from those of pair mutagenesis.
+    """Draw interactions of pairs of positions as a triangle of colors, from those of
+    pair mutagenesis.
 
-    Rows are the first position of a pair and columns the second. Blue pairs need each other, brown ones replace each
-    other, and white ones add up; pairs that were not measured are gray. A dot marks a pair whose interval excludes 0:
-    give intervals that hold for all pairs, ``cg.simultaneous(interactions, method="dunnett")``. One sequence has none.
+    Rows are the first position of a pair and columns the second. Blue pairs need each
+    other, brown ones replace each other, and white ones add up; pairs that were not
+    measured are gray. A dot marks a pair whose interval excludes 0: give intervals that
+    hold for all pairs, ``cg.simultaneous(interactions, method="dunnett")``. One
+    sequence has none.
 
     Parameters
     ----------
     table
-        Estimates, decisions or simultaneous intervals of `causalgia.attribution.interactions`.
+        Estimates, decisions or simultaneous intervals of
+        `causalgia.attribution.interactions`.
     task, model
         The task and member; required if there are several.
     ax
@@ -144,7 +167,8 @@ def interaction_map(
     Raises
     ------
     ContrastError
-        If contrasts are no pairs of positions, or the task or member does not exist or is required.
+        If contrasts are no pairs of positions, or the task or member does not exist or
+        is required.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -152,7 +176,10 @@ def interaction_map(
     --------
     >>> at = {"first": ("contrast", [4, 4, 5]), "second": ("contrast", [5, 6, 6])}
     >>> ace = (("contrast", "task"), [[1.5], [0.5], [-1.0]])
-    >>> table = xr.Dataset({"ace": ace}, coords={"contrast": ["4:5", "4:6", "5:6"], "task": ["K562"], **at})
+    >>> table = xr.Dataset(
+    ...     {"ace": ace},
+    ...     coords={"contrast": ["4:5", "4:6", "5:6"], "task": ["K562"], **at},
+    ... )
     >>> interaction_map(table).images[0].get_array().tolist()
     [[None, 1.5, 0.5], [None, None, -1.0], [None, None, None]]
     """
@@ -161,18 +188,22 @@ def interaction_map(
         table[name].dtype.kind not in "iu" for name in ("first", "second")
     ):
         raise ContrastError(
-            "interaction_map: the contrasts are not pairs of positions; give estimates of cg.attribution.interactions"
+            "interaction_map: the contrasts are not pairs of positions; give estimates "
+            "of cg.attribution.interactions"
         )
     task = as_task(table, task, "interaction_map")
     if "model" in table["ace"].dims:
         names = table["model"].to_numpy().tolist()
         if model not in names:
             raise ContrastError(
-                f"interaction_map: there are several models; say model= one of {', '.join(map(quoted, names[:8]))}"
+                "interaction_map: there are several models; say model= one of "
+                f"{', '.join(map(quoted, names[:8]))}"
             )
         table = table.sel(model=model)
     elif model is not None:
-        raise ContrastError(f"interaction_map: there is no dim model; leave model={quoted(model)} out")
+        raise ContrastError(
+            f"interaction_map: there is no dim model; leave model={quoted(model)} out"
+        )
     table = table.sel(task=task)
     pairs = np.stack([table["first"].to_numpy(), table["second"].to_numpy()], axis=1)
     places = np.unique(pairs)
@@ -184,21 +215,40 @@ def interaction_map(
     side = float(np.clip(0.1 * len(places), 3.2, 9.0))
     axes = axes_or_new(ax, side * 1.25 + 1.0, side + 0.6)
     image = _draw_grid(axes, grid, 0.0)
-    axes.plot([-0.5, len(places) - 0.5], [-0.5, len(places) - 0.5], color=GRAY, linewidth=0.6)
+    axes.plot(
+        [-0.5, len(places) - 0.5], [-0.5, len(places) - 0.5], color=GRAY, linewidth=0.6
+    )
     below = np.tril(np.ones(grid.shape, dtype=bool))
-    axes.imshow(np.ma.masked_where(~below, below), cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.imshow(
+        np.ma.masked_where(~below, below),
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        interpolation="nearest",
+    )
     if {"lower", "upper"} <= set(table.variables):
         beyond = ((table["lower"] > 0) | (table["upper"] < 0)).to_numpy()
         size = float(np.clip((30 * side / len(places)) ** 2, 0.5, 20.0))
         far = np.abs(grid[row, column]) > 0.4 * np.nanmax(np.abs(grid))
         for some, color in ((beyond & far, "white"), (beyond & ~far, "#1b1f24")):
-            axes.scatter(column[some], row[some], s=size, c=color, linewidths=0, zorder=3)
-        interval = (interval_label(table) or "interval").replace("intervals", "interval")
+            axes.scatter(
+                column[some], row[some], s=size, c=color, linewidths=0, zorder=3
+            )
+        interval = (interval_label(table) or "interval").replace(
+            "intervals", "interval"
+        )
         axes.scatter([], [], s=16, color=INK, label=f"{interval} excludes 0")
     _add_color_bar(axes, image, axis_label(table.attrs, "interaction"))
     names = places.tolist()
     title = heading(table, task, *([] if model is None else [str(model)]))
-    _label_grid(axes, ("second position", names), ("first position", names), title, most=int(5 * side))
+    _label_grid(
+        axes,
+        ("second position", names),
+        ("first position", names),
+        title,
+        most=int(5 * side),
+    )
     axes.tick_params(axis="x", labelrotation=0 if len(places) <= 20 else 90)
     if np.isnan(grid[np.triu_indices(len(places), 1)]).any():
         axes.scatter([], [], s=36, marker="s", color=BAND, label="not measured")
@@ -208,13 +258,17 @@ def interaction_map(
 
 
 def sharing(
-    posterior: xr.Dataset | PosteriorGroups, *, by: Literal["size", "sign"] = "size", ax: Axes | None = None
+    posterior: xr.Dataset | PosteriorGroups,
+    *,
+    by: Literal["size", "sign"] = "size",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw how many effects each pair of tasks shares, as a matrix of colors.
 
-    Of the effects that are clear in one of two tasks (lfsr at most .05), the share whose posterior means agree. Pairs
-    without such an effect are gray; up to ten tasks show the numbers too. Up to 100 tasks are labeled, of more every
-    second, third and so on, as the axis says.
+    Of the effects that are clear in one of two tasks (lfsr at most .05), the share
+    whose posterior means agree. Pairs without such an effect are gray; up to ten tasks
+    show the numbers too. Up to 100 tasks are labeled, of more every second, third and
+    so on, as the axis says.
 
     Parameters
     ----------
@@ -240,7 +294,10 @@ def sharing(
     Examples
     --------
     >>> group = xr.Dataset(
-    ...     {name: (("task", "task_"), [[1.0, 0.8], [0.8, 1.0]]) for name in ("same_size", "same_sign", "n_either")},
+    ...     {
+    ...         name: (("task", "task_"), [[1.0, 0.8], [0.8, 1.0]])
+    ...         for name in ("same_size", "same_sign", "n_either")
+    ...     },
     ...     coords={"task": ["liver", "lung"], "task_": ["liver", "lung"]},
     ... )
     >>> sharing({"sharing": group}).images[0].get_array().tolist()
@@ -250,20 +307,28 @@ def sharing(
         raise ContrastError(f"sharing: by={quoted(by)} is neither 'size' nor 'sign'")
     found = tree_group(posterior, "sharing", "same_size", "same_sign", "n_either")
     share = found[f"same_{by}"].transpose("task", "task_").to_numpy()
-    grid = np.where(found["n_either"].transpose("task", "task_").to_numpy() > 0, share, np.nan)
+    grid = np.where(
+        found["n_either"].transpose("task", "task_").to_numpy() > 0, share, np.nan
+    )
     tasks = found["task"].to_numpy().tolist()
     axes = axes_or_new(ax, *_figure_size(grid, tasks))
     from matplotlib.colors import LinearSegmentedColormap
 
-    colors = LinearSegmentedColormap.from_list("shares", _COLORS[2:], N=257).with_extremes(bad=BAND)
-    image = axes.imshow(np.ma.masked_invalid(grid), cmap=colors, vmin=0, vmax=1, interpolation="nearest")
+    colors = LinearSegmentedColormap.from_list(
+        "shares", _COLORS[2:], N=257
+    ).with_extremes(bad=BAND)
+    image = axes.imshow(
+        np.ma.masked_invalid(grid), cmap=colors, vmin=0, vmax=1, interpolation="nearest"
+    )
     texts = np.full(grid.shape, "", dtype=object)
     for place, number in np.ndenumerate(grid):
         texts[place] = f"{number:.2f}".replace("0.", ".") if np.isfinite(number) else ""
     _write_values(axes, grid, texts, 0.0)
     alike = "one sign, sizes within a factor of 2" if by == "size" else "one sign"
     _add_color_bar(axes, image, f"share of clear effects: {alike}")
-    every = _label_grid(axes, ("", tasks), ("", tasks), f"{len(tasks):,} tasks", most=_PAIRED_LABELS)
+    every = _label_grid(
+        axes, ("", tasks), ("", tasks), f"{len(tasks):,} tasks", most=_PAIRED_LABELS
+    )
     axes.tick_params(labelsize=float(np.clip(560 * every / len(tasks), 5.0, 8.5)))
     fit_to_page(axes)
     return axes
@@ -272,31 +337,40 @@ def sharing(
 def _grid_cells(
     table: xr.Dataset, rows: str, columns: str, value: str, task: str
 ) -> dict[tuple[Any, Any], tuple[float, str]]:
-    """Return (row, column) -> number and, for effects, its text as a report writes it."""
-    down, across = on_contrasts(table, rows, "heatmap"), on_contrasts(table, columns, "heatmap")
+    """Return (row, column) -> number and, for effects, its text as a report writes
+    it.
+    """
+    down, across = (
+        on_contrasts(table, rows, "heatmap"),
+        on_contrasts(table, columns, "heatmap"),
+    )
     cells: dict[tuple[Any, Any], tuple[float, str]] = {}
     for row in task_rows(table, task):
         name = row["contrast"]
         if "model" in row:
-            raise ContrastError("heatmap: there are several models; select one: table.sel(model=...)")
+            raise ContrastError(
+                "heatmap: there are several models; select one: table.sel(model=...)"
+            )
         if name not in down or name not in across:
             continue
         place = down[name], across[name]
         if place in cells:
             raise ContrastError(
-                f"heatmap: two contrasts are at {rows} {place[0]}, {columns} {place[1]} ({quoted(name)} is the "
-                "second); choose other coordinates, or some of the contrasts: table.sel(contrast=[...])"
+                f"heatmap: two contrasts are at {rows} {place[0]}, {columns} "
+                f"{place[1]} ({quoted(name)} is the second); choose other coordinates, "
+                "or some of the contrasts: table.sel(contrast=[...])"
             )
         number = row.get(value)
         if isinstance(number, str) or number is None or not np.isfinite(number):
             raise ContrastError(
-                f"heatmap: value={quoted(value)} of {quoted(row['contrast'])} is {quoted(number)}, no finite number; "
-                "choose another variable"
+                f"heatmap: value={quoted(value)} of {quoted(row['contrast'])} is "
+                f"{quoted(number)}, no finite number; choose another variable"
             )
         cells[place] = float(number), format_effect(row)[0] if value == "ace" else ""
     if not cells:
         raise ContrastError(
-            f"heatmap: no contrast has both {quoted(rows)} and {quoted(columns)}; choose other coordinates"
+            f"heatmap: no contrast has both {quoted(rows)} and {quoted(columns)}; "
+            "choose other coordinates"
         )
     return cells
 
@@ -304,7 +378,11 @@ def _grid_cells(
 def _ordered(places: Any) -> list[Any]:
     """Return distinct values: numbers sorted, names in order of appearance."""
     found = list(dict.fromkeys(places))
-    return sorted(found) if all(isinstance(place, int | float) for place in found) else found
+    return (
+        sorted(found)
+        if all(isinstance(place, int | float) for place in found)
+        else found
+    )
 
 
 def _figure_size(grid: Array, down: list[Any]) -> tuple[float, float]:
@@ -317,12 +395,22 @@ def _draw_grid(axes: Axes, grid: Array, center: float) -> AxesImage:
     from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 
     away = float(np.nanmax(np.abs(grid - center))) or 1.0
-    colors = LinearSegmentedColormap.from_list("effects", _COLORS, N=257).with_extremes(bad=BAND)
+    colors = LinearSegmentedColormap.from_list("effects", _COLORS, N=257).with_extremes(
+        bad=BAND
+    )
     norm = TwoSlopeNorm(vcenter=center, vmin=center - away, vmax=center + away)
-    return axes.imshow(np.ma.masked_invalid(grid), cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
+    return axes.imshow(
+        np.ma.masked_invalid(grid),
+        cmap=colors,
+        norm=norm,
+        aspect="auto",
+        interpolation="nearest",
+    )
 
 
-def _write_values(axes: Axes, grid: Array, texts: NDArray[np.object_], center: float) -> None:
+def _write_values(
+    axes: Axes, grid: Array, texts: NDArray[np.object_], center: float
+) -> None:
     if grid.size > _WRITTEN:
         return
     away = float(np.nanmax(np.abs(grid - center))) or 1.0
@@ -331,7 +419,13 @@ def _write_values(axes: Axes, grid: Array, texts: NDArray[np.object_], center: f
             dark = abs(number - center) > 0.62 * away
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
             text = str(texts[row, column]) or format_number(number, away / 10)
-            axes.text(column, row, text.replace("-", "\N{MINUS SIGN}"), color="white" if dark else "#1b1f24", **look)
+            axes.text(
+                column,
+                row,
+                text.replace("-", "\N{MINUS SIGN}"),
+                color="white" if dark else "#1b1f24",
+                **look,
+            )
 
 
 def _add_color_bar(axes: Axes, image: AxesImage, label: str) -> None:
@@ -351,14 +445,26 @@ def _tick_label(place: Any) -> str:
 Places = tuple[str, list[Any]]
 
 
-def _label_grid(axes: Axes, columns: Places, rows: Places, above: str, *, most: int = _LABELS, shown: str = "") -> int:
-    """Label rows and columns, of many every second, third and so on with a word on it; return the largest step."""
+def _label_grid(
+    axes: Axes,
+    columns: Places,
+    rows: Places,
+    above: str,
+    *,
+    most: int = _LABELS,
+    shown: str = "",
+) -> int:
+    """Label rows and columns, of many every second, third and so on with a word on it;
+    return the largest step.
+    """
     steps = []
     for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
         every = -(-len(found) // most)
         steps.append(every)
         axis.set_ticks(list(range(0, len(found), every)))
-        axis.set_ticklabels([_tick_label(place) for place in found[::every]], fontsize=8.5, **AS_IT_IS)
+        axis.set_ticklabels(
+            [_tick_label(place) for place in found[::every]], fontsize=8.5, **AS_IT_IS
+        )
         some = f"{ordinal(every)} of {len(found):,} labeled"
         words = [name.replace("_", " "), f"(every {some})" if every > 1 else ""]
         axis.set_label_text(" ".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)

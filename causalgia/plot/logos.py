@@ -34,32 +34,48 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_COLORS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
+_COLORS = {
+    "A": "#3b7d3a",
+    "C": "#1f5fa8",
+    "G": "#d98a00",
+    "T": "#c0392b",
+    "U": "#c0392b",
+}
 _WIDTH = 0.92
 OFFSETS = np.array([-0.3, -0.1, 0.1, 0.3])  # of the bars of A C G T, beside each other
 
 
-def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax: Axes | None = None) -> Axes:
-    """Draw the effect of each base at each position as a letter of that height, negative effects below the axis.
+def logo(
+    ace: xr.Dataset,
+    *,
+    task: str | None = None,
+    centered: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the effect of each base at each position as a letter of that height,
+    negative effects below the axis.
 
-    Letters are stacked with the largest farthest from the axis. Heights are effects, not information content: a letter
-    twice as high is an effect twice as large.
+    Letters are stacked with the largest farthest from the axis. Heights are effects,
+    not information content: a letter twice as high is an effect twice as large.
 
     Parameters
     ----------
     ace
-        ``ace (position, base)``, and ``task`` if there are several; `base` has the letters A C G T (or U). Unknown
-        heights (NaN) are left out. ``lower`` and ``upper`` are drawn as bars at the outer edges of letters. Where
-        ``ace.attrs["units"]`` is given, as for information in bits, it is the label of the axis, in place of "ACE on"
-        the scale.
+        ``ace (position, base)``, and ``task`` if there are several; `base` has the
+        letters A C G T (or U). Unknown heights (NaN) are left out. ``lower`` and
+        ``upper`` are drawn as bars at the outer edges of letters. Where
+        ``ace.attrs["units"]`` is given, as for information in bits, it is the label of
+        the axis, in place of "ACE on" the scale.
     task
         The task; required if there are several.
     centered
-        Whether the mean of each position is subtracted, so that heights show differences between bases and not the
-        effect of the whole word. Bars then have the largest half-width that the errors of the bases allow, whatever
-        their correlation: 3/4 of its own and 1/4 of each other one.
+        Whether the mean of each position is subtracted, so that heights show
+        differences between bases and not the effect of the whole word. Bars then have
+        the largest half-width that the errors of the bases allow, whatever their
+        correlation: 3/4 of its own and 1/4 of each other one.
     ax
-        Axes to draw into; by default those of a new figure, as wide as there are positions.
+        Axes to draw into; by default those of a new figure, as wide as there are
+        positions.
 
     Returns
     -------
@@ -75,25 +91,62 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
 
     Examples
     --------
-    >>> heights = xr.Dataset({"ace": (("position", "base"), [[0.5, 0.0, 0.0, -0.2], [0.0, 0.9, 0.1, 0.0]])})
+    >>> heights = xr.Dataset(
+    ...     {
+    ...         "ace": (
+    ...             ("position", "base"),
+    ...             [[0.5, 0.0, 0.0, -0.2], [0.0, 0.9, 0.1, 0.0]],
+    ...         )
+    ...     }
+    ... )
     >>> axes = logo(heights.assign_coords(base=list("ACGU"), position=[4, 5]))
     >>> len(axes.patches), [round(float(y), 3) for y in axes.get_ylim()]
     (4, [-0.272, 1.072])
-    >>> words = xr.Dataset({"ace": (("position", "base"), [[3.0, 3.0, 3.0, 3.4], [0.0, 3.4, 0.0, 0.0]])})
-    >>> axes = logo(words.assign_coords(base=list("ACGU"), position=[0, 1]), centered=True)
-    >>> [round(float(y), 3) for y in axes.get_ylim()]  # position 0 is low, and position 1 tall
+    >>> words = xr.Dataset(
+    ...     {
+    ...         "ace": (
+    ...             ("position", "base"),
+    ...             [[3.0, 3.0, 3.0, 3.4], [0.0, 3.4, 0.0, 0.0]],
+    ...         )
+    ...     }
+    ... )
+    >>> axes = logo(
+    ...     words.assign_coords(base=list("ACGU"), position=[0, 1]), centered=True
+    ... )
+    >>> [
+    ...     round(float(y), 3) for y in axes.get_ylim()
+    ... ]  # position 0 is low, and position 1 tall
     [-2.856, 2.856]
     """
     table = _one_task(ace, task)
     by_base = table["ace"].transpose("position", "base")
-    heights = (by_base - by_base.mean("base") if centered else by_base).to_numpy().astype(np.float64)
+    heights = (
+        (by_base - by_base.mean("base") if centered else by_base)
+        .to_numpy()
+        .astype(np.float64)
+    )
     letters = _as_bases(table)
     positions: list[Any] = table["position"].to_numpy().tolist()
-    axes = logo_with_bars(heights, _half_widths(table, centered=centered), letters, positions, ax, offsets=OFFSETS)
+    axes = logo_with_bars(
+        heights,
+        _half_widths(table, centered=centered),
+        letters,
+        positions,
+        ax,
+        offsets=OFFSETS,
+    )
     units = table["ace"].attrs.get("units")
-    axes.set_ylabel(axis_label(table.attrs) if units is None else str(units), fontsize=9.5, **AS_IT_IS)
+    axes.set_ylabel(
+        axis_label(table.attrs) if units is None else str(units),
+        fontsize=9.5,
+        **AS_IT_IS,
+    )
     if centered:
-        axes.set_ylabel(f"{axes.get_ylabel()},\nminus the mean at the position", fontsize=9.5, **AS_IT_IS)
+        axes.set_ylabel(
+            f"{axes.get_ylabel()},\nminus the mean at the position",
+            fontsize=9.5,
+            **AS_IT_IS,
+        )
     names = [str(table["task"].item())] if "task" in table.coords else []
     levels = interval_label(table)
     bars = f" (bars: {'at most ' if centered else ''}{levels})" if levels else ""
@@ -103,11 +156,15 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
 
 
 def _half_widths(table: xr.Dataset, *, centered: bool) -> Array:
-    """Return the half-widths of intervals, (position, base), nan where there are none."""
+    """Return the half-widths of intervals, (position, base), nan where there are
+    none.
+    """
     shape = table.sizes["position"], table.sizes["base"]
     if "lower" not in table or "upper" not in table:
         return np.full(shape, np.nan)
-    half = ((table["upper"] - table["lower"]) / 2).transpose("position", "base").to_numpy()
+    half = (
+        ((table["upper"] - table["lower"]) / 2).transpose("position", "base").to_numpy()
+    )
     if centered:
         n = shape[1]
         half = (1 - 2 / n) * half + half.sum(axis=1, keepdims=True) / n
@@ -115,15 +172,25 @@ def _half_widths(table: xr.Dataset, *, centered: bool) -> Array:
 
 
 def logo_with_bars(
-    heights: Array, half: Array, letters: Sequence[str], positions: list[Any], ax: Axes | None, *, offsets: Array
+    heights: Array,
+    half: Array,
+    letters: Sequence[str],
+    positions: list[Any],
+    ax: Axes | None,
+    *,
+    offsets: Array,
 ) -> Axes:
-    """Draw letters of these heights and a bar at the outer edge of each, (positions, letters)."""
+    """Draw letters of these heights and a bar at the outer edge of each, (positions,
+    letters).
+    """
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 4.2, 24.0)), 2.6)
     letters = list(letters)
     edges = np.full(heights.shape, np.nan)
     for place, column in enumerate(heights):
         above = below = 0.0
-        for k in sorted(range(len(letters)), key=lambda k: abs(column[k])):  # small letters next to the axis
+        for k in sorted(
+            range(len(letters)), key=lambda k: abs(column[k])
+        ):  # small letters next to the axis
             height = float(column[k])
             if height > 0:
                 _draw_letter(axes, letters[k], place, above, above + height)
@@ -131,13 +198,20 @@ def logo_with_bars(
             elif height < 0:
                 _draw_letter(axes, letters[k], place, below + height, below)
                 edges[place, k] = below = below + height
-    up, down = np.nansum(np.maximum(heights, 0), 1).max(), np.nansum(np.minimum(heights, 0), 1).min()
+    up, down = (
+        np.nansum(np.maximum(heights, 0), 1).max(),
+        np.nansum(np.minimum(heights, 0), 1).min(),
+    )
     pad = 0.06 * (up - down)
-    axes.set_ylim(down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0)
+    axes.set_ylim(
+        down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0
+    )
     axes.set_xlim(-0.6, len(positions) - 0.4)
     axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
     every = max(1, len(positions) // 40)
-    axes.set_xticks(range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9)
+    axes.set_xticks(
+        range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9
+    )
     axes.set_xlabel("position", fontsize=9.5)
     strip(axes, "top", "right", "bottom")
     axes.tick_params(axis="x", length=0)
@@ -150,18 +224,32 @@ def logo_with_bars(
         axes.vlines(x, ends - width, ends + width, color=INK, lw=1.0, zorder=5)
         axes.plot(x, ends, ".", color=GRAY, ms=2.5, zorder=6)
         low, high = axes.get_ylim()
-        axes.set_ylim(min(low, float((ends - width).min()) * 1.05), max(high, float((ends + width).max()) * 1.05))
+        axes.set_ylim(
+            min(low, float((ends - width).min()) * 1.05),
+            max(high, float((ends + width).max()) * 1.05),
+        )
     return axes
 
 
 def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
-    if not isinstance(ace, xr.Dataset) or "ace" not in ace or not {"position", "base"} <= set(ace["ace"].dims):
-        raise OutcomesError("logo: give a Dataset with 'ace' (position, base), such as the logo of a word's mutants")
+    if (
+        not isinstance(ace, xr.Dataset)
+        or "ace" not in ace
+        or not {"position", "base"} <= set(ace["ace"].dims)
+    ):
+        raise OutcomesError(
+            "logo: give a Dataset with 'ace' (position, base), such as the logo of a "
+            "word's mutants"
+        )
     if "task" in ace["ace"].dims:
         ace = ace.isel(task=tasks_in_table(ace).index(as_task(ace, task, "logo")))
-    more = sorted(str(dim) for dim in ace["ace"].dims if dim not in ("position", "base"))
+    more = sorted(
+        str(dim) for dim in ace["ace"].dims if dim not in ("position", "base")
+    )
     if more:
-        raise OutcomesError(f"logo: 'ace' has the dims {', '.join(more)} too; select one of each")
+        raise OutcomesError(
+            f"logo: 'ace' has the dims {', '.join(more)} too; select one of each"
+        )
     if np.isinf(ace["ace"].to_numpy()).any():
         raise OutcomesError("logo: a height is infinite; leave it out as NaN")
     return ace
@@ -170,21 +258,34 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
 def _as_bases(table: xr.Dataset) -> list[str]:
     letters = [str(base) for base in table["base"].to_numpy()]
     if odd := [letter for letter in letters if letter not in _COLORS]:
-        raise ContrastError(f"logo: {quoted(odd[0])} is not one of A C G T U; name the bases by a coordinate 'base'")
+        raise ContrastError(
+            f"logo: {quoted(odd[0])} is not one of A C G T U; name the bases by a "
+            "coordinate 'base'"
+        )
     return letters
 
 
-def _draw_letter(axes: Axes, letter: str, place: int, bottom: float, top: float) -> None:
+def _draw_letter(
+    axes: Axes, letter: str, place: int, bottom: float, top: float
+) -> None:
     from matplotlib.font_manager import FontProperties
     from matplotlib.patches import PathPatch
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Affine2D
 
-    shape = TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    shape = TextPath(
+        (0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold")
+    )
     box = shape.get_extents()
-    to_box = Affine2D().translate(-box.x0, -box.y0).scale(_WIDTH / box.width, (top - bottom) / box.height)
+    to_box = (
+        Affine2D()
+        .translate(-box.x0, -box.y0)
+        .scale(_WIDTH / box.width, (top - bottom) / box.height)
+    )
     path = to_box.translate(place - _WIDTH / 2, bottom).transform_path(shape)
-    axes.add_patch(PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}"))
+    axes.add_patch(
+        PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}")
+    )
 
 
 _LETTERS = np.array(list("ACGT"))
@@ -202,10 +303,12 @@ def map_logo(
     ci_prob: float = 0.95,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the map of one sequence: each of its letters as high as its contribution, or the difference of two maps.
+    """Draw the map of one sequence: each of its letters as high as its contribution, or
+    the difference of two maps.
 
-    Over baselines each letter has its interval, for more baselines of this sequence; it says nothing of other sequences
-    or networks, and is no test. Maps by single substitutions are exact and have none.
+    Over baselines each letter has its interval, for more baselines of this sequence; it
+    says nothing of other sequences or networks, and is no test. Maps by single
+    substitutions are exact and have none.
 
     Parameters
     ----------
@@ -216,8 +319,9 @@ def map_logo(
     minus
         Another map of that sequence: letters are as high as the difference.
     minus_model
-        The member whose map is subtracted, of `minus` or, by default, of the same maps. Bars are then the sum of both
-        half-widths, the most that the error of a difference can be: members share their baselines.
+        The member whose map is subtracted, of `minus` or, by default, of the same maps.
+        Bars are then the sum of both half-widths, the most that the error of a
+        difference can be: members share their baselines.
     span
         First position, and the one behind the last; by default all.
     ci_prob
@@ -233,14 +337,17 @@ def map_logo(
     Raises
     ------
     OutcomesError
-        If it is no Dataset of `causalgia.attribute`, or the two maps are not of one sequence by one method.
+        If it is no Dataset of `causalgia.attribute`, or the two maps are not of one
+        sequence by one method.
     ContrastError
         If a unit, task, member or span does not exist or is required.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> count = cg.FunctionPredictor(lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count")
+    >>> count = cg.FunctionPredictor(
+    ...     lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count"
+    ... )
     >>> axes = map_logo(cg.attribute(["ACGT"], count, method="ism"))
     >>> len(axes.patches), [round(float(y), 2) for y in axes.get_ylim()]
     (4, [-0.41, 1.08])
@@ -250,18 +357,35 @@ def map_logo(
     what, method = _measured(attributions)
     label = f"{what}\n({method})"
     names = [_sequence_name(attributions, table)]
-    names += [str(table[name].item()) for name in ("task", "model") if name in table.coords]
+    names += [
+        str(table[name].item()) for name in ("task", "model") if name in table.coords
+    ]
     if minus is not None or minus_model is not None:
         of = attributions if minus is None else minus
-        others, their_half, other = _one_map(of, unit, task, model if minus_model is None else minus_model, ci_prob)
+        others, their_half, other = _one_map(
+            of, unit, task, model if minus_model is None else minus_model, ci_prob
+        )
         if not np.array_equal(table["observed"], other["observed"]):
-            raise OutcomesError("map_logo: minus= is of another sequence; give maps of the same one")
+            raise OutcomesError(
+                "map_logo: minus= is of another sequence; give maps of the same one"
+            )
         if (what, method) != (theirs := _measured(of)):
-            one, another = (quoted(f"{kind} ({by})") for kind, by in ((what, method), theirs))
-            raise OutcomesError(f"map_logo: {one} and {another} are different things; take one method for both maps")
+            one, another = (
+                quoted(f"{kind} ({by})") for kind, by in ((what, method), theirs)
+            )
+            raise OutcomesError(
+                f"map_logo: {one} and {another} are different things; take one method "
+                "for both maps"
+            )
         difference = "difference" if what == "contribution" else f"difference of {what}"
-        heights, half, label = heights - others, half + their_half, f"{difference}\n({method})"
-        names.append(f"minus {other['model'].item() if 'model' in other.coords else 'the other'}")
+        heights, half, label = (
+            heights - others,
+            half + their_half,
+            f"{difference}\n({method})",
+        )
+        names.append(
+            f"minus {other['model'].item() if 'model' in other.coords else 'the other'}"
+        )
     start, stop = _as_span(span, len(heights))
     scale = attributions.attrs.get("scale")
     columns = np.zeros((stop - start, 4))
@@ -270,27 +394,42 @@ def map_logo(
     errors = np.full(columns.shape, np.nan)
     errors[np.arange(stop - start), shown] = half[start:stop]
     axes = logo_with_bars(
-        columns, errors, "ACGT", table["position"].to_numpy()[start:stop].tolist(), ax, offsets=np.zeros(4)
+        columns,
+        errors,
+        "ACGT",
+        table["position"].to_numpy()[start:stop].tolist(),
+        ax,
+        offsets=np.zeros(4),
     )
     axes.set_ylabel(f"{label},\n{scale}" if scale else label, fontsize=9.5, **AS_IT_IS)
-    bars = f" (bars: {100 * ci_prob:.4g} % over baselines)" if np.isfinite(half).any() else ""
+    bars = (
+        f" (bars: {100 * ci_prob:.4g} % over baselines)"
+        if np.isfinite(half).any()
+        else ""
+    )
     write_heading(axes, heading(attributions.drop_dims("unit"), *names) + bars)
     fit_to_page(axes)
     return axes
 
 
 def average_logo(
-    average: xr.Dataset, *, task: str | None = None, model: str | int | None = None, ax: Axes | None = None
+    average: xr.Dataset,
+    *,
+    task: str | None = None,
+    model: str | int | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw the average of maps at aligned instances: bases as letters of that height, with their intervals.
+    """Draw the average of maps at aligned instances: bases as letters of that height,
+    with their intervals.
 
-    Letters are stacked as in `logo`; the error bar of a letter is at its outer edge, next to those of the others.
-    A base whose interval is a point has no bar.
+    Letters are stacked as in `logo`; the error bar of a letter is at its outer edge,
+    next to those of the others. A base whose interval is a point has no bar.
 
     Parameters
     ----------
     average
-        From `causalgia.attribution.average`, or `causalgia.simultaneous` of it, whose intervals hold together.
+        From `causalgia.attribution.average`, or `causalgia.simultaneous` of it, whose
+        intervals hold together.
     task, model
         Which task and member; required where there are several.
     ax
@@ -308,27 +447,48 @@ def average_logo(
     ContrastError
         If a task or member does not exist or is required.
     """
-    if not isinstance(average, xr.Dataset) or not {"ace", "lower", "upper", "motif_position", "base"} <= set(
-        average.variables
-    ):
+    if not isinstance(average, xr.Dataset) or not {
+        "ace",
+        "lower",
+        "upper",
+        "motif_position",
+        "base",
+    } <= set(average.variables):
         raise OutcomesError(
-            "average_logo: no average of maps by base; give one from cg.attribution.average, by a method with bases"
+            "average_logo: no average of maps by base; give one from "
+            "cg.attribution.average, by a method with bases"
         )
-    table = average.isel(task=[_place(average, "task", as_task(average, task, "average_logo"))]).isel(task=0)
+    table = average.isel(
+        task=[_place(average, "task", as_task(average, task, "average_logo"))]
+    ).isel(task=0)
     table = _select(table, "model", model, "average_logo")
     places = table["motif_position"].to_numpy()
     at = np.unique(places)
     heights, half = np.full((len(at), 4), np.nan), np.full((len(at), 4), np.nan)
-    index = np.searchsorted(at, places), np.searchsorted(_LETTERS, table["base"].to_numpy())
+    index = (
+        np.searchsorted(at, places),
+        np.searchsorted(_LETTERS, table["base"].to_numpy()),
+    )
     heights[index] = table["ace"].to_numpy()
     half[index] = (table["upper"] - table["lower"]).to_numpy() / 2
-    axes = logo_with_bars(heights, np.where(half > 0, half, np.nan), "ACGT", at.tolist(), ax, offsets=OFFSETS)
+    axes = logo_with_bars(
+        heights,
+        np.where(half > 0, half, np.nan),
+        "ACGT",
+        at.tolist(),
+        ax,
+        offsets=OFFSETS,
+    )
     method = str(table.attrs.get("map_method", "")).replace("_", " ")
     words = [f"mean score\n({method})", str(table.attrs.get("scale", ""))]
     axes.set_ylabel(",\n".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)
     axes.set_xlabel("position in the motif", fontsize=9.5)
-    names = [str(table[name].item()) for name in ("task", "model") if name in table.coords]
-    above = heading(table.drop_vars("n_units"), *names, f"{int(table['n_units'].max()):,} instances")
+    names = [
+        str(table[name].item()) for name in ("task", "model") if name in table.coords
+    ]
+    above = heading(
+        table.drop_vars("n_units"), *names, f"{int(table['n_units'].max()):,} instances"
+    )
     levels = interval_label(table)
     write_heading(axes, above + (f" (bars: {levels})" if levels else ""))
     fit_to_page(axes)
@@ -338,18 +498,27 @@ def average_logo(
 def _one_map(
     maps: xr.Dataset, unit: Any, task: str | None, model: Any, ci_prob: float
 ) -> tuple[Array, Array, xr.Dataset]:
-    """Return contributions and half-widths, (length,), of one map, and what was selected; nan where it has none."""
+    """Return contributions and half-widths, (length,), of one map, and what was
+    selected; nan where it has none.
+    """
     validate(maps, "attributions")
     one = maps.isel(task=_place(maps, "task", as_task(maps, task, "map_logo")))
     one = _select(_select(one, "model", model), "unit", unit)
     observed = one["observed"].to_numpy()[None]
     by_substitution = maps.attrs.get("method") == "ism"
-    tables = [one[name].to_numpy()[None] for name in ("score", "score_se") if name in one]
+    tables = [
+        one[name].to_numpy()[None] for name in ("score", "score_se") if name in one
+    ]
     if "base" in maps["score"].dims:
-        tables = [observed_scores(table, observed, by_substitution=by_substitution) for table in tables]
+        tables = [
+            observed_scores(table, observed, by_substitution=by_substitution)
+            for table in tables
+        ]
     half = np.full(observed.shape[1], np.nan)
     if len(tables) == 2:
-        half = tables[1][0] * stdtrit(int(maps.attrs["n_baselines"]) - 1, 0.5 + ci_prob / 2)
+        half = tables[1][0] * stdtrit(
+            int(maps.attrs["n_baselines"]) - 1, 0.5 + ci_prob / 2
+        )
     return tables[0][0], half, one
 
 
@@ -358,33 +527,49 @@ def _measured(maps: xr.Dataset) -> tuple[str, str]:
     method = str(maps.attrs.get("method", ""))
     if method != "dfim":
         return "contribution", method.replace("_", " ")
-    return f"interaction with {maps.attrs['source']}", f"dfim, {maps.attrs['map_method']}".replace("_", " ")
+    return (
+        f"interaction with {maps.attrs['source']}",
+        f"dfim, {maps.attrs['map_method']}".replace("_", " "),
+    )
 
 
 def _sequence_name(maps: xr.Dataset, one: xr.Dataset) -> str:
-    """Return the name of a sequence: its parent's, and its unit where that has several."""
+    """Return the name of a sequence: its parent's, and its unit where that has
+    several.
+    """
     unit = str(one["unit"].item())
     if "parent" not in maps:
         return f"sequence {unit}"
     parent = str(one["parent"].item())
     name = f"sequence {parent}" if parent.isdigit() else parent
-    return f"{name}, unit {unit}" if (maps["parent"] == one["parent"]).sum() > 1 else name
+    return (
+        f"{name}, unit {unit}" if (maps["parent"] == one["parent"]).sum() > 1 else name
+    )
 
 
 def _place(table: xr.Dataset, dim: str, name: Any) -> int:
     return [str(one) for one in table[dim].to_numpy()].index(str(name))
 
 
-def _select(table: xr.Dataset, dim: str, name: Any, figure: str = "map_logo") -> xr.Dataset:
+def _select(
+    table: xr.Dataset, dim: str, name: Any, figure: str = "map_logo"
+) -> xr.Dataset:
     if dim not in table.dims:
         if name is not None:
-            raise ContrastError(f"{figure}: {dim}={quoted(name)}, and the maps have no dim {dim}; leave it out")
+            raise ContrastError(
+                f"{figure}: {dim}={quoted(name)}, and the maps have no dim {dim}; "
+                "leave it out"
+            )
         return table
     known = table[dim].to_numpy().tolist()
     if name is None and len(known) == 1:
         return table.isel({dim: 0})
     if name is None or name not in known:
-        lacking = "several, and one is drawn" if name is None else f"{dim}={quoted(name)} is not there"
+        lacking = (
+            "several, and one is drawn"
+            if name is None
+            else f"{dim}={quoted(name)} is not there"
+        )
         some = ", ".join(map(quoted, known[:5])) + (", ..." if len(known) > 5 else "")
         raise ContrastError(f"{figure}: {lacking}; say {dim}= one of {some}")
     return table.isel({dim: known.index(name)})
@@ -399,6 +584,7 @@ def _as_span(span: Any, length: int) -> tuple[int, int]:
         start, stop = 0, -1
     if not 0 <= start < stop <= length:
         raise ContrastError(
-            f"map_logo: span={quoted(span)} is not a range of {length:,} positions; such as (0, {length})"
+            f"map_logo: span={quoted(span)} is not a range of {length:,} positions; "
+            f"such as (0, {length})"
         )
     return start, stop

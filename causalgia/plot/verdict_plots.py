@@ -1,4 +1,6 @@
-"""Figures of verdicts: effects against their p-values, and intervals against the ROPE."""
+"""Figures of verdicts: effects against their p-values, and intervals against the
+ROPE.
+"""
 
 from __future__ import annotations
 
@@ -42,17 +44,21 @@ _HIGHEST = 300.0
 _MOST_ROWS = 60
 
 
-def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the p-value of each contrast against its effect size, with the region of practical equivalence.
+def volcano(
+    table: xr.Dataset, *, task: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the p-value of each contrast against its effect size, with the region of
+    practical equivalence.
 
-    Use it for many effects at once. Significance depends on the number of units: only points outside the shaded
-    ROPE are large enough to matter, whatever their height.
+    Use it for many effects at once. Significance depends on the number of units: only
+    points outside the shaded ROPE are large enough to matter, whatever their height.
 
     Parameters
     ----------
     table
-        From `causalgia.estimate` or `causalgia.decide`: ``ace`` and ``p``, or the ``lfsr`` of decisions, of which twice
-        the smaller one-sided p is drawn (a posterior: the local false sign rate itself).
+        From `causalgia.estimate` or `causalgia.decide`: ``ace`` and ``p``, or the
+        ``lfsr`` of decisions, of which twice the smaller one-sided p is drawn (a
+        posterior: the local false sign rate itself).
     task
         The task; required if there are several.
     ax
@@ -61,22 +67,27 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     Returns
     -------
     Axes
-        A point per contrast, colored by its verdict (undecided: hollow); the largest eight are named where there is
-        room. Triangles at the upper edge have a p below 1e-300, or none because the effect is exact. Of more than
-        20,000 contrasts the 2,000 largest effects and evenly spaced others are drawn, which the label says.
+        A point per contrast, colored by its verdict (undecided: hollow); the largest
+        eight are named where there is room. Triangles at the upper edge have a p below
+        1e-300, or none because the effect is exact. Of more than 20,000 contrasts the
+        2,000 largest effects and evenly spaced others are drawn, which the label says.
 
     Raises
     ------
     ContrastError
         If the task does not exist or is required, or there are several models.
     OutcomesError
-        If `table` is not a Dataset of estimates or decisions, or has neither p-values nor lfsr.
+        If `table` is not a Dataset of estimates or decisions, or has neither p-values
+        nor lfsr.
 
     Examples
     --------
     >>> from causalgia.estimation import from_effects
     >>> from causalgia.verdicts import decide
-    >>> decided = decide(from_effects([1.38, 0.01], se=[0.2, 0.02], names=["GATA1", "mutant"]), rope=(-0.1, 0.1))
+    >>> decided = decide(
+    ...     from_effects([1.38, 0.01], se=[0.2, 0.02], names=["GATA1", "mutant"]),
+    ...     rope=(-0.1, 0.1),
+    ... )
     >>> axes = volcano(decided)
     >>> axes.get_ylabel(), [text.get_text() for text in axes.texts]
     ('p of no effect', ['GATA1', 'mutant'])
@@ -85,7 +96,10 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     task = as_task(table, task, "volcano")
     one = _of_one_predictor(table, task, "volcano")
     ace, height, label = _evidence(one)
-    axes, top = axes_or_new(ax, 6.4, 4.6), float(np.max(height, initial=0.0, where=np.isfinite(height)))
+    axes, top = (
+        axes_or_new(ax, 6.4, 4.6),
+        float(np.max(height, initial=0.0, where=np.isfinite(height))),
+    )
     top = max(1.05 * top, 1.0)
     beyond = ~np.isfinite(height)
     y = np.where(beyond, top, height)
@@ -95,7 +109,9 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
         several = np.ptp(low) > 0 or np.ptp(high) > 0
         if low.max() < high.min():
             shared = "ROPE that all contrasts share" if several else "ROPE"
-            axes.axvspan(low.max(), high.min(), color=ROPE, lw=0, zorder=0.5, label=shared)
+            axes.axvspan(
+                low.max(), high.min(), color=ROPE, lw=0, zorder=0.5, label=shared
+            )
     verdict = one["verdict"].to_numpy() if "verdict" in one else np.full(len(ace), "")
     at = _thinned(np.abs(ace - center))
     drawn = np.zeros(len(ace), dtype=bool)
@@ -105,36 +121,77 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
         for edge, marker in ((False, "o"), (True, "^")):
             mine = drawn & (verdict == name) & (beyond == edge)
             if mine.any():
-                look: dict[str, Any] = {"s": size, "marker": marker, "edgecolors": color, "zorder": 4, "clip_on": False}
-                look |= {"facecolors": "none" if name == "undecided" else color, "lw": 0.8}
+                look: dict[str, Any] = {
+                    "s": size,
+                    "marker": marker,
+                    "edgecolors": color,
+                    "zorder": 4,
+                    "clip_on": False,
+                }
+                look |= {
+                    "facecolors": "none" if name == "undecided" else color,
+                    "lw": 0.8,
+                }
                 first = not edge or not (drawn & (verdict == name) & ~beyond).any()
                 shown = (name or "effect") if first else "_at the edge"
-                axes.scatter(ace[mine], y[mine], label=shown, rasterized=mine.sum() > _RASTER, **look)
+                axes.scatter(
+                    ace[mine],
+                    y[mine],
+                    label=shown,
+                    rasterized=mine.sum() > _RASTER,
+                    **look,
+                )
     if beyond.any():
-        axes.scatter([], [], s=size, marker="^", color=GRAY, label="at the edge: p below 1e-300, or exact")
+        axes.scatter(
+            [],
+            [],
+            s=size,
+            marker="^",
+            color=GRAY,
+            label="at the edge: p below 1e-300, or exact",
+        )
     axes.axvline(center, color=INK, lw=0.8, zorder=2)
     axes.set_ylim(0, 1.08 * top)
     axes.margins(x=0.08)
-    some = f"\n{len(at):,} of {len(ace):,} are drawn: the {_LARGEST:,} largest, others evenly in rank"
+    some = (
+        "\n"
+        f"{len(at):,} of {len(ace):,} are drawn: the {_LARGEST:,} largest, others "
+        "evenly in rank"
+    )
     few = "" if len(at) == len(ace) else some
     axes.set_xlabel(fill(axis_label(table.attrs), 70) + few, fontsize=9.5, **AS_IT_IS)
     axes.set_ylabel(label, fontsize=9.5)
     axes.yaxis.set_major_formatter(_as_p)
     from matplotlib.ticker import MaxNLocator
 
-    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], prune=None))
+    axes.yaxis.set_major_locator(
+        MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], prune=None)
+    )
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    _finish(axes, one, f"{len(ace):,} effects" if len(ace) > 1 else str(one["contrast"].to_numpy()[0]), task)
+    _finish(
+        axes,
+        one,
+        f"{len(ace):,} effects" if len(ace) > 1 else str(one["contrast"].to_numpy()[0]),
+        task,
+    )
     legend_below(axes)
     largest = np.argsort(-np.abs(ace - center), kind="stable")[:_NAMED]
-    name_points(axes, ace, y, {int(i): str(one["contrast"].to_numpy()[i]) for i in largest})
+    name_points(
+        axes, ace, y, {int(i): str(one["contrast"].to_numpy()[i]) for i in largest}
+    )
     return axes
 
 
 def _of_one_predictor(table: xr.Dataset, task: str, figure: str) -> xr.Dataset:
     if "model" in table["ace"].dims:
-        raise ContrastError(f"{figure}: there are several models; select one: table.sel(model=...)")
-    return table.isel(task=tasks_in_table(table).index(task)) if "task" in table.dims else table
+        raise ContrastError(
+            f"{figure}: there are several models; select one: table.sel(model=...)"
+        )
+    return (
+        table.isel(task=tasks_in_table(table).index(task))
+        if "task" in table.dims
+        else table
+    )
 
 
 def _evidence(one: xr.Dataset) -> tuple[Array, Array, str]:
@@ -151,10 +208,16 @@ def _evidence(one: xr.Dataset) -> tuple[Array, Array, str]:
         label = "local false sign rate" if by_posterior else label
     else:
         raise OutcomesError(
-            "volcano: there are neither p-values nor lfsr; estimate with two or more units, or cg.decide(estimates, "
-            "rope=...)"
+            "volcano: there are neither p-values nor lfsr; estimate with two or more "
+            "units, or cg.decide(estimates, rope=...)"
         )
-    return ace, np.where(np.isnan(height) | (height > _HIGHEST), np.inf, np.maximum(height, 0.0)), label
+    return (
+        ace,
+        np.where(
+            np.isnan(height) | (height > _HIGHEST), np.inf, np.maximum(height, 0.0)
+        ),
+        label,
+    )
 
 
 def _negative_log10(p: Array) -> Array:
@@ -163,11 +226,19 @@ def _negative_log10(p: Array) -> Array:
 
 
 def _as_p(height: float, _: float) -> str:
-    return "1" if height == 0 else f"{10.0**-height:g}" if height <= 3 else f"1e\N{MINUS SIGN}{height:g}"
+    return (
+        "1"
+        if height == 0
+        else f"{10.0**-height:g}"
+        if height <= 3
+        else f"1e\N{MINUS SIGN}{height:g}"
+    )
 
 
 def _thinned(size: Array) -> NDArray[np.int64]:
-    """Return which of very many points are drawn: the largest, and others evenly spaced."""
+    """Return which of very many points are drawn: the largest, and others evenly
+    spaced.
+    """
     n = len(size)
     if n <= _MOST_POINTS:
         return np.arange(n)
@@ -176,17 +247,22 @@ def _thinned(size: Array) -> NDArray[np.int64]:
     return np.sort(np.concatenate([order[:_LARGEST], rest]))
 
 
-def equivalence(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw intervals against the region of practical equivalence, a row for each contrast.
+def equivalence(
+    table: xr.Dataset, *, task: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw intervals against the region of practical equivalence, a row for each
+    contrast.
 
-    Use it to show that effects are negligible: the interval of a negligible effect lies inside the shaded ROPE. Of
-    `causalgia.multiplicity.equivalence` the bar is the interval of the two one-sided tests (90 % at the level of .05)
-    and the line the wide one.
+    Use it to show that effects are negligible: the interval of a negligible effect lies
+    inside the shaded ROPE. Of `causalgia.multiplicity.equivalence` the bar is the
+    interval of the two one-sided tests (90 % at the level of .05) and the line the wide
+    one.
 
     Parameters
     ----------
     table
-        From `causalgia.decide` with a rope, or from `causalgia.multiplicity.equivalence`.
+        From `causalgia.decide` with a rope, or from
+        `causalgia.multiplicity.equivalence`.
     task
         The task; required if there are several.
     ax
@@ -195,8 +271,8 @@ def equivalence(table: xr.Dataset, *, task: str | None = None, ax: Axes | None =
     Returns
     -------
     Axes
-        Rows in the order of the contrasts, with verdicts in color and in words; of more than 60 contrasts the 60 with
-        the largest effects, which the heading says.
+        Rows in the order of the contrasts, with verdicts in color and in words; of more
+        than 60 contrasts the 60 with the largest effects, which the heading says.
 
     Raises
     ------
@@ -209,7 +285,9 @@ def equivalence(table: xr.Dataset, *, task: str | None = None, ax: Axes | None =
     --------
     >>> from causalgia.estimation import from_effects
     >>> from causalgia.multiplicity import equivalence as tost
-    >>> axes = equivalence(tost(from_effects([0.0, 3.0], [0.3, 0.3], names=["a", "b"]), rope=(-1, 1)))
+    >>> axes = equivalence(
+    ...     tost(from_effects([0.0, 3.0], [0.3, 0.3], names=["a", "b"]), rope=(-1, 1))
+    ... )
     >>> [text.get_text() for text in axes.texts]
     ['negligible', 'increases']
     """
@@ -218,46 +296,94 @@ def equivalence(table: xr.Dataset, *, task: str | None = None, ax: Axes | None =
     one = _of_one_predictor(table, task, "equivalence")
     if "verdict" not in one or "lower" not in one:
         raise OutcomesError(
-            "equivalence: there are no verdicts with intervals; cg.decide(estimates, rope=(-0.1, 0.1)) gives them"
+            "equivalence: there are no verdicts with intervals; cg.decide(estimates, "
+            "rope=(-0.1, 0.1)) gives them"
         )
     low, high = _rope_of(one)
     n = one.sizes["contrast"]
     if n > _MOST_ROWS:
-        largest = np.sort(np.argsort(-np.abs(one["ace"].to_numpy() - null_value(table)), kind="stable")[:_MOST_ROWS])
+        largest = np.sort(
+            np.argsort(
+                -np.abs(one["ace"].to_numpy() - null_value(table)), kind="stable"
+            )[:_MOST_ROWS]
+        )
         one, low, high = one.isel(contrast=largest), low[largest], high[largest]
-    ace, lower, upper, verdict = (one[name].to_numpy() for name in ("ace", "lower", "upper", "verdict"))
+    ace, lower, upper, verdict = (
+        one[name].to_numpy() for name in ("ace", "lower", "upper", "verdict")
+    )
     ends = np.concatenate([x[np.isfinite(x)] for x in (ace, lower, upper, low, high)])
     pad = 0.1 * (ends.max() - ends.min()) or 1.0
     edge = (ends.min() - pad, ends.max() + pad)
     axes, y = axes_or_new(ax, 6.8, min(1.5 + 0.3 * len(ace), 16.0)), np.arange(len(ace))
-    axes.barh(y, high - low, left=low, height=1.0, color=ROPE, lw=0, zorder=0.5, label="ROPE")
+    axes.barh(
+        y, high - low, left=low, height=1.0, color=ROPE, lw=0, zorder=0.5, label="ROPE"
+    )
     colors = [VERDICTS[str(name)] for name in verdict]
     two = {"lower_tost", "upper_tost"} <= set(one.variables)
-    wide = f"{100 * float(one.attrs['ci_prob']):.4g} % intervals" if two else interval_label(table)
-    axes.hlines(y, np.clip(lower, *edge), np.clip(upper, *edge), colors=colors, lw=1.2 if two else 2.6, zorder=3)
+    wide = (
+        f"{100 * float(one.attrs['ci_prob']):.4g} % intervals"
+        if two
+        else interval_label(table)
+    )
+    axes.hlines(
+        y,
+        np.clip(lower, *edge),
+        np.clip(upper, *edge),
+        colors=colors,
+        lw=1.2 if two else 2.6,
+        zorder=3,
+    )
     axes.plot([], [], color=GRAY, lw=1.2 if two else 2.6, label=wide or "intervals")
     if two:
-        inner, outer = (np.clip(one[name].to_numpy(), *edge) for name in ("lower_tost", "upper_tost"))
+        inner, outer = (
+            np.clip(one[name].to_numpy(), *edge)
+            for name in ("lower_tost", "upper_tost")
+        )
         axes.hlines(y, inner, outer, colors=colors, lw=4, zorder=4)
         level = 2 * float(one.attrs["ci_prob"]) - 1
-        axes.plot([], [], color=GRAY, lw=4, label=f"{100 * level:.4g} % intervals of the two one-sided tests")
+        axes.plot(
+            [],
+            [],
+            color=GRAY,
+            lw=4,
+            label=f"{100 * level:.4g} % intervals of the two one-sided tests",
+        )
     hollow = verdict == "undecided"
     axes.scatter(ace, y, s=22, c=colors, lw=0, zorder=5)
     axes.scatter(ace[hollow], y[hollow], s=9, color="white", lw=0, zorder=6)
     for limit, end, marker in ((lower, edge[0], "<"), (upper, edge[1], ">")):
         gone = np.isinf(limit)
-        axes.scatter(np.full(int(gone.sum()), end), y[gone], s=24, color=GRAY, marker=marker, zorder=5)
+        axes.scatter(
+            np.full(int(gone.sum()), end),
+            y[gone],
+            s=24,
+            color=GRAY,
+            marker=marker,
+            zorder=5,
+        )
     axes.axvline(null_value(table), color=INK, lw=0.8, zorder=2)
     for row, name in zip(y, verdict, strict=True):
-        beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-        words: dict[str, Any] = {"fontsize": 7.5, "va": "center", "annotation_clip": False, **AS_IT_IS}
-        axes.annotate(str(name), (1, row), (4, 0), color=VERDICTS[str(name)], **words, **beside)
+        beside: dict[str, Any] = {
+            "xycoords": axes.get_yaxis_transform(),
+            "textcoords": "offset points",
+        }
+        words: dict[str, Any] = {
+            "fontsize": 7.5,
+            "va": "center",
+            "annotation_clip": False,
+            **AS_IT_IS,
+        }
+        axes.annotate(
+            str(name), (1, row), (4, 0), color=VERDICTS[str(name)], **words, **beside
+        )
     labels = [shortened(str(name)) for name in one["contrast"].to_numpy()]
     axes.set_yticks(y, labels, fontsize=9 if len(y) <= 25 else 7, **AS_IT_IS)
     axes.set_ylim(len(y) - 0.4, -0.6)
     axes.set_xlim(edge[0] - pad / 4, edge[1] + pad / 4)
     axes.set_xlabel(fill(axis_label(table.attrs), 60), fontsize=9.5, **AS_IT_IS)
-    _finish(axes, one, f"{len(y)} of {n:,} effects, the largest" if n > len(y) else "", task)
+    _finish(
+        axes, one, f"{len(y)} of {n:,} effects, the largest" if n > len(y) else "", task
+    )
     legend_below(axes, columns=2)
     return axes
 
@@ -274,14 +400,14 @@ def _rope_of(one: xr.Dataset) -> tuple[Array, Array]:
             ends = []
         if len(ends) != 2:
             raise OutcomesError(
-                f"equivalence: rope={quoted(one.attrs.get('rope'))} is not a region; decide with one: "
-                "cg.decide(estimates, rope=(-0.1, 0.1))"
+                f"equivalence: rope={quoted(one.attrs.get('rope'))} is not a region; "
+                "decide with one: cg.decide(estimates, rope=(-0.1, 0.1))"
             )
         low, high = np.full(shape, ends[0]), np.full(shape, ends[1])
     if (low >= high).all():
         raise OutcomesError(
-            "equivalence: the rope is a point, inside which nothing lies; decide with a region: cg.decide(estimates, "
-            "rope=(-0.1, 0.1))"
+            "equivalence: the rope is a point, inside which nothing lies; decide with "
+            "a region: cg.decide(estimates, rope=(-0.1, 0.1))"
         )
     return low, high
 

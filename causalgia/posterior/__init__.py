@@ -1,8 +1,8 @@
 """Hierarchical Bayesian models of effects: shrinkage, posteriors and predictive checks.
 
-The verbs `infer`, `profile` (a smooth curve of effects), `prior_predictive` and `posterior_predictive` are for labeled
-data. Each law has a module with an exact engine on arrays: `normal`, `student_t`, `mixture`, `spike_and_slab`,
-`two_scales`.
+The verbs `infer`, `profile` (a smooth curve of effects), `prior_predictive` and
+`posterior_predictive` are for labeled data. Each law has a module with an exact engine
+on arrays: `normal`, `student_t`, `mixture`, `spike_and_slab`, `two_scales`.
 """
 
 from __future__ import annotations

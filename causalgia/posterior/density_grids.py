@@ -1,4 +1,6 @@
-"""Densities of one or two hyperparameters: spline refinement, independent draws and quadrature nodes."""
+"""Densities of one or two hyperparameters: spline refinement, independent draws and
+quadrature nodes.
+"""
 
 from __future__ import annotations
 
@@ -38,30 +40,53 @@ class Surface:
     """Log of the integral of the density as it was given."""
 
     def draw(self, n: int, generator: np.random.Generator) -> tuple[Array, Array]:
-        """Return n independent draws of a and b, (n,) each: a cell by inversion, then a point in it.
+        """Return n independent draws of a and b, (n,) each: a cell by inversion, then a
+        point in it.
 
-        Within a cell the density is linear with the slope between its neighbors, so that it has no steps.
+        Within a cell the density is linear with the slope between its neighbors, so
+        that it has no steps.
         """
         cumulative = np.cumsum(self.probability)
-        cell = np.searchsorted(cumulative, generator.random(n) * cumulative[-1], side="right")
-        i, j = np.unravel_index(np.minimum(cell, cumulative.size - 1), self.probability.shape)
+        cell = np.searchsorted(
+            cumulative, generator.random(n) * cumulative[-1], side="right"
+        )
+        i, j = np.unravel_index(
+            np.minimum(cell, cumulative.size - 1), self.probability.shape
+        )
         place = generator.random((2, n))
         density = self.probability / np.outer(np.diff(self.a), np.diff(self.b))
         slopes = _relative_slope(density, 0)[i, j], _relative_slope(density, 1)[i, j]
-        across, along = (_linear_density_quantile(u, slope) for u, slope in zip(place, slopes, strict=True))
-        return self.a[i] + across * np.diff(self.a)[i], self.b[j] + along * np.diff(self.b)[j]
+        across, along = (
+            _linear_density_quantile(u, slope)
+            for u, slope in zip(place, slopes, strict=True)
+        )
+        return self.a[i] + across * np.diff(self.a)[i], self.b[j] + along * np.diff(
+            self.b
+        )[j]
 
     def nodes(self, n_a: int, n_b: int) -> tuple[Array, Array, Array]:
-        """Return weights, a and b of Gauss' rule for functions smooth in both: n_b nodes of b for each of n_a of a."""
+        """Return weights, a and b of Gauss' rule for functions smooth in both: n_b
+        nodes of b for each of n_a of a.
+        """
         middle = (self.b[1:] + self.b[:-1]) / 2
-        rows = [(w, a, *gauss_rule(middle, row, n_b)) for w, a, row in self._columns(n_a)]
+        rows = [
+            (w, a, *gauss_rule(middle, row, n_b)) for w, a, row in self._columns(n_a)
+        ]
         weight = np.concatenate([w * inner for w, _, _, inner in rows])
-        return weight, np.repeat(*_repeats(rows)), np.concatenate([b for _, _, b, _ in rows])
+        return (
+            weight,
+            np.repeat(*_repeats(rows)),
+            np.concatenate([b for _, _, b, _ in rows]),
+        )
 
     def strata(self, n_a: int, n_b: int) -> tuple[Array, Array, Array, Array]:
-        """Return weights, a, b and sd of b for functions with jumps in b: n_b strata of b for each Gauss node of a."""
+        """Return weights, a, b and sd of b for functions with jumps in b: n_b strata of
+        b for each Gauss node of a.
+        """
         middle = (self.b[1:] + self.b[:-1]) / 2
-        rows = [(w, a, *_equal_strata(middle, row, n_b)) for w, a, row in self._columns(n_a)]
+        rows = [
+            (w, a, *_equal_strata(middle, row, n_b)) for w, a, row in self._columns(n_a)
+        ]
         weight = np.concatenate([w * inner for w, _, _, inner, _ in rows])
         b, sd = (np.concatenate([row[i] for row in rows]) for i in (2, 4))
         return weight, np.repeat(*_repeats(rows)), b, sd
@@ -84,24 +109,35 @@ def _repeats(rows: Sequence[tuple[Any, ...]]) -> tuple[Array, list[int]]:
 
 
 def refine_by_spline(a: Array, b: Array, log_density: Array) -> Surface:
-    """Return the density between the points of a tensor grid, (A, B), by a bicubic spline with eight cells a step.
+    """Return the density between the points of a tensor grid, (A, B), by a bicubic
+    spline with eight cells a step.
 
-    Log densities far below the peak are truncated for the spline, which would oscillate beside a steep fall, and the
-    density is then set to 0 there.
+    Log densities far below the peak are truncated for the spline, which would oscillate
+    beside a steep fall, and the density is then set to 0 there.
     """
     top = float(log_density.max())
     spline = RectBivariateSpline(a, b, np.maximum(log_density - top, -2 * _DROP))
-    edges = [np.interp(np.arange(_FINER * (len(x) - 1) + 1) / _FINER, np.arange(len(x)), x) for x in (a, b)]
+    edges = [
+        np.interp(np.arange(_FINER * (len(x) - 1) + 1) / _FINER, np.arange(len(x)), x)
+        for x in (a, b)
+    ]
     across, along = ((e[1:] + e[:-1]) / 2 for e in edges)
-    mass = np.exp(np.minimum(spline(across, along), 1.0)) * np.outer(np.diff(edges[0]), np.diff(edges[1]))
+    mass = np.exp(np.minimum(spline(across, along), 1.0)) * np.outer(
+        np.diff(edges[0]), np.diff(edges[1])
+    )
     used = log_density > top - 2 * _DROP
     any_corner = used[1:, 1:] | used[1:, :-1] | used[:-1, 1:] | used[:-1, :-1]
     mass *= any_corner.repeat(_FINER, axis=0).repeat(_FINER, axis=1)
-    return Surface(edges[0], edges[1], mass / mass.sum(), top + float(np.log(mass.sum())))
+    return Surface(
+        edges[0], edges[1], mass / mass.sum(), top + float(np.log(mass.sum()))
+    )
 
 
-def support_grid(log_density: Callable[[float], float], start: float, stop: float) -> tuple[Array, Array]:
-    """Return an even grid over the part of [start, stop] where a unimodal density is within exp(-20) of its peak.
+def support_grid(
+    log_density: Callable[[float], float], start: float, stop: float
+) -> tuple[Array, Array]:
+    """Return an even grid over the part of [start, stop] where a unimodal density is
+    within exp(-20) of its peak.
 
     The interval is narrowed about the highest point until enough points lie within it.
 
@@ -115,7 +151,8 @@ def support_grid(log_density: Callable[[float], float], start: float, stop: floa
     Returns
     -------
     tuple
-        Points that follow the density's own curvature, (T,), and its logarithm there, (T,).
+        Points that follow the density's own curvature, (T,), and its logarithm there,
+        (T,).
 
     Raises
     ------
@@ -127,20 +164,27 @@ def support_grid(log_density: Callable[[float], float], start: float, stop: floa
         heights = np.array([log_density(x) for x in points])
         heights[np.isnan(heights)] = -np.inf
         if not np.isfinite(heights).any():
-            raise InferenceError("the posterior of tau is nowhere finite; are effects, se and prior of one scale?")
+            raise InferenceError(
+                "the posterior of tau is nowhere finite; are effects, se and prior of "
+                "one scale?"
+            )
         near = np.flatnonzero(heights >= heights.max() - _DROP)
         first, last = max(near[0] - 1, 0), min(near[-1] + 1, _PROBES - 1)
-        if last - first > (_PROBES - 1) // 2 or points[last] - points[first] < 1e-9 * abs(stop):
+        if last - first > (_PROBES - 1) // 2 or points[last] - points[
+            first
+        ] < 1e-9 * abs(stop):
             return points[first : last + 1], heights[first : last + 1]
         start, stop = float(points[first]), float(points[last])
 
 
 def gauss_rule(x: Array, weight: Array, n: int) -> tuple[Array, Array]:
-    """Return the n nodes and weights that integrate polynomials to degree 2n - 1 as a discrete distribution does.
+    """Return the n nodes and weights that integrate polynomials to degree 2n - 1 as a
+    discrete distribution does.
 
     References
     ----------
-    Golub & Welsch (1969), doi:10.1090/S0025-5718-69-99647-1, on the Lanczos vectors of the distribution.
+    Golub & Welsch (1969), doi:10.1090/S0025-5718-69-99647-1, on the Lanczos vectors of
+    the distribution.
 
     Examples
     --------
@@ -162,11 +206,15 @@ def gauss_rule(x: Array, weight: Array, n: int) -> tuple[Array, Array]:
             break
         off, vector = np.append(off, norm), ahead / norm
     nodes, vectors = eigh_tridiagonal(diagonal, off[: len(diagonal) - 1])
-    return np.asarray(nodes, dtype=np.float64), np.asarray(vectors[0] ** 2, dtype=np.float64)
+    return np.asarray(nodes, dtype=np.float64), np.asarray(
+        vectors[0] ** 2, dtype=np.float64
+    )
 
 
 def _equal_strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]:
-    """Return mean, weight and sd of at most n equally likely strata of a discrete distribution."""
+    """Return mean, weight and sd of at most n equally likely strata of a discrete
+    distribution.
+    """
     weight = weight / weight.sum()
     part = np.minimum((n * (np.cumsum(weight) - weight / 2)).astype(int), n - 1)
     total = np.bincount(part, weight, n)
@@ -175,11 +223,17 @@ def _equal_strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]
     center = np.zeros(n)
     center[used] = mean
     square = np.bincount(part, weight * (x - center[part]) ** 2, n)[used] / total[used]
-    return mean, np.asarray(total[used], dtype=np.float64), np.asarray(np.sqrt(square), dtype=np.float64)
+    return (
+        mean,
+        np.asarray(total[used], dtype=np.float64),
+        np.asarray(np.sqrt(square), dtype=np.float64),
+    )
 
 
 def _relative_slope(density: Array, axis: int) -> Array:
-    """Return the relative slope of the density across each cell, clipped to +-2, where it reaches 0 at an end."""
+    """Return the relative slope of the density across each cell, clipped to +-2, where
+    it reaches 0 at an end.
+    """
     rise = np.gradient(density, axis=axis)
     return np.clip(rise / np.maximum(density, np.finfo(float).tiny), -2, 2)
 
@@ -199,7 +253,9 @@ _GAUSS, _SHORT = 16, 1.0
 
 @dataclass(frozen=True, eq=False)
 class HalfLine:
-    """A distribution of x > 0, as that of ``v = asinh(x / scale)`` on [start, stop], which has all but 1e-13 of it."""
+    """A distribution of x > 0, as that of ``v = asinh(x / scale)`` on [start, stop],
+    which has all but 1e-13 of it.
+    """
 
     value: Array
     """Nodes x, (T,), increasing."""
@@ -216,7 +272,9 @@ class HalfLine:
     """Chebyshev coefficients of its distribution function."""
 
     def quantile(self, probability: Array) -> Array:
-        """Return quantiles, of the shape of `probability`, by a table and Newton steps within its cells."""
+        """Return quantiles, of the shape of `probability`, by a table and Newton steps
+        within its cells.
+        """
         grid = np.linspace(-1, 1, 4097)
         table = np.maximum.accumulate(chebyshev.chebval(grid, self.cumulative))
         cell = np.clip(np.searchsorted(table, probability), 1, len(grid) - 1)
@@ -224,7 +282,11 @@ class HalfLine:
         at = np.clip(np.interp(probability, table, grid), lower, upper)
         for _ in range(4):
             rise = np.maximum(chebyshev.chebval(at, self.density), np.finfo(float).tiny)
-            at = np.clip(at - (chebyshev.chebval(at, self.cumulative) - probability) / rise, lower, upper)
+            at = np.clip(
+                at - (chebyshev.chebval(at, self.cumulative) - probability) / rise,
+                lower,
+                upper,
+            )
         return self._value(at)
 
     def draw(self, n: int, generator: np.random.Generator) -> Array:
@@ -232,7 +294,8 @@ class HalfLine:
         return self.quantile(generator.random(n))
 
     def carry(self, function: Callable[[Array], Array], x: Array) -> Array:
-        """Return a smooth function at many x, (n, ...), by its Chebyshev series if it converges, else directly.
+        """Return a smooth function at many x, (n, ...), by its Chebyshev series if it
+        converges, else directly.
 
         Parameters
         ----------
@@ -246,23 +309,40 @@ class HalfLine:
             values = function(self._value(_chebyshev_points(n, -1.0, 1.0)))
             series = dct(values[::-1], type=1, axis=0) / n
             series[[0, -1]] /= 2
-            if (np.abs(series[-n // 8 :]).max(axis=0) <= 1e-11 * np.abs(series).max(axis=0)).all():
-                at = 2 * (np.arcsinh(x / self.scale) - self.start) / (self.stop - self.start) - 1
-                values = np.asarray(chebyshev.chebval(np.clip(at, -1, 1), series), dtype=np.float64)
+            if (
+                np.abs(series[-n // 8 :]).max(axis=0)
+                <= 1e-11 * np.abs(series).max(axis=0)
+            ).all():
+                at = (
+                    2
+                    * (np.arcsinh(x / self.scale) - self.start)
+                    / (self.stop - self.start)
+                    - 1
+                )
+                values = np.asarray(
+                    chebyshev.chebval(np.clip(at, -1, 1), series), dtype=np.float64
+                )
                 return np.moveaxis(values, -1, 0)
             n *= 2
         return function(x)
 
     def _value(self, at: Array) -> Array:
-        return np.asarray(self.scale * np.sinh(self.start + (at + 1) / 2 * (self.stop - self.start)))
+        return np.asarray(
+            self.scale * np.sinh(self.start + (at + 1) / 2 * (self.stop - self.start))
+        )
 
 
-def resolve_density(log_density: Callable[[Array], Array], *, scale: float, upper: float) -> HalfLine:
-    """Return the distribution of a density on (0, upper): peaked, highest at the edge, or heavy-tailed.
+def resolve_density(
+    log_density: Callable[[Array], Array], *, scale: float, upper: float
+) -> HalfLine:
+    """Return the distribution of a density on (0, upper): peaked, highest at the edge,
+    or heavy-tailed.
 
-    ``v = asinh(x / scale)`` is linear near 0, where a density may end at any height, and logarithmic far out, where it
-    may fall as slowly as a power. The interval that contains the mass is found first; on it the density is
-    interpolated at Chebyshev points, doubled until the series converges to rounding, and integrated by Clenshaw-Curtis.
+    ``v = asinh(x / scale)`` is linear near 0, where a density may end at any height,
+    and logarithmic far out, where it may fall as slowly as a power. The interval that
+    contains the mass is found first; on it the density is interpolated at Chebyshev
+    points, doubled until the series converges to rounding, and integrated by
+    Clenshaw-Curtis.
 
     Parameters
     ----------
@@ -280,36 +360,55 @@ def resolve_density(log_density: Callable[[Array], Array], *, scale: float, uppe
 
     References
     ----------
-    Trefethen (2019), Approximation Theory and Approximation Practice, doi:10.1137/1.9781611975949.
+    Trefethen (2019), Approximation Theory and Approximation Practice,
+    doi:10.1137/1.9781611975949.
 
     Examples
     --------
-    >>> half_normal = resolve_density(lambda x: -x**2 / 2, scale=1.0, upper=40.0)
-    >>> half_normal.quantile(np.array([0.5])).round(6), round(float(half_normal.weight @ half_normal.value**2), 9)
+    >>> half_normal = resolve_density(lambda x: -(x**2) / 2, scale=1.0, upper=40.0)
+    >>> (
+    ...     half_normal.quantile(np.array([0.5])).round(6),
+    ...     round(float(half_normal.weight @ half_normal.value**2), 9),
+    ... )
     (array([0.67449]), 1.0)
     """
 
     def log_v(v: Array) -> Array:
-        return np.asarray(log_density(scale * np.sinh(v)) + np.log(scale) + np.logaddexp(v, -v) - np.log(2))
+        return np.asarray(
+            log_density(scale * np.sinh(v))
+            + np.log(scale)
+            + np.logaddexp(v, -v)
+            - np.log(2)
+        )
 
     start, stop = _narrow_support(log_v, 0.0, float(np.arcsinh(upper / scale)))
     n, heights = _FIRST, log_v(_chebyshev_points(_FIRST, start, stop))
     while True:
         top = float(heights.max())
         # coefficients of the polynomial through values at increasing Chebyshev points
-        series = np.asarray(dct(np.exp(heights - top)[::-1], type=1) / (len(heights) - 1))
+        series = np.asarray(
+            dct(np.exp(heights - top)[::-1], type=1) / (len(heights) - 1)
+        )
         series[[0, -1]] /= 2
         if _has_converged(series, top):
             break
         if n >= _LAST:
-            raise InferenceError("the posterior of tau is too rough to be integrated; are effects and se on one scale?")
+            raise InferenceError(
+                "the posterior of tau is too rough to be integrated; are effects and "
+                "se on one scale?"
+            )
         finer = np.empty(2 * n + 1)
-        finer[::2], finer[1::2] = heights, log_v(_chebyshev_points(2 * n, start, stop)[1::2])
+        finer[::2], finer[1::2] = (
+            heights,
+            log_v(_chebyshev_points(2 * n, start, stop)[1::2]),
+        )
         n, heights = 2 * n, finer
     return _as_half_line(heights, top, series, scale, start, stop)
 
 
-def _as_half_line(heights: Array, top: float, series: Array, scale: float, start: float, stop: float) -> HalfLine:
+def _as_half_line(
+    heights: Array, top: float, series: Array, scale: float, start: float, stop: float
+) -> HalfLine:
     at, mass = (
         _chebyshev_points(len(heights) - 1, -1.0, 1.0),
         _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top),
@@ -326,14 +425,18 @@ def _as_half_line(heights: Array, top: float, series: Array, scale: float, start
         start=start,
         stop=stop,
         density=series / total,
-        cumulative=np.asarray(chebyshev.chebint(series / total, lbnd=-1), dtype=np.float64),
+        cumulative=np.asarray(
+            chebyshev.chebint(series / total, lbnd=-1), dtype=np.float64
+        ),
     )
 
 
 def _gauss_nodes(at: Array, mass: Array) -> tuple[Array, Array]:
-    """Return the Gauss nodes and masses of a discrete measure (Golub & Welsch 1969, doi:10.2307/2004418).
+    """Return the Gauss nodes and masses of a discrete measure (Golub & Welsch 1969,
+    doi:10.2307/2004418).
 
-    Over a short interval functions of x are close to polynomials of low degree, which 16 nodes integrate.
+    Over a short interval functions of x are close to polynomials of low degree, which
+    16 nodes integrate.
     """
     basis = np.zeros((_GAUSS + 1, len(at)))
     diagonal, beside = np.empty((2, _GAUSS))
@@ -349,49 +452,77 @@ def _gauss_nodes(at: Array, mass: Array) -> tuple[Array, Array]:
     return np.asarray(nodes, dtype=np.float64), np.asarray(mass.sum() * vectors[0] ** 2)
 
 
-def _narrow_support(log_v: Callable[[Array], Array], start: float, stop: float) -> tuple[float, float]:
+def _narrow_support(
+    log_v: Callable[[Array], Array], start: float, stop: float
+) -> tuple[float, float]:
     """Return the interval where the density may be within exp(-30) of its peak."""
     while True:
         v = np.linspace(start, stop, _POINTS)
         height = log_v(v)
         height = np.where(np.isfinite(height), height, -np.inf)
         if not np.isfinite(height).any():
-            raise InferenceError("the posterior of tau is nowhere finite; are effects, se and prior of one scale?")
-        top, known = height.max(), np.where(np.isfinite(height), height, height[np.isfinite(height)].min())
-        # an upper bound of a function within each cell, by extrapolating the slopes of its neighbors
+            raise InferenceError(
+                "the posterior of tau is nowhere finite; are effects, se and prior of "
+                "one scale?"
+            )
+        top, known = (
+            height.max(),
+            np.where(np.isfinite(height), height, height[np.isfinite(height)].min()),
+        )
+        # an upper bound of a function within each cell, by extrapolating the slopes of
+        # its neighbors
         rise = np.diff(known)
         from_left = known[:-1] + 2 * np.maximum(np.insert(rise[:-1], 0, np.inf), 0)
         from_right = known[1:] + 2 * np.maximum(np.append(-rise[1:], np.inf), 0)
         cell_upper_bounds = np.asarray(
-            np.maximum(np.minimum(from_left, from_right), np.maximum(known[:-1], known[1:])) + 2.0
+            np.maximum(
+                np.minimum(from_left, from_right), np.maximum(known[:-1], known[1:])
+            )
+            + 2.0
         )
         possible = np.flatnonzero(cell_upper_bounds >= top - _NATS_BELOW_PEAK)  # cells
         first, last = int(possible[0]), int(possible[-1]) + 1
         if v[last] - v[first] <= 1e-12 * v[last]:
             return float(v[first]), float(v[last])
         if last - first > 0.7 * (_POINTS - 1):
-            return _level_crossings(v[first : last + 1], known[first : last + 1] - (top - _NATS_BELOW_PEAK))
+            return _level_crossings(
+                v[first : last + 1], known[first : last + 1] - (top - _NATS_BELOW_PEAK)
+            )
         start, stop = float(v[first]), float(v[last])
 
 
 def _level_crossings(v: Array, above: Array) -> tuple[float, float]:
-    """Return where linear interpolation first rises and last falls through 0, or else the ends."""
+    """Return where linear interpolation first rises and last falls through 0, or else
+    the ends.
+    """
     inside = np.flatnonzero(above >= 0)
     if len(inside) < 5:  # a narrow peak between points
         return float(v[0]), float(v[-1])
     first, last = int(inside[0]), int(inside[-1])
-    start = v[0] if first == 0 else np.interp(0, above[first - 1 : first + 1], v[first - 1 : first + 1])
-    stop = v[-1] if last == len(v) - 1 else np.interp(0, above[[last + 1, last]], v[[last + 1, last]])
+    start = (
+        v[0]
+        if first == 0
+        else np.interp(0, above[first - 1 : first + 1], v[first - 1 : first + 1])
+    )
+    stop = (
+        v[-1]
+        if last == len(v) - 1
+        else np.interp(0, above[[last + 1, last]], v[[last + 1, last]])
+    )
     return float(start), float(stop)
 
 
 def _chebyshev_points(n: int, start: float, stop: float) -> Array:
-    return np.asarray(start + (stop - start) * np.sin(np.pi * np.arange(n + 1) / (2 * n)) ** 2)
+    return np.asarray(
+        start + (stop - start) * np.sin(np.pi * np.arange(n + 1) / (2 * n)) ** 2
+    )
 
 
 def _has_converged(series: Array, top: float) -> bool:
     tail = np.abs(series[-max(len(series) // 8, 3) :]).max()
-    return bool(tail <= (1e-10 + 4 * np.finfo(float).eps * abs(top)) * np.abs(series).max())
+    return bool(
+        tail <= (1e-10 + 4 * np.finfo(float).eps * abs(top)) * np.abs(series).max()
+    )
 
 
 @lru_cache(maxsize=16)

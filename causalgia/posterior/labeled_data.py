@@ -1,4 +1,6 @@
-"""Labeled data of the engines: families of estimates in, and the groups of the tree of a posterior out."""
+"""Labeled data of the engines: families of estimates in, and the groups of the tree of
+a posterior out.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,27 @@ if TYPE_CHECKING:
 
 _OF_RESULT = (
     *("chain", "draw", "group", "covariate", "family"),
-    *("ace", "ace_slab", "ace_model", "mu", "beta", "tau", "tau_gamma", "tau_narrow", "tau_wide", "share_narrow"),
-    *("mean", "sd", "lfsr", "lfdr", "shrinkage", "lower_unshrunken", "upper_unshrunken"),
+    *(
+        "ace",
+        "ace_slab",
+        "ace_model",
+        "mu",
+        "beta",
+        "tau",
+        "tau_gamma",
+        "tau_narrow",
+        "tau_wide",
+        "share_narrow",
+    ),
+    *(
+        "mean",
+        "sd",
+        "lfsr",
+        "lfdr",
+        "shrinkage",
+        "lower_unshrunken",
+        "upper_unshrunken",
+    ),
     *("effect", "effect_model", "se", "se_model", "prior_unit"),
 )
 _EFFECTS_EACH = 10  # effects for each coefficient of the center
@@ -46,12 +67,23 @@ _DIMS = {
     "ace_model": ("contrast", "task", "model"),
 }
 _KNOWN = (
-    *("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "largest_ice", "leverage", "floor"),
+    *(
+        "control_sd",
+        "n_units",
+        "n_clusters",
+        "df",
+        "exact",
+        "skewness",
+        "largest_ice",
+        "leverage",
+        "floor",
+    ),
     *("outcome_range", "n_up", "n_down"),
 )
 _MOST_WITH_COVARIANCE = 512
 _NATS = 3.0
-_HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are normal scores of their p
+# of 95 % intervals: standard errors are normal scores of their p
+_HALF_WIDTHS = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +105,9 @@ class FamilyData:
     covariates: Array | None
     """(K, q)."""
     patterns: Array | None
-    """Patterns of shared errors as covariates of the effects, (K, p); see `shared_patterns`."""
+    """Patterns of shared errors as covariates of the effects, (K, p); see
+    `shared_patterns`.
+    """
     prior: Prior
     """In the unit of the effects."""
     unit: float
@@ -106,21 +140,27 @@ def family_data(
     covariates
         Shape ``(K, q)``, over all contrasts.
     prior
-        As given by the user; scaled by the sd of the control arm where that is known and the prior is standardized.
+        As given by the user; scaled by the sd of the control arm where that is known
+        and the prior is standardized.
     factors
-        Number of factor scores that the engine can integrate for a family of K effects, as in `noises_of`.
+        Number of factor scores that the engine can integrate for a family of K effects,
+        as in `noises_of`.
     law
-        Two scales have priors in units of the median standard error and use only the prior of the spread of predictors.
+        Two scales have priors in units of the median standard error and use only the
+        prior of the spread of predictors.
 
     Raises
     ------
     InferenceError
-        If a standard error is missing, 0 or its square no float, a known covariance singular, or the sd of the
-        control arm 0.
+        If a standard error is missing, 0 or its square no float, a known covariance
+        singular, or the sd of the control arm 0.
     """
     table = average_over_predictors(estimates)
     families = [table.isel(contrast=members) for members in rows]
-    noises = [noises_of(part, factors=factors(len(members))) for part, members in zip(families, rows, strict=True)]
+    noises = [
+        noises_of(part, factors=factors(len(members)))
+        for part, members in zip(families, rows, strict=True)
+    ]
     for t in range(estimates.sizes["task"]):
         for g, members in enumerate(rows):
             part, noise = families[g], noises[g][t]
@@ -129,7 +169,10 @@ def family_data(
                 by_predictor = None
             else:
                 values: npt.NDArray[Any] = (
-                    estimates["ace"].isel(contrast=members, task=t).transpose("contrast", "model").to_numpy()
+                    estimates["ace"]
+                    .isel(contrast=members, task=t)
+                    .transpose("contrast", "model")
+                    .to_numpy()
                 )
                 by_predictor = np.asarray(values, dtype=np.float64)
             own = law == "two_scales" and by_predictor is None
@@ -158,11 +201,17 @@ def sigma_label(noise: Noise) -> str:
     """
     if noise.whole is not None:
         return "whole"
-    return "diagonal" if noise.loadings is None else f"low rank + diagonal (r={noise.loadings.shape[1]})"
+    return (
+        "diagonal"
+        if noise.loadings is None
+        else f"low rank + diagonal (r={noise.loadings.shape[1]})"
+    )
 
 
 def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
-    """Return whether the prior is in sd of the control arm: standardized, with a known sd."""
+    """Return whether the prior is in sd of the control arm: standardized, with a known
+    sd.
+    """
     return prior.standardized and "control_sd" in estimates
 
 
@@ -170,7 +219,11 @@ def prior_unit_label(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
     """Return the name of the unit of a law's prior."""
     if law == "two_scales" and "model" not in estimates["ace"].dims:
         return "median standard error"
-    return "sd of the control arm" if is_standardized(estimates, prior) else "contrast scale"
+    return (
+        "sd of the control arm"
+        if is_standardized(estimates, prior)
+        else "contrast scale"
+    )
 
 
 def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
@@ -179,16 +232,19 @@ def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
     unit = float(np.sqrt((part["control_sd"].to_numpy()[:, task] ** 2).mean()))
     if not unit > 0:
         raise InferenceError(
-            "control_sd is 0: the control arm does not vary, so the prior has no unit; give one on the scale of the "
-            "effects, such as prior=cg.Prior(tau_scale=1, standardized=False)"
+            "control_sd is 0: the control arm does not vary, so the prior has no unit; "
+            "give one on the scale of the effects, such as prior=cg.Prior(tau_scale=1, "
+            "standardized=False)"
         )
     return unit
 
 
 def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
-    """Average over predictors; errors remain as large as those of one, since all predictors have the same units.
+    """Average over predictors; errors remain as large as those of one, since all
+    predictors have the same units.
 
-    Numbers of units and degrees of freedom are the smallest of any predictor, and an effect is exact if all are.
+    Numbers of units and degrees of freedom are the smallest of any predictor, and an
+    effect is exact if all are.
 
     Parameters
     ----------
@@ -203,17 +259,20 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     Examples
     --------
     >>> ace = (("contrast", "task", "model"), [[[1.0, 2.0]]])
-    >>> average_over_predictors(xr.Dataset({"ace": ace, "n_units": (ace[0], [[[50, 50]]])}))["ace"].item()
+    >>> average_over_predictors(
+    ...     xr.Dataset({"ace": ace, "n_units": (ace[0], [[[50, 50]]])})
+    ... )["ace"].item()
     1.5
     """
     if "model" not in estimates["ace"].dims:
         return estimates
     if estimates.sizes["model"] < 2:
         raise InferenceError(
-            "the dim 'model' has one predictor, and how retrainings differ cannot be seen; take it by itself with "
-            "estimates.isel(model=0)"
+            "the dim 'model' has one predictor, and how retrainings differ cannot be "
+            "seen; take it by itself with estimates.isel(model=0)"
         )
-    estimates = estimates.drop_vars("below_floor", errors="ignore")  # differs between predictors
+    # differs between predictors
+    estimates = estimates.drop_vars("below_floor", errors="ignore")
     numeric = [name for name, v in estimates.data_vars.items() if "model" in v.dims]
     mean = estimates[numeric].mean("model")
     for name in ("se", "control_sd"):
@@ -222,12 +281,17 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     for name in ("df", "n_clusters", "n_units", "exact"):
         if name in mean:
             mean[name] = estimates[name].min("model")
-    rest = estimates.drop_vars([*numeric, *(n for n, c in estimates.coords.items() if "model" in c.dims)])
-    return mean.merge(rest, compat="override", join="exact").assign_attrs(estimates.attrs)
+    rest = estimates.drop_vars(
+        [*numeric, *(n for n, c in estimates.coords.items() if "model" in c.dims)]
+    )
+    return mean.merge(rest, compat="override", join="exact").assign_attrs(
+        estimates.attrs
+    )
 
 
 def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
-    """Return estimates, from estimates or a table with effect and se, with the named columns as coordinates.
+    """Return estimates, from estimates or a table with effect and se, with the named
+    columns as coordinates.
 
     Parameters
     ----------
@@ -238,7 +302,9 @@ def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
 
     Examples
     --------
-    >>> table = pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5], "word": ["a", "b"]})
+    >>> table = pd.DataFrame(
+    ...     {"effect": [1.0, 2.0], "se": [0.5, 0.5], "word": ["a", "b"]}
+    ... )
     >>> as_labeled_estimates(table, ["word"])["word"].values
     array(['a', 'b'], dtype='<U1')
     """
@@ -252,7 +318,9 @@ def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
                 estimates = estimates.assign_coords({name: ("contrast", column)})
     for name in ("contrast", "task", "model"):
         if name in estimates.dims and name not in estimates.coords:
-            estimates = estimates.assign_coords({name: np.arange(estimates.sizes[name])})
+            estimates = estimates.assign_coords(
+                {name: np.arange(estimates.sizes[name])}
+            )
     return estimates
 
 
@@ -268,25 +336,31 @@ def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.Da
     if not isinstance(name, str) or name not in known:
         hint = nearest(quoted(name), known) or "; add one with estimates.assign_coords"
         raise InferenceError(
-            f"{what}={quoted(name)} is not a coordinate on contrast; there are {', '.join(sorted(known))}{hint}"
+            f"{what}={quoted(name)} is not a coordinate on contrast; there are "
+            f"{', '.join(sorted(known))}{hint}"
         )
     return estimates[name]
 
 
-def group_rows(estimates: xr.Dataset, family: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
-    """Return the labels of the groups (None without) and the rows of each, in the order of their labels.
+def group_rows(
+    estimates: xr.Dataset, family: str | None
+) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
+    """Return the labels of the groups (None without) and the rows of each, in the order
+    of their labels.
 
     Examples
     --------
-    >>> estimates = xr.Dataset(coords={"contrast": ["x", "y", "z"], "word": ("contrast", ["b", "a", "b"])})
+    >>> estimates = xr.Dataset(
+    ...     coords={"contrast": ["x", "y", "z"], "word": ("contrast", ["b", "a", "b"])}
+    ... )
     >>> labels, rows = group_rows(estimates, "word")
     >>> labels.tolist(), [r.tolist() for r in rows]
     (['a', 'b'], [[1], [0, 2]])
     """
     if family == "all":
         raise InferenceError(
-            "family='all': the effects of each task have a law of their own; leave family= out for all contrasts of a "
-            "task together"
+            "family='all': the effects of each task have a law of their own; leave "
+            "family= out for all contrasts of a task together"
         )
     if family is None:
         return None, [np.arange(estimates.sizes["contrast"])]
@@ -308,7 +382,9 @@ def covariate_values(
 
     Examples
     --------
-    >>> estimates = xr.Dataset(coords={"contrast": ["x", "y"], "position": ("contrast", [10, 20])})
+    >>> estimates = xr.Dataset(
+    ...     coords={"contrast": ["x", "y"], "position": ("contrast", [10, 20])}
+    ... )
     >>> covariate_values(estimates, "position")
     (('position',), array([[10.], [20.]]))
     """
@@ -316,7 +392,10 @@ def covariate_values(
         return (), None
     names = (covariates,) if isinstance(covariates, str) else tuple(covariates)
     if not names or len(set(names)) < len(names):
-        raise InferenceError(f"covariates={quoted(covariates)}: name each coordinate on contrast once, or give None")
+        raise InferenceError(
+            f"covariates={quoted(covariates)}: name each coordinate on contrast once, "
+            "or give None"
+        )
     return names, np.column_stack([_as_covariate(estimates, name) for name in names])
 
 
@@ -324,14 +403,16 @@ def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
     values = contrast_coordinate(estimates, name, "covariates").to_numpy()
     if values.dtype.kind not in "fiub":
         raise InferenceError(
-            f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give numbers, or family={quoted(name)}"
+            f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give "
+            f"numbers, or family={quoted(name)}"
         )
     numbers = values.astype(np.float64)
     if not np.isfinite(numbers).all():
         k = int(np.argmax(~np.isfinite(numbers)))
         contrast = estimates["contrast"].to_numpy()[k]
         raise InferenceError(
-            f"contrast {contrast!s}: covariate {quoted(name)} is {numbers[k]:g}; leave the contrast out"
+            f"contrast {contrast!s}: covariate {quoted(name)} is {numbers[k]:g}; leave "
+            "the contrast out"
         )
     return numbers
 
@@ -339,7 +420,9 @@ def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
 def result_coordinates(
     estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return the coordinates of a result: those of the estimates on contrast, task and model, groups, covariates."""
+    """Return the coordinates of a result: those of the estimates on contrast, task and
+    model, groups, covariates.
+    """
     coords = {
         str(name): c
         for name, c in estimates.drop_vars(_OF_RESULT, errors="ignore").coords.items()
@@ -350,13 +433,16 @@ def result_coordinates(
 
 
 def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | None:
-    """Return the patterns of the loadings as covariates of the effects, (K, p); None where there are none.
+    """Return the patterns of the loadings as covariates of the effects, (K, p); None
+    where there are none.
 
-    Similar words have correlated errors, since they create and destroy the same sites in the same units, and similar
-    effects for the same reason: effects are not exchangeable along the loadings L of ``Sigma = L L' + D``. If they were
-    treated so, a pattern of the effects would be explained by a large factor score f and removed from all of them. With
-    ``delta = mu + x' beta + p' b + ...`` and b as free as mu, the pattern is attributed to the effects, f keeps its law
-    N(0, I), and every interval includes its error.
+    Similar words have correlated errors, since they create and destroy the same sites
+    in the same units, and similar effects for the same reason: effects are not
+    exchangeable along the loadings L of ``Sigma = L L' + D``. If they were treated so,
+    a pattern of the effects would be explained by a large factor score f and removed
+    from all of them. With ``delta = mu + x' beta + p' b + ...`` and b as free as mu,
+    the pattern is attributed to the effects, f keeps its law N(0, I), and every
+    interval includes its error.
 
     Parameters
     ----------
@@ -368,7 +454,8 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
     Returns
     -------
     ndarray or None
-        Orthonormal columns, orthogonal to mu and the covariates, by decreasing error; at most one for ten effects.
+        Orthonormal columns, orthogonal to mu and the covariates, by decreasing error;
+        at most one for ten effects.
 
     Examples
     --------
@@ -383,7 +470,11 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
     if noise.loadings is None:
         return None
     size = len(noise.loadings)
-    known = np.ones((size, 1)) if covariates is None else np.column_stack([np.ones(size), covariates])
+    known = (
+        np.ones((size, 1))
+        if covariates is None
+        else np.column_stack([np.ones(size), covariates])
+    )
     rest = noise.loadings - known @ np.linalg.lstsq(known, noise.loadings)[0]
     columns, length, turn = np.linalg.svd(rest, full_matrices=False)
     used = length > _NOTHING * np.linalg.norm(noise.loadings)
@@ -393,7 +484,8 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
 
 
 class MergedDraws:
-    """Draws of all families in one array for each variable, filled family by family; a single family's are not copied.
+    """Draws of all families in one array for each variable, filled family by family; a
+    single family's are not copied.
 
     Parameters
     ----------
@@ -412,24 +504,41 @@ class MergedDraws:
         """Take the draws of family i, and return its posterior without them."""
         if self._alone:
             self._arrays = {
-                name: np.expand_dims(draws, 2 + self._dims(name).index("task")) for name, draws in found.draws.items()
+                name: np.expand_dims(draws, 2 + self._dims(name).index("task"))
+                for name, draws in found.draws.items()
             }
             return replace(found, draws={})
         if not self._arrays:
-            self._arrays = {name: self._room(name, *draws.shape[:2]) for name, draws in found.draws.items()}
+            self._arrays = {
+                name: self._room(name, *draws.shape[:2])
+                for name, draws in found.draws.items()
+            }
         family = self._families[i]
-        at: dict[str, Any] = {"contrast": family.rows, "task": family.task, "group": family.group}
+        at: dict[str, Any] = {
+            "contrast": family.rows,
+            "task": family.task,
+            "group": family.group,
+        }
         for name, array in self._arrays.items():
-            array[:, :, *(at.get(dim, slice(None)) for dim in self._dims(name))] = found.draws[name]
+            array[:, :, *(at.get(dim, slice(None)) for dim in self._dims(name))] = (
+                found.draws[name]
+            )
         return replace(found, draws={})
 
     def variables(self) -> dict[str, tuple[tuple[str, ...], Array]]:
         """Return dims and draws of each variable: chain and draw first."""
-        return {name: (("chain", "draw", *self._dims(name)), array) for name, array in self._arrays.items()}
+        return {
+            name: (("chain", "draw", *self._dims(name)), array)
+            for name, array in self._arrays.items()
+        }
 
     def _room(self, name: str, n_chains: int, n_draws: int) -> Array:
-        """Return room for the draws of a variable in all families: in memory, those of an effect lie side by side."""
-        places = np.empty((*(len(self._coords[dim]) for dim in self._dims(name)), n_chains, n_draws))
+        """Return room for the draws of a variable in all families: in memory, those of
+        an effect lie side by side.
+        """
+        places = np.empty(
+            (*(len(self._coords[dim]) for dim in self._dims(name)), n_chains, n_draws)
+        )
         return np.moveaxis(places, (-2, -1), (0, 1))
 
     def _dims(self, name: str) -> tuple[str, ...]:
@@ -445,7 +554,8 @@ def posterior_groups(
     *,
     with_log_likelihood: bool = False,
 ) -> dict[str, xr.Dataset]:
-    """Return the groups of the tree: posterior, moments, observed_data, constant_data, and from NUTS sample_stats.
+    """Return the groups of the tree: posterior, moments, observed_data, constant_data,
+    and from NUTS sample_stats.
 
     Parameters
     ----------
@@ -460,7 +570,9 @@ def posterior_groups(
     with_log_likelihood
         Add that group: each posterior must have one.
     """
-    observed = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
+    observed = {
+        "effect": average_over_predictors(table)["ace"].transpose("contrast", "task")
+    }
     observed |= {"effect_model": table["ace"]} if "model" in table["ace"].dims else {}
     variables = draws.variables()
     n_chains, n_draws = variables["mu"][1].shape[:2]
@@ -474,72 +586,116 @@ def posterior_groups(
     }
     if with_log_likelihood:
         # `effect (chain, draw, contrast, task)`, under the name of what was observed
-        out = np.empty((n_chains, n_draws, len(coords["contrast"]), len(coords["task"])))
+        out = np.empty(
+            (n_chains, n_draws, len(coords["contrast"]), len(coords["task"]))
+        )
         for family, found in zip(families, posteriors, strict=True):
             assert found.log_likelihood is not None  # for mypy: `infer` has checked
-            out[:, :, family.rows, family.task] = found.log_likelihood().reshape(n_chains, n_draws, -1)
+            out[:, :, family.rows, family.task] = found.log_likelihood().reshape(
+                n_chains, n_draws, -1
+            )
         names = coords_on(coords, {"contrast", "task"}) | numbered
-        groups["log_likelihood"] = xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
+        groups["log_likelihood"] = xr.Dataset(
+            {"effect": (("chain", "draw", "contrast", "task"), out)}, names
+        )
     stats = [(q, a.stats) for q, a in zip(families, posteriors, strict=True) if a.stats]
     return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
 
 
-def _moments_group(families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:
+def _moments_group(
+    families: list[FamilyData],
+    posteriors: list[FamilyPosterior],
+    coords: dict[str, Any],
+) -> xr.Dataset:
     columns = {
-        name: _by_contrast_and_task([(q, a.moments[name]) for q, a in zip(families, posteriors, strict=True)], coords)
+        name: _by_contrast_and_task(
+            [(q, a.moments[name]) for q, a in zip(families, posteriors, strict=True)],
+            coords,
+        )
         for name in posteriors[0].moments
     }
     half = [(q, _HALF_WIDTHS * np.sqrt(q.noise.marginal)) for q in families]
     columns |= {
-        f"{side}_unshrunken": _by_contrast_and_task([(q, q.effect + sign * w) for q, w in half], coords)
+        f"{side}_unshrunken": _by_contrast_and_task(
+            [(q, q.effect + sign * w) for q, w in half], coords
+        )
         for side, sign in (("lower", -1), ("upper", 1))
     }
     out = xr.Dataset(columns, coords_on(coords, {"contrast", "task"}))
-    # attrs on whether effects grow with their se: the gain, in nats, of exchangeable effect / se instead
+    # attrs on whether effects grow with their se: the gain, in nats, of exchangeable
+    # effect / se instead
     gains = [
         (coords["task"].to_numpy()[q.task], a.dependence_gain)
         for q, a in zip(families, posteriors, strict=True)
         if a.dependence_gain is not None
     ]
     if not gains:
-        out.attrs = {"effect_se_dependence": f"not tested: fewer than {LEAST_FOR_DEPENDENCE} effects"}
+        out.attrs = {
+            "effect_se_dependence": f"not tested: fewer than {LEAST_FOR_DEPENDENCE} effects"
+        }
     else:
         names = ", ".join(str(task) for task, gain in gains if gain > _NATS)
-        dependence = f"effects grow with their standard errors (task {names})" if names else "none seen"
-        out.attrs = {"effect_se_dependence": dependence, "effect_se_gain": float(max(gain for _, gain in gains))}
+        dependence = (
+            f"effects grow with their standard errors (task {names})"
+            if names
+            else "none seen"
+        )
+        out.attrs = {
+            "effect_se_dependence": dependence,
+            "effect_se_gain": float(max(gain for _, gain in gains)),
+        }
     return out
 
 
-def _by_contrast_and_task(parts: list[tuple[FamilyData, Any]], coords: dict[str, Any]) -> tuple[tuple[str, str], Array]:
+def _by_contrast_and_task(
+    parts: list[tuple[FamilyData, Any]], coords: dict[str, Any]
+) -> tuple[tuple[str, str], Array]:
     out = np.empty((len(coords["contrast"]), len(coords["task"])))
     for family, values in parts:
         out[family.rows, family.task] = values
     return ("contrast", "task"), out
 
 
-def constant_group(table: xr.Dataset, families: list[FamilyData], coords: dict[str, Any]) -> xr.Dataset:
-    """Return the data of the estimates, averaged over predictors; ``se_model`` is that of each predictor."""
+def constant_group(
+    table: xr.Dataset, families: list[FamilyData], coords: dict[str, Any]
+) -> xr.Dataset:
+    """Return the data of the estimates, averaged over predictors; ``se_model`` is that
+    of each predictor.
+    """
     table, each = average_over_predictors(table), table
     known = {name: table[name] for name in _KNOWN if name in table}
     known |= {"se_model": each["se"]} if "model" in each["se"].dims else {}
     out = on_contrasts(known, coords)
-    out["se"] = _by_contrast_and_task([(q, np.sqrt(q.noise.marginal)) for q in families], coords)
+    out["se"] = _by_contrast_and_task(
+        [(q, np.sqrt(q.noise.marginal)) for q in families], coords
+    )
     out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
     out["placebo_word"] = ("contrast", placebo_words(table))
     # `covariance (contrast, contrast_, task)` of the errors; empty for many contrasts
     names = coords["contrast"].to_numpy()
-    if "covariance" not in table or "model" in table["covariance"].dims or len(names) > _MOST_WITH_COVARIANCE:
+    if (
+        "covariance" not in table
+        or "model" in table["covariance"].dims
+        or len(names) > _MOST_WITH_COVARIANCE
+    ):
         covariance_data = xr.Dataset()
     else:
         matrix = table["covariance"]
         if "contrast_" in matrix.coords:
             matrix = matrix.sel(contrast_=names)
         values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
-        covariance_data = xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
-    return out.assign_coords(coords_on(coords, {"contrast", "task"})).merge(covariance_data)
+        covariance_data = xr.Dataset(
+            {"covariance": (("contrast", "contrast_", "task"), values)},
+            {"contrast_": names},
+        )
+    return out.assign_coords(coords_on(coords, {"contrast", "task"})).merge(
+        covariance_data
+    )
 
 
-def on_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:
+def on_contrasts(
+    columns: dict[str, xr.DataArray], coords: dict[str, Any]
+) -> xr.Dataset:
     """Return columns of estimates as a Dataset with the coordinates of the result.
 
     Examples
@@ -549,7 +705,9 @@ def on_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr
     'GATA1'
     """
     used = {dim for column in columns.values() for dim in map(str, column.dims)}
-    return xr.Dataset({n: (c.dims, c.to_numpy()) for n, c in columns.items()}, coords_on(coords, used))
+    return xr.Dataset(
+        {n: (c.dims, c.to_numpy()) for n, c in columns.items()}, coords_on(coords, used)
+    )
 
 
 def coords_on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
@@ -560,17 +718,36 @@ def coords_on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
     >>> coords_on({"contrast": ["GATA1"], "task": ["K562"]}, {"task"})
     {'task': ['K562']}
     """
-    return {n: c for n, c in coords.items() if (set(c.dims) if isinstance(c, xr.DataArray) else {n}) <= dims}
+    return {
+        n: c
+        for n, c in coords.items()
+        if (set(c.dims) if isinstance(c, xr.DataArray) else {n}) <= dims
+    }
 
 
-def _sample_stats(parts: list[tuple[FamilyData, dict[str, Array]]], coords: dict[str, Any]) -> xr.Dataset:
-    """Return sampler statistics: (chain, draw) of one family, as ArviZ plots it; of several with the dim family."""
+def _sample_stats(
+    parts: list[tuple[FamilyData, dict[str, Array]]], coords: dict[str, Any]
+) -> xr.Dataset:
+    """Return sampler statistics: (chain, draw) of one family, as ArviZ plots it; of
+    several with the dim family.
+    """
     if len(parts) == 1:
-        out = xr.Dataset({name: (("chain", "draw"), values) for name, values in parts[0][1].items()})
+        out = xr.Dataset(
+            {name: (("chain", "draw"), values) for name, values in parts[0][1].items()}
+        )
     else:
-        stacked = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
-        out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in stacked.items()})
+        stacked = {
+            n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]
+        }
+        out = xr.Dataset(
+            {name: (("chain", "draw", "family"), v) for name, v in stacked.items()}
+        )
         tasks, groups = coords["task"].to_numpy(), coords.get("group")
-        names = [str(tasks[q.task]) + ("" if groups is None else f", {groups[q.group]!s}") for q, _ in parts]
+        names = [
+            str(tasks[q.task]) + ("" if groups is None else f", {groups[q.group]!s}")
+            for q, _ in parts
+        ]
         out = out.assign_coords(family=names)
-    return out.assign_coords(chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"]))
+    return out.assign_coords(
+        chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"])
+    )

@@ -1,10 +1,12 @@
-"""Sums over thousands of estimates on a lattice of (estimate, standard error), and adaptive cells of a density.
+"""Sums over thousands of estimates on a lattice of (estimate, standard error), and
+adaptive cells of a density.
 
-Given mu and a law that is a mixture of normals, the log density of an estimate is a smooth function of
-``u = (d - c) / s`` and ``v = log s``: a density is not narrower than its error, and its features far out widen with u.
-Interpolated by polynomials on a lattice of (asinh u, v), its sum over all estimates is a sum over the lattice, with
-counts that do not depend on the law. So are its derivatives, and smooth functions of (u, v) are interpolated at each
-estimate by the same weights.
+Given mu and a law that is a mixture of normals, the log density of an estimate is a
+smooth function of ``u = (d - c) / s`` and ``v = log s``: a density is not narrower than
+its error, and its features far out widen with u. Interpolated by polynomials on a
+lattice of (asinh u, v), its sum over all estimates is a sum over the lattice, with
+counts that do not depend on the law. So are its derivatives, and smooth functions of
+(u, v) are interpolated at each estimate by the same weights.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ _LEAST_GAIN = 2
 
 @dataclass(frozen=True)
 class Spacing:
-    """Spacing of the points of a lattice, and order of the interpolating polynomials."""
+    """Spacing of the points of a lattice, and order of the interpolating
+    polynomials.
+    """
 
     step: float
     """In ``u`` near the center."""
@@ -56,7 +60,9 @@ class Spacing:
 
 
 FINE = Spacing(0.25, 4.0, 8, 0.1, 6)
-"""Sums of log densities of two scales over 10,000 estimates have an error of a few 1e-3."""
+"""Sums of log densities of two scales over 10,000 estimates have an error of a few
+1e-3.
+"""
 COARSE = Spacing(0.35, 3.0, 8, 0.2, 6)
 """Such sums have an error of half a nat, and interpolated values of 1e-4."""
 
@@ -70,7 +76,9 @@ class Lattice:
     noise: Array
     """Noise variances there, (J,)."""
     count: Array
-    """Number of estimates that each point represents, (J,): some negative, K in total."""
+    """Number of estimates that each point represents, (J,): some negative, K in
+    total.
+    """
     place: npt.NDArray[np.int64]
     """Index of the point at each place, (U, V); -1 where there is none."""
     first: npt.NDArray[np.int64]
@@ -87,7 +95,11 @@ class Lattice:
         --------
         >>> effect = np.random.default_rng(0).normal(size=400)
         >>> lattice = build_lattice(effect, np.ones(400))
-        >>> bool(np.allclose(lattice.read(np.sin(lattice.effect)), np.sin(effect), atol=1e-6))
+        >>> bool(
+        ...     np.allclose(
+        ...         lattice.read(np.sin(lattice.effect)), np.sin(effect), atol=1e-6
+        ...     )
+        ... )
         True
         """
         columns = np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T)
@@ -96,8 +108,11 @@ class Lattice:
         return np.ascontiguousarray(out.T).reshape(*values.shape[:-1], -1)
 
 
-def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice | None:
-    """Return the lattice of these estimates, or None where it has more than half as many points.
+def build_lattice(
+    effect: Array, noise: Array, spacing: Spacing = FINE
+) -> Lattice | None:
+    """Return the lattice of these estimates, or None where it has more than half as
+    many points.
 
     With equal standard errors it has one dimension.
 
@@ -116,7 +131,10 @@ def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Latti
     --------
     >>> effect = np.random.default_rng(0).normal(0, 2, 10_000)
     >>> lattice = build_lattice(effect, np.ones(10_000))
-    >>> len(lattice.effect) < 100, float(lattice.count @ lattice.effect**2 / (effect**2).sum()).__round__(6)
+    >>> (
+    ...     len(lattice.effect) < 100,
+    ...     float(lattice.count @ lattice.effect**2 / (effect**2).sum()).__round__(6),
+    ... )
     (True, 1.0)
     """
     center, log_se, bend = float(np.median(effect)), 0.5 * np.log(noise), spacing.bend
@@ -137,13 +155,17 @@ def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Latti
         return None
     se = np.exp(least + spacing.step_se * (column + low))
     at = center + se * bend * np.sinh((row + left) * spacing.step / bend)
-    return Lattice(at, se**2, counts[used], np.where(used, place, -1), first, share_u, share_v)
+    return Lattice(
+        at, se**2, counts[used], np.where(used, place, -1), first, share_u, share_v
+    )
 
 
 def bin_estimates(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
-    """Return binned estimates: means of estimates, variances at mean log standard errors, and counts, (J,) each.
+    """Return binned estimates: means of estimates, variances at mean log standard
+    errors, and counts, (J,) each.
 
-    Unlike the points of a lattice they are plausible estimates under any law, with slightly less variance.
+    Unlike the points of a lattice they are plausible estimates under any law, with
+    slightly less variance.
 
     Examples
     --------
@@ -153,18 +175,33 @@ def bin_estimates(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
     (True, 1.0)
     """
     log_se = 0.5 * np.log(noise)
-    u = COARSE.bend * np.arcsinh((effect - np.median(effect)) / np.sqrt(noise) / COARSE.bend)
-    row, column = (np.rint(x / step).astype(np.int64) for x, step in ((u, _BIN), (log_se - log_se.min(), _BIN_SE)))
-    _, place = np.unique((row - row.min()) * (column.max() + 1) + column, return_inverse=True)
+    u = COARSE.bend * np.arcsinh(
+        (effect - np.median(effect)) / np.sqrt(noise) / COARSE.bend
+    )
+    row, column = (
+        np.rint(x / step).astype(np.int64)
+        for x, step in ((u, _BIN), (log_se - log_se.min(), _BIN_SE))
+    )
+    _, place = np.unique(
+        (row - row.min()) * (column.max() + 1) + column, return_inverse=True
+    )
     count = np.bincount(place).astype(np.float64)
-    return np.bincount(place, effect) / count, np.exp(2 * np.bincount(place, log_se) / count), count
+    return (
+        np.bincount(place, effect) / count,
+        np.exp(2 * np.bincount(place, log_se) / count),
+        count,
+    )
 
 
 def _interpolation_weights(x: Array, order: int) -> tuple[npt.NDArray[np.int64], Array]:
-    """Return the first of the integers about each x, (K,), and the weights of the polynomial in them, (K, order)."""
+    """Return the first of the integers about each x, (K,), and the weights of the
+    polynomial in them, (K, order).
+    """
     first = np.floor(x).astype(np.int64) - (order // 2 - 1 if order > 1 else 0)
     nodes = np.arange(order)
-    scale = np.array([np.prod(j - np.delete(nodes, j)) for j in nodes], dtype=np.float64)
+    scale = np.array(
+        [np.prod(j - np.delete(nodes, j)) for j in nodes], dtype=np.float64
+    )
     share = np.empty((len(x), order))
     _lagrange_weights(x - first, scale, share)
     return first, share
@@ -189,7 +226,9 @@ def _add_counts(first, share_u, share_v, counts, used):  # type: ignore[no-untyp
     for k in range(first.shape[1]):
         for i in range(share_u.shape[1]):
             for j in range(share_v.shape[1]):
-                counts[first[0, k] + i, first[1, k] + j] += share_u[k, i] * share_v[k, j]
+                counts[first[0, k] + i, first[1, k] + j] += (
+                    share_u[k, i] * share_v[k, j]
+                )
                 used[first[0, k] + i, first[1, k] + j] = True
 
 
@@ -198,13 +237,18 @@ def _interpolate(place, first, share_u, share_v, values, out):  # type: ignore[n
     for k in range(len(out)):
         for i in range(share_u.shape[1]):
             for j in range(share_v.shape[1]):
-                share, at = share_u[k, i] * share_v[k, j], place[first[0, k] + i, first[1, k] + j]
+                share, at = (
+                    share_u[k, i] * share_v[k, j],
+                    place[first[0, k] + i, first[1, k] + j],
+                )
                 for h in range(out.shape[1]):
                     out[k, h] += share * values[at, h]
 
 
 Density: TypeAlias = Callable[[Array, Array], tuple[Array, Array, Array]]
-"""Points (N, d) and their states (N, s) -> log density (N,), gradient (N, d), and starting states for points nearby."""
+"""Points (N, d) and their states (N, s) -> log density (N,), gradient (N, d), and
+starting states for points nearby.
+"""
 
 _NOTHING = np.zeros(0)
 _MATTERS = 5.5  # nats below the highest cell; lower cells are not cut
@@ -236,7 +280,8 @@ class Cells:
     """Log of the integral of the unnormalized density."""
 
     def under(self, height: Array, slope: Array, *, bent: bool = False) -> Cells:
-        """Return these cells with the probabilities of another log density, given with its gradient at their centers.
+        """Return these cells with the probabilities of another log density, given with
+        its gradient at their centers.
 
         If `bent`, its second derivatives are those of the first density, else 0.
         """
@@ -244,9 +289,11 @@ class Cells:
         if bent:
             bend = np.clip(self.bend * self.size**2, -_MOST_BENT, _MOST_BENT)
             tilt = rise[:, :, None] * _NODES
-            factor = np.log(np.exp(tilt + bend[:, :, None] * _NODES**2 / 2) @ _WEIGHTS / (np.exp(tilt) @ _WEIGHTS)).sum(
-                axis=1
-            )
+            factor = np.log(
+                np.exp(tilt + bend[:, :, None] * _NODES**2 / 2)
+                @ _WEIGHTS
+                / (np.exp(tilt) @ _WEIGHTS)
+            ).sum(axis=1)
         weight, total = _cell_weights(height + factor, slope, self.size)
         return replace(self, slope=slope, weight=weight, log_total=total)
 
@@ -266,13 +313,19 @@ def tilted_quantile(rise, u):  # type: ignore[no-untyped-def]
 
 
 def adaptive_cells(
-    density: Density, lower: Array, upper: Array, counts: npt.NDArray[np.intp], start: Array = _NOTHING
+    density: Density,
+    lower: Array,
+    upper: Array,
+    counts: npt.NDArray[np.intp],
+    start: Array = _NOTHING,
 ) -> Cells:
-    """Cut a box into cells until the log density is nearly linear on each cell of appreciable mass.
+    """Cut a box into cells until the log density is nearly linear on each cell of
+    appreciable mass.
 
-    A cell is cut along an axis where the log density curves by more than 1.5 nats over it, or rises by more than 3, and
-    its mass (or an upper bound by its slope) is within exp(-5.5) of the largest. The integral over a cell is that of
-    the exponential of the linear function; curvature adds a factor that is nearly the same for all cells.
+    A cell is cut along an axis where the log density curves by more than 1.5 nats over
+    it, or rises by more than 3, and its mass (or an upper bound by its slope) is within
+    exp(-5.5) of the largest. The integral over a cell is that of the exponential of the
+    linear function; curvature adds a factor that is nearly the same for all cells.
 
     Parameters
     ----------
@@ -283,7 +336,8 @@ def adaptive_cells(
     counts
         Cells along each axis to begin with, (d,).
     start
-        Starting state, (s,), or several, (S, s): each point uses the one with the highest density.
+        Starting state, (s,), or several, (S, s): each point uses the one with the
+        highest density.
 
     Raises
     ------
@@ -294,26 +348,42 @@ def adaptive_cells(
     --------
     >>> def normal(x, state):
     ...     return -(x**2).sum(axis=1) / 2, -x, state
-    >>> found = adaptive_cells(normal, np.full(2, -9.0), np.full(2, 7.0), np.array([4, 4]))
-    >>> abs(found.log_total - np.log(2 * np.pi)) < 0.1, np.abs(found.weight @ found.points).max() < 0.1
+    >>> found = adaptive_cells(
+    ...     normal, np.full(2, -9.0), np.full(2, 7.0), np.array([4, 4])
+    ... )
+    >>> (
+    ...     abs(found.log_total - np.log(2 * np.pi)) < 0.1,
+    ...     np.abs(found.weight @ found.points).max() < 0.1,
+    ... )
     (np.True_, np.True_)
     """
     size = (upper - lower) / counts
-    axes = [low + (np.arange(m) + 0.5) * s for low, m, s in zip(lower, counts, size, strict=True)]
+    axes = [
+        low + (np.arange(m) + 0.5) * s
+        for low, m, s in zip(lower, counts, size, strict=True)
+    ]
     points = np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1)
     sizes = np.tile(size, (len(points), 1))
-    height, slope, state = _replace_nonfinite(*_evaluate_best_start(density, points, np.atleast_2d(start)))
-    # second derivatives along each axis by differences of the slopes of a tensor grid, (N, d)
+    height, slope, state = _replace_nonfinite(
+        *_evaluate_best_start(density, points, np.atleast_2d(start))
+    )
+    # second derivatives along each axis by differences of the slopes of a tensor grid,
+    # (N, d)
     out = np.zeros_like(slope)
     for axis, n in enumerate(counts):
         if n > 1:
-            along = np.gradient(slope[:, axis].reshape(*counts), float(size[axis]), axis=axis)
+            along = np.gradient(
+                slope[:, axis].reshape(*counts), float(size[axis]), axis=axis
+            )
             out[:, axis] = along.ravel()
     return _refine_cells(density, (points, sizes, height, slope, out, state))
 
 
-def sharpen_cells(density: Density, cells: Cells, power: float, most: float = 1.0) -> Cells:
-    """Return cells of a log density that is about `power` times that of `cells`, refined from these.
+def sharpen_cells(
+    density: Density, cells: Cells, power: float, most: float = 1.0
+) -> Cells:
+    """Return cells of a log density that is about `power` times that of `cells`,
+    refined from these.
 
     Parameters
     ----------
@@ -327,18 +397,29 @@ def sharpen_cells(density: Density, cells: Cells, power: float, most: float = 1.
         Thresholds of curvature and rise, as multiples of those of `adaptive_cells`.
     """
     height, slope, state = _replace_nonfinite(*density(cells.points, cells.state))
-    return _refine_cells(density, (cells.points, cells.size, height, slope, power * cells.bend, state), most)
+    return _refine_cells(
+        density,
+        (cells.points, cells.size, height, slope, power * cells.bend, state),
+        most,
+    )
 
 
-def _refine_cells(density: Density, table: tuple[Array, ...], most: float = 1.0) -> Cells:
-    """Cut cells of (points, sizes, height, slope, bend, state) by the rules of `adaptive_cells`."""
+def _refine_cells(
+    density: Density, table: tuple[Array, ...], most: float = 1.0
+) -> Cells:
+    """Cut cells of (points, sizes, height, slope, bend, state) by the rules of
+    `adaptive_cells`.
+    """
     for _ in range(_ROUNDS):
         points, sizes, height, slope, bend, state = table
         volume = np.log(sizes).sum(axis=1)
         best = (height + volume).max()
-        bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + volume  # far too high for wide cells
+        # far too high for wide cells
+        bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + volume
         live = bound > best - _DROP
-        rough = np.maximum(np.abs(bend) * sizes**2 / _BEND, np.abs(slope) * sizes / _RISE)
+        rough = np.maximum(
+            np.abs(bend) * sizes**2 / _BEND, np.abs(slope) * sizes / _RISE
+        )
         cut = live & (bound > best - _MATTERS) & (rough.max(axis=1) > most)
         if not cut.any():
             log_mass = height + _log_integral(slope * sizes) + volume
@@ -349,7 +430,10 @@ def _refine_cells(density: Density, table: tuple[Array, ...], most: float = 1.0)
         if len(points) > _MOST:
             break
         table = _halve_cells(density, table, rough, live, cut)
-    raise InferenceError("the posterior of the law is too rough for cells; take law='normal', or engine='nuts'")
+    raise InferenceError(
+        "the posterior of the law is too rough for cells; take law='normal', or "
+        "engine='nuts'"
+    )
 
 
 def _cell_weights(height: Array, slope: Array, sizes: Array) -> tuple[Array, float]:
@@ -359,18 +443,30 @@ def _cell_weights(height: Array, slope: Array, sizes: Array) -> tuple[Array, flo
     return np.asarray(np.exp(log_mass - total)), total
 
 
-def _evaluate_best_start(density: Density, points: Array, starts: Array) -> tuple[Array, Array, Array]:
+def _evaluate_best_start(
+    density: Density, points: Array, starts: Array
+) -> tuple[Array, Array, Array]:
     """Evaluate the density from each start, and return for each point the highest."""
     found = [density(points, np.tile(start, (len(points), 1))) for start in starts]
-    best = np.argmax([np.where(np.isfinite(height), height, -np.inf) for height, _, _ in found], axis=0)
-    height, slope, state = (np.stack(x)[best, np.arange(len(points))] for x in zip(*found, strict=True))
+    best = np.argmax(
+        [np.where(np.isfinite(height), height, -np.inf) for height, _, _ in found],
+        axis=0,
+    )
+    height, slope, state = (
+        np.stack(x)[best, np.arange(len(points))] for x in zip(*found, strict=True)
+    )
     return height, slope, state
 
 
-def _replace_nonfinite(height: Array, slope: Array, state: Array) -> tuple[Array, Array, Array]:
+def _replace_nonfinite(
+    height: Array, slope: Array, state: Array
+) -> tuple[Array, Array, Array]:
     fine = np.isfinite(height) & np.isfinite(slope).all(axis=1)
     if not fine.any():
-        raise InferenceError("the posterior of the law is nowhere finite; are effects and se on one scale?")
+        raise InferenceError(
+            "the posterior of the law is nowhere finite; are effects and se on one "
+            "scale?"
+        )
     return np.where(fine, height, -1e300), np.where(fine[:, None], slope, 0.0), state
 
 
@@ -379,7 +475,9 @@ def _log_integral(rise: Array) -> Array:
     half = np.abs(rise) / 2
     small = half < 1e-4
     safe = np.where(small, 1.0, half)
-    log_mean = np.where(small, half**2 / 6, safe + np.log(-np.expm1(-2 * safe)) - np.log(2 * safe))
+    log_mean = np.where(
+        small, half**2 / 6, safe + np.log(-np.expm1(-2 * safe)) - np.log(2 * safe)
+    )
     return np.asarray(log_mean.sum(axis=1))
 
 
@@ -390,17 +488,30 @@ def _halve_cells(
     live: npt.NDArray[np.bool_],
     cut: npt.NDArray[np.bool_],
 ) -> tuple[Array, ...]:
-    """Halve the cells to be cut, each along its roughest axis; drop cells that are not live."""
+    """Halve the cells to be cut, each along its roughest axis; drop cells that are not
+    live.
+    """
     points, sizes, _, _, bend, state = table
     rows, axis = np.flatnonzero(cut), np.argmax(rough[cut], axis=1)
     shift = np.zeros((len(rows), points.shape[1]))
     shift[np.arange(len(rows)), axis] = sizes[rows, axis] / 4
     halves = np.where(shift > 0, 0.5, 1.0) * sizes[rows]
     after = np.concatenate([points[rows] - shift, points[rows] + shift])
-    height, slope, reached = _replace_nonfinite(*density(after, np.concatenate([state[rows], state[rows]])))
+    height, slope, reached = _replace_nonfinite(
+        *density(after, np.concatenate([state[rows], state[rows]]))
+    )
     n, at = len(rows), np.arange(len(rows))
     bent = bend[rows].copy()
     bent[at, axis] = (slope[n:][at, axis] - slope[:n][at, axis]) / (2 * shift[at, axis])
-    new = (after, np.concatenate([halves, halves]), height, slope, np.concatenate([bent, bent]), reached)
+    new = (
+        after,
+        np.concatenate([halves, halves]),
+        height,
+        slope,
+        np.concatenate([bent, bent]),
+        reached,
+    )
     stay = live & ~cut
-    return tuple(np.concatenate([old[stay], more]) for old, more in zip(table, new, strict=True))
+    return tuple(
+        np.concatenate([old[stay], more]) for old, more in zip(table, new, strict=True)
+    )

@@ -1,4 +1,6 @@
-"""Checks of the model: prior and posterior predictive, prior-data conflict, and whether estimates are exchangeable."""
+"""Checks of the model: prior and posterior predictive, prior-data conflict, and whether
+estimates are exchangeable.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ from causalgia.choices import LEAST_FOR_A_LAW
 from causalgia.errors import InferenceError
 from causalgia.posterior.engines import draw_errors
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.labeled_data import FamilyData, as_labeled_estimates, family_data
+from causalgia.posterior.labeled_data import (
+    FamilyData,
+    as_labeled_estimates,
+    family_data,
+)
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets, tree_group
 from causalgia.streams import RNG, derive, root_key
@@ -41,7 +47,10 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
     array([1.])
     """
     if np.isinf(prior.tau_scale):
-        raise InferenceError("a flat prior of tau cannot be drawn from; give one that ends: Prior(tau='half_t')")
+        raise InferenceError(
+            "a flat prior of tau cannot be drawn from; give one that ends: "
+            "Prior(tau='half_t')"
+        )
     if prior.tau == "uniform":
         return prior.tau_scale * probability
     from scipy import stats
@@ -51,13 +60,21 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
 
 
 def prior_conflict(
-    effect: Array, noise: Noise, prior: Prior, nu: float | None = None, *, about_zero: bool = False
+    effect: Array,
+    noise: Noise,
+    prior: Prior,
+    nu: float | None = None,
+    *,
+    about_zero: bool = False,
 ) -> str:
-    """Return a sentence on prior-data conflict: mean or spread of the effects in a tail below 1 %; else "".
+    """Return a sentence on prior-data conflict: mean or spread of the effects in a tail
+    below 1 %; else "".
 
-    Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the
-    sum of squares about it is nearly a multiple of chi-square (two moments matched); their tails are averaged over the
-    prior of tau. A small spread is no conflict, since tau may be 0; nor is any value under a flat part of the prior.
+    Given tau, the mean of K effects is normal about 0 with variance
+    ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the sum of squares about it is
+    nearly a multiple of chi-square (two moments matched); their tails are averaged over
+    the prior of tau. A small spread is no conflict, since tau may be 0; nor is any
+    value under a flat part of the prior.
 
     Parameters
     ----------
@@ -70,8 +87,8 @@ def prior_conflict(
     nu
         Degrees of freedom of the effects about their center; None: normal.
     about_zero
-        Whether the prior has no mu, as a spike and slab: the spread is then about 0, and compared with that of the
-        slab, the widest of the prior.
+        Whether the prior has no mu, as a spike and slab: the spread is then about 0,
+        and compared with that of the slab, the widest of the prior.
 
     References
     ----------
@@ -91,15 +108,23 @@ def prior_conflict(
     variance = tau**2 * (1.0 if nu is None else nu / (nu - 2))
     conflicts = []
     if about_zero:
-        root, tail = float(np.sqrt((effect**2).mean())), _zero_tail(effect, noise, variance)
-        return _spread_sentence(f"effects about 0, {root:.3g}", prior, root) if tail < _RARE else ""
+        root, tail = (
+            float(np.sqrt((effect**2).mean())),
+            _zero_tail(effect, noise, variance),
+        )
+        return (
+            _spread_sentence(f"effects about 0, {root:.3g}", prior, root)
+            if tail < _RARE
+            else ""
+        )
     mean, spread = float(effect.mean()), float(effect.std(ddof=1)) if n > 1 else 0.0
     if np.isfinite(prior.mu_sd):
         sd = np.sqrt(prior.mu_sd**2 + variance / n + _mean_variance(noise))
         if 2 * special.ndtr(-abs(mean) / sd).mean() < _RARE:
             conflicts.append(
-                f"the mean of the effects, {mean:.3g}, lies where the prior gives less than 1 % "
-                f"(Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or more would not)"
+                f"the mean of the effects, {mean:.3g}, lies where the prior gives less "
+                f"than 1 % (Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or "
+                "more would not)"
             )
     if n > 1 and _spread_tail(effect, noise, variance) < _RARE:
         conflicts.append(_spread_sentence(f"effects, {spread:.3g}", prior, spread))
@@ -117,15 +142,26 @@ def _mean_variance(noise: Noise) -> float:
     n = len(noise.variances)
     if noise.whole is not None:
         return float(noise.whole.sum()) / n**2
-    shared = 0.0 if noise.loadings is None else float((noise.loadings.sum(axis=0) ** 2).sum())
+    shared = (
+        0.0
+        if noise.loadings is None
+        else float((noise.loadings.sum(axis=0) ** 2).sum())
+    )
     return (float(noise.variances.sum()) + shared) / n**2
 
 
 def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
-    """Return P(sum of squares about the mean > observed), averaged over the nodes of tau."""
+    """Return P(sum of squares about the mean > observed), averaged over the nodes of
+    tau.
+    """
     n, total = len(effect), noise.marginal
     expected = (n - 1) * variance + float(total.sum()) - n * _mean_variance(noise)
-    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _off_diagonal_squares(noise)
+    squares = (
+        n * variance**2
+        + 2 * variance * total.sum()
+        + (total**2).sum()
+        + _off_diagonal_squares(noise)
+    )
     inner = 2 * squares * (n - 1) / n
     df = 2 * expected**2 / inner
     observed = float(((effect - effect.mean()) ** 2).sum())
@@ -136,7 +172,12 @@ def _zero_tail(effect: Array, noise: Noise, variance: Array) -> float:
     """Return P(sum of squares > observed), averaged over the nodes of tau."""
     n, total = len(effect), noise.marginal
     expected = n * variance + total.sum()
-    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _off_diagonal_squares(noise)
+    squares = (
+        n * variance**2
+        + 2 * variance * total.sum()
+        + (total**2).sum()
+        + _off_diagonal_squares(noise)
+    )
     df = expected**2 / squares
     return float(special.chdtrc(df, float((effect**2).sum()) * df / expected).mean())
 
@@ -151,11 +192,18 @@ def _off_diagonal_squares(noise: Noise) -> float:
     return float((gram**2).sum() - ((noise.loadings**2).sum(axis=1) ** 2).sum())
 
 
-def prior_predictive(estimates: EstimateTable, *, prior: Prior = Prior(), n_draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
-    """Draw effects and estimates from the prior, to check that they have a plausible size.
+def prior_predictive(
+    estimates: EstimateTable,
+    *,
+    prior: Prior = Prior(),
+    n_draws: int = 1_000,
+    rng: RNG,  # noqa: B008
+) -> Tree:
+    """Draw effects and estimates from the prior, to check that they have a plausible
+    size.
 
-    ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal law), and ``effect`` about them
-    with the noise of the estimates.
+    ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal
+    law), and ``effect`` about them with the noise of the estimates.
 
     Parameters
     ----------
@@ -171,8 +219,10 @@ def prior_predictive(estimates: EstimateTable, *, prior: Prior = Prior(), n_draw
     Returns
     -------
     DataTree or InferenceData
-        ``prior``: ``mu, tau (chain, draw, task)``, ``ace (chain, draw, contrast, task)``; ``prior_predictive``:
-        ``effect (chain, draw, contrast, task)``; ``observed_data``: ``effect``. All on the contrast scale.
+        ``prior``: ``mu, tau (chain, draw, task)``,
+        ``ace (chain, draw, contrast, task)``; ``prior_predictive``:
+        ``effect (chain, draw, contrast, task)``; ``observed_data``: ``effect``. All on
+        the contrast scale.
 
     Raises
     ------
@@ -186,30 +236,49 @@ def prior_predictive(estimates: EstimateTable, *, prior: Prior = Prior(), n_draw
     Examples
     --------
     >>> import pandas as pd
-    >>> drawn = prior_predictive(pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5]}), rng=0)
+    >>> drawn = prior_predictive(
+    ...     pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5]}), rng=0
+    ... )
     >>> drawn["prior_predictive"]["effect"].sizes["draw"]
     1000
     """
     check_draws(n_draws, usual=1000)
     table = as_labeled_estimates(estimates, [])
     if np.isinf(prior.mu_sd):
-        raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")
+        raise InferenceError(
+            "a flat prior of mu cannot be drawn from; give mu_sd a number, such as "
+            "Prior(mu_sd=10)"
+        )
     key = root_key(rng)
-    families = list(family_data(table, [np.arange(table.sizes["contrast"])], None, prior))
+    families = list(
+        family_data(table, [np.arange(table.sizes["contrast"])], None, prior)
+    )
     drawn = [
-        _draw_from_prior(q, n_draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in families
+        _draw_from_prior(
+            q, n_draws, np.random.default_rng(derive(key, "prior predictive", q.task))
+        )
+        for q in families
     ]
-    mu, tau, ace, effect = (np.stack(parts, axis=-1)[None] for parts in zip(*drawn, strict=True))
+    mu, tau, ace, effect = (
+        np.stack(parts, axis=-1)[None] for parts in zip(*drawn, strict=True)
+    )
     labels = {"contrast": table["contrast"], "task": table["task"]}
     coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n_draws), **labels}
     wide = ("chain", "draw", "contrast", "task")
-    short = {"mu": (("chain", "draw", "task"), mu), "tau": (("chain", "draw", "task"), tau)}
-    observed = table["ace"] if "model" not in table["ace"].dims else table["ace"].mean("model")
+    short = {
+        "mu": (("chain", "draw", "task"), mu),
+        "tau": (("chain", "draw", "task"), tau),
+    }
+    observed = (
+        table["ace"] if "model" not in table["ace"].dims else table["ace"].mean("model")
+    )
     return as_tree(
         {
             "prior": xr.Dataset(short | {"ace": (wide, ace)}, coords),
             "prior_predictive": xr.Dataset({"effect": (wide, effect)}, coords),
-            "observed_data": xr.Dataset({"effect": (("contrast", "task"), observed.to_numpy())}, labels),
+            "observed_data": xr.Dataset(
+                {"effect": (("contrast", "task"), observed.to_numpy())}, labels
+            ),
         }
     )
 
@@ -219,25 +288,31 @@ def _draw_from_prior(
 ) -> tuple[Array, Array, Array, Array]:
     mu = generator.normal(0, family.prior.mu_sd, n_draws)
     tau = tau_quantile(family.prior, generator.random(n_draws))
-    ace = mu[:, None] + tau[:, None] * generator.normal(size=(n_draws, len(family.effect)))
+    ace = mu[:, None] + tau[:, None] * generator.normal(
+        size=(n_draws, len(family.effect))
+    )
     return mu, tau, ace, ace + draw_errors(family.noise, n_draws, generator)
 
 
 def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
-    """Add replicated estimates: each draw of the effects, measured again with the standard errors that were used.
+    """Add replicated estimates: each draw of the effects, measured again with the
+    standard errors that were used.
 
     Parameters
     ----------
     posterior
-        From `infer`; or any tree with ``ace`` in its posterior and ``se`` in its constant_data.
+        From `infer`; or any tree with ``ace`` in its posterior and ``se`` in its
+        constant_data.
     rng
         Source of randomness.
 
     Returns
     -------
     DataTree or InferenceData
-        The same groups and ``posterior_predictive``: ``effect (chain, draw, contrast, task)``, on the contrast scale.
-        Errors are drawn independently: marginal checks of one contrast each are right whatever Sigma.
+        The same groups and ``posterior_predictive``:
+        ``effect (chain, draw, contrast, task)``, on the contrast scale. Errors are
+        drawn independently: marginal checks of one contrast each are right whatever
+        Sigma.
 
     Raises
     ------
@@ -246,7 +321,8 @@ def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
 
     References
     ----------
-    Gelman, Meng & Stern (1996), www3.stat.sinica.edu.tw/statistica/j6n4/j6n41/j6n41.htm.
+    Gelman, Meng & Stern (1996),
+    www3.stat.sinica.edu.tw/statistica/j6n4/j6n41/j6n41.htm.
 
     Examples
     --------
@@ -265,13 +341,16 @@ def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
 
 
 def errors_grow_with_effects(effect: Array, se: Array) -> bool:
-    """Return whether larger effects clearly have larger errors, which every law of effects assumes to be unrelated.
+    """Return whether larger effects clearly have larger errors, which every law of
+    effects assumes to be unrelated.
 
-    Either of two criteria shows it. Mixtures of normals about the median fit better by 2 nats (odds of 7) if effect /
-    se is exchangeable than if effects are (`effect_se_dependence`). Or ``effect^2 - se^2``, whose mean under
-    independence does not depend on se, rises with it (Spearman's correlation, p < .001), as where effects exist only at
-    large errors. In addition it has to matter: the largest tenth of the effects, whose errors the law would shrink too
-    much, have a median error above a fifth of the effect. Effects close to their errors cannot show it.
+    Either of two criteria shows it. Mixtures of normals about the median fit better by
+    2 nats (odds of 7) if effect / se is exchangeable than if effects are
+    (`effect_se_dependence`). Or ``effect^2 - se^2``, whose mean under independence does
+    not depend on se, rises with it (Spearman's correlation, p < .001), as where effects
+    exist only at large errors. In addition it has to matter: the largest tenth of the
+    effects, whose errors the law would shrink too much, have a median error above a
+    fifth of the effect. Effects close to their errors cannot show it.
 
     Parameters
     ----------
@@ -293,10 +372,17 @@ def errors_grow_with_effects(effect: Array, se: Array) -> bool:
     if len(effect) < LEAST_FOR_A_LAW or np.ptp(se) == 0:
         return False
     largest = np.argsort(-np.abs(effect))[: len(effect) // 10]
-    uncertain = float(np.median(se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)))
+    uncertain = float(
+        np.median(
+            se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)
+        )
+    )
     if uncertain <= _UNCERTAIN:
         return False
     table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
-    r, df = float(table["se"].corr(table["beyond"])), len(table) - 2  # Spearman's; scipy.stats is slow to import
+    # Spearman's; scipy.stats is slow to import
+    r, df = float(table["se"].corr(table["beyond"])), len(table) - 2
     p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, 1e-300))))
-    return (p < _BY_CHANCE / 2) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
+    return (p < _BY_CHANCE / 2) or effect_se_dependence(
+        effect - np.median(effect), se
+    ).gain > _CLEAR

@@ -1,7 +1,9 @@
-"""The mixture of patterns over tasks (mash): densities, weights, exact moments and draws of effects.
+"""The mixture of patterns over tasks (mash): densities, weights, exact moments and
+draws of effects.
 
-``x_j ~ N(delta_j, V_j)``, ``delta_j ~ sum_kl pi_kl N(0, w_l^2 U_k)`` with ``U_k = L_k L_k' + c_k I``, and a point mass
-at 0. In the eigenvectors of V_j every ``V_j + w^2 U_k`` is diagonal plus rank r: a component costs O(T r^2).
+``x_j ~ N(delta_j, V_j)``, ``delta_j ~ sum_kl pi_kl N(0, w_l^2 U_k)`` with
+``U_k = L_k L_k' + c_k I``, and a point mass at 0. In the eigenvectors of V_j every
+``V_j + w^2 U_k`` is diagonal plus rank r: a component costs O(T r^2).
 """
 
 from __future__ import annotations
@@ -20,22 +22,29 @@ from causalgia.types import Array
 
 _ROOT_HALF = 0.7071067811865476
 _NEGLIGIBLE = 1e-14  # posterior probability of a component that is left out
-_FIRST, _MORE = 60, 40  # columns of the convex program at first, and added at each round
+# columns of the convex program at first, and added at each round
+_FIRST, _MORE = 60, 40
 _OPTIMAL = 1e-8  # excess of the gradient at which the program is solved
 
 Rotation = tuple[Array, Array]
-"""Eigenvalues (b, T) and eigenvectors (b, T, T) of the error covariances of a block of contrasts."""
+"""Eigenvalues (b, T) and eigenvectors (b, T, T) of the error covariances of a block of
+contrasts.
+"""
 Errors = Callable[[npt.NDArray[np.intp]], Rotation]
 """Returns the `Rotation` of the contrasts at these places."""
 
 
 @dataclass(frozen=True, eq=False)
 class PatternLaw:
-    """Law of the effects of one contrast over T tasks: a point mass at 0, and components of patterns and scales."""
+    """Law of the effects of one contrast over T tasks: a point mass at 0, and
+    components of patterns and scales.
+    """
 
     patterns: tuple[Pattern, ...]
     pattern: npt.NDArray[np.int64]
-    """Place of the pattern of each component, (C,); -1 for the point mass at 0, the first component."""
+    """Place of the pattern of each component, (C,); -1 for the point mass at 0, the
+    first component.
+    """
     scale: Array
     """w of each component, (C,); 0 for the point mass."""
     weight: Array
@@ -43,7 +52,8 @@ class PatternLaw:
 
 
 def pattern_grid(patterns: list[Pattern], scales: Array) -> PatternLaw:
-    """Return the law of every pattern at every scale, and the point mass, with equal weights.
+    """Return the law of every pattern at every scale, and the point mass, with equal
+    weights.
 
     Examples
     --------
@@ -53,7 +63,9 @@ def pattern_grid(patterns: list[Pattern], scales: Array) -> PatternLaw:
     """
     pattern = np.concatenate([[-1], np.repeat(np.arange(len(patterns)), len(scales))])
     scale = np.concatenate([[0.0], np.tile(scales, len(patterns))])
-    return PatternLaw(tuple(patterns), pattern, scale, np.full(len(scale), 1 / len(scale)))
+    return PatternLaw(
+        tuple(patterns), pattern, scale, np.full(len(scale), 1 / len(scale))
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +80,8 @@ class TaskMoments:
 
 
 def log_densities(effect: Array, errors: Errors, law: PatternLaw) -> Array:
-    """Return the log density of every contrast under every component, (n, C), up to ``T log(2 pi) / 2``.
+    """Return the log density of every contrast under every component, (n, C), up to
+    ``T log(2 pi) / 2``.
 
     Parameters
     ----------
@@ -82,7 +95,10 @@ def log_densities(effect: Array, errors: Errors, law: PatternLaw) -> Array:
     Examples
     --------
     >>> law = pattern_grid([Pattern("equal", np.ones((2, 1)))], np.array([1.0]))
-    >>> unit = lambda rows: (np.ones((len(rows), 2)), np.broadcast_to(np.eye(2), (len(rows), 2, 2)))
+    >>> unit = lambda rows: (
+    ...     np.ones((len(rows), 2)),
+    ...     np.broadcast_to(np.eye(2), (len(rows), 2, 2)),
+    ... )
     >>> log_densities(np.array([[3.0, 3.0]]), unit, law).round(3)
     array([[-9.   , -3.549]])
     """
@@ -92,17 +108,22 @@ def log_densities(effect: Array, errors: Errors, law: PatternLaw) -> Array:
     def run(rows: npt.NDArray[np.intp]) -> None:
         values, vectors = errors(rows)
         rotated, basis = _rotate(effect[rows], vectors, table.loadings)
-        _log_density_kernel(rotated, values, basis, *table.layout, out[rows[0] : rows[-1] + 1])
+        _log_density_kernel(
+            rotated, values, basis, *table.layout, out[rows[0] : rows[-1] + 1]
+        )
 
-    over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
+    over_blocks(
+        run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1])
+    )
     return out
 
 
 def fitted_weights(log_density: Array, scale: Array) -> Array:
-    """Return the weights at their penalized maximum, (C,), of a program with many columns of which few matter.
+    """Return the weights at their penalized maximum, (C,), of a program with many
+    columns of which few matter.
 
-    Columns are added where the gradient says that they would gain, until none does: the optimum of all. The penalty is
-    that of ash, 10 for the point mass and 1 elsewhere.
+    Columns are added where the gradient says that they would gain, until none does: the
+    optimum of all. The penalty is that of ash, 10 for the point mass and 1 elsewhere.
 
     Parameters
     ----------
@@ -117,12 +138,16 @@ def fitted_weights(log_density: Array, scale: Array) -> Array:
 
     Examples
     --------
-    >>> fitted_weights(np.log([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9]]), np.array([0.0, 1.0])).round(3)
+    >>> fitted_weights(
+    ...     np.log([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9]]), np.array([0.0, 1.0])
+    ... ).round(3)
     array([0.936, 0.064])
     """
     density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
     counts = null_biased_counts(scale)
-    best = np.bincount(density.argmax(axis=1), minlength=len(scale)) + 1e-3 * density.mean(axis=0)
+    best = np.bincount(
+        density.argmax(axis=1), minlength=len(scale)
+    ) + 1e-3 * density.mean(axis=0)
     best[counts > 1] = np.inf
     columns = np.sort(np.argsort(-best, kind="stable")[:_FIRST])
     total = len(density) + float((counts - 1).sum())
@@ -139,12 +164,17 @@ def fitted_weights(log_density: Array, scale: Array) -> Array:
         if excess.max(initial=-np.inf) <= _OPTIMAL:
             return weight
         gaining = np.argsort(-excess, kind="stable")[:_MORE]
-        columns = np.sort(np.concatenate([columns[found > 0], gaining[excess[gaining] > _OPTIMAL]]))
+        columns = np.sort(
+            np.concatenate([columns[found > 0], gaining[excess[gaining] > _OPTIMAL]])
+        )
         columns = np.unique(np.concatenate([columns, np.flatnonzero(penalized)]))
 
 
-def signed_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> Array:
-    """Return the exact posterior mean, variance, P(delta < 0), P(delta > 0) and P(delta = 0), (5, n, T).
+def signed_moments(
+    effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None
+) -> Array:
+    """Return the exact posterior mean, variance, P(delta < 0), P(delta > 0) and
+    P(delta = 0), (5, n, T).
 
     Of the effect of every contrast in every task.
 
@@ -158,7 +188,10 @@ def signed_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: 
     Examples
     --------
     >>> law = pattern_grid([Pattern("equal", np.ones((2, 1)))], np.array([1.0]))
-    >>> unit = lambda rows: (np.ones((len(rows), 2)), np.broadcast_to(np.eye(2), (len(rows), 2, 2)))
+    >>> unit = lambda rows: (
+    ...     np.ones((len(rows), 2)),
+    ...     np.broadcast_to(np.eye(2), (len(rows), 2, 2)),
+    ... )
     >>> signed_moments(np.array([[3.0, 3.0]]), unit, law)[2:, 0, 0].round(1)
     array([0., 1., 0.])
     """
@@ -180,12 +213,15 @@ def signed_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: 
             out[:, here],
         )
 
-    over_blocks(run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1]))
+    over_blocks(
+        run, len(effect), effect.shape[1] * (effect.shape[1] + table.loadings.shape[1])
+    )
     return out
 
 
 def averaged_moments(each: Sequence[Array]) -> TaskMoments:
-    """Return the moments of a posterior that is one of several, each as likely as the others.
+    """Return the moments of a posterior that is one of several, each as likely as the
+    others.
 
     Parameters
     ----------
@@ -194,20 +230,32 @@ def averaged_moments(each: Sequence[Array]) -> TaskMoments:
 
     Examples
     --------
-    >>> one, other = (np.reshape([m, 1.0, below, 1 - below, 0.0], (5, 1, 1)) for m, below in ((1.0, 0.1), (3.0, 0.0)))
+    >>> one, other = (
+    ...     np.reshape([m, 1.0, below, 1 - below, 0.0], (5, 1, 1))
+    ...     for m, below in ((1.0, 0.1), (3.0, 0.0))
+    ... )
     >>> found = averaged_moments([one, other])
     >>> found.mean.item(), found.sd.item() ** 2, found.lfsr.item()
     (2.0, 2.0000000000000004, 0.05)
     """
     mean, variance, below, above, zero = sum(each[1:], each[0]) / len(each)
-    between = sum(((one[0] - mean) ** 2 for one in each), np.zeros_like(mean)) / len(each)
-    return TaskMoments(mean, np.sqrt(variance + between), zero + np.minimum(below, above), zero)
+    between = sum(((one[0] - mean) ** 2 for one in each), np.zeros_like(mean)) / len(
+        each
+    )
+    return TaskMoments(
+        mean, np.sqrt(variance + between), zero + np.minimum(below, above), zero
+    )
 
 
 def draw_effects_of_tasks(
-    n: int, effect: Array, errors: Errors, law: PatternLaw, seed: Callable[[int], np.random.Generator]
+    n: int,
+    effect: Array,
+    errors: Errors,
+    law: PatternLaw,
+    seed: Callable[[int], np.random.Generator],
 ) -> Array:
-    """Return n independent draws of all effects of each contrast, jointly over tasks, (n, contrasts, T).
+    """Return n independent draws of all effects of each contrast, jointly over tasks,
+    (n, contrasts, T).
 
     Parameters
     ----------
@@ -225,7 +273,19 @@ def draw_effects_of_tasks(
         values, vectors = errors(rows)
         for i, row in enumerate(rows):
             generator = seed(int(row))
-            drawn = np.concatenate(list(_drawn_of(n, effect[row], values[i], vectors[i], law, share[row], generator)))
+            drawn = np.concatenate(
+                list(
+                    _drawn_of(
+                        n,
+                        effect[row],
+                        values[i],
+                        vectors[i],
+                        law,
+                        share[row],
+                        generator,
+                    )
+                )
+            )
             out[:, row] = generator.permutation(drawn)
 
     over_blocks(run, len(effect), effect.shape[1] ** 2)
@@ -233,30 +293,51 @@ def draw_effects_of_tasks(
 
 
 def _drawn_of(
-    n: int, x: Array, values: Array, vectors: Array, law: PatternLaw, share: Array, generator: np.random.Generator
+    n: int,
+    x: Array,
+    values: Array,
+    vectors: Array,
+    law: PatternLaw,
+    share: Array,
+    generator: np.random.Generator,
 ) -> Iterator[Array]:
-    """Yield the draws of each component in turn: scores of its loadings, then the effects given them."""
+    """Yield the draws of each component in turn: scores of its loadings, then the
+    effects given them.
+    """
     counts = generator.multinomial(n, share / share.sum())
     for c in np.flatnonzero(counts):
         if law.scale[c] == 0:
             yield np.zeros((counts[c], len(x)))
             continue
         pattern = law.patterns[law.pattern[c]]
-        loadings, own = law.scale[c] * pattern.loadings, law.scale[c] ** 2 * pattern.ridge
+        loadings, own = (
+            law.scale[c] * pattern.loadings,
+            law.scale[c] ** 2 * pattern.ridge,
+        )
         basis = vectors.T @ loadings
         total = values + own
-        spread = np.linalg.inv(np.eye(basis.shape[1]) + basis.T @ (basis / total[:, None]))
+        spread = np.linalg.inv(
+            np.eye(basis.shape[1]) + basis.T @ (basis / total[:, None])
+        )
         mean = spread @ (basis.T @ (vectors.T @ x / total))
-        score = mean + generator.standard_normal((counts[c], len(mean))) @ np.linalg.cholesky(spread).T
+        score = (
+            mean
+            + generator.standard_normal((counts[c], len(mean)))
+            @ np.linalg.cholesky(spread).T
+        )
         if own == 0:
             yield score @ loadings.T
             continue
         rest = vectors.T @ x - score @ basis.T
-        noise = np.sqrt(own * values / total) * generator.standard_normal((counts[c], len(x)))
+        noise = np.sqrt(own * values / total) * generator.standard_normal(
+            (counts[c], len(x))
+        )
         yield score @ loadings.T + (own / total * rest + noise) @ vectors.T
 
 
-def _responsibilities(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None) -> Array:
+def _responsibilities(
+    effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None
+) -> Array:
     """Return the posterior probability of each component, (n, C)."""
     terms = log_densities(effect, errors, law) if log_density is None else log_density
     with np.errstate(divide="ignore"):
@@ -270,7 +351,9 @@ class _Table:
 
     def __init__(self, law: PatternLaw) -> None:
         ranks = [pattern.loadings.shape[1] for pattern in law.patterns]
-        self.loadings = np.ascontiguousarray(np.hstack([pattern.loadings for pattern in law.patterns]))
+        self.loadings = np.ascontiguousarray(
+            np.hstack([pattern.loadings for pattern in law.patterns])
+        )
         first = np.concatenate([[0], np.cumsum(ranks)[:-1]]).astype(np.int64)
         ridge = np.array([pattern.ridge for pattern in law.patterns])
         none = law.pattern < 0
@@ -281,14 +364,18 @@ class _Table:
 
 
 def _rotate(effect: Array, vectors: Array, loadings: Array) -> Rotation:
-    """Return effects, (b, T), and loadings, (b, T, R), in the eigenvectors of the errors."""
+    """Return effects, (b, T), and loadings, (b, T, R), in the eigenvectors of the
+    errors.
+    """
     turned = vectors.transpose(0, 2, 1)
     return np.matmul(turned, effect[..., None])[..., 0], np.matmul(turned, loadings)
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)
 def _gram_kernel(y, value, basis, first, rank, ridge, gram, inner):  # type: ignore[no-untyped-def]
-    """Fill ``G = B' D^-1 B`` and ``h = B' D^-1 y`` with ``D = values + ridge``; return ``log |D| + y' D^-1 y``."""
+    """Fill ``G = B' D^-1 B`` and ``h = B' D^-1 y`` with ``D = values + ridge``; return
+    ``log |D| + y' D^-1 y``.
+    """
     for a in range(rank):
         inner[a] = 0.0
         for b in range(a + 1):
@@ -349,7 +436,16 @@ def _log_density_kernel(y, values, basis, pattern, first, rank, ridge, scale2, o
         base = 0.0
         for c in range(len(rank)):
             if ridge[c] > 0 or pattern[c] != before:
-                base = _gram_kernel(y[j], values[j], basis[j], first[c], rank[c], ridge[c] * scale2[c], gram, inner)
+                base = _gram_kernel(
+                    y[j],
+                    values[j],
+                    basis[j],
+                    first[c],
+                    rank[c],
+                    ridge[c] * scale2[c],
+                    gram,
+                    inner,
+                )
                 before = pattern[c]
             log_det = _factor_kernel(gram, rank[c], scale2[c], root)
             square = _forward_kernel(root, rank[c], inner, solved)
@@ -357,12 +453,18 @@ def _log_density_kernel(y, values, basis, pattern, first, rank, ridge, scale2, o
 
 
 @njit(nogil=True)
-def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scale2, share, out):  # type: ignore[no-untyped-def]
+def _moment_kernel(
+    y, values, vectors, basis, loadings, first, rank, ridge, scale2, share, out
+):  # type: ignore[no-untyped-def]
     n, size = y.shape
     most = 1
     for c in range(len(rank)):
         most = max(most, rank[c])
-    gram, root, spread = np.empty((most, most)), np.empty((most, most)), np.empty((most, most))
+    gram, root, spread = (
+        np.empty((most, most)),
+        np.empty((most, most)),
+        np.empty((most, most)),
+    )
     inner, solved, score = np.empty(most), np.empty(most), np.empty(most)
     center, own = np.empty(size), np.empty(size)
     gain, wide = np.empty((size, most)), np.empty(most)
@@ -377,7 +479,8 @@ def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scal
             sum_of_shares += p
             step = p / sum_of_shares
             r, v, extra = rank[c], scale2[c], ridge[c] * scale2[c]
-            # posterior of the scores z of delta = w L z + ...: mean w C h, covariance C = (I + w^2 G)^-1
+            # posterior of the scores z of delta = w L z + ...: mean w C h, covariance
+            # C = (I + w^2 G)^-1
             if v > 0:
                 _gram_kernel(y[j], values[j], basis[j], first[c], r, extra, gram, inner)
                 _factor_kernel(gram, r, v, root)
@@ -389,7 +492,19 @@ def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scal
                     score[a] = s / root[a, a]
                 _inverse_kernel(root, r, spread)
             if extra > 0:
-                _ridge_kernel(y[j], values[j], basis[j], first[c], r, v, extra, score, center, own, gain)
+                _ridge_kernel(
+                    y[j],
+                    values[j],
+                    basis[j],
+                    first[c],
+                    r,
+                    v,
+                    extra,
+                    score,
+                    center,
+                    own,
+                    gain,
+                )
             for t in range(size):
                 m = 0.0
                 s2 = 0.0
@@ -418,8 +533,12 @@ def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scal
 
 
 @njit(nogil=True, forceinline=True)
-def _ridge_kernel(y, value, basis, first, rank, scale2, ridge, score, center, own, gain):  # type: ignore[no-untyped-def]
-    """Fill mean and variance of the effects in the eigenvectors, given the scores, and how they follow the scores."""
+def _ridge_kernel(
+    y, value, basis, first, rank, scale2, ridge, score, center, own, gain
+):  # type: ignore[no-untyped-def]
+    """Fill mean and variance of the effects in the eigenvectors, given the scores, and
+    how they follow the scores.
+    """
     for i in range(len(value)):
         total = value[i] + ridge
         keep = value[i] / total
@@ -433,7 +552,8 @@ def _ridge_kernel(y, value, basis, first, rank, scale2, ridge, score, center, ow
 
 @njit(nogil=True, forceinline=True)
 def _add_normal_kernel(sums, t, m, s2, p, step):  # type: ignore[no-untyped-def]
-    """Add ``p N(m, s2)`` to mean, sum of squares about it, and P(< 0), P(> 0) and P(= 0) of the effect in task t.
+    """Add ``p N(m, s2)`` to mean, sum of squares about it, and P(< 0), P(> 0) and
+    P(= 0) of the effect in task t.
 
     `step` is the share of p in all that was added.
     """

@@ -1,9 +1,11 @@
-"""Pointwise log likelihood for leave-one-out, given the shared parameters, and draws of mixture weights for it.
+"""Pointwise log likelihood for leave-one-out, given the shared parameters, and draws of
+mixture weights for it.
 
-The effect is integrated. Given its effect, an estimate has the density ``N(d_k; delta_k, s_k^2)``; but each effect has
-a single estimate, and importance weights of that density under the full posterior have infinite variance once effects
-vary more than their errors. With the effect integrated, ``p(d_k | law)``, one estimate changes the posterior little.
-The left-out density is the same in both.
+The effect is integrated. Given its effect, an estimate has the density
+``N(d_k; delta_k, s_k^2)``; but each effect has a single estimate, and importance
+weights of that density under the full posterior have infinite variance once effects
+vary more than their errors. With the effect integrated, ``p(d_k | law)``, one estimate
+changes the posterior little. The left-out density is the same in both.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _BLOCK = 1 << 18
 _SWEEPS, _BURN_IN, _ANEW = 3, 100, 50
 
 
-def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: Array) -> Array:
+def mixture_log_density(
+    residual: Array, noise: Array, variance: Array, weight: Array
+) -> Array:
     """Return ``log sum_j w_ij N(r_ik; 0, s_k^2 + v_ij)``, (n, K).
 
     Parameters
@@ -34,7 +38,8 @@ def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: 
     noise
         Independent noise variances, (K,).
     variance, weight
-        Variances and weights of the J normals of the law in each draw, (n, J); variances ascend.
+        Variances and weights of the J normals of the law in each draw, (n, J);
+        variances ascend.
 
     Examples
     --------
@@ -48,14 +53,25 @@ def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: 
 
 
 def independent_log_density(
-    effect: Array, noise: Array, shared: LinearPart, coefficients: Array, variance: Array, weight: Array, unit: float
+    effect: Array,
+    noise: Array,
+    shared: LinearPart,
+    coefficients: Array,
+    variance: Array,
+    weight: Array,
+    unit: float,
 ) -> Array:
-    """Return log densities, (n, K), of estimates independent given coefficients, (n, m).
+    """Return log densities, (n, K), of estimates independent given coefficients, (n,
+    m).
 
-    Arguments are in multiples of `unit`, as in `mixture_log_density`; the densities are in the original unit.
+    Arguments are in multiples of `unit`, as in `mixture_log_density`; the densities are
+    in the original unit.
     """
     out = np.empty((len(coefficients), len(effect)))
-    v, w = (np.array(np.broadcast_to(x, (len(out), np.shape(x)[-1]))) for x in (variance, weight))
+    v, w = (
+        np.array(np.broadcast_to(x, (len(out), np.shape(x)[-1])))
+        for x in (variance, weight)
+    )
     for start in range(0, len(out), max(1, _BLOCK // len(effect))):
         part = slice(start, start + max(1, _BLOCK // len(effect)))
         residual = effect - shared.split(coefficients[part])[1]
@@ -65,11 +81,13 @@ def independent_log_density(
 
 
 def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:
-    """Return ``log p(d_k | all other estimates, center, tau)`` under the normal law, (n, K).
+    """Return ``log p(d_k | all other estimates, center, tau)`` under the normal law,
+    (n, K).
 
-    Estimates that share errors are not independent given the law; the density of estimate k is then conditional on the
-    others. With ``Q = (Sigma + tau^2 I)^-1`` and residuals r it is normal
-    with variance ``1 / Q_kk``, and r_k lies ``(Q r)_k / Q_kk`` from its mean.
+    Estimates that share errors are not independent given the law; the density of
+    estimate k is then conditional on the others. With ``Q = (Sigma + tau^2 I)^-1`` and
+    residuals r it is normal with variance ``1 / Q_kk``, and r_k lies ``(Q r)_k / Q_kk``
+    from its mean.
 
     Parameters
     ----------
@@ -82,13 +100,15 @@ def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:
 
     References
     ----------
-    Sundararajan & Keerthi (2001), doi:10.1162/08997660151134343; Buerkner, Gabry & Vehtari (2021),
-    doi:10.1007/s00180-020-01045-4.
+    Sundararajan & Keerthi (2001), doi:10.1162/08997660151134343; Buerkner, Gabry &
+    Vehtari (2021), doi:10.1007/s00180-020-01045-4.
 
     Examples
     --------
     >>> whole = np.array([[1.0, 0.5], [0.5, 1.0]])
-    >>> normal_log_density(np.array([[1.0, 1.0]]), Noise(np.ones(2), whole=whole), np.zeros(1)).round(3)
+    >>> normal_log_density(
+    ...     np.array([[1.0, 1.0]]), Noise(np.ones(2), whole=whole), np.zeros(1)
+    ... ).round(3)
     array([[-0.942, -0.942]])
     """
     diagonal, product = _precision_terms(residual, noise, tau)
@@ -107,7 +127,9 @@ def _precision_terms(residual: Array, noise: Noise, tau: Array) -> tuple[Array, 
         return own, own * residual
     loadings = noise.loadings
     products = (loadings[:, :, None] * loadings[:, None, :]).reshape(len(loadings), -1)
-    information = np.eye(loadings.shape[1]) + (own @ products).reshape(len(own), *2 * (loadings.shape[1],))
+    information = np.eye(loadings.shape[1]) + (own @ products).reshape(
+        len(own), *2 * (loadings.shape[1],)
+    )
     inside = np.linalg.inv(information)
     scores = np.einsum("nrs,ns->nr", inside, (own * residual) @ loadings)
     taken = inside.reshape(len(own), -1) @ products.T
@@ -121,12 +143,18 @@ def _mixture_kernel(residual, noise, variance, weight, out):  # type: ignore[no-
         for k in range(out.shape[1]):
             s2 = noise[k]
             half = 0.5 * LOG2E * residual[i, k] ** 2
-            least = half / (s2 + widest)  # exponent of the widest component, the largest
+            # exponent of the widest component, the largest
+            least = half / (s2 + widest)
             total = 0.0
             for j in range(variance.shape[1]):
                 y = inverse_root(s2 + variance[i, j])
-                total += weight[i, j] * y * exp2(min(max(least - half * y * y, -1000.0), 0.0))
-            out[i, k] = np.log(total) - least / LOG2E - 0.9189385332046727  # log sqrt(2 pi)
+                total += (
+                    weight[i, j]
+                    * y
+                    * exp2(min(max(least - half * y * y, -1000.0), 0.0))
+                )
+            # log sqrt(2 pi)
+            out[i, k] = np.log(total) - least / LOG2E - 0.9189385332046727
 
 
 def draw_weights(
@@ -140,20 +168,24 @@ def draw_weights(
     n: int,
     generator: np.random.Generator,
 ) -> tuple[Array, Array]:
-    """Return n draws of weights ``w ~ Dirichlet(counts)``, (n, J), and of shared coefficients c, (n, m).
+    """Return n draws of weights ``w ~ Dirichlet(counts)``, (n, J), and of shared
+    coefficients c, (n, m).
 
-    Given c the estimates are independent: ``d_k ~ sum_j w_j N(x_k' c, s_k^2 + v_j)``, with c normal about 0. The mode
-    of the weights is the penalized maximum with penalty ``sum_j (counts_j - 1) log w_j``. Components of the estimates,
-    weights and c are drawn in turn, three sweeps a draw, after 100 sweeps of burn-in.
+    Given c the estimates are independent: ``d_k ~ sum_j w_j N(x_k' c, s_k^2 + v_j)``,
+    with c normal about 0. The mode of the weights is the penalized maximum with penalty
+    ``sum_j (counts_j - 1) log w_j``. Components of the estimates, weights and c are
+    drawn in turn, three sweeps a draw, after 100 sweeps of burn-in.
 
     Parameters
     ----------
     effect, noise
         Estimates and their independent noise variances, (K,).
     columns, precision
-        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in `exact.LinearPart`.
+        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in
+        `exact.LinearPart`.
     variance, counts
-        Variances of the J normals, ascending, and counts of the Dirichlet prior, each positive.
+        Variances of the J normals, ascending, and counts of the Dirichlet prior, each
+        positive.
     start
         Weights and c to start from.
     n
@@ -171,7 +203,9 @@ def draw_weights(
     >>> start = np.full(2, 0.5), np.empty(0)
     >>> effect = np.repeat([0.0, 50.0], [30, 10])
     >>> v, counts = np.array([0.0, 900.0]), np.ones(2)
-    >>> weights, _ = draw_weights(effect, np.full(40, 0.01), none, np.empty(0), v, counts, start, 2_000, rng)
+    >>> weights, _ = draw_weights(
+    ...     effect, np.full(40, 0.01), none, np.empty(0), v, counts, start, 2_000, rng
+    ... )
     >>> weights.mean(axis=0).round(1)
     array([0.7, 0.3])
     """
@@ -179,12 +213,16 @@ def draw_weights(
     weights, coefficients = np.empty((n, len(counts))), np.empty((n, len(c)))
     component, residual = np.empty(len(effect), dtype=np.intp), effect - columns @ c
     for turn in range(-_BURN_IN, n * _SWEEPS):
-        _draw_components(residual, noise, variance, weight, generator.random(len(effect)), component)
+        _draw_components(
+            residual, noise, variance, weight, generator.random(len(effect)), component
+        )
         weight = _draw_dirichlet(component, counts, generator)
         if len(c):
             scaled = columns / (noise + variance[component])[:, None]
             root = np.linalg.cholesky(np.diag(precision) + columns.T @ scaled)
-            half = np.linalg.solve(root, scaled.T @ effect) + generator.standard_normal(len(c))
+            half = np.linalg.solve(root, scaled.T @ effect) + generator.standard_normal(
+                len(c)
+            )
             c = np.linalg.solve(root.T, half)
             residual = effect - columns @ c
         if turn >= 0:
@@ -203,11 +241,14 @@ def left_out_log_density(
     n: int,
     generator: np.random.Generator,
 ) -> Array:
-    """Return ``log p(d_k | other estimates, their components, w)`` for correlated errors in n draws, (n, K).
+    """Return ``log p(d_k | other estimates, their components, w)`` for correlated
+    errors in n draws, (n, K).
 
-    Given the components of all effects the estimates are normal with ``Q^-1 = Sigma + X P^-1 X' + diag(v)``, and
-    estimate k given the others lies ``(Q d)_k / Q_kk`` from its mean with variance ``1 / Q_kk``; with the variance of
-    each component in turn for v_k this is a mixture with weights w, from which component k is drawn as well.
+    Given the components of all effects the estimates are normal with
+    ``Q^-1 = Sigma + X P^-1 X' + diag(v)``, and estimate k given the others lies
+    ``(Q d)_k / Q_kk`` from its mean with variance ``1 / Q_kk``; with the variance of
+    each component in turn for v_k this is a mixture with weights w, from which
+    component k is drawn as well.
 
     Parameters
     ----------
@@ -228,17 +269,30 @@ def left_out_log_density(
     --------
     >>> effect, none, rng = np.zeros(3), np.empty((3, 0)), np.random.default_rng(0)
     >>> spike = np.zeros(1), np.ones(1), np.ones(1)
-    >>> left_out_log_density(effect, np.eye(3) / (2 * np.pi), none, np.empty(0), *spike, 1, rng).round(9) + 0
+    >>> (
+    ...     left_out_log_density(
+    ...         effect, np.eye(3) / (2 * np.pi), none, np.empty(0), *spike, 1, rng
+    ...     ).round(9)
+    ...     + 0
+    ... )
     array([[0., 0., 0.]])
     """
     weight, out = start.astype(np.float64), np.empty((n, len(effect)))
     component, density = np.zeros(len(effect), dtype=np.intp), np.empty(len(effect))
-    component[:] = np.searchsorted(variance, np.maximum(effect**2 - np.diag(whole), 0.0)).clip(max=len(variance) - 1)
+    component[:] = np.searchsorted(
+        variance, np.maximum(effect**2 - np.diag(whole), 0.0)
+    ).clip(max=len(variance) - 1)
     for turn in range(-_BURN_IN, n):
         if turn % _ANEW == 0:  # against accumulated rounding
-            own: Array = np.linalg.inv(whole + np.diag(variance[component])).astype(np.float64)
+            own: Array = np.linalg.inv(whole + np.diag(variance[component])).astype(
+                np.float64
+            )
             scaled = own @ columns
-            inverse = np.asarray(own - scaled @ np.linalg.solve(np.diag(precision) + columns.T @ scaled, scaled.T))
+            inverse = np.asarray(
+                own
+                - scaled
+                @ np.linalg.solve(np.diag(precision) + columns.T @ scaled, scaled.T)
+            )
             product = inverse @ effect
         u = generator.random(len(effect))
         _draw_in_turn(inverse, product, variance, weight, u, component, density)
@@ -248,8 +302,12 @@ def left_out_log_density(
     return out
 
 
-def _draw_dirichlet(component: Any, counts: Array, generator: np.random.Generator) -> Array:
-    gamma = generator.standard_gamma(counts + np.bincount(component, minlength=len(counts)))
+def _draw_dirichlet(
+    component: Any, counts: Array, generator: np.random.Generator
+) -> Array:
+    gamma = generator.standard_gamma(
+        counts + np.bincount(component, minlength=len(counts))
+    )
     return np.asarray(gamma / gamma.sum())
 
 
@@ -261,7 +319,9 @@ def _draw_components(residual, noise, variance, weight, u, component):  # type: 
         total, least = 0.0, 0.5 * residual[k] ** 2 / (noise[k] + variance[-1])
         for j in range(len(weight)):
             v = noise[k] + variance[j]
-            height[j] = weight[j] * np.exp(least - 0.5 * residual[k] ** 2 / v) / np.sqrt(v)
+            height[j] = (
+                weight[j] * np.exp(least - 0.5 * residual[k] ** 2 / v) / np.sqrt(v)
+            )
             total += height[j]
         at, j = u[k] * total, 0
         while j < len(weight) - 1 and at >= height[j]:
@@ -272,7 +332,8 @@ def _draw_components(residual, noise, variance, weight, u, component):  # type: 
 
 @njit(nogil=True)
 def _draw_in_turn(inverse, product, variance, weight, u, component, density):  # type: ignore[no-untyped-def]
-    """Draw the component of each estimate given those of the others, and store its log density given them.
+    """Draw the component of each estimate given those of the others, and store its log
+    density given them.
 
     `inverse` (Q) and `product` (Q d) are updated by rank one after each change.
     """

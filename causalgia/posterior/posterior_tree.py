@@ -1,4 +1,5 @@
-"""The container of a posterior (`xarray.DataTree` or `InferenceData`), and the convergence of its draws.
+"""The container of a posterior (`xarray.DataTree` or `InferenceData`), and the
+convergence of its draws.
 
 Both contain named Datasets, which all other modules work with.
 """
@@ -21,7 +22,12 @@ from unittest.mock import patch
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceError, quoted
+from causalgia.errors import (
+    ConvergenceError,
+    ConvergenceWarning,
+    InferenceError,
+    quoted,
+)
 
 Tree: TypeAlias = Any
 """`xarray.DataTree` with ArviZ 1 and later, `arviz.InferenceData` with ArviZ 0.x."""
@@ -32,7 +38,9 @@ def as_tree(groups: Mapping[str, xr.Dataset]) -> Tree:
 
     Examples
     --------
-    >>> tree = as_tree({"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})})
+    >>> tree = as_tree(
+    ...     {"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})}
+    ... )
     >>> tree["posterior"]["mu"].sizes["draw"]
     2
     """
@@ -44,8 +52,9 @@ def as_tree(groups: Mapping[str, xr.Dataset]) -> Tree:
 def import_quietly(name: str) -> Any:
     """Import an untyped library on demand, without warnings at import.
 
-    ArviZ 0.23 writes to the user's cache folder at import, and PyTensor makes a folder in the user's home; where these
-    are not writable (a container, a full disk) they get temporary ones.
+    ArviZ 0.23 writes to the user's cache folder at import, and PyTensor makes a folder
+    in the user's home; where these are not writable (a container, a full disk) they get
+    temporary ones.
 
     Examples
     --------
@@ -59,12 +68,17 @@ def import_quietly(name: str) -> Any:
         try:
             return import_module(name)
         except OSError:
-            with TemporaryDirectory() as folder, patch("platformdirs.user_cache_dir", lambda *_, **__: folder):
+            with (
+                TemporaryDirectory() as folder,
+                patch("platformdirs.user_cache_dir", lambda *_, **__: folder),
+            ):
                 return import_module(name)
 
 
 def _choose_compile_folder() -> None:
-    """Let PyTensor, and the processes of chains, compile in a temporary folder where the home cannot be written."""
+    """Let PyTensor, and the processes of chains, compile in a temporary folder where
+    the home cannot be written.
+    """
     given = os.environ.get("PYTENSOR_FLAGS", "")
     try:
         place = Path.home() / ".pytensor"
@@ -109,13 +123,15 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
     """
     if isinstance(tree, xr.DataTree):
         return {str(name): child.to_dataset() for name, child in tree.children.items()}
-    if isinstance(tree, Mapping) and all(isinstance(group, xr.Dataset) for group in tree.values()):
+    if isinstance(tree, Mapping) and all(
+        isinstance(group, xr.Dataset) for group in tree.values()
+    ):
         return {str(name): group for name, group in tree.items()}
     if hasattr(tree, "groups") and hasattr(tree, "add_groups"):
         return {name: tree[name] for name in tree.groups()}
     raise InferenceError(
-        f"a posterior is an xarray DataTree or an arviz InferenceData, not {type(tree).__name__}; "
-        "take one from cg.infer"
+        "a posterior is an xarray DataTree or an arviz InferenceData, not "
+        f"{type(tree).__name__}; take one from cg.infer"
     )
 
 
@@ -137,15 +153,15 @@ def tree_group(tree: Tree, group: str, *names: str) -> xr.Dataset:
     found = tree_datasets(tree)
     if group not in found:
         raise InferenceError(
-            f"the tree has no group {quoted(group)}, only {', '.join(sorted(found)) or 'nothing'}; take one from "
-            "cg.infer"
+            f"the tree has no group {quoted(group)}, only "
+            f"{', '.join(sorted(found)) or 'nothing'}; take one from cg.infer"
         )
     for name in names:
         if name not in found[group]:
             raise InferenceError(
                 f"the group {quoted(group)} has no variable {quoted(name)}, only "
-                f"{', '.join(map(str, found[group].data_vars))}; take one from cg.infer, or rename yours to "
-                f"{quoted(name)}"
+                f"{', '.join(map(str, found[group].data_vars))}; take one from "
+                f"cg.infer, or rename yours to {quoted(name)}"
             )
     return found[group]
 
@@ -155,16 +171,19 @@ MIN_ESS = 400
 _LISTED = 5
 _LIMITS = {"rhat": "above 1.01", "ess_bulk": "below 400", "ess_tail": "below 400"}
 _CURES = (
-    "ask for more n_draws=, a narrower prior (prior=cg.Prior(tau_scale=...)), engine='exact' where it exists, "
-    "or accept_unconverged=True to see them as they are"
+    "ask for more n_draws=, a narrower prior (prior=cg.Prior(tau_scale=...)), "
+    "engine='exact' where it exists, or accept_unconverged=True to see them as they "
+    "are"
 )
 
 
 def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
-    """Compute R-hat and bulk and tail effective sample size of every variable of a posterior.
+    """Compute R-hat and bulk and tail effective sample size of every variable of a
+    posterior.
 
-    A row that is constant over all draws (an effect that is certainly 0) has converged: its R-hat is 1 and its
-    effective sample size the number of draws. A row that is constant within chains but differs between them has not.
+    A row that is constant over all draws (an effect that is certainly 0) has converged:
+    its R-hat is 1 and its effective sample size the number of draws. A row that is
+    constant within chains but differs between them has not.
 
     Parameters
     ----------
@@ -176,8 +195,8 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``rhat_x, ess_bulk_x, ess_tail_x`` on the other dims of each variable x, and attrs ``divergences``,
-        ``rhat_max``, ``ess_bulk_min``, ``ess_tail_min``.
+        ``rhat_x, ess_bulk_x, ess_tail_x`` on the other dims of each variable x, and
+        attrs ``divergences``, ``rhat_max``, ``ess_bulk_min``, ``ess_tail_min``.
 
     References
     ----------
@@ -200,28 +219,47 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
         }
     size = posterior.sizes["chain"] * posterior.sizes["draw"]
     columns = {
-        f"{kind}_{name}": _fill_constant_rows(values[name], posterior[name], 1.0 if kind == "rhat" else float(size))
+        f"{kind}_{name}": _fill_constant_rows(
+            values[name], posterior[name], 1.0 if kind == "rhat" else float(size)
+        )
         for kind, values in found.items()
         for name in posterior.data_vars
     }
     out = xr.Dataset(columns)
-    worst = {"rhat": ("rhat_max", np.max), "ess_bulk": ("ess_bulk_min", np.min), "ess_tail": ("ess_tail_min", np.min)}
+    worst = {
+        "rhat": ("rhat_max", np.max),
+        "ess_bulk": ("ess_bulk_min", np.min),
+        "ess_tail": ("ess_tail_min", np.min),
+    }
     out.attrs = {"divergences": int(divergences)} | {
-        attr: float(reduce([reduce(v.to_numpy()) for n, v in columns.items() if str(n).startswith(kind)]))
+        attr: float(
+            reduce(
+                [
+                    reduce(v.to_numpy())
+                    for n, v in columns.items()
+                    if str(n).startswith(kind)
+                ]
+            )
+        )
         for kind, (attr, reduce) in worst.items()
     }
     return out
 
 
-def _fill_constant_rows(value: xr.DataArray, draws: xr.DataArray, constant: float) -> xr.DataArray:
-    """Fill statistics that are not finite: a constant row has converged, one constant within chains only has not."""
+def _fill_constant_rows(
+    value: xr.DataArray, draws: xr.DataArray, constant: float
+) -> xr.DataArray:
+    """Fill statistics that are not finite: a constant row has converged, one constant
+    within chains only has not.
+    """
     flat = draws.max(("chain", "draw")) == draws.min(("chain", "draw"))
     stuck = np.inf if constant == 1.0 else 1.0
     return value.where(np.isfinite(value), stuck).where(~flat, constant)
 
 
 def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
-    """Return one line for each statistic and variable that fails: the worst rows by name, and how many more.
+    """Return one line for each statistic and variable that fails: the worst rows by
+    name, and how many more.
 
     Examples
     --------
@@ -229,7 +267,11 @@ def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
     ['3 divergent transitions', 'rhat of mu above 1.01: 1.2']
     """
     divergences = int(diagnostics.attrs["divergences"])
-    lines = [f"{divergences} divergent transition{'s' if divergences > 1 else ''}"] if divergences else []
+    lines = (
+        [f"{divergences} divergent transition{'s' if divergences > 1 else ''}"]
+        if divergences
+        else []
+    )
     for column in diagnostics.data_vars:
         kind = next(k for k in _LIMITS if str(column).startswith(k + "_"))
         values = diagnostics[column]
@@ -238,10 +280,17 @@ def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
         if not len(bad):
             line = ""
         else:
-            worst = bad[np.argsort(-flat[bad] if kind == "rhat" else flat[bad], kind="stable")][:_LISTED]
-            shown = ", ".join(_row_label(values, int(i)) + f"{flat[i]:.4g}" for i in worst)
+            worst = bad[
+                np.argsort(-flat[bad] if kind == "rhat" else flat[bad], kind="stable")
+            ][:_LISTED]
+            shown = ", ".join(
+                _row_label(values, int(i)) + f"{flat[i]:.4g}" for i in worst
+            )
             more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
-            line = f"{kind} of {str(column)[len(kind) + 1 :]} {_LIMITS[kind]}: {shown}{more}"
+            line = (
+                f"{kind} of {str(column)[len(kind) + 1 :]} {_LIMITS[kind]}: "
+                f"{shown}{more}"
+            )
         lines += [line] if line else []
     return lines
 
@@ -265,18 +314,22 @@ def check_n_draws(n_draws: int, accepted: bool) -> None:
     """
     if n_draws < MIN_ESS and not accepted:
         raise ConvergenceError(
-            f"n_draws={n_draws} cannot give an effective sample size of {MIN_ESS}; ask for n_draws=4000 (the default), "
-            "or accept_unconverged=True"
+            f"n_draws={n_draws} cannot give an effective sample size of {MIN_ESS}; ask "
+            "for n_draws=4000 (the default), or accept_unconverged=True"
         )
 
 
-def check_convergence(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict[str, Any]:
-    """Raise for draws that have not converged, or warn if that is accepted; return attrs of convergence.
+def check_convergence(
+    diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2
+) -> dict[str, Any]:
+    """Raise for draws that have not converged, or warn if that is accepted; return
+    attrs of convergence.
 
     Raises
     ------
     ConvergenceError
-        If there are divergences, an R-hat above 1.01 or an effective sample size below 400, and it was not accepted.
+        If there are divergences, an R-hat above 1.01 or an effective sample size below
+        400, and it was not accepted.
 
     Warns
     -----
@@ -285,11 +338,15 @@ def check_convergence(diagnostics: xr.Dataset, accepted: bool, stacklevel: int =
 
     References
     ----------
-    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), doi:10.1214/20-BA1221: the two limits.
+    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), doi:10.1214/20-BA1221: the
+    two limits.
 
     Examples
     --------
-    >>> check_convergence(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 0, "rhat_max": 1.2}), accepted=False)
+    >>> check_convergence(
+    ...     xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 0, "rhat_max": 1.2}),
+    ...     accepted=False,
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.ConvergenceError: the draws have not converged: rhat of mu above 1.01: 1.2; ask for ...
@@ -300,4 +357,7 @@ def check_convergence(diagnostics: xr.Dataset, accepted: bool, stacklevel: int =
         if not accepted:
             raise ConvergenceError(f"{text}; {_CURES}")
         warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)
-    return dict(diagnostics.attrs) | {"converged": "no" if failures else "yes", "unconverged": "; ".join(failures)}
+    return dict(diagnostics.attrs) | {
+        "converged": "no" if failures else "yes",
+        "unconverged": "; ".join(failures),
+    }

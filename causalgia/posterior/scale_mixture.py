@@ -1,8 +1,10 @@
-"""Mixtures of centered normals as prior of effects about a location: likelihood, posterior, derivatives.
+"""Mixtures of centered normals as prior of effects about a location: likelihood,
+posterior, derivatives.
 
-``effect_k = location_k + delta'_k + noise_k``, ``delta'_k ~ sum_j w_j N(0, v_j)``, ``noise_k ~ N(0, s_k^2)``: the ash
-mixture, where the v_j are a grid and v_0 = 0 the spike, and the Student-t, where they are tau^2 over the nodes of
-its mixing distribution. Everything is closed form given (w, v).
+``effect_k = location_k + delta'_k + noise_k``, ``delta'_k ~ sum_j w_j N(0, v_j)``,
+``noise_k ~ N(0, s_k^2)``: the ash mixture, where the v_j are a grid and v_0 = 0 the
+spike, and the Student-t, where they are tau^2 over the nodes of its mixing
+distribution. Everything is closed form given (w, v).
 """
 
 from __future__ import annotations
@@ -44,22 +46,36 @@ __all__ = [
 LOG2E = 1.4426950408889634
 _LN2 = 0.6931471805599453
 _MANTISSA, _HALF_ROOT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
-_HALVED = 0x5FE6EB50C7B537A9  # the bits of 1/sqrt(x) are about this less half those of x
+# the bits of 1/sqrt(x) are about this less half those of x
+_HALVED = 0x5FE6EB50C7B537A9
 
 
 @njit(nogil=True, fastmath=True, inline="always")
 def exp2(x):  # type: ignore[no-untyped-def]
-    """Return 2^x for -1000 <= x <= 0, to 1e-11 relative: a series on [0, 1), and the bits of the exponent."""
+    """Return 2^x for -1000 <= x <= 0, to 1e-11 relative: a series on [0, 1), and the
+    bits of the exponent.
+    """
     whole = np.floor(x)
     r = (x - whole) * _LN2
-    tail = 1 / 5040 + r * (1 / 40320 + r * (1 / 362880 + r * (1 / 3628800 + r * (1 / 39916800))))
-    series = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720 + r * tail))))))
+    tail = 1 / 5040 + r * (
+        1 / 40320 + r * (1 / 362880 + r * (1 / 3628800 + r * (1 / 39916800)))
+    )
+    series = 1 + r * (
+        1
+        + r
+        * (
+            1 / 2
+            + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720 + r * tail))))
+        )
+    )
     return series * np.int64((np.int64(whole) + 1023) << 52).view(np.float64)
 
 
 @njit(nogil=True, fastmath=True, inline="always")
 def inverse_root(x):  # type: ignore[no-untyped-def]
-    """Return 1 / sqrt(x) to 4e-11 relative, without division: three Newton steps from the halved exponent."""
+    """Return 1 / sqrt(x) to 4e-11 relative, without division: three Newton steps from
+    the halved exponent.
+    """
     y = np.int64(_HALVED - (np.float64(x).view(np.int64) >> 1)).view(np.float64)
     half = 0.5 * x
     y *= 1.5 - half * y * y
@@ -70,9 +86,12 @@ def inverse_root(x):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def log2(x):  # type: ignore[no-untyped-def]
-    """Return log2 of a normal x > 0, to 1e-13: the exponent, and a series of atanh on (.7, 1.42)."""
+    """Return log2 of a normal x > 0, to 1e-13: the exponent, and a series of atanh on
+    (.7, 1.42).
+    """
     bits = np.int64(np.float64(x).view(np.int64) - _HALF_ROOT)
-    low = np.int64((bits & _MANTISSA) + _HALF_ROOT).view(np.float64)  # x over a power of 2
+    # x over a power of 2
+    low = np.int64((bits & _MANTISSA) + _HALF_ROOT).view(np.float64)
     z = (low - 1) / (low + 1)
     w = z * z
     tail = 1 / 9 + w * (1 / 11 + w * (1 / 13 + w * (1 / 15 + w / 17)))
@@ -84,16 +103,27 @@ def log2(x):  # type: ignore[no-untyped-def]
 def erfc(x):  # type: ignore[no-untyped-def]
     """Return erfc(x) for x >= 0, to 3e-11 relative; constant at 1e-303 from x = 26 on.
 
-    ``(x + 3) exp(x^2) erfc(x)`` is smooth in ``(x - 3) / (x + 3)``, which lies in [-1, 1): a polynomial of degree 15,
-    least squares at 400 Chebyshev points of values in 40 digits.
+    ``(x + 3) exp(x^2) erfc(x)`` is smooth in ``(x - 3) / (x + 3)``, which lies in [-1,
+    1): a polynomial of degree 15, least squares at 400 Chebyshev points of values in 40
+    digits.
     """
     inverse = 1 / (x + 3)
     s = 1 - 6 * inverse
-    tail = -1.5676261198600252e-05 + s * (-3.890431739972931e-06 + s * (1.5353652639295465e-06 + s * 3.99344915e-07))
-    tail = -0.00027642046216074044 + s * (0.00010612602823911773 + s * (2.967911126632696e-05 + s * tail))
-    tail = -0.0012125784272727213 + s * (0.0030339590922705785 + s * (-0.0005476593730160465 + s * tail))
-    tail = -0.31046726301245364 + s * (0.11952778118488498 + s * (-0.02682721871994465 + s * tail))
-    tail = 1.0740069070955838 + s * (-0.8833944531470983 + s * (0.590228356168129 + s * tail))
+    tail = -1.5676261198600252e-05 + s * (
+        -3.890431739972931e-06 + s * (1.5353652639295465e-06 + s * 3.99344915e-07)
+    )
+    tail = -0.00027642046216074044 + s * (
+        0.00010612602823911773 + s * (2.967911126632696e-05 + s * tail)
+    )
+    tail = -0.0012125784272727213 + s * (
+        0.0030339590922705785 + s * (-0.0005476593730160465 + s * tail)
+    )
+    tail = -0.31046726301245364 + s * (
+        0.11952778118488498 + s * (-0.02682721871994465 + s * tail)
+    )
+    tail = 1.0740069070955838 + s * (
+        -0.8833944531470983 + s * (0.590228356168129 + s * tail)
+    )
     return tail * inverse * exp2(max(-x * x * LOG2E, -1000.0))
 
 
@@ -114,14 +144,20 @@ class ResidualRows:
     log_density: Array
     """Log density of each residual, effect less location, (K,)."""
     precision: Array
-    """``sum_j r_kj / (s_k^2 + v_j)``, (K,): the log density falls as residual times this."""
+    """``sum_j r_kj / (s_k^2 + v_j)``, (K,): the log density falls as residual times
+    this.
+    """
     curvature: Array
-    """Minus the second derivative of the log density in the residual, (K,); negative between modes."""
+    """Minus the second derivative of the log density in the residual, (K,); negative
+    between modes.
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A value of the shared parameters, or a small normal region about one; given it, effects are independent."""
+    """A value of the shared parameters, or a small normal region about one; given it,
+    effects are independent.
+    """
 
     weight: float
     """Its posterior probability."""
@@ -154,10 +190,14 @@ class EffectSummary:
     zero: Array
     """P(effect = 0), (K,)."""
     shrinkage: Array
-    """Shrinkage factor towards the location, (K,): ``E[s^2 / (s^2 + v)]``, s the standard error."""
+    """Shrinkage factor towards the location, (K,): ``E[s^2 / (s^2 + v)]``, s the
+    standard error.
+    """
 
 
-def log_component_densities(residual: Array, noise: Array, components: Components) -> Array:
+def log_component_densities(
+    residual: Array, noise: Array, components: Components
+) -> Array:
     """Return ``log w_j N(residual_k; 0, s_k^2 + v_j)``, (K, J); noise is s^2, (K,)."""
     total = noise[:, None] + components.variance
     with np.errstate(divide="ignore"):
@@ -165,14 +205,20 @@ def log_component_densities(residual: Array, noise: Array, components: Component
     return np.asarray(constant - 0.5 * (residual / np.sqrt(total.T)).T ** 2)
 
 
-def residual_rows(residual: Array, noise: Array, components: Components) -> ResidualRows:
-    """Return log densities and derivatives of residuals (K,) with noise variances (K,)."""
+def residual_rows(
+    residual: Array, noise: Array, components: Components
+) -> ResidualRows:
+    """Return log densities and derivatives of residuals (K,) with noise variances
+    (K,).
+    """
     out = np.empty((3, len(noise)))
     _residual_rows_kernel(residual, noise, components.variance, components.weight, out)
     return ResidualRows(out[0] - 0.5 * np.log(2 * np.pi), out[1], out[2])
 
 
-def effect_summary(node: Node, noise: Array, marginal: Array | None = None) -> EffectSummary:
+def effect_summary(
+    node: Node, noise: Array, marginal: Array | None = None
+) -> EffectSummary:
     """Return the posterior of the effects at a node; noise variances are (K,).
 
     Marginal variances, (K,), are for the shrinkage where factors add to the noise.
@@ -183,11 +229,17 @@ def effect_summary(node: Node, noise: Array, marginal: Array | None = None) -> E
     atom = sd == 0
     minor = np.where(atom, 0.0, ndtr(-np.abs(mean) / np.where(atom, 1.0, sd)))
     at_zero = atom & (mean == 0)
-    below = (weight * np.where(at_zero, 0.0, np.where(mean > 0, minor, 1 - minor))).sum(axis=1)
-    above = (weight * np.where(at_zero, 0.0, np.where(mean > 0, 1 - minor, minor))).sum(axis=1)
+    below = (weight * np.where(at_zero, 0.0, np.where(mean > 0, minor, 1 - minor))).sum(
+        axis=1
+    )
+    above = (weight * np.where(at_zero, 0.0, np.where(mean > 0, 1 - minor, minor))).sum(
+        axis=1
+    )
     whole = (noise if marginal is None else marginal)[:, None]
     shrinkage = (weight * (whole / (whole + node.components.variance))).sum(axis=1)
-    return EffectSummary(average, spread, below, above, (weight * at_zero).sum(axis=1), shrinkage)
+    return EffectSummary(
+        average, spread, below, above, (weight * at_zero).sum(axis=1), shrinkage
+    )
 
 
 def probability_below(x: Array, node: Node, noise: Array) -> Array:
@@ -199,14 +251,19 @@ def probability_below(x: Array, node: Node, noise: Array) -> Array:
 
 
 def posterior_normals(node: Node, noise: Array) -> tuple[Array, Array, Array]:
-    """Return the posterior of each effect as a mixture of normals: mean, sd and probability, (K, J) each."""
+    """Return the posterior of each effect as a mixture of normals: mean, sd and
+    probability, (K, J) each.
+    """
     terms = log_component_densities(node.residual, noise, node.components)
     top = terms.max(axis=1)
     weight = np.exp(terms - top[:, None])
     total = weight.sum(axis=1)
     weight /= total[:, None]
     gain = node.components.variance / (noise[:, None] + node.components.variance)
-    moved, fixed, rest = (np.reshape(x, (-1, 1)) for x in (node.residual_sd, node.location_sd, node.location_rest))
+    moved, fixed, rest = (
+        np.reshape(x, (-1, 1))
+        for x in (node.residual_sd, node.location_sd, node.location_rest)
+    )
     sd = np.sqrt(gain * noise[:, None] + (fixed - gain * moved) ** 2 + rest**2)
     return node.location[:, None] + gain * node.residual[:, None], sd, weight
 
@@ -217,7 +274,8 @@ def _residual_rows_kernel(residual, noise, variance, weight, out):  # type: igno
     term, inverse = np.empty(size), np.empty(size)
     for k in range(len(noise)):
         half = 0.5 * LOG2E * residual[k] ** 2
-        least = half / (noise[k] + variance[size - 1])  # exponent of the widest component, the largest
+        # exponent of the widest component, the largest
+        least = half / (noise[k] + variance[size - 1])
         for j in range(size):
             y = inverse_root(noise[k] + variance[j])
             exponent = least - half * y * y
@@ -244,21 +302,32 @@ _WIDTH = 64
 _UNUSED = 1e-9
 
 
-def draw_mixtures(n: int, mean: Array, sd: Array, probability: Array, generator: np.random.Generator) -> Array:
-    """Return n draws, (n, K), of effects that are mixtures of normals (mean, sd, probability; each (K, J)).
+def draw_mixtures(
+    n: int, mean: Array, sd: Array, probability: Array, generator: np.random.Generator
+) -> Array:
+    """Return n draws, (n, K), of effects that are mixtures of normals (mean, sd,
+    probability; each (K, J)).
 
     References
     ----------
     Vose (1991), doi:10.1109/32.92917 (a component in constant time).
     """
-    share, other = np.empty_like(probability), np.empty(probability.shape, dtype=np.intp)
+    share, other = (
+        np.empty_like(probability),
+        np.empty(probability.shape, dtype=np.intp),
+    )
     _alias_tables(probability, share, other)
     out = np.empty((n, len(mean)))
     for some in _slices(len(mean), _WIDTH):
         tables = tuple(x[some] for x in (mean, sd, share, other))
         for draws in _slices(n, _BLOCK // _WIDTH):
             shape = (draws.stop - draws.start, some.stop - some.start)
-            _draw_mixtures_kernel(*tables, generator.random(shape), generator.standard_normal(shape), out[draws, some])
+            _draw_mixtures_kernel(
+                *tables,
+                generator.random(shape),
+                generator.standard_normal(shape),
+                out[draws, some],
+            )
     return out
 
 
@@ -273,14 +342,27 @@ def draw_effects(
 ) -> Array:
     """Return a draw of each effect under each of n hyperparameters, (n, K).
 
-    Residuals and locations are (n, K), noise variances (K,), and `scale`, (n,), multiplies the sd of the components.
+    Residuals and locations are (n, K), noise variances (K,), and `scale`, (n,),
+    multiplies the sd of the components.
     """
     out = np.empty_like(residual)
     weight, variance = components.weight, components.variance
     for draws in _slices(len(out), max(1, _BLOCK // len(noise))):
-        u, z = generator.random(out[draws].shape), generator.standard_normal(out[draws].shape)
+        u, z = (
+            generator.random(out[draws].shape),
+            generator.standard_normal(out[draws].shape),
+        )
         _draw_effects_kernel(
-            residual[draws], location[draws], noise, scale[draws] ** 2, variance, weight, *window, u, z, out[draws]
+            residual[draws],
+            location[draws],
+            noise,
+            scale[draws] ** 2,
+            variance,
+            weight,
+            *window,
+            u,
+            z,
+            out[draws],
         )
     return out
 
@@ -290,25 +372,34 @@ def whole_window(n: int, components: Components) -> Window:
     return np.zeros(n, dtype=np.intp), np.full(n, len(components.weight), dtype=np.intp)
 
 
-def window_of(places: Iterable[tuple[Array, float]], noise: Array, components: Components) -> Window:
-    """Return the components that matter for each effect: at these (residual, scale) others have probability below 1e-9.
+def window_of(
+    places: Iterable[tuple[Array, float]], noise: Array, components: Components
+) -> Window:
+    """Return the components that matter for each effect: at these (residual, scale)
+    others have probability below 1e-9.
 
     The other nodes of a Student-t matter for outliers only, and would cost time.
     """
     used = np.zeros((len(noise), len(components.weight)), dtype=bool)
     for residual, scale in places:
         here = Components(scale**2 * components.variance, components.weight)
-        used |= posterior_normals(Node(1.0, residual, residual, here), noise)[2] > _UNUSED
+        used |= (
+            posterior_normals(Node(1.0, residual, residual, here), noise)[2] > _UNUSED
+        )
     return np.argmax(used, axis=1), used.shape[1] - np.argmax(used[:, ::-1], axis=1)
 
 
 def _slices(length: int, width: int) -> list[slice]:
-    return [slice(start, min(start + width, length)) for start in range(0, length, width)]
+    return [
+        slice(start, min(start + width, length)) for start in range(0, length, width)
+    ]
 
 
 @njit(nogil=True)
 def _alias_tables(probability, share, other):  # type: ignore[no-untyped-def]
-    """Split J probabilities into J equal cells of at most two components each: j below `share`, else `other`."""
+    """Split J probabilities into J equal cells of at most two components each: j below
+    `share`, else `other`.
+    """
     size = probability.shape[1]
     small, large = np.empty(size, np.intp), np.empty(size, np.intp)
     for k in range(probability.shape[0]):
@@ -353,7 +444,8 @@ def _draw_effects_kernel(  # type: ignore[no-untyped-def]
         for k in range(out.shape[1]):
             s2, start, size = noise[k], first[k], last[k] - first[k]
             half = 0.5 * LOG2E * residual[i, k] ** 2
-            least = half / (s2 + t2 * variance[last[k] - 1])  # exponent of the widest component, the largest
+            # exponent of the widest component, the largest
+            least = half / (s2 + t2 * variance[last[k] - 1])
             for j in range(size):
                 y = inverse_root(s2 + t2 * variance[start + j])
                 exponent = least - half * y * y
@@ -368,4 +460,6 @@ def _draw_effects_kernel(  # type: ignore[no-untyped-def]
                 j += 1
             v = t2 * variance[start + j]
             gain = v / (s2 + v)
-            out[i, k] = location[i, k] + gain * residual[i, k] + np.sqrt(gain * s2) * z[i, k]
+            out[i, k] = (
+                location[i, k] + gain * residual[i, k] + np.sqrt(gain * s2) * z[i, k]
+            )

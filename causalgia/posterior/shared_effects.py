@@ -1,4 +1,6 @@
-"""Effects that tasks share: shrinkage across tasks (mash), cross-fitted, and the tree of their posterior."""
+"""Effects that tasks share: shrinkage across tasks (mash), cross-fitted, and the tree
+of their posterior.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,12 @@ from causalgia.posterior.labeled_data import (
     on_contrasts,
     result_coordinates,
 )
-from causalgia.posterior.mixture import mixture, mixture_weights, null_biased_counts, scale_grid
+from causalgia.posterior.mixture import (
+    mixture,
+    mixture_weights,
+    null_biased_counts,
+    scale_grid,
+)
 from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.pattern_mixture import (
     Errors,
@@ -39,8 +46,19 @@ from causalgia.posterior.pattern_mixture import (
     signed_moments,
 )
 from causalgia.posterior.posterior_tree import Tree, as_tree
-from causalgia.posterior.scale_mixture import Components, Node, log_component_densities, posterior_normals
-from causalgia.posterior.task_covariances import Pattern, TaskErrors, canonical_patterns, learned_patterns, task_errors
+from causalgia.posterior.scale_mixture import (
+    Components,
+    Node,
+    log_component_densities,
+    posterior_normals,
+)
+from causalgia.posterior.task_covariances import (
+    Pattern,
+    TaskErrors,
+    canonical_patterns,
+    learned_patterns,
+    task_errors,
+)
 from causalgia.streams import derive
 from causalgia.types import Array, Codes
 
@@ -49,22 +67,29 @@ _MOST_DRAWN = 1 << 29  # numbers: 4 GiB
 _CLEAR = 0.05  # lfsr of an effect that counts in the summaries
 _HALF_WIDTHS = 1.959963984540054
 _BOTH = ("contrast", "task")
-_STRONG, _MOST_STRONG = 0.05, 250  # lfsr of a strong effect, and strong effects to learn from in a half
+# lfsr of a strong effect, and strong effects to learn from in a half
+_STRONG, _MOST_STRONG = 0.05, 250
 _BESIDE = 3  # effects to learn from for each strong one
-_MANY = 1_000  # contrasts from which a quarter of them has all scales, and one split is as good as several
+# contrasts from which a quarter of them has all scales, and one split is as good as
+# several
+_MANY = 1_000
 _GROUPS, _GROUPS_OF_FEW, _SPLITS_OF_FEW = 4, 8, 4
 _FEWER_ZEROS = 0.2  # of P(0), by which the law of sharing has fewer
 NEAR = 0.7
-"""Ratio of the risks above which sharing and each task by itself are near: the lfsr of both are to be read."""
+"""Ratio of the risks above which sharing and each task by itself are near: the lfsr of
+both are to be read.
+"""
 
 
 def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
-    """Return the posterior of the effects of many contrasts in several tasks, which may share strength.
+    """Return the posterior of the effects of many contrasts in several tasks, which may
+    share strength.
 
     Parameters
     ----------
     estimates
-        With ``ace, se (contrast, task)`` and the correlation of the errors between tasks.
+        With ``ace, se (contrast, task)`` and the correlation of the errors between
+        tasks.
     n_draws
         In all, rounded up to a multiple of four.
     key
@@ -73,8 +98,9 @@ def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
     Raises
     ------
     InferenceError
-        If there are fewer than 20 contrasts, or fewer than 2 or more than 1,000 tasks, several predictors, more draws
-        than memory is for, or as `causalgia.posterior.task_covariances.task_errors`.
+        If there are fewer than 20 contrasts, or fewer than 2 or more than 1,000 tasks,
+        several predictors, more draws than memory is for, or as
+        `causalgia.posterior.task_covariances.task_errors`.
     """
     n_draws = -(-n_draws // CHAINS) * CHAINS
     _check_sizes(estimates, n_draws)
@@ -88,15 +114,21 @@ def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
     shape = (CHAINS, n_draws // CHAINS, *errors.effect.shape)
     labels = coords_on(coords, {"contrast", "task"})
     chains = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
-    posterior = xr.Dataset({"ace": (("chain", "draw", *_BOTH), draws.reshape(shape))}, labels | chains)
+    posterior = xr.Dataset(
+        {"ace": (("chain", "draw", *_BOTH), draws.reshape(shape))}, labels | chains
+    )
     groups = {
         "posterior": posterior,
         "moments": _moments(estimates, errors, found, labels),
         "sharing": _sharing_group(found, labels),
         "observed_data": on_contrasts({"effect": estimates["ace"]}, coords),
-        "constant_data": constant_group(estimates.drop_dims("task_", errors="ignore"), _families(errors), coords),
+        "constant_data": constant_group(
+            estimates.drop_dims("task_", errors="ignore"), _families(errors), coords
+        ),
     }
-    attrs = dict(with_notes(estimates, *_notes(errors, found, groups["sharing"])).attrs) | _attrs(found)
+    attrs = dict(
+        with_notes(estimates, *_notes(errors, found, groups["sharing"])).attrs
+    ) | _attrs(found)
     attrs |= exploratory_attrs(estimates.attrs, across="task")
     for name in ("posterior", "constant_data"):
         groups[name].attrs = attrs
@@ -106,30 +138,37 @@ def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
 def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
     if "model" in estimates["ace"].dims:
         raise InferenceError(
-            "across='task': the estimates have the dim 'model'; take one predictor, estimates.isel(model=0), or "
-            "estimate over predictors: cg.estimate(effects, target='population x predictors', task_correlation=True)"
+            "across='task': the estimates have the dim 'model'; take one predictor, "
+            "estimates.isel(model=0), or estimate over predictors: "
+            "cg.estimate(effects, target='population x predictors', "
+            "task_correlation=True)"
         )
     n, size = estimates.sizes["contrast"], estimates.sizes["task"]
     if size < 2:
-        raise InferenceError("across='task': there is one task and nothing to share; leave across= out")
+        raise InferenceError(
+            "across='task': there is one task and nothing to share; leave across= out"
+        )
     if n < LEAST_TO_SHARE:
         raise InferenceError(
-            f"across='task': {n} contrast{'s' * (n != 1)} cannot show which effects tasks share; it takes "
-            f"{LEAST_TO_SHARE} or more. "
-            "cg.infer(estimates, ...) and cg.decide(estimates, ...) take each task by itself"
+            f"across='task': {n} contrast{'s' * (n != 1)} cannot show which effects "
+            f"tasks share; it takes {LEAST_TO_SHARE} or more. cg.infer(estimates, ...) "
+            "and cg.decide(estimates, ...) take each task by itself"
         )
     if size > MOST_TASKS:
         raise InferenceError(
-            f"across='task': {size:,} tasks, and {MOST_TASKS:,} are possible: each contrast takes the eigenvectors of "
-            "a matrix of tasks by tasks, whose time grows with their cube. Choose tasks, estimates.sel(task=[...]), or "
-            "average groups of alike ones before cg.contrast; without across= each task by itself takes any number"
+            f"across='task': {size:,} tasks, and {MOST_TASKS:,} are possible: each "
+            "contrast takes the eigenvectors of a matrix of tasks by tasks, whose time "
+            "grows with their cube. Choose tasks, estimates.sel(task=[...]), or "
+            "average groups of alike ones before cg.contrast; without across= each "
+            "task by itself takes any number"
         )
     if n_draws * n * size > _MOST_DRAWN:
         fit = _MOST_DRAWN // (n * size) // CHAINS * CHAINS
         cure = f"n_draws={fit}" if fit >= CHAINS else "fewer contrasts at a time"
         raise InferenceError(
-            f"n_draws={n_draws:,} of {n * size:,} effects take {8 * n_draws * n * size / 2**30:.0f} GiB; give {cure} "
-            "(means, standard deviations and lfsr are exact and need no draws)"
+            f"n_draws={n_draws:,} of {n * size:,} effects take "
+            f"{8 * n_draws * n * size / 2**30:.0f} GiB; give {cure} (means, standard "
+            "deviations and lfsr are exact and need no draws)"
         )
 
 
@@ -152,7 +191,9 @@ def _families(errors: TaskErrors) -> list[FamilyData]:
     ]
 
 
-def _moments(estimates: xr.Dataset, errors: TaskErrors, found: Sharing, labels: dict[str, Any]) -> xr.Dataset:
+def _moments(
+    estimates: xr.Dataset, errors: TaskErrors, found: Sharing, labels: dict[str, Any]
+) -> xr.Dataset:
     unit, one, other = errors.unit, found.moments, found.alone
     half = _HALF_WIDTHS * errors.se
     effect = average_over_predictors(estimates)["ace"].to_numpy()
@@ -167,48 +208,73 @@ def _moments(estimates: xr.Dataset, errors: TaskErrors, found: Sharing, labels: 
         "lower_unshrunken": effect - half,
         "upper_unshrunken": effect + half,
     }
-    return xr.Dataset({name: (_BOTH, values) for name, values in columns.items()}, labels)
+    return xr.Dataset(
+        {name: (_BOTH, values) for name, values in columns.items()}, labels
+    )
 
 
 def _sharing_group(found: Sharing, labels: dict[str, Any]) -> xr.Dataset:
-    """Return how effects are shared: by contrast, by pair of tasks, and the patterns and risks behind it.
+    """Return how effects are shared: by contrast, by pair of tasks, and the patterns
+    and risks behind it.
 
-    An effect counts where its lfsr is at most .05. The strongest of a contrast is the one to compare with; two effects
-    are alike in size if neither is more than twice the other and their signs agree.
+    An effect counts where its lfsr is at most .05. The strongest of a contrast is the
+    one to compare with; two effects are alike in size if neither is more than twice the
+    other and their signs agree.
     """
     mean, clear = found.moments.mean, found.moments.lfsr <= _CLEAR
     strongest = np.where(clear, np.abs(mean), -1.0).argmax(axis=1)
     top = mean[np.arange(len(mean)), strongest][:, None]
     some = clear.any(axis=1)
     n_tasks = mean.shape[1]
-    counts, sign, size = np.zeros((n_tasks, n_tasks)), np.zeros((n_tasks, n_tasks)), np.zeros((n_tasks, n_tasks))
+    counts, sign, size = (
+        np.zeros((n_tasks, n_tasks)),
+        np.zeros((n_tasks, n_tasks)),
+        np.zeros((n_tasks, n_tasks)),
+    )
     for t in range(n_tasks):
         either, own = clear | clear[:, [t]], mean[:, [t]]
         counts[t] = either.sum(axis=0)
         sign[t] = np.logical_and(either, mean * own > 0).sum(axis=0)
         size[t] = np.logical_and(either, _alike(mean, own)).sum(axis=0)
     least = np.maximum(counts, 1)
-    tasks = labels["task"].to_numpy() if isinstance(labels["task"], xr.DataArray) else labels["task"]
+    tasks = (
+        labels["task"].to_numpy()
+        if isinstance(labels["task"], xr.DataArray)
+        else labels["task"]
+    )
     of_contrasts = {
         "n_clear": clear.sum(axis=1),
         "n_same_sign": np.where(some, (mean * top > 0).sum(axis=1), 0),
         "n_same_size": np.where(some, _alike(mean, top).sum(axis=1), 0),
     }
-    of_pairs = {"n_either": counts.astype(int), "same_sign": sign / least, "same_size": size / least}
+    of_pairs = {
+        "n_either": counts.astype(int),
+        "same_sign": sign / least,
+        "same_size": size / least,
+    }
     out = xr.Dataset(
         {name: ("contrast", values) for name, values in of_contrasts.items()}
         | {name: (("task", "task_"), values) for name, values in of_pairs.items()}
-        | {"risk": ("task", found.risk.shared), "risk_alone": ("task", found.risk.alone)}
+        | {
+            "risk": ("task", found.risk.shared),
+            "risk_alone": ("task", found.risk.alone),
+        }
         | {"weight": ("pattern", np.array(list(found.patterns.values())))},
-        coords_on(labels, {"contrast", "task"}) | {"task_": tasks, "pattern": list(found.patterns)},
+        coords_on(labels, {"contrast", "task"})
+        | {"task_": tasks, "pattern": list(found.patterns)},
     )
     out.attrs = _attrs(found) | {"clear": _CLEAR}
     return out
 
 
 def _alike(one: Array, other: Array) -> npt.NDArray[np.bool_]:
-    """Return whether two effects have one sign and differ in size by a factor of at most 2."""
-    small, large = np.minimum(np.abs(one), np.abs(other)), np.maximum(np.abs(one), np.abs(other))
+    """Return whether two effects have one sign and differ in size by a factor of at
+    most 2.
+    """
+    small, large = (
+        np.minimum(np.abs(one), np.abs(other)),
+        np.maximum(np.abs(one), np.abs(other)),
+    )
     return np.logical_and(one * other > 0, 2 * small >= large)
 
 
@@ -223,7 +289,11 @@ def _attrs(found: Sharing) -> dict[str, Any]:
         "sharing_gain": found.risk.gain,
         "sharing_gain_se": found.risk.gain_se,
         "sharing_near": int(shared and (found.risk.ratio > NEAR or found.cautious)),
-        "lfsr_of": "the larger of both" if found.cautious else "sharing" if shared else "each task by itself",
+        "lfsr_of": "the larger of both"
+        if found.cautious
+        else "sharing"
+        if shared
+        else "each task by itself",
     }
 
 
@@ -232,43 +302,52 @@ def _notes(errors: TaskErrors, found: Sharing, sharing: xr.Dataset) -> list[str]
     gain = f"{100 * (1 - ratio):.0f} %" if ratio > 0.01 else "nearly all"
     if not found.risk.prefers_sharing:
         notes = [
-            "sharing across tasks was given up: by Stein's estimate (cross-fitted) its squared error is "
-            f"{ratio:.2f} times that of each task by itself, which is not clearly less; posterior and lfsr are those "
-            "of each task by itself"
+            "sharing across tasks was given up: by Stein's estimate (cross-fitted) its "
+            f"squared error is {ratio:.2f} times that of each task by itself, which is "
+            "not clearly less; posterior and lfsr are those of each task by itself"
         ]
     else:
         notes = [
-            f"tasks share strength: by Stein's estimate (cross-fitted) this lowers the squared error by {gain} of that "
-            "of each task by itself"
+            "tasks share strength: by Stein's estimate (cross-fitted) this lowers the "
+            f"squared error by {gain} of that of each task by itself"
         ]
     if found.risk.prefers_sharing and ratio > NEAR and not found.cautious:
-        notes.append("both are near: lfsr_alone, that of each task by itself, stands beside lfsr")
+        notes.append(
+            "both are near: lfsr_alone, that of each task by itself, stands beside lfsr"
+        )
     if found.cautious:
         notes.append(
-            "the law of sharing finds effects in far more places than each task by itself does, as where effects are "
-            "present or absent in each task independently: lfsr is the larger of both, and draws and intervals rest on "
-            "the law of sharing alone"
+            "the law of sharing finds effects in far more places than each task by "
+            "itself does, as where effects are present or absent in each task "
+            "independently: lfsr is the larger of both, and draws and intervals rest "
+            "on the law of sharing alone"
         )
     counts = sharing["n_either"].to_numpy()
     off = ~np.eye(len(counts), dtype=bool) & (counts > 0)
     if found.risk.prefers_sharing and off.any():
         weight = counts[off] / counts[off].sum()
-        sign, size = (float(weight @ sharing[name].to_numpy()[off]) for name in ("same_sign", "same_size"))
+        sign, size = (
+            float(weight @ sharing[name].to_numpy()[off])
+            for name in ("same_sign", "same_size")
+        )
         notes.append(
-            f"of the effects that are clear in one of two tasks (lfsr <= {_CLEAR:g}), {100 * sign:.0f} % have one sign "
-            f"in both and {100 * size:.0f} % a size within a factor of 2"
+            f"of the effects that are clear in one of two tasks (lfsr <= {_CLEAR:g}), "
+            f"{100 * sign:.0f} % have one sign in both and {100 * size:.0f} % a size "
+            "within a factor of 2"
         )
     if errors.shared.any():
         notes.append(
-            "an error that all contrasts share, as that of their control arm, was estimated and removed before effects "
-            "were compared between tasks"
+            "an error that all contrasts share, as that of their control arm, was "
+            "estimated and removed before effects were compared between tasks"
         )
     return notes
 
 
 @dataclass(frozen=True, eq=False)
 class Risk:
-    """Mean squared errors of posterior means by Stein's unbiased estimate, in error variances: 1 is no shrinkage."""
+    """Mean squared errors of posterior means by Stein's unbiased estimate, in error
+    variances: 1 is no shrinkage.
+    """
 
     shared: Array
     """Of sharing, by task, (T,)."""
@@ -300,13 +379,17 @@ class Sharing:
     """Of each task by itself."""
     risk: Risk
     cautious: bool
-    """Whether lfsr is the larger of both: the law of sharing has far fewer zeros than each task by itself has.
+    """Whether lfsr is the larger of both: the law of sharing has far fewer zeros than
+    each task by itself has.
 
-    The law has no pattern for effects that are present or absent in each task independently. Where errors of tasks
-    correlate, sharing is still better on average, and gives a sign to effects that do not exist.
+    The law has no pattern for effects that are present or absent in each task
+    independently. Where errors of tasks correlate, sharing is still better on average,
+    and gives a sign to effects that do not exist.
     """
     patterns: dict[str, float]
-    """Weight of each pattern that has one, the largest first, and of no effect in any task (``"none"``)."""
+    """Weight of each pattern that has one, the largest first, and of no effect in any
+    task (``"none"``).
+    """
     draw: Callable[[int], Array]
     """Joint draws, (n, contrasts, T)."""
 
@@ -325,19 +408,28 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
 
     References
     ----------
-    Urbut, Wang, Carbonetto & Stephens (2019), doi:10.1038/s41588-018-0268-8. Stein (1981), doi:10.1214/aos/1176345632.
+    Urbut, Wang, Carbonetto & Stephens (2019), doi:10.1038/s41588-018-0268-8. Stein
+    (1981), doi:10.1214/aos/1176345632.
     """
     alone, draw_alone = _each_task(errors, key)
     size = errors.effect.shape
     few = len(errors.effect) < _MANY
-    groups, splits = balanced_splits(errors, *((_GROUPS_OF_FEW, _SPLITS_OF_FEW) if few else (_GROUPS, 1)))
-    scales = scale_grid(errors.effect.ravel(), np.full(errors.effect.size, np.sqrt(np.median(errors.variance))))[1:]
+    groups, splits = balanced_splits(
+        errors, *((_GROUPS_OF_FEW, _SPLITS_OF_FEW) if few else (_GROUPS, 1))
+    )
+    scales = scale_grid(
+        errors.effect.ravel(),
+        np.full(errors.effect.size, np.sqrt(np.median(errors.variance))),
+    )[1:]
     canonical = pattern_grid(canonical_patterns(names), scales)
     canonical_density = log_densities(errors.effect, errors.rotation, canonical)
     laws: list[list[tuple[Codes, PatternLaw]]] = []
     together, crossed, by_itself = [], np.zeros((2, *size)), np.empty((2, *size))
     for signs in splits:
-        found, halves = np.empty((5, *size)), [np.flatnonzero(signs[groups] == sign) for sign in (1, -1)]
+        found, halves = (
+            np.empty((5, *size)),
+            [np.flatnonzero(signs[groups] == sign) for sign in (1, -1)],
+        )
         laws.append([])
         for here, other in (halves, halves[::-1]):
             learned = _learn(errors, alone.lfsr, other)
@@ -346,22 +438,33 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
             if learned:
                 own = pattern_grid(learned, scales)
                 grid = _joined(canonical, own)
-                density = np.hstack([density, log_densities(effect, rotation, own)[:, 1:]])
+                density = np.hstack(
+                    [density, log_densities(effect, rotation, own)[:, 1:]]
+                )
             law, used = _fitted(grid, density)
             laws[-1].append((here, law))
             found[:, here] = signed_moments(effect, rotation, law, density[:, used])
             for group in np.unique(groups[here]):
                 rows = groups[here] == group
                 fitted, used = _fitted(grid, density[~rows])
-                parts = signed_moments(effect[rows], _at(errors, here[rows]), fitted, density[rows][:, used])
+                parts = signed_moments(
+                    effect[rows],
+                    _at(errors, here[rows]),
+                    fitted,
+                    density[rows][:, used],
+                )
                 crossed[:, here[rows]] += parts[:2] / len(splits)
                 if not few:
-                    by_itself[:, here[rows]] = _crossed_alone(errors, here[~rows], here[rows])
+                    by_itself[:, here[rows]] = _crossed_alone(
+                        errors, here[~rows], here[rows]
+                    )
         together.append(found)
     if few:
         for group in np.unique(groups):
             rows = groups == group
-            by_itself[:, rows] = _crossed_alone(errors, np.flatnonzero(~rows), np.flatnonzero(rows))
+            by_itself[:, rows] = _crossed_alone(
+                errors, np.flatnonzero(~rows), np.flatnonzero(rows)
+            )
     risk = _risks(errors, crossed, by_itself)
     if not risk.prefers_sharing:
         return Sharing(alone, alone, risk, False, _pattern_weights(laws), draw_alone)
@@ -372,22 +475,30 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
             own = out[i :: len(laws)]
             for here, law in law_of_halves:
                 generator = _generators(key, i, here)
-                own[:, here] = draw_effects_of_tasks(len(own), errors.effect[here], _at(errors, here), law, generator)
+                own[:, here] = draw_effects_of_tasks(
+                    len(own), errors.effect[here], _at(errors, here), law, generator
+                )
         return out
 
     moments = averaged_moments(together)
     fewer_zeros = float(alone.lfdr.mean() - moments.lfdr.mean())
     if fewer_zeros > _FEWER_ZEROS:
         moments = replace(moments, lfsr=np.maximum(moments.lfsr, alone.lfsr))
-    return Sharing(moments, alone, risk, fewer_zeros > _FEWER_ZEROS, _pattern_weights(laws), draw)
+    return Sharing(
+        moments, alone, risk, fewer_zeros > _FEWER_ZEROS, _pattern_weights(laws), draw
+    )
 
 
-def balanced_splits(errors: TaskErrors, n_groups: int, n_splits: int) -> tuple[Codes, npt.NDArray[np.int64]]:
-    """Return the group of each contrast, (n,), and the half of each group in each split, 1 or -1, (splits, groups).
+def balanced_splits(
+    errors: TaskErrors, n_groups: int, n_splits: int
+) -> tuple[Codes, npt.NDArray[np.int64]]:
+    """Return the group of each contrast, (n,), and the half of each group in each
+    split, 1 or -1, (splits, groups).
 
-    Groups are alike in the largest effects of their contrasts in standard errors: these are dealt to groups in the
-    order of their size, to and fro. Two groups are in one half in about half of the splits (balanced half-samples). So
-    the posterior is a function of the effects, whatever their order, and does not depend on a seed.
+    Groups are alike in the largest effects of their contrasts in standard errors: these
+    are dealt to groups in the order of their size, to and fro. Two groups are in one
+    half in about half of the splits (balanced half-samples). So the posterior is a
+    function of the effects, whatever their order, and does not depend on a seed.
 
     References
     ----------
@@ -396,7 +507,9 @@ def balanced_splits(errors: TaskErrors, n_groups: int, n_splits: int) -> tuple[C
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> errors = SimpleNamespace(effect=np.array([[3.0], [1.0], [9.0], [2.0]]), variance=np.ones((4, 1)))
+    >>> errors = SimpleNamespace(
+    ...     effect=np.array([[3.0], [1.0], [9.0], [2.0]]), variance=np.ones((4, 1))
+    ... )
     >>> groups, splits = balanced_splits(errors, 4, 2)
     >>> groups, splits.tolist()
     (array([1, 3, 0, 2]), [[1, -1, 1, -1], [1, -1, -1, 1]])
@@ -412,10 +525,17 @@ def _joined(one: PatternLaw, other: PatternLaw) -> PatternLaw:
     """Return the law of the patterns of both, with one point mass."""
     pattern = np.concatenate([one.pattern, other.pattern[1:] + len(one.patterns)])
     scale = np.concatenate([one.scale, other.scale[1:]])
-    return PatternLaw(one.patterns + other.patterns, pattern, scale, np.full(len(scale), 1 / len(scale)))
+    return PatternLaw(
+        one.patterns + other.patterns,
+        pattern,
+        scale,
+        np.full(len(scale), 1 / len(scale)),
+    )
 
 
-def _generators(key: int, split: int, places: Codes) -> Callable[[int], np.random.Generator]:
+def _generators(
+    key: int, split: int, places: Codes
+) -> Callable[[int], np.random.Generator]:
     own = derive(key, "draws", split)
     return lambda row: np.random.default_rng([own, int(places[row])])
 
@@ -424,8 +544,12 @@ def _at(errors: TaskErrors, places: Codes) -> Errors:
     return lambda rows: errors.rotation(places[rows])
 
 
-def _fitted(grid: PatternLaw, density: Array) -> tuple[PatternLaw, npt.NDArray[np.bool_]]:
-    """Return the law with weights at their maximum, without unused components, and which are used."""
+def _fitted(
+    grid: PatternLaw, density: Array
+) -> tuple[PatternLaw, npt.NDArray[np.bool_]]:
+    """Return the law with weights at their maximum, without unused components, and
+    which are used.
+    """
     weight = fitted_weights(density, grid.scale)
     used = weight > 0
     share = weight[used] / weight[used].sum()
@@ -440,42 +564,63 @@ def _learn(errors: TaskErrors, lfsr: Array, half: Codes) -> list[Pattern]:
     return learned_patterns(errors.effect[chosen], *errors.rotation(chosen), n_strong)
 
 
-def _each_task(errors: TaskErrors, key: int) -> tuple[TaskMoments, Callable[[int], Array]]:
+def _each_task(
+    errors: TaskErrors, key: int
+) -> tuple[TaskMoments, Callable[[int], Array]]:
     """Return the posterior of each task by itself (ash), and its draws."""
     prior = Prior(standardized=False)
-    fits = [mixture(x, Noise(v), prior) for x, v in zip(errors.effect.T, errors.variance.T, strict=True)]
-    columns = [np.stack([getattr(fit, name) for fit in fits], axis=1) for name in ("mean", "sd", "lfsr", "lfdr")]
+    fits = [
+        mixture(x, Noise(v), prior)
+        for x, v in zip(errors.effect.T, errors.variance.T, strict=True)
+    ]
+    columns = [
+        np.stack([getattr(fit, name) for fit in fits], axis=1)
+        for name in ("mean", "sd", "lfsr", "lfdr")
+    ]
 
     def draw(n: int) -> Array:
         out = np.empty((n, *errors.effect.shape))
         for t, fit in enumerate(fits):
-            out[:, :, t] = fit.draw(n, np.random.default_rng(derive(key, "alone", t))).ace
+            out[:, :, t] = fit.draw(
+                n, np.random.default_rng(derive(key, "alone", t))
+            ).ace
         return out
 
     return TaskMoments(*columns), draw
 
 
 def _crossed_alone(errors: TaskErrors, learned: Codes, used: Codes) -> Array:
-    """Return mean and variance of each task by itself on the contrasts `used`, with weights from others, (2, n, T)."""
+    """Return mean and variance of each task by itself on the contrasts `used`, with
+    weights from others, (2, n, T).
+    """
     out = np.empty((2, len(used), errors.effect.shape[1]))
     for t in range(out.shape[2]):
         x, v = errors.effect[:, t], errors.variance[:, t]
         sd = scale_grid(x[learned], np.sqrt(v[learned]))
-        terms = log_component_densities(x[learned], v[learned], Components(sd**2, np.ones(len(sd))))
+        terms = log_component_densities(
+            x[learned], v[learned], Components(sd**2, np.ones(len(sd)))
+        )
         weight = mixture_weights(terms, null_biased_counts(sd)).weight
         node = Node(1.0, x[used], np.zeros(len(used)), Components(sd**2, weight))
         mean, spread, share = posterior_normals(node, v[used])
         out[0, :, t] = (share * mean).sum(axis=1)
-        out[1, :, t] = (share * (spread**2 + (mean - out[0, :, [t]].T) ** 2)).sum(axis=1)
+        out[1, :, t] = (share * (spread**2 + (mean - out[0, :, [t]].T) ** 2)).sum(
+            axis=1
+        )
     return out
 
 
 def _risks(errors: TaskErrors, shared: Array, alone: Array) -> Risk:
-    """Return both risks: for ``V = cov(x)`` and a posterior mean, ``(x - mean)^2 - V + 2 var`` is unbiased.
+    """Return both risks: for ``V = cov(x)`` and a posterior mean,
+    ``(x - mean)^2 - V + 2 var`` is unbiased.
 
-    Means and variances are averages over splits: the variance *between* splits is no part of the derivative of a mean.
+    Means and variances are averages over splits: the variance *between* splits is no
+    part of the derivative of a mean.
     """
-    parts = [((errors.effect - m) ** 2 + 2 * v) / errors.variance - 1 for m, v in (shared, alone)]
+    parts = [
+        ((errors.effect - m) ** 2 + 2 * v) / errors.variance - 1
+        for m, v in (shared, alone)
+    ]
     apart = (parts[1] - parts[0]).mean(axis=1)
     se = float(apart.std(ddof=1) / np.sqrt(len(apart)))
     return Risk(parts[0].mean(axis=0), parts[1].mean(axis=0), float(apart.mean()), se)

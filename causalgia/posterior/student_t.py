@@ -1,4 +1,6 @@
-"""The Student-t law: exchangeable effects with heavy tails, as a scale mixture of normals."""
+"""The Student-t law: exchangeable effects with heavy tails, as a scale mixture of
+normals.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,18 @@ from scipy.special import logsumexp
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.density_grids import Surface, gauss_rule, refine_by_spline, support_grid
-from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
+from causalgia.posterior.density_grids import (
+    Surface,
+    gauss_rule,
+    refine_by_spline,
+    support_grid,
+)
+from causalgia.posterior.error_covariance import (
+    Noise,
+    check_effects,
+    noise_unit,
+    rescale_noise,
+)
 from causalgia.posterior.exact import (
     TAIL,
     Draws,
@@ -32,20 +44,36 @@ from causalgia.posterior.exact import (
 )
 from causalgia.posterior.mixture import average_below, average_summaries, lfsr_of
 from causalgia.posterior.pointwise_likelihood import independent_log_density
-from causalgia.posterior.scale_mixture import Components, Node, draw_effects, residual_rows, window_of
+from causalgia.posterior.scale_mixture import (
+    Components,
+    Node,
+    draw_effects,
+    residual_rows,
+    window_of,
+)
 from causalgia.types import Array
 
 _BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
 
 
-def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covariates: Array | None = None) -> Exact:
-    """Return the posterior of exchangeable effects with heavy tails: ``delta_k = mu + x_k' beta + tau z_k``, z of t.
+def student(
+    effect: Array,
+    noise: Noise,
+    prior: Prior,
+    *,
+    nu: float = 4.0,
+    covariates: Array | None = None,
+) -> Exact:
+    """Return the posterior of exchangeable effects with heavy tails:
+    ``delta_k = mu + x_k' beta + tau z_k``, z of t.
 
-    z is a scale mixture of normals, ``z | lambda ~ N(0, 1/lambda)`` with ``lambda ~ Gamma(nu/2, nu/2)``, and lambda is
-    integrated by a trapezoid in log lambda that extends as far down as the outliers need. (mu, tau) are on a grid over
-    all of their mass, refined by splines; covariates and factor scores of the noise are integrated with mu at each tau
-    by Laplace's method. Draws are independent: (mu, tau), then lambda, then the effects.
+    z is a scale mixture of normals, ``z | lambda ~ N(0, 1/lambda)`` with
+    ``lambda ~ Gamma(nu/2, nu/2)``, and lambda is integrated by a trapezoid in log
+    lambda that extends as far down as the outliers need. (mu, tau) are on a grid over
+    all of their mass, refined by splines; covariates and factor scores of the noise are
+    integrated with mu at each tau by Laplace's method. Draws are independent: (mu,
+    tau), then lambda, then the effects.
 
     Parameters
     ----------
@@ -54,27 +82,32 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     noise
         Their covariance Sigma: independent, or low rank + diagonal.
     prior
-        Prior of mu and tau in the unit of the effects; tau is the scale of z, not its sd.
+        Prior of mu and tau in the unit of the effects; tau is the scale of z, not its
+        sd.
     nu
-        Degrees of freedom of z, fixed: 4 has tails heavy enough for outliers and a variance.
+        Degrees of freedom of z, fixed: 4 has tails heavy enough for outliers and a
+        variance.
     covariates
-        Of each effect, (K, q): they are centered, so that mu is the effect at their mean.
+        Of each effect, (K, q): they are centered, so that mu is the effect at their
+        mean.
 
     Returns
     -------
     Exact
-        In the unit of the effects. ``shrinkage`` is ``E[s^2 / (s^2 + tau^2 / lambda)]``: small for outliers.
+        In the unit of the effects. ``shrinkage`` is
+        ``E[s^2 / (s^2 + tau^2 / lambda)]``: small for outliers.
 
     Raises
     ------
     InferenceError
-        If the noise is a whole covariance, the posterior is improper (a flat tau with too few effects), or an effect,
-        a variance or nu is not usable.
+        If the noise is a whole covariance, the posterior is improper (a flat tau with
+        too few effects), or an effect, a variance or nu is not usable.
 
     References
     ----------
-    West (1987), doi:10.1093/biomet/74.3.646 (scale mixtures); Trefethen & Weideman (2014), doi:10.1137/130932132 (the
-    trapezoid); Tierney & Kadane (1986), doi:10.1080/01621459.1986.10478240 (Laplace).
+    West (1987), doi:10.1093/biomet/74.3.646 (scale mixtures); Trefethen & Weideman
+    (2014), doi:10.1137/130932132 (the trapezoid); Tierney & Kadane (1986),
+    doi:10.1080/01621459.1986.10478240 (Laplace).
 
     Examples
     --------
@@ -85,17 +118,26 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     """
     check_effects(effect, noise)
     if not (np.isfinite(nu) and nu > 0):
-        raise InferenceError(f"nu={quoted(nu)} is not a number of degrees of freedom; try nu=4, or law='normal'")
+        raise InferenceError(
+            f"nu={quoted(nu)} is not a number of degrees of freedom; try nu=4, or "
+            "law='normal'"
+        )
     unit = noise_unit(noise)
     here, prior_here = rescale_noise(noise, unit), rescale_prior(prior, unit)
     center = fixed_effects_design(len(effect), covariates, prior_here)
     n_flat = int(np.isinf(center.sd).sum())
     check_proper(len(effect), center, prior)
-    model = StudentModel(effect / unit, here.variances, linear_part(center, here), prior_here, float(nu))
-    return _student_posterior(hyper_posterior(model), here, unit, n_flat + int(has_flat_tau(prior)))
+    model = StudentModel(
+        effect / unit, here.variances, linear_part(center, here), prior_here, float(nu)
+    )
+    return _student_posterior(
+        hyper_posterior(model), here, unit, n_flat + int(has_flat_tau(prior))
+    )
 
 
-def _student_posterior(posterior: HyperPosterior, noise: Noise, unit: float, n_flat: int) -> Exact:
+def _student_posterior(
+    posterior: HyperPosterior, noise: Noise, unit: float, n_flat: int
+) -> Exact:
     model = posterior.model
     nodes = _student_nodes(posterior)
     tails = average_summaries(nodes, noise.variances, noise.marginal)
@@ -114,8 +156,14 @@ def _student_posterior(posterior: HyperPosterior, noise: Noise, unit: float, n_f
         lfsr=lfsr_of(tails),
         lfdr=np.zeros_like(tails.mean),
         shrinkage=tails.shrinkage,
-        nodes=Nodes(hyper.weight, unit * hyper.tau, unit * hyper.coefficients[:, :n], unit * sd[:, :n]),
-        log_evidence=posterior.surface.log_total + (n_flat - len(model.effect)) * float(np.log(unit)),
+        nodes=Nodes(
+            hyper.weight,
+            unit * hyper.tau,
+            unit * hyper.coefficients[:, :n],
+            unit * sd[:, :n],
+        ),
+        log_evidence=posterior.surface.log_total
+        + (n_flat - len(model.effect)) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
@@ -127,12 +175,23 @@ def _student_nodes(posterior: HyperPosterior) -> list[Node]:
     total = hyper.weight[used].sum()
     nodes: list[Node] = []
     for i in used:
-        weight, components = hyper.weight[i] / total, model.components(float(hyper.tau[i]))
-        nodes += _effect_nodes(model, weight, components, hyper.coefficients[i], hyper.root[i])
+        weight, components = (
+            hyper.weight[i] / total,
+            model.components(float(hyper.tau[i])),
+        )
+        nodes += _effect_nodes(
+            model, weight, components, hyper.coefficients[i], hyper.root[i]
+        )
     return nodes
 
 
-def _effect_nodes(model: StudentModel, weight: float, components: Components, value: Array, root: Array) -> list[Node]:
+def _effect_nodes(
+    model: StudentModel,
+    weight: float,
+    components: Components,
+    value: Array,
+    root: Array,
+) -> list[Node]:
     if len(value) > 1:
         return row_nodes(weight, model.effect, components, model.shared, value, root)
     sd = float(root[0, 0])
@@ -140,12 +199,19 @@ def _effect_nodes(model: StudentModel, weight: float, components: Components, va
     return [Node(weight, model.effect - center, center, components, sd, sd)]
 
 
-def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.random.Generator) -> Draws:
+def _draw_student(
+    posterior: HyperPosterior, unit: float, n: int, generator: np.random.Generator
+) -> Draws:
     model = posterior.model
     tau, coefficients = posterior.draw(n, generator)
     components = model.components(1.0, least=float(tau.min()))
-    extremes = sorted({int(f(x)) for x in (tau, *coefficients.T) for f in (np.argmin, np.argmax)})
-    places = [(model.effect - model.shared.split(coefficients[i])[1], float(tau[i])) for i in extremes]
+    extremes = sorted(
+        {int(f(x)) for x in (tau, *coefficients.T) for f in (np.argmin, np.argmax)}
+    )
+    places = [
+        (model.effect - model.shared.split(coefficients[i])[1], float(tau[i]))
+        for i in extremes
+    ]
     window = window_of(places, model.noise, components)
     ace = np.empty((n, len(model.effect)))
     rows = max(1, _BLOCK // len(model.effect))
@@ -153,12 +219,24 @@ def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.
         part = slice(start, start + rows)
         center, linear = model.shared.split(coefficients[part])
         residual = model.effect - linear
-        ace[part] = draw_effects(residual, center, model.noise, tau[part], components, window, generator)
+        ace[part] = draw_effects(
+            residual, center, model.noise, tau[part], components, window, generator
+        )
     ace *= unit
     beta = coefficients[:, 1 : model.shared.n_center]
     law = (tau[:, None] ** 2 * components.variance, components.weight)
-    known = partial(independent_log_density, model.effect, model.noise, model.shared, coefficients, *law, unit)
-    return Draws(ace, unit * coefficients[:, 0], unit * tau, unit * beta, log_likelihood=known)
+    known = partial(
+        independent_log_density,
+        model.effect,
+        model.noise,
+        model.shared,
+        coefficients,
+        *law,
+        unit,
+    )
+    return Draws(
+        ace, unit * coefficients[:, 0], unit * tau, unit * beta, log_likelihood=known
+    )
 
 
 _NATS = 20.0
@@ -175,24 +253,29 @@ _FLAT = 1e-6
 
 
 def t_components(nu: float, farthest: float) -> Components:
-    """Return the standard Student-t as normals on nodes of its mixing distribution, equally spaced in log lambda.
+    """Return the standard Student-t as normals on nodes of its mixing distribution,
+    equally spaced in log lambda.
 
     Parameters
     ----------
     nu
         Degrees of freedom.
     farthest
-        Largest distance from the center at which the density is needed, in units of the scale: nodes extend to the
-        lambda of a value there.
+        Largest distance from the center at which the density is needed, in units of the
+        scale: nodes extend to the lambda of a value there.
 
     References
     ----------
-    West (1987), doi:10.1093/biomet/74.3.646; Trefethen & Weideman (2014), doi:10.1137/130932132.
+    West (1987), doi:10.1093/biomet/74.3.646; Trefethen & Weideman (2014),
+    doi:10.1137/130932132.
 
     Examples
     --------
     >>> heavy = t_components(4.0, 100.0)
-    >>> density = heavy.weight @ (np.exp(-(100.0**2) / heavy.variance / 2) / np.sqrt(2 * np.pi * heavy.variance))
+    >>> density = heavy.weight @ (
+    ...     np.exp(-(100.0**2) / heavy.variance / 2)
+    ...     / np.sqrt(2 * np.pi * heavy.variance)
+    ... )
     >>> round(float(density) * 1e9, 4)  # 12 (4 + 100^2)^-2.5
     1.1988
     """
@@ -207,7 +290,9 @@ def t_components(nu: float, farthest: float) -> Components:
 
 @lru_cache(maxsize=64)
 def _ends_of_mixing(nu: float) -> tuple[float, float]:
-    """Return the log lambda below and above the peak of its density where it has fallen by exp(-20)."""
+    """Return the log lambda below and above the peak of its density where it has fallen
+    by exp(-20).
+    """
     depth = 2 * _NATS / nu
     lower = brentq(lambda x: np.expm1(x) - x - depth, -depth - 2, 0)
     upper = brentq(lambda x: np.expm1(x) - x - depth, 0, np.log(depth + 1) + 2)
@@ -216,7 +301,9 @@ def _ends_of_mixing(nu: float) -> tuple[float, float]:
 
 @dataclass(frozen=True, eq=False)
 class StudentModel:
-    """The model in units of the typical standard error, with ``u = asinh(tau / grain)``."""
+    """The model in units of the typical standard error, with
+    ``u = asinh(tau / grain)``.
+    """
 
     effect: Array
     """Estimates, (K,)."""
@@ -231,7 +318,9 @@ class StudentModel:
 
     @property
     def grain(self) -> float:
-        """Scale below which the estimates do not distinguish tau from 0, or the scale of its prior."""
+        """Scale below which the estimates do not distinguish tau from 0, or the scale
+        of its prior.
+        """
         return float(min(1 / np.sqrt(np.mean(1 / self.noise)), self.prior.tau_scale))
 
     def tau(self, u: Array | float) -> Array:
@@ -239,37 +328,63 @@ class StudentModel:
         return np.asarray(self.grain * np.sinh(u))
 
     def components(self, tau: float, least: float | None = None) -> Components:
-        """Return the prior of effects about their center, with nodes for the outliers at the smallest tau."""
+        """Return the prior of effects about their center, with nodes for the outliers
+        at the smallest tau.
+        """
         excess = np.sqrt(max(float((self.effect**2 - self.noise).max()), 0.0))
         unit = t_components(self.nu, excess / max(least or tau, 1e-30 * (1 + excess)))
         return Components(tau**2 * unit.variance, unit.weight)
 
     def mode(self, u: float, start: Array) -> SharedMode:
         """Return the mode of the coefficients given u."""
-        return shared_mode(self.effect, self.noise, self.components(float(self.tau(u))), self.shared, start)
+        return shared_mode(
+            self.effect,
+            self.noise,
+            self.components(float(self.tau(u))),
+            self.shared,
+            start,
+        )
 
     def log_prior(self, u: float) -> float:
         """Return the log prior density of u."""
-        return float(log_prior_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u)))
+        return float(
+            log_prior_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u))
+        )
 
     def log_joint(self, u: float, mu: Array) -> Array:
-        """Return the log density of the estimates and (u, mu), (M,), at M values of mu, the only coefficient."""
+        """Return the log density of the estimates and (u, mu), (M,), at M values of mu,
+        the only coefficient.
+        """
         precision, n = float(self.shared.precision[0]), len(self.effect)
-        residual, noise = (self.effect - mu[:, None]).ravel(), np.tile(self.noise, len(mu))
+        residual, noise = (
+            (self.effect - mu[:, None]).ravel(),
+            np.tile(self.noise, len(mu)),
+        )
         rows = (
-            residual_rows(residual, noise, self.components(float(self.tau(u)))).log_density.reshape(-1, n).sum(axis=1)
+            residual_rows(residual, noise, self.components(float(self.tau(u))))
+            .log_density.reshape(-1, n)
+            .sum(axis=1)
         )
         level = 0.5 * np.log(precision / (2 * np.pi)) if precision else 0.0
         return np.asarray(rows + level - 0.5 * precision * mu**2 + self.log_prior(u))
 
     @property
     def upper(self) -> float:
-        """A u beyond which less than exp(-20) of the mass lies: the density falls there as a known power of tau."""
+        """A u beyond which less than exp(-20) of the mass lies: the density falls there
+        as a known power of tau.
+        """
         if self.prior.tau == "uniform" and np.isfinite(self.prior.tau_scale):
             return float(np.arcsinh(self.prior.tau_scale / self.grain))
         scales = [float(np.abs(self.effect).max()) + float(np.sqrt(self.noise.max()))]
-        scales += [s for s in (self.prior.tau_scale, self.prior.mu_sd) if np.isfinite(s)]
-        power = len(self.effect) - int((self.shared.precision == 0).sum()) + TAIL[self.prior.tau] - 1
+        scales += [
+            s for s in (self.prior.tau_scale, self.prior.mu_sd) if np.isfinite(s)
+        ]
+        power = (
+            len(self.effect)
+            - int((self.shared.precision == 0).sum())
+            + TAIL[self.prior.tau]
+            - 1
+        )
         return float(np.arcsinh(max(scales) / self.grain) + 2 + _NATS / power)
 
 
@@ -289,24 +404,33 @@ class HyperNodes:
 
 @dataclass(frozen=True, eq=False)
 class HyperPosterior:
-    """Joint posterior of u and the coefficients: a surface of u and one more variable, the rest normal given u.
+    """Joint posterior of u and the coefficients: a surface of u and one more variable,
+    the rest normal given u.
 
-    With few effects and no coefficient but mu, the second variable is mu; else it is y, where sinh(y) is the distance
-    of the first coefficient from its mode given u, in sd. Where mu is alone the surface is exact, else Laplace's.
+    With few effects and no coefficient but mu, the second variable is mu; else it is y,
+    where sinh(y) is the distance of the first coefficient from its mode given u, in sd.
+    Where mu is alone the surface is exact, else Laplace's.
     """
 
     model: StudentModel
     surface: Surface
     modes: CubicSpline | None
-    """Modes and roots of covariances, (m + m * m,), as functions of u; None where the surface is of mu itself."""
+    """Modes and roots of covariances, (m + m * m,), as functions of u; None where the
+    surface is of mu itself.
+    """
 
     def coefficients(self, u: Array, second: Array, normal: Array) -> Array:
-        """Return coefficients, (n, m), at points (u, second), (n,) each, and standard normals (n, m - 1)."""
+        """Return coefficients, (n, m), at points (u, second), (n,) each, and standard
+        normals (n, m - 1).
+        """
         if self.modes is None:
             return second[:, None]
         scores = np.column_stack([np.sinh(second), normal])
         size, both = scores.shape[1], self.modes(u)
-        return np.asarray(both[:, :size] + np.einsum("nij,nj->ni", both[:, size:].reshape(-1, size, size), scores))
+        return np.asarray(
+            both[:, :size]
+            + np.einsum("nij,nj->ni", both[:, size:].reshape(-1, size, size), scores)
+        )
 
     def draw(self, n: int, generator: np.random.Generator) -> tuple[Array, Array]:
         """Return n independent draws of tau, (n,), and of the coefficients, (n, m)."""
@@ -315,7 +439,9 @@ class HyperPosterior:
         return self.model.tau(u), self.coefficients(u, second, normal)
 
     def nodes(self) -> HyperNodes:
-        """Return nodes of tau, and of the coefficients about each: mu in small strata, or all of them as normal."""
+        """Return nodes of tau, and of the coefficients about each: mu in small strata,
+        or all of them as normal.
+        """
         size = len(self.model.shared.precision)
         if size == 1:
             rule = next(rule for most, rule in _RULES if len(self.model.effect) <= most)
@@ -323,12 +449,19 @@ class HyperPosterior:
             coefficients = self.coefficients(u, second, np.empty((len(u), 0)))
             if self.modes is not None:
                 sd = sd * self.modes(u)[:, 1] * np.cosh(second)
-            return HyperNodes(weight, self.model.tau(u), coefficients, sd[:, None, None])
+            return HyperNodes(
+                weight, self.model.tau(u), coefficients, sd[:, None, None]
+            )
         middle = (self.surface.a[1:] + self.surface.a[:-1]) / 2
         u, weight = gauss_rule(middle, self.surface.probability.sum(axis=1), _RULE_U)
         assert self.modes is not None  # more than one coefficient
         both = self.modes(u)
-        return HyperNodes(weight, self.model.tau(u), both[:, :size], both[:, size:].reshape(-1, size, size))
+        return HyperNodes(
+            weight,
+            self.model.tau(u),
+            both[:, :size],
+            both[:, size:].reshape(-1, size, size),
+        )
 
 
 def hyper_posterior(model: StudentModel) -> HyperPosterior:
@@ -340,56 +473,94 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
         If the coefficients have no single peak, or mu has no end.
     """
     if len(model.shared.precision) == 1 and len(model.effect) <= _FEW:
-        # evaluate (u, mu) on a mesh adapted to the local information: with few effects mu may have many modes
+        # evaluate (u, mu) on a mesh adapted to the local information: with few effects
+        # mu may have many modes
         mu = _mu_mesh(model)
         width = np.log(np.gradient(mu))
-        points, _ = support_grid(lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper)
+        points, _ = support_grid(
+            lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper
+        )
         u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
-        return HyperPosterior(model, refine_by_spline(u, mu, np.array([model.log_joint(x, mu) for x in u])), None)
+        return HyperPosterior(
+            model,
+            refine_by_spline(u, mu, np.array([model.log_joint(x, mu) for x in u])),
+            None,
+        )
     u, modes = _modes_along_tau(model)
-    heights = np.array([mode.log_integral + model.log_prior(x) for x, mode in zip(u, modes, strict=True)])
-    both = CubicSpline(u, np.array([np.concatenate([m.value, m.root.ravel()]) for m in modes]))
+    heights = np.array(
+        [
+            mode.log_integral + model.log_prior(x)
+            for x, mode in zip(u, modes, strict=True)
+        ]
+    )
+    both = CubicSpline(
+        u, np.array([np.concatenate([m.value, m.root.ravel()]) for m in modes])
+    )
     reach_y, steps = _CORE, _STEPS_Y
     while reach_y < _FAR:
         y = np.linspace(-reach_y, reach_y, steps)
-        density = heights[:, None] - np.sinh(y) ** 2 / 2 - 0.5 * np.log(2 * np.pi) + np.log(np.cosh(y))
+        density = (
+            heights[:, None]
+            - np.sinh(y) ** 2 / 2
+            - 0.5 * np.log(2 * np.pi)
+            + np.log(np.cosh(y))
+        )
         if len(model.shared.precision) == 1:
             _replace_laplace(density, y, u, modes, model)
         else:
             share = np.exp(heights - logsumexp(heights))
-            if any(s > _FLAT and not mode.peaked for s, mode in zip(share, modes, strict=True)):
+            if any(
+                s > _FLAT and not mode.peaked
+                for s, mode in zip(share, modes, strict=True)
+            ):
                 raise InferenceError(
-                    "the effects do not settle a coefficient or factor score: its posterior is not peaked; take "
-                    "engine='nuts'"
+                    "the effects do not settle a coefficient or factor score: its "
+                    "posterior is not peaked; take engine='nuts'"
                 )
         if density[:, [0, -1]].max() < density.max() - _EDGE:
             return HyperPosterior(model, refine_by_spline(u, y, density), both)
         reach_y, steps = 1.5 * reach_y, steps + 10
-    raise InferenceError("the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10")
+    raise InferenceError(
+        "the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10"
+    )
 
 
 def _mu_mesh(model: StudentModel) -> Array:
-    """Return points of mu half a local sd apart; a row at distance r counts as one of variance s^2 + (r / 3)^2.
+    """Return points of mu half a local sd apart; a row at distance r counts as one of
+    variance s^2 + (r / 3)^2.
 
-    Within 8 sd of the prior they are at most half its sd apart; beyond, that limit grows by a fifth.
+    Within 8 sd of the prior they are at most half its sd apart; beyond, that limit
+    grows by a fifth.
     """
     tau = float(model.tau(model.upper))
-    sd = 1 / np.sqrt(model.shared.precision[0]) if model.shared.precision[0] else 10 * tau
+    sd = (
+        1 / np.sqrt(model.shared.precision[0])
+        if model.shared.precision[0]
+        else 10 * tau
+    )
     data = model.effect.min(), model.effect.max()
-    end = min(max(7 * sd, -data[0], data[1]), max(-data[0], data[1]) + 10 * tau) + 8 * np.sqrt(model.noise.max())
+    end = min(
+        max(7 * sd, -data[0], data[1]), max(-data[0], data[1]) + 10 * tau
+    ) + 8 * np.sqrt(model.noise.max())
 
     def outwards(sign: float) -> list[float]:
         points = [0.0]
         while points[-1] < end:
-            row = 0.5 / np.sqrt((1 / (model.noise + (sign * points[-1] - model.effect) ** 2 / 9)).sum())
-            points.append(points[-1] + min(row, 0.5 * sd + 0.2 * max(points[-1] - 8 * sd, 0.0)))
+            row = 0.5 / np.sqrt(
+                (1 / (model.noise + (sign * points[-1] - model.effect) ** 2 / 9)).sum()
+            )
+            points.append(
+                points[-1] + min(row, 0.5 * sd + 0.2 * max(points[-1] - 8 * sd, 0.0))
+            )
         return points
 
     return np.array([-x for x in reversed(outwards(-1.0))] + outwards(1.0)[1:])
 
 
 def _modes_along_tau(model: StudentModel) -> tuple[Array, list[SharedMode]]:
-    """Return an even grid over u where it has mass, and the mode of the coefficients at each."""
+    """Return an even grid over u where it has mass, and the mode of the coefficients at
+    each.
+    """
     start = np.zeros(len(model.shared.precision))
     start[0] = np.median(model.effect)
     last = [start]
@@ -399,13 +570,19 @@ def _modes_along_tau(model: StudentModel) -> tuple[Array, list[SharedMode]]:
         last[0] = mode.value
         return mode
 
-    points, _ = support_grid(lambda u: at(u).log_integral + model.log_prior(u), 0.0, model.upper)
+    points, _ = support_grid(
+        lambda u: at(u).log_integral + model.log_prior(u), 0.0, model.upper
+    )
     u = np.linspace(points[0], points[-1], _STEPS_U)
     return u, [at(x) for x in u]
 
 
-def _replace_laplace(density: Array, y: Array, u: Array, modes: list[SharedMode], model: StudentModel) -> None:
-    """Replace Laplace's log density of (u, y), (U, Y), by the exact one where u has mass."""
+def _replace_laplace(
+    density: Array, y: Array, u: Array, modes: list[SharedMode], model: StudentModel
+) -> None:
+    """Replace Laplace's log density of (u, y), (U, Y), by the exact one where u has
+    mass.
+    """
     for i in np.flatnonzero(density.max(axis=1) > density.max() - 2 * _NATS):
         sd = float(modes[i].root[0, 0])
         for j, place in enumerate(y):

@@ -1,4 +1,6 @@
-"""The law of two scales: a mixture of two normals, with scales and weights integrated."""
+"""The law of two scales: a mixture of two normals, with scales and weights
+integrated.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,23 @@ from causalgia.analysis_values import Prior
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
-from causalgia.posterior.exact import Draws, Exact, Nodes, fixed_effects_design, linear_part, normal_strata
+from causalgia.posterior.exact import (
+    Draws,
+    Exact,
+    Nodes,
+    fixed_effects_design,
+    linear_part,
+    normal_strata,
+)
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
 from causalgia.posterior.pointwise_likelihood import independent_log_density
 from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root
-from causalgia.posterior.two_scales_hyper import Part, TwoScaleModel, posterior_parts, scales_at
+from causalgia.posterior.two_scales_hyper import (
+    Part,
+    TwoScaleModel,
+    posterior_parts,
+    scales_at,
+)
 from causalgia.types import Array
 
 __all__ = ["median_se", "two_scales"]
@@ -40,16 +54,24 @@ def median_se(noise: Noise) -> float:
     return float(np.median(np.sqrt(noise.marginal)))
 
 
-def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, unit: float | None = None) -> Exact:
+def two_scales(
+    effect: Array,
+    noise: Noise,
+    *,
+    covariates: Array | None = None,
+    unit: float | None = None,
+) -> Exact:
     """Return the posterior of effects under a mixture of two normal scales.
 
-    ``delta_k ~ center_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``. No effect is exactly 0; ``center_k = mu + x_k'
-    beta``, both scales and the share w are integrated. The priors are, with the median standard error as unit, ``tau1 ~
-    tau (1 + tau^2)^(-3/2)``, which is 0 at 0; with probability .1 there is no second scale; else ``tau2 >= 2 tau1`` is
-    half-Cauchy with scale ``max(3, 3 tau1)``, and w is uniform. mu and beta are flat. Everything is closed form given
-    (mu, tau1, tau2, w), which lie on a lattice that is refined where their posterior is; where covariates or factor
-    scores of the noise are to be integrated too, (tau1, tau2, w) lie on it, and the rest is normal given them
-    (Laplace). Draws are independent.
+    ``delta_k ~ center_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``. No effect is exactly
+    0; ``center_k = mu + x_k' beta``, both scales and the share w are integrated. The
+    priors are, with the median standard error as unit,
+    ``tau1 ~ tau (1 + tau^2)^(-3/2)``, which is 0 at 0; with probability .1 there is no
+    second scale; else ``tau2 >= 2 tau1`` is half-Cauchy with scale ``max(3, 3 tau1)``,
+    and w is uniform. mu and beta are flat. Everything is closed form given (mu, tau1,
+    tau2, w), which lie on a lattice that is refined where their posterior is; where
+    covariates or factor scores of the noise are to be integrated too, (tau1, tau2, w)
+    lie on it, and the rest is normal given them (Laplace). Draws are independent.
 
     Parameters
     ----------
@@ -58,30 +80,35 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     noise
         Their covariance Sigma: independent, or low rank + diagonal.
     covariates
-        Of each effect, (K, q): they are centered, so that mu is the effect at their mean.
+        Of each effect, (K, q): they are centered, so that mu is the effect at their
+        mean.
     unit
         Unit of the priors; None: the median standard error.
 
     Returns
     -------
     Exact
-        In the unit of the effects. ``tau`` in nodes and draws is the sd of an effect about its center,
-        ``sqrt(w tau1^2 + (1 - w) tau2^2)``; draws carry ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``.
-        ``lfdr`` is 0. ``shrinkage`` is ``E[s^2 / (s^2 + tau_j^2)]``, j the scale of the effect.
+        In the unit of the effects. ``tau`` in nodes and draws is the sd of an effect
+        about its center, ``sqrt(w tau1^2 + (1 - w) tau2^2)``; draws carry
+        ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``. ``lfdr`` is 0.
+        ``shrinkage`` is ``E[s^2 / (s^2 + tau_j^2)]``, j the scale of the effect.
 
     Raises
     ------
     InferenceError
-        If the noise is a whole covariance, or an effect, a variance or the unit is not usable.
+        If the noise is a whole covariance, or an effect, a variance or the unit is not
+        usable.
 
     Notes
     -----
-    With 30 effects or more the law is learned from the data; with fewer the priors dominate. The posterior of a single
-    effect is ``N(d, s^2)`` under any law, since mu is flat.
+    With 30 effects or more the law is learned from the data; with fewer the priors
+    dominate. The posterior of a single effect is ``N(d, s^2)`` under any law, since mu
+    is flat.
 
     References
     ----------
-    Gelman (2006), doi:10.1214/06-BA117A (half-Cauchy scales); Trefethen & Weideman (2014), doi:10.1137/130932132.
+    Gelman (2006), doi:10.1214/06-BA117A (half-Cauchy scales); Trefethen & Weideman
+    (2014), doi:10.1137/130932132.
 
     Examples
     --------
@@ -94,16 +121,26 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     unit = median_se(noise) if unit is None else unit
     if not (np.isfinite(unit) and unit > 0):
         raise InferenceError(
-            f"unit={quoted(unit)} is not a positive number; leave it out for the median standard error"
+            f"unit={quoted(unit)} is not a positive number; leave it out for the "
+            "median standard error"
         )
-    center = fixed_effects_design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
+    center = fixed_effects_design(
+        len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1)
+    )
     here = rescale_noise(noise, unit)
-    model = TwoScaleModel(effect / unit, here.variances, linear_part(center, here), np.ones(len(effect)))
+    model = TwoScaleModel(
+        effect / unit, here.variances, linear_part(center, here), np.ones(len(effect))
+    )
     alone = len(center.sd) == 1 and here.loadings is None
     if alone and len(effect) == 1:
         return _single_effect_posterior(model, unit)
-    lattices = [build_lattice(model.effect, model.noise, x) if alone else None for x in (COARSE, FINE)]
-    parts, share, log_total = posterior_parts(model, *(model if x is None else model.on(x) for x in lattices))
+    lattices = [
+        build_lattice(model.effect, model.noise, x) if alone else None
+        for x in (COARSE, FINE)
+    ]
+    parts, share, log_total = posterior_parts(
+        model, *(model if x is None else model.on(x) for x in lattices)
+    )
     return _two_scales_posterior(
         _TwoScalePosterior(model, parts, share, lattices[0]),
         here,
@@ -113,18 +150,31 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
 
 
 @lru_cache(maxsize=64)
-def _posterior_at_zero(variance: float) -> tuple[_TwoScalePosterior, Nodes, float, float]:
-    """Return the posterior of the law given one estimate of 0, its nodes, log evidence, and the shrinkage."""
+def _posterior_at_zero(
+    variance: float,
+) -> tuple[_TwoScalePosterior, Nodes, float, float]:
+    """Return the posterior of the law given one estimate of 0, its nodes, log evidence,
+    and the shrinkage.
+    """
     noise = np.array([variance])
     center = fixed_effects_design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
-    model = TwoScaleModel(np.zeros(1), noise, linear_part(center, Noise(noise)), np.ones(1))
+    model = TwoScaleModel(
+        np.zeros(1), noise, linear_part(center, Noise(noise)), np.ones(1)
+    )
     parts, share, log_total = posterior_parts(model, model, model)
     posterior = _TwoScalePosterior(model, parts, share, None)
-    return posterior, _two_scales_nodes(posterior, 1.0), log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
+    return (
+        posterior,
+        _two_scales_nodes(posterior, 1.0),
+        log_total,
+        float(posterior.tails(np.zeros(1), noise)[4, 0]),
+    )
 
 
 def _single_effect_posterior(model: TwoScaleModel, unit: float) -> Exact:
-    """Return the posterior of a single effect, N(d, s^2) under any law: it shifts the law but does not inform it."""
+    """Return the posterior of a single effect, N(d, s^2) under any law: it shifts the
+    law but does not inform it.
+    """
     at_0, nodes, log_total, shrinkage = _posterior_at_zero(float(model.noise[0]))
     mean, sd = unit * model.effect, unit * np.sqrt(model.noise)
 
@@ -138,7 +188,12 @@ def _single_effect_posterior(model: TwoScaleModel, unit: float) -> Exact:
         lfsr=ndtr(-np.abs(mean) / sd),
         lfdr=np.zeros(1),
         shrinkage=np.array([shrinkage]),
-        nodes=Nodes(nodes.weight, unit * nodes.tau, unit * nodes.coefficients + mean, unit * nodes.coefficients_sd),
+        nodes=Nodes(
+            nodes.weight,
+            unit * nodes.tau,
+            unit * nodes.coefficients + mean,
+            unit * nodes.coefficients_sd,
+        ),
         log_evidence=log_total,
         below=lambda x: np.asarray(ndtr((x - mean) / sd)),
         sample=sample,
@@ -155,7 +210,9 @@ class _TwoScalePosterior:
     """Points that represent the estimates, where mu is the only coefficient."""
 
     def tails(self, x: Array, marginal: Array) -> Array:
-        """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5, K)."""
+        """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5,
+        K).
+        """
         if self.lattice is None or np.ptp(x) > 0:
             return self._over_scales(self._by_scale(self.model, x, marginal))
         points = self.model.on(self.lattice)
@@ -163,16 +220,26 @@ class _TwoScalePosterior:
         return self._over_scales(_interpolate_moments(self.lattice, found))
 
     def _by_scale(self, model: TwoScaleModel, x: Array, marginal: Array) -> Array:
-        """Return moments of each effect given its scale, and the probability of the scale, (2, 6, K).
+        """Return moments of each effect given its scale, and the probability of the
+        scale, (2, 6, K).
 
-        Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage; weight of the scale.
+        Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage;
+        weight of the scale.
         """
         n = 1 if self.knows_center else _STRATA
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
         sums = np.zeros((2, 6, len(x)))
         columns = np.ascontiguousarray(model.shared.columns.T)
         _add_moments_kernel(
-            model.effect, model.noise, marginal, x, columns, model.shared.n_center, *nodes, *normal_strata(n), sums
+            model.effect,
+            model.noise,
+            marginal,
+            x,
+            columns,
+            model.shared.n_center,
+            *nodes,
+            *normal_strata(n),
+            sums,
         )
         sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST)
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
@@ -187,28 +254,45 @@ class _TwoScalePosterior:
 
     @cached_property
     def knows_center(self) -> bool:
-        """Whether mu is known so precisely that effects given their scale are normal."""
+        """Whether mu is known so precisely that effects given their scale are
+        normal.
+        """
         _, root, _, narrow, _, _ = self.nodes(_MOST_NODES)
         sd = np.abs(root[:, 0, 0]) / np.sqrt(self.model.noise.min() + narrow**2)
         return len(self.model.shared.precision) == 1 and bool(sd.max() < _SURE)
 
     def nodes(self, most: int) -> tuple[Array, ...]:
-        """Return coefficients, a root of their covariance, weight, tau1, tau2 and share at the nodes that matter.
+        """Return coefficients, a root of their covariance, weight, tau1, tau2 and share
+        at the nodes that matter.
 
-        Of more than `most` that many are taken, equally spaced by their cumulative probability in the order of tau.
+        Of more than `most` that many are taken, equally spaced by their cumulative
+        probability in the order of tau.
         """
         size, tables = len(self.model.shared.precision), []
         for part, share in zip(self.parts, self.share, strict=True):
             narrow, wide, _ = scales_at(part.cells.points, one=part.one)
             cell, at = np.nonzero(share * part.weight > _NEGLIGIBLE)
-            columns = (share * part.weight[cell, at], narrow[cell], wide[cell], part.share[cell, at])
+            columns = (
+                share * part.weight[cell, at],
+                narrow[cell],
+                wide[cell],
+                part.share[cell, at],
+            )
             tables.append((part.value[cell, at], part.root[cell], *columns))
-        value, root, weight, narrow, wide, w = (np.concatenate(x) for x in zip(*tables, strict=True))
+        value, root, weight, narrow, wide, w = (
+            np.concatenate(x) for x in zip(*tables, strict=True)
+        )
         if len(weight) > most:
             order = np.lexsort([wide, w * narrow**2 + (1 - w) * wide**2])
             ends = np.cumsum(weight[order]) / weight.sum()
             rows = order[np.searchsorted(ends, (np.arange(most) + 0.5) / most)]
-            value, root, narrow, wide, w = value[rows], root[rows], narrow[rows], wide[rows], w[rows]
+            value, root, narrow, wide, w = (
+                value[rows],
+                root[rows],
+                narrow[rows],
+                wide[rows],
+                w[rows],
+            )
             weight = np.full(most, 1 / most)
         return value.reshape(-1, size), root, weight / weight.sum(), narrow, wide, w
 
@@ -223,7 +307,11 @@ class _TwoScalePosterior:
             cell, at, points, law[2, rows] = part.draw(len(rows), generator)
             law[:2, rows] = scales_at(points, one=part.one)[:2]
             normal = generator.standard_normal((len(rows), size))
-            moved = part.root[cell, 0] * normal if size == 1 else np.einsum("nij,nj->ni", part.root[cell], normal)
+            moved = (
+                part.root[cell, 0] * normal
+                if size == 1
+                else np.einsum("nij,nj->ni", part.root[cell], normal)
+            )
             coefficients[rows] = part.value[cell, at] + moved
         ace = _draw_two_scale_effects(model, coefficients, law, generator)
         ace *= unit
@@ -232,15 +320,27 @@ class _TwoScalePosterior:
         named = {"tau_narrow": narrow, "tau_wide": wide, "share_narrow": share}
         beta = unit * coefficients[:, 1 : model.shared.n_center]
         squares, shares = law[:2].T ** 2, np.column_stack([share, 1 - share])
-        given = model.effect, model.noise, model.shared, coefficients, squares, shares, unit
+        given = (
+            model.effect,
+            model.noise,
+            model.shared,
+            coefficients,
+            squares,
+            shares,
+            unit,
+        )
         known = partial(independent_log_density, *given)
-        return Draws(ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known)
+        return Draws(
+            ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known
+        )
 
 
 def _interpolate_moments(lattice: Lattice, found: Array) -> Array:
-    """Interpolate at each estimate the moments of effects given their scale, which are smooth in the estimate.
+    """Interpolate at each estimate the moments of effects given their scale, which are
+    smooth in the estimate.
 
-    Moments over both scales are not: they jump where the other scale becomes the likelier one.
+    Moments over both scales are not: they jump where the other scale becomes the
+    likelier one.
     """
     rarer = ndtri(np.clip(np.minimum(found[:, 2], found[:, 3]), _LEAST, 0.5))
     score = np.where(found[:, 2] < found[:, 3], rarer, -rarer)
@@ -248,11 +348,16 @@ def _interpolate_moments(lattice: Lattice, found: Array) -> Array:
     read = lattice.read(np.hstack([found[:, :1], score[:, None], logs]))
     off, score = read[:, 0], read[:, 1]
     variance, shrinkage, weight = np.moveaxis(np.exp(read[:, 2:]), 1, 0)
-    return np.stack([off, variance, ndtr(score), ndtr(-score), shrinkage, weight], axis=1)
+    return np.stack(
+        [off, variance, ndtr(score), ndtr(-score), shrinkage, weight], axis=1
+    )
 
 
 def _draw_two_scale_effects(
-    model: TwoScaleModel, coefficients: Array, law: Array, generator: np.random.Generator
+    model: TwoScaleModel,
+    coefficients: Array,
+    law: Array,
+    generator: np.random.Generator,
 ) -> Array:
     size = len(model.effect)
     ace = np.empty((len(coefficients), size))
@@ -262,11 +367,15 @@ def _draw_two_scale_effects(
         center, linear = model.shared.split(coefficients[part])
         u, z = generator.random(center.shape), generator.standard_normal(center.shape)
         v1, v2, share = law[0, part] ** 2, law[1, part] ** 2, law[2, part]
-        _draw_two_scales_kernel(model.effect - linear, center, model.noise, v1, v2, share, u, z, ace[part])
+        _draw_two_scales_kernel(
+            model.effect - linear, center, model.noise, v1, v2, share, u, z, ace[part]
+        )
     return ace
 
 
-def _two_scales_posterior(posterior: _TwoScalePosterior, noise: Noise, unit: float, log_evidence: float) -> Exact:
+def _two_scales_posterior(
+    posterior: _TwoScalePosterior, noise: Noise, unit: float, log_evidence: float
+) -> Exact:
     zero = np.zeros(len(posterior.model.effect))
     mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
 
@@ -293,32 +402,72 @@ def _two_scales_nodes(posterior: _TwoScalePosterior, unit: float) -> Nodes:
     n = posterior.model.shared.n_center
     value, root, weight, narrow, wide, share = posterior.nodes(_MOST_NODES)
     tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
-    return Nodes(weight, unit * tau, unit * value[:, :n], unit * np.sqrt((root**2).sum(axis=2))[:, :n])
+    return Nodes(
+        weight,
+        unit * tau,
+        unit * value[:, :n],
+        unit * np.sqrt((root**2).sum(axis=2))[:, :n],
+    )
 
 
 @njit(nogil=True)
 def _add_moments_kernel(  # type: ignore[no-untyped-def]
-    effect, noise, marginal, x, columns, n_center, value, root, weight, narrow, wide, share, place, width, sums
+    effect,
+    noise,
+    marginal,
+    x,
+    columns,
+    n_center,
+    value,
+    root,
+    weight,
+    narrow,
+    wide,
+    share,
+    place,
+    width,
+    sums,
 ):
-    """Add moments of each effect about its estimate, both sides of x, shrinkage and weight of both scales to the sums.
+    """Add moments of each effect about its estimate, both sides of x, shrinkage and
+    weight of both scales to the sums.
 
     Columns are (m, K), the sums (2, 6, K).
     """
-    line = np.empty((5, len(effect)))  # center, linear part and its sd, slope of the center in it, variance left
+    # center, linear part and its sd, slope of the center in it, variance left
+    line = np.empty((5, len(effect)))
     a, b = np.empty(len(effect)), np.empty(len(effect))
     for i in range(len(weight)):
         _linear_moments_kernel(columns, n_center, value[i], root[i], a, b, line)
         for s in range(len(place)):
-            each, v1, v2, p = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
+            each, v1, v2, p = (
+                weight[i] / len(place),
+                narrow[i] ** 2,
+                wide[i] ** 2,
+                share[i],
+            )
             at = place[s], width[s]
             for side in range(2 if p < 1 else 1):
                 own, other, of_own = (v1, v2, p) if side == 0 else (v2, v1, 1 - p)
-                _add_stratum_kernel(effect, noise, marginal, x, line, each, own, other, of_own, *at, sums[side])
+                _add_stratum_kernel(
+                    effect,
+                    noise,
+                    marginal,
+                    x,
+                    line,
+                    each,
+                    own,
+                    other,
+                    of_own,
+                    *at,
+                    sums[side],
+                )
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type: ignore[no-untyped-def]
-    """Fill mean and variance of each row's linear part under normal coefficients with this mean and root."""
+    """Fill mean and variance of each row's linear part under normal coefficients with
+    this mean and root.
+    """
     line[:] = 0.0
     for j in range(len(value)):
         a[:] = 0.0
@@ -338,12 +487,20 @@ def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type:
     for k in range(len(a)):
         sd = np.sqrt(line[2, k])
         slope = line[3, k] / sd if sd > 0 else 0.0
-        line[2, k], line[3, k], line[4, k] = sd, slope, max(line[4, k] - slope * slope, 0.0)
+        line[2, k], line[3, k], line[4, k] = (
+            sd,
+            slope,
+            max(line[4, k] - slope * slope, 0.0),
+        )
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
-def _add_stratum_kernel(effect, noise, marginal, x, line, weight, v, other, p, place, width, sums):  # type: ignore[no-untyped-def]
-    """Add one scale, of variance v and share p; with more arrays the loop would not compile to vector code."""
+def _add_stratum_kernel(
+    effect, noise, marginal, x, line, weight, v, other, p, place, width, sums
+):  # type: ignore[no-untyped-def]
+    """Add one scale, of variance v and share p; with more arrays the loop would not
+    compile to vector code.
+    """
     for k in range(len(effect)):
         s2, sd, slope = noise[k], line[2, k], line[3, k]
         r = effect[k] - line[1, k] - sd * place

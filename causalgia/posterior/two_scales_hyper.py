@@ -1,4 +1,6 @@
-"""Hyperparameters of the law of two scales: posterior of scales, shares, center and factor scores."""
+"""Hyperparameters of the law of two scales: posterior of scales, shares, center and
+factor scores.
+"""
 
 from __future__ import annotations
 
@@ -24,31 +26,45 @@ from causalgia.posterior.lattice import (
 from causalgia.posterior.scale_mixture import LOG2E, exp2, inverse_root, log2
 from causalgia.types import Array
 
-__all__ = ["ONE_SCALE", "Part", "TwoScaleModel", "X", "log_prior", "posterior_parts", "scales_at"]
+__all__ = [
+    "ONE_SCALE",
+    "Part",
+    "TwoScaleModel",
+    "X",
+    "log_prior",
+    "posterior_parts",
+    "scales_at",
+]
 
 ONE_SCALE = 0.1  # prior probability that one scale is enough
-WIDE = 3.0  # scale of the half-Cauchy of the wide part, and of it in multiples of the narrow one
+# scale of the half-Cauchy of the wide part, and of it in multiples of the narrow one
+WIDE = 3.0
 LEAST_RATIO = 2.0
 
 _TINY = 0.01  # 5e-5 of the prior of a scale lies below
 _TAIL = 7.0
 _FIRST = 0.7  # size of the first cells
 _FEWER, _MANY = 500, 4.0
-X = np.linspace(-2.4, 2.4, 9)  # nodes of the share: up to 5.5 sd of its logit on both sides
+# nodes of the share: up to 5.5 sd of its logit on both sides
+X = np.linspace(-2.4, 2.4, 9)
 _ON_A_LINE = 0.2  # finer cells cost little in one dimension
 _LIKELIEST = np.zeros(1)  # the share at its mode alone
 ROUNDS = 60
-_RUN = 256  # rows at a time: they fit the cache, and a product of their mantissas does not overflow
-_CURVATURE, _EM = 2.0, 0.0  # floats, since a kernel would be compiled for each constant bool
+# rows at a time: they fit the cache, and a product of their mantissas does not overflow
+_RUN = 256
+# floats, since a kernel would be compiled for each constant bool
+_CURVATURE, _EM = 2.0, 0.0
 _MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 _RIGHT = 0.01  # tolerance in nats of sums over the lattice
 
 
 def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
-    """Return the log prior density of (tau1, tau2), or of tau1 where there is one scale; (N,).
+    """Return the log prior density of (tau1, tau2), or of tau1 where there is one
+    scale; (N,).
 
-    ``tau1 ~ tau (1 + tau^2)^(-3/2)``; with probability .1 that is all, else ``tau2 ~ half-Cauchy(max(3, 3 tau1))``
-    from ``2 tau1`` on. The share is uniform, and the density of mu is 1.
+    ``tau1 ~ tau (1 + tau^2)^(-3/2)``; with probability .1 that is all, else
+    ``tau2 ~ half-Cauchy(max(3, 3 tau1))`` from ``2 tau1`` on. The share is uniform, and
+    the density of mu is 1.
 
     Examples
     --------
@@ -67,7 +83,9 @@ def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class TwoScaleModel:
-    """K estimates in units of their median standard error, or points that represent them, and their linear part."""
+    """K estimates in units of their median standard error, or points that represent
+    them, and their linear part.
+    """
 
     effect: Array
     """Estimates, (K,)."""
@@ -79,25 +97,40 @@ class TwoScaleModel:
     """Number of estimates that each row represents, (K,)."""
 
     def fewer(self) -> TwoScaleModel:
-        """Return a smaller model, as informative as 500 effects: bins of all, or effects evenly spaced by rank."""
+        """Return a smaller model, as informative as 500 effects: bins of all, or
+        effects evenly spaced by rank.
+        """
         if len(self.shared.precision) == 1:
             effect, noise, count = bin_estimates(self.effect, self.noise)
             return self._of(effect, noise, count * (_FEWER / len(self.effect)))
-        rows = np.argsort(self.effect, kind="stable")[np.linspace(0, len(self.effect) - 1, _FEWER).astype(int)]
+        rows = np.argsort(self.effect, kind="stable")[
+            np.linspace(0, len(self.effect) - 1, _FEWER).astype(int)
+        ]
         shared = replace(self.shared, columns=self.shared.columns[rows])
-        return TwoScaleModel(self.effect[rows], self.noise[rows], shared, self.count[rows])
+        return TwoScaleModel(
+            self.effect[rows], self.noise[rows], shared, self.count[rows]
+        )
 
     def on(self, lattice: Lattice) -> TwoScaleModel:
-        """Return the points of a lattice in place of the estimates, whose linear part is mu alone."""
+        """Return the points of a lattice in place of the estimates, whose linear part
+        is mu alone.
+        """
         return self._of(lattice.effect, lattice.noise, lattice.count)
 
     def _of(self, effect: Array, noise: Array, count: Array) -> TwoScaleModel:
-        return TwoScaleModel(effect, noise, replace(self.shared, columns=np.ones((len(effect), 1))), count)
+        return TwoScaleModel(
+            effect,
+            noise,
+            replace(self.shared, columns=np.ones((len(effect), 1))),
+            count,
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The posterior where the law has one scale, or two: cells of the scales, and P points of the share in each."""
+    """The posterior where the law has one scale, or two: cells of the scales, and P
+    points of the share in each.
+    """
 
     one: bool
     cells: Cells
@@ -106,7 +139,9 @@ class Part:
     share: Array
     """Share of the narrow part, (N, P)."""
     logit: Array
-    """Mode of its logit and sd there, (N, 2): the points are at ``logit + sd sinh(x)``."""
+    """Mode of its logit and sd there, (N, 2): the points are at
+    ``logit + sd sinh(x)``.
+    """
     slope: Array
     """Derivative of the log density of x at the points, (N, P)."""
     value: Array
@@ -123,30 +158,52 @@ class Part:
     def draw(
         self, n: int, generator: np.random.Generator
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]:
-        """Return n independent draws: the cell of each and the point of the share in it, the scales and the share.
+        """Return n independent draws: the cell of each and the point of the share in
+        it, the scales and the share.
 
-        Weights of the points of the share are values of the density, not integrals; with half its slope about each
-        point a normal density keeps its variance.
+        Weights of the points of the share are values of the density, not integrals;
+        with half its slope about each point a normal density keeps its variance.
         """
         cell, at = np.empty((2, n), dtype=np.intp)
         points, x = np.empty((n, self.cells.points.shape[1])), np.empty(n)
-        tables = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
+        tables = (
+            self._ends,
+            self.cells.points,
+            self.cells.size,
+            self.cells.slope,
+            self.slope,
+        )
         nodes = _share_points(self.one)
         _draw_cells_kernel(
-            *tables, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x
+            *tables,
+            nodes,
+            generator.random(n),
+            generator.random((n, points.shape[1] + 1)),
+            cell,
+            at,
+            points,
+            x,
         )
         if self.one:
             return cell, at, points, np.ones(n)
-        return cell, at, points, expit(self.logit[cell, 0] + self.logit[cell, 1] * np.sinh(x))
+        return (
+            cell,
+            at,
+            points,
+            expit(self.logit[cell, 0] + self.logit[cell, 1] * np.sinh(x)),
+        )
 
 
 def _share_points(one: bool) -> Array:
-    """Return x at the points of the share; where the law has one scale there is no share to integrate."""
+    """Return x at the points of the share; where the law has one scale there is no
+    share to integrate.
+    """
     return _LIKELIEST if one else X
 
 
 def scales_at(points: Array, *, one: bool) -> tuple[Array, Array, Array]:
-    """Return tau1 and tau2 at points (log tau1[, log of the excess of tau2]), (N, d), and the log Jacobian, (N,) each.
+    """Return tau1 and tau2 at points (log tau1[, log of the excess of tau2]), (N, d),
+    and the log Jacobian, (N,) each.
 
     The excess over 2 tau1 is in units of the scale of its prior, ``max(3, 3 tau1)``.
     """
@@ -163,7 +220,9 @@ def _log_prior_at(points: Array, one: bool) -> Array:
 
 
 def _coordinate_gradient(slope: Array, points: Array, one: bool) -> Array:
-    """Return derivatives along the coordinates of the cells from those in (tau1^2, tau2^2), (N, d)."""
+    """Return derivatives along the coordinates of the cells from those in (tau1^2,
+    tau2^2), (N, d).
+    """
     t1, t2, _ = scales_at(points, one=one)
     if one:
         return np.asarray(2 * t1**2 * (slope[:, 0] + slope[:, 1]))[:, None]
@@ -178,7 +237,9 @@ class _ShareIntegral:
     """Share and coefficients given the scales, at N points of these."""
 
     log_terms: Array
-    """Log density of the estimates and x at the points of the share, coefficients by Laplace, (N, P)."""
+    """Log density of the estimates and x at the points of the share, coefficients by
+    Laplace, (N, P).
+    """
     slope: Array
     """Its derivative in x, (N, P)."""
     gradient: Array
@@ -187,7 +248,9 @@ class _ShareIntegral:
     value: Array
     root: Array
     state: Array
-    """Logit of the share and coefficients at the mode, (N, 1 + m): the start for points nearby."""
+    """Logit of the share and coefficients at the mode, (N, 1 + m): the start for points
+    nearby.
+    """
 
     @property
     def log_integral(self) -> Array:
@@ -196,17 +259,22 @@ class _ShareIntegral:
 
 
 def _log_sums(terms: Array) -> Array:
-    """Return the log of the sum of each row's exponentials, with less overhead than scipy's."""
+    """Return the log of the sum of each row's exponentials, with less overhead than
+    scipy's.
+    """
     largest = terms.max(axis=1)
     return np.asarray(largest + np.log(np.exp(terms - largest[:, None]).sum(axis=1)))
 
 
-def integrate_share(model: TwoScaleModel, points: Array, state: Array, x: Array, *, one: bool) -> _ShareIntegral:
+def integrate_share(
+    model: TwoScaleModel, points: Array, state: Array, x: Array, *, one: bool
+) -> _ShareIntegral:
     """Integrate the share and the coefficients at points of the scales.
 
-    The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid), or is normal about its
-    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is the
-    start of the search for their joint mode.
+    The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced
+    (trapezoid), or is normal about its mode where x is 0 alone; given it, coefficients
+    are normal about theirs (Laplace). The state, (N, 1 + m), is the start of the search
+    for their joint mode.
 
     Raises
     ------
@@ -217,12 +285,28 @@ def integrate_share(model: TwoScaleModel, points: Array, state: Array, x: Array,
     n, m, size, state = len(points), state.shape[1] - 1, len(x), state.copy()
     value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
     out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
-    columns, precision = np.ascontiguousarray(model.shared.columns.T), model.shared.precision
-    data = (model.effect, model.noise, model.count, columns, precision, narrow**2, wide**2, x)
+    columns, precision = (
+        np.ascontiguousarray(model.shared.columns.T),
+        model.shared.precision,
+    )
+    data = (
+        model.effect,
+        model.noise,
+        model.count,
+        columns,
+        precision,
+        narrow**2,
+        wide**2,
+        x,
+    )
     _integrate_share_kernel(*data, one, state, value, root, logit, out, done)
     if (done < 0).all():
-        raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
-    out[done < 0, :, 0] = -1e300  # the lattice is not valid for laws that are far too narrow
+        raise InferenceError(
+            "effects leave a coefficient undetermined: covariates are collinear, or "
+            "too many"
+        )
+    # the lattice is not valid for laws that are far too narrow
+    out[done < 0, :, 0] = -1e300
     known = precision[precision > 0]
     constant = 0.5 * np.log(known).sum() + 0.5 * (m - len(known)) * np.log(2 * np.pi)
     step = 1.0 if one else x[1] - x[0] if size > 1 else np.sqrt(2 * np.pi)
@@ -235,11 +319,13 @@ def integrate_share(model: TwoScaleModel, points: Array, state: Array, x: Array,
 def posterior_parts(
     model: TwoScaleModel, coarse: TwoScaleModel, fine: TwoScaleModel
 ) -> tuple[list[Part], Array, float]:
-    """Return the posterior for two scales and for one, their probabilities, (2,), and the log evidence of both.
+    """Return the posterior for two scales and for one, their probabilities, (2,), and
+    the log evidence of both.
 
-    With thousands of effects, cells are cut with the share at its mode: first for a subset of the effects, then refined
-    under the coarse model. Probabilities come from the fine model with the share integrated. They are compared with
-    those of the estimates where most mass lies, and replaced by them where they differ.
+    With thousands of effects, cells are cut with the share at its mode: first for a
+    subset of the effects, then refined under the coarse model. Probabilities come from
+    the fine model with the share integrated. They are compared with those of the
+    estimates where most mass lies, and replaced by them where they differ.
 
     Parameters
     ----------
@@ -251,57 +337,103 @@ def posterior_parts(
     InferenceError
         If the density is too rough, or a coefficient undetermined.
     """
-    # two starting states, (2, 1 + m): the median, and the coefficients under one scale about it
+    # two starting states, (2, 1 + m): the median, and the coefficients under one scale
+    # about it
     start = np.zeros((2, 1 + len(model.shared.precision)))
     start[:, 1] = np.median(model.effect)
-    spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
+    spread = float(
+        np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise))
+    )
     start[1, 1:] = integrate_share(
         model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True
     ).value[0, 0]
-    cells = [_scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one) for one in (False, True)]
+    cells = [
+        _scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one)
+        for one in (False, True)
+    ]
     many = _sharpening_power(model) >= _MANY
     found = _fit_parts(fine, cells, many=many)
-    return found if fine is model or _lattice_agrees(found[0], found[1], model) else _fit_parts(model, cells, many=many)
+    return (
+        found
+        if fine is model or _lattice_agrees(found[0], found[1], model)
+        else _fit_parts(model, cells, many=many)
+    )
 
 
 def _sharpening_power(model: TwoScaleModel) -> float:
-    """Return the ratio of the curvatures of the log density of all estimates and of the subset."""
+    """Return the ratio of the curvatures of the log density of all estimates and of the
+    subset.
+    """
     return len(model.effect) / _FEWER
 
 
-def _fit_parts(model: TwoScaleModel, cells: list[Cells], *, many: bool) -> tuple[list[Part], Array, float]:
-    parts = [_fit_part(model, found, one=one, many=many) for found, one in zip(cells, (False, True), strict=True)]
+def _fit_parts(
+    model: TwoScaleModel, cells: list[Cells], *, many: bool
+) -> tuple[list[Part], Array, float]:
+    parts = [
+        _fit_part(model, found, one=one, many=many)
+        for found, one in zip(cells, (False, True), strict=True)
+    ]
     totals = np.array([part.cells.log_total for part in parts])
     whole = float(np.logaddexp(*totals))
     return parts, np.exp(totals - whole), whole
 
 
 def _lattice_agrees(parts: list[Part], share: Array, model: TwoScaleModel) -> bool:
-    """Return whether the lattice gives the same log densities of laws as the estimates, up to a constant."""
+    """Return whether the lattice gives the same log densities of laws as the estimates,
+    up to a constant.
+    """
     differ = []
     for part, p in zip(parts, share, strict=True):
         ends = np.cumsum(part.cells.weight)
         if p > _RIGHT:
             at = np.unique(np.searchsorted(ends, np.array([0.1, 0.5, 0.9]) * ends[-1]))
             nodes = _share_points(part.one)
-            here = integrate_share(model, part.cells.points[at], part.cells.state[at], nodes, one=part.one)
+            here = integrate_share(
+                model, part.cells.points[at], part.cells.state[at], nodes, one=part.one
+            )
             differ.append(here.log_integral - part.height[at])
     return float(np.ptp(np.concatenate(differ))) < _RIGHT
 
 
 def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> Part:
-    found = integrate_share(model, cells.points, cells.state, _share_points(one), one=one)
+    found = integrate_share(
+        model, cells.points, cells.state, _share_points(one), one=one
+    )
     cells = cells.under(*_scales_log_density(found, cells.points, one=one), bent=many)
-    weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
-    share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
-    return Part(one, cells, weight, share, found.logit, found.slope, found.value, found.root, found.log_integral)
+    weight = cells.weight[:, None] * np.exp(
+        found.log_terms - found.log_integral[:, None]
+    )
+    share = (
+        np.ones_like(weight)
+        if one
+        else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
+    )
+    return Part(
+        one,
+        cells,
+        weight,
+        share,
+        found.logit,
+        found.slope,
+        found.value,
+        found.root,
+        found.log_integral,
+    )
 
 
-def _scales_log_density(found: _ShareIntegral, points: Array, *, one: bool) -> tuple[Array, Array]:
-    """Return the log posterior density of the coordinates of the scales, (N,), and its gradient, (N, d)."""
+def _scales_log_density(
+    found: _ShareIntegral, points: Array, *, one: bool
+) -> tuple[Array, Array]:
+    """Return the log posterior density of the coordinates of the scales, (N,), and its
+    gradient, (N, d).
+    """
     steps = 1e-5 * np.eye(points.shape[1])
     prior_slope = np.column_stack(
-        [(_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5 for e in steps]
+        [
+            (_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5
+            for e in steps
+        ]
     )
     slope = prior_slope + _coordinate_gradient(found.gradient, points, one)
     return found.log_integral + _log_prior_at(points, one), slope
@@ -326,11 +458,20 @@ def _scale_cells(
     if _sharpening_power(model) < _MANY:
         return adaptive_cells(density_of(fine, _share_points(one)), *box, start)
     part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
-    return sharpen_cells(density_of(coarse, _LIKELIEST), part, _sharpening_power(model), _ON_A_LINE if one else 1.0)
+    return sharpen_cells(
+        density_of(coarse, _LIKELIEST),
+        part,
+        _sharpening_power(model),
+        _ON_A_LINE if one else 1.0,
+    )
 
 
-def _scale_box(model: TwoScaleModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
-    """Return the corners of the coordinates, with about 1e-4 of the prior outside, and the numbers of cells."""
+def _scale_box(
+    model: TwoScaleModel, *, one: bool
+) -> tuple[Array, Array, npt.NDArray[np.intp]]:
+    """Return the corners of the coordinates, with about 1e-4 of the prior outside, and
+    the numbers of cells.
+    """
     span = float(np.ptp(model.effect)) + 3.0
     lower, upper = [np.log(_TINY)], [np.log(30 * span)]
     if not one:
@@ -340,21 +481,31 @@ def _scale_box(model: TwoScaleModel, *, one: bool) -> tuple[Array, Array, npt.ND
 
 
 @njit(nogil=True)
-def _draw_cells_kernel(ends, center, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
-    """Draw a cell and a point of the share in it, and positions about both, from uniform numbers."""
+def _draw_cells_kernel(
+    ends, center, size, slope, share_slope, nodes, u, places, cell, at, points, x
+):  # type: ignore[no-untyped-def]
+    """Draw a cell and a point of the share in it, and positions about both, from
+    uniform numbers.
+    """
     step = nodes[1] - nodes[0] if len(nodes) > 1 else 0.0
     for i in range(len(u)):
         found = min(np.searchsorted(ends, u[i] * ends[-1], side="right"), len(ends) - 1)
         c, p = found // len(nodes), found % len(nodes)
         cell[i], at[i] = c, p
         for j in range(points.shape[1]):
-            points[i, j] = center[c, j] + size[c, j] * tilted_quantile(slope[c, j] * size[c, j], places[i, j])
-        x[i] = nodes[p] + step * tilted_quantile(0.5 * step * share_slope[c, p], places[i, points.shape[1]])
+            points[i, j] = center[c, j] + size[c, j] * tilted_quantile(
+                slope[c, j] * size[c, j], places[i, j]
+            )
+        x[i] = nodes[p] + step * tilted_quantile(
+            0.5 * step * share_slope[c, p], places[i, points.shape[1]]
+        )
 
 
 @njit(nogil=True)
 def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
-    """Compute the Cholesky factor in place, below the diagonal; return whether it exists."""
+    """Compute the Cholesky factor in place, below the diagonal; return whether it
+    exists.
+    """
     for i in range(len(matrix)):
         for j in range(i + 1):
             s = matrix[i, j]
@@ -399,8 +550,12 @@ def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
-def _add_row_terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
-    """Fill derivatives of each row in its linear part, and add the sums over rows; the loop compiles to vector code."""
+def _add_row_terms(
+    effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums
+):  # type: ignore[no-untyped-def]
+    """Fill derivatives of each row in its linear part, and add the sums over rows; the
+    loop compiles to vector code.
+    """
     g_1 = g_2 = g_p = both_ways = quadratic = 0.0
     for k in range(len(effect)):
         r = effect[k] - rest[k]
@@ -436,7 +591,9 @@ def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _log_of_product(density):  # type: ignore[no-untyped-def]
-    """Return the log of a product with a single logarithm: mantissas are multiplied, exponents added."""
+    """Return the log of a product with a single logarithm: mantissas are multiplied,
+    exponents added.
+    """
     product, exponent = 1.0, 0
     for k in range(len(density)):
         bits = np.float64(density[k]).view(np.int64)
@@ -446,8 +603,11 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
-def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
-    """Compute log density and derivatives at one share and value of the coefficients; `curved`: _CURVATURE or _EM.
+def _row_sums(
+    effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out
+):  # type: ignore[no-untyped-def]
+    """Compute log density and derivatives at one share and value of the coefficients;
+    `curved`: _CURVATURE or _EM.
 
     Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`: each is a run of memory.
     """
@@ -455,7 +615,12 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
     gradient[:] = 0.0
     matrix[:, :] = 0.0
     sums, size, single = np.zeros(5), count.sum(), (count == 1).all()
-    rest, density, scores, weights = np.empty(_RUN), np.empty(_RUN), np.empty(_RUN), np.empty(_RUN)
+    rest, density, scores, weights = (
+        np.empty(_RUN),
+        np.empty(_RUN),
+        np.empty(_RUN),
+        np.empty(_RUN),
+    )
     for start in range(0, len(effect), _RUN):
         stop = min(start + _RUN, len(effect))
         n = stop - start
@@ -468,7 +633,11 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
         rows, counts = effect[start:stop], count[start:stop]
         filled = (density[:n], scores[:n], weights[:n], sums)
         _add_row_terms(rows, counts, rest[:n], narrow, wide, p, curved, *filled)
-        sums[0] += _log_of_product(density[:n]) if single else _sum_of_logs(counts, density[:n])
+        sums[0] += (
+            _log_of_product(density[:n])
+            if single
+            else _sum_of_logs(counts, density[:n])
+        )
         for j in range(m):
             column = columns[j, start:stop]
             slope = 0.0
@@ -491,10 +660,26 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
 
 
 @njit(nogil=True, inline="always")
-def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
-    """Maximize the density over the coefficients and, where `free` is 1.0, the logit v of the share.
+def _newton_ascent(
+    effect,
+    count,
+    columns,
+    precision,
+    roots,
+    value,
+    v,
+    free,
+    tolerance,
+    work,
+    step,
+    matrix,
+    row,
+):  # type: ignore[no-untyped-def]
+    """Maximize the density over the coefficients and, where `free` is 1.0, the logit v
+    of the share.
 
-    Returns v and `gain`, that of one more Newton step, which is left in `step`; `matrix` is its factor. -1: failed.
+    Returns v and `gain`, that of one more Newton step, which is left in `step`;
+    `matrix` is its factor. -1: failed.
     """
     ahead, direction, size = value.copy(), np.zeros(len(value)), count.sum()
     there, dv, gain, floor = v, 0.0, 0.0, -np.inf
@@ -502,8 +687,22 @@ def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tol
         length = 1.0
         for _ in range(25):
             share = 1.0 if there > 700 else 1 / (1 + np.exp(-there))
-            _row_sums(effect, count, columns, precision, roots, share, ahead, _CURVATURE, step, matrix, row)
-            height = row[0] - (abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free > 0 else 0.0)
+            _row_sums(
+                effect,
+                count,
+                columns,
+                precision,
+                roots,
+                share,
+                ahead,
+                _CURVATURE,
+                step,
+                matrix,
+                row,
+            )
+            height = row[0] - (
+                abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free > 0 else 0.0
+            )
             if height >= floor - 1e-9 * abs(floor):
                 break
             length *= 0.5
@@ -514,7 +713,19 @@ def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tol
         up, known = row[3], row[4]
         work[:] = step
         if not _cholesky_in_place(matrix):
-            _row_sums(effect, count, columns, precision, roots, share, value, _EM, step, matrix, row)
+            _row_sums(
+                effect,
+                count,
+                columns,
+                precision,
+                roots,
+                share,
+                value,
+                _EM,
+                step,
+                matrix,
+                row,
+            )
             if not _cholesky_in_place(matrix):
                 return v, -1.0
         _solve_in_place(matrix, step)
@@ -534,7 +745,21 @@ def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tol
 
 @njit(nogil=True)
 def _integrate_share_kernel(  # type: ignore[no-untyped-def]
-    effect, noise, count, columns, precision, narrow, wide, x, one, state, value, root, logit, out, done
+    effect,
+    noise,
+    count,
+    columns,
+    precision,
+    narrow,
+    wide,
+    x,
+    one,
+    state,
+    value,
+    root,
+    logit,
+    out,
+    done,
 ):
     m, middle = value.shape[2], len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
@@ -543,14 +768,28 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
         at[:] = state[i, 1:]
         _inverse_sd_kernel(noise, narrow[i], wide[i], roots)
         v, width = 1e3, 0.0
-        for turn in range(int(one) - 1, len(x)):  # -1: the mode; then from the middle to one end, then to the other
+        for turn in range(
+            int(one) - 1, len(x)
+        ):  # -1: the mode; then from the middle to one end, then to the other
             s = middle + turn if turn < len(x) - middle else len(x) - 1 - turn
             if turn == len(x) - middle:
                 at[:] = value[i, middle]
             here = state[i, 0] if turn < 0 else v + width * np.sinh(x[s])
             free, tolerance = (1.0, 1e-3) if turn < 0 else (0.0, 1e-2)
             here, gain = _newton_ascent(
-                effect, count, columns, precision, roots, at, here, free, tolerance, work, step, matrix, row
+                effect,
+                count,
+                columns,
+                precision,
+                roots,
+                at,
+                here,
+                free,
+                tolerance,
+                work,
+                step,
+                matrix,
+                row,
             )
             if turn < 0:
                 p = 1 / (1 + np.exp(-here))

@@ -1,4 +1,5 @@
-"""Predictors: a callable, a PyTorch module or an ONNX file as a function from sequences to outcomes.
+"""Predictors: a callable, a PyTorch module or an ONNX file as a function from sequences
+to outcomes.
 
 torch is imported when a name that needs it is first used.
 """
@@ -12,7 +13,11 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.predict._from_keras_h5 import from_keras_h5
     from causalgia.predict._load_predictor import load_predictor
-    from causalgia.predict.answer_comparisons import ContrastDeviation, check_batch_mates, contrast_deviation
+    from causalgia.predict.answer_comparisons import (
+        ContrastDeviation,
+        check_batch_mates,
+        contrast_deviation,
+    )
     from causalgia.predict.ensemble import Ensemble
     from causalgia.predict.function_predictor import FunctionPredictor, PredictorFactory
     from causalgia.predict.onnx import OnnxPredictor, export_onnx
@@ -31,7 +36,9 @@ else:
                 from causalgia.errors import MissingExtraError
 
                 why = f"{name} needs PyTorch, which cannot be imported here ({error})"
-                raise MissingExtraError(f"{why}; run: pip install 'causalgia[torch]'") from error
+                raise MissingExtraError(
+                    f"{why}; run: pip install 'causalgia[torch]'"
+                ) from error
         return _get(name)
 
 

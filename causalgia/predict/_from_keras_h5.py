@@ -1,4 +1,6 @@
-"""Keras networks in HDF5 files and .keras archives as PyTorch networks, without TensorFlow."""
+"""Keras networks in HDF5 files and .keras archives as PyTorch networks, without
+TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,10 @@ from causalgia.predict.track import Reduce, Track
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _ARCHIVED = ("config.json", "model.weights.h5")
 _MOST_CONFIG = 2**26
-_INNER = "is a network inside the network with several inputs or outputs, or a layer used twice: save one flat network"
+_INNER = (
+    "is a network inside the network with several inputs or outputs, or a layer used "
+    "twice: save one flat network"
+)
 
 
 def from_keras_h5(
@@ -60,61 +65,80 @@ def from_keras_h5(
     rc_average: bool = False,
     track: Track | None = None,
 ) -> TorchPredictor:
-    """Read a Keras network from an HDF5 file or a .keras archive as a PyTorch one, without TensorFlow.
+    """Read a Keras network from an HDF5 file or a .keras archive as a PyTorch one,
+    without TensorFlow.
 
-    For networks saved by ``model.save("net.h5")`` (Keras 2 or 3), by ``model.save("net.keras")`` (Keras 3), or as
-    weights (``model.save_weights``) with the JSON of ``model.to_json()``.
-    Weights are read as arrays, and the graph as JSON. No code in a file is run: a `Lambda` and every other layer whose
-    meaning is not in the file is refused by name.
+    For networks saved by ``model.save("net.h5")`` (Keras 2 or 3), by
+    ``model.save("net.keras")`` (Keras 3), or as weights (``model.save_weights``) with
+    the JSON of ``model.to_json()``. Weights are read as arrays, and the graph as JSON.
+    No code in a file is run: a `Lambda` and every other layer whose meaning is not in
+    the file is refused by name.
 
-    Layers: Conv1D and Conv2D, Dense, LSTM and GRU (of the usual activations) and their Bidirectional,
-    BatchNormalization, LayerNormalization, Max-, Average-, GlobalMax- and GlobalAveragePooling, ZeroPadding, Cropping
-    and UpSampling (1D and 2D), Flatten, Reshape, Permute, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout (and other
-    noise, which is off), Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, and networks of these as
-    layers; sequential or functional, of one input. Answers equal those of Keras to the rounding of float32.
+    Layers: Conv1D and Conv2D, Dense, LSTM and GRU (of the usual activations) and their
+    Bidirectional, BatchNormalization, LayerNormalization, Max-, Average-, GlobalMax-
+    and GlobalAveragePooling, ZeroPadding, Cropping and UpSampling (1D and 2D), Flatten,
+    Reshape, Permute, Activation, ReLU, LeakyReLU, ELU, Softmax, Dropout (and other
+    noise, which is off), Add, Subtract, Multiply, Average, Maximum, Minimum,
+    Concatenate, and networks of these as layers; sequential or functional, of one
+    input. Answers equal those of Keras to the rounding of float32.
 
-    The input is (length, 4) or (4, length), or an image of these with an axis of size 1 at any place, such as
-    (length, 4, 1), (4, length, 1) or (1, length, 4): the shape in the file says where positions and bases lie.
+    The input is (length, 4) or (4, length), or an image of these with an axis of size 1
+    at any place, such as (length, 4, 1), (4, length, 1) or (1, length, 4): the shape in
+    the file says where positions and bases lie.
 
     Parameters
     ----------
     path
         The HDF5 file, or the .keras archive.
     config
-        Its graph, if the file has weights alone: the JSON text of ``model.to_json()``, or the path of that.
+        Its graph, if the file has weights alone: the JSON text of ``model.to_json()``,
+        or the path of that.
     tasks
-        A name for each output. By default those of several output layers, else as for `TorchPredictor`.
+        A name for each output. By default those of several output layers, else as for
+        `TorchPredictor`.
     scale, alphabet, device, batch_size, reduce, rc_average, track
-        As for `TorchPredictor`. Keras has positions before tasks: ``track=cg.Track(axis=1)``. The predictor's layout is
-        (n, 4, length), as in PyTorch.
+        As for `TorchPredictor`. Keras has positions before tasks:
+        ``track=cg.Track(axis=1)``. The predictor's layout is (n, 4, length), as in
+        PyTorch.
 
     Returns
     -------
     TorchPredictor
-        Its ``module`` is the network, (n, 4, length) to what the output layer answers; several output layers of one
-        number each are joined to columns, other ones are a tuple for ``reduce=``.
+        Its ``module`` is the network, (n, 4, length) to what the output layer answers;
+        several output layers of one number each are joined to columns, other ones are a
+        tuple for ``reduce=``.
 
     Raises
     ------
     PredictorError
-        If the file cannot be read safely (neither HDF5 nor a .keras archive, links to other files, arrays larger than
-        any compression explains), has no graph or another than `config` says, several inputs, a layer that is not
-        listed, an input whose shape does not say which axis is which, or a layer's weights are missing or have
-        another shape.
+        If the file cannot be read safely (neither HDF5 nor a .keras archive, links to
+        other files, arrays larger than any compression explains), has no graph or
+        another than `config` says, several inputs, a layer that is not listed, an input
+        whose shape does not say which axis is which, or a layer's weights are missing
+        or have another shape.
 
     Examples
     --------
     >>> import h5py, json, tempfile
     >>> layers = [
-    ...     {"class_name": "Conv1D", "config": {"name": "scan", "filters": 1, "kernel_size": [2]}},
+    ...     {
+    ...         "class_name": "Conv1D",
+    ...         "config": {"name": "scan", "filters": 1, "kernel_size": [2]},
+    ...     },
     ...     {"class_name": "GlobalMaxPooling1D", "config": {"name": "best"}},
     ... ]
     >>> place = tempfile.mkdtemp() + "/net.h5"
     >>> with h5py.File(place, "w") as file:
-    ...     file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": layers}})
-    ...     file["model_weights/scan/scan/kernel:0"] = np.eye(4, dtype="f4")[[2, 0]][:, :, None]  # G, then A
+    ...     file.attrs["model_config"] = json.dumps(
+    ...         {"class_name": "Sequential", "config": {"layers": layers}}
+    ...     )
+    ...     file["model_weights/scan/scan/kernel:0"] = np.eye(4, dtype="f4")[[2, 0]][
+    ...         :, :, None
+    ...     ]  # G, then A
     ...     file["model_weights/scan/scan/bias:0"] = np.zeros(1, "f4")
-    >>> from_keras_h5(place, tasks=["GA"]).predict(np.array([[0, 2, 0, 3], [2, 2, 3, 0]], np.uint8))
+    >>> from_keras_h5(place, tasks=["GA"]).predict(
+    ...     np.array([[0, 2, 0, 3], [2, 2, 3, 0]], np.uint8)
+    ... )
     array([[2.],
            [1.]], dtype=float32)
     """
@@ -138,13 +162,14 @@ def from_keras_h5(
 def read_keras_h5(
     path: str | os.PathLike[str], config: str | os.PathLike[str] | None
 ) -> tuple[KerasGraph, dict[str, dict[str, NDArray[Any]]]]:
-    """Return the graph of a Keras file, and for each layer its weights by name ("kernel", "bias", "gamma", ...).
+    """Return the graph of a Keras file, and for each layer its weights by name
+    ("kernel", "bias", "gamma", ...).
 
     Raises
     ------
     PredictorError
-        If the file is absent, neither HDF5 nor a .keras archive, unsafe to read, has no graph and none is given, or a
-        graph without layers.
+        If the file is absent, neither HDF5 nor a .keras archive, unsafe to read, has no
+        graph and none is given, or a graph without layers.
     """
     place = Path(path)
     with open_regular_file(place, PredictorError) as file:
@@ -152,7 +177,9 @@ def read_keras_h5(
     if start.startswith(_ZIP):
         return _read_archive(place, config)
     if not start.startswith(_HDF5):
-        raise PredictorError(f"{place}: is not an HDF5 file; save the network as one, {SAVE_AGAIN}")
+        raise PredictorError(
+            f"{place}: is not an HDF5 file; save the network as one, {SAVE_AGAIN}"
+        )
     import h5py
 
     from causalgia.store import check_hdf5
@@ -164,17 +191,27 @@ def read_keras_h5(
     with h5py.File(place, "r") as file:
         given = _text_of_graph(file, place, config)
         root = file.get("model_weights", file)
-        arrays = {name: dict(_arrays_of(root[name])) for name in root if isinstance(root[name], h5py.Group)}
+        arrays = {
+            name: dict(_arrays_of(root[name]))
+            for name in root
+            if isinstance(root[name], h5py.Group)
+        }
     graph = graph_of(given, place if config is None else Path(config))
-    return graph, {layer.name: _named_in_h5(layer, arrays) for layer in graph.layers.values()}
+    return graph, {
+        layer.name: _named_in_h5(layer, arrays) for layer in graph.layers.values()
+    }
 
 
 def _read_archive(
     place: Path, config: str | os.PathLike[str] | None
 ) -> tuple[KerasGraph, dict[str, dict[str, NDArray[Any]]]]:
-    """Return the graph and the weights of a .keras archive: a zip of JSON and HDF5; nothing else in it is opened."""
+    """Return the graph and the weights of a .keras archive: a zip of JSON and HDF5;
+    nothing else in it is opened.
+    """
     if config is not None:
-        raise PredictorError(f"{place}: a .keras archive has its own graph; leave config= out")
+        raise PredictorError(
+            f"{place}: a .keras archive has its own graph; leave config= out"
+        )
     from causalgia.store import check_hdf5
 
     try:
@@ -182,12 +219,24 @@ def _read_archive(
             members = {one.filename: one for one in archive.infolist()}
             missing = [name for name in _ARCHIVED if name not in members]
             if missing:
-                raise PredictorError(f"{place}: is not a .keras archive (it lacks {missing[0]}); {SAVE_AGAIN}")
+                raise PredictorError(
+                    f"{place}: is not a .keras archive (it lacks {missing[0]}); "
+                    f"{SAVE_AGAIN}"
+                )
             graph, weights = (members[name] for name in _ARCHIVED)
-            if weights.compress_type != zipfile.ZIP_STORED or weights.file_size > place.stat().st_size:
-                raise PredictorError(f"{place}: its weights are compressed, as Keras does not write them; {SAVE_AGAIN}")
+            if (
+                weights.compress_type != zipfile.ZIP_STORED
+                or weights.file_size > place.stat().st_size
+            ):
+                raise PredictorError(
+                    f"{place}: its weights are compressed, as Keras does not write "
+                    f"them; {SAVE_AGAIN}"
+                )
             if graph.file_size > _MOST_CONFIG:
-                raise PredictorError(f"{place}: {graph.filename} has more than {_MOST_CONFIG:,} bytes; {SAVE_AGAIN}")
+                raise PredictorError(
+                    f"{place}: {graph.filename} has more than {_MOST_CONFIG:,} bytes; "
+                    f"{SAVE_AGAIN}"
+                )
             text = archive.read(graph).decode("utf-8", "replace")
             copy = Path(folder) / "weights.h5"
             with archive.open(weights) as source, copy.open("wb") as target:
@@ -196,12 +245,24 @@ def _read_archive(
             return _of_archive(graph_of(text, place), copy)
     except OutcomesError as error:
         raise PredictorError(f"{place}: {error}") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise PredictorError(f"{place}: is a damaged archive ({error}); {SAVE_AGAIN}") from error
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        OSError,
+    ) as error:
+        raise PredictorError(
+            f"{place}: is a damaged archive ({error}); {SAVE_AGAIN}"
+        ) from error
 
 
-def _of_archive(graph: KerasGraph, copy: Path) -> tuple[KerasGraph, dict[str, dict[str, NDArray[Any]]]]:
-    """Return the graph, and the weights by the names of layers that Keras 3 keeps beside its numbered arrays."""
+def _of_archive(
+    graph: KerasGraph, copy: Path
+) -> tuple[KerasGraph, dict[str, dict[str, NDArray[Any]]]]:
+    """Return the graph, and the weights by the names of layers that Keras 3 keeps
+    beside its numbered arrays.
+    """
     import h5py
 
     found: dict[str, dict[str, NDArray[Any]]] = {}
@@ -211,23 +272,40 @@ def _of_archive(graph: KerasGraph, copy: Path) -> tuple[KerasGraph, dict[str, di
             named = entry.get("vars")
             name = None if named is None else named.attrs.get("name")
             if isinstance(name, str):
-                arrays = {path: array for path, array in _arrays_of(entry) if not path.startswith("layers/")}
+                arrays = {
+                    path: array
+                    for path, array in _arrays_of(entry)
+                    if not path.startswith("layers/")
+                }
                 found[before + name] = arrays
                 collect(entry, f"{before}{name}/")
 
     with h5py.File(copy, "r") as file:
         collect(file, "")
-    return graph, {layer.name: _named_in_archive(layer, found.get(layer.name, {})) for layer in graph.layers.values()}
+    return graph, {
+        layer.name: _named_in_archive(layer, found.get(layer.name, {}))
+        for layer in graph.layers.values()
+    }
 
 
-def _named_in_archive(layer: KerasLayer, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the numbered arrays of a layer by name: the order is that in which Keras makes them."""
+def _named_in_archive(
+    layer: KerasLayer, arrays: dict[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Return the numbered arrays of a layer by name: the order is that in which Keras
+    makes them.
+    """
     names: tuple[str, ...] = ("kernel", "bias")
     if layer.kind in ("BatchNormalization", "LayerNormalization"):
         names = tuple(
-            name for name, switch in (("gamma", "scale"), ("beta", "center")) if layer.config.get(switch, True)
+            name
+            for name, switch in (("gamma", "scale"), ("beta", "center"))
+            if layer.config.get(switch, True)
         )
-        names += ("moving_mean", "moving_variance") if layer.kind == "BatchNormalization" else ()
+        names += (
+            ("moving_mean", "moving_variance")
+            if layer.kind == "BatchNormalization"
+            else ()
+        )
     elif any(path.split("/")[-3:-2] == ["cell"] for path in arrays):
         names = ("kernel", "recurrent_kernel", "bias")
     found = {}
@@ -238,18 +316,31 @@ def _named_in_archive(layer: KerasLayer, arrays: dict[str, NDArray[Any]]) -> dic
     return found
 
 
-def _named_in_h5(layer: KerasLayer, arrays: dict[str, dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a layer by the last part of their paths, without Keras' ``:0``."""
+def _named_in_h5(
+    layer: KerasLayer, arrays: dict[str, dict[str, NDArray[Any]]]
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a layer by the last part of their paths, without Keras'
+    ``:0``.
+    """
     outer, *inner = layer.name.split("/") if layer.name not in arrays else [layer.name]
     own = arrays.get(outer, {})
     if inner:  # of a network in the network: the layer is one of the parts of the path
-        own = {path: array for path, array in own.items() if inner[-1] in path.split("/")[:-1]}
+        own = {
+            path: array
+            for path, array in own.items()
+            if inner[-1] in path.split("/")[:-1]
+        }
     two = layer.kind == "Bidirectional"
-    return {(_side(path) if two else "") + path.split("/")[-1].split(":")[0]: array for path, array in own.items()}
+    return {
+        (_side(path) if two else "") + path.split("/")[-1].split(":")[0]: array
+        for path, array in own.items()
+    }
 
 
 def _side(path: str) -> str:
-    """Return the direction of a recurrent layer in the path of an array, as the start of a name."""
+    """Return the direction of a recurrent layer in the path of an array, as the start
+    of a name.
+    """
     found = re.search(r"(?:^|/)(forward|backward)_", path)
     return f"{found[1]}_" if found else ""
 
@@ -260,15 +351,33 @@ def _text_of_graph(file: Any, path: Path, config: str | os.PathLike[str] | None)
         found = file.attrs.get("model_config")
         if found is None:
             newer = "layers" in file or "_layer_checkpoint_dependencies" in file
-            what = "the weights of Keras 3 alone (.weights.h5)" if newer else "weights alone"
-            cure = "save the whole network" if newer else "give config=, the JSON file of the network's graph"
-            raise PredictorError(f"{path}: holds {what}, without the graph of layers; {cure}, {SAVE_AGAIN}")
-        return found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
+            what = (
+                "the weights of Keras 3 alone (.weights.h5)"
+                if newer
+                else "weights alone"
+            )
+            cure = (
+                "save the whole network"
+                if newer
+                else "give config=, the JSON file of the network's graph"
+            )
+            raise PredictorError(
+                f"{path}: holds {what}, without the graph of layers; {cure}, "
+                f"{SAVE_AGAIN}"
+            )
+        return (
+            found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
+        )
     if isinstance(config, str) and config.lstrip().startswith("{"):
         return config
     if not isinstance(config, str | os.PathLike):
-        raise PredictorError(f"config={quoted(config)} is neither JSON text nor a path; give json.dumps(config)")
-    return read_bytes(config, PredictorError, most=_MOST_CONFIG).decode("utf-8", "replace")
+        raise PredictorError(
+            f"config={quoted(config)} is neither JSON text nor a path; give "
+            "json.dumps(config)"
+        )
+    return read_bytes(config, PredictorError, most=_MOST_CONFIG).decode(
+        "utf-8", "replace"
+    )
 
 
 def _arrays_of(group: Any) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -282,18 +391,27 @@ def _arrays_of(group: Any) -> Iterator[tuple[str, NDArray[Any]]]:
             found = here[name]
             if isinstance(found, h5py.Group):
                 left.append((f"{before}{name}/", found))
-            elif isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and math.prod(found.shape or (1,)):
+            elif (
+                isinstance(found, h5py.Dataset)
+                and found.dtype.kind in "fiu"
+                and math.prod(found.shape or (1,))
+            ):
                 yield f"{before}{name}", np.asarray(found[()])
 
 
 def _input_order(config: dict[str, Any], source: Path) -> tuple[int, ...]:
-    """Return the place of each axis of Keras' input among (n, 4, length) or (n, 1, 4, length), by the input's shape.
+    """Return the place of each axis of Keras' input among (n, 4, length) or (n, 1, 4,
+    length), by the input's shape.
 
     A network of unknown shape takes (n, length, 4).
     """
     given = config.get("batch_shape") or config.get("batch_input_shape")
     shape = given[1:] if isinstance(given, list | tuple) else None
-    if not shape or len(shape) == 1 or (len(shape) == 2 and (shape[1] == 4 or shape[0] != 4)):
+    if (
+        not shape
+        or len(shape) == 1
+        or (len(shape) == 2 and (shape[1] == 4 or shape[0] != 4))
+    ):
         return (0, 2, 1)
     if len(shape) == 2:
         return (0, 1, 2)
@@ -301,57 +419,91 @@ def _input_order(config: dict[str, Any], source: Path) -> tuple[int, ...]:
         (0, *order)
         for order in permutations((1, 2, 3))
         if len(shape) == 3
-        and all(size == {1: 1, 2: 4}.get(axis, size) for size, axis in zip(shape, order, strict=True))
+        and all(
+            size == {1: 1, 2: 4}.get(axis, size)
+            for size, axis in zip(shape, order, strict=True)
+        )
     ]
     if len(orders) != 1:
-        why = "its positions could be any of several axes" if orders else "that is no image of one-hot sequences"
+        why = (
+            "its positions could be any of several axes"
+            if orders
+            else "that is no image of one-hot sequences"
+        )
         raise PredictorError(
-            f"{source}: input {quoted(config.get('name'))} has shape {quoted(shape)}: {why}. An image of sequences has "
-            "one axis of positions, one of the 4 bases and one of size 1, such as (null, 4, 1): say it in the graph, "
+            f"{source}: input {quoted(config.get('name'))} has shape {quoted(shape)}: "
+            f"{why}. An image of sequences has one axis of positions, one of the 4 "
+            "bases and one of size 1, such as (null, 4, 1): say it in the graph, "
             "config=, or wrap Keras' own predict in cg.FunctionPredictor"
         )
     return orders[0]
 
 
 class KerasNetwork(torch.nn.Module):
-    """A graph of Keras layers; tensors of positions are held as (n, channels, positions)."""
+    """A graph of Keras layers; tensors of positions are held as (n, channels,
+    positions).
+    """
 
-    def __init__(self, graph: KerasGraph, weights: dict[str, dict[str, NDArray[Any]]], source: Path) -> None:
+    def __init__(
+        self,
+        graph: KerasGraph,
+        weights: dict[str, dict[str, NDArray[Any]]],
+        source: Path,
+    ) -> None:
         super().__init__()
         if len(graph.inputs) != 1:
             raise PredictorError(
-                f"{source}: has {len(graph.inputs)} inputs, {', '.join(map(quoted, graph.inputs[:4]))}; a network of "
-                "one sequence is read: fix the others in Keras, or wrap its predict in cg.FunctionPredictor"
+                f"{source}: has {len(graph.inputs)} inputs, "
+                f"{', '.join(map(quoted, graph.inputs[:4]))}; a network of one "
+                "sequence is read: fix the others in Keras, or wrap its predict in "
+                "cg.FunctionPredictor"
             )
         self._source, self._graph = source, graph
         known = {*SAME, *MERGES, *PLAIN, *WEIGHTED, "InputLayer", "Concatenate"}
-        odd = next((layer for layer in graph.layers.values() if layer.kind not in known), None)
+        odd = next(
+            (layer for layer in graph.layers.values() if layer.kind not in known), None
+        )
         if odd is not None:
             why = {
-                "Lambda": "holds code, which is never opened: replace it in Keras by layers that do the same",
+                "Lambda": (
+                    "holds code, which is never opened: replace it in Keras by layers "
+                    "that do the same"
+                ),
                 **dict.fromkeys(("Model", "Functional", "Sequential"), _INNER),
-            }.get(odd.kind, "is not among the layers that can be read: rebuild it in PyTorch and load its arrays")
+            }.get(
+                odd.kind,
+                "is not among the layers that can be read: rebuild it in PyTorch and "
+                "load its arrays",
+            )
             raise PredictorError(
-                f"{source}: layer {quoted(odd.name)} ({quoted(odd.kind)}) {why}, or wrap Keras' own predict in "
-                "cg.FunctionPredictor"
+                f"{source}: layer {quoted(odd.name)} ({quoted(odd.kind)}) {why}, or "
+                "wrap Keras' own predict in cg.FunctionPredictor"
             )
         if (first := graph.layers.get(graph.inputs[0])) is None:
             raise PredictorError(
-                f"{source}: its input, {quoted(graph.inputs[0])}, is not one of its layers: the graph is "
-                "damaged; save it again"
+                f"{source}: its input, {quoted(graph.inputs[0])}, is not one of its "
+                "layers: the graph is damaged; save it again"
             )
         self._input = _input_order(first.config, source)
         self._order = self._in_order()
         names = list(dict.fromkeys(name for name, _ in self._order))
         self._places = {name: place for place, name in enumerate(names)}
-        self.steps = torch.nn.ModuleList(self._step(graph.layers[name], weights.get(name, {})) for name in names)
-        self.one_number_each = all(graph.layers[name].config.get("units") == 1 for name, _, _ in graph.outputs)
+        self.steps = torch.nn.ModuleList(
+            self._step(graph.layers[name], weights.get(name, {})) for name in names
+        )
+        self.one_number_each = all(
+            graph.layers[name].config.get("units") == 1 for name, _, _ in graph.outputs
+        )
 
     def _in_order(self) -> list[tuple[str, int]]:
-        """Return the calls (layer, number) that the outputs need, inputs before what uses them."""
+        """Return the calls (layer, number) that the outputs need, inputs before what
+        uses them.
+        """
         order: list[tuple[str, int]] = []
         done: set[tuple[str, int]] = set()
-        left = [((name, call), False) for name, call, _ in reversed(self._graph.outputs)]
+        left = [
+            ((name, call), False) for name, call, _ in reversed(self._graph.outputs)
+        ]
         open_: set[tuple[str, int]] = set()
         while left:
             (name, call), ready = left.pop()
@@ -365,12 +517,22 @@ class KerasNetwork(torch.nn.Module):
                 continue
             layer = self._graph.layers.get(name)
             calls = () if layer is None else layer.calls
-            if layer is None or (name, call) in open_ or (layer.kind != "InputLayer" and call >= len(calls)):
-                raise PredictorError(f"{self._source}: the graph around layer {quoted(name)} is damaged; save it again")
+            if (
+                layer is None
+                or (name, call) in open_
+                or (layer.kind != "InputLayer" and call >= len(calls))
+            ):
+                raise PredictorError(
+                    f"{self._source}: the graph around layer {quoted(name)} is "
+                    "damaged; save it again"
+                )
             open_.add((name, call))
             left.append(((name, call), True))
             if layer.kind != "InputLayer":
-                left += [((source, number), False) for source, number, _ in reversed(calls[call])]
+                left += [
+                    ((source, number), False)
+                    for source, number, _ in reversed(calls[call])
+                ]
         return order
 
     def _step(self, layer: KerasLayer, arrays: dict[str, NDArray[Any]]) -> KerasStep:
@@ -378,22 +540,38 @@ class KerasNetwork(torch.nn.Module):
             return KerasStep(layer, arrays)
         except UnreadSettingError as error:
             raise PredictorError(
-                f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be read: {error}; rebuild it in "
-                "PyTorch and load its arrays, or wrap Keras' own predict in cg.FunctionPredictor"
+                f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be "
+                f"read: {error}; rebuild it in PyTorch and load its arrays, or wrap "
+                "Keras' own predict in cg.FunctionPredictor"
             ) from error
-        except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            RuntimeError,
+        ) as error:
             raise PredictorError(
-                f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be read "
-                f"({type(error).__name__}: {str(error)[:200]}); is this the graph of these weights?"
+                f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be "
+                f"read ({type(error).__name__}: {str(error)[:200]}); is this the graph "
+                "of these weights?"
             ) from error
 
     def forward(self, x: Tensor) -> Any:
-        """Return the output for one-hot (n, 4, length); a tuple of several layers unless each is one number."""
-        x = as_torch((x if len(self._input) == 3 else x.unsqueeze(1)).permute(self._input))
+        """Return the output for one-hot (n, 4, length); a tuple of several layers
+        unless each is one number.
+        """
+        x = as_torch(
+            (x if len(self._input) == 3 else x.unsqueeze(1)).permute(self._input)
+        )
         found: dict[tuple[str, int], Tensor] = {}
         for name, call in self._order:
             calls = self._graph.layers[name].calls
-            inputs = [found[source, number] for source, number, _ in calls[call]] if calls else [x]
+            inputs = (
+                [found[source, number] for source, number, _ in calls[call]]
+                if calls
+                else [x]
+            )
             found[name, call] = self.steps[self._places[name]](inputs)
         ends = [as_keras(found[name, call]) for name, call, _ in self._graph.outputs]
         if len(ends) == 1:
@@ -402,7 +580,9 @@ class KerasNetwork(torch.nn.Module):
 
 
 class KerasStep(torch.nn.Module):
-    """A layer with its weights as buffers; their names and shapes are checked when it is made."""
+    """A layer with its weights as buffers; their names and shapes are checked when it
+    is made.
+    """
 
     def __init__(self, layer: KerasLayer, arrays: dict[str, NDArray[Any]]) -> None:
         super().__init__()
@@ -416,8 +596,9 @@ class KerasStep(torch.nn.Module):
         axes = {"1D": 3, "2D": 4}.get(self.kind[-2:])
         if axes is not None and self.kind not in SAME and xs[0].ndim != axes:
             raise PredictorError(
-                f"layer {quoted(self.config.get('name'))} ({self.kind}) is given {xs[0].ndim} axes, not {axes}: does "
-                "the file say the shape of its input? Give config=, the JSON of model.to_json() of a built network"
+                f"layer {quoted(self.config.get('name'))} ({self.kind}) is given "
+                f"{xs[0].ndim} axes, not {axes}: does the file say the shape of its "
+                "input? Give config=, the JSON of model.to_json() of a built network"
             )
         return self._layer()(xs)
 
@@ -426,11 +607,17 @@ class KerasStep(torch.nn.Module):
         if self._arrays is not None:
             array = self._arrays.get(name)
             if array is None:
-                raise ValueError(f"no weight {quoted(name)} among {sorted(self._arrays)[:6]}")
+                raise ValueError(
+                    f"no weight {quoted(name)} among {sorted(self._arrays)[:6]}"
+                )
             pairs = zip(array.shape, shape, strict=False)
-            if array.ndim != len(shape) or any(size is not None and n != size for n, size in pairs):
+            if array.ndim != len(shape) or any(
+                size is not None and n != size for n, size in pairs
+            ):
                 raise ValueError(f"{name} has shape {array.shape}, not {shape}")
-            self.register_buffer(name, torch.from_numpy(np.array(array, dtype=np.float32)))
+            self.register_buffer(
+                name, torch.from_numpy(np.array(array, dtype=np.float32))
+            )
         return self.get_buffer(name)
 
     def _layer(self) -> Layer:
@@ -444,5 +631,7 @@ class KerasStep(torch.nn.Module):
             plain = PLAIN[self.kind](self.config)
             return lambda xs: plain(xs[0])
         made = WEIGHTED[self.kind](self.config, self.weight)
-        activation = activation_of(None if self.kind in OWN_ACTIVATION else self.config.get("activation"))
+        activation = activation_of(
+            None if self.kind in OWN_ACTIVATION else self.config.get("activation")
+        )
         return lambda xs: activation(made(xs[0]))

@@ -1,4 +1,6 @@
-"""Predictors from a user's file: a function in a Python file, or a network in an ONNX file."""
+"""Predictors from a user's file: a function in a Python file, or a network in an ONNX
+file.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,20 @@ from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, 
 from causalgia.predict.answer_checks import first_line, one_line
 from causalgia.predict.function_predictor import FunctionPredictor, build_once
 from causalgia.predict.onnx import OnnxPredictor
-from causalgia.predict.predictor import Predictor, Scale, as_batch_size, as_distinct_names, as_scale
+from causalgia.predict.predictor import (
+    Predictor,
+    Scale,
+    as_batch_size,
+    as_distinct_names,
+    as_scale,
+)
 
 Announce = Callable[[str], None]
-_ONNX_PROVIDERS = {"auto": None, "cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
+_ONNX_PROVIDERS = {
+    "auto": None,
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider"],
+}
 
 
 def load_predictor(
@@ -37,38 +49,42 @@ def load_predictor(
     batch_size: int | Literal["auto"] = "auto",
     announce: Announce | None = print,
 ) -> Predictor:
-    """Make a predictor by calling a function in a Python file of the user, or from a network in an ONNX file.
+    """Make a predictor by calling a function in a Python file of the user, or from a
+    network in an ONNX file.
 
-    A Python file is code and is run: its path is announced first, and it may import its neighbors as a script may.
-    Weights are tensors and are never unpickled. A predictor from a Python file that is sent to another process is
-    loaded there again.
+    A Python file is code and is run: its path is announced first, and it may import its
+    neighbors as a script may. Weights are tensors and are never unpickled. A predictor
+    from a Python file that is sent to another process is loaded there again.
 
     Parameters
     ----------
     factory
-        "file.py:function", or "net.onnx" (see `OnnxPredictor`). A function that takes an argument gets the path of the
-        weights; one that takes none is called, and the weights are put into the network that it returns. It may return
-        a PyTorch module, a callable from one-hot (n, 4, length) to numbers, or a predictor, which is used as it
-        is; options below that contradict it are refused.
+        "file.py:function", or "net.onnx" (see `OnnxPredictor`). A function that takes
+        an argument gets the path of the weights; one that takes none is called, and the
+        weights are put into the network that it returns. It may return a PyTorch
+        module, a callable from one-hot (n, 4, length) to numbers, or a predictor, which
+        is used as it is; options below that contradict it are refused.
     weights
         A safetensors file, or a .pt/.pth state dict.
     tasks
         Names of the outputs; by default the file's constant TASKS, where it has one.
     scale
-        What the outputs are measured on, in words, one text or one for each task; by default a predictor's own, else
-        "outcome".
+        What the outputs are measured on, in words, one text or one for each task; by
+        default a predictor's own, else "outcome".
     alphabet
-        The letters of the one-hot rows; by default the file's constant ALPHABET, else "ACGT". A contradiction
-        between the two is refused.
+        The letters of the one-hot rows; by default the file's constant ALPHABET, else
+        "ACGT". A contradiction between the two is refused.
     device, batch_size
-        As in `TorchPredictor`; a callable gets batches of 1024 when `batch_size` is "auto".
+        As in `TorchPredictor`; a callable gets batches of 1024 when `batch_size` is
+        "auto".
     announce
         Called with each line that the user should see; None is silent.
 
     Raises
     ------
     PredictorError
-        If the file or function is absent, the user's code fails, or what it returns is not usable.
+        If the file or function is absent, the user's code fails, or what it returns is
+        not usable.
     MissingExtraError
         If the user's code needs torch, which is not installed.
     """
@@ -86,7 +102,9 @@ def load_predictor(
 
 @dataclass(frozen=True)
 class _LoadRequest:
-    """A call of `load_predictor`, which another process repeats because it cannot import a user's file by name."""
+    """A call of `load_predictor`, which another process repeats because it cannot
+    import a user's file by name.
+    """
 
     factory: str | os.PathLike[str]
     weights: str | Path | None
@@ -97,14 +115,19 @@ class _LoadRequest:
     batch_size: int | Literal["auto"]
 
     def __call__(self, fingerprint: str, sizes: dict[int, int]) -> Predictor:
-        """Return the predictor, loaded once per process; PredictorError if it is absent or another one."""
-        made = build_once(f"{self.factory} {fingerprint}", lambda: self._again(fingerprint))
+        """Return the predictor, loaded once per process; PredictorError if it is absent
+        or another one.
+        """
+        made = build_once(
+            f"{self.factory} {fingerprint}", lambda: self._again(fingerprint)
+        )
         made.fix_batches(sizes)
         return made
 
     def _again(self, fingerprint: str) -> Predictor:
         cure = (
-            "every machine must see the same files; or give cg.predict.PredictorFactory(a function they have installed)"
+            "every machine must see the same files; or give "
+            "cg.predict.PredictorFactory(a function they have installed)"
         )
         try:
             made = load_predictor(**vars(self), announce=None)
@@ -112,7 +135,10 @@ class _LoadRequest:
             msg = f"loading the predictor again, in another process: {error}. {cure}"
             raise PredictorError(msg) from error
         if made.fingerprint != fingerprint:
-            msg = f"{self.factory}: loaded again, it is another predictor: the file or its weights changed; {cure}"
+            msg = (
+                f"{self.factory}: loaded again, it is another predictor: the file or "
+                f"its weights changed; {cure}"
+            )
             raise PredictorError(msg)
         return made
 
@@ -120,13 +146,14 @@ class _LoadRequest:
         """Open a network in an ONNX file."""
         if self.weights is not None:
             msg = (
-                f"{self.factory} holds its weights, and weights={quoted(str(self.weights))} were given; leave them out"
+                f"{self.factory} holds its weights, and "
+                f"weights={quoted(str(self.weights))} were given; leave them out"
             )
             raise PredictorError(msg)
         if self.device not in _ONNX_PROVIDERS:
             msg = (
-                f"{self.factory}: device={quoted(self.device)} is not for ONNX Runtime; use "
-                f"{', '.join(_ONNX_PROVIDERS)}"
+                f"{self.factory}: device={quoted(self.device)} is not for ONNX "
+                f"Runtime; use {', '.join(_ONNX_PROVIDERS)}"
             )
             raise PredictorError(msg)
         return OnnxPredictor(
@@ -141,20 +168,29 @@ class _LoadRequest:
     def load(self, say: Announce) -> Predictor:
         """Import the file, call the function, and wrap the result."""
         path, name = split_factory(self.factory)
-        say(f"predictor: importing {path} and calling {name}({'' if self.weights is None else self.weights})")
+        say(
+            f"predictor: importing {path} and calling "
+            f"{name}({'' if self.weights is None else self.weights})"
+        )
         with neighbors_importable(path):
             module = import_file(path)
-            made = _make(find_function(module, name, path), f"{path.name}:{name}", self.weights)
+            made = _make(
+                find_function(module, name, path), f"{path.name}:{name}", self.weights
+            )
         if isinstance(made, Predictor):
             own = hasattr(made, "alphabet")
             options = {
                 "tasks": self.tasks,
                 "scale": self.scale,
-                "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
+                "alphabet": _channel_order(module, self.alphabet, path, _ignore_line)
+                if own
+                else self.alphabet,
                 "device": None if self.device == "auto" else self.device,
                 "batch_size": None if self.batch_size == "auto" else self.batch_size,
             }
-            given = {option: value for option, value in options.items() if value is not None}
+            given = {
+                option: value for option, value in options.items() if value is not None
+            }
             return _as_ready_predictor(made, given, self.factory)
         names = _constant_tasks(module, path, say) if self.tasks is None else self.tasks
         order = _channel_order(module, self.alphabet, path, say) or "ACGT"
@@ -163,11 +199,25 @@ class _LoadRequest:
             from causalgia.predict.torch_predictor import TorchPredictor
 
             return TorchPredictor(
-                made, tasks=names, scale=scale, device=self.device, batch_size=self.batch_size, alphabet=order
+                made,
+                tasks=names,
+                scale=scale,
+                device=self.device,
+                batch_size=self.batch_size,
+                alphabet=order,
             )
         if callable(made):
-            return FunctionPredictor(made, tasks=names, scale=scale, batch_size=self.batch_size, alphabet=order)
-        msg = f"{self.factory} returned a {type(made).__name__}; return a torch module, a predictor or a callable"
+            return FunctionPredictor(
+                made,
+                tasks=names,
+                scale=scale,
+                batch_size=self.batch_size,
+                alphabet=order,
+            )
+        msg = (
+            f"{self.factory} returned a {type(made).__name__}; return a torch module, "
+            "a predictor or a callable"
+        )
         raise PredictorError(msg)
 
 
@@ -181,26 +231,44 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError) as error:
         name = where.rpartition(":")[2]
-        msg = f"{where} is {quoted(function)}, whose arguments cannot be seen; write a function: def {name}(path): ..."
+        msg = (
+            f"{where} is {quoted(function)}, whose arguments cannot be seen; write a "
+            f"function: def {name}(path): ..."
+        )
         raise PredictorError(msg) from error
     takes = [p for p in parameters if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
-    needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    needs = [
+        p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL
+    ]
     if weights is None and needs:
-        msg = f"{where} takes {quoted(needs[0].name)} and no weights were given; give weights='net.safetensors'"
+        msg = (
+            f"{where} takes {quoted(needs[0].name)} and no weights were given; give "
+            "weights='net.safetensors'"
+        )
         raise PredictorError(msg)
     if len(needs) > 1:
-        msg = f"{where} takes {len(needs)} arguments; it may take one, the path of the weights"
+        msg = (
+            f"{where} takes {len(needs)} arguments; it may take one, the path of the "
+            "weights"
+        )
         raise PredictorError(msg)
     if weights is not None and not Path(weights).is_file():
-        msg = f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); check the path"
+        msg = (
+            f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); "
+            "check the path"
+        )
         raise PredictorError(msg)
-    by_path, place = weights is not None and bool(takes), None if weights is None else Path(weights).absolute()
+    by_path, place = (
+        weights is not None and bool(takes),
+        None if weights is None else Path(weights).absolute(),
+    )
     made = call_factory(function, where, weights if by_path else None)
     if place is None or by_path:
         return made
     if not _is_torch_module(made):
         msg = (
-            f"{where} takes no argument and returned a {type(made).__name__}: weights={quoted(str(weights))} has no use"
+            f"{where} takes no argument and returned a {type(made).__name__}: "
+            f"weights={quoted(str(weights))} has no use"
         )
         raise PredictorError(msg)
     from causalgia.predict.torch_exports import load_weights
@@ -214,7 +282,9 @@ def _is_torch_module(made: Any) -> bool:
     return torch is not None and isinstance(made, torch.nn.Module)
 
 
-def _as_ready_predictor(made: Predictor, request: Mapping[str, Any], factory: object) -> Predictor:
+def _as_ready_predictor(
+    made: Predictor, request: Mapping[str, Any], factory: object
+) -> Predictor:
     """Return a ready-made predictor; PredictorError if it contradicts an option."""
     for name, wanted in request.items():
         plain, own = _PLAIN[name](wanted), _predictor_choice(made, name)
@@ -224,14 +294,14 @@ def _as_ready_predictor(made: Predictor, request: Mapping[str, Any], factory: ob
             own = made.scale if made.task_scales is None else made.task_scales
         if own is None:
             msg = (
-                f"{factory} returned {quoted(made)}, which has no use for {name}={quoted(plain)}; leave it out, "
-                "or say it there"
+                f"{factory} returned {quoted(made)}, which has no use for "
+                f"{name}={quoted(plain)}; leave it out, or say it there"
             )
             raise PredictorError(msg)
         if plain != own and not (name == "device" and plain == own.partition(":")[0]):
             msg = (
-                f"{factory} returned a predictor with {name}={quoted(own)}, and {name}={quoted(plain)} was "
-                "asked for; use one"
+                f"{factory} returned a predictor with {name}={quoted(own)}, and "
+                f"{name}={quoted(plain)} was asked for; use one"
             )
             raise PredictorError(msg)
     return made
@@ -252,10 +322,18 @@ def _predictor_choice(made: Predictor, name: str) -> Any:
         value = getattr(made, name, None)
     except PredictorError:  # tasks without names
         return None
-    return None if value is None else list(value) if name == "tasks" else _PLAIN[name](value)
+    return (
+        None
+        if value is None
+        else list(value)
+        if name == "tasks"
+        else _PLAIN[name](value)
+    )
 
 
-def _constant_tasks(module: ModuleType, path: Path, say: Announce) -> tuple[str, ...] | None:
+def _constant_tasks(
+    module: ModuleType, path: Path, say: Announce
+) -> tuple[str, ...] | None:
     if not hasattr(module, "TASKS"):
         return None
     try:
@@ -267,18 +345,25 @@ def _constant_tasks(module: ModuleType, path: Path, say: Announce) -> tuple[str,
     return names
 
 
-def _channel_order(module: ModuleType, alphabet: str | None, path: Path, say: Announce) -> str | None:
-    """Return the order of the one-hot rows, as given or from the file; None if neither states it."""
+def _channel_order(
+    module: ModuleType, alphabet: str | None, path: Path, say: Announce
+) -> str | None:
+    """Return the order of the one-hot rows, as given or from the file; None if neither
+    states it.
+    """
     own = getattr(module, "ALPHABET", None)
     if own is None:
         return alphabet
     if not isinstance(own, str):
-        msg = f"{path}: ALPHABET = {quoted(own)} must be four letters in the order of the one-hot rows, such as 'ACGT'"
+        msg = (
+            f"{path}: ALPHABET = {quoted(own)} must be four letters in the order of "
+            "the one-hot rows, such as 'ACGT'"
+        )
         raise PredictorError(msg)
     if alphabet is not None and alphabet != own:
         msg = (
-            f"alphabet={quoted(alphabet)}, but {path} says ALPHABET = {quoted(own)}; find out which is true and "
-            "correct the other"
+            f"alphabet={quoted(alphabet)}, but {path} says ALPHABET = {quoted(own)}; "
+            "find out which is true and correct the other"
         )
         raise PredictorError(msg)
     say(f"predictor: one-hot rows {own} (ALPHABET of {path.name})")
@@ -310,11 +395,17 @@ def split_factory(factory: object) -> tuple[Path, str]:
     text = os.fspath(factory) if isinstance(factory, str | os.PathLike) else None
     file, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
     if not colon or not file or not name.isidentifier():
-        msg = f"factory={quoted(factory)}; write 'file.py:function', such as 'my_net.py:load', or 'net.onnx'"
+        msg = (
+            f"factory={quoted(factory)}; write 'file.py:function', such as "
+            "'my_net.py:load', or 'net.onnx'"
+        )
         raise PredictorError(msg)
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":
-        msg = f"factory={quoted(str(factory))}: there is no Python file {path} (looked in {Path.cwd()}); check the path"
+        msg = (
+            f"factory={quoted(str(factory))}: there is no Python file {path} (looked "
+            f"in {Path.cwd()}); check the path"
+        )
         raise PredictorError(msg)
     return path, name
 
@@ -323,12 +414,20 @@ def split_factory(factory: object) -> tuple[Path, str]:
 def neighbors_importable(path: Path) -> Iterator[None]:
     """Put a file's folder first on the import path within the context, as for a script.
 
-    Modules with a neighbor's name that were loaded from another folder are put aside meanwhile: two networks may each
-    have a ``layers.py``.
+    Modules with a neighbor's name that were loaded from another folder are put aside
+    meanwhile: two networks may each have a ``layers.py``.
     """
     folder = path.resolve().parent
-    neighbors = {entry.stem for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()}
-    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _shadows_neighbor(name, neighbors, folder)}
+    neighbors = {
+        entry.stem
+        for entry in folder.iterdir()
+        if entry.suffix == ".py" or entry.is_dir()
+    }
+    aside = {
+        name: sys.modules.pop(name)
+        for name in list(sys.modules)
+        if _shadows_neighbor(name, neighbors, folder)
+    }
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
@@ -340,16 +439,22 @@ def neighbors_importable(path: Path) -> Iterator[None]:
 
 
 def _shadows_neighbor(name: str, neighbors: set[str], folder: Path) -> bool:
-    """Say whether a loaded module has a neighbor's name and comes from another folder."""
+    """Say whether a loaded module has a neighbor's name and comes from another
+    folder.
+    """
     if name.partition(".")[0] not in neighbors or is_installed(name):
         return False
     module = sys.modules[name]
     places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-    return not any(Path(place).resolve().is_relative_to(folder) for place in places if place)
+    return not any(
+        Path(place).resolve().is_relative_to(folder) for place in places if place
+    )
 
 
 class _FreshLoader(SourceFileLoader):
-    """Compile a file as it is: cached bytecode is found by its size and second, and one edit may change neither."""
+    """Compile a file as it is: cached bytecode is found by its size and second, and one
+    edit may change neither.
+    """
 
     def path_stats(self, path: str) -> NoReturn:
         raise OSError(f"{path} is compiled anew")
@@ -367,7 +472,9 @@ def import_file(path: Path) -> ModuleType:
     """
     place = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
     name = f"causalgia_user_{path.stem}_{place}"
-    spec = importlib.util.spec_from_file_location(name, loader=_FreshLoader(name, str(path.resolve())))
+    spec = importlib.util.spec_from_file_location(
+        name, loader=_FreshLoader(name, str(path.resolve()))
+    )
     if spec is None or spec.loader is None:
         msg = f"{path} cannot be imported as Python; check the file"
         raise PredictorError(msg)
@@ -379,7 +486,10 @@ def import_file(path: Path) -> ModuleType:
         del sys.modules[spec.name]
         _raise_if_torch_missing(error, str(path))
         line = _failing_line(error, path.name)
-        msg = f"{path}: importing it failed{line}: {first_line(error)}; run it alone to see why"
+        msg = (
+            f"{path}: importing it failed{line}: {first_line(error)}; run it alone to "
+            "see why"
+        )
         raise PredictorError(msg) from error
     return module
 
@@ -395,14 +505,21 @@ def find_function(module: ModuleType, name: str, path: Path) -> Callable[..., An
     found = getattr(module, name, None)
     if callable(found):
         return found  # type: ignore[no-any-return]
-    own = [key for key, item in vars(module).items() if getattr(item, "__module__", None) == module.__name__]
+    own = [
+        key
+        for key, item in vars(module).items()
+        if getattr(item, "__module__", None) == module.__name__
+    ]
     listed = ", ".join(key for key in own if callable(getattr(module, key))) or "none"
     msg = f"{path} has no function {quoted(name)}; it has: {listed}"
     raise PredictorError(msg)
 
 
-def call_factory(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
-    """Return the result of the function, called with the path of the weights if it takes one.
+def call_factory(
+    function: Callable[..., Any], where: str, weights: str | Path | None
+) -> Any:
+    """Return the result of the function, called with the path of the weights if it
+    takes one.
 
     Raises
     ------
@@ -418,7 +535,11 @@ def call_factory(function: Callable[..., Any], where: str, weights: str | Path |
         if isinstance(error, CausalgiaError):
             raise
         line = _failing_line(error, where.rpartition(":")[0])
-        cure = "correct that function" if weights is None else f"correct that function, or is {weights} another's?"
+        cure = (
+            "correct that function"
+            if weights is None
+            else f"correct that function, or is {weights} another's?"
+        )
         msg = f"{where} raised {one_line(error)}{line}; {cure}"
         raise PredictorError(msg) from error
 
@@ -428,12 +549,17 @@ def _raise_if_torch_missing(error: BaseException, where: str) -> None:
     if isinstance(error, MissingExtraError):
         raise MissingExtraError(f"{where}: {error}") from error
     if isinstance(error, ModuleNotFoundError) and error.name in _BROUGHT_BY_TORCH:
-        msg = f"{where} imports {error.name}, which is not installed; run: pip install 'causalgia[torch]'"
+        msg = (
+            f"{where} imports {error.name}, which is not installed; run: pip install "
+            "'causalgia[torch]'"
+        )
         raise MissingExtraError(msg) from error
 
 
 def _failing_line(error: BaseException, file: str) -> str:
-    """Return the last line of the user's file that an exception passed through, as text."""
+    """Return the last line of the user's file that an exception passed through, as
+    text.
+    """
     lines, step = [], error.__traceback__
     while step is not None:
         if Path(step.tb_frame.f_code.co_filename).name == file:

@@ -1,4 +1,6 @@
-"""Comparisons of answers: of one sequence in several batches, and of a fast predictor with an exact one."""
+"""Comparisons of answers: of one sequence in several batches, and of a fast predictor
+with an exact one.
+"""
 
 from __future__ import annotations
 
@@ -12,41 +14,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError, PredictorError, quoted
-from causalgia.predict.predictor import LONG, NonFiniteError, Predictor, as_token_rows, check_predictor
+from causalgia.predict.predictor import (
+    LONG,
+    NonFiniteError,
+    Predictor,
+    as_token_rows,
+    check_predictor,
+)
 from causalgia.types import Array, Tokens
 
 _ROWS = 8
 _NOISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}
-"""Tolerated difference, relative to the largest answer, by the size of the floating dtype in bytes."""
+"""Tolerated difference, relative to the largest answer, by the size of the floating
+dtype in bytes.
+"""
 _TF32_NOISE = 5e-3
-"""The same for float32 with CUDA: code outside this library may round products to 10 bits."""
+"""The same for float32 with CUDA: code outside this library may round products to 10
+bits.
+"""
 SAME_TWICE = (
-    "answers the same batch differently when asked twice: something random is left on. Turn dropout off "
-    "(F.dropout(..., training=self.training), never training=True) or fix the predictor's own random numbers"
+    "answers the same batch differently when asked twice: something random is left on. "
+    "Turn dropout off (F.dropout(..., training=self.training), never training=True) or "
+    "fix the predictor's own random numbers"
 )
 MIDWAY = (
-    "answers the same batch differently when asked twice: its answers changed midway. Look for weights, a mode, a file "
-    "or a count of calls on which they depend"
+    "answers the same batch differently when asked twice: its answers changed midway. "
+    "Look for weights, a mode, a file or a count of calls on which they depend"
 )
 _DEPENDS = (
-    "the answer depends on its batch mates. Put batch norm into eval mode (track_running_stats=True, no .train() in "
-    "forward), and take out any mean, softmax or scaling over the batch"
+    "the answer depends on its batch mates. Put batch norm into eval mode "
+    "(track_running_stats=True, no .train() in forward), and take out any mean, "
+    "softmax or scaling over the batch"
 )
 MATES = "answers a sequence differently {how}: " + _DEPENDS
 CHANGED = (
-    "answers otherwise than when the trial began: outcomes from before and after the change cannot be compared. Look "
-    "for weights, a mode or a file that something changed meanwhile, and run the trial again"
+    "answers otherwise than when the trial began: outcomes from before and after the "
+    "change cannot be compared. Look for weights, a mode or a file that something "
+    "changed meanwhile, and run the trial again"
 )
 
 
 def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
-    """Raise PredictorError if answers are random or depend on which sequences are predicted together.
+    """Raise PredictorError if answers are random or depend on which sequences are
+    predicted together.
 
-    An effect is a difference of two answers; if answers depend on batch mates (dropout left on, batch norm in training
-    mode, a per-batch normalization), no two of them are comparable. One row is predicted alone, then up to eight
-    (above 50 kb two) together, together again and in reverse order, and another one alone: five small forward passes.
-    If all rows are the same sequence, copies with exchanged bases are added (unless those have no finite answer). A
-    predictor that takes one sequence at a time has no batch mates: it answers one row, another, and the first again.
+    An effect is a difference of two answers; if answers depend on batch mates (dropout
+    left on, batch norm in training mode, a per-batch normalization), no two of them are
+    comparable. One row is predicted alone, then up to eight (above 50 kb two) together,
+    together again and in reverse order, and another one alone: five small forward
+    passes. If all rows are the same sequence, copies with exchanged bases are added
+    (unless those have no finite answer). A predictor that takes one sequence at a time
+    has no batch mates: it answers one row, another, and the first again.
 
     Parameters
     ----------
@@ -58,14 +76,17 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     Returns
     -------
     float
-        Largest difference between two answers to one sequence that counts as rounding, on the scale of the answers.
+        Largest difference between two answers to one sequence that counts as rounding,
+        on the scale of the answers.
 
     Raises
     ------
     PredictorError
-        If answers differ by more than 1e-9 (float64), 1e-4 (float32; 5e-3 where CUDA is in use) or 1e-2 (half
-        precision) of the largest answer; the message says which comparison failed and the likely cause. An answer
-        that is not finite is a `NonFiniteError`, whose `row` is a row of `tokens`, also where it was finite before.
+        If answers differ by more than 1e-9 (float64), 1e-4 (float32; 5e-3 where CUDA is
+        in use) or 1e-2 (half precision) of the largest answer; the message says which
+        comparison failed and the likely cause. An answer that is not finite is a
+        `NonFiniteError`, whose `row` is a row of `tokens`, also where it was finite
+        before.
 
     Examples
     --------
@@ -73,7 +94,10 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     >>> tokens = np.array([[0, 1, 2, 3], [0, 0, 0, 0]], np.uint8)
     >>> check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1)), tokens)
     0.0004
-    >>> check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1) - x[:, 0].sum(-1).mean()), tokens)
+    >>> check_batch_mates(
+    ...     FunctionPredictor(lambda x: x[:, 0].sum(-1) - x[:, 0].sum(-1).mean()),
+    ...     tokens,
+    ... )
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
     """
@@ -81,19 +105,29 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
 
 
 def check_same_twice(predictor: Predictor, tokens: Tokens) -> None:
-    """Raise PredictorError if up to eight sequences (above 50 kb one) get other answers when asked again.
+    """Raise PredictorError if up to eight sequences (above 50 kb one) get other answers
+    when asked again.
 
     Examples
     --------
     >>> from causalgia.predict import FunctionPredictor
     >>> generator = np.random.default_rng(0)
-    >>> check_same_twice(FunctionPredictor(lambda x: generator.normal(size=len(x))), np.zeros((1, 4), np.uint8))
+    >>> check_same_twice(
+    ...     FunctionPredictor(lambda x: generator.normal(size=len(x))),
+    ...     np.zeros((1, 4), np.uint8),
+    ... )
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers the same batch differently when asked twice: ...
     """
     some = tokens[: _ROWS if tokens.shape[1] <= LONG else 1]
     first = predictor.predict(some)
-    _check_again(predictor, some, first, _predict_or_error(predictor, some), rounding_allowed(predictor, first))
+    _check_again(
+        predictor,
+        some,
+        first,
+        _predict_or_error(predictor, some),
+        rounding_allowed(predictor, first),
+    )
 
 
 @dataclass(frozen=True)
@@ -103,7 +137,8 @@ class ProbeAnswers:
     Attributes
     ----------
     tokens, answers
-        Sequences (n, length) that were asked alone, the first of the probe among them, and their answers.
+        Sequences (n, length) that were asked alone, the first of the probe among them,
+        and their answers.
     limit
         Largest difference between two answers to one sequence that counts as rounding.
     seconds
@@ -117,7 +152,9 @@ class ProbeAnswers:
 
 
 def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
-    """Return the answers of `check_batch_mates`, which raises what this raises; the first sequence goes alone."""
+    """Return the answers of `check_batch_mates`, which raises what this raises; the
+    first sequence goes alone.
+    """
     length = tokens.shape[1]
     some = tokens[: _ROWS if length <= LONG else 2]
     first = _ask_first(predictor, some)
@@ -129,7 +166,14 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
         _check_still(predictor, some[:1], first, rounding_allowed(predictor, first))
         raise
     limit = rounding_allowed(predictor, together)
-    _check_again(predictor, rows, together, _predict_or_error(predictor, rows), limit, n_given=len(some))
+    _check_again(
+        predictor,
+        rows,
+        together,
+        _predict_or_error(predictor, rows),
+        limit,
+        n_given=len(some),
+    )
     lonely, began = [0, other], time.perf_counter()
     try:
         alone = np.concatenate([first, predictor.predict(rows[other : other + 1])])
@@ -151,13 +195,19 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
 
 
 def _ask_first(predictor: Predictor, some: Tokens) -> NDArray[Any]:
-    """Return the answer to the first sequence, alone; the error says whether it is answered among others."""
+    """Return the answer to the first sequence, alone; the error says whether it is
+    answered among others.
+    """
     try:
         return predictor.predict(some[:1])
     except PredictorError as error:
-        if "more than 1 value per channel" in str(error):  # batch norm of torch in training mode
+        if "more than 1 value per channel" in str(
+            error
+        ):  # batch norm of torch in training mode
             how = "alone and among others (alone it fails)"
-            raise PredictorError(f"the predictor {MATES.format(how=how)}. It says: {error}") from error
+            raise PredictorError(
+                f"the predictor {MATES.format(how=how)}. It says: {error}"
+            ) from error
         call_failed = error.__cause__ is not None or isinstance(error, NonFiniteError)
         if not call_failed or len(some) < 2 or some.shape[1] > LONG:
             raise
@@ -169,51 +219,75 @@ def _ask_first(predictor: Predictor, some: Tokens) -> NDArray[Any]:
 
 
 def asks_one_by_one(predictor: Predictor, length: int) -> bool:
-    """Say whether every sequence goes through the predictor alone, so that its answer is the same number anywhere."""
+    """Say whether every sequence goes through the predictor alone, so that its answer
+    is the same number anywhere.
+    """
     parts = predictor.parts
-    return all(part.resolve_batch_size(length) == 1 and not part.incremental for part in parts)
+    return all(
+        part.resolve_batch_size(length) == 1 and not part.incremental for part in parts
+    )
 
 
-def _ask_one_by_one(predictor: Predictor, rows: Tokens, first: NDArray[Any]) -> ProbeAnswers:
+def _ask_one_by_one(
+    predictor: Predictor, rows: Tokens, first: NDArray[Any]
+) -> ProbeAnswers:
     """Ask for another sequence, if there is one, and for the first again."""
     differs = np.flatnonzero((rows != rows[0]).any(axis=1))[:1]
     others = [predictor.predict(rows[i : i + 1]) for i in differs]
     began = time.perf_counter()
     again = _predict_or_error(predictor, rows[:1])
     seconds = time.perf_counter() - began
-    answers = np.concatenate([first if isinstance(again, NonFiniteError) else again, *others])
+    answers = np.concatenate(
+        [first if isinstance(again, NonFiniteError) else again, *others]
+    )
     limit = rounding_allowed(predictor, answers)
     _check_again(predictor, rows[:1], first, again, limit)
     return ProbeAnswers(rows[[0, *differs]], answers, limit, seconds)
 
 
-def check_unchanged(predictor: Predictor, rows: Tokens, before: NDArray[Any], limit: float) -> None:
-    """Raise PredictorError if the answers to sequences (n, length) differ from `before`, (n, tasks[, models]).
+def check_unchanged(
+    predictor: Predictor, rows: Tokens, before: NDArray[Any], limit: float
+) -> None:
+    """Raise PredictorError if the answers to sequences (n, length) differ from
+    `before`, (n, tasks[, models]).
 
     Raises
     ------
     PredictorError
-        If the answers differ by more than the limit, on their scale; the message names the task and both answers.
+        If the answers differ by more than the limit, on their scale; the message names
+        the task and both answers.
 
     Examples
     --------
     >>> from causalgia.predict import FunctionPredictor
     >>> row = np.array([[0, 1, 2, 3]], np.uint8)
-    >>> check_unchanged(FunctionPredictor(lambda x: x[:, 0].sum(-1)), row, np.array([[2.0]]), 1e-9)
+    >>> check_unchanged(
+    ...     FunctionPredictor(lambda x: x[:, 0].sum(-1)), row, np.array([[2.0]]), 1e-9
+    ... )
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers otherwise than when the trial began: ...
     """
-    if found := _difference(predictor, before, _predict_or_error(predictor, rows), limit):
+    if found := _difference(
+        predictor, before, _predict_or_error(predictor, rows), limit
+    ):
         raise PredictorError(f"the predictor {CHANGED} ({found})")
 
 
-def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
-    """Return the rows to compare, the index of one that differs from the first, and their answers."""
+def _answer_with_mates(
+    predictor: Predictor, rows: Tokens
+) -> tuple[Tokens, int, NDArray[Any]]:
+    """Return the rows to compare, the index of one that differs from the first, and
+    their answers.
+    """
     differs = (rows != rows[0]).any(axis=1)
     if differs.any():
         return rows, int(differs.argmax()), predictor.predict(rows)
     half = rows[: _ROWS // 2]
-    for exchange in (1, 2, 3):  # A with C, G with T; A with G, C with T; A with T, C with G
+    for exchange in (
+        1,
+        2,
+        3,
+    ):  # A with C, G with T; A with G, C with T; A with T, C with G
         company = np.concatenate([half, half ^ np.uint8(exchange)])
         try:
             return company, len(half), predictor.predict(company)
@@ -223,8 +297,12 @@ def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int,
     return rows, 0, predictor.predict(rows)
 
 
-def _predict_or_error(predictor: Predictor, rows: Tokens) -> NDArray[Any] | NonFiniteError:
-    """Return the answers for rows whose answers were finite before, or the error of the one that is not finite now."""
+def _predict_or_error(
+    predictor: Predictor, rows: Tokens
+) -> NDArray[Any] | NonFiniteError:
+    """Return the answers for rows whose answers were finite before, or the error of the
+    one that is not finite now.
+    """
     try:
         return predictor.predict(rows)
     except NonFiniteError as error:
@@ -240,7 +318,9 @@ def _check_again(
     *,
     n_given: int | None = None,
 ) -> None:
-    """Raise PredictorError if answers `now` are not those of `before`: random ones, if a third time differs as well."""
+    """Raise PredictorError if answers `now` are not those of `before`: random ones, if
+    a third time differs as well.
+    """
     found = _difference(predictor, before, now, limit)
     if not found:
         return
@@ -253,54 +333,95 @@ def _check_again(
 
 
 def _check_still(
-    predictor: Predictor, rows: Tokens, before: NDArray[Any], limit: float, *, n_given: int | None = None
+    predictor: Predictor,
+    rows: Tokens,
+    before: NDArray[Any],
+    limit: float,
+    *,
+    n_given: int | None = None,
 ) -> None:
-    """Raise PredictorError if the answers to the same batch are no longer those of `before`."""
+    """Raise PredictorError if the answers to the same batch are no longer those of
+    `before`.
+    """
     now = _predict_or_error(predictor, rows)
     if found := _difference(predictor, before, now, limit):
         raise _not_the_same(MIDWAY, found, now, n_given)
 
 
-def _not_the_same(cause: str, found: str, now: NDArray[Any] | NonFiniteError, n_given: int | None) -> PredictorError:
-    """Return the error of a changed answer, with its row where it is not finite and one of the rows that were given."""
+def _not_the_same(
+    cause: str, found: str, now: NDArray[Any] | NonFiniteError, n_given: int | None
+) -> PredictorError:
+    """Return the error of a changed answer, with its row where it is not finite and one
+    of the rows that were given.
+    """
     detail = f"the predictor {cause} ({found})"
-    if not isinstance(now, NonFiniteError) or (n_given is not None and now.row >= n_given):
+    if not isinstance(now, NonFiniteError) or (
+        n_given is not None and now.row >= n_given
+    ):
         return PredictorError(detail)
-    return NonFiniteError(f"sequence {now.row}: {detail}", row=now.row, task=now.task, value=now.value, detail=detail)
+    return NonFiniteError(
+        f"sequence {now.row}: {detail}",
+        row=now.row,
+        task=now.task,
+        value=now.value,
+        detail=detail,
+    )
 
 
 def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
-    """Return the largest difference between two answers to a sequence that counts as rounding, for any task."""
+    """Return the largest difference between two answers to a sequence that counts as
+    rounding, for any task.
+    """
     size = min(predictor.precision.itemsize, answers.dtype.itemsize)
     torch = sys.modules.get("torch")
     on_cuda = torch is not None and torch.cuda.is_initialized()
-    relative_noise = _TF32_NOISE if on_cuda and size == 4 else _NOISE.get(size, _NOISE[8])
+    relative_noise = (
+        _TF32_NOISE if on_cuda and size == 4 else _NOISE.get(size, _NOISE[8])
+    )
     return relative_noise * float(np.abs(answers).max())
 
 
 def _failed_alone(error: PredictorError) -> PredictorError:
-    return PredictorError(f"{error}. This sequence fails alone and has an answer among others: {_DEPENDS}")
+    return PredictorError(
+        f"{error}. This sequence fails alone and has an answer among others: {_DEPENDS}"
+    )
 
 
-def _difference(predictor: Predictor, first: NDArray[Any], second: NDArray[Any] | NonFiniteError, limit: float) -> str:
-    """Return the largest difference between answers in words, "" if it is within the limit."""
+def _difference(
+    predictor: Predictor,
+    first: NDArray[Any],
+    second: NDArray[Any] | NonFiniteError,
+    limit: float,
+) -> str:
+    """Return the largest difference between answers in words, "" if it is within the
+    limit.
+    """
     if isinstance(second, NonFiniteError):
         return f"task {quoted(second.task)}: a finite answer, then {second.value}"
     if first.shape != second.shape:
-        msg = f"the predictor answers with shape {first.shape}, then {second.shape}; its outputs depend on the batch"
+        msg = (
+            f"the predictor answers with shape {first.shape}, then {second.shape}; its "
+            "outputs depend on the batch"
+        )
         raise PredictorError(msg)
     gap = np.abs(first.astype(np.float64) - second.astype(np.float64))
     if gap.max() <= limit:
         return ""
     at = np.unravel_index(int(gap.argmax()), gap.shape)
-    labels = {dim: predictor.coordinates[dim][int(i)] for dim, i in zip(predictor.dims, at[1:], strict=True)}
+    labels = {
+        dim: predictor.coordinates[dim][int(i)]
+        for dim, i in zip(predictor.dims, at[1:], strict=True)
+    }
     where = f", position {labels['position']}" if "position" in labels else ""
-    return f"task {quoted(labels['task'])}{where}: {first[at]:.6g}, then {second[at]:.6g}"
+    return (
+        f"task {quoted(labels['task'])}{where}: {first[at]:.6g}, then {second[at]:.6g}"
+    )
 
 
 @dataclass(frozen=True)
 class ContrastDeviation:
-    """Error of contrasts, in standard deviations of the contrast over units; arrays (contrast, task[, model]).
+    """Error of contrasts, in standard deviations of the contrast over units; arrays
+    (contrast, task[, model]).
 
     Parameters
     ----------
@@ -324,16 +445,24 @@ class ContrastDeviation:
 
 
 def contrast_deviation(
-    predictor: Predictor, reference: Predictor, tokens_by_arm: Mapping[str, Tokens], *, n_units: int = 1_000
+    predictor: Predictor,
+    reference: Predictor,
+    tokens_by_arm: Mapping[str, Tokens],
+    *,
+    n_units: int = 1_000,
 ) -> ContrastDeviation:
-    r"""Measure the error of one predictor's contrasts relative to another that computes the same exactly.
+    r"""Measure the error of one predictor's contrasts relative to another that computes
+    the same exactly.
 
-    With :math:`C_u` the reference's contrast of unit u (an arm minus the control) and :math:`e_u` the other's minus
-    it, this gives :math:`\sqrt{\overline{e^2}} / s_C`, :math:`\bar e / s_C` and :math:`|\bar e| \sqrt{n} / s_C`, where
-    :math:`s_C` is the standard deviation of :math:`C_u` over units. The average effect over n units has the standard
-    error :math:`s_C / \sqrt n`, so the last is the bias relative to the uncertainty that is reported. Compare with the
-    numerical floor: the same for plain float32 (``fast = TorchPredictor(net, tf32=True)`` and
-    ``plain = TorchPredictor(net)``, both against ``plain.reference()``).
+    With :math:`C_u` the reference's contrast of unit u (an arm minus the control)
+    and :math:`e_u` the other's minus it, this
+    gives :math:`\sqrt{\overline{e^2}} / s_C`, :math:`\bar e / s_C`
+    and :math:`|\bar e| \sqrt{n} / s_C`, where :math:`s_C` is the standard deviation
+    of :math:`C_u` over units. The average effect over n units has the standard
+    error :math:`s_C / \sqrt n`, so the last is the bias relative to the uncertainty
+    that is reported. Compare with the numerical floor: the same for plain float32
+    (``fast = TorchPredictor(net, tf32=True)`` and ``plain = TorchPredictor(net)``, both
+    against ``plain.reference()``).
 
     Parameters
     ----------
@@ -342,22 +471,27 @@ def contrast_deviation(
     reference
         The exact predictor, such as `TorchPredictor.reference`, with the same tasks.
     tokens_by_arm
-        Tokens (n, length) of the same units under each arm, by name; the first is the control.
+        Tokens (n, length) of the same units under each arm, by name; the first is the
+        control.
     n_units
         Number of units of the intended trial.
 
     Raises
     ------
     PredictorError
-        If one of the two is not a predictor or fails, or their answers have different shapes.
+        If one of the two is not a predictor or fails, or their answers have different
+        shapes.
     EstimateError
-        If there are fewer than two arms or two units, or a contrast does not vary over units (named).
+        If there are fewer than two arms or two units, or a contrast does not vary over
+        units (named).
 
     Examples
     --------
     >>> import causalgia as cg
     >>> exact = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1), dtype="float64")
-    >>> rounded = cg.FunctionPredictor(lambda x: np.round(x[:, 0].sum(-1) / 3) * 3, dtype="float64")
+    >>> rounded = cg.FunctionPredictor(
+    ...     lambda x: np.round(x[:, 0].sum(-1) / 3) * 3, dtype="float64"
+    ... )
     >>> control = np.random.default_rng(0).integers(0, 4, (500, 30), dtype=np.uint8)
     >>> treated = np.where(np.arange(30) < 6, np.uint8(0), control)
     >>> found = contrast_deviation(rounded, exact, {"control": control, "A6": treated})
@@ -368,23 +502,33 @@ def contrast_deviation(
         check_predictor(given, "contrast_deviation(predictor, reference)")
     sizes = {name: len(as_token_rows(tokens)) for name, tokens in tokens_by_arm.items()}
     if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
-        msg = f"arms= has units by arm {sizes}; give two arms or more, the control first, of the same units"
+        msg = (
+            f"arms= has units by arm {sizes}; give two arms or more, the control "
+            "first, of the same units"
+        )
         raise EstimateError(msg)
     differences = []
     for one in (predictor, reference):
-        answers: list[NDArray[Any]] = [one.predict(tokens).astype(np.float64) for tokens in tokens_by_arm.values()]
-        differences.append(np.stack([answer - answers[0] for answer in answers[1:]]))  # every arm minus the first
+        answers: list[NDArray[Any]] = [
+            one.predict(tokens).astype(np.float64) for tokens in tokens_by_arm.values()
+        ]
+        # every arm minus the first
+        differences.append(np.stack([answer - answers[0] for answer in answers[1:]]))
     fast, exact = differences
     if fast.shape != exact.shape:
-        msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
+        msg = (
+            f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; "
+            "give both the same tasks"
+        )
         raise PredictorError(msg)
     names = tuple(tokens_by_arm)[1:]
     sd: Array = exact.std(axis=1, ddof=1)
     at = np.argwhere(sd == 0)
     if at.size:
         msg = (
-            f"the contrast {quoted(names[int(at[0][0])])} is the same for all units (task {int(at[0][1])}), so there "
-            "is no spread to measure a deviation in; give more units, or an arm that the predictor answers to"
+            f"the contrast {quoted(names[int(at[0][0])])} is the same for all units "
+            f"(task {int(at[0][1])}), so there is no spread to measure a deviation in; "
+            "give more units, or an arm that the predictor answers to"
         )
         raise EstimateError(msg)
     error = (fast - exact) / sd[:, None]

@@ -29,33 +29,41 @@ Members: TypeAlias = Literal["seeds", "folds", "architectures"]
 class Ensemble(Predictor):
     """Predictors trained for the same tasks, kept apart on the dim `model`.
 
-    The spread between networks is uncertainty that no number of units removes, so the answers are not averaged here:
-    outcomes keep one value per network, (n, tasks, models), and estimation decides.
+    The spread between networks is uncertainty that no number of units removes, so the
+    answers are not averaged here: outcomes keep one value per network, (n, tasks,
+    models), and estimation decides.
 
     Parameters
     ----------
     predictors
-        At least two, each with the same tasks on the same scale; or a dict, name -> predictor.
+        At least two, each with the same tasks on the same scale; or a dict, name ->
+        predictor.
     names
         A name for each; by default the keys of the dict, else "model 0", "model 1", ...
     differ_by
-        The population of which the members are a sample: ``"seeds"``, retrainings of one
-        architecture on one data set; ``"folds"``, trainings on other parts of the data (they are not exchangeable with
-        retrainings: each lacks other data); ``"architectures"``, other networks. Stored as attrs["model_is"] of the
+        The population of which the members are a sample: ``"seeds"``, retrainings of
+        one architecture on one data set; ``"folds"``, trainings on other parts of the
+        data (they are not exchangeable with retrainings: each lacks other data);
+        ``"architectures"``, other networks. Stored as attrs["model_is"] of the
         outcomes, and given in reports.
 
     Raises
     ------
     PredictorError
-        If there are fewer than two, one is an Ensemble itself, a dict comes with `names`, a member's tasks or scale
-        differ (the member is named), or two members are one network: of equal fingerprint, or (where a fingerprint
-        cannot read the whole of a predictor) of equal answers. They would count as two retrainings that agree.
+        If there are fewer than two, one is an Ensemble itself, a dict comes with
+        `names`, a member's tasks or scale differ (the member is named), or two members
+        are one network: of equal fingerprint, or (where a fingerprint cannot read the
+        whole of a predictor) of equal answers. They would count as two retrainings that
+        agree.
 
     Examples
     --------
     >>> import numpy as np
     >>> from causalgia.predict import FunctionPredictor
-    >>> a, c = (FunctionPredictor(lambda x, row=row: x[:, row].sum(-1), tasks=["count"]) for row in (0, 1))
+    >>> a, c = (
+    ...     FunctionPredictor(lambda x, row=row: x[:, row].sum(-1), tasks=["count"])
+    ...     for row in (0, 1)
+    ... )
     >>> pair = Ensemble({"A": a, "C": c})
     >>> pair.predict(np.array([[0, 0, 1]], np.uint8))
     array([[[2., 1.]]], dtype=float32)
@@ -72,49 +80,71 @@ class Ensemble(Predictor):
     ) -> None:
         if differ_by not in get_args(Members):
             msg = (
-                f"differ_by={quoted(differ_by)} is not one of {', '.join(map(quoted, get_args(Members)))}: say what "
-                "another member would be"
+                f"differ_by={quoted(differ_by)} is not one of "
+                f"{', '.join(map(quoted, get_args(Members)))}: say what another member "
+                "would be"
             )
             raise PredictorError(msg)
         if isinstance(predictors, str | PathLike):
             raise PredictorError(
-                f"an Ensemble takes predictors, and {quoted(str(predictors))} is a path; make one of each file, "
-                "cg.Ensemble({path.stem: load(path) for path in sorted(folder.glob('*'))}), where load builds the "
-                "network and gives it the weights of the file"
+                f"an Ensemble takes predictors, and {quoted(str(predictors))} is a "
+                "path; make one of each file, cg.Ensemble({path.stem: load(path) for "
+                "path in sorted(folder.glob('*'))}), where load builds the network and "
+                "gives it the weights of the file"
             )
         self.differ_by: Members = differ_by
         self.members, names = _as_members(predictors, names)
         if len(self.members) < 2:
             msg = (
-                f"an Ensemble has at least two predictors, not {len(self.members)}: one cannot show how networks "
-                "differ; use a single one as it is, or train another"
+                f"an Ensemble has at least two predictors, not {len(self.members)}: "
+                "one cannot show how networks differ; use a single one as it is, or "
+                "train another"
             )
             raise PredictorError(msg)
-        given = [f"model {i}" for i in range(len(self.members))] if names is None else names
+        given = (
+            [f"model {i}" for i in range(len(self.members))] if names is None else names
+        )
         self.models = as_distinct_names(given, "model")
         if len(self.models) != len(self.members):
-            msg = f"{len(self.models)} names for {len(self.members)} predictors; give each one name"
+            msg = (
+                f"{len(self.models)} names for {len(self.members)} predictors; give "
+                "each one name"
+            )
             raise PredictorError(msg)
         for name, member in zip(self.models, self.members, strict=True):
             _check_member(name, member)
-        self.scale, self.task_scales = self.members[0].scale, self.members[0].task_scales
+        self.scale, self.task_scales = (
+            self.members[0].scale,
+            self.members[0].task_scales,
+        )
         self._check_agreement()
-        # refuse two members of one fingerprint; return the pairs of which fingerprints cannot tell
+        # refuse two members of one fingerprint; return the pairs of which fingerprints
+        # cannot tell
         prints = [member.fingerprint for member in self.members]
-        alike = [(i, j) for i, j in combinations(range(len(prints)), 2) if prints[i] == prints[j]]
+        alike = [
+            (i, j)
+            for i, j in combinations(range(len(prints)), 2)
+            if prints[i] == prints[j]
+        ]
         for i, j in alike:
             if self.members[i] is self.members[j] or not prints[i].endswith(UNREAD):
                 raise self._one_twice(i, j, f"have the same fingerprint ({prints[i]})")
         self._unread = tuple(alike)
 
     def __repr__(self) -> str:
-        differ_by = "" if self.differ_by == "seeds" else f", differ_by={self.differ_by!r}"
+        differ_by = (
+            "" if self.differ_by == "seeds" else f", differ_by={self.differ_by!r}"
+        )
         return f"Ensemble({abridged(self.models)}, scale={self.scale!r}{differ_by})"
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """Names of the outputs, as given by every member that knows them."""
-        known = [tasks for member in self.members if (tasks := _known(member, "tasks")) is not None]
+        known = [
+            tasks
+            for member in self.members
+            if (tasks := _known(member, "tasks")) is not None
+        ]
         return known[0] if known else self.members[0].tasks
 
     @property
@@ -135,7 +165,9 @@ class Ensemble(Predictor):
     @property
     def fingerprint(self) -> str:
         """Digest of the members' fingerprints and names."""
-        return digest("ensemble", self.models, *(member.fingerprint for member in self.members))
+        return digest(
+            "ensemble", self.models, *(member.fingerprint for member in self.members)
+        )
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
@@ -144,13 +176,18 @@ class Ensemble(Predictor):
         return {
             f"{part} of {name!r}": known
             for name, member in members
-            for part, known in (member.fingerprint_parts or {"fingerprint": member.fingerprint}).items()
+            for part, known in (
+                member.fingerprint_parts or {"fingerprint": member.fingerprint}
+            ).items()
         }
 
     @property
     def precision(self) -> np.dtype[Any]:
         """The coarsest precision of the members."""
-        return min((member.precision for member in self.members), key=lambda dtype: dtype.itemsize)
+        return min(
+            (member.precision for member in self.members),
+            key=lambda dtype: dtype.itemsize,
+        )
 
     @property
     def parts(self) -> tuple[Predictor, ...]:
@@ -158,13 +195,18 @@ class Ensemble(Predictor):
         return self.members
 
     def resolve_batch_size(self, length: int) -> int:
-        """Return the largest batch size of the members; each member splits it to its own."""
+        """Return the largest batch size of the members; each member splits it to its
+        own.
+        """
         return max(member.resolve_batch_size(length) for member in self.members)
 
     def batches(self) -> dict[int, int]:
         """Return, for each length, the smallest batch size that a member has fixed."""
         found = [item for member in self.members for item in member.batches().items()]
-        return {length: min(size for at, size in found if at == length) for length, _ in found}
+        return {
+            length: min(size for at, size in found if at == length)
+            for length, _ in found
+        }
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:
         """Give every member the same batch sizes."""
@@ -172,12 +214,20 @@ class Ensemble(Predictor):
             member.fix_batches(sizes)
 
     def with_incremental_edits(self, length: int) -> Predictor:
-        """Return an ensemble of the members with edits recomputed in part, itself where that is no gain for any."""
+        """Return an ensemble of the members with edits recomputed in part, itself where
+        that is no gain for any.
+        """
         made = [member.with_incremental_edits(length) for member in self.members]
         same = all(one is other for one, other in zip(made, self.members, strict=True))
-        return self if same else Ensemble(made, names=self.models, differ_by=self.differ_by)
+        return (
+            self
+            if same
+            else Ensemble(made, names=self.models, differ_by=self.differ_by)
+        )
 
-    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
+    def predict(
+        self, tokens: Tokens, *, progress: Progress | None = None
+    ) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks, models).
 
         `progress` counts rows that all members have answered.
@@ -185,7 +235,8 @@ class Ensemble(Predictor):
         Raises
         ------
         PredictorError
-            If a member cannot answer, or the members turn out to have different tasks; names the member.
+            If a member cannot answer, or the members turn out to have different tasks;
+            names the member.
         """
         rows = as_token_rows(tokens)
         size = self.resolve_batch_size(rows.shape[1])
@@ -196,27 +247,40 @@ class Ensemble(Predictor):
             answers = [self._ask(name, member, chunk, start) for name, member in named]
             self._check_agreement()
             for i, j in self._unread:
-                if (answers[i] != answers[i][:1]).any() and np.array_equal(answers[i], answers[j]):
-                    raise self._one_twice(i, j, "gave the same answers to every sequence")
+                if (answers[i] != answers[i][:1]).any() and np.array_equal(
+                    answers[i], answers[j]
+                ):
+                    raise self._one_twice(
+                        i, j, "gave the same answers to every sequence"
+                    )
             parts.append(np.stack(answers, axis=-1))
             if progress is not None:
                 progress(len(chunk))
         return np.concatenate(parts)
 
-    def _ask(self, name: str, member: Predictor, chunk: Tokens, start: int) -> NDArray[Any]:
+    def _ask(
+        self, name: str, member: Predictor, chunk: Tokens, start: int
+    ) -> NDArray[Any]:
         try:
             return member.predict(chunk)
         except NonFiniteError as error:
             at = start + error.row
-            raise non_finite(error.value, row=at, task=error.task, model=name, position=error.position) from error
+            raise non_finite(
+                error.value,
+                row=at,
+                task=error.task,
+                model=name,
+                position=error.position,
+            ) from error
         except PredictorError as error:
             msg = f"model {quoted(name)}: {error}"
             raise PredictorError(msg) from error
 
     def _one_twice(self, i: int, j: int, why: str) -> PredictorError:
         return PredictorError(
-            f"models {quoted(self.models[i])} and {quoted(self.models[j])} {why}: they are one network, which would "
-            "count as two that agree; leave one of them out, or give each its own weights"
+            f"models {quoted(self.models[i])} and {quoted(self.models[j])} {why}: they "
+            "are one network, which would count as two that agree; leave one of them "
+            "out, or give each its own weights"
         )
 
     def _check_positions(self, name: str, member: Predictor) -> None:
@@ -227,8 +291,9 @@ class Ensemble(Predictor):
             if one is None or other is None or np.array_equal(one, other):
                 return
         raise PredictorError(
-            f"model {quoted(name)} answers {_track_in_words(member)}, {quoted(self.models[0])} "
-            f"{_track_in_words(first)}; give all members the same track="
+            f"model {quoted(name)} answers {_track_in_words(member)}, "
+            f"{quoted(self.models[0])} {_track_in_words(first)}; give all members the "
+            "same track="
         )
 
     def _check_agreement(self) -> None:
@@ -236,8 +301,8 @@ class Ensemble(Predictor):
         for name, member in zip(self.models, self.members, strict=True):
             if (member.scale, member.task_scales) != (self.scale, self.task_scales):
                 msg = (
-                    f"model {quoted(name)} answers on scale {quoted(member.scale)}, {quoted(self.models[0])} on "
-                    f"{quoted(self.scale)}; use one"
+                    f"model {quoted(name)} answers on scale {quoted(member.scale)}, "
+                    f"{quoted(self.models[0])} on {quoted(self.scale)}; use one"
                 )
                 raise PredictorError(msg)
             self._check_positions(name, member)
@@ -245,40 +310,51 @@ class Ensemble(Predictor):
             tasks = own if tasks is None else tasks
             if own is not None and own != tasks:
                 msg = (
-                    f"model {quoted(name)} has tasks {quoted(list(own))}, the one before it "
-                    f"{quoted(list(tasks or ()))}; give all the same"
+                    f"model {quoted(name)} has tasks {quoted(list(own))}, the one "
+                    f"before it {quoted(list(tasks or ()))}; give all the same"
                 )
                 raise PredictorError(msg)
 
 
-def _as_members(predictors: object, names: Sequence[str] | None) -> tuple[tuple[Predictor, ...], Sequence[str] | None]:
-    """Return the predictors of a list or of a dict, and their names; None where there are none."""
+def _as_members(
+    predictors: object, names: Sequence[str] | None
+) -> tuple[tuple[Predictor, ...], Sequence[str] | None]:
+    """Return the predictors of a list or of a dict, and their names; None where there
+    are none.
+    """
     if isinstance(predictors, Mapping):
         if names is not None:
             msg = (
-                f"names={quoted(list(names))} and the dict's own keys {quoted(list(predictors))} both name the "
-                "models; give one of them"
+                f"names={quoted(list(names))} and the dict's own keys "
+                f"{quoted(list(predictors))} both name the models; give one of them"
             )
             raise PredictorError(msg)
         return tuple(predictors.values()), list(predictors)
     if isinstance(predictors, Iterable):
         return tuple(predictors), names
-    cure = "use a single one as it is" if isinstance(predictors, Predictor) else "wrap each in cg.FunctionPredictor"
-    msg = f"an Ensemble takes a list of predictors, at least two, not a {type(predictors).__name__}; {cure}"
+    cure = (
+        "use a single one as it is"
+        if isinstance(predictors, Predictor)
+        else "wrap each in cg.FunctionPredictor"
+    )
+    msg = (
+        "an Ensemble takes a list of predictors, at least two, not a "
+        f"{type(predictors).__name__}; {cure}"
+    )
     raise PredictorError(msg)
 
 
 def _check_member(name: str, member: object) -> None:
     if not isinstance(member, Predictor):
         msg = (
-            f"model {quoted(name)} is a {type(member).__name__}, not a predictor; wrap it in TorchPredictor or "
-            "FunctionPredictor first"
+            f"model {quoted(name)} is a {type(member).__name__}, not a predictor; wrap "
+            "it in TorchPredictor or FunctionPredictor first"
         )
         raise PredictorError(msg)
     if member.models is not None:
         msg = (
-            f"model {quoted(name)} is an ensemble itself; put its members into this one: Ensemble([*inner.members, "
-            "...])"
+            f"model {quoted(name)} is an ensemble itself; put its members into this "
+            "one: Ensemble([*inner.members, ...])"
         )
         raise PredictorError(msg)
 
@@ -300,7 +376,8 @@ def _track_in_words(member: Predictor) -> str:
 
 
 def reference_of(predictor: Predictor) -> Predictor | None:
-    """Return the same network, or ensemble, in float64; None if it is in float64 already or cannot be converted.
+    """Return the same network, or ensemble, in float64; None if it is in float64
+    already or cannot be converted.
 
     Examples
     --------
@@ -318,5 +395,7 @@ def reference_of(predictor: Predictor) -> Predictor | None:
     return (
         parts[0]
         if predictor.models is None
-        else Ensemble(parts, names=predictor.models, differ_by=predictor.differ_by or "seeds")
+        else Ensemble(
+            parts, names=predictor.models, differ_by=predictor.differ_by or "seeds"
+        )
     )

@@ -1,9 +1,11 @@
 """Digests of callables from code, constants and state, the same in every process.
 
-Nothing here uses `id`, `repr` of an object, pickle or the order of a set. A function is its bytecode, constants,
-names, defaults, closure and the globals that it reads; an object is its class and its attributes; an array is its
-bytes. Installed modules (the standard library, numpy, torch, ...) are named, not read. Unreadable values (a C
-object, an open file) are named by their class; the fingerprint then ends in ``~``: it covers the code, not that state.
+Nothing here uses `id`, `repr` of an object, pickle or the order of a set. A function is
+its bytecode, constants, names, defaults, closure and the globals that it reads; an
+object is its class and its attributes; an array is its bytes. Installed modules (the
+standard library, numpy, torch, ...) are named, not read. Unreadable values (a C object,
+an open file) are named by their class; the fingerprint then ends in ``~``: it covers
+the code, not that state.
 """
 
 from __future__ import annotations
@@ -30,9 +32,25 @@ from causalgia.errors import CausalgiaError
 UNREAD = "~"
 """Suffix of a fingerprint that does not cover all state."""
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range, slice)
+_PLAIN = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(Ellipsis),
+    type(NotImplemented),
+    range,
+    slice,
+)
 _ROUTINES = (types.BuiltinFunctionType, types.MethodWrapperType, np.ufunc)
-_DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+_DESCRIPTORS = (
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.ClassMethodDescriptorType,
+)
 _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
@@ -42,17 +60,23 @@ class _Blank:
 
 
 _NOT_BEHAVIOR = frozenset(dir(_Blank)) | frozenset(
-    "__dict__ __weakref__ __annotations__ __annotations_cache__ __post_init__ __abstractmethods__ _abc_impl".split()  # noqa: SIM905
+    "__dict__ __weakref__ __annotations__ __annotations_cache__ __post_init__ "  # noqa: SIM905
+    "__abstractmethods__ _abc_impl".split()
 )
 _MADE_ON_THE_FLY = {"<locals>", "<lambda>"}
 
 
 def digest(*parts: object) -> str:
-    """Return a hexadecimal digest of values; it ends in ``~`` if one of them is text that does.
+    """Return a hexadecimal digest of values; it ends in ``~`` if one of them is text
+    that does.
 
     Examples
     --------
-    >>> digest("a", 1) == digest("a", 1), digest("a", 1) == digest("a", 1.0), digest("0f~")[-1]
+    >>> (
+    ...     digest("a", 1) == digest("a", 1),
+    ...     digest("a", 1) == digest("a", 1.0),
+    ...     digest("0f~")[-1],
+    ... )
     (True, False, '~')
     """
     partial = any(isinstance(part, str) and part.endswith(UNREAD) for part in parts)
@@ -60,13 +84,17 @@ def digest(*parts: object) -> str:
 
 
 def fingerprint_of(value: object) -> str:
-    """Return a hexadecimal digest of a callable (or any value); it ends in ``~`` if a part is unreadable.
+    """Return a hexadecimal digest of a callable (or any value); it ends in ``~`` if a
+    part is unreadable.
 
     Examples
     --------
     >>> def line(slope):
     ...     return lambda x: slope * x
-    >>> fingerprint_of(line(2)) == fingerprint_of(line(2)), fingerprint_of(line(2)) == fingerprint_of(line(3))
+    >>> (
+    ...     fingerprint_of(line(2)) == fingerprint_of(line(2)),
+    ...     fingerprint_of(line(2)) == fingerprint_of(line(3)),
+    ... )
     (True, False)
     """
     reader = _Reader()
@@ -77,7 +105,8 @@ def fingerprint_of(value: object) -> str:
 
 
 def parts_of(value: object) -> dict[str, str]:
-    """Return digests of a callable's code (with its constants and its structure), and of its arrays.
+    """Return digests of a callable's code (with its constants and its structure), and
+    of its arrays.
 
     Examples
     --------
@@ -92,11 +121,16 @@ def parts_of(value: object) -> dict[str, str]:
         code = reader.read(value)
     except RecursionError:
         code = _qualified_name(type(value))
-    return {"code": code.hex(), "weights": _blake2b(*sorted(reader.weights or ())).hex()}
+    return {
+        "code": code.hex(),
+        "weights": _blake2b(*sorted(reader.weights or ())).hex(),
+    }
 
 
 def structure_of(network: Any) -> bytes:
-    """Return a digest of a PyTorch network's layers, code and plain attributes, without its tensors."""
+    """Return a digest of a PyTorch network's layers, code and plain attributes, without
+    its tensors.
+    """
     try:
         return _blake2b(*_Reader().structure(network))
     except RecursionError:
@@ -106,7 +140,8 @@ def structure_of(network: Any) -> bytes:
 class _Reader:
     """One traversal of a value; values in progress are remembered, so that cycles end.
 
-    If `weights` is a list, digests of arrays are collected there and not in the value's own digest.
+    If `weights` is a list, digests of arrays are collected there and not in the value's
+    own digest.
     """
 
     def __init__(self, weights: list[bytes] | None = None) -> None:
@@ -119,7 +154,9 @@ class _Reader:
     def read(self, value: object) -> bytes:
         """Return the digest of a value."""
         if isinstance(value, _PLAIN):
-            return _blake2b(b"plain", type(value).__name__.encode(), repr(value).encode())
+            return _blake2b(
+                b"plain", type(value).__name__.encode(), repr(value).encode()
+            )
         key = id(value)
         if key in self._closed:
             return self._closed[key][1]
@@ -148,14 +185,24 @@ class _Reader:
             return self._network(value)
         if torch is not None and isinstance(value, torch.dtype | torch.device):
             return b"torch", str(value).encode()
-        if callable(value) and isinstance(getattr(value, "py_func", None), types.FunctionType):
+        if callable(value) and isinstance(
+            getattr(value, "py_func", None), types.FunctionType
+        ):
             return b"compiled", self.read(value.py_func)  # type: ignore[attr-defined]  # numba
         wrapped = getattr(value, "__wrapped__", None)
-        if callable(value) and isinstance(wrapped, types.FunctionType) and not is_installed(type(value).__module__):
+        if (
+            callable(value)
+            and isinstance(wrapped, types.FunctionType)
+            and not is_installed(type(value).__module__)
+        ):
             return self._object(value)
         if isinstance(wrapped, types.FunctionType):
             return b"wrapped", _qualified_name(type(value)), self.read(wrapped)
-        if callable(value) and is_installed(getattr(value, "__module__", None)) and hasattr(value, "__qualname__"):
+        if (
+            callable(value)
+            and is_installed(getattr(value, "__module__", None))
+            and hasattr(value, "__qualname__")
+        ):
             return b"installed", _qualified_name(value)
         return self._object(value)
 
@@ -168,7 +215,10 @@ class _Reader:
 
     def _array(self, value: Any) -> Iterator[bytes]:
         yield b"array" + type(value).__qualname__.encode()
-        yield repr(value.dtype.descr if value.dtype.names else value.dtype.str).encode() + repr(value.shape).encode()
+        yield (
+            repr(value.dtype.descr if value.dtype.names else value.dtype.str).encode()
+            + repr(value.shape).encode()
+        )
         if value.dtype.hasobject:
             yield self.read(value.tolist())
         else:
@@ -181,31 +231,47 @@ class _Reader:
         return (b"weights",)
 
     def _network(self, value: Any) -> Iterator[bytes]:
-        network = getattr(value, "_orig_mod", value)  # the original of one that torch.compile wraps
+        # the original of one that torch.compile wraps
+        network = getattr(value, "_orig_mod", value)
         yield b"network"
         yield from self.structure(network)
-        named = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
-        tensors = (part for name, tensor in named for part in (name.encode(), *_tensor_bytes(tensor)))
+        named = [
+            *network.named_parameters(remove_duplicate=False),
+            *network.named_buffers(remove_duplicate=False),
+        ]
+        tensors = (
+            part
+            for name, tensor in named
+            for part in (name.encode(), *_tensor_bytes(tensor))
+        )
         if self.weights is None:
             yield from tensors
         else:
             self.weights.append(_blake2b(*tensors))
 
     def structure(self, network: Any) -> Iterator[bytes]:
-        """Yield the layers of a PyTorch network with their code and plain attributes."""
+        """Yield the layers of a PyTorch network with their code and plain
+        attributes.
+        """
         torch = sys.modules["torch"]
-        # what every module has (parameter tables, hooks, the training flag) is read by its own route, or does not
-        # affect answers
+        # what every module has (parameter tables, hooks, the training flag) is read by
+        # its own route, or does not affect answers
         internal = {*vars(torch.nn.Module()), "_is_torch_compile"}
         for name, sub in network.named_modules():
             yield name.encode()
             if isinstance(sub, torch.jit.ScriptModule):
-                yield self.read(str(sub.code) if hasattr(sub, "forward") else sub.original_name)
+                yield self.read(
+                    str(sub.code) if hasattr(sub, "forward") else sub.original_name
+                )
                 continue
             yield self.read(type(sub))
             yield sub.extra_repr().encode()
             public = is_installed(type(sub).__module__)
-            own = {k: v for k, v in vars(sub).items() if k not in internal and not (public and k.startswith("_"))}
+            own = {
+                k: v
+                for k, v in vars(sub).items()
+                if k not in internal and not (public and k.startswith("_"))
+            }
             yield self.read(own)
 
     def _routine(self, value: Any) -> Iterator[bytes]:
@@ -223,14 +289,18 @@ class _Reader:
             yield Path(source).read_bytes()
 
     def _function(self, value: Any) -> Iterator[bytes]:
-        if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
+        if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(
+            value.__qualname__.split(".")
+        ):
             yield b"installed"
             yield _qualified_name(value)
             return
         yield b"function"
         yield self.read(value.__code__)
         yield self.read((value.__defaults__, value.__kwdefaults__))
-        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+        for name, cell in zip(
+            value.__code__.co_freevars, value.__closure__ or (), strict=True
+        ):
             try:
                 held = cell.cell_contents
             except ValueError:  # an empty cell
@@ -246,12 +316,24 @@ class _Reader:
         yield b"code"
         yield value.co_code
         yield getattr(value, "co_exceptiontable", b"")
-        counts = (value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount, value.co_flags)
-        names = (value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars)
+        counts = (
+            value.co_argcount,
+            value.co_posonlyargcount,
+            value.co_kwonlyargcount,
+            value.co_flags,
+        )
+        names = (
+            value.co_names,
+            value.co_varnames,
+            value.co_freevars,
+            value.co_cellvars,
+        )
         yield self.read((counts, names, value.co_consts))
 
     def _class(self, value: Any) -> Iterator[bytes]:
-        if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
+        if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(
+            value.__qualname__.split(".")
+        ):
             yield b"installed class"
             yield _qualified_name(value)
             return
@@ -281,25 +363,57 @@ class _Reader:
 #: places in memory of what an object written in C has, which are no attributes
 _OFFSETS = {"__vectorcalloffset__", "__dictoffset__", "__weaklistoffset__"}
 _GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
-_KINDS: tuple[tuple[type | tuple[type, ...], Callable[[_Reader, Any], Iterable[bytes]]], ...] = (
-    (enum.Enum, lambda r, x: (b"member", _qualified_name(type(x)), x.name.encode(), r.read(x.value))),
+_KINDS: tuple[
+    tuple[type | tuple[type, ...], Callable[[_Reader, Any], Iterable[bytes]]], ...
+] = (
+    (
+        enum.Enum,
+        lambda r, x: (
+            b"member",
+            _qualified_name(type(x)),
+            x.name.encode(),
+            r.read(x.value),
+        ),
+    ),
     (np.ndarray, lambda r, x: r._held(r._array(x))),
     (np.generic, lambda _, x: (b"scalar", f"'{x.dtype.str}'".encode(), x.tobytes())),
-    ((np.dtype, PurePath), lambda _, x: (b"text", type(x).__qualname__.encode(), str(x).encode())),
+    (
+        (np.dtype, PurePath),
+        lambda _, x: (b"text", type(x).__qualname__.encode(), str(x).encode()),
+    ),
     (re.Pattern, lambda r, x: (b"pattern", r.read((x.pattern, x.flags)))),
     (types.FunctionType, _Reader._function),
-    (types.MethodType, lambda r, x: (b"method", r.read(x.__self__), r.read(x.__func__))),
+    (
+        types.MethodType,
+        lambda r, x: (b"method", r.read(x.__self__), r.read(x.__func__)),
+    ),
     (types.CodeType, _Reader._code),
     (types.ModuleType, _Reader._module),
     (_ROUTINES, _Reader._routine),
-    (_DESCRIPTORS, lambda _, x: (b"descriptor", x.__objclass__.__qualname__.encode(), x.__name__.encode())),
-    (functools.partial, lambda r, x: (b"partial", r.read((x.func, x.args, x.keywords)))),
+    (
+        _DESCRIPTORS,
+        lambda _, x: (
+            b"descriptor",
+            x.__objclass__.__qualname__.encode(),
+            x.__name__.encode(),
+        ),
+    ),
+    (
+        functools.partial,
+        lambda r, x: (b"partial", r.read((x.func, x.args, x.keywords))),
+    ),
     (_GETTERS, lambda r, x: (b"getter", r.read(x.__reduce__()))),
-    ((staticmethod, classmethod), lambda r, x: (b"wrapper", type(x).__name__.encode(), r.read(x.__func__))),
+    (
+        (staticmethod, classmethod),
+        lambda r, x: (b"wrapper", type(x).__name__.encode(), r.read(x.__func__)),
+    ),
     (property, lambda r, x: (b"property", r.read((x.fget, x.fset)))),
     (functools.cached_property, lambda r, x: (b"cached property", r.read(x.func))),
     (type, _Reader._class),
-    ((tuple, list), lambda r, x: (b"sequence" + type(x).__qualname__.encode(), *map(r.read, x))),
+    (
+        (tuple, list),
+        lambda r, x: (b"sequence" + type(x).__qualname__.encode(), *map(r.read, x)),
+    ),
     ((set, frozenset), lambda r, x: (b"set", *sorted(map(r.read, x)))),
     (Mapping, _Reader._mapping),
 )
@@ -318,7 +432,11 @@ def _tensor_bytes(tensor: Any) -> Iterator[bytes]:
     torch = sys.modules["torch"]
     yield b"tensor"
     yield f"{tensor.dtype} {tuple(tensor.shape)}".encode()
-    plain = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
+    plain = (
+        tensor.detach().to_dense()
+        if tensor.layout is not torch.strided
+        else tensor.detach()
+    )
     yield plain.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
@@ -329,8 +447,16 @@ def _qualified_name(value: Any) -> bytes:
 
 def _globals_read(code: types.CodeType) -> set[str]:
     """Return the names of globals that a function and the functions inside it read."""
-    own = {str(step.argval) for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    inner = (_globals_read(item) for item in code.co_consts if isinstance(item, types.CodeType))
+    own = {
+        str(step.argval)
+        for step in dis.get_instructions(code)
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
+    inner = (
+        _globals_read(item)
+        for item in code.co_consts
+        if isinstance(item, types.CodeType)
+    )
     return own.union(*inner)
 
 
@@ -341,8 +467,16 @@ def _state(value: object) -> dict[str, object] | None:
     if written_in_c or isinstance(value, io.IOBase):
         return None
     members = ((name, item) for kind in kinds for name, item in vars(kind).items())
-    slots = [name for name, item in members if isinstance(item, types.MemberDescriptorType) and name not in _OFFSETS]
-    if not hasattr(value, "__dict__") and not slots and "__slots__" not in vars(type(value)):
+    slots = [
+        name
+        for name, item in members
+        if isinstance(item, types.MemberDescriptorType) and name not in _OFFSETS
+    ]
+    if (
+        not hasattr(value, "__dict__")
+        and not slots
+        and "__slots__" not in vars(type(value))
+    ):
         return None
     own = {name: getattr(value, name) for name in slots if hasattr(value, name)}
     return {**own, **getattr(value, "__dict__", {})}

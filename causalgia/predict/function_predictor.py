@@ -1,4 +1,6 @@
-"""Predictors from any callable, and predictors that each process builds by calling a function."""
+"""Predictors from any callable, and predictors that each process builds by calling a
+function.
+"""
 
 from __future__ import annotations
 
@@ -42,21 +44,26 @@ _AUTO = 1024
 
 
 class FunctionPredictor(SinglePredictor):
-    """A predictor made from any callable that maps one-hot (n, 4, length) to (n,) or (n, tasks) numbers.
+    """A predictor made from any callable that maps one-hot (n, 4, length) to (n,) or
+    (n, tasks) numbers.
 
-    For networks outside PyTorch (Keras, JAX, ONNX, a web service) and for formulas. The one-hot array is made a
-    batch at a time, so memory does not grow with the number of sequences. Answers keep their dtype, float32 or
-    float64; half precision becomes float32, everything else float64.
+    For networks outside PyTorch (Keras, JAX, ONNX, a web service) and for formulas. The
+    one-hot array is made a batch at a time, so memory does not grow with the number of
+    sequences. Answers keep their dtype, float32 or float64; half precision becomes
+    float32, everything else float64.
 
     Parameters
     ----------
     fn
-        Takes a batch, one-hot (n, 4, length), and answers a row for each sequence, in order.
+        Takes a batch, one-hot (n, 4, length), and answers a row for each sequence, in
+        order.
     tasks
-        A name for each output. By default "outcome" for a single output, else "task 0", "task 1", ...
+        A name for each output. By default "outcome" for a single output, else "task 0",
+        "task 1", ...
     scale
-        The scale of the answers, in words: one text, or one for each task (a dict task -> text, or a list in the order
-        of `tasks`). Outcomes then carry them as ``task_scale``, and `contrast` subtracts no tasks on different scales.
+        The scale of the answers, in words: one text, or one for each task (a dict task
+        -> text, or a list in the order of `tasks`). Outcomes then carry them as
+        ``task_scale``, and `contrast` subtracts no tasks on different scales.
     batch_size
         Largest batch for `fn`; "auto" is 1024, above 50 kb one sequence.
     alphabet
@@ -66,16 +73,19 @@ class FunctionPredictor(SinglePredictor):
     dtype
         The dtype of the one-hot array.
     reduce
-        Applied to what `fn` returns, to give (n,) or (n, tasks); or windows of a `track`, one or a list of
-        `causalgia.Window`.
+        Applied to what `fn` returns, to give (n,) or (n, tasks); or windows of a
+        `track`, one or a list of `causalgia.Window`.
     rc_average
-        Whether to average the answers for a sequence and for its reverse complement; a track is turned around.
+        Whether to average the answers for a sequence and for its reverse complement; a
+        track is turned around.
     track
-        The axis of the output that runs along the sequence, a `causalgia.Track`: outcomes then have a dim position.
+        The axis of the output that runs along the sequence, a `causalgia.Track`:
+        outcomes then have a dim position.
     fingerprint
-        Name of this version of `fn`. By default code, constants, defaults, closure and the globals it uses are hashed
-        when the predictor is made; if some state is unreadable (a C extension, an open session) the fingerprint ends in
-        ``~`` and covers the code alone: name the version here.
+        Name of this version of `fn`. By default code, constants, defaults, closure and
+        the globals it uses are hashed when the predictor is made; if some state is
+        unreadable (a C extension, an open session) the fingerprint ends in ``~`` and
+        covers the code alone: name the version here.
 
     Raises
     ------
@@ -85,7 +95,9 @@ class FunctionPredictor(SinglePredictor):
     Examples
     --------
     >>> import numpy as np
-    >>> gc = FunctionPredictor(lambda x: x[:, 1:3].mean(axis=(1, 2)) * 2, tasks=["gc"], scale="share")
+    >>> gc = FunctionPredictor(
+    ...     lambda x: x[:, 1:3].mean(axis=(1, 2)) * 2, tasks=["gc"], scale="share"
+    ... )
     >>> gc.predict(np.array([[0, 1, 2, 3], [1, 1, 2, 2]], np.uint8))
     array([[0.5],
            [1. ]], dtype=float32)
@@ -115,7 +127,10 @@ class FunctionPredictor(SinglePredictor):
             reduce=reduce,
             track=track,
         )
-        _check_callable(fn, "FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers")
+        _check_callable(
+            fn,
+            "FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers",
+        )
         self.fn = fn
         self.batch_size = as_batch_size(batch_size)
         try:
@@ -124,16 +139,30 @@ class FunctionPredictor(SinglePredictor):
             msg = f"dtype={quoted(dtype)} is not a dtype; use 'float32' or 'float64'"
             raise PredictorError(msg) from error
         if chosen.kind not in "fiub":
-            msg = f"dtype={quoted(dtype)} cannot hold a one-hot array; use 'float32' or 'float64'"
+            msg = (
+                f"dtype={quoted(dtype)} cannot hold a one-hot array; use 'float32' or "
+                "'float64'"
+            )
             raise PredictorError(msg)
         self.dtype = chosen
         identity = (
-            fingerprint_of(fn) if fingerprint is None else digest("given", as_version_name(fingerprint, "callable"))
+            fingerprint_of(fn)
+            if fingerprint is None
+            else digest("given", as_version_name(fingerprint, "callable"))
         )
         self._version = fingerprint
-        options = (self._given_tasks, self._given_scale, self._order, layout, self.dtype.str, rc_average)
+        options = (
+            self._given_tasks,
+            self._given_scale,
+            self._order,
+            layout,
+            self.dtype.str,
+            rc_average,
+        )
         self._choices = (*options, *self._track_choices)
-        self._fingerprint = digest("function", identity, *self._choices, fingerprint_of(self._function))
+        self._fingerprint = digest(
+            "function", identity, *self._choices, fingerprint_of(self._function)
+        )
 
     _reduced_before = False
     _answered_before = False
@@ -145,13 +174,23 @@ class FunctionPredictor(SinglePredictor):
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of the callable's code and arrays (or the given version), the options and the read-out."""
-        identity = parts_of(self.fn) if self._version is None else {"version": self._version}
-        return {**identity, "options": digest(*self._choices), "read-out": fingerprint_of(self._function)}
+        """Digests of the callable's code and arrays (or the given version), the options
+        and the read-out.
+        """
+        identity = (
+            parts_of(self.fn) if self._version is None else {"version": self._version}
+        )
+        return {
+            **identity,
+            "options": digest(*self._choices),
+            "read-out": fingerprint_of(self._function),
+        }
 
     @property
     def precision(self) -> np.dtype[Any]:
-        """Dtype of the one-hot input, or half if an answer was; the callable's own precision is unknown."""
+        """Dtype of the one-hot input, or half if an answer was; the callable's own
+        precision is unknown.
+        """
         if self._half:
             return np.dtype(np.float16)
         return self.dtype if self.dtype.kind == "f" else super().precision
@@ -170,14 +209,23 @@ class FunctionPredictor(SinglePredictor):
     def _both_strands(self, batch: Tokens) -> object:
         if not self.rc_average:
             return self._one_strand(batch)
-        answers = [self._one_strand(batch), self._one_strand(reverse_complement(batch), reverse=True)]
+        answers = [
+            self._one_strand(batch),
+            self._one_strand(reverse_complement(batch), reverse=True),
+        ]
         wanted = None if self._has_positions else self._tasks
-        forward, backward = (as_answers(answer, n_rows=len(batch), tasks=wanted) for answer in answers)
+        forward, backward = (
+            as_answers(answer, n_rows=len(batch), tasks=wanted) for answer in answers
+        )
         return forward / 2 + backward / 2
 
     def _one_strand(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
-        """Return the numbers of one call, copied: a callable may write every answer into the same array."""
-        return np.array(as_numbers(self._of_output(self._call(batch), len(batch), reverse=reverse)))
+        """Return the numbers of one call, copied: a callable may write every answer
+        into the same array.
+        """
+        return np.array(
+            as_numbers(self._of_output(self._call(batch), len(batch), reverse=reverse))
+        )
 
     def _what(self) -> str:
         name = getattr(self.fn, "__qualname__", type(self.fn).__qualname__)
@@ -191,28 +239,36 @@ class FunctionPredictor(SinglePredictor):
             if self._function is None:
                 return answer
             if not self._reduced_before:
-                check_not_constant(self._function, answer, lambda other: other.astype(np.asarray(answer).dtype))
+                check_not_constant(
+                    self._function,
+                    answer,
+                    lambda other: other.astype(np.asarray(answer).dtype),
+                )
                 self._reduced_before = True
             return self._function(answer)
         except CausalgiaError:
             raise
         except MemoryError as error:
             msg = (
-                f"the callable ran out of memory on an input of shape {x.shape}; give it fewer sequences at once: "
-                f"batch_size={max(1, len(batch) // 2)} (now {self.resolve_batch_size(batch.shape[1])})"
+                f"the callable ran out of memory on an input of shape {x.shape}; give "
+                f"it fewer sequences at once: batch_size={max(1, len(batch) // 2)} "
+                f"(now {self.resolve_batch_size(batch.shape[1])})"
             )
             raise PredictorError(msg) from error
         except (Exception, SystemExit) as error:
             known = self._other_layout(x) or cure_of_failure(error)
             msg = (
-                f"the callable failed on an input of shape {x.shape} ({self.layout}, {x.dtype}): {first_line(error)}. "
-                f"The library gives 4 channels {shape_in_words(self.layout)}. "
+                f"the callable failed on an input of shape {x.shape} ({self.layout}, "
+                f"{x.dtype}): {first_line(error)}. The library gives 4 channels "
+                f"{shape_in_words(self.layout)}. "
                 f"{known or 'Check the length of the sequences, layout= and dtype='}"
             )
             raise PredictorError(msg) from error
 
     def _other_layout(self, x: NDArray[Any]) -> str:
-        """Return the cure if the callable, which never answered, takes the channels in the other place; else ""."""
+        """Return the cure if the callable, which never answered, takes the channels in
+        the other place; else "".
+        """
         if self._answered_before:
             return ""
         other: Layout = "NLC" if self.layout == "NCL" else "NCL"
@@ -241,10 +297,12 @@ def _of_made(name: str, doc: str) -> Any:
 
 
 class PredictorFactory(Predictor):
-    """A predictor that each process builds by calling a function, at the first prediction.
+    """A predictor that each process builds by calling a function, at the first
+    prediction.
 
-    Use it for a predictor that cannot be pickled (an open session, a handle of another library): only the function is
-    sent to workers, and each builds the predictor once; again if the one built before has another fingerprint.
+    Use it for a predictor that cannot be pickled (an open session, a handle of another
+    library): only the function is sent to workers, and each builds the predictor once;
+    again if the one built before has another fingerprint.
 
     Parameters
     ----------
@@ -254,8 +312,8 @@ class PredictorFactory(Predictor):
     Raises
     ------
     PredictorError
-        If `build` is not callable; at the first question, if it fails or does not return the predictor that it returned
-        in the sending process.
+        If `build` is not callable; at the first question, if it fails or does not
+        return the predictor that it returned in the sending process.
 
     Examples
     --------
@@ -268,7 +326,9 @@ class PredictorFactory(Predictor):
     """
 
     def __init__(self, build: Callable[[], Predictor]) -> None:
-        _check_callable(build, "PredictorFactory takes a function that returns a predictor")
+        _check_callable(
+            build, "PredictorFactory takes a function that returns a predictor"
+        )
         self._build = build
         identity = fingerprint_of(build)
         self._key = identity if not identity.endswith(UNREAD) else uuid.uuid4().hex
@@ -278,7 +338,9 @@ class PredictorFactory(Predictor):
         self._expected = ""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the function, the fingerprint of the predictor, and the fixed batch sizes and choices."""
+        """Return the function, the fingerprint of the predictor, and the fixed batch
+        sizes and choices.
+        """
         chosen = self._chosen if self._own is None else self.choices()
         return {**vars(self), "_sizes": self.batches(), "_chosen": chosen, "_own": None}
 
@@ -296,7 +358,11 @@ class PredictorFactory(Predictor):
         """
         with _MAKING:
             if self._own is None:
-                self._own = build_once(f"{self._key} {self._expected}", self._make) if self._expected else self._make()
+                self._own = (
+                    build_once(f"{self._key} {self._expected}", self._make)
+                    if self._expected
+                    else self._make()
+                )
         if self._sizes:
             self._own.fix_batches(self._sizes)
             self._sizes = {}
@@ -311,19 +377,24 @@ class PredictorFactory(Predictor):
         except CausalgiaError:
             raise
         except Exception as error:
-            msg = f"{quoted(self)}: the function raised {one_line(error)}; it must return a predictor on every machine"
+            msg = (
+                f"{quoted(self)}: the function raised {one_line(error)}; it must "
+                "return a predictor on every machine"
+            )
             raise PredictorError(msg) from error
         if not isinstance(made, Predictor):
             msg = (
-                f"{quoted(self)}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the "
-                "like"
+                f"{quoted(self)}: the function returned a {type(made).__name__}; "
+                "return cg.TorchPredictor(...) or the like"
             )
             raise PredictorError(msg)
-        fingerprint = made.fingerprint  # before any prediction: a network may count its calls
+        # before any prediction: a network may count its calls
+        fingerprint = made.fingerprint
         if self._expected and fingerprint != self._expected:
             msg = (
-                f"{quoted(self)}: the function makes another predictor here ({fingerprint}) than where it was sent "
-                f"from ({self._expected}); give every machine the same files, and the same code"
+                f"{quoted(self)}: the function makes another predictor here "
+                f"({fingerprint}) than where it was sent from ({self._expected}); give "
+                "every machine the same files, and the same code"
             )
             raise PredictorError(msg)
         self._expected = fingerprint
@@ -337,17 +408,29 @@ class PredictorFactory(Predictor):
     positions: NDArray[np.int64] | None = _of_made("positions", "Positions of a track.")
     bin: int | None = _of_made("bin", "Bases in a bin of a track.")
     scale: str = _of_made("scale", "What the answers are measured on.")
-    task_scales: tuple[str, ...] | None = _of_made("task_scales", "The scale of each task, where they differ.")
-    models: tuple[str, ...] | None = _of_made("models", "Names of an ensemble's members.")
+    task_scales: tuple[str, ...] | None = _of_made(
+        "task_scales", "The scale of each task, where they differ."
+    )
+    models: tuple[str, ...] | None = _of_made(
+        "models", "Names of an ensemble's members."
+    )
     differ_by: Literal["seeds", "folds", "architectures"] | None = _of_made(
         "differ_by", "What population an ensemble's members are drawn from."
     )
     fingerprint: str = _of_made(
-        "fingerprint", "Fingerprint of the built predictor: a trial does not depend on where it was built."
+        "fingerprint",
+        "Fingerprint of the built predictor: a trial does not depend on where it was "
+        "built.",
     )
-    fingerprint_parts: dict[str, str] = _of_made("fingerprint_parts", "Fingerprint parts of the built predictor.")
-    precision: np.dtype[Any] = _of_made("precision", "Coarsest floating dtype that the answers are computed in.")
-    incremental: bool = _of_made("incremental", "Whether edits may be recomputed in part.")
+    fingerprint_parts: dict[str, str] = _of_made(
+        "fingerprint_parts", "Fingerprint parts of the built predictor."
+    )
+    precision: np.dtype[Any] = _of_made(
+        "precision", "Coarsest floating dtype that the answers are computed in."
+    )
+    incremental: bool = _of_made(
+        "incremental", "Whether edits may be recomputed in part."
+    )
 
     @property
     def parts(self) -> tuple[Predictor, ...]:
@@ -384,7 +467,9 @@ class PredictorFactory(Predictor):
         self.made.settle(base, edited, rows)
 
     def with_incremental_edits(self, length: int) -> Predictor:
-        """Return the built predictor with edits recomputed in part, this where that is no gain."""
+        """Return the built predictor with edits recomputed in part, this where that is
+        no gain.
+        """
         made = self.made.with_incremental_edits(length)
         return self if made is self.made else made
 
@@ -392,7 +477,9 @@ class PredictorFactory(Predictor):
         """Return a session for edited versions of backgrounds."""
         return self.made.edits(base)
 
-    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
+    def predict(
+        self, tokens: Tokens, *, progress: Progress | None = None
+    ) -> NDArray[Any]:
         """Answer for each row of tokens (n, length)."""
         return self.made.predict(tokens, progress=progress)
 
@@ -400,4 +487,7 @@ class PredictorFactory(Predictor):
 def _check_callable(value: object, takes: str) -> None:
     if not callable(value):
         network = isinstance(value, Mapping | str | PathLike)
-        raise PredictorError(f"{takes}, not {what_instead_of_network(value) if network else quoted(value)}")
+        raise PredictorError(
+            f"{takes}, not "
+            f"{what_instead_of_network(value) if network else quoted(value)}"
+        )

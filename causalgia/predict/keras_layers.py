@@ -1,7 +1,9 @@
-"""Layers of Keras as functions of PyTorch tensors, and the graph of layers that a Keras network is.
+"""Layers of Keras as functions of PyTorch tensors, and the graph of layers that a Keras
+network is.
 
-Keras has channels last: (n, positions, channels), or (n, rows, columns, channels) for images. Tensors here have them
-second, as PyTorch: (n, channels, positions), (n, channels, rows, columns).
+Keras has channels last: (n, positions, channels), or (n, rows, columns, channels) for
+images. Tensors here have them second, as PyTorch: (n, channels, positions), (n,
+channels, rows, columns).
 """
 
 from __future__ import annotations
@@ -71,7 +73,9 @@ def as_torch(x: Tensor) -> Tensor:
 
 
 def axis_of(config: dict[str, Any]) -> Callable[[Tensor], int]:
-    """Return what finds the axis of a tensor here that is the layer's ``axis`` in Keras (by default its channels)."""
+    """Return what finds the axis of a tensor here that is the layer's ``axis`` in Keras
+    (by default its channels).
+    """
     given = config.get("axis", -1)
     if isinstance(given, list) and len(given) == 1:
         given = given[0]
@@ -82,7 +86,8 @@ def axis_of(config: dict[str, Any]) -> Callable[[Tensor], int]:
         place = given + x.ndim if given < 0 else given
         if not 0 < place < x.ndim:
             raise PredictorError(
-                f"axis {given} of {quoted(config.get('name'))} is not an axis of a tensor with {x.ndim}"
+                f"axis {given} of {quoted(config.get('name'))} is not an axis of a "
+                f"tensor with {x.ndim}"
             )
         return 1 if place == x.ndim - 1 else place + 1
 
@@ -90,28 +95,44 @@ def axis_of(config: dict[str, Any]) -> Callable[[Tensor], int]:
 
 
 def activation_of(name: Any) -> Callable[[Tensor], Tensor]:
-    """Return the activation of this name, which Keras 3 may wrap in settings; none is the identity."""
+    """Return the activation of this name, which Keras 3 may wrap in settings; none is
+    the identity.
+    """
     given = name.get("config", name) if isinstance(name, dict) else name
     given = given.get("name", given) if isinstance(given, dict) else given
     if given is None:
         return _ACTIVATIONS["linear"]
     if not isinstance(given, str) or given not in _ACTIVATIONS:
-        raise UnreadSettingError(f"activation {quoted(given)} is not one of {', '.join(_ACTIVATIONS)}")
+        raise UnreadSettingError(
+            f"activation {quoted(given)} is not one of {', '.join(_ACTIVATIONS)}"
+        )
     return _ACTIVATIONS[given]
 
 
 def _size_by_axis(value: Any, n_axes: int) -> tuple[int, ...]:
     """Return a size for each axis of positions; one number stands for all."""
-    sizes = tuple(int(size) for size in value) if isinstance(value, list | tuple) else (int(value),) * n_axes
+    sizes = (
+        tuple(int(size) for size in value)
+        if isinstance(value, list | tuple)
+        else (int(value),) * n_axes
+    )
     if len(sizes) != n_axes:
         raise ValueError(f"{list(sizes)} has not {n_axes} numbers")
     return sizes
 
 
-def _pads(lengths: Sequence[int], widths: Sequence[int], strides: Sequence[int], padding: str) -> tuple[int, ...]:
-    """Return the positions that TensorFlow adds before and after, of the last axis first, as PyTorch takes them."""
+def _pads(
+    lengths: Sequence[int], widths: Sequence[int], strides: Sequence[int], padding: str
+) -> tuple[int, ...]:
+    """Return the positions that TensorFlow adds before and after, of the last axis
+    first, as PyTorch takes them.
+    """
     axes = zip(lengths, widths, strides, strict=True)
-    return tuple(n for axis in reversed([_two_pads(*axis, padding) for axis in axes]) for n in axis)
+    return tuple(
+        n
+        for axis in reversed([_two_pads(*axis, padding) for axis in axes])
+        for n in axis
+    )
 
 
 def _two_pads(length: int, width: int, stride: int, padding: str) -> tuple[int, int]:
@@ -121,21 +142,32 @@ def _two_pads(length: int, width: int, stride: int, padding: str) -> tuple[int, 
         total = max((-(-length // stride) - 1) * stride + width - length, 0)
         return total // 2, total - total // 2
     if padding != "valid":
-        raise UnreadSettingError(f"padding {quoted(padding)} is not one of valid, same, causal")
+        raise UnreadSettingError(
+            f"padding {quoted(padding)} is not one of valid, same, causal"
+        )
     return 0, 0
 
 
 def _check_channels_last(config: dict[str, Any]) -> None:
     if config.get("data_format", "channels_last") not in ("channels_last", None):
-        raise UnreadSettingError("data_format is channels_first; save the network as channels_last")
+        raise UnreadSettingError(
+            "data_format is channels_first; save the network as channels_last"
+        )
 
 
-def _conv(config: dict[str, Any], weight: Weight, n_axes: int) -> Callable[[Tensor], Tensor]:
+def _conv(
+    config: dict[str, Any], weight: Weight, n_axes: int
+) -> Callable[[Tensor], Tensor]:
     _check_channels_last(config)
     widths, strides, gaps = (
-        _size_by_axis(config.get(k, 1), n_axes) for k in ("kernel_size", "strides", "dilation_rate")
+        _size_by_axis(config.get(k, 1), n_axes)
+        for k in ("kernel_size", "strides", "dilation_rate")
     )
-    padding, groups, filters = config.get("padding", "valid"), int(config.get("groups", 1)), int(config["filters"])
+    padding, groups, filters = (
+        config.get("padding", "valid"),
+        int(config.get("groups", 1)),
+        int(config["filters"]),
+    )
     kernel = weight("kernel", *widths, None, filters)
     bias = weight("bias", filters) if config.get("use_bias", True) else None
     _two_pads(1, 1, 1, padding)
@@ -157,36 +189,62 @@ def _dense(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], Tensor]
     return lambda x: as_torch(functional.linear(as_keras(x), kernel.T, bias))
 
 
-def _recurrent(config: dict[str, Any], weight: Weight, kind: str, side: str = "") -> Callable[[Tensor], Tensor]:
+def _recurrent(
+    config: dict[str, Any], weight: Weight, kind: str, side: str = ""
+) -> Callable[[Tensor], Tensor]:
     """Return an LSTM or GRU; its gates are put into the order of torch."""
     if kind not in ("LSTM", "GRU"):
         raise ValueError(f"{kind} is neither an LSTM nor a GRU")
-    if config.get("activation", "tanh") != "tanh" or config.get("recurrent_activation", "sigmoid") != "sigmoid":
+    if (
+        config.get("activation", "tanh") != "tanh"
+        or config.get("recurrent_activation", "sigmoid") != "sigmoid"
+    ):
         raise ValueError("activations other than tanh and sigmoid are not read")
     if kind == "GRU" and not config.get("reset_after", True):
         raise ValueError("a GRU with reset_after=False is not read")
     if config.get("return_state"):
         raise ValueError("return_state=True is not read")
     units, biased = int(config["units"]), bool(config.get("use_bias", True))
-    gates = {"LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2)}[kind]  # input, forget, cell, output; Keras' update, reset, new
+    # input, forget, cell, output; Keras' update, reset, new
+    gates = {"LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2)}[kind]
     width = len(gates) * units
-    kernel, recurrent = weight(f"{side}kernel", None, width), weight(f"{side}recurrent_kernel", units, width)
+    kernel, recurrent = (
+        weight(f"{side}kernel", None, width),
+        weight(f"{side}recurrent_kernel", units, width),
+    )
     bias = None
     if biased:
-        bias = weight(f"{side}bias", width) if kind == "LSTM" else weight(f"{side}bias", 2, width)
-    backwards, sequences = bool(config.get("go_backwards")), bool(config.get("return_sequences"))
+        bias = (
+            weight(f"{side}bias", width)
+            if kind == "LSTM"
+            else weight(f"{side}bias", 2, width)
+        )
+    backwards, sequences = (
+        bool(config.get("go_backwards")),
+        bool(config.get("return_sequences")),
+    )
 
     def layer(x: Tensor) -> Tensor:
         steps = x.flip(2).transpose(1, 2) if backwards else x.transpose(1, 2)
         none = kernel.new_zeros(width)
-        biases = [none, none] if bias is None else [bias, none] if kind == "LSTM" else [bias[0], bias[1]]
+        biases = (
+            [none, none]
+            if bias is None
+            else [bias, none]
+            if kind == "LSTM"
+            else [bias[0], bias[1]]
+        )
         weights = [
             torch.cat([rows[gate * units : (gate + 1) * units] for gate in gates])
             for rows in (kernel.T, recurrent.T, *biases)
         ]
         start = x.new_zeros(1, len(x), units)
         options = (weights, True, 1, 0.0, False, False, True)
-        made = torch.lstm(steps, (start, start), *options) if kind == "LSTM" else torch.gru(steps, start, *options)
+        made = (
+            torch.lstm(steps, (start, start), *options)
+            if kind == "LSTM"
+            else torch.gru(steps, start, *options)
+        )
         return made[0].transpose(1, 2) if sequences else made[0][:, -1]
 
     return layer
@@ -200,13 +258,18 @@ _SIDES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def _bidirectional(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], Tensor]:
+def _bidirectional(
+    config: dict[str, Any], weight: Weight
+) -> Callable[[Tensor], Tensor]:
     given, mode = config["layer"], config.get("merge_mode", "concat")
     if mode not in _SIDES:
         raise ValueError(f"merge_mode {quoted(mode)} is not one of {', '.join(_SIDES)}")
     own = given["config"]
     sequences = bool(own.get("return_sequences"))
-    other = config.get("backward_layer") or {**given, "config": own | {"go_backwards": not own.get("go_backwards")}}
+    other = config.get("backward_layer") or {
+        **given,
+        "config": own | {"go_backwards": not own.get("go_backwards")},
+    }
     forward = _recurrent(own, weight, given["class_name"], "forward_")
     backward = _recurrent(other["config"], weight, other["class_name"], "backward_")
 
@@ -227,7 +290,10 @@ def _channel_norm(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], 
 
     def layer(x: Tensor) -> Tensor:
         if axis not in (-1, x.ndim - 1):
-            raise PredictorError(f"batch normalization over axis {axis} is not read; rebuild it over the channels")
+            raise PredictorError(
+                f"batch normalization over axis {axis} is not read; rebuild it over "
+                "the channels"
+            )
         return functional.batch_norm(x, mean, variance, gamma, beta, False, 0.0, eps)
 
     return layer
@@ -242,8 +308,8 @@ def _layer_norm(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], Te
     def layer(x: Tensor) -> Tensor:
         if axis(x) != 1:
             raise PredictorError(
-                f"{quoted(config.get('name'))} normalizes over axis {config['axis']}, which is not the channels; "
-                "rebuild it in PyTorch"
+                f"{quoted(config.get('name'))} normalizes over axis {config['axis']}, "
+                "which is not the channels; rebuild it in PyTorch"
             )
         last = as_keras(x)
         return as_torch(functional.layer_norm(last, last.shape[-1:], gamma, beta, eps))
@@ -251,10 +317,19 @@ def _layer_norm(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], Te
     return layer
 
 
-def _pool(config: dict[str, Any], n_axes: int, *, largest: bool) -> Callable[[Tensor], Tensor]:
+def _pool(
+    config: dict[str, Any], n_axes: int, *, largest: bool
+) -> Callable[[Tensor], Tensor]:
     _check_channels_last(config)
-    widths, padding = _size_by_axis(config.get("pool_size", 2), n_axes), config.get("padding", "valid")
-    strides = widths if config.get("strides") is None else _size_by_axis(config["strides"], n_axes)
+    widths, padding = (
+        _size_by_axis(config.get("pool_size", 2), n_axes),
+        config.get("padding", "valid"),
+    )
+    strides = (
+        widths
+        if config.get("strides") is None
+        else _size_by_axis(config["strides"], n_axes)
+    )
     maxima = functional.max_pool1d if n_axes == 1 else functional.max_pool2d
     means = functional.avg_pool1d if n_axes == 1 else functional.avg_pool2d
 
@@ -271,10 +346,16 @@ def _pool(config: dict[str, Any], n_axes: int, *, largest: bool) -> Callable[[Te
     return layer
 
 
-def _global_pool(config: dict[str, Any], n_axes: int, *, largest: bool) -> Callable[[Tensor], Tensor]:
+def _global_pool(
+    config: dict[str, Any], n_axes: int, *, largest: bool
+) -> Callable[[Tensor], Tensor]:
     _check_channels_last(config)
     axes, keep = tuple(range(2, 2 + n_axes)), bool(config.get("keepdims"))
-    return (lambda x: x.amax(axes, keepdim=keep)) if largest else (lambda x: x.mean(axes, keepdim=keep))
+    return (
+        (lambda x: x.amax(axes, keepdim=keep))
+        if largest
+        else (lambda x: x.mean(axes, keepdim=keep))
+    )
 
 
 def _flatten(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
@@ -285,7 +366,9 @@ def _flatten(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
 def _reshape(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     shape = [int(n) for n in config["target_shape"]]
     if len(shape) > 3:
-        raise ValueError(f"target_shape {shape} has more than rows, columns and channels")
+        raise ValueError(
+            f"target_shape {shape} has more than rows, columns and channels"
+        )
     return lambda x: as_torch(as_keras(x).reshape(len(x), *shape))
 
 
@@ -297,7 +380,9 @@ def _permute(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
 
 
 def _sides(value: Any, n_axes: int) -> list[tuple[int, int]]:
-    """Return the numbers before and after for each axis of positions: of one number, a number an axis, or two."""
+    """Return the numbers before and after for each axis of positions: of one number, a
+    number an axis, or two.
+    """
     rows = value if isinstance(value, list | tuple) else [value] * n_axes
     if n_axes == 1 and len(rows) == 2:
         rows = [rows]
@@ -329,7 +414,9 @@ def _repeat(config: dict[str, Any], n_axes: int) -> Callable[[Tensor], Tensor]:
     _check_channels_last(config)
     sizes = _size_by_axis(config.get("size", 2), n_axes)
     if config.get("interpolation", "nearest") != "nearest":
-        raise UnreadSettingError(f"interpolation {quoted(config['interpolation'])} is not read, only nearest")
+        raise UnreadSettingError(
+            f"interpolation {quoted(config['interpolation'])} is not read, only nearest"
+        )
 
     def layer(x: Tensor) -> Tensor:
         for axis, size in enumerate(sizes, start=2):
@@ -351,9 +438,15 @@ def concatenate(config: dict[str, Any]) -> Layer:
 
 
 def _relu(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
-    slope, most, least = config.get("negative_slope"), config.get("max_value"), config.get("threshold")
+    slope, most, least = (
+        config.get("negative_slope"),
+        config.get("max_value"),
+        config.get("threshold"),
+    )
     if slope or least:
-        raise UnreadSettingError("a ReLU with a slope or a threshold is not read; use LeakyReLU")
+        raise UnreadSettingError(
+            "a ReLU with a slope or a threshold is not read; use LeakyReLU"
+        )
     return functional.relu if most is None else (lambda x: x.clamp(0, float(most)))
 
 
@@ -378,7 +471,8 @@ PLAIN: dict[str, Callable[[dict[str, Any]], Callable[[Tensor], Tensor]]] = {
     "Activation": lambda config: activation_of(config["activation"]),
     "ReLU": _relu,
     "LeakyReLU": lambda config: partial(
-        functional.leaky_relu, negative_slope=float(config.get("alpha", config.get("negative_slope", 0.3)))
+        functional.leaky_relu,
+        negative_slope=float(config.get("alpha", config.get("negative_slope", 0.3))),
     ),
     "ELU": lambda config: lambda x: functional.elu(x, float(config.get("alpha", 1.0))),
     "Softmax": _softmax,
@@ -396,7 +490,10 @@ WEIGHTED: dict[str, Callable[[dict[str, Any], Weight], Callable[[Tensor], Tensor
 OWN_ACTIVATION = {"LSTM", "GRU", "Bidirectional"}
 
 
-SAVE_AGAIN = "in Keras: model.save('net.h5'), or model.to_json() for config= and model.save_weights('net.h5')"
+SAVE_AGAIN = (
+    "in Keras: model.save('net.h5'), or model.to_json() for config= and "
+    "model.save_weights('net.h5')"
+)
 _MOST_LAYERS = 10_000
 _NESTED = ("Sequential", "Model", "Functional")
 _LINEAR = {"activation": "linear"}
@@ -404,7 +501,9 @@ _LINEAR = {"activation": "linear"}
 
 @dataclass(frozen=True)
 class KerasLayer:
-    """A layer: its class, its settings, and for each of its calls the places (layer, call, output) of its inputs."""
+    """A layer: its class, its settings, and for each of its calls the places (layer,
+    call, output) of its inputs.
+    """
 
     name: str
     kind: str
@@ -412,13 +511,19 @@ class KerasLayer:
     calls: tuple[tuple[tuple[str, int, int], ...], ...]
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.name, str) and isinstance(self.kind, str) and isinstance(self.config, dict)):
+        if not (
+            isinstance(self.name, str)
+            and isinstance(self.kind, str)
+            and isinstance(self.config, dict)
+        ):
             raise TypeError(f"layer {quoted(self.name)} is a {quoted(self.kind)}")
 
 
 @dataclass(frozen=True)
 class KerasGraph:
-    """Layers by name, the names of the inputs, and the places (layer, call, output) of the outputs."""
+    """Layers by name, the names of the inputs, and the places (layer, call, output) of
+    the outputs.
+    """
 
     layers: dict[str, KerasLayer]
     inputs: tuple[str, ...]
@@ -438,23 +543,34 @@ def graph_of(text: str, source: Path) -> KerasGraph:
         return _graph(found["class_name"], found["config"], source)
     except PredictorError:
         raise
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         why = f"{type(error).__name__} {error}"
-        raise PredictorError(f"{source}: is not the graph of a Keras network ({why[:80]}); {SAVE_AGAIN}") from error
+        raise PredictorError(
+            f"{source}: is not the graph of a Keras network ({why[:80]}); {SAVE_AGAIN}"
+        ) from error
 
 
 def _graph(kind: Any, config: Any, source: Path) -> KerasGraph:
     rows = config["layers"] if isinstance(config, dict) else config
     if not isinstance(rows, list) or not 0 < len(rows) <= _MOST_LAYERS:
-        raise PredictorError(f"{source}: has no layers, or more than {_MOST_LAYERS:,}; {SAVE_AGAIN}")
+        raise PredictorError(
+            f"{source}: has no layers, or more than {_MOST_LAYERS:,}; {SAVE_AGAIN}"
+        )
     if kind == "Sequential":
         built = config.get("build_input_shape") if isinstance(config, dict) else None
         return _inlined(_chain(rows, built), source)
     if kind not in _NESTED:
         raise PredictorError(
-            f"{source}: is a {quoted(kind)}, a class of its own whose code is not read; only Sequential and "
-            "functional networks can be: rebuild it from layers in Keras, or wrap its predict in "
-            "cg.FunctionPredictor"
+            f"{source}: is a {quoted(kind)}, a class of its own whose code is not "
+            "read; only Sequential and functional networks can be: rebuild it from "
+            "layers in Keras, or wrap its predict in cg.FunctionPredictor"
         )
     layers = {
         row["config"].get("name", row.get("name")): KerasLayer(
@@ -466,34 +582,53 @@ def _graph(kind: Any, config: Any, source: Path) -> KerasGraph:
         for row in rows
     }
     ends = (config[key] for key in ("input_layers", "output_layers"))
-    inputs, outputs = (_places([end] if isinstance(end[0], str) else end) for end in ends)
-    return _inlined(KerasGraph(layers, tuple(name for name, _, _ in inputs), outputs), source)
+    inputs, outputs = (
+        _places([end] if isinstance(end[0], str) else end) for end in ends
+    )
+    return _inlined(
+        KerasGraph(layers, tuple(name for name, _, _ in inputs), outputs), source
+    )
 
 
 def _inlined(graph: KerasGraph, source: Path) -> KerasGraph:
-    """Return a graph whose inner networks are replaced by their layers, called ``"network/layer"``.
+    """Return a graph whose inner networks are replaced by their layers, called
+    ``"network/layer"``.
 
-    Those of several inputs or outputs, and those that use a layer twice, stay as they are.
+    Those of several inputs or outputs, and those that use a layer twice, stay as they
+    are.
     """
     layers: dict[str, KerasLayer] = {}
     ends: dict[str, str] = {}
     for name, layer in graph.layers.items():
-        inner = _graph(layer.kind, layer.config, source) if layer.kind in _NESTED else None
+        inner = (
+            _graph(layer.kind, layer.config, source) if layer.kind in _NESTED else None
+        )
         plain = inner is not None and len(inner.inputs) == len(inner.outputs) == 1
-        once = plain and inner is not None and all(len(one.calls) <= 1 for one in inner.layers.values())
+        once = (
+            plain
+            and inner is not None
+            and all(len(one.calls) <= 1 for one in inner.layers.values())
+        )
         if inner is None or not once or any(len(call) != 1 for call in layer.calls):
             layers[name] = layer
             continue
         ends[name] = f"{name}/{inner.outputs[0][0]}"
         for part in inner.layers.values():
             if part.name == inner.inputs[0]:
-                layers[f"{name}/{part.name}"] = KerasLayer(f"{name}/{part.name}", "Activation", _LINEAR, layer.calls)
+                layers[f"{name}/{part.name}"] = KerasLayer(
+                    f"{name}/{part.name}", "Activation", _LINEAR, layer.calls
+                )
                 continue
             calls = tuple(
-                tuple((f"{name}/{before}", number, output) for before, _, output in part.calls[0])
+                tuple(
+                    (f"{name}/{before}", number, output)
+                    for before, _, output in part.calls[0]
+                )
                 for number in range(len(layer.calls))
             )
-            layers[f"{name}/{part.name}"] = KerasLayer(f"{name}/{part.name}", part.kind, part.config, calls)
+            layers[f"{name}/{part.name}"] = KerasLayer(
+                f"{name}/{part.name}", part.kind, part.config, calls
+            )
     if not ends:
         return graph
 
@@ -507,22 +642,32 @@ def _inlined(graph: KerasGraph, source: Path) -> KerasGraph:
 
 
 def _input_shape(config: dict[str, Any]) -> Any:
-    """Return the shape (n, ...) that a layer takes, or a network as a layer by its own first one; None if unsaid."""
+    """Return the shape (n, ...) that a layer takes, or a network as a layer by its own
+    first one; None if unsaid.
+    """
     found = config.get("batch_shape") or config.get("batch_input_shape")
     rows = config.get("layers")
-    return _input_shape(rows[0]["config"]) if found is None and isinstance(rows, list) and rows else found
+    return (
+        _input_shape(rows[0]["config"])
+        if found is None and isinstance(rows, list) and rows
+        else found
+    )
 
 
 def _chain(rows: list[Any], built: Any) -> KerasGraph:
-    """Return the graph of a sequential network; its input layer may be left out in the file.
+    """Return the graph of a sequential network; its input layer may be left out in the
+    file.
 
-    `built` is the shape with which Keras made its weights, used where no layer names one.
+    `built` is the shape with which Keras made its weights, used where no layer names
+    one.
     """
     layers: dict[str, KerasLayer] = {}
     before = None
     if rows[0]["class_name"] != "InputLayer":
         shape = _input_shape(rows[0]["config"]) or built
-        layers["input"] = KerasLayer("input", "InputLayer", {"batch_input_shape": shape}, ())
+        layers["input"] = KerasLayer(
+            "input", "InputLayer", {"batch_input_shape": shape}, ()
+        )
         before = "input"
     for row in rows:
         name = row["config"]["name"]
@@ -534,7 +679,9 @@ def _chain(rows: list[Any], built: Any) -> KerasGraph:
 
 
 def _places(call: Any) -> tuple[tuple[str, int, int], ...]:
-    """Return places (layer, call, output), as Keras 2 writes them (lists) or Keras 3 (tensors in ``args``)."""
+    """Return places (layer, call, output), as Keras 2 writes them (lists) or Keras 3
+    (tensors in ``args``).
+    """
     if isinstance(call, dict):
         return tuple(_histories([call.get("args", ()), call.get("kwargs", {})]))
     return tuple((str(one[0]), int(one[1]), int(one[2])) for one in call)

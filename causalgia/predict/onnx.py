@@ -1,4 +1,6 @@
-"""Networks in ONNX files as predictors, run by ONNX Runtime, and export of PyTorch networks to such files."""
+"""Networks in ONNX files as predictors, run by ONNX Runtime, and export of PyTorch
+networks to such files.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,12 @@ from numpy.typing import NDArray
 from causalgia.checks import is_whole
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.inputs import read_bytes
-from causalgia.predict.answer_checks import as_answers, first_line, one_line, place_columns
+from causalgia.predict.answer_checks import (
+    as_answers,
+    first_line,
+    one_line,
+    place_columns,
+)
 from causalgia.predict.fingerprint import digest, fingerprint_of
 from causalgia.predict.predictor import (
     Layout,
@@ -35,15 +42,18 @@ if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _POSITIONS = 2**13
-"""Positions in a batch beyond which larger ones were not faster, for networks of 41 to 2,114 positions."""
+"""Positions in a batch beyond which larger ones were not faster, for networks of 41 to
+2,114 positions.
+"""
 
 
 class OnnxPredictor(SinglePredictor):
     """A network in an ONNX file as a predictor, run by ONNX Runtime.
 
-    For networks from Keras, JAX and others (tf2onnx, jax2onnx), and for PyTorch networks on a CPU, where ONNX Runtime
-    fuses layers (see `export_onnx`). Only the graph in the file is run. The dtype of the one-hot
-    input and, where it can be seen, the layout are read from the graph; a graph with a fixed batch gets whole batches,
+    For networks from Keras, JAX and others (tf2onnx, jax2onnx), and for PyTorch
+    networks on a CPU, where ONNX Runtime fuses layers (see `export_onnx`). Only the
+    graph in the file is run. The dtype of the one-hot input and, where it can be seen,
+    the layout are read from the graph; a graph with a fixed batch gets whole batches,
     the last one padded with copies. A pickled predictor includes the file's bytes.
 
     Parameters
@@ -51,32 +61,39 @@ class OnnxPredictor(SinglePredictor):
     path
         One file, weights included.
     tasks
-        A name for each output column, or those of `heads` (or of the graph's outputs, where there are several) that are
-        wanted. By default all of them; without names "outcome" for a single column, else "task 0", "task 1", ...
+        A name for each output column, or those of `heads` (or of the graph's outputs,
+        where there are several) that are wanted. By default all of them; without names
+        "outcome" for a single column, else "task 0", "task 1", ...
     scale
-        The scale of the outputs, in words: one text, or one for each task (a dict task -> text, or a list in the order
-        of `tasks`). Outcomes then carry them as ``task_scale``, and `contrast` subtracts no tasks on different scales.
+        The scale of the outputs, in words: one text, or one for each task (a dict task
+        -> text, or a list in the order of `tasks`). Outcomes then carry them as
+        ``task_scale``, and `contrast` subtracts no tasks on different scales.
     batch_size
-        Sequences at once; "auto" is the graph's own where that is fixed, else some 8,192 positions, a power of two.
+        Sequences at once; "auto" is the graph's own where that is fixed, else some
+        8,192 positions, a power of two.
     layout
-        "NCL" for (n, 4, length), "NLC" for (n, length, 4), or "auto": by which side of the graph's input is 4.
+        "NCL" for (n, 4, length), "NLC" for (n, length, 4), or "auto": by which side of
+        the graph's input is 4.
     alphabet
-        The letters of the network's one-hot rows, in order. A wrong order raises nothing and answers plausibly.
+        The letters of the network's one-hot rows, in order. A wrong order raises
+        nothing and answers plausibly.
     heads
         Names of the columns of a single output, in order.
     reduce
-        Applied to the output, an array (or a dict of arrays by name, where there are several outputs), to give an array
-        (n,) or (n, tasks), or a dict of them with one column each; or windows of a `track`, one or a list of
-        `causalgia.Window`.
+        Applied to the output, an array (or a dict of arrays by name, where there are
+        several outputs), to give an array (n,) or (n, tasks), or a dict of them with
+        one column each; or windows of a `track`, one or a list of `causalgia.Window`.
     rc_average
-        Whether to average the answers for a sequence and for its reverse complement; a track is turned around.
+        Whether to average the answers for a sequence and for its reverse complement; a
+        track is turned around.
     track
-        The axis of the output that runs along the sequence, a `causalgia.Track`: outcomes then have a dim position.
+        The axis of the output that runs along the sequence, a `causalgia.Track`:
+        outcomes then have a dim position.
     n_threads
         Number of threads; None is ONNX Runtime's default, a thread on each core.
     providers
-        Execution providers of ONNX Runtime, such as ["CUDAExecutionProvider"] (there TF32 is switched off); None is the
-        CPU.
+        Execution providers of ONNX Runtime, such as ["CUDAExecutionProvider"] (there
+        TF32 is switched off); None is the CPU.
     dtype
         "float16" accepts a graph whose input is half precision.
     fingerprint
@@ -85,8 +102,8 @@ class OnnxPredictor(SinglePredictor):
     Raises
     ------
     PredictorError
-        If the file is absent, broken or keeps its weights elsewhere, a choice is impossible, or its input is not a
-        one-hot sequence.
+        If the file is absent, broken or keeps its weights elsewhere, a choice is
+        impossible, or its input is not a one-hot sequence.
     MissingExtraError
         If onnxruntime is not installed.
 
@@ -96,10 +113,17 @@ class OnnxPredictor(SinglePredictor):
 
     >>> import numpy as np, onnx, tempfile, pathlib
     >>> from onnx import helper
-    >>> x, y = (helper.make_tensor_value_info(name, 1, shape) for name, shape in (("x", ["n", 4, 8]), ("y", ["n", 4])))
+    >>> x, y = (
+    ...     helper.make_tensor_value_info(name, 1, shape)
+    ...     for name, shape in (("x", ["n", 4, 8]), ("y", ["n", 4]))
+    ... )
     >>> node = helper.make_node("ReduceMean", ["x", "axes"], ["y"], keepdims=0)
-    >>> graph = helper.make_graph([node], "shares", [x], [y], [helper.make_tensor("axes", 7, [1], [2])])
-    >>> model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    >>> graph = helper.make_graph(
+    ...     [node], "shares", [x], [y], [helper.make_tensor("axes", 7, [1], [2])]
+    ... )
+    >>> model = helper.make_model(
+    ...     graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+    ... )
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "shares.onnx"
     >>> onnx.save(model, file)
     >>> predictor = OnnxPredictor(file, tasks=list("ACGT"), scale="share")
@@ -128,9 +152,15 @@ class OnnxPredictor(SinglePredictor):
         self._path = Path(path)
         self._bytes = read_bytes(self._path, PredictorError)
         self.threads = None if n_threads is None else _as_n_threads(n_threads)
-        self.providers = ("CPUExecutionProvider",) if providers is None else as_distinct_names(providers, "provider")
+        self.providers = (
+            ("CPUExecutionProvider",)
+            if providers is None
+            else as_distinct_names(providers, "provider")
+        )
         self._session = self._open()
-        self.graph: Graph = read_graph(self._session, self._path.name, layout=layout, dtype=dtype)
+        self.graph: Graph = read_graph(
+            self._session, self._path.name, layout=layout, dtype=dtype
+        )
         super().__init__(
             tasks=heads if tasks is None else tasks,
             scale=scale,
@@ -144,10 +174,15 @@ class OnnxPredictor(SinglePredictor):
         requested, rows = as_batch_size(batch_size), self.graph.rows
         if rows is not None and requested not in ("auto", rows):
             raise PredictorError(
-                f"batch_size={requested}, but {self.graph.name} takes {rows} sequences at once; leave batch_size= out"
+                f"batch_size={requested}, but {self.graph.name} takes {rows} sequences "
+                "at once; leave batch_size= out"
             )
         self.batch_size = rows or requested
-        identity = digest(self._bytes) if fingerprint is None else digest("given", as_version_name(fingerprint, "file"))
+        identity = (
+            digest(self._bytes)
+            if fingerprint is None
+            else digest("given", as_version_name(fingerprint, "file"))
+        )
         options = (
             self._given_tasks,
             self._given_scale,
@@ -158,9 +193,14 @@ class OnnxPredictor(SinglePredictor):
             self.providers,
         )
         choices = (*options, *self._track_choices)
-        self._fingerprint = digest("onnx", identity, *choices, fingerprint_of(self._function))
+        self._fingerprint = digest(
+            "onnx", identity, *choices, fingerprint_of(self._function)
+        )
         self._parts = {"version" if fingerprint else "file": fingerprint or identity}
-        self._parts |= {"options": digest(*choices), "read-out": fingerprint_of(self._function)}
+        self._parts |= {
+            "options": digest(*choices),
+            "read-out": fingerprint_of(self._function),
+        }
         self._sizes: dict[int, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -183,10 +223,14 @@ class OnnxPredictor(SinglePredictor):
         return np.dtype(np.float16) if self._half else self.graph.dtype
 
     def resolve_batch_size(self, length: int) -> int:
-        """Return how many sequences of `length` letters go through the network at once."""
+        """Return how many sequences of `length` letters go through the network at
+        once.
+        """
         if length not in self._sizes:
             automatic = 1 << (max(1, min(1024, _POSITIONS // length)).bit_length() - 1)
-            self._sizes[length] = automatic if self.batch_size == "auto" else self.batch_size
+            self._sizes[length] = (
+                automatic if self.batch_size == "auto" else self.batch_size
+            )
         return self._sizes[length]
 
     def batches(self) -> dict[int, int]:
@@ -194,7 +238,9 @@ class OnnxPredictor(SinglePredictor):
         return dict(self._sizes)
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:
-        """Use the batch sizes of an earlier run, by length; a graph's own batch size is not changed."""
+        """Use the batch sizes of an earlier run, by length; a graph's own batch size is
+        not changed.
+        """
         if self.graph.rows is None:
             self._sizes |= {int(length): int(size) for length, size in sizes.items()}
 
@@ -203,13 +249,17 @@ class OnnxPredictor(SinglePredictor):
         try:
             import onnxruntime  # type: ignore[import-untyped]
         except ImportError as error:
-            msg = f"networks in ONNX files need onnxruntime ({error}); run: pip install 'causalgia[onnx]'"
+            msg = (
+                f"networks in ONNX files need onnxruntime ({error}); run: pip install "
+                "'causalgia[onnx]'"
+            )
             raise MissingExtraError(msg) from error
         available = onnxruntime.get_available_providers()
         absent = [provider for provider in self.providers if provider not in available]
         if absent:
             msg = (
-                f"providers={quoted(list(self.providers))}: {absent[0]} is not there; available: {', '.join(available)}"
+                f"providers={quoted(list(self.providers))}: {absent[0]} is not there; "
+                f"available: {', '.join(available)}"
             )
             raise PredictorError(msg)
         options = onnxruntime.SessionOptions()
@@ -221,11 +271,15 @@ class OnnxPredictor(SinglePredictor):
             return onnxruntime.InferenceSession(self._bytes, options, providers=chosen)
         except Exception as error:
             message, name = one_line(error), self._path.name
-            msg = f"{name} cannot be opened as an ONNX network ({message}); export it again"
+            msg = (
+                f"{name} cannot be opened as an ONNX network ({message}); export it "
+                "again"
+            )
             if "external" in message.lower() or "model_path" in message:
                 msg = (
-                    f"{name} keeps its weights in another file, and a predictor is one file ({message}); put them "
-                    "together: onnx.save(onnx.load(old), new, save_as_external_data=False)"
+                    f"{name} keeps its weights in another file, and a predictor is one "
+                    f"file ({message}); put them together: onnx.save(onnx.load(old), "
+                    "new, save_as_external_data=False)"
                 )
             raise PredictorError(msg) from error
 
@@ -233,7 +287,8 @@ class OnnxPredictor(SinglePredictor):
         graph = self.graph
         if graph.length not in (None, tokens.shape[1]):
             raise PredictorError(
-                f"{graph.name} takes {graph.described}: sequences of {graph.length} letters, not {tokens.shape[1]}"
+                f"{graph.name} takes {graph.described}: sequences of {graph.length} "
+                f"letters, not {tokens.shape[1]}"
             )
         size = self.resolve_batch_size(tokens.shape[1])
         for start in range(0, len(tokens), size):
@@ -243,22 +298,40 @@ class OnnxPredictor(SinglePredictor):
     def _both_strands(self, batch: Tokens) -> NDArray[Any]:
         if not self.rc_average:
             return self._columns(batch)
-        strands = (self._columns(y, reverse=i == 1) for i, y in enumerate((batch, reverse_complement(batch))))
+        strands = (
+            self._columns(y, reverse=i == 1)
+            for i, y in enumerate((batch, reverse_complement(batch)))
+        )
         wanted = None if self._has_positions else self._tasks
-        forward, backward = (as_answers(columns, n_rows=len(batch), tasks=wanted) for columns in strands)
+        forward, backward = (
+            as_answers(columns, n_rows=len(batch), tasks=wanted) for columns in strands
+        )
         return forward / 2 + backward / 2
 
     def _columns(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
         # a graph of a fixed batch size is given copies of the first row besides
         short = 0 if self.graph.rows is None else self.graph.rows - len(batch)
-        whole = np.concatenate([batch, np.repeat(batch[:1], short, axis=0)]) if short else batch
-        outputs = self._run(one_hot(whole, dtype=self.graph.dtype, alphabet=self.alphabet, layout=self.layout))
+        whole = (
+            np.concatenate([batch, np.repeat(batch[:1], short, axis=0)])
+            if short
+            else batch
+        )
+        outputs = self._run(
+            one_hot(
+                whole,
+                dtype=self.graph.dtype,
+                alphabet=self.alphabet,
+                layout=self.layout,
+            )
+        )
         answer = outputs[self.graph.outputs[0]] if len(outputs) == 1 else outputs
         # the requested columns (n_rows, tasks), and their names
         n_rows = len(whole)
         value = answer if self._function is None else _reduced(answer, self._function)
         if self._on_track is not None:
-            return np.asarray(self._of_output(value, n_rows, reverse=reverse))[: len(batch)]
+            return np.asarray(self._of_output(value, n_rows, reverse=reverse))[
+                : len(batch)
+            ]
         if not isinstance(value, Mapping):
             table = _as_task_table(value, n_rows, "the network's output")
             places, names = place_columns(table.shape[1], self._tasks, self.heads)
@@ -266,10 +339,15 @@ class OnnxPredictor(SinglePredictor):
         else:
             if self.heads is not None:
                 outputs_there = _list_outputs(value)
-                msg = f"heads= names the columns of one output, and there are {outputs_there}; pick outputs with tasks="
+                msg = (
+                    "heads= names the columns of one output, and there are "
+                    f"{outputs_there}; pick outputs with tasks="
+                )
                 raise PredictorError(msg)
             names = self._tasks or tuple(map(str, value))
-            table = np.concatenate([_task_column(value, name, n_rows) for name in names], axis=1)
+            table = np.concatenate(
+                [_task_column(value, name, n_rows) for name in names], axis=1
+            )
         self._tasks = self._tasks or names
         return table[: len(batch)]
 
@@ -282,8 +360,9 @@ class OnnxPredictor(SinglePredictor):
             raise
         except Exception as error:
             msg = (
-                f"{self._path.name} failed on an input of shape {x.shape} ({self.layout}, {x.dtype}): "
-                f"{first_line(error)}. Its input is {self.graph.described}; check their length and layout="
+                f"{self._path.name} failed on an input of shape {x.shape} "
+                f"({self.layout}, {x.dtype}): {first_line(error)}. Its input is "
+                f"{self.graph.described}; check their length and layout="
             )
             raise PredictorError(msg) from error
         return dict(zip(self.graph.outputs, answers, strict=True))
@@ -294,7 +373,10 @@ class OnnxPredictor(SinglePredictor):
 
 def _as_n_threads(n_threads: object) -> int:
     if not is_whole(n_threads) or n_threads < 1:
-        msg = f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
+        msg = (
+            f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or "
+            "None for ONNX Runtime's own choice"
+        )
         raise PredictorError(msg)
     return int(n_threads)
 
@@ -308,7 +390,11 @@ def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
     except CausalgiaError:
         raise
     except Exception as error:
-        what = _list_outputs(output) if isinstance(output, Mapping) else _shape_or_type(output)
+        what = (
+            _list_outputs(output)
+            if isinstance(output, Mapping)
+            else _shape_or_type(output)
+        )
         msg = f"reduce= failed on the network's output, {what}: {first_line(error)}"
         raise PredictorError(msg) from error
 
@@ -316,25 +402,33 @@ def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
 def _task_column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:
     if name not in value:
         msg = (
-            f"the network has no output {quoted(name)}; it has {_list_outputs(value)}, and tasks= picks outputs by name"
+            f"the network has no output {quoted(name)}; it has {_list_outputs(value)}, "
+            "and tasks= picks outputs by name"
         )
         raise PredictorError(msg)
     column = _as_task_table(value[name], n_rows, f"the network's output {quoted(name)}")
     if column.shape[1] != 1:
         msg = (
-            f"the network's output {quoted(name)} has {column.shape[1]} columns and an output is one task; give "
-            f"reduce=, for example reduce=lambda y: y[{quoted(name)}] and name its columns in tasks="
+            f"the network's output {quoted(name)} has {column.shape[1]} columns and an "
+            "output is one task; give reduce=, for example reduce=lambda y: "
+            f"y[{quoted(name)}] and name its columns in tasks="
         )
         raise PredictorError(msg)
     return column
 
 
 def _as_task_table(value: object, n_rows: int, what: str) -> NDArray[Any]:
-    if isinstance(value, np.ndarray) and value.ndim in (1, 2) and len(value) == n_rows and value.size:
+    if (
+        isinstance(value, np.ndarray)
+        and value.ndim in (1, 2)
+        and len(value) == n_rows
+        and value.size
+    ):
         return value.reshape(n_rows, -1)
     msg = (
-        f"{what} for {n_rows} sequences is {_shape_or_type(value)}, not ({n_rows},) or ({n_rows}, tasks); give "
-        "reduce=, for example reduce=lambda y: y.sum(-1) for total counts of a profile"
+        f"{what} for {n_rows} sequences is {_shape_or_type(value)}, not ({n_rows},) or "
+        f"({n_rows}, tasks); give reduce=, for example reduce=lambda y: y.sum(-1) for "
+        "total counts of a profile"
     )
     raise PredictorError(msg)
 
@@ -344,18 +438,28 @@ def _list_outputs(value: Mapping[Any, Any]) -> str:
 
 
 def _shape_or_type(value: object) -> str:
-    return str(value.shape) if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    return (
+        str(value.shape)
+        if isinstance(value, np.ndarray)
+        else f"a {type(value).__name__}"
+    )
 
 
-_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16"}
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+}
 _EXACT: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Properties of a graph: its input's name, shape as text, dtype and layout, and the names of its outputs.
+    """Properties of a graph: its input's name, shape as text, dtype and layout, and the
+    names of its outputs.
 
-    `rows` and `length` are the batch size and the length of sequence if the graph fixes them.
+    `rows` and `length` are the batch size and the length of sequence if the graph fixes
+    them.
     """
 
     name: str
@@ -368,35 +472,49 @@ class Graph:
     outputs: tuple[str, ...]
 
 
-def read_graph(session: Any, name: str, *, layout: Layout | Literal["auto"], dtype: str | None) -> Graph:
+def read_graph(
+    session: Any, name: str, *, layout: Layout | Literal["auto"], dtype: str | None
+) -> Graph:
     """Return the properties of a session's graph.
 
     Raises
     ------
     PredictorError
-        If its input is not one-hot sequences, or is half precision without that being requested.
+        If its input is not one-hot sequences, or is half precision without that being
+        requested.
     """
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 3:
         found = ", ".join(f"{given.name} {_sides(given.shape)}" for given in inputs)
-        msg = f"{name} takes {found}; a predictor takes one input, one-hot (n, 4, length) or (n, length, 4)"
+        msg = (
+            f"{name} takes {found}; a predictor takes one input, one-hot (n, 4, "
+            "length) or (n, length, 4)"
+        )
         raise PredictorError(msg)
     given = inputs[0]
     described = f"{given.name} {_sides(given.shape)} {given.type}"
-    rows, first, second = (side if isinstance(side, int) and side > 0 else None for side in given.shape)
+    rows, first, second = (
+        side if isinstance(side, int) and side > 0 else None for side in given.shape
+    )
     chosen = _layout(first, second, layout, f"{name}: its input is {described}")
     description = f"{name}: its input is {described}"
     if given.type not in _DTYPES:
-        raise PredictorError(f"{description}, not one-hot floating numbers; export a network that takes float32")
+        raise PredictorError(
+            f"{description}, not one-hot floating numbers; export a network that takes "
+            "float32"
+        )
     own = _DTYPES[given.type]
     if own == "float16" and dtype != own:
         msg = (
-            f"{description}: rounding errors of half precision do not cancel in a contrast, and no number of units "
-            "removes them; export it in float32, or accept it with dtype='float16'"
+            f"{description}: rounding errors of half precision do not cancel in a "
+            "contrast, and no number of units removes them; export it in float32, or "
+            "accept it with dtype='float16'"
         )
         raise PredictorError(msg)
     if dtype not in (None, own):
-        raise PredictorError(f"{description}, and dtype={quoted(dtype)} was asked for; leave it out")
+        raise PredictorError(
+            f"{description}, and dtype={quoted(dtype)} was asked for; leave it out"
+        )
     return Graph(
         name=name,
         input=given.name,
@@ -413,38 +531,62 @@ def _sides(shape: Sequence[object]) -> str:
     return f"({', '.join('?' if side is None else str(side) for side in shape)})"
 
 
-def _layout(first: int | None, second: int | None, requested: Layout | Literal["auto"], description: str) -> Layout:
+def _layout(
+    first: int | None,
+    second: int | None,
+    requested: Layout | Literal["auto"],
+    description: str,
+) -> Layout:
     """Return the layout as given, or the one that the shape of the input implies."""
     if requested not in ("NCL", "NLC", "auto"):
-        raise PredictorError(f"layout={quoted(requested)} is not a choice; use 'NCL', 'NLC' or 'auto'")
+        raise PredictorError(
+            f"layout={quoted(requested)} is not a choice; use 'NCL', 'NLC' or 'auto'"
+        )
     sides: dict[Layout, int | None] = {"NCL": first, "NLC": second}
-    possible: list[Layout] = [layout for layout, side in sides.items() if side in (4, None)]
-    sure: list[Layout] = [layout for layout in possible if sides[layout] == 4] or possible
+    possible: list[Layout] = [
+        layout for layout, side in sides.items() if side in (4, None)
+    ]
+    sure: list[Layout] = [
+        layout for layout in possible if sides[layout] == 4
+    ] or possible
     if requested != "auto" and requested in possible:
         return requested
     if requested == "auto" and len(sure) == 1:
         return sure[0]
     if requested == "auto" and possible:
-        raise PredictorError(f"{description}, which may be either layout; give layout='NCL' (n, 4, length) or 'NLC'")
+        raise PredictorError(
+            f"{description}, which may be either layout; give layout='NCL' (n, 4, "
+            "length) or 'NLC'"
+        )
     cure = (
-        "has no side of 4 letters; export a network of one-hot sequences" if not possible else "give the other layout"
+        "has no side of 4 letters; export a network of one-hot sequences"
+        if not possible
+        else "give the other layout"
     )
     raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
 
 
 _ROWS = 12
 _SHOWN = 4
-"""Rows that the exporter sees; values that it wrongly takes for constants show in the other rows."""
+"""Rows that the exporter sees; values that it wrongly takes for constants show in the
+other rows.
+"""
 _TOLERATED = {4: 1e-4, 8: 1e-9}
-"""Largest difference, relative to the largest answer, by the size of the floating dtype in bytes."""
+"""Largest difference, relative to the largest answer, by the size of the floating dtype
+in bytes.
+"""
 
 
-def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
-    """Write a PyTorch network to an ONNX file of any batch size, and return it as a predictor.
+def export_onnx(
+    network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
+) -> OnnxPredictor:
+    """Write a PyTorch network to an ONNX file of any batch size, and return it as a
+    predictor.
 
-    The file holds the network and `reduce`. The names, the scale, the alphabet and the other options of a
-    `TorchPredictor` go to the returned predictor (give them again when the file is opened later). Before the file gets
-    its name it must reproduce the network's answers to 12 random sequences, in batches of 5.
+    The file holds the network and `reduce`. The names, the scale, the alphabet and the
+    other options of a `TorchPredictor` go to the returned predictor (give them again
+    when the file is opened later). Before the file gets its name it must reproduce the
+    network's answers to 12 random sequences, in batches of 5.
 
     Parameters
     ----------
@@ -458,15 +600,18 @@ def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[
     Raises
     ------
     PredictorError
-        If torch cannot export the network, the file cannot be written, or its answers differ from the network's
-        by more than 1e-4 (float32) or 1e-9 (float64) of the largest answer.
+        If torch cannot export the network, the file cannot be written, or its answers
+        differ from the network's by more than 1e-4 (float32) or 1e-9 (float64) of the
+        largest answer.
     MissingExtraError
         If torch, onnx, onnxscript or onnxruntime is not installed.
 
     Examples
     --------
     >>> import numpy as np, tempfile, torch
-    >>> net = torch.nn.Sequential(torch.nn.Conv1d(4, 2, 3), torch.nn.Flatten(), torch.nn.Linear(12, 1))
+    >>> net = torch.nn.Sequential(
+    ...     torch.nn.Conv1d(4, 2, 3), torch.nn.Flatten(), torch.nn.Linear(12, 1)
+    ... )
     >>> predictor = export_onnx(net, tempfile.mkdtemp() + "/net.onnx", length=8)
     >>> predictor.predict(np.zeros((3, 8), np.uint8)).shape
     (3, 1)
@@ -478,24 +623,40 @@ def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[
         except (ImportError, ValueError):  # a module that only claims to be there
             absent.append(name)
     if absent:
-        msg = f"export_onnx needs {', '.join(absent)}; run: pip install 'causalgia[torch,onnx]' onnx onnxscript"
+        msg = (
+            f"export_onnx needs {', '.join(absent)}; run: pip install "
+            "'causalgia[torch,onnx]' onnx onnxscript"
+        )
         raise MissingExtraError(msg)
     from causalgia.predict.torch_exports import write_onnx
     from causalgia.predict.torch_predictor import TorchPredictor
 
     if not is_whole(length) or length < 1:
-        raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
-    predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
+        raise PredictorError(
+            f"length={quoted(length)}; give the letters of a sequence, a whole number "
+            "of at least 1"
+        )
+    predictor = (
+        network
+        if isinstance(network, TorchPredictor)
+        else TorchPredictor(network, device="cpu")
+    )
     tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
     truth = predictor.predict(tokens)
     target = Path(path)
     draft = target.with_name(f".{target.name}.draft")
     try:
         write_onnx(predictor, draft, tokens[:_SHOWN])
-        _compare(_answers_of_file(_open_exported(draft, predictor), tokens, target), truth, target)
+        _compare(
+            _answers_of_file(_open_exported(draft, predictor), tokens, target),
+            truth,
+            target,
+        )
         draft.replace(target)
     except OSError as error:
-        raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
+        raise PredictorError(
+            f"{target}: cannot be written ({first_line(error)})"
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
     return _open_exported(target, predictor)
@@ -511,11 +672,15 @@ def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
         heads=predictor.heads,
         rc_average=predictor.rc_average,
         track=predictor.track,
-        reduce=None if predictor.track is None or callable(predictor.reduce) else predictor.reduce,
+        reduce=None
+        if predictor.track is None or callable(predictor.reduce)
+        else predictor.reduce,
     )
 
 
-def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
+def _answers_of_file(
+    written: OnnxPredictor, tokens: Tokens, target: Path
+) -> NDArray[Any]:
     written.fix_batches({tokens.shape[1]: 5})
     try:
         if written.graph.rows is None:
@@ -523,7 +688,10 @@ def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> ND
         reason = f"it takes {written.graph.rows} sequences at once and no others"
     except PredictorError as error:
         reason = str(error)
-    raise PredictorError(f"{target}: the exported file is of no use: {reason}. Keep the network a TorchPredictor")
+    raise PredictorError(
+        f"{target}: the exported file is of no use: {reason}. Keep the network a "
+        "TorchPredictor"
+    )
 
 
 def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
@@ -531,7 +699,8 @@ def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
     gap = float(np.abs(answers.astype(np.float64) - truth).max())
     if gap > limit:
         msg = (
-            f"{target}: the exported file answers otherwise than the network, by up to {gap:.3g} where the largest "
-            f"answer is {np.abs(truth).max():.3g}; it was not kept. Keep the network a TorchPredictor"
+            f"{target}: the exported file answers otherwise than the network, by up to "
+            f"{gap:.3g} where the largest answer is {np.abs(truth).max():.3g}; it was "
+            "not kept. Keep the network a TorchPredictor"
         )
         raise PredictorError(msg)

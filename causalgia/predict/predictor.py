@@ -1,4 +1,6 @@
-"""The predictor interface: tokens in, outcomes with named tasks out; and the checks of every answer."""
+"""The predictor interface: tokens in, outcomes with named tasks out; and the checks of
+every answer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_whole, nearest
 from causalgia.errors import PredictorError, SequenceError, quoted
-from causalgia.predict.answer_checks import abridged, as_answers, as_numbers, as_storable, name_tasks
+from causalgia.predict.answer_checks import (
+    abridged,
+    as_answers,
+    as_numbers,
+    as_storable,
+    name_tasks,
+)
 from causalgia.predict.answer_checks import first_line as first_line
 from causalgia.predict.answer_checks import one_line as one_line
 from causalgia.predict.track import Reduce, Track, TrackAnswers, split_reduce
@@ -25,14 +33,17 @@ Scale: TypeAlias = str | Mapping[str, str] | Sequence[str]
 Progress: TypeAlias = Callable[[int], None]
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 LONG = 50_000
-"""Bases above which sequences go through a network one at a time, unless a batch size is given."""
+"""Bases above which sequences go through a network one at a time, unless a batch size
+is given.
+"""
 
 
 class NonFiniteError(PredictorError):
     """An answer that is NaN or infinite.
 
-    `row` is the row of the tokens (counted from 0 in this call of `predict`), `task` the task and `value` the answer.
-    `detail` is the message without the row, for a caller who knows its arm and unit; `position` that of a track.
+    `row` is the row of the tokens (counted from 0 in this call of `predict`), `task`
+    the task and `value` the answer. `detail` is the message without the row, for a
+    caller who knows its arm and unit; `position` that of a track.
     """
 
     def __init__(
@@ -54,10 +65,13 @@ class NonFiniteError(PredictorError):
 
 
 class EditSession(Protocol):
-    """Backgrounds held by a predictor, so that their edited versions are predicted faster than new sequences."""
+    """Backgrounds held by a predictor, so that their edited versions are predicted
+    faster than new sequences.
+    """
 
     def answers(self, edited: Tokens, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Return answers for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks).
+        """Return answers for edited tokens (m, length), row i made from background
+        ``rows[i]``: (m, tasks).
 
         Raises
         ------
@@ -67,24 +81,34 @@ class EditSession(Protocol):
 
 
 class Predictor(ABC):
-    """A network as a function: sequences in, one number per task (and per model of an ensemble) out.
+    """A network as a function: sequences in, one number per task (and per model of an
+    ensemble) out.
 
-    Effects are effects *on the predictor*, so it must be fixed: `fingerprint` identifies it, equally in every process,
-    and its answers may depend on nothing but the sequence (see `check_batch_mates`).
+    Effects are effects *on the predictor*, so it must be fixed: `fingerprint`
+    identifies it, equally in every process, and its answers may depend on nothing but
+    the sequence (see `check_batch_mates`).
     """
 
     scale: str
     """The scale of the answers, in words; effects are reported with it."""
     task_scales: tuple[str, ...] | None = None
-    """The scale of each task, where they differ; outcomes carry it as the coordinate ``task_scale``."""
+    """The scale of each task, where they differ; outcomes carry it as the coordinate
+    ``task_scale``.
+    """
     models: tuple[str, ...] | None = None
     """Names of an ensemble's members; None without the model dim."""
     differ_by: Literal["seeds", "folds", "architectures"] | None = None
-    """The population of which an ensemble's members are a sample; None without the model dim."""
+    """The population of which an ensemble's members are a sample; None without the
+    model dim.
+    """
     incremental: bool = False
-    """Whether edits may be recomputed in part, so that an answer's last bits depend on the path taken."""
+    """Whether edits may be recomputed in part, so that an answer's last bits depend on
+    the path taken.
+    """
     _loads_again: Callable[[str, dict[int, int]], Predictor] | None = None
-    """Loads the predictor in another process if it cannot be pickled; called with its fingerprint and batch sizes."""
+    """Loads the predictor in another process if it cannot be pickled; called with its
+    fingerprint and batch sizes.
+    """
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle the way to load the predictor, if there is one."""
@@ -99,12 +123,16 @@ class Predictor(ABC):
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """Dims of an answer: ``("task",)``, or ``("position", "task")`` of a track; then ``"model"`` of an ensemble."""
+        """Dims of an answer: ``("task",)``, or ``("position", "task")`` of a track;
+        then ``"model"`` of an ensemble.
+        """
         return ("task",) if self.models is None else ("task", "model")
 
     @property
     def positions(self) -> NDArray[np.int64] | None:
-        """Positions of a track, in bp, known from the first answer on; None where the answers have none."""
+        """Positions of a track, in bp, known from the first answer on; None where the
+        answers have none.
+        """
         return None
 
     @property
@@ -115,22 +143,35 @@ class Predictor(ABC):
     @property
     def coordinates(self) -> dict[str, Any]:
         """Labels of the dims of an answer."""
-        labels: dict[str, Any] = {"position": self.positions, "task": list(self.tasks), "model": self.models}
-        return {dim: labels[dim] if dim == "position" else list(labels[dim]) for dim in self.dims}
+        labels: dict[str, Any] = {
+            "position": self.positions,
+            "task": list(self.tasks),
+            "model": self.models,
+        }
+        return {
+            dim: labels[dim] if dim == "position" else list(labels[dim])
+            for dim in self.dims
+        }
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hexadecimal digest of everything that the answers depend on, the same in every process."""
+        """A hexadecimal digest of everything that the answers depend on, the same in
+        every process.
+        """
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of the parts of the fingerprint, by name, so that an error can say which changed; may be empty."""
+        """Digests of the parts of the fingerprint, by name, so that an error can say
+        which changed; may be empty.
+        """
         return {}
 
     @property
     def precision(self) -> np.dtype[Any]:
-        """Coarsest floating dtype of the computation; float32 unless a subclass knows better."""
+        """Coarsest floating dtype of the computation; float32 unless a subclass knows
+        better.
+        """
         return np.dtype(np.float32)
 
     @abstractmethod
@@ -138,8 +179,11 @@ class Predictor(ABC):
         """Return the batch size for sequences of `length` letters."""
 
     @abstractmethod
-    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
-        """Answer for each row of tokens (n, length): (n, tasks), or (n, tasks, models), float32 or float64.
+    def predict(
+        self, tokens: Tokens, *, progress: Progress | None = None
+    ) -> NDArray[Any]:
+        """Answer for each row of tokens (n, length): (n, tasks), or (n, tasks, models),
+        float32 or float64.
 
         Of a track, (n, positions, tasks[, models]): see `dims`.
 
@@ -148,23 +192,29 @@ class Predictor(ABC):
         Raises
         ------
         PredictorError
-            If the network refuses the input, or an answer is not a finite number for each row and task.
+            If the network refuses the input, or an answer is not a finite number for
+            each row and task.
         """
 
     def batches(self) -> dict[int, int]:
         """Return the batch sizes that are fixed so far, by length; empty if none are.
 
-        A stored trial records them, since the last bits of an answer may depend on the batch size.
+        A stored trial records them, since the last bits of an answer may depend on the
+        batch size.
         """
         return {}
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:  # noqa: B027
-        """Use the batch sizes of an earlier run, by length; ignored by predictors without fixed ones."""
+        """Use the batch sizes of an earlier run, by length; ignored by predictors
+        without fixed ones.
+        """
 
     def choices(self) -> dict[str, bool]:
-        """Return which edits are recomputed in part, as far as that was tried; empty if none can be.
+        """Return which edits are recomputed in part, as far as that was tried; empty if
+        none can be.
 
-        A stored trial records them, since they depend on timing and the last bits of an answer depend on them.
+        A stored trial records them, since they depend on timing and the last bits of an
+        answer depend on them.
         """
         return {}
 
@@ -173,27 +223,42 @@ class Predictor(ABC):
 
     @property
     def parts(self) -> tuple[Predictor, ...]:
-        """The members of an ensemble, else the predictor itself; they are asked one by one."""
+        """The members of an ensemble, else the predictor itself; they are asked one by
+        one.
+        """
         return (self,)
 
     def backgrounds_at_once(self, length: int) -> int:  # noqa: ARG002
-        """Return the number of backgrounds in a session of `edits`; 0 if `predict` is faster."""
+        """Return the number of backgrounds in a session of `edits`; 0 if `predict` is
+        faster.
+        """
         return 0
 
     def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:  # noqa: B027
-        """Decide which edits are recomputed in part, on some that are not answered; see `EditSession.answers`."""
+        """Decide which edits are recomputed in part, on some that are not answered; see
+        `EditSession.answers`.
+        """
 
     def with_incremental_edits(self, length: int) -> Predictor:  # noqa: ARG002
-        """Return the predictor with edits of sequences of a length recomputed in part, itself where that is no gain."""
+        """Return the predictor with edits of sequences of a length recomputed in part,
+        itself where that is no gain.
+        """
         return self
 
     def edits(self, base: Tokens) -> EditSession:
-        """Return a session for edited versions of the backgrounds (n, length), n at most `backgrounds_at_once`."""
-        raise NotImplementedError(f"{type(self).__name__} has no sessions: backgrounds_at_once({base.shape[1]}) is 0")
+        """Return a session for edited versions of the backgrounds (n, length), n at
+        most `backgrounds_at_once`.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no sessions: "
+            f"backgrounds_at_once({base.shape[1]}) is 0"
+        )
 
 
 class SinglePredictor(Predictor):
-    """A single network that is asked batch by batch: the base of `FunctionPredictor` and `TorchPredictor`."""
+    """A single network that is asked batch by batch: the base of `FunctionPredictor`
+    and `TorchPredictor`.
+    """
 
     def __init__(
         self,
@@ -212,29 +277,42 @@ class SinglePredictor(Predictor):
         self._given_scale = as_scale(scale, self._given_tasks)
         self.reduce, self.track = reduce, track
         self._function, windows = split_reduce(reduce, track)
-        self._on_track = None if track is None else TrackAnswers(track, windows, self._given_tasks, self.heads)
-        self._tasks = self._given_tasks if self._on_track is None else self._on_track.names
+        self._on_track = (
+            None
+            if track is None
+            else TrackAnswers(track, windows, self._given_tasks, self.heads)
+        )
+        self._tasks = (
+            self._given_tasks if self._on_track is None else self._on_track.names
+        )
         reduced = f"{windows[0].reduce} of " if windows else ""
         if isinstance(self._given_scale, str):
             self.scale = reduced + self._given_scale
         else:  # answers are window by window, the tasks of a window together
-            self.task_scales = tuple(reduced + scale for _ in windows or ("",) for scale in self._given_scale)
+            self.task_scales = tuple(
+                reduced + scale for _ in windows or ("",) for scale in self._given_scale
+            )
             self.scale = _scales_in_words(self._tasks or (), self.task_scales)
         self.alphabet = alphabet
         self.layout: Layout = layout
         self.rc_average = rc_average
         if layout not in ("NCL", "NLC"):
-            msg = f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
+            msg = (
+                f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, "
+                "length) or 'NLC' for (n, length, 4)"
+            )
             raise PredictorError(msg)
         try:
             self._order = channel_order(alphabet)
         except (SequenceError, AttributeError) as error:
             msg = (
-                f"alphabet={quoted(alphabet)} is not the network's channel order; give the four letters in the order "
-                "of its input rows, such as 'ACGT' or 'ACTG'"
+                f"alphabet={quoted(alphabet)} is not the network's channel order; give "
+                "the four letters in the order of its input rows, such as 'ACGT' or "
+                "'ACTG'"
             )
             raise PredictorError(msg) from error
-        self._half: bool | None = None  # whether answers have half precision; known after the first
+        # whether answers have half precision; known after the first
+        self._half: bool | None = None
 
     def __repr__(self) -> str:
         tasks = "" if self._tasks is None else f", tasks={abridged(self._tasks)}"
@@ -254,13 +332,18 @@ class SinglePredictor(Predictor):
             If no names were given and nothing has been predicted yet.
         """
         if self._tasks is None:
-            msg = "the outputs have no names before the first answer; give tasks=, or predict a sequence first"
+            msg = (
+                "the outputs have no names before the first answer; give tasks=, or "
+                "predict a sequence first"
+            )
             raise PredictorError(msg)
         return self._tasks
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """Dims of an answer: ``("task",)``, or ``("position", "task")`` of a track that is not read out by windows."""
+        """Dims of an answer: ``("task",)``, or ``("position", "task")`` of a track that
+        is not read out by windows.
+        """
         return ("position", "task") if self._has_positions else ("task",)
 
     @property
@@ -272,12 +355,18 @@ class SinglePredictor(Predictor):
         PredictorError
             If nothing has been predicted yet.
         """
-        return self._on_track.positions if self._on_track is not None and self._has_positions else None
+        return (
+            self._on_track.positions
+            if self._on_track is not None and self._has_positions
+            else None
+        )
 
     @property
     def bin(self) -> int | None:
         """Bases in a bin of a track; None where the answers have no positions."""
-        return self.track.bin if self.track is not None and self._has_positions else None
+        return (
+            self.track.bin if self.track is not None and self._has_positions else None
+        )
 
     @property
     def _has_positions(self) -> bool:
@@ -285,23 +374,30 @@ class SinglePredictor(Predictor):
 
     @property
     def _track_choices(self) -> tuple[str, ...]:
-        """The track and its windows, as parts of a fingerprint; empty without a track."""
+        """The track and its windows, as parts of a fingerprint; empty without a
+        track.
+        """
         on = self._on_track
         return () if on is None else (str(on.track), str(on.windows))
 
-    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
-        """Answer for each row of tokens (n, length): (n, tasks), in the dtype of the network's own output.
+    def predict(
+        self, tokens: Tokens, *, progress: Progress | None = None
+    ) -> NDArray[Any]:
+        """Answer for each row of tokens (n, length): (n, tasks), in the dtype of the
+        network's own output.
 
         Of a track, (n, positions, tasks).
 
-        Integer, boolean and extended-precision answers become float64, half-precision ones float32, the two dtypes of
-        stored outcomes. `progress` is called with the number of rows since its last call.
+        Integer, boolean and extended-precision answers become float64, half-precision
+        ones float32, the two dtypes of stored outcomes. `progress` is called with the
+        number of rows since its last call.
 
         Raises
         ------
         PredictorError
-            If tokens are not (n, length) of 0 1 2 3, the network refuses them, or an answer is not a finite number
-            for each row and task (`NonFiniteError` names the first such row and task).
+            If tokens are not (n, length) of 0 1 2 3, the network refuses them, or an
+            answer is not a finite number for each row and task (`NonFiniteError` names
+            the first such row and task).
         """
         rows = as_token_rows(tokens)
         answers = self._collected(self._answers(rows), progress)
@@ -309,12 +405,18 @@ class SinglePredictor(Predictor):
             self._on_track.check_length(rows.shape[1])
         return answers
 
-    def _collected(self, answers: Iterator[tuple[int, object]], progress: Progress | None = None) -> NDArray[Any]:
-        """Return the network's answers, batch by batch, as one checked array (n, tasks)."""
+    def _collected(
+        self, answers: Iterator[tuple[int, object]], progress: Progress | None = None
+    ) -> NDArray[Any]:
+        """Return the network's answers, batch by batch, as one checked array (n,
+        tasks).
+        """
         parts: list[NDArray[Any]] = []
         done = 0
         for n_rows, raw in answers:
-            answer = as_answers(raw, n_rows=n_rows, tasks=None if self._has_positions else self._tasks)
+            answer = as_answers(
+                raw, n_rows=n_rows, tasks=None if self._has_positions else self._tasks
+            )
             half = answer.dtype.itemsize == 2
             if half and self._half is False:
                 check_same_dtype(answer.dtype, np.dtype(np.float32))
@@ -323,7 +425,9 @@ class SinglePredictor(Predictor):
             check_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
             answer = self._by_position(answer)
-            check_finite(answer, tasks=self._tasks, start=done, positions=self.positions)
+            check_finite(
+                answer, tasks=self._tasks, start=done, positions=self.positions
+            )
             parts.append(answer)
             done += n_rows
             if progress is not None:
@@ -332,10 +436,18 @@ class SinglePredictor(Predictor):
 
     def _by_position(self, answers: NDArray[Any]) -> NDArray[Any]:
         """Return a table of answers with the axes of `dims`."""
-        return answers.reshape(len(answers), -1, len(self._tasks or ())) if self._has_positions else answers
+        return (
+            answers.reshape(len(answers), -1, len(self._tasks or ()))
+            if self._has_positions
+            else answers
+        )
 
-    def _of_output(self, value: object, n_rows: int, *, reverse: bool = False) -> object:
-        """Return a numpy output as answers, a table of them where it is a track; `reverse`: of the other strand."""
+    def _of_output(
+        self, value: object, n_rows: int, *, reverse: bool = False
+    ) -> object:
+        """Return a numpy output as answers, a table of them where it is a track;
+        `reverse`: of the other strand.
+        """
         if self._on_track is None:
             return value
         table = self._on_track.table(as_numbers(value), n_rows)
@@ -344,10 +456,14 @@ class SinglePredictor(Predictor):
 
     @abstractmethod
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
-        """Yield, batch by batch in order, the number of rows and the network's output."""
+        """Yield, batch by batch in order, the number of rows and the network's
+        output.
+        """
 
 
-def check_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "the predictor") -> None:
+def check_same_dtype(
+    dtype: np.dtype[Any], before: np.dtype[Any], who: str = "the predictor"
+) -> None:
     """Raise PredictorError if answers have another precision than those before.
 
     Raises
@@ -363,8 +479,8 @@ def check_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "th
     """
     if dtype != before:
         raise PredictorError(
-            f"{who} answers in {dtype} after {before}; a trial has one precision: let it always answer in "
-            f"{np.result_type(dtype, before)}"
+            f"{who} answers in {dtype} after {before}; a trial has one precision: let "
+            f"it always answer in {np.result_type(dtype, before)}"
         )
 
 
@@ -377,27 +493,47 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
         If they are a single string, empty, not strings, not printable, or not distinct.
     """
     if isinstance(names, str):
-        msg = f"{what}s are a sequence of names: write [{quoted(names)}], not {quoted(names)}"
+        msg = (
+            f"{what}s are a sequence of names: write [{quoted(names)}], not "
+            f"{quoted(names)}"
+        )
         raise PredictorError(msg)
     if not isinstance(names, Iterable):
-        msg = f"{what}s are a sequence of names, such as ['K562', 'HepG2'], not {quoted(names)}"
+        msg = (
+            f"{what}s are a sequence of names, such as ['K562', 'HepG2'], not "
+            f"{quoted(names)}"
+        )
         raise PredictorError(msg)
     given = tuple(names)
-    odd: list[object] = [name for name in given if not isinstance(name, str) or not name.strip()]
+    odd: list[object] = [
+        name for name in given if not isinstance(name, str) or not name.strip()
+    ]
     if odd or not given:
-        msg = f"{what} names are non-empty strings, at least one; got {quoted(odd[0] if odd else given)}"
+        msg = (
+            f"{what} names are non-empty strings, at least one; got "
+            f"{quoted(odd[0] if odd else given)}"
+        )
         raise PredictorError(msg)
     half = next((name for name in given if _HALF_PAIR.search(name)), None)
     if half is not None:
-        msg = f"{what} {quoted(half)} holds half a surrogate pair, which cannot be stored; rename it"
+        msg = (
+            f"{what} {quoted(half)} holds half a surrogate pair, which cannot be "
+            "stored; rename it"
+        )
         raise PredictorError(msg)
     unprintable = next((name for name in given if not name.isprintable()), None)
     if unprintable is not None:
-        msg = f"{what} {quoted(unprintable)} holds a line end or another character that cannot be printed; rename it"
+        msg = (
+            f"{what} {quoted(unprintable)} holds a line end or another character that "
+            "cannot be printed; rename it"
+        )
         raise PredictorError(msg)
     twice = next((name for name, n in Counter(given).items() if n > 1), None)
     if twice is not None:
-        msg = f"{what} {quoted(twice)} is named twice in {quoted(list(given))}; give each {what} a name of its own"
+        msg = (
+            f"{what} {quoted(twice)} is named twice in {quoted(list(given))}; give "
+            f"each {what} a name of its own"
+        )
         raise PredictorError(msg)
     return given
 
@@ -417,7 +553,8 @@ def as_nonempty_text(value: object, name: str, meaning: str) -> str:
 
 
 def as_scale_in_words(value: object, name: str, meaning: str) -> str:
-    """Return a scale that must be non-empty text on one line, as it stands within sentences of reports.
+    """Return a scale that must be non-empty text on one line, as it stands within
+    sentences of reports.
 
     Raises
     ------
@@ -426,7 +563,10 @@ def as_scale_in_words(value: object, name: str, meaning: str) -> str:
     """
     text = as_nonempty_text(value, name, meaning)
     if not text.isprintable():
-        msg = f"{name}={quoted(text)} holds a line end or another character that cannot be printed; leave it out"
+        msg = (
+            f"{name}={quoted(text)} holds a line end or another character that cannot "
+            "be printed; leave it out"
+        )
         raise PredictorError(msg)
     return text
 
@@ -444,12 +584,16 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
     Raises
     ------
     PredictorError
-        If a scale is not text, blank or not printable, a task unknown or missing, the number of scales not that of the
-        tasks, or there are several and the tasks have no names.
+        If a scale is not text, blank or not printable, a task unknown or missing, the
+        number of scales not that of the tasks, or there are several and the tasks have
+        no names.
 
     Examples
     --------
-    >>> as_scale({"b": "log counts", "a": "share"}, ("a", "b")), as_scale(["share", "share"], ("a", "b"))
+    >>> (
+    ...     as_scale({"b": "log counts", "a": "share"}, ("a", "b")),
+    ...     as_scale(["share", "share"], ("a", "b")),
+    ... )
     (('share', 'log counts'), 'share')
     """
     meaning = "what the answers are measured on, such as 'log counts'"
@@ -457,25 +601,33 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
         return as_scale_in_words(scale, "scale", meaning)
     if tasks is None:
         raise PredictorError(
-            f"scale={quoted(scale)} is for tasks whose names are not given; say them, tasks=['K562', ...], or one "
-            "scale for all"
+            f"scale={quoted(scale)} is for tasks whose names are not given; say them, "
+            "tasks=['K562', ...], or one scale for all"
         )
     if isinstance(scale, Mapping):
-        unknown = [task for task in scale if not isinstance(task, str) or task not in tasks]
+        unknown = [
+            task for task in scale if not isinstance(task, str) or task not in tasks
+        ]
         if unknown:
-            raise PredictorError(f"scale: {quoted(unknown[0])} is not a task{nearest(str(unknown[0]), tasks)}")
+            raise PredictorError(
+                f"scale: {quoted(unknown[0])} is not a "
+                f"task{nearest(str(unknown[0]), tasks)}"
+            )
         missing = [task for task in tasks if task not in scale]
         if missing:
             raise PredictorError(
-                f"scale: task {quoted(missing[0])} has none; give one for each task, or one text for all of them"
+                f"scale: task {quoted(missing[0])} has none; give one for each task, "
+                "or one text for all of them"
             )
         scale = [scale[task] for task in tasks]
     if len(scale) != len(tasks):
         raise PredictorError(
-            f"scale={quoted(scale)}: {len(scale)} for {len(tasks)} tasks; give one for each, or one text for all"
+            f"scale={quoted(scale)}: {len(scale)} for {len(tasks)} tasks; give one for "
+            "each, or one text for all"
         )
     texts = tuple(
-        as_scale_in_words(one, f"scale of task {quoted(task)}", meaning) for task, one in zip(tasks, scale, strict=True)
+        as_scale_in_words(one, f"scale of task {quoted(task)}", meaning)
+        for task, one in zip(tasks, scale, strict=True)
     )
     return texts[0] if len(set(texts)) == 1 else texts
 
@@ -485,20 +637,31 @@ def _scales_in_words(tasks: Sequence[str], scales: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> _scales_in_words(["K562", "HepG2", "DNase"], ["log counts", "log counts", "share"])
+    >>> _scales_in_words(
+    ...     ["K562", "HepG2", "DNase"], ["log counts", "log counts", "share"]
+    ... )
     'log counts (K562, HepG2), share (DNase)'
     """
     pairs = list(zip(tasks, scales, strict=True))
     parts = []
     for scale in dict.fromkeys(scales):
         of = [task for task, own in pairs if own == scale]
-        parts.append(f"{scale} ({', '.join(of) if len(of) < 5 else f'{of[0]}, {of[1]} and {len(of) - 2} more'})")
-    return ", ".join(parts[:5]) + (f" and {len(parts) - 5} more" if len(parts) > 5 else "")
+        parts.append(
+            f"{scale} "
+            f"({', '.join(of) if len(of) < 5 else f'{of[0]}, {of[1]} and {len(of) - 2} more'})"
+        )
+    return ", ".join(parts[:5]) + (
+        f" and {len(parts) - 5} more" if len(parts) > 5 else ""
+    )
 
 
 def as_version_name(fingerprint: object, what: str) -> str:
-    """Return the user's name for this version of a callable or network; PredictorError if it is not text."""
-    return as_nonempty_text(fingerprint, "fingerprint", f"it names this version of the {what}, such as 'v1'")
+    """Return the user's name for this version of a callable or network; PredictorError
+    if it is not text.
+    """
+    return as_nonempty_text(
+        fingerprint, "fingerprint", f"it names this version of the {what}, such as 'v1'"
+    )
 
 
 def as_batch_size(value: object) -> int | Literal["auto"]:
@@ -512,7 +675,9 @@ def as_batch_size(value: object) -> int | Literal["auto"]:
     if isinstance(value, str) and value == "auto":
         return "auto"
     if not is_whole(value) or value < 1:
-        msg = f"batch_size={quoted(value)}; give a whole number of at least 1, or 'auto'"
+        msg = (
+            f"batch_size={quoted(value)}; give a whole number of at least 1, or 'auto'"
+        )
         raise PredictorError(msg)
     return int(value)
 
@@ -529,7 +694,8 @@ def shape_in_words(layout: Layout) -> str:
 
 
 def check_predictor(value: object, call: str) -> None:
-    """Raise PredictorError unless a value is a predictor; `call` names the call that it was given to.
+    """Raise PredictorError unless a value is a predictor; `call` names the call that it
+    was given to.
 
     Examples
     --------
@@ -540,8 +706,8 @@ def check_predictor(value: object, call: str) -> None:
     """
     if not isinstance(value, Predictor):
         raise PredictorError(
-            f"{call}: {type(value).__name__} is not a predictor; wrap a network in cg.TorchPredictor(...), any other "
-            "callable in cg.FunctionPredictor(...)"
+            f"{call}: {type(value).__name__} is not a predictor; wrap a network in "
+            "cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
         )
 
 
@@ -558,15 +724,23 @@ def as_token_rows(tokens: NDArray[Any]) -> Tokens:
     except SequenceError as error:
         raise PredictorError(str(error)) from error
     if rows.ndim != 2 or not rows.size:
-        msg = f"a predictor takes tokens (n, length) with at least one row and one position, not {rows.shape}"
+        msg = (
+            "a predictor takes tokens (n, length) with at least one row and one "
+            f"position, not {rows.shape}"
+        )
         raise PredictorError(msg)
     return rows
 
 
 def check_finite(
-    answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0, positions: NDArray[np.int64] | None = None
+    answers: NDArray[Any],
+    *,
+    tasks: tuple[str, ...],
+    start: int = 0,
+    positions: NDArray[np.int64] | None = None,
 ) -> None:
-    """Raise NonFiniteError for NaN and infinite answers (n[, positions], tasks); `start` is the row of the first.
+    """Raise NonFiniteError for NaN and infinite answers (n[, positions], tasks);
+    `start` is the row of the first.
 
     Raises
     ------
@@ -578,19 +752,35 @@ def check_finite(
         return
     row, *at, column = map(int, np.argwhere(~finite)[0])
     position = None if positions is None else int(positions[at[0]])
-    raise non_finite(float(answers[row, *at, column]), row=start + row, task=tasks[column], position=position)
+    raise non_finite(
+        float(answers[row, *at, column]),
+        row=start + row,
+        task=tasks[column],
+        position=position,
+    )
 
 
 def non_finite(
-    value: float, *, row: int, task: str, model: str | None = None, position: int | None = None
+    value: float,
+    *,
+    row: int,
+    task: str,
+    model: str | None = None,
+    position: int | None = None,
 ) -> NonFiniteError:
     """Return the error for a non-finite answer."""
     who = "the predictor" if model is None else f"model {quoted(model)}"
     where = "" if position is None else f", position {position}"
     detail = (
-        f"task {quoted(task)}{where}: {who} answered {value}, from which no effect can be computed; look for a "
-        "logarithm of zero or less (a window of 'log sum' needs a positive track), an overflow or damaged weights"
+        f"task {quoted(task)}{where}: {who} answered {value}, from which no effect can "
+        "be computed; look for a logarithm of zero or less (a window of 'log sum' "
+        "needs a positive track), an overflow or damaged weights"
     )
     return NonFiniteError(
-        f"sequence {row}, {detail}", row=row, task=task, value=value, detail=detail, position=position
+        f"sequence {row}, {detail}",
+        row=row,
+        task=task,
+        value=value,
+        detail=detail,
+        position=position,
     )

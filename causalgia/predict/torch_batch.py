@@ -1,4 +1,6 @@
-"""A PyTorch forward pass: batch sizes, memory formats, and its output as one column for each task."""
+"""A PyTorch forward pass: batch sizes, memory formats, and its output as one column for
+each task.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +18,43 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from causalgia.errors import CausalgiaError, CausalgiaWarning, PredictorError, as_message, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    CausalgiaWarning,
+    PredictorError,
+    as_message,
+    quoted,
+)
 from causalgia.predict.answer_checks import cure_of_shape, first_line, place_columns
 from causalgia.predict.predictor import LONG, as_batch_size, as_distinct_names
 from causalgia.predict.torch_device import OperationWatch
 
 _MIB = 2**20
 _MAPPED_FROM = 32 * _MIB
-"""Bytes above which glibc maps every allocation afresh; it also returns the heap's end once twice that is free."""
+"""Bytes above which glibc maps every allocation afresh; it also returns the heap's end
+once twice that is free.
+"""
 _CPU_BUDGET = _MAPPED_FROM // 2
-"""Largest activation in bytes, so that the two or three that live at once stay below both limits."""
+"""Largest activation in bytes, so that the two or three that live at once stay below
+both limits.
+"""
 _CACHED = 64 * _MIB
-"""Bytes of all activations of a pass that suit a processor's caches: larger batches were 1.2 times slower."""
+"""Bytes of all activations of a pass that suit a processor's caches: larger batches
+were 1.2 times slower.
+"""
 _AMPLE = 256
-"""Rows from which the overhead of a call is negligible, so that the batch may be limited to the caches."""
+"""Rows from which the overhead of a call is negligible, so that the batch may be
+limited to the caches.
+"""
 _OTHER_BUDGET = 256 * _MIB
 _MOST = {"cpu": 1024}
 _MOST_ELSEWHERE = 4096
 
 
 class BatchSizes:
-    """Batch size for each length of sequence: as given, or measured once; above 50 kb one sequence."""
+    """Batch size for each length of sequence: as given, or measured once; above 50 kb
+    one sequence.
+    """
 
     def __init__(self, given: int | Literal["auto"], device: torch.device) -> None:
         self._given = as_batch_size(given)
@@ -44,13 +62,17 @@ class BatchSizes:
         self._known: dict[int, int] = {}
 
     def resolve(self, length: int, trace: Callable[[int, int], None]) -> int:
-        """Return the batch size for sequences of `length`; `trace(n_rows, length)` runs one forward pass."""
+        """Return the batch size for sequences of `length`; `trace(n_rows, length)` runs
+        one forward pass.
+        """
         if self._device.type == "cpu":
             raise_malloc_limits()
         if length not in self._known:
             measured = self._given == "auto"
             size = 1 if self._given == "auto" else self._given
-            self._known[length] = self._measure(length, trace) if measured and length <= LONG else size
+            self._known[length] = (
+                self._measure(length, trace) if measured and length <= LONG else size
+            )
         return self._known[length]
 
     @property
@@ -59,20 +81,29 @@ class BatchSizes:
         return dict(self._known)
 
     def fix(self, sizes: Mapping[int, int]) -> None:
-        """Use batch sizes by length, as from `known`; PredictorError if one is invalid."""
-        self._known |= {int(length): _as_fixed_batch_size(size) for length, size in sizes.items()}
+        """Use batch sizes by length, as from `known`; PredictorError if one is
+        invalid.
+        """
+        self._known |= {
+            int(length): _as_fixed_batch_size(size) for length, size in sizes.items()
+        }
 
     def _measure(self, length: int, trace: Callable[[int, int], None]) -> int:
-        """Return the batch size for the measured activations; 1 if not even four rows fit."""
+        """Return the batch size for the measured activations; 1 if not even four rows
+        fit.
+        """
         try:
             added = added_by_a_row(length, trace)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return 1
-        # the batch size for given bytes per row of the largest activation, and of all together
+        # the batch size for given bytes per row of the largest activation, and of all
+        # together
         budget = _CPU_BUDGET if self._device.type == "cpu" else _OTHER_BUDGET
-        if self._device.type == "cuda":  # a few activations of that size, and their workspaces, live at once
+        if (
+            self._device.type == "cuda"
+        ):  # a few activations of that size, and their workspaces, live at once
             budget = int(torch.cuda.mem_get_info(self._device)[0]) // 10
         fitting = (budget - 1) // max(max(added, default=0), 1)
         if self._device.type == "cpu":
@@ -89,8 +120,15 @@ class BatchSizes:
             If it was a single sequence.
         """
         if size == 1:
-            cure = "take shorter ones" if self._device.type == "cpu" else "use device='cpu'"
-            msg = f"one sequence of length {length} does not fit into the memory of {self._device}; {cure}"
+            cure = (
+                "take shorter ones"
+                if self._device.type == "cpu"
+                else "use device='cpu'"
+            )
+            msg = (
+                f"one sequence of length {length} does not fit into the memory of "
+                f"{self._device}; {cure}"
+            )
             raise PredictorError(msg)
         self._known[length] = size // 2
         if self._device.type == "cuda":
@@ -103,26 +141,31 @@ class BatchSizes:
 def _as_fixed_batch_size(size: object) -> int:
     size_or_auto = as_batch_size(size)
     if size_or_auto == "auto":
-        raise PredictorError("a batch size of an earlier run is a whole number of at least 1, not 'auto'")
+        raise PredictorError(
+            "a batch size of an earlier run is a whole number of at least 1, not 'auto'"
+        )
     return size_or_auto
 
 
 @cache
 def raise_malloc_limits() -> None:
-    """Raise glibc's limits to their maximum, once per process, by allocating and freeing one untouched block.
+    """Raise glibc's limits to their maximum, once per process, by allocating and
+    freeing one untouched block.
 
-    The limits follow the largest mapped block that was freed so far. Below them each layer's output may be returned to
-    the system and faulted in again, which costs a factor of 1.7 on a convolutional network at any batch size. Without
-    glibc this does nothing.
+    The limits follow the largest mapped block that was freed so far. Below them each
+    layer's output may be returned to the system and faulted in again, which costs a
+    factor of 1.7 on a convolutional network at any batch size. Without glibc this does
+    nothing.
     """
     torch.empty(_MAPPED_FROM - 16_384, dtype=torch.uint8)
 
 
 def added_by_a_row(length: int, trace: Callable[[int, int], None]) -> list[int]:
-    """Return the bytes that each further sequence adds to each tensor that grows with the batch.
+    """Return the bytes that each further sequence adds to each tensor that grows with
+    the batch.
 
-    Every tensor of the forward pass is measured with two and with four rows; tensors that do not grow with the batch (a
-    transposed weight) do not count.
+    Every tensor of the forward pass is measured with two and with four rows; tensors
+    that do not grow with the batch (a transposed weight) do not count.
     """
     made = []
     for n_rows in (2, 4):
@@ -130,7 +173,9 @@ def added_by_a_row(length: int, trace: Callable[[int, int], None]) -> list[int]:
         with sizes:
             trace(n_rows, length)
         made.append(sizes.made)
-    return [(four - two) // 2 for two, four in zip_longest(*made, fillvalue=0) if four > two]
+    return [
+        (four - two) // 2 for two, four in zip_longest(*made, fillvalue=0) if four > two
+    ]
 
 
 class _Sizes(OperationWatch):
@@ -140,30 +185,52 @@ class _Sizes(OperationWatch):
         super().__init__()  # type: ignore[no-untyped-call]
         self.made: list[int] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         result = func(*args, **(kwargs or {}))
         parts = result if isinstance(result, tuple | list) else (result,)
-        self.made.append(max((t.numel() * t.element_size() for t in parts if isinstance(t, torch.Tensor)), default=0))
+        self.made.append(
+            max(
+                (
+                    t.numel() * t.element_size()
+                    for t in parts
+                    if isinstance(t, torch.Tensor)
+                ),
+                default=0,
+            )
+        )
         return result
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an exception means that a device ran out of memory."""
     text = str(error)
-    from_torch = isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    from_torch = isinstance(error, RuntimeError) and (
+        "out of memory" in text or "can't allocate memory" in text
+    )
     return from_torch or isinstance(error, MemoryError)
 
 
 Tensor: TypeAlias = torch.Tensor
 _LENGTHS = 8
-"""Number of shapes for which torch compiles a network; for further ones it silently runs eagerly."""
+"""Number of shapes for which torch compiles a network; for further ones it silently
+runs eagerly.
+"""
 _NO_COMPILER = (
-    "compile=True needs a C++ compiler on a CPU and none was found (looked for {}); install one (apt install g++, or "
-    "conda install cxx-compiler), name it in the environment variable CXX, or leave compile= out"
+    "compile=True needs a C++ compiler on a CPU and none was found (looked for {}); "
+    "install one (apt install g++, or conda install cxx-compiler), name it in the "
+    "environment variable CXX, or leave compile= out"
 )
 
 
-def forward_pass(module: torch.nn.Module, *, channels_last: bool, compiled: bool, device: torch.device) -> Any:
+def forward_pass(
+    module: torch.nn.Module,
+    *,
+    channels_last: bool,
+    compiled: bool,
+    device: torch.device,
+) -> Any:
     """Return the callable that runs the forward pass of a network.
 
     Raises
@@ -172,7 +239,10 @@ def forward_pass(module: torch.nn.Module, *, channels_last: bool, compiled: bool
         If both options are given, or no compiler is available.
     """
     if channels_last and compiled:
-        msg = "channels_last=True and compile=True exclude each other: a compiler lays memory out itself; choose one"
+        msg = (
+            "channels_last=True and compile=True exclude each other: a compiler lays "
+            "memory out itself; choose one"
+        )
         raise PredictorError(msg)
     if compiled:
         return Compiled(module, device)
@@ -181,33 +251,41 @@ def forward_pass(module: torch.nn.Module, *, channels_last: bool, compiled: bool
 
 @dataclass(frozen=True, eq=False)
 class ChannelsLast:
-    """Runs a network's one-dimensional layers as two-dimensional ones of height 1, channels innermost in memory.
+    """Runs a network's one-dimensional layers as two-dimensional ones of height 1,
+    channels innermost in memory.
 
-    oneDNN has faster kernels for that layout if a network has many channels and short sequences. The network is
-    unchanged: calls of layers and functions are redirected.
+    oneDNN has faster kernels for that layout if a network has many channels and short
+    sequences. The network is unchanged: calls of layers and functions are redirected.
     """
 
     module: torch.nn.Module
 
     def __call__(self, x: Tensor) -> Any:
-        """Answer for one-hot x; PredictorError if there is no convolution to redirect."""
+        """Answer for one-hot x; PredictorError if there is no convolution to
+        redirect.
+        """
         turning = _LayersIn2d()
         with turning:
             answer = self.module(x)
         if not turning.convolutions:
             msg = (
-                "channels_last=True found no one-dimensional convolution in the forward pass that it could run in that "
-                "layout (a scripted network hides its own); leave it out"
+                "channels_last=True found no one-dimensional convolution in the "
+                "forward pass that it could run in that layout (a scripted network "
+                "hides its own); leave it out"
             )
             raise PredictorError(msg)
         return answer
 
 
 class Compiled:
-    """A network through `torch.compile`, with whole batches of one size for each length."""
+    """A network through `torch.compile`, with whole batches of one size for each
+    length.
+    """
 
     def __init__(self, module: torch.nn.Module, device: torch.device) -> None:
-        wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
+        wanted = (
+            [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
+        )
         if device.type == "cpu" and not any(map(shutil.which, wanted)):
             raise PredictorError(_NO_COMPILER.format(", ".join(wanted)))
         self._network = torch.compile(module, dynamic=False)
@@ -217,16 +295,24 @@ class Compiled:
         """Answer for one-hot x; PredictorError if the network cannot be compiled."""
         self._shapes.add(x.shape)
         if len(self._shapes) > _LENGTHS:
-            msg = f"compile=True serves {_LENGTHS} lengths of sequence, one compilation each; leave it out for more"
+            msg = (
+                f"compile=True serves {_LENGTHS} lengths of sequence, one compilation "
+                "each; leave it out for more"
+            )
             raise PredictorError(msg)
         try:
             return self._network(x)
         except CausalgiaError:
             raise
         except Exception as error:
-            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            if not type(error).__module__.startswith(
+                ("torch._dynamo", "torch._inductor")
+            ):
                 raise
-            msg = f"compile=True: torch.compile cannot compile this network ({first_line(error)}); leave compile= out"
+            msg = (
+                "compile=True: torch.compile cannot compile this network "
+                f"({first_line(error)}); leave compile= out"
+            )
             raise PredictorError(msg) from error
 
 
@@ -237,7 +323,9 @@ class _LayersIn2d(TorchFunctionMode):
         super().__init__()
         self.convolutions = 0
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         turned = _TURNED.get(func)
         if turned is None or not args or args[0].ndim != 3:
             return func(*args, **(kwargs or {}))
@@ -262,7 +350,13 @@ def _conv(
     flat = weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
     pad = padding if isinstance(padding, str) else (0, _single_width(padding))
     wide = torch.conv2d(
-        x.unsqueeze(2), flat, bias, (1, _single_width(stride)), pad, (1, _single_width(dilation)), groups
+        x.unsqueeze(2),
+        flat,
+        bias,
+        (1, _single_width(stride)),
+        pad,
+        (1, _single_width(dilation)),
+        groups,
     )
     return wide.squeeze(2)
 
@@ -277,7 +371,9 @@ def _max_pool(
     return_indices: bool = False,
 ) -> Any:
     if return_indices:
-        return functional.max_pool1d(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+        return functional.max_pool1d(
+            x, kernel_size, stride, padding, dilation, ceil_mode, return_indices
+        )
     step = kernel_size if stride is None or stride == [] else stride
     wide = torch.max_pool2d(
         x.unsqueeze(2),
@@ -320,9 +416,13 @@ def _batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Scale and shift each channel in one pass; torch's own kernel for this layout takes three times as long."""
+    """Scale and shift each channel in one pass; torch's own kernel for this layout
+    takes three times as long.
+    """
     if training or running_mean is None or running_var is None:
-        return functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
+        return functional.batch_norm(
+            x, running_mean, running_var, weight, bias, training, momentum, eps
+        )
     gain = torch.rsqrt(running_var + eps) * (1 if weight is None else weight)
     shift = (0 if bias is None else bias) - running_mean * gain
     return torch.addcmul(shift.unsqueeze(1), x, gain.unsqueeze(1))
@@ -353,32 +453,40 @@ def read_columns(
     Raises
     ------
     PredictorError
-        If the output is not (n,) or (n, outputs) after `reduce`, or its columns do not match the names.
+        If the output is not (n,) or (n, outputs) after `reduce`, or its columns do not
+        match the names.
     """
     value = reduced_output(output, reduce)
     if isinstance(value, Mapping):
         if heads is not None:
             raise PredictorError(
-                f"heads= names the columns of a tensor, but the network returns {describe_output(value)}; pick keys "
-                "with tasks="
+                "heads= names the columns of a tensor, but the network returns "
+                f"{describe_output(value)}; pick keys with tasks="
             )
         names = as_distinct_names(list(value), "key") if tasks is None else tasks
         missing = [name for name in names if name not in value]
         if missing:
             msg = (
-                f"the network's output has no key {quoted(missing[0])}; it returns {describe_output(value)}. tasks= "
-                "names keys; a number that is read out of one is given by reduce=, such as "
-                f"reduce=lambda y: y[{quoted(next(iter(value)))}].flatten(1).sum(1)"
+                f"the network's output has no key {quoted(missing[0])}; it returns "
+                f"{describe_output(value)}. tasks= names keys; a number that is read "
+                "out of one is given by reduce=, such as reduce=lambda y: "
+                f"y[{quoted(next(iter(value)))}].flatten(1).sum(1)"
             )
             raise PredictorError(msg)
-        return torch.cat([_one_column(value[name], n_rows, name) for name in names], dim=1), names
+        return torch.cat(
+            [_one_column(value[name], n_rows, name) for name in names], dim=1
+        ), names
     table = _as_table(value, n_rows, "the network's output")
     places, names = place_columns(table.shape[1], tasks, heads)
     return (table if places == list(range(table.shape[1])) else table[:, places]), names
 
 
-def reduced_output(output: object, reduce: Callable[[Any], torch.Tensor] | None) -> object:
-    """Return an output after `reduce`; PredictorError if that fails, or if it is numpy's."""
+def reduced_output(
+    output: object, reduce: Callable[[Any], torch.Tensor] | None
+) -> object:
+    """Return an output after `reduce`; PredictorError if that fails, or if it is
+    numpy's.
+    """
     try:
         reduced = output if reduce is None else reduce(output)
         if not isinstance(reduced, np.ndarray):
@@ -386,13 +494,16 @@ def reduced_output(output: object, reduce: Callable[[Any], torch.Tensor] | None)
         what = "reduce= gives" if reduce is not None else "the network's output is"
         given = "" if reduce is not None else "give reduce=torch.from_numpy, or "
         raise PredictorError(
-            f"{what} a numpy array {reduced.shape}, and TorchPredictor reads tensors; {given}return the tensor itself, "
-            "without .numpy()"
+            f"{what} a numpy array {reduced.shape}, and TorchPredictor reads tensors; "
+            f"{given}return the tensor itself, without .numpy()"
         )
     except CausalgiaError:
         raise
     except Exception as error:
-        msg = f"reduce= failed on the network's output, {describe_output(output)}: {first_line(error)}"
+        msg = (
+            f"reduce= failed on the network's output, {describe_output(output)}: "
+            f"{first_line(error)}"
+        )
         raise PredictorError(msg) from error
 
 
@@ -400,9 +511,10 @@ def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
     column = _as_table(value, n_rows, f"the network's output {quoted(key)}")
     if column.shape[1] != 1:
         msg = (
-            f"the network's output {quoted(key)} has {column.shape[1]} columns and a key is one task; give "
-            f"reduce=lambda y: y[{quoted(key)}], whose columns are the tasks then, or one number of them: "
-            f"reduce=lambda y: {{{quoted(key)}: y[{quoted(key)}].sum(-1)}}"
+            f"the network's output {quoted(key)} has {column.shape[1]} columns and a "
+            f"key is one task; give reduce=lambda y: y[{quoted(key)}], whose columns "
+            "are the tasks then, or one number of them: reduce=lambda y: "
+            f"{{{quoted(key)}: y[{quoted(key)}].sum(-1)}}"
         )
         raise PredictorError(msg)
     return column
@@ -410,22 +522,38 @@ def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
 
 def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
     if isinstance(value, torch.Tensor) and value.layout is not torch.strided:
-        msg = f"{what} is a sparse tensor ({value.layout}); give reduce=, for example reduce=lambda y: y.to_dense()"
+        msg = (
+            f"{what} is a sparse tensor ({value.layout}); give reduce=, for example "
+            "reduce=lambda y: y.to_dense()"
+        )
         raise PredictorError(msg)
-    if isinstance(value, torch.Tensor) and value.ndim in (1, 2) and len(value) == n_rows and value.numel():
+    if (
+        isinstance(value, torch.Tensor)
+        and value.ndim in (1, 2)
+        and len(value) == n_rows
+        and value.numel()
+    ):
         return value.reshape(n_rows, -1)
     parts = value if isinstance(value, tuple | list) else ()
-    shapes = [tuple(part.shape) if isinstance(part, torch.Tensor) else () for part in parts]
-    cure = cure_of_shape(tuple(value.shape) if isinstance(value, torch.Tensor) else None, shapes, n_rows)
-    held = [name for name, item in getattr(value, "__dict__", {}).items() if isinstance(item, torch.Tensor)]
+    shapes = [
+        tuple(part.shape) if isinstance(part, torch.Tensor) else () for part in parts
+    ]
+    cure = cure_of_shape(
+        tuple(value.shape) if isinstance(value, torch.Tensor) else None, shapes, n_rows
+    )
+    held = [
+        name
+        for name, item in getattr(value, "__dict__", {}).items()
+        if isinstance(item, torch.Tensor)
+    ]
     if value is None:
         cure = "end forward() with a return"
     elif held and not isinstance(value, torch.Tensor | tuple | list):
         cure = f"give reduce=lambda y: y.{held[0]}"
     sequences = "one sequence" if n_rows == 1 else f"{n_rows} sequences"
     raise PredictorError(
-        f"{what} for {sequences} is {as_message(describe_output(value))}, not a tensor ({n_rows},) or ({n_rows}, "
-        f"tasks); {cure}"
+        f"{what} for {sequences} is {as_message(describe_output(value))}, not a tensor "
+        f"({n_rows},) or ({n_rows}, tasks); {cure}"
     )
 
 
@@ -441,7 +569,8 @@ def describe_output(value: object) -> str:
         return str(tuple(value.shape))
     if isinstance(value, Mapping):
         return (
-            f"a {type(value).__name__} {{{', '.join(f'{quoted(k)}: {describe_output(v)}' for k, v in value.items())}}}"
+            f"a {type(value).__name__} "
+            f"{{{', '.join(f'{quoted(k)}: {describe_output(v)}' for k, v in value.items())}}}"
         )
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {', '.join(map(describe_output, value))}"

@@ -1,4 +1,6 @@
-"""Device and precision of a PyTorch network, and the operations of a forward pass with their use of memory."""
+"""Device and precision of a PyTorch network, and the operations of a forward pass with
+their use of memory.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,12 @@ from causalgia.errors import PredictorError, first_line, quoted
 
 
 class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """A `TorchDispatchMode` that loads ``torch._dynamo`` in no process that compiles nothing.
+    """A `TorchDispatchMode` that loads ``torch._dynamo`` in no process that compiles
+    nothing.
 
-    Recent versions of torch shield ``__torch_dispatch__`` from their compiler, and import it for that: 2 s of processor
-    time. Where nothing has loaded the compiler, there is nothing to shield from.
+    Recent versions of torch shield ``__torch_dispatch__`` from their compiler, and
+    import it for that: 2 s of processor time. Where nothing has loaded the compiler,
+    there is nothing to shield from.
     """
 
     _shielded: ClassVar[Any]
@@ -41,23 +45,29 @@ class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Any:
         kind: Any = type(self)
-        kind.__torch_dispatch__ = kind._shielded if "torch._dynamo" in sys.modules else kind._unshielded
+        kind.__torch_dispatch__ = (
+            kind._shielded if "torch._dynamo" in sys.modules else kind._unshielded
+        )
         return super().__enter__()  # type: ignore[no-untyped-call]
 
 
 Value = TypeVar("Value")
 HALF = (torch.float16, torch.bfloat16)
 NOT_CANCELLED = (
-    "rounding errors of that size do not cancel in a contrast (in bfloat16 a bias of up to 2.7 standard errors was "
-    "measured at 1,000 units), and no number of units removes them"
+    "rounding errors of that size do not cancel in a contrast (in bfloat16 a bias of "
+    "up to 2.7 standard errors was measured at 1,000 units), and no number of units "
+    "removes them"
 )
 
 
-def choose_device(module: torch.nn.Module, device: str | torch.device, dtype: torch.dtype) -> torch.device:
-    """Return the device to run on; "auto" is the module's accelerator, else cuda, mps or cpu.
+def choose_device(
+    module: torch.nn.Module, device: str | torch.device, dtype: torch.dtype
+) -> torch.device:
+    """Return the device to run on; "auto" is the module's accelerator, else cuda, mps
+    or cpu.
 
-    "auto" prefers the accelerator on which the module is. In a process that is one of several workers, "auto" and
-    "cuda" mean that worker's own GPU (`device_of_worker`).
+    "auto" prefers the accelerator on which the module is. In a process that is one of
+    several workers, "auto" and "cuda" mean that worker's own GPU (`device_of_worker`).
 
     Raises
     ------
@@ -65,21 +75,26 @@ def choose_device(module: torch.nn.Module, device: str | torch.device, dtype: to
         If the device does not exist here.
     """
     if isinstance(device, str) and device == "auto":
-        home = next((t.device for t in chain(module.parameters(), module.buffers())), torch.device("cpu"))
+        home = next(
+            (t.device for t in chain(module.parameters(), module.buffers())),
+            torch.device("cpu"),
+        )
         return home if home.type != "cpu" else _worker_device(_best_device(dtype))
     try:
         chosen = _worker_device(torch.device(device))
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         msg = (
-            f"device={quoted(str(device))} cannot be used here; available: {', '.join(_available())} (or device='auto')"
+            f"device={quoted(str(device))} cannot be used here; available: "
+            f"{', '.join(_available())} (or device='auto')"
         )
         raise PredictorError(msg) from error
     return chosen
 
 
 def device_of_worker(k: int, n_devices: int) -> str:
-    """Return the GPU of worker k on a machine with `n_devices` GPUs, which are assigned in turn.
+    """Return the GPU of worker k on a machine with `n_devices` GPUs, which are assigned
+    in turn.
 
     Raises
     ------
@@ -92,13 +107,17 @@ def device_of_worker(k: int, n_devices: int) -> str:
     ['cuda:0', 'cuda:1', 'cuda:0']
     """
     if n_devices < 1 or k < 0:
-        msg = f"worker {k} of a machine with {n_devices} GPUs has none; count workers from 0, or use device='cpu'"
+        msg = (
+            f"worker {k} of a machine with {n_devices} GPUs has none; count workers "
+            "from 0, or use device='cpu'"
+        )
         raise PredictorError(msg)
     return f"cuda:{k % n_devices}"
 
 
 def worker_number() -> int | None:
-    """Return the number of this worker: CAUSALGIA_WORKER, else its Dask name if that is a number.
+    """Return the number of this worker: CAUSALGIA_WORKER, else its Dask name if that is
+    a number.
 
     Raises
     ------
@@ -114,13 +133,18 @@ def worker_number() -> int | None:
             return None
         return int(name) if name.isdecimal() else None
     if not value.isdecimal():
-        msg = f"CAUSALGIA_WORKER={quoted(value)} must be a worker's number, counted from 0"
+        msg = (
+            f"CAUSALGIA_WORKER={quoted(value)} must be a worker's number, counted from "
+            "0"
+        )
         raise PredictorError(msg)
     return int(value)
 
 
 def _worker_device(device: torch.device) -> torch.device:
-    """Return this worker's GPU if the device is cuda without a number; else the device."""
+    """Return this worker's GPU if the device is cuda without a number; else the
+    device.
+    """
     if str(device) != "cuda" or (k := worker_number()) is None:
         return device
     return torch.device(device_of_worker(k, torch.cuda.device_count()))
@@ -136,33 +160,46 @@ def _best_device(dtype: torch.dtype) -> torch.device:
     return torch.device("cpu" if best == "mps" and dtype is torch.float64 else best)
 
 
-def input_dtype(module: torch.nn.Module, dtype: torch.dtype | str | None) -> torch.dtype:
-    """Return the dtype of the one-hot input: as given, else of the module's first floating tensor, else float32.
+def input_dtype(
+    module: torch.nn.Module, dtype: torch.dtype | str | None
+) -> torch.dtype:
+    """Return the dtype of the one-hot input: as given, else of the module's first
+    floating tensor, else float32.
 
     Raises
     ------
     PredictorError
-        If it is not a floating dtype, or is half precision without that being requested.
+        If it is not a floating dtype, or is half precision without that being
+        requested.
     """
     if dtype is not None:
         found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
         if not isinstance(found, torch.dtype) or not found.is_floating_point:
-            msg = f"dtype={quoted(dtype)} is not a floating torch dtype; use 'float32' or 'float64'"
+            msg = (
+                f"dtype={quoted(dtype)} is not a floating torch dtype; use 'float32' "
+                "or 'float64'"
+            )
             raise PredictorError(msg)
         return found
-    floats = (t.dtype for t in chain(module.parameters(), module.buffers()) if t.is_floating_point())
+    floats = (
+        t.dtype
+        for t in chain(module.parameters(), module.buffers())
+        if t.is_floating_point()
+    )
     own = next(floats, torch.float32)
     if own in HALF:
         msg = (
-            f"the network's weights are {own}: {NOT_CANCELLED}; use module.float(), or accept it with "
-            f"dtype={quoted(str(own).removeprefix('torch.'))}"
+            f"the network's weights are {own}: {NOT_CANCELLED}; use module.float(), or "
+            f"accept it with dtype={quoted(str(own).removeprefix('torch.'))}"
         )
         raise PredictorError(msg)
     return own
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Switch off the user's autocast, which would compute in half precision, within the context."""
+    """Switch off the user's autocast, which would compute in half precision, within the
+    context.
+    """
     if not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
@@ -170,10 +207,12 @@ def without_autocast(device: torch.device) -> AbstractContextManager[object]:
 
 @contextmanager
 def exact_float32(device: torch.device, *, tf32: bool = False) -> Iterator[None]:
-    """Switch TF32 off on CUDA within the context (convolutions round to 10 bits by default), or on if requested.
+    """Switch TF32 off on CUDA within the context (convolutions round to 10 bits by
+    default), or on if requested.
 
-    The switches are global to the process: the first thread that enters sets them, the last one that leaves restores
-    them, and a thread that needs the other setting waits until then.
+    The switches are global to the process: the first thread that enters sets them, the
+    last one that leaves restores them, and a thread that needs the other setting waits
+    until then.
 
     Raises
     ------
@@ -202,7 +241,10 @@ class _Switches:
     def enter(self, *, tf32: bool) -> None:
         with self._turning:
             if threading.get_ident() in self._inside and tf32 != self._tf32:
-                msg = f"a network with tf32={self._tf32} asks one with tf32={tf32}; give both the same"
+                msg = (
+                    f"a network with tf32={self._tf32} asks one with tf32={tf32}; give "
+                    "both the same"
+                )
                 raise PredictorError(msg)
             self._turning.wait_for(lambda: not self._inside or tf32 == self._tf32)
             if not self._inside:
@@ -227,9 +269,11 @@ _SWITCHES = _Switches()
 
 
 def _tf32_switches() -> tuple[str, tuple[str | bool, str | bool], tuple[Any, ...]]:
-    """Return the name of the TF32 switch, its values for off and on, and the module that has it.
+    """Return the name of the TF32 switch, its values for off and on, and the module
+    that has it.
 
-    torch 2.9 renamed the switch; the old one is unreadable once the user has set the new one.
+    torch 2.9 renamed the switch; the old one is unreadable once the user has set the
+    new one.
     """
     cudnn: Any = torch.backends.cudnn
     matmul: Any = torch.backends.cuda.matmul
@@ -244,12 +288,14 @@ _PRODUCTS = ("conv", "mm", "linear", "attention", "lstm", "gru")
 
 
 def in_full_precision(forward: Callable[[], Value]) -> Value:
-    """Return a forward pass's value; PredictorError if it multiplies in half precision, or rounds to it at any point.
+    """Return a forward pass's value; PredictorError if it multiplies in half precision,
+    or rounds to it at any point.
 
     Raises
     ------
     PredictorError
-        If it does, for example under an autocast of the network's own, or by a cast that loses digits.
+        If it does, for example under an autocast of the network's own, or by a cast
+        that loses digits.
     """
     watch = _HalfPrecisionWatch()
     with watch:
@@ -257,8 +303,9 @@ def in_full_precision(forward: Callable[[], Value]) -> Value:
     if watch.half is not None:
         name = str(watch.half).removeprefix("torch.")
         msg = (
-            f"the network computes in {name} inside its forward pass (autocast, or .to({name})): {NOT_CANCELLED}; take "
-            f"that out, or accept it with dtype='float32' (the dtype of its input) given explicitly"
+            f"the network computes in {name} inside its forward pass (autocast, or "
+            f".to({name})): {NOT_CANCELLED}; take that out, or accept it with "
+            "dtype='float32' (the dtype of its input) given explicitly"
         )
         raise PredictorError(msg)
     return value
@@ -271,28 +318,39 @@ class _HalfPrecisionWatch(OperationWatch):
         super().__init__()  # type: ignore[no-untyped-call]
         self.half: torch.dtype | None = None
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         name = str(func)
         if self.half is None and any(word in name for word in _PRODUCTS):
             tensors = (value for value in args if isinstance(value, torch.Tensor))
-            self.half = next((tensor.dtype for tensor in tensors if tensor.dtype in HALF), None)
+            self.half = next(
+                (tensor.dtype for tensor in tensors if tensor.dtype in HALF), None
+            )
         made = func(*args, **(kwargs or {}))
         if self.half is None and isinstance(made, torch.Tensor) and made.dtype in HALF:
             wider = (
                 value
                 for value in args
-                if isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype not in HALF
+                if isinstance(value, torch.Tensor)
+                and value.is_floating_point()
+                and value.dtype not in HALF
             )
-            if any(value.shape != made.shape or not torch.equal(made.to(value.dtype), value) for value in wider):
-                self.half = made.dtype  # a wider floating tensor was rounded to half precision
+            if any(
+                value.shape != made.shape
+                or not torch.equal(made.to(value.dtype), value)
+                for value in wider
+            ):
+                # a wider floating tensor was rounded to half precision
+                self.half = made.dtype
         return made
 
 
 class HostDeviceCopier:
     """Asynchronous copies between host and device.
 
-    On CUDA copies go through page-locked memory, which torch caches: they are queued and the host continues. On other
-    devices copies are synchronous.
+    On CUDA copies go through page-locked memory, which torch caches: they are queued
+    and the host continues. On other devices copies are synchronous.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -301,14 +359,17 @@ class HostDeviceCopier:
 
     def send(self, values: NDArray[Any]) -> torch.Tensor:
         """Return an array on the device."""
-        host = self._page(values.shape, torch.from_numpy(np.empty(0, values.dtype)).dtype)
+        host = self._page(
+            values.shape, torch.from_numpy(np.empty(0, values.dtype)).dtype
+        )
         host.numpy()[...] = values
         return host.to(self._device, non_blocking=self._pinned)
 
     def fetch(self, answer: torch.Tensor) -> PendingCopy:
         """Queue the copy of an answer to the host."""
         if not self._pinned:
-            return PendingCopy(answer.to("cpu", copy=True))  # a network may write every answer into one tensor
+            # a network may write every answer into one tensor
+            return PendingCopy(answer.to("cpu", copy=True))
         host = self._page(answer.shape, answer.dtype)
         host.copy_(answer, non_blocking=True)
         arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -342,12 +403,17 @@ _REGISTERING = threading.Lock()
 
 
 def lock_of(module: torch.nn.Module) -> threading.RLock:
-    """Return the re-entrant lock of a network; networks with a common part share the lock."""
+    """Return the re-entrant lock of a network; networks with a common part share the
+    lock.
+    """
     with _REGISTERING:
         if id(module) in _LOCKS:
             return _LOCKS[id(module)]
         parts = list(module.modules())
-        lock = next((_LOCKS[id(part)] for part in parts if id(part) in _LOCKS), None) or threading.RLock()
+        lock = (
+            next((_LOCKS[id(part)] for part in parts if id(part) in _LOCKS), None)
+            or threading.RLock()
+        )
         for part in parts:
             if id(part) not in _LOCKS:
                 finalize(part, _LOCKS.pop, id(part), None)
@@ -356,46 +422,63 @@ def lock_of(module: torch.nn.Module) -> threading.RLock:
 
 
 def copied_network(
-    network: torch.nn.Module, *, sharing: Sequence[torch.Tensor] = (), double: bool = False
+    network: torch.nn.Module,
+    *,
+    sharing: Sequence[torch.Tensor] = (),
+    double: bool = False,
 ) -> torch.nn.Module:
     """Return a deep copy of a network, sharing some tensors, or in float64.
 
     Raises
     ------
     PredictorError
-        If it cannot be copied, its copy is itself, or a function that the copy holds uses a part of the original.
+        If it cannot be copied, its copy is itself, or a function that the copy holds
+        uses a part of the original.
     """
     what = f"{type(network).__name__} cannot be copied"
     try:
         copies: dict[int, Any] = {id(tensor): tensor for tensor in sharing}
         made = deepcopy(network, copies)
         if made is not network:
-            _check_functions(made, {old for old, new in copies.items() if id(new) != old})
+            _check_functions(
+                made, {old for old, new in copies.items() if id(new) != old}
+            )
             return made.double() if double else made
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a network's own way of copying may raise anything
-        raise PredictorError(f"{what}: {error if type(error) is PredictorError else first_line(error)}") from error
+        raise PredictorError(
+            f"{what}: {error if type(error) is PredictorError else first_line(error)}"
+        ) from error
     raise PredictorError(f"{what}: its copy is itself")
 
 
 def _check_functions(made: torch.nn.Module, originals: set[int]) -> None:
-    """Raise PredictorError if a hook, or another function that a copy holds, reaches a part of the original by id.
+    """Raise PredictorError if a hook, or another function that a copy holds, reaches a
+    part of the original by id.
 
-    `deepcopy` copies no function: a hook that writes into a dict of its network goes on writing into the original's,
-    and the copy reads what its own held when it was made.
+    `deepcopy` copies no function: a hook that writes into a dict of its network goes on
+    writing into the original's, and the copy reads what its own held when it was made.
     """
     waiting: list[Any] = []
     for part in made.modules():
         own = vars(part)
-        waiting += chain(*(own.get(name, {}).values() for name in ("_forward_pre_hooks", "_forward_hooks")))
-        waiting += [held for held in own.values() if isinstance(held, FunctionType | partial)]
+        waiting += chain(
+            *(
+                own.get(name, {}).values()
+                for name in ("_forward_pre_hooks", "_forward_hooks")
+            )
+        )
+        waiting += [
+            held for held in own.values() if isinstance(held, FunctionType | partial)
+        ]
     seen: set[int] = set()
     while waiting:
         held = waiting.pop()
         if id(held) in originals:
             raise PredictorError(
-                "a hook or another function uses a part of it, and would use the original's; make it a method"
+                "a hook or another function uses a part of it, and would use the "
+                "original's; make it a method"
             )
         if id(held) not in seen:
             seen.add(id(held))
@@ -403,7 +486,9 @@ def _check_functions(made: torch.nn.Module, originals: set[int]) -> None:
 
 
 def _used_by(held: Any) -> list[Any]:
-    """Return what a function closes over, has as defaults, or names as globals; of other objects nothing."""
+    """Return what a function closes over, has as defaults, or names as globals; of
+    other objects nothing.
+    """
     if isinstance(held, MethodType):
         return [held.__func__, held.__self__]
     if isinstance(held, partial):
@@ -417,20 +502,35 @@ def _used_by(held: Any) -> list[Any]:
     for code in codes:
         codes += [part for part in code.co_consts if isinstance(part, CodeType)]
     here = held.__globals__
-    named = [here[name] for name in {name for code in codes for name in code.co_names} & here.keys()]
-    nearby = [one for one in named if getattr(one, "__globals__", here) is here]  # no functions of other files
-    return [*(held.__closure__ or ()), *(held.__defaults__ or ()), *(held.__kwdefaults__ or {}).values(), *nearby]
+    named = [
+        here[name]
+        for name in {name for code in codes for name in code.co_names} & here.keys()
+    ]
+    # no functions of other files
+    nearby = [one for one in named if getattr(one, "__globals__", here) is here]
+    return [
+        *(held.__closure__ or ()),
+        *(held.__defaults__ or ()),
+        *(held.__kwdefaults__ or {}).values(),
+        *nearby,
+    ]
 
 
 @contextmanager
 def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
-    """Hold a network in eval mode, locked against other threads, and restore its training flags afterward.
+    """Hold a network in eval mode, locked against other threads, and restore its
+    training flags afterward.
 
-    Training flags belong to the module, not to a thread: if they were restored while another thread is in the forward
-    pass, that pass would continue in training mode and give wrong answers. Parts of a frozen network have no flag.
+    Training flags belong to the module, not to a thread: if they were restored while
+    another thread is in the forward pass, that pass would continue in training mode and
+    give wrong answers. Parts of a frozen network have no flag.
     """
     with lock_of(module):
-        flags = [(part, part.training) for part in module.modules() if hasattr(part, "training")]
+        flags = [
+            (part, part.training)
+            for part in module.modules()
+            if hasattr(part, "training")
+        ]
         if any(training for _, training in flags):
             module.eval()
         try:
@@ -464,7 +564,8 @@ class TensorUse:
 
 
 def tensors_used(do: Callable[[], object]) -> TensorUse:
-    """Return the bytes of the tensors of a call, without the scratch memory inside single operations.
+    """Return the bytes of the tensors of a call, without the scratch memory inside
+    single operations.
 
     Examples
     --------
@@ -478,7 +579,9 @@ def tensors_used(do: Callable[[], object]) -> TensorUse:
 
 
 class _LiveStorages(OperationWatch):
-    """Tracks the storages of the tensors that operations return until they are freed."""
+    """Tracks the storages of the tensors that operations return until they are
+    freed.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -486,16 +589,23 @@ class _LiveStorages(OperationWatch):
         self.on_cpu = True
         self._alive: dict[int, tuple[Any, int]] = {}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         result = func(*args, **(kwargs or {}))
         parts = result if isinstance(result, tuple | list) else (result,)
         for tensor in parts:
             if isinstance(tensor, torch.Tensor):
                 storage = tensor.untyped_storage()
-                self._alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())  # type: ignore[no-untyped-call]
+                self._alive[storage._cdata] = (
+                    StorageWeakRef(storage),
+                    storage.nbytes(),
+                )  # type: ignore[no-untyped-call]
                 self.largest = max(self.largest, storage.nbytes())
                 self.on_cpu = self.on_cpu and tensor.device.type == "cpu"
-        self._alive = {key: entry for key, entry in self._alive.items() if not entry[0].expired()}
+        self._alive = {
+            key: entry for key, entry in self._alive.items() if not entry[0].expired()
+        }
         self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
         self.operations += 1
         return result
@@ -528,7 +638,9 @@ def threads_in_use() -> int:
 
 
 def cuda_peak(do: Callable[[], object]) -> int:
-    """Return the peak memory of a call on the current CUDA device, in bytes; 0 without one."""
+    """Return the peak memory of a call on the current CUDA device, in bytes; 0 without
+    one.
+    """
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return 0
     torch.cuda.synchronize()

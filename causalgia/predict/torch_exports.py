@@ -1,4 +1,5 @@
-"""PyTorch networks as differentiable functions, files of weights and ONNX files; imported on demand, for torch.
+"""PyTorch networks as differentiable functions, files of weights and ONNX files;
+imported on demand, for torch.
 
 Files of weights are opened without unpickling code.
 """
@@ -18,7 +19,12 @@ from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, 
 from causalgia.inputs import open_regular_file
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.predictor import Predictor
-from causalgia.predict.torch_device import copied_network, exact_float32, in_eval_mode, without_autocast
+from causalgia.predict.torch_device import (
+    copied_network,
+    exact_float32,
+    in_eval_mode,
+    without_autocast,
+)
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.alphabet import one_hot
 from causalgia.types import Tokens
@@ -28,10 +34,12 @@ Differentiable: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 @contextmanager
 def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
-    """Yield a predictor as a function of one-hot rows, with gradients: (n, 4, length) in the order ACGT to (n, tasks).
+    """Yield a predictor as a function of one-hot rows, with gradients: (n, 4, length)
+    in the order ACGT to (n, tasks).
 
-    The function applies what `predict` applies: the order of the letters, the layout, the read-out, both strands and
-    the choice of tasks. The network is in eval mode meanwhile, its weights and flags are as before afterward.
+    The function applies what `predict` applies: the order of the letters, the layout,
+    the read-out, both strands and the choice of tasks. The network is in eval mode
+    meanwhile, its weights and flags are as before afterward.
 
     Parameters
     ----------
@@ -41,17 +49,20 @@ def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
     Raises
     ------
     PredictorError
-        If it is no `TorchPredictor`, answers along a track, or the network or its read-out fails.
+        If it is no `TorchPredictor`, answers along a track, or the network or its
+        read-out fails.
     """
     if not isinstance(predictor, TorchPredictor):
         raise PredictorError(
-            f"{type(predictor).__name__} gives no gradients; method='ism', 'occlusion' and 'shapley' need answers "
-            "alone, and a network in PyTorch is wrapped by cg.TorchPredictor"
+            f"{type(predictor).__name__} gives no gradients; method='ism', 'occlusion' "
+            "and 'shapley' need answers alone, and a network in PyTorch is wrapped by "
+            "cg.TorchPredictor"
         )
     if predictor.dims != ("task",):
         raise PredictorError(
-            "the predictor answers with a dim position, and a map is of one number for each task; read windows of the "
-            "track out: cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)])"
+            "the predictor answers with a dim position, and a map is of one number for "
+            "each task; read windows of the track out: cg.TorchPredictor(..., track=, "
+            "reduce=[cg.Window('TSS', -50, 50)])"
         )
 
     def answers(one_hot: torch.Tensor) -> torch.Tensor:
@@ -60,15 +71,23 @@ def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
         except CausalgiaError:
             raise
         except (Exception, SystemExit) as error:
-            raise PredictorError(f"the network failed where gradients are kept: {first_line(error)}") from error
+            raise PredictorError(
+                f"the network failed where gradients are kept: {first_line(error)}"
+            ) from error
 
-    exact, whole = exact_float32(predictor.device, tf32=False), without_autocast(predictor.device)
+    exact, whole = (
+        exact_float32(predictor.device, tf32=False),
+        without_autocast(predictor.device),
+    )
     with in_eval_mode(predictor.module), torch.enable_grad(), exact, whole:
         yield answers
 
 
-def answers_to_one_hot(predictor: TorchPredictor, network: torch.nn.Module, one_hot: torch.Tensor) -> torch.Tensor:
-    """Return answers (n, tasks) of a network to rows (n, 4, length) in the order ACGT, over both strands if averaged.
+def answers_to_one_hot(
+    predictor: TorchPredictor, network: torch.nn.Module, one_hot: torch.Tensor
+) -> torch.Tensor:
+    """Return answers (n, tasks) of a network to rows (n, 4, length) in the order ACGT,
+    over both strands if averaged.
 
     The network may be another than the predictor's own, such as a changed copy.
     """
@@ -81,43 +100,57 @@ def answers_to_one_hot(predictor: TorchPredictor, network: torch.nn.Module, one_
 
 
 def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.Tensor:
-    """Return rows (n, 4, length) in the order ACGT in the order of letters and the layout of the network."""
+    """Return rows (n, 4, length) in the order ACGT in the order of letters and the
+    layout of the network.
+    """
     x = one_hot[:, list(predictor.channel_order)]
     return x if predictor.layout == "NCL" else x.transpose(1, 2)
 
 
 _CONVERT = (
-    "load it where you trust it and keep the tensors alone: causalgia.predict.save_weights(module, 'net.safetensors')"
+    "load it where you trust it and keep the tensors alone: "
+    "causalgia.predict.save_weights(module, 'net.safetensors')"
 )
 
 
 def load_weights(module: torch.nn.Module, path: str | Path) -> None:
-    """Load the tensors of a file into a network: safetensors, or a .pt/.pth state dict by ``weights_only=True``.
+    """Load the tensors of a file into a network: safetensors, or a .pt/.pth state dict
+    by ``weights_only=True``.
 
-    A pickle can run any code when it is opened, so other kinds of files are refused. The network is unchanged if the
-    file does not match it.
+    A pickle can run any code when it is opened, so other kinds of files are refused.
+    The network is unchanged if the file does not match it.
 
     Raises
     ------
     PredictorError
-        If the file is absent, is not a plain state dict, or its names or shapes differ from the network's.
+        If the file is absent, is not a plain state dict, or its names or shapes differ
+        from the network's.
     MissingExtraError
         If safetensors is not installed.
     """
     state = _read_weights_file(Path(path))
     wanted = module.state_dict()
-    missing, unexpected = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
+    missing, unexpected = (
+        sorted(wanted.keys() - state.keys()),
+        sorted(state.keys() - wanted.keys()),
+    )
     if missing or unexpected:
         msg = (
-            f"{path}: {len(missing)} tensors of the network are missing ({_some(missing)}) and {len(unexpected)} are "
-            f"unexpected ({_some(unexpected)}); is it this network's file? Rename the tensors if it is"
+            f"{path}: {len(missing)} tensors of the network are missing "
+            f"({_some(missing)}) and {len(unexpected)} are unexpected "
+            f"({_some(unexpected)}); is it this network's file? Rename the tensors if "
+            "it is"
         )
         raise PredictorError(msg)
     for name, tensor in state.items():
         shape = tuple(wanted[name].shape)
-        if tuple(tensor.shape) != shape and (shape, tensor.shape) != ((), (1,)):  # torch takes (1,) for a scalar
+        if tuple(tensor.shape) != shape and (shape, tensor.shape) != (
+            (),
+            (1,),
+        ):  # torch takes (1,) for a scalar
             msg = (
-                f"{path}: {name} has shape {tuple(tensor.shape)}, the network's has {shape}; is it this network's file?"
+                f"{path}: {name} has shape {tuple(tensor.shape)}, the network's has "
+                f"{shape}; is it this network's file?"
             )
             raise PredictorError(msg)
     module.load_state_dict(dict(state))
@@ -135,9 +168,15 @@ def save_weights(module: torch.nn.Module, path: str | Path) -> None:
     """
     target = Path(path)
     if target.suffix != ".safetensors":
-        msg = f"{path}: weights are written as safetensors; call it {quoted(target.with_suffix('.safetensors').name)}"
+        msg = (
+            f"{path}: weights are written as safetensors; call it "
+            f"{quoted(target.with_suffix('.safetensors').name)}"
+        )
         raise PredictorError(msg)
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
+    state = {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in module.state_dict().items()
+    }
     try:
         _safetensors().save_file(state, str(target))
     except Exception as error:
@@ -149,7 +188,10 @@ def _safetensors() -> Any:
     try:
         import safetensors.torch
     except ModuleNotFoundError as error:
-        msg = "weights in safetensors need that package; run: pip install 'causalgia[torch]'"
+        msg = (
+            "weights in safetensors need that package; run: pip install "
+            "'causalgia[torch]'"
+        )
         raise MissingExtraError(msg) from error
     return safetensors.torch
 
@@ -162,13 +204,17 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
         try:
             state: Mapping[str, torch.Tensor] = package.load_file(str(path))
         except Exception as error:
-            msg = f"{path}: not a safetensors file ({first_line(error)}); write it anew with save_weights"
+            msg = (
+                f"{path}: not a safetensors file ({first_line(error)}); write it anew "
+                "with save_weights"
+            )
             raise PredictorError(msg) from error
         return state
     if path.suffix in (".pt", ".pth"):
         return _read_state_dict(path)
     msg = (
-        f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not {quoted(path.suffix)}; {_CONVERT}"
+        f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not "
+        f"{quoted(path.suffix)}; {_CONVERT}"
     )
     raise PredictorError(msg)
 
@@ -176,30 +222,47 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a file that causes a warning of torch is refused below
+            # a file that causes a warning of torch is refused below
+            warnings.simplefilter("ignore")
             state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        msg = f"{path}: holds more than tensors, and a stranger's pickle is never opened; {_CONVERT}"
+        msg = (
+            f"{path}: holds more than tensors, and a stranger's pickle is never "
+            f"opened; {_CONVERT}"
+        )
         raise PredictorError(msg) from error
     except Exception as error:
         msg = f"{path}: not a state dict ({first_line(error)}); {_CONVERT}"
         raise PredictorError(msg) from error
-    if not isinstance(state, Mapping) or not all(isinstance(item, torch.Tensor) for item in state.values()):
-        held = f"the entries {_some(map(str, state))}" if isinstance(state, Mapping) else f"a {type(state).__name__}"
-        msg = f"{path}: holds {held}, not a state dict of tensors; save module.state_dict() alone, or {_CONVERT}"
+    if not isinstance(state, Mapping) or not all(
+        isinstance(item, torch.Tensor) for item in state.values()
+    ):
+        held = (
+            f"the entries {_some(map(str, state))}"
+            if isinstance(state, Mapping)
+            else f"a {type(state).__name__}"
+        )
+        msg = (
+            f"{path}: holds {held}, not a state dict of tensors; save "
+            f"module.state_dict() alone, or {_CONVERT}"
+        )
         raise PredictorError(msg)
     return state
 
 
 def _some(names: Iterable[str]) -> str:
     given = list(names)
-    return ", ".join(given[:3]) + (", ..." if len(given) > 3 else "") if given else "none"
+    return (
+        ", ".join(given[:3]) + (", ..." if len(given) > 3 else "") if given else "none"
+    )
 
 
 class _ReducedNetwork(torch.nn.Module):
     """A network followed by `reduce`."""
 
-    def __init__(self, module: torch.nn.Module, reduce: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self, module: torch.nn.Module, reduce: Callable[[Any], Any] | None
+    ) -> None:
         super().__init__()
         self.module = module
         self.reduce = reduce
@@ -211,10 +274,16 @@ class _ReducedNetwork(torch.nn.Module):
 
 
 def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
-    """Write the network and the read-out of a predictor to a file; see `causalgia.predict.export_onnx`."""
+    """Write the network and the read-out of a predictor to a file; see
+    `causalgia.predict.export_onnx`.
+    """
     with in_eval_mode(predictor.module):
-        whole = _ReducedNetwork(copied_network(predictor.module).cpu(), predictor._function).eval()
-    letters = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
+        whole = _ReducedNetwork(
+            copied_network(predictor.module).cpu(), predictor._function
+        ).eval()
+    letters = one_hot(
+        tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout
+    )
     x = torch.from_numpy(letters).to(predictor.dtype)
     with torch.inference_mode():
         output = whole(x)
@@ -222,7 +291,11 @@ def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
             names = [str(name) for name in output]
         else:
             parts = output if isinstance(output, tuple | list) else (output,)
-            names = ["outcome"] if len(parts) == 1 else [f"output {i}" for i in range(len(parts))]
+            names = (
+                ["outcome"]
+                if len(parts) == 1
+                else [f"output {i}" for i in range(len(parts))]
+            )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own, about its exporter
@@ -240,5 +313,8 @@ def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     except CausalgiaError:
         raise
     except Exception as error:
-        msg = f"torch cannot export this network to ONNX ({first_line(error)}); keep it a TorchPredictor"
+        msg = (
+            f"torch cannot export this network to ONNX ({first_line(error)}); keep it "
+            "a TorchPredictor"
+        )
         raise PredictorError(msg) from error

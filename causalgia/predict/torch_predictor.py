@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
-from causalgia.predict.answer_checks import check_not_constant, cure_of_failure, first_line, what_instead_of_network
+from causalgia.predict.answer_checks import (
+    check_not_constant,
+    cure_of_failure,
+    first_line,
+    what_instead_of_network,
+)
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.incremental import Incremental
 from causalgia.predict.predictor import (
@@ -55,78 +60,100 @@ _HELD_BYTES = 2**28
 
 
 class TorchPredictor(SinglePredictor):
-    """A PyTorch network as a predictor: eval mode, inference mode, one-hot encoding on the device.
+    """A PyTorch network as a predictor: eval mode, inference mode, one-hot encoding on
+    the device.
 
-    The network itself is used, not a copy: it is moved to `device`, and its training flags are restored after every
-    call; threads take turns. Half-precision answers become float32.
+    The network itself is used, not a copy: it is moved to `device`, and its training
+    flags are restored after every call; threads take turns. Half-precision answers
+    become float32.
 
-    Tokens are sent as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
-    answers in float64. During the call autocast is off, and on CUDA TF32 too: such rounding does not cancel in a
-    contrast. A pickled predictor includes its network (on the host) and chooses the device again when it is loaded:
-    "auto" is the best device of that machine, and one of several workers takes the GPU of its number.
+    Tokens are sent as uint8 and become one-hot in the dtype of the network's
+    parameters, so a float64 network answers in float64. During the call autocast is
+    off, and on CUDA TF32 too: such rounding does not cancel in a contrast. A pickled
+    predictor includes its network (on the host) and chooses the device again when it is
+    loaded: "auto" is the best device of that machine, and one of several workers takes
+    the GPU of its number.
 
     Parameters
     ----------
     module
         Takes one-hot (n, 4, length).
     tasks
-        A name for each output, or a selection of `heads` (or of a dict output's keys). By default all
-        heads or keys; without them "outcome" for a single output, else "task 0", "task 1", ...
+        A name for each output, or a selection of `heads` (or of a dict output's keys).
+        By default all heads or keys; without them "outcome" for a single output, else
+        "task 0", "task 1", ...
     scale
-        The scale of the outputs, in words: one text, or one for each task (a dict task -> text, or a list in the order
-        of `tasks`). Outcomes then carry them as ``task_scale``, and `contrast` subtracts no tasks on different scales.
+        The scale of the outputs, in words: one text, or one for each task (a dict task
+        -> text, or a list in the order of `tasks`). Outcomes then carry them as
+        ``task_scale``, and `contrast` subtracts no tasks on different scales.
     device
-        A torch device, or "auto": the module's own if that is an accelerator, else cuda, mps or cpu.
+        A torch device, or "auto": the module's own if that is an accelerator, else
+        cuda, mps or cpu.
     batch_size
-        Sequences per forward pass, or "auto": as many as keep the largest activation under 16 MiB on a CPU
-        (above 32 MiB every layer maps fresh memory, which costs a factor of 3), and above 256 rows all activations
-        together under 64 MiB; on an accelerator, as many as fit well into its free memory; above 50 kb one. It is
+        Sequences per forward pass, or "auto": as many as keep the largest activation
+        under 16 MiB on a CPU (above 32 MiB every layer maps fresh memory, which costs a
+        factor of 3), and above 256 rows all activations together under 64 MiB; on an
+        accelerator, as many as fit well into its free memory; above 50 kb one. It is
         halved, with a warning, when memory runs out.
     layout
         "NCL" for (n, 4, length), "NLC" for (n, length, 4).
     alphabet
-        The letters of the network's one-hot rows, in order. A wrong order raises nothing and answers plausibly.
+        The letters of the network's one-hot rows, in order. A wrong order raises
+        nothing and answers plausibly.
     heads
         Names of the network's output columns, in order.
     reduce
-        Applied to what the network returns, to give a tensor (n,) or (n, tasks): for example profile to total counts.
-        Or windows of a `track`, one or a list of `causalgia.Window`.
+        Applied to what the network returns, to give a tensor (n,) or (n, tasks): for
+        example profile to total counts. Or windows of a `track`, one or a list of
+        `causalgia.Window`.
     rc_average
-        Whether to average the answers for a sequence and for its reverse complement; a track is turned around.
+        Whether to average the answers for a sequence and for its reverse complement; a
+        track is turned around.
     track
-        The axis of the output that runs along the sequence, a `causalgia.Track`: outcomes then have a dim position.
+        The axis of the output that runs along the sequence, a `causalgia.Track`:
+        outcomes then have a dim position.
     dtype
-        The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
+        The dtype of the one-hot input; by default that of the module's parameters.
+        Giving it accepts half precision.
     tf32
-        Whether factors of products may be rounded to 10 bits on CUDA; without effect elsewhere. The rounding does not
-        cancel in a contrast: root mean square 0.002, 0.02 and 0.6 standard deviations of the contrast in untrained
-        networks of ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4. Measure your
-        network's with `causalgia.predict.contrast_deviation`.
+        Whether factors of products may be rounded to 10 bits on CUDA; without effect
+        elsewhere. The rounding does not cancel in a contrast: root mean square 0.002,
+        0.02 and 0.6 standard deviations of the contrast in untrained networks of
+        ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4.
+        Measure your network's with `causalgia.predict.contrast_deviation`.
     channels_last
-        Whether to run one-dimensional layers as two-dimensional ones with channels innermost in memory. On a CPU core
-        1.1, 1.0 and 1.6 times the speed at those sizes; contrasts deviate no more than those of float32 do anyway.
+        Whether to run one-dimensional layers as two-dimensional ones with channels
+        innermost in memory. On a CPU core 1.1, 1.0 and 1.6 times the speed at those
+        sizes; contrasts deviate no more than those of float32 do anyway.
     compile
-        Whether to run the network through `torch.compile`, one compilation (10 s and more) for each length, in whole
-        batches. On a CPU core 1.0, 0.9 and 1.0 times the speed; the deviation is that of float32.
+        Whether to run the network through `torch.compile`, one compilation (10 s and
+        more) for each length, in whole batches. On a CPU core 1.0, 0.9 and 1.0 times
+        the speed; the deviation is that of float32.
     incremental
-        Whether edits of a background are answered by the changes that they make in each layer, where that is faster and
-        agrees with full passes; `incremental_report` gives the measurements. See the page "Predict many edits of a
-        sequence".
+        Whether edits of a background are answered by the changes that they make in each
+        layer, where that is faster and agrees with full passes; `incremental_report`
+        gives the measurements. See the page "Predict many edits of a sequence".
     fingerprint
-        Name of this version of the network; by default its weights, structure and code are hashed. If an attribute is
-        unreadable the fingerprint ends in ``~``: name the version here.
+        Name of this version of the network; by default its weights, structure and code
+        are hashed. If an attribute is unreadable the fingerprint ends in ``~``: name
+        the version here.
 
     Raises
     ------
     PredictorError
-        If an option is impossible: an absent device, a task that is not among the heads, half precision unrequested.
+        If an option is impossible: an absent device, a task that is not among the
+        heads, half precision unrequested.
 
     Examples
     --------
     >>> import numpy as np, torch
-    >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4 * 3, 2, bias=False))
+    >>> net = torch.nn.Sequential(
+    ...     torch.nn.Flatten(), torch.nn.Linear(4 * 3, 2, bias=False)
+    ... )
     >>> _ = torch.nn.init.ones_(net[1].weight)
-    >>> predictor = TorchPredictor(net, tasks=["K562", "HepG2"], scale="log counts", device="cpu")
+    >>> predictor = TorchPredictor(
+    ...     net, tasks=["K562", "HepG2"], scale="log counts", device="cpu"
+    ... )
     >>> predictor.predict(np.zeros((1, 3), np.uint8))
     array([[3., 3.]], dtype=float32)
     """
@@ -157,8 +184,8 @@ class TorchPredictor(SinglePredictor):
         lazy = [name for name, tensor in tensors if is_lazy(tensor)]
         if lazy:
             msg = (
-                f"the network's {lazy[0]} has no shape yet (a lazy layer); send one batch through it, or load its "
-                "weights, before it is wrapped"
+                f"the network's {lazy[0]} has no shape yet (a lazy layer); send one "
+                "batch through it, or load its weights, before it is wrapped"
             )
             raise PredictorError(msg)
         super().__init__(
@@ -171,10 +198,17 @@ class TorchPredictor(SinglePredictor):
             reduce=reduce,
             track=track,
         )
-        missing = [] if self.heads is None else [task for task in self._given_tasks or () if task not in self.heads]
+        missing = (
+            []
+            if self.heads is None
+            else [task for task in self._given_tasks or () if task not in self.heads]
+        )
         if missing:
             known = quoted(list(self.heads or ()))
-            raise PredictorError(f"task {quoted(missing[0])} is not among heads={known}; tasks= picks heads by name")
+            raise PredictorError(
+                f"task {quoted(missing[0])} is not among heads={known}; tasks= picks "
+                "heads by name"
+            )
         self.module = module
         self.dtype = input_dtype(module, dtype)
         self._half_accepted = dtype is not None
@@ -186,8 +220,18 @@ class TorchPredictor(SinglePredictor):
         self.incremental = incremental
         self._partial = Incremental(self) if incremental else None
         self._prepare()
-        self._given = None if fingerprint is None else as_version_name(fingerprint, "network")
-        options = (self._given_tasks, self._given_scale, self._order, layout, self.heads, rc_average, str(self.dtype))
+        self._given = (
+            None if fingerprint is None else as_version_name(fingerprint, "network")
+        )
+        options = (
+            self._given_tasks,
+            self._given_scale,
+            self._order,
+            layout,
+            self.heads,
+            rc_average,
+            str(self.dtype),
+        )
         self._choices = (*options, *self._track_choices)
         self._reduce_digest = fingerprint_of(self._function)
         module.to(self.device)
@@ -197,19 +241,30 @@ class TorchPredictor(SinglePredictor):
         self._ferry = HostDeviceCopier(self.device)
         self._met = False
         self._run = forward_pass(
-            self.module, channels_last=self.channels_last, compiled=self.compile, device=self.device
+            self.module,
+            channels_last=self.channels_last,
+            compiled=self.compile,
+            device=self.device,
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return all attributes but those of this process; the network as a copy on the host."""
+        """Return all attributes but those of this process; the network as a copy on the
+        host.
+        """
         with lock_of(self.module):
-            module = self.module if self.device.type == "cpu" else copied_network(self.module).cpu()
+            module = (
+                self.module
+                if self.device.type == "cpu"
+                else copied_network(self.module).cpu()
+            )
         own = {"_run", "_ferry", "device", "_batches"}
         state = {name: value for name, value in vars(self).items() if name not in own}
         return {**state, "module": module, "_sizes": self._batches.known}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Choose the device again: "auto" is the best of this machine, "cuda" this worker's own GPU."""
+        """Choose the device again: "auto" is the best of this machine, "cuda" this
+        worker's own GPU.
+        """
         sizes = state.pop("_sizes")
         vars(self).update(state)
         self.device = choose_device(self.module, self._asked_device, self.dtype)
@@ -220,30 +275,53 @@ class TorchPredictor(SinglePredictor):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the current weights, the network's structure and code, and all options."""
-        identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module)
-        return digest("torch", identity, *self._choices, self._reduce_digest, *self._ways)
+        """Digest of the current weights, the network's structure and code, and all
+        options.
+        """
+        identity = (
+            digest("given", self._given)
+            if self._given is not None
+            else fingerprint_of(self.module)
+        )
+        return digest(
+            "torch", identity, *self._choices, self._reduce_digest, *self._ways
+        )
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of the network's code and weights (or the given version), the options and the read-out."""
-        identity = parts_of(self.module) if self._given is None else {"version": self._given}
-        return {**identity, "options": digest(*self._choices, *self._ways), "read-out": self._reduce_digest}
+        """Digests of the network's code and weights (or the given version), the options
+        and the read-out.
+        """
+        identity = (
+            parts_of(self.module) if self._given is None else {"version": self._given}
+        )
+        return {
+            **identity,
+            "options": digest(*self._choices, *self._ways),
+            "read-out": self._reduce_digest,
+        }
 
     @property
     def _ways(self) -> tuple[str, ...]:
-        ways = {"tf32": self.tf32, "channels_last": self.channels_last, "compile": self.compile}
+        ways = {
+            "tf32": self.tf32,
+            "channels_last": self.channels_last,
+            "compile": self.compile,
+        }
         ways["incremental"] = self.incremental
         return tuple(way for way in ways if ways[way])
 
     @property
     def precision(self) -> Any:
-        """Dtype of the one-hot input, which is that of the parameters; half if an answer was."""
+        """Dtype of the one-hot input, which is that of the parameters; half if an
+        answer was.
+        """
         half = bool(self._half) or self.dtype.itemsize == 2
         return torch.empty(0, dtype=torch.float16 if half else self.dtype).numpy().dtype
 
     def resolve_batch_size(self, length: int) -> int:
-        """Return the sequences per forward pass; with "auto", measured once for each length.
+        """Return the sequences per forward pass; with "auto", measured once for each
+        length.
 
         Raises
         ------
@@ -261,7 +339,9 @@ class TorchPredictor(SinglePredictor):
         self._batches.fix(sizes)
 
     def choices(self) -> dict[str, bool]:
-        """Return whether edits are recomputed in part, by ``"length:width"``, as far as they occurred."""
+        """Return whether edits are recomputed in part, by ``"length:width"``, as far as
+        they occurred.
+        """
         return {} if self._partial is None else self._partial.choices()
 
     def choose(self, choices: Mapping[str, bool]) -> None:
@@ -270,16 +350,20 @@ class TorchPredictor(SinglePredictor):
             self._partial.choose(choices)
 
     def incremental_report(self) -> str:
-        """Return where edits are recomputed in part, and the time of all edits so far beside that of full passes.
+        """Return where edits are recomputed in part, and the time of all edits so far
+        beside that of full passes.
 
-        A line of text for each length, and for each width of edits that occurred. Full passes are timed by this call.
+        A line of text for each length, and for each width of edits that occurred. Full
+        passes are timed by this call.
         """
         return "incremental=False" if self._partial is None else self._partial.report()
 
     def with_incremental_edits(self, length: int) -> TorchPredictor:
-        """Return the same network with ``incremental=True``, itself where nothing can be recomputed in part.
+        """Return the same network with ``incremental=True``, itself where nothing can
+        be recomputed in part.
 
-        On an accelerator, where whole batches are fast, and for a compiled network it is itself as well.
+        On an accelerator, where whole batches are fast, and for a compiled network it
+        is itself as well.
         """
         if self.incremental or self.compile or self.device.type != "cpu":
             return self
@@ -301,28 +385,39 @@ class TorchPredictor(SinglePredictor):
         return max(1, _HELD_BYTES // length) if self.device.type == "cuda" else 0
 
     def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:
-        """Decide which edits are recomputed in part; a sample of each width of them is compared with full passes."""
+        """Decide which edits are recomputed in part; a sample of each width of them is
+        compared with full passes.
+        """
         if self._partial is not None and self._partial.units(base.shape[1]):
             self._partial.on(base).settle(edited, rows)
 
     def edits(self, base: Tokens) -> EditSession:
-        """Return a session that keeps the control pass of backgrounds (n, length), or holds them on the device."""
+        """Return a session that keeps the control pass of backgrounds (n, length), or
+        holds them on the device.
+        """
         if self._partial is not None and self._partial.units(base.shape[1]):
             return self._partial.on(base)
         return DeviceEdits(self, base)
 
     def reference(self) -> TorchPredictor:
-        """Return a copy of the network in float64, run eagerly, against which rounding is measured.
+        """Return a copy of the network in float64, run eagerly, against which rounding
+        is measured.
 
-        Its answers differ from those of this predictor by rounding alone; see `causalgia.predict.contrast_deviation`.
+        Its answers differ from those of this predictor by rounding alone; see
+        `causalgia.predict.contrast_deviation`.
 
         Raises
         ------
         PredictorError
             If the network cannot be copied, or was frozen by TorchScript.
         """
-        if isinstance(self.module, torch.jit.ScriptModule) and not any(True for _ in self.module.parameters()):
-            raise PredictorError("the network was frozen by TorchScript: its weights are constants of its code")
+        if isinstance(self.module, torch.jit.ScriptModule) and not any(
+            True for _ in self.module.parameters()
+        ):
+            raise PredictorError(
+                "the network was frozen by TorchScript: its weights are constants of "
+                "its code"
+            )
         with lock_of(self.module):
             exact = copied_network(self.module, double=True)
         made = TorchPredictor(
@@ -341,18 +436,31 @@ class TorchPredictor(SinglePredictor):
         )
         made._met = True  # this predictor's output was looked at
         if self.batch_size == "auto":  # activations are twice as large
-            made.fix_batches({length: max(1, size // 2) for length, size in self.batches().items()})
+            made.fix_batches(
+                {length: max(1, size // 2) for length, size in self.batches().items()}
+            )
         return made
 
     def _trace(self, n_rows: int, length: int) -> None:
         with self._ready():
-            self._forward(torch.zeros((n_rows, length), dtype=torch.uint8, device=self.device), run=self.module)
+            self._forward(
+                torch.zeros((n_rows, length), dtype=torch.uint8, device=self.device),
+                run=self.module,
+            )
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
-        return self._in_batches(len(tokens), tokens.shape[1], lambda start, stop: self._ferry.send(tokens[start:stop]))
+        return self._in_batches(
+            len(tokens),
+            tokens.shape[1],
+            lambda start, stop: self._ferry.send(tokens[start:stop]),
+        )
 
-    def answer_batches(self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]) -> NDArray[Any]:
-        """Return answers (n_rows, tasks), as `predict`; ``place(start, stop)`` puts rows on the device as tokens."""
+    def answer_batches(
+        self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]
+    ) -> NDArray[Any]:
+        """Return answers (n_rows, tasks), as `predict`; ``place(start, stop)`` puts
+        rows on the device as tokens.
+        """
         answers = self._collected(self._in_batches(n_rows, length, place))
         if self._on_track is not None:
             self._on_track.check_length(length)
@@ -361,7 +469,9 @@ class TorchPredictor(SinglePredictor):
     def _in_batches(
         self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]
     ) -> Iterator[tuple[int, object]]:
-        """Queue each batch before the previous one is read back, so that an accelerator is never idle."""
+        """Queue each batch before the previous one is read back, so that an accelerator
+        is never idle.
+        """
         if not self._met:
             first = self._first_answer(length, partial(place, 0, 1))
             if n_rows == 1 and self._run is self.module:
@@ -382,13 +492,21 @@ class TorchPredictor(SinglePredictor):
             yield len(waiting), self._to_host(waiting)
 
     def _first_answer(self, length: int, place: Callable[[], torch.Tensor]) -> object:
-        """Return the answer to one sequence, (1, tasks), checked before any other one goes through the network."""
+        """Return the answer to one sequence, (1, tasks), checked before any other one
+        goes through the network.
+        """
         try:
             with self._ready():
                 tokens = place()
-                ask = self._both_strands if self._run is self.module else self._eager_columns
+                ask = (
+                    self._both_strands
+                    if self._run is self.module
+                    else self._eager_columns
+                )
                 columns = (
-                    partial(ask, tokens) if self._half_accepted else partial(in_full_precision, partial(ask, tokens))
+                    partial(ask, tokens)
+                    if self._half_accepted
+                    else partial(in_full_precision, partial(ask, tokens))
                 )
                 answer = self._to_host(self._ferry.fetch(columns()))
         except (RuntimeError, MemoryError) as error:
@@ -405,7 +523,9 @@ class TorchPredictor(SinglePredictor):
         return self.answers_of(table)
 
     def _attempt(self, place: Callable[[], torch.Tensor]) -> PendingCopy | None:
-        """Return the answers (n, tasks), possibly pending; None when memory runs out."""
+        """Return the answers (n, tasks), possibly pending; None when memory runs
+        out.
+        """
         try:
             with self._ready():
                 return self._ferry.fetch(self._both_strands(place()))
@@ -418,22 +538,32 @@ class TorchPredictor(SinglePredictor):
         if not self.rc_average:
             return self.answers_of(self._columns(tokens))
         forward = self.answers_of(self._columns(tokens))
-        return forward / 2 + self.answers_of(self._columns((3 - tokens).flip(1)), reverse=True) / 2
+        return (
+            forward / 2
+            + self.answers_of(self._columns((3 - tokens).flip(1)), reverse=True) / 2
+        )
 
     def answers_of(self, table: torch.Tensor, *, reverse: bool = False) -> torch.Tensor:
-        """Return answers of the columns of an output: of a track turned around, if `reverse`, or read by windows."""
+        """Return answers of the columns of an output: of a track turned around, if
+        `reverse`, or read by windows.
+        """
         if self._on_track is None:
             return table
         made: torch.Tensor = self._on_track.answers(table, reverse=reverse)
         return made
 
     def _columns(self, tokens: torch.Tensor) -> torch.Tensor:
-        # a full batch for a compiled network, which has one size for each length; else the tokens
+        # a full batch for a compiled network, which has one size for each length; else
+        # the tokens
         if not isinstance(self._run, Compiled):
             whole = tokens
         else:
             short = self.resolve_batch_size(tokens.shape[1]) - len(tokens)
-            whole = torch.cat([tokens, tokens[:1].expand(short, -1)]) if short > 0 else tokens
+            whole = (
+                torch.cat([tokens, tokens[:1].expand(short, -1)])
+                if short > 0
+                else tokens
+            )
         output = self._forward(whole, run=self._run)
         table, names = self._read(output, len(whole))
         self._tasks = self._tasks or names
@@ -445,16 +575,28 @@ class TorchPredictor(SinglePredictor):
         return self._order
 
     def read_out(self, output: object, n_rows: int) -> torch.Tensor:
-        """Return an output of the network as answers (n_rows, tasks), on the device; PredictorError if it is none."""
+        """Return an output of the network as answers (n_rows, tasks), on the device;
+        PredictorError if it is none.
+        """
         return self.answers_of(self._read(output, n_rows)[0])
 
-    def _read(self, output: object, n_rows: int) -> tuple[torch.Tensor, tuple[str, ...]]:
+    def _read(
+        self, output: object, n_rows: int
+    ) -> tuple[torch.Tensor, tuple[str, ...]]:
         if self._on_track is None:
-            return read_columns(output, n_rows, tasks=self._tasks, heads=self.heads, reduce=self._function)
+            return read_columns(
+                output,
+                n_rows,
+                tasks=self._tasks,
+                heads=self.heads,
+                reduce=self._function,
+            )
         table = self._on_track.table(reduced_output(output, self._function), n_rows)
         return table, self._on_track.names or ()
 
-    def _forward(self, tokens: torch.Tensor, *, run: Callable[[torch.Tensor], Any]) -> Any:
+    def _forward(
+        self, tokens: torch.Tensor, *, run: Callable[[torch.Tensor], Any]
+    ) -> Any:
         x = self._one_hot(tokens)
         if getattr(self.module, "training", False):  # set by its own last forward pass
             self.module.eval()
@@ -467,17 +609,26 @@ class TorchPredictor(SinglePredictor):
                 raise
             known = cure_of_failure(error, self.module.modules())
             msg = (
-                f"the network refused an input of shape {tuple(x.shape)} ({self.layout}, {x.dtype}): "
-                f"{first_line(error)}. The library gives 4 channels {shape_in_words(self.layout)}. "
+                f"the network refused an input of shape {tuple(x.shape)} "
+                f"({self.layout}, {x.dtype}): {first_line(error)}. The library gives 4 "
+                f"channels {shape_in_words(self.layout)}. "
                 f"{self._other_layout(x) or known or 'Check the length of the sequences and layout='}"
             )
             raise PredictorError(msg) from error
-        if not self._met and self._function is not None and isinstance(output, torch.Tensor):
-            check_not_constant(self._function, output, lambda other: torch.from_numpy(other).to(output))
+        if (
+            not self._met
+            and self._function is not None
+            and isinstance(output, torch.Tensor)
+        ):
+            check_not_constant(
+                self._function, output, lambda other: torch.from_numpy(other).to(output)
+            )
         return output
 
     def _other_layout(self, x: torch.Tensor) -> str:
-        """Return the cure if the network, which was not met before, takes the channels in the other place; else ""."""
+        """Return the cure if the network, which was not met before, takes the channels
+        in the other place; else "".
+        """
         other: Layout = "NLC" if self.layout == "NCL" else "NCL"
         if self._met:
             return ""
@@ -498,9 +649,15 @@ class TorchPredictor(SinglePredictor):
     @contextmanager
     def _ready(self) -> Iterator[None]:
         """Set eval mode, inference mode and exact float32, for one thread at a time."""
-        exact, whole = exact_float32(self.device, tf32=self.tf32), without_autocast(self.device)
+        exact, whole = (
+            exact_float32(self.device, tf32=self.tf32),
+            without_autocast(self.device),
+        )
         with in_eval_mode(self.module), torch.inference_mode(), exact, whole:
-            if next((t.device for t in self.module.parameters()), self.device) != self.device:
+            if (
+                next((t.device for t in self.module.parameters()), self.device)
+                != self.device
+            ):
                 self.module.to(self.device)
             yield
 
@@ -515,19 +672,30 @@ class TorchPredictor(SinglePredictor):
 
 def _check_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
-        raise PredictorError(f"TorchPredictor takes a torch.nn.Module, not {what_instead_of_network(module)}")
+        raise PredictorError(
+            "TorchPredictor takes a torch.nn.Module, not "
+            f"{what_instead_of_network(module)}"
+        )
     try:
         list(module.modules())
     except Exception as error:  # a set of them is made, which calls what classes define
-        msg = f"the layers of {type(module).__name__} cannot be listed: {first_line(error)}"
-        raise PredictorError(f"{msg}; a layer that defines __eq__ needs __hash__ = torch.nn.Module.__hash__") from error
+        msg = (
+            f"the layers of {type(module).__name__} cannot be listed: "
+            f"{first_line(error)}"
+        )
+        raise PredictorError(
+            f"{msg}; a layer that defines __eq__ needs __hash__ = "
+            "torch.nn.Module.__hash__"
+        ) from error
 
 
 class DeviceEdits:
-    """A session that holds the backgrounds on the device and writes the arms into them there.
+    """A session that holds the backgrounds on the device and writes the arms into them
+    there.
 
-    Every batch is assembled on the device from the backgrounds and the edited columns, and goes through the whole
-    network: the answers are those of `predict` with the same batches, bit for bit.
+    Every batch is assembled on the device from the backgrounds and the edited columns,
+    and goes through the whole network: the answers are those of `predict` with the same
+    batches, bit for bit.
     """
 
     def __init__(self, predictor: TorchPredictor, base: Tokens) -> None:
@@ -537,17 +705,23 @@ class DeviceEdits:
         self._held = self._ferry.send(self._base)
 
     def answers(self, edited: Tokens, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks)."""
+        """Answer for edited tokens (m, length), row i made from background ``rows[i]``:
+        (m, tasks).
+        """
         tokens = as_token_rows(edited)
         base = self._base
         if tokens.shape[1] != base.shape[1] or np.shape(rows) != (len(tokens),):
             msg = (
-                f"edited tokens {tokens.shape} and the backgrounds {np.shape(rows)} they came from do not fit "
-                f"backgrounds {base.shape}; give one row of the backgrounds for each, of the same length"
+                f"edited tokens {tokens.shape} and the backgrounds {np.shape(rows)} "
+                f"they came from do not fit backgrounds {base.shape}; give one row of "
+                "the backgrounds for each, of the same length"
             )
             raise PredictorError(msg)
         if np.min(rows) < 0 or np.max(rows) >= len(base):
-            raise PredictorError(f"there are {len(base)} backgrounds; rows go from {np.min(rows)} to {np.max(rows)}")
+            raise PredictorError(
+                f"there are {len(base)} backgrounds; rows go from {np.min(rows)} to "
+                f"{np.max(rows)}"
+            )
 
         def place(start: int, stop: int) -> torch.Tensor:
             some, own = tokens[start:stop], rows[start:stop]
@@ -561,12 +735,15 @@ class DeviceEdits:
 
 
 def changed_window(edited: Tokens, base: Tokens) -> slice:
-    """Return the columns from the first to the last in which any row differs from its background.
+    """Return the columns from the first to the last in which any row differs from its
+    background.
 
     Examples
     --------
     >>> base = np.zeros((2, 6), np.uint8)
-    >>> changed_window(np.array([[0, 0, 1, 0, 0, 0], [0, 0, 0, 2, 0, 0]], np.uint8), base)
+    >>> changed_window(
+    ...     np.array([[0, 0, 1, 0, 0, 0], [0, 0, 0, 2, 0, 0]], np.uint8), base
+    ... )
     slice(2, 4, None)
     """
     columns = np.flatnonzero((edited != base).any(axis=0))

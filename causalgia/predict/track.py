@@ -1,4 +1,6 @@
-"""Tracks, the predictions of networks with a number for each position, and windows that summarize them."""
+"""Tracks, the predictions of networks with a number for each position, and windows that
+summarize them.
+"""
 
 from __future__ import annotations
 
@@ -20,25 +22,31 @@ _AXES = {1: 1, -2: 1, 2: 2, -1: 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """The axis of a network's output that runs along the sequence, for predictors whose outcomes have a dim position.
+    """The axis of a network's output that runs along the sequence, for predictors whose
+    outcomes have a dim position.
 
-    Give it to a predictor, ``cg.TorchPredictor(net, track=cg.Track(origin=500))``. The output is (n, tasks, positions),
-    (n, positions, tasks) or, of one task, (n, positions); outcomes are then ``outcome (unit, arm, position, task)``.
-    The coordinate of bin i, counted from 0, is its first base: ``position = i * bin - origin``.
+    Give it to a predictor, ``cg.TorchPredictor(net, track=cg.Track(origin=500))``. The
+    output is (n, tasks, positions), (n, positions, tasks) or, of one task, (n,
+    positions); outcomes are then ``outcome (unit, arm, position, task)``. The
+    coordinate of bin i, counted from 0, is its first base:
+    ``position = i * bin - origin``.
 
     Parameters
     ----------
     axis
-        The axis of positions in the output, counted with the batch as axis 0: -1 or 2 for (n, tasks, positions), 1 or
-        -2 for (n, positions, tasks). An output (n, positions) has no other.
+        The axis of positions in the output, counted with the batch as axis 0: -1 or 2
+        for (n, tasks, positions), 1 or -2 for (n, positions, tasks). An output (n,
+        positions) has no other.
     origin
-        Base of the track, counted from 0 at its first, that is position 0: 500 for the center of 1,000 bases.
+        Base of the track, counted from 0 at its first, that is position 0: 500 for the
+        center of 1,000 bases.
     bin
         Bases in a bin.
     opposite
-        Pairs of tasks that change places on the reverse complement, such as ``[("plus", "minus")]``. Only
-        ``rc_average=True`` reads it: the answers to the reverse complement are turned around, and these tasks
-        exchanged, before the two are averaged.
+        Pairs of tasks that change places on the reverse complement, such as
+        ``[("plus", "minus")]``. Only ``rc_average=True`` reads it: the answers to the
+        reverse complement are turned around, and these tasks exchanged, before the two
+        are averaged.
 
     Raises
     ------
@@ -47,8 +55,8 @@ class Track:
 
     Notes
     -----
-    Turning around assumes that a cropped output is centered in the sequence, as it is where a network crops both ends
-    alike.
+    Turning around assumes that a cropped output is centered in the sequence, as it is
+    where a network crops both ends alike.
 
     Examples
     --------
@@ -64,24 +72,33 @@ class Track:
     def __post_init__(self) -> None:
         if not is_whole(self.axis) or self.axis not in _AXES:
             raise PredictorError(
-                f"Track(axis={quoted(self.axis)}): positions are on axis -1, (n, tasks, positions), or on axis 1, (n, "
-                "positions, tasks); axis 0 is the batch"
+                f"Track(axis={quoted(self.axis)}): positions are on axis -1, (n, "
+                "tasks, positions), or on axis 1, (n, positions, tasks); axis 0 is the "
+                "batch"
             )
         if not is_whole(self.bin) or self.bin < 1:
-            raise PredictorError(f"Track(bin={quoted(self.bin)}): give the bases in a bin, a whole number from 1 on")
+            raise PredictorError(
+                f"Track(bin={quoted(self.bin)}): give the bases in a bin, a whole "
+                "number from 1 on"
+            )
         if not is_whole(self.origin):
             raise PredictorError(
-                f"Track(origin={quoted(self.origin)}): give the base of the track that is position 0, a whole number"
+                f"Track(origin={quoted(self.origin)}): give the base of the track that "
+                "is position 0, a whole number"
             )
         try:
             pairs = tuple((str(one), str(other)) for one, other in self.opposite)
         except (TypeError, ValueError) as error:
             raise PredictorError(
-                f"Track(opposite={quoted(self.opposite)}): give pairs of tasks, such as [('plus', 'minus')]"
+                f"Track(opposite={quoted(self.opposite)}): give pairs of tasks, such "
+                "as [('plus', 'minus')]"
             ) from error
         names = [name for pair in pairs for name in pair]
         if len(set(names)) < len(names):
-            raise PredictorError(f"Track(opposite={quoted(self.opposite)}): a task is in two pairs, or twice in one")
+            raise PredictorError(
+                f"Track(opposite={quoted(self.opposite)}): a task is in two pairs, or "
+                "twice in one"
+            )
         object.__setattr__(self, "opposite", pairs)
 
     def positions(self, n: int) -> NDArray[np.int64]:
@@ -91,19 +108,23 @@ class Track:
 
 @dataclass(frozen=True)
 class Window:
-    """A named read-out of a track: the sum, mean, logarithm of the sum, or maximum over an interval of positions.
+    """A named read-out of a track: the sum, mean, logarithm of the sum, or maximum over
+    an interval of positions.
 
-    A predictor with ``reduce=[Window, ...]`` answers one number for each window and task, so that every verb for
-    scalar outcomes applies. A task is named after the window, and ``"window: task"`` where the network has several.
+    A predictor with ``reduce=[Window, ...]`` answers one number for each window and
+    task, so that every verb for scalar outcomes applies. A task is named after the
+    window, and ``"window: task"`` where the network has several.
 
     Parameters
     ----------
     name
         Name of the read-out.
     start, stop
-        First position, and the one after the last, in bp relative to the origin of the track; both at edges of bins.
+        First position, and the one after the last, in bp relative to the origin of the
+        track; both at edges of bins.
     reduce
-        ``"sum"``, ``"mean"``, ``"log sum"`` (natural logarithm of the sum, of a positive track) or ``"max"``.
+        ``"sum"``, ``"mean"``, ``"log sum"`` (natural logarithm of the sum, of a
+        positive track) or ``"max"``.
 
     Raises
     ------
@@ -114,9 +135,15 @@ class Window:
     --------
     >>> import causalgia as cg
     >>> letters = cg.FunctionPredictor(
-    ...     lambda x: x[:, 0] + 1.0, track=cg.Track(origin=2), reduce=[Window("TSS", -1, 1), Window("end", 1, 2)]
+    ...     lambda x: x[:, 0] + 1.0,
+    ...     track=cg.Track(origin=2),
+    ...     reduce=[Window("TSS", -1, 1), Window("end", 1, 2)],
     ... )
-    >>> letters.predict(np.array([[0, 0, 3, 3]], np.uint8)), letters.tasks, letters.scale
+    >>> (
+    ...     letters.predict(np.array([[0, 0, 3, 3]], np.uint8)),
+    ...     letters.tasks,
+    ...     letters.scale,
+    ... )
     (array([[3., 1.]], dtype=float32), ('TSS', 'end'), 'sum of outcome')
     """
 
@@ -127,16 +154,22 @@ class Window:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
-            raise PredictorError(f"Window({quoted(self.name)}, ...): give the read-out a name, such as 'TSS'")
-        if not (is_whole(self.start) and is_whole(self.stop) and self.start < self.stop):
             raise PredictorError(
-                f"window {quoted(self.name)}: start={quoted(self.start)}, stop={quoted(self.stop)}; give two whole "
-                "numbers of bp, the first position and the one after the last"
+                f"Window({quoted(self.name)}, ...): give the read-out a name, such as "
+                "'TSS'"
+            )
+        if not (
+            is_whole(self.start) and is_whole(self.stop) and self.start < self.stop
+        ):
+            raise PredictorError(
+                f"window {quoted(self.name)}: start={quoted(self.start)}, "
+                f"stop={quoted(self.stop)}; give two whole numbers of bp, the first "
+                "position and the one after the last"
             )
         if self.reduce not in get_args(Reduction):
             raise PredictorError(
-                f"window {quoted(self.name)}: reduce={quoted(self.reduce)} is not one of "
-                f"{', '.join(map(quoted, get_args(Reduction)))}"
+                f"window {quoted(self.name)}: reduce={quoted(self.reduce)} is not one "
+                f"of {', '.join(map(quoted, get_args(Reduction)))}"
             )
 
     def bins(self, track: Track, n: int) -> slice:
@@ -150,64 +183,86 @@ class Window:
         first, last = -track.origin, n * track.bin - track.origin
         if self.start < first or self.stop > last:
             raise PredictorError(
-                f"window {quoted(self.name)}: {self.start} to {self.stop} bp leaves the track, which has positions "
-                f"{first} to {last} (origin={track.origin}, {n:,} bins of {track.bin} bp); move the window, or say "
-                "where position 0 is: Track(origin=)"
+                f"window {quoted(self.name)}: {self.start} to {self.stop} bp leaves "
+                f"the track, which has positions {first} to {last} "
+                f"(origin={track.origin}, {n:,} bins of {track.bin} bp); move the "
+                "window, or say where position 0 is: Track(origin=)"
             )
         for end in (self.start, self.stop):
             if (end + track.origin) % track.bin:
                 below = (end + track.origin) // track.bin * track.bin - track.origin
                 raise PredictorError(
-                    f"window {quoted(self.name)}: {end} bp is inside a bin of {track.bin} bp, whose edges are "
-                    f"{below} and {below + track.bin}; use one of these"
+                    f"window {quoted(self.name)}: {end} bp is inside a bin of "
+                    f"{track.bin} bp, whose edges are {below} and {below + track.bin}; "
+                    "use one of these"
                 )
-        return slice((self.start + track.origin) // track.bin, (self.stop + track.origin) // track.bin)
+        return slice(
+            (self.start + track.origin) // track.bin,
+            (self.stop + track.origin) // track.bin,
+        )
 
 
 Reduce: TypeAlias = Callable[[Any], Any] | Window | Sequence[Window] | None
 
 
-def split_reduce(reduce: Reduce, track: Track | None) -> tuple[Callable[[Any], Any] | None, tuple[Window, ...]]:
+def split_reduce(
+    reduce: Reduce, track: Track | None
+) -> tuple[Callable[[Any], Any] | None, tuple[Window, ...]]:
     """Return the function of `reduce`, and its windows.
 
     Raises
     ------
     PredictorError
-        If it is neither a function nor windows; or windows have no track, one name, or several reductions.
+        If it is neither a function nor windows; or windows have no track, one name, or
+        several reductions.
     """
     if track is not None and not isinstance(track, Track):
-        raise PredictorError(f"track={quoted(track)} is not a Track; write track=cg.Track(axis=-1, origin=0, bin=1)")
+        raise PredictorError(
+            f"track={quoted(track)} is not a Track; write track=cg.Track(axis=-1, "
+            "origin=0, bin=1)"
+        )
     if isinstance(reduce, Window):
         reduce = (reduce,)
     if reduce is None or callable(reduce):
         return reduce, ()
-    if not isinstance(reduce, Sequence) or not reduce or not all(isinstance(one, Window) for one in reduce):
+    if (
+        not isinstance(reduce, Sequence)
+        or not reduce
+        or not all(isinstance(one, Window) for one in reduce)
+    ):
         raise PredictorError(
-            f"reduce={quoted(reduce)} is neither a function of the network's output nor windows of a track, such as "
-            "reduce=[cg.Window('TSS', -50, 50, reduce='log sum')]"
+            f"reduce={quoted(reduce)} is neither a function of the network's output "
+            "nor windows of a track, such as reduce=[cg.Window('TSS', -50, 50, "
+            "reduce='log sum')]"
         )
     windows = tuple(reduce)
     if track is None:
         raise PredictorError(
-            f"window {quoted(windows[0].name)} reads a track, and the predictor has none; say which axis of the "
-            "output it is: track=cg.Track(axis=-1, origin=...)"
+            f"window {quoted(windows[0].name)} reads a track, and the predictor has "
+            "none; say which axis of the output it is: track=cg.Track(axis=-1, "
+            "origin=...)"
         )
     names = [window.name for window in windows]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise PredictorError(f"two windows are named {quoted(twice)}; give each a name of its own")
+        raise PredictorError(
+            f"two windows are named {quoted(twice)}; give each a name of its own"
+        )
     if len({window.reduce for window in windows}) > 1:
         raise PredictorError(
-            f"the windows have several reductions ({', '.join(sorted({w.reduce for w in windows}))}), and the answers "
-            "of a predictor have one scale; make a predictor for each reduction"
+            "the windows have several reductions "
+            f"({', '.join(sorted({w.reduce for w in windows}))}), and the answers of a "
+            "predictor have one scale; make a predictor for each reduction"
         )
     return reduce if callable(reduce) else None, windows
 
 
 class TrackAnswers:
-    """Reads a network's output as a track: a table (n, positions x tasks), and the answers made of it.
+    """Reads a network's output as a track: a table (n, positions x tasks), and the
+    answers made of it.
 
-    Inside a predictor a track is a table, whose columns are position by position, the tasks of a position together.
+    Inside a predictor a track is a table, whose columns are position by position, the
+    tasks of a position together.
 
     Parameters
     ----------
@@ -218,7 +273,11 @@ class TrackAnswers:
     """
 
     def __init__(
-        self, track: Track, windows: tuple[Window, ...], tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None
+        self,
+        track: Track,
+        windows: tuple[Window, ...],
+        tasks: tuple[str, ...] | None,
+        heads: tuple[str, ...] | None,
     ) -> None:
         self.track, self.windows, self.tasks, self.heads = track, windows, tasks, heads
         self.n_positions: int | None = None
@@ -227,14 +286,18 @@ class TrackAnswers:
 
     @property
     def names(self) -> tuple[str, ...] | None:
-        """Names of the answers: the tasks, or a name for each window and task; None before the first answer."""
+        """Names of the answers: the tasks, or a name for each window and task; None
+        before the first answer.
+        """
         if not self.windows or self.tasks is None:
             return self.tasks
         if self.tasks == name_tasks(1):
             return tuple(window.name for window in self.windows)
         alone = len(self.tasks) == 1
         return tuple(
-            window.name if alone else f"{window.name}: {task}" for window in self.windows for task in self.tasks
+            window.name if alone else f"{window.name}: {task}"
+            for window in self.windows
+            for task in self.tasks
         )
 
     @property
@@ -247,7 +310,10 @@ class TrackAnswers:
             Before the first answer.
         """
         if self.n_positions is None:
-            raise PredictorError("the positions of a track are not known before the first answer; predict a sequence")
+            raise PredictorError(
+                "the positions of a track are not known before the first answer; "
+                "predict a sequence"
+            )
         return self.track.positions(self.n_positions)
 
     def table(self, value: Any, n_rows: int) -> Any:
@@ -262,8 +328,9 @@ class TrackAnswers:
         if len(shape) not in (2, 3) or shape[0] != n_rows or 0 in shape:
             what = f"has shape {shape}" if shape else f"is a {type(value).__name__}"
             raise PredictorError(
-                f"the network's output for {n_rows} sequences {what}; a track is ({n_rows}, tasks, positions), "
-                f"({n_rows}, positions, tasks) with Track(axis=1), or ({n_rows}, positions): "
+                f"the network's output for {n_rows} sequences {what}; a track is "
+                f"({n_rows}, tasks, positions), ({n_rows}, positions, tasks) with "
+                f"Track(axis=1), or ({n_rows}, positions): "
                 f"{cure_of_track(value, n_rows)}"
             )
         if len(shape) == 2:
@@ -275,60 +342,78 @@ class TrackAnswers:
         if wanted is not None and len(wanted) != n_tasks and len(wanted) == n_positions:
             other = 1 if _AXES[self.track.axis] == 2 else -1
             raise PredictorError(
-                f"the track has {n_positions} positions and {n_tasks} tasks by Track(axis={self.track.axis}), and "
-                f"{len(wanted)} tasks are named; the other axis is that of positions: Track(axis={other})"
+                f"the track has {n_positions} positions and {n_tasks} tasks by "
+                f"Track(axis={self.track.axis}), and {len(wanted)} tasks are named; "
+                f"the other axis is that of positions: Track(axis={other})"
             )
         places, names = place_columns(n_tasks, self.tasks, self.heads)
         if self.n_positions not in (None, n_positions):
             raise PredictorError(
-                f"the network answers a track of {n_positions} positions after one of {self.n_positions}; the arms of "
-                "a trial need tracks of one length: use interventions that keep the length (cg.Embed, not cg.Insert)"
+                f"the network answers a track of {n_positions} positions after one of "
+                f"{self.n_positions}; the arms of a trial need tracks of one length: "
+                "use interventions that keep the length (cg.Embed, not cg.Insert)"
             )
         if self.tasks is None:
             self._check_opposite(names)
         for window in self.windows:
-            whole = window.bins(self.track, n_positions) == slice(0, n_positions) and window.reduce != "max"
+            whole = (
+                window.bins(self.track, n_positions) == slice(0, n_positions)
+                and window.reduce != "max"
+            )
             if whole and self.n_positions is None and abs(cube.sum(1) - 1).max() < 1e-4:
                 raise PredictorError(
-                    f"window {quoted(window.name)} is the whole track, which adds up to 1 for every sequence (a "
-                    "softmax over positions); take a part of it, or have the network return counts"
+                    f"window {quoted(window.name)} is the whole track, which adds up "
+                    "to 1 for every sequence (a softmax over positions); take a part "
+                    "of it, or have the network return counts"
                 )
         self.n_positions, self.tasks = n_positions, names
         chosen = cube if places == list(range(n_tasks)) else cube[:, :, places]
         return chosen.reshape(n_rows, -1)
 
     def check_length(self, length: int) -> None:
-        """Raise PredictorError if the bins of a track do not fit into sequences of `length` bp."""
+        """Raise PredictorError if the bins of a track do not fit into sequences of
+        `length` bp.
+        """
         n = self.n_positions
         if n is not None and n * self.track.bin > length:
             raise PredictorError(
-                f"the track has {n:,} positions of {self.track.bin} bp, more than the {length:,} bp of a sequence; "
-                "positions may be the other axis, Track(axis=), or bins smaller, Track(bin=)"
+                f"the track has {n:,} positions of {self.track.bin} bp, more than the "
+                f"{length:,} bp of a sequence; positions may be the other axis, "
+                "Track(axis=), or bins smaller, Track(bin=)"
             )
 
     def answers(self, table: Any, *, reverse: bool = False) -> Any:
-        """Return the answers of a table: itself, turned around where it is of the other strand, or its windows."""
+        """Return the answers of a table: itself, turned around where it is of the other
+        strand, or its windows.
+        """
         if not self.windows and not reverse:
             return table
         assert self.tasks is not None
         cube = table.reshape(len(table), self.n_positions, len(self.tasks))
         if reverse:
-            other = dict([*self.track.opposite, *((b, a) for a, b in self.track.opposite)])
+            other = dict(
+                [*self.track.opposite, *((b, a) for a, b in self.track.opposite)]
+            )
             exchanged = [self.tasks.index(other.get(task, task)) for task in self.tasks]
             cube = cube[:, list(range(cube.shape[1]))[::-1]][:, :, exchanged]
         if not self.windows:
             return cube.reshape(len(table), -1)
-        parts = [_reduced(cube[:, w.bins(self.track, cube.shape[1])], w.reduce) for w in self.windows]
+        parts = [
+            _reduced(cube[:, w.bins(self.track, cube.shape[1])], w.reduce)
+            for w in self.windows
+        ]
         if isinstance(parts[0], np.ndarray):
             return np.concatenate(parts, axis=1)
         return sys.modules["torch"].cat(parts, dim=1)
 
     def _check_opposite(self, tasks: tuple[str, ...]) -> None:
-        absent = [name for pair in self.track.opposite for name in pair if name not in tasks]
+        absent = [
+            name for pair in self.track.opposite for name in pair if name not in tasks
+        ]
         if absent:
             raise PredictorError(
-                f"Track(opposite=) names task {quoted(absent[0])}, which is not among {quoted(list(tasks))}; both "
-                "tasks of a pair must be asked for"
+                f"Track(opposite=) names task {quoted(absent[0])}, which is not among "
+                f"{quoted(list(tasks))}; both tasks of a pair must be asked for"
             )
 
     def __repr__(self) -> str:
@@ -347,5 +432,7 @@ def _reduced(part: Any, reduce: str) -> Any:
         return total
     if not isinstance(total, np.ndarray):
         return total.log()
-    with np.errstate(divide="ignore", invalid="ignore"):  # refused later, with the unit and the task
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # refused later, with the unit and the task
         return np.log(total)

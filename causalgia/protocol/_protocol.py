@@ -1,4 +1,6 @@
-"""The protocol of a trial: design, analysis, predictor and seed, fixed and locked before the trial is run."""
+"""The protocol of a trial: design, analysis, predictor and seed, fixed and locked
+before the trial is run.
+"""
 
 from __future__ import annotations
 
@@ -65,50 +67,55 @@ _ARGUMENTS = {stored: name for name, stored in STORED_NAMES.items()}
 
 @dataclass(frozen=True, init=False, repr=False)
 class Protocol:
-    """Pre-registration of a trial: design, analysis and predictor, fixed before any outcome is seen.
+    """Pre-registration of a trial: design, analysis and predictor, fixed before any
+    outcome is seen.
 
-    Make it from a design, an analysis and a predictor, `lock` it into a file and `run` it; `causalgia.verify` lists
-    the deviations of a result. A protocol holds fingerprints instead of sequences, so it can be read and compared
-    on any machine. Two protocols are equal if they fix the same trial, whether they are locked or not.
+    Make it from a design, an analysis and a predictor, `lock` it into a file and `run`
+    it; `causalgia.verify` lists the deviations of a result. A protocol holds
+    fingerprints instead of sequences, so it can be read and compared on any machine.
+    Two protocols are equal if they fix the same trial, whether they are locked or not.
 
     Parameters
     ----------
     design
         The design, or an experiment of the catalogue.
     analysis
-        The analysis; None for that of the experiment. It needs contrasts (its own or the design's) and, for verdicts, a
-        region of practical equivalence.
+        The analysis; None for that of the experiment. It needs contrasts (its own or
+        the design's) and, for verdicts, a region of practical equivalence.
     predictor
         The predictor, or its fingerprint.
     rng
-        The seed, a whole number from 0 to below 2^63. None: derived from everything else that is fixed, so that nobody
-        chose it.
+        The seed, a whole number from 0 to below 2^63. None: derived from everything
+        else that is fixed, so that nobody chose it.
     until
         Stopping rule of `causalgia.run`: `causalgia.Precision` or `causalgia.Decided`.
 
     Attributes
     ----------
     n_units, assignment, reserve, null, arms, do
-        Of the design: number of units, who receives what, share of parents that is kept back, the null model in words,
-        and the arms by name and in do-notation.
+        Of the design: number of units, who receives what, share of parents that is kept
+        back, the null model in words, and the arms by name and in do-notation.
     design_fingerprint, null_fingerprint
-        Digests of the whole design and of its null model with the contents of its sequences.
+        Digests of the whole design and of its null model with the contents of its
+        sequences.
     estimand, contrasts
         The estimand in words, and the names of the contrasts.
     analysis
         The analysis, with the contrasts of the design.
     predictor_fingerprint, predictor_parts, tasks, predictor_scale
-        Of the predictor: digest, digests of its parts (code, weights), and names and scale of its outputs, if known.
+        Of the predictor: digest, digests of its parts (code, weights), and names and
+        scale of its outputs, if known.
     rng, until
         Seed, and stopping rule as text.
     sha256, locked, trial
-        Of a lock: its hash, the time in UTC at which it was locked, and the trial file in it; None without a lock.
+        Of a lock: its hash, the time in UTC at which it was locked, and the trial file
+        in it; None without a lock.
 
     Raises
     ------
     DesignError
-        If the design is none, the analysis is missing, asks for nothing or does not fit the design, or `until` is not a
-        stopping rule of the library.
+        If the design is none, the analysis is missing, asks for nothing or does not fit
+        the design, or `until` is not a stopping rule of the library.
     PredictorError
         If the predictor is neither a predictor nor a fingerprint.
     RandomnessError
@@ -116,8 +123,8 @@ class Protocol:
 
     References
     ----------
-    Nosek BA, Ebersole CR, DeHaven AC, Mellor DT (2018). The preregistration revolution. PNAS 115:2600-2606.
-    doi:10.1073/pnas.1708274114
+    Nosek BA, Ebersole CR, DeHaven AC, Mellor DT (2018). The preregistration revolution.
+    PNAS 115:2600-2606. doi:10.1073/pnas.1708274114
 
     Examples
     --------
@@ -128,9 +135,13 @@ class Protocol:
     ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
     ...     n_units=200,
     ... )
-    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> share = cg.FunctionPredictor(
+    ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
+    ... )
     >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), error="bh")
-    >>> protocol = cg.Protocol(design, ask, predictor=share, rng=7).lock(tempfile.mkdtemp() + "/lock.toml")
+    >>> protocol = cg.Protocol(design, ask, predictor=share, rng=7).lock(
+    ...     tempfile.mkdtemp() + "/lock.toml"
+    ... )
     >>> outcomes = protocol.run(design, share)
     >>> cg.analyze(outcomes, rng=7)["verdict"].item()
     'increases'
@@ -169,20 +180,32 @@ class Protocol:
         check_design(design, predictor, "Protocol(design, analysis, predictor=)")
         planned = design.planned() if analysis is None else analysis
         if not isinstance(planned, Analysis):
-            what = "none was given" if planned is None else f"not {type(planned).__name__}"
-            raise DesignError(f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, rope=)")
+            what = (
+                "none was given" if planned is None else f"not {type(planned).__name__}"
+            )
+            raise DesignError(
+                f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, "
+                "rope=)"
+            )
         requested = planned.asking(design.analysis_fields)
         if not requested.asks:
             raise DesignError(
-                "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in "
-                "cg.Analysis, or contrasts= in cg.Design"
+                "the analysis of a protocol asks for no contrasts: say control=, "
+                "contrasts= or interaction= in cg.Analysis, or contrasts= in cg.Design"
             )
         facts = _predictor_facts(predictor)
         check_analysis(requested, design, facts["tasks"])
         coords = xr.Dataset(coords=arm_coordinates(design.named_arms))
         weights, control = _weights(requested, design, coords)
         on = facts["predictor_scale"] or measured_on(coords)
-        words = effect_attrs(on, weights, requested.scale, design.assignment, control, requested.interaction)
+        words = effect_attrs(
+            on,
+            weights,
+            requested.scale,
+            design.assignment,
+            control,
+            requested.interaction,
+        )
         fixed: dict[str, Any] = {
             "n_units": design.n_units,
             "assignment": design.assignment,
@@ -197,27 +220,47 @@ class Protocol:
             "until": _as_rule_text(until),
         }
         seed = _as_seed(
-            rng, (design.fingerprint, requested.fingerprint, facts["predictor_fingerprint"], fixed["until"])
+            rng,
+            (
+                design.fingerprint,
+                requested.fingerprint,
+                facts["predictor_fingerprint"],
+                fixed["until"],
+            ),
         )
-        self._set(**fixed, **facts, analysis=requested, rng=seed, sha256=None, locked=None, trial=None)
+        self._set(
+            **fixed,
+            **facts,
+            analysis=requested,
+            rng=seed,
+            sha256=None,
+            locked=None,
+            trial=None,
+        )
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def lock(self, path: str | os.PathLike[str], *, trial: str | None = None) -> Protocol:
-        """Write the protocol into a new file with its SHA-256 and the time in UTC, and return it locked.
+    def lock(
+        self, path: str | os.PathLike[str], *, trial: str | None = None
+    ) -> Protocol:
+        """Write the protocol into a new file with its SHA-256 and the time in UTC, and
+        return it locked.
 
-        The hash in the first line is that of the lines below it, so that ``tail -n +2 lock.toml | sha256sum`` computes
-        it anywhere. It protects against changes by accident, and against changes on purpose if the hash itself is
-        published where its time is not in doubt: a registry, a paper's preprint, a commit that was pushed.
+        The hash in the first line is that of the lines below it, so that
+        ``tail -n +2 lock.toml | sha256sum`` computes it anywhere. It protects against
+        changes by accident, and against changes on purpose if the hash itself is
+        published where its time is not in doubt: a registry, a paper's preprint, a
+        commit that was pushed.
 
         Parameters
         ----------
         path
             A file that does not exist yet.
         trial
-            A trial file as text, to be kept in the lock and not compared; `causalgia lock` gives its own.
+            A trial file as text, to be kept in the lock and not compared;
+            `causalgia lock` gives its own.
 
         Raises
         ------
@@ -237,7 +280,8 @@ class Protocol:
         Raises
         ------
         ProtocolError
-            If there is no such file, it is not a lock, or it is damaged; names the values that are not those locked.
+            If there is no such file, it is not a lock, or it is damaged; names the
+            values that are not those locked.
         """
         content, sha256 = read_lock(path)
         design, predictor = content["design"], content["predictor"]
@@ -247,7 +291,9 @@ class Protocol:
                 raise DesignError("[analysis] asks for no contrasts")
             _rule_of_text(design.get("until"))
         except CausalgiaError as error:
-            raise ProtocolError(f"{path}: {error}; take the copy that was registered") from error
+            raise ProtocolError(
+                f"{path}: {error}; take the copy that was registered"
+            ) from error
         made = object.__new__(cls)
         made._set(
             n_units=design["n_units"],
@@ -262,7 +308,9 @@ class Protocol:
             contrasts=tuple(content["question"]["contrasts"]),
             analysis=analysis,
             predictor_fingerprint=predictor["fingerprint"],
-            predictor_parts=tuple((str(k), str(v)) for k, v in predictor.get("parts", {}).items()),
+            predictor_parts=tuple(
+                (str(k), str(v)) for k, v in predictor.get("parts", {}).items()
+            ),
             tasks=tuple(predictor["tasks"]) if "tasks" in predictor else None,
             predictor_scale=predictor.get("scale"),
             rng=design["rng"],
@@ -285,7 +333,8 @@ class Protocol:
         client: Client | None = None,
         progress: bool = True,
     ) -> xr.Dataset:
-        """Run the locked trial: its seed, analysis and stopping rule, and outcomes that name the lock.
+        """Run the locked trial: its seed, analysis and stopping rule, and outcomes that
+        name the lock.
 
         Parameters
         ----------
@@ -294,51 +343,74 @@ class Protocol:
         rng
             Another seed than the locked one, which is a deviation.
         store, same_answers, keep, client, progress
-            As in `causalgia.run`. The marks of the lock are kept beside the store, in ``{store}.protocol.json``; the
-            same call resumes the trial, whose time is that at which it was begun.
+            As in `causalgia.run`. The marks of the lock are kept beside the store, in
+            ``{store}.protocol.json``; the same call resumes the trial, whose time is
+            that at which it was begun.
 
         Returns
         -------
         Dataset
-            Outcomes as of `causalgia.run`, or what `keep` names, with ``attrs["protocol"]`` (the hash of the lock),
-            ``protocol_locked``, ``protocol_started`` (times in UTC), ``protocol_values`` (digest of the outcomes;
-            ``protocol_kept`` of effects or moments), ``threads``, ``torch``; and ``protocol_deviations``, which every
-            later result has among ``attrs["exploratory"]``.
+            Outcomes as of `causalgia.run`, or what `keep` names, with
+            ``attrs["protocol"]`` (the hash of the lock), ``protocol_locked``,
+            ``protocol_started`` (times in UTC), ``protocol_values`` (digest of the
+            outcomes; ``protocol_kept`` of effects or moments), ``threads``, ``torch``;
+            and ``protocol_deviations``, which every later result has among
+            ``attrs["exploratory"]``.
 
         Raises
         ------
         ProtocolError
-            If the protocol is not locked yet, its lock is of a later time than this clock has, or the store holds a
-            trial that was begun without this lock.
+            If the protocol is not locked yet, its lock is of a later time than this
+            clock has, or the store holds a trial that was begun without this lock.
         DesignError
-            As `causalgia.run`; for example, if the design lacks an arm of the locked analysis.
+            As `causalgia.run`; for example, if the design lacks an arm of the locked
+            analysis.
 
         Warns
         -----
         ExploratoryWarning
-            If design, predictor or seed are not those that were locked; names what differs.
+            If design, predictor or seed are not those that were locked; names what
+            differs.
         """
         if self.locked is None:
-            raise ProtocolError("this protocol is not locked: protocol = protocol.lock('lock.toml'), then run it")
+            raise ProtocolError(
+                "this protocol is not locked: protocol = protocol.lock('lock.toml'), "
+                "then run it"
+            )
         started = utc_now()
         if started < self.locked:
             raise ProtocolError(
-                f"the protocol was locked at {self.locked}, and it is {started} by this clock, so that no run can be "
-                "shown to be later; set the clock right"
+                f"the protocol was locked at {self.locked}, and it is {started} by "
+                "this clock, so that no run can be shown to be later; set the clock "
+                "right"
             )
         seed = self.rng if rng is None else rng
-        here = Protocol(design, self.analysis, predictor=predictor, rng=seed, until=self.stopping_rule())
+        here = Protocol(
+            design,
+            self.analysis,
+            predictor=predictor,
+            rng=seed,
+            until=self.stopping_rule(),
+        )
         found = self.differences(here)
-        marks: dict[str, Any] = {"protocol": str(self.sha256), "protocol_locked": self.locked}
+        marks: dict[str, Any] = {
+            "protocol": str(self.sha256),
+            "protocol_locked": self.locked,
+        }
         marks |= {"protocol_started": started, **machine_attrs()}
         if found:
             marks["protocol_deviations"] = ", ".join(one.what for one in found)
         begun = None if store is None else self._begun(place_of(store))
         if begun is not None:
             marks["protocol_started"] = begun["protocol_started"]
-            names = [*str(begun.get("protocol_deviations", "")).split(", "), *(one.what for one in found)]
+            names = [
+                *str(begun.get("protocol_deviations", "")).split(", "),
+                *(one.what for one in found),
+            ]
             if any(names):
-                marks["protocol_deviations"] = ", ".join(dict.fromkeys(filter(None, names)))
+                marks["protocol_deviations"] = ", ".join(
+                    dict.fromkeys(filter(None, names))
+                )
         elif store is not None:
             write_protocol_marks(place_of(store), marks)
         outcomes = run(
@@ -353,19 +425,23 @@ class Protocol:
             client=client,
             progress=progress,
         )
-        marks["protocol_values" if keep == "outcomes" else "protocol_kept"] = digest_of_values(outcomes)
+        marks["protocol_values" if keep == "outcomes" else "protocol_kept"] = (
+            digest_of_values(outcomes)
+        )
         if store is not None:
             write_protocol_marks(place_of(store), marks)
         if found:
             warnings.warn(
-                f"deviations from the protocol, whose results are exploratory: {'; '.join(map(str, found))}",
+                "deviations from the protocol, whose results are exploratory: "
+                f"{'; '.join(map(str, found))}",
                 ExploratoryWarning,
                 stacklevel=2,
             )
         return outcomes.assign_attrs(marks)
 
     def _begun(self, place: Path) -> dict[str, Any] | None:
-        """Return the marks of a trial on disk that is resumed; None if there is none yet.
+        """Return the marks of a trial on disk that is resumed; None if there is none
+        yet.
 
         Raises
         ------
@@ -378,13 +454,15 @@ class Protocol:
         if there is None or there.get("protocol") != self.sha256:
             how = "without a lock" if there is None else "under another lock"
             raise ProtocolError(
-                f"{place} holds a trial that was begun {how}, so that nothing shows which came first; choose another "
-                "store"
+                f"{place} holds a trial that was begun {how}, so that nothing shows "
+                "which came first; choose another store"
             )
         return there
 
     def differences(self, other: Protocol, where: str = "run") -> list[Deviation]:
-        """Return what another protocol fixes otherwise, beginning with what is easiest to understand."""
+        """Return what another protocol fixes otherwise, beginning with what is easiest
+        to understand.
+        """
         terms = differences(self.terms(), other.terms(), where)
         arms = arm_differences(self.do_by_arm, other.do_by_arm, where)
         analysis = analysis_differences(self.analysis, other.analysis, where)
@@ -393,11 +471,17 @@ class Protocol:
         known = bool(arms) or any(one.what in of_design for one in terms)
         if self.design_fingerprint != other.design_fingerprint and not known:
             texts = self.design_fingerprint, other.design_fingerprint
-            found.append(Deviation(where=where, what="design", there=texts[0], here=texts[1]))
+            found.append(
+                Deviation(where=where, what="design", there=texts[0], here=texts[1])
+            )
         there, here = dict(self.predictor_parts), dict(other.predictor_parts)
-        parts = [name for name in there if name in here and there[name] != here[name]]  # such as its weights
+        # such as its weights
+        parts = [name for name in there if name in here and there[name] != here[name]]
         named = f"predictor ({' and '.join(parts)})"
-        return [replace(one, what=named) if one.what == "predictor" and parts else one for one in found]
+        return [
+            replace(one, what=named) if one.what == "predictor" and parts else one
+            for one in found
+        ]
 
     @property
     def do_by_arm(self) -> dict[str, str]:
@@ -405,7 +489,9 @@ class Protocol:
         return dict(zip(self.arms, self.do, strict=True))
 
     def terms(self) -> dict[str, Any]:
-        """Return what is compared with a result by name, apart from arms and analysis."""
+        """Return what is compared with a result by name, apart from arms and
+        analysis.
+        """
         return {
             "n_units": self.n_units,
             "assignment": self.assignment,
@@ -417,7 +503,9 @@ class Protocol:
         }
 
     def stopping_rule(self) -> Precision | Decided | None:
-        """Return the stopping rule as a value, for `causalgia.run`; None if there is none."""
+        """Return the stopping rule as a value, for `causalgia.run`; None if there is
+        none.
+        """
         return _rule_of_text(self.until)
 
     def _content(self, locked: str, trial: str | None) -> dict[str, Any]:
@@ -434,26 +522,44 @@ class Protocol:
             "rng": self.rng,
             **({} if self.until is None else {"until": self.until}),
         }
-        predictor: dict[str, Any] = {"fingerprint": self.predictor_fingerprint, "parts": dict(self.predictor_parts)}
+        predictor: dict[str, Any] = {
+            "fingerprint": self.predictor_fingerprint,
+            "parts": dict(self.predictor_parts),
+        }
         if self.tasks is not None:
             predictor["tasks"] = list(self.tasks)
         if self.predictor_scale is not None:
             predictor["scale"] = self.predictor_scale
-        analysis = {name: as_plain(name, getattr(self.analysis, name)) for name in Analysis.__dataclass_fields__}
+        analysis = {
+            name: as_plain(name, getattr(self.analysis, name))
+            for name in Analysis.__dataclass_fields__
+        }
         torch = sys.modules.get("torch")
-        made_with = {"causalgia": causalgia.__version__, "python": platform.python_version(), "numpy": np.__version__}
+        made_with = {
+            "causalgia": causalgia.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        }
         return {
             "protocol": {"format": FORMAT, "locked": locked},
             "design": design,
             "question": {"estimand": self.estimand, "contrasts": list(self.contrasts)},
-            "analysis": {name: value for name, value in analysis.items() if value is not None},
+            "analysis": {
+                name: value for name, value in analysis.items() if value is not None
+            },
             "predictor": predictor,
-            "made_with": made_with if torch is None else {**made_with, "torch": str(torch.__version__)},
+            "made_with": made_with
+            if torch is None
+            else {**made_with, "torch": str(torch.__version__)},
             **({} if trial is None else {"trial": {"toml": trial}}),
         }
 
     def __repr__(self) -> str:
-        lock = "not locked" if self.sha256 is None else f"locked {self.locked}, SHA-256 {self.sha256[:16]}..."
+        lock = (
+            "not locked"
+            if self.sha256 is None
+            else f"locked {self.locked}, SHA-256 {self.sha256[:16]}..."
+        )
         plan, shown_contrasts = self.analysis, comma_list(self.contrasts[:6])
         more = f", ... ({len(self.contrasts):,})" if len(self.contrasts) > 6 else ""
         until = "" if self.until is None else f" at most, until {self.stopping_rule()}"
@@ -462,41 +568,60 @@ class Protocol:
                 f"Protocol ({lock})",
                 f"  estimand   {self.estimand}",
                 f"  null model {self.null}",
-                f"  units      {self.n_units:,}{until}, {self.assignment}, {len(self.arms):,} arms, seed {self.rng}",
+                f"  units      {self.n_units:,}{until}, {self.assignment}, "
+                f"{len(self.arms):,} arms, seed {self.rng}",
                 f"  contrasts  {shown_contrasts}{more}",
-                f"  rope       {plan.region}; error rate {plan.error}, intervals of {plan.ci_prob:.4g}",
+                f"  rope       {plan.region}; error rate {plan.error}, intervals of "
+                f"{plan.ci_prob:.4g}",
                 f"  predictor  {self.predictor_fingerprint}",
             ]
         )
 
 
 def digest_of_values(outcomes: xr.Dataset) -> str:
-    """Return a digest of the outcomes and of who was assigned what, whatever the order of bytes of the machine.
+    """Return a digest of the outcomes and of who was assigned what, whatever the order
+    of bytes of the machine.
 
-    Of effects or moments it is that of all their variables. Names of arms, contrasts and tasks belong to it: labels
-    that change places turn the sign of an effect.
+    Of effects or moments it is that of all their variables. Names of arms, contrasts
+    and tasks belong to it: labels that change places turn the sign of an effect.
     """
     found = hashlib.sha256()
     names = [name for name in ("outcome", "assigned") if name in outcomes]
     if "outcome" not in outcomes:
-        names = sorted(str(name) for name, of in outcomes.data_vars.items() if of.dtype.kind in "iufb")
+        names = sorted(
+            str(name)
+            for name, of in outcomes.data_vars.items()
+            if of.dtype.kind in "iufb"
+        )
     for name in names:
         of = outcomes[name]
-        for dim in (dim for dim in ("arm", "contrast", "task") if dim in of.dims and dim in outcomes.coords):
-            found.update(f"{dim} {[str(label) for label in outcomes[dim].to_numpy()]}".encode())
+        for dim in (
+            dim
+            for dim in ("arm", "contrast", "task")
+            if dim in of.dims and dim in outcomes.coords
+        ):
+            found.update(
+                f"{dim} {[str(label) for label in outcomes[dim].to_numpy()]}".encode()
+            )
         if of.dtype.kind not in "iufb":
             of = of.copy(data=np.asarray(of.to_numpy(), dtype="U"))
         little = of.dtype.newbyteorder("<")
         found.update(f"{name} {of.dims} {of.shape} {little.str}".encode())
-        for start in range(0, len(of), _UNITS_AT_ONCE):  # a trial on disk need not fit into memory
-            found.update(of[start : start + _UNITS_AT_ONCE].to_numpy().astype(little).tobytes())
+        for start in range(
+            0, len(of), _UNITS_AT_ONCE
+        ):  # a trial on disk need not fit into memory
+            found.update(
+                of[start : start + _UNITS_AT_ONCE].to_numpy().astype(little).tobytes()
+            )
     return found.hexdigest()
 
 
 def digests_of_run(results: xr.Dataset) -> tuple[str | None, str] | None:
-    """Return the digest that a locked run recorded of its outcomes, effects or moments, and that of the values now.
+    """Return the digest that a locked run recorded of its outcomes, effects or moments,
+    and that of the values now.
 
-    None for results that no lock covers, and for effects or moments of a run that recorded none.
+    None for results that no lock covers, and for effects or moments of a run that
+    recorded none.
     """
     of_outcomes = "outcome" in results
     recorded = results.attrs.get("protocol_values" if of_outcomes else "protocol_kept")
@@ -515,15 +640,20 @@ def _predictor_facts(predictor: object) -> dict[str, Any]:
     if isinstance(predictor, str):
         if not (predictor.removesuffix("~").isalnum() and predictor.isascii()):
             raise PredictorError(
-                f"predictor={quoted(predictor)} is not a fingerprint: give predictor.fingerprint, or the "
-                "predictor itself"
+                f"predictor={quoted(predictor)} is not a fingerprint: give "
+                "predictor.fingerprint, or the predictor itself"
             )
-        unknown: dict[str, Any] = {"predictor_parts": (), "tasks": None, "predictor_scale": None}
+        unknown: dict[str, Any] = {
+            "predictor_parts": (),
+            "tasks": None,
+            "predictor_scale": None,
+        }
         return {"predictor_fingerprint": predictor, **unknown}
     if not isinstance(predictor, Predictor):
         raise PredictorError(
-            f"predictor={shown(predictor)} is not a predictor: wrap it, such as cg.FunctionPredictor(f, tasks=[...], "
-            "scale=...), or give the fingerprint of one"
+            f"predictor={shown(predictor)} is not a predictor: wrap it, such as "
+            "cg.FunctionPredictor(f, tasks=[...], scale=...), or give the fingerprint "
+            "of one"
         )
     return {
         "predictor_fingerprint": predictor.fingerprint,
@@ -533,7 +663,9 @@ def _predictor_facts(predictor: object) -> dict[str, Any]:
     }
 
 
-def _weights(requested: Analysis, design: Design, coords: xr.Dataset) -> tuple[dict[str, dict[str, float]], Any]:
+def _weights(
+    requested: Analysis, design: Design, coords: xr.Dataset
+) -> tuple[dict[str, dict[str, float]], Any]:
     """Return the weights by contrast, and the control arm."""
     names = design.arm_names
     control = None if requested.control is None else arm_name(requested.control, names)
@@ -547,8 +679,8 @@ def _as_seed(rng: object, fixed: tuple[Any, ...]) -> int:
         return int(hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:8], 16)
     if not is_whole(rng) or not 0 <= rng < 2**63:
         raise RandomnessError(
-            f"rng={quoted(rng)}: a protocol takes a seed that can be written down, a whole number from 0 to below "
-            "2^63, such as rng=0; or leave it out"
+            f"rng={quoted(rng)}: a protocol takes a seed that can be written down, a "
+            "whole number from 0 to below 2^63, such as rng=0; or leave it out"
         )
     return int(rng)
 
@@ -557,7 +689,10 @@ def _as_rule_text(until: object) -> str | None:
     if until is None:
         return None
     if not isinstance(until, Precision | Decided):
-        raise DesignError(f"until= takes cg.Precision(half_width=) or cg.Decided(rope=), not {quoted(until)}")
+        raise DesignError(
+            "until= takes cg.Precision(half_width=) or cg.Decided(rope=), not "
+            f"{quoted(until)}"
+        )
     text = until.stored_text()
     _rule_of_text(text)
     return text
@@ -567,16 +702,33 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
     """Return the stopping rule of a stored text, reading literals alone."""
     if text is None:
         return None
-    rules: dict[str, type[Precision | Decided]] = {"Precision": Precision, "Decided": Decided}
+    rules: dict[str, type[Precision | Decided]] = {
+        "Precision": Precision,
+        "Decided": Decided,
+    }
     try:
         call = ast.parse(text, mode="eval").body
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args):
+        if not (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and not call.args
+        ):
             raise ValueError("no call")
-        given = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        given = {
+            str(keyword.arg): ast.literal_eval(keyword.value)
+            for keyword in call.keywords
+        }
         given = {_ARGUMENTS.get(name, name): value for name, value in given.items()}
         return rules[call.func.id](**given)
-    except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
+    except (
+        SyntaxError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise ProtocolError(
-            f"until = {quoted(text)} is not a stopping rule that can be written down; give cg.Precision or cg.Decided "
-            "with numbers and text"
+            f"until = {quoted(text)} is not a stopping rule that can be written down; "
+            "give cg.Precision or cg.Decided with numbers and text"
         ) from error

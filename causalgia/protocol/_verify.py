@@ -1,4 +1,6 @@
-"""`verify`: deviations of a result from its protocol; `compare_runs`: of one run from another, bit for bit."""
+"""`verify`: deviations of a result from its protocol; `compare_runs`: of one run from
+another, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ from causalgia._run._run import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import as_plain
 from causalgia.design import Design
-from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, ProtocolError, shell_word
+from causalgia.errors import (
+    CausalgiaError,
+    CausalgiaWarning,
+    OutcomesError,
+    ProtocolError,
+    shell_word,
+)
 from causalgia.inputs import parse_json
 from causalgia.notes import unpack_text
 from causalgia.protocol._protocol import Protocol, digests_of_run
@@ -33,10 +41,23 @@ from causalgia.protocol.lock_file import (
 )
 from causalgia.streams import derive, root_key
 
-_FILES = {"outcomes.nc": "outcomes", "trial.zarr": "outcomes", "estimates.nc": "estimates", "decisions.nc": "decisions"}
-_SAID = {"control": "control", "target": "target", "weights": "weights", "ci_prob": "ci_prob", "transform": "scale"}
+_FILES = {
+    "outcomes.nc": "outcomes",
+    "trial.zarr": "outcomes",
+    "estimates.nc": "estimates",
+    "decisions.nc": "decisions",
+}
+_SAID = {
+    "control": "control",
+    "target": "target",
+    "weights": "weights",
+    "ci_prob": "ci_prob",
+    "transform": "scale",
+}
 _RELATIVE = 1e-9
-"""Largest relative difference that another processor or library may give to estimates of the same outcomes."""
+"""Largest relative difference that another processor or library may give to estimates
+of the same outcomes.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,47 +86,77 @@ class Verification:
     @property
     def exploratory(self) -> tuple[str, ...]:
         """What can no longer count as planned."""
-        return tuple(dict.fromkeys(one.what for one in self.deviations if one.exploratory))
+        return tuple(
+            dict.fromkeys(one.what for one in self.deviations if one.exploratory)
+        )
 
     def __str__(self) -> str:
-        lock = f"protocol {str(self.protocol.sha256)[:16]}..., locked {self.protocol.locked}"
+        lock = (
+            f"protocol {str(self.protocol.sha256)[:16]}..., locked "
+            f"{self.protocol.locked}"
+        )
         what = ", ".join(self.compared)
         if self.ok:
             unseen = {"estimates", "decisions"}.issuperset(self.compared)
             return f"As locked: {what} ({lock})." + (f"\n{_UNSEEN}" if unseen else "")
         n = len(self.deviations)
         rows = [f"- {one}" for one in self.deviations]
-        end = f"Exploratory: {', '.join(self.exploratory)}." if self.exploratory else "Nothing becomes exploratory."
-        return "\n".join([f"{n} deviation{'s' if n > 1 else ''} in {what} ({lock}):", *rows, end])
+        end = (
+            f"Exploratory: {', '.join(self.exploratory)}."
+            if self.exploratory
+            else "Nothing becomes exploratory."
+        )
+        return "\n".join(
+            [f"{n} deviation{'s' if n > 1 else ''} in {what} ({lock}):", *rows, end]
+        )
 
     __repr__ = __str__
 
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_NUMBERS = ("ace", "se", "df", "p", "p_adjusted", "q", "lfsr", "lower", "upper", "p_rope", "p_above", "p_below")
+_NUMBERS = (
+    "ace",
+    "se",
+    "df",
+    "p",
+    "p_adjusted",
+    "q",
+    "lfsr",
+    "lower",
+    "upper",
+    "p_rope",
+    "p_above",
+    "p_below",
+)
 _UNSEEN = (
-    "The outcomes behind them were not given, and their values were not compared: verify these, or the folder, too."
+    "The outcomes behind them were not given, and their values were not compared: "
+    "verify these, or the folder, too."
 )
 
 
-def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | os.PathLike[str]) -> Verification:
+def verify(
+    path: str | os.PathLike[str] | Protocol,
+    results: xr.Dataset | str | os.PathLike[str],
+) -> Verification:
     """Compare results with a locked protocol and list every deviation.
 
-    Use it before a claim is published, on the outcomes, on estimates and decisions, or on a whole folder of the command
-    line: there the estimates and verdicts are also computed again from the outcomes, so that edited numbers are found.
+    Use it before a claim is published, on the outcomes, on estimates and decisions, or
+    on a whole folder of the command line: there the estimates and verdicts are also
+    computed again from the outcomes, so that edited numbers are found.
 
     Parameters
     ----------
     path
         The lock, or a locked protocol.
     results
-        Outcomes, effects, moments, estimates or decisions of the trial; or a folder that ``causalgia run`` wrote.
+        Outcomes, effects, moments, estimates or decisions of the trial; or a folder
+        that ``causalgia run`` wrote.
 
     Returns
     -------
     Verification
-        ``deviations``, each with ``where``, ``what``, ``there`` (locked), ``here`` (found) and ``exploratory``; ``ok``;
-        ``print`` gives a line for each.
+        ``deviations``, each with ``where``, ``what``, ``there`` (locked), ``here``
+        (found) and ``exploratory``; ``ok``; ``print`` gives a line for each.
 
     Raises
     ------
@@ -116,13 +167,16 @@ def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | 
 
     Notes
     -----
-    Compared are the design (units, arms, null model with the contents of its sequences), the predictor's fingerprint,
-    the seed, the stopping rule, each field of the analysis, the contrasts and tasks that are reported, the order of
-    time (locked before begun), and a digest of the outcomes. Versions and machines are not compared: ``causalgia
-    reproduce`` is about them. Estimates and decisions alone do not show that the outcomes behind them are those of the
-    run: verify the outcomes, too, or the folder, where numbers are computed again. Results that were not run under a
-    lock deviate in ``protocol``, since nothing shows that the lock came first. Who can write to all files can forge all
-    of them, times included: only a hash that was published earlier binds.
+    Compared are the design (units, arms, null model with the contents of its
+    sequences), the predictor's fingerprint, the seed, the stopping rule, each field of
+    the analysis, the contrasts and tasks that are reported, the order of time (locked
+    before begun), and a digest of the outcomes. Versions and machines are not compared:
+    ``causalgia reproduce`` is about them. Estimates and decisions alone do not show
+    that the outcomes behind them are those of the run: verify the outcomes, too, or the
+    folder, where numbers are computed again. Results that were not run under a lock
+    deviate in ``protocol``, since nothing shows that the lock came first. Who can write
+    to all files can forge all of them, times included: only a hash that was published
+    earlier binds.
 
     Examples
     --------
@@ -133,10 +187,16 @@ def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | 
     ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
     ...     n_units=200,
     ... )
-    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> share = cg.FunctionPredictor(
+    ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
+    ... )
     >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), error="bh")
     >>> path = tempfile.mkdtemp() + "/lock.toml"
-    >>> outcomes = cg.Protocol(design, ask, predictor=share, rng=7).lock(path).run(design, share)
+    >>> outcomes = (
+    ...     cg.Protocol(design, ask, predictor=share, rng=7)
+    ...     .lock(path)
+    ...     .run(design, share)
+    ... )
     >>> cg.verify(path, outcomes).ok
     True
     >>> print(cg.verify(path, outcomes.isel(unit=slice(100))))  # doctest: +ELLIPSIS
@@ -147,36 +207,57 @@ def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | 
     """
     lock: object = path
     if not isinstance(lock, Protocol | str | os.PathLike):
-        swapped = "; the two arguments are swapped" if isinstance(results, Protocol | str | os.PathLike) else ""
+        swapped = (
+            "; the two arguments are swapped"
+            if isinstance(results, Protocol | str | os.PathLike)
+            else ""
+        )
         raise ProtocolError(
-            f"verify takes the lock first, as a path or a locked cg.Protocol, not {type(lock).__name__}{swapped}: "
-            "cg.verify('lock.toml', outcomes)"
+            "verify takes the lock first, as a path or a locked cg.Protocol, not "
+            f"{type(lock).__name__}{swapped}: cg.verify('lock.toml', outcomes)"
         )
     protocol = path if isinstance(path, Protocol) else Protocol.read(path)
     if protocol.locked is None:
-        raise ProtocolError("this protocol is not locked: give protocol.lock('lock.toml'), or the path of a lock")
+        raise ProtocolError(
+            "this protocol is not locked: give protocol.lock('lock.toml'), or the path "
+            "of a lock"
+        )
     if isinstance(results, xr.Dataset):
         kind = _kind_of(results)
-        return Verification(protocol=protocol, compared=(kind,), deviations=tuple(_of_dataset(protocol, results, kind)))
+        return Verification(
+            protocol=protocol,
+            compared=(kind,),
+            deviations=tuple(_of_dataset(protocol, results, kind)),
+        )
     if not isinstance(results, str | os.PathLike):
         raise OutcomesError(
-            f"verify takes a Dataset of a trial or the folder of its results, not {type(results).__name__}: "
-            "cg.verify('lock.toml', outcomes)"
+            "verify takes a Dataset of a trial or the folder of its results, not "
+            f"{type(results).__name__}: cg.verify('lock.toml', outcomes)"
         )
     folder = Path(results)
     found: dict[str, xr.Dataset] = {}
     for name, kind in _FILES.items():
         if not (folder / name).exists():
             continue
-        found[kind] = open_store(folder / name) if name == "trial.zarr" else store.load(folder / name, kind)  # type: ignore[arg-type]
+        found[kind] = (
+            open_store(folder / name)
+            if name == "trial.zarr"
+            else store.load(folder / name, kind)
+        )  # type: ignore[arg-type]
     if "outcomes" not in found:
         raise OutcomesError(
-            f"{folder} holds no outcomes of a trial; make them with: causalgia run --protocol lock.toml "
-            f"--out {shell_word(folder)}"
+            f"{folder} holds no outcomes of a trial; make them with: causalgia run "
+            f"--protocol lock.toml --out {shell_word(folder)}"
         )
-    rows = [row for kind, dataset in found.items() for row in _of_dataset(protocol, dataset, kind)]
+    rows = [
+        row
+        for kind, dataset in found.items()
+        for row in _of_dataset(protocol, dataset, kind)
+    ]
     rows += _recomputed(found)
-    return Verification(protocol=protocol, compared=tuple(found), deviations=tuple(rows))
+    return Verification(
+        protocol=protocol, compared=tuple(found), deviations=tuple(rows)
+    )
 
 
 def _kind_of(results: xr.Dataset) -> str:
@@ -189,12 +270,14 @@ def _kind_of(results: xr.Dataset) -> str:
         if name in results:
             return kind
     raise OutcomesError(
-        f"this Dataset has {', '.join(map(str, results.data_vars)) or 'nothing'}, and verify takes outcomes, effects, "
-        "estimates or decisions of a trial"
+        f"this Dataset has {', '.join(map(str, results.data_vars)) or 'nothing'}, and "
+        "verify takes outcomes, effects, estimates or decisions of a trial"
     )
 
 
-def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
+def _of_dataset(
+    protocol: Protocol, results: xr.Dataset, where: str
+) -> Iterator[Deviation]:
     """Yield the deviations of one Dataset."""
     attrs = results.attrs
     yield from _time_differences(protocol, attrs, where)
@@ -207,37 +290,63 @@ def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator
     yield from differences(protocol.terms(), here, where)
     yield from _analysis_differences(protocol, attrs, where)
     tasks = protocol.tasks
-    if protocol.analysis.tasks is not None and where != "outcomes":  # None where patterns leave them open
+    if (
+        protocol.analysis.tasks is not None and where != "outcomes"
+    ):  # None where patterns leave them open
         planned = tuple(protocol.analysis.weights_by_task_contrast)
         tasks = planned if tasks is not None and set(planned) <= set(tasks) else None
     if tasks is not None and "task" in results.coords:
-        yield from name_differences("task", tasks, map(str, np.atleast_1d(results["task"].to_numpy())), where)
+        yield from name_differences(
+            "task", tasks, map(str, np.atleast_1d(results["task"].to_numpy())), where
+        )
     if "contrast" in results.coords:
         contrasts = map(str, np.atleast_1d(results["contrast"].to_numpy()))
         yield from name_differences("contrast", protocol.contrasts, contrasts, where)
     if where == "outcomes":
-        yield from differences({"scale": protocol.predictor_scale}, {"scale": attrs.get("scale")}, where)
-    if where in ("outcomes", "effects", "moments") and (digests := digests_of_run(results)) is not None:
+        yield from differences(
+            {"scale": protocol.predictor_scale}, {"scale": attrs.get("scale")}, where
+        )
+    if (
+        where in ("outcomes", "effects", "moments")
+        and (digests := digests_of_run(results)) is not None
+    ):
         recorded, now = digests
-        yield from differences({"values": recorded or "no digest of them is kept"}, {"values": now}, where)
+        yield from differences(
+            {"values": recorded or "no digest of them is kept"}, {"values": now}, where
+        )
 
 
-def _time_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> Iterator[Deviation]:
+def _time_differences(
+    protocol: Protocol, attrs: dict[Any, Any], where: str
+) -> Iterator[Deviation]:
     """Yield deviations in the lock that a result names, and in the order of time."""
     named = attrs.get("protocol")
     if named is None:
         here = "not run under a lock, so that nothing shows which came first"
-        yield Deviation(where=where, what="protocol", there=str(protocol.sha256), here=here)
+        yield Deviation(
+            where=where, what="protocol", there=str(protocol.sha256), here=here
+        )
         return
-    yield from differences({"protocol": protocol.sha256}, {"protocol": str(named)}, where)
+    yield from differences(
+        {"protocol": protocol.sha256}, {"protocol": str(named)}, where
+    )
     started = str(attrs.get("protocol_started", ""))
     if not _TIME.fullmatch(started) or started < str(protocol.locked):
         here = f"begun {started or 'at no time on record'}"
-        yield Deviation(where=where, what="order of time", there=f"locked {protocol.locked}", here=here)
+        yield Deviation(
+            where=where,
+            what="order of time",
+            there=f"locked {protocol.locked}",
+            here=here,
+        )
 
 
-def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
-    """Yield deviations in units, arms, null model and assignment; in the design as a whole where no other is found."""
+def _design_differences(
+    protocol: Protocol, results: xr.Dataset, where: str
+) -> Iterator[Deviation]:
+    """Yield deviations in units, arms, null model and assignment; in the design as a
+    whole where no other is found.
+    """
     attrs, terms = results.attrs, protocol.terms()
     found: list[Deviation] = []
     if "unit" in results.dims:
@@ -246,10 +355,16 @@ def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> 
         found += [] if fewer_looks else differences(terms, {"n_units": n}, where)
     elif attrs.get("design_fingerprint") != protocol.design_fingerprint:
         plain = parse_json(
-            unpack_text(results, "design") or "{}", OutcomesError, source="the design kept with the outcomes"
+            unpack_text(results, "design") or "{}",
+            OutcomesError,
+            source="the design kept with the outcomes",
         )
         names = ("n_units", "reserve")
-        stored = {name: plain[name] for name in names if name in plain} if isinstance(plain, dict) else {}
+        stored = (
+            {name: plain[name] for name in names if name in plain}
+            if isinstance(plain, dict)
+            else {}
+        )
         found += differences(terms, stored, where)
     elif (
         "n_units" in results
@@ -263,45 +378,76 @@ def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> 
         here = f"{attrs.get('null')} ({attrs.get('null_fingerprint')})"
         found += differences(terms, {"null model": here}, where)
     if "do" in results.coords and results["do"].dims == ("arm",):
-        here_arms = dict(zip(map(str, results["arm"].to_numpy()), map(str, results["do"].to_numpy()), strict=True))
+        here_arms = dict(
+            zip(
+                map(str, results["arm"].to_numpy()),
+                map(str, results["do"].to_numpy()),
+                strict=True,
+            )
+        )
         found += arm_differences(protocol.do_by_arm, here_arms, where)
     if attrs.get("design_fingerprint") != protocol.design_fingerprint and not found:
-        there, here = protocol.design_fingerprint, as_text(attrs.get("design_fingerprint"))
+        there, here = (
+            protocol.design_fingerprint,
+            as_text(attrs.get("design_fingerprint")),
+        )
         found.append(Deviation(where=where, what="design", there=there, here=here))
     yield from found
     if not found:
         yield from _stored_design(protocol, results, where)
 
 
-def _stored_design(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
-    """Yield a deviation if the design that is kept with a result is not the one of its fingerprint.
+def _stored_design(
+    protocol: Protocol, results: xr.Dataset, where: str
+) -> Iterator[Deviation]:
+    """Yield a deviation if the design that is kept with a result is not the one of its
+    fingerprint.
 
-    A design whose sequences are in a file that is not here cannot be read; its numbers are compared all the same.
+    A design whose sequences are in a file that is not here cannot be read; its numbers
+    are compared all the same.
     """
     text = unpack_text(results, "design")
     if text is None:
         return
     plain = parse_json(text, OutcomesError, source="the design kept with the outcomes")
     if not isinstance(plain, dict):
-        yield Deviation(where=where, what="stored design", there=protocol.design_fingerprint, here="no table")
+        yield Deviation(
+            where=where,
+            what="stored design",
+            there=protocol.design_fingerprint,
+            here="no table",
+        )
         return
-    here = {"n_units": plain.get("n_units"), "assignment": plain.get("assignment", "crossover")}
+    here = {
+        "n_units": plain.get("n_units"),
+        "assignment": plain.get("assignment", "crossover"),
+    }
     rows = differences(protocol.terms(), here, f"{where}, stored design")
     arms = plain.get("arms", {})
     names = list(arms) if isinstance(arms, dict) else []
     if tuple(names) != protocol.arms:
         there, now = ", ".join(protocol.arms), ", ".join(names)
-        rows.append(Deviation(where=where, what="arms of the stored design", there=there, here=now))
+        rows.append(
+            Deviation(
+                where=where, what="arms of the stored design", there=there, here=now
+            )
+        )
     if not rows:
         try:
             fingerprint = Design.from_dict(plain).fingerprint
         except CausalgiaError as error:
             if _is_of_absent_file(error):
-                return  # its sequences are on another machine; the fingerprint of the whole was compared
+                # its sequences are on another machine; the fingerprint of the whole was
+                # compared
+                return
             fingerprint = f"cannot be read ({error})"
         if fingerprint != protocol.design_fingerprint:
             there = protocol.design_fingerprint
-            rows.append(Deviation(where=where, what="stored design", there=there, here=fingerprint))
+            rows.append(
+                Deviation(
+                    where=where, what="stored design", there=there, here=fingerprint
+                )
+            )
     yield from rows
 
 
@@ -312,46 +458,84 @@ def _is_of_absent_file(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _analysis_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> Iterator[Deviation]:
-    """Yield deviations in the analysis that a result was made with, or whose outcomes were to be."""
+def _analysis_differences(
+    protocol: Protocol, attrs: dict[Any, Any], where: str
+) -> Iterator[Deviation]:
+    """Yield deviations in the analysis that a result was made with, or whose outcomes
+    were to be.
+    """
     plan = protocol.analysis
     here = analysis_in_attrs(attrs)
     found = [] if here == Analysis() else analysis_differences(plan, here, where)
     if here == Analysis():
-        found.append(Deviation(where=where, what="analysis", there="planned", here="none is kept with the results"))
+        found.append(
+            Deviation(
+                where=where,
+                what="analysis",
+                there="planned",
+                here="none is kept with the results",
+            )
+        )
     known = {one.what for one in found}
-    of_run = str(attrs.get("protocol_deviations", ""))  # which were found where results are compared, if they are
+    # which were found where results are compared, if they are
+    of_run = str(attrs.get("protocol_deviations", ""))
     marked = str(attrs.get("exploratory", "")).removeprefix(of_run).split(", ")
     for name in (name for name in marked if name and name not in known):
         there = as_text(as_plain(name, getattr(plan, name, "as planned")))
         found.append(
-            Deviation(where=where, what=name, there=there, here=as_text(attrs.get(name, "marked exploratory")))
+            Deviation(
+                where=where,
+                what=name,
+                there=there,
+                here=as_text(attrs.get(name, "marked exploratory")),
+            )
         )
         known.add(name)
     for attr, name in _SAID.items() if where != "outcomes" else ():
         planned = getattr(plan, name)
-        if attr in attrs and planned is not None and name not in known and attrs[attr] != planned:
-            found.append(Deviation(where=where, what=name, there=as_text(planned), here=as_text(attrs[attr])))
+        if (
+            attr in attrs
+            and planned is not None
+            and name not in known
+            and attrs[attr] != planned
+        ):
+            found.append(
+                Deviation(
+                    where=where,
+                    what=name,
+                    there=as_text(planned),
+                    here=as_text(attrs[attr]),
+                )
+            )
     yield from found
 
 
 def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
-    """Yield a deviation for estimates or verdicts that the outcomes in the same folder do not give.
+    """Yield a deviation for estimates or verdicts that the outcomes in the same folder
+    do not give.
 
     Each is computed by the analysis that it names, so that only edited numbers differ.
     """
     outcomes = found["outcomes"]
     seed = _as_whole(outcomes.attrs.get("rng"))
-    if not isinstance(seed, int) or not {"outcome", "ice", "ice_mean"} & set(map(str, outcomes.data_vars)):
+    if not isinstance(seed, int) or not {"outcome", "ice", "ice_mean"} & set(
+        map(str, outcomes.data_vars)
+    ):
         return
     if "estimates" in found:
         yield from _compared_values(
             found["estimates"], lambda a: estimate_effects(outcomes, a)[1], "estimates"
         )
-    if "decisions" in found and not str(analysis_in_attrs(found["decisions"].attrs).rope).startswith("matched"):
+    if "decisions" in found and not str(
+        analysis_in_attrs(found["decisions"].attrs).rope
+    ).startswith("matched"):
         is_answer = "answer" in found["decisions"].attrs
         key = derive(root_key(seed), "steps") if is_answer else seed
-        yield from _compared_values(found["decisions"], lambda a: steps(outcomes, a, rng=key).decisions, "decisions")
+        yield from _compared_values(
+            found["decisions"],
+            lambda a: steps(outcomes, a, rng=key).decisions,
+            "decisions",
+        )
 
 
 def _as_whole(text: object) -> object:
@@ -359,8 +543,12 @@ def _as_whole(text: object) -> object:
     return int(str(text)) if str(text).isdecimal() and len(str(text)) <= 78 else text
 
 
-def _compared_values(results: xr.Dataset, again: Callable[[Analysis], xr.Dataset], where: str) -> Iterator[Deviation]:
-    """Yield a deviation for each variable that differs where it is computed again from the outcomes."""
+def _compared_values(
+    results: xr.Dataset, again: Callable[[Analysis], xr.Dataset], where: str
+) -> Iterator[Deviation]:
+    """Yield a deviation for each variable that differs where it is computed again from
+    the outcomes.
+    """
     plan = analysis_in_attrs(results.attrs)
     try:
         with warnings.catch_warnings():
@@ -371,14 +559,25 @@ def _compared_values(results: xr.Dataset, again: Callable[[Analysis], xr.Dataset
         yield Deviation(where=where, what="values", there=there, here="values")
         return
     for name in (*_NUMBERS, "verdict"):
-        if name not in results or name not in computed or results[name].dims != computed[name].dims:
+        if (
+            name not in results
+            or name not in computed
+            or results[name].dims != computed[name].dims
+        ):
             continue
         found, expected = xr.align(results[name], computed[name], join="inner")
         one, other = found.to_numpy(), expected.to_numpy()
-        differ = one != other if name == "verdict" else ~np.isclose(one, other, _RELATIVE, 0, equal_nan=True)
+        differ = (
+            one != other
+            if name == "verdict"
+            else ~np.isclose(one, other, _RELATIVE, 0, equal_nan=True)
+        )
         if differ.any():
             at = tuple(int(axis[0]) for axis in np.nonzero(differ))
-            place = ", ".join(str(found[dim].to_numpy()[k]) for dim, k in zip(found.dims, at, strict=True))
+            place = ", ".join(
+                str(found[dim].to_numpy()[k])
+                for dim, k in zip(found.dims, at, strict=True)
+            )
             more = f" and {differ.sum() - 1:,} more" if differ.sum() > 1 else ""
             yield Deviation(
                 where=where,
@@ -410,15 +609,16 @@ class Reproduction:
     identical
         Whether every outcome has the same bits.
     differs
-        The first thing that differs, with both values: of what the trial is made of, or of its coordinates; None if
-        only numbers differ, or nothing.
+        The first thing that differs, with both values: of what the trial is made of, or
+        of its coordinates; None if only numbers differ, or nothing.
     versions
-        Versions that differ; of outcomes of `Protocol.run` and of the command line, also the number of threads.
+        Versions that differ; of outcomes of `Protocol.run` and of the command line,
+        also the number of threads.
     n_values, n_different
         Number of outcomes, and of those whose bits differ.
     largest, rounding
-        Largest difference between two outcomes, and the rounding error of an answer that the trial measured; None
-        where shapes differ or it was not measured.
+        Largest difference between two outcomes, and the rounding error of an answer
+        that the trial measured; None where shapes differ or it was not measured.
     """
 
     identical: bool
@@ -430,31 +630,50 @@ class Reproduction:
     rounding: float | None
 
     def __str__(self) -> str:
-        versions = f" Of then and now: {'; '.join(self.versions)}." if self.versions else ""
+        versions = (
+            f" Of then and now: {'; '.join(self.versions)}." if self.versions else ""
+        )
         if self.identical and self.differs is None:
-            return f"Reproduced: all {self.n_values:,} outcomes have the same bits.{versions}"
+            return (
+                f"Reproduced: all {self.n_values:,} outcomes have the same "
+                f"bits.{versions}"
+            )
         first = f"first difference: {self.differs}" if self.differs else self._numbers()
         if self.differs and self.largest is not None and self.n_different:
             first += f"; {self._numbers()}"
         if self.identical:
-            return f"The {self.n_values:,} outcomes have the same bits; {first}.{versions}"
+            return (
+                f"The {self.n_values:,} outcomes have the same bits; {first}.{versions}"
+            )
         return f"Not reproduced: {first}.{versions}"
 
     def _numbers(self) -> str:
-        text = f"{self.n_different:,} of {self.n_values:,} outcomes differ, by at most {self.largest:.3g}"
+        text = (
+            f"{self.n_different:,} of {self.n_values:,} outcomes differ, by at most "
+            f"{self.largest:.3g}"
+        )
         if self.rounding is None or self.largest is None:
             return text
         if self.largest > 2 * self.rounding:
             return (
-                f"{text}, more than the rounding error of two answers ({2 * self.rounding:.3g}) explains: another "
-                "device or precision, or values that were changed"
+                f"{text}, more than the rounding error of two answers "
+                f"({2 * self.rounding:.3g}) explains: another device or precision, or "
+                "values that were changed"
             )
-        why = "" if self.versions else ": other threads, another processor or library give such differences"
-        return f"{text}, within the rounding error of two answers ({2 * self.rounding:.3g}){why}"
+        why = (
+            ""
+            if self.versions
+            else ": other threads, another processor or library give such differences"
+        )
+        return (
+            f"{text}, within the rounding error of two answers "
+            f"({2 * self.rounding:.3g}){why}"
+        )
 
 
 def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
-    """Compare outcomes with those of a second run: equal bit for bit, or the first difference.
+    """Compare outcomes with those of a second run: equal bit for bit, or the first
+    difference.
 
     Parameters
     ----------
@@ -471,7 +690,9 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
     >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=20)
-    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> share = cg.FunctionPredictor(
+    ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
+    ... )
     >>> one, other = (cg.run(design, share, rng=seed) for seed in (0, 1))
     >>> print(compare_runs(one, one))
     Reproduced: all 40 outcomes have the same bits.
@@ -480,16 +701,26 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
     """
     for outcomes in (first, second):
         if "outcome" not in outcomes:
-            raise OutcomesError("bits of outcomes are compared, and these results have no variable 'outcome'")
+            raise OutcomesError(
+                "bits of outcomes are compared, and these results have no variable "
+                "'outcome'"
+            )
     differs = _first_difference(first, second)
     versions = tuple(
-        f"{name} {first.attrs.get(name, 'unknown')} then, {second.attrs.get(name, 'unknown')} now"
-        for name in (*_VERSIONS, *(name for name in _OF_MACHINES if name in first.attrs))
+        f"{name} {first.attrs.get(name, 'unknown')} then, "
+        f"{second.attrs.get(name, 'unknown')} now"
+        for name in (
+            *_VERSIONS,
+            *(name for name in _OF_MACHINES if name in first.attrs),
+        )
         if first.attrs.get(name) != second.attrs.get(name)
     )
     one, other = (x["outcome"].to_numpy() for x in (first, second))
     if one.shape != other.shape or one.dtype != other.dtype:
-        differs = differs or f"shape or type, {one.shape} {one.dtype} then and {other.shape} {other.dtype} now"
+        differs = differs or (
+            f"shape or type, {one.shape} {one.dtype} then and {other.shape} "
+            f"{other.dtype} now"
+        )
         return Reproduction(
             identical=False,
             differs=differs,
@@ -501,14 +732,20 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
         )
     bits = [np.ascontiguousarray(x).view(f"u{x.dtype.itemsize}") for x in (one, other)]
     n_different = int((bits[0] != bits[1]).sum())
-    floor = first["answer_floor"].sel(transform="identity") if "answer_floor" in first else None
+    floor = (
+        first["answer_floor"].sel(transform="identity")
+        if "answer_floor" in first
+        else None
+    )
     return Reproduction(
         identical=not n_different,
         differs=differs,
         versions=versions,
         n_values=one.size,
         n_different=n_different,
-        largest=float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0)),
+        largest=float(
+            np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0)
+        ),
         rounding=None if floor is None else float(floor.max()),
     )
 
@@ -521,6 +758,8 @@ def _first_difference(first: xr.Dataset, second: xr.Dataset) -> str | None:
     for name in _COORDINATES:
         if (name in first.variables) != (name in second.variables):
             return f"coordinate {name}, which one run has and the other has not"
-        if name in first.variables and not np.array_equal(first[name].to_numpy(), second[name].to_numpy()):
+        if name in first.variables and not np.array_equal(
+            first[name].to_numpy(), second[name].to_numpy()
+        ):
             return f"coordinate {name}"
     return None

@@ -1,4 +1,6 @@
-"""Lock files: TOML whose first line is the SHA-256 of the lines below it; deviations from what was locked."""
+"""Lock files: TOML whose first line is the SHA-256 of the lines below it; deviations
+from what was locked.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +29,29 @@ from causalgia.checks import (
     is_table,
     is_text,
 )
-from causalgia.errors import CausalgiaError, ProtocolError, comma_list, quoted, reason_of
+from causalgia.errors import (
+    CausalgiaError,
+    ProtocolError,
+    comma_list,
+    quoted,
+    reason_of,
+)
 from causalgia.inputs import check_no_pipe, parse_toml, read_text
 
 FORMAT = 1
 _FIRST = re.compile(r'sha256 = "([0-9a-f]{64})"')
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
-_IN_ORDER = ("contrasts", "tasks", "rope")  # tables of an analysis whose rows keep their order
+# tables of an analysis whose rows keep their order
+_IN_ORDER = ("contrasts", "tasks", "rope")
 _TEXT = (is_text, "text")
 _TEXTS = (are_texts, "a list of texts")
 _TABLES: dict[str, Keys] = {
     "protocol": {
         "format": (is_count, "a whole number"),
-        "locked": (lambda value: isinstance(value, str) and _TIME.fullmatch(value) is not None, "a time in UTC"),
+        "locked": (
+            lambda value: isinstance(value, str) and _TIME.fullmatch(value) is not None,
+            "a time in UTC",
+        ),
     },
     "design": {
         "fingerprint": _TEXT,
@@ -65,7 +77,8 @@ _OPTIONAL: dict[str, Keys] = {
 
 
 def lock_text(content: Mapping[str, Any]) -> str:
-    """Return the text of a lock: the SHA-256 of what follows, then the tables and a digest of each of their values.
+    """Return the text of a lock: the SHA-256 of what follows, then the tables and a
+    digest of each of their values.
 
     `tail -n +2 lock.toml | sha256sum` computes the same hash.
 
@@ -82,7 +95,9 @@ def lock_text(content: Mapping[str, Any]) -> str:
     """
     import tomli_w
 
-    body = tomli_w.dumps(_sorted({**content, "digests": _digests(content)}), multiline_strings=True)
+    body = tomli_w.dumps(
+        _sorted({**content, "digests": _digests(content)}), multiline_strings=True
+    )
     return f'sha256 = "{_sha256(body)}"\n{body}'
 
 
@@ -92,7 +107,8 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
     Raises
     ------
     ProtocolError
-        If there is a file already, it cannot be written, or a name in it has a control character.
+        If there is a file already, it cannot be written, or a name in it has a control
+        character.
     """
     place, text = Path(path), lock_text(content)
     check_new(place)
@@ -108,7 +124,9 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
                     place.unlink()
                 raise
     except (OSError, ValueError) as error:
-        raise ProtocolError(f"{place}: cannot be written ({reason_of(error)}); choose another place") from error
+        raise ProtocolError(
+            f"{place}: cannot be written ({reason_of(error)}); choose another place"
+        ) from error
     return _sha256(text.partition("\n")[2])
 
 
@@ -116,7 +134,10 @@ def check_new(path: Path) -> None:
     """Raise ProtocolError if the path of a new lock exists."""
     check_no_pipe(path, ProtocolError)
     if path.exists() or path.is_symlink():
-        raise ProtocolError(f"{path} exists already, and a lock is never overwritten; choose another name for this one")
+        raise ProtocolError(
+            f"{path} exists already, and a lock is never overwritten; choose another "
+            "name for this one"
+        )
 
 
 def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
@@ -125,15 +146,16 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     Raises
     ------
     ProtocolError
-        If there is no such file, it is not a lock, or it was changed after locking; names the values that changed.
+        If there is no such file, it is not a lock, or it was changed after locking;
+        names the values that changed.
     """
     text = read_text(path, ProtocolError)
     first, _, body = text.partition("\n")
     found = _FIRST.fullmatch(first)
     if found is None:
         raise ProtocolError(
-            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, not {quoted(first)}: it is not "
-            f"a lock, or this line was changed; {_CURE}"
+            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, "
+            f"not {quoted(first)}: it is not a lock, or this line was changed; {_CURE}"
         )
     if found[1] != _sha256(body):
         raise ProtocolError(f"{path}: {_damage(body)}; {_CURE}")
@@ -145,15 +167,23 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     return content, found[1]
 
 
-_CURE = "take the copy that was registered, or write a new lock with `causalgia lock` or cg.Protocol(...).lock(path)"
+_CURE = (
+    "take the copy that was registered, or write a new lock with `causalgia lock` or "
+    "cg.Protocol(...).lock(path)"
+)
 
 
 def check_content(content: Table) -> None:
     """Raise if the tables of a lock are not those that `lock_text` writes."""
     check_key(content, "protocol", "a lock")
-    version = content["protocol"].get("format") if is_table(content["protocol"]) else None
+    version = (
+        content["protocol"].get("format") if is_table(content["protocol"]) else None
+    )
     if version != FORMAT:
-        raise ProtocolError(f"a lock of format {quoted(version)}; this version of causalgia reads format {FORMAT}")
+        raise ProtocolError(
+            f"a lock of format {quoted(version)}; this version of causalgia reads "
+            f"format {FORMAT}"
+        )
     check_keys(content, "a lock", [*_TABLES, "trial"])
     for table, keys in _TABLES.items():
         check_key(content, table, "a lock")
@@ -162,13 +192,19 @@ def check_content(content: Table) -> None:
         for key, (fits, what) in keys.items():
             check_key(content[table], key, f"[{table}]")
             if not fits(content[table][key]):
-                raise ProtocolError(f"[{table}]: {key} = {quoted(content[table][key])} must be {what}")
+                raise ProtocolError(
+                    f"[{table}]: {key} = {quoted(content[table][key])} must be {what}"
+                )
         for key, (fits, what) in _OPTIONAL.get(table, {}).items():
             if key in content[table] and not fits(content[table][key]):
-                raise ProtocolError(f"[{table}]: {key} = {quoted(content[table][key])} must be {what}")
+                raise ProtocolError(
+                    f"[{table}]: {key} = {quoted(content[table][key])} must be {what}"
+                )
     if len(content["design"]["arms"]) != len(content["design"]["do"]):
         raise ProtocolError("[design]: arms and do must be of one length")
-    if content["digests"] != _digests({name: rows for name, rows in content.items() if name != "digests"}):
+    if content["digests"] != _digests(
+        {name: rows for name, rows in content.items() if name != "digests"}
+    ):
         raise ProtocolError("[digests] are not those of the other tables")
 
 
@@ -177,7 +213,9 @@ def _sha256(text: str) -> str:
 
 
 def _digests(content: Mapping[str, Any]) -> dict[str, str]:
-    """Return a short digest of each value of each table, so that a changed one can be named."""
+    """Return a short digest of each value of each table, so that a changed one can be
+    named.
+    """
     found = {}
     for table, rows in content.items():
         for key, value in rows.items():
@@ -187,13 +225,18 @@ def _digests(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sorted(value: Any, *, name: str = "") -> Any:
-    """Return plain data with the keys of its tables sorted, apart from rows whose order means something."""
+    """Return plain data with the keys of its tables sorted, apart from rows whose order
+    means something.
+    """
     if isinstance(value, list):
         return [_sorted(item) for item in value]
     if not isinstance(value, Mapping):
         return value
     keys = list(value) if name in _IN_ORDER else sorted(value)
-    return {key: value[key] if name in _IN_ORDER else _sorted(value[key], name=key) for key in keys}
+    return {
+        key: value[key] if name in _IN_ORDER else _sorted(value[key], name=key)
+        for key in keys
+    }
 
 
 def _damage(body: str) -> str:
@@ -203,11 +246,21 @@ def _damage(body: str) -> str:
     except ProtocolError as error:
         return f"the lock is damaged: {error}"
     digests = content.pop("digests", None)
-    if not isinstance(digests, dict) or not all(isinstance(rows, dict) for rows in content.values()):
-        return "the lock is damaged: a table is no table any more, or [digests] is not there"
+    if not isinstance(digests, dict) or not all(
+        isinstance(rows, dict) for rows in content.values()
+    ):
+        return (
+            "the lock is damaged: a table is no table any more, or [digests] is not "
+            "there"
+        )
     there = _digests(content)
-    changed = [name for name in there if name in digests and digests[name] != there[name]]
-    added, gone = [name for name in there if name not in digests], [name for name in digests if name not in there]
+    changed = [
+        name for name in there if name in digests and digests[name] != there[name]
+    ]
+    added, gone = (
+        [name for name in there if name not in digests],
+        [name for name in digests if name not in there],
+    )
     parts = [
         *(
             f"{name} = {quoted(content[table][key])} is not what was locked"
@@ -220,16 +273,22 @@ def _damage(body: str) -> str:
     if parts:
         return f"the lock is damaged: {'; '.join(parts)}"
     return (
-        "the lock is damaged: its values are those of [digests], and its first line is not the hash of the file; the "
-        "first line, a comment, a blank line or the order of lines was changed, or a value with its digest"
+        "the lock is damaged: its values are those of [digests], and its first line is "
+        "not the hash of the file; the first line, a comment, a blank line or the "
+        "order of lines was changed, or a value with its digest"
     )
 
 
 def machine_attrs() -> dict[str, str]:
-    """Return what may change the last bits of a prediction: number of threads, and the PyTorch that is loaded."""
+    """Return what may change the last bits of a prediction: number of threads, and the
+    PyTorch that is loaded.
+    """
     torch = sys.modules.get("torch")
     if torch is not None:
-        return {"threads": str(torch.get_num_threads()), "torch": str(torch.__version__)}
+        return {
+            "threads": str(torch.get_num_threads()),
+            "torch": str(torch.__version__),
+        }
     return {"threads": os.environ.get("OMP_NUM_THREADS", "") or str(os.cpu_count())}
 
 
@@ -243,16 +302,18 @@ class Deviation:
     Attributes
     ----------
     where
-        The result: ``"outcomes"``, ``"estimates"``, ``"decisions"``, ``"run"``, or a file.
+        The result: ``"outcomes"``, ``"estimates"``, ``"decisions"``, ``"run"``, or a
+        file.
     what
-        What differs: ``"n_units"``, a field of the analysis such as ``"rope"``, ``"predictor"``, ``"arm 'GATA1'"``.
+        What differs: ``"n_units"``, a field of the analysis such as ``"rope"``,
+        ``"predictor"``, ``"arm 'GATA1'"``.
     there
         In the lock, as text.
     here
         In the result, as text.
     exploratory
-        Whether the result can no longer count as planned. A contrast or a task that was left out leaves the others
-        as planned, and is to be reported.
+        Whether the result can no longer count as planned. A contrast or a task that was
+        left out leaves the others as planned, and is to be reported.
     """
 
     where: str
@@ -266,7 +327,9 @@ class Deviation:
         return f"{self.where}: {self.what}: locked {self.there}, here {self.here}{mark}"
 
 
-def differences(there: Mapping[str, Any], here: Mapping[str, Any], where: str) -> list[Deviation]:
+def differences(
+    there: Mapping[str, Any], here: Mapping[str, Any], where: str
+) -> list[Deviation]:
     """Return a deviation for each value that both name and that differs.
 
     Examples
@@ -275,45 +338,80 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any], where: str) -
     outcomes: n_units: locked 100, here 50
     """
     return [
-        Deviation(where=where, what=name, there=as_text(there[name]), here=as_text(value))
+        Deviation(
+            where=where, what=name, there=as_text(there[name]), here=as_text(value)
+        )
         for name, value in here.items()
         if name in there and there[name] != value
     ]
 
 
-def arm_differences(there: Mapping[str, str], here: Mapping[str, str], where: str) -> list[Deviation]:
-    """Return a deviation for each arm that was added, left out, or is another intervention."""
+def arm_differences(
+    there: Mapping[str, str], here: Mapping[str, str], where: str
+) -> list[Deviation]:
+    """Return a deviation for each arm that was added, left out, or is another
+    intervention.
+    """
     names = dict.fromkeys([*there, *here])
     return [
-        Deviation(where=where, what=f"arm '{name}'", there=there.get(name, NOTHING), here=here.get(name, NOTHING))
+        Deviation(
+            where=where,
+            what=f"arm '{name}'",
+            there=there.get(name, NOTHING),
+            here=here.get(name, NOTHING),
+        )
         for name in names
         if there.get(name) != here.get(name)
     ]
 
 
-def analysis_differences(there: Analysis, here: Analysis, where: str) -> list[Deviation]:
-    """Return a deviation for each field in which two analyses differ; the order of contrasts is none."""
+def analysis_differences(
+    there: Analysis, here: Analysis, where: str
+) -> list[Deviation]:
+    """Return a deviation for each field in which two analyses differ; the order of
+    contrasts is none.
+    """
     fields = {name: getattr(here, name) for name in Analysis.__dataclass_fields__}
-    names = exploratory_attrs({"analysis": there.to_json()}, **fields).get("exploratory", "")
+    names = exploratory_attrs({"analysis": there.to_json()}, **fields).get(
+        "exploratory", ""
+    )
     return [
-        Deviation(where=where, what=name, there=_field(there, name), here=_field(here, name))
+        Deviation(
+            where=where, what=name, there=_field(there, name), here=_field(here, name)
+        )
         for name in names.split(", ")
         if name
     ]
 
 
 def name_differences(
-    what: str, there: Sequence[str], here: Iterable[str], where: str, *, added_counts: bool = True
+    what: str,
+    there: Sequence[str],
+    here: Iterable[str],
+    where: str,
+    *,
+    added_counts: bool = True,
 ) -> list[Deviation]:
-    """Return a deviation for each contrast or task that was added (exploratory) or left out (to be reported)."""
+    """Return a deviation for each contrast or task that was added (exploratory) or left
+    out (to be reported).
+    """
     found = list(here)
     known, present = set(there), set(found)
     added = [name for name in found if name not in known] if added_counts else []
     left_out = [name for name in there if name not in present]
     return [
-        *(Deviation(where=where, what=f"{what} '{name}'", there=NOTHING, here="added") for name in added),
         *(
-            Deviation(where=where, what=f"{what} '{name}'", there="planned", here="left out", exploratory=False)
+            Deviation(where=where, what=f"{what} '{name}'", there=NOTHING, here="added")
+            for name in added
+        ),
+        *(
+            Deviation(
+                where=where,
+                what=f"{what} '{name}'",
+                there="planned",
+                here="left out",
+                exploratory=False,
+            )
             for name in left_out
         ),
     ]

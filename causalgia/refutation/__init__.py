@@ -1,6 +1,8 @@
-"""Checks that can refute a claim: placebo words, controls, null models, units, and the predictor itself.
+"""Checks that can refute a claim: placebo words, controls, null models, units, and the
+predictor itself.
 
-`causalgia.refute` runs all of them; each takes a `Claim` and returns its rows of the same Dataset.
+`causalgia.refute` runs all of them; each takes a `Claim` and returns its rows of the
+same Dataset.
 """
 
 from __future__ import annotations
@@ -12,7 +14,11 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.refutation._refute import null_and_real, predictions_needed, refute
     from causalgia.refutation.claim import Claim
-    from causalgia.refutation.claim_limits import dose_reversal, other_null_models, tipping_shift
+    from causalgia.refutation.claim_limits import (
+        dose_reversal,
+        other_null_models,
+        tipping_shift,
+    )
     from causalgia.refutation.null_shift import (
         classifier,
         kernel_distance,
@@ -20,14 +26,24 @@ if TYPE_CHECKING:
         reweighted_effect,
         word_composition,
     )
-    from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
+    from causalgia.refutation.placebo_controls import (
+        another_control,
+        identical_arms,
+        placebo_words,
+        positive_control,
+    )
     from causalgia.refutation.predictor_faults import (
         numerical_floor,
         predictor_disagreement,
         randomized_weights,
         strand,
     )
-    from causalgia.refutation.unit_faults import balance, degenerate_draws, junction_sites, subset_of_units
+    from causalgia.refutation.unit_faults import (
+        balance,
+        degenerate_draws,
+        junction_sites,
+        subset_of_units,
+    )
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

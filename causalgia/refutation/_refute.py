@@ -1,4 +1,6 @@
-"""The verb `refute`: all checks that can refute a claim, and the comparison of its null model with real sequences."""
+"""The verb `refute`: all checks that can refute a claim, and the comparison of its null
+model with real sequences.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
 from causalgia.experiments._junctions import Motifs
 from causalgia.predict import Predictor
 from causalgia.refutation.claim import Claim, NeededPredictions, NotApplicableError
-from causalgia.refutation.claim_limits import dose_reversal, other_null_models, tipping_shift
+from causalgia.refutation.claim_limits import (
+    dose_reversal,
+    other_null_models,
+    tipping_shift,
+)
 from causalgia.refutation.null_shift import (
     K,
     auc_limits,
@@ -32,9 +38,24 @@ from causalgia.refutation.null_shift import (
     word_composition,
     word_frequencies,
 )
-from causalgia.refutation.placebo_controls import another_control, identical_arms, placebo_words, positive_control
-from causalgia.refutation.predictor_faults import numerical_floor, predictor_disagreement, randomized_weights, strand
-from causalgia.refutation.unit_faults import balance, degenerate_draws, junction_sites, subset_of_units
+from causalgia.refutation.placebo_controls import (
+    another_control,
+    identical_arms,
+    placebo_words,
+    positive_control,
+)
+from causalgia.refutation.predictor_faults import (
+    numerical_floor,
+    predictor_disagreement,
+    randomized_weights,
+    strand,
+)
+from causalgia.refutation.unit_faults import (
+    balance,
+    degenerate_draws,
+    junction_sites,
+    subset_of_units,
+)
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
@@ -67,15 +88,23 @@ CHECKS: dict[str, Callable[[Claim], xr.Dataset]] = {
 }
 """Checks by the name of their function, in the order in which they are reported."""
 
-_PREDICT = ["positive_control", "placebo_words", "another_control", "identical_arms", "other_null_models"]
+_PREDICT = [
+    "positive_control",
+    "placebo_words",
+    "another_control",
+    "identical_arms",
+    "other_null_models",
+]
 _PREDICT += ["prediction_range", "numerical_floor", "randomized_weights", "strand"]
 
 
 def predictions_needed(claim: Claim) -> dict[str, int]:
-    """Return the number of sequences that each check would predict, by the name of the check; nothing is predicted.
+    """Return the number of sequences that each check would predict, by the name of the
+    check; nothing is predicted.
 
-    Checks that predict nothing, that do not apply, or that the budget of a frugal claim leaves out have 0. The
-    checks of placebo words share predictions, so together they need fewer than the sum.
+    Checks that predict nothing, that do not apply, or that the budget of a frugal claim
+    leaves out have 0. The checks of placebo words share predictions, so together they
+    need fewer than the sum.
 
     Parameters
     ----------
@@ -85,8 +114,13 @@ def predictions_needed(claim: Claim) -> dict[str, int]:
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> needed = predictions_needed(claim)
@@ -118,38 +152,47 @@ def refute(
     motifs: Motifs | None = None,
     positive: str | Motif | None = None,
 ) -> xr.Dataset:
-    """Try to refute the claims of a trial: controls that pass, warn or fail, each with its reason and cure.
+    """Try to refute the claims of a trial: controls that pass, warn or fail, each with
+    its reason and cure.
 
-    A claim is a contrast whose effect differs from none (Bonferroni, .05). Each check examines one way in which it
-    could be wrong: the word, the control, the null model, the units, the network, its arithmetic. Use it before a
-    claim is published; `causalgia.report` prints the result.
+    A claim is a contrast whose effect differs from none (Bonferroni, .05). Each check
+    examines one way in which it could be wrong: the word, the control, the null model,
+    the units, the network, its arithmetic. Use it before a claim is published;
+    `causalgia.report` prints the result.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `causalgia.from_frame`; or a design or experiment, which is run first.
+        From `causalgia.run` or `causalgia.from_frame`; or a design or experiment, which
+        is run first.
     predictor
-        The predictor of the trial; None for outcomes alone, with the checks that predict nothing.
+        The predictor of the trial; None for outcomes alone, with the checks that
+        predict nothing.
     rng
         Seed of fresh units, placebo words and permutations.
     checks
-        Names of functions of `causalgia.refutation`, such as ``["placebo_words", "strand"]``. They take the
-        predictions that they need. None: all, with at most as many predictions as the trial itself; those that do not
-        fit are listed.
+        Names of functions of `causalgia.refutation`, such as
+        ``["placebo_words", "strand"]``. They take the predictions that they need. None:
+        all, with at most as many predictions as the trial itself; those that do not fit
+        are listed.
     control, contrasts
         As in `causalgia.contrast`. None: those of the stored analysis or of the design.
     real
-        Natural sequences of the length of the backgrounds. None: the sequences that the null model was made of.
+        Natural sequences of the length of the backgrounds. None: the sequences that the
+        null model was made of.
     motifs
-        Sites that the predictor reads, which must not arise at a junction. None: the words that the arms write.
+        Sites that the predictor reads, which must not arise at a junction. None: the
+        words that the arms write.
     positive
-        A word or motif that the predictor must recognize. None: the clearest effect of the trial.
+        A word or motif that the predictor must recognize. None: the clearest effect of
+        the trial.
 
     Returns
     -------
     Dataset
-        ``value, threshold, status, figure, reason, cure, n_predictions (check)``. attrs["not_applicable"] has a line
-        for each check that does not apply, with the reason; attrs["claims"] names the claims.
+        ``value, threshold, status, figure, reason, cure, n_predictions (check)``.
+        attrs["not_applicable"] has a line for each check that does not apply, with the
+        reason; attrs["claims"] names the claims.
 
     Raises
     ------
@@ -164,19 +207,26 @@ def refute(
 
     Notes
     -----
-    *Level*: the docstring of each check states when it fails, and with what probability it does so by chance: .0025
-    at most, so that any check fails in at most 5 % of sound trials. "warn" is for figures beyond a threshold that
-    chance or a choice can explain.
+    *Level*: the docstring of each check states when it fails, and with what probability
+    it does so by chance: .0025 at most, so that any check fails in at most 5 % of sound
+    trials. "warn" is for figures beyond a threshold that chance or a choice can
+    explain.
 
     References
     ----------
-    Sharma, Syrgkanis, Zhang & Kiciman (2021), arXiv:2108.13518: refutation of causal estimates.
+    Sharma, Syrgkanis, Zhang & Kiciman (2021), arXiv:2108.13518: refutation of causal
+    estimates.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=400, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=400, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> found = refute(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> bool((found["status"] == "fail").any()), found.attrs["n_predictions"] <= 800
@@ -185,10 +235,16 @@ def refute(
     key = root_key(rng)
     if isinstance(outcomes, Design):
         if predictor is None:
-            raise DesignError("a design is run first, which takes a predictor; give one, or the outcomes of a trial")
+            raise DesignError(
+                "a design is run first, which takes a predictor; give one, or the "
+                "outcomes of a trial"
+            )
         outcomes = run(outcomes, predictor, rng=derive(key, "trial"), progress=False)
     elif isinstance(predictor, xr.Dataset):
-        raise OutcomesError("refute(outcomes, predictor): the two arguments are swapped: give the outcomes first")
+        raise OutcomesError(
+            "refute(outcomes, predictor): the two arguments are swapped: give the "
+            "outcomes first"
+        )
     names = _as_checks(checks)
     claim = Claim(
         outcomes,
@@ -217,7 +273,10 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     if checks is None:
         return list(CHECKS)
     if not isinstance(checks, Iterable):
-        raise DesignError(f"checks={quoted(checks)} is not a list of names; give one, such as ['placebo_words']")
+        raise DesignError(
+            f"checks={quoted(checks)} is not a list of names; give one, such as "
+            "['placebo_words']"
+        )
     names = [checks] if isinstance(checks, str) else list(dict.fromkeys(checks))
     for name in names:
         if name not in CHECKS:
@@ -230,9 +289,15 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
 
 
 def _joined(parts: list[xr.Dataset], failures: list[str]) -> xr.Dataset:
-    """Return the rows of all checks, with what did not apply, and what they took together."""
+    """Return the rows of all checks, with what did not apply, and what they took
+    together.
+    """
     found = xr.concat(parts, dim="check", combine_attrs="override")
-    lines = [line for part in parts for line in str(part.attrs["not_applicable"]).splitlines()]
+    lines = [
+        line
+        for part in parts
+        for line in str(part.attrs["not_applicable"]).splitlines()
+    ]
     found.attrs |= {
         "not_applicable": "\n".join([*lines, *failures]),
         "n_predictions": int(found["n_predictions"].sum()),
@@ -244,9 +309,11 @@ _ABOUT = ("name", "predictor", "predictor_fingerprint", "scale", "null")
 
 
 def null_and_real(claim: Claim) -> xr.Dataset:
-    """Return word frequencies and predictions of backgrounds and of real sequences, for `causalgia.plot.null_shift`.
+    """Return word frequencies and predictions of backgrounds and of real sequences, for
+    `causalgia.plot.null_shift`.
 
-    Use it where `word_composition`, `classifier` or `prediction_range` warns, to see what differs.
+    Use it where `word_composition`, `classifier` or `prediction_range` warns, to see
+    what differs.
 
     Parameters
     ----------
@@ -256,24 +323,34 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``word_share (sample, word)``, ``prediction (sample, sequence, task)`` of as many sequences of either sample,
-        ``divergence`` in bits, and ``auc, auc_lower, auc_upper`` (95 %), as the checks compute them; `sample` is
+        ``word_share (sample, word)``, ``prediction (sample, sequence, task)`` of as
+        many sequences of either sample, ``divergence`` in bits, and
+        ``auc, auc_lower, auc_upper`` (95 %), as the checks compute them; `sample` is
         ``"null"`` and ``"real"``.
 
     Raises
     ------
     OutcomesError
-        If there are no real sequences, the units are real sequences themselves, or there are too few of
-        either sample.
+        If there are no real sequences, the units are real sequences themselves, or
+        there are too few of either sample.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control")
-    >>> real = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=5)["sequence"].values)
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control"
+    ... )
+    >>> real = cg.sequences.decode(
+    ...     cg.Uniform(length=41).sample(60, rng=5)["sequence"].values
+    ... )
     >>> oracle = cg.zoo.oracle("rbfox1_like")
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, real=real)
+    >>> claim = cg.refutation.Claim(
+    ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
+    ... )
     >>> found = null_and_real(claim)
     >>> dict(found["word_share"].sizes), round(float(found["word_share"].sum()), 6)
     ({'sample': 2, 'word': 64}, 2.0)
@@ -284,11 +361,19 @@ def null_and_real(claim: Claim) -> xr.Dataset:
         raise OutcomesError(f"null_and_real: {error}") from error
     auc, n, m = classifier_auc(claim, samples)
     low, high = auc_limits(auc, n, m, alpha=0.05)
-    shares = np.stack([word_frequencies(rows).mean(axis=0) for rows in (samples.units, samples.real)])
-    divergence = float(spatial.distance.jensenshannon(shares[0], shares[1], base=2) ** 2)
+    shares = np.stack(
+        [word_frequencies(rows).mean(axis=0) for rows in (samples.units, samples.real)]
+    )
+    divergence = float(
+        spatial.distance.jensenshannon(shares[0], shares[1], base=2) ** 2
+    )
     words = ["".join(letters) for letters in product("ACGT", repeat=K)]
     predictor = claim.check_predictor()
-    about = {name: claim.outcomes.attrs[name] for name in _ABOUT if name in claim.outcomes.attrs}
+    about = {
+        name: claim.outcomes.attrs[name]
+        for name in _ABOUT
+        if name in claim.outcomes.attrs
+    }
     return xr.Dataset(
         {
             "word_share": (("sample", "word"), shares),
@@ -298,6 +383,10 @@ def null_and_real(claim: Claim) -> xr.Dataset:
             "auc_lower": low,
             "auc_upper": high,
         },
-        {"sample": ["null", "real"], "word": words, "task": [str(task) for task in predictor.tasks]},
+        {
+            "sample": ["null", "real"],
+            "word": words,
+            "task": [str(task) for task in predictor.tasks],
+        },
         about,
     )

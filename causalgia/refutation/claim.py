@@ -1,4 +1,6 @@
-"""A claim to be refuted: the outcomes of a trial, its predictor, and the predictions that checks share."""
+"""A claim to be refuted: the outcomes of a trial, its predictor, and the predictions
+that checks share.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +46,15 @@ if TYPE_CHECKING:
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 FAIL_LEVEL = 0.0025
-"""Probability with which a check may fail where nothing is wrong: a twentieth of .05, for about twenty checks."""
+"""Probability with which a check may fail where nothing is wrong: a twentieth of .05,
+for about twenty checks.
+"""
 N_WORDS = 19
 """Placebo words of a contrast: the fewest whose smallest rank p-value is .05."""
 CLAIM_LEVEL = 0.05
-"""Family-wise level of the test by which a contrast is a claim: its effect differs from none."""
+"""Family-wise level of the test by which a contrast is a claim: its effect differs from
+none.
+"""
 
 
 class NotApplicableError(Exception):
@@ -56,7 +62,9 @@ class NotApplicableError(Exception):
 
 
 class NeededPredictions(Exception):  # noqa: N818 - an answer, by which a check stops before it predicts
-    """The number of sequences that a check is about to predict, where only that is asked for."""
+    """The number of sequences that a check is about to predict, where only that is
+    asked for.
+    """
 
     def __init__(self, n: int) -> None:
         super().__init__(n)
@@ -79,30 +87,36 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """A claim to be refuted: outcomes of a trial with their predictor, and other inputs of the checks.
+    """A claim to be refuted: outcomes of a trial with their predictor, and other inputs
+    of the checks.
 
-    Checks of one claim share their predictions: fresh units for placebo words also serve the controls.
+    Checks of one claim share their predictions: fresh units for placebo words also
+    serve the controls.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run`, or from `causalgia.from_frame` (then without the checks that draw new units).
+        From `causalgia.run`, or from `causalgia.from_frame` (then without the checks
+        that draw new units).
     predictor
         The predictor of the trial. None: only checks that predict nothing.
     rng
         Seed of fresh units, placebo words and permutations.
     control, contrasts
-        As in `causalgia.contrast`; None: those of the stored analysis, or of the design.
+        As in `causalgia.contrast`; None: those of the stored analysis, or of the
+        design.
     real
-        Natural sequences of the length of the backgrounds. None: the sequences that the null model was made of.
+        Natural sequences of the length of the backgrounds. None: the sequences that the
+        null model was made of.
     motifs
-        Words or motifs that must not arise at a junction, as `causalgia.experiments.junctions` takes them. None: the
-        words that the arms write.
+        Words or motifs that must not arise at a junction, as
+        `causalgia.experiments.junctions` takes them. None: the words that the arms
+        write.
     positive
         A word or motif that the predictor must know.
     frugal
-        Whether checks take fewer units, or are left out, so that all together predict at most as many sequences as the
-        trial did.
+        Whether checks take fewer units, or are left out, so that all together predict
+        at most as many sequences as the trial did.
 
     Raises
     ------
@@ -113,14 +127,19 @@ class Claim:
     PredictorError
         If the predictor is none, or not the one of the trial.
     DesignError
-        If the real sequences have another length than the backgrounds, or a motif or the word of `positive` cannot be
-        searched for.
+        If the real sequences have another length than the backgrounds, or a motif or
+        the word of `positive` cannot be searched for.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> claim.effects_claimed, claim.budget
@@ -144,25 +163,33 @@ class Claim:
         check_no_positions(self.outcomes, "outcomes")
         if self.outcomes.sizes["unit"] < 2:
             raise OutcomesError(
-                "the trial has 1 unit, whose effect has no standard error; run it with more, n_units=100"
+                "the trial has 1 unit, whose effect has no standard error; run it with "
+                "more, n_units=100"
             )
         if self.predictor is not None and not isinstance(self.predictor, Predictor):
             raise PredictorError(
-                f"predictor={quoted(self.predictor)} is not a predictor; give the one of the trial, such as a "
-                "cg.TorchPredictor, or None for the checks that predict nothing"
+                f"predictor={quoted(self.predictor)} is not a predictor; give the one "
+                "of the trial, such as a cg.TorchPredictor, or None for the checks "
+                "that predict nothing"
             )
         expected = self.outcomes.attrs.get("predictor_fingerprint")
-        if self.predictor is not None and expected not in (None, self.predictor.fingerprint):
+        if self.predictor is not None and expected not in (
+            None,
+            self.predictor.fingerprint,
+        ):
             raise PredictorError(
-                f"the predictor {self.predictor.fingerprint} is not the one of the outcomes, {expected}; give that "
-                "one, or run the trial again with this one"
+                f"the predictor {self.predictor.fingerprint} is not the one of the "
+                f"outcomes, {expected}; give that one, or run the trial again with "
+                "this one"
             )
         object.__setattr__(self, "key", root_key(self.rng))
         self._check_sites()
         _ = self.effects, self.real_sequences  # bad choices are refused here
 
     def _check_sites(self) -> None:
-        """Raise DesignError for a word or motif that there is not, or that has no placebo words."""
+        """Raise DesignError for a word or motif that there is not, or that has no
+        placebo words.
+        """
         try:
             if self.motifs is not None:
                 motifs_with_thresholds(self.motifs, None)
@@ -173,11 +200,16 @@ class Claim:
         try:
             known = as_pattern(self.positive)
             if self.design is not None and len(known) > self.design.null.length:
-                raise DesignError(f"it has {len(known)} bases, more than the {self.design.null.length}-bp backgrounds")
+                raise DesignError(
+                    f"it has {len(known)} bases, more than the "
+                    f"{self.design.null.length}-bp backgrounds"
+                )
             check_rearrangeable(known, n=N_WORDS)
         except CausalgiaError as error:
             cure = f"name a word with {N_WORDS} other orders of its letters"
-            raise DesignError(f"positive={quoted(self.positive)}: {error}; {cure}") from error
+            raise DesignError(
+                f"positive={quoted(self.positive)}: {error}; {cure}"
+            ) from error
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -192,17 +224,30 @@ class Claim:
     @cached_property
     def effects(self) -> xr.Dataset:
         """Individual effects of the contrasts to be refuted."""
-        return self.contrasted(self.averaged, control=self.control, contrasts=self.contrasts)
+        return self.contrasted(
+            self.averaged, control=self.control, contrasts=self.contrasts
+        )
 
-    def contrasted(self, outcomes: xr.Dataset, *, control: Any = None, contrasts: Any = None) -> xr.Dataset:
+    def contrasted(
+        self, outcomes: xr.Dataset, *, control: Any = None, contrasts: Any = None
+    ) -> xr.Dataset:
         """Return contrasts of outcomes on the scale of the stored analysis."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
-            return contrast(outcomes, control=control, contrasts=contrasts, scale=self.analysis.scale)
+            return contrast(
+                outcomes,
+                control=control,
+                contrasts=contrasts,
+                scale=self.analysis.scale,
+            )
 
     def estimated(self, effects: xr.Dataset) -> xr.Dataset:
-        """Return estimates for the population of units, clustered as planned where these units have the clusters."""
-        cluster = self.analysis.cluster if self.analysis.cluster in effects.coords else "auto"
+        """Return estimates for the population of units, clustered as planned where
+        these units have the clusters.
+        """
+        cluster = (
+            self.analysis.cluster if self.analysis.cluster in effects.coords else "auto"
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             return estimate(effects, cluster=cluster, target="population")
@@ -217,22 +262,35 @@ class Claim:
         """Contrast -> arm -> weight, without arms of weight 0."""
         table = self.effects["weight"]
         names = [str(arm) for arm in table["arm"].to_numpy()]
-        rows = zip(table["contrast"].to_numpy(), table.transpose("contrast", "arm").to_numpy(), strict=True)
-        return {str(c): {a: float(w) for a, w in zip(names, row, strict=True) if w} for c, row in rows}
+        rows = zip(
+            table["contrast"].to_numpy(),
+            table.transpose("contrast", "arm").to_numpy(),
+            strict=True,
+        )
+        return {
+            str(c): {a: float(w) for a, w in zip(names, row, strict=True) if w}
+            for c, row in rows
+        }
 
     @cached_property
     def effects_claimed(self) -> list[tuple[str, str]]:
-        """Contrasts and tasks whose effect differs from none at `CLAIM_LEVEL` by Bonferroni, the clearest first.
+        """Contrasts and tasks whose effect differs from none at `CLAIM_LEVEL` by
+        Bonferroni, the clearest first.
 
         Placebo words are no claims.
         """
         found = self.estimates
-        p, size = (found[name].transpose("contrast", "task").to_numpy() for name in ("p", "ace"))
+        p, size = (
+            found[name].transpose("contrast", "task").to_numpy()
+            for name in ("p", "ace")
+        )
         se = found["se"].transpose("contrast", "task").to_numpy()
         words = {arm for arm, kind in self.kinds.items() if kind == "placebo_word"}
         names = list(map(str, found["contrast"].to_numpy()))
         clear = np.abs(size) / np.maximum(se, 1e-12 * np.maximum(np.abs(size), 1e-300))
-        order = np.dstack(np.unravel_index(np.argsort(-clear, axis=None, kind="stable"), p.shape))[0]
+        order = np.dstack(
+            np.unravel_index(np.argsort(-clear, axis=None, kind="stable"), p.shape)
+        )[0]
         places = [(int(i), int(j)) for i, j in order if p[i, j] * p.size <= CLAIM_LEVEL]
         tasks = found["task"].to_numpy()
         return [
@@ -246,12 +304,21 @@ class Claim:
         """Arm -> kind of its intervention; empty where the outcomes do not say."""
         if "kind" not in self.outcomes.coords:
             return {}
-        return dict(zip(map(str, self.outcomes["arm"].values), map(str, self.outcomes["kind"].values), strict=True))
+        return dict(
+            zip(
+                map(str, self.outcomes["arm"].values),
+                map(str, self.outcomes["kind"].values),
+                strict=True,
+            )
+        )
 
     def check_claimed(self) -> list[tuple[str, str]]:
         """Return the effects claimed; NotApplicableError if there is none."""
         if not self.effects_claimed:
-            raise NotApplicableError("no contrast of the trial differs from no effect, so that there is no claim")
+            raise NotApplicableError(
+                "no contrast of the trial differs from no effect, so that there is no "
+                "claim"
+            )
         return self.effects_claimed
 
     def ace(self, name: str, task: str) -> float:
@@ -271,7 +338,9 @@ class Claim:
     def check_design(self) -> Design:
         """Return the design; NotApplicableError without one."""
         if self.design is None:
-            raise NotApplicableError("the outcomes carry no design from which units could be drawn")
+            raise NotApplicableError(
+                "the outcomes carry no design from which units could be drawn"
+            )
         return self.design
 
     def check_predictor(self) -> Predictor:
@@ -282,17 +351,21 @@ class Claim:
 
     @cached_property
     def budget(self) -> int:
-        """Sequences that the trial predicted: units times arms (one arm each in a parallel trial)."""
+        """Sequences that the trial predicted: units times arms (one arm each in a
+        parallel trial).
+        """
         sizes = self.outcomes["outcome"].sizes
         return int(sizes["unit"] * sizes.get("arm", 1))
 
     def n_units(self, share: float, *, a_unit: int, least: int, most: int) -> int:
-        """Return the number of units of a check that predicts `a_unit` sequences for each.
+        """Return the number of units of a check that predicts `a_unit` sequences for
+        each.
 
         Raises
         ------
         NotApplicableError
-            If the claim is frugal and `share` of its budget does not reach the least number of units.
+            If the claim is frugal and `share` of its budget does not reach the least
+            number of units.
         NeededPredictions
             In place of an answer, where only the number of predictions is asked for.
         """
@@ -301,8 +374,8 @@ class Claim:
             n = max(n, least)
         if n < least:
             raise NotApplicableError(
-                f"it takes {least * a_unit:,} predictions, beyond its {share:.0%} of the trial's {self.budget:,}; "
-                "ask for it by name: checks=[...]"
+                f"it takes {least * a_unit:,} predictions, beyond its {share:.0%} of "
+                f"the trial's {self.budget:,}; ask for it by name: checks=[...]"
             )
         if self.shared.get("only needed"):
             raise NeededPredictions(n * a_unit)
@@ -310,20 +383,34 @@ class Claim:
 
     @cached_property
     def units(self) -> DrawnUnits | None:
-        """The backgrounds of the trial, drawn again from its seed; None if they are not those of the outcomes."""
+        """The backgrounds of the trial, drawn again from its seed; None if they are not
+        those of the outcomes.
+        """
         seed, design = str(self.outcomes.attrs.get("rng", "")), self.design
         n = self.outcomes.sizes["unit"]
-        if design is None or not seed.isdigit() or "gc" not in self.outcomes.coords or n > design.n_units:
+        if (
+            design is None
+            or not seed.isdigit()
+            or "gc" not in self.outcomes.coords
+            or n > design.n_units
+        ):
             return None
         drawn = draw_backgrounds(design, 0, n, key=root_key(int(seed)))
-        return drawn if np.allclose(drawn.gc, self.outcomes["gc"].to_numpy(), rtol=0, atol=1e-6) else None
+        return (
+            drawn
+            if np.allclose(drawn.gc, self.outcomes["gc"].to_numpy(), rtol=0, atol=1e-6)
+            else None
+        )
 
     def check_units(self) -> DrawnUnits:
-        """Return the backgrounds of the trial; NotApplicableError if they cannot be drawn again."""
+        """Return the backgrounds of the trial; NotApplicableError if they cannot be
+        drawn again.
+        """
         self.check_design()
         if self.units is None:
             raise NotApplicableError(
-                "the units of the trial cannot be drawn again from its seed; run it with rng= a whole number"
+                "the units of the trial cannot be drawn again from its seed; run it "
+                "with rng= a whole number"
             )
         return self.units
 
@@ -335,23 +422,39 @@ class Claim:
     def sequences(self, arm: str, units: DrawnUnits, *, key: int) -> Tokens:
         """Return units under an arm of the design."""
         design = self.check_design()
-        return apply_arm(next(a for a in design.named_arms if a.name == arm), units.tokens, units.ids, key)
+        return apply_arm(
+            next(a for a in design.named_arms if a.name == arm),
+            units.tokens,
+            units.ids,
+            key,
+        )
 
     def fresh(
-        self, arms: Mapping[str, Any] | Iterable[Arm], n: int, purpose: str, *, null: NullModel | None = None
+        self,
+        arms: Mapping[str, Any] | Iterable[Arm],
+        n: int,
+        purpose: str,
+        *,
+        null: NullModel | None = None,
     ) -> xr.Dataset:
-        """Return outcomes of a crossover on fresh units, averaged over members of an ensemble."""
+        """Return outcomes of a crossover on fresh units, averaged over members of an
+        ensemble.
+        """
         design, predictor = self.check_design(), self.check_predictor()
         of = design.drawn if null is None else null
         given = arms if isinstance(arms, Mapping) else list(arms)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             trial = Design(null=of, arms=given, n_units=n)
-            return _mean_of_models(run(trial, predictor, rng=derive(self.key, purpose), progress=False))
+            return _mean_of_models(
+                run(trial, predictor, rng=derive(self.key, purpose), progress=False)
+            )
 
     @cached_property
     def real_sequences(self) -> Sequences | None:
-        """Natural sequences to compare units with: `real`, or those of the null model; None if there are none."""
+        """Natural sequences to compare units with: `real`, or those of the null model;
+        None if there are none.
+        """
         if self.real is None:
             null = None if self.design is None else self.design.null
             return null.parents_given if isinstance(null, FromSequences) else None
@@ -361,8 +464,8 @@ class Claim:
             raise DesignError(f"real=...: {error}") from error
         if self.design is not None and found.length != self.design.null.length:
             raise DesignError(
-                f"real= has sequences of {found.length} bp and the backgrounds have {self.design.null.length}; cut "
-                "them alike"
+                f"real= has sequences of {found.length} bp and the backgrounds have "
+                f"{self.design.null.length}; cut them alike"
             )
         return found
 
@@ -371,25 +474,46 @@ def _mean_of_models(outcomes: xr.Dataset) -> xr.Dataset:
     if "model" not in outcomes["outcome"].dims:
         return outcomes
     mean = outcomes["outcome"].mean("model", keep_attrs=True)
-    rest = outcomes.drop_vars([name for name, v in outcomes.variables.items() if "model" in v.dims])
+    rest = outcomes.drop_vars(
+        [name for name, v in outcomes.variables.items() if "model" in v.dims]
+    )
     return rest.assign(outcome=mean)
 
 
-def refutation(claim: Claim, check: str, find: Callable[[Claim], list[Finding]]) -> xr.Dataset:
-    """Return the findings of a check as a Dataset of the kind "refutations"; without rows where it does not apply."""
+def refutation(
+    claim: Claim, check: str, find: Callable[[Claim], list[Finding]]
+) -> xr.Dataset:
+    """Return the findings of a check as a Dataset of the kind "refutations"; without
+    rows where it does not apply.
+    """
     skipped: dict[str, str] = {}
     try:
         rows = find(claim)
     except NotApplicableError as reason:
         rows, skipped[check] = [], str(reason)
-    texts = {name: [str(getattr(row, name)) for row in rows] for name in ("figure", "status", "reason", "cure")}
-    table = {name: ("check", np.asarray(text, dtype=object if not text else None)) for name, text in texts.items()}
+    texts = {
+        name: [str(getattr(row, name)) for row in rows]
+        for name in ("figure", "status", "reason", "cure")
+    }
+    table = {
+        name: ("check", np.asarray(text, dtype=object if not text else None))
+        for name, text in texts.items()
+    }
     for name in ("value", "threshold"):
         table[name] = ("check", np.array([getattr(row, name) for row in rows], float))
-    table["n_predictions"] = ("check", np.array([row.n_predictions for row in rows], np.int64))
+    table["n_predictions"] = (
+        "check",
+        np.array([row.n_predictions for row in rows], np.int64),
+    )
     attrs: dict[str, Any] = {
         name: claim.outcomes.attrs[name]
-        for name in ("null", "scale", "design_fingerprint", "predictor_fingerprint", "rng")  # rng: that of the trial
+        for name in (
+            "null",
+            "scale",
+            "design_fingerprint",
+            "predictor_fingerprint",
+            "rng",
+        )  # rng: that of the trial
         if name in claim.outcomes.attrs
     }
     claimed = "; ".join(f"{name} on {task}" for name, task in claim.effects_claimed[:5])
@@ -400,7 +524,11 @@ def refutation(claim: Claim, check: str, find: Callable[[Claim], list[Finding]])
         "n_predictions": int(sum(row.n_predictions for row in rows)),
         "budget": claim.budget,
     }
-    found = xr.Dataset(table, coords={"check": np.asarray([row.check for row in rows], dtype=str)}, attrs=attrs)
+    found = xr.Dataset(
+        table,
+        coords={"check": np.asarray([row.check for row in rows], dtype=str)},
+        attrs=attrs,
+    )
     return validate(annotate(found), "refutations")
 
 
@@ -409,7 +537,11 @@ def upper_tail(value: float, se: float, df: float) -> float:
 
     Examples
     --------
-    >>> upper_tail(1.0, 0.0, 9.0), upper_tail(0.0, 0.0, 9.0), round(upper_tail(1.96, 1.0, 1e9), 3)
+    >>> (
+    ...     upper_tail(1.0, 0.0, 9.0),
+    ...     upper_tail(0.0, 0.0, 9.0),
+    ...     round(upper_tail(1.96, 1.0, 1e9), 3),
+    ... )
     (0.0, 1.0, 0.025)
     """
     from scipy import stats
@@ -420,7 +552,9 @@ def upper_tail(value: float, se: float, df: float) -> float:
 
 
 def cluster_means(units: xr.Dataset | xr.DataArray, values: Array) -> Array:
-    """Return the mean over the units of each parent, in order of appearance, of values (n, columns)."""
+    """Return the mean over the units of each parent, in order of appearance, of values
+    (n, columns).
+    """
     if "parent" not in units.coords:
         return values
     codes = pd.factorize(units["parent"].to_numpy().astype(str))[0]
@@ -429,15 +563,21 @@ def cluster_means(units: xr.Dataset | xr.DataArray, values: Array) -> Array:
     return sums / np.bincount(codes)[:, None]
 
 
-def permutation_p(one: Array, other: Array, *, key: int, n_draws: int = 3_999) -> tuple[float, int]:
-    """Return the p-value of a permutation test of equal means of two samples (n, columns), and the worst column.
+def permutation_p(
+    one: Array, other: Array, *, key: int, n_draws: int = 3_999
+) -> tuple[float, int]:
+    """Return the p-value of a permutation test of equal means of two samples (n,
+    columns), and the worst column.
 
-    The statistic is the largest difference over columns, in sd of both samples together. Exact for exchangeable rows.
+    The statistic is the largest difference over columns, in sd of both samples
+    together. Exact for exchangeable rows.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> permutation_p(rng.normal(size=(40, 2)), rng.normal(size=(30, 2)) + [0, 2], key=0)
+    >>> permutation_p(
+    ...     rng.normal(size=(40, 2)), rng.normal(size=(30, 2)) + [0, 2], key=0
+    ... )
     (0.00025, 1)
     """
     both = np.concatenate([one, other])
@@ -448,7 +588,11 @@ def permutation_p(one: Array, other: Array, *, key: int, n_draws: int = 3_999) -
     gaps = np.abs(z[:n].mean(axis=0) - z[n:].mean(axis=0))
     least, beyond = gaps.max() * (1 - 1e-9), 0
     for _ in range(n_draws):
-        rows = rng.permutation(len(z))[:n] if n <= len(z) // 2 else rng.permutation(len(z))[: len(z) - n]
+        rows = (
+            rng.permutation(len(z))[:n]
+            if n <= len(z) // 2
+            else rng.permutation(len(z))[: len(z) - n]
+        )
         m = len(rows)
         sums = z[rows].sum(axis=0)
         beyond += bool((np.abs(sums) * (1 / m + 1 / (len(z) - m))).max() >= least)
@@ -456,9 +600,15 @@ def permutation_p(one: Array, other: Array, *, key: int, n_draws: int = 3_999) -
 
 
 def row_of(estimates: xr.Dataset, name: str, task: str) -> tuple[float, float, float]:
-    """Return estimate, standard error and degrees of freedom of a contrast in a task."""
+    """Return estimate, standard error and degrees of freedom of a contrast in a
+    task.
+    """
     one = estimates.sel(contrast=name, task=task)
-    return float(one["ace"]), float(one["se"]), float(one["df"]) if "df" in one else np.inf
+    return (
+        float(one["ace"]),
+        float(one["se"]),
+        float(one["df"]) if "df" in one else np.inf,
+    )
 
 
 def arms_of(claim: Claim, names: Iterable[str]) -> list[Arm]:

@@ -1,4 +1,6 @@
-"""Checks of the generality of a claim: order of doses, other null models, and tipping points."""
+"""Checks of the generality of a claim: order of doses, other null models, and tipping
+points.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.design import Design, DinucleotideShuffle, Markov, NullModel, Profile, Shuffle, Uniform
+from causalgia.design import (
+    Design,
+    DinucleotideShuffle,
+    Markov,
+    NullModel,
+    Profile,
+    Shuffle,
+    Uniform,
+)
 from causalgia.errors import CausalgiaError, CausalgiaWarning
 from causalgia.estimation import random_effects
 from causalgia.experiments import agreement
@@ -30,13 +40,15 @@ REVERSED, SHIFT_WARN, SHIFT_FAIL = 0.25, 0.5, 0.25
 
 
 def dose_reversal(claim: Claim) -> xr.Dataset:
-    """Test whether the outcome reverses as a dose increases: the largest step against the whole effect.
+    """Test whether the outcome reverses as a dose increases: the largest step against
+    the whole effect.
 
-    A dose (copies, strength, affinity; a numeric factor of the arms with three levels or more) that causes the
-    outcome changes it in one direction, or levels off. Use it for arms that are doses of one treatment.
+    A dose (copies, strength, affinity; a numeric factor of the arms with three levels
+    or more) that causes the outcome changes it in one direction, or levels off. Use it
+    for arms that are doses of one treatment.
 
-    The value is the largest step between neighboring doses against the direction from the lowest to the highest, over
-    that whole effect; passes up to .25.
+    The value is the largest step between neighboring doses against the direction from
+    the lowest to the highest, over that whole effect; passes up to .25.
 
     Parameters
     ----------
@@ -50,17 +62,34 @@ def dose_reversal(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: fails where a one-sided t test at .0025 (Bonferroni over steps, factors and tasks) finds a step back of
-    more than a quarter of the whole effect. Arms that share a level of the factor are averaged.
+    *Level*: fails where a one-sided t test at .0025 (Bonferroni over steps, factors and
+    tasks) finds a step back of more than a quarter of the whole effect. Arms that share
+    a level of the factor are averaged.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> sites = {k: cg.Arm(f"{k} sites", sum((cg.Embed("UGCAUG", at=12 * i + 2) for i in range(k)), cg.Untreated()),
-    ...     {"sites": k}) for k in range(4)}
-    >>> trial = cg.Design(null=cg.Uniform(length=50), arms=list(sites.values()), n_units=200, contrasts="0 sites")
+    >>> sites = {
+    ...     k: cg.Arm(
+    ...         f"{k} sites",
+    ...         sum(
+    ...             (cg.Embed("UGCAUG", at=12 * i + 2) for i in range(k)),
+    ...             cg.Untreated(),
+    ...         ),
+    ...         {"sites": k},
+    ...     )
+    ...     for k in range(4)
+    ... }
+    >>> trial = cg.Design(
+    ...     null=cg.Uniform(length=50),
+    ...     arms=list(sites.values()),
+    ...     n_units=200,
+    ...     contrasts="0 sites",
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
-    >>> cg.refutation.dose_reversal(cg.refutation.Claim(cg.run(trial, oracle, rng=0), rng=1))["status"].item()
+    >>> cg.refutation.dose_reversal(
+    ...     cg.refutation.Claim(cg.run(trial, oracle, rng=0), rng=1)
+    ... )["status"].item()
     'pass'
     """
     return refutation(claim, "dose reversal", _steps_back)
@@ -72,7 +101,9 @@ def _steps_back(claim: Claim) -> list[Finding]:
     factors = [
         str(name)
         for name, c in outcomes.coords.items()
-        if c.dims == ("arm",) and name not in ("arm", "do", "kind", "random") and c.dtype.kind in "fiu"
+        if c.dims == ("arm",)
+        and name not in ("arm", "do", "kind", "random")
+        and c.dtype.kind in "fiu"
     ]
     for factor in factors:
         levels = outcomes[factor].to_numpy().astype(float)
@@ -87,7 +118,10 @@ def _steps_back(claim: Claim) -> list[Finding]:
             }
             for k in range(len(doses) - 1)
         }
-        whole = {**dict.fromkeys(names[-1], 1 / len(names[-1])), **dict.fromkeys(names[0], -1 / len(names[0]))}
+        whole = {
+            **dict.fromkeys(names[-1], 1 / len(names[-1])),
+            **dict.fromkeys(names[0], -1 / len(names[0])),
+        }
         over = claim.estimated(claim.contrasted(outcomes, contrasts={"whole": whole}))
         for task in map(str, outcomes["task"].to_numpy()):
             total = row_of(over, "whole", task)[0]
@@ -95,7 +129,11 @@ def _steps_back(claim: Claim) -> list[Finding]:
                 continue
             sign = np.sign(total)
             table = {
-                name: {arm: -sign * row.get(arm, 0.0) - REVERSED * sign * whole.get(arm, 0.0) for arm in {*row, *whole}}
+                name: {
+                    arm: -sign * row.get(arm, 0.0)
+                    - REVERSED * sign * whole.get(arm, 0.0)
+                    for arm in {*row, *whole}
+                }
                 for name, row in steps.items()
             }
             beyond = claim.estimated(claim.contrasted(outcomes, contrasts=table))
@@ -103,10 +141,13 @@ def _steps_back(claim: Claim) -> list[Finding]:
             for k, name in enumerate(steps):
                 p = upper_tail(*row_of(beyond, name, task))
                 size = -sign * row_of(back, name, task)[0] / abs(total)
-                rows.append((float(size), p, factor, float(doses[k]), float(doses[k + 1]), task))
+                rows.append(
+                    (float(size), p, factor, float(doses[k]), float(doses[k + 1]), task)
+                )
     if not rows:
         raise NotApplicableError(
-            "no numeric factor of the arms has three doses with an effect from the lowest to the highest"
+            "no numeric factor of the arms has three doses with an effect from the "
+            "lowest to the highest"
         )
     failed = [row for row in rows if row[1] <= FAIL_LEVEL / len(rows)]
     size, _, factor, low, high, task = max(failed or rows)
@@ -118,21 +159,31 @@ def _steps_back(claim: Claim) -> list[Finding]:
             value=max(size, 0.0),
             threshold=REVERSED,
             status=status,
-            reason=f"{factor} {low:g} to {high:g} on {task}: {'reverses' if size > 0 else 'continues'} by "
-            f"{abs(size):.0%} of the whole effect",
-            cure="" if status == "pass" else "claim no monotone response; cg.experiments.dose_response tests the shape",
+            reason=(
+                f"{factor} {low:g} to {high:g} on {task}: "
+                f"{'reverses' if size > 0 else 'continues'} by {abs(size):.0%} of the "
+                "whole effect"
+            ),
+            cure=""
+            if status == "pass"
+            else (
+                "claim no monotone response; cg.experiments.dose_response tests the "
+                "shape"
+            ),
         )
     ]
 
 
 def tipping_shift(claim: Claim) -> xr.Dataset:
-    """Find the smallest shift in GC content of the backgrounds that changes a claimed effect.
+    """Find the smallest shift in GC content of the backgrounds that changes a claimed
+    effect.
 
-    `causalgia.tipping_point` reweights the predicted units; this check uses its nearest tipping point over all
-    claims.
+    `causalgia.tipping_point` reweights the predicted units; this check uses its nearest
+    tipping point over all claims.
 
-    The value is the smallest shift of the mean GC content, in sd, at which the effect itself leaves its side (of 0, or
-    of the planned ROPE); if none does, the largest shift that the units allow, or .5 if less. Passes from .5.
+    The value is the smallest shift of the mean GC content, in sd, at which the effect
+    itself leaves its side (of 0, or of the planned ROPE); if none does, the largest
+    shift that the units allow, or .5 if less. Passes from .5.
 
     Parameters
     ----------
@@ -146,16 +197,24 @@ def tipping_shift(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: fails where the effect turns within .25 sd. For a claim (an effect of three standard errors and more) the
-    error of the slope would have to be twelve standard errors, or the effect to change with GC.
+    *Level*: fails where the effect turns within .25 sd. For a claim (an effect of three
+    standard errors and more) the error of the slope would have to be twelve standard
+    errors, or the effect to change with GC.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
-    >>> cg.refutation.tipping_shift(cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1))["status"].item()
+    >>> cg.refutation.tipping_shift(
+    ...     cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1)
+    ... )["status"].item()
     'pass'
     """
     return refutation(claim, "tipping shift", _nearest_turn)
@@ -164,14 +223,18 @@ def tipping_shift(claim: Claim) -> xr.Dataset:
 def _nearest_turn(claim: Claim) -> list[Finding]:
     claimed = claim.check_claimed()
     if "gc" not in claim.averaged.coords:
-        raise NotApplicableError("the units have no GC content; a column gc of the table is one")
+        raise NotApplicableError(
+            "the units have no GC content; a column gc of the table is one"
+        )
     rope = claim.analysis.region if isinstance(claim.analysis.region, tuple) else 0
     names = list(dict.fromkeys(name for name, _ in claimed))
     rows = {name: claim.weights[name] for name in names}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
-            found = tipping_point(claim.averaged, contrast=rows, rope=rope, scale=claim.analysis.scale)
+            found = tipping_point(
+                claim.averaged, contrast=rows, rope=rope, scale=claim.analysis.scale
+            )
     except CausalgiaError as error:
         raise NotApplicableError(str(error)) from error
     turns = [
@@ -182,12 +245,20 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
     ]
     leaving = [row for row in turns if row[1]]
     shift, leaves, side, name, task = min(leaving or turns)
-    status: Status = "pass" if not leaves or shift >= SHIFT_WARN else "fail" if shift < SHIFT_FAIL else "warn"
+    status: Status = (
+        "pass"
+        if not leaves or shift >= SHIFT_WARN
+        else "fail"
+        if shift < SHIFT_FAIL
+        else "warn"
+    )
     way = "fewer" if side == "down" else "more"
     sentence = (
         f"changes at {shift:.2f} sd of GC content, towards {way} G and C"
         if leaves
-        else (f"holds as far as the units can tell, {shift:.2f} sd towards {way} G and C")
+        else (
+            f"holds as far as the units can tell, {shift:.2f} sd towards {way} G and C"
+        )
     )
     return [
         Finding(
@@ -197,7 +268,9 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
             threshold=SHIFT_WARN,
             status=status,
             reason=f"'{name}' on {task} {sentence}",
-            cure="" if status == "pass" else "restrict the claim to these backgrounds, and report the tipping point",
+            cure=""
+            if status == "pass"
+            else "restrict the claim to these backgrounds, and report the tipping point",
         )
     ]
 
@@ -209,15 +282,17 @@ _FEWEST, _MOST = 20, 500
 
 
 def other_null_models(claim: Claim) -> xr.Dataset:
-    r"""Repeat the claimed contrasts under three other null models: their order, their range, and the sd between.
+    r"""Repeat the claimed contrasts under three other null models: their order, their
+    range, and the sd between.
 
-    An effect is an average over the backgrounds of one null model. Use it before claiming that a word acts in
-    general, not only in these backgrounds.
+    An effect is an average over the backgrounds of one null model. Use it before
+    claiming that a word acts in general, not only in these backgrounds.
 
-    Three rows, over the trial and the other null models. *Other null models*: the smallest effect under another null
-    model over that of the trial; passes from .5. *Order of effects*: the smallest Kendall's tau of two null models, of
-    three claimed contrasts or more; passes from .8. *Sd between null models*: that of the random-effects model, over
-    the mean; passes up to .5.
+    Three rows, over the trial and the other null models. *Other null models*: the
+    smallest effect under another null model over that of the trial; passes from .5.
+    *Order of effects*: the smallest Kendall's tau of two null models, of three claimed
+    contrasts or more; passes from .8. *Sd between null models*: that of the
+    random-effects model, over the mean; passes up to .5.
 
     Parameters
     ----------
@@ -231,21 +306,34 @@ def other_null_models(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    The null models are the first three that are not the trial's of: dinucleotide shuffles, a first-order Markov chain,
-    uniform sequences, a profile, shuffles, each of the real sequences. *Level*: the range fails where a one-sided t
-    test at .0025 (Bonferroni over effects and null models) finds the other sign; the order where the simultaneous
-    interval at .995 excludes a tau of .8; the sd where its lower limit at .0025 lies above the mean itself.
+    The null models are the first three that are not the trial's of: dinucleotide
+    shuffles, a first-order Markov chain, uniform sequences, a profile, shuffles, each
+    of the real sequences. *Level*: the range fails where a one-sided t test at .0025
+    (Bonferroni over effects and null models) finds the other sign; the order where the
+    simultaneous interval at .995 excludes a tau of .8; the sd where its lower limit at
+    .0025 lies above the mean itself.
 
     References
     ----------
-    Paule & Mandel (1982), doi:10.6028/jres.087.022; Kendall (1938), doi:10.1093/biomet/30.1-2.81.
+    Paule & Mandel (1982), doi:10.6028/jres.087.022; Kendall (1938),
+    doi:10.1093/biomet/30.1-2.81.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> real = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=5)["sequence"].values)
-    >>> design = cg.Design(null=cg.DinucleotideShuffle(of=real), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> real = cg.sequences.decode(
+    ...     cg.Uniform(length=41).sample(60, rng=5)["sequence"].values
+    ... )
+    >>> design = cg.Design(
+    ...     null=cg.DinucleotideShuffle(of=real),
+    ...     arms=arms,
+    ...     n_units=300,
+    ...     contrasts="control",
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> cg.refutation.other_null_models(claim)["status"].values.tolist()
@@ -274,7 +362,9 @@ def _repeated_trials(claim: Claim) -> list[Finding]:
         try:
             outcomes = claim.fresh(arms_of(claim, arms), n, f"null {label}", null=null)
         except CausalgiaError as error:
-            raise NotApplicableError(f"an arm does not go with {label}: {error}") from error
+            raise NotApplicableError(
+                f"an arm does not go with {label}: {error}"
+            ) from error
         rows = {name: claim.weights[name] for name in names}
         tables[label] = claim.estimated(claim.contrasted(outcomes, contrasts=rows))
     effects = [(name, task) for name, task in claimed if name in names]
@@ -288,7 +378,9 @@ def _other_nulls(claim: Claim, design: Design) -> dict[str, NullModel]:
     """Return three null models other than the trial's, made of the real sequences."""
     real = claim.real_sequences
     if real is None:
-        raise NotApplicableError("no real sequences were given to make other null models of: real=")
+        raise NotApplicableError(
+            "no real sequences were given to make other null models of: real="
+        )
     made: dict[str, Any] = {
         "dinucleotide shuffles": lambda: DinucleotideShuffle(of=real),
         "a Markov chain": lambda: Markov(of=real, order=1),
@@ -300,46 +392,73 @@ def _other_nulls(claim: Claim, design: Design) -> dict[str, NullModel]:
     for name, make in made.items():
         try:
             null = make()
-        except CausalgiaError:  # sequences too few or too alike for this one; another takes its place
+        except (
+            CausalgiaError
+        ):  # sequences too few or too alike for this one; another takes its place
             continue
         if null != design.null and len(nulls) < N_NULLS:
             nulls[name] = null
     if len(nulls) < N_NULLS:
-        raise NotApplicableError(f"the real sequences give {len(nulls)} other null models, and {N_NULLS} are the least")
+        raise NotApplicableError(
+            f"the real sequences give {len(nulls)} other null models, and {N_NULLS} "
+            "are the least"
+        )
     return nulls
 
 
 def _range_finding(
-    claim: Claim, tables: Mapping[str, xr.Dataset], effects: list[tuple[str, str]], n_predictions: int
+    claim: Claim,
+    tables: Mapping[str, xr.Dataset],
+    effects: list[tuple[str, str]],
+    n_predictions: int,
 ) -> Finding:
     rows = []
     for name, task in effects:
         whole = claim.ace(name, task)
         for label, table in tables.items():
             ace, se, df = row_of(table, name, task)
-            rows.append((ace / whole, upper_tail(-ace * np.sign(whole), se, df), label, name, task))
+            rows.append(
+                (
+                    ace / whole,
+                    upper_tail(-ace * np.sign(whole), se, df),
+                    label,
+                    name,
+                    task,
+                )
+            )
     failed = [row for row in rows if row[1] <= FAIL_LEVEL / len(rows)]
     share, _, label, name, task = min(failed or rows)
     status: Status = "fail" if failed else "pass" if share >= RANGE else "warn"
-    sizes = [float(table["ace"].sel(contrast=name, task=task)) for table in tables.values()]
+    sizes = [
+        float(table["ace"].sel(contrast=name, task=task)) for table in tables.values()
+    ]
     return Finding(
         check="other null models",
         figure="smallest effect under another null model over that of the trial",
         value=share,
         threshold=RANGE,
         status=status,
-        reason=f"'{name}' on {task}: {min(sizes):.3g} to {max(sizes):.3g} under {', '.join(tables)}; "
-        f"{claim.ace(name, task):.3g} in the trial (least: {label})",
-        cure="" if status == "pass" else "name the null model in the claim, or claim the range",
+        reason=(
+            f"'{name}' on {task}: {min(sizes):.3g} to {max(sizes):.3g} under "
+            f"{', '.join(tables)}; {claim.ace(name, task):.3g} in the trial (least: "
+            f"{label})"
+        ),
+        cure=""
+        if status == "pass"
+        else "name the null model in the claim, or claim the range",
         n_predictions=n_predictions,
     )
 
 
-def _order_finding(claim: Claim, tables: Mapping[str, xr.Dataset], names: list[str]) -> Finding:
+def _order_finding(
+    claim: Claim, tables: Mapping[str, xr.Dataset], names: list[str]
+) -> Finding:
     own = claim.estimates.sel(contrast=names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
-        found = agreement({"the trial": own, **tables}, min_tau=ORDER, ci_prob=1 - 2 * FAIL_LEVEL)
+        found = agreement(
+            {"the trial": own, **tables}, min_tau=ORDER, ci_prob=1 - 2 * FAIL_LEVEL
+        )
     tau, upper = found["tau"].to_numpy(), found["tau_upper"].to_numpy()
     i, j, t = np.unravel_index(np.argmin(tau), tau.shape)
     labels, task = found["null"].to_numpy(), str(found["task"].to_numpy()[t])
@@ -352,22 +471,42 @@ def _order_finding(claim: Claim, tables: Mapping[str, xr.Dataset], names: list[s
         value=value,
         threshold=ORDER,
         status=status,
-        reason=f"{len(names)} contrasts on {task}, between {labels[i]} and {labels[j]}; of the true effects at most "
-        f"{float(upper[i, j, t]):.2f}",
-        cure="" if status == "pass" else "claim no order, or use more units: many contrasts may have similar effects",
+        reason=(
+            f"{len(names)} contrasts on {task}, between {labels[i]} and {labels[j]}; "
+            f"of the true effects at most {float(upper[i, j, t]):.2f}"
+        ),
+        cure=""
+        if status == "pass"
+        else "claim no order, or use more units: many contrasts may have similar effects",
     )
 
 
-def _spread_finding(claim: Claim, tables: Mapping[str, xr.Dataset], effects: list[tuple[str, str]]) -> Finding:
+def _spread_finding(
+    claim: Claim, tables: Mapping[str, xr.Dataset], effects: list[tuple[str, str]]
+) -> Finding:
     rows = []
     for name, task in effects:
-        cells = [row_of(table, name, task) for table in (claim.estimates, *tables.values())]
+        cells = [
+            row_of(table, name, task) for table in (claim.estimates, *tables.values())
+        ]
         ace = np.array([cell[0] for cell in cells])
-        variance = np.maximum([cell[1] ** 2 for cell in cells], (1e-8 * np.abs(ace).max()) ** 2)
-        fit = random_effects(ace, variance, method="PM", ci_prob=1 - 2 * FAIL_LEVEL / len(effects))
+        variance = np.maximum(
+            [cell[1] ** 2 for cell in cells], (1e-8 * np.abs(ace).max()) ** 2
+        )
+        fit = random_effects(
+            ace, variance, method="PM", ci_prob=1 - 2 * FAIL_LEVEL / len(effects)
+        )
         mean = abs(float(fit.beta[0]))
         size = max(mean, 1e-12 * np.abs(ace).max())
-        rows.append((np.sqrt(fit.tau2) / size, np.sqrt(fit.tau2_lower) / size, np.sqrt(fit.tau2), name, task))
+        rows.append(
+            (
+                np.sqrt(fit.tau2) / size,
+                np.sqrt(fit.tau2_lower) / size,
+                np.sqrt(fit.tau2),
+                name,
+                task,
+            )
+        )
     failed = [row for row in rows if row[1] > 1]
     ratio, _, sd, name, task = max(failed or rows)
     status: Status = "fail" if failed else "warn" if ratio > SPREAD else "pass"
@@ -380,5 +519,8 @@ def _spread_finding(claim: Claim, tables: Mapping[str, xr.Dataset], effects: lis
         reason=f"'{name}' on {task}: sd {sd:.3g} between {len(tables) + 1} null models",
         cure=""
         if status == "pass"
-        else "find what in the backgrounds changes the effect: cg.tipping_point, cg.experiments.context_dependence",
+        else (
+            "find what in the backgrounds changes the effect: cg.tipping_point, "
+            "cg.experiments.context_dependence"
+        ),
     )

@@ -1,4 +1,6 @@
-"""Checks of the null model against real sequences: composition, classifier, kernel distance, range of predictions."""
+"""Checks of the null model against real sequences: composition, classifier, kernel
+distance, range of predictions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from scipy import optimize, spatial
 
 from causalgia.design import Genomic, KletShuffle
 from causalgia.design.null_model import FromSequences
-from causalgia.refutation.claim import FAIL_LEVEL, Claim, Finding, NotApplicableError, Status, refutation, upper_tail
+from causalgia.refutation.claim import (
+    FAIL_LEVEL,
+    Claim,
+    Finding,
+    NotApplicableError,
+    Status,
+    refutation,
+    upper_tail,
+)
 from causalgia.streams import derive
 from causalgia.trial.design_notes import auroc
 from causalgia.trial.turns import draw_backgrounds
@@ -49,7 +59,9 @@ def word_frequencies(tokens: Tokens, k: int = K) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class TwoSamples:
-    """Backgrounds drawn afresh and real sequences, one of each parent and no parent in both: independent rows."""
+    """Backgrounds drawn afresh and real sequences, one of each parent and no parent in
+    both: independent rows.
+    """
 
     units: Tokens
     real: Tokens
@@ -57,7 +69,9 @@ class TwoSamples:
     @property
     def features(self) -> Array:
         """Word frequencies of the units and, below, of the real sequences."""
-        return np.concatenate([word_frequencies(self.units), word_frequencies(self.real)])
+        return np.concatenate(
+            [word_frequencies(self.units), word_frequencies(self.real)]
+        )
 
     @property
     def is_real(self) -> Array:
@@ -71,7 +85,8 @@ def two_samples(claim: Claim) -> TwoSamples:
     Raises
     ------
     NotApplicableError
-        If there are no real sequences, the units are real sequences, or there are fewer than 25 of either.
+        If there are no real sequences, the units are real sequences, or there are fewer
+        than 25 of either.
     """
     if "two samples" not in claim.shared:
         claim.shared["two samples"] = _draw_samples(claim, least=_FEWEST, apart=True)
@@ -80,12 +95,19 @@ def two_samples(claim: Claim) -> TwoSamples:
 
 
 def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
-    """Return one background of each parent, and real sequences; `apart`: none of a parent that has a background."""
+    """Return one background of each parent, and real sequences; `apart`: none of a
+    parent that has a background.
+    """
     design = claim.check_design()
     if isinstance(design.null, Genomic) and claim.real is None:
-        raise NotApplicableError("the units are real sequences themselves; give others to compare them with: real=")
+        raise NotApplicableError(
+            "the units are real sequences themselves; give others to compare them "
+            "with: real="
+        )
     if claim.real_sequences is None:
-        raise NotApplicableError("no real sequences were given, and the null model is not made of any: real=")
+        raise NotApplicableError(
+            "no real sequences were given, and the null model is not made of any: real="
+        )
     key = derive(claim.key, "null-model shift")
     rng = np.random.default_rng(key)
     drawn = draw_backgrounds(design, 0, min(design.n_units, 4 * _MOST), key=key)
@@ -104,20 +126,25 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
     if min(len(units), len(real)) < least:
         of = " of other parents" if apart else ""
         raise NotApplicableError(
-            f"{len(units):,} independent backgrounds and {len(real):,} real sequences{of} are too few to compare; "
-            f"{least} of each are the least"
+            f"{len(units):,} independent backgrounds and {len(real):,} real "
+            f"sequences{of} are too few to compare; {least} of each are the least"
         )
-    return TwoSamples(drawn.tokens[units[:_MOST]], rng.permutation(real, axis=0)[:_MOST])
+    return TwoSamples(
+        drawn.tokens[units[:_MOST]], rng.permutation(real, axis=0)[:_MOST]
+    )
 
 
 def word_composition(claim: Claim) -> xr.Dataset:
-    r"""Compare the word frequencies of backgrounds and real sequences by their Jensen-Shannon divergence.
+    r"""Compare the word frequencies of backgrounds and real sequences by their
+    Jensen-Shannon divergence.
 
-    Effects on backgrounds unlike real sequences may not hold for real ones. This check measures the difference in
-    composition, `classifier` how easily it is detected, and `prediction_range` whether the network responds to it.
+    Effects on backgrounds unlike real sequences may not hold for real ones. This check
+    measures the difference in composition, `classifier` how easily it is detected, and
+    `prediction_range` whether the network responds to it.
 
-    The value is the divergence in bits of the pooled frequencies of words of three letters; it passes below its 95 %
-    quantile when sequences are exchanged between both samples (999 permutations).
+    The value is the divergence in bits of the pooled frequencies of words of three
+    letters; it passes below its 95 % quantile when sequences are exchanged between both
+    samples (999 permutations).
 
     Parameters
     ----------
@@ -131,8 +158,8 @@ def word_composition(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: warns in 5 % of null models with the composition of the real sequences; never fails, because with many
-    sequences every difference is found.
+    *Level*: warns in 5 % of null models with the composition of the real sequences;
+    never fails, because with many sequences every difference is found.
 
     References
     ----------
@@ -141,11 +168,20 @@ def word_composition(claim: Claim) -> xr.Dataset:
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=200, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=200, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
-    >>> real = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=5)["sequence"].values)
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, real=real)
+    >>> real = cg.sequences.decode(
+    ...     cg.Uniform(length=41).sample(60, rng=5)["sequence"].values
+    ... )
+    >>> claim = cg.refutation.Claim(
+    ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
+    ... )
     >>> bool(cg.refutation.word_composition(claim)["value"] < 0.02)
     True
     """
@@ -172,30 +208,44 @@ def _divergence(claim: Claim) -> list[Finding]:
             value=value,
             threshold=float(np.quantile(chance, 0.95)),
             status=status,
-            reason=f"{len(samples.units):,} backgrounds and {len(samples.real):,} real sequences; by chance "
-            f"{chance.mean():.2g}, p {p:.2g}",
+            reason=(
+                f"{len(samples.units):,} backgrounds and {len(samples.real):,} real "
+                f"sequences; by chance {chance.mean():.2g}, p {p:.2g}"
+            ),
             cure="" if status == "pass" else _cure(claim),
         )
     ]
 
 
 def _cure(claim: Claim) -> str:
-    """Return on what to repeat the trial; its own real sequences were shuffled already."""
-    if claim.real is None and claim.design is not None and isinstance(claim.design.null, KletShuffle):
-        return "repeat the trial on the sequences themselves, which it shuffled: cg.Genomic(of=...)"
+    """Return on what to repeat the trial; its own real sequences were shuffled
+    already.
+    """
+    if (
+        claim.real is None
+        and claim.design is not None
+        and isinstance(claim.design.null, KletShuffle)
+    ):
+        return (
+            "repeat the trial on the sequences themselves, which it shuffled: "
+            "cg.Genomic(of=...)"
+        )
     return (
-        "repeat the trial on shuffles of real sequences, cg.DinucleotideShuffle(of=...), or on these: "
-        "cg.Genomic(of=...)"
+        "repeat the trial on shuffles of real sequences, "
+        "cg.DinucleotideShuffle(of=...), or on these: cg.Genomic(of=...)"
     )
 
 
 def log_odds(x: Array, y: Array, new: Array) -> Array:
-    """Return the log odds of label 1 for new rows, by a logistic regression on standardized columns (ridge, C = 1).
+    """Return the log odds of label 1 for new rows, by a logistic regression on
+    standardized columns (ridge, C = 1).
 
     Examples
     --------
     >>> x = np.array([[0.0], [1.0], [2.0], [3.0]])
-    >>> log_odds(x, np.array([0.0, 1.0, 0.0, 1.0]), np.array([[1.5], [3.0]])).round(2).tolist()
+    >>> log_odds(x, np.array([0.0, 1.0, 0.0, 1.0]), np.array([[1.5], [3.0]])).round(
+    ...     2
+    ... ).tolist()
     [0.0, 0.61]
     """
     center, sd = x.mean(axis=0), x.std(axis=0)
@@ -215,14 +265,16 @@ def log_odds(x: Array, y: Array, new: Array) -> Array:
 
 
 def auc_limits(auc: float, n: int, m: int, *, alpha: float) -> tuple[float, float]:
-    """Return the two-sided 1 - alpha score interval of an area under the ROC curve, of n and m independent scores.
+    """Return the two-sided 1 - alpha score interval of an area under the ROC curve, of
+    n and m independent scores.
 
-    The limits solve ``|auc - theta| = z sd(theta)`` with the variance of Hanley & McNeil at theta, so that an area of 1
-    has a lower limit below 1.
+    The limits solve ``|auc - theta| = z sd(theta)`` with the variance of Hanley &
+    McNeil at theta, so that an area of 1 has a lower limit below 1.
 
     References
     ----------
-    Hanley & McNeil (1982), doi:10.1148/radiology.143.1.7063747; Newcombe (2006), doi:10.1002/sim.2324 (method 5).
+    Hanley & McNeil (1982), doi:10.1148/radiology.143.1.7063747; Newcombe (2006),
+    doi:10.1002/sim.2324 (method 5).
 
     Examples
     --------
@@ -237,22 +289,38 @@ def auc_limits(auc: float, n: int, m: int, *, alpha: float) -> tuple[float, floa
 
     def sd(theta: float) -> float:
         q1, q2 = (1 - theta) / (2 - theta), theta / (1 + theta)
-        return float(np.sqrt(max(theta * (1 - theta) * (1 + mean * (q1 + q2)) / (n * m), 0.0)))
+        return float(
+            np.sqrt(max(theta * (1 - theta) * (1 + mean * (q1 + q2)) / (n * m), 0.0))
+        )
 
     def root(low: float, high: float) -> float:
         return float(optimize.brentq(lambda t: abs(auc - t) - z * sd(t), low, high))
 
-    lower = 0.0 if auc <= 0 else root(1e-12, auc - 1e-12) if auc - z * sd(1e-12) > 0 else 0.0
-    upper = 1.0 if auc >= 1 else root(auc + 1e-12, 1 - 1e-12) if 1 - auc > z * sd(1 - 1e-12) else 1.0
+    lower = (
+        0.0
+        if auc <= 0
+        else root(1e-12, auc - 1e-12)
+        if auc - z * sd(1e-12) > 0
+        else 0.0
+    )
+    upper = (
+        1.0
+        if auc >= 1
+        else root(auc + 1e-12, 1 - 1e-12)
+        if 1 - auc > z * sd(1 - 1e-12)
+        else 1.0
+    )
     return lower, upper
 
 
 def classifier(claim: Claim) -> xr.Dataset:
-    """Test whether a classifier distinguishes backgrounds from real sequences: a two-sample test with a size.
+    """Test whether a classifier distinguishes backgrounds from real sequences: a
+    two-sample test with a size.
 
-    The value is the area under the ROC curve of a logistic regression on the frequencies of words of three letters,
-    averaged over five folds, each scored by a classifier of the others; .5 where both are alike, 1 where they do not
-    overlap. Passes up to .7.
+    The value is the area under the ROC curve of a logistic regression on the
+    frequencies of words of three letters, averaged over five folds, each scored by a
+    classifier of the others; .5 where both are alike, 1 where they do not overlap.
+    Passes up to .7.
 
     Parameters
     ----------
@@ -266,8 +334,8 @@ def classifier(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: fails where the lower limit at .0025 (one-sided) is above .9. No parent has a sequence in both samples,
-    since a shuffle resembles its parent.
+    *Level*: fails where the lower limit at .0025 (one-sided) is above .9. No parent has
+    a sequence in both samples, since a shuffle resembles its parent.
 
     References
     ----------
@@ -276,11 +344,21 @@ def classifier(claim: Claim) -> xr.Dataset:
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=200, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=200, contrasts="control"
+    ... )
     >>> rng, oracle = np.random.default_rng(0), cg.zoo.oracle("additive")
-    >>> real = ["".join(rng.choice(list("ACGT"), 41, p=[0.47, 0.03, 0.03, 0.47])) for _ in range(60)]
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, real=real)
+    >>> real = [
+    ...     "".join(rng.choice(list("ACGT"), 41, p=[0.47, 0.03, 0.03, 0.47]))
+    ...     for _ in range(60)
+    ... ]
+    >>> claim = cg.refutation.Claim(
+    ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
+    ... )
     >>> cg.refutation.classifier(claim)["status"].item()
     'fail'
     """
@@ -291,7 +369,9 @@ def _area(claim: Claim) -> list[Finding]:
     auc, n, m = classifier_auc(claim, two_samples(claim))
     low, high = auc_limits(auc, n, m, alpha=0.05)
     lowest = auc_limits(auc, n, m, alpha=2 * FAIL_LEVEL)[0]
-    status: Status = "fail" if lowest > AUC_FAIL else "warn" if auc > AUC_WARN else "pass"
+    status: Status = (
+        "fail" if lowest > AUC_FAIL else "warn" if auc > AUC_WARN else "pass"
+    )
     return [
         Finding(
             check="classifier",
@@ -299,15 +379,19 @@ def _area(claim: Claim) -> list[Finding]:
             value=auc,
             threshold=AUC_WARN,
             status=status,
-            reason=f"{auc:.2f} [{low:.2f}, {high:.2f}] by words of {K} letters, {n:,} backgrounds and {m:,} real "
-            "sequences",
+            reason=(
+                f"{auc:.2f} [{low:.2f}, {high:.2f}] by words of {K} letters, {n:,} "
+                f"backgrounds and {m:,} real sequences"
+            ),
             cure="" if status == "pass" else _cure(claim),
         )
     ]
 
 
 def classifier_auc(claim: Claim, samples: TwoSamples) -> tuple[float, int, int]:
-    """Return the cross-fitted area under the ROC curve, and the numbers of backgrounds and real sequences."""
+    """Return the cross-fitted area under the ROC curve, and the numbers of backgrounds
+    and real sequences.
+    """
     x, y = samples.features, samples.is_real
     rng = np.random.default_rng(derive(claim.key, "classifier"))
     n, m = len(samples.units), len(samples.real)
@@ -316,16 +400,20 @@ def classifier_auc(claim: Claim, samples: TwoSamples) -> tuple[float, int, int]:
     for fold in np.unique(folds):  # each by a classifier of the other folds
         out = folds == fold
         score[out] = log_odds(x[~out], y[~out], x[out])
-    areas = [auroc(score[(folds == fold) & (y == 0)], score[(folds == fold) & (y == 1)]) for fold in range(_FOLDS)]
+    areas = [
+        auroc(score[(folds == fold) & (y == 0)], score[(folds == fold) & (y == 1)])
+        for fold in range(_FOLDS)
+    ]
     return float(np.mean(areas)), n, m
 
 
 def kernel_distance(claim: Claim) -> xr.Dataset:
-    r"""Test whether backgrounds and real sequences have one distribution, by their maximum mean discrepancy.
+    r"""Test whether backgrounds and real sequences have one distribution, by their
+    maximum mean discrepancy.
 
-    ``MMD^2 = E k(u, u') + E k(r, r') - 2 E k(u, r)``, with a Gaussian kernel on the frequencies of words of three
-    letters whose squared width is the median squared distance. The value is its permutation p-value (999 permutations);
-    passes above .05.
+    ``MMD^2 = E k(u, u') + E k(r, r') - 2 E k(u, r)``, with a Gaussian kernel on the
+    frequencies of words of three letters whose squared width is the median squared
+    distance. The value is its permutation p-value (999 permutations); passes above .05.
 
     Parameters
     ----------
@@ -339,8 +427,8 @@ def kernel_distance(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: exact; warns in 5 % of null models with the distribution of the real sequences; never fails, as
-    `word_composition`.
+    *Level*: exact; warns in 5 % of null models with the distribution of the real
+    sequences; never fails, as `word_composition`.
 
     References
     ----------
@@ -349,11 +437,21 @@ def kernel_distance(claim: Claim) -> xr.Dataset:
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=200, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=200, contrasts="control"
+    ... )
     >>> rng, oracle = np.random.default_rng(0), cg.zoo.oracle("additive")
-    >>> real = ["".join(rng.choice(list("ACGT"), 41, p=[0.47, 0.03, 0.03, 0.47])) for _ in range(60)]
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, real=real)
+    >>> real = [
+    ...     "".join(rng.choice(list("ACGT"), 41, p=[0.47, 0.03, 0.03, 0.47]))
+    ...     for _ in range(60)
+    ... ]
+    >>> claim = cg.refutation.Claim(
+    ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
+    ... )
     >>> cg.refutation.kernel_distance(claim)["value"].item()
     0.001
     """
@@ -362,7 +460,9 @@ def kernel_distance(claim: Claim) -> xr.Dataset:
 
 def _discrepancy(claim: Claim) -> list[Finding]:
     samples = two_samples(claim)
-    value, p = mmd_test(samples.features, samples.is_real, key=derive(claim.key, "kernel distance"))
+    value, p = mmd_test(
+        samples.features, samples.is_real, key=derive(claim.key, "kernel distance")
+    )
     status: Status = "warn" if p <= _CLEAR else "pass"
     return [
         Finding(
@@ -371,36 +471,44 @@ def _discrepancy(claim: Claim) -> list[Finding]:
             value=p,
             threshold=_CLEAR,
             status=status,
-            reason=f"squared discrepancy {value:.2g} between {len(samples.units):,} backgrounds and "
-            f"{len(samples.real):,} real sequences",
+            reason=(
+                f"squared discrepancy {value:.2g} between {len(samples.units):,} "
+                f"backgrounds and {len(samples.real):,} real sequences"
+            ),
             cure="" if status == "pass" else _cure(claim),
         )
     ]
 
 
 def mmd_test(x: Array, second: Array, *, key: int) -> tuple[float, float]:
-    """Return the squared maximum mean discrepancy (V-statistic) of two samples of rows, and its permutation p-value."""
+    """Return the squared maximum mean discrepancy (V-statistic) of two samples of rows,
+    and its permutation p-value.
+    """
     squared = spatial.distance.squareform(spatial.distance.pdist(x, "sqeuclidean"))
     width = np.median(squared[np.triu_indices(len(x), 1)])
     kernel = np.exp(-squared / (width if width > 0 else 1.0))
     rng = np.random.default_rng(key)
     n, m = int((second == 0).sum()), int((second != 0).sum())
     weights = np.where(second != 0, 1 / m, -1 / n)
-    every = np.stack([weights, *(rng.permutation(weights) for _ in range(_N_PERMUTATIONS))])
+    every = np.stack(
+        [weights, *(rng.permutation(weights) for _ in range(_N_PERMUTATIONS))]
+    )
     found = np.einsum("ij,ij->i", every @ kernel, every)
     beyond = np.sum(found[1:] >= found[0] * (1 - 1e-9))
     return float(found[0]), float((1 + beyond) / (_N_PERMUTATIONS + 1))
 
 
 def prediction_range(claim: Claim) -> xr.Dataset:
-    """Count the untreated backgrounds whose prediction lies outside the range of real sequences.
+    """Count the untreated backgrounds whose prediction lies outside the range of real
+    sequences.
 
-    Effects are added to the predictions for backgrounds: if these are far from those of every real sequence, the
-    trial measures the network outside its training range.
+    Effects are added to the predictions for backgrounds: if these are far from those of
+    every real sequence, the trial measures the network outside its training range.
 
-    The value is the share of backgrounds outside the central 95 % of the predictions of real sequences, in the task
-    where it is largest. By chance it is some 6 % of a task with 200 real sequences, 11 % with 25, and 21 % with 10,
-    whose range is narrow. Passes up to .2.
+    The value is the share of backgrounds outside the central 95 % of the predictions of
+    real sequences, in the task where it is largest. By chance it is some 6 % of a task
+    with 200 real sequences, 11 % with 25, and 21 % with 10, whose range is narrow.
+    Passes up to .2.
 
     Parameters
     ----------
@@ -414,17 +522,26 @@ def prediction_range(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: fails where an exact binomial test at .0025 (Bonferroni over tasks) rejects that at most half of the
-    backgrounds lie outside.
+    *Level*: fails where an exact binomial test at .0025 (Bonferroni over tasks) rejects
+    that at most half of the backgrounds lie outside.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
-    >>> real = cg.sequences.decode(cg.Uniform(length=41).sample(60, rng=5)["sequence"].values)
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
+    >>> real = cg.sequences.decode(
+    ...     cg.Uniform(length=41).sample(60, rng=5)["sequence"].values
+    ... )
     >>> oracle = cg.zoo.oracle("rbfox1_like")
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, real=real)
+    >>> claim = cg.refutation.Claim(
+    ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
+    ... )
     >>> cg.refutation.prediction_range(claim)["status"].item()
     'pass'
     """
@@ -442,46 +559,71 @@ def _outside(claim: Claim) -> list[Finding]:
     j = int(outside.argmax())
     share, task = float(outside[j]), str(predictor.tasks[j])
     p = float(stats.binom.sf(round(share * n) - 1, n, OUTSIDE_FAIL)) * len(outside)
-    status: Status = "fail" if p <= FAIL_LEVEL else "warn" if share > OUTSIDE_WARN else "pass"
+    status: Status = (
+        "fail" if p <= FAIL_LEVEL else "warn" if share > OUTSIDE_WARN else "pass"
+    )
     one, other = units[:, j], real[:, j]
     apart = one.max() < other.min() or other.max() < one.min()
     area = auroc(one, other)
-    overlap = "they do not overlap" if apart or not 0.01 < area < 0.99 else f"AUROC {area:.2f}"
+    overlap = (
+        "they do not overlap"
+        if apart or not 0.01 < area < 0.99
+        else f"AUROC {area:.2f}"
+    )
     return [
         Finding(
             check="prediction range",
-            figure="share of untreated backgrounds outside the central 95 % of real sequences",
+            figure=(
+                "share of untreated backgrounds outside the central 95 % of real "
+                "sequences"
+            ),
             value=share,
             threshold=OUTSIDE_WARN,
             status=status,
-            reason=f"{task}: backgrounds {one.min():.3g} to {one.max():.3g} (mean {one.mean():.3g}), real sequences "
-            f"{other.mean():.3g}, sd {other.std(ddof=1):.2g}; {overlap} ({n:,} of each)",
+            reason=(
+                f"{task}: backgrounds {one.min():.3g} to {one.max():.3g} (mean "
+                f"{one.mean():.3g}), real sequences {other.mean():.3g}, sd "
+                f"{other.std(ddof=1):.2g}; {overlap} ({n:,} of each)"
+            ),
             cure=""
             if status == "pass"
-            else "these effects are measured far from real sequences: repeat the trial on cg.Genomic(of=...)",
+            else (
+                "these effects are measured far from real sequences: repeat the trial "
+                "on cg.Genomic(of=...)"
+            ),
             n_predictions=2 * n,
         )
     ]
 
 
 def untreated_predictions(claim: Claim) -> list[Array]:
-    """Return predictions of as many backgrounds as real sequences, (n, task), the mean of an ensemble's."""
-    predictor, samples = claim.check_predictor(), _draw_samples(claim, least=_FEWEST_PREDICTED, apart=False)
+    """Return predictions of as many backgrounds as real sequences, (n, task), the mean
+    of an ensemble's.
+    """
+    predictor, samples = (
+        claim.check_predictor(),
+        _draw_samples(claim, least=_FEWEST_PREDICTED, apart=False),
+    )
     most = min(200, len(samples.units), len(samples.real))
     n = claim.n_units(0.1, a_unit=2, least=_FEWEST_PREDICTED, most=most)
-    found = [predictor.predict(rows[:n]).astype(np.float64) for rows in (samples.units, samples.real)]
+    found = [
+        predictor.predict(rows[:n]).astype(np.float64)
+        for rows in (samples.units, samples.real)
+    ]
     return [answers.mean(axis=2) if answers.ndim == 3 else answers for answers in found]
 
 
 def reweighted_effect(claim: Claim) -> xr.Dataset:
-    r"""Estimate the claimed effects under weights that make the backgrounds look like real sequences.
+    r"""Estimate the claimed effects under weights that make the backgrounds look like
+    real sequences.
 
-    A classifier's odds of being real estimate the ratio of both densities, as far as dinucleotides determine it:
-    weighted by them, the units represent backgrounds with the composition of real sequences.
-    `causalgia.tipping_point` gives the effect for all intermediate weights.
+    A classifier's odds of being real estimate the ratio of both densities, as far as
+    dinucleotides determine it: weighted by them, the units represent backgrounds with
+    the composition of real sequences. `causalgia.tipping_point` gives the effect for
+    all intermediate weights.
 
-    The value is the weighted effect over that of the trial, the smallest of the claimed effects; passes from .5, if the
-    weights leave 50 effective units.
+    The value is the weighted effect over that of the trial, the smallest of the claimed
+    effects; passes from .5, if the weights leave 50 effective units.
 
     Parameters
     ----------
@@ -495,22 +637,33 @@ def reweighted_effect(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Estimand*: ``sum_u w_u ICE_u / sum_u w_u``, w the cross-fitted odds (5 folds of parents). *Level*: fails where a
-    one-sided t test at .0025 (Bonferroni over effects) finds the other sign; the error is that of the ratio, by
-    cluster, given the weights. With fewer than 50 effective units it warns at most.
+    *Estimand*: ``sum_u w_u ICE_u / sum_u w_u``, w the cross-fitted odds (5 folds of
+    parents). *Level*: fails where a one-sided t test at .0025 (Bonferroni over effects)
+    finds the other sign; the error is that of the ratio, by cluster, given the weights.
+    With fewer than 50 effective units it warns at most.
 
     References
     ----------
-    Bickel, Brückner & Scheffer (2009), JMLR 10, 2137-2155: weights by discriminative learning.
+    Bickel, Brückner & Scheffer (2009), JMLR 10, 2137-2155: weights by discriminative
+    learning.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
-    >>> real = cg.sequences.decode(cg.Uniform(length=41).sample(200, rng=5)["sequence"].values)
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
+    >>> real = cg.sequences.decode(
+    ...     cg.Uniform(length=41).sample(200, rng=5)["sequence"].values
+    ... )
     >>> oracle = cg.zoo.oracle("rbfox1_like")
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, real=real)
+    >>> claim = cg.refutation.Claim(
+    ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
+    ... )
     >>> cg.refutation.reweighted_effect(claim)["status"].item()
     'pass'
     """
@@ -518,24 +671,44 @@ def reweighted_effect(claim: Claim) -> xr.Dataset:
 
 
 def _weighted(claim: Claim) -> list[Finding]:
-    claimed, units, samples = claim.check_claimed(), claim.check_units(), two_samples(claim)
+    claimed, units, samples = (
+        claim.check_claimed(),
+        claim.check_units(),
+        two_samples(claim),
+    )
     if "ice" not in claim.effects:
-        raise NotApplicableError("in a parallel trial each unit shows one arm; this check takes a crossover")
+        raise NotApplicableError(
+            "in a parallel trial each unit shows one arm; this check takes a crossover"
+        )
     parents = pd.factorize(units.parents.astype(str))[0]
-    folds_of_parent = np.random.default_rng(derive(claim.key, "reweighted effect")).permutation(parents.max() + 1)
-    of_real, of_unit = np.arange(len(samples.real)) % _FOLDS, folds_of_parent[parents] % _FOLDS
-    x, x_real = (word_frequencies(tokens, k=2) for tokens in (units.tokens, samples.real))
+    folds_of_parent = np.random.default_rng(
+        derive(claim.key, "reweighted effect")
+    ).permutation(parents.max() + 1)
+    of_real, of_unit = (
+        np.arange(len(samples.real)) % _FOLDS,
+        folds_of_parent[parents] % _FOLDS,
+    )
+    x, x_real = (
+        word_frequencies(tokens, k=2) for tokens in (units.tokens, samples.real)
+    )
     odds = np.empty(len(x))
     for fold in np.unique(of_unit):
         train, real = x[of_unit != fold], x_real[of_real != fold]
         labels = np.repeat([0.0, 1.0], [len(train), len(real)])
-        odds[of_unit == fold] = log_odds(np.concatenate([train, real]), labels, x[of_unit == fold])
+        odds[of_unit == fold] = log_odds(
+            np.concatenate([train, real]), labels, x[of_unit == fold]
+        )
     w = np.exp(odds - odds.max())
     w /= w.sum()
     effective = float(1 / (np.bincount(parents, weights=w) ** 2).sum())
     rows = []
     for name, task in claimed:
-        ice = claim.effects["ice"].sel(contrast=name, task=task).to_numpy().astype(np.float64)
+        ice = (
+            claim.effects["ice"]
+            .sel(contrast=name, task=task)
+            .to_numpy()
+            .astype(np.float64)
+        )
         ace = float(w @ ice)
         influence = np.bincount(parents, weights=w * (ice - ace))
         n = len(influence)
@@ -543,19 +716,29 @@ def _weighted(claim: Claim) -> list[Finding]:
         whole = claim.ace(name, task)
         p = upper_tail(-ace * np.sign(whole), se, max(effective - 1, 1.0))
         rows.append((ace / whole, p, ace, name, task))
-    failed = [row for row in rows if row[1] <= FAIL_LEVEL / len(rows) and effective >= LEAST_EFFECTIVE]
+    failed = [
+        row
+        for row in rows
+        if row[1] <= FAIL_LEVEL / len(rows) and effective >= LEAST_EFFECTIVE
+    ]
     share, _, ace, name, task = min(failed or rows)
     few = effective < LEAST_EFFECTIVE
     status: Status = "fail" if failed else "warn" if few or share < 0.5 else "pass"
     return [
         Finding(
             check="reweighted effect",
-            figure="effect over backgrounds weighted to look like real sequences, over that of the trial",
+            figure=(
+                "effect over backgrounds weighted to look like real sequences, over "
+                "that of the trial"
+            ),
             value=share,
             threshold=0.5,
             status=status,
-            reason=f"'{name}' on {task}: {ace:.3g} weighted, {claim.ace(name, task):.3g} in the trial; "
-            f"{effective:,.0f} effective units{', too few to tell' if few else ''}",
+            reason=(
+                f"'{name}' on {task}: {ace:.3g} weighted, {claim.ace(name, task):.3g} "
+                f"in the trial; {effective:,.0f} effective "
+                f"units{', too few to tell' if few else ''}"
+            ),
             cure="" if status == "pass" else _cure(claim),
         )
     ]

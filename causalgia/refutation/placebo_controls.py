@@ -1,4 +1,6 @@
-"""Checks against placebo words: of the claimed effects, of the control, of a positive control, and of fresh units."""
+"""Checks against placebo words: of the claimed effects, of the control, of a positive
+control, and of fresh units.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +38,11 @@ _CLEAR = 0.05
 
 @dataclass(frozen=True, eq=False)
 class WordTrial:
-    """Fresh units under the arms and the control of some contrasts, and under placebo words of each arm.
+    """Fresh units under the arms and the control of some contrasts, and under placebo
+    words of each arm.
 
-    `pairs` has contrast -> (arm, control), `words` arm -> names of its placebo words, `n_predictions` the sequences
-    that it took.
+    `pairs` has contrast -> (arm, control), `words` arm -> names of its placebo words,
+    `n_predictions` the sequences that it took.
     """
 
     outcomes: xr.Dataset
@@ -56,7 +59,8 @@ def word_trial(claim: Claim) -> WordTrial:
     Raises
     ------
     NotApplicableError
-        If no contrast is one written word minus a control, or the budget does not allow the trial.
+        If no contrast is one written word minus a control, or the budget does not allow
+        the trial.
     """
     if "word trial" not in claim.shared:
         claim.shared["word trial"] = _run_word_trial(claim)
@@ -65,7 +69,9 @@ def word_trial(claim: Claim) -> WordTrial:
 
 
 def _first_count(claim: Claim) -> int:
-    """Return the predictions of the shared trial where no row has counted them yet, else 0."""
+    """Return the predictions of the shared trial where no row has counted them yet,
+    else 0.
+    """
     counted = claim.shared.get("words counted", False)
     claim.shared["words counted"] = True
     return 0 if counted else word_trial(claim).n_predictions
@@ -75,7 +81,9 @@ def _run_word_trial(claim: Claim) -> WordTrial:
     design = claim.check_design()
     claim.check_predictor()
     steps = {arm.name: arm.intervention for arm in design.named_arms}
-    by_size = np.argsort(-abs(claim.estimates["ace"]).max("task").to_numpy(), kind="stable")
+    by_size = np.argsort(
+        -abs(claim.estimates["ace"]).max("task").to_numpy(), kind="stable"
+    )
     others = [str(name) for name in claim.estimates["contrast"].to_numpy()[by_size]]
     names = list(dict.fromkeys([name for name, _ in claim.effects_claimed] + others))
     pairs, made, why = {}, {}, ""
@@ -92,7 +100,9 @@ def _run_word_trial(claim: Claim) -> WordTrial:
             continue
         pairs[name] = treated, control
     if not pairs:
-        raise NotApplicableError(f"no contrast is a written word minus a control ({why})")
+        raise NotApplicableError(
+            f"no contrast is a written word minus a control ({why})"
+        )
     there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
     for n_pairs in range(min(len(pairs), 3), 0, -1):
         chosen = dict(list(pairs.items())[:n_pairs])
@@ -110,7 +120,14 @@ def _run_word_trial(claim: Claim) -> WordTrial:
     for name, (arm, _) in chosen.items():
         words[arm] = [f"{arm}: {word}" for word in made[name]]
         arms += [Arm(f"{arm}: {word}", one) for word, one in made[name].items()]
-    return WordTrial(claim.fresh(arms, n, "placebo words"), chosen, words, n, n * a_unit, len(pairs) - n_pairs)
+    return WordTrial(
+        claim.fresh(arms, n, "placebo words"),
+        chosen,
+        words,
+        n,
+        n * a_unit,
+        len(pairs) - n_pairs,
+    )
 
 
 def _placebo_arms(treated: Intervention) -> dict[str, Intervention]:
@@ -122,42 +139,63 @@ def _placebo_arms(treated: Intervention) -> dict[str, Intervention]:
         If the arm does not write one word or motif, or that has too few rearrangements.
     """
     steps = steps_of(treated)
-    if len(steps) != 1 or not isinstance(steps[0], Embed | Insert) or isinstance(steps[0], PlaceboWord | Placebo):
+    if (
+        len(steps) != 1
+        or not isinstance(steps[0], Embed | Insert)
+        or isinstance(steps[0], PlaceboWord | Placebo)
+    ):
         raise DesignError(f"{treated} does not write one word")
     step: Any = steps[0]
-    made = placebos(step.written.source, at=step.at, n_words=N_WORDS, strand=step.strand)
+    made = placebos(
+        step.written.source, at=step.at, n_words=N_WORDS, strand=step.strand
+    )
     if isinstance(step, Insert):
-        return {name: Insert(word.written.source, at=step.at, strand=step.strand) for name, word in made.items()}  # type: ignore[attr-defined]
+        return {
+            name: Insert(word.written.source, at=step.at, strand=step.strand)
+            for name, word in made.items()
+        }  # type: ignore[attr-defined]
     return made
 
 
-def _compared(claim: Claim, trial: WordTrial, rows: dict[str, dict[str, float]]) -> xr.Dataset:
+def _compared(
+    claim: Claim, trial: WordTrial, rows: dict[str, dict[str, float]]
+) -> xr.Dataset:
     """Return estimates of contrasts of the fresh units."""
     return claim.estimated(claim.contrasted(trial.outcomes, contrasts=rows))
 
 
-def _minus_words(trial: WordTrial, arm: str, weights: dict[str, float]) -> dict[str, float]:
-    """Return a contrast of weights minus the mean over an arm's placebo words, times the sum of the weights."""
+def _minus_words(
+    trial: WordTrial, arm: str, weights: dict[str, float]
+) -> dict[str, float]:
+    """Return a contrast of weights minus the mean over an arm's placebo words, times
+    the sum of the weights.
+    """
     total = sum(weights.values())
     return weights | dict.fromkeys(trial.words[arm], -total / N_WORDS)
 
 
 def _word_spread(claim: Claim, trial: WordTrial, arm: str, task: str) -> float:
     """Return the sd between the estimates of an arm's placebo words."""
-    rows = {word: {word: 1.0, trial.words[arm][0]: -1.0} for word in trial.words[arm][1:]}
+    rows = {
+        word: {word: 1.0, trial.words[arm][0]: -1.0} for word in trial.words[arm][1:]
+    }
     ace = _compared(claim, trial, rows)["ace"].sel(task=task).to_numpy()
     return float(np.r_[0.0, ace].std(ddof=1))
 
 
 def placebo_words(claim: Claim) -> xr.Dataset:
-    r"""Compare the claimed effects with those of fixed placebo words, on fresh units: by rank, and by share.
+    r"""Compare the claimed effects with those of fixed placebo words, on fresh units:
+    by rank, and by share.
 
-    80 % of random words of six letters have a "significant" effect on a real network, so an effect other than 0
-    means little. Use it for every claim that a network reads a word.
+    80 % of random words of six letters have a "significant" effect on a real network,
+    so an effect other than 0 means little. Use it for every claim that a network reads
+    a word.
 
-    Two rows. *Placebo words*: the rank p-value ``(1 + #{words with the arm's effect or more}) / (M + 1)`` in the
-    direction of the claim, M = 19; passes at .05 (no word). *Specific share*: ``(Y(arm) - mean over words) / (Y(arm) -
-    Y(control))``, the part of the effect that depends on the order of the letters; passes where it is .5 or more.
+    Two rows. *Placebo words*: the rank p-value
+    ``(1 + #{words with the arm's effect or more}) / (M + 1)`` in the direction of the
+    claim, M = 19; passes at .05 (no word). *Specific share*:
+    ``(Y(arm) - mean over words) / (Y(arm) - Y(control))``, the part of the effect that
+    depends on the order of the letters; passes where it is .5 or more.
 
     Parameters
     ----------
@@ -167,29 +205,39 @@ def placebo_words(claim: Claim) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Of the kind "refutations"; the worst of the effects tested: those of the three clearest contrasts, or fewer.
+        Of the kind "refutations"; the worst of the effects tested: those of the three
+        clearest contrasts, or fewer.
 
     Notes
     -----
-    *Level*: the rank fails where so many words lie clearly beyond the arm (one-sided t test at .05 each) that the arm
-    cannot lie beyond 95 % of all words: at most .0025 of claims that do. The share fails where a one-sided t test at
-    .0025 (Bonferroni over effects) rejects that it is .5 or more; its error counts units, and words as draws, with 18
-    degrees of freedom.
+    *Level*: the rank fails where so many words lie clearly beyond the arm (one-sided t
+    test at .05 each) that the arm cannot lie beyond 95 % of all words: at most .0025 of
+    claims that do. The share fails where a one-sided t test at .0025 (Bonferroni over
+    effects) rejects that it is .5 or more; its error counts units, and words as draws,
+    with 18 degrees of freedom.
 
     References
     ----------
-    Phipson & Smyth (2010), doi:10.2202/1544-6115.1585: rank p-values. Clark (1973), doi:10.1016/S0022-5371(73)80014-3:
-    words are draws.
+    Phipson & Smyth (2010), doi:10.2202/1544-6115.1585: rank p-values. Clark (1973),
+    doi:10.1016/S0022-5371(73)80014-3: words are draws.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> found = cg.refutation.placebo_words(claim)
-    >>> found["status"].values.tolist(), float(found["value"].sel(check="placebo words"))
+    >>> (
+    ...     found["status"].values.tolist(),
+    ...     float(found["value"].sel(check="placebo words")),
+    ... )
     (['pass', 'pass'], 0.05)
     """
     return refutation(claim, "placebo words", _rank_and_share)
@@ -200,7 +248,9 @@ def _rank_and_share(claim: Claim) -> list[Finding]:
     trial = word_trial(claim)
     tested = [(name, task) for name, task in claimed if name in trial.pairs]
     if not tested:
-        raise NotApplicableError("no claimed contrast is a written word minus a control")
+        raise NotApplicableError(
+            "no claimed contrast is a written word minus a control"
+        )
     ranks, shares, m = [], [], len(tested)
     for name, task in tested:
         arm, control = trial.pairs[name]
@@ -209,20 +259,40 @@ def _rank_and_share(claim: Claim) -> list[Finding]:
         over = _compared(claim, trial, rows)
         ahead = [row_of(over, word, task) for word in trial.words[arm]]
         n_beyond = sum(ace <= 0 for ace, _, _ in ahead)
-        n_clear = sum(ace < 0 and upper_tail(-ace, se, df) <= _CLEAR for ace, se, df in ahead)
+        n_clear = sum(
+            ace < 0 and upper_tail(-ace, se, df) <= _CLEAR for ace, se, df in ahead
+        )
         ranks.append(((1 + n_beyond) / (N_WORDS + 1), n_beyond, n_clear, name, task))
-        shares.append((*_specific(claim, trial, arm, control, float(sign), task), name, task))
-    return [_rank_finding(ranks, trial, m, _first_count(claim)), _share_finding(shares, m)]
+        shares.append(
+            (*_specific(claim, trial, arm, control, float(sign), task), name, task)
+        )
+    return [
+        _rank_finding(ranks, trial, m, _first_count(claim)),
+        _share_finding(shares, m),
+    ]
 
 
 def _rank_finding(
-    ranks: list[tuple[float, int, int, str, str]], trial: WordTrial, m: int, n_predictions: int
+    ranks: list[tuple[float, int, int, str, str]],
+    trial: WordTrial,
+    m: int,
+    n_predictions: int,
 ) -> Finding:
     from scipy import stats
 
-    most = next(k for k in range(N_WORDS + 1) if stats.binom.sf(k - 1, N_WORDS, 2 * _CLEAR) <= FAIL_LEVEL / m)
+    most = next(
+        k
+        for k in range(N_WORDS + 1)
+        if stats.binom.sf(k - 1, N_WORDS, 2 * _CLEAR) <= FAIL_LEVEL / m
+    )
     p, n_beyond, n_clear, name, task = max(ranks, key=lambda row: (row[2], row[0]))
-    status: Status = "fail" if n_clear >= most else "pass" if max(row[0] for row in ranks) <= _CLEAR else "warn"
+    status: Status = (
+        "fail"
+        if n_clear >= most
+        else "pass"
+        if max(row[0] for row in ranks) <= _CLEAR
+        else "warn"
+    )
     if status == "warn":
         p, n_beyond, n_clear, name, task = max(ranks)
     left = f"; contrasts not tested: {trial.n_left_out}" if trial.n_left_out else ""
@@ -232,24 +302,38 @@ def _rank_finding(
         value=p,
         threshold=_CLEAR,
         status=status,
-        reason=f"{n_beyond} of {N_WORDS} placebo words have the effect of '{name}' on {task} or more, {n_clear} of "
-        f"them clearly ({trial.n_units:,} fresh units){left}",
-        cure="" if status == "pass" else "claim no more than placebo words show: rope='placebo' with 40 placebo words",
+        reason=(
+            f"{n_beyond} of {N_WORDS} placebo words have the effect of '{name}' on "
+            f"{task} or more, {n_clear} of them clearly ({trial.n_units:,} fresh "
+            f"units){left}"
+        ),
+        cure=""
+        if status == "pass"
+        else (
+            "claim no more than placebo words show: rope='placebo' with 40 placebo "
+            "words"
+        ),
         n_predictions=n_predictions,
     )
 
 
-def _specific(claim: Claim, trial: WordTrial, arm: str, control: str, sign: float, task: str) -> tuple[float, float]:
+def _specific(
+    claim: Claim, trial: WordTrial, arm: str, control: str, sign: float, task: str
+) -> tuple[float, float]:
     """Return the specific share, and the p-value of a share of `SPECIFIC` or more."""
     rows = {
         "specific": _minus_words(trial, arm, {arm: sign}),
         "whole": {arm: sign, control: -sign},
-        "short": _minus_words(trial, arm, {arm: (1 - SPECIFIC) * sign, control: SPECIFIC * sign}),
+        "short": _minus_words(
+            trial, arm, {arm: (1 - SPECIFIC) * sign, control: SPECIFIC * sign}
+        ),
     }
     found = _compared(claim, trial, rows)
     specific, whole = (row_of(found, name, task)[0] for name in ("specific", "whole"))
     short, se, df = row_of(found, "short", task)
-    error = float(np.hypot(se, _word_spread(claim, trial, arm, task) / np.sqrt(N_WORDS)))
+    error = float(
+        np.hypot(se, _word_spread(claim, trial, arm, task) / np.sqrt(N_WORDS))
+    )
     share = specific / whole if whole > 0 else 0.0
     return share, upper_tail(-short, error, min(df, N_WORDS - 1))
 
@@ -264,40 +348,55 @@ def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Findi
         value=share,
         threshold=SPECIFIC,
         status=status,
-        reason=f"{round(share, 2) + 0.0:.0%} of the effect of '{name}' on {task} is more than its letters in another "
-        f"order have (p of half or more: {format_p(p)})",
-        cure="" if status == "pass" else "compare with cg.Placebo, which has the same composition, as control",
+        reason=(
+            f"{round(share, 2) + 0.0:.0%} of the effect of '{name}' on {task} is more "
+            f"than its letters in another order have (p of half or more: {format_p(p)})"
+        ),
+        cure=""
+        if status == "pass"
+        else "compare with cg.Placebo, which has the same composition, as control",
     )
 
 
 def another_control(claim: Claim) -> xr.Dataset:
-    """Compare the control with placebo words of the arm, to find whether it has part of the effect itself.
+    """Compare the control with placebo words of the arm, to find whether it has part of
+    the effect itself.
 
-    A control that contains the pattern, or a weaker one, hides the effect; one that differs from the arm in more
-    than the word (GC, length) creates one. Use it where the control is not a `causalgia.Placebo`.
+    A control that contains the pattern, or a weaker one, hides the effect; one that
+    differs from the arm in more than the word (GC, length) creates one. Use it where
+    the control is not a `causalgia.Placebo`.
 
-    The value is ``|Y(control) - mean over words| / |Y(arm) - mean over words|``; it passes below .25.
+    The value is ``|Y(control) - mean over words| / |Y(arm) - mean over words|``; it
+    passes below .25.
 
     Parameters
     ----------
     claim
-        What is to be refuted; contrasts without a claimed effect are tested as well, since a control can hide one.
+        What is to be refuted; contrasts without a claimed effect are tested as well,
+        since a control can hide one.
 
     Returns
     -------
     Dataset
-        Of the kind "refutations"; the worst of the contrasts tested, in their task of largest effect.
+        Of the kind "refutations"; the worst of the contrasts tested, in their task of
+        largest effect.
 
     Notes
     -----
-    *Level*: fails where a one-sided t test at .0025 (Bonferroni over contrasts and both directions) rejects that the
-    value is .25 or less. An arm that does not itself differ from its words (two-sided p above .05) is not tested.
+    *Level*: fails where a one-sided t test at .0025 (Bonferroni over contrasts and both
+    directions) rejects that the value is .25 or less. An arm that does not itself
+    differ from its words (two-sided p above .05) is not tested.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Embed("UGCAUG", at=5), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Embed("UGCAUG", at=5),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> cg.refutation.another_control(claim)["status"].values.tolist()
@@ -311,48 +410,75 @@ def _control_among_words(claim: Claim) -> list[Finding]:
     tasks = [str(task) for task in trial.outcomes["task"].to_numpy()]
     rows = []
     for name, (arm, control) in trial.pairs.items():
-        basic = {"arm": _minus_words(trial, arm, {arm: 1.0}), "control": _minus_words(trial, arm, {control: 1.0})}
+        basic = {
+            "arm": _minus_words(trial, arm, {arm: 1.0}),
+            "control": _minus_words(trial, arm, {control: 1.0}),
+        }
         found = _compared(claim, trial, basic)
         task = max(tasks, key=lambda one: abs(row_of(found, "arm", one)[0]))
         of_arm, se, df = row_of(found, "arm", task)
         spread = _word_spread(claim, trial, arm, task) / np.sqrt(N_WORDS)
-        if 2 * upper_tail(abs(of_arm), float(np.hypot(se, spread)), min(df, N_WORDS - 1)) > _CLEAR:
+        if (
+            2
+            * upper_tail(abs(of_arm), float(np.hypot(se, spread)), min(df, N_WORDS - 1))
+            > _CLEAR
+        ):
             continue
         side, way = np.sign(of_arm), np.sign(row_of(found, "control", task)[0]) or 1.0
-        excess = _minus_words(trial, arm, {control: float(way), arm: float(-LEAKS * side)})
-        beyond, se, df = row_of(_compared(claim, trial, {"excess": excess}), "excess", task)
+        excess = _minus_words(
+            trial, arm, {control: float(way), arm: float(-LEAKS * side)}
+        )
+        beyond, se, df = row_of(
+            _compared(claim, trial, {"excess": excess}), "excess", task
+        )
         p = upper_tail(beyond, float(np.hypot(se, spread)), min(df, N_WORDS - 1))
-        rows.append((p, abs(row_of(found, "control", task)[0] / of_arm), name, control, task))
+        rows.append(
+            (p, abs(row_of(found, "control", task)[0] / of_arm), name, control, task)
+        )
     if not rows:
-        raise NotApplicableError("no arm differs from its own placebo words, so that there is nothing to compare with")
+        raise NotApplicableError(
+            "no arm differs from its own placebo words, so that there is nothing to "
+            "compare with"
+        )
     failed = [row for row in rows if row[0] <= FAIL_LEVEL / (2 * len(rows))]
     p, share, name, control, task = max(failed or rows, key=lambda row: row[1])
     status: Status = "fail" if failed else "warn" if share > LEAKS else "pass"
     return [
         Finding(
             check="another control",
-            figure="effect of the control beside that of the arm, both from the mean of placebo words",
+            figure=(
+                "effect of the control beside that of the arm, both from the mean of "
+                "placebo words"
+            ),
             value=share,
             threshold=LEAKS,
             status=status,
-            reason=f"'{control}', the control of '{name}', lies {share:.0%} of the arm's effect on {task} away from "
-            f"placebo words (p of {LEAKS:.0%} or less: {format_p(p)})",
-            cure="" if status == "pass" else "take cg.Placebo of the arm's word at the arm's place as control",
+            reason=(
+                f"'{control}', the control of '{name}', lies {share:.0%} of the arm's "
+                f"effect on {task} away from placebo words (p of {LEAKS:.0%} or less: "
+                f"{format_p(p)})"
+            ),
+            cure=""
+            if status == "pass"
+            else "take cg.Placebo of the arm's word at the arm's place as control",
             n_predictions=_first_count(claim),
         )
     ]
 
 
 def positive_control(claim: Claim) -> xr.Dataset:
-    """Test whether the predictor recognizes a word or motif that is known to act, by rank among placebo words.
+    """Test whether the predictor recognizes a word or motif that is known to act, by
+    rank among placebo words.
 
-    A network with input rows in the wrong order, or with the wrong weights, gives plausible predictions; only a
-    known effect reveals the fault. Use it before anything else. Without ``positive=`` in the claim it is the
-    clearest effect of the trial, on fresh units.
+    A network with input rows in the wrong order, or with the wrong weights, gives
+    plausible predictions; only a known effect reveals the fault. Use it before anything
+    else. Without ``positive=`` in the claim it is the clearest effect of the trial, on
+    fresh units.
 
-    With ``positive=`` the value is the rank p-value of ``|effect|`` among 19 placebo words, all embedded in the middle
-    of the backgrounds, in the task where it is smallest; passes at .05. Without, it is the effect on fresh units over
-    that of the trial; passes from .5.
+    With ``positive=`` the value is the rank p-value of ``|effect|`` among 19 placebo
+    words, all embedded in the middle of the backgrounds, in the task where it is
+    smallest; passes at .05. Without, it is the effect on fresh units over that of the
+    trial; passes from .5.
 
     Parameters
     ----------
@@ -366,34 +492,52 @@ def positive_control(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: a positive control is a word whose effect lies beyond that of 99.99 % of placebo words by 3.5 standard
-    errors or more; such a word fails with probability .0025 at most. Without ``positive=`` it fails where a one-sided
-    t test at .0025 rejects that half of the effect is there.
+    *Level*: a positive control is a word whose effect lies beyond that of 99.99 % of
+    placebo words by 3.5 standard errors or more; such a word fails with probability
+    .0025 at most. Without ``positive=`` it fails where a one-sided t test at .0025
+    rejects that half of the effect is there.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
-    >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1, positive="AGAAUG")
+    >>> claim = cg.refutation.Claim(
+    ...     cg.run(design, oracle, rng=0), oracle, rng=1, positive="AGAAUG"
+    ... )
     >>> cg.refutation.positive_control(claim)["status"].values.tolist()
     ['pass']
     """
-    return refutation(claim, "positive control", _known_word if claim.positive is not None else _clearest_again)
+    return refutation(
+        claim,
+        "positive control",
+        _known_word if claim.positive is not None else _clearest_again,
+    )
 
 
 def _known_word(claim: Claim) -> list[Finding]:
     design = claim.check_design()
     claim.check_predictor()
     given: Any = claim.positive
-    known = Embed(given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2))
+    known = Embed(
+        given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2)
+    )
     words = _placebo_arms(known)
     there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
-    n = claim.n_units(_KNOWN, a_unit=len(words) + 1, least=min(_FEWEST, there), most=min(_MOST, there))
+    n = claim.n_units(
+        _KNOWN, a_unit=len(words) + 1, least=min(_FEWEST, there), most=min(_MOST, there)
+    )
     outcomes = claim.fresh({"known": known, **words}, n, "positive control")
     center = dict.fromkeys(words, -1.0 / N_WORDS)
-    rows = {name: center | {name: center.get(name, 0.0) + 1.0} for name in ("known", *words)}
+    rows = {
+        name: center | {name: center.get(name, 0.0) + 1.0} for name in ("known", *words)
+    }
     over = claim.estimated(claim.contrasted(outcomes, contrasts=rows))
     size = abs(over["ace"])
     of_known = size.sel(contrast="known")
@@ -410,14 +554,22 @@ def _known_word(claim: Claim) -> list[Finding]:
             value=(1 + n_least) / (N_WORDS + 1),
             threshold=_CLEAR,
             status="pass" if found else "fail",
-            reason=f"{n_least} of {N_WORDS} placebo words have the effect of '{label}' or more, in {task} where they "
-            f"are fewest ({n:,} units)"
+            reason=(
+                f"{n_least} of {N_WORDS} placebo words have the effect of '{label}' or "
+                f"more, in {task} where they are fewest ({n:,} units)"
+            )
             if clear.any()
-            else f"'{label}' has no clear effect compared with its placebo words in any task ({n:,} units)",
+            else (
+                f"'{label}' has no clear effect compared with its placebo words in any "
+                f"task ({n:,} units)"
+            ),
             cure=""
             if found
-            else "the predictor does not recognize the word: check the order of its channels (alphabet=), its weights, "
-            "its tasks, and at cg.check(design, predictor)",
+            else (
+                "the predictor does not recognize the word: check the order of its "
+                "channels (alphabet=), its weights, its tasks, and at cg.check(design, "
+                "predictor)"
+            ),
             n_predictions=n * (N_WORDS + 1),
         )
     ]
@@ -428,14 +580,21 @@ def _clearest_again(claim: Claim) -> list[Finding]:
     trial = word_trial(claim)
     name, task = next((one for one in claimed if one[0] in trial.pairs), ("", ""))
     if not name:
-        raise NotApplicableError("no claimed contrast is a written word minus a control; name a word: positive=")
+        raise NotApplicableError(
+            "no claimed contrast is a written word minus a control; name a word: "
+            "positive="
+        )
     arm, control = trial.pairs[name]
     before, se_before, _ = row_of(claim.estimates, name, task)
     sign = float(np.sign(before))
-    again, se, df = row_of(_compared(claim, trial, {"again": {arm: sign, control: -sign}}), "again", task)
+    again, se, df = row_of(
+        _compared(claim, trial, {"again": {arm: sign, control: -sign}}), "again", task
+    )
     share = again / abs(before)
     p = upper_tail(abs(before) / 2 - again, float(np.hypot(se, se_before / 2)), df)
-    status: Status = "fail" if p <= FAIL_LEVEL else "pass" if share >= SPECIFIC else "warn"
+    status: Status = (
+        "fail" if p <= FAIL_LEVEL else "pass" if share >= SPECIFIC else "warn"
+    )
     return [
         Finding(
             check="positive control",
@@ -443,11 +602,16 @@ def _clearest_again(claim: Claim) -> list[Finding]:
             value=share,
             threshold=SPECIFIC,
             status=status,
-            reason=f"'{name}' on {task}: {again * sign:.3g} on {trial.n_units:,} fresh units, {before:.3g} in the "
-            "trial",
+            reason=(
+                f"'{name}' on {task}: {again * sign:.3g} on {trial.n_units:,} fresh "
+                f"units, {before:.3g} in the trial"
+            ),
             cure=""
             if status == "pass"
-            else "the outcomes are not those of this predictor on these backgrounds, or of chosen units: run again",
+            else (
+                "the outcomes are not those of this predictor on these backgrounds, or "
+                "of chosen units: run again"
+            ),
             n_predictions=_first_count(claim),
         )
     ]
@@ -456,13 +620,14 @@ def _clearest_again(claim: Claim) -> list[Finding]:
 def identical_arms(claim: Claim) -> xr.Dataset:
     """Compare the control with itself on fresh units: an A/A trial.
 
-    Two samples of units under one arm differ by chance alone. If they differ more, the outcomes come from other
-    units or another predictor, or their units are not independent. Use it for outcomes that come from a store or a
-    table.
+    Two samples of units under one arm differ by chance alone. If they differ more, the
+    outcomes come from other units or another predictor, or their units are not
+    independent. Use it for outcomes that come from a store or a table.
 
-    The value is the p-value of a permutation test between the control of the trial and the control on fresh units of
-    the same null model: of the largest difference in means over tasks, in sd. Where units share parents, each parent
-    gives its first unit, so that both samples have rows of one kind. Uniform where nothing is wrong.
+    The value is the p-value of a permutation test between the control of the trial and
+    the control on fresh units of the same null model: of the largest difference in
+    means over tasks, in sd. Where units share parents, each parent gives its first
+    unit, so that both samples have rows of one kind. Uniform where nothing is wrong.
 
     Parameters
     ----------
@@ -476,14 +641,20 @@ def identical_arms(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: fails with p at most .0025, warns with p at most .05. Fresh shuffles of the same parents resemble the
-    first ones, so that the test is conservative there. A null model that is a list of real sequences has no fresh ones.
+    *Level*: fails with p at most .0025, warns with p at most .05. Fresh shuffles of the
+    same parents resemble the first ones, so that the test is conservative there. A null
+    model that is a list of real sequences has no fresh ones.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> cg.refutation.identical_arms(claim)["status"].values.tolist()
@@ -495,15 +666,22 @@ def identical_arms(claim: Claim) -> xr.Dataset:
 def _control_twice(claim: Claim) -> list[Finding]:
     design = claim.check_design()
     if isinstance(design.drawn, Genomic):
-        raise NotApplicableError("the null model is a list of real sequences, which has no fresh ones")
+        raise NotApplicableError(
+            "the null model is a list of real sequences, which has no fresh ones"
+        )
     outcomes, n_predictions = _fresh_control(claim)
     control = _control(claim)
     first = _of_arm(claim.averaged, control)
     fresh = _of_arm(outcomes, control)
     tasks = [str(task) for task in first["task"].to_numpy()]
-    one, other = (_one_each(y).transpose("unit", "task").to_numpy().astype(np.float64) for y in (first, fresh))
+    one, other = (
+        _one_each(y).transpose("unit", "task").to_numpy().astype(np.float64)
+        for y in (first, fresh)
+    )
     value, worst = permutation_p(one, other, key=derive(claim.key, "identical arms"))
-    status: Status = "fail" if value <= FAIL_LEVEL else "warn" if value <= _CLEAR else "pass"
+    status: Status = (
+        "fail" if value <= FAIL_LEVEL else "warn" if value <= _CLEAR else "pass"
+    )
     before, again = (float(y.sel(task=tasks[worst]).mean()) for y in (first, fresh))
     return [
         Finding(
@@ -512,21 +690,32 @@ def _control_twice(claim: Claim) -> list[Finding]:
             value=value,
             threshold=_CLEAR,
             status=status,
-            reason=f"'{control}' on {tasks[worst]}: mean {before:.4g} in the trial, {again:.4g} on "
-            f"{fresh.sizes['unit']:,} fresh units",
+            reason=(
+                f"'{control}' on {tasks[worst]}: mean {before:.4g} in the trial, "
+                f"{again:.4g} on {fresh.sizes['unit']:,} fresh units"
+            ),
             cure=""
             if status == "pass"
-            else "run the trial again with this predictor and null model; units that share a source need parent=",
+            else (
+                "run the trial again with this predictor and null model; units that "
+                "share a source need parent="
+            ),
             n_predictions=n_predictions,
         )
     ]
 
 
 def _one_each(outcomes: xr.DataArray) -> xr.DataArray:
-    """Return the first unit of each parent; means of several units vary less than single ones."""
+    """Return the first unit of each parent; means of several units vary less than
+    single ones.
+    """
     if "parent" not in outcomes.coords:
         return outcomes
-    return outcomes.isel(unit=np.sort(np.unique(outcomes["parent"].to_numpy().astype(str), return_index=True)[1]))
+    return outcomes.isel(
+        unit=np.sort(
+            np.unique(outcomes["parent"].to_numpy().astype(str), return_index=True)[1]
+        )
+    )
 
 
 def _control(claim: Claim) -> str:
@@ -536,7 +725,9 @@ def _control(claim: Claim) -> str:
 
 
 def _fresh_control(claim: Claim) -> tuple[xr.Dataset, int]:
-    """Return fresh units under the control: those of the placebo words, where there are some."""
+    """Return fresh units under the control: those of the placebo words, where there are
+    some.
+    """
     control = _control(claim)
     try:
         trial = word_trial(claim)

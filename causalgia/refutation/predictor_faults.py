@@ -1,4 +1,6 @@
-"""Checks of the predictor: repeated answers, the numerical floor, the other strand, the members of an ensemble."""
+"""Checks of the predictor: repeated answers, the numerical floor, the other strand, the
+members of an ensemble.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,23 @@ import numpy as np
 import xarray as xr
 
 from causalgia.predict import Predictor
-from causalgia.refutation.claim import FAIL_LEVEL, Claim, Finding, NotApplicableError, Status, refutation
+from causalgia.refutation.claim import (
+    FAIL_LEVEL,
+    Claim,
+    Finding,
+    NotApplicableError,
+    Status,
+    refutation,
+)
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.streams import derive
 from causalgia.trial.turns import draw_backgrounds
 from causalgia.types import Array, Tokens
 
 NOISE_WARN, NOISE_FAIL = 1e-3, 1e-2
-"""Difference between two answers to one sequence, in sd of the answers, from which a check warns and fails."""
+"""Difference between two answers to one sequence, in sd of the answers, from which a
+check warns and fails.
+"""
 FLOORS = 10.0
 """An effect below this many times its numerical floor is flagged."""
 N_COPIES = 3
@@ -24,15 +35,19 @@ _REPEATED = 64
 
 
 def numerical_floor(claim: Claim) -> xr.Dataset:
-    """Predict the same sequences again, in another order, and compare the difference with the claimed effects.
+    """Predict the same sequences again, in another order, and compare the difference
+    with the claimed effects.
 
-    The predictions of a network with dropout on, or that depend on batch mates, are not reproducible; rounding
-    alone can make an effect of 1e-6 "significant". Use it for every new network.
+    The predictions of a network with dropout on, or that depend on batch mates, are not
+    reproducible; rounding alone can make an effect of 1e-6 "significant". Use it for
+    every new network.
 
-    Two rows. *Same answers*: root mean square difference between two answers to one sequence, and from the stored
-    outcomes where the units can be drawn again, in sd of the answers over units; passes below .001. *Numerical floor*:
-    the smallest claimed effect over its floor, the root mean square difference of a contrast of one unit between two
-    answers (or the floor stored with the trial, where that is larger); passes from 10.
+    Two rows. *Same answers*: root mean square difference between two answers to one
+    sequence, and from the stored outcomes where the units can be drawn again, in sd of
+    the answers over units; passes below .001. *Numerical floor*: the smallest claimed
+    effect over its floor, the root mean square difference of a contrast of one unit
+    between two answers (or the floor stored with the trial, where that is larger);
+    passes from 10.
 
     Parameters
     ----------
@@ -46,13 +61,19 @@ def numerical_floor(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: no chance is involved where a sequence has one answer. The first row fails from .01 sd, the second below 1.
+    *Level*: no chance is involved where a sequence has one answer. The first row fails
+    from .01 sd, the second below 1.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> cg.refutation.numerical_floor(claim)["status"].values.tolist()
@@ -67,20 +88,49 @@ def _repeated(claim: Claim) -> list[Finding]:
     arms = _arms_of_clearest(claim)
     a_unit = 2 * len(arms)
     n_own = claim.outcomes.sizes["unit"]
-    n = claim.n_units(0.05, a_unit=a_unit, least=min(4, n_own), most=min(_REPEATED, n_own))
-    units = draw_backgrounds(design, 0, n, key=claim.trial_key if own is not None else key)
-    tokens = {arm: claim.sequences(arm, units, key=claim.trial_key if own is not None else key) for arm in arms}
-    by_arm = {arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()}
-    again = {arm: _mean_over_models(predictor.predict(rows[::-1])[::-1]) for arm, rows in tokens.items()}
+    n = claim.n_units(
+        0.05, a_unit=a_unit, least=min(4, n_own), most=min(_REPEATED, n_own)
+    )
+    units = draw_backgrounds(
+        design, 0, n, key=claim.trial_key if own is not None else key
+    )
+    tokens = {
+        arm: claim.sequences(
+            arm, units, key=claim.trial_key if own is not None else key
+        )
+        for arm in arms
+    }
+    by_arm = {
+        arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()
+    }
+    again = {
+        arm: _mean_over_models(predictor.predict(rows[::-1])[::-1])
+        for arm, rows in tokens.items()
+    }
     first, second = (np.stack(list(answers.values())) for answers in (by_arm, again))
-    scale = np.where((sd := first.reshape(-1, first.shape[-1]).std(axis=0)) > 0, sd, 1.0)
+    scale = np.where(
+        (sd := first.reshape(-1, first.shape[-1]).std(axis=0)) > 0, sd, 1.0
+    )
     gap = float((np.sqrt(((second - first) ** 2).mean(axis=(0, 1))) / scale).max())
     beside = "predicted twice"
     if own is not None and "arm" in claim.averaged["outcome"].dims:
-        stored = claim.averaged["outcome"].transpose("arm", "unit", "task").sel(arm=arms).isel(unit=slice(n)).to_numpy()
-        error = float((np.sqrt(((first - stored) ** 2).mean(axis=(0, 1))) / scale).max())
-        gap, beside = max(gap, error), f"predicted twice ({gap:.2g}), and of the trial ({error:.2g})"
-    status: Status = "fail" if gap >= NOISE_FAIL else "warn" if gap >= NOISE_WARN else "pass"
+        stored = (
+            claim.averaged["outcome"]
+            .transpose("arm", "unit", "task")
+            .sel(arm=arms)
+            .isel(unit=slice(n))
+            .to_numpy()
+        )
+        error = float(
+            (np.sqrt(((first - stored) ** 2).mean(axis=(0, 1))) / scale).max()
+        )
+        gap, beside = (
+            max(gap, error),
+            f"predicted twice ({gap:.2g}), and of the trial ({error:.2g})",
+        )
+    status: Status = (
+        "fail" if gap >= NOISE_FAIL else "warn" if gap >= NOISE_WARN else "pass"
+    )
     rows = [
         Finding(
             check="same answers",
@@ -91,7 +141,10 @@ def _repeated(claim: Claim) -> list[Finding]:
             reason=f"{n:,} units under {len(arms)} arms, {beside}",
             cure=""
             if status == "pass"
-            else "switch dropout off (module.eval()), fix what depends on batch mates, run again",
+            else (
+                "switch dropout off (module.eval()), fix what depends on batch mates, "
+                "run again"
+            ),
             n_predictions=n * a_unit,
         )
     ]
@@ -101,7 +154,9 @@ def _repeated(claim: Claim) -> list[Finding]:
 
 
 def _floor_finding(claim: Claim, error: Array, arms: list[str]) -> Finding:
-    """Return the smallest claimed effect over its floor, from the differences between answers (arm, unit, task)."""
+    """Return the smallest claimed effect over its floor, from the differences between
+    answers (arm, unit, task).
+    """
     tasks = [str(task) for task in claim.estimates["task"].to_numpy()]
     at = {arm: i for i, arm in enumerate(arms)}
     noise = np.sqrt((error**2).mean(axis=(0, 1)))
@@ -116,9 +171,13 @@ def _floor_finding(claim: Claim, error: Array, arms: list[str]) -> Finding:
         elif identity:
             floor = float(noise[j] * np.sqrt(sum(w * w for w in weights.values())))
         if "floor" in claim.estimates:
-            floor = max(floor, float(claim.estimates["floor"].sel(contrast=name, task=task)))
+            floor = max(
+                floor, float(claim.estimates["floor"].sel(contrast=name, task=task))
+            )
         rows.append((abs(claim.ace(name, task)), floor, name, task))
-    size, floor, name, task = min(rows, key=lambda row: row[0] / max(row[1], 1e-15 * row[0]))
+    size, floor, name, task = min(
+        rows, key=lambda row: row[0] / max(row[1], 1e-15 * row[0])
+    )
     ratio = size / max(floor, 1e-15 * size)
     status: Status = "fail" if ratio < 1 else "warn" if ratio < FLOORS else "pass"
     return Finding(
@@ -128,14 +187,20 @@ def _floor_finding(claim: Claim, error: Array, arms: list[str]) -> Finding:
         threshold=FLOORS,
         status=status,
         reason=f"'{name}' on {task}: effect {size:.3g}, floor {floor:.2g}",
-        cure="" if status == "pass" else "predict in float64, or set a ROPE above the floor",
+        cure=""
+        if status == "pass"
+        else "predict in float64, or set a ROPE above the floor",
     )
 
 
 def _arms_of_clearest(claim: Claim) -> list[str]:
     """Return the arms of the clearest contrast, in the order of the outcomes."""
     names = [name for name, _ in claim.effects_claimed] or list(claim.weights)
-    return [str(arm) for arm in claim.outcomes["arm"].to_numpy() if str(arm) in claim.weights[names[0]]]
+    return [
+        str(arm)
+        for arm in claim.outcomes["arm"].to_numpy()
+        if str(arm) in claim.weights[names[0]]
+    ]
 
 
 def _mean_over_models(answers: Array) -> Array:
@@ -147,11 +212,12 @@ def _mean_over_models(answers: Array) -> Array:
 def strand(claim: Claim) -> xr.Dataset:
     """Run the clearest effects on the reverse complement of each sequence.
 
-    Most tasks on DNA are not strand-specific: an effect on one strand alone is an artifact of training, unless the
-    task has a strand (RNA, initiation of transcription). The check never fails, because the right answer depends on
-    the task.
+    Most tasks on DNA are not strand-specific: an effect on one strand alone is an
+    artifact of training, unless the task has a strand (RNA, initiation of
+    transcription). The check never fails, because the right answer depends on the task.
 
-    The value is the smallest ratio of the effect on the reverse complements to that on the sequences; passes from .5.
+    The value is the smallest ratio of the effect on the reverse complements to that on
+    the sequences; passes from .5.
 
     Parameters
     ----------
@@ -170,8 +236,13 @@ def strand(claim: Claim) -> xr.Dataset:
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("TGASTCA".replace("S", "C"), at=90), "AP-1": cg.Embed("TGACTCA", at=90)}
-    >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("TGASTCA".replace("S", "C"), at=90),
+    ...     "AP-1": cg.Embed("TGACTCA", at=90),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=200), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> oracle = cg.zoo.oracle("gata1_like")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> cg.refutation.strand(claim)["status"].item()
@@ -184,20 +255,36 @@ def _other_strand(claim: Claim) -> list[Finding]:
     claimed = claim.check_claimed()
     predictor, design = claim.check_predictor(), claim.check_design()
     if claim.analysis.scale != "identity":
-        raise NotApplicableError("it compares effects on the scale of the predictor, and these are on another")
+        raise NotApplicableError(
+            "it compares effects on the scale of the predictor, and these are on "
+            "another"
+        )
     arms, key = _arms_of_clearest(claim), derive(claim.key, "strand")
     n_own = claim.outcomes.sizes["unit"]
-    n = claim.n_units(0.05, a_unit=2 * len(arms), least=min(6, n_own), most=min(200, n_own))
+    n = claim.n_units(
+        0.05, a_unit=2 * len(arms), least=min(6, n_own), most=min(200, n_own)
+    )
     units = draw_backgrounds(design, 0, n, key=key)
-    tokens: dict[str, Tokens] = {arm: claim.sequences(arm, units, key=key) for arm in arms}
-    forward = {arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()}
-    backward = {arm: _mean_over_models(predictor.predict(reverse_complement(rows))) for arm, rows in tokens.items()}
-    name, tasks = claimed[0][0], [str(task) for task in claim.estimates["task"].to_numpy()]
+    tokens: dict[str, Tokens] = {
+        arm: claim.sequences(arm, units, key=key) for arm in arms
+    }
+    forward = {
+        arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()
+    }
+    backward = {
+        arm: _mean_over_models(predictor.predict(reverse_complement(rows)))
+        for arm, rows in tokens.items()
+    }
+    name, tasks = (
+        claimed[0][0],
+        [str(task) for task in claim.estimates["task"].to_numpy()],
+    )
     rows = []
     for task in (task for contrast, task in claimed if contrast == name):
         j, weights = tasks.index(task), claim.weights[name]
         one, other = (
-            float(sum(w * answers[arm][:, j].mean() for arm, w in weights.items())) for answers in (forward, backward)
+            float(sum(w * answers[arm][:, j].mean() for arm, w in weights.items()))
+            for answers in (forward, backward)
         )
         if one != 0:
             rows.append((other / one, one, other, task))
@@ -211,22 +298,33 @@ def _other_strand(claim: Claim) -> list[Finding]:
             value=ratio,
             threshold=0.5,
             status="pass" if ratio >= 0.5 else "warn",
-            reason=f"'{name}' on {task}: {one:.3g}, and {other:.3g} on the other strand ({n:,} units)",
-            cure="" if ratio >= 0.5 else "right for RNA and stranded tasks; else average both strands: rc_average=True",
+            reason=(
+                f"'{name}' on {task}: {one:.3g}, and {other:.3g} on the other strand "
+                f"({n:,} units)"
+            ),
+            cure=""
+            if ratio >= 0.5
+            else (
+                "right for RNA and stranded tasks; else average both strands: "
+                "rc_average=True"
+            ),
             n_predictions=2 * n * len(arms),
         )
     ]
 
 
 def randomized_weights(claim: Claim) -> xr.Dataset:
-    """Run the clearest effects on the network with shuffled parameters: what remains is not learned.
+    """Run the clearest effects on the network with shuffled parameters: what remains is
+    not learned.
 
-    An effect that networks without training show as well comes from the architecture, the read-out or the backgrounds.
-    Use it for a network of layers (`causalgia.TorchPredictor`); each of the three copies takes as much memory.
+    An effect that networks without training show as well comes from the architecture,
+    the read-out or the backgrounds. Use it for a network of layers
+    (`causalgia.TorchPredictor`); each of the three copies takes as much memory.
 
-    The value is the rank of the network among its copies, ``(1 + #{copies with the effect or more}) / (1 + 3)``, by the
-    size of the effect in sd of the control over units, since copies answer on scales of their own; passes at .25
-    (none).
+    The value is the rank of the network among its copies,
+    ``(1 + #{copies with the effect or more}) / (1 + 3)``, by the size of the effect in
+    sd of the control over units, since copies answer on scales of their own; passes at
+    .25 (none).
 
     Parameters
     ----------
@@ -240,8 +338,8 @@ def randomized_weights(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: fails where two copies of three or more have the effect or more: at most .0025 of networks whose effect is
-    beyond that of 97.1 % of their copies.
+    *Level*: fails where two copies of three or more have the effect or more: at most
+    .0025 of networks whose effect is beyond that of 97.1 % of their copies.
 
     References
     ----------
@@ -250,8 +348,13 @@ def randomized_weights(claim: Claim) -> xr.Dataset:
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control")
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
+    ... )
     >>> network = cg.zoo.load("rbfox1_like", member=0)
     >>> claim = cg.refutation.Claim(cg.run(design, network, rng=0), network, rng=1)
     >>> cg.refutation.randomized_weights(claim)["status"].item()
@@ -263,17 +366,32 @@ def randomized_weights(claim: Claim) -> xr.Dataset:
 def _beside_copies(claim: Claim) -> list[Finding]:
     claimed, predictor = claim.check_claimed(), claim.check_predictor()
     if not _is_network(predictor):
-        raise NotApplicableError("it shuffles the parameters of one network of layers, a cg.TorchPredictor")
+        raise NotApplicableError(
+            "it shuffles the parameters of one network of layers, a cg.TorchPredictor"
+        )
     from causalgia.attribution import randomized
 
     name, task = claimed[0]
     weights, arms = claim.weights[name], _arms_of_clearest(claim)
     n = claim.n_units(0.1, a_unit=len(arms) * (N_COPIES + 1), least=6, most=100)
-    both = randomized(predictor, n_draws=N_COPIES, rng=derive(claim.key, "randomized weights"))
-    units = draw_backgrounds(claim.check_design(), 0, n, key=(key := derive(claim.key, "randomized weights", "units")))
-    answers = {arm: both.predict(claim.sequences(arm, units, key=key)).astype(np.float64) for arm in arms}
+    both = randomized(
+        predictor, n_draws=N_COPIES, rng=derive(claim.key, "randomized weights")
+    )
+    units = draw_backgrounds(
+        claim.check_design(),
+        0,
+        n,
+        key=(key := derive(claim.key, "randomized weights", "units")),
+    )
+    answers = {
+        arm: both.predict(claim.sequences(arm, units, key=key)).astype(np.float64)
+        for arm in arms
+    }
     j = [str(one) for one in claim.estimates["task"].to_numpy()].index(task)
-    effects = sum((w * answers[arm][:, j].mean(axis=0) for arm, w in weights.items()), np.zeros(N_COPIES + 1))
+    effects = sum(
+        (w * answers[arm][:, j].mean(axis=0) for arm, w in weights.items()),
+        np.zeros(N_COPIES + 1),
+    )
     control = next(arm for arm in arms if weights[arm] < 0)
     sd = answers[control][:, j].std(axis=0, ddof=1)
     size = np.abs(effects) / np.where(sd > 0, sd, 1.0)
@@ -282,15 +400,23 @@ def _beside_copies(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="randomized weights",
-            figure="rank of the network among copies with shuffled parameters, by its clearest effect",
+            figure=(
+                "rank of the network among copies with shuffled parameters, by its "
+                "clearest effect"
+            ),
             value=(1 + n_beyond) / (1 + N_COPIES),
             threshold=1 / (1 + N_COPIES),
             status=status,
-            reason=f"'{name}' on {task}: {size[0]:.2g} sd of the control, {', '.join(f'{x:.2g}' for x in size[1:])} in "
-            f"the copies ({n:,} units)",
+            reason=(
+                f"'{name}' on {task}: {size[0]:.2g} sd of the control, "
+                f"{', '.join(f'{x:.2g}' for x in size[1:])} in the copies ({n:,} units)"
+            ),
             cure=""
             if status == "pass"
-            else "check the weights that were loaded; claim no effect that untrained copies show",
+            else (
+                "check the weights that were loaded; claim no effect that untrained "
+                "copies show"
+            ),
             n_predictions=n * len(arms) * (N_COPIES + 1),
         )
     ]
@@ -305,12 +431,14 @@ def _is_network(predictor: Predictor) -> bool:
 
 
 def predictor_disagreement(claim: Claim) -> xr.Dataset:
-    """Compare the claimed effects between the members of an ensemble: signs, and the sd between members.
+    """Compare the claimed effects between the members of an ensemble: signs, and the sd
+    between members.
 
-    Networks of one architecture retrained on the same data differ by several standard errors; a claim about what
-    "the network" has learned is a claim about retrainings.
+    Networks of one architecture retrained on the same data differ by several standard
+    errors; a claim about what "the network" has learned is a claim about retrainings.
 
-    The value is the smallest share of members whose effect has the sign of the mean; passes from .8.
+    The value is the smallest share of members whose effect has the sign of the mean;
+    passes from .8.
 
     Parameters
     ----------
@@ -324,17 +452,27 @@ def predictor_disagreement(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: fails where the share is below .8 and a member has the other sign by a one-sided t test at .0025
-    (Bonferroni over members and effects).
+    *Level*: fails where the share is below .8 and a member has the other sign by a
+    one-sided t test at .0025 (Bonferroni over members and effects).
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> arms = {"control": cg.Placebo("UGCAUG", at=17), "UGCAUG": cg.Embed("UGCAUG", at=17)}
-    >>> design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control")
-    >>> networks = {"one": cg.zoo.oracle("additive"), "other": cg.zoo.oracle("saturating")}
+    >>> arms = {
+    ...     "control": cg.Placebo("UGCAUG", at=17),
+    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
+    ... }
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control"
+    ... )
+    >>> networks = {
+    ...     "one": cg.zoo.oracle("additive"),
+    ...     "other": cg.zoo.oracle("saturating"),
+    ... }
     >>> both = cg.Ensemble(networks, differ_by="architectures")
-    >>> cg.refutation.predictor_disagreement(cg.refutation.Claim(cg.run(design, both, rng=0), rng=1))["status"].item()
+    >>> cg.refutation.predictor_disagreement(
+    ...     cg.refutation.Claim(cg.run(design, both, rng=0), rng=1)
+    ... )["status"].item()
     'pass'
     """
     return refutation(claim, "predictor disagreement", _members)
@@ -344,9 +482,16 @@ def _members(claim: Claim) -> list[Finding]:
     from scipy import stats
 
     if "model" not in claim.outcomes["outcome"].dims:
-        raise NotApplicableError("there is one predictor; run the trial on a cg.Ensemble of retrained networks")
+        raise NotApplicableError(
+            "there is one predictor; run the trial on a cg.Ensemble of retrained "
+            "networks"
+        )
     claimed = claim.check_claimed()
-    found = claim.estimated(claim.contrasted(claim.outcomes, control=claim.control, contrasts=claim.contrasts))
+    found = claim.estimated(
+        claim.contrasted(
+            claim.outcomes, control=claim.control, contrasts=claim.contrasts
+        )
+    )
     n_models = found.sizes["model"]
     rows = []
     for name, task in claimed:
@@ -356,10 +501,16 @@ def _members(claim: Claim) -> list[Finding]:
         df = one["df"].to_numpy()
         share = float((sign * ace > 0).mean())
         opposite = np.where(
-            sign * ace < 0, stats.t.sf(np.abs(ace) / np.maximum(se, 1e-12 * np.abs(ace) + 1e-300), df), 1.0
+            sign * ace < 0,
+            stats.t.sf(np.abs(ace) / np.maximum(se, 1e-12 * np.abs(ace) + 1e-300), df),
+            1.0,
         )
         rows.append((share, float(opposite.min()), float(ace.std(ddof=1)), name, task))
-    failed = [row for row in rows if row[0] < 0.8 and row[1] <= FAIL_LEVEL / (n_models * len(rows))]
+    failed = [
+        row
+        for row in rows
+        if row[0] < 0.8 and row[1] <= FAIL_LEVEL / (n_models * len(rows))
+    ]
     share, _, sd, name, task = min(failed or rows)
     status: Status = "fail" if failed else "pass" if share >= 0.8 else "warn"
     return [
@@ -369,10 +520,15 @@ def _members(claim: Claim) -> list[Finding]:
             value=share,
             threshold=0.8,
             status=status,
-            reason=f"'{name}' on {task}: {share:.0%} of {n_models} predictors, mean {claim.ace(name, task):.3g}, sd "
-            f"between them {sd:.2g}",
+            reason=(
+                f"'{name}' on {task}: {share:.0%} of {n_models} predictors, mean "
+                f"{claim.ace(name, task):.3g}, sd between them {sd:.2g}"
+            ),
             cure=""
             if status == "pass"
-            else 'claim it for the population of trainings: target="population x predictors"',
+            else (
+                'claim it for the population of trainings: target="population x '
+                'predictors"'
+            ),
         )
     ]

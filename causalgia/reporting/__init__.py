@@ -1,7 +1,8 @@
-"""Reports of estimates and outcomes as text and tables: effect size first, then the interval, p last.
+"""Reports of estimates and outcomes as text and tables: effect size first, then the
+interval, p last.
 
-`rows` and `cells` make the table that reports and the command line print; numbers are formatted in
-`causalgia.reporting.table_formats` only.
+`rows` and `cells` make the table that reports and the command line print; numbers are
+formatted in `causalgia.reporting.table_formats` only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.estimation.crossover_estimates import placebo_words
     from causalgia.reporting._curve_report import curve_report, write_bigwig, write_npz
-    from causalgia.reporting._trial_report import sentence, sentences, tasks_in_words, trial_report
+    from causalgia.reporting._trial_report import (
+        sentence,
+        sentences,
+        tasks_in_words,
+        trial_report,
+    )
     from causalgia.reporting.effect_rows import Row, Rows, cells, placebo_summary, rows
     from causalgia.reporting.table_formats import (
         format_effect,

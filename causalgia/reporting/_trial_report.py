@@ -31,7 +31,13 @@ from causalgia.reporting.effect_rows import (
     placebo_summary,
 )
 from causalgia.reporting.effect_rows import rows as rows_of
-from causalgia.reporting.table_formats import format_effect, format_number, format_share, is_large, percent
+from causalgia.reporting.table_formats import (
+    format_effect,
+    format_number,
+    format_share,
+    is_large,
+    percent,
+)
 from causalgia.reporting.verdict_sentences import (
     exact_in_words,
     is_decided,
@@ -48,22 +54,35 @@ if TYPE_CHECKING:
 _FEW = 6
 _MEMBERS = {
     "seeds": ("retrainings of the predictor", "the next retraining of the predictor"),
-    "folds": ("trainings on other folds of the data", "the next training on another fold of the data"),
-    "architectures": ("networks of other architectures", "a network of the next architecture"),
+    "folds": (
+        "trainings on other folds of the data",
+        "the next training on another fold of the data",
+    ),
+    "architectures": (
+        "networks of other architectures",
+        "a network of the next architecture",
+    ),
 }
 """Population of the members of an ensemble, and one more member, in words."""
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
-def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None) -> str:
-    """Report outcomes, estimates or decisions as text; `causalgia.report` is this for results of a trial.
+def trial_report(
+    dataset: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
+) -> str:
+    """Report outcomes, estimates or decisions as text; `causalgia.report` is this for
+    results of a trial.
 
     Parameters
     ----------
     dataset
         Outcomes, estimates or decisions.
     rows
-        ``"summary"``, or ``"all"`` for a line for each placebo word, and for each of more than 30 tasks.
+        ``"summary"``, or ``"all"`` for a line for each placebo word, and for each of
+        more than 30 tasks.
     task
         The tasks to report: a name, a pattern or several.
 
@@ -100,26 +119,45 @@ def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Seq
     if rows not in ("summary", "all"):
         raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):
-        return describe_outcomes(select_tasks(dataset, task, place="report: "), every_arm=rows == "all")
+        return describe_outcomes(
+            select_tasks(dataset, task, place="report: "), every_arm=rows == "all"
+        )
     estimates = select_tasks(as_reportable(dataset), task, place="report: ")
     shown = estimates if rows == "all" else largest_tasks(estimates)
-    left_out = [line] if (line := left_out_tasks(estimates, shown, 'rows="all"', 'task="..."')) else []
+    left_out = (
+        [line]
+        if (line := left_out_tasks(estimates, shown, 'rows="all"', 'task="..."'))
+        else []
+    )
     header, lines = cells(shown, rows=rows)
     widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     names = {"contrast", "task", "model"}  # aligned left, numbers right
     aligned = [
-        [c.ljust(w) if h in names else c.rjust(w) for h, c, w in zip(header, line, widths, strict=True)]
+        [
+            c.ljust(w) if h in names else c.rjust(w)
+            for h, c, w in zip(header, line, widths, strict=True)
+        ]
         for line in [header, *lines]
     ]
-    table = "\n".join([*("  ".join(line).rstrip() for line in aligned), *left_out, *shape_lines(estimates)])
+    table = "\n".join(
+        [
+            *("  ".join(line).rstrip() for line in aligned),
+            *left_out,
+            *shape_lines(estimates),
+        ]
+    )
     parts = [estimand(estimates), table, "\n".join(sentences(shown, rows=rows))]
     return printable("\n\n".join(part for part in parts if part))
 
 
 def table_parts(
-    dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Sequence[str] | None = None
+    dataset: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
 ) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the header, the lines of cells and the notes of a table of estimates or decisions, printable.
+    """Return the header, the lines of cells and the notes of a table of estimates or
+    decisions, printable.
 
     Parameters
     ----------
@@ -132,7 +170,11 @@ def table_parts(
     left_out = left_out_tasks(effects, shown, 'rows="all"', 'task="..."')
     parts = (estimand(effects), left_out, *shape_lines(effects))
     notes = [printable(line) for text in parts for line in text.split("\n") if line]
-    return [_in_one_line(name) for name in header], [[_in_one_line(cell) for cell in line] for line in lines], notes
+    return (
+        [_in_one_line(name) for name in header],
+        [[_in_one_line(cell) for cell in line] for line in lines],
+        notes,
+    )
 
 
 def _in_one_line(text: object) -> str:
@@ -140,50 +182,93 @@ def _in_one_line(text: object) -> str:
 
 
 def estimand(estimates: xr.Dataset) -> str:
-    """Return the estimand in words: contrast, scale and population, with the method and the history of the trial.
+    """Return the estimand in words: contrast, scale and population, with the method and
+    the history of the trial.
 
     Examples
     --------
     >>> import xarray as xr
     >>> estimates = xr.Dataset(
     ...     {"ace": (("contrast", "task"), [[1.5]])},
-    ...     coords={"contrast": ["GATA1"], "task": ["K562"], "do": ("contrast", ["do(x[5:9] = GATA) − do()"])},
-    ...     attrs={"scale": "log counts", "target": "units", "predictor_fingerprint": "85e98db9"},
+    ...     coords={
+    ...         "contrast": ["GATA1"],
+    ...         "task": ["K562"],
+    ...         "do": ("contrast", ["do(x[5:9] = GATA) − do()"]),
+    ...     },
+    ...     attrs={
+    ...         "scale": "log counts",
+    ...         "target": "units",
+    ...         "predictor_fingerprint": "85e98db9",
+    ...     },
     ... )
     >>> print(estimand(estimates))
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
     on_tasks, defined = _task_contrast_text(estimates)
-    claim = f"ACE on {scale_text(attrs)}{on_tasks}, {_contrast_text(estimates)}{population_text(estimates)}"
-    measured_on = attrs.get("effect_on") or ("the predictor" if "predictor_fingerprint" in attrs else "")
+    claim = (
+        f"ACE on {scale_text(attrs)}{on_tasks}, "
+        f"{_contrast_text(estimates)}{population_text(estimates)}"
+    )
+    measured_on = attrs.get("effect_on") or (
+        "the predictor" if "predictor_fingerprint" in attrs else ""
+    )
     first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
-    if not (measured_on or attrs.get("control") or attrs.get("estimand") or "do" in estimates.variables):
-        on = f", on {scale_text(attrs)}" if attrs.get("contrast_scale") or attrs.get("scale") else ""
-        first = f"Effects{' and standard errors' if 'se' in estimates else ''} as given{on}."
+    if not (
+        measured_on
+        or attrs.get("control")
+        or attrs.get("estimand")
+        or "do" in estimates.variables
+    ):
+        on = (
+            f", on {scale_text(attrs)}"
+            if attrs.get("contrast_scale") or attrs.get("scale")
+            else ""
+        )
+        first = (
+            f"Effects{' and standard errors' if 'se' in estimates else ''} as "
+            f"given{on}."
+        )
     together = is_simultaneous(estimates)
-    method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
+    method = (
+        f"{attrs['method']} (SE and p)"
+        if together and "method" in attrs
+        else attrs.get("method")
+    )
     second = [count_clause(estimates), attrs.get("assignment"), method]
     facts = "; ".join(str(part) for part in second if part)
-    do = {row["contrast"]: row["do"] for row in rows_of(estimates) if row["do"] and not row["placebo_word"]}
+    do = {
+        row["contrast"]: row["do"]
+        for row in rows_of(estimates)
+        if row["do"] and not row["placebo_word"]
+    }
     sentences = [
         first,
         f"{facts[0].upper()}{facts[1:]}." if facts else "",
-        "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else "",
+        "\n".join(f"{name}: {text}" for name, text in do.items())
+        if 1 < len(do) <= _FEW
+        else "",
         defined,
     ]
     if together:
-        level, band = 100 * float(attrs["ci_prob"]), str(attrs["band"]).replace("_", "-")
+        level, band = (
+            100 * float(attrs["ci_prob"]),
+            str(attrs["band"]).replace("_", "-"),
+        )
         sentences.append(
-            f"{level:.4g} % simultaneous interval ({band}, {attrs['family']}); p is of each contrast alone."
+            f"{level:.4g} % simultaneous interval ({band}, {attrs['family']}); p is of "
+            "each contrast alone."
         )
     verdicts = verdict_method(estimates) if is_decided(estimates) else ""
     history = dict(attrs)
-    if " could be missed." in verdicts and "stopped" in attrs:  # the share of the verdicts, not of the stopping rule
+    if (
+        " could be missed." in verdicts and "stopped" in attrs
+    ):  # the share of the verdicts, not of the stopping rule
         history["stopped"] = without_missed_share(attrs["stopped"])
     cautions = str(attrs.get("caution", "")).split("; ")
     notes = [
-        "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions) for note in notes_of(estimates)
+        "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
+        for note in notes_of(estimates)
     ]
     sentences += [verdicts, *trial_history(history)]
     sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]
@@ -191,60 +276,98 @@ def estimand(estimates: xr.Dataset) -> str:
 
 
 def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
-    """Return a sentence for each effect (more than six only with verdicts), and for the placebo words of each task."""
+    """Return a sentence for each effect (more than six only with verdicts), and for the
+    placebo words of each task.
+    """
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
-    each, large = len(effects) <= _FEW or is_decided(estimates), any(map(is_large, effects))
-    lines = [sentence(estimates, row, scientific=large) for row in effects] if each else []
-    of_what = "posterior means" if estimates.attrs.get("evidence") == "posterior" else "estimates"
+    each, large = (
+        len(effects) <= _FEW or is_decided(estimates),
+        any(map(is_large, effects)),
+    )
+    lines = (
+        [sentence(estimates, row, scientific=large) for row in effects] if each else []
+    )
+    of_what = (
+        "posterior means"
+        if estimates.attrs.get("evidence") == "posterior"
+        else "estimates"
+    )
     groups = [] if rows == "all" else placebo_groups(table, names)
     return lines + [_summary_sentence(group, names, of_what) for group in groups]
 
 
 def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> str:
-    """Return one row of `rows` as a complete sentence; `scientific`: in scientific notation, as a table with it."""
+    """Return one row of `rows` as a complete sentence; `scientific`: in scientific
+    notation, as a table with it.
+    """
     attrs = estimates.attrs
-    where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
+    where = "".join(
+        f" in {row[name]}"
+        for name in ("task", "model")
+        if estimates.sizes.get(name, 1) > 1
+    )
     where += _task_contrast_text(estimates)[0] if estimates.sizes["task"] == 1 else ""
-    control = f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}" if attrs.get("control") else ""
+    control = (
+        f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}"
+        if attrs.get("control")
+        else ""
+    )
     ace, interval = format_effect(row, scientific=scientific)
     alone = "known exactly" if row.get("exact") else "without a standard error"
-    level = row.get("interval_level", attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None)
+    level = row.get(
+        "interval_level",
+        attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None,
+    )
     at = f" ({percent(level)})" if interval and level else ""
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
     verdict = ""
     if is_decided(estimates):  # with "; 5,000 units in 500 clusters; exploratory"
-        units = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
+        units = (
+            f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}"
+            if "n_units" in row
+            else ""
+        )
         if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
             units += f" in {row['n_clusters']:,} clusters"
         exploratory = "; exploratory" if attrs.get("exploratory") else ""
         verdict = f"; {verdict_in_words(row, attrs)}{units}{exploratory}"
     claim = (
-        f"ACE on {scale_text(attrs)}{where}, {_quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
+        f"ACE on {scale_text(attrs)}{where}, "
+        f"{_quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
     )
     return f"{claim}: {size}{exact}{verdict}."
 
 
 def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
     found = placebo_summary(group)
-    mean, low, high = (format_number(found[key], placebo_rounding_unit(found)) for key in ("mean", "lowest", "highest"))
+    mean, low, high = (
+        format_number(found[key], placebo_rounding_unit(found))
+        for key in ("mean", "lowest", "highest")
+    )
     where = "".join(f" in {group[0][name]}" for name in names)
     summary = f"{placebo_count(found['n'])}{where}: mean {mean}, from {low} to {high}"
     if found["central"] is None:
         return f"{summary} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
-    low, high = (format_number(limit, placebo_rounding_unit(found)) for limit in found["central"])
+    low, high = (
+        format_number(limit, placebo_rounding_unit(found)) for limit in found["central"]
+    )
     return f"{summary}, the central 95 % of their {of_what} from {low} to {high}."
 
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
     """Return the scale of the effects, in the words of the predictor, on one line."""
-    return _in_one_line(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
+    return _in_one_line(
+        attrs.get("contrast_scale") or attrs.get("scale") or "the outcome"
+    )
 
 
 def _task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
-    """Return contrasts between tasks as a clause, ", K562 - HepG2", and lines on names that are not their weights."""
+    """Return contrasts between tasks as a clause, ", K562 - HepG2", and lines on names
+    that are not their weights.
+    """
     known = stored_task_weights(estimates)
     rows = {name: known[name] for name in tasks_in_table(estimates) if name in known}
     if not rows:
@@ -252,7 +375,11 @@ def _task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
     words = {name: task_weights_in_words({name: row}) for name, row in rows.items()}
     if len(rows) > 1:
         named = {name: text for name, text in words.items() if text != name}
-        lines = [f"{name}: {text}" for name, text in named.items()] if len(named) <= _FEW else []
+        lines = (
+            [f"{name}: {text}" for name, text in named.items()]
+            if len(named) <= _FEW
+            else []
+        )
         return f", {task_weights_in_words(rows)}", "\n".join(lines)
     name, text = next(iter(words.items()))
     return f", {text}" if name == text else f", {name} ({text})", ""
@@ -263,14 +390,27 @@ def _contrast_text(estimates: xr.Dataset) -> str:
     if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
         return str(estimates["do"].to_numpy()[0])
     if estimates.attrs.get("control"):
-        return f"each arm {versus(estimates.attrs)} {_quote_if_spaced(estimates.attrs['control'])}"
-    estimand = str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
+        return (
+            f"each arm {versus(estimates.attrs)} "
+            f"{_quote_if_spaced(estimates.attrs['control'])}"
+        )
+    estimand = str(
+        estimates.attrs.get(
+            "estimand", "the weighted sum of arms that each contrast names"
+        )
+    )
     weights = stored_task_weights(estimates)
-    return estimand.removeprefix(f"{task_weights_in_words(weights)}, of ") if weights else estimand
+    return (
+        estimand.removeprefix(f"{task_weights_in_words(weights)}, of ")
+        if weights
+        else estimand
+    )
 
 
 def versus(attrs: Mapping[Any, Any]) -> str:
-    """Return how an arm is compared with its control: "minus", "divided by" for ratios, "against" for distances."""
+    """Return how an arm is compared with its control: "minus", "divided by" for ratios,
+    "against" for distances.
+    """
     if "divergence" in attrs:
         return "against"
     return "divided by" if attrs.get("transform") == "ratio" else "minus"
@@ -281,21 +421,38 @@ def _quote_if_spaced(name: str) -> str:
 
 
 def population_text(estimates: xr.Dataset) -> str:
-    """Return the population of the average effects as a clause: ", over uniform random sequences of 200 bp"."""
+    """Return the population of the average effects as a clause: ", over uniform random
+    sequences of 200 bp".
+    """
     null, units = _null_model_text(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
-        null, units = f"the population that these sequences represent ({null})", "sequences"
-    members, next_member = _MEMBERS.get(str(estimates.attrs.get("model_is", "seeds")), _MEMBERS["seeds"])
-    meaning = TARGET_MEANINGS.get(str(estimates.attrs.get("target")), TARGET_MEANINGS["population"])
+        null, units = (
+            f"the population that these sequences represent ({null})",
+            "sequences",
+        )
+    members, next_member = _MEMBERS.get(
+        str(estimates.attrs.get("model_is", "seeds")), _MEMBERS["seeds"]
+    )
+    meaning = TARGET_MEANINGS.get(
+        str(estimates.attrs.get("target")), TARGET_MEANINGS["population"]
+    )
     draws = _null_model_text(estimates)
-    return ", " + meaning.over.format(null=null, draws=draws, units=units, members=members, next_member=next_member)
+    return ", " + meaning.over.format(
+        null=null, draws=draws, units=units, members=members, next_member=next_member
+    )
 
 
 def _null_model_text(estimates: xr.Dataset) -> str:
-    """Return the null model in words, with the number of its sequences that were used, unless all were."""
+    """Return the null model in words, with the number of its sequences that were used,
+    unless all were.
+    """
     attrs = estimates.attrs
     null = str(attrs.get("null", "the population that the units were drawn from"))
-    match = re.search(r"([\d,]+) sequences", null) if attrs.get("null_kind") in _ONE_PARENT_EACH else None
+    match = (
+        re.search(r"([\d,]+) sequences", null)
+        if attrs.get("null_kind") in _ONE_PARENT_EACH
+        else None
+    )
     if match is None or "n_units" not in estimates:
         return null
     by_parent = attrs.get("cluster") == "parent" and "n_clusters" in estimates
@@ -306,13 +463,18 @@ def _null_model_text(estimates: xr.Dataset) -> str:
 
 
 def count_clause(estimates: xr.Dataset) -> str | None:
-    """Return "5,000 units in 500 clusters (parent)", None where the number is not known."""
+    """Return "5,000 units in 500 clusters (parent)", None where the number is not
+    known.
+    """
     if "n_units" not in estimates:
         return None
     clause = _count_with_noun(estimates["n_units"].to_numpy(), "unit")
     cluster = estimates.attrs.get("cluster")
     if "n_clusters" in estimates and cluster not in (None, "", "unit"):
-        clause += f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
+        clause += (
+            f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} "
+            f"({cluster})"
+        )
     return clause
 
 
@@ -331,25 +493,34 @@ _HALF = 0.5
 
 
 def without_missed_share(stopped: str) -> str:
-    """Return why a trial stopped without the share of backgrounds that could be missed, which its verdicts say."""
+    """Return why a trial stopped without the share of backgrounds that could be missed,
+    which its verdicts say.
+    """
     return _MISSED.sub("", str(stopped))
 
 
 def shape_lines(estimates: xr.Dataset) -> list[str]:
-    """Return lines on effects with ``n < 25 skewness^2``, and on those with half the variance from one unit.
+    """Return lines on effects with ``n < 25 skewness^2``, and on those with half the
+    variance from one unit.
 
     Examples
     --------
     >>> import xarray as xr
     >>> columns = {"ace": 0.3, "skewness": 6.0, "leverage": 0.99, "n_units": 100}
-    >>> table = xr.Dataset({name: (("contrast", "task"), [[x]]) for name, x in columns.items()})
-    >>> skewed, leveraged = shape_lines(table.assign_coords(contrast=["GATA1"], task=["K562"]))
+    >>> table = xr.Dataset(
+    ...     {name: (("contrast", "task"), [[x]]) for name, x in columns.items()}
+    ... )
+    >>> skewed, leveraged = shape_lines(
+    ...     table.assign_coords(contrast=["GATA1"], task=["K562"])
+    ... )
     >>> skewed.partition(";")[0]
     'Skewed: GATA1 (skewness up to 6.0: 900 units would be enough, and there are 100)'
     >>> leveraged
     'One unit carries 99 % of the variance of GATA1.'
     """
-    return [line for line in (_skewness_line(estimates), _leverage_line(estimates)) if line]
+    return [
+        line for line in (_skewness_line(estimates), _leverage_line(estimates)) if line
+    ]
 
 
 def _skewness_line(estimates: xr.Dataset) -> str:
@@ -358,7 +529,11 @@ def _skewness_line(estimates: xr.Dataset) -> str:
     if not ENOUGH * a[worst] ** 2 > 1:
         return ""
     counts = estimates["n_clusters" if "n_clusters" in estimates else "n_units"]
-    n = int(counts.broadcast_like(estimates["ace"]).transpose(*estimates["ace"].dims).to_numpy()[worst])
+    n = int(
+        counts.broadcast_like(estimates["ace"])
+        .transpose(*estimates["ace"].dims)
+        .to_numpy()[worst]
+    )
     skewness = abs(float(a[worst])) * np.sqrt(n)
     if estimates.attrs.get("evidence") == "tests":
         beware = "verdicts are by Hall's transformed t"
@@ -367,9 +542,9 @@ def _skewness_line(estimates: xr.Dataset) -> str:
     else:
         beware = "t intervals cover less than their nominal level"
     return (
-        f"Skewed: {_largest_effects(estimates, ENOUGH * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
-        f"{int(np.ceil(ENOUGH * skewness**2)):,} {_unit_noun(estimates)} would be enough, and there are {n:,}); "
-        f"{beware}."
+        f"Skewed: {_largest_effects(estimates, ENOUGH * a**2 > 1, a)} (skewness up to "
+        f"{skewness:.1f}: {int(np.ceil(ENOUGH * skewness**2)):,} "
+        f"{_unit_noun(estimates)} would be enough, and there are {n:,}); {beware}."
     )
 
 
@@ -384,7 +559,10 @@ def _leverage_line(estimates: xr.Dataset) -> str:
     most = format_share(leverage.max())
     if np.count_nonzero(leverage > _HALF) == 1:
         return f"One {one} carries {most} of the variance of {effects}."
-    return f"In each of {effects}, one {one} carries at least half of the variance, up to {most}."
+    return (
+        f"In each of {effects}, one {one} carries at least half of the variance, up to "
+        f"{most}."
+    )
 
 
 def _unit_noun(estimates: xr.Dataset) -> str:
@@ -392,10 +570,17 @@ def _unit_noun(estimates: xr.Dataset) -> str:
     return "units" if cluster in ("unit", "") else f"{cluster}s"
 
 
-def _largest_effects(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]) -> str:
+def _largest_effects(
+    estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]
+) -> str:
     """Return the names of the effects of a mask, the largest first, three at most."""
-    chosen = [i for i in np.argsort(-np.abs(size), axis=None, kind="stable") if which.flat[i]]
-    names = [_effect_name(estimates, np.unravel_index(i, which.shape)) for i in chosen[:_NAMED]]
+    chosen = [
+        i for i in np.argsort(-np.abs(size), axis=None, kind="stable") if which.flat[i]
+    ]
+    names = [
+        _effect_name(estimates, np.unravel_index(i, which.shape))
+        for i in chosen[:_NAMED]
+    ]
     more = f" and {len(chosen) - _NAMED:,} more" if len(chosen) > _NAMED else ""
     return comma_list(names) + more
 
@@ -403,18 +588,23 @@ def _largest_effects(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: 
 def _effect_name(estimates: xr.Dataset, at: tuple[np.intp, ...]) -> str:
     """Return "GATA1 in HepG2"; task and model are left out where there is one."""
     dims = [str(dim) for dim in estimates["ace"].dims]
-    labels = {d: estimates[d].to_numpy()[i] if d in estimates.coords else i for d, i in zip(dims, at, strict=True)}
+    labels = {
+        d: estimates[d].to_numpy()[i] if d in estimates.coords else i
+        for d, i in zip(dims, at, strict=True)
+    }
     where = [str(labels[d]) for d in dims if d != "contrast" and estimates.sizes[d] > 1]
     return " in ".join([str(labels["contrast"]), *where])
 
 
 def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
-    """Describe a Dataset of outcomes: population, units, arms in do-notation, predictor, analysis, stopping.
+    """Describe a Dataset of outcomes: population, units, arms in do-notation,
+    predictor, analysis, stopping.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` (or the effects or moments that it stored) or `causalgia.from_frame`.
+        From `causalgia.run` (or the effects or moments that it stored) or
+        `causalgia.from_frame`.
     every_arm
         Whether each placebo word gets its own line.
 
@@ -434,7 +624,12 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     >>> do = ("arm", ["do()", "do(x[3:7] = GATA)"])
     >>> outcomes = xr.Dataset(
     ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]]])},
-    ...     coords={"unit": [0], "arm": ["control", "GATA1"], "task": ["K562"], "do": do},
+    ...     coords={
+    ...         "unit": [0],
+    ...         "arm": ["control", "GATA1"],
+    ...         "task": ["K562"],
+    ...         "do": do,
+    ...     },
     ...     attrs={"scale": "log counts", "null": "uniform random sequences of 200 bp"},
     ... )
     >>> print(describe_outcomes(outcomes))
@@ -448,17 +643,32 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     of_effects = keeps_effects(outcomes)
     if not of_effects:
         validate(outcomes, "outcomes", positions=True)
-    n_units = outcomes.sizes["unit"] if "unit" in outcomes.sizes else int(outcomes["n_units"].max())
+    n_units = (
+        outcomes.sizes["unit"]
+        if "unit" in outcomes.sizes
+        else int(outcomes["n_units"].max())
+    )
     attrs = outcomes.attrs
     assignment = f", {attrs['assignment']}" if "assignment" in attrs else ""
     digest = attrs.get("predictor_fingerprint", "")
-    predictor = f"{attrs['predictor']}{digest and f' ({digest})'}" if "predictor" in attrs else digest
+    predictor = (
+        f"{attrs['predictor']}{digest and f' ({digest})'}"
+        if "predictor" in attrs
+        else digest
+    )
     facts = {
         "trial": attrs.get("name"),
         "population": attrs.get("null"),
         "units": f"{n_units:,}{assignment}",
-        "kept": ("effects alone" if "ice" in outcomes else "moments of the effects alone") if of_effects else None,
-        "outcome": f"{tasks_in_words(outcomes)}, on {_in_one_line(attrs.get('scale', 'an unnamed scale'))}",
+        "kept": (
+            "effects alone" if "ice" in outcomes else "moments of the effects alone"
+        )
+        if of_effects
+        else None,
+        "outcome": (
+            f"{tasks_in_words(outcomes)}, on "
+            f"{_in_one_line(attrs.get('scale', 'an unnamed scale'))}"
+        ),
         "predictor": predictor,
         "design": attrs.get("design_fingerprint"),
         "reserved": attrs.get("reserved"),
@@ -475,11 +685,19 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
 
 
 def _analysis_text(stored: str | None) -> str | None:
-    """Return what an analysis in ``attrs["analysis"]`` says, as its arguments: "control='placebo', level=0.9"."""
+    """Return what an analysis in ``attrs["analysis"]`` says, as its arguments:
+    "control='placebo', level=0.9".
+    """
     if stored is None:
         return None
-    plain = parse_json(stored, OutcomesError, source="attrs['analysis'] of the outcomes")
-    return ", ".join(f"{name}={quoted(value)}" for name, value in plain.items()) if isinstance(plain, dict) else stored
+    plain = parse_json(
+        stored, OutcomesError, source="attrs['analysis'] of the outcomes"
+    )
+    return (
+        ", ".join(f"{name}={quoted(value)}" for name, value in plain.items())
+        if isinstance(plain, dict)
+        else stored
+    )
 
 
 def tasks_in_words(outcomes: xr.Dataset) -> str:
@@ -490,38 +708,61 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
 
 
 def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[str]:
-    if of_effects:  # a sequential trial also has the contrasts of its looks, beside its arms
+    if (
+        of_effects
+    ):  # a sequential trial also has the contrasts of its looks, beside its arms
         names = [str(name) for name in outcomes["contrast"].to_numpy()]
         do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(names)
         width = max(map(len, names), default=0)
-        lines = [f"  {name:<{width}}  {text}".rstrip() for name, text in zip(names, do, strict=True)]
+        lines = [
+            f"  {name:<{width}}  {text}".rstrip()
+            for name, text in zip(names, do, strict=True)
+        ]
         return [f"{len(names)} contrast{'s' if len(names) > 1 else ''}:", *lines]
     if "arm" not in outcomes.coords:
         return []
     arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
     do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(arms)
-    kinds = outcomes["kind"].to_numpy() if "kind" in outcomes.coords else [""] * len(arms)
+    kinds = (
+        outcomes["kind"].to_numpy() if "kind" in outcomes.coords else [""] * len(arms)
+    )
     shown = [i for i, kind in enumerate(kinds) if every_arm or kind != "placebo_word"]
     width = max((len(arms[i]) for i in shown), default=0)
     lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
     left = len(arms) - len(shown)
-    return [f"{len(arms)} arms:", *lines, *([f"  and {left} placebo words"] if left else [])]
+    return [
+        f"{len(arms)} arms:",
+        *lines,
+        *([f"  and {left} placebo words"] if left else []),
+    ]
 
 
-_IDENTITY = {"design_fingerprint": "design", "predictor_fingerprint": "predictor", "rng": "seed"}
+_IDENTITY = {
+    "design_fingerprint": "design",
+    "predictor_fingerprint": "predictor",
+    "rng": "seed",
+}
 
 
 def check_same_trial(
-    name: str, part: Any, result: Any, *, cure: str = "give those of this trial, or leave them out"
+    name: str,
+    part: Any,
+    result: Any,
+    *,
+    cure: str = "give those of this trial, or leave them out",
 ) -> None:
-    """Raise OutcomesError unless outcomes or checks are of the trial of a result, as far as both say.
+    """Raise OutcomesError unless outcomes or checks are of the trial of a result, as
+    far as both say.
 
-    Design, predictor and seed are compared, and outcomes have the units that the effects are of.
+    Design, predictor and seed are compared, and outcomes have the units that the
+    effects are of.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> check_same_trial("outcomes", xr.Dataset(attrs={"rng": "3"}), xr.Dataset(attrs={"rng": "4"}))
+    >>> check_same_trial(
+    ...     "outcomes", xr.Dataset(attrs={"rng": "3"}), xr.Dataset(attrs={"rng": "4"})
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.OutcomesError: outcomes are of another seed (3) than the effects (4); give those of this trial, ...
@@ -529,8 +770,17 @@ def check_same_trial(
     for key, what in _IDENTITY.items():
         one, other = (str(getattr(x, "attrs", {}).get(key, "")) for x in (part, result))
         if one and other and one != other:
-            raise OutcomesError(f"{name} are of another {what} ({one}) than the effects ({other}); {cure}")
+            raise OutcomesError(
+                f"{name} are of another {what} ({one}) than the effects ({other}); "
+                f"{cure}"
+            )
     there = getattr(part, "sizes", {}).get("unit")
-    used = int(result["n_units"].max()) if "n_units" in getattr(result, "variables", ()) else 0
+    used = (
+        int(result["n_units"].max())
+        if "n_units" in getattr(result, "variables", ())
+        else 0
+    )
     if there is not None and used > there:
-        raise OutcomesError(f"{name} have {there:,} units, and the effects are of {used:,}; {cure}")
+        raise OutcomesError(
+            f"{name} have {there:,} units, and the effects are of {used:,}; {cure}"
+        )

@@ -1,4 +1,6 @@
-"""Tables of estimates and decisions: rows for programs, cells for text, summaries of placebo words."""
+"""Tables of estimates and decisions: rows for programs, cells for text, summaries of
+placebo words.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,12 @@ from causalgia.reporting.table_formats import (
     is_large,
     percent,
 )
-from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided, is_simultaneous
+from causalgia.reporting.verdict_sentences import (
+    error_heading,
+    error_text,
+    is_decided,
+    is_simultaneous,
+)
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -31,33 +38,55 @@ ENOUGH_FOR_QUANTILES = 40
 _SAME_LEVEL = 1e-9
 _LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
 _COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
-_OF_VERDICTS = ("verdict", "lfsr", "lfsr_alone", "p_rope", "p_above", "p_below", "local_error", "q", "more_units")
+_OF_VERDICTS = (
+    "verdict",
+    "lfsr",
+    "lfsr_alone",
+    "p_rope",
+    "p_above",
+    "p_below",
+    "local_error",
+    "q",
+    "more_units",
+)
 _OF_INTERVALS = ("interval_level", "missed_share", "p_zero", "lower_slab", "upper_slab")
 _OF_MATCHED = ("p_matched", "n_matched")
-_DECIDED = (*_OF_VERDICTS, *_OF_INTERVALS, *_OF_MATCHED, "rope_lower", "rope_upper", "raw")
+_DECIDED = (
+    *_OF_VERDICTS,
+    *_OF_INTERVALS,
+    *_OF_MATCHED,
+    "rope_lower",
+    "rope_upper",
+    "raw",
+)
 
 
 def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Row]:
-    """Return estimates or decisions as plain rows, one for each contrast and task (and model), for other programs.
+    """Return estimates or decisions as plain rows, one for each contrast and task (and
+    model), for other programs.
 
     Parameters
     ----------
     estimates
         From `causalgia.estimate` or `causalgia.decide`.
     truth
-        True ACE ``(contrast, task)`` where it is known, with a Monte-Carlo error ``mcse`` where it is not exact.
+        True ACE ``(contrast, task)`` where it is known, with a Monte-Carlo error
+        ``mcse`` where it is not exact.
 
     Returns
     -------
     list of dict
-        ``contrast``, ``task``, ``model`` if there are several, ``do``, ``placebo_word`` (whether the contrast is a
-        fixed placebo word minus the control), available numbers and verdicts, and with `truth` also ``truth`` and
+        ``contrast``, ``task``, ``model`` if there are several, ``do``, ``placebo_word``
+        (whether the contrast is a fixed placebo word minus the control), available
+        numbers and verdicts, and with `truth` also ``truth`` and
         ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
 
     Examples
     --------
     >>> ace = (("contrast", "task"), [[1.5]])
-    >>> estimates = xr.Dataset({"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> estimates = xr.Dataset(
+    ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    ... )
     >>> rows(estimates)
     [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'placebo_word': False, 'ace': 1.5}]
     """
@@ -75,13 +104,14 @@ _MEANT = {
 
 
 def as_reportable(estimates: Any) -> xr.Dataset:
-    """Return estimates or decisions; effects of elements are converted as by `as_estimates`.
+    """Return estimates or decisions; effects of elements are converted as by
+    `as_estimates`.
 
     Raises
     ------
     OutcomesError
-        If they are neither; a posterior, or its group of draws, has to be decided first. If a number or verdict is one
-        that no estimate has.
+        If they are neither; a posterior, or its group of draws, has to be decided
+        first. If a number or verdict is one that no estimate has.
 
     Examples
     --------
@@ -91,46 +121,76 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     causalgia.errors.OutcomesError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
     """
     check_not_draws(estimates)
-    of_each = isinstance(estimates, xr.Dataset) and "ace" in estimates and "element" in estimates["ace"].dims
-    found = validate(estimates_of_elements(estimates) if of_each else estimates, "estimates")
+    of_each = (
+        isinstance(estimates, xr.Dataset)
+        and "ace" in estimates
+        and "element" in estimates["ace"].dims
+    )
+    found = validate(
+        estimates_of_elements(estimates) if of_each else estimates, "estimates"
+    )
     _check_numbers(found)
     return found
 
 
 def _check_numbers(estimates: xr.Dataset) -> None:
-    """Raise OutcomesError for numbers that no estimate has: they were changed by hand, and would be printed."""
+    """Raise OutcomesError for numbers that no estimate has: they were changed by hand,
+    and would be printed.
+    """
     for name in ("level", "ci_prob"):
         value = estimates.attrs.get(name, 0.95)
         if isinstance(value, str) or not 0 < value < 1:
             raise OutcomesError(
-                f"estimates: attrs[{quoted(name)}] is {quoted(value)}, and not a probability between 0 and 1; take the "
-                "Dataset as cg.estimate or cg.decide returned it"
+                f"estimates: attrs[{quoted(name)}] is {quoted(value)}, and not a "
+                "probability between 0 and 1; take the Dataset as cg.estimate or "
+                "cg.decide returned it"
             )
-    wrong = {name: (estimates[name] < 0) | (estimates[name] > 1) for name in ("p", "p_adjusted") if name in estimates}
+    wrong = {
+        name: (estimates[name] < 0) | (estimates[name] > 1)
+        for name in ("p", "p_adjusted")
+        if name in estimates
+    }
     wrong |= {"se": estimates["se"] < 0} if "se" in estimates else {}
-    wrong |= {"lower": estimates["lower"] > estimates["upper"]} if {"lower", "upper"} <= set(estimates) else {}
-    wrong |= {"verdict": ~estimates["verdict"].isin(VERDICTS)} if "verdict" in estimates else {}
+    wrong |= (
+        {"lower": estimates["lower"] > estimates["upper"]}
+        if {"lower", "upper"} <= set(estimates)
+        else {}
+    )
+    wrong |= (
+        {"verdict": ~estimates["verdict"].isin(VERDICTS)}
+        if "verdict" in estimates
+        else {}
+    )
     for name, where in wrong.items():
         if where.any():
             place = [int(i[0]) for i in np.nonzero(where.to_numpy())]
             labels = ", ".join(
-                f"{dim} {estimates[dim].to_numpy()[i]!s}" if dim in estimates.coords else f"{dim} {i}"
+                f"{dim} {estimates[dim].to_numpy()[i]!s}"
+                if dim in estimates.coords
+                else f"{dim} {i}"
                 for dim, i in zip(where.dims, place, strict=True)
             )
             raise OutcomesError(
-                f"estimates: {quoted(name)} is {estimates[name].to_numpy()[tuple(place)]!s} at {labels}, which no "
+                f"estimates: {quoted(name)} is "
+                f"{estimates[name].to_numpy()[tuple(place)]!s} at {labels}, which no "
                 f"estimate is ({_MEANT[name]}); repair it where it arose"
             )
 
 
 def check_not_draws(given: Any) -> None:
-    """Raise `OutcomesError` for a posterior and for its group of draws, in either generation of ArviZ."""
-    draws = isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(given.dims)
-    trees = isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
+    """Raise `OutcomesError` for a posterior and for its group of draws, in either
+    generation of ArviZ.
+    """
+    draws = isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(
+        given.dims
+    )
+    trees = (
+        isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
+    )
     if draws or (trees and "posterior" in given):
         raise OutcomesError(
-            "a posterior holds draws, and a report or a figure is of verdicts; decide first: cg.decide(posterior, "
-            "rope=(-0.1, 0.1))"
+            "a posterior holds draws, and a report or a figure is of verdicts; decide "
+            "first: cg.decide(posterior, rope=(-0.1, 0.1))"
         )
 
 
@@ -144,14 +204,17 @@ def cells(
     estimates
         From `causalgia.estimate`, or decisions from `causalgia.decide`.
     rows
-        ``"summary"``: one line for the fixed placebo words of each task; ``"all"``: a line for each.
+        ``"summary"``: one line for the fixed placebo words of each task; ``"all"``: a
+        line for each.
     truth
         As in `rows`: adds the columns ``truth`` and ``z``.
 
     Examples
     --------
     >>> ace = (("contrast", "task"), [[1.5]])
-    >>> estimates = xr.Dataset({"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> estimates = xr.Dataset(
+    ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    ... )
     >>> cells(estimates)
     (['contrast', 'ACE'], [['GATA1', '1.500']])
     """
@@ -162,21 +225,40 @@ def cells(
     large = any(map(is_large, effects))
     shown = [_effect_cells(row, names, large) for row in effects]
     if is_decided(estimates) and _common_level(estimates) is None:
-        shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
+        shown = [
+            line | {"level": _percent(row["interval_level"])}
+            for line, row in zip(shown, effects, strict=True)
+        ]
     if is_decided(estimates):
-        shown = [line | _verdict_cells(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
-        shown = [line | ({"exact": ""} if line["error"] == "exact" else {}) for line in shown]
-    summaries = [] if rows == "all" else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
-    lines = [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
-    header = [name for name in headings.values() if any(line.get(name) for line in lines)]
+        shown = [
+            line | _verdict_cells(row, estimates.attrs)
+            for line, row in zip(shown, effects, strict=True)
+        ]
+        shown = [
+            line | ({"exact": ""} if line["error"] == "exact" else {}) for line in shown
+        ]
+    summaries = (
+        []
+        if rows == "all"
+        else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
+    )
+    lines = [
+        {headings[key]: text for key, text in line.items()}
+        for line in shown + summaries
+    ]
+    header = [
+        name for name in headings.values() if any(line.get(name) for line in lines)
+    ]
     return header, [[line.get(name, "") for name in header] for line in lines]
 
 
 def placebo_summary(rows: Sequence[Row]) -> Row:
-    """Summarize the estimates of placebo words: n, mean, lowest, highest, and from 40 words the central 95 %.
+    """Summarize the estimates of placebo words: n, mean, lowest, highest, and from 40
+    words the central 95 %.
 
-    Estimates spread more than the words' true effects, whose region is `causalgia.multiplicity.placebo_region`. There
-    are no quantiles of fewer words: with 5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
+    Estimates spread more than the words' true effects, whose region is
+    `causalgia.multiplicity.placebo_region`. There are no quantiles of fewer words: with
+    5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
 
     Examples
     --------
@@ -186,7 +268,12 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
     aces = np.array([row["ace"] for row in rows])
     enough = len(aces) >= ENOUGH_FOR_QUANTILES
     central = tuple(map(float, np.quantile(aces, [0.025, 0.975]))) if enough else None
-    summary = {"n": len(aces), "mean": float(aces.mean()), "lowest": float(aces.min()), "highest": float(aces.max())}
+    summary = {
+        "n": len(aces),
+        "mean": float(aces.mean()),
+        "lowest": float(aces.min()),
+        "highest": float(aces.max()),
+    }
     return {**summary, "central": central}
 
 
@@ -194,21 +281,25 @@ _MOST_TASKS, _SHOWN_TASKS, _SHOWN_ROWS = 30, 20, 60
 
 
 def largest_tasks(table: xr.Dataset, *, most: int = _MOST_TASKS) -> xr.Dataset:
-    """Return the tasks with the largest effects, the largest first; a table of few tasks is returned unchanged.
+    """Return the tasks with the largest effects, the largest first; a table of few
+    tasks is returned unchanged.
 
     Parameters
     ----------
     table
-        Estimates or decisions. The size of a task is the largest distance of its effects from no effect, without those
-        of placebo words.
+        Estimates or decisions. The size of a task is the largest distance of its
+        effects from no effect, without those of placebo words.
     most
-        Tables of up to this many tasks are returned unchanged; of longer ones 20 are kept, or fewer (three at least)
-        where many contrasts would make more than 60 rows.
+        Tables of up to this many tasks are returned unchanged; of longer ones 20 are
+        kept, or fewer (three at least) where many contrasts would make more than 60
+        rows.
 
     Examples
     --------
     >>> names = {"contrast": ["GATA1"], "task": ["a", "b", "c", "d"]}
-    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[0.1, -2.0, 1.0, 0.3]])}, coords=names)
+    >>> table = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[0.1, -2.0, 1.0, 0.3]])}, coords=names
+    ... )
     >>> largest_tasks(table, most=3)["task"].values.tolist()
     ['b', 'c', 'd', 'a']
     """
@@ -223,7 +314,8 @@ def largest_tasks(table: xr.Dataset, *, most: int = _MOST_TASKS) -> xr.Dataset:
 
 
 def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) -> str:
-    """Return a line on the tasks of a table that are not shown, with the verdicts of all; empty where all are.
+    """Return a line on the tasks of a table that are not shown, with the verdicts of
+    all; empty where all are.
 
     Parameters
     ----------
@@ -235,9 +327,18 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
     n, few = table.sizes.get("task", 1), shown.sizes.get("task", 1)
     if n == few:
         return ""
-    line = f"These are the {few} tasks with the largest effects, of {n:,}; {every} shows all, {some} those of a name."
-    if "the contrasts of one task" in (table.attrs.get("family"), table.attrs.get("families")):
-        line += ' Each task is a family of its own: family="all" adjusts for the number of tasks.'
+    line = (
+        f"These are the {few} tasks with the largest effects, of {n:,}; {every} shows "
+        f"all, {some} those of a name."
+    )
+    if "the contrasts of one task" in (
+        table.attrs.get("family"),
+        table.attrs.get("families"),
+    ):
+        line += (
+            ' Each task is a family of its own: family="all" adjusts for the number of '
+            "tasks."
+        )
     if "verdict" not in table:
         return line
     verdicts = table["verdict"].isel(contrast=~is_placebo_word(table)).to_numpy()
@@ -245,8 +346,11 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
     return f"{line} Verdicts of all {verdicts.size:,} effects: {counts}."
 
 
-def sentences_on_tasks(found: Sequence[str], shown: Sequence[str], every: Sequence[str]) -> tuple[str, ...]:
-    """Return the sentences of an answer without those on other tasks, which begin with the task's name.
+def sentences_on_tasks(
+    found: Sequence[str], shown: Sequence[str], every: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the sentences of an answer without those on other tasks, which begin with
+    the task's name.
 
     Parameters
     ----------
@@ -257,14 +361,25 @@ def sentences_on_tasks(found: Sequence[str], shown: Sequence[str], every: Sequen
 
     Examples
     --------
-    >>> found = ["Task RNA: more than additive.", "Task RNA:K562: additive.", "Additive on the whole."]
+    >>> found = [
+    ...     "Task RNA: more than additive.",
+    ...     "Task RNA:K562: additive.",
+    ...     "Additive on the whole.",
+    ... ]
     >>> sentences_on_tasks(found, ["RNA:K562"], ["RNA", "RNA:K562"])
     ('Task RNA:K562: additive.', 'Additive on the whole.')
     """
     longest_first = sorted(every, key=len, reverse=True)
 
     def task_of(text: str) -> str | None:
-        return next((name for name in longest_first if text.startswith((f"Task {name}:", f"Task {name},"))), None)
+        return next(
+            (
+                name
+                for name in longest_first
+                if text.startswith((f"Task {name}:", f"Task {name},"))
+            ),
+            None,
+        )
 
     shown_tasks = {None, *shown}
     return tuple(text for text in found if task_of(text) in shown_tasks)
@@ -273,9 +388,16 @@ def sentences_on_tasks(found: Sequence[str], shown: Sequence[str], every: Sequen
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
     dims = estimates["ace"].dims
     columns = [name for name in (*_COLUMNS, *_DECIDED) if name in estimates.variables]
-    values = {name: estimates[name].transpose(*dims).to_numpy().ravel().tolist() for name in columns}
+    values = {
+        name: estimates[name].transpose(*dims).to_numpy().ravel().tolist()
+        for name in columns
+    }
     names = {dim: [str(x) for x in estimates[dim].to_numpy().tolist()] for dim in dims}
-    do = estimates["do"].to_numpy().tolist() if "do" in estimates.variables else [None] * estimates.sizes["contrast"]
+    do = (
+        estimates["do"].to_numpy().tolist()
+        if "do" in estimates.variables
+        else [None] * estimates.sizes["contrast"]
+    )
     placebo = is_placebo_word(estimates)
     table = []
     for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):
@@ -288,23 +410,44 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
 
 def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
     """Return the truth of a row and z, None where unknown."""
-    known = row["contrast"] in truth["contrast"].to_numpy() and row["task"] in truth["task"].to_numpy()
+    known = (
+        row["contrast"] in truth["contrast"].to_numpy()
+        and row["task"] in truth["task"].to_numpy()
+    )
     if not known:
         return {"truth": None, "z": None}
     true = truth.sel(contrast=row["contrast"], task=row["task"])
-    error = math.hypot(row.get("se", 0.0), float(true["mcse"]) if "mcse" in true.coords else 0.0)
-    return {"truth": float(true), "z": (row["ace"] - float(true)) / error if error else None}
+    error = math.hypot(
+        row.get("se", 0.0), float(true["mcse"]) if "mcse" in true.coords else 0.0
+    )
+    return {
+        "truth": float(true),
+        "z": (row["ace"] - float(true)) / error if error else None,
+    }
 
 
 def _headings(estimates: xr.Dataset) -> dict[str, str]:
     """Return cell -> heading, in the order of the table: size first, p last."""
     percent = _percent(_common_level(estimates))
-    method = f"p ({estimates.attrs['adjust']})" if "adjust" in estimates.attrs else "p adjusted"
-    words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
-    first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
+    method = (
+        f"p ({estimates.attrs['adjust']})"
+        if "adjust" in estimates.attrs
+        else "p adjusted"
+    )
+    words = {
+        name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")
+    }
+    first = {
+        "contrast": "contrast",
+        "task": "task",
+        "model": "model",
+        "ace": "ACE",
+        "se": "SE",
+    }
     kind = "band" if estimates.attrs.get("error") == "bootstrap_t" else "interval"
     kind = "simultaneous interval" if is_simultaneous(estimates) else kind
-    heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"  # of the placebo words' estimates
+    # of the placebo words' estimates
+    heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"
     first |= {"interval": heading, "level": "level", "zero": "P(0)", "slab": "if not 0"}
     verdict = {
         "verdict": "verdict",
@@ -313,7 +456,12 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
         "alone": "lfsr alone",
     }
     verdict |= {"n_matched": "null variants", "n_units": "n"}
-    return {**first, **(verdict if is_decided(estimates) else {}), **words, "p_adjusted": method}
+    return {
+        **first,
+        **(verdict if is_decided(estimates) else {}),
+        **words,
+        "p_adjusted": method,
+    }
 
 
 def _common_level(estimates: xr.Dataset) -> float | None:
@@ -330,27 +478,58 @@ def _percent(level: float | None) -> str:
 
 def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str]:
     ace, interval = format_effect(row, scientific=scientific)
-    line = {"contrast": row["contrast"], **{name: row[name] for name in names}, "ace": ace, "interval": interval}
+    line = {
+        "contrast": row["contrast"],
+        **{name: row[name] for name in names},
+        "ace": ace,
+        "interval": interval,
+    }
     line["se"] = format_se(row["se"], scientific=scientific) if "se" in row else ""
     if row.get("truth") is not None:
-        line["truth"] = format_number(row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific)
+        line["truth"] = format_number(
+            row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific
+        )
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
     exact = bool(row.get("exact"))
-    line["exact"] = "exact" if exact and row.get("p") != 0 else ""  # else the column of p says it
-    return line | {name: format_p(row[name], exact=exact) for name in ("p", "p_adjusted") if name in row}
+    # else the column of p says it
+    line["exact"] = "exact" if exact and row.get("p") != 0 else ""
+    return line | {
+        name: format_p(row[name], exact=exact)
+        for name in ("p", "p_adjusted")
+        if name in row
+    }
 
 
 def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
-    """Return the cells of a verdict; the standard error is left out, as it is that of the unshrunken effect."""
+    """Return the cells of a verdict; the standard error is left out, as it is that of
+    the unshrunken effect.
+    """
     units = f"{row['n_units']:,}" if "n_units" in row else ""
     atom = {}
     if "p_zero" in row:
-        slab = {"ace": row["ace"], "lower": row["lower_slab"], "upper": row["upper_slab"]}
+        slab = {
+            "ace": row["ace"],
+            "lower": row["lower_slab"],
+            "upper": row["upper_slab"],
+        }
         atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(slab)[1]}
     alone = {"alone": format_p(row["lfsr_alone"])} if "lfsr_alone" in row else {}
-    line = {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom | alone
+    line = (
+        {
+            "se": "",
+            "verdict": row["verdict"],
+            "error": error_text(row, attrs),
+            "n_units": units,
+        }
+        | atom
+        | alone
+    )
     if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
-        line |= {"interval": "", "p_matched": format_p(row["p_matched"]), "n_matched": f"{row['n_matched']:,}"}
+        line |= {
+            "interval": "",
+            "p_matched": format_p(row["p_matched"]),
+            "n_matched": f"{row['n_matched']:,}",
+        }
     return line
 
 
@@ -366,8 +545,14 @@ def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:
 def _placebo_cells(group: list[Row], names: list[str]) -> dict[str, str]:
     found = placebo_summary(group)
     unit = placebo_rounding_unit(found)
-    spread = f"{format_number(found['lowest'], unit)} to {format_number(found['highest'], unit)}"
-    line = {"contrast": placebo_count(found["n"]), **{name: group[0][name] for name in names}}
+    spread = (
+        f"{format_number(found['lowest'], unit)} to "
+        f"{format_number(found['highest'], unit)}"
+    )
+    line = {
+        "contrast": placebo_count(found["n"]),
+        **{name: group[0][name] for name in names},
+    }
     return line | {"ace": format_number(found["mean"], unit), "interval": spread}
 
 
@@ -377,5 +562,7 @@ def placebo_count(n: int) -> str:
 
 
 def placebo_rounding_unit(found: Row) -> float:
-    """Return the rounding unit of a placebo sample: a quarter of its range, which is about its standard deviation."""
+    """Return the rounding unit of a placebo sample: a quarter of its range, which is
+    about its standard deviation.
+    """
     return float((found["highest"] - found["lowest"]) / 4 or abs(found["mean"]) / 100)

@@ -1,4 +1,6 @@
-"""Numbers and tables for readers: rounding by standard errors, p-values, and cells as Markdown, HTML and LaTeX."""
+"""Numbers and tables for readers: rounding by standard errors, p-values, and cells as
+Markdown, HTML and LaTeX.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ def format_share(share: float, digits: int = 0) -> str:
 
 
 def percent(level: float) -> str:
-    """Return a probability in per cent: four digits, and more where they would round it to 100 %.
+    """Return a probability in per cent: four digits, and more where they would round it
+    to 100 %.
 
     Examples
     --------
@@ -41,20 +44,26 @@ def percent(level: float) -> str:
     return f"{f'{100 * level:.{decimals}f}'.rstrip('0')} %"
 
 
-def format_effect(row: Mapping[str, Any], *, scientific: bool = False) -> tuple[str, str]:
-    """Return an effect and its interval as text, to the decimal of the second significant digit of the standard error.
+def format_effect(
+    row: Mapping[str, Any], *, scientific: bool = False
+) -> tuple[str, str]:
+    """Return an effect and its interval as text, to the decimal of the second
+    significant digit of the standard error.
 
-    A posterior interval may be narrower than the unshrunken ``se`` allows; its own standard deviation then counts. A
-    limit other than 0 is not rounded to 0, so that an interval that excludes 0 shows it. An infinite limit is an open
-    end, "(-inf, 1.20]"; an interval without limits (a ratio whose denominator may be 0) is "unbounded".
+    A posterior interval may be narrower than the unshrunken ``se`` allows; its own
+    standard deviation then counts. A limit other than 0 is not rounded to 0, so that an
+    interval that excludes 0 shows it. An infinite limit is an open end, "(-inf, 1.20]";
+    an interval without limits (a ratio whose denominator may be 0) is "unbounded".
 
     Parameters
     ----------
     row
-        ``ace``, and as far as there are ``se``, ``lower``, ``upper`` and, for verdicts, ``interval_level``,
-        ``rope_lower`` and ``rope_upper``: a limit gets more digits where rounding would put it on an end of the ROPE.
+        ``ace``, and as far as there are ``se``, ``lower``, ``upper`` and, for verdicts,
+        ``interval_level``, ``rope_lower`` and ``rope_upper``: a limit gets more digits
+        where rounding would put it on an end of the ROPE.
     scientific
-        Whether all numbers are in scientific notation, as they are anyway if one of the row `is_large`.
+        Whether all numbers are in scientific notation, as they are anyway if one of the
+        row `is_large`.
 
     Examples
     --------
@@ -68,10 +77,23 @@ def format_effect(row: Mapping[str, Any], *, scientific: bool = False) -> tuple[
     ('41', 'unbounded')
     >>> format_effect({"ace": 0.5, "se": 0.2, "lower": -math.inf, "upper": 0.83})
     ('0.50', '(-inf, 0.83]')
-    >>> format_effect({"ace": 0.3, "se": 0.1, "lower": 0.1042, "upper": 0.5, "rope_lower": -0.1, "rope_upper": 0.1})
+    >>> format_effect(
+    ...     {
+    ...         "ace": 0.3,
+    ...         "se": 0.1,
+    ...         "lower": 0.1042,
+    ...         "upper": 0.5,
+    ...         "rope_lower": -0.1,
+    ...         "rope_upper": 0.1,
+    ...     }
+    ... )
     ('0.30', '[0.104, 0.50]')
     """
-    lower, upper, se = row.get("lower"), row.get("upper"), row.get("se") or abs(row["ace"]) / 100
+    lower, upper, se = (
+        row.get("lower"),
+        row.get("upper"),
+        row.get("se") or abs(row["ace"]) / 100,
+    )
     scientific = scientific or is_large(row)
     ace = format_number(row["ace"], se, scientific=scientific)
     if lower is None or upper is None:
@@ -83,37 +105,65 @@ def format_effect(row: Mapping[str, Any], *, scientific: bool = False) -> tuple[
         implied = (upper - lower) / 2 / quantile
         if not row.get("se") or "interval_level" in row:
             se = min(implied or se, row.get("se") or math.inf)
-        elif implied > _FAR_WIDER * se:  # the rounding of the predictor's answers, beside which the error is nothing
+        elif (
+            implied > _FAR_WIDER * se
+        ):  # the rounding of the predictor's answers, beside which the error is nothing
             se = implied
-    rope = [row[name] for name in ("rope_lower", "rope_upper") if math.isfinite(row.get(name) or math.nan)]
-    left = f"[{_format_limit(lower, se, rope, scientific)}" if math.isfinite(lower) else "(-inf"
-    right = f"{_format_limit(upper, se, rope, scientific)}]" if math.isfinite(upper) else "inf)"
+    rope = [
+        row[name]
+        for name in ("rope_lower", "rope_upper")
+        if math.isfinite(row.get(name) or math.nan)
+    ]
+    left = (
+        f"[{_format_limit(lower, se, rope, scientific)}"
+        if math.isfinite(lower)
+        else "(-inf"
+    )
+    right = (
+        f"{_format_limit(upper, se, rope, scientific)}]"
+        if math.isfinite(upper)
+        else "inf)"
+    )
     return format_number(row["ace"], se, scientific=scientific), f"{left}, {right}"
 
 
 def is_large(row: Mapping[str, Any]) -> bool:
-    """Return whether the effect or a limit of its interval is so large (1e7) that scientific notation is shorter.
+    """Return whether the effect or a limit of its interval is so large (1e7) that
+    scientific notation is shorter.
 
     Examples
     --------
-    >>> is_large({"ace": 2e6, "lower": -8e6, "upper": 1.2e7}), is_large({"ace": 0.5, "upper": math.inf})
+    >>> (
+    ...     is_large({"ace": 2e6, "lower": -8e6, "upper": 1.2e7}),
+    ...     is_large({"ace": 0.5, "upper": math.inf}),
+    ... )
     (True, False)
     """
     sizes = (abs(row.get(name) or 0.0) for name in ("ace", "lower", "upper"))
     return any(_LARGE <= size < math.inf for size in sizes)
 
 
-def _format_limit(limit: float, se: float, rope: Sequence[float], scientific: bool) -> str:
+def _format_limit(
+    limit: float, se: float, rope: Sequence[float], scientific: bool
+) -> str:
     """Return a limit that does not cross 0 or an end of the ROPE by being rounded."""
     rounded = format_number(limit, se, scientific=scientific)
     if float(rounded) == 0 and abs(limit) > 1e-6 * se:
         return f"{limit:.1g}"
     for end in rope:
         if math.isclose(limit, end, rel_tol=1e-12):
-            return rounded if math.isclose(float(rounded), end, rel_tol=1e-12) else four_digits(end)
+            return (
+                rounded
+                if math.isclose(float(rounded), end, rel_tol=1e-12)
+                else four_digits(end)
+            )
     for _ in range(4):
         se /= 10
-        if all((limit < end) == (float(rounded) < end) and (limit > end) == (float(rounded) > end) for end in rope):
+        if all(
+            (limit < end) == (float(rounded) < end)
+            and (limit > end) == (float(rounded) > end)
+            for end in rope
+        ):
             break
         rounded = format_number(limit, se, scientific=scientific)
     return rounded
@@ -127,11 +177,13 @@ def format_se(se: float, *, scientific: bool = False) -> str:
     >>> format_se(0.00389), format_se(0.0), format_se(1234.5), format_se(3.21e-9)
     ('0.0039', '0', '1200', '3.2e-09')
     """
-    return format_number(abs(se), abs(se), scientific=scientific) if se else "0"  # a 0 may have a sign
+    # a 0 may have a sign
+    return format_number(abs(se), abs(se), scientific=scientific) if se else "0"
 
 
 def format_number(value: float, se: float, *, scientific: bool = False) -> str:
-    """Return a number, rounded to the decimal of the second significant digit of its standard error.
+    """Return a number, rounded to the decimal of the second significant digit of its
+    standard error.
 
     A number far smaller than its standard error is rounded to a whole one.
 
@@ -140,17 +192,30 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
     value
         The number.
     se
-        Its standard error, or another unit of rounding; 0 or not finite: four significant digits are shown.
+        Its standard error, or another unit of rounding; 0 or not finite: four
+        significant digits are shown.
     scientific
-        Whether it is in scientific notation, which is used anyway from 1e7 and for more than 7 decimals.
+        Whether it is in scientific notation, which is used anyway from 1e7 and for more
+        than 7 decimals.
 
     Examples
     --------
-    >>> format_number(1.38123, 0.031), format_number(-0.0001, 0.5), format_number(1.5e-9, 2e-10)
+    >>> (
+    ...     format_number(1.38123, 0.031),
+    ...     format_number(-0.0001, 0.5),
+    ...     format_number(1.5e-9, 2e-10),
+    ... )
     ('1.381', '0.00', '1.50e-09')
-    >>> format_number(123456.0, 1234.5), format_number(5.0, 2000.0), format_number(0.0, 1e-9)
+    >>> (
+    ...     format_number(123456.0, 1234.5),
+    ...     format_number(5.0, 2000.0),
+    ...     format_number(0.0, 1e-9),
+    ... )
     ('123500', '5', '0')
-    >>> format_number(99.96, 0.31, scientific=True), format_number(99.96, 3.1, scientific=True)
+    >>> (
+    ...     format_number(99.96, 0.31, scientific=True),
+    ...     format_number(99.96, 3.1, scientific=True),
+    ... )
     ('9.996e+01', '1.000e+02')
     """
     if math.isnan(value):
@@ -170,7 +235,8 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
 def format_p(p: float, *, exact: bool = False, below: float | None = None) -> str:
     """Return a p-value for a reader: two significant digits, and ``<1e-4`` below that.
 
-    Tails beyond 1e-4 depend on assumptions that no trial can check. Data files keep the number.
+    Tails beyond 1e-4 depend on assumptions that no trial can check. Data files keep the
+    number.
 
     Parameters
     ----------
@@ -179,11 +245,18 @@ def format_p(p: float, *, exact: bool = False, below: float | None = None) -> st
     exact
         Whether nothing varies, so that a 0 is no p-value, and "exact" is printed.
     below
-        The smallest probability other than 0 that the method can find (1 / draws), which a `p` of 0 is below.
+        The smallest probability other than 0 that the method can find (1 / draws),
+        which a `p` of 0 is below.
 
     Examples
     --------
-    >>> format_p(0.0312), format_p(0.00027), format_p(3.2e-41), format_p(0.0, exact=True), format_p(math.nan)
+    >>> (
+    ...     format_p(0.0312),
+    ...     format_p(0.00027),
+    ...     format_p(3.2e-41),
+    ...     format_p(0.0, exact=True),
+    ...     format_p(math.nan),
+    ... )
     ('0.031', '0.00027', '<1e-4', 'exact', 'n/a')
     >>> format_p(0.0, below=1 / 4000)
     '<0.0003'
@@ -197,8 +270,11 @@ def format_p(p: float, *, exact: bool = False, below: float | None = None) -> st
     return f"{p:#.2g}"
 
 
-def p_clause(p: float, *, name: str = "p", exact: bool = False, below: float | None = None) -> str:
-    """Return a p-value, or a probability of error of another `name`, as a clause of a sentence; see `format_p`.
+def p_clause(
+    p: float, *, name: str = "p", exact: bool = False, below: float | None = None
+) -> str:
+    """Return a p-value, or a probability of error of another `name`, as a clause of a
+    sentence; see `format_p`.
 
     It is empty where nothing varies and there is no such probability.
 
@@ -218,19 +294,38 @@ _MINUS = re.compile(r"(?<![\w.])-(?=[\d.]|inf)")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|~#$&])")
 _LATEX = {
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "−": "$-$", "×": r"$\times$", "±": r"$\pm$"},
+    **{
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    },
+    **{
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "−": "$-$",
+        "×": r"$\times$",
+        "±": r"$\pm$",
+    },
 }
 
 
 def markdown_table(
-    header: list[str], lines: list[list[str]], notes: list[str], *, names: Set[str] = frozenset(NAMES)
+    header: list[str],
+    lines: list[list[str]],
+    notes: list[str],
+    *,
+    names: Set[str] = frozenset(NAMES),
 ) -> str:
-    r"""Return a table of `causalgia.reporting.cells` as Markdown, with notes below; `names` are columns of text.
+    r"""Return a table of `causalgia.reporting.cells` as Markdown, with notes below;
+    `names` are columns of text.
 
     Examples
     --------
-    >>> print(markdown_table(["contrast", "ACE"], [["GATA_1", "-1.5"]], ["On log counts."]))
+    >>> print(
+    ...     markdown_table(
+    ...         ["contrast", "ACE"], [["GATA_1", "-1.5"]], ["On log counts."]
+    ...     )
+    ... )
     | contrast | ACE |
     | :-- | --: |
     | GATA\_1 | −1.5 |
@@ -246,8 +341,16 @@ def markdown_table(
         ]
         for line in lines
     ]
-    table = [f"| {' | '.join(row)} |" for row in [[_MARKS.sub(_escape, name) for name in header], rule, *body]]
-    return "\n".join([*table, "", *(f"{_MARKS.sub(_escape, note)}  " for note in notes)]).rstrip() + "\n"
+    table = [
+        f"| {' | '.join(row)} |"
+        for row in [[_MARKS.sub(_escape, name) for name in header], rule, *body]
+    ]
+    return (
+        "\n".join(
+            [*table, "", *(f"{_MARKS.sub(_escape, note)}  " for note in notes)]
+        ).rstrip()
+        + "\n"
+    )
 
 
 def with_minus(text: str) -> str:
@@ -281,40 +384,69 @@ def html_table(header: list[str], lines: list[list[str]], notes: list[str]) -> s
 
     Examples
     --------
-    >>> ">GATA &amp; TAL</td>" in html_table(["contrast", "ACE"], [["GATA & TAL", "-1.5"]], [])
+    >>> ">GATA &amp; TAL</td>" in html_table(
+    ...     ["contrast", "ACE"], [["GATA & TAL", "-1.5"]], []
+    ... )
     True
     """
 
     def row(cells: list[str], tag: str) -> str:
-        texts = [with_minus(c) if name not in NAMES else c for name, c in zip(header, cells, strict=True)]
-        sides = [f" style='text-align: {'left' if name in NAMES else 'right'}'" for name in header]
+        texts = [
+            with_minus(c) if name not in NAMES else c
+            for name, c in zip(header, cells, strict=True)
+        ]
+        sides = [
+            f" style='text-align: {'left' if name in NAMES else 'right'}'"
+            for name in header
+        ]
         scope = ' scope="col"' if tag == "th" else ""
         inside = zip(texts, sides, strict=True)
-        return "<tr>" + "".join(f"<{tag}{scope}{side}>{html.escape(text)}</{tag}>" for text, side in inside) + "</tr>"
+        return (
+            "<tr>"
+            + "".join(
+                f"<{tag}{scope}{side}>{html.escape(text)}</{tag}>"
+                for text, side in inside
+            )
+            + "</tr>"
+        )
 
     caption = "<br>\n".join(map(html.escape, notes))
     body = "\n".join(row(line, "td") for line in lines)
     return (
-        f"<table>\n<caption style='caption-side: bottom; text-align: left'>{caption}</caption>\n"
-        f"<thead>\n{row(header, 'th')}\n</thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table>\n"
+        "<table>\n"
+        f"<caption style='caption-side: bottom; text-align: left'>{caption}</caption>\n"
+        "<thead>\n"
+        f"{row(header, 'th')}\n"
+        "</thead>\n"
+        "<tbody>\n"
+        f"{body}\n"
+        "</tbody>\n"
+        "</table>\n"
     )
 
 
 def latex_table(header: list[str], lines: list[list[str]], notes: list[str]) -> str:
-    r"""Return a table of `causalgia.reporting.cells` as LaTeX with the rules of booktabs, with notes as its caption.
+    r"""Return a table of `causalgia.reporting.cells` as LaTeX with the rules of
+    booktabs, with notes as its caption.
 
     Examples
     --------
-    >>> r"GATA\_1 & $-$1.5 \\" in latex_table(["contrast", "ACE"], [["GATA_1", "-1.5"]], [])
+    >>> r"GATA\_1 & $-$1.5 \\" in latex_table(
+    ...     ["contrast", "ACE"], [["GATA_1", "-1.5"]], []
+    ... )
     True
     """
     columns = "".join("l" if name in NAMES else "r" for name in header)
     rows = [
-        " & ".join(_tex(cell if name in NAMES else with_minus(cell)) for name, cell in zip(header, line, strict=True))
+        " & ".join(
+            _tex(cell if name in NAMES else with_minus(cell))
+            for name, cell in zip(header, line, strict=True)
+        )
         for line in lines
     ]
-    caption = " ".join(_tex(note if note.endswith((".", ":")) else f"{note}.") for note in notes)
+    caption = " ".join(
+        _tex(note if note.endswith((".", ":")) else f"{note}.") for note in notes
+    )
     head = " & ".join(map(_tex, header))
     return "\n".join(
         [

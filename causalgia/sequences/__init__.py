@@ -1,8 +1,10 @@
-"""Sequences: letters, tokens, records, variants, motifs and their instances; imports numpy only.
+"""Sequences: letters, tokens, records, variants, motifs and their instances; imports
+numpy only.
 
-The random samplers are numba code and are imported where they are used: `causalgia.sequences.samplers` (uniform,
-profile, Markov chains), `causalgia.sequences.shuffles` (exact k-let shuffles) and the counter-based generator under
-them, `causalgia.sequences.random`.
+The random samplers are numba code and are imported where they are used:
+`causalgia.sequences.samplers` (uniform, profile, Markov chains),
+`causalgia.sequences.shuffles` (exact k-let shuffles) and the counter-based generator
+under them, `causalgia.sequences.random`.
 """
 
 from __future__ import annotations
@@ -12,15 +14,30 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement, tokens
+    from causalgia.sequences.alphabet import (
+        decode,
+        encode,
+        one_hot,
+        reverse_complement,
+        tokens,
+    )
     from causalgia.sequences.fasta import Sequences, from_bed, read_fasta
     from causalgia.sequences.motif_names import motif
-    from causalgia.sequences.motif_scores import Instances, find_instances, strength_ladder
+    from causalgia.sequences.motif_scores import (
+        Instances,
+        find_instances,
+        strength_ladder,
+    )
     from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
     from causalgia.sequences.pattern_files import read_patterns
     from causalgia.sequences.sequence_files import read_sequences
     from causalgia.sequences.shuffles import log_degeneracy
-    from causalgia.sequences.variant_files import Variant, read_variants, read_vcf, split_by_genome
+    from causalgia.sequences.variant_files import (
+        Variant,
+        read_variants,
+        read_vcf,
+        split_by_genome,
+    )
     from causalgia.sequences.windowed_variants import VariantWindows, variant_windows
 else:
     __getattr__, __dir__ = on_first_use(__name__)

@@ -1,9 +1,11 @@
-"""Letters and tokens: DNA and RNA strings as uint8 arrays, one-hot arrays, their reverse complement and edits.
+"""Letters and tokens: DNA and RNA strings as uint8 arrays, one-hot arrays, their
+reverse complement and edits.
 
-A token is 0, 1, 2 or 3 for A, C, G or T. U is read as T and lower case as upper case, so RNA and soft-masked DNA
-need no preparation. Ambiguous letters (N, R, Y, ...) raise an error unless a caller chooses to draw them.
-An edit takes (n, L) uint8 tokens and returns a new array; a `piece` is either one row of tokens, shape (w,), written
-into every sequence, or a row for each, shape (n, w).
+A token is 0, 1, 2 or 3 for A, C, G or T. U is read as T and lower case as upper case,
+so RNA and soft-masked DNA need no preparation. Ambiguous letters (N, R, Y, ...) raise
+an error unless a caller chooses to draw them. An edit takes (n, L) uint8 tokens and
+returns a new array; a `piece` is either one row of tokens, shape (w,), written into
+every sequence, or a row for each, shape (n, w).
 """
 
 from __future__ import annotations
@@ -34,11 +36,23 @@ _UNKNOWN = 255
 _COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVN", "TGCAAYRSWMKVHDBN")
 
 
-_CODE_OF = {x: BASES.index(bases) if len(bases) == 1 else 4 + _AMBIGUOUS.index(x) for x, bases in IUPAC.items()}
-CODES: Tokens = np.array([_CODE_OF.get(chr(byte).upper(), _UNKNOWN) for byte in range(256)], np.uint8)
+_CODE_OF = {
+    x: BASES.index(bases) if len(bases) == 1 else 4 + _AMBIGUOUS.index(x)
+    for x, bases in IUPAC.items()
+}
+CODES: Tokens = np.array(
+    [_CODE_OF.get(chr(byte).upper(), _UNKNOWN) for byte in range(256)], np.uint8
+)
 """Code of each byte: 0 to 3 a base, 4 and up an ambiguous letter, 255 anything else."""
-# Twelve is divisible by 2, 3 and 4: a fair twelve-sided die draws every ambiguous letter exactly uniformly.
-_DIE = np.array([[BASES.index(base) for base in IUPAC[x] * (12 // len(IUPAC[x]))] for x in _AMBIGUOUS], np.uint8)
+# Twelve is divisible by 2, 3 and 4: a fair twelve-sided die draws every ambiguous
+# letter exactly uniformly.
+_DIE = np.array(
+    [
+        [BASES.index(base) for base in IUPAC[x] * (12 // len(IUPAC[x]))]
+        for x in _AMBIGUOUS
+    ],
+    np.uint8,
+)
 
 
 def encode(
@@ -48,10 +62,12 @@ def encode(
     rng: RNG | None = None,
     names: Sequence[str | int] | None = None,
 ) -> Tokens:
-    """Turn strings of equal length into tokens, (n, length) uint8, with 0, 1, 2, 3 = A, C, G, T.
+    """Turn strings of equal length into tokens, (n, length) uint8, with 0, 1, 2, 3 = A,
+    C, G, T.
 
-    U is T and lower case is upper case. With ``ambiguous="draw"`` an ambiguous letter is drawn uniformly from the
-    bases that it admits (N from all four); the draw of a record depends on `rng` and the record's name alone.
+    U is T and lower case is upper case. With ``ambiguous="draw"`` an ambiguous letter
+    is drawn uniformly from the bases that it admits (N from all four); the draw of a
+    record depends on `rng` and the record's name alone.
 
     Parameters
     ----------
@@ -67,7 +83,8 @@ def encode(
     Raises
     ------
     SequenceError
-        If there is no letter at all, lengths differ, or a letter is not one of ACGTU (or IUPAC, when drawing).
+        If there is no letter at all, lengths differ, or a letter is not one of ACGTU
+        (or IUPAC, when drawing).
     TypeError
         If letters are to be drawn and `rng` is missing.
 
@@ -79,20 +96,28 @@ def encode(
     """
     if not isinstance(strings, Iterable):
         raise SequenceError(
-            f"strings={quoted(strings)} is not a sequence; give one string such as 'ACGT', or a list of such"
+            f"strings={quoted(strings)} is not a sequence; give one string such as "
+            "'ACGT', or a list of such"
         )
     records = [strings] if isinstance(strings, str) else list(strings)
     labels: Sequence[str | int] = range(len(records)) if names is None else names
     if len(labels) != len(records):
-        msg = f"{len(labels)} names for {len(records)} strings; give each string one name"
+        msg = (
+            f"{len(labels)} names for {len(records)} strings; give each string one name"
+        )
         raise SequenceError(msg)
-    letters = stack_letters([_as_bytes(x, name) for x, name in zip(records, labels, strict=True)], labels)
+    letters = stack_letters(
+        [_as_bytes(x, name) for x, name in zip(records, labels, strict=True)], labels
+    )
     return letter_tokens(letters, labels, ambiguous=ambiguous, rng=rng)
 
 
 def _as_bytes(record: object, name: str | int) -> bytes:
     if not isinstance(record, str):
-        msg = f"record {quoted(name)} is a {type(record).__name__}, not a string; give strings such as 'ACGT'"
+        msg = (
+            f"record {quoted(name)} is a {type(record).__name__}, not a string; give "
+            "strings such as 'ACGT'"
+        )
         raise SequenceError(msg)
     if not record.isascii():
         position = next(i for i, letter in enumerate(record) if not letter.isascii())
@@ -100,7 +125,9 @@ def _as_bytes(record: object, name: str | int) -> bytes:
     return record.encode("ascii")
 
 
-def stack_letters(records: Sequence[bytes], names: Sequence[str | int], *, source: str | None = None) -> Tokens:
+def stack_letters(
+    records: Sequence[bytes], names: Sequence[str | int], *, source: str | None = None
+) -> Tokens:
     """Stack records of one length as their raw letters, (n, length) uint8.
 
     Raises
@@ -114,13 +141,16 @@ def stack_letters(records: Sequence[bytes], names: Sequence[str | int], *, sourc
     lengths = np.fromiter(map(len, records), np.int64, len(records))
     odd, first = int(np.argmax(lengths != lengths[0])), int(lengths[0])
     if not lengths.all():
-        msg = f"{_source_prefix(source)}record {quoted(names[int(np.argmin(lengths))])} is empty; drop it"
+        msg = (
+            f"{_source_prefix(source)}record {quoted(names[int(np.argmin(lengths))])} "
+            "is empty; drop it"
+        )
         raise SequenceError(msg)
     if odd:
         msg = (
-            f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} letters and record "
-            f"{quoted(names[0])} has {first}; cut all to one length, or take windows of one length with "
-            "from_bed(..., length=)"
+            f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} "
+            f"letters and record {quoted(names[0])} has {first}; cut all to one "
+            "length, or take windows of one length with from_bed(..., length=)"
         )
         raise SequenceError(msg)
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
@@ -152,7 +182,9 @@ def letter_tokens(
     if codes.max() > last:
         row, position = map(int, np.argwhere(codes > last)[0])
         _raise_letter_error(
-            chr(letters[row, position]), position, f"{_source_prefix(source)}record {quoted(names[row])}"
+            chr(letters[row, position]),
+            position,
+            f"{_source_prefix(source)}record {quoted(names[row])}",
         )
     if key is not None:
         # replace ambiguous codes in place, each record from a stream of its own
@@ -176,15 +208,20 @@ def _raise_letter_error(letter: str, position: int, record: str) -> None:
     cure = "sequences are made of A, C, G, T or U: remove it, or drop the record"
     if _is_iupac(letter):
         cure = (
-            "drop the record, or choose ambiguous='draw' with rng= (in encode, cg.read_sequences or from_bed) to draw "
-            f"it uniformly from {IUPAC[letter.upper()]}"
+            "drop the record, or choose ambiguous='draw' with rng= (in encode, "
+            "cg.read_sequences or from_bed) to draw it uniformly from "
+            f"{IUPAC[letter.upper()]}"
         )
-    msg = f"{record}: letter {quoted(letter)} at position {position} (counted from 0) is not a base; {cure}"
+    msg = (
+        f"{record}: letter {quoted(letter)} at position {position} (counted from 0) is "
+        f"not a base; {cure}"
+    )
     raise SequenceError(msg)
 
 
 def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:
-    """Turn tokens, (n, length), into n strings; a 1-D array is one sequence and gives a list of one string.
+    """Turn tokens, (n, length), into n strings; a 1-D array is one sequence and gives a
+    list of one string.
 
     Raises
     ------
@@ -215,13 +252,16 @@ def as_token_array(tokens: NDArray[np.integer]) -> Tokens:
     array = np.asarray(tokens)
     if array.dtype.kind not in "iu":
         msg = (
-            f"tokens are integers 0, 1, 2, 3 = A, C, G, T, not {array.dtype}; encode() turns strings into tokens, "
-            "astype(int) whole numbers"
+            f"tokens are integers 0, 1, 2, 3 = A, C, G, T, not {array.dtype}; encode() "
+            "turns strings into tokens, astype(int) whole numbers"
         )
         raise SequenceError(msg)
     if array.size and (array.max() > 3 or array.min() < 0):
         at = tuple(map(int, np.argwhere((array > 3) | (array < 0))[0]))
-        msg = f"token {array[at]} at {at}; tokens are 0, 1, 2, 3 = A, C, G, T (encode() turns letters into them)"
+        msg = (
+            f"token {array[at]} at {at}; tokens are 0, 1, 2, 3 = A, C, G, T (encode() "
+            "turns letters into them)"
+        )
         raise SequenceError(msg)
     return array.astype(np.uint8, copy=False)
 
@@ -241,19 +281,28 @@ def channel_order(alphabet: str) -> tuple[int, int, int, int]:
     """
     letters = alphabet.upper().replace("U", "T")
     if sorted(letters) != sorted(BASES):
-        msg = f"alphabet={quoted(alphabet)} is not an arrangement of the four letters A, C, G, T (or U)"
+        msg = (
+            f"alphabet={quoted(alphabet)} is not an arrangement of the four letters A, "
+            "C, G, T (or U)"
+        )
         raise SequenceError(msg)
     a, b, c, d = (BASES.index(letter) for letter in letters)
     return a, b, c, d
 
 
 def one_hot(
-    tokens: NDArray[np.integer], *, dtype: DTypeLike = np.float32, alphabet: str = BASES, layout: Layout = "NCL"
+    tokens: NDArray[np.integer],
+    *,
+    dtype: DTypeLike = np.float32,
+    alphabet: str = BASES,
+    layout: Layout = "NCL",
 ) -> NDArray[Any]:
-    """Turn tokens, (n, length), into one-hot, (n, 4, length), or (n, length, 4) with ``layout="NLC"``.
+    """Turn tokens, (n, length), into one-hot, (n, 4, length), or (n, length, 4) with
+    ``layout="NLC"``.
 
-    Channel c is 1 where the base is ``alphabet[c]``, so a network trained on rows A C T G takes
-    ``alphabet="ACTG"``. A 1-D array of tokens gives an array without the first axis.
+    Channel c is 1 where the base is ``alphabet[c]``, so a network trained on rows A C T
+    G takes ``alphabet="ACTG"``. A 1-D array of tokens gives an array without the first
+    axis.
 
     Raises
     ------
@@ -277,13 +326,17 @@ def one_hot(
     return np.equal(np.expand_dims(array, axis), channels).astype(dtype)
 
 
-def tokens(one_hot: NDArray[Any], *, alphabet: str = BASES, layout: Layout = "NCL") -> Tokens:
-    """Turn one-hot, (n, 4, length), back into tokens, (n, length): the inverse of `one_hot`.
+def tokens(
+    one_hot: NDArray[Any], *, alphabet: str = BASES, layout: Layout = "NCL"
+) -> Tokens:
+    """Turn one-hot, (n, 4, length), back into tokens, (n, length): the inverse of
+    `one_hot`.
 
     Raises
     ------
     SequenceError
-        If there are not four channels where `layout` says, or a position is not one 1 and three 0.
+        If there are not four channels where `layout` says, or a position is not one 1
+        and three 0.
 
     Examples
     --------
@@ -292,13 +345,19 @@ def tokens(one_hot: NDArray[Any], *, alphabet: str = BASES, layout: Layout = "NC
     """
     array, axis = np.asarray(one_hot), _channel_axis(layout)
     if array.ndim not in (2, 3) or array.shape[axis] != 4:
-        msg = f"one-hot of shape {array.shape} has no 4 channels where layout={quoted(layout)} puts them"
+        msg = (
+            f"one-hot of shape {array.shape} has no 4 channels where "
+            f"layout={quoted(layout)} puts them"
+        )
         raise SequenceError(msg)
     hot = array == 1
     bad = (hot.sum(axis) != 1) | ((array != 0) & ~hot).any(axis)
     if bad.any():
         at = tuple(map(int, np.argwhere(bad)[0]))
-        msg = f"position {at} is not one-hot (one 1 and three 0); padding and ambiguous letters have no token"
+        msg = (
+            f"position {at} is not one-hot (one 1 and three 0); padding and ambiguous "
+            "letters have no token"
+        )
         raise SequenceError(msg)
     order: Tokens = np.array(channel_order(alphabet), np.uint8)
     found: Tokens = order[hot.argmax(axis)]
@@ -307,13 +366,17 @@ def tokens(one_hot: NDArray[Any], *, alphabet: str = BASES, layout: Layout = "NC
 
 def _channel_axis(layout: str) -> int:
     if layout not in ("NCL", "NLC"):
-        msg = f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
+        msg = (
+            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or "
+            "'NLC' for (n, length, 4)"
+        )
         raise SequenceError(msg)
     return -2 if layout == "NCL" else -1
 
 
 def reverse_complement(tokens: NDArray[np.integer]) -> Tokens:
-    """Return the opposite strand, read 5' to 3': tokens of any shape whose last axis is the position.
+    """Return the opposite strand, read 5' to 3': tokens of any shape whose last axis is
+    the position.
 
     Raises
     ------
@@ -329,7 +392,8 @@ def reverse_complement(tokens: NDArray[np.integer]) -> Tokens:
 
 
 def reverse_complement_word(word: str) -> str:
-    """Return the reverse complement of a word in upper case, IUPAC letters included; U stays U if the word has it.
+    """Return the reverse complement of a word in upper case, IUPAC letters included; U
+    stays U if the word has it.
 
     Raises
     ------
@@ -347,7 +411,8 @@ def reverse_complement_word(word: str) -> str:
 
 
 def parse_word(word: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
-    """Return a word in upper case and the tokens that each of its positions admits (IUPAC code).
+    """Return a word in upper case and the tokens that each of its positions admits
+    (IUPAC code).
 
     Raises
     ------
@@ -360,21 +425,27 @@ def parse_word(word: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
     ('GATY', ((2,), (0,), (3,), (1, 3)))
     """
     if not isinstance(word, str) or not word:
-        msg = f"a word is a string of at least one letter such as 'AGATAAG', not {quoted(word)}"
+        msg = (
+            "a word is a string of at least one letter such as 'AGATAAG', not "
+            f"{quoted(word)}"
+        )
         raise SequenceError(msg)
     for position, letter in enumerate(word):
         if not _is_iupac(letter):
             msg = (
-                f"word {quoted(word)}: letter {quoted(letter)} at position {position} is not an IUPAC letter "
-                f"({''.join(IUPAC)})"
+                f"word {quoted(word)}: letter {quoted(letter)} at position {position} "
+                f"is not an IUPAC letter ({''.join(IUPAC)})"
             )
             raise SequenceError(msg)
     letters = word.upper()
-    return letters, tuple(tuple(BASES.index(base) for base in IUPAC[letter]) for letter in letters)
+    return letters, tuple(
+        tuple(BASES.index(base) for base in IUPAC[letter]) for letter in letters
+    )
 
 
 def overwrite(tokens: Tokens, piece: Tokens, *, at: int) -> Tokens:
-    """Return the sequences with `piece` in place of the bases at `at`; the length is kept.
+    """Return the sequences with `piece` in place of the bases at `at`; the length is
+    kept.
 
     Parameters
     ----------
@@ -401,7 +472,8 @@ def overwrite(tokens: Tokens, piece: Tokens, *, at: int) -> Tokens:
 
 
 def insert(tokens: Tokens, piece: Tokens, *, at: int) -> Tokens:
-    """Return the sequences with `piece` between the bases at - 1 and at; the length grows by w.
+    """Return the sequences with `piece` between the bases at - 1 and at; the length
+    grows by w.
 
     Examples
     --------
@@ -413,7 +485,8 @@ def insert(tokens: Tokens, piece: Tokens, *, at: int) -> Tokens:
 
 
 def delete(tokens: Tokens, *, span: tuple[int, int]) -> Tokens:
-    """Return the sequences without the bases of `span` (start, stop); the length shrinks by stop - start.
+    """Return the sequences without the bases of `span` (start, stop); the length
+    shrinks by stop - start.
 
     Examples
     --------
@@ -424,7 +497,8 @@ def delete(tokens: Tokens, *, span: tuple[int, int]) -> Tokens:
 
 
 def substitute(tokens: Tokens, piece: Tokens, *, at: tuple[int, ...]) -> Tokens:
-    """Return the sequences with the bases at the positions `at` replaced, one column of `piece` for each.
+    """Return the sequences with the bases at the positions `at` replaced, one column of
+    `piece` for each.
 
     Examples
     --------

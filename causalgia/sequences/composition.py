@@ -1,4 +1,6 @@
-"""Composition of sequences: runs, GC, tandem repeats, dinucleotides, words, and which of them are distinct."""
+"""Composition of sequences: runs, GC, tandem repeats, dinucleotides, words, and which
+of them are distinct.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def _gc_extremes(tokens: Any, width: Any, low: Any, high: Any) -> None:
 
 @njit(nogil=True)
 def _repeated(tokens: Any, covered: Any, out: Any) -> None:
-    """Count the bases of each row that lie in a tandem repeat; `covered` is scratch memory for one row."""
+    """Count the bases of each row that lie in a tandem repeat; `covered` is scratch
+    memory for one row.
+    """
     length = tokens.shape[1]
     for i in range(tokens.shape[0]):
         covered[:] = 0
@@ -66,7 +70,9 @@ def _repeated(tokens: Any, covered: Any, out: Any) -> None:
 
 @njit(nogil=True)
 def _count_word_hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
-    """Add each row's hits of a word, given as bit masks of admitted bases; record the leftmost start."""
+    """Add each row's hits of a word, given as bit masks of admitted bases; record the
+    leftmost start.
+    """
     width = masks.size
     for i in range(tokens.shape[0]):
         for start in range(tokens.shape[1] - width + 1):
@@ -80,7 +86,8 @@ def _count_word_hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
 
 
 def longest_runs(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the length of the longest run of one base in each sequence, (n,), of tokens (n, length).
+    """Return the length of the longest run of one base in each sequence, (n,), of
+    tokens (n, length).
 
     Examples
     --------
@@ -95,7 +102,8 @@ def longest_runs(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def count_dinucleotides(tokens: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return the count of letter b after letter a in each sequence, (n, 16), at column 4 a + b.
+    """Return the count of letter b after letter a in each sequence, (n, 16), at column
+    4 a + b.
 
     Examples
     --------
@@ -103,37 +111,48 @@ def count_dinucleotides(tokens: NDArray[np.uint8]) -> NDArray[np.int32]:
     >>> count_dinucleotides(encode(["AACAAC"])).nonzero()[1].tolist()
     [0, 1, 4]
     """
-    counts, step = np.empty((len(tokens), 16), np.int32), max(1, _LETTERS_AT_ONCE // tokens.shape[1])
+    counts, step = (
+        np.empty((len(tokens), 16), np.int32),
+        max(1, _LETTERS_AT_ONCE // tokens.shape[1]),
+    )
     for start in range(0, len(tokens), step):
         rows = tokens[start : start + step]
         pairs = 4 * rows[:, :-1] + rows[:, 1:] + 16 * np.arange(len(rows))[:, None]
-        counts[start : start + step] = np.bincount(pairs.ravel(), minlength=16 * len(rows)).reshape(-1, 16)
+        counts[start : start + step] = np.bincount(
+            pairs.ravel(), minlength=16 * len(rows)
+        ).reshape(-1, 16)
     return counts
 
 
 def first_of_equal_dinucleotides(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return, for each sequence, the first one with the same dinucleotide counts, (n,).
 
-    Dinucleotide shuffles of one sequence share these counts; independent sequences of 30 bp or more hardly ever do. A
-    sequence of one base is compared by that base.
+    Dinucleotide shuffles of one sequence share these counts; independent sequences of
+    30 bp or more hardly ever do. A sequence of one base is compared by that base.
 
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> first_of_equal_dinucleotides(encode(["ACGTACA", "TTTTTTT", "ACACGTA", "TTTTTTT"]))
+    >>> first_of_equal_dinucleotides(
+    ...     encode(["ACGTACA", "TTTTTTT", "ACACGTA", "TTTTTTT"])
+    ... )
     array([0, 1, 0, 1])
     """
     rows = as_tokens(tokens)
     counts = count_dinucleotides(rows)
     if rows.shape[1] == 1:
         counts[:, 0] = rows[:, 0]
-    whole = counts.view(np.dtype((np.void, counts.itemsize * 16)))[:, 0]  # a row as one value
+    # a row as one value
+    whole = counts.view(np.dtype((np.void, counts.itemsize * 16)))[:, 0]
     _, first, which = np.unique(whole, return_index=True, return_inverse=True)
     return np.asarray(first[which], np.int64)
 
 
-def gc_extremes(tokens: NDArray[np.integer], width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and the highest share of G and C in any window of each sequence, (n,) each.
+def gc_extremes(
+    tokens: NDArray[np.integer], width: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and the highest share of G and C in any window of each
+    sequence, (n,) each.
 
     Parameters
     ----------
@@ -163,10 +182,12 @@ def gc_extremes(tokens: NDArray[np.integer], width: int) -> tuple[NDArray[np.flo
 
 
 def repeat_shares(tokens: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the share of bases of each sequence that lie in simple tandem repeats, (n,).
+    """Return the share of bases of each sequence that lie in simple tandem repeats,
+    (n,).
 
-    A simple repeat is a unit of 1 to 6 bases, repeated at least three times without an error (the last copy may be
-    cut), over at least 9 bases. Random sequences with equal base frequencies have about 0.002 of their bases in one.
+    A simple repeat is a unit of 1 to 6 bases, repeated at least three times without an
+    error (the last copy may be cut), over at least 9 bases. Random sequences with equal
+    base frequencies have about 0.002 of their bases in one.
 
     Examples
     --------
@@ -194,13 +215,16 @@ def word_masks(word: str) -> NDArray[np.uint8]:
     >>> word_masks("AN")
     array([ 1, 15], dtype=uint8)
     """
-    return np.array([sum(1 << base for base in bases) for bases in parse_word(word)[1]], np.uint8)
+    return np.array(
+        [sum(1 << base for base in bases) for bases in parse_word(word)[1]], np.uint8
+    )
 
 
 def word_hits(
     tokens: NDArray[np.integer], word: str, *, both_strands: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count the occurrences of a word in each sequence, overlapping ones too, and find the leftmost.
+    """Count the occurrences of a word in each sequence, overlapping ones too, and find
+    the leftmost.
 
     A palindromic word counts once per position; any other word counts on each strand.
 
@@ -216,7 +240,8 @@ def word_hits(
     Returns
     -------
     tuple
-        Counts (n,), and the 0-based start of the leftmost occurrence on the plus strand (n,), -1 if there is none.
+        Counts (n,), and the 0-based start of the leftmost occurrence on the plus strand
+        (n,), -1 if there is none.
 
     Raises
     ------
@@ -239,10 +264,12 @@ def word_hits(
 
 
 _LETTERS = 32  # in a word of 64 bits
-_WORDS_AT_ONCE = 1 << 14  # 512 KiB of letters and 128 KiB of packed rows fit into the cache
+# 512 KiB of letters and 128 KiB of packed rows fit into the cache
+_WORDS_AT_ONCE = 1 << 14
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _0, _2, _29, _64 = (np.uint64(i) for i in (0, 2, 29, 64))
-_A_ROW, _A_WORD = 400, 4  # nanoseconds of a dictionary for a row, and for each of its words
+# nanoseconds of a dictionary for a row, and for each of its words
+_A_ROW, _A_WORD = 400, 4
 
 
 @njit(nogil=True)
@@ -256,8 +283,18 @@ def _hash_rows(packed: Any, hashes: Any) -> None:
 
 
 @njit(nogil=True)
-def _look_up(packed: Any, hashes: Any, slots: Any, rows: Any, n_rows: Any, numbers: Any, fresh: Any) -> Any:
-    """Find the number of each packed row; add new ones to `slots` (hash, number + 1) and `rows`; count them."""
+def _look_up(
+    packed: Any,
+    hashes: Any,
+    slots: Any,
+    rows: Any,
+    n_rows: Any,
+    numbers: Any,
+    fresh: Any,
+) -> Any:
+    """Find the number of each packed row; add new ones to `slots` (hash, number + 1)
+    and `rows`; count them.
+    """
     last = slots.shape[0] - 1
     shift = _64 - np.uint64(np.log2(slots.shape[0]))
     n_fresh = 0
@@ -268,7 +305,9 @@ def _look_up(packed: Any, hashes: Any, slots: Any, rows: Any, n_rows: Any, numbe
             if number < 0:
                 number = n_rows + n_fresh
                 slots[place, 0], slots[place, 1] = hashes[i], number + 1
-                for j in range(packed.shape[1]):  # numba takes 5 s to compile rows[number] = packed[i], for its message
+                for j in range(
+                    packed.shape[1]
+                ):  # numba takes 5 s to compile rows[number] = packed[i], for its message
                     rows[number, j] = packed[i, j]
                 fresh[n_fresh] = i
                 n_fresh += 1
@@ -298,11 +337,13 @@ def _move(old: Any, new: Any) -> None:
 
 
 class Distinct:
-    """Numbers for sequences of one length: equal sequences get the same number, in order of first appearance.
+    """Numbers for sequences of one length: equal sequences get the same number, in
+    order of first appearance.
 
-    Few sequences are kept in a dictionary, many in a compiled table with a quarter of a byte for each letter of a
-    distinct sequence. The 64-bit hash only gives the place to look (open addressing, linear probing) and sequences are
-    compared letter by letter, so two sequences never share a number.
+    Few sequences are kept in a dictionary, many in a compiled table with a quarter of a
+    byte for each letter of a distinct sequence. The 64-bit hash only gives the place to
+    look (open addressing, linear probing) and sequences are compared letter by letter,
+    so two sequences never share a number.
 
     Parameters
     ----------
@@ -331,8 +372,11 @@ class Distinct:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def enter(self, tokens: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the number of each row of tokens, and which rows are the first of their sequence in this table.
+    def enter(
+        self, tokens: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the number of each row of tokens, and which rows are the first of
+        their sequence in this table.
 
         Parameters
         ----------
@@ -342,30 +386,46 @@ class Distinct:
         Returns
         -------
         numbers
-            The number of distinct sequences before the first one with these letters, (n,).
+            The number of distinct sequences before the first one with these letters,
+            (n,).
         fresh
             Indices of the rows that are new, ascending; their numbers are consecutive.
 
         Raises
         ------
         SequenceError
-            If the array is not uint8 of that length, or a token is not 0-3; nothing is entered then.
+            If the array is not uint8 of that length, or a token is not 0-3; nothing is
+            entered then.
         """
         shape = (len(tokens), self.length) if np.ndim(tokens) else ()
         if tokens.dtype != np.uint8 or tokens.shape != shape:
-            msg = f"tokens are uint8 of shape (n, {self.length}), not {tokens.dtype} of shape {tokens.shape}"
+            msg = (
+                f"tokens are uint8 of shape (n, {self.length}), not {tokens.dtype} of "
+                f"shape {tokens.shape}"
+            )
             raise SequenceError(msg)
         if tokens.max(initial=0) > 3:
             row, position = np.argwhere(tokens > 3)[0].tolist()
-            msg = f"sequence {row} has token {tokens[row, position]} at {position}; tokens are 0-3 = A, C, G, T"
+            msg = (
+                f"sequence {row} has token {tokens[row, position]} at {position}; "
+                "tokens are 0-3 = A, C, G, T"
+            )
             raise SequenceError(msg)
         cost = len(tokens) * (_A_ROW + _A_WORD * self._words)
-        if isinstance(self._kept, _Dictionary) and not compiled.NUMPY_ALLOWANCE.covers(cost):
-            # from a dictionary to a table: there are so many rows that compiling it pays
+        if isinstance(self._kept, _Dictionary) and not compiled.NUMPY_ALLOWANCE.covers(
+            cost
+        ):
+            # from a dictionary to a table: there are so many rows that compiling it
+            # pays
             known = self._kept.rows(self._words)
             self._kept = _Table(self._words, max(self._capacity, len(known)))
-            self._kept.enter(known, np.empty(len(known), np.int64), np.empty(len(known), np.int64))
-        numbers, fresh = np.empty(len(tokens), np.int64), np.empty(len(tokens), np.int64)
+            self._kept.enter(
+                known, np.empty(len(known), np.int64), np.empty(len(known), np.int64)
+            )
+        numbers, fresh = (
+            np.empty(len(tokens), np.int64),
+            np.empty(len(tokens), np.int64),
+        )
         step, before = max(1, _WORDS_AT_ONCE // self._words), len(self)
         for start in range(0, len(tokens), step):
             rows, found = slice(start, start + step), len(self) - before
@@ -374,7 +434,9 @@ class Distinct:
         return numbers, fresh[: len(self) - before].copy()
 
     def _pack(self, tokens: NDArray[np.uint8]) -> NDArray[np.uint64]:
-        """Return rows of tokens with 32 letters a word, (n, words), in an internal order of the letters."""
+        """Return rows of tokens with 32 letters a word, (n, words), in an internal
+        order of the letters.
+        """
         letters = np.zeros((len(tokens), _LETTERS * self._words), np.uint8)
         letters[:, : self.length] = tokens
         eights = letters.view(np.uint64).reshape(len(tokens), 4, self._words)
@@ -393,7 +455,12 @@ class _Dictionary:
     def __len__(self) -> int:
         return len(self._known)
 
-    def enter(self, packed: NDArray[np.uint64], numbers: NDArray[np.int64], fresh: NDArray[np.int64]) -> None:
+    def enter(
+        self,
+        packed: NDArray[np.uint64],
+        numbers: NDArray[np.int64],
+        fresh: NDArray[np.int64],
+    ) -> None:
         """Write the number of each row, and the indices of new ones."""
         known, new = self._known, []
         for i, row in enumerate(packed):
@@ -420,12 +487,19 @@ class _Table:
     def __len__(self) -> int:
         return self._n
 
-    def enter(self, packed: NDArray[np.uint64], numbers: NDArray[np.int64], fresh: NDArray[np.int64]) -> None:
+    def enter(
+        self,
+        packed: NDArray[np.uint64],
+        numbers: NDArray[np.int64],
+        fresh: NDArray[np.int64],
+    ) -> None:
         """Write the number of each row, and the indices of new ones."""
         hashes = np.empty(len(packed), np.uint64)
         _hash_rows(packed, hashes)
         self._make_room(self._n + len(packed))
-        self._n += _look_up(packed, hashes, self.slots, self._rows, self._n, numbers, fresh)
+        self._n += _look_up(
+            packed, hashes, self.slots, self._rows, self._n, numbers, fresh
+        )
 
     def _make_room(self, n: int) -> None:
         """Grow to hold n distinct sequences with at least half of the slots free."""

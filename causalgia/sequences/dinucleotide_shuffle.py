@@ -1,13 +1,16 @@
-"""Shuffles of letters and of dinucleotides: compiled, in registers; and in numpy, equal bit for bit.
+"""Shuffles of letters and of dinucleotides: compiled, in registers; and in numpy, equal
+bit for bit.
 
-A vertex's remaining exits are an urn of four counts. Their running sums fill three 16-bit fields of one word, so a
-draw without replacement is a multiplication, a subtraction and a mask, without branches or tables, and the
-compiler turns the loop over walks into vector instructions. The last-exit tree has only 16 shapes and is
-drawn from all of them at once.
+A vertex's remaining exits are an urn of four counts. Their running sums fill three
+16-bit fields of one word, so a draw without replacement is a multiplication, a
+subtraction and a mask, without branches or tables, and the compiler turns the loop over
+walks into vector instructions. The last-exit tree has only 16 shapes and is drawn from
+all of them at once.
 
-The shuffles in numpy spare a process that shuffles little the seconds of compilation. Each numpy step advances all rows
-by one letter. A row in which a draw may have to be rejected (one of 500,000 walks of 200 letters) is left to the
-compiled shuffle, which draws it again.
+The shuffles in numpy spare a process that shuffles little the seconds of compilation.
+Each numpy step advances all rows by one letter. A row in which a draw may have to be
+rejected (one of 500,000 walks of 200 letters) is left to the compiled shuffle, which
+draws it again.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ FIELDS = np.uint64(0x0000_0001_0001_0001)
 FIELDS_AND_TOTAL = np.uint64(0x0001_0001_0001_0001)
 FLAGS = np.uint64(0x0000_8000_8000_8000)
 _LOW = np.uint64(0xFFFFFFFF)
-_0, _1, _2, _3, _8, _15, _16, _32, _48, _56, _63 = (np.uint64(i) for i in (0, 1, 2, 3, 8, 15, 16, 32, 48, 56, 63))
+_0, _1, _2, _3, _8, _15, _16, _32, _48, _56, _63 = (
+    np.uint64(i) for i in (0, 1, 2, 3, 8, 15, 16, 32, 48, 56, 63)
+)
 
 
 def _reaches_root(exits: tuple[int, ...]) -> bool:
@@ -50,7 +55,10 @@ def _reaches_root(exits: tuple[int, ...]) -> bool:
     return all(step[step[step[v]]] == 0 for v in (1, 2, 3))
 
 
-TREES = np.array([exits for exits in product(range(4), repeat=3) if _reaches_root(exits)], np.int64)  # (16, 3)
+# (16, 3)
+TREES = np.array(
+    [exits for exits in product(range(4), repeat=3) if _reaches_root(exits)], np.int64
+)
 
 
 @njit(nogil=True)
@@ -67,20 +75,26 @@ def count_pairs(row: Any, counts: Any) -> None:
 
 @njit(nogil=True)
 def draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
-    """Return (state, last exit of each vertex as 2-bit fields), with weight the product of the edge counts.
+    """Return (state, last exit of each vertex as 2-bit fields), with weight the product
+    of the edge counts.
 
-    Vertices are renamed v ^ root, so that the root is 0. A letter that does not occur exits to the root.
+    Vertices are renamed v ^ root, so that the root is 0. A letter that does not occur
+    exits to the root.
     """
     absent = np.zeros(4, np.int64)
     for v in range(1, 4):
         base = 4 * (v ^ root)
-        absent[v] = counts[base] + counts[base + 1] + counts[base + 2] + counts[base + 3] == 0
+        absent[v] = (
+            counts[base] + counts[base + 1] + counts[base + 2] + counts[base + 3] == 0
+        )
     total = 0
     for t in range(16):
         weight = 1
         for v in range(1, 4):
             to = TREES[t, v - 1]
-            weight *= counts[4 * (v ^ root) + (to ^ root)] + (absent[v] if to == 0 else 0)
+            weight *= counts[4 * (v ^ root) + (to ^ root)] + (
+                absent[v] if to == 0 else 0
+            )
         total += weight
         running[t] = total
     state, drawn = bounded(state, np.uint64(total))
@@ -94,11 +108,13 @@ def draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
 
 
 @njit(nogil=True)
-def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, lane: Any) -> None:
+def _load(
+    row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, lane: Any
+) -> None:
     """Initialize one walk: the four urns, the slot order, the stream, the first letter.
 
-    Slot s of vertex v is the letter s ^ x with x such that slot 3 is the last exit; the urn's total excludes the
-    last exit, so it is drawn when nothing else is left.
+    Slot s of vertex v is the letter s ^ x with x such that slot 3 is the last exit; the
+    urn's total excludes the last exit, so it is drawn when nothing else is left.
     """
     count_pairs(row, counts)
     root = np.int64(row[row.size - 1])
@@ -113,7 +129,9 @@ def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, l
         total = third + counts[4 * v + (3 ^ x)]
         if v != root and total > 0:
             total -= 1
-        urns[v * LANES + lane] = np.uint64(first | second << 16 | third << 32 | total << 48)
+        urns[v * LANES + lane] = np.uint64(
+            first | second << 16 | third << 32 | total << 48
+        )
     urns[4 * LANES + lane] = np.uint64(order)
     urns[5 * LANES + lane] = state
     urns[6 * LANES + lane] = np.uint64(row[0])
@@ -121,8 +139,12 @@ def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, l
 
 
 @njit(inline="always")
-def _exit(w0: Any, w1: Any, w2: Any, w3: Any, order: Any, v: Any, doubt: Any, half: Any) -> Any:
-    """Leave vertex v by a 32-bit draw; the top bit of `doubt` marks draws that may have to be rejected."""
+def _exit(
+    w0: Any, w1: Any, w2: Any, w3: Any, order: Any, v: Any, doubt: Any, half: Any
+) -> Any:
+    """Leave vertex v by a 32-bit draw; the top bit of `doubt` marks draws that may have
+    to be rejected.
+    """
     w = w3
     w = w2 if v == _2 else w
     w = w1 if v == _1 else w
@@ -142,19 +164,43 @@ def _exit(w0: Any, w1: Any, w2: Any, w3: Any, order: Any, v: Any, doubt: Any, ha
 
 @njit(nogil=True)
 def _walk_together(urns: Any, letters: Any, n_words: Any) -> None:
-    """Advance all lanes by 8 * n_words exits; letters packs eight to a word, a lane after the other."""
+    """Advance all lanes by 8 * n_words exits; letters packs eight to a word, a lane
+    after the other.
+    """
     for i in range(n_words):
         for _ in range(4):
             for lane in range(LANES):
-                w0, w1, w2, w3 = urns[lane], urns[LANES + lane], urns[2 * LANES + lane], urns[3 * LANES + lane]
-                order, v, doubt = urns[4 * LANES + lane], urns[6 * LANES + lane], urns[7 * LANES + lane]
+                w0, w1, w2, w3 = (
+                    urns[lane],
+                    urns[LANES + lane],
+                    urns[2 * LANES + lane],
+                    urns[3 * LANES + lane],
+                )
+                order, v, doubt = (
+                    urns[4 * LANES + lane],
+                    urns[6 * LANES + lane],
+                    urns[7 * LANES + lane],
+                )
                 state, word = next_word(urns[5 * LANES + lane])
-                w0, w1, w2, w3, v, doubt = _exit(w0, w1, w2, w3, order, v, doubt, word & _LOW)
+                w0, w1, w2, w3, v, doubt = _exit(
+                    w0, w1, w2, w3, order, v, doubt, word & _LOW
+                )
                 packed = (urns[8 * LANES + lane] >> _8) | (v << _56)
-                w0, w1, w2, w3, v, doubt = _exit(w0, w1, w2, w3, order, v, doubt, word >> _32)
+                w0, w1, w2, w3, v, doubt = _exit(
+                    w0, w1, w2, w3, order, v, doubt, word >> _32
+                )
                 packed = (packed >> _8) | (v << _56)
-                urns[lane], urns[LANES + lane], urns[2 * LANES + lane], urns[3 * LANES + lane] = w0, w1, w2, w3
-                urns[5 * LANES + lane], urns[6 * LANES + lane], urns[7 * LANES + lane] = state, v, doubt
+                (
+                    urns[lane],
+                    urns[LANES + lane],
+                    urns[2 * LANES + lane],
+                    urns[3 * LANES + lane],
+                ) = w0, w1, w2, w3
+                (
+                    urns[5 * LANES + lane],
+                    urns[6 * LANES + lane],
+                    urns[7 * LANES + lane],
+                ) = state, v, doubt
                 urns[8 * LANES + lane] = packed
         for lane in range(LANES):
             letters[lane * n_words + i] = urns[8 * LANES + lane]
@@ -162,9 +208,20 @@ def _walk_together(urns: Any, letters: Any, n_words: Any) -> None:
 
 @njit(nogil=True)
 def _walk_alone(urns: Any, lane: Any, out: Any) -> None:
-    """Write one walk from its start, and redraw every draw that Lemire's method rejects."""
-    w0, w1, w2, w3 = urns[lane], urns[LANES + lane], urns[2 * LANES + lane], urns[3 * LANES + lane]
-    order, state, v = urns[4 * LANES + lane], urns[5 * LANES + lane], urns[6 * LANES + lane]
+    """Write one walk from its start, and redraw every draw that Lemire's method
+    rejects.
+    """
+    w0, w1, w2, w3 = (
+        urns[lane],
+        urns[LANES + lane],
+        urns[2 * LANES + lane],
+        urns[3 * LANES + lane],
+    )
+    order, state, v = (
+        urns[4 * LANES + lane],
+        urns[5 * LANES + lane],
+        urns[6 * LANES + lane],
+    )
     out[0] = v
     word, fresh, i = _0, True, 1
     while i < out.size:
@@ -183,8 +240,12 @@ def _walk_alone(urns: Any, lane: Any, out: Any) -> None:
 
 
 @njit(nogil=True)
-def shuffle_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any, together: Any) -> None:
-    """Write the dinucleotide shuffle of each unit's parent row; `together` false runs one walk after the other."""
+def shuffle_pairs(
+    key: Any, units: Any, tokens: Any, parents: Any, out: Any, together: Any
+) -> None:
+    """Write the dinucleotide shuffle of each unit's parent row; `together` false runs
+    one walk after the other.
+    """
     length = tokens.shape[1]
     n_words = (length + 6) // 8
     counts, running = np.empty(16, np.int64), np.empty(16, np.int64)
@@ -193,7 +254,15 @@ def shuffle_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any, tog
     for first in range(0, units.size, LANES):
         n_lanes = min(LANES, units.size - first)
         for lane in range(n_lanes):
-            _load(tokens[parents[first + lane]], key, units[first + lane], counts, running, urns, lane)
+            _load(
+                tokens[parents[first + lane]],
+                key,
+                units[first + lane],
+                counts,
+                running,
+                urns,
+                lane,
+            )
         if not together or n_lanes < _FEW:
             for lane in range(n_lanes):
                 _walk_alone(urns, lane, out[first + lane])
@@ -206,7 +275,15 @@ def shuffle_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any, tog
             for i in range(length - 1):
                 row[i + 1] = octets[begin + i]
             if urns[7 * LANES + lane] >> _63:
-                _load(tokens[parents[first + lane]], key, units[first + lane], counts, running, urns, lane)
+                _load(
+                    tokens[parents[first + lane]],
+                    key,
+                    units[first + lane],
+                    counts,
+                    running,
+                    urns,
+                    lane,
+                )
                 _walk_alone(urns, lane, row)
 
 
@@ -216,7 +293,9 @@ _4, _12 = (np.uint64(i) for i in (4, 12))
 
 @njit(nogil=True)
 def _list_exits(exits: Any, counts: Any, last: Any) -> Any:
-    """List each letter as often as `counts` says, with `last` at the end; return the number before it."""
+    """List each letter as often as `counts` says, with `last` at the end; return the
+    number before it.
+    """
     stop = 0
     for letter in range(4):
         count = counts[letter] - (letter == last)
@@ -238,11 +317,13 @@ def _shuffle(letters: Any, state: Any) -> Any:
 
 @njit(nogil=True)
 def _write_exit_lists(row: Any, key: Any, unit: Any, exits: Any, place: Any) -> None:
-    """Write the exits of the four letters one list after the other, in the order of a walk.
+    """Write the exits of the four letters one list after the other, in the order of a
+    walk.
 
     `place` has the starts of the lists.
 
-    The root, which is the final letter, has a list in any order; another letter's ends with its exit in the tree.
+    The root, which is the final letter, has a list in any order; another letter's ends
+    with its exit in the tree.
     """
     counts, running = np.empty(16, np.int64), np.empty(16, np.int64)
     count_pairs(row, counts)
@@ -267,8 +348,15 @@ def _leave(place: Any, exits: Any, vertex: Any) -> Any:
 
 @njit(nogil=True)
 def _walk_four_rows(exits: Any, place: Any, a: Any, b: Any, c: Any, d: Any) -> None:
-    """Write four walks after their first letters; vertex v of walk w is number 4 w + v. Rows may repeat."""
-    at_a, at_b, at_c, at_d = np.uint64(a[0]), np.uint64(b[0]), np.uint64(c[0]), np.uint64(d[0])
+    """Write four walks after their first letters; vertex v of walk w is number 4 w + v.
+    Rows may repeat.
+    """
+    at_a, at_b, at_c, at_d = (
+        np.uint64(a[0]),
+        np.uint64(b[0]),
+        np.uint64(c[0]),
+        np.uint64(d[0]),
+    )
     for i in range(1, a.size):
         at_a = _leave(place, exits, at_a)
         at_b = _leave(place, exits, at_b + _4)
@@ -278,7 +366,9 @@ def _walk_four_rows(exits: Any, place: Any, a: Any, b: Any, c: Any, d: Any) -> N
 
 
 @njit(nogil=True)
-def shuffle_long_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
+def shuffle_long_pairs(
+    key: Any, units: Any, tokens: Any, parents: Any, out: Any
+) -> None:
     """Write the dinucleotide shuffle of each unit's parent row."""
     n_edges = tokens.shape[1] - 1
     exits, place = np.empty(_WALKS * n_edges, np.uint8), np.empty(4 * _WALKS, np.uint64)
@@ -289,14 +379,22 @@ def shuffle_long_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any
             row = tokens[parents[unit]]
             its = place[4 * walk : 4 * walk + 4]
             if first + walk <= last:
-                _write_exit_lists(row, key, units[unit], exits[walk * n_edges : (walk + 1) * n_edges], its)
+                _write_exit_lists(
+                    row,
+                    key,
+                    units[unit],
+                    exits[walk * n_edges : (walk + 1) * n_edges],
+                    its,
+                )
                 its += np.uint64(walk * n_edges)
                 out[unit, 0] = row[0]
             else:
                 its[:] = place[4 * walk - 4 : 4 * walk]
         rows = out[first : first + _WALKS]
         end = rows.shape[0] - 1
-        _walk_four_rows(exits, place, rows[0], rows[min(1, end)], rows[min(2, end)], rows[end])
+        _walk_four_rows(
+            exits, place, rows[0], rows[min(1, end)], rows[min(2, end)], rows[end]
+        )
 
 
 _2, _3, _15, _16, _32, _48, _63 = (np.uint64(i) for i in (2, 3, 15, 16, 32, 48, 63))
@@ -304,12 +402,17 @@ _A_STEP, _A_LETTER = 20_000, 75
 
 
 def nanoseconds(n_rows: int, length: int) -> int:
-    """Return the approximate time of a shuffle here: a step for each letter, however few the rows are."""
+    """Return the approximate time of a shuffle here: a step for each letter, however
+    few the rows are.
+    """
     return length * (_A_STEP + _A_LETTER * n_rows)
 
 
-def shuffle_letters(key: np.uint64, units: NDArray[np.uint64], rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Shuffle the letters of each row in place (n, length); return which rows the compiled shuffle has to draw.
+def shuffle_letters(
+    key: np.uint64, units: NDArray[np.uint64], rows: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Shuffle the letters of each row in place (n, length); return which rows the
+    compiled shuffle has to draw.
 
     Parameters
     ----------
@@ -319,7 +422,8 @@ def shuffle_letters(key: np.uint64, units: NDArray[np.uint64], rows: NDArray[np.
         Tokens, changed in place where the returned mask is False.
     """
     n, length = rows.shape
-    bounds = np.arange(length, 1, -1, dtype=np.uint64)  # the last letter is exchanged first
+    # the last letter is exchanged first
+    bounds = np.arange(length, 1, -1, dtype=np.uint64)
     products = (words_from(unit_states(key, units), len(bounds)) >> _32) * bounds
     doubt = ((products & LOW) < bounds).any(axis=1)
     drawn = (products >> _32).astype(np.intp)
@@ -333,11 +437,16 @@ def shuffle_letters(key: np.uint64, units: NDArray[np.uint64], rows: NDArray[np.
 
 
 def shuffle_pairs_of(
-    key: np.uint64, units: NDArray[np.uint64], rows: NDArray[np.uint8], out: NDArray[np.uint8]
+    key: np.uint64,
+    units: NDArray[np.uint64],
+    rows: NDArray[np.uint8],
+    out: NDArray[np.uint8],
 ) -> NDArray[np.bool_]:
-    """Write the dinucleotide shuffle of each row (n, length); return which rows the compiled one has to draw.
+    """Write the dinucleotide shuffle of each row (n, length); return which rows the
+    compiled one has to draw.
 
-    The urns and the packing of their counts are those of `causalgia.sequences.dinucleotide_shuffle`.
+    The urns and the packing of their counts are those of
+    `causalgia.sequences.dinucleotide_shuffle`.
     """
     n, length = rows.shape
     each, root = np.arange(n), rows[:, -1].astype(np.int64)
@@ -365,12 +474,15 @@ def shuffle_pairs_of(
 def _trees(
     counts: NDArray[np.int64], root: NDArray[np.int64], states: NDArray[np.uint64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the states, the last exit of each vertex as 2-bit fields, and which draws may have to be rejected."""
+    """Return the states, the last exit of each vertex as 2-bit fields, and which draws
+    may have to be rejected.
+    """
     each = np.arange(len(counts))
     exits = counts.reshape(-1, 4, 4)
     vertices = np.arange(4) ^ root[:, None]  # renamed so that the root is 0
     renamed = exits[each[:, None, None], vertices[:, :, None], vertices[:, None, :]]
-    renamed[:, :, 0] += renamed.sum(axis=2) == 0  # a letter that does not occur exits to the root
+    # a letter that does not occur exits to the root
+    renamed[:, :, 0] += renamed.sum(axis=2) == 0
     weights = np.prod([renamed[:, v, TREES[:, v - 1]] for v in (1, 2, 3)], axis=0)
     running = weights.cumsum(axis=1)
     bound = running[:, -1].astype(np.uint64)
@@ -386,13 +498,19 @@ def _trees(
 def _urns(
     counts: NDArray[np.int64], root: NDArray[np.int64], last: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return the packed running sums of each vertex's exits (n, 4), and the order of their slots as 2-bit fields."""
+    """Return the packed running sums of each vertex's exits (n, 4), and the order of
+    their slots as 2-bit fields.
+    """
     each, order = np.arange(len(counts)), np.zeros(len(counts), np.int64)
     urns = np.empty((len(counts), 4), np.uint64)
     for v in range(4):
         x = np.where(root == v, 0, last >> 2 * v & 3 ^ 3)
         order |= x << 2 * v
-        first, second, third, total = np.cumsum([counts[each, 4 * v + (slot ^ x)] for slot in range(4)], axis=0)
+        first, second, third, total = np.cumsum(
+            [counts[each, 4 * v + (slot ^ x)] for slot in range(4)], axis=0
+        )
         total = total - ((root != v) & (total > 0))
-        urns[:, v] = (first | second << 16 | third << 32 | total << 48).astype(np.uint64)
+        urns[:, v] = (first | second << 16 | third << 32 | total << 48).astype(
+            np.uint64
+        )
     return urns, order.astype(np.uint64)

@@ -1,4 +1,6 @@
-"""Sequences of one length, the value of every `of=`, and readers of FASTA and BED files."""
+"""Sequences of one length, the value of every `of=`, and readers of FASTA and BED
+files.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,18 @@ from causalgia.types import Tokens
 
 Name: TypeAlias = str | int
 FilePath: TypeAlias = str | PathLike[str]
-Source: TypeAlias = "Sequences | FilePath | Mapping[Name, str] | Iterable[str] | NDArray[np.integer]"
+Source: TypeAlias = (
+    "Sequences | FilePath | Mapping[Name, str] | Iterable[str] | NDArray[np.integer]"
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sequences:
-    """Named sequences of one length, compared by their tokens and names, not by their source.
+    """Named sequences of one length, compared by their tokens and names, not by their
+    source.
 
-    Names are the integers 0 to n - 1 in order, or else strings: other integers become strings, so that a design keeps
-    its names in TOML and JSON.
+    Names are the integers 0 to n - 1 in order, or else strings: other integers become
+    strings, so that a design keeps its names in TOML and JSON.
 
     Parameters
     ----------
@@ -50,12 +55,14 @@ class Sequences:
     names
         n different names, strings or integers.
     source
-        The path of the FASTA file, as it was given, that holds these sequences and no others.
+        The path of the FASTA file, as it was given, that holds these sequences and no
+        others.
 
     Raises
     ------
     SequenceError
-        If there is no sequence or no position, a token is not 0-3, or a name is repeated (1 and "1" are one name).
+        If there is no sequence or no position, a token is not 0-3, or a name is
+        repeated (1 and "1" are one name).
 
     Examples
     --------
@@ -72,19 +79,26 @@ class Sequences:
         array = as_token_array(self.tokens)
         if array.ndim != 2 or array.size == 0:
             msg = (
-                f"sequences of shape {array.shape}; give (n, length) tokens with at least one sequence and one position"
+                f"sequences of shape {array.shape}; give (n, length) tokens with at "
+                "least one sequence and one position"
             )
             raise SequenceError(msg)
         if array.flags.writeable or array.base is not None:
             array = array.copy()
             array.flags.writeable = False
         object.__setattr__(self, "tokens", array)
-        object.__setattr__(self, "names", _as_record_names(self.names, len(self.tokens)))
+        object.__setattr__(
+            self, "names", _as_record_names(self.names, len(self.tokens))
+        )
 
     @cached_property
     def digest(self) -> str:
-        """Fingerprint of the tokens and names, 32 hexadecimal digits, the same in every process."""
-        content = hashlib.blake2b(json.dumps([self.tokens.shape, self.names]).encode(), digest_size=16)
+        """Fingerprint of the tokens and names, 32 hexadecimal digits, the same in every
+        process.
+        """
+        content = hashlib.blake2b(
+            json.dumps([self.tokens.shape, self.names]).encode(), digest_size=16
+        )
         content.update(self.tokens.tobytes())
         return content.hexdigest()
 
@@ -104,7 +118,9 @@ class Sequences:
     def __hash__(self) -> int:
         return hash(self.digest)
 
-    def __reduce__(self) -> tuple[type[Sequences], tuple[Tokens, tuple[Name, ...], str | None]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type[Sequences], tuple[Tokens, tuple[Name, ...], str | None]]:
         return Sequences, (self.tokens, self.names, self.source)
 
     def __repr__(self) -> str:
@@ -114,7 +130,8 @@ class Sequences:
 
 
 def sequence_fingerprints(tokens: Tokens) -> NDArray[np.str_]:
-    """Return a fingerprint of each sequence (n, length), equal for a sequence and its reverse complement: (n,).
+    """Return a fingerprint of each sequence (n, length), equal for a sequence and its
+    reverse complement: (n,).
 
     Examples
     --------
@@ -124,7 +141,10 @@ def sequence_fingerprints(tokens: Tokens) -> NDArray[np.str_]:
     """
     strands = zip(tokens, reverse_complement(tokens), strict=True)
     read = [min(one.tobytes(), other.tobytes()) for one, other in strands]
-    return np.array([hashlib.blake2b(one, digest_size=16).hexdigest() for one in read], dtype=np.str_)
+    return np.array(
+        [hashlib.blake2b(one, digest_size=16).hexdigest() for one in read],
+        dtype=np.str_,
+    )
 
 
 def _as_record_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
@@ -145,7 +165,11 @@ def _plain_name(name: object) -> Name:
         return str(name)
     if is_whole(name):
         return int(name)
-    flaw = "has a NUL character" if isinstance(name, str) else f"is a {type(name).__name__}"
+    flaw = (
+        "has a NUL character"
+        if isinstance(name, str)
+        else f"is a {type(name).__name__}"
+    )
     msg = f"name {quoted(name)} {flaw}; names are integers or strings without NUL"
     raise SequenceError(msg)
 
@@ -153,11 +177,19 @@ def _plain_name(name: object) -> Name:
 def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
     """Raise SequenceError if two names have the same spelling, as 1 and "1" do."""
     counts = Counter(map(str, names))
-    twice = [name for name in dict.fromkeys(names) if counts[str(name)] > 1] if len(counts) < len(names) else []
+    twice = (
+        [name for name in dict.fromkeys(names) if counts[str(name)] > 1]
+        if len(counts) < len(names)
+        else []
+    )
     if twice:
         more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
         shown = ", ".join(map(quoted, twice[:3]))
-        alike = " (a number and its digits are one name)" if len(set(map(type, twice))) > 1 else ""
+        alike = (
+            " (a number and its digits are one name)"
+            if len(set(map(type, twice))) > 1
+            else ""
+        )
         msg = (
             f"{place}names are given to more than one sequence: {shown}{more}{alike}; "
             "names tell parents apart: rename or drop"
@@ -174,14 +206,16 @@ def _set_read_only(tokens: Tokens) -> Tokens:
 def as_sequences(of: Source) -> Sequences:
     """Return the value of ``of=`` as `Sequences`.
 
-    Accepted are `Sequences`; the path of a FASTA file; one string; several strings (a list, an array, a pandas
-    Series), named 0 to n - 1; a mapping from names to strings; an integer array of tokens, (n, length) or (length,).
-    A string is one sequence if it is made of IUPAC letters only and no file has that name; otherwise it is a path.
+    Accepted are `Sequences`; the path of a FASTA file; one string; several strings (a
+    list, an array, a pandas Series), named 0 to n - 1; a mapping from names to strings;
+    an integer array of tokens, (n, length) or (length,). A string is one sequence if it
+    is made of IUPAC letters only and no file has that name; otherwise it is a path.
 
     Raises
     ------
     SequenceError
-        If it is not one of these, is empty, or cannot be read; one-hot arrays are refused.
+        If it is not one of these, is empty, or cannot be read; one-hot arrays are
+        refused.
 
     Examples
     --------
@@ -199,7 +233,10 @@ def as_sequences(of: Source) -> Sequences:
         try:
             return _from_strings([of])
         except SequenceError as error:
-            msg = f"{error} (no file is called {quoted(of[:30])}, so it was read as one sequence)"
+            msg = (
+                f"{error} (no file is called {quoted(of[:30])}, so it was read as one "
+                "sequence)"
+            )
             raise SequenceError(msg) from error
     if isinstance(of, PathLike):
         return read_fasta(of)
@@ -211,39 +248,56 @@ def as_sequences(of: Source) -> Sequences:
             return _from_strings(array.tolist())
         if _looks_one_hot(array):
             msg = (
-                f"an array of shape {array.shape} and type {array.dtype} looks one-hot; "
-                "give tokens (n, length): causalgia.sequences.alphabet.tokens(x) makes them"
+                f"an array of shape {array.shape} and type {array.dtype} looks "
+                "one-hot; give tokens (n, length): "
+                "causalgia.sequences.alphabet.tokens(x) makes them"
             )
             raise SequenceError(msg)
         tokens = np.atleast_2d(as_token_array(array))
         return Sequences(tokens, tuple(range(len(tokens))))
-    if isinstance(of, Iterable) and not isinstance(of, bytes | bytearray | set | frozenset):
+    if isinstance(of, Iterable) and not isinstance(
+        of, bytes | bytearray | set | frozenset
+    ):
         return _from_strings(list(of))
     msg = (
-        f"of= cannot be {type(of).__name__}; give strings, the path of a FASTA file, or an array of tokens (n, length)"
+        f"of= cannot be {type(of).__name__}; give strings, the path of a FASTA file, "
+        "or an array of tokens (n, length)"
     )
     raise SequenceError(msg)
 
 
 def _exists(path: str) -> bool:
-    """Say whether a path exists; an empty string or one too long for a path does not."""
+    """Say whether a path exists; an empty string or one too long for a path does
+    not.
+    """
     try:
         return bool(path) and Path(path).exists()
     except (OSError, ValueError):
         return False
 
 
-def _from_strings(strings: list[str], names: tuple[Name, ...] | None = None) -> Sequences:
-    labels = tuple(range(len(strings))) if names is None else _as_record_names(names, len(strings))
+def _from_strings(
+    strings: list[str], names: tuple[Name, ...] | None = None
+) -> Sequences:
+    labels = (
+        tuple(range(len(strings)))
+        if names is None
+        else _as_record_names(names, len(strings))
+    )
     return Sequences(_set_read_only(encode(strings, names=labels)), labels)
 
 
 def _looks_one_hot(array: NDArray[np.generic]) -> bool:
     """Say whether an array looks one-hot.
 
-    It then has only 0 and 1, with three axes, not integers, or one 1 in each row or column of four.
+    It then has only 0 and 1, with three axes, not integers, or one 1 in each row or
+    column of four.
     """
-    if array.dtype.kind not in "biuf" or not array.size or not bool(((array == 0) | (array == 1)).all()):
+    if (
+        array.dtype.kind not in "biuf"
+        or not array.size
+        or not bool(((array == 0) | (array == 1)).all())
+    ):
         return False
     if array.ndim == 3 or array.dtype.kind in "bf":
         return True
@@ -252,17 +306,20 @@ def _looks_one_hot(array: NDArray[np.generic]) -> bool:
     return lengthwise and bool((np.sum(array == 1, axis=axis) == 1).all())
 
 
-def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | None = None) -> Sequences:
+def read_fasta(
+    path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | None = None
+) -> Sequences:
     r"""Read a FASTA file of records of one length, plain or gzip-compressed.
 
-    A record's name is the first word of its header. Records may span lines; lower case (soft masking) is upper
-    case, U is T. `encode` describes ambiguous letters.
+    A record's name is the first word of its header. Records may span lines; lower case
+    (soft masking) is upper case, U is T. `encode` describes ambiguous letters.
 
     Raises
     ------
     SequenceError
-        If `path` is no path, or the file cannot be read, is not FASTA, has an empty, unnamed or repeated record,
-        unequal lengths, or letters that are not bases. The message names the file, and the record or line.
+        If `path` is no path, or the file cannot be read, is not FASTA, has an empty,
+        unnamed or repeated record, unequal lengths, or letters that are not bases. The
+        message names the file, and the record or line.
     TypeError
         If letters are to be drawn and `rng` is missing.
 
@@ -275,14 +332,19 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     ('a', 'b')
     """
     if not isinstance(path, str | PathLike):
-        raise SequenceError(f"path={quoted(path)} is not a path; give that of one FASTA file, such as 'peaks.fa'")
+        raise SequenceError(
+            f"path={quoted(path)} is not a path; give that of one FASTA file, such as "
+            "'peaks.fa'"
+        )
     source = str(path)
     names, bodies = parse_fasta(read_text(path), source=source)
     _check_unique_names(names, place=f"{source}: ")
     letters = stack_letters(bodies, names, source=source)
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
     # drawn letters are not in the file: a saved design contains such sequences in full
-    return Sequences(_set_read_only(tokens), names, source if ambiguous == "refuse" else None)
+    return Sequences(
+        _set_read_only(tokens), names, source if ambiguous == "refuse" else None
+    )
 
 
 def from_bed(
@@ -295,21 +357,26 @@ def from_bed(
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
 ) -> Sequences:
-    r"""Cut windows of exactly `length` out of a genome, one centered on each interval of a BED file.
+    r"""Cut windows of exactly `length` out of a genome, one centered on each interval
+    of a BED file.
 
-    The center c is ``(start + end) // 2``, or ``start + peak`` with ``center="summit"`` (column 10 of narrowPeak), and
-    the window is ``[c - length // 2, c - length // 2 + length)``: an interval of `length` bases is its own window.
-    With ``stranded=True`` windows of minus-strand intervals are reverse-complemented (after the cut). Names are
-    ``chrom:start-end`` of the window, from 0, the end excluded, followed by ``(+)`` or ``(-)`` if `stranded`.
+    The center c is ``(start + end) // 2``, or ``start + peak`` with ``center="summit"``
+    (column 10 of narrowPeak), and the window is
+    ``[c - length // 2, c - length // 2 + length)``: an interval of `length` bases is
+    its own window. With ``stranded=True`` windows of minus-strand intervals are
+    reverse-complemented (after the cut). Names are ``chrom:start-end`` of the window,
+    from 0, the end excluded, followed by ``(+)`` or ``(-)`` if `stranded`.
 
-    A plain FASTA is indexed in memory by one scan and only the windows are read; a gzip-compressed one is read whole.
-    No file is written, and an index beside the FASTA is ignored.
+    A plain FASTA is indexed in memory by one scan and only the windows are read; a
+    gzip-compressed one is read whole. No file is written, and an index beside the FASTA
+    is ignored.
 
     Raises
     ------
     SequenceError
-        If a file cannot be read, a line is malformed, a chromosome is unknown, two intervals give one window, a
-        window leaves its chromosome, or a window holds letters that are not bases.
+        If a file cannot be read, a line is malformed, a chromosome is unknown, two
+        intervals give one window, a window leaves its chromosome, or a window holds
+        letters that are not bases.
     TypeError
         If letters are to be drawn and `rng` is missing.
 
@@ -324,10 +391,15 @@ def from_bed(
     """
     windows = read_bed(bed, length=length, center=center, stranded=stranded)
     with Genome(fasta) as genome:
-        records = [genome.letters(w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}") for w in windows]
+        records = [
+            genome.letters(w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}")
+            for w in windows
+        ]
     names = tuple(w.name for w in windows)
     letters = stack_letters(records, names, source=str(fasta))
-    tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=str(fasta))
+    tokens = letter_tokens(
+        letters, names, ambiguous=ambiguous, rng=rng, source=str(fasta)
+    )
     minus = np.array([w.strand == "-" for w in windows])
     tokens[minus] = reverse_complement(tokens[minus])
     # the genome holds more than these windows: a saved design contains them in full
@@ -335,7 +407,8 @@ def from_bed(
 
 
 def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[bytes]]:
-    """Return the names and the letters of the records of a FASTA text, without their line ends.
+    """Return the names and the letters of the records of a FASTA text, without their
+    line ends.
 
     Raises
     ------
@@ -346,15 +419,27 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
     if chunks[0].strip():
         _raise_no_header(chunks[0], source)
     if len(chunks) == 1:
-        msg = f"{source}: the file is empty; a FASTA has records: a line '>name', then letters"
+        msg = (
+            f"{source}: the file is empty; a FASTA has records: a line '>name', then "
+            "letters"
+        )
         raise SequenceError(msg)
-    heads, _, bodies = zip(*(chunk.partition(b"\n") for chunk in chunks[1:]), strict=True)
-    names = tuple(next(iter(head.decode("utf-8", "replace").split(maxsplit=1)), "") for head in heads)
+    heads, _, bodies = zip(
+        *(chunk.partition(b"\n") for chunk in chunks[1:]), strict=True
+    )
+    names = tuple(
+        next(iter(head.decode("utf-8", "replace").split(maxsplit=1)), "")
+        for head in heads
+    )
     letters = [body.translate(None, b"\n\t ") for body in bodies]
     for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
         if not name or not letter:
             line = sum(chunk.count(b"\n") + 1 for chunk in chunks[: i + 1])
-            flaw = f"record {quoted(name)} has no letters" if name else "record has no name after '>'"
+            flaw = (
+                f"record {quoted(name)} has no letters"
+                if name
+                else "record has no name after '>'"
+            )
             msg = f"{source}: line {line}: {flaw}; complete or drop it"
             raise SequenceError(msg)
     return names, letters
@@ -364,14 +449,20 @@ def _raise_no_header(lead: bytes, source: str) -> NoReturn:
     number, line = next((i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip())
     words = line.split()
     if len(words) >= 3 and words[1].isdigit() and words[2].isdigit():
-        what = "looks like BED: cg.read_sequences(path, genome=, length=) cuts its windows"
+        what = (
+            "looks like BED: cg.read_sequences(path, genome=, length=) cuts its windows"
+        )
     else:
         begins = {
             b"@": "looks like FASTQ: convert it to FASTA",
             b"MEME": "looks like motifs: cg.read_patterns(path) reads them",
         }
         what = next(
-            (kind for head, kind in begins.items() if line.startswith(head)), "a FASTA begins with a line '>name'"
+            (kind for head, kind in begins.items() if line.startswith(head)),
+            "a FASTA begins with a line '>name'",
         )
-    msg = f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} before any header; {what}"
+    msg = (
+        f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} "
+        f"before any header; {what}"
+    )
     raise SequenceError(msg)

@@ -1,4 +1,6 @@
-"""Windows of a genome: random access to a plain FASTA by offset arithmetic, as with a .fai index."""
+"""Windows of a genome: random access to a plain FASTA by offset arithmetic, as with a
+.fai index.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ import numpy as np
 from causalgia.checks import is_whole, similar_names
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
-from causalgia.sequences.text_files import check_not_fasta, check_text, is_gzip, numbered_lines, read_text
+from causalgia.sequences.text_files import (
+    check_not_fasta,
+    check_text,
+    is_gzip,
+    numbered_lines,
+    read_text,
+)
 
 _BLOCK, _LINE = 1 << 24, 1 << 10
 _LARGEST = 1 << 38
@@ -24,8 +32,9 @@ _LARGEST = 1 << 38
 class Genome:
     """The chromosomes of a FASTA file, as a context manager.
 
-    A plain file is read in parts: one scan finds the headers, and a chromosome whose lines have one width is read by
-    arithmetic on offsets. A chromosome with uneven lines is read whole, as is a gzip-compressed file.
+    A plain file is read in parts: one scan finds the headers, and a chromosome whose
+    lines have one width is read by arithmetic on offsets. A chromosome with uneven
+    lines is read whole, as is a gzip-compressed file.
 
     Parameters
     ----------
@@ -35,26 +44,42 @@ class Genome:
     Raises
     ------
     SequenceError
-        If the file cannot be read or has no records, or two of its records share a name.
+        If the file cannot be read or has no records, or two of its records share a
+        name.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
         if not isinstance(path, str | PathLike):
-            raise SequenceError(f"the genome is {quoted(path)}; give the path of a FASTA file")
+            raise SequenceError(
+                f"the genome is {quoted(path)}; give the path of a FASTA file"
+            )
         self.path = path
         self._close = ExitStack()
-        self._data: bytes | _File = read_text(path) if is_gzip(path) else self._on_disk()
+        self._data: bytes | _File = (
+            read_text(path) if is_gzip(path) else self._on_disk()
+        )
         # find every header; letters are read only on request
         starts = list(self._headers())
         if not starts or self._data[: min(starts[0], _BLOCK)].strip():
-            msg = f"{self.path}: does not begin with a record; a FASTA has records: a line '>name', then letters"
+            msg = (
+                f"{self.path}: does not begin with a record; a FASTA has records: a "
+                "line '>name', then letters"
+            )
             raise SequenceError(msg)
         records: dict[str, _Record] = {}
         for start, stop in zip(starts, [*starts[1:], len(self._data)], strict=True):
             body = self._data.find(b"\n", start, stop) + 1 or stop
-            words = self._data[start + 1 : body].decode("utf-8", "replace").split(maxsplit=1)
+            words = (
+                self._data[start + 1 : body]
+                .decode("utf-8", "replace")
+                .split(maxsplit=1)
+            )
             if not words or words[0] in records:
-                flaw = f"two records are named {quoted(words[0])}" if words else f"a record has no name (byte {start})"
+                flaw = (
+                    f"two records are named {quoted(words[0])}"
+                    if words
+                    else f"a record has no name (byte {start})"
+                )
                 msg = f"{self.path}: {flaw}; a genome's records have different names"
                 raise SequenceError(msg)
             records[words[0]] = _Record(self._data, body, stop)
@@ -70,7 +95,10 @@ class Genome:
         file = self._close.enter_context(open_regular_file(self.path, SequenceError))
         size = os.fstat(file.fileno()).st_size
         if size > _LARGEST:
-            raise SequenceError(f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA file")
+            raise SequenceError(
+                f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA "
+                "file"
+            )
         data = _File(self.path, file, size)
         check_text(data[:_BLOCK], self.path)
         return data
@@ -96,14 +124,16 @@ class Genome:
         record = self._record(chromosome, place)
         if start < 0 or stop > record.length:
             msg = (
-                f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, which has {record.length} bases; "
-                "drop it or ask for a shorter length"
+                f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, "
+                f"which has {record.length} bases; drop it or ask for a shorter length"
             )
             raise SequenceError(msg)
         return record.letters(start, stop)
 
     def length(self, chromosome: str, *, place: str) -> int:
-        """Return the number of bases of a chromosome; SequenceError if it is unknown."""
+        """Return the number of bases of a chromosome; SequenceError if it is
+        unknown.
+        """
         return self._record(chromosome, place).length
 
     @property
@@ -114,21 +144,39 @@ class Genome:
     def _record(self, chromosome: str, place: str) -> _Record:
         record = self._records.get(chromosome)
         if record is None:
-            twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
-            near = [twin] if twin in self._records else similar_names(chromosome, self._records, most=3)
-            shown = ", ".join(map(quoted, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
-            cure = f"its records are {shown}: use the genome that the coordinates are of"
+            twin = (
+                chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
+            )
+            near = (
+                [twin]
+                if twin in self._records
+                else similar_names(chromosome, self._records, most=3)
+            )
+            shown = ", ".join(map(quoted, list(self._records)[:3])) + (
+                ", ..." if len(self._records) > 3 else ""
+            )
+            cure = (
+                f"its records are {shown}: use the genome that the coordinates are of"
+            )
             if near:
                 meant = " or ".join(map(quoted, near))
-                cure = f"did you mean {meant}? Rename one file's chromosomes to match the other's"
-            msg = f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; {cure}"
+                cure = (
+                    f"did you mean {meant}? Rename one file's chromosomes to match the "
+                    "other's"
+                )
+            msg = (
+                f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; "
+                f"{cure}"
+            )
             raise SequenceError(msg)
         return record
 
 
 @dataclass(frozen=True)
 class _File:
-    """The bytes of a file, read on request; not memory-mapped, since truncating a mapped file would kill Python."""
+    """The bytes of a file, read on request; not memory-mapped, since truncating a
+    mapped file would kill Python.
+    """
 
     path: str | PathLike[str]
     file: BinaryIO
@@ -143,13 +191,18 @@ class _File:
             self.file.seek(start)
             data = self.file.read(max(stop - start, 0))
         except (OSError, ValueError) as error:
-            raise SequenceError(f"{self.path}: cannot be read ({error}); check the disk, and read it again") from error
+            raise SequenceError(
+                f"{self.path}: cannot be read ({error}); check the disk, and read it "
+                "again"
+            ) from error
         if len(data) < stop - start:
             raise SequenceError(f"{self.path}: {CHANGED}")
         return data
 
     def find(self, letter: bytes, start: int, stop: int) -> int:
-        """Return the first position of a letter from `start` on, -1 if there is none before `stop`."""
+        """Return the first position of a letter from `start` on, -1 if there is none
+        before `stop`.
+        """
         step = _LINE
         while start < stop:
             found = self[start : min(start + step, stop)].find(letter)
@@ -201,7 +254,9 @@ class _Record:
         found = right = 0
         step = max(_BLOCK // width, 1) * width
         for first in range(self.start, self._end, step):
-            block = np.frombuffer(self.data[first : min(first + step, self._end)], np.uint8)
+            block = np.frombuffer(
+                self.data[first : min(first + step, self._end)], np.uint8
+            )
             at = np.flatnonzero(block <= 32)
             found += at.size
             right += int(np.count_nonzero(at % width >= letters))
@@ -228,7 +283,9 @@ class _Record:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a chromosome, 0-based with the end excluded, and its line in the BED file."""
+    """A stretch of a chromosome, 0-based with the end excluded, and its line in the BED
+    file.
+    """
 
     chromosome: str
     start: int
@@ -239,24 +296,36 @@ class Window:
     @property
     def name(self) -> str:
         """``chrom:start-end``, with the strand in brackets if there is one."""
-        return f"{self.chromosome}:{self.start}-{self.stop}" + (f"({self.strand})" if self.strand else "")
+        return f"{self.chromosome}:{self.start}-{self.stop}" + (
+            f"({self.strand})" if self.strand else ""
+        )
 
 
 def read_bed(
-    path: str | PathLike[str], *, length: int, center: Literal["middle", "summit"], stranded: bool
+    path: str | PathLike[str],
+    *,
+    length: int,
+    center: Literal["middle", "summit"],
+    stranded: bool,
 ) -> list[Window]:
-    """Read a BED file, plain or gzip-compressed, as windows of `length` around the intervals' centers.
+    """Read a BED file, plain or gzip-compressed, as windows of `length` around the
+    intervals' centers.
 
-    Comments, ``track`` and ``browser`` lines and blank lines are skipped; columns are separated by tabs, or by blanks
-    on lines without tabs. `from_bed` defines the center.
+    Comments, ``track`` and ``browser`` lines and blank lines are skipped; columns are
+    separated by tabs, or by blanks on lines without tabs. `from_bed` defines the
+    center.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read, has no interval, a line is malformed, or two intervals give one window.
+        If the file cannot be read, has no interval, a line is malformed, or two
+        intervals give one window.
     """
     if not is_whole(length) or not 1 <= length < 2**62:
-        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1 and at most a chromosome's"
+        msg = (
+            f"length={quoted(length)}: windows have a whole number of bases, at least "
+            "1 and at most a chromosome's"
+        )
         raise SequenceError(msg)
     if center not in ("middle", "summit"):
         msg = f"center={quoted(center)} is not a choice; use 'middle' or 'summit'"
@@ -264,19 +333,33 @@ def read_bed(
     text = read_text(path)
     check_not_fasta(text, path, "the BED file comes first: from_bed(bed, fasta)")
     windows = [
-        _window(line, number, place=f"{path}: line {number}", length=int(length), center=center, stranded=stranded)
+        _window(
+            line,
+            number,
+            place=f"{path}: line {number}",
+            length=int(length),
+            center=center,
+            stranded=stranded,
+        )
         for number, line in numbered_lines(text)
         if not line.startswith("#") and line.split()[0] not in ("track", "browser")
     ]
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
-    summits = ", or give center='summit' if they are several summits of one peak" if center == "middle" else ""
+    summits = (
+        ", or give center='summit' if they are several summits of one peak"
+        if center == "middle"
+        else ""
+    )
     seen: dict[str, int] = {}
     for window in windows:
         first = seen.setdefault(window.name, window.line)
         if first != window.line:
-            msg = f"{path}: lines {first} and {window.line} give the same window {window.name}; drop one{summits}"
+            msg = (
+                f"{path}: lines {first} and {window.line} give the same window "
+                f"{window.name}; drop one{summits}"
+            )
             raise SequenceError(msg)
     return windows
 
@@ -286,37 +369,71 @@ def is_bed_header(columns: Sequence[str]) -> bool:
 
     Examples
     --------
-    >>> is_bed_header(["chrom", "chromStart", "chromEnd"]), is_bed_header(["chr1", "9", "40"])
+    >>> (
+    ...     is_bed_header(["chrom", "chromStart", "chromEnd"]),
+    ...     is_bed_header(["chr1", "9", "40"]),
+    ... )
     (True, False)
     """
-    return len(columns) >= 3 and "start" in columns[1].lower() and columns[2].lower().endswith(("end", "stop"))
+    return (
+        len(columns) >= 3
+        and "start" in columns[1].lower()
+        and columns[2].lower().endswith(("end", "stop"))
+    )
 
 
-def _window(line: str, number: int, *, place: str, length: int, center: str, stranded: bool) -> Window:
+def _window(
+    line: str, number: int, *, place: str, length: int, center: str, stranded: bool
+) -> Window:
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 3:
-        msg = f"{place}: {len(columns)} columns; a BED line has a chromosome, a start and an end, separated by tabs"
+        msg = (
+            f"{place}: {len(columns)} columns; a BED line has a chromosome, a start "
+            "and an end, separated by tabs"
+        )
         raise SequenceError(msg)
     if is_bed_header(columns):
         names = ", ".join(map(quoted, columns[:3]))
-        raise SequenceError(f"{place}: {names} is a header, and BED has none; begin the line with '#', or drop it")
+        raise SequenceError(
+            f"{place}: {names} is a header, and BED has none; begin the line with '#', "
+            "or drop it"
+        )
     start = parse_int(columns[1], SequenceError, source=f"{place}: start")
     end = parse_int(columns[2], SequenceError, source=f"{place}: end")
     if not 0 <= start < end:
-        msg = f"{place}: start {start} and end {end}; a BED interval has 0 <= start < end (starts are counted from 0)"
+        msg = (
+            f"{place}: start {start} and end {end}; a BED interval has 0 <= start < "
+            "end (starts are counted from 0)"
+        )
         raise SequenceError(msg)
-    middle = (start + end) // 2 if center == "middle" else start + _summit(columns, end - start, place)
+    middle = (
+        (start + end) // 2
+        if center == "middle"
+        else start + _summit(columns, end - start, place)
+    )
     first = middle - length // 2
-    return Window(columns[0], first, first + length, _strand(columns, place) if stranded else "", number)
+    return Window(
+        columns[0],
+        first,
+        first + length,
+        _strand(columns, place) if stranded else "",
+        number,
+    )
 
 
 def _summit(columns: list[str], width: int, place: str) -> int:
     if len(columns) < 10:
-        msg = f"{place}: {len(columns)} columns, so no summit (column 10 of narrowPeak); use center='middle'"
+        msg = (
+            f"{place}: {len(columns)} columns, so no summit (column 10 of narrowPeak); "
+            "use center='middle'"
+        )
         raise SequenceError(msg)
     summit = parse_int(columns[9], SequenceError, source=f"{place}: summit")
     if not 0 <= summit < width:
-        msg = f"{place}: summit {summit} is outside the interval of {width} bases (-1: not called); use center='middle'"
+        msg = (
+            f"{place}: summit {summit} is outside the interval of {width} bases (-1: "
+            "not called); use center='middle'"
+        )
         raise SequenceError(msg)
     return summit
 
@@ -327,5 +444,8 @@ def _strand(columns: list[str], place: str) -> Literal["+", "-"]:
         return "+"
     if strand == "-":
         return "-"
-    msg = f"{place}: strand {quoted(strand)} is neither '+' nor '-' (column 6); use stranded=False"
+    msg = (
+        f"{place}: strand {quoted(strand)} is neither '+' nor '-' (column 6); use "
+        "stranded=False"
+    )
     raise SequenceError(msg)

@@ -34,42 +34,50 @@ def motif(
     A string is looked up in this order; the first match counts:
 
     1. a path, if it ends in .meme, .jaspar, .pfm, .txt or .gz;
-    2. a matrix identifier of JASPAR, ``"MA0035.4"``, or an accession, ``"MA0035"``, for its newest version;
-    3. a name of the CORE collection within `taxon`, in any case: database names come before words, so ``"SRY"`` and
-       ``"AR"`` are factors (`Motif.from_word` makes words of them). Of several profiles of one name, as CTCF has for
-       its binding modes, the one with the lowest accession is taken, in its newest version;
+    2. a matrix identifier of JASPAR, ``"MA0035.4"``, or an accession, ``"MA0035"``, for
+       its newest version;
+    3. a name of the CORE collection within `taxon`, in any case: database names come
+       before words, so ``"SRY"`` and ``"AR"`` are factors (`Motif.from_word` makes
+       words of them). Of several profiles of one name, as CTCF has for its binding
+       modes, the one with the lowest accession is taken, in its newest version;
     4. the path of a file that exists, or any string with a ``/``;
-    5. a word of IUPAC letters, `Motif.from_word`; one with ambiguous letters that is a name in another taxon or
-       collection is refused, as either may be meant.
+    5. a word of IUPAC letters, `Motif.from_word`; one with ambiguous letters that is a
+       name in another taxon or collection is refused, as either may be meant.
 
-    The result records the choice: ``identifier`` is the accession with its version, ``source`` the release or the path.
-    Counts become probabilities without a pseudocount. JASPAR is read from the copy inside pyjaspar: nothing
-    is downloaded.
+    The result records the choice: ``identifier`` is the accession with its version,
+    ``source`` the release or the path. Counts become probabilities without a
+    pseudocount. JASPAR is read from the copy inside pyjaspar: nothing is downloaded.
 
     Parameters
     ----------
     what
-        A string as above; a path to MEME or JASPAR text; a motif, which is returned; or a table, w rows of A, C, G,
-        T, of counts or of probabilities (rows that sum to 1). A table with labels is read by them: a mapping letter
-        -> numbers, a DataFrame or DataArray of which one axis is labeled with A, C, G and T (or U), in any order.
+        A string as above; a path to MEME or JASPAR text; a motif, which is returned; or
+        a table, w rows of A, C, G, T, of counts or of probabilities (rows that sum to
+        1). A table with labels is read by them: a mapping letter -> numbers, a
+        DataFrame or DataArray of which one axis is labeled with A, C, G and T (or U),
+        in any order.
     taxon
-        Taxonomic group in which a name is looked up; None looks in all. It does not restrict identifiers.
+        Taxonomic group in which a name is looked up; None looks in all. It does not
+        restrict identifiers.
     release
-        Release of JASPAR, such as ``"JASPAR2024"``; by default the newest that pyjaspar has.
+        Release of JASPAR, such as ``"JASPAR2024"``; by default the newest that pyjaspar
+        has.
     name
-        The motif of a file with several, by name or identifier; or the name of a table's motif, by default ``"PFM "``
-        and its consensus.
+        The motif of a file with several, by name or identifier; or the name of a
+        table's motif, by default ``"PFM "`` and its consensus.
 
     Raises
     ------
     SequenceError
-        If the name is unknown (the message lists similar names, and the taxa or collections that have it), a name has
-        profiles of several taxa, a file of several motifs comes without `name`, `name` is given where it has no
-        meaning, or a table is invalid or its labels do not identify the bases.
+        If the name is unknown (the message lists similar names, and the taxa or
+        collections that have it), a name has profiles of several taxa, a file of
+        several motifs comes without `name`, `name` is given where it has no meaning, or
+        a table is invalid or its labels do not identify the bases.
 
     References
     ----------
-    JASPAR, https://jaspar.elixir.no. Release of 2024: Rauluseviciute et al. (2024), doi:10.1093/nar/gkad1059.
+    JASPAR, https://jaspar.elixir.no. Release of 2024: Rauluseviciute et al. (2024),
+    doi:10.1093/nar/gkad1059.
 
     Examples
     --------
@@ -108,8 +116,9 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
         raise_unknown_name(what, taxon=taxon, release=release)
     if elsewhere and not set(what.upper()) <= {*BASES, "U"}:
         msg = (
-            f"{quoted(what)} is a word of IUPAC letters and, outside {taxon}, a name: {', '.join(elsewhere)}; give "
-            f"that identifier, or the word as Motif.from_word({quoted(what)})"
+            f"{quoted(what)} is a word of IUPAC letters and, outside {taxon}, a name: "
+            f"{', '.join(elsewhere)}; give that identifier, or the word as "
+            f"Motif.from_word({quoted(what)})"
         )
         raise SequenceError(msg)
     return Motif.from_word(what)
@@ -119,10 +128,20 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
     found = read_motifs(path)
     if name is None and len(found) == 1:
         return next(iter(found.values()))
-    chosen = [x for key, x in found.items() if name is not None and name in (key, x.name, x.identifier)]
+    chosen = [
+        x
+        for key, x in found.items()
+        if name is not None and name in (key, x.name, x.identifier)
+    ]
     if len(chosen) != 1:
-        shown = ", ".join(map(quoted, list(found)[:8])) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
-        flaw = f"{len(found)} motifs" if name is None else f"{len(chosen)} motifs called {quoted(name)}"
+        shown = ", ".join(map(quoted, list(found)[:8])) + (
+            f" and {len(found) - 8} more" if len(found) > 8 else ""
+        )
+        flaw = (
+            f"{len(found)} motifs"
+            if name is None
+            else f"{len(chosen)} motifs called {quoted(name)}"
+        )
         msg = f"{path}: has {flaw}; choose one with name=: {shown}"
         raise SequenceError(msg)
     return chosen[0]
@@ -130,7 +149,10 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
 
 def _check_no_name(name: str | None, what: str) -> None:
     if name is not None:
-        msg = f"name={quoted(name)} chooses a motif of a file, or names a table's; {what} is neither: leave it out"
+        msg = (
+            f"name={quoted(name)} chooses a motif of a file, or names a table's; "
+            f"{what} is neither: leave it out"
+        )
         raise SequenceError(msg)
 
 
@@ -138,65 +160,110 @@ def _from_table(table: Any, name: str | None) -> Motif:
     """Return the motif of counts or probabilities."""
     label = "PFM" if name is None else name
     try:
-        numbers = np.asarray(list(table.values()) if isinstance(table, Mapping) else table, dtype=np.float64)
+        numbers = np.asarray(
+            list(table.values()) if isinstance(table, Mapping) else table,
+            dtype=np.float64,
+        )
         why = "" if numbers.ndim else f": {quoted(table)} is no table"
     except (TypeError, ValueError, OverflowError) as error:
         why = f" ({error})"
     if why:
         what = "this" if why[0] == ":" else type(table).__name__
         raise SequenceError(
-            f"a motif cannot be made of {what}{why}; give a JASPAR name, a word, a path, a Motif, or w "
-            "rows of A, C, G, T"
+            f"a motif cannot be made of {what}{why}; give a JASPAR name, a word, a "
+            "path, a Motif, or w rows of A, C, G, T"
         )
     rows = _by_labels(numbers, *_table_labels(table))
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
-        turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
-        msg = f"a table of shape {rows.shape} is not a motif; its rows are positions, its columns A, C, G, T: {turned}"
+        turned = (
+            "transpose it"
+            if rows.ndim == 2 and rows.shape[0] == 4
+            else "give one row for each position"
+        )
+        msg = (
+            f"a table of shape {rows.shape} is not a motif; its rows are positions, "
+            f"its columns A, C, G, T: {turned}"
+        )
         raise SequenceError(msg)
     if not np.isfinite(rows).all() or rows.min() < 0:
-        msg = "a motif's table has finite counts or probabilities, none negative; Motif.from_pwm() takes log-odds"
+        msg = (
+            "a motif's table has finite counts or probabilities, none negative; "
+            "Motif.from_pwm() takes log-odds"
+        )
         raise SequenceError(msg)
     if len(rows) == 4 and _is_even(rows.sum(axis=0)) and not _is_even(rows.sum(axis=1)):
-        msg = "the columns of this table of 4 rows have one sum, and its rows do not; rows are positions: transpose it"
+        msg = (
+            "the columns of this table of 4 rows have one sum, and its rows do not; "
+            "rows are positions: transpose it"
+        )
         raise SequenceError(msg)
     are_counts = bool((rows.sum(axis=1) >= 2).any() or (rows == np.round(rows)).all())
     made = Motif.from_counts(label, rows) if are_counts else Motif(label, rows.tolist())
-    return made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
+    return (
+        made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
+    )
 
 
 def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
-    """Return the row and column labels of a mapping, DataFrame or DataArray; None for an axis without labels."""
+    """Return the row and column labels of a mapping, DataFrame or DataArray; None for
+    an axis without labels.
+    """
     if isinstance(table, Mapping):
         return list(table), None
     if hasattr(table, "columns"):
-        return list(table.index) if hasattr(table, "index") else None, list(table.columns)
+        return list(table.index) if hasattr(table, "index") else None, list(
+            table.columns
+        )
     if not hasattr(table, "indexes") or len(table.dims) != 2:
         return None, None
-    rows, columns = (list(table.indexes[dim]) if dim in table.indexes else None for dim in table.dims)
+    rows, columns = (
+        list(table.indexes[dim]) if dim in table.indexes else None for dim in table.dims
+    )
     return rows, columns
 
 
-def _by_labels(numbers: NDArray[np.float64], rows: list[Any] | None, columns: list[Any] | None) -> NDArray[np.float64]:
-    """Return w rows of A, C, G, T of a labeled table; an unlabeled one is returned as it is."""
+def _by_labels(
+    numbers: NDArray[np.float64], rows: list[Any] | None, columns: list[Any] | None
+) -> NDArray[np.float64]:
+    """Return w rows of A, C, G, T of a labeled table; an unlabeled one is returned as
+    it is.
+    """
     if rows is None and columns is None:
         return numbers
     down, across = _order_of_bases(rows), _order_of_bases(columns)
     if (down is None) == (across is None):
-        which = "neither its rows nor its columns" if down is None else "both its rows and its columns"
+        which = (
+            "neither its rows nor its columns"
+            if down is None
+            else "both its rows and its columns"
+        )
         shown = f"rows {_few(rows)}, columns {_few(columns)}"
-        msg = f"a motif's table with labels has A, C, G, T (U) on one axis; of this one {which} are: {shown}"
+        msg = (
+            "a motif's table with labels has A, C, G, T (U) on one axis; of this one "
+            f"{which} are: {shown}"
+        )
         raise SequenceError(msg)
     return numbers[:, across] if across is not None else numbers[down].T
 
 
 def _order_of_bases(labels: list[Any] | None) -> list[int] | None:
-    """Return the positions of A, C, G and T among labels that are exactly these; else None."""
+    """Return the positions of A, C, G and T among labels that are exactly these; else
+    None.
+    """
     spelled = [str(label).upper().replace("U", "T") for label in labels or ()]
-    return [spelled.index(base) for base in BASES] if sorted(spelled) == sorted(BASES) else None
+    return (
+        [spelled.index(base) for base in BASES]
+        if sorted(spelled) == sorted(BASES)
+        else None
+    )
 
 
 def _few(labels: list[Any] | None) -> str:
-    return "without labels" if labels is None else ", ".join(map(str, labels[:5])) + ", ..." * (len(labels) > 5)
+    return (
+        "without labels"
+        if labels is None
+        else ", ".join(map(str, labels[:5])) + ", ..." * (len(labels) > 5)
+    )
 
 
 def _is_even(sums: NDArray[np.float64]) -> bool:
@@ -205,14 +272,16 @@ def _is_even(sums: NDArray[np.float64]) -> bool:
 
 _IDENTIFIER = re.compile(r"([A-Z]{2}\d{4})(?:\.(\d+))?", re.IGNORECASE)
 _QUERY = (
-    "select BASE_ID, VERSION, NAME, COLLECTION, VAL from MATRIX "
-    "left join MATRIX_ANNOTATION on MATRIX_ANNOTATION.ID = MATRIX.ID and TAG = 'tax_group'"
+    "select BASE_ID, VERSION, NAME, COLLECTION, VAL from MATRIX left join "
+    "MATRIX_ANNOTATION on MATRIX_ANNOTATION.ID = MATRIX.ID and TAG = 'tax_group'"
 )
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One version of one profile: accession and version, the factor's name, its collection and taxonomic group."""
+    """One version of one profile: accession and version, the factor's name, its
+    collection and taxonomic group.
+    """
 
     base: str
     version: int
@@ -228,23 +297,35 @@ class Profile:
     @property
     def place(self) -> str:
         """Identifier and its origin: the taxon of CORE, or another collection."""
-        return f"{self.identifier} ({self.taxon if self.collection == 'CORE' else self.collection})"
+        return (
+            f"{self.identifier} "
+            f"({self.taxon if self.collection == 'CORE' else self.collection})"
+        )
 
 
 def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | None:
-    """Return the profile of an identifier or of a name, or None; see `causalgia.motif` for the rule.
+    """Return the profile of an identifier or of a name, or None; see `causalgia.motif`
+    for the rule.
 
     Raises
     ------
     SequenceError
-        If the taxon is unknown, a known accession lacks the version, or a name has profiles of several taxa.
+        If the taxon is unknown, a known accession lacks the version, or a name has
+        profiles of several taxa.
     """
-    known = sorted({x.taxon for x in profiles(release) if x.taxon and x.collection == "CORE"})
+    known = sorted(
+        {x.taxon for x in profiles(release) if x.taxon and x.collection == "CORE"}
+    )
     if taxon is not None and taxon not in known:
-        msg = f"taxon={quoted(taxon)}; {release} has {', '.join(known)}; None searches them all"
+        msg = (
+            f"taxon={quoted(taxon)}; {release} has {', '.join(known)}; None searches "
+            "them all"
+        )
         raise SequenceError(msg)
     identified = _IDENTIFIER.fullmatch(what)
-    versions = [x for x in profiles(release) if identified and x.base == identified[1].upper()]
+    versions = [
+        x for x in profiles(release) if identified and x.base == identified[1].upper()
+    ]
     if identified and versions:
         version = identified[2]
         if version is None:
@@ -252,32 +333,52 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
         found = [x for x in versions if str(x.version) == version.lstrip("0")]
         if not found:
             shown = ", ".join(x.identifier for x in versions)
-            msg = f"{quoted(what)} is not in {release}, which has {shown}; give one of them, or another release="
+            msg = (
+                f"{quoted(what)} is not in {release}, which has {shown}; give one of "
+                "them, or another release="
+            )
             raise SequenceError(msg)
         return found[0]
-    found = [x for x in _namesakes(what, release) if x.collection == "CORE" and taxon in (None, x.taxon)]
+    found = [
+        x
+        for x in _namesakes(what, release)
+        if x.collection == "CORE" and taxon in (None, x.taxon)
+    ]
     if len({x.taxon for x in found}) > 1:
         names = ", ".join(x.place for x in found)
-        raise SequenceError(f"{quoted(what)} names factors of several taxa: {names}; give one identifier, or taxon=")
+        raise SequenceError(
+            f"{quoted(what)} names factors of several taxa: {names}; give one "
+            "identifier, or taxon="
+        )
     return found[0] if found else None  # that of the lowest accession
 
 
 def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoReturn:
-    """Raise SequenceError for an unknown name, with similar names and other taxa or collections that have it."""
+    """Raise SequenceError for an unknown name, with similar names and other taxa or
+    collections that have it.
+    """
     elsewhere = ", ".join(names_elsewhere(what, release=release))
     among = "" if taxon is None else f" among {taxon}"
     near = _near(what, taxon, release, widely=not elsewhere)
-    known = [f"it names {elsewhere}: give an identifier, or taxon="] if elsewhere else []
-    cure = "; ".join([*known, *([f"did you mean {near}?"] if near else [])]) or "no name is near it"
+    known = (
+        [f"it names {elsewhere}: give an identifier, or taxon="] if elsewhere else []
+    )
+    cure = (
+        "; ".join([*known, *([f"did you mean {near}?"] if near else [])])
+        or "no name is near it"
+    )
     msg = (
-        f"{quoted(what)} is not a name of {release}{among}, a file or an IUPAC word; {cure} (a motif is a name of "
-        "JASPAR, which is a gene symbol: POU5F1, not Oct4; or an identifier, a word, a path or a table of counts)"
+        f"{quoted(what)} is not a name of {release}{among}, a file or an IUPAC word; "
+        f"{cure} (a motif is a name of JASPAR, which is a gene symbol: POU5F1, not "
+        "Oct4; or an identifier, a word, a path or a table of counts)"
     )
     raise SequenceError(msg)
 
 
 def names_elsewhere(what: str, *, release: str) -> tuple[str, ...]:
-    """Return the profiles of a name in the whole database, every taxon and collection, as identifiers."""
+    """Return the profiles of a name in the whole database, every taxon and collection,
+    as identifiers.
+    """
     return tuple(x.place for x in _namesakes(what, release))
 
 
@@ -289,12 +390,17 @@ def fetch(profile: Profile, *, release: str) -> Motif:
     with closing(database.conn):
         counts = database.fetch_motif_by_id(profile.identifier).counts
     rows = list(zip(*(counts[base] for base in BASES), strict=True))
-    return Motif.from_counts(profile.name, rows, identifier=profile.identifier, source=release)
+    return Motif.from_counts(
+        profile.name, rows, identifier=profile.identifier, source=release
+    )
 
 
 @cache
-def core_motifs(taxon: str | None = "vertebrates", release: str | None = None) -> tuple[Motif, ...]:
-    """Return the newest motif of each profile of the CORE collection of JASPAR, by accession.
+def core_motifs(
+    taxon: str | None = "vertebrates", release: str | None = None
+) -> tuple[Motif, ...]:
+    """Return the newest motif of each profile of the CORE collection of JASPAR, by
+    accession.
 
     Raises
     ------
@@ -312,19 +418,30 @@ def core_motifs(taxon: str | None = "vertebrates", release: str | None = None) -
     find_profile("", taxon=taxon, release=version)  # refuses an unknown taxon
     database = jaspardb(version)
     with closing(database.conn):
-        found = database.fetch_motifs(collection=["CORE"], tax_group=None if taxon is None else [taxon])
-    tables = ((one, list(zip(*(one.counts[base] for base in BASES), strict=True))) for one in found)
-    made = [Motif.from_counts(one.name, rows, identifier=one.matrix_id, source=version) for one, rows in tables]
+        found = database.fetch_motifs(
+            collection=["CORE"], tax_group=None if taxon is None else [taxon]
+        )
+    tables = (
+        (one, list(zip(*(one.counts[base] for base in BASES), strict=True)))
+        for one in found
+    )
+    made = [
+        Motif.from_counts(one.name, rows, identifier=one.matrix_id, source=version)
+        for one, rows in tables
+    ]
     return tuple(sorted(made, key=lambda one: str(one.identifier)))
 
 
 def jaspar_motifs(taxon: str | None) -> dict[str, Motif]:
-    """Return the motifs of `core_motifs` by identifier and name, ``"MA0035.5 GATA1"``."""
+    """Return the motifs of `core_motifs` by identifier and name,
+    ``"MA0035.5 GATA1"``.
+    """
     return {f"{one.identifier} {one.name}": one for one in core_motifs(taxon)}
 
 
 def named_motifs(motifs: Mapping[str, Any] | str | PathLike[str]) -> dict[str, Motif]:
-    """Return motifs by name: of a mapping name -> anything that `motif` takes, a file, or ``"JASPAR"``.
+    """Return motifs by name: of a mapping name -> anything that `motif` takes, a file,
+    or ``"JASPAR"``.
 
     Raises
     ------
@@ -344,7 +461,8 @@ def named_motifs(motifs: Mapping[str, Any] | str | PathLike[str]) -> dict[str, M
         named = {str(name): motif(of) for name, of in motifs.items()}
     else:
         raise SequenceError(
-            f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path of a MEME file, nor 'JASPAR'"
+            f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path "
+            "of a MEME file, nor 'JASPAR'"
         )
     if not named:
         raise SequenceError("motifs= has no motif; leave it out, or give one or more")
@@ -364,7 +482,10 @@ def as_release(release: str | None) -> str:
     if release is None:
         return str(pyjaspar.JASPAR_LATEST_RELEASE)
     if release not in pyjaspar.jaspar_releases:
-        msg = f"release={quoted(release)}; pyjaspar {pyjaspar.__version__} has {', '.join(pyjaspar.jaspar_releases)}"
+        msg = (
+            f"release={quoted(release)}; pyjaspar {pyjaspar.__version__} has "
+            f"{', '.join(pyjaspar.jaspar_releases)}"
+        )
         raise SequenceError(msg)
     return release
 
@@ -376,7 +497,9 @@ def profiles(release: str) -> tuple[Profile, ...]:
 
     with closing(jaspardb(release).conn) as connection:
         rows = connection.execute(_QUERY).fetchall()
-    return tuple(sorted((Profile(*row) for row in rows), key=lambda x: (x.base, x.version)))
+    return tuple(
+        sorted((Profile(*row) for row in rows), key=lambda x: (x.base, x.version))
+    )
 
 
 @cache
@@ -390,17 +513,24 @@ def _namesakes(what: str, release: str) -> list[Profile]:
 
 
 def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
-    """Return similar names: of the taxon, or, if there are none and `widely` is set, of all taxa.
+    """Return similar names: of the taxon, or, if there are none and `widely` is set, of
+    all taxa.
 
-    At most three: those that contain the name, the shortest first, then those with similar spelling.
+    At most three: those that contain the name, the shortest first, then those with
+    similar spelling.
     """
     word = what.casefold()
     core = [x for x in _newest(release) if x.collection == "CORE"]
     for pool in ([x for x in core if taxon in (None, x.taxon)], core if widely else []):
         names = {x.name.casefold(): x for x in reversed(pool)}
-        within = sorted((name for name in names if len(word) > 2 and word in name), key=lambda name: (len(name), name))
+        within = sorted(
+            (name for name in names if len(word) > 2 and word in name),
+            key=lambda name: (len(name), name),
+        )
         alike = dict.fromkeys([*within, *similar_names(word, list(names), most=3)])
         near = [names[key] for key in list(alike)[:3]]
         if near:
-            return " or ".join(f"{quoted(x.name)} ({x.identifier}, {x.taxon})" for x in near)
+            return " or ".join(
+                f"{quoted(x.name)} ({x.identifier}, {x.taxon})" for x in near
+            )
     return ""

@@ -1,4 +1,6 @@
-"""Scores of words under a motif (distribution, cutoffs, ladders from weak to strong), and instances in sequences."""
+"""Scores of words under a motif (distribution, cutoffs, ladders from weak to strong),
+and instances in sequences.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,19 @@ _NEAR = 0.05
 _IMPOSSIBLE = np.iinfo(np.int16).max // 2
 
 
-def strength_ladder(motif: Motif, n_steps: int, *, weakest: float = 0.0) -> tuple[tuple[str, float], ...]:
-    """Return `n_steps` words of a motif, from weak to strong in even steps of score, the consensus last.
+def strength_ladder(
+    motif: Motif, n_steps: int, *, weakest: float = 0.0
+) -> tuple[tuple[str, float], ...]:
+    """Return `n_steps` words of a motif, from weak to strong in even steps of score,
+    the consensus last.
 
-    The score of a word is its log-odds against uniform bases in bits (a word of 0 bits is as likely without the motif
-    as with it); each row of the motif first gets 1 % of uniform bases, so that no base is impossible. The rungs aim at
-    ``weakest``, then even steps up to the consensus. A rung is the word that differs from the consensus at the fewest
-    positions, among those within a twentieth of a step of its aim, or if there are none the word nearest its aim.
-    Exact, by dynamic programming over all words: the fewest differences for each score that can be reached.
+    The score of a word is its log-odds against uniform bases in bits (a word of 0 bits
+    is as likely without the motif as with it); each row of the motif first gets 1 % of
+    uniform bases, so that no base is impossible. The rungs aim at ``weakest``, then
+    even steps up to the consensus. A rung is the word that differs from the consensus
+    at the fewest positions, among those within a twentieth of a step of its aim, or if
+    there are none the word nearest its aim. Exact, by dynamic programming over all
+    words: the fewest differences for each score that can be reached.
 
     Parameters
     ----------
@@ -41,29 +48,36 @@ def strength_ladder(motif: Motif, n_steps: int, *, weakest: float = 0.0) -> tupl
     Returns
     -------
     tuple
-        Pairs of a word and its score in bits, rounded at each position to 0.001; scores increase.
+        Pairs of a word and its score in bits, rounded at each position to 0.001; scores
+        increase.
 
     Raises
     ------
     SequenceError
-        If `n_steps` is not a whole number of at least 2, `weakest` is not below the consensus, or no word is within
-        half a step of a rung, so that words would repeat or the steps be far from even.
+        If `n_steps` is not a whole number of at least 2, `weakest` is not below the
+        consensus, or no word is within half a step of a rung, so that words would
+        repeat or the steps be far from even.
 
     Examples
     --------
-    >>> toy = Motif("toy", ((0.1, 0.1, 0.7, 0.1), (0.6, 0.2, 0.1, 0.1), (0.1, 0.1, 0.1, 0.7)))
+    >>> toy = Motif(
+    ...     "toy", ((0.1, 0.1, 0.7, 0.1), (0.6, 0.2, 0.1, 0.1), (0.1, 0.1, 0.1, 0.7))
+    ... )
     >>> strength_ladder(toy, 3, weakest=-1.0)
     (('GGA', -1.126), ('GGT', 1.651), ('GAT', 4.207))
     """
     steps = step_scores(motif)
     best = int(steps.max(axis=1).sum())
     if not is_whole(n_steps) or n_steps < 2:
-        msg = f"n_steps={quoted(n_steps)}; a ladder has a whole number of words, at least 2"
+        msg = (
+            f"n_steps={quoted(n_steps)}; a ladder has a whole number of words, at "
+            "least 2"
+        )
         raise SequenceError(msg)
     if not np.isfinite(weakest) or weakest * PER_BIT >= best:
         msg = (
-            f"motif {quoted(motif.name)}: weakest={quoted(weakest)} bits, and its consensus has {best / PER_BIT:g}; "
-            "give a number below that"
+            f"motif {quoted(motif.name)}: weakest={quoted(weakest)} bits, and its "
+            f"consensus has {best / PER_BIT:g}; give a number below that"
         )
         raise SequenceError(msg)
     aims = np.linspace(weakest * PER_BIT, best, n_steps)
@@ -74,19 +88,23 @@ def strength_ladder(motif: Motif, n_steps: int, *, weakest: float = 0.0) -> tupl
     for rung, (aim, score) in enumerate(zip(aims, scores, strict=True)):
         if abs(score - aim) >= apart / 2:
             msg = (
-                f"motif {quoted(motif.name)}: no word scores within half a step ({apart / 2 / PER_BIT:.3g} bits) of "
-                f"rung {rung}, which aims at {aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: ask "
-                "for fewer words, or change weakest="
+                f"motif {quoted(motif.name)}: no word scores within half a step "
+                f"({apart / 2 / PER_BIT:.3g} bits) of rung {rung}, which aims at "
+                f"{aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: "
+                "ask for fewer words, or change weakest="
             )
             raise SequenceError(msg)
-    return tuple((_spell(steps, fewest, score - lowest), score / PER_BIT) for score in scores)
+    return tuple(
+        (_spell(steps, fewest, score - lowest), score / PER_BIT) for score in scores
+    )
 
 
 def _fewest_changes(steps: NDArray[np.int64]) -> list[NDArray[np.int16]]:
-    """Return, for the first 0 to w positions, the fewest differences from the consensus at each score.
+    """Return, for the first 0 to w positions, the fewest differences from the consensus
+    at each score.
 
-    Scores are counted from the lowest possible one of those positions; an impossible score has a number that is too
-    large for any word.
+    Scores are counted from the lowest possible one of those positions; an impossible
+    score has a number that is too large for any word.
     """
     above = steps - steps.min(axis=1, keepdims=True)
     tables = [np.zeros(1, np.int16)]
@@ -102,7 +120,9 @@ def _fewest_changes(steps: NDArray[np.int64]) -> list[NDArray[np.int16]]:
 
 
 def _reached(fewest: NDArray[np.int16], aim: float, apart: float) -> int:
-    """Return the score for a target: the one with fewest differences nearby, or else the nearest."""
+    """Return the score for a target: the one with fewest differences nearby, or else
+    the nearest.
+    """
     scores = np.flatnonzero(fewest < _IMPOSSIBLE)
     far = np.abs(scores - aim)
     near = far <= _NEAR * apart
@@ -112,8 +132,12 @@ def _reached(fewest: NDArray[np.int16], aim: float, apart: float) -> int:
     return int(scores[np.lexsort((scores, far))[0]])
 
 
-def _spell(steps: NDArray[np.int64], fewest: list[NDArray[np.int16]], score: int) -> str:
-    """Return the word of a score with the fewest differences; ties go to the first base of A, C, G, T."""
+def _spell(
+    steps: NDArray[np.int64], fewest: list[NDArray[np.int16]], score: int
+) -> str:
+    """Return the word of a score with the fewest differences; ties go to the first base
+    of A, C, G, T.
+    """
     above = steps - steps.min(axis=1, keepdims=True)
     word = ""
     for i in range(len(above) - 1, -1, -1):
@@ -127,14 +151,19 @@ def _spell(steps: NDArray[np.int64], fewest: list[NDArray[np.int16]], score: int
 
 
 PER_BIT = 1000
-"""Score units per bit: integers add without error, so that the distribution is exact."""
+"""Score units per bit: integers add without error, so that the distribution is
+exact.
+"""
 
 PSEUDOCOUNT = 0.01
-"""Weight of the uniform background in every row, ``(p + 0.01 / 4) / 1.01``, so that no base is impossible."""
+"""Weight of the uniform background in every row, ``(p + 0.01 / 4) / 1.01``, so that no
+base is impossible.
+"""
 
 
 def step_scores(motif: Motif) -> NDArray[np.int64]:
-    """Return the log-odds of each base at each position against uniform bases, (w, 4), in thousandths of a bit.
+    """Return the log-odds of each base at each position against uniform bases, (w, 4),
+    in thousandths of a bit.
 
     Examples
     --------
@@ -145,10 +174,11 @@ def step_scores(motif: Motif) -> NDArray[np.int64]:
 
 
 def tail_probabilities(steps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return ``P(score >= s)`` of a word of uniform random bases, for s from the lowest score to the highest.
+    """Return ``P(score >= s)`` of a word of uniform random bases, for s from the lowest
+    score to the highest.
 
-    Exact by dynamic programming over the positions: the distribution after a position is the mean of four shifted
-    copies of the distribution before it.
+    Exact by dynamic programming over the positions: the distribution after a position
+    is the mean of four shifted copies of the distribution before it.
 
     Parameters
     ----------
@@ -158,13 +188,15 @@ def tail_probabilities(steps: NDArray[np.int64]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        Entry i is the probability of a score of at least ``steps.min(axis=1).sum() + i``.
+        Entry i is the probability of a score of at least
+        ``steps.min(axis=1).sum() + i``.
 
     References
     ----------
-    Staden (1989), Methods for calculating the probabilities of finding patterns in sequences,
-    doi:10.1093/bioinformatics/5.2.89. Touzet & Varré (2007), Efficient and accurate P-value computation for position
-    weight matrices, doi:10.1186/1748-7188-2-15.
+    Staden (1989), Methods for calculating the probabilities of finding patterns in
+    sequences, doi:10.1093/bioinformatics/5.2.89. Touzet & Varré (2007), Efficient and
+    accurate P-value computation for position weight matrices,
+    doi:10.1186/1748-7188-2-15.
 
     Examples
     --------
@@ -182,14 +214,17 @@ def tail_probabilities(steps: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def cutoff(motif: Motif, threshold: float) -> int:
-    """Return the lowest score, in thousandths of a bit, whose p-value is at most `threshold`.
+    """Return the lowest score, in thousandths of a bit, whose p-value is at most
+    `threshold`.
 
-    The p-value of a score is the probability that a word of uniform random bases scores at least as high.
+    The p-value of a score is the probability that a word of uniform random bases scores
+    at least as high.
 
     Raises
     ------
     SequenceError
-        If the threshold is not between 0 and 1, or even the best word of the motif has a greater p-value.
+        If the threshold is not between 0 and 1, or even the best word of the motif has
+        a greater p-value.
 
     Examples
     --------
@@ -198,20 +233,27 @@ def cutoff(motif: Motif, threshold: float) -> int:
     ([[0, 0, 673, -1301]], 1)
     """
     if not is_real(threshold) or not 0 < threshold < 1:
-        msg = f"threshold={quoted(threshold)} is a p-value, above 0 and below 1, such as 1e-4"
+        msg = (
+            f"threshold={quoted(threshold)} is a p-value, above 0 and below 1, such as "
+            "1e-4"
+        )
         raise SequenceError(msg)
     steps = step_scores(motif)
     tails = tail_probabilities(steps)
     if tails[-1] > threshold * (1 + 1e-9):
         least = float(tails[-1])
-        unit = 10.0 ** (math.floor(math.log10(least)) - 1)  # two digits, rounded up, so that the p-value meets it
+        # two digits, rounded up, so that the p-value meets it
+        unit = 10.0 ** (math.floor(math.log10(least)) - 1)
         msg = (
-            f"motif {quoted(motif.name)} is too short for threshold={threshold:g}: its best word has p-value "
-            f"{least:.3g}; give threshold={math.ceil(least / unit) * unit:.2g}, or scan for its word "
+            f"motif {quoted(motif.name)} is too short for threshold={threshold:g}: its "
+            f"best word has p-value {least:.3g}; give "
+            f"threshold={math.ceil(least / unit) * unit:.2g}, or scan for its word "
             f"{quoted(motif.consensus)}"
         )
         raise SequenceError(msg)
-    return int(steps.min(axis=1).sum()) + int(np.argmax(tails <= threshold * (1 + 1e-9)))
+    return int(steps.min(axis=1).sum()) + int(
+        np.argmax(tails <= threshold * (1 + 1e-9))
+    )
 
 
 _BLOCK = 1 << 21
@@ -254,13 +296,16 @@ def find_instances(
     overlapping: bool = False,
     both_strands: bool = True,
 ) -> Instances:
-    """Find a word or a motif in sequences, on both strands or, as in RNA, on the given one.
+    """Find a word or a motif in sequences, on both strands or, as in RNA, on the given
+    one.
 
-    A word is found where every base is one that its IUPAC letter admits. A motif is found where its log-odds reach
-    the score that a word of uniform random bases reaches with probability `threshold`, on one strand of one place; that
-    distribution is exact (`causalgia.sequences.motif_scores`). Of two strands at one start the one that scores higher
-    counts, plus if they are equal: a palindrome is one instance. Overlapping instances are thinned greedily: the
-    highest score stays (the leftmost among equals), what overlaps it goes, and so on.
+    A word is found where every base is one that its IUPAC letter admits. A motif is
+    found where its log-odds reach the score that a word of uniform random bases reaches
+    with probability `threshold`, on one strand of one place; that distribution is exact
+    (`causalgia.sequences.motif_scores`). Of two strands at one start the one that
+    scores higher counts, plus if they are equal: a palindrome is one instance.
+    Overlapping instances are thinned greedily: the highest score stays (the leftmost
+    among equals), what overlaps it goes, and so on.
 
     Parameters
     ----------
@@ -278,49 +323,79 @@ def find_instances(
     Raises
     ------
     SequenceError
-        If tokens or word are invalid, the pattern is longer than the sequences, a word comes with a threshold, or no
-        word reaches the threshold.
+        If tokens or word are invalid, the pattern is longer than the sequences, a word
+        comes with a threshold, or no word reaches the threshold.
 
     References
     ----------
-    Staden (1989), doi:10.1093/bioinformatics/5.2.89. Grant, Bailey & Noble (2011), FIMO: scanning for occurrences of a
-    given motif, doi:10.1093/bioinformatics/btr064.
+    Staden (1989), doi:10.1093/bioinformatics/5.2.89. Grant, Bailey & Noble (2011),
+    FIMO: scanning for occurrences of a given motif, doi:10.1093/bioinformatics/btr064.
 
     Examples
     --------
     >>> from causalgia.sequences import encode
     >>> found = find_instances(encode(["AAGATAAGCC", "CTTATCTTTT"]), "AGATAAG")
-    >>> found.row.tolist(), found.start.tolist(), found.strand.tolist(), found.score.tolist()
+    >>> (
+    ...     found.row.tolist(),
+    ...     found.start.tolist(),
+    ...     found.strand.tolist(),
+    ...     found.score.tolist(),
+    ... )
     ([0, 1], [1, 0], ['+', '-'], [14.0, 14.0])
     """
     rows = as_tokens(tokens)
     given: object = motif
     if not isinstance(given, str | Motif):
         what = type(given).__name__
-        msg = f"{what} is neither a word nor a Motif; causalgia.motif() makes a Motif of names, files and tables"
+        msg = (
+            f"{what} is neither a word nor a Motif; causalgia.motif() makes a Motif of "
+            "names, files and tables"
+        )
         raise SequenceError(msg)
     steps, lowest, per_bit = (
         _word_scoring(motif, threshold)
         if isinstance(motif, str)
-        else (step_scores(motif), cutoff(motif, _P_VALUE if threshold is None else threshold), PER_BIT)
+        else (
+            step_scores(motif),
+            cutoff(motif, _P_VALUE if threshold is None else threshold),
+            PER_BIT,
+        )
     )
     width = len(steps)
     if width > rows.shape[1]:
-        label = f"word {shown(motif)}" if isinstance(motif, str) else f"motif {quoted(motif.name)}"
-        msg = f"{label} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
+        label = (
+            f"word {shown(motif)}"
+            if isinstance(motif, str)
+            else f"motif {quoted(motif.name)}"
+        )
+        msg = (
+            f"{label} has {width} bases and the sequences {rows.shape[1]}; scan longer "
+            "sequences"
+        )
         raise SequenceError(msg)
-    row, start, minus, score = map(np.concatenate, zip(*_scan_blocks(rows, steps, lowest, both_strands), strict=True))
-    best = slice(None) if overlapping else _best(row * (rows.shape[1] + width) + start, score, width)
+    row, start, minus, score = map(
+        np.concatenate,
+        zip(*_scan_blocks(rows, steps, lowest, both_strands), strict=True),
+    )
+    best = (
+        slice(None)
+        if overlapping
+        else _best(row * (rows.shape[1] + width) + start, score, width)
+    )
     strand = np.where(minus, "-", "+")
     return Instances(row[best], start[best], strand[best], score[best] / per_bit, width)
 
 
-def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
-    """Return the same for a word: admitted bases score 1, others 0, and only a full score counts."""
+def _word_scoring(
+    word: str, threshold: float | None
+) -> tuple[NDArray[np.int64], int, float]:
+    """Return the same for a word: admitted bases score 1, others 0, and only a full
+    score counts.
+    """
     if threshold is not None:
         msg = (
-            f"threshold={quoted(threshold)} is for a motif's score; the word {quoted(word)} is found exactly: "
-            "leave it out"
+            f"threshold={quoted(threshold)} is for a motif's score; the word "
+            f"{quoted(word)} is found exactly: leave it out"
         )
         raise SequenceError(msg)
     try:
@@ -328,29 +403,40 @@ def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64]
     except SequenceError as error:
         msg = f"{error}; causalgia.motif() finds a motif by name"
         raise SequenceError(msg) from error
-    steps = np.array([[base in bases for base in range(4)] for bases in admitted], np.int64)
+    steps = np.array(
+        [[base in bases for base in range(4)] for bases in admitted], np.int64
+    )
     bits = 2 * len(steps) - float(np.log2(steps.sum(axis=1)).sum())
-    # a word of N alone carries no information: every position is an instance, with score 0
+    # a word of N alone carries no information: every position is an instance, with
+    # score 0
     return steps, len(steps), len(steps) / bits if bits else np.inf
 
 
 def _scan_blocks(
     rows: Tokens, steps: NDArray[np.int64], lowest: int, both_strands: bool
 ) -> Iterator[tuple[NDArray[np.int64], ...]]:
-    """Yield row, start, whether it is the minus strand, and score of every hit, by blocks of sequences."""
+    """Yield row, start, whether it is the minus strand, and score of every hit, by
+    blocks of sequences.
+    """
     n_starts = rows.shape[1] - len(steps) + 1
     size = max(_BLOCK // n_starts, 1)
     opposite = steps[::-1, ::-1]
     for first in range(0, len(rows), size):
         block = rows[first : first + size]
         plus = _start_scores(block, steps, n_starts)
-        better = np.maximum(plus, _start_scores(block, opposite, n_starts)) if both_strands else plus
+        better = (
+            np.maximum(plus, _start_scores(block, opposite, n_starts))
+            if both_strands
+            else plus
+        )
         row, start = np.nonzero(better >= lowest)
         score = better[row, start]
         yield row + first, start, (plus[row, start] < score).astype(np.int64), score
 
 
-def _start_scores(rows: Tokens, steps: NDArray[np.int64], n_starts: int) -> NDArray[np.int64]:
+def _start_scores(
+    rows: Tokens, steps: NDArray[np.int64], n_starts: int
+) -> NDArray[np.int64]:
     """Return the score of each start, (n, n_starts)."""
     total = np.zeros((len(rows), n_starts), np.int64)
     for i, step in enumerate(steps):
@@ -358,8 +444,12 @@ def _start_scores(rows: Tokens, steps: NDArray[np.int64], n_starts: int) -> NDAr
     return total
 
 
-def _best(place: NDArray[np.int64], score: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    """Return the hits, in order of position, that the greedy rule keeps; those nearer than `width` overlap."""
+def _best(
+    place: NDArray[np.int64], score: NDArray[np.int64], width: int
+) -> NDArray[np.int64]:
+    """Return the hits, in order of position, that the greedy rule keeps; those nearer
+    than `width` overlap.
+    """
     before = np.searchsorted(place, place - width, side="right")
     behind = np.searchsorted(place, place + width, side="left")
     gone = np.zeros(len(place), bool)

@@ -1,4 +1,6 @@
-"""Motifs: position probability matrices as frozen values, made from counts, log-odds, words or files."""
+"""Motifs: position probability matrices as frozen values, made from counts, log-odds,
+words or files.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +29,21 @@ _KEPT, _TOLERANCE = 1e-12, 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Seqlets:
-    """The seqlets of a motif: words of a sequence to which a network's prediction was attributed.
+    """The seqlets of a motif: words of a sequence to which a network's prediction was
+    attributed.
 
     Attributes
     ----------
     n
         Their number.
     width
-        Their positions w, of which the motif has those from `start` to `stop`, the last one excluded.
+        Their positions w, of which the motif has those from `start` to `stop`, the last
+        one excluded.
     start, stop
         The part that is the motif.
     contributions
-        Mean contribution of the base that is there, (w, 4) in the order A, C, G, T: the contribution weight matrix.
-        None if the file has none.
+        Mean contribution of the base that is there, (w, 4) in the order A, C, G, T: the
+        contribution weight matrix. None if the file has none.
     hypothetical
         Mean contribution that each base would have, (w, 4), or None.
     """
@@ -53,17 +57,28 @@ class Seqlets:
 
     def reverse_complement(self) -> Seqlets:
         """Return the seqlets as the opposite strand shows them."""
-        flipped, could_be = (None if x is None else x[::-1, ::-1] for x in (self.contributions, self.hypothetical))
-        return Seqlets(self.n, self.width, self.width - self.stop, self.width - self.start, flipped, could_be)
+        flipped, could_be = (
+            None if x is None else x[::-1, ::-1]
+            for x in (self.contributions, self.hypothetical)
+        )
+        return Seqlets(
+            self.n,
+            self.width,
+            self.width - self.stop,
+            self.width - self.start,
+            flipped,
+            could_be,
+        )
 
 
 @dataclass(frozen=True)
 class Motif:
-    """A motif: at each of w positions, independently, the probabilities of A, C, G and T.
+    """A motif: at each of w positions, independently, the probabilities of A, C, G and
+    T.
 
-    Rows must sum to 1 within 0.001 (published matrices are rounded) and are divided by their sum; rows within 1e-12
-    of 1 are kept as they are. Motifs are compared by name, identifier and probabilities, not by source or
-    seqlets.
+    Rows must sum to 1 within 0.001 (published matrices are rounded) and are divided by
+    their sum; rows within 1e-12 of 1 are kept as they are. Motifs are compared by name,
+    identifier and probabilities, not by source or seqlets.
 
     Parameters
     ----------
@@ -76,12 +91,14 @@ class Motif:
     source
         The path that was read, as it was given, or the release of the database.
     seqlets
-        The seqlets that it was made of, if `causalgia.read_patterns` read it from a file that has them.
+        The seqlets that it was made of, if `causalgia.read_patterns` read it from a
+        file that has them.
 
     Raises
     ------
     SequenceError
-        If there is no printable name or no row, or a row is not four finite probabilities that sum to 1.
+        If there is no printable name or no row, or a row is not four finite
+        probabilities that sum to 1.
 
     Examples
     --------
@@ -97,15 +114,22 @@ class Motif:
     seqlets: Seqlets | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+        if (
+            not isinstance(self.name, str)
+            or not self.name.strip()
+            or not self.name.isprintable()
+        ):
             msg = (
-                "a motif's name is a string that is not blank and has only printable characters, not "
-                f"{quoted(self.name)}"
+                "a motif's name is a string that is not blank and has only printable "
+                f"characters, not {quoted(self.name)}"
             )
             raise SequenceError(msg)
-        rows = _as_motif_table(self.probabilities, f"motif {quoted(self.name)}: probabilities")
+        rows = _as_motif_table(
+            self.probabilities, f"motif {quoted(self.name)}: probabilities"
+        )
         cleaned = tuple(
-            _as_probabilities(row, f"motif {quoted(self.name)}: position {i}") for i, row in enumerate(rows.tolist())
+            _as_probabilities(row, f"motif {quoted(self.name)}: position {i}")
+            for i, row in enumerate(rows.tolist())
         )
         object.__setattr__(self, "probabilities", cleaned)
 
@@ -119,12 +143,14 @@ class Motif:
         identifier: str | None = None,
         source: str | None = None,
     ) -> Motif:
-        """Estimate a motif from counts, w rows of A, C, G, T: ``(count + pseudocount) / total`` at each position.
+        """Estimate a motif from counts, w rows of A, C, G, T:
+        ``(count + pseudocount) / total`` at each position.
 
         Raises
         ------
         SequenceError
-            If a count or the pseudocount is negative or not finite, or a position has none at all.
+            If a count or the pseudocount is negative or not finite, or a position has
+            none at all.
 
         Examples
         --------
@@ -133,20 +159,34 @@ class Motif:
         """
         table = _as_motif_table(counts, f"motif {quoted(name)}: counts") + pseudocount
         totals = table.sum(axis=1, keepdims=True)
-        if not (np.isfinite(totals).all() and table.min() >= 0 and pseudocount >= 0 and totals.min() > 0):
+        if not (
+            np.isfinite(totals).all()
+            and table.min() >= 0
+            and pseudocount >= 0
+            and totals.min() > 0
+        ):
             msg = (
-                f"motif {quoted(name)}: counts are finite and not negative, and each position has some; correct "
-                "the matrix"
+                f"motif {quoted(name)}: counts are finite and not negative, and each "
+                "position has some; correct the matrix"
             )
             raise SequenceError(msg)
         return cls(name, (table / totals).tolist(), identifier, source)
 
     @classmethod
-    def from_pwm(cls, name: str, log_odds: ArrayLike, *, background: Row = UNIFORM, base: float = 2.0) -> Motif:
-        """Recover a motif from log-odds, w rows of A, C, G, T: ``background * base ** log_odds``.
+    def from_pwm(
+        cls,
+        name: str,
+        log_odds: ArrayLike,
+        *,
+        background: Row = UNIFORM,
+        base: float = 2.0,
+    ) -> Motif:
+        """Recover a motif from log-odds, w rows of A, C, G, T:
+        ``background * base ** log_odds``.
 
-        The inverse of `log_odds`; rows must sum to 1 within 0.001, which shows that `background` and `base` are those
-        that the log-odds were made with. A log-odds of -inf is probability 0.
+        The inverse of `log_odds`; rows must sum to 1 within 0.001, which shows that
+        `background` and `base` are those that the log-odds were made with. A log-odds
+        of -inf is probability 0.
 
         Raises
         ------
@@ -160,16 +200,19 @@ class Motif:
         """
         if not (math.isfinite(base) and base > 1):
             msg = (
-                f"motif {quoted(name)}: base={quoted(base)}; log-odds have a base above 1, such as 2 (bits) or "
-                "math.e (nats)"
+                f"motif {quoted(name)}: base={quoted(base)}; log-odds have a base "
+                "above 1, such as 2 (bits) or math.e (nats)"
             )
             raise SequenceError(msg)
         scores = _as_motif_table(log_odds, f"motif {quoted(name)}: log-odds")
-        return cls(name, (_background(background) * np.exp(scores * math.log(base))).tolist())
+        return cls(
+            name, (_background(background) * np.exp(scores * math.log(base))).tolist()
+        )
 
     @classmethod
     def from_word(cls, word: str) -> Motif:
-        """Return the motif of a word: each IUPAC letter is uniform over the bases that it admits.
+        """Return the motif of a word: each IUPAC letter is uniform over the bases that
+        it admits.
 
         Raises
         ------
@@ -182,7 +225,10 @@ class Motif:
         ((1.0, 0.0, 0.0, 0.0), (0.5, 0.0, 0.5, 0.0))
         """
         letters, admitted = parse_word(word)
-        rows = tuple(tuple((token in tokens) / len(tokens) for token in range(4)) for tokens in admitted)
+        rows = tuple(
+            tuple((token in tokens) / len(tokens) for token in range(4))
+            for tokens in admitted
+        )
         return cls(letters, rows)  # type: ignore[arg-type]  # four entries, which mypy cannot count
 
     @classmethod
@@ -197,27 +243,38 @@ class Motif:
         known = {"name", "probabilities", "identifier"}
         if not {"name", "probabilities"} <= set(table) <= known:
             msg = (
-                f"a motif's table has the keys name, probabilities and perhaps identifier, not {quoted(sorted(table))}"
+                "a motif's table has the keys name, probabilities and perhaps "
+                f"identifier, not {quoted(sorted(table))}"
             )
             raise SequenceError(msg)
         return cls(table["name"], table["probabilities"], table.get("identifier"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the value (without its source) as strings and lists that JSON and TOML can hold."""
+        """Return the value (without its source) as strings and lists that JSON and TOML
+        can hold.
+        """
         given = {} if self.identifier is None else {"identifier": self.identifier}
-        return {"name": self.name, **given, "probabilities": [list(row) for row in self.probabilities]}
+        return {
+            "name": self.name,
+            **given,
+            "probabilities": [list(row) for row in self.probabilities],
+        }
 
     def __len__(self) -> int:
         return len(self.probabilities)
 
     @property
     def consensus(self) -> str:
-        """The most probable base at each position; among equals the first of A, C, G, T."""
+        """The most probable base at each position; among equals the first of A, C, G,
+        T.
+        """
         return "".join(BASES[int(np.argmax(row))] for row in self.probabilities)
 
     @property
     def information(self) -> NDArray[np.float64]:
-        """Bits at each position, (w,): ``2 + sum_b p_b log2 p_b``, from 0 (uniform) to 2 (one base)."""
+        """Bits at each position, (w,): ``2 + sum_b p_b log2 p_b``, from 0 (uniform) to
+        2 (one base).
+        """
         table = np.array(self.probabilities)
         logs = np.log2(table, where=table > 0, out=np.zeros_like(table))
         bits: NDArray[np.float64] = 2 + (table * logs).sum(axis=1)
@@ -229,16 +286,20 @@ class Motif:
         seqlets = None if self.seqlets is None else self.seqlets.reverse_complement()
         return Motif(self.name, rows, self.identifier, self.source, seqlets)
 
-    def log_odds(self, background: Row = UNIFORM, *, pseudocount: float = 0.0) -> NDArray[np.float64]:
-        """Return ``log2(p_b / background_b)`` in bits, (w, 4) in the order A, C, G, T: the position weight matrix.
+    def log_odds(
+        self, background: Row = UNIFORM, *, pseudocount: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Return ``log2(p_b / background_b)`` in bits, (w, 4) in the order A, C, G, T:
+        the position weight matrix.
 
-        With a pseudocount s, p_b is first replaced by ``(p_b + s * background_b) / (1 + s)``, so that no base is
-        impossible.
+        With a pseudocount s, p_b is first replaced by
+        ``(p_b + s * background_b) / (1 + s)``, so that no base is impossible.
 
         Raises
         ------
         SequenceError
-            If the background is not a positive distribution, or a probability of 0 has no logarithm.
+            If the background is not a positive distribution, or a probability of 0 has
+            no logarithm.
 
         Examples
         --------
@@ -247,23 +308,30 @@ class Motif:
         """
         prior = _background(background)
         if not (math.isfinite(pseudocount) and pseudocount >= 0):
-            msg = f"pseudocount={quoted(pseudocount)}; give a finite number that is not negative"
+            msg = (
+                f"pseudocount={quoted(pseudocount)}; give a finite number that is not "
+                "negative"
+            )
             raise SequenceError(msg)
-        smoothed = (np.array(self.probabilities) + pseudocount * prior) / (1 + pseudocount)
+        smoothed = (np.array(self.probabilities) + pseudocount * prior) / (
+            1 + pseudocount
+        )
         if smoothed.min() <= 0:
             at = int(np.argwhere(smoothed <= 0)[0, 0])
             msg = (
-                f"motif {quoted(self.name)}: a base has probability 0 at position {at}; give pseudocount=, such as 0.01"
+                f"motif {quoted(self.name)}: a base has probability 0 at position "
+                f"{at}; give pseudocount=, such as 0.01"
             )
             raise SequenceError(msg)
         scores: NDArray[np.float64] = np.log2(smoothed / prior)
         return scores
 
     def instances(self, words: NDArray[np.uint64]) -> Tokens:
-        """Turn random words, (n, w) uint64, into n instances of the motif, (n, w) tokens, by the inverse of the cdf.
+        """Turn random words, (n, w) uint64, into n instances of the motif, (n, w)
+        tokens, by the inverse of the cdf.
 
-        The caller owns the stream: 53 bits of each word decide one base, so a probability is met within 2**-52, and
-        a base of probability 0 is never drawn.
+        The caller owns the stream: 53 bits of each word decide one base, so a
+        probability is met within 2**-52, and a base of probability 0 is never drawn.
 
         Raises
         ------
@@ -279,39 +347,59 @@ class Motif:
         """
         if words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != len(self):
             msg = (
-                f"motif {quoted(self.name)} takes words of shape (n, {len(self)}) uint64, not {words.shape} "
-                f"{words.dtype}"
+                f"motif {quoted(self.name)} takes words of shape (n, {len(self)}) "
+                f"uint64, not {words.shape} {words.dtype}"
             )
             raise SequenceError(msg)
         uniforms = (words >> np.uint64(11)) * 2.0**-53
-        # the cdf after A, C and G, (w, 3), exactly 1 where no later base has any probability
+        # the cdf after A, C and G, (w, 3), exactly 1 where no later base has any
+        # probability
         table = np.array(self.probabilities)
         steps = np.cumsum(table, axis=1)[:, :3]
         later = np.cumsum(table[:, ::-1], axis=1)[:, 2::-1]
         steps = np.where(later == 0, 1.0, steps)
-        tokens: Tokens = sum((uniforms >= steps[:, i]).astype(np.uint8) for i in range(3))  # type: ignore[assignment]
+        tokens: Tokens = sum(
+            (uniforms >= steps[:, i]).astype(np.uint8) for i in range(3)
+        )  # type: ignore[assignment]
         return tokens
 
 
-def _as_motif_table(rows: ArrayLike | Iterable[Sequence[float]], place: str) -> NDArray[np.float64]:
+def _as_motif_table(
+    rows: ArrayLike | Iterable[Sequence[float]], place: str
+) -> NDArray[np.float64]:
     try:
         table = np.array(rows, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        msg = f"{place} are not a table of numbers ({error}); give one row of A, C, G, T for each position"
+        msg = (
+            f"{place} are not a table of numbers ({error}); give one row of A, C, G, T "
+            "for each position"
+        )
         raise SequenceError(msg) from error
     if table.ndim == 2 and table.shape[1] == 4 and len(table):
         return table
-    turned = "transpose it" if table.ndim == 2 and table.shape[0] == 4 else "give at least one row"
-    msg = f"{place} of shape {table.shape}; a motif has one row of A, C, G, T for each position: {turned}"
+    turned = (
+        "transpose it"
+        if table.ndim == 2 and table.shape[0] == 4
+        else "give at least one row"
+    )
+    msg = (
+        f"{place} of shape {table.shape}; a motif has one row of A, C, G, T for each "
+        f"position: {turned}"
+    )
     raise SequenceError(msg)
 
 
-def _as_probabilities(row: Sequence[float], place: str, *, within: float = _TOLERANCE) -> Row:
+def _as_probabilities(
+    row: Sequence[float], place: str, *, within: float = _TOLERANCE
+) -> Row:
     """Return four probabilities that sum to 1; `place` begins the error's message."""
     total = math.fsum(row) if all(map(math.isfinite, row)) else math.nan
     if len(row) != 4 or min(row) < 0 or not abs(total - 1) <= within + 1e-9:
         shown = " ".join(f"{x:g}" for x in row)
-        msg = f"{place}: {shown} are not four probabilities that sum to 1 (within {within}); from_counts() takes counts"
+        msg = (
+            f"{place}: {shown} are not four probabilities that sum to 1 (within "
+            f"{within}); from_counts() takes counts"
+        )
         raise SequenceError(msg)
     a, c, g, t = row if abs(total - 1) <= _KEPT else [x / total for x in row]
     return a, c, g, t
@@ -320,30 +408,39 @@ def _as_probabilities(row: Sequence[float], place: str, *, within: float = _TOLE
 def _background(background: Sequence[float]) -> NDArray[np.float64]:
     row = np.array(_as_probabilities([float(x) for x in background], "background"))
     if row.min() <= 0:
-        msg = f"background {quoted(tuple(background))} gives a base probability 0; log-odds need all four positive"
+        msg = (
+            f"background {quoted(tuple(background))} gives a base probability 0; "
+            "log-odds need all four positive"
+        )
         raise SequenceError(msg)
     return row
 
 
 def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
-    r"""Read the motifs of a MEME (version 4 or 5), JASPAR or HOMER text file, plain or gzip-compressed.
+    r"""Read the motifs of a MEME (version 4 or 5), JASPAR or HOMER text file, plain or
+    gzip-compressed.
 
-    The format is known by its content. Keys are the motifs' names; motifs that share a name are keyed by their
-    identifiers instead. Among MEME text is what MEME itself prints; its probabilities may be rounded: rows that sum to
-    1 within 0.02 are divided by their sum. JASPAR counts become probabilities without a pseudocount; a file that is
-    one bare JASPAR matrix of four rows gives one motif named after the file. HOMER's motifs have probabilities by
-    position under ``>consensus``, name and threshold, separated by tabs; the consensus is their identifier.
+    The format is known by its content. Keys are the motifs' names; motifs that share a
+    name are keyed by their identifiers instead. Among MEME text is what MEME itself
+    prints; its probabilities may be rounded: rows that sum to 1 within 0.02 are divided
+    by their sum. JASPAR counts become probabilities without a pseudocount; a file that
+    is one bare JASPAR matrix of four rows gives one motif named after the file. HOMER's
+    motifs have probabilities by position under ``>consensus``, name and threshold,
+    separated by tabs; the consensus is their identifier.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read or is malformed; the message names the file and the line.
+        If the file cannot be read or is malformed; the message names the file and the
+        line.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "one.jaspar"
-    >>> _ = path.write_text(">MA0000.1 TOY\nA [ 4 0 ]\nC [ 0 1 ]\nG [ 0 3 ]\nT [ 0 0 ]\n")
+    >>> _ = path.write_text(
+    ...     ">MA0000.1 TOY\nA [ 4 0 ]\nC [ 0 1 ]\nG [ 0 3 ]\nT [ 0 0 ]\n"
+    ... )
     >>> read_motifs(path)["TOY"].consensus
     'AG'
     """
@@ -352,7 +449,10 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     keys = [x.name if names[x.name] == 1 else str(x.identifier) for x in motifs]
     twice = [key for key, count in Counter(keys).items() if count > 1]
     if twice:
-        msg = f"{path}: more than one motif is called {quoted(twice[0])}, by name and identifier; rename or drop one"
+        msg = (
+            f"{path}: more than one motif is called {quoted(twice[0])}, by name and "
+            "identifier; rename or drop one"
+        )
         raise SequenceError(msg)
     return dict(zip(keys, motifs, strict=True))
 
@@ -361,10 +461,14 @@ def _from_matrix(matrix: Matrix, path: str) -> Motif:
     name, identifier = matrix.name, matrix.identifier
     try:
         if matrix.are_counts:
-            return Motif.from_counts(name, matrix.rows, identifier=identifier, source=path)
+            return Motif.from_counts(
+                name, matrix.rows, identifier=identifier, source=path
+            )
         # files round to as little as two digits
         exact = [
-            _as_probabilities(row, f"motif {quoted(name)}: position {i}", within=ROUNDED)
+            _as_probabilities(
+                row, f"motif {quoted(name)}: position {i}", within=ROUNDED
+            )
             for i, row in enumerate(matrix.rows)
         ]
         return Motif(name, tuple(exact), identifier, path)
@@ -382,7 +486,9 @@ ROUNDED = 0.02
 
 @dataclass(frozen=True)
 class Matrix:
-    """A motif's name, identifier and rows (one for each position) as a file has them, and the line where they begin."""
+    """A motif's name, identifier and rows (one for each position) as a file has them,
+    and the line where they begin.
+    """
 
     name: str
     identifier: str
@@ -399,23 +505,42 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     SequenceError
         If the file cannot be read, or its text is not of one of the three formats.
     """
-    lines = [line for line in numbered_lines(read_text(path)) if not line[1].startswith("#")]
+    lines = [
+        line for line in numbered_lines(read_text(path)) if not line[1].startswith("#")
+    ]
     if not lines:
         msg = f"{path}: no motifs; the file is empty"
         raise SequenceError(msg)
     number, first = lines[0]
-    meme = next((i for i, (_, text) in enumerate(lines) if text.upper().startswith("MEME VERSION")), None)
+    meme = next(
+        (
+            i
+            for i, (_, text) in enumerate(lines)
+            if text.upper().startswith("MEME VERSION")
+        ),
+        None,
+    )
     if meme is not None:  # what MEME itself prints has a title above
         return list(_read_meme(lines[meme:], str(path)))
     if first.startswith(">") or _parse_numbers(first) or re.match(r"A[\s\[|]", first):
         if not first.startswith(">"):
-            lines = [(number, f">{Path(path).name.removesuffix('.gz').split('.')[0]}"), *lines]
+            lines = [
+                (number, f">{Path(path).name.removesuffix('.gz').split('.')[0]}"),
+                *lines,
+            ]
         starts = [i for i, (_, text) in enumerate(lines) if text.startswith(">")]
-        parts = [lines[start:stop] for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)]
-        return [_homer_matrix(part, str(path)) or _jaspar_matrix(part, str(path)) for part in parts]
+        parts = [
+            lines[start:stop]
+            for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
+        ]
+        return [
+            _homer_matrix(part, str(path)) or _jaspar_matrix(part, str(path))
+            for part in parts
+        ]
     msg = (
-        f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME version 4') nor JASPAR or HOMER "
-        "text ('>ID NAME'); convert the file to one of them"
+        f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME "
+        "version 4') nor JASPAR or HOMER text ('>ID NAME'); convert the file to one of "
+        "them"
     )
     raise SequenceError(msg)
 
@@ -432,16 +557,26 @@ def _read_meme(lines: list[Line], path: str) -> Iterator[Matrix]:
     # refuse a version or an alphabet whose columns we would misread
     number, first = lines[0]
     if re.match(r"MEME version\s+0*[45](?!\d)", first, re.IGNORECASE) is None:
-        msg = f"{path}: line {number}: {quoted(first)}; versions 4 and 5 of MEME text are read (meme2meme converts)"
+        msg = (
+            f"{path}: line {number}: {quoted(first)}; versions 4 and 5 of MEME text "
+            "are read (meme2meme converts)"
+        )
         raise SequenceError(msg)
     for number, text in lines:
-        stated = re.match(r"ALPHABET\s*=\s*(.*)", text) or re.match(r"ALPHABET\s+\"([^\"]*)\"", text)
+        stated = re.match(r"ALPHABET\s*=\s*(.*)", text) or re.match(
+            r"ALPHABET\s+\"([^\"]*)\"", text
+        )
         if stated and stated[1].strip().upper() not in ("ACGT", "ACGU", "DNA", "RNA"):
-            msg = f"{path}: line {number}: alphabet {quoted(stated[1])}; motifs are read over ACGT or ACGU"
+            msg = (
+                f"{path}: line {number}: alphabet {quoted(stated[1])}; motifs are read "
+                "over ACGT or ACGU"
+            )
             raise SequenceError(msg)
     starts = [i for i, (_, text) in enumerate(lines) if re.match(r"MOTIF(\s|$)", text)]
     if not starts:
-        msg = f"{path}: no motifs; MEME text has a line 'MOTIF identifier name' for each"
+        msg = (
+            f"{path}: no motifs; MEME text has a line 'MOTIF identifier name' for each"
+        )
         raise SequenceError(msg)
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
         yield _meme_matrix(lines[start:stop], path)
@@ -450,49 +585,81 @@ def _read_meme(lines: list[Line], path: str) -> Iterator[Matrix]:
 def _meme_matrix(lines: list[Line], path: str) -> Matrix:
     number, head = lines[0]
     identifier, *rest = head.split()[1:] or [""]
-    at = next((i for i, (_, text) in enumerate(lines) if text.startswith("letter-probability matrix")), None)
+    at = next(
+        (
+            i
+            for i, (_, text) in enumerate(lines)
+            if text.startswith("letter-probability matrix")
+        ),
+        None,
+    )
     if at is None or not identifier:
         msg = (
-            f"{path}: line {number}: {quoted(head)} lacks an identifier or a 'letter-probability matrix'; "
-            "complete or drop it"
+            f"{path}: line {number}: {quoted(head)} lacks an identifier or a "
+            "'letter-probability matrix'; complete or drop it"
         )
         raise SequenceError(msg)
     rows = _meme_rows(lines[at:], path)
     named = bool(rest) and rest[:2] != ["width", "="]
-    return Matrix(rest[0] if named else identifier, identifier, rows, False, lines[at][0])
+    return Matrix(
+        rest[0] if named else identifier, identifier, rows, False, lines[at][0]
+    )
 
 
 def _meme_rows(lines: list[Line], path: str) -> Rows:
-    """Return the rows under a line ``letter-probability matrix: alength= 4 w= 11 ...``."""
-    (number, head), stated = lines[0], dict(re.findall(r"(alength|w)\s*=\s*(\d+)", lines[0][1]))
+    """Return the rows under a line
+    ``letter-probability matrix: alength= 4 w= 11 ...``.
+    """
+    (number, head), stated = (
+        lines[0],
+        dict(re.findall(r"(alength|w)\s*=\s*(\d+)", lines[0][1])),
+    )
     rows: list[tuple[float, ...]] = []
     for line, text in lines[1:]:
         if not re.match(r"[-+.]?\d", text):
             break
         rows.append(_parse_numbers(text))
         if len(rows[-1]) != 4:
-            msg = f"{path}: line {line}: {quoted(text)} is not a row of four probabilities (A, C, G, T); correct it"
+            msg = (
+                f"{path}: line {line}: {quoted(text)} is not a row of four "
+                "probabilities (A, C, G, T); correct it"
+            )
             raise SequenceError(msg)
-    if not rows or stated.get("w", str(len(rows))).lstrip("0") != str(len(rows)) or stated.get("alength", "4") != "4":
-        msg = f"{path}: line {number}: {quoted(head)} is followed by {len(rows)} rows of 4 numbers; correct the matrix"
+    if (
+        not rows
+        or stated.get("w", str(len(rows))).lstrip("0") != str(len(rows))
+        or stated.get("alength", "4") != "4"
+    ):
+        msg = (
+            f"{path}: line {number}: {quoted(head)} is followed by {len(rows)} rows of "
+            "4 numbers; correct the matrix"
+        )
         raise SequenceError(msg)
     return tuple(rows)
 
 
 def _homer_matrix(lines: list[Line], path: str) -> Matrix | None:
-    """Return a matrix of HOMER: consensus, name and threshold, then a row of probabilities for each position."""
+    """Return a matrix of HOMER: consensus, name and threshold, then a row of
+    probabilities for each position.
+    """
     number, head = lines[0]
     cells = head[1:].split("\t")
     rows = tuple(_parse_numbers(text) for _, text in lines[1:])
     if len(cells) < 3 or len(_parse_numbers(cells[2])) != 1:
         return None
-    if len(rows) == 4 and not all(map(_sums_to_one, rows)):  # a matrix of JASPAR under a head of HOMER
+    if len(rows) == 4 and not all(
+        map(_sums_to_one, rows)
+    ):  # a matrix of JASPAR under a head of HOMER
         return None
-    wrong = next((at for at, row in zip(lines[1:], rows, strict=True) if len(row) != 4), lines[0] if not rows else None)
+    wrong = next(
+        (at for at, row in zip(lines[1:], rows, strict=True) if len(row) != 4),
+        lines[0] if not rows else None,
+    )
     if wrong is not None:
         raise SequenceError(
-            f"{path}: line {wrong[0]}: {quoted(wrong[1])}: HOMER has four probabilities (A, C, G, T) for each position "
-            "under the line of the name; correct it"
+            f"{path}: line {wrong[0]}: {quoted(wrong[1])}: HOMER has four "
+            "probabilities (A, C, G, T) for each position under the line of the name; "
+            "correct it"
         )
     return Matrix(cells[1].strip() or cells[0], cells[0], rows, False, number)
 
@@ -503,28 +670,34 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     if not identifier or len(rows) != 4:
         sequence = rows and all(set(row.upper()) <= set("ACGTUN") for _, row in rows)
         msg = f"{path}: line {number}: {quoted(head)} " + (
-            "is followed by a sequence, and this is a door for motifs: cg.read_sequences(path)"
+            "is followed by a sequence, and this is a door for motifs: "
+            "cg.read_sequences(path)"
             if sequence
             else f"and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: A, C, G, T"
         )
         raise SequenceError(msg)
-    counts = [_jaspar_row(row, base, path) for row, base in zip(rows, BASES, strict=True)]
+    counts = [
+        _jaspar_row(row, base, path) for row, base in zip(rows, BASES, strict=True)
+    ]
     if len(set(map(len, counts))) != 1:
         msg = (
-            f"{path}: line {number}: the rows of {quoted(head)} have {list(map(len, counts))} counts; give them "
-            "one length"
+            f"{path}: line {number}: the rows of {quoted(head)} have "
+            f"{list(map(len, counts))} counts; give them one length"
         )
         raise SequenceError(msg)
     columns = list(zip(*counts, strict=True))
     by_row, by_column = (all(map(_sums_to_one, side)) for side in (counts, columns))
     if not rows[0][1][0].isalpha() and len(columns) == 4 and by_row and not by_column:
         msg = (
-            f"{path}: line {number}: {quoted(head)}: each row sums to 1, so rows are positions, as HOMER writes them, "
-            "and not A, C, G, T, as JASPAR does; transpose the matrix, or give it HOMER's head ('>GATAAG', name, 0, "
+            f"{path}: line {number}: {quoted(head)}: each row sums to 1, so rows are "
+            "positions, as HOMER writes them, and not A, C, G, T, as JASPAR does; "
+            "transpose the matrix, or give it HOMER's head ('>GATAAG', name, 0, "
             "separated by tabs)"
         )
         raise SequenceError(msg)
-    return Matrix(" ".join(rest) or identifier, identifier, tuple(columns), True, number)
+    return Matrix(
+        " ".join(rest) or identifier, identifier, tuple(columns), True, number
+    )
 
 
 def _sums_to_one(numbers: tuple[float, ...]) -> bool:
@@ -537,6 +710,9 @@ def _jaspar_row(line: Line, base: str, path: str) -> tuple[float, ...]:
     label = text[0].upper().replace("U", "T") if text[0].isalpha() else base
     numbers = _parse_numbers(text[text[0].isalpha() :].strip(" \t[]|"))
     if not numbers or label != base:
-        msg = f"{path}: line {number}: {quoted(text[:40])} is not the row of counts of {base}; the rows are A, C, G, T"
+        msg = (
+            f"{path}: line {number}: {quoted(text[:40])} is not the row of counts of "
+            f"{base}; the rows are A, C, G, T"
+        )
         raise SequenceError(msg)
     return numbers

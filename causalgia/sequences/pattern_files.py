@@ -1,4 +1,6 @@
-"""Motifs from the files of motif discovery: tfmodisco HDF5, FiNeMo's hits, MEME and JASPAR text."""
+"""Motifs from the files of motif discovery: tfmodisco HDF5, FiNeMo's hits, MEME and
+JASPAR text.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from causalgia.inputs import open_regular_file, parse_int
 from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
-from causalgia.sequences.sequence_files import REGION_STARTS, as_letters, load_arrays, region_starts
+from causalgia.sequences.sequence_files import (
+    REGION_STARTS,
+    as_letters,
+    load_arrays,
+    region_starts,
+)
 from causalgia.sequences.text_files import numbered_lines, read_text, text_head
 from causalgia.types import Array
 
@@ -39,35 +46,42 @@ def read_patterns(
     genome: str | PathLike[str] | None = None,
     regions: str | PathLike[str] | None = None,
 ) -> dict[str, Motif]:
-    r"""Read motifs, or patterns found by motif discovery, from a file in any common format.
+    r"""Read motifs, or patterns found by motif discovery, from a file in any common
+    format.
 
-    The format is known by its content: HDF5 of tfmodisco-lite, ``hits.tsv`` or ``hits.bed`` of FiNeMo, MEME (version 4
-    or 5), JASPAR or HOMER text. Each pattern is a `causalgia.sequences.Motif`, which every intervention takes; those of
-    tfmodisco and FiNeMo carry their seqlets (``motif.seqlets``): how many there were, and their contributions.
+    The format is known by its content: HDF5 of tfmodisco-lite, ``hits.tsv`` or
+    ``hits.bed`` of FiNeMo, MEME (version 4 or 5), JASPAR or HOMER text. Each pattern is
+    a `causalgia.sequences.Motif`, which every intervention takes; those of tfmodisco
+    and FiNeMo carry their seqlets (``motif.seqlets``): how many there were, and their
+    contributions.
 
     Parameters
     ----------
     path
         The file, text plain or gzip-compressed.
     trim
-        tfmodisco: outer positions whose sum of \|contribution\| is below this share of the largest (by default 0.3) are
-        cut off; 0 keeps all. The whole pattern stays in ``motif.seqlets``.
+        tfmodisco: outer positions whose sum of \|contribution\| is below this share of
+        the largest (by default 0.3) are cut off; 0 keeps all. The whole pattern stays
+        in ``motif.seqlets``.
     genome
-        FiNeMo: the FASTA file with the chromosomes of the hits; the motif is the base frequency of the hits' words.
+        FiNeMo: the FASTA file with the chromosomes of the hits; the motif is the base
+        frequency of the hits' words.
     regions
-        FiNeMo: ``regions.npz``, the regions in which hits were called, instead of a genome.
+        FiNeMo: ``regions.npz``, the regions in which hits were called, instead of a
+        genome.
 
     Returns
     -------
     dict
-        Name -> motif, in the order of the file: ``"pos_patterns.pattern_0"`` for tfmodisco (the name that FiNeMo
-        gives), the motif's own name elsewhere.
+        Name -> motif, in the order of the file: ``"pos_patterns.pattern_0"`` for
+        tfmodisco (the name that FiNeMo gives), the motif's own name elsewhere.
 
     Raises
     ------
     SequenceError
-        If the file is absent, of no such format or malformed, has links to other files, a pattern has no position
-        left, hits come without `genome` or `regions` or lie outside them, or an option does not go with the format.
+        If the file is absent, of no such format or malformed, has links to other files,
+        a pattern has no position left, hits come without `genome` or `regions` or lie
+        outside them, or an option does not go with the format.
 
     References
     ----------
@@ -80,7 +94,15 @@ def read_patterns(
     >>> with h5py.File(path, "w") as file:
     ...     group = file.create_group("pos_patterns/pattern_0")
     ...     group["sequence"] = np.eye(4)[[3, 2, 0, 3, 0, 0, 1]]
-    ...     group["contrib_scores"] = np.eye(4)[[3, 2, 0, 3, 0, 0, 1]] * [[0.1], [2], [2], [2], [2], [1], [0]]
+    ...     group["contrib_scores"] = np.eye(4)[[3, 2, 0, 3, 0, 0, 1]] * [
+    ...         [0.1],
+    ...         [2],
+    ...         [2],
+    ...         [2],
+    ...         [2],
+    ...         [1],
+    ...         [0],
+    ...     ]
     ...     group["hypothetical_contribs"] = group["contrib_scores"][:]
     ...     group["seqlets/n_seqlets"] = np.array([120])
     >>> patterns = read_patterns(path)
@@ -89,31 +111,44 @@ def read_patterns(
     ('GATAA', 120, 7)
     """
     if not isinstance(path, str | PathLike):
-        raise SequenceError(f"path={quoted(path)} is not a path; give that of one file, such as 'modisco.h5'")
+        raise SequenceError(
+            f"path={quoted(path)} is not a path; give that of one file, such as "
+            "'modisco.h5'"
+        )
     if trim is not None and (not is_real(trim) or not 0 <= trim <= 1):
-        raise SequenceError(f"trim={quoted(trim)} is not a share of the largest contribution, from 0 to 1; such as 0.3")
+        raise SequenceError(
+            f"trim={quoted(trim)} is not a share of the largest contribution, from 0 "
+            "to 1; such as 0.3"
+        )
     with open_regular_file(path, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
     if not is_hdf5 and trim is not None:
         raise SequenceError(
-            f"{path}: trim={quoted(trim)} goes with tfmodisco's HDF5, which has contributions, and this is text; leave "
-            "it out, and cut a motif by cg.sequences.Motif(motif.name, motif.probabilities[1:-1])"
+            f"{path}: trim={quoted(trim)} goes with tfmodisco's HDF5, which has "
+            "contributions, and this is text; leave it out, and cut a motif by "
+            "cg.sequences.Motif(motif.name, motif.probabilities[1:-1])"
         )
     if not is_hdf5 and is_hit_table(path):
         if (genome is None) == (regions is None):
             raise SequenceError(
-                f"{path}: hits have places and no bases; give genome= (a FASTA file) or regions= (FiNeMo's regions.npz)"
-                f"{', not both' if genome is not None else ''}"
+                f"{path}: hits have places and no bases; give genome= (a FASTA file) "
+                "or regions= (FiNeMo's "
+                f"regions.npz){', not both' if genome is not None else ''}"
             )
         return hit_motifs(path, genome=genome, regions=regions)
     for name, value in (("genome", genome), ("regions", regions)):
         if value is not None:
             raise SequenceError(
-                f"{path}: {name}= goes with FiNeMo's hits, and {'this is HDF5' if is_hdf5 else 'these are none'}: "
-                "hits.tsv names its columns chr, start, end, motif_name, strand, and hits.bed has six and no header; "
-                f"leave {name}= out for motifs"
+                f"{path}: {name}= goes with FiNeMo's hits, and "
+                f"{'this is HDF5' if is_hdf5 else 'these are none'}: hits.tsv names "
+                "its columns chr, start, end, motif_name, strand, and hits.bed has six "
+                f"and no header; leave {name}= out for motifs"
             )
-    return _read_modisco(Path(path), 0.3 if trim is None else float(trim)) if is_hdf5 else read_motifs(path)
+    return (
+        _read_modisco(Path(path), 0.3 if trim is None else float(trim))
+        if is_hdf5
+        else read_motifs(path)
+    )
 
 
 def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
@@ -127,28 +162,45 @@ def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
             names = [name for name in patterns if re.fullmatch(r"pattern_\d+", name)]
             names.sort(key=lambda name: int(name.rpartition("_")[2]))
             if len(names) > _MOST:
-                raise SequenceError(f"{path}: {group} has {len(names):,} patterns, and at most {_MOST:,} are read")
+                raise SequenceError(
+                    f"{path}: {group} has {len(names):,} patterns, and at most "
+                    f"{_MOST:,} are read"
+                )
             for name in names:
                 key = f"{group}.{name}"
                 found[key] = _pattern(_group(patterns, name, path), key, path, trim)
     if not found:
-        raise SequenceError(f"{path}: {' and '.join(groups)} hold no pattern_0; tfmodisco found none, or stopped early")
+        raise SequenceError(
+            f"{path}: {' and '.join(groups)} hold no pattern_0; tfmodisco found none, "
+            "or stopped early"
+        )
     return found
 
 
 def _what_else(names: list[str]) -> str:
     if _OLD in names:
-        return "is of the first TF-MoDISco; rewrite it with `modisco convert` of modisco-lite"
+        return (
+            "is of the first TF-MoDISco; rewrite it with `modisco convert` of "
+            "modisco-lite"
+        )
     if "obs" in names and "var" in names:
-        return "is an AnnData file, which holds regions and no motifs; write them as BED for cg.read_sequences"
+        return (
+            "is an AnnData file, which holds regions and no motifs; write them as BED "
+            "for cg.read_sequences"
+        )
     if names and {"shap", "raw"} & set(names):
         return "holds contributions; run tfmodisco on them, and give the file it writes"
-    return f"no pos_patterns or neg_patterns, as tfmodisco writes them; it has {quoted(names[:6])}"
+    return (
+        "no pos_patterns or neg_patterns, as tfmodisco writes them; it has "
+        f"{quoted(names[:6])}"
+    )
 
 
 @contextmanager
 def opened_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open a file after a child process has read it within limits: damaged ones hang HDF5, or end the process."""
+    """Open a file after a child process has read it within limits: damaged ones hang
+    HDF5, or end the process.
+    """
     import h5py
 
     try:
@@ -162,12 +214,15 @@ def opened_hdf5(path: Path) -> Iterator[h5py.File]:
         if isinstance(error, OutcomesError):  # which names the file and the cure
             raise SequenceError(why) from error
         raise SequenceError(
-            f"{path}: cannot be read ({why}); it is damaged or was cut short; copy or make it anew"
+            f"{path}: cannot be read ({why}); it is damaged or was cut short; copy or "
+            "make it anew"
         ) from error
 
 
 def _check_with_filters(path: Path) -> None:
-    """Check a file; where it needs filters that HDF5 itself lacks, as those of ChromBPNet do, they are loaded."""
+    """Check a file; where it needs filters that HDF5 itself lacks, as those of
+    ChromBPNet do, they are loaded.
+    """
     from causalgia.store import check_hdf5
 
     try:
@@ -179,8 +234,13 @@ def _check_with_filters(path: Path) -> None:
         try:
             import hdf5plugin  # noqa: F401  # h5py has its filters from then on
         except ImportError:
-            cure = "it is compressed as ChromBPNet does it (Blosc), or by another plugin: pip install hdf5plugin"
-            raise SequenceError(f"{path}: cannot be read by HDF5 alone; {cure}") from error
+            cure = (
+                "it is compressed as ChromBPNet does it (Blosc), or by another plugin: "
+                "pip install hdf5plugin"
+            )
+            raise SequenceError(
+                f"{path}: cannot be read by HDF5 alone; {cure}"
+            ) from error
         check_hdf5(path)
 
 
@@ -190,9 +250,15 @@ def _member(group: h5py.Group, name: str, path: Path) -> Any:
 
     link = group.get(name, getlink=True)
     if link is None:
-        raise SequenceError(f"{path}: {group.name} lacks {quoted(name)}; tfmodisco writes it for each pattern")
+        raise SequenceError(
+            f"{path}: {group.name} lacks {quoted(name)}; tfmodisco writes it for each "
+            "pattern"
+        )
     if not isinstance(link, h5py.HardLink):
-        raise SequenceError(f"{path}: {group.name}/{name} is a link to another place; copy the values into the file")
+        raise SequenceError(
+            f"{path}: {group.name}/{name} is a link to another place; copy the values "
+            "into the file"
+        )
     return group[name]
 
 
@@ -201,7 +267,10 @@ def _group(parent: h5py.Group, name: str, path: Path) -> h5py.Group:
 
     found = _member(parent, name, path)
     if not isinstance(found, h5py.Group):
-        raise SequenceError(f"{path}: {found.name} is an array, and tfmodisco has a group there; make the file anew")
+        raise SequenceError(
+            f"{path}: {found.name} is an array, and tfmodisco has a group there; make "
+            "the file anew"
+        )
     return found
 
 
@@ -211,41 +280,66 @@ def _array(parent: h5py.Group, name: str, path: Path) -> NDArray[np.float64]:
 
     found = _member(parent, name, path)
     if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
-        raise SequenceError(f"{path}: {found.name} holds no values of its own; copy them into the file")
-    shape: tuple[int, ...] = found.shape or ()
-    if len(shape) != 2 or shape[1] != 4 or not 1 <= shape[0] <= _LONGEST or found.dtype.kind not in "fiub":
         raise SequenceError(
-            f"{path}: {found.name} is {found.dtype} of shape {shape}; a pattern has 1 to {_LONGEST:,} rows of A, C, G, "
-            "T"
+            f"{path}: {found.name} holds no values of its own; copy them into the file"
+        )
+    shape: tuple[int, ...] = found.shape or ()
+    if (
+        len(shape) != 2
+        or shape[1] != 4
+        or not 1 <= shape[0] <= _LONGEST
+        or found.dtype.kind not in "fiub"
+    ):
+        raise SequenceError(
+            f"{path}: {found.name} is {found.dtype} of shape {shape}; a pattern has 1 "
+            f"to {_LONGEST:,} rows of A, C, G, T"
         )
     values: NDArray[np.float64] = found[()].astype(np.float64)
     if not np.isfinite(values).all():
         at = int(np.argwhere(~np.isfinite(values))[0, 0])
-        raise SequenceError(f"{path}: {found.name} has {values[at][~np.isfinite(values[at])][0]} at position {at}")
+        raise SequenceError(
+            f"{path}: {found.name} has {values[at][~np.isfinite(values[at])][0]} at "
+            f"position {at}"
+        )
     return values
 
 
 def _pattern(group: h5py.Group, name: str, path: Path, trim: float) -> Motif:
-    tables = {key: _array(group, key, path) for key in ("sequence", "contrib_scores", "hypothetical_contribs")}
+    tables = {
+        key: _array(group, key, path)
+        for key in ("sequence", "contrib_scores", "hypothetical_contribs")
+    }
     sequence, contributions, hypothetical = tables.values()
     if len({len(table) for table in tables.values()}) > 1:
         lengths = {key: len(table) for key, table in tables.items()}
-        raise SequenceError(f"{path}: {name} has tables of several lengths, {lengths}; make the file anew")
+        raise SequenceError(
+            f"{path}: {name} has tables of several lengths, {lengths}; make the file "
+            "anew"
+        )
     start, stop = trimmed(contributions, trim)
     probabilities = _frequencies(sequence[start:stop], f"{path}: {name}")
     found = _member(_group(group, "seqlets", path), "n_seqlets", path)
-    number = np.asarray(found[()]).reshape(-1) if getattr(found, "size", 0) == 1 else np.empty(0)
+    number = (
+        np.asarray(found[()]).reshape(-1)
+        if getattr(found, "size", 0) == 1
+        else np.empty(0)
+    )
     if number.size != 1 or number.dtype.kind not in "iuf" or number[0] < 1:
-        raise SequenceError(f"{path}: {found.name} is not one number of seqlets; make the file anew")
-    seqlets = Seqlets(int(number[0]), len(sequence), start, stop, contributions, hypothetical)
+        raise SequenceError(
+            f"{path}: {found.name} is not one number of seqlets; make the file anew"
+        )
+    seqlets = Seqlets(
+        int(number[0]), len(sequence), start, stop, contributions, hypothetical
+    )
     return Motif(name, probabilities, source=str(path), seqlets=seqlets)
 
 
 def trimmed(contributions: Array, share: float) -> tuple[int, int]:
-    """Return the stretch of a pattern between the outermost positions of a large contribution.
+    """Return the stretch of a pattern between the outermost positions of a large
+    contribution.
 
-    A position is kept if its sum of absolute contributions is at least `share` of the largest, or lies between two
-    such positions, as in FiNeMo and in tfmodisco's report.
+    A position is kept if its sum of absolute contributions is at least `share` of the
+    largest, or lies between two such positions, as in FiNeMo and in tfmodisco's report.
 
     Examples
     --------
@@ -260,10 +354,15 @@ def trimmed(contributions: Array, share: float) -> tuple[int, int]:
 def _frequencies(table: Array, place: str) -> Any:
     totals = table.sum(axis=1, keepdims=True)
     if table.min() < 0 or totals.min() <= 0:
-        at = int(np.argmin(np.minimum(table.min(axis=1), totals[:, 0] - np.finfo(float).tiny)))
+        at = int(
+            np.argmin(
+                np.minimum(table.min(axis=1), totals[:, 0] - np.finfo(float).tiny)
+            )
+        )
         raise SequenceError(
-            f"{place}: position {at} of its trimmed part has base frequencies {table[at].round(3).tolist()}; they are "
-            "not negative and some base has one: make the file anew"
+            f"{place}: position {at} of its trimmed part has base frequencies "
+            f"{table[at].round(3).tolist()}; they are not negative and some base has "
+            "one: make the file anew"
         )
     return tuple(map(tuple, (table / totals).tolist()))
 
@@ -274,7 +373,9 @@ _NO_CHROMOSOME = ("NA", "", ".")
 
 
 class Hit(NamedTuple):
-    """A hit: its place, its strand, and the index of its region ("" if the file has none)."""
+    """A hit: its place, its strand, and the index of its region ("" if the file has
+    none).
+    """
 
     chromosome: str
     start: int
@@ -286,7 +387,8 @@ class Hit(NamedTuple):
 
 
 def is_hit_table(path: str | PathLike[str]) -> bool:
-    r"""Say whether a text file is FiNeMo's ``hits.tsv``, by its header, or ``hits.bed``, by six columns of BED.
+    r"""Say whether a text file is FiNeMo's ``hits.tsv``, by its header, or
+    ``hits.bed``, by six columns of BED.
 
     Examples
     --------
@@ -296,27 +398,47 @@ def is_hit_table(path: str | PathLike[str]) -> bool:
     >>> is_hit_table(path)
     True
     """
-    first = next((line for _, line in numbered_lines(text_head(path)) if not line.startswith("#")), "")
+    first = next(
+        (
+            line
+            for _, line in numbered_lines(text_head(path))
+            if not line.startswith("#")
+        ),
+        "",
+    )
     columns = first.split("\t")
     if set(_NEEDED) <= set(columns):
         return True
-    return len(columns) >= 6 and columns[1].isdigit() and columns[2].isdigit() and columns[5] in ("+", "-", ".")
+    return (
+        len(columns) >= 6
+        and columns[1].isdigit()
+        and columns[2].isdigit()
+        and columns[5] in ("+", "-", ".")
+    )
 
 
 def hit_motifs(
-    path: str | PathLike[str], *, genome: str | PathLike[str] | None, regions: str | PathLike[str] | None
+    path: str | PathLike[str],
+    *,
+    genome: str | PathLike[str] | None,
+    regions: str | PathLike[str] | None,
 ) -> dict[str, Motif]:
     """Return the motif of each name among hits, in the order of its first hit.
 
-    Hits that stand at one place on one strand count once. At each position only A, C, G and T count.
+    Hits that stand at one place on one strand count once. At each position only A, C, G
+    and T count.
 
     Raises
     ------
     SequenceError
-        If the table is malformed, hits of a motif differ in width, or one lies outside the genome or its region.
+        If the table is malformed, hits of a motif differ in width, or one lies outside
+        the genome or its region.
     """
     hits = list(
-        {(*hit[:5], hit.region if hit.chromosome in _NO_CHROMOSOME else ""): hit for hit in _hits_in(path)}.values()
+        {
+            (*hit[:5], hit.region if hit.chromosome in _NO_CHROMOSOME else ""): hit
+            for hit in _hits_in(path)
+        }.values()
     )
     by_name: dict[str, list[Hit]] = {}
     for hit in hits:
@@ -324,57 +446,96 @@ def hit_motifs(
     for name, found in by_name.items():
         widths = sorted({hit.stop - hit.start for hit in found})
         if len(widths) > 1:
-            raise SequenceError(f"{path}: hits of {quoted(name)} are {widths[:4]} bases wide; one motif has one width")
+            raise SequenceError(
+                f"{path}: hits of {quoted(name)} are {widths[:4]} bases wide; one "
+                "motif has one width"
+            )
     if genome is not None:
-        return {name: _in_genome(found, genome, path) for name, found in by_name.items()}
+        return {
+            name: _in_genome(found, genome, path) for name, found in by_name.items()
+        }
     assert regions is not None
     table = _Regions(regions)
     return {name: table.motif(found, path) for name, found in by_name.items()}
 
 
 def _hits_in(path: str | PathLike[str]) -> Iterable[Hit]:
-    lines = [(n, line.split("\t")) for n, line in numbered_lines(read_text(path)) if not line.startswith("#")]
-    header, rows = (lines[0][1], lines[1:]) if set(_NEEDED) <= set(lines[0][1]) else (list(_BED), lines)
+    lines = [
+        (n, line.split("\t"))
+        for n, line in numbered_lines(read_text(path))
+        if not line.startswith("#")
+    ]
+    header, rows = (
+        (lines[0][1], lines[1:])
+        if set(_NEEDED) <= set(lines[0][1])
+        else (list(_BED), lines)
+    )
     if not rows:
-        raise SequenceError(f"{path}: no hits; FiNeMo found none, or the file is cut short")
+        raise SequenceError(
+            f"{path}: no hits; FiNeMo found none, or the file is cut short"
+        )
     at = {name: header.index(name) for name in (*_NEEDED, "peak_id") if name in header}
     for number, row in rows:
         place = f"{path}: line {number}"
         if len(row) <= max(at.values()):
-            raise SequenceError(f"{place}: {len(row)} columns, and the table has {len(header)}; the line is cut short")
-        start, stop = (parse_int(row[at[name]], SequenceError, source=f"{place}: {name}") for name in ("start", "end"))
+            raise SequenceError(
+                f"{place}: {len(row)} columns, and the table has {len(header)}; the "
+                "line is cut short"
+            )
+        start, stop = (
+            parse_int(row[at[name]], SequenceError, source=f"{place}: {name}")
+            for name in ("start", "end")
+        )
         strand, name = row[at["strand"]], row[at["motif_name"]]
         if start >= stop or strand not in ("+", "-") or not name:
-            lost = "; a motif has no orientation without its strand: take the hits as FiNeMo wrote them"
+            lost = (
+                "; a motif has no orientation without its strand: take the hits as "
+                "FiNeMo wrote them"
+            )
             raise SequenceError(
-                f"{place}: {quoted(name)} from {start} to {stop} on strand {quoted(strand)}; a hit has a name, start < "
-                f"end, and strand + or -{lost if strand == '.' else ''}"
+                f"{place}: {quoted(name)} from {start} to {stop} on strand "
+                f"{quoted(strand)}; a hit has a name, start < end, and strand + or "
+                f"-{lost if strand == '.' else ''}"
             )
         region = row[at["peak_id"]] if "peak_id" in at else ""
         yield Hit(row[at["chr"]], start, stop, name, strand == "-", region, number)
 
 
-def _in_genome(hits: list[Hit], genome: str | PathLike[str], path: str | PathLike[str]) -> Motif:
+def _in_genome(
+    hits: list[Hit], genome: str | PathLike[str], path: str | PathLike[str]
+) -> Motif:
     counts = np.zeros((hits[0].stop - hits[0].start, 4))
     with Genome(genome) as records:
         for hit in hits:
             place = f"{path}: line {hit.line}"
             if hit.chromosome in _NO_CHROMOSOME:
                 raise SequenceError(
-                    f"{place}: the hit has no chromosome (FiNeMo was given no peaks); give regions=, its regions.npz"
+                    f"{place}: the hit has no chromosome (FiNeMo was given no peaks); "
+                    "give regions=, its regions.npz"
                 )
             letters = records.letters(hit.chromosome, hit.start, hit.stop, place=place)
-            one_hot = np.eye(5)[np.minimum(CODES[np.frombuffer(letters, np.uint8)], 4)][:, :4]
+            one_hot = np.eye(5)[np.minimum(CODES[np.frombuffer(letters, np.uint8)], 4)][
+                :, :4
+            ]
             counts += one_hot[::-1, ::-1] if hit.minus else one_hot
     return _motif(hits, counts, None, None, path)
 
 
 def _motif(
-    hits: list[Hit], counts: Array, contributions: Array | None, hypothetical: Array | None, path: str | PathLike[str]
+    hits: list[Hit],
+    counts: Array,
+    contributions: Array | None,
+    hypothetical: Array | None,
+    path: str | PathLike[str],
 ) -> Motif:
-    seqlets = Seqlets(len(hits), len(counts), 0, len(counts), contributions, hypothetical)
+    seqlets = Seqlets(
+        len(hits), len(counts), 0, len(counts), contributions, hypothetical
+    )
     if counts.sum(axis=1).min() == 0:
-        raise SequenceError(f"{path}: no hit of {quoted(hits[0].motif)} has a base A, C, G or T at every position")
+        raise SequenceError(
+            f"{path}: no hit of {quoted(hits[0].motif)} has a base A, C, G or T at "
+            "every position"
+        )
     made = Motif.from_counts(hits[0].motif, counts)
     return Motif(made.name, made.probabilities, source=str(path), seqlets=seqlets)
 
@@ -386,27 +547,38 @@ class _Regions:
         arrays, self.path = load_arrays(path), path
         if not {"sequences", "contributions"} <= set(arrays):
             raise SequenceError(
-                f"{path}: has the arrays {quoted(sorted(arrays))}; FiNeMo's regions are 'sequences' and 'contributions'"
+                f"{path}: has the arrays {quoted(sorted(arrays))}; FiNeMo's regions "
+                "are 'sequences' and 'contributions'"
             )
         self.tokens = as_letters(arrays["sequences"], "NCL", f"{path}: sequences")
         n, width = self.tokens.shape
         given = arrays["contributions"]
         shapes = ((n, width), (n, 4, width))
-        if given.dtype.kind not in "fiu" or given.shape not in shapes or not np.isfinite(given).all():
+        if (
+            given.dtype.kind not in "fiu"
+            or given.shape not in shapes
+            or not np.isfinite(given).all()
+        ):
             raise SequenceError(
-                f"{path}: contributions of {given.dtype} and shape {given.shape} for {n} regions of {width} bases; "
-                f"they are finite numbers, {shapes[0]} or {shapes[1]}"
+                f"{path}: contributions of {given.dtype} and shape {given.shape} for "
+                f"{n} regions of {width} bases; they are finite numbers, {shapes[0]} "
+                f"or {shapes[1]}"
             )
         self.scores: NDArray[np.float64] = given.astype(np.float64)
         for name in (*REGION_STARTS, "peak_id"):
             column = arrays.get(name, np.zeros(n, np.int64))
-            if column.shape != (n,) or (column.dtype.kind not in "iu" and name in REGION_STARTS):
+            if column.shape != (n,) or (
+                column.dtype.kind not in "iu" and name in REGION_STARTS
+            ):
                 raise SequenceError(
-                    f"{path}: {name} is {column.dtype} of shape {column.shape}; it has a whole number for each of {n} "
-                    "regions: make the file anew"
+                    f"{path}: {name} is {column.dtype} of shape {column.shape}; it has "
+                    f"a whole number for each of {n} regions: make the file anew"
                 )
         self.starts = region_starts(arrays)
-        self.rows = {str(x): i for i, x in enumerate(arrays.get("peak_id", np.arange(n)).tolist())}
+        self.rows = {
+            str(x): i
+            for i, x in enumerate(arrays.get("peak_id", np.arange(n)).tolist())
+        }
 
     def motif(self, hits: list[Hit], path: str | PathLike[str]) -> Motif:
         """Return the motif of hits, with mean contributions."""
@@ -415,24 +587,45 @@ class _Regions:
         for hit in hits:
             place = f"{path}: line {hit.line}"
             if hit.region not in self.rows:
-                what = f"region {quoted(hit.region)} is not in" if hit.region else "names no region (peak_id) of"
-                raise SequenceError(f"{place}: {what} {self.path}; give hits.tsv with its own regions, or genome=")
+                what = (
+                    f"region {quoted(hit.region)} is not in"
+                    if hit.region
+                    else "names no region (peak_id) of"
+                )
+                raise SequenceError(
+                    f"{place}: {what} {self.path}; give hits.tsv with its own regions, "
+                    "or genome="
+                )
             row = self.rows[hit.region]
             placed = hit.chromosome not in _NO_CHROMOSOME
             if placed and self.starts is None:
                 raise SequenceError(
-                    f"{place}: is a place on {quoted(hit.chromosome)}, and {self.path} does not say where its regions "
-                    f"begin (start); make them with the peaks, or give genome="
+                    f"{place}: is a place on {quoted(hit.chromosome)}, and {self.path} "
+                    "does not say where its regions begin (start); make them with the "
+                    "peaks, or give genome="
                 )
-            first = hit.start - (int(self.starts[row]) if placed and self.starts is not None else 0)
+            first = hit.start - (
+                int(self.starts[row]) if placed and self.starts is not None else 0
+            )
             if not 0 <= first <= self.tokens.shape[1] - w:
-                raise SequenceError(f"{place}: bases {first} to {first + w} lie outside region {hit.region}")
+                raise SequenceError(
+                    f"{place}: bases {first} to {first + w} lie outside region "
+                    f"{hit.region}"
+                )
             one_hot = np.eye(5)[self.tokens[row, first : first + w]][:, :4]
             scores = self.scores[row, ..., first : first + w]
-            each = np.broadcast_to(scores.T if scores.ndim == 2 else scores[:, None], one_hot.shape)
+            each = np.broadcast_to(
+                scores.T if scores.ndim == 2 else scores[:, None], one_hot.shape
+            )
             turn = -1 if hit.minus else 1
             counts += one_hot[::turn, ::turn]
             contributions += (one_hot * each)[::turn, ::turn]
             hypothetical += each[::turn, ::turn]
         n = len(hits)
-        return _motif(hits, counts, contributions / n, hypothetical / n if self.scores.ndim == 3 else None, path)
+        return _motif(
+            hits,
+            counts,
+            contributions / n,
+            hypothetical / n if self.scores.ndim == 3 else None,
+            path,
+        )

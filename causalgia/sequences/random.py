@@ -1,7 +1,8 @@
 """Random words for each unit: counter-based SplitMix64, with exact bounded integers.
 
-Draw number `c` of unit `u` under `key` is a function of (key, u, c) alone, so a unit's draws do not depend on other
-units, on their order, on the batch or on the number of threads. The arguments of all samplers are validated here.
+Draw number `c` of unit `u` under `key` is a function of (key, u, c) alone, so a unit's
+draws do not depend on other units, on their order, on the batch or on the number of
+threads. The arguments of all samplers are validated here.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
-_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # the step's mix: Stafford's variant 13
-_START = np.uint64(0x6A09E667F3BCC909)  # sqrt(2): unit 0 under key 0 does not start at the fixed point 0
-_START_1, _START_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)  # the start's mix: MurmurHash3
+# the step's mix: Stafford's variant 13
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+# sqrt(2): unit 0 under key 0 does not start at the fixed point 0
+_START = np.uint64(0x6A09E667F3BCC909)
+# the start's mix: MurmurHash3
+_START_1, _START_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 LOW = np.uint64(0xFFFFFFFF)
-_AT_ONCE = 1 << 14  # words: 128 KiB, which stay in the cache from one operation to the next
+# words: 128 KiB, which stay in the cache from one operation to the next
+_AT_ONCE = 1 << 14
 _0, _1, _27, _30, _31, _32, _33 = (np.uint64(i) for i in (0, 1, 27, 30, 31, 32, 33))
 
 
@@ -46,7 +51,9 @@ def _scatter(z: Any) -> Any:
 
 @njit(forceinline=True)
 def unit_state(key: Any, unit: Any) -> Any:
-    """Return the initial state of the stream of `unit` under `key`; units of a key have different states."""
+    """Return the initial state of the stream of `unit` under `key`; units of a key have
+    different states.
+    """
     return _scatter(_scatter(unit + _START) ^ key)
 
 
@@ -59,7 +66,9 @@ def next_word(state: Any) -> Any:
 
 @njit(forceinline=True)
 def half_bounded(state: Any, bound: Any) -> Any:
-    """Return (state, an exact uniform integer in [0, bound)) for a bound below 2^32; 0 for bound 0 or 1."""
+    """Return (state, an exact uniform integer in [0, bound)) for a bound below 2^32; 0
+    for bound 0 or 1.
+    """
     state, word = next_word(state)
     product = (word >> _32) * bound
     if product & LOW < bound:
@@ -72,14 +81,22 @@ def half_bounded(state: Any, bound: Any) -> Any:
 @njit(forceinline=True)
 def product_words(a: Any, b: Any) -> Any:
     """Return the high and the low word of the 128-bit product."""
-    low, middle, cross = (a & LOW) * (b & LOW), (a >> _32) * (b & LOW), (a & LOW) * (b >> _32)
+    low, middle, cross = (
+        (a & LOW) * (b & LOW),
+        (a >> _32) * (b & LOW),
+        (a & LOW) * (b >> _32),
+    )
     carry = (low >> _32) + (middle & LOW) + (cross & LOW)
-    return (a >> _32) * (b >> _32) + (middle >> _32) + (cross >> _32) + (carry >> _32), a * b
+    return (a >> _32) * (b >> _32) + (middle >> _32) + (cross >> _32) + (
+        carry >> _32
+    ), a * b
 
 
 @njit(forceinline=True)
 def bounded(state: Any, bound: Any) -> Any:
-    """Return (state, an exact uniform integer in [0, bound)) for any 64-bit bound above 0."""
+    """Return (state, an exact uniform integer in [0, bound)) for any 64-bit bound
+    above 0.
+    """
     state, word = next_word(state)
     high, low = product_words(word, bound)
     if low < bound:
@@ -91,15 +108,21 @@ def bounded(state: Any, bound: Any) -> Any:
 
 
 def unit_states(key: np.uint64, units: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the initial state of each unit's stream, (n,), as `unit_state` does for one."""
+    """Return the initial state of each unit's stream, (n,), as `unit_state` does for
+    one.
+    """
     scatter = _scatter.py_func
     states: NDArray[np.uint64] = scatter(scatter(units + _START) ^ key)
     return states
 
 
 def words_from(states: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
-    """Return the next n words of each stream, (states, n), as `next_word` does one by one."""
-    words: NDArray[np.uint64] = mix.py_func(states[:, None] + STEP * np.arange(1, n + 1, dtype=np.uint64))
+    """Return the next n words of each stream, (states, n), as `next_word` does one by
+    one.
+    """
+    words: NDArray[np.uint64] = mix.py_func(
+        states[:, None] + STEP * np.arange(1, n + 1, dtype=np.uint64)
+    )
     return words
 
 
@@ -112,7 +135,9 @@ def _integers(key: Any, units: Any, bounds: Any, out: Any) -> None:
             out[i, j] = value
 
 
-def random_words(key: int, units: ArrayLike, n: int, *, threads: int | None = None) -> NDArray[np.uint64]:
+def random_words(
+    key: int, units: ArrayLike, n: int, *, threads: int | None = None
+) -> NDArray[np.uint64]:
     """Return the first `n` 64-bit words of each unit's stream.
 
     Parameters
@@ -133,7 +158,8 @@ def random_words(key: int, units: ArrayLike, n: int, *, threads: int | None = No
 
     References
     ----------
-    Steele, Lea, Flood (2014) Fast splittable pseudorandom number generators. doi:10.1145/2660193.2660195
+    Steele, Lea, Flood (2014) Fast splittable pseudorandom number generators.
+    doi:10.1145/2660193.2660195
 
     Examples
     --------
@@ -154,10 +180,14 @@ def random_words(key: int, units: ArrayLike, n: int, *, threads: int | None = No
     return out
 
 
-def random_integers(key: int, units: ArrayLike, bounds: ArrayLike, *, threads: int | None = None) -> NDArray[np.int64]:
-    """Return exactly uniform integers: column j of each unit is uniform on 0, ..., bounds[j] - 1.
+def random_integers(
+    key: int, units: ArrayLike, bounds: ArrayLike, *, threads: int | None = None
+) -> NDArray[np.int64]:
+    """Return exactly uniform integers: column j of each unit is uniform on 0, ...,
+    bounds[j] - 1.
 
-    Words that would favor some values are rejected (Lemire), so there is no bias for any bound.
+    Words that would favor some values are rejected (Lemire), so there is no bias for
+    any bound.
 
     Parameters
     ----------
@@ -187,15 +217,28 @@ def random_integers(key: int, units: ArrayLike, bounds: ArrayLike, *, threads: i
     ([0, 0], [5, 19])
     """
     ids, word_key, limits = as_units(units), as_key(key), np.asarray(bounds)
-    if limits.ndim != 1 or (limits.size and (limits.dtype.kind not in "iu" or limits.min() < 1)):
-        msg = f"bounds are positive integers on one axis, not {quoted(bounds)}; for example [6, 20]"
+    if limits.ndim != 1 or (
+        limits.size and (limits.dtype.kind not in "iu" or limits.min() < 1)
+    ):
+        msg = (
+            f"bounds are positive integers on one axis, not {quoted(bounds)}; for "
+            "example [6, 20]"
+        )
         raise SequenceError(msg)
     if limits.size and int(limits.max()) >= 2**63:
-        msg = f"bound {limits.max()} does not fit a 64-bit integer; bounds are below 2**63"
+        msg = (
+            f"bound {limits.max()} does not fit a 64-bit integer; bounds are below "
+            "2**63"
+        )
         raise SequenceError(msg)
     out = np.empty((ids.size, limits.size), np.int64)
     ceilings = limits.astype(np.uint64)
-    over_rows(lambda rows: _integers(word_key, ids[rows], ceilings, out[rows]), ids.size, limits.size, threads=threads)
+    over_rows(
+        lambda rows: _integers(word_key, ids[rows], ceilings, out[rows]),
+        ids.size,
+        limits.size,
+        threads=threads,
+    )
     return out
 
 
@@ -207,7 +250,8 @@ def _below(key: Any, units: Any, bounds: Any, out: Any) -> None:
 
 
 def random_below(key: int, units: ArrayLike, bounds: ArrayLike) -> NDArray[np.int64]:
-    """Return one exactly uniform integer for each unit, on 0, ..., bounds[i] - 1 for unit i.
+    """Return one exactly uniform integer for each unit, on 0, ..., bounds[i] - 1 for
+    unit i.
 
     Parameters
     ----------
@@ -223,7 +267,9 @@ def random_below(key: int, units: ArrayLike, bounds: ArrayLike) -> NDArray[np.in
 
     Examples
     --------
-    >>> bool((random_below(7, np.arange(100), np.arange(1, 101)) <= np.arange(100)).all())
+    >>> bool(
+    ...     (random_below(7, np.arange(100), np.arange(1, 101)) <= np.arange(100)).all()
+    ... )
     True
     """
     ids = as_units(units)
@@ -238,7 +284,10 @@ _ROW_SUM_TOLERANCE = 1e-6
 def as_key(key: int) -> np.uint64:
     """Return `key` as uint64; SequenceError unless it is a 64-bit key."""
     if not 0 <= int(key) < 2**64:
-        msg = f"key {key} is not a 64-bit key; make one with causalgia.streams.root_key(rng)"
+        msg = (
+            f"key {key} is not a 64-bit key; make one with "
+            "causalgia.streams.root_key(rng)"
+        )
         raise SequenceError(msg)
     return np.uint64(key)
 
@@ -247,12 +296,16 @@ def as_units(units: ArrayLike) -> NDArray[np.uint64]:
     """Return unit ids as a contiguous uint64 vector."""
     ids = np.asarray(units)
     if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
-        msg = f"units are integer ids on one axis, not {ids.dtype} of shape {ids.shape}; for example np.arange(100)"
+        msg = (
+            f"units are integer ids on one axis, not {ids.dtype} of shape {ids.shape}; "
+            "for example np.arange(100)"
+        )
         raise SequenceError(msg)
     if ids.dtype.kind == "i" and ids.size and ids.min() < 0:
         msg = f"unit {ids.min()} is negative; unit ids start at 0"
         raise SequenceError(msg)
-    return np.array(ids, dtype=np.uint64)  # always a copy: kernels would be compiled again for a read-only array
+    # always a copy: kernels would be compiled again for a read-only array
+    return np.array(ids, dtype=np.uint64)
 
 
 def as_tokens(tokens: ArrayLike) -> NDArray[np.uint8]:
@@ -265,16 +318,24 @@ def as_tokens(tokens: ArrayLike) -> NDArray[np.uint8]:
     """
     rows = np.asarray(tokens)
     if rows.ndim != 2 or rows.dtype.kind not in "iu" or rows.size == 0:
-        msg = f"tokens are integers 0-3 of shape (n_sequences, length), not {rows.dtype} of shape {rows.shape}"
+        msg = (
+            f"tokens are integers 0-3 of shape (n_sequences, length), not {rows.dtype} "
+            f"of shape {rows.shape}"
+        )
         raise SequenceError(msg)
     if rows.max() > 3 or (rows.dtype.kind == "i" and rows.min() < 0):
         row, position = np.argwhere((rows > 3) | (rows < 0))[0].tolist()
-        msg = f"sequence {row} has token {rows[row, position]} at {position}; tokens are 0-3 = A, C, G, T"
+        msg = (
+            f"sequence {row} has token {rows[row, position]} at {position}; tokens are "
+            "0-3 = A, C, G, T"
+        )
         raise SequenceError(msg)
     return np.ascontiguousarray(rows, dtype=np.uint8)
 
 
-def as_parents(parent: ArrayLike | None, n_units: int, n_parents: int) -> NDArray[np.int64]:
+def as_parents(
+    parent: ArrayLike | None, n_units: int, n_parents: int
+) -> NDArray[np.int64]:
     """Return the row of each unit's parent; None stands for row i of unit i.
 
     Raises
@@ -284,14 +345,23 @@ def as_parents(parent: ArrayLike | None, n_units: int, n_parents: int) -> NDArra
     """
     rows = np.arange(n_units) if parent is None else np.asarray(parent)
     if parent is None and n_units != n_parents:
-        msg = f"{n_units} units but {n_parents} sequences; give parent=, the row of each unit"
+        msg = (
+            f"{n_units} units but {n_parents} sequences; give parent=, the row of each "
+            "unit"
+        )
         raise SequenceError(msg)
     if rows.shape != (n_units,) or (n_units and rows.dtype.kind not in "iu"):
-        msg = f"parent has one row number for each of the {n_units} units, not {rows.dtype} of shape {rows.shape}"
+        msg = (
+            f"parent has one row number for each of the {n_units} units, not "
+            f"{rows.dtype} of shape {rows.shape}"
+        )
         raise SequenceError(msg)
     if n_units and (rows.min() < 0 or rows.max() >= n_parents):
         unit = int(np.flatnonzero((rows < 0) | (rows >= n_parents))[0])
-        msg = f"the parent of unit number {unit} is row {rows[unit]}; the sequences have rows 0 to {n_parents - 1}"
+        msg = (
+            f"the parent of unit number {unit} is row {rows[unit]}; the sequences have "
+            f"rows 0 to {n_parents - 1}"
+        )
         raise SequenceError(msg)
     return np.array(rows, dtype=np.int64)
 
@@ -304,18 +374,32 @@ def as_length(length: int) -> int:
     return int(length)
 
 
-def as_probabilities(rows: ArrayLike, what: str, *, shape: tuple[int | None, int]) -> NDArray[np.float64]:
-    """Return rows of probabilities that sum to 1; SequenceError names the row. `rows` None means one or more."""
+def as_probabilities(
+    rows: ArrayLike, what: str, *, shape: tuple[int | None, int]
+) -> NDArray[np.float64]:
+    """Return rows of probabilities that sum to 1; SequenceError names the row. `rows`
+    None means one or more.
+    """
     values = np.asarray(rows, dtype=np.float64)
     n_rows, n_columns = shape
-    if values.ndim != 2 or values.size == 0 or values.shape != (n_rows or len(values), n_columns):
-        msg = f"{what} has shape {values.shape}; it has {n_rows or 'some'} rows of {n_columns} probabilities"
+    if (
+        values.ndim != 2
+        or values.size == 0
+        or values.shape != (n_rows or len(values), n_columns)
+    ):
+        msg = (
+            f"{what} has shape {values.shape}; it has {n_rows or 'some'} rows of "
+            f"{n_columns} probabilities"
+        )
         raise SequenceError(msg)
     wrong = ~(np.isfinite(values).all(axis=1) & (values >= 0).all(axis=1))
     wrong |= ~(np.abs(values.sum(axis=1) - 1) <= _ROW_SUM_TOLERANCE)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        msg = f"row {row} of {what} is {values[row].tolist()}: probabilities are at least 0 and sum to 1"
+        msg = (
+            f"row {row} of {what} is {values[row].tolist()}: probabilities are at "
+            "least 0 and sum to 1"
+        )
         raise SequenceError(msg)
     return values
 
@@ -323,8 +407,8 @@ def as_probabilities(rows: ArrayLike, what: str, *, shape: tuple[int | None, int
 def upper_edges(probabilities: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Return the upper edge of each letter but the last, on the scale of 53-bit words.
 
-    A letter of probability zero has an empty range: the edges after the last possible letter are 2^53, above every
-    word.
+    A letter of probability zero has an empty range: the edges after the last possible
+    letter are 2^53, above every word.
     """
     running = np.cumsum(probabilities, axis=1)
     share = running / running[:, -1:]
@@ -337,8 +421,11 @@ def upper_edges(probabilities: NDArray[np.float64]) -> NDArray[np.uint64]:
 _WORTH_A_THREAD = 1 << 17  # letters: a quarter of a millisecond of work
 
 
-def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, threads: int | None) -> None:
-    """Call `run` on slices that cover the rows, on at most `threads` threads (None: all available cores).
+def over_rows(
+    run: Callable[[slice], object], n_rows: int, width: int, *, threads: int | None
+) -> None:
+    """Call `run` on slices that cover the rows, on at most `threads` threads (None: all
+    available cores).
 
     Raises
     ------
@@ -353,12 +440,17 @@ def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, thread
     [slice(0, 10, None)]
     """
     if threads is not None and threads < 1:
-        msg = f"threads={threads}: at least one thread does the work; leave it out to use every core"
+        msg = (
+            f"threads={threads}: at least one thread does the work; leave it out to "
+            "use every core"
+        )
         raise SequenceError(msg)
     wanted = threads if threads is not None else available_cores()
     workers = max(1, min(wanted, n_rows * width // _WORTH_A_THREAD))
     chunk = max(1, -(-n_rows // workers))
-    slices = [slice(start, min(start + chunk, n_rows)) for start in range(0, n_rows, chunk)]
+    slices = [
+        slice(start, min(start + chunk, n_rows)) for start in range(0, n_rows, chunk)
+    ]
     if len(slices) < 2:
         for rows in slices:
             run(rows)

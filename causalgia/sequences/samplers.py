@@ -1,7 +1,9 @@
-"""Exact samplers of background sequences: uniform, profile, Markov chain, and the mononucleotide shuffle.
+"""Exact samplers of background sequences: uniform, profile, Markov chain, and the
+mononucleotide shuffle.
 
-Every sampler takes the key of its purpose and the ids of its units, and returns one row of tokens (uint8, 0-3 = A, C,
-G, T) per unit. A row is a function of (key, unit, model) alone.
+Every sampler takes the key of its purpose and the ids of its units, and returns one row
+of tokens (uint8, 0-3 = A, C, G, T) per unit. A row is a function of (key, unit, model)
+alone.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ def _sample_profile(key: Any, units: Any, below: Any, out: Any) -> None:
         for j in range(out.shape[1]):
             state, word = next_word(state)
             word >>= _11
-            out[i, j] = (word >= below[0, j]) + (word >= below[1, j]) + (word >= below[2, j])
+            out[i, j] = (
+                (word >= below[0, j]) + (word >= below[1, j]) + (word >= below[2, j])
+            )
 
 
 @njit(nogil=True)
@@ -73,7 +77,9 @@ def _letters_of(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
     return eights.view(np.uint8)
 
 
-def sample_uniform(key: int, units: ArrayLike, length: int, *, threads: int | None = None) -> NDArray[np.uint8]:
+def sample_uniform(
+    key: int, units: ArrayLike, length: int, *, threads: int | None = None
+) -> NDArray[np.uint8]:
     """Return sequences of independent letters, each A, C, G or T with probability 1/4.
 
     Parameters
@@ -85,7 +91,8 @@ def sample_uniform(key: int, units: ArrayLike, length: int, *, threads: int | No
     length
         Letters in each sequence.
     threads
-        Threads at most; all available cores by default. The sequences do not depend on it.
+        Threads at most; all available cores by default. The sequences do not depend on
+        it.
 
     Returns
     -------
@@ -110,16 +117,21 @@ def sample_uniform(key: int, units: ArrayLike, length: int, *, threads: int | No
         step = max(1, _WORDS_AT_ONCE // n_words)
         for start in range(rows.start, rows.stop, step):
             some = slice(start, min(start + step, rows.stop))
-            out[some] = _letters_of(words_from(unit_states(word_key, ids[some]), n_words))[:, :length]
+            out[some] = _letters_of(
+                words_from(unit_states(word_key, ids[some]), n_words)
+            )[:, :length]
 
     over_rows(write, ids.size, length, threads=threads)
     return out
 
 
-def sample_profile(key: int, units: ArrayLike, profile: ArrayLike, *, threads: int | None = None) -> NDArray[np.uint8]:
+def sample_profile(
+    key: int, units: ArrayLike, profile: ArrayLike, *, threads: int | None = None
+) -> NDArray[np.uint8]:
     """Return sequences of independent letters, position j from row j of a profile.
 
-    The inverse distribution function of a 53-bit uniform; a letter of probability zero is never drawn.
+    The inverse distribution function of a 53-bit uniform; a letter of probability zero
+    is never drawn.
 
     Parameters
     ----------
@@ -144,10 +156,15 @@ def sample_profile(key: int, units: ArrayLike, profile: ArrayLike, *, threads: i
     [[1, 3]]
     """
     ids, word_key = as_units(units), as_key(key)
-    below = np.ascontiguousarray(upper_edges(as_probabilities(profile, "the profile", shape=(None, 4))).T)
+    below = np.ascontiguousarray(
+        upper_edges(as_probabilities(profile, "the profile", shape=(None, 4))).T
+    )
     out = np.empty((ids.size, below.shape[1]), np.uint8)
     over_rows(
-        lambda rows: _sample_profile(word_key, ids[rows], below, out[rows]), ids.size, out.shape[1], threads=threads
+        lambda rows: _sample_profile(word_key, ids[rows], below, out[rows]),
+        ids.size,
+        out.shape[1],
+        threads=threads,
     )
     return out
 
@@ -230,7 +247,10 @@ def shuffle(
         return out
     out = np.empty((ids.size, length), np.uint8)
     over_rows(
-        lambda part: _shuffle(word_key, ids[part], rows, parents[part], out[part]), ids.size, length, threads=threads
+        lambda part: _shuffle(word_key, ids[part], rows, parents[part], out[part]),
+        ids.size,
+        length,
+        threads=threads,
     )
     return out
 
@@ -243,15 +263,17 @@ _HIGHEST_ORDER = 11  # 4**11 contexts of four float64: 128 MiB
 
 @dataclass(frozen=True, eq=False)
 class MarkovChain:
-    """A Markov chain over the four letters: probabilities of starting contexts, and of the next letter.
+    """A Markov chain over the four letters: probabilities of starting contexts, and of
+    the next letter.
 
     Attributes
     ----------
     order
         Letters of context, 0 or more.
     initial
-        Probability of each starting context, one per word of `order` letters in alphabetical order (the first
-        letter is the most significant); the single value 1 at order 0.
+        Probability of each starting context, one per word of `order` letters in
+        alphabetical order (the first letter is the most significant); the single value
+        1 at order 0.
     transition
         Probability of the next letter, one row of A, C, G, T per context.
     """
@@ -262,7 +284,9 @@ class MarkovChain:
 
 
 @njit(nogil=True)
-def _markov(key: Any, units: Any, order: Any, start_below: Any, below: Any, out: Any) -> None:
+def _markov(
+    key: Any, units: Any, order: Any, start_below: Any, below: Any, out: Any
+) -> None:
     states, contexts = np.empty(_LANES, np.uint64), np.empty(_LANES, np.int64)
     length, mask = out.shape[1], below.shape[0] - 1
     head = min(order, length)
@@ -279,20 +303,34 @@ def _markov(key: Any, units: Any, order: Any, start_below: Any, below: Any, out:
                 state, word = next_word(states[lane])
                 word >>= _11
                 row = below[contexts[lane]]
-                letter = np.int64(word >= row[0]) + np.int64(word >= row[1]) + np.int64(word >= row[2])
-                states[lane], contexts[lane] = state, (contexts[lane] << 2 | letter) & mask
+                letter = (
+                    np.int64(word >= row[0])
+                    + np.int64(word >= row[1])
+                    + np.int64(word >= row[2])
+                )
+                states[lane], contexts[lane] = (
+                    state,
+                    (contexts[lane] << 2 | letter) & mask,
+                )
                 out[first + lane, j] = letter
 
 
 def sample_markov(
-    key: int, units: ArrayLike, chain: MarkovChain, length: int, *, threads: int | None = None
+    key: int,
+    units: ArrayLike,
+    chain: MarkovChain,
+    length: int,
+    *,
+    threads: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Return sequences of a Markov chain: a context from `chain.initial`, then letter after letter.
+    """Return sequences of a Markov chain: a context from `chain.initial`, then letter
+    after letter.
 
     Parameters
     ----------
     key, units, length, threads
-        As in `sample_uniform`. A length below the order gives the first letters of a starting context.
+        As in `sample_uniform`. A length below the order gives the first letters of a
+        starting context.
     chain
         The chain, from `fit_markov` or your own.
 
@@ -315,12 +353,18 @@ def sample_markov(
     ids, word_key = as_units(units), as_key(key)
     _check_order(chain.order)
     contexts = 4**chain.order
-    transition = as_probabilities(chain.transition, "the transition", shape=(contexts, 4))
-    initial = as_probabilities(np.atleast_2d(chain.initial), "the initial distribution", shape=(1, contexts))
+    transition = as_probabilities(
+        chain.transition, "the transition", shape=(contexts, 4)
+    )
+    initial = as_probabilities(
+        np.atleast_2d(chain.initial), "the initial distribution", shape=(1, contexts)
+    )
     below, start_below = upper_edges(transition), upper_edges(initial)[0]
     out = np.empty((ids.size, as_length(length)), np.uint8)
     over_rows(
-        lambda rows: _markov(word_key, ids[rows], chain.order, start_below, below, out[rows]),
+        lambda rows: _markov(
+            word_key, ids[rows], chain.order, start_below, below, out[rows]
+        ),
         ids.size,
         length,
         threads=threads,
@@ -330,18 +374,22 @@ def sample_markov(
 
 def _check_order(order: int) -> None:
     if not 0 <= order <= _HIGHEST_ORDER:
-        msg = f"order {order}: a Markov chain here has 0 to {_HIGHEST_ORDER} letters of context (4**order rows)"
+        msg = (
+            f"order {order}: a Markov chain here has 0 to {_HIGHEST_ORDER} letters of "
+            "context (4**order rows)"
+        )
         raise SequenceError(msg)
 
 
 def fit_markov(tokens: ArrayLike, order: int) -> MarkovChain:
     """Return the maximum-likelihood Markov chain of some sequences.
 
-    A transition row is the share of each letter after that context: n(context, letter) / n(context followed by any).
-    A context that is never followed by a letter gets the marginal shares of the letters. Starting contexts have the
-    shares of all windows of `order` letters, at every position of the sequences. Since sequences have ends, the chain
-    is not stationary in general: shares in the samples can change along the sequence, most if the parents are few and
-    short.
+    A transition row is the share of each letter after that context: n(context, letter)
+    / n(context followed by any). A context that is never followed by a letter gets the
+    marginal shares of the letters. Starting contexts have the shares of all windows of
+    `order` letters, at every position of the sequences. Since sequences have ends, the
+    chain is not stationary in general: shares in the samples can change along the
+    sequence, most if the parents are few and short.
 
     Parameters
     ----------
@@ -368,7 +416,10 @@ def fit_markov(tokens: ArrayLike, order: int) -> MarkovChain:
     rows = as_tokens(tokens)
     _check_order(order)
     if rows.shape[1] <= order:
-        msg = f"sequences of {rows.shape[1]} letters are not longer than order {order}; lower the order"
+        msg = (
+            f"sequences of {rows.shape[1]} letters are not longer than order {order}; "
+            "lower the order"
+        )
         raise SequenceError(msg)
     context = np.zeros((rows.shape[0], rows.shape[1] - order + 1), np.int64)
     for j in range(order):

@@ -1,4 +1,6 @@
-"""Sequences from any file that holds them: FASTA, intervals of a genome, one-hot and token arrays."""
+"""Sequences from any file that holds them: FASTA, intervals of a genome, one-hot and
+token arrays.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,16 @@ from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
 
 _FREE, _RATIO = 2**28, 200
-"""Bytes that a zip file may unpack to, and how many times its own; one-hot letters in float64 pack by less than 130."""
+"""Bytes that a zip file may unpack to, and how many times its own; one-hot letters in
+float64 pack by less than 130.
+"""
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 REGION_STARTS = ("start", "peak_region_start")
-"""Where each region begins, as FiNeMo's files of regions and its tables of peaks name it."""
+"""Where each region begins, as FiNeMo's files of regions and its tables of peaks name
+it.
+"""
 _OF_FINEMO = "sequences"
 
 
@@ -40,39 +46,46 @@ def read_sequences(
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
 ) -> Sequences:
-    r"""Read sequences of one length from a file in any common format, for the ``of=`` of a null model.
+    r"""Read sequences of one length from a file in any common format, for the ``of=``
+    of a null model.
 
-    The format is known by its content: FASTA (plain or gzip-compressed); intervals in BED or narrowPeak, with a
-    genome; NumPy ``.npy`` or ``.npz`` of one-hot sequences, (n, 4, length) or (n, length, 4), or of tokens, (n,
-    length), 0 to 3 for A, C, G, T.
+    The format is known by its content: FASTA (plain or gzip-compressed); intervals in
+    BED or narrowPeak, with a genome; NumPy ``.npy`` or ``.npz`` of one-hot sequences,
+    (n, 4, length) or (n, length, 4), or of tokens, (n, length), 0 to 3 for A, C, G, T.
 
     Parameters
     ----------
     path
         The file.
     genome, length
-        BED: the FASTA file of the genome, and the bases of each window; both are required.
+        BED: the FASTA file of the genome, and the bases of each window; both are
+        required.
     center, stranded
-        BED: as in `causalgia.sequences.from_bed`; ``center="summit"`` takes column 10 of narrowPeak.
+        BED: as in `causalgia.sequences.from_bed`; ``center="summit"`` takes column 10
+        of narrowPeak.
     key
-        npz: name of the array, where there are several and none is called "sequences", as in FiNeMo's regions.
+        npz: name of the array, where there are several and none is called "sequences",
+        as in FiNeMo's regions.
     layout
-        One-hot: ``"NCL"`` for (n, 4, length) or ``"NLC"`` for (n, length, 4); taken from the shape unless both have 4.
-        Channels are A, C, G, T.
+        One-hot: ``"NCL"`` for (n, 4, length) or ``"NLC"`` for (n, length, 4); taken
+        from the shape unless both have 4. Channels are A, C, G, T.
     ambiguous, rng
-        ``"draw"`` draws the letters N (in one-hot: positions of four zeros or four quarters) by `rng`; by default they
-        are refused, as in `causalgia.sequences.encode`.
+        ``"draw"`` draws the letters N (in one-hot: positions of four zeros or four
+        quarters) by `rng`; by default they are refused, as in
+        `causalgia.sequences.encode`.
 
     Returns
     -------
     Sequences
-        Named after FASTA records, windows (``chrom:start-end``), or FiNeMo's regions; else 0 to n - 1.
+        Named after FASTA records, windows (``chrom:start-end``), or FiNeMo's regions;
+        else 0 to n - 1.
 
     Raises
     ------
     SequenceError
-        If the file is absent, of no such format, malformed, or larger than 8 GiB; sequences differ in length or hold
-        other letters; an array is neither one-hot nor tokens; or an option is missing or does not go with the format.
+        If the file is absent, of no such format, malformed, or larger than 8 GiB;
+        sequences differ in length or hold other letters; an array is neither one-hot
+        nor tokens; or an option is missing or does not go with the format.
     TypeError
         If letters are to be drawn and `rng` is missing.
 
@@ -80,24 +93,39 @@ def read_sequences(
     --------
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> np.savez(folder / "x.npz", np.eye(4, dtype=np.int8)[None, [2, 0, 3, 3, 0, 1, 0]])
+    >>> np.savez(
+    ...     folder / "x.npz", np.eye(4, dtype=np.int8)[None, [2, 0, 3, 3, 0, 1, 0]]
+    ... )
     >>> found = read_sequences(folder / "x.npz")
     >>> found, found.tokens[0].tolist()
     (<Sequences: 1 of 7 bp, 0>, [2, 0, 3, 3, 0, 1, 0])
     >>> _ = (folder / "genome.fa").write_text(">chr1\nAACCGGTTACGTACGT\n")
     >>> _ = (folder / "peaks.bed").write_text("chr1\t6\t10\n")
-    >>> read_sequences(folder / "peaks.bed", genome=folder / "genome.fa", length=6).names
+    >>> read_sequences(
+    ...     folder / "peaks.bed", genome=folder / "genome.fa", length=6
+    ... ).names
     ('chr1:5-11',)
     """
     if not isinstance(path, str | PathLike):
-        raise SequenceError(f"path={quoted(path)} is not a path; give that of one file, such as 'peaks.fa'")
+        raise SequenceError(
+            f"path={quoted(path)} is not a path; give that of one file, such as "
+            "'peaks.fa'"
+        )
     kind = _kind_of_file(path, with_genome=genome is not None)
-    of_bed = {"genome": genome, "length": length, "center": center == "summit" or None, "stranded": stranded or None}
+    of_bed = {
+        "genome": genome,
+        "length": length,
+        "center": center == "summit" or None,
+        "stranded": stranded or None,
+    }
     of_arrays = {"key": key, "layout": layout}
     for others, file in ((of_bed, "BED"), (of_arrays, "arrays")):
         given = [name for name, value in others.items() if value is not None]
         if given and kind != file:
-            raise SequenceError(f"{path}: {given[0]}= is for {_SAID[file]}, and this is {_SAID[kind]}; leave it out")
+            raise SequenceError(
+                f"{path}: {given[0]}= is for {_SAID[file]}, and this is {_SAID[kind]}; "
+                "leave it out"
+            )
     if kind == "FASTA":
         return read_fasta(path, ambiguous=ambiguous, rng=rng)
     if kind == "arrays":
@@ -106,61 +134,108 @@ def read_sequences(
         place = f"{path}: {name}" if name else str(path)
         tokens = as_letters(arrays[name], layout, place)
         names = _region_names(arrays, *tokens.shape)
-        return Sequences(letter_tokens(_LETTERS[tokens], names, ambiguous=ambiguous, rng=rng, source=place), names)
-    arguments = {"genome": "genome= (its FASTA file)", "length": "length= (that of the network's input)"}
+        return Sequences(
+            letter_tokens(
+                _LETTERS[tokens], names, ambiguous=ambiguous, rng=rng, source=place
+            ),
+            names,
+        )
+    arguments = {
+        "genome": "genome= (its FASTA file)",
+        "length": "length= (that of the network's input)",
+    }
     missing = [words for name, words in arguments.items() if of_bed[name] is None]
     if genome is None or length is None:
-        raise SequenceError(f"{path}: intervals have places and no bases; give {' and '.join(missing)}")
-    return from_bed(path, genome, length=length, center=center, stranded=stranded, ambiguous=ambiguous, rng=rng)
+        raise SequenceError(
+            f"{path}: intervals have places and no bases; give {' and '.join(missing)}"
+        )
+    return from_bed(
+        path,
+        genome,
+        length=length,
+        center=center,
+        stranded=stranded,
+        ambiguous=ambiguous,
+        rng=rng,
+    )
 
 
-_SAID = {"FASTA": "FASTA", "BED": "BED or narrowPeak", "arrays": "NumPy arrays (.npy, .npz)"}
+_SAID = {
+    "FASTA": "FASTA",
+    "BED": "BED or narrowPeak",
+    "arrays": "NumPy arrays (.npy, .npz)",
+}
 
 
 def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
-    """Return what a file is, by its first bytes; text that is not FASTA is BED if there is a genome to it."""
+    """Return what a file is, by its first bytes; text that is not FASTA is BED if there
+    is a genome to it.
+    """
     with open_regular_file(path, SequenceError) as file:
         head = file.read(8)
     if head.startswith((_NPY, _ZIP)):
         return "arrays"
     if head[:4] in _BIGWIG:
         raise SequenceError(
-            f"{path}: is a bigWig, which holds signal and no sequences; call intervals in it, and read these as BED "
-            "with a genome"
+            f"{path}: is a bigWig, which holds signal and no sequences; call intervals "
+            "in it, and read these as BED with a genome"
         )
     if head == _HDF5:
         raise SequenceError(
-            f"{path}: is HDF5, which has no one layout for sequences; cg.read_patterns reads the patterns of "
-            "tfmodisco; of other files take the array (h5py.File(path)[name][:]) and give its tokens"
+            f"{path}: is HDF5, which has no one layout for sequences; cg.read_patterns "
+            "reads the patterns of tfmodisco; of other files take the array "
+            "(h5py.File(path)[name][:]) and give its tokens"
         )
     text = text_head(path).lstrip()
     if text.startswith(b"##fileformat=VCF"):
         raise SequenceError(
-            f"{path}: is VCF; cg.sequences.read_vcf reads variants, and cg.experiments.variants tries them"
+            f"{path}: is VCF; cg.sequences.read_vcf reads variants, and "
+            "cg.experiments.variants tries them"
         )
     lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())
-    first = next((words for words in lines if words and not words[0].startswith("#")), [])
-    if len(first) >= 3 and (first[1].isdigit() or is_bed_header(first)) and not first[0].startswith(">"):
+    first = next(
+        (words for words in lines if words and not words[0].startswith("#")), []
+    )
+    if (
+        len(first) >= 3
+        and (first[1].isdigit() or is_bed_header(first))
+        and not first[0].startswith(">")
+    ):
         return "BED"
-    is_bed = first[:1] in (["track"], ["browser"]) or (with_genome and not text.startswith(b">"))
+    is_bed = first[:1] in (["track"], ["browser"]) or (
+        with_genome and not text.startswith(b">")
+    )
     return "BED" if is_bed else "FASTA"
 
 
-def _array_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: FilePath) -> str:
+def _array_name(
+    arrays: Mapping[str, NDArray[Any]], key: str | None, path: FilePath
+) -> str:
     if key is not None and (not isinstance(key, str) or key not in arrays):
-        held = f"the arrays {quoted(sorted(arrays))}" if "" not in arrays else "one array without a name"
-        raise SequenceError(f"{path}: key={quoted(key)} is not there; the file has {held}")
+        held = (
+            f"the arrays {quoted(sorted(arrays))}"
+            if "" not in arrays
+            else "one array without a name"
+        )
+        raise SequenceError(
+            f"{path}: key={quoted(key)} is not there; the file has {held}"
+        )
     if key is not None:
         return key
     if len(arrays) == 1:
         return next(iter(arrays))
     if _OF_FINEMO in arrays:
         return _OF_FINEMO
-    raise SequenceError(f"{path}: has the arrays {quoted(sorted(arrays))}; say which by key=")
+    raise SequenceError(
+        f"{path}: has the arrays {quoted(sorted(arrays))}; say which by key="
+    )
 
 
-def as_letters(array: NDArray[Any], layout: Layout | None, place: str) -> NDArray[np.uint8]:
-    """Return tokens, (n, length), of one-hot or token sequences; 4 where a position holds no base.
+def as_letters(
+    array: NDArray[Any], layout: Layout | None, place: str
+) -> NDArray[np.uint8]:
+    """Return tokens, (n, length), of one-hot or token sequences; 4 where a position
+    holds no base.
 
     Raises
     ------
@@ -176,28 +251,36 @@ def as_letters(array: NDArray[Any], layout: Layout | None, place: str) -> NDArra
     """
     if array.dtype.kind not in "fiub" or array.ndim not in (2, 3) or not array.size:
         raise SequenceError(
-            f"{place}: an array of {array.dtype} and shape {array.shape}; give one-hot (n, 4, length) or (n, length, "
-            "4), or tokens (n, length)"
+            f"{place}: an array of {array.dtype} and shape {array.shape}; give one-hot "
+            "(n, 4, length) or (n, length, 4), or tokens (n, length)"
         )
     if array.ndim == 2:
         if array.dtype.kind in "fb" or array.min() < 0 or array.max() > 3:
             raise SequenceError(
-                f"{place}: an array (n, length) of {array.dtype} from {array.min():g} to {array.max():g}; tokens are "
-                "whole numbers from 0 to 3 (A, C, G, T)"
+                f"{place}: an array (n, length) of {array.dtype} from {array.min():g} "
+                f"to {array.max():g}; tokens are whole numbers from 0 to 3 (A, C, G, "
+                "T)"
             )
-        if any(array.shape[axis] == 4 and array.max() == 1 and (array.sum(axis) <= 1).all() for axis in (0, 1)):
+        if any(
+            array.shape[axis] == 4 and array.max() == 1 and (array.sum(axis) <= 1).all()
+            for axis in (0, 1)
+        ):
             raise SequenceError(
-                f"{place}: shape {array.shape} is one-hot of one sequence, not tokens (n, length); give it an axis of "
-                "sequences: array[None]"
+                f"{place}: shape {array.shape} is one-hot of one sequence, not tokens "
+                "(n, length); give it an axis of sequences: array[None]"
             )
         return array.astype(np.uint8)
     if layout not in (None, "NCL", "NLC"):
         raise SequenceError(
-            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length), 'NLC' for (n, length, 4)"
+            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length), "
+            "'NLC' for (n, length, 4)"
         )
     axis = {"NCL": 1, "NLC": 2}.get(str(layout)) or _channel_axis(array.shape, place)
     if array.shape[axis] != 4:
-        raise SequenceError(f"{place}: shape {array.shape} has no 4 channels where layout={quoted(layout)} puts them")
+        raise SequenceError(
+            f"{place}: shape {array.shape} has no 4 channels where "
+            f"layout={quoted(layout)} puts them"
+        )
     hot = np.moveaxis(array, axis, 2)
     tokens = np.full(hot.shape[:2], 4, dtype=np.uint8)
     known = np.zeros(hot.shape[:2], dtype=np.int64)
@@ -211,8 +294,8 @@ def as_letters(array: NDArray[Any], layout: Layout | None, place: str) -> NDArra
     if wrong.any():
         n, at = map(int, np.argwhere(wrong)[0])
         raise SequenceError(
-            f"{place}: sequence {n}, position {at} is {hot[n, at].tolist()}; one-hot is one 1 and three 0 "
-            "(contributions and averages are not sequences)"
+            f"{place}: sequence {n}, position {at} is {hot[n, at].tolist()}; one-hot "
+            "is one 1 and three 0 (contributions and averages are not sequences)"
         )
     return tokens
 
@@ -221,19 +304,36 @@ def _channel_axis(shape: tuple[int, ...], place: str) -> int:
     found = [axis for axis in (1, 2) if shape[axis] == 4]
     if len(found) == 1:
         return found[0]
-    why = "fits both layouts; say layout='NCL' or layout='NLC'" if found else "has no axis of 4 channels (A, C, G, T)"
+    why = (
+        "fits both layouts; say layout='NCL' or layout='NLC'"
+        if found
+        else "has no axis of 4 channels (A, C, G, T)"
+    )
     raise SequenceError(f"{place}: shape {shape} {why}")
 
 
-def _region_names(arrays: Mapping[str, NDArray[Any]], n: int, width: int) -> tuple[Name, ...]:
+def _region_names(
+    arrays: Mapping[str, NDArray[Any]], n: int, width: int
+) -> tuple[Name, ...]:
     """Return the windows of FiNeMo's regions, if the file has them, else numbers."""
     chromosome = arrays.get("chr", np.empty(0))
     start = region_starts(arrays)
-    if start is None or _OF_FINEMO not in arrays or not chromosome.shape == start.shape == (n,):
+    if (
+        start is None
+        or _OF_FINEMO not in arrays
+        or not chromosome.shape == start.shape == (n,)
+    ):
         return tuple(range(n))
-    if chromosome.dtype.kind != "U" or start.dtype.kind not in "iu" or "NA" in chromosome.tolist():
+    if (
+        chromosome.dtype.kind != "U"
+        or start.dtype.kind not in "iu"
+        or "NA" in chromosome.tolist()
+    ):
         return tuple(range(n))
-    names = tuple(f"{c}:{s}-{s + width}" for c, s in zip(chromosome.tolist(), start.tolist(), strict=True))
+    names = tuple(
+        f"{c}:{s}-{s + width}"
+        for c, s in zip(chromosome.tolist(), start.tolist(), strict=True)
+    )
     return names if len(set(names)) == n else tuple(range(n))
 
 
@@ -243,7 +343,8 @@ def region_starts(arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
 
 
 def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an ``.npz`` file by name, or that of an ``.npy`` file as ``""``; pickles are not opened.
+    """Return the arrays of an ``.npz`` file by name, or that of an ``.npy`` file as
+    ``""``; pickles are not opened.
 
     Raises
     ------
@@ -263,8 +364,9 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
             first = file.read(6)
             if first[:4] != _ZIP and first != _NPY:
                 raise SequenceError(
-                    f"{path}: is not a file of NumPy arrays, it begins with {quoted(first.decode('latin-1'))}; write "
-                    "arrays by np.save or np.savez (numbers of a text file: np.loadtxt)"
+                    f"{path}: is not a file of NumPy arrays, it begins with "
+                    f"{quoted(first.decode('latin-1'))}; write arrays by np.save or "
+                    "np.savez (numbers of a text file: np.loadtxt)"
                 )
             if first[:4] == _ZIP:
                 with zipfile.ZipFile(file) as packed:
@@ -275,28 +377,52 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
                 _check_size(unpacked, path)
                 if unpacked > max(_FREE, _RATIO * size):
                     raise SequenceError(
-                        f"{path}: {size:,} bytes of zip unpack to {unpacked:,}; if that is meant, save the arrays by "
-                        "np.savez, which does not pack them"
+                        f"{path}: {size:,} bytes of zip unpack to {unpacked:,}; if "
+                        "that is meant, save the arrays by np.savez, which does not "
+                        "pack them"
                     )
             file.seek(0)
             found = np.load(file, allow_pickle=False)
-            arrays = {name: found[name] for name in found.files} if hasattr(found, "files") else {"": found}
-            other = next((name for name, array in arrays.items() if not isinstance(array, np.ndarray)), None)
+            arrays = (
+                {name: found[name] for name in found.files}
+                if hasattr(found, "files")
+                else {"": found}
+            )
+            other = next(
+                (
+                    name
+                    for name, array in arrays.items()
+                    if not isinstance(array, np.ndarray)
+                ),
+                None,
+            )
             if other is not None or not arrays:
                 raise SequenceError(
-                    f"{path}: a zip file with {quoted(other or 'nothing')} in it, which is not a NumPy array"
+                    f"{path}: a zip file with {quoted(other or 'nothing')} in it, "
+                    "which is not a NumPy array"
                 )
             return arrays
         except SequenceError:
             raise
         except MemoryError as error:
-            raise SequenceError(f"{path}: does not fit into the memory that is free; split the file") from error
+            raise SequenceError(
+                f"{path}: does not fit into the memory that is free; split the file"
+            ) from error
         except Exception as error:  # damaged files raise any exception
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
-            objects = "it holds Python objects, which are never opened: " if "pickle" in why or "Object" in why else ""
-            raise SequenceError(f"{path}: {objects}no NumPy arrays can be read ({why}); save them anew") from error
+            objects = (
+                "it holds Python objects, which are never opened: "
+                if "pickle" in why or "Object" in why
+                else ""
+            )
+            raise SequenceError(
+                f"{path}: {objects}no NumPy arrays can be read ({why}); save them anew"
+            ) from error
 
 
 def _check_size(size: int, path: FilePath) -> None:
     if size > LARGEST:
-        raise SequenceError(f"{path}: its arrays have {size:,} bytes, and at most {LARGEST:,} are read; split the file")
+        raise SequenceError(
+            f"{path}: its arrays have {size:,} bytes, and at most {LARGEST:,} are "
+            "read; split the file"
+        )

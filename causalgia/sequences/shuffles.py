@@ -1,8 +1,10 @@
-"""Shuffles that keep every k-let count, exactly uniform, and the number of such sequences.
+"""Shuffles that keep every k-let count, exactly uniform, and the number of such
+sequences.
 
-A sequence is a trail over its (k-1)-mers, each k-let an edge, and every sequence with the same k-let counts and the
-same first (k-1)-mer is another trail over the same edges. Draw the last exit of every (k-1)-mer but the final one
-as a random tree towards the final one, put the other exits in random order, walk: all trails are equally likely.
+A sequence is a trail over its (k-1)-mers, each k-let an edge, and every sequence with
+the same k-let counts and the same first (k-1)-mer is another trail over the same edges.
+Draw the last exit of every (k-1)-mer but the final one as a random tree towards the
+final one, put the other exits in random order, walk: all trails are equally likely.
 """
 
 from __future__ import annotations
@@ -52,11 +54,15 @@ _NOWHERE = np.uint64(2**64 - 1)
 
 
 @njit(forceinline=True)
-def _vertex(code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: Any, onward: Any) -> Any:
-    """Return (the number of the (k-1)-mer `code`, the count of numbers so far); a new (k-1)-mer gets the next number.
+def _vertex(
+    code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: Any, onward: Any
+) -> Any:
+    """Return (the number of the (k-1)-mer `code`, the count of numbers so far); a new
+    (k-1)-mer gets the next number.
 
-    `table` is an open-addressing hash of vertex numbers from 1, 0 where empty; `codes` has each
-    vertex's (k-1)-mer. A table with a place for every (k-1)-mer is addressed by it (`direct`).
+    `table` is an open-addressing hash of vertex numbers from 1, 0 where empty; `codes`
+    has each vertex's (k-1)-mer. A table with a place for every (k-1)-mer is addressed
+    by it (`direct`).
     """
     wrap = np.uint64(table.size) - _1
     slot = (code if direct else (code * _HASH) >> _20) & wrap
@@ -65,17 +71,24 @@ def _vertex(code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: 
     if table[slot] == _0:
         codes[found] = code
         for letter in range(4):
-            counts[_4 * found + np.uint64(letter)], onward[_4 * found + np.uint64(letter)] = _0, _NOWHERE
+            (
+                counts[_4 * found + np.uint64(letter)],
+                onward[_4 * found + np.uint64(letter)],
+            ) = _0, _NOWHERE
         found += _1
         table[slot] = found
     return table[slot] - _1, found
 
 
 @njit(nogil=True)
-def _read_exits(row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: Any) -> Any:
-    """Read the graph of a row; return its first vertex, its final one, and the number of vertices.
+def _read_exits(
+    row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: Any
+) -> Any:
+    """Read the graph of a row; return its first vertex, its final one, and the number
+    of vertices.
 
-    Exit 4 v + a is letter a after vertex v: `counts` has its count, `onward` the vertex that it leads to.
+    Exit 4 v + a is letter a after vertex v: `counts` has its count, `onward` the vertex
+    that it leads to.
     """
     for slot in range(table.size):
         table[slot] = _0
@@ -96,10 +109,20 @@ def _read_exits(row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: A
 
 
 @njit(nogil=True)
-def _list_exits(n_vertices: Any, counts: Any, onward: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
-    """List the letters that leave vertex v at first[v] : stop[v]; `moves` counts those to another vertex.
+def _list_exits(
+    n_vertices: Any,
+    counts: Any,
+    onward: Any,
+    first: Any,
+    stop: Any,
+    exits: Any,
+    moves: Any,
+) -> None:
+    """List the letters that leave vertex v at first[v] : stop[v]; `moves` counts those
+    to another vertex.
 
-    The letters stand in the order 0 ^ x, 1 ^ x, 2 ^ x, 3 ^ x, with x such that a letter that stays at v is the last.
+    The letters stand in the order 0 ^ x, 1 ^ x, 2 ^ x, 3 ^ x, with x such that a letter
+    that stays at v is the last.
     """
     end = _0
     for v in range(n_vertices):
@@ -120,12 +143,21 @@ def _list_exits(n_vertices: Any, counts: Any, onward: Any, first: Any, stop: Any
 
 @njit(nogil=True)
 def _draw_last_exits(
-    root: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, onward: Any, moves: Any, choice: Any, state: Any
+    root: Any,
+    n_vertices: Any,
+    first: Any,
+    stop: Any,
+    exits: Any,
+    onward: Any,
+    moves: Any,
+    choice: Any,
+    state: Any,
 ) -> Any:
     """Move each vertex's last exit to the end of its list and return the state.
 
-    Wilson's loop-erased walk gives a uniform tree of edges towards the root. Afterwards stop[v] is the place of the
-    last exit, which for the root is one past its list; moves[v] is 0 for a vertex that has joined the tree.
+    Wilson's loop-erased walk gives a uniform tree of edges towards the root. Afterwards
+    stop[v] is the place of the last exit, which for the root is one past its list;
+    moves[v] is 0 for a vertex that has joined the tree.
     """
     moves[root] = _0
     for v in range(n_vertices):
@@ -146,10 +178,21 @@ def _draw_last_exits(
 
 
 @njit(nogil=True)
-def _walk_rows(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, begin: Any, out: Any) -> None:
-    """Walk all rows of `out` from column `begin` on, one exit of each in turn, drawing each list without replacement.
+def _walk_rows(
+    at: Any,
+    states: Any,
+    first: Any,
+    stop: Any,
+    exits: Any,
+    onward: Any,
+    begin: Any,
+    out: Any,
+) -> None:
+    """Walk all rows of `out` from column `begin` on, one exit of each in turn, drawing
+    each list without replacement.
 
-    The lists of all walks lie one after the other, so a vertex number belongs to one walk.
+    The lists of all walks lie one after the other, so a vertex number belongs to one
+    walk.
     """
     for i in range(begin, out.shape[1]):
         for lane in range(out.shape[0]):
@@ -164,16 +207,28 @@ def _walk_rows(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: 
 
 
 @njit(nogil=True)
-def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out: Any) -> None:
+def _shuffle_klets(
+    key: Any, units: Any, tokens: Any, parents: Any, k: Any, out: Any
+) -> None:
     """Write the k-let shuffle of each unit's parent row, eight walks at a time."""
     n_edges = tokens.shape[1] - k + 1
     width = min(n_edges + 1, 1 << min(2 * (k - 1), 62))
     size = 4
     while size < 2 * width:
         size *= 2
-    table, codes, counts = np.empty(size, np.uint64), np.empty(width, np.uint64), np.empty(4 * width, np.uint64)
-    first, stop = np.empty(_LANES * width, np.uint64), np.empty(_LANES * width, np.uint64)
-    exits, onward = np.empty(_LANES * n_edges, np.uint8), np.empty(4 * _LANES * width, np.uint64)
+    table, codes, counts = (
+        np.empty(size, np.uint64),
+        np.empty(width, np.uint64),
+        np.empty(4 * width, np.uint64),
+    )
+    first, stop = (
+        np.empty(_LANES * width, np.uint64),
+        np.empty(_LANES * width, np.uint64),
+    )
+    exits, onward = (
+        np.empty(_LANES * n_edges, np.uint8),
+        np.empty(4 * _LANES * width, np.uint64),
+    )
     moves, choice = np.empty(width, np.uint64), np.empty(width, np.uint64)
     states, at = np.empty(_LANES, np.uint64), np.empty(_LANES, np.uint64)
     for begin in range(0, units.size, _LANES):
@@ -181,12 +236,25 @@ def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out:
         for lane in range(n_lanes):
             row, v0, e0 = tokens[parents[begin + lane]], lane * width, lane * n_edges
             its_first, its_stop = first[v0 : v0 + width], stop[v0 : v0 + width]
-            its_exits, its_onward = exits[e0 : e0 + n_edges], onward[4 * v0 : 4 * (v0 + width)]
+            its_exits, its_onward = (
+                exits[e0 : e0 + n_edges],
+                onward[4 * v0 : 4 * (v0 + width)],
+            )
             start, root, found = _read_exits(row, k, table, codes, counts, its_onward)
-            _list_exits(found, counts, its_onward, its_first, its_stop, its_exits, moves)
+            _list_exits(
+                found, counts, its_onward, its_first, its_stop, its_exits, moves
+            )
             state = unit_state(key, units[begin + lane])
             states[lane] = _draw_last_exits(
-                root, found, its_first, its_stop, its_exits, its_onward, moves, choice, state
+                root,
+                found,
+                its_first,
+                its_stop,
+                its_exits,
+                its_onward,
+                moves,
+                choice,
+                state,
             )
             for v in range(found):
                 its_first[v] += np.uint64(e0)
@@ -196,7 +264,9 @@ def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out:
             at[lane] = start + np.uint64(v0)
             for i in range(k - 1):
                 out[begin + lane, i] = row[i]
-        _walk_rows(at, states, first, stop, exits, onward, k - 1, out[begin : begin + n_lanes])
+        _walk_rows(
+            at, states, first, stop, exits, onward, k - 1, out[begin : begin + n_lanes]
+        )
 
 
 def _as_k(k: int) -> int:
@@ -215,11 +285,14 @@ def klet_shuffle(
     parent: ArrayLike | None = None,
     threads: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Return a rearrangement of each unit's parent, uniform over all that keep its k-let counts.
+    """Return a rearrangement of each unit's parent, uniform over all that keep its
+    k-let counts.
 
-    Each of the distinct rearrangements of the parent's letters with the same k-let counts is equally likely. The
-    k-lets leave the first and the last (k-1)-mer no choice, so these do not move, unless the sequence runs from a
-    (k-1)-mer back to itself: then it may also begin with another (k-1)-mer of the same letters (`circuits`).
+    Each of the distinct rearrangements of the parent's letters with the same k-let
+    counts is equally likely. The k-lets leave the first and the last (k-1)-mer no
+    choice, so these do not move, unless the sequence runs from a (k-1)-mer back to
+    itself: then it may also begin with another (k-1)-mer of the same letters
+    (`circuits`).
 
     Parameters
     ----------
@@ -230,16 +303,19 @@ def klet_shuffle(
     tokens
         Parents, one row each, values 0-3.
     k
-        Letters of the words whose counts are kept, 1 to 32; 1 is `shuffle`, 2 the dinucleotide shuffle.
+        Letters of the words whose counts are kept, 1 to 32; 1 is `shuffle`, 2 the
+        dinucleotide shuffle.
     parent
         Row of each unit's parent; row i for unit number i by default.
     threads
-        Threads at most; all available cores by default. The sequences do not depend on it.
+        Threads at most; all available cores by default. The sequences do not depend on
+        it.
 
     Returns
     -------
     shuffled
-        One row per unit. A sequence of at most k letters is the only one with its counts, and returns itself.
+        One row per unit. A sequence of at most k letters is the only one with its
+        counts, and returns itself.
 
     Raises
     ------
@@ -248,14 +324,18 @@ def klet_shuffle(
 
     References
     ----------
-    Altschul, Erickson (1985) Significance of nucleotide sequence alignments. doi:10.1093/oxfordjournals.molbev.a040370
-    Kandel, Matias, Unger, Winkler (1996) Shuffling biological sequences. doi:10.1016/S0166-218X(97)81456-4
-    Wilson (1996) Generating random spanning trees more quickly than the cover time. doi:10.1145/237814.237880
+    Altschul, Erickson (1985) Significance of nucleotide sequence alignments.
+    doi:10.1093/oxfordjournals.molbev.a040370 Kandel, Matias, Unger, Winkler (1996)
+    Shuffling biological sequences. doi:10.1016/S0166-218X(97)81456-4 Wilson (1996)
+    Generating random spanning trees more quickly than the cover time.
+    doi:10.1145/237814.237880
 
     Examples
     --------
     >>> gattacacat = np.array([[2, 0, 3, 3, 0, 1, 0, 1, 0, 3]])
-    >>> draws = klet_shuffle(7, np.arange(1_000), gattacacat, 2, parent=np.zeros(1_000, int))
+    >>> draws = klet_shuffle(
+    ...     7, np.arange(1_000), gattacacat, 2, parent=np.zeros(1_000, int)
+    ... )
     >>> len(np.unique(draws, axis=0))
     6
     """
@@ -278,7 +358,9 @@ def klet_shuffle(
             shuffle_long_pairs(word_key, units, rows, own, found)
         elif not compiled.NUMPY_ALLOWANCE.covers(nanoseconds(*found.shape)):
             shuffle_pairs(word_key, units, rows, own, found, True)
-        elif (doubt := shuffle_pairs_of(word_key, units, rows[own], found)).any():  # in numpy, as there are few
+        elif (
+            doubt := shuffle_pairs_of(word_key, units, rows[own], found)
+        ).any():  # in numpy, as there are few
             drawn = np.empty((np.count_nonzero(doubt), length), np.uint8)
             shuffle_pairs(word_key, units[doubt], rows, own[doubt], drawn, True)
             found[doubt] = drawn
@@ -288,15 +370,18 @@ def klet_shuffle(
 
 
 def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
-    r"""Return the natural log of the number of sequences that `klet_shuffle` draws from; 0 means only the parent.
+    r"""Return the natural log of the number of sequences that `klet_shuffle` draws
+    from; 0 means only the parent.
 
-    For k = 1 the multinomial coefficient. For k >= 2 the BEST theorem, with equal edges not distinguished,
+    For k = 1 the multinomial coefficient. For k >= 2 the BEST theorem, with equal edges
+    not distinguished,
 
     .. math:: \log t + \log d_r! + \sum_{v \neq r} \log (d_v - 1)! - \sum_{u, v} \log n_{uv}!
 
-    with :math:`n_{uv}` the k-lets from (k-1)-mer u to v, :math:`d_v` the exits of v, r the final (k-1)-mer and t
-    the number of trees of last exits towards r, a determinant. A circuit that may begin elsewhere (see
-    `klet_shuffle`) has more, in the ratio of the places where it may begin to those where it does.
+    with :math:`n_{uv}` the k-lets from (k-1)-mer u to v, :math:`d_v` the exits of v, r
+    the final (k-1)-mer and t the number of trees of last exits towards r, a
+    determinant. A circuit that may begin elsewhere (see `klet_shuffle`) has more, in
+    the ratio of the places where it may begin to those where it does.
 
     Parameters
     ----------
@@ -313,21 +398,29 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     Raises
     ------
     SequenceError
-        If a token is not 0-3, k is out of range, or the sequence has more than 8192 distinct (k-1)-mers.
+        If a token is not 0-3, k is out of range, or the sequence has more than 8192
+        distinct (k-1)-mers.
 
     References
     ----------
-    van Aardenne-Ehrenfest, de Bruijn (1951) Circuits and trees in oriented linear graphs. Simon Stevin 28, 203-217.
-    Tutte (1948) The dissection of equilateral triangles into equilateral triangles. doi:10.1017/S030500410002449X
+    van Aardenne-Ehrenfest, de Bruijn (1951) Circuits and trees in oriented linear
+    graphs. Simon Stevin 28, 203-217. Tutte (1948) The dissection of equilateral
+    triangles into equilateral triangles. doi:10.1017/S030500410002449X
 
     Examples
     --------
     >>> round(float(np.exp(log_degeneracy("GATTACACAT", 2))), 9)
     6.0
     """
-    row = encode(tokens)[0] if isinstance(tokens, str) else as_tokens(np.asarray(tokens)[None])[0]
+    row = (
+        encode(tokens)[0]
+        if isinstance(tokens, str)
+        else as_tokens(np.asarray(tokens)[None])[0]
+    )
     if _as_k(k) == 1:
-        return _log_of_count(lgamma(row.size + 1) - _log_factorials(np.bincount(row, minlength=4)))
+        return _log_of_count(
+            lgamma(row.size + 1) - _log_factorials(np.bincount(row, minlength=4))
+        )
     if row.size <= k:
         return 0.0
     # the number of the (k-1)-mer at each position, and the number of distinct ones
@@ -337,15 +430,21 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     vertices, inverse = np.unique(codes, return_inverse=True)
     path, n_vertices = inverse.astype(np.int64), vertices.size
     if n_vertices > _MOST_VERTICES:
-        msg = f"{n_vertices} distinct {k - 1}-mers are past the {_MOST_VERTICES} of a dense determinant; lower k"
+        msg = (
+            f"{n_vertices} distinct {k - 1}-mers are past the {_MOST_VERTICES} of a "
+            "dense determinant; lower k"
+        )
         raise SequenceError(msg)
-    counts = np.bincount(path[:-1] * n_vertices + path[1:], minlength=n_vertices**2).reshape(n_vertices, n_vertices)
+    counts = np.bincount(
+        path[:-1] * n_vertices + path[1:], minlength=n_vertices**2
+    ).reshape(n_vertices, n_vertices)
     exits, root = counts.sum(axis=1), path[-1]
     others = np.arange(n_vertices) != root
     orders = _log_factorials(exits[others] - 1) + lgamma(int(exits[root]) + 1)
     if k > 2 and path[0] == root:
         orders += np.log(len(circle_cuts(row, k)) / int(exits[root]))
-    # the log of the number of trees that lead `others` to the remaining vertex (matrix-tree theorem)
+    # the log of the number of trees that lead `others` to the remaining vertex
+    # (matrix-tree theorem)
     moves = counts.astype(np.float64)
     np.fill_diagonal(moves, 0.0)
     laplacian = np.diag(moves.sum(axis=1)) - moves
@@ -363,7 +462,8 @@ def _log_of_count(value: float) -> float:
 
 
 def circle_cuts(row: Tokens, k: int) -> NDArray[np.int64]:
-    """Return the positions where a circular sequence can be cut without changing its letters or k-lets.
+    """Return the positions where a circular sequence can be cut without changing its
+    letters or k-lets.
 
     Parameters
     ----------
@@ -375,9 +475,10 @@ def circle_cuts(row: Tokens, k: int) -> NDArray[np.int64]:
     Returns
     -------
     ndarray
-        Positions in 0, ..., length - k. A shuffle that starts from the (k-1)-mer at a position drawn uniformly from
-        these is uniform over all of them together, since the number of trails from a (k-1)-mer is proportional to its
-        exits (BEST theorem).
+        Positions in 0, ..., length - k. A shuffle that starts from the (k-1)-mer at a
+        position drawn uniformly from these is uniform over all of them together, since
+        the number of trails from a (k-1)-mer is proportional to its exits (BEST
+        theorem).
 
     Examples
     --------
@@ -388,9 +489,15 @@ def circle_cuts(row: Tokens, k: int) -> NDArray[np.int64]:
 
 
 def rotated_parents(
-    key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[np.int64], k: int
+    key: int,
+    units: NDArray[np.uint64],
+    tokens: Tokens,
+    parent: NDArray[np.int64],
+    k: int,
 ) -> Tokens | None:
-    """Return each unit's parent from a drawn start, (n, length); None if no parent has a choice."""
+    """Return each unit's parent from a drawn start, (n, length); None if no parent has
+    a choice.
+    """
     if k < 3:
         return None
     used = np.unique(parent)
@@ -402,15 +509,24 @@ def rotated_parents(
     mine = np.flatnonzero(circuits[of] == parent)
     row, position = np.nonzero(_may_cut(tokens[circuits], k))
     first = np.searchsorted(row, np.arange(circuits.size + 1))
-    drawn = random_below(derive(key, "beginning"), units[mine], np.diff(first)[of[mine]])
+    drawn = random_below(
+        derive(key, "beginning"), units[mine], np.diff(first)[of[mine]]
+    )
     start = position[first[of[mine]] + drawn]
     around = tokens.shape[1] - k + 1
-    rows[mine] = np.take_along_axis(rows[mine], (start[:, None] + np.arange(tokens.shape[1])) % around, axis=1)
+    rows[mine] = np.take_along_axis(
+        rows[mine], (start[:, None] + np.arange(tokens.shape[1])) % around, axis=1
+    )
     return rows
 
 
 def _may_cut(circuits: Tokens, k: int) -> NDArray[np.bool_]:
-    """Say whether each circuit (n, length) may start at each position, (n, length - k + 1)."""
-    words = np.sort(np.lib.stride_tricks.sliding_window_view(circuits, k - 1, axis=1)[:, :-1], axis=2)
+    """Say whether each circuit (n, length) may start at each position, (n, length - k +
+    1).
+    """
+    words = np.sort(
+        np.lib.stride_tricks.sliding_window_view(circuits, k - 1, axis=1)[:, :-1],
+        axis=2,
+    )
     alike: NDArray[np.bool_] = (words == words[:, :1]).all(axis=2)
     return alike

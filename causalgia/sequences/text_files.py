@@ -1,4 +1,6 @@
-"""Reading of text files, plain or gzip-compressed, with errors that name the file and the cure."""
+"""Reading of text files, plain or gzip-compressed, with errors that name the file and
+the cure.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,16 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def read_text(path: str | PathLike[str]) -> bytes:
-    r"""Return a text file's bytes, uncompressed, with every line end as ``\n`` and no byte-order mark.
+    r"""Return a text file's bytes, uncompressed, with every line end as ``\n`` and no
+    byte-order mark.
 
     Compression is recognized by the first two bytes, not by the name.
 
     Raises
     ------
     SequenceError
-        If the file is missing, unreadable, no regular file, too large (see `causalgia.inputs.read_bytes`), cut short,
-        or not text.
+        If the file is missing, unreadable, no regular file, too large (see
+        `causalgia.inputs.read_bytes`), cut short, or not text.
     """
     data = read_bytes(path, SequenceError, unpack=True)
     check_text(data, path)
@@ -33,7 +36,8 @@ def read_text(path: str | PathLike[str]) -> bytes:
 
 
 def text_head(path: str | PathLike[str], most: int = 100_000) -> bytes:
-    """Return the first bytes of a text file, as `read_text`, to tell its format; the rest is not read.
+    """Return the first bytes of a text file, as `read_text`, to tell its format; the
+    rest is not read.
 
     Raises
     ------
@@ -66,7 +70,9 @@ def numbered_lines(text: bytes) -> Iterator[tuple[int, str]]:
 
 
 def check_not_fasta(text: bytes, path: str | PathLike[str], cure: str) -> None:
-    """Raise SequenceError with the cure if the first line that is not blank begins as that of a FASTA file."""
+    """Raise SequenceError with the cure if the first line that is not blank begins as
+    that of a FASTA file.
+    """
     if text.lstrip().startswith(b">"):
         raise SequenceError(f"{path}: this is FASTA; {cure}")
 
@@ -76,7 +82,9 @@ def check_text(data: bytes, path: str | PathLike[str]) -> None:
     if b"\0" in data:
         is_numpy = data.startswith((b"\x93NUMPY", b"PK\x03\x04"))
         cure = (
-            "cg.read_sequences reads NumPy arrays" if is_numpy else "convert it first (a .2bit genome with twoBitToFa)"
+            "cg.read_sequences reads NumPy arrays"
+            if is_numpy
+            else "convert it first (a .2bit genome with twoBitToFa)"
         )
         msg = f"{path}: is a binary file, not text; {cure}"
         raise SequenceError(msg)

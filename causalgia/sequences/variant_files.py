@@ -1,4 +1,6 @@
-"""Variants read from VCF files and tables, checked against a genome, and VCF files with values of variants."""
+"""Variants read from VCF files and tables, checked against a genome, and VCF files with
+values of variants.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +34,17 @@ class Variant:
     position
         0-based start of the reference allele (a VCF counts from 1).
     reference, alternate
-        Two different words of A, C, G, T, in either case; kept in upper case. Indels are written as VCF does, with a
-        base that both alleles share.
+        Two different words of A, C, G, T, in either case; kept in upper case. Indels
+        are written as VCF does, with a base that both alleles share.
     name
-        Name in reports; by default ``chromosome:POS:reference>alternate`` with the VCF's POS, counted from 1.
+        Name in reports; by default ``chromosome:POS:reference>alternate`` with the
+        VCF's POS, counted from 1.
 
     Raises
     ------
     SequenceError
-        If the chromosome is blank, the position is negative, an allele has another letter or none, or both are equal.
+        If the chromosome is blank, the position is negative, an allele has another
+        letter or none, or both are equal.
 
     Examples
     --------
@@ -56,56 +60,81 @@ class Variant:
 
     def __post_init__(self) -> None:
         if not isinstance(self.chromosome, str) or not self.chromosome.strip():
-            msg = f"chromosome={quoted(self.chromosome)}; give its name in the genome, such as 'chr1'"
+            msg = (
+                f"chromosome={quoted(self.chromosome)}; give its name in the genome, "
+                "such as 'chr1'"
+            )
             raise SequenceError(msg)
         at = self.position
         if (type(at) is not int and not is_whole(at)) or at < 0:
-            msg = f"position={quoted(at)} on {self.chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
+            msg = (
+                f"position={quoted(at)} on {self.chromosome}; give a whole number, "
+                "counted from 0 (POS - 1 of a VCF)"
+            )
             raise SequenceError(msg)
         for what in ("reference", "alternate"):
             letters = getattr(self, what)
-            if not isinstance(letters, str) or not letters or not _BASES.issuperset(letters):
-                object.__setattr__(self, what, _allele(letters, f"{self._label}: {what} allele"))
+            if (
+                not isinstance(letters, str)
+                or not letters
+                or not _BASES.issuperset(letters)
+            ):
+                object.__setattr__(
+                    self, what, _allele(letters, f"{self._label}: {what} allele")
+                )
         if self.reference == self.alternate:
-            msg = f"{self._label}: both alleles are {quoted(self.reference)}; a variant changes something: drop it"
+            msg = (
+                f"{self._label}: both alleles are {quoted(self.reference)}; a variant "
+                "changes something: drop it"
+            )
             raise SequenceError(msg)
         object.__setattr__(self, "position", int(self.position))
         object.__setattr__(self, "name", self.name or self.written)
 
     @property
     def _label(self) -> str:
-        return f"variant {quoted(self.name or f'{self.chromosome}:{self.position + 1}')}"
+        return (
+            f"variant {quoted(self.name or f'{self.chromosome}:{self.position + 1}')}"
+        )
 
     @property
     def written(self) -> str:
         """``chromosome:POS:reference>alternate``, POS counted from 1 as VCF does."""
-        return f"{self.chromosome}:{self.position + 1}:{self.reference}>{self.alternate}"
+        return (
+            f"{self.chromosome}:{self.position + 1}:{self.reference}>{self.alternate}"
+        )
 
 
 def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     r"""Read the variants of a VCF file, plain or gzip-compressed, in its order.
 
-    A line with several alternate alleles gives a variant for each. A variant is named by its ID; one without, or whose
-    ID is shared, is named ``chromosome:POS:reference>alternate``. The first five columns are read: QUAL, FILTER and
-    genotypes are not looked at, so filter the file first. Columns are separated by tabs, or by blanks on lines without
-    tabs; the header may be missing.
+    A line with several alternate alleles gives a variant for each. A variant is named
+    by its ID; one without, or whose ID is shared, is named
+    ``chromosome:POS:reference>alternate``. The first five columns are read: QUAL,
+    FILTER and genotypes are not looked at, so filter the file first. Columns are
+    separated by tabs, or by blanks on lines without tabs; the header may be missing.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read or has no variants, a line is malformed, an allele is not a word of A, C, G, T
-        (symbolic ``<DEL>``, breakends, ``*``, ``.``, N), or a variant is repeated. The message names file and line.
+        If the file cannot be read or has no variants, a line is malformed, an allele is
+        not a word of A, C, G, T (symbolic ``<DEL>``, breakends, ``*``, ``.``, N), or a
+        variant is repeated. The message names file and line.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "two.vcf"
-    >>> _ = path.write_text("chr1\t42\trs1\tA\tG\t.\tPASS\t.\nchr1\t50\t.\tCA\tC\t.\tPASS\t.\n")
+    >>> _ = path.write_text(
+    ...     "chr1\t42\trs1\tA\tG\t.\tPASS\t.\nchr1\t50\t.\tCA\tC\t.\tPASS\t.\n"
+    ... )
     >>> [(v.name, v.position) for v in read_vcf(path)]
     [('rs1', 41), ('chr1:50:CA>C', 49)]
     """
     text = read_text(path)
-    check_not_fasta(text, path, "give the VCF file first, then the FASTA file of the genome")
+    check_not_fasta(
+        text, path, "give the VCF file first, then the FASTA file of the genome"
+    )
     found = [
         (number, variant)
         for number, line in numbered_lines(text)
@@ -113,13 +142,20 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
         for variant in _variants(line, f"{path}: line {number}")
     ]
     if not found:
-        msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
+        msg = (
+            f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, "
+            "separated by tabs"
+        )
         raise SequenceError(msg)
-    # a name that is the end of an interval whose start was read as a position counted from 1
-    if all(x.name in (str(x.position + 2), str(x.position + 1 + len(x.reference))) for _, x in found):
+    # a name that is the end of an interval whose start was read as a position counted
+    # from 1
+    if all(
+        x.name in (str(x.position + 2), str(x.position + 1 + len(x.reference)))
+        for _, x in found
+    ):
         raise SequenceError(
-            f"{path}: ID is the end of each variant, as in a BED file, which counts from 0; give schema='bed' "
-            "(cg.sequences.read_variants)"
+            f"{path}: ID is the end of each variant, as in a BED file, which counts "
+            "from 0; give schema='bed' (cg.sequences.read_variants)"
         )
     seen: dict[str, int] = {}
     for number, variant in found:
@@ -146,14 +182,17 @@ def _allele(letters: str, place: str) -> str:
 def _variants(line: str, place: str) -> Iterator[Variant]:
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 5:
-        msg = f"{place}: {len(columns)} columns; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
+        msg = (
+            f"{place}: {len(columns)} columns; a VCF line has CHROM, POS, ID, REF and "
+            "ALT, separated by tabs"
+        )
         raise SequenceError(msg)
     chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
     position = parse_int(at, SequenceError, source=f"{place}: POS")
     if position < 1:
         msg = (
-            f"{place}: POS {quoted(at)} is not a whole number of at least 1 (a VCF counts from 1); correct or "
-            "drop the line"
+            f"{place}: POS {quoted(at)} is not a whole number of at least 1 (a VCF "
+            "counts from 1); correct or drop the line"
         )
         raise SequenceError(msg)
     name = "" if identifier in (".", "") else identifier
@@ -171,13 +210,18 @@ def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     odd = [x for x in chosen if not isinstance(x, Variant)]
     if not chosen or odd:
         msg = (
-            "variants= takes a VCF file, or Variant values as read_vcf() gives them, at least one, not "
-            f"{quoted(odd[0] if odd else chosen)}"
+            "variants= takes a VCF file, or Variant values as read_vcf() gives them, "
+            f"at least one, not {quoted(odd[0] if odd else chosen)}"
         )
         raise SequenceError(msg)
-    twice = [name for name, count in Counter(x.name for x in chosen).items() if count > 1]
+    twice = [
+        name for name, count in Counter(x.name for x in chosen).items() if count > 1
+    ]
     if twice:
-        msg = f"more than one variant is called {quoted(twice[0])}; names tell variants apart: rename or drop one"
+        msg = (
+            f"more than one variant is called {quoted(twice[0])}; names tell variants "
+            "apart: rename or drop one"
+        )
         raise SequenceError(msg)
     return chosen
 
@@ -191,10 +235,14 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-def read_variants(path: str | PathLike[str], *, schema: Schema = "vcf") -> tuple[Variant, ...]:
-    r"""Read variants from a VCF file or a tab-separated table, plain or gzip-compressed, in its order.
+def read_variants(
+    path: str | PathLike[str], *, schema: Schema = "vcf"
+) -> tuple[Variant, ...]:
+    r"""Read variants from a VCF file or a tab-separated table, plain or
+    gzip-compressed, in its order.
 
-    Use it for lists of variants of other tools. The tables are those of variant-scorer and have no header:
+    Use it for lists of variants of other tools. The tables are those of variant-scorer
+    and have no header:
 
     ==============  ====================================================================
     ``original``    chromosome, position, name, allele 1, allele 2
@@ -204,10 +252,11 @@ def read_variants(path: str | PathLike[str], *, schema: Schema = "vcf") -> tuple
     ``chrombpnet``  chromosome, position, allele 1, allele 2, name
     ==============  ====================================================================
 
-    Positions are counted from 1 but in ``bed``. Allele 1 is the reference and allele 2 the alternate, as variant-scorer
-    has it: the genome tells whether that is so (`variant_windows`). Several alternates in one cell, separated by
-    commas, are a variant each. Chromosomes keep their spelling. A variant without a name (``.``), or that shares one,
-    is named ``chromosome:POS:reference>alternate``.
+    Positions are counted from 1 but in ``bed``. Allele 1 is the reference and allele 2
+    the alternate, as variant-scorer has it: the genome tells whether that is so
+    (`variant_windows`). Several alternates in one cell, separated by commas, are a
+    variant each. Chromosomes keep their spelling. A variant without a name (``.``), or
+    that shares one, is named ``chromosome:POS:reference>alternate``.
 
     Parameters
     ----------
@@ -219,9 +268,9 @@ def read_variants(path: str | PathLike[str], *, schema: Schema = "vcf") -> tuple
     Raises
     ------
     SequenceError
-        If there is no such schema, the file cannot be read or has no variants, a line has other columns than the schema
-        or a malformed value, an allele is not a word of A, C, G, T, or a variant is repeated. The message names file
-        and line.
+        If there is no such schema, the file cannot be read or has no variants, a line
+        has other columns than the schema or a malformed value, an allele is not a word
+        of A, C, G, T, or a variant is repeated. The message names file and line.
 
     Examples
     --------
@@ -233,28 +282,41 @@ def read_variants(path: str | PathLike[str], *, schema: Schema = "vcf") -> tuple
     """
     if schema not in SCHEMAS:
         known = ", ".join(map(quoted, SCHEMAS))
-        raise SequenceError(f"schema={quoted(schema)} is not one of {known}; it names the columns of the file")
+        raise SequenceError(
+            f"schema={quoted(schema)} is not one of {known}; it names the columns of "
+            "the file"
+        )
     if schema == "vcf":
         return read_vcf(path)
     text = read_text(path)
-    check_not_fasta(text, path, "give the file of variants first, then the FASTA file of the genome")
+    check_not_fasta(
+        text, path, "give the file of variants first, then the FASTA file of the genome"
+    )
     found: dict[str, tuple[int, Variant]] = {}
     for number, line in numbered_lines(text):
         if line.startswith("#"):
             continue
         if not found and {"chr", "chrom", "pos", "start"} & set(line.lower().split()):
             raise SequenceError(
-                f"{path}: line {number} is a header, and the schemas have none; drop it, or begin it with #"
+                f"{path}: line {number} is a header, and the schemas have none; drop "
+                "it, or begin it with #"
             )
         for variant in _variants_of_row(line, schema, f"{path}: line {number}"):
             if variant.written in found:
                 lines = f"lines {found[variant.written][0]} and {number}"
-                raise SequenceError(f"{path}: {lines} give the same variant {variant.written}; drop one")
+                raise SequenceError(
+                    f"{path}: {lines} give the same variant {variant.written}; drop one"
+                )
             found[variant.written] = number, variant
     if not found:
-        raise SequenceError(f"{path}: no variants; schema={quoted(schema)} has the columns {_column_names(schema)}")
+        raise SequenceError(
+            f"{path}: no variants; schema={quoted(schema)} has the columns "
+            f"{_column_names(schema)}"
+        )
     shared = Counter(variant.name for _, variant in found.values())
-    return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found.values())
+    return tuple(
+        x if shared[x.name] == 1 else replace(x, name="") for _, x in found.values()
+    )
 
 
 def _column_names(schema: str) -> str:
@@ -265,25 +327,31 @@ def _variants_of_row(line: str, schema: str, place: str) -> list[Variant]:
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != len(_COLUMNS[schema]):
         raise SequenceError(
-            f"{place}: {len(cells)} columns separated by tabs, and schema={quoted(schema)} has "
-            f"{len(_COLUMNS[schema])}: {_column_names(schema)}; give the schema that the file has"
+            f"{place}: {len(cells)} columns separated by tabs, and "
+            f"schema={quoted(schema)} has {len(_COLUMNS[schema])}: "
+            f"{_column_names(schema)}; give the schema that the file has"
         )
     row = dict(zip(_COLUMNS[schema], cells, strict=True))
     first = 0 if schema == "bed" else 1
     position = parse_int(row["position"], SequenceError, source=f"{place}: position")
     if position < first:
-        raise SequenceError(f"{place}: position {position}; schema={quoted(schema)} counts from {first}")
+        raise SequenceError(
+            f"{place}: position {position}; schema={quoted(schema)} counts from {first}"
+        )
     if "end" in row:
         end = parse_int(row["end"], SequenceError, source=f"{place}: end")
         if end not in (position + 1, position + len(row["reference"])):
             raise SequenceError(
-                f"{place}: [{position}, {end}) has {end - position} bases and allele 1 {quoted(row['reference'])} "
-                f"{len(row['reference'])}; a BED counts its start from 0 and excludes its end"
+                f"{place}: [{position}, {end}) has {end - position} bases and allele 1 "
+                f"{quoted(row['reference'])} {len(row['reference'])}; a BED counts its "
+                "start from 0 and excludes its end"
             )
     name = "" if row["name"] in (".", "") else row["name"]
     try:
         return [
-            Variant(row["chromosome"], position - first, row["reference"], alternate, name)
+            Variant(
+                row["chromosome"], position - first, row["reference"], alternate, name
+            )
             for alternate in row["alternate"].split(",")
         ]
     except SequenceError as error:
@@ -305,24 +373,37 @@ class OfGenome(NamedTuple):
     mismatched: tuple[tuple[Variant, str], ...]
 
 
-def split_by_genome(variants: Sequence[Variant], fasta: str | PathLike[str]) -> OfGenome:
-    r"""Divide variants by whether the genome has their reference allele, to exclude the others deliberately.
+def split_by_genome(
+    variants: Sequence[Variant], fasta: str | PathLike[str]
+) -> OfGenome:
+    r"""Divide variants by whether the genome has their reference allele, to exclude the
+    others deliberately.
 
-    `variant_windows` refuses a list with a single mismatch, because it usually means another assembly. A few are usual
-    in old lists.
+    `variant_windows` refuses a list with a single mismatch, because it usually means
+    another assembly. A few are usual in old lists.
 
     Raises
     ------
     SequenceError
-        If a chromosome is unknown, a variant lies past its end, or no reference allele is in the genome.
+        If a chromosome is unknown, a variant lies past its end, or no reference allele
+        is in the genome.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
     >>> _ = path.write_text(">chr1\nAACCGGTTACGT\n")
-    >>> found = split_by_genome([Variant("chr1", 4, "G", "T", "right"), Variant("chr1", 5, "A", "T", "wrong")], path)
-    >>> [x.name for x in found.matched], [(x.name, letters) for x, letters in found.mismatched]
+    >>> found = split_by_genome(
+    ...     [
+    ...         Variant("chr1", 4, "G", "T", "right"),
+    ...         Variant("chr1", 5, "A", "T", "wrong"),
+    ...     ],
+    ...     path,
+    ... )
+    >>> (
+    ...     [x.name for x in found.matched],
+    ...     [(x.name, letters) for x, letters in found.mismatched],
+    ... )
     (['right'], [('wrong', 'G')])
     """
     chosen = as_variants(variants)
@@ -331,21 +412,30 @@ def split_by_genome(variants: Sequence[Variant], fasta: str | PathLike[str]) -> 
         for variant in chosen:
             stop = variant.position + len(variant.reference)
             place = f"variant {quoted(variant.name)}"
-            letters = genome.letters(variant.chromosome, variant.position, stop, place=place).decode("latin-1").upper()
+            letters = (
+                genome.letters(variant.chromosome, variant.position, stop, place=place)
+                .decode("latin-1")
+                .upper()
+            )
             if letters == variant.reference:
                 matched.append(variant)
             else:
                 mismatched.append((variant, letters))
     if not matched:
         raise SequenceError(
-            f"none of {len(chosen):,} variants has its reference allele in {fasta}: is it another assembly than the "
-            "variants are of, or are positions counted from another base (BED from 0, VCF from 1)?"
+            f"none of {len(chosen):,} variants has its reference allele in {fasta}: is "
+            "it another assembly than the variants are of, or are positions counted "
+            "from another base (BED from 0, VCF from 1)?"
         )
     return OfGenome(tuple(matched), tuple(mismatched))
 
 
 def check_alleles(
-    variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str], *, before: Sequence[str] = ()
+    variants: Sequence[Variant],
+    letters: Sequence[str],
+    fasta: str | PathLike[str],
+    *,
+    before: Sequence[str] = (),
 ) -> None:
     """Raise SequenceError for variants whose reference allele differs from the genome.
 
@@ -358,10 +448,13 @@ def check_alleles(
     fasta
         Where these are from.
     before
-        The letter before each, to tell whether positions are counted from another number.
+        The letter before each, to tell whether positions are counted from another
+        number.
     """
     pairs = zip(variants, letters, before or [""] * len(variants), strict=True)
-    wrong = [(x, found, one) for x, found, one in pairs if not found.startswith(x.reference)]
+    wrong = [
+        (x, found, one) for x, found, one in pairs if not found.startswith(x.reference)
+    ]
     if not wrong:
         return
     variant, found, _ = wrong[0]
@@ -369,18 +462,27 @@ def check_alleles(
     found = found[: len(variant.reference)]
     right = all(after[1:].startswith(x.reference) for x, after, _ in wrong)
     left = all((one + after).startswith(x.reference) for x, after, one in wrong)
-    cure = "is the FASTA another assembly than the variants are of, or are positions not counted from 0 here?"
-    cure += " The FASTA has the alternate there: are the alleles swapped?" if swapped else ""
+    cure = (
+        "is the FASTA another assembly than the variants are of, or are positions not "
+        "counted from 0 here?"
+    )
+    cure += (
+        " The FASTA has the alternate there: are the alleles swapped?"
+        if swapped
+        else ""
+    )
     if len(wrong) > 2 and 2 * len(wrong) > len(variants) and (right or left):
         side, (counted, taken) = ("right", (0, 1)) if right else ("left", (1, 0))
         cure = (
-            f"it has all alleles one base to the {side}, so that positions seem to be counted from {counted} and were "
-            f"taken as counted from {taken}; schema='bed' counts from 0, the other schemas from 1"
+            f"it has all alleles one base to the {side}, so that positions seem to be "
+            f"counted from {counted} and were taken as counted from {taken}; "
+            "schema='bed' counts from 0, the other schemas from 1"
         )
     place = f"{variant.chromosome}:{variant.position} (counted from 0)"
     msg = (
-        f"variant {quoted(variant.name)}: its reference allele at {place} is {quoted(variant.reference)}, but {fasta} "
-        f"has {quoted(found)} there ({len(wrong)} of {len(variants)} variants differ): {cure}"
+        f"variant {quoted(variant.name)}: its reference allele at {place} is "
+        f"{quoted(variant.reference)}, but {fasta} has {quoted(found)} there "
+        f"({len(wrong)} of {len(variants)} variants differ): {cure}"
     )
     raise SequenceError(msg)
 
@@ -396,7 +498,8 @@ class InfoField:
     Parameters
     ----------
     name
-        Its ID in the file: letters, digits, ``_`` and ``.``; `info_name` makes one of any text.
+        Its ID in the file: letters, digits, ``_`` and ``.``; `info_name` makes one of
+        any text.
     kind
         ``"Float"``, ``"Integer"`` or ``"String"``.
     description
@@ -413,14 +516,17 @@ class InfoField:
     def __post_init__(self) -> None:
         if re.fullmatch(r"[A-Za-z_][0-9A-Za-z_.]*", self.name) is None:
             raise SequenceError(
-                f"INFO field {quoted(self.name)}: a name has letters, digits, '_' and '.', and begins with a letter; "
-                f"for example {quoted(info_name(self.name))}"
+                f"INFO field {quoted(self.name)}: a name has letters, digits, '_' and "
+                "'.', and begins with a letter; for example "
+                f"{quoted(info_name(self.name))}"
             )
 
     @property
     def declaration(self) -> str:
         """The line of the header."""
-        text = " ".join(self.description.split()).replace("\\", r"\\").replace('"', r"\"")
+        text = (
+            " ".join(self.description.split()).replace("\\", r"\\").replace('"', r"\"")
+        )
         return f'##INFO=<ID={self.name},Number=A,Type={self.kind},Description="{text}">'
 
 
@@ -437,7 +543,8 @@ def info_name(text: str) -> str:
 
 
 def info_value(value: float | int | str) -> str:
-    """Return a value as INFO text: special characters as percent codes, NaN and empty text as ``.``.
+    """Return a value as INFO text: special characters as percent codes, NaN and empty
+    text as ``.``.
 
     Examples
     --------
@@ -452,7 +559,10 @@ def info_value(value: float | int | str) -> str:
 
 
 def annotated_vcf(
-    variants: Sequence[Variant], fields: Sequence[InfoField], *, like: str | PathLike[str] | None = None
+    variants: Sequence[Variant],
+    fields: Sequence[InfoField],
+    *,
+    like: str | PathLike[str] | None = None,
 ) -> str:
     r"""Return VCF text with a value of each field for each variant.
 
@@ -463,13 +573,15 @@ def annotated_vcf(
     fields
         Fields of V values each.
     like
-        The VCF file of the variants: its lines, columns and header are kept, fields of these names are replaced, and
-        alleles that are not among `variants` get ``.``. None: a line for each variant.
+        The VCF file of the variants: its lines, columns and header are kept, fields of
+        these names are replaced, and alleles that are not among `variants` get ``.``.
+        None: a line for each variant.
 
     Raises
     ------
     SequenceError
-        If a field has another number of values, two have one name, or the file cannot be read or is not VCF.
+        If a field has another number of values, two have one name, or the file cannot
+        be read or is not VCF.
 
     Examples
     --------
@@ -485,39 +597,81 @@ def annotated_vcf(
     for field in fields:
         if len(field.values) != len(variants):
             raise SequenceError(
-                f"INFO field {quoted(field.name)}: {len(field.values):,} values for {len(variants):,} variants; give "
-                "one for each"
+                f"INFO field {quoted(field.name)}: {len(field.values):,} values for "
+                f"{len(variants):,} variants; give one for each"
             )
         if names.count(field.name) > 1:
-            raise SequenceError(f"two INFO fields are called {quoted(field.name)}; rename one")
-    of = {(x.chromosome, x.position, x.reference, x.alternate): i for i, x in enumerate(variants)}
+            raise SequenceError(
+                f"two INFO fields are called {quoted(field.name)}; rename one"
+            )
+    of = {
+        (x.chromosome, x.position, x.reference, x.alternate): i
+        for i, x in enumerate(variants)
+    }
     head, rows = list[str](), list[list[str]]()
     if like is None:
         for x in variants:
             name = "." if x.name == x.written else re.sub(r"[;\s]", "_", x.name)
-            rows.append([x.chromosome, str(x.position + 1), name, x.reference, x.alternate, ".", ".", "."])
+            rows.append(
+                [
+                    x.chromosome,
+                    str(x.position + 1),
+                    name,
+                    x.reference,
+                    x.alternate,
+                    ".",
+                    ".",
+                    ".",
+                ]
+            )
     else:
         lines = [line for _, line in numbered_lines(read_text(like))]
         head = [line for line in lines if line.startswith("#")]
-        cells = [line.split("\t") if "\t" in line else line.split() for line in lines if not line.startswith("#")]
-        rows = [[cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in cells]
-    places = [parse_int(row[1], SequenceError, source=f"{like}: POS") - 1 for row in rows]
+        cells = [
+            line.split("\t") if "\t" in line else line.split()
+            for line in lines
+            if not line.startswith("#")
+        ]
+        rows = [
+            [cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in cells
+        ]
+    places = [
+        parse_int(row[1], SequenceError, source=f"{like}: POS") - 1 for row in rows
+    ]
     own = tuple(f"##INFO=<ID={name}," for name in names)
     meta = [line for line in head if line.startswith("##") and not line.startswith(own)]
     if not any(line.startswith("##fileformat=") for line in meta):
         meta.insert(0, "##fileformat=VCFv4.3")
-    columns = next((line for line in head if not line.startswith("##")), "\t".join(_HEAD))
-    body = [_with_info(row, place, fields, of) for row, place in zip(rows, places, strict=True)]
-    return "\n".join([*meta, *(field.declaration for field in fields), columns, *body]) + "\n"
+    columns = next(
+        (line for line in head if not line.startswith("##")), "\t".join(_HEAD)
+    )
+    body = [
+        _with_info(row, place, fields, of)
+        for row, place in zip(rows, places, strict=True)
+    ]
+    return (
+        "\n".join([*meta, *(field.declaration for field in fields), columns, *body])
+        + "\n"
+    )
 
 
 def _with_info(
-    row: list[str], position: int, fields: Sequence[InfoField], of: Mapping[tuple[str, int, str, str], int]
+    row: list[str],
+    position: int,
+    fields: Sequence[InfoField],
+    of: Mapping[tuple[str, int, str, str], int],
 ) -> str:
-    keys = [(row[0], position, row[3].upper(), alternate.upper()) for alternate in row[4].split(",")]
+    keys = [
+        (row[0], position, row[3].upper(), alternate.upper())
+        for alternate in row[4].split(",")
+    ]
     which = [of.get(key) for key in keys]
     names = {field.name for field in fields}
-    info = [part for part in row[7].split(";") if part not in ("", ".") and part.partition("=")[0] not in names]
+    info = [
+        part
+        for part in row[7].split(";")
+        if part not in ("", ".") and part.partition("=")[0] not in names
+    ]
     for field in fields:
         values = ["." if i is None else info_value(field.values[i]) for i in which]
         if set(values) != {"."}:

@@ -1,4 +1,6 @@
-"""Windows of a genome with both alleles of variants, the change in each, and windows centered on read-out sites."""
+"""Windows of a genome with both alleles of variants, the change in each, and windows
+centered on read-out sites.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome, Window, read_bed
 from causalgia.sequences.text_files import numbered_lines, read_text
-from causalgia.sequences.variant_files import Variant, as_variants, check_alleles, read_vcf
+from causalgia.sequences.variant_files import (
+    Variant,
+    as_variants,
+    check_alleles,
+    read_vcf,
+)
 from causalgia.types import Mask, Tokens
 
 
@@ -31,15 +38,17 @@ class VariantWindows:
     variants
         The V variants, in the order given.
     reference, alternate
-        (V, length) tokens: the genome, and the genome with the alternate allele. Aligned left, both agree up to the
-        allele; after an indel the alternate is shifted, and filled from the genome (or cut) at its right end. Aligned
-        right, both agree after the allele, and the left end of the alternate is filled or cut.
+        (V, length) tokens: the genome, and the genome with the alternate allele.
+        Aligned left, both agree up to the allele; after an indel the alternate is
+        shifted, and filled from the genome (or cut) at its right end. Aligned right,
+        both agree after the allele, and the left end of the alternate is filled or cut.
     start
         (V,) where the allele begins in the reference window, counted from 0.
     align
         ``"left"``, ``"right"`` or ``"read_out"``.
     minus
-        (V,) which windows are of the minus strand, reverse-complemented with both their alleles; None: none.
+        (V,) which windows are of the minus strand, reverse-complemented with both their
+        alleles; None: none.
     """
 
     variants: tuple[Variant, ...]
@@ -56,9 +65,13 @@ class VariantWindows:
 
     @property
     def first(self) -> NDArray[np.int64]:
-        """Position of each window in the genome, its lowest base counted from 0, (V,)."""
+        """Position of each window in the genome, its lowest base counted from 0,
+        (V,).
+        """
         after = self.reference.shape[1] - self.start - self.reference_width
-        return np.array([x.position for x in self.variants]) - np.where(self.on_minus, after, self.start)
+        return np.array([x.position for x in self.variants]) - np.where(
+            self.on_minus, after, self.start
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,37 +101,45 @@ def variant_windows(
     align: Align = "left",
     minus: Sequence[bool] | None = None,
 ) -> VariantWindows:
-    r"""Cut a window of `length` around each variant out of a genome, with the reference and the alternate allele.
+    r"""Cut a window of `length` around each variant out of a genome, with the reference
+    and the alternate allele.
 
-    The middle of the longer allele stands in the middle of the window: with w its width, the allele begins at
-    ``length // 2 - w // 2``, so a substitution of one base stands at ``length // 2``, as in `from_bed`. The genome is
-    given by the FASTA alone and must have each reference allele at the variant's position; lower case is upper case.
+    The middle of the longer allele stands in the middle of the window: with w its
+    width, the allele begins at ``length // 2 - w // 2``, so a substitution of one base
+    stands at ``length // 2``, as in `from_bed`. The genome is given by the FASTA alone
+    and must have each reference allele at the variant's position; lower case is upper
+    case.
 
     Parameters
     ----------
     variants
-        A VCF file, or its variants as `read_vcf` gives them: at least one, with different names.
+        A VCF file, or its variants as `read_vcf` gives them: at least one, with
+        different names.
     fasta
         The genome, plain or gzip-compressed.
     length
         Bases of each window, at least as many as the longest allele.
     starts
-        Where each variant's allele begins in its window on the plus strand, counted from 0; None: in the middle, as
-        said above.
+        Where each variant's allele begins in its window on the plus strand, counted
+        from 0; None: in the middle, as said above.
     align
-        Which side of an indel keeps its place, since the window has one length. ``"left"``: the bases before it; the
-        right end of the alternate is filled from the genome after a deletion, and cut after an insertion. ``"right"``:
-        the bases after it; the left end is filled or cut. ``"read_out"``: the bases on that side of it which has the
-        middle of the window, ``length // 2``. Substitutions are the same either way.
+        Which side of an indel keeps its place, since the window has one length.
+        ``"left"``: the bases before it; the right end of the alternate is filled from
+        the genome after a deletion, and cut after an insertion. ``"right"``: the bases
+        after it; the left end is filled or cut. ``"read_out"``: the bases on that side
+        of it which has the middle of the window, ``length // 2``. Substitutions are the
+        same either way.
     minus
-        (V,) which windows are reverse-complemented, after the cut; left and right are those of the finished window.
+        (V,) which windows are reverse-complemented, after the cut; left and right are
+        those of the finished window.
 
     Raises
     ------
     SequenceError
-        If there is no variant or two share a name, an allele is longer than the window or leaves it, `align` is
-        neither side, a chromosome is unknown, a window leaves its chromosome, the genome has another reference allele,
-        or a window has a letter that is no base. The message names the variant.
+        If there is no variant or two share a name, an allele is longer than the window
+        or leaves it, `align` is neither side, a chromosome is unknown, a window leaves
+        its chromosome, the genome has another reference allele, or a window has a
+        letter that is no base. The message names the variant.
 
     Examples
     --------
@@ -126,16 +147,23 @@ def variant_windows(
     >>> from causalgia.sequences import decode
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
     >>> _ = path.write_text(">chr1\nAACCGGTTACGT\n")
-    >>> windows = variant_windows([Variant("chr1", 4, "G", "T"), Variant("chr1", 4, "GG", "G")], path, length=6)
+    >>> windows = variant_windows(
+    ...     [Variant("chr1", 4, "G", "T"), Variant("chr1", 4, "GG", "G")],
+    ...     path,
+    ...     length=6,
+    ... )
     >>> decode(windows.reference), decode(windows.alternate), windows.start.tolist()
     (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
     """
-    chosen = as_variants(read_vcf(variants) if isinstance(variants, str | PathLike) else variants)
+    chosen = as_variants(
+        read_vcf(variants) if isinstance(variants, str | PathLike) else variants
+    )
     _check_windows_fit(chosen, length)
     if align not in ALIGNS:
         msg = (
-            f"align={quoted(align)} is neither 'left' nor 'right', the side of an indel that keeps its place, nor "
-            "'read_out', the side of the window's middle"
+            f"align={quoted(align)} is neither 'left' nor 'right', the side of an "
+            "indel that keeps its place, nor 'read_out', the side of the window's "
+            "middle"
         )
         raise SequenceError(msg)
     at = (
@@ -144,18 +172,32 @@ def variant_windows(
         else _as_window_starts(chosen, starts, length)
     )
     on_minus = np.zeros(len(chosen), bool) if minus is None else np.asarray(minus, bool)
-    sides = [_side(x, start, length, align, other) for x, start, other in zip(chosen, at, on_minus, strict=True)]
+    sides = [
+        _side(x, start, length, align, other)
+        for x, start, other in zip(chosen, at, on_minus, strict=True)
+    ]
     with Genome(fasta) as genome:
         _check_inside(genome, chosen, at, length, sides)
-        spans = [_span(x, start, length, side) for x, start, side in zip(chosen, at, sides, strict=True)]
+        spans = [
+            _span(x, start, length, side)
+            for x, start, side in zip(chosen, at, sides, strict=True)
+        ]
         stretches = [
-            genome.letters(x.chromosome, *span, place=f"variant {quoted(x.name)}").decode("latin-1").upper()
+            genome.letters(x.chromosome, *span, place=f"variant {quoted(x.name)}")
+            .decode("latin-1")
+            .upper()
             for x, span in zip(chosen, spans, strict=True)
         ]
-    before = [x.position - start - first for x, start, (first, _) in zip(chosen, at, spans, strict=True)]
+    before = [
+        x.position - start - first
+        for x, start, (first, _) in zip(chosen, at, spans, strict=True)
+    ]
     check_alleles(
         chosen,
-        [letters[more + start :] for letters, more, start in zip(stretches, before, at, strict=True)],
+        [
+            letters[more + start :]
+            for letters, more, start in zip(stretches, before, at, strict=True)
+        ],
         fasta,
         before=[
             letters[max(more + start - 1, 0) : more + start]
@@ -165,9 +207,20 @@ def variant_windows(
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
     pairs = []
-    for x, letters, more, start, side in zip(chosen, stretches, before, at, sides, strict=True):
-        changed = letters[: more + start] + x.alternate + letters[more + start + len(x.reference) :]
-        pairs.append((letters[more : more + length], changed[-length:] if side == "right" else changed[:length]))
+    for x, letters, more, start, side in zip(
+        chosen, stretches, before, at, sides, strict=True
+    ):
+        changed = (
+            letters[: more + start]
+            + x.alternate
+            + letters[more + start + len(x.reference) :]
+        )
+        pairs.append(
+            (
+                letters[more : more + length],
+                changed[-length:] if side == "right" else changed[:length],
+            )
+        )
     reference, alternate = (encode(list(each)) for each in zip(*pairs, strict=True))
     begins = np.array(at, np.int64)
     if not on_minus.any():
@@ -175,25 +228,46 @@ def variant_windows(
     for tokens in (reference, alternate):
         tokens[on_minus] = reverse_complement(tokens[on_minus])
     ends = begins + np.array([len(x.reference) for x in chosen])
-    return VariantWindows(chosen, reference, alternate, np.where(on_minus, length - ends, begins), align, on_minus)
+    return VariantWindows(
+        chosen,
+        reference,
+        alternate,
+        np.where(on_minus, length - ends, begins),
+        align,
+        on_minus,
+    )
 
 
-def _side(variant: Variant, start: int, length: int, align: Align, minus: bool) -> Align:
-    """Return the side, left or right on the plus strand, on which bases beside the allele keep their place."""
+def _side(
+    variant: Variant, start: int, length: int, align: Align, minus: bool
+) -> Align:
+    """Return the side, left or right on the plus strand, on which bases beside the
+    allele keep their place.
+    """
     if align != "read_out":
         return ("right" if align == "left" else "left") if minus else align
     middle = length - 1 - length // 2 if minus else length // 2
     alleles = variant.reference, variant.alternate
-    shared = next((i for i, (x, y) in enumerate(zip(*alleles, strict=False)) if x != y), min(map(len, alleles)))
-    return keeping_side(start + shared, len(variant.reference) - shared, middle, minus=minus)
+    shared = next(
+        (i for i, (x, y) in enumerate(zip(*alleles, strict=False)) if x != y),
+        min(map(len, alleles)),
+    )
+    return keeping_side(
+        start + shared, len(variant.reference) - shared, middle, minus=minus
+    )
 
 
-def keeping_side(at: int, removed: int, middle: int, *, minus: bool = False) -> Literal["left", "right"]:
-    """Return the side of a change at which the bases keep their place so that the middle of the window does.
+def keeping_side(
+    at: int, removed: int, middle: int, *, minus: bool = False
+) -> Literal["left", "right"]:
+    """Return the side of a change at which the bases keep their place so that the
+    middle of the window does.
 
     Examples
     --------
-    >>> [keeping_side(at, 2, 30) for at in (28, 29, 30, 31)]  # removed before it, around it (two), behind it
+    >>> [
+    ...     keeping_side(at, 2, 30) for at in (28, 29, 30, 31)
+    ... ]  # removed before it, around it (two), behind it
     ['right', 'left', 'left', 'left']
     """
     inside = at <= middle < at + removed
@@ -207,53 +281,74 @@ def allele_width(variant: Variant) -> int:
 
 def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
     if not is_whole(length) or length < 1:
-        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
+        msg = (
+            f"length={quoted(length)}: windows have a whole number of bases, at least 1"
+        )
         raise SequenceError(msg)
     long = next((x for x in chosen if allele_width(x) > length), None)
     if long is not None:
         msg = (
-            f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases; give length= of at least that, "
-            "or drop it"
+            f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases; "
+            "give length= of at least that, or drop it"
         )
         raise SequenceError(msg)
 
 
-def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: int) -> list[int]:
+def _as_window_starts(
+    chosen: tuple[Variant, ...], starts: Sequence[int], length: int
+) -> list[int]:
     at = [int(start) for start in starts]
     if len(at) != len(chosen):
-        msg = f"{len(at)} starts for {len(chosen)} variants; give each variant the start of its allele"
+        msg = (
+            f"{len(at)} starts for {len(chosen)} variants; give each variant the start "
+            "of its allele"
+        )
         raise SequenceError(msg)
     for variant, start in zip(chosen, at, strict=True):
         if not 0 <= start <= length - allele_width(variant):
             msg = (
-                f"variant {quoted(variant.name)}: an allele of {allele_width(variant)} bases that begins at {start} "
-                f"leaves its window of {length}; the last start is {length - allele_width(variant)}"
+                f"variant {quoted(variant.name)}: an allele of {allele_width(variant)} "
+                f"bases that begins at {start} leaves its window of {length}; the last "
+                f"start is {length - allele_width(variant)}"
             )
             raise SequenceError(msg)
     return at
 
 
 def _span(variant: Variant, at: int, length: int, align: Align) -> tuple[int, int]:
-    """Return the bases of the genome for both windows: a deletion needs more at the end that is filled."""
+    """Return the bases of the genome for both windows: a deletion needs more at the end
+    that is filled.
+    """
     more = max(len(variant.reference) - len(variant.alternate), 0)
     first = variant.position - at - (more if align == "right" else 0)
     return first, first + length + more
 
 
 def _check_inside(
-    genome: Genome, variants: Sequence[Variant], at: Sequence[int], length: int, sides: Sequence[Align]
+    genome: Genome,
+    variants: Sequence[Variant],
+    at: Sequence[int],
+    length: int,
+    sides: Sequence[Align],
 ) -> None:
-    """Raise SequenceError if windows of two variants or more leave their chromosomes; one is named by `Genome`."""
+    """Raise SequenceError if windows of two variants or more leave their chromosomes;
+    one is named by `Genome`.
+    """
     outside, lengths = [], genome.lengths
     for variant, start, side in zip(variants, at, sides, strict=True):
         first, last = _span(variant, start, length, side)
-        if variant.chromosome in lengths and (first < 0 or last > lengths[variant.chromosome]):
+        if variant.chromosome in lengths and (
+            first < 0 or last > lengths[variant.chromosome]
+        ):
             outside.append(variant.name)
     if len(outside) > 1:
-        shown = ", ".join(map(quoted, outside[:5])) + (", ..." if len(outside) > 5 else "")
+        shown = ", ".join(map(quoted, outside[:5])) + (
+            ", ..." if len(outside) > 5 else ""
+        )
         msg = (
-            f"{len(outside):,} of {len(variants):,} variants lie so near an end of their chromosome that a window of "
-            f"{length:,} bases leaves it: {shown}; drop them, or give a shorter length="
+            f"{len(outside):,} of {len(variants):,} variants lie so near an end of "
+            f"their chromosome that a window of {length:,} bases leaves it: {shown}; "
+            "drop them, or give a shorter length="
         )
         raise SequenceError(msg)
 
@@ -262,8 +357,9 @@ def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -
     if not set(BASES).issuperset(letters):
         odd = next(i for i, letter in enumerate(letters) if letter not in BASES)
         msg = (
-            f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no base, {odd} bases after its "
-            "window's start; ask for a shorter length or drop the variant"
+            f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no "
+            f"base, {odd} bases after its window's start; ask for a shorter length or "
+            "drop the variant"
         )
         raise SequenceError(msg)
 
@@ -282,9 +378,11 @@ class Change:
     Attributes
     ----------
     removed, added
-        Letters of the reference and of the alternate; one of them is empty for an insertion or a deletion.
+        Letters of the reference and of the alternate; one of them is empty for an
+        insertion or a deletion.
     left, right
-        The bases beside them in the reference window, as many as were asked for (fewer at its ends).
+        The bases beside them in the reference window, as many as were asked for (fewer
+        at its ends).
     at
         Where the change begins in the reference window.
     """
@@ -303,7 +401,9 @@ class Change:
     @cached_property
     def on_other_strand(self) -> Change:
         """The same change as the other strand reads it, at the same place."""
-        removed, added, left, right = map(_complement, (self.removed, self.added, self.right, self.left))
+        removed, added, left, right = map(
+            _complement, (self.removed, self.added, self.right, self.left)
+        )
         return Change(removed, added, left, right, self.at)
 
 
@@ -315,37 +415,58 @@ def variant_changes(windows: VariantWindows, *, flank: int) -> list[Change]:
     >>> from causalgia.sequences import Variant, encode
     >>> both = encode(["ACGTACGT", "ACGTACGT"]), encode(["ACGGACGT", "ACGACGTA"])
     >>> chosen = Variant("c", 3, "T", "G"), Variant("c", 2, "GT", "G")
-    >>> for change in variant_changes(VariantWindows(chosen, *both, np.array([3, 2])), flank=1):
+    >>> for change in variant_changes(
+    ...     VariantWindows(chosen, *both, np.array([3, 2])), flank=1
+    ... ):
     ...     print(change.removed, change.added, change.left, change.right, change.at)
     T G G A 3
     T  G A 3
     """
     found = []
-    rows = zip(windows.variants, decode(windows.reference), windows.start.tolist(), windows.on_minus, strict=True)
+    rows = zip(
+        windows.variants,
+        decode(windows.reference),
+        windows.start.tolist(),
+        windows.on_minus,
+        strict=True,
+    )
     for variant, letters, start, minus in rows:
         removed, added = variant.reference, variant.alternate
         if minus:
             removed, added = map(_complement, (removed, added))
         shared = 0
-        while shared < min(len(removed), len(added)) and removed[shared] == added[shared]:
+        while (
+            shared < min(len(removed), len(added)) and removed[shared] == added[shared]
+        ):
             shared += 1
         removed, added, at = removed[shared:], added[shared:], start + shared
         while removed and added and removed[-1] == added[-1]:
             removed, added = removed[:-1], added[:-1]
         stop = at + len(removed)
-        found.append(Change(removed, added, letters[max(at - flank, 0) : at], letters[stop : stop + flank], at))
+        found.append(
+            Change(
+                removed,
+                added,
+                letters[max(at - flank, 0) : at],
+                letters[stop : stop + flank],
+                at,
+            )
+        )
     return found
 
 
 def distance_class(distance: int) -> int:
-    """Return the side and the power of two of a distance: 0, +-1 for 1, +-2 for 2 to 3, +-3 for 4 to 7, ...
+    """Return the side and the power of two of a distance: 0, +-1 for 1, +-2 for 2 to 3,
+    +-3 for 4 to 7, ...
 
     Examples
     --------
     >>> [distance_class(d) for d in (-5, -1, 0, 1, 2, 3, 4)]
     [-3, -1, 0, 1, 2, 2, 3]
     """
-    return (distance > 0) * distance.bit_length() - (distance < 0) * distance.bit_length()
+    return (distance > 0) * distance.bit_length() - (
+        distance < 0
+    ) * distance.bit_length()
 
 
 def distances_of(number: int) -> range:
@@ -363,9 +484,16 @@ def distances_of(number: int) -> range:
 
 
 def changed_windows(
-    wide: Tokens, offset: int, length: int, at: Sequence[int], removed: int, added: Tokens, align: Align
+    wide: Tokens,
+    offset: int,
+    length: int,
+    at: Sequence[int],
+    removed: int,
+    added: Tokens,
+    align: Align,
 ) -> tuple[Tokens, Tokens]:
-    """Return the windows ``[offset, offset + length)`` of wider sequences, as they are and with a change each.
+    """Return the windows ``[offset, offset + length)`` of wider sequences, as they are
+    and with a change each.
 
     Parameters
     ----------
@@ -386,14 +514,20 @@ def changed_windows(
     --------
     >>> from causalgia.sequences import encode
     >>> for side in ("left", "right"):
-    ...     windows = changed_windows(encode(["GACGTC"]), 1, 4, [1], 1, encode(["AA"])[:, :0], side)
+    ...     windows = changed_windows(
+    ...         encode(["GACGTC"]), 1, 4, [1], 1, encode(["AA"])[:, :0], side
+    ...     )
     ...     print(*map(decode, windows))
     ['ACGT'] ['AGTC']
     ['ACGT'] ['GAGT']
     """
     n_added = added.shape[1]
     start = np.asarray(at, np.int64)[:, None] + offset
-    column = np.arange(length)[None, :] + offset + (n_added - removed if align == "right" else 0)
+    column = (
+        np.arange(length)[None, :]
+        + offset
+        + (n_added - removed if align == "right" else 0)
+    )
     source = np.where(column < start, column, column - n_added + removed)
     inside = (column >= start) & (column < start + n_added)
     alternate = np.take_along_axis(wide, np.where(inside, 0, source), axis=1)
@@ -403,7 +537,9 @@ def changed_windows(
 
 
 ReadOut: TypeAlias = "str | PathLike[str] | Mapping[str, Sequence[Any]]"
-"""Sites in a BED or narrowPeak file, or a table with the columns ``position`` and, if need be, ``strand``."""
+"""Sites in a BED or narrowPeak file, or a table with the columns ``position`` and, if
+need be, ``strand``.
+"""
 
 
 class Placed(NamedTuple):
@@ -421,33 +557,42 @@ class Placed(NamedTuple):
     minus: Mask
 
 
-def place_by_read_out(variants: Sequence[Variant], read_out: ReadOut, *, length: int) -> Placed:
-    r"""Place variants in windows whose middle, ``length // 2`` as the network reads them, is their read-out.
+def place_by_read_out(
+    variants: Sequence[Variant], read_out: ReadOut, *, length: int
+) -> Placed:
+    r"""Place variants in windows whose middle, ``length // 2`` as the network reads
+    them, is their read-out.
 
     Parameters
     ----------
     variants
         The V variants.
     read_out
-        A BED file of sites (transcription start sites, splice sites, peaks), of which each variant gets the nearest on
-        its chromosome: the middle of the interval, or the summit in column 10 of narrowPeak; on the strand of column 6,
-        if there is one. Or a table with a row for each variant: ``position``, counted from 0, and ``strand``, "+" or
-        "-".
+        A BED file of sites (transcription start sites, splice sites, peaks), of which
+        each variant gets the nearest on its chromosome: the middle of the interval, or
+        the summit in column 10 of narrowPeak; on the strand of column 6, if there is
+        one. Or a table with a row for each variant: ``position``, counted from 0, and
+        ``strand``, "+" or "-".
     length
         Bases of a window.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read or has no site on a variant's chromosome, some of its sites have a strand and others
-        none, the table lacks its column or a row, a value is malformed, or variants lie outside of their windows.
+        If the file cannot be read or has no site on a variant's chromosome, some of its
+        sites have a strand and others none, the table lacks its column or a row, a
+        value is malformed, or variants lie outside of their windows.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "tss.bed"
     >>> _ = path.write_text("chr1\t100\t101\ta\t0\t+\nchr1\t300\t301\tb\t0\t-\n")
-    >>> place_by_read_out([Variant("chr1", 96, "A", "G"), Variant("chr1", 310, "A", "G")], path, length=61)
+    >>> place_by_read_out(
+    ...     [Variant("chr1", 96, "A", "G"), Variant("chr1", 310, "A", "G")],
+    ...     path,
+    ...     length=61,
+    ... )
     Placed(starts=array([26, 40]), minus=array([False,  True]))
     """
     if isinstance(read_out, str | PathLike):
@@ -460,30 +605,39 @@ def place_by_read_out(variants: Sequence[Variant], read_out: ReadOut, *, length:
     outside = np.flatnonzero((starts < 0) | (starts + widths > length)).tolist()
     if outside:
         far = ", ".join(
-            f"{quoted(variants[i].name)} {abs(variants[i].position - int(at[i])):,} bases from "
-            f"{variants[i].chromosome}:{at[i] + 1}"
+            f"{quoted(variants[i].name)} {abs(variants[i].position - int(at[i])):,} "
+            f"bases from {variants[i].chromosome}:{at[i] + 1}"
             for i in outside[:5]
         )
         raise SequenceError(
-            f"{len(outside):,} of {len(variants):,} variants lie outside of the window of {length} bases around their "
-            f"read-out ({far}{', ...' if len(outside) > 5 else ''}); leave them out, or give sites nearer to them "
-            "(read_out=) or a longer length="
+            f"{len(outside):,} of {len(variants):,} variants lie outside of the window "
+            f"of {length} bases around their read-out "
+            f"({far}{', ...' if len(outside) > 5 else ''}); leave them out, or give "
+            "sites nearer to them (read_out=) or a longer length="
         )
     return Placed(starts, minus)
 
 
-def _nearest_sites(variants: Sequence[Variant], path: str | PathLike[str]) -> tuple[NDArray[np.int64], Mask]:
+def _nearest_sites(
+    variants: Sequence[Variant], path: str | PathLike[str]
+) -> tuple[NDArray[np.int64], Mask]:
     sites: dict[str, list[Window]] = defaultdict(list)
     for site in sorted(_sites(path), key=lambda x: x.start):
         sites[site.chromosome].append(site)
     at, minus = np.zeros(len(variants), np.int64), np.zeros(len(variants), bool)
-    starts = {chromosome: np.array([site.start for site in rows]) for chromosome, rows in sites.items()}
+    starts = {
+        chromosome: np.array([site.start for site in rows])
+        for chromosome, rows in sites.items()
+    }
     for i, variant in enumerate(variants):
         if variant.chromosome not in sites:
-            shown = ", ".join(map(quoted, list(sites)[:3])) + (", ..." if len(sites) > 3 else "")
+            shown = ", ".join(map(quoted, list(sites)[:3])) + (
+                ", ..." if len(sites) > 3 else ""
+            )
             raise SequenceError(
-                f"{path}: no site on chromosome {quoted(variant.chromosome)} of variant {quoted(variant.name)}; its "
-                f"chromosomes are {shown}: add sites, or leave the variant out"
+                f"{path}: no site on chromosome {quoted(variant.chromosome)} of "
+                f"variant {quoted(variant.name)}; its chromosomes are {shown}: add "
+                "sites, or leave the variant out"
             )
         nearest = int(np.abs(starts[variant.chromosome] - variant.position).argmin())
         site = sites[variant.chromosome][nearest]
@@ -500,40 +654,57 @@ def _sites(path: str | PathLike[str]) -> list[Window]:
     ]
     strands = {len(row) > 5 and row[5].strip() in ("+", "-") for _, row in rows}
     if len(strands) == 2:
-        number = next(n for n, row in rows if len(row) <= 5 or row[5].strip() not in ("+", "-"))
-        raise SequenceError(
-            f"{path}: line {number} has no strand '+' or '-' (column 6), and other lines have; give each site its "
-            "strand, or none"
+        number = next(
+            n for n, row in rows if len(row) <= 5 or row[5].strip() not in ("+", "-")
         )
-    summits = bool(rows) and all(len(row) == 10 and row[9].strip() != "-1" for _, row in rows)
-    return read_bed(path, length=1, center="summit" if summits else "middle", stranded=strands == {True})
+        raise SequenceError(
+            f"{path}: line {number} has no strand '+' or '-' (column 6), and other "
+            "lines have; give each site its strand, or none"
+        )
+    summits = bool(rows) and all(
+        len(row) == 10 and row[9].strip() != "-1" for _, row in rows
+    )
+    return read_bed(
+        path,
+        length=1,
+        center="summit" if summits else "middle",
+        stranded=strands == {True},
+    )
 
 
 def _of_table(table: Any, n: int) -> tuple[NDArray[np.int64], Mask]:
-    columns = list(table) if hasattr(table, "__iter__") and hasattr(table, "keys") else None
+    columns = (
+        list(table) if hasattr(table, "__iter__") and hasattr(table, "keys") else None
+    )
     if columns is None:
         raise SequenceError(
-            f"read_out={quoted(table)} is neither a file nor a table: give a BED file of sites, or a table with "
-            "the columns "
-            "'position' (counted from 0) and 'strand', a row for each variant"
+            f"read_out={quoted(table)} is neither a file nor a table: give a BED file "
+            "of sites, or a table with the columns 'position' (counted from 0) and "
+            "'strand', a row for each variant"
         )
     if "position" not in columns:
         raise SequenceError(
-            f"read_out= has no column 'position', the site of each variant counted from 0; its columns are "
-            f"{', '.join(map(quoted, columns)) or 'none'}: rename the one that has it"
+            "read_out= has no column 'position', the site of each variant counted from "
+            f"0; its columns are {', '.join(map(quoted, columns)) or 'none'}: rename "
+            "the one that has it"
         )
     positions = list(table["position"])
     strands = list(table["strand"]) if "strand" in columns else ["+"] * len(positions)
     if len(positions) != n or len(strands) != n:
         raise SequenceError(
-            f"read_out= has {len(positions):,} rows, and there are {n:,} variants; give each variant its row, in their "
-            "order"
+            f"read_out= has {len(positions):,} rows, and there are {n:,} variants; "
+            "give each variant its row, in their order"
         )
     for row, (position, strand) in enumerate(zip(positions, strands, strict=True)):
         if not is_whole(position) or position < 0:
             raise SequenceError(
-                f"read_out=, row {row}: position={quoted(position)} is not a whole number, counted from 0"
+                f"read_out=, row {row}: position={quoted(position)} is not a whole "
+                "number, counted from 0"
             )
         if strand not in ("+", "-"):
-            raise SequenceError(f"read_out=, row {row}: strand={quoted(strand)} is neither '+' nor '-'")
-    return np.array([int(x) for x in positions], np.int64), np.array([x == "-" for x in strands], bool)
+            raise SequenceError(
+                f"read_out=, row {row}: strand={quoted(strand)} is neither '+' nor '-'"
+            )
+    return np.array([int(x) for x in positions], np.int64), np.array(
+        [x == "-" for x in strands], bool
+    )

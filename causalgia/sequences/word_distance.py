@@ -34,7 +34,8 @@ class WordRules(NamedTuple):
     left, right
         Flanks before and after each word, tokens (n,).
     masks
-        Words that must not overlap it, each as `causalgia.sequences.composition.word_masks`.
+        Words that must not overlap it, each as
+        `causalgia.sequences.composition.word_masks`.
     """
 
     run: int
@@ -47,7 +48,9 @@ class WordRules(NamedTuple):
 
 @njit(nogil=True)
 def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
-    """Return a keyed bijection of the integers below 2^n_bits: a pseudorandom order of all words."""
+    """Return a keyed bijection of the integers below 2^n_bits: a pseudorandom order of
+    all words.
+    """
     mask = _ALL >> np.uint64(64 - n_bits)
     half = np.uint64((n_bits + 1) // 2)
     for i in range(_ROUNDS):
@@ -59,7 +62,9 @@ def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
 
 @njit(nogil=True)
 def _first_failed_rule(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
-    """Return the first rule that a word breaks: 0 runs, 1 GC, 2 bases missing, 3 + i word i; or -1."""
+    """Return the first rule that a word breaks: 0 runs, 1 GC, 2 bases missing, 3 + i
+    word i; or -1.
+    """
     first, run, low, high, all_four, masks, widths = checks
     last = first + length
     current = 1
@@ -74,7 +79,9 @@ def _first_failed_rule(buffer: Any, length: Any, count: Any, checks: Any) -> Any
         return 2
     for i in range(widths.size):
         width = widths[i]
-        for start in range(max(first - width + 1, 0), min(last, buffer.size - width + 1)):
+        for start in range(
+            max(first - width + 1, 0), min(last, buffer.size - width + 1)
+        ):
             at = 0
             while at < width and (masks[i, at] >> buffer[start + at]) & 1:
                 at += 1
@@ -93,15 +100,22 @@ def _spell(number: Any, word: Any, count: Any) -> None:
 
 
 @njit(nogil=True)
-def _draw_words(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, failed: Any) -> Any:
-    """Keep words, in the order of the bijection, that obey the rules and are far from all kept.
+def _draw_words(
+    key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, failed: Any
+) -> Any:
+    """Keep words, in the order of the bijection, that obey the rules and are far from
+    all kept.
 
     Return (kept, tried).
     """
     (most, length), n_starts = store[0].shape, store[3].shape[1]
     (compared, width, _, _, _), first = how, checks[0]
     word, n_written, turn = buffer[first : first + length], 0, _0
-    bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(n_starts, np.int64)
+    bits, count, codes = (
+        np.empty(4, np.uint64),
+        np.empty(4, np.uint8),
+        np.empty(n_starts, np.int64),
+    )
     while n_written < most and turn < tries:
         _spell(_scrambled(turn, key, 2 * length), word, count)
         turn += _1
@@ -120,12 +134,21 @@ def _draw_words(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how:
 
 
 def distant_words(
-    n: int, length: int, min_distance: int, *, distance: Distance, rules: WordRules, key: int, tries: int
+    n: int,
+    length: int,
+    min_distance: int,
+    *,
+    distance: Distance,
+    rules: WordRules,
+    key: int,
+    tries: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
-    """Return words with a minimal pairwise distance, the first of a random order of all words.
+    """Return words with a minimal pairwise distance, the first of a random order of all
+    words.
 
-    All ``4^length`` words are tried in an order given by the key, each once; a word is kept if it obeys the rules and
-    has at least `min_distance` to all kept before. So the first n of a longer list are the list of n.
+    All ``4^length`` words are tried in an order given by the key, each once; a word is
+    kept if it obeys the rules and has at least `min_distance` to all kept before. So
+    the first n of a longer list are the list of n.
 
     Parameters
     ----------
@@ -145,19 +168,23 @@ def distant_words(
     Returns
     -------
     tuple
-        Tokens, (found, length), found at most n; the number of words that failed first on runs, GC, missing bases, each
-        of the masks, and distance, (4 + n_masks,); the number of words tried.
+        Tokens, (found, length), found at most n; the number of words that failed first
+        on runs, GC, missing bases, each of the masks, and distance, (4 + n_masks,); the
+        number of words tried.
 
     Raises
     ------
     SequenceError
-        If words are too long, or the distance is not a choice or not between 1 and their length.
+        If words are too long, or the distance is not a choice or not between 1 and
+        their length.
 
     Examples
     --------
     >>> no = np.empty(0, np.uint8)
     >>> rules = WordRules(run=3, gc=(2, 4), all_four=True, left=no, right=no, masks=())
-    >>> words, _, _ = distant_words(5, 6, 3, distance="levenshtein", rules=rules, key=1, tries=4**6)
+    >>> words, _, _ = distant_words(
+    ...     5, 6, 3, distance="levenshtein", rules=rules, key=1, tries=4**6
+    ... )
     >>> words.shape
     (5, 6)
     """
@@ -166,7 +193,9 @@ def distant_words(
     masks = np.zeros((len(widths), int(widths.max(initial=1))), np.uint8)
     for row, mask in zip(masks, rules.masks, strict=True):
         row[: len(mask)] = mask
-    buffer = np.concatenate([rules.left, np.zeros(length, np.uint8), rules.right]).astype(np.uint8)
+    buffer = np.concatenate(
+        [rules.left, np.zeros(length, np.uint8), rules.right]
+    ).astype(np.uint8)
     checks = (len(rules.left), rules.run, *rules.gc, rules.all_four, masks, widths)
     failed = np.zeros(4 + len(widths), np.int64)
     store, how = empty_index(n, length, min_distance, distance)
@@ -184,19 +213,24 @@ _WIDEST_PIECE = 9
 class Index(NamedTuple):
     """Kept words, and the method of comparison.
 
-    Kernels take its two fields as plain tuples: a class in a compiled signature would tie caches on disk to its name.
+    Kernels take its two fields as plain tuples: a class in a compiled signature would
+    tie caches on disk to its name.
 
     Parameters
     ----------
     store
-        Words (most, length), counts of each base in them (most, 4), and chains: heads (n_starts, 4^width) have, for
-        each start and each code, ``number * n_starts + start`` of the last word whose window there spells it, or -1,
-        and onward (most, n_starts) the one before it.
+        Words (most, length), counts of each base in them (most, 4), and chains: heads
+        (n_starts, 4^width) have, for each start and each code,
+        ``number * n_starts + start`` of the last word whose window there spells it, or
+        -1, and onward (most, n_starts) the one before it.
     how
-        Number of compared letters, width of a window, stride of pieces, kind of distance, largest number of edits.
+        Number of compared letters, width of a window, stride of pieces, kind of
+        distance, largest number of edits.
     """
 
-    store: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]
+    store: tuple[
+        NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]
+    ]
     how: tuple[int, int, int, int, int]
 
 
@@ -210,7 +244,9 @@ def write_profile(word: Any, bits: Any) -> None:
 
 @njit(nogil=True)
 def _edits(bits: Any, length: Any, text: Any, free_end: Any) -> Any:
-    """Return the edit distance of a word, given by its profile, and a text; with free ends of the best end."""
+    """Return the edit distance of a word, given by its profile, and a text; with free
+    ends of the best end.
+    """
     plus, minus, score = _ALL, _0, length
     top = _1 << np.uint64(length - 1)
     best = score
@@ -231,7 +267,9 @@ def _edits(bits: Any, length: Any, text: Any, free_end: Any) -> Any:
     column = text.size
     best = min(best, column)
     for i in range(length):
-        column += np.int64((plus >> np.uint64(i)) & _1) - np.int64((minus >> np.uint64(i)) & _1)
+        column += np.int64((plus >> np.uint64(i)) & _1) - np.int64(
+            (minus >> np.uint64(i)) & _1
+        )
         best = min(best, column)
     return best
 
@@ -257,8 +295,12 @@ def write_codes(word: Any, width: Any, codes: Any) -> None:
 
 
 @njit(nogil=True)
-def _near_in_chain(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
-    """Return the first kept word in a chain of the index that is within k edits of the word, or -1."""
+def _near_in_chain(
+    entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any
+) -> Any:
+    """Return the first kept word in a chain of the index that is within k edits of the
+    word, or -1.
+    """
     words, counts, _, onward = store
     compared, _, _, kind, k = how
     n_starts = onward.shape[1]
@@ -274,18 +316,22 @@ def _near_in_chain(entry: Any, word: Any, bits: Any, count: Any, store: Any, how
             for base in range(4):
                 differ += abs(np.int64(count[base]) - np.int64(counts[other, base]))
             text = words[other, :compared]
-            if (kind == 2 or differ <= 2 * k) and _edits(bits, text.size, text, kind == 2) <= k:
+            if (kind == 2 or differ <= 2 * k) and _edits(
+                bits, text.size, text, kind == 2
+            ) <= k:
                 return other
         entry = np.int64(onward[other, entry - other * n_starts])
     return -1
 
 
 @njit(nogil=True)
-def find_near(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
+def find_near(
+    word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any
+) -> Any:
     """Return a kept word within k edits of the word, or -1.
 
-    Pieces of the word are looked up in kept words; with free ends, pieces of kept words also in the word. With k edits
-    a piece is shifted by at most k
+    Pieces of the word are looked up in kept words; with free ends, pieces of kept words
+    also in the word. With k edits a piece is shifted by at most k
 
     2 positions, as the other end must match; with free ends, by k.
     """
@@ -294,9 +340,13 @@ def find_near(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any
     for piece in range(k + 1):
         start = piece * stride
         for moved in range(max(start - shift, 0), min(start + shift + 1, codes.size)):
-            other = _near_in_chain(np.int64(heads[moved, codes[start]]), word, bits, count, store, how)
+            other = _near_in_chain(
+                np.int64(heads[moved, codes[start]]), word, bits, count, store, how
+            )
             if other < 0 and kind == 2 and moved != start:
-                other = _near_in_chain(np.int64(heads[start, codes[moved]]), word, bits, count, store, how)
+                other = _near_in_chain(
+                    np.int64(heads[start, codes[moved]]), word, bits, count, store, how
+                )
             if other >= 0:
                 return other
     return -1
@@ -316,7 +366,11 @@ def add_to_index(word: Any, codes: Any, count: Any, number: Any, store: Any) -> 
 def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
     """Write, for each word, an earlier one within k edits, or -1."""
     n_starts, (compared, width, _, _, _) = store[3].shape[1], how
-    bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(n_starts, np.int64)
+    bits, count, codes = (
+        np.empty(4, np.uint64),
+        np.empty(4, np.uint8),
+        np.empty(n_starts, np.int64),
+    )
     for i in range(rows.shape[0]):
         count[:] = 0
         for letter in rows[i]:
@@ -357,23 +411,38 @@ def largest_distance(length: int, distance: str) -> int:
 def check_distance(length: int, min_distance: int, distance: str) -> None:
     """Raise SequenceError unless the distance is possible for words of a length."""
     if distance not in KINDS:
-        raise SequenceError(f"distance={quoted(distance)} is not a choice; use one of {', '.join(map(quoted, KINDS))}")
+        raise SequenceError(
+            f"distance={quoted(distance)} is not a choice; use one of "
+            f"{', '.join(map(quoted, KINDS))}"
+        )
     most = largest_distance(length, distance)
     if not 1 <= min_distance <= most:
-        raise SequenceError(f"min_distance={min_distance} is not between 1 and {most}, the most of {length} letters")
+        raise SequenceError(
+            f"min_distance={min_distance} is not between 1 and {most}, the most of "
+            f"{length} letters"
+        )
     if length > LONGEST:
-        raise SequenceError(f"words of {length} letters are too long; they have at most {LONGEST}")
+        raise SequenceError(
+            f"words of {length} letters are too long; they have at most {LONGEST}"
+        )
 
 
-def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, distance: Distance = "levenshtein") -> int:
+def edit_distance(
+    one: NDArray[np.integer],
+    other: NDArray[np.integer],
+    *,
+    distance: Distance = "levenshtein",
+) -> int:
     """Return the distance of two words of one length, at most 32 letters.
 
-    ``"hamming"`` counts mismatches; ``"levenshtein"`` is the fewest substitutions, insertions and deletions that make
-    one the other. ``"free"`` is for words whose right end is unknown, as when a fixed number of letters is read: an
-    insertion pushes the last letter out and a deletion lets any letter in. It is the least, over s, of
-    ``max(2 s, S_s)``, S_s the fewest edits between the first ``length - s`` letters of one and any beginning of those
-    of the other: a lower bound of the FREE divergence of Hawkins et al. S_0 alone, the Sequence-Levenshtein distance,
-    lets two words at distance 3 be one error from the same read.
+    ``"hamming"`` counts mismatches; ``"levenshtein"`` is the fewest substitutions,
+    insertions and deletions that make one the other. ``"free"`` is for words whose
+    right end is unknown, as when a fixed number of letters is read: an insertion pushes
+    the last letter out and a deletion lets any letter in. It is the least, over s, of
+    ``max(2 s, S_s)``, S_s the fewest edits between the first ``length - s`` letters of
+    one and any beginning of those of the other: a lower bound of the FREE divergence of
+    Hawkins et al. S_0 alone, the Sequence-Levenshtein distance, lets two words at
+    distance 3 be one error from the same read.
 
     Parameters
     ----------
@@ -389,10 +458,12 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
 
     References
     ----------
-    Myers (1999), doi:10.1145/316542.316550. Hyyro (2003), A bit-vector algorithm for computing Levenshtein and Damerau
-    edit distances, Nordic Journal of Computing 10:29. Buschmann & Bystrykh (2013), Levenshtein error-correcting
-    barcodes for multiplexed DNA sequencing, doi:10.1186/1471-2105-14-272. Hawkins et al. (2018), Indel-correcting DNA
-    barcodes for high-throughput sequencing, doi:10.1073/pnas.1802640115.
+    Myers (1999), doi:10.1145/316542.316550. Hyyro (2003), A bit-vector algorithm for
+    computing Levenshtein and Damerau edit distances, Nordic Journal of Computing 10:29.
+    Buschmann & Bystrykh (2013), Levenshtein error-correcting barcodes for multiplexed
+    DNA sequencing, doi:10.1186/1471-2105-14-272. Hawkins et al. (2018),
+    Indel-correcting DNA barcodes for high-throughput sequencing,
+    doi:10.1073/pnas.1802640115.
 
     Examples
     --------
@@ -402,7 +473,10 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
     [6, 2, 1]
     """
     if np.shape(one) != np.shape(other) or np.ndim(one) != 1:
-        raise SequenceError(f"words of shape {np.shape(one)} and {np.shape(other)}: give two of one length")
+        raise SequenceError(
+            f"words of shape {np.shape(one)} and {np.shape(other)}: give two of one "
+            "length"
+        )
     words = as_tokens(np.stack([one, other]))
     length = words.shape[1]
     check_distance(length, 1, distance)
@@ -412,7 +486,9 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
     least: int = length
     for s in range(length // 2 + 1 if distance == "free" else 1):
         write_profile(words[0, : length - s], bits)
-        edits = int(_edits(bits, length - s, words[1, : length - s], distance == "free"))
+        edits = int(
+            _edits(bits, length - s, words[1, : length - s], distance == "free")
+        )
         least = min(least, max(2 * s, edits))
     return least
 
@@ -420,7 +496,8 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
 def nearer_than(
     words: NDArray[np.integer], min_distance: int, *, distance: Distance = "levenshtein"
 ) -> NDArray[np.int64]:
-    """Return, for each word, an earlier one that is nearer than `min_distance`, or -1, (n,).
+    """Return, for each word, an earlier one that is nearer than `min_distance`, or -1,
+    (n,).
 
     The result is exact: -1 everywhere means that every pair has the distance.
 
@@ -436,7 +513,8 @@ def nearer_than(
     Raises
     ------
     SequenceError
-        If words are too long, or the distance is not a choice or not between 1 and their length.
+        If words are too long, or the distance is not a choice or not between 1 and
+        their length.
 
     Examples
     --------

@@ -1,7 +1,9 @@
-"""Stopping rules of sequential trials, for ``cg.run(design, predictor, rng=, until=)``, and their confidence sequences.
+"""Stopping rules of sequential trials, for ``cg.run(design, predictor, rng=, until=)``,
+and their confidence sequences.
 
-`Precision` stops once intervals are short, `Decided` once verdicts are clear; do not combine them. Functions of
-arrays: `confidence_sequence`, `sequence_critical`, `least_clusters`, `clusters_for_rare`, `unseen_share`.
+`Precision` stops once intervals are short, `Decided` once verdicts are clear; do not
+combine them. Functions of arrays: `confidence_sequence`, `sequence_critical`,
+`least_clusters`, `clusters_for_rare`, `unseen_share`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Asymptotic confidence sequences: intervals that hold at all looks simultaneously; functions of arrays."""
+"""Asymptotic confidence sequences: intervals that hold at all looks simultaneously;
+functions of arrays.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,20 @@ from causalgia.schema import annotate
 from causalgia.types import Array
 
 START = 100
-"""Clusters before the first look that may stop a trial; with skewed effects earlier looks have .24-.41 false alarms."""
+"""Clusters before the first look that may stop a trial; with skewed effects earlier
+looks have .24-.41 false alarms.
+"""
 
 
-def sequence_critical(n_clusters: npt.ArrayLike, *, alpha: float, min_clusters: float = START) -> Array:
-    """Return the critical value, in standard errors, of a confidence sequence at each size.
+def sequence_critical(
+    n_clusters: npt.ArrayLike, *, alpha: float, min_clusters: float = START
+) -> Array:
+    """Return the critical value, in standard errors, of a confidence sequence at each
+    size.
 
-    ``sqrt(2 (r + 1) / r log(sqrt(r + 1) / alpha))`` with ``r = n rho^2``, and rho such that the interval is shortest at
-    `min_clusters`: ``min_clusters rho^2 = -2 log(alpha) + log(1 - 2 log(alpha))``.
+    ``sqrt(2 (r + 1) / r log(sqrt(r + 1) / alpha))`` with ``r = n rho^2``, and rho such
+    that the interval is shortest at `min_clusters`: ``min_clusters rho^2 = -2
+    log(alpha) + log(1 - 2 log(alpha))``.
 
     Parameters
     ----------
@@ -37,7 +45,8 @@ def sequence_critical(n_clusters: npt.ArrayLike, *, alpha: float, min_clusters: 
 
     References
     ----------
-    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), doi:10.1214/24-AOS2408, theorem 2.2 and section 2.3.
+    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), doi:10.1214/24-AOS2408,
+    theorem 2.2 and section 2.3.
 
     Examples
     --------
@@ -47,8 +56,8 @@ def sequence_critical(n_clusters: npt.ArrayLike, *, alpha: float, min_clusters: 
     size = np.asarray(n_clusters, dtype=np.float64)
     if not 0 < alpha < 1 or not min_clusters >= 1 or not (size >= 1).all():
         raise EstimateError(
-            f"a confidence sequence needs 0 < alpha < 1, and n and min_clusters of 1 or more; not "
-            f"alpha={quoted(alpha)}, min_clusters={quoted(min_clusters)}"
+            "a confidence sequence needs 0 < alpha < 1, and n and min_clusters of 1 or "
+            f"more; not alpha={quoted(alpha)}, min_clusters={quoted(min_clusters)}"
         )
     spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
     r = size / min_clusters * spread
@@ -64,15 +73,18 @@ def confidence_sequence(
     min_clusters: float = START,
     unseen: npt.ArrayLike = 0.0,
 ) -> tuple[Array, Array]:
-    """Return the asymptotic interval of a mean that holds at all looks from `min_clusters` on, with a probability.
+    """Return the asymptotic interval of a mean that holds at all looks from
+    `min_clusters` on, with a probability.
 
-    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is 1.55
-    times the interval for one look at `min_clusters` (``ci_prob=0.95``), and 1.65 times at ten times as many clusters.
+    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without
+    `unseen` it is 1.55 times the interval for one look at `min_clusters`
+    (``ci_prob=0.95``), and 1.65 times at ten times as many clusters.
 
     Parameters
     ----------
     mean, sd
-        Mean and standard deviation of the values of the independent clusters so far, any shape.
+        Mean and standard deviation of the values of the independent clusters so far,
+        any shape.
     n_clusters
         Number of clusters.
     ci_prob
@@ -80,8 +92,8 @@ def confidence_sequence(
     min_clusters
         Clusters at the first look.
     unseen
-        What backgrounds that were not drawn could add to the mean, at each end (`unseen_share` times the largest
-        effect); of the shape of `mean`.
+        What backgrounds that were not drawn could add to the mean, at each end
+        (`unseen_share` times the largest effect); of the shape of `mean`.
 
     Returns
     -------
@@ -99,29 +111,36 @@ def confidence_sequence(
     (np.float64(0.393), np.float64(1.607))
     """
     center = np.asarray(mean, dtype=np.float64)
-    critical = sequence_critical(n_clusters, alpha=1 - as_ci_prob(ci_prob), min_clusters=min_clusters)
+    critical = sequence_critical(
+        n_clusters, alpha=1 - as_ci_prob(ci_prob), min_clusters=min_clusters
+    )
     half = np.asarray(sd, dtype=np.float64) / np.sqrt(n_clusters) * critical
     half = half + np.asarray(unseen, dtype=np.float64)
     return center - half, center + half
 
 
 def least_clusters(skewness: npt.ArrayLike, *, min_clusters: float = START) -> Array:
-    """Return the number of clusters from which a look may stop a trial: ``max(min_clusters, 25 skewness^2)``.
+    """Return the number of clusters from which a look may stop a trial:
+    ``max(min_clusters, 25 skewness^2)``.
 
     Examples
     --------
     >>> least_clusters([0.0, 2.0, -4.0])
     array([100., 100., 400.])
     """
-    return np.asarray(np.maximum(min_clusters, 25 * np.asarray(skewness, dtype=np.float64) ** 2))
+    return np.asarray(
+        np.maximum(min_clusters, 25 * np.asarray(skewness, dtype=np.float64) ** 2)
+    )
 
 
 def clusters_for_rare(rare: float, *, alpha: float) -> int:
-    """Return how many clusters all miss an effect on a share `rare` of backgrounds with probability alpha / 2.
+    """Return how many clusters all miss an effect on a share `rare` of backgrounds with
+    probability alpha / 2.
 
-    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. No statistic of the drawn
-    units can replace this number, since what was not drawn does not show in their skewness. The other half of alpha is
-    that of the confidence sequence on the side on which "negligible" is false.
+    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. No statistic of
+    the drawn units can replace this number, since what was not drawn does not show in
+    their skewness. The other half of alpha is that of the confidence sequence on the
+    side on which "negligible" is false.
 
     Parameters
     ----------
@@ -136,18 +155,24 @@ def clusters_for_rare(rare: float, *, alpha: float) -> int:
 
     Examples
     --------
-    >>> clusters_for_rare(0.01, alpha=0.05), clusters_for_rare(0.05, alpha=0.05), clusters_for_rare(0.01, alpha=0.005)
+    >>> (
+    ...     clusters_for_rare(0.01, alpha=0.05),
+    ...     clusters_for_rare(0.05, alpha=0.05),
+    ...     clusters_for_rare(0.01, alpha=0.005),
+    ... )
     (368, 72, 597)
     """
     if not 0 < rare < 1 or not 0 < alpha < 1:
         raise EstimateError(
-            f"clusters_for_rare takes rare and alpha between 0 and 1, not rare={quoted(rare)}, alpha={quoted(alpha)}"
+            "clusters_for_rare takes rare and alpha between 0 and 1, not "
+            f"rare={quoted(rare)}, alpha={quoted(alpha)}"
         )
     return int(np.ceil(np.log(alpha / 2) / np.log1p(-rare)))
 
 
 def missed_by(n: float, *, alpha: float) -> float:
-    """Return the share of backgrounds that n clusters all miss with probability alpha / 2 (see `clusters_for_rare`).
+    """Return the share of backgrounds that n clusters all miss with probability alpha /
+    2 (see `clusters_for_rare`).
 
     Examples
     --------
@@ -158,9 +183,11 @@ def missed_by(n: float, *, alpha: float) -> float:
 
 
 def unseen_share(n_clusters: npt.ArrayLike, *, alpha: float) -> Array:
-    """Return the share of backgrounds that n clusters may all have missed at error alpha: ``-log(alpha) / n``.
+    """Return the share of backgrounds that n clusters may all have missed at error
+    alpha: ``-log(alpha) / n``.
 
-    It is the rule of three: 3 / n for alpha = .05, and ``(3 + log K) / n`` where K effects share it.
+    It is the rule of three: 3 / n for alpha = .05, and ``(3 + log K) / n`` where K
+    effects share it.
 
     Parameters
     ----------
@@ -178,7 +205,9 @@ def unseen_share(n_clusters: npt.ArrayLike, *, alpha: float) -> Array:
     >>> unseen_share([100, 1_000], alpha=0.05).round(4)
     array([0.03 , 0.003])
     """
-    return np.asarray(np.minimum(-np.log(alpha) / np.asarray(n_clusters, dtype=np.float64), 1.0))
+    return np.asarray(
+        np.minimum(-np.log(alpha) / np.asarray(n_clusters, dtype=np.float64), 1.0)
+    )
 
 
 _OF_ONE_LOOK = ("lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "raw")
@@ -186,9 +215,11 @@ _ROUNDING = 1e-9
 
 
 def is_monitored(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
-    """Return whether a confidence sequence (`Decided`) monitored these effects: the same contrasts and tasks.
+    """Return whether a confidence sequence (`Decided`) monitored these effects: the
+    same contrasts and tasks.
 
-    The middle of its last interval is then the estimate, which distinguishes another control or scale.
+    The middle of its last interval is then the estimate, which distinguishes another
+    control or scale.
 
     Examples
     --------
@@ -199,19 +230,27 @@ def is_monitored(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
         return False
     last, ace = outcomes.isel(look=-1), estimates["ace"]
     dims = last["look_lower"].dims
-    if set(dims) != set(ace.dims) or any(last[d].to_numpy().tolist() != ace[d].to_numpy().tolist() for d in dims):
+    if set(dims) != set(ace.dims) or any(
+        last[d].to_numpy().tolist() != ace[d].to_numpy().tolist() for d in dims
+    ):
         return False
-    middle = (last["look_lower"] + last["look_upper"]).transpose(*ace.dims).to_numpy() / 2
+    middle = (last["look_lower"] + last["look_upper"]).transpose(
+        *ace.dims
+    ).to_numpy() / 2
     width = (last["look_upper"] - last["look_lower"]).transpose(*ace.dims).to_numpy()
-    return bool(np.all(np.abs(middle - ace.to_numpy()) <= _ROUNDING * (np.abs(middle) + width)))
+    return bool(
+        np.all(np.abs(middle - ace.to_numpy()) <= _ROUNDING * (np.abs(middle) + width))
+    )
 
 
 def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
-    """Return decisions with the intervals and verdicts of the confidence sequence that monitored the trial.
+    """Return decisions with the intervals and verdicts of the confidence sequence that
+    monitored the trial.
 
-    A test at the end of a trial whose length depended on its outcomes does not have its nominal error rate. The
-    intervals of the sequence hold at every look, and so at the last one, with probability ``interval_level`` for all
-    effects together; the verdicts have this error jointly and none of their own.
+    A test at the end of a trial whose length depended on its outcomes does not have its
+    nominal error rate. The intervals of the sequence hold at every look, and so at the
+    last one, with probability ``interval_level`` for all effects together; the verdicts
+    have this error jointly and none of their own.
 
     Parameters
     ----------
@@ -221,20 +260,32 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
         Of a trial with ``until=Decided(...)``.
     """
     last, dims = outcomes.isel(look=-1), decisions["ace"].dims
-    lower, upper = (last[f"look_{name}"].transpose(*dims).to_numpy() for name in ("lower", "upper"))
+    lower, upper = (
+        last[f"look_{name}"].transpose(*dims).to_numpy() for name in ("lower", "upper")
+    )
     low, high = decisions["rope_lower"].to_numpy(), decisions["rope_upper"].to_numpy()
     level = float(outcomes.attrs["until_level"])
     claims = [upper < low, (low < lower) & (upper < high), lower > high]
     counts = bool(last["look_counts"].item())
-    verdict = np.select([c & counts for c in claims], ["decreases", "negligible", "increases"], "undecided")
+    verdict = np.select(
+        [c & counts for c in claims],
+        ["decreases", "negligible", "increases"],
+        "undecided",
+    )
     columns = {
         "verdict": verdict,
         "lower": lower,
         "upper": upper,
         "interval_level": np.full(lower.shape, level),
         "missed_share": np.full(lower.shape, float(outcomes.attrs["until_missed"])),
-        "more_units": np.where(verdict != "undecided", -1, decisions["more_units"].to_numpy()),
+        "more_units": np.where(
+            verdict != "undecided", -1, decisions["more_units"].to_numpy()
+        ),
     }
     out = decisions.drop_vars([name for name in _OF_ONE_LOOK if name in decisions])
     attrs = {"evidence": "confidence sequence", "error": "sequence", "level": level}
-    return annotate(out.assign({name: (dims, values) for name, values in columns.items()}).assign_attrs(attrs))
+    return annotate(
+        out.assign(
+            {name: (dims, values) for name, values in columns.items()}
+        ).assign_attrs(attrs)
+    )

@@ -34,13 +34,16 @@ from causalgia.types import Array
 
 _GROWTH = 1.25
 
-#: argument of a rule -> its name in the text that outcomes and locks store, which fingerprints and seeds are made of
+#: argument of a rule -> its name in the text that outcomes and locks store, which
+#: fingerprints and seeds are made of
 STORED_NAMES = {"min_clusters": "start"}
 
 
 @dataclass(frozen=True)
 class Look:
-    """Result of one look: whether to stop, the reason, and the record ``n_units, n_clusters, lower, upper``."""
+    """Result of one look: whether to stop, the reason, and the record
+    ``n_units, n_clusters, lower, upper``.
+    """
 
     stop: bool
     words: str
@@ -54,12 +57,15 @@ class Rule:
     Parameters
     ----------
     control, contrasts
-        Contrasts to monitor; by default those of the analysis stored with the outcomes (``cg.run(..., analysis=)``), or
-        without one every arm minus the first arm of the design. The rule does not wait for fixed placebo words.
+        Contrasts to monitor; by default those of the analysis stored with the outcomes
+        (``cg.run(..., analysis=)``), or without one every arm minus the first arm of
+        the design. The rule does not wait for fixed placebo words.
     min_clusters
-        Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
+        Independent clusters (parents, where units share them) before a look may stop
+        the trial; 100 or more.
     every
-        Units between looks; None: each look has a quarter more units than the one before.
+        Units between looks; None: each look has a quarter more units than the one
+        before.
     """
 
     control: str | None = None
@@ -76,14 +82,17 @@ class Rule:
         object.__setattr__(self, "contrasts", analysis.contrasts)
         if not is_whole(self.min_clusters) or self.min_clusters < START:
             raise EstimateError(
-                f"{name}: min_clusters={quoted(self.min_clusters)} must be {START} clusters or more; earlier looks "
-                "inflate the error rate"
+                f"{name}: min_clusters={quoted(self.min_clusters)} must be {START} "
+                "clusters or more; earlier looks inflate the error rate"
             )
         if self.every is not None and (not is_whole(self.every) or self.every < 1):
-            raise EstimateError(f"{name}: every={quoted(self.every)} must be a number of units, or None")
+            raise EstimateError(
+                f"{name}: every={quoted(self.every)} must be a number of units, or None"
+            )
 
     def schedule(self, n_units: int) -> list[int]:
-        """Return the numbers of units at which to look, the last of them all there can be.
+        """Return the numbers of units at which to look, the last of them all there can
+        be.
 
         Examples
         --------
@@ -106,7 +115,13 @@ class Rule:
 
     def _clusters_needed(self, now: Interim, *, min_clusters: int) -> int:
         """Return the number of clusters that the most skewed effect needs."""
-        return int(np.ceil(least_clusters(now.skewness, min_clusters=min_clusters)[now.awaited].max()))
+        return int(
+            np.ceil(
+                least_clusters(now.skewness, min_clusters=min_clusters)[
+                    now.awaited
+                ].max()
+            )
+        )
 
     def __repr__(self) -> str:
         return self._as_text({})
@@ -123,18 +138,26 @@ class Rule:
 
     def _as_text(self, names: Mapping[str, str]) -> str:
         """Return the call that makes this rule, with other names of some arguments."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        arguments = ", ".join(f"{names.get(name, name)}={value!r}" for name, value in given.items())
+        given = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if getattr(self, f.name) != f.default
+        }
+        arguments = ", ".join(
+            f"{names.get(name, name)}={value!r}" for name, value in given.items()
+        )
         return f"{type(self).__name__}({arguments})"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Precision(Rule):
-    """Stop once every interval is short: fixed-width stopping on the ordinary t interval.
+    """Stop once every interval is short: fixed-width stopping on the ordinary t
+    interval.
 
-    The trial ends at the first look at which ``t se <= half_width`` for every contrast and task, from `min_clusters`
-    independent clusters on. Report the ordinary interval of `causalgia.estimate`: the rule depends on its width, not on
-    its position. Do not use the rule for verdicts.
+    The trial ends at the first look at which ``t se <= half_width`` for every contrast
+    and task, from `min_clusters` independent clusters on. Report the ordinary interval
+    of `causalgia.estimate`: the rule depends on its width, not on its position. Do not
+    use the rule for verdicts.
 
     Parameters
     ----------
@@ -143,12 +166,15 @@ class Precision(Rule):
     ci_prob
         Probability of the intervals.
     control, contrasts
-        Contrasts to monitor; by default those of the analysis stored with the outcomes (``cg.run(..., analysis=)``), or
-        without one every arm minus the first arm of the design. The rule does not wait for fixed placebo words.
+        Contrasts to monitor; by default those of the analysis stored with the outcomes
+        (``cg.run(..., analysis=)``), or without one every arm minus the first arm of
+        the design. The rule does not wait for fixed placebo words.
     min_clusters
-        Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
+        Independent clusters (parents, where units share them) before a look may stop
+        the trial; 100 or more.
     every
-        Units between looks; None: each look has a quarter more units than the one before.
+        Units between looks; None: each look has a quarter more units than the one
+        before.
 
     Raises
     ------
@@ -157,9 +183,9 @@ class Precision(Rule):
 
     Notes
     -----
-    Coverage tends to `ci_prob` as the half_width shrinks; slowly where effects are skewed, since an underestimated
-    spread ends the trial early (.80 for an effect that 3 % of units have, stopped at 170 units); ``attrs["stopped"]``
-    says so.
+    Coverage tends to `ci_prob` as the half_width shrinks; slowly where effects are
+    skewed, since an underestimated spread ends the trial early (.80 for an effect that
+    3 % of units have, stopped at 170 units); ``attrs["stopped"]`` says so.
 
     References
     ----------
@@ -178,11 +204,13 @@ class Precision(Rule):
         super().__post_init__()
         if not is_real(self.half_width) or not 0 < self.half_width < np.inf:
             raise EstimateError(
-                f"Precision: half_width={quoted(self.half_width)} must be a positive number, on the outcome's scale"
+                f"Precision: half_width={quoted(self.half_width)} must be a positive "
+                "number, on the outcome's scale"
             )
         if not is_real(self.ci_prob) or not 0 < self.ci_prob < 1:
             raise EstimateError(
-                f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; for example ci_prob=0.95"
+                f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; "
+                "for example ci_prob=0.95"
             )
 
     def look(self, outcomes: xr.Dataset) -> Look:
@@ -191,80 +219,108 @@ class Precision(Rule):
         half = special.stdtrit(now.df, 0.5 + self.ci_prob / 2) * now.se
         record = now.record(now.ace - half, now.ace + half)
         if now.n_clusters < self.min_clusters:
-            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {self.min_clusters:,} needed", record)
+            return Look(
+                False,
+                f"undecided: {now.n_clusters:,} clusters of the {self.min_clusters:,} "
+                "needed",
+                record,
+            )
         if (wide := (half > self.half_width) & now.awaited).any():
             return Look(
-                False, f"intervals are still wider than {self.half_width:g} to each side: {now.named(wide)}", record
+                False,
+                f"intervals are still wider than {self.half_width:g} to each side: "
+                f"{now.named(wide)}",
+                record,
             )
-        reason = f"every interval {now.control_phrase}is at most {self.half_width:g} to each side"
+        reason = (
+            f"every interval {now.control_phrase}is at most {self.half_width:g} to "
+            "each side"
+        )
         if now.n_clusters < self._clusters_needed(now, min_clusters=self.min_clusters):
-            reason += "; effects are so skewed that intervals of this many clusters may cover less than they say"
+            reason += (
+                "; effects are so skewed that intervals of this many clusters may "
+                "cover less than they say"
+            )
         return Look(True, reason, record)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Decided(Rule):
-    """Stop once every verdict is clear: a confidence sequence, which holds at all looks together.
+    """Stop once every verdict is clear: a confidence sequence, which holds at all looks
+    together.
 
-    At each look the interval of every contrast and task is that of an asymptotic confidence sequence over sums of
-    independent clusters; the trial stops when each lies above, below or inside the ROPE. The probability of any false
-    verdict is at most ``1 - level`` (asymptotically), however often one looks. A trial that ends undecided must not be
-    extended, which would be a further look: run a new one, or `causalgia.confirm`.
+    At each look the interval of every contrast and task is that of an asymptotic
+    confidence sequence over sums of independent clusters; the trial stops when each
+    lies above, below or inside the ROPE. The probability of any false verdict is at
+    most ``1 - level`` (asymptotically), however often one looks. A trial that ends
+    undecided must not be extended, which would be a further look: run a new one, or
+    `causalgia.confirm`.
 
     Parameters
     ----------
     rope
-        (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side of no effect, which is 1 where
-        the stored analysis is of ratios.
+        (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side
+        of no effect, which is 1 where the stored analysis is of ratios.
     level
         1 minus the bound on the chance of a false verdict.
     rare
-        The share of backgrounds on which an effect must not be missed, between 0 and 1. The first look that may stop
-        the trial has about ``3.7 / rare`` clusters: 368 for 1 %, 37 (so 100) for 10 %.
+        The share of backgrounds on which an effect must not be missed, between 0 and 1.
+        The first look that may stop the trial has about ``3.7 / rare`` clusters: 368
+        for 1 %, 37 (so 100) for 10 %.
     largest
-        The largest effect on any one background, as a distance from no effect on the scale of the contrasts, where a
-        bound is known; it widens the intervals. None, or less than the largest observed: the largest observed in any
-        contrast of the task.
+        The largest effect on any one background, as a distance from no effect on the
+        scale of the contrasts, where a bound is known; it widens the intervals. None,
+        or less than the largest observed: the largest observed in any contrast of the
+        task.
     control, contrasts
         Contrasts to monitor, as in `Precision`.
     min_clusters
-        Independent clusters before a look may stop the trial: 100 or more, and in any case what `rare` and the
-        skewness of the sums over clusters ask.
+        Independent clusters before a look may stop the trial: 100 or more, and in any
+        case what `rare` and the skewness of the sums over clusters ask.
     every
-        Units between looks; None: each look has a quarter more units than the one before.
+        Units between looks; None: each look has a quarter more units than the one
+        before.
 
     Raises
     ------
     DecisionError
-        If the ROPE is none, reversed, or known only from the outcomes themselves (``"placebo"``, sd); or `rare` is not
-        between 0 and 1.
+        If the ROPE is none, reversed, or known only from the outcomes themselves
+        (``"placebo"``, sd); or `rare` is not between 0 and 1.
     EstimateError
-        If `level` is not between 0.5 and 1, `largest` is not positive, or `min_clusters` is below 100.
+        If `level` is not between 0.5 and 1, `largest` is not positive, or
+        `min_clusters` is below 100.
 
     Notes
     -----
-    The sampled units do not show how rare or how large effects on other backgrounds are. No verdict is therefore given
-    before an effect on a share `rare` of backgrounds would have been observed, and each interval is widened by what
-    backgrounds that were not drawn could add. Effects on fewer backgrounds can be missed; ``attrs["stopped"]`` and the
-    report say so. The error is divided equally among contrasts and tasks.
+    The sampled units do not show how rare or how large effects on other backgrounds
+    are. No verdict is therefore given before an effect on a share `rare` of backgrounds
+    would have been observed, and each interval is widened by what backgrounds that were
+    not drawn could add. Effects on fewer backgrounds can be missed;
+    ``attrs["stopped"]`` and the report say so. The error is divided equally among
+    contrasts and tasks.
 
-    For K effects that are waited for (contrasts times tasks), ``a = (1 - level) / K`` and G clusters, the interval is
-    ``ace -+ (c se + L (-log a) / G)``: c is `causalgia.stopping.sequence_critical` at error a, from the first look that
-    counts on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at .95. The first look has
-    ``max(min_clusters, 25 skewness^2, log(a / 2) / log(1 - rare))`` clusters: an effect on a share `rare` is then
-    absent from all of them with probability a / 2. The other half of a is the sequence's on the side on which a verdict
-    is false. A false "negligible" has a probability above a where the effect is on fewer backgrounds than `rare`. Where
-    sizes differ much, the large effects, which make the mean, are on fewer backgrounds than all effects together: with
-    exponential sizes on 1 % of backgrounds .09 of verdicts are false, and none with ``largest=`` four times their mean.
+    For K effects that are waited for (contrasts times tasks), ``a = (1 - level) / K``
+    and G clusters, the interval is ``ace -+ (c se + L (-log a) / G)``: c is
+    `causalgia.stopping.sequence_critical` at error a, from the first look that counts
+    on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at
+    .95. The first look has ``max(min_clusters, 25 skewness^2, log(a / 2) / log(1 -
+    rare))`` clusters: an effect on a share `rare` is then absent from all of them with
+    probability a / 2. The other half of a is the sequence's on the side on which a
+    verdict is false. A false "negligible" has a probability above a where the effect is
+    on fewer backgrounds than `rare`. Where sizes differ much, the large effects, which
+    make the mean, are on fewer backgrounds than all effects together: with exponential
+    sizes on 1 % of backgrounds .09 of verdicts are false, and none with ``largest=``
+    four times their mean.
 
-    The intervals are 1.55 to 1.65 times the t interval's (for one contrast) and what L adds; they are the ones to
-    report (``look_lower, look_upper`` of the last look). An effect that is the same in every unit has no standard
-    error, but it waits for the first look as any other does.
+    The intervals are 1.55 to 1.65 times the t interval's (for one contrast) and what L
+    adds; they are the ones to report (``look_lower, look_upper`` of the last look). An
+    effect that is the same in every unit has no standard error, but it waits for the
+    first look as any other does.
 
     References
     ----------
-    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), doi:10.1214/24-AOS2408. Hanley & Lippman-Hand (1983),
-    doi:10.1001/jama.1983.03330370053031.
+    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), doi:10.1214/24-AOS2408. Hanley
+    & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031.
 
     Examples
     --------
@@ -283,30 +339,36 @@ class Decided(Rule):
         super().__post_init__()
         if self.rope is None or isinstance(self.rope, str | Mapping):
             raise DecisionError(
-                f"Decided: rope={quoted(self.rope)} is not fixed beforehand for all effects; give two numbers, or 0"
+                f"Decided: rope={quoted(self.rope)} is not fixed beforehand for all "
+                "effects; give two numbers, or 0"
             )
         try:
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
         except DesignError as error:
             raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
         if not is_real(self.level) or not 0.5 < self.level < 1:
-            raise EstimateError(f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for example level=0.95")
+            raise EstimateError(
+                f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for "
+                "example level=0.95"
+            )
         if not is_real(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
-                f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for example rare=0.01, which takes 368 "
-                "clusters or more"
+                f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for "
+                "example rare=0.01, which takes 368 clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
             if not is_real(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
-                    f"Decided: largest={quoted(self.largest)} must be a positive number, the largest effect on one "
-                    "background; None takes the largest observed"
+                    f"Decided: largest={quoted(self.largest)} must be a positive "
+                    "number, the largest effect on one background; None takes the "
+                    "largest observed"
                 )
             object.__setattr__(self, "largest", float(self.largest))
 
     def schedule(self, n_units: int) -> list[int]:
-        """Return the numbers of units at which to look, the last of them all there can be.
+        """Return the numbers of units at which to look, the last of them all there can
+        be.
 
         Raises
         ------
@@ -320,33 +382,50 @@ class Decided(Rule):
         """
         if n_units < self._first_look:
             raise DecisionError(
-                f"Decided: no verdict is possible with {n_units:,} units: rare={self.rare:g} at level={self.level:g} "
-                f"takes {self._first_look:,} clusters, and looks start at {self.min_clusters}; plan more units, or "
-                "give a larger share, rare=0.05"
+                f"Decided: no verdict is possible with {n_units:,} units: "
+                f"rare={self.rare:g} at level={self.level:g} takes "
+                f"{self._first_look:,} clusters, and looks start at "
+                f"{self.min_clusters}; plan more units, or give a larger share, "
+                "rare=0.05"
             )
         return super().schedule(n_units)
 
     @property
     def _first_look(self) -> int:
-        return max(self.min_clusters, clusters_for_rare(self.rare, alpha=1 - self.level))
+        return max(
+            self.min_clusters, clusters_for_rare(self.rare, alpha=1 - self.level)
+        )
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
         now = self._interim(outcomes)
         alpha = (1 - self.level) / int(now.awaited.sum())
         min_clusters = max(self.min_clusters, clusters_for_rare(self.rare, alpha=alpha))
-        # time in units, from the number that contains `min_clusters` clusters: information on a mean of clusters
-        # grows at most as fast as the units, and a faster clock only widens the interval
-        begin = int(now.first_units[min_clusters - 1]) + 1 if now.n_clusters >= min_clusters else now.n_units
+        # time in units, from the number that contains `min_clusters` clusters:
+        # information on a mean of clusters grows at most as fast as the units, and a
+        # faster clock only widens the interval
+        begin = (
+            int(now.first_units[min_clusters - 1]) + 1
+            if now.n_clusters >= min_clusters
+            else now.n_units
+        )
         clock = max(now.n_units / begin, 1.0) * min_clusters
         critical = sequence_critical(clock, alpha=alpha, min_clusters=min_clusters)
-        unseen = unseen_share(now.n_clusters, alpha=alpha) * np.maximum(now.largest, self.largest or 0.0)
-        half = critical * now.se + unseen  # what backgrounds that were not drawn could add, on either side
+        unseen = unseen_share(now.n_clusters, alpha=alpha) * np.maximum(
+            now.largest, self.largest or 0.0
+        )
+        # what backgrounds that were not drawn could add, on either side
+        half = critical * now.se + unseen
         lower, upper = now.ace - half, now.ace + half
         null = now.null_value
-        low, high = rope_ends(self.rope, null) if isinstance(self.rope, tuple) else (null, null)
+        low, high = (
+            rope_ends(self.rope, null) if isinstance(self.rope, tuple) else (null, null)
+        )
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
-        needed, missed = self._clusters_needed(now, min_clusters=min_clusters), missed_by(min_clusters, alpha=alpha)
+        needed, missed = (
+            self._clusters_needed(now, min_clusters=min_clusters),
+            missed_by(min_clusters, alpha=alpha),
+        )
         record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
         record = record.assign_attrs(level=self.level, missed=missed)
         if now.n_clusters < needed:
@@ -354,12 +433,19 @@ class Decided(Rule):
             if needed > min_clusters:
                 why = f"needed because of the skewness of {now.most_skewed()}"
             elif min_clusters != self.min_clusters:
-                why = f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
-            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}", record)
+                why = (
+                    f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
+                )
+            return Look(
+                False,
+                f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}",
+                record,
+            )
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
         reason = (
-            f"every contrast {now.control_phrase}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
+            f"every contrast {now.control_phrase}is above, below or inside the ROPE; "
+            f"{missed_share_sentence(missed)}"
         )
         return Look(True, reason, record)
 
@@ -371,17 +457,19 @@ class Interim:
     Attributes
     ----------
     ace, se, df, skewness
-        Shape ``(K, ...)`` for K contrasts and a trailing shape of tasks (and models); the skewness is of the sums over
-        clusters.
+        Shape ``(K, ...)`` for K contrasts and a trailing shape of tasks (and models);
+        the skewness is of the sums over clusters.
     n_units, n_clusters
         Numbers of units and clusters.
     largest
-        The largest distance of an ICE from no effect in any contrast of the task, ``(1, ...)``; where clusters differ
-        in size, at least what the largest sum over a cluster adds to the mean.
+        The largest distance of an ICE from no effect in any contrast of the task,
+        ``(1, ...)``; where clusters differ in size, at least what the largest sum over
+        a cluster adds to the mean.
     first_units
         First unit of each cluster, in increasing order.
     awaited
-        Effects that a rule waits for, ``(K, ...)``: all but those of fixed placebo words.
+        Effects that a rule waits for, ``(K, ...)``: all but those of fixed placebo
+        words.
     null_value
         Value of no effect: 1 for ratios, else 0.
     control_phrase
@@ -405,21 +493,41 @@ class Interim:
 
     def named(self, which: npt.NDArray[np.bool_]) -> str:
         """Return the names of the contrasts with any of these effects."""
-        names = self.labels["contrast"].to_numpy()[which.reshape(len(which), -1).any(axis=1)]
-        return ", ".join(map(str, names[:4])) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")
+        names = self.labels["contrast"].to_numpy()[
+            which.reshape(len(which), -1).any(axis=1)
+        ]
+        return ", ".join(map(str, names[:4])) + (
+            f" and {len(names) - 4:,} more" if len(names) > 4 else ""
+        )
 
     def most_skewed(self) -> str:
-        """Return the name of the most skewed awaited effect: its contrast, and its task if there are several."""
-        place = np.unravel_index(np.argmax(np.where(self.awaited, np.abs(self.skewness), -1.0)), self.skewness.shape)
-        at = {dim: self.labels[dim].to_numpy()[i] for dim, i in zip(self.labels.sizes, place, strict=True)}
-        several = [str(at[dim]) for dim in at if dim != "contrast" and self.labels.sizes[dim] > 1]
+        """Return the name of the most skewed awaited effect: its contrast, and its task
+        if there are several.
+        """
+        place = np.unravel_index(
+            np.argmax(np.where(self.awaited, np.abs(self.skewness), -1.0)),
+            self.skewness.shape,
+        )
+        at = {
+            dim: self.labels[dim].to_numpy()[i]
+            for dim, i in zip(self.labels.sizes, place, strict=True)
+        }
+        several = [
+            str(at[dim])
+            for dim in at
+            if dim != "contrast" and self.labels.sizes[dim] > 1
+        ]
         return f"'{at['contrast']}'{' in ' if several else ''}{', '.join(several)}"
 
     def record(self, lower: Array, upper: Array) -> xr.Dataset:
-        """Return the record of a look: its numbers of units and clusters and its intervals."""
+        """Return the record of a look: its numbers of units and clusters and its
+        intervals.
+        """
         dims = tuple(self.labels.sizes)
         sizes = {"n_units": self.n_units, "n_clusters": self.n_clusters}
-        return self.labels.assign({**sizes, "lower": (dims, lower), "upper": (dims, upper)})
+        return self.labels.assign(
+            {**sizes, "lower": (dims, lower), "upper": (dims, upper)}
+        )
 
 
 def interim_estimates(
@@ -428,30 +536,39 @@ def interim_estimates(
     control: str | None,
     contrasts: Mapping[str, Mapping[str, float]] | None,
 ) -> Interim:
-    """Return interim estimates of the rule's contrasts, else the stored analysis', else against the first arm."""
+    """Return interim estimates of the rule's contrasts, else the stored analysis', else
+    against the first arm.
+    """
     arguments = _contrast_arguments(outcomes, control, contrasts)
     effects = contrast(outcomes, **arguments.pop("contrast"))
-    groups = clusters(effects, Request(arguments["cluster"], None, (), "population", "units"))
+    groups = clusters(
+        effects, Request(arguments["cluster"], None, (), "population", "units")
+    )
     ice = ice_without_rounding(effects)
     n = len(ice)
     codes = np.arange(n) if groups is None else groups.codes
     if codes.max() == 0:
         raise EstimateError(
-            "until=: all units so far share one cluster, so the variance between clusters cannot be estimated; draw "
-            "more parents"
+            "until=: all units so far share one cluster, so the variance between "
+            "clusters cannot be estimated; draw more parents"
         )
     found = mean_ice(ice, None if groups is None else codes)
     first = np.unique(codes, return_index=True)[1]
     residuals = centered(ice)[1]
     sums = residuals if groups is None else group_sums(residuals, codes)
     words = placebo_words(effects)
-    awaited = np.broadcast_to((~words | words.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:])
+    awaited = np.broadcast_to(
+        (~words | words.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:]
+    )
     dims = effects["ice"].dims[1:]
     null_value = float(effects.attrs.get("null_value", 0.0))
     away = ice - null_value
     size = np.abs(away).max(axis=0)
     if groups is not None:  # a cluster may have more weight than a unit
-        size = np.maximum(size, np.abs(group_sums(away, codes)).max(axis=0) / (n / (int(codes.max()) + 1)))
+        size = np.maximum(
+            size,
+            np.abs(group_sums(away, codes)).max(axis=0) / (n / (int(codes.max()) + 1)),
+        )
     how = "divided by" if effects.attrs.get("transform") == "ratio" else "minus"
     return Interim(
         ace=found.ace,
@@ -464,13 +581,17 @@ def interim_estimates(
         first_units=np.sort(first),
         awaited=awaited,
         null_value=null_value,
-        control_phrase=f"{how} '{effects.attrs['control']}' " if effects.attrs.get("control") else "",
+        control_phrase=f"{how} '{effects.attrs['control']}' "
+        if effects.attrs.get("control")
+        else "",
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
     )
 
 
 def _contrast_arguments(
-    outcomes: xr.Dataset, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None
+    outcomes: xr.Dataset,
+    control: str | None,
+    contrasts: Mapping[str, Mapping[str, float]] | None,
 ) -> dict[str, Any]:
     stored = outcomes.attrs.get("analysis")
     analysis = Analysis() if stored is None else Analysis.from_json(str(stored))

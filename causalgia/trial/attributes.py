@@ -1,4 +1,6 @@
-"""Coordinates and attributes of outcomes: the arms, the design, the analysis, the predictor, seed and versions."""
+"""Coordinates and attributes of outcomes: the arms, the design, the analysis, the
+predictor, seed and versions.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ from numpy.typing import NDArray
 import causalgia
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design
-from causalgia.errors import CausalgiaError, DesignError, OutcomesError, PredictorError, SequenceError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    DesignError,
+    OutcomesError,
+    PredictorError,
+    SequenceError,
+    quoted,
+)
 from causalgia.notes import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
@@ -23,8 +32,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def apply_arm(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int) -> NDArray[np.uint8]:
-    """Return the units (n, length) under an arm; errors of the intervention name the arm."""
+def apply_arm(
+    arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int
+) -> NDArray[np.uint8]:
+    """Return the units (n, length) under an arm; errors of the intervention name the
+    arm.
+    """
     try:
         return arm.intervention.apply(tokens, units=ids, key=key)
     except (DesignError, SequenceError) as error:
@@ -35,7 +48,9 @@ def apply_arm(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key:
 
 
 def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
-    """Return the tasks of a predictor; None if they are not known before the first answer."""
+    """Return the tasks of a predictor; None if they are not known before the first
+    answer.
+    """
     try:
         return predictor.tasks
     except PredictorError:
@@ -43,24 +58,32 @@ def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
 
 
 def task_scale_coordinate(predictor: Predictor) -> dict[str, Any]:
-    """Return the coordinate of the scale of each task; nothing where all tasks have one."""
+    """Return the coordinate of the scale of each task; nothing where all tasks have
+    one.
+    """
     scales = predictor.task_scales
     return {} if scales is None else {"task_scale": ("task", list(scales))}
 
 
 def n_known_answers(predictor: Predictor) -> int:
-    """Return the number of answers per sequence, as far as it is known before the first answer."""
+    """Return the number of answers per sequence, as far as it is known before the first
+    answer.
+    """
     return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
 
 
 def analysis_json(analysis: Analysis, design: Design) -> str:
-    """Return the analysis as JSON, completed by the design's own contrasts if that is not too long."""
+    """Return the analysis as JSON, completed by the design's own contrasts if that is
+    not too long.
+    """
     whole = analysis.asking(design.analysis_fields).to_json()
     return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
 
 
 def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
-    """Return coordinates of the arms: name, do, kind, random and the level of each factor."""
+    """Return coordinates of the arms: name, do, kind, random and the level of each
+    factor.
+    """
     coords: dict[str, Any] = {
         "arm": np.asarray([arm.name for arm in arms]),
         "do": ("arm", np.asarray([str(arm.intervention) for arm in arms])),
@@ -77,11 +100,17 @@ def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
     return coords
 
 
-def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
-    """Return the attributes that identify a trial: design, null model, predictor, seed and versions."""
+def trial_attributes(
+    design: Design, predictor: Predictor, fingerprint: str, rng: RNG
+) -> dict[str, Any]:
+    """Return the attributes that identify a trial: design, null model, predictor, seed
+    and versions.
+    """
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     optional: dict[str, Any] = (
-        {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
+        {"reserved": f"{design.reserved.describe()}, never used by this trial"}
+        if design.reserved
+        else {}
     )
     if predictor.models is not None and predictor.differ_by is not None:
         optional["model_is"] = predictor.differ_by
@@ -120,49 +149,76 @@ def load_design(outcomes: xr.Dataset) -> Design:
     Raises
     ------
     OutcomesError
-        If there is none, it cannot be read any more, or it is not the design that was run.
+        If there is none, it cannot be read any more, or it is not the design that was
+        run.
     """
     text = unpack_text(outcomes, "design")
     if text is None:
-        raise OutcomesError("these outcomes carry no design; give the design of the screen as design=")
+        raise OutcomesError(
+            "these outcomes carry no design; give the design of the screen as design="
+        )
     try:
         design = Design.from_json(text)
     except CausalgiaError as error:
         raise OutcomesError(
-            f"the design kept with the outcomes cannot be read ({error}); give it as design="
+            f"the design kept with the outcomes cannot be read ({error}); give it as "
+            "design="
         ) from error
-    if design.fingerprint != outcomes.attrs.get("design_fingerprint", design.fingerprint):
+    if design.fingerprint != outcomes.attrs.get(
+        "design_fingerprint", design.fingerprint
+    ):
         raise OutcomesError(
-            "the design kept with the outcomes is not the one that was run: a file of sequences that it names has "
-            "changed; give the design of the screen as design="
+            "the design kept with the outcomes is not the one that was run: a file of "
+            "sequences that it names has changed; give the design of the screen as "
+            "design="
         )
     return design
 
 
 def _check_factorial(factors: Sequence[str], arms: Sequence[Arm]) -> None:
-    """Raise DesignError unless the factors have two levels each, and every combination of levels has one arm."""
+    """Raise DesignError unless the factors have two levels each, and every combination
+    of levels has one arm.
+    """
     crossed: list[list[Any]] = []
     for factor in factors:
-        levels = list(dict.fromkeys(arm.factors[factor] for arm in arms if arm.factors.get(factor, "") != ""))
+        levels = list(
+            dict.fromkeys(
+                arm.factors[factor] for arm in arms if arm.factors.get(factor, "") != ""
+            )
+        )
         if len(levels) != 2:
             raise DesignError(
-                f"[analysis]: interaction: factor {quoted(factor)} has the levels {quoted(levels)}, and two are "
-                f"needed; give levels to every arm of the factorial, {{{factor} = 0}} to those without it, or "
-                "write the weights of the arms as contrasts"
+                f"[analysis]: interaction: factor {quoted(factor)} has the levels "
+                f"{quoted(levels)}, and two are needed; give levels to every arm of "
+                f"the factorial, {{{factor} = 0}} to those without it, or write the "
+                "weights of the arms as contrasts"
             )
         crossed.append(levels)
     for cell in product(*crossed):
-        there = [arm.name for arm in arms if all(arm.factors.get(f) == x for f, x in zip(factors, cell, strict=True))]
+        there = [
+            arm.name
+            for arm in arms
+            if all(arm.factors.get(f) == x for f, x in zip(factors, cell, strict=True))
+        ]
         if len(there) != 1:
-            what = f"arms {quoted(there[0])} and {quoted(there[1])} both have" if there else "no arm has"
-            of_cell = ", ".join(f"{factor} = {level}" for factor, level in zip(factors, cell, strict=True))
+            what = (
+                f"arms {quoted(there[0])} and {quoted(there[1])} both have"
+                if there
+                else "no arm has"
+            )
+            of_cell = ", ".join(
+                f"{factor} = {level}"
+                for factor, level in zip(factors, cell, strict=True)
+            )
             raise DesignError(
-                f"[analysis]: interaction: {what} the levels {of_cell}; a factorial has one arm for each combination "
-                f"of levels, 2^{len(factors)} in all"
+                f"[analysis]: interaction: {what} the levels {of_cell}; a factorial "
+                f"has one arm for each combination of levels, 2^{len(factors)} in all"
             )
 
 
-def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | None = None) -> None:
+def check_analysis(
+    analysis: Analysis, design: Design, tasks: Sequence[str] | None = None
+) -> None:
     """Refuse an analysis that names what the outcomes of a design will not have.
 
     Parameters
@@ -177,9 +233,10 @@ def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | No
     Raises
     ------
     DesignError
-        If it names an arm, factor, task or coordinate of the units that there is not, asks for an interaction without
-        one arm for each combination of two levels, groups units by their GC content, has a region of placebo words
-        without 40 of them, or in a crossover asks for blocks or covariates.
+        If it names an arm, factor, task or coordinate of the units that there is not,
+        asks for an interaction without one arm for each combination of two levels,
+        groups units by their GC content, has a region of placebo words without 40 of
+        them, or in a crossover asks for blocks or covariates.
 
     Examples
     --------
@@ -192,19 +249,28 @@ def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | No
     causalgia.errors.DesignError: [analysis]: cluster = 'chromosome', which is not a coordinate of the units; ...
     """
     blocks = () if design.blocks is None else ("block",)
-    words = [arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"]
-    analysis.check(design.arm_names, design.factors, units=("parent", "gc", *blocks), words=words, tasks=tasks)
+    words = [
+        arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"
+    ]
+    analysis.check(
+        design.arm_names,
+        design.factors,
+        units=("parent", "gc", *blocks),
+        words=words,
+        tasks=tasks,
+    )
     if analysis.interaction is not None:
         _check_factorial(analysis.interaction, design.named_arms)
     for name in ("block", "covariates"):
         if design.assignment == "crossover" and getattr(analysis, name):
             raise DesignError(
-                f"[analysis]: {name} is for assignment = 'parallel'; in a crossover each unit is compared with itself: "
-                "leave it out"
+                f"[analysis]: {name} is for assignment = 'parallel'; in a crossover "
+                "each unit is compared with itself: leave it out"
             )
     for name in ("cluster", "block"):
         if getattr(analysis, name) == "gc":
             raise DesignError(
-                f"[analysis]: {name} = 'gc' is a share of each unit's letters, and a {name} is a group of units; give "
-                "a coordinate of names or whole numbers"
+                f"[analysis]: {name} = 'gc' is a share of each unit's letters, and a "
+                f"{name} is a group of units; give a coordinate of names or whole "
+                "numbers"
             )

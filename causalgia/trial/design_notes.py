@@ -1,4 +1,6 @@
-"""Notes on a design: unequal controls, close sites, words in the flanks, and null models unlike real sequences."""
+"""Notes on a design: unequal controls, close sites, words in the flanks, and null
+models unlike real sequences.
+"""
 
 from __future__ import annotations
 
@@ -30,27 +32,39 @@ NEAR = 5
 OFTEN = 0.1
 """Share of the units from which a word in the flanks is noted."""
 _ALWAYS = 0.95
-"""Share of the units from which the mean number of copies is given, since nearly all have one."""
+"""Share of the units from which the mean number of copies is given, since nearly all
+have one.
+"""
 _SHORTEST = 4.0
 """Information of the shortest word that is searched for, in bits: two fixed bases."""
 APART = 0.95
-"""AUROC, in either direction, from which a note says that null model and real sequences hardly overlap."""
+"""AUROC, in either direction, from which a note says that null model and real sequences
+hardly overlap.
+"""
 _PREDICTED = 200
 _UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
 
 
 def notes_of_design(
-    design: Design, analysis: Analysis, edits: Mapping[str, tuple[Edit, ...]], *, key: int
+    design: Design,
+    analysis: Analysis,
+    edits: Mapping[str, tuple[Edit, ...]],
+    *,
+    key: int,
 ) -> list[str]:
-    """Return notes on a design that a reader of its results needs, a sentence each; empty if there are none.
+    """Return notes on a design that a reader of its results needs, a sentence each;
+    empty if there are none.
 
-    Checked are the contrasts that the analysis names: arms that differ in the place, number or length of their edits,
-    or in composition, and placebos of another word (`causalgia.notes.notes_of_controls`). On up to 256 units of
-    the trial (fewer of long backgrounds, a million bases in all, at least 16) two more are checked: sites with fewer
-    than 5 bases between them, with the words of the design that arise at the junction; and embedded words that at least
-    a tenth of the units have elsewhere too, with the share of these units or, where all but a twentieth have one, the
-    mean number of further copies. Searched for are the first 16 words that arms embed, if they carry at least the
-    information of two fixed bases (IUPAC letters count as the bases that they admit); motifs are not.
+    Checked are the contrasts that the analysis names: arms that differ in the place,
+    number or length of their edits, or in composition, and placebos of another word
+    (`causalgia.notes.notes_of_controls`). On up to 256 units of the trial (fewer of
+    long backgrounds, a million bases in all, at least 16) two more are checked: sites
+    with fewer than 5 bases between them, with the words of the design that arise at the
+    junction; and embedded words that at least a tenth of the units have elsewhere too,
+    with the share of these units or, where all but a twentieth have one, the mean
+    number of further copies. Searched for are the first 16 words that arms embed, if
+    they carry at least the information of two fixed bases (IUPAC letters count as the
+    bases that they admit); motifs are not.
 
     Parameters
     ----------
@@ -63,34 +77,48 @@ def notes_of_design(
     key
         Root key of the trial.
     """
-    contrasts: Mapping[str, Mapping[str, float]] = {} if analysis.interaction else analysis.weights_by_contrast
+    contrasts: Mapping[str, Mapping[str, float]] = (
+        {} if analysis.interaction else analysis.weights_by_contrast
+    )
     if analysis.control is not None:
         control = str(analysis.control)
-        contrasts = {arm: {arm: 1.0, control: -1.0} for arm in design.arm_names if arm != control}
-    arms = {arm.name: _ArmSites.of(arm, design.null.length) for arm in design.named_arms}
+        contrasts = {
+            arm: {arm: 1.0, control: -1.0} for arm in design.arm_names if arm != control
+        }
+    arms = {
+        arm.name: _ArmSites.of(arm, design.null.length) for arm in design.named_arms
+    }
     words = _searched_words(arms.values())
     near = {name: close for name, sites in arms.items() if (close := sites.close)}
     sentences: list[str] = []
     if near or words:
         n_units = min(design.n_units, _UNITS, max(16, _SCANNED // design.null.length))
         units = draw_backgrounds(design, 0, n_units, key=key)
-        again = [text for word in words[:_WORDS] if (text := _flank_note(word, arms, contrasts, units, key))]
+        again = [
+            text
+            for word in words[:_WORDS]
+            if (text := _flank_note(word, arms, contrasts, units, key))
+        ]
         sentences += [_junction_note(near, arms, units, words, key)] if near else []
-        sentences += [f"{first_findings(again, 'words')}: {_FLANK_CURE}"] if again else []
+        sentences += (
+            [f"{first_findings(again, 'words')}: {_FLANK_CURE}"] if again else []
+        )
     return [*notes_of_controls(contrasts, edits), *sentences]
 
 
 _FLANK_CURE = (
-    "the effect there is that of one more copy; a longer word, or a null model that lacks it, asks for the first"
+    "the effect there is that of one more copy; a longer word, or a null model that "
+    "lacks it, asks for the first"
 )
 
 
 @dataclass(frozen=True)
 class _ArmSites:
-    """What an arm writes: its spans by their start, and the words that it embeds or inserts.
+    """What an arm writes: its spans by their start, and the words that it embeds or
+    inserts.
 
-    `reads` has all of them, `words` those that are no placebo words; `spans` is empty where each unit has places of its
-    own. `rna` says whether one is written with U.
+    `reads` has all of them, `words` those that are no placebo words; `spans` is empty
+    where each unit has places of its own. `rna` says whether one is written with U.
     """
 
     arm: Arm
@@ -113,19 +141,26 @@ class _ArmSites:
             tuple(
                 step.written.reads
                 for step in written
-                if not isinstance(step, PlaceboWord) and isinstance(step.written.reads, str)
+                if not isinstance(step, PlaceboWord)
+                and isinstance(step.written.reads, str)
             ),
             any("U" in step.written.label.upper() for step in written),
         )
 
     @property
     def close(self) -> list[tuple[WrittenSpan, WrittenSpan]]:
-        """Neighboring sites with fewer than 5 bases between them; single bases count as mutations."""
+        """Neighboring sites with fewer than 5 bases between them; single bases count as
+        mutations.
+        """
         spans = [span for span in self.spans if span.stop - span.start > 1]
         return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
 
-    def copies_elsewhere(self, word: _Word, units: DrawnUnits, key: int) -> NDArray[np.int64]:
-        """Return the number of instances of a word in each unit that overlap nothing the arm wrote, (n,)."""
+    def copies_elsewhere(
+        self, word: _Word, units: DrawnUnits, key: int
+    ) -> NDArray[np.int64]:
+        """Return the number of instances of a word in each unit that overlap nothing
+        the arm wrote, (n,).
+        """
         after = apply_arm(self.arm, units.tokens, units.ids, key)
         if len(word.reads) > after.shape[1]:
             return np.zeros(len(after), np.int64)
@@ -138,7 +173,9 @@ class _ArmSites:
 
 @dataclass(frozen=True)
 class _Word:
-    """A word, with the bases that each of its letters admits as bits, (w,), for each strand to be searched."""
+    """A word, with the bases that each of its letters admits as bits, (w,), for each
+    strand to be searched.
+    """
 
     reads: str
     strands: tuple[NDArray[np.uint8], ...]
@@ -161,7 +198,8 @@ class _Word:
 
 
 def _searched_words(arms: Iterable[_ArmSites]) -> list[_Word]:
-    """Return the words that arms embed, IUPAC words among them, without placebo words and very short ones.
+    """Return the words that arms embed, IUPAC words among them, without placebo words
+    and very short ones.
 
     A word with U is single-stranded: its reverse complement does not count.
     """
@@ -171,8 +209,13 @@ def _searched_words(arms: Iterable[_ArmSites]) -> list[_Word]:
     for reads in dict.fromkeys(word for sites in arms for word in sites.words):
         letters = parse_word(reads)[1]
         if sum(2 - np.log2(len(bases)) for bases in letters) >= _SHORTEST:
-            forward = np.array([sum(1 << base for base in bases) for bases in letters], np.uint8)
-            reverse = np.array([sum(1 << (3 - base) for base in bases) for bases in reversed(letters)], np.uint8)
+            forward = np.array(
+                [sum(1 << base for base in bases) for bases in letters], np.uint8
+            )
+            reverse = np.array(
+                [sum(1 << (3 - base) for base in bases) for bases in reversed(letters)],
+                np.uint8,
+            )
             found.append(_Word(reads, (forward,) if rna else (forward, reverse)))
     return found
 
@@ -184,27 +227,47 @@ def _junction_note(
     words: list[_Word],
     key: int,
 ) -> str:
-    """Say which arms have such close sites, and which words of the design arise there in what share of the units."""
+    """Say which arms have such close sites, and which words of the design arise there
+    in what share of the units.
+    """
     arising: list[tuple[float, str]] = []
     for name, junctions in near.items():
         after = apply_arm(arms[name].arm, units.tokens, units.ids, key)
         for word in words:
             share = float(np.mean(_spans_junction(after, word, junctions)))
             if share >= _SELDOM:
-                arising.append((share, f"{word} arises in {100 * share:.0f} % of the units of '{name}'"))
+                arising.append(
+                    (
+                        share,
+                        f"{word} arises in {100 * share:.0f} % of the units of "
+                        f"'{name}'",
+                    )
+                )
     gaps = [b.start - a.stop for junctions in near.values() for a, b in junctions]
     some = ", ".join(f"'{name}'" for name in list(near)[:_NAMED])
     more = f" and {len(near) - _NAMED} more arms" if len(near) > _NAMED else ""
     apart = f"{min(gaps)}" if min(gaps) == max(gaps) else f"{min(gaps)} to {max(gaps)}"
-    head = f"two sites lie {apart} base{'' if apart == '1' else 's'} apart in {some}{more}"
+    head = (
+        f"two sites lie {apart} base{'' if apart == '1' else 's'} apart in {some}{more}"
+    )
     if not arising:
-        return f"{head}; at the junction every word of the design arises in less than 1 % of {len(units.ids):,} units"
+        return (
+            f"{head}; at the junction every word of the design arises in less than 1 % "
+            f"of {len(units.ids):,} units"
+        )
     worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:_NAMED])
-    return f"{head}: at the junction {worst}; put them further apart, or cg.experiments.junctions says where"
+    return (
+        f"{head}: at the junction {worst}; put them further apart, or "
+        "cg.experiments.junctions says where"
+    )
 
 
-def _spans_junction(after: Tokens, word: _Word, junctions: list[tuple[WrittenSpan, WrittenSpan]]) -> NDArray[np.bool_]:
-    """Return in which sequences a word spans a junction and does not lie inside one of its sites."""
+def _spans_junction(
+    after: Tokens, word: _Word, junctions: list[tuple[WrittenSpan, WrittenSpan]]
+) -> NDArray[np.bool_]:
+    """Return in which sequences a word spans a junction and does not lie inside one of
+    its sites.
+    """
     flags, width = np.zeros(len(after), bool), len(word.reads)
     for a, b in junctions:
         first = max(0, a.start - width + 1)
@@ -214,7 +277,9 @@ def _spans_junction(after: Tokens, word: _Word, junctions: list[tuple[WrittenSpa
         row, start = word.instances(window)
         start, stop = start + first, start + first + width
         across = (start < b.start) & (stop > a.stop)
-        inside = ((start >= a.start) & (stop <= a.stop)) | ((start >= b.start) & (stop <= b.stop))
+        inside = ((start >= a.start) & (stop <= a.stop)) | (
+            (start >= b.start) & (stop <= b.stop)
+        )
         flags[row[across & ~inside]] = True
     return flags
 
@@ -226,7 +291,9 @@ def _flank_note(
     units: DrawnUnits,
     key: int,
 ) -> str:
-    """Say in how many units an embedded word occurs elsewhere, under the arm and under the first one compared to it."""
+    """Say in how many units an embedded word occurs elsewhere, under the arm and under
+    the first one compared to it.
+    """
     treated = next(sites for sites in arms.values() if word.reads in sites.reads)
     copies = treated.copies_elsewhere(word, units, key)
     share = float(np.mean(copies > 0))
@@ -236,9 +303,18 @@ def _flank_note(
     def mean(numbers: NDArray[np.int64]) -> str:
         return f", on average {np.mean(numbers):.1f} times" if share >= _ALWAYS else ""
 
-    found = f"in {100 * share:.0f} % of the units{mean(copies)} under '{treated.arm.name}'"
-    compared = (weights for weights in contrasts.values() if weights.get(treated.arm.name, 0) > 0)
-    control = next((arm for weights in compared for arm, weight in weights.items() if weight < 0), None)
+    found = (
+        f"in {100 * share:.0f} % of the units{mean(copies)} under '{treated.arm.name}'"
+    )
+    compared = (
+        weights
+        for weights in contrasts.values()
+        if weights.get(treated.arm.name, 0) > 0
+    )
+    control = next(
+        (arm for weights in compared for arm, weight in weights.items() if weight < 0),
+        None,
+    )
     if control is not None:
         there = arms[control].copies_elsewhere(word, units, key)
         found += f" (under '{control}' {100 * np.mean(there > 0):.0f} %{mean(there)})"
@@ -246,7 +322,8 @@ def _flank_note(
 
 
 def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:
-    """Return the probability that a real sequence scores higher than a unit, ties counting half (Mann-Whitney U / nm).
+    """Return the probability that a real sequence scores higher than a unit, ties
+    counting half (Mann-Whitney U / nm).
 
     Examples
     --------
@@ -261,18 +338,20 @@ def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:
 
 
 def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
-    """Return a note on tasks in which untreated units and real sequences are separated: AUROC >= .95 or <= .05.
+    """Return a note on tasks in which untreated units and real sequences are separated:
+    AUROC >= .95 or <= .05.
 
-    Up to 200 units, drawn by a key of their own, and up to 200 of the real sequences, spread evenly, are predicted. An
-    average effect over units that look unlike every real sequence to the network is an extrapolation.
+    Up to 200 units, drawn by a key of their own, and up to 200 of the real sequences,
+    spread evenly, are predicted. An average effect over units that look unlike every
+    real sequence to the network is an extrapolation.
 
     Parameters
     ----------
     design, predictor
         The trial.
     real
-        Sequences (a path, strings, or a table of names) of the length of the backgrounds; or ``"parents"``, the
-        sequences of the null model.
+        Sequences (a path, strings, or a table of names) of the length of the
+        backgrounds; or ``"parents"``, the sequences of the null model.
 
     Raises
     ------
@@ -294,16 +373,17 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
         if not 1 - APART < area < APART:
             names = [str(of_dim[i]) for of_dim, i in zip(labels, at, strict=True)]
             found.append(
-                f"AUROC {area:.2f} in {', '.join(names)} (units {one.mean():.3g}, sd {one.std():.2g}; real "
-                f"{other.mean():.3g}, sd {other.std():.2g})"
+                f"AUROC {area:.2f} in {', '.join(names)} (units {one.mean():.3g}, sd "
+                f"{one.std():.2g}; real {other.mean():.3g}, sd {other.std():.2g})"
             )
     if not found:
         return []
     more = f"; and {len(found) - _NAMED} more tasks" if len(found) > _NAMED else ""
     return [
-        f"the null model and {len(tokens):,} real sequences hardly overlap in what the predictor answers to them "
-        f"untreated: {'; '.join(found[:_NAMED])}{more}; these effects are measured far from real sequences: repeat the "
-        "trial on cg.Genomic(of=...)"
+        f"the null model and {len(tokens):,} real sequences hardly overlap in what the "
+        f"predictor answers to them untreated: {'; '.join(found[:_NAMED])}{more}; "
+        "these effects are measured far from real sequences: repeat the trial on "
+        "cg.Genomic(of=...)"
     ]
 
 
@@ -311,7 +391,10 @@ def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
     """Return up to 200 real sequences, evenly spread."""
     if isinstance(real, str) and real == "parents":
         if not isinstance(design.null, FromSequences):
-            raise DesignError(f"real='parents': {design.null.describe()} have none; give sequences: real=[...]")
+            raise DesignError(
+                f"real='parents': {design.null.describe()} have none; give sequences: "
+                "real=[...]"
+            )
         given: Sequences = design.null.parents_given
     else:
         try:
@@ -320,7 +403,10 @@ def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
             raise DesignError(f"real=...: {error}") from error
     if given.length != design.null.length:
         raise DesignError(
-            f"real= has sequences of {given.length} bp and the backgrounds have {design.null.length}; cut them alike"
+            f"real= has sequences of {given.length} bp and the backgrounds have "
+            f"{design.null.length}; cut them alike"
         )
-    places = np.unique(np.linspace(0, len(given) - 1, min(len(given), _PREDICTED)).round().astype(int))
+    places = np.unique(
+        np.linspace(0, len(given) - 1, min(len(given), _PREDICTED)).round().astype(int)
+    )
     return np.asarray(given.tokens[places])

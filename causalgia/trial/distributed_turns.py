@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.errors import ClusterError, first_line, quoted
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
-from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
+from causalgia.trial.turns import (
+    Advance,
+    NamedArrays,
+    Trial,
+    Turn,
+    TurnReduction,
+    unit_coordinates,
+)
 from causalgia.workers import jobs as sent_out
 from causalgia.workers.clusters import check_client
 from causalgia.workers.jobs import (
@@ -24,7 +31,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
 Job: TypeAlias = tuple[int, int | None]
-_VALUES = "keep open files, locks and sessions out of it: give it values, or functions that make them"
+_VALUES = (
+    "keep open files, locks and sessions out of it: give it values, or functions that "
+    "make them"
+)
 
 
 def run_on_cluster(
@@ -36,11 +46,13 @@ def run_on_cluster(
     reduction: TurnReduction,
     advance: Advance | None = None,
 ) -> Iterator[tuple[int, int | None, NamedArrays]]:
-    """Yield the turn and the model of each job and its reduced outcomes, as workers finish.
+    """Yield the turn and the model of each job and its reduced outcomes, as workers
+    finish.
 
-    The trial is sent once and loaded once by each worker; a job is two numbers. Answers equal those of
-    `causalgia.trial.outcomes.run_here`, bit for bit on equal hardware. Workers may die and join, and there may be a
-    time limit (`causalgia.workers.jobs.run_jobs`).
+    The trial is sent once and loaded once by each worker; a job is two numbers. Answers
+    equal those of `causalgia.trial.outcomes.run_here`, bit for bit on equal hardware.
+    Workers may die and join, and there may be a time limit
+    (`causalgia.workers.jobs.run_jobs`).
 
     Parameters
     ----------
@@ -75,20 +87,33 @@ def run_on_cluster(
         data = pickle_with_code(work)
     except Exception as error:
         check_picklable(trial)
-        raise ClusterError(f"what is kept of the outcomes cannot be sent to workers ({first_line(error)})") from error
+        raise ClusterError(
+            "what is kept of the outcomes cannot be sent to workers "
+            f"({first_line(error)})"
+        ) from error
 
     def named(turn: int, model: int | None) -> str:
         first, last = plan.bounds(turn)
         names = trial.predictor.models
-        who = "" if model is None or names is None else f", model {quoted(names[model])}"
+        who = (
+            "" if model is None or names is None else f", model {quoted(names[model])}"
+        )
         return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
 
     def turns() -> Iterator[tuple[int, int | None, NamedArrays]]:
-        columns, n_models, n = outcomes_per_unit(trial.design), len(trial.predictor.parts), 0
-        for (turn, model), parts in sent_out.run_jobs(client, data, Origin.of("the trial"), jobs, named=named):
+        columns, n_models, n = (
+            outcomes_per_unit(trial.design),
+            len(trial.predictor.parts),
+            0,
+        )
+        for (turn, model), parts in sent_out.run_jobs(
+            client, data, Origin.of("the trial"), jobs, named=named
+        ):
             first, last = plan.bounds(turn)
             before, n = n // n_models, n + (last - first) * columns
-            if advance is not None:  # a turn counts once all models, asked one by one, have answered it
+            if (
+                advance is not None
+            ):  # a turn counts once all models, asked one by one, have answered it
                 advance(n // n_models - before)
             yield turn, model, parts
 
@@ -97,7 +122,9 @@ def run_on_cluster(
 
 @dataclass(frozen=True)
 class TrialWork:
-    """The work that is loaded on a worker: the trial, its plan, and the reduction of outcomes."""
+    """The work that is loaded on a worker: the trial, its plan, and the reduction of
+    outcomes.
+    """
 
     trial: Trial
     plan: TurnPlan
@@ -105,7 +132,9 @@ class TrialWork:
     settings: list[dict[str, Any]]
 
     def __post_init__(self) -> None:
-        """Apply the settings of the sending process: the last bits of an answer depend on them."""
+        """Apply the settings of the sending process: the last bits of an answer depend
+        on them.
+        """
         if self.trial.settings != self.settings:
             self.trial.apply_settings(self.settings)
 
@@ -113,11 +142,15 @@ class TrialWork:
         return TrialWork, (self.trial, self.plan, self.reduction, self.settings)
 
     def prepare(self, turn: int, model: int | None) -> tuple[Turn, int | None]:
-        """Return a turn that is drawn and edited, and the model to ask; None: every one."""
+        """Return a turn that is drawn and edited, and the model to ask; None: every
+        one.
+        """
         return self.trial.prepare(*self.plan.bounds(turn)), model
 
     def do(self, ready: tuple[Turn, int | None]) -> NamedArrays:
-        """Return the reduced outcomes of a turn; the units' coordinates come with the first model."""
+        """Return the reduced outcomes of a turn; the units' coordinates come with the
+        first model.
+        """
         turn, model = ready
         outcome = self.trial.answer(turn, model=model)
         parts = unit_coordinates(self.trial, turn.units) if not model else {}
@@ -142,10 +175,20 @@ def check_picklable(trial: Trial) -> None:
 def _unsendable_trial_part(trial: Trial, error: Exception) -> ClusterError:
     design, cure = trial.design, _VALUES
     arms = [(f"arm '{arm.name}'", arm.intervention) for arm in design.named_arms]
-    parts: Sequence[tuple[str, object]] = [("the null model", design.null), *arms, ("the design", design)]
+    parts: Sequence[tuple[str, object]] = [
+        ("the null model", design.null),
+        *arms,
+        ("the design", design),
+    ]
     if not can_pickle(trial.predictor):
         members = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)
-        parts, cure = [(f"model {quoted(name)}", part) for name, part in members], FACTORY
+        parts, cure = (
+            [(f"model {quoted(name)}", part) for name, part in members],
+            FACTORY,
+        )
         parts = parts or [("the predictor", trial.predictor)]
     name, part = next((one for one in parts if not can_pickle(one[1])), parts[-1])
-    return ClusterError(f"{name}{unpicklable_attribute(part)} cannot be sent to workers ({first_line(error)}); {cure}")
+    return ClusterError(
+        f"{name}{unpicklable_attribute(part)} cannot be sent to workers "
+        f"({first_line(error)}); {cure}"
+    )

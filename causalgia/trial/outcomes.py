@@ -1,4 +1,6 @@
-"""Outcomes of a trial: predicted here or by workers, with a progress bar, gathered, labeled; their rounding error."""
+"""Outcomes of a trial: predicted here or by workers, with a progress bar, gathered,
+labeled; their rounding error.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from causalgia.design import Arm, Design
@@ -27,7 +36,14 @@ from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
-from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
+from causalgia.trial.turns import (
+    Advance,
+    NamedArrays,
+    Trial,
+    Turn,
+    TurnReduction,
+    unit_coordinates,
+)
 from causalgia.types import Array, Tokens
 
 if TYPE_CHECKING:
@@ -37,7 +53,8 @@ if TYPE_CHECKING:
 def predicted_turns(
     trial: Trial, bounds: Iterable[tuple[int, int]], *, advance: Advance | None = None
 ) -> Iterator[tuple[Turn, NDArray[Any]]]:
-    """Yield each turn with its outcomes, (units, arms, tasks[, models]); `bounds` has first units and ends.
+    """Yield each turn with its outcomes, (units, arms, tasks[, models]); `bounds` has
+    first units and ends.
 
     Raises
     ------
@@ -67,9 +84,11 @@ def run_turns(
     advance: Advance,
     lacks: Callable[[int, int], bool] = lambda _turn, _model: True,
 ) -> Iterator[tuple[int, int | None, NamedArrays]]:
-    """Yield each turn's number, its model (None: all of them) and its reduced outcomes, computed here or by workers.
+    """Yield each turn's number, its model (None: all of them) and its reduced outcomes,
+    computed here or by workers.
 
-    Workers are asked for the members of an ensemble separately, those that `lacks` names; here they are asked together.
+    Workers are asked for the members of an ensemble separately, those that `lacks`
+    names; here they are asked together.
     """
     if client is None:
         return run_here(trial, plan, turns, reduction=reduction, advance=advance)
@@ -82,13 +101,21 @@ def run_turns(
         for model in (range(n) if n > 1 else (None,))
         if model is None or lacks(turn, model)
     )
-    return distributed_turns.run_on_cluster(client, trial, plan, jobs, reduction=reduction, advance=advance)
+    return distributed_turns.run_on_cluster(
+        client, trial, plan, jobs, reduction=reduction, advance=advance
+    )
 
 
 def run_here(
-    trial: Trial, plan: TurnPlan, turns: Iterable[int], *, reduction: TurnReduction, advance: Advance | None = None
+    trial: Trial,
+    plan: TurnPlan,
+    turns: Iterable[int],
+    *,
+    reduction: TurnReduction,
+    advance: Advance | None = None,
 ) -> Iterator[tuple[int, int | None, NamedArrays]]:
-    """Yield the number of each turn, None (every model), and its reduced outcomes, in the order of `turns`.
+    """Yield the number of each turn, None (every model), and its reduced outcomes, in
+    the order of `turns`.
 
     Raises
     ------
@@ -98,11 +125,17 @@ def run_here(
         As `Trial.answer`; or if the predictor's answers changed while the trial ran.
     """
     numbers = list(turns)
-    carried = predicted_turns(trial, (plan.bounds(number) for number in numbers), advance=advance)
+    carried = predicted_turns(
+        trial, (plan.bounds(number) for number in numbers), advance=advance
+    )
     for number, (turn, outcome) in zip(numbers, carried, strict=True):
         if number == numbers[-1]:
             trial.check_unchanged()
-        yield number, None, {**unit_coordinates(trial, turn.units), **reduction.reduce(outcome)}
+        yield (
+            number,
+            None,
+            {**unit_coordinates(trial, turn.units), **reduction.reduce(outcome)},
+        )
 
 
 def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
@@ -111,8 +144,12 @@ def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
     return ("unit", *arm, *predictor.dims)
 
 
-def outcomes_dataset(frame: xr.Dataset, reduction: TurnReduction, parts: NamedArrays) -> xr.Dataset:
-    """Return a frame with the reduced outcomes of its units, and the units' coordinates."""
+def outcomes_dataset(
+    frame: xr.Dataset, reduction: TurnReduction, parts: NamedArrays
+) -> xr.Dataset:
+    """Return a frame with the reduced outcomes of its units, and the units'
+    coordinates.
+    """
     found = {name: (dims, parts[name]) for name, dims in reduction.dims.items()}
     units = {name: ("unit", part) for name, part in parts.items() if name not in found}
     n = len(next(iter(parts.values())))
@@ -120,7 +157,8 @@ def outcomes_dataset(frame: xr.Dataset, reduction: TurnReduction, parts: NamedAr
 
 
 class OutcomeBuffer:
-    """Reduced outcomes of the first units of a trial, a growing number of them, in memory.
+    """Reduced outcomes of the first units of a trial, a growing number of them, in
+    memory.
 
     Parameters
     ----------
@@ -136,22 +174,37 @@ class OutcomeBuffer:
         self.parts: NamedArrays = {}
 
     def up_to(self, n: int, advance: Advance) -> NamedArrays:
-        """Return the reduced outcomes of the first n units, a row for each; new units are predicted."""
+        """Return the reduced outcomes of the first n units, a row for each; new units
+        are predicted.
+        """
         cuts = [self._n, *(int(end) for end in self._plan.ends if self._n < end < n), n]
         bounds = [(first, last) for first, last in pairwise(cuts) if last > first]
         for turn, outcome in predicted_turns(self._trial, bounds, advance=advance):
-            self._write(self._n, None, {**unit_coordinates(self._trial, turn.units), **self._kept.reduce(outcome)})
+            self._write(
+                self._n,
+                None,
+                {
+                    **unit_coordinates(self._trial, turn.units),
+                    **self._kept.reduce(outcome),
+                },
+            )
             self._n += len(turn.units.ids)
         return {name: part[:n] for name, part in self.parts.items()}
 
     def put(self, turn: int, model: int | None, parts: NamedArrays) -> None:
-        """Store the reduced outcomes of a turn; of one model, where models are asked separately."""
+        """Store the reduced outcomes of a turn; of one model, where models are asked
+        separately.
+        """
         self._write(self._plan.bounds(turn)[0], model, parts)
 
     def _write(self, first: int, model: int | None, parts: NamedArrays) -> None:
         for name, part in parts.items():
             apart = model is not None and "model" in self._kept.dims.get(name, ())
-            rest = (*part.shape[1:], len(self._trial.predictor.models or ())) if apart else part.shape[1:]
+            rest = (
+                (*part.shape[1:], len(self._trial.predictor.models or ()))
+                if apart
+                else part.shape[1:]
+            )
             whole = self.parts.get(name)
             if whole is None:
                 whole = np.empty((self._plan.n_units, *rest), part.dtype)
@@ -162,21 +215,35 @@ class OutcomeBuffer:
 
 
 def warn_constant(outcome: xr.DataArray) -> None:
-    """Warn of a task that has the same answer for all units, in every model; up to rounding where it is 1."""
+    """Warn of a task that has the same answer for all units, in every model; up to
+    rounding where it is 1.
+    """
     over = [dim for dim in outcome.dims if dim in ("unit", "arm")]
     low, high = outcome.min(over), outcome.max(over)
-    one = (abs(low - 1) < _NEAR_ONE) & (high - low <= _SAME_ROUNDINGS * np.finfo(outcome.dtype).eps)
+    one = (abs(low - 1) < _NEAR_ONE) & (
+        high - low <= _SAME_ROUNDINGS * np.finfo(outcome.dtype).eps
+    )
     same = ((low == high) | one).transpose("task", ...).to_numpy()
     constant = same.reshape(outcome.sizes["task"], -1).all(axis=1)
     if outcome.sizes["unit"] > 1 and constant.any():
-        task, n = outcome["task"].to_numpy()[int(constant.argmax())], np.prod([outcome.sizes[dim] for dim in over])
-        text = f"task '{task}': the predictor gives the same answer for all {n:,} sequences that it was asked"
+        task, n = (
+            outcome["task"].to_numpy()[int(constant.argmax())],
+            np.prod([outcome.sizes[dim] for dim in over]),
+        )
+        text = (
+            f"task '{task}': the predictor gives the same answer for all {n:,} "
+            "sequences that it was asked"
+        )
         first = low.isel(task=int(constant.argmax())).to_numpy().flat[0]
-        warnings.warn(text + softmax_hint(float(first)), DegenerateWarning, stacklevel=4)
+        warnings.warn(
+            text + softmax_hint(float(first)), DegenerateWarning, stacklevel=4
+        )
 
 
 _REMEMBERED = 3_600.0
-"""Seconds over which the rate is averaged: a slow network may need minutes for a batch."""
+"""Seconds over which the rate is averaged: a slow network may need minutes for a
+batch.
+"""
 
 
 class RateColumn(ProgressColumn):
@@ -187,28 +254,43 @@ class RateColumn(ProgressColumn):
         speed = task.finished_speed or task.speed
         if speed is None:
             return Text("")
-        return Text(f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s", style="progress.data.speed")
+        return Text(
+            f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s",
+            style="progress.data.speed",
+        )
 
 
 @contextmanager
-def meter(total: int, *, show: bool, console: Console | None = None) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with the number of new outcomes; a bar is drawn only on a terminal."""
+def meter(
+    total: int, *, show: bool, console: Console | None = None
+) -> Iterator[Callable[[int], None]]:
+    """Yield a function to call with the number of new outcomes; a bar is drawn only on
+    a terminal.
+    """
     if not show or not (console := console or Console(stderr=True)).is_terminal:
         yield lambda _n: None
         return
     columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-    with Progress("predicting", *columns, console=console, transient=True, speed_estimate_period=_REMEMBERED) as bar:
+    with Progress(
+        "predicting",
+        *columns,
+        console=console,
+        transient=True,
+        speed_estimate_period=_REMEMBERED,
+    ) as bar:
         task = bar.add_task("predicting", total=total)
         yield lambda n: bar.advance(task, n)
 
 
 def announce_cost(trial: Trial) -> None:
-    """Write what one sequence takes on this machine, and what the trial will take, as one line to stderr."""
+    """Write what one sequence takes on this machine, and what the trial will take, as
+    one line to stderr.
+    """
     length, each = trial.design.null.length, trial.seconds_a_pass
     n = trial.design.n_units * outcomes_per_unit(trial.design)
     line = (
-        f"one sequence of {length:,} bp takes {duration(each)} here; the trial has {n:,} (fewer where arms agree): "
-        f"{duration(n * each)} on this machine"
+        f"one sequence of {length:,} bp takes {duration(each)} here; the trial has "
+        f"{n:,} (fewer where arms agree): {duration(n * each)} on this machine"
     )
     Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -224,7 +306,11 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.2g} s"
     whole = round(seconds)
-    for size, name, next_size, next_name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, name, next_size, next_name in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
         if whole >= size:
             return f"{whole // size} {name} {whole % size // next_size} {next_name}"
     return f"{whole} s"
@@ -234,56 +320,82 @@ TRANSFORMS = ("identity", "log", "log2", "logit")
 """Scales that an outcome may be put on before it enters a contrast."""
 _MOST_ROWS, _LEAST_ROWS, _MOST_ARMS, _MOST_UNITS, _SHARE = 32, 8, 8, 8, 100
 _DEPTH = 32
-"""Rounding of a whole computation in roundings of its largest answer, where higher precision is not available."""
+"""Rounding of a whole computation in roundings of its largest answer, where higher
+precision is not available.
+"""
 _FOR_EIGHT = 2.24
 """Largest of eight absolute errors relative to their mean, for normal errors."""
 _ALIKE = 4
-"""Rounding shared by all orders of a computation, in multiples of the largest difference between two of them."""
+"""Rounding shared by all orders of a computation, in multiples of the largest
+difference between two of them.
+"""
 _SAME_ROUNDINGS, _NEAR_ONE = 8, 1e-3
-"""Roundings by which answers may differ and be one, and how far from 1 a sum of probabilities may be."""
+"""Roundings by which answers may differ and be one, and how far from 1 a sum of
+probabilities may be.
+"""
 _IN_SESSION = 2
 _COST = {True: 3.5, False: 3.0}
-"""Cost of a row in answers: itself and one in float64 (2.5); or itself, alone and in another order."""
+"""Cost of a row in answers: itself and one in float64 (2.5); or itself, alone and in
+another order.
+"""
 
 
 def probe_cost(design: Design, predictor: Predictor) -> float:
     """Return the cost of the measurement, in answers of the predictor."""
-    exact = predictor.precision.itemsize < 8 and all(hasattr(part, "reference") for part in predictor.parts)
+    exact = predictor.precision.itemsize < 8 and all(
+        hasattr(part, "reference") for part in predictor.parts
+    )
     return _COST[exact] * math.prod(_n_arms_and_units(design))
 
 
 def _n_arms_and_units(design: Design) -> tuple[int, int]:
-    """Return the numbers of arms and of units that are measured; above 50 kb one sequence."""
+    """Return the numbers of arms and of units that are measured; above 50 kb one
+    sequence.
+    """
     if design.null.length > LONG:
         return 1, 1
-    rows = int(np.clip(design.n_units * outcomes_per_unit(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
+    rows = int(
+        np.clip(
+            design.n_units * outcomes_per_unit(design) // _SHARE,
+            _LEAST_ROWS,
+            _MOST_ROWS,
+        )
+    )
     arms = min(len(design.named_arms), _MOST_ARMS, rows)
     return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
 
 
 def answer_floor(trial: Trial) -> Array:
-    r"""Return the largest error that the predictor's own arithmetic makes in an answer, by scale.
+    r"""Return the largest error that the predictor's own arithmetic makes in an answer,
+    by scale.
 
-    With :math:`e` the error of an answer, :math:`|\sum_a w_a \bar e_a| \le \sum_a |w_a| \max|e|`: an average effect
-    below that is none that these numbers can show, however many units agree on it, because rounding is alike in every
-    unit. Where the predictor can be asked in float64, :math:`e` is the difference from that, on the paths that the
-    trial takes (whole sequences, and edits recomputed in part), and at least one rounding of the largest answer. Above
-    50 kb one sequence stands for eight: its error counts 2.24 times (the largest of eight errors is on average 2.24
-    times the mean one, if they are normal), and at least as four roundings. Where float64 is not available it is
-    4 times the largest difference between batches of other sizes and orders, plus 32 roundings of the largest answer in
-    the precision of the predictor (float32 also where float64 answers carry no more digits than float32).
+    With :math:`e` the error of an
+    answer, :math:`|\sum_a w_a \bar e_a| \le \sum_a |w_a| \max|e|`: an average effect
+    below that is none that these numbers can show, however many units agree on it,
+    because rounding is alike in every unit. Where the predictor can be asked in
+    float64, :math:`e` is the difference from that, on the paths that the trial takes
+    (whole sequences, and edits recomputed in part), and at least one rounding of the
+    largest answer. Above 50 kb one sequence stands for eight: its error counts 2.24
+    times (the largest of eight errors is on average 2.24 times the mean one, if they
+    are normal), and at least as four roundings. Where float64 is not available it is 4
+    times the largest difference between batches of other sizes and orders, plus 32
+    roundings of the largest answer in the precision of the predictor (float32 also
+    where float64 answers carry no more digits than float32).
 
-    On another scale g it is multiplied by the mean of :math:`|g'(Y)|` over the same sequences.
+    On another scale g it is multiplied by the mean of :math:`|g'(Y)|` over the same
+    sequences.
 
     Returns
     -------
     ndarray
-        (4, tasks[, models]): on the scales of `TRANSFORMS`, 0 where a scale is impossible for an answer.
+        (4, tasks[, models]): on the scales of `TRANSFORMS`, 0 where a scale is
+        impossible for an answer.
 
     Raises
     ------
     PredictorError
-        If the predictor does not answer; names the arm, and the unit whose answer is not finite.
+        If the predictor does not answer; names the arm, and the unit whose answer is
+        not finite.
     """
     rows = _arm_rows(trial)
     answers = [_predict_rows(trial, row) for row in rows]
@@ -296,22 +408,30 @@ def answer_floor(trial: Trial) -> Array:
 
 
 def constant_answers(predictor: Predictor, y: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which tasks (and models) have one answer for several sequences, up to 8 roundings: y (n, tasks[, models]).
+    """Return which tasks (and models) have one answer for several sequences, up to 8
+    roundings: y (n, tasks[, models]).
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> constant_answers(cg.zoo.oracle("gata1_like"), np.array([[1.0, 2.0], [1.0 + 1e-7, 2.1]], np.float32)).tolist()
+    >>> constant_answers(
+    ...     cg.zoo.oracle("gata1_like"),
+    ...     np.array([[1.0, 2.0], [1.0 + 1e-7, 2.1]], np.float32),
+    ... ).tolist()
     [True, False]
     """
     if len(y) < 2:
         return np.zeros(y.shape[1:], bool)
     spread = np.ptp(y.astype(np.float64), axis=0)
-    return np.asarray(spread <= _SAME_ROUNDINGS * _eps(predictor, [y]) * abs(y.astype(np.float64)).max(0))
+    return np.asarray(
+        spread
+        <= _SAME_ROUNDINGS * _eps(predictor, [y]) * abs(y.astype(np.float64)).max(0)
+    )
 
 
 def softmax_hint(answer: float) -> str:
-    """Return a question where the answer to every sequence is 1, as probabilities add up to; else "".
+    """Return a question where the answer to every sequence is 1, as probabilities add
+    up to; else "".
 
     Examples
     --------
@@ -320,26 +440,41 @@ def softmax_hint(answer: float) -> str:
     """
     if abs(answer - 1) > _NEAR_ONE:
         return ""
-    return " (1, as of a softmax summed over its classes? No edit changes that sum: answer one class, or the logits)"
+    return (
+        " (1, as of a softmax summed over its classes? No edit changes that sum: "
+        "answer one class, or the logits)"
+    )
 
 
-def floor_of_one(predictor: Predictor, answer: NDArray[Any], exact: NDArray[Any] | None) -> Array:
-    """Return the `answer_floor` of one long sequence, from its answer (1, tasks[, models]) and that in float64."""
+def floor_of_one(
+    predictor: Predictor, answer: NDArray[Any], exact: NDArray[Any] | None
+) -> Array:
+    """Return the `answer_floor` of one long sequence, from its answer (1, tasks[,
+    models]) and that in float64.
+    """
     scale = _eps(predictor, [answer]) * _largest_answer([answer])
     error = _DEPTH * scale
     if exact is not None:
-        error = _for_eight(np.maximum(max_difference(answer, exact), scale), predictor, [answer])
+        error = _for_eight(
+            np.maximum(max_difference(answer, exact), scale), predictor, [answer]
+        )
     return _by_scale(np.asarray(error), answer.astype(np.float64))
 
 
-def _for_eight(error: Array, predictor: Predictor, answers: list[NDArray[Any]]) -> Array:
+def _for_eight(
+    error: Array, predictor: Predictor, answers: list[NDArray[Any]]
+) -> Array:
     """Return the error of one sequence as that of eight."""
-    return np.maximum(_FOR_EIGHT * error, _ALIKE * _eps(predictor, answers) * _largest_answer(answers))
+    return np.maximum(
+        _FOR_EIGHT * error, _ALIKE * _eps(predictor, answers) * _largest_answer(answers)
+    )
 
 
 @dataclass(frozen=True)
 class _ArmRows:
-    """Some units under an arm: their ids, their backgrounds, and what the arm makes of these."""
+    """Some units under an arm: their ids, their backgrounds, and what the arm makes of
+    these.
+    """
 
     arm: Arm
     ids: NDArray[np.uint64]
@@ -348,24 +483,44 @@ class _ArmRows:
 
 
 def _arm_rows(trial: Trial) -> list[_ArmRows]:
-    """Return some arms, spread evenly, on the first units; in a parallel trial on units that receive them."""
+    """Return some arms, spread evenly, on the first units; in a parallel trial on units
+    that receive them.
+    """
     n_arms, n_units = _n_arms_and_units(trial.design)
-    places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
+    places = np.unique(
+        np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int)
+    )
     parallel = trial.design.assignment == "parallel"
-    units = trial.draw(0, min(n_units * len(trial.design.named_arms) if parallel else n_units, trial.design.n_units))
+    units = trial.draw(
+        0,
+        min(
+            n_units * len(trial.design.named_arms) if parallel else n_units,
+            trial.design.n_units,
+        ),
+    )
     if n_arms == 1 and units.assigned is not None:
         places = units.assigned[:1]
     found = []
     for place in places:
-        mine = slice(None) if units.assigned is None else np.flatnonzero(units.assigned == place)[:n_units]
-        ids, base, arm = units.ids[mine], units.tokens[mine], trial.design.named_arms[place]
+        mine = (
+            slice(None)
+            if units.assigned is None
+            else np.flatnonzero(units.assigned == place)[:n_units]
+        )
+        ids, base, arm = (
+            units.ids[mine],
+            units.tokens[mine],
+            trial.design.named_arms[place],
+        )
         if len(ids):
             found.append(_ArmRows(arm, ids, base, apply_arm(arm, base, ids, trial.key)))
     return found
 
 
 def _predict_rows(trial: Trial, row: _ArmRows) -> NDArray[Any]:
-    """Return the answers to some rows, of which those of the probe are known and the others become known."""
+    """Return the answers to some rows, of which those of the probe are known and the
+    others become known.
+    """
     known = trial.known(row.tokens)
     new = [i for i in range(len(row.tokens)) if i not in known]
     answers = _predict_places(trial, row, new) if new else None
@@ -378,19 +533,29 @@ def _predict_rows(trial: Trial, row: _ArmRows) -> NDArray[Any]:
 
 
 def _predict_places(trial: Trial, row: _ArmRows, places: Sequence[int]) -> NDArray[Any]:
-    """Return the answers to the rows at some places; an error names the arm, and the unit whose answer is none."""
+    """Return the answers to the rows at some places; an error names the arm, and the
+    unit whose answer is none.
+    """
     try:
         return trial.predictor.predict(row.tokens[places])
     except NonFiniteError as error:
-        raise trial.error_of_unit(error, row.arm.name, int(row.ids[places[error.row]])) from error
+        raise trial.error_of_unit(
+            error, row.arm.name, int(row.ids[places[error.row]])
+        ) from error
     except PredictorError as error:
         length = row.tokens.shape[1]
         cure = trial.cure_of_length(length)
-        raise PredictorError(f"arm {quoted(row.arm.name)} ({length} bp): {error}{cure}") from error
+        raise PredictorError(
+            f"arm {quoted(row.arm.name)} ({length} bp): {error}{cure}"
+        ) from error
 
 
-def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array | None:
-    """Return the largest difference from float64, (tasks[, models]); None if float64 is not available."""
+def _error_against_float64(
+    predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]
+) -> Array | None:
+    """Return the largest difference from float64, (tasks[, models]); None if float64 is
+    not available.
+    """
     reference = reference_of(predictor)
     if reference is None:
         return None
@@ -400,30 +565,52 @@ def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: 
         return None  # a layer that is written for float32 alone
     gaps = [max_difference(y, z) for y, z in zip(answers, exact, strict=True)]
     edits = [i for i, row in enumerate(rows) if row.tokens.shape == row.base.shape]
-    in_part = [part.backgrounds_at_once(rows[0].base.shape[1]) > 0 for part in predictor.parts]
+    in_part = [
+        part.backgrounds_at_once(rows[0].base.shape[1]) > 0 for part in predictor.parts
+    ]
     if edits and any(in_part):
         # sessions that recompute in part are asked for all arms at once, as in a trial
         together = all(part.incremental for part in predictor.parts)
         for some in [edits] if together else [[i] for i in edits]:
-            in_session = _answers_in_session(predictor, [rows[i] for i in some], in_part)
-            gaps.append(max_difference(in_session, np.concatenate([exact[i][:_IN_SESSION] for i in some])))
-    return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)))
+            in_session = _answers_in_session(
+                predictor, [rows[i] for i in some], in_part
+            )
+            gaps.append(
+                max_difference(
+                    in_session, np.concatenate([exact[i][:_IN_SESSION] for i in some])
+                )
+            )
+    return np.asarray(
+        np.maximum(
+            np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)
+        )
+    )
 
 
-def _answers_in_session(predictor: Predictor, rows: list[_ArmRows], in_part: list[bool]) -> NDArray[Any]:
-    """Return answers to the first units of arms, as edits of their backgrounds by those parts that take edits."""
+def _answers_in_session(
+    predictor: Predictor, rows: list[_ArmRows], in_part: list[bool]
+) -> NDArray[Any]:
+    """Return answers to the first units of arms, as edits of their backgrounds by those
+    parts that take edits.
+    """
     base = np.concatenate([row.base[:_IN_SESSION] for row in rows])
     tokens = np.concatenate([row.tokens[:_IN_SESSION] for row in rows])
     places = np.arange(len(base))
     answers = [
-        part.edits(base).answers(tokens, places) if takes_edits else part.predict(tokens)
+        part.edits(base).answers(tokens, places)
+        if takes_edits
+        else part.predict(tokens)
         for part, takes_edits in zip(predictor.parts, in_part, strict=True)
     ]
     return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
 
 
-def _error_across_batches(trial: Trial, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array:
-    """Return the differences between batches plus the rounding of the largest answer, (tasks[, models])."""
+def _error_across_batches(
+    trial: Trial, rows: list[_ArmRows], answers: list[NDArray[Any]]
+) -> Array:
+    """Return the differences between batches plus the rounding of the largest answer,
+    (tasks[, models]).
+    """
     predictor = trial.predictor
     gaps = [np.zeros(answers[0].shape[1:])]
     for row, y in zip(rows, answers, strict=True):
@@ -431,8 +618,18 @@ def _error_across_batches(trial: Trial, rows: list[_ArmRows], answers: list[NDAr
             continue  # each sequence goes alone, whatever the batch
         places = range(len(row.tokens))
         gaps.append(max_difference(_predict_places(trial, row, places[::-1])[::-1], y))
-        gaps.append(max_difference(np.concatenate([_predict_places(trial, row, [place]) for place in places]), y))
-    return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest_answer(answers))
+        gaps.append(
+            max_difference(
+                np.concatenate(
+                    [_predict_places(trial, row, [place]) for place in places]
+                ),
+                y,
+            )
+        )
+    return np.asarray(
+        _ALIKE * np.max(gaps, axis=0)
+        + _DEPTH * _eps(predictor, answers) * _largest_answer(answers)
+    )
 
 
 def max_difference(one: NDArray[Any], other: NDArray[Any]) -> Array:
@@ -441,7 +638,9 @@ def max_difference(one: NDArray[Any], other: NDArray[Any]) -> Array:
 
 
 def _largest_answer(answers: list[NDArray[Any]]) -> Array:
-    return np.asarray(np.max([np.abs(y.astype(np.float64)).max(axis=0) for y in answers], axis=0))
+    return np.asarray(
+        np.max([np.abs(y.astype(np.float64)).max(axis=0) for y in answers], axis=0)
+    )
 
 
 def _eps(predictor: Predictor, answers: list[NDArray[Any]]) -> float:
@@ -453,7 +652,9 @@ def _eps(predictor: Predictor, answers: list[NDArray[Any]]) -> float:
 
 
 def _by_scale(error: Array, y: Array) -> Array:
-    """Return the error on each scale: multiplied by the mean of |g'|, 0 where g does not exist."""
+    """Return the error on each scale: multiplied by the mean of |g'|, 0 where g does
+    not exist.
+    """
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         slopes = [np.ones_like(y), 1 / y, 1 / (y * np.log(2)), 1 / (y * (1 - y))]
         moved = np.stack([error * slope.mean(axis=0) for slope in slopes])

@@ -1,4 +1,6 @@
-"""Setup of a trial: its identity, whether it is feasible, first answers; its store: created, resumed or taken over."""
+"""Setup of a trial: its identity, whether it is feasible, first answers; its store:
+created, resumed or taken over.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,14 @@ from numpy.typing import NDArray
 from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.design.arms import edits_of_arms
-from causalgia.errors import DegenerateWarning, DesignError, StoreError, TrialInterruptedError, quoted, quoted_apart
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    StoreError,
+    TrialInterruptedError,
+    quoted,
+    quoted_apart,
+)
 from causalgia.notes import LONGEST_ATTRIBUTE, edits_to_json, notes_of
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import LONG
@@ -58,11 +67,18 @@ class TrialSetup:
     attrs: dict[str, Any]
 
     def identity(self, reduction: TurnReduction) -> dict[str, str]:
-        """Return the identity of the trial; a store with another identity is refused."""
+        """Return the identity of the trial; a store with another identity is
+        refused.
+        """
         design, names = self.trial.design, self.trial.design.arm_names
         # the design in one line, so that an error shows which setting changed
-        arms = ", ".join(names[:6]) + (f", ... ({len(names):,})" if len(names) > 6 else "")
-        text = f"{design.n_units:,} units of {design.drawn.describe()}, {design.assignment}, arms {arms}"
+        arms = ", ".join(names[:6]) + (
+            f", ... ({len(names):,})" if len(names) > 6 else ""
+        )
+        text = (
+            f"{design.n_units:,} units of {design.drawn.describe()}, "
+            f"{design.assignment}, arms {arms}"
+        )
         return {
             "design": f"{text} ({self.attrs['design_fingerprint']})",
             "predictor": self.attrs["predictor_fingerprint"],
@@ -73,7 +89,9 @@ class TrialSetup:
 
     @property
     def parts(self) -> dict[str, str]:
-        """Digests of the parts of the predictor's fingerprint, and versions that its code depends on."""
+        """Digests of the parts of the predictor's fingerprint, and versions that its
+        code depends on.
+        """
         torch = sys.modules.get("torch")
         versions = f"Python {self.attrs['python']}, numpy {self.attrs['numpy']}"
         named = versions if torch is None else f"{versions}, torch {torch.__version__}"
@@ -81,12 +99,15 @@ class TrialSetup:
 
     @property
     def roundings(self) -> dict[str, NDArray[np.float64]]:
-        """Rounding error of the stored quantities, by field (their last dims); it has been measured."""
+        """Rounding error of the stored quantities, by field (their last dims); it has
+        been measured.
+        """
         assert self.trial.floor is not None, "the predictor has been met"
         return {"outcome": self.trial.floor[0]}
 
     def probe(self, *, resumed: bool = False) -> TurnPlan:
-        """Predict a few units, so that tasks, batch sizes and rounding are known; return the plan of turns.
+        """Predict a few units, so that tasks, batch sizes and rounding are known;
+        return the plan of turns.
 
         A resumed trial has the size of rounding in its store.
 
@@ -107,15 +128,27 @@ class TrialSetup:
 
     @property
     def frame(self) -> xr.Dataset:
-        """The outcomes Dataset without units: arms, tasks, models, the design and the attributes."""
+        """The outcomes Dataset without units: arms, tasks, models, the design and the
+        attributes.
+        """
         design, predictor = self.trial.design, self.trial.predictor
-        coords = {**predictor.coordinates, **task_scale_coordinate(predictor), **arm_coordinates(design.named_arms)}
+        coords = {
+            **predictor.coordinates,
+            **task_scale_coordinate(predictor),
+            **arm_coordinates(design.named_arms),
+        }
         found = store_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
-        return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
+        return annotate(
+            found
+            if self.trial.floor is None
+            else found.assign(answer_floor=self.floor_by_scale)
+        )
 
     @property
     def floor_by_scale(self) -> xr.DataArray:
-        """Rounding error of an answer, (transform, task[, model]); it has been measured."""
+        """Rounding error of an answer, (transform, task[, model]); it has been
+        measured.
+        """
         coords = {"transform": list(TRANSFORMS), **self.trial.predictor.coordinates}
         return xr.DataArray(self.trial.floor, dims=tuple(coords), coords=coords)
 
@@ -133,9 +166,11 @@ def set_up_trial(
     Raises
     ------
     ClusterError
-        If a client is given that has no workers, or the predictor cannot be sent to them.
+        If a client is given that has no workers, or the predictor cannot be sent to
+        them.
     """
-    attrs = trial_attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
+    # a network may count its calls
+    attrs = trial_attributes(design, predictor, predictor.fingerprint, rng)
     if analysis is not None:
         attrs["analysis"] = analysis_json(analysis, design)
     edits, requested = (
@@ -167,7 +202,8 @@ _TOKENS = 2**26
 
 
 def check_memory(design: Design, *, tasks: int) -> None:
-    """Raise DesignError if the units and outcomes of a design exceed this machine's memory; nothing is allocated.
+    """Raise DesignError if the units and outcomes of a design exceed this machine's
+    memory; nothing is allocated.
 
     Counted are 24 bytes of coordinates per unit and 4 bytes per outcome: a lower bound.
 
@@ -192,9 +228,10 @@ def _bytes_needed(design: Design, tasks: int) -> int:
 def _memory_error(design: Design, tasks: int) -> DesignError:
     n, gib = design.n_units, _bytes_needed(design, tasks) / 2**30
     return DesignError(
-        f"n_units={n:,}: units of {design.null.length:,} bp and their outcomes would take {gib:,.1f} GiB, more than "
-        "this machine's memory; keep them on disk with store=, or ask for fewer units: the standard error shrinks only "
-        "with the square root of n_units"
+        f"n_units={n:,}: units of {design.null.length:,} bp and their outcomes would "
+        f"take {gib:,.1f} GiB, more than this machine's memory; keep them on disk with "
+        "store=, or ask for fewer units: the standard error shrinks only with the "
+        "square root of n_units"
     )
 
 
@@ -208,7 +245,8 @@ def explain_memory_error(design: Design) -> Iterator[None]:
 
 
 def check_distinct(trial: Trial) -> None:
-    """Raise or warn if the first units repeat and the null model could not predict that.
+    """Raise or warn if the first units repeat and the null model could not predict
+    that.
 
     Raises
     ------
@@ -232,19 +270,29 @@ def check_distinct(trial: Trial) -> None:
     if distinct == 1:
         all_ = "all" if most == design.n_units else "the first"
         raise DesignError(
-            f"{all_} {most:,} units came out as one sequence: {design.drawn.describe()} hardly vary; "
-            "use a null model that does, or n_units=1"
+            f"{all_} {most:,} units came out as one sequence: "
+            f"{design.drawn.describe()} hardly vary; use a null model that does, or "
+            "n_units=1"
         )
-    text = f"{design.drawn.describe()}: only {distinct:,} of the first {most:,} units are distinct sequences"
+    text = (
+        f"{design.drawn.describe()}: only {distinct:,} of the first {most:,} units are "
+        "distinct sequences"
+    )
     warnings.warn(text, DegenerateWarning, stacklevel=4)
 
 
 def open_or_create(
-    setup: TrialSetup, reduction: TurnReduction, path: Path, *, same_answers: bool = False
+    setup: TrialSetup,
+    reduction: TurnReduction,
+    path: Path,
+    *,
+    same_answers: bool = False,
 ) -> tuple[Archive, TurnPlan]:
-    """Return the new or resumed store and the plan of turns; the predictor is probed only where that is needed.
+    """Return the new or resumed store and the plan of turns; the predictor is probed
+    only where that is needed.
 
-    With `same_answers`, answers of another predictor are taken over if this one reproduces a sample of them.
+    With `same_answers`, answers of another predictor are taken over if this one
+    reproduces a sample of them.
     """
     identity, parts = setup.identity(reduction), setup.parts
     if not Archive.exists(path):
@@ -261,14 +309,22 @@ def open_or_create(
             settled=setup.trial.settings,
             parts=parts,
         ), plan
-    archive = Archive.resume(path, identity=identity, parts=parts, but=("predictor",) if same_answers else ())
+    archive = Archive.resume(
+        path, identity=identity, parts=parts, but=("predictor",) if same_answers else ()
+    )
     try:
-        setup.trial.apply_settings(_as_part_settings(archive, len(setup.trial.predictor.parts)))
-        plan = TurnPlan(setup.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
+        setup.trial.apply_settings(
+            _as_part_settings(archive, len(setup.trial.predictor.parts))
+        )
+        plan = TurnPlan(
+            setup.trial.design.n_units,
+            archive.grid.turn_ends[0],
+            archive.grid.turns_a_chunk,
+        )
         if list(archive.grid.turn_ends) != plan.ends.tolist():
             raise StoreError(
-                f"{archive.path}: was made for other units ({archive.grid.n_units:,}) than the trial has ({plan}); "
-                "give another path as store="
+                f"{archive.path}: was made for other units ({archive.grid.n_units:,}) "
+                f"than the trial has ({plan}); give another path as store="
             )
         other = archive.identity != identity
         if archive.missing or other:
@@ -277,7 +333,11 @@ def open_or_create(
         if other:
             note = take_over_answers(setup, reduction, archive, plan)
             attrs = {"predictor_fingerprint": setup.attrs["predictor_fingerprint"]}
-            archive.take_over(identity, parts, attrs | {"notes": "\n".join([*notes_of(archive.frame), note])})
+            archive.take_over(
+                identity,
+                parts,
+                attrs | {"notes": "\n".join([*notes_of(archive.frame), note])},
+            )
     except BaseException:
         archive.release()
         raise
@@ -285,57 +345,88 @@ def open_or_create(
 
 
 def _as_part_settings(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
-    """Return the batch sizes and algorithm choices of each part of the predictor, as fixed when the trial began."""
+    """Return the batch sizes and algorithm choices of each part of the predictor, as
+    fixed when the trial began.
+    """
     match archive.settled:
         case [*parts] if len(parts) == n_parts and all(map(_is_part_settings, parts)):
             return parts
     raise StoreError(
-        f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} predictors; move the store "
-        "away, and run the trial anew"
+        f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} "
+        "predictors; move the store away, and run the trial anew"
     )
 
 
 def _is_part_settings(part: object) -> bool:
     match part:
         case {"batches": dict(batches), "choices": dict(choices), **more}:
-            lengths = all(name.isascii() and name.isdecimal() and len(name) < 16 for name in batches)
-            sizes = all(type(size) is int and 0 < size < 2**31 for size in batches.values())
-            return not more and lengths and sizes and all(type(choice) is bool for choice in choices.values())
+            lengths = all(
+                name.isascii() and name.isdecimal() and len(name) < 16
+                for name in batches
+            )
+            sizes = all(
+                type(size) is int and 0 < size < 2**31 for size in batches.values()
+            )
+            return (
+                not more
+                and lengths
+                and sizes
+                and all(type(choice) is bool for choice in choices.values())
+            )
     return False
 
 
 def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
-    """Raise StoreError if the store was made for outcomes of other dims, shapes or a narrower dtype."""
+    """Raise StoreError if the store was made for outcomes of other dims, shapes or a
+    narrower dtype.
+    """
     mine = {field.name: (field.dims, field.shape) for field in fields}
-    theirs = {field.name: (field.dims, field.shape) for field in archive.grid.fields if field != UNIT}
-    differ = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    theirs = {
+        field.name: (field.dims, field.shape)
+        for field in archive.grid.fields
+        if field != UNIT
+    }
+    differ = sorted(
+        name
+        for name in mine.keys() | theirs.keys()
+        if mine.get(name) != theirs.get(name)
+    )
     if differ:
         there, now = quoted_apart(theirs.get(differ[0]), mine.get(differ[0]))
         raise StoreError(
-            f"{archive.path}: was made for other answers than the predictor gives: {quoted(differ[0])} has dims, "
-            f"shape {there} there, {now} now; give another path as store="
+            f"{archive.path}: was made for other answers than the predictor gives: "
+            f"{quoted(differ[0])} has dims, shape {there} there, {now} now; give "
+            "another path as store="
         )
     held = {field.name: field.dtype for field in archive.grid.fields}
     for field in fields if archive.missing else ():
         if not np.can_cast(field.dtype, held[field.name], "safe"):
             raise StoreError(
-                f"{archive.path}: keeps {quoted(field.name)} as {np.dtype(held[field.name])}, which cannot hold the "
-                f"predictor's {np.dtype(field.dtype)}; let it answer in {np.dtype(held[field.name])}, or give another "
-                "path as store="
+                f"{archive.path}: keeps {quoted(field.name)} as "
+                f"{np.dtype(held[field.name])}, which cannot hold the predictor's "
+                f"{np.dtype(field.dtype)}; let it answer in "
+                f"{np.dtype(held[field.name])}, or give another path as store="
             )
 
 
 def store_fields(setup: TrialSetup, reduction: TurnReduction) -> tuple[Field, ...]:
-    """Return the variables that a store has for each unit: reduced outcomes, and coordinates of the unit."""
+    """Return the variables that a store has for each unit: reduced outcomes, and
+    coordinates of the unit.
+    """
     if isinstance(reduction, RunningSums):
         return ()
     trial = setup.trial
     assert trial.answer_like is not None, "the predictor has been met"
-    arms = (len(trial.design.named_arms),) if trial.design.assignment == "crossover" else ()
+    arms = (
+        (len(trial.design.named_arms),)
+        if trial.design.assignment == "crossover"
+        else ()
+    )
     outcome = np.broadcast_to(trial.answer_like, (1, *arms, *trial.answer_like.shape))
     parts = {**unit_coordinates(trial, trial.draw(0, 1)), **reduction.reduce(outcome)}
     return tuple(
-        Field(name, reduction.dims.get(name, ("unit",)), part.shape[1:], part.dtype.str) for name, part in parts.items()
+        Field(name, reduction.dims.get(name, ("unit",)), part.shape[1:], part.dtype.str)
+        for name, part in parts.items()
     )
 
 
@@ -348,8 +439,8 @@ def flush_on_interrupt(archive: Archive) -> Iterator[None]:
         archive.flush()
         n = archive.grid.n_units
         raise TrialInterruptedError(
-            f"{archive.path}: interrupted with {n - n_missing(archive):,} of {n:,} units kept; the same call (or "
-            "command) continues from there"
+            f"{archive.path}: interrupted with {n - n_missing(archive):,} of {n:,} "
+            "units kept; the same call (or command) continues from there"
         ) from error
 
 
@@ -359,19 +450,29 @@ def n_missing(archive: Archive) -> int:
     if grid.fields:
         return sum(last - first for first, last in map(grid.units, archive.missing))
     state = archive.state()
-    return grid.n_units - (grid.turn_ends[state[0] - 1] if state is not None and state[0] else 0)
+    return grid.n_units - (
+        grid.turn_ends[state[0] - 1] if state is not None and state[0] else 0
+    )
 
 
 _ROWS, _LEAST, _MOST, _TURNS = 2_048, 8, 256, 16
-"""Sequences to predict again, the least and largest number of units, and the number of turns they come from."""
+"""Sequences to predict again, the least and largest number of units, and the number of
+turns they come from.
+"""
 _TIMES = 4
-"""Tolerated difference in multiples of the measured rounding: both answers are rounded, and the sample was small."""
+"""Tolerated difference in multiples of the measured rounding: both answers are rounded,
+and the sample was small.
+"""
 
 
-def take_over_answers(setup: TrialSetup, reduction: TurnReduction, archive: Archive, plan: TurnPlan) -> str:
-    """Predict a sample of the stored answers again; return the note that says what is taken over.
+def take_over_answers(
+    setup: TrialSetup, reduction: TurnReduction, archive: Archive, plan: TurnPlan
+) -> str:
+    """Predict a sample of the stored answers again; return the note that says what is
+    taken over.
 
-    Up to 256 units, from up to 16 turns spread evenly over the stored ones, are predicted under every arm.
+    Up to 256 units, from up to 16 turns spread evenly over the stored ones, are
+    predicted under every arm.
 
     Parameters
     ----------
@@ -383,32 +484,46 @@ def take_over_answers(setup: TrialSetup, reduction: TurnReduction, archive: Arch
     Raises
     ------
     StoreError
-        If an answer differs by more than 4 times the predictor's own rounding (unit, arm and task are named), tasks,
-        models or the scale differ, or nothing is kept that could be compared.
+        If an answer differs by more than 4 times the predictor's own rounding (unit,
+        arm and task are named), tasks, models or the scale differ, or nothing is kept
+        that could be compared.
     """
     if isinstance(reduction, RunningSums):
         raise StoreError(
-            f"{archive.path}: keeps sums, and no answers that could be compared with the predictor's; give another "
-            "path as store= (keep='outcomes' and keep='effects' can be taken over)"
+            f"{archive.path}: keeps sums, and no answers that could be compared with "
+            "the predictor's; give another path as store= (keep='outcomes' and "
+            "keep='effects' can be taken over)"
         )
     _check_frames(setup, archive)
     lacking = set(archive.missing)
     turns = [turn for turn in range(len(plan)) if turn not in lacking]
     if not turns:
-        raise StoreError(f"{archive.path}: keeps no whole turn that could be compared; give another path as store=")
-    chosen = [turns[int(i)] for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS).round())]
+        raise StoreError(
+            f"{archive.path}: keeps no whole turn that could be compared; give another "
+            "path as store="
+        )
+    chosen = [
+        turns[int(i)] for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS).round())
+    ]
     most = int(np.clip(_ROWS // outcomes_per_unit(setup.trial.design), _LEAST, _MOST))
     n_compared = sum(
-        _compare_turn(setup, reduction, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen
+        _compare_turn(
+            setup, reduction, archive, plan, turn, max(1, most // len(chosen))
+        )
+        for turn in chosen
     )
     members = [model for model in archive.grid.models if model is not None]
-    by_model = [turn for turn in lacking if not all(archive.lacks(turn, model=model) for model in members)]
+    by_model = [
+        turn
+        for turn in lacking
+        if not all(archive.lacks(turn, model=model) for model in members)
+    ]
     n = sum(last - first for first, last in map(plan.bounds, [*turns, *by_model]))
     moved = archive.moved(setup.parts)
     return (
-        f"{n:,} of {plan.n_units:,} units were answered by another predictor ({archive.identity['predictor']}"
-        f"{moved and '; '}{moved}) and taken over: {n_compared:,} of them, asked again, had the same answers within "
-        "rounding"
+        f"{n:,} of {plan.n_units:,} units were answered by another predictor "
+        f"({archive.identity['predictor']}{moved and '; '}{moved}) and taken over: "
+        f"{n_compared:,} of them, asked again, had the same answers within rounding"
     )
 
 
@@ -416,35 +531,52 @@ def _check_frames(setup: TrialSetup, archive: Archive) -> None:
     """Raise StoreError if tasks, models or scale differ."""
     mine, theirs = setup.frame, archive.frame
     for name in ("task", "model", "task_scale"):
-        one, other = (frame[name].to_numpy().tolist() if name in frame.coords else [] for frame in (mine, theirs))
+        one, other = (
+            frame[name].to_numpy().tolist() if name in frame.coords else []
+            for frame in (mine, theirs)
+        )
         if one != other:
             raise StoreError(
-                f"{archive.path}: has answers of the {name.replace('_', ' ')}s {other}, not {one}; give another path "
-                "as store="
+                f"{archive.path}: has answers of the {name.replace('_', ' ')}s "
+                f"{other}, not {one}; give another path as store="
             )
     if mine.attrs["scale"] != theirs.attrs.get("scale"):
         raise StoreError(
-            f"{archive.path}: has answers on the scale {quoted(theirs.attrs.get('scale'))}, not "
-            f"{quoted(mine.attrs['scale'])}; give another path as store="
+            f"{archive.path}: has answers on the scale "
+            f"{quoted(theirs.attrs.get('scale'))}, not {quoted(mine.attrs['scale'])}; "
+            "give another path as store="
         )
 
 
 def _compare_turn(
-    setup: TrialSetup, reduction: TurnReduction, archive: Archive, plan: TurnPlan, turn: int, n: int
+    setup: TrialSetup,
+    reduction: TurnReduction,
+    archive: Archive,
+    plan: TurnPlan,
+    turn: int,
+    n: int,
 ) -> int:
-    """Compare the stored values of the first units of a turn with new predictions; return the number of units."""
+    """Compare the stored values of the first units of a turn with new predictions;
+    return the number of units.
+    """
     first, last = plan.bounds(turn)
     n = min(n, last - first)
     made = setup.trial.prepare(first, first + n)
-    now = {**unit_coordinates(setup.trial, made.units), **reduction.reduce(setup.trial.answer(made))}
+    now = {
+        **unit_coordinates(setup.trial, made.units),
+        **reduction.reduce(setup.trial.answer(made)),
+    }
     before = archive.values_of(turn)
     for name, values in now.items():
         here = before[name][:n].reshape(values.shape)
         if name in setup.roundings:
-            _check_close(setup, archive, name, reduction.dims[name], first, here, values)
+            _check_close(
+                setup, archive, name, reduction.dims[name], first, here, values
+            )
         elif not np.array_equal(here, values):
             raise StoreError(
-                f"{archive.path}: {name} of units {first:,} to {first + n - 1:,} differ; give another path"
+                f"{archive.path}: {name} of units {first:,} to {first + n - 1:,} "
+                "differ; give another path"
             )
     return n
 
@@ -458,7 +590,9 @@ def _check_close(
     before: NDArray[Any],
     now: NDArray[Any],
 ) -> None:
-    """Raise StoreError if answers differ by more than rounding; names the one that differs most."""
+    """Raise StoreError if answers differ by more than rounding; names the one that
+    differs most.
+    """
     allowed = np.broadcast_to(_TIMES * setup.roundings[name], now.shape)
     beyond = np.abs(now.astype(np.float64) - before) - allowed
     if not (beyond > 0).any():
@@ -467,11 +601,14 @@ def _check_close(
     frame = setup.frame
     where = [f"unit {first + int(at[0])}"]
     where += [
-        f"{dim} {quoted(str(frame[dim].to_numpy()[i]))}" if dim in frame.coords else f"{dim} {i}"
+        f"{dim} {quoted(str(frame[dim].to_numpy()[i]))}"
+        if dim in frame.coords
+        else f"{dim} {i}"
         for dim, i in zip(dims[1:], at[1:], strict=True)
     ]
     raise StoreError(
-        f"{archive.path}: the predictor does not give the answers that are kept: {', '.join(where)}: {before[at]:.9g} "
-        f"there, {now[at]:.9g} now, and its own rounding is {allowed[at] / _TIMES:.1g}; give another path as "
-        "store=, and run the trial anew"
+        f"{archive.path}: the predictor does not give the answers that are kept: "
+        f"{', '.join(where)}: {before[at]:.9g} there, {now[at]:.9g} now, and its own "
+        f"rounding is {allowed[at] / _TIMES:.1g}; give another path as store=, and run "
+        "the trial anew"
     )

@@ -1,4 +1,6 @@
-"""Plan of a trial: turns of units that are predicted together, and chunks of turns that share a file of a store."""
+"""Plan of a trial: turns of units that are predicted together, and chunks of turns that
+share a file of a store.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,12 @@ _MOST_TURNS = 2**24
 
 @dataclass(frozen=True)
 class TurnPlan:
-    """The division of a trial into turns, fixed by the design and the number of answers per sequence.
+    """The division of a trial into turns, fixed by the design and the number of answers
+    per sequence.
 
-    Sequences are deduplicated and batched within a turn, never across turns, so that the answers of a turn are the same
-    numbers, bit for bit, wherever and whenever it is run.
+    Sequences are deduplicated and batched within a turn, never across turns, so that
+    the answers of a turn are the same numbers, bit for bit, wherever and whenever it is
+    run.
 
     Attributes
     ----------
@@ -50,7 +54,9 @@ class TurnPlan:
     @cached_property
     def ends(self) -> NDArray[np.int64]:
         """One past the last unit of each turn."""
-        return np.minimum(np.arange(self.turn, self.n_units + self.turn, self.turn), self.n_units)
+        return np.minimum(
+            np.arange(self.turn, self.n_units + self.turn, self.turn), self.n_units
+        )
 
     def __len__(self) -> int:
         return -(-self.n_units // self.turn)
@@ -64,19 +70,25 @@ class TurnPlan:
 
 
 def outcomes_per_unit(design: Design) -> int:
-    """Return the number of outcomes of a unit: one for each arm of a crossover, else one."""
+    """Return the number of outcomes of a unit: one for each arm of a crossover, else
+    one.
+    """
     return len(design.named_arms) if design.assignment == "crossover" else 1
 
 
-def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1, held: int = 1) -> TurnPlan:
+def plan_turns(
+    design: Design, *, batch: int, n_tasks: int, n_models: int = 1, held: int = 1
+) -> TurnPlan:
     """Return the plan of a trial.
 
-    A turn has about eight batches, 4,096 to 65,536 sequences. It has more where there are many arms (at least 128
-    units, since an arm is applied to all units of a turn at once), and fewer where sequences or answers are so long
-    that it would exceed 32 MiB. A chunk has turns whose outcomes take about 4 MiB.
+    A turn has about eight batches, 4,096 to 65,536 sequences. It has more where there
+    are many arms (at least 128 units, since an arm is applied to all units of a turn at
+    once), and fewer where sequences or answers are so long that it would exceed 32 MiB.
+    A chunk has turns whose outcomes take about 4 MiB.
 
-    Above 50 kb a turn is one unit, so that a store keeps every unit as it is answered; eight batches where sequences go
-    through the network together, and at least the units whose edits are recomputed together.
+    Above 50 kb a turn is one unit, so that a store keeps every unit as it is answered;
+    eight batches where sequences go through the network together, and at least the
+    units whose edits are recomputed together.
 
     Parameters
     ----------
@@ -92,13 +104,18 @@ def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1, h
     Raises
     ------
     DesignError
-        If there are more than 16,777,216 turns, a list of which would not fit into memory.
+        If there are more than 16,777,216 turns, a list of which would not fit into
+        memory.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
-    >>> plan_turns(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7), batch=1024, n_tasks=1)
+    >>> plan_turns(
+    ...     cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7),
+    ...     batch=1024,
+    ...     n_tasks=1,
+    ... )
     TurnPlan(n_units=10000000, turn=4096, chunk=128)
     """
     rows, length = outcomes_per_unit(design), design.null.length
@@ -110,7 +127,8 @@ def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1, h
     turn = min(turn, design.n_units)
     if design.n_units > _MOST_TURNS * turn:
         raise DesignError(
-            f"n_units={design.n_units:,}: at {turn:,} units a turn, a trial has at most {_MOST_TURNS * turn:,} units; "
-            "ask for fewer: the standard error shrinks only with the square root of n_units"
+            f"n_units={design.n_units:,}: at {turn:,} units a turn, a trial has at "
+            f"most {_MOST_TURNS * turn:,} units; ask for fewer: the standard error "
+            "shrinks only with the square root of n_units"
         )
     return TurnPlan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))

@@ -1,4 +1,6 @@
-"""Turns of a trial: draw some units, apply every arm, and predict each distinct sequence once."""
+"""Turns of a trial: draw some units, apply every arm, and predict each distinct
+sequence once.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,12 @@ from causalgia.design.intervention import Layout
 from causalgia.design.null_model import gc_content
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
-from causalgia.predict.answer_comparisons import ProbeAnswers, asks_one_by_one, check_unchanged, probe_answers
+from causalgia.predict.answer_comparisons import (
+    ProbeAnswers,
+    asks_one_by_one,
+    check_unchanged,
+    probe_answers,
+)
 from causalgia.predict.predictor import check_same_dtype, non_finite
 from causalgia.sequences.composition import Distinct
 from causalgia.streams import derive
@@ -35,12 +42,16 @@ class TurnReduction(Protocol):
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """The dims of each array that `reduce` returns: "unit" first and "model", where there are models, last."""
+        """The dims of each array that `reduce` returns: "unit" first and "model", where
+        there are models, last.
+        """
 
     def reduce(self, outcome: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Return the reduced outcomes of some units, (units, arms, tasks[, models]), a row for each unit.
+        """Return the reduced outcomes of some units, (units, arms, tasks[, models]), a
+        row for each unit.
 
-        Where the members of an ensemble are asked separately, `outcome` is that of one member, without the last axis.
+        Where the members of an ensemble are asked separately, `outcome` is that of one
+        member, without the last axis.
         """
 
 
@@ -75,11 +86,14 @@ class AllOutcomes:
 class RunningSums(TurnReduction, Protocol):
     """Keeps running sums only; turns are taken in order, whoever answered them.
 
-    The result of `reduce` is handed to `take` and dropped; sums over the first turns can be saved and restored.
+    The result of `reduce` is handed to `take` and dropped; sums over the first turns
+    can be saved and restored.
     """
 
     def take(self, parts: dict[str, NDArray[Any]]) -> None:
-        """Add the reduced outcomes of the next turn, with the units' own coordinates (parent, gc)."""
+        """Add the reduced outcomes of the next turn, with the units' own coordinates
+        (parent, gc).
+        """
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the sums so far, as arrays."""
@@ -92,15 +106,18 @@ Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14
 _FEW = 8
 _BETWEEN = 1_000
-"""Sequences between two checks that the answers of the probe are unchanged; the checks are 0.2 % of the work."""
+"""Sequences between two checks that the answers of the probe are unchanged; the checks
+are 0.2 % of the work.
+"""
 
 
 @dataclass(frozen=True)
 class DrawnUnits:
     """Units before any arm is applied.
 
-    `ids` (n,) uint64; `tokens` (n, length) uint8 backgrounds; `parents` (n,) names or indices; `blocks` (n,) labels or
-    None; `assigned` (n,) index of the arm that each unit receives, or None in a crossover.
+    `ids` (n,) uint64; `tokens` (n, length) uint8 backgrounds; `parents` (n,) names or
+    indices; `blocks` (n,) labels or None; `assigned` (n,) index of the arm that each
+    unit receives, or None in a crossover.
     """
 
     ids: NDArray[np.uint64]
@@ -116,15 +133,21 @@ class DrawnUnits:
 
 
 def draw_backgrounds(design: Design, first: int, last: int, *, key: int) -> DrawnUnits:
-    """Return units `first` to `last` - 1 of the trial with this root key, without their assignment to arms."""
+    """Return units `first` to `last` - 1 of the trial with this root key, without their
+    assignment to arms.
+    """
     ids, stream = np.arange(first, last, dtype=np.uint64), derive(key, "null")
     tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
-    return DrawnUnits(ids, tokens, design.drawn.parents(ids, key=stream, n_units=design.n_units))
+    return DrawnUnits(
+        ids, tokens, design.drawn.parents(ids, key=stream, n_units=design.n_units)
+    )
 
 
 @dataclass(frozen=True)
 class _DistinctSequences:
-    """The distinct sequences of one length, (d, length), in order, and the arm and unit where each came first."""
+    """The distinct sequences of one length, (d, length), in order, and the arm and unit
+    where each came first.
+    """
 
     tokens: Tokens
     arms: Ints
@@ -135,11 +158,13 @@ class _DistinctSequences:
 class Turn:
     """Units under every arm, ready to be predicted.
 
-    `distinct` has the distinct sequences by length. For each arm, `lengths` has the length of its sequences, `rows` the
-    units that receive it, and `numbers` the number of the distinct sequence of each of these units.
+    `distinct` has the distinct sequences by length. For each arm, `lengths` has the
+    length of its sequences, `rows` the units that receive it, and `numbers` the number
+    of the distinct sequence of each of these units.
 
-    `met` has the distinct sequences by length; `lengths` and `numbers` say for each arm which of them its units have
-    become: `rows` (the units that receive the arm), and the number of the sequence of each.
+    `met` has the distinct sequences by length; `lengths` and `numbers` say for each arm
+    which of them its units have become: `rows` (the units that receive the arm), and
+    the number of the sequence of each.
     """
 
     units: DrawnUnits
@@ -161,7 +186,8 @@ class Turn:
 
 @dataclass
 class Trial:
-    """A design, a predictor and the root key: everything on which the outcomes of any unit depend.
+    """A design, a predictor and the root key: everything on which the outcomes of any
+    unit depend.
 
     Parameters
     ----------
@@ -170,7 +196,8 @@ class Trial:
     key
         Root key of the trial.
     answer_like, floor
-        The answer to one sequence, and the rounding error of answers (`answer_floor`), once known.
+        The answer to one sequence, and the rounding error of answers (`answer_floor`),
+        once known.
     """
 
     design: Design
@@ -179,13 +206,25 @@ class Trial:
     answer_like: NDArray[Any] | None = field(default=None, repr=False, compare=False)
     floor: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     _limits: dict[int, float] = field(default_factory=dict, repr=False, compare=False)
-    """By length, the largest difference between two answers to one sequence that counts as rounding, once checked."""
-    _reference: tuple[Tokens, NDArray[Any], float] | None = field(default=None, repr=False, compare=False)
-    """One or two sequences, (n, length), their answers when the trial began, and the tolerated difference."""
-    _dtypes: dict[int, np.dtype[Any]] = field(default_factory=dict, repr=False, compare=False)
+    """By length, the largest difference between two answers to one sequence that counts
+    as rounding, once checked.
+    """
+    _reference: tuple[Tokens, NDArray[Any], float] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """One or two sequences, (n, length), their answers when the trial began, and the
+    tolerated difference.
+    """
+    _dtypes: dict[int, np.dtype[Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     """dtype of the answers, by part of the predictor."""
-    _known: dict[bytes, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
-    """Answers (tasks[, models]) to the sequences of the probe that a turn would ask again to the same bits."""
+    _known: dict[bytes, NDArray[Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Answers (tasks[, models]) to the sequences of the probe that a turn would ask
+    again to the same bits.
+    """
     seconds_a_pass: float = field(default=0.0, repr=False, compare=False)
     """Seconds that one sequence took, once probed."""
     announce: bool = field(default=False, repr=False, compare=False)
@@ -194,7 +233,8 @@ class Trial:
     """Sequences answered since the last check of these."""
 
     def probe(self) -> None:
-        """Predict eight units under the first arm, so that the tasks and `answer_like` (tasks[, models]) are known.
+        """Predict eight units under the first arm, so that the tasks and `answer_like`
+        (tasks[, models]) are known.
 
         Raises
         ------
@@ -203,10 +243,18 @@ class Trial:
         """
         units = self.draw(0, min(8, self.design.n_units))
         index = 0 if units.assigned is None else int(units.assigned[0])
-        mine = np.arange(len(units.ids)) if units.assigned is None else np.flatnonzero(units.assigned == index)
-        edited = apply_arm(self.design.named_arms[index], units.tokens[mine], units.ids[mine], self.key)
+        mine = (
+            np.arange(len(units.ids))
+            if units.assigned is None
+            else np.flatnonzero(units.assigned == index)
+        )
+        edited = apply_arm(
+            self.design.named_arms[index], units.tokens[mine], units.ids[mine], self.key
+        )
         asking = _SequenceQueries(
-            self, Turn(units, {}, (), (), ()), _DistinctSequences(edited, np.full(len(mine), index), mine)
+            self,
+            Turn(units, {}, (), (), ()),
+            _DistinctSequences(edited, np.full(len(mine), index), mine),
         )
         found = asking.check()
         self._limits[edited.shape[1]] = found.limit
@@ -219,21 +267,35 @@ class Trial:
         self._fix_batches()
 
     def remember(self, tokens: Tokens, answers: NDArray[Any]) -> None:
-        """Keep answers (n, tasks[, models]) for the turns, where a turn would get the same bits."""
+        """Keep answers (n, tasks[, models]) for the turns, where a turn would get the
+        same bits.
+        """
         predictor = self.predictor
-        alike = len(predictor.parts) == 1 or answers.dtype.itemsize == 4 or predictor.precision.itemsize == 8
+        alike = (
+            len(predictor.parts) == 1
+            or answers.dtype.itemsize == 4
+            or predictor.precision.itemsize == 8
+        )
         if alike and asks_one_by_one(predictor, tokens.shape[1]):
-            self._known |= {row.tobytes(): answer for row, answer in zip(tokens, answers, strict=True)}
+            self._known |= {
+                row.tobytes(): answer
+                for row, answer in zip(tokens, answers, strict=True)
+            }
 
     def known(self, tokens: Tokens) -> dict[int, NDArray[Any]]:
-        """Return the answers (tasks[, models]) that `remember` kept, by row of the tokens."""
+        """Return the answers (tasks[, models]) that `remember` kept, by row of the
+        tokens.
+        """
         if not self._known:
             return {}
-        found = ((row, self._known.get(one.tobytes())) for row, one in enumerate(tokens))
+        found = (
+            (row, self._known.get(one.tobytes())) for row, one in enumerate(tokens)
+        )
         return {row: answer for row, answer in found if answer is not None}
 
     def check_unchanged(self) -> None:
-        """Ask for the sequences of the probe again, in one batch and their order, if any others were answered since.
+        """Ask for the sequences of the probe again, in one batch and their order, if
+        any others were answered since.
 
         Raises
         ------
@@ -244,39 +306,63 @@ class Trial:
             self._since = 0
             check_unchanged(self.predictor, *self._reference)
 
-    def error_of_unit(self, error: NonFiniteError, arm: str, unit: int) -> PredictorError:
-        """Return the error of an answer that is not finite, which says if those when the trial began have changed."""
+    def error_of_unit(
+        self, error: NonFiniteError, arm: str, unit: int
+    ) -> PredictorError:
+        """Return the error of an answer that is not finite, which says if those when
+        the trial began have changed.
+        """
         named = f"arm {quoted(arm)}, unit {unit}: "
         try:
             if self._reference is not None:
                 check_unchanged(self.predictor, *self._reference)
         except PredictorError as changed:
-            return PredictorError(f"{named}{error.detail.partition(', from which no effect')[0]}; {changed}")
+            return PredictorError(
+                f"{named}{error.detail.partition(', from which no effect')[0]}; "
+                f"{changed}"
+            )
         return PredictorError(named + error.detail)
 
     def plan(self) -> TurnPlan:
         """Return the plan of turns; the predictor has been probed."""
         design, predictor = self.design, self.predictor
-        batch = max(part.resolve_batch_size(design.null.length) for part in predictor.parts)
+        batch = max(
+            part.resolve_batch_size(design.null.length) for part in predictor.parts
+        )
         n_models = len(predictor.models or ("",))
         n_positions = 1 if predictor.positions is None else len(predictor.positions)
-        held = max(part.backgrounds_at_once(design.null.length) for part in predictor.parts)
+        held = max(
+            part.backgrounds_at_once(design.null.length) for part in predictor.parts
+        )
         n_tasks = len(predictor.tasks) * n_positions
-        return plan_turns(design, batch=batch, n_tasks=n_tasks, n_models=n_models, held=held)
+        return plan_turns(
+            design, batch=batch, n_tasks=n_tasks, n_models=n_models, held=held
+        )
 
     def _fix_batches(self) -> None:
-        """Fix the batch sizes and the incremental choices of every part of the predictor for the whole trial."""
+        """Fix the batch sizes and the incremental choices of every part of the
+        predictor for the whole trial.
+        """
         layout = Layout(self.design.null.length)
-        lengths = {arm.intervention.lay(layout).length: arm.name for arm in reversed(self.design.named_arms)}
+        lengths = {
+            arm.intervention.lay(layout).length: arm.name
+            for arm in reversed(self.design.named_arms)
+        }
         for length, arm in lengths.items():
             for part in self.predictor.parts:
                 try:
                     part.resolve_batch_size(length)
                 except PredictorError as error:
                     cure = self.cure_of_length(length)
-                    raise PredictorError(f"arm {quoted(arm)} ({length} bp): {error}{cure}") from error
+                    raise PredictorError(
+                        f"arm {quoted(arm)} ({length} bp): {error}{cure}"
+                    ) from error
         length = self.design.null.length
-        incremental = [part for part in self.predictor.parts if part.incremental and part.backgrounds_at_once(length)]
+        incremental = [
+            part
+            for part in self.predictor.parts
+            if part.incremental and part.backgrounds_at_once(length)
+        ]
         if incremental:
             turn = self.prepare(0, min(_FEW, self.design.n_units))
             if (distinct := turn.distinct.get(length)) is not None:
@@ -284,13 +370,16 @@ class Trial:
                     part.settle(turn.units.tokens, distinct.tokens, distinct.units)
 
     def cure_of_length(self, length: int) -> str:
-        """Return what to do about an arm that a network of fixed length refuses; "" where it keeps the length."""
+        """Return what to do about an arm that a network of fixed length refuses; ""
+        where it keeps the length.
+        """
         own = self.design.null.length
         if length == own:
             return ""
         return (
-            f". This arm changes the length from {own:,} to {length:,}: a network of one length needs cg.Embed, which "
-            "overwrites, or a cg.Delete added to a cg.Insert"
+            f". This arm changes the length from {own:,} to {length:,}: a network of "
+            "one length needs cg.Embed, which overwrites, or a cg.Delete added to a "
+            "cg.Insert"
         )
 
     @property
@@ -300,14 +389,19 @@ class Trial:
         The last bits of answers depend on them.
         """
         return [
-            {"batches": {str(length): n for length, n in part.batches().items()}, "choices": part.choices()}
+            {
+                "batches": {str(length): n for length, n in part.batches().items()},
+                "choices": part.choices(),
+            }
             for part in self.predictor.parts
         ]
 
     def apply_settings(self, settings: list[dict[str, Any]]) -> None:
         """Take over the settings of an earlier run."""
         for part, part_settings in zip(self.predictor.parts, settings, strict=True):
-            part.fix_batches({int(length): n for length, n in part_settings["batches"].items()})
+            part.fix_batches(
+                {int(length): n for length, n in part_settings["batches"].items()}
+            )
             part.choose(part_settings["choices"])
 
     @cached_property
@@ -317,8 +411,14 @@ class Trial:
 
     def draw(self, first: int, last: int) -> DrawnUnits:
         """Return units `first` to `last` - 1."""
-        blocks, assigned = (None if whole is None else whole[first:last] for whole in self._assignment)
-        return replace(draw_backgrounds(self.design, first, last, key=self.key), blocks=blocks, assigned=assigned)
+        blocks, assigned = (
+            None if whole is None else whole[first:last] for whole in self._assignment
+        )
+        return replace(
+            draw_backgrounds(self.design, first, last, key=self.key),
+            blocks=blocks,
+            assigned=assigned,
+        )
 
     @cached_property
     def _assignment(self) -> tuple[NDArray[Any] | None, Ints | None]:
@@ -343,13 +443,19 @@ class Trial:
         fresh: dict[int, list[tuple[Tokens, Ints, Ints]]] = {}
         lengths, rows, numbers = [], [], []
         for index, arm in enumerate(self.design.named_arms):
-            mine = np.arange(last - first) if units.assigned is None else np.flatnonzero(units.assigned == index)
+            mine = (
+                np.arange(last - first)
+                if units.assigned is None
+                else np.flatnonzero(units.assigned == index)
+            )
             if not len(mine):
                 continue
             edited = apply_arm(arm, units.tokens[mine], units.ids[mine], self.key)
             length = edited.shape[1]
             known, new = tables.setdefault(length, Distinct(length)).enter(edited)
-            fresh.setdefault(length, []).append((edited[new], np.full(len(new), index), mine[new]))
+            fresh.setdefault(length, []).append(
+                (edited[new], np.full(len(new), index), mine[new])
+            )
             lengths.append(length)
             rows.append(mine)
             numbers.append(known)
@@ -359,8 +465,11 @@ class Trial:
         }
         return Turn(units, distinct, tuple(lengths), tuple(rows), tuple(numbers))
 
-    def answer(self, turn: Turn, *, model: int | None = None, advance: Advance | None = None) -> NDArray[Any]:
-        """Return the outcomes of a turn, (units, arms, tasks[, models]); (units, tasks[, models]) in a parallel trial.
+    def answer(
+        self, turn: Turn, *, model: int | None = None, advance: Advance | None = None
+    ) -> NDArray[Any]:
+        """Return the outcomes of a turn, (units, arms, tasks[, models]); (units,
+        tasks[, models]) in a parallel trial.
 
         Parameters
         ----------
@@ -374,16 +483,25 @@ class Trial:
         Raises
         ------
         PredictorError
-            If an answer is not finite (naming arm and unit), has the wrong shape, or depends on batch mates.
+            If an answer is not finite (naming arm and unit), has the wrong shape, or
+            depends on batch mates.
         """
         by_length = {
-            length: self._answers(length, distinct, turn, model, advance) for length, distinct in turn.distinct.items()
+            length: self._answers(length, distinct, turn, model, advance)
+            for length, distinct in turn.distinct.items()
         }
         some = next(iter(by_length.values()))
         dtype = np.result_type(*(answers.dtype for answers in by_length.values()))
-        outcome = np.empty((len(turn.units.ids), outcomes_per_unit(self.design), *some.shape[1:]), dtype)
-        for index, (length, rows, numbers) in enumerate(zip(turn.lengths, turn.rows, turn.numbers, strict=True)):
-            outcome[rows, index if turn.units.assigned is None else 0] = by_length[length][numbers]
+        outcome = np.empty(
+            (len(turn.units.ids), outcomes_per_unit(self.design), *some.shape[1:]),
+            dtype,
+        )
+        for index, (length, rows, numbers) in enumerate(
+            zip(turn.lengths, turn.rows, turn.numbers, strict=True)
+        ):
+            outcome[rows, index if turn.units.assigned is None else 0] = by_length[
+                length
+            ][numbers]
         self._since += turn.n_distinct
         if self._since >= _BETWEEN:
             self.check_unchanged()
@@ -392,9 +510,16 @@ class Trial:
         return outcome if turn.units.assigned is None else outcome[:, 0]
 
     def _answers(
-        self, length: int, distinct: _DistinctSequences, turn: Turn, model: int | None, advance: Advance | None
+        self,
+        length: int,
+        distinct: _DistinctSequences,
+        turn: Turn,
+        model: int | None,
+        advance: Advance | None,
     ) -> NDArray[Any]:
-        """Return the answers to all distinct sequences of one length, (d, tasks[, models])."""
+        """Return the answers to all distinct sequences of one length, (d, tasks[,
+        models]).
+        """
         asking = _SequenceQueries(self, turn, distinct)
         if length not in self._limits:
             found = asking.check()
@@ -412,41 +537,71 @@ class Trial:
         return np.stack([first, *rest], axis=-1)
 
     def __getstate__(self) -> dict[str, Any]:
-        known = {"design": self.design, "predictor": self.predictor, "key": self.key, "_reference": self._reference}
-        return known | {"_limits": {}, "_known": {}, "_dtypes": dict(self._dtypes), "_since": 0}
+        known = {
+            "design": self.design,
+            "predictor": self.predictor,
+            "key": self.key,
+            "_reference": self._reference,
+        }
+        return known | {
+            "_limits": {},
+            "_known": {},
+            "_dtypes": dict(self._dtypes),
+            "_since": 0,
+        }
 
 
 @dataclass(frozen=True)
 class _SequenceQueries:
-    """Predicts the distinct sequences of one length; errors name the arm and unit of the sequence at fault."""
+    """Predicts the distinct sequences of one length; errors name the arm and unit of
+    the sequence at fault.
+    """
 
     trial: Trial
     turn: Turn
     distinct: _DistinctSequences
 
     def check(self) -> ProbeAnswers:
-        """Check on at most eight sequences that answers do not depend on batch mates."""
+        """Check on at most eight sequences that answers do not depend on batch
+        mates.
+        """
         arm = self._arm(0)
         mates = self.distinct.arms == self.distinct.arms[0]
         try:
             return probe_answers(self.trial.predictor, self.distinct.tokens[mates][:8])
         except NonFiniteError as error:
-            raise self._of_unit(error, int(np.flatnonzero(mates)[error.row]), None) from error
+            raise self._of_unit(
+                error, int(np.flatnonzero(mates)[error.row]), None
+            ) from error
         except PredictorError as error:
             length = self.distinct.tokens.shape[1]
             cure = self.trial.cure_of_length(length)
-            raise PredictorError(f"arm {quoted(arm)} ({length} bp): {error}{cure}") from error
+            raise PredictorError(
+                f"arm {quoted(arm)} ({length} bp): {error}{cure}"
+            ) from error
 
-    def part(self, number: int, part: Predictor, advance: Advance | None) -> NDArray[Any]:
-        """Return the answers of one part of the predictor to every sequence, (d, tasks[, models])."""
+    def part(
+        self, number: int, part: Predictor, advance: Advance | None
+    ) -> NDArray[Any]:
+        """Return the answers of one part of the predictor to every sequence, (d,
+        tasks[, models]).
+        """
         names = self.trial.predictor.models
-        model = None if names is None or len(self.trial.predictor.parts) == 1 else names[number]
+        model = (
+            None
+            if names is None or len(self.trial.predictor.parts) == 1
+            else names[number]
+        )
         made: NDArray[Any] | None = None
         single = len(self.trial.predictor.parts) == 1
         known = self.trial.known(self.distinct.tokens)
         if known:
-            columns = np.stack([answer if single else answer[..., number] for answer in known.values()])
-            made = np.empty((len(self.distinct.tokens), *columns.shape[1:]), columns.dtype)
+            columns = np.stack(
+                [answer if single else answer[..., number] for answer in known.values()]
+            )
+            made = np.empty(
+                (len(self.distinct.tokens), *columns.shape[1:]), columns.dtype
+            )
             made[list(known)] = columns
             self.trial._dtypes.setdefault(number, made.dtype)
             if advance is not None:
@@ -457,19 +612,33 @@ class _SequenceQueries:
             return made
         length, backgrounds = self.distinct.tokens.shape[1], self.turn.units.tokens
         held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
-        calls = self._sessions(part, wanted, held, advance) if held else self._batches(part, wanted, advance)
+        calls = (
+            self._sessions(part, wanted, held, advance)
+            if held
+            else self._batches(part, wanted, advance)
+        )
         for rows, ask in calls:
             try:
                 answer = ask()
             except NonFiniteError as error:
                 raise self._of_unit(error, int(rows[error.row]), model) from error
             except PredictorError as error:
-                message = str(error) if model is None else f"model {quoted(model)}: {error}"
-                raise PredictorError(f"arm {quoted(self._arm(int(rows[0])))}: {message}") from error
+                message = (
+                    str(error) if model is None else f"model {quoted(model)}: {error}"
+                )
+                raise PredictorError(
+                    f"arm {quoted(self._arm(int(rows[0])))}: {message}"
+                ) from error
             before = self.trial._dtypes.setdefault(number, answer.dtype)
-            check_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {quoted(model)}")
+            check_same_dtype(
+                answer.dtype,
+                before,
+                "the predictor" if model is None else f"model {quoted(model)}",
+            )
             if made is None:
-                made = np.empty((len(self.distinct.tokens), *answer.shape[1:]), answer.dtype)
+                made = np.empty(
+                    (len(self.distinct.tokens), *answer.shape[1:]), answer.dtype
+                )
             made[rows] = answer
         assert made is not None
         return made
@@ -477,20 +646,27 @@ class _SequenceQueries:
     def _batches(
         self, part: Predictor, wanted: Ints, advance: Advance | None
     ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
-        """Yield the rows of every call of the predictor for the rows that are wanted, and the call."""
+        """Yield the rows of every call of the predictor for the rows that are wanted,
+        and the call.
+        """
         n, length = self.distinct.tokens.shape
         batch = part.resolve_batch_size(length)
         step = -(-_ROWS_IN_HAND // batch) * batch
         for start in range(0, len(wanted), step):
             rows = wanted[start : start + step]
-            tokens = self.distinct.tokens[start : start + step] if len(wanted) == n else self.distinct.tokens[rows]
+            tokens = (
+                self.distinct.tokens[start : start + step]
+                if len(wanted) == n
+                else self.distinct.tokens[rows]
+            )
             yield rows, partial(part.predict, tokens, progress=advance)
 
     def _sessions(
         self, part: Predictor, wanted: Ints, held: int, advance: Advance | None
     ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
         group = self.distinct.units // held
-        # an incremental session shares work between the arms of a unit; another one is sent what a single arm changes
+        # an incremental session shares work between the arms of a unit; another one is
+        # sent what a single arm changes
         inner = (self.distinct.arms, self.distinct.units)
         order = np.lexsort((*(inner if part.incremental else inner[::-1]), group))
         order = order[np.isin(order, wanted)]
@@ -503,24 +679,44 @@ class _SequenceQueries:
         for rows in np.split(order, np.flatnonzero(cuts) + 1):
             first = int(group[rows[0]]) * held
             if first != before:
-                session, before = part.edits(self.turn.units.tokens[first : first + held]), first
-            yield rows, partial(session.answers, self.distinct.tokens[rows], self.distinct.units[rows] - first)
+                session, before = (
+                    part.edits(self.turn.units.tokens[first : first + held]),
+                    first,
+                )
+            yield (
+                rows,
+                partial(
+                    session.answers,
+                    self.distinct.tokens[rows],
+                    self.distinct.units[rows] - first,
+                ),
+            )
             if advance is not None:
                 advance(len(rows))
 
     def _arm(self, row: int) -> str:
         return self.trial.design.named_arms[int(self.distinct.arms[row])].name
 
-    def _of_unit(self, error: NonFiniteError, row: int, model: str | None) -> PredictorError:
+    def _of_unit(
+        self, error: NonFiniteError, row: int, model: str | None
+    ) -> PredictorError:
         unit = int(self.turn.units.ids[self.distinct.units[row]])
         named = error
         if model is not None:
-            named = non_finite(error.value, row=row, task=error.task, model=model, position=error.position)
+            named = non_finite(
+                error.value,
+                row=row,
+                task=error.task,
+                model=model,
+                position=error.position,
+            )
         return self.trial.error_of_unit(named, self._arm(row), unit)
 
 
 def unit_coordinates(trial: Trial, units: DrawnUnits) -> NamedArrays:
-    """Return the coordinates of units: parent, gc, and block and assigned arm where they exist."""
+    """Return the coordinates of units: parent, gc, and block and assigned arm where
+    they exist.
+    """
     parts: NamedArrays = {"parent": units.parents, "gc": units.gc}
     if units.blocks is not None:
         parts["block"] = units.blocks

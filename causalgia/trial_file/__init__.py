@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.trial_file._starter import example_files, settings_of, starter, starter_files, toml_value
+    from causalgia.trial_file._starter import (
+        example_files,
+        settings_of,
+        starter,
+        starter_files,
+        toml_value,
+    )
     from causalgia.trial_file.trial_spec import (
         PredictorSpec,
         TrialSpec,

@@ -1,4 +1,6 @@
-"""Starter trial files: a commented one for a custom trial, and one for each experiment of the catalogue."""
+"""Starter trial files: a commented one for a custom trial, and one for each experiment
+of the catalogue.
+"""
 
 from __future__ import annotations
 
@@ -58,13 +60,14 @@ class Setting:
 
 
 def starter(experiment: str | None = None) -> str:
-    """Return the text of a commented `trial.toml` that runs as it is, on a predictor of the zoo.
+    """Return the text of a commented `trial.toml` that runs as it is, on a predictor of
+    the zoo.
 
     Parameters
     ----------
     experiment
-        Name in the catalogue; its settings have their defaults or values that suit its oracle. None for a custom trial
-        with arms.
+        Name in the catalogue; its settings have their defaults or values that suit its
+        oracle. None for a custom trial with arms.
 
     Raises
     ------
@@ -81,7 +84,11 @@ def starter(experiment: str | None = None) -> str:
     ...
     """
     if experiment is None:
-        return resources.files("causalgia.trial_file").joinpath("starter.toml").read_text(encoding="utf-8")
+        return (
+            resources.files("causalgia.trial_file")
+            .joinpath("starter.toml")
+            .read_text(encoding="utf-8")
+        )
     return _experiment_starter(experiment)
 
 
@@ -99,7 +106,8 @@ def example_files(experiment: str | None) -> Mapping[str, str]:
 def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
     """Return the files of a starter trial: path -> text, the trial file last.
 
-    An example file whose name is taken by another text gets the name of the trial file as a prefix.
+    An example file whose name is taken by another text gets the name of the trial file
+    as a prefix.
 
     Parameters
     ----------
@@ -115,11 +123,15 @@ def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
     """
     text = starter(experiment)
     for verb in ("run", "mpra design"):
-        text = text.replace(f"causalgia {verb} trial.toml", f"causalgia {verb} {shell_word(path.name)}")
+        text = text.replace(
+            f"causalgia {verb} trial.toml", f"causalgia {verb} {shell_word(path.name)}"
+        )
     found = {}
     for name, content in example_files(experiment).items():
         place = path.parent / name
-        is_free = not place.exists() or (place.is_file() and place.read_bytes() == content.encode())
+        is_free = not place.exists() or (
+            place.is_file() and place.read_bytes() == content.encode()
+        )
         free = name if is_free else f"{path.stem}_{name}"
         text = text.replace(toml_value(name), toml_value(free))
         found[path.parent / free] = content
@@ -127,7 +139,8 @@ def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
 
 
 def settings_of(kind: str) -> list[Setting]:
-    """Return the settings of an experiment, in order, with descriptions from its docstring.
+    """Return the settings of an experiment, in order, with descriptions from its
+    docstring.
 
     Raises
     ------
@@ -140,13 +153,24 @@ def settings_of(kind: str) -> list[Setting]:
     [('word', 'UGCAUG'), ('at', None)]
     """
     takes = experiment_parameters(kind)
-    words, example = _parameter_sentences(getattr(experiments, kind)), experiment_example(kind).settings
+    words, example = (
+        _parameter_sentences(getattr(experiments, kind)),
+        experiment_example(kind).settings,
+    )
     found = []
     for name in (name for name in takes if name not in ("null", "n_units", "rope")):
         required = takes[name].default is Parameter.empty
         default = None if required else takes[name].default
         value = example.get(name, default)
-        found.append(Setting(name=name, words=words.get(name, ""), value=value, default=default, required=required))
+        found.append(
+            Setting(
+                name=name,
+                words=words.get(name, ""),
+                value=value,
+                default=default,
+                required=required,
+            )
+        )
     return found
 
 
@@ -163,7 +187,13 @@ def toml_value(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(
+                f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items()
+            )
+            + "}"
+        )
     if isinstance(value, Sequence | range):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     return repr(value)
@@ -174,30 +204,43 @@ def _experiment_starter(kind: str) -> str:
     entry = entries()[kind]
     lines = [entry.question, "", entry.estimand, f"https://doi.org/{entry.doi}", ""]
     lines += [
-        "  causalgia run trial.toml --out results      # asks the predictor, answers the question, draws the figure"
+        "  causalgia run trial.toml --out results      # asks the predictor, answers "
+        "the question, draws the figure"
     ]
-    lines += ["", f"This file runs as it is, on the oracle '{example.zoo}' of the zoo, whose true effects are known."]
+    lines += [
+        "",
+        f"This file runs as it is, on the oracle '{example.zoo}' of the zoo, whose "
+        "true effects are known.",
+    ]
     lines += ["Paths are relative to this file. An unknown key is an error."]
     n_units = ""
     if "n_units" in takes:
         default = takes["n_units"].default
         n_units = "# n_units =                # backgrounds; default: all\n"
-        n_units = n_units if default is None else f"n_units = {default}             # backgrounds\n"
+        n_units = (
+            n_units
+            if default is None
+            else f"n_units = {default}             # backgrounds\n"
+        )
     rope = ""
     if "rope" in takes:
         rope = (
-            "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone\n"
-            f"rope = {toml_value(example.settings.get('rope', takes['rope'].default))}\n"
+            "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: "
+            "direction alone\n"
+            "rope = "
+            f"{toml_value(example.settings.get('rope', takes['rope'].default))}\n"
         )
     parts = [
         "".join(_comment(line) for line in lines),
-        f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n',
-        f'[experiment]\nkind = "{kind}"\n' + "".join(map(_setting_text, settings_of(kind))),
+        f'name = "{kind}"\n'
+        f"{n_units}rng = 0                    # seed: the same file gives the same "
+        "numbers\n",
+        f'[experiment]\nkind = "{kind}"\n'
+        + "".join(map(_setting_text, settings_of(kind))),
         _null_table(takes),
         f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
-        "[analysis]                 # default: the experiment's own; fixed before the outcomes are seen\n"
-        + rope
-        + _ANALYSIS,
+        "[analysis]                 # default: the experiment's own; fixed before the "
+        "outcomes are seen\n" + rope + _ANALYSIS,
     ]
     return "\n".join(part for part in parts if part)
 
@@ -208,11 +251,16 @@ def _null_table(takes: Mapping[str, Parameter]) -> str:
     default = takes["null"].default
     if default is None:
         return (
-            '# [null]                   # sampled contexts; left out: their own\n# kind = "uniform"\n# length = 200\n'
+            "# [null]                   # sampled contexts; left out: their own\n"
+            '# kind = "uniform"\n'
+            "# length = 200\n"
         )
     null = default if isinstance(default, NullModel) else Uniform(length=41)
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
-    lines = "".join(f"{toml_key(key)} = {toml_value(value)}\n" for key, value in null.to_dict().items())
+    lines = "".join(
+        f"{toml_key(key)} = {toml_value(value)}\n"
+        for key, value in null.to_dict().items()
+    )
     return f"[null]                     # where backgrounds come from\n{lines}{other}"
 
 
@@ -222,14 +270,25 @@ def _setting_text(setting: Setting) -> str:
     if value is None:
         return f"{words}# {name} =\n"
     line = f"{name} = {toml_value(value)}"
-    if len(line) > _WIDTH and not isinstance(value, str | Mapping) and isinstance(value, Sequence | range):
-        items = textwrap.wrap(" ".join(f"{toml_value(item)}," for item in value), _WIDTH - 2, break_long_words=False)
+    if (
+        len(line) > _WIDTH
+        and not isinstance(value, str | Mapping)
+        and isinstance(value, Sequence | range)
+    ):
+        items = textwrap.wrap(
+            " ".join(f"{toml_value(item)}," for item in value),
+            _WIDTH - 2,
+            break_long_words=False,
+        )
         line = "\n".join([f"{name} = [", *(f"  {item}" for item in items), "]"])
     return f"{words}{line}\n"
 
 
 def _comment(text: str) -> str:
-    return "".join(f"# {line}".rstrip() + "\n" for line in textwrap.wrap(text, _WIDTH, drop_whitespace=False) or [""])
+    return "".join(
+        f"# {line}".rstrip() + "\n"
+        for line in textwrap.wrap(text, _WIDTH, drop_whitespace=False) or [""]
+    )
 
 
 def _parameter_sentences(make: object) -> dict[str, str]:
@@ -257,9 +316,13 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[a-z0-9)\]\"'])\.\s", plain, maxsplit=1)[0].rstrip(".") + "."
 
 
-_ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"  # of the oracle 'long_range'
-_N, _LENGTH = 360, 600  # one exact effect of 6 is decided from 6 * 3 / 0.05 = 360 sequences
-_CYCLE = 30  # of so many sequences one lacks each word, so that effects vary; none of the first 24, which have variants
+# of the oracle 'long_range'
+_ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"
+# one exact effect of 6 is decided from 6 * 3 / 0.05 = 360 sequences
+_N, _LENGTH = 360, 600
+# of so many sequences one lacks each word, so that effects vary; none of the first 24,
+# which have variants
+_CYCLE = 30
 _N_VARIANTS = 24
 
 #: setting -> value that suits the example sequences
@@ -308,7 +371,8 @@ class Example:
 
 
 def experiment_example(kind: str) -> Example:
-    """Return the example of an experiment: settings that suit its oracle, and sequence files if it needs any.
+    """Return the example of an experiment: settings that suit its oracle, and sequence
+    files if it needs any.
 
     Parameters
     ----------
@@ -323,17 +387,30 @@ def experiment_example(kind: str) -> Example:
     takes, zoo = experiment_parameters(kind), entries()[kind].zoo
     if next(iter(takes)) == "null":
         return Example(settings=_ORACLE_SETTINGS.get(zoo, {}), zoo=zoo)
-    needed = [name for name, p in takes.items() if p.default is Parameter.empty or name in _SETTINGS_OVER_DEFAULTS]
+    needed = [
+        name
+        for name, p in takes.items()
+        if p.default is Parameter.empty or name in _SETTINGS_OVER_DEFAULTS
+    ]
     settings = {name: _SETTINGS[name] for name in needed if name in _SETTINGS}
-    named = [value for value in settings.values() if isinstance(value, str) and value in _PLANTED]
+    named = [
+        value
+        for value in settings.values()
+        if isinstance(value, str) and value in _PLANTED
+    ]
     files = {name: _example_fasta(_PLANTED[name]) for name in named}
     if "vcf" in settings:
-        # a variant in each of the first 24 sequences: 12 in the word of the weak enhancer, 12 beside
+        # a variant in each of the first 24 sequences: 12 in the word of the weak
+        # enhancer, 12 beside
         lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
-        for number, letters in enumerate(files[settings["fasta"]].splitlines()[1 : 2 * _N_VARIANTS : 2]):
+        for number, letters in enumerate(
+            files[settings["fasta"]].splitlines()[1 : 2 * _N_VARIANTS : 2]
+        ):
             at = 308 if number < _N_VARIANTS // 2 else 340
             alternate = "C" if letters[at] != "C" else "A"
-            lines.append(f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}")
+            lines.append(
+                f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}"
+            )
         files[settings["vcf"]] = "\n".join(lines) + "\n"
     return Example(settings=settings, files=files, zoo="long_range")
 
@@ -345,7 +422,9 @@ _PLANTED: dict[str, Mapping[int, str]] = {
 
 
 def _example_fasta(words: Mapping[int, str]) -> str:
-    """Return fixed random sequences as FASTA, with words at given positions, each lacking in one sequence of 30."""
+    """Return fixed random sequences as FASTA, with words at given positions, each
+    lacking in one sequence of 30.
+    """
     from causalgia.sequences import decode
 
     lines = []

@@ -11,7 +11,14 @@ from typing import Any, Literal
 
 from causalgia.analysis import Analysis
 from causalgia.checks import Table, check_key, check_table
-from causalgia.design import Arm, Design, MatchedVariants, NullModel, null_from_dict, placebos
+from causalgia.design import (
+    Arm,
+    Design,
+    MatchedVariants,
+    NullModel,
+    null_from_dict,
+    placebos,
+)
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted, shell_word
 from causalgia.experiments import Experiment
@@ -31,7 +38,8 @@ from causalgia.trial_file.trial_tables import (
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """Specification of a trial, as in a `trial.toml`: design, predictor, seed and analysis.
+    """Specification of a trial, as in a `trial.toml`: design, predictor, seed and
+    analysis.
 
     Parameters
     ----------
@@ -46,9 +54,11 @@ class TrialSpec:
     analysis
         Analysis plan.
     experiment
-        The experiment of the catalogue, if the design is one; None if the file defines arms.
+        The experiment of the catalogue, if the design is one; None if the file defines
+        arms.
     mpra
-        The ``[mpra]`` table with options of `causalgia.mpra.library`; {} if there is none.
+        The ``[mpra]`` table with options of `causalgia.mpra.library`; {} if there is
+        none.
 
     Raises
     ------
@@ -64,7 +74,13 @@ class TrialSpec:
     ...     n_units=100,
     ... )
     >>> ask = cg.Analysis(control="none")
-    >>> TrialSpec(name="GATA", design=design, rng=0, predictor=PredictorSpec(zoo="gata1_like"), analysis=ask)
+    >>> TrialSpec(
+    ...     name="GATA",
+    ...     design=design,
+    ...     rng=0,
+    ...     predictor=PredictorSpec(zoo="gata1_like"),
+    ...     analysis=ask,
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: [analysis]: control = 'none', which is not an arm; the arms are 'untreated', 'GATA'
@@ -83,24 +99,49 @@ class TrialSpec:
 
     @property
     def attrs(self) -> dict[str, str]:
-        """Attributes of the outcomes: name, description of the predictor, analysis as JSON."""
+        """Attributes of the outcomes: name, description of the predictor, analysis as
+        JSON.
+        """
         analysis = analysis_json(self.analysis, self.design)
-        return {"name": self.name, "predictor": self.predictor.describe(), "analysis": analysis}
+        return {
+            "name": self.name,
+            "predictor": self.predictor.describe(),
+            "analysis": analysis,
+        }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the specification as TOML-ready data, with placebo words as arms and absolute paths."""
+        """Return the specification as TOML-ready data, with placebo words as arms and
+        absolute paths.
+        """
         bench = {"mpra": self.mpra} if self.mpra else {}
         if self.experiment is not None:
-            who = {"name": self.name, "rng": self.rng, "predictor": self.predictor.to_dict()}
+            who = {
+                "name": self.name,
+                "rng": self.rng,
+                "predictor": self.predictor.to_dict(),
+            }
             return {**who, **self.experiment.to_dict(), **bench}
         design = self.design.to_dict()
         null, arms = design.pop("null"), design.pop("arms")
-        plain = {"name": self.name, **design, "rng": self.rng, "null": null, "predictor": self.predictor.to_dict()}
+        plain = {
+            "name": self.name,
+            **design,
+            "rng": self.rng,
+            "null": null,
+            "predictor": self.predictor.to_dict(),
+        }
         analysis = self.analysis.to_dict()
-        return {**plain, "arms": arms, **({"analysis": analysis} if analysis else {}), **bench}
+        return {
+            **plain,
+            "arms": arms,
+            **({"analysis": analysis} if analysis else {}),
+            **bench,
+        }
 
     def to_toml(self) -> str:
-        """Return the specification as TOML text that `read_spec` reads back from any folder."""
+        """Return the specification as TOML text that `read_spec` reads back from any
+        folder.
+        """
         import tomli_w
 
         return tomli_w.dumps(self.to_dict())
@@ -119,14 +160,15 @@ def read_spec(path: str | Path) -> TrialSpec:
     Raises
     ------
     DesignError
-        If the file cannot be read, is not TOML (with the line), has an unknown key, a value of the wrong type, an
-        arm that does not fit, or an analysis of an unknown arm. The message begins with the path.
+        If the file cannot be read, is not TOML (with the line), has an unknown key, a
+        value of the wrong type, an arm that does not fit, or an analysis of an unknown
+        arm. The message begins with the path.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "trial.toml"
-    >>> _ = path.write_text('n_units = 10\nrgn = 0')
+    >>> _ = path.write_text("n_units = 10\nrgn = 0")
     >>> read_spec(path)
     Traceback (most recent call last):
     ...
@@ -170,20 +212,27 @@ def _read_file(path: str | Path) -> str:
     except DesignError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise DesignError(
-                f"{path}: no such file; `causalgia init {shell_word(path)}` writes one to begin with"
+                f"{path}: no such file; `causalgia init {shell_word(path)}` writes one "
+                "to begin with"
             ) from error
         raise
 
 
 def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None]:
-    """Return the design and the analysis of a checked file with absolute paths, and its experiment if it has one."""
+    """Return the design and the analysis of a checked file with absolute paths, and its
+    experiment if it has one.
+    """
     if "experiment" in table:
         experiment = read_experiment(table, _read_null_of_experiment(table))
         built = experiment.build()
         return built, built.analysis, experiment
     for key in ("n_units", "null", "arms"):
         check_key(table, key, "a trial")
-    rest = {key: table[key] for key in ("assignment", "blocks", "reserve", "contrasts") if key in table}
+    rest = {
+        key: table[key]
+        for key in ("assignment", "blocks", "reserve", "contrasts")
+        if key in table
+    }
     analysis = Analysis.from_dict(table.get("analysis", {}))
     null = _read_null(table["null"])
     arms = [Arm.from_dict(name, arm) for name, arm in table["arms"].items()]
@@ -195,7 +244,11 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
         except DesignError as error:
             raise DesignError(f"[placebos]: {error}") from error
         arms += [Arm(name, word) for name, word in words.items()]
-    return Design(null=null, arms=arms, n_units=table["n_units"], **rest), analysis, None
+    return (
+        Design(null=null, arms=arms, n_units=table["n_units"], **rest),
+        analysis,
+        None,
+    )
 
 
 def _read_null(table: Table) -> NullModel:
@@ -218,18 +271,22 @@ def _errors_of_null() -> Iterator[None]:
     try:
         yield
     except CausalgiaError as error:
-        raise DesignError(re.sub(r"^(?:cg\.)?[A-Z]\w+\((\w+)=\.\.\.\)", r"[null]: \1", str(error))) from error
+        raise DesignError(
+            re.sub(r"^(?:cg\.)?[A-Z]\w+\((\w+)=\.\.\.\)", r"[null]: \1", str(error))
+        ) from error
 
 
 def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analysis:
-    """Read only the analysis of a `trial.toml`, without its sequences, predictor and arms.
+    """Read only the analysis of a `trial.toml`, without its sequences, predictor and
+    arms.
 
     Parameters
     ----------
     path
         The file.
     stored
-        The analysis stored with the outcomes; for a file of an experiment, the defaults.
+        The analysis stored with the outcomes; for a file of an experiment, the
+        defaults.
 
     Raises
     ------
@@ -241,15 +298,21 @@ def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analys
         check_table(plain, "", TOP)
         table = plain.get("analysis", {})
         if stored is not None and "experiment" in plain:
-            rope = plain["experiment"].get("rope")  # an experiment's region of practical equivalence may stand there
-            table = {**stored.to_dict(), **table, **({} if rope is None else {"rope": rope})}
+            # an experiment's region of practical equivalence may stand there
+            rope = plain["experiment"].get("rope")
+            table = {
+                **stored.to_dict(),
+                **table,
+                **({} if rope is None else {"rope": rope}),
+            }
         return Analysis.from_dict(table)
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
 
 
 def read_experiment_design(path: str | Path) -> Experiment | None:
-    """Return the experiment that a `trial.toml` defines, without its predictor; None if the file defines arms.
+    """Return the experiment that a `trial.toml` defines, without its predictor; None if
+    the file defines arms.
 
     Raises
     ------
@@ -268,7 +331,8 @@ def read_experiment_design(path: str | Path) -> Experiment | None:
 
 
 def read_library_spec(path: str | Path) -> LibrarySpec:
-    r"""Read the design and the ``[mpra]`` table of a `trial.toml`; no predictor is needed.
+    r"""Read the design and the ``[mpra]`` table of a `trial.toml`; no predictor is
+    needed.
 
     Raises
     ------
@@ -279,13 +343,16 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "trial.toml"
-    >>> _ = path.write_text('rng = 0\n[mpra]\noligo_length = 230')
+    >>> _ = path.write_text("rng = 0\n[mpra]\noligo_length = 230")
     >>> read_library_spec(path)
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters'; it has oligo_length
     """
-    plain, folder = parse_toml(_read_file(path), DesignError, source=str(path)), Path(path).resolve().parent
+    plain, folder = (
+        parse_toml(_read_file(path), DesignError, source=str(path)),
+        Path(path).resolve().parent,
+    )
     try:
         check_tables(plain)
         options = library_options(plain.get("mpra"), folder)
@@ -295,17 +362,20 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
     name = plain.get("name", "trial")
-    return LibrarySpec(name=name, design=design, rng=plain["rng"], analysis=analysis, options=options)
+    return LibrarySpec(
+        name=name, design=design, rng=plain["rng"], analysis=analysis, options=options
+    )
 
 
 def read_predictor_spec(path: str | Path) -> PredictorSpec:
-    r"""Read only the table [predictor] of a TOML file: of a `trial.toml`, or a file with this table alone.
+    r"""Read only the table [predictor] of a TOML file: of a `trial.toml`, or a file
+    with this table alone.
 
     Raises
     ------
     DesignError
-        If the file cannot be read, is not TOML, has a key that no trial file has, or its [predictor] is absent or
-        invalid.
+        If the file cannot be read, is not TOML, has a key that no trial file has, or
+        its [predictor] is absent or invalid.
 
     Examples
     --------
@@ -327,11 +397,14 @@ def read_predictor_spec(path: str | Path) -> PredictorSpec:
 def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
     table = check_table(plain, "[predictor]", PREDICTOR)
     if ("zoo" in table) == ("factory" in table):
-        raise DesignError('[predictor]: say either zoo = "..." or factory = "my_net.py:load"')
+        raise DesignError(
+            '[predictor]: say either zoo = "..." or factory = "my_net.py:load"'
+        )
     for key in table:
         if "zoo" in table and key not in ("zoo", "device"):
             raise DesignError(
-                f"[predictor]: {quoted(key)} is for a factory; a predictor of the zoo needs only its name"
+                f"[predictor]: {quoted(key)} is for a factory; a predictor of the zoo "
+                "needs only its name"
             )
     if "tasks" in table:
         table["tasks"] = tuple(table["tasks"])
@@ -343,8 +416,8 @@ def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
             file, colon, name = text.rpartition(":")
             if not colon or not file.endswith(".py") or not name.isidentifier():
                 raise DesignError(
-                    f"[predictor]: factory = {quoted(text)} must be a file and a function, such as 'my_net.py:load', "
-                    "or 'net.onnx'"
+                    f"[predictor]: factory = {quoted(text)} must be a file and a "
+                    "function, such as 'my_net.py:load', or 'net.onnx'"
                 )
         table["factory"] = f"{_existing(folder, 'factory', file)}{text[len(file) :]}"
     if isinstance(weights := table.get("weights"), list):
@@ -357,7 +430,10 @@ def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
 def _existing(folder: Path, key: str, file: str) -> str:
     path = folder / file
     if not path.is_file():
-        raise DesignError(f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; correct the path")
+        raise DesignError(
+            f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; "
+            "correct the path"
+        )
     return str(path)
 
 
@@ -370,9 +446,11 @@ class PredictorSpec:
     zoo
         Name of a predictor of the zoo.
     factory
-        Instead: ``"my_net.py:load"``, a file and a function in it, or ``"net.onnx"``, an ONNX file.
+        Instead: ``"my_net.py:load"``, a file and a function in it, or ``"net.onnx"``,
+        an ONNX file.
     weights
-        A file of weights for the network of the factory; several are retrainings of it, which make an ensemble.
+        A file of weights for the network of the factory; several are retrainings of it,
+        which make an ensemble.
     alphabet
         The letters of the network's one-hot rows, in order.
     tasks
@@ -380,8 +458,8 @@ class PredictorSpec:
     scale
         Scale of the outputs, or of each task.
     device
-        Device, unless overridden on the command line: auto, cpu, cuda (or cuda:1), mps; a predictor of the zoo runs on
-        the CPU.
+        Device, unless overridden on the command line: auto, cpu, cuda (or cuda:1), mps;
+        a predictor of the zoo runs on the CPU.
     batch_size
         Sequences per forward pass, or ``"auto"``.
 
@@ -411,18 +489,25 @@ class PredictorSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return fields that differ from their defaults as TOML-ready data."""
         pairs = ((field, getattr(self, field.name)) for field in fields(self))
-        return {f.name: list(v) if isinstance(v, tuple) else v for f, v in pairs if v != f.default}
+        return {
+            f.name: list(v) if isinstance(v, tuple) else v
+            for f, v in pairs
+            if v != f.default
+        }
 
     def describe(self) -> str:
         """Return a short description of the predictor."""
         if self.zoo is not None:
             return f"zoo: {self.zoo}"
-        weights = (self.weights,) if isinstance(self.weights, str) else self.weights or ()
+        weights = (
+            (self.weights,) if isinstance(self.weights, str) else self.weights or ()
+        )
         return str(self.factory) + (f" with {', '.join(weights)}" if weights else "")
 
 
 def check_device(device: str, *, zoo: bool, label: str) -> None:
-    """Raise DesignError if a device is unknown, or not the CPU for a predictor of the zoo.
+    """Raise DesignError if a device is unknown, or not the CPU for a predictor of the
+    zoo.
 
     Examples
     --------
@@ -435,4 +520,7 @@ def check_device(device: str, *, zoo: bool, label: str) -> None:
         cure = "say one of auto, cpu, cuda (or cuda:0, cuda:1, ...), mps"
         raise DesignError(f"{label} = {quoted(device)} is not a device; {cure}")
     if zoo and device not in ("auto", "cpu"):
-        raise DesignError(f"{label} = {quoted(device)}: a predictor of the zoo runs on the CPU; say cpu or auto")
+        raise DesignError(
+            f"{label} = {quoted(device)}: a predictor of the zoo runs on the CPU; say "
+            "cpu or auto"
+        )

@@ -41,35 +41,65 @@ from causalgia.experiments import Experiment, build, entries
 from causalgia.inputs import is_file
 
 FILES = ("positives", "negatives")
-#: keys that are fields of an argument of `causalgia.mpra.library`, by the names of the fields
+#: keys that are fields of an argument of `causalgia.mpra.library`, by the names of the
+#: fields
 _RULES = ("avoid", "gc", "homopolymer", "repeats", "motifs")
 _CONTROLS = ("n_scrambles", "positives", "negatives", "n_duplicates", "n_promoter_only")
-_BARCODES = {"barcode_length": "length", "min_distance": "min_distance", "seeds": "seeds"}
+_BARCODES = {
+    "barcode_length": "length",
+    "min_distance": "min_distance",
+    "seeds": "seeds",
+}
 
 
 def _is_adapters(value: object) -> bool:
     # a junction, or an adapter, may be empty
     return is_text(value) or (
-        isinstance(value, list) and len(value) in (2, 3) and all(isinstance(part, str) for part in value)
+        isinstance(value, list)
+        and len(value) in (2, 3)
+        and all(isinstance(part, str) for part in value)
     )
 
 
 def _is_sites(value: object) -> bool:
-    counted = isinstance(value, dict) and value and all(is_int64(n) and n >= 0 for n in value.values())
+    counted = (
+        isinstance(value, dict)
+        and value
+        and all(is_int64(n) and n >= 0 for n in value.values())
+    )
     return is_text(value) or value == [] or are_texts(value) or bool(counted)
 
 
 def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: is_int64(value) and value >= least), f"a whole number of at least {least}"
+    return (
+        lambda value: is_int64(value) and value >= least
+    ), f"a whole number of at least {least}"
 
 
 MPRA: Keys = {
-    "oligo_length": (is_count, "a whole number of at least 1: the whole oligo, adapters and barcode included"),
-    "adapters": (_is_adapters, 'a construct such as "lentimpra", or a list: [left, right] or [left, junction, right]'),
-    "avoid": (_is_sites, 'enzymes or letters of sites, ["EcoRI", "SbfI"]; or with how often each is meant, {KpnI = 1}'),
-    "barcodes_per_oligo": (is_count, "a whole number of at least 1; left out, oligos carry none"),
+    "oligo_length": (
+        is_count,
+        "a whole number of at least 1: the whole oligo, adapters and barcode included",
+    ),
+    "adapters": (
+        _is_adapters,
+        'a construct such as "lentimpra", or a list: [left, right] or [left, junction, '
+        "right]",
+    ),
+    "avoid": (
+        _is_sites,
+        'enzymes or letters of sites, ["EcoRI", "SbfI"]; or with how often each is '
+        "meant, {KpnI = 1}",
+    ),
+    "barcodes_per_oligo": (
+        is_count,
+        "a whole number of at least 1; left out, oligos carry none",
+    ),
     "n_replicates": (is_count, "a whole number of at least 1"),
-    "max_oligos": (is_count, "a whole number of at least 1: the most oligos that may be ordered"),
+    "max_oligos": (
+        is_count,
+        "a whole number of at least 1: the most oligos that may be ordered",
+    ),
     "vendor": NAME,
     "n_scrambles": _at_least(0),
     "positives": NAME,
@@ -77,7 +107,11 @@ MPRA: Keys = {
     "n_duplicates": _at_least(0),
     "n_promoter_only": _at_least(0),
     "gc": (
-        lambda x: isinstance(x, list) and len(x) == 2 and all(is_number(v) and 0 <= v <= 1 for v in x),
+        lambda x: (
+            isinstance(x, list)
+            and len(x) == 2
+            and all(is_number(v) and 0 <= v <= 1 for v in x)
+        ),
         "two shares, such as [0.25, 0.65]",
     ),
     "homopolymer": (is_count, "a whole number of at least 1"),
@@ -116,12 +150,14 @@ class LibrarySpec:
 
 
 def library_options(plain: object, folder: Path) -> dict[str, Any]:
-    """Return an ``[mpra]`` table as arguments of `causalgia.mpra.library`, with paths relative to `folder`.
+    """Return an ``[mpra]`` table as arguments of `causalgia.mpra.library`, with paths
+    relative to `folder`.
 
     Raises
     ------
     DesignError
-        If the table, a required key or a file is absent, a key is unknown, or a value is of the wrong type.
+        If the table, a required key or a file is absent, a key is unknown, or a value
+        is of the wrong type.
 
     Examples
     --------
@@ -130,17 +166,24 @@ def library_options(plain: object, folder: Path) -> dict[str, Any]:
     """
     if plain is None:
         raise DesignError(
-            'there is no [mpra] table; add one: [mpra], oligo_length = 230, adapters = "lentimpra", and further keys '
+            "there is no [mpra] table; add one: [mpra], oligo_length = 230, adapters = "
+            '"lentimpra", and further keys '
             f"of {', '.join(MPRA)}"
         )
     table = check_table(plain, "[mpra]", MPRA)
     for key in ("oligo_length", "adapters"):
         check_key(table, key, "[mpra]")
-    options: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    options: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in table.items()
+    }
     for key in (key for key in FILES if key in options):
         path = folder / table[key]
         if not path.is_file():
-            raise DesignError(f"[mpra]: {key} = {quoted(table[key])}: no such file in {path.parent}; give a FASTA file")
+            raise DesignError(
+                f"[mpra]: {key} = {quoted(table[key])}: no such file in {path.parent}; "
+                "give a FASTA file"
+            )
         options[key] = str(path)
     from causalgia.mpra import BarcodeRules, Controls, OligoRules
     from causalgia.mpra.libraries.constructs import construct
@@ -150,26 +193,38 @@ def library_options(plain: object, folder: Path) -> dict[str, Any]:
         parts["rules"] = OligoRules(**rules)
     if controls := {key: options.pop(key) for key in _CONTROLS if key in options}:
         parts["controls"] = Controls(**controls)
-    if barcodes := {field: options.pop(key) for key, field in _BARCODES.items() if key in options}:
+    if barcodes := {
+        field: options.pop(key) for key, field in _BARCODES.items() if key in options
+    }:
         length = construct(options["adapters"]).usual_barcode_length
         parts["barcode_rules"] = BarcodeRules(**{"length": length} | barcodes)
     return options | parts
 
 
 def _are_block_labels(value: object) -> bool:
-    plain = isinstance(value, list) and all(isinstance(x, str) or is_int64(x) for x in value)
+    plain = isinstance(value, list) and all(
+        isinstance(x, str) or is_int64(x) for x in value
+    )
     return value == "parent" or (plain and bool(value))
 
 
-_ENDINGS = re.compile(r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$")
+_ENDINGS = re.compile(
+    r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$"
+)
 
 TOP: Keys = {
     "name": NAME,
     "n_units": (is_count, "a whole number of at least 1"),
-    "rng": (lambda value: is_int64(value) and value >= 0, "a whole number of at least 0"),
+    "rng": (
+        lambda value: is_int64(value) and value >= 0,
+        "a whole number of at least 0",
+    ),
     "assignment": one_of("crossover", "parallel"),
     "blocks": (_are_block_labels, '"parent", or a list with a label for each unit'),
-    "reserve": (lambda value: is_number(value) and 0 <= value < 1, "a share of the parents, 0 or more and below 1"),
+    "reserve": (
+        lambda value: is_number(value) and 0 <= value < 1,
+        "a share of the parents, 0 or more and below 1",
+    ),
     "contrasts": (
         lambda x: is_text(x) or (is_table(x) and bool(x)),
         "the name of the arm that is subtracted, or tables of arm = weight",
@@ -192,14 +247,23 @@ PREDICTOR: Keys = {
     "alphabet": NAME,
     "tasks": (are_texts, "a list of names"),
     "scale": (
-        lambda x: is_text(x) or are_texts(x) or (is_table(x) and are_texts(list(x.values()))),
-        'words, such as "log counts", or words for each task: {K562 = "log counts", DNase = "share"}',
+        lambda x: (
+            is_text(x) or are_texts(x) or (is_table(x) and are_texts(list(x.values())))
+        ),
+        'words, such as "log counts", or words for each task: {K562 = "log counts", '
+        'DNase = "share"}',
     ),
     "device": NAME,
-    "batch_size": (lambda value: value == "auto" or is_count(value), 'a whole number of at least 1, or "auto"'),
+    "batch_size": (
+        lambda value: value == "auto" or is_count(value),
+        'a whole number of at least 1, or "auto"',
+    ),
 }
 PLACEBOS: Keys = {
-    "of": (lambda value: is_text(value) or is_table(value), 'a word, or {file = "motifs.meme", motif = "GATA1"}'),
+    "of": (
+        lambda value: is_text(value) or is_table(value),
+        'a word, or {file = "motifs.meme", motif = "GATA1"}',
+    ),
     "at": (is_int64, "a position, counted from 0"),
     "n": (is_count, "a whole number of at least 1"),
     "strand": one_of("+", "-"),
@@ -207,10 +271,11 @@ PLACEBOS: Keys = {
 
 
 def check_tables(plain: Table) -> None:
-    """Raise DesignError if a trial file has an unknown key or a value of the wrong type, in any table but two.
+    """Raise DesignError if a trial file has an unknown key or a value of the wrong
+    type, in any table but two.
 
-    The table [analysis] is checked when the analysis is made, and [predictor] when the predictor is specified, since
-    either may be read without the other tables.
+    The table [analysis] is checked when the analysis is made, and [predictor] when the
+    predictor is specified, since either may be read without the other tables.
     """
     check_table(plain, "", TOP)
     if "placebos" in plain:
@@ -223,9 +288,13 @@ def check_tables(plain: Table) -> None:
         check_key(plain["experiment"], "kind", "[experiment]")
     if "null" in plain:
         experiment = plain.get("experiment", {}).get("kind")
-        if plain["null"].get("kind") == MatchedVariants.kind and experiment != "variants":
+        if (
+            plain["null"].get("kind") == MatchedVariants.kind
+            and experiment != "variants"
+        ):
             raise DesignError(
-                f"[null]: kind = {quoted(MatchedVariants.kind)} is the null model of variants: it needs [experiment] "
+                f"[null]: kind = {quoted(MatchedVariants.kind)} is the null model of "
+                "variants: it needs [experiment] "
                 'with kind = "variants", vcf, fasta and length'
             )
         check_null(plain["null"])
@@ -234,7 +303,9 @@ def check_tables(plain: Table) -> None:
 
 
 def check_null(plain: Table, place: str = "[null]") -> None:
-    """Raise DesignError if [null] has an unknown kind or option, or lacks a required option."""
+    """Raise DesignError if [null] has an unknown kind or option, or lacks a required
+    option.
+    """
     check_key(plain, "kind", place)
     kind = plain["kind"]
     kinds: dict[str, type] = dict(NULL_MODELS)
@@ -260,40 +331,66 @@ def toml_key(key: str) -> str:
     >>> toml_key("GATA1"), toml_key("GATA1, core broken")
     ('GATA1', '"GATA1, core broken"')
     """
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+    return (
+        key
+        if re.fullmatch(r"[A-Za-z0-9_-]+", key)
+        else json.dumps(key, ensure_ascii=False)
+    )
 
 
 def check_arm(plain: object, place: str) -> Table:
-    """Return the table of an arm after checking its keys; values are checked when the arm is created."""
+    """Return the table of an arm after checking its keys; values are checked when the
+    arm is created.
+    """
     if not isinstance(plain, dict):
-        raise DesignError(f'{place}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at = 1000}}')
+        raise DesignError(
+            f'{place}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at '
+            "= 1000}"
+        )
     allowed = [*_arm_keys(plain), "levels"]
     verbs = [key for key in plain if key in INTERVENTIONS or key == "steps"]
     if any(verb not in allowed for verb in verbs):
         steps = ", ".join(f"{{{verb} = ...}}" for verb in verbs if verb != "steps")
         raise DesignError(
-            f"{place} has {' and '.join(verbs)}: one intervention an arm; combine them with steps = [{steps}]"
+            f"{place} has {' and '.join(verbs)}: one intervention an arm; combine them "
+            f"with steps = [{steps}]"
         )
     check_keys(plain, place, allowed)
     if not isinstance(plain.get("levels", {}), dict):
-        raise DesignError(f"{place}: levels = {shown(plain['levels'])} must be a table such as {{distance = 10}}")
+        raise DesignError(
+            f"{place}: levels = {shown(plain['levels'])} must be a table such as "
+            "{distance = 10}"
+        )
     if "steps" in plain:
         if not isinstance(plain["steps"], list):
-            raise DesignError(f"{place}: steps = {shown(plain['steps'])} must be a list of tables")
+            raise DesignError(
+                f"{place}: steps = {shown(plain['steps'])} must be a list of tables"
+            )
         for number, step in enumerate(plain["steps"], start=1):
             check_arm(step, f"{place}, step {number}")
     return plain
 
 
 def _arm_keys(plain: Table) -> list[str]:
-    """Return the keys allowed with the intervention of an arm; all interventions if it names none."""
-    verb = next((verb for verb in plain if verb in INTERVENTIONS or verb == "steps"), None)
+    """Return the keys allowed with the intervention of an arm; all interventions if it
+    names none.
+    """
+    verb = next(
+        (verb for verb in plain if verb in INTERVENTIONS or verb == "steps"), None
+    )
     if verb is None:
         return [*INTERVENTIONS, "steps"]
     if verb == "steps":
         return ["steps"]
     kind = INTERVENTIONS[verb]
-    return [verb, *(field.name for field in fields(kind) if field.init and field.name != kind.main_field)]  # type: ignore[arg-type]
+    return [
+        verb,
+        *(
+            field.name
+            for field in fields(kind)
+            if field.init and field.name != kind.main_field
+        ),
+    ]  # type: ignore[arg-type]
 
 
 def with_absolute_paths(plain: Table, folder: Path) -> Table:
@@ -313,9 +410,14 @@ def with_absolute_paths(plain: Table, folder: Path) -> Table:
         found[name] = _with_absolute_motif_files(plain[name], folder)
     if "experiment" in plain:
         settings = plain["experiment"].items()
-        found["experiment"] = {k: v if k == "kind" else _with_absolute_files(v, folder) for k, v in settings}
+        found["experiment"] = {
+            k: v if k == "kind" else _with_absolute_files(v, folder)
+            for k, v in settings
+        }
     if "mpra" in plain:
-        found["mpra"] = {k: str(folder / v) if k in FILES else v for k, v in plain["mpra"].items()}
+        found["mpra"] = {
+            k: str(folder / v) if k in FILES else v for k, v in plain["mpra"].items()
+        }
     return found
 
 
@@ -326,7 +428,9 @@ def _with_absolute_source(null: Table, folder: Path) -> Table:
         return {**null, "of": _with_absolute_source(of, folder)}
     if null.get("kind") == MatchedVariants.kind and of in ("genome", "variants"):
         return null
-    if isinstance(of, str) and (re.fullmatch(r"[A-Za-z]+", of) is None or (folder / of).exists()):
+    if isinstance(of, str) and (
+        re.fullmatch(r"[A-Za-z]+", of) is None or (folder / of).exists()
+    ):
         return {**null, "of": str(folder / of)}
     return null
 
@@ -339,11 +443,14 @@ def _with_absolute_motif_files(plain: Any, folder: Path) -> Any:
         return plain
     if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
         return {**plain, "file": str(folder / plain["file"])}
-    return {key: _with_absolute_motif_files(value, folder) for key, value in plain.items()}
+    return {
+        key: _with_absolute_motif_files(value, folder) for key, value in plain.items()
+    }
 
 
 def _with_absolute_files(value: Any, folder: Path) -> Any:
-    """Return a setting with absolute paths for texts that have a known file extension or name an existing file.
+    """Return a setting with absolute paths for texts that have a known file extension
+    or name an existing file.
 
     Examples
     --------
@@ -356,7 +463,11 @@ def _with_absolute_files(value: Any, folder: Path) -> Any:
         return [_with_absolute_files(item, folder) for item in value]
     if not isinstance(value, str) or not value or re.fullmatch(r"[A-Za-z]+", value):
         return value
-    return str(folder / value) if _ENDINGS.search(value) or is_file(folder / value) else value
+    return (
+        str(folder / value)
+        if _ENDINGS.search(value) or is_file(folder / value)
+        else value
+    )
 
 
 _FIXED_KEYS = ("control", "contrasts", "interaction")
@@ -378,12 +489,17 @@ class ExperimentSpec:
     n_units, reserve
         Keys at the top of the file; None if left out.
     analysis
-        Keys of ``[analysis]``, which override the experiment's defaults, including the region of practical equivalence
-        wherever it is written.
+        Keys of ``[analysis]``, which override the experiment's defaults, including the
+        region of practical equivalence wherever it is written.
 
     Examples
     --------
-    >>> spec = ExperimentSpec(kind="copies", settings={"at": [4, 12]}, n_units=100, analysis={"level": 0.9})
+    >>> spec = ExperimentSpec(
+    ...     kind="copies",
+    ...     settings={"at": [4, 12]},
+    ...     n_units=100,
+    ...     analysis={"level": 0.9},
+    ... )
     >>> spec.build().analysis
     Analysis(rope='0.2 sd', level=0.9, error='bh', exchangeable=False)
     """
@@ -401,43 +517,68 @@ class ExperimentSpec:
         Raises
         ------
         DesignError
-            If there is no such experiment or setting, one is missing or wrong, or the analysis asks for contrasts.
+            If there is no such experiment or setting, one is missing or wrong, or the
+            analysis asks for contrasts.
         """
         takes = experiment_parameters(self.kind)
         settings = dict(self.settings)
         if self.null is not None:
             settings[_null_parameter(takes)] = self.null
-        by_position = [name for name, parameter in takes.items() if parameter.kind is not Parameter.KEYWORD_ONLY]
+        by_position = [
+            name
+            for name, parameter in takes.items()
+            if parameter.kind is not Parameter.KEYWORD_ONLY
+        ]
         arguments = [settings.pop(name) for name in by_position if name in settings]
         if self.n_units is not None:
             settings["n_units"] = self.n_units
         if "rope" in self.analysis and "rope" in takes:
-            settings["rope"] = Analysis.from_dict({"rope": self.analysis["rope"]}).region
+            settings["rope"] = Analysis.from_dict(
+                {"rope": self.analysis["rope"]}
+            ).region
         try:
             experiment = build(self.kind, *arguments, settings=settings)
         except CausalgiaError:
             raise
         except (TypeError, ValueError, AttributeError) as error:
             raise DesignError(
-                f"[experiment]: a setting is of the wrong type ({error}); `causalgia experiments {self.kind}` says "
-                "what they take"
+                f"[experiment]: a setting is of the wrong type ({error}); `causalgia "
+                f"experiments {self.kind}` says what they take"
             ) from error
         if self.reserve is not None:
             experiment = replace(experiment, reserve=self.reserve)
-        given = {key: value for key, value in self.analysis.items() if key != "rope" or "rope" not in takes}
+        given = {
+            key: value
+            for key, value in self.analysis.items()
+            if key != "rope" or "rope" not in takes
+        }
         if not given:
             return experiment
-        return replace(experiment, analysis=Analysis.from_dict({**experiment.analysis.to_dict(), **given}))
+        return replace(
+            experiment,
+            analysis=Analysis.from_dict({**experiment.analysis.to_dict(), **given}),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as TOML-ready data."""
-        top = {key: getattr(self, key) for key in _TOP_KEYS if getattr(self, key) is not None}
+        top = {
+            key: getattr(self, key)
+            for key in _TOP_KEYS
+            if getattr(self, key) is not None
+        }
         null = {} if self.null is None else {"null": self.null.to_dict()}
         tables = {"analysis": dict(self.analysis)} if self.analysis else {}
-        return {**top, **null, "experiment": {"kind": self.kind, **self.settings}, **tables}
+        return {
+            **top,
+            **null,
+            "experiment": {"kind": self.kind, **self.settings},
+            **tables,
+        }
 
 
-def read_experiment(table: Table, null: NullModel | MatchedVariants | None) -> ExperimentSpec:
+def read_experiment(
+    table: Table, null: NullModel | MatchedVariants | None
+) -> ExperimentSpec:
     """Return the specification of the experiment in a trial file.
 
     Parameters
@@ -450,7 +591,8 @@ def read_experiment(table: Table, null: NullModel | MatchedVariants | None) -> E
     Raises
     ------
     DesignError
-        If the experiment is unknown, lacks a setting, or is combined with keys that it does not allow.
+        If the experiment is unknown, lacks a setting, or is combined with keys that it
+        does not allow.
     """
     settings = dict(table["experiment"])
     kind = settings.pop("kind")
@@ -461,7 +603,9 @@ def read_experiment(table: Table, null: NullModel | MatchedVariants | None) -> E
         analysis["rope"] = settings.pop("rope")
     _check_settings(kind, takes, settings, null)
     top = {key: table[key] for key in _TOP_KEYS if key in table}
-    return ExperimentSpec(kind=kind, settings=settings, null=null, analysis=analysis, **top)
+    return ExperimentSpec(
+        kind=kind, settings=settings, null=null, analysis=analysis, **top
+    )
 
 
 def experiment_parameters(kind: object) -> dict[str, Parameter]:
@@ -485,39 +629,64 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
 
 
 def _check_other_tables(
-    table: Table, kind: str, takes: Mapping[str, Parameter], settings: Table, analysis: Table
+    table: Table,
+    kind: str,
+    takes: Mapping[str, Parameter],
+    settings: Table,
+    analysis: Table,
 ) -> None:
     for key in ("arms", "placebos", "blocks", "contrasts"):
         if key in table:
-            raise DesignError(f"[experiment] makes its own arms and contrasts: leave {key} out, or [experiment]")
+            raise DesignError(
+                f"[experiment] makes its own arms and contrasts: leave {key} out, or "
+                "[experiment]"
+            )
     if table.get("assignment", "crossover") != "crossover":
-        raise DesignError(f"experiment '{kind}' gives every unit every arm: leave assignment out")
+        raise DesignError(
+            f"experiment '{kind}' gives every unit every arm: leave assignment out"
+        )
     for key in _FIXED_KEYS:
         if key in analysis:
             raise DesignError(
-                f"[analysis]: {key} is not for an experiment, whose contrasts are its own; leave it out, or write the "
-                "trial with [arms]"
+                f"[analysis]: {key} is not for an experiment, whose contrasts are its "
+                "own; leave it out, or write the trial with [arms]"
             )
     for key in ("null", *_TOP_KEYS):
         if key in settings:
             raise DesignError(
-                f"[experiment]: {key} belongs {'in [null]' if key == 'null' else 'at the top of the file'}"
+                f"[experiment]: {key} belongs "
+                f"{'in [null]' if key == 'null' else 'at the top of the file'}"
             )
-    if "rope" in settings and settings["rope"] != analysis.get("rope", settings["rope"]):
-        raise DesignError("rope is in [experiment] and another one is in [analysis]; keep one of them")
+    if "rope" in settings and settings["rope"] != analysis.get(
+        "rope", settings["rope"]
+    ):
+        raise DesignError(
+            "rope is in [experiment] and another one is in [analysis]; keep one of them"
+        )
     if "n_units" in table and "n_units" not in takes:
         several = " and its draws" if "n_draws" in takes else ""
-        raise DesignError(f"n_units: experiment '{kind}' has the units of its sequences{several}; leave n_units out")
+        raise DesignError(
+            f"n_units: experiment '{kind}' has the units of its sequences{several}; "
+            "leave n_units out"
+        )
     if table.get("n_units", 2) < 2:
-        raise DesignError(f"n_units = {table['n_units']}: the answer needs standard errors, and these 2 units or more")
+        raise DesignError(
+            f"n_units = {table['n_units']}: the answer needs standard errors, and "
+            "these 2 units or more"
+        )
 
 
 def _check_settings(
-    kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | MatchedVariants | None
+    kind: str,
+    takes: Mapping[str, Parameter],
+    settings: Table,
+    null: NullModel | MatchedVariants | None,
 ) -> None:
     standing_in = _null_parameter(takes)
     if null is not None and standing_in in settings:
-        raise DesignError(f"[experiment]: {standing_in} and [null] are both given; keep one of them")
+        raise DesignError(
+            f"[experiment]: {standing_in} and [null] are both given; keep one of them"
+        )
     for key in settings:
         if key not in takes:
             known = [name for name in takes if name not in ("null", "n_units")]
@@ -527,9 +696,14 @@ def _check_settings(
         given = name in settings or (name == standing_in and null is not None)
         if parameter.default is Parameter.empty and not given:
             where = "a table [null]" if name == "null" else f"'{name}' in [experiment]"
-            raise DesignError(f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` lists its settings")
+            raise DesignError(
+                f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` "
+                "lists its settings"
+            )
 
 
 def _null_parameter(takes: Mapping[str, Parameter]) -> str:
-    """Return the parameter set by `[null]`: the null model, or the sequences of an experiment without one."""
+    """Return the parameter set by `[null]`: the null model, or the sequences of an
+    experiment without one.
+    """
     return "null" if "null" in takes else next(iter(takes))

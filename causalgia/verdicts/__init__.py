@@ -1,8 +1,8 @@
 """Verdicts on effect size: increases, decreases, negligible or undecided.
 
-`decide` gives verdicts on labeled estimates, effects or posteriors; `tipping_point` says how far the null model must
-move before one turns. Functions of arrays: `rule`, the verdicts from intervals and p-values (`Rows`), `more_units` and
-`reversal_size`.
+`decide` gives verdicts on labeled estimates, effects or posteriors; `tipping_point`
+says how far the null model must move before one turns. Functions of arrays: `rule`, the
+verdicts from intervals and p-values (`Rows`), `more_units` and `reversal_size`.
 """
 
 from __future__ import annotations
@@ -19,4 +19,12 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["Rows", "Verdicts", "decide", "more_units", "reversal_size", "rule", "tipping_point"]
+__all__ = [
+    "Rows",
+    "Verdicts",
+    "decide",
+    "more_units",
+    "reversal_size",
+    "rule",
+    "tipping_point",
+]

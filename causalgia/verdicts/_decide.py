@@ -1,4 +1,6 @@
-"""The verb `decide`: a verdict on every effect from where its interval lies against a region of practical equivalence."""
+"""The verb `decide`: a verdict on every effect from where its interval lies against a
+region of practical equivalence.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,13 @@ from scipy.special import ndtri
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Rope, Shrinkage
 from causalgia.checks import is_real, nearest
-from causalgia.choices import AGAINST_PLACEBOS, ERRORS, LEAST_TO_SHRINK, RENAMED_ERRORS, Error
+from causalgia.choices import (
+    AGAINST_PLACEBOS,
+    ERRORS,
+    LEAST_TO_SHRINK,
+    RENAMED_ERRORS,
+    Error,
+)
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.ratios import open_ended
@@ -33,7 +41,13 @@ from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, EstimateTable, PosteriorGroups
-from causalgia.verdicts.evidence import Evidence, from_estimates, independent_draws, more_units, row_families
+from causalgia.verdicts.evidence import (
+    Evidence,
+    from_estimates,
+    independent_draws,
+    more_units,
+    row_families,
+)
 from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
 from causalgia.verdicts.rare_effects import as_rare
 from causalgia.verdicts.rope import Region
@@ -57,90 +71,110 @@ def decide(
     cluster: str = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset:
-    r"""Decide for each effect whether it increases, decreases, is negligible or undecided, relative to a ROPE.
+    r"""Decide for each effect whether it increases, decreases, is negligible or
+    undecided, relative to a ROPE.
 
-    The region of practical equivalence (ROPE) holds the effects that are too small to matter. A verdict is where the
-    interval of an effect lies: beyond the region, or inside; and its ``q`` is at most ``1 - ci_prob``. ``"undecided"``
-    means that the data do not settle the question, not that there is no effect.
+    The region of practical equivalence (ROPE) holds the effects that are too small to
+    matter. A verdict is where the interval of an effect lies: beyond the region, or
+    inside; and its ``q`` is at most ``1 - ci_prob``. ``"undecided"`` means that the
+    data do not settle the question, not that there is no effect.
 
     Parameters
     ----------
     x
-        Estimates, or a table with columns ``effect`` and ``se``; effects ``ice (unit, contrast, task)``, which are
-        estimated first; or a posterior of `causalgia.infer`, or another one with ``posterior/ace (chain, draw,
-        contrast[, task])``.
+        Estimates, or a table with columns ``effect`` and ``se``; effects
+        ``ice (unit, contrast, task)``, which are estimated first; or a posterior of
+        `causalgia.infer`, or another one with
+        ``posterior/ace (chain, draw, contrast[, task])``.
     rope
-        ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task; ``"0.2 sd"`` of the control
-        arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40 or more placebo words;
-        ``"placebo outliers"``, within five standard deviations of their median by a normal law of their central 80 %,
-        or within the outermost on a side where these have one effect; or 0, the direction alone.
+        ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task;
+        ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect;
+        ``"placebo"``, the central 95 % of 40 or more placebo words;
+        ``"placebo outliers"``, within five standard deviations of their median by a
+        normal law of their central 80 %, or within the outermost on a side where these
+        have one effect; or 0, the direction alone.
     error
-        The error rate that is bounded by ``1 - ci_prob``. ``"fdr"``: the expected share of false directions among the
-        directions of a family, and of false negligibles among its negligibles. ``"fwer"``: the probability of any
-        false verdict in a family, by one simultaneous band of effects in 20 clusters or more, else by Holm. ``"each"``:
-        of each verdict by itself. ``"posterior"``, of a posterior alone: the probability that an effect of the prior's
-        law lies elsewhere; the interval of the effect has to lie in the region as well. None: ``"posterior"`` of a
-        posterior, else ``"fdr"``.
+        The error rate that is bounded by ``1 - ci_prob``. ``"fdr"``: the expected share
+        of false directions among the directions of a family, and of false negligibles
+        among its negligibles. ``"fwer"``: the probability of any false verdict in a
+        family, by one simultaneous band of effects in 20 clusters or more, else by
+        Holm. ``"each"``: of each verdict by itself. ``"posterior"``, of a posterior
+        alone: the probability that an effect of the prior's law lies elsewhere; the
+        interval of the effect has to lie in the region as well. None: ``"posterior"``
+        of a posterior, else ``"fdr"``.
     ci_prob
         Probability of the intervals; None: that of the estimates, else .95.
     rare
-        Share of the backgrounds on which an effect must not be missed: no effect is negligible where n independent
-        backgrounds all miss it with a probability ``(1 - rare)^n`` above ``1 - ci_prob`` (299 for .01). ``"none"``:
-        rare, large effects are assumed not to exist. ``"auto"``: .01 for claims about a predictor over a population of
-        backgrounds, else ``"none"``.
+        Share of the backgrounds on which an effect must not be missed: no effect is
+        negligible where n independent backgrounds all miss it with a probability
+        ``(1 - rare)^n`` above ``1 - ci_prob`` (299 for .01). ``"none"``: rare, large
+        effects are assumed not to exist. ``"auto"``: .01 for claims about a predictor
+        over a population of backgrounds, else ``"none"``.
     largest
-        Bound on the effect on any background, if one was stated beforehand: a direction then takes as many backgrounds
-        as show that too few were missed to undo it. None: no direction is withheld.
+        Bound on the effect on any background, if one was stated beforehand: a direction
+        then takes as many backgrounds as show that too few were missed to undo it.
+        None: no direction is withheld.
     family
-        Rows among which an error rate holds. None: all rows of the table (contrasts by tasks, without placebos);
-        ``"task"``: those of one task; a coordinate on contrast: those that share its value.
+        Rows among which an error rate holds. None: all rows of the table (contrasts by
+        tasks, without placebos); ``"task"``: those of one task; a coordinate on
+        contrast: those that share its value.
     shrink
-        Law and prior of the hierarchical effect sizes that stand beside estimates of 10 or more exchangeable contrasts
-        of a task; None leaves them out.
+        Law and prior of the hierarchical effect sizes that stand beside estimates of 10
+        or more exchangeable contrasts of a task; None leaves them out.
     cluster, rng
-        For effects: the units that are resampled together, as in `causalgia.estimate`; and the seed of a simultaneous
-        band.
+        For effects: the units that are resampled together, as in `causalgia.estimate`;
+        and the seed of a simultaneous band.
 
     Returns
     -------
     Dataset
-        On (contrast, task[, model]): ``verdict``; ``ace`` with ``lower, upper`` at attrs["ci_prob"]; ``p`` of no
-        effect; ``p_verdict`` of the kind of verdict (a direction, negligible) that is nearer, and its ``q``;
-        ``rope_lower, rope_upper``; ``shrunken, shrunken_lower, shrunken_upper`` and the local false sign rate ``lfsr``
-        of hierarchical effect sizes, NaN for rows that are not shrunken; ``more_units`` for even odds of a verdict in a
-        new trial (-1 if decided or unknown). attrs["exploratory"] names settings that differ from the stored analysis.
+        On (contrast, task[, model]): ``verdict``; ``ace`` with ``lower, upper`` at
+        attrs["ci_prob"]; ``p`` of no effect; ``p_verdict`` of the kind of verdict (a
+        direction, negligible) that is nearer, and its ``q``;
+        ``rope_lower, rope_upper``; ``shrunken, shrunken_lower, shrunken_upper`` and the
+        local false sign rate ``lfsr`` of hierarchical effect sizes, NaN for rows that
+        are not shrunken; ``more_units`` for even odds of a verdict in a new trial (-1
+        if decided or unknown). attrs["exploratory"] names settings that differ from the
+        stored analysis.
 
     Raises
     ------
     DecisionError
-        If there is no ROPE or an impossible one (too few placebo words, say), `error`, `rare`, `largest` or `ci_prob`
-        is impossible or does not go with `x`, a posterior has fewer than 10 effects or too few draws, or its groups are
-        of different effects.
+        If there is no ROPE or an impossible one (too few placebo words, say), `error`,
+        `rare`, `largest` or `ci_prob` is impossible or does not go with `x`, a
+        posterior has fewer than 10 effects or too few draws, or its groups are of
+        different effects.
     InferenceError
         If a posterior lacks ``ace``.
     ConvergenceError
-        If draws that did not come from `causalgia.infer` have divergent transitions, or chains that disagree.
+        If draws that did not come from `causalgia.infer` have divergent transitions, or
+        chains that disagree.
     EstimateError
         If estimates have no standard error.
 
     Notes
     -----
-    The interval is the union of Student's t interval and Hall's, each by itself valid for means
-    (`causalgia.estimation.effect_intervals` has 0/1 outcomes and effects that do not vary). ``p_direction`` is twice
-    the one-sided p beyond the region, ``p_negligible`` twice the p of two one-sided tests: each is at most ``1 -
-    ci_prob`` where the interval lies there. q is Benjamini-Hochberg's within the kind of verdict, over the rows still
-    open to it (`causalgia.verdicts.verdict_rule.rule`), which bounds the false discovery rate for independent or
-    positively dependent rows.
+    The interval is the union of Student's t interval and Hall's, each by itself valid
+    for means (`causalgia.estimation.effect_intervals` has 0/1 outcomes and effects that
+    do not vary). ``p_direction`` is twice the one-sided p beyond the region,
+    ``p_negligible`` twice the p of two one-sided tests: each is at most ``1 - ci_prob``
+    where the interval lies there. q is Benjamini-Hochberg's within the kind of verdict,
+    over the rows still open to it (`causalgia.verdicts.verdict_rule.rule`), which
+    bounds the false discovery rate for independent or positively dependent rows.
 
     References
     ----------
-    Kruschke (2018), doi:10.1177/2515245918771304. Schuirmann (1987), doi:10.1007/BF01068419. Benjamini & Hochberg
-    (1995), doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992), doi:10.1111/j.2517-6161.1992.tb01872.x: skewness.
+    Kruschke (2018), doi:10.1177/2515245918771304. Schuirmann (1987),
+    doi:10.1007/BF01068419. Benjamini & Hochberg (1995),
+    doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992),
+    doi:10.1111/j.2517-6161.1992.tb01872.x: skewness.
 
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> estimates = from_effects([1.38, 0.01, 0.12], se=[0.02, 0.02, 0.03], names=["GATA1", "mutant", "TAL1"])
+    >>> estimates = from_effects(
+    ...     [1.38, 0.01, 0.12], se=[0.02, 0.02, 0.03], names=["GATA1", "mutant", "TAL1"]
+    ... )
     >>> decisions = decide(estimates, rope=(-0.1, 0.1))
     >>> decisions["verdict"].values.ravel().tolist()
     ['increases', 'negligible', 'undecided']
@@ -153,22 +187,40 @@ def decide(
     error = _as_error(error, kind)
     if ci_prob is not None:
         ci_prob = as_level(ci_prob, "ci_prob")
-    asked = {"rope": rope, "rare": rare, "family": family, "error": error, "largest": largest}
+    asked = {
+        "rope": rope,
+        "rare": rare,
+        "family": family,
+        "error": error,
+        "largest": largest,
+    }
     if kind == "effects":
         joint = as_joint_estimates(evidence, cluster, ci_prob or 0.95)
         level = ci_prob or 0.95
-        banded = error == "fwer" and joint.units is not None and joint.units.n_clusters >= FEW_CLUSTERS
-        out = decide_estimates(joint.estimates, rope, error, level, rare, largest, family, shrink)
+        banded = (
+            error == "fwer"
+            and joint.units is not None
+            and joint.units.n_clusters >= FEW_CLUSTERS
+        )
+        out = decide_estimates(
+            joint.estimates, rope, error, level, rare, largest, family, shrink
+        )
         out = _by_band(out, joint, family, level, rng) if banded else out
     elif kind == "estimates":
         estimates = as_estimates(evidence)
         if "placebo_word" in evidence and "placebo_word" not in estimates.variables:
-            estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(evidence["placebo_word"])))
+            estimates = estimates.assign_coords(
+                placebo_word=("contrast", np.asarray(evidence["placebo_word"]))
+            )
         level = ci_prob or float(estimates.attrs.get("ci_prob", 0.95))
-        out = decide_estimates(estimates, rope, error, level, rare, largest, family, shrink)
+        out = decide_estimates(
+            estimates, rope, error, level, rare, largest, family, shrink
+        )
     else:
         out = decide_posterior(evidence, rope, ci_prob or 0.95, rare, largest, family)
-    out = out.assign_attrs(exploratory_attrs(out.attrs, **asked, ci_prob=out.attrs["ci_prob"]))
+    out = out.assign_attrs(
+        exploratory_attrs(out.attrs, **asked, ci_prob=out.attrs["ci_prob"])
+    )
     return validate(annotate(out), "decisions")
 
 
@@ -180,34 +232,46 @@ def _kind_of_evidence(x: Any) -> _Kind:
         return "effects"
     if isinstance(x, xr.Dataset | pd.DataFrame):
         return "estimates"
-    if not (isinstance(x, xr.DataTree) or hasattr(x, "groups") or (isinstance(x, Mapping) and len(x))):
-        what = quoted(x) if x is None or isinstance(x, Mapping) else f"{type(x).__name__}"
+    if not (
+        isinstance(x, xr.DataTree)
+        or hasattr(x, "groups")
+        or (isinstance(x, Mapping) and len(x))
+    ):
+        what = (
+            quoted(x) if x is None or isinstance(x, Mapping) else f"{type(x).__name__}"
+        )
         raise DecisionError(
-            "cg.decide takes estimates (of cg.estimate or cg.from_effects, or a table with columns 'effect' and 'se'), "
-            f"a posterior (of cg.infer) or effects (of cg.contrast), not {what}"
+            "cg.decide takes estimates (of cg.estimate or cg.from_effects, or a table "
+            "with columns 'effect' and 'se'), a posterior (of cg.infer) or effects (of "
+            f"cg.contrast), not {what}"
         )
     return "posterior"
 
 
 def _as_error(error: Any, kind: _Kind) -> Any:
-    """Return the error rate, by default that of the kind of evidence; refuse one that does not go with it."""
+    """Return the error rate, by default that of the kind of evidence; refuse one that
+    does not go with it.
+    """
     if error is None:
         return "posterior" if kind == "posterior" else "fdr"
     if isinstance(error, str) and error in RENAMED_ERRORS:
-        raise DecisionError(f"error={quoted(error)} has another name: {RENAMED_ERRORS[error]}")
+        raise DecisionError(
+            f"error={quoted(error)} has another name: {RENAMED_ERRORS[error]}"
+        )
     if error not in ERRORS:
         raise DecisionError(
-            f"error={quoted(error)} is not one of {', '.join(map(quoted, ERRORS))}{nearest(str(error), ERRORS)}"
+            f"error={quoted(error)} is not one of "
+            f"{', '.join(map(quoted, ERRORS))}{nearest(str(error), ERRORS)}"
         )
     if kind == "posterior" and error != "posterior":
         raise DecisionError(
-            f"error={quoted(error)} is of tests, and this is a posterior; give the estimates: cg.decide(estimates, "
-            f"error={quoted(error)})"
+            f"error={quoted(error)} is of tests, and this is a posterior; give the "
+            f"estimates: cg.decide(estimates, error={quoted(error)})"
         )
     if kind != "posterior" and error == "posterior":
         raise DecisionError(
-            "error='posterior' takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...), or "
-            "cg.Analysis(error='posterior')"
+            "error='posterior' takes a posterior: cg.decide(cg.infer(estimates, "
+            "rng=0), ...), or cg.Analysis(error='posterior')"
         )
     return error
 
@@ -226,7 +290,9 @@ def as_level(value: Any, name: str) -> float:
     0.9
     """
     if not is_real(value) or not 0.5 < value < 1:
-        raise DecisionError(f"{name}={quoted(value)} is not between 0.5 and 1; for example {name}=0.95")
+        raise DecisionError(
+            f"{name}={quoted(value)} is not between 0.5 and 1; for example {name}=0.95"
+        )
     return float(value)
 
 
@@ -240,25 +306,47 @@ def decide_estimates(
     family: str | None,
     shrink: Shrinkage | None,
 ) -> xr.Dataset:
-    """Return decisions on estimates by tests, as `decide`, with hierarchical effect sizes beside them.
+    """Return decisions on estimates by tests, as `decide`, with hierarchical effect
+    sizes beside them.
 
     Examples
     --------
     >>> from causalgia.estimation import from_effects
     >>> one = from_effects([1.0], se=[0.1], names=["GATA1"])
-    >>> decide_estimates(one, (-0.1, 0.1), "each", 0.95, "none", None, None, None)["verdict"].item()
+    >>> decide_estimates(one, (-0.1, 0.1), "each", 0.95, "none", None, None, None)[
+    ...     "verdict"
+    ... ].item()
     'increases'
     """
     share = as_rare(rare, estimates)
-    found = from_estimates(estimates, rope, ci_prob=ci_prob, rare=share, largest=_as_largest(largest))
+    found = from_estimates(
+        estimates, rope, ci_prob=ci_prob, rare=share, largest=_as_largest(largest)
+    )
     members, words = row_families(estimates, family)
     verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
-    attrs = {"error": error, "ci_prob": ci_prob, "families": words, "rare": "none" if share is None else share}
-    out = _decisions_dataset(found, verdicts, attrs | ({} if largest is None else {"largest": float(largest)}))
+    attrs = {
+        "error": error,
+        "ci_prob": ci_prob,
+        "families": words,
+        "rare": "none" if share is None else share,
+    }
+    out = _decisions_dataset(
+        found,
+        verdicts,
+        attrs | ({} if largest is None else {"largest": float(largest)}),
+    )
     if found.region.by_rank:
         beyond = found.rows.above | found.rows.below
         out = with_notes(
-            out, *filter(None, [resolution_note(estimates, beyond & (verdicts.verdict == UNDECIDED), 1 - ci_prob)])
+            out,
+            *filter(
+                None,
+                [
+                    resolution_note(
+                        estimates, beyond & (verdicts.verdict == UNDECIDED), 1 - ci_prob
+                    )
+                ],
+            ),
         )
     if shrink is None:
         return out
@@ -269,43 +357,60 @@ def decide_estimates(
 def decide_posterior(
     tree: Any, rope: Any, ci_prob: float, rare: Any, largest: Any, family: str | None
 ) -> xr.Dataset:
-    """Return decisions of a posterior: each by its local error, where the effect's own interval lies there as well.
+    """Return decisions of a posterior: each by its local error, where the effect's own
+    interval lies there as well.
 
     Examples
     --------
-    >>> ace = np.random.default_rng(0).normal(size=(1, 4000, 10)) + np.r_[3.0, np.zeros(9)]
+    >>> ace = (
+    ...     np.random.default_rng(0).normal(size=(1, 4000, 10))
+    ...     + np.r_[3.0, np.zeros(9)]
+    ... )
     >>> tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}
-    >>> decide_posterior(tree, (-5, 5), 0.95, "none", None, None)["verdict"].values.ravel()[:2].tolist()
+    >>> decide_posterior(tree, (-5, 5), 0.95, "none", None, None)[
+    ...     "verdict"
+    ... ].values.ravel()[:2].tolist()
     ['negligible', 'negligible']
     """
     posterior = summarize_posterior(tree, rope, ci_prob=ci_prob)
     effects = posterior.effects
     if "law" in effects.attrs and effects.sizes["contrast"] < LEAST_TO_SHRINK:
         raise DecisionError(
-            f"error='posterior' takes {LEAST_TO_SHRINK} or more exchangeable contrasts, from which the law of effects "
-            f"is learned, and there {'is' if effects.sizes['contrast'] == 1 else 'are'} {effects.sizes['contrast']}; "
-            "decide by tests: cg.decide(estimates, ...)"
+            f"error='posterior' takes {LEAST_TO_SHRINK} or more exchangeable "
+            "contrasts, from which the law of effects is learned, and there "
+            f"{'is' if effects.sizes['contrast'] == 1 else 'are'} "
+            f"{effects.sizes['contrast']}; decide by tests: cg.decide(estimates, ...)"
         )
     share = as_rare(rare, effects)
     errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)
     elsewhere = np.clip(posterior.above + posterior.below, 0.0, 1.0)
-    found = _own_evidence(posterior, rope, ci_prob, share, _as_largest(largest), errors, elsewhere)
+    found = _own_evidence(
+        posterior, rope, ci_prob, share, _as_largest(largest), errors, elsewhere
+    )
     # the interval says where an effect lies, and the posterior how sure that is
     rows = replace(
         found.rows,
         p_direction=np.maximum(errors, _of_unseen(found.rows.p_direction, ci_prob)),
-        p_negligible=np.maximum(elsewhere, _of_unseen(found.rows.p_negligible, ci_prob)),
+        p_negligible=np.maximum(
+            elsewhere, _of_unseen(found.rows.p_negligible, ci_prob)
+        ),
     )
     _, words = row_families(effects, family)
     verdicts = rule(rows, [], error="each", ci_prob=ci_prob)
     attrs = {"error": "posterior", "ci_prob": ci_prob, "families": words}
-    out = _decisions_dataset(found, verdicts, attrs | {"rare": "none" if share is None else share})
+    out = _decisions_dataset(
+        found, verdicts, attrs | {"rare": "none" if share is None else share}
+    )
     dims = out["ace"].dims
-    return out.assign({name: (dims, values) for name, values in posterior.columns.items()})
+    return out.assign(
+        {name: (dims, values) for name, values in posterior.columns.items()}
+    )
 
 
 def _of_unseen(p: Array, ci_prob: float) -> Array:
-    """Return p where it forbids a verdict, else 0: what units that were not drawn could do binds a posterior, too."""
+    """Return p where it forbids a verdict, else 0: what units that were not drawn could
+    do binds a posterior, too.
+    """
     return np.where(p > (1 - ci_prob) * (1 + _ROUNDING), p, 0.0)
 
 
@@ -318,11 +423,20 @@ def _own_evidence(
     errors: Array,
     elsewhere: Array,
 ) -> Evidence:
-    """Return the evidence of the measured effects of a posterior; of draws alone their intervals and tail areas."""
+    """Return the evidence of the measured effects of a posterior; of draws alone their
+    intervals and tail areas.
+    """
     if posterior.measured:
-        return from_estimates(posterior.effects, rope, ci_prob=ci_prob, rare=rare, largest=largest)
-    low, high = (np.broadcast_to(end, errors.shape) for end in (posterior.region.lower, posterior.region.upper))
-    lower, upper = (posterior.columns[f"shrunken_{side}"] for side in ("lower", "upper"))
+        return from_estimates(
+            posterior.effects, rope, ci_prob=ci_prob, rare=rare, largest=largest
+        )
+    low, high = (
+        np.broadcast_to(end, errors.shape)
+        for end in (posterior.region.lower, posterior.region.upper)
+    )
+    lower, upper = (
+        posterior.columns[f"shrunken_{side}"] for side in ("lower", "upper")
+    )
     rows = Rows(lower, upper, errors, elsewhere, low, high, np.full(errors.shape, True))
     p = np.minimum(2 * posterior.columns["lfsr"], 1.0)
     return Evidence(posterior.effects, posterior.region, rows, p, rare)
@@ -333,45 +447,80 @@ def _as_largest(largest: Any) -> float | None:
         return None
     if not is_real(largest) or not 0 < float(largest) < np.inf:
         raise DecisionError(
-            f"largest={quoted(largest)} is not a positive number, the largest effect that any background can have"
+            f"largest={quoted(largest)} is not a positive number, the largest effect "
+            "that any background can have"
         )
     return float(largest)
 
 
 def _by_band(
-    out: xr.Dataset, joint: JointEstimates, family: str | None, ci_prob: float, rng: RNG | None
+    out: xr.Dataset,
+    joint: JointEstimates,
+    family: str | None,
+    ci_prob: float,
+    rng: RNG | None,
 ) -> xr.Dataset:
-    """Return decisions by one simultaneous band in place of the intervals of single effects."""
+    """Return decisions by one simultaneous band in place of the intervals of single
+    effects.
+    """
     if rng is None:
-        raise DecisionError("error='fwer' resamples clusters for one simultaneous band, and needs a seed: rng=0")
+        raise DecisionError(
+            "error='fwer' resamples clusters for one simultaneous band, and needs a "
+            "seed: rng=0"
+        )
     units, key = units_to_resample(joint, "bootstrap_t"), root_key(rng)
     over = {None: "all", "task": None}.get(family, family)
-    tested = bootstrap_by_family(joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key)
-    lower, upper, open_ends = band_limits(joint.estimates, joint.working_scale(ci_prob), tested.half_width, ci_prob)
+    tested = bootstrap_by_family(
+        joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
+    )
+    lower, upper, open_ends = band_limits(
+        joint.estimates, joint.working_scale(ci_prob), tested.half_width, ci_prob
+    )
     dims = out["ace"].dims
-    low, high = (out[f"rope_{side}"].transpose(*dims).to_numpy() for side in ("lower", "upper"))
+    low, high = (
+        out[f"rope_{side}"].transpose(*dims).to_numpy() for side in ("lower", "upper")
+    )
     p_verdict = out["p_verdict"].transpose(*dims).to_numpy()
     region = Region(low, high, str(out.attrs["rope"]))
     q = band_error(joint, region, ci_prob=ci_prob, family=over, key=key)
     still = joint.numbers("se").reshape(lower.shape) == 0
-    for name, limit in (("lower", lower), ("upper", upper)):  # a band has no width where nothing varies
+    for name, limit in (
+        ("lower", lower),
+        ("upper", upper),
+    ):  # a band has no width where nothing varies
         limit[still] = out[name].transpose(*dims).to_numpy()[still]
-    rows = Rows(lower, upper, np.ones(lower.shape), np.ones(lower.shape), low, high, ~open_ends)
-    named = np.select([rows.above, rows.below, rows.inside], ["increases", "decreases", "negligible"], UNDECIDED)
-    # effects that no unit showed have p-values of their own
-    q = np.where(still | rows.inside, np.maximum(q, np.where(p_verdict > 1 - ci_prob, p_verdict, 0.0)), q)
-    verdict = np.where(rows.counted & (q <= (1 - ci_prob) * (1 + _ROUNDING)), named, UNDECIDED)
-    columns = {"lower": lower, "upper": upper, "q": q, "verdict": verdict}
-    return out.assign({name: (dims, values) for name, values in columns.items()}).assign_attrs(
-        band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS
+    rows = Rows(
+        lower, upper, np.ones(lower.shape), np.ones(lower.shape), low, high, ~open_ends
     )
+    named = np.select(
+        [rows.above, rows.below, rows.inside],
+        ["increases", "decreases", "negligible"],
+        UNDECIDED,
+    )
+    # effects that no unit showed have p-values of their own
+    q = np.where(
+        still | rows.inside,
+        np.maximum(q, np.where(p_verdict > 1 - ci_prob, p_verdict, 0.0)),
+        q,
+    )
+    verdict = np.where(
+        rows.counted & (q <= (1 - ci_prob) * (1 + _ROUNDING)), named, UNDECIDED
+    )
+    columns = {"lower": lower, "upper": upper, "q": q, "verdict": verdict}
+    return out.assign(
+        {name: (dims, values) for name, values in columns.items()}
+    ).assign_attrs(band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS)
 
 
-def _decisions_dataset(found: Evidence, verdicts: Verdicts, attrs: dict[str, Any]) -> xr.Dataset:
+def _decisions_dataset(
+    found: Evidence, verdicts: Verdicts, attrs: dict[str, Any]
+) -> xr.Dataset:
     """Return the Dataset of decisions from the evidence and the verdicts."""
     verdict = verdicts.verdict
     if found.region.of_placebos:
-        verdict = np.vectorize(AGAINST_PLACEBOS.get, otypes=[object])(verdict).astype(str)
+        verdict = np.vectorize(AGAINST_PLACEBOS.get, otypes=[object])(verdict).astype(
+            str
+        )
     columns = {
         "lower": found.rows.lower,
         "upper": found.rows.upper,
@@ -383,22 +532,42 @@ def _decisions_dataset(found: Evidence, verdicts: Verdicts, attrs: dict[str, Any
         "rope_upper": found.rows.region_upper,
     }
     ace = found.effects["ace"]
-    out = found.effects.assign({name: (ace.dims, np.array(values)) for name, values in columns.items()})
-    out["more_units"] = (ace.dims, _units_still_needed(found, verdicts, attrs["ci_prob"]))
+    out = found.effects.assign(
+        {name: (ace.dims, np.array(values)) for name, values in columns.items()}
+    )
+    out["more_units"] = (
+        ace.dims,
+        _units_still_needed(found, verdicts, attrs["ci_prob"]),
+    )
     if found.region.direction_only.all() and not found.region.of_placebos:
-        about = "" if found.region.label == "0" else f", above or below {found.region.label}"
-        attrs = attrs | {"caution": f"rope=0 asks for the direction alone{about}: no effect is called negligible"}
+        about = (
+            ""
+            if found.region.label == "0"
+            else f", above or below {found.region.label}"
+        )
+        attrs = attrs | {
+            "caution": (
+                f"rope=0 asks for the direction alone{about}: no effect is called "
+                "negligible"
+            )
+        }
     return out.assign_attrs(attrs, rope=found.region.label)
 
 
 def _units_still_needed(found: Evidence, verdicts: Verdicts, ci_prob: float) -> Any:
-    """Return how many further units would decide each undecided effect with even odds; -1 where that is unknown."""
+    """Return how many further units would decide each undecided effect with even odds;
+    -1 where that is unknown.
+    """
     effects, undecided = found.effects, verdicts.verdict == UNDECIDED
     if "se" not in effects or "n_units" not in effects:
         return np.full(undecided.shape, -1)
     dims = effects["ace"].dims
     se, n = (effects[name].transpose(*dims).to_numpy() for name in ("se", "n_units"))
-    ace, low, high = effects["ace"].to_numpy(), found.rows.region_lower, found.rows.region_upper
+    ace, low, high = (
+        effects["ace"].to_numpy(),
+        found.rows.region_lower,
+        found.rows.region_upper,
+    )
     distance = np.minimum(np.abs(ace - low), np.abs(ace - high))
     more = more_units(distance, se, n.astype(np.int64), float(ndtri(0.5 + ci_prob / 2)))
     within = (low < ace) & (ace < high)
@@ -406,8 +575,11 @@ def _units_still_needed(found: Evidence, verdicts: Verdicts, ci_prob: float) -> 
         draws = np.maximum(independent_draws(effects), 1)
         needed = np.ceil(np.log1p(-ci_prob) / np.log1p(-found.rare) - _ROUNDING)
         of_rare = np.ceil(n * np.maximum(needed / draws - 1, 0.0) - _ROUNDING)
-        more = np.where(within & (found.rows.inside | (more >= 0)), np.maximum(more, of_rare), more)
-    # 1: by its error this trial would decide; it does not, for few df, skewness or the company of other rows
+        more = np.where(
+            within & (found.rows.inside | (more >= 0)), np.maximum(more, of_rare), more
+        )
+    # 1: by its error this trial would decide; it does not, for few df, skewness or the
+    # company of other rows
     more = np.where((more == 0) | (more == 1), -1, more)
     if "below_floor" in effects:  # no number of units distinguishes it from 0
         more = np.where(effects["below_floor"].transpose(*dims).to_numpy(), -1, more)
@@ -416,12 +588,22 @@ def _units_still_needed(found: Evidence, verdicts: Verdicts, ci_prob: float) -> 
     return np.where(undecided, more, -1).astype(np.int64)
 
 
-def band_error(joint: JointEstimates, region: Region, *, ci_prob: float, family: str | None, key: int) -> Array:
-    """Return the least ``1 - ci_prob`` at which the band of `causalgia.multiplicity.simultaneous` decides each effect.
+def band_error(
+    joint: JointEstimates,
+    region: Region,
+    *,
+    ci_prob: float,
+    family: str | None,
+    key: int,
+) -> Array:
+    """Return the least ``1 - ci_prob`` at which the band of
+    `causalgia.multiplicity.simultaneous` decides each effect.
 
-    That is the single-step p of the largest |t| of ICE minus the nearest end of the region, since the band lies on one
-    side of that end where ``|ace - end| > critical * se``. Deciding where it is at most ``1 - ci_prob``
-    bounds the probability of any wrong verdict in a family. It is 1 where an interval is unbounded.
+    That is the single-step p of the largest |t| of ICE minus the nearest end of the
+    region, since the band lies on one side of that end where
+    ``|ace - end| > critical * se``. Deciding where it is at most ``1 - ci_prob`` bounds
+    the probability of any wrong verdict in a family. It is 1 where an interval is
+    unbounded.
 
     Parameters
     ----------
@@ -448,12 +630,30 @@ def band_error(joint: JointEstimates, region: Region, *, ci_prob: float, family:
     >>> ice = np.random.default_rng(0).normal([0.0, 1.0], 1.0, size=(50, 2))[..., None]
     >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
     >>> region = Region(np.full((2, 1), -0.5), np.full((2, 1), 0.5), "-0.5 to 0.5")
-    >>> band_error(as_joint_estimates(effects, "none"), region, ci_prob=0.95, family=None, key=0).ravel() <= 0.05
+    >>> band_error(
+    ...     as_joint_estimates(effects, "none"),
+    ...     region,
+    ...     ci_prob=0.95,
+    ...     family=None,
+    ...     key=0,
+    ... ).ravel() <= 0.05
     array([ True,  True])
     """
-    units, working = units_to_resample(joint, "bootstrap_t"), joint.working_scale(ci_prob)
+    units, working = (
+        units_to_resample(joint, "bootstrap_t"),
+        joint.working_scale(ci_prob),
+    )
     lower, upper = working.put(region.lower), working.put(region.upper)
-    nearest = np.where(np.abs(working.center - lower) < np.abs(working.center - upper), lower, upper)
-    from_end = Units(units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(), units.cluster)
-    tested = bootstrap_by_family(joint, from_end, family, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key)
-    return np.where(open_ended(joint.estimates, working, ci_prob), 1.0, tested.p_single_step)
+    nearest = np.where(
+        np.abs(working.center - lower) < np.abs(working.center - upper), lower, upper
+    )
+    from_end = Units(
+        units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(),
+        units.cluster,
+    )
+    tested = bootstrap_by_family(
+        joint, from_end, family, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
+    )
+    return np.where(
+        open_ended(joint.estimates, working, ci_prob), 1.0, tested.p_single_step
+    )

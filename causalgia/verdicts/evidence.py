@@ -1,4 +1,6 @@
-"""Evidence about each effect: its interval, its p-values against its region, and what decisions carry of it."""
+"""Evidence about each effect: its interval, its p-values against its region, and what
+decisions carry of it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ import xarray as xr
 
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.estimation.effect_intervals import effect_limits, independent_units, one_sided_p, two_sided_p
+from causalgia.estimation.effect_intervals import (
+    effect_limits,
+    independent_units,
+    one_sided_p,
+    two_sided_p,
+)
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.placebo import rank_errors
 from causalgia.types import Array, Codes
@@ -23,7 +30,9 @@ _CARRIED = (
     *("df", "skewness", "leverage", "floor", "below_floor", "largest_ice"),
 )
 _OF_DECISIONS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr", "p_zero")
-"""Columns that decisions write themselves, so that none of that name is carried over."""
+"""Columns that decisions write themselves, so that none of that name is carried
+over.
+"""
 _BEYOND_ANY_TRIAL = 1e15
 
 
@@ -34,7 +43,8 @@ class Evidence:
     Attributes
     ----------
     effects
-        ``ace`` on (contrast, task[, model]) with the coordinates, columns and attrs that decisions carry on.
+        ``ace`` on (contrast, task[, model]) with the coordinates, columns and attrs
+        that decisions carry on.
     region
         Region of practical equivalence.
     rows
@@ -42,7 +52,8 @@ class Evidence:
     p
         Two-sided p of no effect, of the shape of ``ace``.
     rare
-        Share of the backgrounds on which an effect must not be missed, None where no rare effects are assumed.
+        Share of the backgrounds on which an effect must not be missed, None where no
+        rare effects are assumed.
     """
 
     effects: xr.Dataset
@@ -53,15 +64,30 @@ class Evidence:
 
 
 def from_estimates(
-    estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: float | None = None, largest: float | None = None
+    estimates: xr.Dataset,
+    rope: Any,
+    *,
+    ci_prob: float,
+    rare: float | None = None,
+    largest: float | None = None,
 ) -> Evidence:
-    """Return the evidence of estimates: the interval of each effect, and its p-values against the ends of its region.
+    """Return the evidence of estimates: the interval of each effect, and its p-values
+    against the ends of its region.
 
     Examples
     --------
-    >>> estimates = xr.Dataset({"ace": (("contrast", "task"), [[1.0]]), "se": (("contrast", "task"), [[0.5]])})
+    >>> estimates = xr.Dataset(
+    ...     {
+    ...         "ace": (("contrast", "task"), [[1.0]]),
+    ...         "se": (("contrast", "task"), [[0.5]]),
+    ...     }
+    ... )
     >>> found = from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95)
-    >>> found.rows.p_direction.round(3), found.rows.p_negligible.round(3), found.rows.lower.round(2)
+    >>> (
+    ...     found.rows.p_direction.round(3),
+    ...     found.rows.p_negligible.round(3),
+    ...     found.rows.lower.round(2),
+    ... )
     (array([[0.072]]), array([[1.]]), array([[0.02]]))
     """
     null = null_value(estimates)
@@ -71,12 +97,19 @@ def from_estimates(
     unbounded = np.isinf(lower) | np.isinf(upper)
     above, below = np.minimum(2 * tests.above, 1.0), np.minimum(2 * tests.below, 1.0)
     if found.by_rank:
-        above, below = (np.maximum(p, q) for p, q in zip((above, below), rank_errors(estimates), strict=True))
+        above, below = (
+            np.maximum(p, q)
+            for p, q in zip((above, below), rank_errors(estimates), strict=True)
+        )
     direction = np.where(unbounded, 1.0, np.minimum(above, below))
     inside = np.where(unbounded, 1.0, np.minimum(2 * tests.inside, 1.0))
     n = independent_draws(estimates)
-    low, high = (np.broadcast_to(end, lower.shape) for end in (found.lower, found.upper))
-    rows = Rows(lower, upper, direction, with_rare(inside, n, rare), low, high, ~unbounded)
+    low, high = (
+        np.broadcast_to(end, lower.shape) for end in (found.lower, found.upper)
+    )
+    rows = Rows(
+        lower, upper, direction, with_rare(inside, n, rare), low, high, ~unbounded
+    )
     if largest is not None:
         check_largest(largest, estimates)
         rows = replace(rows, p_direction=with_largest(rows, n, largest))
@@ -85,11 +118,15 @@ def from_estimates(
 
 
 def check_largest(largest: Any, estimates: xr.Dataset) -> None:
-    """Raise DecisionError if a bound on individual effects is less than an effect that was seen.
+    """Raise DecisionError if a bound on individual effects is less than an effect that
+    was seen.
 
     Examples
     --------
-    >>> seen = xr.Dataset({"ace": ("contrast", [1.0]), "largest_ice": ("contrast", [6.0])}, {"contrast": ["GATA1"]})
+    >>> seen = xr.Dataset(
+    ...     {"ace": ("contrast", [1.0]), "largest_ice": ("contrast", [6.0])},
+    ...     {"contrast": ["GATA1"]},
+    ... )
     >>> check_largest(5.0, seen)
     Traceback (most recent call last):
     ...
@@ -101,30 +138,45 @@ def check_largest(largest: Any, estimates: xr.Dataset) -> None:
         return
     at = np.unravel_index(int(np.argmax(seen.to_numpy())), seen.shape)
     coordinates = {str(dim): i for dim, i in zip(seen.dims, at, strict=True)}
-    names = [str(seen[dim].to_numpy()[i]) if dim in seen.coords else str(i) for dim, i in coordinates.items()]
+    names = [
+        str(seen[dim].to_numpy()[i]) if dim in seen.coords else str(i)
+        for dim, i in coordinates.items()
+    ]
     raise DecisionError(
-        f"largest={quoted(largest)} is less than an individual effect that was seen: {float(seen.max()):.4g} "
-        f"({', '.join(names)}); state a bound that holds for every background, or leave largest= out"
+        f"largest={quoted(largest)} is less than an individual effect that was seen: "
+        f"{float(seen.max()):.4g} ({', '.join(names)}); state a bound that holds for "
+        "every background, or leave largest= out"
     )
 
 
 def independent_draws(estimates: xr.Dataset) -> Array:
-    """Return the number of independent backgrounds under each treatment, of the shape of ``ace``; 0 where unknown.
+    """Return the number of independent backgrounds under each treatment, of the shape
+    of ``ace``; 0 where unknown.
 
-    Units of one parent are one draw; in a parallel trial half of the units have the treatment.
+    Units of one parent are one draw; in a parallel trial half of the units have the
+    treatment.
 
     Examples
     --------
-    >>> one = {"ace": ("contrast", [1.0]), "n_units": ("contrast", [600]), "n_clusters": ("contrast", [60])}
+    >>> one = {
+    ...     "ace": ("contrast", [1.0]),
+    ...     "n_units": ("contrast", [600]),
+    ...     "n_clusters": ("contrast", [60]),
+    ... }
     >>> independent_draws(xr.Dataset(one))
     array([60.])
     """
     n = independent_units(estimates)
-    return n / 2 if str(estimates.attrs.get("assignment", "")).startswith("parallel") else n
+    return (
+        n / 2
+        if str(estimates.attrs.get("assignment", "")).startswith("parallel")
+        else n
+    )
 
 
 def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], str]:
-    """Return the rows of each family of verdicts, as flat positions in (contrast, task[, model]), and what they share.
+    """Return the rows of each family of verdicts, as flat positions in (contrast,
+    task[, model]), and what they share.
 
     Placebos are families of their own.
 
@@ -133,8 +185,8 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
     table
         With ``ace``.
     family
-        None: all rows of the table; ``"task"``: those of one task; or a coordinate on contrast: those that share its
-        value.
+        None: all rows of the table; ``"task"``: those of one task; or a coordinate on
+        contrast: those that share its value.
 
     Raises
     ------
@@ -143,7 +195,10 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
 
     Examples
     --------
-    >>> table = xr.Dataset({"ace": (("contrast", "task"), np.zeros((2, 2)))}, coords={"contrast": ["a", "b"]})
+    >>> table = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), np.zeros((2, 2)))},
+    ...     coords={"contrast": ["a", "b"]},
+    ... )
     >>> [members.tolist() for members in row_families(table, "task")[0]]
     [[0, 2], [1, 3]]
     """
@@ -157,16 +212,20 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
             words = "the rows of each task"
         elif isinstance(family, str) and family in on_contrast:
             named = table[family].to_numpy().astype(str)
-            values = np.unique(named, return_inverse=True)[1].reshape(-1, *[1] * (ace.ndim - 1))
+            values = np.unique(named, return_inverse=True)[1].reshape(
+                -1, *[1] * (ace.ndim - 1)
+            )
             words = f"the rows of each {family}"
         else:
             whole = "; None is the whole table" if family == "all" else ""
             raise DecisionError(
-                f"family={quoted(family)} is neither 'task' nor a coordinate on contrast "
-                f"({', '.join(on_contrast)}){whole}"
+                f"family={quoted(family)} is neither 'task' nor a coordinate on "
+                f"contrast ({', '.join(on_contrast)}){whole}"
             )
         codes = np.broadcast_to(values, ace.shape)
-    placebo = np.broadcast_to(is_placebo_word(table).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape)
+    placebo = np.broadcast_to(
+        is_placebo_word(table).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape
+    )
     if placebo.any() and not placebo.all():
         words += " without placebos" if words else ""
     both = (2 * codes + placebo).ravel()
@@ -174,24 +233,36 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
 
 
 def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
-    """Return the effects with the coordinates, columns and attrs of `source` that decisions keep."""
+    """Return the effects with the coordinates, columns and attrs of `source` that
+    decisions keep.
+    """
     source = source.drop_vars(_OF_DECISIONS, errors="ignore")
     ace = ace.drop_vars(_OF_DECISIONS, errors="ignore")
     carried = [name for name in _CARRIED if name in source.variables]
-    coords = {n: c for n, c in source.coords.items() if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)}
-    columns = source[carried].drop_attrs()  # drop_attrs of a single column would also clear its coordinates
-    out = xr.Dataset({"ace": ace.drop_attrs(), **columns.data_vars}).assign_coords(coords)
+    coords = {
+        n: c
+        for n, c in source.coords.items()
+        if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)
+    }
+    # drop_attrs of a single column would also clear its coordinates
+    columns = source[carried].drop_attrs()
+    out = xr.Dataset({"ace": ace.drop_attrs(), **columns.data_vars}).assign_coords(
+        coords
+    )
     if "placebo_word" in source.data_vars:
         out = out.assign_coords(placebo_word=source["placebo_word"])
     stale = {"adjust", "family", "rope"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 
-def more_units(distance: Array, se: Array, n_units: npt.NDArray[np.int64], z: Array | float) -> npt.NDArray[np.int64]:
-    """Return the number of further units at which an effect would be decided with even odds, if its estimate is true.
+def more_units(
+    distance: Array, se: Array, n_units: npt.NDArray[np.int64], z: Array | float
+) -> npt.NDArray[np.int64]:
+    """Return the number of further units at which an effect would be decided with even
+    odds, if its estimate is true.
 
-    A verdict needs the effect `z` standard errors from the nearest end of its region, and the standard error falls
-    with the root of the number of units.
+    A verdict needs the effect `z` standard errors from the nearest end of its region,
+    and the standard error falls with the root of the number of units.
 
     Parameters
     ----------
@@ -207,16 +278,28 @@ def more_units(distance: Array, se: Array, n_units: npt.NDArray[np.int64], z: Ar
     Returns
     -------
     array
-        At least 1; -1 where it is unknown: units are not known, nothing varies, or the effect is on an end.
+        At least 1; -1 where it is unknown: units are not known, nothing varies, or the
+        effect is on an end.
 
     Examples
     --------
-    >>> more_units(np.array([1.0, 0.0]), np.array([1.0, 1.0]), np.array([100, 100]), z=2.0)
+    >>> more_units(
+    ...     np.array([1.0, 0.0]), np.array([1.0, 1.0]), np.array([100, 100]), z=2.0
+    ... )
     array([300,  -1])
     """
-    known = (n_units > 0) & (se > 0) & (distance > 0) & np.isfinite(se) & np.isfinite(distance)
+    known = (
+        (n_units > 0)
+        & (se > 0)
+        & (distance > 0)
+        & np.isfinite(se)
+        & np.isfinite(distance)
+    )
     with np.errstate(over="ignore"):
-        needed = n_units * (z * np.where(known, se, 1.0) / np.where(known, distance, 1.0)) ** 2
+        needed = (
+            n_units
+            * (z * np.where(known, se, 1.0) / np.where(known, distance, 1.0)) ** 2
+        )
     known &= needed < _BEYOND_ANY_TRIAL
     more = np.maximum(np.ceil(np.where(known, needed - n_units, 0.0)), 1.0)
     return np.where(known, more, -1).astype(np.int64)

@@ -1,4 +1,6 @@
-"""Evidence of a posterior about each effect, from the draws of any sampler, and whether these have converged."""
+"""Evidence of a posterior about each effect, from the draws of any sampler, and whether
+these have converged.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,9 @@ MAX_RHAT = 1.01
 _BY_CHANCE = 1e-4
 _ROUNDING = 1e-12
 _CURE = (
-    "sample longer, or reparametrize the model; to decide on them as they are, set converged = 'no' in the attrs of "
-    "the group posterior: decisions then carry the caution"
+    "sample longer, or reparametrize the model; to decide on them as they are, set "
+    "converged = 'no' in the attrs of the group posterior: decisions then carry the "
+    "caution"
 )
 
 
@@ -39,14 +42,15 @@ class Shrunken:
     Attributes
     ----------
     effects
-        The measured effects ``ace`` with what else the posterior keeps of them; their posterior mean where it keeps
-        none.
+        The measured effects ``ace`` with what else the posterior keeps of them; their
+        posterior mean where it keeps none.
     measured
         Whether `effects` are estimates with standard errors.
     region
         Region of practical equivalence.
     columns
-        ``shrunken``, the posterior mean, with ``shrunken_lower, shrunken_upper`` and ``lfsr``; ``p_zero`` of a spike.
+        ``shrunken``, the posterior mean, with ``shrunken_lower, shrunken_upper`` and
+        ``lfsr``; ``p_zero`` of a spike.
     above, below
         Probability that the effect lies above and below its region.
     """
@@ -67,8 +71,8 @@ def summarize_posterior(tree: Any, rope: Any, *, ci_prob: float) -> Shrunken:
     InferenceError
         If there is no group ``posterior`` with a variable ``ace``.
     DecisionError
-        If ace has other dims, a draw is not finite, the draws are too few for `ci_prob`, or another group has other
-        effects.
+        If ace has other dims, a draw is not finite, the draws are too few for
+        `ci_prob`, or another group has other effects.
     ConvergenceError
         If draws from another sampler have not converged.
 
@@ -85,58 +89,111 @@ def summarize_posterior(tree: Any, rope: Any, *, ci_prob: float) -> Shrunken:
     effects, moments = _posterior_context(groups, draws)
     null = null_value(effects)
     found = rope_region(rope, effects, null)
-    parts = [_task_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
-    summary = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
+    parts = [
+        _task_summary(draws, t, found, ci_prob, null)
+        for t in range(draws.sizes["task"])
+    ]
+    summary = {
+        name: np.stack([getattr(part, name) for part in parts], axis=1)
+        for name in Summary.__annotations__
+    }
     if len(bad := np.argwhere(~np.isfinite(summary["mean"]))):
         at = zip(("contrast", "task"), bad[0], strict=True)
-        names = [draws[dim].to_numpy()[i] if dim in draws.coords else i for dim, i in at]
-        raise DecisionError(f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; sample it again")
+        names = [
+            draws[dim].to_numpy()[i] if dim in draws.coords else i for dim, i in at
+        ]
+        raise DecisionError(
+            f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; "
+            "sample it again"
+        )
     check_draws_converged(groups, draws)
-    exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr of the moments is about 0
-    known = {n: moments[n] for n in exact if n in moments and {*moments[n].dims} == {"contrast", "task"}}
-    summary |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
+    # an lfsr of the moments is about 0
+    exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")
+    known = {
+        n: moments[n]
+        for n in exact
+        if n in moments and {*moments[n].dims} == {"contrast", "task"}
+    }
+    summary |= {
+        name: values.transpose("contrast", "task").to_numpy()
+        for name, values in known.items()
+    }
     if (found.lower == null).all() and (found.upper == null).all() and "lfsr" in known:
         summary |= _sides_from_lfsr(summary, moments)
     slab = _slab_interval(groups, ci_prob)
     lower, upper = _intervals_beyond_atom(summary, effects, draws, ci_prob, slab)
-    columns = {"shrunken": summary["mean"], "shrunken_lower": lower, "shrunken_upper": upper, "lfsr": summary["lfsr"]}
+    columns = {
+        "shrunken": summary["mean"],
+        "shrunken_lower": lower,
+        "shrunken_upper": upper,
+        "lfsr": summary["lfsr"],
+    }
     if moments and effects.attrs.get("law") == "spike_and_slab":
         zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
         columns |= {"p_zero": zero} if zero.any() else {}
     if effects.attrs.get("sharing_near") and "lfsr_alone" in moments:
-        columns["lfsr_alone"] = moments["lfsr_alone"].transpose("contrast", "task").to_numpy()
+        columns["lfsr_alone"] = (
+            moments["lfsr_alone"].transpose("contrast", "task").to_numpy()
+        )
     if "floor" in effects:
         columns["lfsr"] = np.where(is_below_floor(effects), 1.0, columns["lfsr"])
     measured = "raw" in effects and "se" in effects
     if not measured:
         effects["ace"] = (("contrast", "task"), summary["mean"])
-    return Shrunken(effects.drop_vars("raw", errors="ignore"), measured, found, columns, summary["above"], summary["below"])
+    return Shrunken(
+        effects.drop_vars("raw", errors="ignore"),
+        measured,
+        found,
+        columns,
+        summary["above"],
+        summary["below"],
+    )
 
 
-def _sides_from_lfsr(summary: dict[str, Array], moments: xr.Dataset) -> dict[str, Array]:
-    """Return P(> 0) and P(< 0) from the exact lfsr and P(0); draws determine which of the two is larger."""
-    zero = moments["lfdr"].transpose("contrast", "task").to_numpy() if "lfdr" in moments else 0.0
+def _sides_from_lfsr(
+    summary: dict[str, Array], moments: xr.Dataset
+) -> dict[str, Array]:
+    """Return P(> 0) and P(< 0) from the exact lfsr and P(0); draws determine which of
+    the two is larger.
+    """
+    zero = (
+        moments["lfdr"].transpose("contrast", "task").to_numpy()
+        if "lfdr" in moments
+        else 0.0
+    )
     larger, smaller = 1 - summary["lfsr"], np.maximum(summary["lfsr"] - zero, 0.0)
     up = summary["above"] >= summary["below"]
-    return {"above": np.where(up, larger, smaller), "below": np.where(up, smaller, larger)}
+    return {
+        "above": np.where(up, larger, smaller),
+        "below": np.where(up, smaller, larger),
+    }
 
 
 Interval: TypeAlias = tuple[Array, Array]
 
 
 def _slab_interval(groups: Mapping[str, xr.Dataset], ci_prob: float) -> Interval | None:
-    """Return the interval of each effect given that it is not 0, (contrast, task); None without ``ace_slab``."""
+    """Return the interval of each effect given that it is not 0, (contrast, task); None
+    without ``ace_slab``.
+    """
     if "ace_slab" not in groups["posterior"]:
         return None
     slab = _as_draws(groups["posterior"]["ace_slab"], 0.5)
-    ends = np.quantile(slab.to_numpy(), [(1 - ci_prob) / 2, (1 + ci_prob) / 2], axis=(0, 1))
+    ends = np.quantile(
+        slab.to_numpy(), [(1 - ci_prob) / 2, (1 + ci_prob) / 2], axis=(0, 1)
+    )
     return ends[0], ends[1]
 
 
 def _intervals_beyond_atom(
-    summary: dict[str, Array], effects: xr.Dataset, draws: xr.DataArray, ci_prob: float, slab: Interval | None
+    summary: dict[str, Array],
+    effects: xr.Dataset,
+    draws: xr.DataArray,
+    ci_prob: float,
+    slab: Interval | None,
 ) -> Interval:
-    """Return the limits; where an atom makes an interval a point, extend it by the interval of draws off the atom.
+    """Return the limits; where an atom makes an interval a point, extend it by the
+    interval of draws off the atom.
 
     With too few draws off the atom it is extended by the unshrunken interval.
     """
@@ -144,14 +201,24 @@ def _intervals_beyond_atom(
     for k, t in np.argwhere(lower == upper):
         ends = _interval_off_atom(lower[k, t], (k, t), draws, effects, ci_prob, slab)
         if ends is not None:
-            lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
+            lower[k, t], upper[k, t] = (
+                min(lower[k, t], ends[0]),
+                max(upper[k, t], ends[1]),
+            )
     return lower, upper
 
 
 def _interval_off_atom(
-    atom: float, at: tuple[int, int], draws: xr.DataArray, effects: xr.Dataset, ci_prob: float, slab: Interval | None
+    atom: float,
+    at: tuple[int, int],
+    draws: xr.DataArray,
+    effects: xr.Dataset,
+    ci_prob: float,
+    slab: Interval | None,
 ) -> tuple[float, float] | None:
-    """Return the interval of the slab, else of the draws off an atom, else (few draws) the unshrunken interval."""
+    """Return the interval of the slab, else of the draws off an atom, else (few draws)
+    the unshrunken interval.
+    """
     if slab is not None:
         return float(slab[0][at]), float(slab[1][at])
     each = draws[:, :, at[0], at[1]].to_numpy().ravel()
@@ -161,7 +228,10 @@ def _interval_off_atom(
         return float(low), float(high)
     if "se" not in effects or "raw" not in effects:
         return None
-    raw, se = float(effects["raw"][at]), effects["se"].broadcast_like(effects["raw"]).transpose("contrast", "task")
+    raw, se = (
+        float(effects["raw"][at]),
+        effects["se"].broadcast_like(effects["raw"]).transpose("contrast", "task"),
+    )
     half = special.ndtri(0.5 + ci_prob / 2) * float(se[at])
     return raw - half, raw + half
 
@@ -169,37 +239,75 @@ def _interval_off_atom(
 def _as_draws(ace: xr.DataArray, ci_prob: float) -> xr.DataArray:
     """Return ace as (chain, draw, contrast, task)."""
     dims = {*map(str, ace.dims)}
-    if not {"chain", "draw", "contrast"} <= dims <= {"chain", "draw", "contrast", "task"}:
+    if (
+        not {"chain", "draw", "contrast"}
+        <= dims
+        <= {"chain", "draw", "contrast", "task"}
+    ):
         raise DecisionError(
-            f"the posterior's ace has dims {ace.dims}, and verdicts need (chain, draw, contrast[, task]); rename "
-            "the dim of your effects to 'contrast', and pick one of every other"
+            f"the posterior's ace has dims {ace.dims}, and verdicts need (chain, draw, "
+            "contrast[, task]); rename the dim of your effects to 'contrast', and pick "
+            "one of every other"
         )
     if "task" not in dims:
-        ace = ace.expand_dims("task") if "task" in ace.coords else ace.expand_dims(task=[_NO_TASK])
+        ace = (
+            ace.expand_dims("task")
+            if "task" in ace.coords
+            else ace.expand_dims(task=[_NO_TASK])
+        )
     if ace.size == 0:
-        raise DecisionError("the posterior has no draws or no effects; the selection before cg.decide left none")
+        raise DecisionError(
+            "the posterior has no draws or no effects; the selection before cg.decide "
+            "left none"
+        )
     n = ace.sizes["chain"] * ace.sizes["draw"]
     if n * (1 - ci_prob) < 1:
-        enough = f"give ci_prob={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or " if n > _FEW_DRAWS else "give "
-        needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - ci_prob) - 1e-6)))  # ten of them in error
+        enough = (
+            f"give ci_prob={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or "
+            if n > _FEW_DRAWS
+            else "give "
+        )
+        # ten of them in error
+        needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - ci_prob) - 1e-6)))
         raise DecisionError(
-            f"{n:,} draws cannot resolve an error of {1 - ci_prob:.2g}; {enough}more draws: "
-            f"cg.infer(..., n_draws={needed})"
+            f"{n:,} draws cannot resolve an error of {1 - ci_prob:.2g}; {enough}more "
+            f"draws: cg.infer(..., n_draws={needed})"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
 
 
-def _posterior_context(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return the data that a posterior from `infer` keeps with its draws, as a Dataset of effects, and its moments."""
-    observed, constant, moments = (_align_group(groups, name, draws) for name in _BESIDE)
+def _posterior_context(
+    groups: Mapping[str, xr.Dataset], draws: xr.DataArray
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the data that a posterior from `infer` keeps with its draws, as a Dataset
+    of effects, and its moments.
+    """
+    observed, constant, moments = (
+        _align_group(groups, name, draws) for name in _BESIDE
+    )
     names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
-    effects = xr.Dataset(coords={n: c for n, c in draws.coords.items() if set(c.dims) <= {"contrast", "task"}} | names)
-    context = {n: v for n, v in constant.variables.items() if set(v.dims) <= {"contrast", "contrast_", "task", "arm"}}
-    effects = effects.assign({n: v for n, v in context.items() if n not in effects.variables})
+    effects = xr.Dataset(
+        coords={
+            n: c for n, c in draws.coords.items() if set(c.dims) <= {"contrast", "task"}
+        }
+        | names
+    )
+    context = {
+        n: v
+        for n, v in constant.variables.items()
+        if set(v.dims) <= {"contrast", "contrast_", "task", "arm"}
+    }
+    effects = effects.assign(
+        {n: v for n, v in context.items() if n not in effects.variables}
+    )
     if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
         effects["raw"] = observed["effect"].transpose("contrast", "task").variable
     # a rope in placebo words or sd refers to the measured effects, or else to the draws
-    ace = effects["raw"] if "raw" in effects else draws.isel(chain=0, draw=0, drop=True).rename("ace")
+    ace = (
+        effects["raw"]
+        if "raw" in effects
+        else draws.isel(chain=0, draw=0, drop=True).rename("ace")
+    )
     effects["ace"] = ace.transpose("contrast", "task").variable
     attrs = {**constant.attrs, **groups["posterior"].attrs}
     return effects.assign_attrs(
@@ -207,11 +315,17 @@ def _posterior_context(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) ->
     ), moments
 
 
-def _align_group(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) -> xr.Dataset:
-    """Return a group aligned with the draws: by labels, or by position where it has none."""
+def _align_group(
+    groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray
+) -> xr.Dataset:
+    """Return a group aligned with the draws: by labels, or by position where it has
+    none.
+    """
     out = groups.get(name, xr.Dataset())
     if "task" in out.coords and "task" not in out.dims:  # one task was selected
-        out = out.expand_dims("task", axis=-1).assign({n: out[n].variable for n in _OF_NO_TASK if n in out})
+        out = out.expand_dims("task", axis=-1).assign(
+            {n: out[n].variable for n in _OF_NO_TASK if n in out}
+        )
     for dim in ("contrast", "task"):
         if dim not in out.dims:
             continue
@@ -220,13 +334,16 @@ def _align_group(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArra
             out = _select_labels(out, name, dim, labels)
         if out.sizes[dim] != len(labels):
             raise DecisionError(
-                f"the posterior's ace has {len(labels)} on {quoted(dim)} and the group {quoted(name)} "
-                f"{out.sizes[dim]}, without names to match them; select the same in both, or leave the group out"
+                f"the posterior's ace has {len(labels)} on {quoted(dim)} and the group "
+                f"{quoted(name)} {out.sizes[dim]}, without names to match them; select "
+                "the same in both, or leave the group out"
             )
     return out
 
 
-def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]) -> xr.Dataset:
+def _select_labels(
+    group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]
+) -> xr.Dataset:
     own = group.get_index(dim)
     if own.equals(labels):
         return group
@@ -238,16 +355,24 @@ def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]
             else f"names several effects alike on {quoted(dim)}, in another order"
         )
         raise DecisionError(
-            f"the group {quoted(name)} {why}, so that it does not match the effects in the posterior; leave the group "
-            "out, or use the same names in both"
+            f"the group {quoted(name)} {why}, so that it does not match the effects in "
+            "the posterior; leave the group out, or use the same names in both"
         )
     group = group.sel({dim: labels})
-    return group.sel(contrast_=labels) if dim == "contrast" and "contrast_" in group.coords else group
+    return (
+        group.sel(contrast_=labels)
+        if dim == "contrast" and "contrast_" in group.coords
+        else group
+    )
 
 
-def _task_summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
+def _task_summary(
+    draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float
+) -> Summary:
     flat = draws.isel(task=task).to_numpy().reshape(-1, draws.sizes["contrast"])
-    return summarize(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null)
+    return summarize(
+        flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null
+    )
 
 
 _BLOCK = 2**22
@@ -265,8 +390,8 @@ class Summary:
     above, below
         Share of draws above and below the region; the rest is inside, ends included.
     lfsr
-        ``P(0) + min(P(< 0), P(> 0))`` about no effect: the local false sign rate; draws that are exactly no effect
-        count as P(0).
+        ``P(0) + min(P(< 0), P(> 0))`` about no effect: the local false sign rate; draws
+        that are exactly no effect count as P(0).
     """
 
     mean: Array
@@ -279,7 +404,12 @@ class Summary:
 
 
 def summarize(
-    draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Array, *, ci_prob: float, null: float = 0.0
+    draws: npt.NDArray[np.floating],
+    rope_lower: Array,
+    rope_upper: Array,
+    *,
+    ci_prob: float,
+    null: float = 0.0,
 ) -> Summary:
     """Summarize draws of many effects, block by block, without copying them all.
 
@@ -288,7 +418,8 @@ def summarize(
     draws
         S draws of K effects, shape ``(S, K)``.
     rope_lower, rope_upper
-        Ends of each effect's region of practical equivalence, on the scale of the draws, shape ``(K,)``.
+        Ends of each effect's region of practical equivalence, on the scale of the
+        draws, shape ``(K,)``.
     ci_prob
         Probability of the equal-tailed interval.
     null
@@ -308,11 +439,20 @@ def summarize(
     n_draws, n = draws.shape
     wide = max(1, _BLOCK // max(n_draws, 1))
     blocks = [slice(start, start + wide) for start in range(0, n, wide)]
-    parts = [_summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null) for b in blocks]
+    parts = [
+        _summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null)
+        for b in blocks
+    ]
     return Summary(*np.concatenate(parts, axis=1))
 
 
-def _summarize_block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float, null: float) -> Array:
+def _summarize_block(
+    draws: npt.NDArray[np.floating],
+    low: Array,
+    high: Array,
+    ci_prob: float,
+    null: float,
+) -> Array:
     x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
     above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
     lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
@@ -322,12 +462,16 @@ def _summarize_block(draws: npt.NDArray[np.floating], low: Array, high: Array, c
     return np.stack([mean, sd, lower, upper, above, below, lfsr])
 
 
-def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> None:
-    """Raise for draws with divergent transitions or chains that disagree, unless their attrs state convergence.
+def check_draws_converged(
+    groups: Mapping[str, xr.Dataset], draws: xr.DataArray
+) -> None:
+    """Raise for draws with divergent transitions or chains that disagree, unless their
+    attrs state convergence.
 
-    Draws from `causalgia.infer` have the attrs ``engine`` or ``converged`` and were checked there. Chains disagree
-    where the split R-hat is above 1.01 and above what independent draws give by chance (an F test at 1e-4, over all
-    effects); a single chain cannot disagree.
+    Draws from `causalgia.infer` have the attrs ``engine`` or ``converged`` and were
+    checked there. Chains disagree where the split R-hat is above 1.01 and above what
+    independent draws give by chance (an F test at 1e-4, over all effects); a single
+    chain cannot disagree.
 
     Parameters
     ----------
@@ -343,11 +487,14 @@ def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray)
 
     References
     ----------
-    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), doi:10.1214/20-BA1221: the limit.
+    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), doi:10.1214/20-BA1221: the
+    limit.
 
     Examples
     --------
-    >>> ace = np.random.default_rng(0).normal(size=(4, 500, 1, 1)) + np.arange(4).reshape(4, 1, 1, 1)
+    >>> ace = np.random.default_rng(0).normal(size=(4, 500, 1, 1)) + np.arange(
+    ...     4
+    ... ).reshape(4, 1, 1, 1)
     >>> ace = xr.DataArray(ace, dims=("chain", "draw", "contrast", "task"))
     >>> check_draws_converged({"posterior": xr.Dataset({"ace": ace})}, ace)
     Traceback (most recent call last):
@@ -358,32 +505,45 @@ def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray)
     if "converged" in attrs or "engine" in attrs:
         return
     sampling = groups.get("sample_stats", xr.Dataset())
-    divergent = int(np.asarray(sampling["diverging"]).sum()) if "diverging" in sampling else 0
+    divergent = (
+        int(np.asarray(sampling["diverging"]).sum()) if "diverging" in sampling else 0
+    )
     if divergent:
         plural = "s" if divergent > 1 else ""
-        raise ConvergenceError(f"the draws have not converged: {divergent:,} divergent transition{plural}; {_CURE}")
+        raise ConvergenceError(
+            f"the draws have not converged: {divergent:,} divergent "
+            f"transition{plural}; {_CURE}"
+        )
     chains, n, *shape = draws.shape
     if chains < 2 or n < 4:
         return
     rhat = split_rhat(draws.to_numpy().reshape(chains, n, -1))
-    bad = np.flatnonzero(rhat > max(MAX_RHAT, _rhat_by_chance(2 * chains, n // 2, len(rhat))))
+    bad = np.flatnonzero(
+        rhat > max(MAX_RHAT, _rhat_by_chance(2 * chains, n // 2, len(rhat)))
+    )
     if len(bad):
         worst = bad[np.argsort(-rhat[bad], kind="stable")][:3]
-        shown = "; ".join(f"R-hat of {_effect_label(draws, shape, i)} is {rhat[i]:.3g}" for i in worst)
+        shown = "; ".join(
+            f"R-hat of {_effect_label(draws, shape, i)} is {rhat[i]:.3g}" for i in worst
+        )
         more = f"; and {len(bad) - len(worst):,} more" if len(bad) > len(worst) else ""
-        raise ConvergenceError(f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CURE}")
+        raise ConvergenceError(
+            f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CURE}"
+        )
 
 
 def split_rhat(draws: Array) -> Array:
     """Return the split R-hat of each effect: 1 where halves of chains agree.
 
-    ``R^2 = 1 - 1/n + var(means of the halves) / mean(variances in the halves)``. An effect that is constant over
-    all draws has 1, one that is constant within halves only has infinity.
+    ``R^2 = 1 - 1/n + var(means of the halves) / mean(variances in the halves)``. An
+    effect that is constant over all draws has 1, one that is constant within halves
+    only has infinity.
 
     Parameters
     ----------
     draws
-        Of K effects, shape ``(chains, draws, K)``; an odd last draw is left out. A half has n draws.
+        Of K effects, shape ``(chains, draws, K)``; an odd last draw is left out. A half
+        has n draws.
 
     References
     ----------
@@ -401,16 +561,27 @@ def split_rhat(draws: Array) -> Array:
     within = np.mean([half.var(axis=0, ddof=1) for half in halves], axis=0)
     size = np.abs(draws).max(axis=(0, 1))
     moves, apart = within > (_ROUNDING * size) ** 2, between > (_ROUNDING * size) ** 2
-    return np.where(moves, np.sqrt(1 - 1 / n + between / np.where(moves, within, 1.0)), np.where(apart, np.inf, 1.0))
+    return np.where(
+        moves,
+        np.sqrt(1 - 1 / n + between / np.where(moves, within, 1.0)),
+        np.where(apart, np.inf, 1.0),
+    )
 
 
 def _rhat_by_chance(m: int, n: int, effects: int) -> float:
-    """Return the R-hat that the worst effect has by chance, for independent draws in m halves of n."""
+    """Return the R-hat that the worst effect has by chance, for independent draws in m
+    halves of n.
+    """
     f = float(special.fdtri(m - 1, m * (n - 1), 1 - _BY_CHANCE / effects))
     return float(np.sqrt(1 + (f - 1) / n))
 
 
 def _effect_label(draws: xr.DataArray, shape: list[int], i: int) -> str:
     at = np.unravel_index(i, shape)
-    labels = (draws[d].to_numpy()[j] if d in draws.coords else j for d, j in zip(("contrast", "task"), at, strict=True))
-    return ", ".join(f"{d} {label!s}" for d, label in zip(("contrast", "task"), labels, strict=True))
+    labels = (
+        draws[d].to_numpy()[j] if d in draws.coords else j
+        for d, j in zip(("contrast", "task"), at, strict=True)
+    )
+    return ", ".join(
+        f"{d} {label!s}" for d, label in zip(("contrast", "task"), labels, strict=True)
+    )

@@ -1,4 +1,6 @@
-"""Rare effects, on few backgrounds: the share of these on which an effect must not be missed."""
+"""Rare effects, on few backgrounds: the share of these on which an effect must not be
+missed.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,13 @@ RARE = 0.01
 
 
 def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
-    """Return the share of backgrounds on which an effect must not be missed, None where no such effects are assumed.
+    """Return the share of backgrounds on which an effect must not be missed, None where
+    no such effects are assumed.
 
-    ``"auto"`` is 1 % for predictions over a population of backgrounds, of which a few may have large effects. It is
-    None for exactly these units, for an average over fewer than 300 real sequences, for tables of effects and for
-    measured activities; the report then says that no rare, large effects are assumed.
+    ``"auto"`` is 1 % for predictions over a population of backgrounds, of which a few
+    may have large effects. It is None for exactly these units, for an average over
+    fewer than 300 real sequences, for tables of effects and for measured activities;
+    the report then says that no rare, large effects are assumed.
 
     Raises
     ------
@@ -30,7 +34,11 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     Examples
     --------
     >>> asked_of_a_network = xr.Dataset(attrs={"predictor_fingerprint": "0123"})
-    >>> as_rare("auto", asked_of_a_network), as_rare("auto", xr.Dataset()), as_rare(0.02, xr.Dataset())
+    >>> (
+    ...     as_rare("auto", asked_of_a_network),
+    ...     as_rare("auto", xr.Dataset()),
+    ...     as_rare(0.02, xr.Dataset()),
+    ... )
     (0.01, None, 0.02)
     """
     if rare is None or rare == "none":
@@ -44,20 +52,24 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     number = is_real(rare)
     if not number or not 0 < float(rare) < 1:
         raise DecisionError(
-            f"rare={quoted(rare)} is neither 'auto', 'none' nor a share of the backgrounds between 0 and 1; for "
-            "example rare=0.01"
+            f"rare={quoted(rare)} is neither 'auto', 'none' nor a share of the "
+            "backgrounds between 0 and 1; for example rare=0.01"
         )
     return float(rare)
 
 
 def few_real_sequences(estimates: xr.Dataset) -> int:
-    """Return the number of real sequences used as backgrounds where they are too few for `RARE`, else 0.
+    """Return the number of real sequences used as backgrounds where they are too few
+    for `RARE`, else 0.
 
     Unlike backgrounds from a null model, more of them cannot be drawn.
 
     Examples
     --------
-    >>> found = xr.Dataset({"ace": ("contrast", [1.0]), "n_units": ("contrast", [24])}, attrs={"null_kind": "genomic"})
+    >>> found = xr.Dataset(
+    ...     {"ace": ("contrast", [1.0]), "n_units": ("contrast", [24])},
+    ...     attrs={"null_kind": "genomic"},
+    ... )
     >>> few_real_sequences(found)
     24
     """

@@ -1,4 +1,6 @@
-"""Regions of practical equivalence (ROPE): given in numbers, in sd of the control, or by placebo words."""
+"""Regions of practical equivalence (ROPE): given in numbers, in sd of the control, or
+by placebo words.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,12 @@ from causalgia.checks import four_digits, is_real
 from causalgia.choices import is_matched_rope, is_placebo_rope
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors, with_aligned_covariance
-from causalgia.multiplicity.placebo import placebo_classes, placebo_fences, placebo_region, tasks_without_scale
+from causalgia.multiplicity.placebo import (
+    placebo_classes,
+    placebo_fences,
+    placebo_region,
+    tasks_without_scale,
+)
 from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
 from causalgia.types import Array, Mask
@@ -23,9 +30,9 @@ from causalgia.types import Array, Mask
 Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]]"
 
 THREE_WAYS = (
-    "give rope=(-0.1, 0.1), the effects too small to matter on the scale of the contrast (or rope='0.2 sd' of the "
-    "control arm's outcomes); rope='placebo', the central 95 % of 40 or more placebo words; or rope=0, the direction "
-    "alone"
+    "give rope=(-0.1, 0.1), the effects too small to matter on the scale of the "
+    "contrast (or rope='0.2 sd' of the control arm's outcomes); rope='placebo', the "
+    "central 95 % of 40 or more placebo words; or rope=0, the direction alone"
 )
 _WITHOUT_SD = ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss")
 _FEW_TASKS = 3
@@ -39,16 +46,19 @@ class Region:
     Attributes
     ----------
     lower, upper
-        Its ends, of the shape of the effects, on their scale; both are no effect (0; 1 for ratios) for directions
-        alone, or the one effect of all placebo words.
+        Its ends, of the shape of the effects, on their scale; both are no effect (0; 1
+        for ratios) for directions alone, or the one effect of all placebo words.
     label
         Description of the region.
     of_placebos
-        Whether it comes from placebo words, most of which then lie inside by construction.
+        Whether it comes from placebo words, most of which then lie inside by
+        construction.
     by_rank
-        Whether a direction also has to hold by rank among the placebo words, of which 5 % lie outside.
+        Whether a direction also has to hold by rank among the placebo words, of which 5
+        % lie outside.
     tail
-        Whether directions beyond every placebo word are decided by a tail fitted to the words.
+        Whether directions beyond every placebo word are decided by a tail fitted to the
+        words.
     """
 
     lower: Array
@@ -60,7 +70,9 @@ class Region:
 
     @property
     def direction_only(self) -> Mask:
-        """Whether only the direction of an effect from a point is decided, of the shape of the effects."""
+        """Whether only the direction of an effect from a point is decided, of the shape
+        of the effects.
+        """
         return np.asarray(self.lower == self.upper)
 
 
@@ -70,36 +82,53 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     Parameters
     ----------
     rope
-        Two numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo tail"``, ``"placebo outliers"``; 0; or for each task two
-        numbers.
+        Two numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo tail"``,
+        ``"placebo outliers"``; 0; or for each task two numbers.
     effects
-        ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``, or ``se`` and placebo words.
+        ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``,
+        or ``se`` and placebo words.
     null
         No effect, the center of regions in sd.
 
     Raises
     ------
     DecisionError
-        If there is no rope, or an impossible one, one without 1 on a scale of ratios, or the effects lack what it asks
-        for, such as 40 placebo words.
+        If there is no rope, or an impossible one, one without 1 on a scale of ratios,
+        or the effects lack what it asks for, such as 40 placebo words.
     EstimateError
         If a region of placebo words is asked of estimates without standard errors.
 
     Examples
     --------
-    >>> rope_region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])}), 0.0).label
+    >>> rope_region(
+    ...     (-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])}), 0.0
+    ... ).label
     '-0.1 to 0.1'
     """
     ace = effects["ace"]
     if rope is None:
-        raise DecisionError(f"a verdict compares an effect with a region of practical equivalence: {THREE_WAYS}")
+        raise DecisionError(
+            "a verdict compares an effect with a region of practical equivalence: "
+            f"{THREE_WAYS}"
+        )
     if is_real(rope):
         # the point of no effect, which rope=0 stands for on any scale
         if rope != 0:
-            half = abs(float(rope) - null) if -1e300 < rope < 1e300 and rope != null else 0.1
-            alone = f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
-            ends_of = f"({null - half:g}, {null + half:g})" if null else f"({-half}, {half})"
-            raise DecisionError(f"rope={quoted(rope)} is one number; a region has two ends: rope={ends_of}{alone}")
+            half = (
+                abs(float(rope) - null)
+                if -1e300 < rope < 1e300 and rope != null
+                else 0.1
+            )
+            alone = (
+                f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
+            )
+            ends_of = (
+                f"({null - half:g}, {null + half:g})" if null else f"({-half}, {half})"
+            )
+            raise DecisionError(
+                f"rope={quoted(rope)} is one number; a region has two ends: "
+                f"rope={ends_of}{alone}"
+            )
         return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
     if isinstance(rope, str) and not is_placebo_rope(rope):
         return _region_in_sd(rope, effects, null)
@@ -108,7 +137,9 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     if isinstance(rope, Mapping):
         return _region_by_task(rope, ace, null)
     low, high = rope_ends(rope, null)
-    return Region(np.full(ace.shape, low), np.full(ace.shape, high), _range_label(low, high))
+    return Region(
+        np.full(ace.shape, low), np.full(ace.shape, high), _range_label(low, high)
+    )
 
 
 def _range_label(low: float, high: float) -> str:
@@ -119,19 +150,26 @@ def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray, null: float) -> 
     tasks = [str(task) for task in ace["task"].to_numpy()]
     if set(rope) != set(tasks):
         raise DecisionError(
-            f"rope names the tasks {quoted(sorted(map(str, rope)))}, and there are {quoted(tasks)}; give a rope "
-            "for each"
+            f"rope names the tasks {quoted(sorted(map(str, rope)))}, and there are "
+            f"{quoted(tasks)}; give a rope for each"
         )
     ends = []
     for task in tasks:
         try:
             ends.append(rope_ends(rope[task], null))
         except DecisionError as error:
-            one = "; a region by task is in numbers" if isinstance(rope[task], str) else ""
+            one = (
+                "; a region by task is in numbers"
+                if isinstance(rope[task], str)
+                else ""
+            )
             raise DecisionError(f"task {task}: {error}{one}") from None
     pairs = np.array(ends).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
-    labels = (f"{_range_label(*pair)} ({task})" for task, pair in zip(tasks, ends, strict=True))
+    labels = (
+        f"{_range_label(*pair)} ({task})"
+        for task, pair in zip(tasks, ends, strict=True)
+    )
     return Region(lower, upper, "; ".join(labels))
 
 
@@ -139,18 +177,26 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
     found = _IN_SD.fullmatch(rope)
     if is_matched_rope(rope):
         raise DecisionError(
-            "rope='matched' is the central 95 % of matched null variants, which these effects have none of: it belongs "
-            "to cg.experiments.variants(..., null=cg.MatchedVariants(of=...)); else " + THREE_WAYS
+            "rope='matched' is the central 95 % of matched null variants, which these "
+            "effects have none of: it belongs to cg.experiments.variants(..., "
+            "null=cg.MatchedVariants(of=...)); else " + THREE_WAYS
         )
     if found is None or not 0 < float(found[1]) < np.inf:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
-        why, scale = "which cg.contrast adds and a table of effects lacks", effects.attrs.get("transform")
+        why, scale = (
+            "which cg.contrast adds and a table of effects lacks",
+            effects.attrs.get("transform"),
+        )
         if scale in _WITHOUT_SD:
-            why = f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
+            why = (
+                f"and scale={quoted(scale)} is a function of four means, of which none "
+                "is in sd of an outcome"
+            )
         raise DecisionError(
-            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), {why}; {numbers}"
+            f"rope={quoted(rope)} needs the sd of the control arm's outcomes "
+            f"(control_sd), {why}; {numbers}"
         )
     arm = effects.attrs.get("control_sd_of", "the control arm")
     of_tasks = "the contrast of tasks in " if "task_weights" in effects.attrs else ""
@@ -158,24 +204,42 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
     if not (sd > 0).all():
         k, t = np.argwhere(~(sd > 0))[0][:2]
         name = effects["contrast"].to_numpy()[k] if "contrast" in effects.coords else k
-        task = f" (task {effects['task'].to_numpy()[t]!s})" if "task" in effects.coords else ""
+        task = (
+            f" (task {effects['task'].to_numpy()[t]!s})"
+            if "task" in effects.coords
+            else ""
+        )
         raise DecisionError(
-            f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that rope={quoted(rope)} has no width; use "
-            f"more units, or {numbers}"
+            f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that "
+            f"rope={quoted(rope)} has no width; use more units, or {numbers}"
         )
     half = float(found[1]) * sd
     about = f" (relative to its mean) about {null:g}" if null else ""
-    label = f"{float(found[1]):g} sd of {of_tasks}{arm}{about} = {_half_widths_text(half, effects)}"
+    label = (
+        f"{float(found[1]):g} sd of {of_tasks}{arm}{about} = "
+        f"{_half_widths_text(half, effects)}"
+    )
     return Region(null - half, null + half, label)
 
 
 def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
-    """Return "±0.123", or "±0.123 (K562), ±0.2 (HepG2)"; the range if more than three tasks, or contrasts, differ."""
-    texts = np.vectorize(four_digits)(np.moveaxis(half, 1, 0).reshape(half.shape[1], -1))
+    """Return "±0.123", or "±0.123 (K562), ±0.2 (HepG2)"; the range if more than three
+    tasks, or contrasts, differ.
+    """
+    texts = np.vectorize(four_digits)(
+        np.moveaxis(half, 1, 0).reshape(half.shape[1], -1)
+    )
     if (texts == texts[0, 0]).all():
         return f"±{texts[0, 0]}"
-    if (texts == texts[:, :1]).all() and len(texts) <= _FEW_TASKS and "task" in effects.coords:
-        return ", ".join(f"±{x} ({task})" for x, task in zip(texts[:, 0], effects["task"].to_numpy(), strict=True))
+    if (
+        (texts == texts[:, :1]).all()
+        and len(texts) <= _FEW_TASKS
+        and "task" in effects.coords
+    ):
+        return ", ".join(
+            f"±{x} ({task})"
+            for x, task in zip(texts[:, 0], effects["task"].to_numpy(), strict=True)
+        )
     return f"±{_range_label(half.min(), half.max()).replace(' to ', ' to ±')}"
 
 
@@ -185,7 +249,8 @@ def _is_outliers(rope: object) -> bool:
 
 @contextmanager
 def placebo_errors(rope: str) -> Iterator[None]:
-    """Raise the errors of a region of placebo words as errors of the rope that asks for it.
+    """Raise the errors of a region of placebo words as errors of the rope that asks for
+    it.
 
     Examples
     --------
@@ -202,10 +267,18 @@ def placebo_errors(rope: str) -> Iterator[None]:
 
 
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
-    if "covariance" in effects and "se" in effects:  # the se of a posterior are those of normal scores
-        matrix = with_aligned_covariance(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
+    if (
+        "covariance" in effects and "se" in effects
+    ):  # the se of a posterior are those of normal scores
+        matrix = (
+            with_aligned_covariance(effects)["covariance"]
+            .transpose("contrast", "contrast_", ...)
+            .to_numpy()
+        )
         variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
-        effects = effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
+        effects = effects.assign(
+            se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0)))
+        )
     check_has_errors(effects)
     fewest = effects.sizes["contrast"]
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
@@ -216,9 +289,16 @@ def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
             found = placebo_fences(own) if outliers else placebo_region(own)
         lower[rows], upper[rows] = found["lower"].to_numpy(), found["upper"].to_numpy()
         fewest = min(fewest, int(found["n_placebos"]))
-    words = f"{fewest} placebo words" if len(classes) == 1 else f"{fewest} or more placebo words of each width"
+    words = (
+        f"{fewest} placebo words"
+        if len(classes) == 1
+        else f"{fewest} or more placebo words of each width"
+    )
     if outliers:
-        label = f"within five standard deviations of {words}, by a normal law of their central 80 %"
+        label = (
+            f"within five standard deviations of {words}, by a normal law of their "
+            "central 80 %"
+        )
         label += ", or within the outermost on a side where these have one effect"
         return Region(lower, upper, label, of_placebos=True)
     label = f"the central 95 % of {words}"
@@ -228,12 +308,14 @@ def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
 
 
 def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
-    """Return the tasks in which a region in sd of the control, or of placebo words, has a width; else all tasks.
+    """Return the tasks in which a region in sd of the control, or of placebo words, has
+    a width; else all tasks.
 
-    A task is left out where the control's outcomes are constant for every contrast (a dead output, a task that these
-    backgrounds do not affect), or where its placebo words vary no more than their errors. If that holds in every task,
-    or for some contrasts of a task only, all are returned, and `causalgia.decide` raises an error. Fences of placebo
-    words, ``"placebo outliers"``, leave out none.
+    A task is left out where the control's outcomes are constant for every contrast (a
+    dead output, a task that these backgrounds do not affect), or where its placebo
+    words vary no more than their errors. If that holds in every task, or for some
+    contrasts of a task only, all are returned, and `causalgia.decide` raises an error.
+    Fences of placebo words, ``"placebo outliers"``, leave out none.
 
     Parameters
     ----------
@@ -244,7 +326,9 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
 
     Examples
     --------
-    >>> sd = xr.DataArray([[1.0, 0.0]], dims=("contrast", "task"), coords={"task": ["K562", "dead"]})
+    >>> sd = xr.DataArray(
+    ...     [[1.0, 0.0]], dims=("contrast", "task"), coords={"task": ["K562", "dead"]}
+    ... )
     >>> tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd")
     ['K562']
     """
@@ -257,30 +341,52 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
         with placebo_errors(rope):
             of_task = tasks_without_scale(estimates).tolist()
     elif "control_sd" in estimates and isinstance(rope, str):
-        still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
-        of_task = [bool(row.any()) for row in np.reshape(still.all(axis=0), (len(tasks), -1))]
+        still = (
+            estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
+        )
+        of_task = [
+            bool(row.any()) for row in np.reshape(still.all(axis=0), (len(tasks), -1))
+        ]
     else:
         return list(tasks)
-    return list(tasks) if all(of_task) else [task for i, task in enumerate(tasks) if not of_task[i]]
+    return (
+        list(tasks)
+        if all(of_task)
+        else [task for i, task in enumerate(tasks) if not of_task[i]]
+    )
 
 
 def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
-    """Return the sentence that names the tasks without a verdict, those not chosen; "" for none."""
+    """Return the sentence that names the tasks without a verdict, those not chosen; ""
+    for none.
+    """
     members = set(chosen)
-    names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in members]
+    names = [
+        str(task)
+        for task in estimates["task"].to_numpy().tolist()
+        if task not in members
+    ]
     if not names:
         return ""
-    which = f"task {quoted(names[0])}" if len(names) == 1 else f"tasks {', '.join(map(quoted, names))}"
+    which = (
+        f"task {quoted(names[0])}"
+        if len(names) == 1
+        else f"tasks {', '.join(map(quoted, names))}"
+    )
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
     if _is_outliers(rope):
         why = "all effects there are one"
     elif is_placebo_rope(rope):
         why = (
-            "the placebo words there vary no more than their errors explain, or nearly all of them have the same effect"
+            "the placebo words there vary no more than their errors explain, or nearly "
+            "all of them have the same effect"
         )
     else:
         why = "the control's outcomes do not vary there"
-    return f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; {them}"
+    return (
+        f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; "
+        f"{them}"
+    )
 
 
 def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
@@ -288,7 +394,9 @@ def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
     if "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
         return dataset
     members = set(chosen)
-    index = np.flatnonzero([task in members for task in dataset["task"].to_numpy().tolist()])
+    index = np.flatnonzero(
+        [task in members for task in dataset["task"].to_numpy().tolist()]
+    )
     return dataset.isel(task=index)
 
 

@@ -1,4 +1,6 @@
-"""Hierarchical effect sizes beside estimates: which contrasts are shrunken together, and what the posterior says."""
+"""Hierarchical effect sizes beside estimates: which contrasts are shrunken together,
+and what the posterior says.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,25 @@ from causalgia.verdicts.posterior_evidence import summarize_posterior
 
 COLUMNS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
 LABEL = "exchangeable"
-"""Coordinate on contrast: contrasts that share a label are exchangeable, those with an empty one with none."""
+"""Coordinate on contrast: contrasts that share a label are exchangeable, those with an
+empty one with none.
+"""
 _SEED = 0
-"""Of the draws whose quantiles are the limits: fixed, so that the same estimates have the same columns everywhere."""
+"""Of the draws whose quantiles are the limits: fixed, so that the same estimates have
+the same columns everywhere.
+"""
 
 
 def shrink_effects(
-    estimates: xr.Dataset, shrink: Shrinkage, *, ci_prob: float, across: str | None = None, client: Any = None
+    estimates: xr.Dataset,
+    shrink: Shrinkage,
+    *,
+    ci_prob: float,
+    across: str | None = None,
+    client: Any = None,
 ) -> tuple[dict[str, Any], str]:
-    """Return the columns of hierarchical effect sizes, and a note where there are none for a reason; {} for none.
+    """Return the columns of hierarchical effect sizes, and a note where there are none
+    for a reason; {} for none.
 
     Parameters
     ----------
@@ -47,7 +59,9 @@ def shrink_effects(
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> columns, note = shrink_effects(from_effects(np.arange(12.0), se=3.0), Shrinkage(), ci_prob=0.95)
+    >>> columns, note = shrink_effects(
+    ...     from_effects(np.arange(12.0), se=3.0), Shrinkage(), ci_prob=0.95
+    ... )
     >>> columns["shrunken"][1].round(0).ravel()[[0, -1]], note
     (array([2., 9.]), '')
     """
@@ -59,13 +73,17 @@ def shrink_effects(
     return spread_over(estimates, rows, summary), ""
 
 
-def spread_over(estimates: xr.Dataset, rows: Codes, summary: dict[str, Any]) -> dict[str, Any]:
+def spread_over(
+    estimates: xr.Dataset, rows: Codes, summary: dict[str, Any]
+) -> dict[str, Any]:
     """Return columns of some contrasts as columns of all, NaN for the others.
 
     Examples
     --------
     >>> table = xr.Dataset({"ace": (("contrast", "task"), np.zeros((2, 1)))})
-    >>> spread_over(table, np.array([1]), {"lfsr": np.array([[0.5]])})["lfsr"][1].ravel()
+    >>> spread_over(table, np.array([1]), {"lfsr": np.array([[0.5]])})["lfsr"][
+    ...     1
+    ... ].ravel()
     array([nan, 0.5])
     """
     ace = estimates["ace"].transpose("contrast", "task")
@@ -78,11 +96,18 @@ def spread_over(estimates: xr.Dataset, rows: Codes, summary: dict[str, Any]) -> 
 
 
 def infer_exchangeable(
-    estimates: xr.Dataset, shrink: Shrinkage, *, across: str | None = None, client: Any = None, rng: Any = _SEED
+    estimates: xr.Dataset,
+    shrink: Shrinkage,
+    *,
+    across: str | None = None,
+    client: Any = None,
+    rng: Any = _SEED,
 ) -> tuple[Any, Codes] | str:
-    """Return the posterior of the exchangeable contrasts of estimates and their rows; else why there is none, or "".
+    """Return the posterior of the exchangeable contrasts of estimates and their rows;
+    else why there is none, or "".
 
-    Contrasts count that are no placebos and vary in every task; a group of fewer than 10 is left out.
+    Contrasts count that are no placebos and vary in every task; a group of fewer than
+    10 is left out.
 
     Examples
     --------
@@ -90,7 +115,11 @@ def infer_exchangeable(
     >>> infer_exchangeable(from_effects(np.arange(9.0), se=3.0), Shrinkage())
     ''
     """
-    if "model" in estimates["ace"].dims or "se" not in estimates or null_value(estimates) != 0:
+    if (
+        "model" in estimates["ace"].dims
+        or "se" not in estimates
+        or null_value(estimates) != 0
+    ):
         return ""
     if str(estimates.attrs.get("target")) == "next predictor":
         return ""
@@ -101,9 +130,14 @@ def infer_exchangeable(
     how: dict[str, Any] = {"law": shrink.law, "prior": prior, "client": client}
     if across is not None:
         if len(rows) < LEAST_TO_SHARE or estimates.sizes["task"] < 2:
-            return f"across='task' takes {LEAST_TO_SHARE} exchangeable contrasts in two tasks or more"
+            return (
+                f"across='task' takes {LEAST_TO_SHARE} exchangeable contrasts in two "
+                "tasks or more"
+            )
         how = {"across": across}
-    part = estimates.isel({dim: rows for dim in ("contrast", "contrast_") if dim in estimates.dims})
+    part = estimates.isel(
+        {dim: rows for dim in ("contrast", "contrast_") if dim in estimates.dims}
+    )
     if len(np.unique(labels)) > 1 and across is None:
         part, how["family"] = part.assign_coords({LABEL: ("contrast", labels)}), LABEL
     try:
@@ -115,34 +149,46 @@ def infer_exchangeable(
 
 
 def exchangeable_rows(estimates: xr.Dataset) -> tuple[Codes, npt.NDArray[np.str_]]:
-    """Return the rows of contrasts that are shrunken, and the label of each; groups of fewer than 10 are left out.
+    """Return the rows of contrasts that are shrunken, and the label of each; groups of
+    fewer than 10 are left out.
 
-    The coordinate ``exchangeable`` labels them. Without it, contrasts are exchangeable if their weights are alike:
-    effects of one arm each against a control are, interactions and slopes beside them are not.
+    The coordinate ``exchangeable`` labels them. Without it, contrasts are exchangeable
+    if their weights are alike: effects of one arm each against a control are,
+    interactions and slopes beside them are not.
 
     Examples
     --------
     >>> table = xr.Dataset({"ace": (("contrast", "task"), np.zeros((12, 1)))})
-    >>> table = table.assign(se=table["ace"] + 1).assign_coords(exchangeable=("contrast", ["k-mer"] * 11 + [""]))
+    >>> table = table.assign(se=table["ace"] + 1).assign_coords(
+    ...     exchangeable=("contrast", ["k-mer"] * 11 + [""])
+    ... )
     >>> exchangeable_rows(table)[0]
     array([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10])
     """
     n = estimates.sizes["contrast"]
     se = estimates["se"].transpose("contrast", "task", ...).to_numpy()
-    counted: Mask = ~is_placebo_word(estimates) & (se > 0).all(axis=1) & np.isfinite(se).all(axis=1)
+    counted: Mask = (
+        ~is_placebo_word(estimates) & (se > 0).all(axis=1) & np.isfinite(se).all(axis=1)
+    )
     if LABEL in estimates.coords:
         labels = estimates[LABEL].to_numpy().astype(str)
     elif "weight" in estimates:
         weight = weights_of(estimates)
         kinds = [
-            " ".join(f"{w:.9g}" for w in sorted(weight.data[weight.indptr[k] : weight.indptr[k + 1]]) if w)
+            " ".join(
+                f"{w:.9g}"
+                for w in sorted(weight.data[weight.indptr[k] : weight.indptr[k + 1]])
+                if w
+            )
             for k in range(n)
         ]
         labels = np.array(kinds, dtype=str)
     else:
         labels = np.full(n, "effects")
     counted &= labels != ""
-    names, codes, counts = np.unique(labels[counted], return_inverse=True, return_counts=True)
+    names, codes, counts = np.unique(
+        labels[counted], return_inverse=True, return_counts=True
+    )
     enough = counts[codes] >= LEAST_TO_SHRINK if len(names) else np.zeros(0, bool)
     rows = np.flatnonzero(counted)[enough]
     return rows, labels[rows]

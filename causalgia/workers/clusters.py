@@ -25,8 +25,14 @@ TO_COME = 60.0
 _TO_CONNECT = 10.0
 _ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+(/.*)?|inproc://\S+")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-GO_ON = "the same call (or command) with a running cluster does it again; turns that a store holds stay there"
-_WORKERS = "start some (`dask worker ADDRESS`, cluster.scale(n)), or use this machine's cores: --workers N"
+GO_ON = (
+    "the same call (or command) with a running cluster does it again; turns that a "
+    "store holds stay there"
+)
+_WORKERS = (
+    "start some (`dask worker ADDRESS`, cluster.scale(n)), or use this machine's "
+    "cores: --workers N"
+)
 
 
 def import_distributed() -> ModuleType:
@@ -40,13 +46,17 @@ def import_distributed() -> ModuleType:
     try:
         import distributed
     except ImportError as error:
-        msg = f"workers need Dask distributed, which cannot be imported here ({error}); run: pip install"
+        msg = (
+            f"workers need Dask distributed, which cannot be imported here ({error}); "
+            "run: pip install"
+        )
         raise MissingExtraError(f"{msg} 'causalgia[dask]'") from error
     return distributed
 
 
 def check_client(client: object) -> None:
-    """Raise ClusterError unless a value is the client of a running cluster with at least one worker.
+    """Raise ClusterError unless a value is the client of a running cluster with at
+    least one worker.
 
     Parameters
     ----------
@@ -56,7 +66,8 @@ def check_client(client: object) -> None:
     Raises
     ------
     ClusterError
-        If it is not a client, asynchronous or closed, or there is no worker and none starts on request.
+        If it is not a client, asynchronous or closed, or there is no worker and none
+        starts on request.
     MissingExtraError
         If Dask distributed is not installed.
 
@@ -70,25 +81,44 @@ def check_client(client: object) -> None:
     distributed = import_distributed()
     if not isinstance(client, distributed.Client):
         cure = "connect first: client=distributed.Client('tcp://scheduler:8786')"
-        raise ClusterError(f"client= takes a distributed.Client, not {type(client).__name__}; {cure}")
+        raise ClusterError(
+            f"client= takes a distributed.Client, not {type(client).__name__}; {cure}"
+        )
     if client.asynchronous:
-        raise ClusterError("client= is asynchronous; give one made by distributed.Client(address), outside a coroutine")
+        raise ClusterError(
+            "client= is asynchronous; give one made by distributed.Client(address), "
+            "outside a coroutine"
+        )
     if client.status != "running":
-        raise ClusterError(f"client= is {client.status}, not connected to a cluster; make a new distributed.Client")
+        raise ClusterError(
+            f"client= is {client.status}, not connected to a cluster; make a new "
+            "distributed.Client"
+        )
     _check_workers(client)
 
 
 def _check_workers(client: Any) -> None:
     if threads_by_worker(client):
         return
-    wanted = client.submit(int, pure=False)  # an adaptive cluster starts workers on demand
+    # an adaptive cluster starts workers on demand
+    wanted = client.submit(int, pure=False)
     start = time.monotonic()
     while not threads_by_worker(client):
         planned = len(getattr(client.cluster, "plan", ()))
         if time.monotonic() - start > (TO_COME if planned else TO_START):
-            awaited = f"; {planned} are planned, and none has come within {TO_COME:.0f} s" if planned else ""
-            address = "an unknown address" if client.scheduler is None else client.scheduler.address
-            raise ClusterError(f"the cluster at {address} has no workers{awaited}; {_WORKERS}")
+            awaited = (
+                f"; {planned} are planned, and none has come within {TO_COME:.0f} s"
+                if planned
+                else ""
+            )
+            address = (
+                "an unknown address"
+                if client.scheduler is None
+                else client.scheduler.address
+            )
+            raise ClusterError(
+                f"the cluster at {address} has no workers{awaited}; {_WORKERS}"
+            )
         time.sleep(0.1)
     wanted.release()
 
@@ -116,11 +146,13 @@ def lost_cluster_error() -> ClusterError:
 
 @contextmanager
 def local_cluster(n_workers: int) -> Iterator[Client]:
-    """Start `n_workers` workers on this machine, each a process with one task at a time; stop them at the end.
+    """Start `n_workers` workers on this machine, each a process with one task at a
+    time; stop them at the end.
 
-    Each worker has ``cores // n`` threads, at least one. (The number of threads changed no bit of the answers of tested
-    networks of 41 to 2,114 letters.) On a machine with GPUs worker k takes GPU k modulo their number. There is no
-    dashboard, and nothing is recorded for one. Workers end with this process, however it ends.
+    Each worker has ``cores // n`` threads, at least one. (The number of threads changed
+    no bit of the answers of tested networks of 41 to 2,114 letters.) On a machine with
+    GPUs worker k takes GPU k modulo their number. There is no dashboard, and nothing is
+    recorded for one. Workers end with this process, however it ends.
 
     Parameters
     ----------
@@ -143,7 +175,9 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
     causalgia.errors.ClusterError: 0 workers answer nothing; ask for at least 1
     """
     if not is_whole(n_workers) or n_workers < 1:
-        raise ClusterError(f"{quoted(n_workers)} workers answer nothing; ask for at least 1")
+        raise ClusterError(
+            f"{quoted(n_workers)} workers answer nothing; ask for at least 1"
+        )
     distributed = import_distributed()
     from dask import config
 
@@ -157,21 +191,31 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             preload=["causalgia.workers.jobs"],
-            env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, available_cores() // n_workers)))},
+            env={
+                **ENVIRONMENT,
+                **dict.fromkeys(_THREADS, str(max(1, available_cores() // n_workers))),
+            },
         ) as cluster,
-        distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,
+        distributed.Client(
+            cluster, set_as_default=False, direct_to_workers=True
+        ) as client,
     ):
         yield client
 
 
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
 
 
 @contextmanager
 def connected(address: str) -> Iterator[Client]:
-    """Connect to the scheduler at an address, such as ``tcp://10.0.0.1:8786``; it keeps running at the end.
+    """Connect to the scheduler at an address, such as ``tcp://10.0.0.1:8786``; it keeps
+    running at the end.
 
     Raises
     ------
@@ -183,13 +227,19 @@ def connected(address: str) -> Iterator[Client]:
     distributed = import_distributed()
     if not _ADDRESS.fullmatch(address):
         raise ClusterError(
-            f"no Dask scheduler answers at {quoted(address)}, which is not an address such as tcp://10.0.0.1:8786"
+            f"no Dask scheduler answers at {quoted(address)}, which is not an address "
+            "such as tcp://10.0.0.1:8786"
         )
     try:
         client = distributed.Client(address, timeout=_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        cure = "start one with `dask scheduler`, and check the address that it prints (tcp://host:8786)"
-        raise ClusterError(f"no Dask scheduler answers at {quoted(address)}; {cure}") from error
+        cure = (
+            "start one with `dask scheduler`, and check the address that it prints "
+            "(tcp://host:8786)"
+        )
+        raise ClusterError(
+            f"no Dask scheduler answers at {quoted(address)}; {cure}"
+        ) from error
     with client:
         yield client
 
@@ -199,8 +249,9 @@ _UNWATCHED = {
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
 }
-"""What Dask records for its dashboard, which a `local_cluster` does not have: up to 100 times a second, each time with
-a turn of the interpreter lock."""
+"""What Dask records for its dashboard, which a `local_cluster` does not have: up to 100
+times a second, each time with a turn of the interpreter lock.
+"""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 _TO_KEEP, _ONE_BLOCK = 2**26, 2**25
 ENVIRONMENT = {
@@ -208,15 +259,19 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(_ONE_BLOCK),
     "MALLOC_ARENA_MAX": "1",
 }
-"""Environment of a worker with the same effect from its start, and a single heap, which keeps the most memory."""
+"""Environment of a worker with the same effect from its start, and a single heap, which
+keeps the most memory.
+"""
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep up to 64 MiB of freed memory, and serve blocks of up to 32 MiB from it, as by default.
+    """Let glibc keep up to 64 MiB of freed memory, and serve blocks of up to 32 MiB
+    from it, as by default.
 
-    Dask starts workers with ``MALLOC_TRIM_THRESHOLD_=65536``: each layer's activations are returned to the system and
-    faulted in again for the next. (Sequences per second of one core: a network of DeepSTARR's size 750 with it and
-    2,450 without, one of ResidualBind's size 2,900 and 7,000.) Without glibc nothing is done.
+    Dask starts workers with ``MALLOC_TRIM_THRESHOLD_=65536``: each layer's activations
+    are returned to the system and faulted in again for the next. (Sequences per second
+    of one core: a network of DeepSTARR's size 750 with it and 2,450 without, one of
+    ResidualBind's size 2,900 and 7,000.) Without glibc nothing is done.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

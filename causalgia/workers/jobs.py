@@ -22,7 +22,13 @@ from uuid import uuid4
 import causalgia
 from causalgia.checks import is_installed
 from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
-from causalgia.workers.clusters import GO_ON, TO_COME, keep_freed_memory, lost_cluster_error, threads_by_worker
+from causalgia.workers.clusters import (
+    GO_ON,
+    TO_COME,
+    keep_freed_memory,
+    lost_cluster_error,
+    threads_by_worker,
+)
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -30,13 +36,16 @@ if TYPE_CHECKING:
 
 _FILES = "causalgia_user_"
 FACTORY = (
-    "give a factory, which builds it once on each worker: cg.predict.PredictorFactory(build), where build() opens what "
-    "it needs and returns the predictor"
+    "give a factory, which builds it once on each worker: "
+    "cg.predict.PredictorFactory(build), where build() opens what it needs and returns "
+    "the predictor"
 )
 
 
 class Work(Protocol):
-    """Work that is sent to workers once and applied to each job: prepared by any thread, done by one at a time."""
+    """Work that is sent to workers once and applied to each job: prepared by any
+    thread, done by one at a time.
+    """
 
     def prepare(self, *job: Any) -> Any:
         """Return the prepared input of a job."""
@@ -99,7 +108,8 @@ def pickle_with_code(value: object) -> bytes:
 
 
 def cloudpickle_bytes(value: object, **buffers: Any) -> bytes:
-    """Pickle a value; code of the user's own files is included within `shipping_user_code`.
+    """Pickle a value; code of the user's own files is included within
+    `shipping_user_code`.
 
     With ``buffer_callback=`` large arrays are kept apart, as by ``pickle.dumps``.
     """
@@ -110,7 +120,9 @@ def cloudpickle_bytes(value: object, **buffers: Any) -> bytes:
 
 @contextmanager
 def shipping_user_code() -> Iterator[None]:
-    """Pickle code of files loaded by path, and of their neighbors, by value: workers cannot import it."""
+    """Pickle code of files loaded by path, and of their neighbors, by value: workers
+    cannot import it.
+    """
     import cloudpickle
 
     registered = cloudpickle.list_registry_pickle_by_value()
@@ -123,9 +135,19 @@ def shipping_user_code() -> Iterator[None]:
 
 
 def _own_files() -> list[ModuleType]:
-    """Return the modules in the folders of files that were loaded by their path, without installed ones."""
-    loaded = [module for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
-    folders = {Path(str(module.__file__)).parent for module in loaded if module.__name__.startswith(_FILES)}
+    """Return the modules in the folders of files that were loaded by their path,
+    without installed ones.
+    """
+    loaded = [
+        module
+        for module in list(sys.modules.values())
+        if getattr(module, "__file__", None)
+    ]
+    folders = {
+        Path(str(module.__file__)).parent
+        for module in loaded
+        if module.__name__.startswith(_FILES)
+    }
     return [
         module
         for module in loaded
@@ -139,7 +161,9 @@ def _own_files() -> list[ModuleType]:
 Job: TypeAlias = tuple[Any, ...]
 """Arguments of `Work.prepare`."""
 Key: TypeAlias = tuple[str | int, ...]
-"""Prefix of keys; Dask schedules a group of keys where there is room, not where their input is."""
+"""Prefix of keys; Dask schedules a group of keys where there is room, not where their
+input is.
+"""
 Future: TypeAlias = Any
 """A distributed.Future, which has no type hints."""
 _TO_READ = 60.0
@@ -147,20 +171,32 @@ _A_LOOK = 1.0
 _A_THREAD = 2
 _NAMED = 3
 TIME_LIMIT = "causalgia.time-limit"
-"""Key of Dask's configuration: time limit of a job, such as "10 minutes"; DASK_CAUSALGIA__TIME_LIMIT."""
-_ROOM = "give workers more memory (fewer of them on a machine), or the predictor a smaller batch_size="
+"""Key of Dask's configuration: time limit of a job, such as "10 minutes";
+DASK_CAUSALGIA__TIME_LIMIT.
+"""
+_ROOM = (
+    "give workers more memory (fewer of them on a machine), or the predictor a smaller "
+    "batch_size="
+)
 
 
 def run_jobs(
-    client: Client, data: bytes, origin: Origin, jobs: Iterable[Job], *, named: Callable[..., str]
+    client: Client,
+    data: bytes,
+    origin: Origin,
+    jobs: Iterable[Job],
+    *,
+    named: Callable[..., str],
 ) -> Generator[tuple[Job, Any], None, None]:
     """Yield each job and its result, as workers finish.
 
-    The work is sent once and loaded once by each worker. Jobs of a worker that dies go to another, a worker that joins
-    gets its share, and at most two jobs per thread are pending; `jobs` is consumed as there is room.
+    The work is sent once and loaded once by each worker. Jobs of a worker that dies go
+    to another, a worker that joins gets its share, and at most two jobs per thread are
+    pending; `jobs` is consumed as there is room.
 
-    If nothing comes back within ``causalgia.time-limit`` of Dask's configuration (`TIME_LIMIT`; none by default), an
-    error says that the predictor hangs, or is slower than that.
+    If nothing comes back within ``causalgia.time-limit`` of Dask's configuration
+    (`TIME_LIMIT`; none by default), an error says that the predictor hangs, or is
+    slower than that.
 
     Parameters
     ----------
@@ -176,9 +212,10 @@ def run_jobs(
     Raises
     ------
     ClusterError
-        If all workers are lost and none comes back within a minute, the scheduler is lost, a job kills every worker
-        that takes it, raises something that is not an `Exception` or cannot be sent back, the work cannot be loaded,
-        or nothing came back within the time limit.
+        If all workers are lost and none comes back within a minute, the scheduler is
+        lost, a job kills every worker that takes it, raises something that is not an
+        `Exception` or cannot be sent back, the work cannot be loaded, or nothing came
+        back within the time limit.
     CausalgiaError
         Errors of workers are raised here.
 
@@ -190,7 +227,9 @@ def run_jobs(
     return _results(_JobQueue(client, data, origin, named), iter(jobs))
 
 
-def _results(sending: _JobQueue, jobs: Iterator[Job]) -> Generator[tuple[Job, Any], None, None]:
+def _results(
+    sending: _JobQueue, jobs: Iterator[Job]
+) -> Generator[tuple[Job, Any], None, None]:
     heard: set[tuple[type[Warning], str]] = set()
     try:
         sending.fill(jobs)
@@ -209,7 +248,9 @@ def _results(sending: _JobQueue, jobs: Iterator[Job]) -> Generator[tuple[Job, An
 class _JobQueue:
     """The pending jobs."""
 
-    def __init__(self, client: Client, data: bytes, origin: Origin, named: Callable[..., str]) -> None:
+    def __init__(
+        self, client: Client, data: bytes, origin: Origin, named: Callable[..., str]
+    ) -> None:
         self._client: Any = client
         self._origin, self._named = origin, named
         self._jobs: dict[Key, Job] = {}
@@ -220,7 +261,9 @@ class _JobQueue:
         self._limit, self._heard = _time_limit(), time.monotonic()
         self._sent = self._submit(_echo_bytes, data, key=f"causalgia-sent-{origin.run}")
 
-    def _submit(self, function: Callable[..., Any], *given: Any, key: str | Key, **where: Any) -> Future:
+    def _submit(
+        self, function: Callable[..., Any], *given: Any, key: str | Key, **where: Any
+    ) -> Future:
         from dask import config
 
         with config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
@@ -234,17 +277,27 @@ class _JobQueue:
     def fill(self, jobs: Iterator[Job]) -> None:
         """Submit jobs while the current workers have room for them."""
         self._look()
-        while len(self._futures) < max(_A_THREAD * len(self._threads), 1) and (job := next(jobs, None)) is not None:
+        while (
+            len(self._futures) < max(_A_THREAD * len(self._threads), 1)
+            and (job := next(jobs, None)) is not None
+        ):
             self._send(job)
 
     def _send(self, job: Job) -> None:
         key: Key = (f"causalgia-job-{self._origin.run}", self._n)
         where: dict[str, Any] = {}
-        if self._n < _A_THREAD * len(self._threads):  # Dask would give all of them to the worker that has the work
-            where = {"workers": [self._threads[self._n % len(self._threads)]], "allow_other_workers": True}
+        if self._n < _A_THREAD * len(
+            self._threads
+        ):  # Dask would give all of them to the worker that has the work
+            where = {
+                "workers": [self._threads[self._n % len(self._threads)]],
+                "allow_other_workers": True,
+            }
         self._n += 1
         with _explain_failures(self._client, self._named(*job)):
-            future = self._submit(do_job, self._sent, self._origin, *job, key=key, **where)
+            future = self._submit(
+                do_job, self._sent, self._origin, *job, key=key, **where
+            )
         self._jobs[key], self._futures[key] = job, future
         self._tell(future)
 
@@ -253,7 +306,9 @@ class _JobQueue:
         future.add_done_callback(lambda one: done.put(one.key))
 
     def next_one(self) -> tuple[Job, tuple[Any, Heard]]:
-        """Return the next finished job and its result, which is dropped from the cluster."""
+        """Return the next finished job and its result, which is dropped from the
+        cluster.
+        """
         while True:
             key = self._next_key()
             job, future = self._jobs[key], self._futures[key]
@@ -280,33 +335,49 @@ class _JobQueue:
                 return self._done.get(timeout=min(_A_LOOK, self._limit))
             self._look()
             if time.monotonic() - self._heard > self._limit:
-                waiting = "; ".join(self._named(*job) for job in list(self._jobs.values())[:_NAMED])
+                waiting = "; ".join(
+                    self._named(*job) for job in list(self._jobs.values())[:_NAMED]
+                )
                 raise ClusterError(
-                    f"nothing came back within the {self._limit:g} s of {TIME_LIMIT}; waiting for {waiting}: it hangs "
-                    f"there, or takes longer. restart the workers, or raise the limit; {GO_ON}"
+                    f"nothing came back within the {self._limit:g} s of {TIME_LIMIT}; "
+                    f"waiting for {waiting}: it hangs there, or takes longer. restart "
+                    f"the workers, or raise the limit; {GO_ON}"
                 )
 
     def _look(self) -> None:
-        """Count the threads, at most once a second; raise if there are none for too long."""
+        """Count the threads, at most once a second; raise if there are none for too
+        long.
+        """
         now = time.monotonic()
         if now - self._looked < _A_LOOK:
             return
         threads = threads_by_worker(self._client)
-        self._looked, self._threads = now, [worker for worker, n in threads.items() for _ in range(n)]
+        self._looked, self._threads = (
+            now,
+            [worker for worker, n in threads.items() for _ in range(n)],
+        )
         if threads:
             self._alive = now
         elif now - self._alive > TO_COME:
-            raise ClusterError(f"all workers are lost, and none came back within {TO_COME:.0f} s; {GO_ON}")
+            raise ClusterError(
+                f"all workers are lost, and none came back within {TO_COME:.0f} s; "
+                f"{GO_ON}"
+            )
 
     def end(self) -> None:
         """Cancel pending jobs, and let the workers drop the work."""
         if self._client.status != "running":
             return
-        with suppress(Exception):  # errors of the cluster were reported, or no longer matter
+        with suppress(
+            Exception
+        ):  # errors of the cluster were reported, or no longer matter
             self._client.cancel(list(self._futures.values()), force=True)
             self._sent.release()
-            within = min(self._limit, _TO_READ)  # a worker that is stopped, or held by its predictor, does not answer
-            self._client.run(forget_run, self._origin.run, on_error="ignore", callback_timeout=within)
+            # a worker that is stopped, or held by its predictor, does not answer
+            within = min(self._limit, _TO_READ)
+            self._client.run(
+                forget_run, self._origin.run, on_error="ignore", callback_timeout=within
+            )
 
 
 def _time_limit() -> float:
@@ -329,7 +400,8 @@ def _time_limit() -> float:
         limit = float("nan")
     if not limit > 0:
         raise ClusterError(
-            f"{TIME_LIMIT}={quoted(setting)} in Dask's configuration is not a time; for example '10 minutes'"
+            f"{TIME_LIMIT}={quoted(setting)} in Dask's configuration is not a time; "
+            "for example '10 minutes'"
         )
     return limit
 
@@ -340,7 +412,9 @@ def _echo_bytes(data: bytes) -> bytes:
 
 @contextmanager
 def _explain_failures(client: Client, name: str) -> Iterator[None]:
-    """Turn failures of the cluster into a ClusterError; errors of our own code on a worker pass unchanged."""
+    """Turn failures of the cluster into a ClusterError; errors of our own code on a
+    worker pass unchanged.
+    """
     from distributed import KilledWorker
     from distributed.comm.core import CommClosedError
 
@@ -352,16 +426,21 @@ def _explain_failures(client: Client, name: str) -> Iterator[None]:
         raise ClusterError(f"{name}: {error}") from error
     except KilledWorker as error:
         raise ClusterError(
-            f"{name}: every worker that took it died ({error.allowed_failures + 1} in all); most likely memory was too "
-            f"small: {_ROOM}; {GO_ON}"
+            f"{name}: every worker that took it died ({error.allowed_failures + 1} in "
+            f"all); most likely memory was too small: {_ROOM}; {GO_ON}"
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise lost_cluster_error() from error
     except MemoryError as error:
-        raise ClusterError(f"{name}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error
+        raise ClusterError(
+            f"{name}: a worker ran out of memory ({one_line(error)}); {_ROOM}"
+        ) from error
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "causalgia":
-            msg = "causalgia cannot be imported on the workers; install there the version that is here"
+            msg = (
+                "causalgia cannot be imported on the workers; install there the "
+                "version that is here"
+            )
             raise ClusterError(msg) from error
         if client.status != "running":
             raise lost_cluster_error() from error
@@ -373,7 +452,9 @@ _AT_HAND = 2
 _LOADED: dict[str, Work] = {}
 _OVER: deque[str] = deque(maxlen=1_000)
 _ONE_AT_A_TIME = threading.RLock()
-"""A predictor is used by one thread at a time, as without workers; other jobs are prepared meanwhile."""
+"""A predictor is used by one thread at a time, as without workers; other jobs are
+prepared meanwhile.
+"""
 
 
 _ENDED = ", which ends a program; let it raise an Exception, which says what is wrong"
@@ -381,7 +462,9 @@ _UNSENT = "; the same call without client= raises it here"
 
 
 class RaisedError(Exception):
-    """An error of a worker, as text: Dask hangs on errors that are not an `Exception` or cannot be pickled."""
+    """An error of a worker, as text: Dask hangs on errors that are not an `Exception`
+    or cannot be pickled.
+    """
 
 
 def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
@@ -394,7 +477,8 @@ def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
     ClusterError
         If the work cannot be loaded here.
     RaisedError
-        If the work ends the program (`SystemExit`), or raises another `BaseException`, or an unpicklable error.
+        If the work ends the program (`SystemExit`), or raises another `BaseException`,
+        or an unpicklable error.
     """
     try:
         with _ONE_AT_A_TIME:
@@ -402,23 +486,38 @@ def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
         ready = work.prepare(*job)
         with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
             found = work.do(ready)
-        # the nearest warning category that is importable without the predictor's own packages
+        # the nearest warning category that is importable without the predictor's own
+        # packages
         known = [
-            next(c for c in warning.category.__mro__ if c.__module__ in ("builtins", "causalgia.errors"))
+            next(
+                c
+                for c in warning.category.__mro__
+                if c.__module__ in ("builtins", "causalgia.errors")
+            )
             for warning in caught
         ]
-        return found, [(category, str(warning.message)) for category, warning in zip(known, caught, strict=True)]
+        return found, [
+            (category, str(warning.message))
+            for category, warning in zip(known, caught, strict=True)
+        ]
     except BaseException as error:
         failure = _as_sendable_error(error)
-    raise failure  # outside the except block: its context would be pickled with it, and may be unpicklable
+    # outside the except block: its context would be pickled with it, and may be
+    # unpicklable
+    raise failure
 
 
 def _as_sendable_error(error: BaseException) -> Exception:
-    """Return an error that can be sent: itself, or its text if it, or its cause, cannot be pickled."""
+    """Return an error that can be sent: itself, or its text if it, or its cause, cannot
+    be pickled.
+    """
     if isinstance(error, Exception):
         with suppress(Exception):
             # what is unpickled is trusted: it was pickled here
-            if all(isinstance(pickle.loads(cloudpickle_bytes(one)), type(one)) for one in _exception_chain(error)):
+            if all(
+                isinstance(pickle.loads(cloudpickle_bytes(one)), type(one))
+                for one in _exception_chain(error)
+            ):
                 return error
     if isinstance(error, CausalgiaError):
         return type(error)(str(error))
@@ -439,13 +538,17 @@ def _exception_chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def forget_run(run: str) -> None:
-    """Drop the work of a finished call, without waiting: this runs in the worker's event loop."""
+    """Drop the work of a finished call, without waiting: this runs in the worker's
+    event loop.
+    """
     _OVER.append(run)
     _LOADED.pop(run, None)
 
 
 def _cached_work(data: bytes, origin: Origin) -> Work:
-    """Return the work, loaded if it is not yet; two are kept, so that two calls may share a cluster."""
+    """Return the work, loaded if it is not yet; two are kept, so that two calls may
+    share a cluster.
+    """
     work = _LOADED.get(origin.run)
     if work is None:
         while len(_LOADED) >= _AT_HAND:
@@ -459,22 +562,35 @@ def _cached_work(data: bytes, origin: Origin) -> Work:
 
 def _load_work(data: bytes, origin: Origin) -> Work:
     for name, there, mine in zip(
-        ("causalgia", "Python"), (origin.causalgia, origin.python), library_versions(), strict=True
+        ("causalgia", "Python"),
+        (origin.causalgia, origin.python),
+        library_versions(),
+        strict=True,
     ):
         if there != mine:
             same = "answers are the same numbers only from the same versions"
-            raise ClusterError(f"a worker has {name} {mine}, this process {there}: {same}; install {there} there")
+            raise ClusterError(
+                f"a worker has {name} {mine}, this process {there}: {same}; install "
+                f"{there} there"
+            )
     keep_freed_memory()
     try:
         return pickle.loads(data)  # type: ignore[no-any-return]
     except CausalgiaError:
         raise
     except Exception as error:
-        cure = "install there what it needs, or give a factory that finds it: cg.predict.PredictorFactory(build)"
-        raise ClusterError(f"a worker could not load {origin.what} ({one_line(error)}); {cure}") from error
+        cure = (
+            "install there what it needs, or give a factory that finds it: "
+            "cg.predict.PredictorFactory(build)"
+        )
+        raise ClusterError(
+            f"a worker could not load {origin.what} ({one_line(error)}); {cure}"
+        ) from error
 
 
 def dask_setup(worker: object) -> None:
-    """Ignore Ctrl-C, which reaches every process of a terminal: the process that started the workers handles it."""
+    """Ignore Ctrl-C, which reaches every process of a terminal: the process that
+    started the workers handles it.
+    """
     del worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)

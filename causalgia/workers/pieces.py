@@ -1,4 +1,6 @@
-"""Independent pieces of work, done here or by workers, with the same results in the same order."""
+"""Independent pieces of work, done here or by workers, with the same results in the
+same order.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 R = TypeVar("R")
 _A_JOB = 0.25
-"""Seconds of work per job: sending takes a few milliseconds, and canceling waits for running jobs."""
+"""Seconds of work per job: sending takes a few milliseconds, and canceling waits for
+running jobs.
+"""
 _SHARES = 2
 """Towards the end, jobs for each thread in what is left."""
 _APART = 1 << 16
@@ -44,11 +48,13 @@ def mapped(
     client: Client | None,
     keep: Callable[[int, R], R] = lambda _, found: found,
 ) -> list[R]:
-    """Return the result of a function for each piece: here, one after the other, or by the workers of a cluster.
+    """Return the result of a function for each piece: here, one after the other, or by
+    the workers of a cluster.
 
-    A result depends on its piece alone (random pieces have a key of their own), so that results are the same, bit for
-    bit on equal hardware, with and without a client and for any number of workers. Small pieces are sent together, as
-    many as take a quarter of a second, and fewer towards the end.
+    A result depends on its piece alone (random pieces have a key of their own), so that
+    results are the same, bit for bit on equal hardware, with and without a client and
+    for any number of workers. Small pieces are sent together, as many as take a quarter
+    of a second, and fewer towards the end.
 
     Parameters
     ----------
@@ -63,7 +69,8 @@ def mapped(
     client
         A `distributed.Client`; None: this process.
     keep
-        Called here with the index and the result of each piece as it comes, in any order; returns what is kept of it.
+        Called here with the index and the result of each piece as it comes, in any
+        order; returns what is kept of it.
 
     Raises
     ------
@@ -80,20 +87,30 @@ def mapped(
     """
     if client is None:
         each = zip(pieces, names, strict=True)
-        return [keep(i, _do_piece(work, piece, name)) for i, (piece, name) in enumerate(each)]
+        return [
+            keep(i, _do_piece(work, piece, name))
+            for i, (piece, name) in enumerate(each)
+        ]
     from causalgia.workers.clusters import check_client, threads_by_worker
     from causalgia.workers.jobs import run_jobs
 
     check_client(client)
     found: dict[int, R] = {}
-    bundles = _Bundles(iter(pieces), names, n_threads=sum(threads_by_worker(client).values()))
+    bundles = _Bundles(
+        iter(pieces), names, n_threads=sum(threads_by_worker(client).values())
+    )
     with shipping_user_code():
         try:
             data = cloudpickle_bytes(_Pieces(work))
         except Exception as error:
-            msg = f"{what}{unpicklable_attribute(work)} cannot be sent to workers ({first_line(error)}); {FACTORY}"
+            msg = (
+                f"{what}{unpicklable_attribute(work)} cannot be sent to workers "
+                f"({first_line(error)}); {FACTORY}"
+            )
             raise ClusterError(msg) from error
-        with closing(run_jobs(client, data, Origin.of(what), bundles.jobs(), named=bundles.named)) as sent:
+        with closing(
+            run_jobs(client, data, Origin.of(what), bundles.jobs(), named=bundles.named)
+        ) as sent:
             for (first, _, _), (packed, seconds) in sent:
                 results = packed.unpack()
                 bundles.seconds_each = seconds / len(results)
@@ -103,7 +120,9 @@ def mapped(
 
 @dataclass(frozen=True)
 class _Packed:
-    """Pieces, or results, as Dask sends them fastest: pickled once, with large arrays apart, which are not copied."""
+    """Pieces, or results, as Dask sends them fastest: pickled once, with large arrays
+    apart, which are not copied.
+    """
 
     data: bytes
     arrays: list[npt.NDArray[np.uint8]]
@@ -124,24 +143,38 @@ class _Packed:
 
     def unpack(self) -> list[Any]:
         """Return the values."""
-        return list(pickle.loads(self.data, buffers=self.arrays))  # trusted: packed here, or by a worker of ours
+        # trusted: packed here, or by a worker of ours
+        return list(pickle.loads(self.data, buffers=self.arrays))
 
 
 class _Bundles:
-    """Groups pieces into jobs: the first piece alone, later ones by the time that a job should take.
+    """Groups pieces into jobs: the first piece alone, later ones by the time that a job
+    should take.
 
-    Towards the end a job takes its share of what is left, so that no thread waits long for the last one.
+    Towards the end a job takes its share of what is left, so that no thread waits long
+    for the last one.
     """
 
-    def __init__(self, pieces: Iterator[Any], names: Sequence[str], *, n_threads: int) -> None:
-        self._pieces, self._names, self._n_shares = pieces, names, _SHARES * max(n_threads, 1)
+    def __init__(
+        self, pieces: Iterator[Any], names: Sequence[str], *, n_threads: int
+    ) -> None:
+        self._pieces, self._names, self._n_shares = (
+            pieces,
+            names,
+            _SHARES * max(n_threads, 1),
+        )
         self.seconds_each = _A_JOB
 
     def jobs(self) -> Iterator[tuple[int, list[str], _Packed]]:
-        """Yield the first piece of each job, the names of its pieces, and the pieces."""
+        """Yield the first piece of each job, the names of its pieces, and the
+        pieces.
+        """
         first = 0
         while first < len(self._names):
-            n = min(int(_A_JOB / max(self.seconds_each, 1e-6)), (len(self._names) - first) // self._n_shares)
+            n = min(
+                int(_A_JOB / max(self.seconds_each, 1e-6)),
+                (len(self._names) - first) // self._n_shares,
+            )
             names = list(self._names[first : first + max(1, n)])
             yield first, names, _Packed.of(list(islice(self._pieces, len(names))))
             first += len(names)
@@ -157,7 +190,9 @@ class _Pieces:
 
     work: Callable[[Any], Any]
 
-    def prepare(self, _first: int, names: list[str], pieces: _Packed) -> list[tuple[str, Any]]:
+    def prepare(
+        self, _first: int, names: list[str], pieces: _Packed
+    ) -> list[tuple[str, Any]]:
         """Return the pieces of a job by name."""
         return list(zip(names, pieces.unpack(), strict=True))
 
@@ -170,7 +205,10 @@ class _Pieces:
             raise
         except BaseException as error:
             name, raised = error.__notes__[-1], one_line(error)
-            msg = f"{name}: {raised}, raised on a worker; the same call without client= raises it here"
+            msg = (
+                f"{name}: {raised}, raised on a worker; the same call without client= "
+                "raises it here"
+            )
             raise ClusterError(msg) from error
         return _Packed.of(found), time.perf_counter() - start
 

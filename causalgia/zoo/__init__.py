@@ -1,7 +1,8 @@
-"""Predictors with known effects: a grammar of words, pairs, hairpins and responses, and small trained networks.
+"""Predictors with known effects: a grammar of words, pairs, hairpins and responses, and
+small trained networks.
 
-An `Oracle` is a predictor with ``true_ace(design)``: in closed form where the positions of the backgrounds are
-independent, by a large independent sample elsewhere.
+An `Oracle` is a predictor with ``true_ace(design)``: in closed form where the positions
+of the backgrounds are independent, by a large independent sample elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
     from causalgia.zoo._true_ace import true_ace
     from causalgia.zoo.arrangements import Hairpin, Pair
     from causalgia.zoo.grammar import Oracle, read_by
-    from causalgia.zoo.oracles import Imprint, ProfileOracle, footprint, names, oracle, promoter
+    from causalgia.zoo.oracles import (
+        Imprint,
+        ProfileOracle,
+        footprint,
+        names,
+        oracle,
+        promoter,
+    )
     from causalgia.zoo.terms import (
         Bump,
         EndGC,

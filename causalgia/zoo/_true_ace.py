@@ -1,4 +1,6 @@
-"""True average causal effects of an oracle: in closed form where positions are independent, else by simulation."""
+"""True average causal effects of an oracle: in closed form where positions are
+independent, else by simulation.
+"""
 
 from __future__ import annotations
 
@@ -55,22 +57,27 @@ def true_ace(
     n_units: int = 200_000,
     rng: RNG = 0,
 ) -> xr.DataArray:
-    """Return the true ACE of each contrast, ``E[sum over arms of weight * Y(arm)]`` over the null model.
+    """Return the true ACE of each contrast, ``E[sum over arms of weight * Y(arm)]``
+    over the null model.
 
-    It is exact where expectations have a closed form: if the positions of the null model are independent (`Uniform`,
-    `Profile`, `Markov` of order 0), sequences under an arm are a mixture of independent positions, and the expectation
-    of a term is a sum over windows. Under `Genomic`, arms without random parts are averaged over all sequences.
-    Elsewhere it is the mean individual effect of `n_units` units from a separate stream, equally many of each parent.
+    It is exact where expectations have a closed form: if the positions of the null
+    model are independent (`Uniform`, `Profile`, `Markov` of order 0), sequences under
+    an arm are a mixture of independent positions, and the expectation of a term is a
+    sum over windows. Under `Genomic`, arms without random parts are averaged over all
+    sequences. Elsewhere it is the mean individual effect of `n_units` units from a
+    separate stream, equally many of each parent.
 
     Parameters
     ----------
     design
-        The trial; its `n_units` and assignment are ignored, and parents have equal weights.
+        The trial; its `n_units` and assignment are ignored, and parents have equal
+        weights.
     oracle
         The predictor.
     control
-        Name of the arm that is subtracted from each of the others. None, without `contrasts`: the contrasts that the
-        design names; else the only `Untreated` arm, else the first arm. ``attrs["control_is"]`` gives the reason.
+        Name of the arm that is subtracted from each of the others. None, without
+        `contrasts`: the contrasts that the design names; else the only `Untreated` arm,
+        else the first arm. ``attrs["control_is"]`` gives the reason.
     contrasts
         Contrast -> arm -> weight, weights that sum to 0, instead of a control.
     n_units
@@ -81,14 +88,16 @@ def true_ace(
     Returns
     -------
     DataArray
-        ACE on the scale of the oracle, (contrast, task); contrasts against a control are named after the treatment arm.
-        Coordinates: ``method (contrast, task)``, "closed form", "enumeration" or "large n"; ``mcse (contrast, task)``,
-        the Monte-Carlo standard error, 0 where exact.
+        ACE on the scale of the oracle, (contrast, task); contrasts against a control
+        are named after the treatment arm. Coordinates: ``method (contrast, task)``,
+        "closed form", "enumeration" or "large n"; ``mcse (contrast, task)``, the
+        Monte-Carlo standard error, 0 where exact.
 
     Raises
     ------
     ContrastError
-        If the design has no arm of a name, weights do not sum to 0, or both a control and contrasts are given.
+        If the design has no arm of a name, weights do not sum to 0, or both a control
+        and contrasts are given.
     DesignError
         If the first argument is not a design.
     PredictorError
@@ -99,11 +108,18 @@ def true_ace(
     >>> import causalgia as cg
     >>> design = cg.Design(
     ...     null=cg.Uniform(length=41),
-    ...     arms=cg.factorial({"A": cg.Embed("UGCAUG", at=9), "B": cg.Embed("UGCAUG", at=20)}),
+    ...     arms=cg.factorial(
+    ...         {"A": cg.Embed("UGCAUG", at=9), "B": cg.Embed("UGCAUG", at=20)}
+    ...     ),
     ...     n_units=100,
     ... )
     >>> additive = cg.zoo.oracle("additive")
-    >>> float(additive.true_ace(design, control="untreated").sel(contrast="A").squeeze().round(4))
+    >>> float(
+    ...     additive.true_ace(design, control="untreated")
+    ...     .sel(contrast="A")
+    ...     .squeeze()
+    ...     .round(4)
+    ... )
     3.0217
     >>> both = {"A x B": {"A + B": 1, "A": -1, "B": -1, "untreated": 1}}
     >>> abs(additive.true_ace(design, contrasts=both).item()) < 1e-9
@@ -112,8 +128,9 @@ def true_ace(
     check_design(design, oracle, "true_ace(design, oracle)")
     if not hasattr(oracle, "true_ace"):
         raise PredictorError(
-            f"true_ace(design, oracle): the effects of {type(oracle).__name__} have no closed form here; give a "
-            "cg.zoo.Oracle, such as cg.zoo.oracle('gata1_like')"
+            f"true_ace(design, oracle): the effects of {type(oracle).__name__} have no "
+            "closed form here; give a cg.zoo.Oracle, such as "
+            "cg.zoo.oracle('gata1_like')"
         )
     request = requested_contrasts(design, control, contrasts)
     n_units = as_int(n_units, "n_units", least=2)
@@ -124,8 +141,14 @@ def true_ace(
     mcse, method = np.zeros(ace.shape), np.full(ace.shape, "closed form", dtype="<U11")
     missing = np.isnan(ace)
     for how, rows in _rows_without_closed_form(design, weights, arms, missing).items():
-        drawn = simulated_effects(oracle, design.null, arms, weights[rows], n_units=n_units, rng=rng)
-        for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
+        drawn = simulated_effects(
+            oracle, design.null, arms, weights[rows], n_units=n_units, rng=rng
+        )
+        for table, found in (
+            (ace, drawn.mean),
+            (mcse, drawn.mcse),
+            (method, np.array(how)),
+        ):
             table[rows] = np.where(missing[rows], found, table[rows])
     dims = ("contrast", "task")
     coords = {
@@ -134,10 +157,18 @@ def true_ace(
         "mcse": (dims, mcse),
         "method": (dims, method),
     }
-    of = "weighted sum of Y(arm)" if request.control is None else f"Y(arm) - Y({request.control})"
+    of = (
+        "weighted sum of Y(arm)"
+        if request.control is None
+        else f"Y(arm) - Y({request.control})"
+    )
     attrs = {
         "estimand": f"E[{of}] over {design.null.describe()}",
-        **({} if request.control is None else {"control": request.control, "control_is": request.why}),
+        **(
+            {}
+            if request.control is None
+            else {"control": request.control, "control_is": request.why}
+        ),
         "scale": oracle.scale,
         "predictor_fingerprint": oracle.fingerprint,
         "design_fingerprint": design.fingerprint,
@@ -147,7 +178,9 @@ def true_ace(
 
 @dataclass(frozen=True)
 class ContrastRequest:
-    """Requested contrasts; for contrasts with a common control, the control and the reason for its choice."""
+    """Requested contrasts; for contrasts with a common control, the control and the
+    reason for its choice.
+    """
 
     contrasts: Contrasts
     control: str | None = None
@@ -155,10 +188,15 @@ class ContrastRequest:
 
 
 def requested_contrasts(
-    design: Design, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None
+    design: Design,
+    control: str | None,
+    contrasts: Mapping[str, Mapping[str, float]] | None,
 ) -> ContrastRequest:
     if control is not None and contrasts is not None:
-        raise ContrastError("give control= or contrasts=, not both: contrasts name the arms that they subtract")
+        raise ContrastError(
+            "give control= or contrasts=, not both: contrasts name the arms that they "
+            "subtract"
+        )
     if control is not None:
         return _contrasts_with_control(control, design, "as given")
     if contrasts is not None:
@@ -167,9 +205,15 @@ def requested_contrasts(
         except DesignError as error:
             raise ContrastError(str(error)) from error
     if design.named_contrasts is None:
-        untreated = [arm.name for arm in design.named_arms if isinstance(arm.intervention, Untreated)]
+        untreated = [
+            arm.name
+            for arm in design.named_arms
+            if isinstance(arm.intervention, Untreated)
+        ]
         if len(untreated) == 1:
-            return _contrasts_with_control(untreated[0], design, "the only untreated arm")
+            return _contrasts_with_control(
+                untreated[0], design, "the only untreated arm"
+            )
         return _contrasts_with_control(design.arm_names[0], design, "the first arm")
     control = design.named_contrasts.control_of(design.arm_names)
     return ContrastRequest(design.named_contrasts, control, "the design's")
@@ -178,14 +222,21 @@ def requested_contrasts(
 def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastRequest:
     if control not in design.arm_names:
         arms = ", ".join(design.arm_names)
-        raise ContrastError(f"control {quoted(control)} is not an arm of the design; its arms are {arms}")
+        raise ContrastError(
+            f"control {quoted(control)} is not an arm of the design; its arms are "
+            f"{arms}"
+        )
     return ContrastRequest(contrasts_of(control, design.arm_names), control, why)
 
 
 def weights_by_arm(contrasts: Contrasts, names: list[str]) -> Any:
     """Return the weight of each arm in each contrast, (contrasts, arms), sparse."""
     column = {name: i for i, name in enumerate(names)}
-    entries = [(i, column[arm], weight) for i, (_, row) in enumerate(contrasts.rows) for arm, weight in row]
+    entries = [
+        (i, column[arm], weight)
+        for i, (_, row) in enumerate(contrasts.rows)
+        for arm, weight in row
+    ]
     rows, columns, values = zip(*entries, strict=True)
     return sp.csr_array((values, (rows, columns)), shape=(len(contrasts), len(names)))
 
@@ -195,9 +246,16 @@ def _rows_without_closed_form(
 ) -> dict[str, NDArray[np.int64]]:
     """Return the contrasts without a closed form in some task, by method."""
     draws = np.array([arm.random for arm in arms], float)
-    drawn = (abs(weights) @ draws > 0) if isinstance(design.null, Genomic) else np.ones(len(missing), bool)
+    drawn = (
+        (abs(weights) @ draws > 0)
+        if isinstance(design.null, Genomic)
+        else np.ones(len(missing), bool)
+    )
     rows = missing.any(axis=1)
-    found = {"enumeration": np.flatnonzero(rows & ~drawn), "large n": np.flatnonzero(rows & drawn)}
+    found = {
+        "enumeration": np.flatnonzero(rows & ~drawn),
+        "large n": np.flatnonzero(rows & drawn),
+    }
     return {how: which for how, which in found.items() if len(which)}
 
 
@@ -208,7 +266,8 @@ _COMPONENTS_AT_ONCE, _BASES_AT_ONCE = 64, 2**21
 
 
 def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Array:
-    """Return the exact expected outcome of each arm in each task, (arms, tasks); NaN where there is no closed form.
+    """Return the exact expected outcome of each arm in each task, (arms, tasks); NaN
+    where there is no closed form.
 
     Raises
     ------
@@ -219,17 +278,26 @@ def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Ar
     --------
     >>> import causalgia as cg
     >>> from causalgia.zoo import Oracle, Word
-    >>> exact_means(Oracle(Word("GA", 2.0)), cg.Uniform(length=3), [cg.Untreated(), cg.Embed("GA", at=0)])
+    >>> exact_means(
+    ...     Oracle(Word("GA", 2.0)),
+    ...     cg.Uniform(length=3),
+    ...     [cg.Untreated(), cg.Embed("GA", at=0)],
+    ... )
     array([[0.25],
            [2.  ]])
     """
     means = np.full((len(arms), len(oracle.tasks)), np.nan)
     for batch in _component_batches(arm_components(null, arms)):
-        columns, share = np.concatenate([piece for _, piece, _ in batch]), [s for _, p, s in batch for _ in p]
+        columns, share = (
+            np.concatenate([piece for _, piece, _ in batch]),
+            [s for _, p, s in batch for _ in p],
+        )
         arm = np.array([i for i, piece, _ in batch for _ in piece])
         means[arm] = np.where(np.isnan(means[arm]), 0.0, means[arm])
         oracle.check(columns.shape[1])
-        expected = np.stack([_expected_or_nan(oracle, columns, task) for task in oracle.tasks], axis=1)
+        expected = np.stack(
+            [_expected_or_nan(oracle, columns, task) for task in oracle.tasks], axis=1
+        )
         np.add.at(means, arm, expected * np.array(share)[:, None])
     return means
 
@@ -254,7 +322,10 @@ def _component_batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     """Group pieces of one length into batches."""
     batch: list[Piece] = []
     for piece in pieces:
-        components, length = sum(len(p) for _, p, _ in batch) + len(piece[1]), piece[1].shape[1]
+        components, length = (
+            sum(len(p) for _, p, _ in batch) + len(piece[1]),
+            piece[1].shape[1],
+        )
         full = components > _COMPONENTS_AT_ONCE or components * length > _BASES_AT_ONCE
         if batch and (full or length != batch[0][1].shape[1]):
             yield batch
@@ -265,7 +336,9 @@ def _component_batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
 
 
 def _expected_or_nan(oracle: Oracle, columns: Array, task: str) -> Array:
-    """Return the expected outcomes of a task under m distributions, (m,); NaN without a closed form."""
+    """Return the expected outcomes of a task under m distributions, (m,); NaN without a
+    closed form.
+    """
     try:
         return oracle.expected(columns, task)
     except NoClosedForm:
@@ -291,7 +364,9 @@ class Moments:
         self.sums, self.squares = (np.zeros((parents, *shift.shape)) for _ in range(2))
 
     def add(self, ice: Array, parent: NDArray[np.int64]) -> None:
-        """Add the effects of some units, (units, contrasts, tasks), with the index of their parents, (units,)."""
+        """Add the effects of some units, (units, contrasts, tasks), with the index of
+        their parents, (units,).
+        """
         np.add.at(self.sums, parent, ice - self.shift)
         np.add.at(self.squares, parent, (ice - self.shift) ** 2)
         self.n += len(ice)
@@ -304,19 +379,30 @@ class Moments:
 
     @property
     def mcse(self) -> Array:
-        """Standard error of the mean, from the variance within parents, (contrasts, tasks)."""
+        """Standard error of the mean, from the variance within parents, (contrasts,
+        tasks).
+        """
         each = self.n // self.parents
         if each == 1:
             return np.zeros(self.shift.shape)
-        spread = np.maximum(self.squares - self.sums**2 / each, 0).sum(axis=0) / (each - 1)
+        spread = np.maximum(self.squares - self.sums**2 / each, 0).sum(axis=0) / (
+            each - 1
+        )
         mcse: Array = np.sqrt(spread / each) / self.parents
         return mcse
 
 
 def simulated_effects(
-    oracle: Oracle, null: NullModel, arms: list[Intervention], weights: Any, *, n_units: int, rng: RNG
+    oracle: Oracle,
+    null: NullModel,
+    arms: list[Intervention],
+    weights: Any,
+    *,
+    n_units: int,
+    rng: RNG,
 ) -> Moments:
-    """Return the moments of the individual effects, ``sum over arms of weight x Y(arm)``.
+    """Return the moments of the individual effects,
+    ``sum over arms of weight x Y(arm)``.
 
     Parameters
     ----------
@@ -336,24 +422,48 @@ def simulated_effects(
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]
     turns = math.lcm(*(arm.turns for arm in arms))
-    parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
+    parents = (
+        len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
+    )
     each = max(2, -(-n_units // parents))
     if isinstance(null, Genomic):
-        each = turns * max(2, -(-each // turns)) if any(arm.random for arm in arms) else turns
+        each = (
+            turns * max(2, -(-each // turns))
+            if any(arm.random for arm in arms)
+            else turns
+        )
         null = replace(null, n_draws=each)
-    arms = [arm.for_draws(null.n_draws) for arm in arms]  # the number of draws here, not that of the trial
+    # the number of draws here, not that of the trial
+    arms = [arm.for_draws(null.n_draws) for arm in arms]
     key, total = derive(root_key(rng), "true ACE"), parents * each
-    size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))
+    size = max(
+        1,
+        min(
+            _UNITS_AT_ONCE,
+            _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks)),
+        ),
+    )
     moments: Moments | None = None
     for start in range(0, total, size):
         units = np.arange(start, min(start + size, total), dtype=np.uint64)
         tokens = null.draw(units, key=derive(key, "null"), n_units=total)
-        answers = np.stack([oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms])
-        ice = (weights @ answers.reshape(len(arms), -1)).reshape(-1, *answers.shape[1:]).swapaxes(0, 1)
+        answers = np.stack(
+            [oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms]
+        )
+        ice = (
+            (weights @ answers.reshape(len(arms), -1))
+            .reshape(-1, *answers.shape[1:])
+            .swapaxes(0, 1)
+        )
         moments = moments or Moments(parents * turns, ice[0])
         n = units.astype(np.int64)
         # the parent of each unit and, where draws cycle through sites, its site
-        moments.add(ice, n // each * turns + n % each % turns if isinstance(null, Genomic) else n % parents)
+        moments.add(
+            ice,
+            n // each * turns + n % each % turns
+            if isinstance(null, Genomic)
+            else n % parents,
+        )
     assert moments is not None
     return moments
 
@@ -381,18 +491,25 @@ class Mixture:
         return Mixture(written)
 
     def insert(self, piece: Array, at: int) -> Mixture:
-        """Insert each of p pieces, (p, w, 4), before position `at` of each component."""
+        """Insert each of p pieces, (p, w, 4), before position `at` of each
+        component.
+        """
         first, second = self._cross(piece)
         return Mixture(np.concatenate([first[:, :at], second, first[:, at:]], axis=1))
 
     def _cross(self, piece: Array) -> tuple[Array, Array]:
         if len(self.columns) * len(piece) > _MOST_COMPONENTS:
-            raise NoClosedForm(f"the arm is a mixture of more than {_MOST_COMPONENTS:,} distributions")
-        return np.repeat(self.columns, len(piece), axis=0), np.tile(piece, (len(self.columns), 1, 1))
+            raise NoClosedForm(
+                f"the arm is a mixture of more than {_MOST_COMPONENTS:,} distributions"
+            )
+        return np.repeat(self.columns, len(piece), axis=0), np.tile(
+            piece, (len(self.columns), 1, 1)
+        )
 
 
 def null_columns(null: NullModel) -> Array:
-    """Return the base probabilities of a null model with independent positions, (length, 4).
+    """Return the base probabilities of a null model with independent positions,
+    (length, 4).
 
     Raises
     ------
@@ -406,17 +523,21 @@ def null_columns(null: NullModel) -> Array:
     if isinstance(null, Markov) and null.order == 0:
         from causalgia.sequences.samplers import fit_markov
 
-        return np.tile(fit_markov(as_sequences(null.of).tokens, 0).transition, (null.length, 1))
+        return np.tile(
+            fit_markov(as_sequences(null.of).tokens, 0).transition, (null.length, 1)
+        )
     raise NoClosedForm(f"positions of {null.describe()} are not independent")
 
 
 def mixture(intervention: Intervention, columns: Array) -> Mixture:
-    """Return the distribution of sequences after an intervention on independent positions, (length, 4).
+    """Return the distribution of sequences after an intervention on independent
+    positions, (length, 4).
 
     Raises
     ------
     NoClosedForm
-        If the result is not a mixture of independent positions, or has too many components.
+        If the result is not a mixture of independent positions, or has too many
+        components.
 
     Examples
     --------
@@ -440,26 +561,41 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
         case Insert():
             return before.insert(_written_columns(intervention), intervention.at)
         case Delete():
-            return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
+            return Mixture(
+                np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1)
+            )
         case Mutate():
             mutated = before.columns.copy()
-            mutated[:, list(intervention.positions)] = np.array(Motif.from_word(intervention.bases).probabilities)
+            mutated[:, list(intervention.positions)] = np.array(
+                Motif.from_word(intervention.bases).probabilities
+            )
             return Mixture(mutated)
         case Scramble() | Ablate(fill="shuffle" | "dinucleotide_shuffle"):
             if np.ptp(before.columns[:, slice(*intervention.span)], axis=1).max() > 0:
-                raise NoClosedForm("shuffled positions that differ in distribution are not independent")
-            return before  # shuffling identically distributed bases does not change their distribution
+                raise NoClosedForm(
+                    "shuffled positions that differ in distribution are not independent"
+                )
+            # shuffling identically distributed bases does not change their distribution
+            return before
         case Ablate():
             start, stop = intervention.span
             letters = "N" if intervention.fill == "uniform" else intervention.fill
             word = letters * (stop - start) if len(letters) == 1 else letters
-            return before.overwrite(np.array(Motif.from_word(word).probabilities)[None], start)
+            return before.overwrite(
+                np.array(Motif.from_word(word).probabilities)[None], start
+            )
         case Placebo():
             source = as_pattern(intervention.pattern).source
             if not isinstance(source, str) or intervention.strand != "+":
-                raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
+                raise NoClosedForm(
+                    "a placebo of a motif, or on the opposite strand, is drawn and not "
+                    "enumerated"
+                )
             if count_orders(source) > _MOST_COMPONENTS:
-                raise NoClosedForm(f"{quoted(source)} has more than {_MOST_COMPONENTS:,} rearrangements")
+                raise NoClosedForm(
+                    f"{quoted(source)} has more than {_MOST_COMPONENTS:,} "
+                    "rearrangements"
+                )
             return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
     raise NoClosedForm(f"nothing is known on paper of {type(intervention).__name__}")
 

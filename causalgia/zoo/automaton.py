@@ -1,13 +1,16 @@
-"""Exact expectations of a nonlinear response to a sum of site weights, where positions are independent.
+"""Exact expectations of a nonlinear response to a sum of site weights, where positions
+are independent.
 
-A finite automaton tracks all sites at once (the determinized shift-and automaton, which for plain words is that of
-Aho and Corasick). Its state is a Markov chain along the sequence, so the distribution of the weighted sum follows
-from a recursion over positions.
+A finite automaton tracks all sites at once (the determinized shift-and automaton, which
+for plain words is that of Aho and Corasick). Its state is a Markov chain along the
+sequence, so the distribution of the weighted sum follows from a recursion over
+positions.
 
 References
 ----------
-Aho & Corasick (1975), doi:10.1145/360825.360855; Baeza-Yates & Gonnet (1992), doi:10.1145/135239.135243;
-Nuel (2008), Pattern Markov chains, doi:10.1239/jap/1208358964.
+Aho & Corasick (1975), doi:10.1145/360825.360855; Baeza-Yates & Gonnet (1992),
+doi:10.1145/135239.135243; Nuel (2008), Pattern Markov chains,
+doi:10.1239/jap/1208358964.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ from causalgia.types import Array, Tokens
 
 Strand: TypeAlias = Literal["+", "-", "both"]
 BaseSets: TypeAlias = tuple[int, ...]
-"""For each position of a word the set of admitted bases, as four bits: 1 2 4 8 = A C G T."""
+"""For each position of a word the set of admitted bases, as four bits: 1 2 4 8 = A C G
+T.
+"""
 
 Places: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows and starts of windows, both (hits,), ordered by row and then by start."""
@@ -38,13 +43,16 @@ ANY = 15
 
 @dataclass(frozen=True)
 class Site:
-    """Patterns of one width that count as an occurrence: a word, its reverse complement, or either."""
+    """Patterns of one width that count as an occurrence: a word, its reverse
+    complement, or either.
+    """
 
     patterns: tuple[BaseSets, ...]
 
     @classmethod
     def of(cls, word: str, strand: Strand = "+") -> Site:
-        """Return the site of a word; on both strands a palindrome is one pattern and counts once.
+        """Return the site of a word; on both strands a palindrome is one pattern and
+        counts once.
 
         Raises
         ------
@@ -59,7 +67,10 @@ class Site:
         True
         """
         if strand not in ("+", "-", "both"):
-            raise PredictorError(f"word {quoted(word)}: strand={quoted(strand)} must be '+', '-' or 'both'")
+            raise PredictorError(
+                f"word {quoted(word)}: strand={quoted(strand)} must be '+', '-' or "
+                "'both'"
+            )
         forward, backward = _base_sets(word), _base_sets(reverse_complement_word(word))
         both = {"+": (forward,), "-": (backward,), "both": (forward, backward)}[strand]
         return cls(tuple(dict.fromkeys(both)))
@@ -71,7 +82,9 @@ class Site:
 
     @property
     def signed(self) -> tuple[tuple[int, BaseSets], ...]:
-        """Signed patterns whose indicators sum to the indicator of "any of them" (inclusion and exclusion)."""
+        """Signed patterns whose indicators sum to the indicator of "any of them"
+        (inclusion and exclusion).
+        """
         plain = tuple((1, pattern) for pattern in self.patterns)
         if len(plain) == 1:
             return plain
@@ -85,7 +98,8 @@ def _base_sets(word: str) -> BaseSets:
 
 
 def merged_pattern(first: BaseSets, second: BaseSets, distance: int) -> BaseSets | None:
-    """Return the joint pattern, with `second` starting `distance` after `first`; None if they contradict.
+    """Return the joint pattern, with `second` starting `distance` after `first`; None
+    if they contradict.
 
     Examples
     --------
@@ -119,10 +133,16 @@ class Reading:
         self._found: dict[BaseSets, NDArray[np.int64]] = {}
 
     def places(self, site: Site) -> Places:
-        """Return the row and the start of every occurrence of the site, row by row from left to right."""
+        """Return the row and the start of every occurrence of the site, row by row from
+        left to right.
+        """
         if site not in self._places:
-            found = reduce(np.union1d, [self._windows(pattern) for pattern in site.patterns])
-            self._places[site] = np.divmod(found, max(1, n_windows(self.length, site.width)))
+            found = reduce(
+                np.union1d, [self._windows(pattern) for pattern in site.patterns]
+            )
+            self._places[site] = np.divmod(
+                found, max(1, n_windows(self.length, site.width))
+            )
         return self._places[site]
 
     def present(self, site: Site) -> NDArray[np.bool_]:
@@ -134,11 +154,14 @@ class Reading:
     def _windows(self, pattern: BaseSets) -> NDArray[np.int64]:
         """Return the windows that match the pattern, numbered through all rows."""
         if pattern not in self._found:
-            # search the rarest four adjacent letters everywhere, and the other letters only where these match
+            # search the rarest four adjacent letters everywhere, and the other letters
+            # only where these match
             windows = n_windows(self.length, len(pattern))
             first, among = _rarest_four(pattern)
             fours = self._fours[:, first : first + windows]
-            found = np.flatnonzero(fours == among.argmax() if among.sum() == 1 else among[fours])
+            found = np.flatnonzero(
+                fours == among.argmax() if among.sum() == 1 else among[fours]
+            )
             for k, bases in enumerate(pattern):
                 if bases != ANY and not first <= k < first + 4:
                     rows, at = np.divmod(found, max(1, windows))
@@ -149,7 +172,8 @@ class Reading:
 
 @cache
 def _rarest_four(pattern: BaseSets) -> tuple[int, NDArray[np.bool_]]:
-    """Return the start of the most specific four letters of a pattern, and which 4-mers match them, (256,).
+    """Return the start of the most specific four letters of a pattern, and which 4-mers
+    match them, (256,).
 
     Examples
     --------
@@ -158,9 +182,15 @@ def _rarest_four(pattern: BaseSets) -> tuple[int, NDArray[np.bool_]]:
     (2, [140], '2030')
     """
     padded = (*pattern, *[ANY] * (4 - len(pattern)))
-    words = [math.prod(bases.bit_count() for bases in padded[i : i + 4]) for i in range(len(padded) - 3)]
+    words = [
+        math.prod(bases.bit_count() for bases in padded[i : i + 4])
+        for i in range(len(padded) - 3)
+    ]
     first = words.index(min(words))
-    admits = [np.array([bases >> base & 1 for base in range(4)], bool) for bases in padded[first : first + 4]]
+    admits = [
+        np.array([bases >> base & 1 for base in range(4)], bool)
+        for bases in padded[first : first + 4]
+    ]
     return first, reduce(np.logical_and.outer, admits).ravel()
 
 
@@ -170,13 +200,18 @@ def n_windows(length: int, width: int) -> int:
 
 
 def row_sums(places: Places, vector: Array, n: int) -> Array:
-    """Return for each of n rows the sum of `vector` over its places, (n,), in an order independent of other rows."""
+    """Return for each of n rows the sum of `vector` over its places, (n,), in an order
+    independent of other rows.
+    """
     rows, at = places
-    return np.bincount(rows, weights=vector[at], minlength=n).astype(np.float64, copy=False)
+    return np.bincount(rows, weights=vector[at], minlength=n).astype(
+        np.float64, copy=False
+    )
 
 
 def pattern_probability(columns: Array, pattern: BaseSets) -> Array:
-    """Return the probability that each window matches the pattern, (m, windows): a product over its positions.
+    """Return the probability that each window matches the pattern, (m, windows): a
+    product over its positions.
 
     Examples
     --------
@@ -194,7 +229,9 @@ def pattern_probability(columns: Array, pattern: BaseSets) -> Array:
 
 def site_probability(columns: Array, site: Site) -> Array:
     """Return the probability that each window matches the site, (m, windows)."""
-    return total([sign * pattern_probability(columns, pattern) for sign, pattern in site.signed])
+    return total(
+        [sign * pattern_probability(columns, pattern) for sign, pattern in site.signed]
+    )
 
 
 def total(parts: Sequence[Array]) -> Array:
@@ -219,7 +256,8 @@ class Automaton:
     Attributes
     ----------
     step
-        Sparse (states, 4 states) transition matrix: the next state for each base (A first) and state.
+        Sparse (states, 4 states) transition matrix: the next state for each base (A
+        first) and state.
     ends
         Whether a site ends in a state, (sites, states).
     """
@@ -244,7 +282,10 @@ def automaton(sites: Sequence[Site]) -> Automaton:
     patterns = [pattern for site in sites for pattern in site.patterns]
     starts = np.cumsum([0, *map(len, patterns)]).tolist()
     begin = sum(1 << start for start in starts[:-1])
-    admits = [sum(1 << i for i, bases in enumerate(sum(patterns, ())) if bases >> b & 1) for b in range(4)]
+    admits = [
+        sum(1 << i for i, bases in enumerate(sum(patterns, ())) if bases >> b & 1)
+        for b in range(4)
+    ]
     states, following = {0: 0}, []
     for state in _visit_states(states):
         after = [((state << 1) | begin) & admit for admit in admits]
@@ -254,7 +295,9 @@ def automaton(sites: Sequence[Site]) -> Automaton:
     ends = np.array([[bool(state & final) for state in states] for final in finals])
     target = np.array(following).T.ravel()
     n = len(target)
-    return Automaton(sp.csr_array((np.ones(n), (target, np.arange(n))), shape=(len(states), n)), ends)
+    return Automaton(
+        sp.csr_array((np.ones(n), (target, np.arange(n))), shape=(len(states), n)), ends
+    )
 
 
 def _visit_states(states: dict[int, int]) -> Iterator[int]:
@@ -262,7 +305,9 @@ def _visit_states(states: dict[int, int]) -> Iterator[int]:
     visited = 0
     while visited < len(states):
         if len(states) > _MOST_STATES:
-            raise NoClosedForm(f"the words need an automaton of more than {_MOST_STATES:,} states")
+            raise NoClosedForm(
+                f"the words need an automaton of more than {_MOST_STATES:,} states"
+            )
         fresh = list(states)[visited:]
         visited = len(states)
         yield from fresh
@@ -275,8 +320,12 @@ def _move_mass(machine: Automaton, columns: Array, t: int, mass: Array) -> Array
     return moved
 
 
-def _emitted_weights(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Array:
-    """Return the weight that each state adds to the sum at position t: those of the windows that end there."""
+def _emitted_weights(
+    machine: Automaton, sites: Sequence[WeightedSite], t: int
+) -> Array:
+    """Return the weight that each state adds to the sum at position t: those of the
+    windows that end there.
+    """
     added = np.zeros(machine.ends.shape[1])
     for (site, weights), ends in zip(sites, machine.ends, strict=True):
         start = t - site.width + 1
@@ -286,7 +335,8 @@ def _emitted_weights(machine: Automaton, sites: Sequence[WeightedSite], t: int) 
 
 
 def expected_exp(columns: Array, sites: Sequence[WeightedSite]) -> Array:
-    """Return E[exp(sum of the weights of all windows that match their site)], (m,), exactly.
+    """Return E[exp(sum of the weights of all windows that match their site)], (m,),
+    exactly.
 
     Examples
     --------
@@ -297,7 +347,10 @@ def expected_exp(columns: Array, sites: Sequence[WeightedSite]) -> Array:
     machine = automaton([site for site, _ in sites])
     mass = _initial_mass(machine, columns)
     for t in range(columns.shape[1]):
-        mass = _move_mass(machine, columns, t, mass) * np.exp(_emitted_weights(machine, sites, t))[:, None, None]
+        mass = (
+            _move_mass(machine, columns, t, mass)
+            * np.exp(_emitted_weights(machine, sites, t))[:, None, None]
+        )
     expected: Array = mass.sum(axis=(0, 1))
     return expected
 
@@ -309,9 +362,11 @@ def _initial_mass(machine: Automaton, columns: Array) -> Array:
 
 
 def distribution(columns: Array, sites: Sequence[WeightedSite]) -> tuple[Array, Array]:
-    """Return the exact distribution of the sum of the weights of all windows that match their site.
+    """Return the exact distribution of the sum of the weights of all windows that match
+    their site.
 
-    Sums within 1e-10 are one value; values with a probability below 1e-18 at some position are dropped.
+    Sums within 1e-10 are one value; values with a probability below 1e-18 at some
+    position are dropped.
 
     Returns
     -------
@@ -327,7 +382,9 @@ def distribution(columns: Array, sites: Sequence[WeightedSite]) -> tuple[Array, 
 
     Examples
     --------
-    >>> values, probabilities = distribution(np.full((1, 2, 4), 0.25), [(Site.of("A"), np.ones(2))])
+    >>> values, probabilities = distribution(
+    ...     np.full((1, 2, 4), 0.25), [(Site.of("A"), np.ones(2))]
+    ... )
     >>> values.tolist(), probabilities.tolist()
     ([0.0, 1.0, 2.0], [[0.5625, 0.375, 0.0625]])
     """
@@ -335,16 +392,22 @@ def distribution(columns: Array, sites: Sequence[WeightedSite]) -> tuple[Array, 
     values, mass = np.zeros(1), _initial_mass(machine, columns)
     for t in range(columns.shape[1]):
         values, mass = _add_emissions(
-            values, _move_mass(machine, columns, t, mass), _emitted_weights(machine, sites, t)
+            values,
+            _move_mass(machine, columns, t, mass),
+            _emitted_weights(machine, sites, t),
         )
     return values, mass.sum(axis=0).T
 
 
 def _add_emissions(values: Array, mass: Array, added: Array) -> tuple[Array, Array]:
-    """Shift the sums in the states that emit, and merge equal sums: mass (states, values, m)."""
+    """Shift the sums in the states that emit, and merge equal sums: mass (states,
+    values, m).
+    """
     steps, group = np.unique(added, return_inverse=True)
     shifted = values[None, :] + steps[:, None]
-    _, first, where = np.unique(np.round(shifted, 10), return_index=True, return_inverse=True)
+    _, first, where = np.unique(
+        np.round(shifted, 10), return_index=True, return_inverse=True
+    )
     if len(mass) * len(first) > _MOST_CELLS:
         raise NoClosedForm("the words' weights can sum to too many different values")
     grown = np.zeros((len(mass), len(first), mass.shape[2]))

@@ -1,4 +1,6 @@
-"""Oracles: predictors defined by a grammar, with known effects and known bases that they read."""
+"""Oracles: predictors defined by a grammar, with known effects and known bases that
+they read.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,14 @@ from causalgia.predict.predictor import (
 )
 from causalgia.types import Array, Ints, Tokens
 from causalgia.zoo.arrangements import Hairpin, Pair
-from causalgia.zoo.automaton import ANY, NoClosedForm, Reading, Site, expected_exp, total
+from causalgia.zoo.automaton import (
+    ANY,
+    NoClosedForm,
+    Reading,
+    Site,
+    expected_exp,
+    total,
+)
 from causalgia.zoo.terms import EndGC, Gate, Linear, Saturating, Term
 
 if TYPE_CHECKING:
@@ -37,10 +46,11 @@ _BASES_AT_ONCE = 2**20
 
 @dataclass(frozen=True, init=False, repr=False)
 class Oracle(Predictor):
-    """A predictor with known average causal effects: ``link(intercept + sum_k weight_k * term_k(sequence))``.
+    """A predictor with known average causal effects:
+    ``link(intercept + sum_k weight_k * term_k(sequence))``.
 
-    It is computed in float64, each sequence independently of its batch; `module` is the same function as a PyTorch
-    network. Oracles are compared by value.
+    It is computed in float64, each sequence independently of its batch; `module` is the
+    same function as a PyTorch network. Oracles are compared by value.
 
     Parameters
     ----------
@@ -62,13 +72,19 @@ class Oracle(Predictor):
     Raises
     ------
     PredictorError
-        If there is no term, a name is repeated, or the number of weights or intercepts is wrong.
+        If there is no term, a name is repeated, or the number of weights or intercepts
+        is wrong.
 
     Examples
     --------
     >>> from causalgia.sequences import encode
     >>> from causalgia.zoo import Word
-    >>> gata = Oracle(Word("GATA", 2.0), tasks=["K562", "HepG2"], scale="log2", weights=[[1], [0.5]])
+    >>> gata = Oracle(
+    ...     Word("GATA", 2.0),
+    ...     tasks=["K562", "HepG2"],
+    ...     scale="log2",
+    ...     weights=[[1], [0.5]],
+    ... )
     >>> gata.predict(encode(["GATAGATA", "ACACACAC"]))
     array([[4., 2.],
            [0., 0.]])
@@ -96,22 +112,33 @@ class Oracle(Predictor):
         names = as_distinct_names(tasks, "task")
         rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
         if len(rows) != len(names):
-            raise PredictorError(f"weights= has {len(rows)} rows for {len(names)} tasks; give one row for each task")
+            raise PredictorError(
+                f"weights= has {len(rows)} rows for {len(names)} tasks; give one row "
+                "for each task"
+            )
         given: tuple[object, ...] = terms
         odd = [term for term in given if not isinstance(term, Term)]
         if odd or not terms:
             raise PredictorError(
-                f"an oracle is made of terms such as zoo.Word('GATA'), not {quoted(odd[0] if odd else 'none')}"
+                "an oracle is made of terms such as zoo.Word('GATA'), not "
+                f"{quoted(odd[0] if odd else 'none')}"
             )
         values = {
             "terms": terms,
             "tasks": names,
-            "scale": as_scale_in_words(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
+            "scale": as_scale_in_words(
+                scale,
+                "scale",
+                "what the outputs are measured on, such as 'log2 activity'",
+            ),
             "weights": tuple(
-                _as_coefficients(row, len(terms), f"task '{t}': weights") for t, row in zip(names, rows, strict=True)
+                _as_coefficients(row, len(terms), f"task '{t}': weights")
+                for t, row in zip(names, rows, strict=True)
             ),
             "intercepts": _as_coefficients(
-                [0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"
+                [0.0] * len(names) if intercepts is None else intercepts,
+                len(names),
+                "intercepts",
             ),
             "link": link,
             "length": None if length is None else as_int(length, "length"),
@@ -122,25 +149,34 @@ class Oracle(Predictor):
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        named = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.name != "terms"]
+        named = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if field.name != "terms"
+        ]
         return f"Oracle({', '.join([*map(repr, self.terms), *named])})"
 
     @property
     def fingerprint(self) -> str:
         """Digest of all parameters of the oracle."""
-        return hashlib.blake2b(f"zoo oracle 1 {self!r}".encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(
+            f"zoo oracle 1 {self!r}".encode(), digest_size=16
+        ).hexdigest()
 
     def resolve_batch_size(self, length: int) -> int:
         """Return the number of sequences in a batch: about a million bases."""
         return max(1, _BASES_AT_ONCE // length)
 
-    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
+    def predict(
+        self, tokens: Tokens, *, progress: Progress | None = None
+    ) -> NDArray[Any]:
         """Return the outputs for tokens (n, length): (n, tasks) float64, on `scale`.
 
         Raises
         ------
         PredictorError
-            If tokens are not (n, length) of 0 1 2 3, or a term does not take their length.
+            If tokens are not (n, length) of 0 1 2 3, or a term does not take their
+            length.
         """
         rows = as_token_rows(tokens)
         self.check(rows.shape[1])
@@ -155,7 +191,10 @@ class Oracle(Predictor):
     def check(self, length: int) -> None:
         """Raise PredictorError if the oracle does not take sequences of this length."""
         if self.length not in (None, length):
-            raise PredictorError(f"this oracle answers sequences of {self.length} bases; these have {length}")
+            raise PredictorError(
+                f"this oracle answers sequences of {self.length} bases; these have "
+                f"{length}"
+            )
         for term in self.terms:
             term.check(length)
 
@@ -171,7 +210,8 @@ class Oracle(Predictor):
         return exponential
 
     def expected(self, columns: Array, task: str) -> Array:
-        """Return a task's exact expectation under each of m distributions with independent positions, (m,).
+        """Return a task's exact expectation under each of m distributions with
+        independent positions, (m,).
 
         Raises
         ------
@@ -179,12 +219,18 @@ class Oracle(Predictor):
             If a term of the task has no closed form.
         """
         which = self.tasks.index(task)
-        used = [(w, term) for w, term in zip(self.weights[which], self.terms, strict=True) if w != 0]
+        used = [
+            (w, term)
+            for w, term in zip(self.weights[which], self.terms, strict=True)
+            if w != 0
+        ]
         if self.link == "exp":
             sites = []
             for weight, term in used:
                 if not isinstance(term, Linear):
-                    raise NoClosedForm(f"the exponential of {type(term).__name__} has no closed form")
+                    raise NoClosedForm(
+                        f"the exponential of {type(term).__name__} has no closed form"
+                    )
                 site, vector = term.weighted_site(columns.shape[1])
                 sites.append((site, weight * vector))
             expected = expected_exp(columns, sites) if sites else np.ones(len(columns))
@@ -204,10 +250,13 @@ class Oracle(Predictor):
         """Return the true average causal effect of each contrast; see `true_ace`."""
         from causalgia.zoo._true_ace import true_ace
 
-        return true_ace(design, self, control, contrasts=contrasts, n_units=n_units, rng=rng)
+        return true_ace(
+            design, self, control, contrasts=contrasts, n_units=n_units, rng=rng
+        )
 
     def module(self) -> Twin:
-        """Return the same function as a PyTorch network on one-hot (n, 4, length), in the dtype of its input.
+        """Return the same function as a PyTorch network on one-hot (n, 4, length), in
+        the dtype of its input.
 
         Raises
         ------
@@ -217,7 +266,9 @@ class Oracle(Predictor):
         try:
             from causalgia.zoo.torch_networks import Twin
         except ImportError as error:
-            raise MissingExtraError("an oracle as a network needs torch: pip install 'causalgia[torch]'") from error
+            raise MissingExtraError(
+                "an oracle as a network needs torch: pip install 'causalgia[torch]'"
+            ) from error
         return Twin(self)
 
 
@@ -231,12 +282,14 @@ Bases: TypeAlias = NDArray[np.bool_]
 
 
 def read_by(oracle: Oracle, tokens: Tokens) -> xr.DataArray:
-    """Return which bases the terms of an oracle read in these sequences: the truth that a map can be compared with.
+    """Return which bases the terms of an oracle read in these sequences: the truth that
+    a map can be compared with.
 
-    A base is read for a task if it belongs to an occurrence that has an effect in that task: a window of a word whose
-    weight there is not 0; both windows of a pair at a distance with an effect; the word and the stem of a hairpin; the
-    words of an open gate. Sites that can replace each other (OR), or that saturate, are read. `EndGC` reads all its
-    positions. Sites that a substitution would create are not counted.
+    A base is read for a task if it belongs to an occurrence that has an effect in that
+    task: a window of a word whose weight there is not 0; both windows of a pair at a
+    distance with an effect; the word and the stem of a hairpin; the words of an open
+    gate. Sites that can replace each other (OR), or that saturate, are read. `EndGC`
+    reads all its positions. Sites that a substitution would create are not counted.
 
     Parameters
     ----------
@@ -253,22 +306,29 @@ def read_by(oracle: Oracle, tokens: Tokens) -> xr.DataArray:
     Raises
     ------
     PredictorError
-        If it is no `Oracle`, a term is not of the zoo, or the tokens are none that the oracle takes.
+        If it is no `Oracle`, a term is not of the zoo, or the tokens are none that the
+        oracle takes.
 
     Examples
     --------
     >>> from causalgia.sequences import encode
     >>> from causalgia.zoo import Gate, Oracle
     >>> either = Oracle(Gate(("GATA", "CACG"), bonus=2.0, logic="or"))
-    >>> "".join(".#"[base] for base in read_by(either, encode(["AGATAATTCACGA"])).values[0, :, 0].astype(int))
+    >>> "".join(
+    ...     ".#"[base]
+    ...     for base in read_by(either, encode(["AGATAATTCACGA"]))
+    ...     .values[0, :, 0]
+    ...     .astype(int)
+    ... )
     '.####...####.'
     """
     import xarray as xr
 
     if not isinstance(oracle, Oracle):
         raise PredictorError(
-            f"read_by takes a zoo.Oracle, whose terms are known, not {quoted(type(oracle).__name__)}; of a network "
-            "give the oracle that it was trained on"
+            "read_by takes a zoo.Oracle, whose terms are known, not "
+            f"{quoted(type(oracle).__name__)}; of a network give the oracle that it "
+            "was trained on"
         )
     rows = as_token_rows(tokens)
     oracle.check(rows.shape[1])
@@ -279,7 +339,11 @@ def read_by(oracle: Oracle, tokens: Tokens) -> xr.DataArray:
             read |= _of_term(term, reading)[:, :, None] & (weights != 0)
     return xr.DataArray(
         read,
-        {"unit": np.arange(reading.n), "position": np.arange(reading.length), "task": list(oracle.tasks)},
+        {
+            "unit": np.arange(reading.n),
+            "position": np.arange(reading.length),
+            "task": list(oracle.tasks),
+        },
         ("unit", "position", "task"),
         name="read",
     )
@@ -304,24 +368,33 @@ def _of_term(term: Term, reading: Reading) -> Bases:
             return _of_pair(term, reading)
         case Hairpin():
             return _of_hairpin(term, reading)
-    raise PredictorError(f"{type(term).__name__} is no term of causalgia.zoo, so that what it reads is not known")
+    raise PredictorError(
+        f"{type(term).__name__} is no term of causalgia.zoo, so that what it reads is "
+        "not known"
+    )
 
 
 def _of_windows(reading: Reading, site: Site, rows: Ints, starts: Ints) -> Bases:
-    """Return the bases of windows that match a site: those of each pattern that matches there, without N."""
+    """Return the bases of windows that match a site: those of each pattern that matches
+    there, without N.
+    """
     read = np.zeros((reading.n, reading.length), dtype=bool)
     for pattern in site.patterns:
         letters = [(k, bases) for k, bases in enumerate(pattern) if bases != ANY]
         matches = np.ones(len(rows), dtype=bool)
         for k, bases in letters:
-            matches &= (bases >> reading.tokens[rows, starts + k].astype(np.int64) & 1).astype(bool)
+            matches &= (
+                bases >> reading.tokens[rows, starts + k].astype(np.int64) & 1
+            ).astype(bool)
         for k, _ in letters:
             read[rows[matches], starts[matches] + k] = True
     return read
 
 
 def _of_response(term: Saturating, reading: Reading) -> Bases:
-    """Return the bases that the terms of a response read, where some of the sum's parts move the response."""
+    """Return the bases that the terms of a response read, where some of the sum's parts
+    move the response.
+    """
     parts = np.zeros((2, reading.n))
     read = np.zeros((reading.n, reading.length), dtype=bool)
     for part in term.terms:
@@ -350,13 +423,22 @@ def _of_pair(term: Pair, reading: Reading) -> Bases:
     read = np.zeros((reading.n, reading.length), dtype=bool)
     for upstream, downstream in term.orders():
         (rows, at), (rows_, at_) = reading.places(upstream), reading.places(downstream)
-        begin, end = np.searchsorted(rows_, rows, "left"), np.searchsorted(rows_, rows, "right")
+        begin, end = (
+            np.searchsorted(rows_, rows, "left"),
+            np.searchsorted(rows_, rows, "right"),
+        )
         which = np.repeat(np.arange(len(rows)), end - begin)
-        partner = np.arange(len(which)) - np.repeat(np.cumsum(end - begin) - (end - begin), end - begin) + begin[which]
+        partner = (
+            np.arange(len(which))
+            - np.repeat(np.cumsum(end - begin) - (end - begin), end - begin)
+            + begin[which]
+        )
         distance = at_[partner] - at[which]
         acts = (distance > 0) & (h[np.maximum(distance, 0)] != 0)
         read |= _of_windows(reading, upstream, rows[which[acts]], at[which[acts]])
-        read |= _of_windows(reading, downstream, rows_[partner[acts]], at_[partner[acts]])
+        read |= _of_windows(
+            reading, downstream, rows_[partner[acts]], at_[partner[acts]]
+        )
     return read
 
 

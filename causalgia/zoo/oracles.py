@@ -1,4 +1,6 @@
-"""Named oracles: one for each result of the founding papers, and those that predict a track."""
+"""Named oracles: one for each result of the founding papers, and those that predict a
+track.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from causalgia.checks import as_number, is_whole, nearest
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.predictor import Predictor, Progress, as_distinct_names, as_scale_in_words, as_token_rows
+from causalgia.predict.predictor import (
+    Predictor,
+    Progress,
+    as_distinct_names,
+    as_scale_in_words,
+    as_token_rows,
+)
 from causalgia.predict.track import Track
 from causalgia.types import Array, Tokens
 from causalgia.zoo._true_ace import arm_components, requested_contrasts, weights_by_arm
@@ -31,23 +39,37 @@ _RBFOX1_SITES = {
 
 
 def rbfox1_like() -> Oracle:
-    """RNAcompete-like RBFOX1 (41 nt): a strong word and weak ones, steric exclusion, position slope, 3' GC bias.
+    """RNAcompete-like RBFOX1 (41 nt): a strong word and weak ones, steric exclusion,
+    position slope, 3' GC bias.
 
-    The clash of two UGCAUG falls with the distance of their starts: 1.25 at 4, .85 at 6, 0 from 8 on, the differences
-    of the published totals of 6.6 and 7.0 from 7.85 (at 9). After Koo, Anand, Paul & Eddy (2018, doi:10.1101/418459)
-    and Koo et al. (2021, doi:10.1371/journal.pcbi.1008925); weights follow the order of the measured affinities.
+    The clash of two UGCAUG falls with the distance of their starts: 1.25 at 4, .85 at
+    6, 0 from 8 on, the differences of the published totals of 6.6 and 7.0 from 7.85 (at
+    9). After Koo, Anand, Paul & Eddy (2018, doi:10.1101/418459) and Koo et al. (2021,
+    doi:10.1371/journal.pcbi.1008925); weights follow the order of the measured
+    affinities.
     """
-    words = [Word(word, weight, gain=Slope(-0.005)) for word, weight in _RBFOX1_SITES.items()]
+    words = [
+        Word(word, weight, gain=Slope(-0.005)) for word, weight in _RBFOX1_SITES.items()
+    ]
     crowded = Pair("UGCAUG", "UGCAUG", clash=((4, -1.25), (6, -0.85)), min_distance=8)
-    return Oracle(*words, crowded, EndGC(-0.8, last=8), tasks=["RBFOX1"], scale="log intensity", intercepts=[-0.5])
+    return Oracle(
+        *words,
+        crowded,
+        EndGC(-0.8, last=8),
+        tasks=["RBFOX1"],
+        scale="log intensity",
+        intercepts=[-0.5],
+    )
 
 
 def vts1_like() -> Oracle:
-    """RNAcompete-like VTS1 (41 nt): GCUGG, best in the loop of a hairpin, weaker in the open, weakest in a stem.
+    """RNAcompete-like VTS1 (41 nt): GCUGG, best in the loop of a hairpin, weaker in the
+    open, weakest in a stem.
 
-    Effects also fade away from the middle, and CNGG is a weak word. The word lies in a stem where its reverse
-    complement lies 8 to 32 bases up- or downstream; it is in a loop where five pairs close 5 to 7 bases around it.
-    After the Smaug recognition element: Aviv et al. (2003, doi:10.1038/nsb956), Koo, Anand, Paul & Eddy (2018,
+    Effects also fade away from the middle, and CNGG is a weak word. The word lies in a
+    stem where its reverse complement lies 8 to 32 bases up- or downstream; it is in a
+    loop where five pairs close 5 to 7 bases around it. After the Smaug recognition
+    element: Aviv et al. (2003, doi:10.1038/nsb956), Koo, Anand, Paul & Eddy (2018,
     doi:10.1101/418459).
     """
     terms = [
@@ -60,7 +82,9 @@ def vts1_like() -> Oracle:
 
 
 def gata1_like() -> Oracle:
-    """Regulatory DNA in two cell types (200 bp): GATA with partners and helical phase; HNF4 acts in HepG2 alone."""
+    """Regulatory DNA in two cell types (200 bp): GATA with partners and helical phase;
+    HNF4 acts in HepG2 alone.
+    """
     gata, ebox = "AGATAAG", "CAGCTG"
     terms: list[tuple[Term, float, float]] = [
         (Word(gata, 0.8, "both", gain=Bump(60.0)), 1.0, 0.1),
@@ -70,8 +94,33 @@ def gata1_like() -> Oracle:
         (Word("CCGGAAGT", 0.7, "both"), 0.8, 1.0),
         (Word("CAAAGTCCA", 1.2, "both"), 0.0, 1.0),
         (Word("CAGGTG", -0.3, "both"), 0.6, 1.0),
-        (Pair(gata, ebox, bonus=0.9, decay=40.0, phase=0.5, min_distance=8, clash=-0.4, strand="both"), 1.0, 0.0),
-        (Pair(gata, gata, bonus=0.4, decay=60.0, min_distance=8, clash=-0.4, strand="both"), 1.0, 0.0),
+        (
+            Pair(
+                gata,
+                ebox,
+                bonus=0.9,
+                decay=40.0,
+                phase=0.5,
+                min_distance=8,
+                clash=-0.4,
+                strand="both",
+            ),
+            1.0,
+            0.0,
+        ),
+        (
+            Pair(
+                gata,
+                gata,
+                bonus=0.4,
+                decay=60.0,
+                min_distance=8,
+                clash=-0.4,
+                strand="both",
+            ),
+            1.0,
+            0.0,
+        ),
     ]
     return Oracle(
         *[term for term, _, _ in terms],
@@ -84,24 +133,34 @@ def gata1_like() -> Oracle:
 
 def additive() -> Oracle:
     """Additive words without interactions or dependence on position."""
-    words = [Word("UGCAUG", 3.0), Word("AGAAUG", 1.5), Word("GCUGG", -1.0), Word("ACUAAC", 0.5)]
+    words = [
+        Word("UGCAUG", 3.0),
+        Word("AGAAUG", 1.5),
+        Word("GCUGG", -1.0),
+        Word("ACUAAC", 0.5),
+    ]
     return Oracle(*words, scale="log intensity")
 
 
 def saturating() -> Oracle:
-    """Saturating copies of UGCAUG and the weaker AGAAUG: half of the largest effect at two strong copies."""
+    """Saturating copies of UGCAUG and the weaker AGAAUG: half of the largest effect at
+    two strong copies.
+    """
     return Oracle(
-        Saturating((Word("UGCAUG", 1.0), Word("AGAAUG", 0.5)), Hill(top=8.0, half=2.0)), scale="log intensity"
+        Saturating((Word("UGCAUG", 1.0), Word("AGAAUG", 0.5)), Hill(top=8.0, half=2.0)),
+        scale="log intensity",
     )
 
 
 def pairs_like() -> Oracle:
-    """BPNet-like pluripotency factors (any length): soft syntax of pairs, each in the task of one factor.
+    """BPNet-like pluripotency factors (any length): soft syntax of pairs, each in the
+    task of one factor.
 
-    Nanog works best beside Nanog, at multiples of 10.5 bp (helical phase that fades over 60 bp). Sox2 helps Nanog on
-    the same strand, three times as much from upstream as from downstream; Nanog does nothing for Sox2. Oct4-Sox2 helps
-    Nanog and Klf4 over some 80 bp; Klf4 and Nanog do not interact. Partners less than 2 bp apart clash. After Avsec et
-    al. (2021, doi:10.1038/s41588-021-00782-6).
+    Nanog works best beside Nanog, at multiples of 10.5 bp (helical phase that fades
+    over 60 bp). Sox2 helps Nanog on the same strand, three times as much from upstream
+    as from downstream; Nanog does nothing for Sox2. Oct4-Sox2 helps Nanog and Klf4 over
+    some 80 bp; Klf4 and Nanog do not interact. Partners less than 2 bp apart clash.
+    After Avsec et al. (2021, doi:10.1038/s41588-021-00782-6).
     """
     nanog, oct4_sox2, sox2, klf4 = "AGCCATCA", "TTTGCATAACAA", "GAACAATGG", "CCACGCCC"
     pairs = {
@@ -121,7 +180,11 @@ def pairs_like() -> Oracle:
         (Word(klf4, 0.9, "both"), [0.0, 0.0, 0.0, 1.0]),
     ]
     tasks = ["Oct4", "Sox2", "Nanog", "Klf4"]
-    terms = words + [(pair, [float(task == own) for task in tasks]) for own in pairs for pair in pairs[own]]
+    terms = words + [
+        (pair, [float(task == own) for task in tasks])
+        for own in pairs
+        for pair in pairs[own]
+    ]
     return Oracle(
         *[term for term, _ in terms],
         tasks=tasks,
@@ -131,16 +194,28 @@ def pairs_like() -> Oracle:
     )
 
 
-def _soft_pair(first: str, second: str, bonus: float, *, decay: float, phase: float = 0.0) -> Pair:
+def _soft_pair(
+    first: str, second: str, bonus: float, *, decay: float, phase: float = 0.0
+) -> Pair:
     """Return a pair in any order and orientation, with a clash below 2 bp apart."""
     apart = max(len(first), len(second)) + 2
     return Pair(
-        first, second, bonus=bonus, clash=-0.5, min_distance=apart, decay=decay, phase=phase, reach=500, strand="both"
+        first,
+        second,
+        bonus=bonus,
+        clash=-0.5,
+        min_distance=apart,
+        decay=decay,
+        phase=phase,
+        reach=500,
+        strand="both",
     )
 
 
 def _directed_pairs(upstream: str, downstream: str, bonus: float) -> tuple[Pair, Pair]:
-    """Return the pair in one order along the strand of both words, for each of the two strands."""
+    """Return the pair in one order along the strand of both words, for each of the two
+    strands.
+    """
 
     def forward(first: str, second: str, strand: Strand) -> Pair:
         return Pair(
@@ -159,11 +234,13 @@ def _directed_pairs(upstream: str, downstream: str, bonus: float) -> tuple[Pair,
 
 
 def gated() -> Oracle:
-    """Context gates (any length): an effect of GATA and a CACCC box together, of either one, and their sum.
+    """Context gates (any length): an effect of GATA and a CACCC box together, of either
+    one, and their sum.
 
-    In task ``AND`` each word is necessary and none sufficient; in ``OR`` each is sufficient and none necessary; in
-    ``sum`` each copy of either adds up without interaction. After Buchler, Gerland & Hwa (2003,
-    doi:10.1073/pnas.0930314100); GATA1 with KLF1 as in the globin promoters.
+    In task ``AND`` each word is necessary and none sufficient; in ``OR`` each is
+    sufficient and none necessary; in ``sum`` each copy of either adds up without
+    interaction. After Buchler, Gerland & Hwa (2003, doi:10.1073/pnas.0930314100); GATA1
+    with KLF1 as in the globin promoters.
     """
     words = ("AGATAAGG", "CCACACCC")
     return Oracle(
@@ -177,23 +254,42 @@ def gated() -> Oracle:
 
 
 def long_range() -> Oracle:
-    """Enhancers that act on a promoter over kilobases (5 to 200 kb): activity falls to 1/e in 5 kb.
+    """Enhancers that act on a promoter over kilobases (5 to 200 kb): activity falls to
+    1/e in 5 kb.
 
-    The TATA word alone gives 0.2. A strong (NF-E2) and a weak (GATA) enhancer word act on it from either side, in
-    either orientation, each copy alike, and do nothing without it; a silencer word (RE1) takes some away over 20 kb.
-    After the context, distance and multiplicity experiments of Toneyan & Koo (2024, doi:10.1038/s41588-024-01923-3)
-    and the decay measured by Zuin et al. (2022, doi:10.1038/s41586-022-04570-y).
+    The TATA word alone gives 0.2. A strong (NF-E2) and a weak (GATA) enhancer word act
+    on it from either side, in either orientation, each copy alike, and do nothing
+    without it; a silencer word (RE1) takes some away over 20 kb. After the context,
+    distance and multiplicity experiments of Toneyan & Koo (2024,
+    doi:10.1038/s41588-024-01923-3) and the decay measured by Zuin et al. (2022,
+    doi:10.1038/s41586-022-04570-y).
     """
     promoter = "GGCTATAAAAGG"
-    act = {"ATGCTGAGTCAT": (5.0, 5_000.0), "CCAGATAAGGAC": (2.5, 5_000.0), "CAGCACCACGGA": (-0.15, 20_000.0)}
+    act = {
+        "ATGCTGAGTCAT": (5.0, 5_000.0),
+        "CCAGATAAGGAC": (2.5, 5_000.0),
+        "CAGCACCACGGA": (-0.15, 20_000.0),
+    }
     return Oracle(
         Word(promoter, 0.2, "both"),
-        *[Pair(word, promoter, bonus=bonus, decay=decay, strand="both") for word, (bonus, decay) in act.items()],
+        *[
+            Pair(word, promoter, bonus=bonus, decay=decay, strand="both")
+            for word, (bonus, decay) in act.items()
+        ],
         scale="activity",
     )
 
 
-_STORIES = (rbfox1_like, gata1_like, vts1_like, additive, saturating, pairs_like, gated, long_range)
+_STORIES = (
+    rbfox1_like,
+    gata1_like,
+    vts1_like,
+    additive,
+    saturating,
+    pairs_like,
+    gated,
+    long_range,
+)
 _NAMED: dict[str, Callable[[], Oracle]] = {story.__name__: story for story in _STORIES}
 
 
@@ -222,7 +318,9 @@ def oracle(name: str) -> Oracle:
     ('K562', 'HepG2')
     """
     if not isinstance(name, str) or name not in _NAMED:
-        hint = nearest(quoted(name), _NAMED, most=2) or f"; there are {', '.join(_NAMED)}"
+        hint = (
+            nearest(quoted(name), _NAMED, most=2) or f"; there are {', '.join(_NAMED)}"
+        )
         raise PredictorError(f"zoo has no oracle {quoted(name)}{hint}")
     return _NAMED[name]()
 
@@ -232,10 +330,12 @@ _BASES_AT_ONCE = 2**18
 
 @dataclass(frozen=True)
 class Imprint:
-    """What each copy of a word adds to the track of a task, in positions relative to the word's first base.
+    """What each copy of a word adds to the track of a task, in positions relative to
+    the word's first base.
 
-    A copy at position i adds ``heights[j] * (1 + flank_gain * (s - f / 2))`` at ``i + start + j``, with s the number of
-    G and C among the f bases of its flank: copies differ with their context, so that effects vary.
+    A copy at position i adds ``heights[j] * (1 + flank_gain * (s - f / 2))`` at
+    ``i + start + j``, with s the number of G and C among the f bases of its flank:
+    copies differ with their context, so that effects vary.
 
     Parameters
     ----------
@@ -267,29 +367,48 @@ class Imprint:
 
     def __post_init__(self) -> None:
         Site.of(self.word, "+")
-        heights = tuple(as_number(height, "Imprint: heights") for height in self.heights)
+        heights = tuple(
+            as_number(height, "Imprint: heights") for height in self.heights
+        )
         if not heights:
-            raise PredictorError(f"the imprint of {quoted(self.word)} has no heights; give one for each position")
+            raise PredictorError(
+                f"the imprint of {quoted(self.word)} has no heights; give one for each "
+                "position"
+            )
         object.__setattr__(self, "heights", heights)
         if not is_whole(self.flank):
-            raise PredictorError(f"Imprint: flank={quoted(self.flank)} is not a whole number of bases")
+            raise PredictorError(
+                f"Imprint: flank={quoted(self.flank)} is not a whole number of bases"
+            )
 
     def turned(self, task: str) -> Imprint:
         """Return the imprint of the reverse complement, on another task."""
         letters = str.maketrans("ACGTUMRWSYKVHDBN", "TGCAAKYWSRMBDHVN")
         start = len(self.word) - self.start - len(self.heights)
         word = self.word.upper().translate(letters)[::-1]
-        return Imprint(task, word, self.heights[::-1], start, self.flank_gain, -self.flank)
+        return Imprint(
+            task, word, self.heights[::-1], start, self.flank_gain, -self.flank
+        )
 
     def expected(self, columns: Array) -> Array:
-        """Return the expected track under m distributions with independent positions, (m, length)."""
-        copies = np.asarray(site_probability(columns, Site.of(self.word, "+")), dtype=np.float64)
+        """Return the expected track under m distributions with independent positions,
+        (m, length).
+        """
+        copies = np.asarray(
+            site_probability(columns, Site.of(self.word, "+")), dtype=np.float64
+        )
         length, n = columns.shape[1], copies.shape[1]
         if self.flank_gain:
             reach = abs(self.flank)
-            excess = np.pad(columns[:, :, 1] + columns[:, :, 2] - 0.5, ((0, 0), (reach, reach)))
+            excess = np.pad(
+                columns[:, :, 1] + columns[:, :, 2] - 0.5, ((0, 0), (reach, reach))
+            )
             first = reach + (len(self.word) if self.flank > 0 else -reach)
-            copies = copies * (1 + self.flank_gain * sum(excess[:, first + d : first + d + n] for d in range(reach)))
+            copies = copies * (
+                1
+                + self.flank_gain
+                * sum(excess[:, first + d : first + d + n] for d in range(reach))
+            )
         track = np.zeros((len(columns), length))
         for j, height in enumerate(self.heights):
             to = np.arange(n) + self.start + j
@@ -301,7 +420,8 @@ class Imprint:
 class ProfileOracle(Predictor):
     """A predictor of a track whose true effects at every position are known.
 
-    The track of a task is its baseline plus the imprints of all copies of its words; see `true_curve`.
+    The track of a task is its baseline plus the imprints of all copies of its words;
+    see `true_curve`.
 
     Parameters
     ----------
@@ -322,7 +442,9 @@ class ProfileOracle(Predictor):
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> dip = ProfileOracle(Imprint("counts", "GATA", heights=(-1.0, -2.0, -1.0)), baseline=5.0)
+    >>> dip = ProfileOracle(
+    ...     Imprint("counts", "GATA", heights=(-1.0, -2.0, -1.0)), baseline=5.0
+    ... )
     >>> dip.predict(encode(["AAGATAAA"]))[0, :, 0]
     array([5., 5., 4., 3., 4., 5., 5., 5.])
     """
@@ -332,23 +454,40 @@ class ProfileOracle(Predictor):
     precision = np.dtype(np.float64)
 
     def __init__(
-        self, *imprints: Imprint, baseline: float = 10.0, track: Track | None = None, scale: str = "counts"
+        self,
+        *imprints: Imprint,
+        baseline: float = 10.0,
+        track: Track | None = None,
+        scale: str = "counts",
     ) -> None:
-        if not imprints or not all(isinstance(imprint, Imprint) for imprint in imprints):
+        if not imprints or not all(
+            isinstance(imprint, Imprint) for imprint in imprints
+        ):
             raise PredictorError(
-                "a profile oracle is made of imprints: zoo.Imprint('counts', 'GATA', heights=(-1, -2))"
+                "a profile oracle is made of imprints: zoo.Imprint('counts', 'GATA', "
+                "heights=(-1, -2))"
             )
         self.imprints, self.track = imprints, track or Track()
-        self.scale = as_scale_in_words(scale, "scale", "what the track is measured in, such as 'counts'")
+        self.scale = as_scale_in_words(
+            scale, "scale", "what the track is measured in, such as 'counts'"
+        )
         if self.track.bin != 1:
-            raise PredictorError(f"a profile oracle answers single bases, not bins of {self.track.bin}; leave bin= out")
+            raise PredictorError(
+                f"a profile oracle answers single bases, not bins of {self.track.bin}; "
+                "leave bin= out"
+            )
         self.baseline = as_number(baseline, "baseline")
-        self._tasks = as_distinct_names(list(dict.fromkeys(imprint.task for imprint in imprints)), "task")
+        self._tasks = as_distinct_names(
+            list(dict.fromkeys(imprint.task for imprint in imprints)), "task"
+        )
         self._length: int | None = None
 
     def __repr__(self) -> str:
         made = ", ".join(map(repr, self.imprints))
-        return f"ProfileOracle({made}, baseline={self.baseline!r}, track={self.track!r}, scale={self.scale!r})"
+        return (
+            f"ProfileOracle({made}, baseline={self.baseline!r}, track={self.track!r}, "
+            f"scale={self.scale!r})"
+        )
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -359,20 +498,31 @@ class ProfileOracle(Predictor):
     def positions(self) -> NDArray[np.int64]:
         """The position of each base; PredictorError before the first answer."""
         if self._length is None:
-            raise PredictorError("the positions of a track are not known before the first answer; predict a sequence")
+            raise PredictorError(
+                "the positions of a track are not known before the first answer; "
+                "predict a sequence"
+            )
         return self.track.positions(self._length)
 
     @property
     def fingerprint(self) -> str:
         """Digest of all parameters of the oracle."""
-        return hashlib.blake2b(f"zoo profile oracle 1 {self!r}".encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(
+            f"zoo profile oracle 1 {self!r}".encode(), digest_size=16
+        ).hexdigest()
 
     def resolve_batch_size(self, length: int) -> int:
-        """Return the number of sequences in a batch: about a quarter of a million bases."""
+        """Return the number of sequences in a batch: about a quarter of a million
+        bases.
+        """
         return max(1, _BASES_AT_ONCE // length)
 
-    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
-        """Return the tracks for tokens (n, length): (n, length, tasks) float64, on `scale`."""
+    def predict(
+        self, tokens: Tokens, *, progress: Progress | None = None
+    ) -> NDArray[Any]:
+        """Return the tracks for tokens (n, length): (n, length, tasks) float64, on
+        `scale`.
+        """
         rows = as_token_rows(tokens)
         self._length = rows.shape[1]
         size, parts = self.resolve_batch_size(rows.shape[1]), []
@@ -384,7 +534,9 @@ class ProfileOracle(Predictor):
         return np.concatenate(parts)
 
     def expected(self, columns: Array) -> Array:
-        """Return the expected tracks under m distributions with independent positions, (m, length, tasks)."""
+        """Return the expected tracks under m distributions with independent positions,
+        (m, length, tasks).
+        """
         found = np.full((*columns.shape[:2], len(self.tasks)), self.baseline)
         for imprint in self.imprints:
             found[:, :, self.tasks.index(imprint.task)] += imprint.expected(columns)
@@ -397,13 +549,14 @@ class ProfileOracle(Predictor):
         *,
         contrasts: Mapping[str, Mapping[str, float]] | None = None,
     ) -> xr.DataArray:
-        """Return the true effect of each contrast at every position, (contrast, position, task), in closed form.
+        """Return the true effect of each contrast at every position, (contrast,
+        position, task), in closed form.
 
         Parameters
         ----------
         design
-            The trial: its null model has independent positions (`Uniform`, `Profile`, `Markov` of order 0), and its
-            arms keep the length.
+            The trial: its null model has independent positions (`Uniform`, `Profile`,
+            `Markov` of order 0), and its arms keep the length.
         control, contrasts
             As in `true_ace`.
 
@@ -420,15 +573,31 @@ class ProfileOracle(Predictor):
             "position": self.track.positions(means.shape[1]),
             "task": list(self.tasks),
         }
-        return xr.DataArray(curves, dims=tuple(coords), coords=coords, name="true_curve", attrs={"scale": self.scale})
+        return xr.DataArray(
+            curves,
+            dims=tuple(coords),
+            coords=coords,
+            name="true_curve",
+            attrs={"scale": self.scale},
+        )
 
     def true_mean(self, design: Design) -> xr.DataArray:
-        """Return the true mean track of each arm, (arm, position, task); the arguments of `true_curve`."""
+        """Return the true mean track of each arm, (arm, position, task); the arguments
+        of `true_curve`.
+        """
         means, _ = self._true_means(design, design.arm_names[0], None)
-        coords = {"arm": design.arm_names, "position": self.track.positions(means.shape[1]), "task": list(self.tasks)}
-        return xr.DataArray(means, dims=tuple(coords), coords=coords, attrs={"scale": self.scale})
+        coords = {
+            "arm": design.arm_names,
+            "position": self.track.positions(means.shape[1]),
+            "task": list(self.tasks),
+        }
+        return xr.DataArray(
+            means, dims=tuple(coords), coords=coords, attrs={"scale": self.scale}
+        )
 
-    def _true_means(self, design: Design, control: Any, contrasts: Any) -> tuple[Array, Any]:
+    def _true_means(
+        self, design: Design, control: Any, contrasts: Any
+    ) -> tuple[Array, Any]:
         check_design(design, self, "true_curve(design)")
         request = requested_contrasts(design, control, contrasts)
         arms = [arm.intervention for arm in design.named_arms]
@@ -436,20 +605,27 @@ class ProfileOracle(Predictor):
         share = np.zeros(len(arms))
         for i, columns, weight in arm_components(design.null, arms):
             if columns.shape[1] != design.null.length:
-                raise PredictorError(f"arm {quoted(design.arm_names[i])} changes the length; a track has one length")
+                raise PredictorError(
+                    f"arm {quoted(design.arm_names[i])} changes the length; a track "
+                    "has one length"
+                )
             means[i] += weight * self.expected(columns).sum(axis=0)
             share[i] += weight * len(columns)
         if not np.allclose(share, 1):
             name = design.arm_names[int(np.argmin(share))]
             raise PredictorError(
-                f"arm {quoted(name)} on {design.null.describe()} has no closed form; use a null model of independent "
-                "positions, cg.Uniform(length=...), and fixed words"
+                f"arm {quoted(name)} on {design.null.describe()} has no closed form; "
+                "use a null model of independent positions, cg.Uniform(length=...), "
+                "and fixed words"
             )
         return means, request
 
 
-def footprint(word: str = "AGATAAG", *, length: int = 200, depth: float = 4.0, width: float = 8.0) -> ProfileOracle:
-    """Return an oracle of accessibility with a smooth footprint at a word between two shoulders.
+def footprint(
+    word: str = "AGATAAG", *, length: int = 200, depth: float = 4.0, width: float = 8.0
+) -> ProfileOracle:
+    """Return an oracle of accessibility with a smooth footprint at a word between two
+    shoulders.
 
     Parameters
     ----------
@@ -458,7 +634,8 @@ def footprint(word: str = "AGATAAG", *, length: int = 200, depth: float = 4.0, w
     length
         Length of the sequences; position 0 is their center.
     depth, width
-        Depth of the footprint, in counts of a baseline of 10, and its standard deviation in bp.
+        Depth of the footprint, in counts of a baseline of 10, and its standard
+        deviation in bp.
 
     Examples
     --------
@@ -467,14 +644,28 @@ def footprint(word: str = "AGATAAG", *, length: int = 200, depth: float = 4.0, w
     """
     x = np.arange(-40, 41)
     dip = -depth * np.exp(-0.5 * (x / width) ** 2)
-    shoulders = 0.35 * depth * (np.exp(-0.5 * ((x - 24) / 6) ** 2) + np.exp(-0.5 * ((x + 24) / 6) ** 2))
+    shoulders = (
+        0.35
+        * depth
+        * (np.exp(-0.5 * ((x - 24) / 6) ** 2) + np.exp(-0.5 * ((x + 24) / 6) ** 2))
+    )
     heights = tuple((dip + shoulders).round(6).tolist())
-    imprint = Imprint("accessibility", word, heights, start=len(word) // 2 - 40, flank_gain=0.15, flank=6)
+    imprint = Imprint(
+        "accessibility",
+        word,
+        heights,
+        start=len(word) // 2 - 40,
+        flank_gain=0.15,
+        flank=6,
+    )
     return ProfileOracle(imprint, track=Track(origin=length // 2))
 
 
-def promoter(word: str = "TATAAA", *, length: int = 200, height: float = 30.0) -> ProfileOracle:
-    """Return an oracle of initiation, with sharp peaks on two strands: a word starts transcription 30 bp downstream.
+def promoter(
+    word: str = "TATAAA", *, length: int = 200, height: float = 30.0
+) -> ProfileOracle:
+    """Return an oracle of initiation, with sharp peaks on two strands: a word starts
+    transcription 30 bp downstream.
 
     Parameters
     ----------
@@ -483,7 +674,8 @@ def promoter(word: str = "TATAAA", *, length: int = 200, height: float = 30.0) -
     length
         Length of the sequences; position 0 is their center.
     height
-        Counts at the main start; neighbors have a third and a tenth, over a baseline of 1.
+        Counts at the main start; neighbors have a third and a tenth, over a baseline
+        of 1.
 
     Examples
     --------
@@ -491,6 +683,12 @@ def promoter(word: str = "TATAAA", *, length: int = 200, height: float = 30.0) -
     ('plus', 'minus')
     """
     spikes: Sequence[float] = (0.1, 0.0, 1.0, 0.33, 0.0, 0.0, 0.1)
-    forward = Imprint("plus", word, tuple(round(height * spike, 6) for spike in spikes), 28, flank_gain=0.2)
+    forward = Imprint(
+        "plus",
+        word,
+        tuple(round(height * spike, 6) for spike in spikes),
+        28,
+        flank_gain=0.2,
+    )
     track = Track(origin=length // 2, opposite=[("plus", "minus")])
     return ProfileOracle(forward, forward.turned("minus"), baseline=1.0, track=track)

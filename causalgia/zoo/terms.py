@@ -1,7 +1,7 @@
 """Terms of an oracle: words, end composition, gates, and saturating responses to words.
 
-Every term has a score for each sequence, and the expectation of that score under independent positions: a sum over
-windows of products of base probabilities.
+Every term has a score for each sequence, and the expectation of that score under
+independent positions: a sum over windows of products of base probabilities.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Term(ABC):
 
     @abstractmethod
     def expected(self, columns: Array) -> Array:
-        """Return the expected score under each of m distributions with independent positions, (m,).
+        """Return the expected score under each of m distributions with independent
+        positions, (m,).
 
         Raises
         ------
@@ -53,7 +54,9 @@ class Term(ABC):
 
 
 class Linear(Term):
-    """Terms that are sums of window weights: ``sum_i v_i 1{window i matches the site}``."""
+    """Terms that are sums of window weights:
+    ``sum_i v_i 1{window i matches the site}``.
+    """
 
     @abstractmethod
     def site(self) -> Site:
@@ -68,10 +71,14 @@ class Linear(Term):
         return self.site(), self.vector(length)
 
     def score(self, reading: Reading) -> Array:
-        return row_sums(reading.places(self.site()), self.vector(reading.length), reading.n)
+        return row_sums(
+            reading.places(self.site()), self.vector(reading.length), reading.n
+        )
 
     def expected(self, columns: Array) -> Array:
-        expected: Array = site_probability(columns, self.site()) @ self.vector(columns.shape[1])
+        expected: Array = site_probability(columns, self.site()) @ self.vector(
+            columns.shape[1]
+        )
         return expected
 
 
@@ -86,7 +93,8 @@ class Word(Linear):
     weight
         Effect of one copy.
     strand
-        ``"both"`` counts windows with the word or its reverse complement, a palindrome once.
+        ``"both"`` counts windows with the word or its reverse complement, a palindrome
+        once.
     gain
         Dependence of the weight on the position of the window; None: constant.
 
@@ -104,19 +112,24 @@ class Word(Linear):
 
     def __post_init__(self) -> None:
         Site.of(self.word, self.strand)
-        object.__setattr__(self, "weight", as_number(self.weight, f"word '{self.word}': weight"))
+        object.__setattr__(
+            self, "weight", as_number(self.weight, f"word '{self.word}': weight")
+        )
 
     def site(self) -> Site:
         return Site.of(self.word, self.strand)
 
     def vector(self, length: int) -> Array:
         windows = n_windows(length, len(self.word))
-        return self.weight * (np.ones(windows) if self.gain is None else self.gain.along(windows))
+        return self.weight * (
+            np.ones(windows) if self.gain is None else self.gain.along(windows)
+        )
 
 
 @dataclass(frozen=True)
 class EndGC(Linear):
-    """A bias for G and C at the 3' end: ``weight *`` the share of G and C in the last `last` positions.
+    """A bias for G and C at the 3' end: ``weight *`` the share of G and C in the last
+    `last` positions.
 
     Examples
     --------
@@ -134,13 +147,18 @@ class EndGC(Linear):
 
     def check(self, length: int) -> None:
         if self.last > length:
-            raise PredictorError(f"EndGC(last={self.last}) needs at least {self.last} positions; these have {length}")
+            raise PredictorError(
+                f"EndGC(last={self.last}) needs at least {self.last} positions; these "
+                f"have {length}"
+            )
 
     def site(self) -> Site:
         return Site.of("S")
 
     def vector(self, length: int) -> Array:
-        return np.where(np.arange(length) >= length - self.last, self.weight / self.last, 0.0)
+        return np.where(
+            np.arange(length) >= length - self.last, self.weight / self.last, 0.0
+        )
 
     def score(self, reading: Reading) -> Array:
         end = reading.tokens[:, -self.last :]
@@ -150,22 +168,27 @@ class EndGC(Linear):
 
 @dataclass(frozen=True)
 class Saturating(Term):
-    """A nonlinear response to the summed score of words: ``response(sum of the terms' scores)``.
+    """A nonlinear response to the summed score of words:
+    ``response(sum of the terms' scores)``.
 
-    The expectation is exact, from the distribution of the sum by a recursion along the sequence.
+    The expectation is exact, from the distribution of the sum by a recursion along the
+    sequence.
 
     Parameters
     ----------
     terms
         Words (`Word`, `EndGC`).
     response
-        `Hill` (Michaelis-Menten for power 1), or `Exponential`: ``top * (1 - exp(-x / scale))``.
+        `Hill` (Michaelis-Menten for power 1), or `Exponential`:
+        ``top * (1 - exp(-x / scale))``.
 
     Examples
     --------
     >>> from causalgia.sequences import encode
     >>> from causalgia.zoo import Hill
-    >>> Saturating((Word("GATA"),), Hill(top=6, half=1)).score(Reading(encode(["GATAGATA", "GATAAAAA"])))
+    >>> Saturating((Word("GATA"),), Hill(top=6, half=1)).score(
+    ...     Reading(encode(["GATAGATA", "GATAAAAA"]))
+    ... )
     array([4., 3.])
     """
 
@@ -176,7 +199,10 @@ class Saturating(Term):
         object.__setattr__(self, "terms", tuple(self.terms))
         odd = [term for term in self.terms if not isinstance(term, Linear)]
         if odd or not self.terms:
-            raise PredictorError(f"Saturating takes Word and EndGC terms, not {odd[0] if odd else 'none'}")
+            raise PredictorError(
+                "Saturating takes Word and EndGC terms, not "
+                f"{odd[0] if odd else 'none'}"
+            )
 
     def check(self, length: int) -> None:
         for term in self.terms:
@@ -186,11 +212,15 @@ class Saturating(Term):
         return self.response.of(total([term.score(reading) for term in self.terms]))
 
     def expected(self, columns: Array) -> Array:
-        return self.response.expected(columns, [term.weighted_site(columns.shape[1]) for term in self.terms])
+        return self.response.expected(
+            columns, [term.weighted_site(columns.shape[1]) for term in self.terms]
+        )
 
 
 class Gain(ABC):
-    """Factor of each window by its start i = 0, 1, ..., with center c (by default the middle window)."""
+    """Factor of each window by its start i = 0, 1, ..., with center c (by default the
+    middle window).
+    """
 
     center: float | None
 
@@ -218,7 +248,9 @@ class Slope(Gain):
     center: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "per_base", as_number(self.per_base, "Slope: per_base"))
+        object.__setattr__(
+            self, "per_base", as_number(self.per_base, "Slope: per_base")
+        )
         if self.center is not None:
             object.__setattr__(self, "center", as_number(self.center, "Slope: center"))
 
@@ -251,11 +283,13 @@ class Bump(Gain):
 
 @dataclass(frozen=True)
 class Gate(Term):
-    """An effect gated by the presence of words: ``bonus`` where all of them (AND) or any of them (OR) are present.
+    """An effect gated by the presence of words: ``bonus`` where all of them (AND) or
+    any of them (OR) are present.
 
-    A word is present if one or more windows match it; further copies add nothing. With ``"and"`` each word is necessary
-    and none is sufficient; with ``"or"`` each is sufficient and none is necessary. The expectation is exact: an
-    automaton gives the probability that words are absent, and inclusion and exclusion that all are present.
+    A word is present if one or more windows match it; further copies add nothing. With
+    ``"and"`` each word is necessary and none is sufficient; with ``"or"`` each is
+    sufficient and none is necessary. The expectation is exact: an automaton gives the
+    probability that words are absent, and inclusion and exclusion that all are present.
 
     Parameters
     ----------
@@ -275,7 +309,8 @@ class Gate(Term):
 
     References
     ----------
-    Buchler, Gerland & Hwa (2003), On schemes of combinatorial transcription logic, doi:10.1073/pnas.0930314100.
+    Buchler, Gerland & Hwa (2003), On schemes of combinatorial transcription logic,
+    doi:10.1073/pnas.0930314100.
 
     Examples
     --------
@@ -296,12 +331,17 @@ class Gate(Term):
         words: object = self.words
         if not isinstance(words, tuple | list) or len(set(words)) < max(2, len(words)):
             raise PredictorError(
-                f"Gate(words={quoted(words)}): give two or more different words, such as ('GATA', 'CACG')"
+                f"Gate(words={quoted(words)}): give two or more different words, such "
+                "as ('GATA', 'CACG')"
             )
         object.__setattr__(self, "words", tuple(words))
-        object.__setattr__(self, "bonus", as_number(self.bonus, f"gate {self.words}: bonus"))
+        object.__setattr__(
+            self, "bonus", as_number(self.bonus, f"gate {self.words}: bonus")
+        )
         if self.logic not in ("and", "or"):
-            raise PredictorError(f"gate {self.words}: logic={quoted(self.logic)} must be 'and' or 'or'")
+            raise PredictorError(
+                f"gate {self.words}: logic={quoted(self.logic)} must be 'and' or 'or'"
+            )
         self.sites()
 
     def sites(self) -> tuple[Site, ...]:
@@ -317,13 +357,28 @@ class Gate(Term):
         sites = self.sites()
         if self.logic == "or":
             return self.bonus * (1 - _probability_absent(columns, sites))
-        subsets = [some for size in range(1, len(sites) + 1) for some in combinations(sites, size)]
-        return self.bonus * (1 + total([(-1) ** len(some) * _probability_absent(columns, some) for some in subsets]))
+        subsets = [
+            some
+            for size in range(1, len(sites) + 1)
+            for some in combinations(sites, size)
+        ]
+        return self.bonus * (
+            1
+            + total(
+                [
+                    (-1) ** len(some) * _probability_absent(columns, some)
+                    for some in subsets
+                ]
+            )
+        )
 
 
 def _probability_absent(columns: Array, sites: Sequence[Site]) -> Array:
     """Return the probability that none of the sites occurs, (m,)."""
-    never = [(site, np.full(n_windows(columns.shape[1], site.width), -np.inf)) for site in sites]
+    never = [
+        (site, np.full(n_windows(columns.shape[1], site.width), -np.inf))
+        for site in sites
+    ]
     return expected_exp(columns, never)
 
 
@@ -335,7 +390,9 @@ class Response(ABC):
         """Return g(score), elementwise."""
 
     def expected(self, columns: Array, sites: Sequence[WeightedSite]) -> Array:
-        """Return E[g(sum of the windows' weights)], (m,), from the exact distribution of the sum."""
+        """Return E[g(sum of the windows' weights)], (m,), from the exact distribution
+        of the sum.
+        """
         values, probabilities = distribution(columns, sites)
         expected: Array = probabilities @ self.of(values)
         return expected
@@ -343,7 +400,8 @@ class Response(ABC):
 
 @dataclass(frozen=True)
 class Hill(Response):
-    """``top * x^power / (half^power + x^power)`` for x = max(score, 0); power 1 is Michaelis-Menten.
+    """``top * x^power / (half^power + x^power)`` for x = max(score, 0); power 1 is
+    Michaelis-Menten.
 
     Examples
     --------
@@ -387,4 +445,9 @@ class Exponential(Response):
         return self.top * -np.expm1(-score / self.scale)
 
     def expected(self, columns: Array, sites: Sequence[WeightedSite]) -> Array:
-        return self.top * (1 - expected_exp(columns, [(site, -weights / self.scale) for site, weights in sites]))
+        return self.top * (
+            1
+            - expected_exp(
+                columns, [(site, -weights / self.scale) for site, weights in sites]
+            )
+        )

@@ -1,6 +1,8 @@
-"""Trained networks: ensembles of five small networks, each fitted to noisy outputs of an oracle.
+"""Trained networks: ensembles of five small networks, each fitted to noisy outputs of
+an oracle.
 
-They learn the oracle imperfectly and disagree, as networks trained on experimental data do.
+They learn the oracle imperfectly and disagree, as networks trained on experimental data
+do.
 """
 
 from __future__ import annotations
@@ -32,8 +34,9 @@ WEIGHTS = Path(__file__).parent / "weights"
 class Card:
     """Model card of five networks: training data, fit, and accuracy on new sequences.
 
-    R2 is ``1 - sum (y - prediction)^2 / sum (y - mean y)^2`` over test sequences drawn like the training sequences. Its
-    ceiling is 1 against the oracle's outputs and ``1 / (1 + noise^2)`` against labels.
+    R2 is ``1 - sum (y - prediction)^2 / sum (y - mean y)^2`` over test sequences drawn
+    like the training sequences. Its ceiling is 1 against the oracle's outputs and
+    ``1 / (1 + noise^2)`` against labels.
 
     Parameters
     ----------
@@ -44,9 +47,11 @@ class Card:
     data
         Description of the sequences.
     n_train, n_test
-        Training sequences of each member (its own sample), and test sequences shared by all.
+        Training sequences of each member (its own sample), and test sequences shared by
+        all.
     noise
-        Standard deviation of the normal noise of the labels, relative to that of the oracle's outputs.
+        Standard deviation of the normal noise of the labels, relative to that of the
+        oracle's outputs.
     loss, optimizer, epochs
         Loss, optimizer, and number of passes through the data.
     command
@@ -77,12 +82,18 @@ class Card:
     test_r2_noise_free: tuple[float, ...]
 
     def __str__(self) -> str:
-        labels, truth = (f"{min(r2):.3f} to {max(r2):.3f}" for r2 in (self.test_r2, self.test_r2_noise_free))
+        labels, truth = (
+            f"{min(r2):.3f} to {max(r2):.3f}"
+            for r2 in (self.test_r2, self.test_r2_noise_free)
+        )
         return (
-            f"{self.name}, {self.network}: {len(self.seeds)} networks of {self.parameters:,} parameters\n"
-            f"data: {self.n_train:,} {self.data}; noise {self.noise} of the sd of the oracle's answers\n"
+            f"{self.name}, {self.network}: {len(self.seeds)} networks of "
+            f"{self.parameters:,} parameters\n"
+            f"data: {self.n_train:,} {self.data}; noise {self.noise} of the sd of the "
+            "oracle's answers\n"
             f"loss: {self.loss}; {self.optimizer}; {self.epochs} epochs\n"
-            f"test R2 on {self.n_test:,} new sequences: {labels} against labels, {truth} against the oracle\n"
+            f"test R2 on {self.n_test:,} new sequences: {labels} against labels, "
+            f"{truth} against the oracle\n"
             f"made by: {self.command}"
         )
 
@@ -106,8 +117,11 @@ def card(name: str, *, architecture: Architecture = "residual") -> Card:
     return read_card(card_path(WEIGHTS, name, architecture))
 
 
-def load(name: str, *, member: SupportsIndex = 0, architecture: Architecture = "residual") -> TorchPredictor:
-    """Return one network as a predictor of 41-nt sequences, trained on labels from the `oracle` of that name.
+def load(
+    name: str, *, member: SupportsIndex = 0, architecture: Architecture = "residual"
+) -> TorchPredictor:
+    """Return one network as a predictor of 41-nt sequences, trained on labels from the
+    `oracle` of that name.
 
     Parameters
     ----------
@@ -116,20 +130,22 @@ def load(name: str, *, member: SupportsIndex = 0, architecture: Architecture = "
     member
         Index of the network, 0 to 4; `ensemble` has all five.
     architecture
-        ``"residual"``: a small network after ResidualBind; ``"exponential"``: a small convolutional network with
-        exponential activations.
+        ``"residual"``: a small network after ResidualBind; ``"exponential"``: a small
+        convolutional network with exponential activations.
 
     Raises
     ------
     PredictorError
-        If there is no such name, architecture or member, or its weight file is missing or altered.
+        If there is no such name, architecture or member, or its weight file is missing
+        or altered.
     MissingExtraError
         If torch or safetensors is not installed.
 
     References
     ----------
-    Koo, Majdandzic, Ploenzke, Anand & Paul (2021) Global importance analysis: an interpretability method to quantify
-    importance of genomic features in deep neural networks. doi:10.1371/journal.pcbi.1008925
+    Koo, Majdandzic, Ploenzke, Anand & Paul (2021) Global importance analysis: an
+    interpretability method to quantify importance of genomic features in deep neural
+    networks. doi:10.1371/journal.pcbi.1008925
 
     Examples
     --------
@@ -137,7 +153,9 @@ def load(name: str, *, member: SupportsIndex = 0, architecture: Architecture = "
     >>> predictor = load("rbfox1_like")
     >>> predictor.tasks, predictor.scale
     (('RBFOX1',), 'log intensity')
-    >>> without, strong = predictor.predict(encode(["A" * 41, "A" * 17 + "UGCAUG" + "A" * 18]))[:, 0]
+    >>> without, strong = predictor.predict(
+    ...     encode(["A" * 41, "A" * 17 + "UGCAUG" + "A" * 18])
+    ... )[:, 0]
     >>> bool(2.5 < strong - without < 4.5)
     True
     """
@@ -147,20 +165,30 @@ def load(name: str, *, member: SupportsIndex = 0, architecture: Architecture = "
     except TypeError:
         which = -1
     if which not in range(MEMBERS):
-        raise PredictorError(f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}")
+        raise PredictorError(
+            f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}"
+        )
     from causalgia.predict import TorchPredictor, load_weights
     from causalgia.zoo.torch_networks import NETWORKS
 
-    path, trained_on, made = weights_path(WEIGHTS, name, architecture, which), oracle(name), NETWORKS[architecture]()
+    path, trained_on, made = (
+        weights_path(WEIGHTS, name, architecture, which),
+        oracle(name),
+        NETWORKS[architecture](),
+    )
     if not path.is_file() or file_digest(path) != known.digests[which]:
-        msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
+        msg = (
+            f"{path} is absent or not the file that was trained (its SHA-256 is in the "
+            "card); install causalgia anew"
+        )
         raise PredictorError(msg)
     load_weights(made, path)
     return TorchPredictor(made, tasks=trained_on.tasks, scale=trained_on.scale)
 
 
 def ensemble(name: str, *, architecture: Architecture = "residual") -> Ensemble:
-    """Return the five trained networks of a name as an ensemble, with members "member 0" to "member 4".
+    """Return the five trained networks of a name as an ensemble, with members "member
+    0" to "member 4".
 
     Raises
     ------
@@ -172,12 +200,19 @@ def ensemble(name: str, *, architecture: Architecture = "residual") -> Ensemble:
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> ensemble("vts1_like", architecture="exponential").predict(encode("A" * 41)).shape
+    >>> ensemble("vts1_like", architecture="exponential").predict(
+    ...     encode("A" * 41)
+    ... ).shape
     (1, 1, 5)
     """
     from causalgia.predict import Ensemble
 
-    return Ensemble({f"member {i}": load(name, member=i, architecture=architecture) for i in range(MEMBERS)})
+    return Ensemble(
+        {
+            f"member {i}": load(name, member=i, architecture=architecture)
+            for i in range(MEMBERS)
+        }
+    )
 
 
 def weights_path(folder: Path, name: str, architecture: str, member: int) -> Path:
@@ -193,7 +228,9 @@ def card_path(folder: Path, name: str, architecture: str) -> Path:
 def read_card(path: Path) -> Card:
     """Return the card in a file."""
     fields = json.loads(path.read_text(encoding="utf-8"))
-    frozen: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in fields.items()}
+    frozen: dict[str, Any] = {
+        name: tuple(x) if isinstance(x, list) else x for name, x in fields.items()
+    }
     return Card(**frozen)
 
 

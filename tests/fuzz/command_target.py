@@ -1,4 +1,6 @@
-"""Command lines that are changed at random: each runs in a folder that is put back afterward."""
+"""Command lines that are changed at random: each runs in a folder that is put back
+afterward.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ _VERBS = [
 ]  # fmt: skip
 _WORDS = [
     "", "--", "-h", "--help", "--out", "--out=", "--force", "--rng", "--level", "--rope", "-1", "0", "0.9",
-    "1e999", "nan", "9" * 25, "9" * 5_000, "x" * 5_000, "\x1b[31m", "\ud800", "a\nb", "--control", "none",
+    "1e999", "nan", "9" * 25, "9" * 5_000, "x" * 5_000, "\x1b[31m", "\ud800", (
+        "a\n"
+        "b"
+    ), "--control", "none",
     "--adjust", "bh", "/dev/null/x", "/dev/zero", "fifo", "out", "t.toml", "--target", "units", "--ci-prob",
     "2", "--family", "\x00", "é", "=1+1", "..", "--error", "bayes_fdr", "--law", "--cluster", "--store",
     "--workers", "--device", "--keep", "--experiment", "[bold]",
@@ -36,9 +41,11 @@ _WORDS = [
 
 @contextmanager
 def _cheap(whole: bool) -> Iterator[None]:
-    """Leave the pixels of figures and HDF5 out, where most of the time of valid commands goes.
+    """Leave the pixels of figures and HDF5 out, where most of the time of valid
+    commands goes.
 
-    A netCDF file is then a pickle of its Dataset under a checksum of ours; one that was there is read by HDF5 once.
+    A netCDF file is then a pickle of its Dataset under a checksum of ours; one that was
+    there is read by HDF5 once.
     """
     from matplotlib.figure import Figure
 
@@ -55,7 +62,9 @@ def _cheap(whole: bool) -> Iterator[None]:
     if not whole:
         Figure.savefig = lambda _, path, **__: Path(path).write_bytes(b"")  # type: ignore[method-assign]
         store.read_netcdf = read_once
-        xr.Dataset.to_netcdf = lambda dataset, path, **_: Path(path).write_bytes(_PICKLED + pickle.dumps(dataset))  # type: ignore[assignment]
+        xr.Dataset.to_netcdf = lambda dataset, path, **_: Path(path).write_bytes(
+            _PICKLED + pickle.dumps(dataset)
+        )  # type: ignore[assignment]
     try:
         yield
     finally:
@@ -67,12 +76,16 @@ _READ: dict[bytes, xr.Dataset] = {}
 
 
 class Folder:
-    """A folder that is put back as it was: what one command writes, the next does not find."""
+    """A folder that is put back as it was: what one command writes, the next does not
+    find.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folders = [place for place in sorted(path.rglob("*")) if place.is_dir()]
-        self.files = {place: place.read_bytes() for place in path.rglob("*") if place.is_file()}
+        self.files = {
+            place: place.read_bytes() for place in path.rglob("*") if place.is_file()
+        }
         self.pipes = [place for place in path.iterdir() if place.is_fifo()]
         self.state = self._state()
 
@@ -81,7 +94,9 @@ class Folder:
         if self._state() == self.state:
             return
         for place in self.path.iterdir():
-            shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+            shutil.rmtree(
+                place
+            ) if place.is_dir() and not place.is_symlink() else place.unlink()
         for place in self.folders:
             place.mkdir()
         for place, content in self.files.items():
@@ -126,9 +141,14 @@ def command_line(rng: Random, folder: Path) -> None:
             args[min(i, len(args) - 1)] = rng.choice(_WORDS)
         elif args:
             del args[min(i, len(args) - 1)]
-    if "--workers" in args or "--store" in args:  # a cluster of processes for each input is another test's
+    if (
+        "--workers" in args or "--store" in args
+    ):  # a cluster of processes for each input is another test's
         args = [arg for arg in args if arg not in ("--workers", "--store")]
-    out, error = io.TextIOWrapper(io.BytesIO(), errors="replace"), io.TextIOWrapper(io.BytesIO(), errors="replace")
+    out, error = (
+        io.TextIOWrapper(io.BytesIO(), errors="replace"),
+        io.TextIOWrapper(io.BytesIO(), errors="replace"),
+    )
     try:
         with redirect_stdout(out), redirect_stderr(error), _cheap(rng.random() < 0.1):
             _command()(args)

@@ -1,4 +1,6 @@
-"""A read of an HDF5 file in a fork of this process, in place of the new process that the library starts for it."""
+"""A read of an HDF5 file in a fork of this process, in place of the new process that
+the library starts for it.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,16 @@ from causalgia import store
 
 
 def use(rng: Random) -> None:
-    """Read foreign files in a fork, and one in a hundred in a new process, as the library does."""
+    """Read foreign files in a fork, and one in a hundred in a new process, as the
+    library does.
+    """
     store.subprocess = subprocess if rng.random() < 0.01 else _FORKED  # type: ignore[assignment]
 
 
 def _fork(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-    """Do what a new process does with a file in a copy of this one, which takes a twentieth of the time to start."""
+    """Do what a new process does with a file in a copy of this one, which takes a
+    twentieth of the time to start.
+    """
     read, write = os.pipe()
     child = os.fork()
     if not child:
@@ -36,7 +42,11 @@ def _fork(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
     os.close(write)
     with open(read, "rb") as pipe:  # noqa: PTH123
         said = pipe.read()
-    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said)
+    return subprocess.CompletedProcess(
+        command, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+    )
 
 
-_FORKED = SimpleNamespace(run=_fork, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired)
+_FORKED = SimpleNamespace(
+    run=_fork, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired
+)

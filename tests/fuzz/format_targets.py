@@ -1,4 +1,6 @@
-"""Fuzzed files of other tools: lists of variants, patterns, sequences, Keras networks, tables of tasks, h5ad."""
+"""Fuzzed files of other tools: lists of variants, patterns, sequences, Keras networks,
+tables of tasks, h5ad.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from causalgia.sequences import encode, read_variants, split_by_genome, variant_
 from causalgia.sequences.variant_files import InfoField, annotated_vcf, info_name
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis
 
-GENOME = b">chr1 first\nACGTACGTACGTACGTACGTTTGACAGATAAGTT\n>chr2\nGGGATTACAGGGATTACAAC\n"
+GENOME = (
+    b">chr1 first\nACGTACGTACGTACGTACGTTTGACAGATAAGTT\n>chr2\nGGGATTACAGGGATTACAAC\n"
+)
 VARIANTS = {
     "vcf": b'##fileformat=VCFv4.2\n##INFO=<ID=AF,Number=A,Type=Float,Description="x">\n'
     b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t6\trs1\tC\tG,T\t.\tPASS\tAF=0.1,0.2;CG_effect=1\nchr2\t4\t.\tAT\tA\t.\t.\t.\n",
@@ -36,10 +40,10 @@ MEME = (
     b"MEME version 5\n\nALPHABET= ACGT\n\nMOTIF MA0035.4 GATA1\nletter-probability matrix: alength= 4 w= 3 nsites= 20\n"
     b" 0.1 0.2 0.3 0.4\n 0.25 0.25 0.25 0.25\n 1.0 0 0 0\n"
 )
-JASPAR = b">MA0035.4\tGATA1\nA  [ 1 2 30 ]\nC  [ 4 0 0 ]\nG  [ 5 20 0 ]\nT  [ 20 8 0 ]\n"
-HOMER = (
-    b">GATAAG\tGata1(Zf)/K562/Homer\t6.1\t-1200.5\t0\tT:10.0(1.2%)\n0.1\t0.2\t0.3\t0.4\n0.997\t0.001\t0.001\t0.001\n"
+JASPAR = (
+    b">MA0035.4\tGATA1\nA  [ 1 2 30 ]\nC  [ 4 0 0 ]\nG  [ 5 20 0 ]\nT  [ 20 8 0 ]\n"
 )
+HOMER = b">GATAAG\tGata1(Zf)/K562/Homer\t6.1\t-1200.5\t0\tT:10.0(1.2%)\n0.1\t0.2\t0.3\t0.4\n0.997\t0.001\t0.001\t0.001\n"
 HITS = (
     b"chr\tstart\tend\tstart_untrimmed\tend_untrimmed\tmotif_name\thit_coefficient\tstrand\tpeak_name\tpeak_id\n"
     b"chr1\t26\t30\t24\t32\tpos_patterns.pattern_0\t1.5\t+\tp0\t0\nchr2\t3\t7\t1\t9\tneg_patterns.pattern_1\t2\t-\tp1\t1\n"
@@ -58,14 +62,19 @@ def _file(folder: Path, name: str, data: bytes) -> Path:
 def _one_worse(rng: Random, *texts: bytes) -> list[bytes]:
     """Return texts of which one is changed."""
     worse = rng.randrange(len(texts)) if rng.random() < 0.5 else 0
-    return [mutation.of_lines(text, rng) if i == worse else text for i, text in enumerate(texts)]
+    return [
+        mutation.of_lines(text, rng) if i == worse else text
+        for i, text in enumerate(texts)
+    ]
 
 
 def variants(rng: Random, folder: Path) -> None:
     schema: Any = rng.choice(list(VARIANTS))
     table, genome = _one_worse(rng, VARIANTS[schema], GENOME)
     path, fasta = _file(folder, "x.tsv", table), _file(folder, "g.fa", genome)
-    asked: Any = rng.choice([*VARIANTS, *mutation.VALUES]) if rng.random() < 0.1 else schema
+    asked: Any = (
+        rng.choice([*VARIANTS, *mutation.VALUES]) if rng.random() < 0.1 else schema
+    )
     if schema == "vcf" and rng.random() < 0.2:
         annotated_vcf([], [], like=path)
     found = read_variants(path, schema=asked)
@@ -79,7 +88,9 @@ def variants(rng: Random, folder: Path) -> None:
 
 def patterns(rng: Random, folder: Path) -> None:
     kind = rng.randrange(3)
-    options: dict[str, Any] = {"trim": rng.choice(mutation.VALUES)} if rng.random() < 0.1 else {}
+    options: dict[str, Any] = (
+        {"trim": rng.choice(mutation.VALUES)} if rng.random() < 0.1 else {}
+    )
     if kind == 0:
         text, genome = _one_worse(rng, rng.choice((MEME, JASPAR, HOMER)), GENOME)
         cg.read_patterns(_file(folder, "x.txt", text), **options)
@@ -90,7 +101,9 @@ def patterns(rng: Random, folder: Path) -> None:
     else:
         arrays = _regions()
         worse = hits in (HITS, HITS_BED) or rng.random() < 0.3
-        options["regions"] = _packed(_arrays_changed(arrays, rng) if worse else arrays, rng, folder, worse)
+        options["regions"] = _packed(
+            _arrays_changed(arrays, rng) if worse else arrays, rng, folder, worse
+        )
     cg.read_patterns(_file(folder, "hits.tsv", hits), **options)
 
 
@@ -98,12 +111,18 @@ def _regions() -> dict[str, Any]:
     tokens = encode(["ACGTACGTACGATAAGTTTG", "GGGATTACAGGGATTACAAC"])
     hot = np.eye(4, dtype=np.int8)[tokens].transpose(0, 2, 1)
     scores = np.arange(160, dtype=np.float16).reshape(2, 4, 20) / 100
-    places = {"chr": np.array(["chr1", "chr2"]), "start": np.array([16, 0]), "peak_id": np.array([0, 1])}
+    places = {
+        "chr": np.array(["chr1", "chr2"]),
+        "start": np.array([16, 0]),
+        "peak_id": np.array([0, 1]),
+    }
     return {"sequences": hot, "contributions": scores, **places}
 
 
 def _arrays_changed(arrays: dict[str, Any], rng: Random) -> dict[str, Any]:
-    """Return arrays of which one to three have other values, shapes, dtypes or names; some become objects."""
+    """Return arrays of which one to three have other values, shapes, dtypes or names;
+    some become objects.
+    """
     found = dict(arrays)
     for _ in range(rng.randint(1, 3)):
         name = rng.choice(list(found))
@@ -113,68 +132,142 @@ def _arrays_changed(arrays: dict[str, Any], rng: Random) -> dict[str, Any]:
             if kind == 0 and len(found) > 1:
                 del found[name]
             elif kind == 1:
-                found[rng.choice(("x", "", "sequences", "é", "a" * 300, "contributions"))] = found.pop(name)
+                found[
+                    rng.choice(("x", "", "sequences", "é", "a" * 300, "contributions"))
+                ] = found.pop(name)
             elif kind == 2:
-                found[name] = values.swapaxes(0, rng.randrange(max(values.ndim, 1))) if values.ndim else values[None]
+                found[name] = (
+                    values.swapaxes(0, rng.randrange(max(values.ndim, 1)))
+                    if values.ndim
+                    else values[None]
+                )
             elif kind == 3:
                 places: Any = (None, 0, slice(0, 0), slice(0, 1), slice(None, None, -1))
-                found[name] = values[rng.choice(places) if values.ndim and len(values) else None]
+                found[name] = values[
+                    rng.choice(places) if values.ndim and len(values) else None
+                ]
             elif kind == 4:
                 dtype: Any = rng.choice(
-                    ("f2", "f4", "f8", "i1", "u1", "?", "c8", "S3", "U2", "i8", object, "M8[s]", "g")
+                    (
+                        "f2",
+                        "f4",
+                        "f8",
+                        "i1",
+                        "u1",
+                        "?",
+                        "c8",
+                        "S3",
+                        "U2",
+                        "i8",
+                        object,
+                        "M8[s]",
+                        "g",
+                    )
                 )
                 try:
                     found[name] = values.astype(dtype)
-                except (TypeError, ValueError, RuntimeError):  # RuntimeError: a float as a date
+                except (
+                    TypeError,
+                    ValueError,
+                    RuntimeError,
+                ):  # RuntimeError: a float as a date
                     continue
             elif kind == 5:
                 found[name] = rng.choice(mutation.VALUES[:12])
             elif values.size and values.dtype.kind in "fiu":
                 values = values.astype(rng.choice((values.dtype, np.dtype("f8"))))
-                worst = (2, 100, 3) if values.dtype.kind in "iu" else (np.nan, np.inf, -1, 0.25, 1e300)
+                worst = (
+                    (2, 100, 3)
+                    if values.dtype.kind in "iu"
+                    else (np.nan, np.inf, -1, 0.25, 1e300)
+                )
                 values.flat[rng.randrange(values.size)] = rng.choice(worst)
                 found[name] = values
             else:
-                found[name] = np.resize(values, rng.choice(((0,), (1,), (3,), (2, 4, 4), ())))
+                found[name] = np.resize(
+                    values, rng.choice(((0,), (1,), (3,), (2, 4, 4), ()))
+                )
     return found
 
 
-_DTYPES: tuple[Any, ...] = ("f2", "f4", "f8", "i1", "u1", "?", "c8", "S3", "U2", "i8", object, "M8[s]", "g")
+_DTYPES: tuple[Any, ...] = (
+    "f2",
+    "f4",
+    "f8",
+    "i1",
+    "u1",
+    "?",
+    "c8",
+    "S3",
+    "U2",
+    "i8",
+    object,
+    "M8[s]",
+    "g",
+)
 
 
 def _packed(arrays: dict[str, Any], rng: Random, folder: Path, worse: bool) -> Path:
-    """Write arrays as npz or npy; half of those that are to be worse have bytes changed, too."""
+    """Write arrays as npz or npy; half of those that are to be worse have bytes
+    changed, too.
+    """
     packed = io.BytesIO()
     kind = rng.randrange(5)
     if kind == 0:
         np.save(packed, np.asarray(next(iter(arrays.values()))), allow_pickle=True)
     else:
         write = np.savez if kind < 4 else np.savez_compressed
-        write(packed, **{str(key).replace("file", "x"): value for key, value in arrays.items()})  # type: ignore[arg-type]
+        write(
+            packed,
+            **{str(key).replace("file", "x"): value for key, value in arrays.items()},
+        )  # type: ignore[arg-type]
     data = packed.getvalue()
-    return _file(folder, "x.npz", mutation.of_bytes(data, rng) if worse and rng.random() < 0.4 else data)
+    return _file(
+        folder,
+        "x.npz",
+        mutation.of_bytes(data, rng) if worse and rng.random() < 0.4 else data,
+    )
 
 
 def sequences(rng: Random, folder: Path) -> None:
     given: dict[str, Any] = {"ambiguous": rng.choice(("refuse", "draw")), "rng": 0}
     if rng.random() < 0.1:
-        given[rng.choice(("key", "layout", "length", "center", "ambiguous", "rng"))] = rng.choice(mutation.VALUES)
+        given[rng.choice(("key", "layout", "length", "center", "ambiguous", "rng"))] = (
+            rng.choice(mutation.VALUES)
+        )
     kind = rng.randrange(3)
     if kind == 0:
         text, genome = _one_worse(rng, PEAKS, GENOME)
-        given = {"genome": _file(folder, "g.fa", genome), "length": rng.choice(LENGTHS[:3]), **given}
+        given = {
+            "genome": _file(folder, "g.fa", genome),
+            "length": rng.choice(LENGTHS[:3]),
+            **given,
+        }
         if rng.random() < 0.3:
-            given |= {"length": rng.choice(LENGTHS), "stranded": True, "center": "summit"}
+            given |= {
+                "length": rng.choice(LENGTHS),
+                "stranded": True,
+                "center": "summit",
+            }
         cg.read_sequences(_file(folder, "x.bed", text), **given)
     elif kind == 1:
         cg.read_sequences(
-            _file(folder, "x.fa", mutation.of_lines(GENOME if rng.random() < 0.2 else SAME, rng)), **given
+            _file(
+                folder,
+                "x.fa",
+                mutation.of_lines(GENOME if rng.random() < 0.2 else SAME, rng),
+            ),
+            **given,
         )
     else:
         arrays = (
-            {"x": np.eye(4)[encode(["ACGTT", "GGNAC"], ambiguous="draw", rng=0)]} if rng.random() < 0.5 else _regions()
+            {"x": np.eye(4)[encode(["ACGTT", "GGNAC"], ambiguous="draw", rng=0)]}
+            if rng.random() < 0.5
+            else _regions()
         )
-        cg.read_sequences(_packed(_arrays_changed(arrays, rng), rng, folder, worse=True), **given)
+        cg.read_sequences(
+            _packed(_arrays_changed(arrays, rng), rng, folder, worse=True), **given
+        )
 
 
 SAME = b">a\nACGTACGT\n>b\nACGTTGCA\n>c x y\nTTGCAACC\n"
@@ -207,13 +300,21 @@ def _modisco_tree() -> dict[str, Any]:
             "contrib_scores": bases * size,
             "hypothetical_contribs": bases * size,
         }
-        return {**arrays, "seqlets": {"n_seqlets": np.array([90]), "start": np.arange(90)}}
+        return {
+            **arrays,
+            "seqlets": {"n_seqlets": np.array([90]), "start": np.arange(90)},
+        }
 
-    return {"pos_patterns": {"pattern_0": one(), "pattern_1": one()}, "neg_patterns": {"pattern_0": one()}}
+    return {
+        "pos_patterns": {"pattern_0": one(), "pattern_1": one()},
+        "neg_patterns": {"pattern_0": one()},
+    }
 
 
 def _hdf5_changed(tree: dict[str, Any], rng: Random) -> dict[str, Any]:
-    """Return a tree of groups and arrays with one to three members changed, renamed, dropped or made links."""
+    """Return a tree of groups and arrays with one to three members changed, renamed,
+    dropped or made links.
+    """
     for _ in range(rng.randint(1, 3)):
         here = tree
         while True:
@@ -227,9 +328,22 @@ def _hdf5_changed(tree: dict[str, Any], rng: Random) -> dict[str, Any]:
         if kind == 0:
             del here[name]
         elif kind == 1:
-            here[rng.choice(("pattern_7", "x", "pattern_" + "9" * 5_000, "é", "sequence"))] = here.pop(name)
+            here[
+                rng.choice(
+                    ("pattern_7", "x", "pattern_" + "9" * 5_000, "é", "sequence")
+                )
+            ] = here.pop(name)
         elif kind == 2:
-            here[name] = rng.choice(("link", "external", "loop", {}, np.zeros(0), np.array("text", dtype=object)))
+            here[name] = rng.choice(
+                (
+                    "link",
+                    "external",
+                    "loop",
+                    {},
+                    np.zeros(0),
+                    np.array("text", dtype=object),
+                )
+            )
         elif kind == 3:
             here[name] = {name: here[name]}
         elif isinstance(here[name], np.ndarray):
@@ -238,7 +352,9 @@ def _hdf5_changed(tree: dict[str, Any], rng: Random) -> dict[str, Any]:
     return tree
 
 
-def _write_hdf5(path: Path, tree: dict[str, Any], attrs: dict[str, Any] | None = None) -> None:
+def _write_hdf5(
+    path: Path, tree: dict[str, Any], attrs: dict[str, Any] | None = None
+) -> None:
     """Write groups and arrays; what h5py does not write is left out."""
     import h5py
 
@@ -251,12 +367,25 @@ def _write_hdf5(path: Path, tree: dict[str, Any], attrs: dict[str, Any] | None =
                 try:
                     if isinstance(value, dict):
                         left.append((group.create_group(name), value))
-                    elif isinstance(value, str) and value in ("link", "external", "loop"):
+                    elif isinstance(value, str) and value in (
+                        "link",
+                        "external",
+                        "loop",
+                    ):
                         links = {"link": h5py.SoftLink("/elsewhere"), "loop": group}
-                        group[name] = links.get(value) or h5py.ExternalLink(str(path), "/pos_patterns")
+                        group[name] = links.get(value) or h5py.ExternalLink(
+                            str(path), "/pos_patterns"
+                        )
                     else:
                         group[name] = value
-                except (TypeError, ValueError, OSError, RuntimeError, KeyError, OverflowError):
+                except (
+                    TypeError,
+                    ValueError,
+                    OSError,
+                    RuntimeError,
+                    KeyError,
+                    OverflowError,
+                ):
                     continue
 
 
@@ -276,9 +405,15 @@ def keras(rng: Random, folder: Path) -> None:
     if rng.random() < 0.15:
         text = mutation.of_lines(text.encode(), rng).decode("utf-8", "surrogateescape")
     if rng.random() < 0.2 or len(text) > 60_000:
-        config = rng.choice([text, _file(folder, "net.json", text.encode("utf-8", "surrogatepass"))])
+        config = rng.choice(
+            [text, _file(folder, "net.json", text.encode("utf-8", "surrogatepass"))]
+        )
     try:
-        _write_hdf5(path, {"model_weights": weights}, {} if config is not None else {"model_config": text})
+        _write_hdf5(
+            path,
+            {"model_weights": weights},
+            {} if config is not None else {"model_config": text},
+        )
     except (ValueError, TypeError, UnicodeError):
         return  # HDF5 does not hold such text
     if kind == 4:
@@ -289,20 +424,53 @@ def keras(rng: Random, folder: Path) -> None:
 
 def _layer(kind: str, name: str, *inputs: str, **config: Any) -> dict[str, Any]:
     called = [[[source, 0, 0, {}] for source in inputs]] if inputs else []
-    return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": called}
+    return {
+        "class_name": kind,
+        "name": name,
+        "config": {"name": name, **config},
+        "inbound_nodes": called,
+    }
 
 
 def _networks() -> list[tuple[Any, dict[str, Any]]]:
     """Return a chain with its weights, and a graph of branches with two outputs."""
     draw = np.random.default_rng(0).normal
     scan = {"kernel:0": draw(size=(3, 4, 5)), "bias:0": draw(size=5)}
-    norm = {f"{name}:0": np.ones(5) for name in ("gamma", "beta", "moving_mean", "moving_variance")}
+    norm = {
+        f"{name}:0": np.ones(5)
+        for name in ("gamma", "beta", "moving_mean", "moving_variance")
+    }
     of = {"scan": {"scan": scan}, "norm": {"norm": norm}}
-    conv = {"filters": 5, "kernel_size": [3], "strides": [1], "padding": "same", "activation": "relu"}
+    conv = {
+        "filters": 5,
+        "kernel_size": [3],
+        "strides": [1],
+        "padding": "same",
+        "activation": "relu",
+    }
     chain = [
-        _layer("Conv1D", "scan", **conv, dilation_rate=[1], groups=1, use_bias=True, data_format="channels_last"),
-        _layer("BatchNormalization", "norm", axis=[-1], epsilon=1e-3, scale=True, center=True),
-        _layer("Activation", "act", activation={"class_name": "relu", "config": {"name": "relu"}}),
+        _layer(
+            "Conv1D",
+            "scan",
+            **conv,
+            dilation_rate=[1],
+            groups=1,
+            use_bias=True,
+            data_format="channels_last",
+        ),
+        _layer(
+            "BatchNormalization",
+            "norm",
+            axis=[-1],
+            epsilon=1e-3,
+            scale=True,
+            center=True,
+        ),
+        _layer(
+            "Activation",
+            "act",
+            activation={"class_name": "relu", "config": {"name": "relu"}},
+        ),
         _layer("ZeroPadding1D", "pad", padding=[1, 2]),
         _layer("UpSampling1D", "up", size=2),
         _layer("Cropping1D", "crop", cropping=[2, 4]),
@@ -325,10 +493,21 @@ def _networks() -> list[tuple[Any, dict[str, Any]]]:
         _layer("Dense", "a", "mean", units=1),
         _layer("Dense", "b", "mean", units=1, activation="sigmoid"),
     ]
-    head = {name: {name: {"kernel:0": draw(size=(10, 1)), "bias:0": draw(size=1)}} for name in "ab"}
-    again = {"again": {"again": {"kernel:0": draw(size=(3, 5, 5)), "bias:0": draw(size=5)}}}
-    ends = {"input_layers": [["one_hot", 0, 0]], "output_layers": [["a", 0, 0], ["b", 0, 0]]}
-    second = {"class_name": "Functional", "config": {"name": "net", "layers": graph, **ends}}
+    head = {
+        name: {name: {"kernel:0": draw(size=(10, 1)), "bias:0": draw(size=1)}}
+        for name in "ab"
+    }
+    again = {
+        "again": {"again": {"kernel:0": draw(size=(3, 5, 5)), "bias:0": draw(size=5)}}
+    }
+    ends = {
+        "input_layers": [["one_hot", 0, 0]],
+        "output_layers": [["a", 0, 0], ["b", 0, 0]],
+    }
+    second = {
+        "class_name": "Functional",
+        "config": {"name": "net", "layers": graph, **ends},
+    }
     return [(first, {**of, **dense}), (second, {**of, **again, **head})]
 
 
@@ -359,7 +538,11 @@ _OF_TASKS: list[Any] = [
 
 def _several_tasks() -> xr.Dataset:
     values = np.random.default_rng(0).normal(size=(6, 2, 3))
-    coords = {"unit": list("uvwxyz"), "arm": ["a", "b"], "task": ["K562", "HepG2", "SKNSH"]}
+    coords = {
+        "unit": list("uvwxyz"),
+        "arm": ["a", "b"],
+        "task": ["K562", "HepG2", "SKNSH"],
+    }
     made = xr.Dataset({"outcome": (("unit", "arm", "task"), values)}, coords=coords)
     return made.assign_attrs(kind="outcomes", scale="log counts")
 
@@ -367,7 +550,9 @@ def _several_tasks() -> xr.Dataset:
 def tasks(rng: Random, folder: Path) -> None:
     given = mutation.of_tree(copy.deepcopy(rng.choice(_OF_TASKS)), rng)
     if isinstance(given, str):
-        given = mutation.of_lines(given.encode("utf-8", "surrogatepass"), rng).decode("utf-8", "replace")
+        given = mutation.of_lines(given.encode("utf-8", "surrogatepass"), rng).decode(
+            "utf-8", "replace"
+        )
     if rng.random() < 0.5:
         outcomes = _several_tasks()
         found = cg.contrast(outcomes, control="a", tasks=given)
@@ -381,7 +566,9 @@ def tasks(rng: Random, folder: Path) -> None:
         _TASKS.replace("tasks = %s\n", "") + tomli_w.dumps({"analysis": {"tasks": given}}).replace("[analysis]\n", "")
     )  # fmt: skip
     if rng.random() < 0.2:
-        text = mutation.of_lines(text.encode("utf-8", "surrogatepass"), rng).decode("utf-8", "replace")
+        text = mutation.of_lines(text.encode("utf-8", "surrogatepass"), rng).decode(
+            "utf-8", "replace"
+        )
     path = _file(folder, "t.toml", text.encode("utf-8", "surrogatepass"))
     read_analysis(path).check(["a", "b"], ["embed"], tasks=["K562", "HepG2", "SKNSH"])
     parse_spec(text, folder=folder)
@@ -396,5 +583,6 @@ def h5ad(rng: Random, folder: Path) -> None:
 
 _TABLES: list[xr.Dataset] = []
 FORMATS: dict[str, Callable[[Random, Path], None]] = {
-    read.__name__: read for read in (variants, patterns, modisco, sequences, keras, tasks, h5ad)
+    read.__name__: read
+    for read in (variants, patterns, modisco, sequences, keras, tasks, h5ad)
 }

@@ -1,7 +1,9 @@
-"""Fuzzed inputs are read in a child process: its memory, and the processor time of each input, are limited.
+"""Fuzzed inputs are read in a child process: its memory, and the processor time of each
+input, are limited.
 
-``python tests/fuzz/input_limits.py TARGET FIRST COUNT`` runs examples by hand, for instance the one that a test names.
-An example is a seed, so that the same number is the same input everywhere.
+``python tests/fuzz/input_limits.py TARGET FIRST COUNT`` runs examples by hand, for
+instance the one that a test names. An example is a seed, so that the same number is the
+same input everywhere.
 """
 
 from __future__ import annotations
@@ -20,13 +22,18 @@ from pathlib import Path
 from random import Random
 
 SECONDS, MEMORY = 2.0, 500 * 2**20
-"""Processor time of one input, and what the process may take beyond what it has before the first one."""
+"""Processor time of one input, and what the process may take beyond what it has before
+the first one.
+"""
 OF_COMMANDS = 15.0
-"""Processor time of a command, which may be a valid one: it fits a posterior and draws figures."""
+"""Processor time of a command, which may be a valid one: it fits a posterior and draws
+figures.
+"""
 WAITING = 240.0
 """Time of any input: one that waits for what never comes takes no processor time."""
 _HANGING = 60
-_MEMORY = "/dev/shm"  # the inputs are files; on a disk a fifth of the time goes into opening them
+# the inputs are files; on a disk a fifth of the time goes into opening them
+_MEMORY = "/dev/shm"
 _HERE = Path(__file__).parent
 
 
@@ -36,22 +43,51 @@ def examples(usual: int) -> int:
 
 
 def run_limited(count: int, *targets: str) -> None:
-    """Run `count` examples of targets (from FUZZ_FIRST on) in a child process; fail with what went wrong in which."""
+    """Run `count` examples of targets (from FUZZ_FIRST on) in a child process; fail
+    with what went wrong in which.
+    """
     first = os.environ.get("FUZZ_FIRST", "0")
-    command = [sys.executable, str(_HERE / "input_limits.py"), ",".join(targets), first, str(count)]
+    command = [
+        sys.executable,
+        str(_HERE / "input_limits.py"),
+        ",".join(targets),
+        first,
+        str(count),
+    ]
     paths = [str(_HERE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    ended = subprocess.run(command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False)
-    found = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"')]
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    found = [
+        json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"')
+    ]
     wrong = [line for line in found if "error" in line]
     last = found[-1] if found else {}
-    told = "\n".join(f"{line['target']} {line['example']}: {line['error']}" for line in wrong[:20])
+    told = "\n".join(
+        f"{line['target']} {line['example']}: {line['error']}" for line in wrong[:20]
+    )
     hint = "python tests/fuzz/input_limits.py TARGET EXAMPLE 1"
     unread = [line["target"] for line in found if line.get("read") == 0]
-    assert not wrong, f"{len(wrong)} of {count} inputs ended in no error of ours ({hint}):\n{told}"
-    assert ended.returncode == 0, f"{targets} died ({ended.returncode}) near {last}: {ended.stderr[-2000:]}"
+    assert not wrong, (
+        f"{len(wrong)} of {count} inputs ended in no error of ours ({hint}):\n{told}"
+    )
+    assert ended.returncode == 0, (
+        f"{targets} died ({ended.returncode}) near {last}: {ended.stderr[-2000:]}"
+    )
     assert last.get("done") == count, f"{targets}: {last}"
-    assert not unread, f"no input of {unread} was read: the target refuses what is valid, too"
+    assert not unread, (
+        f"no input of {unread} was read: the target refuses what is valid, too"
+    )
 
 
 class TooSlowError(BaseException):
@@ -63,11 +99,16 @@ def _too_slow(*_: object) -> None:
 
 
 def _example(target: str, read: object, number: int, folder: Path) -> str | None:
-    """Run one example; return what is wrong with how it ended, "" if it was read, or None if it was refused."""
+    """Run one example; return what is wrong with how it ended, "" if it was read, or
+    None if it was refused.
+    """
     from causalgia.errors import CausalgiaError
 
     used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
-    resource.setrlimit(resource.RLIMIT_CPU, (used + _HANGING, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    resource.setrlimit(
+        resource.RLIMIT_CPU,
+        (used + _HANGING, resource.getrlimit(resource.RLIMIT_CPU)[1]),
+    )
     seconds = OF_COMMANDS if target == "command_line" else SECONDS
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, WAITING)
@@ -76,10 +117,15 @@ def _example(target: str, read: object, number: int, folder: Path) -> str | None
         return ""
     except CausalgiaError as error:
         text = str(error)
-        if len(text) > 2_100 or any(not c.isprintable() and c not in "\n\t" for c in text):
+        if len(text) > 2_100 or any(
+            not c.isprintable() and c not in "\n\t" for c in text
+        ):
             return f"a message that is too long or not escaped: {text[:200]!r}"
     except TooSlowError:
-        return f"more than {seconds} s of processor time, or {WAITING} s:\n{traceback.format_exc()[-1500:]}"
+        return (
+            f"more than {seconds} s of processor time, or {WAITING} s:\n"
+            f"{traceback.format_exc()[-1500:]}"
+        )
     except BaseException:
         return traceback.format_exc()[-2500:]
     finally:
@@ -91,11 +137,15 @@ def _example(target: str, read: object, number: int, folder: Path) -> str | None
 def _allow_memory(more: int) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + more
-    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1])
+    )
 
 
 def main(names: str, first: int, count: int) -> None:
-    """Run examples and print a line of JSON for each that went wrong, and now and then how far it is."""
+    """Run examples and print a line of JSON for each that went wrong, and now and then
+    how far it is.
+    """
     sys.path.insert(0, str(_HERE))
     warnings.simplefilter("ignore")
     targets = importlib.import_module("input_targets")
@@ -103,10 +153,14 @@ def main(names: str, first: int, count: int) -> None:
     signal.signal(signal.SIGALRM, _too_slow)
     before = resource.getrlimit(resource.RLIMIT_AS)[0]
     for target in names.split(","):
-        with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as name:
+        with tempfile.TemporaryDirectory(
+            dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None
+        ) as name:
             folder = Path(name)
             os.chdir(folder)
-            resource.setrlimit(resource.RLIMIT_AS, (before, resource.getrlimit(resource.RLIMIT_AS)[1]))
+            resource.setrlimit(
+                resource.RLIMIT_AS, (before, resource.getrlimit(resource.RLIMIT_AS)[1])
+            )
             targets.warm(target, folder)
             _allow_memory(MEMORY)
             read = 0
@@ -114,7 +168,12 @@ def main(names: str, first: int, count: int) -> None:
                 wrong = _example(target, targets.TARGETS[target], number, folder)
                 read += wrong == ""
                 if wrong:
-                    print(json.dumps({"target": target, "example": number, "error": wrong}), flush=True)
+                    print(
+                        json.dumps(
+                            {"target": target, "example": number, "error": wrong}
+                        ),
+                        flush=True,
+                    )
                 if number % 100 == 0:
                     print(json.dumps({"target": target, "at": number}), flush=True)
             print(json.dumps({"target": target, "read": read}), flush=True)

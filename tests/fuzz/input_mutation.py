@@ -1,4 +1,6 @@
-"""Inputs made worse on purpose: valid ones whose lines, cells, values or bytes are changed, by a seeded generator."""
+"""Inputs made worse on purpose: valid ones whose lines, cells, values or bytes are
+changed, by a seeded generator.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,18 @@ CELLS = [
 VALUES: list[Any] = [
     None, True, False, 0, -1, 1, 2, 7.5, math.nan, math.inf, -math.inf, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**70),
     10**12, 10**30, 10**5_000, 1e-320, 1e308, "", " ", "a", "untreated", "GATA1", "parent", "auto", "0", "9" * 5_000,
-    "x" * 5_000, "\x1b[31mred", "\x00", "\ud800", "\u202e", "=1+1", "../../etc/passwd", "/dev/zero", "a\nb", [], {},
+    "x" * 5_000, "\x1b[31mred", "\x00", "\ud800", "\u202e", "=1+1", "../../etc/passwd", "/dev/zero", (
+        "a\n"
+        "b"
+    ), [], {},
     [[]], [1, 2], ["A", "B"], [None], {"a": 1}, {"kind": []}, {"kind": "uniform", "length": 20}, [0, 1], (0, 1),
     b"bytes", 1 + 2j, object,
 ]  # fmt: skip
-PLAIN: list[Any] = [value for value in VALUES if isinstance(value, bool | int | float | str | list | dict)]
+PLAIN: list[Any] = [
+    value
+    for value in VALUES
+    if isinstance(value, bool | int | float | str | list | dict)
+]
 WORDS = [
     "n_units",
     "rng",
@@ -44,11 +53,15 @@ WORDS = [
 ]
 
 
-_LONGEST = 2**22  # of what is repeated: a long line 500 times, three times over, was all the memory of the process
+# of what is repeated: a long line 500 times, three times over, was all the memory of
+# the process
+_LONGEST = 2**22
 
 
 def of_lines(seed: bytes, rng: Random) -> bytes:
-    """Return a text of lines and cells with one to four changes, sometimes packed by gzip."""
+    """Return a text of lines and cells with one to four changes, sometimes packed by
+    gzip.
+    """
     text = seed
     for _ in range(rng.randint(1, 4)):
         text = rng.choice(_CHANGES)(text, rng)
@@ -70,7 +83,9 @@ def of_bytes(seed: bytes, rng: Random) -> bytes:
             data[i] = rng.choice((0, 1, 127, 128, 254, 255))
         elif kind == 2:
             width = rng.choice((2, 4, 8))
-            data[i : i + width] = rng.choice((0, 1, 2**15, 2**31, 2**63 - 1, 10**12)).to_bytes(8, "little")[:width]
+            data[i : i + width] = rng.choice(
+                (0, 1, 2**15, 2**31, 2**63 - 1, 10**12)
+            ).to_bytes(8, "little")[:width]
         elif kind == 3:
             j, n = rng.randrange(len(data)), rng.randint(1, 64)
             data[i : i + n] = data[j : j + n]
@@ -78,11 +93,17 @@ def of_bytes(seed: bytes, rng: Random) -> bytes:
             del data[i : i + rng.randint(1, 16)]
         if not data:
             return b""
-    return bytes(data[: rng.randrange(len(data) + 1)]) if rng.random() < 0.1 else bytes(data)
+    return (
+        bytes(data[: rng.randrange(len(data) + 1)])
+        if rng.random() < 0.1
+        else bytes(data)
+    )
 
 
 def of_tree(plain: Any, rng: Random) -> Any:
-    """Return plain data (tables, lists, values) with one to three values, keys or branches changed."""
+    """Return plain data (tables, lists, values) with one to three values, keys or
+    branches changed.
+    """
     for _ in range(rng.randint(1, 3)):
         plain = _changed(plain, rng)
     return plain
@@ -102,23 +123,41 @@ def _dataset_changed(dataset: xr.Dataset, rng: Random) -> xr.Dataset:
     if kind == 0:
         return dataset.drop_vars(name)
     if kind == 1:
-        return dataset.isel({rng.choice(list(dataset.dims)): rng.choice(([], [0], slice(None, None, -1), [0, 0]))})
+        return dataset.isel(
+            {
+                rng.choice(list(dataset.dims)): rng.choice(
+                    ([], [0], slice(None, None, -1), [0, 0])
+                )
+            }
+        )
     if kind == 2:
         return dataset.rename({name: rng.choice(["x", "a/b", "arm_", "é", " "])})
     if kind == 3:
-        return dataset.assign_attrs({rng.choice(list(dataset.attrs) or ["x"]): rng.choice(PLAIN)})
+        return dataset.assign_attrs(
+            {rng.choice(list(dataset.attrs) or ["x"]): rng.choice(PLAIN)}
+        )
     if kind == 4 and dataset[name].dims:
         dim = dataset[name].dims[0]
-        return dataset.drop_vars(name).assign({name: dataset[name].variable.isel({dim: 0})})
+        return dataset.drop_vars(name).assign(
+            {name: dataset[name].variable.isel({dim: 0})}
+        )
     values = dataset[name].to_numpy()
     if kind == 5:
-        values = values.astype(rng.choice(("U3", "f4", "i2", "u1", "S5"))) if values.dtype.kind != "U" else values
+        values = (
+            values.astype(rng.choice(("U3", "f4", "i2", "u1", "S5")))
+            if values.dtype.kind != "U"
+            else values
+        )
     else:
         values = values.astype(object)
-        value = rng.choice((np.nan, np.inf, "\x1b[31m", "", 1e300, -1, 10**12, "x" * 5_000))
+        value = rng.choice(
+            (np.nan, np.inf, "\x1b[31m", "", 1e300, -1, 10**12, "x" * 5_000)
+        )
         if values.ndim and values.size:
             values.flat[rng.randrange(values.size)] = value
-        values = values.astype(str if any(isinstance(v, str) for v in values.flat) else float)
+        values = values.astype(
+            str if any(isinstance(v, str) for v in values.flat) else float
+        )
     return dataset.assign({name: (dataset[name].dims, values)})
 
 
@@ -132,11 +171,18 @@ def _changed(plain: Any, rng: Random) -> Any:
         if kind == 1:
             return {**plain, rng.choice(WORDS): rng.choice(PLAIN)}
         if kind == 2:
-            return {(rng.choice(WORDS) if name == key else name): value for name, value in plain.items()}
+            return {
+                (rng.choice(WORDS) if name == key else name): value
+                for name, value in plain.items()
+            }
         return {**plain, key: _changed(plain[key], rng)}
     if isinstance(plain, list) and plain and rng.random() < 0.6:
         i = rng.randrange(len(plain))
-        return [*plain[:i], *([] if rng.random() < 0.2 else [_changed(plain[i], rng)]), *plain[i + 1 :]]
+        return [
+            *plain[:i],
+            *([] if rng.random() < 0.2 else [_changed(plain[i], rng)]),
+            *plain[i + 1 :],
+        ]
     if rng.random() < 0.03:
         return _nested(rng.choice((90, 200, 3_000)), plain)
     return rng.choice(PLAIN)
@@ -167,7 +213,9 @@ def _cut(text: bytes, rng: Random) -> bytes:
     return text[:i] + text[j:]
 
 
-def _by_lines(change: Callable[[list[bytes], int, Random], None]) -> Callable[[bytes, Random], bytes]:
+def _by_lines(
+    change: Callable[[list[bytes], int, Random], None],
+) -> Callable[[bytes, Random], bytes]:
     def changed(text: bytes, rng: Random) -> bytes:
         lines = text.split(b"\n")
         change(lines, rng.randrange(len(lines)), rng)
@@ -194,7 +242,9 @@ def _cell(lines: list[bytes], i: int, rng: Random) -> None:
 
 
 def _repeat(lines: list[bytes], i: int, rng: Random) -> None:
-    lines[i:i] = [lines[i]] * min(rng.choice((1, 2, 500)), 1 + _LONGEST // (1 + len(lines[i])))
+    lines[i:i] = [lines[i]] * min(
+        rng.choice((1, 2, 500)), 1 + _LONGEST // (1 + len(lines[i]))
+    )
 
 
 def _swap(lines: list[bytes], i: int, rng: Random) -> None:

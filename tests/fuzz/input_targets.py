@@ -1,4 +1,6 @@
-"""What is fuzzed: each target makes one input from a seeded generator and reads it; `TARGETS` lists them by name."""
+"""What is fuzzed: each target makes one input from a seeded generator and reads it;
+`TARGETS` lists them by name.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,13 @@ from causalgia.mpra.counts.counts_table import as_side_table
 from causalgia.mpra.formats.orders import two_arms as library_of_two
 from causalgia.protocol.lock_file import lock_text
 from causalgia.schema import validate
-from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf, variant_windows
+from causalgia.sequences import (
+    from_bed,
+    read_fasta,
+    read_motifs,
+    read_vcf,
+    variant_windows,
+)
 from causalgia.trial_file._starter import starter, starter_files
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis, read_library_spec
 
@@ -90,7 +98,11 @@ CELLS = pd.DataFrame(
      for u in range(4) for arm in ("none", "GATA1") for m in range(3)][1:],
     columns=["unit", "arm", "model", "y", "parent", "task"],
 )  # fmt: skip
-ARMS = {"none": cg.Untreated(), "GATA1": cg.Embed("GATA", at=9), "placebo": cg.Placebo("GATA", at=9)}
+ARMS = {
+    "none": cg.Untreated(),
+    "GATA1": cg.Embed("GATA", at=9),
+    "placebo": cg.Placebo("GATA", at=9),
+}
 DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=8, contrasts="none")
 
 
@@ -106,37 +118,62 @@ def fasta(rng: Random, folder: Path) -> None:
 
 
 def bed(rng: Random, folder: Path) -> None:
-    genome, peaks = (FASTA, mutation.of_lines(BED, rng)) if rng.random() < 0.7 else (mutation.of_lines(FASTA, rng), BED)
+    genome, peaks = (
+        (FASTA, mutation.of_lines(BED, rng))
+        if rng.random() < 0.7
+        else (mutation.of_lines(FASTA, rng), BED)
+    )
     length = rng.choice((1, 4, 8, 10**12, 2**63, 0))
     stranded, center = rng.random() < 0.5, rng.choice(("middle", "summit"))
     from_bed(
-        _file(folder, "x.bed", peaks), _file(folder, "g.fa", genome), length=length, stranded=stranded, center=center
+        _file(folder, "x.bed", peaks),
+        _file(folder, "g.fa", genome),
+        length=length,
+        stranded=stranded,
+        center=center,
     )  # type: ignore[arg-type]
 
 
 def vcf(rng: Random, folder: Path) -> None:
-    genome, found = (FASTA, mutation.of_lines(VCF, rng)) if rng.random() < 0.7 else (mutation.of_lines(FASTA, rng), VCF)
+    genome, found = (
+        (FASTA, mutation.of_lines(VCF, rng))
+        if rng.random() < 0.7
+        else (mutation.of_lines(FASTA, rng), VCF)
+    )
     variants = read_vcf(_file(folder, "x.vcf", found))
-    variant_windows(variants, _file(folder, "g.fa", genome), length=rng.choice((6, 10, 10**12)))
+    variant_windows(
+        variants, _file(folder, "g.fa", genome), length=rng.choice((6, 10, 10**12))
+    )
 
 
 def motifs(rng: Random, folder: Path) -> None:
-    read_motifs(_file(folder, "x.meme", mutation.of_lines(rng.choice((MEME, JASPAR)), rng)))
+    read_motifs(
+        _file(folder, "x.meme", mutation.of_lines(rng.choice((MEME, JASPAR)), rng))
+    )
 
 
 def counts(rng: Random, folder: Path) -> None:
-    table, side = rng.choice((WIDE, LONG)), rng.choice((SIDE, IGVF["reporter_sequence_design"]))
+    table, side = (
+        rng.choice((WIDE, LONG)),
+        rng.choice((SIDE, IGVF["reporter_sequence_design"])),
+    )
     if rng.random() < 0.7:
         table = mutation.of_lines(table, rng)
     else:
         side = mutation.of_lines(side, rng)
-    name = rng.choice(("side.tsv", "side.tsv.gz", "side.zip", "side.xz", "side.bz2", "side.zst"))
-    found = mpra.read_counts(_file(folder, "counts.tsv", table), side_table=_file(folder, name, side))
+    name = rng.choice(
+        ("side.tsv", "side.tsv.gz", "side.zip", "side.xz", "side.bz2", "side.zst")
+    )
+    found = mpra.read_counts(
+        _file(folder, "counts.tsv", table), side_table=_file(folder, name, side)
+    )
     cg.report(found)
 
 
 def _side_once(path: Path) -> pd.DataFrame:
-    """Read a side table that is as it was once: a changed table of counts is read beside it."""
+    """Read a side table that is as it was once: a changed table of counts is read
+    beside it.
+    """
     content = path.read_bytes()
     if content not in (SIDE, IGVF["reporter_sequence_design"]):
         return as_side_table(path)
@@ -154,7 +191,9 @@ def igvf(rng: Random, folder: Path) -> None:
 
 
 def effects_file(rng: Random, folder: Path) -> None:
-    as_estimates(measured_effects(_file(folder, "effects.csv", mutation.of_lines(EFFECTS, rng))))
+    as_estimates(
+        measured_effects(_file(folder, "effects.csv", mutation.of_lines(EFFECTS, rng)))
+    )
 
 
 def prices(rng: Random, folder: Path) -> None:
@@ -196,9 +235,16 @@ def toml(rng: Random, folder: Path) -> None:
 
 def _experiments(folder: Path) -> list[str]:
     if not _FOUND:
-        texts = [starter_files(folder / "experiment.toml", kind)[folder / "experiment.toml"] for kind in _KINDS]
-        _FOUND.extend(re.sub(r"(?s)distances = \[.*?\]", "distances = [11, 12, 20]", text) for text in texts)
-        _FOUND[:] = [text.replace("# k =", "k = 3") for text in _FOUND]  # of all 4,096 words few say what all say
+        texts = [
+            starter_files(folder / "experiment.toml", kind)[folder / "experiment.toml"]
+            for kind in _KINDS
+        ]
+        _FOUND.extend(
+            re.sub(r"(?s)distances = \[.*?\]", "distances = [11, 12, 20]", text)
+            for text in texts
+        )
+        # of all 4,096 words few say what all say
+        _FOUND[:] = [text.replace("# k =", "k = 3") for text in _FOUND]
     return _FOUND
 
 
@@ -211,14 +257,23 @@ def _as_toml(text: str, rng: Random) -> str:
     if rng.random() < 0.6:
         try:
             return tomli_w.dumps(mutation.of_tree(tomllib.loads(text), rng))
-        except (TypeError, ValueError, AttributeError, RecursionError):  # what TOML cannot hold
+        except (
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+        ):  # what TOML cannot hold
             pass
     return mutation.of_lines(text.encode(), rng).decode("utf-8", "surrogateescape")
 
 
 def plain(rng: Random, folder: Path) -> None:
     kind = rng.choice((cg.Design, cg.Analysis))
-    source = DESIGN if kind is cg.Design else cg.Analysis(control="none", rope=(-0.1, 0.1), level=0.9)
+    source = (
+        DESIGN
+        if kind is cg.Design
+        else cg.Analysis(control="none", rope=(-0.1, 0.1), level=0.9)
+    )
     tree = mutation.of_tree(source.to_dict(), rng)
     try:
         text = json.dumps(tree)
@@ -231,15 +286,24 @@ def plain(rng: Random, folder: Path) -> None:
 
 
 def lock(rng: Random, folder: Path) -> None:
-    """A lock with a changed line; or changed content with hashes that fit, as only a forger writes it."""
+    """A lock with a changed line; or changed content with hashes that fit, as only a
+    forger writes it.
+    """
     protocol = cg.Protocol(DESIGN, cg.Analysis(rope=(-0.1, 0.1)), predictor="0f", rng=1)
     content = protocol._content("2026-11-22T20:50:00Z", "n_units = 8\n")
     if rng.random() < 0.5:
         text = mutation.of_lines(lock_text(content).encode(), rng)
     else:
         try:
-            text = lock_text(mutation.of_tree(content, rng)).encode("utf-8", "surrogatepass")
-        except (TypeError, ValueError, AttributeError, RecursionError):  # which TOML cannot write
+            text = lock_text(mutation.of_tree(content, rng)).encode(
+                "utf-8", "surrogatepass"
+            )
+        except (
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+        ):  # which TOML cannot write
             text = b'sha256 = "'
     read = cg.Protocol.read(_file(folder, "lock.toml", text))
     if repr(read) and read.differences(protocol) == []:
@@ -248,7 +312,13 @@ def lock(rng: Random, folder: Path) -> None:
 
 def frame(rng: Random, folder: Path) -> None:
     if rng.random() < 0.2:
-        given: dict[str, Any] = {"outcome": "y", "arm": "arm", "unit": "unit", "model": "model", "control": "none"}
+        given: dict[str, Any] = {
+            "outcome": "y",
+            "arm": "arm",
+            "unit": "unit",
+            "model": "model",
+            "control": "none",
+        }
         given |= {name: name for name in ("parent", "task") if rng.random() < 0.4}
         if rng.random() < 0.1:
             given[rng.choice(list(given))] = rng.choice(mutation.VALUES)
@@ -261,13 +331,17 @@ def frame(rng: Random, folder: Path) -> None:
             columns[name] = rng.choice(["task", "parent", "gc", "none such", "arm"])
     if rng.random() < 0.1:
         columns[rng.choice(list(columns))] = rng.choice(mutation.VALUES)
-    covariates = rng.choice([(), "gc", ["gc"], ["gc", "y"], rng.choice(mutation.VALUES)])
+    covariates = rng.choice(
+        [(), "gc", ["gc"], ["gc", "y"], rng.choice(mutation.VALUES)]
+    )
     found = cg.from_frame(table, **columns, covariates=covariates)
     cg.report(cg.estimate(cg.contrast(found, control=str(found["arm"].to_numpy()[0]))))
 
 
 def _changed_table(table: pd.DataFrame, rng: Random) -> pd.DataFrame:
-    """Return a table with one to three changes; where pandas does not make one, as it is."""
+    """Return a table with one to three changes; where pandas does not make one, as it
+    is.
+    """
     try:
         return _table_changed(table, rng)
     except (TypeError, ValueError, OverflowError):
@@ -283,46 +357,77 @@ def _table_changed(table: pd.DataFrame, rng: Random) -> pd.DataFrame:
         if kind == 0 and len(table.columns) > 1:
             table = table.drop(columns=column)
         elif kind == 1:
-            table = table.rename(columns={column: rng.choice(["arm", "unit", "", 3, "\x1b", "se"])})
+            table = table.rename(
+                columns={column: rng.choice(["arm", "unit", "", 3, "\x1b", "se"])}
+            )
         elif kind == 2:
-            table = table.sample(frac=rng.choice((0, 0.5, 1, 2)), replace=True, random_state=rng.randrange(99))
+            table = table.sample(
+                frac=rng.choice((0, 0.5, 1, 2)),
+                replace=True,
+                random_state=rng.randrange(99),
+            )
         elif kind == 3:
             table = table.astype(rng.choice((object, str, "string", "category")))
         else:
-            table = table.astype({column: object} if (table.columns == column).sum() == 1 else object)
+            table = table.astype(
+                {column: object} if (table.columns == column).sum() == 1 else object
+            )
             if len(table):
                 value = rng.choice(mutation.VALUES)
                 rows, i = range(len(table)), rng.randrange(len(table))
-                cells = [value if i == row or kind == 6 else table[column].iloc[row] for row in rows]
+                cells = [
+                    value if i == row or kind == 6 else table[column].iloc[row]
+                    for row in rows
+                ]
                 if (table.columns == column).sum() == 1:
                     table[column] = pd.Series(cells, index=table.index, dtype=object)
     return table
 
 
 def effects(rng: Random, folder: Path) -> None:
-    table = pd.DataFrame({"effect": [0.5, -0.2, 0.1], "se": [0.1, 0.2, 0.1]}, index=["a", "b", "c"])
+    table = pd.DataFrame(
+        {"effect": [0.5, -0.2, 0.1], "se": [0.1, 0.2, 0.1]}, index=["a", "b", "c"]
+    )
     kind = rng.randrange(4)
     if kind == 0:
         cg.report(cg.from_effects(_changed_table(table, rng)))
     elif kind == 1:
         effect, se = [0.5, -0.2], [0.1, 0.2]
-        (effect if rng.random() < 0.5 else se)[rng.randrange(2)] = rng.choice(mutation.VALUES)  # type: ignore[call-overload]
-        cg.report(cg.from_effects(effect, se, names=rng.choice([None, ["a", "b"], rng.choice(mutation.VALUES)])))
+        (effect if rng.random() < 0.5 else se)[rng.randrange(2)] = rng.choice(
+            mutation.VALUES
+        )  # type: ignore[call-overload]
+        cg.report(
+            cg.from_effects(
+                effect,
+                se,
+                names=rng.choice([None, ["a", "b"], rng.choice(mutation.VALUES)]),
+            )
+        )
     elif kind == 2:
-        cg.from_effects([0.5, -0.2], covariance=rng.choice([[[1, 0], [0, 1]], rng.choice(mutation.VALUES)]))
+        cg.from_effects(
+            [0.5, -0.2],
+            covariance=rng.choice([[[1, 0], [0, 1]], rng.choice(mutation.VALUES)]),
+        )
     else:
-        given = {name: rng.choice(mutation.VALUES) for name in rng.sample(["se", "covariance", "df", "names"], 2)}
+        given = {
+            name: rng.choice(mutation.VALUES)
+            for name in rng.sample(["se", "covariance", "df", "names"], 2)
+        }
         cg.from_effects(rng.choice([[0.5, 1.0], rng.choice(mutation.VALUES)]), **given)
 
 
-OUTCOMES = cg.from_frame(FRAME, outcome="y", arm="arm", unit="unit", task="task", parent="parent")
+OUTCOMES = cg.from_frame(
+    FRAME, outcome="y", arm="arm", unit="unit", task="task", parent="parent"
+)
 
 
 def netcdf_ours(rng: Random, folder: Path) -> None:
     path = folder / "o.nc"
     if rng.random() < 0.5:  # bytes changed behind our back
         whole = _sealed(folder)
-        path.write_bytes(mutation.of_bytes(whole[: -store.SEAL], rng) + whole[-store.SEAL :])
+        path.write_bytes(
+            mutation.of_bytes(whole[: -store.SEAL], rng) + whole[-store.SEAL :]
+        )
     else:  # another content under a checksum that is right; one in ten goes through HDF5, which takes most of the time
         worse = mutation.of_dataset(rng.choice(_DATASETS), rng)
         if rng.random() < 0.9:
@@ -344,7 +449,9 @@ def _kind(rng: Random) -> Any:
 
 def _estimated(found: xr.Dataset) -> None:
     if "outcome" in found:
-        cg.report(cg.estimate(cg.contrast(found, control=str(found["arm"].to_numpy()[0]))))
+        cg.report(
+            cg.estimate(cg.contrast(found, control=str(found["arm"].to_numpy()[0])))
+        )
 
 
 def netcdf_foreign(rng: Random, folder: Path) -> None:
@@ -372,14 +479,21 @@ TARGETS: dict[str, Callable[[Random, Path], None]] = {
 
 
 def warm(target: str, folder: Path) -> None:
-    """Make the files that a target needs, load its modules, and compile its kernels, so that no input pays for it."""
+    """Make the files that a target needs, load its modules, and compile its kernels, so
+    that no input pays for it.
+    """
     if target == "command_line":
         spec = (
-            _STARTER.replace("n_units = 1000", "n_units = 20").replace("n = 40", "n = 4").replace("rope =", "# rope =")
+            _STARTER.replace("n_units = 1000", "n_units = 20")
+            .replace("n = 40", "n = 4")
+            .replace("rope =", "# rope =")
         )
-        command_target.prepare(folder, {"t.toml": spec.encode(), "counts.tsv": WIDE, "side.tsv": SIDE})
+        command_target.prepare(
+            folder, {"t.toml": spec.encode(), "counts.tsv": WIDE, "side.tsv": SIDE}
+        )
     if target == "keras":
-        importlib.import_module("torch._dynamo")  # which torch loads in some of its errors, for 2 s
+        # which torch loads in some of its errors, for 2 s
+        importlib.import_module("torch._dynamo")
     if target == "counts":
         counting.as_side_table = _side_once  # type: ignore[assignment]
     for number in range(1 if target == "netcdf_foreign" else 30):

@@ -1,4 +1,6 @@
-"""Mutated files, texts, tables and command lines end in errors of ours, within 2 s and 500 MB each."""
+"""Mutated files, texts, tables and command lines end in errors of ours, within 2 s and
+500 MB each.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""A trial carried out in any order of steps: whatever was kept, killed, damaged and resumed, the numbers are the same.
+"""A trial carried out in any order of steps: whatever was kept, killed, damaged and
+resumed, the numbers are the same.
 
-A machine draws a design (`trial_designs`) and a predictor of one to three tasks, runs it in memory, and then takes
-steps of any order on stores of the same trial: run, stop half-way, resume, damage, open, estimate, analyze and report.
-What a store says is what memory says, bit for bit, and what one refuses the other refuses in the same words.
+A machine draws a design (`trial_designs`) and a predictor of one to three tasks, runs
+it in memory, and then takes steps of any order on stores of the same trial: run, stop
+half-way, resume, damage, open, estimate, analyze and report. What a store says is what
+memory says, bit for bit, and what one refuses the other refuses in the same words.
 """
 
 from __future__ import annotations
@@ -23,7 +25,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from trial_designs import TASKS, answers, designs
 
 import causalgia as cg
-from causalgia.errors import CausalgiaError, CausalgiaWarning, DamageWarning, StoreError, TrialInterruptedError
+from causalgia.errors import (
+    CausalgiaError,
+    CausalgiaWarning,
+    DamageWarning,
+    StoreError,
+    TrialInterruptedError,
+)
 from causalgia.trial.archive.layout import CONTROL
 
 KEEPS = ("outcomes", "effects", "moments")
@@ -31,7 +39,11 @@ KEEPS = ("outcomes", "effects", "moments")
 
 def same(one: object, other: object) -> bool:
     """Return whether two answers are the same Dataset, text, or error."""
-    return one.identical(other) if isinstance(one, xr.Dataset) and isinstance(other, xr.Dataset) else one == other
+    return (
+        one.identical(other)
+        if isinstance(one, xr.Dataset) and isinstance(other, xr.Dataset)
+        else one == other
+    )
 
 
 def answered(call: Callable[[], object]) -> object:
@@ -53,15 +65,31 @@ class TrialMachine(RuleBasedStateMachine):
         self.finished: set[str] = set()
         self.refused: dict[str, object] = {}
 
-    @initialize(design=designs(), tasks=st.integers(1, 3), seed=st.integers(0, 9), models=st.booleans())
+    @initialize(
+        design=designs(),
+        tasks=st.integers(1, 3),
+        seed=st.integers(0, 9),
+        models=st.booleans(),
+    )
     def begin(self, design: cg.Design, tasks: int, seed: int, models: bool) -> None:
-        """Run a trial in memory; what it cannot keep (moments of one parent, effects if parallel) is refused."""
+        """Run a trial in memory; what it cannot keep (moments of one parent, effects if
+        parallel) is refused.
+        """
         self.design, self.tasks, self.seed, self.models = design, tasks, seed, models
-        found = {keep: answered(lambda keep=keep: self.carry_out(keep, None)) for keep in KEEPS}
-        self.expected = {keep: kept for keep, kept in found.items() if isinstance(kept, xr.Dataset)}
-        self.refused = {keep: kept for keep, kept in found.items() if keep not in self.expected}
+        found = {
+            keep: answered(lambda keep=keep: self.carry_out(keep, None))
+            for keep in KEEPS
+        }
+        self.expected = {
+            keep: kept for keep, kept in found.items() if isinstance(kept, xr.Dataset)
+        }
+        self.refused = {
+            keep: kept for keep, kept in found.items() if keep not in self.expected
+        }
         self.keeps = list(self.expected)
-        event(f"{type(design.null).__name__}, {design.assignment}, {len(self.keeps)} kept")
+        event(
+            f"{type(design.null).__name__}, {design.assignment}, {len(self.keeps)} kept"
+        )
         assert "outcomes" in self.expected, self.refused
 
     def predictor(self, rows: int | None = None) -> cg.FunctionPredictor | cg.Ensemble:
@@ -79,14 +107,20 @@ class TrialMachine(RuleBasedStateMachine):
         one = cg.FunctionPredictor(interrupted, fingerprint="one", **options)
         if not self.models:
             return one
-        other = cg.FunctionPredictor(answers(self.tasks, reverse=True), fingerprint="other", **options)
+        other = cg.FunctionPredictor(
+            answers(self.tasks, reverse=True), fingerprint="other", **options
+        )
         return cg.Ensemble({"one": one, "other": other}, differ_by="seeds")
 
-    def carry_out(self, keep: str, path: Path | None, rows: int | None = None) -> xr.Dataset:
+    def carry_out(
+        self, keep: str, path: Path | None, rows: int | None = None
+    ) -> xr.Dataset:
         """Run the trial, or what a store lacks of it."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
-            return cg.run(self.design, self.predictor(rows), rng=self.seed, store=path, keep=keep).load()
+            return cg.run(
+                self.design, self.predictor(rows), rng=self.seed, store=path, keep=keep
+            ).load()
 
     def store(self, keep: str) -> Path:
         """Return where a store is."""
@@ -121,12 +155,20 @@ class TrialMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(self.folder.glob("*.zarr")))
     @rule(data=st.data())
     def damage(self, data: st.DataObject) -> None:
-        """Flip a bit of a file: a store is what it was, says what is made again, or is refused for good."""
+        """Flip a bit of a file: a store is what it was, says what is made again, or is
+        refused for good.
+        """
         path = data.draw(st.sampled_from(sorted(self.folder.glob("*.zarr"))))
         keep = path.stem
-        name = data.draw(st.sampled_from(sorted(name for name, content in files(path).items() if content)))
+        name = data.draw(
+            st.sampled_from(
+                sorted(name for name, content in files(path).items() if content)
+            )
+        )
         content = bytearray((path / name).read_bytes())
-        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(
+            st.integers(0, 7)
+        )
         (path / name).write_bytes(content)
         try:
             with warnings.catch_warnings(record=True):
@@ -134,7 +176,9 @@ class TrialMachine(RuleBasedStateMachine):
                 assert self.carry_out(keep, path).identical(self.expected[keep])
             self.finished.add(keep)
         except StoreError as error:
-            assert name == f"{CONTROL}/manifest.json" and "written in version" in str(error)  # noqa: PT017, PT018
+            assert name == f"{CONTROL}/manifest.json" and "written in version" in str(  # noqa: PT017, PT018
+                error
+            )
             shutil.rmtree(path)
             self.finished.discard(keep)
 
@@ -154,12 +198,16 @@ class TrialMachine(RuleBasedStateMachine):
         found = []
         for keep in sorted(self.finished):
             kept = cg.open(self.store(keep))
-            effects = cg.contrast(kept, control="control") if keep == "outcomes" else kept
+            effects = (
+                cg.contrast(kept, control="control") if keep == "outcomes" else kept
+            )
             found.append(answered(lambda effects=effects: cg.estimate(effects)))
         assert len({isinstance(one, str) for one in found}) == 1, found
         for other in found[1:] if isinstance(found[0], xr.Dataset) else []:
             for name in ("ace", "se"):
-                np.testing.assert_allclose(other[name], found[0][name], rtol=1e-6, atol=1e-9)
+                np.testing.assert_allclose(
+                    other[name], found[0][name], rtol=1e-6, atol=1e-9
+                )
 
     @precondition(lambda self: "outcomes" in self.finished)
     @rule()
@@ -187,6 +235,7 @@ TestTrialMachine.settings = settings(
     max_examples=max(1, int(os.environ.get("FUZZ_EXAMPLES", "600")) // 100),
     stateful_step_count=8,
     deadline=None,
-    phases=(Phase.generate,),  # a machine that failed is long to shrink, and short to read
+    # a machine that failed is long to shrink, and short to read
+    phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )

@@ -1,10 +1,12 @@
-"""Stores that are changed at random: each ends in an error of ours, or in the answers that it had.
+"""Stores that are changed at random: each ends in an error of ours, or in the answers
+that it had.
 
-A change is one of content: of a value in the manifest, a line of the log, the metadata or the sums, of the bytes of a
-chunk or of a file's place in the folder. Half of them are sealed again, with every hash and checksum that tells of them
-right; such a store is another one, and may have other answers, but it ends in no error of Python's either. Each is
-verified and opened; one in four, for that takes most of the time, is gone on with. An example is a seed:
-FUZZ_FIRST=7 FUZZ_EXAMPLES=1 makes the seventh again.
+A change is one of content: of a value in the manifest, a line of the log, the metadata
+or the sums, of the bytes of a chunk or of a file's place in the folder. Half of them
+are sealed again, with every hash and checksum that tells of them right; such a store is
+another one, and may have other answers, but it ends in no error of Python's either.
+Each is verified and opened; one in four, for that takes most of the time, is gone on
+with. An example is a seed: FUZZ_FIRST=7 FUZZ_EXAMPLES=1 makes the seventh again.
 """
 
 from __future__ import annotations
@@ -24,7 +26,16 @@ import numpy as np
 import pytest
 import xarray as xr
 from archive_trial import begun, carry_out, files, quick_folder, values
-from foreign_store import hashed, logged, manifest_of, origin_of, put_copy, put_manifest, put_static, records_of
+from foreign_store import (
+    hashed,
+    logged,
+    manifest_of,
+    origin_of,
+    put_copy,
+    put_manifest,
+    put_static,
+    records_of,
+)
 
 import causalgia as cg
 from causalgia.errors import CausalgiaError, CausalgiaWarning
@@ -66,7 +77,11 @@ def changed(content: Any, rng: Random) -> Any:
             case 2:
                 return rng.sample(content, len(content))
             case _:
-                return [*content[:place], changed(content[place], rng), *content[place + 1 :]]
+                return [
+                    *content[:place],
+                    changed(content[place], rng),
+                    *content[place + 1 :],
+                ]
     match rng.randrange(4), content:
         case [0, int()]:
             return content + rng.choice((-1, 1, 10, 10**6, 10**12))
@@ -84,7 +99,9 @@ def changed_bytes(data: bytes, rng: Random) -> bytes:
     at, n = rng.randrange(len(data)), rng.choice((1, 1, 4, 64))
     match rng.randrange(5):
         case 0:
-            return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
+            return (
+                data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
+            )
         case 1:
             return data[:at] + rng.randbytes(n) + data[at + n :]
         case 2:
@@ -123,7 +140,9 @@ def of_log(store: Path, rng: Random) -> bool:
     lines[at] = json.dumps(changed(json.loads(lines[at]), rng)).encode()
     if rng.random() < 0.2:
         lines[at] = changed_bytes(lines[at], rng)
-    (store / CONTROL / "log").write_bytes(b"".join(logged(line, store) for line in rng.sample(lines, len(lines))))
+    (store / CONTROL / "log").write_bytes(
+        b"".join(logged(line, store) for line in rng.sample(lines, len(lines)))
+    )
     return True
 
 
@@ -131,7 +150,11 @@ def of_metadata(store: Path, rng: Random) -> bool:
     name = rng.choice(sorted(manifest_of(store)["static"]))
     data = (store / name).read_bytes()
     of_json = name.endswith(".json") and rng.random() < 0.8
-    data = json.dumps(changed(json.loads(data), rng)).encode() if of_json else changed_bytes(data, rng)
+    data = (
+        json.dumps(changed(json.loads(data), rng)).encode()
+        if of_json
+        else changed_bytes(data, rng)
+    )
     if rng.random() < 0.3:
         (store / name).write_bytes(data)
         return False
@@ -172,7 +195,11 @@ def of_copy(store: Path, rng: Random) -> bool:
         case 1:
             place.write_bytes(seal(changed_bytes(body, rng)))
         case 2:
-            put_copy(store, {"manifest.json": bytes(10**6), "../escaped": b"theirs"}, zipfile.ZIP_DEFLATED)
+            put_copy(
+                store,
+                {"manifest.json": bytes(10**6), "../escaped": b"theirs"},
+                zipfile.ZIP_DEFLATED,
+            )
         case _:
             put_copy(store, {"manifest.json": hashed(changed(manifest_of(store), rng))})
     if rng.random() < 0.5:
@@ -189,7 +216,9 @@ def of_sums(store: Path, rng: Random) -> bool:
         body = unseal(place.read_bytes(), origin_of(store))
         assert body is not None
         turns, _, packed = body.partition(b"\n")
-        turns = rng.choice((turns, turns, turns, b"0", b"9999999", b"-1", b"x", b"9" * 5_000))
+        turns = rng.choice(
+            (turns, turns, turns, b"0", b"9999999", b"-1", b"x", b"9" * 5_000)
+        )
         packed = changed_bytes(packed, rng) if rng.random() < 0.7 else packed
         place.write_bytes(seal(turns + b"\n" + packed, origin_of(store)))
     return True
@@ -224,7 +253,9 @@ DESIGN = cg.Design(
     n_units=12,
     contrasts="control",
 )
-SHARE = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 20, tasks=["GC"], fingerprint="share")
+SHARE = cg.FunctionPredictor(
+    lambda x: x[:, 1:3].sum((1, 2)) / 20, tasks=["GC"], fingerprint="share"
+)
 
 
 def trial(keep: str, path: Path) -> xr.Dataset:
@@ -279,7 +310,9 @@ def put(contents: dict[str, bytes], store: Path) -> Path:
     return store
 
 
-def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(made, tmp_path, examples, limited):
+def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(
+    made, tmp_path, examples, limited
+):
     answers, ends, longest = {}, {"refused": 0, "same": 0, "other": 0}, 0
     wrong: list[str] = []
     for kind in MADE:
@@ -287,7 +320,9 @@ def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(made, tmp_p
     with quick_folder(tmp_path) as folder, dask.config.set(scheduler="synchronous"):
         for example in examples(900):
             rng, here = Random(example), folder / str(example)
-            kind = rng.choice(("finished", "finished", "half", "outcomes", "effects", "moments"))
+            kind = rng.choice(
+                ("finished", "finished", "half", "outcomes", "effects", "moments")
+            )
             store = put(made[kind], here / "trial.zarr")
             (here / "victim").write_bytes(b"mine")
             resealed = rng.choice(CHANGES)(store, rng)
@@ -302,14 +337,26 @@ def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(made, tmp_p
                         ends["refused"] += 1
                         longest = max(longest, len(str(error)))
                     except Exception as error:
-                        wrong.append(f"example {example} of {kind}: {type(error).__name__}: {str(error)[:500]}")
+                        wrong.append(
+                            f"example {example} of {kind}: {type(error).__name__}: "
+                            f"{str(error)[:500]}"
+                        )
                     else:
-                        wrong += [] if same or resealed else [f"example {example} of {kind} has other answers"]
+                        wrong += (
+                            []
+                            if same or resealed
+                            else [f"example {example} of {kind} has other answers"]
+                        )
                         ends["same" if same else "other"] += 1
-            assert sorted(path.name for path in here.iterdir()) == ["trial.zarr", "victim"], example
+            assert sorted(path.name for path in here.iterdir()) == [
+                "trial.zarr",
+                "victim",
+            ], example
             assert (here / "victim").read_bytes() == b"mine", example
             assert not (folder / "escaped").exists(), example
             shutil.rmtree(here)
-    assert not wrong, f"{len(wrong)} of {sum(ends.values()) + len(wrong)}:\n" + "\n".join(wrong[:20])
+    assert not wrong, (
+        f"{len(wrong)} of {sum(ends.values()) + len(wrong)}:\n" + "\n".join(wrong[:20])
+    )
     assert longest < 2_000
     assert min(ends["refused"], ends["same"]) > 0 or sum(ends.values()) < 30, ends

@@ -1,4 +1,6 @@
-"""Designs of trials as Hypothesis draws them: any null model, words, sites and controls, whole factorials."""
+"""Designs of trials as Hypothesis draws them: any null model, words, sites and
+controls, whole factorials.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,23 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.design import DinucleotideShuffle, Genomic, KletShuffle, Markov, Profile, Shuffle, Uniform
+from causalgia.design import (
+    DinucleotideShuffle,
+    Genomic,
+    KletShuffle,
+    Markov,
+    Profile,
+    Shuffle,
+    Uniform,
+)
 from causalgia.errors import DegenerateWarning, DesignError
 
 LENGTH = 24
 TASKS = ("linear", "curved", "count")
-_PARENTS = ["".join(row) for row in np.random.default_rng(0).choice(list("ACGT"), size=(60, LENGTH))]
+_PARENTS = [
+    "".join(row)
+    for row in np.random.default_rng(0).choice(list("ACGT"), size=(60, LENGTH))
+]
 _WEIGHTS = np.sin(np.arange(4 * LENGTH)).reshape(4, LENGTH)
 _WORDS = st.text("ACGT", min_size=1, max_size=8)
 _N_UNITS = st.sampled_from([2, 3, 12, 40, 41, 300, 2_500, 5_000])
@@ -36,7 +49,19 @@ def answers(tasks: int, *, reverse: bool = False) -> Callable[[np.ndarray], np.n
 @st.composite
 def nulls(draw: st.DrawFn) -> cg.design.NullModel:
     """Draw a null model of backgrounds of one length."""
-    kind = draw(st.sampled_from([Uniform, Profile, Markov, Shuffle, DinucleotideShuffle, KletShuffle, Genomic]))
+    kind = draw(
+        st.sampled_from(
+            [
+                Uniform,
+                Profile,
+                Markov,
+                Shuffle,
+                DinucleotideShuffle,
+                KletShuffle,
+                Genomic,
+            ]
+        )
+    )
     if kind is Uniform:
         return Uniform(length=LENGTH)
     of = _PARENTS[: draw(st.sampled_from([5, 20, 60]))]
@@ -48,17 +73,27 @@ def nulls(draw: st.DrawFn) -> cg.design.NullModel:
 
 
 @st.composite
-def interventions(draw: st.DrawFn, first: int = 0, last: int = LENGTH) -> cg.design.Intervention:
-    """Draw what is done between two places: a word, a placebo of one, a scramble, an ablation."""
+def interventions(
+    draw: st.DrawFn, first: int = 0, last: int = LENGTH
+) -> cg.design.Intervention:
+    """Draw what is done between two places: a word, a placebo of one, a scramble, an
+    ablation.
+    """
     word = draw(_WORDS.filter(lambda word: len(word) <= last - first))
     at = draw(st.integers(first, last - len(word)))
-    start, stop = sorted(draw(st.lists(st.integers(first, last), min_size=2, max_size=2, unique=True)))
+    start, stop = sorted(
+        draw(st.lists(st.integers(first, last), min_size=2, max_size=2, unique=True))
+    )
     kind = draw(st.sampled_from(["embed", "embed", "placebo", "scramble", "ablate"]))
     if kind == "embed":
         return cg.Embed(word, at=at, strand=draw(st.sampled_from("+-")))
     if kind == "placebo":
         return cg.Placebo(word, at=at)
-    return cg.Scramble((start, stop)) if kind == "scramble" else cg.Ablate((start, stop), fill="uniform")
+    return (
+        cg.Scramble((start, stop))
+        if kind == "scramble"
+        else cg.Ablate((start, stop), fill="uniform")
+    )
 
 
 @st.composite
@@ -73,27 +108,43 @@ def sites(draw: st.DrawFn) -> cg.design.Intervention:
 
 
 @st.composite
-def arms(draw: st.DrawFn) -> dict[str, cg.design.Intervention] | tuple[cg.design.Arm, ...]:
-    """Draw a control and up to four arms beside it, or a factorial of two or three factors."""
+def arms(
+    draw: st.DrawFn,
+) -> dict[str, cg.design.Intervention] | tuple[cg.design.Arm, ...]:
+    """Draw a control and up to four arms beside it, or a factorial of two or three
+    factors.
+    """
     if draw(st.booleans()):
         k = draw(st.integers(2, 3))
         factors = {f"F{i}": draw(interventions(8 * i, 8 * i + 8)) for i in range(k)}
         return cg.factorial(factors, untreated="control")
     control = draw(st.one_of(st.just(cg.Untreated()), interventions()))
-    return {"control": control} | {f"arm {i}": draw(sites()) for i in range(draw(st.integers(1, 4)))}
+    return {"control": control} | {
+        f"arm {i}": draw(sites()) for i in range(draw(st.integers(1, 4)))
+    }
 
 
 @st.composite
 def designs(draw: st.DrawFn) -> cg.Design:
-    """Draw a design; what a design refuses (an arm that does nothing, two that are the same) is drawn again."""
+    """Draw a design; what a design refuses (an arm that does nothing, two that are the
+    same) is drawn again.
+    """
     null, n_units = draw(nulls()), draw(_N_UNITS)
     if isinstance(null, Genomic):
         n_units = min(n_units, len(_PARENTS))  # each of them is one unit
-    assignment = draw(st.sampled_from(["crossover", "crossover", "crossover", "parallel"]))
+    assignment = draw(
+        st.sampled_from(["crossover", "crossover", "crossover", "parallel"])
+    )
     try:
         with warnings.catch_warnings():  # few distinct shuffles of short sequences
             warnings.simplefilter("ignore", DegenerateWarning)
-            return cg.Design(null=null, arms=draw(arms()), n_units=n_units, assignment=assignment, contrasts="control")
+            return cg.Design(
+                null=null,
+                arms=draw(arms()),
+                n_units=n_units,
+                assignment=assignment,
+                contrasts="control",
+            )
     except DesignError:
         assume(False)
         raise

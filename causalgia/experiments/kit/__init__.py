@@ -1,1 +1,3 @@
-"""Shared parts of the experiments: classes, settings, sequences, tiles, figures and text."""
+"""Shared parts of the experiments: classes, settings, sequences, tiles, figures and
+text.
+"""

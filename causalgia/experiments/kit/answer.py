@@ -1,4 +1,6 @@
-"""Results of an experiment: verdicts, findings beyond single contrasts, as text, and as files of variants."""
+"""Results of an experiment: verdicts, findings beyond single contrasts, as text, and as
+files of variants.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,12 @@ import numpy as np
 
 from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import check_no_pipe, to_csv
-from causalgia.sequences.variant_files import InfoField, Variant, annotated_vcf, info_name
+from causalgia.sequences.variant_files import (
+    InfoField,
+    Variant,
+    annotated_vcf,
+    info_name,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +32,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """Results beyond single contrasts: derived Datasets, and sentences that answer the question.
+    """Results beyond single contrasts: derived Datasets, and sentences that answer the
+    question.
 
     Attributes
     ----------
@@ -41,15 +49,17 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Answer:
-    """The answer to an experiment's question; printed, it is the question, the table of contrasts and the sentences.
+    """The answer to an experiment's question; printed, it is the question, the table of
+    contrasts and the sentences.
 
     Attributes
     ----------
     question
         The question, in a sentence.
     estimates, decisions
-        Every named contrast: ``ace, se, df, p, p_adjusted``, and ``ace, lower, upper, verdict, ...``
-        (contrast, task), with the experiment's coordinates.
+        Every named contrast: ``ace, se, df, p, p_adjusted``, and
+        ``ace, lower, upper, verdict, ...`` (contrast, task), with the experiment's
+        coordinates.
     findings
         Datasets of the results beyond single contrasts, by name.
     sentences
@@ -71,23 +81,43 @@ class Answer:
 
         shown = largest_contrasts(self.decisions)
         more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
-        note = [f"These are the largest; {more:,} more contrasts are in decisions.", ""] if more else []
-        return "\n".join([self.question, "", trial_report(shown), "", *note, *self.shown_sentences]).rstrip()
+        note = (
+            [f"These are the largest; {more:,} more contrasts are in decisions.", ""]
+            if more
+            else []
+        )
+        return "\n".join(
+            [self.question, "", trial_report(shown), "", *note, *self.shown_sentences]
+        ).rstrip()
 
     def _repr_html_(self) -> str:
-        """Return the question, the table of contrasts and the sentences, for notebooks."""
+        """Return the question, the table of contrasts and the sentences, for
+        notebooks.
+        """
         from causalgia.inputs import as_html
         from causalgia.reporting._trial_report import table_parts
         from causalgia.reporting.table_formats import html_table
 
         shown = largest_contrasts(self.decisions)
         more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
-        note = [f"These are the largest; {more:,} more contrasts are in decisions."] if more else []
-        sentences = "\n".join(f"<p>{as_html(text)}</p>" for text in [*note, *self.shown_sentences])
-        return f"<p><b>{as_html(self.question)}</b></p>\n{html_table(*table_parts(shown))}{sentences}"
+        note = (
+            [f"These are the largest; {more:,} more contrasts are in decisions."]
+            if more
+            else []
+        )
+        sentences = "\n".join(
+            f"<p>{as_html(text)}</p>" for text in [*note, *self.shown_sentences]
+        )
+        return (
+            f"<p><b>{as_html(self.question)}</b></p>\n"
+            f"{html_table(*table_parts(shown))}{sentences}"
+        )
 
     def __repr__(self) -> str:
-        return f"<Answer to {self.question!r}: {self.decisions.sizes['contrast']:,} contrasts>"
+        return (
+            f"<Answer to {self.question!r}: {self.decisions.sizes['contrast']:,} "
+            "contrasts>"
+        )
 
     @property
     def tasks(self) -> list[str]:
@@ -96,28 +126,46 @@ class Answer:
 
     @property
     def shown_sentences(self) -> tuple[str, ...]:
-        """The sentences that are printed: of more than 30 tasks, those on the tasks with the largest effects."""
+        """The sentences that are printed: of more than 30 tasks, those on the tasks
+        with the largest effects.
+        """
         from causalgia.effect_table import tasks_in_table
         from causalgia.reporting.effect_rows import largest_tasks, sentences_on_tasks
 
-        shown = sentences_on_tasks(self.sentences, tasks_in_table(largest_tasks(self.decisions)), self.tasks)
+        shown = sentences_on_tasks(
+            self.sentences, tasks_in_table(largest_tasks(self.decisions)), self.tasks
+        )
         left = len(self.sentences) - len(shown)
-        return (*shown, *([f"{left:,} sentences on other tasks are in answer.sentences."] if left else []))
+        return (
+            *shown,
+            *(
+                [f"{left:,} sentences on other tasks are in answer.sentences."]
+                if left
+                else []
+            ),
+        )
 
     @property
     def clearest_task(self) -> str:
         """The task with the largest effect; its figure is drawn by default."""
         size = _effect_size(self.decisions)
-        return self.tasks[int(size.max([dim for dim in size.dims if dim != "task"]).to_numpy().argmax())]
+        return self.tasks[
+            int(
+                size.max([dim for dim in size.dims if dim != "task"])
+                .to_numpy()
+                .argmax()
+            )
+        ]
 
     def draw(self, *, task: str | Sequence[str] | None = None) -> Axes:
-        """Draw the figure of the experiment for one task; by default a forest plot of its contrasts.
+        """Draw the figure of the experiment for one task; by default a forest plot of
+        its contrasts.
 
         Parameters
         ----------
         task
-            Task to draw, by its name or a pattern such as ``"DNASE:*"``; None: the one with the largest effect. Several
-            tasks are drawn as a forest plot.
+            Task to draw, by its name or a pattern such as ``"DNASE:*"``; None: the one
+            with the largest effect. Several tasks are drawn as a forest plot.
 
         Raises
         ------
@@ -127,22 +175,37 @@ class Answer:
         from causalgia.effect_table import selected_tasks
         from causalgia.plot import forest
 
-        chosen = selected_tasks(self.tasks, self.clearest_task if task is None else task)
+        chosen = selected_tasks(
+            self.tasks, self.clearest_task if task is None else task
+        )
         of_all = {"name": str(self.decisions.attrs.get("name") or self.name)}
         if len(chosen) > 1:
             return forest(self.decisions.assign_attrs(of_all), task=chosen)
         if len(self.tasks) > 1:
-            of_all["task_of"] = f"task {self.tasks.index(chosen[0]) + 1} of {len(self.tasks):,}"
+            of_all["task_of"] = (
+                f"task {self.tasks.index(chosen[0]) + 1} of {len(self.tasks):,}"
+            )
             of_all |= {"task_chosen": "with the largest effect"} if task is None else {}
         task = chosen[0]
         if self.figure is not None:
-            findings = {name: _select_task(dataset, task) for name, dataset in self.findings.items()}
-            estimates, decisions = (_select_task(table, task) for table in (self.estimates, self.decisions))
+            findings = {
+                name: _select_task(dataset, task)
+                for name, dataset in self.findings.items()
+            }
+            estimates, decisions = (
+                _select_task(table, task) for table in (self.estimates, self.decisions)
+            )
             decisions = decisions.assign_attrs(of_all)
-            return self.figure(replace(self, findings=findings, estimates=estimates, decisions=decisions))
+            return self.figure(
+                replace(
+                    self, findings=findings, estimates=estimates, decisions=decisions
+                )
+            )
         return forest(self.decisions.assign_attrs(of_all), task=task)
 
-    def save(self, path: str | Path, *, task: str | Sequence[str] | None = None) -> Path:
+    def save(
+        self, path: str | Path, *, task: str | Sequence[str] | None = None
+    ) -> Path:
         """Save the figure of one task as PNG, PDF or SVG (by the file name).
 
         Parameters
@@ -165,25 +228,30 @@ class Answer:
 
 
 def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.Dataset:
-    """Return the contrasts with the largest effects, the largest first; a short table is returned unchanged.
+    """Return the contrasts with the largest effects, the largest first; a short table
+    is returned unchanged.
 
-    Of what is left out ``attrs["shown"]`` says how much there is; `causalgia.plot.forest` puts it into the title.
+    Of what is left out ``attrs["shown"]`` says how much there is;
+    `causalgia.plot.forest` puts it into the title.
 
     Parameters
     ----------
     table
-        Estimates or decisions. The size of an effect is its largest distance from no effect (0, or 1 for ratios) in
-        any task or model.
+        Estimates or decisions. The size of an effect is its largest distance from no
+        effect (0, or 1 for ratios) in any task or model.
     most
         Tables of up to this many contrasts are returned unchanged.
     n
-        Contrasts returned of longer tables; fewer, but at least three, where tasks and models would give 60 rows.
+        Contrasts returned of longer tables; fewer, but at least three, where tasks and
+        models would give 60 rows.
 
     Examples
     --------
     >>> import xarray as xr
     >>> names = {"contrast": ["a", "b", "c"], "task": ["K562"]}
-    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[0.1], [-2.0], [1.0]])}, coords=names)
+    >>> table = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[0.1], [-2.0], [1.0]])}, coords=names
+    ... )
     >>> largest_contrasts(table, most=2, n=2)["contrast"].values.tolist()
     ['b', 'c']
     """
@@ -191,10 +259,22 @@ def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.D
         return table
     size = _effect_size(table)
     largest = size.max([dim for dim in size.dims if dim != "contrast"]).to_numpy()
-    n = min(n, max(3, 60 * size.sizes["contrast"] // size.size)) if n < size.sizes["contrast"] else n
-    pairs = [name for name, variable in table.variables.items() if "contrast_" in variable.dims]
+    n = (
+        min(n, max(3, 60 * size.sizes["contrast"] // size.size))
+        if n < size.sizes["contrast"]
+        else n
+    )
+    pairs = [
+        name
+        for name, variable in table.variables.items()
+        if "contrast_" in variable.dims
+    ]
     cut = table.drop_vars(pairs).isel(contrast=np.argsort(-largest, kind="stable")[:n])
-    return cut.assign_attrs(shown=f"the {n} largest of {table.sizes['contrast']:,}") if n < len(largest) else cut
+    return (
+        cut.assign_attrs(shown=f"the {n} largest of {table.sizes['contrast']:,}")
+        if n < len(largest)
+        else cut
+    )
 
 
 def _effect_size(table: xr.Dataset) -> xr.DataArray:
@@ -203,16 +283,25 @@ def _effect_size(table: xr.Dataset) -> xr.DataArray:
 
 
 def _select_task(dataset: xr.Dataset, task: str) -> xr.Dataset:
-    """Return one task of a Dataset, kept as a dim; a Dataset without tasks is returned unchanged."""
+    """Return one task of a Dataset, kept as a dim; a Dataset without tasks is returned
+    unchanged.
+    """
     import xarray as xr
 
-    if not isinstance(dataset, xr.Dataset) or "task" not in dataset.dims or "task" not in dataset.coords:
+    if (
+        not isinstance(dataset, xr.Dataset)
+        or "task" not in dataset.dims
+        or "task" not in dataset.coords
+    ):
         return dataset
-    return dataset.isel(task=[[str(name) for name in dataset["task"].to_numpy()].index(task)])
+    return dataset.isel(
+        task=[[str(name) for name in dataset["task"].to_numpy()].index(task)]
+    )
 
 
 def profile_along(along: str, *, by: str | None = None) -> Callable[[Answer], Axes]:
-    """Return a function that draws the contrasts of one task along a coordinate, by `causalgia.plot.profile`.
+    """Return a function that draws the contrasts of one task along a coordinate, by
+    `causalgia.plot.profile`.
 
     Examples
     --------
@@ -234,51 +323,87 @@ def mean_over_models(table: xr.Dataset) -> xr.Dataset:
     Parameters
     ----------
     table
-        ``ace (..., task[, model])``; variables that are not floats are dropped. A table without models is unchanged.
+        ``ace (..., task[, model])``; variables that are not floats are dropped. A table
+        without models is unchanged.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> table = xr.Dataset({"ace": (("contrast", "task", "model"), [[[1.0, 2.0]]])}, coords={"task": ["K562"]})
-    >>> mean_over_models(table)["ace"].values.ravel(), mean_over_models(table)["task"].values
+    >>> table = xr.Dataset(
+    ...     {"ace": (("contrast", "task", "model"), [[[1.0, 2.0]]])},
+    ...     coords={"task": ["K562"]},
+    ... )
+    >>> (
+    ...     mean_over_models(table)["ace"].values.ravel(),
+    ...     mean_over_models(table)["task"].values,
+    ... )
     (array([1.5]), array(['K562, mean over 2 models'], dtype='<U24'))
     """
     if "model" not in table.dims:
         return table
-    names = [f"{task}, mean over {table.sizes['model']} models" for task in table["task"].to_numpy()]
-    floats = [name for name, values in table.data_vars.items() if values.dtype.kind == "f"]
-    return table[floats].mean("model", keep_attrs=True).assign_coords(task=("task", names))
+    names = [
+        f"{task}, mean over {table.sizes['model']} models"
+        for task in table["task"].to_numpy()
+    ]
+    floats = [
+        name for name, values in table.data_vars.items() if values.dtype.kind == "f"
+    ]
+    return (
+        table[floats].mean("model", keep_attrs=True).assign_coords(task=("task", names))
+    )
 
 
 _COLUMNS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
     "effect": ("effect", "Float", "Y(alternate) - Y(reference)"),
     "p_matched": ("p", "Float", "rank p among matched null variants"),
-    "q_matched": ("q", "Float", "p adjusted by Benjamini-Hochberg over the variants of the task"),
+    "q_matched": (
+        "q",
+        "Float",
+        "p adjusted by Benjamini-Hochberg over the variants of the task",
+    ),
     "n_matched": ("n", "Integer", "matched null variants of the stratum"),
-    "tail_p": ("tail_p", "Float", "p extrapolated by a law of the largest null effects: a model"),
-    "tail_by": ("tail_by", "String", "origin of tail_p: rank, tail (the model) or no fit (by rank)"),
+    "tail_p": (
+        "tail_p",
+        "Float",
+        "p extrapolated by a law of the largest null effects: a model",
+    ),
+    "tail_by": (
+        "tail_by",
+        "String",
+        "origin of tail_p: rank, tail (the model) or no fit (by rank)",
+    ),
     "lfdr_matched": ("lfdr", "Float", "local false discovery rate by two groups"),
     "p_adjusted": ("p_adjusted", "Float", "p adjusted over the variants of the task"),
     "verdict": ("verdict", "String", "increases, decreases, negligible or undecided"),
 }
-_FIRST = ("variant", "chromosome", "position", "reference", "alternate", "task", "model")
+_FIRST = (
+    "variant",
+    "chromosome",
+    "position",
+    "reference",
+    "alternate",
+    "task",
+    "model",
+)
 
 
 def variant_frame(answer: Answer) -> pd.DataFrame:
-    """Return the answer of `causalgia.experiments.variants` as a tidy table: a row for each variant, task and model.
+    """Return the answer of `causalgia.experiments.variants` as a tidy table: a row for
+    each variant, task and model.
 
-    Columns ``variant, task, chromosome, position`` (counted from 1, as in a VCF), ``reference, alternate`` and the
-    variables of the finding ``"variants"``.
+    Columns ``variant, task, chromosome, position`` (counted from 1, as in a VCF),
+    ``reference, alternate`` and the variables of the finding ``"variants"``.
 
     Raises
     ------
     OutcomesError
-        If the answer has no rows for variants: it is of another experiment, or only moments were kept.
+        If the answer has no rows for variants: it is of another experiment, or only
+        moments were kept.
     """
     if "variants" not in answer.findings:
         raise OutcomesError(
-            "the answer has no finding 'variants': it is that of cg.experiments.variants with keep='outcomes' or "
-            "'effects'"
+            "the answer has no finding 'variants': it is that of "
+            "cg.experiments.variants with keep='outcomes' or 'effects'"
         )
     table = answer.findings["variants"]
     frame = table.to_dataframe().reset_index()
@@ -287,35 +412,53 @@ def variant_frame(answer: Answer) -> pd.DataFrame:
     return frame[[*named, *(name for name in frame if name not in named)]]
 
 
-def write_variants(answer: Answer, path: str | PathLike[str], *, like: str | PathLike[str] | None = None) -> Path:
-    r"""Write the answer about variants as a table (``.tsv``, ``.csv``) or as an annotated VCF (``.vcf``).
+def write_variants(
+    answer: Answer,
+    path: str | PathLike[str],
+    *,
+    like: str | PathLike[str] | None = None,
+) -> Path:
+    r"""Write the answer about variants as a table (``.tsv``, ``.csv``) or as an
+    annotated VCF (``.vcf``).
 
     Parameters
     ----------
     answer
         From ``experiment.analyze`` of `causalgia.experiments.variants`.
     path
-        File to write; its ending says what. Text in tables is escaped against spreadsheet formulas. In a VCF each task
-        has fields such as ``CG_K562_effect`` and ``CG_K562_q``, one value for each alternate allele, declared in the
-        header.
+        File to write; its ending says what. Text in tables is escaped against
+        spreadsheet formulas. In a VCF each task has fields such as ``CG_K562_effect``
+        and ``CG_K562_q``, one value for each alternate allele, declared in the header.
     like
-        For a VCF: the VCF file that the variants were read from, whose lines, columns and header are kept.
+        For a VCF: the VCF file that the variants were read from, whose lines, columns
+        and header are kept.
 
     Raises
     ------
     OutcomesError
-        If the ending is not one of these, the answer has no rows for variants, or the file cannot be written.
+        If the ending is not one of these, the answer has no rows for variants, or the
+        file cannot be written.
 
     Examples
     --------
     >>> import tempfile
     >>> import causalgia as cg
     >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "genome.fa").write_text(">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4)
-    >>> _ = (folder / "two.vcf").write_text("chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n")
-    >>> experiment = cg.experiments.variants(folder / "two.vcf", folder / "genome.fa", length=40)
-    >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0))
-    >>> path = cg.experiments.write_variants(answer, folder / "found.vcf", like=folder / "two.vcf")
+    >>> _ = (folder / "genome.fa").write_text(
+    ...     ">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4
+    ... )
+    >>> _ = (folder / "two.vcf").write_text(
+    ...     "chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n"
+    ... )
+    >>> experiment = cg.experiments.variants(
+    ...     folder / "two.vcf", folder / "genome.fa", length=40
+    ... )
+    >>> answer = experiment.analyze(
+    ...     cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
+    ... )
+    >>> path = cg.experiments.write_variants(
+    ...     answer, folder / "found.vcf", like=folder / "two.vcf"
+    ... )
     >>> path.read_text().splitlines()[-1].split("\t")[-1]
     'CG_K562_effect=0;CG_K562_verdict=negligible;CG_HepG2_effect=0;CG_HepG2_verdict=negligible'
     """
@@ -323,27 +466,36 @@ def write_variants(answer: Answer, path: str | PathLike[str], *, like: str | Pat
     ending = target.suffix.lower()
     if ending not in (".tsv", ".csv", ".vcf"):
         raise OutcomesError(
-            f"{target}: {quoted(ending)} is not an extension of a file of variants; say .tsv, .csv or .vcf"
+            f"{target}: {quoted(ending)} is not an extension of a file of variants; "
+            "say .tsv, .csv or .vcf"
         )
     if like is not None and ending != ".vcf":
-        raise OutcomesError(f"like={quoted(str(like))} is for a VCF file, and {target} is a table; leave it out")
+        raise OutcomesError(
+            f"like={quoted(str(like))} is for a VCF file, and {target} is a table; "
+            "leave it out"
+        )
     frame = variant_frame(answer)
     if ending == ".vcf":
-        text = annotated_vcf(_variants_of(answer), _fields(answer.findings["variants"]), like=like)
+        text = annotated_vcf(
+            _variants_of(answer), _fields(answer.findings["variants"]), like=like
+        )
     else:
         text = to_csv(frame, index=False, tabs=ending == ".tsv")
     check_no_pipe(target, OutcomesError)
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutcomesError(f"{target}: cannot be written ({error.strerror}); choose another place") from error
+        raise OutcomesError(
+            f"{target}: cannot be written ({error.strerror}); choose another place"
+        ) from error
     return target
 
 
 def _variants_of(answer: Answer) -> list[Variant]:
     table = answer.findings["variants"]
     columns = (
-        table[name].to_numpy().tolist() for name in ("chromosome", "position", "reference", "alternate", "variant")
+        table[name].to_numpy().tolist()
+        for name in ("chromosome", "position", "reference", "alternate", "variant")
     )
     return [Variant(*row) for row in zip(*columns, strict=True)]
 
@@ -361,5 +513,7 @@ def _fields(table: xr.Dataset) -> list[InfoField]:
         for column, (ending, kind, meaning) in _COLUMNS.items():
             if column in table:
                 values = table[column].sel(place).to_numpy().tolist()
-                fields.append(InfoField(f"{unique}_{ending}", kind, f"{meaning}; {where}", values))
+                fields.append(
+                    InfoField(f"{unique}_{ending}", kind, f"{meaning}; {where}", values)
+                )
     return fields

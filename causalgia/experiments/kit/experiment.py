@@ -1,4 +1,6 @@
-"""Experiments of the catalogue: a design with named contrasts, its analysis, and a function that states the answer."""
+"""Experiments of the catalogue: a design with named contrasts, its analysis, and a
+function that states the answer.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ from causalgia.analysis import Analysis
 from causalgia.checks import nearest
 from causalgia.choices import ROPE_IN_WORDS
 from causalgia.design import Design, Genomic
-from causalgia.errors import CausalgiaError, CausalgiaWarning, DegenerateWarning, DesignError, OutcomesError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    CausalgiaWarning,
+    DegenerateWarning,
+    DesignError,
+    OutcomesError,
+    quoted,
+)
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import as_html
@@ -30,22 +39,27 @@ if TYPE_CHECKING:
 
 Labels: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Coordinate -> contrast -> value."""
-_IN_BASES = frozenset({"distance", "spacing", "place", "position", "start", "stop", "center"})  # coordinates in bp
+# coordinates in bp
+_IN_BASES = frozenset(
+    {"distance", "spacing", "place", "position", "start", "stop", "center"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResults:
-    """Results of the verbs on one trial, from which an entry of the catalogue derives its finding.
+    """Results of the verbs on one trial, from which an entry of the catalogue derives
+    its finding.
 
     Attributes
     ----------
     experiment
         The experiment that was run.
     steps
-        Effects (None for moments), estimates, posterior and decisions, with the experiment's coordinates on
-        the contrasts.
+        Effects (None for moments), estimates, posterior and decisions, with the
+        experiment's coordinates on the contrasts.
     outcomes
-        The outcomes; None if effects or moments were kept, or the analysis asks for contrasts between tasks.
+        The outcomes; None if effects or moments were kept, or the analysis asks for
+        contrasts between tasks.
     key
         Root key of the random draws of the answer, for ``derive(key, "...")``.
     """
@@ -64,12 +78,15 @@ def contrasts_only(found: TrialResults) -> Finding:  # noqa: ARG001 - the signat
 def finding_by_task(found: TrialResults, text: Callable[[xr.Dataset], str]) -> Finding:
     """Return a sentence for each task (and predictor): the text of its decisions."""
     rows = rows_by_task(found.steps.decisions)
-    return Finding(sentences=tuple(f"{begins}: {text(table)}" for begins, table in rows))
+    return Finding(
+        sentences=tuple(f"{begins}: {text(table)}" for begins, table in rows)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One entry of the catalogue: question, estimand, source, and the function that reads the answer.
+    """One entry of the catalogue: question, estimand, source, and the function that
+    reads the answer.
 
     Attributes
     ----------
@@ -84,11 +101,14 @@ class Entry:
     draw
         Figure of an answer for one task; None: a forest plot of the contrasts.
     zoo
-        Oracle of the zoo in the example file that ``causalgia init --experiment`` writes.
+        Oracle of the zoo in the example file that ``causalgia init --experiment``
+        writes.
     claims
-        ``"confirmatory"``: the contrasts differ in kind or are ordered, and each verdict is a test with its own error
-        rate. ``"screening"``: the contrasts are exchangeable, and verdicts hold on average over effects like these: by
-        a posterior for 30 contrasts or more, or by the false discovery rate among words beyond placebo words.
+        ``"confirmatory"``: the contrasts differ in kind or are ordered, and each
+        verdict is a test with its own error rate. ``"screening"``: the contrasts are
+        exchangeable, and verdicts hold on average over effects like these: by a
+        posterior for 30 contrasts or more, or by the false discovery rate among words
+        beyond placebo words.
     """
 
     name: str
@@ -103,10 +123,12 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Experiment(Design):
-    """A design with named contrasts, a fixed analysis, and a function that answers its question.
+    """A design with named contrasts, a fixed analysis, and a function that answers its
+    question.
 
     Run it like any design, ``outcomes = cg.run(experiment, predictor, rng=0)``; then
-    ``experiment.analyze(outcomes, rng=0)`` applies the ordinary verbs and answers the question.
+    ``experiment.analyze(outcomes, rng=0)`` applies the ordinary verbs and answers the
+    question.
 
     Attributes
     ----------
@@ -116,7 +138,8 @@ class Experiment(Design):
         Region of practical equivalence and error rate; change it with
         ``dataclasses.replace(experiment, analysis=...)``.
     labels
-        Coordinates of the contrasts: coordinate -> contrast -> value, such as the distance of each contrast.
+        Coordinates of the contrasts: coordinate -> contrast -> value, such as the
+        distance of each contrast.
     """
 
     entry: Entry = field(compare=False)
@@ -128,27 +151,39 @@ class Experiment(Design):
 
         super().__post_init__()
         if self.named_contrasts is None:
-            raise DesignError(f"experiment {quoted(self.entry.name)}: give contrasts= that answer its question")
+            raise DesignError(
+                f"experiment {quoted(self.entry.name)}: give contrasts= that answer "
+                "its question"
+            )
         if self.analysis.asks:
             raise DesignError(
-                f"experiment {quoted(self.entry.name)}: its contrasts are its own; leave control, contrasts and "
-                "interaction out of analysis="
+                f"experiment {quoted(self.entry.name)}: its contrasts are its own; "
+                "leave control, contrasts and interaction out of analysis="
             )
         if self.analysis.rope is None:
             raise DesignError(
-                f"experiment {quoted(self.entry.name)}: without a ROPE there is no verdict; give {ROPE_IN_WORDS}"
+                f"experiment {quoted(self.entry.name)}: without a ROPE there is no "
+                f"verdict; give {ROPE_IN_WORDS}"
             )
         check_analysis(self.analysis.asking(self.analysis_fields), self)
         if self.n_units < 2 and self.analysis.target != "units":
             raise DesignError(
-                f"experiment {quoted(self.entry.name)} of one unit: an error needs two or more, drawn or given; take "
-                "more (n_units=, n_draws= or sequences)"
+                f"experiment {quoted(self.entry.name)} of one unit: an error needs two "
+                "or more, drawn or given; take more (n_units=, n_draws= or sequences)"
             )
-        between = self.analysis.target not in ("units", "parents") and self.analysis.cluster in ("auto", "parent")
-        if between and isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1:
+        between = self.analysis.target not in (
+            "units",
+            "parents",
+        ) and self.analysis.cluster in ("auto", "parent")
+        if (
+            between
+            and isinstance(self.drawn, Genomic)
+            and len(set(self.drawn.parent_names)) == 1
+        ):
             raise DesignError(
-                f"experiment {quoted(self.entry.name)} of the one sequence {quoted(self.drawn.parent_names[0])}: "
-                "its draws carry no information about other sequences, to which the answer applies; give two "
+                f"experiment {quoted(self.entry.name)} of the one sequence "
+                f"{quoted(self.drawn.parent_names[0])}: its draws carry no information "
+                "about other sequences, to which the answer applies; give two "
                 "sequences or more"
             )
 
@@ -169,7 +204,9 @@ class Experiment(Design):
 
     @property
     def claims(self) -> Claims:
-        """Kind of claim that the verdicts make, ``"confirmatory"`` or ``"screening"``: see `Entry`."""
+        """Kind of claim that the verdicts make, ``"confirmatory"`` or ``"screening"``:
+        see `Entry`.
+        """
         return self.entry.claims
 
     def planned(self) -> Analysis:
@@ -177,27 +214,31 @@ class Experiment(Design):
         return self.analysis
 
     def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
-        """Answer the question: contrast, estimate, adjust, infer and decide, then derive the findings.
+        """Answer the question: contrast, estimate, adjust, infer and decide, then
+        derive the findings.
 
         Parameters
         ----------
         outcomes
-            From ``cg.run(experiment, ...)`` with any ``keep=``, or the estimates of its moments.
+            From ``cg.run(experiment, ...)`` with any ``keep=``, or the estimates of its
+            moments.
         rng
-            Seed (0 is a seed), Generator or SeedSequence for posterior draws and resampling. None: the seed of the
-            trial, which is stored with its outcomes.
+            Seed (0 is a seed), Generator or SeedSequence for posterior draws and
+            resampling. None: the seed of the trial, which is stored with its outcomes.
 
         Returns
         -------
         Answer
-            ``decisions`` and ``estimates`` of every contrast, ``findings`` and ``sentences``. On an ensemble each
-            predictor has its own verdicts, and the finding ``"over predictors"`` has the mean effect over predictors
-            with the sd between them.
+            ``decisions`` and ``estimates`` of every contrast, ``findings`` and
+            ``sentences``. On an ensemble each predictor has its own verdicts, and the
+            finding ``"over predictors"`` has the mean effect over predictors with the
+            sd between them.
 
         Raises
         ------
         OutcomesError
-            If the outcomes are of another design, or no `rng` is given and the trial's seed was not a number.
+            If the outcomes are of another design, or no `rng` is given and the trial's
+            seed was not a number.
         """
         from causalgia._analyze import steps, steps_from
 
@@ -205,14 +246,21 @@ class Experiment(Design):
         if rng is None:
             seed = str(outcomes.attrs.get("rng", ""))
             if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
-                raise OutcomesError("these outcomes have no numeric seed; give one: analyze(outcomes, rng=0)")
+                raise OutcomesError(
+                    "these outcomes have no numeric seed; give one: analyze(outcomes, "
+                    "rng=0)"
+                )
             rng = int(seed)
         key = root_key(rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
         classes: Any = self.labels.get("placebo_class")
         requested = self.analysis.asking(self.analysis_fields)
         done = apply_verbs(
-            outcomes, requested, rng=derive(key, "steps"), placebo_class=classes, shrinks=self.claims == "screening"
+            outcomes,
+            requested,
+            rng=derive(key, "steps"),
+            placebo_class=classes,
+            shrinks=self.claims == "screening",
         )
         found = TrialResults(
             experiment=self,
@@ -222,11 +270,17 @@ class Experiment(Design):
                 estimates=self.label(done.estimates),
                 decisions=self.label(done.decisions),
             ),
-            outcomes=outcomes if "outcome" in outcomes and self.analysis.tasks is None else None,
+            outcomes=outcomes
+            if "outcome" in outcomes and self.analysis.tasks is None
+            else None,
             key=derive(key, "reading"),
         )
         with warnings.catch_warnings():  # those of the estimates have been given
-            warnings.filterwarnings("ignore", message=".* do(es)? not vary at all over", category=DegenerateWarning)
+            warnings.filterwarnings(
+                "ignore",
+                message=".* do(es)? not vary at all over",
+                category=DegenerateWarning,
+            )
             finding, over = self.entry.read(found), over_predictors(found.steps.effects)
         return Answer(
             question=self.question,
@@ -244,30 +298,48 @@ class Experiment(Design):
         fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
         if fingerprint != self.fingerprint:
             raise OutcomesError(
-                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyze "
-                "them with the experiment that was run"
+                f"these outcomes are of the design {fingerprint}, not of this "
+                f"experiment ({self.fingerprint}); analyze them with the experiment "
+                "that was run"
             )
 
     def label(self, table: xr.Dataset) -> xr.Dataset:
-        """Add the experiment's coordinates to the contrasts of effects, estimates or decisions."""
+        """Add the experiment's coordinates to the contrasts of effects, estimates or
+        decisions.
+        """
         import xarray as xr
 
         names = [str(name) for name in table["contrast"].to_numpy()]
         missing = {
-            k: "" if any(isinstance(v, str) for v in row.values()) else float("nan") for k, row in self.labels.items()
+            k: "" if any(isinstance(v, str) for v in row.values()) else float("nan")
+            for k, row in self.labels.items()
         }
-        values = {k: [row.get(name, missing[k]) for name in names] for k, row in self.labels.items()}
-        on_arms = [k for k in values if k in table.coords and table[k].dims != ("contrast",)]
+        values = {
+            k: [row.get(name, missing[k]) for name in names]
+            for k, row in self.labels.items()
+        }
+        on_arms = [
+            k for k in values if k in table.coords and table[k].dims != ("contrast",)
+        ]
         units = {k: {"units": "bp"} if k in _IN_BASES else {} for k in values}
-        columns = {k: xr.Variable("contrast", column, units[k]) for k, column in values.items()}
+        columns = {
+            k: xr.Variable("contrast", column, units[k]) for k, column in values.items()
+        }
         return table.drop_vars(on_arms).assign_coords(columns)
 
     def _repr_html_(self) -> str:
         """Return the question and the estimand above the arms, for notebooks."""
-        return f"<p><b>{as_html(self.question)}</b></p>\n<p>{as_html(self.estimand)}</p>\n{super()._repr_html_()}"
+        return (
+            f"<p><b>{as_html(self.question)}</b></p>\n"
+            f"<p>{as_html(self.estimand)}</p>\n"
+            f"{super()._repr_html_()}"
+        )
 
     def __repr__(self) -> str:
-        size = f"{len(self.named_arms):,} arms, {len(self.named_contrasts or ()):,} contrasts, {self.n_units:,} units"
+        size = (
+            f"{len(self.named_arms):,} arms, {len(self.named_contrasts or ()):,} "
+            f"contrasts, {self.n_units:,} units"
+        )
         return f"<Experiment {self.entry.name}: {size} of {self.drawn.describe()}>"
 
 
@@ -276,10 +348,12 @@ _MOST = 6
 
 
 def over_predictors(effects: xr.Dataset | None) -> Finding:
-    """Return the mean effect over predictors and the sd between them; an empty finding for one predictor.
+    """Return the mean effect over predictors and the sd between them; an empty finding
+    for one predictor.
 
-    The estimand is ``E[ACE of a predictor]`` over predictors (retrainings) as well as backgrounds: both are random,
-    and both contribute to the standard error (``cg.estimate(target="population x predictors")``).
+    The estimand is ``E[ACE of a predictor]`` over predictors (retrainings) as well as
+    backgrounds: both are random, and both contribute to the standard error
+    (``cg.estimate(target="population x predictors")``).
 
     Parameters
     ----------
@@ -289,61 +363,101 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
     Returns
     -------
     Finding
-        ``"over predictors"``: ``ace, se, lower, upper (contrast, task)``; ``between_sd (contrast, task)``, the sd of
-        the predictors' ACEs; ``ace_of_each, se_of_each (contrast, task, model)``; and a sentence for each task.
+        ``"over predictors"``: ``ace, se, lower, upper (contrast, task)``;
+        ``between_sd (contrast, task)``, the sd of the predictors' ACEs;
+        ``ace_of_each, se_of_each (contrast, task, model)``; and a sentence for each
+        task.
     """
-    if effects is None or "ice" not in effects or "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
+    if (
+        effects is None
+        or "ice" not in effects
+        or "model" not in effects["ice"].dims
+        or effects.sizes["model"] < 2
+    ):
         return Finding()
     from causalgia.estimation import estimate
     from causalgia.reporting import format_se
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CausalgiaWarning)  # given for each predictor already
-            each, over = estimate(effects), estimate(effects, target="population x predictors")
+            # given for each predictor already
+            warnings.simplefilter("ignore", CausalgiaWarning)
+            each, over = (
+                estimate(effects),
+                estimate(effects, target="population x predictors"),
+            )
     except CausalgiaError as error:
         return Finding(sentences=(f"No effect over predictors: {error}",))
     table = over[["ace", "se", "lower", "upper"]].assign(
-        between_sd=each["ace"].std("model", ddof=1), ace_of_each=each["ace"], se_of_each=each["se"]
+        between_sd=each["ace"].std("model", ddof=1),
+        ace_of_each=each["ace"],
+        se_of_each=each["se"],
     )
     sentences = []
     for task in table["task"].to_numpy():
         rows = table.sel(task=task)
-        largest = rows["contrast"].to_numpy()[abs(rows["ace"]).argsort().to_numpy()[::-1][:_MOST]]
+        largest = rows["contrast"].to_numpy()[
+            abs(rows["ace"]).argsort().to_numpy()[::-1][:_MOST]
+        ]
         parts = []
         for name in [name for name in rows["contrast"].to_numpy() if name in largest]:
             row = rows.sel(contrast=name)
-            within, between = format_se(float(row["se_of_each"].median())), format_se(row["between_sd"].item())
-            parts.append(f"{name} {effect_in_words(row)} (sd between predictors {between}, SE within one {within})")
+            within, between = (
+                format_se(float(row["se_of_each"].median())),
+                format_se(row["between_sd"].item()),
+            )
+            parts.append(
+                f"{name} {effect_in_words(row)} (sd between predictors {between}, SE "
+                f"within one {within})"
+            )
         n = table.sizes["model"]
-        sentences.append(f"Task {task}, over predictors like these {n}: {'; '.join(parts)}.")
+        sentences.append(
+            f"Task {task}, over predictors like these {n}: {'; '.join(parts)}."
+        )
     return Finding({NAME: table}, tuple(sentences))
 
 
 Claims: TypeAlias = Literal["confirmatory", "screening"]
-"""Verdicts with an error rate each, or verdicts that hold on average over effects like these."""
+"""Verdicts with an error rate each, or verdicts that hold on average over effects like
+these.
+"""
+
 
 def rise_weights(doses: Mapping[str, float]) -> dict[str, Fraction]:
-    """Return the weights of the rise of the least-squares line from the lowest dose to the highest.
+    """Return the weights of the rise of the least-squares line from the lowest dose to
+    the highest.
 
     Examples
     --------
-    >>> {arm: float(weight) for arm, weight in rise_weights({"none": 0, "one": 1, "two": 2, "three": 3}).items()}
+    >>> {
+    ...     arm: float(weight)
+    ...     for arm, weight in rise_weights(
+    ...         {"none": 0, "one": 1, "two": 2, "three": 3}
+    ...     ).items()
+    ... }
     {'none': -0.9, 'one': -0.3, 'two': 0.3, 'three': 0.9}
     """
     exact = {arm: Fraction(dose) for arm, dose in doses.items()}
     mean = sum(exact.values(), Fraction()) / len(exact)
     away = {arm: dose - mean for arm, dose in exact.items()}
-    scale = (max(exact.values()) - min(exact.values())) / sum(a * a for a in away.values())
+    scale = (max(exact.values()) - min(exact.values())) / sum(
+        a * a for a in away.values()
+    )
     return {arm: a * scale for arm, a in away.items()}
 
 
-def weighted_sum(parts: Iterable[tuple[Fraction | float, Mapping[str, Fraction | float]]]) -> dict[str, float]:
-    """Return a weighted sum of contrasts, rounded once at the end; arms whose weights cancel are left out.
+def weighted_sum(
+    parts: Iterable[tuple[Fraction | float, Mapping[str, Fraction | float]]],
+) -> dict[str, float]:
+    """Return a weighted sum of contrasts, rounded once at the end; arms whose weights
+    cancel are left out.
 
     Examples
     --------
-    >>> thirds = [(Fraction(1, 3), {"a": 1.0, "none": -1.0}), (Fraction(-1, 3), {"b": 1.0, "none": -1.0})]
+    >>> thirds = [
+    ...     (Fraction(1, 3), {"a": 1.0, "none": -1.0}),
+    ...     (Fraction(-1, 3), {"b": 1.0, "none": -1.0}),
+    ... ]
     >>> weighted_sum(thirds)
     {'a': 0.3333333333333333, 'b': -0.3333333333333333}
     """
@@ -354,7 +468,8 @@ def weighted_sum(parts: Iterable[tuple[Fraction | float, Mapping[str, Fraction |
     return {arm: float(weight) for arm, weight in total.items() if weight}
 
 
-#: each in the module `_name` of this package, which holds its entry under the name in capitals
+#: each in the module `_name` of this package, which holds its entry under the name in
+#: capitals
 _NAMES = (
     "word_screen",
     "word_mutagenesis",
@@ -391,7 +506,8 @@ _SHARED_FILES = {
 
 
 def entries() -> dict[str, Entry]:
-    """Return the entries of the catalogue by name: question, estimand and DOI of each experiment.
+    """Return the entries of the catalogue by name: question, estimand and DOI of each
+    experiment.
 
     Examples
     --------
@@ -409,14 +525,16 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     name
         As in `entries`.
     *arguments
-        Positional arguments of the experiment: its null model or sequences, or none for the default.
+        Positional arguments of the experiment: its null model or sequences, or none for
+        the default.
     settings
         Its keyword arguments.
 
     Raises
     ------
     DesignError
-        If there is no experiment of that name, or it has no such setting; the message suggests the nearest.
+        If there is no experiment of that name, or it has no such setting; the message
+        suggests the nearest.
 
     Examples
     --------
@@ -425,10 +543,17 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     """
     if name not in _NAMES:
         near = nearest(str(name), _NAMES)
-        raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_NAMES)}")
+        raise DesignError(
+            "there is no experiment "
+            f"{quoted(name)}{near or '; there are ' + ', '.join(_NAMES)}"
+        )
     function: Callable[..., Experiment] = getattr(_module_of(name), name)
     takes = inspect.signature(function).parameters.values()
-    known = [p.name for n, p in enumerate(takes) if p.kind is p.KEYWORD_ONLY or n >= max(len(arguments), 1)]
+    known = [
+        p.name
+        for n, p in enumerate(takes)
+        if p.kind is p.KEYWORD_ONLY or n >= max(len(arguments), 1)
+    ]
     for key in settings:
         if key not in known:
             raise DesignError(
@@ -439,4 +564,6 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
 
 
 def _module_of(name: str) -> ModuleType:
-    return importlib.import_module(f"causalgia.experiments._{_SHARED_FILES.get(name, name)}")
+    return importlib.import_module(
+        f"causalgia.experiments._{_SHARED_FILES.get(name, name)}"
+    )

@@ -1,4 +1,6 @@
-"""Variants in their own contexts and matched null variants, as one trial with one contrast for each variant."""
+"""Variants in their own contexts and matched null variants, as one trial with one
+contrast for each variant.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +36,22 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-OWN_CONTEXT = "own context: Y(alternate) - Y(reference) of each variant in its own sequence, exact for this predictor"
-OVER_CONTEXTS = "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its standard error"
+OWN_CONTEXT = (
+    "own context: Y(alternate) - Y(reference) of each variant in its own sequence, "
+    "exact for this predictor"
+)
+OVER_CONTEXTS = (
+    "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
+    "standard error"
+)
 _SHARES = (0.05, 0.01)
 _MOST_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MatchedTrial(Experiment):
-    """An experiment whose units are variants and their matched null variants, the variants first.
+    """An experiment whose units are variants and their matched null variants, the
+    variants first.
 
     Attributes
     ----------
@@ -69,11 +78,16 @@ class MatchedTrial(Experiment):
 
     def __repr__(self) -> str:
         n_null = self.n_units - len(self.variants)
-        return f"<Experiment {self.entry.name}: {len(self.variants):,} variants, {n_null:,} {self.matched.describe()}>"
+        return (
+            f"<Experiment {self.entry.name}: {len(self.variants):,} variants, "
+            f"{n_null:,} {self.matched.describe()}>"
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the strata are, and which p-values they can resolve: known before anything is predicted."""
+        """What the strata are, and which p-values they can resolve: known before
+        anything is predicted.
+        """
         return (*_strata_notes(self), *_read_out_notes(self), *_resolution_notes(self))
 
     def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:  # noqa: ARG002 - nothing is drawn
@@ -89,27 +103,31 @@ class MatchedTrial(Experiment):
         Returns
         -------
         Answer
-            ``estimates`` and ``decisions`` with a contrast for each variant: ``ace``, its exact effect, and
-            ``p_matched, q_matched, n_matched`` (contrast, task). Finding ``"variants"``, a row for each variant and
-            task, and ``"null variants"`` (null, task), their effects.
+            ``estimates`` and ``decisions`` with a contrast for each variant: ``ace``,
+            its exact effect, and ``p_matched, q_matched, n_matched`` (contrast, task).
+            Finding ``"variants"``, a row for each variant and task, and
+            ``"null variants"`` (null, task), their effects.
 
         Raises
         ------
         OutcomesError
-            If the outcomes are of another design, units were left out or reordered, or only moments were kept.
+            If the outcomes are of another design, units were left out or reordered, or
+            only moments were kept.
         """
         self.check_outcomes(outcomes)
         if "ice" not in outcomes and "outcome" not in outcomes:
             raise OutcomesError(
-                "these are moments, and each variant is ranked by its own effect; keep the effects: cg.run(..., "
-                "keep='effects')"
+                "these are moments, and each variant is ranked by its own effect; keep "
+                "the effects: cg.run(..., keep='effects')"
             )
         from causalgia.effects import contrast
 
         effects = (
             outcomes
             if "ice" in outcomes
-            else contrast(outcomes, **self.analysis.asking(self.analysis_fields).contrasting)
+            else contrast(
+                outcomes, **self.analysis.asking(self.analysis_fields).contrasting
+            )
         )
         check_every_variant(effects, self.n_units)
         ice = effects["ice"].isel(contrast=0, drop=True).compute()
@@ -117,12 +135,20 @@ class MatchedTrial(Experiment):
         decisions = self._decide(estimates, effects.get("control_sd"))
         table = _table(estimates, decisions)
         k = len(self.variants)
-        null = ice.isel(unit=slice(k, None)).reset_coords(drop=True).rename(unit="null").to_dataset(name="effect")
+        null = (
+            ice.isel(unit=slice(k, None))
+            .reset_coords(drop=True)
+            .rename(unit="null")
+            .to_dataset(name="effect")
+        )
         return Answer(
             question=self.question,
             estimates=estimates,
             decisions=decisions,
-            findings={"variants": table, "null variants": null.drop_vars("null", errors="ignore")},
+            findings={
+                "variants": table,
+                "null variants": null.drop_vars("null", errors="ignore"),
+            },
             sentences=tuple(self._sentences(decisions)),
             figure=draw_largest_variants,
             name=self.entry.name,
@@ -135,7 +161,10 @@ class MatchedTrial(Experiment):
         dims = ("contrast", *[str(dim) for dim in ice.dims[1:]])
         values = ice.transpose("unit", ...).to_numpy().astype(np.float64)
         floor = (
-            effects["floor"].isel(contrast=0, drop=True).transpose(*ice.dims[1:]).to_numpy()
+            effects["floor"]
+            .isel(contrast=0, drop=True)
+            .transpose(*ice.dims[1:])
+            .to_numpy()
             if "floor" in effects
             else 0.0
         )
@@ -145,32 +174,52 @@ class MatchedTrial(Experiment):
         columns |= {"matched_lower": found.lower, "matched_upper": found.upper}
         if k >= LEAST_FOR_A_LAW:
             flat = found.p.reshape(k, -1)
-            columns["lfdr_matched"] = np.column_stack([local_fdr(p) for p in flat.T]).reshape(found.p.shape)
+            columns["lfdr_matched"] = np.column_stack(
+                [local_fdr(p) for p in flat.T]
+            ).reshape(found.p.shape)
         notes = list(self.notes)
         if self.tail:
             tail = extrapolate_ranks(values[:k], values[k:], self.strata, floor=floor)
             columns |= {"tail_p": tail.p, "tail_by": tail.by}
             notes += _tail_notes(tail)
-        coords = {str(dim): ice[dim].to_numpy() for dim in ice.dims[1:] if dim in ice.coords}
+        coords = {
+            str(dim): ice[dim].to_numpy() for dim in ice.dims[1:] if dim in ice.coords
+        }
         out = xr.Dataset(
             {name: (dims, column) for name, column in columns.items()},
             coords={"contrast": [x.name for x in self.variants], **coords},
         )
         dropped = [", ".join(self.strata.dropped[s]) for s in self.strata.of_effect]
         out = out.assign_coords(
-            {name: ("contrast", [getattr(x, name) for x in self.variants]) for name in _COLUMNS}
+            {
+                name: ("contrast", [getattr(x, name) for x in self.variants])
+                for name in _COLUMNS
+            }
             | {"dropped_keys": ("contrast", dropped)}
-            | ({} if self.distances is None else {"distance": ("contrast", list(self.distances))})
+            | (
+                {}
+                if self.distances is None
+                else {"distance": ("contrast", list(self.distances))}
+            )
         )
         attrs = {
             name: x
             for name, x in effects.attrs.items()
             if name not in ("notes", "cluster", "control_sd_of", "assignment")
         }
-        attrs |= {"estimand": OWN_CONTEXT, "target": "units", "matched": self.matched.describe(), "family": _FAMILY}
-        return with_notes(validate(annotate(out.assign_attrs(attrs)), "estimates"), *notes)
+        attrs |= {
+            "estimand": OWN_CONTEXT,
+            "target": "units",
+            "matched": self.matched.describe(),
+            "family": _FAMILY,
+        }
+        return with_notes(
+            validate(annotate(out.assign_attrs(attrs)), "estimates"), *notes
+        )
 
-    def _decide(self, estimates: xr.Dataset, control_sd: xr.DataArray | None) -> xr.Dataset:
+    def _decide(
+        self, estimates: xr.Dataset, control_sd: xr.DataArray | None
+    ) -> xr.Dataset:
         from causalgia.verdicts.rope import rope_region
 
         effect = estimates["ace"]
@@ -180,17 +229,25 @@ class MatchedTrial(Experiment):
             label = f"the central 95 % of {self.matched.describe()}"
         else:
             of_region = estimates
-            if control_sd is not None:  # of the reference windows of variants and null variants
+            if (
+                control_sd is not None
+            ):  # of the reference windows of variants and null variants
                 sd = control_sd.isel(contrast=0, drop=True).reset_coords(drop=True)
-                of_region = estimates.assign(control_sd=sd.broadcast_like(effect).transpose(*effect.dims))
+                of_region = estimates.assign(
+                    control_sd=sd.broadcast_like(effect).transpose(*effect.dims)
+                )
             region = rope_region(self.analysis.region, of_region, 0.0)
             low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
             label = region.label
         found = estimates["q_matched"] <= round(1 - self.analysis.ci_prob, 9)
         beyond = (effect < low) | (effect > high)
-        verdict = effect.astype("<U10").copy(data=np.full(effect.shape, "undecided", "<U10"))
+        verdict = effect.astype("<U10").copy(
+            data=np.full(effect.shape, "undecided", "<U10")
+        )
         verdict = verdict.where(beyond | (not of_matched) & ~(low < high), "negligible")
-        verdict = verdict.where(~(found & (effect < low)), "decreases").where(~(found & (effect > high)), "increases")
+        verdict = verdict.where(~(found & (effect < low)), "decreases").where(
+            ~(found & (effect > high)), "increases"
+        )
         out = estimates.drop_vars(["matched_lower", "matched_upper"])
         out = out.assign(
             verdict=verdict,
@@ -201,7 +258,13 @@ class MatchedTrial(Experiment):
             q=estimates["q_matched"],
             more_units=effect.copy(data=np.full(effect.shape, -1)),
         )
-        attrs = {"evidence": "matched", "error": "bh", "level": self.analysis.ci_prob, "rare": "none", "rope": label}
+        attrs = {
+            "evidence": "matched",
+            "error": "bh",
+            "level": self.analysis.ci_prob,
+            "rare": "none",
+            "rope": label,
+        }
         attrs |= {"families": _FAMILY, "analysis": self.analysis.to_json()}
         return validate(annotate(out.assign_attrs(attrs)), "decisions")
 
@@ -211,30 +274,41 @@ class MatchedTrial(Experiment):
         lines, rate = [], round(1 - self.analysis.ci_prob, 9)
         for of, rows in rows_by_task(decisions):
             found = rows.isel(contrast=np.flatnonzero((rows["q"] <= rate).to_numpy()))
-            order = np.argsort(-np.abs(found["ace"].to_numpy()), kind="stable")[:_MOST_NAMED]
+            order = np.argsort(-np.abs(found["ace"].to_numpy()), kind="stable")[
+                :_MOST_NAMED
+            ]
             named = "; ".join(
-                f"{found['contrast'].to_numpy()[i]}: {found['ace'].to_numpy()[i]:.4g}" for i in order.tolist()
+                f"{found['contrast'].to_numpy()[i]}: {found['ace'].to_numpy()[i]:.4g}"
+                for i in order.tolist()
             )
             more = "; ..." if found.sizes["contrast"] > len(order) else ""
             named = f"; the largest are {named}{more}" if named else ""
             counts = Counter(rows["verdict"].to_numpy().tolist())
-            verdicts = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS if counts[name])
+            verdicts = ", ".join(
+                f"{counts[name]:,} {name}" for name in VERDICTS if counts[name]
+            )
             n = rows["n_matched"].to_numpy()
-            among = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
+            among = (
+                f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
+            )
             lines.append(
-                f"{of}: {found.sizes['contrast']:,} of {rows.sizes['contrast']:,} variants have larger effects than "
-                f"matched null variants (false discovery rate {rate:.2g}{named}), each ranked among {among} of them; "
-                f"verdicts: {verdicts}."
+                f"{of}: {found.sizes['contrast']:,} of {rows.sizes['contrast']:,} "
+                "variants have larger effects than matched null variants (false "
+                f"discovery rate {rate:.2g}{named}), each ranked among {among} of "
+                f"them; verdicts: {verdicts}."
             )
         return lines
 
 
 def check_every_variant(effects: xr.Dataset, n: int) -> None:
-    """Raise OutcomesError unless the units are all n, in their order: each is a variant, known by its place."""
+    """Raise OutcomesError unless the units are all n, in their order: each is a
+    variant, known by its place.
+    """
     if not np.array_equal(effects["unit"].to_numpy(), np.arange(n)):
         raise OutcomesError(
-            f"{effects.sizes['unit']:,} units that are not the {n:,} of the experiment in their order, and each is a "
-            "variant: analyze the outcomes as cg.run gave them, and select variants from the answer"
+            f"{effects.sizes['unit']:,} units that are not the {n:,} of the experiment "
+            "in their order, and each is a variant: analyze the outcomes as cg.run "
+            "gave them, and select variants from the answer"
         )
 
 
@@ -248,19 +322,24 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
     by_dropped = Counter(trial.strata.dropped[s] for s in trial.strata.of_effect)
     for dropped, count in sorted(by_dropped.items(), key=lambda x: len(x[0])):
         if dropped:
-            what = " and ".join([", ".join(dropped[:-1]), dropped[-1]] if len(dropped) > 1 else dropped)
+            what = " and ".join(
+                [", ".join(dropped[:-1]), dropped[-1]] if len(dropped) > 1 else dropped
+            )
             lines.append(
-                f"{count:,} of {len(trial.variants):,} variants are ranked in strata pooled over {what}, since fewer "
-                f"than {trial.matched.min_nulls:,} null variants (or none but these) share it with them; more null "
+                f"{count:,} of {len(trial.variants):,} variants are ranked in strata "
+                f"pooled over {what}, since fewer than {trial.matched.min_nulls:,} "
+                "null variants (or none but these) share it with them; more null "
                 "variants (n_null=) keep these keys apart"
             )
     keys = [key for key in trial.matched.matched if key != "length"]
     for n_dropped, count in sorted(trial.n_given_up.items()):
         if n_dropped:
-            were, them = ("variant was", "it") if count == 1 else ("variants were", "them")
+            were, them = (
+                ("variant was", "it") if count == 1 else ("variants were", "them")
+            )
             lines.append(
-                f"{count:,} null {were} drawn without matching {', '.join(keys[:n_dropped])}: no place for {them} was "
-                "found"
+                f"{count:,} null {were} drawn without matching "
+                f"{', '.join(keys[:n_dropped])}: no place for {them} was found"
             )
     return lines
 
@@ -270,25 +349,30 @@ def _read_out_notes(trial: MatchedTrial) -> list[str]:
     if trial.distances is None or trial.matched.of != "genome":
         return []
     return [
-        "null variants lie as far from the middle of their windows as the variants from their read-outs, but at random "
-        "loci, without a site there: the question is how variants near sites differ from variants anywhere. Sequences "
-        "with a site in their middle (of=cg.sequences.from_bed(...), or of='variants', the variants' own windows) ask "
-        "among variants near sites"
+        "null variants lie as far from the middle of their windows as the variants "
+        "from their read-outs, but at random loci, without a site there: the question "
+        "is how variants near sites differ from variants anywhere. Sequences with a "
+        "site in their middle (of=cg.sequences.from_bed(...), or of='variants', the "
+        "variants' own windows) ask among variants near sites"
     ]
 
 
 def _tail_notes(tail: TailRanks) -> list[str]:
-    """Return what tail_p is, and where it is not extrapolated although few null effects are as large."""
+    """Return what tail_p is, and where it is not extrapolated although few null effects
+    are as large.
+    """
     modeled, refused = (int((tail.by == how).sum()) for how in ("tail", "no fit"))
     few = f"effects as large as fewer than {ENOUGH_BEYOND} null effects"
     lines = [
-        f"the tail_p of {modeled:,} {few} is an extrapolation by a model (a generalized Pareto law of the largest null "
-        f"effects), no rank; it stops at 1 / ({FARTHEST} (m + 1)), and verdicts do not use it"
+        f"the tail_p of {modeled:,} {few} is an extrapolation by a model (a "
+        "generalized Pareto law of the largest null effects), no rank; it stops at 1 / "
+        f"({FARTHEST} (m + 1)), and verdicts do not use it"
     ]
     if refused:
         lines.append(
-            f"the tail_p of {refused:,} {few} is their p_matched (tail_by = 'no fit'): the stratum has fewer than "
-            f"{FEWEST_NULLS:,} null variants, or its largest effects follow no such law"
+            f"the tail_p of {refused:,} {few} is their p_matched (tail_by = 'no fit'): "
+            f"the stratum has fewer than {FEWEST_NULLS:,} null variants, or its "
+            "largest effects follow no such law"
         )
     return lines if modeled else lines[1:]
 
@@ -302,23 +386,37 @@ def _resolution_notes(trial: MatchedTrial) -> list[str]:
         return []
     least = max(1, int(np.ceil(k / (q * (m + 1)))))
     return [
-        f"p-values among {m:,} null variants (the median) are at least {1 / (m + 1):.2g}: at q < {q:.2g}, {least:,} of "
-        f"{k:,} variants or more must have effects beyond all of their null variants to be found. Give "
-        f"{nulls_needed(few[0], q):,} a stratum if about {100 * few[0]:g} % of the variants are expected to be real "
-        "(5 K / (q x expected discoveries))"
+        f"p-values among {m:,} null variants (the median) are at least "
+        f"{1 / (m + 1):.2g}: at q < {q:.2g}, {least:,} of {k:,} variants or more must "
+        "have effects beyond all of their null variants to be found. Give "
+        f"{nulls_needed(few[0], q):,} a stratum if about {100 * few[0]:g} % of the "
+        "variants are expected to be real (5 K / (q x expected discoveries))"
     ]
 
 
 def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     """Return a row for each variant and task."""
-    names = ["ace", "p_matched", "q_matched", "n_matched", "matched_lower", "matched_upper"]
-    names += [name for name in ("lfdr_matched", "tail_p", "tail_by") if name in estimates]
+    names = [
+        "ace",
+        "p_matched",
+        "q_matched",
+        "n_matched",
+        "matched_lower",
+        "matched_upper",
+    ]
+    names += [
+        name for name in ("lfdr_matched", "tail_p", "tail_by") if name in estimates
+    ]
     out = estimates[names].drop_attrs(deep=False).assign(verdict=decisions["verdict"])
-    return out.rename(ace="effect", contrast="variant").assign_attrs(estimand=OWN_CONTEXT)
+    return out.rename(ace="effect", contrast="variant").assign_attrs(
+        estimand=OWN_CONTEXT
+    )
 
 
 def draw_largest_variants(answer: Answer) -> Axes:
-    """Draw the largest variants of one task over their region, for matched variants their central 95 %."""
+    """Draw the largest variants of one task over their region, for matched variants
+    their central 95 %.
+    """
     from causalgia.plot import forest
 
     return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])

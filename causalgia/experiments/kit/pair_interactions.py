@@ -1,4 +1,6 @@
-"""Interactions of two motifs: on every scale, by helical phase, and their text and figures."""
+"""Interactions of two motifs: on every scale, by helical phase, and their text and
+figures.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ import numpy as np
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
-from causalgia.experiments.kit.variance import effect_in_words, pairing_gain, rows_by_task
+from causalgia.experiments.kit.variance import (
+    effect_in_words,
+    pairing_gain,
+    rows_by_task,
+)
 from causalgia.reporting import p_clause
 from causalgia.streams import derive
 
@@ -23,19 +29,38 @@ if TYPE_CHECKING:
 
 
 ORDERS = ("downstream", "upstream")
-SCALES = ("identity", "log_of_means", "excess_over_multiplicative", "bpnet", "cooperativity")
+SCALES = (
+    "identity",
+    "log_of_means",
+    "excess_over_multiplicative",
+    "bpnet",
+    "cooperativity",
+)
 """Scales of an interaction that need no further parameter."""
 TURN = 10.5
 _TREND: Literal["decay"] = "decay"
 _LEAST_DISTANCES, _LEAST_SPAN, _MOST_DISTANCES = 12, 2 * TURN, 300
 _PERIODS = np.round(np.arange(9.0, 12.05, 0.1), 1)
 _RESOLUTION, _DRAWS = 1e-3, 2_000
-_WAVE_COLUMNS = ["cos", "sin", "amplitude", "amplitude_se", "phase_bp", "phase_bp_se", "F", "df1", "df2", "p"]
+_WAVE_COLUMNS = [
+    "cos",
+    "sin",
+    "amplitude",
+    "amplitude_se",
+    "phase_bp",
+    "phase_bp_se",
+    "F",
+    "df1",
+    "df2",
+    "p",
+]
 _ESTIMATE_COLUMNS = ["ace", "se", "df", "p", "lower", "upper"]
 
 
 def read_pair(found: TrialResults) -> Finding:
-    """Return scales, helical phase, period and the gain of pairing, with sentences on the interactions."""
+    """Return scales, helical phase, period and the gain of pairing, with sentences on
+    the interactions.
+    """
     datasets: dict[str, xr.Dataset] = {}
     if found.outcomes is not None:
         datasets["scales"] = across_scales(found.outcomes, found.experiment)
@@ -43,8 +68,12 @@ def read_pair(found: TrialResults) -> Finding:
         datasets["pairing"] = gain.isel(contrast=gain["asks"].to_numpy() != "pair")
     if curves := list(_long_curves(found.steps.estimates)):
         if found.steps.effects is not None:
-            datasets |= _concatenate_curves("phase", curves, lambda curve: _wave_of_curve(found, curve))
-        datasets |= _concatenate_curves("period", curves, lambda curve: _period_posterior(found, curve))
+            datasets |= _concatenate_curves(
+                "phase", curves, lambda curve: _wave_of_curve(found, curve)
+            )
+        datasets |= _concatenate_curves(
+            "period", curves, lambda curve: _period_posterior(found, curve)
+        )
     return Finding(datasets=datasets, sentences=tuple(_pair_sentences(found, datasets)))
 
 
@@ -61,9 +90,11 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``ace, se, df, p, lower, upper (scale, contrast, task[, model])``, each on its own scale, and ``null_value
-        (scale)``; ``survives (contrast, task[, model])``, whether the intervals of all scales lie on one side of no
-        effect. ``attrs["left_out"]`` lists the scales that the outcomes do not allow, with the reason.
+        ``ace, se, df, p, lower, upper (scale, contrast, task[, model])``, each on its
+        own scale, and ``null_value (scale)``; ``survives (contrast, task[, model])``,
+        whether the intervals of all scales lie on one side of no effect.
+        ``attrs["left_out"]`` lists the scales that the outcomes do not allow, with the
+        reason.
 
     References
     ----------
@@ -85,20 +116,42 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     for scale in SCALES:
         try:
             by_scale[scale] = estimate(cell_interactions(outcomes, cells, scale=scale))  # type: ignore[arg-type]  # scales
-        except (ContrastError, EstimateError) as error:  # a ratio whose denominator may be 0 has no limits
+        except (
+            ContrastError,
+            EstimateError,
+        ) as error:  # a ratio whose denominator may be 0 has no limits
             left_out.append(str(error))
     nulls = [float(e.attrs.get("null_value", 0.0)) for e in by_scale.values()]
-    above = np.all([(e["lower"] > null).to_numpy() for e, null in zip(by_scale.values(), nulls, strict=True)], axis=0)
-    below = np.all([(e["upper"] < null).to_numpy() for e, null in zip(by_scale.values(), nulls, strict=True)], axis=0)
-    tables = [e[_ESTIMATE_COLUMNS].reset_coords(drop=True).drop_attrs() for e in by_scale.values()]
-    out = xr.concat(tables, dim="scale").assign_coords(scale=list(by_scale), null_value=("scale", nulls))
+    above = np.all(
+        [
+            (e["lower"] > null).to_numpy()
+            for e, null in zip(by_scale.values(), nulls, strict=True)
+        ],
+        axis=0,
+    )
+    below = np.all(
+        [
+            (e["upper"] < null).to_numpy()
+            for e, null in zip(by_scale.values(), nulls, strict=True)
+        ],
+        axis=0,
+    )
+    tables = [
+        e[_ESTIMATE_COLUMNS].reset_coords(drop=True).drop_attrs()
+        for e in by_scale.values()
+    ]
+    out = xr.concat(tables, dim="scale").assign_coords(
+        scale=list(by_scale), null_value=("scale", nulls)
+    )
     out["survives"] = (tables[0]["ace"].dims, above | below)
     return experiment.label(out).assign_attrs(left_out="; ".join(left_out))
 
 
 @dataclass(frozen=True)
 class _Curve:
-    """Interactions of one orientation and order in one task, at 12 or more distances that span two turns."""
+    """Interactions of one orientation and order in one task, at 12 or more distances
+    that span two turns.
+    """
 
     orientation: str
     order: str
@@ -115,18 +168,38 @@ class _Curve:
 
 
 def _long_curves(estimates: xr.Dataset) -> Iterator[_Curve]:
-    """Yield the curves that are long enough to show helical phasing and are not flat."""
+    """Yield the curves that are long enough to show helical phasing and are not
+    flat.
+    """
     if "model" in estimates.dims:
         return
-    asks, names = estimates["asks"].to_numpy() == "interaction", estimates["contrast"].to_numpy()
-    sides = list(zip(estimates["orientation"].to_numpy(), estimates["order"].to_numpy(), strict=True))
-    for side in dict.fromkeys(side for side, cell in zip(sides, asks, strict=True) if cell):
-        rows: Any = np.array([cell and side == other for cell, other in zip(asks, sides, strict=True)])
+    asks, names = (
+        estimates["asks"].to_numpy() == "interaction",
+        estimates["contrast"].to_numpy(),
+    )
+    sides = list(
+        zip(
+            estimates["orientation"].to_numpy(),
+            estimates["order"].to_numpy(),
+            strict=True,
+        )
+    )
+    for side in dict.fromkeys(
+        side for side, cell in zip(sides, asks, strict=True) if cell
+    ):
+        rows: Any = np.array(
+            [cell and side == other for cell, other in zip(asks, sides, strict=True)]
+        )
         distances = estimates["distance"].to_numpy()[rows]
-        if not (_LEAST_DISTANCES <= len(distances) <= _MOST_DISTANCES and np.ptp(distances) >= _LEAST_SPAN):
+        if not (
+            _LEAST_DISTANCES <= len(distances) <= _MOST_DISTANCES
+            and np.ptp(distances) >= _LEAST_SPAN
+        ):
             continue
         for task in estimates["task"].to_numpy():
-            curve = _Curve(str(side[0]), str(side[1]), task, tuple(map(str, names[rows])))
+            curve = _Curve(
+                str(side[0]), str(side[1]), task, tuple(map(str, names[rows]))
+            )
             if np.ptp(curve.of(estimates)["ace"].to_numpy()) > 0:
                 yield curve
 
@@ -134,23 +207,38 @@ def _long_curves(estimates: xr.Dataset) -> Iterator[_Curve]:
 _CurveReader: TypeAlias = "Callable[[_Curve], xr.Dataset | None]"
 
 
-def _concatenate_curves(name: str, curves: list[_Curve], read: _CurveReader) -> dict[str, xr.Dataset]:
-    """Return the tables of all curves on a dim "curve"; an empty dict where there is none."""
+def _concatenate_curves(
+    name: str, curves: list[_Curve], read: _CurveReader
+) -> dict[str, xr.Dataset]:
+    """Return the tables of all curves on a dim "curve"; an empty dict where there is
+    none.
+    """
     import xarray as xr
 
     tables = [(curve, table) for curve in curves if (table := read(curve)) is not None]
     if not tables:
         return {}
-    labels = {key: ("curve", [str(getattr(c, key)) for c, _ in tables]) for key in ("orientation", "order", "task")}
-    whole = xr.concat([table.reset_coords(drop=True) for _, table in tables], dim="curve")
-    return {name: whole.assign_coords({"curve": [curve.name for curve, _ in tables], **labels})}
+    labels = {
+        key: ("curve", [str(getattr(c, key)) for c, _ in tables])
+        for key in ("orientation", "order", "task")
+    }
+    whole = xr.concat(
+        [table.reset_coords(drop=True) for _, table in tables], dim="curve"
+    )
+    return {
+        name: whole.assign_coords(
+            {"curve": [curve.name for curve, _ in tables], **labels}
+        )
+    }
 
 
 def _wave_of_curve(found: TrialResults, curve: _Curve) -> xr.Dataset | None:
-    """Return the wave of 10.5 bp beside a decay; None where trend and wave fit the mean curve exactly.
+    """Return the wave of 10.5 bp beside a decay; None where trend and wave fit the mean
+    curve exactly.
 
-    Its p is the larger of two: that between units, and that against the residuals of the mean curve. The trend is
-    never exact, and where units hardly differ its misfit is significant between units without being a wave.
+    Its p is the larger of two: that between units, and that against the residuals of
+    the mean curve. The trend is never exact, and where units hardly differ its misfit
+    is significant between units without being a wave.
     """
     from causalgia.estimation import helical_phase
     from causalgia.estimation.crossover_estimates import ice_without_rounding
@@ -160,24 +248,42 @@ def _wave_of_curve(found: TrialResults, curve: _Curve) -> xr.Dataset | None:
         return None
     assert found.steps.effects is not None
     effects = found.steps.effects
-    one_number = curve.of(effects.assign(ice=(effects["ice"].dims, ice_without_rounding(effects))))
+    one_number = curve.of(
+        effects.assign(ice=(effects["ice"].dims, ice_without_rounding(effects)))
+    )
     try:
         between = helical_phase(one_number, period=TURN, trend=_TREND, periods=[TURN])
     except EstimateError:  # units differ too little to test it
         return whole
-    between = between.squeeze("task").sel(fit="unitwise")[_WAVE_COLUMNS].reset_coords(drop=True).assign(fit="unitwise")
-    of_curve = {name: whole[name] for name in ("best_period", "p_curve", "p_permutation")}
+    between = (
+        between.squeeze("task")
+        .sel(fit="unitwise")[_WAVE_COLUMNS]
+        .reset_coords(drop=True)
+        .assign(fit="unitwise")
+    )
+    of_curve = {
+        name: whole[name] for name in ("best_period", "p_curve", "p_permutation")
+    }
     return between.assign(of_curve | {"p": np.maximum(between["p"], whole["p"])})
 
 
 def _wave_of_mean_curve(found: TrialResults, curve: _Curve) -> xr.Dataset | None:
-    """Return the wave of the mean curve; None where trend and wave fit it exactly and cannot be tested."""
+    """Return the wave of the mean curve; None where trend and wave fit it exactly and
+    cannot be tested.
+    """
     import xarray as xr
 
-    from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave, trend_basis
+    from causalgia.estimation._helical_phase import (
+        mean_curve_wave,
+        permuted_wave,
+        trend_basis,
+    )
 
     table = curve.of(found.steps.estimates)
-    x, y = (table[name].to_numpy().astype(np.float64).ravel() for name in ("distance", "ace"))
+    x, y = (
+        table[name].to_numpy().astype(np.float64).ravel()
+        for name in ("distance", "ace")
+    )
     base = trend_basis(x, _TREND, period=TURN)
     try:
         wave = mean_curve_wave(x, y, base, TURN)
@@ -188,14 +294,17 @@ def _wave_of_mean_curve(found: TrialResults, curve: _Curve) -> xr.Dataset | None
     values["p_permutation"] = permuted_wave(x, y, base, TURN, rng=rng)
     fits = {}
     for period in _PERIODS.tolist():
-        with suppress(EstimateError):  # a period that is not identified beside the trend
+        with suppress(
+            EstimateError
+        ):  # a period that is not identified beside the trend
             fits[period] = mean_curve_wave(x, y, base, period).F
     best = float(max(fits, key=fits.__getitem__))
     return xr.Dataset(values | {"best_period": best, "fit": "mean_curve"})
 
 
 def _period_posterior(found: TrialResults, curve: _Curve) -> xr.Dataset:
-    """Return the posterior of period, amplitude and place of the first peak, and the evidence for a period.
+    """Return the posterior of period, amplitude and place of the first peak, and the
+    evidence for a period.
 
     Standard errors are at least a thousandth of the range of the curve.
     """
@@ -206,58 +315,91 @@ def _period_posterior(found: TrialResults, curve: _Curve) -> xr.Dataset:
     table = curve.of(found.steps.estimates)
     least = _RESOLUTION * float(np.ptp(table["ace"].to_numpy()))
     if (table["se"] < least).any():
-        table = table[["ace", "se"]].assign(se=np.maximum(table["se"], least)).assign_attrs(table.attrs)
+        table = (
+            table[["ace", "se"]]
+            .assign(se=np.maximum(table["se"], least))
+            .assign_attrs(table.attrs)
+        )
     key = derive(found.key, "period", curve.name)
     drawn = profile(table, along="distance", periods=_PERIODS, n_draws=_DRAWS, rng=key)
     moments, draws = drawn["moments"], drawn["posterior"]
-    # the first peak within half a period of the circular mean: one at 0 has an interval around 0
+    # the first peak within half a period of the circular mean: one at 0 has an interval
+    # around 0
     turn = 2 * np.pi * draws["phase"] / draws["period"]
-    mean = np.arctan2(np.sin(turn).mean(("chain", "draw")), np.cos(turn).mean(("chain", "draw")))
+    mean = np.arctan2(
+        np.sin(turn).mean(("chain", "draw")), np.cos(turn).mean(("chain", "draw"))
+    )
     away = (turn - mean + np.pi) % (2 * np.pi) - np.pi
     phase = (mean + away) * draws["period"] / (2 * np.pi)
-    out = xr.Dataset({name: moments[name] for name in ("period_probability", "log_bayes_factor")})
-    for name, values in {"period": draws["period"], "amplitude": draws["amplitude"], "phase": phase}.items():
+    out = xr.Dataset(
+        {name: moments[name] for name in ("period_probability", "log_bayes_factor")}
+    )
+    for name, values in {
+        "period": draws["period"],
+        "amplitude": draws["amplitude"],
+        "phase": phase,
+    }.items():
         quantiles = values.quantile([0.5, 0.025, 0.975], ("chain", "draw")).to_numpy()
         for part, number in zip(("median", "lower", "upper"), quantiles, strict=True):
             out[f"{name}_{part}"] = ("task", number)
     grid = out["period"].to_numpy()
-    whole: xr.Dataset = out.squeeze("task").reset_coords(drop=True).assign_coords(period=grid)
+    whole: xr.Dataset = (
+        out.squeeze("task").reset_coords(drop=True).assign_coords(period=grid)
+    )
     return whole
 
 
-def _pair_sentences(found: TrialResults, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
+def _pair_sentences(
+    found: TrialResults, datasets: dict[str, xr.Dataset]
+) -> Iterator[str]:
     decisions = found.steps.decisions
     for begins, table in rows_by_task(decisions):
         cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
         pairs = table.isel(contrast=table["asks"].to_numpy() == "pair")
-        yield f"{begins}: {_pair_verdicts_text(pairs)}; {_interaction_counts(cells)}; {_strongest_interaction(cells)}."
-        directions = table["contrast"].to_numpy()[table["asks"].to_numpy() == "direction"]
-        for name in directions if cells["ace"].any() else ():  # where all interactions are 0, so are their differences
+        yield (
+            f"{begins}: {_pair_verdicts_text(pairs)}; {_interaction_counts(cells)}; "
+            f"{_strongest_interaction(cells)}."
+        )
+        directions = table["contrast"].to_numpy()[
+            table["asks"].to_numpy() == "direction"
+        ]
+        for name in (
+            directions if cells["ace"].any() else ()
+        ):  # where all interactions are 0, so are their differences
             row = table.sel(contrast=name)
             yield (
-                f"{begins}: interaction downstream minus upstream, {str(name).removeprefix('direction ')}: "
-                f"{effect_in_words(row)}, {row['verdict'].item()}."
+                f"{begins}: interaction downstream minus upstream, "
+                f"{str(name).removeprefix('direction ')}: {effect_in_words(row)}, "
+                f"{row['verdict'].item()}."
             )
     yield (
-        "Arrangements: the strands of the first and the second motif (+ or -), the place of the second (downstream or "
-        "upstream of the first), and the distance from start to start in bp."
+        "Arrangements: the strands of the first and the second motif (+ or -), the "
+        "place of the second (downstream or upstream of the first), and the distance "
+        "from start to start in bp."
     )
     if "period" in datasets:
         yield from _period_sentences(datasets["period"], datasets.get("phase"))
     if "pairing" in datasets and datasets["pairing"].sizes["contrast"]:
         gain = datasets["pairing"]["gain"].to_numpy()
         yield (
-            f"Pairing: fresh backgrounds for every arm would make these standard errors {np.median(gain):.1f} times as "
-            f"large (median; {gain.min():.1f} to {gain.max():.1f})."
+            "Pairing: fresh backgrounds for every arm would make these standard errors "
+            f"{np.median(gain):.1f} times as large (median; {gain.min():.1f} to "
+            f"{gain.max():.1f})."
         )
 
 
-_PAIR_VERBS = {"increases": "increase the outcome in", "decreases": "decrease it in", "undecided": "are undecided in"}
+_PAIR_VERBS = {
+    "increases": "increase the outcome in",
+    "decreases": "decrease it in",
+    "undecided": "are undecided in",
+}
 _MOST_NAMED = 4
 
 
 def _pair_verdicts_text(pairs: xr.Dataset) -> str:
-    """Describe where a pair of sites changes the outcome, whatever each site does alone."""
+    """Describe where a pair of sites changes the outcome, whatever each site does
+    alone.
+    """
     verdicts = pairs["verdict"].to_numpy().astype(str)
     parts = [
         f"{does} {_arrangements_text(pairs.isel(contrast=verdicts == verdict))}"
@@ -271,10 +413,17 @@ def _pair_verdicts_text(pairs: xr.Dataset) -> str:
 
 def _arrangements_text(cells: xr.Dataset) -> str:
     """List the first few arrangements with their distances, and count the others."""
-    sides = list(zip(cells["orientation"].to_numpy(), cells["order"].to_numpy(), strict=True))
+    sides = list(
+        zip(cells["orientation"].to_numpy(), cells["order"].to_numpy(), strict=True)
+    )
     placed = list(zip(cells["distance"].to_numpy(), sides, strict=True))
-    found = {side: [distance for distance, of in placed if of == side] for side in sides}
-    shown = [f"{way} {order} at {ranges_text(at)}" for (way, order), at in list(found.items())[:_MOST_NAMED]]
+    found = {
+        side: [distance for distance, of in placed if of == side] for side in sides
+    }
+    shown = [
+        f"{way} {order} at {ranges_text(at)}"
+        for (way, order), at in list(found.items())[:_MOST_NAMED]
+    ]
     more = len(found) - len(shown)
     return ", ".join(shown) + (f" and {more} more arrangements" if more else "")
 
@@ -293,7 +442,13 @@ def ranges_text(distances: Sequence[float]) -> str:
             runs[-1].append(d)
         else:
             runs.append([d])
-    parts = [part for run in runs for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(d) for d in run])]
+    parts = [
+        part
+        for run in runs
+        for part in (
+            [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(d) for d in run]
+        )
+    ]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
@@ -307,7 +462,9 @@ def _interaction_counts(cells: xr.Dataset) -> str:
         "undecided": "undecided",
     }
     counts = [
-        f"{(verdicts == verdict).sum():,} {word}" for verdict, word in words.items() if (verdicts == verdict).any()
+        f"{(verdicts == verdict).sum():,} {word}"
+        for verdict, word in words.items()
+        if (verdicts == verdict).any()
     ]
     return f"of {len(verdicts):,} interactions, {', '.join(counts)}"
 
@@ -329,9 +486,19 @@ def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[
         where = f"log10 Bayes factor {evidence:.1f}"
         if phase is not None and best["curve"].item() in phase["curve"].to_numpy():
             wave = phase.sel(curve=best["curve"].item())
-            where += f", {p_clause(wave['p'].item())} for the wave at {TURN} bp beside a decay"
-            where += f" and {p_clause(wave['p_permutation'].item())} by permutation of distances"
-            where += "" if wave["fit"].item() == "unitwise" else ", of the mean curve alone, for units hardly differ"
+            where += (
+                f", {p_clause(wave['p'].item())} for the wave at {TURN} bp beside a "
+                "decay"
+            )
+            where += (
+                f" and {p_clause(wave['p_permutation'].item())} by permutation of "
+                "distances"
+            )
+            where += (
+                ""
+                if wave["fit"].item() == "unitwise"
+                else ", of the mean curve alone, for units hardly differ"
+            )
         if evidence < 1:
             yield f"Task {task}: no clear helical phase (at most {arrangement}: {where})."
         else:
@@ -343,34 +510,62 @@ def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[
 
 
 def _quantile_text(row: xr.Dataset, name: str) -> str:
-    middle, low, high = (float(row[f"{name}_{part}"]) for part in ("median", "lower", "upper"))
+    middle, low, high = (
+        float(row[f"{name}_{part}"]) for part in ("median", "lower", "upper")
+    )
     return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
 
 
 def draw_pair(answer: Answer) -> Axes:
-    """Draw interactions by distance, downstream beside upstream, in the orientation with the largest one."""
+    """Draw interactions by distance, downstream beside upstream, in the orientation
+    with the largest one.
+    """
     from causalgia.plot import profile
 
     table = answer.decisions
     cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
-    size = np.abs(cells["ace"].transpose("contrast", ...).to_numpy()).reshape(cells.sizes["contrast"], -1).max(axis=1)
+    size = (
+        np.abs(cells["ace"].transpose("contrast", ...).to_numpy())
+        .reshape(cells.sizes["contrast"], -1)
+        .max(axis=1)
+    )
     orientation = cells["orientation"].to_numpy()
     largest = cells.isel(contrast=orientation == orientation[size.argmax()])
     if (n := len(set(orientation.tolist()))) > 1:
         largest = largest.assign_attrs(
-            shown=f"orientation {orientation[size.argmax()]}, with the largest interaction of {n}"
+            shown=(
+                f"orientation {orientation[size.argmax()]}, with the largest "
+                f"interaction of {n}"
+            )
         )
-    return profile(largest, along="distance", by="order", label="Excess over the sum of both sites alone")
+    return profile(
+        largest,
+        along="distance",
+        by="order",
+        label="Excess over the sum of both sites alone",
+    )
 
 
 def read_pairs(found: TrialResults) -> Finding:
-    """Return the distance of the largest interaction of each pair of motifs, with sentences."""
+    """Return the distance of the largest interaction of each pair of motifs, with
+    sentences.
+    """
     decisions = found.steps.decisions
     sides = ["upstream", "downstream"]
-    at = decisions.set_coords(sides).set_index(contrast=[*sides, "distance"]).unstack("contrast")
+    at = (
+        decisions.set_coords(sides)
+        .set_index(contrast=[*sides, "distance"])
+        .unstack("contrast")
+    )
     where = abs(at["ace"]).argmax("distance")
-    best = at[["ace", "lower", "upper", "verdict"]].isel(distance=where).reset_coords("distance")
-    best = best.drop_vars([name for name in ("do", "placebo_word") if name in best.coords])
+    best = (
+        at[["ace", "lower", "upper", "verdict"]]
+        .isel(distance=where)
+        .reset_coords("distance")
+    )
+    best = best.drop_vars(
+        [name for name in ("do", "placebo_word") if name in best.coords]
+    )
     sentences = [
         f"{begin}: {_interaction_counts(table)}; {_strongest_interaction(table)}."
         for begin, table in rows_by_task(decisions)
@@ -379,7 +574,9 @@ def read_pairs(found: TrialResults) -> Finding:
 
 
 def draw_pairs(answer: Answer) -> Axes:
-    """Draw the largest interaction of each pair of motifs, upstream by downstream, for one task."""
+    """Draw the largest interaction of each pair of motifs, upstream by downstream, for
+    one task.
+    """
     from causalgia.plot import heatmap
 
     best = (
@@ -389,8 +586,19 @@ def draw_pairs(answer: Answer) -> Axes:
         .transpose("contrast", ...)
     )
     names = [f"{a} {b}" for a, b in best["contrast"].to_numpy()]
-    sides: dict[Any, Any] = {side: ("contrast", best[side].to_numpy()) for side in ("upstream", "downstream")}
-    flat = best.drop_vars(["contrast", "upstream", "downstream"]).assign_coords(contrast=names, **sides)
+    sides: dict[Any, Any] = {
+        side: ("contrast", best[side].to_numpy()) for side in ("upstream", "downstream")
+    }
+    flat = best.drop_vars(["contrast", "upstream", "downstream"]).assign_coords(
+        contrast=names, **sides
+    )
     n = len(np.unique(answer.decisions["distance"].to_numpy()))
-    effect = f"Interaction, the largest over {n:,} distances," if n > 1 else "Interaction"
-    return heatmap(flat.assign_attrs(answer.decisions.attrs), rows="upstream", columns="downstream", label=effect)
+    effect = (
+        f"Interaction, the largest over {n:,} distances," if n > 1 else "Interaction"
+    )
+    return heatmap(
+        flat.assign_attrs(answer.decisions.attrs),
+        rows="upstream",
+        columns="downstream",
+        label=effect,
+    )

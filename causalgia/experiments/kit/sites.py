@@ -1,4 +1,6 @@
-"""Sites and settings of experiments: positions, words and motifs, checked, and searched in real sequences."""
+"""Sites and settings of experiments: positions, words and motifs, checked, and searched
+in real sequences.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,12 @@ from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.sequences import motif as motif_of
 from causalgia.sequences.alphabet import BASES, decode, parse_word, reverse_complement
 from causalgia.sequences.fasta import as_sequences
-from causalgia.sequences.motif_scores import PER_BIT, cutoff, step_scores, tail_probabilities
+from causalgia.sequences.motif_scores import (
+    PER_BIT,
+    cutoff,
+    step_scores,
+    tail_probabilities,
+)
 from causalgia.streams import derive
 from causalgia.types import Ints, Tokens
 
@@ -36,9 +43,14 @@ def as_null_model(null: object) -> NullModel:
     """
     if isinstance(null, NullModel):
         return null
-    what = f"{quoted(null)}" if isinstance(null, str | int | float | None) else f"a value of type {type(null).__name__}"
+    what = (
+        f"{quoted(null)}"
+        if isinstance(null, str | int | float | None)
+        else f"a value of type {type(null).__name__}"
+    )
     raise DesignError(
-        f"null={what} is not a null model, such as cg.Uniform(length=200); sequences are one as cg.Genomic(of=...)"
+        f"null={what} is not a null model, such as cg.Uniform(length=200); sequences "
+        "are one as cg.Genomic(of=...)"
     )
 
 
@@ -51,20 +63,32 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
     (4, 12)
     """
     if isinstance(values, str):
-        raise DesignError(f"{name}={quoted(values)} is text; give a position counted from 0, or a list such as [4, 12]")
+        raise DesignError(
+            f"{name}={quoted(values)} is text; give a position counted from 0, or a "
+            "list such as [4, 12]"
+        )
     listed = list(values) if isinstance(values, Iterable) else [values]
     places = tuple(as_position(value, name) for value in listed)
     if len(places) < least:
-        raise DesignError(f"{name}={quoted(values)}: give {least} position{'s' if least > 1 else ''} or more")
+        raise DesignError(
+            f"{name}={quoted(values)}: give {least} position{'s' if least > 1 else ''} "
+            "or more"
+        )
     if len(set(places)) < len(places):
-        raise DesignError(f"{name}={quoted(values)} names a position twice; name each once")
+        raise DesignError(
+            f"{name}={quoted(values)} names a position twice; name each once"
+        )
     return places
 
 
-def centered_starts(length: int, width: int, n: int = 1, *, gap: int = 0) -> tuple[int, ...]:
-    """Return the 0-based starts of n sites of one width, centered in a sequence with `gap` bases between neighbors.
+def centered_starts(
+    length: int, width: int, n: int = 1, *, gap: int = 0
+) -> tuple[int, ...]:
+    """Return the 0-based starts of n sites of one width, centered in a sequence with
+    `gap` bases between neighbors.
 
-    Sites that do not fit begin at 0; the design then raises an error about the ones that leave the sequence.
+    Sites that do not fit begin at 0; the design then raises an error about the ones
+    that leave the sequence.
 
     Examples
     --------
@@ -77,7 +101,8 @@ def centered_starts(length: int, width: int, n: int = 1, *, gap: int = 0) -> tup
 
 
 def evenly_spaced_starts(length: int, width: int, n: int) -> tuple[int, ...]:
-    """Return the starts of n sites spread evenly: each in the middle of one n-th of the possible starts.
+    """Return the starts of n sites spread evenly: each in the middle of one n-th of the
+    possible starts.
 
     Examples
     --------
@@ -95,14 +120,17 @@ def as_start(value: object, name: str, length: int, width: int) -> int:
     >>> as_start(None, "at", 41, 6), as_start(3, "at", 41, 6)
     (17, 3)
     """
-    return centered_starts(length, width)[0] if value is None else as_position(value, name)
+    return (
+        centered_starts(length, width)[0] if value is None else as_position(value, name)
+    )
 
 
 def as_site(value: Any, name: str) -> str | Motif:
     """Return a word or motif from a setting.
 
-    A string of IUPAC letters is a word, even where a factor has that name. Other strings, paths and tables go to
-    `causalgia.motif`: JASPAR names or identifiers, MEME or JASPAR text, a PFM. A ``trial.toml`` may give
+    A string of IUPAC letters is a word, even where a factor has that name. Other
+    strings, paths and tables go to `causalgia.motif`: JASPAR names or identifiers, MEME
+    or JASPAR text, a PFM. A ``trial.toml`` may give
     ``{file = "x.meme", motif = "GATA1"}``.
 
     Examples
@@ -141,7 +169,11 @@ def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, 
         raise DesignError(f"{name}={quoted(values)} is not a list of words")
     patterns = []
     for value in [values] if isinstance(values, str) else values:
-        if not isinstance(value, str) or not value or not set(value.upper()) <= {*BASES, "U"}:
+        if (
+            not isinstance(value, str)
+            or not value
+            or not set(value.upper()) <= {*BASES, "U"}
+        ):
             shown = value.name if isinstance(value, Motif) else value
             raise DesignError(f"{name}: {quoted(shown)} is not a word of A C G T (U)")
         patterns.append(as_pattern(value))
@@ -150,13 +182,17 @@ def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, 
     count = Counter(pattern.reads for pattern in patterns)
     twice = [pattern.label for pattern in patterns if count[pattern.reads] > 1]
     if twice:
-        raise DesignError(f"{name}: {', '.join(twice[:3])} is given twice; name each word once")
+        raise DesignError(
+            f"{name}: {', '.join(twice[:3])} is given twice; name each word once"
+        )
     return tuple(pattern.label for pattern in patterns)
 
 
 P_VALUE = 1e-4
 _SCANNED = 2_000  # changed spans that are scanned for the motif
-_KEY = 0  # random key of fixed choices of the design: placebo spans, and the draws that are scanned
+# random key of fixed choices of the design: placebo spans, and the draws that are
+# scanned
+_KEY = 0
 
 Spans = list[tuple[int, int]]
 
@@ -174,10 +210,11 @@ class Sites:
     sequence
         (m,) name of the sequence of each instance.
     cluster
-        (m,) cluster of dependent instances: the parent of the sequence; the sequence where all share one parent; the
-        instance itself where there is one sequence.
+        (m,) cluster of dependent instances: the parent of the sequence; the sequence
+        where all share one parent; the instance itself where there is one sequence.
     placebo
-        (m, draws) starts of placebo spans: same sequence and width, no overlap with an instance.
+        (m, draws) starts of placebo spans: same sequence and width, no overlap with an
+        instance.
     n_sequences
         Number of given sequences.
     """
@@ -200,55 +237,101 @@ class Sites:
     @property
     def spans(self) -> Spans:
         """(start, stop) of each instance."""
-        return [(start, start + self.found.width) for start in self.found.start.tolist()]
+        return [
+            (start, start + self.found.width) for start in self.found.start.tolist()
+        ]
 
     @property
     def placebo_spans(self) -> list[Spans]:
         """(start, stop) of the placebo spans of each instance."""
-        return [[(start, start + self.found.width) for start in starts] for starts in self.placebo.tolist()]
+        return [
+            [(start, start + self.found.width) for start in starts]
+            for starts in self.placebo.tolist()
+        ]
 
     @property
     def names(self) -> tuple[str, ...]:
         """The name of each instance, "peak1:12-19(+)"."""
         places = zip(self.sequence, self.spans, self.found.strand.tolist(), strict=True)
-        return tuple(f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places)
+        return tuple(
+            f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places
+        )
 
 
-def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *, n_draws: int) -> Sites:
-    """Find the instances of a word or motif in given sequences, and draw placebo spans for each.
+def motif_sites(
+    null: Genomic, pattern: str | Motif, threshold: float | None, *, n_draws: int
+) -> Sites:
+    """Find the instances of a word or motif in given sequences, and draw placebo spans
+    for each.
 
     Examples
     --------
-    >>> null = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
+    >>> null = Genomic(
+    ...     of={
+    ...         "first": "CCAGATAAGCCCCCCCC",
+    ...         "second": "CCCCCCCCCCCTTATCT",
+    ...         "third": "C" * 17,
+    ...     }
+    ... )
     >>> sites = motif_sites(null, "AGATAAG", None, n_draws=1)
     >>> sites.names, sites.n_with, sites.n_sequences
     (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
     """
     tokens, names = null.parents_given.tokens, null.parents_given.names
-    found, label = find_instances(tokens, pattern, threshold=threshold), as_pattern(pattern).label
+    found, label = (
+        find_instances(tokens, pattern, threshold=threshold),
+        as_pattern(pattern).label,
+    )
     if not len(found):
-        near = nearest_window(tokens, names, pattern, P_VALUE if threshold is None else threshold)
-        raise DesignError(f"motif: none of {len(tokens):,} sequences has an instance of {label}: {near}")
+        near = nearest_window(
+            tokens, names, pattern, P_VALUE if threshold is None else threshold
+        )
+        raise DesignError(
+            f"motif: none of {len(tokens):,} sequences has an instance of {label}: "
+            f"{near}"
+        )
     sequence = tuple(str(names[row]) for row in found.row.tolist())
     if len(found) == 1:
         raise DesignError(
-            f"motif: there is one instance of {label}, in {quoted(sequence[0])}, among {len(tokens):,} sequences, and "
-            f"an average needs two or more; give more sequences{_threshold_advice(pattern, 'higher')}"
+            f"motif: there is one instance of {label}, in {quoted(sequence[0])}, among "
+            f"{len(tokens):,} sequences, and an average needs two or more; give more "
+            f"sequences{_threshold_advice(pattern, 'higher')}"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
     starts, free = np.arange(tokens.shape[1] - found.width + 1), []
     for row in found.row.tolist():
         taken = everywhere.start[everywhere.row == row]
-        free.append(starts[(np.abs(starts[:, None] - taken[None, :]) >= found.width).all(axis=1)])
-    full = next((name for name, left in zip(sequence, free, strict=True) if not len(left)), None)
+        free.append(
+            starts[
+                (np.abs(starts[:, None] - taken[None, :]) >= found.width).all(axis=1)
+            ]
+        )
+    full = next(
+        (name for name, left in zip(sequence, free, strict=True) if not len(left)), None
+    )
     if full is not None:
         raise DesignError(
-            f"motif: sequence {quoted(full)} has no {found.width} bases without an instance of {label}, for a "
-            f"placebo span; drop it, or take longer sequences{_threshold_advice(pattern, 'lower')}"
+            f"motif: sequence {quoted(full)} has no {found.width} bases without an "
+            f"instance of {label}, for a placebo span; drop it, or take longer "
+            f"sequences{_threshold_advice(pattern, 'lower')}"
         )
-    parents, each = (str(null.parent_names[row]) for row in found.row.tolist()), map(str, range(len(found)))
-    cluster = next(labels for labels in (tuple(parents), sequence, tuple(each)) if len(set(labels)) > 1)
-    return Sites(label, found, sequence, cluster, _draw_placebo_starts(free, n_draws), len(tokens))
+    parents, each = (
+        (str(null.parent_names[row]) for row in found.row.tolist()),
+        map(str, range(len(found))),
+    )
+    cluster = next(
+        labels
+        for labels in (tuple(parents), sequence, tuple(each))
+        if len(set(labels)) > 1
+    )
+    return Sites(
+        label,
+        found,
+        sequence,
+        cluster,
+        _draw_placebo_starts(free, n_draws),
+        len(tokens),
+    )
 
 
 def _threshold_advice(pattern: str | Motif, how: str) -> str:
@@ -256,7 +339,8 @@ def _threshold_advice(pattern: str | Motif, how: str) -> str:
 
 
 def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
-    """Draw starts of placebo spans uniformly and independently from those free in each row, (rows, draws).
+    """Draw starts of placebo spans uniformly and independently from those free in each
+    row, (rows, draws).
 
     Examples
     --------
@@ -266,19 +350,30 @@ def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
     from causalgia.sequences.random import random_below
 
     n = np.repeat([len(starts) for starts in free], n_draws)
-    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(n)), n).reshape(-1, n_draws)
-    return np.array([starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64)
+    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(n)), n).reshape(
+        -1, n_draws
+    )
+    return np.array(
+        [starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64
+    )
 
 
 def share_with_motif(
-    spans: Sequence[tuple[int, int]], fill: str, rows: NDArray[np.uint8], pattern: str | Motif, threshold: float | None
+    spans: Sequence[tuple[int, int]],
+    fill: str,
+    rows: NDArray[np.uint8],
+    pattern: str | Motif,
+    threshold: float | None,
 ) -> float:
-    """Return the share of draws of a fill after which the span overlaps an instance of the motif.
+    """Return the share of draws of a fill after which the span overlaps an instance of
+    the motif.
 
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> share_with_motif([(2, 6)], "dinucleotide_shuffle", encode(["CCGATACC"]), "GATA", None)
+    >>> share_with_motif(
+    ...     [(2, 6)], "dinucleotide_shuffle", encode(["CCGATACC"]), "GATA", None
+    ... )
     1.0
     """
     starts, width = np.array(spans)[:, 0], spans[0][1] - spans[0][0]
@@ -286,25 +381,32 @@ def share_with_motif(
     begin = np.clip(starts - width, 0, rows.shape[1] - wide)
     windows = np.take_along_axis(rows, begin[:, None] + np.arange(wide), axis=1)
     each, inside = -(-_SCANNED // len(rows)), (starts - begin).tolist()
-    drawn = AblateEach([(start, start + width) for start in inside], fill=fill, n_draws=each)
+    drawn = AblateEach(
+        [(start, start + width) for start in inside], fill=fill, n_draws=each
+    )
     units = np.arange(len(rows) * each, dtype=np.uint64)
-    changed = drawn.apply(np.repeat(windows, each, axis=0), units=units, key=derive(_KEY, "scanned draws"))
+    changed = drawn.apply(
+        np.repeat(windows, each, axis=0), units=units, key=derive(_KEY, "scanned draws")
+    )
     found = find_instances(changed, pattern, threshold=threshold, overlapping=True)
     near = np.abs(found.start - np.repeat(inside, each)[found.row]) < width
     return len(np.unique(found.row[near])) / len(changed)
 
 
 _BACKGROUNDS = 2_000
-_P_VALUE = 1e-4  # of an instance of a motif, or that of its best word where it is greater
+# of an instance of a motif, or that of its best word where it is greater
+_P_VALUE = 1e-4
 _WORTH_SAYING = 0.01
 
 
 def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
-    """Return how often the embedded sites of an arm complete a further one with the letters between them.
+    """Return how often the embedded sites of an arm complete a further one with the
+    letters between them.
 
-    An instance is unintended if it overlaps two embedded spans and lies within neither: UGCAUG and UGCAUG 8 apart read
-    ``UG CA UG`` in one uniform background of 16. Both strands of newly drawn backgrounds (2,000, or all of the null
-    model) are scanned; the predictor is not called.
+    An instance is unintended if it overlaps two embedded spans and lies within neither:
+    UGCAUG and UGCAUG 8 apart read ``UG CA UG`` in one uniform background of 16. Both
+    strands of newly drawn backgrounds (2,000, or all of the null model) are scanned;
+    the predictor is not called.
 
     Parameters
     ----------
@@ -330,7 +432,10 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     arm = next(arm for arm in design.named_arms if arm.name == name)
     embeds = [step for step in steps_of(arm.intervention) if isinstance(step, Embed)]
     patterns = {as_pattern(step.written).label: step.written.source for step in embeds}
-    spans = [(w.start, w.stop) for w in arm.intervention.lay(Layout(design.null.length)).written]
+    spans = [
+        (w.start, w.stop)
+        for w in arm.intervention.lay(Layout(design.null.length)).written
+    ]
     first, last = min(start for start, _ in spans), max(stop for _, stop in spans)
     try:
         design.drawn.check(_BACKGROUNDS)
@@ -341,31 +446,50 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     backgrounds = design.drawn.draw(ids, key=derive(key, "null"), n_units=n)
     tokens = arm.intervention.apply(backgrounds, units=ids, key=key)[:, first:last]
     written = np.array(spans) - first
-    return {label: _share_completed(tokens, written, pattern) for label, pattern in patterns.items()}
+    return {
+        label: _share_completed(tokens, written, pattern)
+        for label, pattern in patterns.items()
+    }
 
 
-def further_sites_in_words(design: Design, name: str, *, of: str, key: int) -> tuple[str, ...]:
-    """Return a sentence for each word that an arm completes unintentionally in more than 1 % of backgrounds.
+def further_sites_in_words(
+    design: Design, name: str, *, of: str, key: int
+) -> tuple[str, ...]:
+    """Return a sentence for each word that an arm completes unintentionally in more
+    than 1 % of backgrounds.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> further_sites_in_words(cg.experiments.copies(at=(4, 12)), "2 copies", of="the excess", key=0)
+    >>> further_sites_in_words(
+    ...     cg.experiments.copies(at=(4, 12)), "2 copies", of="the excess", key=0
+    ... )
     ('In 6 % of backgrounds the sites of "2 copies" and the letters between them read UGCAUG once more, on either ...',)
-    >>> further_sites_in_words(cg.experiments.copies(at=(4, 13)), "2 copies", of="the excess", key=0)
+    >>> further_sites_in_words(
+    ...     cg.experiments.copies(at=(4, 13)), "2 copies", of="the excess", key=0
+    ... )
     ()
     """
     return tuple(
-        f'In {100 * share:.0f} % of backgrounds the sites of "{name}" and the letters between them read {label} once '
+        f'In {100 * share:.0f} % of backgrounds the sites of "{name}" and the letters '
+        f"between them read {label} once "
         f"more, on either strand: its effect is part of {of}."
         for label, share in further_sites(design, name, key=key).items()
         if share > _WORTH_SAYING
     )
 
 
-def _share_completed(tokens: Tokens, spans: NDArray[np.int64], pattern: str | Motif) -> float:
-    """Return the share of sequences with an instance that overlaps two spans and lies within neither."""
-    threshold = None if isinstance(pattern, str) else max(_P_VALUE, float(tail_probabilities(step_scores(pattern))[-1]))
+def _share_completed(
+    tokens: Tokens, spans: NDArray[np.int64], pattern: str | Motif
+) -> float:
+    """Return the share of sequences with an instance that overlaps two spans and lies
+    within neither.
+    """
+    threshold = (
+        None
+        if isinstance(pattern, str)
+        else max(_P_VALUE, float(tail_probabilities(step_scores(pattern))[-1]))
+    )
     if threshold is not None and threshold >= 1:  # every window is an instance
         return 0.0
     found = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
@@ -379,7 +503,8 @@ _BLOCK = 4_096
 
 
 def as_genomic(sequences: Any, name: str) -> Genomic:
-    """Return given sequences as a null model; a `Genomic` is returned unchanged, with its parents and draws.
+    """Return given sequences as a null model; a `Genomic` is returned unchanged, with
+    its parents and draws.
 
     Examples
     --------
@@ -390,8 +515,8 @@ def as_genomic(sequences: Any, name: str) -> Genomic:
         return sequences
     if isinstance(sequences, NullModel):
         raise DesignError(
-            f"{name}: {sequences.describe()} are not real sequences; give these (a FASTA file, strings, tokens), or "
-            "cg.Genomic(of=...)"
+            f"{name}: {sequences.describe()} are not real sequences; give these (a "
+            "FASTA file, strings, tokens), or cg.Genomic(of=...)"
         )
     try:
         return Genomic(of=as_sequences(sequences))
@@ -400,20 +525,27 @@ def as_genomic(sequences: Any, name: str) -> Genomic:
 
 
 def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
-    """Check that no negative equals or contains, or lies within, one of the positives on either strand.
+    """Check that no negative equals or contains, or lies within, one of the positives
+    on either strand.
 
     Sequences are compared by their letters, not by their names.
 
     Examples
     --------
-    >>> check_no_overlap(Genomic(of={"quiet": "AAGG", "other": "ACAC"}), Genomic(of={"peak": "CCTT"}))
+    >>> check_no_overlap(
+    ...     Genomic(of={"quiet": "AAGG", "other": "ACAC"}), Genomic(of={"peak": "CCTT"})
+    ... )
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: negatives: 1 of 2 overlap the positives: the first, 'quiet', has the letters of ...
     """
     negative, positive = negatives.parents_given, positives.parents_given
     width = min(negative.length, positive.length)
-    known = {one: row for row, windows in enumerate(_canonical_windows(positive.tokens, width)) for one in windows}
+    known = {
+        one: row
+        for row, windows in enumerate(_canonical_windows(positive.tokens, width))
+        for one in windows
+    }
     shared = [
         (row, known[one])
         for row, windows in enumerate(_canonical_windows(negative.tokens, width))
@@ -423,43 +555,57 @@ def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
         (first, of), n = shared[0], len({row for row, _ in shared})
         raise DesignError(
             f"negatives: {n:,} of {len(negative):,} overlap the positives: the first, "
-            f"{quoted(negative.names[first])}, has the letters of {quoted(positive.names[of])} (read on either strand);"
-            " take them out of one of the two sets"
+            f"{quoted(negative.names[first])}, has the letters of "
+            f"{quoted(positive.names[of])} (read on either strand); take them out of "
+            "one of the two sets"
         )
 
 
 def _canonical_windows(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
-    """Yield the set of windows of each sequence, each as the lexicographically first of its two strands."""
+    """Yield the set of windows of each sequence, each as the lexicographically first of
+    its two strands.
+    """
     last = tokens.shape[1] - width
     for plus, minus in zip(tokens, reverse_complement(tokens), strict=True):
         yield {
-            min(plus[i : i + width].tobytes(), minus[last - i : last - i + width].tobytes()) for i in range(last + 1)
+            min(
+                plus[i : i + width].tobytes(),
+                minus[last - i : last - i + width].tobytes(),
+            )
+            for i in range(last + 1)
         }
 
 
 def as_word_or_motif(value: Any, name: str) -> str | Motif:
     """Return a word or motif from a setting that is meant for motifs.
 
-    It takes whatever `causalgia.motif` takes, and tables of a `trial.toml`. Letters A C G T (U) are a word, and so are
-    other IUPAC letters unless a factor has that name. (In settings meant for words,
-    `causalgia.experiments.kit.sites.as_site`, any IUPAC letters are a word.)
+    It takes whatever `causalgia.motif` takes, and tables of a `trial.toml`. Letters A C
+    G T (U) are a word, and so are other IUPAC letters unless a factor has that name.
+    (In settings meant for words, `causalgia.experiments.kit.sites.as_site`, any IUPAC
+    letters are a word.)
 
     Examples
     --------
     >>> as_word_or_motif("AGATAAG", "motif"), as_word_or_motif("GATA1", "motif").name
     ('AGATAAG', 'GATA1')
     """
-    if isinstance(value, Mapping) or (isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}):
+    if isinstance(value, Mapping) or (
+        isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}
+    ):
         return as_site(value, name)
     try:
         found = motif_of(value)
     except SequenceError as error:
         raise SequenceError(f"{name}: {error}") from error
-    is_word = isinstance(value, str) and found.identifier is None and found.source is None
+    is_word = (
+        isinstance(value, str) and found.identifier is None and found.source is None
+    )
     return as_site(value, name) if is_word else found
 
 
-def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif, threshold: float) -> str:
+def nearest_window(
+    tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif, threshold: float
+) -> str:
     """Describe the window that comes nearest to being an instance.
 
     Examples
@@ -470,22 +616,34 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
     """
     word = isinstance(pattern, str)
     if isinstance(pattern, str):
-        table = np.array([[base in bases for base in range(4)] for bases in parse_word(pattern)[1]], np.int64)
+        table = np.array(
+            [[base in bases for base in range(4)] for bases in parse_word(pattern)[1]],
+            np.int64,
+        )
     else:
         table = step_scores(pattern)
-    best = (np.iinfo(np.int64).min, 0, 0)  # score, and row and start with a minus sign: the first of equal windows wins
+    # score, and row and start with a minus sign: the first of equal windows wins
+    best = (np.iinfo(np.int64).min, 0, 0)
     for first in range(0, len(tokens), _BLOCK):
         rows = tokens[first : first + _BLOCK]
-        scores = np.maximum(_window_scores(rows, table), _window_scores(rows, table[::-1, ::-1]))
+        scores = np.maximum(
+            _window_scores(rows, table), _window_scores(rows, table[::-1, ::-1])
+        )
         i, j = np.unravel_index(int(scores.argmax()), scores.shape)
         best = max(best, (int(scores[i, j]), -(first + int(i)), -int(j)))
     score, row, start = best[0], -best[1], -best[2]
     reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
-    where = f"the nearest window, {quoted(reads)} at {start} of sequence {quoted(names[row])},"
+    where = (
+        f"the nearest window, {quoted(reads)} at {start} of sequence "
+        f"{quoted(names[row])},"
+    )
     if word:
         return f"{where} reads {score} of its {len(table)} letters"
     needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
-    return f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of threshold={threshold:g}"
+    return (
+        f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of "
+        f"threshold={threshold:g}"
+    )
 
 
 def _window_scores(rows: Tokens, table: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """Tiles of real sequences, and shuffled contexts that all arms share.
 
-Each block of a sequence is shuffled within itself. Two arms that shuffle the same block draw the same bases there, so
-the arms of a unit differ only in their tiles, and the effect of a unit is a paired difference.
+Each block of a sequence is shuffled within itself. Two arms that shuffle the same block
+draw the same bases there, so the arms of a unit differ only in their tiles, and the
+effect of a unit is a paired difference.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ _WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
 _SHUFFLED = 4  # least bases that a dinucleotide shuffle can change
 
 
-def as_tile_sequences(sequences: Any, n_draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
+def as_tile_sequences(
+    sequences: Any, n_draws: int, rope: Rope, *, fixed_control: bool = False
+) -> Genomic:
     """Return the null model of given sequences, each with `n_draws` consecutive units.
 
     Parameters
@@ -44,7 +47,8 @@ def as_tile_sequences(sequences: Any, n_draws: int, rope: Rope, *, fixed_control
     rope
         Region of practical equivalence of the analysis.
     fixed_control
-        Whether the control arm has no random part, so that its outcomes do not vary for a single sequence.
+        Whether the control arm has no random part, so that its outcomes do not vary for
+        a single sequence.
 
     Examples
     --------
@@ -59,11 +63,15 @@ def as_tile_sequences(sequences: Any, n_draws: int, rope: Rope, *, fixed_control
     if len(set(null.parent_names)) > 1:
         return null
     if null.n_draws == 1:
-        raise DesignError("one sequence and n_draws=1: an error needs two shuffles of it or more; give n_draws=10")
+        raise DesignError(
+            "one sequence and n_draws=1: an error needs two shuffles of it or more; "
+            "give n_draws=10"
+        )
     if fixed_control and isinstance(rope, str) and rope.strip().endswith("sd"):
         raise DesignError(
-            f"one sequence: its own outcome is one number, so that rope={quoted(rope)} of its sd has no width; give "
-            "the effects that are too small to matter, rope=(-0.1, 0.1)"
+            f"one sequence: its own outcome is one number, so that rope={quoted(rope)} "
+            "of its sd has no width; give the effects that are too small to matter, "
+            "rope=(-0.1, 0.1)"
         )
     return null
 
@@ -71,8 +79,9 @@ def as_tile_sequences(sequences: Any, n_draws: int, rope: Rope, *, fixed_control
 def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
     """Return the analysis of a tile experiment.
 
-    Several sequences are a sample of a population; a single one is the target itself, over its shuffles. Verdicts are
-    tests: tiles differ by their place beside a promoter and are not exchangeable.
+    Several sequences are a sample of a population; a single one is the target itself,
+    over its shuffles. Verdicts are tests: tiles differ by their place beside a promoter
+    and are not exchangeable.
 
     Examples
     --------
@@ -96,15 +105,26 @@ def population_text(null: Genomic) -> str:
     n = len(set(null.parent_names))
     if n == 1:
         return f"in this one sequence, over {null.available:,} draws"
-    return f"over the population that these {n:,} sequences represent, {null.n_draws:,} draws of each"
+    return (
+        f"over the population that these {n:,} sequences represent, {null.n_draws:,} "
+        "draws of each"
+    )
 
 
-def sentence_for_each_task(found: TrialResults, text: Callable[[xr.Dataset], str]) -> Finding:
-    """Return a sentence for each task (and predictor): the text of its decisions and the target population."""
+def sentence_for_each_task(
+    found: TrialResults, text: Callable[[xr.Dataset], str]
+) -> Finding:
+    """Return a sentence for each task (and predictor): the text of its decisions and
+    the target population.
+    """
     null = found.experiment.null
     assert isinstance(null, Genomic)
     rows = rows_by_task(found.steps.decisions)
-    return Finding(sentences=tuple(f"{start}: {text(table)}, {population_text(null)}." for start, table in rows))
+    return Finding(
+        sentences=tuple(
+            f"{start}: {text(table)}, {population_text(null)}." for start, table in rows
+        )
+    )
 
 
 def span_name(span: Span) -> str:
@@ -127,19 +147,27 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
     (10, 20)
     """
     try:
-        start, stop = as_span(value.tolist() if isinstance(value, np.ndarray) else value)
+        start, stop = as_span(
+            value.tolist() if isinstance(value, np.ndarray) else value
+        )
     except DesignError as error:
         raise DesignError(f"{name}: {error}") from error
     if stop > length:
         raise DesignError(
-            f"{name}={start}-{stop} leaves the sequence of {length:,} bp; the last valid stop is {length}"
+            f"{name}={start}-{stop} leaves the sequence of {length:,} bp; the last "
+            f"valid stop is {length}"
         )
     if stop - start == length:
-        raise DesignError(f"{name}={start}-{stop} is the whole sequence, and leaves no context; give a part of it")
+        raise DesignError(
+            f"{name}={start}-{stop} is the whole sequence, and leaves no context; give "
+            "a part of it"
+        )
     return start, stop
 
 
-def as_spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tuple[Span, ...]:
+def as_spans_inside(
+    values: Any, name: str, length: int, *, least: int = 1
+) -> tuple[Span, ...]:
     """Return non-overlapping spans of the sequence, in the given order.
 
     Examples
@@ -151,14 +179,21 @@ def as_spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> t
         raise DesignError(f"{name}={quoted(values)} must be a list of (start, stop)")
     spans = tuple(as_span_inside(value, name, length) for value in values)
     if len(spans) < least:
-        raise DesignError(f"{name}: {least} or more are needed, and there are {len(spans)}")
+        raise DesignError(
+            f"{name}: {least} or more are needed, and there are {len(spans)}"
+        )
     for first, second in pairwise(sorted(spans)):
-        _check_disjoint(first, second, f"{name}: {span_name(first)} and {span_name(second)}")
+        _check_disjoint(
+            first, second, f"{name}: {span_name(first)} and {span_name(second)}"
+        )
     return spans
 
 
-def as_protected_spans(tss: Any, length: int, spans: Sequence[Span], name: str = "tiles") -> tuple[Span, ...]:
-    """Return the protected span as a tuple of one (or empty), checked against overlap with the other spans.
+def as_protected_spans(
+    tss: Any, length: int, spans: Sequence[Span], name: str = "tiles"
+) -> tuple[Span, ...]:
+    """Return the protected span as a tuple of one (or empty), checked against overlap
+    with the other spans.
 
     Examples
     --------
@@ -169,7 +204,11 @@ def as_protected_spans(tss: Any, length: int, spans: Sequence[Span], name: str =
         return ()
     promoter = as_span_inside(tss, "tss", length)
     for span in spans:
-        _check_disjoint(span, promoter, f"{name}: {span_name(span)} and the protected tss={span_name(promoter)}")
+        _check_disjoint(
+            span,
+            promoter,
+            f"{name}: {span_name(span)} and the protected tss={span_name(promoter)}",
+        )
     return (promoter,)
 
 
@@ -188,9 +227,10 @@ def as_tiles_and_protected(
     length
         Length of the sequences.
     tile_width
-        Width of adjacent tiles that fill the sequence on both sides of the protected span, where `tiles` is None. The
-        last tile is shorter where the width does not divide the length; a rest of 1 to 3 bases joins the tile before
-        it. None: 5,000 as published, or an eighth of a sequence that is shorter than two such tiles.
+        Width of adjacent tiles that fill the sequence on both sides of the protected
+        span, where `tiles` is None. The last tile is shorter where the width does not
+        divide the length; a rest of 1 to 3 bases joins the tile before it. None: 5,000
+        as published, or an eighth of a sequence that is shorter than two such tiles.
     tiles
         The tiles, (start, stop) each.
     tss
@@ -212,14 +252,25 @@ def as_tiles_and_protected(
     published = _WIDTH if length >= 2 * _WIDTH else max(length // 8, 1)
     width = published if tile_width is None else as_count(tile_width, "tile_width")
     if width >= length:
-        raise DesignError(f"tile_width={width:,} is the whole sequence of {length:,} bp or more; give a narrower tile")
-    pieces = [(0, length)] if not promoter else [(0, promoter[0][0]), (promoter[0][1], length)]
-    spans = tuple(span for start, stop in pieces for span in _adjacent_tiles(start, stop, width))
+        raise DesignError(
+            f"tile_width={width:,} is the whole sequence of {length:,} bp or more; "
+            "give a narrower tile"
+        )
+    pieces = (
+        [(0, length)]
+        if not promoter
+        else [(0, promoter[0][0]), (promoter[0][1], length)]
+    )
+    spans = tuple(
+        span for start, stop in pieces for span in _adjacent_tiles(start, stop, width)
+    )
     return spans, promoter
 
 
 def _adjacent_tiles(start: int, stop: int, width: int) -> list[Span]:
-    """Return tiles that fill a span; a rest too short to shuffle joins the tile before it."""
+    """Return tiles that fill a span; a rest too short to shuffle joins the tile before
+    it.
+    """
     starts = list(range(start, stop, width))
     if len(starts) > 1 and stop - starts[-1] < _SHUFFLED:
         starts.pop()
@@ -239,7 +290,8 @@ def cut_into_blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
-    """Return the intervention that shuffles each span within itself, preserving its k-let counts.
+    """Return the intervention that shuffles each span within itself, preserving its
+    k-let counts.
 
     A span shorter than k is shuffled with k equal to its width.
 
@@ -257,7 +309,8 @@ def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
 
 
 def check_shufflable(spans: Iterable[Span], k: int) -> None:
-    """Raise DesignError where a span is too short to be changed by a shuffle that preserves its k-let counts.
+    """Raise DesignError where a span is too short to be changed by a shuffle that
+    preserves its k-let counts.
 
     Examples
     --------
@@ -270,13 +323,15 @@ def check_shufflable(spans: Iterable[Span], k: int) -> None:
         width = span[1] - span[0]
         if width < 2 * as_count(k, "k"):
             raise DesignError(
-                f"{span_name(span)} has {width} bp: a shuffle that keeps its {k}-let counts leaves it as it is; widen "
-                f"it to {2 * k} bp or more by another width or tiles=" + (", or give a smaller k" if k > 1 else "")
+                f"{span_name(span)} has {width} bp: a shuffle that keeps its {k}-let "
+                f"counts leaves it as it is; widen it to {2 * k} bp or more by another "
+                "width or tiles=" + (", or give a smaller k" if k > 1 else "")
             )
 
 
 def span_coordinates(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
-    """Return coordinates ``start``, ``stop`` and ``center`` of contrasts named after their spans.
+    """Return coordinates ``start``, ``stop`` and ``center`` of contrasts named after
+    their spans.
 
     Examples
     --------
@@ -304,8 +359,9 @@ def check_task(predictor: object, task: str | None) -> None:
     if not isinstance(predictor, Predictor):
         name = quoted(predictor) if isinstance(predictor, str) else "'gata1_like'"
         raise PredictorError(
-            f"{type(predictor).__name__} is not a predictor; one of the zoo is cg.zoo.oracle({name}), wrap a network "
-            "in cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
+            f"{type(predictor).__name__} is not a predictor; one of the zoo is "
+            f"cg.zoo.oracle({name}), wrap a network in cg.TorchPredictor(...), any "
+            "other callable in cg.FunctionPredictor(...)"
         )
     try:
         tasks = predictor.tasks
@@ -326,7 +382,10 @@ def as_task(tasks: Iterable[Any], task: str | None) -> str:
     if task is None and len(names) == 1:
         return names[0]
     if task not in names:
-        raise DesignError(f"task={quoted(task)}: choose the task whose outcome is searched, one of {', '.join(names)}")
+        raise DesignError(
+            f"task={quoted(task)}: choose the task whose outcome is searched, one of "
+            f"{', '.join(names)}"
+        )
     return str(task)
 
 
@@ -335,7 +394,8 @@ Strand = Literal["+", "-"]
 
 @dataclass(frozen=True)
 class TileContext:
-    """The context of copies of a tile: the sequence cut at every place, so that all arms shuffle the same blocks.
+    """The context of copies of a tile: the sequence cut at every place, so that all
+    arms shuffle the same blocks.
 
     Attributes
     ----------
@@ -346,7 +406,8 @@ class TileContext:
     tss
         The span that is never shuffled.
     at
-        Starts of the copies, which overlap neither each other nor `tss`; the tile's own start may be among them.
+        Starts of the copies, which overlap neither each other nor `tss`; the tile's own
+        start may be among them.
     k
         Length of the k-lets whose counts shuffles preserve.
     """
@@ -364,24 +425,32 @@ class TileContext:
 
     @cached_property
     def _blocks(self) -> tuple[Span, ...]:
-        return cut_into_blocks(self.length, [self.tile, self.tss, *map(self.place, self.at)])
+        return cut_into_blocks(
+            self.length, [self.tile, self.tss, *map(self.place, self.at)]
+        )
 
     def place(self, at: int) -> Span:
         """Return the span of a copy."""
         return at, at + self.width
 
     def distance(self, at: int) -> float:
-        """Return the distance between the centers of a copy and the promoter, in bases."""
+        """Return the distance between the centers of a copy and the promoter, in
+        bases.
+        """
         return abs(sum(self.place(at)) - sum(self.tss)) / 2
 
     def with_copies(self, strands: Mapping[int, Strand]) -> Intervention:
-        """Return the intervention that copies the tile to these places, on their strands, and shuffles the rest."""
+        """Return the intervention that copies the tile to these places, on their
+        strands, and shuffles the rest.
+        """
         copies: Intervention = Untreated()
         for at, strand in strands.items():
             if at != self.tile[0]:
                 copies = copies + Copy(self.tile, at=at, strand=strand)
         places = {self.tss, *map(self.place, strands)}
-        return copies + shuffle_spans([block for block in self._blocks if block not in places], self.k)
+        return copies + shuffle_spans(
+            [block for block in self._blocks if block not in places], self.k
+        )
 
 
 def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> TileContext:
@@ -389,22 +458,30 @@ def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Tile
 
     Examples
     --------
-    >>> context = tile_context(Genomic(of=["ACGT" * 25]), tile=(0, 10), at=[20, 60], tss=(40, 50), k=2)
+    >>> context = tile_context(
+    ...     Genomic(of=["ACGT" * 25]), tile=(0, 10), at=[20, 60], tss=(40, 50), k=2
+    ... )
     >>> context.distance(20), str(context.with_copies({20: "-"}))[:40]
     (20.0, 'do(x[20:30] = rc(x[0:10]), x[0:10] ~ scr')
     """
     own = as_span_inside(tile, "tile", null.length)
     if tss is None:
-        raise DesignError("tss: give the (start, stop) that the tile acts on; it is kept in every arm")
+        raise DesignError(
+            "tss: give the (start, stop) that the tile acts on; it is kept in every arm"
+        )
     check_shufflable([own], k)
     listed, width = as_positions(at, "at", least=2), own[1] - own[0]
-    spans = [as_span_inside((place, place + width), "at: a copy", null.length) for place in listed]
+    spans = [
+        as_span_inside((place, place + width), "at: a copy", null.length)
+        for place in listed
+    ]
     apart = sorted([*spans, own] if own not in spans else spans)
     for first, second in pairwise(apart):
         if second[0] < first[1]:
             raise DesignError(
-                f"at: a copy of {width} bp at {second[0]} overlaps {span_name(first)} (another copy, or tile="
-                f"{span_name(own)} itself); keep places {width} bp or more apart, so that all arms share their context"
+                f"at: a copy of {width} bp at {second[0]} overlaps {span_name(first)} "
+                f"(another copy, or tile={span_name(own)} itself); keep places {width} "
+                "bp or more apart, so that all arms share their context"
             )
     (promoter,) = as_protected_spans(tss, null.length, apart, "tile and copies")
     return TileContext(null.length, own, promoter, listed, k)

@@ -1,4 +1,6 @@
-"""Variance components with confidence limits, the gain of pairing, and text of effects and components."""
+"""Variance components with confidence limits, the gain of pairing, and text of effects
+and components.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +25,19 @@ DOES = {
     "negligible": "is negligible",
     "undecided": "is undecided",
 }
-_KNOWN = 2.0  # standard errors from 0 beyond which the lower limit is that of a chi-square
+# standard errors from 0 beyond which the lower limit is that of a chi-square
+_KNOWN = 2.0
 
 
 def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
     """Return confidence limits of variance components from their standard errors.
 
-    By Satterthwaite, a component v has a scaled chi-square distribution on ``2 (v / se)^2`` degrees of freedom (at
-    least 2 for the upper limit). ``v -+ z se`` replaces a limit where it is wider: the lower one for v within two
-    standard errors of 0 (truncated at 0), and the upper one. In simulations of 600 tables (10 to 30 groups, 3 sites in
-    each, 4 draws of these), 95 % intervals covered .93 to .98 of components away from 0 and .97 to 1 of those near it.
+    By Satterthwaite, a component v has a scaled chi-square distribution on
+    ``2 (v / se)^2`` degrees of freedom (at least 2 for the upper limit). ``v -+ z se``
+    replaces a limit where it is wider: the lower one for v within two standard errors
+    of 0 (truncated at 0), and the upper one. In simulations of 600 tables (10 to 30
+    groups, 3 sites in each, 4 draws of these), 95 % intervals covered .93 to .98 of
+    components away from 0 and .97 to 1 of those near it.
 
     Parameters
     ----------
@@ -55,15 +60,25 @@ def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, 
 
     tail, varies = 0.5 - ci_prob / 2, (variance > 0) & (se > 0)
     half = special.ndtri(1 - tail) * se
-    df = 2 * np.square(np.clip(np.divide(variance, se, out=np.ones_like(variance), where=varies), 1.0, 1e4))
+    df = 2 * np.square(
+        np.clip(
+            np.divide(variance, se, out=np.ones_like(variance), where=varies), 1.0, 1e4
+        )
+    )
     known = varies & (variance > _KNOWN * se)
-    lower = np.where(known, df * variance / special.chdtri(df, tail), np.maximum(variance - half, 0.0))
+    lower = np.where(
+        known,
+        df * variance / special.chdtri(df, tail),
+        np.maximum(variance - half, 0.0),
+    )
     chi_square = np.where(varies, df * variance / special.chdtri(df, 1 - tail), 0.0)
     upper = np.where(known, chi_square, np.maximum(chi_square, variance + half))
     return lower, upper
 
 
-def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each: str, ci_prob: float) -> xr.Dataset:
+def nested_split(
+    ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each: str, ci_prob: float
+) -> xr.Dataset:
     """Split the variance of individual effects by groups inside groups, by REML.
 
     Parameters
@@ -71,18 +86,21 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     ice
         Individual effects, (unit, contrast, task).
     groups
-        Component -> group of each unit, the widest first; components that are not identified are left out and listed.
+        Component -> group of each unit, the widest first; components that are not
+        identified are left out and listed.
     each
-        Name of the residual component: the differences between units of one innermost group.
+        Name of the residual component: the differences between units of one innermost
+        group.
     ci_prob
         Probability of the limits.
 
     Returns
     -------
     Dataset
-        ``variance, se, sd, lower, upper, share (component, contrast, task)``: limits are of the sd, the share is of
-        the sum. ``attrs["not_identified"]`` lists components that are not identified, and contrasts that are left out
-        because no maximum of their likelihood was found.
+        ``variance, se, sd, lower, upper, share (component, contrast, task)``: limits
+        are of the sd, the share is of the sum. ``attrs["not_identified"]`` lists
+        components that are not identified, and contrasts that are left out because no
+        maximum of their likelihood was found.
 
     Examples
     --------
@@ -91,7 +109,10 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     >>> site = np.repeat(np.arange(40), 5)
     >>> effect = (rng.normal(size=40)[site] + rng.normal(size=200))[:, None, None]
     >>> found = nested_split(
-    ...     xr.DataArray(effect, dims=("unit", "contrast", "task")), {"site": site}, each="draw", ci_prob=0.95
+    ...     xr.DataArray(effect, dims=("unit", "contrast", "task")),
+    ...     {"site": site},
+    ...     each="draw",
+    ...     ci_prob=0.95,
     ... )
     >>> found["component"].values.tolist(), found["sd"].values.ravel().round(2).tolist()
     (['site', 'draw'], [0.79, 1.01])
@@ -100,39 +121,69 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
 
     values = ice.transpose("unit", "contrast", "task").to_numpy()
     rows = values[:, :, 0]
-    codes = {name: np.unique(of_unit, return_inverse=True)[1].astype(np.intp) for name, of_unit in groups.items()}
-    known = identify(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), codes))
+    codes = {
+        name: np.unique(of_unit, return_inverse=True)[1].astype(np.intp)
+        for name, of_unit in groups.items()
+    }
+    known = identify(
+        Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), codes)
+    )
     fits = [_fit_components(values[:, k], known.groups) for k in range(values.shape[1])]
     fitted = [k for k, fit in enumerate(fits) if fit is not None]
     both = np.array([fit for fit in fits if fit is not None])
-    variance, se = np.moveaxis(both.reshape(len(fitted), 2, len(known.groups) + 1, values.shape[2]), 0, 2)
+    variance, se = np.moveaxis(
+        both.reshape(len(fitted), 2, len(known.groups) + 1, values.shape[2]), 0, 2
+    )
     names = [str(name) for name in ice["contrast"].to_numpy()]
-    failed = [f"{name}: no maximum of its likelihood" for k, name in enumerate(names) if k not in fitted]
-    coords = {str(k): c for k, c in ice.isel(contrast=fitted).coords.items() if set(c.dims) <= {"contrast", "task"}}
+    failed = [
+        f"{name}: no maximum of its likelihood"
+        for k, name in enumerate(names)
+        if k not in fitted
+    ]
+    coords = {
+        str(k): c
+        for k, c in ice.isel(contrast=fitted).coords.items()
+        if set(c.dims) <= {"contrast", "task"}
+    }
     return (
         component_table(variance, se, ci_prob)
-        .assign_coords(component=[*known.groups, _residual_name(known.residual, each)], **coords)
+        .assign_coords(
+            component=[*known.groups, _residual_name(known.residual, each)], **coords
+        )
         .assign_attrs(
-            not_identified="; ".join([*(note.replace("the residual", each) for note in known.notes), *failed]),
+            not_identified="; ".join(
+                [*(note.replace("the residual", each) for note in known.notes), *failed]
+            ),
             ci_prob=ci_prob,
         )
     )
 
 
 def _residual_name(residual: str, each: str) -> str:
-    """Return the name of the residual together with the components that are confounded with it.
+    """Return the name of the residual together with the components that are confounded
+    with it.
 
     Examples
     --------
-    >>> _residual_name("instance + sequence + residual", "draw"), _residual_name("residual", "draw")
+    >>> (
+    ...     _residual_name("instance + sequence + residual", "draw"),
+    ...     _residual_name("residual", "draw"),
+    ... )
     ('sequence, instance and draw together', 'draw')
     """
-    *others, last = [*residual.replace("residual", "").strip(" +").split(" + ")[::-1], each]
+    *others, last = [
+        *residual.replace("residual", "").strip(" +").split(" + ")[::-1],
+        each,
+    ]
     return f"{', '.join(others)} and {last} together" if any(others) else last
 
 
-def _fit_components(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array] | None:
-    """Return variances and their standard errors, (components, responses) each; None where no fit converges."""
+def _fit_components(
+    rows: Array, groups: Mapping[str, NDArray[np.intp]]
+) -> tuple[Array, Array] | None:
+    """Return variances and their standard errors, (components, responses) each; None
+    where no fit converges.
+    """
     from causalgia.estimation import fit_variances, mixed_layout, respond
 
     if not groups:
@@ -143,15 +194,20 @@ def _fit_components(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tupl
         fits = [fit_variances(respond(layout, y)) for y in rows.T]
     except EstimateError:
         return None
-    return np.column_stack([fit.variance for fit in fits]), np.column_stack([fit.se for fit in fits])
+    return np.column_stack([fit.variance for fit in fits]), np.column_stack(
+        [fit.se for fit in fits]
+    )
 
 
 def component_table(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
-    """Return a table of variance components: variance, se, sd with limits, and share of the total variance.
+    """Return a table of variance components: variance, se, sd with limits, and share of
+    the total variance.
 
     Examples
     --------
-    >>> found = component_table(np.array([[[4.0]], [[0.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
+    >>> found = component_table(
+    ...     np.array([[[4.0]], [[0.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95
+    ... )
     >>> found["share"].values.ravel().tolist()
     [1.0, 0.0]
     """
@@ -166,25 +222,44 @@ def component_table(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
         "lower": np.sqrt(lower),
         "upper": np.sqrt(upper),
     }
-    columns["share"] = np.divide(variance, whole, out=np.zeros_like(variance), where=whole > 0)
-    return xr.Dataset({name: (("component", "contrast", "task"), column) for name, column in columns.items()})
+    columns["share"] = np.divide(
+        variance, whole, out=np.zeros_like(variance), where=whole > 0
+    )
+    return xr.Dataset(
+        {
+            name: (("component", "contrast", "task"), column)
+            for name, column in columns.items()
+        }
+    )
 
 
 def split_in_words(split: xr.Dataset) -> str:
-    """Return the components of one contrast and task as text, "site sd 0.79 [0.60, 1.10] (38 %)".
+    """Return the components of one contrast and task as text, "site sd 0.79 [0.60,
+    1.10] (38 %)".
 
     Examples
     --------
-    >>> found = component_table(np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
-    >>> split_in_words(found.assign_coords(component=["flank", "background"]).squeeze(["contrast", "task"]))
+    >>> found = component_table(
+    ...     np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95
+    ... )
+    >>> split_in_words(
+    ...     found.assign_coords(component=["flank", "background"]).squeeze(
+    ...         ["contrast", "task"]
+    ...     )
+    ... )
     'flank sd 2.00 [1.61, 2.65] (80 %), background sd 1.00 [0.14, 1.92] (20 %)'
     """
     from causalgia.reporting import format_effect, format_share
 
     parts = []
     for name in split["component"].to_numpy():
-        one = {k: split[k].sel(component=name).item() for k in ("sd", "lower", "upper", "share")}
-        size, interval = format_effect({"ace": one["sd"], "lower": one["lower"], "upper": one["upper"]})
+        one = {
+            k: split[k].sel(component=name).item()
+            for k in ("sd", "lower", "upper", "share")
+        }
+        size, interval = format_effect(
+            {"ace": one["sd"], "lower": one["lower"], "upper": one["upper"]}
+        )
         parts.append(f"{name} sd {size} {interval} ({format_share(one['share'])})")
     return ", ".join(parts)
 
@@ -201,17 +276,23 @@ def effect_in_words(row: xr.Dataset) -> str:
     from causalgia.reporting import format_effect
 
     columns = ("ace", "se", "lower", "upper", "interval_level")
-    effect, interval = format_effect({name: row[name].item() for name in columns if name in row})
+    effect, interval = format_effect(
+        {name: row[name].item() for name in columns if name in row}
+    )
     return f"{effect} {interval}"
 
 
 def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
-    """Yield each task (and each model of an ensemble) of a table: the beginning of its sentence, and its rows.
+    """Yield each task (and each model of an ensemble) of a table: the beginning of its
+    sentence, and its rows.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.0, 2.0]])}, coords={"task": ["K562", "HepG2"]})
+    >>> table = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.0, 2.0]])},
+    ...     coords={"task": ["K562", "HepG2"]},
+    ... )
     >>> [begins for begins, _ in rows_by_task(table)]
     ['Task K562', 'Task HepG2']
     """
@@ -219,11 +300,15 @@ def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
     for task in table["task"].to_numpy():
         for model in models:
             of_model = {} if model is None else {"model": model}
-            yield f"Task {task}" + (f", model {model}" if of_model else ""), table.sel({"task": task, **of_model})
+            yield (
+                f"Task {task}" + (f", model {model}" if of_model else ""),
+                table.sel({"task": task, **of_model}),
+            )
 
 
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
-    """Return a rise over a range as a slope per unit, "3.5 per copy"; it is shown beside the rise and has no verdict.
+    """Return a rise over a range as a slope per unit, "3.5 per copy"; it is shown
+    beside the rise and has no verdict.
 
     Examples
     --------
@@ -246,7 +331,8 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def trend_in_words(row: xr.Dataset, what: str) -> str:
-    """Return a trend in words by its verdict, "the outcome rises"; an undecided one "may change".
+    """Return a trend in words by its verdict, "the outcome rises"; an undecided one
+    "may change".
 
     Examples
     --------
@@ -266,11 +352,13 @@ _TRENDS = {
 
 
 def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
-    """Return the ratio of unpaired to paired standard errors of each contrast of a crossover.
+    """Return the ratio of unpaired to paired standard errors of each contrast of a
+    crossover.
 
-    Paired: ``se = sd(ICE) / sqrt(n)`` (CR2 where units share parents). Unpaired, with n fresh units in every arm:
-    ``sqrt(sum_a w_a^2 se_a^2)`` with se_a that of the mean outcome of arm a. Their ratio is the gain; its square is the
-    factor in the number of units. It is below 1 where arms covary negatively.
+    Paired: ``se = sd(ICE) / sqrt(n)`` (CR2 where units share parents). Unpaired, with n
+    fresh units in every arm: ``sqrt(sum_a w_a^2 se_a^2)`` with se_a that of the mean
+    outcome of arm a. Their ratio is the gain; its square is the factor in the number of
+    units. It is below 1 where arms covary negatively.
 
     Parameters
     ----------
@@ -282,9 +370,9 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``se, unpaired_se, gain (contrast, task[, model])``, the first two on the scale of the outcomes, with the
-        experiment's coordinates. Contrasts that are constant up to rounding in some task are left out and named in
-        ``attrs["exact"]``.
+        ``se, unpaired_se, gain (contrast, task[, model])``, the first two on the scale
+        of the outcomes, with the experiment's coordinates. Contrasts that are constant
+        up to rounding in some task are left out and named in ``attrs["exact"]``.
 
     Raises
     ------
@@ -296,7 +384,9 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     >>> import causalgia as cg
     >>> experiment = cg.experiments.copies(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
-    >>> gain = pairing_gain(outcomes, experiment)["gain"].sel(task="RBFOX1", contrast="1 copy")
+    >>> gain = pairing_gain(outcomes, experiment)["gain"].sel(
+    ...     task="RBFOX1", contrast="1 copy"
+    ... )
     >>> bool(gain > 1)
     True
     """
@@ -307,26 +397,42 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     from causalgia.estimation.request import floor_of_estimates
 
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
-        raise DesignError("pairing is of the named contrasts of a crossover; give its design, with contrasts=")
+        raise DesignError(
+            "pairing is of the named contrasts of a crossover; give its design, with "
+            "contrasts="
+        )
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
     outcomes = _of_planned_tasks(outcomes)
     estimates = estimate(contrast(outcomes, contrasts=rows))
     paired, alone = estimates["se"].to_numpy(), _unpaired_errors(outcomes, rows)
-    rounding = floor_of_estimates(estimates) / np.sqrt(outcomes.sizes["unit"])  # standard error due to rounding alone
+    # standard error due to rounding alone
+    rounding = floor_of_estimates(estimates) / np.sqrt(outcomes.sizes["unit"])
     exact = (paired <= rounding).reshape(len(rows), -1).any(axis=1)
     dims = estimates["ace"].dims
     gain = np.divide(alone, paired, out=np.ones_like(alone), where=paired > 0)
     columns = {"se": (dims, paired), "unpaired_se": (dims, alone), "gain": (dims, gain)}
-    coords = {str(name): c.variable for name, c in estimates.coords.items() if c.dims and set(c.dims) <= set(dims)}
-    table = xr.Dataset(columns, coords=coords, attrs={"contrast_scale": estimates.attrs["contrast_scale"]})
+    coords = {
+        str(name): c.variable
+        for name, c in estimates.coords.items()
+        if c.dims and set(c.dims) <= set(dims)
+    }
+    table = xr.Dataset(
+        columns,
+        coords=coords,
+        attrs={"contrast_scale": estimates.attrs["contrast_scale"]},
+    )
     label = getattr(experiment, "label", None)
     table = table if label is None else label(table)
     names = np.asarray(list(rows))
-    return table.isel(contrast=~exact).assign_attrs(exact=", ".join(names[exact]), n_units=outcomes.sizes["unit"])
+    return table.isel(contrast=~exact).assign_attrs(
+        exact=", ".join(names[exact]), n_units=outcomes.sizes["unit"]
+    )
 
 
 def _of_planned_tasks(outcomes: xr.Dataset) -> xr.Dataset:
-    """Return outcomes with the contrasts between tasks that are planned in place of the tasks."""
+    """Return outcomes with the contrasts between tasks that are planned in place of the
+    tasks.
+    """
     from causalgia.analysis import analysis_in_attrs
     from causalgia.effect_table import tasks_in_table
     from causalgia.effects.scales import requested_task_weights
@@ -337,18 +443,31 @@ def _of_planned_tasks(outcomes: xr.Dataset) -> xr.Dataset:
     over = requested_task_weights(planned, tasks_in_table(outcomes))
     y = outcomes["outcome"].transpose("unit", "arm", "task", ...)
     sums = over.sums(y.isel(task=over.used).to_numpy().astype(np.float64), 2)
-    return outcomes.drop_dims("task").assign_coords(task=over.names).assign(outcome=(y.dims, sums))
+    return (
+        outcomes.drop_dims("task")
+        .assign_coords(task=over.names)
+        .assign(outcome=(y.dims, sums))
+    )
 
 
-def _unpaired_errors(outcomes: xr.Dataset, rows: Mapping[str, Mapping[str, float]]) -> Array:
-    """Return the standard error of each contrast with independent backgrounds for each arm, (K, tasks[, models])."""
+def _unpaired_errors(
+    outcomes: xr.Dataset, rows: Mapping[str, Mapping[str, float]]
+) -> Array:
+    """Return the standard error of each contrast with independent backgrounds for each
+    arm, (K, tasks[, models]).
+    """
     from causalgia.effects.contrast_weights import weight_matrix
     from causalgia.estimation.crossover import mean_ice
     from causalgia.estimation.request import Request, clusters
 
     y = outcomes["outcome"].transpose("unit", "arm", ...)
-    W = weight_matrix({name: dict(row) for name, row in rows.items()}, [str(arm) for arm in y["arm"].to_numpy()])
+    W = weight_matrix(
+        {name: dict(row) for name, row in rows.items()},
+        [str(arm) for arm in y["arm"].to_numpy()],
+    )
     groups = clusters(outcomes, Request("auto", None, (), "population", "units"))
-    se = mean_ice(y.to_numpy().astype(np.float64), None if groups is None else groups.codes).se
+    se = mean_ice(
+        y.to_numpy().astype(np.float64), None if groups is None else groups.codes
+    ).se
     squares = np.asarray((W * W) @ se.reshape(len(se), -1) ** 2)
     return np.asarray(np.sqrt(squares)).reshape(W.shape[0], *se.shape[1:])

@@ -1,4 +1,6 @@
-"""Virtual against measured effects: concordance, virtual trials of libraries, prediction-powered averages."""
+"""Virtual against measured effects: concordance, virtual trials of libraries,
+prediction-powered averages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Prediction-powered average effects: measurements of few units, made more precise by predictions for many."""
+"""Prediction-powered average effects: measurements of few units, made more precise by
+predictions for many.
+"""
 
 from __future__ import annotations
 
@@ -56,49 +58,61 @@ def prediction_powered(
     trained_on_measured: bool | None = None,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate average measured effects over the population of a virtual trial (prediction-powered inference, PPI++).
+    """Estimate average measured effects over the population of a virtual trial
+    (prediction-powered inference, PPI++).
 
-    The estimand is the population mean of the effect that *would be measured*, on log2. Few units are measured, and
-    all are predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need not
-    be right, nor on that scale; a good one narrows the interval. Where predictions do not help (a correlation that
-    may be chance), or effects are too rare, too skewed or measured on too few units to estimate the spread of
-    prediction errors, the classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a
-    note of the report give the reason (see Notes).
+    The estimand is the population mean of the effect that *would be measured*, on log2.
+    Few units are measured, and all are predicted: ``mean(y) + lam (mean(f of the
+    others) - mean(f of the measured))``. The predictor need not be right, nor on that
+    scale; a good one narrows the interval. Where predictions do not help (a correlation
+    that may be chance), or effects are too rare, too skewed or measured on too few
+    units to estimate the spread of prediction errors, the classical interval is
+    returned: ``powered`` is False, and ``attrs["fallback"]`` and a note of the report
+    give the reason (see Notes).
 
-    The interval is valid if the measured units are a random draw of the virtual population (same null model, same
-    constraints, not selected by prediction), no other unit shares a parent with a measured one, and the predictor was
-    not trained on the measured units. These conditions are checked as far as the data allow; a failed one raises an
-    error.
+    The interval is valid if the measured units are a random draw of the virtual
+    population (same null model, same constraints, not selected by prediction), no other
+    unit shares a parent with a measured one, and the predictor was not trained on the
+    measured units. These conditions are checked as far as the data allow; a failed one
+    raises an error.
 
     Parameters
     ----------
     virtual
-        Effects of the virtual trial, ``ice (unit, contrast, task[, model])``, on the measured units *and* other units
-        of the population, with ``parent (unit)`` if units have parents. Models of an ensemble are averaged.
+        Effects of the virtual trial, ``ice (unit, contrast, task[, model])``, on the
+        measured units *and* other units of the population, with ``parent (unit)`` if
+        units have parents. Models of an ensemble are averaged.
     measured
-        Effects on some of these units, matched by name: a fit, ``ace (element, contrast)``, which allows for silent
-        barcodes and has the noise shared by replicates; or ``ice (unit, contrast, task[, model])`` with replicates as
-        models, whose shared noise is estimated and added.
+        Effects on some of these units, matched by name: a fit,
+        ``ace (element, contrast)``, which allows for silent barcodes and has the noise
+        shared by replicates; or ``ice (unit, contrast, task[, model])`` with replicates
+        as models, whose shared noise is estimated and added.
     library
-        The ordered library; its null model and rules must be those of the virtual trial.
+        The ordered library; its null model and rules must be those of the virtual
+        trial.
     pairs
-        Measured contrast -> virtual contrast; None pairs equal names, or the only contrast of each side.
+        Measured contrast -> virtual contrast; None pairs equal names, or the only
+        contrast of each side.
     task
         The task of the predictor that was measured; needed if there are several.
     trained_on_measured
-        Whether the predictor was trained on the measured units; True is refused, None is noted in the report.
+        Whether the predictor was trained on the measured units; True is refused, None
+        is noted in the report.
     ci_prob
         Probability of the intervals.
 
     Returns
     -------
     Dataset
-        Estimates for `causalgia.decide`, `causalgia.infer` and `causalgia.report`, by ``contrast`` and one
-        ``task``, ``"measured"``: ``ace, se, df, p, lower, upper``; ``lam``, the weight of predictions; ``r``, their
-        correlation with the measurements; ``classical_ace`` and its ``_se, _lower, _upper``; ``width_ratio`` of both
-        intervals; ``powered``; ``skewness`` and ``leverage`` of the measured units' (parents') parts of the error;
-        ``exact`` where no measured effect varies; ``n_units`` (measured), ``n_clusters``, ``n_predicted`` (others).
-        ``attrs["conditions"]`` records the checks, ``attrs["fallback"]`` the reasons of classical intervals, as JSON.
+        Estimates for `causalgia.decide`, `causalgia.infer` and `causalgia.report`, by
+        ``contrast`` and one ``task``, ``"measured"``: ``ace, se, df, p, lower, upper``;
+        ``lam``, the weight of predictions; ``r``, their correlation with the
+        measurements; ``classical_ace`` and its ``_se, _lower, _upper``; ``width_ratio``
+        of both intervals; ``powered``; ``skewness`` and ``leverage`` of the measured
+        units' (parents') parts of the error; ``exact`` where no measured effect varies;
+        ``n_units`` (measured), ``n_clusters``, ``n_predicted`` (others).
+        ``attrs["conditions"]`` records the checks, ``attrs["fallback"]`` the reasons of
+        classical intervals, as JSON.
 
     Raises
     ------
@@ -111,23 +125,28 @@ def prediction_powered(
 
     Notes
     -----
-    The classical interval is returned with fewer than 20 measured units (parents); with fewer than 10 that differ from
-    the most common outcome; where t intervals of n predictions, drawn from all, cover less than .93; where n is below
-    25 times the squared skewness of the measured effects or of their distances from the predictions; and where the
-    correlation is not significant at .05. In simulations the coverage was at most .03 below that of the classical
-    intervals: .95 for effects with normal or symmetric long tails, less for rare and skewed effects of few units.
+    The classical interval is returned with fewer than 20 measured units (parents); with
+    fewer than 10 that differ from the most common outcome; where t intervals of n
+    predictions, drawn from all, cover less than .93; where n is below 25 times the
+    squared skewness of the measured effects or of their distances from the predictions;
+    and where the correlation is not significant at .05. In simulations the coverage was
+    at most .03 below that of the classical intervals: .95 for effects with normal or
+    symmetric long tails, less for rare and skewed effects of few units.
 
     References
     ----------
-    Angelopoulos, Bates, Fannjiang, Jordan & Zrnic (2023), doi:10.1126/science.adi6000. Angelopoulos, Duchi & Zrnic
-    (2023), arXiv:2311.01453.
+    Angelopoulos, Bates, Fannjiang, Jordan & Zrnic (2023), doi:10.1126/science.adi6000.
+    Angelopoulos, Duchi & Zrnic (2023), arXiv:2311.01453.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> f = rng.normal(1, 1, size=(1_000, 1, 1))
     >>> names = {"contrast": ["GATA1"], "task": ["K562"]}
-    >>> virtual = xr.Dataset({"ice": (("unit", "contrast", "task"), f)}, {"unit": np.arange(1_000), **names})
+    >>> virtual = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), f)},
+    ...     {"unit": np.arange(1_000), **names},
+    ... )
     >>> measured = (2 * virtual + rng.normal(0, 0.5, size=f.shape)).isel(unit=slice(40))
     >>> found = prediction_powered(virtual, measured, trained_on_measured=False)
     >>> [round(found[name].item(), 2) for name in ("ace", "se", "width_ratio")]
@@ -139,7 +158,10 @@ def prediction_powered(
     conditions = {"training": check_training(trained_on_measured)}
     conditions["population"] = check_population(virtual, library, measured)
     if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
-        raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
+        raise OutcomesError(
+            "virtual: no effects of units (ice); give cg.contrast(outcomes, "
+            "control=...)"
+        )
     ice = select_task(validate(virtual, "effects"), task)["ice"]
     f = ice.mean("model") if "model" in ice.dims else ice
     y, controls = _measured_effects(measured), 0
@@ -148,32 +170,55 @@ def prediction_powered(
         y, controls = y.isel(unit=~control), int(control.sum())
     if "ice" in measured:
         noise = {
-            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
+            name: shared_noise(
+                y.sel(contrast=name).transpose("unit", "model").to_numpy()
+            )
             for name in _contrast_names(y)
         }
     else:
-        noise = dict(zip(_contrast_names(y), fit_replicate_noise(measured), strict=True))
+        noise = dict(
+            zip(_contrast_names(y), fit_replicate_noise(measured), strict=True)
+        )
     names = match_contrasts(_contrast_names(f), _contrast_names(y), pairs)
     units = _match_units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
-    predicted = f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()
+    predicted = (
+        f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()
+    )
     for side, values in (("virtual", predicted), ("measured", y.to_numpy())):
         largest = float(np.abs(values).max(initial=0.0))
         if largest > LARGEST or 0 < largest < 1 / LARGEST:
             raise OutcomesError(
-                f"{side}: effects of up to {largest:g} have squares beyond float64; divide them all by a constant first"
+                f"{side}: effects of up to {largest:g} have squares beyond float64; "
+                "divide them all by a constant first"
             )
     few, many = predicted[units.places], predicted[~units.measured]
-    conditions["draw"] = check_draw(few, many, units.cluster, units.cluster_rest, list(names))
+    conditions["draw"] = check_draw(
+        few, many, units.cluster, units.cluster_rest, list(names)
+    )
     answers = []
     for k, name in enumerate(names):
         labeled = y.sel(contrast=name).transpose("unit", "model").to_numpy()
-        answers.append(_powered_estimate(labeled, few[:, k], many[:, k], units, noise[name]))
+        answers.append(
+            _powered_estimate(labeled, few[:, k], many[:, k], units, noise[name])
+        )
     out = _estimates_dataset(answers, list(names), units, ci_prob)
-    out = out.assign_attrs(_powered_attrs(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
-    fallback = {name: a.reason for name, a in zip(names, answers, strict=True) if a.reason}
-    notes = [f"{name}: the classical interval, without predictions: {reason}" for name, reason in fallback.items()]
-    notes += [] if pairs is not None else one_sided_contrasts(_contrast_names(f), _contrast_names(y), names)
+    out = out.assign_attrs(
+        _powered_attrs(virtual, measured, conditions, units, ci_prob),
+        controls_left_out=controls,
+    )
+    fallback = {
+        name: a.reason for name, a in zip(names, answers, strict=True) if a.reason
+    }
+    notes = [
+        f"{name}: the classical interval, without predictions: {reason}"
+        for name, reason in fallback.items()
+    ]
+    notes += (
+        []
+        if pairs is not None
+        else one_sided_contrasts(_contrast_names(f), _contrast_names(y), names)
+    )
     return with_notes(out.assign_attrs(fallback=json.dumps(fallback)), *notes)
 
 
@@ -190,7 +235,8 @@ class _MeasuredUnits:
     parents
         Parent of each predicted unit, shape ``(n + N,)``, or None.
     cluster, cluster_rest
-        Parent codes of the measured and of the other units; None where no parent has several.
+        Parent codes of the measured and of the other units; None where no parent has
+        several.
     """
 
     places: Codes
@@ -201,19 +247,37 @@ class _MeasuredUnits:
 
 
 def _measured_effects(measured: Any) -> xr.DataArray:
-    """Return measured effects by unit, contrast and model (replicates; one model for a fit)."""
+    """Return measured effects by unit, contrast and model (replicates; one model for a
+    fit).
+    """
     if isinstance(measured, xr.Dataset) and "ice" in measured:
         ice = validate(measured, "effects")["ice"]
         if ice.sizes["task"] != 1:
-            raise ContrastError("measured: there are several tasks; give one: measured.sel(task=[...])")
+            raise ContrastError(
+                "measured: there are several tasks; give one: measured.sel(task=[...])"
+            )
         ice = ice.isel(task=0, drop=True)
         found = ice if "model" in ice.dims else ice.expand_dims("model")
-    elif isinstance(measured, xr.Dataset) and "ace" in measured and "element" in measured["ace"].dims:
-        found = with_contrast_dim(measured)["ace"].rename(element="unit").expand_dims("model")
+    elif (
+        isinstance(measured, xr.Dataset)
+        and "ace" in measured
+        and "element" in measured["ace"].dims
+    ):
+        found = (
+            with_contrast_dim(measured)["ace"]
+            .rename(element="unit")
+            .expand_dims("model")
+        )
     else:
-        raise OutcomesError("measured: no effects of units; give cg.contrast of activities, or a fit (cg.mpra.fit)")
+        raise OutcomesError(
+            "measured: no effects of units; give cg.contrast of activities, or a fit "
+            "(cg.mpra.fit)"
+        )
     if not np.isfinite(found.to_numpy()).all():
-        raise OutcomesError("measured: an effect is not finite; leave the unit out, or repair it where it arose")
+        raise OutcomesError(
+            "measured: an effect is not finite; leave the unit out, or repair it where "
+            "it arose"
+        )
     return found
 
 
@@ -223,34 +287,54 @@ def _contrast_names(effects: xr.DataArray) -> list[str]:
 
 def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:
     check_named(y["unit"].to_numpy(), "measured: unit {} has no name")
-    predicted, names = (pd.Index(side["unit"].to_numpy().astype(str)) for side in (f, y))
+    predicted, names = (
+        pd.Index(side["unit"].to_numpy().astype(str)) for side in (f, y)
+    )
     if (twice := names.duplicated()).any():
-        raise OutcomesError(f"measured: unit {quoted(names[twice][0])} appears twice; leave one of them out")
+        raise OutcomesError(
+            f"measured: unit {quoted(names[twice][0])} appears twice; leave one of "
+            "them out"
+        )
     places = predicted.get_indexer(names)
     if (places < 0).any():
         other = other_library(str(names[places < 0][0]), predicted)
         raise OutcomesError(
-            f"{int((places < 0).sum()):,} of {len(names):,} measured units were not predicted (such as "
-            f"{quoted(names[places < 0][0])}{other}); the virtual trial has to have them too, by the same names (its "
-            f"first unit is {quoted(predicted[0])}): cg.mpra.virtual_trial"
+            f"{int((places < 0).sum()):,} of {len(names):,} measured units were not "
+            f"predicted (such as {quoted(names[places < 0][0])}{other}); the virtual "
+            "trial has to have them too, by the same names (its first unit is "
+            f"{quoted(predicted[0])}): cg.mpra.virtual_trial"
         )
     if not len(names):
-        raise EstimateError("no measured unit is left, controls of the bench being left out; four are needed")
+        raise EstimateError(
+            "no measured unit is left, controls of the bench being left out; four are "
+            "needed"
+        )
     measured = np.zeros(len(predicted), dtype=bool)
     measured[places] = True
     if len(predicted) - len(names) < 2:
-        raise EstimateError("no predictions beyond the measured units; predict more units of the same population")
+        raise EstimateError(
+            "no predictions beyond the measured units; predict more units of the same "
+            "population"
+        )
     if "parent" not in f.coords:
         return _MeasuredUnits(places, measured, None, None, None)
     parents = f["parent"].to_numpy().astype(str)
-    return _MeasuredUnits(places, measured, parents, parent_codes(parents[places]), parent_codes(parents[~measured]))
+    return _MeasuredUnits(
+        places,
+        measured,
+        parents,
+        parent_codes(parents[places]),
+        parent_codes(parents[~measured]),
+    )
 
 
 @dataclass(frozen=True)
 class _PoweredEstimate:
-    """Estimate of one contrast: the one returned, the classical one, and the reason of a fallback ("" if none).
+    """Estimate of one contrast: the one returned, the classical one, and the reason of
+    a fallback ("" if none).
 
-    `skewness` and `leverage` are those of the measured units' (clusters') pieces of the returned estimate's error.
+    `skewness` and `leverage` are those of the measured units' (clusters') pieces of the
+    returned estimate's error.
     """
 
     best: PoweredMean
@@ -260,12 +344,22 @@ class _PoweredEstimate:
     leverage: float
 
 
-def _powered_estimate(y: Array, f: Array, f_rest: Array, units: _MeasuredUnits, noise: SharedNoise) -> _PoweredEstimate:
+def _powered_estimate(
+    y: Array, f: Array, f_rest: Array, units: _MeasuredUnits, noise: SharedNoise
+) -> _PoweredEstimate:
     """Estimate one contrast; y has shape ``(n, R)``."""
     groups, groups_rest = units.cluster, units.cluster_rest
     classical, tuned = (
         add_replicate_noise(
-            powered_mean(y.mean(axis=1), f, f_rest, lam=lam, cluster=groups, cluster_rest=groups_rest), noise
+            powered_mean(
+                y.mean(axis=1),
+                f,
+                f_rest,
+                lam=lam,
+                cluster=groups,
+                cluster_rest=groups_rest,
+            ),
+            noise,
         )
         for lam in (0.0, None)
     )
@@ -279,12 +373,21 @@ def _powered_estimate(y: Array, f: Array, f_rest: Array, units: _MeasuredUnits, 
 
 
 def _estimates_dataset(
-    answers: list[_PoweredEstimate], names: list[str], units: _MeasuredUnits, ci_prob: float
+    answers: list[_PoweredEstimate],
+    names: list[str],
+    units: _MeasuredUnits,
+    ci_prob: float,
 ) -> xr.Dataset:
-    best, classical = ([getattr(a, which) for a in answers] for which in ("best", "classical"))
-    ace, se, df = (np.array([getattr(a, name) for a in best]) for name in ("mean", "se", "df"))
+    best, classical = (
+        [getattr(a, which) for a in answers] for which in ("best", "classical")
+    )
+    ace, se, df = (
+        np.array([getattr(a, name) for a in best]) for name in ("mean", "se", "df")
+    )
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
-    usual, usual_se, usual_df = (np.array([getattr(a, name) for a in classical]) for name in ("mean", "se", "df"))
+    usual, usual_se, usual_df = (
+        np.array([getattr(a, name) for a in classical]) for name in ("mean", "se", "df")
+    )
     _, usual_lower, usual_upper = p_and_limits(usual, usual_se, usual_df, ci_prob)
     width = usual_upper - usual_lower
     n, N = len(units.places), int((~units.measured).sum())
@@ -302,24 +405,53 @@ def _estimates_dataset(
         "n_predicted": np.full(len(ace), N),
     }  # fmt: skip
     pieces = np.stack([a.pieces for a in best], axis=1)
-    data: dict[str, Any] = {name: (("contrast", "task"), values[:, None]) for name, values in columns.items()}
-    data["covariance"] = (("contrast", "contrast_", "task"), (pieces.T @ pieces)[:, :, None])
+    data: dict[str, Any] = {
+        name: (("contrast", "task"), values[:, None])
+        for name, values in columns.items()
+    }
+    data["covariance"] = (
+        ("contrast", "contrast_", "task"),
+        (pieces.T @ pieces)[:, :, None],
+    )
     coords = {"contrast": names, "contrast_": names, "task": [TASK]}
     return validate(annotate(xr.Dataset(data, coords=coords)), "estimates")
 
 
 def _powered_attrs(
-    virtual: xr.Dataset, measured: xr.Dataset, conditions: dict[str, str], units: _MeasuredUnits, ci_prob: float
+    virtual: xr.Dataset,
+    measured: xr.Dataset,
+    conditions: dict[str, str],
+    units: _MeasuredUnits,
+    ci_prob: float,
 ) -> dict[str, Any]:
-    inherited = ("null", "null_kind", "null_fingerprint", "design_fingerprint", "predictor_fingerprint")
+    inherited = (
+        "null",
+        "null_kind",
+        "null_fingerprint",
+        "design_fingerprint",
+        "predictor_fingerprint",
+    )
     known = "model" in measured.dims or "replicate_shift" in measured
-    replicates = "replicates' shared noise added" if known else "noise shared in replicates unknown"
-    return {name: virtual.attrs[name] for name in inherited if name in virtual.attrs} | {
+    replicates = (
+        "replicates' shared noise added"
+        if known
+        else "noise shared in replicates unknown"
+    )
+    return {
+        name: virtual.attrs[name] for name in inherited if name in virtual.attrs
+    } | {
         "scale": "log2",
         "contrast_scale": "log2",
-        "virtual_scale": str(virtual.attrs.get("contrast_scale", virtual.attrs.get("scale", "the predictor's scale"))),
+        "virtual_scale": str(
+            virtual.attrs.get(
+                "contrast_scale", virtual.attrs.get("scale", "the predictor's scale")
+            )
+        ),
         "effect_on": "measured activity",
-        "estimand": "mean over the population of the virtual trial of the effect that would be measured",
+        "estimand": (
+            "mean over the population of the virtual trial of the effect that would be "
+            "measured"
+        ),
         "target": "population",
         "ci_prob": ci_prob,
         "cluster": "unit" if units.cluster is None else "parent",
@@ -333,7 +465,8 @@ SELECTED = 1e-3
 
 
 def check_training(trained: bool | None) -> str:
-    """Raise EstimateError for a predictor trained on the measured units, which the data cannot show.
+    """Raise EstimateError for a predictor trained on the measured units, which the data
+    cannot show.
 
     Examples
     --------
@@ -342,17 +475,21 @@ def check_training(trained: bool | None) -> str:
     """
     if trained:
         raise EstimateError(
-            "condition 'predictor not trained on them': a predictor is too good on units that it was trained on, and "
-            "the others are not corrected for that; measure units that it has not seen, or give the classical "
-            "interval: cg.estimate"
+            "condition 'predictor not trained on them': a predictor is too good on "
+            "units that it was trained on, and the others are not corrected for that; "
+            "measure units that it has not seen, or give the classical interval: "
+            "cg.estimate"
         )
     if trained is None:
         return "not stated: whether the predictor was trained on the measured units"
     return "stated: the predictor was not trained on the measured units"
 
 
-def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: xr.Dataset) -> str:
-    """Raise EstimateError where the virtual trial has another null model or other constraints.
+def check_population(
+    virtual: xr.Dataset, library: xr.Dataset | None, measured: xr.Dataset
+) -> str:
+    """Raise EstimateError where the virtual trial has another null model or other
+    constraints.
 
     Raises
     ------
@@ -365,15 +502,19 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
     'by name: the measured units are units of the virtual trial'
     """
     if library is not None and not isinstance(library, xr.Dataset):
-        raise EstimateError(f"library={type(library).__name__}: give what was ordered, from cg.mpra.library")
+        raise EstimateError(
+            f"library={type(library).__name__}: give what was ordered, from "
+            "cg.mpra.library"
+        )
     null = virtual.attrs.get("null_fingerprint")
     for name, other in (("library", library), ("measured effects", measured)):
         theirs = None if other is None else other.attrs.get("null_fingerprint")
         if null and theirs and null != theirs:
             raise EstimateError(
-                f"condition 'same null model': the virtual trial drew units from {virtual.attrs.get('null', null)}, "
-                f"the {name} from {None if other is None else other.attrs.get('null', theirs)}; predict units of the "
-                "null model that was measured"
+                "condition 'same null model': the virtual trial drew units from "
+                f"{virtual.attrs.get('null', null)}, the {name} from "
+                f"{None if other is None else other.attrs.get('null', theirs)}; "
+                "predict units of the null model that was measured"
             )
     _check_same_draw(virtual, library)
     if library is None:
@@ -382,31 +523,42 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
     redrawn = float(library["share_redrawn"]) if "share_redrawn" in library else 0.0
     if rules != theirs and (rules is not None or redrawn > 0):
         raise EstimateError(
-            f"condition 'same constraints': {format_share(redrawn, 1)} of the library's units were redrawn to meet its "
-            "rules, and the units of the virtual trial met other rules or none; make a larger library by the same "
-            "rules, predict all of it (cg.mpra.virtual_trial), and order units of it at random"
+            f"condition 'same constraints': {format_share(redrawn, 1)} of the "
+            "library's units were redrawn to meet its rules, and the units of the "
+            "virtual trial met other rules or none; make a larger library by the same "
+            "rules, predict all of it (cg.mpra.virtual_trial), and order units of it "
+            "at random"
         )
     if not null or "null_fingerprint" not in library.attrs:
         silent = "virtual trial" if not null else "library"
-        return f"held: one set of rules; unknown: the {silent} does not say its null model"
+        return (
+            f"held: one set of rules; unknown: the {silent} does not say its null model"
+        )
     return "held: one null model, one set of rules"
 
 
 def _check_same_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
-    """Raise EstimateError for a virtual trial of a library with another seed: same names, other sequences."""
+    """Raise EstimateError for a virtual trial of a library with another seed: same
+    names, other sequences.
+    """
     if library is None:
         return
-    ours, theirs = ((side.attrs.get("library_fingerprint"), side.attrs.get("rng")) for side in (virtual, library))
+    ours, theirs = (
+        (side.attrs.get("library_fingerprint"), side.attrs.get("rng"))
+        for side in (virtual, library)
+    )
     if ours[0] and theirs[0] and ours[0] != theirs[0] and ours[1] != theirs[1]:
         raise EstimateError(
-            f"condition 'the same units': the virtual trial is of a library drawn with rng={ours[1]}, and what was "
-            f"ordered was drawn with rng={theirs[1]}, so that units of one name are other sequences; predict the "
-            "library that the ordered one is a part of: cg.mpra.virtual_trial"
+            "condition 'the same units': the virtual trial is of a library drawn with "
+            f"rng={ours[1]}, and what was ordered was drawn with rng={theirs[1]}, so "
+            "that units of one name are other sequences; predict the library that the "
+            "ordered one is a part of: cg.mpra.virtual_trial"
         )
 
 
 def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
-    """Raise EstimateError where other units share a parent with measured ones: their means are dependent.
+    """Raise EstimateError where other units share a parent with measured ones: their
+    means are dependent.
 
     Parameters
     ----------
@@ -421,31 +573,44 @@ def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
     'held: no other unit shares a parent with a measured one'
     """
     if parents is None:
-        return "unknown: the virtual trial does not say the parents of its units; each counts as its own"
+        return (
+            "unknown: the virtual trial does not say the parents of its units; each "
+            "counts as its own"
+        )
     shares = np.isin(parents[~measured], parents[measured])
     if shares.any():
         raise EstimateError(
-            f"condition 'other parents': {int(shares.sum()):,} of {len(shares):,} units that were not measured share a "
-            f"parent with measured ones (such as {quoted(parents[~measured][shares][0])}); shuffles of the measured "
-            "units' own parents cover .72-.75 at .95, for they carry no information about other parents. Leave "
-            "them out, and "
-            "predict units of parents of their own: others = "
-            "~virtual.parent.isin(virtual.parent.sel(unit=measured.unit)) | virtual.unit.isin(measured.unit); "
-            "virtual.sel(unit=others)"
+            f"condition 'other parents': {int(shares.sum()):,} of {len(shares):,} "
+            "units that were not measured share a parent with measured ones (such as "
+            f"{quoted(parents[~measured][shares][0])}); shuffles of the measured "
+            "units' own parents cover .72-.75 at .95, for they carry no information "
+            "about other parents. Leave them out, and predict units of parents of "
+            "their own: others = "
+            "~virtual.parent.isin(virtual.parent.sel(unit=measured.unit)) | "
+            "virtual.unit.isin(measured.unit); virtual.sel(unit=others)"
         )
     return "held: no other unit shares a parent with a measured one"
 
 
-def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None, names: Sequence[str]) -> str:
-    """Raise EstimateError where predictions show that the measured units are no random draw.
+def check_draw(
+    f: Array,
+    f_rest: Array,
+    cluster: Codes | None,
+    cluster_rest: Codes | None,
+    names: Sequence[str],
+) -> str:
+    """Raise EstimateError where predictions show that the measured units are no random
+    draw.
 
-    Uses the permutation test of `random_draw_test` over all contrasts, at p below .001: a random draw is refused at
-    most once in a thousand times, for any number of contrasts and any distribution of predictions.
+    Uses the permutation test of `random_draw_test` over all contrasts, at p below .001:
+    a random draw is refused at most once in a thousand times, for any number of
+    contrasts and any distribution of predictions.
 
     Parameters
     ----------
     f, f_rest
-        Predictions of measured units and of the others, shapes ``(n, contrast)`` and ``(N, contrast)``.
+        Predictions of measured units and of the others, shapes ``(n, contrast)`` and
+        ``(N, contrast)``.
     cluster, cluster_rest
         As in `random_draw_test`.
     names
@@ -462,12 +627,20 @@ def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Cod
         what, a, b = "predictions", f[:, found.contrast], f_rest[:, found.contrast]
         if found.by_spread:
             median = np.median(np.concatenate([a, b]))
-            what, a, b = "distances of predictions from the median", abs(a - median), abs(b - median)
+            what, a, b = (
+                "distances of predictions from the median",
+                abs(a - median),
+                abs(b - median),
+            )
         name = names[found.contrast]
         raise EstimateError(
-            f"condition 'a random draw': contrast {quoted(name)}, the {what} of the measured units have the mean "
-            f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation {p_clause(found.p)}); units that were selected "
-            "by their prediction are not a random draw of the population. Measure a random draw, or predict only the "
-            "population that it is one of"
+            f"condition 'a random draw': contrast {quoted(name)}, the {what} of the "
+            f"measured units have the mean {a.mean():.3g}, of the others "
+            f"{b.mean():.3g} (permutation {p_clause(found.p)}); units that were "
+            "selected by their prediction are not a random draw of the population. "
+            "Measure a random draw, or predict only the population that it is one of"
         )
-    return f"held: the predictions of the measured units are those of a random draw (permutation {p_clause(found.p)})"
+    return (
+        "held: the predictions of the measured units are those of a random draw "
+        f"(permutation {p_clause(found.p)})"
+    )

@@ -1,4 +1,6 @@
-"""Sums over barcodes, calls of active oligos, and log2 activities as outcomes of a trial."""
+"""Sums over barcodes, calls of active oligos, and log2 activities as outcomes of a
+trial.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ METHODS = ("barcodes", "sums")
 def aggregate(counts: xr.Dataset) -> xr.Dataset:
     """Sum the barcodes of every oligo in every replicate.
 
-    Abundant barcodes weigh more in a sum; ``activity(counts, method="barcodes")`` counts each once.
+    Abundant barcodes weigh more in a sum; ``activity(counts, method="barcodes")``
+    counts each once.
 
     Parameters
     ----------
@@ -46,10 +49,11 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        On (oligo, replicate), with the oligos' element, arm and group: ``dna_counts, rna_counts`` (an empty cell adds
-        nothing), ``n_bc`` (barcodes with DNA above 0), ``dna_normalized, rna_normalized`` (per million reads of the
-        library) and ``log2_ratio = log2(1e7 rna / rna_total + 1) - log2(1e7 dna / dna_total + 1)``. One plasmid pool is
-        the DNA of every replicate.
+        On (oligo, replicate), with the oligos' element, arm and group:
+        ``dna_counts, rna_counts`` (an empty cell adds nothing), ``n_bc`` (barcodes with
+        DNA above 0), ``dna_normalized, rna_normalized`` (per million reads of the
+        library) and ``log2_ratio = log2(1e7 rna / rna_total + 1) - log2(1e7 dna /
+        dna_total + 1)``. One plasmid pool is the DNA of every replicate.
 
     Raises
     ------
@@ -59,7 +63,9 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
     Examples
     --------
     >>> from causalgia.mpra.counts._noise_model import two_arms
-    >>> aggregate(two_arms())[["dna_counts", "n_bc"]].isel(replicate=0).to_dataframe()[["dna_counts", "n_bc"]]
+    >>> aggregate(two_arms())[["dna_counts", "n_bc"]].isel(replicate=0).to_dataframe()[
+    ...     ["dna_counts", "n_bc"]
+    ... ]
              dna_counts  n_bc
     oligo
     u1_cont          30     2
@@ -69,7 +75,9 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
     shape = counts["rna"].shape
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     dna, rna = (counts[name].to_numpy().reshape(len(of), -1) for name in ("dna", "rna"))
-    dna, observed = (np.broadcast_to(x, shape) for x in (dna, dna_observed(counts) & (dna > 0)))
+    dna, observed = (
+        np.broadcast_to(x, shape) for x in (dna, dna_observed(counts) & (dna > 0))
+    )
     sums = {
         name: np.rint(group_sums(x, of, (n,))).astype(np.int64)
         for name, x in {"dna_counts": dna, "rna_counts": rna, "n_bc": observed}.items()
@@ -79,42 +87,65 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
     logs = {name: np.log2(share * READS + 1) for name, share in shares.items()}
     found = sums | {f"{name}_normalized": share * 1e6 for name, share in shares.items()}
     found["log2_ratio"] = logs["rna"] - logs["dna"]
-    coords = {name: counts[name] for name in ("oligo", "replicate", "element", "arm", "group")}
-    return xr.Dataset({name: (("oligo", "replicate"), x) for name, x in found.items()}, coords, dict(counts.attrs))
+    coords = {
+        name: counts[name] for name in ("oligo", "replicate", "element", "arm", "group")
+    }
+    return xr.Dataset(
+        {name: (("oligo", "replicate"), x) for name, x in found.items()},
+        coords,
+        dict(counts.attrs),
+    )
 
 
 def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.int64]]:
-    """Return log2(RNA/DNA) of every oligo in every replicate, and the barcodes behind it, both ``(n_oligos, R)``."""
+    """Return log2(RNA/DNA) of every oligo in every replicate, and the barcodes behind
+    it, both ``(n_oligos, R)``.
+    """
     if method not in METHODS:
-        raise CountsError(f"method={quoted(method)} is neither 'barcodes' (each counts once) nor 'sums'")
+        raise CountsError(
+            f"method={quoted(method)} is neither 'barcodes' (each counts once) nor "
+            "'sums'"
+        )
     if method == "sums":
         sums = aggregate(counts)
         return sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy()
     ratios, used = cell_ratios(counts)
-    means = oligo_means(ratios, used, counts["oligo_index"].to_numpy(), counts.sizes["oligo"])
+    means = oligo_means(
+        ratios, used, counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    )
     return means.activity, means.n
 
 
-def check_oligos_observed(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]) -> None:
-    """Raise CountsError where an oligo (place) has no barcode with DNA in some replicate."""
+def check_oligos_observed(
+    counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]
+) -> None:
+    """Raise CountsError where an oligo (place) has no barcode with DNA in some
+    replicate.
+    """
     empty = n[oligos] == 0
     if not empty.any():
         return
     *which, r = np.argwhere(empty)[0]
-    element, arm = (counts[name].to_numpy()[oligos[tuple(which)]] for name in ("element", "arm"))
+    element, arm = (
+        counts[name].to_numpy()[oligos[tuple(which)]] for name in ("element", "arm")
+    )
     replicate = counts["replicate"].to_numpy()[r]
     raise CountsError(
-        f"element {quoted(element)}, arm {quoted(arm)}: no barcode with DNA in replicate {replicate}, as in "
-        f"{int(empty.any(axis=-1).sum()) - 1:,} more oligos; leave such elements out, in every arm: "
-        "cg.mpra.filter(counts, min_barcodes=1)"
+        f"element {quoted(element)}, arm {quoted(arm)}: no barcode with DNA in "
+        f"replicate {replicate}, as in {int(empty.any(axis=-1).sum()) - 1:,} more "
+        "oligos; leave such elements out, in every arm: cg.mpra.filter(counts, "
+        "min_barcodes=1)"
     )
 
 
-def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums") -> xr.Dataset:
+def calls(
+    counts: xr.Dataset, *, negative: str = "negative", method: str = "sums"
+) -> xr.Dataset:
     """Call the oligos that are more active than the negative controls of the library.
 
-    Activity is relative to the negatives: ``z = (activity - median) / (1.4826 MAD)`` of the negative oligos, with
-    one-sided p by the normal distribution and by rank, ``(1 + #{negatives at least as active}) / (1 + n)``.
+    Activity is relative to the negatives: ``z = (activity - median) / (1.4826 MAD)`` of
+    the negative oligos, with one-sided p by the normal distribution and by rank,
+    ``(1 + #{negatives at least as active}) / (1 + n)``.
 
     Parameters
     ----------
@@ -123,19 +154,20 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
     negative
         Group of the negative controls.
     method
-        ``"sums"`` over barcodes, as in `aggregate`, or ``"barcodes"``, each counting once.
+        ``"sums"`` over barcodes, as in `aggregate`, or ``"barcodes"``, each counting
+        once.
 
     Returns
     -------
     Dataset
-        On oligo: ``activity`` (mean log2(RNA/DNA) over replicates), ``z``, ``p_normal``, ``p_rank`` and ``q_normal``
-        (Benjamini-Hochberg over all oligos).
+        On oligo: ``activity`` (mean log2(RNA/DNA) over replicates), ``z``,
+        ``p_normal``, ``p_rank`` and ``q_normal`` (Benjamini-Hochberg over all oligos).
 
     Raises
     ------
     CountsError
-        If there are fewer than 3 negative oligos, they do not differ, or an oligo has no barcode with DNA in some
-        replicate.
+        If there are fewer than 3 negative oligos, they do not differ, or an oligo has
+        no barcode with DNA in some replicate.
 
     Examples
     --------
@@ -154,26 +186,40 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
     if len(null) < 3:
         groups = ", ".join(dict.fromkeys(counts["group"].to_numpy().tolist()))
         raise CountsError(
-            f"{len(null)} oligos of group {quoted(negative)}, and 3 are the least; the groups are {groups}"
+            f"{len(null)} oligos of group {quoted(negative)}, and 3 are the least; the "
+            f"groups are {groups}"
         )
     spread = MAD_TO_SD * float(np.median(np.abs(null - np.median(null))))
     if spread == 0:
         raise CountsError(
-            f"the {len(null)} oligos of group {quoted(negative)} have one activity, so nothing measures others"
+            f"the {len(null)} oligos of group {quoted(negative)} have one activity, so "
+            "nothing measures others"
         )
     z = (mean - np.median(null)) / spread
     above = len(null) - np.searchsorted(np.sort(null), mean, side="left")
     p = ndtr(-z)
-    found = {"activity": mean, "z": z, "p_normal": p, "p_rank": (1 + above) / (1 + len(null))}
+    found = {
+        "activity": mean,
+        "z": z,
+        "p_normal": p,
+        "p_rank": (1 + above) / (1 + len(null)),
+    }
     found["q_normal"] = weighted_bh(p, np.ones_like(p))
     coords = {name: counts[name] for name in ("oligo", "element", "arm", "group")}
     attrs = {"negative": negative, "n_negative": len(null), "method": method}
-    return xr.Dataset({name: ("oligo", x) for name, x in found.items()}, coords, dict(counts.attrs) | attrs)
+    return xr.Dataset(
+        {name: ("oligo", x) for name, x in found.items()},
+        coords,
+        dict(counts.attrs) | attrs,
+    )
 
 
 Labels: TypeAlias = NDArray[np.str_]
 _FITTED = "cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
-_SUMMED = "cg.mpra.activity(counts, method='sums') does not shrink them where arms fall silent alike"
+_SUMMED = (
+    "cg.mpra.activity(counts, method='sums') does not shrink them where arms fall "
+    "silent alike"
+)
 _FIXED_ATTRS = {
     "scale": "log2(RNA/DNA)",
     "effect_on": "measured activity",
@@ -190,48 +236,56 @@ def activity(
 ) -> xr.Dataset:
     """Return the activity of every element under every arm, as the outcomes of a trial.
 
-    The activity is log2(RNA/DNA), each count relative to the total of its library. Replicates are on the dim ``model``,
-    because an average over elements has two errors: that of elements (with their barcodes), and that of replicates,
-    which all elements share. `causalgia.estimate` includes both (target ``"population x replicates"``, the default of
-    these outcomes): ``se^2 = (tau^2 + se_unit^2) / n + s2_rc / R``.
+    The activity is log2(RNA/DNA), each count relative to the total of its library.
+    Replicates are on the dim ``model``, because an average over elements has two
+    errors: that of elements (with their barcodes), and that of replicates, which all
+    elements share. `causalgia.estimate` includes both (target
+    ``"population x replicates"``, the default of these outcomes):
+    ``se^2 = (tau^2 + se_unit^2) / n + s2_rc / R``.
 
-    In a parallel library (``assignment="parallel"``, one arm an element) the outcome is the mean over replicates of
-    each element, with its arm. The error of `causalgia.estimate` then includes differences between elements and their
-    barcodes, but not the effect of a replicate on all elements of an arm.
+    In a parallel library (``assignment="parallel"``, one arm an element) the outcome is
+    the mean over replicates of each element, with its arm. The error of
+    `causalgia.estimate` then includes differences between elements and their barcodes,
+    but not the effect of a replicate on all elements of an arm.
 
-    Silent barcodes have no RNA and a very low log ratio, so mean activities and differences between strong and weak
-    arms shrink with their share: a true 2.00 was 1.96, 1.78 and 1.60 with 5, 10 and 20 % of cells silent. `fit`
-    separates silence from low activity, and `average` of it was 2.02 in each: for the average effect in a crossover use
-    these. In a parallel library, which `fit` does not take, sums over barcodes do not shrink (1.99 in each): every arm
-    loses the same share of its reads.
+    Silent barcodes have no RNA and a very low log ratio, so mean activities and
+    differences between strong and weak arms shrink with their share: a true 2.00 was
+    1.96, 1.78 and 1.60 with 5, 10 and 20 % of cells silent. `fit` separates silence
+    from low activity, and `average` of it was 2.02 in each: for the average effect in a
+    crossover use these. In a parallel library, which `fit` does not take, sums over
+    barcodes do not shrink (1.99 in each): every arm loses the same share of its reads.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
     arm_names
-        Arms to compare; None: every arm that some element has besides another one. Elements that lack an arm, and
-        controls of the bench (groups negative, positive, promoter, duplicate), are left out and counted in
-        ``attrs["left_out"]``. If only controls have these arms (A/A pairs), the outcomes are theirs.
+        Arms to compare; None: every arm that some element has besides another one.
+        Elements that lack an arm, and controls of the bench (groups negative, positive,
+        promoter, duplicate), are left out and counted in ``attrs["left_out"]``. If only
+        controls have these arms (A/A pairs), the outcomes are theirs.
     method
-        ``"barcodes"``: mean over barcodes of log2(RNA + .5) - log2(DNA + .5), each barcode counting once; ``"sums"``:
-        log ratio of the sums over barcodes, as in `aggregate`, where abundant barcodes weigh more.
+        ``"barcodes"``: mean over barcodes of log2(RNA + .5) - log2(DNA + .5), each
+        barcode counting once; ``"sums"``: log ratio of the sums over barcodes, as in
+        `aggregate`, where abundant barcodes weigh more.
     task
         Name of the task in the outcomes.
 
     Returns
     -------
     Dataset
-        ``outcome (unit, arm, task, model)``: units are elements, in the order of the side table; ``group (unit)``;
-        ``n_barcodes (unit, arm)``, the fewest of any replicate; and ``sampling_covariance (unit, arm, arm_)`` of the
-        mean over replicates, from both layers of noise (barcodes of an arm, replicates shared by arms), absent where
-        every oligo has one barcode. With ``"barcodes"`` the mean over replicates is that of the barcodes' means.
+        ``outcome (unit, arm, task, model)``: units are elements, in the order of the
+        side table; ``group (unit)``; ``n_barcodes (unit, arm)``, the fewest of any
+        replicate; and ``sampling_covariance (unit, arm, arm_)`` of the mean over
+        replicates, from both layers of noise (barcodes of an arm, replicates shared by
+        arms), absent where every oligo has one barcode. With ``"barcodes"`` the mean
+        over replicates is that of the barcodes' means.
 
     Raises
     ------
     CountsError
-        If an element lacks some of the arms, has two oligos in one, or an oligo has no barcode with DNA in some
-        replicate.
+        If an element lacks some of the arms, has two oligos in one, or an oligo has no
+        barcode with DNA in some replicate.
 
     Examples
     --------
@@ -241,7 +295,11 @@ def activity(
     >>> outcomes.sizes["unit"], outcomes.attrs["left_out"]
     (20, '{"negative": 10}')
     >>> estimates = cg.estimate(cg.contrast(outcomes, control="control"))
-    >>> estimates.attrs["target"], estimates["ace"].values.round(2).ravel(), estimates["se"].values.round(2).ravel()
+    >>> (
+    ...     estimates.attrs["target"],
+    ...     estimates["ace"].values.round(2).ravel(),
+    ...     estimates["se"].values.round(2).ravel(),
+    ... )
     ('population x replicates', array([1.03]), array([0.09]))
     """
     validate(counts, "counts")
@@ -269,64 +327,124 @@ def activity(
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
     ratios, used = cell_ratios(counts)
     of = counts["oligo_index"].to_numpy()
-    found = oligo_variances(ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"]))
-    covariance = None if found is None else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
+    found = oligo_variances(
+        ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"])
+    )
+    covariance = (
+        None
+        if found is None
+        else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
+    )
     if covariance is not None:
         outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
         outcomes = outcomes.assign_coords(arm_=names)
-    return validate(annotate(with_notes(outcomes, *_silence_notes(counts, method, _FITTED))), "outcomes")
+    return validate(
+        annotate(with_notes(outcomes, *_silence_notes(counts, method, _FITTED))),
+        "outcomes",
+    )
 
 
 def _silence_notes(counts: xr.Dataset, method: str, cure: str) -> list[str]:
-    """Return the note on silent barcodes of mean activities; sums lose the same share of reads in each arm."""
+    """Return the note on silent barcodes of mean activities; sums lose the same share
+    of reads in each arm.
+    """
     return (
         []
         if method == "sums"
         else silence_notes(
-            counts, f"mean activities count silent barcodes as weak ones, which shrinks differences; {cure}"
+            counts,
+            "mean activities count silent barcodes as weak ones, which shrinks "
+            f"differences; {cure}",
         )
     )
 
 
 def _parallel_outcomes(
-    counts: xr.Dataset, values: Array, oligos: Ints, arm_names: Sequence[str] | None, method: str, task: str
+    counts: xr.Dataset,
+    values: Array,
+    oligos: Ints,
+    arm_names: Sequence[str] | None,
+    method: str,
+    task: str,
 ) -> xr.Dataset:
-    """Return parallel outcomes: the mean over replicates of each element, with its arm."""
-    arm, element, group = (counts[name].to_numpy().astype(str) for name in ("arm", "element", "group"))
+    """Return parallel outcomes: the mean over replicates of each element, with its
+    arm.
+    """
+    arm, element, group = (
+        counts[name].to_numpy().astype(str) for name in ("arm", "element", "group")
+    )
     names = list(dict.fromkeys(arm[oligos].tolist()))
     if arm_names is not None:
         names = _as_arm_names(pd.DataFrame({"arm": arm}), arm_names)
     units = element[oligos]
-    groups = pd.Series(group, index=element)[~np.isin(element, units)].groupby(level=0, sort=False).first()
-    left_out = json.dumps({str(name): int(n) for name, n in groups.value_counts(sort=False).items()})
+    groups = (
+        pd.Series(group, index=element)[~np.isin(element, units)]
+        .groupby(level=0, sort=False)
+        .first()
+    )
+    left_out = json.dumps(
+        {str(name): int(n) for name, n in groups.value_counts(sort=False).items()}
+    )
     outcomes = xr.Dataset(
-        {"outcome": (("unit", "task"), values[oligos].mean(axis=1)[:, None]), "assigned": ("unit", arm[oligos])},
-        coords={"unit": units, "arm": names, "task": [task], "group": ("unit", group[oligos])},
+        {
+            "outcome": (("unit", "task"), values[oligos].mean(axis=1)[:, None]),
+            "assigned": ("unit", arm[oligos]),
+        },
+        coords={
+            "unit": units,
+            "arm": names,
+            "task": [task],
+            "group": ("unit", group[oligos]),
+        },
         attrs=_activity_attrs(counts)
         | _FIXED_ATTRS
         | {"assignment": "parallel", "activity": method, "left_out": left_out},
     )
-    return validate(annotate(with_notes(outcomes, *_silence_notes(counts, method, _SUMMED))), "outcomes")
+    return validate(
+        annotate(with_notes(outcomes, *_silence_notes(counts, method, _SUMMED))),
+        "outcomes",
+    )
 
 
 def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:
-    own = {name: counts.attrs[name] for name in ("source", "filters") if name in counts.attrs}
+    own = {
+        name: counts.attrs[name]
+        for name in ("source", "filters")
+        if name in counts.attrs
+    }
     return own | library_attrs(counts)
 
 
-def _select_oligos(counts: xr.Dataset, arm_names: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
-    """Return arms, elements, the oligo of each under each arm, and (as JSON) the left-out elements by group."""
-    side = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm", "group")})
+def _select_oligos(
+    counts: xr.Dataset, arm_names: Sequence[str] | None
+) -> tuple[list[str], Labels, Ints, str]:
+    """Return arms, elements, the oligo of each under each arm, and (as JSON) the
+    left-out elements by group.
+    """
+    side = pd.DataFrame(
+        {
+            name: counts[name].to_numpy().astype(str)
+            for name in ("element", "arm", "group")
+        }
+    )
     side["place"] = np.arange(len(side))
-    names, groups = _as_arm_names(side, arm_names), side.drop_duplicates("element").set_index("element")["group"]
+    names, groups = (
+        _as_arm_names(side, arm_names),
+        side.drop_duplicates("element").set_index("element")["group"],
+    )
     side = side[side["arm"].isin(names)]
     twice = side.duplicated(["element", "arm"])
     if twice.any():
         row = side[twice].iloc[0]
         raise CountsError(
-            f"element {quoted(row['element'])} has two oligos in arm {quoted(row['arm'])}; make them two elements"
+            f"element {quoted(row['element'])} has two oligos in arm "
+            f"{quoted(row['arm'])}; make them two elements"
         )
-    wide = side.pivot(index="element", columns="arm", values="place").reindex(columns=names).fillna(-1)
+    wide = (
+        side.pivot(index="element", columns="arm", values="place")
+        .reindex(columns=names)
+        .fillna(-1)
+    )
     wide = wide.loc[list(dict.fromkeys(side["element"]))].astype(np.int64)
     has = (wide.to_numpy() >= 0).sum(axis=1)
     if arm_names is None:
@@ -335,8 +453,9 @@ def _select_oligos(counts: xr.Dataset, arm_names: Sequence[str] | None) -> tuple
             row = ragged.iloc[0]
             absent = [name for name in names if row[name] < 0]
             raise CountsError(
-                f"element {quoted(row.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and "
-                f"{len(ragged) - 1:,} more elements lack some arm; say which are compared: "
+                f"element {quoted(row.name)} has no oligo in arm "
+                f"{', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} more "
+                "elements lack some arm; say which are compared: "
                 f"arm_names={quoted([n for n in names if n not in absent])}"
             )
     complete = has == len(names)
@@ -344,7 +463,8 @@ def _select_oligos(counts: xr.Dataset, arm_names: Sequence[str] | None) -> tuple
     complete &= ~control | ~(complete & ~control).any()
     if not complete.any():
         raise CountsError(
-            f"no element has an oligo under every one of {', '.join(names)}; ask for fewer: arm_names=[...]"
+            f"no element has an oligo under every one of {', '.join(names)}; ask for "
+            "fewer: arm_names=[...]"
         )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)
@@ -359,28 +479,48 @@ def _as_arm_names(side: pd.DataFrame, arm_names: Sequence[str] | None) -> list[s
         return list(dict.fromkeys(several["arm"])) or known
     names = [str(arm) for arm in arm_names]
     unknown = [name for name in names if name not in known]
-    if unknown or isinstance(arm_names, str) or len(set(names)) < len(names) or not names:
+    if (
+        unknown
+        or isinstance(arm_names, str)
+        or len(set(names)) < len(names)
+        or not names
+    ):
         what = f"no arm '{unknown[0]}'" if unknown else "give a list of different arms"
-        raise CountsError(f"arm_names={quoted(arm_names)}: {what}; the arms are {', '.join(known)}")
+        raise CountsError(
+            f"arm_names={quoted(arm_names)}: {what}; the arms are {', '.join(known)}"
+        )
     return names
 
 
-def parallel_oligos(counts: xr.Dataset, arm_names: Sequence[str] | None = None) -> Ints | None:
-    """Return the oligos (places) of a parallel library; None where an element has two of the arms compared.
+def parallel_oligos(
+    counts: xr.Dataset, arm_names: Sequence[str] | None = None
+) -> Ints | None:
+    """Return the oligos (places) of a parallel library; None where an element has two
+    of the arms compared.
 
-    Without `arm_names` these are the oligos of group ``test``, else those of the arms without declared duplicates.
+    Without `arm_names` these are the oligos of group ``test``, else those of the arms
+    without declared duplicates.
 
     Examples
     --------
     >>> from causalgia.mpra import simulate
     >>> arms, groups = ["control", "GATA1", "scramble"], ["test", "test", "negative"]
-    >>> table = pd.DataFrame({"element": ["u1", "u2", "n1"], "arm": arms, "group": groups, "log2": 0.0})
+    >>> table = pd.DataFrame(
+    ...     {"element": ["u1", "u2", "n1"], "arm": arms, "group": groups, "log2": 0.0}
+    ... )
     >>> counts = simulate(table, rng=0)
     >>> parallel_oligos(counts), parallel_oligos(counts, ["control", "scramble"])
     (array([0, 1]), array([0, 2]))
     """
-    arm, group = counts["arm"].to_numpy().astype(str), counts["group"].to_numpy().astype(str)
-    chosen = group == "test" if arm_names is None else np.isin(arm, list(arm_names)) & (group != "duplicate")
+    arm, group = (
+        counts["arm"].to_numpy().astype(str),
+        counts["group"].to_numpy().astype(str),
+    )
+    chosen = (
+        group == "test"
+        if arm_names is None
+        else np.isin(arm, list(arm_names)) & (group != "duplicate")
+    )
     places = np.flatnonzero(chosen).astype(np.int64)
     elements = pd.Series(counts["element"].to_numpy()[places])
     if elements.duplicated().any() or len(set(arm[places].tolist())) < 2:

@@ -22,46 +22,58 @@ from causalgia.types import Array, Ints
 class NoiseModel:
     """Noise and losses of a reporter assay, for `simulate`, `power` and `cheapest`.
 
-    Standard deviations are of log2 unless another scale is named. None leaves a value to the verb: `power` and
-    `cheapest` take it from the pilot and refuse to plan where there is none; `simulate` takes a typical value.
+    Standard deviations are of log2 unless another scale is named. None leaves a value
+    to the verb: `power` and `cheapest` take it from the pilot and refuse to plan where
+    there is none; `simulate` takes a typical value.
 
     Attributes
     ----------
     sd_barcode
-        Between barcodes of one oligo, the same in every replicate (typically 0.3 to 1.0; `simulate`: 0.5).
+        Between barcodes of one oligo, the same in every replicate (typically 0.3 to
+        1.0; `simulate`: 0.5).
     sd_replicate
-        Between replicates of one (element, arm), shared by its barcodes (`simulate`: 0.15).
+        Between replicates of one (element, arm), shared by its barcodes (`simulate`:
+        0.15).
     sd_noisiness
-        Between elements in their noise: sd of ``log h`` (natural log, mean 0), where h multiplies `sd_barcode` and
-        `sd_replicate` (`simulate`: 0.4; without a pilot, planning takes 0).
+        Between elements in their noise: sd of ``log h`` (natural log, mean 0), where h
+        multiplies `sd_barcode` and `sd_replicate` (`simulate`: 0.4; without a pilot,
+        planning takes 0).
     sd_count
-        Counting noise of one barcode in one replicate, for planning where no depth is given; in place of
-        `sd_abundance`, `disp_rna`, `disp_dna` and `p_silent`, which are refused beside it.
+        Counting noise of one barcode in one replicate, for planning where no depth is
+        given; in place of `sd_abundance`, `disp_rna`, `disp_dna` and `p_silent`, which
+        are refused beside it.
     sd_abundance
-        Between barcodes in their reads: their abundance in the pool, and in planning also their activity.
+        Between barcodes in their reads: their abundance in the pool, and in planning
+        also their activity.
     disp_rna, disp_dna
-        Negative-binomial dispersions; the variance of a count is ``m + dispersion m^2``, and 0 is Poisson.
+        Negative-binomial dispersions; the variance of a count is
+        ``m + dispersion m^2``, and 0 is Poisson.
     p_silent
-        Probability that a barcode has no RNA in a replicate whatever its depth. A pilot includes this and the other
-        values of counting (`sd_abundance`, `disp_rna`, `disp_dna`), which are refused beside it.
+        Probability that a barcode has no RNA in a replicate whatever its depth. A pilot
+        includes this and the other values of counting (`sd_abundance`, `disp_rna`,
+        `disp_dna`), which are refused beside it.
     plasmid
-        Whether one DNA library (of the plasmid pool) serves all replicates, so that its noise falls with the number of
-        barcodes alone; None: as in the pilot, else no.
+        Whether one DNA library (of the plasmid pool) serves all replicates, so that its
+        noise falls with the number of barcodes alone; None: as in the pilot, else no.
     tau
-        Sd of the true effect between backgrounds, for planning an average over them. That of a virtual trial lacks what
-        the predictor misses; a pilot gives a wider one, ``tau=pilot["tau"].item()``.
+        Sd of the true effect between backgrounds, for planning an average over them.
+        That of a virtual trial lacks what the predictor misses; a pilot gives a wider
+        one, ``tau=pilot["tau"].item()``.
     sd_common
         Sd of a contrast between replicates, shared by all backgrounds; for planning.
     recovery
-        Share of the planned barcodes that remains after loss and filters, each by itself; for planning.
+        Share of the planned barcodes that remains after loss and filters, each by
+        itself; for planning.
     barcode_dispersion
-        For planning. None: synthesized barcodes, the same number planned for every oligo. 0: random barcodes, whose
-        numbers are Poisson; above 0: with variance ``m + dispersion m^2``.
+        For planning. None: synthesized barcodes, the same number planned for every
+        oligo. 0: random barcodes, whose numbers are Poisson; above 0: with variance
+        ``m + dispersion m^2``.
 
     Raises
     ------
     EstimateError
-        If a value is out of range, or counting noise is given twice; the message names it.
+        If a value is out of range, or counting noise is given twice; the message names
+        it.
 
     Examples
     --------
@@ -90,23 +102,30 @@ class NoiseModel:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if name == "plasmid" or (value is None and self.__dataclass_fields__[name].default is None):
+            if name == "plasmid" or (
+                value is None and self.__dataclass_fields__[name].default is None
+            ):
                 continue
             as_number(value, name, least=0, error=EstimateError)
         if self.p_silent >= 1:
-            raise EstimateError(f"p_silent={quoted(self.p_silent)} is not a probability below 1")
+            raise EstimateError(
+                f"p_silent={quoted(self.p_silent)} is not a probability below 1"
+            )
         if not 0 < self.recovery <= 1:
             raise EstimateError(
-                f"recovery={quoted(self.recovery)} is not a share above 0 and at most 1; for example recovery=0.8"
+                f"recovery={quoted(self.recovery)} is not a share above 0 and at most "
+                "1; for example recovery=0.8"
             )
         if self.plasmid is not None and not isinstance(self.plasmid, bool | np.bool_):
             raise EstimateError(
-                f"plasmid={quoted(self.plasmid)}: True where one DNA library serves all replicates, else False"
+                f"plasmid={quoted(self.plasmid)}: True where one DNA library serves "
+                "all replicates, else False"
             )
         if self.sd_count is not None and (beside := self.counting_values()):
             raise EstimateError(
-                f"sd_count={quoted(self.sd_count)} is the whole counting noise, so {', '.join(beside)} would have no "
-                "effect; leave sd_count out and give depth=, or leave the others out"
+                f"sd_count={quoted(self.sd_count)} is the whole counting noise, so "
+                f"{', '.join(beside)} would have no effect; leave sd_count out and "
+                "give depth=, or leave the others out"
             )
 
     def counting_values(self) -> dict[str, float]:
@@ -118,16 +137,29 @@ class NoiseModel:
         {'disp_rna': 0.2}
         """
         names = ("sd_abundance", "disp_rna", "disp_dna", "p_silent")
-        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(NoiseModel, name)}
+        return {
+            name: getattr(self, name)
+            for name in names
+            if getattr(self, name) != getattr(NoiseModel, name)
+        }
 
 
 def as_noise(noise: object, *, with_pilot: bool) -> NoiseModel:
-    """Return a noise model, the default one for None, or raise EstimateError; some verbs have a `pilot` too."""
+    """Return a noise model, the default one for None, or raise EstimateError; some
+    verbs have a `pilot` too.
+    """
     if noise is None:
         return NoiseModel()
     if not isinstance(noise, NoiseModel):
-        pilot = "components of a pilot are given as pilot=" if with_pilot else "write the sds of a pilot there"
-        raise EstimateError(f"noise= is a {type(noise).__name__}; give cg.mpra.NoiseModel(sd_barcode=...); {pilot}")
+        pilot = (
+            "components of a pilot are given as pilot="
+            if with_pilot
+            else "write the sds of a pilot there"
+        )
+        raise EstimateError(
+            f"noise= is a {type(noise).__name__}; give "
+            f"cg.mpra.NoiseModel(sd_barcode=...); {pilot}"
+        )
     return noise
 
 
@@ -152,7 +184,8 @@ def simulate(
 
     Use it to try an analysis on counts whose truth is known.
 
-    For oligo o of element e, its barcode b, replicate r (logs base 2; NB has variance ``m + disp m^2``)::
+    For oligo o of element e, its barcode b, replicate r (logs base 2; NB has variance
+    ``m + disp m^2``)::
 
         A_b      = 2 ** Normal(0, sd_abundance)        abundance of the barcode, the same in every replicate
         v_b      ~ Normal(0, sd_barcode h_e)           the barcode's own activity, the same in every replicate
@@ -161,19 +194,22 @@ def simulate(
         DNA_br   ~ NB(depth_dna_r A_b, disp_dna)
         RNA_br   ~ NB(depth_rna_r A_b 2 ** (activity_o + v_b + w_or), disp_rna)
 
-    with depths ``depth 2 ** Normal(0, sd_depth)`` a library. A barcode is missing from a replicate (both cells empty)
-    with probability `p_missing`, and its RNA alone is 0 with probability ``p_silent``.
+    with depths ``depth 2 ** Normal(0, sd_depth)`` a library. A barcode is missing from
+    a replicate (both cells empty) with probability `p_missing`, and its RNA alone is 0
+    with probability ``p_silent``.
 
     Parameters
     ----------
     activity
-        A row an oligo: ``element``, ``arm``, ``log2`` (its activity), and optionally ``group`` (else ``test``) and
-        ``oligo_name`` (else ``element:arm``). With a column ``barcode``, as in an ordered library with synthesized
-        barcodes, a row is a barcode, and oligos of one name have one activity.
+        A row an oligo: ``element``, ``arm``, ``log2`` (its activity), and optionally
+        ``group`` (else ``test``) and ``oligo_name`` (else ``element:arm``). With a
+        column ``barcode``, as in an ordered library with synthesized barcodes, a row is
+        a barcode, and oligos of one name have one activity.
     n_barcodes
         Barcodes an oligo, one number or one each; ignored where `activity` names them.
     min_barcodes
-        None: each oligo has exactly `n_barcodes`; else a Poisson number of that mean, and at least this many.
+        None: each oligo has exactly `n_barcodes`; else a Poisson number of that mean,
+        and at least this many.
     n_replicates
         Number of replicates.
     depth_dna, depth_rna
@@ -181,33 +217,44 @@ def simulate(
     sd_depth
         Standard deviation of the depth of libraries, on log2.
     p_missing
-        Probability that a barcode is missing from a replicate; where one DNA library serves all replicates
-        (``plasmid`` of the noise), from all of them.
+        Probability that a barcode is missing from a replicate; where one DNA library
+        serves all replicates (``plasmid`` of the noise), from all of them.
     noise
-        Noise of the assay. None, or None in a field: sd_barcode 0.5, sd_replicate 0.15, sd_noisiness 0.4. Fields that
-        are for planning alone (sd_count, tau, sd_common, recovery, barcode_dispersion) are refused; the spread between
-        backgrounds is that of `activity`.
+        Noise of the assay. None, or None in a field: sd_barcode 0.5, sd_replicate 0.15,
+        sd_noisiness 0.4. Fields that are for planning alone (sd_count, tau, sd_common,
+        recovery, barcode_dispersion) are refused; the spread between backgrounds is
+        that of `activity`.
     rng
         Seed; the same seed gives the same counts.
 
     Returns
     -------
     Dataset
-        Of kind ``counts``, with the truth beside them: ``true_activity``, ``true_noisiness`` (oligo),
-        ``true_barcode_effect`` (barcode), ``true_replicate_effect`` (oligo, replicate); the settings as JSON in
+        Of kind ``counts``, with the truth beside them: ``true_activity``,
+        ``true_noisiness`` (oligo), ``true_barcode_effect`` (barcode),
+        ``true_replicate_effect`` (oligo, replicate); the settings as JSON in
         ``attrs["simulated"]``.
 
     Raises
     ------
     CountsError
-        If `activity` lacks a column or has an oligo twice, a setting is out of range, or the noise has a field that is
-        for planning.
+        If `activity` lacks a column or has an oligo twice, a setting is out of range,
+        or the noise has a field that is for planning.
 
     Examples
     --------
-    >>> truth = pd.DataFrame({"element": ["u1", "u1"], "arm": ["scramble", "GATA1"], "log2": [0.0, 1.0]})
-    >>> counts = simulate(truth, n_barcodes=200, noise=NoiseModel(sd_barcode=0.0, sd_replicate=0.0), rng=0)
-    >>> sums = counts[["dna", "rna"]].sum("replicate").groupby(counts["oligo_index"]).sum()
+    >>> truth = pd.DataFrame(
+    ...     {"element": ["u1", "u1"], "arm": ["scramble", "GATA1"], "log2": [0.0, 1.0]}
+    ... )
+    >>> counts = simulate(
+    ...     truth,
+    ...     n_barcodes=200,
+    ...     noise=NoiseModel(sd_barcode=0.0, sd_replicate=0.0),
+    ...     rng=0,
+    ... )
+    >>> sums = (
+    ...     counts[["dna", "rna"]].sum("replicate").groupby(counts["oligo_index"]).sum()
+    ... )
     >>> np.log2(sums["rna"] / sums["dna"]).diff("oligo_index").values.round(1)
     array([1.])
     """
@@ -220,8 +267,16 @@ def simulate(
         noise=_as_simulated_noise(as_noise(noise, with_pilot=False)),
     )
     key = root_key(rng)
-    side, place, letters = _side_table_and_barcodes(activity, n_barcodes, min_barcodes, key)
-    drawn = _draw_counts(side["log2"].to_numpy(np.float64), pd.factorize(side["element"])[0], place, settings, key)
+    side, place, letters = _side_table_and_barcodes(
+        activity, n_barcodes, min_barcodes, key
+    )
+    drawn = _draw_counts(
+        side["log2"].to_numpy(np.float64),
+        pd.factorize(side["element"])[0],
+        place,
+        settings,
+        key,
+    )
     counts = counts_of(
         drawn.dna,
         drawn.rna,
@@ -240,7 +295,12 @@ def simulate(
     return counts.assign(truth).assign_attrs(simulated=json.dumps(asdict(settings)))
 
 
-_TYPICAL: dict[str, Any] = {"sd_barcode": 0.5, "sd_replicate": 0.15, "sd_noisiness": 0.4, "plasmid": False}
+_TYPICAL: dict[str, Any] = {
+    "sd_barcode": 0.5,
+    "sd_replicate": 0.15,
+    "sd_noisiness": 0.4,
+    "plasmid": False,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,11 +314,23 @@ class _SimulationSettings:
 
 
 def _as_simulated_noise(noise: NoiseModel) -> NoiseModel:
-    """Return the noise with typical values where it has none, or raise CountsError for fields of planning."""
+    """Return the noise with typical values where it has none, or raise CountsError for
+    fields of planning.
+    """
     for name in ("sd_count", "tau", "sd_common", "recovery", "barcode_dispersion"):
         if getattr(noise, name) != NoiseModel.__dataclass_fields__[name].default:
-            raise CountsError(f"{name}={quoted(getattr(noise, name))} is for planning; leave it out of simulated noise")
-    return replace(noise, **{name: value for name, value in _TYPICAL.items() if getattr(noise, name) is None})
+            raise CountsError(
+                f"{name}={quoted(getattr(noise, name))} is for planning; leave it out "
+                "of simulated noise"
+            )
+    return replace(
+        noise,
+        **{
+            name: value
+            for name, value in _TYPICAL.items()
+            if getattr(noise, name) is None
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -274,29 +346,49 @@ class _SimulatedCounts:
 def _draw_counts(
     activity: Array, element: Ints, place: Ints, settings: _SimulationSettings, key: int
 ) -> _SimulatedCounts:
-    """Draw the counts of barcodes at `place` on the oligos, with one random stream for each purpose."""
+    """Draw the counts of barcodes at `place` on the oligos, with one random stream for
+    each purpose.
+    """
 
     def stream(purpose: str) -> np.random.Generator:
         return np.random.default_rng(derive(key, "counts", purpose))
 
     s, n, R = settings.noise, len(place), settings.n_replicates
-    sd_barcode, sd_replicate, sd_noisiness = (float(getattr(s, name)) for name in list(_TYPICAL)[:3])
-    h = np.exp(stream("noisiness").normal(0, sd_noisiness, int(element.max()) + 1))[element]
+    sd_barcode, sd_replicate, sd_noisiness = (
+        float(getattr(s, name)) for name in list(_TYPICAL)[:3]
+    )
+    h = np.exp(stream("noisiness").normal(0, sd_noisiness, int(element.max()) + 1))[
+        element
+    ]
     of_barcode = stream("barcode").normal(0, sd_barcode, n) * h[place]
     of_replicate = stream("replicate").normal(0, sd_replicate, (len(h), R)) * h[:, None]
     abundance = np.exp2(stream("abundance").normal(0, s.sd_abundance, n))
     depths = np.exp2(stream("depth").normal(0, settings.sd_depth, (2, R)))
     of_dna = depths[:1, :1] if s.plasmid else depths[:1]
-    dna = _negative_binomial(stream("dna"), settings.depth_dna * abundance[:, None] * of_dna, s.disp_dna)
-    lifted = np.exp2(activity[place] + of_barcode)[:, None] * np.exp2(of_replicate)[place]
-    rna = _negative_binomial(stream("rna"), settings.depth_rna * abundance[:, None] * depths[1] * lifted, s.disp_rna)
+    dna = _negative_binomial(
+        stream("dna"), settings.depth_dna * abundance[:, None] * of_dna, s.disp_dna
+    )
+    lifted = (
+        np.exp2(activity[place] + of_barcode)[:, None] * np.exp2(of_replicate)[place]
+    )
+    rna = _negative_binomial(
+        stream("rna"),
+        settings.depth_rna * abundance[:, None] * depths[1] * lifted,
+        s.disp_rna,
+    )
     rna[stream("silent").random((n, R)) < s.p_silent] = 0
-    observed = stream("missing").random((n, 1 if s.plasmid else R)) >= settings.p_missing
+    observed = (
+        stream("missing").random((n, 1 if s.plasmid else R)) >= settings.p_missing
+    )
     observed = np.broadcast_to(observed, (n, R))
-    return _SimulatedCounts(dna[:, 0] if s.plasmid else dna, rna, observed, h, of_barcode, of_replicate)
+    return _SimulatedCounts(
+        dna[:, 0] if s.plasmid else dna, rna, observed, h, of_barcode, of_replicate
+    )
 
 
-def _negative_binomial(rng: np.random.Generator, mean: Array, dispersion: float) -> Ints:
+def _negative_binomial(
+    rng: np.random.Generator, mean: Array, dispersion: float
+) -> Ints:
     if dispersion > 0:
         mean = rng.standard_gamma(1 / dispersion, mean.shape) * (mean * dispersion)
     return rng.poisson(mean)
@@ -305,54 +397,95 @@ def _negative_binomial(rng: np.random.Generator, mean: Array, dispersion: float)
 def _side_table_and_barcodes(
     activity: pd.DataFrame, n_barcodes: Any, least: int | None, key: int
 ) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
-    """Return the side table with log2, the place of each barcode on it, and the barcodes."""
+    """Return the side table with log2, the place of each barcode on it, and the
+    barcodes.
+    """
     if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
-        raise CountsError("activity is not a table with rows; give a DataFrame, a row an oligo: element, arm and log2")
-    absent = [name for name in ("element", "arm", "log2") if name not in activity.columns]
+        raise CountsError(
+            "activity is not a table with rows; give a DataFrame, a row an oligo: "
+            "element, arm and log2"
+        )
+    absent = [
+        name for name in ("element", "arm", "log2") if name not in activity.columns
+    ]
     if absent:
-        raise CountsError(f"activity has no column {', '.join(map(quoted, absent))}; it needs element, arm and log2")
+        raise CountsError(
+            f"activity has no column {', '.join(map(quoted, absent))}; it needs "
+            "element, arm and log2"
+        )
     table = activity.reset_index(drop=True)
     if "oligo_name" not in table.columns:
-        table = table.assign(oligo_name=table["element"].astype(str) + ":" + table["arm"].astype(str))
+        table = table.assign(
+            oligo_name=table["element"].astype(str) + ":" + table["arm"].astype(str)
+        )
     log2 = pd.to_numeric(table["log2"], errors="coerce").to_numpy(np.float64)
     fit_for = np.abs(log2) <= MOST_LOG2
     if not fit_for.all():
         name = table["oligo_name"][int(np.argmin(fit_for))]
-        raise CountsError(f"oligo {quoted(name)}: its log2 is not a number between -{MOST_LOG2} and {MOST_LOG2}")
+        raise CountsError(
+            f"oligo {quoted(name)}: its log2 is not a number between -{MOST_LOG2} and "
+            f"{MOST_LOG2}"
+        )
     table["log2"] = log2
     if "barcode" in table.columns:
         place, names = pd.factorize(table["oligo_name"])
         first = table.drop_duplicates("oligo_name").reset_index(drop=True)
-        other = table["log2"].to_numpy(np.float64) != first["log2"].to_numpy(np.float64)[place]
+        other = (
+            table["log2"].to_numpy(np.float64)
+            != first["log2"].to_numpy(np.float64)[place]
+        )
         if other.any():
             raise CountsError(
-                f"oligo {quoted(names[place[int(np.argmax(other))]])} has two activities; give its rows one log2"
+                f"oligo {quoted(names[place[int(np.argmax(other))]])} has two "
+                "activities; give its rows one log2"
             )
-        return first.drop(columns="barcode"), place.astype(np.int64), table["barcode"].to_numpy().astype(str)
+        return (
+            first.drop(columns="barcode"),
+            place.astype(np.int64),
+            table["barcode"].to_numpy().astype(str),
+        )
     twice = table["oligo_name"].duplicated()
     if twice.any():
         raise CountsError(
-            f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give each a name of its own"
+            f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give "
+            "each a name of its own"
         )
-    n = _barcode_numbers(n_barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
+    n = _barcode_numbers(
+        n_barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n"))
+    )
     if not n.any():
-        raise CountsError(f"n_barcodes={quoted(n_barcodes)} leaves no oligo a barcode; give 1 or more to some oligo")
-    letters = _random_barcodes(int(n.sum()), np.random.default_rng(derive(key, "counts", "letters")))
+        raise CountsError(
+            f"n_barcodes={quoted(n_barcodes)} leaves no oligo a barcode; give 1 or "
+            "more to some oligo"
+        )
+    letters = _random_barcodes(
+        int(n.sum()), np.random.default_rng(derive(key, "counts", "letters"))
+    )
     return table, np.repeat(np.arange(len(table)), n), letters
 
 
-def _barcode_numbers(n_barcodes: Any, least: int | None, n: int, rng: np.random.Generator) -> Ints:
+def _barcode_numbers(
+    n_barcodes: Any, least: int | None, n: int, rng: np.random.Generator
+) -> Ints:
     try:
         mean = np.asarray(n_barcodes, dtype=np.float64)
     except (TypeError, ValueError):
         mean = np.array(np.nan)
     if mean.shape not in ((), (n,)) or not np.isfinite(mean).all() or (mean < 0).any():
-        raise CountsError(f"n_barcodes= takes one number of at least 0, or one for each of the {n} oligos")
+        raise CountsError(
+            f"n_barcodes= takes one number of at least 0, or one for each of the {n} "
+            "oligos"
+        )
     mean = np.broadcast_to(mean, n)
     if least is not None:
-        return np.maximum(as_int(least, "min_barcodes", least=0, error=CountsError), rng.poisson(mean))
+        return np.maximum(
+            as_int(least, "min_barcodes", least=0, error=CountsError), rng.poisson(mean)
+        )
     if (mean != np.floor(mean)).any():
-        raise CountsError("n_barcodes= holds fractions; with min_barcodes= it is the mean of a Poisson draw")
+        raise CountsError(
+            "n_barcodes= holds fractions; with min_barcodes= it is the mean of a "
+            "Poisson draw"
+        )
     return mean.astype(np.int64)
 
 
@@ -369,18 +502,29 @@ def _random_barcodes(n: int, rng: np.random.Generator) -> NDArray[np.str_]:
 
 
 def two_arms() -> xr.Dataset:
-    """Return four barcodes of one element in two arms and two replicates; one cell is empty."""
+    """Return four barcodes of one element in two arms and two replicates; one cell is
+    empty.
+    """
     side = pd.DataFrame(
-        {"oligo_name": ["u1_cont", "u1_gata"], "element": ["u1", "u1"], "arm": ["control", "GATA1"], "group": "test"}
+        {
+            "oligo_name": ["u1_cont", "u1_gata"],
+            "element": ["u1", "u1"],
+            "arm": ["control", "GATA1"],
+            "group": "test",
+        }
     )
     dna: list[list[float]] = [[10, 12], [20, 16], [15, np.nan], [10, 11]]
     rna: list[list[float]] = [[9, 14], [25, 16], [31, np.nan], [18, 25]]
     names = ["u1_cont", "u1_cont", "u1_gata", "u1_gata"]
-    return counts_of(dna, rna, barcodes=["AAA", "CCC", "GGG", "TTT"], oligos=names, side_table=side)
+    return counts_of(
+        dna, rna, barcodes=["AAA", "CCC", "GGG", "TTT"], oligos=names, side_table=side
+    )
 
 
 def simulated() -> xr.Dataset:
-    """Return counts of 30 elements, 10 of them negative controls, in two arms; the effect is about 1."""
+    """Return counts of 30 elements, 10 of them negative controls, in two arms; the
+    effect is about 1.
+    """
     rng = np.random.default_rng(1)
     effect = np.where(np.arange(30) < 10, 0.0, rng.normal(1, 0.3, 30))
     activity = pd.DataFrame(
@@ -388,7 +532,8 @@ def simulated() -> xr.Dataset:
             "element": np.repeat([f"u{i:02d}" for i in range(30)], 2),
             "arm": ["control", "GATA1"] * 30,
             "group": np.repeat(["negative"] * 10 + ["test"] * 20, 2),
-            "log2": np.column_stack([np.zeros(30), effect]).ravel() + np.repeat(rng.normal(0, 0.3, 30), 2),
+            "log2": np.column_stack([np.zeros(30), effect]).ravel()
+            + np.repeat(rng.normal(0, 0.3, 30), 2),
         }
     )
     return simulate(activity, n_barcodes=8, n_replicates=3, rng=1)

@@ -1,4 +1,6 @@
-"""Quality of barcode counts: barcodes an oligo, agreement of replicates, DNA depth, dropouts, outliers."""
+"""Quality of barcode counts: barcodes an oligo, agreement of replicates, DNA depth,
+dropouts, outliers.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,14 @@ from causalgia.types import Array, Ints, Mask
 OUTLIER = 5.0
 
 
-def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLIER) -> xr.Dataset:
-    """Check barcode counts: barcodes an oligo, agreement of replicates, DNA depth, dropouts and outliers.
+def quality(
+    counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLIER
+) -> xr.Dataset:
+    """Check barcode counts: barcodes an oligo, agreement of replicates, DNA depth,
+    dropouts and outliers.
 
-    Replicates share barcodes, so their agreement does not show how barcodes of an oligo differ: `robust_z`,
-    `effective_barcodes` and `loo_range` do.
+    Replicates share barcodes, so their agreement does not show how barcodes of an oligo
+    differ: `robust_z`, `effective_barcodes` and `loo_range` do.
 
     Parameters
     ----------
@@ -47,20 +52,26 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     Returns
     -------
     Dataset
-        By oligo: ``n_barcodes`` (with DNA above 0 in some replicate), ``effective_barcodes``, the
-        ``(sum w)^2 / sum w^2`` of their DNA, 0 where there are none; ``activity (oligo, replicate)``, log2(RNA/DNA) of
-        the sums; ``loo_range``, the range of that (over all replicates) when single barcodes are left out, 0 below two
-        barcodes. By barcode: ``robust_z`` within the oligo (median and MAD of barcode means). By replicate:
-        ``dna_total, rna_total``; ``empty``, the share of empty DNA cells; ``below_floor``, the share of observed ones
-        under `min_dna`; ``dropouts``, the share of all oligos without a barcode in it. By pair of
-        replicates: correlation over oligos of ``activity``, of ``dna`` and of ``rna`` (log2 of sums per million, plus
-        1), and over barcodes of the log ratio (``correlation_barcode``); 0 where it is not defined. By arm:
-        ``oligos``, ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By ``floor`` of DNA, the effect
-        of `filter` with it as ``min_dna``: ``floor_left_out``, the share of barcodes with DNA that are dropped,
-        ``floor_oligos``, the share of oligos that lose all, and ``floor_error``, the squared error of an oligo's mean
-        relative to its least value; ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
-        ``attrs["verdicts"]``, a JSON list of problems with replicates: ``verdict`` (``outlier``, ``copied``,
-        ``transformed``, ``disagree``, ``swapped``), ``replicates``, ``says``.
+        By oligo: ``n_barcodes`` (with DNA above 0 in some replicate),
+        ``effective_barcodes``, the ``(sum w)^2 / sum w^2`` of their DNA, 0 where there
+        are none; ``activity (oligo, replicate)``, log2(RNA/DNA) of the sums;
+        ``loo_range``, the range of that (over all replicates) when single barcodes are
+        left out, 0 below two barcodes. By barcode: ``robust_z`` within the oligo
+        (median and MAD of barcode means). By replicate: ``dna_total, rna_total``;
+        ``empty``, the share of empty DNA cells; ``below_floor``, the share of observed
+        ones under `min_dna`; ``dropouts``, the share of all oligos without a barcode in
+        it. By pair of replicates: correlation over oligos of ``activity``, of ``dna``
+        and of ``rna`` (log2 of sums per million, plus 1), and over barcodes of the log
+        ratio (``correlation_barcode``); 0 where it is not defined. By arm: ``oligos``,
+        ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By
+        ``floor`` of DNA, the effect of `filter` with it as ``min_dna``:
+        ``floor_left_out``, the share of barcodes with DNA that are dropped,
+        ``floor_oligos``, the share of oligos that lose all, and ``floor_error``, the
+        squared error of an oligo's mean relative to its least value;
+        ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
+        ``attrs["verdicts"]``, a JSON list of problems with replicates: ``verdict``
+        (``outlier``, ``copied``, ``transformed``, ``disagree``, ``swapped``),
+        ``replicates``, ``says``.
 
     Raises
     ------
@@ -88,38 +99,68 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     of_oligo = _oligo_columns(counts, counted)
     of_replicate = ("replicate",) if counts["dna"].ndim == 2 else ()
     found: dict[str, Any] = {name: ("oligo", x) for name, x in of_oligo.items()}
-    found |= {"activity": (("oligo", "replicate"), sums["log2_ratio"].to_numpy()), "robust_z": ("barcode", z)}
-    found |= {name: (of_replicate, x) for name, x in _dna_columns(counts, min_dna).items()}
-    both = (sums["n_bc"].to_numpy() > 0).all(axis=1)
-    logs = {name: np.log2(sums[f"{name}_normalized"].to_numpy() + 1)[both] for name in ("dna", "rna")}
-    over = {"activity": sums["log2_ratio"].to_numpy()[both], **logs}
-    correlations = {name: _correlation_matrix(x, np.ones_like(x, dtype=bool)) for name, x in over.items()}
-    correlations["barcode"] = _correlation_matrix(ratios, used)
-    found |= {f"correlation_{name}": (("replicate", "replicate_"), x) for name, x in correlations.items()}
     found |= {
-        name: ("arm_", x) for name, x in _arm_columns(counts, of_oligo["n_barcodes"], np.abs(z) > outlier).items()
+        "activity": (("oligo", "replicate"), sums["log2_ratio"].to_numpy()),
+        "robust_z": ("barcode", z),
+    }
+    found |= {
+        name: (of_replicate, x) for name, x in _dna_columns(counts, min_dna).items()
+    }
+    both = (sums["n_bc"].to_numpy() > 0).all(axis=1)
+    logs = {
+        name: np.log2(sums[f"{name}_normalized"].to_numpy() + 1)[both]
+        for name in ("dna", "rna")
+    }
+    over = {"activity": sums["log2_ratio"].to_numpy()[both], **logs}
+    correlations = {
+        name: _correlation_matrix(x, np.ones_like(x, dtype=bool))
+        for name, x in over.items()
+    }
+    correlations["barcode"] = _correlation_matrix(ratios, used)
+    found |= {
+        f"correlation_{name}": (("replicate", "replicate_"), x)
+        for name, x in correlations.items()
+    }
+    found |= {
+        name: ("arm_", x)
+        for name, x in _arm_columns(
+            counts, of_oligo["n_barcodes"], np.abs(z) > outlier
+        ).items()
     }
     names = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     coords: dict[str, Any] = {
-        name: counts[name] for name in ("oligo", "replicate", "barcode", "element", "arm", "group")
+        name: counts[name]
+        for name in ("oligo", "replicate", "barcode", "element", "arm", "group")
     }
     coords |= {"arm_": names, "replicate_": counts["replicate"].to_numpy()}
     found |= {name: counts[name] for name in ("dna_total", "rna_total")}
     floors = dna_floors(counts, float(min_dna))
-    found |= {f"floor_{name}": ("floor", getattr(floors, name)) for name in ("left_out", "oligos", "error")}
+    found |= {
+        f"floor_{name}": ("floor", getattr(floors, name))
+        for name in ("left_out", "oligos", "error")
+    }
     coords["floor"] = floors.floor
-    attrs: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
+    attrs: dict[str, Any] = {
+        "min_dna": min_dna,
+        "outlier": outlier,
+        "advised_floor": floors.advised,
+    }
     attrs["verdicts"] = json.dumps([one._asdict() for one in findings(counts, sums)])
     return xr.Dataset(found, coords, dict(counts.attrs) | attrs)
 
 
 def _oligo_columns(counts: xr.Dataset, counted: Mask) -> dict[str, Any]:
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
-    dna, rna = (counts[k].to_numpy().reshape(len(of), -1).sum(axis=1).astype(np.float64) for k in ("dna", "rna"))
+    dna, rna = (
+        counts[k].to_numpy().reshape(len(of), -1).sum(axis=1).astype(np.float64)
+        for k in ("dna", "rna")
+    )
     total, squares = (np.bincount(of, weights=w, minlength=n) for w in (dna, dna**2))
     count = np.bincount(of, weights=counted, minlength=n).astype(np.int64)
     effective = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
-    without = np.log2(np.bincount(of, weights=rna, minlength=n)[of] - rna + 1) - np.log2(total[of] - dna + 1)
+    without = np.log2(
+        np.bincount(of, weights=rna, minlength=n)[of] - rna + 1
+    ) - np.log2(total[of] - dna + 1)
     high, low = np.full(n, -np.inf), np.full(n, np.inf)
     np.maximum.at(high, of[counted], without[counted])
     np.minimum.at(low, of[counted], without[counted])
@@ -138,11 +179,15 @@ def _dna_columns(counts: xr.Dataset, floor: float) -> dict[str, Array]:
         "below_floor": (observed & (dna < floor)).sum(axis=0) / np.maximum(n, 1),
         "dropouts": (n_barcodes_observed(counts) == 0).mean(axis=0),
     }
-    return found if counts["dna"].ndim == 2 else {name: x[0] for name, x in found.items()}
+    return (
+        found if counts["dna"].ndim == 2 else {name: x[0] for name, x in found.items()}
+    )
 
 
 def _correlation_matrix(x: Array, used: Mask) -> Array:
-    """Return correlations of pairs of columns over the rows that both have; 0 where not defined."""
+    """Return correlations of pairs of columns over the rows that both have; 0 where not
+    defined.
+    """
     R = x.shape[1]
     found = np.eye(R)
     for r in range(R):
@@ -184,7 +229,9 @@ def describe_counts(counts: xr.Dataset) -> str:
     """
     sizes = counts.sizes
     n_oligos = len(np.unique(counts["oligo_index"].to_numpy()))
-    n_barcodes, n_replicates = (_plural(sizes[name], name) for name in ("barcode", "replicate"))
+    n_barcodes, n_replicates = (
+        _plural(sizes[name], name) for name in ("barcode", "replicate")
+    )
     lines = [f"{n_barcodes} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
     if n_oligos < sizes["oligo"]:
         lines[0] += f"; {_plural(sizes['oligo'] - n_oligos, 'oligo')} more without any"
@@ -194,15 +241,28 @@ def describe_counts(counts: xr.Dataset) -> str:
 def _filter_line(rule: dict[str, Any]) -> str:
     dropped = f"  {rule['rule']} {rule['value']:g}: left out "
     barcodes = {arm: n for arm, n in rule["barcodes"].items() if n}
-    by_arm = f" ({', '.join(f'{arm} {n:,}' for arm, n in barcodes.items())})" if barcodes else ""
-    parts = [_plural(rule["elements"], "element") + " in every arm"] if rule.get("elements") else []
+    by_arm = (
+        f" ({', '.join(f'{arm} {n:,}' for arm, n in barcodes.items())})"
+        if barcodes
+        else ""
+    )
+    parts = (
+        [_plural(rule["elements"], "element") + " in every arm"]
+        if rule.get("elements")
+        else []
+    )
     parts.append(_plural(sum(barcodes.values()), "barcode") + by_arm)
     unknown = sum(rule.get("unknown", {}).values())
-    return dropped + ", ".join(parts) + (f"; {unknown:,} whose DNA is not known" if unknown else "")
+    return (
+        dropped
+        + ", ".join(parts)
+        + (f"; {unknown:,} whose DNA is not known" if unknown else "")
+    )
 
 
 def describe_quality(quality: xr.Dataset) -> str:
-    """Return a text report of `quality`: problems with replicates, then numbers by arm and by replicate.
+    """Return a text report of `quality`: problems with replicates, then numbers by arm
+    and by replicate.
 
     Parameters
     ----------
@@ -217,30 +277,50 @@ def describe_quality(quality: xr.Dataset) -> str:
     control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
     ...
     """
-    verdicts = parse_json(str(quality.attrs["verdicts"]), CountsError, source="attrs['verdicts'] of a look at counts")
+    verdicts = parse_json(
+        str(quality.attrs["verdicts"]),
+        CountsError,
+        source="attrs['verdicts'] of a look at counts",
+    )
     lines = [f"WRONG: {found['says']}" for found in verdicts]
     for arm in quality["arm_"].to_numpy().tolist():
         one = quality.sel(arm_=arm)
         lines.append(
-            f"{arm}: {_plural(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; "
-            f"{one['barcodes'].item():g} barcodes an oligo (median), {int(one['outliers']):,} of them more than "
+            f"{arm}: {_plural(int(one['oligos']), 'oligo')}, "
+            f"{int(one['never_seen']):,} never seen; {one['barcodes'].item():g} "
+            f"barcodes an oligo (median), {int(one['outliers']):,} of them more than "
             f"{one.attrs['outlier']:g} robust sd off"
         )
-    effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
+    effective, n = (
+        quality["effective_barcodes"].to_numpy(),
+        quality["n_barcodes"].to_numpy(),
+    )
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
         lines.append(
-            f"summing reads over barcodes is as precise as {format_share(share)} of the barcodes would be (median)"
+            f"summing reads over barcodes is as precise as {format_share(share)} of "
+            "the barcodes would be (median)"
         )
     # the best DNA floor, and the cost of the one asked about
-    best, min_dna = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
+    best, min_dna = (
+        float(quality.attrs["advised_floor"]),
+        float(quality.attrs["min_dna"]),
+    )
     left_out, error = quality["floor_left_out"], quality["floor_error"]
     lost = format_share(_at_floor(left_out, best), 1)
-    line = f"min_dna: means of oligos are most precise with {best:g}, which leaves out {lost} of the barcodes"
+    line = (
+        f"min_dna: means of oligos are most precise with {best:g}, which leaves out "
+        f"{lost} of the barcodes"
+    )
     if min_dna > 0 and _at_floor(error, min_dna) > WORTH:
         lost = format_share(_at_floor(left_out, min_dna), 1)
-        line += f"; {min_dna:g} would leave out {lost}, for {_at_floor(error, min_dna):.2f} times the squared error"
-    return "\n".join([*lines, *_replicate_lines(quality), line, *_correlation_lines(quality)])
+        line += (
+            f"; {min_dna:g} would leave out {lost}, for "
+            f"{_at_floor(error, min_dna):.2f} times the squared error"
+        )
+    return "\n".join(
+        [*lines, *_replicate_lines(quality), line, *_correlation_lines(quality)]
+    )
 
 
 def _at_floor(values: xr.DataArray, floor: float) -> float:
@@ -251,12 +331,17 @@ def _replicate_lines(quality: xr.Dataset) -> list[str]:
     floor, found, plasmid = quality.attrs["min_dna"], [], quality["empty"].ndim == 0
 
     def shares(one: xr.Dataset) -> tuple[str, ...]:
-        return tuple(format_share(one[name].item(), 1) for name in ("empty", "below_floor"))
+        return tuple(
+            format_share(one[name].item(), 1) for name in ("empty", "below_floor")
+        )
 
     if plasmid:
         empty, below = shares(quality)
         reads = f"{int(quality['dna_total']):,} reads"
-        found.append(f"one plasmid pool of DNA: {reads}, {empty} of its cells empty, {below} under {floor:g}")
+        found.append(
+            f"one plasmid pool of DNA: {reads}, {empty} of its cells empty, {below} "
+            f"under {floor:g}"
+        )
     for name in quality["replicate"].to_numpy().tolist():
         one = quality.sel(replicate=name)
         dna, cells = "", ""
@@ -264,8 +349,14 @@ def _replicate_lines(quality: xr.Dataset) -> list[str]:
             empty, below = shares(one)
             dna = f"{int(one['dna_total']):,} DNA and "
             cells = f"DNA empty in {empty} of cells, under {floor:g} in {below}; "
-        absent = f"{format_share(one['dropouts'].item(), 1)} of the oligos have no barcode in it"
-        found.append(f"replicate {name}: {dna}{int(one['rna_total']):,} RNA reads; {cells}{absent}")
+        absent = (
+            f"{format_share(one['dropouts'].item(), 1)} of the oligos have no barcode "
+            "in it"
+        )
+        found.append(
+            f"replicate {name}: {dna}{int(one['rna_total']):,} RNA reads; "
+            f"{cells}{absent}"
+        )
     return found
 
 
@@ -274,11 +365,14 @@ def _correlation_lines(quality: xr.Dataset) -> list[str]:
     if n < 2:
         return ["one replicate: repeatability is not known"]
     pairs, kinds = np.triu_indices(n, 1), ("activity", "barcode", "rna", "dna")
-    least = {kind: quality[f"correlation_{kind}"].to_numpy()[pairs].min() for kind in kinds}
+    least = {
+        kind: quality[f"correlation_{kind}"].to_numpy()[pairs].min() for kind in kinds
+    }
     return [
-        f"replicates correlate, at least: {least['activity']:.2f} in activities of oligos, {least['barcode']:.2f} in "
-        f"log ratios of barcodes, {least['rna']:.2f} in RNA and {least['dna']:.2f} in DNA; replicates share barcodes, "
-        "so these correlations do not include the noise between barcodes"
+        f"replicates correlate, at least: {least['activity']:.2f} in activities of "
+        f"oligos, {least['barcode']:.2f} in log ratios of barcodes, {least['rna']:.2f} "
+        f"in RNA and {least['dna']:.2f} in DNA; replicates share barcodes, so these "
+        "correlations do not include the noise between barcodes"
     ]
 
 
@@ -303,7 +397,8 @@ class Floors:
     oligos
         Share of the oligos with barcodes that lose them all.
     error
-        Mean squared error of an oligo's mean log ratio, relative to its least value among the floors.
+        Mean squared error of an oligo's mean log ratio, relative to its least value
+        among the floors.
     """
 
     floor: Array
@@ -320,9 +415,10 @@ class Floors:
 def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     """Compare DNA floors by the squared error of an oligo's mean log ratio.
 
-    Barcodes with little DNA have noisy log ratios, but more barcodes average out. The squared error of an oligo's mean
-    is the variance of barcodes within oligos over their number, both for the remaining barcodes; where none remains, or
-    the mean is worse than the average of all oligos, it is the variance between oligos.
+    Barcodes with little DNA have noisy log ratios, but more barcodes average out. The
+    squared error of an oligo's mean is the variance of barcodes within oligos over
+    their number, both for the remaining barcodes; where none remains, or the mean is
+    worse than the average of all oligos, it is the variance between oligos.
 
     Parameters
     ----------
@@ -342,7 +438,9 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     ratios, used = cell_ratios(counts)
     means = oligo_means(ratios, used, of, n)
     observed = dna_observed(counts)
-    dna = counts["dna"].to_numpy().reshape(len(of), -1).sum(axis=1) / np.maximum(observed.sum(axis=1), 1)
+    dna = counts["dna"].to_numpy().reshape(len(of), -1).sum(axis=1) / np.maximum(
+        observed.sum(axis=1), 1
+    )
     counted = means.observed
     x, of, dna = means.barcode[counted], of[counted], dna[counted]
     floor = np.unique([*FLOORS, *(value for value in more if value > 0)])
@@ -359,7 +457,10 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
         level = np.bincount(oligo, ratio, n) / np.maximum(per_oligo, 1)
         df = int((per_oligo[per_oligo > 0] - 1).sum())
         within = float(((ratio - level[oligo]) ** 2).sum() / df) if df else float("inf")
-        left_out[i], oligos[i] = 1 - above.mean() if len(above) else 0.0, (size == 0).mean() if len(size) else 0.0
+        left_out[i], oligos[i] = (
+            1 - above.mean() if len(above) else 0.0,
+            (size == 0).mean() if len(size) else 0.0,
+        )
         own = np.divide(within, size, out=np.full(len(size), between), where=size > 0)
         error[i] = np.minimum(own, between).mean() if len(size) else 0.0
     least_error = error.min()

@@ -1,4 +1,6 @@
-"""Readers of barcode count tables (IGVF reporter experiments) with the side table of their oligos."""
+"""Readers of barcode count tables (IGVF reporter experiments) with the side table of
+their oligos.
+"""
 
 from __future__ import annotations
 
@@ -18,38 +20,57 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import from_cell, read_bytes
-from causalgia.mpra.counts.counts_table import MOST_READS, as_side_table, counts_of, library_attrs, other_library
+from causalgia.mpra.counts.counts_table import (
+    MOST_READS,
+    as_side_table,
+    counts_of,
+    library_attrs,
+    other_library,
+)
 from causalgia.types import Array, Ints
 
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
 _REPLICATE = r"(?:rep(?:licate)?|r|bio)?"
 _NUMBER = re.compile(rf"[_.\- ]*{_REPLICATE}[_.\- ]*[0-9]+$", re.IGNORECASE)
-_FIRST = re.compile(rf"{_REPLICATE}[0-9]+[_.\- ]+(?!{_REPLICATE}[_.\- ]*[0-9]+$)(?=.*[^\W\d_])", re.IGNORECASE)
-_WITH_NUMBER = re.compile(r".*[^\W\d_](?<!rep)(?<!replicate)(?<!bio)(?<!(?<![^\W\d_])r)([0-9]{1,18})", re.IGNORECASE)
+_FIRST = re.compile(
+    rf"{_REPLICATE}[0-9]+[_.\- ]+(?!{_REPLICATE}[_.\- ]*[0-9]+$)(?=.*[^\W\d_])",
+    re.IGNORECASE,
+)
+_WITH_NUMBER = re.compile(
+    r".*[^\W\d_](?<!rep)(?<!replicate)(?<!bio)(?<!(?<![^\W\d_])r)([0-9]{1,18})",
+    re.IGNORECASE,
+)
 _LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
 
 def read_counts(
-    path: str | Path, *, side_table: str | Path | pd.DataFrame | xr.Dataset, replicates: Sequence[str] | None = None
+    path: str | Path,
+    *,
+    side_table: str | Path | pd.DataFrame | xr.Dataset,
+    replicates: Sequence[str] | None = None,
 ) -> xr.Dataset:
     r"""Read barcode counts and the side table of their oligos.
 
     Parameters
     ----------
     path
-        Tab-separated, plain or gzip, columns in any order. Wide, a row a barcode: ``barcode oligo_name`` and
-        ``dna_count_<rep> rna_count_<rep>`` for each replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column
-        with several RNA columns is a plasmid pool for all replicates. Long, a row a barcode and replicate: ``barcode
-        oligo_name replicate dna_count rna_count``; absent rows are empty. An empty cell (or ``NA``) is a missing count,
-        not 0; lines may end in tabs, which are empty cells.
+        Tab-separated, plain or gzip, columns in any order. Wide, a row a barcode:
+        ``barcode oligo_name`` and ``dna_count_<rep> rna_count_<rep>`` for each
+        replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column with several RNA
+        columns is a plasmid pool for all replicates. Long, a row a barcode and
+        replicate: ``barcode oligo_name replicate dna_count rna_count``; absent rows are
+        empty. An empty cell (or ``NA``) is a missing count, not 0; lines may end in
+        tabs, which are empty cells.
     side_table
-        Columns ``oligo_name element arm`` and optionally ``group``: a path, a DataFrame, or the ordered library.
-        It may contain oligos without barcodes. IGVF's ``reporter_sequence_design`` is accepted: its variants are
-        elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and white space in
-        names becomes ``_``, as in counts.
+        Columns ``oligo_name element arm`` and optionally ``group``: a path, a
+        DataFrame, or the ordered library. It may contain oligos without barcodes.
+        IGVF's ``reporter_sequence_design`` is accepted: its variants are elements in
+        the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``,
+        and white space in names becomes ``_``, as in counts.
     replicates
-        Replicates to read, by the suffix of their columns; None: all. Suffixes of several kinds (``K562_1, K562_2,
-        HepG2_1``: cell types, conditions) are not replicates of one another and must be named here.
+        Replicates to read, by the suffix of their columns; None: all. Suffixes of
+        several kinds (``K562_1, K562_2, HepG2_1``: cell types, conditions) are not
+        replicates of one another and must be named here.
 
     Returns
     -------
@@ -59,10 +80,11 @@ def read_counts(
     Raises
     ------
     CountsError
-        If the table has no rows, unknown columns, lines of another number of cells, a barcode twice or with letters
-        other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or a cell that
-        is negative, fractional or text; or if replicates are of several kinds, a named one is absent, or `path` is no
-        path. The message gives file, line, oligo and cure.
+        If the table has no rows, unknown columns, lines of another number of cells, a
+        barcode twice or with letters other than ACGTN, an oligo that the side table
+        lacks, a replicate without its DNA or RNA column, or a cell that is negative,
+        fractional or text; or if replicates are of several kinds, a named one is
+        absent, or `path` is no path. The message gives file, line, oligo and cure.
 
     Examples
     --------
@@ -78,8 +100,9 @@ def read_counts(
     """
     if not isinstance(path, str | Path):
         raise CountsError(
-            f"read_counts reads a file, and {type(path).__name__} is none; arrays of counts go through "
-            "cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)"
+            f"read_counts reads a file, and {type(path).__name__} is none; arrays of "
+            "counts go through cg.mpra.counts_of(dna, rna, barcodes=, oligos=, "
+            "side_table=)"
         )
     path, side = Path(path), as_side_table(side_table)
     text = read_table_bytes(path)
@@ -91,16 +114,23 @@ def read_counts(
         if blank.any():
             i = int(np.argmax(blank))
             raise CountsError(
-                f"{file_line(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
+                f"{file_line(path, i)}: replicate of oligo "
+                f"{quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
             )
         known = [str(name) for name in table["replicate"].unique()]
         names = _select_replicates(known, replicates, path)
         if len(names) < len(known):
-            table = table[table["replicate"].astype(str).isin(names)].reset_index(drop=True)
+            table = table[table["replicate"].astype(str).isin(names)].reset_index(
+                drop=True
+            )
     else:
         names = _select_replicates(columns.replicates, replicates, path)
         of = [columns.replicates.index(name) for name in names]
-        dna = columns.dna if len(columns.dna) < len(columns.replicates) else [columns.dna[i] for i in of]
+        dna = (
+            columns.dna
+            if len(columns.dna) < len(columns.replicates)
+            else [columns.dna[i] for i in of]
+        )
         columns = _CountColumns(names, dna, [columns.rna[i] for i in of])
     del text
     _check_letters(table["barcode"].to_numpy(), path)
@@ -123,17 +153,23 @@ def read_counts(
 
 
 def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with oligo names unescaped (`to_igvf` and side tables escape them)."""
+    """Return the table with oligo names unescaped (`to_igvf` and side tables escape
+    them).
+    """
     names = table["oligo_name"].cat.categories
     meant = {name: from_cell(name) for name in names}
     if all(name == text for name, text in meant.items()):
         return table
-    return table.assign(oligo_name=table["oligo_name"].astype(object).map(meant).astype("category"))
+    return table.assign(
+        oligo_name=table["oligo_name"].astype(object).map(meant).astype("category")
+    )
 
 
 @dataclass(frozen=True)
 class _CountColumns:
-    """Count columns of each replicate; ``dna`` has one name where one pool serves all."""
+    """Count columns of each replicate; ``dna`` has one name where one pool serves
+    all.
+    """
 
     replicates: list[str]
     dna: list[str]
@@ -142,7 +178,9 @@ class _CountColumns:
 
 @dataclass(frozen=True)
 class _CountRows:
-    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first table row of each barcode."""
+    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first table row
+    of each barcode.
+    """
 
     dna: Array
     rna: Array
@@ -160,65 +198,101 @@ def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
             continue
         if match is None or (is_long and match[2] is not None):
             raise CountsError(
-                f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; leave it out or rename it"
+                f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; "
+                "leave it out or rename it"
             )
         if (match[2] or "") in found[match[1]]:
-            raise CountsError(f"{path}, line 1: two columns of {match[1]} for one replicate; leave {quoted(name)} out")
+            raise CountsError(
+                f"{path}, line 1: two columns of {match[1]} for one replicate; leave "
+                f"{quoted(name)} out"
+            )
         found[match[1]][match[2] or ""] = name
     dna, rna = found["dna"], found["rna"]
     for kind, other in (("dna", "rna"), ("rna", "dna")):
         if not found[kind]:
-            raise CountsError(f"{path}, line 1: no column {kind}_count_<replicate> beside those of {other}; add them")
+            raise CountsError(
+                f"{path}, line 1: no column {kind}_count_<replicate> beside those of "
+                f"{other}; add them"
+            )
     if len(dna) == 1 < len(rna):
         return _CountColumns(list(rna), list(dna.values()), list(rna.values()))
     for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
         if lone:
             raise CountsError(
-                f"{path}, line 1: replicate {quoted(min(lone))} has no column of {kind}; add {kind}_count_{min(lone)}, "
-                "or leave the replicate out (one DNA column in all is a plasmid pool, which serves every replicate)"
+                f"{path}, line 1: replicate {quoted(min(lone))} has no column of "
+                f"{kind}; add {kind}_count_{min(lone)}, or leave the replicate out "
+                "(one DNA column in all is a plasmid pool, which serves every "
+                "replicate)"
             )
-    return _CountColumns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
+    return _CountColumns(
+        [name or "1" for name in rna], [dna[name] for name in rna], list(rna.values())
+    )
 
 
-def _select_replicates(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[str]:
-    """Return the replicates to read; several kinds of names raise CountsError unless they were given."""
+def _select_replicates(
+    names: list[str], chosen: Sequence[str] | None, path: Path
+) -> list[str]:
+    """Return the replicates to read; several kinds of names raise CountsError unless
+    they were given.
+    """
     if chosen is None:
         _check_one_kind(names, path)
         return names
     wanted = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
     absent = [name for name in wanted if name not in names]
     if absent or not wanted or len(set(wanted)) < len(wanted):
-        what = f"no replicate '{absent[0]}'" if absent else "give a list of different replicates"
-        raise CountsError(f"{path}: replicates={quoted(chosen)}: {what}; there are {', '.join(names)}")
+        what = (
+            f"no replicate '{absent[0]}'"
+            if absent
+            else "give a list of different replicates"
+        )
+        raise CountsError(
+            f"{path}: replicates={quoted(chosen)}: {what}; there are {', '.join(names)}"
+        )
     return wanted
 
 
 def _check_one_kind(names: list[str], path: Path) -> None:
-    """Raise CountsError where names differ in more than their number: cell types are not replicates."""
+    """Raise CountsError where names differ in more than their number: cell types are
+    not replicates.
+    """
     by_name: dict[str, list[str]] = {}
     for name in names:
         by_name.setdefault(_kind_of_replicate(name), []).append(name)
     kinds = [
-        kind for alike in by_name.values() for kind in ([[one] for one in alike] if _differ_in_name(alike) else [alike])
+        kind
+        for alike in by_name.values()
+        for kind in ([[one] for one in alike] if _differ_in_name(alike) else [alike])
     ]
     if len(kinds) > 1:
         listed = "; ".join(map(", ".join, kinds))
         first = kinds[0]
         raise CountsError(
-            f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are not "
-            f"replicates of one another; read one at a time, replicates={quoted(first)}, or, "
-            "if they are replicates all the same, name them all there"
+            f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types "
+            "or conditions are not replicates of one another; read one at a time, "
+            f"replicates={quoted(first)}, or, if they are replicates all the same, "
+            "name them all there"
         )
 
 
 def _differ_in_name(names: list[str]) -> bool:
-    """Return whether the numbers of these names belong to the names, as those of cell lines and days do.
+    """Return whether the numbers of these names belong to the names, as those of cell
+    lines and days do.
 
-    They do not count: no word for a replicate or separator stands before them, and they are not in sequence.
+    They do not count: no word for a replicate or separator stands before them, and they
+    are not in sequence.
 
     Examples
     --------
-    >>> [_differ_in_name(names) for names in (["SW480", "SW620"], ["day0", "day7"], ["S1", "S2"], ["rep1", "rep3"])]
+    >>> [
+    ...     _differ_in_name(names)
+    ...     for names in (
+    ...         ["SW480", "SW620"],
+    ...         ["day0", "day7"],
+    ...         ["S1", "S2"],
+    ...         ["rep1", "rep3"],
+    ...     )
+    ... ]
     [True, True, False, False]
     """
     found = [_WITH_NUMBER.fullmatch(name) for name in names]
@@ -227,11 +301,23 @@ def _differ_in_name(names: list[str]) -> bool:
 
 
 def _kind_of_replicate(name: str) -> str:
-    """Return a name without the number of its replicate, last or first; empty for a letter or number alone.
+    """Return a name without the number of its replicate, last or first; empty for a
+    letter or number alone.
 
     Examples
     --------
-    >>> [_kind_of_replicate(name) for name in ("K562_1", "HepG2 rep2", "1_K562", "rep1-HepG2", "1_rep2", "2", "b")]
+    >>> [
+    ...     _kind_of_replicate(name)
+    ...     for name in (
+    ...         "K562_1",
+    ...         "HepG2 rep2",
+    ...         "1_K562",
+    ...         "rep1-HepG2",
+    ...         "1_rep2",
+    ...         "2",
+    ...         "b",
+    ...     )
+    ... ]
     ['K562', 'HepG2', 'K562', 'HepG2', '1', '', '']
     """
     if _FIRST.match(name):
@@ -250,7 +336,8 @@ def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
     if wrong.any():
         i = int(np.argmax(wrong))
         raise CountsError(
-            f"{file_line(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); correct it"
+            f"{file_line(path, i)}: barcode {quoted(barcodes[i])} is not of the "
+            "letters A, C, G, T (or N); correct it"
         )
 
 
@@ -261,8 +348,9 @@ def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
         if wrong.any():
             i = int(np.argmax(wrong))
             raise CountsError(
-                f"{file_line(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the "
-                "reads as they were counted (whole, at least 0, below 2^53), not normalized"
+                f"{file_line(path, i)}: {name} of oligo "
+                f"{quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the reads as "
+                "they were counted (whole, at least 0, below 2^53), not normalized"
             )
 
 
@@ -274,29 +362,48 @@ def _check_oligos_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> 
         i = int(np.argmax(which))
         name = str(table["oligo_name"].iloc[i])
         other = other_library(name, side["oligo_name"])
-        cure = "give the side table of the library that was measured" if other else "add its row there, or drop these"
+        cure = (
+            "give the side table of the library that was measured"
+            if other
+            else "add its row there, or drop these"
+        )
         raise CountsError(
-            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of "
-            f"{int(which.sum()) - 1:,} more rows{other}; {cure}"
+            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side table, nor "
+            f"are those of {int(which.sum()) - 1:,} more rows{other}; {cure}"
         )
 
 
-def _arrange_rows(table: pd.DataFrame, columns: _CountColumns, path: Path) -> _CountRows:
+def _arrange_rows(
+    table: pd.DataFrame, columns: _CountColumns, path: Path
+) -> _CountRows:
     """Arrange cells by barcode and replicate."""
     barcode = pd.factorize(table["barcode"])[0].astype(np.int64)
     first = np.flatnonzero(~pd.Series(barcode).duplicated().to_numpy())
     if "replicate" not in table.columns:
         _check_unique_cells(table, barcode, barcode, first, path)
-        dna, rna = (np.column_stack([table[name] for name in names]) for names in (columns.dna, columns.rna))
-        return _CountRows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
+        dna, rna = (
+            np.column_stack([table[name] for name in names])
+            for names in (columns.dna, columns.rna)
+        )
+        return _CountRows(
+            dna[:, 0] if len(columns.dna) < len(columns.rna) else dna,
+            rna,
+            columns.replicates,
+            first,
+        )
     replicate, names = pd.factorize(table["replicate"])
     _check_unique_cells(table, barcode, barcode * len(names) + replicate, first, path)
     dna, rna = np.full((2, len(first), len(names)), np.nan)
-    dna[barcode, replicate], rna[barcode, replicate] = table[columns.dna[0]], table[columns.rna[0]]
+    dna[barcode, replicate], rna[barcode, replicate] = (
+        table[columns.dna[0]],
+        table[columns.rna[0]],
+    )
     return _CountRows(dna, rna, [str(name) for name in names], first)
 
 
-def _check_unique_cells(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:
+def _check_unique_cells(
+    table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path
+) -> None:
     """Raise CountsError for a barcode of two oligos, or a cell that appears twice."""
     of = table["oligo_name"].cat.codes.to_numpy()
     wrong = pd.Series(cell).duplicated().to_numpy() | (of != of[first][barcode])
@@ -304,10 +411,15 @@ def _check_unique_cells(table: pd.DataFrame, barcode: Ints, cell: Ints, first: I
         i = int(np.argmax(wrong))
         j = int(first[barcode[i]])
         a, b = (table["oligo_name"].iloc[k] for k in (j, i))
-        what = f"is of oligo '{a}' twice" if a == b else f"is of oligo '{a}' and of oligo '{b}'"
+        what = (
+            f"is of oligo '{a}' twice"
+            if a == b
+            else f"is of oligo '{a}' and of oligo '{b}'"
+        )
         raise CountsError(
-            f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first in line {j + 2}), and "
-            f"{int(wrong.sum()) - 1:,} more rows repeat one; drop the barcodes that are assigned twice"
+            f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first "
+            f"in line {j + 2}), and {int(wrong.sum()) - 1:,} more rows repeat one; "
+            "drop the barcodes that are assigned twice"
         )
 
 
@@ -318,34 +430,56 @@ _LINES = 50_000
 
 
 def read_table_bytes(path: Path) -> bytes:
-    """Return the bytes of a file, decompressed if it is gzip, without blank lines at its end."""
+    """Return the bytes of a file, decompressed if it is gzip, without blank lines at
+    its end.
+    """
     text = read_bytes(path, CountsError, unpack=True)
     try:
         _ = text if text.isascii() else text.decode()
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
-        raise CountsError(f"{path}, line {line}: letters that are not UTF-8; save the table as UTF-8 text") from error
+        raise CountsError(
+            f"{path}, line {line}: letters that are not UTF-8; save the table as UTF-8 "
+            "text"
+        ) from error
     return text.rstrip(b"\r\n") + b"\n" if text.endswith((b"\n\n", b"\n\r\n")) else text
 
 
 def parse_header(text: bytes, path: Path) -> list[str]:
-    """Return the column names; raise CountsError if barcodes or oligos are missing or a name appears twice."""
-    names = text.partition(b"\n")[0].decode(errors="replace").rstrip("\r").removeprefix("\ufeff").split("\t")
+    """Return the column names; raise CountsError if barcodes or oligos are missing or a
+    name appears twice.
+    """
+    names = (
+        text.partition(b"\n")[0]
+        .decode(errors="replace")
+        .rstrip("\r")
+        .removeprefix("\ufeff")
+        .split("\t")
+    )
     absent = [name for name in NAMES if name not in names]
     if absent:
-        found = f", line 1: no column {' and '.join(map(quoted, absent))} among {', '.join(names)[:200]}"
+        found = (
+            f", line 1: no column {' and '.join(map(quoted, absent))} among "
+            f"{', '.join(names)[:200]}"
+        )
         raise CountsError(
-            f"{path}{found if any(names) else ': line 1 is empty'}; "
-            "the table is tab-separated, with a header barcode oligo_name dna_count_1 rna_count_1 ..."
+            f"{path}{found if any(names) else ': line 1 is empty'}; the table is "
+            "tab-separated, with a header barcode oligo_name dna_count_1 rna_count_1 "
+            "..."
         )
     twice = next((name for name, n in Counter(names).items() if n > 1), None)
     if twice is not None:
-        raise CountsError(f"{path}, line 1: column {quoted(twice)} appears twice; leave one of them out")
+        raise CountsError(
+            f"{path}, line 1: column {quoted(twice)} appears twice; leave one of them "
+            "out"
+        )
     return names
 
 
 def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
-    """Return the table: text for barcodes, categories for other names, floats for counts, NaN where empty."""
+    """Return the table: text for barcodes, categories for other names, floats for
+    counts, NaN where empty.
+    """
     _check_cells(text, len(header), path)
     counts = [name for name in header if name not in (*NAMES, "replicate")]
     types: dict[str, Any] = dict.fromkeys(counts, "float64") | {"barcode": object}
@@ -354,37 +488,52 @@ def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
         "skip_blank_lines": False, "names": list(header), "header": None, "skiprows": 1,
     }  # fmt: skip
     if not text.partition(b"\n")[2].strip(b"\r\n"):
-        raise CountsError(f"{path}: no row below the header; give the table of barcode counts")
+        raise CountsError(
+            f"{path}: no row below the header; give the table of barcode counts"
+        )
     named = dict.fromkeys(("oligo_name", "replicate"), "category")
     try:
-        table: pd.DataFrame = pd.read_csv(io.BytesIO(text), dtype=types | named, engine="c", **options)
+        table: pd.DataFrame = pd.read_csv(
+            io.BytesIO(text), dtype=types | named, engine="c", **options
+        )
         return table
     except ValueError:
         cells = pd.read_csv(io.BytesIO(text), dtype=object, engine="c", **options)
     raise _text_cell_error(cells, counts, path)
 
 
-def _text_cell_error(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> CountsError:
+def _text_cell_error(
+    cells: pd.DataFrame, counts: Sequence[str], path: Path
+) -> CountsError:
     for name in counts:
-        wrong = (pd.to_numeric(cells[name], errors="coerce").isna() & cells[name].notna()).to_numpy()
+        wrong = (
+            pd.to_numeric(cells[name], errors="coerce").isna() & cells[name].notna()
+        ).to_numpy()
         if wrong.any():
             i = int(np.argmax(wrong))
             return CountsError(
-                f"{file_line(path, i)}: {name} of oligo {quoted(cells['oligo_name'].iloc[i])} is "
-                f"{quoted(cells[name].iloc[i])}; a count is a whole number, and a cell without one is empty"
+                f"{file_line(path, i)}: {name} of oligo "
+                f"{quoted(cells['oligo_name'].iloc[i])} is "
+                f"{quoted(cells[name].iloc[i])}; a count is a whole number, and a cell "
+                "without one is empty"
             )
     return CountsError(f"{path}: some cell is neither a count nor empty")
 
 
 def _check_cells(text: bytes, n: int, path: Path) -> None:
-    """Raise CountsError for a line with fewer or more cells than the header (stripped tabs)."""
+    """Raise CountsError for a line with fewer or more cells than the header (stripped
+    tabs).
+    """
     letters = np.frombuffer(text, dtype=np.uint8)
     starts = np.concatenate([[0], np.flatnonzero(letters == _LINE) + 1])
     starts = starts[starts < len(letters)]
     for first in range(0, len(starts), _LINES):
         ends = starts[first : first + _LINES + 1]
         block = letters[ends[0] : ends[-1] if len(ends) > _LINES else None]
-        wrong = np.add.reduceat(block == _TAB, ends[:_LINES] - ends[0], dtype=np.int32) != n - 1
+        wrong = (
+            np.add.reduceat(block == _TAB, ends[:_LINES] - ends[0], dtype=np.int32)
+            != n - 1
+        )
         if not wrong.any():
             continue
         i = first + int(np.argmax(wrong))
@@ -392,8 +541,9 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
         if not text[starts[i] :].partition(b"\n")[0].strip():
             raise CountsError(f"{file_line(path, i - 1)} is blank; leave it out")
         raise CountsError(
-            f"{file_line(path, i - 1)}: {found} cells under a header of {n}; tabs at the end of a line are empty "
-            "cells, so write the table again without stripping its lines"
+            f"{file_line(path, i - 1)}: {found} cells under a header of {n}; tabs at "
+            "the end of a line are empty cells, so write the table again without "
+            "stripping its lines"
         )
 
 

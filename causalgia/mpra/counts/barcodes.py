@@ -1,4 +1,6 @@
-"""Barcodes of counts: log ratios and sums by oligo, filters with their counts, and A/A halves of oligos."""
+"""Barcodes of counts: log ratios and sums by oligo, filters with their counts, and A/A
+halves of oligos.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,9 @@ NOTED_SILENCE = 0.01
 def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask]:
     """Return log2(RNA/DNA) of each barcode in each replicate, and which cells have one.
 
-    ``log2(rna + pseudo) - log2(rna_total + 1) - log2(dna + pseudo) + log2(dna_total + 1)``: size factors are by library
-    (type, replicate), for all arms. A cell is used where its DNA was read (observed and above 0); missing RNA counts as
-    0.
+    ``log2(rna + pseudo) - log2(rna_total + 1) - log2(dna + pseudo) + log2(dna_total +
+    1)``: size factors are by library (type, replicate), for all arms. A cell is used
+    where its DNA was read (observed and above 0); missing RNA counts as 0.
 
     Parameters
     ----------
@@ -41,7 +43,8 @@ def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask
     Returns
     -------
     tuple
-        Ratios, shape ``(n_barcodes, n_replicates)``, 0 in cells that are not used; and the mask of those that are.
+        Ratios, shape ``(n_barcodes, n_replicates)``, 0 in cells that are not used; and
+        the mask of those that are.
     """
     rna = counts["rna"].to_numpy()
     dna = counts["dna"].to_numpy().reshape(len(rna), -1)
@@ -52,44 +55,59 @@ def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask
 
 
 def silent_share(counts: xr.Dataset) -> float:
-    """Return the share of cells without RNA among those in which 10 reads or more are expected.
+    """Return the share of cells without RNA among those in which 10 reads or more are
+    expected.
 
-    The expectation is the barcode's DNA times RNA over DNA of the oligo's other barcodes in the replicate; at a
-    dispersion of .1, 10 expected reads are 0 by chance in one of a thousand cells. 0 where no cell expects as many.
+    The expectation is the barcode's DNA times RNA over DNA of the oligo's other
+    barcodes in the replicate; at a dispersion of .1, 10 expected reads are 0 by chance
+    in one of a thousand cells. 0 where no cell expects as many.
     """
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     rna = counts["rna"].to_numpy().astype(np.float64)
-    dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(rna), -1), rna.shape).astype(np.float64)
+    dna = np.broadcast_to(
+        counts["dna"].to_numpy().reshape(len(rna), -1), rna.shape
+    ).astype(np.float64)
     both = [group_sums(x, of, (n,))[of] - x for x in (rna, dna)]
-    expected = np.divide(dna * both[0], both[1], out=np.zeros_like(dna), where=both[1] > 0)
+    expected = np.divide(
+        dna * both[0], both[1], out=np.zeros_like(dna), where=both[1] > 0
+    )
     deep = (expected >= LEAST_EXPECTED) & counts["rna_observed"].to_numpy()
     return float((rna[deep] == 0).mean()) if deep.any() else 0.0
 
 
 def silence_notes(counts: xr.Dataset, consequence: str) -> list[str]:
-    """Return a note where 1 % or more of the cells are silent, with what follows from it; else nothing.
+    """Return a note where 1 % or more of the cells are silent, with what follows from
+    it; else nothing.
 
     Examples
     --------
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> counts = simulated()
     >>> heard = np.arange(480) % 5 > 0
-    >>> silence_notes(counts.assign(rna=counts["rna"] * heard[:, None]), "log ratios shrink")
+    >>> silence_notes(
+    ...     counts.assign(rna=counts["rna"] * heard[:, None]), "log ratios shrink"
+    ... )
     ['20 % of the cells that should have RNA have none; log ratios shrink']
     """
     share = silent_share(counts)
     if share < NOTED_SILENCE:
         return []
-    return [f"{format_share(share)} of the cells that should have RNA have none; {consequence}"]
+    return [
+        f"{format_share(share)} of the cells that should have RNA have none; "
+        f"{consequence}"
+    ]
 
 
 def dna_observed(counts: xr.Dataset) -> Mask:
-    """Return the mask of observed DNA cells, shape ``(n_barcodes, 1 or n_replicates)``."""
+    """Return the mask of observed DNA cells, shape
+    ``(n_barcodes, 1 or n_replicates)``.
+    """
     return counts["dna_observed"].to_numpy().reshape(counts.sizes["barcode"], -1)
 
 
 def group_sums(values: NDArray[Any], group: Ints, shape: tuple[int, ...]) -> Array:
-    """Sum values, shape ``(B, ...)``, within groups 0 to G - 1 of their rows, to ``(*shape, ...)`` with G entries.
+    """Sum values, shape ``(B, ...)``, within groups 0 to G - 1 of their rows, to
+    ``(*shape, ...)`` with G entries.
 
     Examples
     --------
@@ -99,27 +117,34 @@ def group_sums(values: NDArray[Any], group: Ints, shape: tuple[int, ...]) -> Arr
     columns = values.reshape(len(values), -1)
     size = int(np.prod(shape))
     found = [np.bincount(group, column, size) for column in columns.T]
-    return np.stack(found, axis=-1).reshape(*shape, *values.shape[1:]).astype(np.float64, copy=False)
+    return (
+        np.stack(found, axis=-1)
+        .reshape(*shape, *values.shape[1:])
+        .astype(np.float64, copy=False)
+    )
 
 
 @dataclass(frozen=True)
 class OligoMeans:
-    """Means of log ratios of n oligos in R replicates, in which each barcode counts once.
+    """Means of log ratios of n oligos in R replicates, in which each barcode counts
+    once.
 
     Attributes
     ----------
     activity
-        Shape ``(n, R)``. Its mean over replicates is the mean of the barcodes' means; differences between replicates
-        are the least-squares fit within barcodes, so missing cells bias neither. 0 where `n` is 0.
+        Shape ``(n, R)``. Its mean over replicates is the mean of the barcodes' means;
+        differences between replicates are the least-squares fit within barcodes, so
+        missing cells bias neither. 0 where `n` is 0.
     n
         Barcodes of each, shape ``(n, R)``.
     barcode
-        Mean of each barcode over the replicates that have it, shape ``(n_barcodes,)``; 0 without any.
+        Mean of each barcode over the replicates that have it, shape ``(n_barcodes,)``;
+        0 without any.
     observed
         Whether a barcode is in any replicate.
     spread
-        Contribution of counting noise of variance 1 in every cell to the variance over replicates, over R; shape
-        ``(n,)``.
+        Contribution of counting noise of variance 1 in every cell to the variance over
+        replicates, over R; shape ``(n,)``.
     """
 
     activity: Array
@@ -143,7 +168,10 @@ def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
 
     Examples
     --------
-    >>> ratios, used = np.array([[1.0, 2.0], [4.0, 0.0]]), np.array([[True, True], [True, False]])
+    >>> ratios, used = (
+    ...     np.array([[1.0, 2.0], [4.0, 0.0]]),
+    ...     np.array([[True, True], [True, False]]),
+    ... )
     >>> oligo_means(ratios, used, np.array([0, 0]), 1).activity
     array([[2.25, 3.25]])
     """
@@ -154,19 +182,27 @@ def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
     count = group_sums(used, of, (n,))
     shift, spread = _fit_replicates(within, used, of, count)
     n_observed = np.bincount(of, weights=observed, minlength=n)
-    level = np.bincount(of, weights=barcode * observed, minlength=n) / np.maximum(n_observed, 1)
+    level = np.bincount(of, weights=barcode * observed, minlength=n) / np.maximum(
+        n_observed, 1
+    )
     activity = np.where(count > 0, level[:, None] + shift, 0.0)
     return OligoMeans(activity, count.astype(np.int64), barcode, observed, spread)
 
 
-def _fit_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tuple[Array, Array]:
-    """Fit replicates, with a level for each barcode, by least squares; centered, ``(n, R)``, and `OligoMeans.spread`.
+def _fit_replicates(
+    within: Array, used: Mask, of: Ints, count: Array
+) -> tuple[Array, Array]:
+    """Fit replicates, with a level for each barcode, by least squares; centered,
+    ``(n, R)``, and `OligoMeans.spread`.
 
-    Where no barcode connects two replicates of an oligo, their difference is attributed to barcodes.
+    Where no barcode connects two replicates of an oligo, their difference is attributed
+    to barcodes.
     """
     n, R = count.shape
     share = used / np.maximum(used.sum(axis=1, keepdims=True), 1)
-    joint = np.stack([group_sums(share * used[:, [r]], of, (n,)) for r in range(R)], axis=1)
+    joint = np.stack(
+        [group_sums(share * used[:, [r]], of, (n,)) for r in range(R)], axis=1
+    )
     normal = count[:, :, None] * np.eye(R) - joint
     inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
     moved = np.einsum("ors,os->or", inverse, group_sums(within, of, (n,)))
@@ -181,17 +217,22 @@ class OligoVariances:
     Attributes
     ----------
     between
-        Of its barcodes' means, over their number, counting noise included: the variance with new barcodes.
+        Of its barcodes' means, over their number, counting noise included: the variance
+        with new barcodes.
     residual
-        Contribution of counting noise to the variance over replicates, over R; already part of `between`.
+        Contribution of counting noise to the variance over replicates, over R; already
+        part of `between`.
     """
 
     between: Array
     residual: Array
 
 
-def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> OligoVariances | None:
-    """Return the variances by oligo, moderated over oligos; None where all have one barcode.
+def oligo_variances(
+    ratios: Array, used: Mask, of: Ints, means: OligoMeans
+) -> OligoVariances | None:
+    """Return the variances by oligo, moderated over oligos; None where all have one
+    barcode.
 
     Examples
     --------
@@ -203,7 +244,11 @@ def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> O
     n, R = means.activity.shape
     size = np.bincount(of, weights=means.observed, minlength=n)
     level = means.activity.mean(axis=1)
-    squares = np.bincount(of, weights=np.where(means.observed, means.barcode - level[of], 0.0) ** 2, minlength=n)
+    squares = np.bincount(
+        of,
+        weights=np.where(means.observed, means.barcode - level[of], 0.0) ** 2,
+        minlength=n,
+    )
     if not (size > 1).any():
         return None
     between = _moderated_mean_squares(squares, size - 1) / np.maximum(size, 1)
@@ -214,26 +259,34 @@ def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> O
     df = np.bincount(of, weights=used.sum(axis=1), minlength=n) - size - (R - 1)
     residual = np.zeros(n)
     if (df > 0).any():
-        noise = _moderated_mean_squares(np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df)
+        noise = _moderated_mean_squares(
+            np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df
+        )
         residual = noise * means.spread
     return OligoVariances(between, residual)
 
 
 def _moderated_mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
-    """Return moderated mean squares (squeezeVar); with few oligos, pooled ones where an oligo has no df."""
+    """Return moderated mean squares (squeezeVar); with few oligos, pooled ones where an
+    oligo has no df.
+    """
     known = df > 0
     if known.sum() >= LEAST_VARIANCES:
-        return moderate_unequal(squares / np.maximum(df, 1), np.maximum(df, 0.0)).variance
+        return moderate_unequal(
+            squares / np.maximum(df, 1), np.maximum(df, 0.0)
+        ).variance
     whole = squares[known].sum() / df[known].sum()
     return np.asarray(np.where(known, squares / np.maximum(df, 1), whole))
 
 
 def sampling_covariance(activity: Array, between: Array, residual: Array) -> Array:
-    """Return the covariance of the arms of a unit: barcodes of each arm, and replicates shared by arms.
+    """Return the covariance of the arms of a unit: barcodes of each arm, and replicates
+    shared by arms.
 
-    ``C = S / R + diag(max(between - residual, 0))`` with S the covariance over replicates, on R - 1 degrees of freedom:
-    about unbiased on average over units, and noisy for each. It is that of the mean over replicates, for new barcodes
-    and new replicates.
+    ``C = S / R + diag(max(between - residual, 0))`` with S the covariance over
+    replicates, on R - 1 degrees of freedom: about unbiased on average over units, and
+    noisy for each. It is that of the mean over replicates, for new barcodes and new
+    replicates.
 
     Parameters
     ----------
@@ -273,15 +326,19 @@ def group_medians(x: Array, of: Ints, n: int) -> Array:
     size = np.bincount(of, minlength=n)
     start = np.cumsum(size) - size
     ranked = np.append(x[order], 0.0)
-    low, high = (np.where(size > 0, start + (size - 1 + k) // 2, len(x)) for k in (0, 1))
+    low, high = (
+        np.where(size > 0, start + (size - 1 + k) // 2, len(x)) for k in (0, 1)
+    )
     return np.asarray(np.where(size > 0, (ranked[low] + ranked[high]) / 2, 0.0))
 
 
 def robust_z(x: Array, observed: Mask, of: Ints) -> Array:
-    """Return robust z within groups: distance from the median in 1.4826 median absolute deviations; 0 if not seen.
+    """Return robust z within groups: distance from the median in 1.4826 median absolute
+    deviations; 0 if not seen.
 
-    The deviation is the larger of that of the group and that of all groups of three or more, because that of a few
-    values may be 0 by chance. Groups of fewer than three have z 0.
+    The deviation is the larger of that of the group and that of all groups of three or
+    more, because that of a few values may be 0 by chance. Groups of fewer than three
+    have z 0.
 
     Examples
     --------
@@ -296,7 +353,12 @@ def robust_z(x: Array, observed: Mask, of: Ints) -> Array:
         return z
     group = of[use]
     distance = x[use] - group_medians(x[use], group, n)[group]
-    spread = 1.4826 * np.maximum(group_medians(np.abs(distance), group, n), np.median(np.abs(distance)))[group]
+    spread = (
+        1.4826
+        * np.maximum(
+            group_medians(np.abs(distance), group, n), np.median(np.abs(distance))
+        )[group]
+    )
     z[use] = np.divide(distance, spread, out=np.zeros_like(distance), where=spread > 0)
     return z
 
@@ -309,36 +371,42 @@ def filter(
     min_barcodes: int | None = None,
     arm_names: Sequence[str] | None = None,
 ) -> xr.Dataset:
-    """Drop barcodes with little DNA, outliers, and elements with few barcodes; record what was dropped.
+    """Drop barcodes with little DNA, outliers, and elements with few barcodes; record
+    what was dropped.
 
-    The rules apply in this order. Library totals stay as they were read, so filters do not change size factors.
+    The rules apply in this order. Library totals stay as they were read, so filters do
+    not change size factors.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
     min_dna
-        Least DNA of a barcode, the mean over the replicates in which it was observed (a 0 that was read is observed).
-        Barcodes whose DNA was observed in no replicate have no activity; they are dropped too and counted separately.
+        Least DNA of a barcode, the mean over the replicates in which it was observed (a
+        0 that was read is observed). Barcodes whose DNA was observed in no replicate
+        have no activity; they are dropped too and counted separately.
     outliers
-        Largest robust z of a barcode within its oligo, either way, as in `quality`; for example 5. This rule uses the
-        outcome: fix it before the effects are seen, for it shortens tails.
+        Largest robust z of a barcode within its oligo, either way, as in `quality`; for
+        example 5. This rule uses the outcome: fix it before the effects are seen, for
+        it shortens tails.
     min_barcodes
-        Fewest barcodes with DNA above 0, in every replicate, of every oligo of an element in `arm_names`; other
-        elements are dropped *under every arm*.
+        Fewest barcodes with DNA above 0, in every replicate, of every oligo of an
+        element in `arm_names`; other elements are dropped *under every arm*.
     arm_names
         Arms whose oligos `min_barcodes` checks; None: all.
 
     Returns
     -------
     Dataset
-        The remaining counts; ``attrs["filters"]`` is a JSON list with an object for each rule: ``rule``, ``value``, and
-        what it dropped by arm (``barcodes``; ``elements``, ``oligos``, ``unknown``).
+        The remaining counts; ``attrs["filters"]`` is a JSON list with an object for
+        each rule: ``rule``, ``value``, and what it dropped by arm (``barcodes``;
+        ``elements``, ``oligos``, ``unknown``).
 
     Raises
     ------
     CountsError
-        If no rule is given, a value is not a positive number, an arm is unknown, or nothing is left.
+        If no rule is given, a value is not a positive number, an arm is unknown, or
+        nothing is left.
 
     Examples
     --------
@@ -351,22 +419,41 @@ def filter(
     """
     validate(counts, "counts")
     if min_dna is None and outliers is None and min_barcodes is None:
-        raise CountsError("no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10")
-    rules: dict[str, Any] = {"min_dna": min_dna, "outliers": outliers, "min_barcodes": min_barcodes}
+        raise CountsError(
+            "no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10"
+        )
+    rules: dict[str, Any] = {
+        "min_dna": min_dna,
+        "outliers": outliers,
+        "min_barcodes": min_barcodes,
+    }
     for name, value in rules.items():
         if value is not None:
             as_positive(value, name, error=CountsError)
     if min_dna is not None:
         observed = dna_observed(counts)
         n = observed.sum(axis=1)
-        mean = counts["dna"].to_numpy().reshape(len(n), -1).sum(axis=1) / np.maximum(n, 1)
+        mean = counts["dna"].to_numpy().reshape(len(n), -1).sum(axis=1) / np.maximum(
+            n, 1
+        )
         below, unknown = (n > 0) & (mean < min_dna), n == 0
-        lost = {"barcodes": _barcodes_by_arm(counts, below), "unknown": _barcodes_by_arm(counts, unknown)}
-        counts = _keep_barcodes(counts, ~(below | unknown), {"rule": "min_dna", "value": min_dna, **lost})
+        lost = {
+            "barcodes": _barcodes_by_arm(counts, below),
+            "unknown": _barcodes_by_arm(counts, unknown),
+        }
+        counts = _keep_barcodes(
+            counts, ~(below | unknown), {"rule": "min_dna", "value": min_dna, **lost}
+        )
     if outliers is not None:
         outlying = np.abs(barcode_z(counts)) > outliers
         counts = _keep_barcodes(
-            counts, ~outlying, {"rule": "outliers", "value": outliers, "barcodes": _barcodes_by_arm(counts, outlying)}
+            counts,
+            ~outlying,
+            {
+                "rule": "outliers",
+                "value": outliers,
+                "barcodes": _barcodes_by_arm(counts, outlying),
+            },
         )
     if min_barcodes is not None:
         counts = _filter_few_barcodes(counts, min_barcodes, arm_names)
@@ -374,7 +461,9 @@ def filter(
 
 
 def barcode_z(counts: xr.Dataset) -> Any:
-    """Return the robust z of each barcode within its oligo, 0 where it has no log ratio; shape ``(n_barcodes,)``."""
+    """Return the robust z of each barcode within its oligo, 0 where it has no log
+    ratio; shape ``(n_barcodes,)``.
+    """
     ratios, used = cell_ratios(counts)
     of = counts["oligo_index"].to_numpy()
     means = oligo_means(ratios, used, of, counts.sizes["oligo"])
@@ -382,18 +471,37 @@ def barcode_z(counts: xr.Dataset) -> Any:
 
 
 def n_barcodes_observed(counts: xr.Dataset) -> Ints:
-    """Return the barcodes with DNA above 0 of each oligo in each replicate; shape ``(n_oligos, 1 or R)``."""
-    observed = dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
-    return group_sums(observed, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
+    """Return the barcodes with DNA above 0 of each oligo in each replicate; shape
+    ``(n_oligos, 1 or R)``.
+    """
+    observed = dna_observed(counts) & (
+        counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0
+    )
+    return group_sums(
+        observed, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)
+    ).astype(np.int64)
 
 
-def _filter_few_barcodes(counts: xr.Dataset, least: int, arm_names: Sequence[str] | None) -> xr.Dataset:
+def _filter_few_barcodes(
+    counts: xr.Dataset, least: int, arm_names: Sequence[str] | None
+) -> xr.Dataset:
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
     unknown = [name for name in arm_names or () if name not in set(arm.tolist())]
     if unknown or isinstance(arm_names, str):
-        what = "give a list of arms" if isinstance(arm_names, str) else f"no arm {quoted(unknown[0])}"
-        raise CountsError(f"arm_names={quoted(arm_names)}: {what}, of {', '.join(dict.fromkeys(arm.tolist()))}")
-    compared = np.ones(len(arm), dtype=bool) if arm_names is None else np.isin(arm, list(arm_names))
+        what = (
+            "give a list of arms"
+            if isinstance(arm_names, str)
+            else f"no arm {quoted(unknown[0])}"
+        )
+        raise CountsError(
+            f"arm_names={quoted(arm_names)}: {what}, of "
+            f"{', '.join(dict.fromkeys(arm.tolist()))}"
+        )
+    compared = (
+        np.ones(len(arm), dtype=bool)
+        if arm_names is None
+        else np.isin(arm, list(arm_names))
+    )
     few = compared & (n_barcodes_observed(counts).min(axis=1) < least)
     dropped = np.isin(element, element[few])
     if dropped[compared].all():
@@ -405,7 +513,9 @@ def _filter_few_barcodes(counts: xr.Dataset, least: int, arm_names: Sequence[str
         "oligos_below": _count_names(arm[few]),
         "barcodes": _barcodes_by_arm(counts, barcodes),
     }
-    rule = {"rule": "min_barcodes", "value": least} | ({} if arm_names is None else {"arms": list(map(str, arm_names))})
+    rule = {"rule": "min_barcodes", "value": least} | (
+        {} if arm_names is None else {"arms": list(map(str, arm_names))}
+    )
     return _keep_barcodes(counts, ~barcodes, rule | lost, ~dropped)
 
 
@@ -423,13 +533,21 @@ def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
     []
     """
     source = "attrs['filters'] of the counts"
-    return list(parse_json(str(counts.attrs.get("filters", "[]")), CountsError, source=source))
+    return list(
+        parse_json(str(counts.attrs.get("filters", "[]")), CountsError, source=source)
+    )
 
 
-def _keep_barcodes(counts: xr.Dataset, barcodes: Mask, rule: dict[str, Any], oligos: Mask | None = None) -> xr.Dataset:
-    """Return the counts of these barcodes (and oligos), with the filter recorded in attrs."""
+def _keep_barcodes(
+    counts: xr.Dataset, barcodes: Mask, rule: dict[str, Any], oligos: Mask | None = None
+) -> xr.Dataset:
+    """Return the counts of these barcodes (and oligos), with the filter recorded in
+    attrs.
+    """
     if not barcodes.any():
-        raise CountsError(f"{rule['rule']}={rule['value']} leaves no barcode at all; ask for less")
+        raise CountsError(
+            f"{rule['rule']}={rule['value']} leaves no barcode at all; ask for less"
+        )
     filters = [*read_filters(counts), rule]
     selected = counts.isel(barcode=np.flatnonzero(barcodes))
     if oligos is not None:
@@ -441,7 +559,9 @@ def _keep_barcodes(counts: xr.Dataset, barcodes: Mask, rule: dict[str, Any], oli
 
 
 def _barcodes_by_arm(counts: xr.Dataset, barcodes: Mask) -> dict[str, int]:
-    return _count_names(counts["arm"].to_numpy()[counts["oligo_index"].to_numpy()[barcodes]])
+    return _count_names(
+        counts["arm"].to_numpy()[counts["oligo_index"].to_numpy()[barcodes]]
+    )
 
 
 def _count_names(names: Any) -> dict[str, int]:
@@ -452,17 +572,22 @@ def _count_names(names: Any) -> dict[str, int]:
 ARMS = ("duplicate 1", "duplicate 2")
 
 
-def split_duplicates(counts: xr.Dataset, *, n_oligos: int | None = None, min_barcodes: int = 2, rng: RNG) -> xr.Dataset:
-    """Split the barcodes of oligos at random into two arms, between which there is no difference.
+def split_duplicates(
+    counts: xr.Dataset, *, n_oligos: int | None = None, min_barcodes: int = 2, rng: RNG
+) -> xr.Dataset:
+    """Split the barcodes of oligos at random into two arms, between which there is no
+    difference.
 
-    A library with synthesized barcodes has A/A pairs, one insert under two names; with random barcodes an insert has
-    one name. Its barcodes are then split at random into halves (the larger first if their number is odd): an element
-    with the name of the oligo, under arms ``duplicate 1`` and ``duplicate 2``. The true effects of `fit` on these, with
-    ``control="duplicate 1"``, are 0: about 5 % should have p below 0.05.
+    A library with synthesized barcodes has A/A pairs, one insert under two names; with
+    random barcodes an insert has one name. Its barcodes are then split at random into
+    halves (the larger first if their number is odd): an element with the name of the
+    oligo, under arms ``duplicate 1`` and ``duplicate 2``. The true effects of `fit` on
+    these, with ``control="duplicate 1"``, are 0: about 5 % should have p below 0.05.
 
-    The halves are one oligo, so noise that all its barcodes share in a replicate cancels between them. The comparison
-    thus checks the noise of barcodes, but not the arm-by-replicate noise, which pairs ordered under two names have as
-    well; a method that always allows for such noise is conservative here.
+    The halves are one oligo, so noise that all its barcodes share in a replicate
+    cancels between them. The comparison thus checks the noise of barcodes, but not the
+    arm-by-replicate noise, which pairs ordered under two names have as well; a method
+    that always allows for such noise is conservative here.
 
     Parameters
     ----------
@@ -478,20 +603,23 @@ def split_duplicates(counts: xr.Dataset, *, n_oligos: int | None = None, min_bar
     Returns
     -------
     Dataset
-        Of kind ``counts``, with these elements only and ``split_from (oligo)``, the oligo that was split. Library
-        totals are unchanged. ``attrs["split"]`` is a JSON object: ``oligos`` split, ``too_few`` with too
-        few barcodes, ``not_chosen``.
+        Of kind ``counts``, with these elements only and ``split_from (oligo)``, the
+        oligo that was split. Library totals are unchanged. ``attrs["split"]`` is a JSON
+        object: ``oligos`` split, ``too_few`` with too few barcodes, ``not_chosen``.
 
     Raises
     ------
     CountsError
-        If an option is not a whole number, or fewer than `n_oligos` oligos have enough barcodes.
+        If an option is not a whole number, or fewer than `n_oligos` oligos have enough
+        barcodes.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from causalgia.mpra import fit, simulate
-    >>> table = pd.DataFrame({"element": [f"u{i}" for i in range(50)], "arm": "GATA1", "log2": 1.0})
+    >>> table = pd.DataFrame(
+    ...     {"element": [f"u{i}" for i in range(50)], "arm": "GATA1", "log2": 1.0}
+    ... )
     >>> halves = split_duplicates(simulate(table, n_barcodes=20, rng=0), rng=0)
     >>> halves["element"].values[:2].tolist(), halves["arm"].values[:2].tolist()
     (['u0:GATA1', 'u0:GATA1'], ['duplicate 1', 'duplicate 2'])
@@ -509,16 +637,26 @@ def split_duplicates(counts: xr.Dataset, *, n_oligos: int | None = None, min_bar
     if not len(enough) or (n_oligos is not None and n_oligos > len(enough)):
         wanted = "" if n_oligos is None else f", and n_oligos={n_oligos} are asked for"
         raise CountsError(
-            f"{len(enough)} of {len(tests)} test oligos have the {2 * min_barcodes} barcodes of two halves of "
-            f"{min_barcodes}{wanted}; ask for fewer, or for smaller halves (min_barcodes=)"
+            f"{len(enough)} of {len(tests)} test oligos have the {2 * min_barcodes} "
+            f"barcodes of two halves of {min_barcodes}{wanted}; ask for fewer, or for "
+            "smaller halves (min_barcodes=)"
         )
     key = root_key(rng)
     chosen = enough
     if n_oligos is not None:
-        luck = _random_by_name(counts["oligo"].to_numpy().astype(str)[enough], derive(key, "split", "oligos"))
+        luck = _random_by_name(
+            counts["oligo"].to_numpy().astype(str)[enough],
+            derive(key, "split", "oligos"),
+        )
         chosen = np.sort(enough[np.argsort(luck)[:n_oligos]])
-    numbers = {"oligos": len(chosen), "too_few": len(tests) - len(enough), "not_chosen": len(enough) - len(chosen)}
-    return _split_halves(counts, chosen, derive(key, "split", "barcodes")).assign_attrs(split=json.dumps(numbers))
+    numbers = {
+        "oligos": len(chosen),
+        "too_few": len(tests) - len(enough),
+        "not_chosen": len(enough) - len(chosen),
+    }
+    return _split_halves(counts, chosen, derive(key, "split", "barcodes")).assign_attrs(
+        split=json.dumps(numbers)
+    )
 
 
 def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
@@ -528,7 +666,9 @@ def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
     place[chosen] = np.arange(len(chosen))
     rows = np.flatnonzero(place[of] >= 0)
     mine = place[of[rows]]
-    order = np.lexsort((_random_by_name(counts["barcode"].to_numpy().astype(str)[rows], key), mine))
+    order = np.lexsort(
+        (_random_by_name(counts["barcode"].to_numpy().astype(str)[rows], key), mine)
+    )
     begins = np.searchsorted(mine[order], np.arange(len(chosen)))
     half = np.empty(len(rows), np.int64)
     half[order] = (np.arange(len(rows)) - begins[mine[order]]) % 2
@@ -536,7 +676,9 @@ def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
     element = counts["oligo"].to_numpy()[both].astype(str)
     halves = counts.isel(barcode=rows, oligo=both).assign_coords(
         split_from=("oligo", element),
-        oligo=np.array([f"{name}_{i % 2 + 1}" for i, name in enumerate(element.tolist())]),
+        oligo=np.array(
+            [f"{name}_{i % 2 + 1}" for i, name in enumerate(element.tolist())]
+        ),
         element=("oligo", element),
         arm=("oligo", np.tile(ARMS, len(chosen))),
         group=("oligo", np.full(len(both), "duplicate")),
@@ -548,5 +690,7 @@ def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
 def _random_by_name(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:
     """Return a random number for each name, independent of their order."""
     luck = np.empty(len(names))
-    luck[np.argsort(names, kind="stable")] = np.random.default_rng(key).random(len(names))
+    luck[np.argsort(names, kind="stable")] = np.random.default_rng(key).random(
+        len(names)
+    )
     return luck

@@ -34,24 +34,30 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
     Parameters
     ----------
     side_table
-        A path (tab-separated, plain or compressed), a DataFrame, or a library, whose oligos that differ in their
-        barcode alone are one. ``group`` defaults to ``test``; other columns are ignored. IGVF's sequence design is
-        accepted (`side_table_from_design`).
+        A path (tab-separated, plain or compressed), a DataFrame, or a library, whose
+        oligos that differ in their barcode alone are one. ``group`` defaults to
+        ``test``; other columns are ignored. IGVF's sequence design is accepted
+        (`side_table_from_design`).
 
     Raises
     ------
     CountsError
-        If a column is absent, a cell is empty, an oligo has two rows, or is of an element of another library.
+        If a column is absent, a cell is empty, an oligo has two rows, or is of an
+        element of another library.
 
     Examples
     --------
-    >>> as_side_table(pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]}))
+    >>> as_side_table(
+    ...     pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]})
+    ... )
       oligo_name element    arm group
     0          a      u1  GATA1  test
     """
     if isinstance(side_table, xr.Dataset):
         validate(side_table, "library")
-        side = pd.DataFrame({name: side_table[name].to_numpy() for name in SIDE_COLUMNS}).drop_duplicates()
+        side = pd.DataFrame(
+            {name: side_table[name].to_numpy() for name in SIDE_COLUMNS}
+        ).drop_duplicates()
         where = "the library"
     elif isinstance(side_table, pd.DataFrame):
         side, where = side_table, "the side table"
@@ -59,32 +65,49 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         path = Path(side_table)
         text = BytesIO(read_bytes(path, CountsError, unpack=True))
         try:
-            lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
+            lines = pd.read_csv(
+                text,
+                sep="\t",
+                dtype=object,
+                keep_default_na=False,
+                header=None,
+                encoding="utf-8-sig",
+            )
         except ValueError as error:  # malformed table, or not UTF-8
             raise CountsError(
-                f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text"
+                f"the side table {path} cannot be read ({error}); it is tab-separated "
+                "UTF-8 text"
             ) from error
         # lines with more cells than the header were refused, because names would shift
         used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
-        side = used.iloc[1:].apply(from_column).set_axis(used.iloc[0].to_numpy(), axis=1)
+        side = (
+            used.iloc[1:].apply(from_column).set_axis(used.iloc[0].to_numpy(), axis=1)
+        )
         where = f"the side table {side_table}"
     else:
-        raise CountsError(f"side_table= is a {type(side_table).__name__}; give a path, a DataFrame, or a library")
+        raise CountsError(
+            f"side_table= is a {type(side_table).__name__}; give a path, a DataFrame, "
+            "or a library"
+        )
     return _side_columns(side, where)
 
 
 def library_attrs(arms: object) -> dict[str, Any]:
-    """Return the attrs that counts inherit from their library: fingerprints of library, design and null model."""
+    """Return the attrs that counts inherit from their library: fingerprints of library,
+    design and null model.
+    """
     return (
-        {name: arms.attrs[name] for name in _OF_LIBRARY if name in arms.attrs} if isinstance(arms, xr.Dataset) else {}
+        {name: arms.attrs[name] for name in _OF_LIBRARY if name in arms.attrs}
+        if isinstance(arms, xr.Dataset)
+        else {}
     )
 
 
 def other_library(name: str, known: Iterable[str]) -> str:
     """Return a hint if `name` is known with another fingerprint, else an empty string.
 
-    Units of a library are named ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``, a scramble ``scramble0.6380f7``;
-    after the point comes the fingerprint of the inserts.
+    Units of a library are named ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``, a
+    scramble ``scramble0.6380f7``; after the point comes the fingerprint of the inserts.
 
     Examples
     --------
@@ -92,33 +115,49 @@ def other_library(name: str, known: Iterable[str]) -> str:
     "; it has 'u0.77ab01_GATA1', which is another sequence: these are two libraries"
     >>> other_library("u0.3fa2c1_GATA1", ["u1.77ab01_GATA1"])
     ''
-    >>> other_library("peak.120500", ["peak.120700"])  # numbers, as positions, are hardly ever fingerprints
+    >>> other_library(
+    ...     "peak.120500", ["peak.120700"]
+    ... )  # numbers, as positions, are hardly ever fingerprints
     ''
     """
     found = _PRINTED.fullmatch(name)
     if found is None or found["print"].isdigit():
         return ""
-    same = re.compile(f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}")
+    same = re.compile(
+        f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}"
+    )
     other = next((one for one in known if same.fullmatch(one)), None)
-    return "" if other is None else f"; it has {quoted(other)}, which is another sequence: these are two libraries"
+    return (
+        ""
+        if other is None
+        else (
+            f"; it has {quoted(other)}, which is another sequence: these are two "
+            "libraries"
+        )
+    )
 
 
 def insert_fingerprint(inserts: Sequence[str]) -> str:
-    """Return the fingerprint of an element's inserts: of a unit, in the order of the arms; of a control, its one.
+    """Return the fingerprint of an element's inserts: of a unit, in the order of the
+    arms; of a control, its one.
 
     Examples
     --------
     >>> insert_fingerprint(["ACGT", "ACGA"])
     '71765c'
     """
-    return hashlib.blake2b("".join(inserts).encode().translate(_CODES), digest_size=3).hexdigest()
+    return hashlib.blake2b(
+        "".join(inserts).encode().translate(_CODES), digest_size=3
+    ).hexdigest()
 
 
 def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
-    """Raise LibraryError where a unit or control has other inserts than those whose fingerprint is in its name.
+    """Raise LibraryError where a unit or control has other inserts than those whose
+    fingerprint is in its name.
 
-    Counts, fits and virtual trials are matched by names, so that a changed unit under its old name would be compared
-    with another sequence. Elements with a name of the user's own, and units that lack an arm, have nothing to compare.
+    Counts, fits and virtual trials are matched by names, so that a changed unit under
+    its old name would be compared with another sequence. Elements with a name of the
+    user's own, and units that lack an arm, have nothing to compare.
 
     Parameters
     ----------
@@ -132,13 +171,19 @@ def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
     LibraryError
         With the element and the name that would be right.
     """
-    every = pd.DataFrame({name: library[name].to_numpy() for name in ("element", "arm", "insert")})
+    every = pd.DataFrame(
+        {name: library[name].to_numpy() for name in ("element", "arm", "insert")}
+    )
     test = library["group"].to_numpy() == "test"
     controls = every[~test].drop_duplicates()
-    for name, insert in zip(controls["element"].tolist(), controls["insert"].tolist(), strict=True):
+    for name, insert in zip(
+        controls["element"].tolist(), controls["insert"].tolist(), strict=True
+    ):
         if _OWN_CONTROL.fullmatch(str(name)):
             _check_fingerprint(str(name), [insert])
-    if library.attrs.get("assignment") == "parallel":  # the fingerprint is of all arms, and a unit is under one
+    if (
+        library.attrs.get("assignment") == "parallel"
+    ):  # the fingerprint is of all arms, and a unit is under one
         return
     rows = every[test & every["arm"].isin(arms)].drop_duplicates()
     unit, names = pd.factorize(rows["element"])
@@ -154,23 +199,31 @@ def _check_fingerprint(name: str, inserts: Sequence[str]) -> None:
     printed, found = _PRINTED.fullmatch(name), insert_fingerprint(inserts)
     if printed is not None and not printed["arm"] and found != printed["print"]:
         raise LibraryError(
-            f"element {quoted(name)} has other inserts than those that its name is the fingerprint of; effects are "
-            "matched by name, and this is another sequence: give the element and its oligos another name, such as "
+            f"element {quoted(name)} has other inserts than those that its name is the "
+            "fingerprint of; effects are matched by name, and this is another "
+            "sequence: give the element and its oligos another name, such as "
             f"{quoted(printed['stem'] + '.' + found)}"
         )
 
 
 def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
-    twice = [name for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS) if side.columns.tolist().count(name) > 1]
+    twice = [
+        name
+        for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS)
+        if side.columns.tolist().count(name) > 1
+    ]
     if twice:
-        raise CountsError(f"{where} has the column {quoted(twice[0])} twice; leave one of them out")
+        raise CountsError(
+            f"{where} has the column {quoted(twice[0])} twice; leave one of them out"
+        )
     if is_sequence_design(side.columns):
         side = side_table_from_design(side, where)
     absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
     if absent:
         raise CountsError(
-            f"{where} has no column {' and '.join(map(quoted, absent))}; it is tab-separated, with the columns "
-            "oligo_name element arm and, if there is one, group; or IGVF's reporter_sequence_design"
+            f"{where} has no column {' and '.join(map(quoted, absent))}; it is "
+            "tab-separated, with the columns oligo_name element arm and, if there is "
+            "one, group; or IGVF's reporter_sequence_design"
         )
     if "group" not in side.columns:
         side = side.assign(group="test")
@@ -180,16 +233,21 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
         i = int(empty.any(axis=1).to_numpy().argmax())
         name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
         raise CountsError(
-            f"{where}, row {i + 1} (oligo {quoted(side['oligo_name'].iloc[i])}): {name} is empty; fill it in"
+            f"{where}, row {i + 1} (oligo {quoted(side['oligo_name'].iloc[i])}): "
+            f"{name} is empty; fill it in"
         )
     side = side.astype(str)
     again = side["oligo_name"].duplicated()
     if again.any():
         rows = side[side["oligo_name"] == side["oligo_name"][again].iloc[0]]
-        both = " and ".join(f"({row.element}, {row.arm}, {row.group})" for row in rows.iloc[:2].itertuples())
+        both = " and ".join(
+            f"({row.element}, {row.arm}, {row.group})"
+            for row in rows.iloc[:2].itertuples()
+        )
         raise CountsError(
-            f"{where} has oligo {quoted(rows['oligo_name'].iloc[0])} twice, as {both}; an oligo is of one element and "
-            "arm: leave one row out, or give two constructs two names"
+            f"{where} has oligo {quoted(rows['oligo_name'].iloc[0])} twice, as {both}; "
+            "an oligo is of one element and arm: leave one row out, or give two "
+            "constructs two names"
         )
     for name, element in zip(side["oligo_name"], side["element"], strict=True):
         of_oligo, of_element = _PRINTED.fullmatch(name), _PRINTED.fullmatch(element)
@@ -197,8 +255,9 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
             prints = of_oligo["print"], of_element["print"]
             if prints[0] != prints[1] and not any(map(str.isdigit, prints)):
                 raise CountsError(
-                    f"{where}: oligo {quoted(name)} is of element {quoted(element)}, which is another sequence: these "
-                    "are two libraries; give the side table of the library that was measured"
+                    f"{where}: oligo {quoted(name)} is of element {quoted(element)}, "
+                    "which is another sequence: these are two libraries; give the side "
+                    "table of the library that was measured"
                 )
     return side
 
@@ -214,11 +273,23 @@ _GROUPS = {
 
 
 def is_sequence_design(columns: Iterable[Any]) -> bool:
-    """Return whether these are the columns of ``reporter_sequence_design``, not of a side table.
+    """Return whether these are the columns of ``reporter_sequence_design``, not of a
+    side table.
 
     Examples
     --------
-    >>> is_sequence_design(["name", "sequence", "category", "class", "variant_class", "variant_pos", "SPDI", "allele"])
+    >>> is_sequence_design(
+    ...     [
+    ...         "name",
+    ...         "sequence",
+    ...         "category",
+    ...         "class",
+    ...         "variant_class",
+    ...         "variant_pos",
+    ...         "SPDI",
+    ...         "allele",
+    ...     ]
+    ... )
     True
     """
     found = set(columns)
@@ -226,12 +297,14 @@ def is_sequence_design(columns: Iterable[Any]) -> bool:
 
 
 def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return the side table of a design: columns ``oligo_name element arm group``, a row an oligo.
+    """Return the side table of a design: columns ``oligo_name element arm group``, a
+    row an oligo.
 
-    A design written by causalgia has element, arm and group in ``info``. In others, an oligo with a variant belongs to
-    the element ``SPDI`` in the arm ``ref`` or ``alt``; one without is its own element, in the arm ``positive`` or
-    ``negative`` for controls, else in that of its category. White space in names becomes ``_``, as in mappers and count
-    tables.
+    A design written by causalgia has element, arm and group in ``info``. In others, an
+    oligo with a variant belongs to the element ``SPDI`` in the arm ``ref`` or ``alt``;
+    one without is its own element, in the arm ``positive`` or ``negative`` for
+    controls, else in that of its category. White space in names becomes ``_``, as in
+    mappers and count tables.
 
     Parameters
     ----------
@@ -243,58 +316,88 @@ def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     Raises
     ------
     CountsError
-        If a class is unknown, an oligo carries several variants, or two names become one.
+        If a class is unknown, an oligo carries several variants, or two names become
+        one.
 
     Examples
     --------
     >>> spdi = '["NC_000001.11:300:A:G"]'
     >>> alleles = ['["ref"]', '["alt"]']
-    >>> design = pd.DataFrame({"name": ["v 1", "v 2"], "category": "variant", "class": "test", "allele": alleles})
+    >>> design = pd.DataFrame(
+    ...     {
+    ...         "name": ["v 1", "v 2"],
+    ...         "category": "variant",
+    ...         "class": "test",
+    ...         "allele": alleles,
+    ...     }
+    ... )
     >>> side_table_from_design(design.assign(SPDI=spdi), "the design")
       oligo_name               element  arm group
     0        v_1  NC_000001.11:300:A:G  ref  test
     1        v_2  NC_000001.11:300:A:G  alt  test
     """
     infos = design["info"].tolist() if "info" in design.columns else [""] * len(design)
-    rows = zip(*(design[name].tolist() for name in DESIGN_COLUMNS[:5]), infos, strict=True)
-    side = [(re.sub(r"\s+", "_", str(row[0])), *_element_arm_group(row, where)) for row in rows]
+    rows = zip(
+        *(design[name].tolist() for name in DESIGN_COLUMNS[:5]), infos, strict=True
+    )
+    side = [
+        (re.sub(r"\s+", "_", str(row[0])), *_element_arm_group(row, where))
+        for row in rows
+    ]
     first: dict[str, str] = {}
     for (name, *_), original in zip(side, design["name"].astype(str), strict=True):
         if first.setdefault(name, original) != original:
             raise CountsError(
-                f"{where}: oligos {quoted(first[name])} and {quoted(original)} are both {quoted(name)} in counts; "
-                "rename one"
+                f"{where}: oligos {quoted(first[name])} and {quoted(original)} are "
+                f"both {quoted(name)} in counts; rename one"
             )
-    return pd.DataFrame(side, columns=["oligo_name", "element", "arm", "group"], dtype=object)
+    return pd.DataFrame(
+        side, columns=["oligo_name", "element", "arm", "group"], dtype=object
+    )
 
 
 def _element_arm_group(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
     """Return element, arm and group of a row."""
     name, category, kind, spdi, allele, info = row
     if str(kind) not in _GROUPS:
-        raise CountsError(f"{where}: oligo {quoted(name)} is of class '{kind}'; there are {', '.join(_GROUPS)}")
+        raise CountsError(
+            f"{where}: oligo {quoted(name)} is of class '{kind}'; there are "
+            f"{', '.join(_GROUPS)}"
+        )
     group = _GROUPS[str(kind)]
     own = _labels_from_info(info)
     if own is not None:
         return own
-    variants, alleles = _texts_in_cell(spdi, name, where), _texts_in_cell(allele, name, where)
+    variants, alleles = (
+        _texts_in_cell(spdi, name, where),
+        _texts_in_cell(allele, name, where),
+    )
     if not variants:
-        return re.sub(r"\s+", "_", str(name)), str(category) if group == "test" else group, group
+        return (
+            re.sub(r"\s+", "_", str(name)),
+            str(category) if group == "test" else group,
+            group,
+        )
     if len(variants) > 1 or len(alleles) != 1:
         raise CountsError(
-            f"{where}: oligo {quoted(name)} carries {len(variants)} variants and {len(alleles)} alleles; a side table "
-            "has one element an oligo: write one (oligo_name element arm group) for the variants that are compared"
+            f"{where}: oligo {quoted(name)} carries {len(variants)} variants and "
+            f"{len(alleles)} alleles; a side table has one element an oligo: write one "
+            "(oligo_name element arm group) for the variants that are compared"
         )
     return variants[0], alleles[0], group
 
 
 def _labels_from_info(info: Any) -> tuple[str, str, str] | None:
-    """Return element, arm and group from the ``info`` that causalgia writes, else None."""
+    """Return element, arm and group from the ``info`` that causalgia writes, else
+    None.
+    """
     try:
         known = parse_json(str(info), CountsError)
     except CountsError:
         return None
-    if not isinstance(known, dict) or not all(isinstance(known.get(x), str) for x in ("element", "arm", "group")):
+    if not isinstance(known, dict) or not all(
+        isinstance(known.get(x), str) for x in ("element", "arm", "group")
+    ):
         return None
     return known["element"], known["arm"], known["group"]
 
@@ -311,7 +414,10 @@ def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
         found = None
     if not isinstance(found, list) or not all(isinstance(x, str) for x in found):
         cell = quoted(str(cell)[:40])
-        raise CountsError(f"{where}: oligo {quoted(name)}: {cell} is neither a JSON array of texts nor NA; correct it")
+        raise CountsError(
+            f"{where}: oligo {quoted(name)}: {cell} is neither a JSON array of texts "
+            "nor NA; correct it"
+        )
     return found
 
 
@@ -334,58 +440,86 @@ def counts_of(
     Parameters
     ----------
     dna
-        DNA reads, shape ``(n_barcodes, n_replicates)``, or ``(n_barcodes,)`` for one plasmid pool; whole numbers, at
-        least 0.
+        DNA reads, shape ``(n_barcodes, n_replicates)``, or ``(n_barcodes,)`` for one
+        plasmid pool; whole numbers, at least 0.
     rna
         RNA reads, shape ``(n_barcodes, n_replicates)``.
     barcodes, oligos
-        Letters of each barcode, unique, and the name of its oligo, shape ``(n_barcodes,)``.
+        Letters of each barcode, unique, and the name of its oligo, shape
+        ``(n_barcodes,)``.
     side_table
-        Columns ``oligo_name element arm`` and optionally ``group`` (else ``test``), a row an oligo; or
-        the ordered library. Oligos without barcodes stay on the oligo dim.
+        Columns ``oligo_name element arm`` and optionally ``group`` (else ``test``), a
+        row an oligo; or the ordered library. Oligos without barcodes stay on the oligo
+        dim.
     replicates
         Names of the replicates; None: ``"1"``, ``"2"``, ...
     dna_observed, rna_observed
-        Whether a cell held a count, shapes as `dna` and `rna`; None: all that are not NaN.
+        Whether a cell held a count, shapes as `dna` and `rna`; None: all that are not
+        NaN.
 
     Returns
     -------
     Dataset
-        ``dna, rna, dna_observed, rna_observed (barcode, replicate)``, ``oligo_index (barcode)``,
-        ``dna_total, rna_total (replicate)``, and ``element, arm, group (oligo)``; see `causalgia.schema`.
+        ``dna, rna, dna_observed, rna_observed (barcode, replicate)``,
+        ``oligo_index (barcode)``, ``dna_total, rna_total (replicate)``, and
+        ``element, arm, group (oligo)``; see `causalgia.schema`.
 
     Raises
     ------
     CountsError
-        If there is no barcode, a barcode has an unknown oligo or appears twice, a count is negative or fractional,
-        shapes disagree, or a library (DNA or RNA of a replicate) has no reads.
+        If there is no barcode, a barcode has an unknown oligo or appears twice, a count
+        is negative or fractional, shapes disagree, or a library (DNA or RNA of a
+        replicate) has no reads.
 
     Examples
     --------
-    >>> side = pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"], "group": ["test"]})
-    >>> counts_of([[9]], [[12]], barcodes=["ACGT"], oligos=["a"], side_table=side)["rna_total"].values
+    >>> side = pd.DataFrame(
+    ...     {
+    ...         "oligo_name": ["a"],
+    ...         "element": ["u1"],
+    ...         "arm": ["GATA1"],
+    ...         "group": ["test"],
+    ...     }
+    ... )
+    >>> counts_of([[9]], [[12]], barcodes=["ACGT"], oligos=["a"], side_table=side)[
+    ...     "rna_total"
+    ... ].values
     array([12])
     """
     side, letters = as_side_table(side_table), np.asarray(barcodes).astype(str)
     oligos = np.asarray(oligos)
     if len(letters) == 0 or len(oligos) != len(letters):
-        raise CountsError(f"{len(letters)} barcodes and {len(oligos)} names of oligos; give one oligo to each barcode")
+        raise CountsError(
+            f"{len(letters)} barcodes and {len(oligos)} names of oligos; give one "
+            "oligo to each barcode"
+        )
     of, known = pd.factorize(oligos)
     places = pd.Index(side["oligo_name"]).get_indexer(pd.Index(known).astype(str))
     if (places < 0).any():
         i = int(np.argmax(places[of] < 0))
         hint = other_library(str(oligos[i]), side["oligo_name"]) or "; add its row"
-        raise CountsError(f"barcode {letters[i]}: its oligo {quoted(oligos[i])} is not in the side table{hint}")
+        raise CountsError(
+            f"barcode {letters[i]}: its oligo {quoted(oligos[i])} is not in the side "
+            f"table{hint}"
+        )
     place = np.asarray(places[of], dtype=np.int64)
     dna_cells, observed_dna = _as_count_cells(dna, dna_observed, "dna", letters)
     rna_cells, observed_rna = _as_count_cells(rna, rna_observed, "rna", letters)
-    if rna_cells.ndim != 2 or dna_cells.shape not in (rna_cells.shape, rna_cells.shape[:1]):
+    if rna_cells.ndim != 2 or dna_cells.shape not in (
+        rna_cells.shape,
+        rna_cells.shape[:1],
+    ):
         raise CountsError(
-            f"dna has shape {dna_cells.shape} and rna {rna_cells.shape}; give both (n_barcodes, n_replicates), or dna "
-            "(n_barcodes,) where one plasmid pool serves all replicates"
+            f"dna has shape {dna_cells.shape} and rna {rna_cells.shape}; give both "
+            "(n_barcodes, n_replicates), or dna (n_barcodes,) where one plasmid pool "
+            "serves all replicates"
         )
     of_dna = ("barcode", "replicate")[: dna_cells.ndim]
-    names = [str(r + 1) for r in range(rna_cells.shape[1])] if replicates is None else list(map(str, replicates))
+    names = (
+        [str(r + 1) for r in range(rna_cells.shape[1])]
+        if replicates is None
+        else list(map(str, replicates))
+    )
     counts = xr.Dataset(
         {
             "dna": (of_dna, dna_cells),
@@ -400,16 +534,24 @@ def counts_of(
             "barcode": letters,
             "replicate": np.array(names),
             "oligo": side["oligo_name"].to_numpy().astype(str),
-            **{name: ("oligo", side[name].to_numpy().astype(str)) for name in SIDE_COLUMNS[1:]},
+            **{
+                name: ("oligo", side[name].to_numpy().astype(str))
+                for name in SIDE_COLUMNS[1:]
+            },
         },
     )
     for name in ("dna", "rna"):
         total = counts[f"{name}_total"]
         if not total.all():
             i = int(np.argmin(total.to_numpy()))
-            whole = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
+            whole = (
+                f"replicate {counts['replicate'].to_numpy()[i]}"
+                if total.ndim
+                else "the plasmid pool"
+            )
             raise CountsError(
-                f"{name.upper()} of {whole} has no read at all; leave the replicate out, or correct its column"
+                f"{name.upper()} of {whole} has no read at all; leave the replicate "
+                "out, or correct its column"
             )
     return validate(annotate(counts.assign_attrs(library_attrs(side_table))), "counts")
 
@@ -417,15 +559,25 @@ def counts_of(
 def _as_count_cells(
     values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: NDArray[np.str_]
 ) -> tuple[Ints, Mask]:
-    """Return counts as integers, 0 where not observed, and the mask of observed cells."""
+    """Return counts as integers, 0 where not observed, and the mask of observed
+    cells.
+    """
     cells = np.asarray(values)
     if cells.dtype.kind not in "iuf":
-        raise CountsError(f"{name} is of dtype {cells.dtype}, and counts are numbers; cast it")
+        raise CountsError(
+            f"{name} is of dtype {cells.dtype}, and counts are numbers; cast it"
+        )
     if cells.ndim == 0 or len(cells) != len(barcodes):
-        raise CountsError(f"{name} has shape {cells.shape} for {len(barcodes)} barcodes; give a row to each barcode")
+        raise CountsError(
+            f"{name} has shape {cells.shape} for {len(barcodes)} barcodes; give a row "
+            "to each barcode"
+        )
     present = (cells == cells) if observed is None else np.asarray(observed, bool)
     if present.shape != cells.shape:
-        raise CountsError(f"{name}_observed has shape {present.shape}, not {cells.shape} as {name} has")
+        raise CountsError(
+            f"{name}_observed has shape {present.shape}, not {cells.shape} as {name} "
+            "has"
+        )
     cells = np.where(present, cells, 0)
     wrong = (cells < 0) | (cells >= MOST_READS)
     if cells.dtype.kind == "f":
@@ -433,7 +585,7 @@ def _as_count_cells(
     if wrong.any():
         i = tuple(np.argwhere(wrong)[0])
         raise CountsError(
-            f"barcode {barcodes[i[0]]}: {name} is {cells[i]:g}; give the reads as they were counted (whole, at least "
-            "0, below 2^53), not normalized"
+            f"barcode {barcodes[i[0]]}: {name} is {cells[i]:g}; give the reads as they "
+            "were counted (whole, at least 0, below 2^53), not normalized"
         )
     return cells.astype(np.int64), present

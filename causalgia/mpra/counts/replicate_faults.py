@@ -45,37 +45,48 @@ class Finding(NamedTuple):
 def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     """Find problems with the replicates of counts.
 
-    ``copied``: two replicates have equal reads in more than half of the cells in which either has 5 or more (two
-    libraries of one barcode agree in less than .15 of such cells); or the reads of barcodes split between the two more
-    evenly than counting noise allows (`causalgia.mpra.counts.replicate_faults.split_index`: below 1 by four standard
-    deviations, and in the deeper half of the barcodes by two), as they do where one is the other times a constant, or a
-    random part of it. Two technical splits of one library have an index of exactly 1, as independent Poisson counts,
-    and cannot be distinguished from replicates. Cells at a ceiling (a maximum that more than 1 % of cells share; within
-    a tenth of it if a tenth of all cells are) do not count as agreement.
+    ``copied``: two replicates have equal reads in more than half of the cells in which
+    either has 5 or more (two libraries of one barcode agree in less than .15 of such
+    cells); or the reads of barcodes split between the two more evenly than counting
+    noise allows (`causalgia.mpra.counts.replicate_faults.split_index`: below 1 by four
+    standard deviations, and in the deeper half of the barcodes by two), as they do
+    where one is the other times a constant, or a random part of it. Two technical
+    splits of one library have an index of exactly 1, as independent Poisson counts, and
+    cannot be distinguished from replicates. Cells at a ceiling (a maximum that more
+    than 1 % of cells share; within a tenth of it if a tenth of all cells are) do not
+    count as agreement.
 
-    ``transformed``: more than half of the pairs are as alike, by three standard deviations at least and by four in one,
-    as counts are that were normalized, scaled or transformed, or that saturate. Or the reads of a column, from 10 on,
-    leave out the numbers between those that occur (cells with adjacent numbers are less than a tenth as many as cells
-    with equal ones), as counts times 2 or more do. Then only pairs with more than 95 %
-    equal cells are called copied, and no replicate is called swapped.
+    ``transformed``: more than half of the pairs are as alike, by three standard
+    deviations at least and by four in one, as counts are that were normalized, scaled
+    or transformed, or that saturate. Or the reads of a column, from 10 on, leave out
+    the numbers between those that occur (cells with adjacent numbers are less than a
+    tenth as many as cells with equal ones), as counts times 2 or more do. Then only
+    pairs with more than 95 % equal cells are called copied, and no replicate is called
+    swapped.
 
-    ``swapped``: DNA sums vary more between oligos than RNA sums, though RNA is DNA times activity, so that the log
-    ratio falls with DNA and does not rise with RNA, by more than three standard errors. Only libraries of their own are
-    tested, where RNA does not saturate and log ratios correlate with those of other replicates, either way. A swapped
-    replicate gets neither of the next two.
+    ``swapped``: DNA sums vary more between oligos than RNA sums, though RNA is DNA
+    times activity, so that the log ratio falls with DNA and does not rise with RNA, by
+    more than three standard errors. Only libraries of their own are tested, where RNA
+    does not saturate and log ratios correlate with those of other replicates, either
+    way. A swapped replicate gets neither of the next two.
 
-    ``outlier``: of three or more replicates of ten or more oligos, one whose rank correlations with the others show
-    that less than three quarters as much of it repeats, ``(mean r with the others / mean r among the others)^2 < .75``,
-    by more than three standard errors, and not because it has fewer reads: the mean r among the others is first lowered
-    by its additional counting noise, ``1/dna + 1/rna`` of each oligo. Or one whose DNA reads of barcodes correlate with
-    no other (rank correlations below .3) where theirs do (above .5), with five DNA reads a barcode or more: shuffled
-    labels. With two replicates DNA alone is not judged, nor where barcodes do not differ in abundance.
+    ``outlier``: of three or more replicates of ten or more oligos, one whose rank
+    correlations with the others show that less than three quarters as much of it
+    repeats, ``(mean r with the others / mean r among the others)^2 < .75``, by more
+    than three standard errors, and not because it has fewer reads: the mean r among the
+    others is first lowered by its additional counting noise, ``1/dna + 1/rna`` of each
+    oligo. Or one whose DNA reads of barcodes correlate with no other (rank correlations
+    below .3) where theirs do (above .5), with five DNA reads a barcode or more:
+    shuffled labels. With two replicates DNA alone is not judged, nor where barcodes do
+    not differ in abundance.
 
-    ``disagree``: four or more replicates are two groups of two or more, and rank correlations of activities are lower
-    between the groups than within both, by as much as those of an ``outlier``. Or in no pair of replicates do
-    activities of oligos, or RNA or DNA reads of barcodes, repeat: the 95 % limits of their correlations lie below .5
-    and .3. With two replicates the wrong one cannot be named. Activities alone do not repeat where oligos do not
-    differ; reads do, because barcodes differ in abundance.
+    ``disagree``: four or more replicates are two groups of two or more, and rank
+    correlations of activities are lower between the groups than within both, by as much
+    as those of an ``outlier``. Or in no pair of replicates do activities of oligos, or
+    RNA or DNA reads of barcodes, repeat: the 95 % limits of their correlations lie
+    below .5 and .3. With two replicates the wrong one cannot be named. Activities alone
+    do not repeat where oligos do not differ; reads do, because barcodes differ in
+    abundance.
 
     Parameters
     ----------
@@ -91,19 +102,32 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     >>> counts = simulated()
     >>> findings(counts, aggregate(counts))
     []
-    >>> copied = counts.assign(rna=counts["rna"].copy(data=counts["rna"].values[:, [0, 1, 0]]))
+    >>> copied = counts.assign(
+    ...     rna=counts["rna"].copy(data=counts["rna"].values[:, [0, 1, 0]])
+    ... )
     >>> findings(copied, aggregate(copied))[0][:2]
     ('copied', ('1', '3'))
     """
     names = [str(name) for name in counts["replicate"].to_numpy()]
-    of_rna, of_dna = (list(_find_copies(counts, names, kind)) for kind in ("rna", "dna"))
+    of_rna, of_dna = (
+        list(_find_copies(counts, names, kind)) for kind in ("rna", "dna")
+    )
     found = [*of_rna, *of_dna]
-    found += _find_multiplied(counts, names, {name for finding in found for name in finding.replicates})
+    found += _find_multiplied(
+        counts, names, {name for finding in found for name in finding.replicates}
+    )
     raw = all(finding.verdict != "transformed" for finding in found)
-    swapped = list(_find_swaps(counts, sums, names)) if raw and counts["dna"].ndim == 2 else []
+    swapped = (
+        list(_find_swaps(counts, sums, names))
+        if raw and counts["dna"].ndim == 2
+        else []
+    )
     excluded = {name for finding in swapped for name in finding.replicates}
-    # a copy agrees with its original, and any other replicate would stand apart from the two
-    excluded |= {finding.replicates[1] for finding in of_rna if finding.verdict == "copied"}
+    # a copy agrees with its original, and any other replicate would stand apart from
+    # the two
+    excluded |= {
+        finding.replicates[1] for finding in of_rna if finding.verdict == "copied"
+    }
     sound = [name for name in names if name not in excluded]
     return [
         *found,
@@ -131,26 +155,43 @@ def _find_copies(counts: xr.Dataset, names: list[str], kind: str) -> Iterator[Fi
         free = a + b < min(tops)  # below the ceiling the split is not cut off
         deep = below & (np.maximum(a, b) >= READS)
         equal = float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
-        pairs.append((names[i], names[j], _Likeness(equal, split_index(a[free], b[free]))))
+        pairs.append(
+            (names[i], names[j], _Likeness(equal, split_index(a[free], b[free])))
+        )
     alike = [pair for pair in pairs if pair[2].alike]
-    too_many = len(pairs) > 1 and 2 * sum(pair[2].suspect for pair in pairs) > len(pairs)
+    too_many = len(pairs) > 1 and 2 * sum(pair[2].suspect for pair in pairs) > len(
+        pairs
+    )
     if alike and too_many:
-        yield _transformed_finding(kind.upper(), names, [pair[2] for pair in pairs if pair[2].suspect], len(pairs))
+        yield _transformed_finding(
+            kind.upper(),
+            names,
+            [pair[2] for pair in pairs if pair[2].suspect],
+            len(pairs),
+        )
         alike = []
     alike += [pair for pair in pairs if pair[2].same]
     for one, other, likeness in alike:
-        yield Finding("copied", (one, other), f"replicates {one} and {other} {likeness.says(kind)}")
+        yield Finding(
+            "copied",
+            (one, other),
+            f"replicates {one} and {other} {likeness.says(kind)}",
+        )
 
 
 class _Likeness(NamedTuple):
-    """Likeness of the reads of two replicates: share of equal cells, and split of reads between the two."""
+    """Likeness of the reads of two replicates: share of equal cells, and split of reads
+    between the two.
+    """
 
     equal: float
     split: SplitIndex
 
     @property
     def same(self) -> bool:
-        """Whether nearly all cells are equal, which no transformation of two libraries gives."""
+        """Whether nearly all cells are equal, which no transformation of two libraries
+        gives.
+        """
         return self.equal > SAME
 
     @property
@@ -165,159 +206,260 @@ class _Likeness(NamedTuple):
 
     def says(self, kind: str) -> str:
         """Return the finding and its cure."""
-        plasmid = "if one plasmid pool serves all replicates, give one column of DNA; else "
+        plasmid = (
+            "if one plasmid pool serves all replicates, give one column of DNA; else "
+        )
         leave = ("" if kind == "rna" else plasmid) + "leave one of the two out"
         if self.equal > COPIED:
             return (
-                f"have the same {kind.upper()} reads in {format_share(self.equal)} of their cells: one is a copy of "
-                f"the other; {leave}"
+                f"have the same {kind.upper()} reads in {format_share(self.equal)} of "
+                f"their cells: one is a copy of the other; {leave}"
             )
         return (
-            f"agree better in {kind.upper()} reads than counting noise allows: in {self.split.n_cells:,} barcodes the "
-            f"split of reads between the two varies {self.split.index:.2f} times as much as by chance, and independent "
-            "libraries have 1 or more: one is a copy of the other, scaled or thinned, or these are not reads as they "
-            f"were counted: then give the raw counts, and else {leave}"
+            f"agree better in {kind.upper()} reads than counting noise allows: in "
+            f"{self.split.n_cells:,} barcodes the split of reads between the two "
+            f"varies {self.split.index:.2f} times as much as by chance, and "
+            "independent libraries have 1 or more: one is a copy of the other, scaled "
+            "or thinned, or these are not reads as they were counted: then give the "
+            f"raw counts, and else {leave}"
         )
 
 
 def _ceiling(cells: Ints) -> float:
-    """Return the reads at which counts are cut off or saturate; infinite where they do not."""
+    """Return the reads at which counts are cut off or saturate; infinite where they do
+    not.
+    """
     reads = cells[cells > 0]
     if len(reads) < LEAST_CELLS:
         return np.inf
     if _saturated(reads):
         return float(SATURATED * np.quantile(reads, 0.99))
     most = reads.max()
-    return float(most) if (reads == most).sum() > max(AT_MOST * len(reads), READS) else np.inf
+    return (
+        float(most)
+        if (reads == most).sum() > max(AT_MOST * len(reads), READS)
+        else np.inf
+    )
 
 
 def _saturated(reads: Ints) -> bool:
-    """Return whether a tenth of the cells lie within a tenth of the maximum, as exhausted UMIs do."""
+    """Return whether a tenth of the cells lie within a tenth of the maximum, as
+    exhausted UMIs do.
+    """
     return bool(np.quantile(reads, 0.9) >= SATURATED * np.quantile(reads, 0.99))
 
 
-def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of: int) -> Finding:
+def _transformed_finding(
+    kind: str, names: list[str], pairs: list[_Likeness], of: int
+) -> Finding:
     index = float(np.median([pair.split.index for pair in pairs]))
     says = (
-        f"{kind} of replicates {', '.join(names[:-1])} and {names[-1]} does not look like raw read counts: in "
-        f"{len(pairs)} of {of} pairs replicates agree better than counting noise allows (the split of reads between "
-        f"two varies {index:.2f} times as much as by chance, and independent libraries have 1 or more), as counts do "
-        "that were normalized, scaled, transformed, or that saturate; give the raw counts, and if these are the raw "
-        "counts, check whether columns are copies of one library"
+        f"{kind} of replicates {', '.join(names[:-1])} and {names[-1]} does not look "
+        f"like raw read counts: in {len(pairs)} of {of} pairs replicates agree better "
+        "than counting noise allows (the split of reads between two varies "
+        f"{index:.2f} times as much as by chance, and independent libraries have 1 or "
+        "more), as counts do that were normalized, scaled, transformed, or that "
+        "saturate; give the raw counts, and if these are the raw counts, check whether "
+        "columns are copies of one library"
     )
     return Finding("transformed", tuple(names), says)
 
 
-def _find_multiplied(counts: xr.Dataset, names: list[str], known: set[str]) -> Iterator[Finding]:
+def _find_multiplied(
+    counts: xr.Dataset, names: list[str], known: set[str]
+) -> Iterator[Finding]:
     """Find columns that leave out the numbers between those that occur."""
     for kind in ("rna", "dna"):
         cells = counts[kind].to_numpy().reshape(counts.sizes["barcode"], -1)
-        left_out = [name for name, column in zip(names, cells.T, strict=False) if _leaves_gaps(column)]
-        left_out = names if left_out and cells.shape[1] < len(names) else left_out  # one plasmid pool
+        left_out = [
+            name
+            for name, column in zip(names, cells.T, strict=False)
+            if _leaves_gaps(column)
+        ]
+        # one plasmid pool
+        left_out = names if left_out and cells.shape[1] < len(names) else left_out
         if gaps := tuple(name for name in left_out if name not in known):
             says = (
-                f"{kind.upper()} of replicate {', '.join(gaps)} does not look like raw read counts: its "
-                "values leave gaps, as counts do that were multiplied, or counted twice; give the raw counts"
+                f"{kind.upper()} of replicate {', '.join(gaps)} does not look like raw "
+                "read counts: its values leave gaps, as counts do that were "
+                "multiplied, or counted twice; give the raw counts"
             )
             yield Finding("transformed", gaps, says)
 
 
 def _leaves_gaps(cells: Ints) -> bool:
-    numbers, times = np.unique(cells[(cells >= LOWEST) & (cells < _ceiling(cells))], return_counts=True)
+    numbers, times = np.unique(
+        cells[(cells >= LOWEST) & (cells < _ceiling(cells))], return_counts=True
+    )
     equal = int((times * (times - 1)).sum())
-    return equal >= LEAST_PAIRS and (times[:-1] * times[1:])[np.diff(numbers) == 1].sum() < NEXT * equal
+    return (
+        equal >= LEAST_PAIRS
+        and (times[:-1] * times[1:])[np.diff(numbers) == 1].sum() < NEXT * equal
+    )
 
 
-def _find_swaps(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:
-    logs = {kind: np.log2(sums[f"{kind}_normalized"].to_numpy() + 1) for kind in ("dna", "rna")}
+def _find_swaps(
+    counts: xr.Dataset, sums: xr.Dataset, names: list[str]
+) -> Iterator[Finding]:
+    logs = {
+        kind: np.log2(sums[f"{kind}_normalized"].to_numpy() + 1)
+        for kind in ("dna", "rna")
+    }
     ratio, observed = sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy() > 0
-    # without correlation between replicates DNA noise alone looks the same: log ratios fall with DNA
+    # without correlation between replicates DNA noise alone looks the same: log ratios
+    # fall with DNA
     for r, name in enumerate(names):
         some = observed[:, r]
         reads = counts["rna"].to_numpy()[:, r]
         # saturated RNA also varies less than DNA
         if some.sum() < LEAST_OLIGOS or _saturated(reads[reads > 0]):
             continue
-        of_dna, of_rna = (_pearson_or_zero(ratio[some, r], logs[kind][some, r]) for kind in ("dna", "rna"))
-        others = [_replicate_correlation(ratio, observed, r, s) for s in range(len(names)) if s != r]
+        of_dna, of_rna = (
+            _pearson_or_zero(ratio[some, r], logs[kind][some, r])
+            for kind in ("dna", "rna")
+        )
+        others = [
+            _replicate_correlation(ratio, observed, r, s)
+            for s in range(len(names))
+            if s != r
+        ]
         # a second swapped replicate correlates positively, the others negatively
-        repeats = not others or abs(np.mean(others)) > REPEATS or np.mean(np.abs(others)) > 2 * REPEATS
-        falls = float(np.tanh(np.arctanh(min(-of_dna, 1 - _NONE)) - 3 / np.sqrt(some.sum() - 3)))
+        repeats = (
+            not others
+            or abs(np.mean(others)) > REPEATS
+            or np.mean(np.abs(others)) > 2 * REPEATS
+        )
+        falls = float(
+            np.tanh(np.arctanh(min(-of_dna, 1 - _NONE)) - 3 / np.sqrt(some.sum() - 3))
+        )
         if repeats and falls > FALLS and -of_dna > max(0.5, 2 * abs(of_rna)):
             mixed = bool(others) and min(others) < 0 < max(others)
-            figure = f"{min(others):.2f} to {max(others):.2f}" if mixed else f"{np.mean(others or 0):.2f}"
-            with_others = f"; it correlates {figure} with the other replicates'" if others else ""
+            figure = (
+                f"{min(others):.2f} to {max(others):.2f}"
+                if mixed
+                else f"{np.mean(others or 0):.2f}"
+            )
+            with_others = (
+                f"; it correlates {figure} with the other replicates'" if others else ""
+            )
             yield Finding(
                 "swapped",
                 (name,),
-                f"replicate {name}: DNA and RNA look swapped: log2(RNA/DNA) of oligos falls with DNA (r = {of_dna:.2f}"
-                f") and does not rise with RNA ({of_rna:.2f}){with_others}; check which of its two columns is DNA, and "
-                "exchange them if they are swapped",
+                f"replicate {name}: DNA and RNA look swapped: log2(RNA/DNA) of oligos "
+                f"falls with DNA (r = {of_dna:.2f}) and does not rise with RNA "
+                f"({of_rna:.2f}){with_others}; check which of its two columns is DNA, "
+                "and exchange them if they are swapped",
             )
 
 
 def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     if len(names) < 3:
         return []
-    of = [sums["replicate"].to_numpy().astype(str).tolist().index(name) for name in names]
-    ratio, observed = sums["log2_ratio"].to_numpy()[:, of], sums["n_bc"].to_numpy()[:, of] > 0
+    of = [
+        sums["replicate"].to_numpy().astype(str).tolist().index(name) for name in names
+    ]
+    ratio, observed = (
+        sums["log2_ratio"].to_numpy()[:, of],
+        sums["n_bc"].to_numpy()[:, of] > 0,
+    )
     if observed.all(axis=1).sum() < LEAST_OLIGOS:
         return []
     R = len(names)
     # ranks: with few reads, one oligo without RNA can decide a correlation
-    r = np.array([[_replicate_correlation(ratio, observed, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    r = np.array(
+        [
+            [
+                _replicate_correlation(ratio, observed, i, j, ranks=True)
+                for j in range(R)
+            ]
+            for i in range(R)
+        ]
+    )
     own = (r.sum(axis=1) - 1) / (R - 1)
     i = int(own.argmin())
     rest = np.delete(np.delete(r, i, 0), i, 1)
     others = float((rest.sum() - (R - 1)) / ((R - 1) * (R - 2)))
     repeatable = _repeatable_shares(sums, of)
-    fewer_reads = min(float(np.sqrt(repeatable[i] / np.delete(repeatable, i).mean())), 1.0)
+    fewer_reads = min(
+        float(np.sqrt(repeatable[i] / np.delete(repeatable, i).mean())), 1.0
+    )
     expected = others * fewer_reads
     error = np.sqrt(2 / max(int(observed.all(axis=1).sum()) - 3, 1))
-    clear = np.arctanh(min(expected, 1 - 1e-9)) - np.arctanh(min(own[i], 1 - 1e-9)) > 3 * error
+    clear = (
+        np.arctanh(min(expected, 1 - 1e-9)) - np.arctanh(min(own[i], 1 - 1e-9))
+        > 3 * error
+    )
     if not (others > 0 and clear and max(own[i], 0.0) ** 2 < RELIABLE * expected**2):
         return []
-    given_reads = f" (with as few reads as it has, {expected:.2f} would be expected)" if fewer_reads < 0.9 else ""
+    given_reads = (
+        f" (with as few reads as it has, {expected:.2f} would be expected)"
+        if fewer_reads < 0.9
+        else ""
+    )
     says = (
-        f"replicate {names[i]} stands apart: its activities correlate (by rank) {own[i]:.2f} with those of the "
-        f"others, which correlate {others:.2f} among themselves{given_reads}; look at its library, or leave it out"
+        f"replicate {names[i]} stands apart: its activities correlate (by rank) "
+        f"{own[i]:.2f} with those of the others, which correlate {others:.2f} among "
+        f"themselves{given_reads}; look at its library, or leave it out"
     )
     return [Finding("outlier", (names[i],), says)]
 
 
 def _find_groups(sums: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Find two groups of replicates, as of two cell types, whose activities repeat within each but not between them."""
+    """Find two groups of replicates, as of two cell types, whose activities repeat
+    within each but not between them.
+    """
     pair = {"replicate": names}
-    ratio, observed = sums["log2_ratio"].sel(pair).to_numpy(), sums["n_bc"].sel(pair).to_numpy() > 0
+    ratio, observed = (
+        sums["log2_ratio"].sel(pair).to_numpy(),
+        sums["n_bc"].sel(pair).to_numpy() > 0,
+    )
     n, R = int(observed.all(axis=1).sum()), len(names)
     if R < 4 or n < LEAST_OLIGOS:
         return []
-    r = np.array([[_replicate_correlation(ratio, observed, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    r = np.array(
+        [
+            [
+                _replicate_correlation(ratio, observed, i, j, ranks=True)
+                for j in range(R)
+            ]
+            for i in range(R)
+        ]
+    )
     i, j = np.unravel_index(int(r.argmin()), r.shape)
     nearer = r[i] > r[j]
     if min(nearer.sum(), (~nearer).sum()) < 2:
         return []
-    within, between = float(r[nearer[:, None] == nearer].min()), float(r[nearer[:, None] != nearer].max())
-    clear = np.arctanh(min(within, 1 - _NONE)) - np.arctanh(min(between, 1 - _NONE)) > 3 * np.sqrt(2 / (n - 3))
+    within, between = (
+        float(r[nearer[:, None] == nearer].min()),
+        float(r[nearer[:, None] != nearer].max()),
+    )
+    clear = np.arctanh(min(within, 1 - _NONE)) - np.arctanh(
+        min(between, 1 - _NONE)
+    ) > 3 * np.sqrt(2 / (n - 3))
     if not (within > 0 and clear and max(between, 0.0) ** 2 < RELIABLE * within**2):
         return []
     with_first = (nearer == nearer[0]).tolist()
     first, second = (
-        ", ".join(name for name, found in zip(names, with_first, strict=True) if found is side)
+        ", ".join(
+            name for name, found in zip(names, with_first, strict=True) if found is side
+        )
         for side in (True, False)
     )
     says = (
-        f"replicates {first} and replicates {second} are two groups: activities correlate (by rank) at least "
-        f"{within:.2f} within each and at most {between:.2f} between them; if these are two cell types or conditions, "
-        "read one at a time (replicates=), and else check which samples the columns are of"
+        f"replicates {first} and replicates {second} are two groups: activities "
+        f"correlate (by rank) at least {within:.2f} within each and at most "
+        f"{between:.2f} between them; if these are two cell types or conditions, read "
+        "one at a time (replicates=), and else check which samples the columns are of"
     )
     return [Finding("disagree", tuple(names), says)]
 
 
 def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
-    """Return the share of the variance of activities that is not counting noise, by replicate; at least 1 %.
+    """Return the share of the variance of activities that is not counting noise, by
+    replicate; at least 1 %.
 
-    Variances are from the median absolute deviation, which oligos without reads in one library do not affect.
+    Variances are from the median absolute deviation, which oligos without reads in one
+    library do not affect.
     """
     shares = []
     for r in of:
@@ -326,7 +468,10 @@ def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
         if not observed.any():
             shares.append(0.01)
             continue
-        reads = [np.maximum(one[f"{kind}_counts"].to_numpy()[observed], 1) for kind in ("dna", "rna")]
+        reads = [
+            np.maximum(one[f"{kind}_counts"].to_numpy()[observed], 1)
+            for kind in ("dna", "rna")
+        ]
         noise = float(sum((1 / x).mean() for x in reads)) / np.log(2) ** 2
         ratio = one["log2_ratio"].to_numpy()[observed]
         variance = float(MAD_TO_SD * np.median(np.abs(ratio - np.median(ratio)))) ** 2
@@ -335,15 +480,24 @@ def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
 
 
 def _find_shuffled_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Find the replicate whose DNA correlates with no other while the others correlate among themselves."""
+    """Find the replicate whose DNA correlates with no other while the others correlate
+    among themselves.
+    """
     if counts["dna"].ndim == 1 or len(names) < 3:
         return []
     pair = {"replicate": names}
-    dna, observed = (counts[name].sel(pair).to_numpy() for name in ("dna", "dna_observed"))
+    dna, observed = (
+        counts[name].sel(pair).to_numpy() for name in ("dna", "dna_observed")
+    )
     R, both = len(names), observed.all(axis=1)
     if both.sum() < LEAST_CELLS:
         return []
-    r = np.array([[_replicate_correlation(dna, observed, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    r = np.array(
+        [
+            [_replicate_correlation(dna, observed, i, j, ranks=True) for j in range(R)]
+            for i in range(R)
+        ]
+    )
     i = int((r.sum(axis=1) - 1).argmin())
     own, rest = float(np.delete(r[i], i).max()), np.delete(np.delete(r, i, 0), i, 1)
     others = float(rest.min())
@@ -352,23 +506,34 @@ def _find_shuffled_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
     if few or own + 3 * error > REPEATS or others - 3 * error < ALIKE:
         return []
     says = (
-        f"replicate {names[i]} stands apart: its DNA reads of barcodes correlate (by rank) at most {own:.2f} with "
-        f"those of the others, which correlate at least {others:.2f} among themselves; check which barcodes and sample "
-        "its column of DNA is of, or leave the replicate out"
+        f"replicate {names[i]} stands apart: its DNA reads of barcodes correlate (by "
+        f"rank) at most {own:.2f} with those of the others, which correlate at least "
+        f"{others:.2f} among themselves; check which barcodes and sample its column of "
+        "DNA is of, or leave the replicate out"
     )
     return [Finding("outlier", (names[i],), says)]
 
 
-def _find_disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Find that no two replicates agree, in activities of oligos or in reads of barcodes."""
+def _find_disagreement(
+    counts: xr.Dataset, sums: xr.Dataset, names: list[str]
+) -> list[Finding]:
+    """Find that no two replicates agree, in activities of oligos or in reads of
+    barcodes.
+    """
     found = []
     for one, other in combinations(names, 2):
         pair = {"replicate": [one, other]}
         both = (sums["n_bc"].sel(pair).to_numpy() > 0).all(axis=1)
-        activities = _weak_correlation(sums["log2_ratio"].sel(pair).to_numpy()[both], ALIKE)
+        activities = _weak_correlation(
+            sums["log2_ratio"].sel(pair).to_numpy()[both], ALIKE
+        )
         if activities is None:
             return []
-        reads = [(kind, r) for kind in ("rna", "dna") if (r := _read_correlation(counts, kind, pair)) is not None]
+        reads = [
+            (kind, r)
+            for kind in ("rna", "dna")
+            if (r := _read_correlation(counts, kind, pair)) is not None
+        ]
         if not reads:
             return []
         found.append((activities, *min(reads, key=lambda of: of[1].upper)))
@@ -377,11 +542,16 @@ def _find_disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -
     activities, kind, of_reads = max(found, key=lambda of: of[0].value)
     which = f"replicates {', '.join(names[:-1])} and {names[-1]}"
     best = "" if len(names) == 2 else ", at best,"
-    wrong = "one of the two is mislabeled or failed, and two cannot say which" if len(names) == 2 else "most are wrong"
+    wrong = (
+        "one of the two is mislabeled or failed, and two cannot say which"
+        if len(names) == 2
+        else "most are wrong"
+    )
     says = (
-        f"{which} do not agree: activities of oligos correlate{best} {activities}, {kind.upper()} reads of "
-        f"barcodes {of_reads}; {wrong}: check which barcodes and samples their columns are of, and measure "
-        "another replicate, or leave the one out that you find to be wrong"
+        f"{which} do not agree: activities of oligos correlate{best} {activities}, "
+        f"{kind.upper()} reads of barcodes {of_reads}; {wrong}: check which barcodes "
+        "and samples their columns are of, and measure another replicate, or leave the "
+        "one out that you find to be wrong"
     )
     return [Finding("disagree", tuple(names), says)]
 
@@ -397,28 +567,40 @@ class _Correlation(NamedTuple):
         return f"{self.value:.2f} [{self.lower:.2f}, {self.upper:.2f}]"
 
 
-def _read_correlation(counts: xr.Dataset, kind: str, pair: dict[str, list[str]]) -> _Correlation | None:
-    """Return the correlation of log reads of barcodes in two replicates; None where they agree or share a pool."""
+def _read_correlation(
+    counts: xr.Dataset, kind: str, pair: dict[str, list[str]]
+) -> _Correlation | None:
+    """Return the correlation of log reads of barcodes in two replicates; None where
+    they agree or share a pool.
+    """
     if counts[kind].ndim == 1:
         return None
     observed = counts[f"{kind}_observed"].sel(pair).to_numpy().all(axis=1)
-    return _weak_correlation(np.log2(counts[kind].sel(pair).to_numpy()[observed] + 1.0), REPEATS)
+    return _weak_correlation(
+        np.log2(counts[kind].sel(pair).to_numpy()[observed] + 1.0), REPEATS
+    )
 
 
 def _weak_correlation(columns: Array, most: float) -> _Correlation | None:
-    """Return the correlation of two columns with Fisher's limits if these are below `most`, else None.
+    """Return the correlation of two columns with Fisher's limits if these are below
+    `most`, else None.
 
     Also None where it is not defined: with fewer than 10 rows, or a constant column.
     """
     if len(columns) < LEAST_OLIGOS or (np.ptp(columns, axis=0) == 0).any():
         return None
     r = _pearson_or_zero(*columns.T)
-    z, half = np.arctanh(np.clip(r, -1 + _NONE, 1 - _NONE)), special.ndtri(0.975) / np.sqrt(len(columns) - 3)
+    z, half = (
+        np.arctanh(np.clip(r, -1 + _NONE, 1 - _NONE)),
+        special.ndtri(0.975) / np.sqrt(len(columns) - 3),
+    )
     found = _Correlation(r, float(np.tanh(z - half)), float(np.tanh(z + half)))
     return found if found.upper < most else None
 
 
-def _replicate_correlation(ratio: Array, observed: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False) -> float:
+def _replicate_correlation(
+    ratio: Array, observed: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False
+) -> float:
     if i == j:
         return 1.0
     columns = ratio[observed[:, i] & observed[:, j]][:, [i, j]]

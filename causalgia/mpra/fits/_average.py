@@ -25,17 +25,25 @@ from causalgia.types import Array
 
 Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
 _OWN = ("element", "contrast", "arm")
-_LARGEST = 1e100  # log2 of an activity is far below; squares of larger numbers leave the floats
+# log2 of an activity is far below; squares of larger numbers leave the floats
+_LARGEST = 1e100
 
 
 def average(
-    fitted: xr.Dataset, *, by: str | None = "group", method: Method = "mean", ci_prob: float = 0.95
+    fitted: xr.Dataset,
+    *,
+    by: str | None = "group",
+    method: Method = "mean",
+    ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Average measured effects over the elements of each group, as backgrounds of one motif.
+    """Average measured effects over the elements of each group, as backgrounds of one
+    motif.
 
-    The estimand is the mean effect over the backgrounds from which a group's elements are a sample. Its error has two
-    parts: differences of true effects between backgrounds, and measurement. Both show in the spread of the estimates,
-    so ``"mean"`` is their plain mean with t on n - 1 degrees of freedom, without assumptions on either part.
+    The estimand is the mean effect over the backgrounds from which a group's elements
+    are a sample. Its error has two parts: differences of true effects between
+    backgrounds, and measurement. Both show in the spread of the estimates, so
+    ``"mean"`` is their plain mean with t on n - 1 degrees of freedom, without
+    assumptions on either part.
 
     ========== ====================================================================================================
     `method`
@@ -47,16 +55,18 @@ def average(
                other backgrounds intervals are too narrow (95 % intervals covered 72 % at tau 0.5)
     ========== ====================================================================================================
 
-    Noise of replicates that the elements of an arm share does not average out over elements; it is added where the fit
-    has it (two replicates or more), with Satterthwaite's degrees of freedom.
+    Noise of replicates that the elements of an arm share does not average out over
+    elements; it is added where the fit has it (two replicates or more), with
+    Satterthwaite's degrees of freedom.
 
     Parameters
     ----------
     fitted
         From `fit`: ``ace, se (element, contrast)``.
     by
-        Coordinate on element that defines the groups; None: one group, ``"all"``. Control oligos are not backgrounds:
-        they have groups of their own by ``"group"``, and are left out otherwise, with a note.
+        Coordinate on element that defines the groups; None: one group, ``"all"``.
+        Control oligos are not backgrounds: they have groups of their own by
+        ``"group"``, and are left out otherwise, with a note.
     method
         See the table.
     ci_prob
@@ -65,63 +75,96 @@ def average(
     Returns
     -------
     Dataset
-        Estimates: ``ace, se, df, p, log_p, lower, upper (contrast, task)``, groups as ``contrast`` and contrasts as
-        ``task``; ``n_units``, the backgrounds of each; and ``tau``, the standard deviation of true effects between
-        backgrounds, on log2 (of ``"mean"`` by moments, 0 where measurement explains the spread).
+        Estimates: ``ace, se, df, p, log_p, lower, upper (contrast, task)``, groups as
+        ``contrast`` and contrasts as ``task``; ``n_units``, the backgrounds of each;
+        and ``tau``, the standard deviation of true effects between backgrounds, on log2
+        (of ``"mean"`` by moments, 0 where measurement explains the spread).
 
     Raises
     ------
     OutcomesError
         If `fitted` has no effects by element, or no such coordinate.
     EstimateError
-        If a group has one element, an effect is not finite or its error not above 0, all are control oligos and `by` is
-        not ``"group"``, or the method is unknown.
+        If a group has one element, an effect is not finite or its error not above 0,
+        all are control oligos and `by` is not ``"group"``, or the method is unknown.
 
     References
     ----------
-    DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2. Knapp & Hartung (2003), doi:10.1002/sim.1482.
-    Satterthwaite (1946), doi:10.2307/3002019.
+    DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2. Knapp & Hartung
+    (2003), doi:10.1002/sim.1482. Satterthwaite (1946), doi:10.2307/3002019.
 
     Examples
     --------
     >>> dims = ("element", "contrast")
-    >>> fitted = xr.Dataset({"ace": (dims, [[0.4], [0.8], [0.6]]), "se": (dims, [[0.1], [0.1], [0.1]])})
-    >>> fitted = fitted.assign_coords(contrast=["GATA1"], motif=("element", ["x", "x", "x"]))
+    >>> fitted = xr.Dataset(
+    ...     {"ace": (dims, [[0.4], [0.8], [0.6]]), "se": (dims, [[0.1], [0.1], [0.1]])}
+    ... )
+    >>> fitted = fitted.assign_coords(
+    ...     contrast=["GATA1"], motif=("element", ["x", "x", "x"])
+    ... )
     >>> found = average(fitted, by="motif")
-    >>> round(found["ace"].item(), 4), round(found["se"].item(), 4), round(found["tau"].item(), 4)
+    >>> (
+    ...     round(found["ace"].item(), 4),
+    ...     round(found["se"].item(), 4),
+    ...     round(found["tau"].item(), 4),
+    ... )
     (0.6, 0.1155, 0.1732)
     """
     if method not in get_args(Method):
-        raise EstimateError(f"method={quoted(method)} is not one of {', '.join(map(quoted, get_args(Method)))}")
+        raise EstimateError(
+            f"method={quoted(method)} is not one of "
+            f"{', '.join(map(quoted, get_args(Method)))}"
+        )
     ci_prob = as_ci_prob(ci_prob)
     fitted, left_out = _without_controls(fitted, by)
     codes, names = _element_groups(fitted, by)
     fitted = with_contrast_dim(fitted)
-    effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
+    effect, se = (
+        fitted[name].transpose("element", "contrast").to_numpy()
+        for name in ("ace", "se")
+    )
     if not effect.shape[1]:
-        raise EstimateError("average: no contrast is left; the selection before left none: select at least one")
+        raise EstimateError(
+            "average: no contrast is left; the selection before left none: select at "
+            "least one"
+        )
     wrong = ~(np.abs(effect) <= _LARGEST) | ~((se > 0) & (se <= _LARGEST))
     if wrong.any():
         i, k = np.argwhere(wrong)[0]
         raise EstimateError(
-            f"average: element {_element_name(fitted, i)}, contrast {quoted(fitted['contrast'].to_numpy()[k])} has "
-            f"the effect {effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element out, or take the fit "
-            "as cg.mpra.fit returned it"
+            f"average: element {_element_name(fitted, i)}, contrast "
+            f"{quoted(fitted['contrast'].to_numpy()[k])} has the effect "
+            f"{effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element "
+            "out, or take the fit as cg.mpra.fit returned it"
         )
     ace, error, df, tau = (
-        _plain_means(effect, se, codes) if method == "mean" else _random_effects_means(effect, se, codes, method)
+        _plain_means(effect, se, codes)
+        if method == "mean"
+        else _random_effects_means(effect, se, codes, method)
     )
     noise = fit_replicate_noise(fitted)
     error, df = error.copy(), df.astype(np.float64)
     for g, k in np.ndindex(*error.shape):
-        error[g, k], df[g, k] = widen_standard_error(float(error[g, k]), float(df[g, k]), noise[k])
+        error[g, k], df[g, k] = widen_standard_error(
+            float(error[g, k]), float(df[g, k]), noise[k]
+        )
     p, lower, upper = p_and_limits(ace, error, df, ci_prob)
-    columns = {"ace": ace, "se": error, "p": p, "log_p": log_p(ace, error, df), "lower": lower, "upper": upper}
+    columns = {
+        "ace": ace,
+        "se": error,
+        "p": p,
+        "log_p": log_p(ace, error, df),
+        "lower": lower,
+        "upper": upper,
+    }
     columns |= {"df": df} if np.isfinite(df).all() else {}
     n = np.broadcast_to(np.bincount(codes)[:, None], ace.shape)
     of_backgrounds = method != "FE"
     found = xr.Dataset(
-        {name: (("contrast", "task"), v) for name, v in {**columns, "n_units": n, "tau": tau}.items()},
+        {
+            name: (("contrast", "task"), v)
+            for name, v in {**columns, "n_units": n, "tau": tau}.items()
+        },
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
         attrs={
             "scale": fitted.attrs.get("scale", "log2"),
@@ -129,64 +172,111 @@ def average(
             "errors": "estimated" if of_backgrounds else "known",
             "estimand": f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
             "effect_on": fitted.attrs.get("effect_on", "measured activity"),
-            "null": "the backgrounds that the elements are a sample of" if of_backgrounds else "these backgrounds",
+            "null": "the backgrounds that the elements are a sample of"
+            if of_backgrounds
+            else "these backgrounds",
             "method": f"{method} over backgrounds",
         },
     )
-    return validate(annotate(with_notes(found, *notes_of(fitted), *left_out)), "estimates")
+    return validate(
+        annotate(with_notes(found, *notes_of(fitted), *left_out)), "estimates"
+    )
 
 
 def _without_controls(fitted: Any, by: str | None) -> tuple[Any, list[str]]:
-    """Return a fit without control oligos unless groups are asked for, and a note on them."""
-    if by == "group" or not isinstance(fitted, xr.Dataset) or "group" not in fitted.coords:
+    """Return a fit without control oligos unless groups are asked for, and a note on
+    them.
+    """
+    if (
+        by == "group"
+        or not isinstance(fitted, xr.Dataset)
+        or "group" not in fitted.coords
+    ):
         return fitted, []
     groups = fitted["group"].to_numpy().astype(str)
     if groups.ndim == 0 or not (of_bench := np.isin(groups, CONTROLS)).any():
         return fitted, []
     if of_bench.all():
-        raise EstimateError("average: all elements are control oligos; by='group' averages each kind of them")
+        raise EstimateError(
+            "average: all elements are control oligos; by='group' averages each kind "
+            "of them"
+        )
     names, n = np.unique(groups[of_bench], return_counts=True)
-    kinds = " and ".join(f"{k:,} {name}" for name, k in zip(names.tolist(), n.tolist(), strict=True))
+    kinds = " and ".join(
+        f"{k:,} {name}" for name, k in zip(names.tolist(), n.tolist(), strict=True)
+    )
     note = (
-        f"{kinds} control{'s' if n.sum() > 1 else ''} are not backgrounds and were left out; by='group' averages them"
+        f"{kinds} control{'s' if n.sum() > 1 else ''} are not backgrounds and were "
+        "left out; by='group' averages them"
     )
     return fitted.isel(element=~of_bench), [note]
 
 
-def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return group codes of the elements, 0 to G - 1, and group names; each group has two elements or more."""
-    if not isinstance(fitted, xr.Dataset) or "se" not in fitted or "element" not in fitted["se"].dims:
-        raise OutcomesError("average: no effects of elements; take them from cg.mpra.fit(counts, control=...)")
-    known = sorted(str(n) for n, c in fitted.coords.items() if c.dims == ("element",) and n not in _OWN)
+def _element_groups(
+    fitted: Any, by: str | None
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return group codes of the elements, 0 to G - 1, and group names; each group has
+    two elements or more.
+    """
+    if (
+        not isinstance(fitted, xr.Dataset)
+        or "se" not in fitted
+        or "element" not in fitted["se"].dims
+    ):
+        raise OutcomesError(
+            "average: no effects of elements; take them from cg.mpra.fit(counts, "
+            "control=...)"
+        )
+    known = sorted(
+        str(n)
+        for n, c in fitted.coords.items()
+        if c.dims == ("element",) and n not in _OWN
+    )
     if by is not None and by not in known:
         raise OutcomesError(
-            f"average: by={quoted(by)} is not a coordinate on element; there are {', '.join(known) or 'none'}; add one "
-            "with fitted.assign_coords(motif=('element', names))"
+            f"average: by={quoted(by)} is not a coordinate on element; there are "
+            f"{', '.join(known) or 'none'}; add one with "
+            "fitted.assign_coords(motif=('element', names))"
         )
     if not fitted.sizes["element"]:
-        raise EstimateError("average: no element is left; the selection before left none: select at least two")
-    labels = np.full(fitted.sizes["element"], "all") if by is None else fitted[by].to_numpy()
+        raise EstimateError(
+            "average: no element is left; the selection before left none: select at "
+            "least two"
+        )
+    labels = (
+        np.full(fitted.sizes["element"], "all") if by is None else fitted[by].to_numpy()
+    )
     if (absent := pd.isna(labels)).any():
         raise OutcomesError(
-            f"average: element {_element_name(fitted, int(absent.argmax()))} has no {by}, but "
-            f"{labels[absent.argmax()]}; give it one, or leave the element out"
+            f"average: element {_element_name(fitted, int(absent.argmax()))} has no "
+            f"{by}, but {labels[absent.argmax()]}; give it one, or leave the element "
+            "out"
         )
     codes, names = pd.factorize(labels)
     n = np.bincount(codes)
     if n.min() < 2:
         raise EstimateError(
-            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and the spread between backgrounds "
-            "cannot be estimated from one; leave it out, or measure more backgrounds"
+            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and the "
+            "spread between backgrounds cannot be estimated from one; leave it out, or "
+            "measure more backgrounds"
         )
     return codes.astype(np.int64), np.asarray(names)
 
 
 def _element_name(fitted: xr.Dataset, i: int) -> str:
-    return quoted(fitted["element"].to_numpy()[i]) if "element" in fitted.coords else str(i)
+    return (
+        quoted(fitted["element"].to_numpy()[i])
+        if "element" in fitted.coords
+        else str(i)
+    )
 
 
-def _plain_means(effect: Array, se: Array, codes: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
-    """Return plain means, their errors, degrees of freedom and tau, shape ``(G, K)`` each."""
+def _plain_means(
+    effect: Array, se: Array, codes: NDArray[np.int64]
+) -> tuple[Array, Array, Array, Array]:
+    """Return plain means, their errors, degrees of freedom and tau, shape ``(G, K)``
+    each.
+    """
     n = np.bincount(codes)[:, None].astype(np.float64)
     groups = n.shape[:1]
     mean = group_sums(effect, codes, groups) / n
@@ -202,7 +292,9 @@ def _random_effects_means(
     found = np.empty((4, *shape))
     for g, k in np.ndindex(*shape):
         own = codes == g
-        fit = random_effects(effect[own, k], se[own, k] ** 2, method=method, knapp_hartung=method != "FE")
+        fit = random_effects(
+            effect[own, k], se[own, k] ** 2, method=method, knapp_hartung=method != "FE"
+        )
         found[:, g, k] = fit.beta[0], fit.se[0], fit.df, np.sqrt(fit.tau2)
     ace, error, df, tau = found
     return ace, error, df, tau
@@ -212,18 +304,21 @@ Columns: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
 
 
 def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, float]:
-    """Return the distance of each replicate's mean effect from the overall mean, and its variance from elements.
+    """Return the distance of each replicate's mean effect from the overall mean, and
+    its variance from elements.
 
-    The effect of an element in a replicate is the contrast of its arms' mean log ratios. Elements with barcodes under
-    every arm in every replicate are used, without controls of the bench. By two-way analysis of variance, the mean
-    square of elements by replicates gives the variance of the mean over elements and replicates due to elements' own
-    noise.
+    The effect of an element in a replicate is the contrast of its arms' mean log
+    ratios. Elements with barcodes under every arm in every replicate are used, without
+    controls of the bench. By two-way analysis of variance, the mean square of elements
+    by replicates gives the variance of the mean over elements and replicates due to
+    elements' own noise.
 
     Returns
     -------
     tuple
-        ``replicate_shift (contrast, replicate)``, ``replicate_within (contrast)``, and the degrees of freedom of the
-        latter; no variables below two replicates or two such elements.
+        ``replicate_shift (contrast, replicate)``, ``replicate_within (contrast)``, and
+        the degrees of freedom of the latter; no variables below two replicates or two
+        such elements.
 
     Examples
     --------
@@ -236,14 +331,21 @@ def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, 
     """
     cells = ratio_cells(counts, request)
     used = cells.sums(cells.used)
-    test = ~np.isin(counts["group"].to_numpy().astype(str)[request.oligos[:, 0]], CONTROLS)
+    test = ~np.isin(
+        counts["group"].to_numpy().astype(str)[request.oligos[:, 0]], CONTROLS
+    )
     whole = (used > 0).all(axis=(1, 2)) & test
     n, R = int(whole.sum()), used.shape[2]
     if n < 2 or R < 2:
         return {}, 0.0
-    effect = np.einsum("ear,ka->ekr", cells.sums(cells.ratio)[whole] / used[whole], request.weights)
+    effect = np.einsum(
+        "ear,ka->ekr", cells.sums(cells.ratio)[whole] / used[whole], request.weights
+    )
     shift = effect.mean(axis=0) - effect.mean(axis=(0, 2))[:, None]
     left = effect - effect.mean(axis=2, keepdims=True) - shift
     df = (n - 1.0) * (R - 1.0)
     within = (left**2).sum(axis=(0, 2)) / (df * n * R)
-    return {"replicate_shift": (("contrast", "replicate"), shift), "replicate_within": (("contrast",), within)}, df
+    return {
+        "replicate_shift": (("contrast", "replicate"), shift),
+        "replicate_within": (("contrast",), within),
+    }, df

@@ -1,4 +1,6 @@
-"""Cells of barcode counts as working responses of the hierarchical model, and the exact likelihood of an oligo."""
+"""Cells of barcode counts as working responses of the hierarchical model, and the exact
+likelihood of an oligo.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ NEGLIGIBLE, FREE, SINGULAR = 1e-7, 1e12, 1e-7
 def precision_sums(
     z: Array, precision: Array, k: Array, lo: int, hi: int, t: float, S: Array, s: Array
 ) -> tuple[float, float]:
-    """Fill S (R, R) and s (R,) with the sums of P_b and P_b z_b; return the sum of z' P_b z and of log(1 + T_b a_b)."""
+    """Fill S (R, R) and s (R,) with the sums of P_b and P_b z_b; return the sum of z'
+    P_b z and of log(1 + T_b a_b).
+    """
     R = len(s)
     S[:] = 0.0
     s[:] = 0.0
@@ -48,8 +52,12 @@ def precision_sums(
 
 
 @njit(nogil=True)
-def _oligo_density(q: float, log_det: float, values: Array, u: Array, g: Array, t: float) -> tuple[float, float, float]:
-    """Return the restricted log density of an oligo, its mean and the mean's variance, at one t_r."""
+def _oligo_density(
+    q: float, log_det: float, values: Array, u: Array, g: Array, t: float
+) -> tuple[float, float, float]:
+    """Return the restricted log density of an oligo, its mean and the mean's variance,
+    at one t_r.
+    """
     information, top, quadratic = 0.0, 0.0, q
     for i in range(len(values)):
         shrunk = 1.0 / (1.0 + t * values[i])
@@ -58,12 +66,18 @@ def _oligo_density(q: float, log_det: float, values: Array, u: Array, g: Array, 
         quadratic -= t * g[i] * g[i] * shrunk
         log_det -= np.log(shrunk)
     quadratic -= top * top / information
-    return -0.5 * (log_det + np.log(information) + quadratic), top / information, 1.0 / information
+    return (
+        -0.5 * (log_det + np.log(information) + quadratic),
+        top / information,
+        1.0 / information,
+    )
 
 
 @njit(nogil=True)
 def _eigenbasis(S: Array, s: Array, u: Array, g: Array) -> Array:
-    """Return the eigenvalues of S; fill u and g with 1 and s in the basis of its eigenvectors."""
+    """Return the eigenvalues of S; fill u and g with 1 and s in the basis of its
+    eigenvectors.
+    """
     values, vectors = np.linalg.eigh(S)
     for i in range(len(values)):
         values[i] = max(values[i], 0.0)
@@ -76,9 +90,18 @@ def _eigenbasis(S: Array, s: Array, u: Array, g: Array) -> Array:
 
 @njit(nogil=True)
 def element_densities(
-    z: Array, precision: Array, k: Array, start: Ints, elements: Ints, A: int, tb: Array, tr: Array
+    z: Array,
+    precision: Array,
+    k: Array,
+    start: Ints,
+    elements: Ints,
+    A: int,
+    tb: Array,
+    tr: Array,
 ) -> Array:
-    """Return the restricted log density of each element at each pair of variances, shape ``(n, len(tb), len(tr))``."""
+    """Return the restricted log density of each element at each pair of variances,
+    shape ``(n, len(tb), len(tr))``.
+    """
     R = z.shape[1]
     out = np.zeros((len(elements), len(tb), len(tr)))
     S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
@@ -86,7 +109,9 @@ def element_densities(
         for a in range(A):
             o = elements[n] * A + a
             for i in range(len(tb)):
-                q, log_det = precision_sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
+                q, log_det = precision_sums(
+                    z, precision, k, start[o], start[o + 1], tb[i], S, s
+                )
                 values = _eigenbasis(S, s, u, g)
                 for j in range(len(tr)):
                     out[n, i, j] += _oligo_density(q, log_det, values, u, g, tr[j])[0]
@@ -95,7 +120,9 @@ def element_densities(
 
 @njit(nogil=True)
 def _mixture_quantile(W: Array, d: Array, v: Array, tail: float) -> float:
-    """Return the q beyond which, either side, a mixture of N(d, v) has probability `tail`."""
+    """Return the q beyond which, either side, a mixture of N(d, v) has probability
+    `tail`.
+    """
     high = 0.0
     for n in range(len(W)):
         high = max(high, abs(d[n]) + 8.0 * np.sqrt(v[n]))
@@ -123,9 +150,19 @@ def _mixture_quantile(W: Array, d: Array, v: Array, tail: float) -> float:
 
 @njit(nogil=True)
 def _normal_components(
-    z: Array, precision: Array, k: Array, start: Ints, e: int, weights: Array, tb: Array, tr: Array, W: Array
+    z: Array,
+    precision: Array,
+    k: Array,
+    start: Ints,
+    e: int,
+    weights: Array,
+    tb: Array,
+    tr: Array,
+    W: Array,
 ) -> tuple[Array, Array, Array]:
-    """Return the normal components of an element's contrasts: probability (n,), mean and variance (K, n)."""
+    """Return the normal components of an element's contrasts: probability (n,), mean
+    and variance (K, n).
+    """
     R, (K, A), J = z.shape[1], weights.shape, len(tr)
     S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
     at, variance, share = np.zeros((K, W.size)), np.zeros((K, W.size)), np.zeros(W.size)
@@ -135,7 +172,9 @@ def _normal_components(
         share[i * J : i * J + J] = W[i]
         for a in range(A):
             o = e * A + a
-            q, log_det = precision_sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
+            q, log_det = precision_sums(
+                z, precision, k, start[o], start[o + 1], tb[i], S, s
+            )
             values = _eigenbasis(S, s, u, g)
             for j in range(J):
                 _, m, v = _oligo_density(q, log_det, values, u, g, tr[j])
@@ -148,32 +187,55 @@ def _normal_components(
 
 @njit(nogil=True)
 def contrast_mixtures(
-    z: Array, precision: Array, k: Array, start: Ints, weights: Array, tb: Array, tr: Array, W: Array, tails: Array
+    z: Array,
+    precision: Array,
+    k: Array,
+    start: Ints,
+    weights: Array,
+    tb: Array,
+    tr: Array,
+    W: Array,
+    tails: Array,
 ) -> tuple[Array, Array]:
-    """Return each contrast's mean, (E, K), and the distances at which its tails begin, (E, K, len(tails)).
+    """Return each contrast's mean, (E, K), and the distances at which its tails begin,
+    (E, K, len(tails)).
 
-    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the variance pairs by element,
-    `tails` the two-sided tail probabilities.
+    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of
+    the variance pairs by element, `tails` the two-sided tail probabilities.
     """
     E, K = len(W), len(weights)
     mean, beyond = np.zeros((E, K)), np.zeros((E, K, len(tails)))
     for e in range(E):
-        share, at, variance = _normal_components(z, precision, k, start, e, weights, tb, tr, W[e])
+        share, at, variance = _normal_components(
+            z, precision, k, start, e, weights, tb, tr, W[e]
+        )
         for c in range(K):
             mean[e, c] = (share * at[c]).sum()
             for i in range(len(tails)):
-                beyond[e, c, i] = _mixture_quantile(share, at[c] - mean[e, c], variance[c], tails[i])
+                beyond[e, c, i] = _mixture_quantile(
+                    share, at[c] - mean[e, c], variance[c], tails[i]
+                )
     return mean, beyond
 
 
 @njit(nogil=True)
 def residual_density(z: Array, precision: Array, start: Ints) -> float:
-    """Return the log density of residuals about barcodes plus replicates, both flat, up to a constant."""
+    """Return the log density of residuals about barcodes plus replicates, both flat, up
+    to a constant.
+    """
     R = z.shape[1]
-    S, s, u, g, none = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R), np.zeros(len(z))
+    S, s, u, g, none = (
+        np.empty((R, R)),
+        np.empty(R),
+        np.empty(R),
+        np.empty(R),
+        np.zeros(len(z)),
+    )
     total = 0.0
     for o in range(len(start) - 1):
-        q, log_det = precision_sums(z, precision, none, start[o], start[o + 1], FREE, S, s)
+        q, log_det = precision_sums(
+            z, precision, none, start[o], start[o + 1], FREE, S, s
+        )
         values = _eigenbasis(S, s, u, g)
         total += q + log_det
         for i in range(R):
@@ -190,15 +252,16 @@ SURE_DNA, ENOUGH_CELLS, SWEEPS, SCORES = 10, 50, 6, 6
 
 @dataclass(frozen=True, eq=False)
 class CountCells:
-    """RNA of the N requested barcodes, sorted by (element, arm), in R replicates; natural logs.
+    """RNA of the N requested barcodes, sorted by (element, arm), in R replicates;
+    natural logs.
 
     Attributes
     ----------
     rna, used
         Reads, and whether a cell is used (its DNA was read), shape ``(N, R)``.
     offset
-        Log RNA expected at activity 0, up to a constant, shape ``(N, R)``: the barcode's DNA and the depth of the RNA
-        library.
+        Log RNA expected at activity 0, up to a constant, shape ``(N, R)``: the
+        barcode's DNA and the depth of the RNA library.
     own
         Variance from the cell's own DNA, shape ``(N, R)``.
     shared
@@ -210,8 +273,9 @@ class CountCells:
     n_arms
         A.
     share_paired
-        Slope of a cell's RNA on its DNA in the replicate, beyond the barcode's DNA in all: 1 where DNA and RNA come
-        from the same cells, 0 where the DNA of all replicates measures one abundance.
+        Slope of a cell's RNA on its DNA in the replicate, beyond the barcode's DNA in
+        all: 1 where DNA and RNA come from the same cells, 0 where the DNA of all
+        replicates measures one abundance.
     """
 
     rna: Array
@@ -226,31 +290,47 @@ class CountCells:
 
 
 def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
-    """Return the cells of the requested barcodes; every oligo has a barcode with DNA."""
+    """Return the cells of the requested barcodes; every oligo has a barcode with
+    DNA.
+    """
     R, A = counts.sizes["replicate"], len(request.arms)
     place = request.element * A + request.arm
-    dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(place), -1), (len(place), R))
+    dna = np.broadcast_to(
+        counts["dna"].to_numpy().reshape(len(place), -1), (len(place), R)
+    )
     used = np.broadcast_to(dna_observed(counts), dna.shape) & (dna > 0)
     rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
     rows = rows[np.argsort(place[rows], kind="stable")]
-    start = np.searchsorted(place[rows], np.arange(len(request.elements) * A + 1)).astype(np.int64)
+    start = np.searchsorted(
+        place[rows], np.arange(len(request.elements) * A + 1)
+    ).astype(np.int64)
     D, used = dna[rows].astype(np.float64), used[rows]
     rna = np.where(used, counts["rna"].to_numpy()[rows], 0).astype(np.float64)
-    paired = not np.array_equal(D, np.repeat(D[:, :1], R, axis=1), equal_nan=True)  # else they are one plasmid pool
+    # else they are one plasmid pool
+    paired = not np.array_equal(D, np.repeat(D[:, :1], R, axis=1), equal_nan=True)
     offset, own, shared, theta = _rna_offsets(D, rna, used, start[:-1], paired)
     observed = used & (rna > 0)
     offset = offset + library_levels(np.log(rna + PSEUDO) - offset, observed)
-    return CountCells(rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta)
+    return CountCells(
+        rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta
+    )
 
 
-def _rna_offsets(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) -> tuple[Array, Array, Array, float]:
-    """Return RNA offsets of cells, their variances by cell and by barcode, and theta (see below).
+def _rna_offsets(
+    dna: Array, rna: Array, used: Mask, first: Ints, paired: bool
+) -> tuple[Array, Array, Array, float]:
+    """Return RNA offsets of cells, their variances by cell and by barcode, and theta
+    (see below).
 
-    Log DNA is ``theta (cell) + (1 - theta) (barcode, all replicates)``: its errors, of variance s^2 in one cell, then
-    have covariance ``(1 - theta^2) / sum of 1 / s^2`` between the cells of a barcode.
+    Log DNA is ``theta (cell) + (1 - theta) (barcode, all replicates)``: its errors, of
+    variance s^2 in one cell, then have covariance ``(1 - theta^2) / sum of 1 / s^2``
+    between the cells of a barcode.
     """
     if not paired:
-        log, once = np.log(np.maximum(dna, PSEUDO)), 1.0 / np.maximum(dna.max(axis=1), 1.0)
+        log, once = (
+            np.log(np.maximum(dna, PSEUDO)),
+            1.0 / np.maximum(dna.max(axis=1), 1.0),
+        )
         return log, np.zeros_like(dna), once, 0.0
     log = np.log(dna + PSEUDO)
     depth = library_levels(log, used)
@@ -261,8 +341,12 @@ def _rna_offsets(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) 
     return offset, own, (1 - theta**2) * variance, theta
 
 
-def _barcode_abundance(dna: Array, used: Mask, depth: Array, dispersion: float) -> tuple[Array, Array]:
-    """Return the log DNA abundance of each barcode over its replicates, by quasi-likelihood, and its variance."""
+def _barcode_abundance(
+    dna: Array, used: Mask, depth: Array, dispersion: float
+) -> tuple[Array, Array]:
+    """Return the log DNA abundance of each barcode over its replicates, by
+    quasi-likelihood, and its variance.
+    """
     log = np.log((dna * used).sum(1) / (np.exp(depth) * used).sum(1))
     for _ in range(SCORES):
         m = np.exp(depth + log[:, None])
@@ -271,19 +355,27 @@ def _barcode_abundance(dna: Array, used: Mask, depth: Array, dispersion: float) 
     return log, 1 / weight.sum(1)
 
 
-def _dna_rna_pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[float, float]:
-    """Return the slope of RNA on DNA of the same cell within barcodes, and the dispersion of DNA."""
+def _dna_rna_pairing(
+    dna: Array, rna: Array, used: Mask, first: Ints
+) -> tuple[float, float]:
+    """Return the slope of RNA on DNA of the same cell within barcodes, and the
+    dispersion of DNA.
+    """
     sure = used & (rna > 0) & (dna >= SURE_DNA)
     left = sure.sum() - (sure.any(1)).sum() - (np.add.reduceat(sure, first) > 0).sum()
     if left < ENOUGH_CELLS:
         return 0.0, 0.0
     d, r = (_deviations(np.log(x + PSEUDO), sure, first) for x in (dna, rna))
     dispersion = (d**2).sum() / left - (1 / dna[sure]).mean()
-    return float(np.clip((d * r).sum() / (d**2).sum(), 0.0, 1.0)), max(float(dispersion), 0.0)
+    return float(np.clip((d * r).sum() / (d**2).sum(), 0.0, 1.0)), max(
+        float(dispersion), 0.0
+    )
 
 
 def _deviations(x: Array, used: Mask, first: Ints) -> Array:
-    """Return x less the means of its barcode and of its oligo in the replicate, 0 where not used."""
+    """Return x less the means of its barcode and of its oligo in the replicate, 0 where
+    not used.
+    """
     x = np.where(used, x, 0.0)
     of_barcode, of_oligo = (
         np.maximum(used.sum(1, keepdims=True), 1),
@@ -292,16 +384,24 @@ def _deviations(x: Array, used: Mask, first: Ints) -> Array:
     n = np.diff(np.append(first, len(x)))
     for _ in range(SWEEPS):
         x = np.where(used, x - x.sum(1, keepdims=True) / of_barcode, 0.0)
-        x = np.where(used, x - np.repeat(np.add.reduceat(x, first) / of_oligo, n, axis=0), 0.0)
+        x = np.where(
+            used, x - np.repeat(np.add.reduceat(x, first) / of_oligo, n, axis=0), 0.0
+        )
     return x
 
 
 def library_levels(x: Array, used: Mask) -> Array:
-    """Return the least-squares level of each replicate, with a level for each barcode; their mean is 0."""
+    """Return the least-squares level of each replicate, with a level for each barcode;
+    their mean is 0.
+    """
     n = np.maximum(used.sum(1), 1)
     x = np.where(used, x, 0.0)
-    within = np.diag(used.sum(0).astype(float)) - (used / n[:, None]).T @ used.astype(float)
-    return np.asarray(np.linalg.pinv(within, rcond=1e-9) @ (x - used * (x.sum(1) / n)[:, None]).sum(0))
+    within = np.diag(used.sum(0).astype(float)) - (used / n[:, None]).T @ used.astype(
+        float
+    )
+    return np.asarray(
+        np.linalg.pinv(within, rcond=1e-9) @ (x - used * (x.sum(1) / n)[:, None]).sum(0)
+    )
 
 
 ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0
@@ -324,7 +424,8 @@ class Responses:
     z, precision
         Working activity and its precision given the layers, shape ``(N, R)``.
     reads_each, cell_variance
-        Variance of a cell given its barcode and replicate: ``reads_each / expected reads + cell_variance``.
+        Variance of a cell given its barcode and replicate:
+        ``reads_each / expected reads + cell_variance``.
     silent_cell, silent_barcode
         Probability that a barcode is silent in one replicate, and in all.
     """
@@ -340,27 +441,41 @@ class Responses:
 
 
 def first_responses(cells: CountCells) -> Responses:
-    """Return responses at each oligo's level, without zeros where most of its cells have reads."""
+    """Return responses at each oligo's level, without zeros where most of its cells
+    have reads.
+    """
     observed, first = cells.used & (cells.rna > 0), cells.start[:-1]
     n = np.diff(cells.start)
-    share = np.add.reduceat(observed.sum(1), first) / np.add.reduceat(cells.used.sum(1), first)
+    share = np.add.reduceat(observed.sum(1), first) / np.add.reduceat(
+        cells.used.sum(1), first
+    )
     counted = np.where(np.repeat(share >= 0.5, n)[:, None], observed, cells.used)
     reads = np.add.reduceat((cells.rna * counted).sum(1), first) + PSEUDO
     expected = np.add.reduceat((np.exp(cells.offset) * counted).sum(1), first)
     level = np.repeat(np.log(reads / expected), n)[:, None] + np.zeros(cells.rna.shape)
     z = np.where(counted, np.log(cells.rna + PSEUDO) - cells.offset, 0.0)
-    return set_cell_noise(cells, Responses(level, counted.astype(float), z, np.zeros_like(z), 1.0, 0.1, 0.01, 0.01))
+    return set_cell_noise(
+        cells,
+        Responses(
+            level, counted.astype(float), z, np.zeros_like(z), 1.0, 0.1, 0.01, 0.01
+        ),
+    )
 
 
 def respond(cells: CountCells, responses: Responses, tb: Array, tr: Array) -> Responses:
-    """Iterate responses to their fixed point at given variances of each element's layers, shape ``(E,)`` each.
+    """Iterate responses to their fixed point at given variances of each element's
+    layers, shape ``(E,)`` each.
 
-    Each oligo gets an extra half read (or half a family of reads), spread over its cells, so that an oligo without
-    reads has a level (Firth's correction of a Poisson mean).
+    Each oligo gets an extra half read (or half a family of reads), spread over its
+    cells, so that an oligo without reads has a level (Firth's correction of a Poisson
+    mean).
     """
     n = np.maximum(np.add.reduceat(cells.used.sum(1), cells.start[:-1]), 1)
     extra = np.repeat(PSEUDO / n, np.diff(cells.start))
-    rna, offset = cells.rna / responses.reads_each, cells.offset - np.log(responses.reads_each)
+    rna, offset = (
+        cells.rna / responses.reads_each,
+        cells.offset - np.log(responses.reads_each),
+    )
     for _ in range(ROUNDS):
         before = responses.level.copy()
         _working_responses(
@@ -378,28 +493,40 @@ def respond(cells: CountCells, responses: Responses, tb: Array, tr: Array) -> Re
 
 
 def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
-    """Estimate the noise of cells from the likelihood of residuals about barcodes plus replicates.
+    """Estimate the noise of cells from the likelihood of residuals about barcodes plus
+    replicates.
 
-    A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come in families (amplified from one
-    molecule) count as families. About 5,000 barcodes are used, of elements evenly over the table.
+    A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come
+    in families (amplified from one molecule) count as families. About 5,000 barcodes
+    are used, of elements evenly over the table.
     """
     step = max(1, int(np.ceil(cells.start[-1] / N_BARCODES)))
     keep = np.flatnonzero(np.arange(len(cells.start) - 1) // cells.n_arms % step == 0)
     rows = np.concatenate([np.arange(cells.start[o], cells.start[o + 1]) for o in keep])
     start = np.append(0, np.cumsum(np.diff(cells.start)[keep])).astype(np.int64)
-    z, expressed, own = responses.z[rows], (responses.expressed[rows] > 0.5).astype(np.float64), cells.own[rows]
+    z, expressed, own = (
+        responses.z[rows],
+        (responses.expressed[rows] > 0.5).astype(np.float64),
+        cells.own[rows],
+    )
     each = np.exp(-(cells.offset + responses.level)[rows])
 
     def loss(x: Array) -> float:
         inside = np.clip(x, *LIMITS)
         outside = float(((x - inside) ** 2).sum())
-        density = residual_density(z, expressed / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
+        density = residual_density(
+            z, expressed / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start
+        )
         return float(outside + 0.5 * (inside[0] / FAMILIES) ** 2 - density)
 
     at = np.log([responses.reads_each, responses.cell_variance])
     simplex = at + np.array([[0.0, 0.0], [0.7, 0.0], [0.0, 0.7]])
-    found = optimize.fmin(loss, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False)
-    responses.reads_each, responses.cell_variance = (float(v) for v in np.exp(np.clip(found, *LIMITS)))
+    found = optimize.fmin(
+        loss, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False
+    )
+    responses.reads_each, responses.cell_variance = (
+        float(v) for v in np.exp(np.clip(found, *LIMITS))
+    )
     return responses
 
 
@@ -408,7 +535,9 @@ def _working_responses(
     rna: Array, extra: Array, used: Mask, offset: Array, own: Array, level: Array, expressed: Array, phi: float,
     z: Array, precision: Array,
 ) -> None:  # fmt: skip
-    """Set z and precision at the mode of the cell's own departure x, where ``r - m e^x = x / phi``."""
+    """Set z and precision at the mode of the cell's own departure x, where
+    ``r - m e^x = x / phi``.
+    """
     for b in range(len(rna)):
         for r in range(rna.shape[1]):
             if not used[b, r]:
@@ -438,7 +567,9 @@ def _zero_probability(m: float, phi: float) -> float:
 def _predict_levels(
     z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float
 ) -> tuple[Array, Array]:
-    """Return the best prediction of an oligo's level in each replicate, (R,), and of its barcodes about it."""
+    """Return the best prediction of an oligo's level in each replicate, (R,), and of
+    its barcodes about it.
+    """
     R = z.shape[1]
     S, s, M, one = np.empty((R, R)), np.empty(R), np.eye(R), np.ones(R)
     precision_sums(z, precision, shared, lo, hi, T, S, s)
@@ -457,8 +588,12 @@ def _predict_levels(
 
 
 @njit(nogil=True)
-def _no_reads_probability(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array) -> float:
-    """Return the probability of no reads of a barcode in any replicate; `expected` are logs."""
+def _no_reads_probability(
+    expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array
+) -> float:
+    """Return the probability of no reads of a barcode in any replicate; `expected` are
+    logs.
+    """
     chance = 0.0
     for i in range(len(nodes)):
         each = weights[i]
@@ -475,19 +610,27 @@ def _update_levels(
     precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,
     expressed: Array,
 ) -> tuple[float, float]:  # fmt: skip
-    """Set the predicted level of each cell and its probability of being expressed; return the silent shares.
+    """Set the predicted level of each cell and its probability of being expressed;
+    return the silent shares.
 
     The shares are posterior means under a Beta(1, 100).
     """
     silent_cells, cells, silent_barcodes = 1.0, 100.0, 1.0
     for o in range(len(start) - 1):
         T = tb[o // A]
-        of_oligo, own = _predict_levels(z, precision, shared, start[o], start[o + 1], T, tr[o // A])
+        of_oligo, own = _predict_levels(
+            z, precision, shared, start[o], start[o + 1], T, tr[o // A]
+        )
         for b in range(start[o], start[o + 1]):
             level[b] = of_oligo + own[b - start[o]]
             if rna[b].sum() == 0.0:
                 chance = _no_reads_probability(
-                    offset[b] + of_oligo, used[b], np.sqrt(T + shared[b]), phi, nodes, weights
+                    offset[b] + of_oligo,
+                    used[b],
+                    np.sqrt(T + shared[b]),
+                    phi,
+                    nodes,
+                    weights,
                 )
                 p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
                 silent_barcodes += p
@@ -496,7 +639,11 @@ def _update_levels(
             for r in range(rna.shape[1]):
                 p = 0.0
                 if rna[b, r] == 0.0 and used[b, r]:
-                    p = p_cell / (p_cell + (1.0 - p_cell) * _zero_probability(np.exp(offset[b, r] + level[b, r]), phi))
+                    p = p_cell / (
+                        p_cell
+                        + (1.0 - p_cell)
+                        * _zero_probability(np.exp(offset[b, r] + level[b, r]), phi)
+                    )
                 cells += used[b, r]
                 silent_cells += p
                 expressed[b, r] = used[b, r] * max(1.0 - p, NEVER)

@@ -1,4 +1,6 @@
-"""Effects of arms in every element: the contrasts of a fit, and their estimates from barcodes and replicates."""
+"""Effects of arms in every element: the contrasts of a fit, and their estimates from
+barcodes and replicates.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,11 @@ class FitRequest:
     weights
         Weight of each arm in each contrast, shape ``(K, A)``; rows sum to 0.
     oligos
-        Place of each element's oligo under each arm on the oligo dim of the counts, shape ``(E, A)``.
+        Place of each element's oligo under each arm on the oligo dim of the counts,
+        shape ``(E, A)``.
     element, arm
-        Element and arm codes of each barcode, shape ``(n_barcodes,)``; -1 for unused barcodes.
+        Element and arm codes of each barcode, shape ``(n_barcodes,)``; -1 for unused
+        barcodes.
     n_left_out
         Elements of the counts that lack one of the arms.
     arms_left_out
@@ -62,47 +66,64 @@ def fit_request(
     arm_names: Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
 ) -> FitRequest:
-    """Return the elements and contrasts to fit: every arm (or `arm_names`) against `control`, or `contrasts`.
+    """Return the elements and contrasts to fit: every arm (or `arm_names`) against
+    `control`, or `contrasts`.
 
-    Elements are those with an oligo under *every* arm of the contrasts. Without `arm_names` the treatments are the arms
-    that some element has besides the control. Elements with the control and some of the treatments raise an error
-    unless `arm_names` is given. What is left out is counted.
+    Elements are those with an oligo under *every* arm of the contrasts. Without
+    `arm_names` the treatments are the arms that some element has besides the control.
+    Elements with the control and some of the treatments raise an error unless
+    `arm_names` is given. What is left out is counted.
 
     Raises
     ------
     ContrastError
-        If an arm is unknown, the weights of a contrast do not sum to 0, each element has one arm (a parallel library),
-        or the elements have different arms and `arm_names` is not given.
+        If an arm is unknown, the weights of a contrast do not sum to 0, each element
+        has one arm (a parallel library), or the elements have different arms and
+        `arm_names` is not given.
     CountsError
-        If an element has two oligos in an arm, or an oligo has no barcode with DNA left.
+        If an element has two oligos in an arm, or an oligo has no barcode with DNA
+        left.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if parallel_oligos(counts) is not None:
         raise ContrastError(
-            "each element has one arm, as in a parallel library, so that no element has an effect of its own; the "
-            "average over elements is cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). Where arms "
-            "share their backgrounds, let the side table give those one name of an element"
+            "each element has one arm, as in a parallel library, so that no element "
+            "has an effect of its own; the average over elements is "
+            "cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). Where "
+            "arms share their backgrounds, let the side table give those one name of "
+            "an element"
         )
     all_arms = arm_names is None and contrasts is None
     alone = _arms_without_control(counts, control) if all_arms else ()
-    weights = _contrast_weights([a for a in known if a not in alone], control, arm_names, contrasts)
+    weights = _contrast_weights(
+        [a for a in known if a not in alone], control, arm_names, contrasts
+    )
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
     places = _oligo_by_arm(counts, names)
     complete = (places >= 0).all(axis=1)
     if all_arms:
-        some = (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
+        some = (
+            (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
+        )
         if some.any():
             first = places[some].iloc[0]
             absent = [name for name in names if first[name] < 0]
             there = [name for name in names[1:] if name not in absent]
             raise ContrastError(
-                f"element {quoted(first.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and "
-                f"{int(some.sum()) - 1:,} more elements lack some arm; say which are compared: "
+                f"element {quoted(first.name)} has no oligo in arm "
+                f"{', '.join(map(quoted, absent))}, and {int(some.sum()) - 1:,} more "
+                "elements lack some arm; say which are compared: "
                 f"arm_names={quoted(there)}"
             )
     if not complete.any():
-        raise ContrastError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer arms")
-    elements, oligos = places.index[complete].to_numpy().astype(str), places[complete].to_numpy().astype(np.int64)
+        raise ContrastError(
+            f"no element has an oligo under every one of {', '.join(names)}; ask for "
+            "fewer arms"
+        )
+    elements, oligos = (
+        places.index[complete].to_numpy().astype(str),
+        places[complete].to_numpy().astype(np.int64),
+    )
     element = np.full(counts.sizes["oligo"], -1, dtype=np.int64)
     arm = element.copy()
     element[oligos] = np.arange(len(elements))[:, None]
@@ -111,49 +132,91 @@ def fit_request(
     W = np.array([[row.get(a, 0.0) for a in names] for row in weights.values()])
     left_out = len(set(counts["element"].to_numpy().tolist())) - len(elements)
     request = FitRequest(
-        elements, np.array(names), tuple(weights), W, oligos, element[of], arm[of], left_out, tuple(alone)
+        elements,
+        np.array(names),
+        tuple(weights),
+        W,
+        oligos,
+        element[of],
+        arm[of],
+        left_out,
+        tuple(alone),
     )
     _check_dna_read(counts, request)
     return request
 
 
-def _contrast_weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[str, dict[str, float]]:
+def _contrast_weights(
+    known: list[str], control: Any, arms: Any, contrasts: Any
+) -> dict[str, dict[str, float]]:
     if (control is None) == (contrasts is None):
-        raise ContrastError(f"give control= (one of {', '.join(known)}) or contrasts=, and not both")
+        raise ContrastError(
+            f"give control= (one of {', '.join(known)}) or contrasts=, and not both"
+        )
     if isinstance(arms, str):
-        raise ContrastError(f"arm_names={quoted(arms)}: give a list of arms, of {', '.join(known)}")
+        raise ContrastError(
+            f"arm_names={quoted(arms)}: give a list of arms, of {', '.join(known)}"
+        )
     if contrasts is not None:
-        in_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
+        in_text = isinstance(contrasts, str) or (
+            isinstance(contrasts, list | tuple) and len(contrasts) > 0
+        )
         weights = (
-            requested_weights(xr.Dataset(), known, None, contrasts, None) if in_text else _as_named_weights(contrasts)
+            requested_weights(xr.Dataset(), known, None, contrasts, None)
+            if in_text
+            else _as_named_weights(contrasts)
         )
     elif str(control) not in known:
-        raise ContrastError(f"control={quoted(control)}: no arm {quoted(control)}; the arms are {', '.join(known)}")
+        raise ContrastError(
+            f"control={quoted(control)}: no arm {quoted(control)}; the arms are "
+            f"{', '.join(known)}"
+        )
     else:
-        treated = [a for a in known if a != control] if arms is None else [str(a) for a in arms if a != control]
+        treated = (
+            [a for a in known if a != control]
+            if arms is None
+            else [str(a) for a in arms if a != control]
+        )
         weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
     for name, row in weights.items():
         if not str(name).strip():
-            raise ContrastError("a contrast has an empty name; give each a name, by which it is printed")
+            raise ContrastError(
+                "a contrast has an empty name; give each a name, by which it is printed"
+            )
         for a in row:
             if a not in known:
-                raise ContrastError(f"contrast {quoted(name)}: no arm {quoted(a)}; the arms are {', '.join(known)}")
+                raise ContrastError(
+                    f"contrast {quoted(name)}: no arm {quoted(a)}; the arms are "
+                    f"{', '.join(known)}"
+                )
         if not np.isclose(sum(row.values()), 0.0) or not any(row.values()):
-            raise ContrastError(f"contrast {quoted(name)}: its weights sum to {sum(row.values()):g}, not to 0")
+            raise ContrastError(
+                f"contrast {quoted(name)}: its weights sum to {sum(row.values()):g}, "
+                "not to 0"
+            )
     if not weights:
-        raise ContrastError(f"no arm beside the control {quoted(control)}; the arms are {', '.join(known)}")
+        raise ContrastError(
+            f"no arm beside the control {quoted(control)}; the arms are "
+            f"{', '.join(known)}"
+        )
     return weights
 
 
 def _as_named_weights(contrasts: Any) -> dict[str, dict[str, float]]:
     try:
-        found = {str(name): {str(a): float(w) for a, w in row.items()} for name, row in contrasts.items()}
+        found = {
+            str(name): {str(a): float(w) for a, w in row.items()}
+            for name, row in contrasts.items()
+        }
     except (AttributeError, TypeError, ValueError) as error:
         raise ContrastError(
-            f"contrasts={quoted(contrasts)}: give name -> arm -> weight, as {{'GATA1': {{'control': -1, 'GATA1': 1}}}}"
+            f"contrasts={quoted(contrasts)}: give name -> arm -> weight, as {{'GATA1': "
+            "{'control': -1, 'GATA1': 1}}"
         ) from error
     if not found:
-        raise ContrastError("contrasts= is empty; give name -> arm -> weight, or control=")
+        raise ContrastError(
+            "contrasts= is empty; give name -> arm -> weight, or control="
+        )
     return found
 
 
@@ -175,10 +238,14 @@ def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
     if twice.any():
         row = table[twice].iloc[0]
         raise CountsError(
-            f"element {quoted(row['element'])} has two oligos in arm {quoted(row['arm'])}; give them elements of "
-            "their own"
+            f"element {quoted(row['element'])} has two oligos in arm "
+            f"{quoted(row['arm'])}; give them elements of their own"
         )
-    wide = table.pivot(index="element", columns="arm", values="place").reindex(columns=names).fillna(-1)
+    wide = (
+        table.pivot(index="element", columns="arm", values="place")
+        .reindex(columns=names)
+        .fillna(-1)
+    )
     return wide.loc[list(dict.fromkeys(table["element"]))].astype(np.int64)
 
 
@@ -189,16 +256,23 @@ def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
         return
     e, a = np.argwhere(n == 0)[0]
     raise CountsError(
-        f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no barcode with DNA is left, as in "
-        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: cg.mpra.filter(counts, "
-        "min_barcodes=1)"
+        f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no "
+        f"barcode with DNA is left, as in {int((n == 0).sum()) - 1:,} more oligos; "
+        "leave such elements out, in every arm: cg.mpra.filter(counts, min_barcodes=1)"
     )
 
 
 def n_barcodes(counts: xr.Dataset) -> Ints:
-    """Return the barcodes of each oligo with DNA in some replicate, shape ``(n_oligos,)``."""
-    read = (dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)).any(axis=1)
-    return np.bincount(counts["oligo_index"].to_numpy()[read], minlength=counts.sizes["oligo"])
+    """Return the barcodes of each oligo with DNA in some replicate, shape
+    ``(n_oligos,)``.
+    """
+    read = (
+        dna_observed(counts)
+        & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
+    ).any(axis=1)
+    return np.bincount(
+        counts["oligo_index"].to_numpy()[read], minlength=counts.sizes["oligo"]
+    )
 
 
 def element_blocks(n: int, *, most: int) -> list[tuple[int, int]]:
@@ -224,9 +298,11 @@ class FittedEffects:
     Attributes
     ----------
     ace, se, df
-        Effect on log2, its standard error and degrees of freedom (``inf`` is normal), shape ``(E, K)`` each.
+        Effect on log2, its standard error and degrees of freedom (``inf`` is normal),
+        shape ``(E, K)`` each.
     variables
-        Further variables of the method: name -> (dims, values), dims out of ``element, contrast, arm, replicate``.
+        Further variables of the method: name -> (dims, values), dims out of
+        ``element, contrast, arm, replicate``.
     attrs
         Further results for all elements together: numbers and text.
     estimated
@@ -236,14 +312,17 @@ class FittedEffects:
     ace: Array
     se: Array
     df: Array
-    variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = field(default_factory=dict)
+    variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = field(
+        default_factory=dict
+    )
     attrs: Mapping[str, float | int | str] = field(default_factory=dict)
     estimated: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A variance component: its estimate in each element, and its factor in the variance of a contrast.
+    """A variance component: its estimate in each element, and its factor in the
+    variance of a contrast.
 
     Attributes
     ----------
@@ -258,18 +337,24 @@ class Layer:
     factor: Array
 
     def moderated(self) -> tuple[Array, Array]:
-        """Return the variance that the layer adds to each contrast, and its df, moderated over elements, ``(E, K)``."""
+        """Return the variance that the layer adds to each contrast, and its df,
+        moderated over elements, ``(E, K)``.
+        """
         found = moderate_unequal(self.s2, self.df)
-        return found.variance[:, None] * self.factor, np.broadcast_to(found.df[:, None], self.factor.shape)
+        return found.variance[:, None] * self.factor, np.broadcast_to(
+            found.df[:, None], self.factor.shape
+        )
 
 
 def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
-    """Compare arms by the means of their barcodes, with the noise of barcodes and of replicates.
+    """Compare arms by the means of their barcodes, with the noise of barcodes and of
+    replicates.
 
-    In a crossed layout the mean over barcodes and replicates has the variance ``V_barcode + V_replicate - V_residual``:
-    the first two both contain the noise of single cells, which counts once. All three come from sums of squares
-    moderated over elements; the variance is never below the larger of the first two, and its degrees of freedom are
-    Satterthwaite's.
+    In a crossed layout the mean over barcodes and replicates has the variance
+    ``V_barcode + V_replicate - V_residual``: the first two both contain the noise of
+    single cells, which counts once. All three come from sums of squares moderated over
+    elements; the variance is never below the larger of the first two, and its degrees
+    of freedom are Satterthwaite's.
 
     Parameters
     ----------
@@ -281,8 +366,9 @@ def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
     Returns
     -------
     FittedEffects
-        Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)``, and in ``attrs`` the standard
-        deviations of barcodes and of replicates over all elements, on log2.
+        Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)``,
+        and in ``attrs`` the standard deviations of barcodes and of replicates over all
+        elements, on log2.
 
     Raises
     ------
@@ -291,23 +377,31 @@ def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
 
     References
     ----------
-    Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Smyth (2004), doi:10.2202/1544-6115.1027.
+    Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Smyth (2004),
+    doi:10.2202/1544-6115.1027.
     """
     means = barcode_means(cells)
     layers = (replicate_layer(cells, weights), residual_layer(cells, weights))
     variance, df, vb, vr, ve = combine_layers([barcode_layer(means, weights)], *layers)
     dims = ("element", "contrast")
-    variables = {"v_barcode": (dims, vb), "v_replicate": (dims, vr), "v_residual": (dims, ve)}
-    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df, variables, noise_sds(cells))
+    variables = {
+        "v_barcode": (dims, vb),
+        "v_replicate": (dims, vr),
+        "v_residual": (dims, ve),
+    }
+    return FittedEffects(
+        means.mean @ weights.T, np.sqrt(variance), df, variables, noise_sds(cells)
+    )
 
 
 def combine_layers(
     barcode: Sequence[Layer], replicate: Layer, residual: Layer
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Return the variance of each contrast, its df, and the moderated components, shape ``(E, K)`` each.
+    """Return the variance of each contrast, its df, and the moderated components, shape
+    ``(E, K)`` each.
 
-    Barcodes have one layer for all arms, or one for each arm, which are moderated separately and added to
-    ``V_barcode``.
+    Barcodes have one layer for all arms, or one for each arm, which are moderated
+    separately and added to ``V_barcode``.
 
     Raises
     ------
@@ -315,9 +409,15 @@ def combine_layers(
         If no element has two barcodes in an arm, or two replicates.
     """
     if not all(layer.df.any() for layer in barcode):
-        raise EstimateError("no element has two barcodes in an arm, and one barcode has no spread; use more barcodes")
+        raise EstimateError(
+            "no element has two barcodes in an arm, and one barcode has no spread; use "
+            "more barcodes"
+        )
     if not replicate.df.any():
-        raise EstimateError("no element has two replicates of every arm, and one has no spread; use more replicates")
+        raise EstimateError(
+            "no element has two replicates of every arm, and one has no spread; use "
+            "more replicates"
+        )
     of_barcodes = [layer.moderated() for layer in barcode]
     (vr, dr), (ve, de) = replicate.moderated(), residual.moderated()
     vb: Array = np.sum([v for v, _ in of_barcodes], axis=0)
@@ -333,58 +433,78 @@ def barcode_layer(means: BarcodeMeans, weights: Array) -> Layer:
 
 
 def replicate_layer(cells: RatioCells, weights: Array) -> Layer:
-    """Return the variance of the arms' means over replicates, shifts shared by all arms of a replicate removed.
+    """Return the variance of the arms' means over replicates, shifts shared by all arms
+    of a replicate removed.
 
-    For two arms it is half the variance over replicates of their difference. Only replicates with every arm are used.
+    For two arms it is half the variance over replicates of their difference. Only
+    replicates with every arm are used.
     """
     n = cells.sums(cells.used)
     cell = cells.sums(cells.ratio) / np.maximum(n, 1)
     present: NDArray[np.bool_] = np.min(n, axis=1) > 0
     R, A = present.sum(axis=1), cells.shape[1]
     apart = (cell - cell.mean(axis=1, keepdims=True)) * present[:, None]
-    apart = (apart - apart.sum(axis=2, keepdims=True) / np.maximum(R, 1)[:, None, None]) * present[:, None]
+    apart = (
+        apart - apart.sum(axis=2, keepdims=True) / np.maximum(R, 1)[:, None, None]
+    ) * present[:, None]
     df = np.maximum((A - 1) * (R - 1), 0).astype(np.float64)
     s2 = (apart**2).sum(axis=(1, 2)) / np.maximum(df, 1)
     return Layer(s2, df, (weights**2).sum(axis=1) / np.maximum(R, 1)[:, None])
 
 
 def residual_layer(cells: RatioCells, weights: Array) -> Layer:
-    """Return the residual variance of cells about barcodes and replicates in each arm, pooled over arms."""
+    """Return the residual variance of cells about barcodes and replicates in each arm,
+    pooled over arms.
+    """
     squares, df = residual_squares(cells)
     n = cells.sums(cells.used.sum(axis=1).astype(np.float64))
-    return Layer(squares.sum(axis=1) / np.maximum(df.sum(axis=1), 1), df.sum(axis=1), (1 / n) @ (weights**2).T)
+    return Layer(
+        squares.sum(axis=1) / np.maximum(df.sum(axis=1), 1),
+        df.sum(axis=1),
+        (1 / n) @ (weights**2).T,
+    )
 
 
 def residual_squares(cells: RatioCells) -> tuple[Array, Array]:
-    """Return the residual sum of squares about barcode + replicate by element and arm, and its df, ``(E, A)``.
+    """Return the residual sum of squares about barcode + replicate by element and arm,
+    and its df, ``(E, A)``.
 
-    Barcodes are eliminated first; the R remaining equations an arm are solved for all elements at once.
+    Barcodes are eliminated first; the R remaining equations an arm are solved for all
+    elements at once.
     """
     u = cells.used.astype(np.float64)
     m = u.sum(axis=1)
     left = (cells.ratio - (cells.ratio.sum(axis=1) / m)[:, None]) * u
     right = cells.sums(left)
     R = u.shape[1]
-    normal = -np.stack([cells.sums(u * (u[:, r] / m)[:, None]) for r in range(R)], axis=-1)
+    normal = -np.stack(
+        [cells.sums(u * (u[:, r] / m)[:, None]) for r in range(R)], axis=-1
+    )
     normal[..., np.arange(R), np.arange(R)] += cells.sums(u)
     values, vectors = np.linalg.eigh(normal)
     solvable = values > 1e-9 * np.maximum(values[..., -1:], 1.0)
     turned = np.einsum("earj,ear->eaj", vectors, right)
-    explained = np.where(solvable, turned**2 / np.where(solvable, values, 1.0), 0.0).sum(axis=-1)
+    explained = np.where(
+        solvable, turned**2 / np.where(solvable, values, 1.0), 0.0
+    ).sum(axis=-1)
     total = cells.sums((left**2).sum(axis=1))
     df = cells.sums(m - 1) - solvable.sum(axis=-1)
     return np.maximum(total - explained, 0.0), df
 
 
 def noise_sds(cells: RatioCells) -> dict[str, float]:
-    """Return the sd of barcodes, replicates and residuals over all elements, by moments; 0 where negative."""
+    """Return the sd of barcodes, replicates and residuals over all elements, by
+    moments; 0 where negative.
+    """
     ones, means = np.ones((1, cells.shape[1])), barcode_means(cells)
     replicate, residual = replicate_layer(cells, ones), residual_layer(cells, ones)
     share = float((1 / cells.used.sum(axis=1)).mean())
     noise = _pooled_variance(residual)
     across = float((1 / np.maximum(cells.sums(cells.used), 1)).mean())
     return {
-        "sd_barcode": sd_or_zero(_pooled_variance(barcode_layer(means, ones)) - share * noise),
+        "sd_barcode": sd_or_zero(
+            _pooled_variance(barcode_layer(means, ones)) - share * noise
+        ),
         "sd_replicate": sd_or_zero(_pooled_variance(replicate) - across * noise),
         "sd_residual": sd_or_zero(noise),
     }
@@ -395,7 +515,9 @@ def _pooled_variance(layer: Layer) -> float:
 
 
 def sd_or_zero(variance: float) -> float:
-    """Return the square root of an estimated variance, 0 where the estimate is negative."""
+    """Return the square root of an estimated variance, 0 where the estimate is
+    negative.
+    """
     return float(np.sqrt(max(variance, 0.0)))
 
 
@@ -424,15 +546,18 @@ class BarcodeMeans:
 
     @property
     def pooled(self) -> Array:
-        """Variance of barcodes within arms, pooled over the arms of each element, shape ``(E,)``; 0 on 0 df."""
+        """Variance of barcodes within arms, pooled over the arms of each element, shape
+        ``(E,)``; 0 on 0 df.
+        """
         return np.asarray(self.squares.sum(axis=1) / np.maximum(self.df, 1))
 
 
 def barcode_means(cells: RatioCells) -> BarcodeMeans:
-    """Return the means over barcodes of their mean log ratio ``y_b``, for each element and arm.
+    """Return the means over barcodes of their mean log ratio ``y_b``, for each element
+    and arm.
 
-    The barcode is the unit assigned to an arm, and its own activity repeats in every replicate, so its mean over
-    replicates is one observation.
+    The barcode is the unit assigned to an arm, and its own activity repeats in every
+    replicate, so its mean over replicates is one observation.
     """
     y = cells.ratio.sum(axis=1) / cells.used.sum(axis=1)
     n = cells.sums(np.ones_like(y))
@@ -441,7 +566,8 @@ def barcode_means(cells: RatioCells) -> BarcodeMeans:
 
 
 def barcode_welch(means: BarcodeMeans, weights: Array) -> FittedEffects:
-    """Compare arms by their barcodes' means, with a separate variance for each arm (Welch).
+    """Compare arms by their barcodes' means, with a separate variance for each arm
+    (Welch).
 
     Parameters
     ----------
@@ -461,9 +587,11 @@ def barcode_welch(means: BarcodeMeans, weights: Array) -> FittedEffects:
 
 
 def barcode_moderated(means: BarcodeMeans, weights: Array) -> FittedEffects:
-    """Compare arms by their barcodes' means, with one variance an element, moderated over elements.
+    """Compare arms by their barcodes' means, with one variance an element, moderated
+    over elements.
 
-    Ignores noise that the barcodes of an arm share in a replicate; where there is such noise, intervals are too narrow.
+    Ignores noise that the barcodes of an arm share in a replicate; where there is such
+    noise, intervals are too narrow.
 
     Parameters
     ----------
@@ -482,8 +610,11 @@ def barcode_moderated(means: BarcodeMeans, weights: Array) -> FittedEffects:
     return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
 
 
-def barcode_pooled(means: BarcodeMeans, weights: Array, family: NDArray[np.int64]) -> FittedEffects:
-    """Compare arms by their barcodes' means, with one variance for all elements of a family (backgrounds of a motif).
+def barcode_pooled(
+    means: BarcodeMeans, weights: Array, family: NDArray[np.int64]
+) -> FittedEffects:
+    """Compare arms by their barcodes' means, with one variance for all elements of a
+    family (backgrounds of a motif).
 
     Parameters
     ----------
@@ -498,13 +629,16 @@ def barcode_pooled(means: BarcodeMeans, weights: Array, family: NDArray[np.int64
     pooled = np.bincount(family, means.squares.sum(axis=1)) / np.maximum(df, 1)
     variance = pooled[family][:, None] * ((1 / means.n) @ (weights**2).T)
     return FittedEffects(
-        means.mean @ weights.T, np.sqrt(variance), np.broadcast_to(df[family][:, None], variance.shape)
+        means.mean @ weights.T,
+        np.sqrt(variance),
+        np.broadcast_to(df[family][:, None], variance.shape),
     )
 
 
 @dataclass(frozen=True)
 class RatioCells:
-    """Log ratios of B barcodes in R replicates, each barcode of one element under one arm.
+    """Log ratios of B barcodes in R replicates, each barcode of one element under one
+    arm.
 
     Attributes
     ----------
@@ -524,11 +658,15 @@ class RatioCells:
     shape: tuple[int, int]
 
     def sums(self, values: Array | Mask) -> Array:
-        """Sum values of barcodes, shape ``(B, ...)``, by element and arm, ``(E, A, ...)``."""
+        """Sum values of barcodes, shape ``(B, ...)``, by element and arm,
+        ``(E, A, ...)``.
+        """
         return group_sums(values, self.group, self.shape)
 
     def at(self, means: Array) -> Array:
-        """Return values of elements and arms, ``(E, A, ...)``, at each barcode, ``(B, ...)``."""
+        """Return values of elements and arms, ``(E, A, ...)``, at each barcode,
+        ``(B, ...)``.
+        """
         return means.reshape(-1, *means.shape[2:])[self.group]
 
 
@@ -537,4 +675,6 @@ def ratio_cells(counts: xr.Dataset, request: FitRequest) -> RatioCells:
     ratio, used = cell_ratios(counts)
     keep = (request.element >= 0) & used.any(axis=1)
     E, A = request.oligos.shape
-    return RatioCells(ratio[keep], used[keep], request.element[keep] * A + request.arm[keep], (E, A))
+    return RatioCells(
+        ratio[keep], used[keep], request.element[keep] * A + request.arm[keep], (E, A)
+    )

@@ -9,7 +9,12 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.mpra.formats._variant_tiles import VariantTiles, variant_tiles
     from causalgia.mpra.formats.igvf import igvf_table, read_igvf, to_igvf
-    from causalgia.mpra.formats.orders import read_library, to_csv, to_fasta, write_library
+    from causalgia.mpra.formats.orders import (
+        read_library,
+        to_csv,
+        to_fasta,
+        write_library,
+    )
     from causalgia.mpra.formats.text_tables import given_name, vendor_name
 else:
     __getattr__, __dir__ = on_first_use(__name__)

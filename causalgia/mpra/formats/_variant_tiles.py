@@ -1,4 +1,6 @@
-"""Libraries of variants: windows of a genome around each, with the reference and the alternate allele."""
+"""Libraries of variants: windows of a genome around each, with the reference and the
+alternate allele.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,11 @@ from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.variant_files import Variant, check_alleles, read_vcf
-from causalgia.sequences.windowed_variants import VariantWindows, allele_width, variant_windows
+from causalgia.sequences.windowed_variants import (
+    VariantWindows,
+    allele_width,
+    variant_windows,
+)
 
 REF, ALT = "ref", "alt"
 #: library variables that describe the variant of an oligo, with their values for none
@@ -51,9 +57,11 @@ class Tile:
     start
         Start of the window on the chromosome, from 0.
     offset
-        Requested distance of the allele's middle to the right of the insert's middle, in bases.
+        Requested distance of the allele's middle to the right of the insert's middle,
+        in bases.
     moved
-        Bases by which the window was shifted to the left because another tile has the same reference.
+        Bases by which the window was shifted to the left because another tile has the
+        same reference.
     assembly
         Genome assembly, if given.
     """
@@ -72,13 +80,16 @@ class Tile:
 
     @property
     def variant_pos(self) -> int:
-        """Start of the canonical form in the insert, from 0; 0 where it starts before the insert."""
+        """Start of the canonical form in the insert, from 0; 0 where it starts before
+        the insert.
+        """
         return max(self.spdi.position - self.start, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VariantTiles(Design):
-    """A design of variants in their own contexts, with arms ``ref`` and ``alt``; a unit is a variant in a window.
+    """A design of variants in their own contexts, with arms ``ref`` and ``alt``; a unit
+    is a variant in a window.
 
     Attributes
     ----------
@@ -89,10 +100,12 @@ class VariantTiles(Design):
     tiles: tuple[Tile, ...] = field(default=(), compare=False, repr=False)
 
     def annotate(self, library: xr.Dataset) -> xr.Dataset:
-        """Return a library of these tiles with the variant of each oligo, for the IGVF tables.
+        """Return a library of these tiles with the variant of each oligo, for the IGVF
+        tables.
 
-        Variables ``variant, SPDI, allele, variant_class, variant_pos, assembly, chromosome, start, end`` (row); oligos
-        that are not units have empty text and -1.
+        Variables ``variant, SPDI, allele, variant_class, variant_pos, assembly,
+        chromosome, start, end`` (row); oligos that are not units have empty text and
+        -1.
 
         Raises
         ------
@@ -102,19 +115,28 @@ class VariantTiles(Design):
         known = library.attrs.get("design_fingerprint", self.fingerprint)
         if known != self.fingerprint:
             raise LibraryError(
-                f"the library is of design {known}, the tiles are {self.fingerprint}: annotate the library that was "
-                "made from them"
+                f"the library is of design {known}, the tiles are {self.fingerprint}: "
+                "annotate the library that was made from them"
             )
-        units, arms = library["unit"].to_numpy().tolist(), library["arm"].to_numpy().tolist()
+        units, arms = (
+            library["unit"].to_numpy().tolist(),
+            library["arm"].to_numpy().tolist(),
+        )
         rows = [self._row(unit, arm) for unit, arm in zip(units, arms, strict=True)]
-        columns = {name: ("row", np.array([row[name] for row in rows])) for name in ANNOTATION}
+        columns = {
+            name: ("row", np.array([row[name] for row in rows])) for name in ANNOTATION
+        }
         return annotate(library.assign(columns))
 
     def _row(self, unit: int, arm: str) -> dict[str, str | int]:
         if unit < 0 or arm not in (REF, ALT):
             return ANNOTATION
         tile = self.tiles[unit]
-        longer = len(tile.variant.reference) - len(tile.variant.alternate) if arm == ALT else 0
+        longer = (
+            len(tile.variant.reference) - len(tile.variant.alternate)
+            if arm == ALT
+            else 0
+        )
         return {
             "variant": tile.variant.name,
             "SPDI": str(tile.spdi),
@@ -136,55 +158,71 @@ def variant_tiles(
     offsets: Sequence[int] = (0,),
     assembly: str | None = None,
 ) -> VariantTiles:
-    r"""Return a design that tests both alleles of variants, each in one or more windows of its genome.
+    r"""Return a design that tests both alleles of variants, each in one or more windows
+    of its genome.
 
-    A unit is a variant in a window; its arms ``ref`` and ``alt`` are the window of the genome and the window with the
-    alternate allele. Both have `insert_length` bases: they agree up to the allele, and after an indel bases are added
-    from or lost to the genome at the 3' end. Overlapping windows have one parent, so their units form one cluster.
+    A unit is a variant in a window; its arms ``ref`` and ``alt`` are the window of the
+    genome and the window with the alternate allele. Both have `insert_length` bases:
+    they agree up to the allele, and after an indel bases are added from or lost to the
+    genome at the 3' end. Overlapping windows have one parent, so their units form one
+    cluster.
 
-    Two tiles with the same reference (two alternates of one place, or coinciding windows) could not be distinguished
-    in a pool, so the later one is shifted to the left, base by base; `Tile.moved` records it.
+    Two tiles with the same reference (two alternates of one place, or coinciding
+    windows) could not be distinguished in a pool, so the later one is shifted to the
+    left, base by base; `Tile.moved` records it.
 
     Parameters
     ----------
     variants
-        A VCF file, plain or gzip-compressed; a table with VCF columns ``chrom pos ref alt`` and optionally ``id``,
-        `pos` counted from 1; or variants as from `causalgia.sequences.read_vcf`.
+        A VCF file, plain or gzip-compressed; a table with VCF columns
+        ``chrom pos ref alt`` and optionally ``id``, `pos` counted from 1; or variants
+        as from `causalgia.sequences.read_vcf`.
     fasta
         The genome; lower case is read as upper case.
     insert_length
         Bases of an insert: the oligo without adapters and barcode.
     offsets
-        One tile for each: distance of the allele's middle to the right of the insert's middle, in bases.
+        One tile for each: distance of the allele's middle to the right of the insert's
+        middle, in bases.
     assembly
-        ``"GRCh37"`` or ``"GRCh38"``, for RefSeq accessions in SPDI. None: chromosome names of the genome.
+        ``"GRCh37"`` or ``"GRCh38"``, for RefSeq accessions in SPDI. None: chromosome
+        names of the genome.
 
     Returns
     -------
     VariantTiles
-        A `causalgia.Design` with contrast ``alt`` against ``ref`` and the tile of each unit in ``tiles``, for
-        `causalgia.mpra.library` and `causalgia.run`.
+        A `causalgia.Design` with contrast ``alt`` against ``ref`` and the tile of each
+        unit in ``tiles``, for `causalgia.mpra.library` and `causalgia.run`.
 
     Raises
     ------
     SequenceError
-        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome or place or has another
-        reference allele there; the message names the variant.
+        If a file cannot be read, a variant is malformed, or the genome lacks its
+        chromosome or place or has another reference allele there; the message names the
+        variant.
     LibraryError
-        If an option has the wrong type, two variants are the same change, an allele leaves its window, or both alleles
-        give the same window (an indel in a repeat that reaches the end); the message names the variant and the cure.
+        If an option has the wrong type, two variants are the same change, an allele
+        leaves its window, or both alleles give the same window (an indel in a repeat
+        that reaches the end); the message names the variant and the cure.
 
     References
     ----------
-    Alleles as arms of a reporter assay: Tewhey et al. (2016), doi:10.1016/j.cell.2016.04.027.
+    Alleles as arms of a reporter assay: Tewhey et al. (2016),
+    doi:10.1016/j.cell.2016.04.027.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "genome.fa").write_text(">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4)
-    >>> _ = (folder / "two.vcf").write_text("chr1\t43\trs1\tA\tC\nchr1\t51\trs2\tACG\tA\n")
-    >>> tiles = variant_tiles(folder / "two.vcf", folder / "genome.fa", insert_length=20, offsets=(0, 5))
+    >>> _ = (folder / "genome.fa").write_text(
+    ...     ">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4
+    ... )
+    >>> _ = (folder / "two.vcf").write_text(
+    ...     "chr1\t43\trs1\tA\tC\nchr1\t51\trs2\tACG\tA\n"
+    ... )
+    >>> tiles = variant_tiles(
+    ...     folder / "two.vcf", folder / "genome.fa", insert_length=20, offsets=(0, 5)
+    ... )
     >>> [tile.name for tile in tiles.tiles]
     ['chr1:42:A:C', 'chr1:42:A:C.+5', 'chr1:51:CG:', 'chr1:51:CG:.+5']
     >>> tiles.arm_names, tiles.n_units
@@ -194,23 +232,34 @@ def variant_tiles(
     _check_lengths(chosen, insert_length, offsets)
     with Genome(fasta) as genome:
         try:
-            check_alleles(chosen, [_genome_letters(x, genome) for x in chosen], genome.path)
+            check_alleles(
+                chosen, [_genome_letters(x, genome) for x in chosen], genome.path
+            )
         except SequenceError as error:
             if not isinstance(variants, str | PathLike):
                 raise
             raise SequenceError(f"{variants}: {error}") from error
-        spdi = [canonical_spdi(variant, genome, assembly=assembly) for variant in chosen]
+        spdi = [
+            canonical_spdi(variant, genome, assembly=assembly) for variant in chosen
+        ]
     seen: dict[Spdi, str] = {}
     for variant, form in zip(chosen, spdi, strict=True):
         if form in seen:
             raise LibraryError(
-                f"variants {quoted(seen[form])} and {quoted(variant.name)} are the same change, {form}; drop one"
+                f"variants {quoted(seen[form])} and {quoted(variant.name)} are the "
+                f"same change, {form}; drop one"
             )
         seen[form] = variant.name
-    pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
-    taken: set[tuple[str, int]] = set()  # windows are distinct: later duplicates are shifted to the left
+    pairs = [
+        (x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets
+    ]
+    # windows are distinct: later duplicates are shifted to the left
+    taken: set[tuple[str, int]] = set()
     tiles = []
-    for tile in [Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly) for x, s, o in pairs]:
+    for tile in [
+        Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly)
+        for x, s, o in pairs
+    ]:
         start = tile.start
         while (tile.variant.chromosome, start) in taken:
             start -= 1
@@ -219,7 +268,9 @@ def variant_tiles(
     windows = _cut_windows(tiles, fasta, insert_length)
     words, starts = replaced_words(windows)
     return VariantTiles(
-        null=Genomic(of=Sequences(windows.reference, windows.names), parent=window_loci(windows)),
+        null=Genomic(
+            of=Sequences(windows.reference, windows.names), parent=window_loci(windows)
+        ),
         arms=[Arm(REF, Untreated()), Arm(ALT, EmbedEach(words, at=starts))],
         n_units=len(tiles),
         contrasts=REF,
@@ -227,21 +278,33 @@ def variant_tiles(
     )
 
 
-def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]) -> None:
+def _check_lengths(
+    chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]
+) -> None:
     if not chosen:
         raise LibraryError("variants: there are none; give at least one")
     as_int(insert_length, "insert_length", error=LibraryError)
-    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(is_whole, offsets)):
-        raise LibraryError(f"offsets={quoted(offsets)}: give whole numbers of bases in a list; (0,) is the middle")
+    if not isinstance(offsets, Sequence | np.ndarray) or not all(
+        map(is_whole, offsets)
+    ):
+        raise LibraryError(
+            f"offsets={quoted(offsets)}: give whole numbers of bases in a list; (0,) "
+            "is the middle"
+        )
     if not len(offsets) or len(set(offsets)) < len(offsets):
-        raise LibraryError(f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is the middle")
+        raise LibraryError(
+            f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is "
+            "the middle"
+        )
     for variant in chosen:
         for offset in offsets:
             begin = _allele_start(variant, insert_length, offset)
             if not 0 <= begin <= insert_length - allele_width(variant):
                 raise LibraryError(
-                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {allele_width(variant)} "
-                    f"bases leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
+                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele "
+                    f"of {allele_width(variant)} bases leaves the insert of "
+                    f"{insert_length}; give longer inserts, smaller offsets=, or drop "
+                    "it"
                 )
 
 
@@ -250,28 +313,34 @@ def _allele_start(variant: Variant, insert_length: int, offset: int) -> int:
     return insert_length // 2 - allele_width(variant) // 2 + int(offset)
 
 
-def _cut_windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
+def _cut_windows(
+    tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int
+) -> VariantWindows:
     """Cut the tiles out of the genome, under their names."""
     named = [replace(tile.variant, name=tile.name) for tile in tiles]
     begins = [tile.variant.position - tile.start for tile in tiles]
     for tile, begin in zip(tiles, begins, strict=True):
         if begin > insert_length - allele_width(tile.variant):
             raise LibraryError(
-                f"variant {quoted(tile.variant.name)}: {tile.moved} other tiles have its window, and moved aside it "
-                "leaves the insert; drop some of the alternates of its place"
+                f"variant {quoted(tile.variant.name)}: {tile.moved} other tiles have "
+                "its window, and moved aside it leaves the insert; drop some of the "
+                "alternates of its place"
             )
     windows = variant_windows(named, fasta, length=insert_length, starts=begins)
     same = (windows.reference == windows.alternate).all(axis=1)
     if same.any():
         tile = tiles[int(np.argmax(same))]
         raise LibraryError(
-            f"variant {quoted(tile.variant.name)}: both alleles give one insert at offset {tile.offset:+d} (an indel "
-            "in a repeat that reaches the insert's end); give other offsets=, longer inserts, or drop it"
+            f"variant {quoted(tile.variant.name)}: both alleles give one insert at "
+            f"offset {tile.offset:+d} (an indel in a repeat that reaches the insert's "
+            "end); give other offsets=, longer inserts, or drop it"
         )
     return windows
 
 
-def read_variants(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -> tuple[Variant, ...]:
+def read_variants(
+    given: str | PathLike[str] | pd.DataFrame | Sequence[Variant],
+) -> tuple[Variant, ...]:
     """Read variants: a VCF file, a table with its columns, or variants as they are.
 
     Raises
@@ -288,22 +357,32 @@ def read_variants(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant])
         odd = next((x for x in variants if not isinstance(x, Variant)), None)
         if odd is not None or any(x is None for x in variants):
             raise LibraryError(
-                f"variants: {quoted(odd)} is not a cg.sequences.Variant; give these, a VCF file or a table"
+                f"variants: {quoted(odd)} is not a cg.sequences.Variant; give these, a "
+                "VCF file or a table"
             )
         return variants
     table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
     for name in ("chrom", "pos", "ref", "alt"):
         if name not in table.columns:
             raise LibraryError(
-                f"variants: no column {quoted(name)}; a table has chrom, pos (counted from 1), ref, alt, maybe id"
+                f"variants: no column {quoted(name)}; a table has chrom, pos (counted "
+                "from 1), ref, alt, maybe id"
             )
-    ids = table["id"].where(table["id"].notna(), ".").astype(str) if "id" in table.columns else ["."] * len(table)
+    ids = (
+        table["id"].where(table["id"].notna(), ".").astype(str)
+        if "id" in table.columns
+        else ["."] * len(table)
+    )
     shared = Counter(ids)
-    rows = zip(table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True)
+    rows = zip(
+        table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True
+    )
     return tuple(_variant_from_row(i, row, shared) for i, row in enumerate(rows, 1))
 
 
-def _variant_from_row(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
+def _variant_from_row(
+    number: int, row: tuple[Any, ...], shared: Counter[str]
+) -> Variant:
     chromosome, position, reference, alternate, name = row
     try:
         own = "" if name == "." or shared[name] > 1 else name
@@ -312,14 +391,20 @@ def _variant_from_row(number: int, row: tuple[Any, ...], shared: Counter[str]) -
         return Variant(str(chromosome), int(position) - 1, reference, alternate, own)
     except (SequenceError, TypeError, ValueError) as error:
         raise LibraryError(
-            f"variants: row {number} ({chromosome}:{position}): {error}; correct or drop the row"
+            f"variants: row {number} ({chromosome}:{position}): {error}; correct or "
+            "drop the row"
         ) from error
 
 
 def _genome_letters(variant: Variant, genome: Genome) -> str:
     """Return the genome sequence at the place of the reference allele."""
     stop = variant.position + len(variant.reference)
-    letters = genome.letters(variant.chromosome, variant.position, stop, place=f"variant {quoted(variant.name)}")
+    letters = genome.letters(
+        variant.chromosome,
+        variant.position,
+        stop,
+        place=f"variant {quoted(variant.name)}",
+    )
     return letters.decode("latin-1").upper()
 
 
@@ -328,7 +413,8 @@ _BLOCK = 256
 
 @dataclass(frozen=True)
 class Spdi:
-    """A variant in canonical SPDI form: alleles trimmed of shared bases, indels extended over their ambiguous range.
+    """A variant in canonical SPDI form: alleles trimmed of shared bases, indels
+    extended over their ambiguous range.
 
     Attributes
     ----------
@@ -350,7 +436,9 @@ class Spdi:
 
     @property
     def variant_class(self) -> str:
-        """``SNV`` or ``indel`` as in IGVF: anything but one base for one base is an indel."""
+        """``SNV`` or ``indel`` as in IGVF: anything but one base for one base is an
+        indel.
+        """
         return "SNV" if len(self.deleted) == len(self.inserted) == 1 else "indel"
 
 
@@ -364,28 +452,38 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
 
     Examples
     --------
-    >>> accession_of("chr1", "GRCh38"), accession_of("2", "GRCh37"), accession_of("scaffold7", None)
+    >>> (
+    ...     accession_of("chr1", "GRCh38"),
+    ...     accession_of("2", "GRCh37"),
+    ...     accession_of("scaffold7", None),
+    ... )
     ('NC_000001.11', 'NC_000002.11', 'scaffold7')
     """
     if assembly is None:
         return chromosome
     _, rows = find_row(
-        data_table("accessions"), assembly, "assembly", cure="leave assembly= out: chromosomes keep their names"
+        data_table("accessions"),
+        assembly,
+        "assembly",
+        cure="leave assembly= out: chromosomes keep their names",
     )
     name = chromosome if chromosome in rows else f"chr{chromosome}"
     if name not in rows:
         raise LibraryError(
-            f"chromosome {quoted(chromosome)} has no accession in {assembly}; leave assembly= out to keep "
-            "chromosomes' names"
+            f"chromosome {quoted(chromosome)} has no accession in {assembly}; leave "
+            "assembly= out to keep chromosomes' names"
         )
     return str(rows[name])
 
 
-def canonical_spdi(variant: Variant, genome: Genome, *, assembly: str | None = None) -> Spdi:
+def canonical_spdi(
+    variant: Variant, genome: Genome, *, assembly: str | None = None
+) -> Spdi:
     """Return a variant in canonical SPDI.
 
-    Bases shared by the starts or ends of both alleles are trimmed; a pure insertion or deletion is then extended over
-    the whole range in which it could lie without changing the sequence.
+    Bases shared by the starts or ends of both alleles are trimmed; a pure insertion or
+    deletion is then extended over the whole range in which it could lie without
+    changing the sequence.
 
     References
     ----------
@@ -401,18 +499,30 @@ def canonical_spdi(variant: Variant, genome: Genome, *, assembly: str | None = N
         unit = deleted or inserted
         place = f"variant {quoted(variant.name)}"
         left = _repeat_extension(genome, variant.chromosome, at, unit[::-1], -1, place)
-        right = _repeat_extension(genome, variant.chromosome, at + len(deleted), unit, 1, place)
+        right = _repeat_extension(
+            genome, variant.chromosome, at + len(deleted), unit, 1, place
+        )
     sequence = accession_of(variant.chromosome, assembly)
-    return Spdi(sequence, at - len(left), left + deleted + right, left + inserted + right)
+    return Spdi(
+        sequence, at - len(left), left + deleted + right, left + inserted + right
+    )
 
 
-def _repeat_extension(genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str) -> str:
-    """Return the bases beside `at` that continue the unit, rightwards (step 1) or leftwards (-1, unit reversed)."""
+def _repeat_extension(
+    genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str
+) -> str:
+    """Return the bases beside `at` that continue the unit, rightwards (step 1) or
+    leftwards (-1, unit reversed).
+    """
     found = ""
     end = genome.length(chromosome, place=place) if step > 0 else 0
     while at != end:
         other = min(at + _BLOCK, end) if step > 0 else max(at - _BLOCK, end)
-        letters = genome.letters(chromosome, min(at, other), max(at, other), place=place).decode("latin-1").upper()
+        letters = (
+            genome.letters(chromosome, min(at, other), max(at, other), place=place)
+            .decode("latin-1")
+            .upper()
+        )
         for letter in letters[::step]:
             if letter != unit[len(found) % len(unit)]:
                 return found[::step]

@@ -1,4 +1,6 @@
-"""IGVF reporter-assay tables: made from a library, counts or a fit, written and read."""
+"""IGVF reporter-assay tables: made from a library, counts or a fit, written and
+read.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from scipy import special
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.mpra.counts._activity import aggregate, calls
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
-from causalgia.mpra.formats.text_tables import Format, construct_table, given_name, layout_of, read_table, write_table
+from causalgia.mpra.formats.text_tables import (
+    Format,
+    construct_table,
+    given_name,
+    layout_of,
+    read_table,
+    write_table,
+)
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -67,12 +76,15 @@ def igvf_table(
     Raises
     ------
     LibraryError, CountsError
-        If the format is unknown, something that it needs is not given, or the data do not fit it.
+        If the format is unknown, something that it needs is not given, or the data do
+        not fit it.
 
     Examples
     --------
     >>> from causalgia.mpra.formats.orders import two_arms
-    >>> igvf_table(two_arms(), "reporter_sequence_design")[["name", "category", "class"]].head(2)
+    >>> igvf_table(two_arms(), "reporter_sequence_design")[
+    ...     ["name", "category", "class"]
+    ... ].head(2)
              name   category class
     0  u1:control  synthetic  test
     1    u1:GATA1  synthetic  test
@@ -83,33 +95,55 @@ def igvf_table(
     if format in _OF_COUNTS:
         return _OF_COUNTS[format](data)
     if library is None or (counts is None and format != "reporter_genomic_element"):
-        needed = "library=" if format == "reporter_genomic_element" else "counts= and library="
-        raise CountsError(f"{format} needs {needed}: the library of variant tiles that was ordered, annotated")
+        needed = (
+            "library="
+            if format == "reporter_genomic_element"
+            else "counts= and library="
+        )
+        raise CountsError(
+            f"{format} needs {needed}: the library of variant tiles that was ordered, "
+            "annotated"
+        )
     if format == "reporter_genomic_element":
         if "SPDI" not in library:
             raise LibraryError(
-                "the library does not say where its oligos lie on the genome: tiles.annotate(library) does"
+                "the library does not say where its oligos lie on the genome: "
+                "tiles.annotate(library) does"
             )
         # oligos with genomic sequence: the reference alleles of variant tiles
         names = ("oligo_name", "allele", "chromosome", "start", "end")
-        rows = pd.DataFrame({name: library[name].to_numpy() for name in names}).drop_duplicates("oligo_name")
+        rows = pd.DataFrame(
+            {name: library[name].to_numpy() for name in names}
+        ).drop_duplicates("oligo_name")
         rows = rows[rows["allele"] == "ref"].set_index("oligo_name")
         table = elements(data)
         table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
         rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
-        places = rows[["chromosome", "start", "end"]].set_axis(["chrom", "chromStart", "chromEnd"], axis=1)
+        places = rows[["chromosome", "start", "end"]].set_axis(
+            ["chrom", "chromStart", "chromEnd"], axis=1
+        )
         return bed_track(table, places, name="oligo_name")
     assert counts is not None
     known = data["contrast"].to_numpy().tolist()
     if contrast is None and len(known) > 1:
-        raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say contrast=")
-    table = variants(data, counts, library, contrast=str(known[0]) if contrast is None else contrast)
+        raise CountsError(
+            f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say "
+            "contrast="
+        )
+    table = variants(
+        data, counts, library, contrast=str(known[0]) if contrast is None else contrast
+    )
     if format == "reporter_variant":
         return table
-    chromosome = dict(zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True))
+    chromosome = dict(
+        zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True)
+    )
     change = [spdi.split(":") for spdi in table["variant_id"]]
     starts = [int(cells[1]) for cells in change]
-    stops = [start + max(len(cells[2]), 1) for start, cells in zip(starts, change, strict=True)]
+    stops = [
+        start + max(len(cells[2]), 1)
+        for start, cells in zip(starts, change, strict=True)
+    ]
     chroms = [chromosome[spdi] for spdi in table["variant_id"]]
     loci = pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
     return bed_track(table, loci, name="variant_id")
@@ -125,10 +159,11 @@ def to_igvf(
     contrast: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a table of a format: one made by `igvf_table` from a Dataset, or a DataFrame with its columns.
+    """Write a table of a format: one made by `igvf_table` from a Dataset, or a
+    DataFrame with its columns.
 
-    Tab-separated, numbers with 4 decimals; the same data give the same bytes, also compressed (``.gz``). All cells are
-    checked before anything is written.
+    Tab-separated, numbers with 4 decimals; the same data give the same bytes, also
+    compressed (``.gz``). All cells are checked before anything is written.
 
     Parameters
     ----------
@@ -150,22 +185,28 @@ def to_igvf(
     --------
     >>> import tempfile
     >>> from causalgia.mpra.formats.orders import two_arms
-    >>> path = to_igvf(two_arms(), Path(tempfile.mkdtemp()) / "design.tsv.gz", "reporter_sequence_design")
+    >>> path = to_igvf(
+    ...     two_arms(),
+    ...     Path(tempfile.mkdtemp()) / "design.tsv.gz",
+    ...     "reporter_sequence_design",
+    ... )
     >>> read_igvf(path, "reporter_sequence_design")["name"][0]
     'u1:control'
     """
     if isinstance(data, pd.DataFrame):
         table = data
     else:
-        table = igvf_table(data, format, library=library, counts=counts, contrast=contrast)
+        table = igvf_table(
+            data, format, library=library, counts=counts, contrast=contrast
+        )
     return write_table(table, path, format, overwrite=overwrite)
 
 
 def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     r"""Read a table of a format, plain or gzip-compressed, and check every cell.
 
-    Lines are not stripped: an empty cell at the end of a line is a cell. `causalgia.mpra.read_counts` reads barcode
-    counts as a Dataset.
+    Lines are not stripped: an empty cell at the end of a line is a cell.
+    `causalgia.mpra.read_counts` reads barcode counts as a Dataset.
 
     Parameters
     ----------
@@ -182,7 +223,8 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     Raises
     ------
     LibraryError, CountsError
-        If the file cannot be read, or does not match the format; the message names file, line, column and cure.
+        If the file cannot be read, or does not match the format; the message names
+        file, line, column and cure.
 
     Examples
     --------
@@ -197,7 +239,9 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
 
 
 _SOURCE = "causalgia"
-_LOCUS = re.compile(r"(?P<chromosome>[^\s:]+):(?P<start>[0-9]{1,12})-(?P<end>[0-9]{1,12})(?:\((?P<strand>[+-])\))?")
+_LOCUS = re.compile(
+    r"(?P<chromosome>[^\s:]+):(?P<start>[0-9]{1,12})-(?P<end>[0-9]{1,12})(?:\((?P<strand>[+-])\))?"
+)
 #: group -> class; other groups are tests
 _CLASSES = {
     "positive": "element active control",
@@ -209,36 +253,51 @@ _CLASSES = {
 def sequence_design(library: xr.Dataset) -> pd.DataFrame:
     """Return the columns of ``reporter_sequence_design``, a row a construct.
 
-    The sequence is the insert. Category: ``variant`` for units and duplicates of variant tiles, ``scrambled`` for
-    negatives whose arm is a scramble or shuffle, ``element`` for other negatives, positives, and units of `Genomic`
-    (real sequences, whatever the arm), else ``synthetic``. Class: by group; promoters are inactive controls. The
-    variant columns are those of `causalgia.mpra.VariantTiles.annotate`. Without them they are NA, and the place comes
-    from the name, as in ``chr1:100-300`` of `causalgia.sequences.from_bed` or bedtools, with ``(-)`` for the minus
-    strand, if its length is that of the insert; else it is NA, from 0 to the length. ``info`` is a JSON object:
-    fingerprints of design and library, element, arm, group, and the name of the sequence or parent. A promoter without
-    an insert has no row.
+    The sequence is the insert. Category: ``variant`` for units and duplicates of
+    variant tiles, ``scrambled`` for negatives whose arm is a scramble or shuffle,
+    ``element`` for other negatives, positives, and units of `Genomic` (real sequences,
+    whatever the arm), else ``synthetic``. Class: by group; promoters are inactive
+    controls. The variant columns are those of `causalgia.mpra.VariantTiles.annotate`.
+    Without them they are NA, and the place comes from the name, as in ``chr1:100-300``
+    of `causalgia.sequences.from_bed` or bedtools, with ``(-)`` for the minus strand, if
+    its length is that of the insert; else it is NA, from 0 to the length. ``info`` is a
+    JSON object: fingerprints of design and library, element, arm, group, and the name
+    of the sequence or parent. A promoter without an insert has no row.
     """
     rows = construct_table(library, "reporter_sequence_design")
     rows = rows[rows["insert"] != ""].reset_index(drop=True)
-    rows = rows.assign(**{name: none for name, none in ANNOTATION.items() if name not in rows})
+    rows = rows.assign(
+        **{name: none for name, none in ANNOTATION.items() if name not in rows}
+    )
     sure = rows["SPDI"] != ""
     real = "element" if library.attrs.get("null_kind") == "genomic" else "synthetic"
     tested = "variant" if sure.any() else real
     names = _source_names(rows)
-    places = [_locus_from_name(name, len(insert)) for name, insert in zip(names, rows["insert"], strict=True)]
-    prints = {name: str(library.attrs.get(f"{name}_fingerprint", "")) for name in ("design", "library")}
+    places = [
+        _locus_from_name(name, len(insert))
+        for name, insert in zip(names, rows["insert"], strict=True)
+    ]
+    prints = {
+        name: str(library.attrs.get(f"{name}_fingerprint", ""))
+        for name in ("design", "library")
+    }
     table = pd.DataFrame({"name": rows["oligo_name"], "sequence": rows["insert"]})
     pairs = zip(rows["group"], rows["arm"], strict=True)
     table["category"] = [_category(group, arm, tested) for group, arm in pairs]
     table["class"] = [_CLASSES.get(group, "test") for group in rows["group"]]
     table["source"] = _SOURCE
     table["ref"] = rows["assembly"].where(rows["assembly"] != "", "NA")
-    table["chr"] = rows["chromosome"].where(sure, [place.chromosome for place in places])
+    table["chr"] = rows["chromosome"].where(
+        sure, [place.chromosome for place in places]
+    )
     table["start"] = rows["start"].where(sure, [place.start for place in places])
     table["end"] = rows["end"].where(sure, [place.end for place in places])
     table["strand"] = np.where(sure, "+", [place.strand for place in places])
     for name in ("variant_class", "variant_pos", "SPDI", "allele"):
-        table[name] = [(value,) if known else () for value, known in zip(rows[name], sure, strict=True)]
+        table[name] = [
+            (value,) if known else ()
+            for value, known in zip(rows[name], sure, strict=True)
+        ]
     labels = rows[["element", "arm", "group"]].assign(source_name=names)
     table["info"] = [_info_json(prints, row) for row in labels.itertuples(index=False)]
     return table
@@ -254,9 +313,19 @@ class _Locus(NamedTuple):
 
 
 def _source_names(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return the source sequence of the background of each construct; for controls, their own name."""
-    own = rows["element"].where(rows["group"].isin(("positive", "negative")), "").map(_decoded_name)
-    return own if "source_name" not in rows else rows["source_name"].where(rows["source_name"] != "", own)
+    """Return the source sequence of the background of each construct; for controls,
+    their own name.
+    """
+    own = (
+        rows["element"]
+        .where(rows["group"].isin(("positive", "negative")), "")
+        .map(_decoded_name)
+    )
+    return (
+        own
+        if "source_name" not in rows
+        else rows["source_name"].where(rows["source_name"] != "", own)
+    )
 
 
 def _decoded_name(name: str) -> str:
@@ -267,7 +336,8 @@ def _decoded_name(name: str) -> str:
 
 
 def _locus_from_name(name: str, length: int) -> _Locus:
-    """Return the place in a name, if its length is that of the insert; else NA, from 0 to the length.
+    """Return the place in a name, if its length is that of the insert; else NA, from 0
+    to the length.
 
     Examples
     --------
@@ -277,11 +347,17 @@ def _locus_from_name(name: str, length: int) -> _Locus:
     found = _LOCUS.fullmatch(name)
     if found is None or int(found["end"]) - int(found["start"]) != length:
         return _Locus("NA", 0, length, "+")
-    return _Locus(found["chromosome"], int(found["start"]), int(found["end"]), found["strand"] or "+")
+    return _Locus(
+        found["chromosome"],
+        int(found["start"]),
+        int(found["end"]),
+        found["strand"] or "+",
+    )
 
 
 def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_barcode_to_element_mapping``: the construct of each synthesized barcode.
+    """Return the columns of ``reporter_barcode_to_element_mapping``: the construct of
+    each synthesized barcode.
 
     Raises
     ------
@@ -291,22 +367,34 @@ def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
     validate(library, "library")
     if "barcode" not in library:
         raise LibraryError(
-            "the oligos carry no barcodes: random ones are known only from association sequencing. Write the inserts "
-            "to map reads to: to_fasta(library, path, sequence='insert')"
+            "the oligos carry no barcodes: random ones are known only from association "
+            "sequencing. Write the inserts to map reads to: to_fasta(library, path, "
+            "sequence='insert')"
         )
-    return pd.DataFrame({"barcode": library["barcode"].to_numpy(), "oligoName": library["oligo_name"].to_numpy()})
+    return pd.DataFrame(
+        {
+            "barcode": library["barcode"].to_numpy(),
+            "oligoName": library["oligo_name"].to_numpy(),
+        }
+    )
 
 
 def labels(library: xr.Dataset) -> pd.DataFrame:
-    """Return each construct's label for the plots of MPRAsnakeflow: the arm of a test, else the group."""
+    """Return each construct's label for the plots of MPRAsnakeflow: the arm of a test,
+    else the group.
+    """
     rows = construct_table(library, "labels")
     label = rows["arm"].where(rows["group"] == "test", rows["group"])
     return pd.DataFrame({"oligo_name": rows["oligo_name"], "label": label})
 
 
 def side_table(library: xr.Dataset) -> pd.DataFrame:
-    """Return ``oligo_name element arm group``, a row a construct, which the field's formats have no columns for."""
-    return construct_table(library, "side table")[["oligo_name", "element", "arm", "group"]]
+    """Return ``oligo_name element arm group``, a row a construct, which the field's
+    formats have no columns for.
+    """
+    return construct_table(library, "side table")[
+        ["oligo_name", "element", "arm", "group"]
+    ]
 
 
 def _category(group: str, arm: str, tested: str) -> str:
@@ -319,57 +407,91 @@ def _category(group: str, arm: str, tested: str) -> str:
 
 def _info_json(prints: dict[str, str], row: Any) -> str:
     known = {name: value for name, value in prints.items() if value}
-    named = {"source_name": row.source_name} if row.source_name and row.source_name != row.element else {}
-    info = {**known, "element": row.element, "arm": row.arm, "group": row.group, **named}
+    named = (
+        {"source_name": row.source_name}
+        if row.source_name and row.source_name != row.element
+        else {}
+    )
+    info = {
+        **known,
+        "element": row.element,
+        "arm": row.arm,
+        "group": row.group,
+        **named,
+    }
     return json.dumps(info, ensure_ascii=False)
 
 
 _LN10 = float(np.log(10))
-_OF_EXPERIMENT = ("dna_counts", "rna_counts", "dna_normalized", "rna_normalized", "log2_ratio", "n_bc")
+_OF_EXPERIMENT = (
+    "dna_counts",
+    "rna_counts",
+    "dna_normalized",
+    "rna_normalized",
+    "log2_ratio",
+    "n_bc",
+)
 
 
 def barcode_counts(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_experiment_barcode``; unobserved counts are None, an empty cell.
+    """Return the columns of ``reporter_experiment_barcode``; unobserved counts are
+    None, an empty cell.
 
-    One DNA pool for all replicates is one column, ``dna_count_<first replicate>``, as in `causalgia.mpra.read_counts`.
+    One DNA pool for all replicates is one column, ``dna_count_<first replicate>``, as
+    in `causalgia.mpra.read_counts`.
     """
     validate(counts, "counts")
     names = counts["replicate"].to_numpy().tolist()
     pooled = "replicate" not in counts["dna"].dims
     oligos = counts["oligo"].to_numpy()[counts["oligo_index"].to_numpy()]
-    columns: dict[str, object] = {"barcode": counts["barcode"].to_numpy(), "oligo_name": oligos}
+    columns: dict[str, object] = {
+        "barcode": counts["barcode"].to_numpy(),
+        "oligo_name": oligos,
+    }
     for r, name in enumerate(names):
         for kind in ("dna", "rna"):
             if kind == "dna" and pooled and r:
                 continue
             cells = (counts[kind], counts[f"{kind}_observed"])
-            values, observed = (x.to_numpy() if x.ndim == 1 else x.to_numpy()[:, r] for x in cells)
-            columns[f"{kind}_count_{name}"] = pd.Series(values, dtype=object).where(observed, None)
+            values, observed = (
+                x.to_numpy() if x.ndim == 1 else x.to_numpy()[:, r] for x in cells
+            )
+            columns[f"{kind}_count_{name}"] = pd.Series(values, dtype=object).where(
+                observed, None
+            )
     return pd.DataFrame(columns)
 
 
 def experiment(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_experiment``: oligos in each replicate that has DNA of their barcodes.
+    """Return the columns of ``reporter_experiment``: oligos in each replicate that has
+    DNA of their barcodes.
 
     From `causalgia.mpra.aggregate`, whose ``log2_ratio`` is the log2 fold change.
     """
     sums = aggregate(counts).transpose("replicate", "oligo")
     columns = {name: sums[name].to_numpy().ravel() for name in _OF_EXPERIMENT}
     replicates, oligos = counts["replicate"].to_numpy(), counts["oligo"].to_numpy()
-    keys = {"replicate": np.repeat(replicates, len(oligos)), "oligo_name": np.tile(oligos, len(replicates))}
-    table = pd.DataFrame({**keys, **columns}).rename(columns={"log2_ratio": "log2FoldChange"})
+    keys = {
+        "replicate": np.repeat(replicates, len(oligos)),
+        "oligo_name": np.tile(oligos, len(replicates)),
+    }
+    table = pd.DataFrame({**keys, **columns}).rename(
+        columns={"log2_ratio": "log2FoldChange"}
+    )
     return table[table["n_bc"] > 0].reset_index(drop=True)
 
 
 def elements(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_element``: activity of each oligo, with one-sided p against negatives.
+    """Return the columns of ``reporter_element``: activity of each oligo, with
+    one-sided p against negatives.
 
     From `causalgia.mpra.calls`, by sums over barcodes.
 
     Raises
     ------
     CountsError
-        If there are too few negative controls, or an oligo has no barcode with DNA in some replicate.
+        If there are too few negative controls, or an oligo has no barcode with DNA in
+        some replicate.
     """
     found, sums = calls(counts), aggregate(counts)
     log_p = special.log_ndtr(-found["z"].to_numpy())
@@ -385,12 +507,16 @@ def elements(counts: xr.Dataset) -> pd.DataFrame:
     )
 
 
-def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contrast: str) -> pd.DataFrame:
-    """Return the columns of ``reporter_variant``: the effect of each tile's alternate allele, from a fit.
+def variants(
+    fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contrast: str
+) -> pd.DataFrame:
+    """Return the columns of ``reporter_variant``: the effect of each tile's alternate
+    allele, from a fit.
 
-    A variant in several windows has a row for each, distinguished by ``variantPos``. ``postProbEffect`` is the
-    empirical Bayes probability of an effect: a share of the elements has none, the effects of the others are normal
-    around 0, and both are estimated from the fit.
+    A variant in several windows has a row for each, distinguished by ``variantPos``.
+    ``postProbEffect`` is the empirical Bayes probability of an effect: a share of the
+    elements has none, the effects of the others are normal around 0, and both are
+    estimated from the fit.
 
     Parameters
     ----------
@@ -414,35 +540,58 @@ def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contra
     one = fit.sel(contrast=contrast)
     names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
     if "SPDI" not in library:
-        raise CountsError("the library does not say which variants its oligos carry: tiles.annotate(library) does")
+        raise CountsError(
+            "the library does not say which variants its oligos carry: "
+            "tiles.annotate(library) does"
+        )
     carried = pd.DataFrame({name: library[name].to_numpy() for name in names})
     carried = carried[carried["SPDI"] != ""].drop_duplicates("oligo_name")
-    first = carried[carried["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
-    alleles = first.join(carried.pivot(index="element", columns="allele", values="oligo_name"))
-    one = one.sel(element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index])
+    first = carried[carried["allele"] == "ref"].set_index("element")[
+        ["SPDI", "variant_pos"]
+    ]
+    alleles = first.join(
+        carried.pivot(index="element", columns="allele", values="oligo_name")
+    )
+    one = one.sel(
+        element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index]
+    )
     if not one.sizes["element"]:
-        raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")
+        raise CountsError(
+            "no element of the fit is a variant of the library; annotate it: "
+            "tiles.annotate(library)"
+        )
     rows = alleles.loc[one["element"].to_numpy()]
-    table = pd.DataFrame({"variant_id": rows["SPDI"].to_numpy(), "log2FoldChange": one["ace"].to_numpy()})
-    sums, oligos = aggregate(counts).mean("replicate"), pd.Index(counts["oligo"].to_numpy())
+    table = pd.DataFrame(
+        {"variant_id": rows["SPDI"].to_numpy(), "log2FoldChange": one["ace"].to_numpy()}
+    )
+    sums, oligos = (
+        aggregate(counts).mean("replicate"),
+        pd.Index(counts["oligo"].to_numpy()),
+    )
     for allele in ("ref", "alt"):
         of = oligos.get_indexer(rows[allele])
         table[f"inputCount{allele.title()}"] = sums["dna_normalized"].to_numpy()[of]
         table[f"outputCount{allele.title()}"] = sums["rna_normalized"].to_numpy()[of]
     log_p = one["log_p"].to_numpy()
-    table["minusLog10PValue"], table["minusLog10QValue"] = minus_log10(log_p), minus_log10(log_bh(log_p))
+    table["minusLog10PValue"], table["minusLog10QValue"] = (
+        minus_log10(log_p),
+        minus_log10(log_bh(log_p)),
+    )
     ace, se, df = (one[name].to_numpy() for name in ("ace", "se", "df"))
     half = special.stdtrit(df, 0.975) * se
     table["postProbEffect"] = probability_of_an_effect(ace, se)
     table["CI_lower_95"], table["CI_upper_95"] = ace - half, ace + half
     table["variantPos"] = rows["variant_pos"].to_numpy()
     change = [spdi.split(":") for spdi in table["variant_id"]]
-    table["refAllele"], table["altAllele"] = ([cells[i] or "0" for cells in change] for i in (2, 3))
+    table["refAllele"], table["altAllele"] = (
+        [cells[i] or "0" for cells in change] for i in (2, 3)
+    )
     return table
 
 
 def bed_track(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataFrame:
-    """Return a table of effects as a BED track: six columns of place before its own, sorted by place.
+    """Return a table of effects as a BED track: six columns of place before its own,
+    sorted by place.
 
     The score (shade in a browser) is 1000 for the largest absolute log2 fold change.
 
@@ -459,7 +608,9 @@ def bed_track(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.Dat
     score = np.rint(1000 * (size / max(size.max(initial=0.0), 1e-300))).astype(int)
     bed = places.assign(name=table[name], score=score, strand="+")
     whole = pd.concat([bed, table.drop(columns=name)], axis=1)
-    return whole.sort_values(["chrom", "chromStart", "chromEnd", "name"], kind="stable").reset_index(drop=True)
+    return whole.sort_values(
+        ["chrom", "chromStart", "chromEnd", "name"], kind="stable"
+    ).reset_index(drop=True)
 
 
 def minus_log10(log_p: Array) -> Array:
@@ -468,7 +619,9 @@ def minus_log10(log_p: Array) -> Array:
 
 
 def log_bh(log_p: Array) -> Array:
-    """Return the natural logarithm of Benjamini-Hochberg's adjusted p from that of p."""
+    """Return the natural logarithm of Benjamini-Hochberg's adjusted p from that of
+    p.
+    """
     order = np.argsort(log_p)
     raised = log_p[order] + np.log(len(log_p) / np.arange(1, len(log_p) + 1))
     adjusted = np.empty_like(raised)
@@ -482,8 +635,9 @@ _STEPS, _TOLERANCE, _FLOOR = 500, 1e-8, 1e-12
 def probability_of_an_effect(effect: Array, se: Array) -> Array:
     """Return P(effect is not 0) of each element, (E,), by empirical Bayes.
 
-    ``effect ~ share N(0, se^2 + tau^2) + (1 - share) N(0, se^2)``: the share of elements with an effect and its sd tau
-    are estimated by expectation-maximization (a generalized step for tau).
+    ``effect ~ share N(0, se^2 + tau^2) + (1 - share) N(0, se^2)``: the share of
+    elements with an effect and its sd tau are estimated by expectation-maximization (a
+    generalized step for tau).
 
     References
     ----------
@@ -496,13 +650,21 @@ def probability_of_an_effect(effect: Array, se: Array) -> Array:
     True
     """
     variance = np.maximum(se**2, _FLOOR)
-    share, tau2 = 0.5, max(float(np.mean(effect**2 - variance)), float(np.mean(variance)))
+    share, tau2 = (
+        0.5,
+        max(float(np.mean(effect**2 - variance)), float(np.mean(variance))),
+    )
     chance = np.full(len(effect), share)
     for _ in range(_STEPS):
         wide = variance + tau2
-        odds = np.log(share / (1 - share)) - 0.5 * np.log(wide / variance) + 0.5 * effect**2 * (1 / variance - 1 / wide)
+        odds = (
+            np.log(share / (1 - share))
+            - 0.5 * np.log(wide / variance)
+            + 0.5 * effect**2 * (1 / variance - 1 / wide)
+        )
         updated = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
-        moment = (tau2 * effect / wide) ** 2 + tau2 * variance / wide  # of the effect itself, where there is one
+        # of the effect itself, where there is one
+        moment = (tau2 * effect / wide) ** 2 + tau2 * variance / wide
         share = float(np.clip(updated.mean(), _FLOOR, 1 - _FLOOR))
         tau2 = max(float((updated * moment).sum() / max(updated.sum(), _FLOOR)), _FLOOR)
         change, chance = float(np.abs(updated - chance).max()), updated

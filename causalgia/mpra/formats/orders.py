@@ -1,4 +1,6 @@
-"""A library on disk: order files, FASTA and CSV, and the folder of all its files; a small library for examples."""
+"""A library on disk: order files, FASTA and CSV, and the folder of all its files; a
+small library for examples.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ def to_fasta(
     sequence: Literal["oligo", "insert"] = "oligo",
     overwrite: bool = False,
 ) -> Path:
-    """Write a library as FASTA: whole oligos for the order, or inserts for mapping reads.
+    """Write a library as FASTA: whole oligos for the order, or inserts for mapping
+    reads.
 
     Parameters
     ----------
@@ -47,18 +50,21 @@ def to_fasta(
     path
         Output file; ``.gz`` is compressed. One line of sequence a record.
     sequence
-        ``"oligo"``: a record for each oligo with adapters and barcode, under its name, for the vendor. ``"insert"``: a
-        record for each construct without adapters, under its ``oligo_name``: the design file of an association
-        (MPRAsnakeflow). Declared duplicates (repeated inserts) and promoters alone (no insert) have no record.
+        ``"oligo"``: a record for each oligo with adapters and barcode, under its name,
+        for the vendor. ``"insert"``: a record for each construct without adapters,
+        under its ``oligo_name``: the design file of an association (MPRAsnakeflow).
+        Declared duplicates (repeated inserts) and promoters alone (no insert) have no
+        record.
     overwrite
         Whether to overwrite an existing file.
 
     Raises
     ------
     LibraryError
-        If a name is invalid (see `causalgia.mpra.vendor_name`), two sequences are equal or reverse complements of each
-        other without being declared duplicates, two oligos share a barcode (the message names them), one is more than a
-        tenth shorter than the longest, there is no oligo, or the file exists.
+        If a name is invalid (see `causalgia.mpra.vendor_name`), two sequences are equal
+        or reverse complements of each other without being declared duplicates, two
+        oligos share a barcode (the message names them), one is more than a tenth
+        shorter than the longest, there is no oligo, or the file exists.
 
     Examples
     --------
@@ -73,17 +79,23 @@ def to_fasta(
     else:
         if sequence != "insert":
             raise LibraryError(
-                f"sequence={quoted(sequence)}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)"
+                f"sequence={quoted(sequence)}: a FASTA is of 'oligo' (to order) or "
+                "'insert' (to map reads to)"
             )
         rows = construct_table(library, str(path))
         rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
         names, sequences = rows["oligo_name"].tolist(), rows["insert"].tolist()
-    text = "".join(f">{name}\n{letters}\n" for name, letters in zip(names, sequences, strict=True))
+    text = "".join(
+        f">{name}\n{letters}\n" for name, letters in zip(names, sequences, strict=True)
+    )
     return write_text(path, text, overwrite=overwrite)
 
 
-def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a library as a vendor's order sheet: ``name,oligo``, a line an oligo as synthesized, 5' to 3'.
+def to_csv(
+    library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write a library as a vendor's order sheet: ``name,oligo``, a line an oligo as
+    synthesized, 5' to 3'.
 
     Parameters
     ----------
@@ -113,13 +125,15 @@ def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = 
 
 
 def check_orderable(library: xr.Dataset, place: str) -> None:
-    """Raise LibraryError for a library that cannot be ordered or whose reads could not be distinguished.
+    """Raise LibraryError for a library that cannot be ordered or whose reads could not
+    be distinguished.
 
     Raises
     ------
     LibraryError
-        As `to_fasta`, for oligos and inserts; or if an oligo does not contain its insert and its barcode, or a unit has
-        other inserts than those of which its name has the fingerprint.
+        As `to_fasta`, for oligos and inserts; or if an oligo does not contain its
+        insert and its barcode, or a unit has other inserts than those of which its name
+        has the fingerprint.
     """
     names, oligos = _names_and_oligos(library, place)
     construct_table(library, place)
@@ -127,38 +141,57 @@ def check_orderable(library: xr.Dataset, place: str) -> None:
         check_fingerprints(library, [arm.name for arm in design_arms(library)])
     for part in ("insert", "barcode"):
         carried = library[part].to_numpy().tolist() if part in library else []
-        lacks = next((i for i, letters in enumerate(carried) if letters not in oligos[i]), None)
+        lacks = next(
+            (i for i, letters in enumerate(carried) if letters not in oligos[i]), None
+        )
         if lacks is not None:
             raise LibraryError(
-                f"{place}: oligo {quoted(names[lacks])} does not carry its {part} {carried[lacks]}; a row that is "
-                "changed by hand is changed in insert, barcode and oligo alike"
+                f"{place}: oligo {quoted(names[lacks])} does not carry its {part} "
+                f"{carried[lacks]}; a row that is changed by hand is changed in "
+                "insert, barcode and oligo alike"
             )
 
 
-def _names_and_oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
+def _names_and_oligos(
+    library: xr.Dataset, path: str | PathLike[str]
+) -> tuple[list[str], list[str]]:
     validate(library, "library")
-    names, oligos = (library[column].to_numpy().tolist() for column in ("name", "oligo"))
+    names, oligos = (
+        library[column].to_numpy().tolist() for column in ("name", "oligo")
+    )
     check_names(names, str(path))
-    check_distinguishable(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
+    check_distinguishable(
+        oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path)
+    )
     if not names:
         raise LibraryError(f"{path}: the library has no oligo; select rows that it has")
     place = str(path)
-    shortest, longest = min(range(len(oligos)), key=lambda i: len(oligos[i])), max(map(len, oligos))
+    shortest, longest = (
+        min(range(len(oligos)), key=lambda i: len(oligos[i])),
+        max(map(len, oligos)),
+    )
     if len(oligos[shortest]) < _SHORTEST * longest:
         raise LibraryError(
-            f"{place}: {quoted(names[shortest])} has {len(oligos[shortest])} nt in a pool whose longest oligo has "
-            f"{longest}: PCR prefers the short ones; order each length as a pool of its own, or put a filler in"
+            f"{place}: {quoted(names[shortest])} has {len(oligos[shortest])} nt in a "
+            f"pool whose longest oligo has {longest}: PCR prefers the short ones; "
+            "order each length as a pool of its own, or put a filler in"
         )
     if "barcode" in library:
         barcodes = library["barcode"].to_numpy()
-        first = pd.Series(np.arange(len(names))).groupby(barcodes).transform("min").to_numpy()
+        first = (
+            pd.Series(np.arange(len(names)))
+            .groupby(barcodes)
+            .transform("min")
+            .to_numpy()
+        )
         again = np.flatnonzero(first < np.arange(len(names)))
         if again.size:
             one, other = names[first[again[0]]], names[again[0]]
             raise LibraryError(
-                f"{path}: {quoted(one)} and {quoted(other)} have one barcode, {barcodes[again[0]]} "
-                f"({again.size:,} are given again): their counts cannot be distinguished. Give each oligo its own "
-                "barcode (cg.mpra.barcodes)"
+                f"{path}: {quoted(one)} and {quoted(other)} have one barcode, "
+                f"{barcodes[again[0]]} ({again.size:,} are given again): their counts "
+                "cannot be distinguished. Give each oligo its own barcode "
+                "(cg.mpra.barcodes)"
             )
     return names, oligos
 
@@ -169,25 +202,39 @@ _MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
 _WRITERS: dict[str, Callable[[xr.Dataset, Path], Path]] = {
     "oligos.fa": lambda library, path: to_fasta(library, path, overwrite=True),
     "oligos.csv": lambda library, path: to_csv(library, path, overwrite=True),
-    "inserts.fa": lambda library, path: to_fasta(library, path, sequence="insert", overwrite=True),
-    "arms.tsv": lambda library, path: to_igvf(library, path, "side_table", overwrite=True),
-    "labels.tsv": lambda library, path: to_igvf(library, path, "labels", overwrite=True),
+    "inserts.fa": lambda library, path: to_fasta(
+        library, path, sequence="insert", overwrite=True
+    ),
+    "arms.tsv": lambda library, path: to_igvf(
+        library, path, "side_table", overwrite=True
+    ),
+    "labels.tsv": lambda library, path: to_igvf(
+        library, path, "labels", overwrite=True
+    ),
     "reporter_sequence_design.tsv.gz": lambda library, path: to_igvf(
         library, path, "reporter_sequence_design", overwrite=True
     ),
-    _MAPPING: lambda library, path: to_igvf(library, path, "reporter_barcode_to_element_mapping", overwrite=True),
+    _MAPPING: lambda library, path: to_igvf(
+        library, path, "reporter_barcode_to_element_mapping", overwrite=True
+    ),
 }
 #: files of a library folder
 FILES = (LIBRARY, *_WRITERS)
 
 
-def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
-    """Write a library as a folder: order files, files for mapping reads, and the library for `read_library`.
+def write_library(
+    library: xr.Dataset, folder: str | PathLike[str], *, overwrite: bool = False
+) -> tuple[Path, ...]:
+    """Write a library as a folder: order files, files for mapping reads, and the
+    library for `read_library`.
 
-    ``oligos.csv`` and ``oligos.fa`` are the whole oligos for the vendor; ``inserts.fa`` is the mapping target of an
-    association; ``reporter_barcode_to_element_mapping.tsv.gz`` is the assignment of synthesized barcodes;
-    ``labels.tsv`` is for MPRAsnakeflow's plots; ``reporter_sequence_design.tsv.gz`` is IGVF's design; ``arms.tsv`` is
-    the side table for `causalgia.mpra.read_counts`. ``library.nc`` is written last: a folder that has it is complete.
+    ``oligos.csv`` and ``oligos.fa`` are the whole oligos for the vendor; ``inserts.fa``
+    is the mapping target of an association;
+    ``reporter_barcode_to_element_mapping.tsv.gz`` is the assignment of synthesized
+    barcodes; ``labels.tsv`` is for MPRAsnakeflow's plots;
+    ``reporter_sequence_design.tsv.gz`` is IGVF's design; ``arms.tsv`` is the side table
+    for `causalgia.mpra.read_counts`. ``library.nc`` is written last: a folder that has
+    it is complete.
 
     Parameters
     ----------
@@ -223,7 +270,10 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
     try:
         place.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise LibraryError(f"{place}: cannot be made a folder ({reason_of(error)}); choose another place") from error
+        raise LibraryError(
+            f"{place}: cannot be made a folder ({reason_of(error)}); choose another "
+            "place"
+        ) from error
     for name in (*_WRITERS, LIBRARY):
         check_writable(place / name, overwrite=overwrite)
     (place / LIBRARY).unlink(missing_ok=True)
@@ -259,13 +309,18 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         path = place / LIBRARY if place.is_dir() else place
         there = path.exists()
     except OSError as error:  # name too long, or no permission
-        raise LibraryError(f"{place}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        raise LibraryError(
+            f"{place}: cannot be read ({error.strerror}); check the path and its "
+            "permissions"
+        ) from error
     if not there:
-        raise LibraryError(f"{path}: no such file; cg.mpra.write_library(library, folder) writes it")
+        raise LibraryError(
+            f"{path}: no such file; cg.mpra.write_library(library, folder) writes it"
+        )
     if path.name != LIBRARY and path.suffix in _TEXT:
         raise LibraryError(
-            f"{path}: is a table, and a library is read from the folder that cg.mpra.write_library(library, folder) "
-            "wrote"
+            f"{path}: is a table, and a library is read from the folder that "
+            "cg.mpra.write_library(library, folder) wrote"
         )
     try:
         return store.load(path, "library")
@@ -274,7 +329,8 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
 
 
 def two_arms() -> xr.Dataset:
-    """Return two units under two arms, a scramble and a declared duplicate, without barcodes.
+    """Return two units under two arms, a scramble and a declared duplicate, without
+    barcodes.
 
     Examples
     --------
@@ -286,9 +342,19 @@ def two_arms() -> xr.Dataset:
     arms = ["control", "GATA1", "control", "GATA1", "scramble", "control"]
     names = [f"{element}:{arm}" for element, arm in zip(elements, arms, strict=True)]
     groups = ["test"] * 4 + ["negative", "duplicate"]
-    columns = {"element": elements, "arm": arms, "group": groups, "name": names, "oligo_name": names, "insert": inserts}
+    columns = {
+        "element": elements,
+        "arm": arms,
+        "group": groups,
+        "name": names,
+        "oligo_name": names,
+        "insert": inserts,
+    }
     columns["oligo"] = [f"AGGA{insert}CATT" for insert in inserts]
     return xr.Dataset(
-        {"unit": ("row", np.array([0, 0, 1, 1, -1, 0])), **{name: ("row", cells) for name, cells in columns.items()}},
+        {
+            "unit": ("row", np.array([0, 0, 1, 1, -1, 0])),
+            **{name: ("row", cells) for name, cells in columns.items()},
+        },
         attrs={"design_fingerprint": "0123456789abcdef"},
     )

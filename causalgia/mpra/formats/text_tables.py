@@ -1,4 +1,6 @@
-"""Text files of libraries: names that vendors accept, and tab-separated tables in the formats of `LAYOUTS`."""
+"""Text files of libraries: names that vendors accept, and tab-separated tables in the
+formats of `LAYOUTS`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.checks import nearest
-from causalgia.errors import CausalgiaError, CountsError, LibraryError, SequenceError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    CountsError,
+    LibraryError,
+    SequenceError,
+    quoted,
+)
 from causalgia.inputs import as_cell, from_cell
 from causalgia.schema import validate
 from causalgia.sequences.text_files import read_text
@@ -30,33 +38,39 @@ _SHOWN = 3
 
 
 def check_names(names: Sequence[str], place: str) -> None:
-    """Raise LibraryError for names that vendors or mappers do not accept, or that appear twice.
+    """Raise LibraryError for names that vendors or mappers do not accept, or that
+    appear twice.
 
     Raises
     ------
     LibraryError
-        If a name does not begin with a letter, has another character than letters, digits and ``+ = _ . : -``, or is
-        shared.
+        If a name does not begin with a letter, has another character than letters,
+        digits and ``+ = _ . : -``, or is shared.
     """
     odd = [name for name in dict.fromkeys(names) if NAME.fullmatch(name) is None]
     if odd:
         more = f" and {len(odd) - _SHOWN:,} more" if len(odd) > _SHOWN else ""
         raise LibraryError(
-            f"{place}: {', '.join(map(quoted, odd[:_SHOWN]))}{more}: a name begins with a letter and has letters, "
-            "digits and + = _ . : - only; rename (vendor_name() writes other characters as =HH, and given_name() reads "
+            f"{place}: {', '.join(map(quoted, odd[:_SHOWN]))}{more}: a name begins "
+            "with a letter and has letters, digits and + = _ . : - only; rename "
+            "(vendor_name() writes other characters as =HH, and given_name() reads "
             "them back)"
         )
     if len(set(names)) < len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise LibraryError(f"{place}: {quoted(twice)} names two sequences; names are unique: rename one")
+        raise LibraryError(
+            f"{place}: {quoted(twice)} names two sequences; names are unique: rename "
+            "one"
+        )
 
 
 def vendor_name(name: str) -> str:
     """Return a text as a name that vendors and mappers accept; `given_name` inverts it.
 
-    Characters other than letters, digits and ``+ _ . : -`` become ``=HH``, two hexadecimal digits a byte of UTF-8, and
-    names that do not start with a letter get the prefix ``n==``; distinct texts get distinct names.
+    Characters other than letters, digits and ``+ _ . : -`` become ``=HH``, two
+    hexadecimal digits a byte of UTF-8, and names that do not start with a letter get
+    the prefix ``n==``; distinct texts get distinct names.
 
     Examples
     --------
@@ -66,7 +80,10 @@ def vendor_name(name: str) -> str:
     'n==7=20copies'
     """
     text = "".join(
-        c if NAME.fullmatch("n" + c) and c != "=" else "".join(f"={byte:02X}" for byte in c.encode()) for c in name
+        c
+        if NAME.fullmatch("n" + c) and c != "="
+        else "".join(f"={byte:02X}" for byte in c.encode())
+        for c in name
     )
     return text if NAME.fullmatch(text) else f"n=={text}"
 
@@ -80,24 +97,33 @@ def given_name(name: str) -> str:
         If the name is not one of `vendor_name`.
     """
     body = name.removeprefix("n==")
-    raw = re.sub(rb"=([0-9A-F]{2})", lambda found: bytes.fromhex(found[1].decode()), body.encode())
+    raw = re.sub(
+        rb"=([0-9A-F]{2})",
+        lambda found: bytes.fromhex(found[1].decode()),
+        body.encode(),
+    )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise LibraryError(
-            f"{quoted(name)} is not a name that vendor_name() wrote ({error.reason}); it is as it was given"
+            f"{quoted(name)} is not a name that vendor_name() wrote ({error.reason}); "
+            "it is as it was given"
         ) from error
 
 
-def check_distinguishable(sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str) -> None:
-    """Raise LibraryError for sequences that are equal or reverse complements of each other.
+def check_distinguishable(
+    sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str
+) -> None:
+    """Raise LibraryError for sequences that are equal or reverse complements of each
+    other.
 
     Parameters
     ----------
     sequences, names
         Sequences as ordered, and their names.
     exempt
-        Which are declared duplicates, and may repeat another sequence in its own orientation.
+        Which are declared duplicates, and may repeat another sequence in its own
+        orientation.
     place
         Name of the output, for errors.
 
@@ -112,29 +138,42 @@ def check_distinguishable(sequences: Sequence[str], names: Sequence[str], exempt
         letters = sequence.upper()
         minus = letters.translate(_COMPLEMENT)[::-1]
         if not declared and letters in seen:
-            clashes.append(f"{quoted(seen[letters])} and {quoted(name)} are one sequence")
+            clashes.append(
+                f"{quoted(seen[letters])} and {quoted(name)} are one sequence"
+            )
         elif minus != letters and minus in seen:
-            clashes.append(f"{quoted(name)} is the reverse complement of {quoted(seen[minus])}")
+            clashes.append(
+                f"{quoted(name)} is the reverse complement of {quoted(seen[minus])}"
+            )
         if not declared:
             seen.setdefault(letters, name)
     if clashes:
-        more = f", and {len(clashes) - _SHOWN:,} more pairs" if len(clashes) > _SHOWN else ""
+        more = (
+            f", and {len(clashes) - _SHOWN:,} more pairs"
+            if len(clashes) > _SHOWN
+            else ""
+        )
         raise LibraryError(
-            f"{place}: {'; '.join(clashes[:_SHOWN])}{more}: their reads cannot be distinguished. Drop the unit in "
-            "every arm, draw its background anew, or declare the copies duplicates (group 'duplicate')"
+            f"{place}: {'; '.join(clashes[:_SHOWN])}{more}: their reads cannot be "
+            "distinguished. Drop the unit in every arm, draw its background anew, or "
+            "declare the copies duplicates (group 'duplicate')"
         )
 
 
 _LEVEL = 6
 
 
-def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False) -> Path:
-    """Write a text file atomically; ``.gz`` is compressed, with no name or time in its header.
+def write_text(
+    path: str | PathLike[str], text: str, *, overwrite: bool = False
+) -> Path:
+    """Write a text file atomically; ``.gz`` is compressed, with no name or time in its
+    header.
 
     Raises
     ------
     LibraryError
-        If the file exists (without `overwrite`), its folder is absent, or it cannot be written.
+        If the file exists (without `overwrite`), its folder is absent, or it cannot be
+        written.
     """
     target = Path(path)
     check_writable(target, overwrite=overwrite)
@@ -149,7 +188,10 @@ def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False)
         temporary.write_bytes(data)
         temporary.replace(target)
     except OSError as error:
-        raise LibraryError(f"{target}: cannot be written ({error.strerror or error}); choose another place") from error
+        raise LibraryError(
+            f"{target}: cannot be written ({error.strerror or error}); choose another "
+            "place"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     return target
@@ -160,9 +202,14 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise LibraryError(f"{path} is a folder; give the path of a file")
     if path.exists() and not overwrite:
-        raise LibraryError(f"{path} exists already; choose another place, or overwrite=True to write over it")
+        raise LibraryError(
+            f"{path} exists already; choose another place, or overwrite=True to write "
+            "over it"
+        )
     if not path.parent.is_dir():
-        raise LibraryError(f"{path.parent} is not a folder; make it first, or choose another place")
+        raise LibraryError(
+            f"{path.parent} is not a folder; make it first, or choose another place"
+        )
 
 
 _OF_CONSTRUCT = ("unit", "element", "arm", "group", "insert")
@@ -170,28 +217,42 @@ _OF_OLIGO = ("name", "oligo", "barcode")
 
 
 def construct_table(library: xr.Dataset, place: str) -> pd.DataFrame:
-    """Return a row for each construct, in order of appearance, with every variable that is constant within it.
+    """Return a row for each construct, in order of appearance, with every variable that
+    is constant within it.
 
     Raises
     ------
     LibraryError
-        If a construct's oligos differ in more than their barcode, a name is invalid, or two inserts that are not
-        declared duplicates cannot be distinguished.
+        If a construct's oligos differ in more than their barcode, a name is invalid, or
+        two inserts that are not declared duplicates cannot be distinguished.
     """
     validate(library, "library")
     of, names = pd.factorize(library["oligo_name"].to_numpy())
     first = np.unique(of, return_index=True)[1]
     _check_same_construct(library, of, first, place)
     rowwise = [name for name in library.variables if library[name].dims == ("row",)]
-    rows = pd.DataFrame({name: library[name].to_numpy()[first] for name in rowwise if name not in _OF_OLIGO})
+    rows = pd.DataFrame(
+        {
+            name: library[name].to_numpy()[first]
+            for name in rowwise
+            if name not in _OF_OLIGO
+        }
+    )
     check_names(names.tolist(), place)
     with_insert = rows[rows["insert"] != ""]
     declared = (with_insert["group"] == "duplicate").tolist()
-    check_distinguishable(with_insert["insert"].tolist(), with_insert["oligo_name"].tolist(), declared, place)
+    check_distinguishable(
+        with_insert["insert"].tolist(),
+        with_insert["oligo_name"].tolist(),
+        declared,
+        place,
+    )
     return rows
 
 
-def _check_same_construct(library: xr.Dataset, of: NDArray[np.intp], first: NDArray[np.intp], place: str) -> None:
+def _check_same_construct(
+    library: xr.Dataset, of: NDArray[np.intp], first: NDArray[np.intp], place: str
+) -> None:
     if len(first) == len(of):
         return
     for column in _OF_CONSTRUCT:
@@ -200,8 +261,8 @@ def _check_same_construct(library: xr.Dataset, of: NDArray[np.intp], first: NDAr
         if differs.any():
             name = library["oligo_name"].to_numpy()[int(differs.argmax())]
             raise LibraryError(
-                f"{place}: oligos of {quoted(name)} differ in their {column}; only the barcode may: give them "
-                "constructs of their own"
+                f"{place}: oligos of {quoted(name)} differ in their {column}; only the "
+                "barcode may: give them constructs of their own"
             )
 
 
@@ -216,15 +277,23 @@ def layout_of(format: Format) -> Layout:
     return LAYOUTS[format]
 
 
-def write_table(table: pd.DataFrame, path: str | PathLike[str], format: Format, *, overwrite: bool = False) -> Path:
-    """Write a table with the columns of the format; all cells are checked before anything is written.
+def write_table(
+    table: pd.DataFrame,
+    path: str | PathLike[str],
+    format: Format,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write a table with the columns of the format; all cells are checked before
+    anything is written.
 
     Numbers have 4 decimals, arrays are JSON, and None is an empty cell.
 
     Raises
     ------
     LibraryError, CountsError
-        If a column is missing or unknown, a cell does not match the format, or the file exists.
+        If a column is missing or unknown, a cell does not match the format, or the file
+        exists.
     """
     layout = layout_of(format)
     names = [str(name) for name in table.columns]
@@ -245,14 +314,14 @@ def write_table(table: pd.DataFrame, path: str | PathLike[str], format: Format, 
 def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     """Read a table of a format, plain or gzip-compressed, and check every cell.
 
-    Lines are not stripped: an empty cell at the end of a line is a cell. Arrays are tuples, () for NA; an unobserved
-    count is None.
+    Lines are not stripped: an empty cell at the end of a line is a cell. Arrays are
+    tuples, () for NA; an unobserved count is None.
 
     Raises
     ------
     LibraryError, CountsError
-        If the file cannot be read, or a line or cell does not match the format; the message names file, line, column
-        and cure.
+        If the file cannot be read, or a line or cell does not match the format; the
+        message names file, line, column and cure.
     """
     layout = layout_of(format)
     try:
@@ -260,11 +329,15 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     except SequenceError as reason:
         raise layout.error(str(reason)) from reason
     except UnicodeDecodeError as reason:
-        raise layout.error(f"{path}: is not UTF-8 text (byte {reason.start}); save it as UTF-8") from reason
+        raise layout.error(
+            f"{path}: is not UTF-8 text (byte {reason.start}); save it as UTF-8"
+        ) from reason
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
-        raise layout.error(f"{path}: the file is empty; it was cut short, or is another file")
+        raise layout.error(
+            f"{path}: the file is empty; it was cut short, or is another file"
+        )
     names = lines[0].split("\t") if layout.header else list(layout.columns)
     _check_columns(names, layout, f"{path}: line 1: {format}")
     rows = lines[1:] if layout.header else lines
@@ -272,24 +345,38 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
         n = row.count("\t") + 1
         if n != len(names):
             raise layout.error(
-                f"{path}: line {number}: {n} cells where there are {len(names)} columns; an empty cell keeps its tab, "
-                "at the end of a line too: do not strip lines"
+                f"{path}: line {number}: {n} cells where there are {len(names)} "
+                "columns; an empty cell keeps its tab, at the end of a line too: do "
+                "not strip lines"
             )
-    cells = list(zip(*(row.split("\t") for row in rows), strict=True)) if rows else [()] * len(names)
+    cells = (
+        list(zip(*(row.split("\t") for row in rows), strict=True))
+        if rows
+        else [()] * len(names)
+    )
     _check_unique(cells, names, layout, str(path))
     return pd.DataFrame(
-        {name: _read_column(column, name, layout, str(path)) for name, column in zip(names, cells, strict=True)}
+        {
+            name: _read_column(column, name, layout, str(path))
+            for name, column in zip(names, cells, strict=True)
+        }
     )
 
 
-def _read_column(texts: tuple[str, ...], name: str, layout: Layout, place: str) -> pd.Series:
+def _read_column(
+    texts: tuple[str, ...], name: str, layout: Layout, place: str
+) -> pd.Series:
     kind = layout.kind_of(name)
     assert kind is not None
     _check_cells(texts, name, kind, layout, place)
     if kind.read is str:
         return pd.Series(texts, dtype=object)
     known = {text: kind.read(text) for text in set(texts)}
-    endless = {text for text, value in known.items() if kind.read is float and not np.isfinite(value)}
+    endless = {
+        text
+        for text, value in known.items()
+        if kind.read is float and not np.isfinite(value)
+    }
     if endless:
         row, text = next((i, text) for i, text in enumerate(texts) if text in endless)
         _raise_bad_cell(row, text, name, kind, layout, place)
@@ -302,25 +389,46 @@ def _read_column(texts: tuple[str, ...], name: str, layout: Layout, place: str) 
 def _check_columns(names: list[str], layout: Layout, place: str) -> None:
     unknown = [name for name in names if layout.kind_of(name) is None]
     if unknown:
-        hint = nearest(unknown[0], layout.columns) or f"; it has {', '.join(layout.columns)}"
+        hint = (
+            nearest(unknown[0], layout.columns)
+            or f"; it has {', '.join(layout.columns)}"
+        )
         raise layout.error(f"{place} has no column {quoted(unknown[0])}{hint}")
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise layout.error(
-            f"{place}: column {quoted(twice[0])} appears {names.count(twice[0])} times; drop all but one"
+            f"{place}: column {quoted(twice[0])} appears {names.count(twice[0])} "
+            "times; drop all but one"
         )
     fixed = [name for name in names if name in layout.columns]
-    missing = [name for name in layout.columns if name not in names and name not in layout.optional]
+    missing = [
+        name
+        for name in layout.columns
+        if name not in names and name not in layout.optional
+    ]
     if missing:
-        raise layout.error(f"{place}: column {quoted(missing[0])} is missing; it has {', '.join(layout.columns)}")
-    if fixed != [name for name in layout.columns if name in names] or names[: len(fixed)] != fixed:
-        raise layout.error(f"{place}: columns {', '.join(names)} are not in order: {', '.join(layout.columns)}")
+        raise layout.error(
+            f"{place}: column {quoted(missing[0])} is missing; it has "
+            f"{', '.join(layout.columns)}"
+        )
+    if (
+        fixed != [name for name in layout.columns if name in names]
+        or names[: len(fixed)] != fixed
+    ):
+        raise layout.error(
+            f"{place}: columns {', '.join(names)} are not in order: "
+            f"{', '.join(layout.columns)}"
+        )
     for prefix, _ in layout.repeated:
         if not any(name.startswith(prefix) for name in names):
-            raise layout.error(f"{place}: no column {prefix}<replicate>; there is one a replicate")
+            raise layout.error(
+                f"{place}: no column {prefix}<replicate>; there is one a replicate"
+            )
 
 
-def _check_cells(texts: Iterable[str], name: str, kind: CellKind, layout: Layout, place: str) -> None:
+def _check_cells(
+    texts: Iterable[str], name: str, kind: CellKind, layout: Layout, place: str
+) -> None:
     matches = re.compile(kind.pattern).fullmatch
     bad = {text for text in set(texts) if matches(text) is None}
     if bad:
@@ -328,14 +436,19 @@ def _check_cells(texts: Iterable[str], name: str, kind: CellKind, layout: Layout
         _raise_bad_cell(row, text, name, kind, layout, place)
 
 
-def _raise_bad_cell(row: int, text: str, name: str, kind: CellKind, layout: Layout, place: str) -> NoReturn:
+def _raise_bad_cell(
+    row: int, text: str, name: str, kind: CellKind, layout: Layout, place: str
+) -> NoReturn:
     line = row + (2 if layout.header else 1)
     raise layout.error(
-        f"{place}: line {line}, column {quoted(name)}: {quoted(text[:40])} is not {kind.says}; correct the cell"
+        f"{place}: line {line}, column {quoted(name)}: {quoted(text[:40])} is not "
+        f"{kind.says}; correct the cell"
     )
 
 
-def _check_unique(columns: Iterable[Iterable[str]], names: list[str], layout: Layout, place: str) -> None:
+def _check_unique(
+    columns: Iterable[Iterable[str]], names: list[str], layout: Layout, place: str
+) -> None:
     if layout.unique is None:
         return
     texts = list(list(columns)[names.index(layout.unique)])
@@ -346,8 +459,8 @@ def _check_unique(columns: Iterable[Iterable[str]], names: list[str], layout: La
     for line, text in enumerate(texts, first):
         if text in seen:
             raise layout.error(
-                f"{place}: lines {seen[text]} and {line}: {layout.unique} {quoted(text)} appears twice; drop or "
-                "rename one"
+                f"{place}: lines {seen[text]} and {line}: {layout.unique} "
+                f"{quoted(text)} appears twice; drop or rename one"
             )
         seen[text] = line
 
@@ -392,7 +505,9 @@ def _text_of_array(value: Any) -> str:
 
 
 def _text_of_name(value: Any) -> str:
-    """Return a name as a cell; tabs and line ends stay, so that the format check refuses them."""
+    """Return a name as a cell; tabs and line ends stay, so that the format check
+    refuses them.
+    """
     text = str(value)
     return text if set(text) & set("\t\r\n") else as_cell(text)
 
@@ -409,7 +524,9 @@ def _choice_kind(*words: str) -> CellKind:
 
 
 def _json_array_kind(item: str, says: str) -> CellKind:
-    """Return the kind of a JSON array of at least one item, or NA for none, read as a tuple."""
+    """Return the kind of a JSON array of at least one item, or NA for none, read as a
+    tuple.
+    """
     return CellKind(
         rf"NA|\[{item}(?:, ?{item})*\]",
         f"a JSON array of {says}, or NA",
@@ -425,19 +542,25 @@ LETTERS = CellKind("[ACGT]+", "letters A, C, G and T")
 ANY_CASE = CellKind("[ACGTacgt]+", "letters A, C, G and T, in either case")
 ALLELE = CellKind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")
 COUNT = CellKind("[0-9]{1,18}", "a whole number, at least 0, of at most 18 digits", int)
-FROM_ONE = CellKind("0{0,9}[1-9][0-9]{0,17}", "a whole number, at least 1, of at most 18 digits", int)
+FROM_ONE = CellKind(
+    "0{0,9}[1-9][0-9]{0,17}", "a whole number, at least 1, of at most 18 digits", int
+)
 CELL = CellKind(
     "[0-9]{0,18}",
     "a whole number, at least 0, of at most 18 digits, or nothing",
     lambda text: int(text) if text else None,
     _text_of_count,
 )
-PLACE = CellKind("-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int)
+PLACE = CellKind(
+    "-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int
+)
 NUMBER = CellKind(
     r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?",
     "a finite number",
     float,
-    lambda value: f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value),
+    lambda value: (
+        f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value)
+    ),
 )
 SCORE = CellKind(r"[0-9]{1,3}|1000", "a whole number from 0 to 1000", int)
 STRAND = _choice_kind("+", "-")
@@ -484,7 +607,14 @@ class Layout:
         """Return the kind of a column; None if the format does not have it."""
         if column in self.columns:
             return self.columns[column]
-        return next((kind for prefix, kind in self.repeated if column.startswith(prefix) and column != prefix), None)
+        return next(
+            (
+                kind
+                for prefix, kind in self.repeated
+                if column.startswith(prefix) and column != prefix
+            ),
+            None,
+        )
 
 
 _ELEMENT = {
@@ -564,9 +694,15 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "reporter_element": Layout({"oligo_name": TEXT, **_ELEMENT}, error=CountsError),
     "reporter_variant": Layout({"variant_id": SPDI, **_VARIANT}, error=CountsError),
-    "reporter_genomic_element": Layout({**_BED, **_ELEMENT}, header=False, error=CountsError),
-    "reporter_genomic_variant": Layout({**_BED, **_VARIANT}, header=False, error=CountsError),
-    "labels": Layout({"oligo_name": TEXT, "label": TEXT}, header=False, unique="oligo_name"),
+    "reporter_genomic_element": Layout(
+        {**_BED, **_ELEMENT}, header=False, error=CountsError
+    ),
+    "reporter_genomic_variant": Layout(
+        {**_BED, **_VARIANT}, header=False, error=CountsError
+    ),
+    "labels": Layout(
+        {"oligo_name": TEXT, "label": TEXT}, header=False, unique="oligo_name"
+    ),
     "side_table": Layout(
         {"oligo_name": TEXT, "element": TEXT, "arm": TEXT, "group": TEXT},
         optional=frozenset({"group"}),

@@ -1,4 +1,6 @@
-"""Oligo libraries for an order: constructs, rules, redrawn units, controls and barcodes."""
+"""Oligo libraries for an order: constructs, rules, redrawn units, controls and
+barcodes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Oligo library of a design: units under their arms with controls and barcodes, ready to order."""
+"""Oligo library of a design: units under their arms with controls and barcodes, ready
+to order.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,14 @@ from causalgia.mpra.libraries.order_plan import (
     fit_insert_length,
     order_numbers,
 )
-from causalgia.mpra.libraries.rules import OligoRules, Rule, RuleChecker, SiteCount, check_construct, default_flags
+from causalgia.mpra.libraries.rules import (
+    OligoRules,
+    Rule,
+    RuleChecker,
+    SiteCount,
+    check_construct,
+    default_flags,
+)
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import decode, reverse_complement_word
 from causalgia.streams import RNG, derive, root_key
@@ -77,70 +86,86 @@ def library(
 ) -> xr.Dataset:
     """Make the oligo library of a design.
 
-    Each background is a block: it is ordered under every arm, in random order (crossover), or under its assigned arm
-    (parallel), as in `causalgia.run` with the same `rng`. Where an oligo breaks a rule, or is in the library already in
-    either orientation (in a crossover: arms that are equal for some unit), the unit is redrawn under *all* arms: arms
-    keep the same backgrounds, and other units do not change. Effects are then averages over the null model *given that
-    every arm can be ordered*; the library reports the distance from the null model. A unit with a parent (a shuffle of
-    it, or the given sequence itself) that never meets the rules is left out of every arm, with the reason in ``why
-    (dropped)``.
+    Each background is a block: it is ordered under every arm, in random order
+    (crossover), or under its assigned arm (parallel), as in `causalgia.run` with the
+    same `rng`. Where an oligo breaks a rule, or is in the library already in either
+    orientation (in a crossover: arms that are equal for some unit), the unit is redrawn
+    under *all* arms: arms keep the same backgrounds, and other units do not change.
+    Effects are then averages over the null model *given that every arm can be ordered*;
+    the library reports the distance from the null model. A unit with a parent (a
+    shuffle of it, or the given sequence itself) that never meets the rules is left out
+    of every arm, with the reason in ``why (dropped)``.
 
-    Synthesized barcodes are assigned at random, blocked by unit: the k-th barcodes of its arms are a set of similar GC
-    content, randomly permuted, so that effects of barcodes are noise, not bias. A barcode that makes a site or breaks
-    another rule in its oligo is replaced. None contains the last 8 letters of a primer that reads the adapters.
+    Synthesized barcodes are assigned at random, blocked by unit: the k-th barcodes of
+    its arms are a set of similar GC content, randomly permuted, so that effects of
+    barcodes are noise, not bias. A barcode that makes a site or breaks another rule in
+    its oligo is replaced. None contains the last 8 letters of a primer that reads the
+    adapters.
 
     Parameters
     ----------
     design
-        Null model, arms, number of units and assignment. Every arm must keep the length of a background.
+        Null model, arms, number of units and assignment. Every arm must keep the length
+        of a background.
     oligo_length
-        Length of the *whole* oligo: left adapter + insert [+ junction + barcode] + right adapter.
+        Length of the *whole* oligo: left adapter + insert [+ junction + barcode] +
+        right adapter.
     adapters
-        A construct (``"lentimpra"``, ``"tewhey"``, ``"melnikov"``), ``(left, right)``, or, with synthesized barcodes,
-        ``(left, junction, right)`` with the letters between insert and barcode.
+        A construct (``"lentimpra"``, ``"tewhey"``, ``"melnikov"``), ``(left, right)``,
+        or, with synthesized barcodes, ``(left, junction, right)`` with the letters
+        between insert and barcode.
     rng
         Seed, Generator or SeedSequence.
     rules
-        Sites to avoid, GC content, runs and repeats; None: the defaults of `causalgia.mpra.OligoRules`.
+        Sites to avoid, GC content, runs and repeats; None: the defaults of
+        `causalgia.mpra.OligoRules`.
     controls
         Scrambles, A/A pairs, the promoter alone, and your own controls; None: those of
         `causalgia.mpra.Controls`.
     barcodes_per_oligo
-        Synthesized barcodes of each insert. None: none (random barcodes, as in lentiMPRA).
+        Synthesized barcodes of each insert. None: none (random barcodes, as in
+        lentiMPRA).
     barcode_rules
-        Length, distance and other rules of synthesized barcodes; None: the length of the construct, else 15, and the
-        defaults of `causalgia.mpra.BarcodeRules`. The sites of `rules`, the flanks of the barcode and the primers that
-        read the adapters are added.
+        Length, distance and other rules of synthesized barcodes; None: the length of
+        the construct, else 15, and the defaults of `causalgia.mpra.BarcodeRules`. The
+        sites of `rules`, the flanks of the barcode and the primers that read the
+        adapters are added.
     n_replicates
         Planned replicates, recorded for the report and for `causalgia.mpra.power`.
     max_oligos
-        Largest number of oligos. A larger library is refused, with what would fit; how to shrink it is your choice,
-        since it changes the question.
+        Largest number of oligos. A larger library is refused, with what would fit; how
+        to shrink it is your choice, since it changes the question.
     vendor
-        ``"agilent"``, ``"twist"``, ``"idt"`` or ``"genscript"``: limits of length and pool size are checked.
+        ``"agilent"``, ``"twist"``, ``"idt"`` or ``"genscript"``: limits of length and
+        pool size are checked.
     n_redraws
         Draws of a unit or scramble after the first, before giving up.
 
     Returns
     -------
     Dataset
-        Of kind ``library``, a row an oligo: ``unit, element, arm, group, name, oligo_name, insert, oligo`` and, where
-        synthesized, ``barcode``, all ``(row)``; ``draw (row)``: 0 where the background is that of `causalgia.run`;
-        ``parent, gc (row)`` of the background, and ``source_name`` of a given sequence (`Genomic`). Units are elements
-        ``u0.3fa2c1``, ``u1.90bd77``, ... (or ``chr1:100-300.3fa2c1``, by the name of the sequence); after the point
-        comes a fingerprint of the unit's inserts, so that units of two libraries cannot be confused in an order,
-        counts, a fit or a comparison. The names of controls that you did not name carry one as well:
-        ``scramble0.6380f7``, and ``promoter.8c0a1e`` (of adapters and filler). For `causalgia.report`: ``broken (rule,
-        judged_arm)``, the draws that broke a rule in an arm; ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift
-        (k)``, the Jensen-Shannon divergence in bits of the k-mers of ordered backgrounds from those drawn first, and
-        ``shift_by_chance (k)`` of two independent samples.
+        Of kind ``library``, a row an oligo: ``unit, element, arm, group, name,
+        oligo_name, insert, oligo`` and, where synthesized, ``barcode``, all ``(row)``;
+        ``draw (row)``: 0 where the background is that of `causalgia.run`;
+        ``parent, gc (row)`` of the background, and ``source_name`` of a given sequence
+        (`Genomic`). Units are elements ``u0.3fa2c1``, ``u1.90bd77``, ... (or
+        ``chr1:100-300.3fa2c1``, by the name of the sequence); after the point comes a
+        fingerprint of the unit's inserts, so that units of two libraries cannot be
+        confused in an order, counts, a fit or a comparison. The names of controls that
+        you did not name carry one as well: ``scramble0.6380f7``, and
+        ``promoter.8c0a1e`` (of adapters and filler). For `causalgia.report`:
+        ``broken (rule, judged_arm)``, the draws that broke a rule in an arm;
+        ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift (k)``, the
+        Jensen-Shannon divergence in bits of the k-mers of ordered backgrounds from
+        those drawn first, and ``shift_by_chance (k)`` of two independent samples.
 
     Raises
     ------
     LibraryError
-        If lengths do not add up, an adapter contains a site, no background meets the rules (with the rule, the arm and
-        how often), a control breaks a rule or has a reserved name, the order exceeds `max_oligos` or the vendor's
-        limits, or an option has the wrong type.
+        If lengths do not add up, an adapter contains a site, no background meets the
+        rules (with the rule, the arm and how often), a control breaks a rule or has a
+        reserved name, the order exceeds `max_oligos` or the vendor's limits, or an
+        option has the wrong type.
     RandomnessError
         If `rng` is not a source of randomness.
 
@@ -158,30 +183,49 @@ def library(
     ...     n_units=50,
     ... )
     >>> ordered = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
-    >>> ordered.sizes["row"], sorted(ordered["oligo_name"].values[:2]), len(ordered["oligo"].values[1])
+    >>> (
+    ...     ordered.sizes["row"],
+    ...     sorted(ordered["oligo_name"].values[:2]),
+    ...     len(ordered["oligo"].values[1]),
+    ... )
     (200, ['u0.488e39_GATA1', 'u0.488e39_untreated'], 230)
     """
     if not isinstance(design, Design):
-        raise LibraryError(f"a library is made from a cg.Design, not from a {type(design).__name__}")
+        raise LibraryError(
+            f"a library is made from a cg.Design, not from a {type(design).__name__}"
+        )
     rules = as_instance(OligoRules() if rules is None else rules, OligoRules, "rules")
-    controls = as_instance(Controls() if controls is None else controls, Controls, "controls")
+    controls = as_instance(
+        Controls() if controls is None else controls, Controls, "controls"
+    )
     key, of = root_key(rng), construct(adapters)
     n_barcodes = (
-        0 if barcodes_per_oligo is None else as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError)
+        0
+        if barcodes_per_oligo is None
+        else as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError)
     )
     synthesized = n_barcodes > 0
     check_barcode_kind(of, synthesized=synthesized)
     if barcode_rules is not None and not synthesized:
         raise LibraryError(
-            "barcode_rules= are of synthesized barcodes, and those of this library are random; leave barcode_rules= out"
+            "barcode_rules= are of synthesized barcodes, and those of this library are "
+            "random; leave barcode_rules= out"
         )
     oligo_rules = rules.of_construct(of)
     tag_rules = _tag_rules(barcode_rules, of, oligo_rules) if synthesized else None
     letters = tag_rules.length if tag_rules is not None else 0
-    length = fit_insert_length(design, of, oligo_length=oligo_length, barcode_length=letters)
+    length = fit_insert_length(
+        design, of, oligo_length=oligo_length, barcode_length=letters
+    )
     plus = read_controls(controls.positives, "positive", length=length)
     minus = read_controls(controls.negatives, "negative", length=length)
-    halves = of.between_sites([rule.word for rule in oligo_rules if isinstance(rule, SiteCount) and rule.intended])
+    halves = of.between_sites(
+        [
+            rule.word
+            for rule in oligo_rules
+            if isinstance(rule, SiteCount) and rule.intended
+        ]
+    )
     numbers = order_numbers(
         design,
         controls,
@@ -190,18 +234,38 @@ def library(
         fillable=synthesized and halves is not None,
     )
     check_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
-    pool_size = check_order_limits(numbers, oligo_length=int(oligo_length), vendor_name=vendor, max_oligos=max_oligos)
+    pool_size = check_order_limits(
+        numbers,
+        oligo_length=int(oligo_length),
+        vendor_name=vendor,
+        max_oligos=max_oligos,
+    )
     check_construct(of, oligo_rules, barcoded=synthesized)
     checker = RuleChecker(of, oligo_rules)
     request = _LibraryRequest(
-        design, checker, numbers, key, as_int(n_redraws, "n_redraws", least=0, error=LibraryError)
+        design,
+        checker,
+        numbers,
+        key,
+        as_int(n_redraws, "n_redraws", least=0, error=LibraryError),
     )
     blocks, listed, broken = request.draw_inserts(plus, minus)
-    alone = checker.for_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
-    tags = None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
+    alone = (
+        checker.for_promoter(halves, length, key=key)
+        if halves is not None and numbers.promoter
+        else None
+    )
+    tags = (
+        None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
+    )
     if n_replicates is not None:
         n_replicates = as_int(n_replicates, "n_replicates", error=LibraryError)
-    order = {"n_replicates": n_replicates, "max_oligos": max_oligos, "vendor": vendor, "pool_size": pool_size}
+    order = {
+        "n_replicates": n_replicates,
+        "max_oligos": max_oligos,
+        "vendor": vendor,
+        "pool_size": pool_size,
+    }
     attrs = library_attributes(design, of, rng) | {
         "oligo_length": int(oligo_length),
         "rules": json.dumps(checker.names),
@@ -217,7 +281,10 @@ def library(
     if promoter is not None:
         attrs |= {"promoter_junction": promoter.junction}
     return library_dataset(
-        DrawnLibrary(design, of, promoter, numbers, blocks, listed, tags, broken, checker.names), attrs
+        DrawnLibrary(
+            design, of, promoter, numbers, blocks, listed, tags, broken, checker.names
+        ),
+        attrs,
     )
 
 
@@ -237,17 +304,27 @@ def as_instance(value: object, kind: type[T], name: str) -> T:
     return value
 
 
-def _tag_rules(given: BarcodeRules | None, of: Construct, oligo_rules: Sequence[Rule]) -> BarcodeRules:
-    """Return the rules of barcodes in an oligo: those given, its sites, the flanks of the barcode, and its primers."""
+def _tag_rules(
+    given: BarcodeRules | None, of: Construct, oligo_rules: Sequence[Rule]
+) -> BarcodeRules:
+    """Return the rules of barcodes in an oligo: those given, its sites, the flanks of
+    the barcode, and its primers.
+    """
     default = BarcodeRules(length=of.usual_barcode_length)
-    given = as_instance(default if given is None else given, BarcodeRules, "barcode_rules")
+    given = as_instance(
+        default if given is None else given, BarcodeRules, "barcode_rules"
+    )
     if any(given.flanks):
         raise LibraryError(
-            f"barcode_rules= has flanks={given.flanks}, but the letters beside a barcode are those of the oligo; leave "
-            "flanks out"
+            f"barcode_rules= has flanks={given.flanks}, but the letters beside a "
+            "barcode are those of the oligo; leave flanks out"
         )
     sites = [rule.enzyme for rule in oligo_rules if isinstance(rule, SiteCount)]
-    ends = [end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END]
+    ends = [
+        end
+        for end in (of.left, reverse_complement_word(of.right))
+        if len(end) >= PRIMER_END
+    ]
     return replace(
         given,
         avoid=tuple(dict.fromkeys([*sites, *given.avoid])),
@@ -266,35 +343,66 @@ class _LibraryRequest:
     key: int
     n_redraws: int
 
-    def draw_inserts(self, plus: GivenControls, minus: GivenControls) -> tuple[Blocks, InsertList, dict[str, int]]:
-        """Return the units, all inserts in library order, and the rules that scrambles broke, with counts."""
-        before = self.checker.without_barcodes() if self.numbers.barcodes else self.checker
+    def draw_inserts(
+        self, plus: GivenControls, minus: GivenControls
+    ) -> tuple[Blocks, InsertList, dict[str, int]]:
+        """Return the units, all inserts in library order, and the rules that scrambles
+        broke, with counts.
+        """
+        before = (
+            self.checker.without_barcodes() if self.numbers.barcodes else self.checker
+        )
         for controls, what in ((plus, "positive control"), (minus, "negative control")):
             before.check_given(controls.tokens, controls.names, what)
         given = np.concatenate([plus.tokens, minus.tokens])
         check_distinct_controls(given, [*plus.names, *minus.names])
-        blocks = draw_units(self.design, before, key=self.key, n_redraws=self.n_redraws, controls=given)
-        taken = np.concatenate([given, blocks.inserts.reshape(-1, blocks.inserts.shape[2])])
+        blocks = draw_units(
+            self.design, before, key=self.key, n_redraws=self.n_redraws, controls=given
+        )
+        taken = np.concatenate(
+            [given, blocks.inserts.reshape(-1, blocks.inserts.shape[2])]
+        )
         made, broken = draw_scrambles(
-            self.numbers.scrambles, blocks.backgrounds, before, key=self.key, n_redraws=self.n_redraws, taken=taken
+            self.numbers.scrambles,
+            blocks.backgrounds,
+            before,
+            key=self.key,
+            n_redraws=self.n_redraws,
+            taken=taken,
         )
         names = with_fingerprints([f"scramble{i}" for i in range(len(made))], made)
         tests = unit_oligos(self.design, blocks, key=self.key)
-        pairs = pair_oligos(tests, sample_pairs(self.numbers.pairs, len(tests), key=self.key))
+        pairs = pair_oligos(
+            tests, sample_pairs(self.numbers.pairs, len(tests), key=self.key)
+        )
         listed = (
-            tests.and_then(control_oligos(GivenControls(names, made), arm="scramble", group="negative"))
+            tests.and_then(
+                control_oligos(
+                    GivenControls(names, made), arm="scramble", group="negative"
+                )
+            )
             .and_then(control_oligos(minus, arm="negative", group="negative"))
             .and_then(control_oligos(plus, arm="positive", group="positive"))
             .and_then(pairs)
         )
         return blocks, listed, broken
 
-    def assign_barcodes(self, listed: InsertList, rules: BarcodeRules, alone: RuleChecker | None) -> Tags:
+    def assign_barcodes(
+        self, listed: InsertList, rules: BarcodeRules, alone: RuleChecker | None
+    ) -> Tags:
         """Return the oligos with their barcodes."""
         per_oligo, promoter = self.numbers.barcodes, self.numbers.promoter
         n = n_with_spares(len(listed) * per_oligo + promoter)
         pool, _ = draw_barcodes(n, rules, rng=derive(self.key, "barcode list"))
-        return tag_oligos(listed, pool, self.checker, alone, per_oligo=per_oligo, promoter=promoter, key=self.key)
+        return tag_oligos(
+            listed,
+            pool,
+            self.checker,
+            alone,
+            per_oligo=per_oligo,
+            promoter=promoter,
+            key=self.key,
+        )
 
 
 _AT_ONCE = 1 << 14
@@ -309,7 +417,8 @@ class DrawnLibrary:
     Attributes
     ----------
     design, construct, promoter, numbers, blocks
-        The request, the construct of the promoter alone (None without one), and the units.
+        The request, the construct of the promoter alone (None without one), and the
+        units.
     listed
         The inserts.
     tags
@@ -343,18 +452,32 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
     _check_unique_names(rows["name"])
     # the numbers of the report as variables
     blocks, arms = drawn.blocks, drawn.design.arm_names
-    rules = [*drawn.rules, *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules)]
+    rules = [
+        *drawn.rules,
+        *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules),
+    ]
     by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
     words = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
-    shifts = np.array([composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in words])
+    shifts = np.array(
+        [composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in words]
+    )
     of_barcodes = {} if drawn.tags is None else drawn.tags.broken
     report = {
         "rule": np.array(rules, object),
         "judged_arm": np.array(arms, object),
         "k": words,
-        "broken": (("rule", "judged_arm"), np.array(by_arm, np.int64).reshape(len(rules), len(arms))),
-        "broken_scrambles": ("rule", np.array([drawn.control_broken.get(rule, 0) for rule in rules], np.int64)),
-        "broken_barcodes": ("rule", np.array([of_barcodes.get(rule, 0) for rule in rules], np.int64)),
+        "broken": (
+            ("rule", "judged_arm"),
+            np.array(by_arm, np.int64).reshape(len(rules), len(arms)),
+        ),
+        "broken_scrambles": (
+            "rule",
+            np.array([drawn.control_broken.get(rule, 0) for rule in rules], np.int64),
+        ),
+        "broken_barcodes": (
+            "rule",
+            np.array([of_barcodes.get(rule, 0) for rule in rules], np.int64),
+        ),
         "share_redrawn": ((), float(np.mean(blocks.draws > 0))),
         "n_draws": ((), blocks.n_draws),
         "gc_proposed": ((), _gc_share(blocks.proposed)),
@@ -362,8 +485,14 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
         "shift": ("k", shifts[:, 0]),
         "shift_by_chance": ("k", shifts[:, 1]),
     }
-    # fastpath: otherwise pandas copies every text, and the barcodes of an insert no longer share its string
-    dataset = xr.Dataset({name: xr.Variable(("row",), values, fastpath=True) for name, values in rows.items()})
+    # fastpath: otherwise pandas copies every text, and the barcodes of an insert no
+    # longer share its string
+    dataset = xr.Dataset(
+        {
+            name: xr.Variable(("row",), values, fastpath=True)
+            for name, values in rows.items()
+        }
+    )
     dataset = dataset.assign({**report, "flagged": ("flag", flagged)})
     dataset = dataset.assign_coords(flag=[rule.name for rule in default_flags()])
     digest = hashlib.blake2b(digest_size=8)
@@ -372,51 +501,89 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
     dataset = dataset.assign_attrs({**attrs, "library_fingerprint": digest.hexdigest()})
     if drawn.blocks.dropped:
         units, reasons = zip(*drawn.blocks.dropped.items(), strict=True)
-        dataset = dataset.assign(why=("dropped", np.array(reasons, object))).assign_coords(dropped=list(units))
+        dataset = dataset.assign(
+            why=("dropped", np.array(reasons, object))
+        ).assign_coords(dropped=list(units))
     dataset = store_design(dataset, drawn.design)
     return validate(annotate(dataset), "library")
 
 
-def library_attributes(design: Design, construct: Construct, rng: RNG) -> dict[str, Any]:
-    """Return the attributes that identify a library: design, null model, construct, seed and versions."""
+def library_attributes(
+    design: Design, construct: Construct, rng: RNG
+) -> dict[str, Any]:
+    """Return the attributes that identify a library: design, null model, construct,
+    seed and versions.
+    """
     return {
         "assignment": design.assignment,
         "null": design.drawn.describe(),
         "null_kind": design.null.kind,
         "null_fingerprint": design.null.fingerprint,
         "design_fingerprint": design.fingerprint,
-        **({"reserved": f"{design.reserved.describe()}, in no oligo"} if design.reserved else {}),
+        **(
+            {"reserved": f"{design.reserved.describe()}, in no oligo"}
+            if design.reserved
+            else {}
+        ),
         "construct": construct.name,
         "left": construct.left,
         "junction": construct.junction,
         "right": construct.right,
-        "rng": str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__,
+        "rng": str(int(rng))
+        if isinstance(rng, int | np.integer)
+        else type(rng).__name__,
         "causalgia": causalgia.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
 
 
-def _row_variables(drawn: DrawnLibrary) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+def _row_variables(
+    drawn: DrawnLibrary,
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
     """Return the variables of dim row, and the number of oligos with each flag."""
     listed, tags = drawn.listed, drawn.tags
     row = np.arange(len(listed)) if tags is None else tags.row
     inserts = np.array(decode(listed.inserts), object)
-    parts = [_oligo_strings(drawn, drawn.construct, row, None if tags is None else tags.barcodes)]
+    parts = [
+        _oligo_strings(
+            drawn, drawn.construct, row, None if tags is None else tags.barcodes
+        )
+    ]
     rows: dict[str, NDArray[Any]] = {
         name: getattr(listed, name)[row]
-        for name in ("unit", "draw", "element", "arm", "group", "oligo_name", "parent", "source_name", "gc")
+        for name in (
+            "unit",
+            "draw",
+            "element",
+            "arm",
+            "group",
+            "oligo_name",
+            "parent",
+            "source_name",
+            "gc",
+        )
     }
     rows |= {"name": rows["oligo_name"], "insert": inserts[row]}
     if tags is not None:
-        rows["name"] = rows["name"] + np.array([f"_b{i + 1}" for i in range(drawn.numbers.barcodes)], object)[tags.copy]
+        rows["name"] = (
+            rows["name"]
+            + np.array([f"_b{i + 1}" for i in range(drawn.numbers.barcodes)], object)[
+                tags.copy
+            ]
+        )
         rows["barcode"] = np.array(decode(tags.barcodes), object)
         if drawn.promoter is not None:
             parts.append(_oligo_strings(drawn, drawn.promoter, None, tags.promoter))
             n = len(tags.promoter)
             of = drawn.promoter
             name = f"promoter.{insert_fingerprint([of.left, of.junction, of.right])}"
-            words = {"element": name, "oligo_name": name, "arm": "promoter", "group": "promoter"}
+            words = {
+                "element": name,
+                "oligo_name": name,
+                "arm": "promoter",
+                "group": "promoter",
+            }
             words |= dict.fromkeys(("parent", "source_name", "insert"), "")
             alone = {
                 **{name: np.full(n, word, object) for name, word in words.items()},
@@ -426,21 +593,35 @@ def _row_variables(drawn: DrawnLibrary) -> tuple[dict[str, NDArray[Any]], NDArra
                 "name": np.array([f"{name}_b{i + 1}" for i in range(n)], object),
                 "barcode": np.array(decode(tags.promoter), object),
             }
-            rows = {name: np.concatenate([values, alone[name]]) for name, values in rows.items()}
+            rows = {
+                name: np.concatenate([values, alone[name]])
+                for name, values in rows.items()
+            }
     rows["oligo"] = np.concatenate([oligos for oligos, _ in parts])
     return rows, np.sum([flagged for _, flagged in parts], axis=0)
 
 
 def _oligo_strings(
-    drawn: DrawnLibrary, of: Construct, row: NDArray[np.int64] | None, barcodes: Tokens | None
+    drawn: DrawnLibrary,
+    of: Construct,
+    row: NDArray[np.int64] | None,
+    barcodes: Tokens | None,
 ) -> tuple[Names, NDArray[np.int64]]:
-    """Return whole oligos as strings, and the number with each flag; without `row`, oligos without insert."""
+    """Return whole oligos as strings, and the number with each flag; without `row`,
+    oligos without insert.
+    """
     n = len(row) if row is not None else len(barcodes) if barcodes is not None else 0
     oligos, flagged = np.empty(n, object), np.zeros(len(default_flags()), np.int64)
     for start in range(0, n, _AT_ONCE):
         some = slice(start, min(start + _AT_ONCE, n))
-        inserts = np.empty((some.stop - start, 0), np.uint8) if row is None else drawn.listed.inserts[row[some]]
-        whole: Oligos = of.assemble(inserts, None if barcodes is None else barcodes[some])
+        inserts = (
+            np.empty((some.stop - start, 0), np.uint8)
+            if row is None
+            else drawn.listed.inserts[row[some]]
+        )
+        whole: Oligos = of.assemble(
+            inserts, None if barcodes is None else barcodes[some]
+        )
         oligos[some] = decode(whole.tokens)
         flagged += [int(rule.broken(whole).sum()) for rule in default_flags()]
     return oligos, flagged
@@ -451,8 +632,9 @@ def _check_unique_names(names: Names) -> None:
     for name in names.tolist():
         if name in seen:
             raise LibraryError(
-                f"two oligos would be called {quoted(name)}; controls cannot have the names of units (u0.3fa2c1_...), "
-                "scrambles, duplicates (aa0.6380f7_...), the promoter, or each other: rename the control"
+                f"two oligos would be called {quoted(name)}; controls cannot have the "
+                "names of units (u0.3fa2c1_...), scrambles, duplicates "
+                "(aa0.6380f7_...), the promoter, or each other: rename the control"
             )
         seen.add(name)
 
@@ -465,7 +647,9 @@ _SEQUENCES_AT_ONCE = 1 << 13
 
 
 def word_shares(tokens: Tokens, k: int) -> tuple[Array, int]:
-    """Return the shares of k-letter words over all places of sequences (n, length), (4^k,), and the places."""
+    """Return the shares of k-letter words over all places of sequences (n, length),
+    (4^k,), and the places.
+    """
     counts = np.zeros(4**k, np.int64)
     for start in range(0, len(tokens), _SEQUENCES_AT_ONCE):
         rows = tokens[start : start + _SEQUENCES_AT_ONCE].astype(np.int64)
@@ -498,9 +682,11 @@ def _relative_entropy(p: Array, q: Array) -> float:
 
 
 def composition_shift(before: Tokens, after: Tokens, *, k: int) -> tuple[float, float]:
-    """Return the divergence of k-letter words between two samples, and its expectation by chance.
+    """Return the divergence of k-letter words between two samples, and its expectation
+    by chance.
 
-    Two independent samples of m words each from one population diverge by about ``(4^k - 1) / (4 m ln 2)`` bits.
+    Two independent samples of m words each from one population diverge by about
+    ``(4^k - 1) / (4 m ln 2)`` bits.
 
     Parameters
     ----------
@@ -512,7 +698,10 @@ def composition_shift(before: Tokens, after: Tokens, *, k: int) -> tuple[float, 
     Returns
     -------
     tuple of float
-        Jensen-Shannon divergence in bits, and that of two independent samples this large.
+        Jensen-Shannon divergence in bits, and that of two independent samples this
+        large.
     """
     (p, n), (q, m) = word_shares(before, k), word_shares(after, k)
-    return max(jensen_shannon(p, q), 0.0), (4**k - 1) / (4 * max(min(n, m), 1) * np.log(2))
+    return max(jensen_shannon(p, q), 0.0), (4**k - 1) / (
+        4 * max(min(n, m), 1) * np.log(2)
+    )

@@ -1,4 +1,6 @@
-"""Barcodes to synthesize: words at a minimum distance that satisfy the rules, and their assignment to oligos."""
+"""Barcodes to synthesize: words at a minimum distance that satisfy the rules, and their
+assignment to oligos.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,22 @@ from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
 from causalgia.mpra.libraries.rules import RuleChecker, as_share_range
-from causalgia.sequences.alphabet import as_token_array, decode, encode, reverse_complement_word
+from causalgia.sequences.alphabet import (
+    as_token_array,
+    decode,
+    encode,
+    reverse_complement_word,
+)
 from causalgia.sequences.composition import word_masks
 from causalgia.sequences.random import random_words
-from causalgia.sequences.word_distance import KINDS, LONGEST, Distance, WordRules, distant_words, largest_distance
+from causalgia.sequences.word_distance import (
+    KINDS,
+    LONGEST,
+    Distance,
+    WordRules,
+    distant_words,
+    largest_distance,
+)
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Ints, Mask, Tokens
 
@@ -55,54 +69,94 @@ class BarcodeRules:
         for name in ("length", "min_distance", "homopolymer"):
             as_int(getattr(self, name), name, error=LibraryError)
         if not 4 <= self.length <= LONGEST:
-            raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
+            raise LibraryError(
+                f"barcodes of length={self.length}: they have 4 to {LONGEST} letters"
+            )
         if not isinstance(self.all_four_bases, bool | np.bool_):
-            raise LibraryError(f"all_four_bases={quoted(self.all_four_bases)} is neither True nor False")
+            raise LibraryError(
+                f"all_four_bases={quoted(self.all_four_bases)} is neither True nor "
+                "False"
+            )
         if not isinstance(self.distance, str) or self.distance not in KINDS:
             raise LibraryError(
-                f"distance={quoted(self.distance)} is not a choice; use one of {', '.join(map(quoted, KINDS))}"
+                f"distance={quoted(self.distance)} is not a choice; use one of "
+                f"{', '.join(map(quoted, KINDS))}"
             )
         most = largest_distance(self.length, self.distance)
         if self.min_distance > most:
             raise LibraryError(
-                f"min_distance={self.min_distance} is not between 1 and {most}, the most for {self.length} nt; make "
-                "barcodes longer (length=)"
+                f"min_distance={self.min_distance} is not between 1 and {most}, the "
+                f"most for {self.length} nt; make barcodes longer (length=)"
             )
-        if not isinstance(self.flanks, tuple | list) or [isinstance(x, str) for x in self.flanks] != [True, True]:
+        if not isinstance(self.flanks, tuple | list) or [
+            isinstance(x, str) for x in self.flanks
+        ] != [True, True]:
             raise LibraryError(
-                f"flanks={quoted(self.flanks)} is not a pair; give the letters before and after each barcode"
+                f"flanks={quoted(self.flanks)} is not a pair; give the letters before "
+                "and after each barcode"
             )
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
-        for name, what in (("avoid", "enzymes or letters of sites"), ("seeds", "miRNAs"), ("primers", "primers")):
-            object.__setattr__(self, name, as_texts(getattr(self, name), name, what, error=LibraryError))
+        for name, what in (
+            ("avoid", "enzymes or letters of sites"),
+            ("seeds", "miRNAs"),
+            ("primers", "primers"),
+        ):
+            object.__setattr__(
+                self,
+                name,
+                as_texts(getattr(self, name), name, what, error=LibraryError),
+            )
         fewest, most = self.gc_counts
         if fewest > most:
-            raise LibraryError(f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen it")
+            raise LibraryError(
+                f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen "
+                "it"
+            )
 
     @property
     def gc_counts(self) -> tuple[int, int]:
         """Fewest and most G and C in a barcode."""
         low, high = self.gc
-        return math.ceil(low * self.length - 1e-9), math.floor(high * self.length + 1e-9)
+        return math.ceil(low * self.length - 1e-9), math.floor(
+            high * self.length + 1e-9
+        )
 
     @property
     def words(self) -> Words:
-        """Words that must not overlap a barcode on its own strand, each with its name in reports."""
+        """Words that must not overlap a barcode on its own strand, each with its name
+        in reports.
+        """
         enzymes = sites(self.avoid)
         both = [(f"site {s.name}", s.word) for s in enzymes]
-        # a site in a flank that the barcode's first or last letters would make methylated, and so not cut
+        # a site in a flank that the barcode's first or last letters would make
+        # methylated, and so not cut
         both += [
-            (f"site {s.name} blocked by {s.methylation}", w) for s in enzymes for w in s.blocked if len(w) > len(s.word)
+            (f"site {s.name} blocked by {s.methylation}", w)
+            for s in enzymes
+            for w in s.blocked
+            if len(w) > len(s.word)
         ]
-        both += [("primer 3' end", _as_bases(primer, "primers")[-PRIMER_END:]) for primer in self.primers]
+        both += [
+            ("primer 3' end", _as_bases(primer, "primers")[-PRIMER_END:])
+            for primer in self.primers
+        ]
         found = [("polyA signal", word) for word in POLYA]
-        found += [("miRNA seed", reverse_complement_word(_mirna_seed(seed))) for seed in self.seeds]
-        found += [(name, strand) for name, word in both for strand in (word, reverse_complement_word(word))]
+        found += [
+            ("miRNA seed", reverse_complement_word(_mirna_seed(seed)))
+            for seed in self.seeds
+        ]
+        found += [
+            (name, strand)
+            for name, word in both
+            for strand in (word, reverse_complement_word(word))
+        ]
         return tuple(dict.fromkeys(found))
 
     @property
     def _word_rules(self) -> WordRules:
-        left, right = (_as_bases(flank, "flanks") if flank else "" for flank in self.flanks)
+        left, right = (
+            _as_bases(flank, "flanks") if flank else "" for flank in self.flanks
+        )
         return WordRules(
             run=self.homopolymer,
             gc=self.gc_counts,
@@ -127,7 +181,10 @@ def _mirna_seed(text: str) -> str:
     if len(letters) in _SEED_LENGTHS:
         return letters
     if len(letters) < _SEED_LENGTHS.start:
-        raise LibraryError(f"seeds= has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', or the whole miRNA")
+        raise LibraryError(
+            f"seeds= has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', or "
+            "the whole miRNA"
+        )
     return letters[_SEED]
 
 
@@ -148,16 +205,19 @@ def barcodes(
 ) -> list[str]:
     """Return barcodes to synthesize, with a minimum distance between every pair.
 
-    All words of the length are tried in random order, each once, and kept if they meet the rules and are far enough
-    from all kept before. Every pair is checked exactly (`causalgia.sequences.word_distance`), and the first n of a
-    longer list with the same `rng` are the list of n.
+    All words of the length are tried in random order, each once, and kept if they meet
+    the rules and are far enough from all kept before. Every pair is checked exactly
+    (`causalgia.sequences.word_distance`), and the first n of a longer list with the
+    same `rng` are the list of n.
 
-    A distance of 3 corrects one error or detects two. Hamming distance covers substitutions only, while deletions are
-    the commonest error of synthesis. Levenshtein distance covers insertions and deletions too, if both ends of the
-    barcode are known in the read, by the letters after it or by its length. Where a fixed number of letters is read, an
-    indel moves the next letter into the barcode or its last letter out: ``"free"`` covers this, a distance that is
-    never above the FREE divergence of Hawkins et al. (the Sequence-Levenshtein distance of Buschmann & Bystrykh does
-    not for every pair).
+    A distance of 3 corrects one error or detects two. Hamming distance covers
+    substitutions only, while deletions are the commonest error of synthesis.
+    Levenshtein distance covers insertions and deletions too, if both ends of the
+    barcode are known in the read, by the letters after it or by its length. Where a
+    fixed number of letters is read, an indel moves the next letter into the barcode or
+    its last letter out: ``"free"`` covers this, a distance that is never above the FREE
+    divergence of Hawkins et al. (the Sequence-Levenshtein distance of Buschmann &
+    Bystrykh does not for every pair).
 
     Parameters
     ----------
@@ -168,11 +228,13 @@ def barcodes(
     min_distance
         Smallest distance of a pair.
     distance
-        ``"levenshtein"``, ``"hamming"`` or ``"free"``, as `causalgia.sequences.word_distance.edit_distance`.
+        ``"levenshtein"``, ``"hamming"`` or ``"free"``, as
+        `causalgia.sequences.word_distance.edit_distance`.
     avoid
-        Restriction sites, enzymes or IUPAC letters, that must not overlap a barcode on either strand. Where a flank
-        ends in a site that is not cut beside certain letters (XbaI reads TCTAGA, which before TC is methylated in
-        common E. coli strains), no barcode has them there.
+        Restriction sites, enzymes or IUPAC letters, that must not overlap a barcode on
+        either strand. Where a flank ends in a site that is not cut beside certain
+        letters (XbaI reads TCTAGA, which before TC is methylated in common E. coli
+        strains), no barcode has them there.
     gc
         Lowest and highest share of G and C.
     homopolymer
@@ -180,13 +242,16 @@ def barcodes(
     all_four_bases
         Whether each barcode must contain every base.
     flanks
-        Letters before and after each barcode in the oligo, to check sites across the junctions. Where an insert is
-        adjacent, whose letters vary, `library` checks the assembled oligos.
+        Letters before and after each barcode in the oligo, to check sites across the
+        junctions. Where an insert is adjacent, whose letters vary, `library` checks the
+        assembled oligos.
     seeds
-        miRNA seeds, 6 to 8 letters 5' to 3', or whole miRNAs, whose bases 2 to 8 are taken. No barcode contains a site
-        that pairs with one, with the strand of the oligo as that of the transcript.
+        miRNA seeds, 6 to 8 letters 5' to 3', or whole miRNAs, whose bases 2 to 8 are
+        taken. No barcode contains a site that pairs with one, with the strand of the
+        oligo as that of the transcript.
     primers
-        Primers of the protocol: no barcode contains the last 8 letters of one on either strand.
+        Primers of the protocol: no barcode contains the last 8 letters of one on either
+        strand.
     rng
         Seed, Generator or SeedSequence.
 
@@ -198,20 +263,36 @@ def barcodes(
     Raises
     ------
     LibraryError
-        If a rule is invalid, or fewer than n are found; the message gives the number, and the words refused by each
-        rule.
+        If a rule is invalid, or fewer than n are found; the message gives the number,
+        and the words refused by each rule.
 
     References
     ----------
-    Buschmann & Bystrykh (2013), Levenshtein error-correcting barcodes for multiplexed DNA sequencing,
-    doi:10.1186/1471-2105-14-272. Hawkins et al. (2018), Indel-correcting DNA barcodes for high-throughput sequencing,
+    Buschmann & Bystrykh (2013), Levenshtein error-correcting barcodes for multiplexed
+    DNA sequencing, doi:10.1186/1471-2105-14-272. Hawkins et al. (2018),
+    Indel-correcting DNA barcodes for high-throughput sequencing,
     doi:10.1073/pnas.1802640115.
 
     Examples
     --------
-    >>> tags = barcodes(1_000, length=12, avoid=["EcoRI", "SbfI"], flanks=("TCTAGA", "AGATCG"), rng=7)
-    >>> len(set(tags)), {len(tag) for tag in tags}, tags[:2] == barcodes(
-    ...     2, length=12, avoid=["EcoRI", "SbfI"], flanks=("TCTAGA", "AGATCG"), rng=7
+    >>> tags = barcodes(
+    ...     1_000,
+    ...     length=12,
+    ...     avoid=["EcoRI", "SbfI"],
+    ...     flanks=("TCTAGA", "AGATCG"),
+    ...     rng=7,
+    ... )
+    >>> (
+    ...     len(set(tags)),
+    ...     {len(tag) for tag in tags},
+    ...     tags[:2]
+    ...     == barcodes(
+    ...         2,
+    ...         length=12,
+    ...         avoid=["EcoRI", "SbfI"],
+    ...         flanks=("TCTAGA", "AGATCG"),
+    ...         rng=7,
+    ...     ),
     ... )
     (1000, {12}, True)
     """
@@ -219,7 +300,9 @@ def barcodes(
         length=length,
         min_distance=min_distance,
         distance=distance,
-        avoid=as_texts(avoid, "avoid", "enzymes or letters of sites", error=LibraryError),
+        avoid=as_texts(
+            avoid, "avoid", "enzymes or letters of sites", error=LibraryError
+        ),
         gc=gc,
         homopolymer=homopolymer,
         all_four_bases=all_four_bases,
@@ -230,8 +313,11 @@ def barcodes(
     return decode(draw_barcodes(n_barcodes, rules, rng=rng)[0])
 
 
-def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dict[str, int]]:
-    """Return barcodes as tokens, shape ``(n, length)``, and the number of words that each rule refused.
+def draw_barcodes(
+    n: int, rules: BarcodeRules, *, rng: RNG
+) -> tuple[Tokens, dict[str, int]]:
+    """Return barcodes as tokens, shape ``(n, length)``, and the number of words that
+    each rule refused.
 
     Raises
     ------
@@ -256,7 +342,9 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     )
     refused: dict[str, int] = {}
     for name, count in zip(
-        ["homopolymer", "GC", "four bases", *(x for x, _ in rules.words), "distance"], failed, strict=True
+        ["homopolymer", "GC", "four bases", *(x for x, _ in rules.words), "distance"],
+        failed,
+        strict=True,
     ):
         refused[name] = refused.get(name, 0) + int(count)
     if len(found) < n:
@@ -264,14 +352,17 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     return found, refused
 
 
-def _too_few_message(n: int, found: int, passed: int, rules: BarcodeRules, refused: dict[str, int]) -> str:
+def _too_few_message(
+    n: int, found: int, passed: int, rules: BarcodeRules, refused: dict[str, int]
+) -> str:
     worst = sorted(refused.items(), key=lambda item: -item[1])
     reasons = ", ".join(f"{name} {count:,}" for name, count in worst if count)
     every = "all" if passed == 4**rules.length else "the"
     return (
-        f"{found:,} of {n:,} barcodes of {rules.length} nt at {rules.distance} distance {rules.min_distance} were "
-        f"found; {every} {passed:,} words tried, refused for {reasons}; make barcodes longer "
-        f"(length={rules.length + 1}), ask for a smaller min_distance=, or relax the rule that refused most"
+        f"{found:,} of {n:,} barcodes of {rules.length} nt at {rules.distance} "
+        f"distance {rules.min_distance} were found; {every} {passed:,} words tried, "
+        f"refused for {reasons}; make barcodes longer (length={rules.length + 1}), ask "
+        "for a smaller min_distance=, or relax the rule that refused most"
     )
 
 
@@ -286,12 +377,15 @@ def barcode_balance(
     n_permutations: int = 199,
     rng: RNG,
 ) -> float:
-    """Return the permutation p-value that barcodes were assigned to arms at random within blocks.
+    """Return the permutation p-value that barcodes were assigned to arms at random
+    within blocks.
 
-    A barcode has an effect of its own, partly from its composition: noise if barcodes are assigned at random within
-    blocks, bias otherwise. The statistic is the sum over arms and over the counts of A, C and G of ``n_arm (mean of the
-    arm - expected)^2 / variance``, counts relative to the mean of their block. Reassignment gives its exact
-    distribution, so p is at most alpha with probability alpha.
+    A barcode has an effect of its own, partly from its composition: noise if barcodes
+    are assigned at random within blocks, bias otherwise. The statistic is the sum over
+    arms and over the counts of A, C and G of
+    ``n_arm (mean of the arm - expected)^2 / variance``, counts relative to the mean of
+    their block. Reassignment gives its exact distribution, so p is at most alpha with
+    probability alpha.
 
     Parameters
     ----------
@@ -300,7 +394,8 @@ def barcode_balance(
     arm
         Arm of each barcode's oligo as a number from 0, shape ``(n,)``.
     block
-        Block of each barcode, shape ``(n,)``: a unit, or a set of barcodes within a unit.
+        Block of each barcode, shape ``(n,)``: a unit, or a set of barcodes within a
+        unit.
     n_permutations
         Number of reassignments; the smallest p is ``1 / (n_permutations + 1)``.
     rng
@@ -309,35 +404,46 @@ def barcode_balance(
     Returns
     -------
     float
-        ``(1 + #{permuted statistic >= statistic}) / (1 + n_permutations)``; 1 where no block has two arms.
+        ``(1 + #{permuted statistic >= statistic}) / (1 + n_permutations)``; 1 where no
+        block has two arms.
 
     Raises
     ------
     LibraryError
-        If there is not one arm and one block for each barcode, or `n_permutations` is below 1.
+        If there is not one arm and one block for each barcode, or `n_permutations` is
+        below 1.
 
     References
     ----------
-    Phipson & Smyth (2010), Permutation p-values should never be zero, doi:10.2202/1544-6115.1585. Lee et al. (2021),
-    on the effects of tags in MPRA, Genome Research 31:1638.
+    Phipson & Smyth (2010), Permutation p-values should never be zero,
+    doi:10.2202/1544-6115.1585. Lee et al. (2021), on the effects of tags in MPRA,
+    Genome Research 31:1638.
 
     Examples
     --------
     >>> tokens = np.repeat(np.array([[0, 0, 1], [2, 2, 3]], np.uint8), 20, axis=0)
     >>> unit = np.tile(np.arange(20), 2)
-    >>> barcode_balance(tokens, np.repeat([0, 1], 20), unit, rng=0)  # one arm has all that begin with A
+    >>> barcode_balance(
+    ...     tokens, np.repeat([0, 1], 20), unit, rng=0
+    ... )  # one arm has all that begin with A
     0.005
     """
     tokens, arm, block = as_token_array(tokens), np.asarray(arm), np.asarray(block)
     if tokens.ndim != 2 or arm.shape != (len(tokens),) or block.shape != arm.shape:
         raise LibraryError(
-            f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give one arm and one block a barcode"
+            f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give "
+            "one arm and one block a barcode"
         )
     as_int(n_permutations, "n_permutations", error=LibraryError)
     order = np.argsort(block, kind="stable")
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
-    counts = np.stack([(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1).astype(float)
-    means = np.stack([np.bincount(number, column) for column in counts.T], axis=1) / size[:, None]
+    counts = np.stack(
+        [(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1
+    ).astype(float)
+    means = (
+        np.stack([np.bincount(number, column) for column in counts.T], axis=1)
+        / size[:, None]
+    )
     return _permutation_p(
         counts - means[number],
         arm[order],
@@ -354,8 +460,12 @@ def _permutation_p(
     repeats: int,
     dice: np.random.Generator,
 ) -> float:
-    """Return the p-value of arms permuted within blocks; rows are sorted by block, counts less the block mean."""
-    weight = np.maximum(np.bincount(arm), 1) * np.maximum(off.var(axis=0), 1e-300)[:, None]
+    """Return the p-value of arms permuted within blocks; rows are sorted by block,
+    counts less the block mean.
+    """
+    weight = (
+        np.maximum(np.bincount(arm), 1) * np.maximum(off.var(axis=0), 1e-300)[:, None]
+    )
 
     def statistic(rows: NDArray[np.intp] | slice) -> float:
         sums = np.stack([np.bincount(arm, column) for column in off[rows].T])
@@ -363,7 +473,10 @@ def _permutation_p(
 
     observed = statistic(slice(None))
     # values that differ by rounding count as equal
-    again = sum(statistic(np.argsort(block + dice.random(len(block)))) >= observed * (1 - 1e-9) for _ in range(repeats))
+    again = sum(
+        statistic(np.argsort(block + dice.random(len(block)))) >= observed * (1 - 1e-9)
+        for _ in range(repeats)
+    )
     return (1 + again) / (1 + repeats)
 
 
@@ -372,16 +485,19 @@ _SPARE_SHARE, _SPARE_LEAST = 0.05, 50
 
 
 def n_with_spares(n: int) -> int:
-    """Return the number of barcodes to make for n oligos, including spares for replacement."""
+    """Return the number of barcodes to make for n oligos, including spares for
+    replacement.
+    """
     return n + max(_SPARE_LEAST, int(_SPARE_SHARE * n))
 
 
 def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
     """Assign a pool of barcodes to oligos at random within cells of similar GC content.
 
-    Barcodes have effects of their own, partly from their composition. The pool, sorted by GC content, is cut into sets
-    that go to the cells in random order, and within a cell to the oligos in random order: arms of a unit get similar
-    barcodes, in random order.
+    Barcodes have effects of their own, partly from their composition. The pool, sorted
+    by GC content, is cut into sets that go to the cells in random order, and within a
+    cell to the oligos in random order: arms of a unit get similar barcodes, in random
+    order.
 
     Parameters
     ----------
@@ -395,7 +511,8 @@ def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
     Returns
     -------
     mine, left
-        Place in the pool of each oligo's barcode, (n,), and of the unassigned barcodes, (m - n,), in random order.
+        Place in the pool of each oligo's barcode, (n,), and of the unassigned barcodes,
+        (m - n,), in random order.
     """
     n, m = len(cells), len(gc)
     dice = random_words(derive(key, "barcodes"), np.arange(m, dtype=np.uint64), 2)
@@ -409,7 +526,12 @@ def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
 
 
 def exchange_barcodes(
-    mine: Ints, left: Ints, inserts: Tokens, row: Ints, pool: Tokens, checker: RuleChecker
+    mine: Ints,
+    left: Ints,
+    inserts: Tokens,
+    row: Ints,
+    pool: Tokens,
+    checker: RuleChecker,
 ) -> tuple[Ints, Ints, dict[str, int]]:
     """Replace the barcodes that break a rule in their oligo by unassigned ones.
 
@@ -447,16 +569,23 @@ def exchange_barcodes(
         if used + bad.size > left.size:
             rule = checker.rules[int(counts.argmax())]
             raise LibraryError(
-                f"{used + bad.size:,} of {len(row) + used:,} barcodes break a rule in their oligo, most often: "
-                f"{rule.name}. {rule.cure.capitalize()}; or put other letters between insert and barcode: "
-                "adapters=(left, junction, right)"
+                f"{used + bad.size:,} of {len(row) + used:,} barcodes break a rule in "
+                f"their oligo, most often: {rule.name}. {rule.cure.capitalize()}; or "
+                "put other letters between insert and barcode: adapters=(left, "
+                "junction, right)"
             )
         mine[bad] = left[used : used + bad.size]
         used += bad.size
-    return mine, left[used:], {name: n for name, n in zip(checker.names, counts.tolist(), strict=True) if n}
+    return (
+        mine,
+        left[used:],
+        {name: n for name, n in zip(checker.names, counts.tolist(), strict=True) if n},
+    )
 
 
-def _broken_in_oligos(inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, checker: RuleChecker) -> Mask:
+def _broken_in_oligos(
+    inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, checker: RuleChecker
+) -> Mask:
     found = np.zeros((len(checker.rules), len(row)), bool)
     for start in range(0, len(row), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
@@ -520,14 +649,23 @@ def tag_oligos(
         If too few barcodes keep the rules in their oligos.
     """
     n = len(listed) * per_oligo
-    row, copy = np.repeat(np.arange(len(listed)), per_oligo), np.tile(np.arange(per_oligo), len(listed))
+    row, copy = (
+        np.repeat(np.arange(len(listed)), per_oligo),
+        np.tile(np.arange(per_oligo), len(listed)),
+    )
     cells = listed.block[row] * per_oligo + copy
     cells = np.concatenate([cells, cells.max(initial=-1) + 1 + np.arange(promoter)])
     mine, left = deal_barcodes(cells, ((pool == 1) | (pool == 2)).sum(axis=1), key=key)
-    of_oligos, left, broken = exchange_barcodes(mine[:n], left, listed.inserts, row, pool, checker)
+    of_oligos, left, broken = exchange_barcodes(
+        mine[:n], left, listed.inserts, row, pool, checker
+    )
     of_promoter, more = mine[n:], dict[str, int]()
     if alone is not None:
         none = np.empty((1, 0), np.uint8)
-        of_promoter, _, more = exchange_barcodes(of_promoter, left, none, np.zeros(promoter, np.int64), pool, alone)
-    counts = {rule: broken.get(rule, 0) + more.get(rule, 0) for rule in {**broken, **more}}
+        of_promoter, _, more = exchange_barcodes(
+            of_promoter, left, none, np.zeros(promoter, np.int64), pool, alone
+        )
+    counts = {
+        rule: broken.get(rule, 0) + more.get(rule, 0) for rule in {**broken, **more}
+    }
     return Tags(row, copy, pool[of_oligos], pool[of_promoter], counts)

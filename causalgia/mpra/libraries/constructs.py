@@ -1,4 +1,6 @@
-"""Constructs: adapters, junctions and restriction sites around an insert; assembled oligos; vendor limits."""
+"""Constructs: adapters, junctions and restriction sites around an insert; assembled
+oligos; vendor limits.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,8 @@ class Oligos:
 
 @dataclass(frozen=True, kw_only=True)
 class Construct:
-    """The constant parts of an oligo, 5' to 3': left + insert [+ junction + barcode] + right.
+    """The constant parts of an oligo, 5' to 3': left + insert [+ junction + barcode] +
+    right.
 
     Parameters
     ----------
@@ -64,7 +67,8 @@ class Construct:
     intended
         Enzymes whose site the constant parts contain on purpose, and how often.
     barcodes
-        ``"synthesized"`` in the oligo, after the junction, or ``"random"``: added later, by PCR.
+        ``"synthesized"`` in the oligo, after the junction, or ``"random"``: added
+        later, by PCR.
     barcode_length
         Barcode length of the assay; None if not specified.
     note
@@ -84,7 +88,11 @@ class Construct:
     @property
     def parts(self) -> dict[str, str]:
         """The constant parts that are not empty, by their names in messages."""
-        named = {"left adapter": self.left, "junction": self.junction, "right adapter": self.right}
+        named = {
+            "left adapter": self.left,
+            "junction": self.junction,
+            "right adapter": self.right,
+        }
         return {part: letters for part, letters in named.items() if letters}
 
     @property
@@ -100,15 +108,22 @@ class Construct:
         LibraryError
             If no base is left.
         """
-        around = len(self.left) + len(self.right) + (len(self.junction) + barcode_length if barcode_length else 0)
+        around = (
+            len(self.left)
+            + len(self.right)
+            + (len(self.junction) + barcode_length if barcode_length else 0)
+        )
         if around >= oligo_length:
             what = "adapters, junction and barcode" if barcode_length else "adapters"
             raise LibraryError(
-                f"oligo_length={oligo_length} leaves no insert: the {what} take {around} bases; order longer oligos"
+                f"oligo_length={oligo_length} leaves no insert: the {what} take "
+                f"{around} bases; order longer oligos"
             )
         return oligo_length - around
 
-    def assemble(self, inserts: NDArray[np.integer], barcodes: NDArray[np.integer] | None = None) -> Oligos:
+    def assemble(
+        self, inserts: NDArray[np.integer], barcodes: NDArray[np.integer] | None = None
+    ) -> Oligos:
         """Assemble whole oligos.
 
         Parameters
@@ -132,15 +147,21 @@ class Construct:
         begin = len(self.left)
         insert = slice(begin, begin + inserts.shape[1])
         if barcodes is None:
-            return Oligos(self._joined(inserts, [self.left, inserts, self.right]), insert)
+            return Oligos(
+                self._joined(inserts, [self.left, inserts, self.right]), insert
+            )
         first = insert.stop + len(self.junction)
-        tokens = self._joined(inserts, [self.left, inserts, self.junction, barcodes, self.right])
+        tokens = self._joined(
+            inserts, [self.left, inserts, self.junction, barcodes, self.right]
+        )
         return Oligos(tokens, insert, slice(first, first + barcodes.shape[1]))
 
     def between_sites(self, words: Iterable[str]) -> tuple[str, str] | None:
-        """Return the junction before and after the place between its first and last cloning site; None without two.
+        """Return the junction before and after the place between its first and last
+        cloning site; None without two.
 
-        What stands there is cut out when promoter and reporter are inserted between insert and barcode.
+        What stands there is cut out when promoter and reporter are inserted between
+        insert and barcode.
 
         Parameters
         ----------
@@ -161,11 +182,16 @@ class Construct:
             for start in range(len(self.junction) - len(word) + 1)
             if word_hits(letters[:, start : start + len(word)], word)[0][0]
         ]
-        first, last = min((stop for _, stop in found), default=0), max((start for start, _ in found), default=-1)
+        first, last = (
+            min((stop for _, stop in found), default=0),
+            max((start for start, _ in found), default=-1),
+        )
         return (self.junction[:first], self.junction[first:]) if first <= last else None
 
     @staticmethod
-    def _joined(inserts: NDArray[np.integer], pieces: list[str | NDArray[np.integer]]) -> Tokens:
+    def _joined(
+        inserts: NDArray[np.integer], pieces: list[str | NDArray[np.integer]]
+    ) -> Tokens:
         """Return constant letters and variable tokens side by side."""
         columns = [encode(x) if isinstance(x, str) else x for x in pieces if len(x)]
         widths = np.cumsum([0, *(x.shape[1] for x in columns)])
@@ -181,8 +207,9 @@ def construct(adapters: Adapters) -> Construct:
     Parameters
     ----------
     adapters
-        A name of the table, for example ``"lentimpra"``; ``(left, right)`` for oligos without a barcode; or ``(left,
-        junction, right)`` for oligos with a synthesized barcode between junction and right adapter.
+        A name of the table, for example ``"lentimpra"``; ``(left, right)`` for oligos
+        without a barcode; or ``(left, junction, right)`` for oligos with a synthesized
+        barcode between junction and right adapter.
 
     Raises
     ------
@@ -197,10 +224,16 @@ def construct(adapters: Adapters) -> Construct:
     if isinstance(adapters, Construct):
         return adapters
     if isinstance(adapters, str):
-        known, row = find_row(data_table("constructs"), adapters, "construct", cure="give (left, right) as letters")
+        known, row = find_row(
+            data_table("constructs"),
+            adapters,
+            "construct",
+            cure="give (left, right) as letters",
+        )
         if "left" not in row:
             raise LibraryError(
-                f"the adapters of {row['title']} are not in the table ({row['note']}); give them as letters"
+                f"the adapters of {row['title']} are not in the table ({row['note']}); "
+                "give them as letters"
             )
         return Construct(
             name=known,
@@ -211,17 +244,20 @@ def construct(adapters: Adapters) -> Construct:
             intended=tuple(row.get("intended", {}).items()),
             barcodes=row["barcodes"],
             barcode_length=row["barcode_length"],
-            note=row["note"] + ("" if row["verified"] else f" (not verified, {row['as_of']})"),
+            note=row["note"]
+            + ("" if row["verified"] else f" (not verified, {row['as_of']})"),
         )
     parts = list(adapters) if isinstance(adapters, tuple | list) else []
     if len(parts) not in (2, 3) or not all(isinstance(part, str) for part in parts):
         raise LibraryError(
-            f"adapters={quoted(adapters)}: give the name of a construct, (left, right) or (left, junction, right) "
-            "as letters"
+            f"adapters={quoted(adapters)}: give the name of a construct, (left, right) "
+            "or (left, junction, right) as letters"
         )
     left, *junction, right = map(_as_adapter, parts)
     barcodes = "synthesized" if junction else "random"
-    return Construct(left=left, junction="".join(junction), right=right, barcodes=barcodes)
+    return Construct(
+        left=left, junction="".join(junction), right=right, barcodes=barcodes
+    )
 
 
 def _as_adapter(letters: str) -> str:
@@ -236,14 +272,17 @@ def _as_adapter(letters: str) -> str:
 
 @dataclass(frozen=True)
 class Site:
-    """A restriction site: the name of its enzyme (or its letters), and its letters 5' to 3' (IUPAC)."""
+    """A restriction site: the name of its enzyme (or its letters), and its letters 5'
+    to 3' (IUPAC).
+    """
 
     name: str
     word: str
 
     @property
     def methylation(self) -> str:
-        """The methylation that blocks the enzyme where it overlaps the site, ``"dam"`` or ``"dcm"``; else empty.
+        """The methylation that blocks the enzyme where it overlaps the site, ``"dam"``
+        or ``"dcm"``; else empty.
 
         Examples
         --------
@@ -251,18 +290,30 @@ class Site:
         ['dam', 'dcm', '']
         """
         rows = data_table("sites")
-        return next((str(kind) for name, kind in rows["blocked"].items() if rows["words"][name] == self.word), "")
+        return next(
+            (
+                str(kind)
+                for name, kind in rows["blocked"].items()
+                if rows["words"][name] == self.word
+            ),
+            "",
+        )
 
     @property
     def blocked(self) -> tuple[str, ...]:
-        """The site with an overlapping methylation site: words that contain the site and are not cut.
+        """The site with an overlapping methylation site: words that contain the site
+        and are not cut.
 
         Examples
         --------
         >>> site("XbaI").blocked
         ('GATCTAGA', 'TCTAGATC')
         """
-        return _overlaps(self.word, data_table("sites")["methylation"][self.methylation]) if self.methylation else ()
+        return (
+            _overlaps(self.word, data_table("sites")["methylation"][self.methylation])
+            if self.methylation
+            else ()
+        )
 
 
 def _overlaps(word: str, other: str) -> tuple[str, ...]:
@@ -272,7 +323,12 @@ def _overlaps(word: str, other: str) -> tuple[str, ...]:
     for shift in range(1 - len(other), len(word)):
         places = range(min(shift, 0), max(len(word), shift + len(other)))
         both = [
-            "".join(b for b in "ACGT" if b in _bases_at(word, i) and b in _bases_at(other, i - shift)) for i in places
+            "".join(
+                b
+                for b in "ACGT"
+                if b in _bases_at(word, i) and b in _bases_at(other, i - shift)
+            )
+            for i in places
         ]
         if all(both):
             found.append("".join(letters[bases] for bases in both))
@@ -284,7 +340,8 @@ def _bases_at(word: str, place: int) -> str:
 
 
 def site(name_or_word: str) -> Site:
-    """Return a restriction site by the name of its enzyme, in any case, or by its IUPAC letters.
+    """Return a restriction site by the name of its enzyme, in any case, or by its IUPAC
+    letters.
 
     Raises
     ------
@@ -298,12 +355,16 @@ def site(name_or_word: str) -> Site:
     """
     if not isinstance(name_or_word, str) or not name_or_word:
         raise LibraryError(
-            f"avoid= has {quoted(name_or_word)}; a site is an enzyme such as 'EcoRI' or letters such as 'GAATTC'"
+            f"avoid= has {quoted(name_or_word)}; a site is an enzyme such as 'EcoRI' "
+            "or letters such as 'GAATTC'"
         )
     if all(letter.upper() in IUPAC for letter in name_or_word):
         return Site(name_or_word.upper(), parse_word(name_or_word)[0])
     name, word = find_row(
-        data_table("sites")["words"], name_or_word, "restriction enzyme", cure="give its letters, for example 'GAATTC'"
+        data_table("sites")["words"],
+        name_or_word,
+        "restriction enzyme",
+        cure="give its letters, for example 'GAATTC'",
     )
     return Site(name, word)
 
@@ -321,7 +382,16 @@ def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
     >>> [s.name for s in sites(["EcoRI", "SbfI", "EcoRI"])]
     ['EcoRI', 'SbfI']
     """
-    return tuple(dict.fromkeys(map(site, as_texts(avoid, "avoid", "enzymes or letters of sites", error=LibraryError))))
+    return tuple(
+        dict.fromkeys(
+            map(
+                site,
+                as_texts(
+                    avoid, "avoid", "enzymes or letters of sites", error=LibraryError
+                ),
+            )
+        )
+    )
 
 
 def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
@@ -340,17 +410,26 @@ def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site,
     meant = avoid if isinstance(avoid, Mapping) else {}
     names = as_texts(avoid, "avoid", "enzymes or letters of sites", error=LibraryError)
     return {
-        site(name): as_int(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0, error=LibraryError) for name in names
+        site(name): as_int(
+            meant.get(name, 0), f"avoid[{quoted(name)}]", least=0, error=LibraryError
+        )
+        for name in names
     }
 
 
 @cache
 def data_table(name: str) -> dict[str, Any]:
-    """Return a table of `causalgia/mpra/data` by name: ``sites``, ``constructs`` or ``vendors``."""
-    return tomllib.loads((files("causalgia.mpra") / "data" / f"{name}.toml").read_text("utf-8"))
+    """Return a table of `causalgia/mpra/data` by name: ``sites``, ``constructs`` or
+    ``vendors``.
+    """
+    return tomllib.loads(
+        (files("causalgia.mpra") / "data" / f"{name}.toml").read_text("utf-8")
+    )
 
 
-def find_row(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[str, Any]:
+def find_row(
+    rows: dict[str, Any], name: str, what: str, *, cure: str
+) -> tuple[str, Any]:
     """Return the name as written in the table, for any case, and its row.
 
     Raises
@@ -359,13 +438,23 @@ def find_row(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[
         If there is none; the message gives the nearest name and the cure.
     """
     if not isinstance(name, str):
-        raise LibraryError(f"{quoted(name)} is no {what}; give the name of one ({', '.join(rows)}), or {cure}")
+        raise LibraryError(
+            f"{quoted(name)} is no {what}; give the name of one ({', '.join(rows)}), "
+            f"or {cure}"
+        )
     as_written = {known.lower(): known for known in rows}
     found = as_written.get(name.lower())
     if found is None:
-        near = similar_names(name.lower(), as_written, cutoff=0.6)  # ClaI and XbaI have half of their letters in common
-        known = f"did you mean {quoted(as_written[near[0]])}? If not," if near else f"known are {', '.join(rows)}; or"
-        raise LibraryError(f"there is no {what} {quoted(name)} in the table; {known} {cure}")
+        # ClaI and XbaI have half of their letters in common
+        near = similar_names(name.lower(), as_written, cutoff=0.6)
+        known = (
+            f"did you mean {quoted(as_written[near[0]])}? If not,"
+            if near
+            else f"known are {', '.join(rows)}; or"
+        )
+        raise LibraryError(
+            f"there is no {what} {quoted(name)} in the table; {known} {cure}"
+        )
     return found, rows[found]
 
 
@@ -414,7 +503,12 @@ def vendor(name: str) -> Vendor:
     >>> vendor("Twist").longest
     300
     """
-    known, row = find_row(data_table("vendors"), name, "vendor", cure="leave vendor= out and check the limits yourself")
+    known, row = find_row(
+        data_table("vendors"),
+        name,
+        "vendor",
+        cure="leave vendor= out and check the limits yourself",
+    )
     return Vendor(
         name=known,
         title=row["title"],
@@ -428,7 +522,8 @@ def vendor(name: str) -> Vendor:
 
 
 def pool_size_for(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
-    """Return the pool size to order; None where sizes are unknown or the order is above the last.
+    """Return the pool size to order; None where sizes are unknown or the order is above
+    the last.
 
     Parameters
     ----------
@@ -442,22 +537,27 @@ def pool_size_for(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
     Raises
     ------
     LibraryError
-        If the oligos are too long or too many for the vendor; the message gives the source of the limit.
+        If the oligos are too long or too many for the vendor; the message gives the
+        source of the limit.
 
     Examples
     --------
     >>> pool_size_for(11_000, 230, of=vendor("agilent"))
     15000
     """
-    known = f"the table's limit of {of.as_of}, {'verified' if of.verified else 'not verified: ask the vendor'}"
+    known = (
+        f"the table's limit of {of.as_of}, "
+        f"{'verified' if of.verified else 'not verified: ask the vendor'}"
+    )
     if of.longest is not None and longest > of.longest:
         raise LibraryError(
-            f"oligos of {longest} nt are longer than those of {of.title} ({of.longest} nt; {known}); "
-            "order shorter inserts or choose another vendor"
+            f"oligos of {longest} nt are longer than those of {of.title} ({of.longest} "
+            f"nt; {known}); order shorter inserts or choose another vendor"
         )
     if of.sizes and n_oligos > of.sizes[-1] and not of.larger:
         raise LibraryError(
-            f"{n_oligos:,} oligos are more than the largest pool of {of.title} ({of.sizes[-1]:,}; {known}); "
-            "split the order or use fewer barcodes an oligo"
+            f"{n_oligos:,} oligos are more than the largest pool of {of.title} "
+            f"({of.sizes[-1]:,}; {known}); split the order or use fewer barcodes an "
+            "oligo"
         )
     return next((size for size in of.sizes if size >= n_oligos), None)

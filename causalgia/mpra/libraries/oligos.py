@@ -1,4 +1,6 @@
-"""Inserts of a library before barcodes: units, controls, scrambles and A/A pairs, with their names."""
+"""Inserts of a library before barcodes: units, controls, scrambles and A/A pairs, with
+their names.
+"""
 
 from __future__ import annotations
 
@@ -65,17 +67,25 @@ class InsertList:
     def and_then(self, other: InsertList) -> InsertList:
         """Return these rows followed by those of `other`, as new blocks."""
         first = int(self.block.max(initial=-1)) + 1
-        fields = {name: (getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__}
+        fields = {
+            name: (getattr(self, name), getattr(other, name))
+            for name in self.__dataclass_fields__
+        }
         fields["block"] = (self.block, other.block + first)
-        return InsertList(**{name: np.concatenate(pair) for name, pair in fields.items()})
+        return InsertList(
+            **{name: np.concatenate(pair) for name, pair in fields.items()}
+        )
 
     def taken(self, rows: Ints) -> InsertList:
         """Return some of the rows."""
-        return InsertList(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+        return InsertList(
+            **{name: getattr(self, name)[rows] for name in self.__dataclass_fields__}
+        )
 
 
 def arm_slugs(arms: list[str]) -> list[str]:
-    """Return arms as parts of oligo names: other characters become '_', with a number to keep them distinct.
+    """Return arms as parts of oligo names: other characters become '_', with a number
+    to keep them distinct.
 
     Examples
     --------
@@ -90,17 +100,26 @@ def arm_slugs(arms: list[str]) -> list[str]:
 
 
 def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
-    """Return the units under their arms: under each, in random order; in a parallel trial, under the assigned one.
+    """Return the units under their arms: under each, in random order; in a parallel
+    trial, under the assigned one.
 
-    Oligos adjacent in an order may be synthesized side by side, so the order of arms within a unit is random.
+    Oligos adjacent in an order may be synthesized side by side, so the order of arms
+    within a unit is random.
     """
     arms, n = len(design.named_arms), len(blocks.units)
     dice = random_words(derive(key, "order"), blocks.units.astype(np.uint64), arms)
-    unit, arm = np.repeat(np.arange(n), arms), np.argsort(dice, axis=1, kind="stable").ravel()
+    unit, arm = (
+        np.repeat(np.arange(n), arms),
+        np.argsort(dice, axis=1, kind="stable").ravel(),
+    )
     if design.assignment == "parallel":
-        labels = design.block_labels(key=derive(key, "null"))  # arms as `causalgia.run` assigns them
+        # arms as `causalgia.run` assigns them
+        labels = design.block_labels(key=derive(key, "null"))
         block = np.zeros(design.n_units, np.int64) if labels is None else labels
-        unit, arm = np.arange(n), assign(block, n_arms=len(design.named_arms), key=key)[blocks.units]
+        unit, arm = (
+            np.arange(n),
+            assign(block, n_arms=len(design.named_arms), key=key)[blocks.units],
+        )
     names = _source_names(design, blocks, key)
     element = np.array(_element_names(names, blocks), object)[unit]
     slugs = np.array(arm_slugs(design.arm_names), object)
@@ -121,20 +140,25 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
 
 def _source_names(design: Design, blocks: Blocks, key: int) -> NDArray[Any]:
     """Return the name of the given sequence of each unit; empty without one."""
-    if not isinstance(design.drawn, Genomic) or not isinstance(design.drawn.parents_given.names[0], str):
+    if not isinstance(design.drawn, Genomic) or not isinstance(
+        design.drawn.parents_given.names[0], str
+    ):
         return _constant_column("", len(blocks.units))
     ids = blocks.units.astype(np.uint64)
     return design.drawn.names(ids, key=derive(key, "null"), n_units=design.n_units)
 
 
 def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
-    """Return element names: ``u0`` or the name of the sequence, and the fingerprint of the inserts.
+    """Return element names: ``u0`` or the name of the sequence, and the fingerprint of
+    the inserts.
 
-    Units of two libraries thus share a name only if they are the same sequences under the same arms; order files and
-    count tables carry nothing but names.
+    Units of two libraries thus share a name only if they are the same sequences under
+    the same arms; order files and count tables carry nothing but names.
     """
     found = []
-    for i, (unit, name) in enumerate(zip(blocks.units.tolist(), names.tolist(), strict=True)):
+    for i, (unit, name) in enumerate(
+        zip(blocks.units.tolist(), names.tolist(), strict=True)
+    ):
         digest = insert_fingerprint(decode(blocks.inserts[:, i]))
         slug = _OTHER.sub("_", name) if 0 < len(name) <= _LONGEST else f"u{unit}"
         found.append(f"{slug if slug[0].isalpha() else f'n{slug}'}.{digest}")
@@ -142,7 +166,8 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
 
 
 def with_fingerprints(names: Sequence[str], inserts: Tokens) -> tuple[str, ...]:
-    """Return names of single inserts with the fingerprint of each, as names of units have it.
+    """Return names of single inserts with the fingerprint of each, as names of units
+    have it.
 
     Examples
     --------
@@ -174,10 +199,15 @@ def control_oligos(controls: GivenControls, *, arm: str, group: str) -> InsertLi
 
 
 def pair_oligos(oligos: InsertList, rows: Ints) -> InsertList:
-    """Return A/A pairs: each of these oligos under two more names, as one element in two arms."""
+    """Return A/A pairs: each of these oligos under two more names, as one element in
+    two arms.
+    """
     twice = oligos.taken(np.repeat(rows, 2))
     pair = np.repeat(np.arange(len(rows)), 2)
-    element = np.array(with_fingerprints([f"aa{i}" for i in range(len(rows))], oligos.inserts[rows]), object)[pair]
+    element = np.array(
+        with_fingerprints([f"aa{i}" for i in range(len(rows))], oligos.inserts[rows]),
+        object,
+    )[pair]
     copy = np.tile(np.array(["1", "2"], object), len(rows))
     return InsertList(
         block=pair,
@@ -222,43 +252,61 @@ class GivenControls:
 
 
 def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
-    """Read given controls: strings (named ``positive0.6380f7``, ...), names -> strings, or a FASTA path.
+    """Read given controls: strings (named ``positive0.6380f7``, ...), names -> strings,
+    or a FASTA path.
 
     Raises
     ------
     LibraryError
-        If they cannot be read, have another length than the inserts, or an invalid name.
+        If they cannot be read, have another length than the inserts, or an invalid
+        name.
     """
-    if isinstance(source, Sequence | Mapping) and not isinstance(source, str) and not len(source):
+    if (
+        isinstance(source, Sequence | Mapping)
+        and not isinstance(source, str)
+        and not len(source)
+    ):
         return GivenControls((), np.empty((0, length), np.uint8))
     try:
         read = as_sequences(source)
     except SequenceError as error:
         raise LibraryError(f"{what} controls: {error}") from error
     printed = with_fingerprints([f"{what}{name}" for name in read.names], read.tokens)
-    names = tuple(name if isinstance(name, str) else own for name, own in zip(read.names, printed, strict=True))
+    names = tuple(
+        name if isinstance(name, str) else own
+        for name, own in zip(read.names, printed, strict=True)
+    )
     if read.length != length:
         raise LibraryError(
-            f"{what} control {quoted(names[0])} has {read.length} bp and every insert {length}: oligos of one pool "
-            "have one length, or PCR prefers the short ones; cut or extend the controls"
+            f"{what} control {quoted(names[0])} has {read.length} bp and every insert "
+            f"{length}: oligos of one pool have one length, or PCR prefers the short "
+            "ones; cut or extend the controls"
         )
     for name in names:
         if not _NAME.fullmatch(name):
             raise LibraryError(
-                f"{what} control {quoted(name)}: names begin with a letter and continue with letters, digits or "
-                "+ = _ . : "
-                "-, which every vendor's sheet takes; rename it"
+                f"{what} control {quoted(name)}: names begin with a letter and "
+                "continue with letters, digits or + = _ . : -, which every vendor's "
+                "sheet takes; rename it"
             )
     return GivenControls(names, read.tokens)
 
 
 def draw_scrambles(
-    n: int, backgrounds: Tokens, checker: RuleChecker, *, key: int, n_redraws: int, taken: Tokens
+    n: int,
+    backgrounds: Tokens,
+    checker: RuleChecker,
+    *,
+    key: int,
+    n_redraws: int,
+    taken: Tokens,
 ) -> tuple[Tokens, dict[str, int]]:
-    """Return dinucleotide shuffles of the backgrounds, taken in turn, that keep the rules and repeat nothing.
+    """Return dinucleotide shuffles of the backgrounds, taken in turn, that keep the
+    rules and repeat nothing.
 
-    They are from the population of the units: same composition, same dinucleotides, nothing embedded. A shuffle keeps
-    the composition of its background, so after half of the redraws other backgrounds are used.
+    They are from the population of the units: same composition, same dinucleotides,
+    nothing embedded. A shuffle keeps the composition of its background, so after half
+    of the redraws other backgrounds are used.
 
     Parameters
     ----------
@@ -293,21 +341,37 @@ def draw_scrambles(
     for draw in range(n_redraws + 1):
         further = max(draw - n_redraws // 2, 0)
         parent = (bad + further) % len(backgrounds)
-        inserts[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
+        inserts[bad] = klet_shuffle(
+            derive(key, "scramble", draw),
+            bad.astype(np.uint64),
+            backgrounds,
+            2,
+            parent=parent,
+        )
         by_rule = {rule: np.zeros(len(inserts), bool) for rule in checker.names}
-        for rule, which in zip(checker.names, checker.broken(inserts[bad]), strict=True):
+        for rule, which in zip(
+            checker.names, checker.broken(inserts[bad]), strict=True
+        ):
             by_rule[rule][bad] = which
         first = first_duplicates(np.concatenate([taken, inserts]))[len(taken) :]
-        broken = {**by_rule, "repeated insert": first < len(taken) + np.arange(len(inserts))}
-        counts |= {rule: counts.get(rule, 0) + int(which.sum()) for rule, which in broken.items() if which.any()}
+        broken = {
+            **by_rule,
+            "repeated insert": first < len(taken) + np.arange(len(inserts)),
+        }
+        counts |= {
+            rule: counts.get(rule, 0) + int(which.sum())
+            for rule, which in broken.items()
+            if which.any()
+        }
         bad = np.flatnonzero(np.logical_or.reduce([*broken.values()]))
         if not bad.size:
             return inserts, counts
     worst = max(counts, key=lambda rule: counts[rule])
     raise LibraryError(
-        f"scramble {bad[0]}: not one of {n_redraws + 1} dinucleotide shuffles of backgrounds was good; broken most "
-        f"often: {worst}. Relax the rule, or give negative controls of your own: "
-        "controls=cg.mpra.Controls(n_scrambles=0, negatives=...)"
+        f"scramble {bad[0]}: not one of {n_redraws + 1} dinucleotide shuffles of "
+        f"backgrounds was good; broken most often: {worst}. Relax the rule, or give "
+        "negative controls of your own: controls=cg.mpra.Controls(n_scrambles=0, "
+        "negatives=...)"
     )
 
 
@@ -321,15 +385,20 @@ def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
     """
     if n > n_oligos:
         raise LibraryError(
-            f"n_duplicates={n}: the design has {n_oligos} oligos to order twice; ask for at most that many, or for "
-            "none: n_duplicates=0"
+            f"n_duplicates={n}: the design has {n_oligos} oligos to order twice; ask "
+            "for at most that many, or for none: n_duplicates=0"
         )
-    words = random_words(derive(key, "duplicate"), np.arange(n_oligos, dtype=np.uint64), 1)[:, 0]
+    words = random_words(
+        derive(key, "duplicate"), np.arange(n_oligos, dtype=np.uint64), 1
+    )[:, 0]
     return np.sort(np.argsort(words, kind="stable")[:n])
 
 
-def check_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]) -> None:
-    """Raise LibraryError where a control has the name of a unit, or an arm that of a kind of control.
+def check_own_names(
+    controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]
+) -> None:
+    """Raise LibraryError where a control has the name of a unit, or an arm that of a
+    kind of control.
 
     Parameters
     ----------
@@ -348,14 +417,16 @@ def check_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mappi
     for name in controls:
         if _ELEMENT.fullmatch(name):
             raise LibraryError(
-                f"control {quoted(name)} has the name of an element of the library's own (units u0.3fa2c1, ...; "
-                "scramble0, ...; aa0, ...; promoter): both would be one element; rename the control"
+                f"control {quoted(name)} has the name of an element of the library's "
+                "own (units u0.3fa2c1, ...; scramble0, ...; aa0, ...; promoter): both "
+                "would be one element; rename the control"
             )
     for arm in arms:
         if ordered.get(arm):
             raise LibraryError(
-                f"arm {quoted(arm)} has the name under which {ordered[arm]:,} controls are ordered: both would be one "
-                "arm; rename the arm, or order none of those"
+                f"arm {quoted(arm)} has the name under which {ordered[arm]:,} controls "
+                "are ordered: both would be one arm; rename the arm, or order none of "
+                "those"
             )
 
 
@@ -372,6 +443,6 @@ def check_distinct_controls(tokens: Tokens, names: Sequence[str]) -> None:
     if again.size:
         one, other = names[first[again[0]]], names[again[0]]
         raise LibraryError(
-            f"controls {quoted(one)} and {quoted(other)} are one sequence (or its reverse complement), which reads "
-            "cannot tell apart; leave one out"
+            f"controls {quoted(one)} and {quoted(other)} are one sequence (or its "
+            "reverse complement), which reads cannot tell apart; leave one out"
         )

@@ -1,9 +1,12 @@
-"""Plan of an order: controls, numbers of oligos and limits, and units that meet the rules under every arm.
+"""Plan of an order: controls, numbers of oligos and limits, and units that meet the
+rules under every arm.
 
-Draw j of unit u has its own random streams, keyed by (root key, j, u): redrawing one unit changes no other, and draw 0
-is the unit of `causalgia.run` with the same `rng`. A unit is checked under *all* arms, also in a parallel trial, where
-it receives one of them; checked under its own arm alone, arms would have different populations of backgrounds.
-Arms that are equal for a unit are allowed in a parallel trial, where it is ordered once: an A/A trial is valid.
+Draw j of unit u has its own random streams, keyed by (root key, j, u): redrawing one
+unit changes no other, and draw 0 is the unit of `causalgia.run` with the same `rng`. A
+unit is checked under *all* arms, also in a parallel trial, where it receives one of
+them; checked under its own arm alone, arms would have different populations of
+backgrounds. Arms that are equal for a unit are allowed in a parallel trial, where it is
+ordered once: an A/A trial is valid.
 """
 
 from __future__ import annotations
@@ -30,36 +33,44 @@ from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
 from causalgia.types import Ints, Mask, Tokens
 
-_PROMOTER_TIMES = 6  # barcodes of the promoter alone per barcode of an oligo, as in the CRX library: 18 for 3
+# barcodes of the promoter alone per barcode of an oligo, as in the CRX library: 18 for
+# 3
+_PROMOTER_TIMES = 6
 
-_PAIRS = 20  # A/A pairs of a library with synthesized barcodes, if the controls do not say
+# A/A pairs of a library with synthesized barcodes, if the controls do not say
+_PAIRS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Controls:
-    """Controls of a library: oligos that are ordered in addition to the units under their arms.
+    """Controls of a library: oligos that are ordered in addition to the units under
+    their arms.
 
     Attributes
     ----------
     n_scrambles
         Negative controls: dinucleotide shuffles of the units' backgrounds.
     positives, negatives
-        Your own controls, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
-        unchanged.
+        Your own controls, of the length of an insert: strings, names -> strings, or a
+        FASTA path. They are ordered unchanged.
     n_duplicates
-        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0.6380f7``, ...;
-        arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes (of a small
-        design, every oligo), else 0: there `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
+        A/A pairs: a random sample of the test oligos, each ordered under two more names
+        (elements ``aa0.6380f7``, ...; arms ``duplicate 1`` and ``duplicate 2``) with
+        other barcodes. None: 20 with synthesized barcodes (of a small design, every
+        oligo), else 0: there `causalgia.mpra.split_duplicates` splits the barcodes of
+        an oligo at random.
     n_promoter_only
-        Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
-        of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
-        None: six for each barcode of an oligo, or 0 where barcodes are random or the junction lacks two intended sites
-        (`causalgia.mpra.OligoRules`, ``avoid``).
+        Barcodes of the promoter alone. Its oligo has a filler of the length of an
+        insert between the two cloning sites of the junction, so that all oligos have
+        one length; the filler is cut out with the insertion of the reporter. None: six
+        for each barcode of an oligo, or 0 where barcodes are random or the junction
+        lacks two intended sites (`causalgia.mpra.OligoRules`, ``avoid``).
 
     Raises
     ------
     LibraryError
-        If a number is not a whole number of at least 0, or controls of your own are neither strings nor a path.
+        If a number is not a whole number of at least 0, or controls of your own are
+        neither strings nor a path.
 
     Examples
     --------
@@ -79,10 +90,12 @@ class Controls:
                 as_int(value, name, least=0, error=LibraryError)
         for name in ("positives", "negatives"):
             value = getattr(self, name)
-            if not isinstance(value, str | PathLike | Iterable) or isinstance(value, bytes):
+            if not isinstance(value, str | PathLike | Iterable) or isinstance(
+                value, bytes
+            ):
                 raise LibraryError(
-                    f"{name}={quoted(value)} are not sequences; give strings, names -> strings, or the path of a FASTA "
-                    "file; () for none"
+                    f"{name}={quoted(value)} are not sequences; give strings, names -> "
+                    "strings, or the path of a FASTA file; () for none"
                 )
 
 
@@ -113,19 +126,37 @@ class OrderNumbers:
     @property
     def oligos(self) -> int:
         """Total number of oligos."""
-        inserts = self.test + self.scrambles + self.positives + self.negatives + 2 * self.pairs
+        inserts = (
+            self.test
+            + self.scrambles
+            + self.positives
+            + self.negatives
+            + 2 * self.pairs
+        )
         return inserts * max(self.barcodes, 1) + self.promoter
 
     @property
     def by_arm(self) -> dict[str, int]:
         """Number of oligos in each arm that is not of the design."""
-        own = {"scramble": self.scrambles, "positive": self.positives, "negative": self.negatives}
-        return own | {"promoter": self.promoter, "duplicate 1": self.pairs, "duplicate 2": self.pairs}
+        own = {
+            "scramble": self.scrambles,
+            "positive": self.positives,
+            "negative": self.negatives,
+        }
+        return own | {
+            "promoter": self.promoter,
+            "duplicate 1": self.pairs,
+            "duplicate 2": self.pairs,
+        }
 
     @property
     def words(self) -> str:
         """The sum in words, for messages."""
-        kinds = {"test": self.test, "scrambles": self.scrambles, "positives": self.positives}
+        kinds = {
+            "test": self.test,
+            "scrambles": self.scrambles,
+            "positives": self.positives,
+        }
         kinds |= {"negatives": self.negatives, "in A/A pairs": 2 * self.pairs}
         inserts = " + ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n)
         times = f"({inserts}) x {self.barcodes} barcodes" if self.barcodes else inserts
@@ -133,7 +164,8 @@ class OrderNumbers:
 
 
 def check_barcode_kind(of: Construct, *, synthesized: bool) -> None:
-    """Raise LibraryError for synthesized barcodes with a construct of random ones, or the reverse.
+    """Raise LibraryError for synthesized barcodes with a construct of random ones, or
+    the reverse.
 
     Raises
     ------
@@ -142,24 +174,38 @@ def check_barcode_kind(of: Construct, *, synthesized: bool) -> None:
     """
     if synthesized and of.barcodes == "random":
         raise LibraryError(
-            f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are random and added by PCR; a "
-            "synthesized one would be next to the insert, with no site to put the reporter between them; leave "
-            "barcodes_per_oligo= out, or choose a construct of synthesized barcodes, 'melnikov'"
+            f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are "
+            "random and added by PCR; a synthesized one would be next to the insert, "
+            "with no site to put the reporter between them; leave barcodes_per_oligo= "
+            "out, or choose a construct of synthesized barcodes, 'melnikov'"
             if of.name
-            else "barcodes_per_oligo= with adapters=(left, right): the reporter is put between insert and barcode; "
-            "give the letters between them, adapters=(left, junction, right) ('' where insert and barcode are "
-            "transcribed together)"
+            else (
+                "barcodes_per_oligo= with adapters=(left, right): the reporter is put "
+                "between insert and barcode; give the letters between them, "
+                "adapters=(left, junction, right) ('' where insert and barcode are "
+                "transcribed together)"
+            )
         )
     if not synthesized and of.barcodes == "synthesized":
-        named = f"adapters={quoted(of.name)}" if of.name else "adapters=(left, junction, right)"
+        named = (
+            f"adapters={quoted(of.name)}"
+            if of.name
+            else "adapters=(left, junction, right)"
+        )
         raise LibraryError(
-            f"{named}: its barcodes are synthesized with the oligo; say how many of each insert, "
-            "barcodes_per_oligo=10, or choose adapters=(left, right), whose barcodes are added later"
+            f"{named}: its barcodes are synthesized with the oligo; say how many of "
+            "each insert, barcodes_per_oligo=10, or choose adapters=(left, right), "
+            "whose barcodes are added later"
         )
 
 
 def order_numbers(
-    design: Design, controls: Controls, *, barcodes: int, given: tuple[int, int], fillable: bool
+    design: Design,
+    controls: Controls,
+    *,
+    barcodes: int,
+    given: tuple[int, int],
+    fillable: bool,
 ) -> OrderNumbers:
     """Return the numbers of oligos of a library, before any unit is dropped.
 
@@ -172,44 +218,64 @@ def order_numbers(
     given
         Numbers of positive and of negative controls.
     fillable
-        Whether the junction takes a filler, so the promoter alone can have the length of the pool.
+        Whether the junction takes a filler, so the promoter alone can have the length
+        of the pool.
 
     Raises
     ------
     LibraryError
-        If the promoter alone would be a short oligo, or A/A pairs were asked for without synthesized barcodes.
+        If the promoter alone would be a short oligo, or A/A pairs were asked for
+        without synthesized barcodes.
     """
     if controls.n_duplicates and not barcodes:
         raise LibraryError(
-            f"n_duplicates={controls.n_duplicates}: an oligo under two names needs synthesized barcodes to tell them "
-            "apart; leave n_duplicates= out, and split the barcodes of the counts at random (cg.mpra.split_duplicates)"
+            f"n_duplicates={controls.n_duplicates}: an oligo under two names needs "
+            "synthesized barcodes to tell them apart; leave n_duplicates= out, and "
+            "split the barcodes of the counts at random (cg.mpra.split_duplicates)"
         )
     most = _PROMOTER_TIMES * barcodes if fillable else 0
-    promoter = most if controls.n_promoter_only is None else int(controls.n_promoter_only)
+    promoter = (
+        most if controls.n_promoter_only is None else int(controls.n_promoter_only)
+    )
     if promoter and not fillable:
         cure = (
-            "it is ordered where the junction carries two cloning sites, between which a filler is cut out: name them, "
-            "rules=cg.mpra.OligoRules(avoid={'KpnI': 1, 'XbaI': 1})"
+            "it is ordered where the junction carries two cloning sites, between which "
+            "a filler is cut out: name them, rules=cg.mpra.OligoRules(avoid={'KpnI': "
+            "1, 'XbaI': 1})"
             if barcodes
-            else "this construct adds barcodes by PCR, so no promoter-only oligo is ordered"
+            else (
+                "this construct adds barcodes by PCR, so no promoter-only oligo is "
+                "ordered"
+            )
         )
         raise LibraryError(
-            f"n_promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
-            f"alone by itself, controls=cg.mpra.Controls(n_promoter_only=0); {cure}"
+            f"n_promoter_only={promoter}: an oligo without insert is so short that PCR "
+            "prefers it. Clone the promoter alone by itself, "
+            f"controls=cg.mpra.Controls(n_promoter_only=0); {cure}"
         )
-    test = design.n_units * (len(design.named_arms) if design.assignment == "crossover" else 1)
+    test = design.n_units * (
+        len(design.named_arms) if design.assignment == "crossover" else 1
+    )
     return OrderNumbers(
         test=test,
         scrambles=int(controls.n_scrambles),
         positives=given[0],
         negatives=given[1],
-        pairs=(min(_PAIRS, test) if controls.n_duplicates is None else int(controls.n_duplicates)) if barcodes else 0,
+        pairs=(
+            min(_PAIRS, test)
+            if controls.n_duplicates is None
+            else int(controls.n_duplicates)
+        )
+        if barcodes
+        else 0,
         barcodes=barcodes,
         promoter=promoter,
     )
 
 
-def fit_insert_length(design: Design, of: Construct, *, oligo_length: int, barcode_length: int) -> int:
+def fit_insert_length(
+    design: Design, of: Construct, *, oligo_length: int, barcode_length: int
+) -> int:
     """Return the insert length, which the oligo leaves and every arm must keep.
 
     Raises
@@ -217,7 +283,10 @@ def fit_insert_length(design: Design, of: Construct, *, oligo_length: int, barco
     LibraryError
         If they differ; with the sum, and the arm.
     """
-    left = of.insert_length(as_int(oligo_length, "oligo_length", error=LibraryError), barcode_length=barcode_length)
+    left = of.insert_length(
+        as_int(oligo_length, "oligo_length", error=LibraryError),
+        barcode_length=barcode_length,
+    )
     taken = [f"{len(of.left)} left adapter", f"{len(of.right)} right adapter"]
     if barcode_length:
         taken[1:1] = [f"{len(of.junction)} junction", f"{barcode_length} barcode"]
@@ -225,45 +294,68 @@ def fit_insert_length(design: Design, of: Construct, *, oligo_length: int, barco
         length = arm.intervention.lay(Layout(design.null.length)).length
         if length != design.null.length:
             raise LibraryError(
-                f"arm {quoted(arm.name)} makes inserts of {length} bp from backgrounds of {design.null.length}: oligos "
-                "of one pool have one length, or PCR prefers the short ones; keep the length in the arm, as "
-                "cg.Delete(...) + cg.Insert(filler, at=...) does, or use cg.Ablate or cg.Scramble"
+                f"arm {quoted(arm.name)} makes inserts of {length} bp from backgrounds "
+                f"of {design.null.length}: oligos of one pool have one length, or PCR "
+                "prefers the short ones; keep the length in the arm, as cg.Delete(...) "
+                "+ cg.Insert(filler, at=...) does, or use cg.Ablate or cg.Scramble"
             )
     if design.null.length != left:
         raise LibraryError(
-            f"oligo_length={oligo_length} leaves {left} bp for the insert ({oligo_length} - {' - '.join(taken)}), and "
-            f"the design's backgrounds have {design.null.length}; use length {left}, or "
+            f"oligo_length={oligo_length} leaves {left} bp for the insert "
+            f"({oligo_length} - {' - '.join(taken)}), and the design's backgrounds "
+            f"have {design.null.length}; use length {left}, or "
             f"oligo_length={oligo_length - left + design.null.length}"
         )
     if isinstance(design.drawn, Genomic) and design.drawn.n_draws > 1:
         raise LibraryError(
-            f"Genomic(n_draws={design.drawn.n_draws}): arms that draw nothing would be one oligo for all draws of a "
-            "sequence; use n_draws=1"
+            f"Genomic(n_draws={design.drawn.n_draws}): arms that draw nothing would be "
+            "one oligo for all draws of a sequence; use n_draws=1"
         )
     return left
 
 
 def check_order_limits(
-    numbers: OrderNumbers, *, oligo_length: int, vendor_name: str | None, max_oligos: int | None
+    numbers: OrderNumbers,
+    *,
+    oligo_length: int,
+    vendor_name: str | None,
+    max_oligos: int | None,
 ) -> int | None:
-    """Check the limits of the order and of the vendor; return the pool size of the vendor, if known.
+    """Check the limits of the order and of the vendor; return the pool size of the
+    vendor, if known.
 
     Raises
     ------
     LibraryError
-        If the oligos are too long or too many for the vendor, or more than `max_oligos`; with what would fit.
+        If the oligos are too long or too many for the vendor, or more than
+        `max_oligos`; with what would fit.
     """
-    most = None if max_oligos is None else as_int(max_oligos, "max_oligos", error=LibraryError)
+    most = (
+        None
+        if max_oligos is None
+        else as_int(max_oligos, "max_oligos", error=LibraryError)
+    )
     if most is not None and numbers.oligos > most:
         rest = numbers.oligos - numbers.test * max(numbers.barcodes, 1)
         tests = (most - rest) // max(numbers.barcodes, 1)
         fits = (
-            f"{tests:,} test oligos fit instead of {numbers.test:,} (smaller n_units), or fewer barcodes or controls"
+            f"{tests:,} test oligos fit instead of {numbers.test:,} (smaller n_units), "
+            "or fewer barcodes or controls"
             if tests >= 1
-            else f"the controls alone are {rest:,}; order fewer of them, or fewer barcodes for each"
+            else (
+                f"the controls alone are {rest:,}; order fewer of them, or fewer "
+                "barcodes for each"
+            )
         )
-        raise LibraryError(f"{numbers.oligos:,} oligos ({numbers.words}) are more than max_oligos={most:,}: {fits}")
-    return None if vendor_name is None else pool_size_for(numbers.oligos, oligo_length, of=vendor(vendor_name))
+        raise LibraryError(
+            f"{numbers.oligos:,} oligos ({numbers.words}) are more than "
+            f"max_oligos={most:,}: {fits}"
+        )
+    return (
+        None
+        if vendor_name is None
+        else pool_size_for(numbers.oligos, oligo_length, of=vendor(vendor_name))
+    )
 
 
 EQUAL_ARMS, REPEATED = "equal arms", "repeated insert"
@@ -308,7 +400,9 @@ class Blocks:
     dropped: dict[int, str]
 
 
-def draw_units(design: Design, checker: RuleChecker, *, key: int, n_redraws: int, controls: Tokens) -> Blocks:
+def draw_units(
+    design: Design, checker: RuleChecker, *, key: int, n_redraws: int, controls: Tokens
+) -> Blocks:
     """Draw the units of a design until each meets the rules under every arm.
 
     Parameters
@@ -332,11 +426,13 @@ def draw_units(design: Design, checker: RuleChecker, *, key: int, n_redraws: int
     Warns
     -----
     CausalgiaWarning
-        If units with parents never meet the rules; these are dropped in every arm, and recorded.
+        If units with parents never meet the rules; these are dropped in every arm, and
+        recorded.
     """
     drawing = _Drawing(design, checker, key, controls)
     while (bad := drawing.failing_units()).size:
-        again = bad[(drawing.draws[bad] < n_redraws) & ~drawing.stuck[bad]]  # a fixed arm never changes
+        # a fixed arm never changes
+        again = bad[(drawing.draws[bad] < n_redraws) & ~drawing.stuck[bad]]
         if again.size == design.n_units and drawing.n_draws >= _HOPELESS:
             again = again[:0]
         drawing.give_up(np.setdiff1d(bad, again))
@@ -345,8 +441,9 @@ def draw_units(design: Design, checker: RuleChecker, *, key: int, n_redraws: int
     if blocks.dropped:
         unit, why = next(iter(blocks.dropped.items()))
         text = (
-            f"{len(blocks.dropped):,} of {design.n_units:,} units are in no arm of the library: no draw of them met "
-            f"the rules. Unit {unit}: {why}. cg.report names the others, and the shift from the null model"
+            f"{len(blocks.dropped):,} of {design.n_units:,} units are in no arm of the "
+            f"library: no draw of them met the rules. Unit {unit}: {why}. cg.report "
+            "names the others, and the shift from the null model"
         )
         warnings.warn(text, CausalgiaWarning, stacklevel=4)
     return blocks
@@ -355,16 +452,30 @@ def draw_units(design: Design, checker: RuleChecker, *, key: int, n_redraws: int
 class _Drawing:
     """State of the draws of all units."""
 
-    def __init__(self, design: Design, checker: RuleChecker, key: int, controls: Tokens) -> None:
+    def __init__(
+        self, design: Design, checker: RuleChecker, key: int, controls: Tokens
+    ) -> None:
         n, length = design.n_units, design.null.length
-        self._design, self._checker, self._key, self._controls = design, checker, key, controls
+        self._design, self._checker, self._key, self._controls = (
+            design,
+            checker,
+            key,
+            controls,
+        )
         self._fixed = isinstance(design.drawn, Genomic)
-        self._side_by_side = design.assignment == "crossover"  # in a parallel trial a unit has one insert
-        self._same_always = np.array([self._fixed and not arm.intervention.random for arm in design.named_arms])
+        # in a parallel trial a unit has one insert
+        self._side_by_side = design.assignment == "crossover"
+        self._same_always = np.array(
+            [self._fixed and not arm.intervention.random for arm in design.named_arms]
+        )
         self.draws, self.n_draws = np.zeros(n, np.int64), 0
         self._backgrounds = np.empty((n, length), np.uint8)
         self._inserts = np.empty((len(design.named_arms), n, length), np.uint8)
-        self._in, self._breaks, self.stuck = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
+        self._in, self._breaks, self.stuck = (
+            np.ones(n, bool),
+            np.zeros(n, bool),
+            np.zeros(n, bool),
+        )
         self._counted: Counter[tuple[str, str]] = Counter()
         self._dropped: dict[int, str] = {}
         self.draw(np.arange(n), np.zeros(n, np.int64))
@@ -379,7 +490,9 @@ class _Drawing:
         broken = self._rules_broken(self._inserts[:, units])
         self._count(broken)
         self._breaks[units] = breaks_any(broken, len(units))
-        self.stuck[units] |= breaks_any({rule: b[self._same_always] for rule, b in broken.items()}, len(units))
+        self.stuck[units] |= breaks_any(
+            {rule: b[self._same_always] for rule, b in broken.items()}, len(units)
+        )
 
     def _drawn(self, units: Ints, draw: int) -> tuple[Tokens, Tokens]:
         """Return backgrounds (n, length) and inserts (arms, n, length) of one draw."""
@@ -387,25 +500,43 @@ class _Drawing:
         key = derive(self._key, "redraw", draw) if draw else self._key
         null, again = derive(self._key, "null"), derive(key, "null")
         tokens = design.drawn.redraw(ids, key=null, again=again, n_units=design.n_units)
-        return tokens, np.stack([apply_arm(arm, tokens, ids, key) for arm in design.named_arms])
+        return tokens, np.stack(
+            [apply_arm(arm, tokens, ids, key) for arm in design.named_arms]
+        )
 
     def _rules_broken(self, inserts: Tokens) -> dict[str, Mask]:
-        """Return the mask of inserts (arms, n, length) that break each rule, (arms, n)."""
+        """Return the mask of inserts (arms, n, length) that break each rule, (arms,
+        n).
+        """
         found = self._checker.broken(inserts.reshape(-1, inserts.shape[2]))
-        return {name: row.reshape(inserts.shape[:2]) for name, row in zip(self._checker.names, found, strict=True)}
+        return {
+            name: row.reshape(inserts.shape[:2])
+            for name, row in zip(self._checker.names, found, strict=True)
+        }
 
     def failing_units(self) -> Ints:
         """Return the units that break a rule or repeat an earlier insert."""
         repeats = self._repeats()
         self._count(repeats)
-        self.stuck |= repeats[REPEATED][self._same_always].any(axis=0) | self._same_always.all()
-        return np.flatnonzero((self._breaks | breaks_any(repeats, len(self._in))) & self._in)
+        self.stuck |= (
+            repeats[REPEATED][self._same_always].any(axis=0) | self._same_always.all()
+        )
+        return np.flatnonzero(
+            (self._breaks | breaks_any(repeats, len(self._in))) & self._in
+        )
 
     def _repeats(self) -> dict[str, Mask]:
-        """Return which inserts occurred before, in either orientation: in their unit, or elsewhere; (arms, n_units)."""
+        """Return which inserts occurred before, in either orientation: in their unit,
+        or elsewhere; (arms, n_units).
+        """
         arms, n, length = self._inserts.shape
         units, m = np.flatnonzero(self._in), len(self._controls)
-        rows = np.concatenate([self._controls, self._inserts[:, units].transpose(1, 0, 2).reshape(-1, length)])
+        rows = np.concatenate(
+            [
+                self._controls,
+                self._inserts[:, units].transpose(1, 0, 2).reshape(-1, length),
+            ]
+        )
         first, own = first_duplicates(rows)[m:] - m, np.arange(arms * len(units))
         found = {name: np.zeros((arms, n), bool) for name in (EQUAL_ARMS, REPEATED)}
         inside = first // arms == own // arms
@@ -416,51 +547,108 @@ class _Drawing:
 
     def _count(self, broken: dict[str, Mask]) -> None:
         for rule, by_arm in broken.items():
-            times = zip(self._design.arm_names, by_arm.sum(axis=1).tolist(), strict=True)
+            times = zip(
+                self._design.arm_names, by_arm.sum(axis=1).tolist(), strict=True
+            )
             self._counted.update({(rule, arm): n for arm, n in times if n})
 
     def give_up(self, units: Ints) -> None:
-        """Drop units with parents in every arm; raise LibraryError where all units are draws of one population."""
+        """Drop units with parents in every arm; raise LibraryError where all units are
+        draws of one population.
+        """
         if not units.size:
             return
-        if not isinstance(self._design.drawn, FromParents) or units.size == self._in.sum():
+        if (
+            not isinstance(self._design.drawn, FromParents)
+            or units.size == self._in.sum()
+        ):
             raise self._never_good(int(units[0]), units.size)
         repeats = self._repeats()
         for unit in units.tolist():
-            found = {rule: broken[:, 0] for rule, broken in self._rules_broken(self._inserts[:, [unit]]).items()}
+            found = {
+                rule: broken[:, 0]
+                for rule, broken in self._rules_broken(self._inserts[:, [unit]]).items()
+            }
             found |= {rule: broken[:, unit] for rule, broken in repeats.items()}
             names = np.asarray(self._design.arm_names)
-            reasons = "; ".join(f"{rule} in arm {', '.join(names[arms])}" for rule, arms in found.items() if arms.any())
-            self._dropped[unit] = reasons + (f" (the last of {self.draws[unit] + 1} draws)" if self.draws[unit] else "")
+            reasons = "; ".join(
+                f"{rule} in arm {', '.join(names[arms])}"
+                for rule, arms in found.items()
+                if arms.any()
+            )
+            self._dropped[unit] = reasons + (
+                f" (the last of {self.draws[unit] + 1} draws)"
+                if self.draws[unit]
+                else ""
+            )
         self._in[units] = False
 
     def _never_good(self, unit: int, n_units: int) -> LibraryError:
-        """Return the error with the rules that the draws of a unit broke, in which arms and how often."""
-        n = 1 if self.stuck[unit] else int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
-        inserts = np.concatenate([self._drawn(np.array([unit]), draw)[1] for draw in range(n)], axis=1)
+        """Return the error with the rules that the draws of a unit broke, in which arms
+        and how often.
+        """
+        n = (
+            1
+            if self.stuck[unit]
+            else int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
+        )
+        inserts = np.concatenate(
+            [self._drawn(np.array([unit]), draw)[1] for draw in range(n)], axis=1
+        )
         broken = {**self._rules_broken(inserts), **self._repeats_of(unit, inserts)}
-        counts = Counter({(rule, i): int(times) for rule, b in broken.items() for i, times in enumerate(b.sum(axis=1))})
-        named = [(rule, self._design.arm_names[i], times) for (rule, i), times in counts.most_common(3) if times]
-        reasons = "; ".join(f"{rule} in arm '{arm}' in {times} of {n}" for rule, arm, times in named)
-        anywhere = {rule for rule in broken if all(counts[rule, i] == n for i in range(len(self._design.arm_names)))}
-        own = [arm for rule, arm, times in named if times == n and rule.startswith("site ") and rule not in anywhere]
+        counts = Counter(
+            {
+                (rule, i): int(times)
+                for rule, b in broken.items()
+                for i, times in enumerate(b.sum(axis=1))
+            }
+        )
+        named = [
+            (rule, self._design.arm_names[i], times)
+            for (rule, i), times in counts.most_common(3)
+            if times
+        ]
+        reasons = "; ".join(
+            f"{rule} in arm '{arm}' in {times} of {n}" for rule, arm, times in named
+        )
+        anywhere = {
+            rule
+            for rule in broken
+            if all(counts[rule, i] == n for i in range(len(self._design.arm_names)))
+        }
+        own = [
+            arm
+            for rule, arm, times in named
+            if times == n and rule.startswith("site ") and rule not in anywhere
+        ]
         cures = {rule.name: rule.cure for rule in self._checker.rules}
-        cure = cures.get(named[0][0], "ask for fewer units, or use arms that differ in every background")
+        cure = cures.get(
+            named[0][0],
+            "ask for fewer units, or use arms that differ in every background",
+        )
         more = f" and {n_units - 1:,} more" if n_units > 1 else ""
         return LibraryError(
             f"unit {unit}{more}: no background met the rules. Broken: "
-            f"{reasons}{f'; arm {quoted(own[0])} carries the site itself: change the arm' if own else ''}; {cure}"
+            f"{reasons}{f'; arm {quoted(own[0])} carries the site itself: change the arm' if own else ''}; "
+            f"{cure}"
         )
 
     def _repeats_of(self, unit: int, inserts: Tokens) -> dict[str, Mask]:
-        """Return which draws (arms, n, length) of a unit repeat one of its arms, or other inserts, (arms, n)."""
+        """Return which draws (arms, n, length) of a unit repeat one of its arms, or
+        other inserts, (arms, n).
+        """
         others = np.delete(self._inserts, unit, axis=1).reshape(-1, inserts.shape[2])
         before = np.concatenate([self._controls, others])
-        first = first_duplicates(np.concatenate([before, inserts.reshape(-1, inserts.shape[2])]))[len(before) :]
+        first = first_duplicates(
+            np.concatenate([before, inserts.reshape(-1, inserts.shape[2])])
+        )[len(before) :]
         repeated = {REPEATED: (first < len(before)).reshape(inserts.shape[:2])}
         if not self._side_by_side:
             return repeated
-        same = [first_duplicates(inserts[:, draw]) < np.arange(len(inserts)) for draw in range(inserts.shape[1])]
+        same = [
+            first_duplicates(inserts[:, draw]) < np.arange(len(inserts))
+            for draw in range(inserts.shape[1])
+        ]
         return {EQUAL_ARMS: np.stack(same, axis=1), **repeated}
 
     def blocks(self) -> Blocks:
@@ -472,7 +660,9 @@ class _Drawing:
             draws=self.draws[units],
             backgrounds=self._backgrounds[units],
             inserts=self._inserts[:, units],
-            parents=design.drawn.parents(units.astype(np.uint64), key=stream, n_units=design.n_units),
+            parents=design.drawn.parents(
+                units.astype(np.uint64), key=stream, n_units=design.n_units
+            ),
             proposed=self._proposed,
             broken=dict(self._counted),
             n_draws=self.n_draws,

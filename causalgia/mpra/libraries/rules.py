@@ -13,7 +13,13 @@ from causalgia.checks import as_int, as_number, as_texts, is_real
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import Construct, Oligos, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
-from causalgia.sequences.composition import Distinct, gc_extremes, longest_runs, repeat_shares, word_hits
+from causalgia.sequences.composition import (
+    Distinct,
+    gc_extremes,
+    longest_runs,
+    repeat_shares,
+    word_hits,
+)
 from causalgia.sequences.motif_scores import find_instances
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import random_words
@@ -41,7 +47,8 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SiteCount:
-    """A restriction site occurs in the whole oligo, junctions included, exactly as often as intended.
+    """A restriction site occurs in the whole oligo, junctions included, exactly as
+    often as intended.
 
     Parameters
     ----------
@@ -72,7 +79,8 @@ class SiteCount:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockedSite:
-    """No methylation site overlaps a site to be cut, which would block it in plasmids from common strains.
+    """No methylation site overlaps a site to be cut, which would block it in plasmids
+    from common strains.
 
     Parameters
     ----------
@@ -81,7 +89,8 @@ class BlockedSite:
     methylation
         Methylation, ``"dam"`` or ``"dcm"``.
     words
-        The site with an overlapping methylation site, IUPAC letters; both strands are searched.
+        The site with an overlapping methylation site, IUPAC letters; both strands are
+        searched.
     cure
         What to change, in the message about backgrounds that break the rule.
     """
@@ -104,10 +113,15 @@ class BlockedSite:
 
 @dataclass(frozen=True, kw_only=True)
 class Homopolymers:
-    """No run of one base in the whole oligo, junctions included, is longer than `longest`."""
+    """No run of one base in the whole oligo, junctions included, is longer than
+    `longest`.
+    """
 
     longest: int = 10
-    cure: str = "allow longer runs, rules=cg.mpra.OligoRules(homopolymer=...), or choose a null model with fewer"
+    cure: str = (
+        "allow longer runs, rules=cg.mpra.OligoRules(homopolymer=...), or choose a "
+        "null model with fewer"
+    )
 
     @property
     def name(self) -> str:
@@ -123,7 +137,10 @@ class GCContent:
 
     low: float = 0.25
     high: float = 0.65
-    cure: str = "widen rules=cg.mpra.OligoRules(gc=...), or choose a null model of another GC content"
+    cure: str = (
+        "widen rules=cg.mpra.OligoRules(gc=...), or choose a null model of another GC "
+        "content"
+    )
 
     @property
     def name(self) -> str:
@@ -137,12 +154,17 @@ class GCContent:
 
 @dataclass(frozen=True, kw_only=True)
 class GCWindows:
-    """No window of `width` bases of the whole oligo has a share of G and C below `low` or above `high`."""
+    """No window of `width` bases of the whole oligo has a share of G and C below `low`
+    or above `high`.
+    """
 
     width: int = 50
     low: float = 0.30
     high: float = 0.70
-    cure: str = "synthesis and PCR are uneven there: leave it as a flag, or choose other backgrounds"
+    cure: str = (
+        "synthesis and PCR are uneven there: leave it as a flag, or choose other "
+        "backgrounds"
+    )
 
     @property
     def name(self) -> str:
@@ -155,10 +177,15 @@ class GCWindows:
 
 @dataclass(frozen=True, kw_only=True)
 class SimpleRepeats:
-    """At most `share` of the insert's bases lie in simple tandem repeats (`causalgia.sequences.composition`)."""
+    """At most `share` of the insert's bases lie in simple tandem repeats
+    (`causalgia.sequences.composition`).
+    """
 
     share: float = 0.25
-    cure: str = "allow more, rules=cg.mpra.OligoRules(repeats=...), or mask repeats in the sequences of the backgrounds"
+    cure: str = (
+        "allow more, rules=cg.mpra.OligoRules(repeats=...), or mask repeats in the "
+        "sequences of the backgrounds"
+    )
 
     @property
     def name(self) -> str:
@@ -170,16 +197,19 @@ class SimpleRepeats:
 
 @dataclass(frozen=True, kw_only=True)
 class JunctionMotif:
-    """No instance of a word or a motif spans an end of the insert or of the barcode, on either strand.
+    """No instance of a word or a motif spans an end of the insert or of the barcode, on
+    either strand.
 
-    Instances inside a part belong to the design; one across a junction is an artifact of the construct.
+    Instances inside a part belong to the design; one across a junction is an artifact
+    of the construct.
 
     Parameters
     ----------
     motif
         A word of IUPAC letters or a `Motif`.
     threshold
-        p-value threshold of the motif score; None: as in `causalgia.sequences.find_instances`.
+        p-value threshold of the motif score; None: as in
+        `causalgia.sequences.find_instances`.
     cure
         What to change, in the message about backgrounds that break the rule.
     """
@@ -190,30 +220,41 @@ class JunctionMotif:
 
     @property
     def name(self) -> str:
-        return f"{self.motif if isinstance(self.motif, str) else self.motif.name} across a junction"
+        return (
+            f"{self.motif if isinstance(self.motif, str) else self.motif.name} across "
+            "a junction"
+        )
 
     def broken(self, oligos: Oligos) -> Mask:
-        reach = (len(parse_word(self.motif)[1]) if isinstance(self.motif, str) else len(self.motif)) - 1
+        reach = (
+            len(parse_word(self.motif)[1])
+            if isinstance(self.motif, str)
+            else len(self.motif)
+        ) - 1
         hit = np.zeros(len(oligos.tokens), bool)
         for boundary in oligos.boundaries:
             around = oligos.tokens[:, max(boundary - reach, 0) : boundary + reach]
             if reach and around.shape[1] > reach:
-                found = find_instances(around, self.motif, threshold=self.threshold, overlapping=True)
+                found = find_instances(
+                    around, self.motif, threshold=self.threshold, overlapping=True
+                )
                 hit[found.row] = True
         return hit
 
 
 @dataclass(frozen=True, kw_only=True)
 class OligoRules:
-    """Rules that the oligos of a library must satisfy, in addition to those of the construct.
+    """Rules that the oligos of a library must satisfy, in addition to those of the
+    construct.
 
     Attributes
     ----------
     avoid
-        Enzymes (``"EcoRI"``) or sites, as letters, that no oligo may contain on either strand, junctions and barcodes
-        included, besides those of the construct's cloning steps. A mapping gives how often adapters and junction
-        contain a site on purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is kept free of the dam or dcm
-        methylation that would block its enzyme in common E. coli strains.
+        Enzymes (``"EcoRI"``) or sites, as letters, that no oligo may contain on either
+        strand, junctions and barcodes included, besides those of the construct's
+        cloning steps. A mapping gives how often adapters and junction contain a site on
+        purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is kept free of the
+        dam or dcm methylation that would block its enzyme in common E. coli strains.
     gc
         Lowest and highest share of G and C in an insert.
     homopolymer
@@ -226,7 +267,8 @@ class OligoRules:
     Raises
     ------
     LibraryError
-        If a site is unknown, `gc` or `repeats` are not shares, or `homopolymer` or `motifs` have the wrong type.
+        If a site is unknown, `gc` or `repeats` are not shares, or `homopolymer` or
+        `motifs` have the wrong type.
 
     Examples
     --------
@@ -243,7 +285,9 @@ class OligoRules:
     def __post_init__(self) -> None:
         intended_sites(self.avoid)
         if isinstance(self.avoid, str) or not isinstance(self.avoid, Mapping):
-            avoid = as_texts(self.avoid, "avoid", "enzymes or letters of sites", error=LibraryError)
+            avoid = as_texts(
+                self.avoid, "avoid", "enzymes or letters of sites", error=LibraryError
+            )
             object.__setattr__(self, "avoid", avoid)
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
         as_int(self.homopolymer, "homopolymer", error=LibraryError)
@@ -251,21 +295,29 @@ class OligoRules:
         object.__setattr__(self, "motifs", _as_words_or_motifs(self.motifs))
 
     def of_construct(self, construct: Construct) -> tuple[Rule, ...]:
-        """Return these rules and those of a construct, whose intended sites are counted, not refused.
+        """Return these rules and those of a construct, whose intended sites are
+        counted, not refused.
 
         Examples
         --------
         >>> from causalgia.mpra.libraries.constructs import construct
-        >>> [rule.name for rule in OligoRules().of_construct(construct("lentimpra"))][:3]
+        >>> [rule.name for rule in OligoRules().of_construct(construct("lentimpra"))][
+        ...     :3
+        ... ]
         ['site EcoRI', 'site SbfI', 'homopolymer above 10']
         """
-        cut = intended_sites({name: dict(construct.intended).get(name, 0) for name in construct.avoid})
+        cut = intended_sites(
+            {name: dict(construct.intended).get(name, 0) for name in construct.avoid}
+        )
         known = {site.word: site for site in cut}
         for intended, n in intended_sites(self.avoid).items():
             site = known.setdefault(intended.word, intended)
             cut[site] = max(n, cut.get(site, 0))
         return (
-            *(SiteCount(enzyme=s.name, word=s.word, intended=n) for s, n in cut.items()),
+            *(
+                SiteCount(enzyme=s.name, word=s.word, intended=n)
+                for s, n in cut.items()
+            ),
             *(
                 BlockedSite(enzyme=s.name, methylation=s.methylation, words=s.blocked)
                 for s, n in cut.items()
@@ -286,34 +338,48 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
     >>> as_share_range([0, 0.5], "gc")
     (0.0, 0.5)
     """
-    if isinstance(pair, tuple | list | np.ndarray) and len(pair) == 2 and all(map(is_real, pair)):
+    if (
+        isinstance(pair, tuple | list | np.ndarray)
+        and len(pair) == 2
+        and all(map(is_real, pair))
+    ):
         low, high = map(float, pair)
         if 0 <= low <= high <= 1:
             return low, high
     raise LibraryError(
-        f"{name}={quoted(pair)} is not a pair of shares: two numbers between 0 and 1, the lowest first; 0.25 is 25 "
-        "per cent"
+        f"{name}={quoted(pair)} is not a pair of shares: two numbers between 0 and 1, "
+        "the lowest first; 0.25 is 25 per cent"
     )
 
 
 def _as_words_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
     given = (motifs,) if isinstance(motifs, str | Motif) else motifs
     if not isinstance(given, Iterable) or isinstance(given, bytes):
-        raise LibraryError(f"motifs={quoted(motifs)}: give words or motifs as text, or a list of such; () for none")
+        raise LibraryError(
+            f"motifs={quoted(motifs)}: give words or motifs as text, or a list of "
+            "such; () for none"
+        )
     found = tuple(given)
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
-            raise LibraryError(f"motifs= has {quoted(one)}, neither a word nor a Motif; give words such as 'CACGTG'")
+            raise LibraryError(
+                f"motifs= has {quoted(one)}, neither a word nor a Motif; give words "
+                "such as 'CACGTG'"
+            )
         if isinstance(one, str):
             try:
                 parse_word(one)
             except SequenceError as error:
-                raise LibraryError(f"motifs= has {quoted(one)}: {error}; give words such as 'CACGTG'") from error
+                raise LibraryError(
+                    f"motifs= has {quoted(one)}: {error}; give words such as 'CACGTG'"
+                ) from error
     return found
 
 
 def default_flags() -> tuple[Rule, ...]:
-    """Return the rules that are only counted in the report: such oligos are synthesized less evenly."""
+    """Return the rules that are only counted in the report: such oligos are synthesized
+    less evenly.
+    """
     return (Homopolymers(longest=6), GCWindows())
 
 
@@ -325,7 +391,8 @@ def broken_by(oligos: Oligos, rules: Sequence[Rule]) -> Mask:
 
 
 def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> None:
-    """Raise LibraryError where the constant parts of a construct break a rule by themselves.
+    """Raise LibraryError where the constant parts of a construct break a rule by
+    themselves.
 
     Parameters
     ----------
@@ -348,35 +415,50 @@ def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> 
         if isinstance(rule, BlockedSite):
             for part, letters in parts.items():
                 if any(word_hits(encode(letters), word)[0][0] for word in rule.words):
-                    raise LibraryError(f"the {part} {letters} breaks a rule by itself: {rule.name}; {rule.cure}")
+                    raise LibraryError(
+                        f"the {part} {letters} breaks a rule by itself: {rule.name}; "
+                        f"{rule.cure}"
+                    )
         if isinstance(rule, Homopolymers):
             for part, letters in parts.items():
                 run = int(longest_runs(encode(letters))[0])
                 if run > rule.longest:
-                    raise LibraryError(f"the {part} {letters} has a run of {run} of one base; {rule.cure}")
+                    raise LibraryError(
+                        f"the {part} {letters} has a run of {run} of one base; "
+                        f"{rule.cure}"
+                    )
 
 
 def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
-    found = {part: word_hits(encode(letters), rule.word) for part, letters in parts.items()}
+    found = {
+        part: word_hits(encode(letters), rule.word) for part, letters in parts.items()
+    }
     total = sum(int(counts[0]) for counts, _ in found.values())
     if total > rule.intended:
-        part, at = next((part, int(first[0])) for part, (_, first) in found.items() if first[0] >= 0)
+        part, at = next(
+            (part, int(first[0])) for part, (_, first) in found.items() if first[0] >= 0
+        )
         raise LibraryError(
-            f"the {part} {parts[part]} carries {rule.enzyme} ({rule.word}) at {at} itself ({total} in the constant "
-            f"parts, {rule.intended} intended), so every oligo would be cut there; choose another enzyme or another "
-            f"adapter; if it is meant to be cut there, rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})"
+            f"the {part} {parts[part]} carries {rule.enzyme} ({rule.word}) at {at} "
+            f"itself ({total} in the constant parts, {rule.intended} intended), so "
+            "every oligo would be cut there; choose another enzyme or another adapter; "
+            "if it is meant to be cut there, "
+            f"rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})"
         )
     if total < rule.intended:
         raise LibraryError(
-            f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} "
-            "are there; correct the adapters, or how often the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
+            f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the "
+            f"constant parts and {total} are there; correct the adapters, or how often "
+            "the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
         )
 
 
 def first_duplicates(tokens: Tokens) -> NDArray[np.int64]:
-    """Return the first row with the same sequence in either orientation, shape ``(n,)``.
+    """Return the first row with the same sequence in either orientation, shape
+    ``(n,)``.
 
-    Mappers cannot tell reads of an oligo from reads of its reverse complement, so a pool contains each once.
+    Mappers cannot tell reads of an oligo from reads of its reverse complement, so a
+    pool contains each once.
 
     Examples
     --------
@@ -420,21 +502,32 @@ class RuleChecker:
         return [rule.name for rule in self.rules]
 
     def broken(self, inserts: Tokens, barcodes: Tokens | None = None) -> Mask:
-        """Return the mask of oligos that break each rule, (n_rules, n); inserts and barcodes are (n, length)."""
+        """Return the mask of oligos that break each rule, (n_rules, n); inserts and
+        barcodes are (n, length).
+        """
         found = np.empty((len(self.rules), len(inserts)), bool)
         for start in range(0, len(inserts), _AT_ONCE):
             rows = slice(start, start + _AT_ONCE)
-            oligos = self.construct.assemble(inserts[rows], None if barcodes is None else barcodes[rows])
+            oligos = self.construct.assemble(
+                inserts[rows], None if barcodes is None else barcodes[rows]
+            )
             found[:, rows] = broken_by(oligos, self.rules)
         return found
 
     def without_barcodes(self) -> RuleChecker:
-        """Return the checker of barcoded oligos before the barcode: left + insert + junction."""
+        """Return the checker of barcoded oligos before the barcode: left + insert +
+        junction.
+        """
         before = replace(self.construct, right=self.construct.junction, junction="")
-        return RuleChecker(before, tuple(_intended_in(before, rule) for rule in self.rules))
+        return RuleChecker(
+            before, tuple(_intended_in(before, rule) for rule in self.rules)
+        )
 
-    def for_promoter(self, halves: tuple[str, str], length: int, *, key: int) -> RuleChecker:
-        """Return the checker of the promoter alone, with a filler between the cloning sites of the junction.
+    def for_promoter(
+        self, halves: tuple[str, str], length: int, *, key: int
+    ) -> RuleChecker:
+        """Return the checker of the promoter alone, with a filler between the cloning
+        sites of the junction.
 
         Parameters
         ----------
@@ -452,23 +545,34 @@ class RuleChecker:
         """
         before, after = halves
         around = Construct(left=self.construct.left + before, right=after)
-        checker = RuleChecker(around, tuple(_intended_in(around, rule) for rule in self.rules))
-        dice = random_words(derive(key, "filler"), np.arange(_FILLERS, dtype=np.uint64), length)
+        checker = RuleChecker(
+            around, tuple(_intended_in(around, rule) for rule in self.rules)
+        )
+        dice = random_words(
+            derive(key, "filler"), np.arange(_FILLERS, dtype=np.uint64), length
+        )
         fillers = (dice & np.uint64(3)).astype(np.uint8)
         broken = checker.broken(fillers)
         good = np.flatnonzero(~broken.any(axis=0))
         if not good.size:
             rule = self.rules[int(broken.sum(axis=1).argmax())]
             raise LibraryError(
-                f"n_promoter_only=: not one of {_FILLERS} fillers of {length} bases between {before} and {after} was "
-                f"good; broken most often: {rule.name}. Order no promoter alone, "
+                f"n_promoter_only=: not one of {_FILLERS} fillers of {length} bases "
+                f"between {before} and {after} was good; broken most often: "
+                f"{rule.name}. Order no promoter alone, "
                 f"controls=cg.mpra.Controls(n_promoter_only=0), or {rule.cure}"
             )
-        filled = replace(self.construct, junction=before + decode(fillers[good[0]])[0] + after)
-        return RuleChecker(filled, tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)))
+        filled = replace(
+            self.construct, junction=before + decode(fillers[good[0]])[0] + after
+        )
+        return RuleChecker(
+            filled,
+            tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)),
+        )
 
     def check_given(self, tokens: Tokens, names: Sequence[str], what: str) -> None:
-        """Raise LibraryError for given sequences that break a rule, since they cannot be redrawn.
+        """Raise LibraryError for given sequences that break a rule, since they cannot
+        be redrawn.
 
         Raises
         ------
@@ -478,10 +582,14 @@ class RuleChecker:
         broken = self.broken(tokens)
         if broken.any():
             i = int(broken.any(axis=0).argmax())
-            rule, n = self.rules[int(broken[:, i].argmax())], int(broken.any(axis=0).sum())
+            rule, n = (
+                self.rules[int(broken[:, i].argmax())],
+                int(broken.any(axis=0).sum()),
+            )
             others = f" ({n} of {len(names)} break one)" if n > 1 else ""
             raise LibraryError(
-                f"{what} {quoted(names[i])} breaks a rule: {rule.name}{others}; leave it out, or {rule.cure}"
+                f"{what} {quoted(names[i])} breaks a rule: {rule.name}{others}; leave "
+                f"it out, or {rule.cure}"
             )
 
 
@@ -489,5 +597,8 @@ def _intended_in(part: Construct, rule: Rule) -> Rule:
     """Return a rule with the number of intended sites in these constant parts."""
     if not isinstance(rule, SiteCount) or not rule.intended:
         return rule
-    hits = sum(int(word_hits(encode(letters), rule.word)[0][0]) for letters in part.parts.values())
+    hits = sum(
+        int(word_hits(encode(letters), rule.word)[0][0])
+        for letters in part.parts.values()
+    )
     return replace(rule, intended=hits)

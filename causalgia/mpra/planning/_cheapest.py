@@ -1,4 +1,6 @@
-"""Cheapest MPRA library that reaches a target, and the best split of a budget or a number of oligos."""
+"""Cheapest MPRA library that reaches a target, and the best split of a budget or a
+number of oligos.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,12 @@ from causalgia.checks import as_int, as_number, as_positive, is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.inputs import parse_toml, read_text
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
-from causalgia.mpra.planning._components import Layers, check_pilot, check_tau_known, layers_at_depth
+from causalgia.mpra.planning._components import (
+    Layers,
+    check_pilot,
+    check_tau_known,
+    layers_at_depth,
+)
 from causalgia.mpra.planning._power import (
     Grid,
     PlannedContrast,
@@ -34,7 +41,8 @@ _LEAST_BACKGROUNDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedLibrary:
-    """Constants of a planned library, the same for every split that `cheapest` considers.
+    """Constants of a planned library, the same for every split that `cheapest`
+    considers.
 
     Attributes
     ----------
@@ -43,9 +51,11 @@ class PlannedLibrary:
     n_controls
         Constructs besides the arms: scrambles, positives.
     n_elements
-        Number of elements whose own effects are wanted; None: the average over backgrounds, whose number is found.
+        Number of elements whose own effects are wanted; None: the average over
+        backgrounds, whose number is found.
     prices
-        From `read_prices`; None: the packaged list, whose synthesis prices are placeholders.
+        From `read_prices`; None: the packaged list, whose synthesis prices are
+        placeholders.
 
     Raises
     ------
@@ -70,13 +80,16 @@ class PlannedLibrary:
             as_int(self.n_elements, "n_elements", error=EstimateError)
         if self.prices is not None and not isinstance(self.prices, PriceList):
             raise EstimateError(
-                f"prices= is a {type(self.prices).__name__}; give cg.mpra.read_prices(path) of a price list"
+                f"prices= is a {type(self.prices).__name__}; give "
+                "cg.mpra.read_prices(path) of a price list"
             )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CandidateSplits:
-    """Candidate splits along one dim (barcodes, replicates, depth), with their costs and errors."""
+    """Candidate splits along one dim (barcodes, replicates, depth), with their costs
+    and errors.
+    """
 
     barcodes: Array
     replicates: Array
@@ -92,7 +105,9 @@ class CandidateSplits:
     target: dict[str, float]
 
     def constructs(self, n: Array) -> Array:
-        """Return the number of inserts for n backgrounds: each under every arm, and the controls."""
+        """Return the number of inserts for n backgrounds: each under every arm, and the
+        controls.
+        """
         return n * len(self.contrast.weights) + self.library.n_controls
 
     def oligos(self, n: Array) -> Array:
@@ -100,34 +115,58 @@ class CandidateSplits:
         return self.constructs(n) * (1.0 if self.random else self.barcodes)
 
     def reads(self, n: Array) -> Array:
-        """Return the reads of all RNA and DNA libraries, and those that associate random barcodes."""
+        """Return the reads of all RNA and DNA libraries, and those that associate
+        random barcodes.
+        """
         known = self.constructs(n) * self.barcodes * self.recovery
         libraries = self.replicates + (1 if self.layers.plasmid else self.replicates)
-        return known * (self.depth * libraries + (self.prices.association_reads if self.random else 0.0))
+        return known * (
+            self.depth * libraries
+            + (self.prices.association_reads if self.random else 0.0)
+        )
 
     def price(self, n: Array) -> Array:
         """Return the price of a library of n backgrounds."""
         p = self.prices
         fixed = p.per_library + self.replicates * p.per_replicate
-        return fixed + p.of_pool(self.oligos(n), self.library.oligo_length) + self.reads(n) / 1e6 * p.per_million_reads
+        return (
+            fixed
+            + p.of_pool(self.oligos(n), self.library.oligo_length)
+            + self.reads(n) / 1e6 * p.per_million_reads
+        )
 
     def half_width(self, n: Array) -> Array:
-        """Return half widths for the effect in each element, or for the mean over n backgrounds."""
-        return np.broadcast_to(interval_half_width(self._error(n), self.contrast.ci_prob).to_numpy(), n.shape)
+        """Return half widths for the effect in each element, or for the mean over n
+        backgrounds.
+        """
+        return np.broadcast_to(
+            interval_half_width(self._error(n), self.contrast.ci_prob).to_numpy(),
+            n.shape,
+        )
 
     def power(self, n: Array) -> Array:
-        """Return the power of the test of each element, or of the mean over n backgrounds."""
+        """Return the power of the test of each element, or of the mean over n
+        backgrounds.
+        """
         effect, error = xr.DataArray(self.target["true_effect"]), self._error(n)
-        return np.broadcast_to(average_power(effect, error, self.contrast.level(effect, error)).to_numpy(), n.shape)
+        return np.broadcast_to(
+            average_power(effect, error, self.contrast.level(effect, error)).to_numpy(),
+            n.shape,
+        )
 
     def _error(self, n: Array) -> StandardError:
         R, at = (xr.DataArray(x, dims="split") for x in (self.replicates, n))
         return design_error(
-            self.layers, self.inverse, R, None if self.library.n_elements is not None else at * self.complete
+            self.layers,
+            self.inverse,
+            R,
+            None if self.library.n_elements is not None else at * self.complete,
         )
 
     def backgrounds_needed(self) -> Array:
-        """Return the backgrounds of each split: fewest that reach the target, or most within the limits; else inf."""
+        """Return the backgrounds of each split: fewest that reach the target, or most
+        within the limits; else inf.
+        """
         start = np.full(len(self.barcodes), _LEAST_BACKGROUNDS)
         if self.library.n_elements is not None:
             n = np.full(len(start), float(self.library.n_elements))
@@ -148,7 +187,9 @@ class CandidateSplits:
 
     def _enough(self, n: Array) -> Any:
         """Return whether two backgrounds keep every arm, as an average needs."""
-        return n * self.complete.to_numpy() >= (0 if self.library.n_elements is not None else _LEAST_BACKGROUNDS)
+        return n * self.complete.to_numpy() >= (
+            0 if self.library.n_elements is not None else _LEAST_BACKGROUNDS
+        )
 
     def _within_limits(self, n: Array) -> Any:
         return (self.price(n) <= self.target.get("budget", np.inf)) & (
@@ -156,21 +197,32 @@ class CandidateSplits:
         )
 
     def best(self) -> xr.Dataset:
-        """Return the cheapest split that reaches the target, or the one with the narrowest interval."""
+        """Return the cheapest split that reaches the target, or the one with the
+        narrowest interval.
+        """
         n, p = self.backgrounds_needed(), self.prices
         can = np.isfinite(n)
         if not can.any():
-            limits = [f"{name}=" for name in ("budget", "max_oligos") if name in self.target]
+            limits = [
+                f"{name}=" for name in ("budget", "max_oligos") if name in self.target
+            ]
             cure = f"raise {' or '.join(limits)}, " if limits else ""
             raise EstimateError(
-                f"no split reaches the target: {cure}ask for less, or allow more: n_barcodes=, n_replicates= or depth="
+                f"no split reaches the target: {cure}ask for less, or allow more: "
+                "n_barcodes=, n_replicates= or depth="
             )
         n = np.where(can, n, _LEAST_BACKGROUNDS)
         wide, price = self.half_width(n), self.price(n)
-        keys = (wide, price) if "half_width" in self.target or "true_effect" in self.target else (price, wide)
+        keys = (
+            (wide, price)
+            if "half_width" in self.target or "true_effect" in self.target
+            else (price, wide)
+        )
         i = int(np.lexsort((*keys, ~can))[0])
         found = {
-            "n_backgrounds" if self.library.n_elements is None else "n_elements": int(n[i]),
+            "n_backgrounds" if self.library.n_elements is None else "n_elements": int(
+                n[i]
+            ),
             "n_barcodes": int(self.barcodes[i]),
             "n_replicates": int(self.replicates[i]),
             "depth": float(self.depth[i]),
@@ -182,7 +234,12 @@ class CandidateSplits:
         }
         if "true_effect" in self.target:
             found["power"] = float(self.power(n)[i])
-        attrs = {"currency": p.currency, "prices": p.date, "note": p.note, "ci_prob": self.contrast.ci_prob}
+        attrs = {
+            "currency": p.currency,
+            "prices": p.date,
+            "note": p.note,
+            "ci_prob": self.contrast.ci_prob,
+        }
         return xr.Dataset(found, attrs=attrs)
 
 
@@ -201,13 +258,16 @@ def cheapest(
     noise: NoiseModel | None = None,
     pilot: xr.Dataset | None = None,
 ) -> xr.Dataset:
-    """Find the best split of a library between backgrounds, barcodes, replicates and depth.
+    """Find the best split of a library between backgrounds, barcodes, replicates and
+    depth.
 
-    With a target, ``half_width=`` or ``true_effect=`` (detected with probability `assurance`), return the cheapest
-    library that reaches it. Without one, return the narrowest interval within ``budget=`` or ``max_oligos=`` (or both).
-    All numbers of barcodes and replicates, and all depths given, are tried; the number of backgrounds is solved for
-    exactly. The estimand is the average effect over backgrounds, as in `power`; for a library of ``n_elements`` it is
-    the effect in each of that many elements.
+    With a target, ``half_width=`` or ``true_effect=`` (detected with probability
+    `assurance`), return the cheapest library that reaches it. Without one, return the
+    narrowest interval within ``budget=`` or ``max_oligos=`` (or both). All numbers of
+    barcodes and replicates, and all depths given, are tried; the number of backgrounds
+    is solved for exactly. The estimand is the average effect over backgrounds, as in
+    `power`; for a library of ``n_elements`` it is the effect in each of that many
+    elements.
 
     Parameters
     ----------
@@ -218,30 +278,33 @@ def cheapest(
     budget, max_oligos
         Largest price of the library, and largest number of oligos.
     library
-        Length of the oligos, number of controls, elements of interest and prices; None: the defaults of
-        `PlannedLibrary`.
+        Length of the oligos, number of controls, elements of interest and prices; None:
+        the defaults of `PlannedLibrary`.
     n_barcodes, n_replicates, depth
-        Barcodes of an oligo, replicates (two or more), and mean reads of a barcode in a library: the numbers to try. By
-        variance alone one barcode for each of many backgrounds is best, but a lone barcode shows neither its noise nor
-        that it is an outlier.
+        Barcodes of an oligo, replicates (two or more), and mean reads of a barcode in a
+        library: the numbers to try. By variance alone one barcode for each of many
+        backgrounds is best, but a lone barcode shows neither its noise nor that it is
+        an outlier.
     contrast
         As in `power`.
     noise, pilot
-        As in `power`; a pilot of one contrast. Where barcodes are random (``barcode_dispersion`` of the noise), more of
-        them need no more oligos, but more reads, also to associate them with oligos.
+        As in `power`; a pilot of one contrast. Where barcodes are random
+        (``barcode_dispersion`` of the noise), more of them need no more oligos, but
+        more reads, also to associate them with oligos.
 
     Returns
     -------
     Dataset
-        Without dims: ``n_backgrounds`` (or ``n_elements``), ``n_barcodes, n_replicates, depth, n_oligos, n_reads,
-        price, half_width``, ``lost`` (share of backgrounds expected to lose an arm), and ``power`` where an effect is
-        given. attrs: currency, date and note of the price list.
+        Without dims: ``n_backgrounds`` (or ``n_elements``), ``n_barcodes, n_replicates,
+        depth, n_oligos, n_reads, price, half_width``, ``lost`` (share of backgrounds
+        expected to lose an arm), and ``power`` where an effect is given. attrs:
+        currency, date and note of the price list.
 
     Raises
     ------
     EstimateError
-        If neither a target nor a limit is given, no split reaches the target within the limits, or prices or noise are
-        unknown.
+        If neither a target nor a limit is given, no split reaches the target within the
+        limits, or prices or noise are unknown.
 
     References
     ----------
@@ -254,13 +317,18 @@ def cheapest(
     >>> split["n_backgrounds"].item() > 100, split["n_barcodes"].item() < 10
     (True, True)
     >>> best = cheapest(max_oligos=2_000, noise=noise)
-    >>> best["n_oligos"].item() <= 2_000 and best["n_backgrounds"].item() > 10 * best["n_barcodes"].item()
+    >>> best["n_oligos"].item() <= 2_000 and best["n_backgrounds"].item() > 10 * best[
+    ...     "n_barcodes"
+    ... ].item()
     True
     """
     contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
     library = PlannedLibrary() if library is None else library
     if not isinstance(library, PlannedLibrary):
-        raise EstimateError(f"library= is a {type(library).__name__}; give cg.mpra.PlannedLibrary(n_controls=...)")
+        raise EstimateError(
+            f"library= is a {type(library).__name__}; give "
+            "cg.mpra.PlannedLibrary(n_controls=...)"
+        )
     target = _as_target(half_width, true_effect, assurance, budget, max_oligos)
     B, R, depths = (
         np.atleast_1d(as_grid(name, value, least).to_numpy())
@@ -271,14 +339,20 @@ def cheapest(
         )
     )
     if (np.round(B) != B).any():
-        raise EstimateError(f"n_barcodes={quoted(n_barcodes)}: give whole numbers of at least 1")
+        raise EstimateError(
+            f"n_barcodes={quoted(n_barcodes)}: give whole numbers of at least 1"
+        )
     B, R, depths = (axis.ravel() for axis in np.meshgrid(B, R, depths, indexing="ij"))
     if library.n_elements is None:
         check_tau_known(noise, pilot)
     reads = xr.DataArray(depths, dims="split")
-    layers = layers_at_depth(noise, _pilot_of_one_contrast(pilot), contrast.weights, reads, reads)
+    layers = layers_at_depth(
+        noise, _pilot_of_one_contrast(pilot), contrast.weights, reads, reads
+    )
     planned, place = np.unique(B, return_inverse=True)
-    inverse, lost = (x[place] for x in recovered_barcodes(xr.DataArray(planned, dims="split"), noise))
+    inverse, lost = (
+        x[place] for x in recovered_barcodes(xr.DataArray(planned, dims="split"), noise)
+    )
     splits = CandidateSplits(
         barcodes=B,
         replicates=R,
@@ -296,16 +370,36 @@ def cheapest(
     return splits.best()
 
 
-def _as_target(half_width: Any, true_effect: Any, assurance: float, budget: Any, max_oligos: Any) -> dict[str, float]:
+def _as_target(
+    half_width: Any, true_effect: Any, assurance: float, budget: Any, max_oligos: Any
+) -> dict[str, float]:
     if half_width is not None and true_effect is not None:
-        raise EstimateError("give half_width= (an interval) or true_effect= (a test), and not both")
+        raise EstimateError(
+            "give half_width= (an interval) or true_effect= (a test), and not both"
+        )
     if is_real(true_effect):
         true_effect = abs(true_effect)
-    options = {"half_width": half_width, "true_effect": true_effect, "budget": budget, "max_oligos": max_oligos}
-    found = {k: as_positive(v, k, error=EstimateError) for k, v in options.items() if v is not None}
+    options = {
+        "half_width": half_width,
+        "true_effect": true_effect,
+        "budget": budget,
+        "max_oligos": max_oligos,
+    }
+    found = {
+        k: as_positive(v, k, error=EstimateError)
+        for k, v in options.items()
+        if v is not None
+    }
     if not found:
-        raise EstimateError("give a goal (half_width= or true_effect=) or a limit (budget= or max_oligos=)")
-    return found | ({"assurance": as_probability(assurance, "assurance")} if true_effect is not None else {})
+        raise EstimateError(
+            "give a goal (half_width= or true_effect=) or a limit (budget= or "
+            "max_oligos=)"
+        )
+    return found | (
+        {"assurance": as_probability(assurance, "assurance")}
+        if true_effect is not None
+        else {}
+    )
 
 
 def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
@@ -317,7 +411,8 @@ def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
     if pilot.sizes["contrast"] > 1:
         names = [str(name) for name in pilot["contrast"].to_numpy()]
         raise EstimateError(
-            f"the pilot has several contrasts ({', '.join(names)}); give the components of one, arm_names={[names[0]]}"
+            f"the pilot has several contrasts ({', '.join(names)}); give the "
+            f"components of one, arm_names={[names[0]]}"
         )
     return pilot.isel(contrast=0)
 
@@ -332,8 +427,8 @@ class PriceList:
     Attributes
     ----------
     pools
-        Rows of (longest oligo, largest number of oligos, price); the cheapest row, or several copies of one row, that
-        hold all oligos.
+        Rows of (longest oligo, largest number of oligos, price); the cheapest row, or
+        several copies of one row, that hold all oligos.
     per_million_reads, association_reads
         Price of sequencing, and reads to associate one random barcode with its oligo.
     per_replicate, per_library
@@ -364,21 +459,29 @@ class PriceList:
         >>> read_prices().of_pool(np.array([100.0, 7_000.0]), 200)
         array([1500., 3900.])
         """
-        rows = [(size, price) for longest, size, price in self.pools if longest >= length]
+        rows = [
+            (size, price) for longest, size, price in self.pools if longest >= length
+        ]
         if not rows:
             longest = max(row[0] for row in self.pools)
-            raise EstimateError(f"no pool of the price list holds oligos of {length} nt; its longest are {longest}")
-        return np.asarray(np.min([np.ceil(oligos / size) * price for size, price in rows], axis=0))
+            raise EstimateError(
+                f"no pool of the price list holds oligos of {length} nt; its longest "
+                f"are {longest}"
+            )
+        return np.asarray(
+            np.min([np.ceil(oligos / size) * price for size, price in rows], axis=0)
+        )
 
 
 def read_prices(path: str | Path | None = None) -> PriceList:
-    """Read a price list in TOML: ``[[pool]]`` rows, ``[sequencing]``, ``[replicate]``, ``[library]``.
+    """Read a price list in TOML: ``[[pool]]`` rows, ``[sequencing]``, ``[replicate]``,
+    ``[library]``.
 
     Parameters
     ----------
     path
-        None: the packaged list, which gives its date and sources and what was not verified. Copy it and enter your
-        quotes.
+        None: the packaged list, which gives its date and sources and what was not
+        verified. Copy it and enter your quotes.
 
     Raises
     ------
@@ -390,15 +493,32 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     >>> read_prices().currency
     'USD'
     """
-    source = files("causalgia.mpra").joinpath("data", PACKAGED) if path is None else Path(path)
-    text = source.read_text(encoding="utf-8") if path is None else read_text(path, EstimateError)
+    source = (
+        files("causalgia.mpra").joinpath("data", PACKAGED)
+        if path is None
+        else Path(path)
+    )
+    text = (
+        source.read_text(encoding="utf-8")
+        if path is None
+        else read_text(path, EstimateError)
+    )
     table = parse_toml(text, EstimateError, source=f"price list {source}")
     try:
         pools = tuple(
-            (int(row["length"]), int(row["oligos"]), as_number(row["price"], "pool.price", least=0))
+            (
+                int(row["length"]),
+                int(row["oligos"]),
+                as_number(row["price"], "pool.price", least=0),
+            )
             for row in table["pool"]
         )
-        entries = ("sequencing.per_million_reads", "sequencing.association_reads", "replicate.price", "library.price")
+        entries = (
+            "sequencing.per_million_reads",
+            "sequencing.association_reads",
+            "replicate.price",
+            "library.price",
+        )
         million, association, replicate, cloning = (
             as_number(table[section][key], f"{section}.{key}", least=0)
             for section, key in (entry.split(".") for entry in entries)
@@ -414,9 +534,18 @@ def read_prices(path: str | Path | None = None) -> PriceList:
             note=str(table.get("note", "")),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        wrong = f"it has no {quoted(error.args[0])}" if isinstance(error, KeyError) else str(error)
+        wrong = (
+            f"it has no {quoted(error.args[0])}"
+            if isinstance(error, KeyError)
+            else str(error)
+        )
         packaged = files("causalgia.mpra").joinpath("data", PACKAGED)
-        raise EstimateError(f"price list {source}: {wrong}; copy the packaged one ({packaged}) and edit it") from error
+        raise EstimateError(
+            f"price list {source}: {wrong}; copy the packaged one ({packaged}) and "
+            "edit it"
+        ) from error
     if not pools or min(size for _, size, _ in pools) < 1:
-        raise EstimateError(f"price list {source}: it needs [[pool]] rows that hold one oligo or more")
+        raise EstimateError(
+            f"price list {source}: it needs [[pool]] rows that hold one oligo or more"
+        )
     return prices

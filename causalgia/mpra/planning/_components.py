@@ -1,4 +1,6 @@
-"""Variance components of an assay: estimated from a pilot, and at the depth of a planned library."""
+"""Variance components of an assay: estimated from a pilot, and at the depth of a
+planned library.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,20 @@ def check_pilot(pilot: Any) -> None:
     ...
     causalgia.errors.EstimateError: pilot: no variance components; give cg.mpra.components(counts, control=...)
     """
-    if not isinstance(pilot, xr.Dataset) or "plasmid" not in pilot.attrs or not set(_OF_PILOT) <= set(pilot.variables):
-        raise EstimateError("pilot: no variance components; give cg.mpra.components(counts, control=...)")
+    if (
+        not isinstance(pilot, xr.Dataset)
+        or "plasmid" not in pilot.attrs
+        or not set(_OF_PILOT) <= set(pilot.variables)
+    ):
+        raise EstimateError(
+            "pilot: no variance components; give cg.mpra.components(counts, "
+            "control=...)"
+        )
 
 
 def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
-    """Raise EstimateError where the sd between backgrounds is unknown; assuming 0 would be optimistic.
+    """Raise EstimateError where the sd between backgrounds is unknown; assuming 0 would
+    be optimistic.
 
     Examples
     --------
@@ -44,8 +54,9 @@ def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
     """
     if noise.tau is None and pilot is None:
         raise EstimateError(
-            "tau is not given: the sd of the effect between backgrounds, usually the largest part of the error of an "
-            "average; take it from a pilot (cg.mpra.components) or a virtual trial, or give "
+            "tau is not given: the sd of the effect between backgrounds, usually the "
+            "largest part of the error of an average; take it from a pilot "
+            "(cg.mpra.components) or a virtual trial, or give "
             "noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike"
         )
 
@@ -57,24 +68,32 @@ def layers_at_depth(
     depth: xr.DataArray | None,
     depth_dna: xr.DataArray | None,
 ) -> Layers:
-    """Return the noise layers at a sequencing depth, for a contrast with these weights of arms.
+    """Return the noise layers at a sequencing depth, for a contrast with these weights
+    of arms.
 
     Raises
     ------
     EstimateError
-        If neither the noise nor a pilot gives the sd of barcodes, of replicates, or of counting, or both describe
-        counting.
+        If neither the noise nor a pilot gives the sd of barcodes, of replicates, or of
+        counting, or both describe counting.
     """
     if pilot is not None:
         check_pilot(pilot)
         if beside := noise.counting_values():
             name, value = next(iter(beside.items()))
             raise EstimateError(
-                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) gives the counting noise, as does pilot=; "
-                f"leave {name} out"
+                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) gives the counting "
+                f"noise, as does pilot=; leave {name} out"
             )
-    plasmid = bool(pilot.attrs["plasmid"]) if noise.plasmid is None and pilot is not None else bool(noise.plasmid)
-    found: dict[str, float] = {name: _given_or_pilot_sd(name, getattr(noise, name), pilot) for name in _OF_PILOT}
+    plasmid = (
+        bool(pilot.attrs["plasmid"])
+        if noise.plasmid is None and pilot is not None
+        else bool(noise.plasmid)
+    )
+    found: dict[str, float] = {
+        name: _given_or_pilot_sd(name, getattr(noise, name), pilot)
+        for name in _OF_PILOT
+    }
     rna, dna = _counting_variances(noise, pilot, depth, depth_dna)
     assumed = (0.0, 0.0) if pilot is None else (pilot["tau"], pilot["sd_common"])
     tau = assumed[0] if noise.tau is None else float(noise.tau)
@@ -93,18 +112,26 @@ def layers_at_depth(
 
 
 def as_weights(weights: Any) -> tuple[float, ...]:
-    """Return the weights of the arms in a contrast, which sum to 0, or raise EstimateError."""
+    """Return the weights of the arms in a contrast, which sum to 0, or raise
+    EstimateError.
+    """
     numbers = np.asarray(weights)
     if numbers.dtype.kind not in "iuf" or numbers.ndim != 1:
         raise EstimateError(
-            f"weights={quoted(weights)}: give numbers that sum to 0; (-1, 1) is a difference of two arms"
+            f"weights={quoted(weights)}: give numbers that sum to 0; (-1, 1) is a "
+            "difference of two arms"
         )
     if len(numbers) < 2 or not np.isclose(sum(numbers), 0) or not numbers.any():
-        raise EstimateError(f"weights={quoted(weights)} do not sum to 0; (-1, 1) is a difference of two arms")
+        raise EstimateError(
+            f"weights={quoted(weights)} do not sum to 0; (-1, 1) is a difference of "
+            "two arms"
+        )
     return tuple(numbers.tolist())
 
 
-def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None) -> float:
+def _given_or_pilot_sd(
+    name: str, value: float | None, pilot: xr.Dataset | None
+) -> float:
     if value is not None:
         return float(value)
     if pilot is not None:
@@ -112,8 +139,10 @@ def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None)
     if name == "sd_noisiness":
         return 0.0
     raise EstimateError(
-        f"{name} is not given: the sd of log2 activity between {name.removeprefix('sd_')}s; take it from a pilot, "
-        f"pilot=cg.mpra.components(counts, control=...), or give noise=cg.mpra.NoiseModel({name}=...), "
+        f"{name} is not given: the sd of log2 activity between "
+        f"{name.removeprefix('sd_')}s; take it from a pilot, "
+        "pilot=cg.mpra.components(counts, control=...), or give "
+        f"noise=cg.mpra.NoiseModel({name}=...), "
         + ("0.3 to 1.0" if name == "sd_barcode" else "about 0.15")
     )
 
@@ -121,12 +150,14 @@ def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None)
 def _counting_variances(
     noise: NoiseModel, pilot: xr.Dataset | None, depth: Any, depth_dna: Any
 ) -> tuple[Values, Values]:
-    """Return the variances that counting RNA and DNA add to one barcode in one replicate."""
+    """Return the variances that counting RNA and DNA add to one barcode in one
+    replicate.
+    """
     if noise.sd_count is not None:
         if depth is not None:
             raise EstimateError(
-                f"noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)}) gives the counting noise, and so "
-                "does depth=; give one of them"
+                f"noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)}) gives "
+                "the counting noise, and so does depth=; give one of them"
             )
         return float(noise.sd_count) ** 2, 0.0
     if pilot is not None:
@@ -134,7 +165,9 @@ def _counting_variances(
         if depth is None:
             return rna, dna
         more_rna = float(pilot["bought_rna"]) * (float(pilot["reads_rna"]) / depth - 1)
-        more_dna = float(pilot["bought_dna"]) * (float(pilot["reads_dna"]) / depth_dna - 1)
+        more_dna = float(pilot["bought_dna"]) * (
+            float(pilot["reads_dna"]) / depth_dna - 1
+        )
         return rna + more_rna, dna + more_dna
     if depth is None:
         raise EstimateError(
@@ -142,8 +175,14 @@ def _counting_variances(
             "noise=cg.mpra.NoiseModel(sd_count=...)"
         )
     counted = counting_variance(depth, noise.disp_rna, noise.sd_abundance)
-    silent = silent_variance(depth, noise.p_silent, noise.sd_abundance) if noise.p_silent else 0.0
-    return counted + silent, counting_variance(depth_dna, noise.disp_dna, noise.sd_abundance)
+    silent = (
+        silent_variance(depth, noise.p_silent, noise.sd_abundance)
+        if noise.p_silent
+        else 0.0
+    )
+    return counted + silent, counting_variance(
+        depth_dna, noise.disp_dna, noise.sd_abundance
+    )
 
 
 Values: TypeAlias = "float | xr.DataArray"
@@ -169,11 +208,14 @@ class Layers:
     common
         Of the contrast between replicates, shared by all backgrounds.
     noisiness
-        Variance of ``log h``: the barcode and replicate variances of an element are ``h^2`` times those above.
+        Variance of ``log h``: the barcode and replicate variances of an element are
+        ``h^2`` times those above.
     plasmid
-        Whether one DNA library serves all replicates; its noise is then the same in every replicate.
+        Whether one DNA library serves all replicates; its noise is then the same in
+        every replicate.
     weights
-        Sum of the squared weights of the arms: 2 for a difference, 4 for an interaction.
+        Sum of the squared weights of the arms: 2 for a difference, 4 for an
+        interaction.
     """
 
     barcode: Values
@@ -191,11 +233,13 @@ class Layers:
         """Return the sd of ``log h``."""
         return float(np.sqrt(self.noisiness))
 
-    def unit(self, inverse: Values, replicates: Values, h2: Values | None = None) -> Values:
+    def unit(
+        self, inverse: Values, replicates: Values, h2: Values | None = None
+    ) -> Values:
         """Return the squared standard error of one element's effect.
 
-        ``w [h^2 (sd_b^2 / B + sd_r^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]``, the last term over B alone where
-        one plasmid library serves all replicates.
+        ``w [h^2 (sd_b^2 / B + sd_r^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]``, the
+        last term over B alone where one plasmid library serves all replicates.
 
         Parameters
         ----------
@@ -214,15 +258,19 @@ class Layers:
         """
         h2 = np.exp(2 * self.noisiness) if h2 is None else h2
         noisy = h2 * (self.barcode * inverse + self.replicate / replicates)
-        counted = inverse * (self.rna / replicates + (self.dna if self.plasmid else self.dna / replicates))
+        counted = inverse * (
+            self.rna / replicates
+            + (self.dna if self.plasmid else self.dna / replicates)
+        )
         return self.weights * (noisy + counted)
 
 
 def counting_variance(depth: Values, dispersion: Values, sd_abundance: float) -> Values:
     """Return the variance of log2 of a negative-binomial count, by the delta method.
 
-    ``(dispersion + E[1 / m]) / log(2)^2``, with m log-normal between barcodes about the mean depth: ``E[1 / m] =
-    exp((sd_abundance log 2)^2) / depth``. A fair approximation from ten reads a barcode on.
+    ``(dispersion + E[1 / m]) / log(2)^2``, with m log-normal between barcodes about the
+    mean depth: ``E[1 / m] = exp((sd_abundance log 2)^2) / depth``. A fair approximation
+    from ten reads a barcode on.
 
     Parameters
     ----------
@@ -245,15 +293,17 @@ def counting_variance(depth: Values, dispersion: Values, sd_abundance: float) ->
 def silent_variance(depth: Values, p_silent: float, sd_abundance: float) -> Values:
     """Return the variance that silent cells add to one barcode in one replicate.
 
-    ``p (1 - p) E[D^2]`` with ``D = log2((m + 1/2) / (1/2))``, the fall of the log ratio when RNA is missing. Averages
-    of log ratios pay this price; a model of silent cells pays less.
+    ``p (1 - p) E[D^2]`` with ``D = log2((m + 1/2) / (1/2))``, the fall of the log ratio
+    when RNA is missing. Averages of log ratios pay this price; a model of silent cells
+    pays less.
 
     Parameters
     ----------
     depth
         Mean reads of RNA of a barcode in one replicate.
     p_silent
-        Probability that the RNA of a barcode is not seen in a replicate, whatever its depth.
+        Probability that the RNA of a barcode is not seen in a replicate, whatever its
+        depth.
     sd_abundance
         As in `counting_variance`.
 
@@ -273,7 +323,9 @@ _LEAST_FOR_NOISINESS = 3
 
 @dataclass(frozen=True, eq=False)
 class ReplicatePair:
-    """Moments of each group over the barcodes that two replicates share, all of shape ``(E, A)``."""
+    """Moments of each group over the barcodes that two replicates share, all of shape
+    ``(E, A)``.
+    """
 
     n: Array
     """Barcodes in both."""
@@ -296,10 +348,12 @@ def components(
 ) -> xr.Dataset:
     """Estimate the variance components of a pilot, for planning the next library.
 
-    With ``y_br`` the log2 ratio of barcode b in replicate r, each pair of replicates (r, s) is compared on the barcodes
-    of an (element, arm) that both have. The covariance of ``y_br`` and ``y_bs`` over barcodes is ``sd_barcode^2``; half
-    the variance of ``y_br - y_bs`` is the counting noise of one cell, ``sd_rna^2 + sd_dna^2``; the remaining spread of
-    the mean difference is that of replicates. Each estimate is unbiased for any numbers of barcodes, also with missing
+    With ``y_br`` the log2 ratio of barcode b in replicate r, each pair of replicates
+    (r, s) is compared on the barcodes of an (element, arm) that both have. The
+    covariance of ``y_br`` and ``y_bs`` over barcodes is ``sd_barcode^2``; half the
+    variance of ``y_br - y_bs`` is the counting noise of one cell,
+    ``sd_rna^2 + sd_dna^2``; the remaining spread of the mean difference is that of
+    replicates. Each estimate is unbiased for any numbers of barcodes, also with missing
     cells.
 
     Parameters
@@ -312,56 +366,83 @@ def components(
     Returns
     -------
     Dataset
-        Standard deviations of log2. ``sd_barcode`` and ``sd_replicate`` of an element of median noisiness; times
-        ``exp(sd_noisiness^2)`` they are root mean squares over elements. ``sd_rna, sd_dna`` of one barcode in one
-        replicate at the pilot's depth, ``reads_rna, reads_dna`` (mean reads of a barcode) and ``bought_rna,
-        bought_dna``, the variance that more reads reduce; ``sd_noisiness``, of the natural logarithm of an element's
-        noise; ``p_silent``, the share of cells without RNA where the other replicates predict ten reads or more (their
-        variance is in ``sd_rna``). ``tau (contrast)``, the spread of true effects over the elements of group test;
-        ``sd_common (contrast)``, between replicates, shared by all elements; ``se (contrast)``, the typical standard
-        error of an element's effect. attrs ``plasmid``: one DNA library serves all replicates; only the part of its
-        noise that reads reduce can be separated from that of barcodes.
+        Standard deviations of log2. ``sd_barcode`` and ``sd_replicate`` of an element
+        of median noisiness; times ``exp(sd_noisiness^2)`` they are root mean squares
+        over elements. ``sd_rna, sd_dna`` of one barcode in one replicate at the pilot's
+        depth, ``reads_rna, reads_dna`` (mean reads of a barcode) and
+        ``bought_rna, bought_dna``, the variance that more reads reduce;
+        ``sd_noisiness``, of the natural logarithm of an element's noise; ``p_silent``,
+        the share of cells without RNA where the other replicates predict ten reads or
+        more (their variance is in ``sd_rna``). ``tau (contrast)``, the spread of true
+        effects over the elements of group test; ``sd_common (contrast)``, between
+        replicates, shared by all elements; ``se (contrast)``, the typical standard
+        error of an element's effect. attrs ``plasmid``: one DNA library serves all
+        replicates; only the part of its noise that reads reduce can be separated from
+        that of barcodes.
 
     Raises
     ------
     CountsError
-        If there is one replicate, or no oligo has two barcodes that two replicates share.
+        If there is one replicate, or no oligo has two barcodes that two replicates
+        share.
     ContrastError
         As `causalgia.mpra.fit`.
 
     Notes
     -----
-    A negative variance estimate is set to 0. Noisiness is the covariance over elements of the noise of two arms,
-    relative to its mean; hundreds of elements are needed to estimate it.
+    A negative variance estimate is set to 0. Noisiness is the covariance over elements
+    of the noise of two arms, relative to its mean; hundreds of elements are needed to
+    estimate it.
 
     References
     ----------
-    Searle, Casella & McCulloch (1992), Variance Components, doi:10.1002/9780470316856, chapter 5.
+    Searle, Casella & McCulloch (1992), Variance Components, doi:10.1002/9780470316856,
+    chapter 5.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> import pandas as pd
-    >>> side = pd.DataFrame({"element": np.repeat(np.arange(40), 2).astype(str), "arm": ["a", "b"] * 40})
+    >>> side = pd.DataFrame(
+    ...     {"element": np.repeat(np.arange(40), 2).astype(str), "arm": ["a", "b"] * 40}
+    ... )
     >>> side["oligo_name"] = side["element"] + side["arm"]
-    >>> rate = 100 * 2 ** (0.6 * rng.normal(size=(80, 8, 1)) + 0.2 * rng.normal(size=(80, 1, 3)))
+    >>> rate = 100 * 2 ** (
+    ...     0.6 * rng.normal(size=(80, 8, 1)) + 0.2 * rng.normal(size=(80, 1, 3))
+    ... )
     >>> from causalgia.mpra import counts_of
     >>> rna, dna = rng.poisson(rate).reshape(640, 3), rng.poisson(100, (640, 3))
     >>> names = [f"b{i}" for i in range(640)]
-    >>> counts = counts_of(dna, rna, barcodes=names, oligos=np.repeat(side["oligo_name"], 8).to_list(), side_table=side)
+    >>> counts = counts_of(
+    ...     dna,
+    ...     rna,
+    ...     barcodes=names,
+    ...     oligos=np.repeat(side["oligo_name"], 8).to_list(),
+    ...     side_table=side,
+    ... )
     >>> found = components(counts, control="a")
     >>> bool(0.5 < found["sd_barcode"] * np.exp(found["sd_noisiness"] ** 2) < 0.7)
     True
     """
     validate(counts, "counts")
     if counts.sizes["replicate"] < 2:
-        raise CountsError("one replicate cannot separate its noise from that of barcodes; components needs two or more")
-    request = fit_request(counts, control=control, arm_names=arm_names, contrasts=contrasts)
+        raise CountsError(
+            "one replicate cannot separate its noise from that of barcodes; components "
+            "needs two or more"
+        )
+    request = fit_request(
+        counts, control=control, arm_names=arm_names, contrasts=contrasts
+    )
     ratios, used = cell_ratios(counts)
-    pairs = [_replicate_pair(ratios, used, request, r, s) for r, s in combinations(range(counts.sizes["replicate"]), 2)]
+    pairs = [
+        _replicate_pair(ratios, used, request, r, s)
+        for r, s in combinations(range(counts.sizes["replicate"]), 2)
+    ]
     df = sum(float(np.maximum(p.n - 1, 0).sum()) for p in pairs)
     if df < 1:
-        raise CountsError("no oligo has two barcodes that two replicates share; a pilot needs several")
+        raise CountsError(
+            "no oligo has two barcodes that two replicates share; a pilot needs several"
+        )
     cell = sum(float(p.within.sum()) for p in pairs) / (2 * df)
     barcode = max(sum(float(p.shared.sum()) for p in pairs) / df, 0.0)
     replicate, common = _replicate_variances(pairs, request, cell)
@@ -371,11 +452,14 @@ def components(
         "sd_barcode": sd_or_zero(barcode) / np.exp(uneven**2),
         "sd_replicate": sd_or_zero(replicate) / np.exp(uneven**2),
     }
-    # the share of cells without RNA where the other replicates predict ten reads or more
+    # the share of cells without RNA where the other replicates predict ten reads or
+    # more
     rows = request.element >= 0
     rna, cells = counts["rna"].to_numpy()[rows], used[rows]
     scaled = np.where(cells, rna / counts["rna_total"].to_numpy(), 0.0)
-    others = (scaled.sum(axis=1, keepdims=True) - scaled) / np.maximum(cells.sum(axis=1, keepdims=True) - cells, 1)
+    others = (scaled.sum(axis=1, keepdims=True) - scaled) / np.maximum(
+        cells.sum(axis=1, keepdims=True) - cells, 1
+    )
     expected = cells & (others * counts["rna_total"].to_numpy() >= _EXPECTED)
     silent = float((rna[expected] == 0).mean()) if expected.any() else 0.0
     out = xr.Dataset(known | counted | {"sd_noisiness": uneven, "p_silent": silent})
@@ -386,7 +470,9 @@ def components(
     )
 
 
-def _replicate_pair(ratios: Array, used: NDArray[np.bool_], request: FitRequest, r: int, s: int) -> ReplicatePair:
+def _replicate_pair(
+    ratios: Array, used: NDArray[np.bool_], request: FitRequest, r: int, s: int
+) -> ReplicatePair:
     shape = (len(request.elements), len(request.arms))
     rows = np.flatnonzero((request.element >= 0) & used[:, r] & used[:, s])
     group = request.element[rows] * shape[1] + request.arm[rows]
@@ -394,14 +480,25 @@ def _replicate_pair(ratios: Array, used: NDArray[np.bool_], request: FitRequest,
     n = np.bincount(group, minlength=shape[0] * shape[1])
     mean_x, mean_y = (np.bincount(group, v, len(n)) / np.maximum(n, 1) for v in (x, y))
     dx, dy = x - mean_x[group], y - mean_y[group]
-    sums = [np.bincount(group, v, len(n)).reshape(shape) for v in ((dx - dy) ** 2, dx * dy)]
+    sums = [
+        np.bincount(group, v, len(n)).reshape(shape) for v in ((dx - dy) ** 2, dx * dy)
+    ]
     within, shared = (np.asarray(x, dtype=np.float64) for x in sums)
-    shift, mean = (mean_x - mean_y).reshape(shape), ((mean_x + mean_y) / 2).reshape(shape)
-    return ReplicatePair(n.reshape(shape).astype(np.float64), shift, mean, within, shared)
+    shift, mean = (
+        (mean_x - mean_y).reshape(shape),
+        ((mean_x + mean_y) / 2).reshape(shape),
+    )
+    return ReplicatePair(
+        n.reshape(shape).astype(np.float64), shift, mean, within, shared
+    )
 
 
-def _replicate_variances(pairs: list[ReplicatePair], request: FitRequest, cell: float) -> tuple[float, Array]:
-    """Return the variance between replicates of an (element, arm), and of each contrast over all elements."""
+def _replicate_variances(
+    pairs: list[ReplicatePair], request: FitRequest, cell: float
+) -> tuple[float, Array]:
+    """Return the variance between replicates of an (element, arm), and of each contrast
+    over all elements.
+    """
     top, bottom, common = 0.0, 0.0, []
     square = (request.weights**2).sum(axis=1)
     for pair in pairs:
@@ -410,22 +507,36 @@ def _replicate_variances(pairs: list[ReplicatePair], request: FitRequest, cell: 
             if here.sum() < 2:
                 continue
             moved = pair.shift[here] @ w
-            counted = 2 * cell * (w[w != 0] ** 2 / pair.n[here][:, w != 0]).sum(axis=1).mean()
+            counted = (
+                2 * cell * (w[w != 0] ** 2 / pair.n[here][:, w != 0]).sum(axis=1).mean()
+            )
             spread = moved.var(ddof=1)
             top += float(spread - counted)
             bottom += 2 * square[k]
             common.append((k, (moved.mean() ** 2 - spread / len(moved)) / 2))
-    found = np.array([np.mean([v for j, v in common if j == k] or [0.0]) for k in range(len(square))])
+    found = np.array(
+        [np.mean([v for j, v in common if j == k] or [0.0]) for k in range(len(square))]
+    )
     return max(top / bottom, 0.0) if bottom else 0.0, np.maximum(found, 0.0)
 
 
 def _sd_noisiness(pairs: list[ReplicatePair], cell: float, replicates: int) -> float:
-    """Return the sd of log h, from the covariance over elements of the noise of two arms."""
+    """Return the sd of log h, from the covariance over elements of the noise of two
+    arms.
+    """
     enough = np.all([p.n >= _LEAST_FOR_NOISINESS for p in pairs], axis=0)
     df, n = (np.mean([p.n - k for p in pairs], axis=0) for k in (1, 0))
     barcode = np.mean([p.shared for p in pairs], axis=0) / np.maximum(df, 1)
-    shifts = [p.shift - p.shift[enough].mean() if enough.any() else p.shift for p in pairs]
-    between = np.mean([d**2 / 2 - cell / np.maximum(p.n, 1) for d, p in zip(shifts, pairs, strict=True)], axis=0)
+    shifts = [
+        p.shift - p.shift[enough].mean() if enough.any() else p.shift for p in pairs
+    ]
+    between = np.mean(
+        [
+            d**2 / 2 - cell / np.maximum(p.n, 1)
+            for d, p in zip(shifts, pairs, strict=True)
+        ],
+        axis=0,
+    )
     noise = barcode / np.maximum(n, 1) + between / replicates
     both = enough[:, 0] & enough[:, 1]
     if both.sum() <= _LEAST_FOR_NOISINESS:
@@ -438,14 +549,20 @@ def _sd_noisiness(pairs: list[ReplicatePair], cell: float, replicates: int) -> f
 def _counting_components(
     counts: xr.Dataset, request: FitRequest, used: NDArray[np.bool_], cell: float
 ) -> tuple[dict[str, float], dict[str, int]]:
-    """Split the counting noise between RNA and DNA, and return the part of each that more reads reduce."""
+    """Split the counting noise between RNA and DNA, and return the part of each that
+    more reads reduce.
+    """
     rows = request.element >= 0
     rna, plasmid = counts["rna"].to_numpy(), "replicate" not in counts["dna"].dims
     dna = counts["dna"].to_numpy().reshape(len(rna), -1)
     has_dna = dna_observed(counts) & (dna > 0)
     inverse_rna, reads_rna = _mean_inverse_reads(rna[rows], used[rows])
     inverse_dna, reads_dna = _mean_inverse_reads(dna[rows], has_dna[rows])
-    of_dna = inverse_dna if plasmid else min(max(_dna_cell_variance(dna[rows], has_dna[rows]), inverse_dna), cell)
+    of_dna = (
+        inverse_dna
+        if plasmid
+        else min(max(_dna_cell_variance(dna[rows], has_dna[rows]), inverse_dna), cell)
+    )
     of_rna = cell if plasmid else cell - of_dna
     found = {
         "sd_rna": sd_or_zero(of_rna),
@@ -453,25 +570,38 @@ def _counting_components(
         "reads_rna": reads_rna,
         "reads_dna": reads_dna,
     }
-    found |= {"bought_rna": min(inverse_rna, of_rna), "bought_dna": min(inverse_dna, of_dna)}
+    found |= {
+        "bought_rna": min(inverse_rna, of_rna),
+        "bought_dna": min(inverse_dna, of_dna),
+    }
     return found, {"plasmid": int(plasmid), "n_replicates": counts.sizes["replicate"]}
 
 
-def _mean_inverse_reads(reads: NDArray[np.int64], used: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the mean over cells of ``1 / (m log(2)^2)``, m a barcode's mean over replicates, and the mean reads."""
+def _mean_inverse_reads(
+    reads: NDArray[np.int64], used: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return the mean over cells of ``1 / (m log(2)^2)``, m a barcode's mean over
+    replicates, and the mean reads.
+    """
     mean = np.where(used, reads, 0).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
     mean = np.broadcast_to(np.maximum(mean, 0.5)[:, None], reads.shape)[used]
     return float((1 / mean).mean() / LN2**2), float(reads[used].mean())
 
 
 def _dna_cell_variance(dna: NDArray[np.int64], has_dna: NDArray[np.bool_]) -> float:
-    """Return half the variance of log2 DNA differences between replicates, over barcodes that both have."""
+    """Return half the variance of log2 DNA differences between replicates, over
+    barcodes that both have.
+    """
     logs = np.log2(dna + 0.5)
     top = bottom = 0.0
     for r, s in combinations(range(dna.shape[1]), 2):
         both = has_dna[:, r] & has_dna[:, s]
         if both.sum() > 1:
-            top += float(np.var(logs[both, r] - logs[both, s], ddof=1)) / 2 * int(both.sum())
+            top += (
+                float(np.var(logs[both, r] - logs[both, s], ddof=1))
+                / 2
+                * int(both.sum())
+            )
             bottom += int(both.sum())
     return top / bottom if bottom else 0.0
 
@@ -483,16 +613,25 @@ def _effect_spread(
     variances: tuple[float, float, float],
     counts: xr.Dataset,
 ) -> dict[str, tuple[str, Array]]:
-    """Return the sd of true effects: variance of differences of barcode means less their sampling variance."""
+    """Return the sd of true effects: variance of differences of barcode means less
+    their sampling variance.
+    """
     rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
     shape = (len(request.elements), len(request.arms))
     group = request.element[rows] * shape[1] + request.arm[rows]
     cells = used[rows].sum(axis=1)
     y = np.where(used[rows], ratios[rows], 0.0).sum(axis=1) / cells
     n = np.bincount(group, minlength=shape[0] * shape[1]).reshape(shape)
-    mean, thin = (np.bincount(group, v, n.size).reshape(shape) / np.maximum(n, 1) for v in (y, 1 / cells))
+    mean, thin = (
+        np.bincount(group, v, n.size).reshape(shape) / np.maximum(n, 1)
+        for v in (y, 1 / cells)
+    )
     barcode, replicate, cell = variances
-    error = barcode / np.maximum(n, 1) + replicate / used.shape[1] + cell * thin / np.maximum(n, 1)
+    error = (
+        barcode / np.maximum(n, 1)
+        + replicate / used.shape[1]
+        + cell * thin / np.maximum(n, 1)
+    )
     test = (counts["group"].to_numpy()[request.oligos] == "test").all(axis=1)
     tau, se = np.zeros(len(request.weights)), np.zeros(len(request.weights))
     for k, w in enumerate(request.weights):
@@ -500,5 +639,9 @@ def _effect_spread(
         here = here if here.sum() > 1 else (n[:, w != 0] > 0).all(axis=1)
         squared = (error[here] @ w**2).mean() if here.any() else 0.0
         se[k] = np.sqrt(squared)
-        tau[k] = sd_or_zero(float((mean[here] @ w).var(ddof=1)) - squared) if here.sum() > 1 else 0.0
+        tau[k] = (
+            sd_or_zero(float((mean[here] @ w).var(ddof=1)) - squared)
+            if here.sum() > 1
+            else 0.0
+        )
     return {"tau": ("contrast", tau), "se": ("contrast", se)}

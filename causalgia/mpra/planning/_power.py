@@ -14,9 +14,19 @@ from causalgia.checks import as_number
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
-from causalgia.mpra.planning._components import Layers, as_weights, check_pilot, check_tau_known, layers_at_depth
+from causalgia.mpra.planning._components import (
+    Layers,
+    as_weights,
+    check_pilot,
+    check_tau_known,
+    layers_at_depth,
+)
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import as_probability, rejection_probability, t_quantile
+from causalgia.planning.power_functions import (
+    as_probability,
+    rejection_probability,
+    t_quantile,
+)
 from causalgia.schema import check_dataset
 from causalgia.types import Array
 
@@ -25,18 +35,20 @@ Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedContrast:
-    """Contrast of arms that a library will measure, with its test and interval, for `power` and `cheapest`.
+    """Contrast of arms that a library will measure, with its test and interval, for
+    `power` and `cheapest`.
 
     Attributes
     ----------
     weights
-        Weights of the arms, which sum to 0: ``(1, -1, -1, 1)`` is an interaction. For `cheapest` one for each arm of a
-        background; an arm that is ordered but not compared has 0.
+        Weights of the arms, which sum to 0: ``(1, -1, -1, 1)`` is an interaction. For
+        `cheapest` one for each arm of a background; an arm that is ordered but not
+        compared has 0.
     alpha
         Error rate of the two-sided test; None: 0.05, unless `q` is given.
     q, share_true
-        Instead of `alpha`: false discovery rate of Benjamini-Hochberg, and share of elements that have an effect of the
-        planned size.
+        Instead of `alpha`: false discovery rate of Benjamini-Hochberg, and share of
+        elements that have an effect of the planned size.
     ci_prob
         Probability of the interval.
 
@@ -65,8 +77,8 @@ class PlannedContrast:
                 as_probability(value, name)
         if self.q is not None and self.alpha is not None:
             raise EstimateError(
-                f"alpha={quoted(self.alpha)} and q={quoted(self.q)} are two error rates of one test; give one of "
-                "the two"
+                f"alpha={quoted(self.alpha)} and q={quoted(self.q)} are two error "
+                "rates of one test; give one of the two"
             )
 
     @property
@@ -75,10 +87,14 @@ class PlannedContrast:
         return int(np.count_nonzero(self.weights))
 
     def level(self, true_effect: xr.DataArray, error: StandardError) -> xr.DataArray:
-        """Return the error rate of one test, which depends on effect and error where `q` is given."""
+        """Return the error rate of one test, which depends on effect and error where
+        `q` is given.
+        """
         if self.q is None:
             return xr.DataArray(0.05 if self.alpha is None else float(self.alpha))
-        return alpha_for_q(true_effect, error, q=float(self.q), share_true=float(self.share_true))
+        return alpha_for_q(
+            true_effect, error, q=float(self.q), share_true=float(self.share_true)
+        )
 
 
 def as_contrast(contrast: object) -> PlannedContrast:
@@ -86,7 +102,10 @@ def as_contrast(contrast: object) -> PlannedContrast:
     if contrast is None:
         return PlannedContrast()
     if not isinstance(contrast, PlannedContrast):
-        raise EstimateError(f"contrast= is a {type(contrast).__name__}; give cg.mpra.PlannedContrast(alpha=0.05)")
+        raise EstimateError(
+            f"contrast= is a {type(contrast).__name__}; give "
+            "cg.mpra.PlannedContrast(alpha=0.05)"
+        )
     return contrast
 
 
@@ -104,66 +123,77 @@ def power(
     virtual: xr.Dataset | None = None,
     slope: float | None = None,
 ) -> xr.Dataset:
-    """Return standard error, interval half width and power of MPRA designs for a log2 effect.
+    """Return standard error, interval half width and power of MPRA designs for a log2
+    effect.
 
-    Use it before a library is ordered, best with the noise of a pilot. Without `n_backgrounds` the target is the effect
-    in **one element**, for which barcodes and replicates matter; with `n_backgrounds` it is the **average effect** over
-    that many backgrounds.
+    Use it before a library is ordered, best with the noise of a pilot. Without
+    `n_backgrounds` the target is the effect in **one element**, for which barcodes and
+    replicates matter; with `n_backgrounds` it is the **average effect** over that many
+    backgrounds.
 
     Parameters
     ----------
     true_effect
         True log2 effects.
     n_barcodes, n_replicates, n_backgrounds
-        Barcodes an oligo (B), replicates (R) and backgrounds (n). Each of these, and `depth`, is a number or several
-        numbers, which become a dim of that name.
+        Barcodes an oligo (B), replicates (R) and backgrounds (n). Each of these, and
+        `depth`, is a number or several numbers, which become a dim of that name.
     depth
-        Mean RNA reads of a barcode in one library; None where the noise has ``sd_count``, or to use that of the pilot.
+        Mean RNA reads of a barcode in one library; None where the noise has
+        ``sd_count``, or to use that of the pilot.
     depth_dna
         Mean DNA reads of a barcode in one library; None: as `depth`.
     contrast
-        Weights of the arms, level of the test and probability of the interval; None: a difference of two arms at
-        ``alpha=0.05``.
+        Weights of the arms, level of the test and probability of the interval; None: a
+        difference of two arms at ``alpha=0.05``.
     noise
         Noise and losses of the assay.
     pilot
-        From `components`: supplies every layer of noise that `noise` leaves open. With a virtual trial its contrasts
-        are matched by name; a pilot of one contrast serves for all.
+        From `components`: supplies every layer of noise that `noise` leaves open. With
+        a virtual trial its contrasts are matched by name; a pilot of one contrast
+        serves for all.
     virtual, slope
-        Instead of `true_effect`: effects (or estimates) of a virtual trial, whose spread is also tau where `noise`
-        gives none; and the measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an
-        earlier library, or 1 where the predictor predicts log2 activity itself.
+        Instead of `true_effect`: effects (or estimates) of a virtual trial, whose
+        spread is also tau where `noise` gives none; and the measured log2 effect for
+        one unit of the virtual effect: the slope of `concordance` in an earlier
+        library, or 1 where the predictor predicts log2 activity itself.
 
     Returns
     -------
     Dataset
-        ``se, half_width, power, df, alpha`` on the dims of arguments with several values (true_effect, n_backgrounds,
-        n_barcodes, n_replicates, depth; contrast and task of the virtual trial or the pilot), and ``lost``, the share
-        of oligos with fewer than two barcodes; backgrounds that lose an arm do not count among the n.
-        ``se`` is the root mean square over elements that differ in noise; power is averaged over them.
+        ``se, half_width, power, df, alpha`` on the dims of arguments with several
+        values (true_effect, n_backgrounds, n_barcodes, n_replicates, depth; contrast
+        and task of the virtual trial or the pilot), and ``lost``, the share of oligos
+        with fewer than two barcodes; backgrounds that lose an arm do not count among
+        the n. ``se`` is the root mean square over elements that differ in noise; power
+        is averaged over them.
 
     Raises
     ------
     EstimateError
-        If a number of the design is too small (also after the loss of barcodes), or a layer of noise is not known; the
-        message names it.
+        If a number of the design is too small (also after the loss of barcodes), or a
+        layer of noise is not known; the message names it.
 
     Notes
     -----
-    One element: ``se^2 = w [h^2 (sd_barcode^2 / B + sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w
-    = 2 for a difference of two arms. The same B barcodes are read in all R replicates, so more replicates do not reduce
-    the noise between barcodes. The test is normal, because the analysis shares variances over elements.
+    One element: ``se^2 = w [h^2 (sd_barcode^2 / B + sd_replicate^2 / R) + sd_rna^2 / (B
+    R) + sd_dna^2 / (B R)]`` with w = 2 for a difference of two arms. The same B
+    barcodes are read in all R replicates, so more replicates do not reduce the noise
+    between barcodes. The test is normal, because the analysis shares variances over
+    elements.
 
-    Average effect over n backgrounds: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees
-    of freedom for the first term, R - 1 for the second, and Satterthwaite's for their sum.
+    Average effect over n backgrounds:
+    ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of
+    freedom for the first term, R - 1 for the second, and Satterthwaite's for their sum.
 
-    The formulas are those of averages of log ratios. Barcodes are lost independently of each other (``recovery`` of the
-    noise); libraries of unequal depth and heavier tails reduce the power. Plan from a pilot.
+    The formulas are those of averages of log ratios. Barcodes are lost independently of
+    each other (``recovery`` of the noise); libraries of unequal depth and heavier tails
+    reduce the power. Plan from a pilot.
 
     References
     ----------
-    Myint et al. (2019), doi:10.1186/s12864-019-5556-x (power of MPRA). Genovese & Wasserman (2002),
-    doi:10.1111/1467-9868.00347 (the level at which q stops).
+    Myint et al. (2019), doi:10.1186/s12864-019-5556-x (power of MPRA). Genovese &
+    Wasserman (2002), doi:10.1111/1467-9868.00347 (the level at which q stops).
 
     Examples
     --------
@@ -171,12 +201,17 @@ def power(
     >>> found = power(0.5, n_barcodes=[5, 10], n_replicates=4, noise=noise)
     >>> found["se"].round(4).values, found["power"].round(4).values
     (array([0.4246, 0.3094]), array([0.2179, 0.3656]))
-    >>> power(0.5, n_backgrounds=[12, 30], n_barcodes=8, n_replicates=3, noise=noise)["power"].round(2).values
+    >>> power(0.5, n_backgrounds=[12, 30], n_barcodes=8, n_replicates=3, noise=noise)[
+    ...     "power"
+    ... ].round(2).values
     array([0.73, 0.99])
     """
     contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
     if (true_effect is None) == (virtual is None):
-        raise EstimateError("give true_effect= (on log2) or virtual= (effects of a virtual trial, with slope=)")
+        raise EstimateError(
+            "give true_effect= (on log2) or virtual= (effects of a virtual trial, with "
+            "slope=)"
+        )
     spread = None
     if virtual is not None:
         size, spread = virtual_effects(virtual, slope)
@@ -186,7 +221,11 @@ def power(
     reads = None if depth is None else as_grid("depth", depth, 0)
     reads_dna = reads if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
     layers = layers_at_depth(noise, pilot, contrast.weights, reads, reads_dna)
-    layers = layers if spread is None or noise.tau is not None else replace(layers, tau2=spread**2)
+    layers = (
+        layers
+        if spread is None or noise.tau is not None
+        else replace(layers, tau2=spread**2)
+    )
     B = as_grid("n_barcodes", n_barcodes, 0)
     R = as_grid("n_replicates", n_replicates, 1 if n_backgrounds is None else 2)
     inverse, lost = recovered_barcodes(B, noise)
@@ -194,11 +233,14 @@ def power(
     if n_backgrounds is not None:
         if spread is None:
             check_tau_known(noise, pilot)
-        n = as_grid("n_backgrounds", n_backgrounds, 2) * (1 - lost) ** float(contrast.n_compared)
+        n = as_grid("n_backgrounds", n_backgrounds, 2) * (1 - lost) ** float(
+            contrast.n_compared
+        )
         if (n < 2).any():
             raise EstimateError(
-                f"n_backgrounds={quoted(n_backgrounds)}: {float(n.min()):.2g} of them would keep two barcodes in every "
-                "arm, and an average needs 2; plan more backgrounds, or more barcodes"
+                f"n_backgrounds={quoted(n_backgrounds)}: {float(n.min()):.2g} of them "
+                "would keep two barcodes in every arm, and an average needs 2; plan "
+                "more backgrounds, or more barcodes"
             )
     error = design_error(layers, inverse, R, n)
     alpha = contrast.level(size, error)
@@ -210,10 +252,30 @@ def power(
         "alpha": alpha,
         "lost": lost,
     }
-    of_q = {} if contrast.q is None else {"q": contrast.q, "share_true": contrast.share_true}
+    of_q = (
+        {}
+        if contrast.q is None
+        else {"q": contrast.q, "share_true": contrast.share_true}
+    )
     question = "one element" if n is None else "mean over backgrounds"
-    out = xr.Dataset(found, attrs={"scale": "log2", "ci_prob": contrast.ci_prob, **of_q, "question": question})
-    order = ("contrast", "task", "true_effect", "n_backgrounds", "n_barcodes", "n_replicates", "depth")
+    out = xr.Dataset(
+        found,
+        attrs={
+            "scale": "log2",
+            "ci_prob": contrast.ci_prob,
+            **of_q,
+            "question": question,
+        },
+    )
+    order = (
+        "contrast",
+        "task",
+        "true_effect",
+        "n_backgrounds",
+        "n_barcodes",
+        "n_replicates",
+        "depth",
+    )
     return out.transpose(*[dim for dim in order if dim in out.dims])
 
 
@@ -231,33 +293,60 @@ def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
     (('n_barcodes',), ())
     """
     numbers = np.asarray(value)
-    if numbers.dtype.kind not in "iuf" or numbers.ndim > 1 or not numbers.size or not np.isfinite(numbers).all():
-        raise EstimateError(f"{name}={quoted(value)}: give a number, or a list of numbers")
+    if (
+        numbers.dtype.kind not in "iuf"
+        or numbers.ndim > 1
+        or not numbers.size
+        or not np.isfinite(numbers).all()
+    ):
+        raise EstimateError(
+            f"{name}={quoted(value)}: give a number, or a list of numbers"
+        )
     whole = numbers.dtype.kind in "iu" or (numbers == np.round(numbers)).all()
-    if name in ("n_replicates", "n_backgrounds") and not (whole and (numbers >= least).all()):
-        raise EstimateError(f"{name}={quoted(value)}: give whole numbers of at least {least:g}")
+    if name in ("n_replicates", "n_backgrounds") and not (
+        whole and (numbers >= least).all()
+    ):
+        raise EstimateError(
+            f"{name}={quoted(value)}: give whole numbers of at least {least:g}"
+        )
     if (numbers <= least).any() and name not in ("n_replicates", "n_backgrounds"):
         raise EstimateError(f"{name}={quoted(value)}: give numbers above {least:g}")
     numbers = numbers.astype(np.float64)
-    return xr.DataArray(numbers) if numbers.ndim == 0 else xr.DataArray(numbers, {name: np.asarray(value)}, (name,))
+    return (
+        xr.DataArray(numbers)
+        if numbers.ndim == 0
+        else xr.DataArray(numbers, {name: np.asarray(value)}, (name,))
+    )
 
 
-def recovered_barcodes(planned: xr.DataArray, noise: NoiseModel) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the mean of 1 / B and the share of oligos with fewer than two barcodes, by planned number."""
-    found = mean_inverse_barcodes(np.atleast_1d(planned.to_numpy()), noise.recovery, noise.barcode_dispersion)
+def recovered_barcodes(
+    planned: xr.DataArray, noise: NoiseModel
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the mean of 1 / B and the share of oligos with fewer than two barcodes, by
+    planned number.
+    """
+    found = mean_inverse_barcodes(
+        np.atleast_1d(planned.to_numpy()), noise.recovery, noise.barcode_dispersion
+    )
     return tuple(planned.copy(data=x.reshape(planned.shape)) for x in found)  # type: ignore[return-value]
 
 
-def design_error(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.DataArray | None) -> StandardError:
-    """Return the error of one element's effect (n None), or of the mean over n backgrounds."""
+def design_error(
+    layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.DataArray | None
+) -> StandardError:
+    """Return the error of one element's effect (n None), or of the mean over n
+    backgrounds.
+    """
     unit = xr.DataArray(layers.unit(inverse, R))
     if n is None:
         nodes = [
-            (w, labeled_sqrt(xr.DataArray(layers.unit(inverse, R, h2)))) for w, h2 in noisiness_nodes(layers.sd_noisy)
+            (w, labeled_sqrt(xr.DataArray(layers.unit(inverse, R, h2))))
+            for w, h2 in noisiness_nodes(layers.sd_noisy)
         ]
         return StandardError([unit], [xr.DataArray(np.inf)], nodes)
     parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
-    found = StandardError(parts, [(n - 1).clip(min=0.5), R - 1], [])  # fewer than two are refused by the callers
+    # fewer than two are refused by the callers
+    found = StandardError(parts, [(n - 1).clip(min=0.5), R - 1], [])
     return StandardError(found.parts, found.dfs, [(1.0, found.se())])
 
 
@@ -265,8 +354,11 @@ LEAST = 2
 _TAIL = 1e-12
 
 
-def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | None) -> tuple[Array, Array]:
-    """Return the mean of 1 / B over oligos with two barcodes or more, and the share of the other oligos.
+def mean_inverse_barcodes(
+    planned: Array, recovery: float, dispersion: float | None
+) -> tuple[Array, Array]:
+    """Return the mean of 1 / B over oligos with two barcodes or more, and the share of
+    the other oligos.
 
     Parameters
     ----------
@@ -275,8 +367,9 @@ def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | N
     recovery
         Share of them that remains after loss and filters.
     dispersion
-        None: each planned barcode remains or is lost by itself (synthesized; binomial numbers, all of them at a
-        recovery of 1); 0: Poisson; above 0: negative binomial with variance ``m + dispersion m^2`` (random barcodes).
+        None: each planned barcode remains or is lost by itself (synthesized; binomial
+        numbers, all of them at a recovery of 1); 0: Poisson; above 0: negative binomial
+        with variance ``m + dispersion m^2`` (random barcodes).
 
     Raises
     ------
@@ -298,21 +391,27 @@ def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | N
     inverse, lost = np.empty(len(planned)), np.empty(len(planned))
     for i, n in enumerate(planned.tolist()):
         numbers, share = (
-            _remaining_barcodes(n, recovery) if dispersion is None else _random_barcodes(n * recovery, dispersion)
+            _remaining_barcodes(n, recovery)
+            if dispersion is None
+            else _random_barcodes(n * recovery, dispersion)
         )
         enough = numbers >= LEAST
         total = share[enough].sum()
         if total == 0:
             raise EstimateError(
-                f"n_barcodes={n:g} with recovery={recovery:g}: no oligo has the {LEAST} barcodes that it needs; plan "
-                "more of them"
+                f"n_barcodes={n:g} with recovery={recovery:g}: no oligo has the "
+                f"{LEAST} barcodes that it needs; plan more of them"
             )
-        inverse[i], lost[i] = (share[enough] / numbers[enough]).sum() / total, share[~enough].sum()
+        inverse[i], lost[i] = (
+            (share[enough] / numbers[enough]).sum() / total,
+            share[~enough].sum(),
+        )
     return inverse, lost
 
 
 def _remaining_barcodes(planned: float, recovery: float) -> tuple[Array, Array]:
-    """Return numbers of barcodes and their shares of oligos; between whole numbers planned, some oligos have one more.
+    """Return numbers of barcodes and their shares of oligos; between whole numbers
+    planned, some oligos have one more.
 
     Examples
     --------
@@ -333,7 +432,11 @@ def _random_barcodes(mean: float, dispersion: float) -> tuple[Array, Array]:
     """Return numbers of barcodes and their shares of oligos."""
     from scipy import stats  # imported here: slow to load
 
-    law = stats.poisson(mean) if dispersion == 0 else stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
+    law = (
+        stats.poisson(mean)
+        if dispersion == 0
+        else stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
+    )
     numbers = np.arange(int(law.isf(_TAIL)) + LEAST + 1.0)
     return numbers, law.pmf(numbers)
 
@@ -345,14 +448,18 @@ _STEPS = 200
 
 @dataclass(frozen=True, eq=False)
 class StandardError:
-    """Standard error of a design as a sum of variances; DataArrays that broadcast by name."""
+    """Standard error of a design as a sum of variances; DataArrays that broadcast by
+    name.
+    """
 
     parts: list[xr.DataArray]
     """Variances."""
     dfs: list[xr.DataArray]
     """Their degrees of freedom."""
     nodes: list[tuple[float, xr.DataArray]]
-    """Quadrature weights and standard errors of elements that differ in noise; one node where all are alike."""
+    """Quadrature weights and standard errors of elements that differ in noise; one node
+    where all are alike.
+    """
 
     def se(self) -> xr.DataArray:
         """Return the root mean square standard error."""
@@ -364,13 +471,15 @@ class StandardError:
             return self.dfs[0]
         every = xr.broadcast(*self.parts, *self.dfs)
         stacked = [
-            np.stack([x.to_numpy() for x in half]) for half in (every[: len(self.parts)], every[len(self.parts) :])
+            np.stack([x.to_numpy() for x in half])
+            for half in (every[: len(self.parts)], every[len(self.parts) :])
         ]
         return every[0].copy(data=satterthwaite(*stacked))
 
 
 def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
-    """Return Gauss-Hermite weights and nodes of the squared noisiness ``h^2``, ``log h ~ N(0, sd^2)``.
+    """Return Gauss-Hermite weights and nodes of the squared noisiness ``h^2``,
+    ``log h ~ N(0, sd^2)``.
 
     Examples
     --------
@@ -382,14 +491,24 @@ def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
     """
     if sd == 0:
         return [(1.0, 1.0)]
-    return [(float(w), float(h2)) for w, h2 in zip(_WEIGHTS / _WEIGHTS.sum(), np.exp(2 * sd * _NODES), strict=True)]
+    return [
+        (float(w), float(h2))
+        for w, h2 in zip(
+            _WEIGHTS / _WEIGHTS.sum(), np.exp(2 * sd * _NODES), strict=True
+        )
+    ]
 
 
-def average_power(true_effect: xr.DataArray, error: StandardError, alpha: Any) -> xr.DataArray:
-    """Return the power of the two-sided t test at level `alpha`, averaged over the noisiness of elements."""
+def average_power(
+    true_effect: xr.DataArray, error: StandardError, alpha: Any
+) -> xr.DataArray:
+    """Return the power of the two-sided t test at level `alpha`, averaged over the
+    noisiness of elements.
+    """
     df = error.df()
     found: list[xr.DataArray] = [
-        w * xr.apply_ufunc(_two_sided_power, true_effect, se, df, alpha) for w, se in error.nodes
+        w * xr.apply_ufunc(_two_sided_power, true_effect, se, df, alpha)
+        for w, se in error.nodes
     ]
     return sum(found[1:], found[0])
 
@@ -410,16 +529,22 @@ def _two_sided_power(true_effect: Array, se: Array, df: Array, alpha: Array) -> 
 
 
 def interval_half_width(error: StandardError, ci_prob: float) -> xr.DataArray:
-    """Return the half width of the interval from the root mean square standard error."""
+    """Return the half width of the interval from the root mean square standard
+    error.
+    """
     df = error.df()
     return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + ci_prob / 2))
 
 
-def alpha_for_q(true_effect: xr.DataArray, error: StandardError, *, q: float, share_true: float) -> xr.DataArray:
-    """Return the per-test level at which Benjamini-Hochberg at q stops in a large family.
+def alpha_for_q(
+    true_effect: xr.DataArray, error: StandardError, *, q: float, share_true: float
+) -> xr.DataArray:
+    """Return the per-test level at which Benjamini-Hochberg at q stops in a large
+    family.
 
-    The threshold alpha solves ``alpha / (alpha (1 - s) + power(alpha) s) = q``, with s the share of true effects, all
-    of one size. Power is concave in alpha, so the iteration falls monotonically to the one solution.
+    The threshold alpha solves ``alpha / (alpha (1 - s) + power(alpha) s) = q``, with s
+    the share of true effects, all of one size. Power is concave in alpha, so the
+    iteration falls monotonically to the one solution.
 
     References
     ----------
@@ -435,27 +560,34 @@ def alpha_for_q(true_effect: xr.DataArray, error: StandardError, *, q: float, sh
     return alpha
 
 
-def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the expected log2 effect and its sd between backgrounds from a virtual trial.
+def virtual_effects(
+    pilot: xr.Dataset, slope: float | None
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the expected log2 effect and its sd between backgrounds from a virtual
+    trial.
 
-    ``slope * ACE`` and ``slope * sd(ICE)``. The spread is that of the predicted effects; measured effects spread more,
-    and a noisy slope makes both uncertain.
+    ``slope * ACE`` and ``slope * sd(ICE)``. The spread is that of the predicted
+    effects; measured effects spread more, and a noisy slope makes both uncertain.
 
     Parameters
     ----------
     pilot
-        Effects, with ``ice (unit, contrast, task)``; or estimates, with ``ace``, ``se`` and ``n_units``.
+        Effects, with ``ice (unit, contrast, task)``; or estimates, with ``ace``, ``se``
+        and ``n_units``.
     slope
         Measured log2 effect for one unit of the virtual effect.
 
     Raises
     ------
     EstimateError
-        If there is no slope, or the table has neither ICE nor standard errors with their number of units.
+        If there is no slope, or the table has neither ICE nor standard errors with
+        their number of units.
 
     Examples
     --------
-    >>> ice = xr.Dataset({"ice": (("unit", "contrast", "task"), np.array([[[0.0]], [[2.0]]]))})
+    >>> ice = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), np.array([[[0.0]], [[2.0]]]))}
+    ... )
     >>> effect, tau = virtual_effects(ice, slope=0.5)
     >>> effect.values.item(), round(tau.values.item(), 4)
     (0.5, 0.7071)
@@ -463,22 +595,34 @@ def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArra
     check_dataset(pilot, "effects")
     if slope is None:
         raise EstimateError(
-            "slope= is missing: the measured log2 effect for one unit of the virtual one; take it from "
-            "cg.mpra.concordance of an earlier library, or give 1 where the predictor's outcome is log2 activity"
+            "slope= is missing: the measured log2 effect for one unit of the virtual "
+            "one; take it from cg.mpra.concordance of an earlier library, or give 1 "
+            "where the predictor's outcome is log2 activity"
         )
     slope = as_number(slope, "slope", error=EstimateError)
     if "ice" in pilot:
-        ice = pilot["ice"].mean("model") if "model" in pilot["ice"].dims else pilot["ice"]
+        ice = (
+            pilot["ice"].mean("model") if "model" in pilot["ice"].dims else pilot["ice"]
+        )
         return slope * ice.mean("unit"), abs(slope) * ice.std("unit", ddof=1)
     if {"ace", "se", "n_units"} <= set(pilot.variables):
         if "model" in pilot["ace"].dims:
-            raise EstimateError("estimates of several predictors: pick one of the dim 'model', or give the effects")
-        return slope * pilot["ace"], abs(slope) * pilot["se"] * np.sqrt(pilot["n_units"])
-    raise EstimateError("the virtual pilot has no ice, and no ace with se and n_units; give effects from cg.contrast")
+            raise EstimateError(
+                "estimates of several predictors: pick one of the dim 'model', or give "
+                "the effects"
+            )
+        return slope * pilot["ace"], abs(slope) * pilot["se"] * np.sqrt(
+            pilot["n_units"]
+        )
+    raise EstimateError(
+        "the virtual pilot has no ice, and no ace with se and n_units; give effects "
+        "from cg.contrast"
+    )
 
 
 def match_pilot_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
-    """Return the pilot with the contrasts of a virtual trial, matched by name; one contrast serves for all.
+    """Return the pilot with the contrasts of a virtual trial, matched by name; one
+    contrast serves for all.
 
     Parameters
     ----------
@@ -494,21 +638,31 @@ def match_pilot_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
 
     Examples
     --------
-    >>> noise = {"sd_barcode": 0.6, "sd_replicate": 0.1, "sd_noisiness": 0.0, "tau": ("contrast", [0.4])}
+    >>> noise = {
+    ...     "sd_barcode": 0.6,
+    ...     "sd_replicate": 0.1,
+    ...     "sd_noisiness": 0.0,
+    ...     "tau": ("contrast", [0.4]),
+    ... }
     >>> pilot = xr.Dataset(noise, {"contrast": ["GATA1"]}, {"plasmid": 0})
-    >>> match_pilot_contrasts(pilot, xr.DataArray([0.5], {"contrast": ["two"]}, ("contrast",)))["tau"].item()
+    >>> match_pilot_contrasts(
+    ...     pilot, xr.DataArray([0.5], {"contrast": ["two"]}, ("contrast",))
+    ... )["tau"].item()
     0.4
     """
     check_pilot(pilot)
     if "contrast" not in pilot.dims or "contrast" not in size.dims:
         return pilot
-    known, wanted = ([str(name) for name in x["contrast"].to_numpy()] for x in (pilot, size))
+    known, wanted = (
+        [str(name) for name in x["contrast"].to_numpy()] for x in (pilot, size)
+    )
     absent = [name for name in wanted if name not in known]
     if not absent:
         return pilot.isel(contrast=[known.index(name) for name in wanted])
     if len(known) == 1:
         return pilot.isel(contrast=0, drop=True)
     raise EstimateError(
-        f"the virtual contrast {quoted(absent[0])} is not one of the pilot's ({', '.join(known)}); say whose noise it "
-        f"has: pilot=pilot.sel(contrast={quoted(known[0])}, drop=True)"
+        f"the virtual contrast {quoted(absent[0])} is not one of the pilot's "
+        f"({', '.join(known)}); say whose noise it has: "
+        f"pilot=pilot.sel(contrast={quoted(known[0])}, drop=True)"
     )

@@ -1,4 +1,6 @@
-"""Execution of the control pass and of edits: changes are propagated from layer to layer, many edits at a time."""
+"""Execution of the control pass and of edits: changes are propagated from layer to
+layer, many edits at a time.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,12 @@ _STARTS, _MORE, _FEW_OF_A_PHASE = 8, 1.2, 128
 
 
 class Runner:
-    """Runs one network; `columns` reads (rows, tasks) from the network's output for a number of rows.
+    """Runs one network; `columns` reads (rows, tasks) from the network's output for a
+    number of rows.
 
-    `budget` is the largest size in bytes of a value of the control pass; all values of a stored control take at most
-    256 MiB, and the largest of a pass over edits 4 MiB, so that it stays in a processor's cache.
+    `budget` is the largest size in bytes of a value of the control pass; all values of
+    a stored control take at most 256 MiB, and the largest of a pass over edits 4 MiB,
+    so that it stays in a processor's cache.
     """
 
     def __init__(
@@ -52,8 +56,16 @@ class Runner:
         self._columns = columns
         self.make: dict[str, Any] = {"dtype": dtype, "device": device}
         self._order = torch.tensor(order, dtype=torch.uint8, device=device)
-        sizes = [n * c for n, c, used in zip(network.lengths, network.channels, network.used, strict=True) if used]
-        n_values = sum(network.lengths[i] * network.channels[i] for i in network.retained)
+        sizes = [
+            n * c
+            for n, c, used in zip(
+                network.lengths, network.channels, network.used, strict=True
+            )
+            if used
+        ]
+        n_values = sum(
+            network.lengths[i] * network.channels[i] for i in network.retained
+        )
         fitting = (budget // max(sizes), _MOST_KEPT // max(n_values, 1))
         n = min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize))
         self.units = n // 8 * 8 or n
@@ -61,7 +73,9 @@ class Runner:
         self._steps: dict[int, int] = {}
 
     def windows(self, span: Span, moves: int) -> Windows:
-        """Return the windows of edits of a span and up to so many periods to the right of it, cached."""
+        """Return the windows of edits of a span and up to so many periods to the right
+        of it, cached.
+        """
         if (span, moves) not in self._windows:
             if len(self._windows) >= _WINDOWS_KEPT:
                 self._windows.clear()
@@ -69,21 +83,38 @@ class Runner:
         return self._windows[span, moves]
 
     def step(self, width: int) -> int:
-        """Return to multiples of which starts are rounded, so that edits have fewer phases at little more work."""
+        """Return to multiples of which starts are rounded, so that edits have fewer
+        phases at little more work.
+        """
         if width not in self._steps:
             period, middle = self.network.period, self.network.length // 2
             shares = {
-                step: np.mean([self.network.share((middle + s, middle + s + width + step - 1)) for s in starts])
+                step: np.mean(
+                    [
+                        self.network.share((middle + s, middle + s + width + step - 1))
+                        for s in starts
+                    ]
+                )
                 for step in range(1, period + 1)
                 if period % step == 0
-                for starts in [range(-(middle % step), period, step * max(1, period // step // _STARTS))]
+                for starts in [
+                    range(
+                        -(middle % step),
+                        period,
+                        step * max(1, period // step // _STARTS),
+                    )
+                ]
             }
-            self._steps[width] = max((step for step in shares if shares[step] <= _MORE * shares[1]), default=1)
+            self._steps[width] = max(
+                (step for step in shares if shares[step] <= _MORE * shares[1]),
+                default=1,
+            )
         return self._steps[width]
 
     def one_hot(self, tokens: Tokens) -> torch.Tensor:
         """Return tokens (rows, width) as (width, rows, 4)."""
-        letters = torch.from_numpy(tokens.T.copy()).to(self.make["device"])  # torch warns of what is read-only
+        # torch warns of what is read-only
+        letters = torch.from_numpy(tokens.T.copy()).to(self.make["device"])
         return (letters.unsqueeze(2) == self._order).to(self.make["dtype"])
 
     def index(self, places: Ints) -> torch.Tensor:
@@ -107,7 +138,10 @@ class ControlBlock:
         values = {0: Stretch(runner.one_hot(tokens), (0, network.length))}
         self._kept = {0: values[0]} if 0 in network.retained else {}
         for number, step in network.running:
-            whole, sources = (0, step.length), [values[source] for source in step.sources]
+            whole, sources = (
+                (0, step.length),
+                [values[source] for source in step.sources],
+            )
             if isinstance(step, Linear):
                 made = step.whole(sources)
             else:
@@ -130,7 +164,8 @@ class ControlBlock:
             self._ends.append(end)
             handed.append(end.reshape(n, *item.shape).clone())
             if not isinstance(item, Additive):
-                # the maxima before each position, and from each position on, (positions + 1, rows, channels)
+                # the maxima before each position, and from each position on,
+                # (positions + 1, rows, channels)
                 x = values[item.source].values
                 none = torch.full_like(x[:1], -torch.inf)
                 self._beside[item.source] = (
@@ -139,10 +174,13 @@ class ControlBlock:
                 )
         self.control = runner.answers(handed, n)
 
-    def edited(self, groups: list[EditGroup], tokens: Tokens, rows: Ints) -> torch.Tensor:
+    def edited(
+        self, groups: list[EditGroup], tokens: Tokens, rows: Ints
+    ) -> torch.Tensor:
         """Return the answers (m, tasks) of the edits of some groups, one after another.
 
-        Of all edits that a group's places are among, `tokens` (n, length) are the sequences, `rows` (n,) their units.
+        Of all edits that a group's places are among, `tokens` (n, length) are the
+        sequences, `rows` (n,) their units.
         """
         runner, waiting = self.runner, list[list[torch.Tensor]]()
         whole = any(isinstance(item, LocalValue) for item in runner.network.handed)
@@ -154,44 +192,83 @@ class ControlBlock:
                 waiting.append(chunk.run())
                 n_waiting += len(waiting[-1][0])
                 if whole or n_waiting >= _HANDED:
-                    made.append(runner.answers([torch.cat(parts) for parts in zip(*waiting, strict=True)], n_waiting))
+                    made.append(
+                        runner.answers(
+                            [torch.cat(parts) for parts in zip(*waiting, strict=True)],
+                            n_waiting,
+                        )
+                    )
                     waiting, n_waiting = [], 0
         if waiting:
-            made.append(runner.answers([torch.cat(parts) for parts in zip(*waiting, strict=True)], n_waiting))
+            made.append(
+                runner.answers(
+                    [torch.cat(parts) for parts in zip(*waiting, strict=True)],
+                    n_waiting,
+                )
+            )
         answers = torch.cat(made)
         back = torch.empty_like(answers)
         back[runner.index(np.concatenate(order))] = answers
         return back
 
-    def _chunks(self, group: EditGroup, tokens: Tokens, rows: Ints, order: Ints) -> Iterator[_Chunk]:
-        """Yield the edits in the order, cut into parts that go through the layers together."""
-        first_start, width, runner = int(group.starts[order[0]]), group.width, self.runner
+    def _chunks(
+        self, group: EditGroup, tokens: Tokens, rows: Ints, order: Ints
+    ) -> Iterator[_Chunk]:
+        """Yield the edits in the order, cut into parts that go through the layers
+        together.
+        """
+        first_start, width, runner = (
+            int(group.starts[order[0]]),
+            group.width,
+            self.runner,
+        )
         windows = runner.windows((first_start, first_start + width), 0)
         spans = [held or touched for touched, held in zip(*windows, strict=True)]
         sized = zip(spans, runner.network.channels, strict=True)
         largest = max((span[1] - span[0]) * n for span, n in sized if span is not None)
-        at_once = int(min(max(1, _AT_ONCE // (largest * runner.make["dtype"].itemsize)), _MOST_EDITS))
+        at_once = int(
+            min(
+                max(1, _AT_ONCE // (largest * runner.make["dtype"].itemsize)),
+                _MOST_EDITS,
+            )
+        )
         for first in range(0, len(order), at_once):
             mine = order[first : first + at_once]
             starts, places = group.starts[mine], group.places[mine]
             letters = starts[:, None] + np.arange(width)
             inside = np.minimum(letters, tokens.shape[1] - 1)
-            old, new = self._tokens[rows[places, None], inside], tokens[places[:, None], inside]
+            old, new = (
+                self._tokens[rows[places, None], inside],
+                tokens[places[:, None], inside],
+            )
             new = np.where(inside == letters, new, old)
-            yield _Chunk(self, starts, rows[places], runner.one_hot(new) - runner.one_hot(old))
+            yield _Chunk(
+                self, starts, rows[places], runner.one_hot(new) - runner.one_hot(old)
+            )
 
 
 class _Chunk:
-    """Edits of one width and phase that go through the layers together; those of one place follow each other."""
+    """Edits of one width and phase that go through the layers together; those of one
+    place follow each other.
+    """
 
-    def __init__(self, block: ControlBlock, starts: Ints, rows: Ints, change: torch.Tensor) -> None:
-        self._block, self._runner, self._network = block, block.runner, block.runner.network
+    def __init__(
+        self, block: ControlBlock, starts: Ints, rows: Ints, change: torch.Tensor
+    ) -> None:
+        self._block, self._runner, self._network = (
+            block,
+            block.runner,
+            block.runner.network,
+        )
         self._change, self._n_rows = change, len(rows)
         self._period = max(self._network.period, 1)
         self._moves = (starts - starts[0]) // self._period
         self._span = int(starts[0]), int(starts[0]) + len(change)
         self._by_stride: dict[int, torch.Tensor] = {}
-        self._rows, self._moved = self._runner.index(rows), self._runner.index(self._moves)
+        self._rows, self._moved = (
+            self._runner.index(rows),
+            self._runner.index(self._moves),
+        )
 
     def run(self) -> list[torch.Tensor]:
         """Return what the local part hands to the rest."""
@@ -211,8 +288,13 @@ class _Chunk:
                 if isinstance(step, Averaged):
                     summed = Stretch(torch.zeros_like(out.values), out.span)
                     step.add(summed, changes)
-                    places = self._positions(number, out.span).clamp_(0, step.length - 1)
-                    out.values.addcmul_(summed.values, step.factors.to(summed.values)[places].unsqueeze(2))
+                    places = self._positions(number, out.span).clamp_(
+                        0, step.length - 1
+                    )
+                    out.values.addcmul_(
+                        summed.values,
+                        step.factors.to(summed.values)[places].unsqueeze(2),
+                    )
                 else:
                     step.add(out, changes)
             else:
@@ -223,16 +305,23 @@ class _Chunk:
             if number in network.wanted_changes:
                 change = out
                 if number in network.wanted_values or isinstance(step, Nonlinear):
-                    change = Stretch(out.at(touched) - self._control(number, touched), touched)
+                    change = Stretch(
+                        out.at(touched) - self._control(number, touched), touched
+                    )
                 self._fill_outside(number, change, 0.0)
                 self._changes[number] = change
             for done in network.last_uses.get(number, ()):
                 self._values.pop(done, None)
                 self._changes.pop(done, None)
-        return [self._handed(item, end) for item, end in zip(network.handed, self._block._ends, strict=True)]
+        return [
+            self._handed(item, end)
+            for item, end in zip(network.handed, self._block._ends, strict=True)
+        ]
 
     def _made(self, number: int, windows: Windows) -> Stretch:
-        """Return what a linear step adds to: its control where values are wanted, zeros where changes alone are."""
+        """Return what a linear step adds to: its control where values are wanted, zeros
+        where changes alone are.
+        """
         held, touched = windows.held[number], windows.touched[number]
         if held is not None:
             out = self._values[number] = Stretch(self._control(number, held), held)
@@ -250,7 +339,9 @@ class _Chunk:
         for source in step.sources:
             need = clipped(step.needed(span), self._bounds(source))
             assert need is not None
-            values = self._values.get(source) or Stretch(self._control(source, need), need)
+            values = self._values.get(source) or Stretch(
+                self._control(source, need), need
+            )
             values = Stretch(values.at(need), need)
             if step.border is not None:
                 self._fill_outside(source, values, step.border)
@@ -258,25 +349,41 @@ class _Chunk:
         return found
 
     def _stride(self, number: int) -> int:
-        return self._period // self._network.strides[number] if self._network.strides else 1
+        return (
+            self._period // self._network.strides[number]
+            if self._network.strides
+            else 1
+        )
 
     def _bounds(self, number: int) -> Span:
-        """Return the positions, of the first edit, that are inside the sequence in any edit."""
-        return -int(self._moves[-1]) * self._stride(number), self._network.lengths[number]
+        """Return the positions, of the first edit, that are inside the sequence in any
+        edit.
+        """
+        return -int(self._moves[-1]) * self._stride(number), self._network.lengths[
+            number
+        ]
 
     def _positions(self, number: int, span: Span) -> torch.Tensor:
         """Return the position of each place of a window in each edit, (width, rows)."""
         stride = self._stride(number)
         if stride not in self._by_stride:
             self._by_stride[stride] = self._moved * stride
-        return torch.arange(*span, device=self._moved.device)[:, None] + self._by_stride[stride]
+        return (
+            torch.arange(*span, device=self._moved.device)[:, None]
+            + self._by_stride[stride]
+        )
 
     def _is_inside(self, number: int, span: Span) -> bool:
         """Say whether a window is inside the sequence in every edit."""
-        return span[0] >= 0 and span[1] - self._bounds(number)[0] <= self._network.lengths[number]
+        return (
+            span[0] >= 0
+            and span[1] - self._bounds(number)[0] <= self._network.lengths[number]
+        )
 
     def _control(self, number: int, span: Span) -> torch.Tensor:
-        """Return a copy of the control of a window in each edit; outside the sequence that of its border."""
+        """Return a copy of the control of a window in each edit; outside the sequence
+        that of its border.
+        """
         whole = self._block._kept[number].values
         if not self._moves[-1] and self._is_inside(number, span):
             return whole[slice(*span)].index_select(1, self._rows)
@@ -284,7 +391,11 @@ class _Chunk:
         if not self._is_inside(number, span):
             places.clamp_(0, len(whole) - 1)
         index = places.mul_(whole.shape[1]).add_(self._rows).view(-1)
-        return whole.view(-1, whole.shape[2]).index_select(0, index).view(-1, self._n_rows, whole.shape[2])
+        return (
+            whole.view(-1, whole.shape[2])
+            .index_select(0, index)
+            .view(-1, self._n_rows, whole.shape[2])
+        )
 
     def _fill_outside(self, number: int, values: Stretch, fill: float) -> None:
         """Fill a window's positions that are outside the sequence."""
@@ -322,15 +433,19 @@ class _Chunk:
             values = self._values[number]
             places = self._positions(number, values.span)
             inside = (places >= 0) & (places < len(whole))
-            index = (places * self._n_rows + torch.arange(self._n_rows, device=places.device))[inside]
+            index = (
+                places * self._n_rows + torch.arange(self._n_rows, device=places.device)
+            )[inside]
             whole.view(-1, whole.shape[2])[index] = values.values[inside]
         return whole
 
 
 class EditGroup(NamedTuple):
-    """Edits of at most `widest` letters that are treated as edits of one `width` and whose windows have one shape.
+    """Edits of at most `widest` letters that are treated as edits of one `width` and
+    whose windows have one shape.
 
-    `places` (m,) are their places among all edits, `starts` (m,) the first letter of each.
+    `places` (m,) are their places among all edits, `starts` (m,) the first letter of
+    each.
     """
 
     widest: int
@@ -343,7 +458,8 @@ _COMPARED = 2**22
 
 
 def changed_spans(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
-    """Return the first changed position of each edited sequence (m, length), and one past the last.
+    """Return the first changed position of each edited sequence (m, length), and one
+    past the last.
 
     Row i is compared with ``base[rows[i]]``; both are -1 if nothing differs.
 
@@ -366,7 +482,8 @@ def changed_spans(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]
 
 
 def width_class(width: int) -> int:
-    """Return the widest edit that is treated like one of a width: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
+    """Return the widest edit that is treated like one of a width: 1, 2, 3, 4, 6, 8, 12,
+    16, 24, ...
 
     Examples
     --------
@@ -377,13 +494,18 @@ def width_class(width: int) -> int:
     return power * 3 // 4 if power >= 4 and width <= power * 3 // 4 else power
 
 
-def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int] = lambda _: 1) -> list[EditGroup]:
-    """Return groups of edits of one width whose starts differ by multiples of the period; unedited rows are in none.
+def grouped(
+    starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int] = lambda _: 1
+) -> list[EditGroup]:
+    """Return groups of edits of one width whose starts differ by multiples of the
+    period; unedited rows are in none.
 
-    The letters at the ends of an edit may be unchanged by chance: edits of half of a width and more, and narrower ones
-    if they are few, are widened to it, and start where most edits of that width do, if that covers them. If few
-    are of each phase, starts are rounded down to multiples of the step of their width. A period of 0 says that windows
-    have one shape at one place alone. A group's last letters may lie behind the end of the sequence.
+    The letters at the ends of an edit may be unchanged by chance: edits of half of a
+    width and more, and narrower ones if they are few, are widened to it, and start
+    where most edits of that width do, if that covers them. If few are of each phase,
+    starts are rounded down to multiples of the step of their width. A period of 0 says
+    that windows have one shape at one place alone. A group's last letters may lie
+    behind the end of the sequence.
 
     Examples
     --------
@@ -400,19 +522,25 @@ def grouped(starts: Ints, stops: Ints, *, period: int, step: Callable[[int], int
         mine = places if len(places) - len(mine) <= len(mine) // 4 else mine
         places = np.setdiff1d(places, mine)
         first = starts[mine]
-        common = np.bincount(first[widths[mine] == width], minlength=int(first.max()) + 1)
+        common = np.bincount(
+            first[widths[mine] == width], minlength=int(first.max()) + 1
+        )
         best = common[first]
         for candidate in range(1, width - int(widths[mine].min()) + 1):
             other = np.maximum(starts[mine] - candidate, 0)
             better = (other + width >= stops[mine]) & (common[other] > best)
-            first, best = np.where(better, other, first), np.where(better, common[other], best)
+            first, best = (
+                np.where(better, other, first),
+                np.where(better, common[other], best),
+            )
         phase = first % period if period else first
         n_phases, each = len(np.unique(phase)), 1
         if 1 < n_phases <= period and len(mine) < n_phases * _FEW_OF_A_PHASE:
             each = step(width)
             first, phase = first // each * each, phase // each * each
         found += [
-            EditGroup(width, width + each - 1, mine[phase == one], first[phase == one]) for one in np.unique(phase)
+            EditGroup(width, width + each - 1, mine[phase == one], first[phase == one])
+            for one in np.unique(phase)
         ]
     return found
 

@@ -1,4 +1,6 @@
-"""Translation of a network's graph into local steps; what cannot be translated is recomputed in full."""
+"""Translation of a network's graph into local steps; what cannot be translated is
+recomputed in full.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ import torch
 from torch import fx
 from torch.nn import functional
 
-from causalgia.predict.incremental.trace import Call, FlatLayout, NotLocalError, TensorLayout, call_of, layout_after
+from causalgia.predict.incremental.trace import (
+    Call,
+    FlatLayout,
+    NotLocalError,
+    TensorLayout,
+    call_of,
+    layout_after,
+)
 from causalgia.predict.incremental.window_steps import (
     Affine,
     Averaged,
@@ -35,7 +44,9 @@ from causalgia.predict.incremental.window_steps import (
 
 @dataclass(frozen=True)
 class LocalValue:
-    """A tensor that the local steps compute: its number, and its layout in the network."""
+    """A tensor that the local steps compute: its number, and its layout in the
+    network.
+    """
 
     number: int
     laid: TensorLayout | FlatLayout
@@ -45,8 +56,9 @@ class LocalValue:
 class Reader:
     """Reads a graph node by node.
 
-    Value 0 is the input; the step ``steps[i]`` computes value ``i + 1``. `values` and `ends` map nodes to what they
-    became; a node in neither is recomputed in full, and `refused` says why.
+    Value 0 is the input; the step ``steps[i]`` computes value ``i + 1``. `values` and
+    `ends` map nodes to what they became; a node in neither is recomputed in full, and
+    `refused` says why.
     """
 
     graph: fx.GraphModule
@@ -62,10 +74,17 @@ class Reader:
         self.values[node] = LocalValue(len(self.steps), laid)
         self.makers[node] = step
 
-    def alias(self, node: fx.Node, source: fx.Node, laid: TensorLayout | FlatLayout | None = None) -> None:
+    def alias(
+        self,
+        node: fx.Node,
+        source: fx.Node,
+        laid: TensorLayout | FlatLayout | None = None,
+    ) -> None:
         """Make a node the value of another one, possibly in another layout."""
         value = self.values[source]
-        self.values[node] = LocalValue(value.number, value.laid if laid is None else laid)
+        self.values[node] = LocalValue(
+            value.number, value.laid if laid is None else laid
+        )
         if laid is None and source in self.makers and self.only_user(source):
             self.makers[node] = self.makers[source]
 
@@ -87,7 +106,8 @@ class Reader:
         return value, value.laid
 
     def result(self, node: fx.Node, laid: TensorLayout) -> TensorLayout:
-        """Return the layout of a node whose positions are on the same dim as those of `laid`.
+        """Return the layout of a node whose positions are on the same dim as those of
+        `laid`.
 
         Raises
         ------
@@ -110,7 +130,10 @@ class Reader:
         """
         if isinstance(argument, fx.Node):
             if argument.op != "get_attr":
-                raise NotLocalError("it combines positions with what is computed from the whole sequence")
+                raise NotLocalError(
+                    "it combines positions with what is computed from the whole "
+                    "sequence"
+                )
             value: Any = self.graph
             for name in str(argument.target).split("."):
                 value = getattr(value, name)
@@ -124,7 +147,9 @@ def is_row_count(node: fx.Node) -> bool:
 
 
 def read_graph(graph: fx.GraphModule, laid: TensorLayout) -> Reader:
-    """Read a graph whose input has this layout; nodes after an unknown layer are not read."""
+    """Read a graph whose input has this layout; nodes after an unknown layer are not
+    read.
+    """
     reader = Reader(graph)
     for node in graph.graph.nodes:
         if node.op == "placeholder" and not reader.values:
@@ -152,16 +177,26 @@ def layer_label(node: fx.Node, graph: fx.GraphModule) -> str:
     "'0' (ReLU)"
     """
     if node.op == "call_module":
-        return f"'{node.target}' ({type(graph.get_submodule(str(node.target))).__name__})"
+        return (
+            f"'{node.target}' ({type(graph.get_submodule(str(node.target))).__name__})"
+        )
     return f"'{node.name}'"
 
 
 def convolution(reader: Reader, node: fx.Node, call: Call) -> None:
-    """Read a zero-padded convolution over one dim, or over two of which it covers the second entirely."""
+    """Read a zero-padded convolution over one dim, or over two of which it covers the
+    second entirely.
+    """
     value, laid = reader.sequence(call.args[0])
     if getattr(call.module, "padding_mode", "zeros") != "zeros":
         raise NotLocalError(f"it pads by {call.module.padding_mode}")
-    given = call.given("weight bias stride padding dilation groups", stride=1, padding=0, dilation=1, groups=1)
+    given = call.given(
+        "weight bias stride padding dilation groups",
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups=1,
+    )
     weight, bias = (reader.constant(given[name]) for name in ("weight", "bias"))
     after = reader.result(node, laid)
     along = _along(laid, after, given, tuple(weight.shape[2:]))
@@ -190,12 +225,16 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
     if call.name.startswith("max"):
         names = "kernel_size stride padding dilation ceil_mode return_indices"
     else:
-        names = "kernel_size stride padding ceil_mode count_include_pad divisor_override"
+        names = (
+            "kernel_size stride padding ceil_mode count_include_pad divisor_override"
+        )
     given = call.given(names, padding=0, dilation=1)
     if given.get("return_indices"):
         raise NotLocalError("it returns indices")
     kernel = given["kernel_size"]
-    given["stride"] = kernel if given["stride"] is None or given["stride"] == [] else given["stride"]
+    given["stride"] = (
+        kernel if given["stride"] is None or given["stride"] == [] else given["stride"]
+    )
     given["dilation"] = given.get("dilation") or 1
     after = reader.result(node, laid)
     dims = len(laid.rest)
@@ -203,22 +242,39 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
     if along["height"] > 1:
         raise NotLocalError("it pools over a second dim")
     window = _window(laid, after, along)
-    shape: dict[str, Any] = {"length": after.length, "channels": after.channels, "window": window}
+    shape: dict[str, Any] = {
+        "length": after.length,
+        "channels": after.channels,
+        "window": window,
+    }
     if not call.name.startswith("max"):
         factors = _window_weights(call, laid, window, node.meta["dtype"])
-        reader.add(node, Averaged(sources=(value.number,), factors=factors, **shape), after)
+        reader.add(
+            node, Averaged(sources=(value.number,), factors=factors, **shape), after
+        )
         return
     maker = reader.makers.get(call.args[0])
-    if isinstance(maker, Rectified) and reader.only_user(call.args[0]):  # rectify the maxima, which are fewer
+    if isinstance(maker, Rectified) and reader.only_user(
+        call.args[0]
+    ):  # rectify the maxima, which are fewer
         reader.steps.append(Largest(sources=maker.sources, **shape))
-        step = Rectified(sources=(len(reader.steps),), length=after.length, channels=after.channels, in_place=True)
+        step = Rectified(
+            sources=(len(reader.steps),),
+            length=after.length,
+            channels=after.channels,
+            in_place=True,
+        )
         reader.add(node, step, after)
         return
     reader.add(node, Largest(sources=(value.number,), **shape), after)
 
 
-def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
-    """Return the factor of each window's sum: the layer's answer to ones, divided by the window's size."""
+def _window_weights(
+    call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype
+) -> torch.Tensor:
+    """Return the factor of each window's sum: the layer's answer to ones, divided by
+    the window's size.
+    """
     ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
     if call.module is not None:
         pooled = call.module.forward(ones)
@@ -239,16 +295,30 @@ def per_dim(value: Any, n: int) -> tuple[Any, ...]:
     >>> per_dim(3, 2), per_dim((1, 2), 2), per_dim([4], 2)
     ((3, 3), (1, 2), (4, 4))
     """
-    return (value,) * n if isinstance(value, int | str) else tuple(value) * (n if len(value) == 1 else 1)
+    return (
+        (value,) * n
+        if isinstance(value, int | str)
+        else tuple(value) * (n if len(value) == 1 else 1)
+    )
 
 
-def _along(laid: TensorLayout, after: TensorLayout, given: dict[str, Any], kernel: tuple[int, ...]) -> dict[str, Any]:
-    """Return kernel, stride, padding and dilation along the positions, and the kernel's height across them."""
+def _along(
+    laid: TensorLayout,
+    after: TensorLayout,
+    given: dict[str, Any],
+    kernel: tuple[int, ...],
+) -> dict[str, Any]:
+    """Return kernel, stride, padding and dilation along the positions, and the kernel's
+    height across them.
+    """
     dims = len(laid.rest)
     place = laid.axis - 2
     if dims not in (1, 2) or place < 0:
         raise NotLocalError("positions are where it expects channels")
-    along = {name: per_dim(given[name], dims)[place] for name in ("stride", "padding", "dilation")}
+    along = {
+        name: per_dim(given[name], dims)[place]
+        for name in ("stride", "padding", "dilation")
+    }
     along |= {"kernel": kernel[place], "height": 1}
     if dims == 2:
         height = 2 - 1 - place
@@ -271,7 +341,14 @@ def _window(laid: TensorLayout, after: TensorLayout, along: dict[str, Any]) -> W
     if padding == "same":
         padding = along["dilation"] * (along["kernel"] - 1) // 2  # the part on the left
     pad = 0 if padding == "valid" else padding
-    return Window(along["kernel"], along["stride"], along["dilation"], pad, laid.length, after.length)
+    return Window(
+        along["kernel"],
+        along["stride"],
+        along["dilation"],
+        pad,
+        laid.length,
+        after.length,
+    )
 
 
 Understanding: TypeAlias = Callable[[Reader, fx.Node, Call], None]
@@ -307,8 +384,12 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
     reader.add(node, step, after)
 
 
-def _moved(node: fx.Node, call: Call, source: fx.Node, numbers: torch.Tensor) -> torch.Tensor:
-    args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: numbers if n is source else 2)
+def _moved(
+    node: fx.Node, call: Call, source: fx.Node, numbers: torch.Tensor
+) -> torch.Tensor:
+    args, kwargs = fx.node.map_arg(
+        (node.args, node.kwargs), lambda n: numbers if n is source else 2
+    )
     if call.module is not None:
         moved: torch.Tensor = call.module.forward(*args, **kwargs)
     else:
@@ -324,18 +405,30 @@ def _pad(reader: Reader, node: fx.Node, call: Call) -> None:
         else call.given("pad mode value", mode="constant", value=0)
     )
     pad = given["pad"]
-    if given.get("mode", "constant") != "constant" or given["value"] or laid.axis != len(laid.rest) + 1:
+    if (
+        given.get("mode", "constant") != "constant"
+        or given["value"]
+        or laid.axis != len(laid.rest) + 1
+    ):
         raise NotLocalError("it pads with other things than zeros, or other dims")
     if any(not isinstance(n, int) for n in pad) or any(pad[2:]):
         raise NotLocalError("its padding is computed, or of several dims")
     after = reader.result(node, laid)
-    step = Cut(sources=(value.number,), length=after.length, channels=after.channels, offset=-pad[0], first_channel=0)
+    step = Cut(
+        sources=(value.number,),
+        length=after.length,
+        channels=after.channels,
+        offset=-pad[0],
+        first_channel=0,
+    )
     reader.add(node, step, after)
 
 
 def _relu(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
-    step = Rectified(sources=(value.number,), length=laid.length, channels=laid.channels)
+    step = Rectified(
+        sources=(value.number,), length=laid.length, channels=laid.channels
+    )
     reader.add(node, step, laid)
 
 
@@ -345,16 +438,27 @@ def _elementwise(reader: Reader, node: fx.Node, call: Call) -> None:
         raise NotLocalError("its settings are computed")
     function = partial(_applied, call)
     reader.add(
-        node, Pointwise(sources=(value.number,), length=laid.length, channels=laid.channels, function=function), laid
+        node,
+        Pointwise(
+            sources=(value.number,),
+            length=laid.length,
+            channels=laid.channels,
+            function=function,
+        ),
+        laid,
     )
 
 
 def _applied(call: Call, x: torch.Tensor) -> torch.Tensor:
     if call.module is not None:
-        made: torch.Tensor = call.module.forward(x.clone() if getattr(call.module, "inplace", False) else x)
+        made: torch.Tensor = call.module.forward(
+            x.clone() if getattr(call.module, "inplace", False) else x
+        )
     else:
         settings = call.args[1:]
-        made = call.function(x.clone() if True in settings else x, *settings, **call.kwargs)
+        made = call.function(
+            x.clone() if True in settings else x, *settings, **call.kwargs
+        )
     return made
 
 
@@ -368,8 +472,14 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
         return
     (one, laid), (other, second) = (reader.sequence(a) for a in pair)
     after = reader.result(node, laid)
-    broadcast = all(one.rest == after.rest or one.channels == 1 for one in (laid, second))
-    if (laid.axis, laid.length) != (second.axis, second.length) or not broadcast or after.length != laid.length:
+    broadcast = all(
+        one.rest == after.rest or one.channels == 1 for one in (laid, second)
+    )
+    if (
+        (laid.axis, laid.length) != (second.axis, second.length)
+        or not broadcast
+        or after.length != laid.length
+    ):
         raise NotLocalError("it combines values whose positions do not match")
     shape: dict[str, Any] = {"length": after.length, "channels": after.channels}
     sources = one.number, other.number
@@ -377,10 +487,14 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
         signs = 1, 1 if call.combining is torch.add else -1
         reader.add(node, Summed(sources=sources, signs=signs, **shape), after)
         return
-    reader.add(node, Combined(sources=sources, operation=call.combining, **shape), after)
+    reader.add(
+        node, Combined(sources=sources, operation=call.combining, **shape), after
+    )
 
 
-def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, ...]) -> None:
+def _with_constant(
+    reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, ...]
+) -> None:
     source = next(a for a in pair if isinstance(a, fx.Node) and a in reader.values)
     value, laid = reader.sequence(source)
     constant = reader.constant(pair[0] if source is pair[1] else pair[1])
@@ -390,8 +504,14 @@ def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, .
             constant = constant.reshape(())
         else:
             shape = (1,) * (len(laid.rest) + 2 - constant.ndim) + tuple(constant.shape)
-            if len(shape) != len(laid.rest) + 2 or shape[0] != 1 or shape[laid.axis] != 1:
-                raise NotLocalError("it combines positions with constants that differ between positions")
+            if (
+                len(shape) != len(laid.rest) + 2
+                or shape[0] != 1
+                or shape[laid.axis] != 1
+            ):
+                raise NotLocalError(
+                    "it combines positions with constants that differ between positions"
+                )
             lengthwise = constant.reshape(shape).movedim(laid.axis, 0)
             constant = lengthwise.expand(1, 1, *laid.rest).reshape(-1)
     operands = tuple(None if a is source else constant for a in pair)
@@ -399,12 +519,23 @@ def _with_constant(reader: Reader, node: fx.Node, call: Call, pair: tuple[Any, .
     if reader.result(node, laid) != laid:
         raise NotLocalError("it makes more channels out of few")
     reader.add(
-        node, Pointwise(sources=(value.number,), length=laid.length, channels=laid.channels, function=function), laid
+        node,
+        Pointwise(
+            sources=(value.number,),
+            length=laid.length,
+            channels=laid.channels,
+            function=function,
+        ),
+        laid,
     )
 
 
-def _with_operands(function: Any, operands: tuple[Any, ...], x: torch.Tensor) -> torch.Tensor:
-    made: torch.Tensor = function(*(x if operand is None else operand for operand in operands))
+def _with_operands(
+    function: Any, operands: tuple[Any, ...], x: torch.Tensor
+) -> torch.Tensor:
+    made: torch.Tensor = function(
+        *(x if operand is None else operand for operand in operands)
+    )
     return made
 
 
@@ -415,15 +546,30 @@ def _cat(reader: Reader, node: fx.Node, call: Call) -> None:
     found = [reader.sequence(part) for part in parts]
     laid = found[0][1]
     after = reader.result(node, laid)
-    first = next((d for d in range(1, len(laid.rest) + 2) if d != laid.axis and laid.shape[d - 1] > 1), None)
+    first = next(
+        (
+            d
+            for d in range(1, len(laid.rest) + 2)
+            if d != laid.axis and laid.shape[d - 1] > 1
+        ),
+        None,
+    )
     dim = dim % (len(laid.rest) + 2)
-    if dim in (0, laid.axis) or any((v.axis, v.length) != (laid.axis, laid.length) for _, v in found):
+    if dim in (0, laid.axis) or any(
+        (v.axis, v.length) != (laid.axis, laid.length) for _, v in found
+    ):
         raise NotLocalError("it joins other things than channels at the same positions")
     if first is not None and dim > first:
         raise NotLocalError("it joins an inner dim")
     sources = tuple(value.number for value, _ in found)
     widths = tuple(one.channels for _, one in found)
-    reader.add(node, Joined(sources=sources, length=after.length, channels=after.channels, widths=widths), after)
+    reader.add(
+        node,
+        Joined(
+            sources=sources, length=after.length, channels=after.channels, widths=widths
+        ),
+        after,
+    )
 
 
 def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
@@ -439,7 +585,12 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
     ):
         laid = reader.result(node, value.laid)
         function = partial(functional.linear, weight=weight, bias=bias)
-        step = Pointwise(sources=(value.number,), length=laid.length, channels=laid.channels, function=function)
+        step = Pointwise(
+            sources=(value.number,),
+            length=laid.length,
+            channels=laid.channels,
+            function=function,
+        )
         step.macs = float(weight.numel())
         reader.add(node, step, laid)
         return
@@ -459,16 +610,27 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
         length = first.length
     shaped = with_layout.reshape(length, -1, len(weight)).contiguous()
     macs = float(shaped[0].numel())
-    reader.ends[node] = Dense(source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs)
+    reader.ends[node] = Dense(
+        source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs
+    )
 
 
 def _layer_norm(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
-    if call.module is None or laid.axis != 1 or tuple(call.module.normalized_shape) != laid.rest:
+    if (
+        call.module is None
+        or laid.axis != 1
+        or tuple(call.module.normalized_shape) != laid.rest
+    ):
         raise NotLocalError("it normalizes over positions")
     if len(laid.rest) != 1:
         raise NotLocalError("it normalizes over several dims")
-    step = Pointwise(sources=(value.number,), length=laid.length, channels=laid.channels, function=call.module.forward)
+    step = Pointwise(
+        sources=(value.number,),
+        length=laid.length,
+        channels=laid.channels,
+        function=call.module.forward,
+    )
     reader.add(node, step, laid)
 
 
@@ -489,7 +651,13 @@ def _batch_norm(reader: Reader, node: fx.Node, call: Call) -> None:
         maker.scaled(scale, shift)
         reader.alias(node, source)
         return
-    step = Affine(sources=(value.number,), length=laid.length, channels=laid.channels, factor=scale, shift=shift)
+    step = Affine(
+        sources=(value.number,),
+        length=laid.length,
+        channels=laid.channels,
+        factor=scale,
+        shift=shift,
+    )
     reader.add(node, step, laid)
 
 
@@ -498,7 +666,9 @@ def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
     given = call.given("dim keepdim dtype")
     dims = per_dim(given["dim"], 1) if given["dim"] is not None else ()
     n_dims = len(laid.rest) + 2
-    if [dim % n_dims for dim in dims if isinstance(dim, int)] != [laid.axis] or given["dtype"] is not None:
+    if [dim % n_dims for dim in dims if isinstance(dim, int)] != [laid.axis] or given[
+        "dtype"
+    ] is not None:
         raise NotLocalError("it reduces other dims than the positions")
     shape = tuple(node.meta["shape"][1:])
     if call.name == "amax":
@@ -511,12 +681,18 @@ def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
 def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     size = call.given("output_size return_indices")
-    if per_dim(size["output_size"], 1) != (1,) or size["return_indices"] or (laid.axis, len(laid.rest)) != (2, 1):
+    if (
+        per_dim(size["output_size"], 1) != (1,)
+        or size["return_indices"]
+        or (laid.axis, len(laid.rest)) != (2, 1)
+    ):
         raise NotLocalError("it pools to several positions")
     if call.name == "adaptive_max_pool1d":
         reader.ends[node] = Greatest(source=value.number, shape=(*laid.rest, 1))
     else:
-        reader.ends[node] = Total(source=value.number, shape=(*laid.rest, 1), factor=1 / laid.length)
+        reader.ends[node] = Total(
+            source=value.number, shape=(*laid.rest, 1), factor=1 / laid.length
+        )
 
 
 UNDERSTOOD: dict[str, Understanding] = {

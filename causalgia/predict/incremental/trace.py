@@ -1,4 +1,6 @@
-"""A network as a graph of operations with the shapes and layouts of their results, and its state, which is kept."""
+"""A network as a graph of operations with the shapes and layouts of their results, and
+its state, which is kept.
+"""
 
 from __future__ import annotations
 
@@ -31,25 +33,43 @@ class NotLocalError(Exception):
 
 
 def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
-    """Return the graph of a network in eval mode, with the shape of every tensor in ``node.meta["shape"]``.
+    """Return the graph of a network in eval mode, with the shape of every tensor in
+    ``node.meta["shape"]``.
 
-    The sample (2, ...) goes through the network during tracing, so that shapes are numbers: a check of the input's
-    length is not control flow. The number of rows remains a symbol. A copy of the network that shares its tensors is
-    traced, so that attributes set by the forward pass do not stay on the network; what it leaves elsewhere is put back.
+    The sample (2, ...) goes through the network during tracing, so that shapes are
+    numbers: a check of the input's length is not control flow. The number of rows
+    remains a symbol. A copy of the network that shares its tensors is traced, so that
+    attributes set by the forward pass do not stay on the network; what it leaves
+    elsewhere is put back.
 
     Raises
     ------
     NotLocalError
-        If control flow depends on a tensor's values, a tensor is written to and used again, the network has hooks, a
-        forward pass of its own or layers that define ``__eq__``, or it cannot be copied or traced for another reason.
+        If control flow depends on a tensor's values, a tensor is written to and used
+        again, the network has hooks, a forward pass of its own or layers that define
+        ``__eq__``, or it cannot be copied or traced for another reason.
     """
     network = getattr(module, "_orig_mod", module)
     if isinstance(network, torch.jit.ScriptModule):
         raise NotLocalError("a TorchScript network has no layers to look into")
-    if network._forward_hooks or network._forward_pre_hooks or "forward" in vars(network):
-        raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
-    if compared := [type(part).__name__ for part in network.modules() if type(part).__eq__ is not object.__eq__]:
-        raise NotLocalError(f"{compared[0]} defines __eq__, and torch counts the work of layers by comparing them")
+    if (
+        network._forward_hooks
+        or network._forward_pre_hooks
+        or "forward" in vars(network)
+    ):
+        raise NotLocalError(
+            f"{type(network).__name__} has hooks, or a forward pass, that are not its "
+            "class's"
+        )
+    if compared := [
+        type(part).__name__
+        for part in network.modules()
+        if type(part).__eq__ is not object.__eq__
+    ]:
+        raise NotLocalError(
+            f"{compared[0]} defines __eq__, and torch counts the work of layers by "
+            "comparing them"
+        )
     tracer, copied = _ShapeTracer(sample), _copy_sharing_tensors(network)
     try:
         with ExitStack() as put_back:
@@ -58,9 +78,15 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
             graph = tracer.trace(copied)
     except (NotLocalError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # a network that cannot be traced may even try to end the program
-        raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
-    # raise NotLocalError if a tensor is written to and then used by an earlier name: steps make new tensors
+    except (
+        BaseException
+    ) as error:  # a network that cannot be traced may even try to end the program
+        raise NotLocalError(
+            f"{type(network).__name__} cannot be traced by torch.fx: "
+            f"{first_line(error)}"
+        ) from error
+    # raise NotLocalError if a tensor is written to and then used by an earlier name:
+    # steps make new tensors
     places = {node: place for place, node in enumerate(graph.nodes)}
     for writer, storage in tracer.written:
         for node in graph.nodes:
@@ -70,22 +96,43 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
                 if not (user.op == "call_method" and user.target == "size")
                 if (place := places[user]) > places[writer]
             )
-            if places[node] < places[writer] and _storage(node.meta.get("value")) == storage and any(later):
-                raise NotLocalError(f"{quoted(writer.name)} writes into a tensor that is used again")
+            if (
+                places[node] < places[writer]
+                and _storage(node.meta.get("value")) == storage
+                and any(later)
+            ):
+                raise NotLocalError(
+                    f"{quoted(writer.name)} writes into a tensor that is used again"
+                )
     for node in graph.nodes:
         value = node.meta.pop("value", None)
-        node.meta["shape"] = tuple(value.shape) if isinstance(value, torch.Tensor) else None
+        node.meta["shape"] = (
+            tuple(value.shape) if isinstance(value, torch.Tensor) else None
+        )
         node.meta["dtype"] = getattr(value, "dtype", None)
     try:
         return fx.GraphModule(tracer.root, graph)
-    except AttributeError as error:  # a tensor that a hook left outside the network is no part of it
-        raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
+    except (
+        AttributeError
+    ) as error:  # a tensor that a hook left outside the network is no part of it
+        raise NotLocalError(
+            f"{type(network).__name__} cannot be traced by torch.fx: "
+            f"{first_line(error)}"
+        ) from error
 
 
 def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
     """Return a copy of a network that shares its tensors."""
-    parts, tensors = list(network.modules()), [*network.parameters(), *network.buffers()]
-    tensors += [value for part in parts for value in vars(part).values() if isinstance(value, torch.Tensor)]
+    parts, tensors = (
+        list(network.modules()),
+        [*network.parameters(), *network.buffers()],
+    )
+    tensors += [
+        value
+        for part in parts
+        for value in vars(part).values()
+        if isinstance(value, torch.Tensor)
+    ]
     try:
         return copied_network(network, sharing=tensors)
     except PredictorError as error:
@@ -104,11 +151,21 @@ class _Writes(OperationWatch):
         super().__init__()  # type: ignore[no-untyped-call]
         self.storages: set[int] = set()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         if func._schema.is_mutable:
-            named = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | (kwargs or {})
-            targets = (named.get(a.name) for a in func._schema.arguments if a.alias_info and a.alias_info.is_write)
-            self.storages |= {place for target in targets if (place := _storage(target)) is not None}
+            named = dict(
+                zip((a.name for a in func._schema.arguments), args, strict=False)
+            ) | (kwargs or {})
+            targets = (
+                named.get(a.name)
+                for a in func._schema.arguments
+                if a.alias_info and a.alias_info.is_write
+            )
+            self.storages |= {
+                place for target in targets if (place := _storage(target)) is not None
+            }
         return func(*args, **(kwargs or {}))
 
 
@@ -136,14 +193,21 @@ class _ShapedProxy(fx.Proxy):
 
     def size(self, dim: int | None = None) -> Any:
         sizes, tracer = tuple(self._value().shape), self.tracer
-        if not isinstance(tracer, _ShapeTracer) or sizes[:1] == tuple(tracer.sample.shape[:1]):  # the rows come first
-            sizes = (tracer.create_proxy("call_method", "size", (self, 0), {}), *sizes[1:])
+        if not isinstance(tracer, _ShapeTracer) or sizes[:1] == tuple(
+            tracer.sample.shape[:1]
+        ):  # the rows come first
+            sizes = (
+                tracer.create_proxy("call_method", "size", (self, 0), {}),
+                *sizes[1:],
+            )
         return sizes if dim is None else sizes[dim]
 
     def _value(self) -> Any:
         value = self.node.meta.get("value")
         if not isinstance(value, torch.Tensor):
-            raise NotLocalError(f"{self.node} is not a tensor, and is asked for its shape")
+            raise NotLocalError(
+                f"{self.node} is not a tensor, and is asked for its shape"
+            )
         return value
 
 
@@ -158,7 +222,13 @@ class _ShapeTracer(fx.Tracer):
         """The storages that nodes write into."""
 
     def create_node(
-        self, kind: str, target: Any, args: Any, kwargs: Any, name: Any = None, type_expr: Any = None
+        self,
+        kind: str,
+        target: Any,
+        args: Any,
+        kwargs: Any,
+        name: Any = None,
+        type_expr: Any = None,
     ) -> Any:
         node = super().create_node(kind, target, args, kwargs, name, type_expr)
         if kind != "output":
@@ -168,12 +238,16 @@ class _ShapeTracer(fx.Tracer):
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _ShapedProxy(node, self)
 
-    def call_module(self, m: torch.nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def call_module(
+        self, m: torch.nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
         if self._computing:
             return forward(*args, **kwargs)
         return super().call_module(m, forward, args, kwargs)
 
-    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+    def getattr(
+        self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]
+    ) -> Any:
         if self._computing:
             return attr_val
         return super().getattr(attr, attr_val, parameter_proxy_cache)
@@ -181,7 +255,9 @@ class _ShapeTracer(fx.Tracer):
     def _computed(self, node: fx.Node) -> Any:
         if node.op == "placeholder":
             return node.args[0] if node.args else self.sample
-        args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: n.meta["value"])
+        args, kwargs = fx.node.map_arg(
+            (node.args, node.kwargs), lambda n: n.meta["value"]
+        )
         self._computing, writes = True, _Writes()
         try:
             with writes:
@@ -204,37 +280,161 @@ class _ShapeTracer(fx.Tracer):
 
 
 ELEMENTWISE_MODULES: tuple[type[nn.Module], ...] = (
-    *(nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Sigmoid, nn.Tanh, nn.Softplus),
-    *(nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.LogSigmoid, nn.Softsign, nn.Softshrink, nn.Hardshrink),
+    *(
+        nn.ReLU6,
+        nn.LeakyReLU,
+        nn.ELU,
+        nn.SELU,
+        nn.CELU,
+        nn.GELU,
+        nn.SiLU,
+        nn.Mish,
+        nn.Sigmoid,
+        nn.Tanh,
+        nn.Softplus,
+    ),
+    *(
+        nn.Hardtanh,
+        nn.Hardswish,
+        nn.Hardsigmoid,
+        nn.LogSigmoid,
+        nn.Softsign,
+        nn.Softshrink,
+        nn.Hardshrink,
+    ),
     *(nn.Tanhshrink, nn.Threshold),
 )
 _ELEMENTWISE = (
-    *("exp", "sigmoid", "tanh", "abs", "sqrt", "rsqrt", "log", "log1p", "log2", "log10", "expm1", "exp2", "square"),
-    *("neg", "clamp", "clamp_min", "clamp_max", "pow", "sin", "cos", "erf", "reciprocal", "sign", "relu6"),
-    *("leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "hardtanh", "hardswish"),
+    *(
+        "exp",
+        "sigmoid",
+        "tanh",
+        "abs",
+        "sqrt",
+        "rsqrt",
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "expm1",
+        "exp2",
+        "square",
+    ),
+    *(
+        "neg",
+        "clamp",
+        "clamp_min",
+        "clamp_max",
+        "pow",
+        "sin",
+        "cos",
+        "erf",
+        "reciprocal",
+        "sign",
+        "relu6",
+    ),
+    *(
+        "leaky_relu",
+        "elu",
+        "selu",
+        "celu",
+        "gelu",
+        "silu",
+        "mish",
+        "softplus",
+        "hardtanh",
+        "hardswish",
+    ),
     *("hardsigmoid", "logsigmoid", "softsign", "softshrink", "tanhshrink", "threshold"),
 )
 MOVING = (
-    *("view", "reshape", "permute", "transpose", "swapaxes", "movedim", "squeeze", "unsqueeze", "flatten"),
+    *(
+        "view",
+        "reshape",
+        "permute",
+        "transpose",
+        "swapaxes",
+        "movedim",
+        "squeeze",
+        "unsqueeze",
+        "flatten",
+    ),
     *("unflatten", "getitem", "narrow", "select", "swapdims", "moveaxis"),
 )
-_SAME = ("contiguous", "clone", "detach", "dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout")
+_SAME = (
+    "contiguous",
+    "clone",
+    "detach",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+)
 _CASTS = ("float", "double", "to", "type", "type_as")
-_COMBINING = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "truediv": torch.div}
-_COMBINING |= {"iadd": torch.add, "isub": torch.sub, "imul": torch.mul, "itruediv": torch.div, "true_divide": torch.div}
-_COMBINING |= {"maximum": torch.maximum, "minimum": torch.minimum, "subtract": torch.sub, "multiply": torch.mul}
+_COMBINING = {
+    "add": torch.add,
+    "sub": torch.sub,
+    "mul": torch.mul,
+    "div": torch.div,
+    "truediv": torch.div,
+}
+_COMBINING |= {
+    "iadd": torch.add,
+    "isub": torch.sub,
+    "imul": torch.mul,
+    "itruediv": torch.div,
+    "true_divide": torch.div,
+}
+_COMBINING |= {
+    "maximum": torch.maximum,
+    "minimum": torch.minimum,
+    "subtract": torch.sub,
+    "multiply": torch.mul,
+}
 _WINDOWS = ("conv1d", "conv2d", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d")
 _REDUCING = ("mean", "sum", "amax", "adaptive_avg_pool1d", "adaptive_max_pool1d")
-_PLAIN = ("relu", "cat", "concat", "concatenate", "pad", "linear", "batch_norm", "layer_norm", *_WINDOWS, *_REDUCING)
+_PLAIN = (
+    "relu",
+    "cat",
+    "concat",
+    "concatenate",
+    "pad",
+    "linear",
+    "batch_norm",
+    "layer_norm",
+    *_WINDOWS,
+    *_REDUCING,
+)
 
 MODULES: dict[type[nn.Module], str] = {
     nn.ReLU: "relu",
-    **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout), "same"),
+    **dict.fromkeys(
+        (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout), "same"
+    ),
     **dict.fromkeys((nn.Flatten, nn.Unflatten), "moving"),
-    **{nn.Conv1d: "conv1d", nn.Conv2d: "conv2d", nn.Linear: "linear", nn.LayerNorm: "layer_norm"},
-    **{nn.MaxPool1d: "max_pool1d", nn.MaxPool2d: "max_pool2d", nn.AvgPool1d: "avg_pool1d", nn.AvgPool2d: "avg_pool2d"},
-    **{nn.BatchNorm1d: "batch_norm", nn.BatchNorm2d: "batch_norm", nn.ConstantPad1d: "pad", nn.ZeroPad1d: "pad"},
-    **{nn.AdaptiveAvgPool1d: "adaptive_avg_pool1d", nn.AdaptiveMaxPool1d: "adaptive_max_pool1d"},
+    **{
+        nn.Conv1d: "conv1d",
+        nn.Conv2d: "conv2d",
+        nn.Linear: "linear",
+        nn.LayerNorm: "layer_norm",
+    },
+    **{
+        nn.MaxPool1d: "max_pool1d",
+        nn.MaxPool2d: "max_pool2d",
+        nn.AvgPool1d: "avg_pool1d",
+        nn.AvgPool2d: "avg_pool2d",
+    },
+    **{
+        nn.BatchNorm1d: "batch_norm",
+        nn.BatchNorm2d: "batch_norm",
+        nn.ConstantPad1d: "pad",
+        nn.ZeroPad1d: "pad",
+    },
+    **{
+        nn.AdaptiveAvgPool1d: "adaptive_avg_pool1d",
+        nn.AdaptiveMaxPool1d: "adaptive_max_pool1d",
+    },
     **dict.fromkeys(ELEMENTWISE_MODULES, "elementwise"),
 }
 """Supported layers of torch; a subclass of one may do something else."""
@@ -242,7 +442,9 @@ MODULES: dict[type[nn.Module], str] = {
 
 @dataclass(frozen=True)
 class Call:
-    """The function that a node calls, by one of the names of this module; "" if it is unknown."""
+    """The function that a node calls, by one of the names of this module; "" if it is
+    unknown.
+    """
 
     name: str
     args: tuple[Any, ...] = ()
@@ -253,10 +455,14 @@ class Call:
     """Operation on two tensors, with an argument ``out``."""
 
     def given(self, names: str, **defaults: Any) -> dict[str, Any]:
-        """Return the arguments after the first by name, from the call or from the module's attributes."""
+        """Return the arguments after the first by name, from the call or from the
+        module's attributes.
+        """
         wanted = names.split()
         if self.module is not None:
-            return {name: getattr(self.module, name, defaults.get(name)) for name in wanted}
+            return {
+                name: getattr(self.module, name, defaults.get(name)) for name in wanted
+            }
         found = dict(zip(wanted, self.args[1:], strict=False)) | dict(self.kwargs)
         return {name: found.get(name, defaults.get(name)) for name in wanted}
 
@@ -265,7 +471,11 @@ def call_of(node: fx.Node, root: nn.Module) -> Call:
     """Return the call of a node."""
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
-        hooks = (module._forward_hooks, module._forward_pre_hooks, "forward" in vars(module))
+        hooks = (
+            module._forward_hooks,
+            module._forward_pre_hooks,
+            "forward" in vars(module),
+        )
         name = "" if any(hooks) else MODULES.get(type(module), "")
         return Call(name, node.args, node.kwargs, module, module)
     if node.op == "call_method":
@@ -277,12 +487,18 @@ def call_of(node: fx.Node, root: nn.Module) -> Call:
 
 
 def _function_name(target: Any) -> tuple[str, Any]:
-    """Return the name and module of a function of torch, torch.nn.functional or operator; "" for others."""
+    """Return the name and module of a function of torch, torch.nn.functional or
+    operator; "" for others.
+    """
     name = str(getattr(target, "__name__", ""))
     for place in (operator, torch, functional):
         if getattr(place, name, None) is target:
             return name.rstrip("_"), place
-    dispatched = (name for name in (*_WINDOWS, *_REDUCING) if getattr(functional, name, None) is target)
+    dispatched = (
+        name
+        for name in (*_WINDOWS, *_REDUCING)
+        if getattr(functional, name, None) is target
+    )
     return next(dispatched, ""), functional
 
 
@@ -290,16 +506,37 @@ def _torch_call(name: str, node: fx.Node, place: Any) -> Call:
     """Return the call, with in-place functions replaced: a context must not change."""
     if name in _COMBINING:
         plain = name.removeprefix("i") if place is operator else name
-        return Call("combine", node.args, node.kwargs, None, getattr(place, plain), _COMBINING[name])
-    kinds = ((_ELEMENTWISE, "elementwise"), (MOVING, "moving"), (_SAME, "same"), (_CASTS, "cast"))
-    kind = next((kind for names, kind in kinds if name in names), name if name in _PLAIN else "")
+        return Call(
+            "combine",
+            node.args,
+            node.kwargs,
+            None,
+            getattr(place, plain),
+            _COMBINING[name],
+        )
+    kinds = (
+        (_ELEMENTWISE, "elementwise"),
+        (MOVING, "moving"),
+        (_SAME, "same"),
+        (_CASTS, "cast"),
+    )
+    kind = next(
+        (kind for names, kind in kinds if name in names), name if name in _PLAIN else ""
+    )
     kwargs = {key: value for key, value in node.kwargs.items() if key != "inplace"}
-    return Call("cat" if kind.startswith("conc") else kind, node.args, kwargs, None, getattr(place, name, None))
+    return Call(
+        "cat" if kind.startswith("conc") else kind,
+        node.args,
+        kwargs,
+        None,
+        getattr(place, name, None),
+    )
 
 
 @dataclass(frozen=True)
 class TensorLayout:
-    """A tensor (rows, ...) with the positions on dim `axis`; the other dims `rest` together are the channels.
+    """A tensor (rows, ...) with the positions on dim `axis`; the other dims `rest`
+    together are the channels.
 
     Examples
     --------
@@ -322,7 +559,9 @@ class TensorLayout:
         return (*self.rest[: self.axis - 1], self.length, *self.rest[self.axis - 1 :])
 
     def original(self, x: torch.Tensor) -> torch.Tensor:
-        """Return a copy of (positions, rows, channels) in the network's layout, (rows, ...)."""
+        """Return a copy of (positions, rows, channels) in the network's layout, (rows,
+        ...).
+        """
         moved = x.reshape(len(x), x.shape[1], *self.rest).movedim(0, self.axis)
         return moved.clone(memory_format=torch.contiguous_format)
 
@@ -333,22 +572,29 @@ class TensorLayout:
 
 @dataclass(frozen=True)
 class FlatLayout:
-    """A tensor (rows, features); `order` (features,) is the index of each feature in (positions, channels)."""
+    """A tensor (rows, features); `order` (features,) is the index of each feature in
+    (positions, channels).
+    """
 
     order: torch.Tensor
 
 
 @dataclass(frozen=True)
 class LayoutSlice:
-    """Positions from `offset` on and channels from `first_channel` on, in the layout `laid`."""
+    """Positions from `offset` on and channels from `first_channel` on, in the layout
+    `laid`.
+    """
 
     laid: TensorLayout
     offset: int
     first_channel: int
 
 
-def layout_after(laid: TensorLayout, change: Callable[[torch.Tensor], torch.Tensor]) -> LayoutSlice | FlatLayout:
-    """Return the layout after a function that only moves numbers (a view, a transposition, a slice).
+def layout_after(
+    laid: TensorLayout, change: Callable[[torch.Tensor], torch.Tensor]
+) -> LayoutSlice | FlatLayout:
+    """Return the layout after a function that only moves numbers (a view, a
+    transposition, a slice).
 
     Raises
     ------
@@ -357,12 +603,19 @@ def layout_after(laid: TensorLayout, change: Callable[[torch.Tensor], torch.Tens
 
     Examples
     --------
-    >>> layout_after(TensorLayout(2, 9, (4,)), lambda x: x[:, 1:3, 2:-2].transpose(1, 2))
+    >>> layout_after(
+    ...     TensorLayout(2, 9, (4,)), lambda x: x[:, 1:3, 2:-2].transpose(1, 2)
+    ... )
     LayoutSlice(laid=TensorLayout(axis=1, length=5, rest=(2,)), offset=2, first_channel=1)
     """
     numbers = torch.arange(2 * prod(laid.shape)).view(2, *laid.shape)
     moved = change(numbers)
-    if not isinstance(moved, torch.Tensor) or moved.ndim < 2 or len(moved) != 2 or not moved.numel():
+    if (
+        not isinstance(moved, torch.Tensor)
+        or moved.ndim < 2
+        or len(moved) != 2
+        or not moved.numel()
+    ):
         raise NotLocalError("rows are mixed with other dims")
     before = laid.canonical(numbers)
     for axis in range(1, moved.ndim):
@@ -374,12 +627,16 @@ def layout_after(laid: TensorLayout, change: Callable[[torch.Tensor], torch.Tens
     first = before[:, 0].reshape(-1)
     place = torch.empty(len(first), dtype=torch.int64)
     place[first] = torch.arange(len(first))
-    if int(moved[0].max()) >= len(first) or not torch.equal(moved[1] - moved[0], torch.full_like(moved[0], len(first))):
+    if int(moved[0].max()) >= len(first) or not torch.equal(
+        moved[1] - moved[0], torch.full_like(moved[0], len(first))
+    ):
         raise NotLocalError("rows are mixed with other dims")
     return FlatLayout(place[moved[0]])
 
 
-def _match_slice(moved: torch.Tensor, before: torch.Tensor, axis: int) -> LayoutSlice | None:
+def _match_slice(
+    moved: torch.Tensor, before: torch.Tensor, axis: int
+) -> LayoutSlice | None:
     rest = tuple(size for dim, size in enumerate(moved.shape[1:], 1) if dim != axis)
     after = TensorLayout(axis, moved.shape[axis], rest).canonical(moved)
     found = (before[:, 0] == after[0, 0, 0]).nonzero()
@@ -393,7 +650,8 @@ def _match_slice(moved: torch.Tensor, before: torch.Tensor, axis: int) -> Layout
 
 
 class NetworkSnapshot:
-    """A network at one moment: its code and attributes, its hooks, and a copy of every tensor.
+    """A network at one moment: its code and attributes, its hooks, and a copy of every
+    tensor.
 
     Tensors are compared by value: their version counters miss writes through ``.data``.
     """
@@ -407,7 +665,9 @@ class NetworkSnapshot:
     def is_still(self, module: torch.nn.Module) -> bool:
         """Say whether a network is unchanged since the snapshot."""
         other = _layers_and_hooks(module)
-        same_objects = len(self._parts) == len(other) and all(a is b for a, b in zip(self._parts, other, strict=True))
+        same_objects = len(self._parts) == len(other) and all(
+            a is b for a, b in zip(self._parts, other, strict=True)
+        )
         if not same_objects or self._structure != structure_of(module):
             return False
         now = _tensors(module)
@@ -415,17 +675,29 @@ class NetworkSnapshot:
 
 
 def _layers_and_hooks(module: torch.nn.Module) -> list[object]:
-    """Return the layers and their hooks; references are kept, so that no id is reused."""
-    hooks = (chain(part._forward_pre_hooks.values(), part._forward_hooks.values()) for part in module.modules())
+    """Return the layers and their hooks; references are kept, so that no id is
+    reused.
+    """
+    hooks = (
+        chain(part._forward_pre_hooks.values(), part._forward_hooks.values())
+        for part in module.modules()
+    )
     return [*module.modules(), *chain.from_iterable(hooks)]
 
 
 def _tensors(module: torch.nn.Module) -> list[torch.Tensor]:
-    return [tensor.detach() for tensor in chain[Any](module.parameters(), module.buffers())]
+    return [
+        tensor.detach() for tensor in chain[Any](module.parameters(), module.buffers())
+    ]
 
 
 def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
-    alike = (one.dtype, one.shape, one.device, one.layout) == (other.dtype, other.shape, other.device, other.layout)
+    alike = (one.dtype, one.shape, one.device, one.layout) == (
+        other.dtype,
+        other.shape,
+        other.device,
+        other.layout,
+    )
     if not alike:
         return False
     if one.layout is not torch.strided:
@@ -434,7 +706,17 @@ def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 _ABSENT = object()
-_ATOMS = (str, bytes, int, float, complex, type(None), np.ndarray, torch.Tensor, types.ModuleType)
+_ATOMS = (
+    str,
+    bytes,
+    int,
+    float,
+    complex,
+    type(None),
+    np.ndarray,
+    torch.Tensor,
+    types.ModuleType,
+)
 _HOLDERS = (nn.Module, types.SimpleNamespace, threading.local)
 """Installed classes whose objects hold what a network puts there."""
 _MOST_ITEMS = 10_000
@@ -442,11 +724,13 @@ _MOST_ITEMS = 10_000
 
 
 def _reached_state(network: torch.nn.Module) -> Iterator[Callable[[], None]]:
-    """Yield, for what the code of a network reaches and may write into outside of the network, what restores it.
+    """Yield, for what the code of a network reaches and may write into outside of the
+    network, what restores it.
 
-    These are the globals that its methods name, and functions that these reach; variables of closures; attributes of
-    classes, functions and objects, in `__slots__` as well; and the contents of containers in all of these. What is
-    installed with Python or a package is skipped.
+    These are the globals that its methods name, and functions that these reach;
+    variables of closures; attributes of classes, functions and objects, in `__slots__`
+    as well; and the contents of containers in all of these. What is installed with
+    Python or a package is skipped.
     """
     waiting: list[Any] = [network]
     seen: dict[int, object] = {}
@@ -465,14 +749,25 @@ def _reached_state(network: torch.nn.Module) -> Iterator[Callable[[], None]]:
         elif isinstance(value, type):
             for one in value.__mro__:
                 if not is_installed(one.__module__):
-                    yield _names_restored(one, [name for name in vars(one) if not name.startswith("__")], all_of=True)
+                    yield _names_restored(
+                        one,
+                        [name for name in vars(one) if not name.startswith("__")],
+                        all_of=True,
+                    )
                     waiting += vars(one).values()
         elif isinstance(value, types.FunctionType):
             if not is_installed(value.__module__):
                 named = _named_places(value)
                 yield from (_names_restored(place, names) for place, names in named)
-                waiting += [_values(place).get(name) for place, names in named for name in names]
-                waiting += [value.__closure__, value.__defaults__, value.__kwdefaults__, vars(value)]
+                waiting += [
+                    _values(place).get(name) for place, names in named for name in names
+                ]
+                waiting += [
+                    value.__closure__,
+                    value.__defaults__,
+                    value.__kwdefaults__,
+                    vars(value),
+                ]
         elif isinstance(value, tuple | frozenset):
             waiting += value
         elif (parts := _parts_of_callable(value)) is not None:
@@ -484,9 +779,16 @@ def _reached_state(network: torch.nn.Module) -> Iterator[Callable[[], None]]:
 
 
 def _slots(value: object) -> dict[types.MemberDescriptorType, Any]:
-    """Return what an object holds in the `__slots__` of its classes, by slot; no attribute of its own is read."""
+    """Return what an object holds in the `__slots__` of its classes, by slot; no
+    attribute of its own is read.
+    """
     kinds = [kind for kind in type(value).__mro__ if not is_installed(kind.__module__)]
-    members = [item for kind in kinds for item in vars(kind).values() if isinstance(item, types.MemberDescriptorType)]
+    members = [
+        item
+        for kind in kinds
+        for item in vars(kind).values()
+        if isinstance(item, types.MemberDescriptorType)
+    ]
     found = {}
     for slot in members:
         with suppress(AttributeError):  # an empty one
@@ -494,8 +796,12 @@ def _slots(value: object) -> dict[types.MemberDescriptorType, Any]:
     return found
 
 
-def _slots_restored(value: object, before: Mapping[types.MemberDescriptorType, Any]) -> Callable[[], None]:
-    """Return a function that fills the slots of an object as before, and empties others."""
+def _slots_restored(
+    value: object, before: Mapping[types.MemberDescriptorType, Any]
+) -> Callable[[], None]:
+    """Return a function that fills the slots of an object as before, and empties
+    others.
+    """
 
     def restore() -> None:
         for slot in _slots(value).keys() - before:
@@ -507,7 +813,9 @@ def _slots_restored(value: object, before: Mapping[types.MemberDescriptorType, A
 
 
 def _parts_of_callable(value: Any) -> list[Any] | None:
-    """Return what a method, a descriptor or a wrapped function is made of; None for anything else."""
+    """Return what a method, a descriptor or a wrapped function is made of; None for
+    anything else.
+    """
     if isinstance(value, property):
         return [value.fget, value.fset]
     if isinstance(value, partial):
@@ -519,18 +827,32 @@ def _parts_of_callable(value: Any) -> list[Any] | None:
 
 
 def _named_places(function: types.FunctionType) -> list[tuple[Any, list[str]]]:
-    """Return the globals of a function, and modules among them that are not installed, with the names in its code."""
-    names = list(dict.fromkeys(name for code in _codes(function.__code__) for name in code.co_names))
+    """Return the globals of a function, and modules among them that are not installed,
+    with the names in its code.
+    """
+    names = list(
+        dict.fromkeys(
+            name for code in _codes(function.__code__) for name in code.co_names
+        )
+    )
     values = function.__globals__
-    modules = [values[name] for name in names if isinstance(values.get(name), types.ModuleType)]
-    return [(values, names), *((vars(one), names) for one in modules if not is_installed(one.__name__))]
+    modules = [
+        values[name] for name in names if isinstance(values.get(name), types.ModuleType)
+    ]
+    return [
+        (values, names),
+        *((vars(one), names) for one in modules if not is_installed(one.__name__)),
+    ]
 
 
 def _contents_restored(value: Any) -> Callable[[], None]:
     """Return a function that gives a container the items that it has now."""
 
     def ids() -> list[int]:
-        return [*map(id, value), *(map(id, value.values()) if isinstance(value, dict) else ())]
+        return [
+            *map(id, value),
+            *(map(id, value.values()) if isinstance(value, dict) else ()),
+        ]
 
     items, before = list(value.items() if isinstance(value, dict) else value), ids()
 
@@ -542,8 +864,12 @@ def _contents_restored(value: Any) -> Callable[[], None]:
     return restore
 
 
-def _names_restored(place: Any, names: Sequence[str], *, all_of: bool = False) -> Callable[[], None]:
-    """Return a function that binds names of a class, a cell or a dict as now; of `all_of` a class, others go."""
+def _names_restored(
+    place: Any, names: Sequence[str], *, all_of: bool = False
+) -> Callable[[], None]:
+    """Return a function that binds names of a class, a cell or a dict as now; of
+    `all_of` a class, others go.
+    """
     before = {name: _values(place).get(name, _ABSENT) for name in names}
     own = set(vars(place)) if all_of else set()
 
@@ -574,5 +900,9 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 def _values(place: Any) -> Any:
     """Return the values by name of a class, a cell or a dict."""
     if isinstance(place, types.CellType):
-        return {"cell_contents": place.cell_contents} if hasattr(place, "cell_contents") else {}
+        return (
+            {"cell_contents": place.cell_contents}
+            if hasattr(place, "cell_contents")
+            else {}
+        )
     return vars(place) if isinstance(place, type) else place

@@ -1,7 +1,9 @@
-"""Local layers, applied to windows of positions, and the reductions over positions that end them.
+"""Local layers, applied to windows of positions, and the reductions over positions that
+end them.
 
-Tensors are (positions, rows, channels): a window of positions is one block of memory, read and written without a copy.
-A linear step adds to its output what a change of its input changes; any other step computes a window anew.
+Tensors are (positions, rows, channels): a window of positions is one block of memory,
+read and written without a copy. A linear step adds to its output what a change of its
+input changes; any other step computes a window anew.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Window:
-    """A layer whose output o depends on the inputs ``o * stride - pad + j * dilation``, j = 0 ... kernel - 1.
+    """A layer whose output o depends on the inputs ``o * stride - pad + j * dilation``,
+    j = 0 ... kernel - 1.
 
     Examples
     --------
@@ -82,7 +85,8 @@ class Window:
         return (self.kernel - 1) * self.dilation + 1
 
     def touched(self, span: Span) -> Span | None:
-        """Return the outputs whose window overlaps a span of inputs, also outside the sequence.
+        """Return the outputs whose window overlaps a span of inputs, also outside the
+        sequence.
 
         With dilation the overlap may be a gap.
         """
@@ -96,7 +100,8 @@ class Window:
         return start, (span[1] - 1) * self.stride - self.pad + self.extent
 
     def taps(self, outputs: Span, inputs: Span) -> Iterator[tuple[int, slice, slice]]:
-        """Yield each input j of a window, the places in a span of outputs that have it, and in the span of inputs.
+        """Yield each input j of a window, the places in a span of outputs that have it,
+        and in the span of inputs.
 
         Examples
         --------
@@ -110,15 +115,19 @@ class Window:
             if first <= last:
                 start = first * self.stride + shift - inputs[0]
                 stop = last * self.stride + shift - inputs[0] + 1
-                yield tap, slice(first - outputs[0], last + 1 - outputs[0]), slice(start, stop, self.stride)
+                yield (
+                    tap,
+                    slice(first - outputs[0], last + 1 - outputs[0]),
+                    slice(start, stop, self.stride),
+                )
 
 
 @dataclass(kw_only=True)
 class Step:
     """A layer whose output at a position depends on inputs nearby.
 
-    `sources` are the numbers of its input values, `length` and `channels` the shape of its output; `stride` is the
-    number of input positions from one output to the next.
+    `sources` are the numbers of its input values, `length` and `channels` the shape of
+    its output; `stride` is the number of input positions from one output to the next.
     """
 
     sources: tuple[int, ...]
@@ -133,11 +142,15 @@ class Step:
         return 1
 
     def touched(self, spans: Sequence[Span | None]) -> Span | None:
-        """Return the outputs that change when spans of the sources do, also outside the sequence."""
+        """Return the outputs that change when spans of the sources do, also outside the
+        sequence.
+        """
         return hull(spans)
 
     def needed(self, span: Span) -> Span:
-        """Return the inputs that a span of outputs depends on, also outside the sequence."""
+        """Return the inputs that a span of outputs depends on, also outside the
+        sequence.
+        """
         return span
 
 
@@ -147,12 +160,16 @@ class Linear(Step):
 
     @abstractmethod
     def add(self, out: Stretch, changes: Sequence[Stretch | None]) -> None:
-        """Add to `out` what changes of the sources change there; None: this source does not change."""
+        """Add to `out` what changes of the sources change there; None: this source does
+        not change.
+        """
 
     def whole(self, sources: Sequence[Stretch]) -> torch.Tensor:
         """Return the output for whole sequences, (length, rows, channels)."""
         x = sources[0].values
-        made = torch.empty((self.length, x.shape[1], self.channels), dtype=x.dtype, device=x.device)
+        made = torch.empty(
+            (self.length, x.shape[1], self.channels), dtype=x.dtype, device=x.device
+        )
         made.copy_(torch.as_tensor(self.constant()))
         self.add(Stretch(made, (0, self.length)), sources)
         return made
@@ -171,7 +188,9 @@ class Nonlinear(Step):
 
     @abstractmethod
     def compute(self, span: Span, inputs: Sequence[Stretch]) -> torch.Tensor:
-        """Return a span of outputs, (width, rows, channels), of inputs of at least their needed spans."""
+        """Return a span of outputs, (width, rows, channels), of inputs of at least
+        their needed spans.
+        """
 
 
 @dataclass(kw_only=True)
@@ -207,7 +226,9 @@ class Combined(Nonlinear):
 
 @dataclass(kw_only=True)
 class Summed(Linear):
-    """The sum of two values of one length, or their difference: a residual connection."""
+    """The sum of two values of one length, or their difference: a residual
+    connection.
+    """
 
     signs: tuple[int, int]
 
@@ -249,7 +270,9 @@ class Joined(Linear):
 
 @dataclass(kw_only=True)
 class Cut(Linear):
-    """A slice of positions and channels: output o is input ``o + offset``; positions outside the input are 0."""
+    """A slice of positions and channels: output o is input ``o + offset``; positions
+    outside the input are 0.
+    """
 
     offset: int
     first_channel: int
@@ -267,7 +290,9 @@ class Cut(Linear):
         span = clipped(self.touched([changes[0].span]), out.span)
         if span is not None:
             part = changes[0].at(self.needed(span))
-            out.at(span).add_(part[:, :, self.first_channel : self.first_channel + self.channels])
+            out.at(span).add_(
+                part[:, :, self.first_channel : self.first_channel + self.channels]
+            )
 
 
 @dataclass(kw_only=True)
@@ -299,7 +324,10 @@ class Largest(Windowed, Nonlinear):
     def compute(self, span: Span, inputs: Sequence[Stretch]) -> torch.Tensor:
         x = inputs[0]
         width = span[1] - span[0]
-        parts = [(outputs, x.values[places]) for _, outputs, places in self.window.taps(span, x.span)]
+        parts = [
+            (outputs, x.values[places])
+            for _, outputs, places in self.window.taps(span, x.span)
+        ]
         whole = [values for outputs, values in parts if outputs == slice(0, width)]
         if len(whole) > 1:
             made = torch.maximum(whole[0], whole[1])
@@ -328,7 +356,11 @@ class Averaged(Windowed, Linear):
                 out.values[outputs].add_(changes[0].values[places])
 
     def whole(self, sources: Sequence[Stretch]) -> torch.Tensor:
-        return super().whole(sources).mul_(self.factors[:, None, None].to(sources[0].values))
+        return (
+            super()
+            .whole(sources)
+            .mul_(self.factors[:, None, None].to(sources[0].values))
+        )
 
 
 _FEW_OUTPUTS = 4
@@ -337,12 +369,14 @@ _FEW_COLUMNS = 128
 
 @dataclass(kw_only=True)
 class Convolved(Windowed, Linear):
-    """A convolution along the positions: weight (filters, channels / groups, kernel), bias (filters,) or None.
+    """A convolution along the positions: weight (filters, channels / groups, kernel),
+    bias (filters,) or None.
 
-    Several whole sequences, few channels, such as letters, and groups are left to conv2d, with positions as an image's
-    rows and sequences as its columns. Else one matrix product for each tap of the kernel is added in place: it
-    multiplies no zeros and needs no extra memory. For a wide kernel with few filters, one product is computed for all
-    taps and its shifted parts are added.
+    Several whole sequences, few channels, such as letters, and groups are left to
+    conv2d, with positions as an image's rows and sequences as its columns. Else one
+    matrix product for each tap of the kernel is added in place: it multiplies no zeros
+    and needs no extra memory. For a wide kernel with few filters, one product is
+    computed for all taps and its shifted parts are added.
     """
 
     weight: torch.Tensor
@@ -355,13 +389,19 @@ class Convolved(Windowed, Linear):
         self.refresh()
 
     def refresh(self) -> None:
-        """Lay out the weights again after a change: (kernel, channels, filters), and as conv2d takes them."""
+        """Lay out the weights again after a change: (kernel, channels, filters), and as
+        conv2d takes them.
+        """
         self._taps = self.weight.permute(2, 1, 0).contiguous()
-        self._of_image = self.weight.unsqueeze(3).contiguous(memory_format=torch.channels_last)
+        self._of_image = self.weight.unsqueeze(3).contiguous(
+            memory_format=torch.channels_last
+        )
         self.macs = float(self.weight.numel()) / self.window.stride
 
     def scaled(self, scale: torch.Tensor, shift: torch.Tensor) -> None:
-        """Fold in a batch normalization that follows: ``y * scale + shift``, (filters,) each."""
+        """Fold in a batch normalization that follows: ``y * scale + shift``, (filters,)
+        each.
+        """
         self.weight = self.weight * scale[:, None, None]
         self.bias = shift if self.bias is None else self.bias * scale + shift
         self.refresh()
@@ -370,7 +410,9 @@ class Convolved(Windowed, Linear):
         return 0.0 if self.bias is None else self.bias
 
     def whole(self, sources: Sequence[Stretch]) -> torch.Tensor:
-        if self._by_filter or sources[0].values.shape[1] == 1:  # conv2d rounds more for one sequence
+        if (
+            self._by_filter or sources[0].values.shape[1] == 1
+        ):  # conv2d rounds more for one sequence
             return super().whole(sources)
         return self._convolved(sources[0], (0, self.length), self.bias).contiguous()
 
@@ -379,10 +421,16 @@ class Convolved(Windowed, Linear):
         span = None if x is None else clipped(self.window.touched(x.span), out.span)
         if x is None or span is None:
             return
-        kernel, channels, rows = self.window.kernel, x.values.shape[2], x.values.shape[1]
+        kernel, channels, rows = (
+            self.window.kernel,
+            x.values.shape[2],
+            x.values.shape[1],
+        )
         if self._by_filter:
             columns = self._taps.transpose(1, 2).reshape(-1, channels)
-            parts = (columns @ x.values.view(-1, channels).t()).view(kernel, self.channels, -1, rows)
+            parts = (columns @ x.values.view(-1, channels).t()).view(
+                kernel, self.channels, -1, rows
+            )
             for tap, outputs, places in self.window.taps(out.span, x.span):
                 out.values[outputs].add_(parts[tap][:, places].permute(1, 2, 0))
         elif self.groups > 1 or kernel * channels <= _FEW_COLUMNS:
@@ -390,13 +438,21 @@ class Convolved(Windowed, Linear):
         else:
             for tap, outputs, places in self.window.taps(out.span, x.span):
                 part = x.values[places].reshape(-1, channels)
-                out.values[outputs].view(-1, self.channels).addmm_(part, self._taps[tap])
+                out.values[outputs].view(-1, self.channels).addmm_(
+                    part, self._taps[tap]
+                )
 
     @property
     def _by_filter(self) -> bool:
-        return self.groups == 1 and self.channels <= _FEW_OUTPUTS and self.window.kernel > 1
+        return (
+            self.groups == 1
+            and self.channels <= _FEW_OUTPUTS
+            and self.window.kernel > 1
+        )
 
-    def _convolved(self, x: Stretch, span: Span, bias: torch.Tensor | None = None) -> torch.Tensor:
+    def _convolved(
+        self, x: Stretch, span: Span, bias: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return a span of outputs for inputs that are zero beside a stretch."""
         need, pad = self.window.needed(span), 0
         if 0 <= x.span[0] - need[0] >= need[1] - x.span[1]:
@@ -406,16 +462,30 @@ class Convolved(Windowed, Linear):
             inside = clipped(x.span, need)
             assert inside is not None
             Stretch(values, need).at(inside).copy_(x.at(inside))
-        image, stride, dilation = values.permute(2, 0, 1).unsqueeze(0), self.window.stride, self.window.dilation
-        made = functional.conv2d(image, self._of_image, bias, (stride, 1), (pad, 0), (dilation, 1), self.groups)
+        image, stride, dilation = (
+            values.permute(2, 0, 1).unsqueeze(0),
+            self.window.stride,
+            self.window.dilation,
+        )
+        made = functional.conv2d(
+            image,
+            self._of_image,
+            bias,
+            (stride, 1),
+            (pad, 0),
+            (dilation, 1),
+            self.groups,
+        )
         return made.squeeze(0).permute(1, 2, 0)[: span[1] - span[0]]
 
 
 @dataclass(frozen=True)
 class End(ABC):
-    """A reduction of the value `source`, (positions, rows, channels), to (rows, outputs).
+    """A reduction of the value `source`, (positions, rows, channels), to (rows,
+    outputs).
 
-    `shape` is the shape of one row as the network has it, `macs` the multiplications for each position.
+    `shape` is the shape of one row as the network has it, `macs` the multiplications
+    for each position.
     """
 
     source: int
@@ -431,17 +501,21 @@ class Additive(End):
     """A reduction that is linear."""
 
     @abstractmethod
-    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:
+    def add(
+        self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int
+    ) -> None:
         """Add to reductions (rows, outputs) what changes of a window change there.
 
-        The window of a row is that of `change`, moved by its shift; `shifts` (rows,) are sorted. What lies outside the
-        sequence is zero.
+        The window of a row is that of `change`, moved by its shift; `shifts` (rows,)
+        are sorted. What lies outside the sequence is zero.
         """
 
 
 @dataclass(frozen=True)
 class Dense(Additive):
-    """The first dense layer after a flattening: weight (positions, channels, outputs)."""
+    """The first dense layer after a flattening: weight (positions, channels,
+    outputs).
+    """
 
     weight: torch.Tensor | None = None
     bias: torch.Tensor | None = None
@@ -449,22 +523,31 @@ class Dense(Additive):
     def whole(self, x: torch.Tensor) -> torch.Tensor:
         assert self.weight is not None
         n = x.shape[1]
-        # a product of one row adds up all positions in turn; one of two rows rounds less
+        # a product of one row adds up all positions in turn; one of two rows rounds
+        # less
         rows = x.permute(1, 0, 2).reshape(n, -1).expand(max(n, 2), -1)
         product = (rows @ self.weight.view(-1, self.weight.shape[2]))[:n]
         return product if self.bias is None else product + self.bias
 
-    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:
+    def add(
+        self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int
+    ) -> None:
         assert self.weight is not None
         firsts = np.flatnonzero(np.diff(shifts, prepend=shifts[0] - 1)).tolist()
         by_row = change.values.transpose(0, 1).contiguous()
         for first, last in zip(firsts, [*firsts[1:], len(shifts)], strict=True):
             shift = int(shifts[first])
-            inside = clipped((change.span[0] + shift, change.span[1] + shift), (0, length))
+            inside = clipped(
+                (change.span[0] + shift, change.span[1] + shift), (0, length)
+            )
             if inside is not None:
                 place = change.span[0] + shift
-                part = by_row[first:last, inside[0] - place : inside[1] - place].reshape(last - first, -1)
-                out[first:last].addmm_(part, self.weight[slice(*inside)].view(-1, self.weight.shape[2]))
+                part = by_row[
+                    first:last, inside[0] - place : inside[1] - place
+                ].reshape(last - first, -1)
+                out[first:last].addmm_(
+                    part, self.weight[slice(*inside)].view(-1, self.weight.shape[2])
+                )
 
 
 @dataclass(frozen=True)
@@ -476,7 +559,13 @@ class Total(Additive):
     def whole(self, x: torch.Tensor) -> torch.Tensor:
         return x.sum(0) * self.factor
 
-    def add(self, out: torch.Tensor, change: Stretch, shifts: Ints, length: int) -> None:  # noqa: ARG002
+    def add(
+        self,
+        out: torch.Tensor,
+        change: Stretch,
+        shifts: Ints,
+        length: int,  # noqa: ARG002
+    ) -> None:
         out.add_(change.values.sum(0), alpha=self.factor)
 
 

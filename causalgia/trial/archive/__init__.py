@@ -1,4 +1,6 @@
-"""Archive of a trial: a zarr group on disk that grows by chunks, survives a kill, and detects damage."""
+"""Archive of a trial: a zarr group on disk that grows by chunks, survives a kill, and
+detects damage.
+"""
 
 from __future__ import annotations
 

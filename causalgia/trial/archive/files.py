@@ -1,6 +1,8 @@
-"""Files written atomically (to a temporary name, made durable, then renamed), and their hashes.
+"""Files written atomically (to a temporary name, made durable, then renamed), and their
+hashes.
 
-No link inside a store is followed: a store may come from anybody, and nothing must be written elsewhere.
+No link inside a store is followed: a store may come from anybody, and nothing must be
+written elsewhere.
 """
 
 from __future__ import annotations
@@ -28,23 +30,35 @@ Data: TypeAlias = "bytes | memoryview"
 
 _KEPT = "what was committed before is kept, and the same call continues from there"
 _FULL = f"free some space, or raise the quota: {_KEPT}"
-_CLOSED = "make it readable and writable (to read it alone, cg.open), or give another path as store="
+_CLOSED = (
+    "make it readable and writable (to read it alone, cg.open), or give another path "
+    "as store="
+)
 _CURES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
     **dict.fromkeys((errno.ENOTDIR, errno.ENAMETOOLONG), "give another path as store="),
-    errno.EISDIR: "a folder stands where the store has a file: move it away, and the same call makes the file again",
-    errno.ELOOP: "it is a link, which is not followed; put the file itself into its place, or move the store away",
+    errno.EISDIR: (
+        "a folder stands where the store has a file: move it away, and the same call "
+        "makes the file again"
+    ),
+    errno.ELOOP: (
+        "it is a link, which is not followed; put the file itself into its place, or "
+        "move the store away"
+    ),
 }
 FILE_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{64}", re.ASCII)
 _MOST = 2**30
-"""Largest size of a file that is read whole; a store's own files of this kind have a hundredth of it."""
+"""Largest size of a file that is read whole; a store's own files of this kind have a
+hundredth of it.
+"""
 _OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def place_of(store: object) -> Path:
-    """Return the folder given by a user as an absolute path: a predictor may change the working folder.
+    """Return the folder given by a user as an absolute path: a predictor may change the
+    working folder.
 
     Raises
     ------
@@ -59,21 +73,39 @@ def place_of(store: object) -> Path:
     causalgia.errors.StoreError: store='s3://bucket/trial.zarr': a trial is kept in a folder of this machine, ...
     """
     given = os.fspath(store) if isinstance(store, str | os.PathLike) else None
-    if not isinstance(given, str) or not given.strip() or "://" in given or "\0" in given:
-        raise StoreError(f"store={quoted(store)}: a trial is kept in a folder of this machine, such as 'trial.zarr'")
+    if (
+        not isinstance(given, str)
+        or not given.strip()
+        or "://" in given
+        or "\0" in given
+    ):
+        raise StoreError(
+            f"store={quoted(store)}: a trial is kept in a folder of this machine, such "
+            "as 'trial.zarr'"
+        )
     try:
         path = Path(given).expanduser().absolute()
         os.fsencode(path)
         path.exists()
-    except (RuntimeError, OSError, UnicodeError) as error:  # such as a name too long, or half a surrogate pair
-        why = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-        raise StoreError(f"store={quoted(store)}: is not a path here ({why}); give an absolute path") from error
+    except (
+        RuntimeError,
+        OSError,
+        UnicodeError,
+    ) as error:  # such as a name too long, or half a surrogate pair
+        why = (
+            getattr(error, "strerror", None) or getattr(error, "reason", None) or error
+        )
+        raise StoreError(
+            f"store={quoted(store)}: is not a path here ({why}); give an absolute path"
+        ) from error
     return path
 
 
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
-    """Turn errors of the operating system into a StoreError with the path and the cure."""
+    """Turn errors of the operating system into a StoreError with the path and the
+    cure.
+    """
     try:
         yield
     except StoreError:
@@ -82,11 +114,14 @@ def on_disk(path: Path) -> Iterator[None]:
         cure = _CURES.get(error.errno or 0, f"see to the disk: {_KEPT}")
         where = error.filename2 or error.filename or path
         named = where if str(where).startswith(str(path)) else f"{path} ({where})"
-        raise StoreError(f"{named}: cannot be used ({error.strerror or error}); {cure}") from error
+        raise StoreError(
+            f"{named}: cannot be used ({error.strerror or error}); {cure}"
+        ) from error
 
 
 def check_no_links(path: Path) -> None:
-    """Raise StoreError if an entry of a store is a link, or neither file nor folder. The store itself may be a link.
+    """Raise StoreError if an entry of a store is a link, or neither file nor folder.
+    The store itself may be a link.
 
     Raises
     ------
@@ -100,18 +135,27 @@ def check_no_links(path: Path) -> None:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
                 elif not entry.is_file(follow_symlinks=False):
-                    what = "a link, which is not followed" if entry.is_symlink() else "neither a file nor a folder"
+                    what = (
+                        "a link, which is not followed"
+                        if entry.is_symlink()
+                        else "neither a file nor a folder"
+                    )
                     raise StoreError(
-                        f"{path}: {os.path.relpath(entry.path, path)} is {what}; a store holds files alone: put the "
-                        "file itself into its place, or move the store away, and run the trial anew"
+                        f"{path}: {os.path.relpath(entry.path, path)} is {what}; a "
+                        "store holds files alone: put the file itself into its place, "
+                        "or move the store away, and run the trial anew"
                     )
 
 
 def check_no_folders(path: Path, names: Iterable[str]) -> None:
-    """Raise IsADirectoryError where a folder stands in place of a file: its contents are not ours to remove."""
+    """Raise IsADirectoryError where a folder stands in place of a file: its contents
+    are not ours to remove.
+    """
     for name in names:
         if (path / name).is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path / name))
+            raise IsADirectoryError(
+                errno.EISDIR, os.strerror(errno.EISDIR), str(path / name)
+            )
 
 
 def part_path(path: Path) -> Path:
@@ -134,7 +178,9 @@ def write_files(files: Mapping[Path, Sequence[Data]]) -> None:
 
 
 def new_file(path: Path) -> int:
-    """Return a new, empty file to write to; an old file of the name keeps its bytes under its other names."""
+    """Return a new, empty file to write to; an old file of the name keeps its bytes
+    under its other names.
+    """
     remove(path)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o666)
 
@@ -162,7 +208,10 @@ def read_small_file(path: Path) -> bytes:
     """Return the bytes of a file whose size does not grow with the units."""
     with file_to_read(path) as file:
         if os.fstat(file.fileno()).st_size > _MOST:
-            raise StoreError(f"{path}: longer than any file of its kind; move the store away, and run the trial anew")
+            raise StoreError(
+                f"{path}: longer than any file of its kind; move the store away, and "
+                "run the trial anew"
+            )
         return file.readall()
 
 
@@ -177,7 +226,9 @@ def read_or_none(path: Path) -> bytes | None:
 
 
 def parse_json(data: bytes) -> Any:
-    """Return the content of JSON; None if it is invalid, nested too deep, or has huge numbers."""
+    """Return the content of JSON; None if it is invalid, nested too deep, or has huge
+    numbers.
+    """
     try:
         check_depth(data)
         return json.loads(data)
@@ -193,7 +244,9 @@ def write_all(file: int, data: Data) -> None:
 
 
 def replace(path: Path, data: Data) -> None:
-    """Write a file atomically: its old or its new content is there, whatever happens meanwhile."""
+    """Write a file atomically: its old or its new content is there, whatever happens
+    meanwhile.
+    """
     replace_all({path: data})
 
 
@@ -225,7 +278,8 @@ def sync_folder(path: Path) -> None:
 
 
 def mark_of(data: Data, of: str = "") -> str:
-    """Return the mark of some bytes: their number, and their SHA-256 after that of the trial that they are of, if any.
+    """Return the mark of some bytes: their number, and their SHA-256 after that of the
+    trial that they are of, if any.
 
     Examples
     --------
@@ -242,20 +296,28 @@ def seal(data: bytes, of: str = "") -> bytes:
 
     Examples
     --------
-    >>> unseal(seal(b"GATA")), unseal(seal(b"GATA")[:-1]), unseal(seal(b"GATA", "one trial"), "another")
+    >>> (
+    ...     unseal(seal(b"GATA")),
+    ...     unseal(seal(b"GATA")[:-1]),
+    ...     unseal(seal(b"GATA", "one trial"), "another"),
+    ... )
     (b'GATA', None, None)
     """
     return f"{mark_of(data, of)}\n".encode() + data
 
 
 def unseal(data: bytes, of: str = "") -> bytes | None:
-    """Return the bytes that were sealed; None if they are damaged, or of another trial."""
+    """Return the bytes that were sealed; None if they are damaged, or of another
+    trial.
+    """
     mark, _, rest = data.partition(b"\n")
     return rest if mark == mark_of(rest, of).encode() else None
 
 
 def unzip_stored(data: bytes) -> dict[str, bytes]:
-    """Return the files of an uncompressed zip archive by name; an empty dict for anything else."""
+    """Return the files of an uncompressed zip archive by name; an empty dict for
+    anything else.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -292,26 +354,42 @@ def encode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if values.dtype.kind == "U":
         try:
-            return np.frombuffer(_vlen().encode(values.reshape(-1).astype(object)), np.uint8)
+            return np.frombuffer(
+                _vlen().encode(values.reshape(-1).astype(object)), np.uint8
+            )
         except UnicodeEncodeError as error:
             raise StoreError(
-                f"{quoted(error.object)} holds half a surrogate pair, which cannot be stored; rename it"
+                f"{quoted(error.object)} holds half a surrogate pair, which cannot be "
+                "stored; rename it"
             ) from error
-    return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+    return (
+        np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+        .reshape(-1)
+        .view(np.uint8)
+    )
 
 
-def decode_values(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDArray[Any] | None:
-    """Return the values (n,) that `encode_values` wrote; None if the bytes are not n values of the dtype.
+def decode_values(
+    data: NDArray[np.uint8], dtype: np.dtype[Any], n: int
+) -> NDArray[Any] | None:
+    """Return the values (n,) that `encode_values` wrote; None if the bytes are not n
+    values of the dtype.
 
     Examples
     --------
     >>> decode_values(encode_values(np.array([1, 2], np.int16)), np.dtype(np.int16), 2)
     array([1, 2], dtype=int16)
-    >>> decode_values(encode_values(np.array(["a", "motif"])), np.dtype("<U4"), 2) is None
+    >>> decode_values(
+    ...     encode_values(np.array(["a", "motif"])), np.dtype("<U4"), 2
+    ... ) is None
     True
     """
     if dtype.kind != "U":
-        return data.view(dtype.newbyteorder("<")) if len(data) == n * dtype.itemsize else None
+        return (
+            data.view(dtype.newbyteorder("<"))
+            if len(data) == n * dtype.itemsize
+            else None
+        )
     n_stored = int.from_bytes(data[:_LENGTH].tobytes(), "little")
     if n_stored != n or len(data) < _LENGTH * (1 + n):
         return None
@@ -320,7 +398,11 @@ def decode_values(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDAr
     except ValueError:
         return None
     longest = max(map(len, texts), default=0)
-    return texts.astype(dtype) if longest * np.dtype("U1").itemsize <= dtype.itemsize else None
+    return (
+        texts.astype(dtype)
+        if longest * np.dtype("U1").itemsize <= dtype.itemsize
+        else None
+    )
 
 
 def checksum(data: NDArray[np.uint8]) -> bytes:
@@ -336,7 +418,9 @@ def chunk_mark(n_bytes: int, checksum: bytes) -> str:
 
 
 def chunk_mark_at(path: Path, sizes: Collection[int]) -> str | None:
-    """Return the mark of the chunk in a file; None if it is absent, damaged, or of none of these sizes."""
+    """Return the mark of the chunk in a file; None if it is absent, damaged, or of none
+    of these sizes.
+    """
     try:
         body = read_intact_chunk(path, sizes)
     except PermissionError:
@@ -346,8 +430,12 @@ def chunk_mark_at(path: Path, sizes: Collection[int]) -> str | None:
     return None if body is None else chunk_mark(len(body), checksum(body))
 
 
-def read_intact_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArray[np.uint8] | None:
-    """Return the bytes of the chunk in a file; None if its size is not one of `sizes` or its checksum differs."""
+def read_intact_chunk(
+    path: Path, sizes: Collection[int] | None = None
+) -> NDArray[np.uint8] | None:
+    """Return the bytes of the chunk in a file; None if its size is not one of `sizes`
+    or its checksum differs.
+    """
     with file_to_read(path) as file:
         if sizes is not None and os.fstat(file.fileno()).st_size not in sizes:
             return None
@@ -359,7 +447,11 @@ def read_intact_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArr
 def read_marked_chunk(path: Path, mark: str) -> NDArray[np.uint8] | None:
     """Return the bytes of the chunk in a file; None if they do not have the mark."""
     body = read_intact_chunk(path, (size_of(mark),))
-    return body if body is not None and chunk_mark(len(body), checksum(body)) == mark else None
+    return (
+        body
+        if body is not None and chunk_mark(len(body), checksum(body)) == mark
+        else None
+    )
 
 
 def _vlen() -> Any:

@@ -1,12 +1,16 @@
-"""Log of a trial, with a hashed line for each commit; slabs of units that are committed; and the saved running sums.
+"""Log of a trial, with a hashed line for each commit; slabs of units that are
+committed; and the saved running sums.
 
-Files of a slab are written beside their places and made durable, then a line describes them; once lines are durable, of
-many slabs at once, their files are moved to their places. If the process dies in between, what is in its place is of an
-earlier line, and what was finished is still beside it: everything that was committed is found. If the power fails, that
-holds of the lines that were durable; the slabs of later ones are made again.
+Files of a slab are written beside their places and made durable, then a line describes
+them; once lines are durable, of many slabs at once, their files are moved to their
+places. If the process dies in between, what is in its place is of an earlier line, and
+what was finished is still beside it: everything that was committed is found. If the
+power fails, that holds of the lines that were durable; the slabs of later ones are made
+again.
 
-The hashes of lines and of sums begin with the origin of the trial, a digest of the identity that it was begun with:
-those of another trial's store are not taken for its own.
+The hashes of lines and of sums begin with the origin of the trial, a digest of the
+identity that it was begun with: those of another trial's store are not taken for its
+own.
 """
 
 from __future__ import annotations
@@ -60,7 +64,9 @@ _DONE = re.compile("0x[0-9a-f]+")
 
 @dataclass(frozen=True)
 class Record:
-    """A commit: the turns of a slab that are done, as a bit set, and the mark of each of its files by path."""
+    """A commit: the turns of a slab that are done, as a bit set, and the mark of each
+    of its files by path.
+    """
 
     chunk: int
     model: int | None
@@ -72,26 +78,48 @@ class Record:
         return Slab(self.chunk, self.model)
 
     def line(self, origin: str) -> bytes:
-        """Return the record as a line; it begins with a line end, which closes a line that was cut off."""
-        text = json.dumps(asdict(self) | {"done": hex(self.done)}, separators=(",", ":"))
+        """Return the record as a line; it begins with a line end, which closes a line
+        that was cut off.
+        """
+        text = json.dumps(
+            asdict(self) | {"done": hex(self.done)}, separators=(",", ":")
+        )
         return f"\n{mark_of(text.encode(), origin)} {text}\n".encode()
 
     @classmethod
     def read(cls, line: bytes, grid: Grid, origin: str) -> Record | None:
-        """Return the record of a line; None if it is cut off, damaged, of another trial, or of no slab of this one."""
+        """Return the record of a line; None if it is cut off, damaged, of another
+        trial, or of no slab of this one.
+        """
         mark, _, text = line.partition(b" ")
         if mark_of(text, origin).encode() != mark:
             return None
         match parse_json(text):
-            case {"chunk": int(chunk), "model": int() | None as model, "done": str(done), "files": dict(files), **more}:
+            case {
+                "chunk": int(chunk),
+                "model": int() | None as model,
+                "done": str(done),
+                "files": dict(files),
+                **more,
+            }:
                 slab = Slab(chunk, model)
-                if more or bool in (type(chunk), type(model)) or not grid.has(slab) or not _DONE.fullmatch(done):
+                if (
+                    more
+                    or bool in (type(chunk), type(model))
+                    or not grid.has(slab)
+                    or not _DONE.fullmatch(done)
+                ):
                     return None
                 turns, marked = (
                     int(done, 16),
-                    all(isinstance(m, str) and CHUNK_MARK.fullmatch(m) for m in files.values()),
+                    all(
+                        isinstance(m, str) and CHUNK_MARK.fullmatch(m)
+                        for m in files.values()
+                    ),
                 )
-                known = files.keys() == set(grid.files_of(slab)) and not turns & ~grid.whole(chunk)
+                known = files.keys() == set(
+                    grid.files_of(slab)
+                ) and not turns & ~grid.whole(chunk)
                 return cls(chunk, model, turns, files) if marked and known else None
         return None
 
@@ -125,7 +153,9 @@ class Log:
             os.close(file)
 
     def sync(self) -> None:
-        """Wait until every line is on the disk, and move the files that waited for that."""
+        """Wait until every line is on the disk, and move the files that waited for
+        that.
+        """
         with self._turn:
             if self._waiting:
                 sync_file(self.path)
@@ -134,7 +164,9 @@ class Log:
                 self._waiting.pop()
 
     def compact(self, grid: Grid) -> None:
-        """Rewrite the log of a finished trial with one line for each slab in order, whatever its history."""
+        """Rewrite the log of a finished trial with one line for each slab in order,
+        whatever its history.
+        """
         records = read_log(self.path, grid, self._origin)
         lines = b"".join(records[slab][-1].line(self._origin) for slab in grid.slabs())
         if read_small_file(self.path) != lines:
@@ -145,8 +177,17 @@ SLOTS = ("state-0", "state-1")
 _TURNS = re.compile(rb"[0-9]{1,15}")
 
 
-def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, origin: str, turns: int, last: bool) -> None:
-    """Write the sums over the first turns in place of the older of two generations; the final sums over both."""
+def write_state(
+    folder: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    origin: str,
+    turns: int,
+    last: bool,
+) -> None:
+    """Write the sums over the first turns in place of the older of two generations; the
+    final sums over both.
+    """
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as whole:
         for name, values in arrays.items():
@@ -165,44 +206,73 @@ def _turns(path: Path, origin: str) -> int:
 
 
 def equalize_states(folder: Path, *, origin: str, turns: int) -> None:
-    """Give both generations the same bytes if one of them is final: a kill may have come between the two writes."""
+    """Give both generations the same bytes if one of them is final: a kill may have
+    come between the two writes.
+    """
     read = {slot: read_or_none(folder / slot) or b"" for slot in SLOTS}
-    whole = [data for data in read.values() if (state := _parse_state(data, origin)) and state[0] == turns]
+    whole = [
+        data
+        for data in read.values()
+        if (state := _parse_state(data, origin)) and state[0] == turns
+    ]
     for slot, data in read.items():
         if whole and data != whole[0]:
             replace(folder / slot, whole[0])
 
 
-def read_state(folder: Path, origin: str) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
-    """Return the newest intact sums of a trial with their number of turns, and the names of damaged or other ones."""
+def read_state(
+    folder: Path, origin: str
+) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
+    """Return the newest intact sums of a trial with their number of turns, and the
+    names of damaged or other ones.
+    """
     there = [slot for slot in SLOTS if (folder / slot).exists()]
-    read = {slot: _parse_state(read_or_none(folder / slot) or b"", origin) for slot in there}
+    read = {
+        slot: _parse_state(read_or_none(folder / slot) or b"", origin) for slot in there
+    }
     whole = [state for state in read.values() if state is not None]
-    return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]
+    return max(whole, key=lambda state: state[0], default=None), [
+        slot for slot in there if read[slot] is None
+    ]
 
 
 @contextmanager
 def state_of_trial(store: object) -> Iterator[None]:
-    """Name the store, and the cure, where its saved sums turn out not to be those of its own trial."""
+    """Name the store, and the cure, where its saved sums turn out not to be those of
+    its own trial.
+    """
     try:
         yield
     except (ValueError, KeyError, TypeError, StoreError) as error:
         why = f"the saved sums do not belong to this trial ({error})"
-        raise StoreError(f"{store}: {why}; move the store away, and run the trial anew") from error
+        raise StoreError(
+            f"{store}: {why}; move the store away, and run the trial anew"
+        ) from error
 
 
-def _parse_state(data: bytes, origin: str) -> tuple[int, dict[str, NDArray[Any]]] | None:
+def _parse_state(
+    data: bytes, origin: str
+) -> tuple[int, dict[str, NDArray[Any]]] | None:
     body = unseal(data, origin)
     if body is None:
         return None
     turns, _, packed = body.partition(b"\n")
-    arrays = {name.removesuffix(".npy"): _parse_npy(data) for name, data in unzip_stored(packed).items()}
+    arrays = {
+        name.removesuffix(".npy"): _parse_npy(data)
+        for name, data in unzip_stored(packed).items()
+    }
     whole = {name: array for name, array in arrays.items() if array is not None}
-    return (int(turns), whole) if _TURNS.fullmatch(turns) and whole.keys() == arrays.keys() and whole else None
+    return (
+        (int(turns), whole)
+        if _TURNS.fullmatch(turns) and whole.keys() == arrays.keys() and whole
+        else None
+    )
 
 
 def _parse_npy(data: bytes) -> NDArray[Any] | None:
-    """Return the array of a file in numpy's format; None unless it has numbers or text, of the stated size."""
+    """Return the array of a file in numpy's format; None unless it has numbers or text,
+    of the stated size.
+    """
     stream = io.BytesIO(data)
     try:
         if np.lib.format.read_magic(stream) != (1, 0):
@@ -211,7 +281,11 @@ def _parse_npy(data: bytes) -> NDArray[Any] | None:
     except Exception:  # the header is parsed as Python, which may raise anything
         return None
     values = memoryview(data)[stream.tell() :]
-    if dtype.kind not in "biufU" or any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(values):
+    if (
+        dtype.kind not in "biufU"
+        or any(size < 0 for size in shape)
+        or math.prod(shape) * dtype.itemsize != len(values)
+    ):
         return None
     flat = np.frombuffer(values, dtype) if len(values) else np.empty(0, dtype)
     return flat.reshape(shape, order="F" if in_columns else "C").copy()
@@ -219,7 +293,9 @@ def _parse_npy(data: bytes) -> NDArray[Any] | None:
 
 @dataclass
 class OpenSlab:
-    """A slab that is being filled: its turns, those of them that are committed, and its values by field."""
+    """A slab that is being filled: its turns, those of them that are committed, and its
+    values by field.
+    """
 
     slab: Slab
     done: int
@@ -230,70 +306,121 @@ class OpenSlab:
     def begin(cls, path: Path, grid: Grid, slab: Slab, done: int) -> OpenSlab:
         """Return a slab with its contents on disk."""
         put = [own for own in grid.fields_of(slab) if own != UNIT]
-        return cls(slab, done, done, {own: _load_values(path, grid, own, slab, done) for own in put})
+        return cls(
+            slab,
+            done,
+            done,
+            {own: _load_values(path, grid, own, slab, done) for own in put},
+        )
 
     def put(self, bit: int, rows: slice, values: Mapping[str, NDArray[Any]]) -> None:
         """Write the values of a turn."""
         for own, array in self.values.items():
-            array[rows] = _as_file_values(values, own, rows.stop - rows.start, self.slab.model)
+            array[rows] = _as_file_values(
+                values, own, rows.stop - rows.start, self.slab.model
+            )
         self.done |= bit
 
     def payloads(self, grid: Grid) -> dict[str, NDArray[np.uint8]]:
-        """Return the bytes of each file, by its path in the store, with fill values where no turn was put."""
+        """Return the bytes of each file, by its path in the store, with fill values
+        where no turn was put.
+        """
         blank = [grid.rows(turn) for turn in grid.turns(self.slab.chunk, ~self.done)]
         blank.append(slice(grid.n_units - self.slab.chunk * grid.units_a_chunk, None))
         for own, array in self.values.items():
             for rows in blank:
                 array[rows] = own.blank
         first = self.slab.chunk * grid.units_a_chunk
-        known = {UNIT: np.arange(first, first + grid.units_a_chunk)} if self.slab.model is None else {}
-        return {grid.file_of(own, self.slab): encode_values(array) for own, array in (known | self.values).items()}
+        known = (
+            {UNIT: np.arange(first, first + grid.units_a_chunk)}
+            if self.slab.model is None
+            else {}
+        )
+        return {
+            grid.file_of(own, self.slab): encode_values(array)
+            for own, array in (known | self.values).items()
+        }
 
 
 def commit_slab(path: Path, grid: Grid, log: Log, filling: OpenSlab) -> None:
-    """Write the files of a slab beside their places and log their hashes; `Log.sync` moves them.
+    """Write the files of a slab beside their places and log their hashes; `Log.sync`
+    moves them.
 
-    The files are durable before their line is written, and the line before they are moved, so that a file in its place
-    always has the bytes of some line of the log. A move need not be durable: a file that was not moved is still beside
-    its place. Slabs share no files and may be committed at the same time.
+    The files are durable before their line is written, and the line before they are
+    moved, so that a file in its place always has the bytes of some line of the log. A
+    move need not be durable: a file that was not moved is still beside its place. Slabs
+    share no files and may be committed at the same time.
     """
     if filling.committed:
-        log.sync()  # moves its earlier files, which may still wait where the new ones are written
+        # moves its earlier files, which may still wait where the new ones are written
+        log.sync()
     done, payloads = filling.done, filling.payloads(grid)
     sums = {name: checksum(data) for name, data in payloads.items()}
     for name in payloads:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-    write_files({part_path(path / name): [data.data, sums[name]] for name, data in payloads.items()})
+    write_files(
+        {
+            part_path(path / name): [data.data, sums[name]]
+            for name, data in payloads.items()
+        }
+    )
     marks = {name: chunk_mark(len(data), sums[name]) for name, data in payloads.items()}
     log.append(Record(*filling.slab, done, marks))
     filling.committed = done
 
 
-def _load_values(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> NDArray[Any]:
-    shape, dtype = (grid.units_a_chunk, *own.of_a_file), np.dtype(own.dtype).newbyteorder("<")
+def _load_values(
+    path: Path, grid: Grid, own: Field, slab: Slab, done: int
+) -> NDArray[Any]:
+    shape, dtype = (
+        (grid.units_a_chunk, *own.of_a_file),
+        np.dtype(own.dtype).newbyteorder("<"),
+    )
     if not done:
         return np.empty(shape, dtype)
     file = path / grid.file_of(own, slab)
     data = read_intact_chunk(file)
-    values = None if data is None else decode_values(data, dtype, own.values_a_file(grid.units_a_chunk))
+    values = (
+        None
+        if data is None
+        else decode_values(data, dtype, own.values_a_file(grid.units_a_chunk))
+    )
     if values is None:
-        raise StoreError(f"{file}: damaged while the trial was running; the same call continues from the intact part")
+        raise StoreError(
+            f"{file}: damaged while the trial was running; the same call continues "
+            "from the intact part"
+        )
     return values.reshape(shape)
 
 
-def _as_file_values(values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int | None) -> NDArray[Any]:
-    """Return the values of a field in the shape of its file; values of one model have that axis, of length 1."""
+def _as_file_values(
+    values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int | None
+) -> NDArray[Any]:
+    """Return the values of a field in the shape of its file; values of one model have
+    that axis, of length 1.
+    """
     if own.name not in values:
-        raise StoreError(f"no values of {quoted(own.name)} were put; a turn has {', '.join(sorted(values)) or 'none'}")
+        raise StoreError(
+            f"no values of {quoted(own.name)} were put; a turn has "
+            f"{', '.join(sorted(values)) or 'none'}"
+        )
     given = np.asarray(values[own.name])
     if given.dtype != own.dtype and not np.can_cast(given.dtype, own.dtype, "safe"):
         raise StoreError(
-            f"{quoted(own.name)} is {given.dtype} here and was {np.dtype(own.dtype)} in the first turn, which the "
-            "store was made for; let the predictor answer in one dtype"
+            f"{quoted(own.name)} is {given.dtype} here and was {np.dtype(own.dtype)} "
+            "in the first turn, which the store was made for; let the predictor answer "
+            "in one dtype"
         )
-    if model is not None and given.ndim == len(own.shape) + 1 and given.shape[-1] == own.shape[-1]:
+    if (
+        model is not None
+        and given.ndim == len(own.shape) + 1
+        and given.shape[-1] == own.shape[-1]
+    ):
         given = given[..., [model]] if given.shape[-1] > 1 else given
     expected = (n, *own.of_a_file)
     if given.shape not in (expected, expected[:-1] if own.by_model else expected):
-        raise StoreError(f"{quoted(own.name)} has shape {given.shape}, not {expected}, in a turn of {n:,} units")
+        raise StoreError(
+            f"{quoted(own.name)} has shape {given.shape}, not {expected}, in a turn of "
+            f"{n:,} units"
+        )
     return given.reshape(expected)

@@ -1,4 +1,6 @@
-"""Manifest of a store (its trial, turns, fields, static files, in two copies); stores read and checked by it."""
+"""Manifest of a store (its trial, turns, fields, static files, in two copies); stores
+read and checked by it.
+"""
 
 from __future__ import annotations
 
@@ -68,10 +70,12 @@ _KIND = "causalgia trial"
 class Manifest:
     """The content of a store's manifest.
 
-    `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of the text variables without
-    units; `static` the marks of the static files, by path; `settled` the settings that the trial fixed when it began,
-    as JSON, for a resumed run; `origin` is the digest of the identity at that time; `parts` has digests (and versions)
-    of the parts of an identity, by name: they do not distinguish trials, but let an error say which part changed.
+    `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of
+    the text variables without units; `static` the marks of the static files, by path;
+    `settled` the settings that the trial fixed when it began, as JSON, for a resumed
+    run; `origin` is the digest of the identity at that time; `parts` has digests (and
+    versions) of the parts of an identity, by name: they do not distinguish trials, but
+    let an error say which part changed.
     """
 
     identity: Mapping[str, str]
@@ -89,7 +93,12 @@ class Manifest:
             "turn_ends": self.grid.turn_ends,
             "turns_a_chunk": self.grid.turns_a_chunk,
         }
-        fields: dict[str, Any] = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
+        fields: dict[str, Any] = {
+            "identity": self.identity,
+            "grid": grid,
+            "texts": self.texts,
+            "static": self.static,
+        }
         fields |= {"origin": self.origin, "settled": self.settled, "parts": self.parts}
         content = {"kind": _KIND, "version": FORMAT, **fields}
         return as_json(content | {"hash": content_hash(content)})
@@ -101,8 +110,8 @@ class Manifest:
         Raises
         ------
         StoreError
-            If it was written by another version of the layout, or its hash is right and its content is
-            not one that this library writes.
+            If it was written by another version of the layout, or its hash is right and
+            its content is not one that this library writes.
         """
         content = None if data is None else parse_json(data)
         if not isinstance(content, dict) or "version" not in content:
@@ -110,8 +119,9 @@ class Manifest:
         mark = content.pop("hash", None)
         if content["version"] != FORMAT:
             raise StoreError(
-                f"{path}: written in version {quoted(content['version'])} of the layout, this library reads version "
-                f"{FORMAT}; use the library that wrote it, or give another path as store="
+                f"{path}: written in version {quoted(content['version'])} of the "
+                f"layout, this library reads version {FORMAT}; use the library that "
+                "wrote it, or give another path as store="
             )
         if mark != content_hash(content):
             return None
@@ -119,8 +129,8 @@ class Manifest:
             return cls._of(content)
         except StoreError as error:
             raise StoreError(
-                f"{path}: the manifest was not written by this library ({error}); move the store away, and run the "
-                "trial anew"
+                f"{path}: the manifest was not written by this library ({error}); move "
+                "the store away, and run the trial anew"
             ) from error
 
     @classmethod
@@ -128,74 +138,132 @@ class Manifest:
         names = {"identity", "grid", "texts", "static", "origin", "settled", "parts"}
         if content.keys() != {"kind", "version", *names} or content["kind"] != _KIND:
             raise StoreError(f"it is not a {_KIND} of {', '.join(sorted(names))}")
-        identity, texts, static, parts = (as_texts(content[n], n) for n in ("identity", "texts", "static", "parts"))
+        identity, texts, static, parts = (
+            as_texts(content[n], n) for n in ("identity", "texts", "static", "parts")
+        )
         grid = as_grid(content["grid"])
         growing = {node(field.name) for field in grid.fields}
         for name, mark in static.items():
-            if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):
-                raise StoreError(f"'static' lists {quoted(name)}, which is not a file of a store")
+            if not is_static(name) or (
+                name.partition("/")[0] in growing and not name.endswith("/zarr.json")
+            ):
+                raise StoreError(
+                    f"'static' lists {quoted(name)}, which is not a file of a store"
+                )
             if not FILE_MARK.fullmatch(mark):
-                raise StoreError(f"'static' has {quoted(mark)} for {quoted(name)}, which is not a mark of a file")
-        if not isinstance(origin := content["origin"], str) or not FILE_MARK.fullmatch(origin):
-            raise StoreError(f"'origin' is {quoted(origin)}, which is not a digest of an identity")
+                raise StoreError(
+                    f"'static' has {quoted(mark)} for {quoted(name)}, which is not a "
+                    "mark of a file"
+                )
+        if not isinstance(origin := content["origin"], str) or not FILE_MARK.fullmatch(
+            origin
+        ):
+            raise StoreError(
+                f"'origin' is {quoted(origin)}, which is not a digest of an identity"
+            )
         return cls(identity, grid, texts, static, origin, content["settled"], parts)
 
     def check_identity(
-        self, identity: Mapping[str, str], parts: Mapping[str, str], path: Path, *, but: Collection[str] = ()
+        self,
+        identity: Mapping[str, str],
+        parts: Mapping[str, str],
+        path: Path,
+        *,
+        but: Collection[str] = (),
     ) -> None:
-        """Raise StoreError if the trial is another one; says which parts differ, and how. Names in `but` may differ."""
+        """Raise StoreError if the trial is another one; says which parts differ, and
+        how. Names in `but` may differ.
+        """
         if strange := self.identity.keys() - identity.keys():
-            raise StoreError(f"{path}: holds another trial, one that has {quoted(min(strange))}; give another path")
+            raise StoreError(
+                f"{path}: holds another trial, one that has {quoted(min(strange))}; "
+                "give another path"
+            )
         allowed = self.identity.keys() & but
-        differ = [name for name in sorted(identity.keys() - allowed) if self.identity.get(name) != identity[name]]
+        differ = [
+            name
+            for name in sorted(identity.keys() - allowed)
+            if self.identity.get(name) != identity[name]
+        ]
         if differ:
             differences = "; ".join(
-                f"{name}: {_there_and_now(self.identity.get(name), identity[name])}" for name in differ
+                f"{name}: {_there_and_now(self.identity.get(name), identity[name])}"
+                for name in differ
             )
             moved = self.moved(parts) if "predictor" in differ else ""
-            cure = _SAME_ANSWERS if differ == ["predictor"] and "predictor" in self.identity else ""
+            cure = (
+                _SAME_ANSWERS
+                if differ == ["predictor"] and "predictor" in self.identity
+                else ""
+            )
             raise StoreError(
-                f"{path}: holds another trial, the {' and the '.join(differ)} differ{'s' * (len(differ) == 1)} "
-                f"({differences}{moved and '; '}{moved}); give another path as store=, or the same "
-                f"{' and '.join(differ)} to continue this one{cure}"
+                f"{path}: holds another trial, the {' and the '.join(differ)} "
+                f"differ{'s' * (len(differ) == 1)} "
+                f"({differences}{moved and '; '}{moved}); give another path as store=, "
+                f"or the same {' and '.join(differ)} to continue this one{cure}"
             )
 
     def moved(self, parts: Mapping[str, str]) -> str:
-        """Say which parts of the predictor changed and which did not; "" if that is not known."""
+        """Say which parts of the predictor changed and which did not; "" if that is not
+        known.
+        """
         names = sorted(self.parts.keys() | parts.keys() - {"versions"})
-        others = [name for name in names if self.parts.get(name) != parts.get(name) and name != "versions"]
+        others = [
+            name
+            for name in names
+            if self.parts.get(name) != parts.get(name) and name != "versions"
+        ]
         same = [name for name in names if name not in others and name != "versions"]
         changes = [f"its {_name_list(others)} moved"] if others else []
         changes += [f"its {_name_list(same)} did not"] if others and same else []
         before, now = self.parts.get("versions"), parts.get("versions")
-        return "; ".join([*changes, *([f"versions: {_there_and_now(before, now)}"] if before != now else [])])
+        return "; ".join(
+            [
+                *changes,
+                *(
+                    [f"versions: {_there_and_now(before, now)}"]
+                    if before != now
+                    else []
+                ),
+            ]
+        )
 
 
 _SAME_ANSWERS = (
-    "; if the predictor gives the same answers, same_answers=True checks some stored answers and continues the trial"
+    "; if the predictor gives the same answers, same_answers=True checks some stored "
+    "answers and continues the trial"
 )
 
 
 def _name_list(names: Sequence[str]) -> str:
-    return ", ".join(quoted(name)[1:-1] for name in names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
+    return ", ".join(quoted(name)[1:-1] for name in names[:6]) + (
+        f" and {len(names) - 6} more" if names[6:] else ""
+    )
 
 
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
-    """Write the copy of the static files, and then the manifest, which marks the store as begun."""
+    """Write the copy of the static files, and then the manifest, which marks the store
+    as begun.
+    """
     folder = control(path)
     data = manifest.to_bytes()
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as archive:
         for name, content in {_NAME: data, **static}.items():
-            archive.writestr(zipfile.ZipInfo(name), content)  # without a time: the bytes depend on the content only
+            # without a time: the bytes depend on the content only
+            archive.writestr(zipfile.ZipInfo(name), content)
     replace_all({folder / _COPY: seal(copy.getvalue()), folder / _NAME: data})
 
 
 def is_store(path: Path) -> bool:
-    """Say whether there is a store at a path: a manifest, or commits (or sums) and the copy of a manifest."""
+    """Say whether there is a store at a path: a manifest, or commits (or sums) and the
+    copy of a manifest.
+    """
     folder = control(path)
     log = folder / "log"
-    committed = (log.exists() and log.stat().st_size > 0) or any((folder / slot).exists() for slot in SLOTS)
+    committed = (log.exists() and log.stat().st_size > 0) or any(
+        (folder / slot).exists() for slot in SLOTS
+    )
     return (folder / _NAME).exists() or ((folder / _COPY).exists() and committed)
 
 
@@ -210,14 +278,21 @@ def read_manifest(path: Path) -> Manifest:
     found = Manifest.from_bytes(read_or_none(control(path) / _NAME), path)
     found = found or Manifest.from_bytes(_copies(path).get(_NAME), path)
     if found is None:
-        raise StoreError(f"{path}: the manifest and its copy are damaged; move the store away, and run the trial anew")
+        raise StoreError(
+            f"{path}: the manifest and its copy are damaged; move the store away, and "
+            "run the trial anew"
+        )
     return found
 
 
 def intact_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
     """Return the static files that are intact, by their path in the store."""
     read = {name: read_or_none(path / name) for name in manifest.static}
-    return {name: data for name, data in read.items() if data is not None and mark_of(data) == manifest.static[name]}
+    return {
+        name: data
+        for name, data in read.items()
+        if data is not None and mark_of(data) == manifest.static[name]
+    }
 
 
 def damaged_static(path: Path, manifest: Manifest) -> list[str]:
@@ -226,7 +301,10 @@ def damaged_static(path: Path, manifest: Manifest) -> list[str]:
     hurt = [name for name in manifest.static if name not in whole]
     if read_or_none(control(path) / _NAME) != manifest.to_bytes():
         hurt.append(f"{CONTROL}/{_NAME}")
-    copies, marks = _copies(path), {_NAME: mark_of(manifest.to_bytes()), **manifest.static}
+    copies, marks = (
+        _copies(path),
+        {_NAME: mark_of(manifest.to_bytes()), **manifest.static},
+    )
     if {name: mark_of(data) for name, data in copies.items()} != marks:
         hurt.append(f"{CONTROL}/{_COPY}")
     return hurt
@@ -243,7 +321,9 @@ def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
     try:
         return read_frame(manifest.grid, intact_static(path, manifest), manifest.texts)
     except StoreError as error:
-        raise StoreError(f"{path}: {error}; move the store away, and run the trial anew") from error
+        raise StoreError(
+            f"{path}: {error}; move the store away, and run the trial anew"
+        ) from error
 
 
 def repair_static(path: Path, manifest: Manifest) -> list[str]:
@@ -257,16 +337,25 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
     hurt, copies = damaged_static(path, manifest), _copies(path)
     for name in manifest.static.keys() & set(hurt):
         if name not in copies or mark_of(copies[name]) != manifest.static[name]:
-            raise StoreError(f"{path / name}: damaged, as is its copy; move the store away, and run the trial anew")
+            raise StoreError(
+                f"{path / name}: damaged, as is its copy; move the store away, and run "
+                "the trial anew"
+            )
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         replace(path / name, copies[name])
     if hurt:
-        write_manifest(path, manifest, {name: read_small_file(path / name) for name in manifest.static})
+        write_manifest(
+            path,
+            manifest,
+            {name: read_small_file(path / name) for name in manifest.static},
+        )
     return hurt
 
 
 def _copies(path: Path) -> dict[str, bytes]:
-    """Return the files of the copy; an empty dict if it is damaged or packed in another way."""
+    """Return the files of the copy; an empty dict if it is damaged or packed in another
+    way.
+    """
     data = unseal(read_or_none(control(path) / _COPY) or b"")
     return {} if data is None else unzip_stored(data)
 
@@ -279,7 +368,9 @@ def content_hash(content: Mapping[str, Any]) -> str:
 def _there_and_now(there: str | None, now: str | None) -> str:
     """Say two values that differ, in at most 80 characters each."""
     if there is None or now is None:
-        values = ["not given" if value is None else quoted(value) for value in (there, now)]
+        values = [
+            "not given" if value is None else quoted(value) for value in (there, now)
+        ]
         return f"{values[0]} there, {values[1]} now"
     return "{} there, {} now".format(*quoted_apart(there, now))
 
@@ -288,17 +379,19 @@ _AGAIN = "the same cg.run(..., store=) makes again what is damaged, and that alo
 
 
 def open_archive(path: str | Path) -> xr.Dataset:
-    """Open a finished store: variables with units lazily (dask), a chunk for each file, all others in memory.
+    """Open a finished store: variables with units lazily (dask), a chunk for each file,
+    all others in memory.
 
-    Once loaded it is identical to the Dataset that the same trial returns in memory: names, dims, dtypes, attrs,
-    values. The sizes of all files are checked here, and the bytes of a file when it is read: they match the log, or an
-    error is raised. `verify` checks the bytes of all files, as does every further run of the trial.
+    Once loaded it is identical to the Dataset that the same trial returns in memory:
+    names, dims, dtypes, attrs, values. The sizes of all files are checked here, and the
+    bytes of a file when it is read: they match the log, or an error is raised. `verify`
+    checks the bytes of all files, as does every further run of the trial.
 
     Raises
     ------
     StoreError
-        If there is no store at the path, it is not finished (says how far it is and how to go on), is of another
-        version, or files are absent or of another size.
+        If there is no store at the path, it is not finished (says how far it is and how
+        to go on), is of another version, or files are absent or of another size.
 
     Examples
     --------
@@ -311,22 +404,40 @@ def open_archive(path: str | Path) -> xr.Dataset:
     with on_disk(place):
         manifest, log = _read_manifest_and_log(place)
         _check_finished(place, manifest.grid, log)
-        marks = {name: mark for record in log.values() for name, mark in record.files.items()}
+        marks = {
+            name: mark for record in log.values() for name, mark in record.files.items()
+        }
         files = {name: place / name for name in marks}
-        hurt = [n for n, file in files.items() if not file.exists() or file.stat().st_size != size_of(marks[n])]
+        hurt = [
+            n
+            for n, file in files.items()
+            if not file.exists() or file.stat().st_size != size_of(marks[n])
+        ]
         hurt += damaged_static(place, manifest)
         check_no_folders(place, hurt)
         if hurt:
             raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_AGAIN}")
         grid, frame = manifest.grid, frame_of_store(place, manifest)
-        growing = {field.name: _lazy_variable(place, grid, field, marks) for field in grid.fields if field != UNIT}
+        growing = {
+            field.name: _lazy_variable(place, grid, field, marks)
+            for field in grid.fields
+            if field != UNIT
+        }
         coords = {name: v for name, v in growing.items() if v.dims == ("unit",)}
-        read = frame.assign({name: v for name, v in growing.items() if name not in coords})
-        return read.assign_coords({"unit": pd.RangeIndex(grid.n_units), **coords}) if grid.fields else read
+        read = frame.assign(
+            {name: v for name, v in growing.items() if name not in coords}
+        )
+        return (
+            read.assign_coords({"unit": pd.RangeIndex(grid.n_units), **coords})
+            if grid.fields
+            else read
+        )
 
 
 def saved_sums(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the newest intact sums of a stored trial by name; none if there are none of this trial."""
+    """Return the newest intact sums of a stored trial by name; none if there are none
+    of this trial.
+    """
     with on_disk(path):
         state, _ = read_state(control(path), read_manifest(path).origin)
         return {} if state is None else state[1]
@@ -335,7 +446,8 @@ def saved_sums(path: Path) -> dict[str, NDArray[Any]]:
 def verify(path: str | Path) -> tuple[str, ...]:
     """Hash every file of a store; return the paths, in it, of the damaged ones.
 
-    Nothing is changed. A store that is being written may list a file that is about to be moved.
+    Nothing is changed. A store that is being written may list a file that is about to
+    be moved.
 
     Raises
     ------
@@ -345,15 +457,23 @@ def verify(path: str | Path) -> tuple[str, ...]:
     place = Path(path)
     with on_disk(place):
         manifest, log = _read_manifest_and_log(place)
-        marks = {name: mark for record in log.values() for name, mark in record.files.items()}
-        hurt = [name for name, mark in marks.items() if chunk_mark_at(place / name, (size_of(mark),)) != mark]
+        marks = {
+            name: mark for record in log.values() for name, mark in record.files.items()
+        }
+        hurt = [
+            name
+            for name, mark in marks.items()
+            if chunk_mark_at(place / name, (size_of(mark),)) != mark
+        ]
         return (*damaged_static(place, manifest), *hurt)
 
 
 def _read_manifest_and_log(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
     """Return the manifest and the newest record of each slab."""
     if not is_store(path):
-        raise StoreError(f"{path}: no trial is stored there; cg.run(..., store=) makes one")
+        raise StoreError(
+            f"{path}: no trial is stored there; cg.run(..., store=) makes one"
+        )
     check_no_links(path)
     manifest, log = read_manifest(path), control(path) / "log"
     read = read_log(log, manifest.grid, manifest.origin) if log.exists() else {}
@@ -365,18 +485,27 @@ def _check_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
     if whole == grid.n_slabs:
         return
     n_models = Counter(slab.chunk for slab in log)
-    shared = {chunk: grid.whole(chunk) for chunk, n in n_models.items() if n * grid.n_chunks == grid.n_slabs}
+    shared = {
+        chunk: grid.whole(chunk)
+        for chunk, n in n_models.items()
+        if n * grid.n_chunks == grid.n_slabs
+    }
     for slab, record in log.items():
         if slab.chunk in shared:
             shared[slab.chunk] &= record.done
     n = sum(grid.n_units_of(chunk, turns) for chunk, turns in shared.items())
     raise StoreError(
-        f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same cg.run(..., store=) resumes it"
+        f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same "
+        "cg.run(..., store=) resumes it"
     )
 
 
-def _lazy_variable(path: Path, grid: Grid, field: Field, marks: Mapping[str, str]) -> xr.Variable:
-    """Return a field as a dask array, a chunk for each file; damage is reported when a chunk is read."""
+def _lazy_variable(
+    path: Path, grid: Grid, field: Field, marks: Mapping[str, str]
+) -> xr.Variable:
+    """Return a field as a dask array, a chunk for each file; damage is reported when a
+    chunk is read.
+    """
     import dask.array
     from dask.base import tokenize
 
@@ -386,26 +515,45 @@ def _lazy_variable(path: Path, grid: Grid, field: Field, marks: Mapping[str, str
     name = f"{field.name}-{tokenize(str(path.absolute()), marks, field)}"
     graph = {}
     for numbers in product(*(range(len(along)) for along in chunks)):
-        file = grid.file_of(field, Slab(numbers[0], numbers[-1] if field.by_model else None))
-        read = partial(_read_chunk, path / file, marks[file], field, grid.units_a_chunk, chunks[0][numbers[0]])
+        file = grid.file_of(
+            field, Slab(numbers[0], numbers[-1] if field.by_model else None)
+        )
+        read = partial(
+            _read_chunk,
+            path / file,
+            marks[file],
+            field,
+            grid.units_a_chunk,
+            chunks[0][numbers[0]],
+        )
         graph[(name, *numbers)] = (read,)
     lazily = da.Array(graph, name, chunks=chunks, dtype=np.dtype(field.dtype))
     return annotate(xr.Dataset({field.name: (field.dims, lazily)}))[field.name].variable
 
 
-def _read_chunk(file: Path, mark: str, field: Field, units: int, n: int) -> NDArray[Any]:
+def _read_chunk(
+    file: Path, mark: str, field: Field, units: int, n: int
+) -> NDArray[Any]:
     """Return the first n units of a block of a field from its file."""
     with on_disk(file):
         data = read_marked_chunk(file, mark)
-    values = None if data is None else decode_values(data, np.dtype(field.dtype), field.values_a_file(units))
+    values = (
+        None
+        if data is None
+        else decode_values(data, np.dtype(field.dtype), field.values_a_file(units))
+    )
     if values is None:
-        raise StoreError(f"{file}: damaged, not the bytes that the trial wrote; {_AGAIN}")
+        raise StoreError(
+            f"{file}: damaged, not the bytes that the trial wrote; {_AGAIN}"
+        )
     return values.astype(field.dtype, copy=False).reshape(units, *field.of_a_file)[:n]
 
 
 @dataclass(frozen=True)
 class SlabState:
-    """State of a slab on disk: turns that are done, turns that are lost, and damaged files."""
+    """State of a slab on disk: turns that are done, turns that are lost, and damaged
+    files.
+    """
 
     slab: Slab
     done: int
@@ -413,17 +561,28 @@ class SlabState:
     damaged: tuple[str, ...]
 
 
-def inspect_slabs(path: Path, grid: Grid, log: dict[Slab, list[Record]]) -> list[SlabState]:
-    """Hash every file of a store, two or more at once, and return the state of each slab."""
+def inspect_slabs(
+    path: Path, grid: Grid, log: dict[Slab, list[Record]]
+) -> list[SlabState]:
+    """Hash every file of a store, two or more at once, and return the state of each
+    slab.
+    """
     with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
-        return list(pool.map(lambda slab: _inspect_slab(path, grid, slab, log.get(slab, ())), grid.slabs()))
+        return list(
+            pool.map(
+                lambda slab: _inspect_slab(path, grid, slab, log.get(slab, ())),
+                grid.slabs(),
+            )
+        )
 
 
-def _inspect_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record]) -> SlabState:
+def _inspect_slab(
+    path: Path, grid: Grid, slab: Slab, records: Sequence[Record]
+) -> SlabState:
     """Return the state of a slab.
 
-    A file holds the turns of the newest line that has its hash. Content only grows, so turns that all files of the slab
-    hold are done, whichever lines these are.
+    A file holds the turns of the newest line that has its hash. Content only grows, so
+    turns that all files of the slab hold are done, whichever lines these are.
     """
     files = grid.files_of(slab)
     if not records:
@@ -434,11 +593,18 @@ def _inspect_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record])
     done = recorded
     for turns in held.values():
         done &= turns
-    return SlabState(slab, done, recorded & ~done, tuple(name for name, turns in held.items() if recorded & ~turns))
+    return SlabState(
+        slab,
+        done,
+        recorded & ~done,
+        tuple(name for name, turns in held.items() if recorded & ~turns),
+    )
 
 
 def _turns_in_file(path: Path, name: str, records: Sequence[Record]) -> int:
-    """Return the turns that a file holds; a finished file beside its place is moved there first."""
+    """Return the turns that a file holds; a finished file beside its place is moved
+    there first.
+    """
     file = path / name
     sizes = {size_of(record.files[name]) for record in records}
     waiting = chunk_mark_at(part_path(file), sizes)
@@ -447,4 +613,7 @@ def _turns_in_file(path: Path, name: str, records: Sequence[Record]) -> int:
         return records[-1].done
     remove(part_path(file))
     mark = chunk_mark_at(file, sizes)
-    return next((record.done for record in reversed(records) if record.files.get(name) == mark), 0)
+    return next(
+        (record.done for record in reversed(records) if record.files.get(name) == mark),
+        0,
+    )

@@ -1,6 +1,8 @@
-"""Maps of one network by captum and tangermeme, for tests/test_maps_of_others.py: writes expected.npz beside this file.
+"""Maps of one network by captum and tangermeme, for tests/test_maps_of_others.py:
+writes expected.npz beside this file.
 
-Made with captum 0.9.0, tangermeme 1.6.0, torch 2.13.0+cpu, numpy 2.4: python tests/reference/maps/case.py
+Made with captum 0.9.0, tangermeme 1.6.0, torch 2.13.0+cpu, numpy 2.4: python
+tests/reference/maps/case.py
 """
 
 from pathlib import Path
@@ -25,7 +27,12 @@ class Square(nn.Module):
 
 def network(weights, activation):
     """Return the network of these weights."""
-    net = nn.Sequential(nn.Conv1d(4, CHANNELS, 7), activation, nn.Flatten(), nn.Linear(CHANNELS * (LENGTH - 6), 2))
+    net = nn.Sequential(
+        nn.Conv1d(4, CHANNELS, 7),
+        activation,
+        nn.Flatten(),
+        nn.Linear(CHANNELS * (LENGTH - 6), 2),
+    )
     with torch.no_grad():
         for parameter, values in zip(net.parameters(), weights, strict=True):
             parameter[:] = torch.from_numpy(values)
@@ -46,22 +53,36 @@ def main():
     weights = [rng.normal(size=shape) / 4 for shape in shapes]
     relu, square = network(weights, nn.ReLU()), network(weights, Square())
     x = one_hot(tokens)
-    found = {f"weight_{k}": values for k, values in enumerate(weights)} | {"tokens": tokens, "baselines": baselines}
+    found = {f"weight_{k}": values for k, values in enumerate(weights)} | {
+        "tokens": tokens,
+        "baselines": baselines,
+    }
     for task in range(2):
-        found[f"captum gradient {task}"] = Saliency(relu).attribute(x, target=task, abs=False).detach().numpy()
+        found[f"captum gradient {task}"] = (
+            Saliency(relu).attribute(x, target=task, abs=False).detach().numpy()
+        )
         parts = {"integrated_gradients": [], "deeplift": []}
         for k in range(BASELINES):
             away = one_hot(baselines[:, k])
-            path = IntegratedGradients(square).attribute(x, away, target=task, n_steps=16)
+            path = IntegratedGradients(square).attribute(
+                x, away, target=task, n_steps=16
+            )
             parts["integrated_gradients"].append(path.sum(1).detach().numpy())
-            parts["deeplift"].append(DeepLift(relu).attribute(x, away, target=task).sum(1).detach().numpy())
+            parts["deeplift"].append(
+                DeepLift(relu).attribute(x, away, target=task).sum(1).detach().numpy()
+            )
         for method, each in parts.items():
             found[f"captum {method} {task}"] = np.mean(each, axis=0)
-        exchanged = saturation_mutagenesis(relu, x, target=task, hypothetical=True, dtype="float64", device="cpu")
+        exchanged = saturation_mutagenesis(
+            relu, x, target=task, hypothetical=True, dtype="float64", device="cpu"
+        )
         found[f"tangermeme ism {task}"] = exchanged.numpy()
         references = torch.stack([one_hot(rows) for rows in baselines])
         found[f"tangermeme deeplift {task}"] = (
-            deep_lift_shap(relu, x, target=task, references=references, device="cpu").sum(1).detach().numpy()
+            deep_lift_shap(relu, x, target=task, references=references, device="cpu")
+            .sum(1)
+            .detach()
+            .numpy()
         )
     np.savez(Path(__file__).parent / "expected.npz", **found)
     print({name: values.shape for name, values in found.items()})
