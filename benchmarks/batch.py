@@ -45,7 +45,7 @@ def throughputs(size: Sized, n_rows: int, repeats: int) -> tuple[int, dict[int, 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Print the throughputs and return that of the automatic size, by network."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument(
         "--quick", action="store_true", help="a quarter of the sequences, one repeat"
     )

@@ -177,7 +177,7 @@ def pairs(n_motifs: int, n_units: int) -> None:
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
     """Time the trial and bare forwards in turn, print their ratio and return it."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--pairs", action="store_true")

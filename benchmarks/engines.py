@@ -116,7 +116,7 @@ def measured(
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, tuple[float, ...]]]:
     """Print and return what was measured, by network and way."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument(
         "--quick", action="store_true", help="few sequences, three repeats"
     )

@@ -97,7 +97,7 @@ def main(argv: list[str]) -> None:
     """Run what is asked for, keep the results, and write the page of all that are
     kept.
     """
-    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    asked = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     asked.add_argument("--quick", action="store_true", help="small; writes nothing")
     asked.add_argument(
         "--only", nargs="*", help=f"names of parts: {', '.join(parts())}"

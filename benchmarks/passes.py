@@ -56,7 +56,7 @@ def rows(length: int, *, profile: bool) -> list[int]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Print the counts and return them."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="51,200 bp")
     length = 51_200 if parser.parse_args(argv).quick else 196_608
     torch.set_num_threads(1)

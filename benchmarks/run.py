@@ -17,7 +17,8 @@ def main(argv: list[str]) -> None:
     options = [word for word in argv if word.startswith("--")]
     for name in [word for word in argv if word not in options] or NAMES:
         module = import_module(name)
-        print(f"\n== {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        what = " ".join((module.__doc__ or "").split("\n\n")[0].split())
+        print(f"\n== {name}: {what}", flush=True)
         module.main(options)
 
 

@@ -81,11 +81,9 @@ def _page(title: str, text: str, names: dict[str, object], prefix: str) -> str:
     parts += [_summary(single)] if single else []
     for home, listed in sorted(homes.items()):
         if len(listed) > 1:
-            line = (
-                (inspect.getdoc(sys.modules[home]) or "")
-                .partition("\n")[0]
-                .rstrip(".:")
-            )
+            line = " ".join(
+                (inspect.getdoc(sys.modules[home]) or "").partition("\n\n")[0].split()
+            ).rstrip(".:")
             parts += (
                 [_summary(listed)]
                 if home == f"causalgia.{title}"

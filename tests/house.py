@@ -116,13 +116,15 @@ def contracts() -> str:
             "containers =\n"
             "    causalgia\n"
             "exhaustive = True\n"
-            f"{_listed('exhaustive_ignores', ['__main__', *wings[other]])}{_listed('layers', [floor for floor in floors if floor])}"
+            + _listed("exhaustive_ignores", ["__main__", *wings[other]])
+            + _listed("layers", [floor for floor in floors if floor])
         )
         parts.append(
             f"[importlinter:contract:{wing}_alone]\n"
             f"name = The {wing} wing does not import the {other} wing\n"
             "type = forbidden\n"
-            f"{_listed('source_modules', _modules(wings[wing]))}{_listed('forbidden_modules', _modules(wings[other]))}"
+            + _listed("source_modules", _modules(wings[wing]))
+            + _listed("forbidden_modules", _modules(wings[other]))
         )
     parts.append(
         "[importlinter:contract:bench]\n"

@@ -286,9 +286,9 @@ def test_predictors_of_different_experiments_are_refused() -> None:
     member = ensemble().members[0]
 
     def run(
-        null: cg.design.NullModel = cg.Uniform(length=41),
+        null: cg.design.NullModel = cg.Uniform(length=41),  # noqa: B008
         rng: int = 0,
-        **settings: Any,  # noqa: B008
+        **settings: Any,
     ) -> Any:
         settings = {"word": "UGCAUG", "n_units": 40} | settings
         return cg.run(

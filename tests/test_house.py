@@ -1,14 +1,13 @@
-"""The house as it is to be: contracts of all rooms, no import circles, files and
-functions named once, by nouns.
+"""The house as it is to be: contracts of all rooms, no import circles, names of the
+field.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -19,19 +18,6 @@ from house import FILES, PACKAGE, tree
 from scipy import sparse
 from scipy.sparse import csgraph
 
-import causalgia as cg
-
-#: most that the house may have of each; lower a number when the house has fewer
-MOST = {
-    "files": 338,
-    "files named with a gerund": 1,
-    "base names of two files or more": 1,
-    "base names twice in a room": 0,
-    "function names in three files or more": 3,
-    "lines of the longest file": 600,
-    "functions in 1,000 lines": 45.8,
-    "names at the root": 60,
-}
 #: words that say nothing in a name, and the kinds of guard beside `check_` and `as_`
 VAGUE = {"told", "said", "asked", "kept", "meet", "judged", "checked"}
 GUARDS = ("refuse_", "require_", "ensure_", "must_", "assert_")
@@ -41,62 +27,6 @@ BRITISH = re.compile(
     r"(?:general|linear|maxim|minim|normal|optim|parameter|penal|random|recogn|summar)is(?:e|ed|er|es|ing|ation)\b)",
     re.IGNORECASE,
 )
-#: function names that stand for one thing wherever they are, and may stand in many
-#: files
-OF_PYTHON = {"__getattr__", "__dir__", "main", "_"}
-
-
-@cache
-def measures() -> dict[str, tuple[float, object]]:
-    """Each measure with what it counted."""
-    stems = Counter(
-        path.stem.lstrip("_") for path in FILES if not path.stem.startswith("__")
-    )
-    in_room = Counter((path.parent, path.stem.lstrip("_")) for path in FILES)
-    homes = defaultdict(set)
-    for path in FILES:
-        for node in tree(path).body:
-            if isinstance(node, ast.FunctionDef) and node.name not in OF_PYTHON:
-                homes[node.name].add(path)
-    common = {name: len(paths) for name, paths in homes.items() if len(paths) >= 3}
-    lengths = {
-        path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines())
-        for path in FILES
-    }
-    functions = sum(
-        isinstance(node, ast.FunctionDef)
-        for path in FILES
-        for node in ast.walk(tree(path))
-    )
-    gerunds = [path.name for path in FILES if path.stem.endswith("ing")]
-    doubles = {stem: n for stem, n in stems.items() if n > 1}
-    return {
-        "files": (len(FILES), ""),
-        "files named with a gerund": (len(gerunds), gerunds),
-        "base names of two files or more": (len(doubles), doubles),
-        "base names twice in a room": (
-            sum(n > 1 for n in in_room.values()),
-            [k for k, n in in_room.items() if n > 1],
-        ),
-        "function names in three files or more": (
-            len(common),
-            sorted(common.items(), key=lambda x: -x[1]),
-        ),
-        "lines of the longest file": max((n, path) for path, n in lengths.items()),
-        "functions in 1,000 lines": (
-            round(1_000 * functions / sum(lengths.values()), 1),
-            functions,
-        ),
-        "names at the root": (len(cg.__all__), cg.__all__),
-    }
-
-
-@pytest.mark.parametrize("measure", MOST)
-def test_the_house_has_no_more(measure):
-    found, which = measures()[measure]
-    assert found <= MOST[measure], (
-        f"{measure}: {found}, at most {MOST[measure]}: {which}"
-    )
 
 
 def test_names_are_words_of_the_field():

@@ -57,8 +57,8 @@ def free(model: Any) -> list[str]:
 def graph(
     effect: np.ndarray,
     noise: Noise,
-    prior: Prior = Prior(),
-    nu: float | None = None,  # noqa: B008
+    prior: Prior = Prior(),  # noqa: B008
+    nu: float | None = None,
 ) -> Any:
     return hierarchical_model(
         effect, noise, prior, fixed_effects_design(len(effect), None, prior), nu

@@ -248,8 +248,12 @@ def print_catalogue() -> None:
         typer.echo(f"{name:<{wide}}  {entry.question}")
     typer.echo("\nIn Python, as causalgia.experiments.<name>:")
     for name in _IN_PYTHON:
-        doc = inspect.getdoc(getattr(experiments, name)) or ""
-        typer.echo(f"{name:<{wide}}  {doc.splitlines()[0]}")
+        typer.echo(f"{name:<{wide}}  {_summary(getattr(experiments, name))}")
+
+
+def _summary(function: object) -> str:
+    """Return the first paragraph of a docstring in one line."""
+    return " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
 
 
 def print_entry(name: str) -> None:
@@ -266,7 +270,7 @@ def print_entry(name: str) -> None:
     from causalgia.trial_file import settings_of, toml_value
 
     if name in _IN_PYTHON:
-        summary = (inspect.getdoc(getattr(experiments, name)) or "").splitlines()[0]
+        summary = _summary(getattr(experiments, name))
         typer.echo(
             f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})"
         )

@@ -195,9 +195,9 @@ def _off_diagonal_squares(noise: Noise) -> float:
 def prior_predictive(
     estimates: EstimateTable,
     *,
-    prior: Prior = Prior(),
+    prior: Prior = Prior(),  # noqa: B008
     n_draws: int = 1_000,
-    rng: RNG,  # noqa: B008
+    rng: RNG,
 ) -> Tree:
     """Draw effects and estimates from the prior, to check that they have a plausible
     size.

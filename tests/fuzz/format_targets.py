@@ -43,7 +43,10 @@ MEME = (
 JASPAR = (
     b">MA0035.4\tGATA1\nA  [ 1 2 30 ]\nC  [ 4 0 0 ]\nG  [ 5 20 0 ]\nT  [ 20 8 0 ]\n"
 )
-HOMER = b">GATAAG\tGata1(Zf)/K562/Homer\t6.1\t-1200.5\t0\tT:10.0(1.2%)\n0.1\t0.2\t0.3\t0.4\n0.997\t0.001\t0.001\t0.001\n"
+HOMER = (
+    b">GATAAG\tGata1(Zf)/K562/Homer\t6.1\t-1200.5\t0\tT:10.0(1.2%)\n0.1\t0.2\t0.3\t0.4\n"
+    b"0.997\t0.001\t0.001\t0.001\n"
+)
 HITS = (
     b"chr\tstart\tend\tstart_untrimmed\tend_untrimmed\tmotif_name\thit_coefficient\tstrand\tpeak_name\tpeak_id\n"
     b"chr1\t26\t30\t24\t32\tpos_patterns.pattern_0\t1.5\t+\tp0\t0\nchr2\t3\t7\t1\t9\tneg_patterns.pattern_1\t2\t-\tp1\t1\n"

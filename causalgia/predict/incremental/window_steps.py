@@ -563,7 +563,7 @@ class Total(Additive):
         self,
         out: torch.Tensor,
         change: Stretch,
-        shifts: Ints,
+        shifts: Ints,  # noqa: ARG002
         length: int,  # noqa: ARG002
     ) -> None:
         out.add_(change.values.sum(0), alpha=self.factor)
