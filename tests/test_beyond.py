@@ -64,7 +64,7 @@ def test_another_control_is_named_carried_on_and_printed():
 def test_where_nothing_was_kept_nothing_is_marked(kept):
     effects = cg.contrast(outcomes(kept), control="untreated")
     decisions = cg.decide(
-        cg.adjust(cg.estimate(effects, ci_prob=0.9)), rope=0, error="bh"
+        cg.adjust(cg.estimate(effects, ci_prob=0.9)), rope=0, error="fdr"
     )
     assert marked(decisions) is None
     assert "xploratory" not in cg.report(decisions)
@@ -186,20 +186,20 @@ def test_verdicts_are_marked_by_what_they_were_asked():
     assert decided(rope, rope=0, level=0.9) == "rope, level"
     assert (
         decided(
-            {**rope, "error": "bh", "family": "all"}, **rope, error="bh", family="all"
+            {**rope, "error": "bh", "family": "all"}, **rope, error="fdr", family="all"
         )
         is None
     )
     assert (
-        decided({**rope, "error": "bh", "family": "all"}, **rope, error="bh")
+        decided({**rope, "error": "bh", "family": "all"}, **rope, error="fdr")
         == "family"
     )
     own = {**rope, "error": "local"}
     # each verdict's own error knows no family
     assert decided({**own, "family": "all"}, **own) is None
     assert decided({**rope, "error": "bayes_fdr"}, **rope) == "error"
-    assert decided(rope, **rope, error="bh") is None  # what "auto" is for so few
-    assert decided(rope, **rope, error="holm") == "error"
+    assert decided(rope, **rope, error="fdr") is None  # what "auto" is for so few
+    assert decided(rope, **rope, error="fwer") == "error"
     assert decided(rope, **rope, rare="none") == "rare"
 
 
@@ -217,10 +217,9 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
         control="placebo",
         target="parents",
         ci_prob=0.9,
-        adjust="bootstrap_t",
-        error="bootstrap_t",
+        error="fwer",
         rope=0,
-        level=0.9,
+        ci_prob=0.9,
     )
     effects = cg.contrast(outcomes(ask), control="placebo")
     assert marked(cg.adjust(effects, method="bootstrap_t", n_draws=199, rng=0)) is None
@@ -235,11 +234,11 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     )
     assert marked(cg.adjust(effects, method="holm")) == "adjust"
     assert (
-        marked(cg.decide(effects, rope=0, level=0.9, error="bootstrap_t", rng=0))
+        marked(cg.decide(effects, rope=0, ci_prob=0.9, error="fwer", rng=0))
         is None
     )
     assert (
-        marked(cg.decide(effects, rope=0, error="bootstrap_t", cluster="none", rng=0))
+        marked(cg.decide(effects, rope=0, error="fwer", cluster="none", rng=0))
         == "cluster, level"
     )
 
@@ -294,7 +293,7 @@ def test_an_analysis_carried_out_as_it_was_fixed_is_never_marked(ask, exact):
 def test_the_verbs_mark_in_silence_what_analyze_warns_of():
     data, other = (
         outcomes(),
-        cg.Analysis(control="untreated", rope=(-0.1, 0.1), law="normal"),
+        cg.Analysis(control="untreated", rope=(-0.1, 0.1), shrink=cg.Shrinkage(law="normal")),
     )
     with pytest.warns(ExploratoryWarning, match="in control, law"):
         found = steps(data, other, rng=0)
@@ -305,7 +304,7 @@ def test_the_verbs_mark_in_silence_what_analyze_warns_of():
 def test_another_law_or_prior_of_the_posterior_is_named():
     estimates = cg.estimate(
         cg.contrast(
-            outcomes(cg.Analysis(control="placebo", law="normal")), control="placebo"
+            outcomes(cg.Analysis(control="placebo", shrink=cg.Shrinkage(law="normal"))), control="placebo"
         )
     )
     as_said = cg.infer(estimates, law="normal", rng=0)

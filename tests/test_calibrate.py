@@ -83,7 +83,7 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
 def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
     ask = cg.Analysis(
         control="untreated",
-        law="normal",
+        shrink=cg.Shrinkage(law="normal"),
         prior=cg.Prior(mu_sd=1, tau_scale=1, standardized=False),
     )
     table = cg.calibrate(
@@ -276,7 +276,7 @@ def test_verdicts_and_printed_intervals_are_counted() -> None:
     )["passes"].all()
     assert 0 < table.sel(row=rows[0])["value"] <= 0.08
     assert 0.92 <= table.sel(row=rows[1])["nominal"] <= 0.975
-    posterior = cg.Analysis(control="untreated", rope=(-0.5, 0.5), error="local")
+    posterior = cg.Analysis(control="untreated", rope=(-0.5, 0.5))
     shrunken = cg.calibrate(
         DESIGN,
         known,

@@ -439,7 +439,7 @@ def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
         "analyze", out, "--across", "model", said="--across = 'model' must be one of"
     )
     trial.write_text(
-        QUICK.replace("n = 3", "n = 22") + 'across = "task"\nerror = "local"\n'
+        QUICK.replace("n = 3", "n = 22") + 'across = "task"\nerror = "posterior"\n'
     )
     call("run", trial, "--out", out, "--force")
     assert "Removed" not in call("analyze", out).stdout
@@ -465,7 +465,7 @@ def verdicts(folder):
 def test_analyze_gives_what_the_verb_gives(results):
     found = call("analyze", results, "--error", "bh")
     outcomes = store.load(results / "outcomes.nc", "outcomes")
-    ask = Analysis(control="placebo", rope=(-0.1, 0.1), error="bh")
+    ask = Analysis(control="placebo", rope=(-0.1, 0.1), error="fdr")
     with pytest.warns(
         ExploratoryWarning, match="in error: its results are exploratory"
     ):

@@ -165,7 +165,7 @@ def test_the_table_has_what_the_verbs_say(folder):
         fitted["ace"].values[:, 0],
         rtol=1e-12,
     )
-    decided = cg.decide(fitted, rope=0, error="bh")
+    decided = cg.decide(fitted, rope=0, error="fdr")
     assert (
         table.loc[decided["contrast"].values, "verdict"].tolist()
         == decided["verdict"].values[:, 0].tolist()

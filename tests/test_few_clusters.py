@@ -127,11 +127,11 @@ def test_an_analysis_may_fix_it() -> None:
         },
     )
     outcomes.attrs["analysis"] = (
-        analysis := Analysis(control="control", adjust="auto")
+        analysis := Analysis(control="control")
     ).to_json()
     for asked in (
         analysis,
-        Analysis(control="control", adjust="auto", weights="clusters"),
+        Analysis(control="control", weights="clusters"),
     ):
         found = estimate_effects(outcomes, asked, rng=0)[1]
         assert found.attrs["adjust"] == "holm"

@@ -49,7 +49,7 @@ def test_every_report_says_it(
     estimates = cg.estimate(ice)
     assert estimates["leverage"].min() > 0.98
     rope = (-0.1, 0.1)
-    tested = cg.decide(estimates, rope=rope, error="bh")
+    tested = cg.decide(estimates, rope=rope, error="fdr")
     shrunken = cg.decide(cg.infer(estimates, rng=0), rope=rope, error="local")
     adjusted = cg.adjust(ice, method="auto", rng=0)
     for table in (

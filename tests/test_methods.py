@@ -225,7 +225,7 @@ def test_intervals_of_verdicts_are_described_as_they_are(crossover):
     assert "Hall" not in cg.methods(cg.decide(given, rope=(-0.1, 0.1))).methods
     effects = cg.contrast(crossover, control="untreated")
     effects = effects.isel(contrast=[0], task=[0])
-    band = cg.methods(cg.decide(effects, rope=(-0.1, 0.1), error="bootstrap_t", rng=0))
+    band = cg.methods(cg.decide(effects, rope=(-0.1, 0.1), error="fwer", rng=0))
     assert "simultaneous interval" in band.results
     assert "t has" not in band.methods
     assert "Hall" not in band.methods
@@ -336,7 +336,7 @@ def test_more_units_are_not_promised_where_placebo_words_are_lacking():
     outcomes = trial(
         arms=arms | cg.placebos("AGATAAG", at=96, n_words=40, rng=0), n_units=60
     )
-    decided = cg.decide(estimates(outcomes), rope="placebo", level=0.99)
+    decided = cg.decide(estimates(outcomes), rope="placebo", ci_prob=0.99)
     found = decided.sel(contrast="GATA1", task="K562")
     assert found["verdict"] == "undecided"
     assert found["lower"] > found["rope_upper"]
@@ -360,7 +360,7 @@ def test_no_new_trial_is_promised_where_this_one_is_as_large(parallel):
         decided = cg.decide(
             cg.estimate(cg.contrast(few, control="untreated")),
             rope=(-0.1, 0.1),
-            level=0.999,
+            ci_prob=0.999,
         )
     open_ = decided["verdict"] == "undecided"
     assert bool(open_.any())

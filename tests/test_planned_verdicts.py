@@ -46,10 +46,10 @@ def test_thirty_effects_were_planned_to_have_a_posterior_and_fewer_to_be_tested(
 
 
 def test_an_error_rate_that_was_stored_is_the_planned_one() -> None:
-    assert marked(planned(40, error="holm"), error="holm") == []
-    assert marked(planned(40, error="bh"), error="bh") == []
-    assert marked(planned(4, error="holm"), error="bh") == ["error"]
-    assert marked(planned(40, error="bh"), error="bh", family="all") == ["family"]
+    assert marked(planned(40, error="fwer"), error="fwer") == []
+    assert marked(planned(40, error="fdr"), error="fdr") == []
+    assert marked(planned(4, error="fwer"), error="fdr") == ["error"]
+    assert marked(planned(40, error="fdr"), error="fdr", family="all") == ["family"]
     # each verdict by itself has no family
     assert marked(planned(40), error="local", family="all") == []
     assert marked(planned(40), error="local", level=0.9, rare=0.02) == ["level", "rare"]
@@ -59,12 +59,12 @@ def test_words_and_effects_that_do_not_vary_do_not_count_towards_a_posterior() -
     table = planned(30)
     word = np.arange(30) == 7
     assert (
-        marked(table.assign_coords(placebo_word=("contrast", word)), error="bh") == []
+        marked(table.assign_coords(placebo_word=("contrast", word)), error="fdr") == []
     )
-    assert marked(table.assign(exact=(EFFECT, word[:, None])), error="bh") == []
-    assert marked(table.assign(exact=(EFFECT, ~word[:, None])), error="bh") == []
+    assert marked(table.assign(exact=(EFFECT, word[:, None])), error="fdr") == []
+    assert marked(table.assign(exact=(EFFECT, ~word[:, None])), error="fdr") == []
     assert marked(
-        table.assign(exact=(EFFECT, np.zeros((30, 1), bool))), error="bh"
+        table.assign(exact=(EFFECT, np.zeros((30, 1), bool))), error="fdr"
     ) == ["error"]
 
 
@@ -73,13 +73,13 @@ def test_an_effect_that_does_not_vary_in_one_task_does_not_count_in_any() -> Non
     table = xr.Dataset(
         {"ace": (EFFECT, effect), "se": (EFFECT, np.full((30, 2), 0.1))}
     ).assign_attrs(planned(3).attrs)
-    assert marked(table.assign(exact=(EFFECT, one)), error="bh") == ["error"]
+    assert marked(table.assign(exact=(EFFECT, one)), error="fdr") == ["error"]
     one[4, 1] = True
-    assert marked(table.assign(exact=(EFFECT, one)), error="bh") == []
+    assert marked(table.assign(exact=(EFFECT, one)), error="fdr") == []
 
 
 def test_where_nothing_varies_no_error_rate_is_exploratory() -> None:
     still = planned(4).assign(se=(EFFECT, np.zeros((4, 1))))
-    assert marked(still, error="holm") == []
+    assert marked(still, error="fwer") == []
     some = planned(4).assign(se=(EFFECT, np.array([[0.0], [0.1], [0.0], [0.0]])))
-    assert marked(some, error="holm") == ["error"]
+    assert marked(some, error="fwer") == ["error"]

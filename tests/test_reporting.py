@@ -733,7 +733,7 @@ def test_a_posterior_says_that_it_is_one():
             attrs={"law": "normal"},
         )
     }
-    found = cg.decide(post, rope=(-0.5, 0.5), error="bayes_fdr", level=0.9)
+    found = cg.decide(post, rope=(-0.5, 0.5), error="posterior", ci_prob=0.9)
     text = report(found)
     assert (
         "ACE here is the posterior mean of a hierarchical model (normal law)." in text

@@ -521,7 +521,7 @@ def test_units_that_can_decide_nothing_are_refused_before_anything_is_predicted(
 
 
 def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
-    assert cg.analyze(stopped_trial(error="bh"), rng=0).attrs["evidence"] == "tests"
+    assert cg.analyze(stopped_trial(error="fdr"), rng=0).attrs["evidence"] == "tests"
     outcomes = stopped_trial()
     assert cg.stopping.is_monitored(
         outcomes, cg.estimate(cg.contrast(outcomes, control="placebo"))

@@ -306,7 +306,7 @@ def test_what_the_analysis_stored_is_used() -> None:
         "A": cg.Embed("A", at=9),
         "C": cg.Embed("C", at=9),
     }
-    analysis = cg.Analysis(control="T", rope=(-0.8, 0.8), level=0.9)
+    analysis = cg.Analysis(control="T", rope=(-0.8, 0.8), ci_prob=0.9)
     outcomes = cg.run(
         cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=400),
         sites,

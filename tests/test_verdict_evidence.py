@@ -114,7 +114,7 @@ def test_the_units_that_are_lacking_are_those_of_the_claim_that_is_near() -> Non
     np.testing.assert_array_equal(
         found["more_units"].values.ravel(), np.ceil(n * ((z * se / 0.05) ** 2 - 1))
     )
-    found = decide(table, rope=(-0.1, 0.1), error="bh", rare="none")
+    found = decide(table, rope=(-0.1, 0.1), error="fdr", rare="none")
     z = stats.norm.ppf([1 - 0.05 / 4, 1 - 0.05 / 2])  # no claim yet: one of two
     np.testing.assert_array_equal(
         found["more_units"].values.ravel(), np.ceil(n * ((z * se / 0.05) ** 2 - 1))

@@ -476,7 +476,7 @@ def test_settings_that_were_stored_decide_the_curve() -> None:
         ("auto", "bh"),
         ("local", "bh"),
     ):
-        stored = cg.Analysis(control="none", rope=(-0.3, 0.7), level=0.9, error=error)
+        stored = cg.Analysis(control="none", rope=(-0.3, 0.7), ci_prob=0.9, error=error)
         kept = outcomes.assign_attrs(analysis=stored.to_json())
         found = cg.tipping_point(kept, by="x")
         assert (found.attrs["error"], found.attrs["level"], found.attrs["ci_prob"]) == (
@@ -484,11 +484,11 @@ def test_settings_that_were_stored_decide_the_curve() -> None:
             0.9,
             0.9,
         )
-        asked = cg.tipping_point(kept, by="x", level=0.99, rope=(-0.2, 0.2))
+        asked = cg.tipping_point(kept, by="x", ci_prob=0.99, rope=(-0.2, 0.2))
         assert asked.attrs["level"] == 0.99
         assert (asked["rope_upper"] == 0.2).all()
         plain = decide(
-            cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), level=0.9, error=rule
+            cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), ci_prob=0.9, error=rule
         )
         np.testing.assert_array_equal(
             found["tilted_verdict"].sel(shift=0), plain["verdict"]

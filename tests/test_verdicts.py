@@ -121,7 +121,7 @@ def test_the_bayesian_set_is_the_largest_of_its_mean(
 ) -> None:
     low, high = np.sort(np.array(cuts), axis=1).T
     errors = 1 - np.stack([low, high - low, 1 - high])
-    found = rule(errors, alpha=alpha, error="bayes_fdr")
+    found = rule(errors, alpha=alpha, error="posterior")
     for chosen in (found.best == "negligible", found.best != "negligible"):
         ordered = np.sort(found.local_error[chosen])
         ends = [
@@ -146,7 +146,7 @@ def test_the_bayesian_set_is_the_largest_of_its_mean(
 def test_easy_negligibles_do_not_pay_for_wrong_directions() -> None:
     errors = np.ones((3, 101))
     errors[1, :100], errors[2, 100] = 0.0, 0.4
-    found = rule(errors, alpha=0.05, error="bayes_fdr")
+    found = rule(errors, alpha=0.05, error="posterior")
     assert found.verdict[100] == "undecided"
     assert (found.verdict[:100] == "negligible").all()
 
@@ -156,7 +156,7 @@ def test_bh_adjusts_each_class_over_all_questions() -> None:
         np.array([3.0, 1.6, 0.0, 0.1, -2.2]),
         np.array([0.5, 0.5, 0.3, 0.5, 0.5]),
     )
-    found = decide(cg.from_effects(effect, se), rope=(-1, 1), error="bh")
+    found = decide(cg.from_effects(effect, se), rope=(-1, 1), error="fdr")
     up, down = stats.norm.sf((effect - 1) / se), stats.norm.cdf((effect + 1) / se)
     inside = np.maximum(
         stats.norm.sf((effect + 1) / se), stats.norm.cdf((effect - 1) / se)
@@ -282,7 +282,7 @@ def test_the_bayesian_fdr_is_its_level_in_each_class(spike: float) -> None:
     truth, draws = conjugate(
         np.random.default_rng(13), 20_000, spike=spike, n_draws=800
     )
-    found = decide(posterior(draws), rope=(-0.9, 0.9), level=0.9, error="bayes_fdr")
+    found = decide(posterior(draws), rope=(-0.9, 0.9), ci_prob=0.9, error="posterior")
     said, error = np.array(verdicts(found)), found["local_error"].values.ravel()
     missed = wrong(said, truth, -0.9, 0.9)
     for mine in (np.isin(said, ["increases", "decreases"]), said == "negligible"):
@@ -468,7 +468,7 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     names = {"unit": np.arange(60), "arm": ["0", "same", "more"], "task": ["y"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), outcome)}, coords=names)
     effects = cg.contrast(outcomes, control="0", scale="ratio")
-    assert verdicts(decide(effects, rope=0, error="bootstrap_t", rng=0)) == [
+    assert verdicts(decide(effects, rope=0, error="fwer", rng=0)) == [
         "undecided",
         "increases",
     ]
@@ -487,7 +487,7 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     # half of p = .048, one-sided
     assert float(post["moments"]["lfsr"][0, 0]) == pytest.approx(0.025, abs=0.002)
     assert verdicts(decide(post, rope=0)) == ["decreases", "increases"]
-    assert verdicts(decide(post, rope=0, level=0.98)) == ["undecided", "increases"]
+    assert verdicts(decide(post, rope=0, ci_prob=0.98)) == ["undecided", "increases"]
 
 
 @pytest.mark.parametrize("scale", ["bpnet", "cooperativity"])
@@ -559,7 +559,7 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
         coords=names,
     )
     for choice in ({}, {"family": "all"}):
-        found = decide(tree, rope="placebo", error="bayes_fdr", **choice)
+        found = decide(tree, rope="placebo", error="posterior", **choice)
         for part in (found.isel(contrast=~word), found.isel(contrast=word)):
             called = (part["verdict"] == "negligible").values
             assert called.sum() > 10
@@ -567,7 +567,7 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
         assert found.attrs["families"].endswith(", placebo words apart")
     ends = (found["rope_lower"].values[0, 0], found["rope_upper"].values[0, 0])
     # as numbers they are one set
-    together = decide(tree, rope=ends, error="bayes_fdr").isel(contrast=~word)
+    together = decide(tree, rope=ends, error="posterior").isel(contrast=~word)
     assert (
         together["local_error"]
         .values[(together["verdict"] == "negligible").values]
@@ -578,11 +578,11 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
         placebo_word=("contrast", word)
     )
     whole, ours = (
-        decide(estimates, rope="placebo", error="bh"),
+        decide(estimates, rope="placebo", error="fdr"),
         estimates.isel(contrast=~word),
     )
     region = (whole["rope_lower"].values[0, 0], whole["rope_upper"].values[0, 0])
-    alone = decide(ours, rope=region, error="bh")
+    alone = decide(ours, rope=region, error="fdr")
     inside = (whole["verdict"] == "negligible").values[:60]
     assert inside.sum() > 10
     np.testing.assert_allclose(
@@ -624,7 +624,7 @@ def test_an_exact_effect_of_few_units_is_no_evidence(
     )
     told, nothing = ["increases", "negligible"], ["undecided"] * 2
     for error in ("local", "bh"):
-        found = decide(exact, rope=(-0.1, 0.1), level=level, error=error)
+        found = decide(exact, rope=(-0.1, 0.1), ci_prob=level, error=error)
         assert verdicts(found) == (told if said else nothing)
         assert (found["q"] <= 1 - level + 1e-9).all() == said
     assert (
@@ -638,16 +638,16 @@ def test_an_exact_effect_of_few_units_is_no_evidence(
             decide(
                 exact.assign(p=0 * exact["ace"]).assign_attrs(target="units"),
                 rope=(-0.1, 0.1),
-                level=level,
+                ci_prob=level,
             )
         )
         == told
     )
-    assert verdicts(decide(exact[["ace", "se"]], rope=(-0.1, 0.1), level=level)) == told
+    assert verdicts(decide(exact[["ace", "se"]], rope=(-0.1, 0.1), ci_prob=level)) == told
     few = exact.assign(
         n_units=10 * exact["n_units"], n_clusters=(EFFECT, np.full((2, 1), 20))
     )
-    assert verdicts(decide(few, rope=(-0.1, 0.1), level=level)) == nothing
+    assert verdicts(decide(few, rope=(-0.1, 0.1), ci_prob=level)) == nothing
 
 
 def test_an_exact_effect_is_decided_by_its_point() -> None:
@@ -682,7 +682,7 @@ def test_an_open_ratio_is_undecided_by_the_band() -> None:
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=names)
     effects = cg.contrast(outcomes, control="0", scale="ratio")
     wide = (-1e9, 1e9)
-    assert verdicts(decide(effects, rope=wide, error="bootstrap_t", rng=0)) == [
+    assert verdicts(decide(effects, rope=wide, error="fwer", rng=0)) == [
         "undecided"
     ]
     assert verdicts(decide(cg.estimate(effects), rope=wide)) == ["undecided"]
@@ -785,7 +785,7 @@ def test_anybodys_posterior_in_the_container_of_the_installed_arviz() -> None:
             if old
             else az.from_dict({"posterior": {"ace": ace}}, coords=coords, dims=dims)
         )
-    assert verdicts(decide(given, rope=(-1, 1), level=0.9)) == [
+    assert verdicts(decide(given, rope=(-1, 1), ci_prob=0.9)) == [
         "negligible",
         "increases",
     ]
@@ -840,7 +840,7 @@ def test_independent_draws_are_hardly_ever_refused(n: int, k: int) -> None:
         rng.normal(size=(4 * n, k)),
         rng.standard_cauchy((4 * n, k)) * (rng.random((4 * n, k)) < 0.5),
     ):
-        decide(posterior(draws), rope=(-1, 1), level=0.9)
+        decide(posterior(draws), rope=(-1, 1), ci_prob=0.9)
 
 
 def test_the_statistic_is_that_of_arviz() -> None:
@@ -886,8 +886,8 @@ def test_a_posterior_that_lacks_something_says_what() -> None:
         DecisionError,
         match="60 draws cannot resolve an error of 0.01; give level=0.833 or less",
     ):
-        decide(few, rope=0, level=0.99)
-    assert decide(few, rope=0, level=0.833).sizes["contrast"] == 1
+        decide(few, rope=0, ci_prob=0.99)
+    assert decide(few, rope=0, ci_prob=0.833).sizes["contrast"] == 1
 
 
 def test_a_frame_is_one_call() -> None:
@@ -909,7 +909,7 @@ def test_models_are_families_of_their_own() -> None:
         {"ace": (dims, [[[0.0, 3.0]]]), "se": (dims, [[[0.1, 0.1]]])},
         coords={"model": ["a", "b"]},
     )
-    assert verdicts(decide(two, rope=(-1, 1), error="bh")) == [
+    assert verdicts(decide(two, rope=(-1, 1), error="fdr")) == [
         "negligible",
         "increases",
     ]
@@ -986,7 +986,7 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(DecisionError, match=r"needs cg.estimate\(effects\)"):
         decide(effects, rope=(-1, 1), error="local")
     with pytest.raises(DecisionError, match="rng=0"):
-        decide(effects, rope=(-1, 1), error="bootstrap_t")
+        decide(effects, rope=(-1, 1), error="fwer")
     with pytest.raises(EstimateError, match="one unit"):
         decide(xr.Dataset({"ace": (EFFECT, [[1.0]])}), rope=(-1, 1))
 
@@ -1011,7 +1011,7 @@ def test_the_band_decides() -> None:
     for choice in ({}, {"cluster": "none"}, {"family": "all"}, {"family": "motif"}):
         band = cg.multiplicity.simultaneous(effects, ci_prob=0.9, rng=3, **choice)
         found = decide(
-            effects, rope=(-0.3, 0.3), level=0.9, error="bootstrap_t", rng=3, **choice
+            effects, rope=(-0.3, 0.3), ci_prob=0.9, error="fwer", rng=3, **choice
         )
         for name in ("lower", "upper", "se", "ace"):
             np.testing.assert_array_equal(found[name], band[name])
@@ -1024,29 +1024,29 @@ def test_the_band_decides() -> None:
         assert {"increases", "decreases", "undecided"} <= set(verdicts(found))
         assert (found["more_units"].where(said == "undecided", 1) > 0).all()
         np.testing.assert_array_equal(said != "undecided", found["q"] <= 0.1)
-    assert "caution" in decide(effects, rope=0, error="bootstrap_t", rng=0).attrs
+    assert "caution" in decide(effects, rope=0, error="fwer", rng=0).attrs
     with pytest.raises(DecisionError, match="set level= and leave ci_prob= out"):
-        decide(effects, rope=0, error="bootstrap_t", rng=0, ci_prob=0.9)
+        decide(effects, rope=0, error="fwer", rng=0, ci_prob=0.9)
 
 
 def test_the_q_of_a_band_is_the_least_error_at_which_it_decides() -> None:
     effects = clustered_effects()
     rope = (-0.7, 0.7)
-    found = decide(effects, rope=rope, error="bootstrap_t", rng=3)
+    found = decide(effects, rope=rope, error="fwer", rng=3)
     for k, q in enumerate(found["q"].values[:, 0]):
         if not 0.001 < q < 0.45:
             continue
         for level, decided in ((1 - q * 1.02, True), (1 - q * 0.98, False)):
-            again = decide(effects, rope=rope, level=level, error="bootstrap_t", rng=3)
+            again = decide(effects, rope=rope, ci_prob=level, error="fwer", rng=3)
             assert (
                 verdicts(again.isel(contrast=k, task=0))[0] != "undecided"
             ) == decided
     assert ((found["q"] > 0.001) & (found["q"] < 0.45)).values[:, 0].sum() == 4
-    null = decide(effects, rope=0, error="bootstrap_t", rng=3)
+    null = decide(effects, rope=0, error="fwer", rng=3)
     adjusted = cg.adjust(effects, method="bootstrap_t", rng=3)["p_adjusted"]
     np.testing.assert_allclose(null["q"], adjusted)
     twice = [
-        decide(effects, rope=0, error="bootstrap_t", rng=np.random.default_rng(3))["q"]
+        decide(effects, rope=0, error="fwer", rng=np.random.default_rng(3))["q"]
         for _ in range(2)
     ]
     xr.testing.assert_identical(*twice)
@@ -1057,9 +1057,9 @@ def test_a_band_decides_where_q_is_at_most_its_error_even_at_that_very_level() -
     whatever the rounding.
     """
     effects = clustered_effects()
-    q = decide(effects, rope=0, error="bootstrap_t", rng=3)["q"].to_numpy().ravel()
+    q = decide(effects, rope=0, error="fwer", rng=3)["q"].to_numpy().ravel()
     for level in 1 - q[(q > 0) & (q < 0.45)]:
-        again = decide(effects, rope=0, level=level, error="bootstrap_t", rng=3)
+        again = decide(effects, rope=0, ci_prob=level, error="fwer", rng=3)
         np.testing.assert_array_equal(
             again["verdict"] != "undecided", again["q"] <= 1 - level
         )
@@ -1072,20 +1072,20 @@ def test_a_family_is_decided_by_itself() -> None:
     )
     estimates = cg.from_effects(effect, 1.0).assign_coords(word=word)
     whole, apart = (
-        decide(estimates, rope=0, error="bh", family=family)
+        decide(estimates, rope=0, error="fdr", family=family)
         for family in (None, "word")
     )
-    alone = decide(estimates.isel(contrast=slice(0, 6)), rope=0, error="bh")
+    alone = decide(estimates.isel(contrast=slice(0, 6)), rope=0, error="fdr")
     assert (verdicts(whole)[5], verdicts(apart)[5]) == ("undecided", "increases")
     np.testing.assert_allclose(apart["q"][:6], alone["q"])
     draws = posterior(effect + np.random.default_rng(0).normal(size=(400, 60)))
     draws["posterior"] = draws["posterior"].assign_coords(word=word)
-    apart = decide(draws, rope=0, error="bayes_fdr", family="word")
+    apart = decide(draws, rope=0, error="posterior", family="word")
     np.testing.assert_allclose(
         apart["q"].values[6:, 0], running_mean(apart["local_error"].values[6:, 0])
     )
     with pytest.raises(EstimateError, match="nor a coordinate on contrast"):
-        decide(estimates, rope=0, error="bh", family="nobody")
+        decide(estimates, rope=0, error="fdr", family="nobody")
 
 
 def test_the_whole_way_from_units_to_verdicts() -> None:
@@ -1093,7 +1093,7 @@ def test_the_whole_way_from_units_to_verdicts() -> None:
     truth = np.r_[np.zeros(30), 1.0, -1.0]
     estimates = cg.from_effects(truth + 0.1 * rng.normal(size=32), 0.1)
     post = cg.infer(estimates, rng=0)
-    found = decide(post, rope=(-0.3, 0.3), error="bayes_fdr")
+    found = decide(post, rope=(-0.3, 0.3), error="posterior")
     assert verdicts(found) == ["negligible"] * 30 + ["increases", "decreases"]
     np.testing.assert_array_equal(found["raw"], estimates["ace"])
     assert found.attrs["law"] == "two_scales"
@@ -1256,11 +1256,11 @@ def test_negligible_takes_as_many_units_as_meet_a_rare_background() -> None:
             "n_clusters": counts,
         }
     )
-    found = decide(near, rope=(-0.1, 0.1), level=0.95, rare=0.05)
+    found = decide(near, rope=(-0.1, 0.1), ci_prob=0.95, rare=0.05)
     assert verdicts(found) == ["undecided"]
     assert found["more_units"].item() == 20
     enough = near.assign(n_units=near["n_units"] + 20, n_clusters=near["n_units"] + 20)
-    assert verdicts(decide(enough, rope=(-0.1, 0.1), level=0.95, rare=0.05)) == [
+    assert verdicts(decide(enough, rope=(-0.1, 0.1), ci_prob=0.95, rare=0.05)) == [
         "negligible"
     ]
 
@@ -1296,9 +1296,9 @@ def test_a_task_that_is_left_out_is_left_out_of_the_table() -> None:
 def test_three_claims_of_ten_are_decided_at_their_share() -> None:
     errors = np.ones((3, 10))
     errors[2, :3], errors[1, 3] = 1e-4, 1e-4
-    ruled = rule(errors, alpha=0.05, error="bh")
+    ruled = rule(errors, alpha=0.05, error="fdr")
     assert (ruled.share_directional, ruled.share_negligible) == (0.3, 0.1)  # R / K
-    ruled = rule(errors, alpha=0.05, error="holm")
+    ruled = rule(errors, alpha=0.05, error="fwer")
     # 1 / (K - R + 1)
     assert (ruled.share_directional, ruled.share_negligible) == (1 / 8, 1 / 10)
 
@@ -1368,7 +1368,7 @@ def test_rare_effects_ask_for_units_only_where_negligible_is_near(by: str) -> No
     )
     given = table if by == "tests" else cg.infer(table, law="normal", rng=0)
     plain, rare = (
-        decide(given, rope=(-0.1, 0.1), rare=rare, level=0.95)
+        decide(given, rope=(-0.1, 0.1), rare=rare, ci_prob=0.95)
         for rare in ("none", 0.01)
     )
     assert verdicts(plain)[:3] == ["undecided", "undecided", "negligible"]
@@ -1443,10 +1443,10 @@ def test_backgrounds_not_drawn_narrow_the_region_of_a_skewed_effect_alone() -> N
     given = cg.infer(table, law="normal", rng=0)
     draws = tree_datasets(given)["posterior"]["ace"].to_numpy().reshape(-1, n)[:, :2]
     for half in (0.1, 0.05):
-        found = decide(given, rope=(-half, half), rare=0.01, level=0.95)[
+        found = decide(given, rope=(-half, half), rare=0.01, ci_prob=0.95)[
             "local_error"
         ].values.ravel()[:2]
-        plain = decide(given, rope=(-half, half), rare="none", level=0.95)[
+        plain = decide(given, rope=(-half, half), rare="none", ci_prob=0.95)[
             "local_error"
         ].values.ravel()[:2]
         outside = [
@@ -1475,7 +1475,7 @@ def test_the_local_error_beside_a_band_is_that_of_each_effect_alone() -> None:
         {"ice": (("unit", *EFFECT), ice[..., None])},
         {"contrast": list("abcd"), "task": ["t"]},
     )
-    found = decide(effects, rope=(-0.2, 0.2), error="bootstrap_t", rare="none", rng=0)[
+    found = decide(effects, rope=(-0.2, 0.2), error="fwer", rare="none", rng=0)[
         "local_error"
     ].values.ravel()
     alone = decide(cg.estimate(effects), rope=(-0.2, 0.2), error="local", rare="none")[
@@ -1778,14 +1778,14 @@ def test_the_cures_for_few_draws_work(n: int, level: float) -> None:
         return {"posterior": xr.Dataset({"ace": ace}, attrs={"converged": "yes"})}
 
     with pytest.raises(DecisionError, match=f"{n} draws cannot resolve") as refused:
-        decide(of(n), rope=0, level=level)
+        decide(of(n), rope=0, ci_prob=level)
     words = str(refused.value)
     decide(of(int(words.split("n_draws=")[1].rstrip(")"))), rope=0, level=level)
     assert (f"n_draws={max(4_000, round(10 / (1 - level)))})") in words
     assert ("give level=" in words) == (n > 20)
     if n > 20:
-        decide(of(n), rope=0, level=float(words.split("level=")[1].split(" ")[0]))
-    decide(of(round(1 / (1 - level)) + 1), rope=0, level=level)
+        decide(of(n), rope=0, ci_prob=float(words.split("ci_prob=")[1].split(" ")[0]))
+    decide(of(round(1 / (1 - level)) + 1), rope=0, ci_prob=level)
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -1844,7 +1844,7 @@ def test_effects_are_estimated_once_for_their_band_and_its_error() -> None:
     )
     rng, other = np.random.default_rng(3), np.random.default_rng(3)
     with pytest.warns(FewClustersWarning) as caught:
-        found = decide(effects, rope=(-0.2, 0.2), error="bootstrap_t", rng=rng)
+        found = decide(effects, rope=(-0.2, 0.2), error="fwer", rng=rng)
     assert len(caught) == 1
     with pytest.warns(FewClustersWarning):
         band = cg.simultaneous(effects, method="bootstrap_t", rng=other)
@@ -1863,7 +1863,7 @@ def test_curves_have_no_verdicts_and_the_error_says_what_takes_them() -> None:
         OutcomesError,
         match=r"one number for each task .* cg\.simultaneous\(over='position'\)",
     ):
-        decide(curves, rope=(-1, 1), error="bootstrap_t", rng=0)
+        decide(curves, rope=(-1, 1), error="fwer", rng=0)
 
 
 def test_both_signs_of_the_nearest_end_give_a_band_its_error() -> None:
