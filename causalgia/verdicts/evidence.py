@@ -114,7 +114,10 @@ def from_estimates(
         check_largest(largest, estimates)
         rows = replace(rows, p_direction=with_largest(rows, n, largest))
     p = np.where(unbounded, 1.0, two_sided_p(estimates, null, ci_prob))
-    return Evidence(carry_effects(estimates, estimates["ace"]), found, rows, p, rare)
+    carried = carry_effects(estimates, estimates["ace"])
+    if unbounded.any():
+        carried = carried.assign(unbounded=(carried["ace"].dims, unbounded))
+    return Evidence(carried, found, rows, p, rare)
 
 
 def check_largest(largest: Any, estimates: xr.Dataset) -> None:
