@@ -19,7 +19,7 @@ from causalgia.multiplicity import placebo_region
 from causalgia.multiplicity.placebo import resolution_note, tail_errors, words_needed
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
-from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
+from causalgia.verdicts.rare_effects import as_rare
 from causalgia.verdicts.rope import (
     left_out_sentence,
     rope_region,
@@ -271,23 +271,6 @@ def test_rare_effects_are_those_of_a_predictor_over_a_population(
             as_rare(value, table)
 
 
-@pytest.mark.parametrize(("rare", "level"), [(0.01, 0.95), (0.05, 0.9), (0.3, 0.99)])
-def test_backgrounds_are_too_few_while_rare_ones_may_be_missed(
-    rare: float, level: float
-) -> None:
-    """Missed by n draws with probability exp(-n rare) (Poisson), at most 1 - level from
-    the first n that is enough.
-    """
-    n = np.arange(0, 700)
-    table = xr.Dataset({"ace": ("contrast", 0.0 * n), "n_units": ("contrast", n)})
-    np.testing.assert_array_equal(
-        too_few_backgrounds(table, rare, level),
-        (np.exp(-n * rare) > 1 - level) & (n > 0),
-    )
-    assert not too_few_backgrounds(table, None, level).any()
-    np.testing.assert_allclose(missed_share(table)[1:], np.minimum(3 / n[1:], 1))
-    assert missed_share(table)[0] == 0
-    assert not too_few_backgrounds(table[["ace"]], rare, level).any()
 
 
 # tilted null models
