@@ -363,10 +363,9 @@ def _draw_shrunken(
         np.array([row[name] for row in beside])
         for name in ("shrunken", "shrunken_lower", "shrunken_upper")
     )
+    low, high = np.clip(lower, *edge), np.clip(upper, *edge)
     y = np.array([places[row["contrast"]] for row in beside]) - 0.22
-    axes.hlines(
-        y, *np.clip([lower, upper], *edge), colors=GRAY, lw=0.7, alpha=0.6, zorder=3
-    )
+    axes.hlines(y, low, high, colors=GRAY, lw=0.7, alpha=0.6, zorder=3)
     size = 9 if len(places) <= _FULL_SIZE else 4
     axes.scatter(
         x, y, s=size, color=GRAY, alpha=0.6, lw=0, zorder=3.5, label="shrunken"
