@@ -5,6 +5,7 @@ regions.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -187,6 +188,29 @@ AGAINST_PLACEBOS = {
     "undecided": "undecided",
 }
 """Verdict of a stated region -> the same against random sequences."""
+
+VOCABULARIES: tuple[tuple[str, ...], ...] = (
+    ("increases", "decreases", "negligible", "undecided"),
+    ("higher", "lower", "within", "undecided"),
+    ("larger", "within", "undecided"),
+)
+"""Verdicts on stated regions, on the range of random sequences, and on that of matched
+variants.
+"""
+
+
+def vocabulary(verdicts: Iterable[str]) -> tuple[str, ...]:
+    """Return the verdicts that could have been given where these were.
+
+    Examples
+    --------
+    >>> vocabulary(["undecided", "larger"]), vocabulary(["undecided"])[0]
+    (('larger', 'within', 'undecided'), 'increases')
+    """
+    given = set(map(str, verdicts))
+    fits = (words for words in VOCABULARIES if given <= set(words))
+    return next(fits, VERDICTS)
+
 
 LEAST_FOR_A_LAW = 30
 """Exchangeable effects from which the law can be estimated; of fewer one is assumed."""

@@ -570,8 +570,7 @@ def analyze(
         ErrorRate,
         typer.Option(
             help=(
-                "Error rate that is bounded: of tests, bh or holm; or of the "
-                "posterior, local or bayes_fdr."
+                "Error rate that is bounded: fdr, fwer or each of tests; or posterior."
             )
         ),
     ] = ErrorRate.fdr,
@@ -593,7 +592,7 @@ def analyze(
 
     Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
     """
-    from causalgia import Analysis, adjust, decide, infer, mpra, store
+    from causalgia import Analysis, decide, infer, mpra, store
 
     region = parse_log2_rope(rope)
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS, *of_outcomes(out))
@@ -650,7 +649,7 @@ def analyze(
         store.save(fitted, folder / FIT)
         write_text(
             folder / EFFECTS,
-            to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False),
+            to_csv(effects_table(fitted, decisions), index=False),
         )
         print_verdicts(decisions, fitted)
         print_quality(quality, counts)

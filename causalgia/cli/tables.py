@@ -58,7 +58,6 @@ def print_answers(
     answer = sentences_on_tasks(found.splitlines(), tasks_in_table(estimates), every)
     which: Rows = "all" if all_rows else "summary"
     under = [] if which == "all" else _family_lines(estimates)
-    under += [] if decisions is None else _level_lines(decisions)
     estimates, decisions, more = (
         (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
     )
@@ -115,19 +114,6 @@ def _family_lines(estimates: xr.Dataset) -> list[str]:
     return [
         f"p-values are adjusted for all {n:,} contrasts of one task, of which "
         f"{n_words:,} are placebo words."
-    ]
-
-
-def _level_lines(decisions: xr.Dataset) -> list[str]:
-    """Return a line on intervals of different levels."""
-    if "interval_level" not in decisions or decisions.attrs.get("evidence") != "tests":
-        return []
-    levels = decisions["interval_level"].to_numpy()
-    if (levels == levels.flat[0]).all():
-        return []
-    return [
-        "Levels differ because each interval has the level of the adjusted test that "
-        "gave its verdict."
     ]
 
 

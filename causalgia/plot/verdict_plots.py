@@ -56,9 +56,8 @@ def volcano(
     Parameters
     ----------
     table
-        From `causalgia.estimate` or `causalgia.decide`: ``ace`` and ``p``, or the
-        ``lfsr`` of decisions, of which twice the smaller one-sided p is drawn (a
-        posterior: the local false sign rate itself).
+        From `causalgia.estimate` or `causalgia.decide`: ``ace`` and ``p``, else the
+        ``lfsr``.
     task
         The task; required if there are several.
     ax
@@ -200,12 +199,11 @@ def _evidence(one: xr.Dataset) -> tuple[Array, Array, str]:
     label = "p of no effect"
     if "log_p" in one:
         height = -one["log_p"].to_numpy() / np.log(10)
-    elif "p" in one and "meaning" not in one["p"].attrs:
+    elif "p" in one and "lower_tost" not in one:  # whose p is of equivalence
         height = _negative_log10(one["p"].to_numpy())
     elif "lfsr" in one:
-        by_posterior = one.attrs.get("evidence") == "posterior"
-        height = _negative_log10(one["lfsr"].to_numpy() * (1 if by_posterior else 2))
-        label = "local false sign rate" if by_posterior else label
+        height = _negative_log10(one["lfsr"].to_numpy())
+        label = "local false sign rate"
     else:
         raise OutcomesError(
             "volcano: there are neither p-values nor lfsr; estimate with two or more "

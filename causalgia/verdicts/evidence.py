@@ -207,7 +207,12 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
     """
     ace = table["ace"]
     codes = np.zeros(ace.shape, dtype=np.intp)
-    words = f"these {ace.size:,} rows" if ace.size > 1 else ""
+    placebo = np.broadcast_to(
+        is_placebo_word(table).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape
+    )
+    mixed = placebo.any() and not placebo.all()
+    n = int((~placebo).sum()) if mixed else ace.size
+    words = f"these {n:,} rows" if n > 1 else ""
     if family is not None:
         on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
         if family == "task" and "task" in ace.dims:
@@ -226,11 +231,7 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
                 f"contrast ({', '.join(on_contrast)}){whole}"
             )
         codes = np.broadcast_to(values, ace.shape)
-    placebo = np.broadcast_to(
-        is_placebo_word(table).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape
-    )
-    if placebo.any() and not placebo.all():
-        words += " without placebos" if words else ""
+        words += " without placebos" if mixed else ""
     both = (2 * codes + placebo).ravel()
     return [np.flatnonzero(both == code) for code in np.unique(both)], words
 
@@ -254,7 +255,7 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     )
     if "placebo_word" in source.data_vars:
         out = out.assign_coords(placebo_word=source["placebo_word"])
-    stale = {"adjust", "family", "rope"}
+    stale = {"adjust", "family", "rope", "band"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 
