@@ -131,16 +131,20 @@ def calibrate(
     Notes
     -----
     Rows: ``"A/A p < 0.05: task"`` (type-I error), ``"coverage: contrast, task"`` (of
-    `causalgia.estimate`), ``"FWER of the band"``. If a truth and a region are known:
-    ``"false verdict: contrast, task"``; ``"printed interval: contrast, task"``, the
-    coverage of the interval that gave the verdict, nominally at least its mean level,
-    minus ``(1 - level) / 2`` where the data choose between the levels of a direction
-    and of "negligible"; ``"false directions of all given"`` and
-    ``"false negligibles of all given"``, means over trials, which a posterior controls
-    if truths are drawn anew. If some truths are 0: ``"FDR"``, and the 95th percentile
-    of the false-discovery proportion. With `posterior`: ``"lfsr - wrong signs"`` and
+    `causalgia.estimate`, whose intervals decisions print, too), ``"FWER of the band"``.
+    If a truth and a region are known: ``"false verdict: contrast, task"``;
+    ``"false directions of all given"`` and ``"false negligibles of all given"``, means
+    over trials, which ``error="fdr"`` and ``"fwer"`` bound, and ``"posterior"`` if
+    truths are drawn anew; and the verdicts that are missed:
+    ``"missed: effects of 2 bounds or more"``, of which at most .05 may be where they
+    lie 8 standard errors or more beyond the region, and ``"missed: effects of 0"``
+    (those whose standard error is below a fifth of the bound). If some truths are 0:
+    ``"FDR"`` of the p of no effect, and the 95th percentile of the false-discovery
+    proportion. With `posterior`: ``"lfsr - wrong signs"`` and
     ``"SBC rank: contrast, task"``, for truths drawn from the prior and estimates
-    simulated with each trial's errors, or for the simulator's own truths.
+    simulated with each trial's errors, or for the simulator's own truths. Intervals and
+    p-values are those of `causalgia.estimation.effect_intervals`: the coverage is at
+    least the nominal one, and the type-I error at most.
 
     References
     ----------
@@ -448,7 +452,7 @@ def _calibration_table(
     ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
     truths = [result.truth for result in results if result.truth is not None]
     truth = np.stack(truths) if truths else centered_truth(ace)
-    alpha = 1 - float(analysis.ci_prob)
+    error = 1 - float(analysis.ci_prob)
     rows, lacking = list[Row](), list[str]()
     if aa_p_values is None:
         lacking = [
@@ -459,9 +463,10 @@ def _calibration_table(
         for t in aa_p_values["task"].to_numpy():
             rows.append(
                 share_row(
-                    f"A/A p < {alpha:.3g}: {t!s}",
-                    aa_p_values.sel(task=t).to_numpy() < alpha,
-                    alpha,
+                    f"A/A p < {error:.3g}: {t!s}",
+                    aa_p_values.sel(task=t).to_numpy() < error,
+                    error,
+                    "at most",
                 )
             )
     covered = ~_outside(estimates, truth)
@@ -469,14 +474,17 @@ def _calibration_table(
     for k, j in np.ndindex(*covered.shape[1:]):
         rows.append(
             share_row(
-                f"coverage: {contrasts[k]!s}, {tasks[j]!s}", covered[:, k, j], 1 - alpha
+                f"coverage: {contrasts[k]!s}, {tasks[j]!s}",
+                covered[:, k, j],
+                1 - error,
+                "at least",
             )
         )
     rows.append(
         share_row(
             "FWER of the band",
             _outside(bands, truth).any(axis=(1, 2)),
-            alpha,
+            error,
             "at most",
         )
     )
@@ -487,7 +495,7 @@ def _calibration_table(
     rows += decided
     lacking += why_not
     more, why = (
-        _discovery_rows(results, truth, alpha)
+        _discovery_rows(results, truth, error)
         if truths
         else ([], ["FDR: no true effect is known"])
     )
