@@ -679,17 +679,6 @@ def trial(n_units=100, n_arms=2, odd=50.0):
         coords={"contrast": [f"m{i}" for i in range(n_arms)], "task": ["K562"]},
         attrs={"scale": "log counts", "predictor_fingerprint": "85e98db9"},
     )
-<<<<<<< HEAD
-    names = {"contrast": ["GATA1", "none"], "task": ["K562"]}
-    post = {
-        "posterior": xr.Dataset(
-            {"ace": (("chain", "draw", *EFFECT), draws)},
-            coords=names,
-            attrs={"law": "normal"},
-        )
-    }
-    found = cg.decide(post, rope=(-0.5, 0.5), error="posterior", ci_prob=0.9)
-=======
 
 
 def test_a_band_says_that_its_intervals_are_simultaneous():
@@ -733,7 +722,6 @@ def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():
     _, lines = cells(found)
     assert lines[0][3] == f"undecided (q {first['q']:.2g})"
     assert lines[9][3] == "undecided"
->>>>>>> render
     text = report(found)
     assert "1 row whose interval lies in a region has q > .05 and is undecided." in text
     assert f"its interval lies above, but q is {first['q']:.2g}" in text
