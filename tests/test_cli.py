@@ -107,12 +107,11 @@ def test_demo_agrees_with_the_truth(tmp_path):
         "contrast",
         "task",
         "ACE",
-        "99.88",
+        "95",
         "%",
         "interval",
         "verdict",
         "q",
-        "(bh)",
         "n",
         "truth",
         "z",
@@ -481,14 +480,14 @@ def test_analyze_gives_what_the_verb_gives(results):
     for said in (
         "increases",
         "-0.1 to 0.1",
-        "q (bh)",
+        "if q <= .05 over these",
         "Exploratory",
     ):
         assert said in found.stdout
     assert "Wrote estimates.nc, decisions.nc, forest.png in" in found.stdout
     assert (results / "forest.png").stat().st_size > 5_000
     shown = call("show", results).stdout
-    assert "Verdicts on the ROPE" in shown
+    assert "Verdict: where the interval lies against -0.1 to 0.1" in shown
     assert "increases" in shown
 
 
@@ -527,7 +526,7 @@ def test_analyze_infers_and_keeps_draws_where_asked(results):
     call("estimate", results)
     assert (results / "posterior.nc").exists()
     assert (results / "decisions.nc").exists()
-    assert "Verdicts on the" in call("show", results).stdout
+    assert "Verdict: " in call("show", results).stdout
     (results / "decisions.nc").unlink()
     assert "No verdicts yet. Next: causalgia analyze" in call("show", results).stdout
 

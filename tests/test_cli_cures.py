@@ -100,7 +100,7 @@ def test_estimates_leave_the_verdicts_where_they_are(results):
     assert shown.index("The verdicts in decisions.nc") < shown.index(
         "minus placebo", shown.index("minus untreated")
     )
-    assert shown.count("Verdicts on the ROPE") == 1
+    assert shown.count("Verdict: where the interval lies") == 1
 
 
 def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):

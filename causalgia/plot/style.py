@@ -173,7 +173,8 @@ def reach(table: Iterable[Row], null: float) -> tuple[float, float]:
     >>> reach([{"ace": 1.0, "lower": -float("inf"), "upper": 2.0}], 0.0)
     (-0.2, 2.2)
     """
-    names = ("ace", "lower", "upper", "rope_lower", "rope_upper")
+    own = ("ace", "lower", "upper", "rope_lower", "rope_upper")
+    names = (*own, "shrunken_lower", "shrunken_upper")
     known = [row[name] for row in table for name in names if row.get(name) is not None]
     finite = [null, *(x for x in known if np.isfinite(x))]
     pad = 0.1 * (max(finite) - min(finite)) or 1.0
