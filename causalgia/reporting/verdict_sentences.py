@@ -412,7 +412,7 @@ def tipping_report(found: xr.Dataset) -> str:
     Tipping points: ACE on outcome over uniform random sequences of 20 bp, tilted along gc (mean 0.5054, sd 0.109),
     with the 600 units that were predicted.
     Range: -1.75 to +1.70 sd (gc 0.3147 to 0.6907), where 50 or more effective units of 600 are left; verdicts on the
-    ROPE -0.8 to 0.8 at level 0.95.
+    ROPE -0.8 to 0.8 by 95 % intervals.
     <BLANKLINE>
     A - T: increases, ACE 0.9603 [0.9432, 0.9774]. Downwards it turns to undecided at -0.70 sd (gc 0.4291, odds 0.4981
     per sd): ACE 0.8154 [0.7945, 0.8339], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards
@@ -440,7 +440,7 @@ def tipping_report(found: xr.Dataset) -> str:
         f"Range: {_sd(shifts[0])} to {_sd(shifts[-1])} sd ({label} "
         f"{four_digits(means[0])} to {four_digits(means[-1])}), where "
         f"{attrs['least_ess']} or more effective {groups} of {attrs['n_clusters']:,} "
-        f"are left; verdicts on {region} at level {attrs['level']:g}.",
+        f"are left; verdicts on {region} by {100 * attrs['ci_prob']:g} % intervals.",
         "",
     ]
     dims = [dim for dim in found["tilted_ace"].dims if dim != "shift"]
@@ -526,7 +526,8 @@ def _too_few(one: xr.Dataset, row: int) -> str:
     if one["tilted_verdict"].to_numpy()[row] != "undecided":
         return ""
     if outside:
-        return ", too few for a direction where effects do not vary"
+        alpha = f"{1 - float(one.attrs['ci_prob']):.3g}".removeprefix("0")
+        return f", where its q is above {alpha} among the contrasts asked for"
     if not inside or rare == "none":
         return ""
     return (

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
-from causalgia.choices import Error, Scale, is_placebo_rope
+from causalgia.choices import AGAINST_PLACEBOS, Error, Scale, is_placebo_rope
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import (
     ContrastError,
@@ -24,17 +24,21 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation._estimate import estimate
-from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation._heterogeneity import individual_effects, unit_covariate
 from causalgia.estimation.crossover import Estimate, from_factor
-from causalgia.estimation.effect_intervals import effect_limits
-from causalgia.estimation.request import Request, clusters, is_below_floor, unit_name
-from causalgia.multiplicity.placebo import placebo_region
+from causalgia.estimation.effect_intervals import Pairs, effect_limits
+from causalgia.estimation.request import (
+    Request,
+    clusters,
+    is_below_floor,
+    null_value,
+    unit_name,
+)
 from causalgia.numerics.moments import group_sums
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide
-from causalgia.verdicts.rope import placebo_errors
+from causalgia.verdicts.rope import Region, rope_region
 
 By: TypeAlias = "str | Callable[[xr.Dataset], npt.ArrayLike] | npt.ArrayLike"
 
@@ -46,12 +50,13 @@ STEP, FURTHEST = 0.05, 3.0
 """Grid of shifts, in sd of the covariate."""
 _SIDES = ("down", "up")
 _TILT = "tilt_step"
-_CARRIED = ("largest_ice", "exact", "control_sd", "floor")
+_CARRIED = ("largest_ice", "outcome_range", "exact", "control_sd", "floor")
 _BY = (
     "give the name of a coordinate on the units, such as 'gc', or an array of that "
     "length"
 )
 _CLOSE, _TURNS = 1e-11, 1_000
+_HALF = 0.5
 
 
 def tipping_point(
@@ -140,9 +145,9 @@ def tipping_point(
     *Error*: the influence of each unit on the ratio, on :math:`\lambda`, and on the
     mean and sd of x, summed by cluster (CR2), with Satterthwaite degrees of freedom and
     Hall's correction for skewness; at s = 0 it is that of `causalgia.estimate` for the
-    population of units, each counting once. Verdicts along the curve are those of
-    `causalgia.decide` on estimates (tests, adjusted over the contrasts asked for within
-    a task), with the effective number of units in the rule on rare effects. 95 %
+    population of units, each counting once. Each shift is a table of the contrasts that
+    were asked for, and its verdicts are those of `causalgia.decide` on estimates, with
+    the effective number of units in the rule on rare effects. 95 %
     intervals cover .94 to .96 where the effect is linear in x or does not depend on it,
     and .92 where it grows exponentially, down to 50 effective units (the page
     "Validation").
@@ -186,28 +191,59 @@ def tipping_point(
             "use their estimates"
         )
     ice = individual_effects(effects, "tipping_point")
-    rope = _as_rope(stored.region if rope is None else rope, outcomes, scale, control)
     x, label = _unit_values(outcomes, by)
     cluster = stored.cluster if cluster is None else cluster
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     codes, kind = (None, "unit") if groups is None else (groups.codes, groups.name)
     base = estimate(effects, cluster=cluster, target="population")
+    asked: Any = stored.region if rope is None else rope
+    region = None
+    if is_placebo_rope(asked):
+        whole = estimate(_requested_effects(outcomes, None, scale, control))
+        region, asked = _region_in_numbers(asked, whole, base)
     z, mean, sd = standardized(x)
     tilts = _tilts(z, codes, kind)
     curve = _curve(base, ice, z, tilts, codes)
     rule: Error = "fdr" if stored.error == "posterior" else stored.error
-    decisions = decide(
+    decisions = _decide_along(
         curve,
-        rope=rope,
+        stored.family,
+        rope=asked,
         ci_prob=stored.ci_prob if ci_prob is None else ci_prob,
         error=rule,
         rare=stored.rare if rare is None else rare,
-        family=_TILT,
-        shrink=None,
+        largest=stored.largest,
     )
+    if region is not None:
+        words = np.vectorize(AGAINST_PLACEBOS.get, otypes=[object])
+        verdict = decisions["verdict"]
+        decisions = decisions.assign(
+            verdict=(verdict.dims, words(verdict.to_numpy()).astype(str))
+        ).assign_attrs(rope=region.label)
     return _tipping_dataset(
         base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd)
     )
+
+
+def _decide_along(curve: xr.Dataset, family: str | None, **how: Any) -> xr.Dataset:
+    """Return decisions on a curve, of which each tilt is a table of its own, with the
+    families of the analysis.
+    """
+    if family not in (None, "task") and family in curve.coords:
+        tilts, groups = (curve[name].to_numpy().astype(str) for name in (_TILT, family))
+        joint = [f"{tilt}, {group}" for tilt, group in zip(tilts, groups, strict=True)]
+        curve = curve.assign_coords({_TILT: ("contrast", joint)})
+    if family != "task":
+        return decide(curve, family=_TILT, shrink=None, **how)
+    rope, parts = how.pop("rope"), []
+    for i, task in enumerate(curve["task"].to_numpy()):
+        own = {task: rope[task]} if isinstance(rope, Mapping) and task in rope else rope
+        part = curve.isel(task=[i])
+        parts.append(decide(part, family=_TILT, shrink=None, rope=own, **how))
+    attrs = parts[0].attrs | (
+        {"rope": "; ".join(dict.fromkeys(str(x.attrs["rope"]) for x in parts))}
+    )
+    return xr.concat(parts, "task", combine_attrs="override").assign_attrs(attrs)
 
 
 def _requested_effects(
@@ -274,28 +310,33 @@ def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 
 
-def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale, control: str | None) -> Any:
-    """Return the region as `causalgia.decide` takes it; that of placebo words in
-    numbers by task.
+def _region_in_numbers(
+    rope: str, whole: xr.Dataset, base: xr.Dataset
+) -> tuple[Region, dict[str, tuple[float, float]]]:
+    """Return the region of placebo words of all contrasts, and its ends by task, which
+    stay along the curve.
     """
-    if not is_placebo_rope(rope):
-        return rope
-    estimates = estimate(_requested_effects(outcomes, None, scale, control))
-    check_has_errors(estimates)
-    with placebo_errors(rope):
-        found = placebo_region(estimates)
-    if "model" in found.dims:
+    if "model" in whole["ace"].dims:
         raise DecisionError(
             f"rope={quoted(rope)} differs between the members of an ensemble; give "
             "rope=(lower, upper), or the outcomes of one member"
         )
-    ends = zip(
-        found["task"].to_numpy(),
-        found["lower"].to_numpy(),
-        found["upper"].to_numpy(),
-        strict=True,
-    )
-    return {str(task): (float(lower), float(upper)) for task, lower, upper in ends}
+    found = rope_region(rope, whole, null_value(whole))
+    names = whole["contrast"].to_numpy().astype(str).tolist()
+    rows = [
+        names.index(name)
+        for name in base["contrast"].to_numpy().astype(str).tolist()
+        if name in names
+    ] or [0]
+    lower, upper = found.lower[rows], found.upper[rows]
+    if not ((lower == lower[0]).all() and (upper == upper[0]).all()):
+        raise DecisionError(
+            f"rope={quoted(rope)} differs between contrasts of words of other widths; "
+            "name contrasts of one width"
+        )
+    tasks = map(str, whole["task"].to_numpy())
+    ends = zip(lower[0].tolist(), upper[0].tolist(), strict=True)
+    return found, dict(zip(tasks, ends, strict=True))
 
 
 def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
@@ -414,6 +455,17 @@ def _curve(
         name: (dims, data["n_clusters"][1].astype(np.int64))
         for name in ("n_clusters", "n_units")
     }
+    pairs = Pairs.of(base)
+    if pairs is not None:
+        # 0/1 outcomes: the effective numbers in which one arm alone answers 1
+        for name, differs in (("n_up", ice > _HALF), ("n_down", ice < -_HALF)):
+            parts = [
+                np.where(
+                    pairs.known, n * np.tensordot(tilted.weights, differs, axes=1), -1.0
+                )
+                for n, tilted in zip(counts, tilts, strict=True)
+            ]
+            data[name] = (dims, np.rint(np.concatenate(parts)).astype(np.int64))
     for name in _CARRIED:
         if name in base:
             values = base[name].transpose(*dims).to_numpy()
@@ -425,11 +477,17 @@ def _curve(
             steps, np.tile(base["contrast"].to_numpy(), len(tilts)), strict=True
         )
     ]
-    others = {name: base[name] for name in dims[1:] if name in base.coords}
-    coords = {
+    others = {str(name): base[name] for name in dims[1:] if name in base.coords}
+    labels: dict[str, Any] = {  # by which a family may be named
+        str(name): ("contrast", np.tile(values.to_numpy(), len(tilts)))
+        for name, values in base.coords.items()
+        if values.dims == ("contrast",) and name != "contrast"
+    }
+    coords: dict[str, Any] = {
         "contrast": names,
         _TILT: ("contrast", [f"tilt {step}" for step in steps]),
         **others,
+        **labels,
     }
     attrs = {k: v for k, v in base.attrs.items() if k != "analysis"}
     curve = xr.Dataset(data, coords=coords, attrs=attrs)
