@@ -462,8 +462,8 @@ def _tango_z(up: Array, down: Array, n: Array, difference: Array) -> Array:
     q = np.maximum((root - b) / (4 * n), np.maximum(-d, 0.0))
     variance = np.maximum(n * (2 * q + d * (1 - d)), 0.0)
     gap = up - down - n * d
-    sure = np.sign(gap) * np.inf
     with np.errstate(divide="ignore", invalid="ignore"):
+        sure = np.sign(gap) * np.inf
         z = np.where(
             variance > 0, gap / np.sqrt(np.where(variance > 0, variance, 1.0)), sure
         )
