@@ -98,14 +98,13 @@ def analyze(
     -------
     Dataset
         Decisions, as `causalgia.decide` returns them: ``verdict``,
-        ``ace, lower, upper``, ``lfsr``, ``p_rope``, ``local_error``, ``q`` (contrast,
-        task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
-        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` returns every
-        step. A contrast without spread among the units (``exact``) is decided without
-        shrinkage, and is undecided below ``3 / (1 - level)`` independent units
-        (`causalgia.decide`). If the trial was run with ``until=Decided(...)`` on the
-        same effects, verdicts and intervals are those of its confidence sequence,
-        unless the analysis names an error rate other than ``"auto"``.
+        ``ace, lower, upper``, ``p``, ``p_verdict``, ``q``, and the hierarchical sizes
+        ``shrunken`` beside them (contrast, task), on ``attrs["contrast_scale"]``, with
+        ``attrs["analysis"]`` (JSON) and ``attrs["analysis_fingerprint"]``.
+        `causalgia._analyze.steps` returns every step. If the trial was run with
+        ``until=Decided(...)`` on the same effects, verdicts and intervals are those of
+        its confidence sequence (``attrs["error"] == "sequence"``, at the ``ci_prob`` of
+        the rule), unless the analysis names an error rate other than ``"fdr"``.
 
     Raises
     ------
@@ -357,7 +356,7 @@ def _posterior_and_decisions(
         columns, why = shrink_effects(
             estimates,
             shrink,
-            ci_prob=requested.ci_prob,
+            ci_prob=float(decisions.attrs["ci_prob"]),
             across=requested.across,
             client=client,
         )

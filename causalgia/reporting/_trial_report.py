@@ -488,7 +488,10 @@ def _count_range(counts: NDArray[np.int64]) -> str:
 
 
 _NAMED = 3
-_MISSED = re.compile(r"; effects on fewer than \S+ % of backgrounds could be missed")
+_MISSED = re.compile(
+    r"; (?:effects on|this trial could miss an effect present in) fewer than "
+    r"\S+ % of backgrounds(?: could be missed)?"
+)
 _HALF = 0.5
 
 
