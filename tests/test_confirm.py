@@ -25,7 +25,7 @@ PARENTS = {
     f"peak{i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 60))
     for i in range(40)
 }
-ASK = cg.Analysis(control="placebo", rope=0, error="bh")
+ASK = cg.Analysis(control="placebo", rope=0, error="fdr")
 
 
 def g_count(x):
