@@ -234,7 +234,10 @@ def simultaneous(
     }
     out.attrs |= {"n_draws": n_draws} if used in ("bootstrap_t", "sup_t") else {}
     out.attrs |= (
-        exploratory_attrs(out.attrs, family=family)
+        # the families of an analysis: None is the whole table, "task" those of a band
+        exploratory_attrs(
+            out.attrs, family={None: "task", "all": None}.get(family, family)
+        )
         if curves is None
         else {"over": "position"}
     )
