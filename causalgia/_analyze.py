@@ -133,7 +133,7 @@ def analyze(
     >>> share = cg.FunctionPredictor(
     ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
     ... )
-    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), law="normal")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01))
     >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
     >>> cg.analyze(outcomes, rng=0)["verdict"].item()
     'increases'

@@ -196,11 +196,11 @@ def tipping_point(
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     codes, kind = (None, "unit") if groups is None else (groups.codes, groups.name)
     base = estimate(effects, cluster=cluster, target="population")
-    asked: Any = stored.region if rope is None else rope
+    request: Any = stored.region if rope is None else rope
     region = None
-    if is_placebo_rope(asked):
+    if is_placebo_rope(request):
         whole = estimate(_requested_effects(outcomes, None, scale, control))
-        region, asked = _region_in_numbers(asked, whole, base)
+        region, request = _region_in_numbers(request, whole, base)
     z, mean, sd = standardized(x)
     tilts = _tilts(z, codes, kind)
     curve = _curve(base, ice, z, tilts, codes)
@@ -208,7 +208,7 @@ def tipping_point(
     decisions = _decide_along(
         curve,
         stored.family,
-        rope=asked,
+        rope=request,
         ci_prob=stored.ci_prob if ci_prob is None else ci_prob,
         error=rule,
         rare=stored.rare if rare is None else rare,
