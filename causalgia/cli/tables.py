@@ -57,7 +57,7 @@ def print_answers(
     found = "" if decisions is None else str(decisions.attrs.get("answer", ""))
     answer = sentences_on_tasks(found.splitlines(), tasks_in_table(estimates), every)
     which: Rows = "all" if all_rows else "summary"
-    under = [] if which == "all" else _family_lines(estimates)
+    under: list[str] = []
     estimates, decisions, more = (
         (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
     )
@@ -100,21 +100,6 @@ def print_table(dataset: xr.Dataset, **headings: str) -> None:
     are given.
     """
     _print_parts([_rich_table(dataset, "all", None, headings)])
-
-
-def _family_lines(estimates: xr.Dataset) -> list[str]:
-    """Return a line on the number of contrasts that p-values are adjusted for, if
-    placebo words are not printed.
-    """
-    from causalgia.estimation.crossover_estimates import placebo_words
-
-    n, n_words = estimates.sizes["contrast"], int(placebo_words(estimates).sum())
-    if not n_words or estimates.attrs.get("family") != "the contrasts of one task":
-        return []
-    return [
-        f"p-values are adjusted for all {n:,} contrasts of one task, of which "
-        f"{n_words:,} are placebo words."
-    ]
 
 
 def _printed_rows(

@@ -243,8 +243,8 @@ def verify(
         found[kind] = (
             open_store(folder / name)
             if name == "trial.zarr"
-            else store.load(folder / name, kind)
-        )  # type: ignore[arg-type]
+            else store.load(folder / name, kind)  # type: ignore[arg-type]
+        )
     if "outcomes" not in found:
         raise OutcomesError(
             f"{folder} holds no outcomes of a trial; make them with: causalgia run "
