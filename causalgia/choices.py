@@ -236,8 +236,8 @@ LEAST_MATCHED_NULLS = 19
 
 PLACEBO_ROPES = ("placebo", "placebo outliers")
 NO_TAIL = (
-    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds words "
-    "beyond the range of random ones"
+    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds motifs "
+    "beyond the range of random sequences"
 )
 
 _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")

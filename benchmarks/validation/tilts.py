@@ -2,10 +2,9 @@
 units.
 
 The covariate is normal, so that the truth under a shift of s sd is known: s for an
-effect linear in it, and ``exp(.7 s
-+ .245)`` for one that grows exponentially. Limits are those of `causalgia.tipping_point`,
-  by Hall's transformed t. Rows
-are held at the coverage that was found in 40,000 other trials.
+effect linear in it, and ``exp(.7 s + .245)`` for one that grows exponentially. Limits
+are those of `causalgia.tipping_point`, by Hall's transformed t. Rows are held at the
+coverage that was found in 40,000 other trials.
 """
 
 from __future__ import annotations

@@ -96,11 +96,10 @@ def powered_mean(
     With None the weight is tuned: the slope b of y on f over the *measured* units,
     times ``N / (n + N)``. This is the power tuning of PPI++ with the variance of f from
     the same units as the covariance, and equals the regression estimator of survey
-    sampling, whose variance includes the cost of tuning: ``s^2 (1/n + d^2 / S_ff) + b^2
-    var(f) / (n
-    + N)``, s^2 over n - 2, d the gap between the mean prediction of all and of the
-      measured units. (The pooled variance
-    of `power_tuning` is as good for large n. With 20 measured units, skewed effects and
+    sampling, whose variance includes the cost of tuning:
+    ``s^2 (1/n + d^2 / S_ff) + b^2 var(f) / (n + N)``, s^2 over n - 2, d the gap between
+    the mean prediction of all and of the measured units. (The pooled variance of
+    `power_tuning` is as good for large n. With 20 measured units, skewed effects and
     correlation .9 its intervals covered .90 and were .64 as wide as the classical ones;
     these .93 and .49.)
 
