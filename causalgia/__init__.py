@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from causalgia._discover import discover
     from causalgia._run import run
     from causalgia.analysis import Analysis
-    from causalgia.analysis_values import Prior
+    from causalgia.analysis_values import Prior, Shrinkage
     from causalgia.attribution import attribute, propose
     from causalgia.calibration import calibrate
     from causalgia.cli.results import open
@@ -167,6 +167,7 @@ __all__ = [
     "Profile",
     "Protocol",
     "Scramble",
+    "Shrinkage",
     "Shuffle",
     "TorchPredictor",
     "Track",

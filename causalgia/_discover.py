@@ -33,7 +33,6 @@ from causalgia.errors import (
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.experiments._proposals import placebo_sentences
-from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, Sequences, encode, motif
@@ -420,27 +419,24 @@ def _motifs_that_hold(table: pd.DataFrame, proposed: xr.Dataset) -> str:
 
 
 def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
-    """Return a sentence on motifs beyond the fences by the same effect in all units, of
-    too few sequences.
+    """Return a sentence on motifs with the same effect in all units, of too few
+    sequences for a verdict.
     """
     strings = decisions.sel(contrast=~decisions["is_placebo"])
     beyond = (strings["ace"] < strings["rope_lower"]) | (
         strings["ace"] > strings["rope_upper"]
     )
-    level = float(decisions.attrs["level"])
-    exact = strings["ace"].copy(data=units_lacking_for_exact(strings, level) > 0)
     n = int(
-        (beyond & exact & (strings["verdict"] == "undecided"))
+        (beyond & (strings["se"] == 0) & (strings["verdict"] == "undecided"))
         .any([*strings["ace"].dims[1:]])
         .sum()
     )
     if not n:
         return []
-    needed = np.ceil(round(3 / (1 - level), 9))
     return [
         f"{n:,} motif{' has' if n == 1 else 's have'} the same effect in every unit, "
-        f"beyond random sequences, and no verdict: that takes {needed:.0f} other "
-        f"sequences, more for several motifs, and there are {n_fresh:,}."
+        f"beyond random sequences, and no verdict: {n_fresh:,} sequences are too few "
+        "to exclude that others answer differently."
     ]
 
 

@@ -173,7 +173,7 @@ figure.tight_layout()
 # directions.
 
 # %%
-decisions = cg.decide(mixture, rope=(-0.2, 0.2), error="bayes_fdr", level=0.95)
+decisions = cg.decide(mixture, rope=(-0.2, 0.2), error="posterior", ci_prob=0.95)
 verdict = decisions["verdict"].values.ravel()
 region = np.where(
     truth > 0.2, "increases", np.where(truth < -0.2, "decreases", "negligible")

@@ -504,7 +504,7 @@ def test_where_the_law_lacks_zeros_the_larger_lfsr_holds():
     clear = (moments["lfsr"] <= 0.05).to_numpy()
     wrong = np.sign(moments["mean"].to_numpy()) != np.sign(truth)
     assert wrong[clear].mean() <= 0.05
-    decisions = cg.decide(posterior, rope=0, level=0.9)
+    decisions = cg.decide(posterior, rope=0, ci_prob=0.9)
     assert "lfsr_alone" in decisions
     assert "lfsr alone" in cg.report(decisions.isel(contrast=slice(0, 3)))
 
@@ -1320,7 +1320,7 @@ def test_a_plan_of_twenty_contrasts_shares_and_one_of_few_units_is_tested():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"error": "bh"}, "error='bh' does not go with across='task'"),
+        ({"error": "bh"}, "error='fdr' does not go with across='task'"),
         ({"law": "normal"}, "law='normal' does not go with across='task'"),
         ({"rope": "placebo"}, "rope='placebo' does not go with across='task'"),
         ({"scale": "ratio", "rope": (0.9, 1.1)}, "scale='ratio' does not go"),

@@ -139,7 +139,7 @@ def test_it_is_a_frozen_value():
         Analysis("placebo")
     assert repr(Analysis()) == "Analysis()"
     assert Analysis(control="a").fingerprint != Analysis(control="b").fingerprint
-    assert Analysis(control="a", level=0.9).differs(Analysis(control="b")) == (
+    assert Analysis(control="a", ci_prob=0.9).differs(Analysis(control="b")) == (
         "control",
         "level",
     )
@@ -470,10 +470,7 @@ def test_a_posterior_of_contrasts_of_different_kinds_is_refused(error):
     ):
         Analysis(contrasts=mixed, rope=(-1, 1), error=error)
     assert Analysis(contrasts=words, rope=(-1, 1), error=error).error == error
-    assert (
-        Analysis(contrasts=mixed, rope=(-1, 1), error=error, exchangeable=True).error
-        == error
-    )
+    assert Analysis(contrasts=mixed, rope=(-1, 1), error=error).error == error
     assert (
         Analysis(contrasts=mixed, rope=(-1, 1), error=error, family="kind").error
         == error

@@ -292,7 +292,7 @@ def test_very_many_contrasts_are_not_all_printed(tmp_path):
         f"{arms}[analysis]\n"
         'control = "none"\n'
         "rope = 0\n"
-        'error = "bh"\n'
+        'error = "fdr"\n'
     )
     call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
     short = call("analyze", tmp_path / "results").stdout

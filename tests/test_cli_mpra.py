@@ -165,7 +165,7 @@ def test_the_table_has_what_the_verbs_say(folder):
         fitted["ace"].values[:, 0],
         rtol=1e-12,
     )
-    decided = cg.decide(fitted, rope=0, error="bh")
+    decided = cg.decide(fitted, rope=0, error="fdr")
     assert (
         table.loc[decided["contrast"].values, "verdict"].tolist()
         == decided["verdict"].values[:, 0].tolist()
@@ -640,13 +640,13 @@ def test_hits_by_benjamini_hochberg_unless_the_posterior_is_asked_for(folder, tm
         "placebo, GATA1",
     )
     said = call(*asked, "--out", tmp_path / "measured")
-    assert "Benjamini-Hochberg" in said.stdout
+    assert "Verdict: the side of 0 on which the interval lies, if q" in said.stdout
     table = pd.read_csv(tmp_path / "measured" / "effects.csv")
     assert (table["q"] < 0.05).any()
     assert (table["verdict"][table["q"] < 0.05] != "undecided").all()
     assert (
         "posterior"
-        in call(*asked, "--error", "local", "--out", tmp_path / "local").stdout
+        in call(*asked, "--error", "posterior", "--out", tmp_path / "local").stdout
     )
 
 

@@ -388,7 +388,7 @@ GROUPED_BY_NAME: dict[str, Callable[[xr.Dataset], object]] = {
         effects_of(o), cluster="gc", rng=0
     ),
     "decide": lambda o: cg.decide(
-        effects_of(o), rope=0, error="bootstrap_t", cluster="gc", rng=0
+        effects_of(o), rope=0, error="fwer", cluster="gc", rng=0
     ),
     "heterogeneity": lambda o: cg.estimation.heterogeneity(effects_of(o), cluster="gc"),
 }

@@ -933,7 +933,9 @@ def test_each_task_of_each_member_has_its_own_sentence(name):
         Oracle(*terms, tasks=["a", "b"], weights=[[w, 1], [w / 2, 1]]) for w in (1, 0.5)
     ]
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 80})
-    experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), error="bh"))
+    experiment = replace(
+        experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), error="fdr")
+    )
     answer = experiment.analyze(
         cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0
     )

@@ -126,12 +126,10 @@ def test_an_analysis_may_fix_it() -> None:
             "task": ["t0"],
         },
     )
-    outcomes.attrs["analysis"] = (
-        analysis := Analysis(control="control", adjust="auto")
-    ).to_json()
+    outcomes.attrs["analysis"] = (analysis := Analysis(control="control")).to_json()
     for asked in (
         analysis,
-        Analysis(control="control", adjust="auto", weights="clusters"),
+        Analysis(control="control", weights="clusters"),
     ):
         found = estimate_effects(outcomes, asked, rng=0)[1]
         assert found.attrs["adjust"] == "holm"

@@ -71,7 +71,7 @@ def test_an_interaction_that_no_window_sees_is_zero_and_a_main_effect_is_not(
         verdict = cg.decide(estimates, rope=rope, rare=None)["verdict"]
         allowed = {"negligible"} if rope == (-1e-3, 1e-3) else {"undecided"}
         assert set(verdict.sel(contrast="interaction").values) <= allowed
-    band = cg.decide(effects, rope=0, error="bootstrap_t", rng=0)["verdict"]
+    band = cg.decide(effects, rope=0, error="fwer", rng=0)["verdict"]
     assert set(band.sel(contrast="interaction").values) == {"undecided"}
     assert (
         cg.adjust(effects, method="bootstrap_t", rng=0)["p_adjusted"]

@@ -383,10 +383,10 @@ def test_scales_whose_no_effect_is_not_0_are_refused_with_their_cure() -> None:
         infer(ratios, rng=0)
     with pytest.raises(
         InferenceError,
-        match="decide without a hierarchical model: .*error='bh'.*error='bootstrap_t'",
+        match="decide without a hierarchical model: .*error='fdr'.*error='fwer'",
     ):
         infer(ratios, rng=0)
-    with pytest.raises(InferenceError, match="on bpnet no effect is 1.*error='bh'"):
+    with pytest.raises(InferenceError, match="on bpnet no effect is 1.*error='fdr'"):
         infer(ratios.assign_attrs(transform="bpnet"), rng=0)
 
 
@@ -750,7 +750,7 @@ def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:
     np.testing.assert_allclose(observed["effect"], estimates["ace"].mean("model"))
     np.testing.assert_array_equal(observed["effect_model"], estimates["ace"])
     np.testing.assert_array_equal(constant["se_model"], estimates["se"])
-    decisions = decide(posterior, rope="0.2 sd", level=0.99)
+    decisions = decide(posterior, rope="0.2 sd", ci_prob=0.99)
     np.testing.assert_allclose(decisions["raw"], estimates["ace"].mean("model"))
     np.testing.assert_array_equal(decisions["se"], constant["se"])
     assert (decisions["n_units"] == 200).all()
@@ -1347,9 +1347,7 @@ def test_tests_stand_in_for_a_posterior_only_where_the_error_rate_was_left_open(
     assert _is_skewed(two, counted)
     assert not _is_skewed(two.isel(task=[0]), counted)
     assert deciding_error(cg.Analysis(control="c"), two, counted, 30)[0] == "bh"
-    assert deciding_error(
-        cg.Analysis(control="c", error="local"), two, counted, 30
-    ) == ("local", "")
+    assert deciding_error(cg.Analysis(control="c"), two, counted, 30) == ("local", "")
 
 
 def test_the_worst_rows_are_named_and_the_others_counted() -> None:

@@ -355,7 +355,7 @@ def test_the_order_of_memory_changes_nothing() -> None:
 
 # ---------------------------------------------------------------- the other verbs
 
-ANALYSIS = cg.Analysis(control="0", rope=(-0.2, 0.2), adjust="bh")
+ANALYSIS = cg.Analysis(control="0", rope=(-0.2, 0.2))
 
 VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "adjust by units": lambda o: cg.adjust(
@@ -386,7 +386,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
         cg.infer(estimates_of(o), rng=0), rope="0.2 sd", rng=0
     ),
     "decide by units": lambda o: cg.decide(
-        effects_of(o), rope=(-0.2, 0.2), error="bootstrap_t", rng=0
+        effects_of(o), rope=(-0.2, 0.2), error="fwer", rng=0
     ),
     "analyze": lambda o: cg.analyze(o, ANALYSIS, rng=0),
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,

@@ -318,7 +318,7 @@ def test_refusals_before_anything_is_predicted():
             "scale='ratio'",
         ),
         (
-            replace(plain, analysis=replace(plain.analysis, error="bootstrap_t")),
+            replace(plain, analysis=replace(plain.analysis, error="fwer")),
             DesignError,
             "bootstrap_t",
         ),

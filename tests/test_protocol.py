@@ -32,7 +32,7 @@ ARMS = {
     "GATA1": cg.Embed("AGATAAG", at=20),
 }
 DESIGN = cg.Design(null=cg.Uniform(length=60), arms=ARMS, n_units=80)
-ASK = cg.Analysis(control="placebo", rope=(-0.1, 0.1), error="bh")
+ASK = cg.Analysis(control="placebo", rope=(-0.1, 0.1), error="fdr")
 
 
 def net(slope=1.0):
@@ -289,7 +289,7 @@ def test_a_second_run_is_compared_bit_for_bit():
 LOCKS = {
     "rope": (b"    -0.1,\n", b"    -0.3,\n", "analysis.rope = "),
     "units": (b"n_units = 80", b"n_units = 90", "design.n_units = 90"),
-    "error": (b'error = "bh"', b'error = "holm"', "analysis.error = 'holm'"),
+    "error": (b'error = "fdr"', b'error = "holm"', "analysis.error = 'holm'"),
     "seed": (b"rng = 7", b"rng = 8", "design.rng = 8"),
     "time": (b'locked = "2', b'locked = "1', "protocol.locked = "),
     "arm": (b"x[20:27] = AGATAAG", b"x[20:27] = TTTTTTT", "design.do = "),
@@ -526,7 +526,7 @@ def analyses(draw):
         draw(st.sampled_from(["bh", "holm", "by"])),
     )
     level = draw(st.floats(0.51, 0.999))
-    return cg.Analysis(**question, rope=rope, error=error, adjust=adjust, level=level)
+    return cg.Analysis(**question, rope=rope, error=error, adjust=adjust, ci_prob=level)
 
 
 SEEDS = st.integers(0, 2**63 - 1)

@@ -524,7 +524,7 @@ ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
         "ci_prob = 0.05 must be a number from 0.5",
     ),
     (
-        lambda: cg.Analysis(control="c", level=0.05),
+        lambda: cg.Analysis(control="c", ci_prob=0.05),
         DesignError,
         "level = 0.05 must be a number above 0.5",
     ),
@@ -719,10 +719,10 @@ def test_a_level_that_no_verdict_takes_is_no_plan() -> None:
     with pytest.raises(
         DesignError, match=r"level = 0.3 must be a number above 0.5 and below 1"
     ):
-        cg.Analysis(level=0.3)
+        cg.Analysis(ci_prob=0.3)
     with pytest.raises(DecisionError, match=r"level=0.3 is not between 0.5 and 1"):
-        cg.decide(ESTIMATES, rope=0, level=0.3)
-    assert cg.Analysis(level=0.6).level == 0.6
+        cg.decide(ESTIMATES, rope=0, ci_prob=0.3)
+    assert cg.Analysis(ci_prob=0.6).level == 0.6
 
 
 RATIOS = ESTIMATES.assign(ace=ESTIMATES["ace"] + 1).assign_attrs(
@@ -778,9 +778,9 @@ def test_the_number_of_draws_that_is_advised_suffices() -> None:
         DecisionError,
         match=r"give level=0.997 or less, or more draws: .*n_draws=100000",
     ):
-        cg.decide(cg.infer(SCREENED, rng=0), rope=(-0.1, 0.1), level=0.9999)
+        cg.decide(cg.infer(SCREENED, rng=0), rope=(-0.1, 0.1), ci_prob=0.9999)
     few = cg.infer(SCREENED.isel(contrast=[0, 1]), rng=0, n_draws=100_000)
-    assert cg.decide(few, rope=(-0.1, 0.1), level=0.9999)["verdict"].size == 2
+    assert cg.decide(few, rope=(-0.1, 0.1), ci_prob=0.9999)["verdict"].size == 2
 
 
 def test_a_law_is_no_family() -> None:
@@ -877,7 +877,10 @@ DECISIONS = cg.decide(cg.estimate(EFFECTS), rope=0)
         (lambda: cg.decide(ESTIMATES, rope=0, error="bayes"), "bayes_fdr"),
         (lambda: cg.estimate(EFFECTS, target="parent"), "parents"),
         (lambda: cg.contrast(MADE, control="none", scale="Log"), "log"),
-        (lambda: cg.Analysis(control="none", law="normals"), "normal"),
+        (
+            lambda: cg.Analysis(control="none", shrink=cg.Shrinkage(law="normals")),
+            "normal",
+        ),
     ],
 )
 def test_the_nearest_choice_is_proposed(verb: Callable[[], Any], near: str) -> None:
@@ -896,7 +899,7 @@ def test_a_region_of_placebo_words_that_are_not_there_is_an_error_of_the_rope(
     for verb in (
         lambda: cg.decide(ESTIMATES, rope=rope),
         lambda: cg.decide(cg.infer(ESTIMATES, rng=0), rope=rope),
-        lambda: cg.decide(EFFECTS, rope=rope, error="bootstrap_t", rng=0),
+        lambda: cg.decide(EFFECTS, rope=rope, error="fwer", rng=0),
     ):
         with pytest.raises(DecisionError, match=message):
             verb()

@@ -140,7 +140,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ('assignment = "crossover"', 'assignment = "parallel"\nblocks = "parent"'),
         ("\nn = 40 ", "\nn = 4 "),
         ('# adjust = "bh"', 'adjust = "bh"'),
-        ('# error = "auto"  ', 'error = "bayes_fdr"  '),
+        ('# error = "auto"  ', 'error = "posterior"  '),
         ("# rare = 0.01", "rare = 0.02"),
         ('# law = "student_t"', 'law = "student_t"'),
         ("# [analysis.prior]", "[analysis.prior]"),
@@ -161,11 +161,10 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
     assert spec.design.assignment == "parallel"
     assert spec.analysis == Analysis(
         control="placebo",
-        adjust="bh",
         rope=(-0.1, 0.1),
-        error="bayes_fdr",
-        level=0.9,
-        law="student_t",
+        error="posterior",
+        ci_prob=0.9,
+        shrink=cg.Shrinkage(law="student_t"),
         rare=0.02,
         prior=cg.Prior(tau_scale=1),
     )
@@ -188,7 +187,7 @@ def test_the_shared_sketch_parses_as_it_stands(folder):
         == "do(x[1000:1007] = AGATAAG, x[1030:1037] = AGATAAG)"
     )
     assert spec.analysis == Analysis(
-        control="placebo", rope=(-0.1, 0.1), error="bayes_fdr", level=0.95
+        control="placebo", rope=(-0.1, 0.1), error="posterior", ci_prob=0.95
     )
     assert spec.predictor.tasks == ("K562", "HepG2")
 
@@ -670,11 +669,7 @@ def at_the_top(line):
 def test_an_experiment_is_the_function_of_its_name(folder):
     spec = read_spec(written(folder, EXPERIMENT))
     assert spec.design == cg.experiments.copies(at=(4, 12))
-    assert (
-        spec.analysis
-        == spec.design.analysis
-        == Analysis(rope="0.2 sd", error="bh", exchangeable=False)
-    )
+    assert spec.analysis == spec.design.analysis == Analysis(rope="0.2 sd", error="fdr")
     text = (
         at_the_top("n_units = 50\nname = 'two'")
         + '[null]\nkind = "uniform"\nlength = 60\n'
@@ -697,11 +692,11 @@ def test_an_experiment_is_the_function_of_its_name(folder):
         with_setting("rope = [-0.1, 0.1]"),
         at_the_top("n_units = 50\nassignment = 'crossover'")
         + '[null]\nkind = "shuffle"\nof = "long.fa"\n',
-        EXPERIMENT + '[analysis]\nerror = "bh"\nci_prob = 0.9\nrope = 0\n',
+        EXPERIMENT + '[analysis]\nerror = "fdr"\nci_prob = 0.9\nrope = 0\n',
         EXPERIMENT
         + (
             "[analysis]\n"
-            'error = "local"\n'
+            'error = "posterior"\n'
             "exchangeable = true\n"
             'law = "normal"\n'
             "prior = {tau_scale = 2}\n"
@@ -725,22 +720,19 @@ def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
     path = written(
         folder,
         EXPERIMENT
-        + '[analysis]\nrope = [-0.3, 0.3]\nerror = "bayes_fdr"\nexchangeable = true\n',
+        + '[analysis]\nrope = [-0.3, 0.3]\nerror = "posterior"\nexchangeable = true\n',
     )
     spec = read_spec(path)
-    assert spec.design.analysis == Analysis(
-        rope=(-0.3, 0.3), error="bayes_fdr", exchangeable=True
-    )
+    assert spec.design.analysis == Analysis(rope=(-0.3, 0.3), error="posterior")
     assert read_spec(
         written(folder, with_setting("rope = [-0.3, 0.3]"), "rope.toml")
     ).analysis.rope == (-0.3, 0.3)
-    kept = Analysis(control="untreated", rope="0.2 sd", level=0.9)
+    kept = Analysis(control="untreated", rope="0.2 sd", ci_prob=0.9)
     assert read_analysis(path, stored=kept) == Analysis(
         control="untreated",
         rope=(-0.3, 0.3),
-        error="bayes_fdr",
-        exchangeable=True,
-        level=0.9,
+        error="posterior",
+        ci_prob=0.9,
     )
     assert (
         read_analysis(written(folder, MINIMAL, "arms.toml"), stored=kept) == Analysis()

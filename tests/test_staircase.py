@@ -31,7 +31,9 @@ ARMS = [
     cg.Arm("seven G", cg.Embed("GGGGGGG", at=30), {"class": "many"}),
     cg.Arm("six G", cg.Embed("GGGAGGG", at=45), {"class": "many"}),
 ]
-ASK = cg.Analysis(control="placebo", rope=(-0.5, 0.5), law="normal", error="local")
+ASK = cg.Analysis(
+    control="placebo", rope=(-0.5, 0.5), shrink=cg.Shrinkage(law="normal")
+)
 
 
 def predictor():
@@ -63,7 +65,12 @@ def test_every_error_rate_finds_what_is_there(error):
     """Truth is known: a word adds its G less the 7/4 that were there, times the weight
     of the place.
     """
-    ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5), law="normal", error=error)
+    ask = cg.Analysis(
+        control="untreated",
+        rope=(-0.5, 0.5),
+        shrink=cg.Shrinkage(law="normal"),
+        error=error,
+    )
     found = cg.analyze(trial(ask), rng=1)
     said = verdicts(found)
     assert said["seven G"] == said["six G"] == "increases"
@@ -94,9 +101,9 @@ def test_it_is_the_verbs_one_after_the_other():
 
 
 def test_tests_need_no_posterior():
-    found = steps(trial(cg.Analysis(control="placebo", rope=0, error="bh")), rng=0)
+    found = steps(trial(cg.Analysis(control="placebo", rope=0, error="fdr")), rng=0)
     assert found.posterior is None
-    expected = cg.decide(found.estimates, rope=0, error="bh")
+    expected = cg.decide(found.estimates, rope=0, error="fdr")
     np.testing.assert_array_equal(found.decisions["verdict"], expected["verdict"])
 
 
@@ -106,7 +113,7 @@ def test_tests_need_no_posterior():
 def test_adjusted_p_is_that_of_the_verb(method, same):
     outcomes = trial(
         cg.Analysis(
-            control="placebo", rope=0, error="bh", adjust=method, family="class"
+            control="placebo", rope=0, error="fdr", adjust=method, family="class"
         )
     )
     first, second = (steps(outcomes, rng=rng).estimates for rng in (0, 1))
@@ -124,7 +131,7 @@ def test_adjusted_p_is_that_of_the_verb(method, same):
 
 def test_families_are_the_level_of_the_treatment_arm():
     ask = cg.Analysis(
-        control="placebo", rope=0, law="normal", family="class", error="local"
+        control="placebo", rope=0, shrink=cg.Shrinkage(law="normal"), family="class"
     )
     found = steps(trial(ask), rng=0)
     assert set(found.posterior["posterior"]["mu"]["group"].values.tolist()) == {
@@ -134,7 +141,11 @@ def test_families_are_the_level_of_the_treatment_arm():
     }
     for error in ("bayes_fdr", "bootstrap_t", "bh"):
         ask = cg.Analysis(
-            control="placebo", rope=0, law="normal", family="class", error=error
+            control="placebo",
+            rope=0,
+            shrink=cg.Shrinkage(law="normal"),
+            family="class",
+            error=error,
         )
         assert "'class'" in cg.analyze(trial(ask), rng=0).attrs["families"]
     mixed = cg.Analysis(
@@ -162,7 +173,7 @@ def test_families_are_the_level_of_the_treatment_arm():
 def test_what_was_not_fixed_is_marked():
     outcomes = trial()
     assert "exploratory" not in cg.analyze(outcomes, rng=0).attrs
-    asked = cg.Analysis(control="placebo", rope=(-1, 1), error="bh")
+    asked = cg.Analysis(control="placebo", rope=(-1, 1), error="fdr")
     with pytest.warns(
         ExploratoryWarning,
         match="differs from the one kept with the outcomes in law, rope, error",
@@ -197,7 +208,7 @@ def exact_trial(rope, n_placebos=0):
         scale="G",
     )
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300)
-    ask = cg.Analysis(control="placebo", rope=rope, law="normal", error="local")
+    ask = cg.Analysis(control="placebo", rope=rope, shrink=cg.Shrinkage(law="normal"))
     return cg.run(design, both, rng=0, analysis=ask)
 
 
@@ -245,7 +256,7 @@ def test_contrasts_without_spread_in_any_of_several_predictors():
     arms = {name: cg.Embed(word, at=12) for name, word in names.items()}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=500)
     ask = cg.Analysis(
-        control="untreated", rope=(-0.1, 0.1), law="normal", error="local"
+        control="untreated", rope=(-0.1, 0.1), shrink=cg.Shrinkage(law="normal")
     )
     for slopes, half in (
         ((1.0, 1.0, 1.0), 0.0),
@@ -299,7 +310,9 @@ def test_how_a_step_came_to_be_carried_out_is_not_marked(error):
     }
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=50)
-    ask = cg.Analysis(control="placebo", rope=(-1, 1), error=error, law="normal")
+    ask = cg.Analysis(
+        control="placebo", rope=(-1, 1), error=error, shrink=cg.Shrinkage(law="normal")
+    )
     with pytest.warns(DegenerateWarning, match="do(es)? not vary at all"):
         found = steps(cg.run(design, count, rng=0, analysis=ask), rng=0)
     assert found.estimates.attrs["adjust"] == "bh"
@@ -319,7 +332,9 @@ def test_decisions_can_be_written(tmp_path):
 
 
 def test_the_prior_is_that_of_the_analysis():
-    ask = cg.Analysis(control="placebo", rope=(-0.5, 0.5), law="normal", error="local")
+    ask = cg.Analysis(
+        control="placebo", rope=(-0.5, 0.5), shrink=cg.Shrinkage(law="normal")
+    )
     outcomes = trial(ask)
     tight = dataclasses.replace(
         ask, prior=cg.Prior(tau="uniform", tau_scale=1e-3, mu_sd=1e-3)
@@ -341,7 +356,9 @@ def test_a_bench_table_is_analyzed_without_a_network():
     table["y"] = rng.standard_normal(160) + 2 * (table["arm"] == "b")
     outcomes = cg.from_frame(table, unit="unit", arm="arm", outcome="y")
     found = cg.analyze(
-        outcomes, cg.Analysis(control="a", rope=(-0.5, 0.5), law="normal"), rng=0
+        outcomes,
+        cg.Analysis(control="a", rope=(-0.5, 0.5), shrink=cg.Shrinkage(law="normal")),
+        rng=0,
     )
     assert found["verdict"].item() == "increases"
 
@@ -549,5 +566,5 @@ def test_another_error_rate_is_marked_beside_effects_that_do_not_vary():
     assert 0 < int((estimates["se"] == 0).sum()) < estimates["se"].size
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = cg.decide(estimates, rope=(-0.5, 0.5), error="holm")
+        found = cg.decide(estimates, rope=(-0.5, 0.5), error="fwer")
     assert "error" in found.attrs["exploratory"]

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import (
@@ -18,7 +17,7 @@ from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
 )
-from causalgia.verdicts import decide, more_units
+from causalgia.verdicts import decide
 from causalgia.verdicts.posterior_evidence import from_posterior
 
 EFFECT = ("contrast", "task")
@@ -32,58 +31,6 @@ def one_by_one(found: xr.Dataset, *names: str) -> list[Any]:
 # the interval that gave a verdict
 
 
-def test_the_interval_of_each_verdict_is_that_of_its_own_test() -> None:
-    """A direction has 95 %, "negligible" 90 % (two one-sided tests), an undecided
-    effect the wider of the two.
-    """
-    ace, se, z = (
-        np.array([1.0, 0.0, 0.15, -0.15]),
-        np.array([0.1, 0.01, 0.05, 0.05]),
-        stats.norm.ppf,
-    )
-    found = decide(cg.from_effects(ace, se), rope=(-0.1, 0.1), error="local")
-    lower, upper, level = one_by_one(found, "lower", "upper", "interval_level")
-    assert found["verdict"].values.ravel().tolist() == [
-        "increases",
-        "negligible",
-        "undecided",
-        "undecided",
-    ]
-    np.testing.assert_allclose(level, [0.95, 0.9, 0.95, 0.95])
-    half = se * z([0.975, 0.95, 0.975, 0.975])
-    np.testing.assert_allclose(lower, ace - half)
-    np.testing.assert_allclose(upper, ace + half)
-
-
-@pytest.mark.parametrize("error", ["bh", "holm"])
-def test_the_intervals_of_a_family_are_at_the_share_of_the_level_that_its_claims_took(
-    error: Any,
-) -> None:
-    """Of ten effects six are directions and one is negligible: 6 / 10 and 1 / 10 of .05
-    by Benjamini and Hochberg.
-    """
-    ace = np.array([5.0, 6.0, 7.0, -5.0, -6.0, -7.0, 0.0, 1.2, -1.2, 0.8])
-    se = np.array([0.1] * 6 + [0.05, 0.4, 0.4, 0.4])
-    found = decide(cg.from_effects(ace, se), rope=(-1, 1), error=error)
-    verdict, lower, upper, level = one_by_one(
-        found, "verdict", "lower", "upper", "interval_level"
-    )
-    assert (
-        verdict.tolist()
-        == ["increases"] * 3 + ["decreases"] * 3 + ["negligible"] + ["undecided"] * 3
-    )
-    of_direction, of_negligible = (
-        (0.6, 0.1) if error == "bh" else (1 / (10 - 6 + 1), 1 / 10)
-    )
-    directional, inside = 1 - 0.05 * of_direction, 1 - 2 * 0.05 * of_negligible
-    np.testing.assert_allclose(
-        level, [directional] * 6 + [inside] + [max(directional, inside)] * 3
-    )
-    half = se * stats.norm.ppf((1 + level) / 2)
-    np.testing.assert_allclose(lower, ace - half)
-    np.testing.assert_allclose(upper, ace + half)
-
-
 def test_one_unit_gives_no_verdict() -> None:
     with pytest.warns(DegenerateWarning):
         one = cg.estimate(xr.Dataset({"ice": (("unit", *EFFECT), [[[1.0]]])}))
@@ -91,72 +38,6 @@ def test_one_unit_gives_no_verdict() -> None:
         EstimateError, match="one unit gives no standard error; use more units"
     ):
         decide(one, rope=(-0.1, 0.1))
-
-
-def test_the_direction_alone_has_no_second_interval() -> None:
-    found = decide(cg.from_effects([0.1, 3.0], 0.2), rope=0, error="local")
-    np.testing.assert_allclose(found["interval_level"], 0.95)
-    np.testing.assert_allclose(
-        found["upper"].values.ravel(),
-        np.array([0.1, 3.0]) + 0.2 * stats.norm.ppf(0.975),
-    )
-
-
-def test_the_units_that_are_lacking_are_those_of_the_claim_that_is_near() -> None:
-    """Outside the region a direction is lacking at half of .05, inside it "negligible"
-    at .05; at K = 2 by shares.
-    """
-    ace, se, n = np.array([0.15, 0.05]), np.array([0.05, 0.05]), 400
-    table = cg.from_effects(ace, se).assign(n_units=(EFFECT, np.full((2, 1), n)))
-    found = decide(table, rope=(-0.1, 0.1), error="local", rare="none")
-    assert found["verdict"].values.ravel().tolist() == ["undecided"] * 2
-    z = stats.norm.ppf([0.975, 0.95])
-    np.testing.assert_array_equal(
-        found["more_units"].values.ravel(), np.ceil(n * ((z * se / 0.05) ** 2 - 1))
-    )
-    found = decide(table, rope=(-0.1, 0.1), error="bh", rare="none")
-    z = stats.norm.ppf([1 - 0.05 / 4, 1 - 0.05 / 2])  # no claim yet: one of two
-    np.testing.assert_array_equal(
-        found["more_units"].values.ravel(), np.ceil(n * ((z * se / 0.05) ** 2 - 1))
-    )
-
-
-def test_an_effect_inside_its_region_takes_units_for_precision_and_for_rare_backgrounds() -> (
-    None
-):
-    """Of 100 units, 200 more meet a share of 1 %; the precision takes 50 more,
-    or 787.
-    """
-    counts = (EFFECT, np.full((3, 1), 100))
-    se = np.array([0.0372, 0.0905, 0.0905])
-    table = cg.from_effects([0.05, 0.05, 0.15], se).assign(
-        n_units=counts, n_clusters=counts
-    )
-    precise = np.ceil(
-        100 * ((stats.norm.ppf([0.95, 0.95, 0.975]) * se / 0.05) ** 2 - 1)
-    )
-    plain, rare = (
-        decide(table, rope=(-0.1, 0.1), error="local", rare=rare)
-        for rare in ("none", 0.01)
-    )
-    np.testing.assert_array_equal(plain["more_units"].values.ravel(), precise)
-    np.testing.assert_array_equal(
-        rare["more_units"].values.ravel(), [200, *precise[1:]]
-    )
-    assert precise.tolist()[:2] == [50, 787]
-
-
-def test_no_number_of_units_decides_where_a_band_has_no_width() -> None:
-    one, n = np.ones(2), np.full(2, 100)
-    assert more_units(one, 2 * one, 2 * one, n, z=np.array([0.0, 2.0])).tolist() == [
-        -1,
-        1500,
-    ]
-    # what units do not reduce is 3 of 5: at 6, two sd are reached by no number of them
-    assert more_units(np.array([6.0, 7.0]), 5 * one, 4 * one, n, z=2.0).tolist() == [
-        -1,
-        393,
-    ]
 
 
 # draws
@@ -262,39 +143,6 @@ def test_the_sides_of_an_exact_sign_rate_are_those_that_draws_are_on() -> None:
     np.testing.assert_allclose(plain["p_below"].values.ravel(), [0.1, 0.8, 0.5])
 
 
-def test_what_was_not_drawn_narrows_the_region_of_skewed_effects_alone() -> None:
-    """Of 1,000 backgrounds .003 max |ICE| = .06 may be missed on either side, where n <
-    25 skewness^2.
-    """
-    rng = np.random.default_rng(0)
-    values = rng.normal([[0.0, 0.0], [0.02, 0.0]], 0.03, (2_000, 2, 2))
-    names = {"contrast": ["c0", "c1"], "task": ["t0", "t1"]}
-    columns = {
-        "skewness": [[10.0, 0.0], [0.0, -10.0]],
-        "largest_ice": [[20.0, 5.0], [1.0, 20.0]],
-    }
-    beside = {name: (EFFECT, value) for name, value in columns.items()}
-    beside |= {
-        name: (EFFECT, np.full((2, 2), 1_000)) for name in ("n_units", "n_clusters")
-    }
-    tree = draws_of(values, constant_data=xr.Dataset(beside, coords=names))
-    add = np.array([[0.06, 0.0], [0.0, 0.06]])
-    for low, high in ((-0.1, 0.2), (-0.05, 0.05)):
-        found = from_posterior(tree, (low, high), level=0.95, ci_prob=0.9, rare=0.01)
-        inside = ((values >= low + add) & (values <= high - add)).mean(axis=0)
-        np.testing.assert_allclose(1 - found.errors[1], inside, atol=1e-12)
-        plain = from_posterior(tree, (low, high), level=0.95, ci_prob=0.9, rare="none")
-        np.testing.assert_allclose(
-            1 - plain.errors[1],
-            ((values >= low) & (values <= high)).mean(axis=0),
-            atol=1e-12,
-        )
-        np.testing.assert_allclose(found.columns["p_rope"], plain.columns["p_rope"])
-        np.testing.assert_allclose(found.columns["missed_share"], 0.003)
-    sign = from_posterior(tree, 0, level=0.95, ci_prob=0.9, rare=0.01)
-    assert (sign.errors[1] > 1).all()
-
-
 @pytest.mark.parametrize("sign", [1, -1])
 def test_an_interval_of_the_slab_is_that_of_its_draws_and_joins_an_atom(
     sign: int,
@@ -340,16 +188,6 @@ def test_draws_of_no_contrast_are_refused_as_draws() -> None:
         DecisionError, match="rename the dim of your effects to 'contrast'"
     ):
         decide(xr.Dataset({"ace": (("chain", "draw"), np.zeros((2, 200)))}), rope=0)
-
-
-def test_a_law_of_all_tasks_is_shown_by_the_effects_of_all_tasks() -> None:
-    values = np.random.default_rng(0).normal(size=(400, 10, 3))
-    for tasks, across, said in ((3, "task", False), (2, "task", True), (3, None, True)):
-        tree = draws_of(values[:, :, :tasks])
-        tree["posterior"].attrs |= {"law": "normal"} | (
-            {"across": across} if across else {}
-        )
-        assert ("caution" in decide(tree, rope=(-1, 1)).attrs) == said
 
 
 def test_coordinates_of_an_effect_in_a_task_are_kept_by_both_kinds_of_evidence() -> (

@@ -19,7 +19,7 @@ from causalgia.multiplicity import placebo_region
 from causalgia.multiplicity.placebo import placebos_needed, rank_errors, resolution_note
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
-from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
+from causalgia.verdicts.rare_effects import as_rare
 from causalgia.verdicts.rope import (
     left_out_sentence,
     rope_region,
@@ -266,25 +266,6 @@ def test_rare_effects_are_those_of_a_predictor_over_a_population(
             as_rare(value, table)
 
 
-@pytest.mark.parametrize(("rare", "level"), [(0.01, 0.95), (0.05, 0.9), (0.3, 0.99)])
-def test_backgrounds_are_too_few_while_rare_ones_may_be_missed(
-    rare: float, level: float
-) -> None:
-    """Missed by n draws with probability exp(-n rare) (Poisson), at most 1 - level from
-    the first n that is enough.
-    """
-    n = np.arange(0, 700)
-    table = xr.Dataset({"ace": ("contrast", 0.0 * n), "n_units": ("contrast", n)})
-    np.testing.assert_array_equal(
-        too_few_backgrounds(table, rare, level),
-        (np.exp(-n * rare) > 1 - level) & (n > 0),
-    )
-    assert not too_few_backgrounds(table, None, level).any()
-    np.testing.assert_allclose(missed_share(table)[1:], np.minimum(3 / n[1:], 1))
-    assert missed_share(table)[0] == 0
-    assert not too_few_backgrounds(table[["ace"]], rare, level).any()
-
-
 # tilted null models
 
 
@@ -471,7 +452,7 @@ def test_settings_that_were_stored_decide_the_curve() -> None:
         ("auto", "bh"),
         ("local", "bh"),
     ):
-        stored = cg.Analysis(control="none", rope=(-0.3, 0.7), level=0.9, error=error)
+        stored = cg.Analysis(control="none", rope=(-0.3, 0.7), ci_prob=0.9, error=error)
         kept = outcomes.assign_attrs(analysis=stored.to_json())
         found = cg.tipping_point(kept, by="x")
         assert (found.attrs["error"], found.attrs["level"], found.attrs["ci_prob"]) == (
@@ -479,11 +460,11 @@ def test_settings_that_were_stored_decide_the_curve() -> None:
             0.9,
             0.9,
         )
-        asked = cg.tipping_point(kept, by="x", level=0.99, rope=(-0.2, 0.2))
+        asked = cg.tipping_point(kept, by="x", ci_prob=0.99, rope=(-0.2, 0.2))
         assert asked.attrs["level"] == 0.99
         assert (asked["rope_upper"] == 0.2).all()
         plain = decide(
-            cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), level=0.9, error=rule
+            cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), ci_prob=0.9, error=rule
         )
         np.testing.assert_array_equal(
             found["tilted_verdict"].sel(shift=0), plain["verdict"]

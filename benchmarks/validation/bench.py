@@ -136,7 +136,7 @@ def analyzed(library: str, n_trials: int) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             fitted = cg.mpra.fit(counts, control="mutant", method="hierarchical")
-            decided = cg.decide(fitted, rope=0, error="bh", level=0.95).isel(task=0)
+            decided = cg.decide(fitted, rope=0, error="fdr", ci_prob=0.95).isel(task=0)
         verdict = decided["verdict"].to_numpy()
         false = ((verdict == "increases") & (truth <= 0)) | (
             (verdict == "decreases") & (truth >= 0)

@@ -74,7 +74,7 @@ def chosen_beyond_fences(rng: Rng, law: str, n_searched: int) -> bool:
     table = table.assign_coords(contrast=np.arange(ace.size).astype(str), task=["t"])
     table = table.assign_coords(is_placebo=("contrast", np.arange(ace.size) >= 20))
     verdict = (
-        decide(table, rope="placebo outliers", level=0.9)["verdict"]
+        decide(table, rope="placebo outliers", ci_prob=0.9)["verdict"]
         .to_numpy()
         .ravel()[:20]
     )

@@ -419,8 +419,6 @@ def contrast_request(
             "target": request.target != "population",
             "weights": request.weights != "units",
             "cluster": request.cluster not in ("auto", "none", "parent"),
-            "adjust": request.adjust in ("bootstrap_t", "sign_flip"),
-            "error": request.error == "bootstrap_t",
         }
     for name in (name for name, needed in needs_units.items() if needed):
         raise DesignError(

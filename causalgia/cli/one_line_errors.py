@@ -59,9 +59,8 @@ _OPTIONS_OF_CALLS = (
     "rope",
     "error",
     "law",
-    "level",
+    "ci_prob",
     "target",
-    "adjust",
     "min_dna",
     "min_barcodes",
 )
@@ -115,8 +114,8 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     ... )
     >>> in_shell("give a goal (half_width=) or a limit (budget= or max_oligos=)")
     'give a goal (--half-width) or a limit (--budget or --oligos)'
-    >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
-    '--rope=1,-1 is reversed; tests take --error bh'
+    >>> in_shell("rope=(1, -1) is reversed; decide by error='fdr'")
+    '--rope=1,-1 is reversed; decide by --error fdr'
     >>> in_shell(
     ...     "tau is not given; give noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike"
     ... )
@@ -129,8 +128,8 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     ...     in_shell("effects: there are none"),
     ... )
     ('--tau: it is -1', 'trial.toml: tau: it is -1', 'effects: there are none')
-    >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
-    'one at a time: --rope=-1.0,1.0; --error=bh,holm'
+    >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['fdr', 'fwer']")
+    'one at a time: --rope=-1.0,1.0; --error=fdr,fwer'
     >>> in_shell("give positive controls, controls=cg.mpra.Controls(positives=...)")
     'give positive controls, positives in [mpra]'
     >>> in_shell("the same cg.run(..., store=) resumes it")
@@ -176,12 +175,6 @@ def _shell_call(found: re.Match[str]) -> str:
         for key, value in _ARGUMENT.findall(arguments)
         if key in _OPTIONS_OF_CALLS
     ]
-    if (
-        name == "decide"
-        and arguments.startswith("(estimates")
-        and "error=" not in arguments
-    ):
-        options.append("--error bh")  # verdicts by tests, not by a posterior
     return " ".join(["causalgia", command, *options])
 
 

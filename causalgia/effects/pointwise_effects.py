@@ -81,14 +81,58 @@ def effects_of_units(
     elif y.sizes["unit"] > 1:
         sd["control_sd"] = shared_control_sd(y.data, sd_of, scale=scale, over=over)
     ice, constant, zero = weighted_sums(y.data, W, scale=scale, over=over)
-    columns = {"constant": constant, "zero": zero, **sd}
+    columns: dict[str, Array | Mask] = {"constant": constant, "zero": zero, **sd}
+    if scale == "identity" and over is None and (pairs := _is_pair(W)).any():
+        zero_or_one = _zero_or_one(y.data)
+        if zero_or_one.any():
+            columns["binary"] = pairs.reshape(-1, *[1] * zero_or_one.ndim) & zero_or_one
     others = y.dims[2:]
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     coords |= {} if over is None else {"task": np.asarray(over.names)}
+    of_task = {}
+    if over is None and zero.all(axis=0).any():
+        of_task["outcome_range"] = (others, _outcome_range(y.data, scale))
     return {
         "ice": xr.DataArray(ice, dims=("unit", "contrast", *others), coords=coords),
         **{name: (("contrast", *others), values) for name, values in columns.items()},
+        **of_task,
     }
+
+
+def _is_pair(W: sparse.csr_array) -> Mask:
+    """Return which contrasts, of shape ``(K,)``, are one arm minus another."""
+    size = abs(W)
+    return np.asarray(
+        (size.sum(axis=1) == 2)
+        & (size.max(axis=1).toarray().ravel() == 1)
+        & (np.diff(W.indptr) == 2)
+    )
+
+
+def _zero_or_one(y: Rows) -> Mask:
+    """Return in which tasks (and models) every outcome is 0 or 1; lazy outcomes are
+    read until none can be left.
+    """
+    left = np.full(y.shape[2:], True)
+    for block in row_blocks(y, math.prod(y.shape[1:])):
+        left &= ((block == 0) | (block == 1)).all(axis=(0, 1))
+        if not left.any():
+            break
+    return left
+
+
+def _outcome_range(y: Rows, scale: str) -> Array:
+    """Return the largest outcome less the least one of each task (and model), over all
+    units and arms.
+    """
+    low, high = np.full(y.shape[2:], np.inf), np.full(y.shape[2:], -np.inf)
+    for block in row_blocks(y, math.prod(y.shape[1:])):
+        values = transform(block, scale=scale)
+        low, high = (
+            np.minimum(low, values.min(axis=(0, 1))),
+            np.maximum(high, values.max(axis=(0, 1))),
+        )
+    return high - low
 
 
 def weighted_sums(

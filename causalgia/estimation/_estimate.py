@@ -36,6 +36,7 @@ from causalgia.estimation.crossover_estimates import (
     placebos_as_levels,
     uses_random_arms,
 )
+from causalgia.estimation.effect_intervals import effect_limits, two_sided_p
 from causalgia.estimation.given_effects import task_columns
 from causalgia.estimation.incomplete_estimates import estimate_incomplete
 from causalgia.estimation.parallel_estimates import estimate_parallel
@@ -234,14 +235,16 @@ def estimate(
         return _estimate_with_gaps(
             effects, request, ci_prob, task_correlation=task_correlation
         )
-    answer, limits, note = None, None, None
+    answer, limits, note, of_means = (
+        None,
+        None,
+        None,
+        effects.attrs.get("transform") in OF_MEANS,
+    )
     if of_moments:
         effects, request, answer = estimate_from_moments(effects, request)
     else:
-        of_means, crossover = (
-            effects.attrs.get("transform") in OF_MEANS,
-            "ice" in effects,
-        )
+        crossover = "ice" in effects
         if of_means:
             check_means_are_units(effects, request)
         if target == "population x placebos":
@@ -277,6 +280,12 @@ def estimate(
             request,
             ci_prob,
         )
+        if not (
+            with_positions
+            or of_means
+            or (answer.by_definition and bool((answer.estimate.se == 0).all()))
+        ):
+            estimates = _by_the_rule(estimates, effects, request, ci_prob)
         estimates = _with_covariance(
             estimates, answer.estimate.factor, curves=with_positions
         )
@@ -364,6 +373,46 @@ def _with_task_columns(
     found = task_columns(answer.estimate.factor, labels, tasks)
     df = min(int(answer.n_clusters.min()), len(answer.estimate.factor)) - 1
     return estimates.assign(found).assign_attrs(task_correlation_df=df)
+
+
+def _by_the_rule(
+    estimates: xr.Dataset, effects: xr.Dataset, request: Request, ci_prob: float
+) -> xr.Dataset:
+    """Return estimates of means with p and limits by the one rule
+    (`causalgia.estimation.effect_intervals`).
+    """
+    dims = estimates["ace"].dims
+    if "outcome_range" in effects:
+        over = [dim for dim in effects["outcome_range"].dims if dim not in dims]
+        estimates["outcome_range"] = effects["outcome_range"].max(over)
+    if (
+        "binary" in effects
+        and request.target == "population"
+        and request.groups is None
+        and effects.sizes["unit"]
+    ):
+        ice, known = effects["ice"], effects["binary"]
+        for name, differs in (("n_up", ice > 0.5), ("n_down", ice < -0.5)):
+            count = (
+                differs.sum("unit")
+                .where(known, -1)
+                .compute()
+                .transpose(*dims)
+                .to_numpy()
+            )
+            estimates[name] = (dims, count.astype(np.int64))
+    p = two_sided_p(estimates, 0.0, ci_prob)
+    lower, upper = effect_limits(estimates, ci_prob)
+    with np.errstate(divide="ignore"):
+        by_p = np.maximum(np.log(p), np.finfo(float).min)
+    log = np.where(p > 0, by_p, estimates["log_p"].to_numpy())
+    columns = {"p": p, "log_p": log, "lower": lower, "upper": upper}
+    unbounded = np.isinf(lower)
+    if unbounded.any():
+        columns["unbounded"] = unbounded
+    return annotate(
+        estimates.assign({name: (dims, values) for name, values in columns.items()})
+    )
 
 
 def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:

@@ -127,7 +127,6 @@ def share_of_predictors(
     found: EstimateTable | PosteriorGroups,
     *,
     rope: Rope,
-    level: float = 0.95,
     ci_prob: float = 0.95,
     rng: RNG | None = None,
 ) -> xr.Dataset:
@@ -155,10 +154,9 @@ def share_of_predictors(
     rope
         Region of practical equivalence, as in `causalgia.decide`. In sd of the control
         arm, it is a point for a predictor whose control arm does not vary.
-    level
-        1 minus the false discovery rate among the claimed predictors.
     ci_prob
-        Probability of the interval.
+        Probability of the interval; 1 minus the false discovery rate among the claimed
+        predictors.
     rng
         Seed, Generator or SeedSequence for posterior draws, where `found` are
         estimates.
@@ -168,7 +166,7 @@ def share_of_predictors(
     Dataset
         On (side, task), side ``"above"``, ``"below"``, ``"either"``: ``share``
         (posterior mean), ``lower, upper``, and ``claimed``, the share of predictors
-        with that verdict at a false discovery rate of at most ``1 - level``. All are
+        with that verdict at a false discovery rate of at most ``1 - ci_prob``. All are
         shares of attrs["n_predictors"], of which attrs["n_exact"] are exact.
 
     Raises
@@ -196,7 +194,7 @@ def share_of_predictors(
     from causalgia.estimation.request import as_ci_prob
 
     ci_prob = as_ci_prob(ci_prob)
-    decided = _decide_predictors(found, rope, level, rng)
+    decided = _decide_predictors(found, rope, ci_prob, rng)
     if any(
         (decisions["rope_lower"] == decisions["rope_upper"]).all()
         for _, decisions in decided
@@ -239,13 +237,13 @@ def share_of_predictors(
             "n_predictors": n,
             "n_exact": n_exact,
             "rope": first.attrs["rope"],
-            "level": level,
+            "ci_prob": ci_prob,
         },
     )
 
 
 def _decide_predictors(
-    found: Any, rope: Rope, level: float, rng: RNG | None
+    found: Any, rope: Rope, ci_prob: float, rng: RNG | None
 ) -> list[tuple[xr.DataArray, xr.Dataset]]:
     """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that
     vary and of the exact ones.
@@ -257,7 +255,7 @@ def _decide_predictors(
     from causalgia.verdicts import decide
 
     if not isinstance(found, xr.Dataset):
-        return [_decide_posterior(found, rope, level)]
+        return [_decide_posterior(found, rope, ci_prob)]
     estimates = as_estimates(found)
     if rng is None:
         raise DecisionError(
@@ -271,7 +269,7 @@ def _decide_predictors(
         if exact.all()
         else [
             _decide_posterior(
-                infer(estimates.isel(contrast=~exact), rng=rng), rope, level
+                infer(estimates.isel(contrast=~exact), rng=rng), rope, ci_prob
             )
         ]
     )
@@ -282,16 +280,21 @@ def _decide_predictors(
                 control_sd=np.maximum(same["control_sd"], np.finfo(float).tiny)
             )
         draw = same["ace"].expand_dims("sample").transpose("sample", "contrast", "task")
-        parts.append((draw, decide(same, rope=rope, level=level)))
+        parts.append((draw, decide(same, rope=rope, ci_prob=ci_prob, shrink=None)))
     return parts
 
 
 def _decide_posterior(
-    posterior: Any, rope: Rope, level: float
+    posterior: Any, rope: Rope, ci_prob: float
 ) -> tuple[xr.DataArray, xr.Dataset]:
     from causalgia.verdicts import decide
+    from causalgia.verdicts.posterior_evidence import summarize_posterior
 
-    decisions = decide(posterior, rope=rope, level=level, error="bayes_fdr")
+    summary = summarize_posterior(posterior, rope, ci_prob=ci_prob)
+    if summary.measured:  # verdicts are tests of the measured effects
+        decisions = decide(summary.effects, rope=rope, ci_prob=ci_prob, shrink=None)
+    else:
+        decisions = decide(posterior, rope=rope, ci_prob=ci_prob)
     draws = posterior["posterior"]["ace"].stack(sample=("chain", "draw"))
     return draws.transpose("sample", "contrast", "task"), decisions
 

@@ -8,15 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    analysis_for,
-    finding_by_task,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
 from causalgia.experiments.kit.sites import (
     as_null_model,
     as_positions,
@@ -144,7 +139,7 @@ def composition_bias(
         n_units=n_units,
         contrasts=rows,
         entry=COMPOSITION_BIAS,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "place": {**{name: place for place, name in names.items()}, MOTIF: start},
             "written": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
@@ -14,7 +14,6 @@ from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     rise_weights,
 )
 from causalgia.experiments.kit.sites import (
@@ -140,7 +139,7 @@ def copies(
         n_units=n_units,
         contrasts=copy_contrasts(places, control=CONTROL),
         entry=COPIES,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={"copies": {copies_in_words(n): n for n in range(1, len(places) + 1)}},
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_count, shown
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
@@ -19,7 +19,6 @@ from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     rise_weights,
     weighted_sum,
 )
@@ -216,7 +215,7 @@ def dose_response(
         n_units=n_units,
         contrasts=_dose_contrasts(ladder, numbers, places),
         entry=DOSE_RESPONSE,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             k: {arm.name: arm.factors[k] for arm in grid.values()}
             for k in ("score", "copies")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position, is_whole
 from causalgia.choices import DIRECTIONS
 from causalgia.design import (
@@ -34,7 +34,6 @@ from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     finding_by_task,
 )
 from causalgia.experiments.kit.sites import (
@@ -272,7 +271,7 @@ def _screening_experiment(
             for name, word in effects.items()
         },
         entry=replace(entry, read=partial(_read_screen, screen)),
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "term": {name: str(word) for name, word in effects.items()},
             "aliases": {

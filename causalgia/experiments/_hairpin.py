@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_count, as_position
 from causalgia.design import (
     Arm,
@@ -21,12 +21,7 @@ from causalgia.design import (
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    analysis_for,
-    finding_by_task,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.former_names import former_arguments
@@ -164,7 +159,7 @@ def hairpin(
         n_units=n_units,
         contrasts=_hairpin_contrasts(fold),
         entry=HAIRPIN,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
     )
 
 

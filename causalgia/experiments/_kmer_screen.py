@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.analysis_values import Prior
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
@@ -183,7 +178,7 @@ def kmer_screen(
         n_units=n_units,
         contrasts=CONTROL,
         entry=KMER_SCREEN,
-        analysis=analysis_for("screening", rope=rope, n_contrasts=len(screened)),
+        analysis=Analysis(rope=rope),
         labels={
             "is_placebo": {
                 arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]

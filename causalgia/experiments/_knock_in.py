@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position, shown
 from causalgia.design import (
     Arm,
@@ -23,12 +23,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import (
     as_genomic,
     as_string_or_motif,
@@ -169,7 +164,7 @@ def knock_in(
             NET: {"motif": 1.0, "placebo": -1.0},
         },
         entry=KNOCK_IN,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
     )
     place = Place(pattern, at, threshold)
     more = {

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     finding_by_task,
 )
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
@@ -115,7 +114,7 @@ def motif_mutagenesis(
         contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)}
         | changes,
         entry=MOTIF_MUTAGENESIS,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "position": {name: i for name, (i, _) in mutants.items()},
             "base": {name: base for name, (_, base) in mutants.items()},

@@ -10,17 +10,12 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    analysis_for,
-    weighted_sum,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, weighted_sum
 from causalgia.experiments.kit.pair_interactions import (
     ORDERS,
     draw_pair,
@@ -214,7 +209,7 @@ def motif_pair(
         | {cell.both: cell.row for cell in cells}
         | {name: row for name, (row, _, _) in named.items()},
         entry=MOTIF_PAIR,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "distance": {name: cell.distance for name, cell in of_cell},
             "orientation": {name: cell.orientation for name, cell in of_cell}
@@ -450,7 +445,7 @@ def motif_pairs(
         n_units=n_units,
         contrasts=rows,
         entry=MOTIF_PAIRS,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             key: {name: cell[i] for name, cell in cells.items()}
             for key, i in parts.items()

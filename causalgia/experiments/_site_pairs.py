@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_count, nearest
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.schema import validate
@@ -177,7 +172,7 @@ def site_pairs(
         n_units=n_units,
         contrasts=contrasts,
         entry=replace(SITE_PAIRS, read=partial(_read_pairs, looked_at=looked_at)),
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "asks": {
                 name: name.split(",")[0] if "," in name else "interaction"

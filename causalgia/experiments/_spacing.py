@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position
 from causalgia.design import (
     Arm,
@@ -29,7 +29,6 @@ from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     rise_weights,
     weighted_sum,
 )
@@ -183,7 +182,7 @@ def spacing(
         n_units=n_units,
         contrasts=contrasts,
         entry=SPACING,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "distance": {
                 f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart

@@ -254,8 +254,8 @@ class _Search:
         from causalgia._run import run
         from causalgia.effects import contrast
         from causalgia.estimation import estimate
+        from causalgia.estimation.effect_intervals import one_sided_p
         from causalgia.estimation.request import null_value
-        from causalgia.multiplicity.tost import one_sided_p
         from causalgia.verdicts.rope import rope_region
 
         rng = derive(self.key, "search")

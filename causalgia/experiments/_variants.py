@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position, check_flag
 from causalgia.choices import Align, Schema, is_matched_rope, is_placebo_rope
 from causalgia.design import (
@@ -29,13 +29,7 @@ from causalgia.design import (
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    Labels,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults
 from causalgia.experiments.kit.matched_trial import (
     OVER_CONTEXTS,
     OWN_CONTEXT,
@@ -335,9 +329,7 @@ def _own_context_experiment(
             draw=_draw_own_contexts,
             claims="confirmatory",
         ),
-        analysis=analysis_for(
-            "confirmatory", rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"
-        ),
+        analysis=Analysis(rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"),
     )
 
 
@@ -398,7 +390,7 @@ def _matched_experiment(
         n_units=len(labels),
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
         entry=VARIANTS,
-        analysis=analysis_for("confirmatory", rope=rope, target="units"),
+        analysis=Analysis(rope=rope, target="units"),
         variants=windows.variants,
         matched=null,
         strata=strata,
@@ -503,7 +495,7 @@ def _sampled_context_experiment(
             for x, reference, alternate in pairs
         },
         entry=VARIANTS,
-        analysis=analysis_for("screening", rope=rope, n_contrasts=len(chosen)),
+        analysis=Analysis(rope=rope),
         labels=_variant_labels(chosen),
     )
 

@@ -245,9 +245,7 @@ def adjust(
         else out.drop_vars("p_step_down", errors="ignore")
     )
     bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
-    out.attrs = (
-        others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
-    )
+    out.attrs = others | attrs | bound | exploratory_attrs(others)
     adjusted = annotate(out)
     return with_notes(adjusted, *([why] if why else []))
 

@@ -67,15 +67,18 @@ _DIMS = {
     "ace_model": ("contrast", "task", "model"),
 }
 _KNOWN = (
-    "control_sd",
-    "n_units",
-    "n_clusters",
-    "df",
-    "exact",
-    "skewness",
-    "largest_ice",
-    "leverage",
-    "floor",
+    *(
+        "control_sd",
+        "n_units",
+        "n_clusters",
+        "df",
+        "exact",
+        "skewness",
+        "largest_ice",
+        "leverage",
+        "floor",
+    ),
+    *("outcome_range", "n_up", "n_down"),
 )
 _MOST_WITH_COVARIANCE = 512
 _NATS = 3.0

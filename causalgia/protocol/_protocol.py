@@ -571,8 +571,8 @@ class Protocol:
                 f"  units      {self.n_units:,}{until}, {self.assignment}, "
                 f"{len(self.arms):,} arms, seed {self.rng}",
                 f"  contrasts  {shown_contrasts}{more}",
-                f"  rope       {plan.region}; error rate {plan.error}, level "
-                f"{plan.level:g}",
+                f"  rope       {plan.region}; error rate {plan.error}, intervals of "
+                f"{plan.ci_prob:.4g}",
                 f"  predictor  {self.predictor_fingerprint}",
             ]
         )

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.checks import four_digits, is_real
-from causalgia.choices import NO_TAIL, is_matched_rope, is_placebo_rope
+from causalgia.choices import (
+    AGAINST_PLACEBOS,
+    NO_TAIL,
+    is_matched_rope,
+    is_placebo_rope,
+)
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors, with_aligned_covariance
 from causalgia.multiplicity.placebo import (
@@ -27,6 +33,7 @@ from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
 from causalgia.types import Array, Mask
 
+Words: TypeAlias = npt.NDArray[np.str_]
 Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]]"
 
 THREE_WAYS = (
@@ -252,24 +259,20 @@ def is_outliers(rope: object) -> bool:
     return isinstance(rope, str) and rope.strip() == "placebo outliers"
 
 
-_OF_RANDOM = {"increases": "higher", "decreases": "lower", "negligible": "within"}
-
-
-def in_words_of(rope: object, verdict: xr.DataArray) -> xr.DataArray:
+def in_words_of(region: Region, verdict: Words) -> Words:
     """Return verdicts in the words of the region: higher, lower, within for random
     sequences.
 
     Examples
     --------
-    >>> verdict = xr.DataArray(["increases", "negligible", "undecided"])
-    >>> in_words_of("placebo", verdict).values.tolist()
-    ['higher', 'within', 'undecided']
+    >>> region = Region(np.zeros(2), np.ones(2), "of placebos", of_placebos=True)
+    >>> in_words_of(region, np.array(["increases", "negligible"])).tolist()
+    ['higher', 'within']
     """
-    if not is_placebo_rope(rope):
+    if not region.of_placebos:
         return verdict
-    flat = verdict.to_numpy().ravel().tolist()
-    placebos = np.array([_OF_RANDOM.get(one, one) for one in flat], dtype="<U10")
-    return verdict.copy(data=placebos.reshape(verdict.shape))
+    words = [AGAINST_PLACEBOS[one] for one in np.ravel(verdict).tolist()]
+    return np.array(words, dtype="<U10").reshape(np.shape(verdict))
 
 
 @contextmanager

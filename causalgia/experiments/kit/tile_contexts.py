@@ -21,7 +21,7 @@ from causalgia.design import Copy, Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import TrialResults, analysis_for
+from causalgia.experiments.kit.experiment import TrialResults
 from causalgia.experiments.kit.sites import as_positions
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.predict import Predictor
@@ -89,9 +89,7 @@ def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
     'parents'
     """
     alone = len(set(null.parent_names)) == 1
-    return analysis_for(
-        "confirmatory", rope=rope, target="parents" if alone else "population"
-    )
+    return Analysis(rope=rope, target="parents" if alone else "population")
 
 
 def population_text(null: Genomic) -> str:
