@@ -137,6 +137,7 @@ if TYPE_CHECKING:
     )
     from causalgia.protocol import Protocol, verify
     from causalgia.refutation import refute
+    from causalgia.ropes import Rope
     from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision
     from causalgia.verdicts import decide, tipping_point
@@ -166,6 +167,7 @@ __all__ = [
     "Prior",
     "Profile",
     "Protocol",
+    "Rope",
     "Scramble",
     "Shrinkage",
     "Shuffle",

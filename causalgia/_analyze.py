@@ -286,7 +286,11 @@ def infer_and_decide(
     shrinks
         Whether hierarchical effect sizes stand beside verdicts that do not need them.
     """
-    from causalgia.verdicts.rope import left_out_sentence, tasks_that_vary, with_note
+    from causalgia.multiplicity.regions import (
+        left_out_sentence,
+        tasks_that_vary,
+        with_note,
+    )
 
     tasks = tasks_that_vary(estimates, requested.rope)
     note = left_out_sentence(estimates, tasks, requested.rope)
@@ -317,8 +321,8 @@ def _posterior_and_decisions(
     shrinks: bool,
 ) -> tuple[Any, xr.Dataset]:
     """Return the posterior, if it decides, and decisions of these tasks."""
+    from causalgia.multiplicity.regions import select_tasks
     from causalgia.verdicts import decide
-    from causalgia.verdicts.rope import select_tasks
     from causalgia.verdicts.shrinkage import shrink_effects
 
     effects, estimates = (

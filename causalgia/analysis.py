@@ -12,7 +12,6 @@ from causalgia.analysis_values import (
     ANALYSIS,
     Contrasts,
     InText,
-    Rope,
     Shrinkage,
     as_comparable,
     as_frozen,
@@ -40,11 +39,12 @@ from causalgia.expressions import (
 )
 from causalgia.inputs import as_html, parse_json, parse_toml
 from causalgia.notes import design_question
+from causalgia.ropes import Rope, RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ANALYSIS", "Analysis", "Contrasts", "Rope"]
+__all__ = ["ANALYSIS", "Analysis", "Contrasts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +134,15 @@ class Analysis:
     weights: Literal["units", "clusters"] = "units"
     family: str | None = None
     across: Literal["task"] | None = None
-    rope: Rope | None = None
+    rope: RopeLike | None = None
     error: Error = "fdr"
     rare: float | str | None = "auto"
     largest: float | None = None
     shrink: Shrinkage | Mapping[str, Any] = Shrinkage()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
+        if isinstance(self.rope, Rope):
+            object.__setattr__(self, "rope", self.rope.value)
         plain = {
             field.name: as_plain(field.name, getattr(self, field.name))
             for field in fields(self)

@@ -200,8 +200,6 @@ class Shrinkage:
         return cls(**plain)
 
 
-Ends: TypeAlias = "tuple[float, float]"
-Rope: TypeAlias = "Ends | str | int | Mapping[str, Ends] | tuple[tuple[str, Ends], ...]"
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 

@@ -390,7 +390,7 @@ GROUPED_BY_NAME: dict[str, Callable[[xr.Dataset], object]] = {
     "decide": lambda o: cg.decide(
         effects_of(o), rope=0, error="fwer", cluster="gc", rng=0
     ),
-    "heterogeneity": lambda o: cg.estimation.heterogeneity(effects_of(o), cluster="gc"),
+    "heterogeneity": lambda o: cg.verdicts.heterogeneity(effects_of(o), cluster="gc"),
 }
 
 

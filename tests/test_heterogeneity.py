@@ -13,8 +13,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError
-from causalgia.estimation import heterogeneity, mean_ice, modification, sd_of
+from causalgia.estimation import mean_ice, modification, sd_of
 from causalgia.estimation._heterogeneity import quantile_of, share_of
+from causalgia.verdicts import heterogeneity
 
 
 def effects_of(ice: np.ndarray, **on_unit: Any) -> xr.Dataset:
@@ -45,7 +46,7 @@ def test_point_estimates_are_the_plain_ones() -> None:
     )
     np.testing.assert_allclose(found["above"], (ice > 3).mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["below"], (ice < 0.5).mean(axis=0), rtol=1e-12)
-    assert found.attrs["rope_lower"] == 0.5
+    assert found["rope_lower"].item() == 0.5
     either = share_of((ice > 3) | (ice < 0.5), None, 0.95)
     for name, part in zip(
         ("beyond", "beyond_se", "beyond_lower", "beyond_upper"), either, strict=True

@@ -392,10 +392,10 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,
     "covariance": lambda o: cg.estimation.covariance(estimates_of(o), ["B", "A"]),
     "joint": lambda o: joint_test(estimates_of(o)),
-    "heterogeneity": lambda o: cg.estimation.heterogeneity(
+    "heterogeneity": lambda o: cg.verdicts.heterogeneity(
         effects_of(o), rope=(-0.5, 0.5)
     ),
-    "heterogeneity by cluster": lambda o: cg.estimation.heterogeneity(
+    "heterogeneity by cluster": lambda o: cg.verdicts.heterogeneity(
         effects_of(o), cluster="lane"
     ),
     "modification": lambda o: cg.estimation.modification(effects_of(o), by="gc"),

@@ -14,7 +14,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaWarning
-from causalgia.estimation import heterogeneity, modification
+from causalgia.estimation import modification
 from causalgia.multiplicity import (
     equivalence,
     placebo_rank,
@@ -29,6 +29,7 @@ from causalgia.posterior.normal import normal
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
+from causalgia.verdicts import heterogeneity
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}"

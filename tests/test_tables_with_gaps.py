@@ -280,7 +280,7 @@ ESTIMATES = cg.estimate(EFFECTS)
             "have none",
         ),
         (
-            lambda: cg.estimation.heterogeneity(EFFECTS),
+            lambda: cg.verdicts.heterogeneity(EFFECTS),
             "15 of 90 cells are missing.*dropna",
         ),
         (

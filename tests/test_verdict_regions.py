@@ -17,16 +17,16 @@ import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
 from causalgia.multiplicity import placebo_region
 from causalgia.multiplicity.placebo import placebos_needed, rank_errors, resolution_note
-from causalgia.verdicts import decide
-from causalgia.verdicts._tipping_point import _cube_over_square
-from causalgia.verdicts.rare_effects import as_rare
-from causalgia.verdicts.rope import (
+from causalgia.multiplicity.regions import (
     left_out_sentence,
     rope_region,
     select_tasks,
     tasks_that_vary,
     with_note,
 )
+from causalgia.verdicts import decide
+from causalgia.verdicts._tipping_point import _cube_over_square
+from causalgia.verdicts.rare_effects import as_rare
 
 EFFECT = ("contrast", "task")
 

@@ -28,6 +28,13 @@ from causalgia.errors import (
 from causalgia.multiplicity import placebo_region
 from causalgia.multiplicity.families import as_joint_estimates
 from causalgia.multiplicity.placebo import resolution_note
+from causalgia.multiplicity.regions import (
+    Region,
+    left_out_sentence,
+    rope_region,
+    select_tasks,
+    tasks_that_vary,
+)
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide
@@ -37,13 +44,6 @@ from causalgia.verdicts.rare_effects import (
     few_real_sequences,
     independent_draws,
     missed_share,
-)
-from causalgia.verdicts.rope import (
-    Region,
-    left_out_sentence,
-    rope_region,
-    select_tasks,
-    tasks_that_vary,
 )
 
 EFFECT = ("contrast", "task")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-    from causalgia.verdicts.rope import Rope
+    from causalgia.ropes import RopeLike
 
 _SIDES = ("above", "below", "either")
 
@@ -126,7 +126,7 @@ def across_predictors(
 def share_of_predictors(
     found: EstimateTable | PosteriorGroups,
     *,
-    rope: Rope,
+    rope: RopeLike,
     ci_prob: float = 0.95,
     rng: RNG | None = None,
 ) -> xr.Dataset:
@@ -243,7 +243,7 @@ def share_of_predictors(
 
 
 def _decide_predictors(
-    found: Any, rope: Rope, ci_prob: float, rng: RNG | None
+    found: Any, rope: RopeLike, ci_prob: float, rng: RNG | None
 ) -> list[tuple[xr.DataArray, xr.Dataset]]:
     """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that
     vary and of the exact ones.
@@ -285,7 +285,7 @@ def _decide_predictors(
 
 
 def _decide_posterior(
-    posterior: Any, rope: Rope, ci_prob: float
+    posterior: Any, rope: RopeLike, ci_prob: float
 ) -> tuple[xr.DataArray, xr.Dataset]:
     from causalgia.verdicts import decide
     from causalgia.verdicts.posterior_evidence import summarize_posterior

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import is_real
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
@@ -22,6 +22,7 @@ from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.reporting import p_clause
+from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +64,7 @@ def affinity(
     log10_kd_se: float | ForMotifs | None = None,
     at: int | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether effects depend on measured affinities.
 

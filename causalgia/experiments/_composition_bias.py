@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
@@ -20,6 +20,7 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def composition_bias(
     at: int | Sequence[int] | None = None,
     motif_at: int | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether GC, or any composition, changes the
     outcome and a site's effect.

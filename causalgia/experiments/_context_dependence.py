@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding
@@ -28,6 +28,7 @@ from causalgia.experiments.kit.tile_contexts import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.reporting import format_effect
+from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.types import Array
 
@@ -45,7 +46,7 @@ def context_dependence(
     element: Span,
     n_draws: int = 10,
     k: int = 2,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether an element needs its context, works
     without it, or is inhibited by it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
@@ -25,6 +25,7 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -54,7 +55,7 @@ def copies(
     *,
     at: Sequence[int] | Literal["published"] | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether copies of a site are additive,
     saturating or synergistic.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count, shown
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
@@ -36,6 +36,7 @@ from causalgia.experiments.kit.variance import (
     trend_in_words,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def dose_response(
     copies: Sequence[int] = _COPIES,
     at: Sequence[int] | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates how the outcome depends on a site's
     strength, alone and in copies.

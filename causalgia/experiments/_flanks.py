@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
@@ -25,6 +25,7 @@ from causalgia.experiments.kit.variance import (
     variance_limits,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
@@ -78,7 +79,7 @@ def flanks(
     width: int = 5,
     n_flanks: int = 20,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that splits the effect of an instance into core, flanks and
     background.

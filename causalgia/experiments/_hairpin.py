@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count, as_position
 from causalgia.design import (
     Arm,
@@ -25,6 +25,7 @@ from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_t
 from causalgia.experiments.kit.sites import as_null_model, as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def hairpin(
     loop: int = 7,
     start: int | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that compares the effects of a site outside of a hairpin,
     in its loop, and in its stem.

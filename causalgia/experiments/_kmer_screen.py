@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.analysis_values import Prior
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
@@ -20,6 +20,7 @@ from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.streams import derive
 from causalgia.types import Array
 
@@ -47,7 +48,7 @@ def kmer_screen(
     n_placebos: int | None = None,
     letters: str = "ACGU",
     n_units: int = 1_000,
-    rope: Rope = "placebo outliers",
+    rope: RopeLike = "placebo outliers",
 ) -> Experiment:
     """Return the experiment that finds k-mers of a width with effects beyond those of
     random sequences.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (
@@ -21,6 +21,7 @@ from causalgia.experiments.kit.experiment import (
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,7 +38,7 @@ def motif_mutagenesis(
     *,
     at: int | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates the effect of each letter of a motif, by all
     its single-base changes.

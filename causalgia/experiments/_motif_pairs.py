@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
@@ -29,6 +29,7 @@ from causalgia.experiments.kit.sites import (
     as_string_or_motif,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 
@@ -88,7 +89,7 @@ def motif_pair(
     orders: Sequence[str] = ORDERS,
     at: int | None = None,
     n_units: int = 128,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates the interaction of two motifs by distance,
     orientation and order.
@@ -350,7 +351,7 @@ def motif_pairs(
     distances: Sequence[int] = range(12, 162),
     at: int | None = None,
     n_units: int = 128,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates the interactions of all pairs of many
     motifs, at every distance.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
@@ -32,6 +32,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -49,7 +50,7 @@ def position(
     *,
     at: Sequence[int] | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether a site has the same effect at every
     position.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.choices import DIRECTIONS, SIDES
 from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel, Untreated
 from causalgia.design.null_model import FromParents
@@ -23,6 +23,7 @@ from causalgia.experiments._kmer_screen import (
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start
+from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
@@ -42,7 +43,7 @@ def proposals(
     n_placebos: int = 100,
     at: int | None = None,
     n_units: int | None = None,
-    rope: Rope = "placebo outliers",
+    rope: RopeLike = "placebo outliers",
 ) -> Experiment:
     """Return the experiment that tests proposed motifs on other units.
 

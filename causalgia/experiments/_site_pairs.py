@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count, nearest
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
@@ -20,6 +20,7 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -42,7 +43,7 @@ def site_pairs(
     task: str | None = None,
     at: int | None = None,
     n_units: int | None = None,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests the pairs of sites whose bases interact most in
     sequences, on fresh units.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_position
 from causalgia.design import (
     Arm,
@@ -48,6 +48,7 @@ from causalgia.experiments.kit.variance import (
     trend_in_words,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -70,7 +71,7 @@ def spacing(
     center: int | None = None,
     single: int | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates how the effect of two sites depends on their
     distance.

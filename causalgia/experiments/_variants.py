@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_position, check_flag
 from causalgia.choices import Align, Schema, is_matched_rope, is_placebo_rope
 from causalgia.design import (
@@ -39,6 +39,7 @@ from causalgia.experiments.kit.matched_trial import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.multiplicity.matched_ranks import match_strata
+from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.variant_files import Variant, as_variants, read_variants
@@ -87,7 +88,7 @@ def variants(
     align: Align | None = None,
     flank: int | None = None,
     n_units: int | None = None,
-    rope: Rope | None = None,
+    rope: RopeLike | None = None,
 ) -> Experiment:
     r"""Return the experiment that estimates the effect of each variant: VCF and FASTA
     in, one row per variant out.
@@ -308,7 +309,7 @@ def variants(
 
 
 def _own_context_experiment(
-    windows: VariantWindows, distances: list[int] | None, rope: Rope
+    windows: VariantWindows, distances: list[int] | None, rope: RopeLike
 ) -> Experiment:
     _check_own_contexts(windows, rope)
     loci = window_loci(windows)
@@ -366,7 +367,7 @@ def _matched_experiment(
     n_null: int,
     *,
     tail: bool,
-    rope: Rope,
+    rope: RopeLike,
 ) -> MatchedTrial:
     nulls = null.draw(windows, n_null=n_null, genome=fasta)
     keys, names = null.keys_of(windows)
@@ -400,7 +401,7 @@ def _matched_experiment(
     )
 
 
-def _check_own_contexts(windows: VariantWindows, rope: Rope) -> None:
+def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
     if len(windows) == 1:
         raise DesignError(
             f"variant {quoted(windows.names[0])} alone, in its own context, is one "
@@ -473,7 +474,7 @@ def _sampled_context_experiment(
     null: NullModel,
     flank: int,
     n_units: int | None,
-    rope: Rope,
+    rope: RopeLike,
 ) -> Experiment:
     references, alternates = _allele_strings(chosen, fasta, flank)
     _check_alleles_fit(chosen, references, alternates, null.length)

@@ -9,16 +9,17 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.effect_intervals import effect_limits, one_sided_p
 from causalgia.estimation.request import as_ci_prob, null_value
 from causalgia.multiplicity.families import estimates_of
+from causalgia.multiplicity.regions import in_words_of, rope_region
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import annotate
 from causalgia.types import Array, EstimateTable
 
 
 def equivalence(
-    estimates: EstimateTable, *, rope: tuple[float, float], ci_prob: float = 0.95
+    estimates: EstimateTable, *, rope: RopeLike, ci_prob: float = 0.95
 ) -> xr.Dataset:
     """Test each effect against a region of practical equivalence: negligible, beyond
     it, or undecided.
@@ -35,7 +36,8 @@ def equivalence(
         ``effect`` and ``se``; or the effects from `causalgia.contrast`, which are
         estimated first.
     rope
-        Lower and upper end of the region, on attrs["contrast_scale"].
+        The region, on attrs["contrast_scale"], in every form that `causalgia.decide`
+        takes.
     ci_prob
         Probability of the wide interval, above 1/2.
 
@@ -51,7 +53,7 @@ def equivalence(
     Raises
     ------
     DecisionError
-        If `rope` is not two finite numbers, the lower one first.
+        If `rope` is not a region, or one that these estimates cannot show.
     EstimateError
         If the estimates have no standard error (one unit), or `ci_prob` is not between
         1/2 and 1.
@@ -69,18 +71,25 @@ def equivalence(
     >>> found["verdict"].values.ravel().tolist(), found["p"].values.ravel().round(4)
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
-    rope_ends(rope)
+    asked = Rope.parse(rope)
     ci_prob = as_ci_prob(ci_prob, least=0.5)
     table = estimates_of(estimates)
-    low, high = rope_ends(rope, null_value(table))
+    region = rope_region(asked, table, null_value(table))
+    low, high = region.lower, region.upper
     p = one_sided_p(table, low, high, ci_prob=ci_prob)
     lower, upper = effect_limits(table, ci_prob)
-    claims = [(low <= lower) & (upper <= high), lower > high, upper < low]
-    verdict = np.select(claims, ["negligible", "increases", "decreases"], "undecided")
+    inside = (low < high) & (low <= lower) & (upper <= high)
+    claims = [inside, lower > high, upper < low]
+    verdict = in_words_of(
+        region,
+        np.select(claims, ["negligible", "increases", "decreases"], "undecided"),
+    )
     columns: dict[str, Any] = {
         "p_lower": p.not_below,
         "p_upper": p.not_above,
-        "p": p.inside,
+        "p": np.where(low < high, p.inside, 1.0),
+        "rope_lower": low,
+        "rope_upper": high,
     }
     columns |= {"lower": lower, "upper": upper, "verdict": verdict}
     columns |= unbounded_column(table, lower)
@@ -102,69 +111,11 @@ def equivalence(
     }
     return annotate(
         out.assign_attrs(
-            rope=f"{low:g} to {high:g}",
+            rope=region.label,
             ci_prob=ci_prob,
-            **exploratory_attrs(table.attrs, rope=(low, high)),
+            **exploratory_attrs(table.attrs, rope=asked.value),
         )
     )
-
-
-def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
-    """Return the two ends of a rope as floats.
-
-    Parameters
-    ----------
-    rope
-        ``(lower, upper)``.
-    null
-        No effect: 1 for ratios, which the rope then has to contain; about 0 a rope may
-        lie on one side.
-
-    Raises
-    ------
-    DecisionError
-        If it is not two finite numbers, the lower one first, with something between
-        them; or does not contain 1 on a scale of ratios.
-
-    Examples
-    --------
-    >>> rope_ends((-0.1, 0.2))
-    (-0.1, 0.2)
-    >>> rope_ends((0.1, -0.1))
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
-    """
-    try:
-        if any(isinstance(end, str | bytes) for end in rope):
-            raise TypeError
-        low, high = (float(end) for end in rope)
-    except (TypeError, ValueError):
-        raise DecisionError(
-            f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)"
-        ) from None
-    if not np.isfinite([low, high]).all():
-        raise DecisionError(
-            f"rope={quoted(rope)} has an end that is not a finite number; for example "
-            "rope=(-0.1, 0.1)"
-        )
-    if low > high:
-        raise DecisionError(
-            f"rope={quoted(rope)} is reversed; give the lower end first: "
-            f"rope=({high:g}, {low:g})"
-        )
-    if low == high:
-        raise DecisionError(
-            f"rope={quoted(rope)} has no width, and no effect is certainly a point; "
-            "widen it, for example rope=(-0.1, 0.1), or ask cg.decide(..., rope=0) for "
-            "the direction alone"
-        )
-    if null and not low <= null <= high:
-        raise DecisionError(
-            f"rope={quoted(rope)} does not contain {null:g}, which is no effect on a "
-            f"scale of ratios; for example rope=({null - 0.1:g}, {null + 0.1:g})"
-        )
-    return low, high
 
 
 def unbounded_column(

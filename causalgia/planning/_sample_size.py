@@ -27,11 +27,11 @@ from causalgia.estimation.effect_intervals import (
 )
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import as_ci_prob, parents_if_shared
+from causalgia.multiplicity.regions import rope_region
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import (
     MOST,
     NORMAL,
-    as_level,
     as_positive,
     as_probability,
     detectable,
@@ -39,10 +39,10 @@ from causalgia.planning.power_functions import (
     t_quantile,
     verdict_probability,
 )
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_no_positions
 from causalgia.types import Array, EstimateTable
 from causalgia.verdicts.rare_effects import as_rare
-from causalgia.verdicts.rope import Rope, rope_region
 from causalgia.verdicts.verdict_rule import with_rare
 
 _USUAL_ASSURANCE = 0.8
@@ -55,7 +55,7 @@ def sample_size(
     *,
     sd: float | None = None,
     half_width: float | None = None,
-    rope: Rope | None = None,
+    rope: RopeLike | None = None,
     true_effect: float | None = None,
     assurance: float = 0.8,
     ci_prob: float = 0.95,
@@ -187,7 +187,7 @@ def power(
     n_units: int,
     sd: float | None = None,
     true_effect: float | None = None,
-    rope: Rope | None = None,
+    rope: RopeLike | None = None,
     ci_prob: float = 0.95,
     n_contrasts: int | None = None,
     rare: float | str | None = "auto",
@@ -275,7 +275,7 @@ def minimal_detectable_effect(
     ... ].round(6).item()
     0.660442
     """
-    ci_prob, power = as_level(ci_prob), as_probability(power, "power")
+    ci_prob, power = as_ci_prob(ci_prob, least=0.5), as_probability(power, "power")
     plan = read_pilot(pilot, sd)
     clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
@@ -467,7 +467,7 @@ def _as_goal(
     rare: float | str | None,
 ) -> Goal:
     """Return a verdict or a test as it is planned."""
-    ci_prob = as_level(ci_prob)
+    ci_prob = as_ci_prob(ci_prob, least=0.5)
     at = _as_effect(plan, true_effect)
     if n_contrasts is not None and (not is_whole(n_contrasts) or n_contrasts < 1):
         raise EstimateError(
@@ -504,7 +504,8 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
     """Return the ends of the region of each effect on the contrast's scale, and its
     description.
     """
-    if plan.source is None and not (is_real(rope) or isinstance(rope, tuple | list)):
+    asked = Rope.parse(rope, plan.null)
+    if plan.source is None and asked.kind not in ("numbers", "direction"):
         raise DecisionError(
             f"rope={quoted(rope)} needs a pilot, which sd= is not: the sd of its "
             "control arm, its tasks or its placebos; or give two numbers, "
@@ -513,7 +514,7 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
     effects = plan.source
     if effects is None:
         effects = xr.Dataset({"ace": (("contrast", "task"), np.zeros((1, 1)))})
-    found = rope_region(rope, effects, plan.null)
+    found = rope_region(asked, effects, plan.null)
     lower, upper = (
         np.asarray(end, dtype=np.float64).reshape(plan.per_cluster.shape)
         for end in (found.lower, found.upper)

@@ -13,6 +13,7 @@ from scipy import special
 
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.request import as_ci_prob
 from causalgia.numerics.moments import untransformed
 from causalgia.types import Array
 
@@ -67,7 +68,7 @@ def t_power(
     np.float64(0.564504)
     """
     return rejection_probability(
-        true_effect, se, df, level=as_level(ci_prob), sides=sides
+        true_effect, se, df, level=as_ci_prob(ci_prob, least=0.5), sides=sides
     )
 
 
@@ -173,7 +174,7 @@ def verdict_probability(
     >>> verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2)).round(4)
     np.float64(0.5082)
     """
-    ci_prob = as_level(ci_prob)
+    ci_prob = as_ci_prob(ci_prob, least=0.5)
     arrays = np.broadcast_arrays(
         *(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df, *rope, n))
     )
@@ -301,7 +302,7 @@ def detectable(
     >>> detectable(1 / np.sqrt(20), 19, power=0.8).round(6)
     np.float64(0.660442)
     """
-    level = as_level(ci_prob)
+    level = as_ci_prob(ci_prob, least=0.5)
     if not 1 - level < power < 1:
         raise EstimateError(
             f"power={quoted(power)} is not between {1 - level:g} (which no effect has) "
@@ -386,25 +387,6 @@ def as_positive(value: Any, name: str) -> float:
     number = is_real(value)
     if not number or not 0 < float(value) < np.inf:
         raise EstimateError(f"{name}={quoted(value)} is not a positive number")
-    return float(value)
-
-
-def as_level(value: Any) -> float:
-    """Return the probability of the interval of a verdict or test as a float; one below
-    0.5 is an error rate by mistake.
-
-    Examples
-    --------
-    >>> as_level(0.05)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: ci_prob=0.05 is not between 0.5 and 1; ci_prob=0.95 is an error rate of 0.05
-    """
-    if not is_real(value) or not 0.5 < float(value) < 1:
-        raise EstimateError(
-            f"ci_prob={quoted(value)} is not between 0.5 and 1; ci_prob=0.95 is an "
-            "error rate of 0.05"
-        )
     return float(value)
 
 

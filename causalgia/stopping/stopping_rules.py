@@ -27,9 +27,9 @@ from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     placebo_contrasts,
 )
-from causalgia.estimation.request import Request, clusters
-from causalgia.multiplicity.tost import rope_ends
+from causalgia.estimation.request import Request, as_ci_prob, clusters
 from causalgia.numerics.moments import centered, group_sums, skewness
+from causalgia.ropes import Rope, RopeLike
 from causalgia.stopping._confidence_sequence import (
     START,
     clusters_for_rare,
@@ -214,11 +214,7 @@ class Precision(Rule):
                 f"Precision: half_width={quoted(self.half_width)} must be a positive "
                 "number, on the outcome's scale"
             )
-        if not is_real(self.ci_prob) or not 0 < self.ci_prob < 1:
-            raise EstimateError(
-                f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; "
-                "for example ci_prob=0.95"
-            )
+        as_ci_prob(self.ci_prob, of="Precision: ")
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
@@ -267,8 +263,9 @@ class Decided(Rule):
     Parameters
     ----------
     rope
-        (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side
-        of no effect, which is 1 where the stored analysis is of ratios.
+        (lower, upper) on the scale of the contrasts, for all tasks or for each by its
+        name; or 0 for direction alone: the side of no effect, which is 1 where the
+        stored analysis is of ratios.
     ci_prob
         Probability with which all intervals hold at all looks together: 1 minus the
         bound on the chance of a false verdict.
@@ -339,7 +336,7 @@ class Decided(Rule):
     [368, 460, 575, 719, 899, 1000]
     """
 
-    rope: tuple[float, float] | int
+    rope: RopeLike
     ci_prob: float = 0.95
     rare: float = 0.01
     largest: float | None = None
@@ -355,20 +352,14 @@ class Decided(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rope is None or isinstance(self.rope, str | Mapping):
+        if self.rope is None or not Rope.parse(self.rope).is_fixed:
             raise DecisionError(
                 f"Decided: rope={quoted(self.rope)} is not fixed beforehand for all "
-                "effects; give two numbers, or 0"
+                "effects; give two numbers (or two for each task), or 0"
             )
-        try:
-            object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
-        except DesignError as error:
-            raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
-        if not is_real(self.ci_prob) or not 0.5 < self.ci_prob < 1:
-            raise EstimateError(
-                f"Decided: ci_prob={quoted(self.ci_prob)} is not between 0.5 and 1; "
-                "for example ci_prob=0.95"
-            )
+        object.__setattr__(self, "rope", Rope.parse(self.rope).value)
+        level = as_ci_prob(self.ci_prob, least=0.5, of="Decided: ")
+        object.__setattr__(self, "ci_prob", level)
         if not is_real(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
                 f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for "
@@ -436,9 +427,9 @@ class Decided(Rule):
         half = critical * now.se + unseen
         lower, upper = now.ace - half, now.ace + half
         null = now.null_value
-        low, high = (
-            rope_ends(self.rope, null) if isinstance(self.rope, tuple) else (null, null)
-        )
+        tasks = [str(task) for task in now.labels["task"].to_numpy()]
+        ends = Rope.parse(self.rope).ends(tasks, null)
+        low, high = np.array(ends).T.reshape(2, 1, -1, *[1] * (lower.ndim - 2))
         inside = (low < high) & (lower >= low) & (upper <= high)
         clear = (lower > high) | (upper < low) | inside
         needed, missed = (

@@ -14,19 +14,23 @@ import xarray as xr
 from scipy.special import ndtri
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.analysis_values import Rope, Shrinkage
+from causalgia.analysis_values import Shrinkage
 from causalgia.checks import is_real, nearest
 from causalgia.choices import (
     ERRORS,
     LEAST_TO_SHRINK,
     RENAMED_ERRORS,
     Error,
-    is_placebo_rope,
 )
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.ratios import open_ended
-from causalgia.estimation.request import FEW_CLUSTERS, check_cluster_name, null_value
+from causalgia.estimation.request import (
+    FEW_CLUSTERS,
+    as_ci_prob,
+    check_cluster_name,
+    null_value,
+)
 from causalgia.multiplicity.bands import band_limits, seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -37,7 +41,9 @@ from causalgia.multiplicity.families import (
 )
 from causalgia.multiplicity.joint_methods import bootstrap_by_family
 from causalgia.multiplicity.placebo import resolution_note
+from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, EstimateTable, PosteriorGroups
@@ -50,7 +56,6 @@ from causalgia.verdicts.evidence import (
 )
 from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
 from causalgia.verdicts.rare_effects import as_rare
-from causalgia.verdicts.rope import Region, in_words_of
 from causalgia.verdicts.shrinkage import shrink_effects
 from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
 
@@ -61,7 +66,7 @@ _ROUNDING = 1e-9
 def decide(
     x: EstimateTable | PosteriorGroups,
     *,
-    rope: Rope | None = None,
+    rope: RopeLike | None = None,
     error: Error | None = None,
     ci_prob: float | None = None,
     rare: float | str | None = "auto",
@@ -186,9 +191,9 @@ def decide(
     check_cluster_name(cluster, of_units=kind == "effects")
     error = _as_error(error, kind)
     if ci_prob is not None:
-        ci_prob = as_level(ci_prob, "ci_prob")
+        ci_prob = as_ci_prob(ci_prob, least=0.5, error=DecisionError)
     asked = {
-        "rope": rope,
+        "rope": rope.value if isinstance(rope, Rope) else rope,
         "rare": rare,
         "family": family,
         "error": error,
@@ -274,26 +279,6 @@ def _as_error(error: Any, kind: _Kind) -> Any:
             "rng=0), ...), or cg.Analysis(error='posterior')"
         )
     return error
-
-
-def as_level(value: Any, name: str) -> float:
-    """Return the probability of an interval between .5 and 1.
-
-    Raises
-    ------
-    DecisionError
-        If it is none.
-
-    Examples
-    --------
-    >>> as_level(0.9, "ci_prob")
-    0.9
-    """
-    if not is_real(value) or not 0.5 < value < 1:
-        raise DecisionError(
-            f"{name}={quoted(value)} is not between 0.5 and 1; for example {name}=0.95"
-        )
-    return float(value)
 
 
 def decide_estimates(
@@ -483,7 +468,7 @@ def _by_band(
     )
     p_verdict = out["p_verdict"].transpose(*dims).to_numpy()
     label = str(out.attrs["rope"])
-    region = Region(low, high, label, of_placebos=is_placebo_rope(rope))
+    region = Region(low, high, label, of_placebos=Rope.parse(rope).of_placebos)
     q = band_error(joint, region, ci_prob=ci_prob, family=over, key=key)
     still = joint.numbers("se").reshape(lower.shape) == 0
     for name, limit in (

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
-from causalgia.choices import Error, Scale, is_placebo_rope
+from causalgia.choices import Error, Scale
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import (
     ContrastError,
@@ -34,11 +34,12 @@ from causalgia.estimation.request import (
     null_value,
     unit_name,
 )
+from causalgia.multiplicity.regions import Region, in_words_of, rope_region
 from causalgia.numerics.moments import group_sums
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide
-from causalgia.verdicts.rope import Region, in_words_of, rope_region
 
 By: TypeAlias = "str | Callable[[xr.Dataset], npt.ArrayLike] | npt.ArrayLike"
 
@@ -65,11 +66,7 @@ def tipping_point(
     contrast: str | list[str] | Mapping[str, Mapping[str, float]] | None = None,
     control: str | None = None,
     by: By = "gc",
-    rope: tuple[float, float]
-    | str
-    | int
-    | Mapping[str, tuple[float, float]]
-    | None = None,
+    rope: RopeLike | None = None,
     ci_prob: float | None = None,
     rare: float | str | None = None,
     cluster: str | None = None,
@@ -196,11 +193,12 @@ def tipping_point(
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     codes, kind = (None, "unit") if groups is None else (groups.codes, groups.name)
     base = estimate(effects, cluster=cluster, target="population")
-    request: Any = stored.region if rope is None else rope
+    request = Rope.parse(stored.region if rope is None else rope)
     region = None
-    if is_placebo_rope(request):
+    if request.of_placebos:
         whole = estimate(_requested_effects(outcomes, None, scale, control))
-        region, request = _region_in_numbers(request, whole, base)
+        region, ends = _region_in_numbers(request, whole, base)
+        request = Rope.parse(ends)
     z, mean, sd = standardized(x)
     tilts = _tilts(z, codes, kind)
     curve = _curve(base, ice, z, tilts, codes)
@@ -237,7 +235,9 @@ def _decide_along(curve: xr.Dataset, family: str | None, **how: Any) -> xr.Datas
         return decide(curve, family=_TILT, shrink=None, **how)
     rope, parts = how.pop("rope"), []
     for i, task in enumerate(curve["task"].to_numpy()):
-        own = {task: rope[task]} if isinstance(rope, Mapping) and task in rope else rope
+        own = rope
+        if rope.kind == "by task":
+            own = Rope(rope.kind, tuple(x for x in rope.value if x[0] == str(task)))
         part = curve.isel(task=[i])
         parts.append(decide(part, family=_TILT, shrink=None, rope=own, **how))
     attrs = parts[0].attrs | (
@@ -311,14 +311,14 @@ def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
 
 
 def _region_in_numbers(
-    rope: str, whole: xr.Dataset, base: xr.Dataset
+    rope: Rope, whole: xr.Dataset, base: xr.Dataset
 ) -> tuple[Region, dict[str, tuple[float, float]]]:
     """Return the region of placebos of all contrasts, and its ends by task, which
     stay along the curve.
     """
     if "model" in whole["ace"].dims:
         raise DecisionError(
-            f"rope={quoted(rope)} differs between the members of an ensemble; give "
+            f"rope={quoted(rope.value)} differs between the members of an ensemble; give "
             "rope=(lower, upper), or the outcomes of one member"
         )
     found = rope_region(rope, whole, null_value(whole))
@@ -331,7 +331,7 @@ def _region_in_numbers(
     lower, upper = found.lower[rows], found.upper[rows]
     if not ((lower == lower[0]).all() and (upper == upper[0]).all()):
         raise DecisionError(
-            f"rope={quoted(rope)} differs between contrasts of words of other widths; "
+            f"rope={quoted(rope.value)} differs between contrasts of motifs of other widths; "
             "name contrasts of one width"
         )
     tasks = map(str, whole["task"].to_numpy())

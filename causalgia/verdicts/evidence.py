@@ -21,8 +21,8 @@ from causalgia.estimation.effect_intervals import (
 )
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.placebo import rank_errors
+from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.types import Array, Codes
-from causalgia.verdicts.rope import Region, rope_region
 from causalgia.verdicts.verdict_rule import Rows, with_largest, with_rare
 
 _CARRIED = (

@@ -16,9 +16,9 @@ from scipy import special
 
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.request import is_below_floor, null_value
+from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
-from causalgia.verdicts.rope import Region, rope_region
 
 _BESIDE = ("observed_data", "constant_data", "moments")
 _NO_TASK = "effect"

@@ -255,7 +255,7 @@ class MatchedTrial(Experiment):
     def _decide(
         self, estimates: xr.Dataset, control_sd: xr.DataArray | None
     ) -> xr.Dataset:
-        from causalgia.verdicts.rope import rope_region
+        from causalgia.multiplicity.regions import rope_region
 
         effect = estimates["ace"]
         of_matched = is_matched_rope(self.analysis.rope)
