@@ -221,7 +221,7 @@ def discover(
     ``cg.TorchPredictor(..., incremental=True)`` does: 500 sequences of 249 bp and
     DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
-    A motif holds if its effect lies beyond the fences of random sequences of its width
+    A motif holds if its effect lies beyond the range of random sequences of its width
     (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth
     over the motifs of a task. No random sequence holds a proposed motif of five bases
     or more.

@@ -83,7 +83,7 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     assert "; GGGG 0.7" in answer.sentences[0]  # two of GGG, and more in the flanks
     assert [_verdict(answer, word) for word in ("UGCA", "GGGG")] == ["higher", "higher"]
     assert (
-        " of 256 k-mers lie beyond the range of 100 random sequences (fences: "
+        " of 256 k-mers lie beyond the range of 100 random sequences (range: "
         in answer.sentences[0]
     )
 
@@ -227,7 +227,7 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     said = answer.sentences[0]
     mean, low, high = (
         float(said.partition(a)[2].partition(b)[0])
-        for a, b in (("random sequence (", ")"), ("fences: ", " to"), (" to ", " from"))
+        for a, b in (("random sequence (", ")"), ("range: ", " to"), (" to ", " from"))
     )
     assert -3 < mean < -2.5
     assert low < 0 < high < 1

@@ -443,7 +443,7 @@ def _region_text(
     ]
     by_rank = rope.startswith("the central")
     what, how = (
-        ("central 95 %", "; directions by their ranks") if by_rank else ("fences", "")
+        ("central 95 %", "; directions by their ranks") if by_rank else ("range", "")
     )
     if len(classes) == 1:
         return (

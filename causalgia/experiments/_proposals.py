@@ -288,7 +288,7 @@ def placebo_sentences(decisions: xr.Dataset) -> list[str]:
     return [
         f"By the same rule {n:,} of {len(held):,} random sequences "
         f"{'holds' if n == 1 else 'hold'}: in this network some random sequences lie "
-        "beyond the fences as well."
+        "beyond that range as well."
     ]
 
 
