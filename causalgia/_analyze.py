@@ -410,7 +410,7 @@ def _decide_by_posterior(
         name: by_posterior[name].transpose("contrast", "task").to_numpy()
         for name in COLUMNS
     }
-    others = ("law", "engine", "prior", "law_family")
+    others = ("law", "engine", "prior", "law_family", "across")
     attrs = {
         name: by_posterior.attrs[name] for name in others if name in by_posterior.attrs
     }
