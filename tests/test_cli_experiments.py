@@ -187,10 +187,11 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     refused = call(
         "analyze", folder / "results", "--error", "local", "--keep-draws", code=2
     )
-    assert (
-        "exchangeable = false in [analysis] says that they differ in kind; use --error "
-        "bh" in " ".join(refused.output.split())
+    assert "--error local has another name: 'posterior'" in refused.output
+    few = call(
+        "analyze", folder / "results", "--error", "posterior", "--keep-draws", code=2
     )
+    assert "fewer than 10 exchangeable contrasts" in " ".join(few.output.split())
     assert "excess over single sites" in call("estimate", folder / "results").stdout
 
 

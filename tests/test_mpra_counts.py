@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import stats
 from assay import simulated_counts
+from scipy import stats
 
 import causalgia as cg
 from causalgia import inputs

@@ -94,7 +94,7 @@ def test_a_rule_that_stops_takes_the_forms_that_need_no_data(form: str) -> None:
         rule = cg.Decided(rope=FORMS[form], control=CONTROL)
         record = rule.look(outcomes()).record
         assert set(record["task"].to_numpy()) == set(ENDS)
-        assert eval(repr(rule), {"Decided": cg.Decided}) == rule  # noqa: S307
+        assert eval(repr(rule), {"Decided": cg.Decided}) == rule
     else:
         with pytest.raises(DecisionError, match="not fixed beforehand"):
             cg.Decided(rope=FORMS[form], control=CONTROL)

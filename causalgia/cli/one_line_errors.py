@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from causalgia.checks import nearest_key
+from causalgia.choices import RENAMED_ERRORS
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
@@ -386,6 +387,7 @@ class OneLineGroup(TyperGroup):
             context = getattr(error, "ctx", None)
             path = _command.get() if context is None else context.command_path
             message = str(error.format_message()).rstrip(".")
+            message += _name_now(message)
             if (
                 context is not None
                 and hasattr(error, "option_name")
@@ -470,6 +472,26 @@ def _is_number_text(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_OPTIONS_NOW = {"--level": "--ci-prob", "--adjust": "--error"}
+
+
+def _name_now(message: str) -> str:
+    """Return the name that took the place of one that a message refuses; "" for none.
+
+    Examples
+    --------
+    >>> _name_now("No such option: --level"), _name_now("'bh' is not one of 'fdr'")
+    ('; it is --ci-prob now', "; 'bh' has another name: 'fdr'")
+    """
+    option = re.match(r"No such option: (--\w+)", message)
+    if option and option[1] in _OPTIONS_NOW:
+        return f"; it is {_OPTIONS_NOW[option[1]]} now"
+    value = re.search(r"'(\w+)' is not one of", message)
+    if value and value[1] in RENAMED_ERRORS:
+        return f"; '{value[1]}' has another name: {RENAMED_ERRORS[value[1]]}"
+    return ""
 
 
 def _unknown_option(option: str, options: list[str]) -> str:
