@@ -171,6 +171,10 @@ def steps(
     >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
     2.333
     """
+    if client is not None:
+        from causalgia.workers import check_client
+
+        check_client(client)
     if not keeps_effects(outcomes):
         validate(outcomes, "outcomes", gaps=True)
     requested = requested_analysis(outcomes, analysis)

@@ -191,7 +191,9 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     few = call(
         "analyze", folder / "results", "--error", "posterior", "--keep-draws", code=2
     )
-    assert "fewer than 10 exchangeable contrasts" in " ".join(few.output.split())
+    assert "--error posterior takes 10 or more exchangeable contrasts" in " ".join(
+        few.output.split()
+    )
     assert "excess over single sites" in call("estimate", folder / "results").stdout
 
 

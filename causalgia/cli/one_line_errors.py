@@ -387,7 +387,6 @@ class OneLineGroup(TyperGroup):
             context = getattr(error, "ctx", None)
             path = _command.get() if context is None else context.command_path
             message = str(error.format_message()).rstrip(".")
-            message += _name_now(message)
             if (
                 context is not None
                 and hasattr(error, "option_name")
@@ -399,6 +398,7 @@ class OneLineGroup(TyperGroup):
                     for name in parameter.opts
                 ]
                 message = _unknown_option(str(error.option_name), options)
+            message += _name_now(message)
             for pattern, plain in _PLAIN.items():
                 message = re.sub(pattern, plain, message)
             code = _print_error(

@@ -318,8 +318,8 @@ def _first_sentence(text: str) -> str:
 
 # of the oracle 'long_range'
 _ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"
-# effects of up to 14, and one that is exactly 0: (1 - 0.1 / 14)^n <= 0.05 from n = 418
-_N, _LENGTH = 420, 600
+# effects of up to 14.1, and one of exactly 0: (1 - 0.1 / 14.1)^n <= 0.05 from n = 421
+_N, _LENGTH = 440, 600
 # of so many sequences one lacks each motif, so that effects vary; none of the first 24,
 # which have variants
 _CYCLE = 30
