@@ -214,22 +214,81 @@ def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_mos
 
 
 def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
-    effect = np.r_[9.0, 0.0, 0.6 * np.random.default_rng(0).normal(size=45)]
-    table = cg.from_effects(effect, 0.05).assign(
-        n_units=(EFFECT, np.full((47, 1), 500))
-    )
-    table = table.assign_coords(is_placebo=("contrast", np.arange(47) > 1))
-    found = decide(table, rope="placebo", rare="none")
+    """A p of 2/46 is not at most .05/2, where two rows are open to a direction; an
+    effect that plainly lies within costs nothing.
+    """
+    words = 0.6 * np.random.default_rng(0).normal(size=45)
+
+    def of(*effects: float) -> xr.Dataset:
+        k = len(effects)
+        table = cg.from_effects(np.r_[effects, words], 0.05)
+        table = table.assign(n_units=(EFFECT, np.full((k + 45, 1), 500)))
+        table = table.assign_coords(is_placebo=("contrast", np.arange(k + 45) >= k))
+        return decide(table, rope="placebo", rare="none", shrink=None)
+
+    upper = of(9.0, 0.0)["rope_upper"].values[0, 0]
+    found = of(9.0, upper)  # the second lies on the end
     verdict, more = found["verdict"].values.ravel(), found["more_units"].values.ravel()
-    assert verdict[0] == "undecided"
+    assert verdict[:2].tolist() == ["undecided"] * 2
+    assert found["p_verdict"].values[0, 0] == pytest.approx(2 / 46)
+    assert found["q"].values[0, 0] == pytest.approx(2 * 2 / 46)
     assert more[0] == -1
     assert "79 placebos are needed to find 1 of 2" in found.attrs["notes"]
     beyond = (found["lower"] > found["rope_upper"]) | (
         found["upper"] < found["rope_lower"]
     )
     near = (verdict == "undecided") & ~beyond.values.ravel()
+    near[1] = False  # no number of units tells an effect from the end that it is on
     assert near.any()
     assert (more[near] > 0).all()
+    alone = of(9.0, 0.0)
+    assert alone["verdict"].values[:2, 0].tolist() == ["higher", "within"]
+    assert alone["q"].values[0, 0] == pytest.approx(2 / 46)
+    assert "notes" not in alone.attrs
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_simultaneous_band_against_placebos_has_their_words(sign: float) -> None:
+    """Of effects with their units: a verdict is where the band lies against the region
+    of 79 placebos.
+    """
+    rng = np.random.default_rng(2)
+    true = np.r_[6.0, -6.0, 0.0, rng.normal(size=79)]
+    ice = sign * (true + rng.normal(0.0, 0.5, (60, 82)))[:, :, None]
+    effects = xr.Dataset(
+        {"ice": (("unit", *EFFECT), ice)},
+        coords={
+            "contrast": ["up", "down", "none", *(f"random {i}" for i in range(79))],
+            "task": ["K562"],
+            "is_placebo": ("contrast", np.arange(82) > 2),
+        },
+    )
+    ask: dict[str, Any] = {"error": "fwer", "rng": 0, "rare": "none", "shrink": None}
+    found = decide(effects, rope="placebo", **ask)
+    region = placebo_region(cg.estimate(effects))
+    assert float(found["rope_upper"][0, 0]) == region["upper"].item()
+    assert float(found["rope_lower"][0, 0]) == region["lower"].item()
+    expected = ["higher", "lower", "within"]
+    if sign < 0:
+        expected = ["lower", "higher", "within"]
+    assert found["verdict"].values[:3, 0].tolist() == expected
+    band = cg.multiplicity.simultaneous(effects, family="all", rng=0)
+    np.testing.assert_array_equal(found["lower"], band["lower"])
+    np.testing.assert_array_equal(found["upper"], band["upper"])
+    lower, upper = found["lower"].to_numpy(), found["upper"].to_numpy()
+    low, high = region["lower"].item(), region["upper"].item()
+    words = [lower > high, upper < low, (low <= lower) & (upper <= high)]
+    said = np.select(words, ["higher", "lower", "within"], "undecided")
+    np.testing.assert_array_equal(found["verdict"], said)
+    assert {"higher", "lower", "within", "undecided"} == set(said.ravel())
+    assert found.attrs["band"] == "bootstrap_t"
+    in_numbers = decide(effects, rope=(low, high), **ask)
+    np.testing.assert_array_equal(
+        in_numbers["verdict"].values[:3, 0],
+        ["increases", "decreases", "negligible"]
+        if sign > 0
+        else ["decreases", "increases", "negligible"],
+    )
 
 
 # rare effects
@@ -434,7 +493,7 @@ def test_limits_without_a_shift_allow_for_skewness_as_verdicts_do() -> None:
     alone = decide(
         cg.estimate(cg.contrast(outcomes, control="none")),
         rope=(-0.5, 0.5),
-        error="local",
+        error="each",
     )
     assert alone["verdict"].item() == "increases"
     for name in ("lower", "upper"):
@@ -447,21 +506,17 @@ def test_limits_without_a_shift_allow_for_skewness_as_verdicts_do() -> None:
 def test_settings_that_were_stored_decide_the_curve() -> None:
     outcomes = trial()
     for error, rule in (
-        ("holm", "holm"),
-        ("bh", "bh"),
-        ("auto", "bh"),
-        ("local", "bh"),
+        ("fwer", "fwer"),
+        ("fdr", "fdr"),
+        ("each", "each"),
+        ("posterior", "fdr"),  # a curve is of estimates
     ):
         stored = cg.Analysis(control="none", rope=(-0.3, 0.7), ci_prob=0.9, error=error)
         kept = outcomes.assign_attrs(analysis=stored.to_json())
         found = cg.tipping_point(kept, by="x")
-        assert (found.attrs["error"], found.attrs["level"], found.attrs["ci_prob"]) == (
-            rule,
-            0.9,
-            0.9,
-        )
+        assert (found.attrs["error"], found.attrs["ci_prob"]) == (rule, 0.9)
         asked = cg.tipping_point(kept, by="x", ci_prob=0.99, rope=(-0.2, 0.2))
-        assert asked.attrs["level"] == 0.99
+        assert asked.attrs["ci_prob"] == 0.99
         assert (asked["rope_upper"] == 0.2).all()
         plain = decide(
             cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), ci_prob=0.9, error=rule

@@ -383,7 +383,7 @@ def test_every_door_gives_the_same_verdicts_to_the_digit(k):
 
 
 def test_one_probability_moves_intervals_and_error_rates():
-    outcomes, se = thirty()
+    outcomes, _ = thirty()
     ask = cg.Analysis(control="c", rope=0, ci_prob=0.8)
     found = cg.analyze(outcomes, ask, rng=0)
     assert found.attrs["ci_prob"] == 0.8
