@@ -781,6 +781,26 @@ def test_the_band_decides() -> None:
     assert "caution" in decide(effects, rope=0, error="fwer", rng=0).attrs
 
 
+def test_more_units_are_those_of_the_band_that_decides() -> None:
+    """60 effects, of which the band leaves some undecided that their own intervals
+    decide: each needs the band's half width, which falls with the root of the units.
+    """
+    rng = np.random.default_rng(0)
+    ice = rng.normal(np.linspace(-1, 1, 60), 1.0, (60, 60))[:, :, None]
+    effects = xr.Dataset({"ice": (("unit", *EFFECT), ice)})
+    found = decide(effects, rope=(-0.3, 0.3), error="fwer", rng=0, shrink=None)
+    undecided = found["verdict"].values == "undecided"
+    half = (found["upper"] - found["lower"]).values / 2
+    distance = np.abs(np.abs(found["ace"].values) - 0.3)
+    more = np.ceil(60 * ((half / distance) ** 2 - 1))
+    assert undecided.sum() > 20
+    np.testing.assert_array_equal(
+        found["more_units"].values, np.where(undecided & (more > 1), more, -1)
+    )
+    one_by_one = decide(cg.estimate(effects), rope=(-0.3, 0.3), shrink=None)
+    assert (one_by_one["verdict"].values[undecided] != "undecided").any()
+
+
 def test_a_band_decides_where_q_is_at_most_its_error_even_at_that_very_level() -> None:
     """At level 1 - q the band just touches the region: q and verdict say the same,
     whatever the rounding.

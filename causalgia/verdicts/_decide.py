@@ -508,8 +508,16 @@ def _by_band(
     verdict = np.where(
         rows.counted & (q <= (1 - ci_prob) * (1 + _ROUNDING)), named, UNDECIDED
     )
+    share = None if out.attrs["rare"] == "none" else float(out.attrs["rare"])
+    more = _units_still_needed(
+        Evidence(out, region, rows, p_verdict, share),
+        Verdicts(verdict, p_verdict, q),
+        ci_prob,
+        tested.critical.reshape(lower.shape),
+    )
     verdict = in_words_of(region, verdict)
     columns = {"lower": lower, "upper": upper, "q": q, "verdict": verdict}
+    columns["more_units"] = more
     return out.assign(
         {name: (dims, values) for name, values in columns.items()}
     ).assign_attrs(band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS)
@@ -536,7 +544,9 @@ def _decisions_dataset(
     )
     out["more_units"] = (
         ace.dims,
-        _units_still_needed(found, verdicts, attrs["ci_prob"]),
+        _units_still_needed(
+            found, verdicts, attrs["ci_prob"], float(ndtri(0.5 + attrs["ci_prob"] / 2))
+        ),
     )
     if found.region.direction_only.all() and not found.region.of_placebos:
         about = (
@@ -553,9 +563,11 @@ def _decisions_dataset(
     return out.assign_attrs(attrs, rope=found.region.label)
 
 
-def _units_still_needed(found: Evidence, verdicts: Verdicts, ci_prob: float) -> Any:
-    """Return how many further units would decide each undecided effect with even odds;
-    -1 where that is unknown.
+def _units_still_needed(
+    found: Evidence, verdicts: Verdicts, ci_prob: float, z: Array | float
+) -> Any:
+    """Return how many further units would decide each undecided effect with even odds,
+    if a verdict needs z standard errors; -1 where that is unknown.
     """
     effects, undecided = found.effects, verdicts.verdict == UNDECIDED
     if "se" not in effects or "n_units" not in effects:
@@ -568,7 +580,7 @@ def _units_still_needed(found: Evidence, verdicts: Verdicts, ci_prob: float) -> 
         found.rows.region_upper,
     )
     distance = np.minimum(np.abs(ace - low), np.abs(ace - high))
-    more = more_units(distance, se, n.astype(np.int64), float(ndtri(0.5 + ci_prob / 2)))
+    more = more_units(distance, se, n.astype(np.int64), z)
     within = (low < ace) & (ace < high)
     if found.rare is not None:
         draws = np.maximum(independent_draws(effects), 1)
