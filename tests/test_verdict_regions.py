@@ -197,7 +197,7 @@ def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
     assert above[1, 0] <= 2 / 81
 
 
-def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_most_effects() -> (
+def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_rows_of_a_family() -> (
     None
 ):
     table = words_of(100, np.repeat([6, 8], [40, 60]))  # 36 and 54 words, 10 effects
@@ -206,11 +206,26 @@ def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_mos
     could_be[1:9] = True  # words
     said = resolution_note(table, could_be, 0.05)
     assert said is not None
-    assert said.startswith("3 of 10 effects lie beyond")
+    assert said.startswith("5 of 20 effects lie beyond")
     assert "with 36 placebos no p-value of a direction is below 0.054" in said
     assert (
-        f"{placebos_needed(10, 3, 0.05):,} placebos are needed to find 3 of 10" in said
+        f"{placebos_needed(20, 5, 0.05):,} placebos are needed to find 5 of 20" in said
     )
+    tasks = [np.arange(0, 200, 2), np.arange(1, 200, 2)]
+    by_task = resolution_note(table, could_be, 0.05, families=tasks)
+    assert by_task is not None  # the second takes more
+    assert f"{placebos_needed(10, 2, 0.05):,} placebos are needed to find 2" in by_task
+    near = could_be.copy()
+    near[40] = True
+    opened = resolution_note(table, could_be, 0.05, open_to=near)
+    assert opened is not None
+    assert f"{placebos_needed(7, 5, 0.05):,} placebos are needed to find 5" in opened
+    holm = resolution_note(table, could_be, 0.05, error="fwer")
+    assert holm is not None  # 2 / (M + 1) <= .05 / 40
+    assert "1,599 placebos are needed to find 5 of 20" in holm
+    each = resolution_note(table, could_be, 0.05, error="each")
+    assert each is not None
+    assert "39 placebos are needed" in each
 
 
 def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
@@ -234,6 +249,10 @@ def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
     assert found["q"].values[0, 0] == pytest.approx(2 * 2 / 46)
     assert more[0] == -1
     assert "79 placebos are needed to find 1 of 2" in found.attrs["notes"]
+    # nor is it told to take words for effects that plainly lie within
+    more_within = of(9.0, upper, *np.zeros(5))
+    assert more_within["q"].values[0, 0] == found["q"].values[0, 0]
+    assert "79 placebos are needed to find 1 of 2" in more_within.attrs["notes"]
     beyond = (found["lower"] > found["rope_upper"]) | (
         found["upper"] < found["rope_lower"]
     )

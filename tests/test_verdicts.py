@@ -1126,10 +1126,10 @@ def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
 
 
 def test_words_that_are_just_enough_need_no_note() -> None:
-    """Two of four effects beyond the region, at .05: 2 / (M + 1) <= .05 * 2 / 4 takes
-    79 words.
+    """Two of eight rows beyond the region, at .05: 2 / (M + 1) <= .05 * 2 / 8 takes
+    159 words.
     """
-    for m, noted in ((79, False), (78, True)):
+    for m, noted in ((159, False), (158, True)):
         word = np.arange(m + 4) >= 4
         table = xr.Dataset({"ace": (EFFECT, np.zeros((m + 4, 2)))}).assign_coords(
             is_placebo=("contrast", word)
@@ -1139,9 +1139,9 @@ def test_words_that_are_just_enough_need_no_note() -> None:
         said = resolution_note(table, could_be, 0.05)
         assert (said is not None) == noted
     assert said is not None
-    assert "2 of 4 effects" in said
+    assert "2 of 8 effects" in said
     assert (
-        "with 78 placebos no p-value of a direction is below 0.025; 79 placebos are needed"
+        "with 158 placebos no p-value of a direction is below 0.013; 159 placebos are needed"
         in said
     )
     assert resolution_note(table, np.zeros_like(could_be), 0.05) is None

@@ -337,17 +337,15 @@ def decide_estimates(
     )
     if found.region.by_rank:
         beyond = found.rows.above | found.rows.below
-        out = with_notes(
-            out,
-            *filter(
-                None,
-                [
-                    resolution_note(
-                        estimates, beyond & (verdicts.verdict == UNDECIDED), 1 - ci_prob
-                    )
-                ],
-            ),
+        note = resolution_note(
+            estimates,
+            beyond & (verdicts.verdict == UNDECIDED),
+            1 - ci_prob,
+            families=members,
+            open_to=found.rows.counted & ~found.rows.inside,
+            error=error,
         )
+        out = with_notes(out, note) if note else out
     if shrink is None:
         return out
     columns, note = shrink_effects(estimates, shrink, ci_prob=ci_prob)
