@@ -365,7 +365,7 @@ def decide_posterior(
     ...     + np.r_[3.0, np.zeros(9)]
     ... )
     >>> tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}
-    >>> decide_posterior(tree, (-5, 5), 0.95, "none", None, None)[
+    >>> decide_posterior(tree, (-6, 6), 0.95, "none", None, None)[
     ...     "verdict"
     ... ].values.ravel()[:2].tolist()
     ['negligible', 'negligible']
