@@ -342,7 +342,7 @@ def decide_estimates(
             beyond & (verdicts.verdict == UNDECIDED),
             1 - ci_prob,
             families=members,
-            open_to=found.rows.counted & ~found.rows.inside,
+            open_to=found.rows.counted,
             error=error,
         )
         out = with_notes(out, note) if note else out
