@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import (
@@ -18,7 +19,8 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.verdicts import decide
-from causalgia.verdicts.posterior_evidence import from_posterior
+from causalgia.verdicts.evidence import from_estimates
+from causalgia.verdicts.posterior_evidence import summarize_posterior
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", *EFFECT)
@@ -28,7 +30,29 @@ def one_by_one(found: xr.Dataset, *names: str) -> list[Any]:
     return [found[name].to_numpy().ravel() for name in names]
 
 
-# the interval that gave a verdict
+# estimates
+
+
+def test_p_values_and_limits_are_those_of_the_t_law_by_hand() -> None:
+    """Twice the one-sided p beyond the nearer end, twice the larger p of two tests, and
+    the 95 % limits.
+    """
+    ace, se, df = np.array([1.2, -0.3, 0.05, -2.0]), 0.3, np.full(4, 7.0)
+    found = from_estimates(
+        cg.from_effects(ace, np.full(4, se), df=df), (-0.5, 0.4), ci_prob=0.9
+    )
+    above, below = stats.t.sf((ace - 0.4) / se, 7), stats.t.cdf((ace + 0.5) / se, 7)
+    beyond = np.minimum(2 * np.minimum(above, below), 1)
+    np.testing.assert_allclose(found.rows.p_direction.ravel(), beyond)
+    outside = np.maximum(1 - above, 1 - below)
+    np.testing.assert_allclose(
+        found.rows.p_negligible.ravel(), np.minimum(2 * outside, 1)
+    )
+    np.testing.assert_allclose(found.p.ravel(), 2 * stats.t.sf(np.abs(ace) / se, 7))
+    half = stats.t.ppf(0.95, 7) * se
+    np.testing.assert_allclose(found.rows.lower.ravel(), ace - half)
+    np.testing.assert_allclose(found.rows.upper.ravel(), ace + half)
+    assert found.rows.counted.all()
 
 
 def test_one_unit_gives_no_verdict() -> None:
@@ -65,37 +89,40 @@ def test_probabilities_of_draws_are_of_each_effect_in_each_task() -> None:
     found = decide(draws_of(values), rope=rope, ci_prob=0.8)
     low, high = np.array([-0.4, -1.5]), np.array([0.6, 0.4])
     above, below = (values > high).mean(axis=0), (values < low).mean(axis=0)
-    for name, expected in (
-        ("p_above", above),
-        ("p_below", below),
-        ("p_rope", 1 - above - below),
-    ):
-        np.testing.assert_allclose(found[name], expected, atol=1e-12)
-    np.testing.assert_allclose(found["lower"], np.quantile(values, 0.1, axis=0))
-    np.testing.assert_allclose(found["upper"], np.quantile(values, 0.9, axis=0))
-    np.testing.assert_allclose(found["ace"], values.mean(axis=0))
+    inside = 1 - above - below
+    near = np.where(np.maximum(above, below) > inside, 1, 0)
+    np.testing.assert_allclose(
+        found["p_verdict"].values[near == 1], 1 - np.maximum(above, below)[near == 1]
+    )
+    np.testing.assert_allclose(
+        found["p_verdict"].values[near == 0], (above + below)[near == 0]
+    )
+    np.testing.assert_array_equal(found["q"], found["p_verdict"])
+    low_high = np.quantile(values, [0.1, 0.9], axis=0)
+    for name, expected in zip(("lower", "upper"), low_high, strict=True):
+        np.testing.assert_allclose(found[name], expected)
+        np.testing.assert_allclose(found[f"shrunken_{name}"], expected)
+    for name in ("ace", "shrunken"):
+        np.testing.assert_allclose(found[name], values.mean(axis=0))
     np.testing.assert_allclose(
         found["lfsr"],
         np.minimum((values <= 0).mean(axis=0), (values >= 0).mean(axis=0)),
     )
-    np.testing.assert_allclose(
-        found["local_error"],
-        1 - np.maximum(np.maximum(above, below), 1 - above - below),
-    )
-    assert from_posterior(
-        draws_of(values), rope, level=0.95, ci_prob=0.8
-    ).sd == pytest.approx(values.std(axis=0))
+    summary = summarize_posterior(draws_of(values), rope, ci_prob=0.8)
+    np.testing.assert_allclose(summary.above, above, atol=1e-12)
+    np.testing.assert_allclose(summary.below, below, atol=1e-12)
+    assert not summary.measured
 
 
 def test_columns_of_another_law_are_not_those_of_the_spike() -> None:
     """P(0) is a column of the spike and slab alone, the lfsr without the others one of
     effects that share theirs.
     """
-    values = np.random.default_rng(0).normal(size=(400, 2, 1))
-    names = {"contrast": ["c0", "c1"], "task": ["t0"]}
+    values = np.random.default_rng(0).normal(size=(400, 10, 1))
+    names = {"contrast": [f"c{k}" for k in range(10)], "task": ["t0"]}
+    share = np.linspace(0.1, 0.4, 10)[:, None]
     moments = xr.Dataset(
-        {"lfdr": (EFFECT, [[0.2], [0.1]]), "lfsr_alone": (EFFECT, [[0.3], [0.4]])},
-        coords=names,
+        {"lfdr": (EFFECT, share), "lfsr_alone": (EFFECT, 1 - share)}, coords=names
     )
     tree = draws_of(values, moments=moments)
     for law, spike in (("two_scales", False), ("spike_and_slab", True)):
@@ -103,10 +130,10 @@ def test_columns_of_another_law_are_not_those_of_the_spike() -> None:
         found = decide(tree, rope=(-1, 1))
         assert ("p_zero" in found) == spike
         assert "lfsr_alone" not in found
+    np.testing.assert_array_equal(found["p_zero"], share)
     tree["posterior"].attrs["sharing_near"] = "similarity"
-    np.testing.assert_array_equal(
-        decide(tree, rope=(-1, 1))["lfsr_alone"], [[0.3], [0.4]]
-    )
+    alone = decide(tree, rope=(-1, 1))["lfsr_alone"]
+    np.testing.assert_array_equal(alone, 1 - share)
     assert "lfsr_alone" not in decide(
         draws_of(values) | {"posterior": tree["posterior"]}, rope=(-1, 1)
     )
@@ -122,34 +149,37 @@ def test_the_sides_of_an_exact_sign_rate_are_those_that_draws_are_on() -> None:
         "lfsr": (EFFECT, [[0.1], [0.2], [0.5]]),
         "lfdr": (EFFECT, [[0.05], [0.2], [0.3]]),
     }
-    found = decide(draws_of(values, moments=xr.Dataset(moments, coords=names)), rope=0)
-    np.testing.assert_allclose(found["p_above"].values.ravel(), [0.9, 0.0, 0.5])
-    np.testing.assert_allclose(found["p_below"].values.ravel(), [0.05, 0.8, 0.2])
-    np.testing.assert_allclose(found["p_rope"].values.ravel(), [0.05, 0.2, 0.3])
-    region = decide(
-        draws_of(values, moments=xr.Dataset(moments, coords=names)), rope=(-1, 1)
-    )
+    exact = draws_of(values, moments=xr.Dataset(moments, coords=names))
+
+    def sides(tree: Any, rope: Any) -> tuple[Any, Any]:
+        found = summarize_posterior(tree, rope, ci_prob=0.95)
+        return found.above.ravel(), found.below.ravel()
+
+    above, below = sides(exact, 0)
+    np.testing.assert_allclose(above, [0.9, 0.0, 0.5])
+    np.testing.assert_allclose(below, [0.05, 0.8, 0.2])
     # of another region they are counted
-    np.testing.assert_allclose(region["p_above"], (values > 1).mean(axis=0))
-    np.testing.assert_allclose(region["p_below"], (values < -1).mean(axis=0))
+    above, below = sides(exact, (-1, 1))
+    np.testing.assert_allclose(above, (values > 1).mean(axis=0).ravel())
+    np.testing.assert_allclose(below, (values < -1).mean(axis=0).ravel())
     spiked = np.where(np.arange(400)[:, None, None] < 100, 0.0, values)
-    counted = decide(draws_of(spiked), rope=0)
-    np.testing.assert_allclose(counted["p_rope"], 0.25)
-    np.testing.assert_allclose(counted["p_below"], (spiked < 0).mean(axis=0))
-    plain = decide(
-        draws_of(values, moments=xr.Dataset({"lfsr": moments["lfsr"]}, coords=names)),
-        rope=0,
-    )
-    np.testing.assert_allclose(plain["p_below"].values.ravel(), [0.1, 0.8, 0.5])
+    above, below = sides(draws_of(spiked), 0)
+    np.testing.assert_allclose(1 - above - below, 0.25)
+    np.testing.assert_allclose(below, (spiked < 0).mean(axis=0).ravel())
+    plain = xr.Dataset({"lfsr": moments["lfsr"]}, coords=names)
+    above, below = sides(draws_of(values, moments=plain), 0)
+    np.testing.assert_allclose(below, [0.1, 0.8, 0.5])
+    # the error of a direction is the exact sign rate
+    decided = decide(exact, rope=0)
+    np.testing.assert_allclose(decided["q"].values.ravel(), [0.1, 0.2, 0.5])
+    np.testing.assert_allclose(decided["lfsr"].values.ravel(), [0.1, 0.2, 0.5])
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_an_interval_of_the_slab_is_that_of_its_draws_and_joins_an_atom(
+def test_an_interval_that_is_an_atom_is_joined_by_that_of_the_slab(
     sign: int,
 ) -> None:
-    """Where an interval includes 0, even as its end, that of the slab stands beside it;
-    without P(0) there is none.
-    """
+    """One that has a width is that of its draws alone."""
     rng = np.random.default_rng(0)
     values, slab = (
         np.zeros((4_000, 3, 1)),
@@ -158,19 +188,15 @@ def test_an_interval_of_the_slab_is_that_of_its_draws_and_joins_an_atom(
     values[:100, 0] = slab[:100, 0]  # nearly all 0: the interval is the point
     values[:3_000, 1] = slab[:3_000, 1]
     values[:, 2] = slab[:, 2] + 0.01
-    names = {"contrast": ["c0", "c1", "c2"], "task": ["t0"]}
-    moments = xr.Dataset({"lfdr": (EFFECT, [[0.975], [0.25], [0.0]])}, coords=names)
-    tree = draws_of(values, moments=moments)
+    tree = draws_of(values)
     tree["posterior"]["ace_slab"] = (DRAWS, slab[None])
-    tree["posterior"].attrs["law"] = "spike_and_slab"
     found = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9)
     plain, ends = (
         np.quantile(x[:, :, 0], [0.05, 0.95], axis=0) for x in (values, slab)
     )
     plain[:, 0] = min(0, ends[0, 0]), max(0, ends[1, 0])
-    np.testing.assert_allclose(one_by_one(found, "lower", "upper"), plain)
-    ends[:, 2] = plain[:, 2]
-    np.testing.assert_allclose(one_by_one(found, "lower_slab", "upper_slab"), ends)
+    limits = one_by_one(found, "shrunken_lower", "shrunken_upper")
+    np.testing.assert_allclose(limits, plain)
 
 
 def test_chains_of_four_draws_can_disagree_and_of_three_cannot() -> None:
@@ -216,9 +242,18 @@ def test_measured_effects_beside_draws_are_taken_in_any_order_of_dims(
         dims=EFFECT,
         coords={"contrast": ["c0", "c1", "c2"]},
     )
-    observed = xr.Dataset({"effect": raw.transpose(*dims)})
-    found = decide(draws_of(values, observed_data=observed), rope=(-1, 1))
-    np.testing.assert_array_equal(found["raw"].transpose(*EFFECT), raw)
+    groups = {
+        "observed_data": xr.Dataset({"effect": raw.transpose(*dims)}),
+        "constant_data": xr.Dataset({"se": 0 * raw + 0.5}),
+    }
+    found = decide(draws_of(values, **groups), rope=(-1, 1))
+    np.testing.assert_array_equal(found["ace"].transpose(*EFFECT), raw)
+    half = 0.5 * stats.norm.ppf(0.975)
+    np.testing.assert_allclose(found["lower"].transpose(*EFFECT), raw - half)
+    np.testing.assert_allclose(found["shrunken"], values.mean(axis=0))
+    # without errors the draws speak of the effects
+    alone = draws_of(values, observed_data=groups["observed_data"])
+    np.testing.assert_allclose(decide(alone, rope=(-1, 1))["ace"], values.mean(axis=0))
 
 
 def test_a_draw_that_is_not_finite_is_named_with_its_contrast_and_task() -> None:

@@ -84,7 +84,8 @@ def one_sided_p(
     answer alike, :math:`(1 - d / (L + |ace|))^n / 2` for a distance d of the end on the
     tested side: the probability not to have drawn any of the units that would have to
     differ, by L at most. Within rounding of an end (`causalgia.estimation.request`) it
-    is 1. A ratio is tested on its logarithm or, where a mean is unclear, by the
+    is 1, as of an unbounded interval. An effect without error is where it is, and the
+    ends belong to the region. A ratio is tested on its logarithm or, where a mean is unclear, by the
     difference that Fieller's limits invert.
 
     Parameters
@@ -143,31 +144,42 @@ def one_sided_p(
     hall = np.where(working.unclear, 0.0, hall_coefficient(estimates))
     still, pairs = StillRows.of(estimates), Pairs.of(estimates)
 
-    def p_of(end: Array | float, sign: int) -> Array:
-        p = _t_and_hall_p(working, end, sign, hall, df)
+    # no t is valid, and no limit exists
+    open_ended = "divisor_variance" not in estimates and unbounded(estimates)
+
+    def p_of(end: Array | float, sign: int, closed: bool) -> Array:
+        p = _t_and_hall_p(working, end, sign, hall, df, closed)
         p = np.where(still.rows, still.one_sided_p(ace, end, sign), p)
         if pairs is not None:
             p = np.where(pairs.known, np.maximum(p, pairs.one_sided_p(end, sign)), p)
         # 1 within the floor: the test that belongs to intervals of half width
         # ``max(h, floor)`` at every level
-        return np.where((floor > 0) & (np.abs(ace - end) <= floor), 1.0, p)
+        within = (floor > 0) & (np.abs(ace - end) <= floor)
+        return np.where(open_ended | within, 1.0, p)
 
-    return OneSidedP(p_of(lower, 1), p_of(upper, -1), p_of(upper, 1), p_of(lower, -1))
+    inside = p_of(lower, 1, closed=True), p_of(upper, -1, closed=True)
+    return OneSidedP(
+        *inside, p_of(upper, 1, closed=False), p_of(lower, -1, closed=False)
+    )
 
 
 def _t_and_hall_p(
-    working: WorkingScale, end: Array | float, sign: int, hall: Array, df: Array
+    working: WorkingScale,
+    end: Array | float,
+    sign: int,
+    hall: Array,
+    df: Array,
+    closed: bool,
 ) -> Array:
     """Return the larger p of t and of Hall's t; of an effect without error 0 beyond the
-    end and 1 elsewhere.
+    end (`closed`: or on it) and 1 elsewhere.
     """
     distance, error = working.against(end)
     with np.errstate(over="ignore"):
         t = np.clip(distance / np.where(error == 0, 1.0, error), -_FARTHEST, _FARTHEST)
     least = np.minimum(sign * t, sign * transformed(t, hall))
-    return np.where(
-        error == 0, np.where(sign * distance > 0, 0.0, 1.0), special.stdtr(df, -least)
-    )
+    there = (sign * distance > 0) | (closed & (distance == 0))
+    return np.where(error == 0, np.where(there, 0.0, 1.0), special.stdtr(df, -least))
 
 
 def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array, Array]:

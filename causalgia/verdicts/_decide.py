@@ -4,7 +4,7 @@ region of practical equivalence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -46,7 +46,7 @@ from causalgia.notes import with_notes
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
-from causalgia.types import Array, EstimateTable, PosteriorGroups
+from causalgia.types import Array, Codes, EstimateTable, PosteriorGroups
 from causalgia.verdicts.evidence import (
     Evidence,
     from_estimates,
@@ -206,6 +206,7 @@ def decide(
             error == "fwer"
             and joint.units is not None
             and joint.units.n_clusters >= FEW_CLUSTERS
+            and Rope.parse(rope).kind != "placebo"  # whose directions need ranks
         )
         out = decide_estimates(
             joint.estimates, rope, error, level, rare, largest, family, shrink
@@ -322,17 +323,15 @@ def decide_estimates(
     )
     if found.region.by_rank:
         beyond = found.rows.above | found.rows.below
-        out = with_notes(
-            out,
-            *filter(
-                None,
-                [
-                    resolution_note(
-                        estimates, beyond & (verdicts.verdict == UNDECIDED), 1 - ci_prob
-                    )
-                ],
-            ),
+        note = resolution_note(
+            estimates,
+            beyond & (verdicts.verdict == UNDECIDED),
+            1 - ci_prob,
+            families=members,
+            open_to=found.rows.counted,
+            error=error,
         )
+        out = with_notes(out, note) if note else out
     if shrink is None:
         return out
     columns, note = shrink_effects(estimates, shrink, ci_prob=ci_prob)
@@ -352,7 +351,7 @@ def decide_posterior(
     ...     + np.r_[3.0, np.zeros(9)]
     ... )
     >>> tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}
-    >>> decide_posterior(tree, (-5, 5), 0.95, "none", None, None)[
+    >>> decide_posterior(tree, (-6, 6), 0.95, "none", None, None)[
     ...     "verdict"
     ... ].values.ravel()[:2].tolist()
     ['negligible', 'negligible']
@@ -455,7 +454,7 @@ def _by_band(
             "seed: rng=0"
         )
     units, key = units_to_resample(joint, "bootstrap_t"), root_key(rng)
-    over = {None: "all", "task": None}.get(family, family)
+    over = row_families(joint.estimates, family)[0]
     tested = bootstrap_by_family(
         joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
     )
@@ -493,8 +492,16 @@ def _by_band(
     verdict = np.where(
         rows.counted & (q <= (1 - ci_prob) * (1 + _ROUNDING)), named, UNDECIDED
     )
+    share = None if out.attrs["rare"] == "none" else float(out.attrs["rare"])
+    more = _units_still_needed(
+        Evidence(out, region, rows, p_verdict, share),
+        Verdicts(verdict, p_verdict, q),
+        ci_prob,
+        tested.critical.reshape(lower.shape),
+    )
     verdict = in_words_of(region, verdict)
     columns = {"lower": lower, "upper": upper, "q": q, "verdict": verdict}
+    columns["more_units"] = more
     return out.assign(
         {name: (dims, values) for name, values in columns.items()}
     ).assign_attrs(band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS)
@@ -521,7 +528,9 @@ def _decisions_dataset(
     )
     out["more_units"] = (
         ace.dims,
-        _units_still_needed(found, verdicts, attrs["ci_prob"]),
+        _units_still_needed(
+            found, verdicts, attrs["ci_prob"], float(ndtri(0.5 + attrs["ci_prob"] / 2))
+        ),
     )
     if found.region.direction_only.all() and not found.region.of_placebos:
         about = (
@@ -538,9 +547,11 @@ def _decisions_dataset(
     return out.assign_attrs(attrs, rope=found.region.label)
 
 
-def _units_still_needed(found: Evidence, verdicts: Verdicts, ci_prob: float) -> Any:
-    """Return how many further units would decide each undecided effect with even odds;
-    -1 where that is unknown.
+def _units_still_needed(
+    found: Evidence, verdicts: Verdicts, ci_prob: float, z: Array | float
+) -> Any:
+    """Return how many further units would decide each undecided effect with even odds,
+    if a verdict needs z standard errors; -1 where that is unknown.
     """
     effects, undecided = found.effects, verdicts.verdict == UNDECIDED
     if "se" not in effects or "n_units" not in effects:
@@ -553,7 +564,7 @@ def _units_still_needed(found: Evidence, verdicts: Verdicts, ci_prob: float) -> 
         found.rows.region_upper,
     )
     distance = np.minimum(np.abs(ace - low), np.abs(ace - high))
-    more = more_units(distance, se, n.astype(np.int64), float(ndtri(0.5 + ci_prob / 2)))
+    more = more_units(distance, se, n.astype(np.int64), z)
     within = (low < ace) & (ace < high)
     if found.rare is not None:
         draws = np.maximum(independent_draws(effects), 1)
@@ -577,7 +588,7 @@ def band_error(
     region: Region,
     *,
     ci_prob: float,
-    family: str | None,
+    family: Sequence[Codes],
     key: int,
 ) -> Array:
     """Return the least ``1 - ci_prob`` at which the band of
@@ -595,8 +606,10 @@ def band_error(
         Effects with their units.
     region
         On the scale of the contrast.
-    ci_prob, family
+    ci_prob
         As for the band.
+    family
+        Flat positions of the rows of each family.
     key
         Key of the resamples of the band.
 
@@ -618,7 +631,7 @@ def band_error(
     ...     as_joint_estimates(effects, "none"),
     ...     region,
     ...     ci_prob=0.95,
-    ...     family=None,
+    ...     family=[np.arange(2)],
     ...     key=0,
     ... ).ravel() <= 0.05
     array([ True,  True])

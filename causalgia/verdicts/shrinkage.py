@@ -63,7 +63,7 @@ def shrink_effects(
     ...     from_effects(np.arange(12.0), se=3.0), Shrinkage(), ci_prob=0.95
     ... )
     >>> columns["shrunken"][1].round(0).ravel()[[0, -1]], note
-    (array([2., 9.]), '')
+    (array([4., 7.]), '')
     """
     found = infer_exchangeable(estimates, shrink, across=across, client=client)
     if isinstance(found, str):

@@ -42,6 +42,10 @@ class Rows:
         Ends of its region; equal where a direction alone is asked for.
     counted
         Which rows are tested: False of rows without a p.
+    by_rank
+        Whether p of a direction is also a rank among random sequences: it is uniform
+        over all rows that are such sequences, so that none may be left out because its
+        interval lies inside the region of these.
     """
 
     lower: Array
@@ -51,6 +55,7 @@ class Rows:
     region_lower: Array
     region_upper: Array
     counted: Mask
+    by_rank: bool = False
 
     @property
     def above(self) -> Mask:
@@ -107,7 +112,8 @@ def rule(
     whose own interval does not lie inside their region, a negligible among those whose
     own interval does not lie beyond it. So at most a share ``1 - ci_prob`` of the
     directions is false on average, and of the negligibles; rows that are plainly of one
-    kind neither help nor hinder verdicts of the other. Of ``"fwer"`` q is Holm's over
+    kind neither help nor hinder verdicts of the other. Where p of a direction is a rank
+    among random sequences, all rows are open to one. Of ``"fwer"`` q is Holm's over
     both p of all rows of a family; of ``"each"`` it is p.
 
     Parameters
@@ -153,7 +159,7 @@ def rule(
     alone = (rows.region_lower == rows.region_upper).ravel()
     p[1, alone] = 1.0
     counted = rows.counted.ravel()
-    open_to = np.stack([~inside, ~beyond & ~alone]) & counted
+    open_to = np.stack([~inside | rows.by_rank, ~beyond & ~alone]) & counted
     q = p.copy()
     for members in families if error != "each" else []:
         if error == "fwer":
