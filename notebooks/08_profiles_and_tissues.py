@@ -259,7 +259,7 @@ chosen.figure if folder else None
 
 # %% [markdown]
 # Is the effect specific to any one tissue? Each is compared with the mean of the 55
-# others. These 56 contrasts form one family, and with four networks all are undecided.
+# others. `q` is over these 56 contrasts, and with four networks all are undecided.
 # A claim about a single tissue would need a contrast planned beforehand, or a model in
 # which similar tissues borrow strength from each other.
 
