@@ -175,9 +175,9 @@ figure.tight_layout()
 # wrong directions.
 
 # %%
-decisions = cg.decide(screen, rope=(-0.2, 0.2))
+decisions = cg.decide(screen, rope=(-0.5, 0.5))
 region = np.where(
-    truth > 0.2, "increases", np.where(truth < -0.2, "decreases", "negligible")
+    truth > 0.5, "increases", np.where(truth < -0.5, "decreases", "negligible")
 )
 
 
@@ -195,17 +195,17 @@ against_truth(decisions)
 # The remaining effects are undecided; if the table gives numbers of units, the result
 # also states how many more would decide each.
 #
-# A posterior decides more of these effects, if it was declared beforehand that it
-# would: it borrows from the table that most effects are small. Its error rate holds on
-# average over effects like these, not for each. A verdict still needs the effect's own
-# interval in the region.
+# The posterior decides more of these effects, because it learns from the table that
+# most effects are small. That has to be declared beforehand (`error="posterior"` in an
+# analysis), since its error rate holds on average over effects like these, not for
+# each of them. A verdict still needs the effect's own interval in the region.
 
 # %%
-against_truth(cg.decide(mixture, rope=(-0.2, 0.2)))
+against_truth(cg.decide(mixture, rope=(-0.5, 0.5)))
 
 # %% [markdown]
-# The six largest effects, decided one by one, with their hierarchical size in the
-# column *shrunken*:
+# The six largest effects, with the verdicts of the first table and their hierarchical
+# size in the column *shrunken*:
 
 # %%
 strongest = decisions.isel(contrast=top[:6])

@@ -620,9 +620,7 @@ def test_the_page_has_every_null_model_and_intervention():
 
 
 def test_the_page_has_every_value_that_is_one_of_a_few():
-    page = (
-        sections()["[analysis]"] + trial_file_tables.tables()["_targets.md"]
-    )
+    page = sections()["[analysis]"] + trial_file_tables.tables()["_targets.md"]
     assert all(f'"{value}"' in page for value in (*TARGETS, *SCALES, *LAWS, *ERRORS))
 
 
