@@ -875,7 +875,7 @@ def test_a_design_that_names_its_contrasts_comes_back(folder):
 def test_the_experiment_of_the_page_is_understood(folder):
     example = re.search(r"```toml\n(.*?)```", sections()["[experiment]"], re.DOTALL)[1]
     spec = read_spec(written(folder, example))
-    assert (spec.design.n_units, spec.analysis.level) == (500, 0.9)
+    assert (spec.design.n_units, spec.analysis.ci_prob) == (500, 0.9)
 
 
 def test_the_mpra_table_has_every_option_of_a_library():
