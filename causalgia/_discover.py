@@ -333,7 +333,7 @@ def discover(
         f"Maps of {n_proposing:,} sequences propose "
         f"{_motifs_that_hold(table, proposed)} beyond random sequences in the middle "
         f"of {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
-        f"discovery rate {1 - float(answer.decisions.attrs['level']):.2g} over the "
+        f"discovery rate {1 - float(answer.decisions.attrs['ci_prob']):.2g} over the "
         "motifs).",
         *_member_sentences(predictor),
         *_other_motifs(table, answer.decisions),

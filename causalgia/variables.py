@@ -612,7 +612,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate(
         "q_matched",
-        "p_matched adjusted by Benjamini-Hochberg over the variants of a task",
+        "p_matched adjusted by Benjamini-Hochberg over the family of the analysis",
         decisions=True,
     ),
     _estimate(

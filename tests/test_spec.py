@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia.analysis import ANALYSIS, Analysis
-from causalgia.choices import ERRORS, LAWS, METHODS, SCALES, TARGETS
+from causalgia.choices import ERRORS, LAWS, SCALES, TARGETS
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.effects.scales import _TRANSFORMS, OF_MEANS
@@ -620,12 +620,8 @@ def test_the_page_has_every_null_model_and_intervention():
 
 
 def test_the_page_has_every_value_that_is_one_of_a_few():
-    page = (
-        sections()["[analysis]"] + trial_file_tables.tables()["_targets_and_methods.md"]
-    )
-    assert all(
-        f'"{value}"' in page for value in (*TARGETS, *SCALES, *METHODS, *LAWS, *ERRORS)
-    )
+    page = sections()["[analysis]"] + trial_file_tables.tables()["_targets.md"]
+    assert all(f'"{value}"' in page for value in (*TARGETS, *SCALES, *LAWS, *ERRORS))
 
 
 def test_the_interaction_of_the_page_is_understood(tmp_path):
@@ -879,7 +875,7 @@ def test_a_design_that_names_its_contrasts_comes_back(folder):
 def test_the_experiment_of_the_page_is_understood(folder):
     example = re.search(r"```toml\n(.*?)```", sections()["[experiment]"], re.DOTALL)[1]
     spec = read_spec(written(folder, example))
-    assert (spec.design.n_units, spec.analysis.level) == (500, 0.9)
+    assert (spec.design.n_units, spec.analysis.ci_prob) == (500, 0.9)
 
 
 def test_the_mpra_table_has_every_option_of_a_library():

@@ -320,7 +320,8 @@ with the settings of its paper as defaults; `outcomes = cg.run(experiment, predi
 `experiment.analyze(outcomes, rng=0)` gives the tables, sentences and figures below."""
 _OVERVIEW = """Each experiment is run on an oracle of the zoo, whose effects are known. An effect is a
 contrast in one task. z is (estimate - truth) / SE; by chance, the largest |z| of that many effects exceeds the bound
-with a probability of at most 1 in 10,000. A verdict is checked if the truth lies more than five standard errors from
+with a probability of at most 1 in 10,000. A verdict is where the 95 % interval of an effect lies, if its q is at most
+.05 ([the rule](howto/choosing_a_rope.md)); it is checked if the truth lies more than five standard errors from
 both bounds of the region of practical equivalence; if the region comes from random sequences, the mean error that all
 motifs share is subtracted first."""
 _TRAINED = """Five small networks were trained on the outputs of each oracle with added noise, from different seeds

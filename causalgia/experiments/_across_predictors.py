@@ -374,6 +374,8 @@ def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dat
     turned.attrs = {
         key: effects.attrs[key] for key in _COPIED_ATTRS if key in effects.attrs
     }
+    if "outcome_range" in turned:
+        turned["outcome_range"] = turned["outcome_range"].max("contrast")
     return validate(annotate(turned), "effects")
 
 
@@ -519,6 +521,10 @@ def _combine_independent(estimates: list[xr.Dataset]) -> xr.Dataset:
     ).assign_coords(coords)
 
 
+_IF_LACKING: dict[Hashable, Any] = {"binary": False, "n_up": -1, "n_down": -1}
+"""Columns that only tables of 0/1 outcomes have, and their values in others."""
+
+
 def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
     """Concatenate tables on contrast, with the attributes that are the same wherever
     they are given.
@@ -550,20 +556,31 @@ def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
         }
     for name, one in columns.items():
         if "contrast" in one.dims:
-            if lacks := [
+            lacks = [
                 str(part["contrast"].to_numpy()[0])
                 for part in parts
                 if name not in part.variables
-            ]:
+            ]
+            if lacks and name not in _IF_LACKING:
                 raise OutcomesError(
                     f"{quoted(lacks[0])} has no {name}, which others have; run all "
                     "predictors in one way"
                 )
-            values = np.concatenate(
-                [part.variables[name].data for part in parts],
-                axis=one.dims.index("contrast"),
-            )
+            blocks = [
+                part.variables[name].data
+                if name in part.variables
+                else np.full([part.sizes[dim] for dim in one.dims], _IF_LACKING[name])
+                for part in parts
+            ]
+            values = np.concatenate(blocks, axis=one.dims.index("contrast"))
             columns[name] = xr.Variable(one.dims, values, one.attrs)
+    ranges = [
+        part.variables["outcome_range"] for part in parts if "outcome_range" in part
+    ]
+    if ranges:
+        columns["outcome_range"] = ranges[0].copy(
+            data=np.max([one.data for one in ranges], axis=0)
+        )
     coords = {
         name: columns.pop(name)
         for name in list(columns)

@@ -359,7 +359,7 @@ _COLUMNS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
     "q_matched": (
         "q",
         "Float",
-        "p adjusted by Benjamini-Hochberg over the variants of the task",
+        "p adjusted by Benjamini-Hochberg over the family of the analysis",
     ),
     "n_matched": ("n", "Integer", "matched null variants of the stratum"),
     "tail_p": (
