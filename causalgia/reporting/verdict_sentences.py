@@ -341,6 +341,18 @@ def _shrunken_note(decisions: xr.Dataset) -> str:
     return "Intervals of the largest effects run high; see shrunken."
 
 
+def cluster_noun(attrs: Mapping[Any, Any]) -> str:
+    """Return what units are clustered by, such as "parent".
+
+    Examples
+    --------
+    >>> cluster_noun({"cluster": "parent"}), cluster_noun({"cluster": "unit"})
+    ('parent', 'cluster')
+    """
+    cluster = str(attrs.get("cluster") or "cluster")
+    return "cluster" if cluster == "unit" else cluster
+
+
 def _count_note(decisions: xr.Dataset) -> str:
     """Return the sentence on what n is, where units are clustered."""
     if not {"n_units", "n_clusters"} <= set(decisions.variables):
@@ -348,8 +360,7 @@ def _count_note(decisions: xr.Dataset) -> str:
     units, clusters = (decisions[name].to_numpy() for name in ("n_units", "n_clusters"))
     if (units == clusters).all():
         return ""
-    cluster = str(decisions.attrs.get("cluster") or "cluster")
-    noun = "cluster" if cluster == "unit" else cluster
+    noun = cluster_noun(decisions.attrs)
     return (
         f"n is the number of independent units ({clusters.max():,} {noun}s, of "
         f"{units.max():,} units)."
@@ -524,10 +535,14 @@ def _why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         needed = math.ceil(math.log(_alpha(attrs)) / math.log1p(-float(rare)))
         n_units, more = row.get("n_units", 0), row.get("more_units", -1)
         total = n_units + more if more is not None and more > 0 else needed
-        noun = _unit_noun(attrs)
+        noun = independent = _unit_noun(attrs)
+        n = row.get("n_clusters", n_units)
+        if n < n_units:  # units of one parent are one draw
+            independent = f"{cluster_noun(attrs)}s"
+            total = math.ceil(total * n / n_units)
         return (
             f"; inside; effects on {100 * float(rare):.2g} % of {noun} could be "
-            f"missed: {max(total, needed):,} {noun} would be needed"
+            f"missed: {max(total, needed):,} {independent} would be needed"
         )
     if "largest" in attrs:
         return (
