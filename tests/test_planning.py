@@ -451,7 +451,7 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
         (lambda: power(PILOT, n_units=20, ci_prob=95), "ci_prob=95"),
         (
             lambda: sample_size(sd=1, true_effect=0.2, ci_prob=0.05),
-            "ci_prob=0.95 is an error rate of 0.05",
+            "ci_prob=0.95, which is an error rate of 0.05",
         ),
         (
             lambda: power(PILOT, n_units=20, ci_prob=0.5),
