@@ -1320,9 +1320,8 @@ def test_a_plan_of_twenty_contrasts_shares_and_one_of_few_units_is_tested():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"error": "bh"}, "error='fdr' does not go with across='task'"),
-        ({"law": "normal"}, "law='normal' does not go with across='task'"),
-        ({"rope": "placebo"}, "rope='placebo' does not go with across='task'"),
+        ({"shrink": {"law": "normal"}}, "shrink=.* does not go with across='task'"),
+        ({"rope": "placebo", "error": "posterior"}, "rope='placebo' does not go with"),
         ({"scale": "ratio", "rope": (0.9, 1.1)}, "scale='ratio' does not go"),
         ({"across": "model"}, "across = 'model' must be one of"),
     ],

@@ -432,9 +432,9 @@ def test_fences_of_words_of_one_effect_are_that_effect() -> None:
         placebo_region(table)
 
 
-@pytest.mark.parametrize("error", ["bh", "holm"])
+@pytest.mark.parametrize("error", ["fdr", "fwer"])
 def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_are(
-    error: Literal["bh", "holm"],
+    error: Literal["fdr", "fwer"],
 ) -> None:
     table = two_classes()
     alone = cg.decide(
@@ -448,7 +448,7 @@ def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_ar
     assert (found["verdict"][:70] == "undecided").all()
     np.testing.assert_array_equal(found["rope_upper"][:70], 0.0)
     np.testing.assert_array_equal(found["rope_upper"][70:], alone["rope_upper"])
-    np.testing.assert_array_equal(found["local_error"][70:], alone["local_error"])
+    np.testing.assert_array_equal(found["p_verdict"][70:], alone["p_verdict"])
 
 
 def test_random_words_are_hardly_ever_beyond_the_fences() -> None:

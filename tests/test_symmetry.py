@@ -196,7 +196,7 @@ WORDS: dict[str, Verb] = {
 }
 DRAWS: dict[str, Verb] = {
     "local": (cg.decide, {"rope": ROPE}),
-    "bayes_fdr": (cg.decide, {"rope": ROPE, "error": "bayes_fdr", "level": 0.8}),
+    "at .8": (cg.decide, {"rope": ROPE, "ci_prob": 0.8}),
     "direction": (cg.decide, {"rope": 0, "ci_prob": 0.6}),
     "rare": (cg.decide, {"rope": ROPE, "rare": 0.1}),
 }
@@ -214,7 +214,7 @@ ENSEMBLE: dict[str, Verb] = {
     "modification": (modification, {}),
     "decide next": (
         of_estimates_over("next predictor"),
-        {"rope": ROPE, "error": "holm"},
+        {"rope": ROPE, "error": "fwer"},
     ),
 }
 WORDS["over words"] = (over_words, {})

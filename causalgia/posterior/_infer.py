@@ -458,8 +458,8 @@ def _check_null_value(table: xr.Dataset) -> None:
     )
     cure = (
         f"{there}decide without a hierarchical model: cg.decide(estimates, ..., "
-        "error='bh') or, from the effects, error='bootstrap_t' (in an analysis: "
-        "cg.Analysis(..., error='bh'))"
+        "error='fdr') or, from the effects, error='fwer' (in an analysis: "
+        "cg.Analysis(..., error='fdr'))"
     )
     raise InferenceError(
         f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: "

@@ -300,6 +300,8 @@ def _posterior_context(
     effects = effects.assign(
         {n: v for n, v in context.items() if n not in effects.variables}
     )
+    if "se_estimated" in effects:  # an effect has one interval, whoever asks
+        effects = effects.assign(se=effects["se_estimated"]).drop_vars("se_estimated")
     if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
         effects["raw"] = observed["effect"].transpose("contrast", "task").variable
     # a rope in placebos or sd refers to the measured effects, or else to the draws
