@@ -182,9 +182,6 @@ def test_contrasts_are_weights_by_arm():
         ({"target": "people"}, "target = 'people' must be one of"),
         ({"ci_prob": 95}, "ci_prob = 95 must be a number from 0.5"),
         ({"ci_prob": True}, "ci_prob = True must be a number"),
-        ({"level": 0.9}, "there is no 'level'; it is ci_prob"),
-        ({"adjust": "bh"}, "there is no 'adjust'; it is the error rate of verdicts"),
-        ({"law": "normal"}, "there is no 'law'; it belongs to shrink"),
         ({"shrink": {"law": "ash"}}, "law='ash' is not one of"),
         ({"family": 3}, "family = 3 must be"),
         ({"family": "all"}, "family = 'all' is the default, all rows of the table"),
@@ -250,6 +247,22 @@ def test_tables_are_refused_by_their_own_name():
         Analysis.from_toml("control =")
     with pytest.raises(DesignError, match="not valid JSON"):
         Analysis.from_json("{")
+
+
+@pytest.mark.parametrize(
+    ("plain", "cure"),
+    [
+        ({"level": 0.9}, "'level'; it is ci_prob"),
+        ({"adjust": "bh"}, "'adjust'; it is the error rate of verdicts"),
+        ({"law": "normal"}, "'law'; it belongs to shrink: cg.Shrinkage"),
+        ({"prior": {}}, "'prior'; it belongs to shrink: cg.Shrinkage"),
+        ({"moderate": True}, "'moderate'; it belongs to shrink: cg.Shrinkage"),
+        ({"exchangeable": True}, "'exchangeable'; label the contrasts by"),
+    ],
+)
+def test_keys_of_before_are_refused_with_what_took_their_place(plain, cure):
+    with pytest.raises(DesignError, match=rf"\[analysis\]: there is no {cure}"):
+        Analysis.from_dict(plain)
 
 
 def test_arms_that_a_design_lacks_are_refused():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.analysis_values import Prior
@@ -379,6 +380,7 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 def _screen_sentence(
     rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]
 ) -> str:
+    from causalgia.multiplicity.adjusted_p import stepwise
     from causalgia.multiplicity.placebo import placebo_classes
 
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], DIRECTIONS)
@@ -387,7 +389,7 @@ def _screen_sentence(
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[
         :n_named
     ]
-    half = 1.96 * beyond["sd"]
+    half = float(ndtri(0.5 + rows.attrs["ci_prob"] / 2)) * beyond["sd"]
     shrunken = (
         beyond[["ace"]]
         .assign(lower=beyond["ace"] - half, upper=beyond["ace"] + half)
@@ -403,7 +405,7 @@ def _screen_sentence(
         else f"the largest {named}; confirm tests them on fresh backgrounds"
     )
     more = int(directed.sum()) - len(first)
-    differs = raw["p_adjusted"].to_numpy() < 0.05
+    differs = stepwise(raw["p"].to_numpy(), "bh") < 0.05
     ace, classes = raw["ace"].to_numpy(), placebo_classes(raw)
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
     lie = "lies" if directed.sum() == 1 else "lie"

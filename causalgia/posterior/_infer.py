@@ -425,7 +425,7 @@ def _few_df_note(table: xr.Dataset) -> list[str]:
 
 def _growing_errors_note(table: xr.Dataset, families: list[FamilyData]) -> list[str]:
     """Return a note where larger effects have larger errors
-    (`exchangeable.errors_grow_with_effects`).
+    (`model_checks.errors_grow_with_effects`).
     """
     se = average_over_predictors(table)["se"].transpose("contrast", "task").to_numpy()
     if not any(

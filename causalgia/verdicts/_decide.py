@@ -187,7 +187,7 @@ def decide(
     error = _as_error(error, kind)
     if ci_prob is not None:
         ci_prob = as_level(ci_prob, "ci_prob")
-    asked = {
+    fields = {
         "rope": rope,
         "rare": rare,
         "family": family,
@@ -219,7 +219,7 @@ def decide(
     else:
         out = decide_posterior(evidence, rope, ci_prob or 0.95, rare, largest, family)
     out = out.assign_attrs(
-        exploratory_attrs(out.attrs, **asked, ci_prob=out.attrs["ci_prob"])
+        exploratory_attrs(out.attrs, **fields, ci_prob=out.attrs["ci_prob"])
     )
     return validate(annotate(out), "decisions")
 

@@ -107,8 +107,9 @@ def from_estimates(
     low, high = (
         np.broadcast_to(end, lower.shape) for end in (found.lower, found.upper)
     )
+    negligible = with_rare(inside, n, rare)
     rows = Rows(
-        lower, upper, direction, with_rare(inside, n, rare), low, high, ~unbounded
+        lower, upper, direction, negligible, low, high, ~unbounded, found.by_rank
     )
     if largest is not None:
         check_largest(largest, estimates)

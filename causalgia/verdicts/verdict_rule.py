@@ -42,6 +42,9 @@ class Rows:
         Ends of its region; equal where a direction alone is asked for.
     counted
         Which rows are tested: False of rows without a p.
+    ranked
+        Whether ``p_direction`` is a rank among placebos: uniform for an effect
+        exchangeable with them, whose own interval mostly lies inside their region.
     """
 
     lower: Array
@@ -51,6 +54,7 @@ class Rows:
     region_lower: Array
     region_upper: Array
     counted: Mask
+    ranked: bool = False
 
     @property
     def above(self) -> Mask:
@@ -107,7 +111,9 @@ def rule(
     whose own interval does not lie inside their region, a negligible among those whose
     own interval does not lie beyond it. So at most a share ``1 - ci_prob`` of the
     directions is false on average, and of the negligibles; rows that are plainly of one
-    kind neither help nor hinder verdicts of the other. Of ``"fwer"`` q is Holm's over
+    kind neither help nor hinder verdicts of the other. Ranks among placebos are of all
+    rows: a region of random sequences holds most of the effects that are like them, and
+    to leave these out would select the small ranks. Of ``"fwer"`` q is Holm's over
     both p of all rows of a family; of ``"each"`` it is p.
 
     Parameters
@@ -153,7 +159,7 @@ def rule(
     alone = (rows.region_lower == rows.region_upper).ravel()
     p[1, alone] = 1.0
     counted = rows.counted.ravel()
-    open_to = np.stack([~inside, ~beyond & ~alone]) & counted
+    open_to = np.stack([~inside | rows.ranked, ~beyond & ~alone]) & counted
     q = p.copy()
     for members in families if error != "each" else []:
         if error == "fwer":
