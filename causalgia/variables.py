@@ -488,7 +488,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate(
         "exact",
-        "no spread among the units: the interval is a point",
+        "no spread among the units",
         dtype="b",
         decisions=True,
     ),

@@ -752,7 +752,8 @@ def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:
     np.testing.assert_array_equal(constant["se_model"], estimates["se"])
     decisions = decide(posterior, rope="0.2 sd", ci_prob=0.99)
     np.testing.assert_allclose(decisions["ace"], estimates["ace"].mean("model"))
-    np.testing.assert_array_equal(decisions["se"], constant["se"])
+    between = estimates["ace"].var("model", ddof=1) / 3
+    np.testing.assert_allclose(decisions["se"] ** 2, constant["se"] ** 2 + between)
     assert (decisions["n_units"] == 200).all()
     assert decisions["n_units"].dtype.kind == "i"
     assert decisions["exact"].dtype == bool

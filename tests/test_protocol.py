@@ -289,7 +289,7 @@ def test_a_second_run_is_compared_bit_for_bit():
 LOCKS = {
     "rope": (b"    -0.1,\n", b"    -0.3,\n", "analysis.rope = "),
     "units": (b"n_units = 80", b"n_units = 90", "design.n_units = 90"),
-    "error": (b'error = "fdr"', b'error = "holm"', "analysis.error = 'holm'"),
+    "error": (b'error = "fdr"', b'error = "fwer"', "analysis.error = 'fwer'"),
     "seed": (b"rng = 7", b"rng = 8", "design.rng = 8"),
     "time": (b'locked = "2', b'locked = "1', "protocol.locked = "),
     "arm": (b"x[20:27] = AGATAAG", b"x[20:27] = TTTTTTT", "design.do = "),

@@ -401,6 +401,8 @@ def decide_posterior(
     out = _decisions_dataset(
         found, verdicts, attrs | {"rare": "none" if share is None else share}
     )
+    if effects.attrs.get("predictors"):  # units do not make them agree
+        out["more_units"] = xr.full_like(out["more_units"], -1)
     dims = out["ace"].dims
     return out.assign(
         {name: (dims, values) for name, values in posterior.columns.items()}
