@@ -727,8 +727,9 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
         MotifCount("GGG", 0.3),
         scale="score",
     )
-    # the excess is exactly 0, and 600 backgrounds leave no room for a rare one
-    answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=600), oracle)
+    # the excess is exactly 0, and 1,000 backgrounds leave no room for a rare one
+    experiment = cg.experiments.copies(at=[4, 20, 34], n_units=1_000)
+    answer = assert_recovers(experiment, oracle)
     assert (
         "copies are additive relative to the sum of the same sites alone"
         in answer.sentences[0]

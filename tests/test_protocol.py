@@ -199,8 +199,8 @@ def test_another_rope_and_a_left_out_contrast_are_told_apart(locked):
         )
     found = cg.verify(path, wide)
     assert [(one.what, one.there, one.here) for one in found.deviations] == [
-        ("rope", "[-0.1, 0.1]", "[-0.5, 0.5]"),
         ("ci_prob", "0.95", "0.9"),
+        ("rope", "[-0.1, 0.1]", "[-0.5, 0.5]"),
     ]
     less = cg.verify(
         path, cg.analyze(outcomes, rng=7).sel(contrast=["GATA1"], task=["K562"])

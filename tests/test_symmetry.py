@@ -256,8 +256,6 @@ MEASURED = {
         "quantile_lower",
         "quantile_upper",
         "slope",
-        "lower_tost",
-        "upper_tost",
         "rope_lower",
         "rope_upper",
         "mean",
@@ -267,7 +265,6 @@ TURNED = {"ace", "shrunken", "skewness", "slope", "mean", "quantiles"}
 SIDES = [
     *(
         ("lower", "upper"),
-        ("lower_tost", "upper_tost"),
         ("rope_lower", "rope_upper"),
         ("p_lower", "p_upper"),
     ),
