@@ -174,10 +174,10 @@ class Analysis:
                     f"Analysis: rope = {shown(region)} does not contain 1, which is no "
                     "effect on scale='ratio'; for example rope=(0.9, 1.1)"
                 )
-        self._check_prediction()
-        self._check_sharing()
         for name, value in plain.items():
             object.__setattr__(self, name, as_frozen(name, value))
+        self._check_prediction()
+        self._check_sharing()
 
     def _check_kinds(self, contrasts: Any) -> None:
         """Raise DesignError for a posterior that is to decide on too few contrasts, or

@@ -379,12 +379,8 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     ),
     "selected": lambda o: selected_intervals(cg.adjust(estimates_of(o)), select=0.05),
     "infer": lambda o: cg.infer(estimates_of(o), rng=0),
-    "decide": lambda o: cg.decide(
-        cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0
-    ),
-    "decide by sd": lambda o: cg.decide(
-        cg.infer(estimates_of(o), rng=0), rope="0.2 sd", rng=0
-    ),
+    "decide": lambda o: cg.decide(estimates_of(o), rope=(-0.2, 0.2)),
+    "decide by sd": lambda o: cg.decide(estimates_of(o), rope="0.2 sd"),
     "decide by units": lambda o: cg.decide(
         effects_of(o), rope=(-0.2, 0.2), error="fwer", rng=0
     ),

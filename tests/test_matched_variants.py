@@ -593,7 +593,7 @@ def test_every_effect_beyond_the_nulls_is_larger_and_none_within(tmp_path):
 def test_a_level_that_the_nulls_cannot_reach_is_refused(experiment, predictor):
     """At level .999 ranks need 999 null variants, and the strata have fewer."""
     strict = dataclasses.replace(
-        experiment, analysis=dataclasses.replace(experiment.analysis, level=0.999)
+        experiment, analysis=dataclasses.replace(experiment.analysis, ci_prob=0.999)
     )
     outcomes = cg.run(strict, predictor, rng=0, progress=False)
     fewest = min(map(len, experiment.strata.nulls))
@@ -605,7 +605,7 @@ def test_a_level_that_the_nulls_cannot_reach_is_refused(experiment, predictor):
     level = float(f"{1 - 1 / (fewest + 1):.3g}")  # the cure leads to verdicts
     looser = dataclasses.replace(
         experiment,
-        analysis=dataclasses.replace(experiment.analysis, level=level - 1e-3),
+        analysis=dataclasses.replace(experiment.analysis, ci_prob=level - 1e-3),
     )
     assert (looser.analyze(outcomes).decisions["rope_upper"] > 0).all()
 

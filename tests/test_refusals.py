@@ -524,11 +524,6 @@ ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
         "ci_prob = 0.05 must be a number from 0.5",
     ),
     (
-        lambda: cg.Analysis(control="c", ci_prob=0.05),
-        DesignError,
-        "level = 0.05 must be a number above 0.5",
-    ),
-    (
         lambda: cg.Analysis(control=0.0),
         DesignError,
         "control = 0.0 must be text that is not empty: the name of an arm",
@@ -717,12 +712,12 @@ def test_two_units_of_each_parent_are_enough_for_new_shuffles_of_them() -> None:
 
 def test_a_level_that_no_verdict_takes_is_no_plan() -> None:
     with pytest.raises(
-        DesignError, match=r"level = 0.3 must be a number above 0.5 and below 1"
+        DesignError, match=r"ci_prob = 0.3 must be a number from 0.5 to below 1"
     ):
         cg.Analysis(ci_prob=0.3)
-    with pytest.raises(DecisionError, match=r"level=0.3 is not between 0.5 and 1"):
+    with pytest.raises(DecisionError, match=r"ci_prob=0.3 is not between 0.5 and 1"):
         cg.decide(ESTIMATES, rope=0, ci_prob=0.3)
-    assert cg.Analysis(ci_prob=0.6).level == 0.6
+    assert cg.Analysis(ci_prob=0.6).ci_prob == 0.6
 
 
 RATIOS = ESTIMATES.assign(ace=ESTIMATES["ace"] + 1).assign_attrs(
@@ -776,11 +771,11 @@ SCREENED = from_effects(np.random.default_rng(0).normal(size=30), se=0.3)
 def test_the_number_of_draws_that_is_advised_suffices() -> None:
     with pytest.raises(
         DecisionError,
-        match=r"give level=0.997 or less, or more draws: .*n_draws=100000",
+        match=r"give ci_prob=0.997 or less, or more draws: .*n_draws=100000",
     ):
         cg.decide(cg.infer(SCREENED, rng=0), rope=(-0.1, 0.1), ci_prob=0.9999)
-    few = cg.infer(SCREENED.isel(contrast=[0, 1]), rng=0, n_draws=100_000)
-    assert cg.decide(few, rope=(-0.1, 0.1), ci_prob=0.9999)["verdict"].size == 2
+    few = cg.infer(SCREENED.isel(contrast=slice(10)), rng=0, n_draws=100_000)
+    assert cg.decide(few, rope=(-0.1, 0.1), ci_prob=0.9999)["verdict"].size == 10
 
 
 def test_a_law_is_no_family() -> None:
@@ -874,7 +869,7 @@ DECISIONS = cg.decide(cg.estimate(EFFECTS), rope=0)
         (lambda: cg.adjust(ESTIMATES, method="holmes"), "holm"),
         (lambda: stepwise(np.array([0.1]), "bonferoni"), "bonferroni"),
         (lambda: cg.multiplicity.simultaneous(EFFECTS, method="dunett"), "dunnett"),
-        (lambda: cg.decide(ESTIMATES, rope=0, error="bayes"), "bayes_fdr"),
+        (lambda: cg.decide(ESTIMATES, rope=0, error="posteriors"), "posterior"),
         (lambda: cg.estimate(EFFECTS, target="parent"), "parents"),
         (lambda: cg.contrast(MADE, control="none", scale="Log"), "log"),
         (

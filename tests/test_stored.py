@@ -440,8 +440,8 @@ def test_effects_are_not_asked_for_other_contrasts():
     moments = cg.run(design(), Sums(), rng=3, keep="moments")
     for asked in (
         {"target": "units"},
-        {"adjust": "sign_flip"},
-        {"error": "bootstrap_t"},
+        {"weights": "clusters"},
+        {"cluster": "gc"},
     ):
         with pytest.raises(
             cg.errors.CausalgiaError,

@@ -934,7 +934,7 @@ def test_the_legend_of_a_picture_explains_every_mark_and_no_other(task):
             ),
         },
         {"contrast": ["A", "B"], "task": ["K562", "HepG2"]},
-        attrs={"level": 0.95},
+        attrs={"ci_prob": 0.95},
     )
     axes = cg.plot.forest(table, task=task)
     shown = [text.get_text() for text in axes.get_legend().get_texts()]

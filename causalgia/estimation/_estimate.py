@@ -160,14 +160,13 @@ def estimate(
 
     Notes
     -----
-    If nothing varies beyond the rounding of the outcomes, ``exact`` is true; interval
-    and p say what units that were not drawn could add, if they answered as far from the
-    others as any did in that task. ``log_p`` is the natural
-    logarithm of p, also where p underflows. One unit gives ``ace`` alone, and so does
-    the target ``"units"`` of a crossover without random arms, with se 0. For
-    ``"next predictor"``, ``se`` is the standard deviation of the prediction error. On a
-    scale of means, p tests attrs["null_value"]; limits of a ratio are those of its
-    logarithm, or Fieller's, infinite where ``unbounded``.
+    If nothing varies beyond the rounding of the outcomes, ``exact`` is true; the
+    interval and p of a population allow for the backgrounds that were not drawn.
+    ``log_p`` is the natural logarithm of p, also where p underflows. One unit gives
+    ``ace`` alone, and so does the target ``"units"`` of a crossover without random
+    arms, with se 0. For ``"next predictor"``, ``se`` is the standard deviation of the
+    prediction error. On a scale of means, p tests attrs["null_value"]; limits of a
+    ratio are those of its logarithm, or Fieller's, infinite where ``unbounded``.
 
     A table with gaps has one mixed model a task
     (`causalgia.estimation.contrasts_of_arms`), ``outcome ~ arm`` with random units, by
@@ -446,15 +445,11 @@ def _answer_columns(
         )[exact]
         n, n_exact = int(counts.min()), int(exact.sum())
         over = f"{n} or more" if counts.max() > n else n
-        do, their = (
-            ("does", "its interval says")
-            if n_exact == 1
-            else ("do", "their intervals say")
-        )
+        do = "does" if n_exact == 1 else "do"
         warnings.warn(
             f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} "
-            f"independent units: {their} how far units that were not drawn could move "
-            f"it, up to 3/n = {min(3 / n, 1):.2g} of the population (95 %)",
+            f"independent units, but up to 3/n = {min(3 / n, 1):.2g} of the population "
+            "may still differ (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )

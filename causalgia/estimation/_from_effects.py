@@ -123,7 +123,6 @@ def from_effects(
     array([0.0619, 0.4237])
     """
     if isinstance(estimates, pd.DataFrame | xr.Dataset):
-        check_not_shrunken(estimates)
         beside = {"se": se, "covariance": covariance, "df": df, "names": names}
         named = [name for name, value in beside.items() if value is not None]
         if named:
@@ -281,7 +280,6 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
     >>> as_estimates(table)["contrast"].values, as_estimates(table)["motif"].values
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
-    check_not_shrunken(table)
     if isinstance(table, xr.Dataset) and "ace" in table:
         table = (
             estimates_of_elements(table) if "element" in table["ace"].dims else table
@@ -311,32 +309,6 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
     return _estimates_of_columns(table)
 
 
-def check_not_shrunken(table: Any) -> None:
-    """Raise EstimateError for decisions from a posterior, whose effects are shrunken.
-
-    Examples
-    --------
-    >>> check_not_shrunken(
-    ...     xr.Dataset({"ace": ("contrast", [1.0])}, attrs={"evidence": "posterior"})
-    ... )
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: these are decisions from a posterior, whose effects are shrunken; ...
-    """
-    if isinstance(table, pd.DataFrame):
-        shrunken = {"verdict", "rope_lower", "raw"} <= {*table.columns}
-    else:
-        shrunken = (
-            isinstance(table, xr.Dataset) and table.attrs.get("evidence") == "posterior"
-        )
-    if shrunken:
-        raise EstimateError(
-            "these are decisions from a posterior, whose effects are shrunken; give "
-            "the estimates that cg.infer took, or decide on the posterior itself: "
-            "cg.decide(posterior, rope=...)"
-        )
-
-
 def check_not_decisions(table: xr.Dataset) -> None:
     """Raise EstimateError for decisions, which keep neither p-values nor a covariance.
 
@@ -351,7 +323,6 @@ def check_not_decisions(table: xr.Dataset) -> None:
     ...
     causalgia.errors.EstimateError: these are decisions, which keep no p-values and no covariance; give the estimates...
     """
-    check_not_shrunken(table)
     if "verdict" in table:
         raise EstimateError(
             "these are decisions, which keep no p-values and no covariance; give the "

@@ -35,10 +35,9 @@ def across_predictors(
     are the predictors.
 
     Use the ordinary verbs on the result: ``cg.infer`` shrinks the predictors towards
-    each other, ``cg.decide(..., error="bayes_fdr")`` controls the false discoveries
-    among them, and `share_of_predictors` counts them. The estimates of predictors that
-    were run on the same units come with their covariance; those on separate units are
-    independent.
+    each other, ``cg.decide`` bounds the false discoveries among them, and
+    `share_of_predictors` counts them. The estimates of predictors that were run on the
+    same units come with their covariance; those on separate units are independent.
 
     Parameters
     ----------

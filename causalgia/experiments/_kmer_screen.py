@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import Prior
@@ -389,7 +390,7 @@ def _screen_sentence(
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[
         :n_named
     ]
-    half = 1.96 * beyond["sd"]
+    half = float(ndtri(0.5 + rows.attrs["ci_prob"] / 2)) * beyond["sd"]
     shrunken = (
         beyond[["ace"]]
         .assign(lower=beyond["ace"] - half, upper=beyond["ace"] + half)

@@ -65,8 +65,10 @@ _FROM_DECISIONS = {
     "lower": "lower",
     "upper": "upper",
     "verdict": "verdict",
+    "se": "se",
+    "p": "p",
+    "q": "q",
 }
-_FROM_ESTIMATES = {"ace": "raw", "se": "se", "p": "p", "p_adjusted": "p_adjusted"}
 _VERDICTS = {
     "increases": "increase",
     "decreases": "decrease",
@@ -161,8 +163,7 @@ def variants(
     -------
     Experiment
         Finding ``variants`` (variant, task): ``effect, lower, upper, verdict, se`` and,
-        in sampled contexts, ``raw`` (the unshrunken estimate), ``p`` and
-        ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted from 0),
+        in sampled contexts, ``p`` and ``q``; coordinates ``chromosome``, ``position`` (counted from 0),
         ``reference``, ``alternate`` and, with `read_out`, ``distance``, that of the
         first changed base from the site (negative: before it, as the network reads).
         ``answer.findings["variants"].to_dataframe()`` is the table. Beside matched
@@ -556,26 +557,20 @@ def _variant_labels(chosen: tuple[Variant, ...]) -> Labels:
 
 
 def _read_sampled_contexts(found: TrialResults) -> Finding:
-    import xarray as xr
-
-    tables = found.steps.decisions, found.steps.estimates
-    over = found.experiment.drawn.describe()
-    n = found.steps.decisions.sizes["contrast"]
+    decisions = found.steps.decisions
+    over, n = found.experiment.drawn.describe(), decisions.sizes["contrast"]
     sentences = [
         f"{of}: of {n} variants, {verdict_counts(rows, _VERDICTS)}, over {over}."
-        for of, rows in rows_by_task(tables[0])
-    ]
-    parts = zip(tables, (_FROM_DECISIONS, _FROM_ESTIMATES), strict=True)
-    columns = [
-        table[list(names)].reset_coords(drop=True).rename(names)
-        for table, names in parts
+        for of, rows in rows_by_task(decisions)
     ]
     labels = {
-        name: ("contrast", tables[0][name].to_numpy())
+        name: ("contrast", decisions[name].to_numpy())
         for name in found.experiment.labels
     }
     table = (
-        xr.merge(columns, compat="no_conflicts")
+        decisions[list(_FROM_DECISIONS)]
+        .reset_coords(drop=True)
+        .rename(_FROM_DECISIONS)
         .assign_coords(labels)
         .rename(contrast="variant")
     )

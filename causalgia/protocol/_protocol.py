@@ -138,7 +138,7 @@ class Protocol:
     >>> share = cg.FunctionPredictor(
     ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
     ... )
-    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), error="bh")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01))
     >>> protocol = cg.Protocol(design, ask, predictor=share, rng=7).lock(
     ...     tempfile.mkdtemp() + "/lock.toml"
     ... )

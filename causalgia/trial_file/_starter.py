@@ -27,10 +27,9 @@ _FACTORY = """\
 # or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = ["K562"], scale = "log counts"
 """
 _ANALYSIS = """\
-# error = "auto"           # tests of few contrasts ("bh"), a posterior of 30 or more of one kind ("local")
+# error = "fdr"            # false verdicts of each kind among those given; "fwer": no false one; "each": row by row
 # rare = 0.01              # nothing is "negligible" while effects on this share of backgrounds could be missed
-# level = 0.95             # verdicts hold with this probability
-# adjust = "bh"            # p-values adjusted for the number of contrasts
+# ci_prob = 0.95           # probability of every interval; verdicts have the error rate 1 - ci_prob
 """
 
 

@@ -499,10 +499,10 @@ class ExperimentSpec:
     ...     kind="copies",
     ...     settings={"at": [4, 12]},
     ...     n_units=100,
-    ...     analysis={"level": 0.9},
+    ...     analysis={"ci_prob": 0.9},
     ... )
     >>> spec.build().analysis
-    Analysis(rope='0.2 sd', level=0.9, error='bh', exchangeable=False)
+    Analysis(ci_prob=0.9, rope='0.2 sd')
     """
 
     kind: str

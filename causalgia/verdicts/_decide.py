@@ -192,7 +192,7 @@ def decide(
     error = _as_error(error, kind)
     if ci_prob is not None:
         ci_prob = as_ci_prob(ci_prob, least=0.5, error=DecisionError)
-    asked = {
+    fields = {
         "rope": rope.value if isinstance(rope, Rope) else rope,
         "rare": rare,
         "family": family,
@@ -225,7 +225,7 @@ def decide(
     else:
         out = decide_posterior(evidence, rope, ci_prob or 0.95, rare, largest, family)
     out = out.assign_attrs(
-        exploratory_attrs(out.attrs, **asked, ci_prob=out.attrs["ci_prob"])
+        exploratory_attrs(out.attrs, **fields, ci_prob=out.attrs["ci_prob"])
     )
     return validate(annotate(out), "decisions")
 
@@ -385,6 +385,8 @@ def decide_posterior(
     out = _decisions_dataset(
         found, verdicts, attrs | {"rare": "none" if share is None else share}
     )
+    if effects.attrs.get("predictors"):  # units do not make them agree
+        out["more_units"] = xr.full_like(out["more_units"], -1)
     dims = out["ace"].dims
     return out.assign(
         {name: (dims, values) for name, values in posterior.columns.items()}

@@ -300,6 +300,8 @@ def _posterior_context(
     effects = effects.assign(
         {n: v for n, v in context.items() if n not in effects.variables}
     )
+    if "se_estimated" in effects:  # an effect has one interval, whoever asks
+        effects = effects.assign(se=effects["se_estimated"]).drop_vars("se_estimated")
     if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
         effects["raw"] = observed["effect"].transpose("contrast", "task").variable
     # a rope in placebos or sd refers to the measured effects, or else to the draws
@@ -309,10 +311,38 @@ def _posterior_context(
         else draws.isel(chain=0, draw=0, drop=True).rename("ace")
     )
     effects["ace"] = ace.transpose("contrast", "task").variable
+    if "effect_model" in observed and "se" in effects:
+        effects = _over_predictors(effects, observed["effect_model"])
     attrs = {**constant.attrs, **groups["posterior"].attrs}
     return effects.assign_attrs(
         {k: v for k, v in attrs.items() if isinstance(v, str | int | float | np.number)}
     ), moments
+
+
+def _over_predictors(effects: xr.Dataset, each: xr.DataArray) -> xr.Dataset:
+    """Return effects with the standard error of a mean over units and predictors, where
+    each predictor has its own effect; its df are Satterthwaite's.
+    """
+    values = each.transpose("contrast", "task", "model").to_numpy()
+    m = values.shape[-1]
+    between = values.var(axis=-1, ddof=1) / m
+    units = effects["se"].transpose("contrast", "task").to_numpy() ** 2
+    df = (
+        effects["df"].transpose("contrast", "task").to_numpy()
+        if "df" in effects
+        else np.full(units.shape, np.inf)
+    )
+    spread = between**2 / (m - 1) + units**2 / df
+    total = between + units
+    columns = {
+        "se": np.sqrt(total),
+        "df": np.divide(total**2, spread, out=df.astype(float), where=spread > 0),
+    }
+    # of units alone
+    effects = effects.drop_vars(["skewness", "n_up", "n_down"], errors="ignore")
+    return effects.assign(
+        {name: (("contrast", "task"), column) for name, column in columns.items()}
+    )
 
 
 def _align_group(

@@ -104,11 +104,9 @@ class Entry:
         Oracle of the zoo in the example file that ``causalgia init --experiment``
         writes.
     claims
-        ``"confirmatory"``: the contrasts differ in kind or are ordered, and each
-        verdict is a test with its own error rate. ``"screening"``: the contrasts are
-        exchangeable, and verdicts hold on average over effects like these: by a
-        posterior for 30 contrasts or more, or by the false discovery rate among k-mers
-        beyond placebos.
+        ``"confirmatory"``: the contrasts differ in kind or are ordered.
+        ``"screening"``: they are exchangeable, and hierarchical effect sizes stand
+        beside the estimates of 10 or more.
     """
 
     name: str
@@ -214,8 +212,8 @@ class Experiment(Design):
         return self.analysis
 
     def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
-        """Answer the question: contrast, estimate, adjust, infer and decide, then
-        derive the findings.
+        """Answer the question: contrast, estimate and decide, then derive the
+        findings.
 
         Parameters
         ----------
