@@ -37,6 +37,7 @@ from causalgia.expressions import (
     two_kinds,
     without_patterns,
 )
+from causalgia.former_names import former_fields
 from causalgia.inputs import as_html, parse_json, parse_toml
 from causalgia.notes import design_question
 from causalgia.ropes import Rope, RopeLike
@@ -47,6 +48,18 @@ if TYPE_CHECKING:
 __all__ = ["ANALYSIS", "Analysis", "Contrasts"]
 
 
+_RENAMED = {
+    "adjust": "it is the error rate of verdicts: error = 'fdr', 'fwer' or 'each'",
+    "level": "it is ci_prob, the probability of every interval",
+    "law": "it belongs to shrink: cg.Shrinkage(law=), or [analysis.shrink]",
+    "prior": "it belongs to shrink: cg.Shrinkage(prior=), or [analysis.shrink]",
+    "moderate": "it belongs to shrink: cg.Shrinkage(moderate=), or [analysis.shrink]",
+    "exchangeable": "label the contrasts by a coordinate 'exchangeable' instead",
+}
+"""Keys that a plan had, with what took their place."""
+
+
+@former_fields(_RENAMED)
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """Analysis plan: contrasts, intervals, families, region of practical equivalence,
@@ -519,17 +532,6 @@ class Analysis:
             f"{rows}\n"
             "</table>"
         )
-
-
-_RENAMED = {
-    "adjust": "it is the error rate of verdicts: error = 'fdr', 'fwer' or 'each'",
-    "level": "it is ci_prob, the probability of every interval",
-    "law": "it belongs to shrink: cg.Shrinkage(law=), or [analysis.shrink]",
-    "prior": "it belongs to shrink: cg.Shrinkage(prior=), or [analysis.shrink]",
-    "moderate": "it belongs to shrink: cg.Shrinkage(moderate=), or [analysis.shrink]",
-    "exchangeable": "label the contrasts by a coordinate 'exchangeable' instead",
-}
-"""Keys that a plan had, with what took their place."""
 
 
 def check_renamed(table: Mapping[str, Any], place: str) -> None:

@@ -498,7 +498,7 @@ def test_all_intervals_have_the_probability_of_the_rule():
 def test_the_name_that_ci_prob_had_is_refused_with_the_new_one():
     with pytest.raises(
         EstimateError,
-        match=r"there is no level=; it is ci_prob.*Decided\(ci_prob=0.9\)",
+        match=r"there is no .level.; it is ci_prob, the probability of every interval",
     ):
         cg.Decided(rope=0, level=0.9)
     assert copy.copy(cg.Decided(rope=0, rare=0.02)) == cg.Decided(rope=0, rare=0.02)

@@ -28,6 +28,7 @@ from causalgia.estimation.crossover_estimates import (
     placebo_contrasts,
 )
 from causalgia.estimation.request import Request, as_ci_prob, clusters
+from causalgia.former_names import former_fields
 from causalgia.numerics.moments import centered, group_sums, skewness
 from causalgia.ropes import Rope, RopeLike
 from causalgia.stopping._confidence_sequence import (
@@ -248,6 +249,9 @@ class Precision(Rule):
         return Look(True, reason, record)
 
 
+@former_fields(
+    {"level": "it is ci_prob, the probability of every interval"}, EstimateError
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Decided(Rule):
     """Stop once every verdict is clear: a confidence sequence, which holds at all looks
@@ -340,15 +344,6 @@ class Decided(Rule):
     ci_prob: float = 0.95
     rare: float = 0.01
     largest: float | None = None
-
-    def __new__(cls, **settings: Any) -> Decided:
-        """Refuse the name that `ci_prob` had."""
-        if "level" in settings:
-            raise EstimateError(
-                "Decided: there is no level=; it is ci_prob, the probability of every "
-                f"interval: Decided(ci_prob={quoted(settings['level'])})"
-            )
-        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -31,6 +31,7 @@ from causalgia.estimation.request import (
     check_cluster_name,
     null_value,
 )
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.bands import band_limits, seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -63,6 +64,7 @@ _N_DRAWS = 9_999
 _ROUNDING = 1e-9
 
 
+@former_arguments
 def decide(
     x: EstimateTable | PosteriorGroups,
     *,

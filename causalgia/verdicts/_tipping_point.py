@@ -34,6 +34,7 @@ from causalgia.estimation.request import (
     null_value,
     unit_name,
 )
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import Region, in_words_of, rope_region
 from causalgia.numerics.moments import group_sums
 from causalgia.ropes import Rope, RopeLike
@@ -60,6 +61,7 @@ _CLOSE, _TURNS = 1e-11, 1_000
 _HALF = 0.5
 
 
+@former_arguments
 def tipping_point(
     outcomes: xr.Dataset,
     *,
