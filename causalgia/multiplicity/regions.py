@@ -94,22 +94,22 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     ... ).label
     '-0.1 to 0.1'
     """
-    asked, ace = Rope.parse(rope, null), effects["ace"]
-    if asked.kind == "sd":
-        return _region_in_sd(asked, effects, null)
-    if asked.of_placebos:
-        return _placebo_region(effects, asked)
-    if asked.kind == "matched":
+    parsed, ace = Rope.parse(rope, null), effects["ace"]
+    if parsed.kind == "sd":
+        return _region_in_sd(parsed, effects, null)
+    if parsed.of_placebos:
+        return _placebo_region(effects, parsed)
+    if parsed.kind == "matched":
         raise DecisionError(
             "rope='matched' is the range of matched null variants, which these effects "
             "have none of: it belongs to cg.experiments.variants(..., "
             "null=cg.MatchedVariants(of=...)); else " + WAYS
         )
     tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []
-    ends = asked.ends(tasks or [""], null)
+    ends = parsed.ends(tasks or [""], null)
     pairs = np.array(ends).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
-    label = f"{null:g}" if asked.kind == "direction" else str(asked)
+    label = f"{null:g}" if parsed.kind == "direction" else str(parsed)
     return Region(lower, upper, label)
 
 
@@ -117,8 +117,8 @@ def _range_label(low: float, high: float) -> str:
     return f"{four_digits(low)} to {four_digits(high)}"
 
 
-def _region_in_sd(asked: Rope, effects: xr.Dataset, null: float) -> Region:
-    rope, n_sd = asked.value, asked.n_sd
+def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
+    rope, n_sd = parsed.value, parsed.n_sd
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
         why, scale = (
@@ -213,7 +213,7 @@ def placebo_errors(rope: str) -> Iterator[None]:
         raise DecisionError(f"rope={quoted(rope)}: {error}") from None
 
 
-def _placebo_region(effects: xr.Dataset, asked: Rope) -> Region:
+def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
     if (
         "covariance" in effects and "se" in effects
     ):  # the se of a posterior are those of normal scores
@@ -231,11 +231,11 @@ def _placebo_region(effects: xr.Dataset, asked: Rope) -> Region:
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
     classes, outliers = (
         placebo_classes(effects),
-        asked.kind == "placebo outliers",
+        parsed.kind == "placebo outliers",
     )
     for rows in classes:
         own = effects.isel(contrast=rows)
-        with placebo_errors(asked.value):
+        with placebo_errors(parsed.value):
             found = placebo_fences(own) if outliers else placebo_region(own)
         lower[rows], upper[rows] = found["lower"].to_numpy(), found["upper"].to_numpy()
         fewest = min(fewest, int(found["n_placebos"]))
@@ -281,15 +281,15 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     ['K562']
     """
     tasks = estimates["task"].to_numpy().tolist()
-    asked = Rope.parse(rope)
-    if asked.kind == "placebo outliers":
+    parsed = Rope.parse(rope)
+    if parsed.kind == "placebo outliers":
         ace = estimates["ace"].transpose("task", "contrast", ...).to_numpy()
         of_task = [bool((effects == effects[:1]).all()) for effects in ace]
-    elif asked.of_placebos:
+    elif parsed.of_placebos:
         check_has_errors(estimates)
-        with placebo_errors(asked.value):
+        with placebo_errors(parsed.value):
             of_task = tasks_without_scale(estimates).tolist()
-    elif "control_sd" in estimates and asked.kind == "sd":
+    elif "control_sd" in estimates and parsed.kind == "sd":
         still = (
             estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
         )
@@ -323,10 +323,10 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
         else f"tasks {', '.join(map(quoted, names))}"
     )
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
-    asked = Rope.parse(rope)
-    if asked.kind == "placebo outliers":
+    parsed = Rope.parse(rope)
+    if parsed.kind == "placebo outliers":
         why = "all effects there are one"
-    elif asked.of_placebos:
+    elif parsed.of_placebos:
         why = (
             "the placebos there vary no more than their errors explain, or nearly "
             "all of them have the same effect"
@@ -334,7 +334,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
     else:
         why = "the control's outcomes do not vary there"
     return (
-        f"no verdict on {which}: {why}, so that rope={quoted(asked.value)} has no width; "
+        f"no verdict on {which}: {why}, so that rope={quoted(parsed.value)} has no width; "
         f"{them}"
     )
 

@@ -71,10 +71,10 @@ def equivalence(
     >>> found["verdict"].values.ravel().tolist(), found["p"].values.ravel().round(4)
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
-    asked = Rope.parse(rope)
+    parsed = Rope.parse(rope)
     ci_prob = as_ci_prob(ci_prob, least=0.5)
     table = estimates_of(estimates)
-    region = rope_region(asked, table, null_value(table))
+    region = rope_region(parsed, table, null_value(table))
     low, high = region.lower, region.upper
     p = one_sided_p(table, low, high, ci_prob=ci_prob)
     lower, upper = effect_limits(table, ci_prob)
@@ -113,7 +113,7 @@ def equivalence(
         out.assign_attrs(
             rope=region.label,
             ci_prob=ci_prob,
-            **exploratory_attrs(table.attrs, rope=asked.value),
+            **exploratory_attrs(table.attrs, rope=parsed.value),
         )
     )
 

@@ -504,8 +504,8 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
     """Return the ends of the region of each effect on the contrast's scale, and its
     description.
     """
-    asked = Rope.parse(rope, plan.null)
-    if plan.source is None and asked.kind not in ("numbers", "direction"):
+    parsed = Rope.parse(rope, plan.null)
+    if plan.source is None and parsed.kind not in ("numbers", "direction"):
         raise DecisionError(
             f"rope={quoted(rope)} needs a pilot, which sd= is not: the sd of its "
             "control arm, its tasks or its placebos; or give two numbers, "
@@ -514,7 +514,7 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
     effects = plan.source
     if effects is None:
         effects = xr.Dataset({"ace": (("contrast", "task"), np.zeros((1, 1)))})
-    found = rope_region(asked, effects, plan.null)
+    found = rope_region(parsed, effects, plan.null)
     lower, upper = (
         np.asarray(end, dtype=np.float64).reshape(plan.per_cluster.shape)
         for end in (found.lower, found.upper)

@@ -151,11 +151,11 @@ def _ends(rope: RopeLike, effects: xr.Dataset) -> tuple[Array, Array]:
     """Return the ends of the region of each contrast and task; those of placebos come
     from the estimates of these effects.
     """
-    asked, null = Rope.parse(rope), null_value(effects)
-    table = estimate(effects) if asked.of_placebos else effects.drop_dims("unit")
+    parsed, null = Rope.parse(rope), null_value(effects)
+    table = estimate(effects) if parsed.of_placebos else effects.drop_dims("unit")
     if "ace" not in table:
         table = table.assign(ace=effects["ice"].isel(unit=0, drop=True))
-    found = rope_region(asked, table, null)
+    found = rope_region(parsed, table, null)
     order = [str(dim) for dim in effects["ice"].dims[1:]]
     dims = table["ace"].dims
     lower, upper = (
