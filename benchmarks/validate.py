@@ -51,6 +51,7 @@ from validation import (
     sequential,
     shared_effects,
     tilts,
+    verdicts,
 )
 from validation.checks import Check
 
@@ -59,6 +60,7 @@ from causalgia.calibration import Row, rate_table
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
 CHECKS: list[Check] = [
+    *verdicts.CHECKS,
     *claims.CHECKS,
     *placebo.CHECKS,
     *matched.CHECKS,
