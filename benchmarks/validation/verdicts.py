@@ -597,10 +597,10 @@ def shrunken_covered(_: Rng, tables: int) -> np.ndarray:
 _OF_RULE = "The rule of verdicts"
 _FALSE = f"{_OF_RULE}: false verdicts, regions of 6 standard errors"
 _COVERS = f"{_OF_RULE}: coverage of the printed 95 % intervals"
-_MISSED = f"{_OF_RULE}: missed verdicts (29 effects: 2 at each distance, the rest none)"
+MISSED = f"{_OF_RULE}: missed verdicts (29 effects: 2 at each distance, the rest none)"
 _COMPANY = f"{_OF_RULE}: company, doors, and rows that contradict themselves"
 _RARE = f"{_OF_RULE}: rare effects, and rows that are all alike"
-_NO_PROMISE = " (impossible: no promise)"
+NO_PROMISE = " (impossible: no promise)"
 TABLES = {1: 4_000, 5: 8_000, 29: 1_380, 30: 1_334, 100: 400, 1_000: 400}
 QUICK = {1: 200, 5: 100, 29: 40, 30: 40, 100: 20, 1_000: 4}
 _POOL = 40_020
@@ -633,7 +633,7 @@ def _false_rows(law: str, n: int, k: int, truth: str) -> list[Check]:
     return [
         Check(
             _FALSE,
-            _name(law, n, f"K = {k:,}, {what}{_NO_PROMISE * none}"),
+            _name(law, n, f"K = {k:,}, {what}{NO_PROMISE * none}"),
             count(figure),
             0.05,
             "reported" if none else "at most",
@@ -680,7 +680,7 @@ def _missed_rows(law: str, n: int, k: int = 29) -> list[Check]:
 
     def row(what: str, distance: int, bound: float | None) -> Check:
         return Check(
-            _MISSED,
+            MISSED,
             _name(law, n, what),
             count(distance),
             0.05 if bound is None else bound,
@@ -818,7 +818,7 @@ _OTHERS = [
         quick=200,
     ),
     _one(
-        _MISSED,
+        MISSED,
         "a weak arm beside one 1,000 times as strong, n = 50: missed at 40 standard "
         "errors",
         lambda _, n: beside_a_strong_arm(n)[1],
