@@ -315,7 +315,7 @@ def _table_rows(name: str, k: int) -> list[Check]:
         covers=0.94,
         false="at most",
         full=2_000,
-        quick=200 if k < 100 else 20,
+        quick=200 if k < 40 else 50,
     )
 
 
