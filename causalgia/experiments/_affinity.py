@@ -174,9 +174,7 @@ def affinity(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts={
-            motif: {motif: 1.0, f"placebo of {motif}": -1.0} for motif in listed
-        }
+        contrasts={motif: {motif: 1.0, f"placebo of {motif}": -1.0} for motif in listed}
         if beside.placebos
         else UNTREATED,
         entry=beside.entry(

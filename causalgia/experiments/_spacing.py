@@ -134,14 +134,15 @@ def spacing(
     -------
     Experiment
         Arms ``"UGCAUG at 16"``, ``"UGCAUG at 20"``, ``"UGCAUG at 16, UGCAUG at 20"``,
-        ...; with placebos ``"UGCAUG at 16, placebo at 22"``, ...; contrasts ``"pair at 4"``, ``"interaction at 4"``, ...; coordinate
-        ``distance``.
+        ...; with placebos ``"UGCAUG at 16, placebo at 22"``, ...; contrasts ``"pair at
+        4"``, ``"interaction at 4"``, ...; coordinate ``distance``.
 
     Raises
     ------
     DesignError
         If sites collide at some distance (overlapping letters disagree, or create a
-        further site; or they overlap and absent sites are placebos), a distance is 0 or repeated, or a site leaves the sequence.
+        further site; or they overlap and absent sites are placebos), a distance is 0 or
+        repeated, or a site leaves the sequence.
 
     References
     ----------
@@ -180,8 +181,7 @@ def spacing(
     interactions = {d: pair.interaction(d) for d in apart}
     contrasts = {ONE: {one: 1.0, none: -1.0}}
     contrasts |= {
-        f"{_PAIR} at {d}": {pair.name(d): 1.0, pair.without(d)[-1]: -1.0}
-        for d in apart
+        f"{_PAIR} at {d}": {pair.name(d): 1.0, pair.without(d)[-1]: -1.0} for d in apart
     }
     contrasts |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
     if (
