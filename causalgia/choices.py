@@ -129,6 +129,9 @@ Law = Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"]
 Error = Literal["fdr", "fwer", "each", "posterior"]
 """Error rates that verdicts control (`causalgia.decide`)."""
 
+Control = Literal["placebo", "untreated"]
+"""What a site is compared with (`causalgia.experiments`)."""
+
 Scale: TypeAlias = Pointwise | OfMeans
 
 Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
@@ -167,6 +170,7 @@ METHODS = get_args(Method)
 BANDS = get_args(Band)
 LAWS = get_args(Law)
 ERRORS = get_args(Error)
+CONTROLS = get_args(Control)
 SCHEMAS = get_args(Schema)
 ALIGNS = get_args(Align)
 VERDICTS = get_args(Verdict)

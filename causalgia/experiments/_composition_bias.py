@@ -49,6 +49,9 @@ def composition_bias(
     letters. With several places there is a factorial for each, ``bias at 34`` and
     ``interaction at 34``, and the first place is compared with every other one,
     ``bias at 34 - at 2``, which tells a bias at one end from a bias for GC anywhere.
+    Neither is the untreated background, for a placebo of the letters would have their
+    composition: over real sequences (`causalgia.Genomic`) what is overwritten is part
+    of the effects.
 
     Parameters
     ----------

@@ -89,7 +89,9 @@ def flanks(
     Contrasts for flanks f: ``"core in flanks, f"``, core and flanks minus untreated;
     ``"flanks alone, f"``, flanks minus untreated; and ``"core, f"``, their difference,
     the effect of the core in these flanks. ``"core"`` is its mean over the sampled
-    flanks.
+    flanks. All are against untreated backgrounds: over real sequences
+    (`causalgia.Genomic`) what the core overwrites is part of its effect, and `knock_in`
+    compares it with a placebo.
 
     Parameters
     ----------

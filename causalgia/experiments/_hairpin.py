@@ -69,7 +69,8 @@ def hairpin(
     effects of motif and complement; without structure (additive motifs) it is 0 over a
     uniform null model. ``hairpin`` is the effect of the fold itself; ``loop - open``
     and ``open - stem`` compare outcomes of whole arms, including the effects of fold
-    and complement.
+    and complement. The motif is compared with untreated backgrounds or folds: over real
+    sequences (`causalgia.Genomic`) what it overwrites is part of its effect.
 
     Parameters
     ----------

@@ -55,7 +55,11 @@ def kmer_screen(
     random sequences.
 
     Every k-mer is embedded at one place of the same backgrounds and compared with the
-    untreated arm. On most networks nearly every random sequence changes the outcome, so
+    untreated arm. Random sequences are embedded at that place too, and are compared
+    with the same arm, so that it cancels where k-mers are compared with them: verdicts
+    by a region of random sequences do not depend on the control, and there is none to
+    choose. (Those by a `rope` of limits do: over real sequences they are on the k-mer
+    minus what was there.) On most networks nearly every random sequence changes the outcome, so
     a test against 0 is uninformative; k-mers are compared with random sequences
     instead, random ones of the same width. A k-mer is read at all, ``"higher"`` or
     ``"lower"``, if its whole interval lies beyond the range of random sequences, five

@@ -47,7 +47,9 @@ def null_models(
         Any experiment of the catalogue.
     nulls
         Name -> null model: a profile, shuffles, a Markov chain, real sequences
-        (`Genomic`: knock-in).
+        (`Genomic`: knock-in). What sites are compared with is that of `experiment`
+        under all of them: give it ``control="placebo"`` where real sequences are among
+        them.
 
     Raises
     ------
