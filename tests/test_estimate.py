@@ -10,6 +10,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from student import assert_holds_t, assert_still, of_t
 
 import causalgia as cg
 from causalgia.choices import TARGET_MEANINGS, TARGETS
@@ -116,34 +117,6 @@ def same(a: xr.Dataset, b: xr.Dataset, **tolerance: float) -> None:
         )
 
 
-def of_t(estimates: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """P and limits of Student's t alone, from ace, se and df."""
-    ace, se, df = (estimates[name].to_numpy() for name in ("ace", "se", "df"))
-    half = stats.t.ppf((1 + estimates.attrs["ci_prob"]) / 2, df) * se
-    return 2 * stats.t.sf(np.abs(ace) / se, df), ace - half, ace + half
-
-
-def assert_holds_t(estimates: xr.Dataset) -> None:
-    """P is at least that of t, and the interval holds the t interval."""
-    p, low, high = of_t(estimates)
-    assert (estimates["p"] >= p * (1 - 1e-9)).all()
-    slack = 1e-9 * estimates["se"]
-    assert (estimates["lower"] <= low + slack).all()
-    assert (estimates["upper"] >= high - slack).all()
-
-
-def assert_still(estimates: xr.Dataset, n: int, largest: float) -> None:
-    """Of n units that all answer alike: ``c -+ s0 (L + |c|)``, p
-    ``(1 - |c| / (L + |c|))^n``.
-    """
-    ace, missed = estimates["ace"], 1 - (1 - estimates.attrs["ci_prob"]) ** (1 / n)
-    reach = missed * (largest + np.abs(ace))
-    np.testing.assert_allclose(estimates["lower"], ace - reach, rtol=1e-9)
-    np.testing.assert_allclose(estimates["upper"], ace + reach, rtol=1e-9)
-    p = np.where(ace == 0, 1.0, (largest / (largest + np.abs(ace))) ** n)
-    np.testing.assert_allclose(estimates["p"], p, rtol=1e-9)
-
-
 # shapes, words, what is passed on
 
 
@@ -181,7 +154,7 @@ def test_the_interval_is_the_union_of_the_t_interval_and_halls() -> None:
     effects = effects_of(crossover())
     estimates, ice = estimate(effects, ci_prob=0.9), effects["ice"].to_numpy()
     theirs = stats.ttest_1samp(ice, 0)
-    p, low, high = of_t(estimates)
+    p, low, high = of_t(estimates, 0.9)
     np.testing.assert_allclose(p, theirs.pvalue, rtol=1e-9)
     np.testing.assert_allclose(low, theirs.confidence_interval(0.9).low, rtol=1e-9)
     np.testing.assert_allclose(estimates["skewness"], stats.skew(ice), rtol=1e-9)
@@ -206,7 +179,7 @@ def test_the_interval_is_the_union_of_the_t_interval_and_halls() -> None:
     np.testing.assert_allclose(
         estimates["p"], np.minimum(2 * np.minimum(*one_sided), 1), rtol=1e-9
     )
-    assert_holds_t(estimates)
+    assert_holds_t(estimates, 0.9)
 
 
 def test_symmetric_contributions_have_the_t_interval() -> None:
