@@ -24,8 +24,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
-from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.request import caller_stacklevel
+from causalgia.estimation.request import caller_stacklevel, check_has_errors
 from causalgia.notes import design_question, notes_of, with_notes
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.schema import annotate, keeps_effects, validate

@@ -69,7 +69,8 @@ EFFECT = ("contrast", "task")
 @pytest.mark.parametrize("a", [-2.0, -0.3, -1e-9, 0.0, 1e-13, 1e-5, 0.4, 3.0])
 def test_the_transformed_t_is_its_polynomial_and_its_inverse_a_root(a: float) -> None:
     t = np.array([-8.0, -2.0, -0.1, 0.0, 0.7, 3.0, 9.0])
-    polynomial = t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6
+    near = np.clip(t, -4, 4)
+    polynomial = near + a * near**2 / 3 + a**2 * near**3 / 27 + a / 6 + (t - near)
     np.testing.assert_allclose(
         transformed(t, np.array(a)), polynomial, rtol=1e-12, atol=1e-15
     )
@@ -78,7 +79,7 @@ def test_the_transformed_t_is_its_polynomial_and_its_inverse_a_root(a: float) ->
     )
     for x in (-6.0, -1.0, 0.0, 0.4, 5.0):
         root = optimize.brentq(
-            lambda t, x=x: t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6 - x,
+            lambda t, x=x: transformed(t, a).item() - x,
             -500,
             500,
             xtol=1e-13,

@@ -36,7 +36,7 @@ from causalgia.estimation.crossover_estimates import (
     placebos_as_levels,
     uses_random_arms,
 )
-from causalgia.estimation.effect_intervals import effect_limits, two_sided_p
+from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import task_columns
 from causalgia.estimation.incomplete_estimates import estimate_incomplete
 from causalgia.estimation.parallel_estimates import estimate_parallel
@@ -401,15 +401,7 @@ def _by_the_rule(
                 .to_numpy()
             )
             estimates[name] = (dims, count.astype(np.int64))
-    p = two_sided_p(estimates, 0.0, ci_prob)
-    lower, upper = effect_limits(estimates, ci_prob)
-    with np.errstate(divide="ignore"):
-        by_p = np.maximum(np.log(p), np.finfo(float).min)
-    log = np.where(p > 0, by_p, estimates["log_p"].to_numpy())
-    columns = {"p": p, "log_p": log, "lower": lower, "upper": upper}
-    unbounded = np.isinf(lower)
-    if unbounded.any():
-        columns["unbounded"] = unbounded
+    columns = by_the_rule(estimates, ci_prob)
     return annotate(
         estimates.assign({name: (dims, values) for name, values in columns.items()})
     )

@@ -21,9 +21,12 @@ from scipy import special
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import hall_coefficient
 from causalgia.errors import EstimateError
-from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.ratios import WorkingScale, unbounded, working_scale_of
-from causalgia.estimation.request import at_least_floor, floor_of_estimates
+from causalgia.estimation.request import (
+    at_least_floor,
+    check_has_errors,
+    floor_of_estimates,
+)
 from causalgia.numerics.moments import transformed
 from causalgia.types import Array, Mask
 
@@ -256,6 +259,36 @@ def two_sided_p(
     return np.minimum(
         2 * one_sided_p(estimates, value, value, ci_prob=ci_prob).beyond, 1.0
     )
+
+
+def by_the_rule(estimates: xr.Dataset, ci_prob: float) -> dict[str, Array | Mask]:
+    """Return the columns p, log_p, lower and upper of estimates, of the shape of
+    ``ace``, and ``unbounded`` where any interval is.
+
+    ``log_p`` is that of the estimates where p underflows.
+
+    Examples
+    --------
+    >>> columns = {"ace": 1.0, "se": 0.5, "df": 20.0, "log_p": -2.89}
+    >>> one = xr.Dataset({name: ("contrast", [x]) for name, x in columns.items()})
+    >>> {name: x.round(3).item() for name, x in by_the_rule(one, 0.95).items()}
+    {'p': 0.059, 'log_p': -2.826, 'lower': -0.043, 'upper': 2.043}
+    """
+    p = two_sided_p(estimates, 0.0, ci_prob)
+    lower, upper = effect_limits(estimates, ci_prob)
+    with np.errstate(divide="ignore"):
+        by_p = np.maximum(np.log(p), np.finfo(float).min)
+    log = np.where(
+        p > 0, by_p, estimates["log_p"].transpose(*estimates["ace"].dims).to_numpy()
+    )
+    columns: dict[str, Array | Mask] = {
+        "p": p,
+        "log_p": log,
+        "lower": lower,
+        "upper": upper,
+    }
+    unbounded = np.isinf(lower)
+    return columns | ({"unbounded": unbounded} if unbounded.any() else {})
 
 
 @dataclass(frozen=True)

@@ -408,6 +408,39 @@ def null_value(dataset: xr.Dataset) -> float:
     return float(dataset.attrs.get("null_value", 0.0))
 
 
+def check_has_errors(estimates: xr.Dataset) -> None:
+    """Check that estimates have errors: those of one unit, or of exactly these units,
+    have none.
+
+    Raises
+    ------
+    EstimateError
+        With the reason and the remedy.
+
+    Examples
+    --------
+    >>> check_has_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: the estimates have no standard errors, ...
+    """
+    if "se" not in estimates:
+        raise EstimateError(
+            "the estimates have no standard errors, because one unit gives no standard "
+            "error; use more units"
+        )
+    if (
+        estimates.attrs.get("target") == "units"
+        and "p" not in estimates
+        and not estimates["se"].any()
+    ):
+        raise EstimateError(
+            "target='units': the effects on exactly these units are known, and nothing "
+            "is sampled: there is no test, no p and no interval; use ace as it is, or "
+            "claim more: cg.estimate(effects, target='population')"
+        )
+
+
 def floor_of_estimates(estimates: xr.Dataset) -> Array:
     """Return the floor of each estimate, in the shape of ``ace``; 0 where it is not
     known.

@@ -239,8 +239,8 @@ def _aligned_estimates(
     of the first.
     """
     from causalgia.estimation import as_estimates
-    from causalgia.estimation._from_effects import check_has_errors
     from causalgia.estimation.crossover_estimates import is_placebo
+    from causalgia.estimation.request import check_has_errors
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError(

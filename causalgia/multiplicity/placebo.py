@@ -18,8 +18,8 @@ from scipy.special import ndtri
 
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.estimation.request import check_has_errors
 from causalgia.multiplicity.families import estimates_of
 from causalgia.types import Array, Codes, EstimateTable, Mask
 

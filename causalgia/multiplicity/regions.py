@@ -16,7 +16,8 @@ import xarray as xr
 from causalgia.checks import four_digits
 from causalgia.choices import AGAINST_PLACEBOS
 from causalgia.errors import DecisionError, EstimateError, quoted
-from causalgia.estimation._from_effects import check_has_errors, with_aligned_covariance
+from causalgia.estimation._from_effects import with_aligned_covariance
+from causalgia.estimation.request import check_has_errors
 from causalgia.multiplicity.placebo import (
     placebo_classes,
     placebo_fences,
