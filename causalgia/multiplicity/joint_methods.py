@@ -5,7 +5,7 @@ flips or sup-t.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -123,8 +123,11 @@ def bootstrap_by_family(
     """
     se = joint.working_scale(ci_prob).error
     flat = np.empty((4, se.size))
-    named = family is None or isinstance(family, str)
-    rows = families(joint.estimates, family, se.shape) if named else family
+    rows: Iterable[Codes] = (
+        families(joint.estimates, family, se.shape)
+        if family is None or isinstance(family, str)
+        else family
+    )
     for members in rows:
         found = by_bootstrap(
             units,
