@@ -13,8 +13,6 @@ import xarray as xr
 from scipy import stats
 
 from causalgia import report
-from causalgia._analyze import estimate_effects
-from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
 from causalgia.estimation import estimate
 from causalgia.estimation.standard_errors import regress
@@ -116,34 +114,9 @@ def test_bonferroni_by_families_of_estimates() -> None:
     )
 
 
-def test_an_analysis_may_fix_it() -> None:
-    arms = np.column_stack([np.zeros(8), normal(8)[:, :3]])
-    outcomes = xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), arms[:, :, None])},
-        coords={
-            "unit": np.arange(8),
-            "arm": ["control", "a", "b", "c"],
-            "task": ["t0"],
-        },
-    )
-    outcomes.attrs["analysis"] = (analysis := Analysis(control="control")).to_json()
-    for asked in (
-        analysis,
-        Analysis(control="control", weights="clusters"),
-    ):
-        found = estimate_effects(outcomes, asked, rng=0)[1]
-        assert found.attrs["adjust"] == "holm"
-        assert "8 clusters are too few" in notes_of(found)[0]
-    again = adjust(estimate(outcomes_effects(outcomes)), method="auto")
-    assert "adjust" not in again.attrs.get("exploratory", "")
+def test_a_method_that_is_none_is_refused() -> None:
     with pytest.raises(EstimateError, match="is not one of auto, bh"):
-        adjust(again, method="few")  # type: ignore[arg-type]
-
-
-def outcomes_effects(outcomes: xr.Dataset) -> xr.Dataset:
-    from causalgia.effects import contrast
-
-    return contrast(outcomes, control="control")
+        adjust(estimate(effects_of(normal(8))), method="few")  # type: ignore[arg-type]
 
 
 @pytest.mark.long

@@ -193,7 +193,7 @@ def test_the_verbs_take_the_estimates() -> None:
         cg.decide(estimates, rope=(-0.1, 0.1))["verdict"].sel(contrast="C").item()
         == "increases"
     )
-    ask = cg.Analysis(control="wt", rope=(-0.1, 0.1), adjust="dunnett")
+    ask = cg.Analysis(control="wt", rope=(-0.1, 0.1))
     assert "mixed model" in cg.report(cg.analyze(outcomes, ask, rng=0))
     methods = str(cg.methods(estimates))
     assert "a linear mixed model of all arms with units as random effects" in methods
@@ -274,10 +274,6 @@ ESTIMATES = cg.estimate(EFFECTS)
         (
             lambda: cg.simultaneous(EFFECTS, method="bootstrap_t", rng=0),
             "have none; use method='dunnett'",
-        ),
-        (
-            lambda: cg.decide(EFFECTS, rope=(-1, 1), error="bootstrap_t", rng=0),
-            "have none",
         ),
         (
             lambda: cg.verdicts.heterogeneity(EFFECTS),

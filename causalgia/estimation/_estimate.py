@@ -277,7 +277,9 @@ def estimate(
             limits = (*p_and_limits(*t, ci_prob), {"log_p": log_p(*t)})
         estimates = _labeled(
             effects,
-            *_answer_columns(answer, limits, curves=with_positions),
+            *_answer_columns(
+                answer, limits, curves=with_positions, parallel="outcome" in effects
+            ),
             request,
             ci_prob,
         )
@@ -424,7 +426,7 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _answer_columns(
-    answer: Answer, limits: Limits, *, curves: bool
+    answer: Answer, limits: Limits, *, curves: bool, parallel: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from an answer and its p and limits."""
     e = answer.estimate
@@ -438,6 +440,8 @@ def _answer_columns(
         )[exact]
         n, n_exact = int(counts.min()), int(exact.sum())
         over = f"{n} or more" if counts.max() > n else n
+        # half of the units of a parallel trial have the treatment
+        most, of_n = (6, "3/(n/2)") if parallel else (3, "3/n")
         do, their = (
             ("does", "its interval says")
             if n_exact == 1
@@ -446,7 +450,7 @@ def _answer_columns(
         warnings.warn(
             f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} "
             f"independent units: {their} how far units that were not drawn could move "
-            f"it, up to 3/n = {min(3 / n, 1):.2g} of the population (95 %)",
+            f"it, up to {of_n} = {min(most / n, 1):.2g} of the population (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )
