@@ -193,6 +193,12 @@ def test_the_verbs_take_the_estimates() -> None:
         cg.decide(estimates, rope=(-0.1, 0.1))["verdict"].sel(contrast="C").item()
         == "increases"
     )
+    # Holm over both p: no units to resample
+    q = [
+        cg.decide(x, rope=(-0.1, 0.1), error="fwer", rng=0)["q"].sortby("contrast")
+        for x in (effects, estimates)
+    ]
+    np.testing.assert_array_equal(*q)
     ask = cg.Analysis(control="wt", rope=(-0.1, 0.1))
     assert "mixed model" in cg.report(cg.analyze(outcomes, ask, rng=0))
     methods = str(cg.methods(estimates))

@@ -162,7 +162,8 @@ def estimate(
     -----
     If nothing varies beyond the rounding of the outcomes, ``exact`` is true; interval
     and p say what units that were not drawn could add, if they answered as far from the
-    others as any did in that task. ``log_p`` is the natural
+    others as any did in that task. Curves over positions have t intervals alone, and
+    `causalgia.multiplicity.simultaneous` gives their bands. ``log_p`` is the natural
     logarithm of p, also where p underflows. One unit gives ``ace`` alone, and so does
     the target ``"units"`` of a crossover without random arms, with se 0. For
     ``"next predictor"``, ``se`` is the standard deviation of the prediction error. On a
@@ -442,15 +443,15 @@ def _answer_columns(
         over = f"{n} or more" if counts.max() > n else n
         # half of the units of a parallel trial have the treatment
         most, of_n = (6, "3/(n/2)") if parallel else (3, "3/n")
-        do, their = (
-            ("does", "its interval says")
+        do, their, them = (
+            ("does", "its interval says", "it")
             if n_exact == 1
-            else ("do", "their intervals say")
+            else ("do", "their intervals say", "them")
         )
         warnings.warn(
             f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} "
             f"independent units: {their} how far units that were not drawn could move "
-            f"it, up to {of_n} = {min(most / n, 1):.2g} of the population (95 %)",
+            f"{them}, up to {of_n} = {min(most / n, 1):.2g} of the population (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )

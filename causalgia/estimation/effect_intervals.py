@@ -194,7 +194,8 @@ def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array,
     outcomes, with Tango's, which reaches to 0 where the exact conditional test does not
     reject 0. Where all of n independent units answer
     alike, :math:`ace \pm s_0 (L + |ace|)` with :math:`s_0 = 1 - (1 - ci\_prob)^{1/n}`,
-    the largest share of the population that n draws can miss. Limits of a ratio are
+    the largest share of the population that n draws can miss; half of the units of a
+    parallel trial are such draws. Limits of a ratio are
     those of its logarithm, or Fieller's.
 
     Parameters
