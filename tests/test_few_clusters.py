@@ -135,13 +135,7 @@ def test_a_plan_that_allows_no_false_verdict_takes_holm_below_20_clusters() -> N
     np.testing.assert_array_equal(found["q"], expected["q"])
     again = adjust(estimate(outcomes_effects(outcomes)), method="auto")
     with pytest.raises(EstimateError, match="is not one of auto, bh"):
-        adjust(again, method="few")  # type: ignore[arg-type]
-
-
-def outcomes_effects(outcomes: xr.Dataset) -> xr.Dataset:
-    from causalgia.effects import contrast
-
-    return contrast(outcomes, control="control")
+        adjust(estimate(effects_of(normal(8))), method="few")  # type: ignore[arg-type]
 
 
 @pytest.mark.long

@@ -25,6 +25,7 @@ from causalgia.errors import (
     InferenceError,
     OutcomesError,
 )
+from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.multiplicity import placebo_region
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.multiplicity.families import as_joint_estimates
@@ -40,7 +41,7 @@ from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide
 from causalgia.verdicts._decide import band_error
-from causalgia.verdicts.evidence import independent_draws, more_units
+from causalgia.verdicts.evidence import more_units
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
 from causalgia.verdicts.rare_effects import few_real_sequences
 

@@ -160,13 +160,15 @@ def estimate(
 
     Notes
     -----
-    If nothing varies beyond the rounding of the outcomes, ``exact`` is true; the
-    interval and p of a population allow for the backgrounds that were not drawn.
-    ``log_p`` is the natural logarithm of p, also where p underflows. One unit gives
-    ``ace`` alone, and so does the target ``"units"`` of a crossover without random
-    arms, with se 0. For ``"next predictor"``, ``se`` is the standard deviation of the
-    prediction error. On a scale of means, p tests attrs["null_value"]; limits of a
-    ratio are those of its logarithm, or Fieller's, infinite where ``unbounded``.
+    If nothing varies beyond the rounding of the outcomes, ``exact`` is true; interval
+    and p say what units that were not drawn could add, if they answered as far from the
+    others as any did in that task. Curves over positions have t intervals alone, and
+    `causalgia.multiplicity.simultaneous` gives their bands. ``log_p`` is the natural
+    logarithm of p, also where p underflows. One unit gives ``ace`` alone, and so does
+    the target ``"units"`` of a crossover without random arms, with se 0. For
+    ``"next predictor"``, ``se`` is the standard deviation of the prediction error. On a
+    scale of means, p tests attrs["null_value"]; limits of a ratio are those of its
+    logarithm, or Fieller's, infinite where ``unbounded``.
 
     A table with gaps has one mixed model a task
     (`causalgia.estimation.contrasts_of_arms`), ``outcome ~ arm`` with random units, by
@@ -276,7 +278,9 @@ def estimate(
             limits = (*p_and_limits(*t, ci_prob), {"log_p": log_p(*t)})
         estimates = _labeled(
             effects,
-            *_answer_columns(answer, limits, curves=with_positions),
+            *_answer_columns(
+                answer, limits, curves=with_positions, parallel="outcome" in effects
+            ),
             request,
             ci_prob,
         )
@@ -423,7 +427,7 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _answer_columns(
-    answer: Answer, limits: Limits, *, curves: bool
+    answer: Answer, limits: Limits, *, curves: bool, parallel: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from an answer and its p and limits."""
     e = answer.estimate
@@ -438,10 +442,12 @@ def _answer_columns(
         n, n_exact = int(counts.min()), int(exact.sum())
         over = f"{n} or more" if counts.max() > n else n
         do = "does" if n_exact == 1 else "do"
+        # half of the units of a parallel trial have the treatment
+        most, of_n = (6, "3/(n/2)") if parallel else (3, "3/n")
         warnings.warn(
             f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} "
-            f"independent units, but up to 3/n = {min(3 / n, 1):.2g} of the population "
-            "may still differ (95 %)",
+            f"independent units, but up to {of_n} = {min(most / n, 1):.2g} of the "
+            "population may still differ (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )

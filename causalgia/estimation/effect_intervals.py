@@ -194,7 +194,8 @@ def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array,
     outcomes, with Tango's, which reaches to 0 where the exact conditional test does not
     reject 0. Where all of n independent units answer
     alike, :math:`ace \pm s_0 (L + |ace|)` with :math:`s_0 = 1 - (1 - ci\_prob)^{1/n}`,
-    the largest share of the population that n draws can miss. Limits of a ratio are
+    the largest share of the population that n draws can miss; half of the units of a
+    parallel trial are such draws. Limits of a ratio are
     those of its logarithm, or Fieller's.
 
     Parameters
@@ -306,7 +307,7 @@ class StillRows:
         0 and whose n is known, unless they are of exactly these units, or of `Pairs`,
         whose score interval has a width.
     n
-        Independent units.
+        Independent units under each treatment.
     largest
         L: the largest individual effect that is known of the task, in any arm; else the
         range of its outcomes; 0 where neither is known, and such effects have no
@@ -330,7 +331,7 @@ class StillRows:
         array([ True])
         """
         ace = estimates["ace"]
-        n = independent_units(estimates)
+        n = independent_draws(estimates)
         meaning = TARGET_MEANINGS.get(str(estimates.attrs.get("target", "population")))
         sampled = estimates.attrs.get("target") != "units" and meaning is not None
         rows = (
@@ -389,6 +390,31 @@ def independent_units(estimates: xr.Dataset) -> Array:
                 dtype=np.float64,
             )
     return np.zeros(ace.shape)
+
+
+def independent_draws(estimates: xr.Dataset) -> Array:
+    """Return the number of independent backgrounds under each treatment, of the shape
+    of ``ace``; 0 where unknown.
+
+    Units of one parent are one draw; in a parallel trial half of the units have the
+    treatment.
+
+    Examples
+    --------
+    >>> one = {
+    ...     "ace": ("contrast", [1.0]),
+    ...     "n_units": ("contrast", [600]),
+    ...     "n_clusters": ("contrast", [60]),
+    ... }
+    >>> independent_draws(xr.Dataset(one))
+    array([60.])
+    """
+    n = independent_units(estimates)
+    return (
+        n / 2
+        if str(estimates.attrs.get("assignment", "")).startswith("parallel")
+        else n
+    )
 
 
 def missed_share_of(n: Array | float, ci_prob: float | Array) -> Array:

@@ -16,7 +16,7 @@ from causalgia.checks import four_digits
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.estimation.effect_intervals import missed_share_of
+from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
 from causalgia.reporting.table_formats import (
     _LEAST_P,
     format_effect,
@@ -25,7 +25,6 @@ from causalgia.reporting.table_formats import (
     p_clause,
 )
 from causalgia.schema import validate
-from causalgia.verdicts.evidence import independent_draws
 from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.verdicts.verdict_rule import reversal_size
 

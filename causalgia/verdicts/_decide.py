@@ -24,6 +24,7 @@ from causalgia.choices import (
 )
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
+from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.estimation.ratios import open_ended
 from causalgia.estimation.request import (
     FEW_CLUSTERS,
@@ -51,7 +52,6 @@ from causalgia.types import Array, Codes, EstimateTable, PosteriorGroups
 from causalgia.verdicts.evidence import (
     Evidence,
     from_estimates,
-    independent_draws,
     more_units,
     row_families,
 )

@@ -15,7 +15,7 @@ from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import (
     effect_limits,
-    independent_units,
+    independent_draws,
     one_sided_p,
     two_sided_p,
 )
@@ -150,31 +150,6 @@ def check_largest(largest: Any, estimates: xr.Dataset) -> None:
         f"largest={quoted(largest)} is less than an individual effect that was seen: "
         f"{float(seen.max()):.4g} ({', '.join(names)}); state a bound that holds for "
         "every background, or leave largest= out"
-    )
-
-
-def independent_draws(estimates: xr.Dataset) -> Array:
-    """Return the number of independent backgrounds under each treatment, of the shape
-    of ``ace``; 0 where unknown.
-
-    Units of one parent are one draw; in a parallel trial half of the units have the
-    treatment.
-
-    Examples
-    --------
-    >>> one = {
-    ...     "ace": ("contrast", [1.0]),
-    ...     "n_units": ("contrast", [600]),
-    ...     "n_clusters": ("contrast", [60]),
-    ... }
-    >>> independent_draws(xr.Dataset(one))
-    array([60.])
-    """
-    n = independent_units(estimates)
-    return (
-        n / 2
-        if str(estimates.attrs.get("assignment", "")).startswith("parallel")
-        else n
     )
 
 

@@ -136,7 +136,9 @@ def summarize_posterior(tree: Any, rope: Any, *, ci_prob: float) -> Shrunken:
             moments["lfsr_alone"].transpose("contrast", "task").to_numpy()
         )
     if "floor" in effects:
-        columns["lfsr"] = np.where(is_below_floor(effects), 1.0, columns["lfsr"])
+        below_floor = is_below_floor(effects)
+        columns["lfsr"] = np.where(below_floor, 1.0, columns["lfsr"])
+        effects["below_floor"] = (("contrast", "task"), below_floor)
     measured = "raw" in effects and "se" in effects
     if not measured:
         effects["ace"] = (("contrast", "task"), summary["mean"])
