@@ -238,7 +238,9 @@ def discover(
     Pairs are at two positions, a third of the sequence apart;
     `causalgia.experiments.motif_pair` estimates interactions at other distances. Their
     intervals are Bonferroni's over the pairs, and "sum" means that the interval lies
-    within a tenth of the smaller of the two effects.
+    within a tenth of the smaller of the two effects. Where an interaction is the same
+    in every unit, that takes hundreds of sequences, since a few that were not drawn
+    could differ.
 
     References
     ----------
@@ -255,8 +257,8 @@ def discover(
     >>> found = cg.discover(cg.zoo.oracle("additive"), peaks, rng=0)
     >>> found.confirmed[["consensus", "verdict"]].values.tolist()[0]
     ['TGCATG', 'higher']
-    >>> found.pairs["reads"].tolist()[0]
-    'sum'
+    >>> found.pairs["interaction"].tolist()[0]
+    0.0
     """
     check_predictor(predictor, "cg.discover")
     n_units, key = as_count(n_units, "n_units"), root_key(rng)

@@ -614,7 +614,7 @@ def tipping_report(found: xr.Dataset) -> str:
     <BLANKLINE>
     A - T: increases, ACE 0.9603 [0.9432, 0.9774]. Downwards it turns to undecided at -0.70 sd (gc 0.4291, odds 0.4981
     per sd): ACE 0.8154 [0.7945, 0.8350], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards
-    it holds as far as these units can say, to +1.70 sd (gc 0.6907, odds 8.253 per sd).
+    it holds throughout the range that these units support, up to +1.70 sd (gc 0.6907, odds 8.253 per sd).
     """
     validate(found, "tipping")
     attrs = found.attrs

@@ -621,7 +621,7 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
     Examples
     --------
     >>> list(experiment_parameters("copies"))
-    ['null', 'motif', 'at', 'n_units', 'rope']
+    ['null', 'motif', 'at', 'control', 'n_units', 'rope']
     """
     known = entries()
     if not isinstance(kind, str) or kind not in known:
