@@ -560,7 +560,8 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
         "small",
         said="--rope = 'small' must be two numbers",
     )
-    refused("analyze", results, "--error", "bh", said="--error = 'bh' must be one of")
+    refused("analyze", results, "--error", "bh", said="has another name: 'fdr'")
+    refused("analyze", results, "--error", "no", said="--error = 'no' must be one of")
     refused(
         "analyze",
         results,

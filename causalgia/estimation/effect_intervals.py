@@ -20,6 +20,7 @@ from scipy import special
 
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import hall_coefficient
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError
 from causalgia.estimation.ratios import WorkingScale, unbounded, working_scale_of
 from causalgia.estimation.request import (
@@ -144,7 +145,7 @@ def one_sided_p(
             "has a square beyond float64; divide them all by a constant first"
         )
     working = working_scale_of(estimates, ace, se, df, ci_prob)
-    hall = np.where(working.unclear, 0.0, hall_coefficient(estimates))
+    hall = np.where(working.unclear, 0.0, _hall_of_means(estimates))
     still, pairs = StillRows.of(estimates), Pairs.of(estimates)
 
     # no t is valid, and no limit exists
@@ -183,6 +184,15 @@ def _t_and_hall_p(
     least = np.minimum(sign * t, sign * transformed(t, hall))
     there = (sign * distance > 0) | (closed & (distance == 0))
     return np.where(error == 0, np.where(there, 0.0, 1.0), special.stdtr(df, -least))
+
+
+def _hall_of_means(estimates: xr.Dataset) -> Array:
+    """Return Hall's coefficient of effects that are means; 0 for functions of means,
+    whose t is not a sum of contributions.
+    """
+    hall = hall_coefficient(estimates)
+    of_means = estimates.attrs.get("transform") in OF_MEANS
+    return np.zeros(hall.shape) if of_means else hall
 
 
 def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array, Array]:
@@ -226,7 +236,7 @@ def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array,
     ace, se, df = ace_se_df(estimates)
     working = working_scale_of(estimates, ace, se, df, ci_prob)
     lower, upper, open_ended = working.limits(ci_prob)
-    hall = hall_coefficient(estimates)
+    hall = _hall_of_means(estimates)
     if hall.any():
         low, high, _ = working.limits(ci_prob, hall=hall)
         lower, upper = np.minimum(lower, low), np.maximum(upper, high)
