@@ -474,20 +474,14 @@ def _is_number_text(text: str) -> bool:
     return True
 
 
-_OPTIONS_NOW = {"--level": "--ci-prob", "--adjust": "--error"}
-
-
 def _name_now(message: str) -> str:
     """Return the name that took the place of one that a message refuses; "" for none.
 
     Examples
     --------
-    >>> _name_now("No such option: --level"), _name_now("'bh' is not one of 'fdr'")
-    ('; it is --ci-prob now', "; 'bh' has another name: 'fdr'")
+    >>> _name_now("'bh' is not one of 'fdr', 'fwer'")
+    "; 'bh' has another name: 'fdr'"
     """
-    option = re.match(r"No such option: (--\w+)", message)
-    if option and option[1] in _OPTIONS_NOW:
-        return f"; it is {_OPTIONS_NOW[option[1]]} now"
     value = re.search(r"'(\w+)' is not one of", message)
     if value and value[1] in RENAMED_ERRORS:
         return f"; '{value[1]}' has another name: {RENAMED_ERRORS[value[1]]}"
