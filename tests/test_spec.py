@@ -762,7 +762,7 @@ def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
         ),
         (
             with_setting("zzz = 1"),
-            "experiment 'copies' has no 'zzz'; it takes motif, at, rope",
+            "experiment 'copies' has no 'zzz'; it takes motif, at, control, rope",
         ),
         (
             with_setting("n_units = 5"),
