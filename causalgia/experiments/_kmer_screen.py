@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import Prior
@@ -385,6 +384,8 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 def _screen_sentence(
     rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]
 ) -> str:
+    from scipy.special import ndtri
+
     from causalgia.multiplicity.adjusted_p import stepwise
     from causalgia.multiplicity.placebo import placebo_classes
 

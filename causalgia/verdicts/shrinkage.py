@@ -17,7 +17,6 @@ from causalgia.errors import CausalgiaWarning, ConvergenceError, InferenceError
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
 from causalgia.numerics.row_blocks import weights_of
-from causalgia.posterior import infer
 from causalgia.types import Codes, Mask
 from causalgia.verdicts.posterior_evidence import summarize_posterior
 
@@ -140,6 +139,8 @@ def infer_exchangeable(
     )
     if len(np.unique(labels)) > 1 and across is None:
         part, how["family"] = part.assign_coords({LABEL: ("contrast", labels)}), LABEL
+    from causalgia.posterior import infer
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
