@@ -482,7 +482,7 @@ def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_pa
         )
     ).all()
     text = " ".join(cg.report(decisions).split())
-    assert "by the confidence sequence that monitored the trial" in text
+    assert "of the confidence sequence that monitored the trial" in text
 
 
 def test_all_intervals_have_the_probability_of_the_rule():
@@ -794,14 +794,18 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (
             lambda: cg.Decided(rope=(0.1, -0.1)),
             DecisionError,
-            "Decided: rope = .* must be two numbers, the lower first",
+            "Decided: rope=.* is reversed; give the lower end first",
         ),
         (
-            lambda: cg.Decided(rope={"K562": (-1, 1)}),
+            lambda: cg.Decided(rope={"K562": "0.2 sd"}),
             DecisionError,
-            "is not fixed beforehand for all",
+            "Decided: task K562: .* a region by task is in numbers",
         ),
-        (lambda: cg.Decided(rope=(0.1, 0.1)), DecisionError, "Decided: rope = "),
+        (
+            lambda: cg.Decided(rope=(0.1, 0.1)),
+            DecisionError,
+            "Decided: rope=.* no width",
+        ),
         (
             lambda: cg.Decided(rope=0, ci_prob=1),
             EstimateError,

@@ -347,12 +347,16 @@ class Decided(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rope is None or not Rope.parse(self.rope).is_fixed:
+        try:
+            rope = None if self.rope is None else Rope.parse(self.rope)
+        except DecisionError as error:
+            raise DecisionError(f"Decided: {error}") from None
+        if rope is None or not rope.is_fixed:
             raise DecisionError(
                 f"Decided: rope={quoted(self.rope)} is not fixed beforehand for all "
                 "effects; give two numbers (or two for each task), or 0"
             )
-        object.__setattr__(self, "rope", Rope.parse(self.rope).value)
+        object.__setattr__(self, "rope", rope.value)
         level = as_ci_prob(self.ci_prob, least=0.5, of="Decided: ")
         object.__setattr__(self, "ci_prob", level)
         if not is_real(self.rare) or not 0 < self.rare < 1:
