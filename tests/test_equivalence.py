@@ -167,8 +167,9 @@ def test_the_test_has_its_size_at_the_end_of_the_region() -> None:
     [
         ((0.1, -0.1), r"reversed; give the lower end first: rope=\(-0.1, 0.1\)"),
         ((0.1, 0.1), "has no width"),
-        (0, "not two numbers"),
-        ("placebo", "not two numbers"),
+        (0.1, "is one number"),
+        ("placebo", "needs 40 of them"),
+        ("0.2 sd", "needs the sd of the control arm's outcomes"),
         ((0, 1, 2), "not two numbers"),
         ((np.nan, 1), "not a finite number"),
         ((-1, np.inf), "not a finite number"),
