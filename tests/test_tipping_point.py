@@ -603,13 +603,13 @@ def test_the_report_says_what_turns_and_what_does_not() -> None:
     )
     assert "Downwards it turns to undecided at" in text
     assert "the ACE itself leaves its region at -0.95 sd" in text
-    assert "Upwards it holds as far as these units can say, to +" in text
+    assert "Upwards it holds throughout the range that these units support, up to +" in text
     rng = np.random.default_rng(2)
     unclear = outcomes_of(rng.normal(0.5, 3, 100), gc=rng.normal(0.45, 0.04, 100))
     text = cg.report(
         cg.tipping_point(unclear, contrast="word - control", rope=(-0.5, 0.5))
     )
-    assert "It stays undecided as far as these units can say" in text
+    assert "It stays undecided throughout the range that these units support" in text
 
 
 def test_a_control_is_named_as_in_contrast() -> None:
@@ -698,7 +698,7 @@ def test_the_report_says_when_rare_effects_are_the_reason() -> None:
             outcomes, contrast="word - control", rope=(-0.5, 0.5), rare="none"
         )
     )
-    assert "It holds as far as these units can say, for gc from" in text
+    assert "It holds throughout the range that these units support, for gc from" in text
     text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=0))
     assert "verdicts on direction alone by 95 % intervals" in text
 
