@@ -603,7 +603,10 @@ def test_the_report_says_what_turns_and_what_does_not() -> None:
     )
     assert "Downwards it turns to undecided at" in text
     assert "the ACE itself leaves its region at -0.95 sd" in text
-    assert "Upwards it holds throughout the range that these units support, up to +" in text
+    assert (
+        "Upwards it holds throughout the range that these units support, up to +"
+        in text
+    )
     rng = np.random.default_rng(2)
     unclear = outcomes_of(rng.normal(0.5, 3, 100), gc=rng.normal(0.45, 0.04, 100))
     text = cg.report(
