@@ -452,7 +452,7 @@ _SHARED = Check(
     0.95,
     "fails",
     full=300,
-    quick=20,
+    quick=60,
 )
 
 
