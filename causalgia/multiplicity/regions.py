@@ -110,6 +110,8 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     ends = parsed.ends(tasks or [""], null)
     pairs = np.array(ends).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
+    if parsed.kind == "by task":  # in the order of the tasks
+        parsed = Rope(parsed.kind, tuple(zip(tasks, ends, strict=True)))
     label = f"{null:g}" if parsed.kind == "direction" else str(parsed)
     return Region(lower, upper, label)
 
