@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 
 #: former name -> the names that took its place, of which one belongs where it is asked
 FORMER_NAMES: dict[str, tuple[str, ...]] = {
@@ -88,7 +88,7 @@ def former_fields(
             for name in kwargs:
                 if name in cures:
                     raise error(
-                        f"{type(self).__name__}: there is no {name!r}; {cures[name]}"
+                        f"{type(self).__name__}: there is no {quoted(name)}; {cures[name]}"
                     )
             make(self, *args, **kwargs)
 

@@ -26,7 +26,6 @@ from causalgia.errors import (
 from causalgia.estimation import (
     errors_in_variables,
     from_effects,
-    heterogeneity,
     modification,
     random_effects,
 )
@@ -52,6 +51,7 @@ from causalgia.posterior.lattice import adaptive_cells
 from causalgia.posterior.normal import normal
 from causalgia.posterior.nuts import sample_slab
 from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.verdicts import heterogeneity
 
 TREE = np.array([-1, 0, 0, 1])
 FRAME = pd.DataFrame(
@@ -497,11 +497,11 @@ ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (lambda: random_effects(with_one(np.nan), np.ones(4)), EstimateError, "2. is nan"),
     (lambda: random_effects(SOME, with_one(0.0)), EstimateError, "variance"),
     (lambda: random_effects(SOME, with_one(np.nan)), EstimateError, "finite|variance"),
-    (lambda: heterogeneity(MODIFIED, rope=(0.0, np.inf)), EstimateError, "rope"),
+    (lambda: heterogeneity(MODIFIED, rope=(0.0, np.inf)), DecisionError, "rope"),
     (
         lambda: heterogeneity(MODIFIED, rope=0.1),
-        EstimateError,
-        "rope=0.1 is not two numbers",
+        DecisionError,
+        "rope=0.1 is one number",
     ),  # type: ignore[arg-type]
     (
         lambda: heterogeneity(MODIFIED, ci_prob=0.05),
@@ -977,15 +977,6 @@ def test_a_tipping_point_out_of_a_region_of_placebo_words_that_are_not_there() -
             r"\.sel\(contrast=\['GATA'\]\)",
         ),
         (
-            lambda: cg.adjust(DECISIONS),
-            "these are decisions, .* give the estimates that they were made of",
-        ),
-        (
-            lambda: cg.adjust(cg.decide(cg.infer(ESTIMATES, rng=0), rope=0)),
-            "these are decisions from a posterior, .* give the estimates that cg.infer "
-            "took",
-        ),
-        (
             lambda: cg.estimation.covariance(MADE),
             "these are outcomes; contrast them first",
         ),
@@ -1001,13 +992,6 @@ def test_a_tipping_point_out_of_a_region_of_placebo_words_that_are_not_there() -
             lambda: cg.estimation.covariance(DECISIONS),
             "these are decisions, which keep no p-values and no covariance; give the "
             "estimates that they were made of",
-        ),
-        (
-            lambda: cg.estimation.covariance(
-                cg.decide(cg.infer(ESTIMATES, rng=0), rope=0)
-            ),
-            "these are decisions from a posterior, .* give the estimates that cg.infer "
-            "took",
         ),
         (
             lambda: cg.estimation.covariance(ESTIMATES),

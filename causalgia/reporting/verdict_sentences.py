@@ -512,7 +512,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
 
 def _noun_of_region(attrs: Mapping[Any, Any]) -> str:
     label = str(attrs.get("rope", ""))
-    if "matched" in label or "null variants" in label:
+    if "matched" in label or "variants" in label:
         return "the range of matched variants"
     if "placebo" in label or "random sequences" in label:
         return "the range of random sequences"
@@ -528,8 +528,9 @@ def _why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         return _more_units_clause(row, attrs)
     q = f"{_name_of_error(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
     alpha, rare = _alpha(attrs) * (1 + _ROUNDING), attrs.get("rare", "none")
+    what = "it" if row.get("p_matched") is not None else "its interval"
     if row.get("p_verdict", 0.0) <= alpha:
-        return f"; its interval lies {side}, but {q}"
+        return f"; {what} lies {side}, but {q}"
     if side == "inside" and rare != "none":
         needed = math.ceil(math.log(_alpha(attrs)) / math.log1p(-float(rare)))
         n_units, more = row.get("n_units", 0), row.get("more_units", -1)
@@ -549,7 +550,7 @@ def _why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
             f"with effects of up to {four_digits(float(attrs['largest']))}, could undo "
             "it"
         )
-    return f"; its interval lies {side}, but {q}"
+    return f"; {what} lies {side}, but {q}"
 
 
 def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
