@@ -78,7 +78,7 @@ def printed(method: str, K: int, sd_barcode: float, n_trials: int) -> np.ndarray
                 control="mutant",
                 method=method,
             )
-            decided = cg.decide(fitted, rope=(-ROPE, ROPE)).isel(task=0)
+            decided = cg.decide(fitted, rope=(-ROPE, ROPE), shrink=None).isel(task=0)
         verdict = decided["verdict"].to_numpy()
         covered = ((decided["lower"] <= truth) & (truth <= decided["upper"])).to_numpy()
         called, beyond = (
@@ -136,7 +136,9 @@ def analyzed(library: str, n_trials: int) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             fitted = cg.mpra.fit(counts, control="mutant", method="hierarchical")
-            decided = cg.decide(fitted, rope=0, error="fdr", ci_prob=0.95).isel(task=0)
+            decided = cg.decide(
+                fitted, rope=0, error="fdr", ci_prob=0.95, shrink=None
+            ).isel(task=0)
         verdict = decided["verdict"].to_numpy()
         false = ((verdict == "increases") & (truth <= 0)) | (
             (verdict == "decreases") & (truth >= 0)
